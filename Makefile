@@ -1,0 +1,63 @@
+# Every target sets itself up: Python 3.11 or newer and make are all a fresh machine needs.
+PYTHON ?= python3
+BIN := .venv/bin
+Q ?=
+
+.PHONY: help sandbox run ask chat test check format eval bench lock clean
+
+help:
+	@echo "make sandbox       the bot in a Telegram of its own, in your browser; no token needed"
+	@echo "make ask Q='...'   one question in the terminal"
+	@echo "make chat          questions and answers in the terminal"
+	@echo "make run           the bot on Telegram (TELEGRAM_TOKEN from the environment or .env)"
+	@echo "make test          all tests"
+	@echo "make check         lint, types and layers"
+
+# The stamp is newer than the lists it was installed from, or is made again.
+$(BIN)/.installed: requirements.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Verbatim needs Python 3.11 or newer; this is " + sys.version.split()[0] + ". Name another one: make PYTHON=python3.12 ...")'
+	@echo "Setting up .venv (once) ..."
+	@$(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	@touch $@
+
+$(BIN)/.installed-dev: $(BIN)/.installed requirements-dev.txt
+	@echo "Setting up the development tools (once) ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	@touch $@
+
+sandbox: $(BIN)/.installed
+	@$(BIN)/verbatim sandbox
+
+run: $(BIN)/.installed
+	@$(BIN)/verbatim run
+
+# The question goes through the environment, so that no character of it is the shell's.
+ask: export VERBATIM_QUESTION = $(Q)
+ask: $(BIN)/.installed
+	@$(BIN)/verbatim ask -- "$$VERBATIM_QUESTION"
+
+chat: $(BIN)/.installed
+	@$(BIN)/verbatim chat
+
+test: $(BIN)/.installed-dev
+	@$(BIN)/python -m pytest
+
+check: $(BIN)/.installed-dev
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+format: $(BIN)/.installed-dev
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+# Exact versions with hashes, for any platform, naming no package index.
+lock:
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --custom-compile-command "make lock" pyproject.toml -o requirements.txt
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --custom-compile-command "make lock" pyproject.toml --group dev -o requirements-dev.txt
+
+clean:
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,0 +1,19 @@
+"""What can go wrong, one class for each thing a caller can act on."""
+
+
+class RetrievalError(Exception):
+    """The root of every error that this package raises on purpose."""
+
+
+class DocumentError(RetrievalError):
+    """One document cannot be read; the others can."""
+
+    def __init__(self, name: str, reason: str) -> None:
+        """Name the document below the documents folder, and say what is wrong and what to do."""
+        super().__init__(f"{name}: {reason}")
+        self.name = name
+        self.reason = reason
+
+
+class FolderError(RetrievalError):
+    """The documents folder itself is missing or cannot be listed."""

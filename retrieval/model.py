@@ -1,0 +1,144 @@
+"""The values that travel from a document's bytes to an answer.
+
+Everything that points into a document is a span over its text, never a copy of it,
+so that a quote is verbatim by construction.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Span:
+    """Characters `start` to `end` (excluded) of a document's text."""
+
+    start: int
+    end: int
+
+    def __len__(self) -> int:
+        return self.end - self.start
+
+    def of(self, text: str) -> str:
+        return text[self.start : self.end]
+
+
+@dataclass(frozen=True, slots=True)
+class Heading:
+    """A heading, which reigns from its span to the next one of its level or above (1 is the highest)."""
+
+    span: Span
+    level: int
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A page of a paged document: where its text begins, and the number printed on it."""
+
+    start: int
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """One file of the documents folder, decoded.
+
+    `name` is its path below the folder, with forward slashes. `blocks` are the spans of its natural
+    paragraphs in reading order, headings left out.
+    """
+
+    name: str
+    title: str
+    text: str
+    blocks: tuple[Span, ...]
+    headings: tuple[Heading, ...] = ()
+    pages: tuple[Page, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """What ranking ranks: a natural paragraph, or about 1000 characters of a longer one.
+
+    `id` is made of A-Z a-z 0-9 _ -, at most 32 of them; it stays the same while the document's name,
+    the passage's place in it and its words do. `heading` is the path of headings above the passage.
+    `line` and `paragraph` count from 1. `language` is an ISO 639-1 code.
+    """
+
+    id: str
+    document: str
+    title: str
+    span: Span
+    text: str
+    heading: tuple[str, ...]
+    line: int
+    paragraph: int
+    language: str
+    page: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Locator:
+    """Where in a document a quote stands, for people: what does not apply is None. Lines count from 1."""
+
+    heading: str | None
+    page: int | None
+    line: int
+    line_end: int
+    paragraph: int
+
+
+@dataclass(frozen=True, slots=True)
+class Citation:
+    """A quote and its source. `quote` equals `span` of the document's text; `highlights` are spans of it too."""
+
+    rank: int
+    document: str
+    title: str
+    span: Span
+    quote: str
+    highlights: tuple[Span, ...]
+    score: float
+    locator: Locator
+    passage: Passage
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a question gets.
+
+    `citations` are listed best first, also when `answered` is false (then they are only the nearest
+    passages, not an answer). `confidence` is 0 to 1 and comparable between questions and corpora.
+    `suggestion` is the question with its misspelt words corrected from the corpus' own, or None.
+    """
+
+    question: str
+    answered: bool
+    confidence: float
+    citations: tuple[Citation, ...]
+    suggestion: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """A passage and its neighbours in the same document; None at the document's ends."""
+
+    passage: Passage
+    before: Passage | None
+    after: Passage | None
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A document as people list it."""
+
+    name: str
+    title: str
+    passages: int
+    characters: int
+    language: str
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """A file that was left out of the index: its path below the folder, what is wrong and what to do."""
+
+    name: str
+    reason: str
