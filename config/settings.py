@@ -1,0 +1,169 @@
+"""Everything an operator can set, with its default; read once, by the wiring."""
+
+import json
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
+
+import platformdirs
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError, model_validator
+from pydantic_core import ErrorDetails
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from config.errors import ConfigError
+
+_LONGEST_SECRET = 256
+_LONGEST_SHOWN = 60
+
+
+def _ids(value: Any) -> Any:
+    # A JSON list, or ids between commas or spaces.
+    if not isinstance(value, str):
+        return value
+    try:
+        listed = json.loads(value)
+    except ValueError:
+        return value.replace(",", " ").split()
+    return listed if isinstance(listed, list) else [listed]
+
+
+def _address(value: str) -> str:
+    parts = urlsplit(value)
+    if parts.scheme not in {"http", "https"} or not parts.hostname or any(c.isspace() for c in value):
+        raise ValueError("expected an address that begins with http:// or https://")
+    return value.rstrip("/")
+
+
+def _token(value: SecretStr) -> SecretStr:
+    if not all(c.isascii() and (c.isalnum() or c in ":_-") for c in value.get_secret_value()):
+        raise ValueError("expected a token as BotFather gives it, such as 123456:ABC-DEF")
+    return value
+
+
+def _secret(value: SecretStr) -> SecretStr:
+    text = value.get_secret_value()
+    if len(text) > _LONGEST_SECRET or not all(c.isascii() and (c.isalnum() or c in "_-") for c in text):
+        raise ValueError("expected 1 to 256 of A-Z a-z 0-9 _ -")
+    return value
+
+
+def _secret_address(value: SecretStr) -> SecretStr:
+    return SecretStr(_address(value.get_secret_value()))
+
+
+def _upper(value: Any) -> Any:
+    return value.upper() if isinstance(value, str) else value
+
+
+def _lower(value: Any) -> Any:
+    return value.lower() if isinstance(value, str) else value
+
+
+Ids = Annotated[frozenset[int], NoDecode, BeforeValidator(_ids)]
+Address = Annotated[str, AfterValidator(_address)]
+Level = Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"], BeforeValidator(_upper)]
+Format = Annotated[Literal["text", "json"], BeforeValidator(_lower)]
+
+
+class Settings(BaseSettings):
+    """The environment first, then a file named `.env`; what is empty is as good as unset."""
+
+    model_config = SettingsConfigDict(
+        env_file=".env",
+        env_file_encoding="utf-8",
+        env_ignore_empty=True,
+        extra="ignore",
+        frozen=True,
+        hide_input_in_errors=True,
+    )
+
+    telegram_token: Annotated[SecretStr, AfterValidator(_token)] | None = Field(
+        default=None,
+        description="The bot's token, from @BotFather. Secret. Needed to run the bot, not to ask.",
+    )
+    telegram_api_url: Address = Field(
+        default="https://api.telegram.org", description="A self-hosted Bot API server, or the sandbox."
+    )
+    telegram_test_environment: bool = Field(
+        default=False, description="Use Telegram's test environment; it has tokens of its own."
+    )
+    telegram_allowed_chats: Ids = Field(
+        default=frozenset(),
+        description="Chat and user ids that are answered, as 1,-2 or [1, -2]. Empty: everyone.",
+    )
+    telegram_admins: Ids = Field(default=frozenset(), description="User ids of the admins, as 1,2 or [1, 2].")
+    telegram_messages_per_second: int = Field(
+        default=30,
+        ge=0,
+        le=1000,
+        description="What the bot sends at most, over all chats. 0 lifts our own limits.",
+    )
+    seeds_dir: Path = Field(default=Path("seeds"), description="The folder of documents.")
+    index_dir: Path = Field(
+        default_factory=lambda: Path(platformdirs.user_cache_dir("verbatim")),
+        description="Where indexes are saved. Unset: a cache folder of the user.",
+    )
+    quote_chars: int = Field(default=300, ge=50, le=1000, description="The longest quote, in characters.")
+    opensearch_url: Annotated[SecretStr, AfterValidator(_secret_address)] | None = Field(
+        default=None,
+        description="An OpenSearch cluster to search instead of the embedded index; may hold a password.",
+    )
+    webhook_url: Address | None = Field(
+        default=None, description="The public address Telegram sends updates to. Unset: long polling."
+    )
+    webhook_secret: Annotated[SecretStr, AfterValidator(_secret)] | None = Field(
+        default=None, description="What Telegram must send along with each update in webhook mode. Secret."
+    )
+    port: int | None = Field(
+        default=None, ge=1, le=65535, description="The port of the webhook and the health pages."
+    )
+    log_level: Level = Field(default="INFO", description="DEBUG, INFO, WARNING, ERROR or CRITICAL.")
+    log_format: Format = Field(default="text", description="text for people, json for hosts.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_blanks(cls, values: dict[str, Any]) -> dict[str, Any]:
+        stripped = {name: v.strip() if isinstance(v, str) else v for name, v in values.items()}
+        return {name: v for name, v in stripped.items() if v != ""}
+
+    @classmethod
+    def read(cls) -> Self:
+        """Read the environment, or raise ConfigError with what the operator has to mend, in one line."""
+        try:
+            return cls()
+        except ValidationError as error:
+            raise ConfigError("; ".join(_line(e) for e in error.errors())) from None
+        except UnicodeDecodeError:
+            raise ConfigError(".env is not UTF-8 text: save it as UTF-8") from None
+        except OSError as error:
+            raise ConfigError(f".env cannot be read: {error.strerror}") from None
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """What may appear in no log, message or metric."""
+        held = (self.telegram_token, self.webhook_secret, self.opensearch_url)
+        return tuple(secret.get_secret_value() for secret in held if secret is not None)
+
+
+_WORDS = {
+    "Input should be": "expected",
+    "a valid integer": "a whole number",
+    "a valid boolean": "true or false",
+    "greater than or equal to": "a number of at least",
+    "less than or equal to": "a number of at most",
+}
+
+
+def _line(error: ErrorDetails) -> str:
+    name = str(error["loc"][0]) if error["loc"] else "settings"
+    told = error["msg"].removeprefix("Value error, ").split(", unable to")[0]
+    for theirs, ours in _WORDS.items():
+        told = told.replace(theirs, ours)
+    if "Secret" in str(Settings.model_fields[name].annotation):
+        return f"{name.upper()} is not usable: {told}"
+    return f"{name.upper()}={_given(error)}: {told}"
+
+
+def _given(error: ErrorDetails) -> str:
+    value = str(error["input"])
+    return value if len(value) <= _LONGEST_SHOWN else value[:_LONGEST_SHOWN] + "…"
