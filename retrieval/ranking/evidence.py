@@ -1,0 +1,126 @@
+"""How often each word of the question, or a word like it, stands in each piece of the candidates.
+
+Everything the second stage weighs is counted here, once, in a few array operations over all candidates.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from retrieval.ranking.forward import Forward, grams
+from retrieval.ranking.index import Candidates
+from retrieval.ranking.question import Question
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """Counts by piece (first axis) of the candidates, in candidate order.
+
+    `owners` names each piece's candidate by ordinal and `first` each candidate's first piece; `starts` and
+    `ends` are the pieces' spans in their passages. `words` counts the question's words (by term), `pairs` its
+    adjacent words side by side, `grams` its character grams; `similar` is the greatest share of a question
+    word's grams in one word of the piece (0 to 1). `lengths` counts the piece's tokens. `idf` weighs the words.
+    """
+
+    owners: NDArray[np.intp]
+    first: NDArray[np.intp]
+    starts: NDArray[np.int32]
+    ends: NDArray[np.int32]
+    words: Array
+    pairs: Array
+    grams: Array
+    similar: Array
+    lengths: Array
+    idf: Array
+
+    def by_candidate(self, counts: Array) -> Array:
+        """Add up the pieces of each candidate."""
+        return np.add.reduceat(counts, self.first, axis=0)
+
+
+def inverse_document_frequency(frequency: Array, size: int) -> Array:
+    """Weigh terms as rank_bm25.BM25Plus does; a term found nowhere weighs as if half a passage held it."""
+    weights: Array = np.log((size + 1) / np.maximum(frequency, 0.5))
+    return weights
+
+
+def gather(question: Question, candidates: Candidates) -> Evidence:
+    """Count the question's words in the candidates, of which there must be at least one."""
+    forward = candidates.forward
+    positions, owners = forward.tokens.gather(candidates.numbers)
+    piece_positions, piece_owners = forward.pieces.gather(candidates.numbers)
+    counts = np.bincount(piece_owners, minlength=len(candidates.numbers))
+    first = np.cumsum(counts) - counts
+    of_token = first[owners] + forward.places[positions]
+    columns = _columns(question, forward, forward.tokens.values[positions])
+    found, similar = _grams(question, forward, forward.token_words[positions], of_token, len(piece_owners))
+    frequencies = [max(candidates.frequencies.get(term, 0) for term in word.terms) for word in question.words]
+    return Evidence(
+        owners=piece_owners,
+        first=first,
+        starts=forward.pieces.values[piece_positions],
+        ends=forward.piece_ends[piece_positions],
+        words=_count(of_token, columns, (len(piece_owners), len(question.words))),
+        pairs=_pairs(of_token, owners, columns, (len(piece_owners), len(question.words))),
+        grams=found,
+        similar=similar,
+        lengths=np.bincount(of_token, minlength=len(piece_owners)).astype(np.float64),
+        idf=inverse_document_frequency(np.array(frequencies, np.float64), candidates.size),
+    )
+
+
+def _columns(question: Question, forward: Forward, terms: NDArray[np.int32]) -> NDArray[np.intp]:
+    """Give for each token the ordinal of the question's word it is, or -1."""
+    known = sorted(
+        (forward.terms[term], column)
+        for column, word in enumerate(question.words)
+        for term in word.terms
+        if term in forward.terms
+    )
+    if not known:
+        return np.full(len(terms), -1)
+    numbers, columns = np.array(known).T
+    nearest = np.minimum(np.searchsorted(numbers, terms), len(numbers) - 1)
+    return np.where(numbers[nearest] == terms, columns[nearest], -1)
+
+
+def _count(rows: NDArray[np.intp], columns: NDArray[np.intp], shape: tuple[int, int]) -> Array:
+    hit = columns >= 0
+    flat = np.bincount(rows[hit] * shape[1] + columns[hit], minlength=shape[0] * shape[1])
+    return flat.reshape(shape).astype(np.float64)
+
+
+def _pairs(
+    rows: NDArray[np.intp], owners: NDArray[np.intp], columns: NDArray[np.intp], shape: tuple[int, int]
+) -> Array:
+    """Count neighbouring tokens that are neighbouring words of the question, by the first of the two."""
+    left, right = columns[:-1], columns[1:]
+    beside = (left >= 0) & (right == left + 1) & (owners[:-1] == owners[1:])
+    return _count(rows[:-1], np.where(beside, left, -1), shape)
+
+
+def _grams(
+    question: Question, forward: Forward, words: NDArray[np.int32], rows: NDArray[np.intp], pieces: int
+) -> tuple[Array, Array]:
+    """Count the question's grams by piece, and each question word's nearest likeness."""
+    of_word = [list(dict.fromkeys(grams(word.text))) for word in question.words]
+    column = {gram: i for i, gram in enumerate(dict.fromkeys(gram for found in of_word for gram in found))}
+    counts, similar = np.zeros((pieces, len(column))), np.zeros((pieces, len(question.words)))
+    known = [(i, forward.grams.row(forward.gram_rows[g])) for g, i in column.items() if g in forward.gram_rows]
+    if not known:
+        return counts, similar
+    holders, inverse = np.unique(np.concatenate([row for _, row in known]), return_inverse=True)
+    has = np.zeros((len(holders), len(column)))
+    has[inverse, np.repeat([i for i, _ in known], [len(row) for _, row in known])] = 1
+    share = np.stack([has[:, [column[g] for g in found]].mean(axis=1) for found in of_word], axis=1)
+    nearest = np.minimum(np.searchsorted(holders, words), len(holders) - 1)
+    hit = np.flatnonzero(holders[nearest] == words)
+    if len(hit):
+        begins = np.flatnonzero(np.r_[True, rows[hit][1:] != rows[hit][:-1]])
+        at = rows[hit][begins]
+        counts[at] = np.add.reduceat(has[nearest[hit]], begins, axis=0)
+        similar[at] = np.maximum.reduceat(share[nearest[hit]], begins, axis=0)
+    return counts, similar

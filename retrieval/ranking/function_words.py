@@ -1,0 +1,3 @@
+"""Words that ask or join and name nothing: left out of questions, never of documents."""
+
+FUNCTION_WORDS: frozenset[str] = frozenset()
