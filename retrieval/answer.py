@@ -1,7 +1,5 @@
 """A question in, an Answer out: the stages in their order."""
 
-from collections.abc import Sequence
-
 from retrieval.model import Answer
 from retrieval.quoting.citations import cite
 from retrieval.quoting.confidence import THRESHOLD, confidence
@@ -16,10 +14,10 @@ CANDIDATES = 100
 
 
 async def answer(
-    question: str, *, index: Index, languages: Sequence[str], quote_chars: int, top: int, earlier: str | None = None
+    question: str, index: Index, *, quote_chars: int, top: int, earlier: str | None = None
 ) -> Answer:
-    """Answer from the index's passages; `languages` are those its documents are in."""
-    analysed = analyse(question, languages)
+    """Answer from the index's passages with up to `top` quotes of at most `quote_chars` characters."""
+    analysed = analyse(question, index.languages)
     candidates = await index.search(analysed.terms, CANDIDATES)
     if not len(candidates.numbers):
         return Answer(question, answered=False, confidence=0.0, citations=())

@@ -12,7 +12,25 @@ if TYPE_CHECKING:
 # Close relatives (Wu and Mandarin, Gulf and Standard Arabic) are left out: they share all that ranking uses.
 _LANGUAGES = {
     "Latin": (
-        *("en", "ca", "cs", "da", "de", "es", "et", "eu", "fi", "fr", "ga", "hr", "hu", "id", "it", "lt", "lv"),
+        *(
+            "en",
+            "ca",
+            "cs",
+            "da",
+            "de",
+            "es",
+            "et",
+            "eu",
+            "fi",
+            "fr",
+            "ga",
+            "hr",
+            "hu",
+            "id",
+            "it",
+            "lt",
+            "lv",
+        ),
         *("nl", "no", "pl", "pt", "ro", "sk", "sl", "sq", "sv", "sw", "tl", "tr", "vi"),
     ),
     "Cyrillic": ("ru", "be", "bg", "kk", "mk", "sr", "uk"),

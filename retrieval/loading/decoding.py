@@ -28,7 +28,9 @@ def decode(data: bytes, name: str) -> str:
     text = _decoded(data, name).replace("\r\n", "\n").replace("\r", "\n")
     controls = sum(not c.isprintable() and c < "\xa0" and c not in _LINE_CONTROLS for c in text[:_GUESS_FROM])
     if controls > _CONTROLS_IN_TEXT * min(len(text), _GUESS_FROM):
-        raise DocumentError(name, "this is not a text file; remove it, or give it the ending of its real format")
+        raise DocumentError(
+            name, "this is not a text file; remove it, or give it the ending of its real format"
+        )
     return text
 
 

@@ -1,6 +1,6 @@
 """Which loader reads which file: one line a format."""
 
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Protocol
 
 from retrieval.errors import DocumentError
@@ -15,26 +15,38 @@ class Loader(Protocol):
         """Turn a file's bytes into a Document; raises DocumentError, and no other exception."""
 
 
-LOADERS: dict[str, Loader] = {".txt": plain.load, ".text": plain.load, ".md": markdown.load, ".markdown": markdown.load}
+LOADERS: dict[str, Loader] = {
+    ".txt": plain.load,
+    ".text": plain.load,
+    ".md": markdown.load,
+    ".markdown": markdown.load,
+}
 LARGEST = 64 * 1024 * 1024
 
 
-def load(file: Path, name: str) -> tuple[Document, bytes]:
-    """Read one file by its ending; give the bytes too, for their digest.
+def read(file: Path, name: str) -> bytes:
+    """Read one file's bytes.
 
-    Raises DocumentError when the format is unknown, the file cannot be read, is too large, or holds no text.
+    Raises DocumentError when its format is unknown, it cannot be read, or it is too large.
     """
-    loader = LOADERS.get(file.suffix.lower())
-    if loader is None:
-        raise DocumentError(name, f"no loader for {file.suffix or 'a file without an ending'}; use {', '.join(LOADERS)}")
+    if file.suffix.lower() not in LOADERS:
+        kind = f"{file.suffix} files" if file.suffix else "files without an ending"
+        raise DocumentError(name, f"{kind} cannot be read yet; save it as one of {', '.join(LOADERS)}")
     try:
         size = file.stat().st_size
         if size > LARGEST:
-            raise DocumentError(name, f"{size / 2**20:.0f} MB is over the {LARGEST // 2**20} MB a document may have; split it")
-        data = file.read_bytes()
+            most = LARGEST // 2**20
+            raise DocumentError(
+                name, f"{size / 2**20:.0f} MB is more than the {most} MB a document may have; split it"
+            )
+        return file.read_bytes()
     except OSError as error:
-        raise DocumentError(name, f"cannot be read ({error.strerror or error}); check its permissions") from None
-    document = loader(data, name)
+        raise DocumentError(name, f"cannot be read ({error.strerror}); check its permissions") from None
+
+
+def load(data: bytes, name: str) -> Document:
+    """Turn a file's bytes into a Document by its name's ending; raises DocumentError."""
+    document = LOADERS[PurePosixPath(name).suffix.lower()](data, name)
     if not document.blocks:
-        raise DocumentError(name, "holds no text; remove it or fill it")
-    return document, data
+        raise DocumentError(name, "holds no text; fill it or remove it")
+    return document

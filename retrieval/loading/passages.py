@@ -73,6 +73,8 @@ def _path(document: Document, position: int) -> tuple[str, ...]:
 
 def _identify(document: Document, span: Span) -> str:
     """Make the passage's id: where it stands, and a digest of its words that tells when they changed."""
-    place = hashlib.blake2b(f"{document.name}\0{span.start}".encode("utf-8", "surrogatepass"), digest_size=9).digest()
+    place = hashlib.blake2b(
+        f"{document.name}\0{span.start}".encode("utf-8", "surrogatepass"), digest_size=9
+    ).digest()
     words = hashlib.blake2b(span.of(document.text).encode("utf-8", "surrogatepass"), digest_size=6).digest()
     return (base64.urlsafe_b64encode(place) + base64.urlsafe_b64encode(words)).decode()

@@ -1,11 +1,12 @@
 """The index on this machine: postings for the first stage, the forward index for the second."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
 
 from retrieval.model import Passage
-from retrieval.ranking.bm25 import Postings
+from retrieval.ranking.postings import Postings
 from retrieval.ranking.forward import Forward
 from retrieval.ranking.index import Candidates
 
@@ -18,6 +19,12 @@ class EmbeddedIndex:
     postings: Postings
     forward: Forward
 
+    @property
+    def languages(self) -> tuple[str, ...]:
+        """The languages of the passages, most passages first."""
+        counted = Counter(passage.language for passage in self.passages)
+        return tuple(language for language, _ in counted.most_common())
+
     @classmethod
     def build(cls, passages: Sequence[Passage], longest_piece: int) -> Self:
         forward, corpus = Forward.build(passages, longest_piece)
@@ -26,4 +33,6 @@ class EmbeddedIndex:
     async def search(self, terms: Sequence[str], limit: int) -> Candidates:
         numbers, scores = self.postings.search(terms, limit)
         frequencies = {term: self.postings.frequency(term) for term in terms}
-        return Candidates(numbers, scores, self.forward, self.passages.__getitem__, frequencies, len(self.passages))
+        return Candidates(
+            numbers, scores, self.forward, self.passages.__getitem__, frequencies, len(self.passages)
+        )

@@ -109,7 +109,9 @@ def _grams(
     of_word = [list(dict.fromkeys(grams(word.text))) for word in question.words]
     column = {gram: i for i, gram in enumerate(dict.fromkeys(gram for found in of_word for gram in found))}
     counts, similar = np.zeros((pieces, len(column))), np.zeros((pieces, len(question.words)))
-    known = [(i, forward.grams.row(forward.gram_rows[g])) for g, i in column.items() if g in forward.gram_rows]
+    known = [
+        (i, forward.grams.row(forward.gram_rows[g])) for g, i in column.items() if g in forward.gram_rows
+    ]
     if not known:
         return counts, similar
     holders, inverse = np.unique(np.concatenate([row for _, row in known]), return_inverse=True)

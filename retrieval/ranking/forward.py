@@ -113,4 +113,7 @@ def _gram_index(words: dict[str, int]) -> dict[str, Any]:
     for word, number in words.items():
         for gram in set(grams(word)):
             holders.setdefault(gram, []).append(number)
-    return {"gram_rows": {gram: row for row, gram in enumerate(holders)}, "grams": Rows.of(list(holders.values()))}
+    return {
+        "gram_rows": {gram: row for row, gram in enumerate(holders)},
+        "grams": Rows.of(list(holders.values())),
+    }

@@ -30,5 +30,9 @@ class Candidates:
 class Index(Protocol):
     """Finds passages by their terms."""
 
+    @property
+    def languages(self) -> Sequence[str]:
+        """The languages of the passages, as ISO 639-1 codes."""
+
     async def search(self, terms: Sequence[str], limit: int) -> Candidates:
         """Find the `limit` passages with the best BM25 scores among those that hold any of the terms."""

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from retrieval.ranking.bm25 import K1, B
+from retrieval.ranking.postings import K1, B
 from retrieval.ranking.evidence import Array, Evidence, inverse_document_frequency
 
 

@@ -35,7 +35,9 @@ class Postings:
     @classmethod
     def build(cls, corpus: Sequence[Sequence[str]]) -> Self:
         """Build from each passage's terms, in passage order."""
-        if not corpus or not any(corpus):  # rank-bm25 divides by the number of passages and by their mean length
+        if not corpus or not any(
+            corpus
+        ):  # rank-bm25 divides by the number of passages and by their mean length
             return cls({}, np.zeros(1, np.int64), np.zeros(0, np.int32), np.zeros(0), len(corpus))
         ranking = BM25Plus(corpus, k1=K1, b=B, delta=0)
         vocabulary = {term: row for row, term in enumerate(ranking.idf)}
