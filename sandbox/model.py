@@ -1,0 +1,113 @@
+"""Telegram's nouns, as the sandbox keeps them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+Json = dict[str, Any]
+"""An object of the Bot API, as it travels."""
+
+ChatType = Literal["private", "group", "supergroup"]
+Membership = Literal["member", "left", "kicked"]
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    id: int
+    first_name: str
+    last_name: str | None = None
+    username: str | None = None
+    language_code: str | None = None
+    is_bot: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Entity:
+    """A span of a text; offset and length count UTF-16 units."""
+
+    type: str
+    offset: int
+    length: int
+    url: str | None = None
+    language: str | None = None
+    custom_emoji_id: str | None = None
+    user: User | None = None
+
+    @property
+    def end(self) -> int:
+        return self.offset + self.length
+
+
+@dataclass(frozen=True, slots=True)
+class FormattedText:
+    text: str = ""
+    entities: tuple[Entity, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """An upload. `kind` is the field of Message it is shown in; width and height are for pictures."""
+
+    id: str
+    kind: Literal["document", "photo", "sticker"]
+    name: str
+    mime: str
+    content: bytes
+    width: int = 0
+    height: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Quote:
+    formatted: FormattedText
+    position: int
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A message in a chat; `formatted` is the caption when there is a file, else the text."""
+
+    id: int
+    chat_id: int
+    sender: User
+    date: int
+    formatted: FormattedText = FormattedText()
+    file: File | None = None
+    reply_to: int | None = None
+    quote: Quote | None = None
+    thread_id: int | None = None
+    via_bot: User | None = None
+    edit_date: int | None = None
+    forward_from: User | None = None
+    forward_date: int = 0
+    keyboard: tuple[tuple[Json, ...], ...] = ()
+    inline_id: str | None = None
+    service: Json | None = None
+    reactions: tuple[str, ...] = ()
+    is_preview_disabled: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    id: int
+    name: str
+    is_closed: bool = False
+
+
+@dataclass(slots=True)
+class Chat:
+    """A chat and its history; `members` are users' ids, the bot's own standing is kept apart."""
+
+    id: int
+    type: ChatType
+    title: str | None = None
+    username: str | None = None
+    is_forum: bool = False
+    members: set[int] = field(default_factory=set)
+    bot: Membership = "left"
+    is_started: bool = False
+    migrated_to: int | None = None
+    topics: dict[int, Topic] = field(default_factory=dict)
+    messages: dict[int, Message] = field(default_factory=dict)
+    last_message_id: int = 0

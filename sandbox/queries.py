@@ -1,0 +1,125 @@
+"""Callback and inline queries: asked by a person, answered by the bot, gone after a while."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sandbox import limits, wire
+from sandbox.errors import bad_request
+from sandbox.model import FormattedText, Json, Message, User
+
+if TYPE_CHECKING:
+    from sandbox.telegram import Telegram
+
+CALLBACK_SECONDS = 60.0
+INLINE_SECONDS = 20.0
+INLINE_QUERY_UNITS = 256
+_KEPT = 1000
+_TOO_OLD = "query is too old and response timeout expired or query ID is invalid"
+
+
+@dataclass(slots=True)
+class Query:
+    """`results` are the checked answers to an inline query, by their id."""
+
+    id: str
+    user: User
+    text: str
+    expires: float
+    is_answered: bool = False
+    results: dict[str, Json] | None = None
+
+
+class Queries:
+    def __init__(self, telegram: Telegram) -> None:
+        self._telegram = telegram
+        self._open: dict[str, Query] = {}
+
+    def press(self, message: Message, person: User, data: str) -> Query:
+        """A person presses a callback button."""
+        query = self._ask(person, data, CALLBACK_SECONDS)
+        if message.inline_id is not None:
+            where: Json = {"inline_message_id": message.inline_id}
+        else:
+            where = {"message": self._telegram.view(message)}
+        asked = {
+            "id": query.id,
+            "from": wire.user(person),
+            "chat_instance": str(-message.chat_id),
+            "data": data,
+        }
+        self._telegram.push("callback_query", asked | where)
+        return query
+
+    def type(self, person: User, text: str, offset: str, chat_type: str) -> Query:
+        """A person types `@bot text` in some chat."""
+        query = self._ask(person, text[:INLINE_QUERY_UNITS], INLINE_SECONDS)
+        self._telegram.push(
+            "inline_query",
+            {
+                "id": query.id,
+                "from": wire.user(person),
+                "query": query.text,
+                "offset": offset,
+                "chat_type": chat_type,
+            },
+        )
+        return query
+
+    def expire(self) -> None:
+        for query in self._open.values():
+            query.expires = 0.0
+
+    def find(self, number: str) -> Query:
+        if number not in self._open:
+            raise bad_request(_TOO_OLD)
+        return self._open[number]
+
+    def answer_callback(self, number: str, answer: Json) -> None:
+        limits.callback_answer(answer.get("text", ""))
+        self._answered(number)
+        self._telegram.events.add({"kind": "callback_answer", "query_id": number, **answer})
+
+    def answer_inline(self, number: str, results: list[Json], next_offset: str, button: Json | None) -> None:
+        limits.inline_answer(results, next_offset)
+        checked = {one["id"]: _checked(one) for one in results}
+        query = self._answered(number)
+        query.results = checked
+        answer = {"results": results, "next_offset": next_offset, "button": button}
+        self._telegram.events.add({"kind": "inline_answer", "query_id": number, **answer})
+
+    def _ask(self, person: User, text: str, seconds: float) -> Query:
+        if len(self._open) >= _KEPT:
+            del self._open[next(iter(self._open))]
+        query = Query(
+            str(7_000_000_000_000 + self._telegram.number()), person, text, time.monotonic() + seconds
+        )
+        self._open[query.id] = query
+        return query
+
+    def _answered(self, number: str) -> Query:
+        query = self.find(number)
+        if query.is_answered or query.expires < time.monotonic():
+            raise bad_request(_TOO_OLD)
+        query.is_answered = True
+        return query
+
+
+def _checked(result: Json) -> Json:
+    """A result with its message checked and its keyboard read, ready to be sent when picked."""
+    content = result.get("input_message_content")
+    if result["type"] == "article" and not isinstance(content, dict):
+        raise bad_request("input message content is not specified")
+    keyboard = limits.keyboard(result.get("reply_markup"))
+    formatted = FormattedText()
+    if isinstance(content, dict):
+        if content.get("parse_mode"):
+            raise bad_request("can't parse entities: the sandbox accepts entities only")
+        if not isinstance(content.get("message_text"), str):
+            raise bad_request("message text is empty")
+        formatted = limits.text(wire.read_text(content["message_text"], content.get("entities")))
+    elif "caption" in result:
+        formatted = limits.caption(wire.read_text(result["caption"], result.get("caption_entities")))
+    return {**result, "formatted": formatted, "keyboard": keyboard}
