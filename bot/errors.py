@@ -1,0 +1,48 @@
+"""What went wrong while a message was answered: a line for the operator, a word for the person."""
+
+import contextlib
+import logging
+
+from telegram import Update
+from telegram.error import BadRequest, Forbidden, NetworkError, RetryAfter, TelegramError
+
+from bot.context import Context
+from bot.texts import speaking
+
+_log = logging.getLogger(__name__)
+
+
+class StartError(Exception):
+    """The bot cannot start; the message is one line for the operator."""
+
+
+async def report(update: object, context: Context) -> None:
+    error = context.error
+    if isinstance(error, TelegramError):
+        _log.log(
+            _gravity(error), "Telegram did not take a reply: %s: %s", type(error).__name__, error.message
+        )
+    else:
+        _log.error("Answering failed", exc_info=error)
+    if not isinstance(error, TelegramError) or (isinstance(update, Update) and update.callback_query):
+        await _apologise(update)
+
+
+def _gravity(error: TelegramError) -> int:
+    if isinstance(error, Forbidden):
+        # The person blocked the bot or left: nothing to mend.
+        return logging.INFO
+    if isinstance(error, NetworkError | RetryAfter) and not isinstance(error, BadRequest):
+        return logging.WARNING
+    return logging.ERROR
+
+
+async def _apologise(update: object) -> None:
+    if not isinstance(update, Update):
+        return
+    texts = speaking(update.effective_user.language_code if update.effective_user else None)
+    with contextlib.suppress(TelegramError):
+        if update.callback_query is not None:
+            await update.callback_query.answer(texts.failed)
+        elif update.message is not None:
+            await update.message.reply_text(texts.failed)

@@ -1,0 +1,213 @@
+"""What the bot shows: values from retrieval turned into text, entities and buttons."""
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from telegram import InlineKeyboardButton, InlineKeyboardMarkup, MessageEntity
+
+from bot import buttons
+from bot.buttons import Action, Press
+from bot.rich import MOST_ENTITIES, MOST_UNITS, Mark, Rich, code, head, label, marked, plain, tail, units
+from bot.texts import Texts
+from retrieval.model import Answer, Citation, Context, Passage, Source, Span
+
+# A quote of 1000 characters always fits; with the longest citation line it stays below MOST_UNITS.
+_MOST_QUOTE = 3000
+_MOST_TITLE = 160
+_MOST_NAME = 300
+_MOST_SUGGESTION = 1000
+_MOST_BUTTON = 60
+_MOST_BOLD = 90
+_MOST_LISTED = 30
+
+# What Telegram turns into spaces or drops: control characters, line and direction signs, three accents.
+_ALTERED = re.compile("[\x00-\x09\x0b-\x1f\u2028-\u202e\u030a\u0333\u033f]")
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    text: str
+    entities: tuple[MessageEntity, ...] = ()
+    keyboard: InlineKeyboardMarkup | None = None
+
+
+def notice(text: str) -> Reply:
+    return Reply(text)
+
+
+def is_verbatim(citation: Citation) -> bool:
+    """Check the quote against the words of its passage; what fails must not be sent."""
+    start = citation.span.start - citation.passage.span.start
+    end = citation.span.end - citation.passage.span.start
+    exact = 0 <= start < end and citation.passage.text[start:end] == citation.quote
+    return exact and units(citation.quote) <= _MOST_QUOTE
+
+
+def answer(found: Answer, texts: Texts, *, corrected: bool = False) -> Reply:
+    """Show the best quote, or that there is none; `corrected` if this answers our own suggestion."""
+    if found.answered and found.citations:
+        return quote(found, 1, texts, corrected=corrected)
+    suggestion = None if corrected else found.suggestion
+    return _declined(suggestion, texts)
+
+
+def _declined(suggestion: str | None, texts: Texts) -> Reply:
+    if not suggestion:
+        return notice(texts.declined)
+    shown = plain(f"{texts.declined}\n\n{texts.did_you_mean} ") + code(label(suggestion, _MOST_SUGGESTION))
+    press = Press(Action.QUOTE, corrected=True)
+    return _reply(shown, [[_button(label(suggestion, _MOST_BUTTON), press)]])
+
+
+def quote(found: Answer, rank: int, texts: Texts, *, corrected: bool = False) -> Reply:
+    """Show the quote of a rank, counted from 1, with its source and the ways on from it."""
+    citation = found.citations[rank - 1]
+    shown = _blockquote(citation) + "\n" + _source(citation, texts)
+    return _reply(shown, _ways_on(citation, rank, len(found.citations), texts, corrected=corrected))
+
+
+def _ways_on(
+    citation: Citation, rank: int, count: int, texts: Texts, *, corrected: bool
+) -> list[list[InlineKeyboardButton]]:
+    def way(text: str, action: Action, to: int, passage: str = "") -> InlineKeyboardButton:
+        return _button(text, Press(action, to, passage, corrected=corrected))
+
+    paging = [
+        *([way("‹", Action.QUOTE, rank - 1)] if rank > 1 else []),
+        way(f"{rank}/{count}", Action.PLACE, rank),
+        *([way("›", Action.QUOTE, rank + 1)] if rank < count else []),
+    ]
+    wider = [way(texts.wider, Action.CONTEXT, rank, citation.passage.id)]
+    return [paging, wider] if count > 1 else [wider]
+
+
+def wider(found: Answer, rank: int, context: Context, texts: Texts, *, corrected: bool = False) -> Reply:
+    """Show what stands around the quote of a rank, the quote still marked."""
+    citation = found.citations[rank - 1]
+    within = citation.span.start - context.passage.span.start, citation.span.end - context.passage.span.start
+    before = _before(context) + context.passage.text[: within[0]]
+    after = context.passage.text[within[1] :] + _after(context)
+    shown = _framed(before, _blockquote(citation), after, _source(citation, texts))
+    press = Press(Action.QUOTE, rank, corrected=corrected)
+    return _reply(shown, [[_button(f"‹ {texts.back}", press)]])
+
+
+def passage(context: Context, texts: Texts) -> Reply:
+    """Show a passage that a link leads to, among its neighbours."""
+    here = context.passage
+    place = texts.page(here.page) if here.page is not None else texts.lines(here.line, here.line)
+    source = _cited(here.title, here.heading[-1] if here.heading else None, place, here.document, texts)
+    if units(here.text) > _MOST_QUOTE:
+        return _reply(plain(head(here.text, _MOST_QUOTE) + "…\n\n") + source)
+    block = marked(MessageEntity.BLOCKQUOTE, here.text)
+    return _reply(_framed(_before(context), block, _after(context), source))
+
+
+def sources(listed: Sequence[Source], texts: Texts) -> Reply:
+    """List the documents, as many as fit in a message."""
+    if not listed:
+        return notice(texts.no_documents)
+    shown = plain(texts.sources(len(listed)) + "\n")
+    for count, source in enumerate(listed):
+        line = plain("\n• ") + label(source.title, _MOST_TITLE) + " · " + code(label(source.name, _MOST_NAME))
+        rest = f"\n\n{texts.more(len(listed) - count)}"
+        if count == _MOST_LISTED or shown.units + line.units + units(rest) > MOST_UNITS:
+            return _reply(shown + rest)
+        shown += line
+    return _reply(shown)
+
+
+def _blockquote(citation: Citation) -> Rich:
+    bold = _bold(citation)[:_MOST_BOLD]
+    block = Mark(MessageEntity.BLOCKQUOTE, 0, len(citation.quote))
+    return Rich(citation.quote, (block, *(Mark(MessageEntity.BOLD, s.start, s.end) for s in bold)))
+
+
+def _bold(citation: Citation) -> list[Span]:
+    """Place the highlights inside the quote, those with only space between them as one."""
+    joined: list[Span] = []
+    for span in sorted(_inside(citation.highlights, citation)):
+        if joined and not citation.quote[joined[-1].end : span.start].strip():
+            joined[-1] = Span(joined[-1].start, max(joined[-1].end, span.end))
+        else:
+            joined.append(span)
+    return joined
+
+
+def _inside(highlights: Iterable[Span], citation: Citation) -> Iterable[Span]:
+    for span in highlights:
+        start = max(span.start - citation.span.start, 0)
+        end = min(span.end - citation.span.start, len(citation.quote))
+        if citation.quote[start:end].strip():
+            yield Span(start, end)
+
+
+def _source(citation: Citation, texts: Texts) -> Rich:
+    at = citation.locator
+    place = texts.page(at.page) if at.page is not None else texts.lines(at.line, at.line_end)
+    source = _cited(citation.title, at.heading, place, citation.document, texts)
+    altered = _ALTERED.search(citation.quote) or citation.quote != citation.quote.strip()
+    return source + f"\n{texts.altered}" if altered else source
+
+
+def _cited(title: str, heading: str | None, place: str, document: str, texts: Texts) -> Rich:
+    parts = [label(title, _MOST_TITLE)]
+    if heading and heading != title:
+        parts.append(texts.under(label(heading, _MOST_TITLE)))
+    return plain("— " + ", ".join([*parts, place]) + " · ") + code(label(document, _MOST_NAME))
+
+
+def _before(context: Context) -> str:
+    """Take what stands before the passage, none of it twice should the two overlap."""
+    other = context.before
+    if other is None:
+        return ""
+    return other.text[: max(context.passage.span.start - other.span.start, 0)] + _gap(other, context.passage)
+
+
+def _after(context: Context) -> str:
+    other = context.after
+    if other is None:
+        return ""
+    return _gap(context.passage, other) + other.text[max(context.passage.span.end - other.span.start, 0) :]
+
+
+def _gap(first: Passage, second: Passage) -> str:
+    return " " if first.paragraph == second.paragraph else "\n\n"
+
+
+def _framed(before: str, block: Rich, after: str, source: Rich) -> Rich:
+    """Set a quote among its neighbours; these give way at their far ends when room is short."""
+    left, right = before.strip(), after.strip()
+    room = MOST_UNITS - block.units - source.units - len("…\n" + "\n…" + "\n\n")
+    kept_left = _end_of(left, max(room // 2, room - units(right)))
+    kept_right = _beginning_of(right, room - units(kept_left))
+    above = plain(kept_left + "\n") if kept_left else plain("")
+    below = plain("\n" + kept_right) if kept_right else plain("")
+    return above + block + below + "\n\n" + source
+
+
+def _end_of(text: str, room: int) -> str:
+    kept = tail(text, room)
+    if kept == text:
+        return text
+    words = kept.split(maxsplit=1)
+    return "…" + (words[1] if len(words) > 1 else kept)
+
+
+def _beginning_of(text: str, room: int) -> str:
+    kept = head(text, room)
+    if kept == text:
+        return text
+    words = kept.rsplit(maxsplit=1)
+    return (words[0] if len(words) > 1 else kept) + "…"
+
+
+def _button(text: str, press: Press) -> InlineKeyboardButton:
+    return InlineKeyboardButton(text, callback_data=buttons.encode(press))
+
+
+def _reply(shown: Rich, rows: Sequence[Sequence[InlineKeyboardButton]] = ()) -> Reply:
+    entities = shown.entities()[:MOST_ENTITIES]
+    return Reply(shown.text, entities, InlineKeyboardMarkup(rows) if rows else None)
