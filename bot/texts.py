@@ -57,7 +57,7 @@ class Texts:
             "The documents stay on the computer I run on, and answers are found there; nothing is sent "
             "to any other service.\n\n"
             "Telegram carries our messages and keeps them as it keeps any chat with a bot: "
-            "https://telegram.org/privacy-tpa"
+            "https://telegram.org/privacy"
         )
 
     # Questions

@@ -103,7 +103,9 @@ class Settings(BaseSettings):
         default_factory=lambda: Path(platformdirs.user_cache_dir("verbatim")),
         description="Where indexes are saved. Unset: a cache folder of the user.",
     )
-    quote_chars: int = Field(default=300, ge=50, le=1000, description="The longest quote, in characters.")
+    quote_chars: int = Field(
+        default=300, ge=50, le=1000, description="The longest quote, in characters: 50 to 1000."
+    )
     opensearch_url: Annotated[SecretStr, AfterValidator(_secret_address)] | None = Field(
         default=None,
         description="An OpenSearch cluster to search instead of the embedded index; may hold a password.",

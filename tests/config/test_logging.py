@@ -1,0 +1,73 @@
+import json
+import logging
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+from config.logging import configure
+
+TOKEN = "123456789:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw"
+
+
+@pytest.fixture(autouse=True)
+def _as_it_was() -> Iterator[None]:
+    root, hook = logging.getLogger(), sys.excepthook
+    handlers, level = root.handlers[:], root.level
+    names = ("httpx", "httpcore", "telegram", "telegram.request", "telegram.ext.ExtBot")
+    levels = {name: logging.getLogger(name).level for name in (*names, "telegram.ext.AIORateLimiter")}
+    yield
+    root.handlers[:], sys.excepthook = handlers, hook
+    root.setLevel(level)
+    for name, before in levels.items():
+        logging.getLogger(name).setLevel(before)
+    logging.captureWarnings(capture=False)
+
+
+@pytest.mark.parametrize("style", ["text", "json"])
+def test_no_secret_in_any_record(style: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Messages, arguments, tracebacks and addresses come out without the token, at any level."""
+    configure("DEBUG", style, [TOKEN, "hook-secret"])
+    log = logging.getLogger("somebody.else")
+    log.debug("GET https://host/bot%s/getMe", TOKEN)
+    log.info("%r", {"url": f"https://host/bot{TOKEN.replace(':', '%3A')}/getMe", "secret": "hook-secret"})
+    try:
+        raise ValueError(f"The token `{TOKEN}` was rejected")
+    except ValueError:
+        log.exception("The half %s alone", TOKEN.partition(":")[2])
+    told = capsys.readouterr().err
+    assert "hook-secret" not in told
+    assert TOKEN.partition(":")[2] not in told
+    assert 4 <= told.count("[secret]")
+
+
+def test_json_is_one_object_a_line(capsys: pytest.CaptureFixture[str]) -> None:
+    """Each record is one JSON object on one line, the traceback included."""
+    configure("INFO", "json")
+    try:
+        raise ValueError("two\nlines")
+    except ValueError:
+        logging.getLogger("x").exception("It said “%s”", "no\nway")
+    (line,) = capsys.readouterr().err.splitlines()
+    fields = json.loads(line)
+    assert ("ERROR", "x", "It said “no\nway”") == (fields["level"], fields["logger"], fields["message"])
+    assert "ValueError: two\nlines" in fields["traceback"]
+    assert fields["time"].endswith("+00:00")
+
+
+def test_libraries_that_tell_too_much_are_kept_quiet(capsys: pytest.CaptureFixture[str]) -> None:
+    """Addresses with the token and people's messages are not logged even at DEBUG."""
+    configure("DEBUG", "text")
+    logging.getLogger("httpx").info("HTTP Request: POST ...")
+    logging.getLogger("httpcore.connection").debug("connect ...")
+    logging.getLogger("telegram.ext.ExtBot").critical("Received data was ...")
+    logging.getLogger("telegram.ext.Application").debug("Processing update ...")
+    assert "" == capsys.readouterr().err
+
+
+def test_an_error_nobody_caught_is_redacted(capsys: pytest.CaptureFixture[str]) -> None:
+    """What ends the process is logged too, without the token."""
+    configure("INFO", "text", [TOKEN])
+    sys.excepthook(ValueError, ValueError(TOKEN), None)
+    told = capsys.readouterr().err
+    assert "ValueError: [secret]" in told

@@ -1,0 +1,143 @@
+import re
+from pathlib import Path
+
+import pytest
+
+from config.errors import ConfigError
+from config.settings import Settings
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(autouse=True)
+def _bare_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in Settings.model_fields:
+        monkeypatch.delenv(name.upper(), raising=False)
+    monkeypatch.chdir(tmp_path)
+
+
+def _error(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> str:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(ConfigError) as raised:
+        Settings.read()
+    return str(raised.value)
+
+
+def test_defaults() -> None:
+    """Without any environment the documented defaults hold."""
+    settings = Settings.read()
+    assert "https://api.telegram.org" == settings.telegram_api_url
+    assert (None, frozenset(), 30) == (
+        settings.telegram_token,
+        settings.telegram_allowed_chats,
+        settings.telegram_messages_per_second,
+    )
+    assert (Path("seeds"), 300, "INFO", "text", None) == (
+        settings.seeds_dir,
+        settings.quote_chars,
+        settings.log_level,
+        settings.log_format,
+        settings.port,
+    )
+    assert "verbatim" == settings.index_dir.name
+
+
+@pytest.mark.parametrize("given", ["1,-2", "[1, -2]", " 1 , -2 ", "1 -2", "[-2,1,1]"])
+def test_ids_are_json_or_commas(monkeypatch: pytest.MonkeyPatch, given: str) -> None:
+    """Id lists are read as JSON and as comma lists."""
+    monkeypatch.setenv("TELEGRAM_ALLOWED_CHATS", given)
+    assert frozenset({1, -2}) == Settings.read().telegram_allowed_chats
+
+
+def test_a_single_id(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One number alone is a list of one."""
+    monkeypatch.setenv("TELEGRAM_ADMINS", "7")
+    assert frozenset({7}) == Settings.read().telegram_admins
+
+
+@pytest.mark.parametrize("blank", ["", "  "])
+@pytest.mark.parametrize("name", sorted(Settings.model_fields))
+def test_empty_is_unset(monkeypatch: pytest.MonkeyPatch, name: str, blank: str) -> None:
+    """An empty value is as good as none, for every setting."""
+    expected = getattr(Settings.read(), name)
+    monkeypatch.setenv(name.upper(), blank)
+    assert expected == getattr(Settings.read(), name)
+
+
+def test_env_file_is_read_and_strangers_in_it_ignored(tmp_path: Path) -> None:
+    """`.env` is read, and keys of other programs in it do no harm."""
+    (tmp_path / ".env").write_text("QUOTE_CHARS=120\nSOMETHING_ELSE=1\n", encoding="utf-8")
+    assert 120 == Settings.read().quote_chars
+
+
+def test_the_environment_wins_over_the_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """What the environment says counts more than `.env`."""
+    (tmp_path / ".env").write_text("QUOTE_CHARS=120\n", encoding="utf-8")
+    monkeypatch.setenv("QUOTE_CHARS", "200")
+    assert 200 == Settings.read().quote_chars
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "expected"),
+    [
+        ("QUOTE_CHARS", "abc", "QUOTE_CHARS=abc: expected a whole number"),
+        ("QUOTE_CHARS", "20", "QUOTE_CHARS=20: expected a number of at least 50"),
+        ("PORT", "70000", "PORT=70000: expected a number of at most 65535"),
+        ("LOG_FORMAT", "xml", "LOG_FORMAT=xml: expected 'text' or 'json'"),
+        ("TELEGRAM_ADMINS", "a,2", "TELEGRAM_ADMINS=a: expected a whole number"),
+        ("TELEGRAM_TEST_ENVIRONMENT", "perhaps", "TELEGRAM_TEST_ENVIRONMENT=perhaps: expected true or false"),
+        (
+            "TELEGRAM_API_URL",
+            "telegram",
+            "TELEGRAM_API_URL=telegram: expected an address that begins with http:// or https://",
+        ),
+    ],
+)
+def test_a_bad_value_is_one_clear_line(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, expected: str
+) -> None:
+    """An error names the key, the value and what is expected, on one line."""
+    assert expected == _error(monkeypatch, name, value)
+
+
+@pytest.mark.parametrize("name", ["TELEGRAM_TOKEN", "WEBHOOK_SECRET", "OPENSEARCH_URL"])
+def test_an_error_never_shows_a_secret(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """A secret that is not usable is named, not shown."""
+    told = _error(monkeypatch, name, "s3cr3t / %%%")
+    assert told.startswith(f"{name} is not usable: expected")
+    assert "s3cr3t" not in told
+
+
+def test_a_long_value_is_shortened(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A value of any length makes a line one can read."""
+    assert len(_error(monkeypatch, "PORT", "9" * 3000)) < 200
+
+
+def test_a_file_that_is_not_text(tmp_path: Path) -> None:
+    """A `.env` that is not UTF-8 is one clear line too."""
+    (tmp_path / ".env").write_bytes(b"\xff\xfe\x00QUOTE_CHARS=1")
+    with pytest.raises(ConfigError, match=r"^\.env is not UTF-8 text"):
+        Settings.read()
+
+
+def test_secrets_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither str nor repr of the settings holds a secret."""
+    monkeypatch.setenv("TELEGRAM_TOKEN", "123:s3cr3t")
+    settings = Settings.read()
+    assert "s3cr3t" not in f"{settings} {settings!r}"
+    assert ("123:s3cr3t",) == settings.secrets
+
+
+def test_the_example_names_exactly_the_settings() -> None:
+    """`.env.example` names every setting and nothing else, each with a comment above it."""
+    lines = (ROOT / ".env.example").read_text(encoding="utf-8").splitlines()
+    named = [found.group(1) for line in lines if (found := re.fullmatch(r"#?([A-Z_]+)=.*", line))]
+    assert [name.upper() for name in Settings.model_fields] == named
+    for above, line in zip(lines, lines[1:], strict=False):
+        if re.fullmatch(r"#?[A-Z_]+=.*", line):
+            assert above.startswith("# ")
+
+
+def test_every_setting_is_described() -> None:
+    """Each setting says in a sentence what it is."""
+    assert all((field.description or "").endswith(".") for field in Settings.model_fields.values())
