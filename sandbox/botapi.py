@@ -65,7 +65,7 @@ class BotApi:
         }
 
     async def call(self, name: str, raw: Mapping[str, Any], uploads: Mapping[str, Upload]) -> Json:
-        """The whole envelope a call is answered with: result, or error code and description."""
+        """Return the whole envelope a call is answered with: result, or error code and description."""
         started = time.time()
         method = methods.BY_LOWER_NAME.get(name.lower())
         try:
@@ -222,7 +222,7 @@ class BotApi:
 
 
 def envelope(error: ApiError) -> Json:
-    """An error as the body it is sent as."""
+    """Show an error as the body it is sent as."""
     body: Json = {"ok": False, "error_code": error.code, "description": error.description}
     hints = {"retry_after": error.retry_after, "migrate_to_chat_id": error.migrate_to}
     if known := {name: value for name, value in hints.items() if value is not None}:

@@ -92,14 +92,14 @@ class Sandbox:
     async def private_chat(
         self, user: str = "Ada", *, language_code: str | None = "en", username: str | None = None
     ) -> ChatClient:
-        """A new person in the chat with the bot; nothing is said yet."""
+        """Open the chat of a new person with the bot; nothing is said yet."""
         person = await self.user(user, language_code=language_code, username=username)
         return ChatClient(self, person["id"], person["id"], await self._last_event())
 
     async def group(
         self, title: str = "Group", *, users: Sequence[str] = ("Ada", "Omar"), **fields: Any
     ) -> ChatClient:
-        """A group with new people and the bot; fields: type, is_forum, username, bot. Speaks as the first."""
+        """Open a group with new people and the bot; fields: type, is_forum, username, bot."""
         people = [await self.user(name) for name in users]
         members = [one["id"] for one in people]
         chat = await self.control("group", title=title, members=members, **fields)
@@ -114,7 +114,7 @@ class Sandbox:
         await self.control("fault", method=method, **fields)
 
     async def calls(self, method: str | None = None, *, after: int = 0, timeout: float = 0) -> list[Json]:  # noqa: ASYNC109 - the server waits
-        """What the bot called, oldest first; with a timeout, waits until there is one."""
+        """List what the bot called, oldest first; with a timeout, waits until there is one."""
         answer = await self.control("calls", method=method, after=after, timeout=timeout)
         return list(answer["calls"])
 
@@ -122,7 +122,7 @@ class Sandbox:
         return list((await self.control("violations"))["violations"])
 
     async def unconfirmed(self) -> list[Json]:
-        """Updates the bot has not confirmed."""
+        """List the updates the bot has not confirmed."""
         return list((await self.control("updates"))["updates"])
 
     async def connected(self, *, timeout: float = _PATIENCE) -> None:  # noqa: ASYNC109 - polled
@@ -166,11 +166,11 @@ class ChatClient:
     async def next_message(
         self,
         *,
-        timeout: float = _PATIENCE,
+        timeout: float = _PATIENCE,  # noqa: ASYNC109 - the server waits
         kinds: Sequence[str] = ("message",),
-        from_bot: bool = True,  # noqa: ASYNC109 - the server waits
+        from_bot: bool = True,
     ) -> MessageClient:
-        """The next message (or edit: kinds=["edited_message"]) in this chat not read yet, of the bot."""
+        """Wait for the next message (or edit: kinds=["edited_message"]) in this chat not read yet, of the bot."""
         deadline = asyncio.get_running_loop().time() + timeout
         while (left := deadline - asyncio.get_running_loop().time()) > 0:
             event = await self.next_event(timeout=left, kinds=kinds)
@@ -180,7 +180,7 @@ class ChatClient:
         raise TimeoutError(f"nothing from the bot in chat {self.id} within {timeout} s")
 
     async def next_event(self, *, timeout: float = _PATIENCE, kinds: Sequence[str] = ()) -> Json:  # noqa: ASYNC109 - the server waits
-        """The next event in this chat: message, edited_message, deleted, action."""
+        """Wait for the next event in this chat: message, edited_message, deleted, action."""
         answer = await self.sandbox.control(
             "events", chat_id=self.id, kinds=list(kinds), after=self.seen, timeout=timeout
         )
@@ -246,7 +246,7 @@ class MessageClient:
         return [button for row in rows for button in row]
 
     def entity_texts(self, kind: str) -> list[str]:
-        """The text under each entity of a kind."""
+        """Give the text under each entity of a kind."""
         data = self.text.encode("utf-16-le")
         return [
             data[one["offset"] * 2 : (one["offset"] + one["length"]) * 2].decode("utf-16-le")
@@ -278,8 +278,12 @@ class MessageClient:
         raise ControlError(f"no callback button {label!r} among {[one['text'] for one in self.buttons]}")
 
     async def press_data(
-        self, data: str, *, timeout: float = _PATIENCE, user_id: int | None = None
-    ) -> Json | None:  # noqa: ASYNC109 - the server waits
+        self,
+        data: str,
+        *,
+        timeout: float = _PATIENCE,  # noqa: ASYNC109 - the server waits
+        user_id: int | None = None,
+    ) -> Json | None:
         """Press with any data, also data no button has."""
         answer = await self.chat.sandbox.control(
             "press",

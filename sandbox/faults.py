@@ -45,7 +45,7 @@ class Faults:
         self._queue.clear()
 
     def take(self, method: str, chat_id: object = None) -> Fault | None:
-        """The fault this call meets; the first that fits counts down."""
+        """Take the fault this call meets; the first that fits counts down."""
         for at, fault in enumerate(self._queue):
             if fault.method.lower() not in {"*", method.lower()}:
                 continue

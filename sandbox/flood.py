@@ -1,4 +1,4 @@
-"""Telegram's flood limits: a message a second in a chat, twenty a minute in a group, thirty a second in all."""
+"""Flood limits: a message a second in a chat, twenty a minute in a group, thirty a second in all."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ class Flood:
         rules = [(0, _ALL), (chat_id, _CHAT), *([(chat_id, _GROUP)] if chat_id < 0 else [])]
         waits = [self._wait(chat, limit, seconds, now) for chat, (limit, seconds) in rules]
         if (wait := max(waits)) > 0:
-            seconds = math.ceil(wait)
-            raise ApiError(429, f"Too Many Requests: retry after {seconds}", retry_after=seconds)
+            left = math.ceil(wait)
+            raise ApiError(429, f"Too Many Requests: retry after {left}", retry_after=left)
         for chat, (_, seconds) in rules:
             self._sent[chat, seconds].append(now)
 

@@ -44,10 +44,10 @@ class Journal:
     async def wait(
         self,
         seq: int,
-        timeout: float,
-        wanted: Callable[[Json], bool] = lambda _: True,  # noqa: ASYNC109 - in a request
+        timeout: float,  # noqa: ASYNC109 - part of a request
+        wanted: Callable[[Json], bool] = lambda _: True,
     ) -> list[Record]:
-        """Records after `seq` that are `wanted`, as soon as there is one; none after `timeout` seconds."""
+        """Give `wanted` records after `seq` as soon as there is one; none after `timeout` seconds."""
         deadline = asyncio.get_running_loop().time() + timeout
         while True:
             found = [record for record in self.after(seq) if wanted(record.value)]

@@ -93,7 +93,7 @@ _SECRET = re.compile(r"[A-Za-z0-9_-]{1,256}")
 
 
 def text(formatted: FormattedText) -> FormattedText:
-    """The text of a message as stored."""
+    """Check a text and return it as stored."""
     if not formatted.text:
         raise bad_request("message text is empty")
     _entities(formatted)
@@ -192,7 +192,7 @@ def _nesting(entities: tuple[Entity, ...]) -> None:
 
 
 def is_url(url: str | None) -> bool:
-    """A link Telegram takes: http, https, tg or ton, with a host that can be one."""
+    """Tell a link Telegram takes: http, https, tg or ton, with a host that can be one."""
     if not url or len(url) > 2048 or any(character.isspace() for character in url):  # noqa: PLR2004 - Telegram's
         return False
     try:
@@ -209,7 +209,7 @@ def is_url(url: str | None) -> bool:
 
 
 def quote(quoted: FormattedText, source: FormattedText, position: int | None) -> Quote:
-    """The part of `source` that is quoted: the nearest place to `position` where all of it is equal."""
+    """Find the part of `source` that is quoted: the nearest place to `position` where all of it is equal."""
     wanted = FormattedText(quoted.text, _kept(quoted, 0, utf16_length(quoted.text)))
     size = utf16_length(wanted.text)
     if not wanted.text or size > QUOTE_UNITS:
@@ -237,7 +237,7 @@ def _kept(formatted: FormattedText, start: int, end: int) -> tuple[Entity, ...]:
 
 
 def keyboard(markup: Json | None) -> tuple[tuple[Json, ...], ...]:
-    """The rows of an inline keyboard; other reply markup has nothing to keep."""
+    """Check and return the rows of an inline keyboard; other reply markup has nothing to keep."""
     if not markup or "inline_keyboard" not in markup:
         return ()
     rows = markup["inline_keyboard"]
@@ -270,6 +270,11 @@ def _button(button: object) -> Json:
         isinstance(data, str) and 1 <= len(data.encode()) <= CALLBACK_DATA_BYTES
     ):
         raise bad_request("BUTTON_DATA_INVALID")
+    _button_action(button)
+    return dict(button)
+
+
+def _button_action(button: Json) -> None:
     if "url" in button and not is_url(button["url"]):
         raise bad_request(f"inline keyboard button URL '{button['url']}' is invalid: Wrong HTTP URL")
     if "copy_text" in button:
@@ -279,7 +284,6 @@ def _button(button: object) -> Json:
     for key in ("switch_inline_query", "switch_inline_query_current_chat"):
         if len(button.get(key) or "") > 256:  # noqa: PLR2004 - an inline query's length
             raise bad_request("BUTTON_DATA_INVALID")
-    return dict(button)
 
 
 def callback_answer(answer: str) -> None:
@@ -288,7 +292,7 @@ def callback_answer(answer: str) -> None:
 
 
 def inline_answer(results: list[Json], next_offset: str) -> None:
-    """Counts, ids and kinds; the messages inside are checked by whoever reads them."""
+    """Check counts, ids and kinds; the messages inside are checked by whoever reads them."""
     if len(results) > INLINE_RESULTS:
         raise bad_request("RESULTS_TOO_MUCH")
     if len(next_offset.encode()) > INLINE_OFFSET_BYTES:

@@ -5,11 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cache
 
-_TARGET = "business_connection_id String, chat_id! Integer|String, message_thread_id Integer, direct_messages_topic_id Integer"
+_TARGET = (
+    "business_connection_id String, chat_id! Integer|String, message_thread_id Integer,"
+    " direct_messages_topic_id Integer"
+)
 _MARKUP = "reply_markup InlineKeyboardMarkup|ReplyKeyboardMarkup|ReplyKeyboardRemove|ForceReply"
 _SENT = (
-    "disable_notification Boolean, protect_content Boolean, allow_paid_broadcast Boolean, message_effect_id String,"
-    f" suggested_post_parameters SuggestedPostParameters, reply_parameters ReplyParameters, {_MARKUP}"
+    "disable_notification Boolean, protect_content Boolean, allow_paid_broadcast Boolean,"
+    f" message_effect_id String, suggested_post_parameters SuggestedPostParameters, reply_parameters ReplyParameters, {_MARKUP}"
 )
 _EDITED = (
     "business_connection_id String, chat_id Integer|String, message_id Integer, inline_message_id String"
@@ -97,7 +100,7 @@ class Parameter:
 
 @cache
 def parameters(method: str) -> dict[str, Parameter]:
-    """The published parameters of a method, by name."""
+    """Give the published parameters of a method, by name."""
     found = {}
     for part in filter(None, PUBLISHED[method].split(", ")):
         name, _, types = part.partition(" ")

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from sandbox.telegram import Telegram
 
 
-def write(
+def write(  # noqa: PLR0913 - what a message can have
     telegram: Telegram,
     chat: Chat,
     person: User,
@@ -27,7 +27,7 @@ def write(
     quote: str | None = None,
     **fields: Any,
 ) -> Message:
-    """A person sends a message; the bot is told where it may hear it."""
+    """Send a person's message; the bot is told where it may hear it."""
     _in(chat, person)
     stored = limits.caption(formatted) if file else limits.text(formatted)
     if (topic := telegram.topic(chat, fields.get("thread_id"))) and topic.is_closed:
@@ -78,7 +78,7 @@ def forward(telegram: Telegram, message: Message, chat: Chat, person: User) -> M
 def pick(
     telegram: Telegram, query: Query, result_id: str, chat: Chat, thread_id: int | None = None
 ) -> Message:
-    """A person picks an inline result: it is sent via the bot, and the bot may be told."""
+    """Send an inline result a person picked: it is sent via the bot, and the bot may be told."""
     _in(chat, query.user)
     result = (query.results or {}).get(result_id)
     if result is None:
@@ -113,7 +113,7 @@ def block(telegram: Telegram, person: User, *, is_blocked: bool) -> None:
 
 
 def bring_bot(telegram: Telegram, chat: Chat, person: User) -> None:
-    """A person adds the bot to a group."""
+    """Let a person add the bot to a group."""
     if chat.bot == "member":
         return
     telegram.set_standing(chat, "member", person)
@@ -143,7 +143,7 @@ def set_topic_closed(chat: Chat, number: int, *, is_closed: bool) -> None:
 
 
 def migrate(telegram: Telegram, chat: Chat, person: User) -> Chat:
-    """A group becomes a supergroup: a new chat with a new id, and both say so."""
+    """Turn a group into a supergroup: a new chat with a new id, and both say so."""
     upgraded = telegram.add_group(chat.title or "", chat.members, "supergroup")
     upgraded.bot = chat.bot
     telegram.deliver(telegram.post(chat, person, service={"migrate_to_chat_id": upgraded.id}))

@@ -29,7 +29,7 @@ def _scope(raw: Json | None) -> _Scope:
     if kind not in _SCOPES:
         raise bad_request("can't parse BotCommandScope: unsupported type specified")
     of = [str((raw or {}).get(name, "")) for name in _SCOPES[kind]]
-    return (kind, *[*of, "", ""][:2])  # type: ignore[return-value]
+    return (kind, *[*of, "", ""][:2])
 
 
 class Profile:
@@ -52,7 +52,7 @@ class Profile:
         self._commands.pop((_scope(scope), language), None)
 
     def commands_shown(self, chat: Chat, language: str) -> list[Json]:
-        """What a person sees in a chat: the narrowest scope wins, then the own language before none."""
+        """Give what a person sees in a chat: the narrowest scope wins, then the own language before none."""
         kind = "all_private_chats" if chat.type == "private" else "all_group_chats"
         for scope in ({"type": "chat", "chat_id": chat.id}, {"type": kind}, {"type": "default"}):
             for code in (language, ""):

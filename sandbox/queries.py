@@ -38,7 +38,7 @@ class Queries:
         self._open: dict[str, Query] = {}
 
     def press(self, message: Message, person: User, data: str) -> Query:
-        """A person presses a callback button."""
+        """Let a person press a callback button."""
         query = self._ask(person, data, CALLBACK_SECONDS)
         if message.inline_id is not None:
             where: Json = {"inline_message_id": message.inline_id}
@@ -54,7 +54,7 @@ class Queries:
         return query
 
     def type(self, person: User, text: str, offset: str, chat_type: str) -> Query:
-        """A person types `@bot text` in some chat."""
+        """Let a person type `@bot text` in some chat."""
         query = self._ask(person, text[:INLINE_QUERY_UNITS], INLINE_SECONDS)
         self._telegram.push(
             "inline_query",
@@ -108,7 +108,7 @@ class Queries:
 
 
 def _checked(result: Json) -> Json:
-    """A result with its message checked and its keyboard read, ready to be sent when picked."""
+    """Return a result with its message checked and its keyboard read, ready to be sent when picked."""
     content = result.get("input_message_content")
     if result["type"] == "article" and not isinstance(content, dict):
         raise bad_request("input message content is not specified")

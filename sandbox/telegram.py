@@ -55,13 +55,13 @@ class Telegram:
         self._supergroup_ids = itertools.count(FIRST_SUPERGROUP)
 
     def number(self) -> int:
-        """A number never given before, for ids that are opaque."""
+        """Give a number never given before, for ids that are opaque."""
         return next(self._numbers)
 
     # People and chats
 
     def add_user(self, first_name: str, **fields: str | None) -> User:
-        """A person, and the private chat with the bot, not started yet."""
+        """Add a person, and the private chat with the bot, not started yet."""
         person = User(next(self._user_ids), first_name, **fields)  # type: ignore[arg-type]
         self.users[person.id] = person
         self._open(Chat(person.id, "private", username=person.username, members={person.id}, bot="member"))
@@ -84,7 +84,7 @@ class Telegram:
         return self.users[number]
 
     def chat(self, number: int | str) -> Chat:
-        """A chat by its id, or by @username where it is public."""
+        """Find a chat by its id, or by @username where it is public."""
         if isinstance(number, int):
             found = self.chats.get(number)
         else:
@@ -96,7 +96,7 @@ class Telegram:
         return found
 
     def chat_view(self, chat: Chat) -> Json:
-        """A chat as its people see it: more than the bot is told."""
+        """Show a chat as its people see it: more than the bot is told."""
         return {
             **wire.chat(chat, self.user),
             "members": [wire.user(self.users[one]) for one in sorted(chat.members)],
@@ -108,7 +108,7 @@ class Telegram:
         }
 
     def reachable(self, number: int | str) -> Chat:
-        """The chat, if the bot may speak there."""
+        """Give the chat, if the bot may speak there."""
         chat = self.chat(number)
         if chat.migrated_to is not None:
             raise ApiError(
@@ -128,7 +128,7 @@ class Telegram:
         return chat
 
     def topic(self, chat: Chat, number: int | None) -> Topic | None:
-        """The topic a message goes to; closed ones and those that are not there refuse it."""
+        """Give the topic a message goes to; closed ones and those that are not there refuse it."""
         if not number:
             return None
         found = chat.topics.get(number)
@@ -156,7 +156,7 @@ class Telegram:
     # Messages
 
     def post(self, chat: Chat, sender: User, **fields: Any) -> Message:
-        """A new message in a chat, shown to its people; telling the bot is another step."""
+        """Add a new message to a chat, shown to its people; telling the bot is another step."""
         chat.last_message_id += 1
         message = Message(chat.last_message_id, chat.id, sender, now(), **fields)
         chat.messages[message.id] = message
@@ -192,7 +192,7 @@ class Telegram:
         self.events.add({"kind": kind, "chat_id": message.chat_id, "message": self.person_view(message)})
 
     def person_view(self, message: Message) -> Json:
-        """A message as people see it: with reactions, and the id inline messages are edited by."""
+        """Show a message as people see it: with reactions, and the id inline messages are edited by."""
         shown = self.view(message)
         if message.reactions:
             shown["reactions"] = list(message.reactions)

@@ -32,7 +32,7 @@ _DETECTED = (
 
 
 def utf16_length(text: str) -> int:
-    """The length of a text as Telegram counts: astral characters are two."""
+    """Count the length of a text as Telegram counts: astral characters are two."""
     return len(text) + sum(character > "\uffff" for character in text)
 
 
@@ -41,7 +41,7 @@ def utf16_slice(text: str, start: int, end: int) -> str:
 
 
 def normalised(formatted: FormattedText) -> FormattedText:
-    """The text as Telegram stores it, entities moved along, and the ones it finds by itself added."""
+    """Give the text as Telegram stores it, entities moved along, and the ones it finds by itself added."""
     return _detected(_trimmed(_cleaned(formatted)))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sandbox.errors import conflict
 
@@ -51,7 +51,7 @@ class Updates:
         return self._waiting is not None or time.monotonic() - self._last_poll < _CONNECTED_FOR
 
     def allow(self, kinds: Collection[str] | None) -> None:
-        """What is queued from now on; none given keeps the setting, an empty list is the default."""
+        """Set what is queued from now on; none given keeps the setting, an empty list is the default."""
         if kinds is not None:
             self._allowed = frozenset(kinds) or None
 
@@ -85,7 +85,7 @@ class Updates:
             self._waiting.set_exception(conflict(by))
 
     async def get(self, offset: int, limit: int, timeout: int) -> list[Json]:  # noqa: ASYNC109 - Telegram's term
-        """The getUpdates of the Bot API, its arguments already read."""
+        """Answer the getUpdates of the Bot API, its arguments already read."""
         self.terminate(_TERMINATED)
         if self.has_webhook:
             raise conflict(_HAS_WEBHOOK)
@@ -119,7 +119,8 @@ class Updates:
             while not self._pending and (left := deadline - time.monotonic()) > 0:
                 self._changed.clear()
                 change = asyncio.ensure_future(self._changed.wait())
-                await asyncio.wait({change, ended}, timeout=left, return_when=asyncio.FIRST_COMPLETED)
+                waited: set[asyncio.Future[Any]] = {change, ended}
+                await asyncio.wait(waited, timeout=left, return_when=asyncio.FIRST_COMPLETED)
                 change.cancel()
                 if ended.done():
                     ended.result()

@@ -108,7 +108,7 @@ class Webhook:
 
 
 def _chat_of(update: Json) -> object:
-    """What keeps its order: the chat, or the person where there is none."""
+    """Name what keeps its order: the chat, or the person where there is none."""
     for kind, value in update.items():
         if kind != "update_id":
             where = value.get("message", value).get("chat") or value.get("from")

@@ -61,7 +61,7 @@ def entities(listed: Iterable[Entity]) -> list[Json] | None:
 
 
 def read_entity(raw: Json) -> Entity:
-    """The way back; wrong types become wrong numbers, which the limits then name."""
+    """Read one back; wrong types become wrong numbers, which the limits then name."""
     person = raw.get("user")
     return Entity(
         type=str(raw.get("type", "")),
@@ -119,7 +119,7 @@ def quote(one: Quote) -> Json:
 
 
 def message(one: Message, find_chat: FindChat, find_user: FindUser, *, with_reply: bool = True) -> Json:
-    """A Message; the one it replies to is inside as it is now, without its own reply, as Telegram does."""
+    """Give a Message; the one it replies to is inside, as it is now, without its own reply."""
     place = find_chat(one.chat_id)
     replied = place.messages.get(one.reply_to) if one.reply_to and with_reply else None
     listed = entities(one.formatted.entities)

@@ -26,6 +26,7 @@ const state = {
 const chat = () => state.chats.get(state.open);
 const isGroup = (one) => one.type !== "private";
 const mine = () => [...state.chats.values()].filter((one) => one.members.some((user) => user.id === state.me.id));
+const faceOf = (one) => (isGroup(one) ? one.id : state.bot.id);
 const titleOf = (one) => (isGroup(one) ? one.title : nameOf(state.bot));
 
 async function attempt(work) {
@@ -48,6 +49,7 @@ async function begin() {
   for (const one of found.chats) await learn(one);
   const kept = Number(sessionStorage.getItem("me"));
   become(state.users.find((user) => user.id === kept) ?? state.users[0]);
+  showConnection(found.is_connected);
   listen(found.last_event, onEvents, () => showConnection(false));
 }
 
@@ -166,7 +168,7 @@ function showChats() {
       const side = element("span", "side");
       if (message) side.append(element("time", "", clock(message.date)));
       if (state.unread.get(one.id)) side.append(element("span", "unread", state.unread.get(one.id)));
-      button.append(avatar(element("span", "avatar"), titleOf(one), one.id), names, side);
+      button.append(avatar(element("span", "avatar"), titleOf(one), faceOf(one)), names, side);
       button.onclick = () => choose(one.id);
       const item = element("li");
       item.append(button);
@@ -183,6 +185,10 @@ function choose(id) {
 }
 
 function openChat(id, { stay = false } = {}) {
+  if (state.open !== id) {
+    $("composer").value = "";
+    onInput();
+  }
   state.open = id;
   state.unread.delete(id);
   setContext(null);
@@ -190,7 +196,7 @@ function openChat(id, { stay = false } = {}) {
   if (!stay) $("app").dataset.view = "chat";
   const one = chat();
   $("chat-title").textContent = titleOf(one);
-  avatar($("chat-avatar"), titleOf(one), one.id);
+  avatar($("chat-avatar"), titleOf(one), faceOf(one));
   const kept = [...state.messages.get(id).values()];
   $("messages").replaceChildren(...kept.map(build));
   groupUp();
@@ -255,7 +261,7 @@ async function showChrome() {
 function showIntro(isEmpty) {
   $("intro").hidden = !isEmpty;
   if (!isEmpty) return;
-  const face = avatar(element("div", "avatar big"), nameOf(state.bot), state.me.id);
+  const face = avatar(element("div", "avatar big"), nameOf(state.bot), state.bot.id);
   const about = state.description ? formatted(state.description) : element("p", "text", "Press START to begin.");
   $("intro").replaceChildren(face, element("h2", "", state.description ? "What can this bot do?" : nameOf(state.bot)), about);
 }

@@ -54,19 +54,18 @@ const BLOCKS = new Set(["blockquote", "expandable_blockquote", "pre"]);
 // A text with its entities; offsets count UTF-16 units, as JavaScript's strings do.
 export function formatted(text, entities = []) {
   const whole = element("div", "text");
-  whole.dir = "auto";
   const blocks = entities.filter((one) => BLOCKS.has(one.type)).sort((a, b) => a.offset - b.offset);
   let at = 0;
   for (const block of blocks) {
     if (block.offset < at) continue;
     // The line break before and after a block is the block's own.
     const before = text[block.offset - 1] === "\n" ? block.offset - 1 : block.offset;
-    if (before > at) whole.append(inline(text, at, before, entities));
+    if (before > at) whole.append(...paragraphs(text, at, before, entities));
     whole.append(blockElement(text, block, entities));
     at = block.offset + block.length;
     if (text[at] === "\n") at += 1;
   }
-  if (at < text.length) whole.append(inline(text, at, text.length, entities));
+  if (at < text.length) whole.append(...paragraphs(text, at, text.length, entities));
   return whole;
 }
 
@@ -78,10 +77,9 @@ function blockElement(text, block, entities) {
     return pre;
   }
   const quote = element("blockquote", block.type === "expandable_blockquote" ? "expandable" : "");
-  quote.dir = "auto";
+  quote.dir = direction(text.slice(block.offset, end));
   const body = element("div", "quote-body");
-  body.dir = "auto";
-  body.append(inline(text, block.offset, end, entities));
+  body.append(...paragraphs(text, block.offset, end, entities));
   quote.append(body);
   if (block.type === "expandable_blockquote") {
     const toggle = element("button", "expand");
@@ -92,6 +90,27 @@ function blockElement(text, block, entities) {
     quote.append(toggle);
   }
   return quote;
+}
+
+// The way a text runs, by its first letter that has one; for what must know it as a whole.
+function direction(text) {
+  const first = text.match(/\p{L}/u)?.[0] ?? "";
+  return /[\p{Script=Hebrew}\p{Script=Arabic}\p{Script=Syriac}\p{Script=Thaana}\p{Script=Nko}]/u.test(first) ? "rtl" : "ltr";
+}
+
+// Every line is a paragraph that runs its own way.
+function paragraphs(text, start, end, entities) {
+  const made = [];
+  for (let at = start; at <= end; ) {
+    const found = text.indexOf("\n", at);
+    const stop = found === -1 || found > end ? end : found;
+    const line = element("div", "paragraph");
+    line.dir = "auto";
+    line.append(stop > at ? inline(text, at, stop, entities) : document.createElement("br"));
+    made.push(line);
+    at = stop + 1;
+  }
+  return made;
 }
 
 function inline(text, start, end, entities) {
@@ -256,7 +275,11 @@ function bubble(message, isMine, isGroup) {
     // Deep links travel as "/start payload"; people see the command alone.
     const shown = isMine && message.text?.startsWith("/start ") ? "/start" : text;
     const entities = message.entities ?? message.caption_entities;
-    box.append(formatted(shown, shown === text ? entities : entities?.slice(0, 1)));
+    const body = formatted(shown, shown === text ? entities : entities?.slice(0, 1));
+    // Room for the time, which stands at the end of the last line.
+    const last = body.lastElementChild;
+    (last?.matches(".paragraph") ? last : body).append(element("span", message.edit_date ? "room wide" : "room"));
+    box.append(body);
   }
   box.append(meta(message, isMine));
   if (message.reactions?.length) box.append(element("span", "reactions", message.reactions.join("")));
