@@ -73,9 +73,9 @@ async def _answered(text: str, context: Context, texts: Texts) -> Reply:
 
 async def _pressed(query: CallbackQuery, context: Context, texts: Texts) -> str | None:
     wish = buttons.decode(query.data)
-    if wish is None or not isinstance(query.message, Message):
+    if wish is None:
         return texts.stale
-    origin = query.message.reply_to_message
+    origin = query.message.reply_to_message if isinstance(query.message, Message) else None
     text = _asked(origin) if origin else ""
     if not text:
         return texts.question_gone
@@ -110,7 +110,9 @@ async def _edited(query: CallbackQuery, reply: Reply | None, texts: Texts) -> st
     if reply is None:
         return texts.changed
     try:
-        await query.edit_message_text(reply.text, entities=reply.entities, reply_markup=reply.keyboard)
+        await query.edit_message_text(
+            reply.text, entities=reply.entities or None, reply_markup=reply.keyboard
+        )
     except BadRequest as error:
         return None if "not modified" in error.message.lower() else texts.stale
     return None
@@ -121,7 +123,7 @@ async def _say(update: Update, reply: Reply, *, to: Message | None = None) -> No
     message = _message(update)
     await message.reply_text(
         reply.text,
-        entities=reply.entities,
+        entities=reply.entities or None,
         reply_markup=reply.keyboard,
         reply_parameters=ReplyParameters((to or message).message_id, allow_sending_without_reply=True),
     )

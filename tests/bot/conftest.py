@@ -1,0 +1,156 @@
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from telegram.ext import Application
+from telegram.request import BaseRequest, RequestData
+
+from bot.app import build_application
+from config.settings import Settings
+from retrieval.model import Answer, Citation, Context, Locator, Passage, Source, Span
+
+ME = {"id": 999, "is_bot": True, "first_name": "Verbatim", "username": "verbatim_bot"}
+
+
+def make_passage(text: str, *, start: int = 0, number: int = 1, paragraph: int = 1, **fields: Any) -> Passage:
+    return Passage(
+        **{
+            "id": f"p{number}",
+            "document": "folder/name.txt",
+            "title": "Title",
+            "span": Span(start, start + len(text)),
+            "text": text,
+            "heading": ("Heading",),
+            "line": 5,
+            "paragraph": paragraph,
+            "language": "en",
+        }
+        | fields
+    )
+
+
+def make_citation(
+    text: str, at: tuple[int, int], highlights: tuple[tuple[int, int], ...] = (), **fields: Any
+) -> Citation:
+    """Quote characters of a passage that begins at character 100 of its document."""
+    passage = fields.pop("passage", None) or make_passage(text, start=100)
+    return Citation(
+        **{
+            "rank": 1,
+            "document": passage.document,
+            "title": passage.title,
+            "span": Span(100 + at[0], 100 + at[1]),
+            "quote": text[at[0] : at[1]],
+            "highlights": tuple(Span(100 + a, 100 + b) for a, b in highlights),
+            "score": 1.0,
+            "locator": Locator("Heading", None, 5, 7, 2),
+            "passage": passage,
+        }
+        | fields
+    )
+
+
+def make_answer(*citations: Citation, answered: bool = True, suggestion: str | None = None) -> Answer:
+    return Answer("?", answered, 0.9 if answered else 0.1, citations, suggestion)
+
+
+@dataclass
+class FakeArchive:
+    """Answers from a table; the questions it was asked are kept."""
+
+    answers: dict[str, Answer] = field(default_factory=dict)
+    contexts: dict[str, Context] = field(default_factory=dict)
+    sources: tuple[Source, ...] = (Source("folder/name.txt", "Title", 1, 100, "en"),)
+    questions: list[str] = field(default_factory=list)
+
+    async def answer(self, question: str, *, top: int = 5) -> Answer:
+        assert 5 == top
+        self.questions.append(question)
+        return self.answers.get(question, make_answer(answered=False))
+
+    def context(self, passage_id: str) -> Context | None:
+        return self.contexts.get(passage_id)
+
+
+class FakeTelegram(BaseRequest):
+    """Takes every call and keeps it; `replies` has other results by method, as an error or a value."""
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[str, dict[str, Any]]] = []
+        self.replies: dict[str, Any] = {}
+
+    @property
+    def read_timeout(self) -> float:
+        return 5
+
+    async def initialize(self) -> None: ...
+
+    async def shutdown(self) -> None: ...
+
+    async def do_request(
+        self, url: str, method: str, request_data: RequestData | None = None, *_: Any, **__: Any
+    ) -> tuple[int, bytes]:
+        assert "POST" == method
+        name = url.rpartition("/")[2]
+        if name == "getMe":
+            return 200, json.dumps({"ok": True, "result": ME}).encode()
+        self.calls.append((name, dict(request_data.parameters) if request_data else {}))
+        if name in self.replies:
+            status, description = self.replies[name]
+            body = {"ok": False, "error_code": status, "description": description}
+            return status, json.dumps(body).encode()
+        return 200, json.dumps({"ok": True, "result": _result(name)}).encode()
+
+    def texts(self) -> list[str]:
+        return [parameters["text"] for name, parameters in self.calls if name == "sendMessage"]
+
+
+def _result(name: str) -> Any:
+    if name in {"sendMessage", "editMessageText"}:
+        return {"message_id": 77, "date": 1, "chat": {"id": 1, "type": "private"}, "text": "x"}
+    return True
+
+
+@pytest.fixture
+def passage() -> Callable[..., Passage]:
+    return make_passage
+
+
+@pytest.fixture
+def citation() -> Callable[..., Citation]:
+    return make_citation
+
+
+@pytest.fixture
+def answer() -> Callable[..., Answer]:
+    return make_answer
+
+
+@pytest.fixture
+def archive() -> FakeArchive:
+    return FakeArchive()
+
+
+@pytest.fixture
+def telegram() -> FakeTelegram:
+    return FakeTelegram()
+
+
+@pytest.fixture
+def application(archive: FakeArchive, telegram: FakeTelegram) -> Any:
+    return connect(archive, telegram)
+
+
+@pytest.fixture
+def connecting(archive: FakeArchive, telegram: FakeTelegram) -> Callable[..., Any]:
+    return lambda **settings: connect(archive, telegram, **settings)
+
+
+def connect(
+    archive: FakeArchive, telegram: FakeTelegram, **settings: Any
+) -> Application[Any, Any, Any, Any, Any, Any]:
+    built = build_application(Settings(_env_file=None, telegram_token="1:x", **settings), archive)
+    built.bot._request = (telegram, telegram)
+    return built

@@ -1,0 +1,308 @@
+"""Updates go in, calls to Telegram come out; the documents and Telegram are fakes."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from telegram import Update
+
+from bot.buttons import Action, Press, encode
+from bot.texts import speaking
+from retrieval.model import Context
+
+TEXTS = speaking("en")
+ADA = {"id": 1, "is_bot": False, "first_name": "Ada", "language_code": "en"}
+US = {"id": 999, "is_bot": True, "first_name": "Verbatim", "username": "verbatim_bot"}
+PRIVATE = {"id": 1, "type": "private", "first_name": "Ada"}
+GROUP = {"id": -5, "type": "supergroup", "title": "Group"}
+
+
+def message(text: str | None = None, chat: dict[str, Any] = PRIVATE, **fields: Any) -> dict[str, Any]:
+    made = {"message_id": 10, "date": 1, "chat": chat, "from": ADA, **fields}
+    if text is None:
+        return made
+    if text.startswith("/"):
+        length = len(text.split()[0])
+        made["entities"] = [{"type": "bot_command", "offset": 0, "length": length}]
+    return made | {"text": text}
+
+
+def pressed(data: str, question: dict[str, Any] | None, **fields: Any) -> dict[str, Any]:
+    ours = message("An answer", **{"from": US, "message_id": 11})
+    if question:
+        ours["reply_to_message"] = question
+    return {"id": "5", "from": ADA, "chat_instance": "1", "data": data, "message": ours, **fields}
+
+
+async def deliver(application: Any, **update: Any) -> None:
+    async with application:
+        await application.process_update(Update.de_json({"update_id": 1, **update}, application.bot))
+
+
+@pytest.fixture
+def three(archive: Any, citation: Callable[..., Any], answer: Callable[..., Any]) -> Any:
+    """Make a question with three quotes, and one that is a misspelling of it."""
+    ones = [citation(f"Quote number {n}.", (0, 15), rank=n) for n in (1, 2, 3)]
+    archive.answers = {
+        "Which?": answer(*ones),
+        "Whihc?": answer(answered=False, suggestion="Which?"),
+    }
+    archive.contexts = {"p1": Context(ones[0].passage, None, None)}
+    return archive
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("/start", TEXTS.start),
+        ("/help", TEXTS.help),
+        ("/help@verbatim_bot", TEXTS.help),
+        ("/privacy", TEXTS.privacy),
+        ("/sources", "I hold 1 document:\n\n• Title · folder/name.txt"),
+        ("/ask", TEXTS.ask_how),
+        ("/nonsense", TEXTS.unknown_command),
+        ("@verbatim_bot", TEXTS.ask_how),
+        ("Something else", TEXTS.declined),
+        ("/start gone", f"{TEXTS.link_gone}\n\n{TEXTS.start}"),
+    ],
+)
+async def test_private_words(text: str, expected: str, application: Any, telegram: Any) -> None:
+    """In a private chat every text gets a reply that fits it."""
+    await deliver(application, message=message(text))
+    assert [expected] == telegram.texts()
+
+
+async def test_the_reply_quotes_the_question(application: Any, telegram: Any, three: Any) -> None:
+    """An answer replies to its question, survives its deletion, and previews no links."""
+    await deliver(application, message=message("Which?"))
+    ((method, sent),) = telegram.calls
+    assert "sendMessage" == method
+    assert {"message_id": 10, "allow_sending_without_reply": True} == sent["reply_parameters"]
+    assert {"is_disabled": True} == sent["link_preview_options"]
+    assert ["Which?"] == three.questions
+
+
+@pytest.mark.usefixtures("three")
+async def test_a_link_shows_its_passage(application: Any, telegram: Any) -> None:
+    """`/start` with the id of a passage shows it."""
+    await deliver(application, message=message("/start p1"))
+    (text,) = telegram.texts()
+    assert text.startswith("Quote number 1.\n\n— Title, under “Heading”, line 5")
+
+
+async def test_a_caption_is_a_question(application: Any, archive: Any) -> None:
+    """A photo with a caption asks the caption, in private."""
+    await deliver(application, message=message(photo=[], caption="Which?"))
+    assert ["Which?"] == archive.questions
+
+
+@pytest.mark.parametrize("fields", [{"photo": []}, {"dice": {"emoji": "🎲", "value": 1}}, {}])
+async def test_what_has_no_words(fields: dict[str, Any], application: Any, telegram: Any) -> None:
+    """What has no words gets a friendly line in private, and silence in a group."""
+    await deliver(application, message=message(**fields))
+    await deliver(application, message=message(chat=GROUP, **fields))
+    assert [TEXTS.wordless] == telegram.texts()
+
+
+@pytest.mark.parametrize(
+    ("text", "fields", "expected"),
+    [
+        ("Nice weather", {}, []),
+        ("/nonsense", {}, []),
+        ("/ask@otherbot Which?", {}, []),
+        ("/ask Which?", {}, ["Which?"]),
+        ("/ask@verbatim_bot Which?", {}, ["Which?"]),
+        ("@verbatim_bot Which?", {}, ["Which?"]),
+        ("Which?", {"reply_to_message": message("Hello", GROUP, **{"from": US})}, ["Which?"]),
+        ("Which?", {"reply_to_message": message("Hello", GROUP)}, []),
+        ("/ask", {"reply_to_message": message("Which?", GROUP)}, ["Which?"]),
+        ("@verbatim_bot", {"reply_to_message": message("Which?", GROUP)}, ["Which?"]),
+    ],
+)
+async def test_groups(  # noqa: PLR0913, PLR0917  # three of them are fixtures
+    text: str, fields: dict[str, Any], expected: list[str], application: Any, archive: Any, telegram: Any
+) -> None:
+    """In a group we answer when spoken to, and are silent otherwise."""
+    await deliver(application, message=message(text, GROUP, **fields))
+    assert expected == archive.questions
+    assert len(expected) == len(telegram.calls)
+
+
+async def test_ask_in_reply_answers_the_other_message(application: Any, telegram: Any) -> None:
+    """A bare /ask in reply to a message answers that message, so that its buttons find the question."""
+    other = message("Which?", GROUP, message_id=4)
+    await deliver(application, message=message("/ask", GROUP, reply_to_message=other))
+    assert 4 == telegram.calls[0][1]["reply_parameters"]["message_id"]
+
+
+@pytest.mark.parametrize("kind", ["edited_message", "channel_post", "edited_channel_post"])
+async def test_other_updates_are_ignored(kind: str, application: Any, telegram: Any) -> None:
+    """Edits and channel posts are left alone."""
+    await deliver(application, **{kind: message("/help")})
+    assert [] == telegram.calls
+
+
+async def test_a_quote_that_is_not_verbatim_is_not_sent(
+    application: Any, telegram: Any, three: Any, answer: Callable[..., Any], citation: Callable[..., Any]
+) -> None:
+    """A quote that fails the check is left out; with none left the bot declines."""
+    three.answers["Which?"] = answer(citation("Words.", (0, 6), quote="Wordz."))
+    await deliver(application, message=message("Which?"))
+    assert [TEXTS.declined] == telegram.texts()
+
+
+async def test_no_documents(application: Any, archive: Any, telegram: Any) -> None:
+    """Without documents a question gets a kind line."""
+    archive.sources = ()
+    await deliver(application, message=message("Which?"))
+    assert [TEXTS.no_documents] == telegram.texts()
+
+
+async def test_an_error_of_ours_is_told(application: Any, archive: Any, telegram: Any) -> None:
+    """When answering fails, the person hears so."""
+    archive.answers = None
+    await deliver(application, message=message("Which?"))
+    await deliver(application, callback_query=pressed("q1", message("Which?")))
+    assert [("sendMessage", TEXTS.failed), ("answerCallbackQuery", TEXTS.failed)] == [
+        (method, sent["text"]) for method, sent in telegram.calls
+    ]
+
+
+@pytest.mark.usefixtures("three")
+@pytest.mark.parametrize(
+    ("press", "question", "begins"),
+    [
+        (Press(Action.QUOTE, 2), "Which?", "Quote number 2.\n"),
+        (Press(Action.QUOTE, 1), "/ask@verbatim_bot Which?", "Quote number 1.\n"),
+        (Press(Action.CONTEXT, 1, "p1"), "Which?", "Quote number 1.\n\n"),
+        (Press(Action.QUOTE, 3, corrected=True), "Whihc?", "Quote number 3.\n"),
+    ],
+)
+async def test_buttons_edit_the_answer(
+    press: Press, question: str, begins: str, application: Any, telegram: Any
+) -> None:
+    """A button shows its view in place of the answer; the question in the chat is all it needs."""
+    await deliver(application, callback_query=pressed(encode(press), message(question)))
+    (edit, edited), (answered, told) = telegram.calls
+    assert ("editMessageText", "answerCallbackQuery") == (edit, answered)
+    assert edited["text"].startswith(begins)
+    assert "text" not in told
+
+
+@pytest.mark.usefixtures("three")
+@pytest.mark.parametrize(
+    ("data", "question", "expected"),
+    [
+        ("q2", None, TEXTS.question_gone),
+        ("q2", message(photo=[]), TEXTS.question_gone),
+        ("nonsense", message("Which?"), TEXTS.stale),
+        ("q9", message("Which?"), TEXTS.changed),
+        ("c1:other", message("Which?"), TEXTS.changed),
+        ("~q1", message("Which?"), TEXTS.changed),
+        ("q1", message("Never answered?"), TEXTS.changed),
+        ("p2", message("Which?"), "Quote 2 of 3"),
+    ],
+)
+async def test_buttons_that_cannot_are_answered(
+    data: str, question: dict[str, Any] | None, expected: str, application: Any, telegram: Any
+) -> None:
+    """A button that has lost its question or its documents says so, and changes nothing."""
+    await deliver(application, callback_query=pressed(data, question))
+    assert [("answerCallbackQuery", expected)] == [(method, sent["text"]) for method, sent in telegram.calls]
+
+
+async def test_a_message_that_is_gone(application: Any, telegram: Any) -> None:
+    """A button under a message too old to see is answered."""
+    gone = {"message_id": 11, "date": 0, "chat": PRIVATE}
+    await deliver(application, callback_query=pressed("q1", None, message=gone))
+    await deliver(application, callback_query=pressed("q1", None) | {"message": None})
+    assert [TEXTS.question_gone] * 2 == [sent["text"] for _, sent in telegram.calls]
+
+
+@pytest.mark.usefixtures("three")
+@pytest.mark.parametrize(
+    ("description", "expected"),
+    [("Bad Request: message is not modified", None), ("Bad Request: message can't be edited", TEXTS.stale)],
+)
+async def test_edits_that_telegram_refuses(
+    description: str, expected: str | None, application: Any, telegram: Any
+) -> None:
+    """An edit that changes nothing is no error; one that cannot be is told."""
+    telegram.replies["editMessageText"] = (400, description)
+    await deliver(application, callback_query=pressed("q1", message("Which?")))
+    assert expected == telegram.calls[-1][1].get("text")
+
+
+@pytest.mark.usefixtures("three")
+async def test_an_old_query_is_no_error(
+    application: Any, telegram: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A tap that waited too long is given up without a word in the log."""
+    telegram.replies["answerCallbackQuery"] = (400, "Bad Request: query is too old")
+    await deliver(application, callback_query=pressed("q1", message("Which?")))
+    assert [] == caplog.records
+
+
+async def test_a_blocked_bot_is_no_error(
+    application: Any, telegram: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Somebody who blocked the bot is nothing an operator must mend."""
+    telegram.replies["sendMessage"] = (403, "Forbidden: bot was blocked by the user")
+    with caplog.at_level("WARNING"):
+        await deliver(application, message=message("/help"))
+    assert [] == caplog.records
+
+
+@pytest.mark.parametrize(
+    ("allowed", "update", "expected"),
+    [
+        ([1], {"message": message("/help")}, 1),
+        ([-5], {"message": message("/help", GROUP)}, 1),
+        ([2], {"message": message("/help")}, 0),
+        ([2], {"callback_query": pressed("q1", None)}, 0),
+        ([2], {}, 0),
+    ],
+)
+async def test_allowed_chats(
+    allowed: list[int], update: dict[str, Any], expected: int, connecting: Callable[..., Any], telegram: Any
+) -> None:
+    """With a list of allowed chats the others are not answered at all."""
+    await deliver(connecting(telegram_allowed_chats=allowed), **update)
+    assert expected == len(telegram.calls)
+
+
+@pytest.mark.usefixtures("three")
+@given(st.text(max_size=70))
+@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+async def test_forged_data_is_always_answered(application: Any, telegram: Any, data: str) -> None:
+    """Whatever a forged button says, the query is answered, with at most 200 characters."""
+    telegram.calls.clear()
+    await deliver(application, callback_query=pressed(data, message("Which?")))
+    method, told = telegram.calls[-1]
+    assert "answerCallbackQuery" == method
+    assert len(told.get("text", "")) <= 200
+
+
+@given(st.text(max_size=300))
+@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+async def test_any_private_text_gets_one_reply(application: Any, telegram: Any, text: str) -> None:
+    """Any text in a private chat gets exactly one reply."""
+    telegram.calls.clear()
+    await deliver(application, message=message(text or "x"))
+    assert 1 == len(telegram.calls)
+    assert json.dumps(telegram.calls)
+
+
+def test_addresses(connecting: Callable[..., Any]) -> None:
+    """A server of one's own and the test environment are called as Telegram's pages say."""
+    ours = connecting(telegram_api_url="http://localhost:1/").bot
+    test = connecting(telegram_test_environment=True).bot
+    assert ("http://localhost:1/bot1:x", "http://localhost:1/file/bot1:x") == (
+        ours.base_url,
+        ours.base_file_url,
+    )
+    assert "https://api.telegram.org/bot1:x/test" == test.base_url
+    assert "https://api.telegram.org/file/bot1:x/test" == test.base_file_url

@@ -1,0 +1,256 @@
+"""Whatever the documents hold, what is sent stays within Telegram's limits, and the quote word for word."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from bot import replies
+from bot.buttons import Action, Press, decode
+from bot.replies import Reply
+from bot.texts import speaking
+from retrieval.model import Answer, Citation, Context, Locator, Passage, Source, Span
+
+TEXTS = speaking("en")
+
+ODD = st.sampled_from(
+    [
+        "😀",
+        "👨‍👩‍👧‍👦",
+        "شارع",
+        "שלום",
+        "e\u0301" * 3,
+        "\u200b",
+        "\u202e",
+        "\t",
+        "\x00",
+        "\n\n",
+        "a" * 300,
+        " ",
+        "漢字",
+        "🇹🇷",
+    ]
+)
+WILD = st.lists(ODD | st.text(max_size=30), min_size=1, max_size=30).map("".join).filter(str.strip)
+LONG = st.sampled_from(["x" * 10_000, "é" * 5_000, "😀" * 4_000, "word " * 2_000, "שלום " * 900])
+NAMES = WILD | LONG | st.just("\udce9latin.txt")
+
+
+def _slice(text: str, offset: int, length: int) -> str:
+    """Cut as Telegram does; a UnicodeDecodeError is an entity that begins or ends within a letter."""
+    data = text.encode("utf-16-le")
+    assert 0 <= offset
+    assert length > 0
+    assert offset + length <= len(data) // 2
+    return data[offset * 2 : (offset + length) * 2].decode("utf-16-le")
+
+
+def _texts_of(reply: Reply, kind: str) -> list[str]:
+    return [_slice(reply.text, e.offset, e.length) for e in reply.entities if e.type == kind]
+
+
+def _check_limits(reply: Reply) -> None:
+    assert 1 <= len(reply.text.encode("utf-16-le")) // 2 <= 4096
+    assert len(reply.entities) <= 100
+    assert sum(len(entity.to_json()) for entity in reply.entities) <= 9500
+    for entity in reply.entities:
+        assert _slice(reply.text, entity.offset, entity.length)
+    for row in reply.keyboard.inline_keyboard if reply.keyboard else ():
+        for button in row:
+            assert button.text.strip()
+            assert 1 <= len(str(button.callback_data).encode()) <= 64
+            assert decode(button.callback_data) is not None
+
+
+@st.composite
+def citations(draw: st.DrawFn) -> Citation:
+    text = draw(WILD | LONG)
+    start = draw(st.integers(0, len(text) - 1))
+    end = draw(st.integers(start + 1, min(start + 1000, len(text))))
+    base = draw(st.integers(0, 10**9))
+    many = st.sampled_from([tuple(range(start, end)), tuple(range(start, end, 2)), (0, len(text) + 50)])
+    at = draw(many | st.lists(st.integers(0, len(text)), max_size=40).map(tuple))
+    highlights = tuple(Span(base + a, base + a + 1) for a in at)
+    name, title, heading = draw(NAMES), draw(NAMES), draw(st.none() | NAMES)
+    passage = Passage(
+        "A-z_9" * 6, name, title, Span(base, base + len(text)), text, (heading or "",), 1, 3, "en", None
+    )
+    return Citation(
+        rank=1,
+        document=name,
+        title=title,
+        span=Span(base + start, base + end),
+        quote=text[start:end],
+        highlights=highlights,
+        score=1.0,
+        locator=Locator(heading, draw(st.none() | st.integers(1, 9999)), 1, draw(st.integers(1, 10**6)), 1),
+        passage=passage,
+    )
+
+
+@given(st.lists(citations(), min_size=1, max_size=5), st.data())
+@settings(max_examples=60, deadline=None)
+def test_a_quote_is_whole_and_within_limits(found: list[Citation], data: st.DataObject) -> None:
+    """The blockquote is the quote to the letter, and every limit of a message holds."""
+    answer = Answer("?", answered=True, confidence=0.9, citations=tuple(found))
+    rank = data.draw(st.integers(1, len(found)))
+    reply = replies.quote(answer, rank, TEXTS, corrected=data.draw(st.booleans()))
+    _check_limits(reply)
+    assert [found[rank - 1].quote] == _texts_of(reply, "blockquote")
+
+
+@given(citations(), st.none() | WILD | LONG, st.none() | WILD | LONG)
+@settings(max_examples=60, deadline=None)
+def test_context_is_within_limits_and_keeps_the_quote(
+    one: Citation, before: str | None, after: str | None
+) -> None:
+    """Around the quote there is as much as fits; the quote itself is never cut."""
+    around = Context(one.passage, _beside(one.passage, before, -1), _beside(one.passage, after, 1))
+    reply = replies.wider(Answer("?", answered=True, confidence=1, citations=(one,)), 1, around, TEXTS)
+    _check_limits(reply)
+    assert [one.quote] == _texts_of(reply, "blockquote")
+    _check_limits(replies.passage(around, TEXTS))
+
+
+def _beside(passage: Passage, text: str | None, side: int) -> Passage | None:
+    if text is None:
+        return None
+    start = passage.span.end + 2 if side > 0 else max(passage.span.start - 2 - len(text), 0)
+    return Passage("n", "d", "t", Span(start, start + len(text)), text, (), 1, 1, "en")
+
+
+@given(st.lists(st.builds(Source, NAMES, NAMES, st.just(1), st.just(1), st.just("en")), max_size=40))
+@settings(max_examples=30, deadline=None)
+def test_sources_are_within_limits(listed: list[Source]) -> None:
+    """A list of any length and any names makes one message."""
+    _check_limits(replies.sources(listed, TEXTS))
+
+
+@given(WILD | LONG)
+@example(suggestion="x" * 4096)
+@settings(max_examples=40, deadline=None)
+def test_a_suggestion_is_within_limits(suggestion: str) -> None:
+    """A decline with a suggestion of any length makes a message with one button."""
+    found = Answer("?", answered=False, confidence=0.1, citations=(), suggestion=suggestion)
+    reply = replies.answer(found, TEXTS)
+    _check_limits(reply)
+    assert reply.keyboard is not None
+
+
+def test_an_answer_is_quote_bold_and_source(citation: Callable[..., Any], answer: Callable[..., Any]) -> None:
+    """A quote stands in a blockquote, its matched words bold, then title, heading, lines and file."""
+    one = citation("Before. The cat sat on the mat. After.", (8, 31), ((12, 15), (16, 19), (27, 30)))
+    reply = replies.answer(answer(one), TEXTS)
+    assert "The cat sat on the mat.\n— Title, under “Heading”, lines 5–7 · folder/name.txt" == reply.text
+    assert ["The cat sat on the mat."] == _texts_of(reply, "blockquote")
+    assert ["cat sat", "mat"] == _texts_of(reply, "bold")
+    assert ["folder/name.txt"] == _texts_of(reply, "code")
+
+
+def test_a_page_stands_for_lines(citation: Callable[..., Any], answer: Callable[..., Any]) -> None:
+    """In a paged document the page is cited, not the lines."""
+    one = citation("Words.", (0, 6), locator=Locator(None, 3, 50, 51, 9))
+    assert "Words.\n— Title, page 3 · folder/name.txt" == replies.answer(answer(one), TEXTS).text
+
+
+def test_a_decline_shows_no_source(citation: Callable[..., Any], answer: Callable[..., Any]) -> None:
+    """Under a refusal there is nothing of the documents."""
+    reply = replies.answer(answer(citation("Words.", (0, 6)), answered=False), TEXTS)
+    assert Reply("The documents hold no answer to this.") == reply
+
+
+def test_a_suggestion_can_be_tapped(answer: Callable[..., Any]) -> None:
+    """A suggested spelling comes as a button that asks it."""
+    reply = replies.answer(answer(answered=False, suggestion="How many cats?"), TEXTS)
+    assert "The documents hold no answer to this.\n\nDid you mean: How many cats?" == reply.text
+    assert [[("How many cats?", Press(Action.QUOTE, corrected=True))]] == _buttons(reply)
+
+
+def test_a_declined_suggestion_suggests_nothing(answer: Callable[..., Any]) -> None:
+    """The answer to our own suggestion offers no other, as its button could not tell which is meant."""
+    reply = replies.answer(answer(answered=False, suggestion="Other?"), TEXTS, corrected=True)
+    assert "The documents hold no answer to this." == reply.text
+
+
+@pytest.mark.parametrize(
+    ("rank", "expected"),
+    [
+        (1, ["1/3", "›", "Wider context"]),
+        (2, ["‹", "2/3", "›", "Wider context"]),
+        (3, ["‹", "3/3", "Wider context"]),
+    ],
+)
+def test_paging_ends_at_the_ends(
+    rank: int, expected: list[str], citation: Callable[..., Any], answer: Callable[..., Any]
+) -> None:
+    """There is a way to the next quote only where there is one."""
+    one = citation("Words.", (0, 6))
+    reply = replies.quote(answer(one, one, one), rank, TEXTS)
+    assert expected == [text for row in _buttons(reply) for text, _ in row]
+
+
+def test_one_quote_has_no_paging(citation: Callable[..., Any], answer: Callable[..., Any]) -> None:
+    """With a single quote there is only its context to look at."""
+    reply = replies.answer(answer(citation("Words.", (0, 6))), TEXTS)
+    assert [[("Wider context", Press(Action.CONTEXT, 1, "p1"))]] == _buttons(reply)
+
+
+def test_context_reads_as_the_document(
+    citation: Callable[..., Any], answer: Callable[..., Any], passage: Callable[..., Any]
+) -> None:
+    """The wider context is the passage between its neighbours, with a way back."""
+    one = citation("First. Second. Third.", (7, 14))
+    around = Context(
+        one.passage,
+        passage("Earlier.", start=90, paragraph=0),
+        passage("Later.", start=122),
+    )
+    reply = replies.wider(answer(one), 1, around, TEXTS)
+    assert (
+        "Earlier.\n\nFirst.\nSecond.\nThird. Later.\n\n— Title, under “Heading”, lines 5–7 · folder/name.txt"
+        == reply.text
+    )
+    assert [[("‹ Back to the quote", Press(Action.QUOTE, 1))]] == _buttons(reply)
+
+
+def test_what_telegram_alters_is_said(citation: Callable[..., Any], answer: Callable[..., Any]) -> None:
+    """A quote with signs that Telegram cannot show comes with a line that says so."""
+    reply = replies.answer(answer(citation("one\ttwo", (0, 7))), TEXTS)
+    assert reply.text.endswith("\nTelegram cannot show some signs of this quote, such as tabs, as they are.")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"quote": "Word."},
+        {"span": Span(101, 107)},
+        {"span": Span(90, 96)},
+        {"quote": "", "span": Span(100, 100)},
+    ],
+)
+def test_a_quote_that_is_not_the_documents_is_found_out(
+    change: dict[str, Any], citation: Callable[..., Any]
+) -> None:
+    """A quote that differs from its passage by a letter or a place does not pass."""
+    assert replies.is_verbatim(citation("Words.", (0, 6)))
+    assert not replies.is_verbatim(citation("Words.", (0, 6), **change))
+
+
+def test_no_documents_is_said_kindly() -> None:
+    """An empty list of documents is a sentence, not an empty list."""
+    assert TEXTS.no_documents == replies.sources([], TEXTS).text
+
+
+def test_many_sources_say_how_many_more() -> None:
+    """A list that is cut says what is missing."""
+    listed = [Source(f"{n}.txt", f"Title {n}", 1, 1, "en") for n in range(50)]
+    text = replies.sources(listed, TEXTS).text
+    assert text.startswith("I hold 50 documents:\n\n• Title 0 · 0.txt\n")
+    assert text.endswith("\n\n… and 20 more")
+
+
+def _buttons(reply: Reply) -> list[list[tuple[str, Press | None]]]:
+    assert reply.keyboard is not None
+    return [[(b.text, decode(b.callback_data)) for b in row] for row in reply.keyboard.inline_keyboard]

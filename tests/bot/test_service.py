@@ -1,0 +1,52 @@
+import logging
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bot import service
+from config.settings import Settings
+
+
+def _run(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, **settings: Any
+) -> tuple[int, list[str]]:
+    # Logging is set up for the process, which here is the one of the tests.
+    monkeypatch.setattr(service, "configure", lambda *_: None)
+    with caplog.at_level(logging.INFO):
+        code = service.run(Settings(_env_file=None, **settings))
+    return code, caplog.messages
+
+
+@pytest.mark.parametrize(
+    ("given", "begins"),
+    [
+        ({"telegram_token": None}, "TELEGRAM_TOKEN is not set: get a token from @BotFather"),
+        ({"telegram_token": "1:x", "webhook_url": "https://x.org"}, "WEBHOOK_URL is set, but"),
+        ({"telegram_token": "1:x", "opensearch_url": "http://x.org"}, "OPENSEARCH_URL is set, but"),
+    ],
+)
+def test_settings_to_mend_are_one_line(
+    given: dict[str, Any], begins: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What an operator has to set right is one line, and exit code 2."""
+    code, (told,) = _run(monkeypatch, caplog, **given)
+    assert 2 == code
+    assert told.startswith(begins)
+
+
+def test_a_missing_folder_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A documents folder that is not there is named, with exit code 2."""
+    code, (told,) = _run(monkeypatch, caplog, telegram_token="1:x", seeds_dir=tmp_path / "none")
+    assert 2 == code
+    assert str(tmp_path / "none") in told
+
+
+def test_presentation_costs_no_telegram() -> None:
+    """The sentences can be had without importing the Telegram library, which is slow."""
+    program = "import sys, bot.texts, bot.buttons, bot.questions; sys.exit('telegram' in sys.modules)"
+    assert 0 == subprocess.run([sys.executable, "-c", program], check=False).returncode
