@@ -170,7 +170,7 @@ class ChatClient:
         kinds: Sequence[str] = ("message",),
         from_bot: bool = True,
     ) -> MessageClient:
-        """Wait for the next message (or edit: kinds=["edited_message"]) in this chat not read yet, of the bot."""
+        """Wait for the next message of the bot not read yet, or edit (kinds=["edited_message"])."""
         deadline = asyncio.get_running_loop().time() + timeout
         while (left := deadline - asyncio.get_running_loop().time()) > 0:
             event = await self.next_event(timeout=left, kinds=kinds)

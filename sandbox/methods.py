@@ -12,7 +12,8 @@ _TARGET = (
 _MARKUP = "reply_markup InlineKeyboardMarkup|ReplyKeyboardMarkup|ReplyKeyboardRemove|ForceReply"
 _SENT = (
     "disable_notification Boolean, protect_content Boolean, allow_paid_broadcast Boolean,"
-    f" message_effect_id String, suggested_post_parameters SuggestedPostParameters, reply_parameters ReplyParameters, {_MARKUP}"
+    " message_effect_id String, suggested_post_parameters SuggestedPostParameters,"
+    f" reply_parameters ReplyParameters, {_MARKUP}"
 )
 _EDITED = (
     "business_connection_id String, chat_id Integer|String, message_id Integer, inline_message_id String"

@@ -576,4 +576,6 @@ $("file").onchange = async () => {
   setComposer("");
 };
 
+addEventListener("resize", toBottom);
+
 begin();

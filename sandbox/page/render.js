@@ -168,7 +168,7 @@ function replyHeader(message) {
   header.dataset.replyTo = replied.message_id;
   header.append(element("b", "", nameOf(replied.from)));
   const quoted = element("span", message.quote ? "quoted" : "", message.quote?.text ?? plain(replied));
-  quoted.dir = "auto";
+  header.dir = direction(quoted.textContent);
   header.append(quoted);
   header.dataset.color = Math.abs(replied.from.id) % 7;
   return header;

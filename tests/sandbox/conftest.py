@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import pytest
+
+from sandbox.client import Sandbox
+from sandbox.server import build
+from sandbox.telegram import Telegram
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from starlette.applications import Starlette
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Bot:
+    """A bare bot: calls methods and gives the whole answer."""
+
+    http: httpx.AsyncClient
+    url: str
+
+    async def __call__(self, method: str, **params: Any) -> Json:
+        answer: Json = (await self.http.post(f"{self.url}/{method}", json=params)).json()
+        return answer
+
+    async def result(self, method: str, **params: Any) -> Any:
+        answer = await self(method, **params)
+        assert answer["ok"], answer
+        return answer["result"]
+
+    async def refusal(self, method: str, **params: Any) -> str:
+        answer = await self(method, **params)
+        assert not answer["ok"], answer
+        return str(answer["description"])
+
+
+@pytest.fixture
+def telegram() -> Telegram:
+    return Telegram()
+
+
+@pytest.fixture
+def app(telegram: Telegram) -> Starlette:
+    return build(telegram)
+
+
+@pytest.fixture
+async def sandbox(app: Starlette, telegram: Telegram) -> AsyncIterator[Sandbox]:
+    """The sandbox inside the test's own process, without a socket."""
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), timeout=30) as http:
+        yield Sandbox("http://sandbox", telegram.token, http)
+
+
+@pytest.fixture
+async def bot(sandbox: Sandbox) -> Bot:
+    await sandbox.settings(holds_repeats=False)
+    return Bot(sandbox.http, f"{sandbox.url}/bot{sandbox.token}")
+
+
+@pytest.fixture
+async def served() -> AsyncIterator[Sandbox]:
+    """The sandbox as a process of its own, over a real socket."""
+    async with Sandbox.start() as sandbox:
+        yield sandbox

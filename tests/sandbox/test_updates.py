@@ -1,0 +1,87 @@
+from __future__ import annotations
+
+import asyncio
+import time
+
+import pytest
+
+from sandbox.errors import ApiError
+from sandbox.updates import Updates
+
+
+@pytest.fixture
+def updates() -> Updates:
+    return Updates(holds_repeats=False, first_id=10)
+
+
+def ids(got: list[dict[str, object]]) -> list[object]:
+    return [one["update_id"] for one in got]
+
+
+async def test_an_offset_confirms_all_below(updates: Updates) -> None:
+    """What is below the offset never comes again; the rest does."""
+    for _ in range(4):
+        updates.push("message", {})
+    assert ids(await updates.get(0, 2, 0)) == [10, 11]
+    assert ids(await updates.get(0, 100, 0)) == [10, 11, 12, 13]
+    assert ids(await updates.get(12, 100, 0)) == [12, 13]
+    assert ids(await updates.get(0, 100, 0)) == [12, 13]
+
+
+async def test_a_negative_offset_keeps_the_last(updates: Updates) -> None:
+    """Offset -1 gives the last update and forgets the others."""
+    for _ in range(3):
+        updates.push("message", {})
+    assert ids(await updates.get(-1, 100, 0)) == [12]
+    assert list(updates.pending) == [12]
+
+
+async def test_a_poll_waits_for_an_update(updates: Updates) -> None:
+    """A long poll ends as soon as there is something."""
+    poll = asyncio.create_task(updates.get(0, 100, 20))
+    await asyncio.sleep(0.01)
+    updates.push("message", {})
+    assert ids(await asyncio.wait_for(poll, 1)) == [10]
+
+
+async def test_a_newer_poll_ends_the_waiting_one(updates: Updates) -> None:
+    """Of two pollers the older one gets the conflict."""
+    older = asyncio.create_task(updates.get(0, 100, 20))
+    await asyncio.sleep(0.01)
+    newer = asyncio.create_task(updates.get(0, 100, 20))
+    with pytest.raises(ApiError, match="terminated by other getUpdates request") as caught:
+        await older
+    assert caught.value.code == 409
+    updates.push("message", {})
+    assert ids(await newer) == [10]
+
+
+async def test_a_webhook_refuses_polling(updates: Updates) -> None:
+    """While a webhook is set, polling is a conflict."""
+    updates.has_webhook = True
+    with pytest.raises(ApiError, match="webhook is active"):
+        await updates.get(0, 100, 0)
+
+
+async def test_only_wanted_kinds_are_queued(updates: Updates) -> None:
+    """allowed_updates holds from then on, and an empty list is the default again."""
+    updates.allow(["callback_query"])
+    assert updates.push("message", {}) is None
+    updates.allow(None)
+    assert updates.push("message", {}) is None
+    updates.allow([])
+    assert updates.push("message", {}) == 10
+    assert updates.push("message_reaction", {}) is None
+
+
+async def test_a_spinning_poller_is_held() -> None:
+    """The same offset asked again at once is held for three seconds."""
+    updates = Updates()
+    assert await updates.get(0, 100, 0) == []
+    started = time.monotonic()
+    poll = asyncio.create_task(updates.get(0, 100, 0))
+    await asyncio.sleep(0.2)
+    assert not poll.done()
+    updates.push("message", {})
+    assert len(await poll) == 1
+    assert time.monotonic() - started < 3
