@@ -31,10 +31,8 @@ def test_no_secret_in_any_record(style: str, capsys: pytest.CaptureFixture[str])
     log = logging.getLogger("somebody.else")
     log.debug("GET https://host/bot%s/getMe", TOKEN)
     log.info("%r", {"url": f"https://host/bot{TOKEN.replace(':', '%3A')}/getMe", "secret": "hook-secret"})
-    try:
-        raise ValueError(f"The token `{TOKEN}` was rejected")
-    except ValueError:
-        log.exception("The half %s alone", TOKEN.partition(":")[2])
+    error = ValueError(f"The token `{TOKEN}` was rejected")
+    log.error("The half %s alone", TOKEN.partition(":")[2], exc_info=error)
     told = capsys.readouterr().err
     assert "hook-secret" not in told
     assert TOKEN.partition(":")[2] not in told
@@ -44,10 +42,7 @@ def test_no_secret_in_any_record(style: str, capsys: pytest.CaptureFixture[str])
 def test_json_is_one_object_a_line(capsys: pytest.CaptureFixture[str]) -> None:
     """Each record is one JSON object on one line, the traceback included."""
     configure("INFO", "json")
-    try:
-        raise ValueError("two\nlines")
-    except ValueError:
-        logging.getLogger("x").exception("It said “%s”", "no\nway")
+    logging.getLogger("x").error("It said “%s”", "no\nway", exc_info=ValueError("two\nlines"))
     (line,) = capsys.readouterr().err.splitlines()
     fields = json.loads(line)
     assert ("ERROR", "x", "It said “no\nway”") == (fields["level"], fields["logger"], fields["message"])

@@ -1,4 +1,5 @@
 import re
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -133,7 +134,7 @@ def test_the_example_names_exactly_the_settings() -> None:
     lines = (ROOT / ".env.example").read_text(encoding="utf-8").splitlines()
     named = [found.group(1) for line in lines if (found := re.fullmatch(r"#?([A-Z_]+)=.*", line))]
     assert [name.upper() for name in Settings.model_fields] == named
-    for above, line in zip(lines, lines[1:], strict=False):
+    for above, line in pairwise(lines):
         if re.fullmatch(r"#?[A-Z_]+=.*", line):
             assert above.startswith("# ")
 

@@ -1,0 +1,163 @@
+"""The real bot as a process, against the sandbox as a process; both talk HTTP and nothing else."""
+
+import contextlib
+import os
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+import pytest
+
+from sandbox.client import Sandbox
+
+TOKEN = "1234567890:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw"
+PATIENCE = 20.0
+
+LIGHTHOUSE = """The lighthouse of Nordholm
+
+The lighthouse of Nordholm 🗼 was built in 1874 by the engineer Clara Brandt. \
+Its lamp can be seen from 31 kilometres away.
+
+Every evening the keeper climbs 212 steps to light the lamp. \
+In winter the stairs are covered with ice, and a rope 🪢 is fixed to the wall.
+
+Since 1961 nobody has lived in the tower. The keeper's cottage is now a museum of knots.
+"""
+BAKERY = """# The bakery
+
+## Opening hours
+
+The bakery opens at six in the morning and closes when the last loaf is sold.
+
+## Recipes
+
+The rye bread rests for eighteen hours before it is baked.
+"""
+
+
+@dataclass
+class Process:
+    """A bot under test; `output` is everything it wrote, to either stream."""
+
+    popen: subprocess.Popen[bytes]
+    log: Path
+
+    @classmethod
+    def start(cls, folder: Path, **environment: str) -> Self:
+        bare = {
+            name: value
+            for name, value in os.environ.items()
+            if name in {"PATH", "HOME", "LANG", "SYSTEMROOT"}
+        }
+        log = folder / "output.txt"
+        with log.open("wb") as stream:
+            popen = subprocess.Popen(
+                [sys.executable, "-m", "bot"],
+                cwd=folder,
+                env=bare | {"INDEX_DIR": str(folder / "index")} | environment,
+                stdout=stream,
+                stderr=subprocess.STDOUT,
+            )
+        return cls(popen, log)
+
+    @property
+    def output(self) -> str:
+        return self.log.read_text(encoding="utf-8")
+
+    def wait(self, seconds: float = PATIENCE) -> int:
+        return self.popen.wait(seconds)
+
+    def until(self, words: str, seconds: float = PATIENCE) -> None:
+        deadline = time.monotonic() + seconds
+        while words not in self.output:
+            assert time.monotonic() < deadline, f"not said within {seconds} s: {words}\n{self.output}"
+            assert self.popen.poll() is None, f"ended before it said: {words}\n{self.output}"
+            time.sleep(0.02)
+
+    def stop(self) -> int:
+        self.popen.terminate()
+        return self.wait()
+
+    def end(self) -> None:
+        if self.popen.poll() is None:
+            self.popen.kill()
+            self.popen.wait()
+
+
+@pytest.fixture(scope="session")
+def sandbox_url() -> Iterator[str]:
+    """Start one sandbox for all tests that can share it."""
+    with _sandbox() as url:
+        yield url
+
+
+@pytest.fixture
+def own_sandbox_url() -> Iterator[str]:
+    """Start a sandbox that one test has to itself."""
+    with _sandbox() as url:
+        yield url
+
+
+@contextlib.contextmanager
+def _sandbox() -> Iterator[str]:
+    command = [sys.executable, "-m", "sandbox", "--token", TOKEN, "--empty"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        line = process.stdout.readline().decode()
+        try:
+            yield line.removeprefix("sandbox ready: ").strip().rstrip("/")
+        finally:
+            process.terminate()
+
+
+@pytest.fixture(scope="session")
+def documents(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("documents")
+    (folder / "lighthouse.txt").write_text(LIGHTHOUSE, encoding="utf-8")
+    (folder / "town").mkdir()
+    (folder / "town" / "bakery.md").write_text(BAKERY, encoding="utf-8")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def bot(sandbox_url: str, documents: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
+    """Start one bot, at the most talkative log level, for all tests that only talk to it."""
+    process = Process.start(
+        tmp_path_factory.mktemp("bot"),
+        TELEGRAM_TOKEN=TOKEN,
+        TELEGRAM_API_URL=sandbox_url,
+        TELEGRAM_MESSAGES_PER_SECOND="0",
+        SEEDS_DIR=str(documents),
+        LOG_LEVEL="DEBUG",
+    )
+    try:
+        process.until("is listening")
+        yield process
+    finally:
+        process.end()
+
+
+@pytest.fixture
+async def sandbox(sandbox_url: str, bot: Process) -> AsyncIterator[Sandbox]:  # noqa: ARG001  # it has to run
+    """Join the shared sandbox, with the bot listening in it."""
+    async with Sandbox.at(sandbox_url, token=TOKEN) as joined:
+        await joined.settings(flood=False)
+        yield joined
+
+
+@pytest.fixture
+def starting(tmp_path: Path) -> Iterator[Callable[..., Process]]:
+    """Start bots of a test's own; they are ended with it."""
+    processes: list[Process] = []
+
+    def start(**environment: str) -> Process:
+        processes.append(Process.start(tmp_path, **environment))
+        return processes[-1]
+
+    yield start
+    for process in processes:
+        process.end()

@@ -1,0 +1,221 @@
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bot.texts import speaking
+from sandbox.client import MessageClient, Sandbox
+
+pytestmark = pytest.mark.e2e
+
+TEXTS = speaking("en")
+QUESTION = "Who built the lighthouse of Nordholm?"
+FACT = "Clara Brandt"
+
+
+async def _ask(sandbox: Sandbox, text: str) -> MessageClient:
+    chat = await sandbox.private_chat()
+    await chat.send(text)
+    return await chat.next_message()
+
+
+async def _asked_and_pressed(answer: MessageClient, button: str) -> MessageClient:
+    await answer.press(button)
+    return await answer.chat.next_message(kinds=["edited_message"])
+
+
+def _document(folder: Path, message: MessageClient) -> str:
+    (name,) = message.entity_texts("code")
+    return (folder / name).read_text(encoding="utf-8")
+
+
+async def test_a_question_is_answered_with_a_quote(sandbox: Sandbox, documents: Path) -> None:
+    """A private question gets a verbatim blockquote with bold words, its source, and replies to it."""
+    chat = await sandbox.private_chat()
+    question = await chat.send(QUESTION)
+    answer = await chat.next_message()
+    (quote,) = answer.entity_texts("blockquote")
+    assert FACT in quote
+    assert quote in _document(documents, answer)
+    assert "Nordholm" in " ".join(answer.entity_texts("bold"))
+    assert "lighthouse.txt" == answer.entity_texts("code")[0]
+    assert "line 3" in answer.text.removeprefix(quote)
+    assert question.id == answer.raw["reply_to_message"]["message_id"]
+
+
+async def test_headings_are_cited(sandbox: Sandbox) -> None:
+    """A quote under a heading says so, and names the folder of its file."""
+    answer = await _ask(sandbox, "When does the bakery open?")
+    assert "under “Opening hours”" in answer.text
+    assert ["town/bakery.md"] == answer.entity_texts("code")
+
+
+async def test_paging(sandbox: Sandbox, documents: Path) -> None:
+    """The buttons turn to other quotes and back; every one is verbatim."""
+    first = await _ask(sandbox, QUESTION)
+    second = await _asked_and_pressed(first, "›")
+    assert first.text != second.text
+    (quote,) = second.entity_texts("blockquote")
+    assert quote in _document(documents, second)
+    assert first.text == (await _asked_and_pressed(second, "‹")).text
+
+
+async def test_place_is_told(sandbox: Sandbox) -> None:
+    """The page indicator answers a tap with words, and changes nothing."""
+    answer = await _ask(sandbox, QUESTION)
+    told = await answer.press("1/")
+    assert told is not None
+    assert told["text"].startswith("Quote 1 of ")
+
+
+async def test_context_and_back(sandbox: Sandbox) -> None:
+    """The wider context holds the neighbours, the same quote marked, and leads back."""
+    answer = await _ask(sandbox, QUESTION)
+    around = await _asked_and_pressed(answer, TEXTS.wider)
+    assert answer.entity_texts("blockquote") == around.entity_texts("blockquote")
+    assert "212 steps" in around.text
+    assert answer.text == (await _asked_and_pressed(around, TEXTS.back)).text
+
+
+async def test_no_answer_has_no_source(sandbox: Sandbox) -> None:
+    """What the documents do not hold is declined, with no source under it."""
+    answer = await _ask(sandbox, "Who won the chess championship in Reykjavik?")
+    assert answer.text.startswith(TEXTS.declined)
+    assert [] == answer.entity_texts("blockquote")
+    assert "lighthouse.txt" not in answer.text
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("/start", TEXTS.start),
+        ("/help", TEXTS.help),
+        ("/privacy", TEXTS.privacy),
+        ("/ask", TEXTS.ask_how),
+        ("/nonsense", TEXTS.unknown_command),
+    ],
+)
+async def test_commands(sandbox: Sandbox, text: str, expected: str) -> None:
+    """Each command has its reply, an unknown one a friendly line."""
+    assert expected == (await _ask(sandbox, text)).text
+
+
+async def test_sources(sandbox: Sandbox) -> None:
+    """/sources lists the documents with title and file name."""
+    answer = await _ask(sandbox, "/sources")
+    assert answer.text.startswith("I hold 2 documents:")
+    assert ["lighthouse.txt", "town/bakery.md"] == answer.entity_texts("code")
+
+
+async def test_a_link_reopens_its_passage(sandbox: Sandbox) -> None:
+    """/start with the passage of a button shows that passage."""
+    answer = await _ask(sandbox, QUESTION)
+    (wider,) = [button["callback_data"] for button in answer.buttons if button["text"] == TEXTS.wider]
+    opened = await _ask(sandbox, f"/start {wider.partition(':')[2]}")
+    assert FACT in opened.entity_texts("blockquote")[0]
+
+
+async def test_what_has_no_words(sandbox: Sandbox) -> None:
+    """A sticker gets a friendly line; a file's caption is a question."""
+    chat = await sandbox.private_chat()
+    await chat.send(sticker="🙂")
+    assert TEXTS.wordless == (await chat.next_message()).text
+    await chat.send_document("a.txt", b"words", caption=QUESTION)
+    assert FACT in (await chat.next_message()).text
+
+
+async def test_an_edited_question_is_left_alone(sandbox: Sandbox) -> None:
+    """An edit does no harm and gets no second reply."""
+    chat = await sandbox.private_chat()
+    question = await chat.send(QUESTION)
+    await chat.next_message()
+    await question.edit("When does the bakery open?")
+    assert await chat.is_quiet(seconds=0.3)
+
+
+async def test_a_deleted_question_is_told(sandbox: Sandbox) -> None:
+    """A button whose question is gone answers with a friendly line."""
+    chat = await sandbox.private_chat()
+    question = await chat.send(QUESTION)
+    answer = await chat.next_message()
+    await question.delete()
+    told = await answer.press("›")
+    assert told is not None
+    assert TEXTS.question_gone == told["text"]
+
+
+@pytest.mark.parametrize("data", ["q99", "c1:forged", "nonsense", "q2\x00", "~q1"])
+async def test_forged_buttons_are_answered(sandbox: Sandbox, data: str) -> None:
+    """Data that no button of ours has is answered with words."""
+    answer = await _ask(sandbox, QUESTION)
+    told = await answer.press_data(data)
+    assert told is not None
+    assert 1 <= len(told["text"]) <= 200
+
+
+async def test_pressing_twice_is_no_error(sandbox: Sandbox) -> None:
+    """A second tap, which changes nothing, is answered in silence."""
+    answer = await _ask(sandbox, QUESTION)
+    await answer.press("›")
+    told = await answer.press("›")
+    assert told is not None
+    assert not told.get("text")
+
+
+async def test_many_chats_at_once(sandbox: Sandbox) -> None:
+    """Twenty people asking at once are all answered."""
+    answers = await asyncio.gather(*(_ask(sandbox, QUESTION) for _ in range(20)))
+    assert all(FACT in answer.text for answer in answers)
+
+
+async def test_groups_are_left_in_peace(sandbox: Sandbox) -> None:
+    """In a group the bot answers a command, a reply and a mention, and nothing else."""
+    await sandbox.settings(privacy=False)
+    group = await sandbox.group()
+    await group.send("What a day!")
+    await group.send("/nonsense")
+    await group.send(sticker="🙂")
+    assert await group.is_quiet(seconds=0.3)
+    await group.send(f"/ask {QUESTION}")
+    answer = await group.next_message()
+    assert FACT in answer.text
+    await answer.reply("When does the bakery open?")
+    assert "six in the morning" in (await group.next_message()).text
+    await group.send(f"@verbatim_bot {QUESTION}")
+    mentioned = await group.next_message()
+    assert FACT in mentioned.text
+    assert "six" not in (await _asked_and_pressed(mentioned, "›")).entity_texts("blockquote")
+
+
+async def test_a_bare_ask_asks_the_other_message(sandbox: Sandbox) -> None:
+    """/ask in reply to somebody's question answers that one, and its buttons work."""
+    group = await sandbox.group()
+    question = await group.send(QUESTION)
+    await question.reply("/ask")
+    answer = await group.next_message()
+    assert question.id == answer.raw["reply_to_message"]["message_id"]
+    assert "212 steps" in (await _asked_and_pressed(answer, TEXTS.wider)).text
+
+
+async def test_a_misspelt_question_can_be_mended(sandbox: Sandbox) -> None:
+    """A suggestion is a button; tapping it answers, and the pages of that answer work."""
+    answer = await _ask(sandbox, "Who built the lighthuose of Nordhlom?")
+    if TEXTS.did_you_mean not in answer.text:
+        pytest.skip("the documents answered it as it was")
+    mended = await _asked_and_pressed(answer, answer.buttons[0]["text"])
+    assert FACT in mended.entity_texts("blockquote")[0]
+    around = await _asked_and_pressed(mended, TEXTS.wider)
+    assert mended.entity_texts("blockquote") == around.entity_texts("blockquote")
+
+
+async def test_the_profile_is_set(sandbox: Sandbox) -> None:
+    """The bot's commands and descriptions are the ones it speaks of."""
+    chat = await sandbox.private_chat()
+    for _ in range(100):
+        shown: Any = await sandbox.control("commands", chat_id=chat.id)
+        if shown["short_description"]:
+            break
+        await asyncio.sleep(0.05)
+    assert TEXTS.commands == {one["command"]: one["description"] for one in shown["commands"]}
+    assert (TEXTS.description, TEXTS.short_description) == (shown["description"], shown["short_description"])

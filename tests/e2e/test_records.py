@@ -1,0 +1,58 @@
+"""What a conversation leaves behind: calls that conform, and a log that tells nobody's secrets."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from sandbox.client import Sandbox
+from tests import botapi_table
+
+pytestmark = pytest.mark.e2e
+
+QUESTION = "Who built the lighthouse of Nordholm?"
+
+
+async def _converse(sandbox: Sandbox) -> None:
+    chat = await sandbox.private_chat()
+    for text in (QUESTION, "/sources", "Who painted the ceiling?"):
+        await chat.send(text)
+        last = await chat.next_message()
+        for button in last.buttons:
+            await last.press(button["text"])
+
+
+async def test_calls_conform(sandbox: Sandbox) -> None:
+    """Every call the bot made is one of the published methods, with parameters of the published types."""
+    table = botapi_table.load()
+    await _converse(sandbox)
+    calls = await sandbox.calls()
+    problems = [table.call_problems(call["method"], call["params"], call["files"]) for call in calls]
+    assert [] == [problem for found in problems for problem in found]
+
+
+async def test_nothing_unknown_was_sent(sandbox: Sandbox) -> None:
+    """The sandbox met no method and no parameter that it does not know, and refused no reply."""
+    await _converse(sandbox)
+    assert [] == await sandbox.violations()
+    refused = [call for call in await sandbox.calls() if not call["response"]["ok"]]
+    assert [] == [
+        call
+        for call in refused
+        if "not modified" not in call["response"]["description"] and call["method"] != "getUpdates"
+    ]
+
+
+async def test_the_log_holds_no_token_and_no_question(sandbox: Sandbox, bot: Any) -> None:
+    """At the most talkative level there is no token in the log, no question, and no traceback."""
+    await _converse(sandbox)
+    await asyncio.sleep(0.1)
+    assert "DEBUG" in bot.output
+    for secret in (
+        sandbox.token,
+        sandbox.token.partition(":")[2],
+        "lighthouse of Nordholm",
+        "ceiling",
+        "Traceback",
+    ):
+        assert secret not in bot.output

@@ -1,0 +1,197 @@
+"""Starting, stopping, and what is said when something has to be mended."""
+
+import asyncio
+import json
+import os
+import socket
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bot.texts import speaking
+from sandbox.client import Sandbox
+
+pytestmark = pytest.mark.e2e
+
+TEXTS = speaking("en")
+TOKEN = "1234567890:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw"
+QUESTION = "Who built the lighthouse of Nordholm?"
+FACT = "The lighthouse of Nordholm was built in 1874 by the engineer Clara Brandt.\n"
+
+Starting = Callable[..., Any]
+
+
+def _one_line(output: str) -> str:
+    """Give the only line of an output, which is no traceback."""
+    (line,) = output.splitlines()
+    assert "Traceback" not in line
+    return line
+
+
+def test_missing_token(starting: Starting, tmp_path: Path) -> None:
+    """Without a token there is one line that says where to get one, and exit code 2."""
+    bot = starting(SEEDS_DIR=str(tmp_path))
+    assert 2 == bot.wait()
+    assert "TELEGRAM_TOKEN is not set: get a token from @BotFather" in _one_line(bot.output)
+
+
+def test_bad_setting(starting: Starting) -> None:
+    """A bad setting is one line with its name and value, and exit code 2."""
+    bot = starting(TELEGRAM_TOKEN=TOKEN, QUOTE_CHARS="many")
+    assert 2 == bot.wait()
+    assert "QUOTE_CHARS=many: expected a whole number" == _one_line(bot.output)
+
+
+@pytest.mark.parametrize("level", ["DEBUG", "ERROR"])
+def test_wrong_token(starting: Starting, sandbox_url: str, tmp_path: Path, level: str) -> None:
+    """A token Telegram does not know is one clear line without the token, and exit code 1."""
+    wrong = "1234567890:BBBdqTcvCH1vGWJxfSeofSAs0K5PALDsaw"
+    bot = starting(
+        TELEGRAM_TOKEN=wrong, TELEGRAM_API_URL=sandbox_url, SEEDS_DIR=str(tmp_path), LOG_LEVEL=level
+    )
+    assert 1 == bot.wait()
+    assert "Telegram does not know TELEGRAM_TOKEN: check it with @BotFather" in bot.output.splitlines()[-1]
+    assert "Traceback" not in bot.output
+    assert wrong.partition(":")[2] not in bot.output
+
+
+def test_missing_folder(starting: Starting, tmp_path: Path) -> None:
+    """A documents folder that is not there is one line, and exit code 2."""
+    bot = starting(TELEGRAM_TOKEN=TOKEN, SEEDS_DIR=str(tmp_path / "none"))
+    assert 2 == bot.wait()
+    assert "none" in _one_line(bot.output)
+
+
+def test_unreachable_telegram(starting: Starting, tmp_path: Path) -> None:
+    """Without a network there is one clear line, no traceback, no token, and a stop ends it at once."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{taken.getsockname()[1]}"
+    bot = starting(TELEGRAM_TOKEN=TOKEN, TELEGRAM_API_URL=url, SEEDS_DIR=str(tmp_path), LOG_LEVEL="DEBUG")
+    bot.until(f"Telegram cannot be reached at {url}; trying again")
+    time.sleep(2.5)
+    assert 1 == bot.output.count("cannot be reached")
+    assert "Traceback" not in bot.output
+    assert TOKEN.partition(":")[2] not in bot.output
+    assert 0 == bot.stop()
+
+
+def test_telegram_comes_later(starting: Starting, tmp_path: Path) -> None:
+    """A Telegram that is reachable only a little later is waited for."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        port = taken.getsockname()[1]
+    bot = starting(TELEGRAM_TOKEN=TOKEN, TELEGRAM_API_URL=f"http://127.0.0.1:{port}", SEEDS_DIR=str(tmp_path))
+    bot.until("trying again")
+    asyncio.run(_late(port, bot))
+
+
+async def _late(port: int, bot: Any) -> None:
+    async with Sandbox.start(token=TOKEN, arguments=("--empty", "--port", str(port))) as sandbox:
+        await sandbox.connected()
+        chat = await sandbox.private_chat()
+        await chat.send("/help")
+        assert TEXTS.help == (await chat.next_message()).text
+        assert 0 == await asyncio.to_thread(bot.stop)
+
+
+async def test_no_documents(starting: Starting, own_sandbox_url: str, tmp_path: Path) -> None:
+    """With an empty folder the bot runs and says kindly that it has no documents yet."""
+    (tmp_path / "empty").mkdir()
+    bot = starting(TELEGRAM_TOKEN=TOKEN, TELEGRAM_API_URL=own_sandbox_url, SEEDS_DIR=str(tmp_path / "empty"))
+    bot.until("is listening")
+    assert "There are no documents in" in bot.output
+    async with Sandbox.at(own_sandbox_url, token=TOKEN) as sandbox:
+        for text in (QUESTION, "/sources"):
+            chat = await sandbox.private_chat()
+            await chat.send(text)
+            assert TEXTS.no_documents == (await chat.next_message()).text
+    assert 0 == bot.stop()
+
+
+async def test_bad_files_do_not_stop_good_ones(
+    starting: Starting, own_sandbox_url: str, tmp_path: Path
+) -> None:
+    """A binary named .txt and an unreadable file are named in the log; the good document answers."""
+    folder = tmp_path / "documents"
+    folder.mkdir()
+    (folder / "good.txt").write_text(FACT, encoding="utf-8")
+    (folder / "binary.txt").write_bytes(b"\x7fELF\x02\x01\x01" + bytes(range(256)) * 20)
+    (folder / "locked.txt").write_text("secret", encoding="utf-8")
+    (folder / "locked.txt").chmod(0)
+    bot = starting(TELEGRAM_TOKEN=TOKEN, TELEGRAM_API_URL=own_sandbox_url, SEEDS_DIR=str(folder))
+    bot.until("is listening")
+    assert "Left out binary.txt: " in bot.output
+    # Root reads everything, so there the file is no problem.
+    assert ("Left out locked.txt: " in bot.output) is (os.geteuid() != 0)
+    assert "Traceback" not in bot.output
+    async with Sandbox.at(own_sandbox_url, token=TOKEN) as sandbox:
+        chat = await sandbox.private_chat()
+        await chat.send(QUESTION)
+        assert "Clara Brandt" in (await chat.next_message()).text
+
+
+async def test_stopping_is_quick_and_loses_nothing(
+    starting: Starting, own_sandbox_url: str, documents: Path
+) -> None:
+    """SIGTERM ends the process with 0; what came while it was away is answered by the next one, once."""
+    environment = {
+        "TELEGRAM_TOKEN": TOKEN,
+        "TELEGRAM_API_URL": own_sandbox_url,
+        "SEEDS_DIR": str(documents),
+        "LOG_FORMAT": "json",
+    }
+    async with Sandbox.at(own_sandbox_url, token=TOKEN) as sandbox:
+        chat = await sandbox.private_chat()
+        first = starting(**environment)
+        first.until("is listening")
+        await chat.send("/help")
+        await chat.next_message()
+        began = time.monotonic()
+        assert 0 == first.stop()
+        assert time.monotonic() - began < 3
+        assert [] == await sandbox.unconfirmed()
+        assert all(json.loads(line)["level"] == "INFO" for line in first.output.splitlines())
+        await chat.send("/help")
+        second = starting(**environment)
+        assert TEXTS.help == (await chat.next_message(timeout=20)).text
+        assert 0 == second.stop()
+        assert [] == await sandbox.unconfirmed()
+
+
+async def test_an_update_is_confirmed_only_when_answered(
+    starting: Starting, own_sandbox_url: str, documents: Path
+) -> None:
+    """While one answer is held up, its update stays with Telegram, and others are served."""
+    bot = starting(TELEGRAM_TOKEN=TOKEN, TELEGRAM_API_URL=own_sandbox_url, SEEDS_DIR=str(documents))
+    bot.until("is listening")
+    async with Sandbox.at(own_sandbox_url, token=TOKEN) as sandbox:
+        slow, quick = await sandbox.private_chat("Ada"), await sandbox.private_chat("Omar")
+        await sandbox.fault("sendMessage", kind="delay", seconds=1.5, chat_id=slow.id)
+        await slow.send("/help")
+        await quick.send("/help")
+        assert TEXTS.help == (await quick.next_message(timeout=1.4)).text
+        assert await sandbox.unconfirmed()
+        assert TEXTS.help == (await slow.next_message()).text
+        assert 0 == bot.stop()
+        assert [] == await sandbox.unconfirmed()
+
+
+async def test_a_second_process_is_waited_out(
+    starting: Starting, own_sandbox_url: str, documents: Path
+) -> None:
+    """Two processes for a while, as on every deploy: each says so once at most, and answers go on."""
+    bot = starting(TELEGRAM_TOKEN=TOKEN, TELEGRAM_API_URL=own_sandbox_url, SEEDS_DIR=str(documents))
+    bot.until("is listening")
+    async with Sandbox.at(own_sandbox_url, token=TOKEN) as sandbox:
+        await sandbox.fault("getUpdates", kind="error", status=409, description="Conflict: other")
+        chat = await sandbox.private_chat()
+        await chat.send("/help")
+        await chat.next_message()
+        await chat.send("/help")
+        await chat.next_message()
+        assert bot.output.count("Another process takes the updates") == 1
+    assert 0 == bot.stop()
