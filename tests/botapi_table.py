@@ -36,7 +36,9 @@ class Table:
             if not isinstance(value, list):
                 return [f"{where} is no array"]
             inner = kind.removeprefix("Array of ")
-            return [one for at, item in enumerate(value) for one in self.problems(item, inner, f"{where}[{at}]")]
+            return [
+                one for at, item in enumerate(value) for one in self.problems(item, inner, f"{where}[{at}]")
+            ]
         if kind in _PLAIN:
             return [] if _PLAIN[kind](value) else [f"{where} is no {kind}: {value!r}"]
         published = self.types[kind]
@@ -59,7 +61,11 @@ class Table:
     def _fields(self, value: Json, fields: list[Json], where: str) -> list[str]:
         known = {one["name"]: one for one in fields}
         found = [f"{where}.{name} is unknown" for name in value.keys() - known.keys()]
-        found += [f"{where}.{name} is missing" for name, one in known.items() if one["required"] and name not in value]
+        found += [
+            f"{where}.{name} is missing"
+            for name, one in known.items()
+            if one["required"] and name not in value
+        ]
         for name, inner in value.items():
             if name in known:
                 tried = [self.problems(inner, kind, f"{where}.{name}") for kind in known[name]["types"]]
@@ -69,7 +75,7 @@ class Table:
 
 def _read(value: Any, types: list[str]) -> Any:
     """A form field as the value it stands for."""
-    if not isinstance(value, str) or "String" in types and "Integer" not in types:
+    if not isinstance(value, str) or ("String" in types and "Integer" not in types):
         return value
     try:
         return json.loads(value.lower() if "Boolean" in types else value)

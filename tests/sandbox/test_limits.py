@@ -99,7 +99,9 @@ def test_every_stored_entity_lies_on_whole_letters(value: str, start: int, lengt
     size = utf16_length(stored.text)
     for one in stored.entities:
         assert 0 <= one.offset < one.end <= size
-        assert "\ufffd" not in utf16_slice(stored.text, one.offset, one.end).replace("\ufffd" if "\ufffd" in value else "", "")
+        assert "\ufffd" not in utf16_slice(stored.text, one.offset, one.end).replace(
+            "\ufffd" if "\ufffd" in value else "", ""
+        )
 
 
 @given(st.text(st.characters(exclude_categories=["C", "Z"]), min_size=1, max_size=50))

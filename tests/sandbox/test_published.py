@@ -1,0 +1,133 @@
+"""The sandbox against the published table: what it takes, and what it sends."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from sandbox import methods
+from sandbox.botapi import BotApi
+from sandbox.queries import Queries
+from sandbox.webhook import Webhook
+from tests import botapi_table
+
+if TYPE_CHECKING:
+    from sandbox.client import Sandbox
+    from sandbox.telegram import Telegram
+    from tests.sandbox.conftest import Bot
+
+
+@pytest.fixture
+def table() -> botapi_table.Table:
+    return botapi_table.load()
+
+
+def test_every_method_of_the_table_is_served(telegram: Telegram) -> None:
+    """The table of parameters and the table of handlers name the same methods."""
+    api = BotApi(telegram, Queries(telegram), Webhook(telegram.updates))
+    assert sorted(api._handlers) == sorted(methods.PUBLISHED)
+
+
+@pytest.mark.parametrize("method", methods.PUBLISHED)
+def test_parameters_are_the_published_ones(table: botapi_table.Table, method: str) -> None:
+    """Names, types and what is required equal the published table."""
+    published = {
+        one["name"]: methods.Parameter(one["name"], tuple(one["types"]), one["required"])
+        for one in table.methods[method].get("fields", [])
+    }
+    assert methods.parameters(method) == published
+
+
+async def test_everything_sent_conforms(table: botapi_table.Table, sandbox: Sandbox, bot: Bot) -> None:
+    """Every update and every result has the published fields and types, and no others."""
+    await _talk(sandbox, bot)
+    updates = await sandbox.unconfirmed()
+    kinds = {kind for update in updates for kind in update} - {"update_id"}
+    assert kinds == {
+        "message",
+        "edited_message",
+        "callback_query",
+        "inline_query",
+        "chosen_inline_result",
+        "my_chat_member",
+    }
+    problems = [one for update in updates for one in table.problems(update, "Update")]
+    for call in await sandbox.calls():
+        returns = table.methods[call["method"]]["returns"]
+        assert call["response"]["ok"], call
+        tried = [table.problems(call["response"]["result"], kind) for kind in returns]
+        problems += [f"{call['method']}: {one}" for one in min(tried, key=len)]
+        problems += table.call_problems(call["method"], call["params"], call["files"])
+    assert problems == []
+
+
+def test_the_judge_finds_what_is_wrong(table: botapi_table.Table) -> None:
+    """Missing, unknown and mistyped fields are each named."""
+    wrong = {"message_id": "1", "chat": {"id": 1, "type": "private"}, "colour": "red"}
+    assert sorted(table.problems(wrong, "Message")) == [
+        "Message.colour is unknown",
+        "Message.date is missing",
+        "Message.message_id is no Integer: '1'",
+    ]
+    params = {"chat_id": "1", "entities": '[{"type": "bold", "offset": 0}]'}
+    assert sorted(table.call_problems("sendMessage", params, {})) == [
+        "sendMessage.entities[0].length is missing",
+        "sendMessage.text is missing",
+    ]
+
+
+async def _talk(sandbox: Sandbox, bot: Bot) -> None:
+    """One of everything."""
+    buttons = {"inline_keyboard": [[{"text": "Next", "callback_data": "n"}]]}
+    chat = await sandbox.private_chat("Ada", username="ada")
+    await chat.send("/start")
+    question = await chat.send(
+        "bold 😀 https://example.com", entities=[{"type": "bold", "offset": 0, "length": 4}]
+    )
+    await chat.send(sticker="😀")
+    sent_file = await chat.send_document("a.txt", b"words", caption="a file")
+    await question.edit("another")
+    where = {"chat_id": chat.id}
+    reply = {"message_id": question.id, "quote": "another"}
+    sent = await bot.result("sendMessage", **where, text="one", reply_parameters=reply, reply_markup=buttons)
+    answer = await chat.next_message()
+    await answer.press("Next", timeout=0)
+    query = (await sandbox.unconfirmed())[-1]["callback_query"]
+    await bot.result("answerCallbackQuery", callback_query_id=query["id"], text="there")
+    await bot.result("editMessageText", **where, message_id=sent["message_id"], text="two")
+    await bot.result("sendDocument", **where, document=sent_file.raw["document"]["file_id"], caption="c")
+    await bot.result("copyMessage", **where, from_chat_id=chat.id, message_id=sent["message_id"])
+    await bot.result("forwardMessage", **where, from_chat_id=chat.id, message_id=question.id)
+    await bot.result(
+        "setMessageReaction", **where, message_id=question.id, reaction=[{"type": "emoji", "emoji": "👍"}]
+    )
+    await bot.result("sendChatAction", **where, action="typing")
+    asked = await chat.inline("q", timeout=0)
+    content = {"message_text": "text"}
+    results = [
+        {
+            "type": "article",
+            "id": "1",
+            "title": "T",
+            "input_message_content": content,
+            "reply_markup": buttons,
+        }
+    ]
+    await bot.result("answerInlineQuery", inline_query_id=asked["query_id"], results=results)
+    picked = await chat.pick(asked["query_id"], "1")
+    await picked.press_data("n", timeout=0)
+    forum = await sandbox.group(is_forum=True)
+    topic = await sandbox.control("topic", chat_id=forum.id, name="T", **{"from": forum.user_id})
+    await forum.send("/ask hi", thread_id=topic["id"])
+    group = await sandbox.group()
+    await sandbox.control("migrate", chat_id=group.id, **{"from": group.user_id})
+    for method in ("getMe", "getWebhookInfo", "getMyCommands", "getMyName", "getMyDescription", "getUpdates"):
+        await bot.result(method)
+    await bot.result("getChat", chat_id=forum.id)
+    await bot.result("getChat", **where)
+    await bot.result("getChatMember", chat_id=forum.id, user_id=forum.user_id)
+    await bot.result("getFile", file_id=sent_file.raw["document"]["file_id"])
+    await bot.result("deleteMessage", **where, message_id=sent["message_id"])
+    await bot.result("leaveChat", chat_id=forum.id)
+    await chat.block()

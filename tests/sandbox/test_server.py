@@ -1,0 +1,227 @@
+"""HTTP: how calls travel, what is refused at the door, files, faults, the webhook."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import pytest
+import uvicorn
+from starlette.applications import Starlette
+from starlette.responses import Response
+from starlette.routing import Route
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from starlette.requests import Request
+
+    from sandbox.client import ChatClient, Sandbox
+    from tests.sandbox.conftest import Bot
+
+PIXEL = bytes.fromhex(
+    "89504e470d0a1a0a0000000d49484452000000010000000108060000001f15c4890000000d49444154789c6360000002000001000500"
+    "0d0a2db40000000049454e44ae426082"
+)
+
+
+@pytest.fixture
+async def ada(sandbox: Sandbox) -> ChatClient:
+    chat = await sandbox.private_chat("Ada")
+    await chat.send("/start")
+    return chat
+
+
+@pytest.mark.parametrize(
+    ("path", "code", "description"),
+    [
+        ("/bot1:wrong/getMe", 401, "Unauthorized"),
+        ("/botnonsense/getMe", 404, "Not Found"),
+        ("/bot{token}/getNothing", 404, "Not Found"),
+        ("/bot{token}/GETME", 200, None),
+        ("/bot{token}/test/getMe", 200, None),
+        ("/file/bot1:wrong/documents/a", 404, "Not Found"),
+    ],
+)
+async def test_the_door(sandbox: Sandbox, path: str, code: int, description: str | None) -> None:
+    """Only the token opens, in either environment; names of methods may be in any case."""
+    response = await sandbox.http.get(sandbox.url + path.format(token=sandbox.token))
+    assert response.status_code == code
+    assert response.json().get("description") == description
+
+
+@pytest.mark.parametrize("way", ["query", "json", "form", "multipart"])
+async def test_every_way_to_send_parameters(sandbox: Sandbox, bot: Bot, ada: ChatClient, way: str) -> None:
+    """A call means the same as a query, JSON, a form or multipart, with nested JSON as text."""
+    fields = {
+        "chat_id": str(ada.id),
+        "text": "bold",
+        "entities": json.dumps([{"type": "bold", "offset": 0, "length": 4}]),
+    }
+    url = f"{bot.url}/sendMessage"
+    ways: dict[str, dict[str, Any]] = {
+        "query": {"method": "GET", "params": fields},
+        "json": {"method": "POST", "json": fields},
+        "form": {"method": "POST", "data": fields},
+        "multipart": {"method": "POST", "files": {name: (None, value) for name, value in fields.items()}},
+    }
+    answer = (await sandbox.http.request(url=url, **ways[way])).json()
+    assert answer["result"]["entities"] == [{"type": "bold", "offset": 0, "length": 4}]
+
+
+async def test_wrong_parameters_are_refused(bot: Bot, ada: ChatClient) -> None:
+    """What is missing or no JSON is refused in Telegram's words."""
+    assert await bot.refusal("sendMessage", text="a") == "Bad Request: chat_id is empty"
+    assert await bot.refusal("sendMessage", chat_id=ada.id) == "Bad Request: message text is empty"
+    assert "can't parse" in await bot.refusal("sendMessage", chat_id=ada.id, text="a", entities="[")
+    refused = await bot.refusal("sendMessage", chat_id=ada.id, text="<b>a</b>", parse_mode="HTML")
+    assert refused == "Bad Request: can't parse entities: the sandbox accepts entities only"
+
+
+async def test_unknown_parameters_are_violations(sandbox: Sandbox, bot: Bot, ada: ChatClient) -> None:
+    """Telegram ignores a parameter it does not have; the sandbox tells the tester."""
+    await bot.result("sendMessage", chat_id=ada.id, text="a", reply_to_message_id=1)
+    assert await sandbox.violations() == [
+        {"method": "sendMessage", "problem": "unknown parameter reply_to_message_id"}
+    ]
+
+
+async def test_every_call_is_kept(sandbox: Sandbox, bot: Bot, ada: ChatClient) -> None:
+    """A tester sees what the bot called and what it was answered."""
+    await bot("sendMessage", chat_id=ada.id, text="")
+    (call,) = await sandbox.calls("sendMessage")
+    assert call["params"] == {"chat_id": ada.id, "text": ""}
+    assert call["response"]["description"] == "Bad Request: message text is empty"
+
+
+async def test_a_file_comes_back(sandbox: Sandbox, bot: Bot, ada: ChatClient) -> None:
+    """What was uploaded is downloaded again, and sent again by its id."""
+    fields = {"chat_id": str(ada.id), "document": "attach://part", "caption": "c"}
+    part = {"part": ("../a b.txt", b"words", "text/plain")}
+    answer = (await sandbox.http.post(f"{bot.url}/sendDocument", data=fields, files=part)).json()
+    document = answer["result"]["document"]
+    assert (document["file_name"], document["file_size"]) == ("a b.txt", 5)
+    path = (await bot.result("getFile", file_id=document["file_id"]))["file_path"]
+    assert (await sandbox.http.get(f"{sandbox.url}/file/bot{sandbox.token}/{path}")).content == b"words"
+    again = await bot.result("sendDocument", chat_id=ada.id, document=document["file_id"])
+    assert again["document"]["file_id"] == document["file_id"]
+    refused = await bot.refusal("sendPhoto", chat_id=ada.id, photo=document["file_id"])
+    assert "can't use file of type Document as Photo" in refused
+
+
+async def test_a_photo_has_its_size(sandbox: Sandbox, bot: Bot, ada: ChatClient) -> None:
+    """Width and height are read from the picture, and what is none is refused."""
+    fields = {"chat_id": str(ada.id)}
+    for content, expected in ((PIXEL, (1, 1)), (b"no picture", None)):
+        files = {"photo": ("a.png", content, "image/png")}
+        answer = (await sandbox.http.post(f"{bot.url}/sendPhoto", data=fields, files=files)).json()
+        if expected:
+            assert (answer["result"]["photo"][0]["width"], answer["result"]["photo"][0]["height"]) == expected
+        else:
+            assert answer["description"] == "Bad Request: IMAGE_PROCESS_FAILED"
+
+
+async def test_another_site_cannot_drive_the_sandbox(sandbox: Sandbox) -> None:
+    """The control interface takes JSON only, which a page of another site can't send unasked."""
+    response = await sandbox.http.post(f"{sandbox.url}/control/state", content="{}")
+    assert response.status_code == 415
+
+
+async def test_faults_meet_the_calls_they_name(sandbox: Sandbox, bot: Bot, ada: ChatClient) -> None:
+    """A fault skips, hits as often as told, and is gone."""
+    text = "Too Many Requests: retry after 3"
+    await sandbox.fault("sendMessage", status=429, retry_after=3, description=text, times=2, skip=1)
+    answers = [await bot("sendMessage", chat_id=ada.id, text="a") for _ in range(4)]
+    assert [one["ok"] for one in answers] == [True, False, False, True]
+    assert answers[1]["parameters"] == {"retry_after": 3}
+
+
+@pytest.mark.parametrize("kind", ["drop", "cut"])
+@pytest.mark.parametrize("is_applied", [True, False])
+async def test_a_lost_answer(served: Sandbox, kind: str, is_applied: bool) -> None:
+    """The connection closes under the answer, whether the message was sent or not."""
+    chat = await served.private_chat("Ada")
+    await chat.send("/start")
+    await served.fault("sendMessage", kind=kind, is_applied=is_applied)
+    url = f"{served.url}/bot{served.token}/sendMessage"
+    with pytest.raises(httpx.RemoteProtocolError):
+        await served.http.post(url, json={"chat_id": chat.id, "text": "a"})
+    assert len(await chat.messages()) == 1 + is_applied
+    assert (await served.http.post(url, json={"chat_id": chat.id, "text": "b"})).json()["ok"]
+
+
+async def test_garbage_is_no_json(sandbox: Sandbox, bot: Bot) -> None:
+    """A proxy's page instead of an answer."""
+    await sandbox.fault("getMe", kind="garbage", status=502)
+    response = await sandbox.http.get(f"{bot.url}/getMe")
+    assert (response.status_code, response.text[:6]) == (502, "<html>")
+
+
+async def test_a_killed_poller_leaves_the_queue_free(served: Sandbox) -> None:
+    """A poll whose caller is gone takes no update with it."""
+    url = f"{served.url}/bot{served.token}/getUpdates"
+    chat = await served.private_chat("Ada")
+    async with httpx.AsyncClient(trust_env=False) as killed:
+        poll = asyncio.create_task(killed.post(url, json={"timeout": 30}))
+        await asyncio.sleep(0.3)
+        poll.cancel()
+        await asyncio.wait({poll})
+    await chat.send("hi")
+    await asyncio.sleep(0.1)
+    assert len((await served.http.post(url, json={})).json()["result"]) == 1
+
+
+class Receiver:
+    """A bot's webhook that takes the second try."""
+
+    def __init__(self) -> None:
+        self.got: list[tuple[str | None, int]] = []
+        self.app = Starlette(routes=[Route("/hook", self.take, methods=["POST"])])
+
+    async def take(self, request: Request) -> Response:
+        update = await request.json()
+        self.got.append((request.headers.get("x-telegram-bot-api-secret-token"), update["update_id"]))
+        return Response(status_code=500 if len(self.got) == 1 else 200)
+
+
+@pytest.fixture
+async def receiver() -> AsyncIterator[tuple[Receiver, str]]:
+    receiver = Receiver()
+    server = uvicorn.Server(uvicorn.Config(receiver.app, port=0, log_level="critical"))
+    serving = asyncio.create_task(server._serve())
+    while not server.started:
+        await asyncio.sleep(0.01)
+    port = server.servers[0].sockets[0].getsockname()[1]
+    yield receiver, f"http://127.0.0.1:{port}/hook"
+    server.should_exit = True
+    await serving
+
+
+async def test_a_webhook_is_told_until_it_takes(
+    sandbox: Sandbox, bot: Bot, ada: ChatClient, receiver: tuple[Receiver, str]
+) -> None:
+    """Updates go to the webhook with its secret, again after a failure, and polling is a conflict."""
+    hook, url = receiver
+    await bot.result("setWebhook", url=url, secret_token="s-1")
+    assert "webhook is active" in await bot.refusal("getUpdates")
+    for _ in range(100):
+        if not await sandbox.unconfirmed():
+            break
+        await asyncio.sleep(0.05)
+    info = await bot.result("getWebhookInfo")
+    assert (info["url"], info["pending_update_count"]) == (url, 0)
+    assert "500" in info["last_error_message"]
+    assert [secret for secret, _ in hook.got] == ["s-1", "s-1"]
+    assert hook.got[0] == hook.got[1]
+    await bot.result("deleteWebhook")
+    assert (await bot.result("getWebhookInfo"))["url"] == ""
+    assert ada.id
+
+
+async def test_a_webhook_needs_https_and_a_plain_secret(bot: Bot) -> None:
+    """Telegram speaks https to the world, and a secret is letters, digits, _ and -."""
+    assert "HTTPS" in await bot.refusal("setWebhook", url="http://example.com/hook")
+    refused = await bot.refusal("setWebhook", url="https://example.com/hook", secret_token="a b")
+    assert refused == "Bad Request: secret token contains unallowed characters"
