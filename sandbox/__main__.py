@@ -48,7 +48,7 @@ def _listen(host: str, port: int) -> socket.socket:
 
 async def _serve(telegram: Telegram, listener: socket.socket) -> None:
     config = uvicorn.Config(
-        build(telegram), log_level="critical", access_log=False, timeout_graceful_shutdown=1, http="h11"
+        build(telegram), log_level="critical", access_log=False, timeout_graceful_shutdown=0, http="h11"
     )
     server = uvicorn.Server(config)
     listener.listen(512)

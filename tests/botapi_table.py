@@ -30,7 +30,7 @@ class Table:
     types: dict[str, Json]
 
     def problems(self, value: object, kind: str, where: str = "") -> list[str]:
-        """What is wrong with a value as an object of a published type; nothing is an empty list."""
+        """Name what is wrong with a value as an object of a published type; nothing is an empty list."""
         where = where or kind
         if kind.startswith("Array of "):
             if not isinstance(value, list):
@@ -49,7 +49,7 @@ class Table:
         return self._fields(value, published.get("fields", []), where)
 
     def call_problems(self, method: str, params: Json, files: Json) -> list[str]:
-        """What is wrong with a recorded call, its form fields read as Telegram reads them."""
+        """Name what is wrong with a recorded call, its form fields read as Telegram reads them."""
         if method not in self.methods:
             return [f"{method} is no method"]
         fields = self.methods[method].get("fields", [])
@@ -74,7 +74,7 @@ class Table:
 
 
 def _read(value: Any, types: list[str]) -> Any:
-    """A form field as the value it stands for."""
+    """Read a form field as the value it stands for."""
     if not isinstance(value, str) or ("String" in types and "Integer" not in types):
         return value
     try:
@@ -84,7 +84,7 @@ def _read(value: Any, types: list[str]) -> Any:
 
 
 def load() -> Table:
-    """The table, or a skip that says how not to."""
+    """Load the table, or a skip that says how not to."""
     path = os.environ.get("BOT_API_TABLE")
     if not path:
         pytest.skip("BOT_API_TABLE does not name the published Bot API table (JSON: methods, types)")

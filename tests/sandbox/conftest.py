@@ -52,7 +52,7 @@ def app(telegram: Telegram) -> Starlette:
 
 @pytest.fixture
 async def sandbox(app: Starlette, telegram: Telegram) -> AsyncIterator[Sandbox]:
-    """The sandbox inside the test's own process, without a socket."""
+    """Serve the sandbox inside the test's own process, without a socket."""
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), timeout=30) as http:
         yield Sandbox("http://sandbox", telegram.token, http)
 
@@ -65,6 +65,6 @@ async def bot(sandbox: Sandbox) -> Bot:
 
 @pytest.fixture
 async def served() -> AsyncIterator[Sandbox]:
-    """The sandbox as a process of its own, over a real socket."""
+    """Run the sandbox as a process of its own, over a real socket."""
     async with Sandbox.start() as sandbox:
         yield sandbox

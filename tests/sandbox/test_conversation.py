@@ -14,13 +14,13 @@ if TYPE_CHECKING:
 
 NEXT = {"inline_keyboard": [[{"text": "Next", "callback_data": "n:1"}]]}
 NOT_MODIFIED = (
-    "Bad Request: message is not modified: specified new message content and reply markup are exactly the same"
-    " as a current content and reply markup of the message"
+    "Bad Request: message is not modified: specified new message content and reply markup are exactly"
+    " the same as a current content and reply markup of the message"
 )
 
 
 async def heard(sandbox: Sandbox) -> list[tuple[str, Any]]:
-    """The kinds and texts of the updates the bot has not confirmed."""
+    """List the kinds and texts of the updates the bot has not confirmed."""
     return [
         (kind, value.get("text") or value.get("query") or value.get("data"))
         for update in await sandbox.unconfirmed()

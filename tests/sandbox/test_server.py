@@ -191,7 +191,7 @@ async def receiver() -> AsyncIterator[tuple[Receiver, str]]:
     receiver = Receiver()
     server = uvicorn.Server(uvicorn.Config(receiver.app, port=0, log_level="critical"))
     serving = asyncio.create_task(server._serve())
-    while not server.started:
+    while not server.started:  # noqa: ASYNC110 - the server has no event for it
         await asyncio.sleep(0.01)
     port = server.servers[0].sockets[0].getsockname()[1]
     yield receiver, f"http://127.0.0.1:{port}/hook"

@@ -1,0 +1,154 @@
+"""Proof by a client that is not ours: aiogram takes the sandbox for Telegram."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+import pytest
+from aiogram import Bot, Dispatcher
+from aiogram.client.session.aiohttp import AiohttpSession
+from aiogram.client.telegram import TelegramAPIServer
+from aiogram.exceptions import (
+    TelegramBadRequest,
+    TelegramConflictError,
+    TelegramForbiddenError,
+    TelegramNetworkError,
+    TelegramRetryAfter,
+    TelegramServerError,
+    TelegramUnauthorizedError,
+)
+from aiogram.types import (
+    BufferedInputFile,
+    CallbackQuery,
+    InlineKeyboardButton,
+    InlineKeyboardMarkup,
+    InlineQuery,
+    InlineQueryResultArticle,
+    InputTextMessageContent,
+    Message,
+    MessageEntity,
+    ReplyParameters,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from sandbox.client import ChatClient, Sandbox
+
+
+@asynccontextmanager
+async def client(sandbox: Sandbox, token: str = "") -> AsyncIterator[Bot]:
+    session = AiohttpSession(api=TelegramAPIServer.from_base(sandbox.url))
+    async with Bot(token or sandbox.token, session=session) as bot:
+        yield bot
+
+
+@pytest.fixture
+async def aio(served: Sandbox) -> AsyncIterator[Bot]:
+    async with client(served) as bot:
+        yield bot
+
+
+@pytest.fixture
+async def ada(served: Sandbox) -> ChatClient:
+    chat = await served.private_chat("Ada")
+    await chat.send("/start")
+    return chat
+
+
+async def test_it_sends_edits_and_reads_files(aio: Bot, ada: ChatClient, served: Sandbox) -> None:
+    """getMe, a reply with a quote and entities, an edit, a document up and down again."""
+    assert (await aio.get_me()).username == "verbatim_bot"
+    question = await ada.send("How many checkpoints?")
+    sent = await aio.send_message(
+        ada.id,
+        "12 checkpoints",
+        entities=[MessageEntity(type="blockquote", offset=0, length=14)],
+        reply_parameters=ReplyParameters(message_id=question.id, quote="checkpoints"),
+    )
+    assert sent.quote is not None
+    assert sent.quote.position == 9
+    edited = await aio.edit_message_text("13", chat_id=ada.id, message_id=sent.message_id)
+    assert isinstance(edited, Message)
+    assert edited.edit_date
+    uploaded = await aio.send_document(ada.id, BufferedInputFile(b"words", "a.txt"), caption="c")
+    assert uploaded.document is not None
+    downloaded = await aio.download(uploaded.document)
+    assert downloaded is not None
+    assert downloaded.read() == b"words"
+    assert await served.violations() == []
+
+
+async def test_it_polls_and_answers(aio: Bot, ada: ChatClient, served: Sandbox) -> None:
+    """Its dispatcher polls, replies, answers a pressed button and an inline query."""
+    dispatcher = Dispatcher()
+
+    @dispatcher.message()
+    async def reply(message: Message) -> None:
+        board = InlineKeyboardMarkup(inline_keyboard=[[InlineKeyboardButton(text="Next", callback_data="n")]])
+        await message.reply(f"you: {message.text}", reply_markup=board)
+
+    @dispatcher.callback_query()
+    async def answer(query: CallbackQuery) -> None:
+        await query.answer("there")
+
+    @dispatcher.inline_query()
+    async def offer(query: InlineQuery) -> None:
+        content = InputTextMessageContent(message_text=f"found {query.query}")
+        await query.answer([InlineQueryResultArticle(id="1", title="T", input_message_content=content)])
+
+    polling = asyncio.create_task(
+        dispatcher.start_polling(aio, handle_signals=False, close_bot_session=False)
+    )
+    await ada.next_message()
+    await ada.send("hello")
+    sent = await ada.next_message()
+    assert sent.text == "you: hello"
+    pressed = await sent.press("Next")
+    assert pressed is not None
+    assert pressed["text"] == "there"
+    asked = await ada.inline("checkpoints")
+    picked = await ada.pick(asked["query_id"], asked["answer"]["results"][0]["id"])
+    assert picked.text == "found checkpoints"
+    assert await served.violations() == []
+    await dispatcher.stop_polling()
+    await polling
+
+
+async def test_its_errors_are_telegrams(aio: Bot, ada: ChatClient, served: Sandbox) -> None:
+    """Each refusal arrives as the class it is on the real server."""
+    with pytest.raises(TelegramBadRequest, match="message is too long"):
+        await aio.send_message(ada.id, "a" * 4097)
+    with pytest.raises(TelegramBadRequest, match="chat not found"):
+        await aio.send_message(1, "a")
+    await ada.block()
+    with pytest.raises(TelegramForbiddenError, match="blocked by the user"):
+        await aio.send_message(ada.id, "a")
+    await served.fault(
+        "sendMessage", status=429, retry_after=7, description="Too Many Requests: retry after 7"
+    )
+    with pytest.raises(TelegramRetryAfter) as caught:
+        await aio.send_message(ada.id, "a")
+    assert caught.value.retry_after == 7
+    await served.fault("getMe", status=502, description="Bad Gateway")
+    with pytest.raises(TelegramServerError):
+        await aio.get_me()
+    await served.fault("getMe", kind="drop")
+    with pytest.raises(TelegramNetworkError):
+        await aio.get_me()
+    async with client(served, "1:wrong") as stranger:
+        with pytest.raises(TelegramUnauthorizedError):
+            await stranger.get_me()
+
+
+async def test_a_second_poller_is_a_conflict(aio: Bot, served: Sandbox) -> None:
+    """Of two pollers the waiting one gets a conflict."""
+    await served.settings(holds_repeats=False)
+    waiting = asyncio.create_task(aio.get_updates(timeout=20))
+    await asyncio.sleep(0.3)
+    async with client(served) as other:
+        await asyncio.gather(other.get_updates(timeout=0), return_exceptions=True)
+    with pytest.raises(TelegramConflictError, match="terminated by other getUpdates"):
+        await waiting

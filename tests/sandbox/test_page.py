@@ -1,0 +1,220 @@
+"""The chat page in headless Chromium, with a small bot on the other side."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import shutil
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from selenium import webdriver
+from selenium.common.exceptions import StaleElementReferenceException
+from selenium.webdriver.chrome.options import Options
+from selenium.webdriver.chrome.service import Service
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
+from selenium.webdriver.support.ui import WebDriverWait
+
+from sandbox.client import Sandbox
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+    from pathlib import Path
+
+    from selenium.webdriver.remote.webelement import WebElement
+
+pytestmark = pytest.mark.browser
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+DRIVER = shutil.which("chromedriver")
+FLAGS = (
+    "--headless=new --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking"
+    " --disable-component-update --disable-sync --disable-dev-shm-usage --window-size=1200,820"
+)
+MARKUP = "<img src=x onerror=\"document.title='broken'\"> <b>no markup</b>"
+
+
+class Page:
+    """What a person sees and does; each step waits for what it needs."""
+
+    def __init__(self, driver: webdriver.Chrome) -> None:
+        self.driver = driver
+
+    def wait(self, condition: Any) -> Any:
+        waiting = WebDriverWait(self.driver, 8, 0.05, ignored_exceptions=[StaleElementReferenceException])
+        return waiting.until(condition)
+
+    def all(self, selector: str) -> list[WebElement]:
+        return self.driver.find_elements(By.CSS_SELECTOR, selector)
+
+    def shown(self, selector: str) -> WebElement:
+        found: WebElement = self.wait(
+            lambda _: next((one for one in self.all(selector) if one.is_displayed()), None)
+        )
+        return found
+
+    def type(self, text: str) -> None:
+        self.shown("#composer").send_keys(text)
+
+    def texts(self, selector: str) -> list[str]:
+        return [one.text for one in self.all(selector)]
+
+    def has(self, text: str, selector: str = ".message.in .text") -> None:
+        self.wait(lambda _: any(text in one for one in self.texts(selector)))
+
+
+@pytest.fixture(scope="module")
+def driver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chrome]:
+    if not (CHROMIUM and DRIVER):
+        pytest.skip("no chromium and chromedriver: apt-get install chromium chromium-driver")
+    profile: Path = tmp_path_factory.mktemp("chromium")
+    options = Options()
+    options.binary_location = CHROMIUM
+    for flag in [*FLAGS.split(), f"--user-data-dir={profile}"]:
+        options.add_argument(flag)
+    started = webdriver.Chrome(options=options, service=Service(DRIVER))
+    yield started
+    started.quit()
+
+
+@pytest.fixture
+async def page(driver: webdriver.Chrome) -> AsyncIterator[Page]:
+    async with Sandbox.start(arguments=()) as sandbox:
+        await asyncio.to_thread(driver.get, f"{sandbox.url}/")
+        page = Page(driver)
+        await asyncio.to_thread(page.shown, "#service")
+        answering = asyncio.create_task(_bot(sandbox))
+        yield page
+        answering.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await answering
+
+
+async def _bot(sandbox: Sandbox) -> None:
+    """Quote the text back, with one button of each kind."""
+
+    async def call(method: str, **params: Any) -> Any:
+        answer = (await sandbox.http.post(f"{sandbox.url}/bot{sandbox.token}/{method}", json=params)).json()
+        assert answer["ok"], answer
+        return answer["result"]
+
+    await call("setMyCommands", commands=[{"command": "help", "description": "How this works"}])
+    offset = 0
+    while True:
+        for update in await call("getUpdates", timeout=20, offset=offset):
+            offset = update["update_id"] + 1
+            if message := update.get("message"):
+                text = message.get("text", "")
+                if text and "via_bot" not in message:
+                    await call("sendMessage", **_answer(message["chat"]["id"], message["message_id"], text))
+            elif query := update.get("callback_query"):
+                where = {
+                    "chat_id": query["message"]["chat"]["id"],
+                    "message_id": query["message"]["message_id"],
+                }
+                await call("editMessageText", **where, text="the next quote")
+                await call("answerCallbackQuery", callback_query_id=query["id"], text="That was the last")
+            elif query := update.get("inline_query"):
+                content = {"message_text": f"found {query['query']}"}
+                result = {"type": "article", "id": "1", "title": "A quote", "input_message_content": content}
+                await call("answerInlineQuery", inline_query_id=query["id"], results=[result])
+
+
+def _answer(chat_id: int, message_id: int, text: str) -> dict[str, Any]:
+    source = "Open the passage"
+    quoted = len(text.encode("utf-16-le")) // 2
+    link = "https://t.me/verbatim_bot?start=p1"
+    row = [{"text": "Next", "callback_data": "n"}, {"text": "Copy", "copy_text": {"text": "copied"}}]
+    return {
+        "chat_id": chat_id,
+        "text": f"{text}\n{source}",
+        "entities": [
+            {"type": "blockquote", "offset": 0, "length": quoted},
+            {"type": "bold", "offset": 0, "length": min(4, quoted)},
+            {"type": "text_link", "offset": quoted + 1, "length": len(source), "url": link},
+        ],
+        "reply_parameters": {"message_id": message_id},
+        "reply_markup": {"inline_keyboard": [row]},
+    }
+
+
+async def test_a_private_chat(page: Page) -> None:
+    """START, a question, the quoted answer, its button, and the link that reopens it."""
+
+    def person() -> None:
+        page.shown("#start").click()
+        page.has("/start")
+        page.type("word for word" + Keys.ENTER)
+        page.has("word for word", ".message.in blockquote")
+        page.has("word for word", ".message.in .reply-header")
+        assert page.texts(".message.in blockquote strong")[-1] == "word"
+        page.all(".button[data-kind=callback_data]")[-1].click()
+        page.wait(lambda _: page.shown("#toast").text == "That was the last")
+        page.has("the next quote")
+        assert page.all(".message.in .edited")
+        page.all(".message.in a.text-link")[0].click()
+        page.has("/start p1", ".message.in blockquote")
+        assert page.texts(".message.out .text")[-1] == "/start"
+        assert not page.shown("#chat-status").text.startswith("waiting")
+
+    await asyncio.to_thread(person)
+
+
+async def test_markup_in_a_message_is_text(page: Page) -> None:
+    """What looks like HTML is shown letter for letter and does nothing."""
+
+    def person() -> None:
+        page.shown("#start").click()
+        page.type(MARKUP + Keys.ENTER)
+        page.has(MARKUP, ".message.in blockquote")
+        assert page.all("#messages img") == []
+        assert page.driver.title == "Verbatim"
+
+    await asyncio.to_thread(person)
+
+
+async def test_a_group_and_inline_mode(page: Page) -> None:
+    """Two people speak in a group, the bot hears its command, and a picked result is sent via it."""
+
+    def person() -> None:
+        page.shown(".chat[data-chat-id^='-']").click()
+        page.type("nobody answers" + Keys.ENTER)
+        page.has("nobody answers", ".message.out .text")
+        page.all(".account")[1].click()
+        page.has("nobody answers", ".message.in .text")
+        page.type("/ask@verbatim_bot this" + Keys.ENTER)
+        page.has("this", ".message.in blockquote")
+        page.type("@verbatim_bot posts")
+        page.shown(".inline-result[data-result-id='1']").click()
+        page.has("found posts", ".message.out .text")
+        assert "via @verbatim_bot" in page.texts(".message.out .via")
+
+    await asyncio.to_thread(person)
+
+
+async def test_commands_by_keyboard(page: Page) -> None:
+    """Typing / lists the commands, and Enter sends the chosen one."""
+
+    def person() -> None:
+        page.shown("#start").click()
+        page.has("/start")
+        page.type("/")
+        assert "How this works" in page.shown(".command[data-command=help]").text
+        page.type(Keys.ENTER)
+        page.has("/help", ".message.out .text")
+
+    await asyncio.to_thread(person)
+
+
+async def test_right_to_left_is_laid_out_right(page: Page) -> None:
+    """Arabic runs from the right, and its quote has the bar on the right."""
+
+    def person() -> None:
+        page.shown("#start").click()
+        page.type("كم عدد نقاط المراقبة؟" + Keys.ENTER)
+        page.has("كم عدد", ".message.in blockquote")
+        quote = page.all(".message.in blockquote")[-1]
+        assert quote.value_of_css_property("direction") == "rtl"
+        assert quote.value_of_css_property("border-right-width") == "3px"
+
+    await asyncio.to_thread(person)
