@@ -49,6 +49,7 @@ class Telegram:
         self.violations = Journal()
         self.faults = Faults()
         self.flood = Flood()
+        self._inline: dict[str, tuple[int, int]] = {}
         self._numbers = itertools.count(1)
         self._user_ids = itertools.count(FIRST_USER)
         self._group_ids = itertools.count(FIRST_GROUP)
@@ -160,6 +161,8 @@ class Telegram:
         chat.last_message_id += 1
         message = Message(chat.last_message_id, chat.id, sender, now(), **fields)
         chat.messages[message.id] = message
+        if message.inline_id:
+            self._inline[message.inline_id] = (chat.id, message.id)
         self._show("message", message)
         return message
 
@@ -179,11 +182,10 @@ class Telegram:
         return chat.messages[number]
 
     def inline_message(self, inline_id: str) -> Message:
-        for chat in self.chats.values():
-            for message in chat.messages.values():
-                if message.inline_id == inline_id:
-                    return message
-        raise bad_request("MESSAGE_ID_INVALID")
+        chat_id, number = self._inline.get(inline_id, (0, 0))
+        if chat_id not in self.chats or number not in self.chats[chat_id].messages:
+            raise bad_request("MESSAGE_ID_INVALID")
+        return self.chats[chat_id].messages[number]
 
     def view(self, message: Message) -> Json:
         return wire.message(message, self.chat, self.user)

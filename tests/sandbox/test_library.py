@@ -56,9 +56,9 @@ async def test_its_errors_are_telegrams(served: Sandbox, monkeypatch: pytest.Mon
         with pytest.raises(Forbidden, match="can't initiate conversation"):
             await bot.send_message(chat.id, "a")
         await chat.send("/start")
+        board = InlineKeyboardMarkup([[InlineKeyboardButton("Next", callback_data="я" * 33)]])
         with pytest.raises(BadRequest, match="Button_data_invalid"):
-            data = InlineKeyboardButton("Next", callback_data="я" * 33)
-            await bot.send_message(chat.id, "a", reply_markup=InlineKeyboardMarkup([[data]]))
+            await bot.send_message(chat.id, "a", reply_markup=board)
         await served.fault("sendMessage", status=429, retry_after=7, description="Too Many Requests")
         with pytest.raises(RetryAfter):
             await bot.send_message(chat.id, "a")
