@@ -6,28 +6,29 @@ from pydantic import SecretStr
 from telegram import LinkPreviewOptions, Message, Update
 from telegram.ext import (
     Application,
-    ApplicationBuilder,
     ApplicationHandlerStop,
     CallbackQueryHandler,
     CommandHandler,
     ContextTypes,
     Defaults,
-    ExtBot,
     MessageHandler,
     TypeHandler,
     filters,
 )
+from telegram.request import HTTPXRequest
 
 from bot import errors, handlers
 from bot.asking import Archive
 from bot.context import Context, Data, State
 from bot.questions import mentions
+from bot.receiving import Bot
 from bot.sending import PatientLimiter
 from config.settings import Settings
 
-App = Application[ExtBot[int], Context, Data, Data, State, None]
+App = Application[Bot, Context, Data, Data, State, None]
 
-ALLOWED_UPDATES = ("message", "callback_query")
+KINDS = ("message", "callback_query")
+_CONNECTIONS = 256
 
 
 class _SpokenTo(filters.MessageFilter):
@@ -47,7 +48,14 @@ _WORDS = filters.TEXT | filters.CAPTION
 
 def build_application(settings: Settings, archive: Archive) -> App:
     """Wire it all; the settings have to name a token."""
-    application = _builder(settings).build()
+    application = (
+        Application.builder()
+        .bot(_bot(settings))
+        .context_types(ContextTypes(context=Context, bot_data=State))
+        .updater(None)
+        .job_queue(None)
+        .build()
+    )
     application.bot_data.archive = archive
 
     # Before all else: who is not allowed in gets no further, and no reply.
@@ -74,21 +82,18 @@ def build_application(settings: Settings, archive: Archive) -> App:
     return application
 
 
-def _builder(settings: Settings) -> ApplicationBuilder[ExtBot[int], Context, Data, Data, State, None]:
+def _bot(settings: Settings) -> Bot:
     token = settings.telegram_token or SecretStr("")
     api = settings.telegram_api_url
     environment = "/test" if settings.telegram_test_environment else ""
-    rate = settings.telegram_messages_per_second
-    return (
-        Application.builder()
-        .token(token.get_secret_value())
-        .base_url(f"{api}/bot{{token}}{environment}")
-        .base_file_url(f"{api}/file/bot{{token}}{environment}")
-        .context_types(ContextTypes(context=Context, bot_data=State))
-        .defaults(Defaults(link_preview_options=LinkPreviewOptions(is_disabled=True)))
-        .rate_limiter(PatientLimiter(rate))
-        .updater(None)
-        .job_queue(None)
+    return Bot(
+        token.get_secret_value(),
+        base_url=f"{api}/bot{{token}}{environment}",
+        base_file_url=f"{api}/file/bot{{token}}{environment}",
+        request=HTTPXRequest(connection_pool_size=_CONNECTIONS),
+        get_updates_request=HTTPXRequest(connection_pool_size=2),
+        defaults=Defaults(link_preview_options=LinkPreviewOptions(is_disabled=True)),
+        rate_limiter=PatientLimiter(settings.telegram_messages_per_second),
     )
 
 

@@ -2,9 +2,10 @@
 
 from typing import Any
 
-from telegram.ext import CallbackContext, ExtBot
+from telegram.ext import CallbackContext
 
 from bot.asking import Archive
+from bot.receiving import Bot
 
 Data = dict[Any, Any]
 
@@ -15,7 +16,7 @@ class State:
     archive: Archive
 
 
-class Context(CallbackContext[ExtBot[int], Data, Data, State]):
+class Context(CallbackContext[Bot, Data, Data, State]):
     @property
     def archive(self) -> Archive:
         return self.bot_data.archive

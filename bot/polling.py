@@ -25,14 +25,9 @@ _BATCH = 100
 class Source(Protocol):
     """The one method of a bot that is needed here."""
 
-    async def get_updates(
-        self,
-        *,
-        offset: int,
-        limit: int,
-        timeout: int,  # noqa: ASYNC109  # it is Telegram's
-        allowed_updates: Sequence[str],
-    ) -> tuple[Update, ...]: ...
+    async def pending(
+        self, *, offset: int, limit: int, wait: int, kinds: tuple[str, ...]
+    ) -> list[Update]: ...
 
 
 class Poller:
@@ -42,14 +37,14 @@ class Poller:
         self,
         source: Source,
         handle: Callable[[Update], Awaitable[None]],
-        allowed_updates: Sequence[str],
+        kinds: tuple[str, ...],
         *,
         patience: float = 1.0,
         grace: float = 8.0,
     ) -> None:
         self._source = source
         self._handle = handle
-        self._allowed = allowed_updates
+        self._kinds = kinds
         # With an answer still under way: how long until we ask for more, and until we give up on stopping.
         self._patience = patience
         self._grace = grace
@@ -76,8 +71,8 @@ class Poller:
     async def _fetch(self, stop: asyncio.Event) -> Sequence[Update]:
         offset = self._offset
         try:
-            updates = await self._source.get_updates(
-                offset=offset, limit=_BATCH, timeout=_LONG_POLL, allowed_updates=self._allowed
+            updates = await self._source.pending(
+                offset=offset, limit=_BATCH, wait=_LONG_POLL, kinds=self._kinds
             )
         except InvalidToken:
             raise
@@ -133,9 +128,7 @@ class Poller:
         if self._offset != self._confirmed:
             with contextlib.suppress(TelegramError, TimeoutError):
                 async with asyncio.timeout(2):
-                    await self._source.get_updates(
-                        offset=self._offset, limit=1, timeout=0, allowed_updates=self._allowed
-                    )
+                    await self._source.pending(offset=self._offset, limit=1, wait=0, kinds=self._kinds)
 
 
 def _seconds(error: RetryAfter) -> float:

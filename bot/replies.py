@@ -21,8 +21,8 @@ _MOST_BUTTON = 60
 _MOST_BOLD = 90
 _MOST_LISTED = 30
 
-# What Telegram turns into spaces or drops: control characters, line and direction signs, three accents.
-_ALTERED = re.compile("[\x00-\x09\x0b-\x1f\u2028-\u202e\u030a\u0333\u033f]")
+# What Telegram turns into others or drops: control characters, line and direction signs, three accents.
+_ALTERED = re.compile("[\x00-\x09\x0b-\x1f\u2028-\u202e\u030a\u0333\u033f]|[\u200e\u200f]{2}")
 
 
 @dataclass(frozen=True, slots=True)

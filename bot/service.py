@@ -158,7 +158,7 @@ async def _answer(application: App, stop: asyncio.Event) -> None:
     introducing = asyncio.create_task(introduce(bot, speaking()))
     _log.info("@%s is listening", bot.username)
     try:
-        await Poller(bot, application.process_update, app.ALLOWED_UPDATES).run(stop)
+        await Poller(bot, application.process_update, app.KINDS).run(stop)
     except InvalidToken:
         raise StartError("Telegram no longer knows TELEGRAM_TOKEN: get a new one from @BotFather") from None
     finally:

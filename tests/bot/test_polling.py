@@ -1,7 +1,6 @@
 import asyncio
 import datetime as dt
 import logging
-from collections.abc import Sequence
 from typing import Self
 
 import pytest
@@ -22,26 +21,19 @@ class FakeUpdates:
     """Telegram's queue: what is below an offset asked for is confirmed and gone."""
 
     def __init__(self, *pending: Update) -> None:
-        self.pending = list(pending)
+        self.updates = list(pending)
         self.errors: list[Exception] = []
         self.offsets: list[int] = []
 
-    async def get_updates(
-        self,
-        *,
-        offset: int,
-        limit: int,
-        timeout: int,  # noqa: ASYNC109  # it is Telegram's
-        allowed_updates: Sequence[str],
-    ) -> tuple[Update, ...]:
-        assert ["message"] == list(allowed_updates)
+    async def pending(self, *, offset: int, limit: int, wait: int, kinds: tuple[str, ...]) -> list[Update]:
+        assert ("message",) == kinds
         self.offsets.append(offset)
         if self.errors:
             raise self.errors.pop(0)
-        self.pending = [one for one in self.pending if one.update_id >= offset]
-        if not self.pending and timeout:
-            await asyncio.sleep(timeout)
-        return tuple(self.pending[:limit])
+        self.updates = [one for one in self.updates if one.update_id >= offset]
+        if not self.updates and wait:
+            await asyncio.sleep(wait)
+        return self.updates[:limit]
 
 
 class Answers:
@@ -62,7 +54,7 @@ class Answers:
 class Running:
     def __init__(self, source: FakeUpdates, handle: Answers) -> None:
         self.stop = asyncio.Event()
-        self.poller = Poller(source, handle, ["message"], patience=0.01, grace=0.05)
+        self.poller = Poller(source, handle, ("message",), patience=0.01, grace=0.05)
 
     async def __aenter__(self) -> Self:
         self.task = asyncio.create_task(self.poller.run(self.stop))
@@ -86,7 +78,7 @@ async def test_all_are_answered_and_confirmed() -> None:
     async with Running(source, answers):
         pass
     assert list(range(5, 300)) == answers.done
-    assert [] == source.pending
+    assert [] == source.updates
 
 
 async def test_nothing_unanswered_is_confirmed() -> None:
@@ -94,13 +86,13 @@ async def test_nothing_unanswered_is_confirmed() -> None:
     source, answers = FakeUpdates(update(1, chat=1), update(2, chat=2)), Answers()
     answers.holding[1] = asyncio.Event()
     async with Running(source, answers):
-        source.pending.append(update(3, chat=3))
+        source.updates.append(update(3, chat=3))
         await asyncio.sleep(0.05)
         assert [2, 3] == answers.done
-        assert [1, 2, 3] == [one.update_id for one in source.pending]
+        assert [1, 2, 3] == [one.update_id for one in source.updates]
         answers.holding[1].set()
     assert [1, 2, 3] == answers.begun
-    assert [] == source.pending
+    assert [] == source.updates
 
 
 async def test_a_chat_is_answered_in_order() -> None:
@@ -119,7 +111,7 @@ async def test_what_does_not_finish_is_left_to_the_next_process() -> None:
     answers.holding[1] = asyncio.Event()
     async with Running(source, answers):
         pass
-    assert [1, 2] == [one.update_id for one in source.pending]
+    assert [1, 2] == [one.update_id for one in source.updates]
     assert 1 == max(source.offsets)
 
 
@@ -166,4 +158,4 @@ async def test_a_revoked_token_ends_polling() -> None:
     source = FakeUpdates()
     source.errors = [InvalidToken("no")]
     with pytest.raises(InvalidToken):
-        await Poller(source, Answers(), ["message"]).run(asyncio.Event())
+        await Poller(source, Answers(), ("message",)).run(asyncio.Event())
