@@ -7,6 +7,7 @@ passes an update that is still being answered: a process that dies leaves it to 
 import asyncio
 import contextlib
 import logging
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol
 
@@ -20,6 +21,7 @@ _log = logging.getLogger(__name__)
 
 _LONG_POLL = 50
 _BATCH = 100
+_ON_ITS_WAY = 0.5
 
 
 class Source(Protocol):
@@ -40,7 +42,7 @@ class Poller:
         kinds: tuple[str, ...],
         *,
         patience: float = 1.0,
-        grace: float = 8.0,
+        grace: float = 7.0,
     ) -> None:
         self._source = source
         self._handle = handle
@@ -52,7 +54,7 @@ class Poller:
         self._last_of_chat: dict[int, asyncio.Task[None]] = {}
         self._taken: set[int] = set()
         self._next = 0
-        self._confirmed = 0
+        self._polled, self._polled_at = 0, 0.0
         self._outage = Outage()
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -68,8 +70,13 @@ class Poller:
     def _offset(self) -> int:
         return min(self._running, default=self._next)
 
+    def _is_confirmed(self) -> bool:
+        # A poll confirms by arriving; its answer may still be far off.
+        return self._polled == self._offset and time.monotonic() - self._polled_at > _ON_ITS_WAY
+
     async def _fetch(self, stop: asyncio.Event) -> Sequence[Update]:
         offset = self._offset
+        self._polled, self._polled_at = offset, time.monotonic()
         try:
             updates = await self._source.pending(
                 offset=offset, limit=_BATCH, wait=_LONG_POLL, kinds=self._kinds
@@ -77,10 +84,10 @@ class Poller:
         except InvalidToken:
             raise
         except Exception as error:  # noqa: BLE001  # a bad day of Telegram's must not end us
+            self._polled = -1
             await self._sit_out(error, stop)
             return ()
         self._outage.over()
-        self._confirmed = offset
         self._taken = {taken for taken in self._taken if taken >= offset}
         return updates
 
@@ -125,7 +132,7 @@ class Poller:
             await asyncio.wait(self._running.values(), timeout=self._grace)
         for task in list(self._running.values()):
             task.cancel()
-        if self._offset != self._confirmed:
+        if not self._is_confirmed():
             with contextlib.suppress(TelegramError, TimeoutError):
                 async with asyncio.timeout(2):
                     await self._source.pending(offset=self._offset, limit=1, wait=0, kinds=self._kinds)
