@@ -40,7 +40,8 @@ def main() -> None:
 
 
 def _listen(host: str, port: int) -> socket.socket:
-    listener = socket.socket()
+    # asyncio sends small answers at once only on sockets that name their protocol.
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listener.bind((host, port))
     return listener

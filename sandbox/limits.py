@@ -21,73 +21,25 @@ RAW_BYTES = 32_768
 ENTITIES = 100
 ENTITY_BYTES = 9_500
 QUOTE_UNITS = 1024
-CALLBACK_DATA_BYTES = 64
 CALLBACK_TEXT = 200
-COPY_TEXT = 256
-BUTTONS = 100
 INLINE_RESULTS = 50
 INLINE_OFFSET_BYTES = 64
 COMMANDS = 100
 DOWNLOAD_BYTES = 20 * 2**20
 UPLOAD_BYTES = 50 * 2**20
 
-ENTITY_TYPES = frozenset(
-    [
-        "mention",
-        "hashtag",
-        "cashtag",
-        "bot_command",
-        "url",
-        "email",
-        "phone_number",
-        "bold",
-        "italic",
-        "underline",
-        "strikethrough",
-        "spoiler",
-        "blockquote",
-        "expandable_blockquote",
-        "code",
-        "pre",
-        "text_link",
-        "text_mention",
-        "custom_emoji",
-    ]
-)
+_ENTITY_TYPES_NAMES = """
+mention hashtag cashtag bot_command url email phone_number bold italic underline strikethrough
+spoiler blockquote expandable_blockquote code pre text_link text_mention custom_emoji
+"""
+ENTITY_TYPES = frozenset(_ENTITY_TYPES_NAMES.split())
 QUOTED_TYPES = frozenset(["bold", "italic", "underline", "strikethrough", "spoiler", "custom_emoji"])
 _BLOCKQUOTES = frozenset({"blockquote", "expandable_blockquote"})
 _MONOSPACE = frozenset({"code", "pre"})
-_BUTTON_KINDS = frozenset(
-    [
-        "url",
-        "callback_data",
-        "web_app",
-        "login_url",
-        "switch_inline_query",
-        "switch_inline_query_current_chat",
-        "switch_inline_query_chosen_chat",
-        "copy_text",
-        "callback_game",
-        "pay",
-    ]
-)
-_RESULT_TYPES = frozenset(
-    [
-        "article",
-        "audio",
-        "contact",
-        "document",
-        "game",
-        "gif",
-        "location",
-        "mpeg4_gif",
-        "photo",
-        "sticker",
-        "venue",
-        "video",
-        "voice",
-    ]
-)
+_RESULT_TYPES_NAMES = """
+article audio contact document game gif location mpeg4_gif photo sticker venue video voice
+"""
+_RESULT_TYPES = frozenset(_RESULT_TYPES_NAMES.split())
 _COMMAND = re.compile(r"[a-z0-9_]{1,32}")
 _SECRET = re.compile(r"[A-Za-z0-9_-]{1,256}")
 
@@ -234,56 +186,6 @@ def _kept(formatted: FormattedText, start: int, end: int) -> tuple[Entity, ...]:
         if one.type in QUOTED_TYPES and left < right:
             kept.append(Entity(one.type, left - start, right - left, custom_emoji_id=one.custom_emoji_id))
     return tuple(sorted(kept, key=lambda one: (one.offset, one.length, one.type)))
-
-
-def keyboard(markup: Json | None) -> tuple[tuple[Json, ...], ...]:
-    """Check and return the rows of an inline keyboard; other reply markup has nothing to keep."""
-    if not markup or "inline_keyboard" not in markup:
-        return ()
-    rows = markup["inline_keyboard"]
-    if not isinstance(rows, list) or not all(isinstance(row, list) for row in rows):
-        raise bad_request(
-            'can\'t parse inline keyboard: field "inline_keyboard" must be of type Array of Array'
-        )
-    # Stricter: an empty row is dropped by Telegram, here it is a mistake of the bot.
-    if any(not row for row in rows):
-        raise bad_request("inline keyboard has an empty row")
-    checked = tuple(tuple(_button(button) for button in row) for row in rows)
-    if sum(map(len, checked)) > BUTTONS:
-        raise bad_request("reply markup is too long")
-    return checked
-
-
-def _button(button: object) -> Json:
-    if not isinstance(button, dict):
-        raise bad_request("can't parse inline keyboard button: expected an Object")
-    label = button.get("text")
-    if not isinstance(label, str) or not label.strip():
-        raise bad_request("can't parse inline keyboard button: can't find field \"text\"")
-    kinds = _BUTTON_KINDS & button.keys()
-    if not kinds:
-        raise bad_request("text buttons are unallowed in the inline keyboard")
-    # Stricter: Telegram takes the first kind it knows.
-    if len(kinds) > 1:
-        raise bad_request(f"BUTTON_TYPE_INVALID: {', '.join(sorted(kinds))} in one button")
-    if (data := button.get("callback_data")) is not None and not (
-        isinstance(data, str) and 1 <= len(data.encode()) <= CALLBACK_DATA_BYTES
-    ):
-        raise bad_request("BUTTON_DATA_INVALID")
-    _button_action(button)
-    return dict(button)
-
-
-def _button_action(button: Json) -> None:
-    if "url" in button and not is_url(button["url"]):
-        raise bad_request(f"inline keyboard button URL '{button['url']}' is invalid: Wrong HTTP URL")
-    if "copy_text" in button:
-        copied = button["copy_text"].get("text", "") if isinstance(button["copy_text"], dict) else ""
-        if not 1 <= len(copied) <= COPY_TEXT:
-            raise bad_request("BUTTON_COPY_TEXT_INVALID")
-    for key in ("switch_inline_query", "switch_inline_query_current_chat"):
-        if len(button.get(key) or "") > 256:  # noqa: PLR2004 - an inline query's length
-            raise bad_request("BUTTON_DATA_INVALID")
 
 
 def callback_answer(answer: str) -> None:

@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sandbox import limits, wire
+from sandbox import keyboards, limits, wire
 from sandbox.errors import bad_request
 from sandbox.model import FormattedText, Json, Message, User
 
@@ -112,7 +112,7 @@ def _checked(result: Json) -> Json:
     content = result.get("input_message_content")
     if result["type"] == "article" and not isinstance(content, dict):
         raise bad_request("input message content is not specified")
-    keyboard = limits.keyboard(result.get("reply_markup"))
+    keyboard = keyboards.keyboard(result.get("reply_markup"))
     formatted = FormattedText()
     if isinstance(content, dict):
         if content.get("parse_mode"):

@@ -6,7 +6,7 @@ import struct
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
-from sandbox import limits, wire
+from sandbox import keyboards, limits, wire
 from sandbox.errors import ApiError, bad_request
 from sandbox.model import Chat, File, Json, Message, Quote
 from sandbox.params import Params, Upload
@@ -16,21 +16,11 @@ if TYPE_CHECKING:
     from sandbox.telegram import Telegram
 
 _ENTITIES_ONLY = "can't parse entities: the sandbox accepts entities only"
-_ACTIONS = frozenset(
-    [
-        "typing",
-        "upload_photo",
-        "record_video",
-        "upload_video",
-        "record_voice",
-        "upload_voice",
-        "upload_document",
-        "choose_sticker",
-        "find_location",
-        "record_video_note",
-        "upload_video_note",
-    ]
-)
+_ACTIONS_NAMES = """
+typing upload_photo record_video upload_video record_voice upload_voice upload_document
+choose_sticker find_location record_video_note upload_video_note
+"""
+_ACTIONS = frozenset(_ACTIONS_NAMES.split())
 _REACTIONS = frozenset(
     "👍👎❤🔥🥰👏😁🤔🤯😱🤬😢🎉🤩🤮💩🙏👌🕊🤡🥱🥴😍🐳💯🤣⚡🍌🏆💔🤨😐🍓🍾💋😈😴😭🤓👻👀🎃🙈😇😨🤝✍🤗🫡🎅🎄☃💅🤪🗿🆒💘🙉🦄😘💊🙊😎👾🤷😡"
 )
@@ -143,7 +133,7 @@ def _source(telegram: Telegram, params: Params, purpose: str) -> Message:
 
 def _send(telegram: Telegram, chat: Chat, params: Params, **fields: Any) -> Json:
     reply_to, quote = _reply(chat, params.get("reply_parameters"))
-    keyboard = limits.keyboard(params.get("reply_markup"))
+    keyboard = keyboards.keyboard(params.get("reply_markup"))
     telegram.flood.check(chat.id)
     message = telegram.post(
         chat,
@@ -199,7 +189,7 @@ def _edited(telegram: Telegram, params: Params) -> Message:
 
 
 def _edit(telegram: Telegram, params: Params, message: Message, **fields: Any) -> Json | bool:
-    keyboard = limits.keyboard(params.get("reply_markup"))
+    keyboard = keyboards.keyboard(params.get("reply_markup"))
     changed = replace(message, keyboard=keyboard, **fields)
     if changed == message:
         raise bad_request(

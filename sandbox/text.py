@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from sandbox.model import Entity, FormattedText
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 _HELD = {"code", "pre", "text_link", "text_mention"}
 """Kinds inside which Telegram looks for nothing."""
@@ -15,25 +19,38 @@ _TO_SPACE = re.compile(r"[\x00-\x09\x0b\x0c\x0e-\x1f]")
 _REMOVED = re.compile("[\r\u2028-\u202e\u0333\u033f\u030a]")
 _TRIMMED = " \n"
 
-_DETECTED = (
+_PATTERNS = (
     ("bot_command", re.compile(r"(?<![\w/<>])/\w{1,64}(?:@\w{3,32})?(?![\w/<>])", re.ASCII)),
-    ("url", re.compile(r"(?<![\w@.])https?://[^\s<>\"']*[^\s<>\"'.,:;!?)\]]", re.IGNORECASE)),
+    ("email", re.compile(r"(?<![\w.+-])[\w.+-]+@(?:[\w-]+\.)+[a-z]{2,}(?!\w)", re.ASCII | re.IGNORECASE)),
     (
         "url",
         re.compile(
-            r"(?<![\w@./-])(?:[a-z0-9-]+\.)+(?:com|org|net|me|io|dev)(?:/[^\s<>\"']*[\w/])?(?![\w.@-])",
-            re.IGNORECASE,
+            r"(?<![\w@.+-])(https?://)?(?:[\w-]+\.)+([^\W\d_]{2,})(?![\w@])(?::\d+)?(?:[/?#][^\s<>\"]*)?"
         ),
     ),
-    ("email", re.compile(r"(?<![\w.+-])[\w.+-]+@(?:[\w-]+\.)+[a-z]{2,}(?!\w)", re.ASCII | re.IGNORECASE)),
-    ("mention", re.compile(r"(?<![\w/@])@[a-zA-Z]\w{2,31}(?!\w)", re.ASCII)),
+    ("mention", re.compile(r"(?<![\w/@])@[a-zA-Z]\w{3,31}(?!\w)", re.ASCII)),
     ("hashtag", re.compile(r"(?<![\w#])#(?=\w*[^\W\d_])\w{1,256}(?!\w)")),
 )
+# The domains a bare name is taken for a link with: all countries, and the common others. So are file names:
+# "readme.md" and "main.py" are links in Telegram.
+_DOMAIN_NAMES = """
+ac ad ae af ag ai al am ao aq ar as at au aw ax az ba bb bd be bf bg bh bi bj bm bn bo br bs bt bv bw by
+bz ca cc cd cf cg ch ci ck cl cm cn co cr cu cv cw cx cy cz de dj dk dm do dz ec ee eg er es et eu fi fj
+fk fm fo fr ga gb gd ge gf gg gh gi gl gm gn gp gq gr gs gt gu gw gy hk hm hn hr ht hu id ie il im in io
+iq ir is it je jm jo jp ke kg kh ki km kn kp kr kw ky kz la lb lc li lk lr ls lt lu lv ly ma mc md me mg
+mh mk ml mm mn mo mp mq mr ms mt mu mv mw mx my mz na nc ne nf ng ni nl no np nr nu nz om pa pe pf pg ph
+pk pl pm pn pr ps pt pw py qa re ro rs ru rw sa sb sc sd se sg sh si sj sk sl sm sn so sr st su sv sx sy
+sz tc td tf tg th tj tk tl tm tn to tr tt tv tw tz ua ug uk us uy uz va vc ve vg vi vn vu wf ws ye yt za
+zm zw com org net edu gov mil int info biz name pro app dev xyz online site tech blog cloud zip mov news
+wiki рф
+"""
+_DOMAINS = frozenset(_DOMAIN_NAMES.split())
+_AFTER_LINK = ".,:;!?'»”"
 
 
 def utf16_length(text: str) -> int:
     """Count the length of a text as Telegram counts: astral characters are two."""
-    return len(text) + sum(character > "\uffff" for character in text)
+    return len(text.encode("utf-16-le", "surrogatepass")) // 2
 
 
 def utf16_slice(text: str, start: int, end: int) -> str:
@@ -79,13 +96,28 @@ def _detected(formatted: FormattedText) -> FormattedText:
     taken = [(one.offset, one.end) for one in formatted.entities if one.type in _HELD]
     own = {(one.type, one.offset, one.length) for one in formatted.entities}
     found = list(formatted.entities)
-    for kind, pattern in _DETECTED:
-        for match in pattern.finditer(text):
-            start = utf16_length(text[: match.start()])
-            end = start + utf16_length(match.group())
-            if all(end <= left or right <= start for left, right in taken):
-                taken.append((start, end))
-                if (kind, start, end - start) not in own:
-                    found.append(Entity(kind, start, end - start))
+    for kind, left_at, right_at in _spans(text):
+        start = utf16_length(text[:left_at])
+        end = start + utf16_length(text[left_at:right_at])
+        if all(end <= left or right <= start for left, right in taken):
+            taken.append((start, end))
+            if (kind, start, end - start) not in own:
+                found.append(Entity(kind, start, end - start))
     found.sort(key=lambda one: (one.offset, -one.length))
     return FormattedText(text, tuple(found))
+
+
+def _spans(text: str) -> Iterator[tuple[str, int, int]]:
+    for kind, pattern in _PATTERNS:
+        for match in pattern.finditer(text):
+            if kind != "url":
+                yield kind, match.start(), match.end()
+            elif match[1] or match[2].lower() in _DOMAINS:
+                yield kind, match.start(), match.start() + len(_link(match[0]))
+
+
+def _link(text: str) -> str:
+    """Cut what follows a link: marks, and brackets it did not open."""
+    while text and (text[-1] in _AFTER_LINK or (text[-1] == ")" and text.count(")") > text.count("("))):
+        text = text[:-1]
+    return text

@@ -79,14 +79,29 @@ def test_control_characters_are_cleaned() -> None:
 
 def test_commands_mentions_and_links_are_found() -> None:
     """Telegram finds commands, mentions, addresses and tags by itself, in UTF-16 units."""
-    stored = limits.text(text("😀 /ask@verbatim_bot see https://example.com/a, @ada #tag"))
+    stored = limits.text(text("😀 /ask@verbatim_bot see https://example.com/a, @adaa #tag"))
     found = [(one.type, utf16_slice(stored.text, one.offset, one.end)) for one in stored.entities]
     assert found == [
         ("bot_command", "/ask@verbatim_bot"),
         ("url", "https://example.com/a"),
-        ("mention", "@ada"),
+        ("mention", "@adaa"),
         ("hashtag", "#tag"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("value", "links"),
+    [
+        ("example.com, readme.md and a.txt", ["example.com", "readme.md"]),
+        ("(https://a.org/x(y)) see www.un.org/r.pdf.", ["https://a.org/x(y)", "www.un.org/r.pdf"]),
+        ("12.5 http://localhost:80/x me@example.com", []),
+    ],
+)
+def test_links_are_found(value: str, links: list[str]) -> None:
+    """What looks like a link is one in Telegram, file names of some kinds too."""
+    stored = limits.text(text(value))
+    found = [utf16_slice(stored.text, one.offset, one.end) for one in stored.entities if one.type == "url"]
+    assert found == links
 
 
 @given(st.text(max_size=200), st.integers(0, 200), st.integers(1, 200))
@@ -128,32 +143,3 @@ def test_a_quote_must_carry_the_same_entities() -> None:
     for wrong in (text("two"), text("three"), text("")):
         with pytest.raises(ApiError, match="QUOTE_TEXT_INVALID"):
             limits.quote(wrong, source, None)
-
-
-@pytest.mark.parametrize(
-    ("button", "expected"),
-    [
-        ({"text": "a", "callback_data": ""}, "BUTTON_DATA_INVALID"),
-        ({"text": "a", "callback_data": "я" * 33}, "BUTTON_DATA_INVALID"),
-        ({"text": "a", "url": "not a link"}, "is invalid: Wrong HTTP URL"),
-        ({"text": "a", "url": "javascript:alert(1)"}, "is invalid: Wrong HTTP URL"),
-        ({"text": "a", "copy_text": {"text": "x" * 257}}, "BUTTON_COPY_TEXT_INVALID"),
-        ({"text": "a"}, "text buttons are unallowed"),
-        ({"text": " ", "callback_data": "a"}, 'can\'t find field "text"'),
-        ({"text": "a", "callback_data": "a", "url": "https://a.b"}, "BUTTON_TYPE_INVALID"),
-    ],
-)
-def test_wrong_buttons_are_refused(button: dict[str, object], expected: str) -> None:
-    """A button Telegram would not show is refused."""
-    with pytest.raises(ApiError, match=expected.replace("'", ".")):
-        limits.keyboard({"inline_keyboard": [[button]]})
-
-
-def test_right_buttons_are_kept() -> None:
-    """64 bytes of data, links and copied texts are buttons."""
-    row = [
-        {"text": "a", "callback_data": "я" * 32},
-        {"text": "b", "url": "https://t.me/verbatim_bot?start=a"},
-        {"text": "c", "copy_text": {"text": "x" * 256}},
-    ]
-    assert limits.keyboard({"inline_keyboard": [row]}) == (tuple(row),)
