@@ -1,6 +1,7 @@
 """The life of the bot process: read the documents, reach Telegram, answer until told to stop."""
 
 import asyncio
+import contextlib
 import logging
 import sys
 import threading
@@ -113,12 +114,14 @@ async def _in_thread(work: Callable[[], T]) -> T:
             future.set_result(result)  # type: ignore[arg-type]  # there is a result where there is no error
 
     def run() -> None:
+        result, failure = None, None
         try:
             result = work()
         except BaseException as error:  # noqa: BLE001  # it is raised again in the loop
-            loop.call_soon_threadsafe(settle, None, error)
-        else:
-            loop.call_soon_threadsafe(settle, result, None)
+            failure = error
+        # The loop is closed when we were told to stop meanwhile.
+        with contextlib.suppress(RuntimeError):
+            loop.call_soon_threadsafe(settle, result, failure)
 
     threading.Thread(target=run, daemon=True, name="opening").start()
     return await future
