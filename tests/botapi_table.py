@@ -68,8 +68,10 @@ class Table:
         ]
         for name, inner in value.items():
             if name in known:
-                tried = [self.problems(inner, kind, f"{where}.{name}") for kind in known[name]["types"]]
-                found += min(tried, key=len)
+                tried: list[list[str]] = [
+                    self.problems(inner, kind, f"{where}.{name}") for kind in known[name]["types"]
+                ]
+                found += sorted(tried, key=len)[0]
         return found
 
 
