@@ -71,7 +71,7 @@ class Table:
                 tried: list[list[str]] = [
                     self.problems(inner, kind, f"{where}.{name}") for kind in known[name]["types"]
                 ]
-                found += sorted(tried, key=len)[0]
+                found += min(tried, key=len)
         return found
 
 
