@@ -71,7 +71,8 @@ class Table:
                 tried: list[list[str]] = [
                     self.problems(inner, kind, f"{where}.{name}") for kind in known[name]["types"]
                 ]
-                found += min(tried, key=len)
+                fewest: list[str] = min(tried, key=len)
+                found += fewest
         return found
 
 
