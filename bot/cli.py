@@ -198,7 +198,7 @@ def check(docs: Path | None) -> None:
 @main.command()
 def run() -> None:
     """Run the bot on Telegram, until it is told to stop."""
-    from bot.app import run as run_bot  # noqa: PLC0415
+    from bot.service import run as run_bot  # noqa: PLC0415
 
     sys.exit(run_bot(_settings()))
 
