@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from retrieval.model import Passage
 from retrieval.ranking.analysis import Token, tokenize
+from retrieval.ranking.kinds import kind_of
 from retrieval.sentences import pieces
 
 GRAM = 4
@@ -50,8 +51,8 @@ class Rows:
 class Forward:
     """The tokens and pieces of all passages; positions count characters from the passage's start.
 
-    `tokens` holds a row of term ids a passage; `words`, `starts`, `ends` and `places` (the ordinal of the
-    token's piece in its passage) run beside its values. `pieces` holds a row of piece starts a passage,
+    `tokens` holds a row of term ids a passage; `token_words`, `kinds` (bits of Kind), `starts`, `ends` and
+    `places` (the ordinal of the token's piece in its passage) run beside its values. `pieces` holds a row of piece starts a passage,
     `piece_ends` runs beside. `grams` holds, for each row of `gram_rows`, the ids of the words with that gram.
     """
 
@@ -61,6 +62,7 @@ class Forward:
     grams: Rows
     tokens: Rows
     token_words: NDArray[np.int32]
+    kinds: NDArray[np.uint8]
     starts: NDArray[np.int32]
     ends: NDArray[np.int32]
     places: NDArray[np.int32]
@@ -74,11 +76,13 @@ class Forward:
         words: dict[str, int] = {}
         corpus: list[list[str]] = []
         tokens: list[list[Token]] = []
+        kinds: list[int] = []
         cuts: list[list[tuple[int, int]]] = []
         for passage in passages:
             found = tokenize(passage.text, passage.language)
             tokens.append(found)
             corpus.append([token.term for token in found])
+            kinds += [kind_of(token, passage.text, passage.language) for token in found]
             cuts.append([(s.start, s.end) for s in pieces(passage.text, passage.language, longest_piece)])
         flat = [token for row in tokens for token in row]
         size = len(flat)
@@ -89,6 +93,7 @@ class Forward:
             terms=terms,
             token_words=np.fromiter((words.setdefault(t.word, len(words)) for t in flat), np.int32, size),
             words=words,
+            kinds=np.array(kinds, np.uint8),
             tokens=rows,
             starts=starts,
             ends=np.fromiter((token.end for token in flat), np.int32, size),

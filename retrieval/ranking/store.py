@@ -20,7 +20,7 @@ from retrieval.ranking.forward import Forward
 from retrieval.ranking.postings import Postings
 
 # Counts up whenever analysis, passages or these files change their meaning.
-VERSION = 1
+VERSION = 2
 _MANIFEST = "manifest.json"
 
 Part = TypeVar("Part")
