@@ -6,11 +6,13 @@ from pathlib import Path
 
 import httpx
 
+from bot.lacking import lacking
 from config.settings import Settings
 from retrieval.errors import FolderError
 from retrieval.library import Library
 
 _PATIENCE = 10.0
+_NOT_A_TOKEN = {401, 404}
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,26 +24,40 @@ class Finding:
     told: str
 
 
-def examine(settings: Settings, folder: Path) -> list[Finding]:
-    return [_token(settings), *_documents(settings, folder), _backend(settings)]
+def examine(settings: Settings, folder: Path) -> Iterator[Finding]:
+    """Look at one thing after another; this waits for Telegram and reads the documents."""
+    wrong = lacking(settings)
+    yield Finding("token", ok=False, told=wrong["token"]) if "token" in wrong else _token(settings)
+    if "webhook" in wrong:
+        yield Finding("webhook", ok=False, told=wrong["webhook"])
+    yield from _documents(settings, folder)
+    if "backend" in wrong:
+        yield Finding("backend", ok=False, told=wrong["backend"])
+    else:
+        yield Finding("backend", ok=True, told="embedded: the index is on this machine")
 
 
 def _token(settings: Settings) -> Finding:
-    if settings.telegram_token is None:
-        return Finding("token", ok=False, told="TELEGRAM_TOKEN is not set; get one from @BotFather")
+    token = settings.telegram_token.get_secret_value() if settings.telegram_token else ""
     suffix = "/test" if settings.telegram_test_environment else ""
-    address = f"{settings.telegram_api_url}/bot{settings.telegram_token.get_secret_value()}{suffix}/getMe"
+    api = settings.telegram_api_url
     try:
-        told = httpx.get(address, timeout=_PATIENCE).json()
-        if told.get("ok"):
-            return Finding("token", ok=True, told=f"the bot is @{told['result'].get('username')}")
-    except (httpx.HTTPError, ValueError, AttributeError, KeyError) as error:
-        return Finding(
-            "token", ok=False, told=f"{settings.telegram_api_url} gives no answer ({type(error).__name__})"
-        )
+        response = httpx.get(f"{api}/bot{token}{suffix}/getMe", timeout=_PATIENCE)
+        name = response.json()["result"]["username"] if response.is_success else None
+    except (httpx.HTTPError, httpx.InvalidURL, ValueError, TypeError, LookupError) as error:
+        return Finding("token", ok=False, told=f"no answer as Telegram gives it at {api} ({_kind(error)})")
+    if name is not None:
+        return Finding("token", ok=True, told=f"the bot is @{name}")
+    if response.status_code in _NOT_A_TOKEN:
+        told = f"{api} does not know TELEGRAM_TOKEN: check it with @BotFather"
+        return Finding("token", ok=False, told=f"{told}, and TELEGRAM_TEST_ENVIRONMENT")
     return Finding(
-        "token", ok=False, told="Telegram does not know TELEGRAM_TOKEN; copy it again from @BotFather"
+        "token", ok=False, told=f"{api} refuses for now (status {response.status_code}): try again"
     )
+
+
+def _kind(error: Exception) -> str:
+    return type(error).__name__
 
 
 def _documents(settings: Settings, folder: Path) -> Iterator[Finding]:
@@ -53,17 +69,8 @@ def _documents(settings: Settings, folder: Path) -> Iterator[Finding]:
     if library.sources:
         yield Finding("documents", ok=True, told=f"{len(library.sources)} in {folder}")
     else:
-        yield Finding("documents", ok=False, told=f"{folder} holds none that can be read; put some in")
+        yield Finding("documents", ok=False, told=f"{folder} holds none that can be read: put some in")
     for problem in library.problems:
-        yield Finding("document", ok=True, told=f"left out {problem.name}: {problem.reason}")
-    yield Finding(
-        "index", ok=True, told=f"{library.passages} passages, {', '.join(library.languages) or 'none'}"
-    )
-
-
-def _backend(settings: Settings) -> Finding:
-    if settings.opensearch_url:
-        return Finding(
-            "backend", ok=False, told="OPENSEARCH_URL is set, but this version searches on this machine only"
-        )
-    return Finding("backend", ok=True, told="embedded: the index is on this machine")
+        yield Finding("left out", ok=True, told=f"{problem.name}: {problem.reason}")
+    languages = f" ({', '.join(library.languages)})" if library.languages else ""
+    yield Finding("index", ok=True, told=f"{library.passages} passages{languages}")

@@ -1,33 +1,28 @@
 """The command `verbatim`. Each command is glue; what only one of them needs is imported by it."""
 
 import asyncio
+import contextlib
 import json
-import shutil
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TextIO
+from typing import Any, BinaryIO, TextIO
 
 import click
 
 from bot import terminal
 from bot.contract import answer_json
+from bot.terminal import Look
 from bot.texts import speaking
 from config import logging
 from config.errors import ConfigError
 from config.settings import Settings
 from retrieval.errors import FolderError
 from retrieval.library import Library
+from retrieval.model import Answer
 
-_WIDEST = 96
-
-docs_option = click.option(
-    "--docs",
-    type=click.Path(path_type=Path),
-    metavar="DIR",
-    help="The documents folder, instead of SEEDS_DIR.",
-)
+_TOP = 1
+_TOP_JSON = 5
 
 
 class Failure(click.ClickException):
@@ -39,29 +34,45 @@ class Failure(click.ClickException):
         click.echo(f"verbatim: {self.message}", file=file or sys.stderr)
 
 
-@contextmanager
-def _clear_errors() -> Iterator[None]:
-    try:
-        yield
-    except (ConfigError, FolderError) as error:
-        raise Failure(str(error)) from None
+class Commands(click.Group):
+    """The commands in the order they are written here; what an operator can mend ends them in one line."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  # click's signature
+        return list(self.commands)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except (ConfigError, FolderError) as error:
+            raise Failure(str(error)) from None
+        except BrokenPipeError:
+            # click ends quietly when the reader of our output has gone.
+            raise
+        except OSError as error:
+            named = f"{error.filename}: " if error.filename else ""
+            raise Failure(f"{named}{error.strerror or error}") from None
+
+
+docs_option = click.option(
+    "--docs",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="The documents folder, instead of SEEDS_DIR.",
+)
 
 
 def _settings() -> Settings:
-    with _clear_errors():
-        settings = Settings.read()
+    settings = Settings.read()
     logging.configure(settings.log_level, settings.log_format, settings.secrets)
     return settings
 
 
-def _library(docs: Path | None, *, loudly: bool = True) -> Library:
+def _library(docs: Path | None) -> Library:
     settings = _settings()
-    with _clear_errors():
-        library = Library.open(
-            docs or settings.seeds_dir, index_dir=settings.index_dir, quote_chars=settings.quote_chars
-        )
-    if loudly:
-        _tell_problems(library)
+    library = Library.open(
+        docs or settings.seeds_dir, index_dir=settings.index_dir, quote_chars=settings.quote_chars
+    )
+    _tell_problems(library)
     return library
 
 
@@ -70,7 +81,12 @@ def _tell_problems(library: Library) -> None:
         click.echo(f"left out {problem.name}: {problem.reason}", err=True)
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+def _say(text: str) -> None:
+    # What is styled is decided by the Look; click would take control characters out of quotes as well.
+    click.echo(text, color=True)
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="verbatim")
 def main() -> None:
     """Answer questions with word-for-word quotes from your own documents, each with its source."""
@@ -82,78 +98,99 @@ def main() -> None:
 @main.command()
 @docs_option
 @click.option(
-    "--top", type=click.IntRange(1, 50), default=None, help="How many quotes.  [default: 1; 5 with --json]"
+    "--top", type=click.IntRange(1, 50), help=f"How many quotes.  [default: {_TOP}; {_TOP_JSON} with --json]"
 )
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a question, for programs.")
 @click.option(
     "--questions",
-    type=click.File(encoding="utf-8"),
+    type=click.File("rb"),
     metavar="FILE",
     help="Ask every line of FILE (- for standard input); with --json one object a line.",
 )
 @click.argument("question", nargs=-1)
 def ask(
-    docs: Path | None, top: int | None, *, as_json: bool, questions: TextIO | None, question: tuple[str, ...]
+    docs: Path | None,
+    top: int | None,
+    *,
+    as_json: bool,
+    questions: BinaryIO | None,
+    question: tuple[str, ...],
 ) -> None:
-    """Ask the documents. Exits with 0 when answered, 1 when they hold no answer, 2 when the call is wrong."""
+    """Ask the documents one QUESTION, or each line of a file.
+
+    Exits with 0 when answered, 1 when the documents hold no answer, 2 when the call is wrong; with
+    --questions with 0 whatever the answers are.
+    """
     if bool(question) == bool(questions):
         raise click.UsageError("Give a QUESTION, or --questions FILE.")
-    library = _library(docs)
-    asked = [" ".join(question)] if questions is None else _lines(questions)
-    answers = asyncio.run(_ask_all(library, asked, top or (5 if as_json else 1), as_json=as_json))
-    if questions is None and not answers[-1]:
-        sys.exit(1)
+    library, look = _library(docs), Look.of(sys.stdout)
+    quotes = top or (_TOP_JSON if as_json else _TOP)
+    with asyncio.Runner() as runner:
+
+        def tell(asked: str) -> Answer:
+            answer = runner.run(library.answer(asked, top=quotes))
+            if as_json:
+                _say(json.dumps(answer_json(answer), ensure_ascii=False))
+            else:
+                _say(terminal.answered(answer, speaking(), look, quotes=slice(quotes)))
+            return answer
+
+        if questions is None:
+            sys.exit(0 if tell(" ".join(question)).answered else 1)
+        for number, line in enumerate(_lines(questions)):
+            if number and not as_json:
+                _say("")
+            tell(line)
 
 
-def _lines(file: TextIO) -> list[str]:
-    try:
-        text = file.read()
-    except UnicodeDecodeError as error:
-        raise Failure(f"{file.name}: byte {error.start} is not valid UTF-8; save the file as UTF-8") from None
-    return text.removeprefix("\ufeff").removesuffix("\n").split("\n") if text else []
-
-
-async def _ask_all(library: Library, questions: list[str], top: int, *, as_json: bool) -> list[bool]:
-    answered = []
-    width = min(shutil.get_terminal_size().columns, _WIDEST)
-    for question in questions:
-        answer = await library.answer(question, top=top)
-        if as_json:
-            click.echo(json.dumps(answer_json(answer), ensure_ascii=False))
-        else:
-            click.echo(terminal.answered(answer, speaking(), width=width, quotes=slice(top)))
-        answered.append(answer.answered)
-    return answered
+def _lines(file: BinaryIO) -> Iterator[str]:
+    """Read line by line, so that a program can ask, read the answer, and ask on."""
+    for number, line in enumerate(file, 1):
+        try:
+            text = line.decode("utf-8-sig" if number == 1 else "utf-8")
+        except UnicodeDecodeError:
+            raise Failure(f"{file.name}: line {number} is not UTF-8 text: save the file as UTF-8") from None
+        yield text.removesuffix("\n").removesuffix("\r")
 
 
 @main.command()
 @docs_option
 def chat(docs: Path | None) -> None:
     """Ask and answer in the terminal; an empty line shows the next quote, Ctrl-D ends."""
-    library = _library(docs)
-    passages = f"{library.passages} passages of {len(library.sources)} documents"
-    click.echo(f"{passages}. Ask; Enter alone shows the next quote, Ctrl-D ends.")
-    asyncio.run(_converse(library))
-
-
-async def _converse(library: Library) -> None:
-    width = min(shutil.get_terminal_size().columns, _WIDEST)
+    library, look = _library(docs), Look.of(sys.stdout)
+    _say(
+        f"{library.passages} passages of {len(library.sources)} documents."
+        " Ask; Enter alone shows the next quote, Ctrl-D ends."
+    )
     answer, shown = None, 0
-    while True:
-        try:
-            line = await asyncio.to_thread(input, "\n? " if sys.stdin.isatty() else "")
-        except (EOFError, KeyboardInterrupt):
-            click.echo()
-            return
-        if line.strip():
-            answer, shown = await library.answer(line, earlier=answer.question if answer else None), 0
-        if answer is None:
-            continue
-        if answer.answered and shown >= len(answer.citations):
-            click.echo("That was the last quote.")
-            continue
-        click.echo(terminal.answered(answer, speaking(), width=width, quotes=slice(shown, shown + 1)))
-        shown += 1
+    with asyncio.Runner() as runner:
+        for line in _spoken():
+            if line.strip():
+                earlier = answer.question if answer else None
+                answer, shown = runner.run(library.answer(line, earlier=earlier)), 0
+            elif answer is None or not answer.answered:
+                continue
+            if answer.answered and shown >= len(answer.citations):
+                _say("That was the last quote.")
+                continue
+            _say(terminal.answered(answer, speaking(), look, quotes=slice(shown, shown + 1)))
+            shown += 1
+
+
+def _spoken() -> Iterator[str]:
+    prompt = ""
+    if sys.stdin.isatty():
+        # It gives input() its history and arrow keys; some Pythons come without.
+        with contextlib.suppress(ImportError):
+            import readline  # noqa: F401, PLC0415
+
+        prompt = "\n? "
+    try:
+        while True:
+            yield input(prompt)
+    except (EOFError, KeyboardInterrupt):
+        if prompt:
+            _say("")
 
 
 @main.command()
@@ -161,43 +198,43 @@ async def _converse(library: Library) -> None:
 def index(docs: Path | None) -> None:
     """Build the index of the documents and save it; say what was left out, and why."""
     settings = _settings()
-    folder = docs or settings.seeds_dir
-    with _clear_errors(), click.progressbar(length=0, label="Reading", file=sys.stderr) as bar:
+    with click.progressbar(length=1, label="Reading", file=sys.stderr, hidden=not sys.stderr.isatty()) as bar:
 
         def progress(done: int, total: int) -> None:
             bar.length = total
             bar.update(done - bar.pos)
 
         library = Library.open(
-            folder,
+            docs or settings.seeds_dir,
             index_dir=settings.index_dir,
             quote_chars=settings.quote_chars,
             progress=progress,
             fresh=True,
         )
     _tell_problems(library)
-    click.echo(
-        f"{len(library.sources)} documents, {library.passages} passages"
-        f" in {', '.join(library.languages) or 'no language'}; {len(library.problems)} files left out."
-    )
+    languages = f" in {', '.join(library.languages)}" if library.languages else ""
+    left_out = f"; {len(library.problems)} left out" if library.problems else ""
+    _say(f"{len(library.sources)} documents, {library.passages} passages{languages}{left_out}")
 
 
 @main.command()
 @docs_option
 def check(docs: Path | None) -> None:
     """Tell whether this is ready to run: token, documents, index, backend, one line each."""
+    # httpx is an import of its own weight, and `ask` needs none of it.
     from bot.checkup import examine  # noqa: PLC0415
 
-    settings = _settings()
-    findings = examine(settings, docs or settings.seeds_dir)
-    for finding in findings:
-        click.echo(f"{'ok  ' if finding.ok else 'MEND'} {finding.what}: {finding.told}")
-    sys.exit(0 if all(finding.ok for finding in findings) else 1)
+    settings, ready = _settings(), True
+    for finding in examine(settings, docs or settings.seeds_dir):
+        _say(f"{'ok  ' if finding.ok else 'MEND'} {finding.what}: {finding.told}")
+        ready = ready and finding.ok
+    sys.exit(0 if ready else 1)
 
 
 @main.command()
 def run() -> None:
     """Run the bot on Telegram, until it is told to stop."""
+    # The telegram library takes longer to import than a question to answer.
     from bot.service import run as run_bot  # noqa: PLC0415
 
     sys.exit(run_bot(_settings()))
@@ -210,11 +247,10 @@ def run() -> None:
 )
 def sandbox(docs: Path | None, port: int) -> None:
     """Run the bot in a Telegram of its own on this machine, with a page to chat on; no token needed."""
-    from bot.sandboxed import run_both  # noqa: PLC0415
+    from bot.rehearsal import rehearse  # noqa: PLC0415  # httpx, as above
 
     settings = _settings()
-    with _clear_errors():
-        sys.exit(run_both(docs or settings.seeds_dir, port))
+    sys.exit(rehearse(settings, docs or settings.seeds_dir, port))
 
 
 if __name__ == "__main__":

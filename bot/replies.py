@@ -8,13 +8,14 @@ from telegram import InlineKeyboardButton, InlineKeyboardMarkup, MessageEntity
 
 from bot import buttons
 from bot.buttons import Action, Press
-from bot.rich import MOST_ENTITIES, MOST_UNITS, Mark, Rich, code, head, label, marked, plain, tail, units
+from bot.letters import head, label, tail, units
+from bot.places import MOST_TITLE, place
+from bot.rich import MOST_ENTITIES, MOST_UNITS, Mark, Rich, code, marked, plain
 from bot.texts import Texts
-from retrieval.model import Answer, Citation, Context, Passage, Source, Span
+from retrieval.model import Answer, Citation, Context, Locator, Passage, Source, Span
 
 # A quote of 1000 characters always fits; with the longest citation line it stays below MOST_UNITS.
 _MOST_QUOTE = 3000
-_MOST_TITLE = 160
 _MOST_NAME = 300
 _MOST_SUGGESTION = 1000
 _MOST_BUTTON = 60
@@ -96,8 +97,8 @@ def wider(found: Answer, rank: int, context: Context, texts: Texts, *, corrected
 def passage(context: Context, texts: Texts) -> Reply:
     """Show a passage that a link leads to, among its neighbours."""
     here = context.passage
-    place = texts.page(here.page) if here.page is not None else texts.lines(here.line, here.line)
-    source = _cited(here.title, here.heading[-1] if here.heading else None, place, here.document, texts)
+    at = Locator(here.heading[-1] if here.heading else None, here.page, here.line, here.line, here.paragraph)
+    source = _cited(here.title, at, here.document, texts)
     if units(here.text) > _MOST_QUOTE:
         return _reply(plain(head(here.text, _MOST_QUOTE) + "…\n\n") + source)
     block = marked(MessageEntity.BLOCKQUOTE, here.text)
@@ -110,7 +111,7 @@ def sources(listed: Sequence[Source], texts: Texts) -> Reply:
         return notice(texts.no_documents)
     shown = plain(texts.sources(len(listed)) + "\n")
     for count, source in enumerate(listed):
-        line = plain("\n• ") + label(source.title, _MOST_TITLE) + " · " + code(label(source.name, _MOST_NAME))
+        line = plain("\n• ") + label(source.title, MOST_TITLE) + " · " + code(label(source.name, _MOST_NAME))
         rest = f"\n\n{texts.more(len(listed) - count)}"
         if count == _MOST_LISTED or shown.units + line.units + units(rest) > MOST_UNITS:
             return _reply(shown + rest)
@@ -144,18 +145,13 @@ def _inside(highlights: Iterable[Span], citation: Citation) -> Iterable[Span]:
 
 
 def _source(citation: Citation, texts: Texts) -> Rich:
-    at = citation.locator
-    place = texts.page(at.page) if at.page is not None else texts.lines(at.line, at.line_end)
-    source = _cited(citation.title, at.heading, place, citation.document, texts)
+    source = _cited(citation.title, citation.locator, citation.document, texts)
     altered = _ALTERED.search(citation.quote) or citation.quote != citation.quote.strip()
     return source + f"\n{texts.altered}" if altered else source
 
 
-def _cited(title: str, heading: str | None, place: str, document: str, texts: Texts) -> Rich:
-    parts = [label(title, _MOST_TITLE)]
-    if heading and heading != title:
-        parts.append(texts.under(label(heading, _MOST_TITLE)))
-    return plain("— " + ", ".join([*parts, place]) + " · ") + code(label(document, _MOST_NAME))
+def _cited(title: str, at: Locator, document: str, texts: Texts) -> Rich:
+    return plain(f"— {place(title, at, texts)} · ") + code(label(document, _MOST_NAME))
 
 
 def _before(context: Context) -> str:

@@ -14,6 +14,7 @@ from telegram.error import InvalidToken, TelegramError
 from bot import app
 from bot.app import App, build_application
 from bot.errors import StartError
+from bot.lacking import lacking
 from bot.outage import Outage
 from bot.polling import Poller
 from bot.profile import introduce
@@ -75,15 +76,8 @@ async def serve(settings: Settings) -> None:
 
 
 def _check(settings: Settings) -> None:
-    if settings.telegram_token is None:
-        raise ConfigError(
-            "TELEGRAM_TOKEN is not set: get a token from @BotFather in Telegram, "
-            "and put it in the environment or in .env (`make sandbox` needs none)"
-        )
-    if settings.webhook_url is not None:
-        raise ConfigError("WEBHOOK_URL is set, but this version knows only long polling: leave it unset")
-    if settings.opensearch_url is not None:
-        raise ConfigError("OPENSEARCH_URL is set, but this version has only its own index: leave it unset")
+    for told in lacking(settings).values():
+        raise ConfigError(told)
 
 
 async def _opened(settings: Settings) -> Library:

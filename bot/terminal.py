@@ -1,59 +1,111 @@
-"""Answers laid out for a terminal; bold and dim are left out where the output is no terminal."""
+"""Answers laid out for a terminal; where the output is no terminal, the quote alone and its source."""
 
-import textwrap
+import os
+import shutil
+import unicodedata
 from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Self, TextIO
 
 import click
 
+from bot.places import place
 from bot.texts import Texts
 from retrieval.model import Answer, Citation, Span
 
 _BAR = "│ "
+_WIDEST = 96
+_NARROWEST = 20
+
+# What would move the cursor or change the screen is shown as a sign for it, of the same length.
+_VISIBLE = {
+    **{code: 0x2400 + code for code in range(0x20) if chr(code) != "\n"},
+    ord("\t"): ord(" "),
+    0x7F: 0x2421,
+    **dict.fromkeys(range(0x80, 0xA0), 0xFFFD),
+}
+_VISIBLE_LINE = _VISIBLE | {ord("\n"): 0x240A}
 
 
-def answered(answer: Answer, texts: Texts, *, width: int, quotes: slice) -> str:
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What the output can show: lines of `width` columns (None: as they are), bold and dim if `styled`."""
+
+    width: int | None = None
+    styled: bool = False
+
+    @classmethod
+    def of(cls, stream: TextIO) -> Self:
+        if not stream.isatty():
+            return cls()
+        plain = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
+        width = min(shutil.get_terminal_size().columns, _WIDEST)
+        return cls(max(width, _NARROWEST), styled=not plain)
+
+
+def answered(answer: Answer, texts: Texts, look: Look, *, quotes: slice) -> str:
     """Lay out some of an answer's quotes, or say that there is none."""
     if not answer.answered:
         lines = [texts.declined]
         if answer.suggestion:
-            lines.append(f"{texts.did_you_mean} {answer.suggestion}")
+            lines.append(f"{texts.did_you_mean} {answer.suggestion.translate(_VISIBLE_LINE)}")
         return "\n".join(lines)
-    return "\n\n".join(_cited(citation, texts, width) for citation in answer.citations[quotes])
+    return "\n\n".join(_cited(citation, texts, look) for citation in answer.citations[quotes])
 
 
-def _cited(citation: Citation, texts: Texts, width: int) -> str:
-    quoted = "\n".join(click.style(_BAR, dim=True) + line for line in _wrapped(citation, width - len(_BAR)))
-    return f"{quoted}\n  {click.style(place(citation, texts), dim=True)}"
+def _cited(citation: Citation, texts: Texts, look: Look) -> str:
+    standing = f"— {place(citation.title, citation.locator, texts)} · {citation.document}"
+    source = _dim(standing.translate(_VISIBLE_LINE), look)
+    if look.width is None:
+        return f"{citation.quote}\n  {source}"
+    bar = _dim(_BAR, look)
+    quoted = "\n".join(bar + line for line in _lines(citation, look, look.width - len(_BAR)))
+    return f"{quoted}\n  {source}"
 
 
-def place(citation: Citation, texts: Texts) -> str:
-    """Say where a quote stands: title, heading, page or lines, file."""
-    locator = citation.locator
-    parts = [citation.title]
-    if locator.heading and locator.heading != citation.title:
-        parts.append(texts.under(locator.heading))
-    parts.append(texts.page(locator.page) if locator.page else texts.lines(locator.line, locator.line_end))
-    return f"— {', '.join(parts)} · {citation.document}"
+def _dim(text: str, look: Look) -> str:
+    return click.style(text, dim=True) if look.styled else text
 
 
-def _wrapped(citation: Citation, width: int) -> Iterator[str]:
-    """Break the quote at spaces only, so that copying the lines gives its words."""
-    position = citation.span.start
-    for paragraph in citation.quote.split("\n"):
-        lines = textwrap.wrap(
-            paragraph, max(width, 20), drop_whitespace=False, break_long_words=False, break_on_hyphens=False
-        )
-        for line in lines or [""]:
-            yield _bold(line, position, citation.highlights).rstrip()
-            position += len(line)
-        position += 1
+def _lines(citation: Citation, look: Look, width: int) -> Iterator[str]:
+    quote, base = citation.quote.translate(_VISIBLE), citation.span.start
+    matches = [Span(match.start - base, match.end - base) for match in citation.highlights]
+    for line in _broken(quote, width):
+        end = line.start + len(line.of(quote).rstrip())
+        yield _bold(quote, Span(line.start, end), matches if look.styled else [])
 
 
-def _bold(line: str, position: int, highlights: tuple[Span, ...]) -> str:
-    styled, done = "", 0
-    for span in highlights:
-        start, end = max(span.start - position, done), min(span.end - position, len(line))
+def _broken(text: str, width: int) -> Iterator[Span]:
+    """Break at spaces, and between letters of two columns; a word longer than a line stays whole."""
+    start = allowed = columns = 0
+    for position, letter in enumerate(text):
+        if letter == "\n":
+            yield Span(start, position)
+            start = allowed = position + 1
+            columns = 0
+            continue
+        wide = _columns(letter)
+        if columns + wide > width and allowed > start and not letter.isspace():
+            yield Span(start, allowed)
+            start = allowed
+            columns = sum(map(_columns, text[start:position]))
+        columns += wide
+        if letter.isspace() or wide > 1:
+            allowed = position + 1
+    yield Span(start, len(text))
+
+
+def _columns(letter: str) -> int:
+    if unicodedata.category(letter) in {"Mn", "Me", "Cf"}:
+        return 0
+    return 2 if unicodedata.east_asian_width(letter) in {"W", "F"} else 1
+
+
+def _bold(text: str, line: Span, matches: list[Span]) -> str:
+    styled, done = "", line.start
+    for match in matches:
+        start, end = max(match.start, done), min(match.end, line.end)
         if start < end:
-            styled += line[done:start] + click.style(line[start:end], bold=True)
+            styled += text[done:start] + click.style(text[start:end], bold=True)
             done = end
-    return styled + line[done:]
+    return styled + text[done : line.end]

@@ -1,7 +1,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.rich import Mark, Rich, head, label, tail, units
+from bot.letters import head, label, tail, units
+from bot.rich import Mark, Rich
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"])) | st.sampled_from(["👨‍👩‍👧 e\u0301 🇹🇷" * 9])
 
