@@ -2,7 +2,7 @@
 
 from config.settings import Settings
 
-_NO_TOKEN = (
+_UNSET = (
     "TELEGRAM_TOKEN is not set: get a token from @BotFather in Telegram, "
     "and put it in the environment or in .env (`make sandbox` needs none)"
 )
@@ -12,7 +12,7 @@ def lacking(settings: Settings) -> dict[str, str]:
     """Name each thing that keeps the bot from running, with a line for the operator."""
     found = {}
     if settings.telegram_token is None:
-        found["token"] = _NO_TOKEN
+        found["token"] = _UNSET
     if settings.webhook_url is not None:
         found["webhook"] = "WEBHOOK_URL is set, but this version knows only long polling: leave it unset"
     if settings.opensearch_url is not None:

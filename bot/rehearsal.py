@@ -146,7 +146,7 @@ async def _watch(sandbox: Process, bot: Process, stop: asyncio.Event, address: s
     if stop.is_set():
         return 0
     names = " and ".join(name for task, name in ended.items() if task in done)
-    click.echo(f"verbatim: {names} ended unasked, so all is stopped; see the lines above", err=True)
+    click.echo(f"verbatim: {names} ended unasked, so both are stopped", err=True)
     return 1
 
 

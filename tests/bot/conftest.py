@@ -15,20 +15,18 @@ ME = {"id": 999, "is_bot": True, "first_name": "Verbatim", "username": "verbatim
 
 
 def make_passage(text: str, *, start: int = 0, number: int = 1, paragraph: int = 1, **fields: Any) -> Passage:
-    return Passage(
-        **{
-            "id": f"p{number}",
-            "document": "folder/name.txt",
-            "title": "Title",
-            "span": Span(start, start + len(text)),
-            "text": text,
-            "heading": ("Heading",),
-            "line": 5,
-            "paragraph": paragraph,
-            "language": "en",
-        }
-        | fields
-    )
+    usual: dict[str, Any] = {
+        "id": f"p{number}",
+        "document": "folder/name.txt",
+        "title": "Title",
+        "span": Span(start, start + len(text)),
+        "text": text,
+        "heading": ("Heading",),
+        "line": 5,
+        "paragraph": paragraph,
+        "language": "en",
+    }
+    return Passage(**usual | fields)
 
 
 def make_citation(
@@ -36,20 +34,18 @@ def make_citation(
 ) -> Citation:
     """Quote characters of a passage that begins at character 100 of its document."""
     passage = fields.pop("passage", None) or make_passage(text, start=100)
-    return Citation(
-        **{
-            "rank": 1,
-            "document": passage.document,
-            "title": passage.title,
-            "span": Span(100 + at[0], 100 + at[1]),
-            "quote": text[at[0] : at[1]],
-            "highlights": tuple(Span(100 + a, 100 + b) for a, b in highlights),
-            "score": 1.0,
-            "locator": Locator("Heading", None, 5, 7, 2),
-            "passage": passage,
-        }
-        | fields
-    )
+    usual: dict[str, Any] = {
+        "rank": 1,
+        "document": passage.document,
+        "title": passage.title,
+        "span": Span(100 + at[0], 100 + at[1]),
+        "quote": text[at[0] : at[1]],
+        "highlights": tuple(Span(100 + a, 100 + b) for a, b in highlights),
+        "score": 1.0,
+        "locator": Locator("Heading", None, 5, 7, 2),
+        "passage": passage,
+    }
+    return Citation(**usual | fields)
 
 
 def make_answer(*citations: Citation, answered: bool = True, suggestion: str | None = None) -> Answer:

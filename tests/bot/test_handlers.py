@@ -31,7 +31,7 @@ def message(text: str | None = None, chat: dict[str, Any] = PRIVATE, **fields: A
 
 
 def pressed(data: str, question: dict[str, Any] | None, **fields: Any) -> dict[str, Any]:
-    ours = message("An answer", **{"from": US, "message_id": 11})
+    ours = message("An answer", message_id=11) | {"from": US}
     if question:
         ours["reply_to_message"] = question
     return {"id": "5", "from": ADA, "chat_instance": "1", "data": data, "message": ours, **fields}

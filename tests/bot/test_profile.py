@@ -1,7 +1,7 @@
-from typing import Any
+from typing import Any, cast
 
 import pytest
-from telegram import BotCommand, BotDescription, BotShortDescription
+from telegram import Bot, BotCommand, BotDescription, BotShortDescription
 from telegram.error import TelegramError
 
 from bot.profile import introduce
@@ -14,7 +14,11 @@ class FakeBot:
     """Keeps a profile; counts what is set."""
 
     def __init__(self, commands: dict[str, str], description: str, short: str) -> None:
-        self.profile = {"commands": dict(commands), "description": description, "short": short}
+        self.profile: dict[str, Any] = {
+            "commands": dict(commands),
+            "description": description,
+            "short": short,
+        }
         self.set: list[str] = []
 
     async def get_my_commands(self) -> tuple[BotCommand, ...]:
@@ -43,8 +47,8 @@ class FakeBot:
 async def test_the_profile_is_brought_up_to_date() -> None:
     """A new bot gets its commands and descriptions; a second start sets nothing."""
     bot = FakeBot({}, "", "")
-    await introduce(bot, TEXTS)
-    await introduce(bot, TEXTS)
+    for _ in range(2):
+        await introduce(cast("Bot", bot), TEXTS)
     assert ["commands", "description", "short"] == bot.set
     assert TEXTS.commands == bot.profile["commands"]
 
@@ -56,5 +60,5 @@ async def test_a_failure_is_only_logged(caplog: pytest.LogCaptureFixture) -> Non
         async def get_my_commands(self) -> tuple[BotCommand, ...]:
             raise TelegramError("no")
 
-    await introduce(Refusing({}, "", ""), TEXTS)
+    await introduce(cast("Bot", Refusing({}, "", "")), TEXTS)
     assert ["Telegram did not take the bot's commands and descriptions: no"] == caplog.messages

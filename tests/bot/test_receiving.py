@@ -32,4 +32,5 @@ async def test_an_update_nobody_can_read_is_passed_over() -> None:
     bot = Bot("1:x", request=request, get_updates_request=request)
     first, second = await bot.pending(offset=0, limit=100, wait=0, kinds=("message",))
     assert (1, None) == (first.update_id, first.effective_chat)
+    assert second.message
     assert (2, 1) == (second.update_id, second.message.message_id)

@@ -2,6 +2,7 @@ import json
 import logging
 import sys
 from collections.abc import Iterator
+from typing import Literal
 
 import pytest
 
@@ -25,7 +26,7 @@ def _as_it_was() -> Iterator[None]:
 
 
 @pytest.mark.parametrize("style", ["text", "json"])
-def test_no_secret_in_any_record(style: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_no_secret_in_any_record(style: Literal["text", "json"], capsys: pytest.CaptureFixture[str]) -> None:
     """Messages, arguments, tracebacks and addresses come out without the token, at any level."""
     configure("DEBUG", style, [TOKEN, "hook-secret"])
     log = logging.getLogger("somebody.else")

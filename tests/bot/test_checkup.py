@@ -1,0 +1,105 @@
+import json
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bot.checkup import Finding, examine
+from config.settings import Settings
+
+TOKEN = "1234567890:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw"
+ME = {"ok": True, "result": {"id": 1, "is_bot": True, "username": "verbatim_bot"}}
+UNKNOWN = {"ok": False, "error_code": 401, "description": "Unauthorized"}
+
+
+@contextmanager
+def _telegram(status: int, body: bytes) -> Iterator[tuple[str, list[str]]]:
+    """Answer every call in one way; gives the address and the paths that were called."""
+    paths: list[str] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            paths.append(self.path)
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: Any) -> None: ...
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}", paths
+        server.shutdown()
+
+
+def _examine(folder: Path, **settings: Any) -> dict[str, Finding]:
+    given = Settings(_env_file=None, index_dir=folder / ".index", **settings)
+    return {finding.what: finding for finding in examine(given, folder)}
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "ok", "told"),
+    [
+        (200, json.dumps(ME).encode(), True, "the bot is @verbatim_bot"),
+        (401, json.dumps(UNKNOWN).encode(), False, "does not know TELEGRAM_TOKEN"),
+        (404, json.dumps(UNKNOWN).encode(), False, "does not know TELEGRAM_TOKEN"),
+        (502, b"<html>Bad Gateway</html>", False, "refuses for now (status 502)"),
+        (200, b"<html>a proxy says hello</html>", False, "no answer as Telegram gives it"),
+        (200, b"[]", False, "no answer as Telegram gives it"),
+    ],
+)
+def test_the_token_is_tried(tmp_path: Path, status: int, body: bytes, *, ok: bool, told: str) -> None:
+    """Telegram is asked who we are; whatever it says becomes one line without the token."""
+    with _telegram(status, body) as (address, _):
+        found = _examine(tmp_path, telegram_token=TOKEN, telegram_api_url=address)["token"]
+    assert ok is found.ok
+    assert told in found.told
+    assert TOKEN.partition(":")[2] not in found.told
+
+
+def test_the_test_environment_has_its_own_path(tmp_path: Path) -> None:
+    """With TELEGRAM_TEST_ENVIRONMENT the token is tried there."""
+    with _telegram(200, json.dumps(ME).encode()) as (address, paths):
+        _examine(tmp_path, telegram_token=TOKEN, telegram_api_url=address, telegram_test_environment=True)
+    assert [f"/bot{TOKEN}/test/getMe"] == paths
+
+
+def test_no_way_to_telegram(tmp_path: Path) -> None:
+    """A Telegram that cannot be reached is told with its address."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        address = f"http://127.0.0.1:{taken.getsockname()[1]}"
+    found = _examine(tmp_path, telegram_token=TOKEN, telegram_api_url=address)["token"]
+    assert (False, f"no answer as Telegram gives it at {address} (ConnectError)") == (found.ok, found.told)
+
+
+def test_what_this_version_lacks_is_told(tmp_path: Path) -> None:
+    """Settings that the bot would refuse to start with are findings too."""
+    found = _examine(tmp_path, webhook_url="https://x.org", opensearch_url="http://user:secret@x.org")
+    assert not any(found[name].ok for name in ("token", "webhook", "backend"))
+    assert "secret" not in found["backend"].told
+
+
+def test_documents(tmp_path: Path) -> None:
+    """Documents are counted, those left out are named without making it fail; none at all does."""
+    assert not _examine(tmp_path)["documents"].ok
+    (tmp_path / "good.txt").write_text("The lamp burns every night.", encoding="utf-8")
+    (tmp_path / "bad.txt").write_bytes(b"\x7fELF\x02\x01\x01" + bytes(range(256)) * 20)
+    found = _examine(tmp_path)
+    assert f"1 in {tmp_path}" == found["documents"].told
+    assert found["left out"].told.startswith("bad.txt: ")
+    assert found["documents"].ok
+    assert found["left out"].ok
+
+
+def test_a_missing_folder(tmp_path: Path) -> None:
+    """A folder that is not there is one finding."""
+    found = _examine(tmp_path / "none")
+    assert not found["documents"].ok
+    assert "index" not in found

@@ -1,0 +1,156 @@
+"""`verbatim sandbox`: the bot and a Telegram of its own, in one command."""
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from sandbox.client import Sandbox
+
+pytestmark = pytest.mark.e2e
+
+SEEDS = Path(__file__).parents[2] / "seeds"
+QUESTION = "How many checkpoints does Turkey have in Idlib?"
+PATIENCE = 20.0
+
+Calling = Callable[..., subprocess.Popen[str]]
+
+
+@pytest.fixture
+def rehearsing(tmp_path: Path) -> Iterator[Calling]:
+    started: list[subprocess.Popen[str]] = []
+
+    def call(*arguments: str, **environment: str) -> subprocess.Popen[str]:
+        bare = {name: value for name, value in os.environ.items() if name in {"PATH", "HOME"}}
+        started.append(
+            subprocess.Popen(
+                [sys.executable, "-m", "bot.cli", "sandbox", "--docs", str(SEEDS), *arguments],
+                cwd=tmp_path,
+                env=bare | {"INDEX_DIR": str(tmp_path / "index"), **environment},
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+            )
+        )
+        return started[-1]
+
+    yield call
+    for process in started:
+        process.terminate()
+        process.communicate(timeout=PATIENCE)
+
+
+def _invitation(process: subprocess.Popen[str]) -> tuple[str, str]:
+    """Give the page's address, and the line that names it."""
+    assert process.stdout
+    for line in process.stdout:
+        if found := re.search(r"Open (http://127\.0\.0\.1:\d+/) in a browser", line):
+            return found[1], line
+    pytest.fail(process.stderr.read() if process.stderr else "")
+
+
+def _children(process: subprocess.Popen[str]) -> dict[str, int]:
+    """Give the process ids of the sandbox and the bot, by the name of their module."""
+    listed = subprocess.run(
+        ["ps", "-o", "pid=,args=", "--ppid", str(process.pid)], capture_output=True, text=True, check=True
+    ).stdout
+    return {found[2]: int(found[1]) for found in re.finditer(r"(\d+) \S+ -m (\w+)", listed)}
+
+
+def _is_free(address: str) -> bool:
+    try:
+        httpx.get(address, trust_env=False)
+    except httpx.ConnectError:
+        return True
+    return False
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+async def test_a_conversation_and_a_quiet_end(rehearsing: Calling, number: signal.Signals) -> None:
+    """It names the page and a question that is answered there; Ctrl-C ends both with exit code 0."""
+    process = rehearsing("--port", "0")
+    address, line = _invitation(process)
+    assert QUESTION in line
+    async with Sandbox.at(address) as sandbox:
+        assert "<!doctype html>" in (await sandbox.http.get(address)).text
+        chat = await sandbox.private_chat()
+        await chat.send(QUESTION)
+        assert "12 checkpoints" in (await chat.next_message()).text
+    process.send_signal(number)
+    _, complaints = process.communicate(timeout=PATIENCE)
+    assert 0 == process.returncode
+    assert "WARNING" not in complaints
+    assert "Traceback" not in complaints
+    assert _is_free(address)
+
+
+def test_the_real_bots_settings_stay_out(rehearsing: Calling, tmp_path: Path) -> None:
+    """Token, webhook, allowed chats and proxy of the operator, in the environment or .env, do not count."""
+    (tmp_path / ".env").write_text("WEBHOOK_SECRET=abc\nTELEGRAM_ADMINS=1\nPORT=1\n", encoding="utf-8")
+    token = "1234567890:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw"
+    process = rehearsing(
+        "--port",
+        "0",
+        TELEGRAM_TOKEN=token,
+        TELEGRAM_API_URL="http://127.0.0.1:9",
+        TELEGRAM_ALLOWED_CHATS="1",
+        telegram_test_environment="true",
+        WEBHOOK_URL="https://x.org",
+        HTTP_PROXY="http://127.0.0.1:9",
+        http_proxy="http://127.0.0.1:9",
+    )
+    address, _ = _invitation(process)
+    connected = httpx.post(f"{address}control/state", json={}, trust_env=False).json()["is_connected"]
+    assert connected
+    for child in _children(process).values():
+        environment = Path(f"/proc/{child}/environ").read_text(encoding="utf-8")
+        assert not re.search(r"AAHdqTcv|x\.org|127\.0\.0\.1:9\b|ALLOWED|ADMINS", environment)
+
+
+@pytest.mark.parametrize("victim", ["bot", "sandbox"])
+def test_when_one_dies_the_other_is_stopped(rehearsing: Calling, victim: str) -> None:
+    """A line says which of the two has ended, the other is stopped, and the exit code is 1."""
+    process = rehearsing("--port", "0")
+    address, _ = _invitation(process)
+    children = _children(process)
+    os.kill(children[victim], signal.SIGKILL)
+    _, complaints = process.communicate(timeout=PATIENCE)
+    assert f"verbatim: the {victim} ended unasked, so both are stopped" == complaints.splitlines()[-1]
+    assert 1 == process.returncode
+    assert _is_free(address)
+    for child in children.values():
+        assert not Path(f"/proc/{child}").exists()
+
+
+def test_a_taken_port_is_one_line(rehearsing: Calling) -> None:
+    """A port that somebody else has is told in one line that names the way out."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        process = rehearsing("--port", str(port))
+        out, complaints = process.communicate(timeout=PATIENCE)
+    assert ("", 2) == (out, process.returncode)
+    (line,) = complaints.splitlines()
+    assert line.startswith(f"verbatim: can't listen on 127.0.0.1:{port}: Address already in use")
+    assert "--port" in line
+
+
+def test_a_stop_while_starting(rehearsing: Calling) -> None:
+    """Told to stop before it is ready, it stops all the same and leaves nothing behind."""
+    process = rehearsing("--port", "0")
+    deadline = time.monotonic() + PATIENCE
+    while not (children := _children(process)) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    process.terminate()
+    process.communicate(timeout=PATIENCE)
+    assert 0 == process.returncode
+    assert not any(Path(f"/proc/{child}").exists() for child in children.values())
