@@ -23,10 +23,14 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Heading:
-    """A heading, which reigns from its span to the next one of its level or above (1 is the highest)."""
+    """A heading, which reigns from its span to the next one of its level or above (1 is the highest).
+
+    `text` is what people read in it: its span's words without marks.
+    """
 
     span: Span
     level: int
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +43,7 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """One file of the documents folder, decoded.
+    """One file of the documents folder, decoded; its text holds no lone surrogates.
 
     `name` is its path below the folder, with forward slashes. `blocks` are the spans of its natural
     paragraphs in reading order, headings left out.
@@ -87,7 +91,7 @@ class Locator:
 
 @dataclass(frozen=True, slots=True)
 class Citation:
-    """A quote and its source. `quote` equals `span` of the document's text; `highlights` are spans of it too."""
+    """A quote and its source. `quote` is `span` of the document's text; `highlights` are spans of it too."""
 
     rank: int
     document: str

@@ -1,23 +1,30 @@
 """Sentences as spans, and the pieces of those too long to be quoted whole."""
 
+from itertools import pairwise
+
 import regex
 import sentencex
 
 from retrieval.model import Span
 
+# What belongs to the letter before it, be that only a space: marks, joiners, skin tones.
+_MARK = r"[\p{M}\p{Grapheme_Cluster_Break=Extend}\u200d]"
+_GOES_ON = regex.compile(_MARK)
 # Where a long sentence may be parted, with least harm to a reader.
-_CLAUSE_END = regex.compile(r"[,;:،؛、，；：·|)\]—–](?=\s|[\p{Han}\p{Hiragana}\p{Katakana}])\s*|\n+")
-_SPACE = regex.compile(r"\s+")
+_CLAUSE_END = regex.compile(
+    rf"(?:[,;:،؛、，；：·|)\]—–](?=\s|[\p{{Han}}\p{{Hiragana}}\p{{Katakana}}])\s*+|\n++)(?!{_MARK})"
+)
+_SPACE = regex.compile(rf"\s++(?!{_MARK})")
 _GRAPHEME = regex.compile(r"\X")
 # A clause this short is joined to the next: the pieces of a long sentence should each say something.
 _SHORTEST_CLAUSE = 40
 
 
 def pieces(text: str, language: str, longest: int) -> list[Span]:
-    """Part a text into the pieces a quote is made of: sentences, or the clauses of one over `longest` characters.
+    """Part a text into what quotes are made of: sentences, or the clauses of one over `longest` characters.
 
-    No piece is longer than `longest`, has space at its ends, or parts a letter from its marks
-    (unless that one letter alone is longer).
+    All but space is in a piece, so that a text that is not blank has at least one. No piece is longer than
+    `longest`, has space at its ends, or parts a letter from its marks (unless that letter alone is longer).
     """
     found: list[Span] = []
     for start, end in _sentences(text, language):
@@ -30,8 +37,10 @@ def pieces(text: str, language: str, longest: int) -> list[Span]:
 
 
 def _sentences(text: str, language: str) -> list[tuple[int, int]]:
-    boundaries = sentencex.get_sentence_boundaries(language, text)
-    return [(b["start_index"], b["end_index"]) for b in boundaries]
+    """Part the text at the ends that sentencex finds, save where that would part a letter from its marks."""
+    ends = [boundary["end_index"] for boundary in sentencex.get_sentence_boundaries(language, text)]
+    cuts = [end for end in ends if end < len(text) and not _GOES_ON.match(text, end)]
+    return list(pairwise([0, *cuts, len(text)]))
 
 
 def _trimmed(text: str, start: int, end: int) -> Span:

@@ -40,6 +40,8 @@ def read(file: Path, name: str) -> bytes:
                 name, f"{size / 2**20:.0f} MB is more than the {most} MB a document may have; split it"
             )
         return file.read_bytes()
+    except FileNotFoundError:
+        raise DocumentError(name, "is gone since the folder was listed; read the folder again") from None
     except OSError as error:
         raise DocumentError(name, f"cannot be read ({error.strerror}); check its permissions") from None
 

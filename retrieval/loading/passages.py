@@ -1,4 +1,4 @@
-"""A document's passages: its natural paragraphs, long ones parted at sentences with one sentence of overlap."""
+"""A document's passages: its natural paragraphs, long ones parted at sentences that overlap by one."""
 
 import base64
 import hashlib
@@ -20,18 +20,21 @@ def passages(document: Document) -> Iterator[Passage]:
     """Yield a document's passages in reading order."""
     text = document.text
     language = detect("\n".join(block.of(text) for block in document.blocks[:20]))
-    line_starts = [0, *(i + 1 for i, c in enumerate(text) if c == "\n")]
+    paths = _paths(document)
+    starts = [heading.span.start for heading in document.headings]
+    line, counted = 1, 0
     for number, block in enumerate(document.blocks, 1):
         own = _language(block.of(text), language)
         for span in _parts(text, block, own):
+            line, counted = line + text.count("\n", counted, span.start), span.start
             yield Passage(
                 id=_identify(document, span),
                 document=document.name,
                 title=document.title,
                 span=span,
                 text=span.of(text),
-                heading=_path(document, span.start),
-                line=bisect_right(line_starts, span.start),
+                heading=paths[bisect_right(starts, span.start)],
+                line=line,
                 paragraph=number,
                 language=own,
                 page=bisect_right(document.pages, span.start, key=lambda page: page.start) or None,
@@ -45,30 +48,32 @@ def _language(text: str, of_document: str) -> str:
 
 
 def _parts(text: str, block: Span, language: str) -> Iterator[Span]:
+    """Fill parts with sentences; each begins with the last one of the part before, where there is room."""
     if len(block) <= _LONGEST:
         yield block
         return
     found = pieces(block.of(text), language, _LONGEST_PIECE)
-    first = 0
-    while first < len(found):
-        last = first
+    first = last = 0
+    while True:
         while last + 1 < len(found) and found[last + 1].end - found[first].start <= FILL:
             last += 1
         yield Span(block.start + found[first].start, block.start + found[last].end)
         if last + 1 == len(found):
             return
-        first = max(last, first + 1)
+        overlaps = last > first and found[last + 1].end - found[last].start <= FILL
+        first, last = (last if overlaps else last + 1), last + 1
 
 
-def _path(document: Document, position: int) -> tuple[str, ...]:
+def _paths(document: Document) -> list[tuple[str, ...]]:
+    """Give the path of headings that holds before the first heading, and from each one on."""
+    paths: list[tuple[str, ...]] = [()]
     path: list[Heading] = []
     for heading in document.headings:
-        if heading.span.start > position:
-            break
         while path and path[-1].level >= heading.level:
             path.pop()
         path.append(heading)
-    return tuple(heading.span.of(document.text) for heading in path)
+        paths.append(tuple(above.text for above in path))
+    return paths
 
 
 def _identify(document: Document, span: Span) -> str:

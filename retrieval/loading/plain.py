@@ -1,26 +1,35 @@
 """Plain text: paragraphs by blank lines, or one a line where there are none."""
 
+from itertools import pairwise
+from unicodedata import east_asian_width
+
 import regex
 
 from retrieval.loading.decoding import decode
 from retrieval.model import Document, Heading, Span
 
-_BLANK = regex.compile(r"\n[^\S\n]*\n\s*")
-# Lines of at least this many characters are paragraphs of their own; shorter ones were wrapped by hand.
+# Chinese and Japanese paragraphs are also set off by an ideographic space.
+_BLANK = regex.compile(r"\n[^\S\n]*\n\s*|\n(?=\u3000)\s*")
+_LINE = regex.compile(r"\n\s*")
+_TITLE_ALONE = regex.compile(r"[^\S\n]*\n[^\S\n]*\n")
+# People wrap lines by hand at 60 to 80 columns, some at up to 160; a longer line is a paragraph.
 _WRAPPED = 100
+_WIDEST = 160
 _LONGEST_TITLE = 120
-_SENTENCE_END = tuple(".!?。！？؟।:;,،、…")
+_OPENING = 60
+# A question may be a title: it answers nothing, so nothing is lost for a quote.
+_SENTENCE_END = tuple(".!。！।:;,،、…")
+_PARAGRAPH_END = (*_SENTENCE_END, *"?？؟\"'”’»)")
 
 
 def load(data: bytes, name: str) -> Document:
-    """Read a .txt file; its first line is the title when it stands alone and is no sentence."""
+    """Read a .txt file; its first line is the title when a blank line follows and it is no sentence."""
     text = decode(data, name)
     blocks = paragraphs(text)
-    headings: tuple[Heading, ...] = ()
-    if len(blocks) > 1 and _is_title(blocks[0].of(text)):
-        headings, blocks = (Heading(blocks[0], 1),), blocks[1:]
-    title = headings[0].span.of(text) if headings else opening(text)
-    return Document(name, title or name, text, tuple(blocks), headings)
+    if len(blocks) > 1 and _is_title(text, blocks[0]):
+        title = " ".join(blocks[0].of(text).split())
+        return Document(name, title, text, tuple(blocks[1:]), (Heading(blocks[0], 1, title),))
+    return Document(name, opening(text) or name, text, tuple(blocks))
 
 
 def paragraphs(text: str) -> list[Span]:
@@ -31,24 +40,45 @@ def paragraphs(text: str) -> list[Span]:
 
 def opening(text: str) -> str:
     """Take a text's first words, for a document that has no title."""
-    line = " ".join(text.split("\n", 1)[0].split()) or " ".join(text[:400].split())
-    if len(line) <= _LONGEST_TITLE // 2:
+    line = " ".join(text[: 10 * _OPENING].lstrip().split("\n", 1)[0].split())
+    if len(line) <= _OPENING:
         return line
-    cut = line.rfind(" ", 1, _LONGEST_TITLE // 2)
-    return line[: cut if cut > 0 else _LONGEST_TITLE // 2].rstrip(" ,;:–-") + "…"
+    cut = line.rfind(" ", 1, _OPENING)
+    return line[: cut if cut > 0 else _OPENING].rstrip(" ,;:–-") + "…"
 
 
-def _is_title(line: str) -> bool:
-    return "\n" not in line and len(line) <= _LONGEST_TITLE and not line.endswith(_SENTENCE_END)
+def _is_title(text: str, first: Span) -> bool:
+    line = first.of(text)
+    alone = "\n" not in line and _TITLE_ALONE.match(text, first.end) is not None
+    return alone and len(line) <= _LONGEST_TITLE and not line.endswith(_SENTENCE_END)
 
 
 def _lines(text: str, part: Span) -> list[Span]:
-    """Take each long line for a paragraph; a block with any is not hand-wrapped."""
-    block = part.of(text)
-    lines = block.split("\n")
-    if len(lines) == 1 or max(map(len, lines)) < _WRAPPED:
+    """Take each line for a paragraph, unless a long paragraph was wrapped into them by hand."""
+    lines = part.of(text).split("\n")
+    if len(lines) == 1 or _is_wrapped([line.rstrip() for line in lines]):
         return [part]
-    return _between(text, regex.compile(r"\n\s*"), part)
+    return _between(text, _LINE, part)
+
+
+def _is_wrapped(lines: list[str]) -> bool:
+    """Tell hand-wrapped lines: short ones, or such as end in mid-sentence where the next word had no room."""
+    widest = max(map(_width, lines))
+    if not _WRAPPED <= widest <= _WIDEST:
+        return widest < _WRAPPED
+    full = sum(
+        _width(line) + 1 + _width(after.strip().partition(" ")[0]) > widest for line, after in pairwise(lines)
+    )
+    ended = sum(line.endswith(_PARAGRAPH_END) for line in lines[:-1])
+    breaks = len(lines) - 1
+    return full * 10 >= breaks * 8 and ended * 2 < breaks
+
+
+def _width(line: str) -> int:
+    """Measure a line in columns: Han, Kana and Hangul take two."""
+    if line.isascii() or len(line) > _WIDEST:
+        return len(line)
+    return sum(2 if east_asian_width(c) in "WF" else 1 for c in line)
 
 
 def _between(text: str, separator: regex.Pattern[str], whole: Span) -> list[Span]:
@@ -58,7 +88,6 @@ def _between(text: str, separator: regex.Pattern[str], whole: Span) -> list[Span
     found = []
     for start, stop in zip(starts, stops, strict=True):
         part = text[start:stop]
-        span = Span(start + len(part) - len(part.lstrip()), start + len(part.rstrip()))
-        if len(span) > 0:
-            found.append(span)
+        if not part.isspace() and part:
+            found.append(Span(start + len(part) - len(part.lstrip()), start + len(part.rstrip())))
     return found

@@ -1,42 +1,53 @@
 """Text to terms: the words of a text, what each counts as when ranked, and where it stands."""
 
 import unicodedata
-from dataclasses import dataclass
 from functools import cache, lru_cache
+from itertools import pairwise
+from typing import NamedTuple
 
 import regex
 import Stemmer
 
 _SNOWBALL = {
-    "ar": "arabic", "ca": "catalan", "cs": "czech", "da": "danish", "de": "german", "el": "greek", "en": "english",
-    "es": "spanish", "et": "estonian", "eu": "basque", "fa": "persian", "fi": "finnish", "fr": "french",
+    "ar": "arabic", "ca": "catalan", "cs": "czech", "da": "danish", "de": "german", "el": "greek",
+    "en": "english", "es": "spanish", "et": "estonian", "eu": "basque", "fa": "persian", "fi": "finnish",
+    "fr": "french",
     "ga": "irish", "hi": "hindi", "hu": "hungarian", "hy": "armenian", "id": "indonesian", "it": "italian",
     "lt": "lithuanian", "ne": "nepali", "nl": "dutch", "no": "norwegian", "pl": "polish", "pt": "portuguese",
     "ro": "romanian", "ru": "russian", "sr": "serbian", "sv": "swedish", "ta": "tamil", "tr": "turkish",
 }  # fmt: skip
 
 # Scripts written without spaces. Of the first kind two characters are about a word, of the second three.
-_BIGRAM = r"\p{Han}\p{Hiragana}\p{Katakana}\p{Hangul}ー々"
-_TRIGRAM = r"\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}"
+_BIGRAM = r"\p{Han}\p{Hiragana}\p{Katakana}\p{Hangul}ー々ｰ"
+_TRIGRAM = r"[\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}--\p{Nd}]"
 # Python's own \w leaves out the combining vowel signs of Hindi; \p{M} keeps them in the word.
+_LETTER = rf"[\p{{L}}--[{_BIGRAM}{_TRIGRAM}ʼ]]"
+_INNER = rf"[[\p{{L}}\p{{M}}\p{{N}}]--[{_BIGRAM}{_TRIGRAM}ʼ]]"
+# What may stand unseen in a word: soft hyphen, joiners, word joiner, byte order mark.
+_UNSEEN = r"\u00ad\u200c\u200d\u2060\ufeff"
 _RUN = regex.compile(
-    rf"(?P<bigram>[{_BIGRAM}]+)"
-    rf"|(?P<trigram>[{_TRIGRAM}][{_TRIGRAM}\p{{M}}]*)"
-    r"|(?P<number>\p{N}+(?:[.,٫٬]\p{N}+)*)"
-    rf"|(?P<word>[^\P{{L}}{_BIGRAM}{_TRIGRAM}](?:[^\P{{L}}{_BIGRAM}{_TRIGRAM}]|[\p{{M}}\p{{N}}\u200c\u200d])*"
-    rf"(?:['’ʼ](?:[^\P{{L}}{_BIGRAM}{_TRIGRAM}]|\p{{M}})+)?)"
+    rf"(?P<bigram>[{_BIGRAM}][{_BIGRAM}\u3099\u309aﾞﾟ]*)"
+    rf"|(?P<trigram>{_TRIGRAM}[{_TRIGRAM}\p{{M}}]*)"
+    r"|(?P<number>\p{N}+(?:[.,٫٬]\p{N}+|[\u00a0\u2009\u202f'’]\p{N}{3}(?!\p{N}))*)"
+    rf"|(?P<word>{_LETTER}(?:[{_UNSEEN}]*+{_INNER})*(?:['’ʼ]{_LETTER}(?:[{_UNSEEN}]*+{_INNER})*)?)",
+    regex.VERSION1,
 )
+_COMPOSED = regex.compile(r"[\u1100-\u115f]+[\u1160-\u11a7]*[\u11a8-\u11ff]*|.[\u3099\u309aﾞﾟ]?", regex.DOTALL)
 _APOSTROPHE = regex.compile(r"['’ʼ]")
-_SEPARATOR = regex.compile(r"[.,٫٬]")
-_JOINER = regex.compile(r"[\u200c\u200d\u0640]")
+_ENGLISH_ENDING = frozenset({"s", "t", "d", "m", "re", "ve", "ll"})
+# Before three digits a separator parts thousands (or lakhs, by twos before that); elsewhere it is a point.
+_THOUSANDS = regex.compile(r"[.,٬٫\s'’](?=(?:\p{N}{2},)*\p{N}{3}(?!\p{N}))")
+_POINT = regex.compile(r"[,٫٬]")
+_OPTIONAL = regex.compile(rf"[{_UNSEEN}\u0640]|(?<=i)\u0307")
 _VOWEL_SIGN = regex.compile(r"[\u064b-\u065f\u0670\u0591-\u05c7]")
 _ARABIC = str.maketrans("أإآٱىیکہ", "اااايي" + "كه")
+_PERSIAN = str.maketrans("أإٱىيكہ", "ااایی" + "که")
 _RUSSIAN = str.maketrans("ё", "е")
 _TURKISH = str.maketrans("Iİ", "ıi")
+_UKRAINIAN = str.maketrans("’ʼ", "''")
 
 
-@dataclass(frozen=True, slots=True)
-class Token:
+class Token(NamedTuple):
     """One occurrence: characters `start` to `end` of the text, the word as spelt (folded), and its term."""
 
     start: int
@@ -53,43 +64,61 @@ def tokenize(text: str, language: str) -> list[Token]:
     """
     tokens: list[Token] = []
     for match in _RUN.finditer(text):
-        start, end, run = match.start(), match.end(), match.group()
-        if match.lastgroup == "bigram":
-            tokens += _grams_at(run, start, (1, 2))
-        elif match.lastgroup == "trigram":
-            tokens += _grams_at(run, start, (3,))
-        elif match.lastgroup == "number":
+        start, end = match.span()
+        kind, run = match.lastgroup, match.group()
+        if kind == "bigram":
+            tokens += _singles_and_pairs(run, start)
+        elif kind == "trigram":
+            tokens += _triples(run, start)
+        elif kind == "number":
             number = _number(run)
             tokens.append(Token(start, end, number, number))
+        elif run.isalpha() and "ʼ" not in run:
+            tokens.append(Token(start, end, *_word(run, language)))
         else:
             for offset, part in _parts(run, language):
-                word, term = _word(part, language)
-                tokens.append(Token(start + offset, start + offset + len(part), word, term))
+                tokens.append(Token(start + offset, start + offset + len(part), *_word(part, language)))
     return tokens
 
 
-def _grams_at(run: str, start: int, sizes: tuple[int, ...]) -> list[Token]:
-    folded = run.casefold() if len(run.casefold()) == len(run) else run
-    found = []
-    for i in range(len(run)):
-        for size in sizes:
-            if i + size <= len(run) or (i == 0 and size == sizes[0]):
-                gram = folded[i : i + size]
-                found.append(Token(start + i, start + i + len(gram), gram, gram))
-    return found
+def is_unspaced(word: str) -> bool:
+    """Tell whether a word is of a script written without spaces."""
+    match = _RUN.match(word)
+    return match is not None and match.lastgroup in {"bigram", "trigram"}
+
+
+def _singles_and_pairs(run: str, start: int) -> list[Token]:
+    letters = _letters(run)
+    tokens = []
+    for (at, end, letter), (_, after, next_letter) in pairwise(letters):
+        tokens.append(Token(start + at, start + end, letter, letter))
+        tokens.append(Token(start + at, start + after, letter + next_letter, letter + next_letter))
+    at, end, letter = letters[-1]
+    return [*tokens, Token(start + at, start + end, letter, letter)]
+
+
+def _letters(run: str) -> list[tuple[int, int, str]]:
+    """Part a run into letters, each as it is composed: Hangul of its sounds, Kana of its voicing."""
+    if unicodedata.is_normalized("NFKC", run):
+        return [(i, i + 1, letter) for i, letter in enumerate(run)]
+    found = [(m.start(), m.end(), m.group()) for m in _COMPOSED.finditer(run)]
+    return [(start, end, unicodedata.normalize("NFKC", letter).casefold()) for start, end, letter in found]
+
+
+def _triples(run: str, start: int) -> list[Token]:
+    found = [run[i : i + 3] for i in range(max(len(run) - 2, 1))]
+    return [Token(start + i, start + i + len(gram), gram, gram) for i, gram in enumerate(found)]
 
 
 def _parts(run: str, language: str) -> list[tuple[int, str]]:
     """Part a word at its apostrophe, as its language means it."""
     apostrophe = _APOSTROPHE.search(run)
-    if not apostrophe:
+    if not apostrophe or language in {"uk", "be"}:  # a letter of the word
         return [(0, run)]
     before, after = run[: apostrophe.start()], run[apostrophe.end() :]
-    if language == "uk":  # a letter of the word
-        return [(0, run)]
-    if language in {"tr", "en"}:  # a case ending: Ankara'nın, Russia's
-        return [(0, before)]
-    return [(0, before), (apostrophe.end(), after)]  # two words: l'homme
+    if language == "tr" or (language == "en" and after.casefold() in _ENGLISH_ENDING):
+        return [(0, before)]  # an ending: Ankara'nın, Russia's
+    return [(0, before), (apostrophe.end(), after)]  # two words: l'homme, O'Brien
 
 
 @lru_cache(maxsize=200_000)
@@ -101,8 +130,9 @@ def _word(part: str, language: str) -> tuple[str, str]:
 
 @lru_cache(maxsize=20_000)
 def _number(run: str) -> str:
-    """Spell a number without its separators and with ASCII digits: 1,000 and 1.000 and ١٬٠٠٠ are one term."""
-    digits = _SEPARATOR.sub("", unicodedata.normalize("NFKC", run))
+    """Spell a number with ASCII digits, parted by points alone: 1,000 and 1.000 and ١٬٠٠٠ are one term."""
+    plain = _POINT.sub(".", _THOUSANDS.sub("", run))
+    digits = unicodedata.normalize("NFKC", plain)
     return "".join(str(unicodedata.decimal(c)) if c.isdecimal() else c for c in digits).casefold()
 
 
@@ -110,10 +140,13 @@ def fold(word: str, language: str) -> str:
     """Spell a word as all its spellings are compared: no case, no compatibility forms, no optional signs."""
     if language == "tr":
         word = word.translate(_TURKISH)
-    word = unicodedata.normalize("NFKC", word).casefold()
-    word = _JOINER.sub("", word)
-    if language in {"ar", "fa", "ur", "he"}:
+    word = _OPTIONAL.sub("", unicodedata.normalize("NFKC", word).casefold())
+    if language in {"ar", "he"}:
         return _VOWEL_SIGN.sub("", word).translate(_ARABIC)
+    if language in {"fa", "ur"}:
+        return _VOWEL_SIGN.sub("", word).translate(_PERSIAN)
+    if language in {"uk", "be"}:
+        return word.translate(_UKRAINIAN)
     return word.translate(_RUSSIAN) if language == "ru" else word
 
 
