@@ -1,6 +1,7 @@
 # Every target sets itself up: Python 3.11 or newer and make are all a fresh machine needs.
 PYTHON ?= python3
 BIN := .venv/bin
+UV ?= uv
 Q ?=
 
 .PHONY: help sandbox run ask chat test check format eval bench lock clean
@@ -12,6 +13,8 @@ help:
 	@echo "make run           the bot on Telegram (TELEGRAM_TOKEN from the environment or .env)"
 	@echo "make test          all tests"
 	@echo "make check         lint, types and layers"
+	@echo "make format        mend what the linter can mend"
+	@echo "make lock          make the lists of requirements again; needs uv"
 
 # The stamp is newer than the lists it was installed from, or is made again.
 $(BIN)/.installed: requirements.txt pyproject.toml
@@ -33,9 +36,10 @@ sandbox: $(BIN)/.installed
 run: $(BIN)/.installed
 	@$(BIN)/verbatim run
 
-# The question goes through the environment, so that no character of it is the shell's.
-ask: export VERBATIM_QUESTION = $(Q)
+# The question goes through the environment, so that no character of it is the shell's or make's.
+ask: export VERBATIM_QUESTION = $(value Q)
 ask: $(BIN)/.installed
+	@test -n "$$VERBATIM_QUESTION" || { echo "What is the question? make ask Q='...'" >&2; exit 2; }
 	@$(BIN)/verbatim ask -- "$$VERBATIM_QUESTION"
 
 chat: $(BIN)/.installed
@@ -56,8 +60,8 @@ format: $(BIN)/.installed-dev
 
 # Exact versions with hashes, for any platform, naming no package index.
 lock:
-	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --custom-compile-command "make lock" pyproject.toml -o requirements.txt
-	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --custom-compile-command "make lock" pyproject.toml --group dev -o requirements-dev.txt
+	$(UV) pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --custom-compile-command "make lock" pyproject.toml -o requirements.txt
+	$(UV) pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --custom-compile-command "make lock" pyproject.toml --group dev -o requirements-dev.txt
 
 clean:
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis
