@@ -58,10 +58,14 @@ format: $(BIN)/.installed-dev
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-# Exact versions with hashes, for any platform, naming no package index.
+# Exact versions with hashes, for any platform, naming no package index; the bot runs with the versions
+# that the tests ran with.
+COMPILE := pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	--custom-compile-command "make lock" pyproject.toml
+
 lock:
-	$(UV) pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --custom-compile-command "make lock" pyproject.toml -o requirements.txt
-	$(UV) pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --custom-compile-command "make lock" pyproject.toml --group dev -o requirements-dev.txt
+	$(UV) $(COMPILE) --group dev -o requirements-dev.txt
+	$(UV) $(COMPILE) --constraints requirements-dev.txt -o requirements.txt
 
 clean:
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis
