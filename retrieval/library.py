@@ -2,9 +2,10 @@
 
 import hashlib
 import logging
+import os
 import shutil
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Self
@@ -55,7 +56,7 @@ class Library:
         saved = None if fresh or place is None else store.load(place)
         if saved:
             index, about = saved
-            sources = tuple(Source(**row) for row in about["sources"])
+            sources = [Source(**row) for row in about["sources"]]
             problems += [Problem(**row) for row in about["problems"]]
         else:
             sources, found, broken = _load(contents, progress)
@@ -110,11 +111,10 @@ class Library:
 def _read(folder: Path) -> tuple[dict[str, bytes], list[Problem]]:
     """Read all files, by their names below the folder; name those that cannot be read."""
     contents: dict[str, bytes] = {}
-    problems: list[Problem] = []
-    for file in _files(folder):
-        name = file.relative_to(folder).as_posix()
+    files, problems = _files(folder)
+    for name in files:
         try:
-            contents[name] = read(file, name)
+            contents[name] = read(folder / name, name)
         except DocumentError as error:
             problems.append(Problem(error.name, error.reason))
     return contents, problems
@@ -130,10 +130,15 @@ def _load(
         try:
             document = load(data, name)
             own = list(passages(document))
-            found += own
             sources.append(_source(document, own))
+            found += own
         except DocumentError as error:
             problems.append(Problem(error.name, error.reason))
+        except Exception as error:  # noqa: BLE001 a mistake of ours costs one document, never the others
+            _log.exception("%s: cannot be read", name)
+            problems.append(
+                Problem(name, f"cannot be read ({type(error).__name__}); save it anew or remove it")
+            )
         if progress:
             progress(done, len(contents))
     return sources, found, problems
@@ -142,7 +147,7 @@ def _load(
 def _save(
     index: EmbeddedIndex, place: Path, folder: Path, sources: Sequence[Source], problems: Sequence[Problem]
 ) -> None:
-    """Save the index and drop what it replaces; a place that cannot be written costs time, never an answer."""
+    """Save the index and drop what it replaces; where none can be written costs time, never an answer."""
     about = {
         "folder": str(folder.resolve()),
         "sources": [asdict(source) for source in sources],
@@ -154,44 +159,82 @@ def _save(
             if other != place and _replaced(other, about["folder"]):
                 shutil.rmtree(other, ignore_errors=True)
     except OSError as error:
-        _log.warning("INDEX_DIR=%s: the index cannot be saved there (%s)", place.parent, error.strerror)
+        reason = error.strerror or error
+        _log.warning("INDEX_DIR=%s: the index cannot be saved there (%s)", place.parent, reason)
 
 
 def _replaced(saved: Path, folder: object) -> bool:
+    if store.is_being_written(saved):
+        return False
+    if store.is_abandoned(saved):
+        return True
     of = store.about(saved).get("folder")
     return of is not None and (of == folder or not Path(of).is_dir())
 
 
 def _name(folder: Path, contents: dict[str, bytes], quote_chars: int) -> str:
     """Name the saved index after everything it is made from."""
-    digest = hashlib.blake2b(f"{store.VERSION} {quote_chars} {folder.resolve()}".encode(), digest_size=16)
+    digest = hashlib.blake2b(f"{store.maker()} {quote_chars} ".encode(), digest_size=16)
+    digest.update(os.fsencode(folder.resolve()))
     for name, data in contents.items():
-        digest.update(hashlib.blake2b(name.encode("utf-8", "surrogatepass")).digest())
+        digest.update(hashlib.blake2b(name.encode()).digest())
         digest.update(hashlib.blake2b(data).digest())
     return digest.hexdigest()
 
 
-def _files(folder: Path) -> list[Path]:
-    """List the folder's files, hidden ones and links left out, in an order that is the same everywhere."""
-    if not folder.is_dir():
+def _files(folder: Path) -> tuple[list[str], list[Problem]]:
+    """List the files' names below the folder, in an order that is the same everywhere, and what is wrong.
+
+    Hidden files and links are left out. Raises FolderError when the folder itself cannot be listed.
+    """
+    try:
+        folders, files = _entries(folder, "")
+    except (FileNotFoundError, NotADirectoryError):
         raise FolderError(
             f"{folder}: no such folder of documents; make it, or name another in SEEDS_DIR or --docs"
-        )
-    return sorted(_walk(folder), key=lambda file: file.as_posix())
-
-
-def _walk(folder: Path) -> Iterator[Path]:
-    try:
-        entries = list(folder.iterdir())
+        ) from None
     except OSError as error:
         raise FolderError(f"{folder}: cannot be listed ({error.strerror}); check its permissions") from None
-    for entry in entries:
-        if entry.name.startswith(".") or entry.is_symlink():
-            continue
-        if entry.is_dir():
-            yield from _walk(entry)
-        elif entry.is_file():
-            yield entry
+    problems: list[Problem] = []
+    while folders:
+        name = folders.pop()
+        try:
+            inner, found = _entries(folder / name, f"{name}/")
+        except OSError as error:
+            problems.append(Problem(name, f"cannot be listed ({error.strerror}); check its permissions"))
+        else:
+            folders += inner
+            files += found
+    named = [name for name in files if _is_unicode(name)]
+    problems += [
+        Problem(os.fsencode(name).decode("utf-8", "replace"), "its name is not valid UTF-8; rename it")
+        for name in files
+        if not _is_unicode(name)
+    ]
+    return sorted(named), problems
+
+
+def _entries(folder: Path, above: str) -> tuple[list[str], list[str]]:
+    """List the names of a folder's folders and of its files, with the path above them."""
+    folders: list[str] = []
+    files: list[str] = []
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.name.startswith("."):
+                continue
+            if entry.is_dir(follow_symlinks=False):
+                folders.append(above + entry.name)
+            elif entry.is_file(follow_symlinks=False):
+                files.append(above + entry.name)
+    return folders, files
+
+
+def _is_unicode(name: str) -> bool:
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _source(document: Document, own: Sequence[Passage]) -> Source:

@@ -66,7 +66,8 @@ def _lines(text: str, first: int, last: int, starts: list[int]) -> Span:
 
 def _heading(text: str, token: Token, content: str, starts: list[int]) -> Heading | None:
     """Give the heading without its marks, or None when nothing is left."""
-    span = _lines(text, *token.map or (0, 0), starts)
+    first, last = token.map or (0, 0)
+    span = _lines(text, first, last, starts)
     words = " ".join(_words(content).split())
     if not words:
         return None

@@ -89,12 +89,12 @@ def is_unspaced(word: str) -> bool:
 
 def _singles_and_pairs(run: str, start: int) -> list[Token]:
     letters = _letters(run)
-    tokens = []
-    for (at, end, letter), (_, after, next_letter) in pairwise(letters):
-        tokens.append(Token(start + at, start + end, letter, letter))
-        tokens.append(Token(start + at, start + after, letter + next_letter, letter + next_letter))
-    at, end, letter = letters[-1]
-    return [*tokens, Token(start + at, start + end, letter, letter)]
+    singles = [Token(start + at, start + end, letter, letter) for at, end, letter in letters]
+    tokens = singles[:1]
+    for one, other in pairwise(singles):
+        pair = one.word + other.word
+        tokens += (Token(one.start, other.end, pair, pair), other)
+    return tokens
 
 
 def _letters(run: str) -> list[tuple[int, int, str]]:

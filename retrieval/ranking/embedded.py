@@ -2,28 +2,28 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Self
 
 from retrieval.model import Passage
-from retrieval.ranking.postings import Postings
 from retrieval.ranking.forward import Forward
 from retrieval.ranking.index import Candidates
+from retrieval.ranking.postings import Postings
 
 
 @dataclass(frozen=True, slots=True)
 class EmbeddedIndex:
-    """All passages of a library, in document order."""
+    """All passages of a library, in document order. `languages` are theirs, most passages first."""
 
     passages: Sequence[Passage]
     postings: Postings
     forward: Forward
+    languages: tuple[str, ...] = field(init=False)
 
-    @property
-    def languages(self) -> tuple[str, ...]:
-        """The languages of the passages, most passages first."""
+    def __post_init__(self) -> None:
+        """Count once what every question asks for."""
         counted = Counter(passage.language for passage in self.passages)
-        return tuple(language for language, _ in counted.most_common())
+        object.__setattr__(self, "languages", tuple(language for language, _ in counted.most_common()))
 
     @classmethod
     def build(cls, passages: Sequence[Passage], longest_piece: int) -> Self:

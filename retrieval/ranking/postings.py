@@ -1,12 +1,14 @@
 """BM25 by rank-bm25, answered from posting lists with the same numbers.
 
-rank_bm25.BM25Plus (idf = ln((N + 1) / df), positive for every term) with delta = 0 defines the scores: its other
-variants give zero or negative weight to a term in half of the passages, which in a small folder is most terms.
-Its own get_scores walks every passage in Python; here each term's contributions are laid out once, as a posting list.
+rank_bm25.BM25Plus (idf = ln((N + 1) / df), positive for every term) with delta = 0 defines the scores: its
+other variants give zero or negative weight to a term in half of the passages, which in a small folder is most
+terms. Its own get_scores walks every passage in Python; here what each term adds is laid out once, as a
+posting list.
 """
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Self
 
 import numpy as np
@@ -22,8 +24,8 @@ B = 0.75
 class Postings:
     """For each term the passages that hold it and what it adds to their scores.
 
-    `vocabulary` gives a term's row; row r is `passages[offsets[r]:offsets[r + 1]]`, ascending, and the same of
-    `weights` (float64). `size` counts the passages.
+    `vocabulary` gives a term's row; row r is `passages[offsets[r]:offsets[r + 1]]`, ascending, and the same
+    of `weights` (float64). `size` counts the passages.
     """
 
     vocabulary: dict[str, int]
@@ -35,14 +37,12 @@ class Postings:
     @classmethod
     def build(cls, corpus: Sequence[Sequence[str]]) -> Self:
         """Build from each passage's terms, in passage order."""
-        if not corpus or not any(
-            corpus
-        ):  # rank-bm25 divides by the number of passages and by their mean length
+        if not any(corpus):  # rank-bm25 divides by the number of passages and by their mean length
             return cls({}, np.zeros(1, np.int64), np.zeros(0, np.int32), np.zeros(0), len(corpus))
         ranking = BM25Plus(corpus, k1=K1, b=B, delta=0)
         vocabulary = {term: row for row, term in enumerate(ranking.idf)}
-        rows = np.fromiter((vocabulary[term] for doc in ranking.doc_freqs for term in doc), np.int64)
-        frequencies = np.fromiter((n for doc in ranking.doc_freqs for n in doc.values()), np.int64)
+        rows = np.fromiter(map(vocabulary.__getitem__, chain.from_iterable(ranking.doc_freqs)), np.int64)
+        frequencies = np.fromiter(chain.from_iterable(doc.values() for doc in ranking.doc_freqs), np.int64)
         passages = np.repeat(np.arange(len(corpus)), [len(doc) for doc in ranking.doc_freqs])
         order = np.argsort(rows, kind="stable")
         rows, frequencies, passages = rows[order], frequencies[order], passages[order]

@@ -1,14 +1,18 @@
 """A saved index: arrays that are memory-mapped on opening, vocabularies and passages beside them.
 
-Written beside its place and renamed into it as a whole, so a reader sees all of it or nothing. Every file's
-digest stands in the manifest: a damaged or outdated index is rebuilt, never trusted.
+Written beside its place and renamed into it as a whole, so a reader sees all of it or nothing. The manifest
+holds every file's digest and its own: a damaged or outdated index is rebuilt, never trusted.
 """
 
-import dataclasses
 import hashlib
 import json
 import shutil
 import tempfile
+import time
+from contextlib import suppress
+from dataclasses import fields, is_dataclass
+from functools import cache
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, TypeVar, get_type_hints
 
@@ -19,11 +23,28 @@ from retrieval.ranking.embedded import EmbeddedIndex
 from retrieval.ranking.forward import Forward
 from retrieval.ranking.postings import Postings
 
-# Counts up whenever analysis, passages or these files change their meaning.
-VERSION = 2
 _MANIFEST = "manifest.json"
+# What an index is made by: any change of these makes the saved ones outdated.
+_CODE = ("model.py", "language.py", "sentences.py", "loading/*.py", "ranking/*.py")
+_PACKAGES = (
+    "charset-normalizer", "markdown-it-py", "numpy", "py3langid", "PyStemmer", "rank-bm25", "regex",
+    "sentencex",
+)  # fmt: skip
+# A folder half written for longer than this was left by a process that died.
+_ABANDONED = 3600
+_UNUSABLE = (OSError, ValueError, LookupError, TypeError, AttributeError, EOFError)
 
 Part = TypeVar("Part")
+
+
+@cache
+def maker() -> str:
+    """Name the code and the packages that make an index, by a digest of both."""
+    package = Path(__file__).parents[1]
+    digest = hashlib.blake2b(" ".join(map(version, _PACKAGES)).encode(), digest_size=16)
+    for file in sorted(file for pattern in _CODE for file in package.glob(pattern)):
+        digest.update(hashlib.blake2b(file.read_bytes()).digest())
+    return digest.hexdigest()
 
 
 def save(index: EmbeddedIndex, place: Path, about: dict[str, Any]) -> None:
@@ -33,22 +54,20 @@ def save(index: EmbeddedIndex, place: Path, about: dict[str, Any]) -> None:
     try:
         _write_part(index.postings, folder / "postings")
         _write_part(index.forward, folder / "forward")
-        rows = [dataclasses.astuple(passage) for passage in index.passages]
-        _write_json(folder / "passages.json", rows)
+        _write_json(folder / "passages.json", [_row(passage) for passage in index.passages])
         digests = {file.name: _digest(file) for file in sorted(folder.iterdir())}
-        _write_json(folder / _MANIFEST, {"version": VERSION, "files": digests, "about": about})
-        shutil.rmtree(place, ignore_errors=True)
-        folder.rename(place)
-    except BaseException:
+        body = {"maker": maker(), "files": digests, "about": about}
+        _write_json(folder / _MANIFEST, {**body, "digest": _digest_of(body)})
+        _replace(place, folder)
+    finally:
         shutil.rmtree(folder, ignore_errors=True)
-        raise
 
 
 def load(place: Path) -> tuple[EmbeddedIndex, dict[str, Any]] | None:
     """Open the index saved in the folder `place`, or give None when it is missing, outdated or damaged."""
     try:
-        manifest = _read_json(place / _MANIFEST)
-        whole = manifest["version"] == VERSION and all(
+        manifest = _manifest(place)
+        whole = manifest["maker"] == maker() and all(
             _digest(place / name) == digest for name, digest in manifest["files"].items()
         )
         if not whole:
@@ -56,7 +75,7 @@ def load(place: Path) -> tuple[EmbeddedIndex, dict[str, Any]] | None:
         passages = [_passage(row) for row in _read_json(place / "passages.json")]
         postings = _read_part(Postings, place / "postings")
         forward = _read_part(Forward, place / "forward")
-    except (OSError, ValueError, KeyError, TypeError):
+    except _UNUSABLE:
         return None
     return EmbeddedIndex(passages, postings, forward), manifest["about"]
 
@@ -64,10 +83,53 @@ def load(place: Path) -> tuple[EmbeddedIndex, dict[str, Any]] | None:
 def about(place: Path) -> dict[str, Any]:
     """Give what was noted when the index in `place` was saved; nothing when it cannot be read."""
     try:
-        noted: dict[str, Any] = _read_json(place / _MANIFEST)["about"]
-    except (OSError, ValueError, KeyError, TypeError):
+        noted: dict[str, Any] = _manifest(place)["about"]
+    except _UNUSABLE:
         return {}
     return noted
+
+
+def is_being_written(folder: Path) -> bool:
+    """Tell whether a folder beside the saved indexes is another process' work."""
+    try:
+        return folder.name.startswith(".") and time.time() - folder.stat().st_mtime < _ABANDONED
+    except OSError:
+        return False
+
+
+def is_abandoned(folder: Path) -> bool:
+    """Tell whether a folder beside the saved indexes was left half written."""
+    return folder.name.startswith((".new-", ".old-")) and not is_being_written(folder)
+
+
+def _replace(place: Path, folder: Path) -> None:
+    """Rename the folder to its place. What stood there is moved aside first: a folder is not written over.
+
+    When another process gets there in between, its index stays: it was made from the same documents.
+    """
+    if place.exists():
+        aside = Path(tempfile.mkdtemp(prefix=".old-", dir=place.parent))
+        with suppress(OSError):
+            place.rename(aside / place.name)
+        shutil.rmtree(aside, ignore_errors=True)
+    try:
+        folder.rename(place)
+    except OSError:
+        if not (place / _MANIFEST).exists():
+            raise
+
+
+def _manifest(place: Path) -> dict[str, Any]:
+    """Read the manifest. Raises ValueError when it is not as it was written."""
+    manifest: dict[str, Any] = _read_json(place / _MANIFEST)
+    if manifest.pop("digest") != _digest_of(manifest):
+        raise ValueError("the manifest is damaged")
+    return manifest
+
+
+def _row(passage: Passage) -> list[Any]:
+    values = [getattr(passage, field.name) for field in fields(Passage)]
+    return [[value.start, value.end] if isinstance(value, Span) else value for value in values]
 
 
 def _passage(row: list[Any]) -> Passage:
@@ -77,28 +139,28 @@ def _passage(row: list[Any]) -> Passage:
 
 def _write_part(part: Any, path: Path) -> None:
     """Write a dataclass of arrays, vocabularies, numbers and such dataclasses, a file a field."""
-    for field in dataclasses.fields(part):
+    for field in fields(part):
         value, file = getattr(part, field.name), path.with_name(f"{path.name}.{field.name}")
         if isinstance(value, np.ndarray):
             np.save(f"{file}.npy", value)
-        elif dataclasses.is_dataclass(value):
+        elif is_dataclass(value):
             _write_part(value, file)
         else:
             _write_json(Path(f"{file}.json"), list(value) if isinstance(value, dict) else value)
 
 
 def _read_part(kind: type[Part], path: Path) -> Part:
-    fields: dict[str, Any] = {}
+    values: dict[str, Any] = {}
     for name, hint in get_type_hints(kind).items():
         file = path.with_name(f"{path.name}.{name}")
-        if dataclasses.is_dataclass(hint) and isinstance(hint, type):
-            fields[name] = _read_part(hint, file)
+        if is_dataclass(hint) and isinstance(hint, type):
+            values[name] = _read_part(hint, file)
         elif Path(f"{file}.npy").exists():
-            fields[name] = np.load(f"{file}.npy", mmap_mode="r")
+            values[name] = np.load(f"{file}.npy", mmap_mode="r")
         else:
             value = _read_json(Path(f"{file}.json"))
-            fields[name] = {term: row for row, term in enumerate(value)} if isinstance(value, list) else value
-    return kind(**fields)
+            values[name] = {term: row for row, term in enumerate(value)} if isinstance(value, list) else value
+    return kind(**values)
 
 
 def _write_json(file: Path, value: Any) -> None:
@@ -107,6 +169,10 @@ def _write_json(file: Path, value: Any) -> None:
 
 def _read_json(file: Path) -> Any:
     return json.loads(file.read_text(encoding="ascii"))
+
+
+def _digest_of(body: dict[str, Any]) -> str:
+    return hashlib.blake2b(json.dumps(body, sort_keys=True).encode(), digest_size=16).hexdigest()
 
 
 def _digest(file: Path) -> str:
