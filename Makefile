@@ -4,7 +4,7 @@ BIN := .venv/bin
 UV ?= uv
 Q ?=
 
-.PHONY: help sandbox run ask chat test check format eval bench lock clean
+.PHONY: help sandbox run ask chat test check format lock clean
 
 help:
 	@echo "make sandbox       the bot in a Telegram of its own, in your browser; no token needed"

@@ -1,0 +1,115 @@
+"""What the project says about itself is so: README, settings, requirements, the wheel."""
+
+import re
+import subprocess
+import sys
+import tomllib
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from bot.cli import main
+from config.settings import Settings
+from retrieval.loading.loaders import LOADERS
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+
+
+def _pinned(name: str) -> set[tuple[str, str]]:
+    """Give names and versions; a package may have one version for each of several Pythons."""
+    text = (ROOT / name).read_text(encoding="utf-8")
+    return {(found[1].lower(), found[2]) for found in re.finditer(r"^([\w.-]+)==(\S+)", text, re.MULTILINE)}
+
+
+@pytest.mark.parametrize("page", [README, CONTRIBUTING], ids=["README", "CONTRIBUTING"])
+def test_commands_in_the_pages_exist(page: str) -> None:
+    """Every `make` target and `verbatim` command that is named there can be run."""
+    targets = set(re.findall(r"^([a-z-]+):", MAKEFILE, re.MULTILINE))
+    assert set() == set(re.findall(r"(?:^|`|^\$ )make ([a-z-]+)", page, re.MULTILINE)) - targets
+    assert set() == set(re.findall(r"[`/]verbatim ([a-z]+)", page)) - set(main.commands)
+
+
+@pytest.mark.parametrize("name", main.commands)
+def test_every_command_has_help_and_a_place_in_the_readme(name: str) -> None:
+    """A command without help, or without a line in the README, is not finished."""
+    assert main.commands[name].help
+    assert f"`verbatim {name}" in README
+    for parameter in main.commands[name].params:
+        assert parameter.name == "question" or getattr(parameter, "help", None)
+
+
+def test_every_target_is_phony() -> None:
+    """A file that has the name of a target changes nothing."""
+    (phony,) = re.findall(r"^\.PHONY: (.*)", MAKEFILE, re.MULTILINE)
+    assert set(phony.split()) == set(re.findall(r"^([a-z-]+):", MAKEFILE, re.MULTILINE))
+
+
+def test_every_setting_is_in_the_readme() -> None:
+    """Each setting stands in the README, under the name that it has in the environment."""
+    named = set(re.findall(r"`([A-Z_]+)`", README))
+    assert set() == {name.upper() for name in Settings.model_fields} - named
+
+
+def test_every_format_is_in_the_readme() -> None:
+    """Each format that can be read is named, and no other."""
+    assert set() == {".txt", ".md"} - set(LOADERS)
+    assert set() == set(re.findall(r"reads (?:and )?`(\.\w+)`", README)) - set(LOADERS)
+
+
+def test_links_in_the_pages_lead_somewhere() -> None:
+    """A link to a file of the project finds it."""
+    for page in (README, CONTRIBUTING):
+        for path in re.findall(r"\]\((?!https?:)([^)#]+)\)", page):
+            assert (ROOT / path).exists(), path
+
+
+def test_requirements_are_locked() -> None:
+    """Dependencies are pinned with hashes and name no index; the bot runs with what the tests ran with."""
+    runtime, dev = _pinned("requirements.txt"), _pinned("requirements-dev.txt")
+    needed = {re.split(r"[\[><=]", line)[0].lower() for line in PROJECT["project"]["dependencies"]}
+    tools = {re.split(r"[\[><=]", line)[0].lower() for line in PROJECT["dependency-groups"]["dev"]}
+    assert set() == needed - {name for name, _ in runtime}
+    assert set() == tools - {name for name, _ in dev}
+    assert set() == runtime - dev
+    for name in ("requirements.txt", "requirements-dev.txt"):
+        text = (ROOT / name).read_text(encoding="utf-8")
+        assert len(_pinned(name)) == len(re.findall(r"^\S+==.*\\\n +--hash=sha256:", text, re.MULTILINE))
+        assert not re.search(r"https?://|--(extra-)?index-url|--find-links", text)
+
+
+def test_the_worker_of_the_procfile_is_the_bot(tmp_path: Path) -> None:
+    """A worker host starts `python -m bot`, which without a token says what is missing."""
+    kind, command = (ROOT / "Procfile").read_text(encoding="utf-8").strip().split(": ", 1)
+    assert ("worker", "python -m bot") == (kind, command)
+    # Not in the checkout: there may be an operator's .env.
+    done = subprocess.run(
+        [sys.executable, *command.split()[1:]],
+        cwd=tmp_path,
+        env={"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert 2 == done.returncode
+    assert "TELEGRAM_TOKEN is not set" in done.stderr
+
+
+def test_the_wheel_carries_what_is_not_python(tmp_path: Path) -> None:
+    """A wheel holds the chat page and all modules, and nothing that belongs elsewhere."""
+    command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)]
+    subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
+    (wheel,) = tmp_path.glob("*.whl")
+    held = {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}
+    kept = {
+        path.relative_to(ROOT).as_posix()
+        for package in ("bot", "config", "retrieval", "sandbox")
+        for path in (ROOT / package).rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts
+    }
+    assert kept == held
+    assert "sandbox/page/index.html" in held
