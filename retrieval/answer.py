@@ -3,29 +3,46 @@
 from retrieval.model import Answer
 from retrieval.quoting.citations import cite
 from retrieval.quoting.confidence import THRESHOLD, confidence
-from retrieval.quoting.excerpts import choose
+from retrieval.quoting.excerpts import choose, find_runs
+from retrieval.quoting.suggest import suggestion
 from retrieval.ranking.evidence import gather
 from retrieval.ranking.index import Index
-from retrieval.ranking.question import analyse
-from retrieval.ranking.rerank import score
+from retrieval.ranking.question import Question, analyse, corrected, following
 
-# The full sum over the best 50 of the first stage ranks as over all passages, to 0.001 of hit@1.
+# Among the first stage's best 100 stands the answering paragraph for 99.5 % of the questions measured.
 CANDIDATES = 100
 
 
 async def answer(
-    question: str, index: Index, *, quote_chars: int, top: int, earlier: str | None = None
+    text: str, index: Index, *, quote_chars: int, top: int, earlier: str | None = None
 ) -> Answer:
     """Answer from the index's passages with up to `top` quotes of at most `quote_chars` characters."""
-    analysed = analyse(question, index.languages)
-    candidates = await index.search(analysed.terms, CANDIDATES)
+    question = analyse(text, index.languages)
+    corrections = _corrections(question, index)
+    question = corrected(question, corrections, index.languages)
+    if earlier:
+        question = following(question, analyse(earlier, index.languages))
+    candidates = await index.search(question.terms, CANDIDATES)
     if not len(candidates.numbers):
-        return Answer(question, answered=False, confidence=0.0, citations=())
-    evidence = gather(analysed, candidates)
-    excerpts = choose(evidence, score(evidence, candidates.scores), quote_chars, top)
-    sure = confidence(evidence)
+        return Answer(text, answered=False, confidence=0.0, citations=())
+    evidence = gather(question, candidates)
+    runs = find_runs(question, evidence, candidates, quote_chars)
+    sure = confidence(runs, evidence, candidates.size)
     citations = tuple(
-        cite(analysed, candidates.passage(int(candidates.numbers[excerpt.candidate])), excerpt, rank)
-        for rank, excerpt in enumerate(excerpts, 1)
+        cite(question, candidates.passage(int(candidates.numbers[excerpt.candidate])), excerpt, rank)
+        for rank, excerpt in enumerate(choose(runs, evidence, top), 1)
     )
-    return Answer(question, answered=sure >= THRESHOLD, confidence=sure, citations=citations)
+    return Answer(
+        text,
+        answered=sure >= THRESHOLD,
+        confidence=sure,
+        citations=citations,
+        suggestion=suggestion(question, corrections),
+    )
+
+
+def _corrections(question: Question, index: Index) -> dict[str, str]:
+    """Find for each content word that the documents do not hold the word of theirs that it may be meant to be."""
+    unknown = [word for word in question.words if word.content and not any(map(index.holds, word.terms))]
+    near = {word.text: index.nearest(word.text) for word in unknown}
+    return {word: right for word, right in near.items() if right}

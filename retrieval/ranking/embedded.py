@@ -9,6 +9,7 @@ from retrieval.model import Passage
 from retrieval.ranking.forward import Forward
 from retrieval.ranking.index import Candidates
 from retrieval.ranking.postings import Postings
+from retrieval.ranking.spelling import nearest
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,3 +37,9 @@ class EmbeddedIndex:
         return Candidates(
             numbers, scores, self.forward, self.passages.__getitem__, frequencies, len(self.passages)
         )
+
+    def holds(self, term: str) -> bool:
+        return term in self.postings.vocabulary
+
+    def nearest(self, word: str) -> str | None:
+        return nearest(word, self.forward.words.keys())

@@ -1,6 +1,6 @@
 """How often each word of the question, or a word like it, stands in each piece of the candidates.
 
-Everything the second stage weighs is counted here, once, in a few array operations over all candidates.
+Everything the second stage and the quote weigh is counted here, once, in a few array operations.
 """
 
 from dataclasses import dataclass
@@ -10,9 +10,14 @@ from numpy.typing import NDArray
 
 from retrieval.ranking.forward import Forward, grams
 from retrieval.ranking.index import Candidates
+from retrieval.ranking.kinds import Kind
 from retrieval.ranking.question import Question
 
 Array = NDArray[np.float64]
+Numbers = NDArray[np.intp]
+
+# A word is like another when it holds more than half of its grams.
+_ALIKE = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,25 +25,39 @@ class Evidence:
     """Counts by piece (first axis) of the candidates, in candidate order.
 
     `owners` names each piece's candidate by ordinal and `first` each candidate's first piece; `starts` and
-    `ends` are the pieces' spans in their passages. `words` counts the question's words (by term), `pairs` its
-    adjacent words side by side, `grams` its character grams; `similar` is the greatest share of a question
-    word's grams in one word of the piece (0 to 1). `lengths` counts the piece's tokens. `idf` weighs the words.
+    `ends` are the pieces' spans in their passages, `lengths` their tokens.
+
+    `words` counts the question's words (second axis) by term, `pairs` those that stand before the question's
+    next word, `grams` the question's character grams; `likeness` is 1 for a word that is there, else the
+    greatest share of its grams in one other word, if over a half. `idf` weighs the words, `content` is the
+    same for content words and 0 for the others.
+
+    `years` and `capitals` count tokens that the question has not; `small` tells whether the piece opens
+    with a small letter, in the middle of a sentence.
     """
 
-    owners: NDArray[np.intp]
-    first: NDArray[np.intp]
+    owners: Numbers
+    first: Numbers
     starts: NDArray[np.int32]
     ends: NDArray[np.int32]
+    lengths: Array
     words: Array
     pairs: Array
     grams: Array
-    similar: Array
-    lengths: Array
+    likeness: Array
     idf: Array
+    content: Array
+    years: Array
+    capitals: Array
+    small: Array
 
-    def by_candidate(self, counts: Array) -> Array:
+    def total(self, counts: Array) -> Array:
         """Add up the pieces of each candidate."""
         return np.add.reduceat(counts, self.first, axis=0)
+
+    def greatest(self, counts: Array) -> Array:
+        """Take the greatest of the pieces of each candidate."""
+        return np.maximum.reduceat(counts, self.first, axis=0)
 
 
 def inverse_document_frequency(frequency: Array, size: int) -> Array:
@@ -54,25 +73,38 @@ def gather(question: Question, candidates: Candidates) -> Evidence:
     piece_positions, piece_owners = forward.pieces.gather(candidates.numbers)
     counts = np.bincount(piece_owners, minlength=len(candidates.numbers))
     first = np.cumsum(counts) - counts
-    of_token = first[owners] + forward.places[positions]
+    size = len(piece_owners)
+    rows = first[owners] + forward.places[positions]
     columns = _columns(question, forward, forward.tokens.values[positions])
-    found, similar = _grams(question, forward, forward.token_words[positions], of_token, len(piece_owners))
+    shape = (size, len(question.words))
+    words = _count(rows, columns, shape)
+    found, similar = _grams(question, forward, forward.token_words[positions], rows, size)
     frequencies = [max(candidates.frequencies.get(term, 0) for term in word.terms) for word in question.words]
+    idf = inverse_document_frequency(np.array(frequencies, np.float64), candidates.size)
+    idf *= [word.weight for word in question.words]
+    kinds = forward.kinds[positions]
+    new = columns < 0
+    opening = np.zeros(size, np.uint8)
+    opening[rows[::-1]] = kinds[::-1]
     return Evidence(
         owners=piece_owners,
         first=first,
         starts=forward.pieces.values[piece_positions],
         ends=forward.piece_ends[piece_positions],
-        words=_count(of_token, columns, (len(piece_owners), len(question.words))),
-        pairs=_pairs(of_token, owners, columns, (len(piece_owners), len(question.words))),
+        lengths=np.bincount(rows, minlength=size).astype(np.float64),
+        words=words,
+        pairs=_pairs(rows, owners, columns, shape),
         grams=found,
-        similar=similar,
-        lengths=np.bincount(of_token, minlength=len(piece_owners)).astype(np.float64),
-        idf=inverse_document_frequency(np.array(frequencies, np.float64), candidates.size),
+        likeness=np.maximum(np.minimum(words, 1), np.where(similar > _ALIKE, similar, 0)),
+        idf=idf,
+        content=idf * np.array([word.content for word in question.words], np.float64),
+        years=_tally(rows, new & (kinds & Kind.YEAR > 0), size),
+        capitals=_tally(rows, new & (kinds & Kind.CAPITAL > 0), size),
+        small=(opening & Kind.SMALL > 0).astype(np.float64),
     )
 
 
-def _columns(question: Question, forward: Forward, terms: NDArray[np.int32]) -> NDArray[np.intp]:
+def _columns(question: Question, forward: Forward, terms: NDArray[np.int32]) -> Numbers:
     """Give for each token the ordinal of the question's word it is, or -1."""
     known = sorted(
         (forward.terms[term], column)
@@ -87,15 +119,17 @@ def _columns(question: Question, forward: Forward, terms: NDArray[np.int32]) -> 
     return np.where(numbers[nearest] == terms, columns[nearest], -1)
 
 
-def _count(rows: NDArray[np.intp], columns: NDArray[np.intp], shape: tuple[int, int]) -> Array:
+def _tally(rows: Numbers, hit: NDArray[np.bool_], size: int) -> Array:
+    return np.bincount(rows[hit], minlength=size).astype(np.float64)
+
+
+def _count(rows: Numbers, columns: Numbers, shape: tuple[int, int]) -> Array:
     hit = columns >= 0
     flat = np.bincount(rows[hit] * shape[1] + columns[hit], minlength=shape[0] * shape[1])
     return flat.reshape(shape).astype(np.float64)
 
 
-def _pairs(
-    rows: NDArray[np.intp], owners: NDArray[np.intp], columns: NDArray[np.intp], shape: tuple[int, int]
-) -> Array:
+def _pairs(rows: Numbers, owners: Numbers, columns: Numbers, shape: tuple[int, int]) -> Array:
     """Count neighbouring tokens that are neighbouring words of the question, by the first of the two."""
     left, right = columns[:-1], columns[1:]
     beside = (left >= 0) & (right == left + 1) & (owners[:-1] == owners[1:])
@@ -103,9 +137,9 @@ def _pairs(
 
 
 def _grams(
-    question: Question, forward: Forward, words: NDArray[np.int32], rows: NDArray[np.intp], pieces: int
+    question: Question, forward: Forward, words: NDArray[np.int32], rows: Numbers, pieces: int
 ) -> tuple[Array, Array]:
-    """Count the question's grams by piece, and each question word's nearest likeness."""
+    """Count the question's grams by piece, and the greatest share of each question word's in one word."""
     of_word = [list(dict.fromkeys(grams(word.text))) for word in question.words]
     column = {gram: i for i, gram in enumerate(dict.fromkeys(gram for found in of_word for gram in found))}
     counts, similar = np.zeros((pieces, len(column))), np.zeros((pieces, len(question.words)))

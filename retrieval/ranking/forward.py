@@ -3,16 +3,17 @@
 The second stage and the quote read it, so that no text is analysed again when a question comes.
 """
 
+from array import array
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import accumulate
+from itertools import accumulate, chain
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from retrieval.model import Passage
-from retrieval.ranking.analysis import Token, tokenize
+from retrieval.model import Passage, Span
+from retrieval.ranking.analysis import tokenize
 from retrieval.ranking.kinds import kind_of
 from retrieval.sentences import pieces
 
@@ -34,7 +35,7 @@ class Rows:
     @classmethod
     def of(cls, rows: Sequence[Sequence[int]]) -> Self:
         offsets = np.fromiter(accumulate(map(len, rows), initial=0), np.int64, len(rows) + 1)
-        return cls(offsets, np.fromiter((v for row in rows for v in row), np.int32, int(offsets[-1])))
+        return cls(offsets, np.fromiter(chain.from_iterable(rows), np.int32, int(offsets[-1])))
 
     def row(self, number: int) -> NDArray[np.int32]:
         return self.values[self.offsets[number] : self.offsets[number + 1]]
@@ -52,8 +53,9 @@ class Forward:
     """The tokens and pieces of all passages; positions count characters from the passage's start.
 
     `tokens` holds a row of term ids a passage; `token_words`, `kinds` (bits of Kind), `starts`, `ends` and
-    `places` (the ordinal of the token's piece in its passage) run beside its values. `pieces` holds a row of piece starts a passage,
-    `piece_ends` runs beside. `grams` holds, for each row of `gram_rows`, the ids of the words with that gram.
+    `places` (the ordinal of the token's piece in its passage) run beside its values. `pieces` holds a row of
+    piece starts a passage, at least one; `piece_ends` runs beside. `grams` holds, for each row of
+    `gram_rows`, the ids of the words with that gram.
     """
 
     terms: dict[str, int]
@@ -72,37 +74,41 @@ class Forward:
     @classmethod
     def build(cls, passages: Iterable[Passage], longest_piece: int) -> tuple[Self, list[list[str]]]:
         """Analyse the passages; give also each one's terms, for the inverted index."""
-        terms: dict[str, int] = {}
-        words: dict[str, int] = {}
         corpus: list[list[str]] = []
-        tokens: list[list[Token]] = []
-        kinds: list[int] = []
-        cuts: list[list[tuple[int, int]]] = []
+        words: list[str] = []
+        starts, ends, kinds = array("i"), array("i"), array("B")
+        cuts: list[list[Span]] = []
         for passage in passages:
             found = tokenize(passage.text, passage.language)
-            tokens.append(found)
             corpus.append([token.term for token in found])
-            kinds += [kind_of(token, passage.text, passage.language) for token in found]
-            cuts.append([(s.start, s.end) for s in pieces(passage.text, passage.language, longest_piece)])
-        flat = [token for row in tokens for token in row]
-        size = len(flat)
-        rows = Rows.of([[terms.setdefault(token.term, len(terms)) for token in row] for row in tokens])
-        piece_rows = Rows.of([[start for start, _ in row] for row in cuts])
-        starts = np.fromiter((token.start for token in flat), np.int32, size)
+            words += [token.word for token in found]
+            starts.extend([token.start for token in found])
+            ends.extend([token.end for token in found])
+            kinds.extend([kind_of(token, passage.text) for token in found])
+            cuts.append(pieces(passage.text, passage.language, longest_piece))
+        term_numbers, word_numbers = _numbered(chain.from_iterable(corpus)), _numbered(words)
+        tokens = Rows.of([[term_numbers[term] for term in row] for row in corpus])
+        piece_rows = Rows.of([[piece.start for piece in row] for row in cuts])
+        token_starts = np.array(starts, np.int32)
         built = cls(
-            terms=terms,
-            token_words=np.fromiter((words.setdefault(t.word, len(words)) for t in flat), np.int32, size),
-            words=words,
+            terms=term_numbers,
+            words=word_numbers,
+            tokens=tokens,
+            token_words=np.fromiter(map(word_numbers.__getitem__, words), np.int32, len(words)),
             kinds=np.array(kinds, np.uint8),
-            tokens=rows,
-            starts=starts,
-            ends=np.fromiter((token.end for token in flat), np.int32, size),
-            places=_places(rows, starts, piece_rows),
+            starts=token_starts,
+            ends=np.array(ends, np.int32),
+            places=_places(tokens, token_starts, piece_rows),
             pieces=piece_rows,
-            piece_ends=np.fromiter((end for row in cuts for _, end in row), np.int32),
-            **_gram_index(words),
+            piece_ends=np.fromiter((piece.end for row in cuts for piece in row), np.int32),
+            **_gram_index(word_numbers),
         )
         return built, corpus
+
+
+def _numbered(spellings: Iterable[str]) -> dict[str, int]:
+    """Give spellings their numbers, in the order of first occurrence."""
+    return {spelling: number for number, spelling in enumerate(dict.fromkeys(spellings))}
 
 
 def _places(tokens: Rows, starts: NDArray[np.int32], cuts: Rows) -> NDArray[np.int32]:
@@ -116,7 +122,7 @@ def _places(tokens: Rows, starts: NDArray[np.int32], cuts: Rows) -> NDArray[np.i
 def _gram_index(words: dict[str, int]) -> dict[str, Any]:
     holders: dict[str, list[int]] = {}
     for word, number in words.items():
-        for gram in set(grams(word)):
+        for gram in dict.fromkeys(grams(word)):
             holders.setdefault(gram, []).append(number)
     return {
         "gram_rows": {gram: row for row, gram in enumerate(holders)},

@@ -36,3 +36,9 @@ class Index(Protocol):
 
     async def search(self, terms: Sequence[str], limit: int) -> Candidates:
         """Find the `limit` passages with the best BM25 scores among those that hold any of the terms."""
+
+    def holds(self, term: str) -> bool:
+        """Tell whether any passage holds the term."""
+
+    def nearest(self, word: str) -> str | None:
+        """Give the passages' own word that a word they do not hold is probably a misspelling of."""

@@ -5,7 +5,6 @@ from enum import IntFlag
 import regex
 
 from retrieval.ranking.analysis import Token
-from retrieval.ranking.lexicon import LEXICONS
 
 _YEAR = regex.compile(r"1\d{3}|20\d{2}")
 
@@ -15,21 +14,14 @@ class Kind(IntFlag):
 
     CAPITAL = 1
     SMALL = 2
-    NUMBER = 4
-    YEAR = 8
-    PRONOUN = 16
+    YEAR = 4
 
 
-def kind_of(token: Token, text: str, language: str) -> Kind:
+def kind_of(token: Token, text: str) -> Kind:
     """Tell a token's kind; scripts without case have neither capitals nor small letters."""
     letter = text[token.start]
-    found = Kind(0)
     if letter.isupper():
-        found |= Kind.CAPITAL
-    elif letter.islower():
-        found |= Kind.SMALL
-    elif token.word[:1].isdigit():
-        found |= Kind.NUMBER | (Kind.YEAR if _YEAR.fullmatch(token.word) else Kind(0))
-    if language in LEXICONS and token.word in LEXICONS[language].pronouns:
-        found |= Kind.PRONOUN
-    return found
+        return Kind.CAPITAL
+    if letter.islower():
+        return Kind.SMALL
+    return Kind.YEAR if _YEAR.fullmatch(token.word) else Kind(0)

@@ -4,7 +4,6 @@ They weigh little when a question is ranked and are never left out of documents 
 lists of our own: long ones hold words that name things (us, who, fire, bill, state).
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass, fields
 
 
@@ -12,9 +11,7 @@ from dataclasses import dataclass, fields
 class Lexicon:
     """One language's words, folded, by what they ask for; `join` holds the rest.
 
-    `times` are nouns that ask for a time ("in what year"); `pronouns` open sentences that lean on the one before.
-    These two are content like any other word. In scripts without spaces all are strings to look for, elsewhere
-    whole words.
+    In scripts without spaces they are strings to look for, elsewhere whole words.
     """
 
     who: frozenset[str]
@@ -24,8 +21,6 @@ class Lexicon:
     why: frozenset[str]
     what: frozenset[str]
     join: frozenset[str]
-    times: frozenset[str]
-    pronouns: frozenset[str]
 
     @property
     def function_words(self) -> frozenset[str]:
@@ -47,8 +42,6 @@ LEXICONS = {
         join="a an the of in on at to for by with from as and or is are was were be been being do does did has have "
         "had can could will would should may might must it its this that these those there their they he she his "
         "her him them i you we my your our me us please tell about any some than then into",
-        times="year years date century decade month day",
-        pronouns="he she it they this these his her their its that such another",
     ),
     "de": _lexicon(
         who="wer wen wem wessen",
@@ -61,8 +54,6 @@ LEXICONS = {
         "für mit bei nach aus als um über durch ist sind war waren wird werden wurde wurden worden sein hat haben "
         "hatte hatten kann können konnte konnten gibt gab es sie er ihr ihre ihren ihrer seine sein seiner sich "
         "man ich du wir mich mir uns bitte dass dies diese dieser dieses",
-        times="jahr jahre jahren jahrhundert jahrzehnt datum monat tag",
-        pronouns="er sie es dies diese dieser dieses sein seine ihr ihre",
     ),
     "ru": _lexicon(
         who="кто кого кому кем ком чей чья чье чьи",
@@ -74,8 +65,6 @@ LEXICONS = {
         "который которое которые",
         join="в во на с со к ко о об от до из за по для при под над у и или а но не ли же бы быть был была было были "
         "есть это этот эта эти этого его ее их он она оно они я ты мы вы мне нам вам меня нас себя свой",
-        times="год году года годы веке век месяце дата день",
-        pronouns="он она оно они это эти этот эта его ее их",
     ),
     "uk": _lexicon(
         who="хто кого кому ким чий чия чиє чиї",
@@ -86,8 +75,6 @@ LEXICONS = {
         what="що чого чим який яка яке які якого якої яку яких яким як",
         join="в у на з із зі до від за по для при під над і й та або а але не чи же б бути був була було були є це цей "
         "ця ці його її їх він вона воно вони я ти ми ви мені нам",
-        times="рік році року роки століття столітті місяць дата день",
-        pronouns="він вона воно вони це ці цей ця його її їх",
     ),
     "ar": _lexicon(
         who="من لمن بمن مَن",
@@ -98,8 +85,6 @@ LEXICONS = {
         what="ما ماذا ماهو ماهي اي ايه اية كيف بماذا بما مما فيما عما هل",
         join="في علي الي عن من مع بين هو هي هم هما ان انه كان كانت كانوا يكون تكون قد التي الذي الذين هذا هذه ذلك تلك "
         "و او ثم لقد تم عند منذ حتي انا نحن انت لي لنا",
-        times="عام سنه تاريخ قرن يوم شهر العام السنه القرن",
-        pronouns="هو هي هم هذا هذه وهو وهي وهذا",
     ),
     "fa": _lexicon(
         who="کی چه‌کسی كي",
@@ -109,8 +94,6 @@ LEXICONS = {
         why="چرا",
         what="چه چیست كدام چگونه چطور آیا ایا چيست",
         join="در به از با را و یا يا كه این ان اين است بود شد شده می مي برای براي هم تا بر",
-        times="سال تاريخ قرن ماه روز",
-        pronouns="او آن این اين انها",
     ),
     "zh": _lexicon(
         who="谁 什么人 哪位 哪个人",
@@ -120,8 +103,6 @@ LEXICONS = {
         why="为什么 为何 什么原因",
         what="什么 哪些 哪个 哪一个 哪种 哪 怎么 怎样 如何 是否 何种",
         join="的 了 吗 呢 是 在 有 被 和 与 于 请问 请 告诉我",
-        times="年 日期 世纪 月",
-        pronouns="他 她 它 这 此 其",
     ),
     "ja": _lexicon(
         who="誰 だれ どなた",
@@ -131,8 +112,6 @@ LEXICONS = {
         why="なぜ 何故 どうして",
         what="何 なに なん どの どれ どんな どう どのように ですか ますか でしたか ましたか か",
         join="は が を に の で と も へ から まで より です ます した する して いる ある れた",
-        times="年 日付 世紀 月",
-        pronouns="彼 彼女 これ それ この その",
     ),
     "ko": _lexicon(
         who="누구 누가",
@@ -142,8 +121,6 @@ LEXICONS = {
         why="왜",
         what="무엇 무슨 어떤 어느 어떻게",
         join="은 는 이 가 을 를 의 에 에서 와 과 로 으로 도 인가 입니까 인가요 있는 있나요",
-        times="년 년도 연도 세기 날짜",
-        pronouns="그 그녀 이것 그것",
     ),
     "tr": _lexicon(
         who="kim kimi kime kimin kimler kimdir",
@@ -153,8 +130,6 @@ LEXICONS = {
         why="neden niçin niye",
         what="ne nedir neyi neye nelerdir hangi hangisi nasıl neler mi mı mu mü midir",
         join="bir bu şu o ve veya ile için de da ki olan olarak olduğu gibi kadar en çok daha ben sen biz siz var vardır",
-        times="yıl yılda yılında yılı tarih tarihte tarihinde yüzyıl yüzyılda ay gün",
-        pronouns="o bu bunlar onlar onun bunun",
     ),
     "es": _lexicon(
         who="quién quien quiénes quienes",
@@ -165,8 +140,6 @@ LEXICONS = {
         what="qué que cuál cual cuáles cuales cómo como",
         join="el la los las un una unos unas de del a al en por para con sin sobre y o u e es son fue fueron era eran ser "
         "se su sus lo le les ha han había hay está están estaba este esta estos estas ese esa me mi te nos yo",
-        times="año años fecha siglo década mes día",
-        pronouns="él ella ellos ellas este esta esto estos estas ese su sus",
     ),
     "fr": _lexicon(
         who="qui",
@@ -177,8 +150,6 @@ LEXICONS = {
         what="que quoi quel quelle quels quelles comment quoi qu",
         join="le la les l un une des de d du à au aux en dans par pour avec sur et ou est sont était étaient a ont été "
         "être se s sa son ses leur leurs il elle ils elles on ce c cet cette ces y n ne t je j me m nous vous est-ce",
-        times="année années an date siècle décennie mois jour",
-        pronouns="il elle ils elles ce cet cette ces cela son sa ses leur leurs",
     ),
     "it": _lexicon(
         who="chi",
@@ -189,8 +160,6 @@ LEXICONS = {
         what="che cosa cos quale quali qual come",
         join="il lo la i gli le l un uno una di d del dello della dei degli delle a al allo alla ai agli alle da dal dalla "
         "in nel nella nei con su sul sulla per e o è sono era erano stato stata stati fu si ha hanno suo sua suoi",
-        times="anno anni data secolo decennio mese giorno",
-        pronouns="egli ella esso essa essi questo questa questi queste suo sua loro",
     ),
     "pt": _lexicon(
         who="quem",
@@ -201,8 +170,6 @@ LEXICONS = {
         what="que qual quais como",
         join="o a os as um uma de do da dos das em no na nos nas por para com sem sobre e ou é são foi foram era eram ser "
         "se seu sua seus suas ao à aos às há tem têm está estão este esta esse essa",
-        times="ano anos data século década mês dia",
-        pronouns="ele ela eles elas este esta isto isso seu sua",
     ),
     "nl": _lexicon(
         who="wie wiens",
@@ -213,8 +180,6 @@ LEXICONS = {
         what="wat welk welke hoe",
         join="de het een van in op aan te voor door met bij naar uit als en of is zijn was waren wordt worden werd werden "
         "heeft hebben had hadden kan kunnen er zich ze zij hij hun haar dit dat deze die",
-        times="jaar jaren datum eeuw decennium maand dag",
-        pronouns="hij zij ze het dit deze zijn haar hun",
     ),
     "pl": _lexicon(
         who="kto kogo komu kim czyj czyja czyje",
@@ -225,8 +190,6 @@ LEXICONS = {
         what="co czego czym jaki jaka jakie jakiego jakiej jaką jakich jak który która które którego której którym czy",
         join="w we na z ze do od za po dla przy pod nad i lub a ale nie o jest są był była było były być to ten ta te się "
         "jego jej ich on ona oni przez",
-        times="rok roku latach wiek wieku data miesiąc miesiącu dzień dniu",
-        pronouns="on ona ono oni one to ten ta jego jej ich",
     ),
     "cs": _lexicon(
         who="kdo koho komu kým čí",
@@ -237,8 +200,6 @@ LEXICONS = {
         what="co čeho čím jaký jaká jaké jakého jak který která které kterého kterém zda",
         join="v ve na s se z ze do od za po pro při pod nad i nebo a ale ne o je jsou byl byla bylo byli být to ten ta ty "
         "si jeho její jejich on ona oni",
-        times="rok roce roku století datum měsíc měsíci den",
-        pronouns="on ona ono oni to ten ta tento tato jeho její jejich",
     ),
     "ro": _lexicon(
         who="cine cui",
@@ -249,8 +210,6 @@ LEXICONS = {
         what="ce care cum",
         join="un o unui unei al a ai ale de din în la pe cu pentru prin despre și sau este sunt era erau fost fi a au se "
         "s-a să că lui ei lor său sa",
-        times="an anul ani secol secolul dată data lună luna zi",
-        pronouns="el ea ei ele acesta aceasta acestea acest această",
     ),
     "el": _lexicon(
         who="ποιοσ ποιον ποια ποιοι ποιεσ ποιου ποιασ ποιων",
@@ -261,8 +220,6 @@ LEXICONS = {
         what="τι ποιο πώσ πωσ πώς ποιά ποιό ποιόσ ποιόν ποιοί",
         join="ο η το οι τα του τησ των τον την στο στη στον στην στα στουσ στισ σε από με για και ή είναι ήταν να θα έχει "
         "έχουν είχε ένα μια μία ένασ που ότι ωσ κατά",
-        times="έτοσ έτη χρονιά χρόνο αιώνα ημερομηνία μήνα ημέρα",
-        pronouns="αυτόσ αυτή αυτό αυτοί αυτά",
     ),
     "hi": _lexicon(
         who="कौन किसने किसे किसको किसका किसकी किसके किन्होंने",
@@ -273,8 +230,6 @@ LEXICONS = {
         what="क्या कौनसा कौनसी कौन-सा किस कैसे कैसा कैसी किन",
         join="का की के को से में पर ने है हैं था थी थे हो होता होती और या यह वह ये वे एक भी ही तो कि जो लिए साथ द्वारा गया "
         "गई गए किया हुआ हुई इस उस सा सी",
-        times="वर्ष साल सन शताब्दी दशक तारीख महीने दिन",
-        pronouns="वह वे यह ये उसने उन्होंने इसने उसका उनका इसका",
     ),
     "th": _lexicon(
         who="ใคร ผู้ใด",
@@ -284,8 +239,6 @@ LEXICONS = {
         why="ทำไม เพราะเหตุใด",
         what="อะไร อย่างไร ไหน ใด หรือไม่ ยังไง",
         join="เป็น คือ ของ และ ใน ที่ มี ได้ จาก ให้ โดย กับ ว่า",
-        times="ปี วันที่ ศตวรรษ เดือน",
-        pronouns="เขา เธอ มัน พวกเขา",
     ),
     "vi": _lexicon(
         who="ai",
@@ -295,8 +248,6 @@ LEXICONS = {
         why="sao",
         what="gì nào thế",
         join="là của và các những một được bị có đã cho với trong ở từ để do bởi này đó về vào năm-nào như tại vì",
-        times="năm ngày tháng kỷ",
-        pronouns="ông bà nó họ đây này",
     ),
     "sv": _lexicon(
         who="vem vems vilka",
@@ -307,8 +258,6 @@ LEXICONS = {
         what="vad vilken vilket hur",
         join="en ett den det de av i på till för med från och eller är var vara blev blir har hade kan att som sin sitt sina "
         "han hon dess deras om",
-        times="år året datum århundrade månad dag",
-        pronouns="han hon den det de detta dessa hans hennes",
     ),
     "da": _lexicon(
         who="hvem hvis",
@@ -319,8 +268,6 @@ LEXICONS = {
         what="hvad hvilken hvilket hvilke hvordan",
         join="en et den det de af i på til for med fra og eller er var være blev bliver har havde kan at som sin sit sine "
         "han hun om",
-        times="år året dato århundrede måned dag",
-        pronouns="han hun den det de dette disse hans hendes",
     ),
     "no": _lexicon(
         who="hvem",
@@ -331,8 +278,6 @@ LEXICONS = {
         what="hva hvilken hvilket hvilke hvordan",
         join="en et ei den det de av i på til for med fra og eller er var være ble blir har hadde kan at som sin sitt sine "
         "han hun om",
-        times="år året dato århundre måned dag",
-        pronouns="han hun den det de dette disse hans hennes",
     ),
     "fi": _lexicon(
         who="kuka kenen ketä kenelle kenet ketkä",
@@ -342,8 +287,6 @@ LEXICONS = {
         why="miksi",
         what="mikä mitä minkä mitkä millainen miten kuinka",
         join="on oli ovat olivat ja tai se ne hän he että joka jotka oliko onko",
-        times="vuonna vuosi vuoden päivämäärä vuosisadalla kuukausi päivä",
-        pronouns="hän he se ne tämä nämä",
     ),
     "hu": _lexicon(
         who="ki kit kinek kik",
@@ -353,8 +296,6 @@ LEXICONS = {
         why="miért",
         what="mi mit milyen melyik hogyan mely",
         join="a az egy és vagy van volt voltak hogy is nem ez ezt",
-        times="év évben évet dátum században hónap hónapban nap napon",
-        pronouns="ő ők ez ezek az azok",
     ),
     "id": _lexicon(
         who="siapa siapakah",
@@ -364,8 +305,6 @@ LEXICONS = {
         why="mengapa kenapa",
         what="apa apakah bagaimana",
         join="yang di ke dari dan atau adalah untuk dengan pada oleh ini itu dalam tidak ada",
-        times="tahun tanggal abad bulan hari",
-        pronouns="ia dia mereka ini itu",
     ),
     "he": _lexicon(
         who="מי",
@@ -375,14 +314,5 @@ LEXICONS = {
         why="למה מדוע",
         what="מה איזה איזו אילו איך כיצד האם",
         join="של את על עם אל מן הוא היא הם זה זו היה היתה היו או גם כי לא יש",
-        times="שנה שנת בשנת תאריך מאה חודש יום",
-        pronouns="הוא היא הם הן זה זו אלה",
     ),
 }
-
-
-def function_words(languages: Iterable[str]) -> frozenset[str]:
-    """Collect the words of several languages that name nothing."""
-    return frozenset().union(
-        *(LEXICONS[language].function_words for language in languages if language in LEXICONS)
-    )

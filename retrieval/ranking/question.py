@@ -1,28 +1,39 @@
 """A question as ranking sees it: its words, each with the terms it may be in the documents' languages."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
-from retrieval.ranking.analysis import tokenize
-from retrieval.ranking.function_words import FUNCTION_WORDS
+import regex
+
+from retrieval.ranking.analysis import is_unspaced, tokenize
+from retrieval.ranking.lexicon import LEXICONS, Lexicon
 
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """One word of a question: where it stands in it, its folded spelling, and its terms."""
+    """One word of a question: where it stands in it, its folded spelling, and its terms.
+
+    `content` words name what is asked about; the others only ask or join. `named` words look like a name or a
+    number, which an answer can hardly do without. `weight` is 1, or less for words of an earlier question.
+    """
 
     start: int
     end: int
     text: str
     terms: tuple[str, ...]
+    content: bool
+    named: bool
+    weight: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """`words` are those that carry the question; when it has function words only, all of them."""
+    """`words` in their order, each once. `wants_time` and `wants_person` tell the kind of answer asked for."""
 
     text: str
     words: tuple[Word, ...]
+    wants_time: bool
+    wants_person: bool
 
     @property
     def terms(self) -> list[str]:
@@ -31,12 +42,71 @@ class Question:
 
 def analyse(text: str, languages: Sequence[str]) -> Question:
     """Analyse a question in every language given: a short text is no safe ground to choose one."""
-    terms: dict[tuple[int, int, str], dict[str, None]] = {}
+    spellings: dict[tuple[int, int], str] = {}
+    terms: dict[tuple[int, int], dict[str, None]] = {}
     for language in languages:
         for token in tokenize(text, language):
-            terms.setdefault((token.start, token.end, token.word), {})[token.term] = None
+            spellings.setdefault((token.start, token.end), token.word)
+            terms.setdefault((token.start, token.end), {})[token.term] = None
+    lexicons = _lexicons(text, spellings.values(), languages)
+    content = _content(text, spellings, lexicons)
     words: dict[tuple[str, ...], Word] = {}
-    for (start, end, word), found in sorted(terms.items()):
-        words.setdefault(tuple(found), Word(start, end, word, tuple(found)))
-    content = tuple(word for word in words.values() if word.text not in FUNCTION_WORDS)
-    return Question(text, content or tuple(words.values()))
+    for (start, end), found in sorted(terms.items()):
+        named = text[start].isdigit() or (start > 0 and text[start].isupper())
+        spelling = spellings[start, end]
+        word = Word(start, end, spelling, tuple(found), content=(start, end) in content, named=named)
+        words.setdefault(word.terms, word)
+    return Question(
+        text,
+        tuple(words.values()),
+        wants_time=any(_found(text, spellings.values(), lexicon.when) for lexicon in lexicons),
+        wants_person=any(_found(text, spellings.values(), lexicon.who) for lexicon in lexicons),
+    )
+
+
+def following(question: Question, earlier: Question) -> Question:
+    """Let a question lean on the one before it, the more the less it says itself ("and who supports him?")."""
+    own = sum(word.content for word in question.words)
+    said = {word.terms for word in question.words}
+    leant = [
+        replace(word, weight=1 / (1 + own))
+        for word in earlier.words
+        if word.content and word.terms not in said
+    ]
+    return replace(question, words=(*question.words, *leant))
+
+
+def corrected(question: Question, corrections: Mapping[str, str], languages: Sequence[str]) -> Question:
+    """Let misspelt words count as what they were meant to be; `corrections` gives that by folded spelling."""
+    words = tuple(
+        replace(word, terms=(*word.terms, *analyse(corrections[word.text], languages).terms))
+        if word.text in corrections
+        else word
+        for word in question.words
+    )
+    return replace(question, words=words)
+
+
+def _lexicons(text: str, words: Iterable[str], languages: Sequence[str]) -> list[Lexicon]:
+    """Choose the lexicons that know most of the question: what joins words in one language names in another."""
+    known = [LEXICONS[language] for language in languages if language in LEXICONS]
+    counts = [len(_found(text, words, lexicon.function_words)) for lexicon in known]
+    return [lexicon for lexicon, count in zip(known, counts, strict=True) if count and count == max(counts)]
+
+
+def _found(text: str, words: Iterable[str], wanted: frozenset[str]) -> set[str]:
+    return wanted.intersection(words) | {word for word in wanted if is_unspaced(word) and word in text}
+
+
+def _content(
+    text: str, spellings: Mapping[tuple[int, int], str], lexicons: Sequence[Lexicon]
+) -> set[tuple[int, int]]:
+    """Find where the words stand that name something."""
+    function_words: frozenset[str] = frozenset().union(*(lexicon.function_words for lexicon in lexicons))
+    phrases = _found(text, (), function_words)
+    covered = [match.span() for phrase in phrases for match in regex.finditer(regex.escape(phrase), text)]
+    return {
+        (start, end)
+        for (start, end), word in spellings.items()
+        if word not in function_words and not any(a <= start and end <= b for a, b in covered)
+    }
