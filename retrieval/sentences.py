@@ -44,8 +44,8 @@ def _sentences(text: str, language: str) -> list[tuple[int, int]]:
 
 
 def _trimmed(text: str, start: int, end: int) -> Span:
-    part = text[start:end]
-    return Span(start + len(part) - len(part.lstrip()), max(start + len(part.rstrip()), start))
+    part = text[start:end].rstrip()
+    return Span(start + len(part) - len(part.lstrip()), start + len(part))
 
 
 def _clauses(text: str, sentence: Span, longest: int) -> list[Span]:

@@ -60,8 +60,8 @@ def _line_starts(text: str, body: int) -> list[int]:
 def _lines(text: str, first: int, last: int, starts: list[int]) -> Span:
     """Give the lines from `first` to `last` (excluded), space at their ends left out."""
     start, end = starts[min(first, len(starts) - 1)], starts[min(last, len(starts) - 1)]
-    block = text[start:end]
-    return Span(start + len(block) - len(block.lstrip()), max(start + len(block.rstrip()), start))
+    block = text[start:end].rstrip()
+    return Span(start + len(block) - len(block.lstrip()), start + len(block))
 
 
 def _heading(text: str, token: Token, content: str, starts: list[int]) -> Heading | None:

@@ -1,0 +1,250 @@
+import asyncio
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from retrieval import library
+from retrieval.errors import FolderError
+from retrieval.library import Library
+from retrieval.loading import loaders
+from retrieval.model import Answer, Document
+
+SENTENCE = "The keeper of the lighthouse writes the weather into a blue book every morning. "
+TEXT = st.text(
+    st.sampled_from(
+        [
+            *"ab. ,\n",
+            "\u0301",
+            "\u200b",
+            "\u200d",
+            "\u202e",
+            "א",
+            "ש",
+            "م",
+            "字",
+            "か",
+            "ก",
+            "😀",
+            "🏽",
+            "ß",
+            "İ",
+            "1",
+        ]
+    )
+    | st.characters(exclude_categories=["Cs"]),
+    max_size=400,
+)
+HOURS = "Hours\n\nThe library opens at nine in the morning.\n\nIt closes at eight in the evening.\n"
+
+
+def ask(opened: Library, question: str) -> Answer:
+    return asyncio.run(opened.answer(question))
+
+
+@contextmanager
+def folder_of(text: str) -> Iterator[Path]:
+    with TemporaryDirectory() as name:
+        (Path(name) / "a.txt").write_text(text, encoding="utf-8", newline="")
+        (Path(name) / "b.md").write_text(HOURS, encoding="utf-8")
+        yield Path(name)
+
+
+@given(text=TEXT, question=TEXT | st.text(max_size=40), longest=st.integers(5, 300))
+@example(text="x" * 10_000, question="x" * 10_000, longest=300)
+@example(text="e\u0301" * 5_000, question="e\u0301 " * 40, longest=300)
+@example(text="שלום עולם. 😀 nine\u200b\u0301", question="שלום nine", longest=300)
+@example(text="The library", question="a\ud800 library", longest=300)
+@settings(max_examples=60)
+def test_quotes_are_verbatim(text: str, question: str, longest: int) -> None:
+    """A quote is its span of the file, fits the limit, and holds its highlights, whatever the text."""
+    with folder_of(text) as folder:
+        opened = Library.open(folder, quote_chars=longest)
+        for asked in (question, text[:50] + " library"):
+            for citation in ask(opened, asked).citations:
+                whole = (folder / citation.document).read_text(encoding="utf-8").removeprefix("\ufeff")
+                assert citation.span.of(whole) == citation.quote
+                assert 0 < len(citation.quote) <= longest
+                assert list(citation.highlights) == sorted(citation.highlights)
+                for mark in citation.highlights:
+                    assert citation.span.start <= mark.start < mark.end <= citation.span.end
+                context = opened.context(citation.passage.id)
+                assert context is not None
+                assert citation.passage == context.passage
+
+
+def test_empty_folder(tmp_path: Path) -> None:
+    """An empty folder is a library without passages, which answers that it has nothing."""
+    for _ in range(2):  # built, then opened as saved
+        opened = Library.open(tmp_path, index_dir=tmp_path / ".index")
+        assert (0, (), ()) == (opened.passages, opened.sources, opened.problems)
+        assert not ask(opened, "When does it open?").answered
+        assert opened.context("x") is None
+
+
+@pytest.mark.parametrize("name", ["missing", "file"])
+def test_no_folder(name: str, tmp_path: Path) -> None:
+    """A folder that is missing, or is a file, is a FolderError that says what to do."""
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(FolderError, match=rf"{name}: no such folder of documents; make it, or name another"):
+        Library.open(tmp_path / name)
+
+
+def test_folder_that_cannot_be_listed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The folder itself must be listed; one inside it that cannot be is a problem like a bad document."""
+    (tmp_path / "closed").mkdir()
+    (tmp_path / "a.txt").write_text(HOURS)
+    listed = os.scandir
+
+    def refuse(folder: Path) -> object:
+        if refused in {Path(folder).name, "all"}:
+            raise PermissionError(13, "Permission denied")
+        return listed(folder)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    refused = "closed"
+    opened = Library.open(tmp_path)
+    assert ["closed"] == [problem.name for problem in opened.problems]
+    assert ["a.txt"] == [source.name for source in opened.sources]
+    refused = "all"
+    with pytest.raises(FolderError, match=r"cannot be listed \(Permission denied\); check its permissions"):
+        Library.open(tmp_path)
+
+
+def test_bad_documents(tmp_path: Path) -> None:
+    """A bad document is named, with what to do, and never stops the good ones."""
+    (tmp_path / "good.txt").write_text(HOURS)
+    (tmp_path / "empty.txt").write_bytes(b"")
+    (tmp_path / "picture.txt").write_bytes(b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0")
+    (tmp_path / "sheet.ods").write_bytes(b"x")
+    (tmp_path / os.fsdecode(b"caf\xe9.txt")).write_text(HOURS)
+    opened = Library.open(tmp_path)
+    assert ["good.txt"] == [source.name for source in opened.sources]
+    assert ["caf\ufffd.txt", "empty.txt", "picture.txt", "sheet.ods"] == [p.name for p in opened.problems]
+    assert all("; " in problem.reason for problem in opened.problems)
+    assert "nine" in ask(opened, "When does the library open?").citations[0].quote
+
+
+def test_mistake_in_a_loader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Even a mistake of ours costs one document only."""
+    load = loaders.load
+
+    def broken(data: bytes, name: str) -> Document:
+        if name == "a.txt":
+            raise RecursionError
+        return load(data, name)
+
+    monkeypatch.setattr(library, "load", broken)
+    for name in ("a.txt", "b.txt"):
+        (tmp_path / name).write_text(HOURS)
+    opened = Library.open(tmp_path)
+    assert ["b.txt"] == [source.name for source in opened.sources]
+    assert ["cannot be read (RecursionError); save it anew or remove it"] == [
+        p.reason for p in opened.problems
+    ]
+
+
+def test_what_is_listed(tmp_path: Path) -> None:
+    """Files in folders are found, in one order; links are not followed and hidden files not read."""
+    for name in ("x.txt/b.txt", "книги/ا.txt", "B.txt", ".hidden.txt", ".git/c.txt"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(HOURS)
+    (tmp_path / "link.txt").symlink_to(tmp_path / "B.txt")
+    (tmp_path / "loop").symlink_to(tmp_path)
+    os.mkfifo(tmp_path / "pipe.txt")
+    opened = Library.open(tmp_path)
+    assert ["B.txt", "x.txt/b.txt", "книги/ا.txt"] == [source.name for source in opened.sources]
+    assert () == opened.problems
+
+
+def test_vanished(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file that goes between listing and reading is a problem, not an error."""
+    (tmp_path / "a.txt").write_text(HOURS)
+    monkeypatch.setattr(library, "_files", lambda _: (["a.txt", "gone.txt"], []))
+    assert ["gone.txt"] == [problem.name for problem in Library.open(tmp_path).problems]
+
+
+def test_context(tmp_path: Path) -> None:
+    """A passage's neighbours are of its document, and do not overlap it."""
+    (tmp_path / "a.txt").write_text(SENTENCE * 60)
+    (tmp_path / "b.txt").write_text(HOURS)
+    opened = Library.open(tmp_path)
+    for passage in opened.index.passages:
+        context = opened.context(passage.id)
+        assert context is not None
+        assert passage == context.passage
+        if context.before:
+            assert context.before.span.end <= passage.span.start
+        if context.after:
+            assert context.after.span.start >= passage.span.end
+        near = [other.document for other in (context.before, context.after) if other]
+        assert {passage.document} == {passage.document, *near}
+    first, last = opened.index.passages[0], opened.index.passages[-1]
+    assert opened.context(first.id).before is None  # type: ignore[union-attr]
+    assert opened.context(last.id).after is None  # type: ignore[union-attr]
+
+
+def test_saved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A saved index is used while the documents are the same, and gives the same answers."""
+    docs, saved = tmp_path / "docs", tmp_path / "saved"
+    docs.mkdir()
+    (docs / "a.txt").write_text(HOURS)
+    (docs / "bad.txt").write_bytes(b"")
+    built = Library.open(docs, index_dir=saved)
+    with monkeypatch.context() as patched:
+        patched.setattr(library, "_load", None)  # is not called
+        opened = Library.open(docs, index_dir=saved)
+    assert (built.sources, built.problems) == (opened.sources, opened.problems)
+    assert ask(built, "When does the library open?") == ask(opened, "When does the library open?")
+    (docs / "a.txt").write_text(HOURS.replace("nine", "ten"))
+    assert "ten" in ask(Library.open(docs, index_dir=saved), "When does it open?").citations[0].quote
+    assert 1 == len(list(saved.iterdir()))
+
+
+def test_damaged_save_is_rebuilt(tmp_path: Path) -> None:
+    """A damaged index is rebuilt and replaced; `fresh` builds anew whatever is saved."""
+    docs, saved = tmp_path / "docs", tmp_path / "saved"
+    docs.mkdir()
+    (docs / "a.txt").write_text(HOURS)
+    Library.open(docs, index_dir=saved)
+    manifest = next(saved.iterdir()) / "manifest.json"
+    manifest.write_text("{}")
+    for fresh in (False, True):
+        assert 2 == Library.open(docs, index_dir=saved, fresh=fresh).passages
+        assert manifest.read_text() != "{}"
+
+
+def test_index_that_cannot_be_saved(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Where no index can be written, the library is there all the same and one line says why."""
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs" / "a.txt").write_text(HOURS)
+    (tmp_path / "file").write_text("x")
+    assert 2 == Library.open(tmp_path / "docs", index_dir=tmp_path / "file" / "saved").passages
+    assert 1 == len(caplog.messages)
+    assert "the index cannot be saved there" in caplog.messages[0]
+
+
+def test_work_of_others_is_left(tmp_path: Path) -> None:
+    """Saving drops what it replaces and what a dead process left, not what another process writes."""
+    docs, saved = tmp_path / "docs", tmp_path / "saved"
+    docs.mkdir()
+    for name in (".new-live", ".new-dead"):
+        (saved / name).mkdir(parents=True)
+    os.utime(saved / ".new-dead", (0, 0))
+    Library.open(docs, index_dir=saved)
+    assert (saved / ".new-live").exists()
+    assert not (saved / ".new-dead").exists()
+
+
+def test_progress(tmp_path: Path) -> None:
+    """Progress counts every document, the bad ones too."""
+    (tmp_path / "a.txt").write_text(HOURS)
+    (tmp_path / "b.txt").write_bytes(b"")
+    seen: list[tuple[int, int]] = []
+    Library.open(tmp_path, progress=lambda done, total: seen.append((done, total)))
+    assert [(1, 2), (2, 2)] == seen
