@@ -81,6 +81,10 @@ def _tell_problems(library: Library) -> None:
         click.echo(f"left out {problem.name}: {problem.reason}", err=True)
 
 
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
 def _say(text: str) -> None:
     # What is styled is decided by the Look; click would take control characters out of quotes as well.
     click.echo(text, color=True)
@@ -156,18 +160,21 @@ def _lines(file: BinaryIO) -> Iterator[str]:
 @main.command()
 @docs_option
 def chat(docs: Path | None) -> None:
-    """Ask and answer in the terminal; an empty line shows the next quote, Ctrl-D ends."""
+    """Ask and answer in the terminal.
+
+    An empty line shows the next quote, Ctrl-D ends.
+    """
     library, look = _library(docs), Look.of(sys.stdout)
     _say(
-        f"{library.passages} passages of {len(library.sources)} documents."
+        f"{_count(library.passages, 'passage')} of {_count(len(library.sources), 'document')}."
         " Ask; Enter alone shows the next quote, Ctrl-D ends."
     )
-    answer, shown = None, 0
+    answer: Answer | None = None
+    shown = 0
     with asyncio.Runner() as runner:
         for line in _spoken():
             if line.strip():
-                earlier = answer.question if answer else None
-                answer, shown = runner.run(library.answer(line, earlier=earlier)), 0
+                answer, shown = runner.run(library.answer(line)), 0
             elif answer is None or not answer.answered:
                 continue
             if answer.answered and shown >= len(answer.citations):
@@ -196,7 +203,10 @@ def _spoken() -> Iterator[str]:
 @main.command()
 @docs_option
 def index(docs: Path | None) -> None:
-    """Build the index of the documents and save it; say what was left out, and why."""
+    """Read the documents and save their index.
+
+    What is saved already is made again; files that are left out are named with the reason.
+    """
     settings = _settings()
     with click.progressbar(length=1, label="Reading", file=sys.stderr, hidden=not sys.stderr.isatty()) as bar:
 
@@ -214,13 +224,17 @@ def index(docs: Path | None) -> None:
     _tell_problems(library)
     languages = f" in {', '.join(library.languages)}" if library.languages else ""
     left_out = f"; {len(library.problems)} left out" if library.problems else ""
-    _say(f"{len(library.sources)} documents, {library.passages} passages{languages}{left_out}")
+    counted = f"{_count(len(library.sources), 'document')}, {_count(library.passages, 'passage')}"
+    _say(f"{counted}{languages}{left_out}")
 
 
 @main.command()
 @docs_option
 def check(docs: Path | None) -> None:
-    """Tell whether this is ready to run: token, documents, index, backend, one line each."""
+    """Tell whether all is ready to run.
+
+    Tries token, documents, index and backend, one line each; exits with 1 if there is something to mend.
+    """
     # httpx is an import of its own weight, and `ask` needs none of it.
     from bot.checkup import examine  # noqa: PLC0415
 
@@ -233,7 +247,7 @@ def check(docs: Path | None) -> None:
 
 @main.command()
 def run() -> None:
-    """Run the bot on Telegram, until it is told to stop."""
+    """Run the bot on Telegram until it is told to stop."""
     # The telegram library takes longer to import than a question to answer.
     from bot.service import run as run_bot  # noqa: PLC0415
 
@@ -246,7 +260,10 @@ def run() -> None:
     "--port", type=click.IntRange(0, 65535), default=8081, show_default=True, help="0 takes any free port."
 )
 def sandbox(docs: Path | None, port: int) -> None:
-    """Run the bot in a Telegram of its own on this machine, with a page to chat on; no token needed."""
+    """Run the bot in a Telegram of its own.
+
+    It is on this machine only, has a page to chat on, and needs no token.
+    """
     from bot.rehearsal import rehearse  # noqa: PLC0415  # httpx, as above
 
     settings = _settings()
