@@ -17,6 +17,9 @@ class Kind(IntFlag):
     YEAR = 4
 
 
+_NEITHER = Kind(0)  # made once: this is asked of every token
+
+
 def kind_of(token: Token, text: str) -> Kind:
     """Tell a token's kind; scripts without case have neither capitals nor small letters."""
     letter = text[token.start]
@@ -24,4 +27,4 @@ def kind_of(token: Token, text: str) -> Kind:
         return Kind.CAPITAL
     if letter.islower():
         return Kind.SMALL
-    return Kind.YEAR if _YEAR.fullmatch(token.word) else Kind(0)
+    return Kind.YEAR if letter.isdigit() and _YEAR.fullmatch(token.word) else _NEITHER
