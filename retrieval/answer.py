@@ -3,7 +3,7 @@
 from retrieval.model import Answer
 from retrieval.quoting.citations import cite
 from retrieval.quoting.confidence import THRESHOLD, confidence
-from retrieval.quoting.excerpts import choose, find_runs
+from retrieval.quoting.excerpts import choose, rank
 from retrieval.quoting.suggest import suggestion
 from retrieval.ranking.evidence import gather
 from retrieval.ranking.index import Index
@@ -26,11 +26,11 @@ async def answer(
     if not len(candidates.numbers):
         return Answer(text, answered=False, confidence=0.0, citations=())
     evidence = gather(question, candidates)
-    runs = find_runs(question, evidence, candidates, quote_chars)
-    sure = confidence(runs, evidence, candidates.size)
+    ranking = rank(question, evidence, candidates, quote_chars)
+    sure = confidence(question, ranking.best)
     citations = tuple(
-        cite(question, candidates.passage(int(candidates.numbers[excerpt.candidate])), excerpt, rank)
-        for rank, excerpt in enumerate(choose(runs, evidence, top), 1)
+        cite(question, candidates.passage(int(candidates.numbers[excerpt.candidate])), excerpt, place)
+        for place, excerpt in enumerate(choose(ranking, evidence, top), 1)
     )
     return Answer(
         text,
@@ -42,7 +42,7 @@ async def answer(
 
 
 def _corrections(question: Question, index: Index) -> dict[str, str]:
-    """Find for each content word that the documents do not hold the word of theirs that it may be meant to be."""
+    """Find the documents' own words that content words they do not hold may be meant to be."""
     unknown = [word for word in question.words if word.content and not any(map(index.holds, word.terms))]
     near = {word.text: index.nearest(word.text) for word in unknown}
     return {word: right for word, right in near.items() if right}

@@ -1,26 +1,25 @@
 """How sure we are that the documents hold the answer."""
 
-import numpy as np
+import math
+from collections.abc import Mapping
 
-from retrieval.quoting.excerpts import Runs
 from retrieval.quoting.weights import CONFIDENCE, CONFIDENCE_BIAS
-from retrieval.ranking.evidence import Evidence
+from retrieval.ranking.question import Question
 
 # From here on the bot answers. The regression counts a wrong answer as much as a missing one.
 THRESHOLD = 0.5
 
 
-def confidence(runs: Runs, evidence: Evidence, size: int) -> float:
-    """Judge the best run of a question among `size` passages, as a probability (0 to 1).
+def confidence(question: Question, features: Mapping[str, float]) -> float:
+    """Judge a question by the features of its best run, as a probability (0 to 1).
 
-    A question without a content word asks for nothing, so nothing answers it.
+    A question without a content word asks for nothing, so nothing answers it; a single word asks for nothing
+    in particular, so no quote is sure to.
     """
-    words = np.count_nonzero(evidence.content)
+    words = sum(word.content for word in question.words)
     if not words:
         return 0.0
-    scores = runs.scores
-    best = int(np.argmax(scores))
-    features = dict(zip(runs.names, runs.features[best], strict=True))
-    features |= {"score": scores[best], "words": np.log(words), "size": np.log(size)}
-    logit = CONFIDENCE_BIAS + sum(weight * features[name] for name, weight in CONFIDENCE.items())
-    return float(1 / (1 + np.exp(-logit)))
+    known = {**features, "words": math.log(words)}
+    logit = CONFIDENCE_BIAS + sum(weight * known[name] for name, weight in CONFIDENCE.items())
+    probability = 1 / (1 + math.exp(-logit))
+    return probability if len(question.words) > 1 else probability * THRESHOLD

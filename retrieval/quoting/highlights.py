@@ -12,16 +12,22 @@ _ALIKE = 0.6
 
 
 def highlights(question: Question, passage: Passage, start: int, end: int) -> tuple[Span, ...]:
-    """Find the matched words between two positions of a passage, as spans of the document, touching ones joined."""
-    terms = {term for word in question.words for term in word.terms}
-    alike = [frozenset(grams(word.text)) for word in question.words]
+    """Find the question's content words between two positions of a passage.
+
+    Gives spans of the document in order; those that overlap or touch are one.
+    """
+    words = [word for word in question.words if word.content]
+    terms = {term for word in words for term in word.terms}
+    alike = [frozenset(grams(word.text)) for word in words]
+    base = passage.span.start + start
     found: list[Span] = []
     for token in tokenize(passage.text[start:end], passage.language):
-        if token.term in terms or _is_alike(token.word, alike):
-            span = Span(passage.span.start + start + token.start, passage.span.start + start + token.end)
-            if found and span.start <= found[-1].end:
-                span = Span(found.pop().start, max(span.end, found[-1].end if found else span.end))
-            found.append(span)
+        if token.term not in terms and not _is_alike(token.word, alike):
+            continue
+        span = Span(base + token.start, base + token.end)
+        if found and span.start <= found[-1].end:
+            span = Span(found[-1].start, max(found.pop().end, span.end))
+        found.append(span)
     return tuple(found)
 
 

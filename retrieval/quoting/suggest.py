@@ -6,7 +6,7 @@ from retrieval.ranking.question import Question
 
 
 def suggestion(question: Question, corrections: Mapping[str, str]) -> str | None:
-    """Spell the question with the corrections (misspelt word to the right one), or None when there are none."""
+    """Spell the question with the corrections (misspelt word to right one); None when there are none."""
     text, done = "", 0
     for word in sorted(question.words, key=lambda word: word.start):
         if word.text in corrections and word.start >= done and word.end <= len(question.text):

@@ -28,7 +28,7 @@ class Word:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """`words` in their order, each once. `wants_time` and `wants_person` tell the kind of answer asked for."""
+    """`words` in their order, each once; `wants_time` and `wants_person` tell the kind of answer."""
 
     text: str
     words: tuple[Word, ...]
@@ -65,7 +65,7 @@ def analyse(text: str, languages: Sequence[str]) -> Question:
 
 
 def following(question: Question, earlier: Question) -> Question:
-    """Let a question lean on the one before it, the more the less it says itself ("and who supports him?")."""
+    """Let a question lean on the one before it, the more the less it says itself ("and why so?")."""
     own = sum(word.content for word in question.words)
     said = {word.terms for word in question.words}
     leant = [
@@ -88,14 +88,14 @@ def corrected(question: Question, corrections: Mapping[str, str], languages: Seq
 
 
 def _lexicons(text: str, words: Iterable[str], languages: Sequence[str]) -> list[Lexicon]:
-    """Choose the lexicons that know most of the question: what joins words in one language names in another."""
+    """Choose the lexicons that know most of the question; what only joins in one language may name in another."""
     known = [LEXICONS[language] for language in languages if language in LEXICONS]
     counts = [len(_found(text, words, lexicon.function_words)) for lexicon in known]
     return [lexicon for lexicon, count in zip(known, counts, strict=True) if count and count == max(counts)]
 
 
 def _found(text: str, words: Iterable[str], wanted: frozenset[str]) -> set[str]:
-    return wanted.intersection(words) | {word for word in wanted if is_unspaced(word) and word in text}
+    return {*wanted.intersection(words), *(word for word in wanted if is_unspaced(word) and word in text)}
 
 
 def _content(

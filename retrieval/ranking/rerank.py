@@ -1,8 +1,10 @@
 """The second stage: a closer look at the first stage's candidates.
 
-Each feature is a share of what the question could reach (0 to 1, or little more), so that it means the same for
-short and long questions, small and large corpora.
+Each feature is a share of what the question could reach (0 to 1, or little more), so that it means the same
+for short and long questions, in small and large libraries.
 """
+
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -12,14 +14,14 @@ from retrieval.ranking.index import Candidates
 from retrieval.ranking.postings import K1, B
 from retrieval.ranking.question import Question
 
-# How many candidates are looked at for quotes; the answer stood in a later one in 0.2 % of the questions.
+# How many candidates are looked at for quotes. For 1 % of the questions the answer stands in none of them.
 KEPT = 20
 # Passages so near in their document are about the same things.
 _NEAR = 3
 
 
 def passage_features(question: Question, evidence: Evidence, candidates: Candidates) -> dict[str, Array]:
-    """Weigh the candidates: stems, character grams, the best single piece, adjacent words, names, coverage."""
+    """Weigh the candidates: stems, character grams, best piece, adjacent words, names, coverage."""
     ideal = _positive(evidence.idf.sum())
     found, lengths = evidence.total(evidence.grams), evidence.total(evidence.lengths)
     gram_idf = inverse_document_frequency((found > 0).sum(axis=0), len(found))
@@ -42,14 +44,14 @@ def keep(features: dict[str, Array]) -> Numbers:
     return np.argsort(-total, kind="stable")[:KEPT]
 
 
-def neighbours(evidence: Evidence, passages: list[Passage], kept: Numbers) -> Array:
-    """Give for each kept candidate what the candidates near it in its document hold of each word (0 to 1)."""
+def likeness_nearby(evidence: Evidence, passages: Sequence[Passage], kept: Numbers) -> Array:
+    """Give for each kept candidate the greatest likeness of each word in the candidates near it."""
     likeness = evidence.greatest(evidence.likeness)
-    around = np.zeros((len(kept), likeness.shape[1]))
+    nearby = np.zeros((len(kept), likeness.shape[1]))
     for row, ordinal in enumerate(kept):
-        near = [other for other in range(len(passages)) if _is_near(passages[ordinal], passages[other])]
-        around[row] = likeness[near].max(axis=0)
-    return around
+        near = [other for other, passage in enumerate(passages) if _is_near(passages[ordinal], passage)]
+        nearby[row] = likeness[near].max(axis=0)
+    return nearby
 
 
 def _is_near(one: Passage, other: Passage) -> bool:

@@ -13,7 +13,7 @@ _ALIKE = 0.75
 
 
 def nearest(word: str, known: Collection[str]) -> str | None:
-    """Find the known word with the fewest edits (swaps of neighbours count one), the first of equals; or None.
+    """Find the known word with the fewest edits (a swap of neighbours is one), the first of equals; or None.
 
     Numbers have no misspellings, nor have scripts without spaces, whose terms are no words.
     """
