@@ -41,7 +41,7 @@ class Ranking:
 
 def rank(question: Question, evidence: Evidence, candidates: Candidates, longest: int) -> Ranking:
     """Score the runs of at most `longest` characters in the candidates worth a closer look."""
-    of_passage = passage_features(question, evidence, candidates)
+    of_passage = passage_features(question, evidence)
     kept = keep(of_passage)
     runs = find(evidence, kept, longest)
     passages = [candidates.passage(int(number)) for number in candidates.numbers]

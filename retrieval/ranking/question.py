@@ -65,15 +65,14 @@ def analyse(text: str, languages: Sequence[str]) -> Question:
 
 
 def following(question: Question, earlier: Question) -> Question:
-    """Let a question lean on the one before it, the more the less it says itself ("and why so?")."""
-    own = sum(word.content for word in question.words)
+    """Let a question lean on the one before it ("and who supports him?").
+
+    All that it takes from there weighs half a word of its own, or everything when it has none.
+    """
     said = {word.terms for word in question.words}
-    leant = [
-        replace(word, weight=1 / (1 + own))
-        for word in earlier.words
-        if word.content and word.terms not in said
-    ]
-    return replace(question, words=(*question.words, *leant))
+    taken = [word for word in earlier.words if word.content and word.terms not in said]
+    weight = 0.5 / max(len(taken), 1) if any(word.content for word in question.words) else 1.0
+    return replace(question, words=(*question.words, *(replace(word, weight=weight) for word in taken)))
 
 
 def corrected(question: Question, corrections: Mapping[str, str], languages: Sequence[str]) -> Question:
@@ -88,7 +87,7 @@ def corrected(question: Question, corrections: Mapping[str, str], languages: Seq
 
 
 def _lexicons(text: str, words: Iterable[str], languages: Sequence[str]) -> list[Lexicon]:
-    """Choose the lexicons that know most of the question; what only joins in one language may name in another."""
+    """Choose the lexicons that know most of the question: what joins in one language may name in another."""
     known = [LEXICONS[language] for language in languages if language in LEXICONS]
     counts = [len(_found(text, words, lexicon.function_words)) for lexicon in known]
     return [lexicon for lexicon, count in zip(known, counts, strict=True) if count and count == max(counts)]

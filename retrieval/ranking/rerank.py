@@ -10,7 +10,6 @@ import numpy as np
 
 from retrieval.model import Passage
 from retrieval.ranking.evidence import Array, Evidence, Numbers, inverse_document_frequency
-from retrieval.ranking.index import Candidates
 from retrieval.ranking.postings import K1, B
 from retrieval.ranking.question import Question
 
@@ -20,7 +19,7 @@ KEPT = 20
 _NEAR = 3
 
 
-def passage_features(question: Question, evidence: Evidence, candidates: Candidates) -> dict[str, Array]:
+def passage_features(question: Question, evidence: Evidence) -> dict[str, Array]:
     """Weigh the candidates: stems, character grams, best piece, adjacent words, names, coverage."""
     ideal = _positive(evidence.idf.sum())
     found, lengths = evidence.total(evidence.grams), evidence.total(evidence.lengths)
@@ -29,7 +28,7 @@ def passage_features(question: Question, evidence: Evidence, candidates: Candida
     named = evidence.content * [word.named for word in question.words]
     likeness = evidence.greatest(evidence.likeness)
     return {
-        "stems": candidates.scores / ideal,
+        "stems": bm25(evidence.total(evidence.words), evidence.idf, lengths) / ideal,
         "grams": bm25(found, gram_idf, lengths) / _positive(gram_idf.sum()),
         "piece": evidence.greatest(bm25(evidence.words, evidence.idf, evidence.lengths)) / ideal,
         "pairs": bm25(evidence.total(evidence.pairs), pair_idf, lengths) / _positive(pair_idf.sum()),
