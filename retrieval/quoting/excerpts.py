@@ -13,6 +13,10 @@ from retrieval.ranking.index import Candidates
 from retrieval.ranking.question import Question
 from retrieval.ranking.rerank import keep, passage_features
 
+# What a quote loses for standing beside one already chosen, as "wider context" would show it anyway. Forbidding
+# it altogether costs 5 to 8 of 100 answers in the first three quotes.
+_BESIDE = 0.5
+
 
 @dataclass(frozen=True, slots=True)
 class Excerpt:
@@ -53,15 +57,12 @@ def rank(question: Question, evidence: Evidence, candidates: Candidates, longest
 
 
 def choose(ranking: Ranking, evidence: Evidence, top: int) -> list[Excerpt]:
-    """Choose up to `top` runs, best first, that do not overlap."""
-    runs = ranking.runs
-    taken = np.zeros(len(evidence.owners), bool)
+    """Choose up to `top` runs, best first, that do not overlap; beside a chosen one a run has to be better."""
+    runs, scores = ranking.runs, ranking.scores.copy()
     chosen: list[Excerpt] = []
-    for run in np.argsort(-ranking.scores, kind="stable"):
+    while len(chosen) < top and scores.max() > -np.inf:
+        run = int(np.argmax(scores))
         first, last = runs.first[run], runs.last[run]
-        if taken[first : last + 1].any():
-            continue
-        taken[first : last + 1] = True
         chosen.append(
             Excerpt(
                 candidate=int(evidence.owners[first]),
@@ -70,6 +71,7 @@ def choose(ranking: Ranking, evidence: Evidence, top: int) -> list[Excerpt]:
                 score=float(ranking.scores[run]),
             )
         )
-        if len(chosen) == top:
-            break
+        touching = (runs.first == last + 1) | (runs.last == first - 1)
+        scores[touching & (evidence.owners[runs.first] == evidence.owners[first])] -= _BESIDE
+        scores[(runs.first <= last) & (runs.last >= first)] = -np.inf
     return chosen
