@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Protocol
 
+from bot.buttons import AS_WRITTEN, Origin
 from bot.replies import is_verbatim
 from retrieval.model import Answer, Context, Source
 
@@ -19,19 +20,19 @@ class Archive(Protocol):
     @property
     def sources(self) -> Sequence[Source]: ...
 
-    async def answer(self, question: str, *, top: int = TOP) -> Answer: ...
+    async def answer(self, question: str, *, top: int = TOP, earlier: str | None = None) -> Answer: ...
 
     def context(self, passage_id: str) -> Context | None: ...
 
 
-async def ask(archive: Archive, question: str) -> Answer:
-    return _proven(await archive.answer(question, top=TOP))
-
-
-async def ask_corrected(archive: Archive, question: str) -> Answer | None:
-    """Ask what was suggested instead of the question; None when nothing is suggested any more."""
-    suggestion = (await archive.answer(question, top=TOP)).suggestion
-    return await ask(archive, suggestion) if suggestion else None
+async def ask(archive: Archive, question: str, origin: Origin = AS_WRITTEN) -> Answer | None:
+    """Ask the question, or what was suggested instead; None when nothing is suggested any more."""
+    found = await archive.answer(question, top=TOP, earlier=origin.earlier or None)
+    if origin.corrected:
+        if not found.suggestion:
+            return None
+        found = await archive.answer(found.suggestion, top=TOP, earlier=origin.earlier or None)
+    return _proven(found)
 
 
 def _proven(answer: Answer) -> Answer:

@@ -1,10 +1,13 @@
 """What a button under an answer carries: all it takes, with the question, to show the next view."""
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
 MOST_BYTES = 64
+# Beside words of an earlier question, so much of a passage's id must tell it from others.
+SHORT_PASSAGE = 8
 
 
 class Action(StrEnum):
@@ -14,26 +17,42 @@ class Action(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Origin:
+    """How what was asked differs from the question in the chat.
+
+    `corrected` says that it is not that question, but what we suggested instead of it. `earlier` are the
+    words of the question before it, which it leans on: the chat does not show them where a button is.
+    """
+
+    corrected: bool = False
+    earlier: str = ""
+
+
+AS_WRITTEN = Origin()
+
+
+@dataclass(frozen=True, slots=True)
 class Press:
     """What to show: the quote of a rank, or what stands around it in its passage.
 
-    `corrected` says that the question is not the one in the chat, but what we suggested instead of it.
-    `passage` is the id of the passage the quote was in when the button was made, or nothing.
+    `passage` is the id of the passage the quote was in when the button was made, its beginning, or nothing.
     """
 
     action: Action
     rank: int = 1
     passage: str = ""
-    corrected: bool = False
+    origin: Origin = AS_WRITTEN
 
 
-_DATA = re.compile(r"(~?)([qcp])([1-9][0-9]?)(?::([A-Za-z0-9_-]{1,32}))?")
+_DATA = re.compile(r"(~?)([qcp])([1-9][0-9]?)(?::([A-Za-z0-9_-]{1,32}))?(?: (.+))?", re.DOTALL)
+MOST_EARLIER = MOST_BYTES - len("~c99:") - SHORT_PASSAGE - len(" ")
 
 
 def encode(press: Press) -> str:
-    correction = "~" if press.corrected else ""
+    correction = "~" if press.origin.corrected else ""
     passage = f":{press.passage}" if press.passage else ""
-    return f"{correction}{press.action}{press.rank}{passage}"
+    earlier = f" {press.origin.earlier}" if press.origin.earlier else ""
+    return f"{correction}{press.action}{press.rank}{passage}{earlier}"
 
 
 def decode(data: object) -> Press | None:
@@ -41,5 +60,19 @@ def decode(data: object) -> Press | None:
     found = _DATA.fullmatch(data) if isinstance(data, str) else None
     if found is None:
         return None
-    correction, action, rank, passage = found.groups()
-    return Press(Action(action), int(rank), passage or "", corrected=bool(correction))
+    correction, action, rank, passage, earlier = found.groups()
+    return Press(Action(action), int(rank), passage or "", Origin(bool(correction), earlier or ""))
+
+
+def carried(words: Iterable[str]) -> str:
+    """Join the words that a button has room for, each once, in order; the longest go first, they say most."""
+    each: dict[str, str] = {}
+    for word in words:
+        each.setdefault(word.casefold(), word)
+    kept: list[str] = []
+    for word in sorted(each.values(), key=len, reverse=True):
+        if len(" ".join([*kept, word]).encode()) <= MOST_EARLIER:
+            kept.append(word)
+    if not kept:
+        return "".join(each.values()).encode()[:MOST_EARLIER].decode(errors="ignore")
+    return " ".join(word for word in each.values() if word in kept)

@@ -4,7 +4,7 @@ from telegram import CallbackQuery, Message, ReplyParameters, Update
 from telegram.error import BadRequest
 
 from bot import asking, buttons, replies
-from bot.buttons import Action, Press
+from bot.buttons import AS_WRITTEN, Action, Origin, Press
 from bot.context import Context
 from bot.questions import asked
 from bot.replies import Reply
@@ -40,7 +40,9 @@ async def question(update: Update, context: Context) -> None:
     if asking_message is None:
         await _say(update, replies.notice(_texts(update).ask_how))
     else:
-        reply = await _answered(_asked(asking_message), context, _texts(update))
+        # Only the message itself shows what it replies to.
+        origin = _origin(message) if asking_message is message else AS_WRITTEN
+        reply = await _answered(_asked(asking_message), origin, context, _texts(update))
         await _say(update, reply, to=asking_message)
 
 
@@ -65,10 +67,11 @@ async def press(update: Update, context: Context) -> None:
         return
 
 
-async def _answered(text: str, context: Context, texts: Texts) -> Reply:
+async def _answered(text: str, origin: Origin, context: Context, texts: Texts) -> Reply:
     if not context.archive.sources:
         return replies.notice(texts.no_documents)
-    return replies.answer(await asking.ask(context.archive, text), texts)
+    found = await asking.ask(context.archive, text, origin)
+    return replies.answer(found, texts, origin) if found else replies.notice(texts.declined)
 
 
 async def _pressed(query: CallbackQuery, context: Context, texts: Texts) -> str | None:
@@ -79,8 +82,7 @@ async def _pressed(query: CallbackQuery, context: Context, texts: Texts) -> str 
     text = _asked(origin) if origin else ""
     if not text:
         return texts.question_gone
-    ask = asking.ask_corrected if wish.corrected else asking.ask
-    found = await ask(context.archive, text)
+    found = await asking.ask(context.archive, text, wish.origin)
     if found is None or not _still_there(found, wish):
         return texts.changed
     if wish.action is Action.PLACE:
@@ -91,19 +93,20 @@ async def _pressed(query: CallbackQuery, context: Context, texts: Texts) -> str 
 def _still_there(found: Answer, wish: Press) -> bool:
     if not found.answered:
         # The suggested question itself may be declined; that is an answer too.
-        return wish.corrected and wish == Press(Action.QUOTE, corrected=True)
+        return wish.origin.corrected and wish == Press(Action.QUOTE, origin=wish.origin)
     if wish.rank > len(found.citations):
         return False
-    return wish.action is not Action.CONTEXT or found.citations[wish.rank - 1].passage.id == wish.passage
+    passage = found.citations[wish.rank - 1].passage.id
+    return wish.action is not Action.CONTEXT or passage.startswith(wish.passage or "?")
 
 
 def _view(found: Answer, wish: Press, context: Context, texts: Texts) -> Reply | None:
     if not found.answered:
-        return replies.answer(found, texts, corrected=wish.corrected)
+        return replies.answer(found, texts, wish.origin)
     if wish.action is Action.QUOTE:
-        return replies.quote(found, wish.rank, texts, corrected=wish.corrected)
-    around = context.archive.context(wish.passage)
-    return replies.wider(found, wish.rank, around, texts, corrected=wish.corrected) if around else None
+        return replies.quote(found, wish.rank, texts, wish.origin)
+    around = context.archive.context(found.citations[wish.rank - 1].passage.id)
+    return replies.wider(found, wish.rank, around, texts, wish.origin) if around else None
 
 
 async def _edited(query: CallbackQuery, reply: Reply | None, texts: Texts) -> str | None:
@@ -136,8 +139,17 @@ def _asked(message: Message) -> str:
 def _message_replied_to(message: Message) -> Message | None:
     """Find the message that an /ask without words points at, unless it is our own."""
     other = message.reply_to_message
-    ours = other is not None and other.from_user is not None and other.from_user.id == message.get_bot().id
-    return other if other is not None and not ours and _asked(other) else None
+    return other if other is not None and not _is_ours(other) and _asked(other) else None
+
+
+def _origin(message: Message) -> Origin:
+    """Tell what a question leans on: it follows another one if it replies to an answer of ours."""
+    other = message.reply_to_message
+    return Origin(earlier=replies.asked_before(other)) if other and _is_ours(other) else AS_WRITTEN
+
+
+def _is_ours(message: Message) -> bool:
+    return message.from_user is not None and message.from_user.id == message.get_bot().id
 
 
 def _message(update: Update) -> Message:

@@ -1,10 +1,25 @@
-"""Where a quote stands, in words: the same in a message and in the terminal."""
+"""Where a quote stands, or might, in words: the same in a message and in the terminal."""
+
+from dataclasses import dataclass
 
 from bot.letters import label
+from bot.questions import is_one_word, is_small_talk
 from bot.texts import Texts
-from retrieval.model import Locator
+from retrieval.model import Answer, Locator
 
 MOST_TITLE = 160
+_MOST_SUGGESTION = 1000
+_MOST_NEAR = 3
+# What is less likely than this to hold the answer is not worth a look.
+_WORTH_A_LOOK = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why there is no quote, and the corrected question, on one line, if there is one."""
+
+    text: str
+    suggestion: str | None = None
 
 
 def place(title: str, at: Locator, texts: Texts) -> str:
@@ -14,3 +29,27 @@ def place(title: str, at: Locator, texts: Texts) -> str:
         parts.append(texts.under(label(at.heading, MOST_TITLE)))
     parts.append(texts.lines(at.line, at.line_end) if at.page is None else texts.page(at.page))
     return ", ".join(parts)
+
+
+def refusal(found: Answer, texts: Texts, *, can_suggest: bool = True) -> Refusal:
+    """Say why a question has no answer, and which headings are nearest; nothing else of the documents."""
+    near = _near(found)
+    text = f"{_why(found, texts)}\n\n{texts.perhaps_under(near)}" if near else _why(found, texts)
+    helps = can_suggest and found.suggestion and not is_one_word(found.suggestion)
+    return Refusal(text, label(found.suggestion, _MOST_SUGGESTION) if helps and found.suggestion else None)
+
+
+def _why(found: Answer, texts: Texts) -> str:
+    if is_one_word(found.question):
+        return texts.one_word
+    # Retrieval is sure of nothing at all in two cases: it is asked nothing, or knows none of the words.
+    asks_nothing = found.confidence <= 0 and (found.citations or is_small_talk(found.question))
+    return texts.nothing_asked if asks_nothing else texts.declined
+
+
+def _near(found: Answer) -> list[str]:
+    if found.confidence < _WORTH_A_LOOK:
+        return []
+    headings = (citation.locator.heading or "" for citation in found.citations)
+    shown = dict.fromkeys(label(heading, MOST_TITLE) for heading in headings)
+    return [heading for heading in shown if heading][:_MOST_NEAR]

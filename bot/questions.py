@@ -3,8 +3,19 @@
 import re
 from functools import cache
 
+import regex
+
 # Zero-width signs that people cannot see, alone they are no question.
 _INVISIBLE = "\u200b\u200c\u200d\u2060\ufeff"
+
+_WORD = regex.compile(r"[\p{L}\p{N}][\p{L}\p{M}\p{N}\u200c\u200d'’-]*")
+_UNSPACED = regex.compile(
+    r"[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}"
+    r"\p{Script=Thai}\p{Script=Lao}\p{Script=Khmer}\p{Script=Myanmar}]"
+)
+# A word of a script that sets no spaces has rarely more letters; a question rarely fewer.
+_UNSPACED_WORD = 3
+_SMALL_TALK = 3
 
 
 @cache
@@ -25,3 +36,14 @@ def asked(text: str, username: str) -> str:
 
 def mentions(text: str, username: str) -> bool:
     return bool(_mention(username).search(text))
+
+
+def is_one_word(text: str) -> bool:
+    words = _WORD.findall(text)
+    return len(words) == 1 and len(_UNSPACED.findall(words[0])) <= _UNSPACED_WORD
+
+
+def is_small_talk(text: str) -> bool:
+    """Whether this may be a greeting or thanks: no words, or a few that ask for nothing."""
+    words = _WORD.findall(text)
+    return not words or (len(words) <= _SMALL_TALK and not regex.search("[?؟？;]", text))

@@ -2,14 +2,14 @@
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from telegram import InlineKeyboardButton, InlineKeyboardMarkup, MessageEntity
+from telegram import InlineKeyboardButton, InlineKeyboardMarkup, Message, MessageEntity
 
 from bot import buttons
-from bot.buttons import Action, Press
+from bot.buttons import AS_WRITTEN, SHORT_PASSAGE, Action, Origin, Press
 from bot.letters import head, label, tail, units
-from bot.places import MOST_TITLE, place
+from bot.places import MOST_TITLE, place, refusal
 from bot.rich import MOST_ENTITIES, MOST_UNITS, Mark, Rich, code, marked, plain
 from bot.texts import Texts
 from retrieval.model import Answer, Citation, Context, Locator, Passage, Source, Span
@@ -17,9 +17,9 @@ from retrieval.model import Answer, Citation, Context, Locator, Passage, Source,
 # A quote of 1000 characters always fits; with the longest citation line it stays below MOST_UNITS.
 _MOST_QUOTE = 3000
 _MOST_NAME = 300
-_MOST_SUGGESTION = 1000
 _MOST_BUTTON = 60
 _MOST_BOLD = 90
+_WORDS_FOR_LACK_OF_BOLD = 8
 _MOST_LISTED = 30
 
 # What Telegram turns into others or drops: control characters, line and direction signs, three accents.
@@ -45,52 +45,69 @@ def is_verbatim(citation: Citation) -> bool:
     return exact and units(citation.quote) <= _MOST_QUOTE
 
 
-def answer(found: Answer, texts: Texts, *, corrected: bool = False) -> Reply:
-    """Show the best quote, or that there is none; `corrected` if this answers our own suggestion."""
+def asked_before(reply: Message) -> str:
+    """Find what an answer of ours was asked: the words it matched, or else the first it quotes.
+
+    Nothing for our other messages. It is no longer than what the buttons of the next answer can carry.
+    """
+    quotes = reply.parse_entities([MessageEntity.BLOCKQUOTE])
+    bold = reply.parse_entities([MessageEntity.BOLD])
+    matched = [
+        word
+        for mark, words in sorted(bold.items(), key=lambda one: one[0].offset)
+        if any(_holds(block, mark) for block in quotes)
+        for word in words.split()
+    ]
+    quoted = [word for words in quotes.values() for word in words.split()]
+    return buttons.carried(matched or quoted[:_WORDS_FOR_LACK_OF_BOLD])
+
+
+def _holds(outer: MessageEntity, inner: MessageEntity) -> bool:
+    return outer.offset <= inner.offset and inner.offset + inner.length <= outer.offset + outer.length
+
+
+def answer(found: Answer, texts: Texts, origin: Origin = AS_WRITTEN) -> Reply:
+    """Show the best quote, or say why there is none and what may help."""
     if found.answered and found.citations:
-        return quote(found, 1, texts, corrected=corrected)
-    suggestion = None if corrected else found.suggestion
-    return _declined(suggestion, texts)
+        return quote(found, 1, texts, origin)
+    # A button under the answer to our own suggestion could not tell which of the two it means.
+    refused = refusal(found, texts, can_suggest=not origin.corrected)
+    if not refused.suggestion:
+        return notice(refused.text)
+    shown = plain(f"{refused.text}\n\n{texts.did_you_mean} ") + code(refused.suggestion)
+    press = Press(Action.QUOTE, origin=replace(origin, corrected=True))
+    return _reply(shown, [[_button(label(refused.suggestion, _MOST_BUTTON), press)]])
 
 
-def _declined(suggestion: str | None, texts: Texts) -> Reply:
-    if not suggestion:
-        return notice(texts.declined)
-    shown = plain(f"{texts.declined}\n\n{texts.did_you_mean} ") + code(label(suggestion, _MOST_SUGGESTION))
-    press = Press(Action.QUOTE, corrected=True)
-    return _reply(shown, [[_button(label(suggestion, _MOST_BUTTON), press)]])
-
-
-def quote(found: Answer, rank: int, texts: Texts, *, corrected: bool = False) -> Reply:
+def quote(found: Answer, rank: int, texts: Texts, origin: Origin = AS_WRITTEN) -> Reply:
     """Show the quote of a rank, counted from 1, with its source and the ways on from it."""
-    citation = found.citations[rank - 1]
-    shown = _blockquote(citation) + "\n" + _source(citation, texts)
-    return _reply(shown, _ways_on(citation, rank, len(found.citations), texts, corrected=corrected))
+    shown = _blockquote(found.citations[rank - 1]) + "\n" + _source(found.citations[rank - 1], texts)
+    return _reply(shown, _ways_on(found, rank, texts, origin))
 
 
-def _ways_on(
-    citation: Citation, rank: int, count: int, texts: Texts, *, corrected: bool
-) -> list[list[InlineKeyboardButton]]:
+def _ways_on(found: Answer, rank: int, texts: Texts, origin: Origin) -> list[list[InlineKeyboardButton]]:
     def way(text: str, action: Action, to: int, passage: str = "") -> InlineKeyboardButton:
-        return _button(text, Press(action, to, passage, corrected=corrected))
+        return _button(text, Press(action, to, passage, origin))
 
+    count, passage = len(found.citations), found.citations[rank - 1].passage.id
     paging = [
         *([way("‹", Action.QUOTE, rank - 1)] if rank > 1 else []),
         way(f"{rank}/{count}", Action.PLACE, rank),
         *([way("›", Action.QUOTE, rank + 1)] if rank < count else []),
     ]
-    wider = [way(texts.wider, Action.CONTEXT, rank, citation.passage.id)]
+    told = passage[:SHORT_PASSAGE] if origin.earlier else passage
+    wider = [way(texts.wider, Action.CONTEXT, rank, told)]
     return [paging, wider] if count > 1 else [wider]
 
 
-def wider(found: Answer, rank: int, context: Context, texts: Texts, *, corrected: bool = False) -> Reply:
+def wider(found: Answer, rank: int, context: Context, texts: Texts, origin: Origin = AS_WRITTEN) -> Reply:
     """Show what stands around the quote of a rank, the quote still marked."""
     citation = found.citations[rank - 1]
     within = citation.span.start - context.passage.span.start, citation.span.end - context.passage.span.start
     before = _before(context) + context.passage.text[: within[0]]
     after = context.passage.text[within[1] :] + _after(context)
     shown = _framed(before, _blockquote(citation), after, _source(citation, texts))
-    press = Press(Action.QUOTE, rank, corrected=corrected)
+    press = Press(Action.QUOTE, rank, origin=origin)
     return _reply(shown, [[_button(f"‹ {texts.back}", press)]])
 
 

@@ -9,7 +9,7 @@ from typing import Self, TextIO
 
 import click
 
-from bot.places import place
+from bot.places import place, refusal
 from bot.texts import Texts
 from retrieval.model import Answer, Citation, Span
 
@@ -46,9 +46,10 @@ class Look:
 def answered(answer: Answer, texts: Texts, look: Look, *, quotes: slice) -> str:
     """Lay out some of an answer's quotes, or say that there is none."""
     if not answer.answered:
-        lines = [texts.declined]
-        if answer.suggestion:
-            lines.append(f"{texts.did_you_mean} {answer.suggestion.translate(_VISIBLE_LINE)}")
+        refused = refusal(answer, texts)
+        lines = [refused.text.translate(_VISIBLE)]
+        if refused.suggestion:
+            lines.append(f"{texts.did_you_mean} {refused.suggestion.translate(_VISIBLE_LINE)}")
         return "\n".join(lines)
     return "\n\n".join(_cited(citation, texts, look) for citation in answer.citations[quotes])
 

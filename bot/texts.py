@@ -1,5 +1,6 @@
 """Every sentence of the bot. It says nothing about the subject of the documents: only quotes do."""
 
+from collections.abc import Sequence
 from gettext import NullTranslations
 
 
@@ -77,6 +78,18 @@ class Texts:
     @property
     def declined(self) -> str:
         return self._("The documents hold no answer to this.")
+
+    @property
+    def one_word(self) -> str:
+        return self._("One word is little to go by. Ask me a whole question, and I’ll look for a quote.")
+
+    @property
+    def nothing_asked(self) -> str:
+        return self._("Happy to help! Ask me about something in the documents, and I’ll look for a quote.")
+
+    def perhaps_under(self, headings: Sequence[str]) -> str:
+        # A line each: headings may be long, or run from right to left.
+        return "\n".join([self._("Perhaps something is under:"), *(f"• {heading}" for heading in headings)])
 
     @property
     def no_documents(self) -> str:

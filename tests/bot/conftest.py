@@ -48,8 +48,15 @@ def make_citation(
     return Citation(**usual | fields)
 
 
-def make_answer(*citations: Citation, answered: bool = True, suggestion: str | None = None) -> Answer:
-    return Answer("?", answered, 0.9 if answered else 0.1, citations, suggestion)
+def make_answer(
+    *citations: Citation,
+    answered: bool = True,
+    suggestion: str | None = None,
+    question: str = "How many are there?",
+    confidence: float | None = None,
+) -> Answer:
+    usual = 0.9 if answered else 0.05
+    return Answer(question, answered, usual if confidence is None else confidence, citations, suggestion)
 
 
 @dataclass
@@ -60,10 +67,12 @@ class FakeArchive:
     contexts: dict[str, Context] = field(default_factory=dict)
     sources: tuple[Source, ...] = (Source("folder/name.txt", "Title", 1, 100, "en"),)
     questions: list[str] = field(default_factory=list)
+    earlier: list[str | None] = field(default_factory=list)
 
-    async def answer(self, question: str, *, top: int = 5) -> Answer:
+    async def answer(self, question: str, *, top: int = 5, earlier: str | None = None) -> Answer:
         assert 5 == top
         self.questions.append(question)
+        self.earlier.append(earlier)
         return self.answers.get(question, make_answer(answered=False))
 
     def context(self, passage_id: str) -> Context | None:

@@ -1,10 +1,27 @@
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.buttons import MOST_BYTES, Action, Press, decode, encode
+from bot.buttons import (
+    AS_WRITTEN,
+    MOST_BYTES,
+    MOST_EARLIER,
+    SHORT_PASSAGE,
+    Action,
+    Origin,
+    Press,
+    carried,
+    decode,
+    encode,
+)
 
-PASSAGE_IDS = st.text("ABCxyz019_-", max_size=32)
-PRESSES = st.builds(Press, st.sampled_from(Action), st.integers(1, 99), PASSAGE_IDS, st.booleans())
+IDS = "ABCxyz019_-"
+WORD = st.text(min_size=1, max_size=40).filter(lambda word: "".join(word.split()) == word)
+RANKS, ACTIONS = st.integers(1, 99), st.sampled_from(Action)
+FOLLOWING = st.builds(Origin, st.booleans(), st.lists(WORD).map(carried))
+PRESSES = st.builds(
+    Press, ACTIONS, RANKS, st.text(IDS, max_size=32), st.sampled_from([AS_WRITTEN, Origin(corrected=True)])
+) | st.builds(Press, ACTIONS, RANKS, st.text(IDS, max_size=SHORT_PASSAGE), FOLLOWING)
 
 
 @given(PRESSES)
@@ -25,3 +42,19 @@ def test_garbage_is_nothing(data: object) -> None:
 def test_a_forged_ending_is_not_half_read(press: Press, more: str, in_front: bool) -> None:
     """Data with something added is another value or none, never the same."""
     assert press != decode(more + encode(press) if in_front else encode(press) + more)
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["Who", "built", "who", "BUILT", "it"], "Who built it"),
+        (["a", "x" * (MOST_EARLIER - 2), "b", "c"], f"a {'x' * (MOST_EARLIER - 2)}"),
+        (["я" * 40, "дом"], "дом"),
+        (["я" * 40], "я" * (MOST_EARLIER // 2)),
+        (["灯" * 17], "灯" * (MOST_EARLIER // 3)),
+        ([], ""),
+    ],
+)
+def test_what_a_button_carries(words: list[str], expected: str) -> None:
+    """As many words as fit, the longest before others, in order, each once; of one too long its beginning."""
+    assert expected == carried(words)

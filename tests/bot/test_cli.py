@@ -152,7 +152,7 @@ def test_asking_needs_no_token_and_shows_none(verbatim: Calling, documents: Path
 
 def test_chat(verbatim: Calling, documents: Path) -> None:
     """A conversation: an empty line shows the next quote, and the end of the input ends it."""
-    done = verbatim("chat", "--docs", documents, typed=f"\n{QUESTION}\n" + "\n" * 9 + "zyx\n\n")
+    done = verbatim("chat", "--docs", documents, typed=f"\n{QUESTION}\n" + "\n" * 9 + "zyx zyxw?\n\n")
     assert (0, "") == (done.returncode, done.stderr)
     told = done.stdout.splitlines()
     assert "2 passages of 2 documents." in told[0]

@@ -64,7 +64,7 @@ def test_an_answer_has_exactly_the_fields_of_the_contract(
 def test_all_values(answer: Callable[..., Any], citation: Callable[..., Any]) -> None:
     """Each value stands under its own name."""
     expected = {
-        "question": "?",
+        "question": "How many are there?",
         "answered": True,
         "confidence": 0.9,
         "citations": [

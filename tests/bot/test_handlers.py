@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from telegram import Update
 
-from bot.buttons import Action, Press, encode
+from bot.buttons import Action, Origin, Press, encode
 from bot.texts import speaking
 from retrieval.model import Context
 
@@ -138,6 +138,56 @@ async def test_ask_in_reply_answers_the_other_message(application: Any, telegram
     assert 4 == telegram.calls[0][1]["reply_parameters"]["message_id"]
 
 
+ANSWER = {
+    "text": "😀 The cat sat on the mat.\n— Title",
+    "entities": [
+        {"type": "blockquote", "offset": 0, "length": 26},
+        {"type": "bold", "offset": 7, "length": 7},
+        {"type": "bold", "offset": 22, "length": 3},
+    ],
+}
+
+
+@pytest.mark.parametrize("chat", [PRIVATE, GROUP])
+@pytest.mark.parametrize(
+    ("text", "other", "expected"),
+    [
+        ("Which?", {"from": US, **ANSWER}, ["cat sat mat"]),
+        ("/ask Which?", {"from": US, **ANSWER}, ["cat sat mat"]),
+        ("/ask Which?", {"from": US, "text": TEXTS.help}, [None]),
+        ("/ask Which?", {"from": ADA, **ANSWER}, [None]),
+        ("/ask Which?", {"from": US | {"id": 998}, **ANSWER}, [None]),
+        ("/ask", {"from": ADA, **ANSWER}, [None]),
+    ],
+)
+async def test_a_reply_to_an_answer_follows_it(  # noqa: PLR0913, PLR0917  # two of them are fixtures
+    text: str,
+    other: dict[str, Any],
+    expected: list[str],
+    chat: dict[str, Any],
+    application: Any,
+    archive: Any,
+) -> None:
+    """A question in reply to an answer of ours leans on what that was asked; no other reply does."""
+    await deliver(application, message=message(text, chat, reply_to_message=message(chat=chat) | other))
+    assert expected == archive.earlier
+
+
+async def test_a_follow_up_stays_one_on_every_page(application: Any, telegram: Any, three: Any) -> None:
+    """Each button under the answer to a follow-up asks it as it was asked, its correction as well."""
+    three.answers["And what?"] = three.answers["Which?"]
+    asking = message("And what?", reply_to_message=message() | {"from": US, **ANSWER})
+    await deliver(application, message=asking)
+    keyboard = telegram.calls[0][1]["reply_markup"]["inline_keyboard"]
+    for button in [button for row in keyboard for button in row]:
+        await deliver(application, callback_query=pressed(button["callback_data"], message("And what?")))
+    await deliver(application, callback_query=pressed("~q1 cat sat mat", message("Whihc?")))
+    assert ["And what?"] * 4 + ["Whihc?", "Which?"] == three.questions
+    assert ["cat sat mat"] * 6 == three.earlier
+    told = [sent.get("text") for name, sent in telegram.calls if name == "answerCallbackQuery"]
+    assert ["Quote 1 of 3", None, None, None] == told
+
+
 @pytest.mark.parametrize("kind", ["edited_message", "channel_post", "edited_channel_post"])
 async def test_other_updates_are_ignored(kind: str, application: Any, telegram: Any) -> None:
     """Edits and channel posts are left alone."""
@@ -178,7 +228,8 @@ async def test_an_error_of_ours_is_told(application: Any, archive: Any, telegram
         (Press(Action.QUOTE, 2), "Which?", "Quote number 2.\n"),
         (Press(Action.QUOTE, 1), "/ask@verbatim_bot Which?", "Quote number 1.\n"),
         (Press(Action.CONTEXT, 1, "p1"), "Which?", "Quote number 1.\n\n"),
-        (Press(Action.QUOTE, 3, corrected=True), "Whihc?", "Quote number 3.\n"),
+        (Press(Action.CONTEXT, 2, "p1", Origin(earlier="Old words")), "Which?", "Quote number 2.\n"),
+        (Press(Action.QUOTE, 3, origin=Origin(corrected=True)), "Whihc?", "Quote number 3.\n"),
     ],
 )
 async def test_buttons_edit_the_answer(

@@ -1,14 +1,16 @@
 """Whatever the documents hold, what is sent stays within Telegram's limits, and the quote word for word."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from telegram import Chat, Message
 
 from bot import replies
-from bot.buttons import Action, Press, decode
+from bot.buttons import MOST_EARLIER, Action, Origin, Press, carried, decode
 from bot.replies import Reply
 from bot.texts import speaking
 from retrieval.model import Answer, Citation, Context, Locator, Passage, Source, Span
@@ -96,7 +98,8 @@ def test_a_quote_is_whole_and_within_limits(found: list[Citation], data: st.Data
     """The blockquote is the quote to the letter, and every limit of a message holds."""
     answer = Answer("?", answered=True, confidence=0.9, citations=tuple(found))
     rank = data.draw(st.integers(1, len(found)))
-    reply = replies.quote(answer, rank, TEXTS, corrected=data.draw(st.booleans()))
+    origin = Origin(data.draw(st.booleans()), carried(data.draw(WILD | LONG | st.just("")).split()))
+    reply = replies.quote(answer, rank, TEXTS, origin)
     _check_limits(reply)
     assert [found[rank - 1].quote] == _texts_of(reply, "blockquote")
 
@@ -128,15 +131,62 @@ def test_sources_are_within_limits(listed: list[Source]) -> None:
     _check_limits(replies.sources(listed, TEXTS))
 
 
-@given(WILD | LONG)
-@example(suggestion="x" * 4096)
-@settings(max_examples=40, deadline=None)
-def test_a_suggestion_is_within_limits(suggestion: str) -> None:
-    """A decline with a suggestion of any length makes a message with one button."""
-    found = Answer("?", answered=False, confidence=0.1, citations=(), suggestion=suggestion)
+@given(WILD | LONG, st.none() | WILD | LONG, st.lists(citations(), max_size=5), st.floats(0, 0.5))
+@example("How?", "x " * 4096, [], 0.1)
+@settings(max_examples=60, deadline=None)
+def test_a_refusal_is_within_limits(
+    question: str, suggestion: str | None, near: list[Citation], confidence: float
+) -> None:
+    """Headings and suggestions of any length and script make a message; it quotes nothing."""
+    found = Answer(question, False, confidence, tuple(near), suggestion)
     reply = replies.answer(found, TEXTS)
     _check_limits(reply)
-    assert reply.keyboard is not None
+    assert [] == [e for e in reply.entities if e.type != "code"]
+
+
+@given(citations())
+@settings(max_examples=60, deadline=None)
+def test_an_answer_tells_what_it_was_asked(one: Citation) -> None:
+    """Read back from a message of any script, the words are from the quote, and a button can carry them."""
+    shown = replies.quote(Answer("?", answered=True, confidence=1, citations=(one,)), 1, TEXTS)
+    words = replies.asked_before(_message(shown))
+    assert len(words.encode()) <= MOST_EARLIER
+    assert all(word in one.quote for word in words.split())
+    assert bool(words) is bool(one.quote.split())
+
+
+@pytest.mark.parametrize(
+    ("quote", "highlights", "expected"),
+    [
+        ("The cat sat on the mat.", ((4, 7), (8, 11), (19, 22)), "cat sat mat"),
+        ("The cat 🐈 saw a Cat. The cat!", ((4, 7), (16, 19), (25, 28)), "cat"),
+        ("🇹🇷 Die Türkei hat 12 Posten.", ((7, 13), (18, 20)), "Türkei 12"),
+        ("منارة نوردهولم 🗼 بناها", ((0, 5), (17, 22)), "منارة بناها"),
+        ("灯塔由工程师建造。", ((0, 2), (3, 6)), "灯塔 工程师"),
+        ("One two three four five six seven eight nine ten.", (), "One two three four five six seven eight"),
+    ],
+)
+def test_what_an_answer_was_asked(
+    quote: str,
+    highlights: tuple[tuple[int, int], ...],
+    expected: str,
+    citation: Callable[..., Any],
+    answer: Callable[..., Any],
+) -> None:
+    """It is the matched words in their order, each once; where none matched, the first words of the quote."""
+    shown = replies.answer(answer(citation(quote, (0, len(quote)), highlights)), TEXTS)
+    assert expected == replies.asked_before(_message(shown))
+
+
+def test_only_an_answer_was_asked_something(answer: Callable[..., Any]) -> None:
+    """A message without a quote, a refusal for one, says nothing of a question before."""
+    declined = replies.answer(answer(answered=False, suggestion="How many cats?"), TEXTS)
+    assert "" == replies.asked_before(_message(declined))
+    assert "" == replies.asked_before(_message(replies.notice(TEXTS.help)))
+
+
+def _message(reply: Reply) -> Message:
+    return Message(1, datetime.now(UTC), Chat(1, Chat.PRIVATE), text=reply.text, entities=reply.entities)
 
 
 def test_an_answer_is_quote_bold_and_source(citation: Callable[..., Any], answer: Callable[..., Any]) -> None:
@@ -156,21 +206,31 @@ def test_a_page_stands_for_lines(citation: Callable[..., Any], answer: Callable[
 
 
 def test_a_decline_shows_no_source(citation: Callable[..., Any], answer: Callable[..., Any]) -> None:
-    """Under a refusal there is nothing of the documents."""
+    """Under a refusal there is nothing of the documents when nothing in them is near."""
     reply = replies.answer(answer(citation("Words.", (0, 6)), answered=False), TEXTS)
     assert Reply("The documents hold no answer to this.") == reply
+
+
+def test_near_headings_are_offered(citation: Callable[..., Any], answer: Callable[..., Any]) -> None:
+    """When something may be near, a refusal names three headings at most, and no quote or file."""
+    headings = ("One", None, "One", "Two", " ", "Three", "Four")
+    near = [citation("Words.", (0, 6), locator=Locator(heading, None, 1, 1, 1)) for heading in headings]
+    reply = replies.answer(answer(*near, answered=False, confidence=0.1), TEXTS)
+    perhaps = "Perhaps something is under:\n• One\n• Two\n• Three"
+    assert Reply(f"The documents hold no answer to this.\n\n{perhaps}") == reply
 
 
 def test_a_suggestion_can_be_tapped(answer: Callable[..., Any]) -> None:
     """A suggested spelling comes as a button that asks it."""
     reply = replies.answer(answer(answered=False, suggestion="How many cats?"), TEXTS)
     assert "The documents hold no answer to this.\n\nDid you mean: How many cats?" == reply.text
-    assert [[("How many cats?", Press(Action.QUOTE, corrected=True))]] == _buttons(reply)
+    assert [[("How many cats?", Press(Action.QUOTE, origin=Origin(corrected=True)))]] == _buttons(reply)
 
 
 def test_a_declined_suggestion_suggests_nothing(answer: Callable[..., Any]) -> None:
     """The answer to our own suggestion offers no other, as its button could not tell which is meant."""
-    reply = replies.answer(answer(answered=False, suggestion="Other?"), TEXTS, corrected=True)
+    found = answer(answered=False, suggestion="Other one?")
+    reply = replies.answer(found, TEXTS, Origin(corrected=True))
     assert "The documents hold no answer to this." == reply.text
 
 

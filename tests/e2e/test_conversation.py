@@ -89,6 +89,71 @@ async def test_no_answer_has_no_source(sandbox: Sandbox) -> None:
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
+        ("hello", TEXTS.one_word),
+        ("Nordholm", TEXTS.one_word),
+        ("why?", TEXTS.one_word),
+        ("你好", TEXTS.one_word),
+        ("what is it?", TEXTS.nothing_asked),
+        ("Danke schön!", TEXTS.nothing_asked),
+        ("🙂", TEXTS.nothing_asked),
+        ("من هو نابليون؟", TEXTS.declined),
+    ],
+)
+async def test_what_asks_nothing_is_met_kindly(sandbox: Sandbox, text: str, expected: str) -> None:
+    """A word alone and small talk get a friendly line that says how to ask, and nothing of the documents."""
+    answer = await _ask(sandbox, text)
+    assert expected == answer.text.partition("\n")[0]
+    assert [] == answer.entity_texts("blockquote")
+
+
+FOLLOWING = "And when was it built?"
+
+
+@pytest.mark.parametrize("place", ["private_chat", "group"])
+async def test_a_follow_up_is_answered_on_every_page(sandbox: Sandbox, documents: Path, place: str) -> None:
+    """A reply to an answer leans on its question; paging and context stay with what was answered."""
+    chat = await getattr(sandbox, place)()
+    await chat.send(f"/ask {QUESTION}")
+    await (await chat.next_message()).reply(FOLLOWING)
+    answer = await chat.next_message()
+    assert "1874" in answer.entity_texts("blockquote")[0]
+    assert "Nordholm" in " ".join(answer.entity_texts("bold"))
+    assert any("Nordholm" in button["callback_data"] for button in answer.buttons)
+    around = await _asked_and_pressed(answer, TEXTS.wider)
+    assert answer.entity_texts("blockquote") == around.entity_texts("blockquote")
+    page = await _asked_and_pressed(around, TEXTS.back)
+    turned = [page.text]
+    while any("›" == button["text"] for button in page.buttons):
+        page = await _asked_and_pressed(page, "›")
+        assert page.entity_texts("blockquote")[0] in _document(documents, page)
+        turned.append(page.text)
+    assert len(turned) == len(set(turned)) > 1
+    while any("‹" == button["text"] for button in page.buttons):
+        turned.pop()
+        page = await _asked_and_pressed(page, "‹")
+        assert turned[-1] == page.text
+    assert answer.text == page.text
+
+
+async def test_a_follow_up_of_a_follow_up(sandbox: Sandbox) -> None:
+    """Each answer carries on what was asked before it."""
+    chat = await sandbox.private_chat()
+    await chat.send(QUESTION)
+    await (await chat.next_message()).reply(FOLLOWING)
+    await (await chat.next_message()).reply("And from how far away can its lamp be seen?")
+    assert "31 kilometres" in (await chat.next_message()).entity_texts("blockquote")[0]
+
+
+async def test_a_new_question_may_reply_to_an_answer(sandbox: Sandbox) -> None:
+    """A question that says all it needs is answered for itself, though it replies to another answer."""
+    answer = await _ask(sandbox, QUESTION)
+    await answer.reply("When does the bakery open in the morning?")
+    assert "The bakery opens at six" in (await answer.chat.next_message()).text
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
         ("/start", TEXTS.start),
         ("/help", TEXTS.help),
         ("/privacy", TEXTS.privacy),

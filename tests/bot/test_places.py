@@ -1,0 +1,57 @@
+"""What a refusal says; how it looks is tested with the messages and with the terminal."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from bot.places import Refusal, refusal
+from bot.texts import speaking
+
+TEXTS = speaking("en")
+
+
+@pytest.mark.parametrize(
+    ("question", "confidence", "has_near", "expected"),
+    [
+        ("hello", 0.0, False, TEXTS.one_word),
+        ("Idlib?", 0.02, True, TEXTS.one_word),
+        ("Why?", 0.0, True, TEXTS.one_word),
+        ("你好", 0.0, False, TEXTS.one_word),
+        ("Thank you!", 0.0, True, TEXTS.nothing_asked),
+        ("Danke schön 🙂", 0.0, False, TEXTS.nothing_asked),
+        ("what is it?", 0.0, True, TEXTS.nothing_asked),
+        ("🙂", 0.0, False, TEXTS.nothing_asked),
+        ("???", 0.0, False, TEXTS.nothing_asked),
+        ("Wer war Napoleon?", 0.0, False, TEXTS.declined),
+        ("من هو نابليون؟", 0.0, False, TEXTS.declined),
+        ("Кто построил башню на острове", 0.0, False, TEXTS.declined),
+        ("灯塔是谁建造的", 0.02, True, TEXTS.declined),
+        ("Who was Napoleon?", 0.02, True, TEXTS.declined),
+    ],
+)
+def test_a_refusal_fits_its_question(  # noqa: PLR0913, PLR0917  # two of them are fixtures
+    question: str,
+    confidence: float,
+    has_near: bool,
+    expected: str,
+    citation: Callable[..., Any],
+    answer: Callable[..., Any],
+) -> None:
+    """One word and small talk are met with kindness, a question with the plain truth."""
+    near = [citation("Words.", (0, 6))] if has_near else []
+    found = answer(*near, answered=False, question=question, confidence=confidence)
+    assert Refusal(expected) == refusal(found, TEXTS)
+
+
+@pytest.mark.parametrize(
+    ("suggestion", "expected"),
+    [("How many\ncats?", "How many cats?"), ("Cats", None), (None, None)],
+)
+def test_a_suggestion_is_a_question(
+    suggestion: str | None, expected: str | None, answer: Callable[..., Any]
+) -> None:
+    """A corrected spelling is offered on one line, unless it would be declined for being a single word."""
+    found = answer(answered=False, suggestion=suggestion)
+    assert Refusal(TEXTS.declined, expected) == refusal(found, TEXTS)
+    assert Refusal(TEXTS.declined) == refusal(found, TEXTS, can_suggest=False)
