@@ -32,7 +32,7 @@ class Case:
     line: int = 0
 
     def is_held_by(self, quote: str) -> bool:
-        """Tell whether an answer stands in the quote, whatever the case of its letters and the line breaks."""
+        """Tell whether the quote holds an answer, in capitals or not, and wherever its lines break."""
         text = _plain(quote)
         return any(_plain(answer) in text for answer in self.answers)
 

@@ -1,10 +1,11 @@
 """The words of a quote that the question asked for."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 from retrieval.model import Passage, Span
 from retrieval.ranking.analysis import tokenize
-from retrieval.ranking.forward import grams
+from retrieval.ranking.forward import GRAM, grams
 from retrieval.ranking.question import Question
 
 # A word that shares this much of its grams with the question's is shown as a match though its term differs.
@@ -18,7 +19,7 @@ def highlights(question: Question, passage: Passage, start: int, end: int) -> tu
     """
     words = [word for word in question.words if word.content]
     terms = {term for word in words for term in word.terms}
-    alike = [frozenset(grams(word.text)) for word in words]
+    alike = [_grams(word.text) for word in words if len(word.text) > GRAM]
     base = passage.span.start + start
     found: list[Span] = []
     for token in tokenize(passage.text[start:end], passage.language):
@@ -32,5 +33,12 @@ def highlights(question: Question, passage: Passage, start: int, end: int) -> tu
 
 
 def _is_alike(word: str, wanted: Sequence[frozenset[str]]) -> bool:
-    own = frozenset(grams(word))
-    return len(own) > 1 and any(len(own & other) > _ALIKE * max(len(own), len(other)) for other in wanted)
+    if len(word) <= GRAM:
+        return False
+    own = _grams(word)
+    return any(len(own & other) > _ALIKE * max(len(own), len(other)) for other in wanted)
+
+
+@lru_cache(maxsize=50_000)
+def _grams(word: str) -> frozenset[str]:
+    return frozenset(grams(word))

@@ -106,17 +106,13 @@ def gather(question: Question, candidates: Candidates) -> Evidence:
 
 def _columns(question: Question, forward: Forward, terms: NDArray[np.int32]) -> Numbers:
     """Give for each token the ordinal of the question's word it is, or -1."""
-    known = sorted(
-        (forward.terms[term], column)
-        for column, word in enumerate(question.words)
-        for term in word.terms
-        if term in forward.terms
-    )
-    if not known:
-        return np.full(len(terms), -1)
-    numbers, columns = np.array(known).T
-    nearest = np.minimum(np.searchsorted(numbers, terms), len(numbers) - 1)
-    return np.where(numbers[nearest] == terms, columns[nearest], -1)
+    # Of a table of zeros the machine only makes the pages that are touched, however long the vocabulary.
+    table = np.zeros(len(forward.terms), np.int16)
+    for column, word in enumerate(question.words, 1):
+        for term in word.terms:
+            if term in forward.terms:
+                table[forward.terms[term]] = column
+    return table[terms].astype(np.intp) - 1
 
 
 def _tally(rows: Numbers, hit: NDArray[np.bool_], size: int) -> Array:
@@ -152,11 +148,13 @@ def _grams(
     has = np.zeros((len(holders), len(column)))
     has[inverse, np.repeat([i for i, _ in known], [len(row) for _, row in known])] = 1
     share = np.stack([has[:, [column[g] for g in found]].mean(axis=1) for found in of_word], axis=1)
-    nearest = np.minimum(np.searchsorted(holders, words), len(holders) - 1)
-    hit = np.flatnonzero(holders[nearest] == words)
+    table = np.zeros(len(forward.words), np.int32)
+    table[holders] = np.arange(1, len(holders) + 1)
+    rank = table[words] - 1
+    hit = np.flatnonzero(rank >= 0)
     if len(hit):
         begins = np.flatnonzero(np.r_[True, rows[hit][1:] != rows[hit][:-1]])
         at = rows[hit][begins]
-        counts[at] = np.add.reduceat(has[nearest[hit]], begins, axis=0)
-        similar[at] = np.maximum.reduceat(share[nearest[hit]], begins, axis=0)
+        counts[at] = np.add.reduceat(has[rank[hit]], begins, axis=0)
+        similar[at] = np.maximum.reduceat(share[rank[hit]], begins, axis=0)
     return counts, similar

@@ -36,12 +36,12 @@ def _lexicon(**words: str) -> Lexicon:
 
 LEXICONS = {
     "en": _lexicon(
-        who="who whom whose who's",
+        who="who whom whose",
         when="when",
         where="where",
         count="many much",
         why="why",
-        what="what which how what's whats",
+        what="what which how whats",
         join="a an the of in on at to for by with from as and or is are was were be been being do does "
         "did has have "
         "had can could will would should may might must it its this that these those there their they he "
@@ -61,7 +61,7 @@ LEXICONS = {
         "an am auf "
         "für mit bei nach aus als um über durch ist sind war waren wird werden wurde wurden worden sein "
         "hat haben "
-        "hatte hatten kann können konnte konnten gibt gab es sie er ihr ihre ihren ihrer seine sein "
+        "hatte hatten kann können konnte konnten gibt gab es sie er ihr ihre ihren ihrer seine "
         "seiner sich "
         "man ich du wir mich mir uns bitte dass dies diese dieser dieses",
         greet="hallo hi danke servus moin tschüss ja nein ok",
@@ -72,7 +72,7 @@ LEXICONS = {
         where="где куда откуда",
         count="сколько скольких скольким",
         why="почему зачем отчего",
-        what="что чего чему чем какой какая какое какие какого какой какую каких каким какими каком как "
+        what="что чего чему чем какой какая какое какие какого какую каких каким какими каком как "
         "которая "
         "который которое которые",
         join="в во на с со к ко о об от до из за по для при под над у и или а но не ли же бы быть был "
@@ -93,7 +93,7 @@ LEXICONS = {
         greet="привіт вітаю дякую бувай так ні",
     ),
     "ar": _lexicon(
-        who="من لمن بمن مَن",
+        who="من لمن بمن",
         when="متي",
         where="اين",
         count="كم",
@@ -105,14 +105,14 @@ LEXICONS = {
         greet="مرحبا اهلا شكرا نعم",
     ),
     "fa": _lexicon(
-        who="کی چه‌کسی كي",
-        when="كي چه‌زمانی",
-        where="كجا",
+        who="کسی چهکسی",
+        when="کی زمانی چهزمانی",
+        where="کجا",
         count="چند چقدر",
         why="چرا",
-        what="چه چیست كدام چگونه چطور آیا ایا چيست",
-        join="در به از با را و یا يا كه این ان اين است بود شد شده می مي برای براي هم تا بر",
-        greet="سلام مرسي ممنون بله خداحافظ",
+        what="چه چیست کدام چگونه چطور آیا ایا",
+        join="در به از با را و یا که این ان است بود شد شده می برای هم تا بر",
+        greet="سلام مرسی ممنون بله خداحافظ",
     ),
     "zh": _lexicon(
         who="谁 什么人 哪位 哪个人",
@@ -160,7 +160,7 @@ LEXICONS = {
         when="cuándo cuando",
         where="dónde donde adónde",
         count="cuántos cuántas cuánto cuánta cuantos cuantas cuanto cuanta",
-        why="por-qué",
+        why="porqué",
         what="qué que cuál cual cuáles cuales cómo como",
         join="el la los las un una unos unas de del a al en por para con sin sobre y o u e es son fue "
         "fueron era eran ser "
@@ -174,11 +174,11 @@ LEXICONS = {
         where="où",
         count="combien",
         why="pourquoi",
-        what="que quoi quel quelle quels quelles comment quoi qu",
+        what="que quoi quel quelle quels quelles comment qu",
         join="le la les l un une des de d du à au aux en dans par pour avec sur et ou est sont était "
         "étaient a ont été "
         "être se s sa son ses leur leurs il elle ils elles on ce c cet cette ces y n ne t je j me m nous "
-        "vous est-ce",
+        "vous",
         greet="bonjour salut merci oui non",
     ),
     "it": _lexicon(
@@ -229,7 +229,7 @@ LEXICONS = {
         join="w we na z ze do od za po dla przy pod nad i lub a ale nie o jest są był była było były być "
         "to ten ta te się "
         "jego jej ich on ona oni przez",
-        greet="cześć dziękuję dzięki tak nie",
+        greet="cześć dziękuję dzięki tak",
     ),
     "cs": _lexicon(
         who="kdo koho komu kým čí",
@@ -241,18 +241,18 @@ LEXICONS = {
         join="v ve na s se z ze do od za po pro při pod nad i nebo a ale ne o je jsou byl byla bylo byli "
         "být to ten ta ty "
         "si jeho její jejich on ona oni",
-        greet="ahoj díky děkuji ano ne",
+        greet="ahoj díky děkuji ano",
     ),
     "ro": _lexicon(
         who="cine cui",
         when="când",
         where="unde",
         count="câți câte cât câtă cati cate",
-        why="ce-motiv",
+        why="dece",
         what="ce care cum",
         join="un o unui unei al a ai ale de din în la pe cu pentru prin despre și sau este sunt era erau "
-        "fost fi a au se "
-        "s-a să că lui ei lor său sa",
+        "fost fi au se "
+        "s să că lui ei lor său sa",
         greet="bună salut mulțumesc da nu",
     ),
     "el": _lexicon(
@@ -261,10 +261,10 @@ LEXICONS = {
         where="πού που",
         count="πόσοι πόσεσ πόσα πόσο πόση πόσων ποσοι ποσεσ ποσα ποσο",
         why="γιατί γιατι",
-        what="τι ποιο πώσ πωσ πώς ποιά ποιό ποιόσ ποιόν ποιοί",
+        what="τι ποιο πώσ πωσ ποιά ποιό ποιόσ ποιόν ποιοί",
         join="ο η το οι τα του τησ των τον την στο στη στον στην στα στουσ στισ σε από με για και ή είναι "
         "ήταν να θα έχει "
-        "έχουν είχε ένα μια μία ένασ που ότι ωσ κατά",
+        "έχουν είχε ένα μια μία ένασ ότι ωσ κατά",
         greet="γεια σασ ευχαριστώ ναι όχι",
     ),
     "hi": _lexicon(
@@ -273,7 +273,7 @@ LEXICONS = {
         where="कहाँ कहां",
         count="कितने कितनी कितना",
         why="क्यों",
-        what="क्या कौनसा कौनसी कौन-सा किस कैसे कैसा कैसी किन",
+        what="क्या कौनसा कौनसी किस कैसे कैसा कैसी किन",
         join="का की के को से में पर ने है हैं था थी थे हो होता होती और या यह वह ये वे एक भी ही तो कि जो "
         "लिए साथ द्वारा गया "
         "गई गए किया हुआ हुई इस उस सा सी",
@@ -296,7 +296,7 @@ LEXICONS = {
         count="mấy bao nhiêu",
         why="sao",
         what="gì nào thế",
-        join="là của và các những một được bị có đã cho với trong ở từ để do bởi này đó về vào năm-nào "
+        join="là của và các những một được bị có đã cho với trong ở từ để do bởi này đó về vào "
         "như tại vì",
         greet="chào cảm ơn",
     ),
@@ -307,7 +307,7 @@ LEXICONS = {
         count="många mycket",
         why="varför",
         what="vad vilken vilket hur",
-        join="en ett den det de av i på till för med från och eller är var vara blev blir har hade kan "
+        join="en ett den det de av i på till för med från och eller är vara blev blir har hade kan "
         "att som sin sitt sina "
         "han hon dess deras om",
         greet="hej tack ja nej",
@@ -342,7 +342,7 @@ LEXICONS = {
         where="missä mistä mihin minne",
         count="kuinka montako moni monta paljonko",
         why="miksi",
-        what="mikä mitä minkä mitkä millainen miten kuinka",
+        what="mikä mitä minkä mitkä millainen miten",
         join="on oli ovat olivat ja tai se ne hän he että joka jotka oliko onko",
         greet="hei moi kiitos kyllä ei",
     ),
@@ -354,7 +354,7 @@ LEXICONS = {
         why="miért",
         what="mi mit milyen melyik hogyan mely",
         join="a az egy és vagy van volt voltak hogy is nem ez ezt",
-        greet="szia helló köszönöm igen nem",
+        greet="szia helló köszönöm igen",
     ),
     "id": _lexicon(
         who="siapa siapakah",
@@ -364,7 +364,7 @@ LEXICONS = {
         why="mengapa kenapa",
         what="apa apakah bagaimana",
         join="yang di ke dari dan atau adalah untuk dengan pada oleh ini itu dalam tidak ada",
-        greet="halo terima kasih ya tidak",
+        greet="halo terima kasih ya",
     ),
     "he": _lexicon(
         who="מי",
@@ -374,6 +374,6 @@ LEXICONS = {
         why="למה מדוע",
         what="מה איזה איזו אילו איך כיצד האם",
         join="של את על עם אל מן הוא היא הם זה זו היה היתה היו או גם כי לא יש",
-        greet="שלום תודה כן לא",
+        greet="שלום תודה כן",
     ),
 }

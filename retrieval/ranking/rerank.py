@@ -47,14 +47,13 @@ def likeness_nearby(evidence: Evidence, passages: Sequence[Passage], kept: Numbe
     """Give for each kept candidate the greatest likeness of each word in the candidates near it."""
     likeness = evidence.greatest(evidence.likeness)
     nearby = np.zeros((len(kept), likeness.shape[1]))
-    for row, ordinal in enumerate(kept):
-        near = [other for other, passage in enumerate(passages) if _is_near(passages[ordinal], passage)]
+    places: dict[str, list[tuple[int, int]]] = {}
+    for ordinal, passage in enumerate(passages):
+        places.setdefault(passage.document, []).append((passage.paragraph, ordinal))
+    for row, passage in enumerate(passages[ordinal] for ordinal in kept):
+        near = [other for at, other in places[passage.document] if abs(at - passage.paragraph) <= _NEAR]
         nearby[row] = likeness[near].max(axis=0)
     return nearby
-
-
-def _is_near(one: Passage, other: Passage) -> bool:
-    return one.document == other.document and abs(one.paragraph - other.paragraph) <= _NEAR
 
 
 def bm25(counts: Array, idf: Array, lengths: Array) -> Array:
