@@ -4,7 +4,7 @@ BIN := .venv/bin
 UV ?= uv
 Q ?=
 
-.PHONY: help sandbox run ask chat test check format lock clean
+.PHONY: help sandbox run ask chat test check eval format lock clean
 
 help:
 	@echo "make sandbox       the bot in a Telegram of its own, in your browser; no token needed"
@@ -13,6 +13,7 @@ help:
 	@echo "make run           the bot on Telegram (TELEGRAM_TOKEN from the environment or .env)"
 	@echo "make test          all tests"
 	@echo "make check         lint, types and layers"
+	@echo "make eval          how well it answers, against pinned floors"
 	@echo "make format        mend what the linter can mend"
 	@echo "make lock          make the lists of requirements again; needs uv"
 
@@ -53,6 +54,12 @@ check: $(BIN)/.installed-dev
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+
+# The length of a quote decides what it holds; an operator's .env does not.
+eval: export QUOTE_CHARS = 300
+eval: $(BIN)/.installed
+	@$(BIN)/verbatim eval --docs tests/eval/documents --floors tests/eval/floors.json --no-misses \
+		--by language --by kind tests/eval/questions.jsonl
 
 format: $(BIN)/.installed-dev
 	@$(BIN)/ruff check --fix .

@@ -10,13 +10,14 @@ from typing import Any, BinaryIO, TextIO
 
 import click
 
-from bot import terminal
+from bot import cases, floors, report, terminal
 from bot.contract import answer_json
 from bot.terminal import Look
 from bot.texts import speaking
 from config import logging
 from config.errors import ConfigError
 from config.settings import Settings
+from retrieval import evaluation
 from retrieval.errors import FolderError
 from retrieval.library import Library
 from retrieval.model import Answer
@@ -43,7 +44,7 @@ class Commands(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
-        except (ConfigError, FolderError) as error:
+        except (ConfigError, FolderError, cases.CaseError, floors.FloorError) as error:
             raise Failure(str(error)) from None
         except BrokenPipeError:
             # click ends quietly when the reader of our output has gone.
@@ -226,6 +227,59 @@ def index(docs: Path | None) -> None:
     left_out = f"; {len(library.problems)} left out" if library.problems else ""
     counted = f"{_count(len(library.sources), 'document')}, {_count(library.passages, 'passage')}"
     _say(f"{counted}{languages}{left_out}")
+
+
+@main.command("eval")
+@docs_option
+@click.option("--json", "as_json", is_flag=True, help="One JSON object, for programs.")
+@click.option(
+    "--misses/--no-misses", default=True, help="List the questions that went wrong.  [default: yes]"
+)
+@click.option(
+    "--by",
+    "labels",
+    multiple=True,
+    metavar="KEY",
+    help="Figures for each value of a key of the lines as well.",
+)
+@click.option(
+    "--floors", "pinned", type=click.File("rb"), metavar="FILE", help="Fail when a figure is below these."
+)
+@click.argument("file", type=click.File("rb"))
+def evaluate(  # noqa: PLR0913  # an option each
+    docs: Path | None,
+    *,
+    as_json: bool,
+    misses: bool,
+    labels: tuple[str, ...],
+    pinned: BinaryIO | None,
+    file: BinaryIO,
+) -> None:
+    """Measure how well the documents answer the questions of FILE.
+
+    A line of FILE is {"question": "...", "answers": ["..."]}: words of which a right quote holds any, or []
+    if there is no answer; "document", its path below the documents folder, if that is to be measured too.
+    Exits with 0; with 1 if a figure is below its floor or a quote is not its document's text; with 2 when
+    the call or a file is wrong.
+    """
+    library, folder = _library(docs), docs or _settings().seeds_dir
+    data, names = file.read(), [source.name for source in library.sources]
+    asked = cases.read(data, file.name, names)
+    for label in labels:
+        if not any(label in case.labels for case in asked):
+            raise Failure(f"{file.name}: --by {label}: no line has this key with a text")
+    limits = floors.read(pinned.read(), pinned.name) if pinned else None
+    outcomes = asyncio.run(evaluation.measure(library, asked, evaluation.texts(folder)))
+    checks = floors.checks(limits, outcomes) if limits else None
+    told = report.Report(outcomes, labels, checks, misses)
+    _say(json.dumps(report.as_json(told), ensure_ascii=False) if as_json else report.text(told))
+    if limits and (digest := floors.digest(data, folder, names)) != limits.digest:
+        raise Failure(
+            f"{limits.name}: digest: {limits.digest} is of other questions or documents; these are {digest}."
+            " See that the floors still mean the same, then write it there"
+        )
+    exact = told.overall.verbatim in {None, 1.0}
+    sys.exit(0 if exact and all(check.is_held for check in checks or ()) else 1)
 
 
 @main.command()
