@@ -99,7 +99,7 @@ LEXICONS = {
         count="كم",
         why="لماذا لم لما",
         what="ما ماذا ماهو ماهي اي ايه اية كيف بماذا بما مما فيما عما هل",
-        join="في علي الي عن من مع بين هو هي هم هما ان انه كان كانت كانوا يكون تكون قد التي الذي الذين هذا "
+        join="في علي الي عن مع بين هو هي هم هما ان انه كان كانت كانوا يكون تكون قد التي الذي الذين هذا "
         "هذه ذلك تلك "
         "و او ثم لقد تم عند منذ حتي انا نحن انت لي لنا",
         greet="مرحبا اهلا شكرا نعم",
@@ -296,8 +296,7 @@ LEXICONS = {
         count="mấy bao nhiêu",
         why="sao",
         what="gì nào thế",
-        join="là của và các những một được bị có đã cho với trong ở từ để do bởi này đó về vào "
-        "như tại vì",
+        join="là của và các những một được bị có đã cho với trong ở từ để do bởi này đó về vào như tại vì",
         greet="chào cảm ơn",
     ),
     "sv": _lexicon(
