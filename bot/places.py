@@ -1,5 +1,6 @@
 """Where a quote stands, or might, in words: the same in a message and in the terminal."""
 
+import unicodedata
 from dataclasses import dataclass
 
 from bot.letters import label
@@ -24,11 +25,17 @@ class Refusal:
 
 def place(title: str, at: Locator, texts: Texts) -> str:
     """Give title, heading, and page or lines, on one line."""
-    parts = [label(title, MOST_TITLE)]
+    parts = [_isolated(label(title, MOST_TITLE))]
     if at.heading and at.heading != title:
-        parts.append(texts.under(label(at.heading, MOST_TITLE)))
+        parts.append(texts.under(_isolated(label(at.heading, MOST_TITLE))))
     parts.append(texts.lines(at.line, at.line_end) if at.page is None else texts.page(at.page))
     return ", ".join(parts)
+
+
+def _isolated(name: str) -> str:
+    """Keep a name that runs from right to left from turning the line that it stands in."""
+    runs_left = any(unicodedata.bidirectional(letter) in {"R", "AL"} for letter in name)
+    return f"\u200e\u2068{name}\u2069" if runs_left else name
 
 
 def refusal(found: Answer, texts: Texts, *, can_suggest: bool = True) -> Refusal:

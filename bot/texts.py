@@ -45,7 +45,8 @@ class Texts:
         return self._(
             "Write me a question, and I look for the sentences that answer it. I never put anything in "
             "my own words: you get the exact quote, and where it stands.\n\n"
-            "‹ and › under an answer show other quotes, “Wider context” shows what stands around it.\n\n"
+            "‹ and › under an answer show other quotes, “Wider context” shows what stands around it. "
+            "Reply to an answer to ask on from there: “And when was that?”\n\n"
             "In a group, ask with /ask and your question, reply to a message of mine, or mention me. "
             "Reply to somebody’s message with /ask to ask what it says.\n\n"
             "/sources lists the documents, /privacy tells what happens to your questions."

@@ -1,12 +1,13 @@
-"""What a refusal says; how it looks is tested with the messages and with the terminal."""
+"""Where a quote stands, and what a refusal says; messages and the terminal have tests of how it looks."""
 
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from bot.places import Refusal, refusal
+from bot.places import Refusal, place, refusal
 from bot.texts import speaking
+from retrieval.model import Locator
 
 TEXTS = speaking("en")
 
@@ -55,3 +56,14 @@ def test_a_suggestion_is_a_question(
     found = answer(answered=False, suggestion=suggestion)
     assert Refusal(TEXTS.declined, expected) == refusal(found, TEXTS)
     assert Refusal(TEXTS.declined) == refusal(found, TEXTS, can_suggest=False)
+
+
+def test_a_place_reads_from_left_to_right() -> None:
+    """A title or heading from right to left is kept apart, so that the words around it stay in order."""
+    at = Locator("قاعة الغوص", None, 18, 18, 1)
+    assert "\u200e\u2068دليل زوّار\u2069, under “\u200e\u2068قاعة الغوص\u2069”, line 18" == place(
+        "دليل زوّار", at, TEXTS
+    )
+    assert "Guide, under “\u200e\u2068קומה 2\u2069”, page 3" == place(
+        "Guide", Locator("קומה 2", 3, 1, 1, 1), TEXTS
+    )
