@@ -12,9 +12,10 @@ _MARK = r"[\p{M}\p{Grapheme_Cluster_Break=Extend}\u200d]"
 _GOES_ON = regex.compile(_MARK)
 # Where a long sentence may be parted, with least harm to a reader. Thai and its neighbours write no spaces
 # between words and no stops after sentences: a space is the end of a phrase.
+_PHRASED = r"[\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}]"
 _CLAUSE_END = regex.compile(
     rf"(?:[,;:،؛、，；：·|)\]—–](?=\s|[\p{{Han}}\p{{Hiragana}}\p{{Katakana}}])\s*+|\n++"
-    rf"|(?<=[\p{{Thai}}\p{{Lao}}\p{{Khmer}}\p{{Myanmar}}])\s++)(?!{_MARK})"
+    rf"|(?<={_PHRASED})\s++(?={_PHRASED}))(?!{_MARK})"
 )
 _SPACE = regex.compile(rf"\s++(?!{_MARK})")
 _GRAPHEME = regex.compile(r"\X")
