@@ -17,11 +17,8 @@ async def answer(
     text: str, index: Index, *, quote_chars: int, top: int, earlier: str | None = None
 ) -> Answer:
     """Answer from the index's passages with up to `top` quotes of at most `quote_chars` characters."""
-    question = analyse(text, index.languages)
-    corrections = _corrections(question, index)
-    question = corrected(question, corrections, index.languages)
-    if earlier:
-        question = following(question, analyse(earlier, index.languages))
+    asked, corrections = _understand(text, index)
+    question = following(asked, _understand(earlier, index)[0]) if earlier else asked
     candidates = await index.search(question.terms, CANDIDATES)
     if not len(candidates.numbers):
         return Answer(text, answered=False, confidence=0.0, citations=())
@@ -37,12 +34,24 @@ async def answer(
         answered=sure >= THRESHOLD,
         confidence=sure,
         citations=citations,
-        suggestion=suggestion(question, corrections),
+        suggestion=suggestion(asked, corrections),
     )
+
+
+def _understand(text: str, index: Index) -> tuple[Question, dict[str, str]]:
+    """Analyse a question; give also what its misspelt words were meant to be, which counts from then on."""
+    question = analyse(text, index.languages)
+    corrections = _corrections(question, index)
+    return corrected(question, corrections, index.languages), corrections
 
 
 def _corrections(question: Question, index: Index) -> dict[str, str]:
     """Find the documents' own words that content words they do not hold may be meant to be."""
     unknown = [word for word in question.words if word.content and not any(map(index.holds, word.terms))]
     near = {word.text: index.nearest(word.text) for word in unknown}
-    return {word: right for word, right in near.items() if right}
+    return {word: right for word, right in near.items() if right and _is_content(right, index)}
+
+
+def _is_content(word: str, index: Index) -> bool:
+    """Tell whether a word names something: one that does is no slip for one that only joins."""
+    return any(found.content for found in analyse(word, index.languages).words)

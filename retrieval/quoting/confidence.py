@@ -4,6 +4,7 @@ import math
 from collections.abc import Mapping
 
 from retrieval.quoting.weights import CONFIDENCE, CONFIDENCE_BIAS
+from retrieval.ranking.analysis import is_unspaced
 from retrieval.ranking.question import Question
 
 # From here on the bot answers. The regression counts a wrong answer as much as a missing one.
@@ -22,4 +23,10 @@ def confidence(question: Question, features: Mapping[str, float]) -> float:
     known = {**features, "words": math.log(words)}
     logit = CONFIDENCE_BIAS + sum(weight * known[name] for name, weight in CONFIDENCE.items())
     probability = 1 / (1 + math.exp(-logit))
-    return probability if len(question.words) > 1 else probability * THRESHOLD
+    return probability * THRESHOLD if _is_one_word(question) else probability
+
+
+def _is_one_word(question: Question) -> bool:
+    """Tell a question of one word; in scripts without spaces that is one whose tokens stand in each other."""
+    texts = [word.text for word in question.words]
+    return len(texts) == 1 or any(is_unspaced(text) and all(part in text for part in texts) for text in texts)

@@ -13,8 +13,8 @@ from retrieval.ranking.index import Candidates
 from retrieval.ranking.question import Question
 from retrieval.ranking.rerank import keep, passage_features
 
-# What a quote loses for standing beside one already chosen, as "wider context" would show it anyway. Forbidding
-# it altogether costs 5 to 8 of 100 answers in the first three quotes.
+# What a quote loses for standing beside one already chosen, as "wider context" would show it anyway.
+# Forbidding it altogether costs 5 to 8 of 100 answers in the first three quotes.
 _BESIDE = 0.5
 
 
@@ -57,7 +57,7 @@ def rank(question: Question, evidence: Evidence, candidates: Candidates, longest
 
 
 def choose(ranking: Ranking, evidence: Evidence, top: int) -> list[Excerpt]:
-    """Choose up to `top` runs, best first, that do not overlap; beside a chosen one a run has to be better."""
+    """Choose up to `top` runs, best first, that do not overlap; beside a chosen one it has to be better."""
     runs, scores = ranking.runs, ranking.scores.copy()
     chosen: list[Excerpt] = []
     while len(chosen) < top and scores.max() > -np.inf:

@@ -14,7 +14,7 @@ def entries(lexicon: Lexicon) -> list[str]:
 
 @pytest.mark.parametrize("language", LEXICONS)
 def test_folded(language: str) -> None:
-    """Every entry is spelt as its language folds it and is a single token: else no question could match it."""
+    """Every entry is spelt as its language folds it and is one token: else no question could match it."""
     for word in entries(LEXICONS[language]):
         if not is_unspaced(word):
             assert fold(word, language) == word

@@ -1,0 +1,109 @@
+"""A small library of our own in eight languages, all in one index."""
+
+import asyncio
+from collections.abc import Callable
+
+import pytest
+
+from retrieval.answer import answer
+from retrieval.loading.loaders import load
+from retrieval.loading.passages import passages
+from retrieval.model import Answer, Document
+from retrieval.ranking.embedded import EmbeddedIndex
+
+Ask = Callable[..., Answer]
+
+TEXTS = {
+    "en.txt": """The lighthouse of Skerry
+
+The lighthouse on Skerry was built in 1874 by the engineer Margaret Holloway. It stands on a rock in the bay.
+
+The keeper feeds eleven goats behind the tower. Their milk is made into a salty cheese.
+
+In winter the ferry brings flour and lamp oil once a week. When the sea is rough, the islanders wait.
+""",
+    "de.txt": """Die Mühle von Ahrental
+
+Die Wassermühle in Ahrental gehört seit 1911 der Familie Brandstetter. Sie mahlt Roggen und Dinkel.
+
+Das Brot wird im Steinofen gebacken und am Samstag auf dem Marktplatz verkauft.
+
+Der Mühlteich friert im Januar zu, dann laufen die Kinder dort Schlittschuh.
+""",
+    "ru.txt": """Обсерватория на Синей горе
+
+Обсерваторию на Синей горе основал астроном Павел Лебедев в 1932 году. Её телескоп весит двенадцать тонн.
+
+Ночью сторож выключает все фонари, чтобы свет не мешал наблюдениям.
+
+Летом школьники приезжают сюда смотреть на метеорный поток Персеиды.
+""",
+    "ar.txt": """سوق الواحة
+
+تأسس سوق الواحة في عام 1956 على يد التاجر سليمان الحداد. يبيع السوق التمور والعسل.
+
+يجلب المزارعون الجمال كل يوم خميس من القرى المجاورة.
+
+تشرب العائلات الشاي بالنعناع تحت أشجار النخيل بعد الغروب.
+""",
+    "zh.txt": """青石桥茶馆
+
+青石桥茶馆由陈大明于1903年创办,位于河边的老街上。茶馆每天早上六点开门。
+
+后院有一口古井,泡茶的水都取自这口井。
+
+冬天客人围着火炉听说书人讲故事。
+""",
+    "th.txt": """ตลาดน้ำบางคล้า
+
+ตลาดน้ำบางคล้าก่อตั้งโดยนายสมชายเมื่อปี 2489 ริมแม่น้ำบางปะกง
+
+ชาวบ้านขายมะม่วงและขนมจากทุกวันเสาร์
+
+ในฤดูฝนเรือจะจอดใต้ต้นไทรใหญ่หน้าวัด
+""",
+    "hi.txt": """पहाड़ी पुस्तकालय
+
+पहाड़ी पुस्तकालय की स्थापना 1948 में शिक्षक रामनाथ जोशी ने की थी। इसमें चालीस हज़ार किताबें हैं।
+
+बच्चे हर रविवार को यहाँ कठपुतली का नाटक देखते हैं।
+
+सर्दियों में पुस्तकालय का दरवाज़ा बर्फ़ से ढक जाता है।
+""",
+    "tr.md": """# Çınaraltı Hamamı
+
+## Tarih
+
+Çınaraltı Hamamı 1682 yılında mimar Yusuf Kalender tarafından yapıldı. Kubbesi bakırla kaplıdır.
+
+## Su
+
+Hamamın suyu dağdaki kaynaktan ahşap borularla gelir.
+
+Bayram sabahları komşular burada mercimek çorbası dağıtır.
+""",
+}
+
+
+@pytest.fixture(scope="session")
+def documents() -> dict[str, Document]:
+    """Load the documents, by name."""
+    return {name: load(text.encode(), name) for name, text in TEXTS.items()}
+
+
+@pytest.fixture(scope="session")
+def index(documents: dict[str, Document]) -> EmbeddedIndex:
+    """Index all documents together."""
+    return EmbeddedIndex.build([p for document in documents.values() for p in passages(document)], 300)
+
+
+@pytest.fixture(scope="session")
+def ask(index: EmbeddedIndex) -> Ask:
+    """Ask the documents, or those of another index."""
+
+    def asked(
+        question: str, *, earlier: str | None = None, index: EmbeddedIndex = index, longest: int = 300
+    ) -> Answer:
+        return asyncio.run(answer(question, index, quote_chars=longest, top=3, earlier=earlier))
+
+    return asked
