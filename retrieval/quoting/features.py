@@ -14,7 +14,7 @@ from retrieval.quoting.runs import Runs
 from retrieval.ranking.analysis import tokenize
 from retrieval.ranking.evidence import Array, Evidence, Numbers, inverse_document_frequency
 from retrieval.ranking.question import Question
-from retrieval.ranking.rerank import likeness_nearby
+from retrieval.ranking.rerank import by_document, likeness_nearby
 
 _SATURATION = 0.6  # as k1 in BM25
 
@@ -45,7 +45,9 @@ def run_features(
         "often": runs.words / (runs.words + _SATURATION) @ content / ideal,
         "best_piece": runs.best_piece / ideal,
         "local": _share(runs.likeness, _among_candidates(evidence)),
-        "within": _share(runs.likeness, _within_passage(evidence)[owners]),
+        "within_document": _share(runs.likeness, _within_document(evidence, passages)[owners]),
+        "within_passage": _share(runs.likeness, _within_passage(evidence)[owners]),
+        "untitled": _share(runs.likeness, content * (1 - in_title)),
         "run_grams": _share(np.minimum(runs.grams, 1), _gram_weights(evidence)),
         "rest": gain(np.maximum(in_passage, in_title)),
         "near": gain(np.maximum(nearby, in_passage)) - gain(in_passage),
@@ -72,6 +74,16 @@ def _among_candidates(evidence: Evidence) -> Array:
     """Weigh the content words by how rare they are among the candidates."""
     frequency = (evidence.greatest(evidence.words) > 0).sum(axis=0)
     weights: Array = inverse_document_frequency(frequency, len(evidence.first)) * (evidence.content > 0)
+    return weights
+
+
+def _within_document(evidence: Evidence, passages: Sequence[Passage]) -> Array:
+    """Weigh the content words for each candidate by how few candidates of its document hold them."""
+    held = evidence.greatest(evidence.likeness) > 0
+    weights = np.zeros(held.shape)
+    for ordinals in by_document(passages).values():
+        frequency = held[ordinals].sum(axis=0)
+        weights[ordinals] = inverse_document_frequency(frequency, len(ordinals)) * (evidence.content > 0)
     return weights
 
 

@@ -9,7 +9,8 @@ from dataclasses import dataclass, fields
 
 @dataclass(frozen=True, slots=True)
 class Lexicon:
-    """One language's words, folded, by what they ask for; `join` holds the rest.
+    """One language's words, folded, by what they ask for; `join` holds the rest. `greet` is small talk: it names
+    nothing where a message holds nothing else.
 
     In scripts without spaces they are strings to look for, elsewhere whole words.
     """
@@ -25,9 +26,7 @@ class Lexicon:
 
     @property
     def function_words(self) -> frozenset[str]:
-        return frozenset().union(
-            self.who, self.when, self.where, self.count, self.why, self.what, self.join, self.greet
-        )
+        return frozenset().union(self.who, self.when, self.where, self.count, self.why, self.what, self.join)
 
 
 def _lexicon(**words: str) -> Lexicon:
@@ -47,7 +46,7 @@ LEXICONS = {
         "had can could will would should may might must it its this that these those there their they he "
         "she his "
         "her him them i you we my your our me us please tell about any some than then into",
-        greet="hello hi hey thanks thank bye goodbye ok okay yes no",
+        greet="hello hi hey thanks thank bye goodbye ok okay yes no good morning evening night day nice great very welcome dear",
     ),
     "de": _lexicon(
         who="wer wen wem wessen",
@@ -64,7 +63,7 @@ LEXICONS = {
         "hatte hatten kann können konnte konnten gibt gab es sie er ihr ihre ihren ihrer seine "
         "seiner sich "
         "man ich du wir mich mir uns bitte dass dies diese dieser dieses",
-        greet="hallo hi danke servus moin tschüss ja nein ok",
+        greet="hallo hi danke servus moin tschüss ja nein ok guten morgen abend nacht tag gut sehr schön",
     ),
     "ru": _lexicon(
         who="кто кого кому кем ком чей чья чье чьи",
@@ -78,7 +77,7 @@ LEXICONS = {
         join="в во на с со к ко о об от до из за по для при под над у и или а но не ли же бы быть был "
         "была было были "
         "есть это этот эта эти этого его ее их он она оно они я ты мы вы мне нам вам меня нас себя свой",
-        greet="привет здравствуй здравствуйте спасибо пока да нет ок",
+        greet="привет здравствуй здравствуйте спасибо пока да нет ок большое добрый доброе утро вечер день очень приятно",
     ),
     "uk": _lexicon(
         who="хто кого кому ким чий чия чиє чиї",
@@ -90,7 +89,7 @@ LEXICONS = {
         join="в у на з із зі до від за по для при під над і й та або а але не чи же б бути був була було "
         "були є це цей "
         "ця ці його її їх він вона воно вони я ти ми ви мені нам",
-        greet="привіт вітаю дякую бувай так ні",
+        greet="привіт вітаю дякую бувай так ні дуже добрий день вечір ранок",
     ),
     "ar": _lexicon(
         who="من لمن بمن",
@@ -102,7 +101,7 @@ LEXICONS = {
         join="في علي الي عن مع بين هو هي هم هما ان انه كان كانت كانوا يكون تكون قد التي الذي الذين هذا "
         "هذه ذلك تلك "
         "و او ثم لقد تم عند منذ حتي انا نحن انت لي لنا",
-        greet="مرحبا اهلا شكرا نعم",
+        greet="مرحبا اهلا شكرا نعم السلام عليكم صباح الخير مساء جزيلا",
     ),
     "fa": _lexicon(
         who="کسی چهکسی",
@@ -153,7 +152,7 @@ LEXICONS = {
         what="ne nedir neyi neye nelerdir hangi hangisi nasıl neler mi mı mu mü midir",
         join="bir bu şu o ve veya ile için de da ki olan olarak olduğu gibi kadar en çok daha ben sen biz "
         "siz var vardır",
-        greet="merhaba selam teşekkürler teşekkür sağol evet hayır tamam",
+        greet="merhaba selam teşekkürler teşekkür sağol evet hayır tamam günaydın iyi günler akşamlar geceler ederim",
     ),
     "es": _lexicon(
         who="quién quien quiénes quienes",
@@ -166,7 +165,7 @@ LEXICONS = {
         "fueron era eran ser "
         "se su sus lo le les ha han había hay está están estaba este esta estos estas ese esa me mi te "
         "nos yo",
-        greet="hola gracias adiós sí no",
+        greet="hola gracias adiós sí no muchas buenos buenas días tardes noches",
     ),
     "fr": _lexicon(
         who="qui",
@@ -179,7 +178,7 @@ LEXICONS = {
         "étaient a ont été "
         "être se s sa son ses leur leurs il elle ils elles on ce c cet cette ces y n ne t je j me m nous "
         "vous",
-        greet="bonjour salut merci oui non",
+        greet="bonjour salut merci oui non bonsoir beaucoup bonne nuit",
     ),
     "it": _lexicon(
         who="chi",
@@ -192,7 +191,7 @@ LEXICONS = {
         "alle da dal dalla "
         "in nel nella nei con su sul sulla per e o è sono era erano stato stata stati fu si ha hanno suo "
         "sua suoi",
-        greet="ciao salve grazie buongiorno sì no",
+        greet="ciao salve grazie buongiorno sì no buonasera notte mille",
     ),
     "pt": _lexicon(
         who="quem",
@@ -204,7 +203,7 @@ LEXICONS = {
         join="o a os as um uma de do da dos das em no na nos nas por para com sem sobre e ou é são foi "
         "foram era eram ser "
         "se seu sua seus suas ao à aos às há tem têm está estão este esta esse essa",
-        greet="olá oi obrigado obrigada tchau sim não",
+        greet="olá oi obrigado obrigada tchau sim não bom boa dia tarde noite muito",
     ),
     "nl": _lexicon(
         who="wie wiens",
@@ -216,7 +215,7 @@ LEXICONS = {
         join="de het een van in op aan te voor door met bij naar uit als en of is zijn was waren wordt "
         "worden werd werden "
         "heeft hebben had hadden kan kunnen er zich ze zij hij hun haar dit dat deze die",
-        greet="hallo hoi dank bedankt ja nee",
+        greet="hallo hoi dank bedankt ja nee goede morgen avond goed",
     ),
     "pl": _lexicon(
         who="kto kogo komu kim czyj czyja czyje",
@@ -229,7 +228,7 @@ LEXICONS = {
         join="w we na z ze do od za po dla przy pod nad i lub a ale nie o jest są był była było były być "
         "to ten ta te się "
         "jego jej ich on ona oni przez",
-        greet="cześć dziękuję dzięki tak",
+        greet="cześć dziękuję dzięki tak dzień dobry wieczór bardzo",
     ),
     "cs": _lexicon(
         who="kdo koho komu kým čí",
@@ -241,7 +240,7 @@ LEXICONS = {
         join="v ve na s se z ze do od za po pro při pod nad i nebo a ale ne o je jsou byl byla bylo byli "
         "být to ten ta ty "
         "si jeho její jejich on ona oni",
-        greet="ahoj díky děkuji ano",
+        greet="ahoj díky děkuji ano dobrý den večer",
     ),
     "ro": _lexicon(
         who="cine cui",
@@ -297,7 +296,7 @@ LEXICONS = {
         why="sao",
         what="gì nào thế",
         join="là của và các những một được bị có đã cho với trong ở từ để do bởi này đó về vào như tại vì",
-        greet="chào cảm ơn",
+        greet="chào cảm ơn xin buổi sáng",
     ),
     "sv": _lexicon(
         who="vem vems vilka",
@@ -309,7 +308,7 @@ LEXICONS = {
         join="en ett den det de av i på till för med från och eller är vara blev blir har hade kan "
         "att som sin sitt sina "
         "han hon dess deras om",
-        greet="hej tack ja nej",
+        greet="hej tack ja nej god morgon kväll",
     ),
     "da": _lexicon(
         who="hvem hvis",
@@ -363,7 +362,7 @@ LEXICONS = {
         why="mengapa kenapa",
         what="apa apakah bagaimana",
         join="yang di ke dari dan atau adalah untuk dengan pada oleh ini itu dalam tidak ada",
-        greet="halo terima kasih ya",
+        greet="halo terima kasih ya selamat pagi malam",
     ),
     "he": _lexicon(
         who="מי",

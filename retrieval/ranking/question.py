@@ -5,8 +5,13 @@ from dataclasses import dataclass, replace
 
 import regex
 
+from retrieval.language import script, script_of
 from retrieval.ranking.analysis import is_unspaced, tokenize
 from retrieval.ranking.lexicon import LEXICONS, Lexicon
+
+# Where a word stands in a question, and how one language spells the words there.
+Place = tuple[int, int]
+Reading = dict[Place, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,25 +47,33 @@ class Question:
 
 def analyse(text: str, languages: Sequence[str]) -> Question:
     """Analyse a question in every language given: a short text is no safe ground to choose one."""
-    spellings: dict[tuple[int, int], str] = {}
-    terms: dict[tuple[int, int], dict[str, None]] = {}
+    readings: dict[str, Reading] = {}
+    terms: dict[Place, dict[str, None]] = {}
     for language in languages:
-        for token in tokenize(text, language):
-            spellings.setdefault((token.start, token.end), token.word)
+        tokens = tokenize(text, language)
+        readings[language] = {(token.start, token.end): token.word for token in tokens}
+        for token in tokens:
             terms.setdefault((token.start, token.end), {})[token.term] = None
-    lexicons = _lexicons(text, spellings.values(), languages)
-    content = _content(text, spellings, lexicons)
+    lexicons = _lexicons(text, readings)
+    named = _naming(text, readings, lexicons)
     words: dict[tuple[str, ...], Word] = {}
     for (start, end), found in sorted(terms.items()):
-        named = text[start].isdigit() or (start > 0 and text[start].isupper())
-        spelling = spellings[start, end]
-        word = Word(start, end, spelling, tuple(found), content=(start, end) in content, named=named)
+        word = Word(
+            start,
+            end,
+            _spelling((start, end), readings),
+            tuple(found),
+            content=(start, end) in named,
+            named=text[start].isdigit() or (start > 0 and text[start].isupper()),
+        )
         words.setdefault(word.terms, word)
     return Question(
         text,
         tuple(words.values()),
-        wants_time=any(_found(text, spellings.values(), lexicon.when) for lexicon in lexicons),
-        wants_person=any(_found(text, spellings.values(), lexicon.who) for lexicon in lexicons),
+        wants_time=any(_found(text, readings[name].values(), known.when) for name, known in lexicons.items()),
+        wants_person=any(
+            _found(text, readings[name].values(), known.who) for name, known in lexicons.items()
+        ),
     )
 
 
@@ -86,26 +99,63 @@ def corrected(question: Question, corrections: Mapping[str, str], languages: Seq
     return replace(question, words=words)
 
 
-def _lexicons(text: str, words: Iterable[str], languages: Sequence[str]) -> list[Lexicon]:
+def _spelling(place: Place, readings: Mapping[str, Reading]) -> str:
+    """Spell a word as the first language of its script folds it, for so the documents' words are spelt."""
+    spellings = {name: reading[place] for name, reading in readings.items() if place in reading}
+    first = next(iter(spellings.values()))
+    if len(set(spellings.values())) == 1:
+        return first
+    own = script(first)
+    return next((word for name, word in spellings.items() if script_of(name) == own), first)
+
+
+def _lexicons(text: str, readings: Mapping[str, Reading]) -> dict[str, Lexicon]:
     """Choose the lexicons that know most of the question: what joins in one language may name in another."""
-    known = [LEXICONS[language] for language in languages if language in LEXICONS]
-    counts = [len(_found(text, words, lexicon.function_words)) for lexicon in known]
-    return [lexicon for lexicon, count in zip(known, counts, strict=True) if count and count == max(counts)]
+    counts = {
+        name: len(_found(text, reading.values(), LEXICONS[name].function_words))
+        for name, reading in readings.items()
+        if name in LEXICONS
+    }
+    most = max(counts.values(), default=0)
+    return {name: LEXICONS[name] for name, count in counts.items() if count and count == most}
 
 
 def _found(text: str, words: Iterable[str], wanted: frozenset[str]) -> set[str]:
     return {*wanted.intersection(words), *(word for word in wanted if is_unspaced(word) and word in text)}
 
 
-def _content(
-    text: str, spellings: Mapping[tuple[int, int], str], lexicons: Sequence[Lexicon]
-) -> set[tuple[int, int]]:
-    """Find where the words stand that name something."""
-    function_words: frozenset[str] = frozenset().union(*(lexicon.function_words for lexicon in lexicons))
-    phrases = _found(text, (), function_words)
-    covered = [match.span() for phrase in phrases for match in regex.finditer(regex.escape(phrase), text)]
+def _naming(text: str, readings: Mapping[str, Reading], lexicons: Mapping[str, Lexicon]) -> set[Place]:
+    """Find where the words stand that name something; in small talk nothing does."""
+    if any(
+        _is_small_talk(text, reading, LEXICONS[name])
+        for name, reading in readings.items()
+        if name in LEXICONS
+    ):
+        return set()
+    covered = [span for known in lexicons.values() for span in _phrases(text, known.function_words)]
+    joining = {
+        place
+        for name, known in lexicons.items()
+        for place, word in readings[name].items()
+        if word in known.function_words
+    }
     return {
         (start, end)
-        for (start, end), word in spellings.items()
-        if word not in function_words and not any(a <= start and end <= b for a, b in covered)
+        for reading in readings.values()
+        for start, end in reading.keys() - joining
+        if not any(a <= start and end <= b for a, b in covered)
     }
+
+
+def _is_small_talk(text: str, reading: Reading, lexicon: Lexicon) -> bool:
+    """Tell a message that holds nothing but greetings, thanks and words that ask or join."""
+    wanted = lexicon.function_words | lexicon.greet
+    covered = {letter for start, end in _phrases(text, wanted) for letter in range(start, end)}
+    return all(word in wanted or covered.issuperset(range(*place)) for place, word in reading.items())
+
+
+def _phrases(text: str, wanted: frozenset[str]) -> list[Place]:
+    """Find where the words of scripts without spaces stand."""
+    return [
+        m.span() for phrase in _found(text, (), wanted) for m in regex.finditer(regex.escape(phrase), text)
+    ]

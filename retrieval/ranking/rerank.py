@@ -47,13 +47,23 @@ def likeness_nearby(evidence: Evidence, passages: Sequence[Passage], kept: Numbe
     """Give for each kept candidate the greatest likeness of each word in the candidates near it."""
     likeness = evidence.greatest(evidence.likeness)
     nearby = np.zeros((len(kept), likeness.shape[1]))
-    places: dict[str, list[tuple[int, int]]] = {}
-    for ordinal, passage in enumerate(passages):
-        places.setdefault(passage.document, []).append((passage.paragraph, ordinal))
+    documents = by_document(passages)
     for row, passage in enumerate(passages[ordinal] for ordinal in kept):
-        near = [other for at, other in places[passage.document] if abs(at - passage.paragraph) <= _NEAR]
+        near = [
+            other
+            for other in documents[passage.document]
+            if abs(passages[other].paragraph - passage.paragraph) <= _NEAR
+        ]
         nearby[row] = likeness[near].max(axis=0)
     return nearby
+
+
+def by_document(passages: Sequence[Passage]) -> dict[str, list[int]]:
+    """Group the candidates by their documents."""
+    ordinals: dict[str, list[int]] = {}
+    for ordinal, passage in enumerate(passages):
+        ordinals.setdefault(passage.document, []).append(ordinal)
+    return ordinals
 
 
 def bm25(counts: Array, idf: Array, lengths: Array) -> Array:

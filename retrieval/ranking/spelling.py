@@ -7,9 +7,10 @@ from rapidfuzz.distance import OSA
 
 from retrieval.ranking.analysis import is_unspaced
 
-# Shorter words have too many neighbours, and one edit in four letters is as far as a slip goes.
-_SHORTEST = 4
-_ALIKE = 0.75
+# Shorter words have too many neighbours; one edit in five letters is as far as a slip goes ("president" is no
+# slip of "present"), and hardly any slip is in the first letter ("mount" is none of "count").
+_SHORTEST = 5
+_ALIKE = 0.79  # not 0.8, which rounding would keep five letters from reaching
 
 
 def nearest(word: str, known: Collection[str]) -> str | None:
@@ -19,5 +20,6 @@ def nearest(word: str, known: Collection[str]) -> str | None:
     """
     if len(word) < _SHORTEST or not word.isalpha() or is_unspaced(word):
         return None
-    found = process.extractOne(word, known, scorer=OSA.normalized_similarity, score_cutoff=_ALIKE)
+    alike = [other for other in known if other[:1] == word[0]]
+    found = process.extractOne(word, alike, scorer=OSA.normalized_similarity, score_cutoff=_ALIKE)
     return str(found[0]) if found else None
