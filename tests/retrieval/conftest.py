@@ -8,10 +8,14 @@ import pytest
 from retrieval.answer import answer
 from retrieval.loading.loaders import load
 from retrieval.loading.passages import passages
-from retrieval.model import Answer, Document
+from retrieval.model import Answer, Document, Passage, Span
 from retrieval.ranking.embedded import EmbeddedIndex
+from retrieval.ranking.evidence import Evidence, gather
+from retrieval.ranking.index import Candidates
+from retrieval.ranking.question import Question, analyse
 
 Ask = Callable[..., Answer]
+Look = Callable[..., tuple[Question, Candidates, Evidence] | None]
 
 TEXTS = {
     "en.txt": """The lighthouse of Skerry
@@ -107,3 +111,25 @@ def ask(index: EmbeddedIndex) -> Ask:
         return asyncio.run(answer(question, index, quote_chars=longest, top=3, earlier=earlier))
 
     return asked
+
+
+@pytest.fixture(scope="session")
+def look() -> Look:
+    """Gather what a question's words find in texts (pairs of language and text), if anything."""
+
+    def looked(
+        question: str, texts: list[tuple[str, str]], longest: int = 300
+    ) -> tuple[Question, Candidates, Evidence] | None:
+        found = [
+            Passage(
+                f"p{n}", f"{n // 3}.txt", "Title goat", Span(7, 7 + len(text)), text, (), 1, n + 1, language
+            )
+            for n, (language, text) in enumerate(texts)
+            if text.strip()
+        ]
+        index = EmbeddedIndex.build(found, longest)
+        asked = analyse(question, index.languages)
+        candidates = asyncio.run(index.search(asked.terms, 100))
+        return (asked, candidates, gather(asked, candidates)) if len(candidates.numbers) else None
+
+    return looked

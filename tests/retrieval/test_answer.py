@@ -117,7 +117,7 @@ def test_one_word(word: str, ask: Ask) -> None:
     [
         ("Who feeds the gaots?", "Who feeds the goats?", "goats"),
         ("When was the lighthose built?", "When was the lighthouse built?", "1874"),
-        ("What about the Lihgthouse?", "What about the Lighthouse?", "Holloway"),
+        ("Who built the Lihgthouse?", "Who built the Lighthouse?", "Holloway"),
         ("Was wurde im Steinoffen gebacken?", "Was wurde im Steinofen gebacken?", "Brot"),
         ("Что весит телесокп?", "Что весит телескоп?", "двенадцать"),
         ("Kim dağıtır mercimke?", "Kim dağıtır mercimek?", "komşular"),

@@ -1,0 +1,35 @@
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from retrieval.loading.markdown import load
+from retrieval.loading.passages import passages
+from retrieval.quoting.citations import cite
+from retrieval.quoting.excerpts import Excerpt
+from retrieval.ranking.question import analyse
+
+LINES = st.lists(
+    st.sampled_from(["# One", "## Two", "", "", "The goat eats.", "Salt and milk,", "no more."]),
+    min_size=1,
+    max_size=25,
+)
+GOAT = analyse("Where is the goat?", ["en"])
+
+
+@given(lines=LINES, data=st.data())
+@settings(max_examples=60)
+def test_citations(lines: list[str], data: st.DataObject) -> None:
+    """A quote is its span of the document, stands in the lines that are named, and below its heading."""
+    text = "\n".join(lines)
+    document = load(text.encode(), "a.md")
+    for passage in passages(document):
+        start = data.draw(st.integers(0, len(passage.text) - 1))
+        end = data.draw(st.integers(start + 1, len(passage.text)))
+        found = cite(GOAT, passage, Excerpt(0, start, end, 2.5), 3)
+        assert found.span.of(document.text) == found.quote == passage.text[start:end]
+        assert (3, 2.5, passage, "a.md") == (found.rank, found.score, found.passage, found.document)
+        assert document.text[: found.span.start].count("\n") + 1 == found.locator.line
+        assert document.text[: found.span.end].count("\n") + 1 == found.locator.line_end
+        above = [h.text for h in document.headings if h.span.start < passage.span.start]
+        assert (above[-1] if above else None) == found.locator.heading
+        assert passage.paragraph == found.locator.paragraph
+        assert found.locator.page is None

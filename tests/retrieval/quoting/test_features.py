@@ -1,0 +1,93 @@
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from hypothesis import assume, example, given, settings
+from hypothesis import strategies as st
+
+from retrieval.quoting.excerpts import rank
+from retrieval.quoting.weights import CONFIDENCE, WEIGHTS
+from retrieval.ranking.evidence import Evidence
+from retrieval.ranking.index import Candidates
+from retrieval.ranking.question import Question
+
+Look = Callable[..., tuple[Question, Candidates, Evidence] | None]
+
+# Counts saturate at k1 + 1.
+HIGHEST = 1.6
+LANGUAGE = st.sampled_from(["en", "ru", "ar", "zh", "th", "hi", "tr"])
+HARD = st.text(
+    st.sampled_from([*"ab. ,\n1", "字", "。", "ก", "ا", "😀", "\u0301", "İ"])
+    | st.characters(exclude_categories=["Cs"]),
+    max_size=80,
+)
+
+
+@given(
+    texts=st.lists(st.tuples(LANGUAGE, HARD), min_size=1, max_size=4),
+    question=HARD,
+    longest=st.integers(1, 300),
+)
+@example(texts=[("en", "goat " * 500)], question="goat " * 50, longest=300)
+@example(texts=[("en", "the")], question="the the", longest=3)
+@example(texts=[("zh", "茶" * 300)], question="茶" * 100, longest=20)
+@settings(max_examples=60)
+def test_bounds(texts: Sequence[tuple[str, str]], question: str, longest: int, look: Look) -> None:
+    """Whatever the text, each feature is a share: finite, never below 0 and little above 1."""
+    looked = look(question + " " + texts[0][1][:20], texts, longest)
+    assume(looked is not None)
+    asked, candidates, evidence = looked  # type: ignore[misc]
+    ranking = rank(asked, evidence, candidates, longest)
+    for name, values in ranking.features.items():
+        assert values.shape == ranking.scores.shape, name
+        assert np.isfinite(values).all(), name
+        assert (values >= -1e-9).all(), name
+        assert (values <= HIGHEST + 1e-9).all(), name
+    assert np.isfinite(ranking.scores).all()
+
+
+def features(look: Look, question: str, *texts: str) -> dict[tuple[int, int], dict[str, float]]:
+    """Give the features of each run, by its first and last piece."""
+    looked = look(question, [("en", text) for text in texts])
+    assert looked is not None
+    ranking = rank(looked[0], looked[2], looked[1], 300)
+    runs = zip(ranking.runs.first.tolist(), ranking.runs.last.tolist(), strict=True)
+    return {
+        run: {name: float(values[i]) for name, values in ranking.features.items()}
+        for i, run in enumerate(runs)
+    }
+
+
+def test_every_weight_has_its_feature(look: Look) -> None:
+    """What is weighed is measured: every weight's name is a feature's; `words` is the question's own."""
+    measured = features(look, "goat", "The goat eats.")[0, 0]
+    assert set(WEIGHTS) == set(measured)
+    assert set(CONFIDENCE) <= {*measured, "words"}
+
+
+def test_what_a_run_holds(look: Look) -> None:
+    """A run with all the question's words has all of `exact` and `alike`; one without has none."""
+    found = features(look, "Does the keeper feed goats?", "A keeper feeds goats. Snow fell.")
+    assert (1, 1) == (round(found[0, 0]["exact"], 6), round(found[0, 0]["alike"], 6))
+    assert (0, 0) == (found[1, 1]["exact"], found[1, 1]["alike"])
+    assert found[1, 1]["previous"] > 0 == found[0, 0]["previous"]
+    assert found[1, 1]["rest"] > 0 == round(found[0, 0]["rest"], 6)
+
+
+def test_kinds_of_answers(look: Look) -> None:
+    """A new year speaks for a run where a time is asked for, a new name where a person is."""
+    texts = ["The goat came in 1874. The goat of Holloway sleeps. the goat eats."]
+    when = features(look, "When did the goat come?", *texts)
+    assert [1, 0, 0] == [when[i, i]["year"] for i in range(3)]
+    assert [0, 0, 0] == [when[i, i]["person"] for i in range(3)]
+    assert 0 == features(look, "When in 1874 did the goat come?", *texts)[0, 0]["year"]
+    who = features(look, "Who has the goat?", *texts)
+    assert who[1, 1]["person"] == 1
+    assert {0} == {who[i, i]["year"] for i in range(3)}
+
+
+def test_neighbours(look: Look) -> None:
+    """Words that stand in the passage around a run, or in the passages near it, count beside its own."""
+    texts = ["The goat eats. The keeper sleeps.", "The tower is high.", "The goat runs."]
+    found = features(look, "goat keeper tower", *texts)
+    assert found[0, 0]["rest"] > 0
+    assert found[0, 0]["near"] > 0
