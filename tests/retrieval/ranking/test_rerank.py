@@ -43,7 +43,8 @@ def test_features(look: Look) -> None:
     """Each feature prefers the passage that has what it looks for."""
     texts = ["The goat of Holloway eats salt.", "The goat eats. Snow fell on Skerry, where salt is made."]
     features, _ = of(look, "Does the goat of Holloway eat salt?", *texts)
-    assert all(first > second for first, second in features.values())
+    for name in ("stems", "grams", "piece", "pairs", "names", "coverage"):
+        assert features[name][0] > features[name][1], name
     assert 1 == round(features["coverage"][0], 6) == round(features["names"][0], 6)
     assert 0 == features["names"][1]
 
