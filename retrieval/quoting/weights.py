@@ -34,16 +34,17 @@ WEIGHTS = {
 # A logistic regression over the best run: questions the documents answer against questions they do not, in
 # libraries of 5 to 306 paragraphs. The number of passages was no help.
 CONFIDENCE = {
-    "stems": 2.43,
-    "grams": 4.62,
-    "piece": 2.97,
-    "pairs": 4.25,
-    "names": 0.93,
-    "alike": 4.43,
-    "often": 4.29,
-    "rest": 4.31,
-    "near": 2.49,
-    "run_grams": 2.1,
-    "words": 0.46,
+    "stems": 2.09,
+    "grams": 3.96,
+    "piece": 3.09,
+    "pairs": 4.46,
+    "names": 0.89,
+    "lost_names": -2.52,
+    "alike": 3.5,
+    "often": 4.8,
+    "rest": 6.85,
+    "near": 2.99,
+    "run_grams": 2.41,
+    "words": 0.32,
 }
-CONFIDENCE_BIAS = -8.1
+CONFIDENCE_BIAS = -7.14

@@ -17,7 +17,7 @@ Array = NDArray[np.float64]
 Numbers = NDArray[np.intp]
 
 # A word is like another when it holds more than half of its grams.
-_ALIKE = 0.5
+ALIKE = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +95,7 @@ def gather(question: Question, candidates: Candidates) -> Evidence:
         words=words,
         pairs=_pairs(rows, owners, columns, shape),
         grams=found,
-        likeness=np.maximum(np.minimum(words, 1), np.where(similar > _ALIKE, similar, 0)),
+        likeness=np.maximum(np.minimum(words, 1), np.where(similar > ALIKE, similar, 0)),
         idf=idf,
         content=idf * np.array([word.content for word in question.words], np.float64),
         years=_tally(rows, new & (kinds & Kind.YEAR > 0), size),

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from retrieval.model import Passage
-from retrieval.ranking.evidence import Array, Evidence, Numbers, inverse_document_frequency
+from retrieval.ranking.evidence import ALIKE, Array, Evidence, Numbers, inverse_document_frequency
 from retrieval.ranking.postings import K1, B
 from retrieval.ranking.question import Question
 
@@ -33,6 +33,7 @@ def passage_features(question: Question, evidence: Evidence) -> dict[str, Array]
         "piece": evidence.greatest(bm25(evidence.words, evidence.idf, evidence.lengths)) / ideal,
         "pairs": bm25(evidence.total(evidence.pairs), pair_idf, lengths) / _positive(pair_idf.sum()),
         "names": likeness @ named / _positive(named.sum()),
+        "lost_names": (likeness <= ALIKE) @ named / _positive(evidence.content.sum()),
         "coverage": likeness @ evidence.content / _positive(evidence.content.sum()),
     }
 
