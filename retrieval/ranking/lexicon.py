@@ -9,10 +9,10 @@ from dataclasses import dataclass, fields
 
 @dataclass(frozen=True, slots=True)
 class Lexicon:
-    """One language's words, folded, by what they ask for; `join` holds the rest. `greet` is small talk: it names
-    nothing where a message holds nothing else.
+    """One language's words, folded, by what they ask for.
 
-    In scripts without spaces they are strings to look for, elsewhere whole words.
+    `join` holds the rest. `greet` is small talk: it names nothing where a message holds nothing else. In
+    scripts without spaces all are strings to look for, elsewhere whole words.
     """
 
     who: frozenset[str]
@@ -46,7 +46,8 @@ LEXICONS = {
         "had can could will would should may might must it its this that these those there their they he "
         "she his "
         "her him them i you we my your our me us please tell about any some than then into",
-        greet="hello hi hey thanks thank bye goodbye ok okay yes no good morning evening night day nice great very welcome dear",
+        greet="hello hi hey thanks thank bye goodbye ok okay yes no good morning evening night day nice "
+        "great very welcome dear",
     ),
     "de": _lexicon(
         who="wer wen wem wessen",
@@ -77,7 +78,8 @@ LEXICONS = {
         join="в во на с со к ко о об от до из за по для при под над у и или а но не ли же бы быть был "
         "была было были "
         "есть это этот эта эти этого его ее их он она оно они я ты мы вы мне нам вам меня нас себя свой",
-        greet="привет здравствуй здравствуйте спасибо пока да нет ок большое добрый доброе утро вечер день очень приятно",
+        greet="привет здравствуй здравствуйте спасибо пока да нет ок большое добрый доброе утро вечер "
+        "день очень приятно",
     ),
     "uk": _lexicon(
         who="хто кого кому ким чий чия чиє чиї",
@@ -152,7 +154,8 @@ LEXICONS = {
         what="ne nedir neyi neye nelerdir hangi hangisi nasıl neler mi mı mu mü midir",
         join="bir bu şu o ve veya ile için de da ki olan olarak olduğu gibi kadar en çok daha ben sen biz "
         "siz var vardır",
-        greet="merhaba selam teşekkürler teşekkür sağol evet hayır tamam günaydın iyi günler akşamlar geceler ederim",
+        greet="merhaba selam teşekkürler teşekkür sağol evet hayır tamam günaydın iyi günler akşamlar "
+        "geceler ederim",
     ),
     "es": _lexicon(
         who="quién quien quiénes quienes",
