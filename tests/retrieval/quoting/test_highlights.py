@@ -28,6 +28,7 @@ def shown(question: str, text: str, language: str) -> list[str]:
         ("Кто основал обсерваторию?", "Обсерватории основал он.", "ru", ["Обсерватории", "основал"]),
         ("茶馆在哪里?", "河边的茶馆很老。", "zh", ["茶馆"]),
         ("पुस्तकालय कहाँ है?", "यह पुस्तकालय है।", "hi", ["पुस्तकालय"]),
+        ("goat 茶馆", "goat茶馆。", "zh", ["goat茶馆"]),
         ("Hamam nerede?", "Hamam'ın suyu.", "tr", ["Hamam"]),
         ("Who is it?", "It is he who is it.", "en", []),
     ],

@@ -122,6 +122,13 @@ def test_shape(question: str, texts: Sequence[tuple[str, str]], longest: int, lo
     )
 
 
+def test_no_pair_over_two_passages(look: Look) -> None:
+    """The last word of a passage and the first of the next are no neighbours."""
+    looked = look("goat keeper", [("en", "goat"), ("en", "keeper"), ("en", "goat")])
+    assert looked is not None
+    assert 0 == looked[2].pairs.sum()
+
+
 def test_rare_words_weigh_more() -> None:
     """A word weighs more the fewer passages hold it, and something even where all do."""
     weights = inverse_document_frequency(np.array([0.0, 1.0, 5.0, 10.0]), 10)
