@@ -107,7 +107,7 @@ def gather(question: Question, candidates: Candidates) -> Evidence:
 def _columns(question: Question, forward: Forward, terms: NDArray[np.int32]) -> Numbers:
     """Give for each token the ordinal of the question's word it is, or -1."""
     # Of a table of zeros the machine only makes the pages that are touched, however long the vocabulary.
-    table = np.zeros(len(forward.terms), np.int16)
+    table = np.zeros(len(forward.terms), np.int32)
     for column, word in enumerate(question.words, 1):
         for term in word.terms:
             if term in forward.terms:

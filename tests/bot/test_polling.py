@@ -75,8 +75,9 @@ def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 async def test_all_are_answered_and_confirmed() -> None:
     """Every update is answered once and confirmed, the last ones on stopping."""
     source, answers = FakeUpdates(*map(update, range(5, 300))), Answers()
-    async with Running(source, answers):
-        pass
+    async with Running(source, answers), asyncio.timeout(10):
+        while len(answers.done) < 295:
+            await asyncio.sleep(0.01)
     assert list(range(5, 300)) == answers.done
     assert [] == source.updates
 
