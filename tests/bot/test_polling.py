@@ -1,6 +1,7 @@
 import asyncio
 import datetime as dt
 import logging
+from collections import defaultdict
 from typing import Self
 
 import pytest
@@ -43,12 +44,17 @@ class Answers:
         self.begun: list[int] = []
         self.done: list[int] = []
         self.holding: dict[int, asyncio.Event] = {}
+        self.reached: defaultdict[int, asyncio.Event] = defaultdict(asyncio.Event)
 
     async def __call__(self, one: Update) -> None:
         self.begun.append(one.update_id)
         if one.update_id in self.holding:
             await self.holding[one.update_id].wait()
         self.done.append(one.update_id)
+        self.reached[one.update_id].set()
+
+    async def until(self, update_id: int) -> None:
+        await self.reached[update_id].wait()
 
 
 class Running:
@@ -76,8 +82,7 @@ async def test_all_are_answered_and_confirmed() -> None:
     """Every update is answered once and confirmed, the last ones on stopping."""
     source, answers = FakeUpdates(*map(update, range(5, 300))), Answers()
     async with Running(source, answers), asyncio.timeout(10):
-        while len(answers.done) < 295:
-            await asyncio.sleep(0.01)
+        await answers.until(299)
     assert list(range(5, 300)) == answers.done
     assert [] == source.updates
 
