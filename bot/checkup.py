@@ -6,7 +6,7 @@ from pathlib import Path
 
 import httpx
 
-from bot.lacking import lacking
+from bot.lacking import lacking, no_documents
 from config.settings import Settings
 from retrieval.errors import FolderError
 from retrieval.library import Library
@@ -69,8 +69,8 @@ def _documents(settings: Settings, folder: Path) -> Iterator[Finding]:
     if library.sources:
         yield Finding("documents", ok=True, told=f"{len(library.sources)} in {folder}")
     else:
-        yield Finding("documents", ok=False, told=f"{folder} holds none that can be read: put some in")
+        yield Finding("documents", ok=False, told=no_documents(folder))
     for problem in library.problems:
         yield Finding("left out", ok=True, told=f"{problem.name}: {problem.reason}")
     languages = f" ({', '.join(library.languages)})" if library.languages else ""
-    yield Finding("index", ok=True, told=f"{library.passages} passages{languages}")
+    yield Finding("index", ok=True, told=f"passages: {library.passages}{languages}")

@@ -12,6 +12,7 @@ import click
 
 from bot import cases, floors, report, terminal
 from bot.contract import answer_json
+from bot.lacking import no_documents
 from bot.terminal import Look
 from bot.texts import speaking
 from config import logging
@@ -70,16 +71,17 @@ def _settings() -> Settings:
 
 def _library(docs: Path | None) -> Library:
     settings = _settings()
-    library = Library.open(
-        docs or settings.seeds_dir, index_dir=settings.index_dir, quote_chars=settings.quote_chars
-    )
-    _tell_problems(library)
+    folder = docs or settings.seeds_dir
+    library = Library.open(folder, index_dir=settings.index_dir, quote_chars=settings.quote_chars)
+    _tell_problems(library, folder)
     return library
 
 
-def _tell_problems(library: Library) -> None:
+def _tell_problems(library: Library, folder: Path) -> None:
     for problem in library.problems:
         click.echo(f"left out {problem.name}: {problem.reason}", err=True)
+    if not library.sources:
+        click.echo(no_documents(folder), err=True)
 
 
 def _count(number: int, noun: str) -> str:
@@ -209,6 +211,7 @@ def index(docs: Path | None) -> None:
     What is saved already is made again; files that are left out are named with the reason.
     """
     settings = _settings()
+    folder = docs or settings.seeds_dir
     with click.progressbar(length=1, label="Reading", file=sys.stderr, hidden=not sys.stderr.isatty()) as bar:
 
         def progress(done: int, total: int) -> None:
@@ -216,13 +219,13 @@ def index(docs: Path | None) -> None:
             bar.update(done - bar.pos)
 
         library = Library.open(
-            docs or settings.seeds_dir,
+            folder,
             index_dir=settings.index_dir,
             quote_chars=settings.quote_chars,
             progress=progress,
             fresh=True,
         )
-    _tell_problems(library)
+    _tell_problems(library, folder)
     languages = f" in {', '.join(library.languages)}" if library.languages else ""
     left_out = f"; {len(library.problems)} left out" if library.problems else ""
     counted = f"{_count(len(library.sources), 'document')}, {_count(library.passages, 'passage')}"

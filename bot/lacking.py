@@ -1,5 +1,7 @@
 """What the settings lack, or ask of this version that it does not have."""
 
+from pathlib import Path
+
 from config.settings import Settings
 
 _UNSET = (
@@ -18,3 +20,8 @@ def lacking(settings: Settings) -> dict[str, str]:
     if settings.opensearch_url is not None:
         found["backend"] = "OPENSEARCH_URL is set, but this version has only its own index: leave it unset"
     return found
+
+
+def no_documents(folder: Path) -> str:
+    """Say that a folder holds nothing to answer from, and what to do."""
+    return f"{folder} holds no document that can be read: put .txt or .md files there, or name another folder"

@@ -14,7 +14,7 @@ from telegram.error import InvalidToken, TelegramError
 from bot import app
 from bot.app import App, build_application
 from bot.errors import StartError
-from bot.lacking import lacking
+from bot.lacking import lacking, no_documents
 from bot.outage import Outage
 from bot.polling import Poller
 from bot.profile import introduce
@@ -88,9 +88,10 @@ async def _opened(settings: Settings) -> Library:
     )
     for problem in library.problems:
         _log.warning("Left out %s: %s", problem.name, problem.reason)
-    _log.info("%d documents, %d passages in %s", len(library.sources), library.passages, settings.seeds_dir)
+    counts = len(library.sources), library.passages
+    _log.info("Documents in %s: %d, passages: %d", settings.seeds_dir, *counts)
     if not library.sources:
-        _log.warning("There are no documents in %s: put some there and start again", settings.seeds_dir)
+        _log.warning("%s", no_documents(settings.seeds_dir))
     return library
 
 

@@ -65,6 +65,14 @@ def test_nothing_found(verbatim: Calling, documents: Path, question: str) -> Non
     assert (1, 1) == (done.returncode, len(done.stdout.splitlines()))
 
 
+def test_an_empty_folder(verbatim: Calling, tmp_path: Path) -> None:
+    """A folder without documents is said in one line that tells what to do, with exit code 1."""
+    (tmp_path / "empty").mkdir()
+    done = verbatim("ask", "--docs", tmp_path / "empty", "Who built it?")
+    assert (1, 1) == (done.returncode, len(done.stderr.splitlines()))
+    assert "put .txt or .md files there" in done.stderr
+
+
 def test_one_json_object_for_each_line(verbatim: Calling, documents: Path, tmp_path: Path) -> None:
     """Lines in, objects out, in order: empty lines, a byte order mark, a last line without an end."""
     asked = ["Who built it?", "", "كم؟ 🗼", "", "the rope"]
@@ -175,7 +183,7 @@ def test_check_looks_at_everything(verbatim: Calling, documents: Path) -> None:
     """One line for each thing; what has to be mended makes the exit code 1."""
     done = verbatim("check", "--docs", documents)
     assert (1, "") == (done.returncode, done.stderr)
-    begins = ["MEND token: ", "ok   documents: 2 in ", "ok   index: 2 passages (en)", "ok   backend: "]
+    begins = ["MEND token: ", "ok   documents: 2 in ", "ok   index: passages: 2 (en)", "ok   backend: "]
     lines = done.stdout.splitlines()
     assert begins == [line[: len(begin)] for line, begin in zip(lines, begins, strict=True)]
 
