@@ -41,7 +41,7 @@ run: $(BIN)/.installed
 ask: export VERBATIM_QUESTION = $(value Q)
 ask: $(BIN)/.installed
 	@test -n "$$VERBATIM_QUESTION" || { echo "What is the question? make ask Q='...'" >&2; exit 2; }
-	@$(BIN)/verbatim ask -- "$$VERBATIM_QUESTION"
+	@$(BIN)/verbatim ask -- "$$VERBATIM_QUESTION" || [ $$? -eq 1 ]
 
 chat: $(BIN)/.installed
 	@$(BIN)/verbatim chat

@@ -177,7 +177,7 @@ def chat(docs: Path | None) -> None:
     with asyncio.Runner() as runner:
         for line in _spoken():
             if line.strip():
-                answer, shown = runner.run(library.answer(line)), 0
+                answer, shown = runner.run(_following(library, line, answer)), 0
             elif answer is None or not answer.answered:
                 continue
             if answer.answered and shown >= len(answer.citations):
@@ -185,6 +185,12 @@ def chat(docs: Path | None) -> None:
                 continue
             _say(terminal.answered(answer, speaking(), look, quotes=slice(shown, shown + 1)))
             shown += 1
+
+
+async def _following(library: Library, line: str, before: Answer | None) -> Answer:
+    """Take a line for a question of its own; where it has no answer, for one that follows the last."""
+    alone = await library.answer(line)
+    return alone if alone.answered or before is None else await library.answer(line, earlier=before.question)
 
 
 def _spoken() -> Iterator[str]:
@@ -297,7 +303,7 @@ def check(docs: Path | None) -> None:
 
     settings, ready = _settings(), True
     for finding in examine(settings, docs or settings.seeds_dir):
-        _say(f"{'ok  ' if finding.ok else 'MEND'} {finding.what}: {finding.told}")
+        _say(f"{'ok  ' if finding.ok else 'FIX '} {finding.what}: {finding.told}")
         ready = ready and finding.ok
     sys.exit(0 if ready else 1)
 

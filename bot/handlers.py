@@ -1,6 +1,6 @@
 """Glue: a message comes in, the documents are asked, a reply goes out."""
 
-from telegram import CallbackQuery, Message, ReplyParameters, Update
+from telegram import CallbackQuery, Chat, Message, ReplyParameters, Update
 from telegram.error import BadRequest
 
 from bot import asking, buttons, replies
@@ -18,7 +18,9 @@ async def start(update: Update, context: Context) -> None:
     if found is not None:
         await _say(update, replies.passage(found, texts))
     else:
-        await _say(update, replies.notice(f"{texts.link_gone}\n\n{texts.start}" if link else texts.start))
+        is_private = update.effective_chat is None or update.effective_chat.type == Chat.PRIVATE
+        hello = texts.start if is_private else texts.start_group
+        await _say(update, replies.notice(f"{texts.link_gone}\n\n{hello}" if link else hello))
 
 
 async def help_(update: Update, _context: Context) -> None:

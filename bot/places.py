@@ -4,7 +4,7 @@ import unicodedata
 from dataclasses import dataclass
 
 from bot.letters import label
-from bot.questions import is_one_word, is_small_talk
+from bot.questions import is_one_word
 from bot.texts import Texts
 from retrieval.model import Answer, Locator
 
@@ -47,11 +47,9 @@ def refusal(found: Answer, texts: Texts, *, can_suggest: bool = True) -> Refusal
 
 
 def _why(found: Answer, texts: Texts) -> str:
-    if is_one_word(found.question):
-        return texts.one_word
-    # Retrieval is sure of nothing at all in two cases: it is asked nothing, or knows none of the words.
-    asks_nothing = found.confidence <= 0 and (found.citations or is_small_talk(found.question))
-    return texts.nothing_asked if asks_nothing else texts.declined
+    if found.asks_nothing:
+        return texts.nothing_asked
+    return texts.one_word if is_one_word(found.question) else texts.declined
 
 
 def _near(found: Answer) -> list[str]:

@@ -15,7 +15,6 @@ _UNSPACED = regex.compile(
 )
 # A word of a script that sets no spaces has rarely more letters; a question rarely fewer.
 _UNSPACED_WORD = 3
-_SMALL_TALK = 3
 
 
 @cache
@@ -41,9 +40,3 @@ def mentions(text: str, username: str) -> bool:
 def is_one_word(text: str) -> bool:
     words = _WORD.findall(text)
     return len(words) == 1 and len(_UNSPACED.findall(words[0])) <= _UNSPACED_WORD
-
-
-def is_small_talk(text: str) -> bool:
-    """Whether this may be a greeting or thanks: no words, or a few that ask for nothing."""
-    words = _WORD.findall(text)
-    return not words or (len(words) <= _SMALL_TALK and not regex.search("[?؟？;]", text))

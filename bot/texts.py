@@ -41,13 +41,21 @@ class Texts:
         )
 
     @property
+    def start_group(self) -> str:
+        return self._(
+            "Hello! I answer questions with word-for-word quotes from documents, each with its source.\n"
+            "Ask with /ask and your question. /sources lists the documents, /help tells more."
+        )
+
+    @property
     def help(self) -> str:
         return self._(
             "Write me a question, and I look for the sentences that answer it. I never put anything in "
             "my own words: you get the exact quote, and where it stands.\n\n"
             "‹ and › under an answer show other quotes, “Wider context” shows what stands around it. "
             "Reply to an answer to ask on from there: “And when was that?”\n\n"
-            "In a group, ask with /ask and your question, reply to a message of mine, or mention me. "
+            "In a group, ask with /ask and your question, or reply to a message of mine; mention me where "
+            "the group lets me read along. "
             "Reply to somebody’s message with /ask to ask what it says.\n\n"
             "/sources lists the documents, /privacy tells what happens to your questions."
         )

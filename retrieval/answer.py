@@ -19,9 +19,10 @@ async def answer(
     """Answer from the index's passages with up to `top` quotes of at most `quote_chars` characters."""
     asked, corrections = _understand(text, index)
     question = following(asked, _understand(earlier, index)[0]) if earlier else asked
+    asks_nothing = bool(index.languages) and not any(word.content for word in question.words)
     candidates = await index.search(question.terms, CANDIDATES)
     if not len(candidates.numbers):
-        return Answer(text, answered=False, confidence=0.0, citations=())
+        return Answer(text, answered=False, confidence=0.0, citations=(), asks_nothing=asks_nothing)
     evidence = gather(question, candidates)
     ranking = rank(question, evidence, candidates, quote_chars)
     sure = confidence(question, ranking.best)
@@ -35,6 +36,7 @@ async def answer(
         confidence=sure,
         citations=citations,
         suggestion=suggestion(asked, corrections),
+        asks_nothing=asks_nothing,
     )
 
 

@@ -111,6 +111,7 @@ class Answer:
     `citations` are listed best first, also when `answered` is false (then they are only the nearest
     passages, not an answer). `confidence` is 0 to 1 and comparable between questions and corpora.
     `suggestion` is the question with its misspelt words corrected from the corpus' own, or None.
+    `asks_nothing` tells small talk, and what has no word that names anything.
     """
 
     question: str
@@ -118,6 +119,7 @@ class Answer:
     confidence: float
     citations: tuple[Citation, ...]
     suggestion: str | None = None
+    asks_nothing: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -73,7 +73,8 @@ def _share(likeness: Array, weights: Array) -> Array:
 def _among_candidates(evidence: Evidence) -> Array:
     """Weigh the content words by how rare they are among the candidates."""
     frequency = (evidence.greatest(evidence.words) > 0).sum(axis=0)
-    weights: Array = inverse_document_frequency(frequency, len(evidence.first)) * (evidence.content > 0)
+    rarity = inverse_document_frequency(frequency, len(evidence.first))
+    weights: Array = rarity * (evidence.content > 0) * evidence.weights
     return weights
 
 
@@ -83,8 +84,9 @@ def _within_document(evidence: Evidence, passages: Sequence[Passage]) -> Array:
     weights = np.zeros(held.shape)
     for ordinals in by_document(passages).values():
         frequency = held[ordinals].sum(axis=0)
-        weights[ordinals] = inverse_document_frequency(frequency, len(ordinals)) * (evidence.content > 0)
-    return weights
+        weights[ordinals] = inverse_document_frequency(frequency, len(ordinals))
+    weighed: Array = weights * (evidence.content > 0) * evidence.weights
+    return weighed
 
 
 def _within_passage(evidence: Evidence) -> Array:
@@ -96,7 +98,9 @@ def _within_passage(evidence: Evidence) -> Array:
 
 
 def _gram_weights(evidence: Evidence) -> Array:
-    return inverse_document_frequency((evidence.total(evidence.grams) > 0).sum(axis=0), len(evidence.first))
+    frequency = (evidence.total(evidence.grams) > 0).sum(axis=0)
+    weights: Array = inverse_document_frequency(frequency, len(evidence.first)) * evidence.gram_weights
+    return weights
 
 
 def _in_title(question: Question, passage: Passage) -> Array:

@@ -30,7 +30,8 @@ class Evidence:
     `words` counts the question's words (second axis) by term, `pairs` those that stand before the question's
     next word, `grams` the question's character grams; `likeness` is 1 for a word that is there, else the
     greatest share of its grams in one other word, if over a half. `idf` weighs the words, `content` is the
-    same for content words and 0 for the others.
+    same for content words and 0 for the others; `weights` and `gram_weights` are below 1 for what only an
+    earlier question says.
 
     `years` and `capitals` count tokens that the question has not; `small` tells whether the piece opens
     with a small letter, in the middle of a sentence.
@@ -47,6 +48,8 @@ class Evidence:
     likeness: Array
     idf: Array
     content: Array
+    weights: Array
+    gram_weights: Array
     years: Array
     capitals: Array
     small: Array
@@ -81,7 +84,8 @@ def gather(question: Question, candidates: Candidates) -> Evidence:
     found, similar = _grams(question, forward, forward.token_words[positions], rows, size)
     frequencies = [max(candidates.frequencies.get(term, 0) for term in word.terms) for word in question.words]
     idf = inverse_document_frequency(np.array(frequencies, np.float64), candidates.size)
-    idf *= [word.weight for word in question.words]
+    weights = np.array([word.weight for word in question.words])
+    idf *= weights
     kinds = forward.kinds[positions]
     new = columns < 0
     opening = np.zeros(size, np.uint8)
@@ -98,6 +102,8 @@ def gather(question: Question, candidates: Candidates) -> Evidence:
         likeness=np.maximum(np.minimum(words, 1), np.where(similar > ALIKE, similar, 0)),
         idf=idf,
         content=idf * np.array([word.content for word in question.words], np.float64),
+        weights=weights,
+        gram_weights=_gram_weights(question),
         years=_tally(rows, new & (kinds & Kind.YEAR > 0), size),
         capitals=_tally(rows, new & (kinds & Kind.CAPITAL > 0), size),
         small=(opening & Kind.SMALL > 0).astype(np.float64),
@@ -132,12 +138,28 @@ def _pairs(rows: Numbers, owners: Numbers, columns: Numbers, shape: tuple[int, i
     return _count(rows[:-1], np.where(beside, left, -1), shape)
 
 
+def _gram_columns(question: Question) -> dict[str, int]:
+    """Give each of the question's grams a column."""
+    found = dict.fromkeys(gram for word in question.words for gram in grams(word.text))
+    return {gram: i for i, gram in enumerate(found)}
+
+
+def _gram_weights(question: Question) -> Array:
+    """Weigh each gram as the weightiest word it is of."""
+    column = _gram_columns(question)
+    weights = np.zeros(len(column))
+    for word in question.words:
+        for gram in grams(word.text):
+            weights[column[gram]] = max(weights[column[gram]], word.weight)
+    return weights
+
+
 def _grams(
     question: Question, forward: Forward, words: NDArray[np.int32], rows: Numbers, pieces: int
 ) -> tuple[Array, Array]:
     """Count the question's grams by piece, and the greatest share of each question word's in one word."""
     of_word = [list(dict.fromkeys(grams(word.text))) for word in question.words]
-    column = {gram: i for i, gram in enumerate(dict.fromkeys(gram for found in of_word for gram in found))}
+    column = _gram_columns(question)
     counts, similar = np.zeros((pieces, len(column))), np.zeros((pieces, len(question.words)))
     known = [
         (i, forward.grams.row(forward.gram_rows[g])) for g, i in column.items() if g in forward.gram_rows

@@ -13,6 +13,9 @@ from retrieval.ranking.lexicon import LEXICONS, Lexicon
 Place = tuple[int, int]
 Reading = dict[Place, str]
 
+# In words; in scripts without spaces, in characters and their pairs.
+_LONGEST_GREETING = 8
+
 
 @dataclass(frozen=True, slots=True)
 class Word:
@@ -126,11 +129,7 @@ def _found(text: str, words: Iterable[str], wanted: frozenset[str]) -> set[str]:
 
 def _naming(text: str, readings: Mapping[str, Reading], lexicons: Mapping[str, Lexicon]) -> set[Place]:
     """Find where the words stand that name something; in small talk nothing does."""
-    if any(
-        _is_small_talk(text, reading, LEXICONS[name])
-        for name, reading in readings.items()
-        if name in LEXICONS
-    ):
+    if _is_small_talk(text, readings):
         return set()
     covered = [span for known in lexicons.values() for span in _phrases(text, known.function_words)]
     joining = {
@@ -147,8 +146,28 @@ def _naming(text: str, readings: Mapping[str, Reading], lexicons: Mapping[str, L
     }
 
 
-def _is_small_talk(text: str, reading: Reading, lexicon: Lexicon) -> bool:
-    """Tell a message that holds nothing but greetings, thanks and words that ask or join."""
+def _is_small_talk(text: str, readings: Mapping[str, Reading]) -> bool:
+    """Tell a message that holds nothing but greetings, thanks and words that ask or join.
+
+    People greet in any language, whatever the documents are in; there a greeting must be among the words.
+    """
+    known = ((reading, LEXICONS[name]) for name, reading in readings.items() if name in LEXICONS)
+    if any(_is_empty(text, reading, lexicon) for reading, lexicon in known):
+        return True
+    if max(map(len, readings.values()), default=0) > _LONGEST_GREETING:
+        return False
+    foreign = (
+        ({(t.start, t.end): t.word for t in tokenize(text, name)}, lexicon)
+        for name, lexicon in LEXICONS.items()
+        if name not in readings and script_of(name) == script(text)
+    )
+    return any(
+        _found(text, reading.values(), lexicon.greet) and _is_empty(text, reading, lexicon)
+        for reading, lexicon in foreign
+    )
+
+
+def _is_empty(text: str, reading: Reading, lexicon: Lexicon) -> bool:
     wanted = lexicon.function_words | lexicon.greet
     covered = {letter for start, end in _phrases(text, wanted) for letter in range(start, end)}
     return all(word in wanted or covered.issuperset(range(*place)) for place, word in reading.items())

@@ -23,7 +23,7 @@ def passage_features(question: Question, evidence: Evidence) -> dict[str, Array]
     """Weigh the candidates: stems, character grams, best piece, adjacent words, names, coverage."""
     ideal = _positive(evidence.idf.sum())
     found, lengths = evidence.total(evidence.grams), evidence.total(evidence.lengths)
-    gram_idf = inverse_document_frequency((found > 0).sum(axis=0), len(found))
+    gram_idf = inverse_document_frequency((found > 0).sum(axis=0), len(found)) * evidence.gram_weights
     pair_idf = np.append(evidence.idf[:-1] + evidence.idf[1:], 0)
     named = evidence.content * [word.named for word in question.words]
     likeness = evidence.greatest(evidence.likeness)

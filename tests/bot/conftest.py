@@ -54,9 +54,11 @@ def make_answer(
     suggestion: str | None = None,
     question: str = "How many are there?",
     confidence: float | None = None,
+    asks_nothing: bool = False,
 ) -> Answer:
     usual = 0.9 if answered else 0.05
-    return Answer(question, answered, usual if confidence is None else confidence, citations, suggestion)
+    sure = usual if confidence is None else confidence
+    return Answer(question, answered, sure, citations, suggestion, asks_nothing)
 
 
 @dataclass

@@ -183,7 +183,7 @@ def test_check_looks_at_everything(verbatim: Calling, documents: Path) -> None:
     """One line for each thing; what has to be mended makes the exit code 1."""
     done = verbatim("check", "--docs", documents)
     assert (1, "") == (done.returncode, done.stderr)
-    begins = ["MEND token: ", "ok   documents: 2 in ", "ok   index: passages: 2 (en)", "ok   backend: "]
+    begins = ["FIX  token: ", "ok   documents: 2 in ", "ok   index: passages: 2 (en)", "ok   backend: "]
     lines = done.stdout.splitlines()
     assert begins == [line[: len(begin)] for line, begin in zip(lines, begins, strict=True)]
 

@@ -89,10 +89,10 @@ async def test_no_answer_has_no_source(sandbox: Sandbox) -> None:
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("hello", TEXTS.one_word),
+        ("hello", TEXTS.nothing_asked),
         ("Nordholm", TEXTS.one_word),
-        ("why?", TEXTS.one_word),
-        ("你好", TEXTS.one_word),
+        ("why?", TEXTS.nothing_asked),
+        ("你好", TEXTS.nothing_asked),
         ("what is it?", TEXTS.nothing_asked),
         ("Danke schön!", TEXTS.nothing_asked),
         ("🙂", TEXTS.nothing_asked),
