@@ -103,7 +103,7 @@ async def test_no_documents(starting: Starting, own_sandbox_url: str, tmp_path: 
     (tmp_path / "empty").mkdir()
     bot = starting(TELEGRAM_TOKEN=TOKEN, TELEGRAM_API_URL=own_sandbox_url, SEEDS_DIR=str(tmp_path / "empty"))
     bot.until("is listening")
-    assert "There are no documents in" in bot.output
+    assert "empty holds no document that can be read" in bot.output
     async with Sandbox.at(own_sandbox_url, token=TOKEN) as sandbox:
         for text in (QUESTION, "/sources"):
             chat = await sandbox.private_chat()
