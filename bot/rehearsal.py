@@ -74,8 +74,10 @@ async def _running(
     try:
         yield process
     finally:
-        with contextlib.suppress(ProcessLookupError):
-            process.terminate()
+        # A signal to a process that has ended takes its exit from asyncio, which complains.
+        if process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                process.terminate()
         try:
             await asyncio.wait_for(process.wait(), _STOPPING)
         except TimeoutError:
@@ -110,6 +112,7 @@ async def _address(sandbox: Process) -> str:
     if line.startswith(_READY):
         return line.removeprefix(_READY).strip()
     told = (await sandbox.stderr.read()).decode(errors="replace").splitlines() if sandbox.stderr else []
+    await sandbox.wait()
     reason = told[-1].removeprefix("sandbox: ") if told else "the sandbox did not start"
     raise ConfigError(f"{reason}: choose another port with --port, such as --port 0 for any free one")
 
