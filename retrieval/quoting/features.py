@@ -14,7 +14,7 @@ from retrieval.quoting.runs import Runs
 from retrieval.ranking.analysis import tokenize
 from retrieval.ranking.evidence import Array, Evidence, Numbers, inverse_document_frequency
 from retrieval.ranking.question import Question
-from retrieval.ranking.rerank import by_document, likeness_nearby
+from retrieval.ranking.rerank import by_document, gram_weights, likeness_nearby
 
 _SATURATION = 0.6  # as k1 in BM25
 
@@ -48,7 +48,7 @@ def run_features(
         "within_document": _share(runs.likeness, _within_document(evidence, passages)[owners]),
         "within_passage": _share(runs.likeness, _within_passage(evidence)[owners]),
         "untitled": _share(runs.likeness, content * (1 - in_title)),
-        "run_grams": _share(np.minimum(runs.grams, 1), _gram_weights(evidence)),
+        "run_grams": _share(np.minimum(runs.grams, 1), gram_weights(evidence)),
         "rest": gain(np.maximum(in_passage, in_title)),
         "near": gain(np.maximum(nearby, in_passage)) - gain(in_passage),
         "previous": gain(evidence.likeness[previous]) * has_previous,
@@ -94,12 +94,6 @@ def _within_passage(evidence: Evidence) -> Array:
     pieces = np.bincount(evidence.owners)
     holding = evidence.total(np.minimum(evidence.words, 1))
     weights: Array = np.log((pieces[:, None] + 1) / np.maximum(holding, 0.5)) * evidence.content
-    return weights
-
-
-def _gram_weights(evidence: Evidence) -> Array:
-    frequency = (evidence.total(evidence.grams) > 0).sum(axis=0)
-    weights: Array = inverse_document_frequency(frequency, len(evidence.first)) * evidence.gram_weights
     return weights
 
 

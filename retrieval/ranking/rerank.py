@@ -23,7 +23,7 @@ def passage_features(question: Question, evidence: Evidence) -> dict[str, Array]
     """Weigh the candidates: stems, character grams, best piece, adjacent words, names, coverage."""
     ideal = _positive(evidence.idf.sum())
     found, lengths = evidence.total(evidence.grams), evidence.total(evidence.lengths)
-    gram_idf = inverse_document_frequency((found > 0).sum(axis=0), len(found)) * evidence.gram_weights
+    gram_idf = gram_weights(evidence)
     pair_idf = np.append(evidence.idf[:-1] + evidence.idf[1:], 0)
     named = evidence.content * [word.named for word in question.words]
     likeness = evidence.greatest(evidence.likeness)
@@ -36,6 +36,13 @@ def passage_features(question: Question, evidence: Evidence) -> dict[str, Array]
         "lost_names": (likeness <= ALIKE) @ named / _positive(evidence.content.sum()),
         "coverage": likeness @ evidence.content / _positive(evidence.content.sum()),
     }
+
+
+def gram_weights(evidence: Evidence) -> Array:
+    """Weigh the question's grams by how rare they are among the candidates."""
+    frequency = (evidence.total(evidence.grams) > 0).sum(axis=0)
+    weights: Array = inverse_document_frequency(frequency, len(evidence.first)) * evidence.gram_weights
+    return weights
 
 
 def keep(features: dict[str, Array]) -> Numbers:
