@@ -1,12 +1,9 @@
 """The bot put together: who handles what, in which order."""
 
-from collections.abc import Callable, Coroutine
-
 from pydantic import SecretStr
 from telegram import LinkPreviewOptions, Message, Update
 from telegram.ext import (
     Application,
-    ApplicationHandlerStop,
     CallbackQueryHandler,
     CommandHandler,
     ContextTypes,
@@ -18,11 +15,14 @@ from telegram.ext import (
 from telegram.request import HTTPXRequest
 
 from bot import errors, handlers
+from bot.access import Access
 from bot.asking import Archive
 from bot.context import Context, Data, State
+from bot.metrics import Metrics
+from bot.pauses import Pauses
 from bot.questions import mentions
 from bot.receiving import Bot
-from bot.sending import PatientLimiter
+from bot.sending import Limiter
 from config.settings import Settings
 
 App = Application[Bot, Context, Data, Data, State, None]
@@ -46,43 +46,44 @@ _GROUP = _MESSAGE & filters.ChatType.GROUPS
 _WORDS = filters.TEXT | filters.CAPTION
 
 
-def build_application(settings: Settings, archive: Archive) -> App:
-    """Wire it all; the settings have to name a token."""
+def build_application(settings: Settings, archive: Archive, metrics: Metrics, pauses: Pauses) -> App:
+    """Wire it all; the settings have to name a token. Answers that wait are given up through `pauses`."""
     application = (
         Application.builder()
-        .bot(_bot(settings))
+        .bot(_bot(settings, metrics, pauses))
         .context_types(ContextTypes(context=Context, bot_data=State))
         .updater(None)
         .job_queue(None)
         .build()
     )
-    application.bot_data.archive = archive
+    state, access = application.bot_data, Access(settings)
+    state.archive, state.metrics = archive, metrics
+    state.logs_questions = settings.log_questions
 
-    # Before all else: who is not allowed in gets no further, and no reply.
-    if settings.telegram_allowed_chats:
-        application.add_handler(TypeHandler(Update, _gate(settings.telegram_allowed_chats)), group=-1)
-
+    application.add_handler(TypeHandler(Update, access.gate), group=-1)
     # The first that fits takes the message: our commands anywhere, then other commands, then questions,
     # then what has no words. In groups nothing is left over for the last two but what is meant for us.
     application.add_handlers(
         [
-            CommandHandler("start", handlers.start, _MESSAGE),
-            CommandHandler("help", handlers.help_, _MESSAGE),
-            CommandHandler("ask", handlers.question, _MESSAGE),
-            CommandHandler("sources", handlers.sources, _MESSAGE),
-            CommandHandler("privacy", handlers.privacy, _MESSAGE),
-            MessageHandler(_PRIVATE & filters.COMMAND, handlers.unknown_command),
-            MessageHandler(_PRIVATE & _WORDS, handlers.question),
-            MessageHandler(_GROUP & _WORDS & ~filters.COMMAND & _SpokenTo(), handlers.question),
-            MessageHandler(_PRIVATE & ~filters.StatusUpdate.ALL, handlers.wordless),
-            CallbackQueryHandler(handlers.press),
+            CommandHandler("start", access.rationed(handlers.start), _MESSAGE),
+            CommandHandler("help", access.rationed(handlers.help_), _MESSAGE),
+            CommandHandler("ask", access.rationed(handlers.question), _MESSAGE),
+            CommandHandler("sources", access.rationed(handlers.sources), _MESSAGE),
+            CommandHandler("privacy", access.rationed(handlers.privacy), _MESSAGE),
+            MessageHandler(_PRIVATE & filters.COMMAND, access.rationed(handlers.unknown_command)),
+            MessageHandler(_PRIVATE & _WORDS, access.rationed(handlers.question)),
+            MessageHandler(
+                _GROUP & _WORDS & ~filters.COMMAND & _SpokenTo(), access.rationed(handlers.question)
+            ),
+            MessageHandler(_PRIVATE & ~filters.StatusUpdate.ALL, access.rationed(handlers.wordless)),
+            CallbackQueryHandler(access.rationed(handlers.press)),
         ]
     )
     application.add_error_handler(errors.report)
     return application
 
 
-def _bot(settings: Settings) -> Bot:
+def _bot(settings: Settings, metrics: Metrics, pauses: Pauses) -> Bot:
     token = settings.telegram_token or SecretStr("")
     api = settings.telegram_api_url
     environment = "/test" if settings.telegram_test_environment else ""
@@ -93,14 +94,5 @@ def _bot(settings: Settings) -> Bot:
         request=HTTPXRequest(connection_pool_size=_CONNECTIONS),
         get_updates_request=HTTPXRequest(connection_pool_size=2),
         defaults=Defaults(link_preview_options=LinkPreviewOptions(is_disabled=True)),
-        rate_limiter=PatientLimiter(settings.telegram_messages_per_second),
+        rate_limiter=Limiter(settings.telegram_messages_per_second, pauses, metrics),
     )
-
-
-def _gate(allowed: frozenset[int]) -> Callable[[Update, Context], Coroutine[object, object, None]]:
-    async def gate(update: Update, _context: Context) -> None:
-        chat, user = update.effective_chat, update.effective_user
-        if not {chat.id if chat else None, user.id if user else None} & allowed:
-            raise ApplicationHandlerStop
-
-    return gate

@@ -1,5 +1,7 @@
 """Glue: a message comes in, the documents are asked, a reply goes out."""
 
+import logging
+
 from telegram import CallbackQuery, Chat, Message, ReplyParameters, Update
 from telegram.error import BadRequest
 
@@ -10,6 +12,8 @@ from bot.questions import asked
 from bot.replies import Reply
 from bot.texts import Texts, speaking
 from retrieval.model import Answer
+
+_log = logging.getLogger(__name__)
 
 
 async def start(update: Update, context: Context) -> None:
@@ -27,8 +31,9 @@ async def help_(update: Update, _context: Context) -> None:
     await _say(update, replies.notice(_texts(update).help))
 
 
-async def privacy(update: Update, _context: Context) -> None:
-    await _say(update, replies.notice(_texts(update).privacy))
+async def privacy(update: Update, context: Context) -> None:
+    texts = _texts(update)
+    await _say(update, replies.notice(texts.privacy_logged if context.logs_questions else texts.privacy))
 
 
 async def sources(update: Update, context: Context) -> None:
@@ -72,8 +77,17 @@ async def press(update: Update, context: Context) -> None:
 async def _answered(text: str, origin: Origin, context: Context, texts: Texts) -> Reply:
     if not context.archive.sources:
         return replies.notice(texts.no_documents)
-    found = await asking.ask(context.archive, text, origin)
+    found = await _find(text, origin, context)
+    if found is not None:
+        context.metrics.asked(answered=found.answered)
+        if context.logs_questions:
+            _log.info("Asked (confidence %.2f): %s", found.confidence, text)
     return replies.answer(found, texts, origin) if found else replies.notice(texts.declined)
+
+
+async def _find(text: str, origin: Origin, context: Context) -> Answer | None:
+    with context.metrics.timing("find"):
+        return await asking.ask(context.archive, text, origin)
 
 
 async def _pressed(query: CallbackQuery, context: Context, texts: Texts) -> str | None:
@@ -84,7 +98,7 @@ async def _pressed(query: CallbackQuery, context: Context, texts: Texts) -> str 
     text = _asked(origin) if origin else ""
     if not text:
         return texts.question_gone
-    found = await asking.ask(context.archive, text, wish.origin)
+    found = await _find(text, wish.origin, context)
     if found is None or not _still_there(found, wish):
         return texts.changed
     if wish.action is Action.PLACE:

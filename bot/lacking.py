@@ -15,8 +15,8 @@ def lacking(settings: Settings) -> dict[str, str]:
     found = {}
     if settings.telegram_token is None:
         found["token"] = _UNSET
-    if settings.webhook_url is not None:
-        found["webhook"] = "WEBHOOK_URL is set, but this version knows only long polling: leave it unset"
+    if settings.webhook_url is not None and settings.port is None:
+        found["webhook"] = "WEBHOOK_URL is set, but PORT is not: set it to the port that the address leads to"
     if settings.opensearch_url is not None:
         found["backend"] = "OPENSEARCH_URL is set, but this version has only its own index: leave it unset"
     return found

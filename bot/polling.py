@@ -7,14 +7,18 @@ passes an update that is still being answered: a process that dies leaves it to 
 import asyncio
 import contextlib
 import logging
+import random
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from telegram import Update
 from telegram.error import Conflict, InvalidToken, RetryAfter, TelegramError
 
+from bot.dispatch import Dispatcher, Work
 from bot.outage import Outage
+from bot.sending import seconds
+from bot.spool import Spool
 from bot.stopping import unless
 
 _log = logging.getLogger(__name__)
@@ -22,122 +26,177 @@ _log = logging.getLogger(__name__)
 _LONG_POLL = 50
 _BATCH = 100
 _ON_ITS_WAY = 0.5
+# When the window is half full, what takes this long must not hide the rest.
+_CROWDED = 50
+_SLOW = 2.0
+_REFUSALS = 3
 
 
 class Source(Protocol):
-    """The one method of a bot that is needed here."""
+    """What is needed here of a bot."""
 
     async def pending(
         self, *, offset: int, limit: int, wait: int, kinds: tuple[str, ...]
     ) -> list[Update]: ...
 
+    def read(self, received: dict[str, object]) -> Update: ...
+
 
 class Poller:
-    """`handle` answers one update. Chats are served side by side, the updates of one chat in order."""
+    """Feeds the dispatcher. `on_poll` is told of every poll: None, or the error it ended with."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # waiting times, each with a name
         self,
         source: Source,
-        handle: Callable[[Update], Awaitable[None]],
+        dispatcher: Dispatcher,
+        spool: Spool,
         kinds: tuple[str, ...],
         *,
-        patience: float = 1.0,
+        on_poll: Callable[[Exception | None], None] = lambda _: None,
+        patience: float = 0.6,
+        settling: float = 1.0,
         grace: float = 7.0,
     ) -> None:
         self._source = source
-        self._handle = handle
+        self._dispatcher = dispatcher
+        self._spool = spool
         self._kinds = kinds
-        # With an answer still under way: how long until we ask for more, and until we give up on stopping.
+        self._on_poll = on_poll
+        # With an answer under way: how long until we ask for more. Telegram gives one update at a time to
+        # those who ask the same again within half a second.
         self._patience = patience
+        # How long another process that is about to stop may take to confirm what it has answered.
+        self._settling = settling
         self._grace = grace
-        self._running: dict[int, asyncio.Task[None]] = {}
-        self._last_of_chat: dict[int, asyncio.Task[None]] = {}
-        self._taken: set[int] = set()
+        self._open: dict[int, Work] = {}
+        self._spooled: dict[int, Work] = {}
+        self._seen: set[int] = set()
         self._next = 0
         self._polled, self._polled_at = 0, 0.0
+        self._is_ours = False
+        self._refusals = 0
         self._outage = Outage()
 
     async def run(self, stop: asyncio.Event) -> None:
         """Serve until `stop`. Raises InvalidToken when the token is no longer good."""
+        self._resume()
         while not stop.is_set():
             for update in await unless(stop, self._fetch(stop)) or ():
                 self._take(update)
-            if self._running:
-                await unless(stop, asyncio.wait(self._running.values(), timeout=self._patience))
+                self._next = max(self._next, update.update_id + 1)
+            if running := [work.task for work in self._open.values() if not work.task.done()]:
+                await unless(stop, asyncio.wait(running, timeout=self._patience))
+            self._tidy()
+            if len(self._seen) >= _CROWDED:
+                await self._make_room()
         await self._finish()
+
+    def _resume(self) -> None:
+        """Take up what an earlier process had to leave on disk."""
+        for kept in self._spool.kept():
+            update = self._source.read(kept)
+            self._take(update)
+            self._move(update.update_id)
 
     @property
     def _offset(self) -> int:
-        return min(self._running, default=self._next)
+        return min(self._open, default=self._next)
 
     def _is_confirmed(self) -> bool:
         # A poll confirms by arriving; its answer may still be far off.
         return self._polled == self._offset and time.monotonic() - self._polled_at > _ON_ITS_WAY
 
     async def _fetch(self, stop: asyncio.Event) -> Sequence[Update]:
-        offset = self._offset
-        self._polled, self._polled_at = offset, time.monotonic()
         try:
-            updates = await self._source.pending(
-                offset=offset, limit=_BATCH, wait=_LONG_POLL, kinds=self._kinds
-            )
-        except InvalidToken:
-            raise
-        except Exception as error:  # noqa: BLE001  # a bad day of Telegram's must not end us
+            updates = await self._ours() if self._is_ours else await self._taken_over()
+        except Exception as error:  # a bad day of Telegram's must not end us
+            self._on_poll(error)
+            self._refusals = self._refusals + 1 if isinstance(error, InvalidToken) else 0
+            if self._refusals >= _REFUSALS:
+                raise
             self._polled = -1
+            self._is_ours = self._is_ours and not isinstance(error, Conflict)
             await self._sit_out(error, stop)
             return ()
+        self._refusals = 0
         self._outage.over()
-        self._taken = {taken for taken in self._taken if taken >= offset}
         return updates
+
+    async def _ours(self, wait: int = _LONG_POLL) -> Sequence[Update]:
+        self._tidy()
+        offset = self._offset
+        self._polled, self._polled_at = offset, time.monotonic()
+        updates = await self._source.pending(offset=offset, limit=_BATCH, wait=wait, kinds=self._kinds)
+        self._on_poll(None)
+        self._seen = {seen for seen in self._seen if seen >= offset}
+        return updates
+
+    async def _taken_over(self) -> Sequence[Update]:
+        """Take no update that another process is still answering, as on every deploy.
+
+        What comes while we wait for it is ours. What lies there already may be in other hands: these confirm
+        it soon, and then take what comes next as well.
+        """
+        began = time.monotonic()
+        first = await self._ours()
+        if first and time.monotonic() - began < _ON_ITS_WAY:
+            await asyncio.sleep(self._settling * random.uniform(0.9, 1.1))  # noqa: S311  # no secret
+            now = await self._ours(wait=0)
+            if {one.update_id for one in first} - {one.update_id for one in now}:
+                raise Conflict("another process answers")
+            first = now
+        self._is_ours = True
+        return first
 
     async def _sit_out(self, error: Exception, stop: asyncio.Event) -> None:
         if isinstance(error, RetryAfter):
-            delay = self._outage.met("Telegram asks us to wait", at_least=_seconds(error))
+            delay = self._outage.met("Telegram asks us to wait", at_least=seconds(error))
         elif isinstance(error, Conflict):
             delay = self._outage.met("Another process takes the updates of this bot; waiting for it to stop")
+            # Two that wait equally long would meet again.
+            delay *= random.uniform(1, 2)  # noqa: S311  # no secret
         else:
             delay = self._outage.met(f"No updates from Telegram ({type(error).__name__}); trying again")
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(stop.wait(), delay)
 
     def _take(self, update: Update) -> None:
-        if update.update_id in self._taken:
+        if update.update_id in self._seen:
             return
-        self._taken.add(update.update_id)
-        self._next = max(self._next, update.update_id + 1)
-        chat = update.effective_chat or update.effective_user
-        key = chat.id if chat else 0
-        task = asyncio.create_task(self._answer(update, self._last_of_chat.get(key)))
-        self._running[update.update_id] = self._last_of_chat[key] = task
-        task.add_done_callback(lambda done: self._done(update.update_id, key, done))
+        self._seen.add(update.update_id)
+        if work := self._dispatcher.take(update):
+            self._open[update.update_id] = work
 
-    async def _answer(self, update: Update, before: asyncio.Task[None] | None) -> None:
-        if before is not None:
-            await asyncio.wait([before])
-        try:
-            await self._handle(update)
-        except Exception:  # noqa: BLE001  # one update must not stop the others
-            _log.exception("Update %d could not be handled", update.update_id)
+    def _tidy(self) -> None:
+        """Let go of what is answered."""
+        for number in [number for number, work in self._open.items() if _is_answered(work)]:
+            del self._open[number]
 
-    def _done(self, update_id: int, key: int, task: asyncio.Task[None]) -> None:
-        # What was cancelled stays unfinished, so that the last offset does not confirm it.
-        if not task.cancelled():
-            del self._running[update_id]
-        if self._last_of_chat.get(key) is task:
-            del self._last_of_chat[key]
+    async def _make_room(self) -> None:
+        """Keep on disk what would hide later updates from us."""
+        for number, work in list(self._open.items()):
+            if work.age > _SLOW and await asyncio.to_thread(self._spool.keep, number, work.update.to_dict()):
+                self._move(number)
+
+    def _move(self, number: int) -> None:
+        """Leave an update to the spool, until it is answered."""
+        work = self._open.pop(number, None)
+        if work is not None:
+            self._spooled[number] = work
+            work.task.add_done_callback(lambda _: self._back(number))
+
+    def _back(self, number: int) -> None:
+        if _is_answered(self._spooled.pop(number)):
+            self._spool.drop(number)
 
     async def _finish(self) -> None:
-        if self._running:
-            await asyncio.wait(self._running.values(), timeout=self._grace)
-        for task in list(self._running.values()):
-            task.cancel()
+        await self._dispatcher.finish(self._grace)
+        self._tidy()
         if not self._is_confirmed():
             with contextlib.suppress(TelegramError, TimeoutError):
                 async with asyncio.timeout(2):
                     await self._source.pending(offset=self._offset, limit=1, wait=0, kinds=self._kinds)
 
 
-def _seconds(error: RetryAfter) -> float:
-    wait = error.retry_after
-    return wait if isinstance(wait, int) else wait.total_seconds()
+def _is_answered(work: Work) -> bool:
+    return work.task.done() and not work.task.cancelled()

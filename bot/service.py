@@ -6,20 +6,28 @@ import logging
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-from telegram.error import InvalidToken, TelegramError
+from telegram import Update
+from telegram.error import BadRequest, InvalidToken, TelegramError
 
 from bot import app
 from bot.app import App, build_application
+from bot.dispatch import Dispatcher
 from bot.errors import StartError
+from bot.health import Health
 from bot.lacking import lacking, no_documents
+from bot.metrics import Metrics
 from bot.outage import Outage
+from bot.pauses import Pauses
 from bot.polling import Poller
 from bot.profile import introduce
+from bot.server import build_pages, serving
+from bot.spool import Spool
 from bot.stopping import on_signal, unless
 from bot.texts import speaking
+from bot.webhook import Inbox, Webhook
 from config.errors import ConfigError
 from config.logging import configure
 from config.settings import Settings
@@ -29,6 +37,8 @@ from retrieval.library import Library
 T = TypeVar("T")
 
 _START_PATIENCE = 30.0
+# A host gives us ten seconds to end.
+_GRACE = 7.0
 
 _log = logging.getLogger(__name__)
 
@@ -62,22 +72,44 @@ async def serve(settings: Settings) -> None:
 
     Raises ConfigError or FolderError for what has to be set right, StartError for what Telegram refuses.
     """
-    _check(settings)
-    stop = on_signal()
-    library = await unless(stop, _opened(settings))
-    if library is None:
-        return
-    application = build_application(settings, library)
-    try:
-        if await unless(stop, _connected(application)):
-            await _answer(application, stop)
-    finally:
-        await application.shutdown()
-
-
-def _check(settings: Settings) -> None:
     for told in lacking(settings).values():
         raise ConfigError(told)
+    stop = on_signal()
+    process = Process(settings)
+    async with contextlib.AsyncExitStack() as stack:
+        # The pages first: they tell that we are alive, and not ready.
+        if settings.port is not None:
+            pages = build_pages(process.health, process.metrics, process.inbox)
+            await stack.enter_async_context(serving(pages, settings.port))
+        library = await unless(stop, _opened(settings))
+        if library is None:
+            return
+        process.metrics.index(
+            documents=len(library.sources), passages=library.passages, version=library.version
+        )
+        application = build_application(settings, library, process.metrics, process.pauses)
+        stack.push_async_callback(application.shutdown)
+        if await unless(stop, _connected(application)):
+            await _answer(process, application, stop)
+
+
+class Process:
+    """What lives as long as the process does."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.health = Health()
+        self.metrics = Metrics()
+        self.pauses = Pauses()
+        url = settings.webhook_url
+        self.inbox = Inbox(url, settings.webhook_key) if url else None
+
+    def heard(self, error: Exception | None) -> None:
+        """Take note of what became of asking Telegram."""
+        if error is None:
+            self.health.heard()
+        else:
+            self.metrics.failed(error)
 
 
 async def _opened(settings: Settings) -> Library:
@@ -123,17 +155,22 @@ async def _in_thread(work: Callable[[], T]) -> T:
 
 
 async def _connected(application: App) -> bool:
-    """Learn who we are, and end a webhook there may have been; Telegram may take a while to be reachable."""
-    deadline, outage, bot = time.monotonic() + _START_PATIENCE, Outage(), application.bot
+    """Learn who we are; Telegram may take a while to be reachable."""
+    return await _reached(application, application.initialize)
+
+
+async def _reached(application: App, call: Callable[[], Awaitable[object]]) -> bool:
+    deadline, outage = time.monotonic() + _START_PATIENCE, Outage()
     while True:
         try:
-            await application.initialize()
-            await bot.delete_webhook(drop_pending_updates=False)
+            await call()
         except InvalidToken:
             raise StartError(
                 "Telegram does not know TELEGRAM_TOKEN: check it with @BotFather, and check "
                 f"TELEGRAM_API_URL ({_host(application)}) and TELEGRAM_TEST_ENVIRONMENT"
             ) from None
+        except BadRequest as error:
+            raise StartError(f"Telegram does not want WEBHOOK_URL: {error.message}") from None
         except TelegramError as error:
             delay = outage.met(f"Telegram cannot be reached at {_host(application)}; trying again")
             if time.monotonic() + delay > deadline:
@@ -151,14 +188,53 @@ def _host(application: App) -> str:
     return application.bot.base_url.partition("/bot")[0]
 
 
-async def _answer(application: App, stop: asyncio.Event) -> None:
+async def _answer(process: Process, application: App, stop: asyncio.Event) -> None:
     bot = application.bot
+
+    async def handle(update: Update) -> None:
+        with process.metrics.timing("whole"):
+            await application.process_update(update)
+
+    dispatcher = Dispatcher(handle, process.pauses)
+    process.metrics.watch_unfinished(lambda: len(dispatcher.unfinished))
+    take = _by_webhook if process.inbox else _by_polling
     introducing = asyncio.create_task(introduce(bot, speaking()))
-    _log.info("@%s is listening", bot.username)
     try:
-        await Poller(bot, application.process_update, app.KINDS).run(stop)
+        await take(process, application, dispatcher, stop)
     except InvalidToken:
         raise StartError("Telegram no longer knows TELEGRAM_TOKEN: get a new one from @BotFather") from None
     finally:
+        process.health.is_ready = False
         introducing.cancel()
     _log.info("@%s has stopped", bot.username)
+
+
+async def _by_polling(
+    process: Process, application: App, dispatcher: Dispatcher, stop: asyncio.Event
+) -> None:
+    bot = application.bot
+    # A webhook there may have been would keep updates from us.
+    if not await unless(stop, _reached(application, bot.delete_webhook)):
+        return
+    process.health.is_ready = True
+    _log.info("@%s is listening", bot.username)
+    spool = Spool(process.settings.index_dir / "unanswered" / str(bot.id))
+    await Poller(bot, dispatcher, spool, app.KINDS, on_poll=process.heard).run(stop)
+
+
+async def _by_webhook(
+    process: Process, application: App, dispatcher: Dispatcher, stop: asyncio.Event
+) -> None:
+    bot, inbox, settings = application.bot, process.inbox, process.settings
+    if inbox is None or settings.webhook_url is None:
+        raise TypeError("There is no webhook")
+    webhook = Webhook(bot, settings.webhook_url, settings.webhook_key, app.KINDS)
+    inbox.open(bot.read, dispatcher)
+    if not await unless(stop, _reached(application, webhook.set)):
+        return
+    process.health.is_ready = True
+    _log.info("@%s is listening at %s", bot.username, settings.webhook_url)
+    # The webhook stays when we end: other processes may serve it, and Telegram keeps what comes meanwhile.
+    await unless(stop, webhook.watch(process.heard))
+    inbox.close()
+    await dispatcher.finish(_GRACE)

@@ -63,9 +63,20 @@ class Texts:
     @property
     def privacy(self) -> str:
         return self._(
-            "I keep no questions: they are neither stored nor logged, and I keep no list of who asks. "
+            "I keep no questions: they are not logged, and stored no longer than until they are answered; I "
+            "keep no list of who asks. "
             "The documents stay on the computer I run on, and answers are found there; nothing is sent "
             "to any other service.\n\n"
+            "Telegram carries our messages and keeps them as it keeps any chat with a bot: "
+            "https://telegram.org/privacy"
+        )
+
+    @property
+    def privacy_logged(self) -> str:
+        return self._(
+            "The operator of this bot reads which questions are asked, to make it answer better: they are "
+            "written to its log, without who asked them. The documents stay on the computer I run on, and "
+            "answers are found there; nothing is sent to any other service.\n\n"
             "Telegram carries our messages and keeps them as it keeps any chat with a bot: "
             "https://telegram.org/privacy"
         )
@@ -109,6 +120,10 @@ class Texts:
         return self._("Did you mean:")
 
     @property
+    def slow_down(self) -> str:
+        return self._("That was a lot at once! I’ll be quiet for a moment; please ask again in a minute.")
+
+    @property
     def failed(self) -> str:
         return self._("Sorry, something went wrong on my side. Please ask again.")
 
@@ -117,8 +132,23 @@ class Texts:
     def under(self, heading: str) -> str:
         return self._("under “{heading}”").format(heading=heading)
 
-    def page(self, number: int) -> str:
-        return self._("page {number}").format(number=number)
+    def page(self, label: str) -> str:
+        return self._("page {label}").format(label=label)
+
+    def slide(self, label: str) -> str:
+        return self._("slide {label}").format(label=label)
+
+    def sheet(self, name: str) -> str:
+        return self._("sheet “{name}”").format(name=name)
+
+    def row(self, label: str) -> str:
+        return self._("row {label}").format(label=label)
+
+    def chapter(self, name: str) -> str:
+        return self._("chapter “{name}”").format(name=name)
+
+    def paragraph(self, number: int) -> str:
+        return self._("paragraph {number}").format(number=number)
 
     def lines(self, first: int, last: int) -> str:
         if first == last:

@@ -3,7 +3,8 @@
 import json
 import logging
 import sys
-from collections.abc import Iterable
+import time
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from typing import Literal
 from urllib.parse import quote
@@ -15,9 +16,11 @@ _QUIET = {
     "telegram": logging.INFO,
     "telegram.request": logging.CRITICAL,
     "telegram.ext.ExtBot": logging.CRITICAL + 1,
-    "telegram.ext.AIORateLimiter": logging.CRITICAL,
+    "uvicorn": logging.WARNING,
 }
 _SHORTEST_HALF = 8
+_A_MINUTE = 20
+_MINUTE = 60.0
 
 
 class Redactor:
@@ -69,11 +72,37 @@ class JsonFormatter(logging.Formatter):
         return json.dumps(redacted, ensure_ascii=False)
 
 
+class Sparing:
+    """Lets the same complaint through so often a minute, and then says how many there were.
+
+    The same is what the same line of code says, whatever it names.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._counts: dict[tuple[str, int], tuple[float, int]] = {}
+
+    def __call__(self, record: logging.LogRecord) -> bool:
+        if record.levelno < logging.WARNING:
+            return True
+        place, now = (record.pathname, record.lineno), self._clock()
+        since, count = self._counts.get(place, (now, 0))
+        left_out = count - _A_MINUTE
+        if now - since >= _MINUTE:
+            since, count = now, 0
+            if left_out > 0:
+                record.msg = f"{record.getMessage()} (and {left_out} more like this before)"
+                record.args = ()
+        self._counts[place] = since, count + 1
+        return count < _A_MINUTE
+
+
 def configure(level: str, style: Literal["text", "json"], secrets: Iterable[str] = ()) -> None:
     """Send all records of the process to stderr, redacted; also warnings and what would end the process."""
     redact = Redactor(secrets)
     handler = logging.StreamHandler()
     handler.setFormatter(JsonFormatter(redact) if style == "json" else TextFormatter(redact))
+    handler.addFilter(Sparing())
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)

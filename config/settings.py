@@ -1,5 +1,6 @@
 """Everything an operator can set, with its default; read once, by the wiring."""
 
+import hmac
 import json
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -98,6 +99,12 @@ class Settings(BaseSettings):
         le=1000,
         description="What the bot sends at most, over all chats. 0 lifts our own limits.",
     )
+    telegram_questions_per_minute: int = Field(
+        default=60,
+        ge=0,
+        le=10_000,
+        description="What one person may ask, and one group (there at most 20). 0: no limit.",
+    )
     seeds_dir: Path = Field(default=Path("seeds"), description="The folder of documents.")
     index_dir: Path = Field(
         default_factory=lambda: Path(platformdirs.user_cache_dir("verbatim")),
@@ -114,13 +121,18 @@ class Settings(BaseSettings):
         default=None, description="The public address Telegram sends updates to. Unset: long polling."
     )
     webhook_secret: Annotated[SecretStr, AfterValidator(_secret)] | None = Field(
-        default=None, description="What Telegram must send along with each update in webhook mode. Secret."
+        default=None,
+        description="What Telegram must send along with each update in webhook mode. Secret. "
+        "Unset: made from the token.",
     )
     port: int | None = Field(
         default=None, ge=1, le=65535, description="The port of the webhook and the health pages."
     )
     log_level: Level = Field(default="INFO", description="DEBUG, INFO, WARNING, ERROR or CRITICAL.")
     log_format: Format = Field(default="text", description="text for people, json for hosts.")
+    log_questions: bool = Field(
+        default=False, description="Log what is asked, without who asks. The bot says so in /privacy."
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -141,10 +153,19 @@ class Settings(BaseSettings):
             raise ConfigError(f".env cannot be read: {error.strerror}") from None
 
     @property
+    def webhook_key(self) -> str:
+        """What Telegram sends along with each update; all processes with the same settings have the same."""
+        if self.webhook_secret is not None:
+            return self.webhook_secret.get_secret_value()
+        token = self.telegram_token.get_secret_value() if self.telegram_token else ""
+        return hmac.digest(token.encode(), b"the webhook of this bot", "sha256").hex()
+
+    @property
     def secrets(self) -> tuple[str, ...]:
         """What may appear in no log, message or metric."""
         held = (self.telegram_token, self.webhook_secret, self.opensearch_url)
-        return tuple(secret.get_secret_value() for secret in held if secret is not None)
+        given = tuple(secret.get_secret_value() for secret in held if secret is not None)
+        return (*given, self.webhook_key)
 
 
 _WORDS = {

@@ -27,12 +27,16 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Library:
-    """What a documents folder held when it was read. Never changes: an update makes a new one."""
+    """What a documents folder held when it was read. Never changes: an update makes a new one.
+
+    `version` is another one whenever the documents, or what is made of them, are.
+    """
 
     sources: tuple[Source, ...]
     problems: tuple[Problem, ...]
     index: EmbeddedIndex
     quote_chars: int
+    version: str
     _numbers: dict[str, int]
 
     @classmethod
@@ -52,7 +56,8 @@ class Library:
         `progress` is called with the number of documents done and their total.
         """
         contents, problems = _read(folder)
-        place = index_dir and index_dir / _name(folder, contents, quote_chars)
+        version = _name(folder, contents, quote_chars)
+        place = index_dir and index_dir / version
         saved = None if fresh or place is None else store.load(place)
         if saved:
             index, about = saved
@@ -64,14 +69,9 @@ class Library:
             if place:
                 _save(index, place, folder, sources, broken)
             problems += broken
-        return cls.of(index, sources, problems, quote_chars)
-
-    @classmethod
-    def of(
-        cls, index: EmbeddedIndex, sources: Sequence[Source], problems: Sequence[Problem], quote_chars: int
-    ) -> Self:
         numbers = {passage.id: number for number, passage in enumerate(index.passages)}
-        return cls(tuple(sources), tuple(sorted(problems, key=lambda p: p.name)), index, quote_chars, numbers)
+        listed = tuple(sorted(problems, key=lambda p: p.name))
+        return cls(tuple(sources), listed, index, quote_chars, version, numbers)
 
     @property
     def passages(self) -> int:

@@ -8,6 +8,8 @@ from telegram.ext import Application
 from telegram.request import BaseRequest, RequestData
 
 from bot.app import build_application
+from bot.metrics import Metrics
+from bot.pauses import Pauses
 from config.settings import Settings
 from retrieval.model import Answer, Citation, Context, Locator, Passage, Source, Span
 
@@ -158,6 +160,7 @@ def connecting(archive: FakeArchive, telegram: FakeTelegram) -> Callable[..., An
 def connect(
     archive: FakeArchive, telegram: FakeTelegram, **settings: Any
 ) -> Application[Any, Any, Any, Any, Any, Any]:
-    built = build_application(Settings(_env_file=None, telegram_token="1:x", **settings), archive)
+    given = Settings(_env_file=None, telegram_token="1:x", **settings)
+    built = build_application(given, archive, Metrics(), Pauses())
     built.bot._request = (telegram, telegram)
     return built

@@ -313,7 +313,6 @@ async def test_a_blocked_bot_is_no_error(
         ([1], {"message": message("/help")}, 1),
         ([-5], {"message": message("/help", GROUP)}, 1),
         ([2], {"message": message("/help")}, 0),
-        ([2], {"callback_query": pressed("q1", None)}, 0),
         ([2], {}, 0),
     ],
 )
@@ -323,6 +322,12 @@ async def test_allowed_chats(
     """With a list of allowed chats the others are not answered at all."""
     await deliver(connecting(telegram_allowed_chats=allowed), **update)
     assert expected == len(telegram.calls)
+
+
+async def test_a_button_pressed_by_others_stops_waiting(connecting: Callable[..., Any], telegram: Any) -> None:
+    """A button pressed by one who is not let in is answered with nothing, as Telegram wants it answered."""
+    await deliver(connecting(telegram_allowed_chats=[2]), callback_query=pressed("q1", None))
+    assert [("answerCallbackQuery", {"callback_query_id": "5"})] == telegram.calls
 
 
 @pytest.mark.usefixtures("three")

@@ -1,0 +1,76 @@
+"""What the process counts, in the form Prometheus reads."""
+
+import contextlib
+import time
+from collections.abc import Callable, Iterator
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, ProcessCollector
+from prometheus_client.exposition import generate_latest
+
+_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 60.0)
+
+
+class Metrics:
+    """One set for each process. No question, name or id of a person is in it."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        ProcessCollector(registry=self.registry)
+        self._questions = Counter("verbatim_questions", "Questions asked", registry=self.registry)
+        self._answers = Counter("verbatim_answers", "Questions answered with a quote", registry=self.registry)
+        self._declines = Counter(
+            "verbatim_declines", "Questions the documents hold no answer to", registry=self.registry
+        )
+        self._refusals = Counter(
+            "verbatim_refusals",
+            "Updates of those who may not ask, or ask too much",
+            ["why"],
+            registry=self.registry,
+        )
+        self._seconds = Histogram(
+            "verbatim_seconds",
+            "Seconds by stage: find (documents), send (a call of Telegram), whole (from taking an update)",
+            ["stage"],
+            buckets=_SECONDS,
+            registry=self.registry,
+        )
+        self._errors = Counter(
+            "verbatim_telegram_errors", "Calls Telegram failed, by kind", ["kind"], registry=self.registry
+        )
+        self._unfinished = Gauge(
+            "verbatim_updates_unfinished", "Updates taken and not answered yet", registry=self.registry
+        )
+        self._documents = Gauge("verbatim_documents", "Documents in the index", registry=self.registry)
+        self._passages = Gauge("verbatim_passages", "Passages in the index", registry=self.registry)
+        self._index = Info("verbatim_index", "The index that answers", registry=self.registry)
+
+    def asked(self, *, answered: bool) -> None:
+        self._questions.inc()
+        (self._answers if answered else self._declines).inc()
+
+    def refused(self, why: str) -> None:
+        self._refusals.labels(why).inc()
+
+    def failed(self, error: Exception) -> None:
+        """Count what Telegram, or the way to it, refused."""
+        self._errors.labels(type(error).__name__).inc()
+
+    @contextlib.contextmanager
+    def timing(self, stage: str) -> Iterator[None]:
+        began = time.perf_counter()
+        try:
+            yield
+        finally:
+            self._seconds.labels(stage).observe(time.perf_counter() - began)
+
+    def watch_unfinished(self, count: Callable[[], int]) -> None:
+        self._unfinished.set_function(count)
+
+    def index(self, *, documents: int, passages: int, version: str) -> None:
+        self._documents.set(documents)
+        self._passages.set(passages)
+        self._index.info({"version": version})
+
+    def page(self) -> bytes:
+        """Give all figures as text, UTF-8."""
+        return generate_latest(self.registry)

@@ -1,0 +1,119 @@
+"""The pages of the process: how it is, for hosts and monitors, and the door at which Telegram knocks."""
+
+import asyncio
+import contextlib
+import json
+import logging
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
+
+from bot.health import Health
+from bot.metrics import Metrics
+from bot.webhook import Inbox
+from config.errors import ConfigError
+
+_log = logging.getLogger(__name__)
+
+_SECRET_HEADER = "x-telegram-bot-api-secret-token"  # noqa: S105  # the header's name
+# The longest message with all its entities stays far under this.
+_LARGEST_BODY = 1024 * 1024
+_BODY_PATIENCE = 10.0
+_CONNECTIONS = 512
+_STOPPING = 8
+_FIGURES = "text/plain; version=0.0.4; charset=utf-8"
+
+Page = Callable[[Request], Awaitable[Response]]
+
+
+def build_pages(health: Health, metrics: Metrics, inbox: Inbox | None) -> Starlette:
+    """Put the pages together; with an inbox there is a webhook too."""
+
+    async def alive(_: Request) -> Response:
+        if health.is_alive:
+            return PlainTextResponse("alive")
+        return PlainTextResponse(f"nothing heard of Telegram for {health.silence:.0f} s", 503)
+
+    async def ready(_: Request) -> Response:
+        return PlainTextResponse("ready") if health.is_ready else PlainTextResponse("not ready", 503)
+
+    async def figures(_: Request) -> Response:
+        return Response(metrics.page(), media_type=_FIGURES)
+
+    routes = [Route("/healthz", alive), Route("/readyz", ready), Route("/metrics", figures)]
+    if inbox is not None:
+        door = _door(inbox, health)
+        routes.append(Route(inbox.path, door, methods=["POST"], max_body_size=_LARGEST_BODY))
+    return Starlette(routes=routes)
+
+
+def _door(inbox: Inbox, health: Health) -> Page:
+    async def door(request: Request) -> Response:
+        # Before a byte of the body is read.
+        if not inbox.knows(request.headers.get(_SECRET_HEADER, "")):
+            return PlainTextResponse("the secret is missing or wrong", 401)
+        try:
+            async with asyncio.timeout(_BODY_PATIENCE):
+                received = json.loads(await request.body())
+        except (TimeoutError, ClientDisconnect):
+            return PlainTextResponse("the update did not arrive", 408)
+        except (ValueError, RecursionError):
+            return PlainTextResponse("the body is no JSON", 400)
+        if not isinstance(received, dict) or type(received.get("update_id")) is not int:
+            return PlainTextResponse("the body is no update", 400)
+        health.heard()
+        if await inbox.accept(received):
+            return Response()
+        return PlainTextResponse("not now; bring it again", 503, {"Retry-After": "1"})
+
+    return door
+
+
+class _Server(uvicorn.Server):
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        # Signals are ours: first the answers are finished, then the pages.
+        yield
+
+
+@contextlib.asynccontextmanager
+async def serving(pages: Starlette, port: int) -> AsyncIterator[None]:
+    """Serve the pages on all addresses of the machine; raises ConfigError when the port cannot be had."""
+    listener = _listen(port)
+    config = uvicorn.Config(
+        pages,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        lifespan="off",
+        limit_concurrency=_CONNECTIONS,
+        timeout_graceful_shutdown=_STOPPING,
+    )
+    server = _Server(config)
+    task = asyncio.create_task(server.serve([listener]))
+    try:
+        yield
+    finally:
+        server.should_exit = True
+        await task
+
+
+def _listen(port: int) -> socket.socket:
+    # asyncio sends small answers at once only on sockets that name their protocol.
+    family = socket.AF_INET6 if socket.has_dualstack_ipv6() else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+        listener.bind(("", port))
+        listener.listen(_CONNECTIONS)
+    except OSError as error:
+        listener.close()
+        raise ConfigError(f"PORT={port}: cannot be listened on ({error.strerror}); choose another") from None
+    return listener

@@ -1,0 +1,60 @@
+"""Updates that Telegram need not keep for us any longer, on disk until they are answered.
+
+Telegram shows no more than the first hundred unconfirmed updates. A few that have to wait for long would hide
+all later ones, so those few are kept here instead, and confirmed.
+"""
+
+import json
+import logging
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+_log = logging.getLogger(__name__)
+
+
+class Spool:
+    """One file an update, in a folder that only its owner reads."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def keep(self, update_id: int, update: dict[str, Any]) -> bool:
+        """Write an update so that it outlives the machine's power; False where that cannot be done."""
+        try:
+            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            with tempfile.NamedTemporaryFile("w", dir=self._folder, delete=False, encoding="utf-8") as file:
+                json.dump(update, file)
+                file.flush()
+                os.fsync(file.fileno())
+            Path(file.name).replace(self._file(update_id))
+            handle = os.open(self._folder, os.O_RDONLY)
+            try:
+                os.fsync(handle)
+            finally:
+                os.close(handle)
+        except OSError as error:
+            _log.warning("%s: waiting questions cannot be kept there (%s)", self._folder, error.strerror)
+            return False
+        return True
+
+    def drop(self, update_id: int) -> None:
+        self._file(update_id).unlink(missing_ok=True)
+
+    def kept(self) -> Iterator[dict[str, Any]]:
+        """Give what an earlier process left here, oldest first; what is damaged is named and passed over."""
+        for file in sorted(self._folder.glob("*.json"), key=lambda file: (len(file.name), file.name)):
+            try:
+                update = json.loads(file.read_text(encoding="utf-8"))
+                is_ours = update["update_id"] == int(file.stem)
+            except (OSError, ValueError, TypeError, LookupError):
+                is_ours = False
+            if is_ours:
+                yield update
+            else:
+                _log.warning("%s is no update of ours; remove it", file)
+
+    def _file(self, update_id: int) -> Path:
+        return self._folder / f"{update_id}.json"
