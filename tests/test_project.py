@@ -83,23 +83,6 @@ def test_requirements_are_locked() -> None:
         assert not re.search(r"https?://|--(extra-)?index-url|--find-links", text)
 
 
-def test_the_worker_of_the_procfile_is_the_bot(tmp_path: Path) -> None:
-    """A worker host starts `python -m bot`, which without a token says what is missing."""
-    kind, command = (ROOT / "Procfile").read_text(encoding="utf-8").strip().split(": ", 1)
-    assert ("worker", "python -m bot") == (kind, command)
-    # Not in the checkout: there may be an operator's .env.
-    done = subprocess.run(
-        [sys.executable, *command.split()[1:]],
-        cwd=tmp_path,
-        env={"PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert 2 == done.returncode
-    assert "TELEGRAM_TOKEN is not set" in done.stderr
-
-
 def test_the_wheel_carries_what_is_not_python(tmp_path: Path) -> None:
     """A wheel holds the chat page and all modules, and nothing that belongs elsewhere."""
     command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)]

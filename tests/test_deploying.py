@@ -1,0 +1,198 @@
+"""What hosts are given is so: Procfile, Dockerfile, compose.yaml, the unit of systemd, and their page."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from bot.cli import main
+from bot.metrics import Metrics
+from config.settings import Settings
+
+ROOT = Path(__file__).parents[1]
+PAGE = ROOT / "docs" / "deploying.md"
+UNIT = ROOT / "deploy" / "verbatim.service"
+SETTINGS = {name.upper() for name in Settings.model_fields}
+# What belongs to the shell and to Python.
+FOREIGN = {"PATH", "PYTHONUNBUFFERED"}
+
+
+def _read(name: str) -> str:
+    return (ROOT / name).read_text(encoding="utf-8")
+
+
+def _processes() -> dict[str, str]:
+    return dict(line.split(": ", 1) for line in _read("Procfile").splitlines())
+
+
+def _run(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    python, *arguments = command.split()
+    assert "python" == python
+    # Not in the checkout: there may be an operator's .env.
+    return subprocess.run(
+        [sys.executable, *arguments],
+        cwd=folder,
+        env={"PYTHONPATH": str(ROOT), "SEEDS_DIR": str(ROOT / "seeds"), "INDEX_DIR": str(folder / "index")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def _anchor(heading: str) -> str:
+    return re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-")
+
+
+def test_the_procfile_names_a_worker_and_what_is_tried_before_a_release() -> None:
+    """A host finds these two, and no process that would have to wait for a port."""
+    assert {"release": "python -m bot check", "worker": "python -m bot"} == _processes()
+
+
+def test_the_worker_of_the_procfile_is_the_bot(tmp_path: Path) -> None:
+    """A worker host starts the bot, which without a token says what is missing."""
+    done = _run(_processes()["worker"], tmp_path)
+    assert (2, "") == (done.returncode, done.stdout)
+    assert "TELEGRAM_TOKEN is not set" in done.stderr
+
+
+def test_a_release_without_a_token_fails_and_says_so(tmp_path: Path) -> None:
+    """The check before a release stops it, and names what is to be mended and nothing else."""
+    done = _run(_processes()["release"], tmp_path)
+    assert 1 == done.returncode
+    fixes = [line for line in done.stdout.splitlines() if line.startswith("FIX")]
+    assert 1 == len(fixes)
+    assert "TELEGRAM_TOKEN is not set" in fixes[0]
+
+
+def test_the_module_knows_every_command(tmp_path: Path) -> None:
+    """Where the command `verbatim` is not installed, `python -m bot` lists the same commands."""
+    done = _run("python -m bot --help", tmp_path)
+    _, listed = done.stdout.split("Commands:\n")
+    assert list(main.commands) == re.findall(r"^  (\w+)", listed, re.MULTILINE)
+
+
+def test_the_image_copies_what_exists_and_is_let_in() -> None:
+    """What the Dockerfile copies from the checkout is there, and .dockerignore lets in just that."""
+    copied = re.findall(r"^COPY (?!--from)(?:--\S+ )*(\S+) \S+$", _read("Dockerfile"), re.MULTILINE)
+    assert [] == [path for path in copied if not (ROOT / path).exists()]
+    ignored = _read(".dockerignore").splitlines()
+    assert "*" == next(line for line in ignored if not line.startswith("#"))
+    assert sorted(copied) == sorted(line[1:] for line in ignored if line.startswith("!"))
+
+
+def test_the_image_has_all_packages_of_the_bot() -> None:
+    """The packages that the bot imports from are copied; the sandbox, which it does without, is not."""
+    copied = set(re.findall(r"^COPY (\w+) \1$", _read("Dockerfile"), re.MULTILINE))
+    assert {"bot", "config", "retrieval"} == copied
+
+
+def test_the_image_runs_the_worker_as_nobody_special() -> None:
+    """The container runs the Procfile's worker, as one numbered user, which hears the signal to end."""
+    final = _read("Dockerfile").rpartition("\nFROM ")[2]
+    (user,) = re.findall(r"^USER (\d+):\d+$", final, re.MULTILINE)
+    assert f"useradd --uid {user} " in final
+    assert "0" != user
+    (command,) = re.findall(r"^CMD \[(.*)\]$", final, re.MULTILINE)
+    assert _processes()["worker"] == " ".join(re.findall(r'"([^"]+)"', command))
+    assert "\nSTOPSIGNAL SIGTERM\n" in final
+
+
+def test_the_image_installs_what_is_locked() -> None:
+    """Each library is checked against its hash, and none is compiled."""
+    assert re.search(
+        r"install .*--only-binary :all: --require-hashes -r requirements\.txt", _read("Dockerfile"), re.DOTALL
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "pattern"),
+    [
+        ("Dockerfile", r"^(?:ENV|   ) ([A-Z_]+)="),
+        ("compose.yaml", r"^      ([A-Z_]+): "),
+        ("deploy/verbatim.service", r"^Environment=([A-Z_]+)="),
+    ],
+)
+def test_only_settings_that_exist_are_set(name: str, pattern: str) -> None:
+    """Each sets the folders of documents and of the index, and nothing that the bot does not know."""
+    named = set(re.findall(pattern, _read(name), re.MULTILINE))
+    assert {"SEEDS_DIR", "INDEX_DIR"} <= named
+    assert set() == named - SETTINGS - FOREIGN
+
+
+def test_the_folders_of_the_image_are_volumes_in_compose() -> None:
+    """What has to last is on volumes, under the names that the bot is told; the rest is read-only."""
+    image, compose = _read("Dockerfile"), _read("compose.yaml")
+    folders = dict(re.findall(r"^\s+((?:SEEDS|INDEX)_DIR)=(\S+)", image, re.MULTILINE))
+    assert folders == dict(re.findall(r"^\s+((?:SEEDS|INDEX)_DIR): (\S+)", compose, re.MULTILINE))
+    assert set(folders.values()) == set(re.findall(r"^      - \w+:(/\w+)$", compose, re.MULTILINE))
+    assert all(f'"{folder}"' in image for folder in folders.values())
+    assert "\n    read_only: true\n" in compose
+
+
+def test_the_unit_keeps_the_bot_to_its_folder() -> None:
+    """Run by systemd, it is no one special, writes only where the unit says, and comes back by itself."""
+    lines = [
+        line.partition("=")[::2] for line in UNIT.read_text(encoding="utf-8").splitlines() if "=" in line
+    ]
+    unit = dict(lines)
+    wanted = {
+        "User": "verbatim",
+        "NoNewPrivileges": "true",
+        "CapabilityBoundingSet": "",
+        "ProtectSystem": "strict",
+        "ProtectHome": "true",
+        "MemoryMax": "512M",
+        "Restart": "always",
+        "TimeoutStopSec": "15",
+    }
+    assert wanted == {name: unit[name] for name in wanted}
+    assert unit["ExecStart"].endswith("/python -m bot")
+    kept = {f"/var/lib/{name}" for name in unit["StateDirectory"].split()}
+    assert kept >= {v.partition("=")[2] for k, v in lines if k == "Environment" and "_DIR=" in v}
+
+
+def test_names_in_the_page_are_settings() -> None:
+    """Every name of the environment on the page is a setting, under just that name."""
+    page = PAGE.read_text(encoding="utf-8")
+    named = set(re.findall(r"`([A-Z]+(?:_[A-Z]+)*)(?:=[^`]*|/[a-z]+)?`", page))
+    named |= set(re.findall(r"\b([A-Z]+(?:_[A-Z]+)*)=", page))
+    assert {"TELEGRAM_TOKEN", "SEEDS_DIR", "INDEX_DIR", "WEBHOOK_URL", "PORT"} <= named
+    assert set() == named - SETTINGS - {"NAME"}
+
+
+def test_figures_in_the_page_are_counted() -> None:
+    """Every figure of ours on the page, in the alerts as well, is one that the process shows."""
+    shown = set(re.findall(r"^# TYPE (\w+) ", Metrics().page().decode(), re.MULTILINE))
+    named = set(re.findall(r"\bverbatim_[a-z_]+", PAGE.read_text(encoding="utf-8")))
+    assert "verbatim_questions_total" in named
+    assert set() == {name.removesuffix("_bucket") for name in named} - shown
+
+
+def test_commands_in_the_page_exist() -> None:
+    """Every command of the bot, and every `make` target, that is named there can be run."""
+    page = PAGE.read_text(encoding="utf-8")
+    named = set(re.findall(r"(?:-m bot|`verbatim|bin/verbatim) ([a-z]+)", page))
+    assert "check" in named
+    assert set() == named - set(main.commands)
+    targets = set(re.findall(r"^([a-z-]+):", _read("Makefile"), re.MULTILINE))
+    assert set() == set(re.findall(r"(?:^|`)make ([a-z-]+)", page, re.MULTILINE)) - targets
+
+
+def test_the_page_shows_the_procfile_as_a_webhook_needs_it() -> None:
+    """The Procfile's variant differs in the name of the process alone."""
+    assert _read("Procfile").replace("worker: ", "web: ") in PAGE.read_text(encoding="utf-8")
+
+
+def test_links_in_the_page_lead_somewhere() -> None:
+    """A link to a file of the project finds it, and one within the page its heading."""
+    page = PAGE.read_text(encoding="utf-8")
+    links = re.findall(r"\]\((?!https?:)([^)]+)\)", page)
+    headings = {_anchor(line) for line in re.findall(r"^#+ (.+)$", page, re.MULTILINE)}
+    assert len(links) > 5
+    assert [] == [
+        link
+        for link in links
+        if (link[1:] not in headings if link.startswith("#") else not (PAGE.parent / link).exists())
+    ]
