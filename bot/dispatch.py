@@ -6,6 +6,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from weakref import WeakValueDictionary
 
 from telegram import Update
 
@@ -40,7 +41,8 @@ class Dispatcher:
         self._unfinished: dict[int, Work] = {}
         self._begun: set[int] = set()
         self._answered: OrderedDict[int, None] = OrderedDict()
-        self._last_of_chat: dict[int, asyncio.Task[None]] = {}
+        # Each lives as long as an update of its chat does; those who wait get it in order.
+        self._turns: WeakValueDictionary[int, asyncio.Lock] = WeakValueDictionary()
 
     @property
     def unfinished(self) -> Mapping[int, Work]:
@@ -52,12 +54,11 @@ class Dispatcher:
         known = self._unfinished.get(update.update_id)
         if known is not None or update.update_id in self._answered:
             return known
-        key = _order(update)
-        task = asyncio.create_task(self._answer(update, self._last_of_chat.get(key)))
+        turn = self._turns.setdefault(_order(update), asyncio.Lock())
+        task = asyncio.create_task(self._answer(update, turn))
         work = Work(update, task, time.monotonic())
         self._unfinished[update.update_id] = work
-        self._last_of_chat[key] = task
-        task.add_done_callback(lambda done: self._done(update.update_id, key, done))
+        task.add_done_callback(lambda done: self._done(update.update_id, done))
         return work
 
     def give_up(self, work: Work) -> None:
@@ -78,24 +79,21 @@ class Dispatcher:
                 task.cancel()
             await asyncio.wait(tasks)
 
-    async def _answer(self, update: Update, before: asyncio.Task[None] | None) -> None:
-        if before is not None:
-            await asyncio.wait([before])
-        self._begun.add(update.update_id)
-        try:
-            await self._handle(update)
-        except Exception:  # noqa: BLE001  # one update must not stop the others
-            _log.exception("Update %d could not be handled", update.update_id)
+    async def _answer(self, update: Update, turn: asyncio.Lock) -> None:
+        async with turn:
+            self._begun.add(update.update_id)
+            try:
+                await self._handle(update)
+            except Exception:  # noqa: BLE001  # one update must not stop the others
+                _log.exception("Update %d could not be handled", update.update_id)
 
-    def _done(self, update_id: int, key: int, task: asyncio.Task[None]) -> None:
+    def _done(self, update_id: int, task: asyncio.Task[None]) -> None:
         del self._unfinished[update_id]
         self._begun.discard(update_id)
         if not task.cancelled():
             self._answered[update_id] = None
             if len(self._answered) > _REMEMBERED:
                 self._answered.popitem(last=False)
-        if self._last_of_chat.get(key) is task:
-            del self._last_of_chat[key]
 
 
 def _order(update: Update) -> int:
