@@ -16,6 +16,7 @@ Handler = Callable[[Update, Context], Coroutine[object, object, None]]
 
 # What Telegram lets a bot write in a group.
 _GROUP_A_MINUTE = 20
+_QUERIES_A_QUESTION = 5
 
 
 class Access:
@@ -23,10 +24,12 @@ class Access:
 
     def __init__(self, settings: Settings) -> None:
         self._allowed = settings.telegram_allowed_chats
-        self._admins = settings.telegram_admins
-        limit = settings.telegram_questions_per_minute
+        self.admins = settings.telegram_admins
+        limit = settings.questions_per_minute
         is_paced = settings.telegram_messages_per_second > 0
         self._people = Quotas(limit)
+        # A query comes with every pause in typing.
+        self._typing = Quotas(limit * _QUERIES_A_QUESTION)
         self._groups = Quotas(min(limit, _GROUP_A_MINUTE) if is_paced else limit)
 
     async def gate(self, update: Update, context: Context) -> None:
@@ -36,11 +39,17 @@ class Access:
             await _dismiss(update)
             raise ApplicationHandlerStop
 
-    def rationed(self, handler: Handler) -> Handler:
+    def served(self, handler: Handler) -> Handler:
         """Give a handler that serves each person and group so often only."""
+        return self._rationed(handler, self._people)
 
+    def typed(self, handler: Handler) -> Handler:
+        """Give the same for inline queries."""
+        return self._rationed(handler, self._typing)
+
+    def _rationed(self, handler: Handler, people: Quotas) -> Handler:
         async def serve(update: Update, context: Context) -> None:
-            verdict = await self._verdict(update)
+            verdict = await self._verdict(update, people)
             if verdict is Verdict.ADMITTED:
                 await handler(update, context)
             else:
@@ -52,7 +61,7 @@ class Access:
     def _is_allowed(self, update: Update) -> bool:
         """Only where it is asked and by whom counts: not what a message quotes, forwards or replies to."""
         chat, user, message = update.effective_chat, update.effective_user, update.effective_message
-        if user is not None and user.id in self._admins:
+        if user is not None and user.id in self.admins:
             return True
         # Bots would talk to each other for ever; an anonymous admin or a channel has a bot's name as well.
         if user is not None and user.is_bot and (message is None or message.sender_chat is None):
@@ -60,11 +69,11 @@ class Access:
         ids = {chat.id if chat else None, user.id if user else None}
         return not self._allowed or not self._allowed.isdisjoint(ids)
 
-    async def _verdict(self, update: Update) -> Verdict:
+    async def _verdict(self, update: Update, people: Quotas) -> Verdict:
         chat, user = update.effective_chat, update.effective_user
-        if user is not None and user.id in self._admins:
+        if user is not None and user.id in self.admins:
             return Verdict.ADMITTED
-        if user is not None and (verdict := await self._people.take(user.id)) is not Verdict.ADMITTED:
+        if user is not None and (verdict := await people.take(user.id)) is not Verdict.ADMITTED:
             return verdict
         return await self._groups.take(chat.id) if chat and chat.id < 0 else Verdict.ADMITTED
 
@@ -75,5 +84,7 @@ async def _dismiss(update: Update, *, is_told: bool = False) -> None:
     with contextlib.suppress(TelegramError):
         if update.callback_query is not None:
             await update.callback_query.answer(told if is_told else None)
+        elif update.inline_query is not None:
+            await update.inline_query.answer([], cache_time=0, is_personal=True)
         elif update.message is not None and is_told:
             await update.message.reply_text(told)

@@ -1,22 +1,26 @@
 """The bot put together: who handles what, in which order."""
 
+from typing import cast
+
 from pydantic import SecretStr
 from telegram import LinkPreviewOptions, Message, Update
 from telegram.ext import (
     Application,
+    BaseHandler,
     CallbackQueryHandler,
+    ChatMemberHandler,
     CommandHandler,
     ContextTypes,
     Defaults,
+    InlineQueryHandler,
     MessageHandler,
     TypeHandler,
     filters,
 )
 from telegram.request import HTTPXRequest
 
-from bot import errors, handlers
+from bot import admin, browsing, elsewhere, errors, handlers
 from bot.access import Access
-from bot.asking import Archive
 from bot.context import Context, Data, State
 from bot.metrics import Metrics
 from bot.pauses import Pauses
@@ -27,7 +31,14 @@ from config.settings import Settings
 
 App = Application[Bot, Context, Data, Data, State, None]
 
-KINDS = ("message", "callback_query")
+KINDS = (
+    "message",
+    "edited_message",
+    "callback_query",
+    "inline_query",
+    "my_chat_member",
+    "guest_message",
+)
 _CONNECTIONS = 256
 
 
@@ -44,43 +55,61 @@ _MESSAGE = filters.UpdateType.MESSAGE
 _PRIVATE = _MESSAGE & filters.ChatType.PRIVATE
 _GROUP = _MESSAGE & filters.ChatType.GROUPS
 _WORDS = filters.TEXT | filters.CAPTION
+_SPOKEN_TO = _WORDS & ~filters.COMMAND & _SpokenTo()
+_EDITED = filters.UpdateType.EDITED_MESSAGE
 
 
-def build_application(settings: Settings, archive: Archive, metrics: Metrics, pauses: Pauses) -> App:
+def build_application(settings: Settings, state: State, pauses: Pauses) -> App:
     """Wire it all; the settings have to name a token. Answers that wait are given up through `pauses`."""
     application = (
         Application.builder()
-        .bot(_bot(settings, metrics, pauses))
-        .context_types(ContextTypes(context=Context, bot_data=State))
+        .bot(_bot(settings, state.metrics, pauses))
+        .context_types(ContextTypes(context=Context, bot_data=cast("type[State]", lambda: state)))
         .updater(None)
         .job_queue(None)
         .build()
     )
-    state, access = application.bot_data, Access(settings)
-    state.archive, state.metrics = archive, metrics
-    state.logs_questions = settings.log_questions
-
+    access = Access(settings)
     application.add_handler(TypeHandler(Update, access.gate), group=-1)
-    # The first that fits takes the message: our commands anywhere, then other commands, then questions,
-    # then what has no words. In groups nothing is left over for the last two but what is meant for us.
-    application.add_handlers(
-        [
-            CommandHandler("start", access.rationed(handlers.start), _MESSAGE),
-            CommandHandler("help", access.rationed(handlers.help_), _MESSAGE),
-            CommandHandler("ask", access.rationed(handlers.question), _MESSAGE),
-            CommandHandler("sources", access.rationed(handlers.sources), _MESSAGE),
-            CommandHandler("privacy", access.rationed(handlers.privacy), _MESSAGE),
-            MessageHandler(_PRIVATE & filters.COMMAND, access.rationed(handlers.unknown_command)),
-            MessageHandler(_PRIVATE & _WORDS, access.rationed(handlers.question)),
-            MessageHandler(
-                _GROUP & _WORDS & ~filters.COMMAND & _SpokenTo(), access.rationed(handlers.question)
-            ),
-            MessageHandler(_PRIVATE & ~filters.StatusUpdate.ALL, access.rationed(handlers.wordless)),
-            CallbackQueryHandler(access.rationed(handlers.press)),
-        ]
-    )
+    application.add_handlers(_table(access))
     application.add_error_handler(errors.report)
     return application
+
+
+def _table(access: Access) -> list[BaseHandler[Update, Context, None]]:
+    """Tell who handles what: the first that fits takes an update.
+
+    Our commands anywhere, then other commands, then questions, then what has no words. In groups nothing is
+    left over for the last two but what is meant for us.
+    """
+    served = access.served
+    admins = _PRIVATE & filters.User(access.admins)
+    return [
+        CommandHandler("start", served(handlers.start), _MESSAGE),
+        CommandHandler("help", served(handlers.help_), _MESSAGE),
+        CommandHandler("ask", served(handlers.question), _MESSAGE),
+        CommandHandler("ask", served(handlers.edited), _EDITED),
+        CommandHandler("why", served(handlers.why), _MESSAGE),
+        CommandHandler("search", served(browsing.search), _MESSAGE),
+        CommandHandler("sources", served(browsing.sources), _MESSAGE),
+        CommandHandler("privacy", served(handlers.privacy), _MESSAGE),
+        CommandHandler("status", admin.status, admins),
+        CommandHandler("reload", admin.reload, admins),
+        MessageHandler(admins & filters.Document.ALL, admin.receive),
+        MessageHandler(_PRIVATE & filters.COMMAND, served(handlers.unknown_command)),
+        MessageHandler(_PRIVATE & _WORDS, served(handlers.question)),
+        MessageHandler(_GROUP & _SPOKEN_TO, served(handlers.question)),
+        MessageHandler(
+            _EDITED & filters.ChatType.PRIVATE & _WORDS & ~filters.COMMAND, served(handlers.edited)
+        ),
+        MessageHandler(_EDITED & filters.ChatType.GROUPS & _SPOKEN_TO, served(handlers.edited)),
+        MessageHandler(_PRIVATE & ~filters.StatusUpdate.ALL, served(handlers.wordless)),
+        MessageHandler(filters.UpdateType.GUEST_MESSAGE, served(elsewhere.guest)),
+        CallbackQueryHandler(served(browsing.turn), browsing.is_turn),
+        CallbackQueryHandler(served(handlers.press)),
+        InlineQueryHandler(access.typed(elsewhere.typed)),
+        ChatMemberHandler(handlers.joined, ChatMemberHandler.MY_CHAT_MEMBER),
+    ]
 
 
 def _bot(settings: Settings, metrics: Metrics, pauses: Pauses) -> Bot:

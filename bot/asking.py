@@ -3,11 +3,12 @@
 import logging
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Protocol
 
 from bot.buttons import AS_WRITTEN, Origin
 from bot.replies import is_verbatim
-from retrieval.model import Answer, Context, Source
+from retrieval.model import Answer, Context, Passage, Section, Source, Weighing
 
 TOP = 5
 
@@ -22,16 +23,28 @@ class Archive(Protocol):
 
     async def answer(self, question: str, *, top: int = TOP, earlier: str | None = None) -> Answer: ...
 
+    def explain(self, question: str) -> Sequence[Weighing]: ...
+
     def context(self, passage_id: str) -> Context | None: ...
 
+    def source(self, document_id: str) -> Source | None: ...
 
-async def ask(archive: Archive, question: str, origin: Origin = AS_WRITTEN) -> Answer | None:
+    def sections(self, source: Source) -> Sequence[Section]: ...
+
+    def read(self, source: Source) -> Sequence[Passage]: ...
+
+    def file(self, source: Source) -> Path: ...
+
+
+async def ask(
+    archive: Archive, question: str, origin: Origin = AS_WRITTEN, *, top: int = TOP
+) -> Answer | None:
     """Ask the question, or what was suggested instead; None when nothing is suggested any more."""
-    found = await archive.answer(question, top=TOP, earlier=origin.earlier or None)
+    found = await archive.answer(question, top=top, earlier=origin.earlier or None)
     if origin.corrected:
         if not found.suggestion:
             return None
-        found = await archive.answer(found.suggestion, top=TOP, earlier=origin.earlier or None)
+        found = await archive.answer(found.suggestion, top=top, earlier=origin.earlier or None)
     return _proven(found)
 
 

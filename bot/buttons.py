@@ -1,4 +1,4 @@
-"""What a button under an answer carries: all it takes, with the question, to show the next view."""
+"""What a button carries: all it takes, with the question it is under, to show the next view."""
 
 import re
 from collections.abc import Iterable
@@ -14,6 +14,9 @@ class Action(StrEnum):
     QUOTE = "q"
     CONTEXT = "c"
     PLACE = "p"
+    LIST = "l"
+    GOOD = "+"
+    BAD = "-"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +47,7 @@ class Press:
     origin: Origin = AS_WRITTEN
 
 
-_DATA = re.compile(r"(~?)([qcp])([1-9][0-9]?)(?::([A-Za-z0-9_-]{1,32}))?(?: (.+))?", re.DOTALL)
+_DATA = re.compile(r"(~?)([qcpl+-])([1-9][0-9]?)(?::([A-Za-z0-9_-]{1,32}))?(?: (.+))?", re.DOTALL)
 MOST_EARLIER = MOST_BYTES - len("~c99:") - SHORT_PASSAGE - len(" ")
 
 
@@ -62,6 +65,40 @@ def decode(data: object) -> Press | None:
         return None
     correction, action, rank, passage, earlier = found.groups()
     return Press(Action(action), int(rank), passage or "", Origin(bool(correction), earlier or ""))
+
+
+class Shelf(StrEnum):
+    SOURCES = "s"
+    HEADINGS = "h"
+    READ = "r"
+    FILE = "f"
+    REMOVE = "x"
+    REMOVE_REALLY = "y"
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """A way through the documents: the id of one, and a page or a passage of it, counted from 0."""
+
+    shelf: Shelf
+    document: str = ""
+    number: int = 0
+
+
+_TURN = re.compile(r"@([shrfxy])([A-Za-z0-9_-]{8})?\.([0-9]{1,8})", re.ASCII)
+
+
+def encode_turn(turn: Turn) -> str:
+    return f"@{turn.shelf}{turn.document}.{turn.number}"
+
+
+def decode_turn(data: object) -> Turn | None:
+    """Read what comes back from Telegram, which anybody can forge: None for what we never made."""
+    found = _TURN.fullmatch(data) if isinstance(data, str) else None
+    if found is None:
+        return None
+    shelf, document, number = Shelf(found[1]), found[2] or "", int(found[3])
+    return Turn(shelf, document, number) if bool(document) != (shelf is Shelf.SOURCES) else None
 
 
 def carried(words: Iterable[str]) -> str:

@@ -10,7 +10,7 @@ from typing import Any, BinaryIO, TextIO
 
 import click
 
-from bot import cases, floors, report, terminal
+from bot import cases, feedback, floors, report, summary, terminal
 from bot.contract import answer_json
 from bot.lacking import no_documents
 from bot.terminal import Look
@@ -289,6 +289,27 @@ def evaluate(  # noqa: PLR0913  # an option each
         )
     exact = told.overall.verbatim in {None, 1.0}
     sys.exit(0 if exact and all(check.is_held for check in checks or ()) else 1)
+
+
+@main.command("report")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object, for programs.")
+@click.option(
+    "--feedback",
+    "folder",
+    type=click.Path(path_type=Path, file_okay=False, exists=True),
+    metavar="DIR",
+    help="The folder of records, instead of FEEDBACK_DIR.",
+)
+def report_feedback(folder: Path | None, *, as_json: bool) -> None:
+    """Tell what people asked, what was not answered, and what was voted down.
+
+    The bot collects this only where FEEDBACK_DIR is set; who asked is not in it.
+    """
+    folder = folder or _settings().feedback_dir
+    if folder is None:
+        raise ConfigError("FEEDBACK_DIR is not set, so nothing is collected: set it to a folder")
+    told = summary.summarise(feedback.records(folder))
+    _say(json.dumps(summary.as_json(told), ensure_ascii=False) if as_json else summary.text(told))
 
 
 @main.command()

@@ -1,25 +1,58 @@
 """What every handler is given, typed."""
 
+from collections import OrderedDict
+from dataclasses import dataclass, field
 from typing import Any
 
+from telegram import Update
 from telegram.ext import CallbackContext
 
 from bot.asking import Archive
+from bot.feedback import Feedback
+from bot.keeper import Keeper
 from bot.metrics import Metrics
 from bot.receiving import Bot
+from bot.texts import speaking
+from bot.voice import Voice
 
 Data = dict[Any, Any]
 
+_MOST_REMEMBERED = 10_000
 
+
+class Given:
+    """Which message answers which, for as long as the process runs: all that an edited question needs."""
+
+    def __init__(self) -> None:
+        self._answers: OrderedDict[tuple[int, int], int] = OrderedDict()
+
+    def remember(self, chat: int, question: int, answer: int) -> None:
+        self._answers[chat, question] = answer
+        if len(self._answers) > _MOST_REMEMBERED:
+            self._answers.popitem(last=False)
+
+    def find(self, chat: int, question: int) -> int | None:
+        return self._answers.get((chat, question))
+
+
+@dataclass(slots=True)
 class State:
     """What all handlers share; the documents are replaced as a whole when they change."""
 
     archive: Archive
     metrics: Metrics
-    logs_questions: bool
+    feedback: Feedback
+    keeper: Keeper
+    admins: frozenset[int] = frozenset()
+    logs_questions: bool = False
+    given: Given = field(default_factory=Given)
 
 
 class Context(CallbackContext[Bot, Data, Data, State]):
+    @property
+    def state(self) -> State:
+        return self.bot_data
+
     @property
     def archive(self) -> Archive:
         return self.bot_data.archive
@@ -28,7 +61,12 @@ class Context(CallbackContext[Bot, Data, Data, State]):
     def metrics(self) -> Metrics:
         return self.bot_data.metrics
 
-    @property
-    def logs_questions(self) -> bool:
-        """Whether the operator wants to read what is asked."""
-        return self.bot_data.logs_questions
+    def voice(self, update: Update) -> Voice:
+        """Choose how to speak to the person behind an update."""
+        user = update.effective_user
+        return Voice(
+            speaking(user.language_code if user else None),
+            self.bot.username,
+            asks_opinion=self.state.feedback.is_on,
+            is_admin=user is not None and user.id in self.state.admins,
+        )

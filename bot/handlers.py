@@ -1,112 +1,189 @@
 """Glue: a message comes in, the documents are asked, a reply goes out."""
 
 import logging
+from dataclasses import replace
 
-from telegram import CallbackQuery, Chat, Message, ReplyParameters, Update
+from telegram import CallbackQuery, Chat, ChatMember, Message, Update
 from telegram.error import BadRequest
 
-from bot import asking, buttons, replies
+from bot import asking, buttons, insight, replies, shelves
 from bot.buttons import AS_WRITTEN, Action, Origin, Press
 from bot.context import Context
 from bot.questions import asked
-from bot.replies import Reply
-from bot.texts import Texts, speaking
-from retrieval.model import Answer
+from bot.reply import Reply, notice
+from bot.talk import is_unchanged, message_of, query_of, say, show, tell
+from bot.texts import Texts
+from bot.voice import Voice
+from retrieval.identity import document_of
+from retrieval.model import Answer, Citation
 
 _log = logging.getLogger(__name__)
 
 
 async def start(update: Update, context: Context) -> None:
-    texts, link = _texts(update), context.args[0] if context.args else ""
-    found = context.archive.context(link) if link else None
-    if found is not None:
-        await _say(update, replies.passage(found, texts))
-    else:
-        is_private = update.effective_chat is None or update.effective_chat.type == Chat.PRIVATE
-        hello = texts.start if is_private else texts.start_group
-        await _say(update, replies.notice(f"{texts.link_gone}\n\n{hello}" if link else hello))
+    """Say hello, or open what a link leads to."""
+    voice, link = context.voice(update), context.args[0] if context.args else ""
+    if link and (opened := _opened(link, context, voice)):
+        await say(update, opened)
+        return
+    is_private = update.effective_chat is None or update.effective_chat.type == Chat.PRIVATE
+    await say(update, notice(voice.texts.start if is_private else _hello_group(context, voice.texts)))
 
 
-async def help_(update: Update, _context: Context) -> None:
-    await _say(update, replies.notice(_texts(update).help))
+def _opened(link: str, context: Context, voice: Voice) -> Reply | None:
+    """Show the passage of a link, or what became of it; None for a link of another kind."""
+    if link == HELP_LINK:
+        return notice(voice.texts.help)
+    if found := context.archive.context(link):
+        return replies.passage(found, voice)
+    if source := context.archive.source(document_of(link)):
+        gone = voice.texts.passage_gone(source.title)
+        listed = shelves.headings(source, context.archive.sections(source), 0, voice)
+        return replace(listed, text=gone, entities=())
+    return notice(f"{voice.texts.link_gone}\n\n{voice.texts.start}")
+
+
+HELP_LINK = "help"
+
+
+async def joined(update: Update, context: Context) -> None:
+    """Say hello to a group that took us in, and what we hear there."""
+    change = update.my_chat_member
+    if change is None or change.chat.type not in {Chat.GROUP, Chat.SUPERGROUP}:
+        return
+    was_out = change.old_chat_member.status in {ChatMember.LEFT, ChatMember.BANNED}
+    if was_out and change.new_chat_member.status in {ChatMember.MEMBER, ChatMember.ADMINISTRATOR}:
+        texts = context.voice(update).texts
+        hears_all = change.new_chat_member.status == ChatMember.ADMINISTRATOR
+        await change.chat.send_message(_hello_group(context, texts, hears_all=hears_all))
+
+
+def _hello_group(context: Context, texts: Texts, *, hears_all: bool = False) -> str:
+    hears_all = hears_all or bool(context.bot.bot.can_read_all_group_messages)
+    return f"{texts.start_group}\n\n{texts.hears_all if hears_all else texts.hears_little}"
+
+
+async def help_(update: Update, context: Context) -> None:
+    await say(update, notice(context.voice(update).texts.help))
 
 
 async def privacy(update: Update, context: Context) -> None:
-    texts = _texts(update)
-    await _say(update, replies.notice(texts.privacy_logged if context.logs_questions else texts.privacy))
-
-
-async def sources(update: Update, context: Context) -> None:
-    await _say(update, replies.sources(context.archive.sources, _texts(update)))
+    texts = context.voice(update).texts
+    if context.state.feedback.is_on:
+        await say(update, notice(texts.privacy_feedback))
+    else:
+        await say(update, notice(texts.privacy_logged if context.state.logs_questions else texts.privacy))
 
 
 async def question(update: Update, context: Context) -> None:
     """Answer a message, or, for an /ask with no words of its own, the message it replies to."""
-    message = _message(update)
+    message, voice = message_of(update), context.voice(update)
     asking_message = message if _asked(message) else _message_replied_to(message)
     if asking_message is None:
-        await _say(update, replies.notice(_texts(update).ask_how))
-    else:
-        # Only the message itself shows what it replies to.
-        origin = _origin(message) if asking_message is message else AS_WRITTEN
-        reply = await _answered(_asked(asking_message), origin, context, _texts(update))
-        await _say(update, reply, to=asking_message)
+        await say(update, notice(voice.texts.ask_how))
+        return
+    # Only the message itself shows what it replies to.
+    origin = _origin(message) if asking_message is message else AS_WRITTEN
+    reply = await _answered(_asked(asking_message), origin, context, voice)
+    sent = await say(update, reply, to=asking_message)
+    context.state.given.remember(message.chat.id, message.message_id, sent.message_id)
 
 
-async def unknown_command(update: Update, _context: Context) -> None:
-    await _say(update, replies.notice(_texts(update).unknown_command))
+async def edited(update: Update, context: Context) -> None:
+    """Let the answer follow a question that was edited; one whose answer we do not know gets a new one."""
+    message, voice = message_of(update), context.voice(update)
+    answer = context.state.given.find(message.chat.id, message.message_id)
+    if answer is None or not _asked(message):
+        await question(update, context)
+        return
+    reply = await _answered(_asked(message), _origin(message), context, voice)
+    try:
+        await context.bot.edit_message_text(
+            reply.text,
+            chat_id=message.chat.id,
+            message_id=answer,
+            entities=reply.entities or None,
+            reply_markup=reply.keyboard,
+        )
+    except BadRequest as error:
+        # The answer was deleted, or is too old to be edited.
+        if not is_unchanged(error):
+            await question(update, context)
 
 
-async def wordless(update: Update, _context: Context) -> None:
-    await _say(update, replies.notice(_texts(update).wordless))
+async def why(update: Update, context: Context) -> None:
+    """Tell what the words of a question weighed: of the command itself, or of what it replies to."""
+    message, texts = message_of(update), context.voice(update).texts
+    text = " ".join(context.args or ()) or _pointed_at(message)
+    if not text:
+        await say(update, notice(texts.why_how))
+        return
+    await say(update, insight.why(context.archive.explain(text), texts))
+
+
+def _pointed_at(message: Message) -> str:
+    other = message.reply_to_message
+    if other is None:
+        return ""
+    return replies.asked_before(other) if _is_ours(other) else _asked(other)
+
+
+async def unknown_command(update: Update, context: Context) -> None:
+    await say(update, notice(context.voice(update).texts.unknown_command))
+
+
+async def wordless(update: Update, context: Context) -> None:
+    await say(update, notice(context.voice(update).texts.wordless))
 
 
 async def press(update: Update, context: Context) -> None:
     """Do what a button says, and always answer the query, with words when nothing else is seen."""
-    query = update.callback_query
-    if query is None:
-        raise TypeError("This handler is for buttons")
-    told = await _pressed(query, context, _texts(update))
-    try:
-        await query.answer(told)
-    except BadRequest:
-        # Too old to be answered: nobody waits for it any more.
-        return
+    query = query_of(update)
+    await tell(query, await _pressed(query, context, context.voice(update)))
 
 
-async def _answered(text: str, origin: Origin, context: Context, texts: Texts) -> Reply:
+async def _answered(text: str, origin: Origin, context: Context, voice: Voice) -> Reply:
     if not context.archive.sources:
-        return replies.notice(texts.no_documents)
+        return notice(voice.texts.no_documents)
     found = await _find(text, origin, context)
-    if found is not None:
-        context.metrics.asked(answered=found.answered)
-        if context.logs_questions:
-            _log.info("Asked (confidence %.2f): %s", found.confidence, text)
-    return replies.answer(found, texts, origin) if found else replies.notice(texts.declined)
+    if found is None:
+        return notice(voice.texts.declined)
+    context.metrics.asked(answered=found.answered)
+    if context.state.logs_questions:
+        _log.info("Asked (confidence %.2f): %s", found.confidence, text)
+    context.state.feedback.keep(text, answered=found.answered, confidence=round(found.confidence, 3))
+    return replies.answer(found, voice, origin)
 
 
-async def _find(text: str, origin: Origin, context: Context) -> Answer | None:
+async def _find(text: str, origin: Origin, context: Context, top: int = asking.TOP) -> Answer | None:
     with context.metrics.timing("find"):
-        return await asking.ask(context.archive, text, origin)
+        return await asking.ask(context.archive, text, origin, top=top)
 
 
-async def _pressed(query: CallbackQuery, context: Context, texts: Texts) -> str | None:
+async def _pressed(query: CallbackQuery, context: Context, voice: Voice) -> str | None:
     wish = buttons.decode(query.data)
     if wish is None:
-        return texts.stale
+        return voice.texts.stale
     origin = query.message.reply_to_message if isinstance(query.message, Message) else None
     text = _asked(origin) if origin else ""
     if not text:
-        return texts.question_gone
-    found = await _find(text, wish.origin, context)
+        return voice.texts.question_gone
+    found = await _find(
+        text, wish.origin, context, shelves.PLACES if wish.action is Action.LIST else asking.TOP
+    )
     if found is None or not _still_there(found, wish):
-        return texts.changed
+        return voice.texts.changed
     if wish.action is Action.PLACE:
-        return texts.place(wish.rank, len(found.citations))
-    return await _edited(query, _view(found, wish, context, texts), texts)
+        return voice.texts.place(wish.rank, len(found.citations))
+    if wish.action in {Action.GOOD, Action.BAD}:
+        return _voted(text, found, wish, context, voice.texts)
+    view = _view(found, wish, context, voice)
+    return await show(query, view, voice.texts) if view else voice.texts.changed
 
 
 def _still_there(found: Answer, wish: Press) -> bool:
+    if wish.action is Action.LIST:
+        return True
     if not found.answered:
         # The suggested question itself may be declined; that is an answer too.
         return wish.origin.corrected and wish == Press(Action.QUOTE, origin=wish.origin)
@@ -116,36 +193,28 @@ def _still_there(found: Answer, wish: Press) -> bool:
     return wish.action is not Action.CONTEXT or passage.startswith(wish.passage or "?")
 
 
-def _view(found: Answer, wish: Press, context: Context, texts: Texts) -> Reply | None:
-    if not found.answered:
-        return replies.answer(found, texts, wish.origin)
-    if wish.action is Action.QUOTE:
-        return replies.quote(found, wish.rank, texts, wish.origin)
-    around = context.archive.context(found.citations[wish.rank - 1].passage.id)
-    return replies.wider(found, wish.rank, around, texts, wish.origin) if around else None
-
-
-async def _edited(query: CallbackQuery, reply: Reply | None, texts: Texts) -> str | None:
-    if reply is None:
-        return texts.changed
-    try:
-        await query.edit_message_text(
-            reply.text, entities=reply.entities or None, reply_markup=reply.keyboard
-        )
-    except BadRequest as error:
-        return None if "not modified" in error.message.lower() else texts.stale
-    return None
-
-
-async def _say(update: Update, reply: Reply, *, to: Message | None = None) -> None:
-    """Reply to the person's message, or to another one; a question deleted meanwhile does no harm."""
-    message = _message(update)
-    await message.reply_text(
-        reply.text,
-        entities=reply.entities or None,
-        reply_markup=reply.keyboard,
-        reply_parameters=ReplyParameters((to or message).message_id, allow_sending_without_reply=True),
+def _voted(text: str, found: Answer, wish: Press, context: Context, texts: Texts) -> str:
+    citation: Citation = found.citations[wish.rank - 1]
+    context.state.feedback.keep(
+        text,
+        answered=True,
+        confidence=round(found.confidence, 3),
+        document=citation.document,
+        quote=citation.quote,
+        vote="up" if wish.action is Action.GOOD else "down",
     )
+    return texts.thanks if context.state.feedback.is_on else texts.stale
+
+
+def _view(found: Answer, wish: Press, context: Context, voice: Voice) -> Reply | None:
+    if wish.action is Action.LIST:
+        return shelves.places(found, wish.rank - 1, voice)
+    if not found.answered:
+        return replies.answer(found, voice, wish.origin)
+    if wish.action is Action.QUOTE:
+        return replies.quote(found, wish.rank, voice, wish.origin)
+    around = context.archive.context(found.citations[wish.rank - 1].passage.id)
+    return replies.wider(found, wish.rank, around, voice, wish.origin) if around else None
 
 
 def _asked(message: Message) -> str:
@@ -166,13 +235,3 @@ def _origin(message: Message) -> Origin:
 
 def _is_ours(message: Message) -> bool:
     return message.from_user is not None and message.from_user.id == message.get_bot().id
-
-
-def _message(update: Update) -> Message:
-    if update.message is None:
-        raise TypeError("This handler is for new messages")
-    return update.message
-
-
-def _texts(update: Update) -> Texts:
-    return speaking(update.effective_user.language_code if update.effective_user else None)

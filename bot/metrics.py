@@ -2,12 +2,25 @@
 
 import contextlib
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from statistics import median
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, ProcessCollector
 from prometheus_client.exposition import generate_latest
 
+_RECENT = 1000
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 60.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """Since the start; `median` is the seconds a recent search took."""
+
+    answers: int
+    declines: int
+    median: float
 
 
 class Metrics:
@@ -15,6 +28,8 @@ class Metrics:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
+        self.began = time.monotonic()
+        self._recent: deque[float] = deque(maxlen=_RECENT)
         ProcessCollector(registry=self.registry)
         self._questions = Counter("verbatim_questions", "Questions asked", registry=self.registry)
         self._answers = Counter("verbatim_answers", "Questions answered with a quote", registry=self.registry)
@@ -44,6 +59,17 @@ class Metrics:
         self._passages = Gauge("verbatim_passages", "Passages in the index", registry=self.registry)
         self._index = Info("verbatim_index", "The index that answers", registry=self.registry)
 
+    def figures(self) -> Figures:
+        """Give what people want to know at a glance."""
+        return Figures(
+            answers=self._count("verbatim_answers_total"),
+            declines=self._count("verbatim_declines_total"),
+            median=median(self._recent) if self._recent else 0.0,
+        )
+
+    def _count(self, name: str) -> int:
+        return round(self.registry.get_sample_value(name) or 0)
+
     def asked(self, *, answered: bool) -> None:
         self._questions.inc()
         (self._answers if answered else self._declines).inc()
@@ -61,7 +87,10 @@ class Metrics:
         try:
             yield
         finally:
-            self._seconds.labels(stage).observe(time.perf_counter() - began)
+            took = time.perf_counter() - began
+            self._seconds.labels(stage).observe(took)
+            if stage == "find":
+                self._recent.append(took)
 
     def watch_unfinished(self, count: Callable[[], int]) -> None:
         self._unfinished.set_function(count)

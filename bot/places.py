@@ -11,6 +11,8 @@ from retrieval.model import Answer, Locator
 MOST_TITLE = 160
 _MOST_SUGGESTION = 1000
 _MOST_NEAR = 3
+# A page's own number is as the document gives it.
+_MOST_LABEL = 16
 # What is less likely than this to hold the answer is not worth a look.
 _WORTH_A_LOOK = 0.1
 
@@ -24,15 +26,36 @@ class Refusal:
 
 
 def place(title: str, at: Locator, texts: Texts) -> str:
-    """Give title, heading, and page or lines, on one line."""
-    parts = [_isolated(label(title, MOST_TITLE))]
-    if at.heading and at.heading != title:
-        parts.append(texts.under(_isolated(label(at.heading, MOST_TITLE))))
-    parts.append(texts.lines(at.line, at.line_end) if at.page is None else texts.page(at.page))
-    return ", ".join(parts)
+    """Give title, heading, and whatever people count in such a document, on one line."""
+    parts = [_name(title)]
+    chapter = at.label if at.unit == "chapter" else None
+    if chapter and chapter != title:
+        parts.append(texts.chapter(_name(chapter)))
+    if at.heading and at.heading not in {title, chapter}:
+        under = texts.sheet if at.unit == "row" else texts.under
+        parts.append(under(_name(at.heading)))
+    return ", ".join([*parts, *_count(at, texts)])
 
 
-def _isolated(name: str) -> str:
+def _count(at: Locator, texts: Texts) -> list[str]:
+    """Give the number of the page, row, paragraph or lines; a chapter has its name."""
+    number = str(at.page) if at.label is None else label(at.label, _MOST_LABEL)
+    if at.unit == "slide":
+        return [texts.slide(number)]
+    if at.unit == "row":
+        return [texts.row(number)]
+    if at.unit == "chapter":
+        return []
+    if at.unit == "paragraph":
+        return [texts.paragraph(at.paragraph)]
+    return [texts.lines(at.line, at.line_end) if at.page is None else texts.page(number)]
+
+
+def _name(name: str) -> str:
+    return isolated(label(name, MOST_TITLE))
+
+
+def isolated(name: str) -> str:
     """Keep a name that runs from right to left from turning the line that it stands in."""
     runs_left = any(unicodedata.bidirectional(letter) in {"R", "AL"} for letter in name)
     return f"\u200e\u2068{name}\u2069" if runs_left else name

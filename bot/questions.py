@@ -24,7 +24,7 @@ def _mention(username: str) -> re.Pattern[str]:
 
 @cache
 def _command(username: str) -> re.Pattern[str]:
-    return re.compile(rf"\s*/ask(@{re.escape(username)})?(?=\s|$)", re.IGNORECASE | re.ASCII)
+    return re.compile(rf"\s*/(?:ask|search)(@{re.escape(username)})?(?=\s|$)", re.IGNORECASE | re.ASCII)
 
 
 def asked(text: str, username: str) -> str:

@@ -1,18 +1,21 @@
 """What the bot shows: values from retrieval turned into text, entities and buttons."""
 
 import re
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable
+from dataclasses import replace
 
-from telegram import InlineKeyboardButton, InlineKeyboardMarkup, Message, MessageEntity
+from telegram import CopyTextButton, InlineKeyboardButton, Message, MessageEntity
 
 from bot import buttons
-from bot.buttons import AS_WRITTEN, SHORT_PASSAGE, Action, Origin, Press
+from bot.buttons import AS_WRITTEN, SHORT_PASSAGE, Action, Origin, Press, Shelf, Turn
 from bot.letters import head, label, tail, units
-from bot.places import MOST_TITLE, place, refusal
-from bot.rich import MOST_ENTITIES, MOST_UNITS, Mark, Rich, code, marked, plain
+from bot.places import place, refusal
+from bot.reply import Reply, Row, compose, notice
+from bot.rich import MOST_UNITS, Mark, Rich, code, linked, marked, plain
 from bot.texts import Texts
-from retrieval.model import Answer, Citation, Context, Locator, Passage, Source, Span
+from bot.voice import Voice
+from retrieval.identity import document_of
+from retrieval.model import Answer, Citation, Context, Locator, Passage, Span
 
 # A quote of 1000 characters always fits; with the longest citation line it stays below MOST_UNITS.
 _MOST_QUOTE = 3000
@@ -20,21 +23,10 @@ _MOST_NAME = 300
 _MOST_BUTTON = 60
 _MOST_BOLD = 90
 _WORDS_FOR_LACK_OF_BOLD = 8
-_MOST_LISTED = 30
+_MOST_COPIED = 256
 
 # What Telegram turns into others or drops: control characters, line and direction signs, three accents.
 _ALTERED = re.compile("[\x00-\x09\x0b-\x1f\u2028-\u202e\u030a\u0333\u033f]|[\u200e\u200f]{2}")
-
-
-@dataclass(frozen=True, slots=True)
-class Reply:
-    text: str
-    entities: tuple[MessageEntity, ...] = ()
-    keyboard: InlineKeyboardMarkup | None = None
-
-
-def notice(text: str) -> Reply:
-    return Reply(text)
 
 
 def is_verbatim(citation: Citation) -> bool:
@@ -66,74 +58,96 @@ def _holds(outer: MessageEntity, inner: MessageEntity) -> bool:
     return outer.offset <= inner.offset and inner.offset + inner.length <= outer.offset + outer.length
 
 
-def answer(found: Answer, texts: Texts, origin: Origin = AS_WRITTEN) -> Reply:
+def answer(found: Answer, voice: Voice, origin: Origin = AS_WRITTEN) -> Reply:
     """Show the best quote, or say why there is none and what may help."""
     if found.answered and found.citations:
-        return quote(found, 1, texts, origin)
+        return quote(found, 1, voice, origin)
+    texts = voice.texts
     # A button under the answer to our own suggestion could not tell which of the two it means.
     refused = refusal(found, texts, can_suggest=not origin.corrected)
     if not refused.suggestion:
         return notice(refused.text)
     shown = plain(f"{refused.text}\n\n{texts.did_you_mean} ") + code(refused.suggestion)
     press = Press(Action.QUOTE, origin=replace(origin, corrected=True))
-    return _reply(shown, [[_button(label(refused.suggestion, _MOST_BUTTON), press)]])
+    return compose(shown, [[_button(label(refused.suggestion, _MOST_BUTTON), press)]])
 
 
-def quote(found: Answer, rank: int, texts: Texts, origin: Origin = AS_WRITTEN) -> Reply:
+def quote(found: Answer, rank: int, voice: Voice, origin: Origin = AS_WRITTEN) -> Reply:
     """Show the quote of a rank, counted from 1, with its source and the ways on from it."""
-    shown = _blockquote(found.citations[rank - 1]) + "\n" + _source(found.citations[rank - 1], texts)
-    return _reply(shown, _ways_on(found, rank, texts, origin))
+    return compose(cited(found.citations[rank - 1], voice), _ways_on(found, rank, voice, origin))
 
 
-def _ways_on(found: Answer, rank: int, texts: Texts, origin: Origin) -> list[list[InlineKeyboardButton]]:
+def cited(citation: Citation, voice: Voice) -> Rich:
+    """Show a quote and its source."""
+    return _blockquote(citation) + "\n" + _source(citation, voice)
+
+
+def _ways_on(found: Answer, rank: int, voice: Voice, origin: Origin) -> list[Row]:
     def way(text: str, action: Action, to: int, passage: str = "") -> InlineKeyboardButton:
         return _button(text, Press(action, to, passage, origin))
 
-    count, passage = len(found.citations), found.citations[rank - 1].passage.id
+    citation, count = found.citations[rank - 1], len(found.citations)
+    passage = citation.passage.id
     paging = [
         *([way("‹", Action.QUOTE, rank - 1)] if rank > 1 else []),
         way(f"{rank}/{count}", Action.PLACE, rank),
         *([way("›", Action.QUOTE, rank + 1)] if rank < count else []),
     ]
     told = passage[:SHORT_PASSAGE] if origin.earlier else passage
-    wider = [way(texts.wider, Action.CONTEXT, rank, told)]
-    return [paging, wider] if count > 1 else [wider]
+    around = [
+        way(voice.texts.wider, Action.CONTEXT, rank, told),
+        file_button(document_of(passage), voice.texts),
+    ]
+    opinion = [way("👍", Action.GOOD, rank), way("👎", Action.BAD, rank)] if voice.asks_opinion else []
+    return [paging if count > 1 else [], around, [_copy(citation, voice), *opinion]]
 
 
-def wider(found: Answer, rank: int, context: Context, texts: Texts, origin: Origin = AS_WRITTEN) -> Reply:
+def _copy(citation: Citation, voice: Voice) -> InlineKeyboardButton:
+    standing = f"{place(citation.title, citation.locator, voice.texts)} · {citation.document}"
+    link = voice.link(citation.passage.id)
+    copied = f"{label(standing, _MOST_COPIED - len(link) - 1)}\n{link}"
+    return InlineKeyboardButton(voice.texts.copy_source, copy_text=CopyTextButton(copied))
+
+
+def file_button(document: str, texts: Texts) -> InlineKeyboardButton:
+    """Offer the whole document."""
+    return turn_button(texts.whole_document, Turn(Shelf.FILE, document))
+
+
+def turn_button(text: str, turn: Turn) -> InlineKeyboardButton:
+    return InlineKeyboardButton(text, callback_data=buttons.encode_turn(turn))
+
+
+def wider(found: Answer, rank: int, context: Context, voice: Voice, origin: Origin = AS_WRITTEN) -> Reply:
     """Show what stands around the quote of a rank, the quote still marked."""
     citation = found.citations[rank - 1]
     within = citation.span.start - context.passage.span.start, citation.span.end - context.passage.span.start
     before = _before(context) + context.passage.text[: within[0]]
     after = context.passage.text[within[1] :] + _after(context)
-    shown = _framed(before, _blockquote(citation), after, _source(citation, texts))
-    press = Press(Action.QUOTE, rank, origin=origin)
-    return _reply(shown, [[_button(f"‹ {texts.back}", press)]])
+    shown = _framed(before, _blockquote(citation), after, _source(citation, voice))
+    back = _button(f"‹ {voice.texts.back}", Press(Action.QUOTE, rank, origin=origin))
+    return compose(shown, [[back], [_read_on(context, voice)]])
 
 
-def passage(context: Context, texts: Texts) -> Reply:
+def _read_on(context: Context, voice: Voice) -> InlineKeyboardButton:
+    turn = Turn(Shelf.READ, document_of(context.passage.id), context.ordinal)
+    return turn_button(f"{voice.texts.read_on} ›", turn)
+
+
+def passage(context: Context, voice: Voice) -> Reply:
     """Show a passage that a link leads to, among its neighbours."""
     here = context.passage
-    at = Locator(here.heading[-1] if here.heading else None, here.page, here.line, here.line, here.paragraph)
-    source = _cited(here.title, at, here.document, texts)
+    source = _cited(here, _standing(here), voice)
+    rows = [[_read_on(context, voice), file_button(document_of(here.id), voice.texts)]]
     if units(here.text) > _MOST_QUOTE:
-        return _reply(plain(head(here.text, _MOST_QUOTE) + "…\n\n") + source)
+        return compose(plain(head(here.text, _MOST_QUOTE) + "…\n\n") + source, rows)
     block = marked(MessageEntity.BLOCKQUOTE, here.text)
-    return _reply(_framed(_before(context), block, _after(context), source))
+    return compose(_framed(_before(context), block, _after(context), source), rows)
 
 
-def sources(listed: Sequence[Source], texts: Texts) -> Reply:
-    """List the documents, as many as fit in a message."""
-    if not listed:
-        return notice(texts.no_documents)
-    shown = plain(texts.sources(len(listed)) + "\n")
-    for count, source in enumerate(listed):
-        line = plain("\n• ") + label(source.title, MOST_TITLE) + " · " + code(label(source.name, _MOST_NAME))
-        rest = f"\n\n{texts.more(len(listed) - count)}"
-        if count == _MOST_LISTED or shown.units + line.units + units(rest) > MOST_UNITS:
-            return _reply(shown + rest)
-        shown += line
-    return _reply(shown)
+def _standing(here: Passage) -> Locator:
+    heading = here.heading[-1] if here.heading else None
+    return Locator(heading, here.page, here.line, here.line, here.paragraph, here.unit, here.label)
 
 
 def _blockquote(citation: Citation) -> Rich:
@@ -161,14 +175,15 @@ def _inside(highlights: Iterable[Span], citation: Citation) -> Iterable[Span]:
             yield Span(start, end)
 
 
-def _source(citation: Citation, texts: Texts) -> Rich:
-    source = _cited(citation.title, citation.locator, citation.document, texts)
+def _source(citation: Citation, voice: Voice) -> Rich:
+    source = _cited(citation.passage, citation.locator, voice)
     altered = _ALTERED.search(citation.quote) or citation.quote != citation.quote.strip()
-    return source + f"\n{texts.altered}" if altered else source
+    return source + f"\n{voice.texts.altered}" if altered else source
 
 
-def _cited(title: str, at: Locator, document: str, texts: Texts) -> Rich:
-    return plain(f"— {place(title, at, texts)} · ") + code(label(document, _MOST_NAME))
+def _cited(here: Passage, at: Locator, voice: Voice) -> Rich:
+    standing = linked(place(here.title, at, voice.texts), voice.link(here.id))
+    return plain("— ") + standing + " · " + code(label(here.document, _MOST_NAME))
 
 
 def _before(context: Context) -> str:
@@ -219,8 +234,3 @@ def _beginning_of(text: str, room: int) -> str:
 
 def _button(text: str, press: Press) -> InlineKeyboardButton:
     return InlineKeyboardButton(text, callback_data=buttons.encode(press))
-
-
-def _reply(shown: Rich, rows: Sequence[Sequence[InlineKeyboardButton]] = ()) -> Reply:
-    entities = shown.entities()[:MOST_ENTITIES]
-    return Reply(shown.text, entities, InlineKeyboardMarkup(rows) if rows else None)

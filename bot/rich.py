@@ -19,6 +19,7 @@ class Mark:
     kind: str
     start: int
     end: int
+    url: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +31,7 @@ class Rich:
         if isinstance(other, str):
             return Rich(self.text + other, self.marks)
         base = len(self.text)
-        shifted = tuple(Mark(m.kind, base + m.start, base + m.end) for m in other.marks)
+        shifted = tuple(Mark(m.kind, base + m.start, base + m.end, m.url) for m in other.marks)
         return Rich(self.text + other.text, self.marks + shifted)
 
     @property
@@ -45,7 +46,7 @@ class Rich:
             widths = (2 if character > "\uffff" else 1 for character in self.text)
             places = list(accumulate(widths, initial=0))
         return tuple(
-            MessageEntity(m.kind, places[m.start], places[m.end] - places[m.start])
+            MessageEntity(m.kind, places[m.start], places[m.end] - places[m.start], url=m.url)
             for m in self.marks
             if m.end > m.start
         )
@@ -62,3 +63,7 @@ def marked(kind: str, text: str) -> Rich:
 def code(text: str) -> Rich:
     """Set a file name so that Telegram makes no link of it, as it would of `readme.md`."""
     return marked(MessageEntity.CODE, text)
+
+
+def linked(text: str, url: str) -> Rich:
+    return Rich(text, (Mark(MessageEntity.TEXT_LINK, 0, len(text), url),))

@@ -4,19 +4,20 @@ import asyncio
 import contextlib
 import logging
 import sys
-import threading
 import time
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
 
 from telegram import Update
 from telegram.error import BadRequest, InvalidToken, TelegramError
 
 from bot import app
 from bot.app import App, build_application
+from bot.context import State
 from bot.dispatch import Dispatcher
 from bot.errors import StartError
+from bot.feedback import Feedback
 from bot.health import Health
+from bot.keeper import Keeper
 from bot.lacking import lacking, no_documents
 from bot.metrics import Metrics
 from bot.outage import Outage
@@ -26,15 +27,13 @@ from bot.profile import introduce
 from bot.server import build_pages, serving
 from bot.spool import Spool
 from bot.stopping import on_signal, unless
-from bot.texts import speaking
+from bot.threads import in_thread
 from bot.webhook import Inbox, Webhook
 from config.errors import ConfigError
 from config.logging import configure
 from config.settings import Settings
 from retrieval.errors import FolderError
 from retrieval.library import Library
-
-T = TypeVar("T")
 
 _START_PATIENCE = 30.0
 # A host gives us ten seconds to end.
@@ -81,13 +80,10 @@ async def serve(settings: Settings) -> None:
         if settings.port is not None:
             pages = build_pages(process.health, process.metrics, process.inbox)
             await stack.enter_async_context(serving(pages, settings.port))
-        library = await unless(stop, _opened(settings))
+        library = await unless(stop, in_thread(lambda: _open(settings)))
         if library is None:
             return
-        process.metrics.index(
-            documents=len(library.sources), passages=library.passages, version=library.version
-        )
-        application = build_application(settings, library, process.metrics, process.pauses)
+        application = build_application(settings, process.state(library), process.pauses)
         stack.push_async_callback(application.shutdown)
         if await unless(stop, _connected(application)):
             await _answer(process, application, stop)
@@ -104,6 +100,30 @@ class Process:
         url = settings.webhook_url
         self.inbox = Inbox(url, settings.webhook_key) if url else None
 
+    def state(self, library: Library) -> State:
+        """Give what the handlers share; libraries to come take the place of this one."""
+
+        def swap(library: Library) -> None:
+            state.archive = library
+            self._note(library)
+
+        keeper = Keeper(library, lambda: _open(self.settings), swap)
+        state = State(
+            library,
+            self.metrics,
+            Feedback(self.settings.feedback_dir),
+            keeper,
+            self.settings.telegram_admins,
+            self.settings.log_questions,
+        )
+        self._note(library)
+        return state
+
+    def _note(self, library: Library) -> None:
+        _tell(library)
+        counts = {"documents": len(library.sources), "passages": library.passages}
+        self.metrics.index(**counts, version=library.version)
+
     def heard(self, error: Exception | None) -> None:
         """Take note of what became of asking Telegram."""
         if error is None:
@@ -112,46 +132,17 @@ class Process:
             self.metrics.failed(error)
 
 
-async def _opened(settings: Settings) -> Library:
-    library = await _in_thread(
-        lambda: Library.open(
-            settings.seeds_dir, index_dir=settings.index_dir, quote_chars=settings.quote_chars
-        )
-    )
+def _open(settings: Settings) -> Library:
+    return Library.open(settings.seeds_dir, index_dir=settings.index_dir, quote_chars=settings.quote_chars)
+
+
+def _tell(library: Library) -> None:
     for problem in library.problems:
         _log.warning("Left out %s: %s", problem.name, problem.reason)
     counts = len(library.sources), library.passages
-    _log.info("Documents in %s: %d, passages: %d", settings.seeds_dir, *counts)
+    _log.info("Documents in %s: %d, passages: %d", library.folder, *counts)
     if not library.sources:
-        _log.warning("%s", no_documents(settings.seeds_dir))
-    return library
-
-
-async def _in_thread(work: Callable[[], T]) -> T:
-    # A daemon thread, unlike those of asyncio, does not hold up a process that is told to stop.
-    loop = asyncio.get_running_loop()
-    future: asyncio.Future[T] = loop.create_future()
-
-    def settle(result: T | None, error: BaseException | None) -> None:
-        if future.cancelled():
-            return
-        if error is not None:
-            future.set_exception(error)
-        else:
-            future.set_result(result)  # type: ignore[arg-type]  # there is a result where there is no error
-
-    def run() -> None:
-        result, failure = None, None
-        try:
-            result = work()
-        except BaseException as error:  # noqa: BLE001  # it is raised again in the loop
-            failure = error
-        # The loop is closed when we were told to stop meanwhile.
-        with contextlib.suppress(RuntimeError):
-            loop.call_soon_threadsafe(settle, result, failure)
-
-    threading.Thread(target=run, daemon=True, name="opening").start()
-    return await future
+        _log.warning("%s", no_documents(library.folder))
 
 
 async def _connected(application: App) -> bool:
@@ -198,7 +189,7 @@ async def _answer(process: Process, application: App, stop: asyncio.Event) -> No
     dispatcher = Dispatcher(handle, process.pauses)
     process.metrics.watch_unfinished(lambda: len(dispatcher.unfinished))
     take = _by_webhook if process.inbox else _by_polling
-    introducing = asyncio.create_task(introduce(bot, speaking()))
+    introducing = asyncio.create_task(introduce(bot, process.settings.telegram_admins))
     try:
         await take(process, application, dispatcher, stop)
     except InvalidToken:

@@ -1,15 +1,23 @@
 """Every sentence of the bot. It says nothing about the subject of the documents: only quotes do."""
 
-from collections.abc import Sequence
-from gettext import NullTranslations
+from collections.abc import Mapping, Sequence
+from functools import cache
+from gettext import NullTranslations, translation
+from pathlib import Path
+
+LANGUAGES = ("en", "ru", "ar", "de", "es", "tr", "zh", "uk", "fr")
+
+_LOCALE = Path(__file__).parent / "locale"
+_MEGABYTE = 1024
 
 
 class Texts:
     """The sentences in one language; English is what the catalogue of another language translates."""
 
-    def __init__(self, catalogue: NullTranslations) -> None:
+    def __init__(self, catalogue: NullTranslations, language: str = "en") -> None:
         self._ = catalogue.gettext
         self._n = catalogue.ngettext
+        self.language = language
 
     # What the bot is
 
@@ -28,9 +36,18 @@ class Texts:
     def commands(self) -> dict[str, str]:
         return {
             "ask": self._("Ask the documents a question"),
-            "sources": self._("See which documents I hold"),
+            "search": self._("List the places that fit some words"),
+            "sources": self._("Browse the documents"),
+            "why": self._("See which words counted, and how much"),
             "help": self._("How to ask, and what I do"),
             "privacy": self._("What happens to your questions"),
+        }
+
+    @property
+    def admin_commands(self) -> dict[str, str]:
+        return {
+            "status": self._("How the bot is doing"),
+            "reload": self._("Read the documents again"),
         }
 
     @property
@@ -48,16 +65,34 @@ class Texts:
         )
 
     @property
+    def hears_little(self) -> str:
+        return self._(
+            "In this group I see only commands and replies to my messages, nothing else that is written."
+        )
+
+    @property
+    def hears_all(self) -> str:
+        return self._(
+            "Telegram lets me see all messages of this group. I read only those that mention me, reply to me "
+            "or begin with a command, and forget the others at once."
+        )
+
+    @property
     def help(self) -> str:
         return self._(
             "Write me a question, and I look for the sentences that answer it. I never put anything in "
             "my own words: you get the exact quote, and where it stands.\n\n"
             "‹ and › under an answer show other quotes, “Wider context” shows what stands around it. "
-            "Reply to an answer to ask on from there: “And when was that?”\n\n"
+            "The source under a quote is a link: it opens the passage here, wherever you forward it. "
+            "Reply to an answer to ask on from there: “And when was that?” "
+            "Edit your question, and my answer follows.\n\n"
+            "/search lists the places that fit some words, /sources lets you browse the documents. "
+            "Reply to an answer with /why to see which words counted.\n\n"
             "In a group, ask with /ask and your question, or reply to a message of mine; mention me where "
             "the group lets me read along. "
-            "Reply to somebody’s message with /ask to ask what it says.\n\n"
-            "/sources lists the documents, /privacy tells what happens to your questions."
+            "Reply to somebody’s message with /ask to ask what it says. "
+            "In any other chat, type my name and a question.\n\n"
+            "/privacy tells what happens to your questions."
         )
 
     @property
@@ -81,11 +116,29 @@ class Texts:
             "https://telegram.org/privacy"
         )
 
+    @property
+    def privacy_feedback(self) -> str:
+        return self._(
+            "The operator of this bot collects what is asked, what I answered and which answers were found "
+            "good or bad, to make it answer better. Who asked is not kept. The documents stay on the "
+            "computer I run on, and answers are found there; nothing is sent to any other service.\n\n"
+            "Telegram carries our messages and keeps them as it keeps any chat with a bot: "
+            "https://telegram.org/privacy"
+        )
+
     # Questions
 
     @property
     def ask_how(self) -> str:
         return self._("Happy to look! Write your question after the command: /ask and then the question.")
+
+    @property
+    def search_how(self) -> str:
+        return self._("Write some words after the command: /search and then what to look for.")
+
+    @property
+    def why_how(self) -> str:
+        return self._("Reply to a question or to an answer of mine with /why, or write a question after it.")
 
     @property
     def wordless(self) -> str:
@@ -159,6 +212,44 @@ class Texts:
     def altered(self) -> str:
         return self._("Telegram cannot show some signs of this quote, such as tabs, as they are.")
 
+    def passage_gone(self, title: str) -> str:
+        return self._(
+            "The document “{title}” has changed since this link was made, and no longer holds the passage."
+        ).format(title=title)
+
+    # Why
+
+    @property
+    def counted(self) -> str:
+        return self._("These words counted, the rarer the more:")
+
+    def weighed(self, word: str, weight: str, passages: int) -> str:
+        return self._n(
+            "{word}: {weight}, in {passages} passage",
+            "{word}: {weight}, in {passages} passages",
+            passages,
+        ).format(word=word, weight=weight, passages=passages)
+
+    def unknown_words(self, words: str) -> str:
+        return self._("In none of the documents: {words}").format(words=words)
+
+    def hardly_counted(self, words: str) -> str:
+        return self._("These hardly counted: {words}").format(words=words)
+
+    @property
+    def nothing_counted(self) -> str:
+        return self._("No word of this names anything I could look for.")
+
+    # Inline
+
+    @property
+    def inline_help(self) -> str:
+        return self._("Type a question to find a quote")
+
+    @property
+    def inline_none(self) -> str:
+        return self._("No quote found. How does this work?")
+
     # Buttons and what they say
 
     @property
@@ -168,6 +259,26 @@ class Texts:
     @property
     def back(self) -> str:
         return self._("Back to the quote")
+
+    @property
+    def read_on(self) -> str:
+        return self._("Read on")
+
+    @property
+    def copy_source(self) -> str:
+        return self._("Copy source")
+
+    @property
+    def whole_document(self) -> str:
+        return self._("Document")
+
+    @property
+    def file_gone(self) -> str:
+        return self._("I cannot send this document.")
+
+    @property
+    def thanks(self) -> str:
+        return self._("Thank you! That helps to answer better.")
 
     def place(self, rank: int, count: int) -> str:
         return self._("Quote {rank} of {count}").format(rank=rank, count=count)
@@ -186,20 +297,116 @@ class Texts:
 
     @property
     def link_gone(self) -> str:
-        return self._("The passage this link leads to is no longer in the documents.")
+        return self._("The document this link leads to is no longer here.")
 
-    # Sources
+    # Browsing
 
     def sources(self, count: int) -> str:
         return self._n("I hold {count} document:", "I hold {count} documents:", count).format(count=count)
 
-    def more(self, count: int) -> str:
-        return self._n("… and {count} more", "… and {count} more", count).format(count=count)
+    def passages(self, count: int) -> str:
+        return self._n("{count} passage", "{count} passages", count).format(count=count)
+
+    def size(self, kilobytes: int) -> str:
+        if kilobytes < _MEGABYTE:
+            return self._("{number} KB").format(number=kilobytes)
+        return self._("{number} MB").format(number=round(kilobytes / _MEGABYTE, 1))
+
+    @property
+    def read_from_start(self) -> str:
+        return self._("Read from the beginning")
+
+    @property
+    def to_sources(self) -> str:
+        return self._("All documents")
+
+    @property
+    def to_headings(self) -> str:
+        return self._("Headings")
+
+    def found(self, count: int) -> str:
+        return self._n("{count} place, the best first:", "{count} places, the best first:", count).format(
+            count=count
+        )
+
+    @property
+    def found_nothing(self) -> str:
+        return self._("No place in the documents has any of these words.")
+
+    def page_of(self, number: int, count: int) -> str:
+        return self._("Page {number} of {count}").format(number=number, count=count)
+
+    # Admins
+
+    def status(self, figures: Mapping[str, str]) -> str:
+        lines = (
+            self._("Documents: {documents}"),
+            self._("Passages: {passages}"),
+            self._("Index: {version}, {backend}"),
+            self._("Running for: {uptime}"),
+            self._("Questions answered: {answers}, declined: {declines}"),
+            self._("Median time of an answer: {median} ms"),
+        )
+        return "\n".join(lines).format_map(figures)
+
+    def left_out(self, count: int) -> str:
+        return self._n("{count} file was left out:", "{count} files were left out:", count).format(
+            count=count
+        )
+
+    @property
+    def reloading(self) -> str:
+        return self._("Reading the documents …")
+
+    def reloaded(self, documents: int, passages: int) -> str:
+        read = self._n("{count} document read", "{count} documents read", documents).format(count=documents)
+        return f"{read} · {self.passages(passages)}"
+
+    def added(self, name: str) -> str:
+        return self._("{name} is added, and answers from now on.").format(name=name)
+
+    def replaced(self, name: str) -> str:
+        return self._("{name} is replaced, and answers from now on.").format(name=name)
+
+    def not_added(self, name: str, reason: str) -> str:
+        return self._("{name} is not added: {reason}").format(name=name, reason=reason)
+
+    @property
+    def bad_name(self) -> str:
+        return self._("its name cannot be that of a file here; rename it")
+
+    def too_large(self, most: int) -> str:
+        return self._("it is larger than {most} MB; split it").format(most=most)
+
+    @property
+    def remove(self) -> str:
+        return self._("Remove")
+
+    def remove_really(self, name: str) -> str:
+        return self._("Remove {name} from the documents? Its file is deleted.").format(name=name)
+
+    @property
+    def remove_yes(self) -> str:
+        return self._("Yes, remove it")
+
+    @property
+    def remove_no(self) -> str:
+        return self._("No, keep it")
+
+    def removed(self, name: str) -> str:
+        return self._("{name} is removed.").format(name=name)
 
 
-def speaking(_language: str | None = None) -> Texts:
-    """Choose the sentences for a person's language code; English is all there is so far."""
-    return _ENGLISH
+def speaking(language: str | None = None) -> Texts:
+    """Choose the sentences for a person's IETF language tag; English where there are no others.
+
+    What a catalogue lacks is said in English.
+    """
+    code = (language or "").replace("_", "-").partition("-")[0].lower()
+    return _catalogue(code if code in LANGUAGES else "en")
 
 
-_ENGLISH = Texts(NullTranslations())
+@cache
+def _catalogue(language: str) -> Texts:
+    found = translation("verbatim", _LOCALE, [language], fallback=True)
+    return Texts(found, language)

@@ -15,6 +15,7 @@ from config.errors import ConfigError
 
 _LONGEST_SECRET = 256
 _LONGEST_SHOWN = 60
+_A_MINUTE = 60
 
 
 def _ids(value: Any) -> Any:
@@ -99,11 +100,12 @@ class Settings(BaseSettings):
         le=1000,
         description="What the bot sends at most, over all chats. 0 lifts our own limits.",
     )
-    telegram_questions_per_minute: int = Field(
-        default=60,
+    telegram_questions_per_minute: int | None = Field(
+        default=None,
         ge=0,
         le=10_000,
-        description="What one person may ask, and one group (there at most 20). 0: no limit.",
+        description="What one person may ask, and one group (there at most 20). 0: no limit. "
+        "Unset: 60, or no limit where TELEGRAM_MESSAGES_PER_SECOND is 0.",
     )
     seeds_dir: Path = Field(default=Path("seeds"), description="The folder of documents.")
     index_dir: Path = Field(
@@ -130,6 +132,11 @@ class Settings(BaseSettings):
     )
     log_level: Level = Field(default="INFO", description="DEBUG, INFO, WARNING, ERROR or CRITICAL.")
     log_format: Format = Field(default="text", description="text for people, json for hosts.")
+    feedback_dir: Path | None = Field(
+        default=None,
+        description="A folder to collect questions and votes in, for `verbatim report`. Unset: neither is "
+        "asked for. The bot says so in /privacy.",
+    )
     log_questions: bool = Field(
         default=False, description="Log what is asked, without who asks. The bot says so in /privacy."
     )
@@ -151,6 +158,13 @@ class Settings(BaseSettings):
             raise ConfigError(".env is not UTF-8 text: save it as UTF-8") from None
         except OSError as error:
             raise ConfigError(f".env cannot be read: {error.strerror}") from None
+
+    @property
+    def questions_per_minute(self) -> int:
+        """What one person may ask; 0 is no limit."""
+        if self.telegram_questions_per_minute is not None:
+            return self.telegram_questions_per_minute
+        return _A_MINUTE if self.telegram_messages_per_second else 0
 
     @property
     def webhook_key(self) -> str:

@@ -6,15 +6,17 @@ import os
 import shutil
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from itertools import accumulate, pairwise
 from pathlib import Path
 from typing import Self
 
-from retrieval.answer import answer
+from retrieval.answer import answer, explain
 from retrieval.errors import DocumentError, FolderError
+from retrieval.identity import document_id, document_of
 from retrieval.loading.loaders import load, read
 from retrieval.loading.passages import passages
-from retrieval.model import Answer, Context, Document, Passage, Problem, Source
+from retrieval.model import Answer, Context, Document, Passage, Problem, Section, Source, Weighing
 from retrieval.ranking import store
 from retrieval.ranking.embedded import EmbeddedIndex
 
@@ -37,7 +39,9 @@ class Library:
     index: EmbeddedIndex
     quote_chars: int
     version: str
+    folder: Path
     _numbers: dict[str, int]
+    _places: dict[str, range]
 
     @classmethod
     def open(
@@ -69,9 +73,16 @@ class Library:
             if place:
                 _save(index, place, folder, sources, broken)
             problems += broken
-        numbers = {passage.id: number for number, passage in enumerate(index.passages)}
-        listed = tuple(sorted(problems, key=lambda p: p.name))
-        return cls(tuple(sources), listed, index, quote_chars, version, numbers)
+        return cls(
+            sources=tuple(_dated(source, folder) for source in sources),
+            problems=tuple(sorted(problems, key=lambda p: p.name)),
+            index=index,
+            quote_chars=quote_chars,
+            version=version,
+            folder=folder,
+            _numbers={passage.id: number for number, passage in enumerate(index.passages)},
+            _places=_places(sources),
+        )
 
     @property
     def passages(self) -> int:
@@ -87,13 +98,45 @@ class Library:
         """Answer any text; `earlier` is the question before it, which it may lean on."""
         return await answer(question, self.index, quote_chars=self.quote_chars, top=top, earlier=earlier)
 
+    def explain(self, question: str) -> tuple[Weighing, ...]:
+        """Tell what each word of a question weighs."""
+        return explain(question, self.index)
+
+    def source(self, document_id: str) -> Source | None:
+        """Give the document of an id, or None when there is none (any more)."""
+        return next((source for source in self.sources if source.id == document_id), None)
+
+    def read(self, source: Source, first: int = 0) -> Sequence[Passage]:
+        """Give the passages of a document, from one on; `first` is an ordinal in it."""
+        place = self._places[source.id]
+        return self.index.passages[place.start + first : place.stop]
+
+    def sections(self, source: Source) -> tuple[Section, ...]:
+        """List the headings of a document that have text, in their order."""
+        found: list[Section] = []
+        path: tuple[str, ...] | None = None
+        for first, passage in enumerate(self.read(source)):
+            if passage.heading != path and passage.heading:
+                found.append(Section(passage.heading[-1], len(passage.heading), first))
+            path = passage.heading
+        return tuple(found)
+
+    def file(self, source: Source) -> Path:
+        """Give the path of a document's file."""
+        return self.folder / source.name
+
     def context(self, passage_id: str) -> Context | None:
         """Give a passage and its neighbours, or None when there is no such passage (any more)."""
         number = self._numbers.get(passage_id)
         if number is None:
             return None
         passage = self.index.passages[number]
-        return Context(passage, before=self._neighbour(passage, -1), after=self._neighbour(passage, 1))
+        return Context(
+            passage,
+            before=self._neighbour(passage, -1),
+            after=self._neighbour(passage, 1),
+            ordinal=number - self._places[document_of(passage.id)].start,
+        )
 
     def _neighbour(self, passage: Passage, step: int) -> Passage | None:
         """Give the next passage in the document that way, over those that overlap this one."""
@@ -239,4 +282,20 @@ def _is_unicode(name: str) -> bool:
 
 def _source(document: Document, own: Sequence[Passage]) -> Source:
     language = Counter(passage.language for passage in own).most_common(1)[0][0]
-    return Source(document.name, document.title, len(own), len(document.text), language)
+    return Source(
+        document_id(document.name), document.name, document.title, len(own), len(document.text), language
+    )
+
+
+def _dated(source: Source, folder: Path) -> Source:
+    """Add what its file tells; that is not saved with the index, for it may change alone."""
+    try:
+        status = (folder / source.name).stat()
+    except OSError:
+        return source
+    return replace(source, size=status.st_size, changed=status.st_mtime)
+
+
+def _places(sources: Sequence[Source]) -> dict[str, range]:
+    ends = list(accumulate((source.passages for source in sources), initial=0))
+    return {source.id: range(*place) for source, place in zip(sources, pairwise(ends), strict=True)}

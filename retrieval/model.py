@@ -5,6 +5,10 @@ so that a quote is verbatim by construction.
 """
 
 from dataclasses import dataclass
+from typing import Literal
+
+# What people count places in: lines, unless a document has something better.
+Unit = Literal["line", "paragraph", "page", "slide", "row", "chapter"]
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -35,7 +39,7 @@ class Heading:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A page of a paged document: where its text begins, and the number printed on it."""
+    """A page, slide, row or chapter: where its text begins, and the number or name that people know it by."""
 
     start: int
     label: str
@@ -46,7 +50,7 @@ class Document:
     """One file of the documents folder, decoded; its text holds no lone surrogates.
 
     `name` is its path below the folder, with forward slashes. `blocks` are the spans of its natural
-    paragraphs in reading order, headings left out.
+    paragraphs in reading order, headings left out. `unit` says what `pages` are, if there are any.
     """
 
     name: str
@@ -55,15 +59,17 @@ class Document:
     blocks: tuple[Span, ...]
     headings: tuple[Heading, ...] = ()
     pages: tuple[Page, ...] = ()
+    unit: Unit = "line"
 
 
 @dataclass(frozen=True, slots=True)
 class Passage:
     """What ranking ranks: a natural paragraph, or about 1000 characters of a longer one.
 
-    `id` is made of A-Z a-z 0-9 _ -, at most 32 of them; it stays the same while the document's name,
-    the passage's place in it and its words do. `heading` is the path of headings above the passage.
-    `line` and `paragraph` count from 1. `language` is an ISO 639-1 code.
+    `id` is made of A-Z a-z 0-9 _ -, at most 32 of them; it stays the same while the document's name and the
+    passage's words do. `heading` is the path of headings above the passage.
+    `line` and `paragraph` count from 1, and so does `page`, of pages and slides only; `label` is the number
+    or name of whichever `unit` it begins in. `language` is an ISO 639-1 code.
     """
 
     id: str
@@ -76,17 +82,24 @@ class Passage:
     paragraph: int
     language: str
     page: int | None = None
+    unit: Unit = "line"
+    label: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Locator:
-    """Where in a document a quote stands, for people: what does not apply is None. Lines count from 1."""
+    """Where in a document a quote stands, for people: what does not apply is None. Lines count from 1.
+
+    `page`, `unit` and `label` are as in Passage.
+    """
 
     heading: str | None
     page: int | None
     line: int
     line_end: int
     paragraph: int
+    unit: Unit = "line"
+    label: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,22 +137,54 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """A passage and its neighbours in the same document; None at the document's ends."""
+    """A passage and its neighbours in the same document; None at the document's ends.
+
+    `ordinal` counts the document's passages before it.
+    """
 
     passage: Passage
     before: Passage | None
     after: Passage | None
+    ordinal: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A document as people list it."""
+    """A document as people list it: `size` is its file's bytes, `changed` when it was written (POSIX, UTC).
 
+    `id` is made of 8 of A-Z a-z 0-9 _ -, and of its name alone.
+    """
+
+    id: str
     name: str
     title: str
     passages: int
     characters: int
     language: str
+    size: int = 0
+    changed: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """What stands under a heading of a document: `first` is the ordinal of its first passage there."""
+
+    heading: str
+    level: int
+    first: int
+
+
+@dataclass(frozen=True, slots=True)
+class Weighing:
+    """What a word of a question weighs: its inverse document frequency, and in how many passages it is.
+
+    `content` words name something; the others only ask or join, and hardly count.
+    """
+
+    word: str
+    content: bool
+    passages: int
+    weight: float
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,10 +1,10 @@
 """A document's passages: its natural paragraphs, long ones parted at sentences that overlap by one."""
 
-import base64
-import hashlib
 from bisect import bisect_right
+from collections import Counter
 from collections.abc import Iterator
 
+from retrieval.identity import passage_id
 from retrieval.language import detect, script, script_of
 from retrieval.model import Document, Heading, Passage, Span
 from retrieval.sentences import pieces
@@ -14,6 +14,8 @@ FILL = 1000
 # A paragraph is parted only when it is so long that no one would call it one place.
 _LONGEST = 2000
 _LONGEST_PIECE = 300
+# Rows and chapters are places for people, but no pages.
+_PAGED = frozenset({"page", "slide"})
 
 
 def passages(document: Document) -> Iterator[Passage]:
@@ -23,22 +25,28 @@ def passages(document: Document) -> Iterator[Passage]:
     paths = _paths(document)
     starts = [heading.span.start for heading in document.headings]
     line, counted = 1, 0
+    occurrences: Counter[str] = Counter()
     for number, block in enumerate(document.blocks, 1):
         own = _language(block.of(text), language)
         for span in _parts(text, block, own):
             line, counted = line + text.count("\n", counted, span.start), span.start
+            words = span.of(text)
+            page = bisect_right(document.pages, span.start, key=lambda page: page.start)
             yield Passage(
-                id=_identify(document, span),
+                id=passage_id(document.name, words, occurrences[words]),
                 document=document.name,
                 title=document.title,
                 span=span,
-                text=span.of(text),
+                text=words,
                 heading=paths[bisect_right(starts, span.start)],
                 line=line,
                 paragraph=number,
                 language=own,
-                page=bisect_right(document.pages, span.start, key=lambda page: page.start) or None,
+                page=page if page and document.unit in _PAGED else None,
+                unit=document.unit,
+                label=document.pages[page - 1].label if page else None,
             )
+            occurrences[words] += 1
 
 
 def _language(text: str, of_document: str) -> str:
@@ -74,12 +82,3 @@ def _paths(document: Document) -> list[tuple[str, ...]]:
         path.append(heading)
         paths.append(tuple(above.text for above in path))
     return paths
-
-
-def _identify(document: Document, span: Span) -> str:
-    """Make the passage's id: where it stands, and a digest of its words that tells when they changed."""
-    place = hashlib.blake2b(
-        f"{document.name}\0{span.start}".encode("utf-8", "surrogatepass"), digest_size=9
-    ).digest()
-    words = hashlib.blake2b(span.of(document.text).encode("utf-8", "surrogatepass"), digest_size=6).digest()
-    return (base64.urlsafe_b64encode(place) + base64.urlsafe_b64encode(words)).decode()

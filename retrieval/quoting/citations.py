@@ -29,4 +29,6 @@ def _locate(passage: Passage, excerpt: Excerpt) -> Locator:
         line=line,
         line_end=line + passage.text.count("\n", excerpt.start, excerpt.end),
         paragraph=passage.paragraph,
+        unit=passage.unit,
+        label=passage.label,
     )

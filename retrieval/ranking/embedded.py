@@ -31,6 +31,13 @@ class EmbeddedIndex:
         forward, corpus = Forward.build(passages, longest_piece)
         return cls(passages, Postings.build(corpus), forward)
 
+    @property
+    def size(self) -> int:
+        return len(self.passages)
+
+    def frequency(self, term: str) -> int:
+        return self.postings.frequency(term)
+
     async def search(self, terms: Sequence[str], limit: int) -> Candidates:
         numbers, scores = self.postings.search(terms, limit)
         frequencies = {term: self.postings.frequency(term) for term in terms}

@@ -34,6 +34,13 @@ class Index(Protocol):
     def languages(self) -> Sequence[str]:
         """The languages of the passages, as ISO 639-1 codes."""
 
+    @property
+    def size(self) -> int:
+        """How many passages there are."""
+
+    def frequency(self, term: str) -> int:
+        """Tell how many passages hold the term."""
+
     async def search(self, terms: Sequence[str], limit: int) -> Candidates:
         """Find the `limit` passages with the best BM25 scores among those that hold any of the terms."""
 

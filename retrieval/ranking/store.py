@@ -25,7 +25,7 @@ from retrieval.ranking.postings import Postings
 
 _MANIFEST = "manifest.json"
 # What an index is made by: any change of these makes the saved ones outdated.
-_CODE = ("model.py", "language.py", "sentences.py", "loading/*.py", "ranking/*.py")
+_CODE = ("model.py", "identity.py", "language.py", "sentences.py", "loading/*.py", "ranking/*.py")
 _PACKAGES = (
     "charset-normalizer", "markdown-it-py", "numpy", "py3langid", "PyStemmer", "rank-bm25", "regex",
     "sentencex",

@@ -1,6 +1,7 @@
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -8,17 +9,19 @@ from telegram.ext import Application
 from telegram.request import BaseRequest, RequestData
 
 from bot.app import build_application
+from bot.context import State
+from bot.feedback import Feedback
 from bot.metrics import Metrics
 from bot.pauses import Pauses
 from config.settings import Settings
-from retrieval.model import Answer, Citation, Context, Locator, Passage, Source, Span
+from retrieval.model import Answer, Citation, Context, Locator, Passage, Section, Source, Span, Weighing
 
 ME = {"id": 999, "is_bot": True, "first_name": "Verbatim", "username": "verbatim_bot"}
 
 
 def make_passage(text: str, *, start: int = 0, number: int = 1, paragraph: int = 1, **fields: Any) -> Passage:
     usual: dict[str, Any] = {
-        "id": f"p{number}",
+        "id": f"{number:012}folder01",
         "document": "folder/name.txt",
         "title": "Title",
         "span": Span(start, start + len(text)),
@@ -69,18 +72,60 @@ class FakeArchive:
 
     answers: dict[str, Answer] = field(default_factory=dict)
     contexts: dict[str, Context] = field(default_factory=dict)
-    sources: tuple[Source, ...] = (Source("folder/name.txt", "Title", 1, 100, "en"),)
+    sources: tuple[Source, ...] = (Source("folder01", "folder/name.txt", "Title", 1, 100, "en"),)
     questions: list[str] = field(default_factory=list)
     earlier: list[str | None] = field(default_factory=list)
+    passages: dict[str, list[Passage]] = field(default_factory=dict)
+    folder: Path = Path()
 
     async def answer(self, question: str, *, top: int = 5, earlier: str | None = None) -> Answer:
-        assert 5 == top
+        assert top in {5, 50}
         self.questions.append(question)
         self.earlier.append(earlier)
         return self.answers.get(question, make_answer(answered=False))
 
     def context(self, passage_id: str) -> Context | None:
         return self.contexts.get(passage_id)
+
+    def explain(self, question: str) -> list[Weighing]:
+        return [Weighing(word, word.istitle(), len(word), 1.5) for word in question.split()]
+
+    def source(self, document_id: str) -> Source | None:
+        return next((source for source in self.sources if source.id == document_id), None)
+
+    def sections(self, source: Source) -> list[Section]:
+        found: dict[str, Section] = {}
+        for first, passage in enumerate(self.read(source)):
+            found.setdefault(passage.heading[-1], Section(passage.heading[-1], 1, first))
+        return list(found.values())
+
+    def read(self, source: Source) -> list[Passage]:
+        return self.passages.get(source.id, [])
+
+    def file(self, source: Source) -> Path:
+        return self.folder / source.name
+
+
+@dataclass
+class FakeKeeper:
+    """Keeps what was put in and taken out."""
+
+    library: FakeArchive
+    put_in: dict[str, bytes] = field(default_factory=dict)
+    taken_out: list[str] = field(default_factory=list)
+    reloads: int = 0
+
+    async def reload(self) -> FakeArchive:
+        self.reloads += 1
+        return self.library
+
+    async def put(self, name: str, data: bytes) -> bool:
+        replaced = name in self.put_in
+        self.put_in[name] = data
+        return replaced
+
+    async def take_out(self, source: Source) -> None:
+        self.taken_out.append(source.name)
 
 
 class FakeTelegram(BaseRequest):
@@ -161,6 +206,14 @@ def connect(
     archive: FakeArchive, telegram: FakeTelegram, **settings: Any
 ) -> Application[Any, Any, Any, Any, Any, Any]:
     given = Settings(_env_file=None, telegram_token="1:x", **settings)
-    built = build_application(given, archive, Metrics(), Pauses())
+    state = State(
+        archive,
+        Metrics(),
+        Feedback(given.feedback_dir),
+        FakeKeeper(archive),  # type: ignore[arg-type]  # a fake
+        given.telegram_admins,
+        given.log_questions,
+    )
+    built = build_application(given, state, Pauses())
     built.bot._request = (telegram, telegram)
     return built

@@ -10,12 +10,14 @@ from hypothesis import strategies as st
 from telegram import Chat, Message
 
 from bot import replies
-from bot.buttons import MOST_EARLIER, Action, Origin, Press, carried, decode
-from bot.replies import Reply
+from bot.buttons import MOST_EARLIER, Action, Origin, Press, carried, decode, decode_turn
+from bot.reply import Reply, notice
 from bot.texts import speaking
-from retrieval.model import Answer, Citation, Context, Locator, Passage, Source, Span
+from bot.voice import Voice
+from retrieval.model import Answer, Citation, Context, Locator, Passage, Span
 
 TEXTS = speaking("en")
+VOICE = Voice(TEXTS, "verbatim_bot")
 
 ODD = st.sampled_from(
     [
@@ -62,8 +64,11 @@ def _check_limits(reply: Reply) -> None:
     for row in reply.keyboard.inline_keyboard if reply.keyboard else ():
         for button in row:
             assert button.text.strip()
+            if button.copy_text:
+                assert 1 <= len(button.copy_text.text.encode("utf-16-le")) // 2 <= 256
+                continue
             assert 1 <= len(str(button.callback_data).encode()) <= 64
-            assert decode(button.callback_data) is not None
+            assert decode(button.callback_data) or decode_turn(button.callback_data)
 
 
 @st.composite
@@ -77,7 +82,7 @@ def citations(draw: st.DrawFn) -> Citation:
     highlights = tuple(Span(base + a, base + a + 1) for a in at)
     name, title, heading = draw(NAMES), draw(NAMES), draw(st.none() | NAMES)
     passage = Passage(
-        "A-z_9" * 6, name, title, Span(base, base + len(text)), text, (heading or "",), 1, 3, "en", None
+        "A-z_9" * 4, name, title, Span(base, base + len(text)), text, (heading or "",), 1, 3, "en", None
     )
     return Citation(
         rank=1,
@@ -99,7 +104,7 @@ def test_a_quote_is_whole_and_within_limits(found: list[Citation], data: st.Data
     answer = Answer("?", answered=True, confidence=0.9, citations=tuple(found))
     rank = data.draw(st.integers(1, len(found)))
     origin = Origin(data.draw(st.booleans()), carried(data.draw(WILD | LONG | st.just("")).split()))
-    reply = replies.quote(answer, rank, TEXTS, origin)
+    reply = replies.quote(answer, rank, VOICE, origin)
     _check_limits(reply)
     assert [found[rank - 1].quote] == _texts_of(reply, "blockquote")
 
@@ -111,10 +116,10 @@ def test_context_is_within_limits_and_keeps_the_quote(
 ) -> None:
     """Around the quote there is as much as fits; the quote itself is never cut."""
     around = Context(one.passage, _beside(one.passage, before, -1), _beside(one.passage, after, 1))
-    reply = replies.wider(Answer("?", answered=True, confidence=1, citations=(one,)), 1, around, TEXTS)
+    reply = replies.wider(Answer("?", answered=True, confidence=1, citations=(one,)), 1, around, VOICE)
     _check_limits(reply)
     assert [one.quote] == _texts_of(reply, "blockquote")
-    _check_limits(replies.passage(around, TEXTS))
+    _check_limits(replies.passage(around, VOICE))
 
 
 def _beside(passage: Passage, text: str | None, side: int) -> Passage | None:
@@ -122,13 +127,6 @@ def _beside(passage: Passage, text: str | None, side: int) -> Passage | None:
         return None
     start = passage.span.end + 2 if side > 0 else max(passage.span.start - 2 - len(text), 0)
     return Passage("n", "d", "t", Span(start, start + len(text)), text, (), 1, 1, "en")
-
-
-@given(st.lists(st.builds(Source, NAMES, NAMES, st.just(1), st.just(1), st.just("en")), max_size=40))
-@settings(max_examples=30, deadline=None)
-def test_sources_are_within_limits(listed: list[Source]) -> None:
-    """A list of any length and any names makes one message."""
-    _check_limits(replies.sources(listed, TEXTS))
 
 
 @given(WILD | LONG, st.none() | WILD | LONG, st.lists(citations(), max_size=5), st.floats(0, 0.5))
@@ -139,7 +137,7 @@ def test_a_refusal_is_within_limits(
 ) -> None:
     """Headings and suggestions of any length and script make a message; it quotes nothing."""
     found = Answer(question, False, confidence, tuple(near), suggestion)
-    reply = replies.answer(found, TEXTS)
+    reply = replies.answer(found, VOICE)
     _check_limits(reply)
     assert [] == [e for e in reply.entities if e.type != "code"]
 
@@ -148,7 +146,7 @@ def test_a_refusal_is_within_limits(
 @settings(max_examples=60, deadline=None)
 def test_an_answer_tells_what_it_was_asked(one: Citation) -> None:
     """Read back from a message of any script, the words are from the quote, and a button can carry them."""
-    shown = replies.quote(Answer("?", answered=True, confidence=1, citations=(one,)), 1, TEXTS)
+    shown = replies.quote(Answer("?", answered=True, confidence=1, citations=(one,)), 1, VOICE)
     words = replies.asked_before(_message(shown))
     assert len(words.encode()) <= MOST_EARLIER
     assert all(word in one.quote for word in words.split())
@@ -174,15 +172,15 @@ def test_what_an_answer_was_asked(
     answer: Callable[..., Any],
 ) -> None:
     """It is the matched words in their order, each once; where none matched, the first words of the quote."""
-    shown = replies.answer(answer(citation(quote, (0, len(quote)), highlights)), TEXTS)
+    shown = replies.answer(answer(citation(quote, (0, len(quote)), highlights)), VOICE)
     assert expected == replies.asked_before(_message(shown))
 
 
 def test_only_an_answer_was_asked_something(answer: Callable[..., Any]) -> None:
     """A message without a quote, a refusal for one, says nothing of a question before."""
-    declined = replies.answer(answer(answered=False, suggestion="How many cats?"), TEXTS)
+    declined = replies.answer(answer(answered=False, suggestion="How many cats?"), VOICE)
     assert "" == replies.asked_before(_message(declined))
-    assert "" == replies.asked_before(_message(replies.notice(TEXTS.help)))
+    assert "" == replies.asked_before(_message(notice(TEXTS.help)))
 
 
 def _message(reply: Reply) -> Message:
@@ -192,7 +190,7 @@ def _message(reply: Reply) -> Message:
 def test_an_answer_is_quote_bold_and_source(citation: Callable[..., Any], answer: Callable[..., Any]) -> None:
     """A quote stands in a blockquote, its matched words bold, then title, heading, lines and file."""
     one = citation("Before. The cat sat on the mat. After.", (8, 31), ((12, 15), (16, 19), (27, 30)))
-    reply = replies.answer(answer(one), TEXTS)
+    reply = replies.answer(answer(one), VOICE)
     assert "The cat sat on the mat.\n— Title, under “Heading”, lines 5–7 · folder/name.txt" == reply.text
     assert ["The cat sat on the mat."] == _texts_of(reply, "blockquote")
     assert ["cat sat", "mat"] == _texts_of(reply, "bold")
@@ -202,12 +200,12 @@ def test_an_answer_is_quote_bold_and_source(citation: Callable[..., Any], answer
 def test_a_page_stands_for_lines(citation: Callable[..., Any], answer: Callable[..., Any]) -> None:
     """In a paged document the page is cited, not the lines."""
     one = citation("Words.", (0, 6), locator=Locator(None, 3, 50, 51, 9))
-    assert "Words.\n— Title, page 3 · folder/name.txt" == replies.answer(answer(one), TEXTS).text
+    assert "Words.\n— Title, page 3 · folder/name.txt" == replies.answer(answer(one), VOICE).text
 
 
 def test_a_decline_shows_no_source(citation: Callable[..., Any], answer: Callable[..., Any]) -> None:
     """Under a refusal there is nothing of the documents when nothing in them is near."""
-    reply = replies.answer(answer(citation("Words.", (0, 6)), answered=False), TEXTS)
+    reply = replies.answer(answer(citation("Words.", (0, 6)), answered=False), VOICE)
     assert Reply("The documents hold no answer to this.") == reply
 
 
@@ -215,14 +213,14 @@ def test_near_headings_are_offered(citation: Callable[..., Any], answer: Callabl
     """When something may be near, a refusal names three headings at most, and no quote or file."""
     headings = ("One", None, "One", "Two", " ", "Three", "Four")
     near = [citation("Words.", (0, 6), locator=Locator(heading, None, 1, 1, 1)) for heading in headings]
-    reply = replies.answer(answer(*near, answered=False, confidence=0.1), TEXTS)
+    reply = replies.answer(answer(*near, answered=False, confidence=0.1), VOICE)
     perhaps = "Perhaps something is under:\n• One\n• Two\n• Three"
     assert Reply(f"The documents hold no answer to this.\n\n{perhaps}") == reply
 
 
 def test_a_suggestion_can_be_tapped(answer: Callable[..., Any]) -> None:
     """A suggested spelling comes as a button that asks it."""
-    reply = replies.answer(answer(answered=False, suggestion="How many cats?"), TEXTS)
+    reply = replies.answer(answer(answered=False, suggestion="How many cats?"), VOICE)
     assert "The documents hold no answer to this.\n\nDid you mean: How many cats?" == reply.text
     assert [[("How many cats?", Press(Action.QUOTE, origin=Origin(corrected=True)))]] == _buttons(reply)
 
@@ -230,16 +228,16 @@ def test_a_suggestion_can_be_tapped(answer: Callable[..., Any]) -> None:
 def test_a_declined_suggestion_suggests_nothing(answer: Callable[..., Any]) -> None:
     """The answer to our own suggestion offers no other, as its button could not tell which is meant."""
     found = answer(answered=False, suggestion="Other one?")
-    reply = replies.answer(found, TEXTS, Origin(corrected=True))
+    reply = replies.answer(found, VOICE, Origin(corrected=True))
     assert "The documents hold no answer to this." == reply.text
 
 
 @pytest.mark.parametrize(
     ("rank", "expected"),
     [
-        (1, ["1/3", "›", "Wider context"]),
-        (2, ["‹", "2/3", "›", "Wider context"]),
-        (3, ["‹", "3/3", "Wider context"]),
+        (1, ["1/3", "›", "Wider context", "Document", "Copy source"]),
+        (2, ["‹", "2/3", "›", "Wider context", "Document", "Copy source"]),
+        (3, ["‹", "3/3", "Wider context", "Document", "Copy source"]),
     ],
 )
 def test_paging_ends_at_the_ends(
@@ -247,14 +245,15 @@ def test_paging_ends_at_the_ends(
 ) -> None:
     """There is a way to the next quote only where there is one."""
     one = citation("Words.", (0, 6))
-    reply = replies.quote(answer(one, one, one), rank, TEXTS)
+    reply = replies.quote(answer(one, one, one), rank, VOICE)
     assert expected == [text for row in _buttons(reply) for text, _ in row]
 
 
 def test_one_quote_has_no_paging(citation: Callable[..., Any], answer: Callable[..., Any]) -> None:
-    """With a single quote there is only its context to look at."""
-    reply = replies.answer(answer(citation("Words.", (0, 6))), TEXTS)
-    assert [[("Wider context", Press(Action.CONTEXT, 1, "p1"))]] == _buttons(reply)
+    """With a single quote there is only what stands around it to look at."""
+    reply = replies.answer(answer(citation("Words.", (0, 6))), VOICE)
+    wider = Press(Action.CONTEXT, 1, "000000000001folder01")
+    assert [[("Wider context", wider), ("Document", None)], [("Copy source", None)]] == _buttons(reply)
 
 
 def test_context_reads_as_the_document(
@@ -267,17 +266,17 @@ def test_context_reads_as_the_document(
         passage("Earlier.", start=90, paragraph=0),
         passage("Later.", start=122),
     )
-    reply = replies.wider(answer(one), 1, around, TEXTS)
+    reply = replies.wider(answer(one), 1, around, VOICE)
     assert (
         "Earlier.\n\nFirst.\nSecond.\nThird. Later.\n\n— Title, under “Heading”, lines 5–7 · folder/name.txt"
         == reply.text
     )
-    assert [[("‹ Back to the quote", Press(Action.QUOTE, 1))]] == _buttons(reply)
+    assert [[("‹ Back to the quote", Press(Action.QUOTE, 1))], [("Read on ›", None)]] == _buttons(reply)
 
 
 def test_what_telegram_alters_is_said(citation: Callable[..., Any], answer: Callable[..., Any]) -> None:
     """A quote with signs that Telegram cannot show comes with a line that says so."""
-    reply = replies.answer(answer(citation("one\ttwo", (0, 7))), TEXTS)
+    reply = replies.answer(answer(citation("one\ttwo", (0, 7))), VOICE)
     assert reply.text.endswith("\nTelegram cannot show some signs of this quote, such as tabs, as they are.")
 
 
@@ -296,19 +295,6 @@ def test_a_quote_that_is_not_the_documents_is_found_out(
     """A quote that differs from its passage by a letter or a place does not pass."""
     assert replies.is_verbatim(citation("Words.", (0, 6)))
     assert not replies.is_verbatim(citation("Words.", (0, 6), **change))
-
-
-def test_no_documents_is_said_kindly() -> None:
-    """An empty list of documents is a sentence, not an empty list."""
-    assert TEXTS.no_documents == replies.sources([], TEXTS).text
-
-
-def test_many_sources_say_how_many_more() -> None:
-    """A list that is cut says what is missing."""
-    listed = [Source(f"{n}.txt", f"Title {n}", 1, 1, "en") for n in range(50)]
-    text = replies.sources(listed, TEXTS).text
-    assert text.startswith("I hold 50 documents:\n\n• Title 0 · 0.txt\n")
-    assert text.endswith("\n\n… and 20 more")
 
 
 def _buttons(reply: Reply) -> list[list[tuple[str, Press | None]]]:

@@ -1,0 +1,63 @@
+"""Glue for chats the bot is not in: while somebody types its name, and where it is called in as a guest."""
+
+import contextlib
+
+from telegram import InlineQueryResultsButton, Update
+from telegram.error import BadRequest
+
+from bot import asking, inline, replies
+from bot.context import Context
+from bot.handlers import HELP_LINK
+from bot.letters import label
+from bot.questions import asked
+from bot.reply import notice
+
+_MINUTE = 60
+_MOST_TITLE = 80
+
+
+async def typed(update: Update, context: Context) -> None:
+    """Offer quotes for what was typed so far."""
+    query = update.inline_query
+    if query is None:
+        raise TypeError("This handler is for inline queries")
+    texts, text = context.voice(update).texts, query.query.strip()
+    found, offered, after = None, [], ""
+    if text and context.archive.sources:
+        with context.metrics.timing("find"):
+            found = await asking.ask(context.archive, text, top=inline.MOST)
+    if found is not None:
+        first = inline.first_of(query.offset)
+        offered = inline.results(found, first, context.voice(update))
+        after = inline.offset_after(found, first)
+    hint = texts.inline_none if text else texts.inline_help
+    button = InlineQueryResultsButton(hint, start_parameter=HELP_LINK)
+    # Too old to be answered: the person types on.
+    with contextlib.suppress(BadRequest):
+        await query.answer(
+            offered,
+            cache_time=_MINUTE,
+            is_personal=True,
+            next_offset=after,
+            button=None if offered else button,
+        )
+
+
+async def guest(update: Update, context: Context) -> None:
+    """Answer in a chat that called us in for this one question."""
+    message = update.guest_message
+    if message is None or message.guest_query_id is None:
+        raise TypeError("This handler is for guest messages")
+    voice = context.voice(update)
+    text = asked(message.text or message.caption or "", context.bot.username)
+    reply = notice(voice.texts.ask_how)
+    if text:
+        with context.metrics.timing("find"):
+            found = await asking.ask(context.archive, text)
+        reply = replies.answer(found, voice) if found else notice(voice.texts.declined)
+        context.metrics.asked(answered=bool(found and found.answered))
+    title = label(text or reply.text, _MOST_TITLE)
+    # The buttons of an answer need its question, which is not to be seen from there.
+    await context.bot.answer_guest_query(
+        message.guest_query_id, inline.article(reply, name="answer", title=title)
+    )

@@ -1,0 +1,55 @@
+"""Quotes to choose from while somebody types in any chat, and for those who call the bot in as a guest."""
+
+from telegram import InlineQueryResultArticle, InputTextMessageContent, LinkPreviewOptions
+
+from bot.letters import label
+from bot.places import place
+from bot.replies import cited
+from bot.reply import Reply, compose
+from bot.voice import Voice
+from retrieval.model import Answer, Citation
+
+A_PAGE = 10
+MOST = 50
+_MOST_TITLE = 80
+_MOST_DESCRIPTION = 120
+
+
+def results(found: Answer, first: int, voice: Voice) -> list[InlineQueryResultArticle]:
+    """Offer a page of quotes, each of which sends itself and its source."""
+    if not found.answered:
+        return []
+    return [_article(citation, voice) for citation in found.citations[first : first + A_PAGE]]
+
+
+def _article(citation: Citation, voice: Voice) -> InlineQueryResultArticle:
+    standing = place(citation.title, citation.locator, voice.texts)
+    return article(
+        compose(cited(citation, voice)),
+        name=f"{citation.rank}-{citation.passage.id}",
+        title=label(citation.quote, _MOST_TITLE),
+        description=label(standing, _MOST_DESCRIPTION),
+    )
+
+
+def article(
+    reply: Reply, *, name: str, title: str, description: str | None = None
+) -> InlineQueryResultArticle:
+    content = InputTextMessageContent(
+        reply.text,
+        entities=reply.entities or None,
+        link_preview_options=LinkPreviewOptions(is_disabled=True),
+    )
+    return InlineQueryResultArticle(name, title, content, description=description)
+
+
+def first_of(offset: str) -> int:
+    """Read where a page begins; what we never gave out begins at the first."""
+    known = offset.isascii() and offset.isdigit() and len(offset) < len(str(MOST)) + 1
+    return min(int(offset), MOST) if known else 0
+
+
+def offset_after(found: Answer, first: int) -> str:
+    """Say where the next page begins, or nothing after the last."""
+    after = first + A_PAGE
+    return str(after) if found.answered and after < len(found.citations) else ""

@@ -1,0 +1,65 @@
+"""The documents folder while the bot runs: read again as a whole, a document put in or taken out."""
+
+import asyncio
+import tempfile
+import unicodedata
+from collections.abc import Callable
+from pathlib import Path, PurePath
+
+from bot.threads import in_thread
+from retrieval.library import Library
+from retrieval.loading import loaders
+from retrieval.model import Source
+
+_MOST_NAME_BYTES = 200
+
+
+class Keeper:
+    """`swap` is given each library that takes the place of the one before; answers go on meanwhile."""
+
+    def __init__(
+        self, library: Library, reopen: Callable[[], Library], swap: Callable[[Library], None]
+    ) -> None:
+        self.library = library
+        self._reopen = reopen
+        self._swap = swap
+        self._busy = asyncio.Lock()
+
+    async def reload(self) -> Library:
+        """Read the folder again; raises FolderError when it is gone."""
+        async with self._busy:
+            self.library = await in_thread(self._reopen)
+            self._swap(self.library)
+            return self.library
+
+    async def put(self, name: str, data: bytes) -> bool:
+        """Put a document into the folder, and tell whether it took the place of another.
+
+        Raises DocumentError when it cannot be read, and OSError when it cannot be written.
+        """
+        await in_thread(lambda: loaders.load(data, name))
+        replaced = (self.library.folder / name).exists()
+        await in_thread(lambda: self._write(name, data))
+        await self.reload()
+        return replaced
+
+    async def take_out(self, source: Source) -> None:
+        """Delete a document's file; raises OSError when that cannot be done."""
+        (self.library.folder / source.name).unlink(missing_ok=True)
+        await self.reload()
+
+    def _write(self, name: str, data: bytes) -> None:
+        # Hidden files are not read, so that none is read half.
+        with tempfile.NamedTemporaryFile(dir=self.library.folder, prefix=".", delete=False) as file:
+            file.write(data)
+        Path(file.name).chmod(0o644)
+        Path(file.name).replace(self.library.folder / name)
+
+
+def is_good_name(name: str) -> bool:
+    """Tell whether a name that somebody sent is one of a visible file in the folder itself."""
+    is_plain = name == PurePath(name).name and not name.startswith((".", "~")) and "\\" not in name
+    is_shown = not any(unicodedata.category(letter) in {"Cc", "Cf", "Cs", "Zl", "Zp"} for letter in name)
+    if not (name and is_plain and is_shown):
+        return False
+    return len(name.encode()) <= _MOST_NAME_BYTES and PurePath(name).suffix.lower() in loaders.LOADERS

@@ -1,0 +1,178 @@
+"""The documents to look through: their list, the headings of one, its text, and the places of some words."""
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from math import ceil
+
+from telegram import InlineKeyboardButton, MessageEntity
+
+from bot import buttons
+from bot.buttons import Action, Press, Shelf, Turn
+from bot.letters import head, label, units
+from bot.places import MOST_TITLE, isolated, place
+from bot.replies import file_button, turn_button
+from bot.reply import Reply, Row, compose, notice
+from bot.rich import MOST_UNITS, code, linked, marked, plain
+from bot.texts import Texts
+from bot.voice import Voice
+from retrieval.model import Answer, Citation, Passage, Section, Source
+
+_SOURCES_A_PAGE = 8
+_HEADINGS_A_PAGE = 10
+PLACES_A_PAGE = 10
+PLACES = 50
+_MOST_BUTTON = 60
+_MOST_NAME = 200
+_MOST_WORDS = 80
+_MOST_PLACE = 240
+# A page of a document is read at one look, and longer where a passage is.
+_A_LOOK = 1800
+_INDENT = "\u2003"
+
+
+def sources(listed: Sequence[Source], page: int, voice: Voice) -> Reply:
+    """List the documents, a page of them; a page that is none is the nearest that is."""
+    if not listed:
+        return notice(voice.texts.no_documents)
+    page, pages = _within(page, len(listed), _SOURCES_A_PAGE)
+    first = page * _SOURCES_A_PAGE
+    shown = plain(voice.texts.sources(len(listed)) + "\n")
+    rows: list[Row] = []
+    for number, source in enumerate(listed[first : first + _SOURCES_A_PAGE], first + 1):
+        title = label(source.title, MOST_TITLE)
+        shown += plain(f"\n{number}. {isolated(title)} · {_about(source, voice.texts)}")
+        turn = Turn(Shelf.HEADINGS, source.id)
+        rows.append([turn_button(f"{number}. {label(title, _MOST_BUTTON)}", turn)])
+    return compose(shown, [*rows, _paging(page, pages, lambda to: Turn(Shelf.SOURCES, number=to))])
+
+
+def headings(source: Source, sections: Sequence[Section], page: int, voice: Voice) -> Reply:
+    """Show what a document is and its headings, a page of them."""
+    texts = voice.texts
+    page, pages = _within(page, len(sections), _HEADINGS_A_PAGE)
+    shown = marked(MessageEntity.BOLD, label(source.title, MOST_TITLE)) + "\n"
+    shown += code(label(source.name, _MOST_NAME)) + f"\n{_about(source, texts)}"
+    if pages > 1:
+        shown += f" · {texts.page_of(page + 1, pages)}"
+    first = page * _HEADINGS_A_PAGE
+    top = min((section.level for section in sections), default=1)
+    rows: list[Row] = [
+        [_heading(source, section, section.level - top)]
+        for section in sections[first : first + _HEADINGS_A_PAGE]
+    ]
+    rows.append(_paging(page, pages, lambda to: Turn(Shelf.HEADINGS, source.id, to)))
+    rows.append(
+        [turn_button(texts.read_from_start, Turn(Shelf.READ, source.id)), file_button(source.id, texts)]
+    )
+    back = turn_button(f"‹ {texts.to_sources}", Turn(Shelf.SOURCES))
+    removing = [turn_button(texts.remove, Turn(Shelf.REMOVE, source.id))] if voice.is_admin else []
+    return compose(shown, [*rows, [back, *removing]])
+
+
+def _heading(source: Source, section: Section, depth: int) -> InlineKeyboardButton:
+    text = _INDENT * min(depth, 3) + label(section.heading, _MOST_BUTTON)
+    return turn_button(text, Turn(Shelf.READ, source.id, section.first))
+
+
+def reading(source: Source, passages: Sequence[Passage], first: int, voice: Voice) -> Reply:
+    """Show a document's text from a passage on; `passages` are all it has."""
+    start = min(first, len(passages) - 1)
+    end = _ahead(passages, start)
+    here = passages[start]
+    heading = here.heading[-1] if here.heading else source.title
+    top = marked(MessageEntity.BOLD, label(heading, MOST_TITLE)) + "\n\n"
+    foot = plain(f"\n\n— {isolated(label(source.title, MOST_TITLE))} · ") + code(
+        label(source.name, _MOST_NAME)
+    )
+    text = head(_joined(passages[start:end]), MOST_UNITS - top.units - foot.units)
+    ways: list[InlineKeyboardButton] = []
+    if start:
+        ways.append(turn_button("‹", Turn(Shelf.READ, source.id, _back(passages, start))))
+    if end < len(passages):
+        ways.append(turn_button("›", Turn(Shelf.READ, source.id, end)))
+    back = turn_button(f"‹ {voice.texts.to_headings}", Turn(Shelf.HEADINGS, source.id))
+    return compose(top + plain(text) + foot, [ways, [back]])
+
+
+def _ahead(passages: Sequence[Passage], start: int) -> int:
+    """Find where a look that begins at a passage ends: before the next heading, or when it is long enough."""
+    end, room = start + 1, _A_LOOK - units(passages[start].text)
+    while end < len(passages) and passages[end].heading == passages[start].heading:
+        room -= units(passages[end].text) + 2
+        if room < 0:
+            break
+        end += 1
+    return end
+
+
+def _back(passages: Sequence[Passage], start: int) -> int:
+    """Find where the look before begins."""
+    first = start - 1
+    while first and passages[first - 1].heading == passages[start - 1].heading:
+        if sum(units(passage.text) + 2 for passage in passages[first - 1 : start]) > _A_LOOK:
+            break
+        first -= 1
+    return first
+
+
+def _joined(passages: Sequence[Passage]) -> str:
+    """Join passages as they stand in the document, none of their text twice."""
+    text, end, paragraph = "", 0, 0
+    for passage in passages:
+        own = passage.text[max(end - passage.span.start, 0) :] if text else passage.text
+        gap = "" if not text else " " if passage.paragraph == paragraph else "\n\n"
+        text += gap + own
+        end, paragraph = passage.span.end, passage.paragraph
+    return text
+
+
+def removal(source: Source, texts: Texts) -> Reply:
+    """Ask before a document is deleted."""
+    rows = [
+        [turn_button(texts.remove_yes, Turn(Shelf.REMOVE_REALLY, source.id))],
+        [turn_button(texts.remove_no, Turn(Shelf.HEADINGS, source.id))],
+    ]
+    return compose(plain(texts.remove_really(label(source.name, _MOST_NAME))), rows)
+
+
+def places(found: Answer, page: int, voice: Voice) -> Reply:
+    """List where the words of a search stand, one line each, the best places first."""
+    if not any(citation.highlights for citation in found.citations):
+        return notice(voice.texts.found_nothing)
+    listed = [citation for citation in found.citations if citation.highlights]
+    page, pages = _within(page, len(listed), PLACES_A_PAGE)
+    first = page * PLACES_A_PAGE
+    shown = plain(voice.texts.found(len(listed)) + "\n")
+    for number, citation in enumerate(listed[first : first + PLACES_A_PAGE], first + 1):
+        link = voice.link(citation.passage.id)
+        standing = linked(label(place(citation.title, citation.locator, voice.texts), _MOST_PLACE), link)
+        shown += plain(f"\n{number}. ") + standing + f": {isolated(_matched(citation))}"
+    rows = [_paging(page, pages, lambda to: Press(Action.LIST, to + 1))]
+    return compose(shown, rows)
+
+
+def _matched(citation: Citation) -> str:
+    start = citation.passage.span.start
+    words = (citation.passage.text[one.start - start : one.end - start] for one in citation.highlights)
+    return label(", ".join(dict.fromkeys(words)), _MOST_WORDS)
+
+
+def _about(source: Source, texts: Texts) -> str:
+    parts = [source.language.upper(), texts.size(ceil(source.size / 1024))]
+    if source.changed:
+        parts.append(datetime.fromtimestamp(source.changed, UTC).date().isoformat())
+    return " · ".join(parts)
+
+
+def _within(page: int, count: int, a_page: int) -> tuple[int, int]:
+    pages = max(ceil(count / a_page), 1)
+    return min(page, pages - 1), pages
+
+
+def _paging(page: int, pages: int, turn: Callable[[int], Turn | Press]) -> Row:
+    ways = [("‹", page - 1)] * (page > 0) + [("›", page + 1)] * (page < pages - 1)
+    return [InlineKeyboardButton(sign, callback_data=_data(turn(to))) for sign, to in ways]
+
+
+def _data(way: Turn | Press) -> str:
+    return buttons.encode_turn(way) if isinstance(way, Turn) else buttons.encode(way)

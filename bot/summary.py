@@ -1,0 +1,103 @@
+"""What the records of feedback say: what was asked, what was not answered, what was voted down."""
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from bot.feedback import Record
+from bot.letters import label
+
+_MOST_LISTED = 20
+_MOST_QUESTION = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """Questions are counted as one where only case and space differ; the most frequent come first.
+
+    A quote that was voted on stands beside its question and its document.
+    """
+
+    asked: int
+    answered: int
+    up: int
+    down: int
+    first_day: str
+    last_day: str
+    questions: tuple[tuple[str, int], ...]
+    unanswered: tuple[tuple[str, int], ...]
+    disliked: tuple[tuple[str, str, str, int], ...]
+
+
+def summarise(records: Iterable[Record]) -> Summary:
+    every = list(records)
+    asked = [record for record in every if record.vote is None]
+    votes = [record for record in every if record.vote is not None]
+    days = sorted(record.day for record in every)
+    return Summary(
+        asked=len(asked),
+        answered=sum(record.answered for record in asked),
+        up=sum(record.vote == "up" for record in votes),
+        down=sum(record.vote == "down" for record in votes),
+        first_day=days[0] if days else "",
+        last_day=days[-1] if days else "",
+        questions=_counted(asked),
+        unanswered=_counted(record for record in asked if not record.answered),
+        disliked=tuple(
+            (*found, count)
+            for found, count in Counter(
+                (_folded(record.question), record.document, record.quote)
+                for record in votes
+                if record.vote == "down"
+            ).most_common()
+        ),
+    )
+
+
+def _counted(records: Iterable[Record]) -> tuple[tuple[str, int], ...]:
+    return tuple(Counter(_folded(record.question) for record in records).most_common())
+
+
+def _folded(question: str) -> str:
+    return " ".join(question.casefold().split())
+
+
+def text(summary: Summary) -> str:
+    """Lay it out for a terminal."""
+    if not summary.asked and not summary.up and not summary.down:
+        return "Nothing has been asked yet."
+    counts = (
+        f"{summary.first_day} to {summary.last_day}: {summary.asked} asked, {summary.answered} answered, "
+        f"{summary.asked - summary.answered} not; 👍 {summary.up}, 👎 {summary.down}"
+    )
+    lines = [counts, *_listed("Not answered", summary.unanswered)]
+    disliked = tuple((f"{question} ({document})", count) for question, document, _, count in summary.disliked)
+    lines += _listed("Voted down", disliked)
+    lines += _listed("Asked most", summary.questions)
+    return "\n".join(lines)
+
+
+def _listed(heading: str, found: tuple[tuple[str, int], ...]) -> list[str]:
+    if not found:
+        return []
+    rest = [f"       … and {len(found) - _MOST_LISTED} more"] if len(found) > _MOST_LISTED else []
+    shown = [f"{count:6} {label(question, _MOST_QUESTION)}" for question, count in found[:_MOST_LISTED]]
+    return ["", heading, *shown, *rest]
+
+
+def as_json(summary: Summary) -> dict[str, Any]:
+    """Give all of it as one object, nothing left out."""
+    return {
+        "first_day": summary.first_day or None,
+        "last_day": summary.last_day or None,
+        "asked": summary.asked,
+        "answered": summary.answered,
+        "up": summary.up,
+        "down": summary.down,
+        "questions": [{"question": q, "times": n} for q, n in summary.questions],
+        "unanswered": [{"question": q, "times": n} for q, n in summary.unanswered],
+        "voted_down": [
+            {"question": q, "document": d, "quote": quote, "times": n} for q, d, quote, n in summary.disliked
+        ],
+    }

@@ -1,0 +1,58 @@
+"""Saying something in a chat."""
+
+from telegram import CallbackQuery, Message, ReplyParameters, Update
+from telegram.error import BadRequest
+
+from bot.reply import Reply
+from bot.texts import Texts
+
+
+async def say(update: Update, reply: Reply, *, to: Message | None = None) -> Message:
+    """Reply to the person's message, or to another one; a question deleted meanwhile does no harm."""
+    message = to or message_of(update)
+    return await message.reply_text(
+        reply.text,
+        entities=reply.entities or None,
+        reply_markup=reply.keyboard,
+        reply_parameters=ReplyParameters(message.message_id, allow_sending_without_reply=True),
+    )
+
+
+async def show(query: CallbackQuery, reply: Reply, texts: Texts) -> str | None:
+    """Put another view in place of the one a button is under; gives what is to be told, if that fails."""
+    try:
+        await query.edit_message_text(
+            reply.text, entities=reply.entities or None, reply_markup=reply.keyboard
+        )
+    except BadRequest as error:
+        return None if is_unchanged(error) else texts.stale
+    return None
+
+
+def is_unchanged(error: BadRequest) -> bool:
+    """Tell an edit that would change nothing."""
+    return "not modified" in error.message.lower()
+
+
+async def tell(query: CallbackQuery, told: str | None) -> None:
+    """Answer a button, which waits until it is answered."""
+    try:
+        await query.answer(told)
+    except BadRequest:
+        # Too old to be answered: nobody waits for it any more.
+        return
+
+
+def message_of(update: Update) -> Message:
+    """Give the message of an update that has one, new or edited."""
+    message = update.message or update.edited_message
+    if message is None:
+        raise TypeError("This handler is for messages")
+    return message
+
+
+def query_of(update: Update) -> CallbackQuery:
+    """Give the pressed button of an update that has one."""
+    if update.callback_query is None:
+        raise TypeError("This handler is for buttons")
+    return update.callback_query

@@ -1,0 +1,19 @@
+"""How the bot speaks to one person."""
+
+from dataclasses import dataclass
+
+from bot.texts import Texts
+
+
+@dataclass(frozen=True, slots=True)
+class Voice:
+    """The sentences in the person's language, and the name that links lead to."""
+
+    texts: Texts
+    username: str
+    asks_opinion: bool = False
+    is_admin: bool = False
+
+    def link(self, payload: str) -> str:
+        """Give the address that opens a passage, or whatever `/start` takes, in a chat with the bot."""
+        return f"https://t.me/{self.username}?start={payload}"
