@@ -13,7 +13,7 @@ from retrieval.ranking.question import Question, analyse, corrected, following
 
 # 64 do as well as 100, to 0.002, in two thirds of the time; 99.5 % of the answers are among them.
 CANDIDATES = 64
-# Each is looked for among all words of the documents; who writes more words that nobody knows has not slipped.
+# Each is looked for among all words of the documents, and hardly anybody misspells more.
 _MOST_SLIPS = 5
 
 

@@ -81,6 +81,7 @@ def tokenize(text: str, language: str) -> list[Token]:
     return tokens
 
 
+@lru_cache(maxsize=20_000)
 def is_unspaced(word: str) -> bool:
     """Tell whether a word is of a script written without spaces."""
     match = _RUN.match(word)

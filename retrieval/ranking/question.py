@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import accumulate, islice
 
 import regex
 
@@ -15,6 +16,9 @@ Reading = dict[Place, str]
 
 # In words; in scripts without spaces, in characters and their pairs.
 _LONGEST_GREETING = 8
+# What is longer is no question, and would keep everybody else waiting: its beginning says enough.
+_LONGEST = 500
+_MOST_WORDS = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +53,11 @@ class Question:
 
 
 def analyse(text: str, languages: Sequence[str]) -> Question:
-    """Analyse a question in every language given: a short text is no safe ground to choose one."""
+    """Analyse a question in every language given: a short text is no safe ground to choose one.
+
+    Only the first words of a text that is much longer than a question are looked at.
+    """
+    text = text[:_LONGEST]
     readings: dict[str, Reading] = {}
     terms: dict[Place, dict[str, None]] = {}
     for language in languages:
@@ -72,7 +80,7 @@ def analyse(text: str, languages: Sequence[str]) -> Question:
         words.setdefault(word.terms, word)
     return Question(
         text,
-        tuple(words.values()),
+        tuple(islice(words.values(), _MOST_WORDS)),
         wants_time=any(_found(text, readings[name].values(), known.when) for name, known in lexicons.items()),
         wants_person=any(
             _found(text, readings[name].values(), known.who) for name, known in lexicons.items()
@@ -131,7 +139,11 @@ def _naming(text: str, readings: Mapping[str, Reading], lexicons: Mapping[str, L
     """Find where the words stand that name something; in small talk nothing does."""
     if _is_small_talk(text, readings):
         return set()
-    covered = [span for known in lexicons.values() for span in _phrases(text, known.function_words)]
+    # Up to where the phrases reach that begin at each letter or before it.
+    reach = [0] * (len(text) + 1)
+    for start, end in (span for known in lexicons.values() for span in _phrases(text, known.function_words)):
+        reach[start] = max(reach[start], end)
+    reach = list(accumulate(reach, max))
     joining = {
         place
         for name, known in lexicons.items()
@@ -142,7 +154,7 @@ def _naming(text: str, readings: Mapping[str, Reading], lexicons: Mapping[str, L
         (start, end)
         for reading in readings.values()
         for start, end in reading.keys() - joining
-        if not any(a <= start and end <= b for a, b in covered)
+        if end > reach[start]
     }
 
 

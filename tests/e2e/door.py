@@ -1,0 +1,133 @@
+"""Knocking at the pages of a bot as it is: bytes over a socket, with no client library to tidy them."""
+
+import asyncio
+import json
+import socket
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tests.e2e.conftest import TOKEN, Process
+
+SECRET = "a-secret-of-this-test"
+SECRET_HEADER = "X-Telegram-Bot-Api-Secret-Token"
+PATH = "/telegram"
+HOST = "127.0.0.1"
+
+
+def free_port() -> int:
+    with socket.socket() as taken:
+        taken.bind((HOST, 0))
+        return int(taken.getsockname()[1])
+
+
+@contextmanager
+def serving(folder: Path, documents: Path, **more: str) -> Iterator[tuple[Process, int, str]]:
+    """Run a bot behind a webhook and a sandbox of its own; gives the bot's port and the sandbox's address."""
+    command = [sys.executable, "-m", "sandbox", "--token", TOKEN, "--empty"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as sandbox:
+        assert sandbox.stdout is not None
+        url = sandbox.stdout.readline().decode().removeprefix("sandbox ready: ").strip().rstrip("/")
+        port = free_port()
+        settings = {
+            "TELEGRAM_TOKEN": TOKEN,
+            "TELEGRAM_API_URL": url,
+            "TELEGRAM_MESSAGES_PER_SECOND": "0",
+            "WEBHOOK_URL": f"http://{HOST}:{port}{PATH}",
+            "WEBHOOK_SECRET": SECRET,
+            "PORT": str(port),
+            "SEEDS_DIR": str(documents),
+            "LOG_LEVEL": "DEBUG",
+        }
+        bot = Process.start(folder, **(settings | more))
+        try:
+            bot.until("is listening")
+            yield bot, port, url
+        finally:
+            bot.end()
+            sandbox.terminate()
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    status: int
+    body: bytes
+
+
+@dataclass(slots=True)
+class Line:
+    """One connection."""
+
+    reader: asyncio.StreamReader
+    writer: asyncio.StreamWriter
+
+    async def send(self, data: bytes) -> None:
+        self.writer.write(data)
+        await self.writer.drain()
+
+    async def answer(self, seconds: float = 20) -> Answered:
+        """Read one answer; raises ConnectionError when there is none."""
+        async with asyncio.timeout(seconds):
+            try:
+                head = (await self.reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
+            except asyncio.IncompleteReadError as error:
+                raise ConnectionResetError from error
+            fields = dict(line.lower().split(": ", 1) for line in head[1:] if line)
+            body = await self.reader.readexactly(int(fields.get("content-length", "0")))
+            return Answered(int(head[0].split()[1]), body)
+
+    async def is_closed(self, seconds: float = 20) -> bool:
+        """Whether the other side hangs up within so many seconds."""
+        try:
+            async with asyncio.timeout(seconds):
+                while await self.reader.read(2**16):
+                    pass
+        except TimeoutError:
+            return False
+        except ConnectionError:
+            return True
+        return True
+
+
+@asynccontextmanager
+async def line(port: int) -> AsyncIterator[Line]:
+    reader, writer = await asyncio.open_connection(HOST, port)
+    try:
+        yield Line(reader, writer)
+    finally:
+        writer.transport.abort()
+
+
+def head(
+    fields: Mapping[str, object] | Iterable[tuple[str, object]] = (), path: str = PATH, method: str = "POST"
+) -> bytes:
+    given = fields.items() if isinstance(fields, Mapping) else fields
+    lines = [f"{method} {path} HTTP/1.1", f"Host: {HOST}", *(f"{name}: {value}" for name, value in given)]
+    return "\r\n".join([*lines, "", ""]).encode("latin-1")
+
+
+async def post(
+    port: int,
+    body: bytes,
+    fields: Mapping[str, object] | None = None,
+    path: str = PATH,
+    method: str = "POST",
+) -> Answered:
+    """Ask once, on a connection of its own; without `fields` the secret is told."""
+    told = {SECRET_HEADER: SECRET} if fields is None else fields
+    async with line(port) as one:
+        await one.send(head({**told, "Content-Length": len(body)}, path, method) + body)
+        return await one.answer()
+
+
+async def get(port: int, path: str) -> Answered:
+    return await post(port, b"", {}, path, "GET")
+
+
+async def bring(port: int, update: Mapping[str, Any]) -> int:
+    """Bring an update as Telegram does; gives the status."""
+    return (await post(port, json.dumps(update).encode())).status

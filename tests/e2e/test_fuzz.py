@@ -1,0 +1,267 @@
+"""Updates that nobody would send, made from the published types, brought to the real process."""
+
+import json
+import random
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from http.client import HTTPConnection
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+from sandbox.client import Sandbox
+from tests import botapi_table
+from tests.botapi_table import Table
+from tests.e2e.conftest import TOKEN, Process
+from tests.e2e.door import HOST, PATH, SECRET, SECRET_HEADER, get, serving
+
+pytestmark = pytest.mark.e2e
+
+QUESTION = "Who built the lighthouse of Nordholm?"
+FACT = "Clara Brandt"
+BOT_ID = int(TOKEN.partition(":")[0])
+# The first person of a sandbox: answers to this one are sent.
+PERSON = 5_000_000_001
+DEEPEST = 4
+MOST_OPTIONAL = 5
+
+# What a field holds in earnest, so that more than the reader is reached.
+KNOWN: dict[tuple[str, str], list[Any]] = {
+    ("Chat", "type"): ["private", "group", "supergroup", "channel"],
+    ("Chat", "id"): [PERSON, -PERSON],
+    ("User", "id"): [PERSON, BOT_ID],
+    ("Message", "date"): [0, 1, 1_800_000_000],
+    ("InaccessibleMessage", "date"): [0],
+    ("User", "language_code"): ["en", "de", "ar", "zh-hans", "xx", ""],
+    ("MessageEntity", "type"): ["bot_command", "mention", "bold", "blockquote", "text_link"],
+    ("CallbackQuery", "data"): ["q1", "q99", "~q1", "c1:AAAAAAAA", "p2 " + "é" * 20, "q1 \ud800"],
+}
+TEXTS = [
+    QUESTION,
+    "/start",
+    "/start ../../etc/passwd",
+    "/start " + "A" * 64,
+    "/ask",
+    f"/ask@verbatim_bot {QUESTION}",
+    "/sources",
+    "/nonsense",
+    "\ud800 who built the lighthouse \udfff?",
+    "\u202emohldroN\u202c who built the lighthouse?",
+    "\u200b\u200d\ufeff",
+    "من بنى المنارة؟",
+    "e" + "\u0301" * 4095,
+    "a" * 4096,
+    "🗼" * 2048,
+    "\x00",
+]
+OBJECTS = ["message", "edited_message", "callback_query"]
+
+anything = st.characters(exclude_categories=())
+texts = st.sampled_from(TEXTS) | st.text(anything, max_size=40)
+numbers = (
+    st.integers(-(2**52), 2**52) | st.integers(-3, 40) | st.sampled_from([2**31, 2**63, 10**40, -(10**400)])
+)
+floats = st.floats(allow_nan=False, allow_infinity=False)
+junk = st.recursive(
+    st.none() | st.booleans() | numbers | floats | texts,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts, inner, max_size=3),
+    max_leaves=6,
+)
+PLAIN: dict[str, st.SearchStrategy[Any]] = {
+    "Integer": numbers,
+    "Float": floats,
+    "String": texts,
+    "Boolean": st.booleans(),
+    "True": st.just(value=True),
+}
+
+
+@st.composite
+def values(draw: st.DrawFn, table: Table, kind: str, depth: int, where: tuple[str, str]) -> Any:
+    """Make a value of a published type; now and then it is something else."""
+    if draw(st.integers(0, 149)) == 0:
+        return draw(junk)
+    if where in KNOWN and draw(st.integers(0, 4)):
+        return draw(st.sampled_from(KNOWN[where]))
+    if kind.startswith("Array of "):
+        inner = values(table, kind.removeprefix("Array of "), depth + 1, where)
+        return draw(st.lists(inner, max_size=0 if depth > DEEPEST else 2))
+    if kind in PLAIN:
+        return draw(PLAIN[kind])
+    published = table.types[kind]
+    if subtypes := published.get("subtypes"):
+        return draw(values(table, draw(st.sampled_from(subtypes)), depth, where))
+    return draw(objects(table, kind, depth))
+
+
+@st.composite
+def objects(draw: st.DrawFn, table: Table, kind: str, depth: int = 0, must: str = "") -> dict[str, Any]:
+    fields = table.types[kind].get("fields", [])
+    optional = [one["name"] for one in fields if not one["required"]]
+    wanted: set[str] = set()
+    if optional and depth <= DEEPEST:
+        wanted = set(draw(st.lists(st.sampled_from(optional), max_size=MOST_OPTIONAL)))
+    if kind == "Message" and draw(st.booleans()):
+        wanted |= {"text", "from"}
+    made = {}
+    for one in fields:
+        if one["required"] or one["name"] in wanted or one["name"] == must:
+            types = draw(st.sampled_from(one["types"]))
+            made[one["name"]] = draw(values(table, types, depth + 1, (kind, one["name"])))
+    return made
+
+
+@st.composite
+def updates(draw: st.DrawFn, table: Table) -> dict[str, Any]:
+    """Make an update with one kind of content; half of them of the kinds that a bot has most of."""
+    kinds = [one["name"] for one in table.types["Update"]["fields"] if not one["required"]]
+    kind = draw(st.sampled_from(OBJECTS) | st.sampled_from(kinds))
+    (published,) = [one for one in table.types["Update"]["fields"] if one["name"] == kind]
+    content = draw(values(table, published["types"][0], 1, ("Update", kind)))
+    return {"update_id": 0, kind: content}
+
+
+class Door:
+    """The webhook, over one connection, with update ids that count up."""
+
+    def __init__(self, port: int) -> None:
+        self._connection = HTTPConnection(HOST, port, timeout=30)
+        self._numbers = iter(range(10**9, 2 * 10**9))
+
+    def bring(self, update: dict[str, Any]) -> int:
+        return self.post(json.dumps(update | {"update_id": next(self._numbers)}).encode())
+
+    def post(self, body: bytes) -> int:
+        self._connection.request("POST", PATH, body, {SECRET_HEADER: SECRET})
+        response = self._connection.getresponse()
+        response.read()
+        return response.status
+
+    def close(self) -> None:
+        self._connection.close()
+
+
+@pytest.fixture(scope="module")
+def table() -> Table:
+    return botapi_table.load()
+
+
+@dataclass(frozen=True)
+class Running:
+    bot: Process
+    port: int
+    url: str
+    door: Door
+
+    async def is_well(self) -> None:
+        """Check that the process lives, answers, and has said nothing but single lines."""
+        assert self.bot.popen.poll() is None
+        assert 200 == (await get(self.port, "/healthz")).status
+        async with Sandbox.at(self.url, token=TOKEN) as sandbox:
+            chat = await sandbox.private_chat("Omar")
+            await chat.send(QUESTION)
+            assert FACT in (await chat.next_message()).entity_texts("blockquote")[0]
+        lines = self.bot.output.splitlines()
+        assert [] == [line for line in lines if not re.match(r"\d{4}-\d\d-\d\d [\d:,]+ [A-Z]+ ", line)]
+
+
+@pytest.fixture(scope="module")
+def running(documents: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """Start a bot behind a webhook that limits nobody."""
+    with serving(tmp_path_factory.mktemp("running"), documents, TELEGRAM_QUESTIONS_PER_MINUTE="0") as (
+        bot,
+        port,
+        url,
+    ):
+        door = Door(port)
+        yield Running(bot, port, url, door)
+        door.close()
+
+
+def _fuzz(table: Table, door: Door, examples: int) -> set[int]:
+    statuses: set[int] = set()
+
+    @settings(
+        max_examples=examples,
+        derandomize=True,
+        database=None,
+        deadline=None,
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(update=updates(table))
+    def bring(update: dict[str, Any]) -> None:
+        statuses.add(door.bring(update))
+
+    bring()
+    return statuses
+
+
+@pytest.mark.parametrize("examples", [300, pytest.param(10_000, marks=pytest.mark.soak)])
+async def test_updates_of_any_kind(table: Table, running: Running, examples: int) -> None:
+    """Whatever an update holds it is taken, what cannot be read is one line, and the next is answered."""
+    async with Sandbox.at(running.url, token=TOKEN) as sandbox:
+        chat = await sandbox.private_chat()
+        await chat.send("/help")
+        await chat.next_message()
+    assert {200} == _fuzz(table, running.door, examples)
+    await running.is_well()
+
+
+def _bodies(count: int) -> Iterator[bytes]:
+    """Make bodies that are noise, or an update with a few bytes of noise in it."""
+    chance = random.Random(20)
+    message = {"message_id": 1, "date": 1, "chat": {"id": PERSON, "type": "private"}, "text": QUESTION}
+    whole = json.dumps({"update_id": 1, "message": message}).encode()
+    for number in range(count):
+        if number % 2:
+            yield chance.randbytes(chance.choice([0, 1, 3, 50, 5000]))
+        else:
+            damaged = bytearray(whole)
+            for _ in range(chance.randint(1, 4)):
+                damaged[chance.randrange(len(damaged))] = chance.randrange(256)
+            yield bytes(damaged)
+
+
+async def test_bodies_of_any_bytes(running: Running) -> None:
+    """Bytes that are no update are refused, each with an answer, and leave no trace."""
+    assert {200, 400} == {running.door.post(body) for body in _bodies(2000)}
+    await running.is_well()
+
+
+def _nested(depth: int, inner: str) -> bytes:
+    """Write a reply to a reply to a reply..., which json.dumps would not."""
+    message = '{"message_id":1,"date":1,"chat":{"id":1,"type":"private"},"text":"x"'
+    return (f'{{"update_id":{depth},"{inner}":' + f'{message},"reply_to_message":' * depth).encode() + (
+        message.encode() + b"}" * (depth + 2)
+    )
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        (_nested(30, "message"), 200),
+        (_nested(150, "message"), 200),
+        (_nested(400, "message"), 200),
+        (_nested(450, "edited_message"), 200),
+        (_nested(5000, "message"), 400),
+        (b"[" * 100_000, 400),
+        (b'{"update_id":' + b"9" * 5000 + b"}", 400),
+        (b'{"update_id":' + b"9" * 4000 + b"}", 200),
+        (b'{"update_id":true}', 400),
+        (b'{"update_id":1.0}', 400),
+        (b'{"update_id":NaN}', 400),
+        (b"null", 400),
+        (b"", 400),
+        (b'{"update_id":1}'.decode().encode("utf-16"), 200),
+        (b'\xef\xbb\xbf{"update_id":2}', 200),
+    ],
+)
+async def test_bodies_that_are_hard_on_readers(running: Running, body: bytes, expected: int) -> None:
+    """Deep nesting and endless numbers are answered like anything else."""
+    assert expected == running.door.post(body)
+    await running.is_well()

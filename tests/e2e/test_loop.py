@@ -1,0 +1,132 @@
+"""Nobody waits for anybody else: the event loop is never held up, whatever is asked."""
+
+import asyncio
+import random
+import re
+import string
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sandbox.client import Sandbox
+from tests.e2e.conftest import TOKEN
+from tests.e2e.door import HOST, PATH, free_port
+
+pytestmark = pytest.mark.e2e
+
+DOCUMENTS = Path(__file__).parents[1] / "eval" / "documents"
+LONGEST = 4096
+# asyncio in debug mode names what takes longer than 0.1 s.
+SLOW = re.compile(r"Executing .* took \d.*")
+
+
+def _words(letters: str, length: int) -> str:
+    chance = random.Random(letters)
+    words = ("".join(chance.choices(letters, k=length)) for _ in range(LONGEST // length))
+    return " ".join(words)[:LONGEST]
+
+
+def _letters(first: int, last: int) -> str:
+    return "".join(map(chr, range(first, last + 1)))
+
+
+QUESTIONS = {
+    "a letter": "x",
+    "a question": "How many checkpoints does Turkey have in Idlib?",
+    "one letter": "a" * LONGEST,
+    "one word": "a " * (LONGEST // 2),
+    "different words": _words(string.ascii_lowercase, 6),
+    "long words": _words(string.ascii_lowercase, 20),
+    "punctuation": _words(string.punctuation, LONGEST),
+    "apostrophes": "a'" * (LONGEST // 2),
+    "marks": "e" + "\u0301" * (LONGEST - 1),
+    "marked letters": "e\u0301" * (LONGEST // 2),
+    "digits": _words(string.digits, LONGEST),
+    "thousands": "1,000," * (LONGEST // 6),
+    "numbers": _words(string.digits, 4),
+    "spaces": "a" + " " * (LONGEST - 2) + "b",
+    "lines": "\n" * (LONGEST - 1) + "b",
+    "unseen": "a\u200d\ufeff" * (LONGEST // 3),
+    "emoji": "🗼" * (LONGEST // 2),
+    "Cyrillic": _words(_letters(0x430, 0x44F), 6),
+    "Arabic": _words(_letters(0x627, 0x64A), 6),
+    "Devanagari": _words(_letters(0x905, 0x939), 6),
+    "Thai": _words(_letters(0xE01, 0xE2E), LONGEST),
+    "Chinese": _words(_letters(0x4E00, 0x9FA5), LONGEST),
+    "Japanese": _words(_letters(0x3041, 0x3096), LONGEST),
+    "Korean": _words(_letters(0xAC00, 0xD7A3), LONGEST),
+    "mentions": "@verbatim_bot" * (LONGEST // 13),
+    "commands": "/ask " * (LONGEST // 5),
+    "a question in German": "Wie viele Kontrollpunkte hat die Türkei in Idlib?",
+    "a question in Chinese": "土耳其在伊德利卜有多少个检查站?",
+    "a question in Arabic": "كم عدد نقاط التفتيش التركية في إدلب؟",
+}
+
+
+def _own_words() -> dict[str, str]:
+    """Ask with the documents themselves: as they are, with all their words, and with all of them misspelt."""
+    whole = [file.read_text(encoding="utf-8") for file in sorted(DOCUMENTS.rglob("*.*"))]
+    words = sorted({word for text in whole for word in text.split() if word.isalpha() and len(word) > 5})
+    random.Random(7).shuffle(words)
+    return {
+        "a document": whole[0][:LONGEST],
+        "all words": " ".join(words)[:LONGEST],
+        "slips": " ".join(word[:2] + word[3:] for word in words)[:LONGEST],
+    }
+
+
+async def _converse(sandbox: Sandbox, question: str) -> None:
+    """Ask, press every button of the answer, ask on, and send a command."""
+    chat = await sandbox.private_chat()
+    await chat.send(question)
+    answer = await chat.next_message()
+    for button in answer.buttons:
+        await answer.press_data(button["callback_data"])
+    await answer.press_data("q2 " + "é" * 30)
+    await answer.reply("And when was that?")
+    await chat.next_message()
+    await chat.send("/sources")
+    await chat.next_message()
+
+
+async def _slow(bot: Any, url: str, questions: dict[str, str]) -> list[str]:
+    """Ask a few at a time; give what the loop was held up by."""
+    before = len(bot.output)
+    async with Sandbox.at(url, token=TOKEN) as sandbox:
+        await sandbox.settings(flood=False)
+        room = asyncio.Semaphore(4)
+
+        async def one(question: str) -> None:
+            async with room:
+                await _converse(sandbox, question)
+
+        await asyncio.gather(*(one(question) for question in questions.values()))
+    return [line for line in bot.output[before:].splitlines() if SLOW.search(line)]
+
+
+@pytest.mark.parametrize("mode", ["polling", "webhook"])
+async def test_the_loop_is_never_held_up(
+    mode: str, starting: Callable[..., Any], own_sandbox_url: str
+) -> None:
+    """Nothing that people send, however long and strange, takes a tenth of a second of everybody's time."""
+    port = free_port()
+    address = {"PORT": str(port), "WEBHOOK_URL": f"http://{HOST}:{port}{PATH}"} if mode == "webhook" else {}
+    bot = starting(
+        TELEGRAM_TOKEN=TOKEN,
+        TELEGRAM_API_URL=own_sandbox_url,
+        TELEGRAM_MESSAGES_PER_SECOND="0",
+        TELEGRAM_QUESTIONS_PER_MINUTE="0",
+        SEEDS_DIR=str(DOCUMENTS),
+        PYTHONASYNCIODEBUG="1",
+        **address,
+    )
+    bot.until("is listening", 60)
+    questions = QUESTIONS | _own_words()
+    slow = await _slow(bot, own_sandbox_url, questions)
+    if slow:
+        # The machine may have been held up, not the loop; what is slow by itself is so again.
+        slow = await _slow(bot, own_sandbox_url, questions)
+    assert [] == slow
+    assert 0 == bot.stop()
