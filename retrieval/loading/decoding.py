@@ -1,6 +1,7 @@
 """Bytes to text: byte order mark, then UTF-8, then a guess."""
 
 import codecs
+from contextlib import suppress
 
 import regex
 from charset_normalizer import from_bytes
@@ -37,22 +38,26 @@ _SYMBOL_IN_WORD = regex.compile(r"(?<=\p{L})[^\p{L}\p{M}\p{N}\p{P}\s\x00-\x7f]")
 _NOT_TEXT = "this is not a text file; remove it, or give it the ending of its real format"
 
 
-def decode(data: bytes, name: str) -> str:
+def decode(data: bytes, name: str, declared: str | None = None) -> str:
     r"""Decode a text file; line ends become `\n`. The text holds no lone surrogates.
 
+    `declared` is what the file itself says of its encoding: believed when it has no mark and the bytes agree.
     Raises DocumentError when the bytes are not text.
     """
-    text = _decoded(data, name).replace("\r\n", "\n").replace("\r", "\n")
+    text = _decoded(data, name, declared).replace("\r\n", "\n").replace("\r", "\n")
     sample = text[:_GUESS_FROM]
     if len(_CONTROL.findall(sample)) > _CONTROLS_IN_TEXT * len(sample):
         raise DocumentError(name, _NOT_TEXT)
     return text
 
 
-def _decoded(data: bytes, name: str) -> str:
+def _decoded(data: bytes, name: str, declared: str | None) -> str:
     for mark, encoding in _MARKS:
         if data.startswith(mark):
             return _strict(data, encoding, name)
+    if declared:
+        with suppress(LookupError, ValueError):
+            return data.decode(declared)
     if b"\0" in data[:_GUESS_FROM]:
         return _with_nulls(data, name)
     try:

@@ -1,25 +1,35 @@
 """Which loader reads which file: one line a format."""
 
+from importlib import import_module
 from pathlib import Path, PurePosixPath
 from typing import Protocol
 
 from retrieval.errors import DocumentError
-from retrieval.loading import markdown, plain
 from retrieval.model import Document
 
 
 class Loader(Protocol):
-    """Reads one format."""
+    """Reads one format; `load` of each module here."""
 
     def __call__(self, data: bytes, name: str) -> Document:
         """Turn a file's bytes into a Document; raises DocumentError, and no other exception."""
 
 
-LOADERS: dict[str, Loader] = {
-    ".txt": plain.load,
-    ".text": plain.load,
-    ".md": markdown.load,
-    ".markdown": markdown.load,
+# By the names of modules: one that needs a library is imported when the first such file is.
+LOADERS = {
+    ".txt": "plain",
+    ".text": "plain",
+    ".md": "markdown",
+    ".markdown": "markdown",
+    ".csv": "separated",
+    ".tsv": "separated",
+    ".docx": "word",
+    ".html": "web",
+    ".htm": "web",
+    ".xhtml": "web",
+    ".epub": "book",
+    ".pptx": "slides",
+    ".xlsx": "sheets",
 }
 LARGEST = 64 * 1024 * 1024
 
@@ -48,7 +58,9 @@ def read(file: Path, name: str) -> bytes:
 
 def load(data: bytes, name: str) -> Document:
     """Turn a file's bytes into a Document by its name's ending; raises DocumentError."""
-    document = LOADERS[PurePosixPath(name).suffix.lower()](data, name)
+    module = LOADERS[PurePosixPath(name).suffix.lower()]
+    loader: Loader = import_module(f"{__package__}.{module}").load
+    document = loader(data, name)
     if not document.blocks:
         raise DocumentError(name, "holds no text; fill it or remove it")
     return document

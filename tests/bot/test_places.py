@@ -46,6 +46,30 @@ def test_a_suggestion_is_a_question(
     assert Refusal(TEXTS.declined) == refusal(found, TEXTS, can_suggest=False)
 
 
+@pytest.mark.parametrize(
+    ("at", "expected"),
+    [
+        (Locator("Hours", None, 5, 7, 2), "Guide, under “Hours”, lines 5–7"),
+        (Locator("Guide", None, 5, 5, 2), "Guide, line 5"),
+        (Locator("Hours", 3, 5, 7, 2), "Guide, under “Hours”, page 3"),
+        (Locator("Hours", 4, 5, 7, 2, "page", "iv"), "Guide, under “Hours”, page iv"),
+        (Locator(None, 3, 5, 7, 2, "slide", "3"), "Guide, slide 3"),
+        (Locator("Prices", None, 5, 7, 2, "row", "12"), "Guide, sheet “Prices”, row 12"),
+        (Locator(None, None, 5, 7, 2, "row", "12"), "Guide, row 12"),
+        (Locator("Hours", None, 5, 7, 2, "paragraph"), "Guide, under “Hours”, paragraph 2"),
+        (
+            Locator("Night", None, 5, 7, 2, "chapter", "The Storm"),
+            "Guide, chapter “The Storm”, under “Night”",
+        ),
+        (Locator("The Storm", None, 5, 7, 2, "chapter", "The Storm"), "Guide, chapter “The Storm”"),
+        (Locator(None, None, 5, 7, 2, "chapter"), "Guide"),
+    ],
+)
+def test_a_place_is_counted_as_people_count_it(at: Locator, expected: str) -> None:
+    """Lines, pages, slides, rows, paragraphs or chapters: whatever the document has."""
+    assert expected == place("Guide", at, TEXTS)
+
+
 def test_a_place_reads_from_left_to_right() -> None:
     """A title or heading from right to left is kept apart, so that the words around it stay in order."""
     at = Locator("قاعة الغوص", None, 18, 18, 1)

@@ -1,0 +1,78 @@
+"""A document in the making: for formats that have no text of their own to take spans of."""
+
+from retrieval.errors import DocumentError
+from retrieval.loading.plain import opening
+from retrieval.model import Document, Heading, Page, Span, Unit
+
+# What is unpacked, or repeated from row to row, may be far more than the file.
+MOST_CHARACTERS = 32 * 1024 * 1024
+_BETWEEN = "\n\n"
+
+
+class Draft:
+    """Puts blocks and headings one below the other, an empty line between them.
+
+    Raises DocumentError when they are more than MOST_CHARACTERS.
+    """
+
+    def __init__(self, name: str) -> None:
+        """Begin the document of this name."""
+        self._name = name
+        self._parts: list[str] = []
+        self._end = 0
+        self._blocks: list[Span] = []
+        self._headings: list[Heading] = []
+        self._pages: list[Page] = []
+
+    def block(self, text: str) -> None:
+        """Add a paragraph, space at its ends left out; a blank one is none."""
+        span = self._add(text)
+        if span:
+            self._blocks.append(span)
+
+    def heading(self, text: str, level: int) -> None:
+        """Add a heading; a blank one is none."""
+        span = self._add(text)
+        if span:
+            self._headings.append(Heading(span, level, " ".join(text.split())))
+
+    def aside(self, text: str) -> None:
+        """Add what belongs to the text and says nothing by itself, such as the names of columns."""
+        self._add(text)
+
+    def page(self, label: str) -> None:
+        """Begin a page, slide, row or chapter; one without text is none."""
+        start = self._end + len(_BETWEEN) if self._end else 0
+        if self._pages and self._pages[-1].start == start:
+            self._pages.pop()
+        self._pages.append(Page(start, label))
+
+    def document(self, title: str | None = None, unit: Unit = "paragraph") -> Document:
+        """Finish; without a title it is the first heading of the highest level, or the first words."""
+        text = _BETWEEN.join(self._parts)
+        pages = tuple(page for page in self._pages if page.start < self._end)
+        return Document(
+            name=self._name,
+            title=" ".join((title or "").split()) or self._first_heading() or opening(text) or self._name,
+            text=text,
+            blocks=tuple(self._blocks),
+            headings=tuple(self._headings),
+            pages=pages,
+            unit=unit,
+        )
+
+    def _first_heading(self) -> str | None:
+        return min(self._headings, key=lambda heading: heading.level).text if self._headings else None
+
+    def _add(self, text: str) -> Span | None:
+        words = text.strip()
+        if not words:
+            return None
+        start = self._end + len(_BETWEEN) if self._end else 0
+        self._end = start + len(words)
+        if self._end > MOST_CHARACTERS:
+            raise DocumentError(
+                self._name, f"holds more than {MOST_CHARACTERS // 2**20} million characters; split it"
+            )
+        self._parts.append(words)
+        return Span(start, self._end)
