@@ -2,6 +2,7 @@
 
 from collections import OrderedDict
 from collections.abc import Callable, Coroutine
+from datetime import timedelta
 from typing import Any
 
 import httpx
@@ -120,10 +121,9 @@ def _surely_not_taken(error: BaseException | None) -> bool:
     if isinstance(error, RetryAfter):
         return True
     cause = error.__cause__ if error else None
-    if isinstance(error, NetworkError) and not isinstance(cause, httpx.TransportError):
-        # Telegram refused with a status of its own.
-        return True
-    return isinstance(cause, _NEVER_LEFT)
+    # With a status Telegram has refused; that has no cause, or one that says its words cannot be read.
+    is_refused = isinstance(error, NetworkError) and (cause is None or isinstance(cause, TelegramError))
+    return is_refused or isinstance(cause, _NEVER_LEFT)
 
 
 def _is_enough(state: RetryCallState) -> bool:
@@ -149,4 +149,4 @@ def _error(state: RetryCallState) -> BaseException | None:
 def seconds(error: RetryAfter) -> float:
     """How long Telegram asks us to wait."""
     wait = error.retry_after
-    return wait if isinstance(wait, int) else wait.total_seconds()
+    return wait.total_seconds() if isinstance(wait, timedelta) else wait

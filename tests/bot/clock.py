@@ -9,6 +9,8 @@ from typing import Any, ParamSpec, TypeVar
 
 import pytest
 
+_MOMENT = 1e-7
+
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -23,7 +25,8 @@ class _Skipping(selectors.DefaultSelector):
         if not ready and timeout is None:
             raise RuntimeError("Everybody waits, and nobody will ever come")
         if not ready:
-            self.now += max(timeout or 0.0, 0.0)
+            # Never less than a moment: some wait for the rest that rounding leaves them.
+            self.now += max(timeout or 0.0, _MOMENT)
         return ready
 
 
