@@ -38,8 +38,8 @@ class Quotas:
         if len(self._buckets) > _MOST:
             self._buckets.popitem(last=False)
         if bucket.limiter.has_capacity():
-            await bucket.limiter.acquire()
             bucket.is_told = bucket.is_told and not bucket.limiter.has_capacity(self._a_minute / 2)
+            await bucket.limiter.acquire()
             return Verdict.ADMITTED
         told, bucket.is_told = bucket.is_told, True
         return Verdict.REFUSED if told else Verdict.LAST_WORD

@@ -25,11 +25,7 @@ class Spool:
         """Write an update so that it outlives the machine's power; False where that cannot be done."""
         try:
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            with tempfile.NamedTemporaryFile("w", dir=self._folder, delete=False, encoding="utf-8") as file:
-                json.dump(update, file)
-                file.flush()
-                os.fsync(file.fileno())
-            Path(file.name).replace(self._file(update_id))
+            self._write(json.dumps(update), self._file(update_id))
             handle = os.open(self._folder, os.O_RDONLY)
             try:
                 os.fsync(handle)
@@ -39,6 +35,18 @@ class Spool:
             _log.warning("%s: waiting questions cannot be kept there (%s)", self._folder, error.strerror)
             return False
         return True
+
+    def _write(self, text: str, to: Path) -> None:
+        """Write a file as a whole, or leave nothing behind."""
+        with tempfile.NamedTemporaryFile("w", dir=self._folder, delete=False, encoding="utf-8") as file:
+            try:
+                file.write(text)
+                file.flush()
+                os.fsync(file.fileno())
+                Path(file.name).replace(to)
+            except OSError:
+                Path(file.name).unlink()
+                raise
 
     def drop(self, update_id: int) -> None:
         self._file(update_id).unlink(missing_ok=True)
