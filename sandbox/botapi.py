@@ -48,6 +48,7 @@ class BotApi:
             "setMessageReaction": self._on(sending.set_message_reaction),
             "answerCallbackQuery": self._answer_callback_query,
             "answerInlineQuery": self._answer_inline_query,
+            "answerGuestQuery": self._answer_guest_query,
             "setMyCommands": self._set_my_commands,
             "getMyCommands": lambda p: telegram.profile.commands(p.get("scope"), p.text("language_code")),
             "deleteMyCommands": self._delete_my_commands,
@@ -108,7 +109,7 @@ class BotApi:
             "can_join_groups": True,
             "can_read_all_group_messages": not settings.privacy,
             "supports_inline_queries": settings.inline,
-            "supports_guest_queries": False,
+            "supports_guest_queries": settings.guests,
             "can_connect_to_business": False,
             "has_main_web_app": False,
             "has_topics_enabled": False,
@@ -158,6 +159,10 @@ class BotApi:
             params.get("button"),
         )
         return True
+
+    def _answer_guest_query(self, params: Params) -> Json:
+        inline_id = self._queries.answer_guest(params.text("guest_query_id"), params.get("result") or {})
+        return {"inline_message_id": inline_id}
 
     def _set_my_commands(self, params: Params) -> bool:
         self._telegram.profile.set_commands(

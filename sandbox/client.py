@@ -106,7 +106,7 @@ class Sandbox:
         return ChatClient(self, chat["id"], members[0], await self._last_event(), members=tuple(members))
 
     async def settings(self, **fields: bool) -> None:
-        """privacy, inline, inline_feedback, flood, holds_repeats."""
+        """privacy, inline, inline_feedback, guests, flood, holds_repeats."""
         await self.control("settings", **fields)
 
     async def fault(self, method: str, **fields: Any) -> None:
@@ -216,6 +216,13 @@ class ChatClient:
     async def pick(self, query_id: str, result_id: str) -> MessageClient:
         picked = await self.sandbox.control("pick", chat_id=self.id, query_id=query_id, result_id=result_id)
         return MessageClient(self, picked)
+
+    async def call_in(self, text: str, **fields: Any) -> MessageClient:
+        """Mention the bot in a chat it is no member of; it may answer once. fields: reply_to, thread_id."""
+        called = await self.sandbox.control(
+            "guest", chat_id=self.id, text=text, **fields, **{"from": self.user_id}
+        )
+        return MessageClient(self, called["message"])
 
     async def block(self, *, is_blocked: bool = True) -> None:
         await self.sandbox.control("block", is_blocked=is_blocked, **{"from": self.user_id})

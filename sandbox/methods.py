@@ -75,6 +75,7 @@ PUBLISHED: dict[str, str] = {
         "inline_query_id! String, results! Array of InlineQueryResult, cache_time Integer,"
         " is_personal Boolean, next_offset String, button InlineQueryResultsButton"
     ),
+    "answerGuestQuery": "guest_query_id! String, result! InlineQueryResult",
     "setMyCommands": "commands! Array of BotCommand, scope BotCommandScope, language_code String",
     "getMyCommands": "scope BotCommandScope, language_code String",
     "deleteMyCommands": "scope BotCommandScope, language_code String",

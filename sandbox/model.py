@@ -78,6 +78,7 @@ class Message:
     quote: Quote | None = None
     thread_id: int | None = None
     via_bot: User | None = None
+    called_in_by: User | None = None
     edit_date: int | None = None
     forward_from: User | None = None
     forward_date: int = 0

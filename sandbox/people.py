@@ -5,14 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from sandbox import limits, wire
+from sandbox import limits, queries, wire
 from sandbox.errors import bad_request, forbidden
 from sandbox.model import Chat, FormattedText, Json, Message, Topic
 from sandbox.telegram import now
+from sandbox.text import utf16_slice
 
 if TYPE_CHECKING:
     from sandbox.model import File, Quote, User
-    from sandbox.queries import Query
+    from sandbox.queries import Queries, Query
     from sandbox.telegram import Telegram
 
 
@@ -86,8 +87,8 @@ def pick(
     if chat.type == "private":
         chat.is_started = True
     keyboard = result["keyboard"]
-    file = telegram.files.get(result.get("document_file_id") or result.get("photo_file_id") or "")
-    inline_id = f"AgAAAI{telegram.number():08d}" if keyboard else None
+    file = telegram.files.get(queries.file_id(result))
+    inline_id = telegram.inline_id() if keyboard else None
     message = telegram.post(
         chat,
         query.user,
@@ -105,6 +106,31 @@ def pick(
             "chosen_inline_result", chosen | ({"inline_message_id": inline_id} if inline_id else {})
         )
     return message
+
+
+def call_in(
+    telegram: Telegram,
+    open_queries: Queries,
+    chat: Chat,
+    person: User,
+    formatted: FormattedText,
+    **fields: Any,
+) -> Query:
+    """Mention the bot in a chat it is no member of: it is called in as a guest, for one answer."""
+    if not telegram.settings.guests:
+        raise bad_request("guest mode of the bot is off")
+    if chat.bot == "member":
+        raise bad_request("the bot is no guest here, but a member of the chat")
+    message = write(telegram, chat, person, formatted, **fields)
+    if not _mentions(message.formatted, f"@{telegram.bot.username}"):
+        telegram.remove(message)
+        raise bad_request(f"a guest is called in by a mention of @{telegram.bot.username}")
+    return open_queries.call_in(message)
+
+
+def _mentions(formatted: FormattedText, name: str) -> bool:
+    found = (one for one in formatted.entities if one.type == "mention")
+    return any(utf16_slice(formatted.text, one.offset, one.end).lower() == name.lower() for one in found)
 
 
 def block(telegram: Telegram, person: User, *, is_blocked: bool) -> None:

@@ -1,4 +1,4 @@
-"""Callback and inline queries: asked by a person, answered by the bot, gone after a while."""
+"""Callback, inline and guest queries: asked by a person, answered by the bot, gone after a while."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 CALLBACK_SECONDS = 60.0
 INLINE_SECONDS = 20.0
+GUEST_SECONDS = 60.0
 INLINE_QUERY_UNITS = 256
 _KEPT = 1000
 _TOO_OLD = "query is too old and response timeout expired or query ID is invalid"
@@ -22,7 +23,7 @@ _TOO_OLD = "query is too old and response timeout expired or query ID is invalid
 
 @dataclass(slots=True)
 class Query:
-    """`results` are the checked answers to an inline query, by their id."""
+    """`results` are the checked answers to an inline query, by their id; `message` called a guest in."""
 
     id: str
     user: User
@@ -30,6 +31,7 @@ class Query:
     expires: float
     is_answered: bool = False
     results: dict[str, Json] | None = None
+    message: Message | None = None
 
 
 class Queries:
@@ -68,6 +70,13 @@ class Queries:
         )
         return query
 
+    def call_in(self, message: Message) -> Query:
+        """Let a message call the bot into a chat it is no member of, for one answer."""
+        query = self._ask(message.sender, message.formatted.text, GUEST_SECONDS)
+        query.message = message
+        self._telegram.push("guest_message", self._telegram.view(message) | {"guest_query_id": query.id})
+        return query
+
     def expire(self) -> None:
         for query in self._open.values():
             query.expires = 0.0
@@ -90,6 +99,28 @@ class Queries:
         answer = {"results": results, "next_offset": next_offset, "button": button}
         self._telegram.events.add({"kind": "inline_answer", "query_id": number, **answer})
 
+    def answer_guest(self, number: str, result: Json) -> str:
+        """Post the one answer of a guest, a reply to who called; gives the id it is edited by."""
+        called = self.find(number).message
+        if called is None:
+            raise bad_request(_TOO_OLD)
+        limits.inline_answer([result], "")
+        checked = _checked(result)
+        self._answered(number)
+        inline_id = self._telegram.inline_id()
+        self._telegram.post(
+            self._telegram.chat(called.chat_id),
+            self._telegram.bot,
+            formatted=checked["formatted"],
+            file=self._telegram.files.get(file_id(checked)),
+            keyboard=checked["keyboard"],
+            inline_id=inline_id,
+            reply_to=called.id,
+            thread_id=called.thread_id,
+            called_in_by=called.sender,
+        )
+        return inline_id
+
     def _ask(self, person: User, text: str, seconds: float) -> Query:
         if len(self._open) >= _KEPT:
             del self._open[next(iter(self._open))]
@@ -105,6 +136,11 @@ class Queries:
             raise bad_request(_TOO_OLD)
         query.is_answered = True
         return query
+
+
+def file_id(result: Json) -> str:
+    """Name the file a result sends, if it sends one."""
+    return str(result.get("document_file_id") or result.get("photo_file_id") or "")
 
 
 def _checked(result: Json) -> Json:

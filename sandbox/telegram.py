@@ -32,6 +32,7 @@ class Settings:
     privacy: bool = True
     inline: bool = True
     inline_feedback: bool = True
+    guests: bool = True
 
 
 class Telegram:
@@ -180,6 +181,10 @@ class Telegram:
         if number not in chat.messages:
             raise bad_request(f"message to {purpose} not found")
         return chat.messages[number]
+
+    def inline_id(self) -> str:
+        """Give a new id for a message that is edited without its chat being known."""
+        return f"AgAAAI{self.number():08d}"
 
     def inline_message(self, inline_id: str) -> Message:
         chat_id, number = self._inline.get(inline_id, (0, 0))

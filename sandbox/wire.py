@@ -134,6 +134,7 @@ def message(one: Message, find_chat: FindChat, find_user: FindUser, *, with_repl
         reply_to_message=message(replied, find_chat, find_user, with_reply=False) if replied else None,
         quote=quote(one.quote) if one.quote and replied else None,
         via_bot=user(one.via_bot) if one.via_bot else None,
+        guest_bot_caller_user=user(one.called_in_by) if one.called_in_by else None,
         edit_date=one.edit_date,
         reply_markup={"inline_keyboard": [list(row) for row in one.keyboard]} if one.keyboard else None,
         link_preview_options={"is_disabled": True} if one.is_preview_disabled else None,
