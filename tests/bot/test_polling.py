@@ -285,13 +285,13 @@ async def test_a_backlog_that_vanishes_is_left_to_the_other(tmp_path: Path) -> N
 
 @fast
 async def test_a_backlog_that_stays_is_taken(tmp_path: Path) -> None:
-    """On starting, what nobody confirms for a second is answered, and so is what came meanwhile."""
+    """On starting, what nobody confirms for two seconds is answered, and so is what came meanwhile."""
     queue, answers = FakeQueue(update(1), update(2)), Answers()
     process = Process(queue, answers, tmp_path)
     await asyncio.sleep(0.5)
     assert [] == answers.done
     queue.add(update(3))
-    await asyncio.sleep(1)
+    await asyncio.sleep(2)
     assert [1, 2, 3] == answers.done
     await process.end()
 

@@ -1,6 +1,6 @@
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import httpx
@@ -29,8 +29,8 @@ pytestmark = pytest.mark.filterwarnings("ignore:.*retry_after")
 class Calls:
     """Telegram, for each chat: fails with these errors first, then succeeds."""
 
-    def __init__(self, **errors: list[Exception]) -> None:
-        self.errors = errors
+    def __init__(self, **errors: Sequence[Exception]) -> None:
+        self.errors = {name: list(given) for name, given in errors.items()}
         self.times: list[float] = []
         self.chats: list[Any] = []
 
@@ -184,7 +184,9 @@ async def test_a_group_that_moved_is_followed(telegram: Any) -> None:
     async def move(
         url: str, method: str, request_data: Any = None, *rest: Any, **fields: Any
     ) -> tuple[int, bytes]:
-        result = await type(telegram).do_request(telegram, url, method, request_data, *rest, **fields)
+        result: tuple[int, bytes] = await type(telegram).do_request(
+            telegram, url, method, request_data, *rest, **fields
+        )
         if moved:
             raise moved.pop()
         return result

@@ -6,7 +6,7 @@ from typing import Literal
 
 import pytest
 
-from config.logging import configure
+from config.logging import Sparing, configure
 
 TOKEN = "123456789:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw"
 
@@ -15,7 +15,7 @@ TOKEN = "123456789:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw"
 def _as_it_was() -> Iterator[None]:
     root, hook = logging.getLogger(), sys.excepthook
     handlers, level = root.handlers[:], root.level
-    names = ("httpx", "httpcore", "telegram", "telegram.request", "telegram.ext.ExtBot")
+    names = ("httpx", "httpcore", "telegram", "telegram.request", "telegram.ext.ExtBot", "uvicorn")
     levels = {name: logging.getLogger(name).level for name in (*names, "telegram.ext.AIORateLimiter")}
     yield
     root.handlers[:], sys.excepthook = handlers, hook
@@ -67,3 +67,56 @@ def test_an_error_nobody_caught_is_redacted(capsys: pytest.CaptureFixture[str]) 
     sys.excepthook(ValueError, ValueError(TOKEN), None)
     told = capsys.readouterr().err
     assert "ValueError: [secret]" in told
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def _complain(sparing: Sparing, line: int, *args: object, level: int = logging.WARNING) -> str | None:
+    record = logging.LogRecord("x", level, "file.py", line, "%s is odd", args or ("it",), None)
+    return record.getMessage() if sparing(record) else None
+
+
+def test_one_complaint_does_not_fill_the_log() -> None:
+    """One line of code gets twenty lines a minute, whatever it names; then the rest is counted."""
+    clock = Clock()
+    sparing = Sparing(clock)
+    told = [_complain(sparing, 1, number) for number in range(50)]
+    assert [f"{number} is odd" for number in range(20)] == [one for one in told if one is not None]
+    clock.now = 59
+    assert _complain(sparing, 1) is None
+    clock.now = 61
+    assert "it is odd (and 31 more like this before)" == _complain(sparing, 1)
+    assert "it is odd" == _complain(sparing, 1)
+
+
+def test_other_lines_are_not_affected() -> None:
+    """What another line of code says comes through, and so does all that is no complaint."""
+    sparing = Sparing(Clock())
+    for _ in range(50):
+        _complain(sparing, 1)
+    assert "it is odd" == _complain(sparing, 2)
+    assert ["it is odd"] * 50 == [_complain(sparing, 1, level=logging.INFO) for _ in range(50)]
+
+
+def test_a_quiet_minute_is_not_mentioned() -> None:
+    """Where nothing was left out, nothing is said of it."""
+    clock = Clock()
+    sparing = Sparing(clock)
+    for _ in range(5):
+        for _ in range(20):
+            assert "it is odd" == _complain(sparing, 1)
+        clock.now += 60
+
+
+@pytest.mark.parametrize("style", ["text", "json"])
+def test_the_log_is_sparing(style: Literal["text", "json"], capsys: pytest.CaptureFixture[str]) -> None:
+    """What is set up for the process holds back repeated complaints."""
+    configure("INFO", style)
+    for _ in range(50):
+        logging.getLogger("x").error("odd")
+    assert 20 == len(capsys.readouterr().err.splitlines())

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from config.errors import ConfigError
+from config.logging import Redactor
 from config.settings import Settings
 
 ROOT = Path(__file__).parents[2]
@@ -143,3 +144,30 @@ def test_the_example_names_exactly_the_settings() -> None:
 def test_every_setting_is_described() -> None:
     """Each setting says in a sentence what it is."""
     assert all((field.description or "").endswith(".") for field in Settings.model_fields.values())
+
+
+def test_the_webhook_key_is_the_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A secret that is set is what Telegram has to show, whatever the token."""
+    monkeypatch.setenv("TELEGRAM_TOKEN", "123:abc")
+    monkeypatch.setenv("WEBHOOK_SECRET", "my-secret")
+    assert "my-secret" == Settings.read().webhook_key
+
+
+def test_the_webhook_key_is_made_from_the_token(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a secret all processes of one token have the same key, and those of another a different one."""
+    monkeypatch.setenv("TELEGRAM_TOKEN", "123:abc")
+    one, again = Settings.read().webhook_key, Settings.read().webhook_key
+    monkeypatch.setenv("TELEGRAM_TOKEN", "123:abd")
+    assert one == again
+    assert one != Settings.read().webhook_key
+    assert "abc" not in one
+    assert re.fullmatch(r"[A-Za-z0-9_-]{1,256}", one)
+
+
+@pytest.mark.parametrize("secret", ["", "my-secret"])
+def test_the_webhook_key_is_in_no_log(monkeypatch: pytest.MonkeyPatch, secret: str) -> None:
+    """The key is taken out of what is logged, be it set or made."""
+    monkeypatch.setenv("TELEGRAM_TOKEN", "123:abc")
+    monkeypatch.setenv("WEBHOOK_SECRET", secret)
+    settings = Settings.read()
+    assert "It was [secret]" == Redactor(settings.secrets)(f"It was {settings.webhook_key}")

@@ -1,0 +1,29 @@
+import asyncio
+import logging
+
+import pytest
+
+from bot.outage import Outage
+from tests.bot.clock import fast
+
+
+@fast
+async def test_one_line_at_each_end(caplog: pytest.LogCaptureFixture) -> None:
+    """An outage is told when it begins, when its reason changes, and when it is over."""
+    outage = Outage()
+    with caplog.at_level(logging.INFO):
+        for reason in ("down", "down", "odd", "odd"):
+            outage.met(reason)
+            await asyncio.sleep(10)
+        outage.over()
+        outage.over()
+    assert ["down", "odd", "Telegram answers again after 40 s"] == caplog.messages
+
+
+def test_the_waits_grow() -> None:
+    """Each attempt waits longer, up to half a minute, and no less than asked; then it begins anew."""
+    outage = Outage()
+    assert [1, 2, 4, 8, 16, 30, 30] == [outage.met("down") for _ in range(7)]
+    assert 90 == outage.met("flood", at_least=90)
+    outage.over()
+    assert 1 == outage.met("down")
