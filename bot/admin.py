@@ -65,7 +65,7 @@ async def receive(update: Update, context: Context) -> None:
     if document is None:
         raise TypeError("This handler is for documents")
     name = document.file_name or ""
-    shown = label(name, _MOST_NAME)
+    shown = label(name, _MOST_NAME) or texts.whole_document
     refused = _refused(document, texts)
     if refused is None:
         refused, told = await _received(document, name, context, texts)

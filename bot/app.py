@@ -51,7 +51,14 @@ class _SpokenTo(filters.MessageFilter):
         return replied or mentions(message.text or message.caption or "", bot.username)
 
 
-_MESSAGE = filters.UpdateType.MESSAGE
+class _ViaUs(filters.MessageFilter):
+    """A quote that somebody chose while typing our name: it answers, and asks nothing."""
+
+    def filter(self, message: Message) -> bool:
+        return message.via_bot is not None and message.via_bot.id == message.get_bot().id
+
+
+_MESSAGE = filters.UpdateType.MESSAGE & ~_ViaUs()
 _PRIVATE = _MESSAGE & filters.ChatType.PRIVATE
 _GROUP = _MESSAGE & filters.ChatType.GROUPS
 _WORDS = filters.TEXT | filters.CAPTION

@@ -2,12 +2,13 @@
 
 import logging
 
-from telegram import CallbackQuery, Chat, InputFile, Update
+from telegram import CallbackQuery, Chat, InputFile, Message, Update
 from telegram.error import TelegramError
 
 from bot import asking, buttons, shelves
 from bot.buttons import Shelf, Turn
 from bot.context import Context
+from bot.letters import label
 from bot.reply import notice
 from bot.talk import query_of, say, show, tell
 from bot.voice import Voice
@@ -16,6 +17,7 @@ from retrieval.model import Source
 _log = logging.getLogger(__name__)
 
 _MOST_SENT = 50 * 1024 * 1024
+_MOST_NAME = 200
 
 
 async def sources(update: Update, context: Context) -> None:
@@ -68,13 +70,13 @@ async def _on_shelf(
         return await show(query, shelves.removal(source, texts), texts)
     await context.state.keeper.take_out(source)
     _log.info("An admin removed %s", source.name)
-    return await show(query, notice(texts.removed(source.name)), texts)
+    return await show(query, notice(texts.removed(label(source.name, _MOST_NAME))), texts)
 
 
 async def _send_file(query: CallbackQuery, source: Source, context: Context, voice: Voice) -> str | None:
     """Send the document as it lies in the folder."""
     message, file = query.message, context.archive.file(source)
-    if message is None or source.size > _MOST_SENT:
+    if not isinstance(message, Message) or source.size > _MOST_SENT:
         return voice.texts.file_gone
     try:
         with file.open("rb") as opened:
@@ -82,7 +84,8 @@ async def _send_file(query: CallbackQuery, source: Source, context: Context, voi
             await context.bot.send_document(
                 message.chat.id,
                 document,
-                message_thread_id=getattr(message, "message_thread_id", None),
+                # Replies to one message are a thread as well, but none that can be written to.
+                message_thread_id=message.message_thread_id if message.is_topic_message else None,
             )
     except (OSError, TelegramError) as error:
         _log.warning("%s cannot be sent: %s", source.name, type(error).__name__)

@@ -51,7 +51,9 @@ async def guest(update: Update, context: Context) -> None:
     voice = context.voice(update)
     text = asked(message.text or message.caption or "", context.bot.username)
     reply = notice(voice.texts.ask_how)
-    if text:
+    if not context.archive.sources:
+        reply = notice(voice.texts.no_documents)
+    elif text:
         with context.metrics.timing("find"):
             found = await asking.ask(context.archive, text)
         reply = replies.answer(found, voice) if found else notice(voice.texts.declined)

@@ -8,6 +8,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
+from pydantic import TypeAdapter, ValidationError
+
 _log = logging.getLogger(__name__)
 
 Vote = Literal["up", "down"]
@@ -24,6 +26,9 @@ class Record:
     document: str = ""
     quote: str = ""
     vote: Vote | None = None
+
+
+_RECORD = TypeAdapter(Record)
 
 
 class Feedback:
@@ -54,8 +59,11 @@ class Feedback:
 def records(folder: Path) -> Iterator[Record]:
     """Give all records, oldest first; lines that are none are passed over."""
     for file in sorted(folder.glob("*.jsonl")):
-        for line in file.read_text(encoding="utf-8", errors="replace").splitlines():
+        # Questions may hold signs that `splitlines` takes for the end of a line.
+        for line in file.read_text(encoding="utf-8", errors="replace").split("\n"):
+            if not line:
+                continue
             try:
-                yield Record(**json.loads(line))
-            except (ValueError, TypeError):
+                yield _RECORD.validate_json(line)
+            except ValidationError:
                 _log.warning("%s: a line that is no record", file)

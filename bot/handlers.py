@@ -9,6 +9,8 @@ from telegram.error import BadRequest
 from bot import asking, buttons, insight, replies, shelves
 from bot.buttons import AS_WRITTEN, Action, Origin, Press
 from bot.context import Context
+from bot.letters import label
+from bot.places import MOST_TITLE, isolated
 from bot.questions import asked
 from bot.reply import Reply, notice
 from bot.talk import is_unchanged, message_of, query_of, say, show, tell
@@ -37,7 +39,7 @@ def _opened(link: str, context: Context, voice: Voice) -> Reply | None:
     if found := context.archive.context(link):
         return replies.passage(found, voice)
     if source := context.archive.source(document_of(link)):
-        gone = voice.texts.passage_gone(source.title)
+        gone = voice.texts.passage_gone(isolated(label(source.title, MOST_TITLE)))
         listed = shelves.headings(source, context.archive.sections(source), 0, voice)
         return replace(listed, text=gone, entities=())
     return notice(f"{voice.texts.link_gone}\n\n{voice.texts.start}")

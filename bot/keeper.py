@@ -51,9 +51,15 @@ class Keeper:
     def _write(self, name: str, data: bytes) -> None:
         # Hidden files are not read, so that none is read half.
         with tempfile.NamedTemporaryFile(dir=self.library.folder, prefix=".", delete=False) as file:
-            file.write(data)
-        Path(file.name).chmod(0o644)
-        Path(file.name).replace(self.library.folder / name)
+            written = Path(file.name)
+            try:
+                file.write(data)
+                file.flush()
+                written.chmod(0o644)
+                written.replace(self.library.folder / name)
+            except OSError:
+                written.unlink()
+                raise
 
 
 def is_good_name(name: str) -> bool:

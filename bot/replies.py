@@ -202,7 +202,10 @@ def _after(context: Context) -> str:
 
 
 def _gap(first: Passage, second: Passage) -> str:
-    return " " if first.paragraph == second.paragraph else "\n\n"
+    if first.paragraph != second.paragraph:
+        return "\n\n"
+    # Some scripts set nothing between sentences.
+    return " " if first.span.end < second.span.start else ""
 
 
 def _framed(before: str, block: Rich, after: str, source: Rich) -> Rich:

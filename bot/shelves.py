@@ -1,6 +1,7 @@
 """The documents to look through: their list, the headings of one, its text, and the places of some words."""
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from math import ceil
 
@@ -12,7 +13,7 @@ from bot.letters import head, label, units
 from bot.places import MOST_TITLE, isolated, place
 from bot.replies import file_button, turn_button
 from bot.reply import Reply, Row, compose, notice
-from bot.rich import MOST_UNITS, code, linked, marked, plain
+from bot.rich import MOST_UNITS, Rich, code, linked, marked, plain
 from bot.texts import Texts
 from bot.voice import Voice
 from retrieval.model import Answer, Citation, Passage, Section, Source
@@ -25,8 +26,9 @@ _MOST_BUTTON = 60
 _MOST_NAME = 200
 _MOST_WORDS = 80
 _MOST_PLACE = 240
-# A page of a document is read at one look, and longer where a passage is.
+# Characters of a page of a document, which is read at one look; it is longer where a passage is.
 _A_LOOK = 1800
+_SHORT_NAME = 25
 _INDENT = "\u2003"
 
 
@@ -70,60 +72,75 @@ def headings(source: Source, sections: Sequence[Section], page: int, voice: Voic
 
 
 def _heading(source: Source, section: Section, depth: int) -> InlineKeyboardButton:
-    text = _INDENT * min(depth, 3) + label(section.heading, _MOST_BUTTON)
-    return turn_button(text, Turn(Shelf.READ, source.id, section.first))
+    return turn_button(
+        _INDENT * min(depth, 3) + _shown(section.heading), Turn(Shelf.READ, source.id, section.first)
+    )
+
+
+def _shown(heading: str) -> str:
+    """Name a heading on a button, which must show something."""
+    name = label(heading, _MOST_BUTTON)
+    return name if any(letter.isprintable() and letter != " " for letter in name) else "…"
 
 
 def reading(source: Source, passages: Sequence[Passage], first: int, voice: Voice) -> Reply:
-    """Show a document's text from a passage on; `passages` are all it has."""
-    start = min(first, len(passages) - 1)
-    end = _ahead(passages, start)
-    here = passages[start]
-    heading = here.heading[-1] if here.heading else source.title
-    top = marked(MessageEntity.BOLD, label(heading, MOST_TITLE)) + "\n\n"
-    foot = plain(f"\n\n— {isolated(label(source.title, MOST_TITLE))} · ") + code(
-        label(source.name, _MOST_NAME)
-    )
-    text = head(_joined(passages[start:end]), MOST_UNITS - top.units - foot.units)
+    """Show the page of a document's text that a passage stands on; `passages` are all it has."""
+    start, end = _page(passages, min(first, len(passages) - 1))
+    text = _joined(passages[start:end], passages[start - 1].span.end if start else 0)
+    top, foot = _frame(source, passages[start], MOST_TITLE)
+    if top.units + units(text) + foot.units > MOST_UNITS:
+        # The text goes before names.
+        top, foot = _frame(source, passages[start], _SHORT_NAME)
+    shown = top + head(text, MOST_UNITS - top.units - foot.units) + foot
     ways: list[InlineKeyboardButton] = []
     if start:
-        ways.append(turn_button("‹", Turn(Shelf.READ, source.id, _back(passages, start))))
+        ways.append(turn_button("‹", Turn(Shelf.READ, source.id, _page(passages, start - 1)[0])))
     if end < len(passages):
         ways.append(turn_button("›", Turn(Shelf.READ, source.id, end)))
     back = turn_button(f"‹ {voice.texts.to_headings}", Turn(Shelf.HEADINGS, source.id))
-    return compose(top + plain(text) + foot, [ways, [back]])
+    return compose(shown, [ways, [back]])
 
 
-def _ahead(passages: Sequence[Passage], start: int) -> int:
-    """Find where a look that begins at a passage ends: before the next heading, or when it is long enough."""
-    end, room = start + 1, _A_LOOK - units(passages[start].text)
+def _frame(source: Source, here: Passage, most: int) -> tuple[Rich, Rich]:
+    """Set the heading above a page, and its document below it."""
+    heading = here.heading[-1] if here.heading else source.title
+    top = marked(MessageEntity.BOLD, label(heading, most)) + "\n\n"
+    foot = plain(f"\n\n— {isolated(label(source.title, most))} · ") + code(label(source.name, most))
+    return top, foot
+
+
+def _page(passages: Sequence[Passage], number: int) -> tuple[int, int]:
+    """Find the page that a passage stands on: a page begins at a heading, or where the one before ends."""
+    start = number
+    while start and passages[start - 1].heading == passages[number].heading:
+        start -= 1
+    while (end := _end_of_page(passages, start)) <= number:
+        start = end
+    return start, end
+
+
+def _end_of_page(passages: Sequence[Passage], start: int) -> int:
+    """Find where a page that begins at a passage ends: before the next heading, or when it is long enough."""
+    end, room = start + 1, _A_LOOK - len(passages[start].text)
     while end < len(passages) and passages[end].heading == passages[start].heading:
-        room -= units(passages[end].text) + 2
+        room -= len(passages[end].text)
         if room < 0:
             break
         end += 1
     return end
 
 
-def _back(passages: Sequence[Passage], start: int) -> int:
-    """Find where the look before begins."""
-    first = start - 1
-    while first and passages[first - 1].heading == passages[start - 1].heading:
-        if sum(units(passage.text) + 2 for passage in passages[first - 1 : start]) > _A_LOOK:
-            break
-        first -= 1
-    return first
-
-
-def _joined(passages: Sequence[Passage]) -> str:
-    """Join passages as they stand in the document, none of their text twice."""
-    text, end, paragraph = "", 0, 0
+def _joined(passages: Sequence[Passage], end: int) -> str:
+    """Join passages as they stand in the document: no text twice, and none from before `end`."""
+    text, paragraph = "", 0
     for passage in passages:
-        own = passage.text[max(end - passage.span.start, 0) :] if text else passage.text
-        gap = "" if not text else " " if passage.paragraph == paragraph else "\n\n"
+        own = passage.text[max(end - passage.span.start, 0) :]
+        gap = "" if not text else "\n\n"
+        if text and passage.paragraph == paragraph:
+            gap = " " * (passage.span.start > end)
         text += gap + own
         end, paragraph = passage.span.end, passage.paragraph
-    return text
+    return text.lstrip()
 
 
 def removal(source: Source, texts: Texts) -> Reply:
@@ -159,8 +176,10 @@ def _matched(citation: Citation) -> str:
 
 def _about(source: Source, texts: Texts) -> str:
     parts = [source.language.upper(), texts.size(ceil(source.size / 1024))]
-    if source.changed:
-        parts.append(datetime.fromtimestamp(source.changed, UTC).date().isoformat())
+    # A file may claim to be of any year.
+    with suppress(ValueError, OverflowError):
+        if source.changed:
+            parts.append(datetime.fromtimestamp(source.changed, UTC).date().isoformat())
     return " · ".join(parts)
 
 

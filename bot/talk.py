@@ -20,6 +20,9 @@ async def say(update: Update, reply: Reply, *, to: Message | None = None) -> Mes
 
 async def show(query: CallbackQuery, reply: Reply, texts: Texts) -> str | None:
     """Put another view in place of the one a button is under; gives what is to be told, if that fails."""
+    if not isinstance(query.message, Message):
+        # Too old to be seen.
+        return texts.stale
     try:
         await query.edit_message_text(
             reply.text, entities=reply.entities or None, reply_markup=reply.keyboard
