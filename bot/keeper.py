@@ -15,10 +15,10 @@ _MOST_NAME_BYTES = 200
 
 
 class Keeper:
-    """`swap` is given each library that takes the place of the one before; answers go on meanwhile."""
+    """`reopen` brings a library up to date, `swap` is given the new one; answers go on meanwhile."""
 
     def __init__(
-        self, library: Library, reopen: Callable[[], Library], swap: Callable[[Library], None]
+        self, library: Library, reopen: Callable[[Library], Library], swap: Callable[[Library], None]
     ) -> None:
         self.library = library
         self._reopen = reopen
@@ -28,7 +28,7 @@ class Keeper:
     async def reload(self) -> Library:
         """Read the folder again; raises FolderError when it is gone."""
         async with self._busy:
-            self.library = await in_thread(self._reopen)
+            self.library = await in_thread(lambda: self._reopen(self.library))
             self._swap(self.library)
             return self.library
 

@@ -44,7 +44,7 @@ class Metrics:
         )
         self._seconds = Histogram(
             "verbatim_seconds",
-            "Seconds by stage: find (documents), send (a call of Telegram), whole (from taking an update)",
+            "Seconds by stage: find (documents), send (a call of Telegram), whole (an update)",
             ["stage"],
             buckets=_SECONDS,
             registry=self.registry,

@@ -107,7 +107,7 @@ class Process:
             state.archive = library
             self._note(library)
 
-        keeper = Keeper(library, lambda: _open(self.settings), swap)
+        keeper = Keeper(library, lambda before: _open(self.settings, before), swap)
         state = State(
             library,
             self.metrics,
@@ -132,8 +132,10 @@ class Process:
             self.metrics.failed(error)
 
 
-def _open(settings: Settings) -> Library:
-    return Library.open(settings.seeds_dir, index_dir=settings.index_dir, quote_chars=settings.quote_chars)
+def _open(settings: Settings, before: Library | None = None) -> Library:
+    return Library.open(
+        settings.seeds_dir, index_dir=settings.index_dir, quote_chars=settings.quote_chars, before=before
+    )
 
 
 def _tell(library: Library) -> None:

@@ -2,23 +2,20 @@
 
 import hashlib
 import logging
-import os
 import shutil
-from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from itertools import accumulate, pairwise
 from pathlib import Path
 from typing import Self
 
+from retrieval import folder as listing
 from retrieval.answer import answer, explain
-from retrieval.errors import DocumentError, FolderError
 from retrieval.identity import document_id, document_of
-from retrieval.loading.loaders import load, read
-from retrieval.loading.passages import passages
-from retrieval.model import Answer, Context, Document, Passage, Problem, Section, Source, Weighing
+from retrieval.model import Answer, Citation, Context, Passage, Problem, Section, Source, Weighing
 from retrieval.ranking import store
-from retrieval.ranking.embedded import EmbeddedIndex
+from retrieval.ranking.embedded import EmbeddedIndex, Part
+from retrieval.reading import Read, read_all
+from retrieval.records import Record, note, places, restored, sources, unchanged
 
 QUOTE_CHARS = 300
 
@@ -31,7 +28,8 @@ _log = logging.getLogger(__name__)
 class Library:
     """What a documents folder held when it was read. Never changes: an update makes a new one.
 
-    `version` is another one whenever the documents, or what is made of them, are.
+    `version` is another one whenever the documents, or what is made of them, are. `records` tells what became
+    of each file by its name, `places` which passages are a source's, by its id.
     """
 
     sources: tuple[Source, ...]
@@ -40,11 +38,13 @@ class Library:
     quote_chars: int
     version: str
     folder: Path
-    _numbers: dict[str, int]
-    _places: dict[str, range]
+    records: Mapping[str, Record]
+    places: Mapping[str, range]
+    _by_id: Mapping[str, Source]
+    _numbers: Mapping[str, int]
 
     @classmethod
-    def open(
+    def open(  # noqa: PLR0913  # each is optional and has a name
         cls,
         folder: Path,
         *,
@@ -52,37 +52,81 @@ class Library:
         quote_chars: int = QUOTE_CHARS,
         progress: Progress | None = None,
         fresh: bool = False,
+        before: Self | None = None,
     ) -> Self:
-        """Read the folder, from the index saved in `index_dir` when it is of the same documents. Blocks.
+        """Read the folder. Blocks. Only what changed is read since the index saved in `index_dir` was made.
 
-        `fresh` builds it anew whatever is saved. Raises FolderError when the folder is missing or cannot be
-        listed; an empty folder is fine. A document that cannot be read is named in `problems` and left out.
-        `progress` is called with the number of documents done and their total.
+        `before` is the library as it was, and saves looking there; `fresh` reads everything anew. Raises
+        FolderError when the folder is missing or cannot be listed; an empty folder is fine. A document that
+        cannot be read is named in `problems` and left out. `progress` is called with the number of documents
+        read and their total.
         """
-        contents, problems = _read(folder)
-        version = _name(folder, contents, quote_chars)
-        place = index_dir and index_dir / version
-        saved = None if fresh or place is None else store.load(place)
-        if saved:
-            index, about = saved
-            sources = [Source(**row) for row in about["sources"]]
-            problems += [Problem(**row) for row in about["problems"]]
-        else:
-            sources, found, broken = _load(contents, progress)
-            index = EmbeddedIndex.build(found, quote_chars)
-            if place:
-                _save(index, place, folder, sources, broken)
-            problems += broken
+        files, problems = listing.files(folder)
+        place = index_dir and index_dir / _name(folder, quote_chars)
+        old = before or (None if fresh or place is None else cls._saved(place, folder, quote_chars))
+        records = unchanged(files, old.records if old else {})
+        changed = [file for file in files if file.name not in records]
+        if old and not changed and len(records) == len(old.records):
+            return old.including(problems)
+        read: dict[str, Read] = {}
+        originals = {known.text: name for name, known in records.items() if known.source}
+        for done, (file, result) in enumerate(read_all(folder, changed, quote_chars), 1):
+            records[file.name] = note(file, result, originals)
+            if isinstance(result, Read) and records[file.name].source:
+                originals[result.text] = file.name
+                read[file.name] = result
+            if progress:
+                progress(done, len(changed))
+        ordered = {name: records[name] for name in sorted(records)}
+        library = cls._of(_joined(ordered, read, old), ordered, quote_chars, folder)
+        if place:
+            library.save(place)
+        return library.including(problems)
+
+    @classmethod
+    def _of(cls, index: EmbeddedIndex, records: Mapping[str, Record], quote_chars: int, folder: Path) -> Self:
+        listed = sources(records.values())
         return cls(
-            sources=tuple(_dated(source, folder) for source in sources),
-            problems=tuple(sorted(problems, key=lambda p: p.name)),
+            sources=listed,
+            problems=(),
             index=index,
             quote_chars=quote_chars,
-            version=version,
+            version=_version(records.values(), quote_chars),
             folder=folder,
+            records=records,
+            _by_id={source.id: source for source in listed},
             _numbers={passage.id: number for number, passage in enumerate(index.passages)},
-            _places=_places(sources),
+            places=places(listed),
         )
+
+    def including(self, problems: Iterable[Problem]) -> Self:
+        """Add what cannot be listed to what cannot be read."""
+        unread = [Problem(r.file.name, r.problem) for r in self.records.values() if r.problem]
+        return replace(self, problems=tuple(sorted([*problems, *unread], key=lambda one: one.name)))
+
+    @classmethod
+    def _saved(cls, place: Path, folder: Path, quote_chars: int) -> Self | None:
+        saved = store.load(place)
+        if saved is None:
+            return None
+        index, about = saved
+        noted = map(restored, about["records"])
+        return cls._of(index, {one.file.name: one for one in noted}, quote_chars, folder)
+
+    def save(self, place: Path) -> None:
+        """Save the index and drop those of folders that are gone; not being able to costs time, no answer."""
+        about = {
+            "folder": str(self.folder.resolve()),
+            "records": [asdict(record) for record in self.records.values()],
+        }
+        try:
+            store.save(self.index, place, about)
+            for other in place.parent.iterdir():
+                if other != place and _is_left_over(other):
+                    shutil.rmtree(other, ignore_errors=True)
+        except OSError as error:
+            reason = error.strerror or error
+            _log.warning("INDEX_DIR=%s: the index cannot be saved there (%s)", place.parent, reason)
 
     @property
     def passages(self) -> int:
@@ -96,19 +140,24 @@ class Library:
 
     async def answer(self, question: str, *, top: int = 5, earlier: str | None = None) -> Answer:
         """Answer any text; `earlier` is the question before it, which it may lean on."""
-        return await answer(question, self.index, quote_chars=self.quote_chars, top=top, earlier=earlier)
+        found = await answer(question, self.index, quote_chars=self.quote_chars, top=top, earlier=earlier)
+        return replace(found, citations=tuple(map(self._with_copies, found.citations)))
+
+    def _with_copies(self, citation: Citation) -> Citation:
+        source = self._by_id[document_id(citation.document)]
+        return replace(citation, copies=source.copies) if source.copies else citation
 
     def explain(self, question: str) -> tuple[Weighing, ...]:
         """Tell what each word of a question weighs."""
         return explain(question, self.index)
 
-    def source(self, document_id: str) -> Source | None:
+    def source(self, identity: str) -> Source | None:
         """Give the document of an id, or None when there is none (any more)."""
-        return next((source for source in self.sources if source.id == document_id), None)
+        return self._by_id.get(identity)
 
     def read(self, source: Source, first: int = 0) -> Sequence[Passage]:
         """Give the passages of a document, from one on; `first` is an ordinal in it."""
-        place = self._places[source.id]
+        place = self.places[source.id]
         return self.index.passages[place.start + first : place.stop]
 
     def sections(self, source: Source) -> tuple[Section, ...]:
@@ -135,7 +184,7 @@ class Library:
             passage,
             before=self._neighbour(passage, -1),
             after=self._neighbour(passage, 1),
-            ordinal=number - self._places[document_of(passage.id)].start,
+            ordinal=number - self.places[document_of(passage.id)].start,
         )
 
     def _neighbour(self, passage: Passage, step: int) -> Passage | None:
@@ -151,151 +200,38 @@ class Library:
         return None
 
 
-def _read(folder: Path) -> tuple[dict[str, bytes], list[Problem]]:
-    """Read all files, by their names below the folder; name those that cannot be read."""
-    contents: dict[str, bytes] = {}
-    files, problems = _files(folder)
-    for name in files:
-        try:
-            contents[name] = read(folder / name, name)
-        except DocumentError as error:
-            problems.append(Problem(error.name, error.reason))
-    return contents, problems
+def _joined(records: Mapping[str, Record], read: Mapping[str, Read], old: Library | None) -> EmbeddedIndex:
+    """Put together what was read anew and what stays, as neighbours in the order of names."""
+    parts: list[Part] = []
+    for name, record in records.items():
+        if record.source is None:
+            continue
+        if name in read:
+            parts.append((read[name].passages, read[name].forward, range(len(read[name].passages))))
+        elif old:
+            place = old.places[record.source.id]
+            if parts and parts[-1][1] is old.index.forward and parts[-1][2].stop == place.start:
+                place = range(parts.pop()[2].start, place.stop)
+            parts.append((old.index.passages, old.index.forward, place))
+    return EmbeddedIndex.join(parts)
 
 
-def _load(
-    contents: dict[str, bytes], progress: Progress | None
-) -> tuple[list[Source], list[Passage], list[Problem]]:
-    sources: list[Source] = []
-    found: list[Passage] = []
-    problems: list[Problem] = []
-    for done, (name, data) in enumerate(contents.items(), 1):
-        try:
-            document = load(data, name)
-            own = list(passages(document))
-            sources.append(_source(document, own))
-            found += own
-        except DocumentError as error:
-            problems.append(Problem(error.name, error.reason))
-        except Exception as error:  # noqa: BLE001 a mistake of ours costs one document, never the others
-            _log.exception("%s: cannot be read", name)
-            problems.append(
-                Problem(name, f"cannot be read ({type(error).__name__}); save it anew or remove it")
-            )
-        if progress:
-            progress(done, len(contents))
-    return sources, found, problems
-
-
-def _save(
-    index: EmbeddedIndex, place: Path, folder: Path, sources: Sequence[Source], problems: Sequence[Problem]
-) -> None:
-    """Save the index and drop what it replaces; where none can be written costs time, never an answer."""
-    about = {
-        "folder": str(folder.resolve()),
-        "sources": [asdict(source) for source in sources],
-        "problems": [asdict(problem) for problem in problems],
-    }
-    try:
-        store.save(index, place, about)
-        for other in place.parent.iterdir():
-            if other != place and _replaced(other, about["folder"]):
-                shutil.rmtree(other, ignore_errors=True)
-    except OSError as error:
-        reason = error.strerror or error
-        _log.warning("INDEX_DIR=%s: the index cannot be saved there (%s)", place.parent, reason)
-
-
-def _replaced(saved: Path, folder: object) -> bool:
+def _is_left_over(saved: Path) -> bool:
     if store.is_being_written(saved):
         return False
-    if store.is_abandoned(saved):
-        return True
     of = store.about(saved).get("folder")
-    return of is not None and (of == folder or not Path(of).is_dir())
+    return store.is_abandoned(saved) or (of is not None and not Path(of).is_dir())
 
 
-def _name(folder: Path, contents: dict[str, bytes], quote_chars: int) -> str:
-    """Name the saved index after everything it is made from."""
-    digest = hashlib.blake2b(f"{store.maker()} {quote_chars} ".encode(), digest_size=16)
-    digest.update(os.fsencode(folder.resolve()))
-    for name, data in contents.items():
-        digest.update(hashlib.blake2b(name.encode()).digest())
-        digest.update(hashlib.blake2b(data).digest())
+def _name(folder: Path, quote_chars: int) -> str:
+    """Name the saved index after the folder and what decides how it is cut."""
+    digest = hashlib.blake2b(f"{quote_chars} ".encode(), digest_size=16)
+    digest.update(str(folder.resolve()).encode("utf-8", "surrogateescape"))
     return digest.hexdigest()
 
 
-def _files(folder: Path) -> tuple[list[str], list[Problem]]:
-    """List the files' names below the folder, in an order that is the same everywhere, and what is wrong.
-
-    Hidden files and links are left out. Raises FolderError when the folder itself cannot be listed.
-    """
-    try:
-        folders, files = _entries(folder, "")
-    except (FileNotFoundError, NotADirectoryError):
-        raise FolderError(
-            f"{folder}: no such folder of documents; make it, or name another in SEEDS_DIR or --docs"
-        ) from None
-    except OSError as error:
-        raise FolderError(f"{folder}: cannot be listed ({error.strerror}); check its permissions") from None
-    problems: list[Problem] = []
-    while folders:
-        name = folders.pop()
-        try:
-            inner, found = _entries(folder / name, f"{name}/")
-        except OSError as error:
-            problems.append(Problem(name, f"cannot be listed ({error.strerror}); check its permissions"))
-        else:
-            folders += inner
-            files += found
-    named = [name for name in files if _is_unicode(name)]
-    problems += [
-        Problem(os.fsencode(name).decode("utf-8", "replace"), "its name is not valid UTF-8; rename it")
-        for name in files
-        if not _is_unicode(name)
-    ]
-    return sorted(named), problems
-
-
-def _entries(folder: Path, above: str) -> tuple[list[str], list[str]]:
-    """List the names of a folder's folders and of its files, with the path above them."""
-    folders: list[str] = []
-    files: list[str] = []
-    with os.scandir(folder) as entries:
-        for entry in entries:
-            if entry.name.startswith("."):
-                continue
-            if entry.is_dir(follow_symlinks=False):
-                folders.append(above + entry.name)
-            elif entry.is_file(follow_symlinks=False):
-                files.append(above + entry.name)
-    return folders, files
-
-
-def _is_unicode(name: str) -> bool:
-    try:
-        name.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
-def _source(document: Document, own: Sequence[Passage]) -> Source:
-    language = Counter(passage.language for passage in own).most_common(1)[0][0]
-    return Source(
-        document_id(document.name), document.name, document.title, len(own), len(document.text), language
-    )
-
-
-def _dated(source: Source, folder: Path) -> Source:
-    """Add what its file tells; that is not saved with the index, for it may change alone."""
-    try:
-        status = (folder / source.name).stat()
-    except OSError:
-        return source
-    return replace(source, size=status.st_size, changed=status.st_mtime)
-
-
-def _places(sources: Sequence[Source]) -> dict[str, range]:
-    ends = list(accumulate((source.passages for source in sources), initial=0))
-    return {source.id: range(*place) for source, place in zip(sources, pairwise(ends), strict=True)}
+def _version(records: Iterable[Record], quote_chars: int) -> str:
+    digest = hashlib.blake2b(f"{store.maker()} {quote_chars} ".encode(), digest_size=16)
+    for record in records:
+        digest.update(hashlib.blake2b(f"{record.file.name}\0{record.digest}".encode()).digest())
+    return digest.hexdigest()

@@ -104,7 +104,10 @@ class Locator:
 
 @dataclass(frozen=True, slots=True)
 class Citation:
-    """A quote and its source. `quote` is `span` of the document's text; `highlights` are spans of it too."""
+    """A quote and its source. `quote` is `span` of the document's text; `highlights` are spans of it too.
+
+    `copies` are other documents of the same text.
+    """
 
     rank: int
     document: str
@@ -115,6 +118,7 @@ class Citation:
     score: float
     locator: Locator
     passage: Passage
+    copies: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +156,7 @@ class Context:
 class Source:
     """A document as people list it: `size` is its file's bytes, `changed` when it was written (POSIX, UTC).
 
-    `id` is made of 8 of A-Z a-z 0-9 _ -, and of its name alone.
+    `id` is made of 8 of A-Z a-z 0-9 _ -, and of its name alone. `copies` are other files of the same text.
     """
 
     id: str
@@ -163,6 +167,7 @@ class Source:
     language: str
     size: int = 0
     changed: float = 0.0
+    copies: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

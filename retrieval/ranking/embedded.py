@@ -11,6 +11,9 @@ from retrieval.ranking.index import Candidates
 from retrieval.ranking.postings import Postings
 from retrieval.ranking.spelling import nearest
 
+# Neighbouring ones of some passages that are analysed.
+Part = tuple[Sequence[Passage], Forward, range]
+
 
 @dataclass(frozen=True, slots=True)
 class EmbeddedIndex:
@@ -28,8 +31,18 @@ class EmbeddedIndex:
 
     @classmethod
     def build(cls, passages: Sequence[Passage], longest_piece: int) -> Self:
-        forward, corpus = Forward.build(passages, longest_piece)
-        return cls(passages, Postings.build(corpus), forward)
+        return cls.of(passages, Forward.build(passages, longest_piece))
+
+    @classmethod
+    def of(cls, passages: Sequence[Passage], forward: Forward) -> Self:
+        """Index passages that are analysed already."""
+        return cls(passages, Postings.build(forward.terms, forward.tokens), forward)
+
+    @classmethod
+    def join(cls, parts: Sequence[Part]) -> Self:
+        """Index all these passages, in this order."""
+        passages = [passage for own, _, rows in parts for passage in own[rows.start : rows.stop]]
+        return cls.of(passages, Forward.join([(forward, rows) for _, forward, rows in parts]))
 
     @property
     def size(self) -> int:

@@ -6,7 +6,7 @@ The second stage and the quote read it, so that no text is analysed again when a
 from array import array
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import accumulate, chain
+from itertools import accumulate, chain, compress
 from typing import Any, Self
 
 import numpy as np
@@ -72,25 +72,25 @@ class Forward:
     piece_ends: NDArray[np.int32]
 
     @classmethod
-    def build(cls, passages: Iterable[Passage], longest_piece: int) -> tuple[Self, list[list[str]]]:
-        """Analyse the passages; give also each one's terms, for the inverted index."""
-        corpus: list[list[str]] = []
+    def build(cls, passages: Iterable[Passage], longest_piece: int) -> Self:
+        """Analyse the passages."""
+        rows: list[list[str]] = []
         words: list[str] = []
         starts, ends, kinds = array("i"), array("i"), array("B")
         cuts: list[list[Span]] = []
         for passage in passages:
             found = tokenize(passage.text, passage.language)
-            corpus.append([token.term for token in found])
+            rows.append([token.term for token in found])
             words += [token.word for token in found]
             starts.extend([token.start for token in found])
             ends.extend([token.end for token in found])
             kinds.extend([kind_of(token, passage.text) for token in found])
             cuts.append(pieces(passage.text, passage.language, longest_piece))
-        term_numbers, word_numbers = _numbered(chain.from_iterable(corpus)), _numbered(words)
-        tokens = Rows.of([[term_numbers[term] for term in row] for row in corpus])
+        term_numbers, word_numbers = _numbered(chain.from_iterable(rows)), _numbered(words)
+        tokens = Rows.of([[term_numbers[term] for term in row] for row in rows])
         piece_rows = Rows.of([[piece.start for piece in row] for row in cuts])
         token_starts = np.array(starts, np.int32)
-        built = cls(
+        return cls(
             terms=term_numbers,
             words=word_numbers,
             tokens=tokens,
@@ -103,7 +103,73 @@ class Forward:
             piece_ends=np.fromiter((piece.end for row in cuts for piece in row), np.int32),
             **_gram_index(word_numbers),
         )
-        return built, corpus
+
+    @classmethod
+    def join(cls, parts: Sequence[tuple[Self, range]]) -> Self:
+        """Make one of passages of several, in this order; spellings that none of them has are left out.
+
+        Costs what copying the numbers does, and the spellings of all parts: nothing is analysed again.
+        """
+        kept = [_Part(part, rows) for part, rows in parts if len(rows)]
+        terms, term_ids = _merged([(part.of.terms, part.tokens.values) for part in kept])
+        words, word_ids = _merged([(part.of.words, part.token_words) for part in kept])
+        return cls(
+            terms=terms,
+            words=words,
+            tokens=_stacked([part.tokens for part in kept], term_ids),
+            token_words=_end_to_end(word_ids, np.int32),
+            kinds=_end_to_end([part.of.kinds[part.values] for part in kept], np.uint8),
+            starts=_end_to_end([part.of.starts[part.values] for part in kept], np.int32),
+            ends=_end_to_end([part.of.ends[part.values] for part in kept], np.int32),
+            places=_end_to_end([part.of.places[part.values] for part in kept], np.int32),
+            pieces=_stacked([part.pieces for part in kept], [part.pieces.values for part in kept]),
+            piece_ends=_end_to_end([part.piece_ends for part in kept], np.int32),
+            **_gram_index(words),
+        )
+
+
+class _Part:
+    """Some neighbouring passages of a forward index, as views of its numbers."""
+
+    def __init__(self, of: Forward, rows: range) -> None:
+        self.of = of
+        self.tokens, self.values = _cut(of.tokens, rows)
+        self.pieces, ends = _cut(of.pieces, rows)
+        self.token_words = of.token_words[self.values]
+        self.piece_ends = of.piece_ends[ends]
+
+
+def _cut(rows: Rows, wanted: range) -> tuple[Rows, slice]:
+    """Give neighbouring rows, and where their values are."""
+    offsets = rows.offsets[wanted.start : wanted.stop + 1]
+    values = slice(int(offsets[0]), int(offsets[-1]))
+    return Rows(offsets - offsets[0], rows.values[values]), values
+
+
+def _merged(
+    parts: Sequence[tuple[dict[str, int], NDArray[np.int32]]],
+) -> tuple[dict[str, int], list[NDArray[np.int32]]]:
+    """Give the spellings in use by all parts new numbers, and each part's ids as those."""
+    numbers: dict[str, int] = {}
+    ids: list[NDArray[np.int32]] = []
+    for spellings, used in parts:
+        is_used = np.zeros(len(spellings), np.bool_)
+        is_used[used] = True
+        new = np.zeros(len(spellings), np.int32)
+        chosen = compress(spellings, is_used.tolist())
+        new[is_used] = [numbers.setdefault(spelling, len(numbers)) for spelling in chosen]
+        ids.append(new[used])
+    return numbers, ids
+
+
+def _stacked(rows: Sequence[Rows], values: Sequence[NDArray[np.int32]]) -> Rows:
+    lengths = _end_to_end([np.diff(one.offsets) for one in rows], np.int64)
+    offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths)])
+    return Rows(offsets, _end_to_end(values, np.int32))
+
+
+def _end_to_end(arrays: Sequence[NDArray[Any]], kind: Any) -> NDArray[Any]:
+    return np.concatenate(arrays).astype(kind, copy=False) if arrays else np.zeros(0, kind)
 
 
 def _numbered(spellings: Iterable[str]) -> dict[str, int]:

@@ -6,18 +6,31 @@ terms. Its own get_scores walks every passage in Python; here what each term add
 posting list.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
-from itertools import chain
 from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 from rank_bm25 import BM25Plus
 
+from retrieval.ranking.forward import Rows
+
 # Short passages saturate early: 0.6 to 0.9 beat 1.2 on paragraphs, and b made no difference there.
 K1 = 0.6
 B = 0.75
+
+
+class _Counted(BM25Plus):  # type: ignore[misc]  # rank-bm25 has no types
+    """rank-bm25 with statistics that are counted already; `weights` has the idf of each term."""
+
+    def __init__(self, frequencies: NDArray[np.int64], size: int, length: int) -> None:
+        self.corpus_size, self.avgdl = size, length / size
+        self.idf: dict[int, float] = {}
+        # Terms in as many passages weigh the same.
+        distinct, which = np.unique(frequencies, return_inverse=True)
+        self._calc_idf({count: count for count in distinct.tolist()})
+        self.weights = np.array([self.idf[count] for count in distinct.tolist()])[which]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,25 +48,24 @@ class Postings:
     size: int
 
     @classmethod
-    def build(cls, corpus: Sequence[Sequence[str]]) -> Self:
-        """Build from each passage's terms, in passage order."""
-        if not any(corpus):  # rank-bm25 divides by the number of passages and by their mean length
-            return cls({}, np.zeros(1, np.int64), np.zeros(0, np.int32), np.zeros(0), len(corpus))
-        ranking = BM25Plus(corpus, k1=K1, b=B, delta=0)
-        vocabulary = {term: row for row, term in enumerate(ranking.idf)}
-        rows = np.fromiter(map(vocabulary.__getitem__, chain.from_iterable(ranking.doc_freqs)), np.int64)
-        frequencies = np.fromiter(chain.from_iterable(doc.values() for doc in ranking.doc_freqs), np.int64)
-        passages = np.repeat(np.arange(len(corpus)), [len(doc) for doc in ranking.doc_freqs])
-        order = np.argsort(rows, kind="stable")
-        rows, frequencies, passages = rows[order], frequencies[order], passages[order]
-        idf = np.fromiter(ranking.idf.values(), np.float64)
-        lengths = np.array(ranking.doc_len)[passages]
-        # The operations and their order are rank-bm25's, so that the sums are equal bit for bit.
-        weights = idf[rows] * (
-            0 + (frequencies * (K1 + 1)) / (K1 * (1 - B + B * lengths / ranking.avgdl) + frequencies)
-        )
+    def build(cls, vocabulary: dict[str, int], tokens: Rows) -> Self:
+        """Build from each passage's terms, by number and in passage order; each term is in some passage."""
+        size = len(tokens.offsets) - 1
+        lengths = np.diff(tokens.offsets)
+        owners = np.repeat(np.arange(size), lengths)
+        # One number a posting, ascending by term and then by passage.
+        keys, frequencies = np.unique(tokens.values.astype(np.int64) * size + owners, return_counts=True)
+        rows, passages = np.divmod(keys, max(size, 1))
         offsets = np.searchsorted(rows, np.arange(len(vocabulary) + 1))
-        return cls(vocabulary, offsets, passages.astype(np.int32), weights, len(corpus))
+        if not len(keys):  # rank-bm25 divides by the number of passages and by their mean length
+            return cls(vocabulary, offsets, np.zeros(0, np.int32), np.zeros(0), size)
+        counted = _Counted(np.diff(offsets), size, int(tokens.offsets[-1]))
+        # The operations and their order are rank-bm25's, so that the sums are equal bit for bit.
+        weights = counted.weights[rows] * (
+            0
+            + (frequencies * (K1 + 1)) / (K1 * (1 - B + B * lengths[passages] / counted.avgdl) + frequencies)
+        )
+        return cls(vocabulary, offsets, passages.astype(np.int32), weights, size)
 
     def frequency(self, term: str) -> int:
         """Count the passages that hold a term (its document frequency)."""

@@ -14,12 +14,12 @@ _ALIKE = 0.79  # not 0.8, which rounding would keep five letters from reaching
 
 
 def nearest(word: str, known: Collection[str]) -> str | None:
-    """Find the known word with the fewest edits (a swap of neighbours is one), the first of equals; or None.
+    """Find the known word with the fewest edits (a swap of neighbours is one), or None; the first of equals.
 
     Numbers have no misspellings, nor have scripts without spaces, whose terms are no words.
     """
     if len(word) < _SHORTEST or not word.isalpha() or is_unspaced(word):
         return None
-    alike = [other for other in known if other[:1] == word[0]]
+    alike = sorted(other for other in known if other[:1] == word[0])
     found = process.extractOne(word, alike, scorer=OSA.normalized_similarity, score_cutoff=_ALIKE)
     return str(found[0]) if found else None

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from retrieval import library
+from retrieval import folder, library, reading
 from retrieval.errors import FolderError
+from retrieval.folder import File
 from retrieval.library import Library
 from retrieval.loading import loaders
 from retrieval.model import Answer, Document
@@ -139,9 +140,9 @@ def test_mistake_in_a_loader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
             raise RecursionError
         return load(data, name)
 
-    monkeypatch.setattr(library, "load", broken)
+    monkeypatch.setattr(reading, "load", broken)
     for name in ("a.txt", "b.txt"):
-        (tmp_path / name).write_text(HOURS)
+        (tmp_path / name).write_text(HOURS + name)
     opened = Library.open(tmp_path)
     assert ["b.txt"] == [source.name for source in opened.sources]
     assert ["cannot be read (RecursionError); save it anew or remove it"] == [
@@ -153,7 +154,7 @@ def test_what_is_listed(tmp_path: Path) -> None:
     """Files in folders are found, in one order; links are not followed and hidden files not read."""
     for name in ("x.txt/b.txt", "книги/ا.txt", "B.txt", ".hidden.txt", ".git/c.txt"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).write_text(HOURS)
+        (tmp_path / name).write_text(HOURS + name)
     (tmp_path / "link.txt").symlink_to(tmp_path / "B.txt")
     (tmp_path / "loop").symlink_to(tmp_path)
     os.mkfifo(tmp_path / "pipe.txt")
@@ -165,7 +166,8 @@ def test_what_is_listed(tmp_path: Path) -> None:
 def test_vanished(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A file that goes between listing and reading is a problem, not an error."""
     (tmp_path / "a.txt").write_text(HOURS)
-    monkeypatch.setattr(library, "_files", lambda _: (["a.txt", "gone.txt"], []))
+    listed = [File(name, 1, 1) for name in ("a.txt", "gone.txt")]
+    monkeypatch.setattr(folder, "files", lambda _: (listed, []))
     assert ["gone.txt"] == [problem.name for problem in Library.open(tmp_path).problems]
 
 
@@ -195,9 +197,11 @@ def test_saved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     docs.mkdir()
     (docs / "a.txt").write_text(HOURS)
     (docs / "bad.txt").write_bytes(b"")
+    for file in docs.iterdir():
+        os.utime(file, (1e9, 1e9))  # just now written, it would be read again
     built = Library.open(docs, index_dir=saved)
     with monkeypatch.context() as patched:
-        patched.setattr(library, "_load", None)  # is not called
+        patched.setattr(library, "read_all", None)  # is not called
         opened = Library.open(docs, index_dir=saved)
     assert (built.sources, built.problems) == (opened.sources, opened.problems)
     assert ask(built, "When does the library open?") == ask(opened, "When does the library open?")

@@ -18,8 +18,8 @@ def test_grams() -> None:
 def test_rows(text: str, longest: int) -> None:
     """Every passage has pieces within it, every token a piece, and numbers lead back to words."""
     found = list(passages(Document("a.txt", "a", text, tuple(paragraphs(text)))))
-    forward, corpus = Forward.build(found, longest)
-    words = list(forward.words)
+    forward = Forward.build(found, longest)
+    words, terms = list(forward.words), list(forward.terms)
     for number, passage in enumerate(found):
         row = slice(*forward.pieces.offsets[number : number + 2])
         starts, ends = forward.pieces.values[row], forward.piece_ends[row]
@@ -27,7 +27,7 @@ def test_rows(text: str, longest: int) -> None:
         assert ((starts < ends) & (ends - starts <= longest) & (ends <= len(passage.text))).all()
         own = slice(*forward.tokens.offsets[number : number + 2])
         tokens = tokenize(passage.text, passage.language)
-        assert corpus[number] == [token.term for token in tokens]
+        assert [token.term for token in tokens] == [terms[i] for i in forward.tokens.values[own]]
         assert [token.start for token in tokens] == forward.starts[own].tolist()
         assert [token.word for token in tokens] == [words[i] for i in forward.token_words[own]]
         assert all(0 <= place < len(starts) for place in forward.places[own])

@@ -1,0 +1,81 @@
+"""What became of each file of the documents folder, kept so that only what changed is read again."""
+
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import accumulate, pairwise
+from typing import Any
+
+from retrieval.folder import File
+from retrieval.model import Source
+from retrieval.reading import Failed, Read
+
+# A file that was written so shortly before it was read may be written again within the clock's tick.
+_TICK = 2_000_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What became of a file: a source, a copy of another one, or nothing for a reason.
+
+    `digest` is of its bytes and `text` of its text; both are empty for what could not be read. `is_settled`
+    says that it need not be read again while the file has this size and time.
+    """
+
+    file: File
+    is_settled: bool
+    digest: str = ""
+    text: str = ""
+    source: Source | None = None
+    copy_of: str | None = None
+    problem: str | None = None
+
+
+def unchanged(files: Sequence[File], records: Mapping[str, Record]) -> dict[str, Record]:
+    """Give the records that still hold: of files as they were, and of copies whose original is as it was."""
+    same = {file.name: records[file.name] for file in files if _is_same(file, records.get(file.name))}
+    return {name: record for name, record in same.items() if record.copy_of is None or record.copy_of in same}
+
+
+def _is_same(file: File, record: Record | None) -> bool:
+    return record is not None and record.is_settled and record.file == file
+
+
+def note(file: File, result: Read | Failed, originals: Mapping[str, str]) -> Record:
+    """Note what became of a file; `originals` names the source of each text."""
+    is_settled = time.time_ns() - file.changed > _TICK
+    if isinstance(result, Failed):
+        return Record(file, is_settled and result.is_final, problem=result.reason)
+    original = originals.get(result.text)
+    source = None if original else result.source
+    return Record(file, is_settled, result.digest, result.text, source, original)
+
+
+def sources(records: Iterable[Record]) -> tuple[Source, ...]:
+    """List the sources, with what their files tell, and their copies."""
+    copies: dict[str, list[str]] = {}
+    for record in records:
+        if record.copy_of:
+            copies.setdefault(record.copy_of, []).append(record.file.name)
+    return tuple(
+        replace(
+            record.source,
+            size=record.file.size,
+            changed=record.file.changed / 1e9,
+            copies=tuple(copies.get(record.source.name, ())),
+        )
+        for record in records
+        if record.source
+    )
+
+
+def restored(row: dict[str, Any]) -> Record:
+    """Make a record of what `dataclasses.asdict` made of it."""
+    file, source = File(**row["file"]), row["source"]
+    return Record(**row | {"file": file, "source": source and Source(**source | {"copies": ()})})
+
+
+def places(of: Sequence[Source]) -> dict[str, range]:
+    """Tell where each source's passages are among those of all, by its id."""
+    ends = list(accumulate((source.passages for source in of), initial=0))
+    return {source.id: range(*place) for source, place in zip(of, pairwise(ends), strict=True)}

@@ -1,0 +1,121 @@
+"""A library that is brought up to date is the one that is made anew."""
+
+import asyncio
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from retrieval import library, reading
+from retrieval.library import Library
+from retrieval.model import Answer
+
+TEXTS = (
+    "The library opens at nine. It closes at five.\n",
+    "The harbour of Nordholm was built in 1874.\n\nIts tower is 31 metres high.\n",
+    "Die Bäckerei öffnet um sechs Uhr. Das Brot ruht achtzehn Stunden.\n",
+    "# Bread\n\nThe rye bread rests for eighteen hours.\n\n# Cake\n\nThe cake is baked at nine.\n",
+    "Пекарня открывается в шесть часов утра.\n",
+    "",
+)
+QUESTIONS = (
+    "When does the library open?",
+    "How long does the bread rest?",
+    "Wie lange ruht das Brot?",
+    "libary",
+)
+NAMES = st.sampled_from(["a.txt", "b.md", "c/d.txt", "e.txt", "z.txt"])
+CHANGES = st.lists(st.tuples(NAMES, st.none() | st.sampled_from(TEXTS)), min_size=1, max_size=12)
+
+
+def _apply(folder: Path, name: str, text: str | None, when: int) -> None:
+    file = folder / name
+    if text is None:
+        file.unlink(missing_ok=True)
+        return
+    file.parent.mkdir(exist_ok=True)
+    file.write_text(text, encoding="utf-8")
+    os.utime(file, (when, when))
+
+
+def _asked(opened: Library) -> list[Answer]:
+    return [asyncio.run(opened.answer(question, top=3)) for question in QUESTIONS]
+
+
+def _told(opened: Library) -> Any:
+    about = [(s.title, s.passages, s.characters, s.language) for s in opened.sources]
+    found = [
+        (
+            one.answered,
+            one.confidence,
+            one.suggestion,
+            [(c.quote, c.score, c.highlights) for c in one.citations],
+        )
+        for one in _asked(opened)
+    ]
+    texts = [(passage.text, passage.heading, passage.line) for passage in opened.index.passages]
+    return about, texts, found
+
+
+@given(CHANGES, st.sets(st.integers(0, 11)))
+@settings(max_examples=40, deadline=None)
+def test_an_update_is_as_good_as_new(
+    tmp_path_factory: pytest.TempPathFactory, changes: list[tuple[str, str | None]], looks: set[int]
+) -> None:
+    """After any changes, and any looks at the folder in between, all is as if read for the first time."""
+    docs, saved = tmp_path_factory.mktemp("docs"), tmp_path_factory.mktemp("saved")
+    live = Library.open(docs)
+    for step, (name, text) in enumerate(changes):
+        _apply(docs, name, text, 1_000_000 + step)
+        if step in looks:
+            live = Library.open(docs, before=live)
+            Library.open(docs, index_dir=saved)
+    live = Library.open(docs, before=live)
+    kept = Library.open(docs, index_dir=saved)
+    # Of two files with one text, the one that was there first is the source.
+    fresh = Library.open(docs)
+    names = {source.name for source in live.sources}
+    if names == {source.name for source in fresh.sources}:
+        assert _told(fresh) == _told(live)
+    if names == {source.name for source in kept.sources}:
+        assert _told(live) == _told(kept)
+    assert sorted(s.title for s in fresh.sources) == sorted(s.title for s in live.sources)
+
+
+def test_only_what_changed_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of many documents only the changed one is read again."""
+    for number in range(5):
+        _apply(tmp_path, f"{number}.txt", f"Fact {number} is known.\n", 1_000_000)
+    before = Library.open(tmp_path)
+    _apply(tmp_path, "3.txt", "Fact 33 is new.\n", 2_000_000)
+    read: list[str] = []
+    read_all = reading.read_all
+
+    def noting(folder: Path, files: Any, longest: int) -> Any:
+        read.extend(file.name for file in files)
+        return read_all(folder, files, longest)
+
+    monkeypatch.setattr(library, "read_all", noting)
+    after = Library.open(tmp_path, before=before)
+    assert ["3.txt"] == read
+    assert [f"Fact {number} is known." for number in (0, 1, 2)] == [p.text for p in after.index.passages[:3]]
+    assert "Fact 33 is new." == after.index.passages[3].text
+    assert before.version != after.version
+    assert after.version == Library.open(tmp_path).version
+
+
+def test_a_text_in_two_files_is_indexed_once(tmp_path: Path) -> None:
+    """One of two files of the same text is the source, the other is cited beside it and takes its place."""
+    for name in ("a.txt", "b.txt"):
+        _apply(tmp_path, name, TEXTS[0], 1_000_000)
+    both = Library.open(tmp_path)
+    (citation,) = _asked(both)[0].citations[:1]
+    assert [("a.txt", ("b.txt",))] == [(source.name, source.copies) for source in both.sources]
+    assert ("a.txt", ("b.txt",)) == (citation.document, citation.copies)
+    (tmp_path / "a.txt").unlink()
+    left = Library.open(tmp_path, before=both)
+    assert [("b.txt", ())] == [(source.name, source.copies) for source in left.sources]
+    assert "b.txt" == _asked(left)[0].citations[0].document
