@@ -11,6 +11,24 @@ from bot.texts import speaking
 
 _log = logging.getLogger(__name__)
 
+# Of Telegram's words for a place where we may not, or can no longer, write.
+_CLOSED = (
+    "topic_closed",
+    "topic_deleted",
+    "message thread not found",
+    "chat not found",
+    "chat was deactivated",
+    "not enough rights",
+    "have no rights",
+    "need administrator rights",
+    "chat_write_forbidden",
+    "chat_restricted",
+    "chat_admin_required",
+    "chat_send_plain_forbidden",
+    "user_is_blocked",
+    "peer_id_invalid",
+)
+
 
 class StartError(Exception):
     """The bot cannot start; the message is one line for the operator."""
@@ -29,12 +47,17 @@ async def report(update: object, context: Context) -> None:
 
 
 def _gravity(error: TelegramError) -> int:
-    if isinstance(error, Forbidden):
-        # The person blocked the bot or left: nothing to mend.
+    if isinstance(error, Forbidden) or (isinstance(error, BadRequest) and _is_closed(error)):
+        # The person blocked the bot, a topic was closed, the bot may not write: nothing to mend.
         return logging.INFO
     if isinstance(error, NetworkError | RetryAfter) and not isinstance(error, BadRequest):
         return logging.WARNING
     return logging.ERROR
+
+
+def _is_closed(error: BadRequest) -> bool:
+    told = error.message.lower()
+    return any(words in told for words in _CLOSED)
 
 
 async def _apologise(update: object) -> None:

@@ -30,6 +30,14 @@ _ON_ITS_WAY = 0.5
 _CROWDED = 50
 _SLOW = 2.0
 _REFUSALS = 3
+# Of the time a newcomer looks on: who answered until now comes back sooner than a newcomer may take over.
+_RETURN = 0.1
+_LOOK_BACK = 0.3
+_REMINDER = 60.0
+
+
+class _Taken(Conflict):
+    """Another process has confirmed what we did not."""
 
 
 class Source(Protocol):
@@ -54,7 +62,7 @@ class Poller:
         *,
         on_poll: Callable[[Exception | None], None] = lambda _: None,
         patience: float = 0.6,
-        settling: float = 1.0,
+        settling: float = 2.0,
         grace: float = 7.0,
     ) -> None:
         self._source = source
@@ -65,7 +73,7 @@ class Poller:
         # With an answer under way: how long until we ask for more. Telegram gives one update at a time to
         # those who ask the same again within half a second.
         self._patience = patience
-        # How long another process that is about to stop may take to confirm what it has answered.
+        # How long another process may take to confirm what it has answered, or to be back after a conflict.
         self._settling = settling
         self._grace = grace
         self._open: dict[int, Work] = {}
@@ -73,9 +81,11 @@ class Poller:
         self._seen: set[int] = set()
         self._next = 0
         self._polled, self._polled_at = 0, 0.0
-        self._is_ours = False
+        # Whether the updates are ours to answer, and whether they were until another process asked for them.
+        self._is_ours = self._were_ours = False
         self._refusals = 0
         self._outage = Outage()
+        self._told_at = float("-inf")
 
     async def run(self, stop: asyncio.Event) -> None:
         """Serve until `stop`. Raises InvalidToken when the token is no longer good."""
@@ -115,7 +125,9 @@ class Poller:
             if self._refusals >= _REFUSALS:
                 raise
             self._polled = -1
-            self._is_ours = self._is_ours and not isinstance(error, Conflict)
+            if isinstance(error, Conflict):
+                self._is_ours = False
+                self._were_ours = self._were_ours and not isinstance(error, _Taken)
             await self._sit_out(error, stop)
             return ()
         self._refusals = 0
@@ -124,41 +136,58 @@ class Poller:
 
     async def _ours(self, wait: int = _LONG_POLL) -> Sequence[Update]:
         self._tidy()
-        offset = self._offset
+        offset, is_held = self._offset, bool(self._open)
         self._polled, self._polled_at = offset, time.monotonic()
         updates = await self._source.pending(offset=offset, limit=_BATCH, wait=wait, kinds=self._kinds)
         self._on_poll(None)
         self._seen = {seen for seen in self._seen if seen >= offset}
+        if is_held and updates and updates[0].update_id > offset:
+            self._let_go(updates[0].update_id)
+            raise _Taken("another process answers")
         return updates
+
+    def _let_go(self, first: int) -> None:
+        """Leave what another process has confirmed to that one, as far as it only waits here."""
+        for number in [number for number in self._open if number < first]:
+            self._dispatcher.give_up(self._open.pop(number))
 
     async def _taken_over(self) -> Sequence[Update]:
         """Take no update that another process is still answering, as on every deploy.
 
         What comes while we wait for it is ours. What lies there already may be in other hands: these confirm
-        it soon, and then take what comes next as well.
+        it soon, and then take what comes next as well. A newcomer looks on for longer than whoever answered
+        until now, so of the two it is the newcomer that sees the other's answers and holds back.
         """
+        settling = self._settling * (_LOOK_BACK if self._were_ours else random.uniform(0.9, 1.1))  # noqa: S311  # no secret
         began = time.monotonic()
         first = await self._ours()
-        if first and time.monotonic() - began < _ON_ITS_WAY:
-            await asyncio.sleep(self._settling * random.uniform(0.9, 1.1))  # noqa: S311  # no secret
+        if first and time.monotonic() - began < max(_ON_ITS_WAY, settling / 2):
+            await asyncio.sleep(settling)
             now = await self._ours(wait=0)
             if {one.update_id for one in first} - {one.update_id for one in now}:
-                raise Conflict("another process answers")
+                raise _Taken("another process answers")
             first = now
-        self._is_ours = True
+        self._is_ours = self._were_ours = True
         return first
 
     async def _sit_out(self, error: Exception, stop: asyncio.Event) -> None:
         if isinstance(error, RetryAfter):
             delay = self._outage.met("Telegram asks us to wait", at_least=seconds(error))
         elif isinstance(error, Conflict):
-            delay = self._outage.met("Another process takes the updates of this bot; waiting for it to stop")
-            # Two that wait equally long would meet again.
+            self._tell_of_other()
+            # Two that wait equally long would meet again; and who answered until now is back first.
+            delay = self._settling * (_RETURN if self._were_ours else 1.0)
             delay *= random.uniform(1, 2)  # noqa: S311  # no secret
         else:
             delay = self._outage.met(f"No updates from Telegram ({type(error).__name__}); trying again")
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(stop.wait(), delay)
+
+    def _tell_of_other(self) -> None:
+        """Say it once in a while: on a deploy the two meet again and again."""
+        if time.monotonic() - self._told_at > _REMINDER:
+            self._told_at = time.monotonic()
+            _log.warning("Another process takes the updates of this bot; waiting for it to stop")
 
     def _take(self, update: Update) -> None:
         if update.update_id in self._seen:

@@ -34,7 +34,7 @@ Watching
 
 Bad days (see faults.Fault)
     fault {method, kind?, status?, description?, retry_after?, migrate_to?, chat_id?, seconds?, is_applied?,
-           times?, skip?}
+           times?, skip?}                     method "webhook": an update on its way to the bot
     faults {clear?}                           the ones still waiting
 """
 

@@ -9,12 +9,15 @@ Kind = Literal["error", "drop", "cut", "garbage", "delay"]
 """error: an answer with a status. drop: the connection closes unanswered. cut: it closes inside the answer.
 garbage: a status, and a body that is no JSON. delay: the answer comes, late."""
 
+WEBHOOK = "webhook"
+
 
 @dataclass(frozen=True, slots=True)
 class Fault:
     """What happens to the next `times` calls of `method` ("*" is any), after `skip` good ones.
 
-    `is_applied` says whether the call takes effect first, as when only its answer is lost.
+    `is_applied` says whether the call takes effect first, as when only its answer is lost. The method
+    "webhook" is the other way: an update is not brought to the bot, or only the bot's answer is lost.
     """
 
     method: str
@@ -46,8 +49,10 @@ class Faults:
 
     def take(self, method: str, chat_id: object = None) -> Fault | None:
         """Take the fault this call meets; the first that fits counts down."""
+        # An update on its way to the bot is no call.
+        fitting = {method.lower()} if method == WEBHOOK else {method.lower(), "*"}
         for at, fault in enumerate(self._queue):
-            if fault.method.lower() not in {"*", method.lower()}:
+            if fault.method.lower() not in fitting:
                 continue
             if fault.chat_id is not None and str(fault.chat_id) != str(chat_id):
                 continue

@@ -49,7 +49,7 @@ _PAGE_HEADERS = {
 def build(telegram: Telegram) -> Starlette:
     """Build the whole sandbox as one ASGI application."""
     queries = Queries(telegram)
-    webhook = Webhook(telegram.updates)
+    webhook = Webhook(telegram.updates, telegram.faults)
     control = Control(telegram, queries)
 
     async def act(request: Request) -> Response:

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING
 import httpx
 
 from sandbox import limits
+from sandbox.faults import WEBHOOK
 
 if TYPE_CHECKING:
+    from sandbox.faults import Faults
     from sandbox.model import Json
     from sandbox.updates import Updates
 
@@ -23,8 +25,9 @@ _PATIENCE = 60.0
 class Webhook:
     """Telegram's side of a webhook. Nothing runs until one is set."""
 
-    def __init__(self, updates: Updates) -> None:
+    def __init__(self, updates: Updates, faults: Faults) -> None:
         self._updates = updates
+        self._faults = faults
         self._url = self._secret = ""
         self._connections = 40
         self._error: tuple[int, str] | None = None
@@ -32,12 +35,19 @@ class Webhook:
 
     def set(self, url: str, secret: str, connections: int) -> None:
         limits.webhook(url, secret)
+        connections = min(max(connections, 1), 100)
+        if self._task is not None and (url, secret, connections) == self._setting:
+            # What is under way there goes on.
+            return
         self.delete()
-        self._url, self._secret = url, secret
-        self._connections = min(max(connections, 1), 100)
+        self._url, self._secret, self._connections = url, secret, connections
         self._updates.has_webhook = True
         self._updates.terminate("terminated by setWebhook request")
         self._task = asyncio.get_running_loop().create_task(self._run())
+
+    @property
+    def _setting(self) -> tuple[str, str, int]:
+        return self._url, self._secret, self._connections
 
     def delete(self) -> None:
         self._url = self._secret = ""
@@ -89,8 +99,13 @@ class Webhook:
         headers = {_SECRET_HEADER: self._secret} if self._secret else {}
         wait = _FIRST_WAIT
         while update["update_id"] in self._updates.pending:
+            fault = self._faults.take(WEBHOOK, _chat_of(update))
             try:
+                if fault and not fault.is_applied:
+                    raise httpx.ConnectError(fault.description)
                 response = await client.post(self._url, json=update, headers=headers)
+                if fault:
+                    raise httpx.ReadError(fault.description)
             except httpx.HTTPError as error:
                 self._failed(f"Connection failed: {type(error).__name__}")
             else:

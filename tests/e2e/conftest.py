@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import socket
 import subprocess
 import sys
 import time
@@ -13,6 +14,7 @@ from typing import Self
 import pytest
 
 from sandbox.client import Sandbox
+from tests.e2e.crowd import Row, as_table
 
 TOKEN = "1234567890:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw"
 PATIENCE = 20.0
@@ -39,6 +41,25 @@ The rye bread rests for eighteen hours before it is baked.
 """
 
 
+def settings_of(mode: str, **more: str) -> dict[str, str]:
+    """Give the environment of a bot that is as quick as it can be; in webhook mode at a port of its own."""
+    settings = {
+        "TELEGRAM_TOKEN": TOKEN,
+        "TELEGRAM_MESSAGES_PER_SECOND": "0",
+        "TELEGRAM_QUESTIONS_PER_MINUTE": "0",
+    }
+    if mode == "webhook":
+        port = free_port()
+        settings |= {"PORT": str(port), "WEBHOOK_URL": f"http://127.0.0.1:{port}/telegram"}
+    return settings | more
+
+
+def free_port() -> int:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        return int(taken.getsockname()[1])
+
+
 @dataclass
 class Process:
     """A bot under test; `output` is everything it wrote, to either stream."""
@@ -53,7 +74,7 @@ class Process:
             for name, value in os.environ.items()
             if name in {"PATH", "HOME", "LANG", "SYSTEMROOT"}
         }
-        log = folder / "output.txt"
+        log = folder / f"output-{len(list(folder.glob('output-*.txt')))}.txt"
         with log.open("wb") as stream:
             popen = subprocess.Popen(
                 [sys.executable, "-m", "bot"],
@@ -81,6 +102,10 @@ class Process:
     def stop(self) -> int:
         self.popen.terminate()
         return self.wait()
+
+    def kill(self) -> None:
+        self.popen.kill()
+        self.popen.wait()
 
     def end(self) -> None:
         if self.popen.poll() is None:
@@ -139,6 +164,41 @@ def bot(sandbox_url: str, documents: Path, tmp_path_factory: pytest.TempPathFact
         yield process
     finally:
         process.end()
+
+
+@dataclass(frozen=True)
+class Served:
+    """A bot in a mode, polling or webhook, and the sandbox it has to itself."""
+
+    mode: str
+    url: str
+    process: Process
+
+
+@pytest.fixture(scope="module", params=["polling", "webhook"])
+def served(
+    request: pytest.FixtureRequest, documents: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Served]:
+    """Start a bot at the most talkative log level, in each mode, for a whole module."""
+    with _sandbox() as url:
+        settings = settings_of(
+            request.param, TELEGRAM_API_URL=url, SEEDS_DIR=str(documents), LOG_LEVEL="DEBUG"
+        )
+        process = Process.start(tmp_path_factory.mktemp("served"), **settings)
+        try:
+            process.until("is listening")
+            yield Served(request.param, url, process)
+        finally:
+            process.end()
+
+
+@pytest.fixture(scope="session")
+def rows() -> Iterator[list[Row]]:
+    """Collect what became of the questions; VERBATIM_FAULT_TABLE names a file to write that to."""
+    collected: list[Row] = []
+    yield collected
+    if name := os.environ.get("VERBATIM_FAULT_TABLE"):
+        Path(name).write_text(as_table(collected), encoding="utf-8")
 
 
 @pytest.fixture

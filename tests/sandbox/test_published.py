@@ -25,7 +25,7 @@ def table() -> botapi_table.Table:
 
 def test_every_method_of_the_table_is_served(telegram: Telegram) -> None:
     """The table of parameters and the table of handlers name the same methods."""
-    api = BotApi(telegram, Queries(telegram), Webhook(telegram.updates))
+    api = BotApi(telegram, Queries(telegram), Webhook(telegram.updates, telegram.faults))
     assert sorted(api._handlers) == sorted(methods.PUBLISHED)
 
 

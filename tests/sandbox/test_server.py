@@ -178,12 +178,15 @@ class Receiver:
 
     def __init__(self) -> None:
         self.got: list[tuple[str | None, int]] = []
+        self.pause = 0.0
         self.app = Starlette(routes=[Route("/hook", self.take, methods=["POST"])])
 
     async def take(self, request: Request) -> Response:
         update = await request.json()
         self.got.append((request.headers.get("x-telegram-bot-api-secret-token"), update["update_id"]))
-        return Response(status_code=500 if len(self.got) == 1 else 200)
+        is_first = len(self.got) == 1
+        await asyncio.sleep(self.pause)
+        return Response(status_code=500 if is_first else 200)
 
 
 @pytest.fixture
@@ -217,6 +220,45 @@ async def test_a_webhook_is_told_until_it_takes(
     assert hook.got[0] == hook.got[1]
     await bot.result("deleteWebhook")
     assert (await bot.result("getWebhookInfo"))["url"] == ""
+    assert ada.id
+
+
+@pytest.mark.parametrize("is_applied", [False, True])
+async def test_an_update_meets_a_fault_on_its_way(  # fixtures
+    sandbox: Sandbox,
+    bot: Bot,
+    ada: ChatClient,
+    receiver: tuple[Receiver, str],
+    is_applied: bool,
+) -> None:
+    """An update that is not brought, or whose answer is lost, comes again; no call meets this fault."""
+    hook, url = receiver
+    await sandbox.fault("webhook", kind="drop", is_applied=is_applied, chat_id=ada.id)
+    await bot.result("setWebhook", url=url)
+    for _ in range(100):
+        if not await sandbox.unconfirmed():
+            break
+        await asyncio.sleep(0.05)
+    # The receiver refuses the first it gets, and of that answer Telegram may not hear.
+    assert 2 == len(hook.got)
+    assert 1 == len(set(hook.got))
+    await bot.result("deleteWebhook")
+
+
+async def test_setting_the_same_webhook_again_interrupts_nothing(
+    bot: Bot, ada: ChatClient, receiver: tuple[Receiver, str]
+) -> None:
+    """What is on its way to a webhook arrives once, though the webhook is set once more as it is."""
+    hook, url = receiver
+    hook.pause = 0.3
+    await bot.result("setWebhook", url=url, secret_token="s-1")
+    await asyncio.sleep(0.15)
+    assert 1 == len(hook.got)
+    await bot.result("setWebhook", url=url, secret_token="s-1")
+    await asyncio.sleep(0.5)
+    assert 1 == len(hook.got)
+    assert (await bot.result("getWebhookInfo"))["url"] == url
+    await bot.result("deleteWebhook")
     assert ada.id
 
 

@@ -1,0 +1,113 @@
+"""People who ask much, and the count of what came of it."""
+
+import asyncio
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Self
+
+from sandbox.client import ChatClient, MessageClient, Sandbox
+
+_AT_ONCE = 24
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """Of so many questions: those without an answer, and the answers there are beyond one for each."""
+
+    asked: int
+    lost: int
+    doubled: int
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A line of the table: the questions met by a fault, and what became of them."""
+
+    fault: str
+    mode: str
+    count: Count
+    note: str = ""
+
+
+def as_table(rows: list[Row]) -> str:
+    """Write the rows as a table in Markdown."""
+    head = ["| fault | mode | asked | lost | doubled | |", "|---|---|--:|--:|--:|---|"]
+    lines = []
+    for row in rows:
+        cells = (row.fault, row.mode, row.count.asked, row.count.lost, row.count.doubled, row.note)
+        lines.append(f"| {' | '.join(map(str, cells))} |")
+    return "\n".join([*head, *lines, ""])
+
+
+@dataclass(slots=True)
+class Crowd:
+    """Private chats with the bot, and all that was asked in them."""
+
+    sandbox: Sandbox
+    chats: list[ChatClient]
+    asked: list[MessageClient] = field(default_factory=list)
+
+    @classmethod
+    async def of(cls, sandbox: Sandbox, people: int) -> Self:
+        return cls(sandbox, [await sandbox.private_chat(f"Person {number}") for number in range(people)])
+
+    async def ask(self, times: int = 1, *, text: str = "/help", pause: float = 0.0) -> None:
+        """Let everybody ask so many times, with pauses between; all together they ask in a steady flow."""
+        gate = asyncio.Semaphore(_AT_ONCE)
+
+        async def one(number: int, chat: ChatClient) -> None:
+            await asyncio.sleep(pause * number / len(self.chats))
+            for _ in range(times):
+                async with gate:
+                    self.asked.append(await chat.send(text))
+                await asyncio.sleep(pause)
+
+        await asyncio.gather(*(one(number, chat) for number, chat in enumerate(self.chats)))
+
+    async def count(self) -> Count:
+        """Count the answers to each question by what they reply to."""
+        found = await self._answers()
+        copies = [found[one.chat.id, one.id] for one in list(self.asked)]
+        return Count(len(copies), copies.count(0), sum(copy - 1 for copy in copies if copy))
+
+    async def unsure(self) -> int:
+        """Count what is answered and not confirmed: with no process alive, only this can come again."""
+        unconfirmed = {
+            (one["message"]["chat"]["id"], one["message"]["message_id"])
+            for one in await self.sandbox.unconfirmed()
+            if "message" in one
+        }
+        return len(unconfirmed & (await self._answers()).keys())
+
+    async def _answers(self) -> Counter[tuple[int, int]]:
+        """Count the answers by chat and question."""
+        gate = asyncio.Semaphore(_AT_ONCE)
+
+        async def answers(chat: ChatClient) -> list[tuple[int, int]]:
+            async with gate:
+                return [
+                    (chat.id, one.raw["reply_to_message"]["message_id"])
+                    for one in await chat.messages()
+                    if one.raw["from"]["is_bot"] and "reply_to_message" in one.raw
+                ]
+
+        return Counter(one for chat in await asyncio.gather(*map(answers, self.chats)) for one in chat)
+
+    async def settled(self, *, within: float = 20.0, calm: float = 0.3) -> Count:
+        """Count when Telegram has nothing left to hand over and everything is answered, or time is up."""
+        deadline = asyncio.get_running_loop().time() + within
+        while (count := await self.count()).lost or await self.sandbox.unconfirmed():
+            if asyncio.get_running_loop().time() > deadline:
+                return count
+            await asyncio.sleep(0.1)
+        # What is sent twice is sent soon after.
+        await asyncio.sleep(calm)
+        return await self.count()
+
+
+def complaints(log: str) -> list[str]:
+    """Give the lines of a log that want somebody to look."""
+    return [line for line in log.splitlines() if any(f" {grave} " in line for grave in GRAVE)]
+
+
+GRAVE = ("WARNING", "ERROR", "CRITICAL")

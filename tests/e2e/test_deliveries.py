@@ -1,0 +1,285 @@
+"""Every question is answered, and answered once, however processes come, go and meet."""
+
+import asyncio
+import contextlib
+import random
+import time
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from sandbox.client import Sandbox
+from tests.e2e.conftest import TOKEN, Process, free_port, settings_of
+from tests.e2e.crowd import Count, Crowd, Row, complaints
+
+pytestmark = pytest.mark.e2e
+
+SOAK = pytest.mark.soak
+MODES = pytest.mark.parametrize("mode", ["polling", "webhook"])
+HELD = {"status": 429, "description": "Too Many Requests: retry after 60", "retry_after": 60}
+
+
+@dataclass
+class Stage:
+    """A sandbox, and bots that are started and ended in it; they share one folder, as on one host."""
+
+    sandbox: Sandbox
+    folder: Path
+    documents: Path
+    launch: Callable[..., Process]
+    rows: list[Row]
+
+    def settings(self, mode: str, **more: str) -> dict[str, str]:
+        return settings_of(mode, TELEGRAM_API_URL=self.sandbox.url, SEEDS_DIR=str(self.documents)) | more
+
+    async def start(self, settings: dict[str, str]) -> Process:
+        bot = self.launch(**settings)
+        await asyncio.to_thread(bot.until, "is listening")
+        return bot
+
+    def note(self, what: str, mode: str, count: Count, note: str = "") -> None:
+        self.rows.append(Row(what, mode, count, note))
+
+
+@pytest.fixture
+async def stage(
+    own_sandbox_url: str,
+    documents: Path,
+    tmp_path: Path,
+    starting: Callable[..., Process],
+    rows: list[Row],
+) -> AsyncIterator[Stage]:
+    async with Sandbox.at(own_sandbox_url, token=TOKEN) as sandbox:
+        yield Stage(sandbox, tmp_path, documents, starting, rows)
+
+
+async def _stop(bot: Process) -> float:
+    """Ask a process to end, and give the seconds it took."""
+    began = time.monotonic()
+    assert 0 == await asyncio.to_thread(bot.stop)
+    return time.monotonic() - began
+
+
+def _is_sober(*bots: Process) -> None:
+    for bot in bots:
+        assert "Traceback" not in bot.output
+        assert len(complaints(bot.output)) <= 2, complaints(bot.output)
+
+
+@MODES
+@pytest.mark.parametrize(
+    ("people", "each", "kills"), [(40, 4, 1), pytest.param(200, 5, 3, marks=SOAK)], ids=["few", "many"]
+)
+async def test_killed_processes_lose_nothing(
+    stage: Stage, mode: str, people: int, each: int, kills: int
+) -> None:
+    """Killed again and again, no question is lost; twice comes only what no one could tell was answered."""
+    moments = random.Random(f"{mode} {people}")
+    settings = stage.settings(mode)
+    crowd = await Crowd.of(stage.sandbox, people)
+    bot = await stage.start(settings)
+    asking = asyncio.create_task(crowd.ask(each, pause=1.5 * kills / each))
+    at_risk = 0
+    for _ in range(kills):
+        await asyncio.sleep(moments.uniform(0.3, 1.5))
+        bot.kill()
+        at_risk += await crowd.unsure()
+        bot = await stage.start(settings)
+    await asking
+    count = await crowd.settled(within=40)
+    stage.note(f"kill -9, {kills} times", mode, count, f"at most {at_risk} could come twice")
+    assert people * each == count.asked
+    assert 0 == count.lost
+    assert count.doubled <= at_risk
+    await _stop(bot)
+    assert "Traceback" not in bot.output
+
+
+@SOAK
+async def test_what_waits_long_hides_nothing_and_survives(stage: Stage) -> None:
+    """A question held back by a flood limit lets 160 others pass, survives kill -9, and is answered once."""
+    settings = stage.settings("polling")
+    bot = await stage.start(settings)
+    held, others = await Crowd.of(stage.sandbox, 1), await Crowd.of(stage.sandbox, 40)
+    await stage.sandbox.fault("sendMessage", chat_id=held.chats[0].id, **HELD | {"retry_after": 30})
+    await held.ask()
+    await others.ask(4, pause=0.8)
+    began = time.monotonic()
+    while (await others.count()).lost:
+        assert time.monotonic() - began < 8
+        await asyncio.sleep(0.1)
+    while await stage.sandbox.unconfirmed():
+        assert time.monotonic() - began < 8
+        await asyncio.sleep(0.1)
+    assert Count(160, 0, 0) == await others.count()
+    assert Count(1, 1, 0) == await held.count()
+    assert 1 == len(list((stage.folder / "index" / "unanswered").rglob("*.json")))
+    bot.kill()
+    bot = await stage.start(settings)
+    count = await held.settled()
+    stage.note("held back 30 s among 160 others, then kill -9", "polling", count)
+    assert Count(1, 0, 0) == count
+    await _stop(bot)
+    assert [] == list((stage.folder / "index" / "unanswered").rglob("*.json"))
+    assert Count(160, 0, 0) == await others.count()
+    _is_sober(bot)
+
+
+@pytest.mark.parametrize(
+    ("mode", "people"),
+    [
+        ("polling", 40),
+        pytest.param("webhook", 40, marks=SOAK),
+        pytest.param("polling", 200, marks=SOAK),
+        pytest.param("webhook", 200, marks=SOAK),
+    ],
+)
+async def test_stopped_under_load(stage: Stage, mode: str, people: int) -> None:
+    """SIGTERM in full flow: 0 within ten seconds, and the next process answers what is left; each once."""
+    settings = stage.settings(mode)
+    first = await stage.start(settings)
+    crowd = await Crowd.of(stage.sandbox, people)
+    asking = asyncio.create_task(crowd.ask(5, pause=0.4))
+    await asyncio.sleep(1.1)
+    assert await _stop(first) < 10
+    second = await stage.start(settings)
+    await asking
+    count = await crowd.settled()
+    stage.note("SIGTERM under load", mode, count)
+    assert Count(people * 5, 0, 0) == count
+    await _stop(second)
+    _is_sober(first, second)
+
+
+@pytest.mark.parametrize("mode", ["polling", pytest.param("webhook", marks=SOAK)])
+async def test_a_stop_does_not_wait_for_a_flood_limit(stage: Stage, mode: str) -> None:
+    """A chat that has to wait a minute does not hold up the stop; the next process answers it, once."""
+    settings = stage.settings(mode)
+    first = await stage.start(settings)
+    crowd = await Crowd.of(stage.sandbox, 1)
+    await stage.sandbox.fault("sendMessage", chat_id=crowd.chats[0].id, **HELD)
+    await crowd.ask()
+    await stage.sandbox.calls("sendMessage", timeout=5)
+    assert await _stop(first) < 3
+    assert Count(1, 1, 0) == await crowd.count()
+    second = await stage.start(settings)
+    count = await crowd.settled()
+    stage.note("SIGTERM while one chat is held back 60 s", mode, count)
+    assert Count(1, 0, 0) == count
+    await _stop(second)
+    _is_sober(first, second)
+
+
+@pytest.mark.parametrize("seconds", [3, pytest.param(10, marks=SOAK)])
+async def test_a_deploy_overlaps(stage: Stage, seconds: int) -> None:
+    """The new process starts while the old one is busy, and takes over: each question is answered once."""
+    first = await stage.start(stage.settings("polling"))
+    crowd = await Crowd.of(stage.sandbox, 40)
+    asking = asyncio.create_task(crowd.ask(2 + seconds // 2, pause=2))
+    await asyncio.sleep(1)
+    second = await stage.start(stage.settings("polling"))
+    await asyncio.sleep(seconds)
+    await _stop(first)
+    await asking
+    count = await crowd.settled(within=30)
+    stage.note(f"both alive for {seconds} s", "polling", count)
+    assert Count(40 * (2 + seconds // 2), 0, 0) == count
+    await _stop(second)
+    _is_sober(first, second)
+
+
+@SOAK
+@pytest.mark.parametrize(("old", "new"), [("webhook", "polling"), ("polling", "webhook")])
+async def test_the_mode_is_changed(stage: Stage, old: str, new: str) -> None:
+    """A change of mode in full flow loses nothing; twice comes only what was under way at that moment."""
+    first = await stage.start(stage.settings(old))
+    crowd = await Crowd.of(stage.sandbox, 40)
+    asking = asyncio.create_task(crowd.ask(6, pause=2))
+    await asyncio.sleep(1)
+    before = len(await stage.sandbox.calls())
+    second = await stage.start(stage.settings(new))
+    changed = (await stage.sandbox.calls("deleteWebhook" if new == "polling" else "setWebhook"))[-1]["at"]
+    assert before < len(await stage.sandbox.calls())
+    await asyncio.sleep(2)
+    await _stop(first)
+    await asking
+    count = await crowd.settled(within=30)
+    stage.note("both alive", f"{old}, then {new}", count)
+    assert (240, 0) == (count.asked, count.lost)
+    assert [] == [one for one in await _first_of_doubles(stage.sandbox) if abs(one - changed) > 2]
+    await _stop(second)
+    _is_sober(first, second)
+
+
+async def _first_of_doubles(sandbox: Sandbox) -> list[float]:
+    """Give when the first answer was sent to each question that was answered more than once."""
+    times: dict[tuple[int, str], list[float]] = {}
+    for call in await sandbox.calls("sendMessage"):
+        if call["response"]["ok"]:
+            question = call["params"]["chat_id"], str(call["params"].get("reply_parameters"))
+            times.setdefault(question, []).append(call["at"])
+    return [min(found) for found in times.values() if len(found) > 1]
+
+
+@contextlib.asynccontextmanager
+async def _forwarding(port: int, to: list[int]) -> AsyncIterator[None]:
+    """Hand connections to ports in turn, as a host's router does; a port that is not there is passed over."""
+    turn = 0
+
+    async def carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(OSError):
+            while data := await reader.read(65536):
+                writer.write(data)
+                await writer.drain()
+        writer.close()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal turn
+        for _ in to:
+            turn += 1
+            try:
+                there = await asyncio.open_connection("127.0.0.1", to[turn % len(to)])
+            except OSError:
+                continue
+            await asyncio.gather(carry(reader, there[1]), carry(there[0], writer))
+            return
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", port)
+    try:
+        yield
+    finally:
+        server.close()
+
+
+@pytest.mark.parametrize(
+    "end", ["killed", pytest.param("stopped", marks=SOAK), pytest.param("alive", marks=SOAK)]
+)
+async def test_two_processes_behind_one_address(stage: Stage, end: str) -> None:
+    """A second process joins the first behind one webhook: each question is answered once, whatever comes."""
+    ports, door = [free_port(), free_port()], free_port()
+    address = {"WEBHOOK_URL": f"http://127.0.0.1:{door}/telegram"}
+    settings = [stage.settings("polling", **address, PORT=str(port)) for port in ports]
+    async with _forwarding(door, ports):
+        first = await stage.start(settings[0])
+        crowd = await Crowd.of(stage.sandbox, 60)
+        asking = asyncio.create_task(crowd.ask(5, pause=1))
+        second = await stage.start(settings[1])
+        await asyncio.sleep(0.8)
+        at_risk = 0
+        if end == "killed":
+            first.kill()
+            at_risk = await crowd.unsure()
+        elif end == "stopped":
+            await _stop(first)
+        await asking
+        count = await crowd.settled()
+        note = f"at most {at_risk} could come twice" if at_risk else ""
+        stage.note(f"two behind one address, one {end}", "webhook", count, note)
+        assert (300, 0) == (count.asked, count.lost)
+        assert count.doubled <= at_risk
+        for bot in [first, second] if end == "alive" else [second]:
+            await _stop(bot)
+        _is_sober(first, second)
