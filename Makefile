@@ -4,14 +4,15 @@ BIN := .venv/bin
 UV ?= uv
 Q ?=
 
-.PHONY: help sandbox run ask chat test check eval format lock clean
+.PHONY: help sandbox run ask chat test soak check eval format lock clean
 
 help:
 	@echo "make sandbox       the bot in a Telegram of its own, in your browser; no token needed"
 	@echo "make ask Q='...'   one question in the terminal"
 	@echo "make chat          questions and answers in the terminal"
 	@echo "make run           the bot on Telegram (TELEGRAM_TOKEN from the environment or .env)"
-	@echo "make test          all tests"
+	@echo "make test          all tests but those that take long"
+	@echo "make soak          those that take long: kills, stops and overlaps under load"
 	@echo "make check         lint, types and layers"
 	@echo "make eval          how well it answers, against pinned floors"
 	@echo "make format        mend what the linter can mend"
@@ -48,6 +49,9 @@ chat: $(BIN)/.installed
 
 test: $(BIN)/.installed-dev
 	@$(BIN)/python -m pytest
+
+soak: $(BIN)/.installed-dev
+	@$(BIN)/python -m pytest -m soak
 
 check: $(BIN)/.installed-dev
 	@$(BIN)/ruff check .
