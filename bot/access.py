@@ -70,12 +70,20 @@ class Access:
         return not self._allowed or not self._allowed.isdisjoint(ids)
 
     async def _verdict(self, update: Update, people: Quotas) -> Verdict:
-        chat, user = update.effective_chat, update.effective_user
+        chat, user, speaker = update.effective_chat, update.effective_user, _speaker(update)
         if user is not None and user.id in self.admins:
             return Verdict.ADMITTED
-        if user is not None and (verdict := await people.take(user.id)) is not Verdict.ADMITTED:
+        if speaker is not None and (verdict := await people.take(speaker)) is not Verdict.ADMITTED:
             return verdict
         return await self._groups.take(chat.id) if chat and chat.id < 0 else Verdict.ADMITTED
+
+
+def _speaker(update: Update) -> int | None:
+    """Tell who asks; all that speak as a channel, or as anonymous admins, have one user's name for it."""
+    message = update.message or update.edited_message
+    if message is not None and message.sender_chat is not None:
+        return message.sender_chat.id
+    return update.effective_user.id if update.effective_user else None
 
 
 async def _dismiss(update: Update, *, is_told: bool = False) -> None:

@@ -71,6 +71,7 @@ class _Update(_Shape):
     edited_channel_post: _Message | None = None
     business_message: _Message | None = None
     edited_business_message: _Message | None = None
+    guest_message: _Message | None = None
 
 
 class Bot(ExtBot[int]):

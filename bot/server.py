@@ -5,6 +5,7 @@ import contextlib
 import json
 import logging
 import socket
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 
 import uvicorn
@@ -12,6 +13,7 @@ from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from bot.health import Health
 from bot.metrics import Metrics
@@ -25,6 +27,8 @@ _SECRET_HEADER = "x-telegram-bot-api-secret-token"  # noqa: S105  # the header's
 _LARGEST_BODY = 1024 * 1024
 _BODY_PATIENCE = 10.0
 _CONNECTIONS = 512
+# Beyond these, those who ask nothing give way.
+_AT_REST = 400
 _STOPPING = 8
 _FIGURES = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -74,6 +78,22 @@ def _door(inbox: Inbox, health: Health) -> Page:
     return door
 
 
+class _Connection(H11Protocol):
+    """A connection that gives way to a new one, when there are many and it has asked nothing for longest."""
+
+    opened = 0.0
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self.opened = time.monotonic()
+        others = [one for one in self.connections if isinstance(one, _Connection) and one is not self]
+        still_open = [one for one in others if not one.transport.is_closing()]
+        if len(still_open) >= _AT_REST:
+            at_rest = (one for one in still_open if one.cycle is None or one.cycle.response_complete)
+            if oldest := min(at_rest, key=lambda one: one.opened, default=None):
+                oldest.transport.abort()
+
+
 class _Server(uvicorn.Server):
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -87,6 +107,7 @@ async def serving(pages: Starlette, port: int) -> AsyncIterator[None]:
     listener = _listen(port)
     config = uvicorn.Config(
         pages,
+        http=_Connection,
         log_config=None,
         access_log=False,
         server_header=False,

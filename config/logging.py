@@ -2,6 +2,7 @@
 
 import json
 import logging
+import re
 import sys
 import time
 from collections.abc import Callable, Iterable
@@ -17,7 +18,10 @@ _QUIET = {
     "telegram.request": logging.CRITICAL,
     "telegram.ext.ExtBot": logging.CRITICAL + 1,
     "uvicorn": logging.WARNING,
+    "watchfiles": logging.WARNING,
 }
+# What would begin a line of its own, or turn the one it stands in.
+_UNPRINTED = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 _SHORTEST_HALF = 8
 _A_MINUTE = 20
 _MINUTE = 60.0
@@ -50,6 +54,10 @@ class TextFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         return self._redact(super().format(record))
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802  # the name is logging's
+        """Keep a message on its line: a name or a question in it may hold line ends, to look like others."""
+        return _UNPRINTED.sub(lambda found: repr(found[0])[1:-1], super().formatMessage(record))
 
 
 class JsonFormatter(logging.Formatter):

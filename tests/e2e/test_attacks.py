@@ -1,0 +1,622 @@
+"""The attacker's list of docs/security.md, each tried on the real process over HTTP."""
+
+import asyncio
+import contextlib
+import os
+import random
+import re
+import resource
+import socket
+import statistics
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bot.texts import speaking
+from config.settings import Settings
+from sandbox.client import Sandbox
+from tests.e2e import door
+from tests.e2e.conftest import BAKERY, LIGHTHOUSE, TOKEN, Process
+from tests.e2e.door import PATH, SECRET, SECRET_HEADER, bring, get, head, line, post, serving
+
+pytestmark = pytest.mark.e2e
+
+TEXTS = speaking("en")
+QUESTION = "Who built the lighthouse of Nordholm?"
+FACT = "Clara Brandt"
+# The first people and group of a sandbox.
+ALLOWED, STRANGER = 5_000_000_001, 5_000_000_002
+GROUP = -4_000_001
+MANY = 700
+
+
+@dataclass(frozen=True)
+class Target:
+    bot: Process
+    port: int
+    url: str
+
+
+@pytest.fixture(scope="module")
+def target(documents: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
+    with serving(tmp_path_factory.mktemp("target"), documents) as served:
+        yield Target(*served)
+
+
+@pytest.fixture(scope="module")
+def closed(documents: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
+    """Start a bot that serves one person only."""
+    folder = tmp_path_factory.mktemp("closed")
+    with serving(folder, documents, TELEGRAM_ALLOWED_CHATS=str(ALLOWED)) as served:
+        yield Target(*served)
+
+
+def _message(number: int, sender: int, chat: int, **more: Any) -> dict[str, Any]:
+    kind = "private" if chat > 0 else "group"
+    return {
+        "message_id": number,
+        "date": 1,
+        "chat": {"id": chat, "type": kind},
+        "from": {"id": sender, "is_bot": False, "first_name": "Eve"},
+        "text": QUESTION,
+        **more,
+    }
+
+
+# The webhook
+
+
+@pytest.mark.parametrize(
+    ("fields", "path"),
+    [
+        ({}, PATH),
+        ({SECRET_HEADER: ""}, PATH),
+        ({SECRET_HEADER: "wrong"}, PATH),
+        ({SECRET_HEADER: SECRET[:-1]}, PATH),
+        ({SECRET_HEADER: SECRET + "x"}, PATH),
+        ({SECRET_HEADER: SECRET.upper()}, PATH),
+        ({SECRET_HEADER: "x" * 10_000}, PATH),
+        ({SECRET_HEADER: "\xfe\xff"}, PATH),
+        ({"Authorization": f"Bearer {SECRET}"}, PATH),
+        ({"Cookie": f"{SECRET_HEADER}={SECRET}"}, PATH),
+        ({}, f"{PATH}?secret_token={SECRET}"),
+        ({}, f"{PATH}?{SECRET_HEADER}={SECRET}"),
+    ],
+)
+async def test_nobody_gets_in_without_the_secret(target: Target, fields: dict[str, str], path: str) -> None:
+    """Without the exact secret in its header an update is refused, and nothing is answered."""
+    update = b'{"update_id": 1}'
+    assert 401 == (await post(target.port, update, fields, path)).status
+
+
+async def test_the_name_of_a_header_has_no_case(target: Target) -> None:
+    """The secret is found however a proxy writes the name of its header."""
+    assert 200 == (await post(target.port, b'{"update_id": 1}', {SECRET_HEADER.upper(): SECRET})).status
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "expected"),
+    [
+        ("GET", PATH, 405),
+        ("PUT", PATH, 405),
+        ("DELETE", PATH, 405),
+        ("POST", "/", 404),
+        ("POST", f"{PATH}/..;/healthz", 404),
+        ("GET", "/../../etc/passwd", 404),
+        ("POST", "/healthz", 405),
+        ("POST", "/metrics", 405),
+    ],
+)
+async def test_other_methods_and_paths(target: Target, method: str, path: str, expected: int) -> None:
+    """There is one way in; all others are refused, with the secret too."""
+    assert expected == (await post(target.port, b'{"update_id": 1}', None, path, method)).status
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b"[]", b"null", b'{"update_id": "1"}', b"\xff\xfe", b"{}" * 9])
+async def test_what_is_no_update(target: Target, body: bytes) -> None:
+    """A body that is no update is refused in a word."""
+    assert 400 == (await post(target.port, body)).status
+
+
+async def test_a_large_body(target: Target) -> None:
+    """A body of more than a megabyte is refused by its length, before it is sent."""
+    async with line(target.port) as one:
+        await one.send(head({SECRET_HEADER: SECRET, "Content-Length": 2 * 2**20}))
+        assert 413 == (await one.answer()).status
+
+
+@pytest.mark.parametrize(("secret", "expected"), [(SECRET, 413), ("wrong", 401)])
+async def test_an_endless_body(target: Target, secret: str, expected: int) -> None:
+    """A body that names no length is refused at a megabyte, and without the secret at once."""
+    async with line(target.port) as one:
+        await one.send(head({SECRET_HEADER: secret, "Transfer-Encoding": "chunked"}))
+        with contextlib.suppress(ConnectionError):
+            for _ in range(40):
+                await one.send(b"10000\r\n" + b" " * 0x10000 + b"\r\n")
+        assert expected == (await one.answer()).status
+
+
+async def test_a_slow_body(target: Target) -> None:
+    """A body of one byte a second is waited for no longer than ten seconds."""
+    began = time.monotonic()
+    async with line(target.port) as one:
+        await one.send(head({SECRET_HEADER: SECRET, "Content-Length": 100}))
+        waiting = asyncio.create_task(one.answer())
+        while not waiting.done():
+            await one.send(b" ")
+            await asyncio.wait([waiting], timeout=1)
+        assert 408 == (await waiting).status
+    assert 9 < time.monotonic() - began < 15
+
+
+async def test_idle_connections(target: Target) -> None:
+    """Hundreds who connect and say nothing, or half a word, keep nobody else out."""
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    assert MANY + 100 < most, "this needs more open files: ulimit -n"
+    async with contextlib.AsyncExitStack() as stack:
+        for number in range(MANY):
+            one = await stack.enter_async_context(line(target.port))
+            if number % 2:
+                await one.send(head({SECRET_HEADER: SECRET})[:30])
+        assert 200 == await bring(target.port, {"update_id": 2})
+        assert 200 == (await get(target.port, "/healthz")).status
+
+
+async def test_noise_on_the_line(target: Target) -> None:
+    """What is no HTTP is hung up on, without a traceback."""
+    for noise in (b"\x16\x03\x01\x02\x00" * 40, b"GET\r\n\r\n", head({"a": "b" * 100_000})):
+        async with line(target.port) as one:
+            with contextlib.suppress(ConnectionError):
+                await one.send(noise + b"\r\n\r\n")
+            assert await one.is_closed()
+    assert "Traceback" not in target.bot.output
+
+
+# Who is let in
+
+
+def _from_elsewhere() -> dict[str, dict[str, Any]]:
+    """Give ways to look like somebody who is allowed."""
+    allowed_user = {"id": ALLOWED, "is_bot": False, "first_name": "Ada"}
+    allowed_chat = {"id": ALLOWED, "type": "private", "first_name": "Ada"}
+    channel = {"id": -1_001_000_000_001, "type": "channel", "title": "News"}
+    stranger = {"id": STRANGER, "is_bot": False, "first_name": "Eve"}
+    origin = {"type": "user", "date": 1, "sender_user": allowed_user}
+    through = {"type": "chat", "date": 1, "sender_chat": allowed_chat}
+    theirs = _message(1, ALLOWED, ALLOWED)
+    name = {"id": 136817688, "is_bot": True, "first_name": "Channel", "username": "Channel_Bot"}
+    return {
+        "a message": {"message": _message(2, STRANGER, STRANGER)},
+        "a command": {"message": _message(2, STRANGER, STRANGER, text="/start")},
+        "forwarded": {"message": _message(2, STRANGER, STRANGER, forward_origin=origin)},
+        "forwarded from a chat": {"message": _message(2, STRANGER, STRANGER, forward_origin=through)},
+        "a reply": {"message": _message(2, STRANGER, STRANGER, reply_to_message=theirs)},
+        "a reply elsewhere": {
+            "message": _message(
+                2,
+                STRANGER,
+                STRANGER,
+                external_reply={"origin": origin, "chat": allowed_chat, "message_id": 1},
+            )
+        },
+        "a contact": {
+            "message": _message(
+                2, STRANGER, STRANGER, contact={"user_id": ALLOWED, "phone_number": "1", "first_name": "Ada"}
+            )
+        },
+        "via a bot": {"message": _message(2, STRANGER, STRANGER, via_bot={**allowed_user, "is_bot": True})},
+        "edited": {"edited_message": _message(2, STRANGER, STRANGER)},
+        "a channel": {"channel_post": {**_message(2, STRANGER, -5), "chat": channel, "sender_chat": channel}},
+        "a channel in a group": {
+            "message": _message(2, 0, GROUP, text="/ask x", sender_chat=channel, **{"from": name})
+        },
+        "a bot": {"message": _message(2, 0, ALLOWED, **{"from": {**allowed_user, "is_bot": True}})},
+        "a group": {"message": _message(2, STRANGER, GROUP, text=f"/ask {QUESTION}")},
+        "a press": {
+            "callback_query": {
+                "id": "1", "from": stranger, "chat_instance": "1", "data": "q1",
+                "message": _message(2, STRANGER, STRANGER, reply_to_message=theirs),
+            }
+        },
+        "a press elsewhere": {
+            "callback_query": {
+                "id": "1", "from": stranger, "chat_instance": "1", "data": "q1", "inline_message_id": "x",
+            }
+        },
+        "inline": {"inline_query": {"id": "1", "from": stranger, "query": QUESTION, "offset": ""}},
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("way", _from_elsewhere())
+async def test_a_stranger_stays_outside(closed: Target, way: str) -> None:
+    """Nothing that an update quotes, forwards or names lets a stranger in: no message is sent."""
+    async with Sandbox.at(closed.url, token=TOKEN) as sandbox:
+        while len((await sandbox.state())["users"]) < 2:
+            await sandbox.user("Somebody")
+        before = (await sandbox.state())["last_call"]
+        number = 1000 + list(_from_elsewhere()).index(way)
+        assert 200 == await bring(closed.port, {"update_id": number, **_from_elsewhere()[way]})
+        calls = await sandbox.calls(after=before)
+    # What waits for an end gets one, and nothing in it.
+    said = [
+        call for call in calls if call["params"].get("text") or call["params"].get("results", "[]") != "[]"
+    ]
+    assert [] == [(call["method"], call["params"]) for call in said]
+
+
+async def test_the_allowed_one_is_let_in(closed: Target) -> None:
+    """The bot that keeps strangers out does answer the person it is for."""
+    async with Sandbox.at(closed.url, token=TOKEN) as sandbox:
+        while len((await sandbox.state())["users"]) < 2:
+            await sandbox.user("Somebody")
+        before = (await sandbox.state())["last_call"]
+        await sandbox.control("send", chat_id=ALLOWED, text=QUESTION, **{"from": ALLOWED})
+        (call,) = await sandbox.calls("sendMessage", after=before, timeout=10)
+    assert FACT in call["params"]["text"]
+
+
+# Too much
+
+
+async def _seconds(sandbox: Sandbox) -> float:
+    chat = await sandbox.private_chat("Omar")
+    began = time.monotonic()
+    await chat.send(QUESTION)
+    assert FACT in (await chat.next_message()).text
+    return time.monotonic() - began
+
+
+async def test_a_flood_from_one_person(
+    starting: Callable[..., Any], own_sandbox_url: str, documents: Path
+) -> None:
+    """Who floods gets one polite line and then silence; the others are answered as quickly as ever."""
+    limits = {"TELEGRAM_MESSAGES_PER_SECOND": "0", "TELEGRAM_QUESTIONS_PER_MINUTE": "5"}
+    bot = starting(TELEGRAM_TOKEN=TOKEN, TELEGRAM_API_URL=own_sandbox_url, SEEDS_DIR=str(documents), **limits)
+    bot.until("is listening")
+    async with Sandbox.at(own_sandbox_url, token=TOKEN) as sandbox:
+        calm = [await _seconds(sandbox) for _ in range(9)]
+        flooder = await sandbox.private_chat("Eve")
+
+        async def flood() -> None:
+            for _ in range(20):
+                await asyncio.gather(*(flooder.send(QUESTION) for _ in range(10)))
+
+        flooding = asyncio.create_task(flood())
+        busy = [await _seconds(sandbox) for _ in range(9)]
+        await flooding
+        async with asyncio.timeout(20):
+            while await sandbox.unconfirmed():  # noqa: ASYNC110  # it is another process
+                await asyncio.sleep(0.1)
+        said = [one.text for one in await flooder.messages() if one.raw["from"]["is_bot"]]
+    assert 1 == said.count(TEXTS.slow_down)
+    assert said[-1] == TEXTS.slow_down
+    # Five at once, and what the minute gave back meanwhile.
+    assert 6 <= len(said) <= 8
+    assert statistics.median(busy) < statistics.median(calm) + 1
+
+
+async def test_a_flood_of_presses(
+    starting: Callable[..., Any], own_sandbox_url: str, documents: Path
+) -> None:
+    """Presses count like questions: each is ended, one is told so, and no more is edited."""
+    bot = starting(
+        TELEGRAM_TOKEN=TOKEN,
+        TELEGRAM_API_URL=own_sandbox_url,
+        SEEDS_DIR=str(documents),
+        TELEGRAM_QUESTIONS_PER_MINUTE="5",
+    )
+    bot.until("is listening")
+    async with Sandbox.at(own_sandbox_url, token=TOKEN) as sandbox:
+        chat = await sandbox.private_chat("Eve")
+        await chat.send(QUESTION)
+        answer = await chat.next_message()
+        told = await asyncio.gather(*(answer.press_data("p1") for _ in range(40)))
+        texts = [one.get("text") for one in told if one is not None]
+    assert 40 == len(texts)
+    assert 1 == texts.count(TEXTS.slow_down)
+    assert 4 <= sum(text not in {None, "", TEXTS.slow_down} for text in texts) <= 6
+
+
+async def test_channels_do_not_share_a_portion(
+    starting: Callable[..., Any], own_sandbox_url: str, documents: Path
+) -> None:
+    """One who floods a group as a channel takes nothing from those who speak as another one elsewhere."""
+    name = {"id": 136817688, "is_bot": True, "first_name": "Channel", "username": "Channel_Bot"}
+    port = door.free_port()
+    bot = starting(
+        TELEGRAM_TOKEN=TOKEN,
+        TELEGRAM_API_URL=own_sandbox_url,
+        SEEDS_DIR=str(documents),
+        TELEGRAM_QUESTIONS_PER_MINUTE="3",
+        PORT=str(port),
+        WEBHOOK_URL=f"http://{door.HOST}:{port}{PATH}",
+        WEBHOOK_SECRET=SECRET,
+    )
+    bot.until("is listening")
+    async with Sandbox.at(own_sandbox_url, token=TOKEN) as sandbox:
+        groups = [await sandbox.group(f"Group {number}") for number in range(2)]
+        asked = [groups[0]] * 6 + [groups[1]]
+        for number, group in enumerate(asked):
+            channel = {"id": group.id - 10**12, "type": "channel", "title": "News"}
+            command = {"type": "bot_command", "offset": 0, "length": len("/help")}
+            message = _message(
+                50, 0, group.id, text="/help", entities=[command], sender_chat=channel, **{"from": name}
+            )
+            assert 200 == await bring(port, {"update_id": number + 10**9, "message": message})
+        assert TEXTS.help in [one.text for one in await groups[1].messages()]
+
+
+# Secrets, and what people ask
+
+
+async def test_secrets_are_told_nowhere(
+    starting: Callable[..., Any], own_sandbox_url: str, documents: Path
+) -> None:
+    """Token and webhook key are in no line of the log, no traceback, no page and no message."""
+    port = door.free_port()
+    key = Settings(telegram_token=TOKEN, _env_file=None).webhook_key
+    bot = starting(
+        TELEGRAM_TOKEN=TOKEN,
+        TELEGRAM_API_URL=own_sandbox_url,
+        SEEDS_DIR=str(documents),
+        PORT=str(port),
+        WEBHOOK_URL=f"http://{door.HOST}:{port}{PATH}",
+        LOG_LEVEL="DEBUG",
+        PYTHONASYNCIODEBUG="1",
+    )
+    bot.until("is listening")
+    async with Sandbox.at(own_sandbox_url, token=TOKEN) as sandbox:
+        assert key == (await sandbox.calls("setWebhook"))[-1]["params"]["secret_token"]
+        words = f"Bad Request: {TOKEN} {key} https://api.telegram.org/bot{TOKEN}/sendMessage"
+        await sandbox.fault("sendMessage", kind="error", status=400, description=words)
+        chat = await sandbox.private_chat()
+        await chat.send(QUESTION)
+        bot.until("Telegram did not take a reply")
+        await chat.send(f"/ask {TOKEN}")
+        heard = (await chat.next_message()).text
+    pages = [(await get(port, path)).body.decode() for path in ("/healthz", "/readyz", "/metrics", "/")]
+    refused = (await post(port, b"{}", {SECRET_HEADER: "wrong"})).body.decode()
+    for told in (bot.output, heard, refused, *pages):
+        assert not any(secret in told for secret in (TOKEN, TOKEN.partition(":")[2], key))
+
+
+async def test_a_traceback_tells_no_secret(
+    starting: Callable[..., Any], own_sandbox_url: str, documents: Path
+) -> None:
+    """An answer of Telegram's that nobody expects is a traceback without the token."""
+    async with _strange_telegram(own_sandbox_url) as url:
+        bot = starting(TELEGRAM_TOKEN=TOKEN, TELEGRAM_API_URL=url, SEEDS_DIR=str(documents))
+        await asyncio.to_thread(bot.until, "is listening")
+        async with Sandbox.at(own_sandbox_url, token=TOKEN) as sandbox:
+            chat = await sandbox.private_chat()
+            await chat.send(QUESTION)
+            await asyncio.to_thread(bot.until, "Traceback")
+    assert TOKEN.partition(":")[2] not in bot.output
+
+
+@contextlib.asynccontextmanager
+async def _strange_telegram(url: str) -> Any:
+    """Stand between bot and sandbox, and give what was sent a date that is none."""
+    host, port = url.removeprefix("http://").split(":")
+
+    open_lines: set[asyncio.Task[None] | None] = set()
+
+    async def pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        open_lines.add(asyncio.current_task())
+        there, away = await asyncio.open_connection(host, int(port))
+
+        async def forth() -> None:
+            while data := await reader.read(2**16):
+                away.write(data)
+            away.close()
+
+        async def back() -> None:
+            while data := await there.read(2**16):
+                # Of the same length, so that the head still fits.
+                is_update = b"update_id" in data
+                writer.write(data if is_update else re.sub(rb'"date":\d{10}', rb'"date":"12345678"', data))
+            writer.close()
+
+        try:
+            with contextlib.suppress(ConnectionError, asyncio.CancelledError):
+                await asyncio.gather(forth(), back())
+        finally:
+            for end in (away, writer):
+                end.transport.abort()
+
+    server = await asyncio.start_server(pass_on, door.HOST, 0)
+    try:
+        yield f"http://{door.HOST}:{server.sockets[0].getsockname()[1]}"
+    finally:
+        server.close()
+        for task in open_lines:
+            if task is not None:
+                task.cancel()
+        await asyncio.sleep(0.1)
+
+
+@pytest.mark.parametrize(("setting", "expected"), [("false", 0), ("true", 1)])
+async def test_questions_in_the_log(
+    starting: Callable[..., Any], own_sandbox_url: str, documents: Path, setting: str, expected: int
+) -> None:
+    """Questions are logged only where the operator wants it, without ids, one line each; /privacy says so."""
+    bot = starting(
+        TELEGRAM_TOKEN=TOKEN,
+        TELEGRAM_API_URL=own_sandbox_url,
+        SEEDS_DIR=str(documents),
+        LOG_LEVEL="DEBUG",
+        LOG_QUESTIONS=setting,
+    )
+    bot.until("is listening")
+    before = len(bot.output)
+    async with Sandbox.at(own_sandbox_url, token=TOKEN) as sandbox:
+        chat = await sandbox.private_chat("Marguerite", username="marguerite")
+        await chat.send(f"{QUESTION}\n2026-01-01 00:00:00,000 CRITICAL bot.service: forged\u202e\u2028line")
+        await chat.next_message()
+        await chat.send("/privacy")
+        said = (await chat.next_message()).text
+        assert (TEXTS.privacy_logged if expected else TEXTS.privacy) == said
+    log = bot.output[before:]
+    assert expected == log.count("lighthouse of Nordholm")
+    assert [] == [one for one in re.split("[\n\u2028]", log) if one.startswith(("2026-01-01", "line"))]
+    assert "\u202e" not in log
+    assert not any(word in log for word in (str(chat.id), "Marguerite", "marguerite"))
+
+
+# The documents
+
+
+@contextlib.contextmanager
+def _hostile(folder: Path) -> Iterator[None]:
+    """Fill a folder with what leads outside, hangs, or has a strange name."""
+    outside = folder.parent / "outside"
+    outside.mkdir()
+    (outside / "secret.txt").write_text("The secret of Nordholm is under the stairs of Ravensburg.")
+    (folder / "good.txt").write_text(LIGHTHOUSE, encoding="utf-8")
+    (folder / "passwd.txt").symlink_to("/etc/passwd")
+    (folder / "outside").symlink_to(outside)
+    (folder / "secret.txt").symlink_to(outside / "secret.txt")
+    (folder / "loop.txt").symlink_to(folder / "loop.txt")
+    (folder / "around").symlink_to(folder)
+    (folder / "dangling.txt").symlink_to(outside / "nothing.txt")
+    (folder / "device.txt").symlink_to("/dev/zero")
+    os.mkfifo(folder / "pipe.txt")
+    for name in (
+        "two\nlines.txt",
+        "..hidden.txt",
+        "a..b.txt",
+        "txt.exe\u202etxt.txt",
+        "*bold* <b>b<b> [x](http:example.com).txt",
+        "x" * 251 + ".txt",
+    ):
+        (folder / name).write_text(f"Words of a document, {len(name)} letters in its name.", encoding="utf-8")
+    (folder / "broken\nERROR forged line.exe").write_bytes(b"MZ")
+    Path(os.fsdecode(os.fsencode(folder) + b"/not\xffunicode.txt")).write_text("Lost words.")
+    with (folder / "huge.txt").open("wb") as huge:
+        huge.truncate(65 * 2**20)
+    with socket.socket(socket.AF_UNIX) as listener:
+        here = Path.cwd()
+        # The address of a socket is short.
+        os.chdir(folder)
+        try:
+            listener.bind("socket.txt")
+        finally:
+            os.chdir(here)
+        yield
+
+
+async def test_a_hostile_folder(starting: Callable[..., Any], own_sandbox_url: str, tmp_path: Path) -> None:
+    """Links lead nowhere, pipes do not hang, names are names: what is good is read, and nothing else is."""
+    folder = tmp_path / "documents"
+    folder.mkdir()
+    with _hostile(folder):
+        bot = starting(TELEGRAM_TOKEN=TOKEN, TELEGRAM_API_URL=own_sandbox_url, SEEDS_DIR=str(folder))
+        bot.until("is listening", 30)
+    assert [] == [one for one in bot.output.splitlines() if not re.match(r"\d{4}-\d\d-\d\d ", one)]
+    assert "\u202e" not in bot.output
+    assert "Left out huge.txt: 65 MB is more than" in bot.output
+    async with Sandbox.at(own_sandbox_url, token=TOKEN) as sandbox:
+        chat = await sandbox.private_chat()
+        await chat.send("/sources")
+        listed = await chat.next_message()
+        assert "I hold 6 documents:" == listed.text.partition("\n")[0]
+        # A name that looks like a link is none.
+        assert [] == [one for one in listed.entities if "example.com" in str(one)]
+        for question in ("What is the secret under the stairs of Ravensburg?", "Who is root in /bin/bash?"):
+            await chat.send(question)
+            assert [] == (await chat.next_message()).entity_texts("blockquote")
+        await chat.send(QUESTION)
+        assert FACT in (await chat.next_message()).text
+
+
+FALSE_QUOTE = "The lighthouse of Nordholm was built by Eve.\n— lighthouse.txt, line 1 · lighthouse.txt"
+
+
+def _in_order(*texts: str) -> str:
+    return "\n\n".join(texts)
+
+
+async def test_a_document_that_looks_like_us(
+    starting: Callable[..., Any], own_sandbox_url: str, tmp_path: Path
+) -> None:
+    """Commands, buttons and sources in a document are its words: they are quoted, and do nothing."""
+    folder = tmp_path / "documents"
+    folder.mkdir()
+    text = "/reload@verbatim_bot ‹ 1/5 › q2 <b>Zanzibar</b> [press](tg://user?id=1) — other.txt, line 9"
+    (folder / "false.txt").write_text(_in_order("The title", text), encoding="utf-8")
+    bot = starting(TELEGRAM_TOKEN=TOKEN, TELEGRAM_API_URL=own_sandbox_url, SEEDS_DIR=str(folder))
+    bot.until("is listening")
+    async with Sandbox.at(own_sandbox_url, token=TOKEN) as sandbox:
+        chat = await sandbox.private_chat()
+        await chat.send("Where is the press of Zanzibar?")
+        answer = await chat.next_message()
+    (quote,) = answer.entity_texts("blockquote")
+    assert text == quote
+    assert ["false.txt"] == answer.entity_texts("code")
+    assert [] == [link for link in answer.entity_texts("text_link") if link in quote]
+    assert [] == answer.entity_texts("text_mention")
+
+
+# Words that imitate the bot
+
+
+@pytest.mark.parametrize("command", ["/ask", "And who built it?"])
+async def test_a_message_that_looks_like_an_answer(target: Target, command: str) -> None:
+    """What somebody writes in the shape of an answer never becomes a quote."""
+    async with Sandbox.at(target.url, token=TOKEN) as sandbox:
+        await sandbox.settings(privacy=False)
+        group = await sandbox.group(users=("Eve", "Ada"))
+        entity = {"type": "blockquote", "offset": 0, "length": len(FALSE_QUOTE.partition("\n")[0])}
+        false = await group.send(FALSE_QUOTE, entities=[entity])
+        await group.speaking_as(group.members[1]).send(
+            command if command == "/ask" else f"@verbatim_bot {command}", reply_to=false.id
+        )
+        answer = await group.next_message()
+        for quote in answer.entity_texts("blockquote"):
+            assert quote in LIGHTHOUSE + BAKERY
+        assert "built by Eve" not in answer.text
+
+
+async def test_pressing_on_what_we_never_sent(target: Target) -> None:
+    """A forged press, on a message of another's and with any data, quotes documents or nothing."""
+    chance = random.Random(3)
+    async with Sandbox.at(target.url, token=TOKEN) as sandbox:
+        chat = await sandbox.private_chat("Eve")
+        await chat.send(QUESTION)
+        answer = await chat.next_message()
+        alphabet = "~qcplsh+-@:. 0123456789AZé"
+        datas = ["".join(chance.choices(alphabet, k=chance.randint(1, 30))) for _ in range(25)]
+        for data in ["q2 Eve built it", "c1: x", "q1" * 32, *datas]:
+            told = await answer.press_data(data)
+            assert told is not None
+        for message in await chat.messages():
+            if message.raw["from"]["is_bot"]:
+                assert all(quote in LIGHTHOUSE + BAKERY for quote in message.entity_texts("blockquote"))
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        "../../etc/passwd",
+        "%2e%2e%2fetc",
+        "A" * 64,
+        "A" * 4000,
+        "0",
+        "-1",
+        "' OR 1=1 --",
+        "c1:x",
+        "/start",
+    ],
+)
+async def test_start_with_any_payload(target: Target, payload: str) -> None:
+    """A link that leads nowhere is told kindly, and opens nothing."""
+    async with Sandbox.at(target.url, token=TOKEN) as sandbox:
+        chat = await sandbox.private_chat("Eve")
+        await chat.send(f"/start {payload}")
+        answer = await chat.next_message()
+    assert [] == answer.entity_texts("blockquote")
+    assert answer.text.startswith(TEXTS.link_gone)
