@@ -18,19 +18,25 @@ class Keeper:
     """`reopen` brings a library up to date, `swap` is given the new one; answers go on meanwhile."""
 
     def __init__(
-        self, library: Library, reopen: Callable[[Library], Library], swap: Callable[[Library], None]
+        self, library: Library, reopen: Callable[[Library, float], Library], swap: Callable[[Library], None]
     ) -> None:
         self.library = library
         self._reopen = reopen
         self._swap = swap
         self._busy = asyncio.Lock()
 
-    async def reload(self) -> Library:
-        """Read the folder again; raises FolderError when it is gone."""
+    async def reload(self, *, quiet: float = 0.0) -> Library:
+        """Read the folder again, but for files written in the last `quiet` seconds.
+
+        Raises FolderError when the folder is gone.
+        """
         async with self._busy:
-            self.library = await in_thread(lambda: self._reopen(self.library))
-            self._swap(self.library)
-            return self.library
+            before = self.library
+            library = await in_thread(lambda: self._reopen(before, quiet))
+            if library.version != before.version or library.problems != before.problems:
+                self._swap(library)
+            self.library = library
+            return library
 
     async def put(self, name: str, data: bytes) -> bool:
         """Put a document into the folder, and tell whether it took the place of another.

@@ -5,7 +5,7 @@ import contextlib
 import logging
 import sys
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 from telegram import Update
 from telegram.error import BadRequest, InvalidToken, TelegramError
@@ -28,12 +28,14 @@ from bot.server import build_pages, serving
 from bot.spool import Spool
 from bot.stopping import on_signal, unless
 from bot.threads import in_thread
+from bot.watch import watch
 from bot.webhook import Inbox, Webhook
 from config.errors import ConfigError
 from config.logging import configure
 from config.settings import Settings
 from retrieval.errors import FolderError
 from retrieval.library import Library
+from retrieval.model import Problem
 
 _START_PATIENCE = 30.0
 # A host gives us ten seconds to end.
@@ -104,10 +106,11 @@ class Process:
         """Give what the handlers share; libraries to come take the place of this one."""
 
         def swap(library: Library) -> None:
+            known = state.keeper.library.problems
             state.archive = library
-            self._note(library)
+            self._note(library, known)
 
-        keeper = Keeper(library, lambda before: _open(self.settings, before), swap)
+        keeper = Keeper(library, lambda *known: _open(self.settings, *known), swap)
         state = State(
             library,
             self.metrics,
@@ -116,11 +119,11 @@ class Process:
             self.settings.telegram_admins,
             self.settings.log_questions,
         )
-        self._note(library)
+        self._note(library, ())
         return state
 
-    def _note(self, library: Library) -> None:
-        _tell(library)
+    def _note(self, library: Library, known: Sequence[Problem]) -> None:
+        _tell(library, known)
         counts = {"documents": len(library.sources), "passages": library.passages}
         self.metrics.index(**counts, version=library.version)
 
@@ -132,14 +135,20 @@ class Process:
             self.metrics.failed(error)
 
 
-def _open(settings: Settings, before: Library | None = None) -> Library:
+def _open(settings: Settings, before: Library | None = None, quiet: float = 0.0) -> Library:
     return Library.open(
-        settings.seeds_dir, index_dir=settings.index_dir, quote_chars=settings.quote_chars, before=before
+        settings.seeds_dir,
+        index_dir=settings.index_dir,
+        quote_chars=settings.quote_chars,
+        before=before,
+        quiet=quiet,
     )
 
 
-def _tell(library: Library) -> None:
+def _tell(library: Library, known: Sequence[Problem]) -> None:
     for problem in library.problems:
+        if problem in known:
+            continue
         _log.warning("Left out %s: %s", problem.name, problem.reason)
     counts = len(library.sources), library.passages
     _log.info("Documents in %s: %d, passages: %d", library.folder, *counts)
@@ -191,14 +200,18 @@ async def _answer(process: Process, application: App, stop: asyncio.Event) -> No
     dispatcher = Dispatcher(handle, process.pauses)
     process.metrics.watch_unfinished(lambda: len(dispatcher.unfinished))
     take = _by_webhook if process.inbox else _by_polling
-    introducing = asyncio.create_task(introduce(bot, process.settings.telegram_admins))
+    beside = [
+        asyncio.create_task(introduce(bot, process.settings.telegram_admins)),
+        asyncio.create_task(watch(application.bot_data.keeper)),
+    ]
     try:
         await take(process, application, dispatcher, stop)
     except InvalidToken:
         raise StartError("Telegram no longer knows TELEGRAM_TOKEN: get a new one from @BotFather") from None
     finally:
         process.health.is_ready = False
-        introducing.cancel()
+        for task in beside:
+            task.cancel()
     _log.info("@%s has stopped", bot.username)
 
 

@@ -15,7 +15,7 @@ from retrieval.model import Answer, Citation, Context, Passage, Problem, Section
 from retrieval.ranking import store
 from retrieval.ranking.embedded import EmbeddedIndex, Part
 from retrieval.reading import Read, read_all
-from retrieval.records import Record, note, places, restored, sources, unchanged
+from retrieval.records import Record, note, places, restored, sources, unchanged, unquiet
 
 QUOTE_CHARS = 300
 
@@ -29,7 +29,8 @@ class Library:
     """What a documents folder held when it was read. Never changes: an update makes a new one.
 
     `version` is another one whenever the documents, or what is made of them, are. `records` tells what became
-    of each file by its name, `places` which passages are a source's, by its id.
+    of each file by its name, `places` which passages are a source's, by its id. Files that are `waiting` are
+    to be read later.
     """
 
     sources: tuple[Source, ...]
@@ -40,6 +41,7 @@ class Library:
     folder: Path
     records: Mapping[str, Record]
     places: Mapping[str, range]
+    waiting: frozenset[str]
     _by_id: Mapping[str, Source]
     _numbers: Mapping[str, int]
 
@@ -53,10 +55,12 @@ class Library:
         progress: Progress | None = None,
         fresh: bool = False,
         before: Self | None = None,
+        quiet: float = 0.0,
     ) -> Self:
         """Read the folder. Blocks. Only what changed is read since the index saved in `index_dir` was made.
 
-        `before` is the library as it was, and saves looking there; `fresh` reads everything anew. Raises
+        `before` is the library as it was, and saves looking there; `fresh` reads everything anew. A file that
+        was written less than `quiet` seconds ago may be half: it stays as it was, and is `waiting`. Raises
         FolderError when the folder is missing or cannot be listed; an empty folder is fine. A document that
         cannot be read is named in `problems` and left out. `progress` is called with the number of documents
         read and their total.
@@ -64,10 +68,13 @@ class Library:
         files, problems = listing.files(folder)
         place = index_dir and index_dir / _name(folder, quote_chars)
         old = before or (None if fresh or place is None else cls._saved(place, folder, quote_chars))
-        records = unchanged(files, old.records if old else {})
-        changed = [file for file in files if file.name not in records]
-        if old and not changed and len(records) == len(old.records):
-            return old.including(problems)
+        known = old.records if old else {}
+        records = unchanged(files, known)
+        waiting = unquiet(files, records, quiet)
+        records |= {name: known[name] for name in waiting if name in known}
+        changed = [file for file in files if file.name not in records and file.name not in waiting]
+        if old and not changed and len(records) == len(known):
+            return old.including(problems, waiting)
         read: dict[str, Read] = {}
         originals = {known.text: name for name, known in records.items() if known.source}
         for done, (file, result) in enumerate(read_all(folder, changed, quote_chars), 1):
@@ -81,7 +88,7 @@ class Library:
         library = cls._of(_joined(ordered, read, old), ordered, quote_chars, folder)
         if place:
             library.save(place)
-        return library.including(problems)
+        return library.including(problems, waiting)
 
     @classmethod
     def _of(cls, index: EmbeddedIndex, records: Mapping[str, Record], quote_chars: int, folder: Path) -> Self:
@@ -97,12 +104,14 @@ class Library:
             _by_id={source.id: source for source in listed},
             _numbers={passage.id: number for number, passage in enumerate(index.passages)},
             places=places(listed),
+            waiting=frozenset(),
         )
 
-    def including(self, problems: Iterable[Problem]) -> Self:
-        """Add what cannot be listed to what cannot be read."""
+    def including(self, problems: Iterable[Problem], waiting: frozenset[str]) -> Self:
+        """Add what cannot be listed to what cannot be read, and what has to wait."""
         unread = [Problem(r.file.name, r.problem) for r in self.records.values() if r.problem]
-        return replace(self, problems=tuple(sorted([*problems, *unread], key=lambda one: one.name)))
+        told = tuple(sorted([*problems, *unread], key=lambda one: one.name))
+        return replace(self, problems=told, waiting=waiting)
 
     @classmethod
     def _saved(cls, place: Path, folder: Path, quote_chars: int) -> Self | None:

@@ -37,6 +37,13 @@ def unchanged(files: Sequence[File], records: Mapping[str, Record]) -> dict[str,
     return {name: record for name, record in same.items() if record.copy_of is None or record.copy_of in same}
 
 
+def unquiet(files: Sequence[File], records: Mapping[str, Record], quiet: float) -> frozenset[str]:
+    """Name the files without a record that were written less than `quiet` seconds ago."""
+    now = time.time_ns()
+    changed = (file for file in files if file.name not in records)
+    return frozenset(file.name for file in changed if 0 <= now - file.changed < quiet * 1e9)
+
+
 def _is_same(file: File, record: Record | None) -> bool:
     return record is not None and record.is_settled and record.file == file
 
