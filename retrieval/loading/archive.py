@@ -14,7 +14,8 @@ from retrieval.errors import DocumentError
 
 MOST_ENTRIES = 50_000
 MOST_UNPACKED = 256 * 2**20
-MOST_ENTRY = 64 * 2**20
+# Of what is read: texts and lists, never pictures.
+MOST_READ = 64 * 2**20
 # Each element of a tree takes 100 to 200 bytes, so this many are bounded memory.
 MOST_TAGS = 5_000_000
 DEEPEST = 256
@@ -55,12 +56,13 @@ class Archive:
         if reason:
             raise DocumentError(name, reason)
         self._entries = {_key(entry.filename): entry for entry in entries}
+        self._left = MOST_READ
 
     def __contains__(self, path: str) -> bool:
         return _key(path) in self._entries
 
     def read(self, path: str) -> bytes:
-        """Read an entry. Raises DocumentError when it is missing, damaged or over MOST_ENTRY bytes."""
+        """Read an entry. Raises DocumentError when it is missing, damaged or over MOST_READ in all."""
         with self._opened(path) as entry:
             return entry.read()
 
@@ -112,8 +114,9 @@ class Archive:
         found = self._entries.get(_key(path))
         if found is None:
             raise DocumentError(self.name, f"lacks its part {path[:80]!r}; {_ANEW}")
-        if found.file_size > MOST_ENTRY:
-            raise DocumentError(self.name, f"unpacks to more than {MOST_ENTRY // 2**20} MB; split it")
+        self._left -= found.file_size  # an entry that is read a thousand times counts as often
+        if self._left < 0:
+            raise DocumentError(self.name, f"unpacks to more than {MOST_READ // 2**20} MB of text; split it")
         try:
             with self._zip.open(found) as entry:  # never gives more than the list has promised
                 yield entry

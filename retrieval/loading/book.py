@@ -46,7 +46,8 @@ def load(data: bytes, name: str) -> Document:
 
 def _chapters(book: Element, items: dict[str, Element], path: str, name: str) -> Iterator[str]:
     """Give the paths of the pages in reading order, without the table of contents."""
-    spine = [items.get(reference.get("idref", "")) for reference in book.iter("itemref")]
+    listed = dict.fromkeys(reference.get("idref", "") for reference in book.iter("itemref"))
+    spine = [items.get(identity) for identity in listed]
     if len(spine) > MOST_CHAPTERS:
         raise DocumentError(name, f"has more than {MOST_CHAPTERS} parts; split it")
     for item in spine:

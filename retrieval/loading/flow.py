@@ -139,7 +139,10 @@ def _is_table(node: LexborNode) -> bool:
     """Tell a table of rows and columns from a frame for the layout of a page."""
     if node.tag != "table" or node.attributes.get("role") in {"presentation", "none"}:
         return False
-    if len(node.css("table")) > 1 or node.css_first("h1, h2, h3, h4, h5, h6"):
+    row = node.css_first("tr")
+    if row is None or row.css_first("table") or len(node.css("table")) > 1:
+        return False
+    if node.css_first("h1, h2, h3, h4, h5, h6"):
         return False
     return any(len(_cells(row)) > 1 for row in node.css("tr"))
 

@@ -8,7 +8,7 @@ from selectolax.lexbor import LexborHTMLParser
 from retrieval.errors import DocumentError
 
 # An element's parser looks through all that are open: this many looks take a second or two.
-MOST_NESTED = 200_000_000
+MOST_NESTED = 50_000_000
 # Marks of style left open are opened anew in every block that follows, as 100 to 200 bytes each.
 MOST_REOPENED = 3_000_000
 _REOPENED = frozenset(
@@ -23,6 +23,10 @@ _NEVER_OPEN = frozenset(
     }
 )
 _TAG = regex.compile(r"<(?P<close>/?)(?P<name>[a-zA-Z][^\s/>]*+)")
+# Each attribute is compared with those before it. A tag may be long: pictures are written into them.
+MOST_ATTRIBUTES = 5000
+_LONG = 50_000
+_MOST_LONG = 1000
 _SELF_CLOSED = regex.compile(r"<(?P<name>[a-zA-Z][\w:.-]*+)(?P<rest>[^<>]*+)(?<=/)>")
 _START = 4096
 
@@ -43,6 +47,8 @@ def _spelt_out(match: regex.Match[str]) -> str:
 
 def _check_nesting(text: str, name: str) -> None:
     """Refuse a page that leaves its elements open by the thousand, before a parser suffers from it."""
+    if _is_crowded(text):
+        raise DocumentError(name, "has a tag with thousands of attributes; save it anew, or as text")
     unclosed: Counter[str] = Counter()
     deep = reopened = nested = copies = 0
     for tag in _TAG.finditer(text):
@@ -57,3 +63,15 @@ def _check_nesting(text: str, name: str) -> None:
         copies += reopened
         if nested > MOST_NESTED or copies > MOST_REOPENED:
             raise DocumentError(name, "leaves too many of its tags open; save it anew, or as text")
+
+
+def _is_crowded(text: str) -> bool:
+    long = 0
+    for tag in _TAG.finditer(text):
+        end = tag.end()
+        if text.find(">", end, end + _LONG) < 0:
+            within = text[end : end + _LONG]
+            long += 1
+            if long > _MOST_LONG or within.count("=") + within.count(" ") > MOST_ATTRIBUTES:
+                return True
+    return False

@@ -97,7 +97,7 @@ def test_deep_nesting(name: str) -> None:
     [
         ("MOST_ENTRIES", "has more than 2 parts; split it"),
         ("MOST_TAGS", "is too large to be read as a whole; split it"),
-        ("MOST_ENTRY", "unpacks to more than 0 MB; split it"),
+        ("MOST_READ", "unpacks to more than 0 MB of text; split it"),
         ("MOST_UNPACKED", "unpacks to 1 MB, which is too much; split it, or remove it"),
     ],
 )

@@ -109,6 +109,8 @@ def test_tags_left_open(monkeypatch: pytest.MonkeyPatch) -> None:
     for page in ("<div>" * 1_000_000 + "x", f"<p>{formats}</p>" + "<p>x</p>" * 5000):
         with pytest.raises(DocumentError, match=r"^a\.html: leaves too many of its tags open; save it"):
             read(page)
+    with pytest.raises(DocumentError, match=r"^a\.html: has a tag with thousands of attributes"):
+        read("<p " + " ".join(f"a{number}=1" for number in range(100_000)) + ">x")
     monkeypatch.setattr(markup, "MOST_NESTED", 10)
     assert ["a", "b", "c"] == parts(read("<p>a<p>b<p>c<br><br><img>"))
 
