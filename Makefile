@@ -4,7 +4,7 @@ BIN := .venv/bin
 UV ?= uv
 Q ?=
 
-.PHONY: help sandbox run ask chat test soak check eval format lock clean
+.PHONY: help sandbox run ask chat test soak check eval messages format lock clean
 
 help:
 	@echo "make sandbox       the bot in a Telegram of its own, in your browser; no token needed"
@@ -15,6 +15,7 @@ help:
 	@echo "make soak          those that take long: kills, stops and overlaps under load"
 	@echo "make check         lint, types and layers"
 	@echo "make eval          how well it answers, against pinned floors"
+	@echo "make messages      bring the translations up to date with bot/texts.py, and compile them"
 	@echo "make format        mend what the linter can mend"
 	@echo "make lock          make the lists of requirements again; needs uv"
 
@@ -64,6 +65,15 @@ eval: export QUOTE_CHARS = 300
 eval: $(BIN)/.installed
 	@$(BIN)/verbatim eval --docs tests/eval/documents --floors tests/eval/floors.json --no-misses \
 		--by language --by kind tests/eval/questions.jsonl
+
+# Neither line numbers nor today's date, so that nothing but the sentences makes a difference.
+messages: $(BIN)/.installed-dev
+	@template=$$(mktemp) && trap 'rm -f "$$template"' EXIT && \
+	$(BIN)/pybabel --quiet extract --no-default-keywords --keyword _ --keyword _n:1,2 --no-location \
+		--output-file "$$template" bot/texts.py && \
+	$(BIN)/pybabel --quiet update --domain verbatim --output-dir bot/locale --input-file "$$template" \
+		--no-fuzzy-matching --ignore-obsolete --ignore-pot-creation-date && \
+	$(BIN)/pybabel --quiet compile --domain verbatim --directory bot/locale
 
 format: $(BIN)/.installed-dev
 	@$(BIN)/ruff check --fix .
