@@ -4,6 +4,7 @@ import asyncio
 import random
 import re
 import string
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,8 +19,10 @@ pytestmark = pytest.mark.e2e
 
 DOCUMENTS = Path(__file__).parents[1] / "eval" / "documents"
 LONGEST = 4096
+TRIES = 3
 # asyncio in debug mode names what takes longer than 0.1 s.
-SLOW = re.compile(r"Executing .* took \d.*")
+SLOW = re.compile(r"Executing .* took (\d+\.\d+) seconds")
+MOST_SECONDS = 0.1
 
 
 def _words(letters: str, length: int) -> str:
@@ -82,8 +85,8 @@ async def _converse(sandbox: Sandbox, question: str) -> None:
     chat = await sandbox.private_chat()
     await chat.send(question)
     answer = await chat.next_message()
-    for button in answer.buttons:
-        await answer.press_data(button["callback_data"])
+    for data in [button["callback_data"] for button in answer.buttons if "callback_data" in button]:
+        await answer.press_data(data)
     await answer.press_data("q2 " + "é" * 30)
     await answer.reply("And when was that?")
     await chat.next_message()
@@ -91,19 +94,29 @@ async def _converse(sandbox: Sandbox, question: str) -> None:
     await chat.next_message()
 
 
+def _stretch() -> float:
+    """Tell how many seconds a second of work takes while others use the machine: 1 where it is ours."""
+    began, worked = time.monotonic(), time.thread_time()
+    while time.thread_time() - worked < 0.2:
+        pass
+    return (time.monotonic() - began) / (time.thread_time() - worked)
+
+
 async def _slow(bot: Any, url: str, questions: dict[str, str]) -> list[str]:
     """Ask a few at a time; give what the loop was held up by."""
-    before = len(bot.output)
+    before, stretch = len(bot.output), _stretch()
     async with Sandbox.at(url, token=TOKEN) as sandbox:
         await sandbox.settings(flood=False)
-        room = asyncio.Semaphore(4)
+        room = asyncio.Semaphore(2)
 
         async def one(question: str) -> None:
             async with room:
                 await _converse(sandbox, question)
 
         await asyncio.gather(*(one(question) for question in questions.values()))
-    return [line for line in bot.output[before:].splitlines() if SLOW.search(line)]
+    most = MOST_SECONDS * max(stretch, _stretch())
+    lines = bot.output[before:].splitlines()
+    return [line for line in lines if (found := SLOW.search(line)) and float(found[1]) > most]
 
 
 @pytest.mark.parametrize("mode", ["polling", "webhook"])
@@ -113,20 +126,23 @@ async def test_the_loop_is_never_held_up(
     """Nothing that people send, however long and strange, takes a tenth of a second of everybody's time."""
     port = free_port()
     address = {"PORT": str(port), "WEBHOOK_URL": f"http://{HOST}:{port}{PATH}"} if mode == "webhook" else {}
-    bot = starting(
-        TELEGRAM_TOKEN=TOKEN,
-        TELEGRAM_API_URL=own_sandbox_url,
-        TELEGRAM_MESSAGES_PER_SECOND="0",
-        TELEGRAM_QUESTIONS_PER_MINUTE="0",
-        SEEDS_DIR=str(DOCUMENTS),
-        PYTHONASYNCIODEBUG="1",
-        **address,
-    )
-    bot.until("is listening", 60)
     questions = QUESTIONS | _own_words()
-    slow = await _slow(bot, own_sandbox_url, questions)
-    if slow:
-        # The machine may have been held up, not the loop; what is slow by itself is so again.
+    slow: list[str] = []
+    # The machine may have been held up, not the loop: what is slow by itself is so every time. Each try has a
+    # process of its own, for one logs the same complaint so often only.
+    for _ in range(TRIES):
+        bot = starting(
+            TELEGRAM_TOKEN=TOKEN,
+            TELEGRAM_API_URL=own_sandbox_url,
+            TELEGRAM_MESSAGES_PER_SECOND="0",
+            TELEGRAM_QUESTIONS_PER_MINUTE="0",
+            SEEDS_DIR=str(DOCUMENTS),
+            PYTHONASYNCIODEBUG="1",
+            **address,
+        )
+        bot.until("is listening", 60)
         slow = await _slow(bot, own_sandbox_url, questions)
+        assert 0 == bot.stop()
+        if not slow:
+            break
     assert [] == slow
-    assert 0 == bot.stop()
