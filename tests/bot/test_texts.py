@@ -76,7 +76,7 @@ class _Figures(dict[str, str]):
 
 def _samples(kind: Any) -> list[Any]:
     """Give values for an argument of a sentence."""
-    known: dict[Any, list[Any]] = {int: list(COUNTS), str: ["readme"], Sequence[str]: [["One", "Two"]]}
+    known: dict[Any, list[Any]] = {int: [*COUNTS, 5000], str: ["readme"], Sequence[str]: [["One", "Two"]]}
     return known.get(kind, [_Figures()])
 
 
@@ -90,7 +90,10 @@ def _said(texts: Texts, name: str) -> Iterator[str]:
     hints = get_type_hints(sentence)
     arguments = [_samples(hints[one]) for one in inspect.signature(sentence).parameters if one != "self"]
     for turn in range(max(map(len, arguments))):
-        yield getattr(texts, name)(*(values[turn % len(values)] for values in arguments))
+        # Two numbers in one sentence differ, as the first line and the last do.
+        yield getattr(texts, name)(
+            *(values[(turn + at) % len(values)] for at, values in enumerate(arguments))
+        )
 
 
 def _too_long(texts: Texts, names: str, most: int) -> list[str]:
