@@ -85,7 +85,7 @@ class Turn:
     number: int = 0
 
 
-_TURN = re.compile(r"@([shrfxy])([A-Za-z0-9_-]{8})?\.([0-9]{1,8})", re.ASCII)
+_TURN = re.compile(r"@([shrfxy])([A-Za-z0-9_-]{8})?\.(0|[1-9][0-9]{0,7})", re.ASCII)
 
 
 def encode_turn(turn: Turn) -> str:

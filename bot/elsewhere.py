@@ -38,7 +38,8 @@ async def typed(update: Update, context: Context) -> None:
             offered,
             cache_time=_MINUTE,
             is_personal=True,
-            next_offset=after,
+            # The library would send an empty text as an empty list.
+            next_offset=after or None,
             button=None if offered else button,
         )
 

@@ -40,7 +40,7 @@ def article(
         entities=reply.entities or None,
         link_preview_options=LinkPreviewOptions(is_disabled=True),
     )
-    return InlineQueryResultArticle(name, title, content, description=description)
+    return InlineQueryResultArticle(name, title or "…", content, description=description)
 
 
 def first_of(offset: str) -> int:

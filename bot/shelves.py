@@ -177,7 +177,7 @@ def _matched(citation: Citation) -> str:
 def _about(source: Source, texts: Texts) -> str:
     parts = [source.language.upper(), texts.size(ceil(source.size / 1024))]
     # A file may claim to be of any year.
-    with suppress(ValueError, OverflowError):
+    with suppress(ValueError, OverflowError, OSError):
         if source.changed:
             parts.append(datetime.fromtimestamp(source.changed, UTC).date().isoformat())
     return " · ".join(parts)

@@ -10,9 +10,13 @@ from bot.buttons import (
     Action,
     Origin,
     Press,
+    Shelf,
+    Turn,
     carried,
     decode,
+    decode_turn,
     encode,
+    encode_turn,
 )
 
 IDS = "ABCxyz019_-"
@@ -58,3 +62,32 @@ def test_a_forged_ending_is_not_half_read(press: Press, more: str, in_front: boo
 def test_what_a_button_carries(words: list[str], expected: str) -> None:
     """As many words as fit, the longest before others, in order, each once; of one too long its beginning."""
     assert expected == carried(words)
+
+
+DOCUMENTS = st.text(IDS, min_size=8, max_size=8)
+NUMBERS = st.integers(0, 99_999_999)
+TURNS = st.builds(Turn, st.sampled_from(list(Shelf)[1:]), DOCUMENTS, NUMBERS) | st.builds(
+    Turn, st.just(Shelf.SOURCES), st.just(""), NUMBERS
+)
+
+
+@given(TURNS)
+def test_a_turn_comes_back(turn: Turn) -> None:
+    """Each way through the documents comes back as it was, fits, and is none of an answer's buttons."""
+    assert turn == decode_turn(encode_turn(turn))
+    assert len(encode_turn(turn).encode()) <= MOST_BYTES
+    assert decode(encode_turn(turn)) is None
+
+
+@given(st.text() | st.none() | st.integers() | st.from_regex(r"@[shrfxy][A-Za-z0-9_-]{0,9}\.[0-9]{0,9}"))
+def test_a_forged_turn_is_nothing(data: object) -> None:
+    """Anything else is no turn, or one that leads just where it says."""
+    turn = decode_turn(data)
+    shelf, document, number = str(data)[1:2], *str(data)[2:].partition(".")[::2]
+    assert turn is None or (shelf, document, int(number)) == (turn.shelf, turn.document, turn.number)
+
+
+@given(TURNS, st.text(min_size=1, max_size=3), st.booleans())
+def test_a_turn_with_more_is_another(turn: Turn, more: str, in_front: bool) -> None:
+    """Data with something added is never the same turn."""
+    assert turn != decode_turn(more + encode_turn(turn) if in_front else encode_turn(turn) + more)

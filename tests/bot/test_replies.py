@@ -10,91 +10,15 @@ from hypothesis import strategies as st
 from telegram import Chat, Message
 
 from bot import replies
-from bot.buttons import MOST_EARLIER, Action, Origin, Press, carried, decode, decode_turn
+from bot.buttons import MOST_EARLIER, Action, Origin, Press, carried, decode
 from bot.reply import Reply, notice
 from bot.texts import speaking
 from bot.voice import Voice
 from retrieval.model import Answer, Citation, Context, Locator, Passage, Span
+from tests.bot.wild import LONG, WILD, check_limits, citations, texts_of
 
 TEXTS = speaking("en")
 VOICE = Voice(TEXTS, "verbatim_bot")
-
-ODD = st.sampled_from(
-    [
-        "😀",
-        "👨‍👩‍👧‍👦",
-        "شارع",
-        "שלום",
-        "e\u0301" * 3,
-        "\u200b",
-        "\u202e",
-        "\t",
-        "\x00",
-        "\n\n",
-        "a" * 300,
-        " ",
-        "漢字",
-        "🇹🇷",
-    ]
-)
-WILD = st.lists(ODD | st.text(max_size=30), min_size=1, max_size=30).map("".join).filter(str.strip)
-LONG = st.sampled_from(["x" * 10_000, "é" * 5_000, "😀" * 4_000, "word " * 2_000, "שלום " * 900])
-NAMES = WILD | LONG | st.just("\udce9latin.txt")
-
-
-def _slice(text: str, offset: int, length: int) -> str:
-    """Cut as Telegram does; a UnicodeDecodeError is an entity that begins or ends within a letter."""
-    data = text.encode("utf-16-le")
-    assert 0 <= offset
-    assert length > 0
-    assert offset + length <= len(data) // 2
-    return data[offset * 2 : (offset + length) * 2].decode("utf-16-le")
-
-
-def _texts_of(reply: Reply, kind: str) -> list[str]:
-    return [_slice(reply.text, e.offset, e.length) for e in reply.entities if e.type == kind]
-
-
-def _check_limits(reply: Reply) -> None:
-    assert 1 <= len(reply.text.encode("utf-16-le")) // 2 <= 4096
-    assert len(reply.entities) <= 100
-    assert sum(len(entity.to_json()) for entity in reply.entities) <= 9500
-    for entity in reply.entities:
-        assert _slice(reply.text, entity.offset, entity.length)
-    for row in reply.keyboard.inline_keyboard if reply.keyboard else ():
-        for button in row:
-            assert button.text.strip()
-            if button.copy_text:
-                assert 1 <= len(button.copy_text.text.encode("utf-16-le")) // 2 <= 256
-                continue
-            assert 1 <= len(str(button.callback_data).encode()) <= 64
-            assert decode(button.callback_data) or decode_turn(button.callback_data)
-
-
-@st.composite
-def citations(draw: st.DrawFn) -> Citation:
-    text = draw(WILD | LONG)
-    start = draw(st.integers(0, len(text) - 1))
-    end = draw(st.integers(start + 1, min(start + 1000, len(text))))
-    base = draw(st.integers(0, 10**9))
-    many = st.sampled_from([tuple(range(start, end)), tuple(range(start, end, 2)), (0, len(text) + 50)])
-    at = draw(many | st.lists(st.integers(0, len(text)), max_size=40).map(tuple))
-    highlights = tuple(Span(base + a, base + a + 1) for a in at)
-    name, title, heading = draw(NAMES), draw(NAMES), draw(st.none() | NAMES)
-    passage = Passage(
-        "A-z_9" * 4, name, title, Span(base, base + len(text)), text, (heading or "",), 1, 3, "en", None
-    )
-    return Citation(
-        rank=1,
-        document=name,
-        title=title,
-        span=Span(base + start, base + end),
-        quote=text[start:end],
-        highlights=highlights,
-        score=1.0,
-        locator=Locator(heading, draw(st.none() | st.integers(1, 9999)), 1, draw(st.integers(1, 10**6)), 1),
-        passage=passage,
-    )
 
 
 @given(st.lists(citations(), min_size=1, max_size=5), st.data())
@@ -105,8 +29,8 @@ def test_a_quote_is_whole_and_within_limits(found: list[Citation], data: st.Data
     rank = data.draw(st.integers(1, len(found)))
     origin = Origin(data.draw(st.booleans()), carried(data.draw(WILD | LONG | st.just("")).split()))
     reply = replies.quote(answer, rank, VOICE, origin)
-    _check_limits(reply)
-    assert [found[rank - 1].quote] == _texts_of(reply, "blockquote")
+    check_limits(reply)
+    assert [found[rank - 1].quote] == texts_of(reply, "blockquote")
 
 
 @given(citations(), st.none() | WILD | LONG, st.none() | WILD | LONG)
@@ -117,9 +41,9 @@ def test_context_is_within_limits_and_keeps_the_quote(
     """Around the quote there is as much as fits; the quote itself is never cut."""
     around = Context(one.passage, _beside(one.passage, before, -1), _beside(one.passage, after, 1))
     reply = replies.wider(Answer("?", answered=True, confidence=1, citations=(one,)), 1, around, VOICE)
-    _check_limits(reply)
-    assert [one.quote] == _texts_of(reply, "blockquote")
-    _check_limits(replies.passage(around, VOICE))
+    check_limits(reply)
+    assert [one.quote] == texts_of(reply, "blockquote")
+    check_limits(replies.passage(around, VOICE))
 
 
 def _beside(passage: Passage, text: str | None, side: int) -> Passage | None:
@@ -138,7 +62,7 @@ def test_a_refusal_is_within_limits(
     """Headings and suggestions of any length and script make a message; it quotes nothing."""
     found = Answer(question, False, confidence, tuple(near), suggestion)
     reply = replies.answer(found, VOICE)
-    _check_limits(reply)
+    check_limits(reply)
     assert [] == [e for e in reply.entities if e.type != "code"]
 
 
@@ -192,9 +116,9 @@ def test_an_answer_is_quote_bold_and_source(citation: Callable[..., Any], answer
     one = citation("Before. The cat sat on the mat. After.", (8, 31), ((12, 15), (16, 19), (27, 30)))
     reply = replies.answer(answer(one), VOICE)
     assert "The cat sat on the mat.\n— Title, under “Heading”, lines 5–7 · folder/name.txt" == reply.text
-    assert ["The cat sat on the mat."] == _texts_of(reply, "blockquote")
-    assert ["cat sat", "mat"] == _texts_of(reply, "bold")
-    assert ["folder/name.txt"] == _texts_of(reply, "code")
+    assert ["The cat sat on the mat."] == texts_of(reply, "blockquote")
+    assert ["cat sat", "mat"] == texts_of(reply, "bold")
+    assert ["folder/name.txt"] == texts_of(reply, "code")
 
 
 def test_a_page_stands_for_lines(citation: Callable[..., Any], answer: Callable[..., Any]) -> None:
