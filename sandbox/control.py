@@ -10,7 +10,7 @@ People and chats
     migrate {chat_id, from}                   the group becomes a supergroup
     bot_member {chat_id, from, is_member}     add the bot to a group, or remove it
     block {from, is_blocked}
-    settings {privacy?, inline?, inline_feedback?, flood?, holds_repeats?}
+    settings {privacy?, inline?, inline_feedback?, guests?, flood?, holds_repeats?}
 
 Messages
     send {chat_id, from, text?, entities?, reply_to?, quote?, thread_id?, sticker?: emoji,
@@ -22,6 +22,7 @@ Messages
     press {chat_id, message_id, from, data, timeout?}      answers with the bot's answer, or `answer: null`
     inline {from, query, offset?, chat_id, timeout?}       the same
     pick {query_id, result_id, chat_id, thread_id?}
+    guest {chat_id, from, text, reply_to?, thread_id?}     mention the bot in a chat it is no member of
     expire {}                                 every open query is too old from now on
     commands {chat_id, language_code?}        what a person sees when typing `/`, and the bot's texts
 
@@ -136,7 +137,7 @@ class Control:
 
     async def do_settings(self, body: Json) -> Json:
         telegram = self._telegram
-        for name in ("privacy", "inline", "inline_feedback"):
+        for name in ("privacy", "inline", "inline_feedback", "guests"):
             if name in body:
                 setattr(telegram.settings, name, bool(body[name]))
         telegram.flood.is_on = bool(body.get("flood", telegram.flood.is_on))
@@ -198,6 +199,18 @@ class Control:
             self._telegram, query, body["result_id"], self._chat(body), body.get("thread_id")
         )
         return self._telegram.person_view(message)
+
+    async def do_guest(self, body: Json) -> Json:
+        query = people.call_in(
+            self._telegram,
+            self._queries,
+            self._chat(body),
+            self._person(body),
+            wire.read_text(body["text"], body.get("entities")),
+            **{name: body[name] for name in ("reply_to", "quote", "thread_id") if body.get(name)},
+        )
+        shown = self._telegram.person_view(query.message) if query.message else {}
+        return {"query_id": query.id, "message": shown}
 
     async def do_expire(self, _: Json) -> Json:
         self._queries.expire()

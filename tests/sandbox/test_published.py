@@ -50,6 +50,7 @@ async def test_everything_sent_conforms(table: botapi_table.Table, sandbox: Sand
         "callback_query",
         "inline_query",
         "chosen_inline_result",
+        "guest_message",
         "my_chat_member",
     }
     problems = [one for update in updates for one in table.problems(update, "Update")]
@@ -117,6 +118,11 @@ async def _talk(sandbox: Sandbox, bot: Bot) -> None:
     await bot.result("answerInlineQuery", inline_query_id=asked["query_id"], results=results)
     picked = await chat.pick(asked["query_id"], "1")
     await picked.press_data("n", timeout=0)
+    friends = await sandbox.group(bot=False)
+    await friends.call_in("@verbatim_bot who?")
+    calling = (await sandbox.unconfirmed())[-1]["guest_message"]["guest_query_id"]
+    guest = await bot.result("answerGuestQuery", guest_query_id=calling, result=results[0])
+    await bot.result("editMessageText", inline_message_id=guest["inline_message_id"], text="mended")
     forum = await sandbox.group(is_forum=True)
     topic = await sandbox.control("topic", chat_id=forum.id, name="T", **{"from": forum.user_id})
     await forum.send("/ask hi", thread_id=topic["id"])
