@@ -1,0 +1,39 @@
+"""The real bot, called in as a guest where it is no member."""
+
+import pytest
+
+from sandbox.client import Sandbox
+from tests.e2e.conftest import LIGHTHOUSE
+
+pytestmark = pytest.mark.e2e
+
+
+async def test_a_guest_answers_with_a_quote(sandbox: Sandbox) -> None:
+    """A mention in a chat without the bot is answered there, word for word and with its source."""
+    chat = await sandbox.group("Friends", bot=False)
+    question = await chat.call_in("@verbatim_bot How many steps does the keeper climb to light the lamp?")
+    answer = await chat.next_message()
+    [quote] = answer.entity_texts("blockquote")
+    assert quote in LIGHTHOUSE
+    assert "212 steps" in quote
+    assert "lighthouse" in answer.text.replace(quote, "").lower()
+    assert question.id == answer.raw["reply_to_message"]["message_id"]
+    assert await chat.is_quiet()
+
+
+async def test_a_guest_without_an_answer_says_so(sandbox: Sandbox) -> None:
+    """What the documents do not hold is declined in one message without a quote."""
+    chat = await sandbox.group("Friends", bot=False)
+    await chat.call_in("@verbatim_bot Who won the chess tournament in Reykjavik?")
+    answer = await chat.next_message()
+    assert answer.entity_texts("blockquote") == []
+    assert answer.text
+
+
+async def test_a_bare_mention_is_told_how_to_ask(sandbox: Sandbox) -> None:
+    """The name alone is no question, and is answered with how to put one."""
+    chat = await sandbox.group("Friends", bot=False)
+    await chat.call_in("@verbatim_bot")
+    answer = await chat.next_message()
+    assert answer.text
+    assert answer.entity_texts("blockquote") == []
