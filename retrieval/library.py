@@ -4,7 +4,7 @@ import hashlib
 import logging
 import shutil
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
 
@@ -15,7 +15,7 @@ from retrieval.model import Answer, Citation, Context, Passage, Problem, Section
 from retrieval.ranking import store
 from retrieval.ranking.embedded import EmbeddedIndex, Part
 from retrieval.reading import Read, read_all
-from retrieval.records import Record, note, places, restored, sources, unchanged, unquiet
+from retrieval.records import Record, kept, note, places, restored, sources, unchanged, unquiet
 
 QUOTE_CHARS = 300
 
@@ -126,7 +126,7 @@ class Library:
         """Save the index and drop those of folders that are gone; not being able to costs time, no answer."""
         about = {
             "folder": str(self.folder.resolve()),
-            "records": [asdict(record) for record in self.records.values()],
+            "records": [kept(record) for record in self.records.values()],
         }
         try:
             store.save(self.index, place, about)

@@ -76,10 +76,25 @@ def sources(records: Iterable[Record]) -> tuple[Source, ...]:
     )
 
 
-def restored(row: dict[str, Any]) -> Record:
-    """Make a record of what `dataclasses.asdict` made of it."""
-    file, source = File(**row["file"]), row["source"]
-    return Record(**row | {"file": file, "source": source and Source(**source | {"copies": ()})})
+def kept(record: Record) -> list[Any]:
+    """Give a record as values that JSON has."""
+    file, source = record.file, record.source
+    return [
+        [file.name, file.size, file.changed],
+        record.is_settled,
+        record.digest,
+        record.text,
+        source
+        and [source.id, source.name, source.title, source.passages, source.characters, source.language],
+        record.copy_of,
+        record.problem,
+    ]
+
+
+def restored(row: list[Any]) -> Record:
+    """Make a record of what `kept` made of it."""
+    file, is_settled, digest, text, source, copy_of, problem = row
+    return Record(File(*file), is_settled, digest, text, source and Source(*source), copy_of, problem)
 
 
 def places(of: Sequence[Source]) -> dict[str, range]:

@@ -13,6 +13,7 @@ from contextlib import suppress
 from dataclasses import fields, is_dataclass
 from functools import cache
 from importlib.metadata import version
+from operator import attrgetter
 from pathlib import Path
 from typing import Any, TypeVar, get_type_hints
 
@@ -27,14 +28,16 @@ _MANIFEST = "manifest.json"
 # What an index is made by: any change of these makes the saved ones outdated.
 _CODE = ("model.py", "identity.py", "language.py", "sentences.py", "loading/*.py", "ranking/*.py")
 _PACKAGES = (
-    "charset-normalizer", "markdown-it-py", "numpy", "py3langid", "PyStemmer", "rank-bm25", "regex",
-    "sentencex",
+    "charset-normalizer", "markdown-it-py", "numpy", "py3langid", "pypdfium2", "PyStemmer", "rank-bm25",
+    "regex", "selectolax", "sentencex",
 )  # fmt: skip
 # A folder half written for longer than this was left by a process that died.
 _ABANDONED = 3600
 _UNUSABLE = (OSError, ValueError, LookupError, TypeError, AttributeError, EOFError)
 
 Part = TypeVar("Part")
+
+_values = attrgetter(*(field.name for field in fields(Passage)))
 
 
 @cache
@@ -128,8 +131,8 @@ def _manifest(place: Path) -> dict[str, Any]:
 
 
 def _row(passage: Passage) -> list[Any]:
-    values = [getattr(passage, field.name) for field in fields(Passage)]
-    return [[value.start, value.end] if isinstance(value, Span) else value for value in values]
+    identity, document, title, span, *rest = _values(passage)
+    return [identity, document, title, [span.start, span.end], *rest]
 
 
 def _passage(row: list[Any]) -> Passage:

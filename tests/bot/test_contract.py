@@ -78,7 +78,7 @@ def test_all_values(answer: Callable[..., Any], citation: Callable[..., Any]) ->
                 "highlights": [[104, 108]],
                 "score": 1.0,
                 "locator": {"heading": None, "page": 3, "line": 5, "line_end": 7, "paragraph": 2},
-                "passage": {"id": "p1", "start": 100, "end": 115},
+                "passage": {"id": "000000000001folder01", "start": 100, "end": 115},
             }
         ],
         "suggestion": None,

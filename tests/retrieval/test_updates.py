@@ -82,7 +82,7 @@ def test_an_update_is_as_good_as_new(
         assert _told(fresh) == _told(live)
     if names == {source.name for source in kept.sources}:
         assert _told(live) == _told(kept)
-    assert sorted(s.title for s in fresh.sources) == sorted(s.title for s in live.sources)
+    assert sorted(s.characters for s in fresh.sources) == sorted(s.characters for s in live.sources)
 
 
 def test_only_what_changed_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
