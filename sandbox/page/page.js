@@ -371,7 +371,7 @@ async function fillInline(query, offset = "") {
   const found = await attempt(() => act("inline", asked));
   if (state.inline !== mark || state.open !== of || !found?.answer) return;
   const { results, next_offset: next, button } = found.answer;
-  const items = results.map((one, at) => inlineItem(found.query_id, one, at));
+  const items = results.map((one, at) => inlineItem(found.query_id, one, offset ? at + 1 : at));
   if (button) items.unshift(inlineButton(button));
   if (!items.length) items.push(element("li", "nothing", "No results"));
   if (offset) $("inline-results").append(...items);
@@ -413,6 +413,16 @@ function moreItem(query, next) {
     item.remove();
     fillInline(query, next);
   };
+  // The next page comes by itself when the end of this one is in sight.
+  const watcher = new IntersectionObserver(
+    (seen) => {
+      if (!seen.some((one) => one.isIntersecting)) return;
+      watcher.disconnect();
+      if (item.isConnected) item.click();
+    },
+    { root: $("inline-results") },
+  );
+  watcher.observe(item);
   return item;
 }
 
@@ -433,8 +443,7 @@ async function press(node) {
   } else if (kind === "url") {
     follow(button.url);
   } else if (kind === "copy_text") {
-    await attempt(() => navigator.clipboard.writeText(button.copy_text.text));
-    toast("Copied to the clipboard");
+    toast((await copy(button.copy_text.text)) ? "Copied to the clipboard" : "The browser did not let this be copied");
   } else if (kind === "switch_inline_query_current_chat") {
     setComposer(`@${state.bot.username} ${button.switch_inline_query_current_chat}`);
   } else if (kind === "switch_inline_query") {
@@ -443,6 +452,22 @@ async function press(node) {
     toast("Choose a chat");
   } else {
     toast("This kind of button works in Telegram only");
+  }
+}
+
+async function copy(text) {
+  try {
+    await navigator.clipboard.writeText(text);
+    return true;
+  } catch {
+    // Not every browser gives its clipboard to a page without https.
+    const held = element("textarea", "held");
+    held.value = text;
+    document.body.append(held);
+    held.select();
+    const isCopied = document.execCommand("copy");
+    held.remove();
+    return isCopied;
   }
 }
 

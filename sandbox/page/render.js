@@ -33,6 +33,9 @@ export const plain = (message) =>
     ? `${message.sticker.emoji} Sticker`
     : message.caption ?? (message.photo ? "Photo" : message.document ? message.document.file_name : serviceText(message) ?? ""));
 
+// Deep links travel as "/start payload"; people see the command alone.
+const shownText = (message) => (message.text?.startsWith("/start ") ? "/start" : plain(message));
+
 const INLINE = {
   bold: "strong",
   italic: "em",
@@ -167,7 +170,7 @@ function replyHeader(message) {
   header.href = "#";
   header.dataset.replyTo = replied.message_id;
   header.append(element("b", "", nameOf(replied.from)));
-  const quoted = element("span", message.quote ? "quoted" : "", message.quote?.text ?? plain(replied));
+  const quoted = element("span", message.quote ? "quoted" : "", message.quote?.text ?? shownText(replied));
   header.dir = direction(quoted.textContent);
   header.append(quoted);
   header.dataset.color = Math.abs(replied.from.id) % 7;
@@ -210,7 +213,9 @@ function keyboard(markup) {
     for (const button of row) {
       const made = element("button", "button");
       made.type = "button";
-      made.append(element("span", "", button.text));
+      const label = element("span", "", button.text);
+      label.dir = "auto";
+      made.append(label);
       made.dataset.kind = KINDS.find((kind) => kind in button) ?? "other";
       made.button = button;
       if ("url" in button) made.append(icon("link"));
@@ -272,13 +277,12 @@ function bubble(message, isMine, isGroup) {
   if (message.photo || message.sticker) box.classList.add(message.photo ? "has-photo" : "bare");
   const text = message.text ?? message.caption;
   if (text !== undefined) {
-    // Deep links travel as "/start payload"; people see the command alone.
-    const shown = isMine && message.text?.startsWith("/start ") ? "/start" : text;
+    const shown = isMine ? shownText(message) : text;
     const entities = message.entities ?? message.caption_entities;
     const body = formatted(shown, shown === text ? entities : entities?.slice(0, 1));
     // Room for the time, which stands at the end of the last line.
     const last = body.lastElementChild;
-    (last?.matches(".paragraph") ? last : body).append(element("span", message.edit_date ? "room wide" : "room"));
+    (last?.matches(".paragraph") ? last : body).append(element("span", isEdited(message) ? "room wide" : "room"));
     box.append(body);
   }
   box.append(meta(message, isMine));
@@ -286,9 +290,12 @@ function bubble(message, isMine, isGroup) {
   return box;
 }
 
+// A bot's edits are its way of turning pages: Telegram's clients say nothing of them.
+const isEdited = (message) => Boolean(message.edit_date) && !message.from.is_bot && !message.via_bot;
+
 function meta(message, isMine) {
   const line = element("span", "meta");
-  if (message.edit_date) line.append(element("span", "edited", "edited"));
+  if (isEdited(message)) line.append(element("span", "edited", "edited"));
   const time = element("time", "", clock(message.date));
   time.dateTime = new Date(message.date * 1000).toISOString();
   line.append(time);

@@ -115,9 +115,16 @@ async def _bot(sandbox: Sandbox) -> None:
                 await call("editMessageText", **where, text="the next quote")
                 await call("answerCallbackQuery", callback_query_id=query["id"], text="That was the last")
             elif query := update.get("inline_query"):
+                first = int(query["offset"] or 1)
                 content = {"message_text": f"found {query['query']}"}
-                result = {"type": "article", "id": "1", "title": "A quote", "input_message_content": content}
-                await call("answerInlineQuery", inline_query_id=query["id"], results=[result])
+                results = [
+                    {"type": "article", "id": str(at), "title": "A quote", "input_message_content": content}
+                    for at in range(first, first + 8)
+                ]
+                after = "9" if first == 1 else ""
+                await call(
+                    "answerInlineQuery", inline_query_id=query["id"], results=results, next_offset=after
+                )
 
 
 def _answer(chat_id: int, message_id: int, text: str) -> dict[str, Any]:
@@ -125,6 +132,7 @@ def _answer(chat_id: int, message_id: int, text: str) -> dict[str, Any]:
     quoted = len(text.encode("utf-16-le")) // 2
     link = "https://t.me/verbatim_bot?start=p1"
     row = [{"text": "Next", "callback_data": "n"}, {"text": "Copy", "copy_text": {"text": "copied"}}]
+    title = [{"text": "A title that is longer than any telephone is wide " * 3, "callback_data": "t"}]
     return {
         "chat_id": chat_id,
         "text": f"{text}\n{source}",
@@ -134,7 +142,7 @@ def _answer(chat_id: int, message_id: int, text: str) -> dict[str, Any]:
             {"type": "text_link", "offset": quoted + 1, "length": len(source), "url": link},
         ],
         "reply_parameters": {"message_id": message_id},
-        "reply_markup": {"inline_keyboard": [row]},
+        "reply_markup": {"inline_keyboard": [row, title]},
     }
 
 
@@ -148,10 +156,12 @@ async def test_a_private_chat(page: Page) -> None:
         page.has("word for word", ".message.in blockquote")
         page.has("word for word", ".message.in .reply-header")
         assert page.texts(".message.in blockquote strong")[-1] == "word"
+        page.all(".button[data-kind=copy_text]")[-1].click()
+        page.wait(lambda _: page.shown("#toast").text == "Copied to the clipboard")
         page.all(".button[data-kind=callback_data]")[-1].click()
         page.wait(lambda _: page.shown("#toast").text == "That was the last")
         page.has("the next quote")
-        assert page.all(".message.in .edited")
+        assert page.all(".message.in .edited") == []
         page.all(".message.in a.text-link")[0].click()
         page.has("/start p1", ".message.in blockquote")
         assert page.texts(".message.out .text")[-1] == "/start"
@@ -185,7 +195,11 @@ async def test_a_group_and_inline_mode(page: Page) -> None:
         page.type("/ask@verbatim_bot this" + Keys.ENTER)
         page.has("this", ".message.in blockquote")
         page.type("@verbatim_bot posts")
-        page.shown(".inline-result[data-result-id='1']").click()
+        page.shown(".inline-result[data-result-id='1']")
+        page.driver.execute_script("document.querySelector('#inline-results .more').scrollIntoView()")
+        page.wait(lambda _: len(page.all(".inline-result")) == 16)
+        assert page.all("#inline-results .more") == []
+        page.shown(".inline-result[data-result-id='9']").click()
         page.has("found posts", ".message.out .text")
         assert "via @verbatim_bot" in page.texts(".message.out .via")
 
@@ -216,5 +230,25 @@ async def test_right_to_left_is_laid_out_right(page: Page) -> None:
         quote = page.all(".message.in blockquote")[-1]
         assert quote.value_of_css_property("direction") == "rtl"
         assert quote.value_of_css_property("border-right-width") == "3px"
+
+    await asyncio.to_thread(person)
+
+
+async def test_a_narrow_phone_shows_all_buttons(page: Page) -> None:
+    """However long a title is, its button is as wide as its row and inside the screen."""
+
+    def person() -> None:
+        page.shown(".chat").click()
+        page.shown("#start").click()
+        page.has("/start", ".message.in blockquote")
+        screen = {"width": 320, "height": 640, "deviceScaleFactor": 1, "mobile": False}
+        page.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", screen)
+        try:
+            page.shown(".button")
+            edges = {round(one.rect["x"] + one.rect["width"]) for one in page.all(".row")}
+            assert len(edges) == 1
+            assert edges.pop() <= 320
+        finally:
+            page.driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
 
     await asyncio.to_thread(person)
