@@ -2,7 +2,7 @@
 
 import logging
 import time
-from datetime import timedelta
+from collections.abc import Callable
 
 from telegram import Document, Update
 from telegram.error import TelegramError
@@ -10,6 +10,7 @@ from telegram.error import TelegramError
 from bot.context import Context
 from bot.keeper import is_good_name
 from bot.letters import label
+from bot.places import isolated
 from bot.reply import notice
 from bot.talk import message_of, say
 from bot.texts import Texts
@@ -27,14 +28,15 @@ _MOST_LINE = 300
 async def status(update: Update, context: Context) -> None:
     """Tell how the bot is doing."""
     texts, metrics, library = context.voice(update).texts, context.metrics, context.state.keeper.library
-    figures = metrics.figures()
+    figures, minutes = metrics.figures(), round(time.monotonic() - metrics.began) // 60
     told = texts.status(
         {
             "documents": str(len(library.sources)),
             "passages": str(library.passages),
             "version": library.version[:8],
             "backend": "embedded",
-            "uptime": str(timedelta(seconds=round(time.monotonic() - metrics.began))),
+            "hours": str(minutes // 60),
+            "minutes": str(minutes % 60),
             "answers": str(figures.answers),
             "declines": str(figures.declines),
             "median": f"{figures.median * 1000:.1f}",
@@ -65,32 +67,26 @@ async def receive(update: Update, context: Context) -> None:
     if document is None:
         raise TypeError("This handler is for documents")
     name = document.file_name or ""
-    shown = label(name, _MOST_NAME) or texts.whole_document
-    refused = _refused(document, texts)
-    if refused is None:
-        refused, told = await _received(document, name, context, texts)
-    if refused is not None:
-        told = texts.not_added(shown, refused)
-    await say(update, notice(told))
+    shown = isolated(label(name, _MOST_NAME), texts) or texts.whole_document
+    try:
+        told = await _received(document, name, context, texts)
+    except DocumentError as error:
+        await say(update, notice(texts.not_added(shown, error.reason)))
+    else:
+        await say(update, notice(told(shown)))
 
 
-def _refused(document: Document, texts: Texts) -> str | None:
-    if not is_good_name(document.file_name or ""):
-        return texts.bad_name
+async def _received(document: Document, name: str, context: Context, texts: Texts) -> Callable[[str], str]:
+    """Give what to tell of the name; raises DocumentError for what is not added."""
+    if not is_good_name(name):
+        raise DocumentError(name, texts.bad_name)
     if (document.file_size or 0) > _MOST_MEGABYTES * 1024 * 1024:
-        return texts.too_large(_MOST_MEGABYTES)
-    return None
-
-
-async def _received(document: Document, name: str, context: Context, texts: Texts) -> tuple[str | None, str]:
-    """Give why a document was not added, and what to tell otherwise."""
+        raise DocumentError(name, texts.too_large(_MOST_MEGABYTES))
     try:
         data = bytes(await (await document.get_file()).download_as_bytearray())
         replaced = await context.state.keeper.put(name, data)
-    except DocumentError as error:
-        return error.reason, ""
     except (TelegramError, OSError) as error:
         _log.warning("%s cannot be added: %s", name, type(error).__name__)
-        return type(error).__name__, ""
+        raise DocumentError(name, type(error).__name__) from None
     _log.info("An admin added %s", name)
-    return None, texts.replaced(name) if replaced else texts.added(name)
+    return texts.replaced if replaced else texts.added

@@ -9,6 +9,7 @@ from bot import asking, buttons, shelves
 from bot.buttons import Shelf, Turn
 from bot.context import Context
 from bot.letters import label
+from bot.places import isolated
 from bot.reply import notice
 from bot.talk import query_of, say, show, tell
 from bot.voice import Voice
@@ -70,7 +71,7 @@ async def _on_shelf(
         return await show(query, shelves.removal(source, texts), texts)
     await context.state.keeper.take_out(source)
     _log.info("An admin removed %s", source.name)
-    return await show(query, notice(texts.removed(label(source.name, _MOST_NAME))), texts)
+    return await show(query, notice(texts.removed(isolated(label(source.name, _MOST_NAME), texts))), texts)
 
 
 async def _send_file(query: CallbackQuery, source: Source, context: Context, voice: Voice) -> str | None:

@@ -39,7 +39,7 @@ def _opened(link: str, context: Context, voice: Voice) -> Reply | None:
     if found := context.archive.context(link):
         return replies.passage(found, voice)
     if source := context.archive.source(document_of(link)):
-        gone = voice.texts.passage_gone(isolated(label(source.title, MOST_TITLE)))
+        gone = voice.texts.passage_gone(isolated(label(source.title, MOST_TITLE), voice.texts))
         listed = shelves.headings(source, context.archive.sections(source), 0, voice)
         return replace(listed, text=gone, entities=())
     return notice(f"{voice.texts.link_gone}\n\n{voice.texts.start}")

@@ -11,6 +11,7 @@ from retrieval.model import Answer, Locator
 MOST_TITLE = 160
 _MOST_SUGGESTION = 1000
 _MOST_NEAR = 3
+_TO_RIGHT, _TO_LEFT = "\u200e", "\u200f"
 # A page's own number is as the document gives it.
 _MOST_LABEL = 16
 # What is less likely than this to hold the answer is not worth a look.
@@ -27,14 +28,14 @@ class Refusal:
 
 def place(title: str, at: Locator, texts: Texts) -> str:
     """Give title, heading, and whatever people count in such a document, on one line."""
-    parts = [_name(title)]
+    parts = [_name(title, texts)]
     chapter = at.label if at.unit == "chapter" else None
     if chapter and chapter != title:
-        parts.append(texts.chapter(_name(chapter)))
+        parts.append(texts.chapter(_name(chapter, texts)))
     if at.heading and at.heading not in {title, chapter}:
         under = texts.sheet if at.unit == "row" else texts.under
-        parts.append(under(_name(at.heading)))
-    return ", ".join([*parts, *_count(at, texts)])
+        parts.append(under(_name(at.heading, texts)))
+    return texts.comma.join([*parts, *_count(at, texts)])
 
 
 def _count(at: Locator, texts: Texts) -> list[str]:
@@ -51,14 +52,16 @@ def _count(at: Locator, texts: Texts) -> list[str]:
     return [texts.lines(at.line, at.line_end) if at.page is None else texts.page(number)]
 
 
-def _name(name: str) -> str:
-    return isolated(label(name, MOST_TITLE))
+def _name(name: str, texts: Texts) -> str:
+    return isolated(label(name, MOST_TITLE), texts)
 
 
-def isolated(name: str) -> str:
-    """Keep a name that runs from right to left from turning the line that it stands in."""
+def isolated(name: str, texts: Texts) -> str:
+    """Keep a name from turning the line that it stands in, and the line from turning the name."""
     runs_left = any(unicodedata.bidirectional(letter) in {"R", "AL"} for letter in name)
-    return f"\u200e\u2068{name}\u2069" if runs_left else name
+    if not (runs_left or texts.runs_left):
+        return name
+    return f"{_TO_LEFT if texts.runs_left else _TO_RIGHT}\u2068{name}\u2069"
 
 
 def refusal(found: Answer, texts: Texts, *, can_suggest: bool = True) -> Refusal:

@@ -62,7 +62,7 @@ class Poller:
         *,
         on_poll: Callable[[Exception | None], None] = lambda _: None,
         patience: float = 0.6,
-        settling: float = 2.0,
+        settling: float = 1.2,
         grace: float = 7.0,
     ) -> None:
         self._source = source

@@ -42,7 +42,7 @@ def sources(listed: Sequence[Source], page: int, voice: Voice) -> Reply:
     rows: list[Row] = []
     for number, source in enumerate(listed[first : first + _SOURCES_A_PAGE], first + 1):
         title = label(source.title, MOST_TITLE)
-        shown += plain(f"\n{number}. {isolated(title)} · {_about(source, voice.texts)}")
+        shown += plain(f"\n{number}. {isolated(title, voice.texts)} · {_about(source, voice.texts)}")
         turn = Turn(Shelf.HEADINGS, source.id)
         rows.append([turn_button(f"{number}. {label(title, _MOST_BUTTON)}", turn)])
     return compose(shown, [*rows, _paging(page, pages, lambda to: Turn(Shelf.SOURCES, number=to))])
@@ -87,10 +87,10 @@ def reading(source: Source, passages: Sequence[Passage], first: int, voice: Voic
     """Show the page of a document's text that a passage stands on; `passages` are all it has."""
     start, end = _page(passages, min(first, len(passages) - 1))
     text = _joined(passages[start:end], passages[start - 1].span.end if start else 0)
-    top, foot = _frame(source, passages[start], MOST_TITLE)
+    top, foot = _frame(source, passages[start], MOST_TITLE, voice.texts)
     if top.units + units(text) + foot.units > MOST_UNITS:
         # The text goes before names.
-        top, foot = _frame(source, passages[start], _SHORT_NAME)
+        top, foot = _frame(source, passages[start], _SHORT_NAME, voice.texts)
     shown = top + head(text, MOST_UNITS - top.units - foot.units) + foot
     ways: list[InlineKeyboardButton] = []
     if start:
@@ -101,11 +101,11 @@ def reading(source: Source, passages: Sequence[Passage], first: int, voice: Voic
     return compose(shown, [ways, [back]])
 
 
-def _frame(source: Source, here: Passage, most: int) -> tuple[Rich, Rich]:
+def _frame(source: Source, here: Passage, most: int, texts: Texts) -> tuple[Rich, Rich]:
     """Set the heading above a page, and its document below it."""
     heading = here.heading[-1] if here.heading else source.title
     top = marked(MessageEntity.BOLD, label(heading, most)) + "\n\n"
-    foot = plain(f"\n\n— {isolated(label(source.title, most))} · ") + code(label(source.name, most))
+    foot = plain(f"\n\n— {isolated(label(source.title, most), texts)} · ") + code(label(source.name, most))
     return top, foot
 
 
@@ -149,7 +149,7 @@ def removal(source: Source, texts: Texts) -> Reply:
         [turn_button(texts.remove_yes, Turn(Shelf.REMOVE_REALLY, source.id))],
         [turn_button(texts.remove_no, Turn(Shelf.HEADINGS, source.id))],
     ]
-    return compose(plain(texts.remove_really(label(source.name, _MOST_NAME))), rows)
+    return compose(plain(texts.remove_really(isolated(label(source.name, _MOST_NAME), texts))), rows)
 
 
 def places(found: Answer, page: int, voice: Voice) -> Reply:
@@ -163,7 +163,7 @@ def places(found: Answer, page: int, voice: Voice) -> Reply:
     for number, citation in enumerate(listed[first : first + PLACES_A_PAGE], first + 1):
         link = voice.link(citation.passage.id)
         standing = linked(label(place(citation.title, citation.locator, voice.texts), _MOST_PLACE), link)
-        shown += plain(f"\n{number}. ") + standing + f": {isolated(_matched(citation))}"
+        shown += plain(f"\n{number}. ") + standing + f": {isolated(_matched(citation), voice.texts)}"
     rows = [_paging(page, pages, lambda to: Press(Action.LIST, to + 1))]
     return compose(shown, rows)
 

@@ -182,6 +182,15 @@ class Texts:
 
     # Where a quote stands
 
+    @property
+    def runs_left(self) -> bool:
+        """Whether the language is written from right to left."""
+        return self.language == "ar"
+
+    @property
+    def comma(self) -> str:
+        return self._(", ")
+
     def under(self, heading: str) -> str:
         return self._("under “{heading}”").format(heading=heading)
 
@@ -343,7 +352,7 @@ class Texts:
             self._("Documents: {documents}"),
             self._("Passages: {passages}"),
             self._("Index: {version}, {backend}"),
-            self._("Running for: {uptime}"),
+            self._("Running for: {hours} h {minutes} min"),
             self._("Questions answered: {answers}, declined: {declines}"),
             self._("Median time of an answer: {median} ms"),
         )

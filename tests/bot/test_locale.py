@@ -25,7 +25,7 @@ MARKS = {"de": ("„", "“"), "tr": ("“", "”"), "zh": ("“", "”")}
 NUMBERS = {"count", "passages"}
 WITHOUT_NUMBER = {("ar", 1), ("ar", 2)}
 # What stands for a name may run the other way than the sentence around it.
-NAMES = {"backend", "heading", "label", "name", "reason", "title", "uptime", "version", "word", "words"}
+NAMES = {"backend", "heading", "label", "name", "reason", "title", "version", "word", "words"}
 
 
 def _catalogue(language: str) -> Catalog:
@@ -98,7 +98,9 @@ def test_every_sentence_is_translated(language: str) -> None:
     wrong = [
         (original, form)
         for original, form in _translations(language)
-        if not form or form != form.strip() or original.count("\n") != form.count("\n")
+        if not form
+        or (form != form.strip()) > (original != original.strip())
+        or original.count("\n") != form.count("\n")
     ]
     assert [] == wrong
 

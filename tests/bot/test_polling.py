@@ -285,7 +285,7 @@ async def test_a_backlog_that_vanishes_is_left_to_the_other(tmp_path: Path) -> N
 
 @fast
 async def test_a_backlog_that_stays_is_taken(tmp_path: Path) -> None:
-    """On starting, what nobody confirms for two seconds is answered, and so is what came meanwhile."""
+    """On starting, what nobody confirms for a while is answered, and so is what came meanwhile."""
     queue, answers = FakeQueue(update(1), update(2)), Answers()
     process = Process(queue, answers, tmp_path)
     await asyncio.sleep(0.5)
@@ -317,8 +317,8 @@ async def test_after_a_conflict_a_backlog_may_be_the_others(tmp_path: Path) -> N
         assert [1] == answers.done
         queue.updates, polls = [update(2, chat=2)], len(queue.offsets)
         while len(queue.offsets) == polls:  # noqa: ASYNC110  # waiting takes no time here
-            await asyncio.sleep(0.1)
-        await asyncio.sleep(0.5)
+            await asyncio.sleep(0.05)
+        await asyncio.sleep(0.1)
         queue.updates = []
         await asyncio.sleep(10)
     assert [1] == answers.done
