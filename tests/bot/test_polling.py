@@ -313,7 +313,7 @@ async def test_after_a_conflict_a_backlog_may_be_the_others(tmp_path: Path) -> N
     async with running(queue, answers, tmp_path):
         queue.errors = [Conflict("other")]
         queue.add(update(1))
-        await asyncio.sleep(0.2)
+        await asyncio.sleep(0.05)
         assert [1] == answers.done
         queue.updates, polls = [update(2, chat=2)], len(queue.offsets)
         while len(queue.offsets) == polls:  # noqa: ASYNC110  # waiting takes no time here
