@@ -1,0 +1,625 @@
+"""What there is around an answer: quotes in other chats, links, browsing, votes, and what admins do."""
+
+import asyncio
+import json
+import re
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from bot.texts import speaking
+from sandbox.client import ChatClient, MessageClient, Sandbox
+from tests.e2e.conftest import LIGHTHOUSE, TOKEN, Process, _sandbox, settings_of
+
+pytestmark = pytest.mark.e2e
+
+TEXTS = speaking("en")
+QUESTION = "Who built the lighthouse of Nordholm?"
+FACT = "Clara Brandt"
+OTHER_QUESTION = "What does the pilot boat carry?"
+UNANSWERED = "Who won the chess championship in Reykjavik?"
+SENTENCES = " ".join(f"Barge number {n} waits at the lock with timber and slate." for n in range(80))
+HARBOUR = f"""# The harbour book
+
+A harbour has rules.
+
+## Pilots
+
+The pilot boat carries two lanterns and a bell.
+
+### At night
+
+After sunset the pilot boat shows a white light over a red one.
+
+## Barges
+
+{SENTENCES}
+
+The last barge leaves before the ice comes.
+"""
+QUAY = "\n\n".join(f"Herring is landed at quay {n} by the trawlers of line {n}." for n in range(1, 36))
+
+
+@dataclass(frozen=True)
+class House:
+    """A bot that collects feedback, its documents, and the id of its admin; `url` is its sandbox."""
+
+    url: str
+    folder: Path
+    feedback: Path
+    admin: int
+    process: Process
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    """Start a bot in a sandbox of its own, for all tests of this file."""
+    folder, feedback = tmp_path_factory.mktemp("shelf"), tmp_path_factory.mktemp("feedback")
+    (folder / "lighthouse.txt").write_text(LIGHTHOUSE, encoding="utf-8")
+    (folder / "harbour.md").write_text(HARBOUR, encoding="utf-8")
+    (folder / "quays").mkdir()
+    (folder / "quays" / "herring.txt").write_text(QUAY, encoding="utf-8")
+    with _sandbox() as url:
+        person = {"first_name": "Nora", "language_code": "en"}
+        admin = httpx.post(f"{url}/control/user", json=person, trust_env=False).json()["id"]
+        process = Process.start(
+            tmp_path_factory.mktemp("bot"),
+            **settings_of("polling", TELEGRAM_API_URL=url, SEEDS_DIR=str(folder)),
+            FEEDBACK_DIR=str(feedback),
+            TELEGRAM_ADMINS=str(admin),
+            LOG_LEVEL="DEBUG",
+        )
+        try:
+            process.until("is listening")
+            yield House(url, folder, feedback, admin, process)
+        finally:
+            process.end()
+
+
+@pytest.fixture
+async def reading(house: House) -> AsyncIterator[Sandbox]:
+    """Join the sandbox of this file; whatever a test does, nothing in it fails unseen."""
+    async with Sandbox.at(house.url, token=TOKEN) as joined:
+        await joined.settings(flood=False, privacy=True)
+        yield joined
+        assert [] == await joined.violations()
+    assert "Traceback" not in house.process.output
+
+
+async def _say(sandbox: Sandbox, text: str, **fields: Any) -> MessageClient:
+    chat = await sandbox.private_chat(**fields)
+    await chat.send(text)
+    return await chat.next_message()
+
+
+async def _turn(shown: MessageClient, button: str) -> MessageClient:
+    await shown.press(button)
+    return await shown.chat.next_message(kinds=["edited_message"])
+
+
+async def _admin(sandbox: Sandbox, house: House) -> ChatClient:
+    return ChatClient(sandbox, house.admin, house.admin, (await sandbox.state())["last_event"])
+
+
+async def _reload(sandbox: Sandbox, house: House) -> str:
+    chat = await _admin(sandbox, house)
+    await chat.send("/reload")
+    return (await chat.next_message(kinds=["edited_message"])).text
+
+
+async def _group(sandbox: Sandbox, **fields: Any) -> ChatClient:
+    """Join a group with the bot, which says hello there, maybe before anybody looks."""
+    group = await sandbox.group(**fields)
+    group.seen = 0
+    return group
+
+
+def _link(message: MessageClient) -> str:
+    (link,) = [one["url"] for one in message.entities if one["type"] == "text_link"]
+    return str(link)
+
+
+def _start(link: str) -> str:
+    """Follow a link as a client does."""
+    found = re.fullmatch(r"https://t\.me/verbatim_bot\?start=([A-Za-z0-9_-]{1,64})", link)
+    assert found is not None
+    return f"/start {found[1]}"
+
+
+def _labels(message: MessageClient) -> list[str]:
+    return [button["text"] for button in message.buttons]
+
+
+async def _file(message: MessageClient) -> bytes:
+    sandbox = message.chat.sandbox
+    found = await sandbox.http.get(f"{sandbox.url}/control/file/{message.raw['document']['file_id']}")
+    return found.content
+
+
+# In other chats
+
+
+async def _typed(chat: ChatClient, query: str, offset: str = "") -> dict[str, Any]:
+    answer: dict[str, Any] = (await chat.inline(query, offset=offset))["answer"]
+    return answer
+
+
+async def test_a_chosen_quote_is_sent_as_it_stands(reading: Sandbox, house: House) -> None:
+    """An inline question offers articles; the one chosen is the quote, word for word, with its source."""
+    friends = await reading.group("Friends", bot=False)
+    typed = await friends.inline(QUESTION)
+    results = typed["answer"]["results"]
+    assert {"article"} == {one["type"] for one in results}
+    assert FACT in results[0]["title"]
+    sent = await friends.pick(typed["query_id"], results[0]["id"])
+    (quote,), (name,) = sent.entity_texts("blockquote"), sent.entity_texts("code")
+    assert FACT in quote
+    assert quote in (house.folder / name).read_text(encoding="utf-8")
+    opened = await _say(reading, _start(_link(sent)))
+    assert quote in opened.text
+
+
+async def test_inline_quotes_are_paged_to_the_end(reading: Sandbox, house: House) -> None:
+    """Ten at most come at once, the rest by the offset given, each once, each verbatim, and they end."""
+    chat = await reading.private_chat()
+    offset, ids, counts = "", list[str](), list[int]()
+    while True:
+        answer = await _typed(chat, "At which quay is herring landed by the trawlers?", offset)
+        ids += [one["id"] for one in answer["results"]]
+        counts.append(len(answer["results"]))
+        for one in answer["results"]:
+            quote = one["input_message_content"]["message_text"].partition("\n— ")[0]
+            assert quote in (house.folder / "quays" / "herring.txt").read_text(encoding="utf-8")
+        offset = answer["next_offset"]
+        if not offset:
+            break
+    assert len(ids) == len(set(ids)) > 10
+    assert [10] * (len(counts) - 1) == counts[:-1]
+    assert 1 <= counts[-1] <= 10
+
+
+@pytest.mark.parametrize(
+    ("query", "hint"), [("", TEXTS.inline_help), ("  ", TEXTS.inline_help), (UNANSWERED, TEXTS.inline_none)]
+)
+async def test_inline_help(reading: Sandbox, query: str, hint: str) -> None:
+    """Nothing typed, and nothing found, offer a button that opens the help."""
+    answer = await _typed(await reading.private_chat(), query)
+    assert ([], "", hint) == (answer["results"], answer["next_offset"], answer["button"]["text"])
+    assert TEXTS.help == (await _say(reading, f"/start {answer['button']['start_parameter']}")).text
+
+
+@pytest.mark.parametrize("offset", ["7", "49", "50", "99", "-1", "x", "[]", "٣", "1e3", "9" * 60])
+async def test_inline_offsets_are_anybodys(reading: Sandbox, offset: str) -> None:
+    """An offset that was never given out is answered all the same."""
+    answer = await _typed(await reading.private_chat(), "herring at the quay by trawlers", offset)
+    assert len(answer["results"]) <= 10
+
+
+async def test_a_quote_sent_to_the_bot_itself_is_no_question(reading: Sandbox) -> None:
+    """Choosing a quote in the chat with the bot does not ask it again."""
+    chat = await reading.private_chat()
+    typed = await chat.inline(QUESTION)
+    await chat.pick(typed["query_id"], typed["answer"]["results"][0]["id"])
+    assert await chat.is_quiet(seconds=0.3)
+
+
+# Links
+
+
+async def test_every_citation_leads_to_its_passage(reading: Sandbox) -> None:
+    """The link of each quote reopens its passage among its neighbours, wherever it was taken from."""
+    group = await _group(reading)
+    await group.next_message()
+    await group.send(f"/ask {QUESTION}")
+    answer = await group.next_message()
+    links = [_link(answer)]
+    while "›" in _labels(answer):
+        answer = await _turn(answer, "›")
+        links.append(_link(answer))
+    assert len(links) == len(set(links)) > 1
+    other = await reading.private_chat("Bo")
+    forwarded = await answer.forward(other)
+    assert links[-1] == _link(forwarded)
+    opened = await _say(reading, _start(links[0]))
+    (passage,) = opened.entity_texts("blockquote")
+    assert FACT in passage
+    assert passage in LIGHTHOUSE
+    assert "212 steps" in opened.text.replace(passage, "")
+    assert links[0] == _link(opened)
+    onward = await _turn(opened, TEXTS.read_on)
+    assert FACT in onward.text
+
+
+async def test_a_link_outlives_changes(reading: Sandbox, house: House) -> None:
+    """It opens after changes elsewhere in the document, and says so when its passage or document is gone."""
+    file = house.folder / "ferry.md"
+    fact = "The ferry Solveig was launched by Ingrid Dahl in 1902."
+    file.write_text(f"# Ferries\n\nA preface.\n\n## Solveig\n\n{fact}\n", encoding="utf-8")
+    assert "4 documents read" in await _reload(reading, house)
+    answer = await _say(reading, "Who launched the ferry Solveig?")
+    assert fact in answer.entity_texts("blockquote")[0]
+    link = _link(answer)
+    file.write_text(
+        f"# Ferries\n\nAnother start.\n\nMore.\n\n## Solveig\n\n{fact}\n\nAn end.\n", encoding="utf-8"
+    )
+    await _reload(reading, house)
+    opened = await _say(reading, _start(link))
+    assert [fact] == opened.entity_texts("blockquote")
+    assert "More." in opened.text
+    file.write_text(
+        f"# Ferries\n\nA preface.\n\n## Solveig\n\n{fact.replace('1902', '1903')}\n", encoding="utf-8"
+    )
+    await _reload(reading, house)
+    changed = await _say(reading, _start(link))
+    assert TEXTS.passage_gone("Ferries") == changed.text
+    assert ["Ferries", "\u2003Solveig"] == _labels(changed)[:2]
+    assert "1903" in (await _turn(changed, "Solveig")).text
+    file.unlink()
+    await _reload(reading, house)
+    assert f"{TEXTS.link_gone}\n\n{TEXTS.start}" == (await _say(reading, _start(link))).text
+
+
+@pytest.mark.parametrize("payload", ["x", "help2", "A" * 64, "-" * 20, "_" * 8, "0" * 12])
+async def test_links_nobody_made(reading: Sandbox, payload: str) -> None:
+    """A payload that names nothing is met with a kind line, and shows no document."""
+    opened = await _say(reading, f"/start {payload}")
+    assert f"{TEXTS.link_gone}\n\n{TEXTS.start}" == opened.text
+    assert [] == opened.buttons
+
+
+# Around an answer
+
+
+@pytest.mark.parametrize("fault", [{}, {"status": 429, "retry_after": 1}, {"kind": "drop"}])
+async def test_the_whole_document_as_a_file(reading: Sandbox, house: House, fault: dict[str, Any]) -> None:
+    """The file that comes is the file, byte for byte, also when Telegram took it only the second time."""
+    answer = await _say(reading, QUESTION)
+    if fault:
+        await reading.fault("sendDocument", **fault)
+    await answer.press(TEXTS.whole_document)
+    sent = await answer.chat.next_message()
+    assert "lighthouse.txt" == sent.raw["document"]["file_name"]
+    assert (house.folder / "lighthouse.txt").read_bytes() == await _file(sent)
+
+
+async def test_copying_the_source(reading: Sandbox) -> None:
+    """A button copies where the quote stands, with the link that opens it."""
+    answer = await _say(reading, QUESTION)
+    (copied,) = [button["copy_text"]["text"] for button in answer.buttons if "copy_text" in button]
+    assert len(copied.encode("utf-16-le")) // 2 <= 256
+    where, _, link = copied.partition("\n")
+    assert _link(answer) == link
+    assert where.startswith("The lighthouse of Nordholm, line 3")
+    assert where.endswith("lighthouse.txt")
+
+
+async def _edited(question: MessageClient, text: str) -> MessageClient:
+    question.chat.seen = (await question.chat.sandbox.state())["last_event"]
+    await question.edit(text)
+    while True:
+        shown = await question.chat.next_message(kinds=["message", "edited_message"])
+        if shown.id != question.id:
+            return shown
+
+
+@pytest.mark.parametrize("place", ["private", "ask", "reply"])
+async def test_an_edited_question_edits_its_answer(reading: Sandbox, place: str) -> None:
+    """The answer follows its question, to another answer, to a refusal, and back."""
+    if place == "private":
+        chat, begin = await reading.private_chat(), ""
+        question = await chat.send(QUESTION)
+    else:
+        chat = await _group(reading)
+        hello, begin = await chat.next_message(), "/ask " if place == "ask" else ""
+        question = await (chat.send(begin + QUESTION) if begin else hello.reply(QUESTION))
+    answer = await chat.next_message()
+    assert FACT in answer.text
+    for text, expected in [(OTHER_QUESTION, "two lanterns"), (UNANSWERED, TEXTS.declined), (QUESTION, FACT)]:
+        shown = await _edited(question, begin + text)
+        assert answer.id == shown.id
+        assert expected in shown.text
+        assert bool(shown.buttons) is (expected != TEXTS.declined)
+    assert answer.text == shown.text
+    assert "212 steps" in (await _turn(shown, TEXTS.wider)).text
+
+
+async def test_an_edit_of_what_was_not_answered(reading: Sandbox) -> None:
+    """A question whose answer is gone, or that asked nothing at first, is answered anew."""
+    chat = await reading.private_chat()
+    question = await chat.send(QUESTION)
+    answer = await chat.next_message()
+    await answer.delete()
+    again = await _edited(question, OTHER_QUESTION)
+    assert answer.id != again.id
+    assert "two lanterns" in again.text
+    assert "edit_date" not in again.raw
+    sticker = await chat.send("/ask")
+    await chat.next_message()
+    assert FACT in (await _edited(sticker, f"/ask {QUESTION}")).text
+
+
+async def test_edits_in_a_group_that_are_not_for_us(reading: Sandbox) -> None:
+    """Editing what was never said to the bot causes nothing."""
+    await reading.settings(privacy=False)
+    group = await _group(reading)
+    await group.next_message()
+    talk = await group.send("What a day!")
+    await talk.edit("What a night in Nordholm!")
+    sticker = await group.send(sticker="🙂")
+    await sticker.edit("lighthouse")
+    group.seen = (await reading.state())["last_event"]
+    assert await group.is_quiet(seconds=0.3)
+
+
+@pytest.mark.parametrize("how", ["question", "answer", "words", "alone"])
+async def test_why(reading: Sandbox, how: str) -> None:
+    """/why tells what the words weigh: of the question or answer it replies to, or of its own words."""
+    chat = await reading.private_chat()
+    question = await chat.send("Who built the lighthouse of Nordholm with unicorns?")
+    answer = await chat.next_message()
+    words = "/why the lighthouse of Nordholm with unicorns"
+    sent = {"question": question.reply, "answer": answer.reply}.get(how, chat.send)
+    await sent(words if how == "words" else "/why")
+    told = await chat.next_message()
+    if how == "alone":
+        assert TEXTS.why_how == told.text
+        return
+    lines = [line for line in told.text.splitlines() if line.startswith("• ")]
+    weights = [float(line.partition(": ")[2].partition(",")[0]) for line in lines]
+    assert sorted(weights, reverse=True) == weights
+    assert {"lighthouse", "Nordholm"} <= set(told.entity_texts("bold"))
+    assert (TEXTS.unknown_words("unicorns") in told.text) is (how != "answer")
+
+
+# Browsing
+
+
+async def test_browsing_a_document(reading: Sandbox) -> None:
+    """From the list to the headings of a document, to the text under one, and all the way back."""
+    listed = await _say(reading, "/sources")
+    assert ["1. The harbour book", "2. The lighthouse of Nordholm"] == _labels(listed)[:2]
+    headings = await _turn(listed, "The harbour book")
+    names = ["The harbour book", "\u2003Pilots", "\u2003\u2003At night", "\u2003Barges"]
+    assert names == _labels(headings)[:4]
+    assert ["harbour.md"] == headings.entity_texts("code")
+    assert TEXTS.remove not in _labels(headings)
+    page = await _turn(headings, "At night")
+    assert page.text.startswith("At night\n\nAfter sunset the pilot boat shows")
+    assert page.text.endswith("— The harbour book · harbour.md")
+    again = await _turn(page, TEXTS.to_headings)
+    assert headings.text == again.text
+    assert listed.text == (await _turn(again, TEXTS.to_sources)).text
+
+
+async def test_reading_from_end_to_end(reading: Sandbox) -> None:
+    """Reading on says every word of the document once and in order, and back is the same way."""
+    page = await _turn(await _turn(await _say(reading, "/sources"), "harbour"), TEXTS.read_from_start)
+    pages = [page.text]
+    while "›" in _labels(page):
+        page = await _turn(page, "›")
+        pages.append(page.text)
+    bodies = [text.partition("\n\n")[2].rpartition("\n\n— ")[0] for text in pages]
+    words = [line for line in HARBOUR.split("\n") if not line.startswith("#")]
+    assert " ".join(words).split() == " ".join(bodies).split()
+    back = [page.text]
+    while "‹" in _labels(page):
+        await page.press_data(next(one["callback_data"] for one in page.buttons if one["text"] == "‹"))
+        page = await page.chat.next_message(kinds=["edited_message"])
+        back.append(page.text)
+    assert pages == back[::-1]
+
+
+async def test_search(reading: Sandbox, house: House) -> None:
+    """/search lists places, one line each, with links; its buttons turn the pages under the command."""
+    listed = await _say(reading, "/search herring trawlers")
+    first, lines = listed.text.splitlines()[0], list[str]()
+    links: list[str] = []
+    while True:
+        lines += listed.text.splitlines()[2:]
+        links += [one["url"] for one in listed.entities if one["type"] == "text_link"]
+        if "›" not in _labels(listed):
+            break
+        listed = await _turn(listed, "›")
+    assert TEXTS.found(len(lines)) == first
+    assert [f"{n}." for n in range(1, len(lines) + 1)] == [line.partition(" ")[0] for line in lines]
+    assert all(line.endswith(": Herring, trawlers") for line in lines)
+    assert len(lines) == len(set(links)) > 10
+    (passage,) = (await _say(reading, _start(links[0]))).entity_texts("blockquote")
+    assert passage in (house.folder / "quays" / "herring.txt").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("seed", range(3))
+async def test_forged_buttons(reading: Sandbox, seed: int) -> None:
+    """Data that no button has, but nearly, is answered with words or with the view it names."""
+    answer = await _say(reading, QUESTION)
+    real = [button["callback_data"] for button in answer.buttons if "callback_data" in button]
+    forged = [data[: len(data) - 1 - seed] for data in real] + [data + "0" * (seed + 1) for data in real]
+    forged += [data[:2] + data[2:].swapcase() for data in real]
+    told = await asyncio.gather(*(answer.press_data(data[:64] or "@") for data in forged))
+    assert len(forged) == sum(one is not None for one in told)
+    assert TEXTS.failed not in [one.get("text") for one in told if one]
+
+
+# Groups
+
+
+@pytest.mark.parametrize(("privacy", "hears"), [(True, TEXTS.hears_little), (False, TEXTS.hears_all)])
+async def test_the_hello_tells_what_is_heard(
+    house: House, tmp_path: Path, own_sandbox_url: str, hears: str, *, privacy: bool
+) -> None:
+    """Taken into a group, the bot says once what it hears there, which is what Telegram tells it."""
+    async with Sandbox.at(own_sandbox_url, token=TOKEN) as sandbox:
+        await sandbox.settings(privacy=privacy)
+        process = Process.start(
+            tmp_path,
+            **settings_of("polling", TELEGRAM_API_URL=own_sandbox_url, SEEDS_DIR=str(house.folder)),
+        )
+        try:
+            process.until("is listening")
+            group = await _group(sandbox)
+            assert f"{TEXTS.start_group}\n\n{hears}" == (await group.next_message()).text
+            assert await group.is_quiet(seconds=0.2)
+        finally:
+            process.end()
+
+
+async def test_an_answer_stays_in_its_topic(reading: Sandbox) -> None:
+    """In a forum the answer, its wider context and the file all come where it was asked."""
+    group = await _group(reading, title="Forum", is_forum=True)
+    await group.next_message()
+    topic = await reading.control("topic", chat_id=group.id, name="Boats", **{"from": group.user_id})
+    await group.send(f"/ask {QUESTION}", thread_id=topic["id"])
+    answer = await group.next_message()
+    around = await _turn(answer, TEXTS.wider)
+    await answer.press(TEXTS.whole_document)
+    file = await group.next_message()
+    assert [topic["id"]] * 3 == [one.raw["message_thread_id"] for one in (answer, around, file)]
+    assert await group.is_quiet(seconds=0.2)
+
+
+# Languages
+
+
+@pytest.mark.parametrize("code", ["ru", "ar", "zh-hans", "uk", "xx", None])
+async def test_everybody_is_spoken_to_in_their_language(reading: Sandbox, code: str | None) -> None:
+    """Sentences and buttons are in the person's language; who speaks none of ours is spoken to in English."""
+    texts = speaking(code)
+    assert texts.start == (await _say(reading, "/start", language_code=code)).text
+    answer = await _say(reading, QUESTION, language_code=code)
+    assert {texts.wider, texts.whole_document, texts.copy_source} <= set(_labels(answer))
+    assert texts.lines(3, 3) in answer.text
+    told = await answer.press_data("nonsense")
+    assert told is not None
+    assert texts.stale == told["text"]
+    listed = await _say(reading, "/sources", language_code=code)
+    assert listed.text.startswith(texts.sources(3))
+
+
+# Votes
+
+
+def _records(folder: Path) -> str:
+    return "".join(file.read_text(encoding="utf-8") for file in folder.glob("*.jsonl"))
+
+
+async def test_votes_are_nobodys(reading: Sandbox, house: House) -> None:
+    """A vote is kept with its question and quote, and nothing of who gave it."""
+    chat = await reading.private_chat("Wilhelmina", username="wilhelmina")
+    await chat.send("When was the lighthouse of Nordholm built?")
+    answer = await chat.next_message()
+    told = await answer.press("👎")
+    assert told is not None
+    assert TEXTS.thanks == told["text"]
+    kept = [json.loads(line) for line in _records(house.feedback).splitlines()]
+    asked = [one for one in kept if one["question"] == "When was the lighthouse of Nordholm built?"]
+    assert [None, "down"] == [one["vote"] for one in asked]
+    assert answer.entity_texts("blockquote") == [asked[1]["quote"]]
+    keys = {"day", "question", "answered", "confidence", "document", "quote", "vote"}
+    assert keys == {key for one in kept for key in one}
+    assert [] == [word for word in (str(chat.id), "ilhelmina") if word in _records(house.feedback)]
+    assert TEXTS.privacy_feedback == (await _say(reading, "/privacy")).text
+
+
+async def test_no_votes_where_none_are_wanted(sandbox: Sandbox) -> None:
+    """Without a folder for feedback there are no buttons for it, and a forged vote is out of date."""
+    answer = await _say(sandbox, QUESTION)
+    assert not {"👍", "👎"} & set(_labels(answer))
+    for data in ("+1", "-1"):
+        told = await answer.press_data(data)
+        assert told is not None
+        assert TEXTS.stale == told["text"]
+    assert TEXTS.privacy == (await _say(sandbox, "/privacy")).text
+
+
+# Admins
+
+
+async def test_status(reading: Sandbox, house: House) -> None:
+    """/status gives the figures of what the bot holds."""
+    chat = await _admin(reading, house)
+    await chat.send("/status")
+    told = (await chat.next_message()).text
+    assert "Documents: 3" in told.splitlines()
+    assert re.search(r"^Questions answered: \d+, declined: \d+$", told, re.MULTILINE)
+
+
+async def test_an_admin_adds_replaces_and_removes_a_document(reading: Sandbox, house: House) -> None:
+    """A document an admin sends answers at once; another of its name takes its place, till it is removed."""
+    chat = await _admin(reading, house)
+    for fact, told in [("Olga Berg", TEXTS.added), ("Petra Lund", TEXTS.replaced)]:
+        await chat.send_document("buoys.md", f"# Buoys\n\nThe bell buoy was cast by {fact}.\n".encode())
+        assert told("buoys.md") == (await chat.next_message()).text
+        answer = await _say(reading, "Who cast the bell buoy?")
+        assert f"The bell buoy was cast by {fact}." in answer.entity_texts("blockquote")
+    await chat.send("/sources")
+    asked = await _turn(await _turn(await chat.next_message(), "Buoys"), TEXTS.remove)
+    assert TEXTS.remove_really("buoys.md") == asked.text
+    assert (house.folder / "buoys.md").exists()
+    kept = await _turn(asked, TEXTS.remove_no)
+    gone = await _turn(await _turn(kept, TEXTS.remove), TEXTS.remove_yes)
+    assert TEXTS.removed("buoys.md") == gone.text
+    assert not (house.folder / "buoys.md").exists()
+    assert "Petra" not in (await _say(reading, "Who cast the bell buoy?")).text
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "reason"),
+    [
+        ("x.exe", b"words", TEXTS.bad_name),
+        (".hidden.txt", b"words", TEXTS.bad_name),
+        ("\u202etxt.txt", b"words", TEXTS.bad_name),
+        ("empty.txt", b" \n", "holds no text"),
+        ("picture.txt", b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0", ""),
+    ],
+)
+async def test_documents_that_are_refused(
+    reading: Sandbox, house: House, name: str, content: bytes, reason: str
+) -> None:
+    """A file of a bad name, or without a text, is refused with the reason, and the folder stays as it was."""
+    chat = await _admin(reading, house)
+    before = sorted(house.folder.iterdir())
+    await chat.send_document(name, content)
+    told = (await chat.next_message()).text
+    assert f" is not added: {reason}" in told
+    assert before == sorted(house.folder.iterdir())
+
+
+async def test_others_are_no_admins(reading: Sandbox, house: House) -> None:
+    """To others the commands are unknown, their files are no documents, and forged removals do nothing."""
+    before = sorted(house.folder.iterdir())
+    for command in ("/status", "/reload"):
+        assert TEXTS.unknown_command == (await _say(reading, command)).text
+    chat = await reading.private_chat()
+    await chat.send_document("mine.txt", b"Mine answers.\n")
+    assert TEXTS.wordless == (await chat.next_message()).text
+    headings = await _turn(await _say(reading, "/sources"), "harbour")
+    data = next(one["callback_data"] for one in headings.buttons if one["text"] == TEXTS.whole_document)
+    for shelf in "xy":
+        told = await headings.press_data(f"@{shelf}{data[2:]}")
+        assert told is not None
+        assert TEXTS.stale == told["text"]
+    assert before == sorted(house.folder.iterdir())
+
+
+async def test_in_a_group_nobody_is_an_admin(reading: Sandbox, house: House) -> None:
+    """There an admin's commands are met with silence, and a removal is out of date."""
+    await reading.settings(privacy=False)
+    members = [house.admin]
+    group = await reading.control("group", title="Keepers", members=members)
+    chat = ChatClient(reading, group["id"], house.admin, 0)
+    await chat.next_message()
+    for command in ("/status", "/reload"):
+        await chat.send(command)
+    await chat.send_document("mine.txt", b"Mine answers.\n")
+    assert await chat.is_quiet(seconds=0.3)
+    await chat.send("/sources@verbatim_bot")
+    headings = await _turn(await chat.next_message(), "harbour")
+    data = next(one["callback_data"] for one in headings.buttons if one["text"] == TEXTS.whole_document)
+    told = await headings.press_data(f"@y{data[2:]}")
+    assert told is not None
+    assert TEXTS.stale == told["text"]
+    assert (house.folder / "harbour.md").exists()
