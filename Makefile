@@ -4,7 +4,7 @@ BIN := .venv/bin
 UV ?= uv
 Q ?=
 
-.PHONY: help sandbox run ask chat test soak check eval messages format lock clean
+.PHONY: help sandbox run ask chat test soak check eval bench screenshots messages format lock clean
 
 help:
 	@echo "make sandbox       the bot in a Telegram of its own, in your browser; no token needed"
@@ -16,6 +16,8 @@ help:
 	@echo "make check         lint, types and layers"
 	@echo "make eval          how well it answers, against pinned floors"
 	@echo "make messages      bring the translations up to date with bot/texts.py, and compile them"
+	@echo "make bench         how fast it is, beside a bot that only echoes"
+	@echo "make screenshots   the pictures in the README; needs Chromium and its driver"
 	@echo "make format        mend what the linter can mend"
 	@echo "make lock          make the lists of requirements again; needs uv"
 
@@ -74,6 +76,12 @@ messages: $(BIN)/.installed-dev
 	$(BIN)/pybabel --quiet update --domain verbatim --output-dir bot/locale --input-file "$$template" \
 		--no-fuzzy-matching --ignore-obsolete --ignore-pot-creation-date && \
 	$(BIN)/pybabel --quiet compile --domain verbatim --directory bot/locale
+
+bench: $(BIN)/.installed
+	@$(BIN)/python -m benchmarks
+
+screenshots: $(BIN)/.installed-dev
+	@$(BIN)/python docs/screenshots.py
 
 format: $(BIN)/.installed-dev
 	@$(BIN)/ruff check --fix .
