@@ -193,3 +193,61 @@ def test_asking_starts_light() -> None:
     program = "import sys, bot.cli; print({'telegram', 'starlette', 'httpx', 'uvicorn'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert "set()\n" == done.stdout
+
+
+RECORDS = """\
+{"day": "2024-01-02", "question": "Who built it?", "answered": true, "confidence": 0.9}
+{"day": "2024-01-03", "question": "who  built it?", "answered": true, "confidence": 0.9}
+a line that somebody broke
+{"day": "2024-01-03", "question": "How deep?", "answered": false, "confidence": 0.1}
+{"day": "2024-01-03", "question": "Who built it?", "answered": true, "confidence": 0.9, "document": "a.txt", \
+"quote": "Clara.", "vote": "down"}
+"""
+
+
+@pytest.fixture
+def feedback(tmp_path: Path) -> Path:
+    folder = tmp_path / "feedback"
+    folder.mkdir()
+    (folder / "2024-01-03.jsonl").write_text(RECORDS, encoding="utf-8")
+    return folder
+
+
+def test_a_report_of_feedback(verbatim: Calling, feedback: Path) -> None:
+    """`report` tells what was asked, not answered and voted down, from the setting or the option."""
+    by_option, by_setting = (
+        verbatim("report", "--feedback", feedback),
+        verbatim("report", FEEDBACK_DIR=str(feedback)),
+    )
+    assert (0, by_option.stdout) == (by_setting.returncode, by_setting.stdout)
+    assert [
+        "2024-01-02 to 2024-01-03: 3 asked, 2 answered, 1 not; 👍 0, 👎 1",
+        "",
+        "Not answered",
+        "     1 how deep?",
+        "",
+        "Voted down",
+        "     1 who built it? (a.txt)",
+        "",
+        "Asked most",
+        "     2 who built it?",
+        "     1 how deep?",
+    ] == by_option.stdout.splitlines()
+
+
+def test_a_report_for_programs(verbatim: Calling, feedback: Path) -> None:
+    """With --json it is one object with all of it."""
+    told = json.loads(verbatim("report", "--json", "--feedback", feedback).stdout)
+    assert (3, 2, 0, 1) == tuple(told[key] for key in ("asked", "answered", "up", "down"))
+    assert [{"question": "how deep?", "times": 1}] == told["unanswered"]
+    voted = {"question": "who built it?", "document": "a.txt", "quote": "Clara.", "times": 1}
+    assert [voted] == told["voted_down"]
+
+
+def test_a_report_of_nothing(verbatim: Calling, tmp_path: Path) -> None:
+    """Where nothing was asked it says so; where nothing is collected it says what to set."""
+    (tmp_path / "none").mkdir()
+    assert "Nothing has been asked yet.\n" == verbatim("report", "--feedback", "none").stdout
+    done = verbatim("report")
+    assert (2, "") == (done.returncode, done.stdout)
+    assert "FEEDBACK_DIR is not set" in done.stderr

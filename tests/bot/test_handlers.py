@@ -9,8 +9,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bot.buttons import Action, Origin, Press, encode
+from bot.context import Given
 from bot.texts import speaking
-from retrieval.model import Context
+from retrieval.model import Context, Source
 from tests.bot.incoming import ADA, GROUP, PRIVATE, US, deliver, message, pressed
 
 TEXTS = speaking("en")
@@ -19,7 +20,7 @@ TEXTS = speaking("en")
 @pytest.fixture
 def three(archive: Any, citation: Callable[..., Any], answer: Callable[..., Any]) -> Any:
     """Make a question with three quotes, and one that is a misspelling of it."""
-    ones = [citation(f"Quote number {n}.", (0, 15), rank=n) for n in (1, 2, 3)]
+    ones = [citation(f"Quote number {n}.", (0, 15), ((0, 5),), rank=n) for n in (1, 2, 3)]
     archive.answers = {
         "Which?": answer(*ones),
         "Whihc?": answer(answered=False, suggestion="Which?"),
@@ -327,6 +328,218 @@ async def test_any_private_text_gets_one_reply(application: Any, telegram: Any, 
     await deliver(application, message=message(text or "x"))
     assert 1 == len(telegram.calls)
     assert json.dumps(telegram.calls)
+
+
+PAYLOADS = st.text("ABCxyz019_-", min_size=1, max_size=64)
+
+
+@pytest.mark.usefixtures("three")
+@given(PAYLOADS | PAYLOADS.map(lambda text: f"{text[:12]:0>12}folder01"[:64]))
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+async def test_any_payload_of_a_link_is_met(application: Any, telegram: Any, payload: str) -> None:
+    """A link with any payload opens its passage, or the document it names, or says that it leads nowhere."""
+    telegram.calls.clear()
+    await deliver(application, message=message(f"/start {payload}"))
+    (text,) = telegram.texts()
+    gone = (
+        TEXTS.passage_gone("Title") if payload[12:] == "folder01" else f"{TEXTS.link_gone}\n\n{TEXTS.start}"
+    )
+    opened = payload == "000000000001folder01"
+    assert text.startswith("Quote number 1." if opened else gone)
+
+
+MADE = st.sampled_from(
+    ["q2", "c1:000000000001folder01", "p3", "l1", "+1", "-1", "~q1", "q1 cat sat", "@s.0", "@hfolder01.0"]
+)
+
+
+@pytest.mark.usefixtures("three")
+@given(
+    MADE, st.integers(0, 30), st.text(max_size=3), st.booleans(), st.sampled_from(["Which?", "Whihc?", "No?"])
+)
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+async def test_nearly_right_data_is_always_answered(  # noqa: PLR0913, PLR0917  # two of them are fixtures
+    application: Any,
+    telegram: Any,
+    data: str,
+    at: int,
+    more: str,
+    instead: bool,  # drawn
+    question: str,
+) -> None:
+    """Data that differs a little from a button's is answered once, and nothing fails."""
+    forged = data[:at] + more + data[at + (len(more) if instead else 0) :]
+    telegram.calls.clear()
+    await deliver(application, callback_query=pressed(forged, message(question)))
+    answers = [sent for name, sent in telegram.calls if name == "answerCallbackQuery"]
+    assert 1 == len(answers)
+    assert TEXTS.failed != answers[0].get("text")
+
+
+async def test_a_changed_passage_offers_its_document(application: Any, archive: Any, telegram: Any) -> None:
+    """A link whose passage is no more names the document, however long its title, and offers its headings."""
+    archive.sources = (Source("folder01", "name.txt", "Title " * 900, 1, 100, "en"),)
+    await deliver(application, message=message("/start " + "x" * 12 + "folder01"))
+    ((_, sent),) = telegram.calls
+    assert sent["text"].startswith("The document “Title Title")
+    assert len(sent["text"]) < 300
+    rows = sent["reply_markup"]["inline_keyboard"]
+    assert "@rfolder01.0" in [button.get("callback_data") for row in rows for button in row]
+
+
+def _methods(telegram: Any) -> list[tuple[str, str]]:
+    return [(name, sent["text"].partition("\n")[0]) for name, sent in telegram.calls]
+
+
+@pytest.mark.usefixtures("three")
+@pytest.mark.parametrize(
+    ("chat", "texts"),
+    [
+        (PRIVATE, ["Which?", "Other?", "Which?"]),
+        (GROUP, ["/ask Which?", "/ask Other?", "/ask@verbatim_bot Which?"]),
+        (GROUP, ["@verbatim_bot Which?", "@verbatim_bot Other?", "@verbatim_bot Which?"]),
+    ],
+)
+async def test_an_answer_follows_its_question(
+    application: Any, telegram: Any, chat: dict[str, Any], texts: list[str]
+) -> None:
+    """An edited question changes its answer, to a refusal without buttons, and back."""
+    first, *edits = texts
+    await deliver(application, message=message(first, chat))
+    for text in edits:
+        await deliver(application, edited_message=message(text, chat, edit_date=2))
+    assert [
+        ("sendMessage", "Quote number 1."),
+        ("editMessageText", TEXTS.declined),
+        ("editMessageText", "Quote number 1."),
+    ] == _methods(telegram)
+    assert [77, 77] == [sent["message_id"] for _, sent in telegram.calls[1:]]
+    assert ["reply_markup" in sent for _, sent in telegram.calls] == [True, False, True]
+
+
+@pytest.mark.usefixtures("three")
+@pytest.mark.parametrize(
+    ("description", "expected"),
+    [
+        ("Bad Request: message is not modified", ["editMessageText"]),
+        ("Bad Request: message to edit not found", ["editMessageText", "sendMessage"]),
+    ],
+)
+async def test_an_answer_that_cannot_follow(
+    application: Any, telegram: Any, description: str, expected: list[str]
+) -> None:
+    """Where the answer is gone there is a new one; where nothing changed there is none."""
+    telegram.replies["editMessageText"] = (400, description)
+    await deliver(application, message=message("Which?"))
+    await deliver(application, edited_message=message("Which?", edit_date=2))
+    assert ["sendMessage", *expected] == [name for name, _ in telegram.calls]
+
+
+@pytest.mark.usefixtures("three")
+async def test_an_old_question_is_answered_anew(application: Any, telegram: Any) -> None:
+    """The edit of a question that nobody remembers is a question."""
+    await deliver(application, edited_message=message("Which?", edit_date=2))
+    assert [("sendMessage", "Quote number 1.")] == _methods(telegram)
+
+
+@pytest.mark.usefixtures("three")
+@pytest.mark.parametrize(
+    ("text", "fields"),
+    [
+        ("What a day!", {}),
+        ("/help", {}),
+        ("/search sea", {}),
+        ("/ask@otherbot Which?", {}),
+        ("Which?", {"reply_to_message": message("Hello", GROUP)}),
+    ],
+)
+async def test_edits_that_are_not_for_us(
+    application: Any, telegram: Any, text: str, fields: dict[str, Any]
+) -> None:
+    """In a group an edit of what was not said to us causes nothing."""
+    await deliver(application, edited_message=message(text, GROUP, edit_date=2, **fields))
+    assert [] == telegram.calls
+
+
+def test_what_is_remembered_has_an_end() -> None:
+    """Of more questions than are remembered the oldest is forgotten, and the others are not."""
+    given_ = Given()
+    for number in range(10_001):
+        given_.remember(1, number, number + 1)
+    assert [None, 2, 10_001] == [given_.find(1, number) for number in (0, 1, 10_000)]
+    assert given_.find(2, 1) is None
+
+
+NAMING = {
+    "text": "It is in Nordholm.\n— Title",
+    "entities": [
+        {"type": "blockquote", "offset": 0, "length": 18},
+        {"type": "bold", "offset": 9, "length": 8},
+    ],
+}
+
+
+@pytest.mark.parametrize(
+    ("text", "fields", "expected"),
+    [
+        ("/why Who built the tower", {}, "• Who: 1.5, in 3 passages"),
+        ("/why", {"reply_to_message": message("Nordholm")}, "• Nordholm: 1.5, in 8 passages"),
+        (
+            "/why",
+            {"reply_to_message": message() | {"from": US, **NAMING}},
+            "• Nordholm: 1.5, in 8 passages",
+        ),
+        ("/why", {"reply_to_message": message(TEXTS.help) | {"from": US}}, TEXTS.why_how),
+        ("/why", {"reply_to_message": message(photo=[])}, TEXTS.why_how),
+        ("/why", {}, TEXTS.why_how),
+    ],
+)
+async def test_why(application: Any, telegram: Any, text: str, fields: dict[str, Any], expected: str) -> None:
+    """/why is of its own words, of the question it replies to, or of the words an answer matched."""
+    await deliver(application, message=message(text, **fields))
+    (told,) = telegram.texts()
+    assert expected in {told, *told.splitlines()}
+
+
+def _member(status: str) -> dict[str, Any]:
+    rights = dict.fromkeys(
+        (
+            *("can_be_edited", "is_anonymous", "can_manage_chat", "can_delete_messages"),
+            *("can_manage_video_chats", "can_restrict_members", "can_promote_members", "can_change_info"),
+            *("can_invite_users", "can_post_stories", "can_edit_stories", "can_delete_stories"),
+        ),
+        False,
+    )
+    return {"user": US, "status": status, **({"until_date": 0} if status == "kicked" else rights)}
+
+
+def _change(before: str, after: str, chat: dict[str, Any] = GROUP) -> dict[str, Any]:
+    members = {"old_chat_member": _member(before), "new_chat_member": _member(after)}
+    return {"chat": chat, "from": ADA, "date": 1, **members}
+
+
+LITTLE, ALL = (f"{TEXTS.start_group}\n\n{hears}" for hears in (TEXTS.hears_little, TEXTS.hears_all))
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "chat", "expected"),
+    [
+        ("left", "member", GROUP, [LITTLE]),
+        ("kicked", "member", GROUP, [LITTLE]),
+        ("left", "administrator", GROUP, [ALL]),
+        ("member", "administrator", GROUP, []),
+        ("member", "left", GROUP, []),
+        ("member", "kicked", GROUP, []),
+        ("kicked", "member", PRIVATE, []),
+        ("left", "administrator", {"id": -7, "type": "channel", "title": "C"}, []),
+    ],
+)
+async def test_hello(  # noqa: PLR0913, PLR0917  # two of them are fixtures
+    application: Any, telegram: Any, before: str, after: str, chat: dict[str, Any], expected: list[str]
+) -> None:
+    """Taken into a group, we say hello once and what we hear there: all of it only as an admin."""
+    await deliver(application, my_chat_member=_change(before, after, chat))
+    assert expected == telegram.texts()
 
 
 def test_addresses(connecting: Callable[..., Any]) -> None:

@@ -198,6 +198,24 @@ def test_context_reads_as_the_document(
     assert [[("‹ Back to the quote", Press(Action.QUOTE, 1))], [("Read on ›", None)]] == _buttons(reply)
 
 
+def test_context_sets_no_space_where_there_is_none(
+    citation: Callable[..., Any], answer: Callable[..., Any], passage: Callable[..., Any]
+) -> None:
+    """Neighbours that touch in the document, as in scripts without spaces, touch in the message."""
+    one = citation("灯塔亮。灯塔高。", (0, 4))
+    around = Context(one.passage, passage("海静。", start=97), passage("船来。", start=108))
+    reply = replies.wider(answer(one), 1, around, VOICE)
+    assert reply.text.startswith("海静。\n灯塔亮。\n灯塔高。船来。\n\n— ")
+
+
+def test_an_overlap_is_shown_once(passage: Callable[..., Any]) -> None:
+    """What a passage shares with its neighbours stands in the message once."""
+    here = passage("Two. Three. Four.", start=105)
+    around = Context(here, passage("One. Two.", start=100), passage("Four. Five.", start=117))
+    shown = replies.passage(around, VOICE).text.partition("\n\n")[0]
+    assert ["One.", "Two.", "Three.", "Four.", "Five."] == shown.split()
+
+
 def test_what_telegram_alters_is_said(citation: Callable[..., Any], answer: Callable[..., Any]) -> None:
     """A quote with signs that Telegram cannot show comes with a line that says so."""
     reply = replies.answer(answer(citation("one\ttwo", (0, 7))), VOICE)

@@ -8,7 +8,7 @@ from itertools import pairwise
 
 import pytest
 
-from retrieval.answer import answer
+from retrieval.answer import answer, explain
 from retrieval.loading.passages import passages
 from retrieval.loading.plain import load
 from retrieval.model import Answer, Document, Passage
@@ -210,7 +210,7 @@ def test_same_answer_everywhere() -> None:
     """Answers do not hang on the order of sets, which differs between processes."""
     script = """
 import asyncio
-from retrieval.answer import answer
+from retrieval.answer import answer, explain
 from retrieval.model import Passage, Span
 from retrieval.ranking.embedded import EmbeddedIndex
 texts = {"en": "The keeper feeds goats. Goats like salt.", "de": "Die Ziegen sind da.", "zh": "茶馆在河边。"}
@@ -250,3 +250,22 @@ def test_unrelated_documents(index: EmbeddedIndex, ask: Ask) -> None:
             after.citations[0].document,
             after.citations[0].quote,
         )
+
+
+def test_the_weights_of_words(index: EmbeddedIndex) -> None:
+    """What names something comes first, the rarest before others; a word that is nowhere is in no passage."""
+    found = explain("Who built the lighthouse on Skerry in winter for a xylophone?", index)
+    content = [one for one in found if one.content]
+    assert content == list(found[: len(content)])
+    weights = [one.weight for one in content]
+    assert sorted(weights, reverse=True) == weights
+    counts = {one.word: one.passages for one in found}
+    assert (0, 1) == (counts["xylophone"], counts["winter"])
+    assert {"Who", "the", "on"} <= {one.word for one in found if not one.content}
+
+
+@pytest.mark.parametrize("text", ["", " ", "?", "🙂", "\u0301", "x" * 5000])
+def test_any_text_can_be_explained(index: EmbeddedIndex, text: str) -> None:
+    """Whatever is asked, and of no documents too, each of its words is weighed."""
+    for one in (index, EmbeddedIndex.build([], 300)):
+        assert all(weighing.word in text for weighing in explain(text, one))
