@@ -6,13 +6,14 @@ import argparse
 from typing import TYPE_CHECKING
 
 from benchmarks.messages import messages
+from benchmarks.updating import updating
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from benchmarks.table import Table
 
-BENCHMARKS: dict[str, Callable[[], Table]] = {"messages": messages}
+BENCHMARKS: dict[str, Callable[[], Table]] = {"messages": messages, "updating": updating}
 
 
 def main() -> None:

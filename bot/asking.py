@@ -49,9 +49,10 @@ async def ask(
 
 
 def _proven(answer: Answer) -> Answer:
-    proven = tuple(citation for citation in answer.citations if is_verbatim(citation))
-    if len(proven) == len(answer.citations):
-        return answer
-    failed = {citation.document for citation in answer.citations} - {citation.document for citation in proven}
-    _log.error("A quote is not what the document says, so it is not sent: %s", sorted(failed))
-    return replace(answer, citations=proven, answered=answer.answered and bool(proven))
+    """Keep the quotes that are word for word, and after the first those with any word of the question."""
+    failed = {citation.document for citation in answer.citations if not is_verbatim(citation)}
+    if failed:
+        _log.error("A quote is not what the document says, so it is not sent: %s", sorted(failed))
+    proven = [citation for citation in answer.citations if is_verbatim(citation)]
+    kept = tuple(proven[:1] + [citation for citation in proven[1:] if citation.highlights])
+    return replace(answer, citations=kept, answered=answer.answered and bool(kept))

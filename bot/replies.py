@@ -24,6 +24,7 @@ _MOST_BUTTON = 60
 _MOST_BOLD = 90
 _WORDS_FOR_LACK_OF_BOLD = 8
 _MOST_COPIED = 256
+_MOST_COPIES = 2
 
 # What Telegram turns into others or drops: control characters, line and direction signs, three accents.
 _ALTERED = re.compile("[\x00-\x09\x0b-\x1f\u2028-\u202e\u030a\u0333\u033f]|[\u200e\u200f]{2}")
@@ -177,6 +178,8 @@ def _inside(highlights: Iterable[Span], citation: Citation) -> Iterable[Span]:
 
 def _source(citation: Citation, voice: Voice) -> Rich:
     source = _cited(citation.passage, citation.locator, voice)
+    for copy in citation.copies[:_MOST_COPIES]:
+        source += plain(voice.texts.comma) + code(label(copy, _MOST_NAME))
     altered = _ALTERED.search(citation.quote) or citation.quote != citation.quote.strip()
     return source + f"\n{voice.texts.altered}" if altered else source
 

@@ -17,7 +17,7 @@ TEXTS = speaking("en")
 def many(archive: Any, citation: Any, answer: Any, passage: Any) -> Any:
     """Make a question with twelve quotes."""
     ones = [
-        citation("The sea.", (0, 8), rank=n, passage=passage("The sea.", number=n, start=100))
+        citation("The sea.", (0, 8), ((4, 7),), rank=n, passage=passage("The sea.", number=n, start=100))
         for n in range(1, 13)
     ]
     archive.answers = {"Which?": answer(*ones)}
