@@ -64,7 +64,8 @@ def folder_of(text: str) -> Iterator[Path]:
 @settings(max_examples=60)
 def test_quotes_are_verbatim(text: str, question: str, longest: int) -> None:
     """A quote is its span of the file, fits the limit, and holds its highlights, whatever the text."""
-    with folder_of(text) as folder:
+    # With NULs a file is of another encoding.
+    with folder_of(text.replace("\0", "")) as folder:
         opened = Library.open(folder, quote_chars=longest)
         for asked in (question, text[:50] + " library"):
             for citation in ask(opened, asked).citations:
