@@ -211,27 +211,31 @@ async def test_a_quote_sent_to_the_bot_itself_is_no_question(reading: Sandbox) -
 
 
 async def test_every_citation_leads_to_its_passage(reading: Sandbox) -> None:
-    """The link of each quote reopens its passage among its neighbours, wherever it was taken from."""
+    """The link of each quote reopens its passage, taken from a group or from a forwarded answer."""
     group = await _group(reading)
     await group.next_message()
-    await group.send(f"/ask {QUESTION}")
+    await group.send("/ask At which quay is herring landed by the trawlers?")
     answer = await group.next_message()
-    links = [_link(answer)]
-    while "›" in _labels(answer):
-        answer = await _turn(answer, "›")
-        links.append(_link(answer))
-    assert len(links) == len(set(links)) > 1
-    other = await reading.private_chat("Bo")
-    forwarded = await answer.forward(other)
-    assert links[-1] == _link(forwarded)
-    opened = await _say(reading, _start(links[0]))
+    shown = [answer]
+    while "›" in _labels(shown[-1]):
+        shown.append(await _turn(shown[-1], "›"))
+    assert len(shown) == len({_link(one) for one in shown}) > 1
+    forwarded = await shown[-1].forward(await reading.private_chat("Bo"))
+    assert _link(shown[-1]) == _link(forwarded)
+    for one in (shown[0], forwarded):
+        opened = await _say(reading, _start(_link(one)))
+        assert one.entity_texts("blockquote") == opened.entity_texts("blockquote")
+        assert _link(one) == _link(opened)
+
+
+async def test_a_link_shows_the_neighbours(reading: Sandbox) -> None:
+    """What a link opens stands among its neighbours, and leads on into the document."""
+    opened = await _say(reading, _start(_link(await _say(reading, QUESTION))))
     (passage,) = opened.entity_texts("blockquote")
     assert FACT in passage
     assert passage in LIGHTHOUSE
     assert "212 steps" in opened.text.replace(passage, "")
-    assert links[0] == _link(opened)
-    onward = await _turn(opened, TEXTS.read_on)
-    assert FACT in onward.text
+    assert FACT in (await _turn(opened, TEXTS.read_on)).text
 
 
 async def test_a_link_outlives_changes(reading: Sandbox, house: House) -> None:
