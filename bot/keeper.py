@@ -15,12 +15,20 @@ _MOST_NAME_BYTES = 200
 
 
 class Keeper:
-    """`reopen` brings a library up to date, `swap` is given the new one; answers go on meanwhile."""
+    """`reopen` brings a library up to date, `swap` and then `save` are given the new one.
+
+    Answers go on meanwhile.
+    """
 
     def __init__(
-        self, library: Library, reopen: Callable[[Library, float], Library], swap: Callable[[Library], None]
+        self,
+        library: Library,
+        reopen: Callable[[Library, float], Library],
+        swap: Callable[[Library], None],
+        save: Callable[[Library], None],
     ) -> None:
         self.library = library
+        self._save = save
         self._reopen = reopen
         self._swap = swap
         self._busy = asyncio.Lock()
@@ -33,9 +41,11 @@ class Keeper:
         async with self._busy:
             before = self.library
             library = await in_thread(lambda: self._reopen(before, quiet))
+            self.library = library
             if library.version != before.version or library.problems != before.problems:
                 self._swap(library)
-            self.library = library
+                # Answers come from it already.
+                await in_thread(lambda: self._save(library))
             return library
 
     async def put(self, name: str, data: bytes) -> bool:

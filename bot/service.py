@@ -99,6 +99,7 @@ class Process:
         self.health = Health()
         self.metrics = Metrics()
         self.pauses = Pauses()
+        self._known: Sequence[Problem] = ()
         url = settings.webhook_url
         self.inbox = Inbox(url, settings.webhook_key) if url else None
 
@@ -106,11 +107,10 @@ class Process:
         """Give what the handlers share; libraries to come take the place of this one."""
 
         def swap(library: Library) -> None:
-            known = state.keeper.library.problems
             state.archive = library
-            self._note(library, known)
+            self._note(library)
 
-        keeper = Keeper(library, lambda *known: _open(self.settings, *known), swap)
+        keeper = Keeper(library, lambda *known: _open(self.settings, *known), swap, self._save)
         state = State(
             library,
             self.metrics,
@@ -119,11 +119,15 @@ class Process:
             self.settings.telegram_admins,
             self.settings.log_questions,
         )
-        self._note(library, ())
+        self._note(library)
         return state
 
-    def _note(self, library: Library, known: Sequence[Problem]) -> None:
-        _tell(library, known)
+    def _save(self, library: Library) -> None:
+        library.save(self.settings.index_dir)
+
+    def _note(self, library: Library) -> None:
+        _tell(library, self._known)
+        self._known = library.problems
         counts = {"documents": len(library.sources), "passages": library.passages}
         self.metrics.index(**counts, version=library.version)
 

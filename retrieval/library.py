@@ -59,8 +59,9 @@ class Library:
     ) -> Self:
         """Read the folder. Blocks. Only what changed is read since the index saved in `index_dir` was made.
 
-        `before` is the library as it was, and saves looking there; `fresh` reads everything anew. A file that
-        was written less than `quiet` seconds ago may be half: it stays as it was, and is `waiting`. Raises
+        `before` is the library as it was: then nothing is looked up in `index_dir` nor saved there, which is
+        for `save`. `fresh` reads everything anew. A file that was written less than `quiet` seconds ago may be
+        half: it stays as it was, and is `waiting`. Raises
         FolderError when the folder is missing or cannot be listed; an empty folder is fine. A document that
         cannot be read is named in `problems` and left out. `progress` is called with the number of documents
         read and their total.
@@ -86,8 +87,8 @@ class Library:
                 progress(done, len(changed))
         ordered = {name: records[name] for name in sorted(records)}
         library = cls._of(_joined(ordered, read, old), ordered, quote_chars, folder)
-        if place:
-            library.save(place)
+        if index_dir and not before:
+            library.save(index_dir)
         return library.including(problems, waiting)
 
     @classmethod
@@ -122,8 +123,9 @@ class Library:
         noted = map(restored, about["records"])
         return cls._of(index, {one.file.name: one for one in noted}, quote_chars, folder)
 
-    def save(self, place: Path) -> None:
+    def save(self, index_dir: Path) -> None:
         """Save the index and drop those of folders that are gone; not being able to costs time, no answer."""
+        place = index_dir / _name(self.folder, self.quote_chars)
         about = {
             "folder": str(self.folder.resolve()),
             "records": [kept(record) for record in self.records.values()],
@@ -135,7 +137,7 @@ class Library:
                     shutil.rmtree(other, ignore_errors=True)
         except OSError as error:
             reason = error.strerror or error
-            _log.warning("INDEX_DIR=%s: the index cannot be saved there (%s)", place.parent, reason)
+            _log.warning("INDEX_DIR=%s: the index cannot be saved there (%s)", index_dir, reason)
 
     @property
     def passages(self) -> int:

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import accumulate, pairwise
 from typing import Any
 
@@ -65,14 +65,19 @@ def sources(records: Iterable[Record]) -> tuple[Source, ...]:
         if record.copy_of:
             copies.setdefault(record.copy_of, []).append(record.file.name)
     return tuple(
-        replace(
-            record.source,
-            size=record.file.size,
-            changed=record.file.changed / 1e9,
-            copies=tuple(copies.get(record.source.name, ())),
+        Source(
+            one.id,
+            one.name,
+            one.title,
+            one.passages,
+            one.characters,
+            one.language,
+            record.file.size,
+            record.file.changed / 1e9,
+            tuple(copies.get(one.name, ())),
         )
         for record in records
-        if record.source
+        if (one := record.source)
     )
 
 

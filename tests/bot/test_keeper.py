@@ -25,7 +25,7 @@ def keeper(tmp_path: Path, swapped: list[Library]) -> Keeper:
     folder = tmp_path / "documents"
     folder.mkdir()
     (folder / "a.txt").write_text(FACT)
-    return Keeper(Library.open(folder), lambda *_: Library.open(folder), swapped.append)
+    return Keeper(Library.open(folder), lambda *_: Library.open(folder), swapped.append, lambda _: None)
 
 
 def _names(library: Library) -> list[str]:
