@@ -60,7 +60,7 @@ class Library:
         """Read the folder. Blocks. Only what changed is read since the index saved in `index_dir` was made.
 
         `before` is the library as it was: then nothing is looked up in `index_dir` nor saved there, which is
-        for `save`. `fresh` reads everything anew. A file that was written less than `quiet` seconds ago may be
+        for `save`. `fresh` reads everything anew. A file written less than `quiet` seconds ago may be
         half: it stays as it was, and is `waiting`. Raises
         FolderError when the folder is missing or cannot be listed; an empty folder is fine. A document that
         cannot be read is named in `problems` and left out. `progress` is called with the number of documents
@@ -199,16 +199,9 @@ class Library:
         )
 
     def _neighbour(self, passage: Passage, step: int) -> Passage | None:
-        """Give the next passage in the document that way, over those that overlap this one."""
-        number = self._numbers[passage.id] + step
-        while 0 <= number < len(self.index.passages):
-            other = self.index.passages[number]
-            if other.document != passage.document:
-                return None
-            if other.span.end <= passage.span.start or other.span.start >= passage.span.end:
-                return other
-            number += step
-        return None
+        """Give the next passage of the document that way; parts of a long paragraph may overlap."""
+        number, place = self._numbers[passage.id] + step, self.places[document_of(passage.id)]
+        return self.index.passages[number] if number in place else None
 
 
 def _joined(records: Mapping[str, Record], read: Mapping[str, Read], old: Library | None) -> EmbeddedIndex:

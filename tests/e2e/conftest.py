@@ -27,7 +27,7 @@ Its lamp can be seen from 31 kilometres away.
 Every evening the keeper climbs 212 steps to light the lamp. \
 In winter the stairs are covered with ice, and a rope 🪢 is fixed to the wall.
 
-Since 1961 nobody has lived in the tower. The keeper's cottage is now a museum of knots.
+Since 1961 nobody has lived in the lighthouse. The keeper's cottage is now a museum of knots.
 """
 BAKERY = """# The bakery
 

@@ -89,6 +89,7 @@ async def test_no_answer_has_no_source(sandbox: Sandbox) -> None:
 async def _group(sandbox: Sandbox) -> ChatClient:
     """Join a group with the bot, which says hello there."""
     group = await sandbox.group()
+    group.seen = 0
     await group.next_message()
     return group
 

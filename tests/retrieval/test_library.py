@@ -173,7 +173,7 @@ def test_vanished(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_context(tmp_path: Path) -> None:
-    """A passage's neighbours are of its document, and do not overlap it."""
+    """A passage's neighbours are those before and after it in its document."""
     (tmp_path / "a.txt").write_text(SENTENCE * 60)
     (tmp_path / "b.txt").write_text(HOURS)
     opened = Library.open(tmp_path)
@@ -182,9 +182,9 @@ def test_context(tmp_path: Path) -> None:
         assert context is not None
         assert passage == context.passage
         if context.before:
-            assert context.before.span.end <= passage.span.start
+            assert context.before.span.start < passage.span.start
         if context.after:
-            assert context.after.span.start >= passage.span.end
+            assert context.after.span.end > passage.span.end
         near = [other.document for other in (context.before, context.after) if other]
         assert {passage.document} == {passage.document, *near}
     first, last = opened.index.passages[0], opened.index.passages[-1]
