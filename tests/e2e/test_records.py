@@ -19,7 +19,8 @@ async def _converse(sandbox: Sandbox) -> None:
         await chat.send(text)
         last = await chat.next_message()
         for button in last.buttons:
-            await last.press(button["text"])
+            if "callback_data" in button:
+                await last.press_data(button["callback_data"])
 
 
 async def test_calls_conform(sandbox: Sandbox) -> None:
