@@ -17,7 +17,7 @@ from bot.voice import Voice
 
 Data = dict[Any, Any]
 
-_MOST_REMEMBERED = 10_000
+_MOST_REMEMBERED = 2_000
 
 
 class Given:

@@ -15,7 +15,7 @@ from bot.pauses import Pauses
 _log = logging.getLogger(__name__)
 
 # Telegram sends an update again when it is not sure that we have it.
-_REMEMBERED = 4096
+_REMEMBERED = 2048
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -6,7 +6,7 @@ from enum import Enum
 from aiolimiter import AsyncLimiter
 
 _MINUTE = 60.0
-_MOST = 8192
+_MOST = 4096
 
 
 class Verdict(Enum):

@@ -39,6 +39,6 @@ def _is_alike(word: str, wanted: Sequence[frozenset[str]]) -> bool:
     return any(len(own & other) > _ALIKE * max(len(own), len(other)) for other in wanted)
 
 
-@lru_cache(maxsize=50_000)
+@lru_cache(maxsize=10_000)
 def _grams(word: str) -> frozenset[str]:
     return frozenset(grams(word))

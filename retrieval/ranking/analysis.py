@@ -122,7 +122,7 @@ def _parts(run: str, language: str) -> list[tuple[int, str]]:
     return [(0, before), (apostrophe.end(), after)]  # two words: l'homme, O'Brien
 
 
-@lru_cache(maxsize=200_000)
+@lru_cache(maxsize=50_000)
 def _word(part: str, language: str) -> tuple[str, str]:
     word = fold(part, language)
     algorithm = _SNOWBALL.get(language)
