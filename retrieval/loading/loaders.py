@@ -30,6 +30,7 @@ LOADERS = {
     ".epub": "book",
     ".pptx": "slides",
     ".xlsx": "sheets",
+    ".pdf": "pdf",
 }
 LARGEST = 64 * 1024 * 1024
 

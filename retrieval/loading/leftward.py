@@ -1,0 +1,115 @@
+"""Lines with Hebrew or Arabic in them: from letters as they stand on paper to the order of reading.
+
+Programs write such letters into a PDF in the order of reading, of standing, or a mixture of both; where they
+stand on the page is the one thing that is always right.
+"""
+
+import unicodedata
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import regex
+
+_LEFTWARD = regex.compile(r"[\p{Hebrew}\p{Arabic}\p{Syriac}\p{Thaana}\p{Nko}]")
+_IN_NUMBER = frozenset(".,:/-–%٫٬")
+# A bracket is drawn as its mirror image, and which of the two a PDF names is chance.
+_OPENING = regex.compile(r"(?<!\S)[)\]}](?=\S)")
+_CLOSING = regex.compile(r"(?<=\S)[(\[{](?=[\s.,;:!?،؛؟]|$)")
+_MIRROR = str.maketrans("()[]{}", ")(][}{")
+
+
+class Glyph(NamedTuple):
+    """A letter, its number on the page, and where it stands."""
+
+    letter: str
+    place: int
+    left: float
+    right: float
+
+
+def is_in(text: str) -> bool:
+    """Tell whether a line has letters that are read from right to left."""
+    return _LEFTWARD.search(text) is not None
+
+
+def read(glyphs: Sequence[Glyph], space: float) -> tuple[list[tuple[str, int]], bool]:
+    """Give letters and places in reading order (-1: a gap over `space`), and whether the line runs left."""
+    clusters = sorted(_clusters(glyphs), key=lambda cluster: cluster[0].left + cluster[0].right)
+    kinds = [_kind(cluster[0].letter) for cluster in clusters]
+    runs_left = kinds.count("R") >= kinds.count("L")
+    order: list[list[Glyph]] = []
+    for cluster in clusters:
+        if order and cluster[0].left - order[-1][0].right > space:
+            order.append([Glyph(" ", -1, order[-1][0].right, cluster[0].left)])
+        order.append(cluster)
+    ordered = [(glyph.letter, glyph.place) for cluster in _logical(order, runs_left) for glyph in cluster]
+    text = "".join(letter for letter, _ in ordered)
+    if runs_left:
+        for wrong in (_OPENING, _CLOSING):
+            text = wrong.sub(lambda match: match[0].translate(_MIRROR), text)
+    return [(letter, place) for letter, (_, place) in zip(text, ordered, strict=True)], runs_left
+
+
+def _clusters(glyphs: Sequence[Glyph]) -> list[list[Glyph]]:
+    """Put marks to their letters; letters that are one sign on paper come from PDFium back to front."""
+    found: list[list[Glyph]] = []
+    waiting: list[Glyph] = []
+    for glyph in glyphs:
+        is_mark = unicodedata.combining(glyph.letter) > 0
+        if is_mark and found and _is_over(glyph, found[-1][0]):
+            found[-1].append(glyph)
+        elif is_mark:
+            waiting.append(glyph)
+        elif found and (glyph.left, glyph.right) == (found[-1][0].left, found[-1][0].right):
+            found[-1].insert(0, glyph)
+        else:
+            found.append([glyph, *waiting])
+            waiting = []
+    return [*found, *([mark] for mark in waiting)]
+
+
+def _is_over(mark: Glyph, letter: Glyph) -> bool:
+    return letter.left <= (mark.left + mark.right) / 2 <= letter.right
+
+
+def _kind(letter: str) -> str:
+    """Tell what a letter does to the direction: R, L, a digit (which runs to the right), or nothing."""
+    kind = unicodedata.bidirectional(letter)
+    if kind in {"R", "AL"}:
+        return "R"
+    return "L" if kind == "L" else "D" if kind in {"EN", "AN"} else ""
+
+
+def _logical(order: list[list[Glyph]], runs_left: bool) -> list[list[Glyph]]:
+    """Turn the runs that go against the line's direction."""
+    kinds = [_kind(cluster[0].letter) for cluster in order]
+    directions = [_direction(kinds, order, at, runs_left) for at in range(len(order))]
+    if runs_left:
+        order, directions = order[::-1], directions[::-1]
+    against = "L" if runs_left else "R"
+    read: list[list[Glyph]] = []
+    run: list[list[Glyph]] = []
+    for cluster, direction in zip(order, directions, strict=True):
+        if direction == against:
+            run.append(cluster)
+        else:
+            read += [*run[::-1], cluster]
+            run = []
+    return read + run[::-1]
+
+
+def _direction(kinds: list[str], order: list[list[Glyph]], at: int, runs_left: bool) -> str:
+    """Give a sign the direction of what is on both sides of it, else the line's."""
+    if kinds[at]:
+        return "R" if kinds[at] == "R" else "L"
+    before = next((kind for kind in reversed(kinds[:at]) if kind), "")
+    after = next((kind for kind in kinds[at + 1 :] if kind), "")
+    base = "R" if runs_left else "L"
+    if before == after == "R":
+        return "R"
+    if not {before, after} <= {"L", "D"}:
+        return base
+    if before == after == "D":
+        is_within = order[at][0].letter in _IN_NUMBER and "" not in kinds[at - 1 : at + 2 : 2]
+        return "L" if is_within else base
+    return "L"

@@ -1,0 +1,317 @@
+"""The lines of a PDF's page, in the order in which people read them."""
+
+import ctypes
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from statistics import median
+from typing import NamedTuple
+
+import pypdfium2
+import regex
+from pypdfium2 import raw
+
+from retrieval.loading import leftward
+
+# PDFium gives a hyphen at a line's end as U+FFFE and leaves out the line break.
+_LINE = regex.compile(r"[^\r\n\ufffe]++\ufffe?|\ufffe")
+_ODD = regex.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ufffe\uffff\ud800-\udfff]")
+# Fonts of signs keep their bullets where no letter is.
+_SIGN = regex.compile(r"[\uf000-\uf0ff](?=\s)")
+_WORD_END = regex.compile(r"\S(?=\s+\S)")
+# Spaces and gaps are measured in the height of a line, which is some 1.2 times the size of its letters.
+_SPACE = 0.12
+# Arabic letters do not fill their boxes as Latin ones do.
+_SPACE_LEFTWARD = 0.18
+_GAP = 0.7
+_WIDE_GAP = 1.2
+_WIDE_ROW = 1.1
+# Justified lines are stretched at all their spaces, but hardly so far.
+_STRETCHED = 2.5
+_MOST_SAMPLED = 8
+_LONG = 40
+_FEWEST_ROWS = 6
+_SHORTEST_CELL = 18
+_NEAR_GUTTER = 2.5
+_MOST_OF = 0.6
+
+
+class Area(NamedTuple):
+    """Where something is, in points; to the right, and up."""
+
+    left: float
+    bottom: float
+    right: float
+    top: float
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line: its text, and where PDFium has each character of it (-1: a space that is only a gap).
+
+    A hyphen that parts a word at the line's end stands there as "-" or a soft one.
+    """
+
+    text: str
+    places: Sequence[int]
+    left: float
+    right: float
+    base: float
+    height: float
+    runs_left: bool = False
+
+    @property
+    def start(self) -> float:
+        """Where people begin to read it, counted in the direction in which they read."""
+        return -self.right if self.runs_left else self.left
+
+    @property
+    def end(self) -> float:
+        return -self.left if self.runs_left else self.right
+
+
+class Leaf:
+    """The characters of a page, by their numbers."""
+
+    def __init__(self, page: pypdfium2.PdfPage) -> None:
+        """Have PDFium find the characters of the page. Raises PdfiumError."""
+        self.page = page
+        self._turn = page.get_rotation() // 90
+        self._text = page.get_textpage()
+        self.count = max(0, raw.FPDFText_CountChars(self._text))
+        self._rectangle = raw.FS_RECTF()
+        self._x, self._y = ctypes.c_double(), ctypes.c_double()
+
+    def close(self) -> None:
+        """Free what PDFium holds of the page, before the document is closed."""
+        self._text.close()
+        self.page.close()
+
+    def area(self, place: int) -> Area:
+        """Give the place of a character as the file has it, as high as its font is."""
+        found = self._rectangle
+        raw.FPDFText_GetLooseCharBox(self._text, place, found)
+        return Area(found.left, found.bottom, found.right, found.top)
+
+    def box(self, place: int) -> Area:
+        """Give the place of a character as people see the page."""
+        area = self.area(place)
+        if not self._turn:
+            return area
+        ends = self._turned(*area[:2]), self._turned(*area[2:])
+        (left, right), (bottom, top) = (sorted(pair) for pair in zip(*ends, strict=True))
+        return Area(left, bottom, right, top)
+
+    def base(self, place: int) -> float:
+        """Give the height at which a character stands."""
+        raw.FPDFText_GetCharOrigin(self._text, place, self._x, self._y)
+        return self._turned(self._x.value, self._y.value)[1]
+
+    def is_drawn(self, place: int) -> bool:
+        """Tell a character of the document from one that PDFium has put in."""
+        return bool(raw.FPDFText_GetTextObject(self._text, place))
+
+    def text(self) -> tuple[str, Sequence[int]]:
+        """Give all characters, each of one UTF-16 unit, and their places."""
+        units = (ctypes.c_ushort * (self.count + 1))()
+        written = max(0, raw.FPDFText_GetText(self._text, 0, self.count, units) - 1)
+        text = bytes(units)[: 2 * written].decode("utf-16-le", "surrogatepass")
+        if len(text) != written:  # letters beyond the first plane
+            text = "".join(map(chr, units[:written]))
+        if written == self.count:
+            return text, range(written)
+        return text, [raw.FPDFText_GetCharIndexFromTextIndex(self._text, unit) for unit in range(written)]
+
+    def _turned(self, x: float, y: float) -> tuple[float, float]:
+        return ((x, y), (y, -x), (-x, -y), (-y, x))[self._turn]
+
+
+def lines(leaf: Leaf) -> list[Line]:
+    """Give the lines of a page in reading order; columns one after the other."""
+    text, places = leaf.text()
+    found: list[Line] = []
+    for match in _LINE.finditer(text):
+        line = _line(leaf, match[0], places[match.start() : match.end()])
+        if line is None:
+            continue
+        if found and _is_same_row(found[-1], line):
+            line = _joined(found.pop(), line)
+        found.append(line)
+    return _by_columns(leaf, found)
+
+
+def gaps(leaf: Leaf, line: Line) -> Iterator[tuple[int, float, float]]:
+    """Give the gaps between words wider than any space: the offset after, left and right."""
+    for match in _WORD_END.finditer(line.text):
+        after = match.end() + 1
+        while line.text[after].isspace():
+            after += 1
+        left, right = leaf.box(line.places[match.start()]).right, leaf.box(line.places[after]).left
+        if right - left > _GAP * line.height:
+            yield after, left, right
+
+
+def _line(leaf: Leaf, text: str, places: Sequence[int]) -> Line | None:
+    """Make a line of characters without space at their ends; None of nothing else."""
+    start, end = len(text) - len(text.lstrip()), len(text.rstrip())
+    text, places = text[start:end], places[start:end]
+    if _ODD.search(text):
+        text, places = _cleaned(text, places)
+    if not text:
+        return None
+    if leftward.is_in(text):
+        return _leftward(leaf, text, places)
+    first, last = leaf.box(places[0]), leaf.box(places[-1])
+    return Line(
+        text=_SIGN.sub("•", text),
+        places=places,
+        left=first.left,
+        right=max(first.right, last.right),
+        base=leaf.base(places[0]),
+        height=max(first.top - first.bottom, last.top - last.bottom, 1.0),
+    )
+
+
+def _leftward(leaf: Leaf, text: str, places: Sequence[int]) -> Line | None:
+    """Make a line that has Hebrew or Arabic in it from what stands where: PDFium only guesses its order."""
+    drawn = [(letter, place) for letter, place in zip(text, places, strict=True) if leaf.is_drawn(place)]
+    boxes = {place: leaf.box(place) for _, place in drawn}
+    if not drawn:
+        return None
+    height = max(1.0, *(box.top - box.bottom for box in boxes.values()))
+    glyphs = [leftward.Glyph(letter, place, boxes[place].left, boxes[place].right) for letter, place in drawn]
+    ordered, runs_left = leftward.read(glyphs, _SPACE_LEFTWARD * height)
+    return Line(
+        text="".join(letter for letter, _ in ordered),
+        places=[place for _, place in ordered],
+        left=min(box.left for box in boxes.values()),
+        right=max(box.right for box in boxes.values()),
+        base=leaf.base(places[0]),
+        height=height,
+        runs_left=runs_left,
+    )
+
+
+def _cleaned(text: str, places: Sequence[int]) -> tuple[str, Sequence[int]]:
+    """Make whole letters of surrogates, hyphens of PDFium's sign for them, and leave out control signs."""
+    kept: list[tuple[str, int]] = []
+    for letter, place in zip(text, places, strict=True):
+        if "\udc00" <= letter <= "\udfff" and kept and "\ud800" <= kept[-1][0] <= "\udbff":
+            pair = kept.pop()
+            whole = (pair[0] + letter).encode("utf-16-le", "surrogatepass").decode("utf-16-le")
+            kept.append((whole, pair[1]))
+        elif letter in "\ufffe\x02":
+            kept.append(("-", place))
+        elif "\ud800" <= letter <= "\udbff" or not _ODD.match(letter):
+            kept.append((letter, place))
+    kept = [(letter, place) for letter, place in kept if not "\ud800" <= letter <= "\udfff"]
+    return "".join(letter for letter, _ in kept), [place for _, place in kept]
+
+
+# Rows and columns
+
+
+def _is_same_row(before: Line, after: Line) -> bool:
+    """Tell a line that only goes on the one before, as after a sign that is raised."""
+    overlaps = abs(before.base - after.base) < 0.4 * min(before.height, after.height)
+    beside = -0.2 * before.height < after.start - before.end < before.height
+    return overlaps and beside and before.runs_left == after.runs_left
+
+
+def _joined(before: Line, after: Line) -> Line:
+    space = " " if after.start - before.end > _SPACE * before.height else ""
+    return Line(
+        text=before.text + space + after.text,
+        places=[*before.places, *([-1] if space else []), *after.places],
+        left=min(before.left, after.left),
+        right=max(before.right, after.right),
+        base=before.base,
+        height=max(before.height, after.height),
+        runs_left=before.runs_left,
+    )
+
+
+def _by_columns(leaf: Leaf, found: list[Line]) -> list[Line]:
+    """Read two columns one after the other where PDFium gives the rows of both as lines."""
+    gutter = _gutter(leaf, found)
+    if gutter is None:
+        return found
+    halves = [_parted(leaf, line, gutter) for line in found]
+    pairs = [half for half in halves if len(half) > 1]
+    if not _is_prose(pairs, gutter):
+        return found  # a table, which is read row by row
+    ordered: list[Line] = []
+    columns: tuple[list[Line], list[Line]] = [], []
+    for half in halves:
+        if len(half) == 1 and half[0].left < gutter < half[0].right:
+            ordered += [*columns[0], *columns[1], half[0]]
+            columns = [], []
+        else:
+            for part in half:
+                columns[part.left >= gutter].append(part)
+    return [*ordered, *columns[0], *columns[1]]
+
+
+def _is_prose(pairs: list[list[Line]], gutter: float) -> bool:
+    """Tell two columns of text from the cells of a table, which are short or end anywhere."""
+    if len(pairs) < _FEWEST_ROWS:
+        return False
+    cells = median(min(len(left.text), len(right.text)) for left, right in pairs)
+    full = sum(gutter - left.right < _NEAR_GUTTER * left.height for left, _ in pairs)
+    return cells >= _SHORTEST_CELL and full >= _MOST_OF * len(pairs)
+
+
+def _gutter(leaf: Leaf, found: list[Line]) -> float | None:
+    """Find where most long lines have a gap, looking at a few."""
+    long = [line for line in found if len(line.text) >= _LONG and not line.runs_left]
+    sampled = long[:: -(-len(long) // _MOST_SAMPLED) or 1]
+    if len(long) < _FEWEST_ROWS:
+        return None
+    middles = [
+        [(left + right) / 2 for _, left, right in gaps(leaf, line) if left > line.left] for line in sampled
+    ]
+    every = sorted(middle for some in middles for middle in some)
+    if sum(map(bool, middles)) < _MOST_OF * len(sampled):
+        return None
+    return every[len(every) // 2]
+
+
+def _parted(leaf: Leaf, line: Line, gutter: float) -> list[Line]:
+    """Part a line at the gap that the gutter is in, if there is one."""
+    if not line.left < gutter < line.right:
+        return [line]
+    for after, left, right in gaps(leaf, line):
+        if left <= gutter <= right:
+            parts = (line.text[:after], line.places[:after]), (line.text[after:], line.places[after:])
+            return [half for part in parts if (half := _line(leaf, *part))]
+    return [line]
+
+
+def rows(leaf: Leaf, found: Sequence[Line]) -> list[Line]:
+    """Give the lines that are rows of tables: two or more, with the same gaps one below the other."""
+    usual = median([(line.right - line.left) / len(line.text) for line in found]) if found else 0.0
+    wide = [
+        [] if line.right - line.left < _WIDE_ROW * usual * len(line.text) else _cell_gaps(leaf, line)
+        for line in found
+    ]
+    return [
+        line
+        for at, line in enumerate(found)
+        if any(_overlap(gap, other) for gap in wide[at] for near in _beside(wide, at) for other in near)
+    ]
+
+
+def _cell_gaps(leaf: Leaf, line: Line) -> list[tuple[float, float]]:
+    """Give the gaps that are far wider than a space, unless it is a line that was stretched."""
+    all_gaps = [(left, right) for _, left, right in gaps(leaf, line)]
+    widths = [right - left for left, right in all_gaps]
+    if len(widths) == line.text.count(" ") and max(widths, default=0) < _STRETCHED * line.height:
+        return []
+    return [(left, right) for left, right in all_gaps if right - left > _WIDE_GAP * line.height]
+
+
+def _beside(wide: list[list[tuple[float, float]]], at: int) -> list[list[tuple[float, float]]]:
+    return wide[max(0, at - 1) : at] + wide[at + 1 : at + 2]
+
+
+def _overlap(gap: tuple[float, float], other: tuple[float, float]) -> bool:
+    return min(gap[1], other[1]) > max(gap[0], other[0])

@@ -1,0 +1,67 @@
+"""Where on its page each line of an outline stands."""
+
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import replace
+
+import regex
+
+from retrieval.loading.pages import Entry
+from retrieval.loading.setting import Placed
+
+_MOST_LINES = 4
+_NO_LETTER = regex.compile(r"[^\p{L}\p{M}\p{N}]++")
+_NUMBER = regex.compile(r"^[\p{N}]++")
+
+
+def place(
+    pages: Sequence[Sequence[Placed]], outline: Sequence[Entry]
+) -> tuple[list[list[Placed]], dict[int, Placed]]:
+    """Mark the lines that are headings with their entry's number.
+
+    For an entry that has no line of its own, give the line that it stands before, if its page has any.
+    """
+    marked = [list(page) for page in pages]
+    anchors: dict[int, Placed] = {}
+    after: dict[int, int] = {}
+    for number, entry in enumerate(outline):
+        page = marked[entry.page]
+        start = after.get(entry.page, 0)
+        found = _find(page, entry.text, start) or (_find(page, entry.text, 0) if start else None)
+        if found:
+            first, end = found
+            page[first:end] = [replace(placed, heading=number) for placed in page[first:end]]
+            after[entry.page] = end
+        elif page:
+            anchors[number] = _before(page, entry.text)
+    return marked, anchors
+
+
+def _find(page: Sequence[Placed], text: str, start: int) -> tuple[int, int] | None:
+    """Find the lines that say what an entry does, with its number or without."""
+    wanted = _letters(text)
+    if not wanted:
+        return None
+    bare = _NUMBER.sub("", wanted)
+    for first in range(start, len(page)):
+        said = ""
+        for end in range(first, min(first + _MOST_LINES, len(page))):
+            if page[end].heading is not None:
+                break
+            said += _letters(page[end].line.text)
+            if said == wanted or (bare and bare == _NUMBER.sub("", said)):
+                return first, end + 1
+            if len(said) > len(wanted) + _MOST_LINES:
+                break
+    return None
+
+
+def _before(page: Sequence[Placed], text: str) -> Placed:
+    """Take the line that begins with an entry's words, else the first of the page."""
+    wanted = _letters(text)
+    begin = (placed for placed in page if wanted and _letters(placed.line.text).startswith(wanted))
+    return next(begin, page[0])
+
+
+def _letters(text: str) -> str:
+    return _NO_LETTER.sub("", unicodedata.normalize("NFKC", text).casefold())
