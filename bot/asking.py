@@ -8,7 +8,7 @@ from typing import Protocol
 
 from bot.buttons import AS_WRITTEN, Origin
 from bot.replies import is_verbatim
-from retrieval.model import Answer, Context, Passage, Section, Source, Weighing
+from retrieval.model import Answer, Citation, Context, Passage, Section, Source, Weighing
 
 TOP = 5
 
@@ -32,6 +32,8 @@ class Archive(Protocol):
     def sections(self, source: Source) -> Sequence[Section]: ...
 
     def read(self, source: Source) -> Sequence[Passage]: ...
+
+    def picture(self, citation: Citation) -> bytes | None: ...
 
     def file(self, source: Source) -> Path: ...
 

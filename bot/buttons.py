@@ -14,6 +14,7 @@ class Action(StrEnum):
     QUOTE = "q"
     CONTEXT = "c"
     PLACE = "p"
+    PAGE = "g"
     LIST = "l"
     GOOD = "+"
     BAD = "-"
@@ -47,7 +48,7 @@ class Press:
     origin: Origin = AS_WRITTEN
 
 
-_DATA = re.compile(r"(~?)([qcpl+-])([1-9][0-9]?)(?::([A-Za-z0-9_-]{1,32}))?(?: (.+))?", re.DOTALL)
+_DATA = re.compile(r"(~?)([qcpgl+-])([1-9][0-9]?)(?::([A-Za-z0-9_-]{1,32}))?(?: (.+))?", re.DOTALL)
 MOST_EARLIER = MOST_BYTES - len("~c99:") - SHORT_PASSAGE - len(" ")
 
 

@@ -10,11 +10,12 @@ from bot import asking, buttons, insight, replies, shelves
 from bot.buttons import AS_WRITTEN, Action, Origin, Press
 from bot.context import Context
 from bot.letters import label
-from bot.places import MOST_TITLE, isolated
+from bot.places import MOST_TITLE, isolated, place
 from bot.questions import asked
 from bot.reply import Reply, notice
 from bot.talk import is_unchanged, message_of, query_of, say, show, tell
 from bot.texts import Texts
+from bot.threads import in_thread
 from bot.voice import Voice
 from retrieval.identity import document_of
 from retrieval.model import Answer, Citation
@@ -175,10 +176,18 @@ async def _pressed(query: CallbackQuery, context: Context, voice: Voice) -> str 
     )
     if found is None or not _still_there(found, wish):
         return voice.texts.changed
-    if wish.action is Action.PLACE:
-        return voice.texts.place(wish.rank, len(found.citations))
     if wish.action in {Action.GOOD, Action.BAD}:
         return _voted(text, found, wish, context, voice.texts)
+    return await _shown(query, found, wish, context, voice)
+
+
+async def _shown(
+    query: CallbackQuery, found: Answer, wish: Press, context: Context, voice: Voice
+) -> str | None:
+    if wish.action is Action.PLACE:
+        return voice.texts.place(wish.rank, len(found.citations))
+    if wish.action is Action.PAGE:
+        return await _send_page(query, found.citations[wish.rank - 1], context, voice)
     view = _view(found, wish, context, voice)
     return await show(query, view, voice.texts) if view else voice.texts.changed
 
@@ -193,6 +202,16 @@ def _still_there(found: Answer, wish: Press) -> bool:
         return False
     passage = found.citations[wish.rank - 1].passage.id
     return wish.action is not Action.CONTEXT or passage.startswith(wish.passage or "?")
+
+
+async def _send_page(query: CallbackQuery, citation: Citation, context: Context, voice: Voice) -> str | None:
+    """Send the page of a quote as a picture."""
+    archive, message = context.archive, query.message
+    drawn = await in_thread(lambda: archive.picture(citation))
+    if drawn is None or not isinstance(message, Message):
+        return voice.texts.no_picture
+    await message.reply_photo(drawn, caption=place(citation.title, citation.locator, voice.texts))
+    return None
 
 
 def _voted(text: str, found: Answer, wish: Press, context: Context, texts: Texts) -> str:

@@ -99,6 +99,8 @@ def _ways_on(found: Answer, rank: int, voice: Voice, origin: Origin) -> list[Row
         way(voice.texts.wider, Action.CONTEXT, rank, told),
         file_button(document_of(passage), voice.texts),
     ]
+    if citation.locator.unit == "page":
+        around.append(way(voice.texts.page_picture, Action.PAGE, rank))
     opinion = [way("👍", Action.GOOD, rank), way("👎", Action.BAD, rank)] if voice.asks_opinion else []
     return [paging if count > 1 else [], around, [_copy(citation, voice), *opinion]]
 

@@ -278,6 +278,14 @@ class Texts:
         return self._("Copy source")
 
     @property
+    def page_picture(self) -> str:
+        return self._("Page")
+
+    @property
+    def no_picture(self) -> str:
+        return self._("I cannot show this page.")
+
+    @property
     def whole_document(self) -> str:
         return self._("Document")
 

@@ -14,12 +14,14 @@ from retrieval.identity import document_id, document_of
 from retrieval.model import Answer, Citation, Context, Passage, Problem, Section, Source, Weighing
 from retrieval.ranking import store
 from retrieval.ranking.embedded import EmbeddedIndex, Part
-from retrieval.reading import Read, read_all
+from retrieval.reading import Read, draw, read_all
 from retrieval.records import Record, kept, note, places, restored, sources, unchanged, unquiet
 
 QUOTE_CHARS = 300
 
 Progress = Callable[[int, int], None]
+
+_MOST_ANSWERS = 256
 
 _log = logging.getLogger(__name__)
 
@@ -44,6 +46,7 @@ class Library:
     waiting: frozenset[str]
     _by_id: Mapping[str, Source]
     _numbers: Mapping[str, int]
+    _answers: dict[tuple[str, int, str | None], Answer]
 
     @classmethod
     def open(  # noqa: PLR0913  # each is optional and has a name
@@ -103,6 +106,7 @@ class Library:
             folder=folder,
             records=records,
             _by_id={source.id: source for source in listed},
+            _answers={},
             _numbers={passage.id: number for number, passage in enumerate(index.passages)},
             places=places(listed),
             waiting=frozenset(),
@@ -151,8 +155,16 @@ class Library:
 
     async def answer(self, question: str, *, top: int = 5, earlier: str | None = None) -> Answer:
         """Answer any text; `earlier` is the question before it, which it may lean on."""
+        key = question, top, earlier
+        if (known := self._answers.get(key)) is not None:
+            return known
         found = await answer(question, self.index, quote_chars=self.quote_chars, top=top, earlier=earlier)
-        return replace(found, citations=tuple(map(self._with_copies, found.citations)))
+        found = replace(found, citations=tuple(map(self._with_copies, found.citations)))
+        # Each turn of a page asks the same again, and people often ask what others did.
+        self._answers[key] = found
+        if len(self._answers) > _MOST_ANSWERS:
+            del self._answers[next(iter(self._answers))]
+        return found
 
     def _with_copies(self, citation: Citation) -> Citation:
         source = self._by_id[document_id(citation.document)]
@@ -184,6 +196,10 @@ class Library:
     def file(self, source: Source) -> Path:
         """Give the path of a document's file."""
         return self.folder / source.name
+
+    def picture(self, citation: Citation) -> bytes | None:
+        """Draw the page a quote is on, if its document has pages, with the quote marked. Blocks."""
+        return draw(self.folder, citation)
 
     def context(self, passage_id: str) -> Context | None:
         """Give a passage and its neighbours, or None when there is no such passage (any more)."""

@@ -19,7 +19,7 @@ from retrieval.folder import File
 from retrieval.identity import document_id
 from retrieval.loading.loaders import load, read
 from retrieval.loading.passages import passages
-from retrieval.model import Passage, Source
+from retrieval.model import Citation, Passage, Source
 from retrieval.ranking.forward import Forward
 
 _log = logging.getLogger(__name__)
@@ -29,6 +29,7 @@ _log = logging.getLogger(__name__)
 _OWN = (".txt", ".text", ".md", ".markdown", ".csv", ".tsv")
 _LITTLE = 512 * 1024
 _PATIENCE = 180.0
+_DRAWING = 20.0
 _MEMORY = 2 * 1024**3
 
 
@@ -65,6 +66,28 @@ def read_all(folder: Path, files: Sequence[File], longest_piece: int) -> Iterato
         ]
         for file, job in zip(files, jobs, strict=True):
             yield file, _result(job)
+
+
+def draw(folder: Path, citation: Citation) -> bytes | None:
+    """Draw the page a quote is on, the quote marked, as a JPEG; nothing where there is no such page."""
+    if citation.locator.unit != "page" or citation.locator.page is None:
+        return None
+    with ProcessPool(1, context=get_context("forkserver"), initializer=_bound) as pool:
+        arguments = folder, citation.document, citation.locator.page, citation.quote
+        job = pool.schedule(_drawn, args=arguments, timeout=_DRAWING)
+        try:
+            drawn: bytes | None = job.result()
+        except (Overdue, ProcessExpired, DocumentError) as error:
+            _log.warning("%s: page %s cannot be drawn (%s)", *arguments[1:3], type(error).__name__)
+            return None
+    return drawn
+
+
+def _drawn(folder: Path, name: str, page: int, quote: str) -> bytes | None:
+    # Who draws nothing needs no library for it.
+    from retrieval.pictures import picture  # noqa: PLC0415
+
+    return picture(read(folder / name, name), page, quote, name)
 
 
 def _result(job: "ProcessFuture[Read | Failed]") -> Read | Failed:

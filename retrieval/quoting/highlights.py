@@ -22,7 +22,7 @@ def highlights(question: Question, passage: Passage, start: int, end: int) -> tu
     alike = [_grams(word.text) for word in words if len(word.text) > GRAM]
     base = passage.span.start + start
     found: list[Span] = []
-    for token in tokenize(passage.text[start:end], passage.language):
+    for token in _tokens(passage.text[start:end], passage.language):
         if token.term not in terms and not _is_alike(token.word, alike):
             continue
         span = Span(base + token.start, base + token.end)
@@ -30,6 +30,10 @@ def highlights(question: Question, passage: Passage, start: int, end: int) -> tu
             span = Span(found[-1].start, max(found.pop().end, span.end))
         found.append(span)
     return tuple(found)
+
+
+# The best quotes come again and again.
+_tokens = lru_cache(maxsize=1024)(tokenize)
 
 
 def _is_alike(word: str, wanted: Sequence[frozenset[str]]) -> bool:

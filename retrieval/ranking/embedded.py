@@ -9,7 +9,7 @@ from retrieval.model import Passage
 from retrieval.ranking.forward import Forward
 from retrieval.ranking.index import Candidates
 from retrieval.ranking.postings import Postings
-from retrieval.ranking.spelling import nearest
+from retrieval.ranking.spelling import Speller
 
 # Neighbouring ones of some passages that are analysed.
 Part = tuple[Sequence[Passage], Forward, range]
@@ -23,10 +23,12 @@ class EmbeddedIndex:
     postings: Postings
     forward: Forward
     languages: tuple[str, ...] = field(init=False)
+    _speller: Speller = field(init=False, compare=False)
 
     def __post_init__(self) -> None:
         """Count once what every question asks for."""
         counted = Counter(passage.language for passage in self.passages)
+        object.__setattr__(self, "_speller", Speller(self.forward.words.keys()))
         object.__setattr__(self, "languages", tuple(language for language, _ in counted.most_common()))
 
     @classmethod
@@ -62,4 +64,4 @@ class EmbeddedIndex:
         return term in self.postings.vocabulary
 
     def nearest(self, word: str) -> str | None:
-        return nearest(word, self.forward.words.keys())
+        return self._speller.nearest(word)

@@ -7,7 +7,7 @@ from itertools import accumulate, islice
 import regex
 
 from retrieval.language import script, script_of
-from retrieval.ranking.analysis import is_unspaced, tokenize
+from retrieval.ranking.analysis import fold, is_unspaced, tokenize
 from retrieval.ranking.lexicon import LEXICONS, Lexicon
 
 # Where a word stands in a question, and how one language spells the words there.
@@ -168,15 +168,22 @@ def _is_small_talk(text: str, readings: Mapping[str, Reading]) -> bool:
         return True
     if max(map(len, readings.values()), default=0) > _LONGEST_GREETING:
         return False
+    own = script(text)
     foreign = (
         ({(t.start, t.end): t.word for t in tokenize(text, name)}, lexicon)
         for name, lexicon in LEXICONS.items()
-        if name not in readings and script_of(name) == script(text)
+        if name not in readings and script_of(name) == own and _may_greet(text, name)
     )
     return any(
         _found(text, reading.values(), lexicon.greet) and _is_empty(text, reading, lexicon)
         for reading, lexicon in foreign
     )
+
+
+def _may_greet(text: str, language: str) -> bool:
+    """Tell at a glance whether it is worth finding the words of a text."""
+    folded = fold(text, language)
+    return any(word in folded for word in LEXICONS[language].greet)
 
 
 def _is_empty(text: str, reading: Reading, lexicon: Lexicon) -> bool:

@@ -13,13 +13,22 @@ _SHORTEST = 5
 _ALIKE = 0.79  # not 0.8, which rounding would keep five letters from reaching
 
 
-def nearest(word: str, known: Collection[str]) -> str | None:
-    """Find the known word with the fewest edits (a swap of neighbours is one), or None; the first of equals.
+class Speller:
+    """Knows words by their first letters, once a word with that letter is looked for."""
 
-    Numbers have no misspellings, nor have scripts without spaces, whose terms are no words.
-    """
-    if len(word) < _SHORTEST or not word.isalpha() or is_unspaced(word):
-        return None
-    alike = sorted(other for other in known if other[:1] == word[0])
-    found = process.extractOne(word, alike, scorer=OSA.normalized_similarity, score_cutoff=_ALIKE)
-    return str(found[0]) if found else None
+    def __init__(self, known: Collection[str]) -> None:
+        self._known = known
+        self._by_letter: dict[str, list[str]] = {}
+
+    def nearest(self, word: str) -> str | None:
+        """Find the known word with the fewest edits (a swap is one), or None; the first of equals.
+
+        Numbers have no misspellings, nor have scripts without spaces, whose terms are no words.
+        """
+        if len(word) < _SHORTEST or not word.isalpha() or is_unspaced(word):
+            return None
+        if word[0] not in self._by_letter:
+            self._by_letter[word[0]] = sorted(other for other in self._known if other[:1] == word[0])
+        alike = self._by_letter[word[0]]
+        found = process.extractOne(word, alike, scorer=OSA.normalized_similarity, score_cutoff=_ALIKE)
+        return str(found[0]) if found else None

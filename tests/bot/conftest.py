@@ -76,6 +76,7 @@ class FakeArchive:
     questions: list[str] = field(default_factory=list)
     earlier: list[str | None] = field(default_factory=list)
     passages: dict[str, list[Passage]] = field(default_factory=dict)
+    pictures: dict[int, bytes] = field(default_factory=dict)
     folder: Path = Path()
 
     async def answer(self, question: str, *, top: int = 5, earlier: str | None = None) -> Answer:
@@ -101,6 +102,9 @@ class FakeArchive:
 
     def read(self, source: Source) -> list[Passage]:
         return self.passages.get(source.id, [])
+
+    def picture(self, citation: Citation) -> bytes | None:
+        return self.pictures.get(citation.rank)
 
     def file(self, source: Source) -> Path:
         return self.folder / source.name

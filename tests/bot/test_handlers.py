@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from bot.buttons import Action, Origin, Press, encode
 from bot.context import Given
 from bot.texts import speaking
-from retrieval.model import Context, Source
+from retrieval.model import Context, Locator, Source
 from tests.bot.incoming import ADA, GROUP, PRIVATE, US, deliver, message, pressed
 
 TEXTS = speaking("en")
@@ -464,9 +464,9 @@ async def test_edits_that_are_not_for_us(
 def test_what_is_remembered_has_an_end() -> None:
     """Of more questions than are remembered the oldest is forgotten, and the others are not."""
     given_ = Given()
-    for number in range(10_001):
+    for number in range(2_001):
         given_.remember(1, number, number + 1)
-    assert [None, 2, 10_001] == [given_.find(1, number) for number in (0, 1, 10_000)]
+    assert [None, 2, 2_001] == [given_.find(1, number) for number in (0, 1, 2_000)]
     assert given_.find(2, 1) is None
 
 
@@ -552,3 +552,23 @@ def test_addresses(connecting: Callable[..., Any]) -> None:
     )
     assert "https://api.telegram.org/bot1:x/test" == test.base_url
     assert "https://api.telegram.org/file/bot1:x/test" == test.base_file_url
+
+
+async def test_a_page_is_sent_as_a_picture(
+    archive: Any, citation: Callable[..., Any], answer: Callable[..., Any], application: Any, telegram: Any
+) -> None:
+    """A quote from a page has a button that sends it, with its place; where none can be drawn, a word."""
+    at = Locator("Heading", 3, 5, 7, 2, "page", "iii")
+    archive.answers = {
+        "Which?": answer(*(citation("The sea.", (0, 8), ((4, 7),), rank=n, locator=at) for n in (1, 2)))
+    }
+    archive.pictures = {1: b"a picture"}
+    await deliver(application, message=message("Which?"))
+    buttons = [b["text"] for row in telegram.calls[-1][1]["reply_markup"]["inline_keyboard"] for b in row]
+    assert TEXTS.page_picture in buttons
+    for rank in (1, 2):
+        press = encode(Press(Action.PAGE, rank))
+        await deliver(application, callback_query=pressed(press, message("Which?")))
+    (_, (photo, sent), (_, first), (_, second)) = telegram.calls
+    assert ("sendPhoto", "Title, under “Heading”, page iii") == (photo, sent["caption"])
+    assert (None, TEXTS.no_picture) == (first.get("text"), second["text"])
