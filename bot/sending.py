@@ -28,7 +28,7 @@ _MARGIN = 0.1
 _WORTH_A_LINE = 4
 
 _NEVER_LEFT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
-_ANSWERS_SOMEBODY = frozenset({"chat_id", "callback_query_id", "inline_query_id"})
+_ANSWERS_SOMEBODY = frozenset({"chat_id", "callback_query_id", "inline_query_id", "guest_query_id"})
 
 Result = bool | dict[str, Any] | list[dict[str, Any]]
 Send = Callable[..., Coroutine[Any, Any, Result]]
