@@ -7,6 +7,7 @@ import resource
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import TimeoutError as Overdue
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing import get_context
@@ -77,7 +78,7 @@ def draw(folder: Path, citation: Citation) -> bytes | None:
         job = pool.schedule(_drawn, args=arguments, timeout=_DRAWING)
         try:
             drawn: bytes | None = job.result()
-        except (Overdue, ProcessExpired, DocumentError) as error:
+        except (Overdue, ProcessExpired, BrokenProcessPool, DocumentError) as error:
             _log.warning("%s: page %s cannot be drawn (%s)", *arguments[1:3], type(error).__name__)
             return None
     return drawn
@@ -97,6 +98,9 @@ def _result(job: "ProcessFuture[Read | Failed]") -> Read | Failed:
         return Failed(f"takes more than {_PATIENCE:.0f} s to read; save it anew, or split it")
     except ProcessExpired as error:
         return Failed(f"reading it crashed (exit code {error.exitcode}); save it anew or remove it")
+    except BrokenProcessPool:
+        told = "no process can be started to read it; see that the machine has memory left"
+        return Failed(told, is_final=False)
     return result
 
 
