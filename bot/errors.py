@@ -16,6 +16,7 @@ _CLOSED = (
     "topic_closed",
     "topic_deleted",
     "message thread not found",
+    "message to be replied not found",
     "chat not found",
     "chat was deactivated",
     "not enough rights",

@@ -60,6 +60,25 @@ class _Message(_Content):
     message_id: int
 
 
+class _Guest(_Message):
+    guest_query_id: str | None = None
+
+
+class _Inline(_Content):
+    query: str
+    offset: str
+
+
+class _Member(_Shape):
+    status: str
+
+
+class _Change(_Content):
+    chat: _Chat
+    old_chat_member: _Member
+    new_chat_member: _Member
+
+
 class _Update(_Shape):
     model_config = ConfigDict(extra="allow")
     __pydantic_extra__: dict[str, _Content]
@@ -71,7 +90,9 @@ class _Update(_Shape):
     edited_channel_post: _Message | None = None
     business_message: _Message | None = None
     edited_business_message: _Message | None = None
-    guest_message: _Message | None = None
+    guest_message: _Guest | None = None
+    inline_query: _Inline | None = None
+    my_chat_member: _Change | None = None
 
 
 class Bot(ExtBot[int]):
