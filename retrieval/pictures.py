@@ -41,7 +41,7 @@ Box = tuple[int, int, int, int]
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """A part of a quote in one line: its words, with the space after them, and its place in points, y upward."""
+    """A part of a quote in one line: its words, the space after them, and its place in points, y upward."""
 
     text: str
     left: float
@@ -107,8 +107,8 @@ def _counts(letter: str) -> bool:
 def _where(said: str, wanted: str, ends: Sequence[int]) -> list[tuple[int, int]]:
     """Find a quote in what a page says, whose lines end at `ends`.
 
-    If it is not there as a whole, it goes on elsewhere from a line's end, or from elsewhere at a line's begin:
-    on another page, or beyond a note on this one.
+    If it is not there as a whole, it goes on elsewhere from a line's end, or here at a line's begin: over two
+    pages, or beyond a note on this one.
     """
     whole = said.find(wanted)
     if whole >= 0 and wanted:

@@ -15,6 +15,9 @@ _IN_NUMBER = frozenset(".,:/-–%٫٬")
 # A bracket is drawn as its mirror image, and which of the two a PDF names is chance.
 _OPENING = regex.compile(r"(?<!\S)[)\]}](?=\S)")
 _CLOSING = regex.compile(r"(?<=\S)[(\[{](?=[\s.,;:!?،؛؟]|$)")
+# In points, and in the width of a space.
+_EXACT = 0.05
+_HALF_A_LETTER = 1.5
 _MIRROR = str.maketrans("()[]{}", ")(][}{")
 
 
@@ -25,6 +28,12 @@ class Glyph(NamedTuple):
     place: int
     left: float
     right: float
+    bottom: float = 0.0
+    top: float = 0.0
+
+    @property
+    def middle(self) -> float:
+        return (self.left + self.right) / 2
 
 
 def is_in(text: str) -> bool:
@@ -34,7 +43,7 @@ def is_in(text: str) -> bool:
 
 def read(glyphs: Sequence[Glyph], space: float) -> tuple[list[tuple[str, int]], bool]:
     """Give letters and places in reading order (-1: a gap over `space`), and whether the line runs left."""
-    clusters = sorted(_clusters(glyphs), key=lambda cluster: cluster[0].left + cluster[0].right)
+    clusters = sorted(_clusters(glyphs, space), key=lambda cluster: cluster[0].middle)
     kinds = [_kind(cluster[0].letter) for cluster in clusters]
     runs_left = kinds.count("R") >= kinds.count("L")
     order: list[list[Glyph]] = []
@@ -50,26 +59,59 @@ def read(glyphs: Sequence[Glyph], space: float) -> tuple[list[tuple[str, int]], 
     return [(letter, place) for letter, (_, place) in zip(text, ordered, strict=True)], runs_left
 
 
-def _clusters(glyphs: Sequence[Glyph]) -> list[list[Glyph]]:
+def _clusters(glyphs: Sequence[Glyph], space: float) -> list[list[Glyph]]:
     """Put marks to their letters; letters that are one sign on paper come from PDFium back to front."""
-    found: list[list[Glyph]] = []
-    waiting: list[Glyph] = []
-    for glyph in glyphs:
-        is_mark = unicodedata.combining(glyph.letter) > 0
-        if is_mark and found and _is_over(glyph, found[-1][0]):
-            found[-1].append(glyph)
-        elif is_mark:
-            waiting.append(glyph)
-        elif found and (glyph.left, glyph.right) == (found[-1][0].left, found[-1][0].right):
-            found[-1].insert(0, glyph)
+    hosts = {at: _host(glyphs, at) for at in range(len(glyphs)) if _is_mark(glyphs[at])}
+    found: dict[int, list[Glyph]] = {}
+    last = -1
+    for at, glyph in enumerate(glyphs):
+        if hosts.get(at) is not None:
+            continue
+        if last >= 0 and (glyph.left, glyph.right) == (glyphs[last].left, glyphs[last].right):
+            found[last].insert(0, glyph)
+            found[at] = found[last]
         else:
-            found.append([glyph, *waiting])
-            waiting = []
-    return [*found, *([mark] for mark in waiting)]
+            found[at] = [glyph]
+        last = at
+    for at, host in hosts.items():
+        if host is not None:
+            _add(found[host], glyphs[at], glyphs[host], space)
+    return list({id(cluster): cluster for cluster in found.values()}.values())
+
+
+def _add(cluster: list[Glyph], mark: Glyph, host: Glyph, space: float) -> None:
+    """Put a mark behind its letter; a letter that has only a part of a sign gets the width of a letter."""
+    if _is_split(mark, host):
+        middle, half = (mark.middle + host.middle) / 2, _HALF_A_LETTER * space
+        cluster[0] = cluster[0]._replace(left=middle - half, right=middle + half)
+    cluster.append(mark)
+
+
+def _is_mark(glyph: Glyph) -> bool:
+    return unicodedata.combining(glyph.letter) > 0
+
+
+def _host(glyphs: Sequence[Glyph], at: int) -> int | None:
+    """Find the letter of a mark: the one that it shares a sign with, else the one that it stands over."""
+    near = [at + off for off in (-1, 1, -2, 2, -3, 3) if 0 <= at + off < len(glyphs)]
+    letters = [other for other in near if not _is_mark(glyphs[other]) and not glyphs[other].letter.isspace()]
+    for is_host in (_is_split, _is_over):
+        for other in letters:
+            if is_host(glyphs[at], glyphs[other]):
+                return other
+    return None
 
 
 def _is_over(mark: Glyph, letter: Glyph) -> bool:
-    return letter.left <= (mark.left + mark.right) / 2 <= letter.right
+    return letter.left <= mark.middle <= letter.right
+
+
+def _is_split(mark: Glyph, letter: Glyph) -> bool:
+    """Tell one sign whose place PDFium has parted between a letter and its marks."""
+    is_as_high = (mark.bottom, mark.top) == (letter.bottom, letter.top)
+    widths = abs((mark.right - mark.left) - (letter.right - letter.left))
+    apart = max(mark.left, letter.left) - min(mark.right, letter.right)
+    return is_as_high and widths < _EXACT and apart < mark.right - mark.left + _EXACT
 
 
 def _kind(letter: str) -> str:

@@ -3,6 +3,7 @@
 import ctypes
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from math import hypot
 from statistics import median
 from typing import NamedTuple
 
@@ -18,12 +19,16 @@ _ODD = regex.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ufffe\uffff\ud800-\udfff]")
 # Fonts of signs keep their bullets where no letter is.
 _SIGN = regex.compile(r"[\uf000-\uf0ff](?=\s)")
 _WORD_END = regex.compile(r"\S(?=\s+\S)")
-# Spaces and gaps are measured in the height of a line, which is some 1.2 times the size of its letters.
+# Spaces and gaps are measured in the height of a line, which is a bit more than the size of its letters.
+_LEADING = 1.1
+_SMALLEST, _LARGEST = 2.0, 300.0
 _SPACE = 0.12
 # Arabic letters do not fill their boxes as Latin ones do.
 _SPACE_LEFTWARD = 0.18
 _GAP = 0.7
-_WIDE_GAP = 1.2
+_WIDE_GAP = 0.9
+# The number or bullet of an item, and the space after it.
+_LONGEST_MARKER = 5
 _WIDE_ROW = 1.1
 # Justified lines are stretched at all their spaces, but hardly so far.
 _STRETCHED = 2.5
@@ -33,6 +38,7 @@ _FEWEST_ROWS = 6
 _SHORTEST_CELL = 18
 _NEAR_GUTTER = 2.5
 _MOST_OF = 0.6
+_MANY = 0.4
 
 
 class Area(NamedTuple):
@@ -78,7 +84,7 @@ class Leaf:
         self._turn = page.get_rotation() // 90
         self._text = page.get_textpage()
         self.count = max(0, raw.FPDFText_CountChars(self._text))
-        self._rectangle = raw.FS_RECTF()
+        self._rectangle, self._matrix = raw.FS_RECTF(), raw.FS_MATRIX()
         self._x, self._y = ctypes.c_double(), ctypes.c_double()
 
     def close(self) -> None:
@@ -105,6 +111,16 @@ class Leaf:
         """Give the height at which a character stands."""
         raw.FPDFText_GetCharOrigin(self._text, place, self._x, self._y)
         return self._turned(self._x.value, self._y.value)[1]
+
+    def size(self, place: int) -> float:
+        """Give the size of a character's letters in points, at least 1."""
+        matrix = self._matrix
+        raw.FPDFText_GetMatrix(self._text, place, matrix)
+        size = raw.FPDFText_GetFontSize(self._text, place) * hypot(matrix.c, matrix.d)
+        if _SMALLEST < size < _LARGEST:
+            return float(size)
+        area = self.area(place)  # fonts of drawings have measures of their own
+        return max(area.top - area.bottom, area.right - area.left, 1.0)
 
     def is_drawn(self, place: int) -> bool:
         """Tell a character of the document from one that PDFium has put in."""
@@ -152,10 +168,10 @@ def gaps(leaf: Leaf, line: Line) -> Iterator[tuple[int, float, float]]:
 
 def _line(leaf: Leaf, text: str, places: Sequence[int]) -> Line | None:
     """Make a line of characters without space at their ends; None of nothing else."""
-    start, end = len(text) - len(text.lstrip()), len(text.rstrip())
-    text, places = text[start:end], places[start:end]
     if _ODD.search(text):
         text, places = _cleaned(text, places)
+    start, end = len(text) - len(text.lstrip()), len(text.rstrip())
+    text, places = text[start:end], places[start:end]
     if not text:
         return None
     if leftward.is_in(text):
@@ -167,8 +183,13 @@ def _line(leaf: Leaf, text: str, places: Sequence[int]) -> Line | None:
         left=first.left,
         right=max(first.right, last.right),
         base=leaf.base(places[0]),
-        height=max(first.top - first.bottom, last.top - last.bottom, 1.0),
+        height=_height(leaf, places),
     )
+
+
+def _height(leaf: Leaf, places: Sequence[int]) -> float:
+    """Give the height of most of a line: a raised sign or a large initial may stand at an end."""
+    return _LEADING * median(leaf.size(places[at]) for at in (0, len(places) // 2, -1))
 
 
 def _leftward(leaf: Leaf, text: str, places: Sequence[int]) -> Line | None:
@@ -177,8 +198,12 @@ def _leftward(leaf: Leaf, text: str, places: Sequence[int]) -> Line | None:
     boxes = {place: leaf.box(place) for _, place in drawn}
     if not drawn:
         return None
-    height = max(1.0, *(box.top - box.bottom for box in boxes.values()))
-    glyphs = [leftward.Glyph(letter, place, boxes[place].left, boxes[place].right) for letter, place in drawn]
+    height = _height(leaf, list(boxes))
+    glyphs = [
+        leftward.Glyph(letter, place, box.left, box.right, box.bottom, box.top)
+        for letter, place in drawn
+        for box in [boxes[place]]
+    ]
     ordered, runs_left = leftward.read(glyphs, _SPACE_LEFTWARD * height)
     return Line(
         text="".join(letter for letter, _ in ordered),
@@ -261,18 +286,26 @@ def _is_prose(pairs: list[list[Line]], gutter: float) -> bool:
 
 
 def _gutter(leaf: Leaf, found: list[Line]) -> float | None:
-    """Find where most long lines have a gap, looking at a few."""
+    """Find where many long lines have a gap, looking at a few."""
     long = [line for line in found if len(line.text) >= _LONG and not line.runs_left]
-    sampled = long[:: -(-len(long) // _MOST_SAMPLED) or 1]
     if len(long) < _FEWEST_ROWS:
         return None
-    middles = [
-        [(left + right) / 2 for _, left, right in gaps(leaf, line) if left > line.left] for line in sampled
+    sampled = [
+        [(left, right) for _, left, right in gaps(leaf, line)]
+        for line in long[:: -(-len(long) // _MOST_SAMPLED)]
     ]
-    every = sorted(middle for some in middles for middle in some)
-    if sum(map(bool, middles)) < _MOST_OF * len(sampled):
-        return None
-    return every[len(every) // 2]
+    crossed = {
+        (left + right) / 2: [
+            after - before
+            for others in sampled
+            for before, after in others
+            if before <= (left + right) / 2 <= after
+        ]
+        for some in sampled
+        for left, right in some
+    }
+    best = max(crossed, key=lambda middle: sum(crossed[middle]), default=0.0)
+    return best if len(crossed.get(best, ())) >= _MANY * len(sampled) else None
 
 
 def _parted(leaf: Leaf, line: Line, gutter: float) -> list[Line]:
@@ -302,7 +335,7 @@ def rows(leaf: Leaf, found: Sequence[Line]) -> list[Line]:
 
 def _cell_gaps(leaf: Leaf, line: Line) -> list[tuple[float, float]]:
     """Give the gaps that are far wider than a space, unless it is a line that was stretched."""
-    all_gaps = [(left, right) for _, left, right in gaps(leaf, line)]
+    all_gaps = [(left, right) for after, left, right in gaps(leaf, line) if after > _LONGEST_MARKER]
     widths = [right - left for left, right in all_gaps]
     if len(widths) == line.text.count(" ") and max(widths, default=0) < _STRETCHED * line.height:
         return []

@@ -33,6 +33,8 @@ LOADERS = {
     ".pdf": "pdf",
 }
 LARGEST = 64 * 1024 * 1024
+# Most of a large one is pictures, which are not read.
+_LARGER = {".pdf": 256 * 1024 * 1024}
 
 
 def read(file: Path, name: str) -> bytes:
@@ -45,8 +47,9 @@ def read(file: Path, name: str) -> bytes:
         raise DocumentError(name, f"{kind} cannot be read yet; save it as one of {', '.join(LOADERS)}")
     try:
         size = file.stat().st_size
-        if size > LARGEST:
-            most = LARGEST // 2**20
+        largest = _LARGER.get(file.suffix.lower(), LARGEST)
+        if size > largest:
+            most = largest // 2**20
             raise DocumentError(
                 name, f"{size / 2**20:.0f} MB is more than the {most} MB a document may have; split it"
             )

@@ -10,6 +10,7 @@ from retrieval.loading.pages import Entry
 from retrieval.loading.setting import Placed
 
 _MOST_LINES = 4
+_FEWEST_LETTERS = 5
 _NO_LETTER = regex.compile(r"[^\p{L}\p{M}\p{N}]++")
 _NUMBER = regex.compile(r"^[\p{N}]++")
 
@@ -33,7 +34,7 @@ def place(
             page[first:end] = [replace(placed, heading=number) for placed in page[first:end]]
             after[entry.page] = end
         elif page:
-            anchors[number] = _before(page, entry.text)
+            anchors[number] = _before(page, entry)
     return marked, anchors
 
 
@@ -56,11 +57,14 @@ def _find(page: Sequence[Placed], text: str, start: int) -> tuple[int, int] | No
     return None
 
 
-def _before(page: Sequence[Placed], text: str) -> Placed:
-    """Take the line that begins with an entry's words, else the first of the page."""
-    wanted = _letters(text)
-    begin = (placed for placed in page if wanted and _letters(placed.line.text).startswith(wanted))
-    return next(begin, page[0])
+def _before(page: Sequence[Placed], entry: Entry) -> Placed:
+    """Take the line that begins with an entry's words, else the first below the place it leads to."""
+    wanted = _letters(entry.text)
+    for placed in page if len(wanted) >= _FEWEST_LETTERS else ():
+        if _letters(placed.line.text).startswith(wanted):
+            return placed
+    top = entry.top
+    return next((placed for placed in page if top is not None and placed.line.base <= top), page[0])
 
 
 def _letters(text: str) -> str:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import pypdfium2
 import regex
+from pypdfium2 import raw
 
 from retrieval.errors import DocumentError
 from retrieval.loading.draft import MOST_CHARACTERS
@@ -16,16 +17,19 @@ from retrieval.loading.pdfium import opened
 _MOST_PAGES = 20_000
 _MOST_ENTRIES = 5_000
 _DEEPEST = 15
+# Which of its numbers is the height, for each way of showing a place.
+_TOPS = {raw.PDFDEST_VIEW_XYZ: 1, raw.PDFDEST_VIEW_FITH: 0, raw.PDFDEST_VIEW_FITBH: 0}
 _UNREADABLE = regex.compile(r"[\p{Co}\p{Cn}\ufffd]")
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A line of the outline: levels from 1, pages from 0."""
+    """A line of the outline: levels from 1, pages from 0; `top` is the height there, in points upward."""
 
     text: str
     level: int
     page: int
+    top: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +109,13 @@ def _outline(pdf: pypdfium2.PdfDocument) -> Iterator[Entry]:
         page = target.get_index() if target else None
         text = _said(mark.get_title)
         if text and page is not None and page < len(pdf):
-            yield Entry(text, mark.level + 1, page)
+            yield Entry(text, mark.level + 1, page, _top(target))
+
+
+def _top(target: pypdfium2.PdfDest) -> float | None:
+    mode, values = target.get_view()
+    at = _TOPS.get(mode)
+    return values[at] if at is not None and at < len(values) else None
 
 
 def _said(get: Callable[[], str]) -> str:

@@ -80,19 +80,19 @@ class _Copy:
         self.text = "".join(self._parts)
 
     def document(self, name: str, book: pages.Book, own: Type, anchors: Mapping[int, Placed]) -> Document:
-        headings, levels = self._headings(book, own, anchors)
+        headings, left_out = self._headings(book, own, anchors)
         language = detect(self.text[:_SAMPLE])
         blocks = tuple(
             block
             for number, span in enumerate(self._spans)
-            if number not in levels
+            if number not in left_out
             for block in self._by_page(self._whole[number], span, language)
         )
         return Document(
             name=name,
             title=self._title(book, own, headings) or opening(self.text) or name,
             text=self.text,
-            blocks=blocks,
+            blocks=blocks or tuple(self._spans),
             headings=headings,
             pages=self._pages(book.labels),
             unit="page",
@@ -149,18 +149,25 @@ class _Copy:
     def _headings(
         self, book: pages.Book, own: Type, anchors: Mapping[int, Placed]
     ) -> tuple[tuple[Heading, ...], set[int]]:
-        """Give the headings, and the numbers of the paragraphs that they are."""
+        """Give the headings, and the numbers of the paragraphs that are no blocks for them."""
         if len(book.outline) < _FEWEST_ENTRIES:
             return self._large(own)
-        found = [
-            (self._spans[number], paragraph.heading, number)
-            for number, paragraph in enumerate(self._whole)
-            if paragraph.heading is not None
-        ]
-        missing = [(self._anchor(placed.line), number) for number, placed in anchors.items()]
-        spans = sorted([*((span, entry) for span, entry, _ in found), *missing])
+        entries = {n: p.heading for n, p in enumerate(self._whole) if p.heading is not None}
+        spans = [(self._spans[number], entry) for number, entry in entries.items()]
+        spans += [(self._anchor(placed.line), entry) for entry, placed in anchors.items()]
+        spans.sort(key=lambda pair: (pair[0].start, pair[1]))
         headings = tuple(Heading(span, book.outline[at].level, book.outline[at].text) for span, at in spans)
-        return headings, {number for *_, number in found}
+        return headings, entries.keys() | self._titles(own)
+
+    def _titles(self, own: Type) -> set[int]:
+        """Find what is set largest on the first page: a title says nothing by itself."""
+        first = min(self._starts, default=0)
+        large = {
+            number: _size(paragraph)
+            for number, paragraph in enumerate(self._whole)
+            if paragraph.lines[0].page == first and own.is_large(paragraph)
+        }
+        return {number for number, size in large.items() if size == max(large.values())}
 
     def _anchor(self, line: Line) -> Span:
         start = self._lines[id(line)]
@@ -179,14 +186,9 @@ class _Copy:
     def _title(self, book: pages.Book, own: Type, headings: Sequence[Heading]) -> str | None:
         if len(book.title) <= _MOST_TITLE and not _NO_TITLE.fullmatch(book.title):
             return book.title
-        first = min((placed.page for paragraph in self._whole[:1] for placed in paragraph.lines), default=0)
-        large = [
-            (_size(paragraph), -number)
-            for number, paragraph in enumerate(self._whole)
-            if paragraph.lines[0].page == first and own.is_large(paragraph)
-        ]
-        if large:
-            return " ".join(self._spans[-max(large)[1]].of(self.text).split())
+        largest = self._titles(own)
+        if largest:
+            return " ".join(self._spans[min(largest)].of(self.text).split())
         return min(headings, key=lambda heading: heading.level).text if headings else None
 
 

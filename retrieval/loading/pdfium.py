@@ -32,4 +32,7 @@ def opened(data: bytes, name: str) -> Iterator[pypdfium2.PdfDocument]:
             finally:
                 pdf.close()
         except pypdfium2.PdfiumError as error:
-            raise DocumentError(name, _REASONS.get(error.err_code, _DAMAGED)) from None
+            # PDFium may tell why it refused the file before this one.
+            is_told = error.err_code != raw.FPDF_ERR_PASSWORD or b"/Encrypt" in data
+            reason = _REASONS.get(error.err_code, _DAMAGED) if is_told else _DAMAGED
+            raise DocumentError(name, reason) from None

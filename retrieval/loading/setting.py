@@ -146,7 +146,9 @@ def _parted(run: Sequence[Placed], type_: Type) -> Iterator[Paragraph]:
             joints.append(joint)
             continue
         last = run[at - 1].line
-        is_full = last.text.endswith(_HYPHENS) or not _has_room(run, at - 1, last.text.rpartition(" ")[2])
+        is_full = last.text.endswith(_HYPHENS) or not _has_room(
+            run, at - 1, last.text.rpartition(" ")[2], type_
+        )
         is_open = is_full and not _ENDED.search(last.text)
         yield Paragraph(tuple(run[start:at]), tuple(joints), is_open)
         start, joints = at, []
@@ -163,22 +165,21 @@ def _joint(run: Sequence[Placed], at: int, type_: Type, *, is_first: bool) -> st
         return None
     if placed.heading is not None:
         return " "
-    pitch = (before.line.base - line.base) / line.height
     if before.is_row and placed.is_row:
-        return "\n" if pitch < _WIDEST_ROW else None
-    if pitch > _WIDER * type_.pitch or before.is_row or placed.is_row or _BULLET.match(line.text):
+        return "\n" if before.line.base - line.base < _WIDEST_ROW * line.height else None
+    if _is_apart(run, at, type_) or before.is_row or placed.is_row or _BULLET.match(line.text):
         return None
-    return _within(run, at, is_first=is_first)
+    return _within(run, at, type_, is_first=is_first)
 
 
-def _within(run: Sequence[Placed], at: int, *, is_first: bool) -> str | None:
+def _within(run: Sequence[Placed], at: int, type_: Type, *, is_first: bool) -> str | None:
     """Say the same of two lines of text that stand close together."""
     before, line = run[at - 1].line, run[at].line
     if before.text.endswith(_HYPHENS):
         return " "
     if _is_indented(run, at) or (not is_first and line.start < before.start - _INDENT * line.height):
         return None
-    if not _has_room(run, at - 1, line.text.partition(" ")[0]):
+    if not _has_room(run, at - 1, line.text.partition(" ")[0], type_):
         return " "
     return None if _ENDED.search(before.text) or _ITEM.match(line.text) else "\n"
 
@@ -191,17 +192,29 @@ def _is_indented(run: Sequence[Placed], at: int) -> bool:
     return goes_back and line.start > before.start + indent and not _ITEM.match(before.text)
 
 
-def _has_room(run: Sequence[Placed], at: int, word: str) -> bool:
+def _has_room(run: Sequence[Placed], at: int, word: str, type_: Type) -> bool:
     """Tell a line that was ended on purpose: the next word would have had room in it."""
     line = run[at].line
     letter = (line.right - line.left) / max(1, len(line.text))
-    room = max(near.end for near in _near(run, at)) - line.end
+    room = max(near.end for near in _near(run, at, type_)) - line.end
     return room > (len(word) + 1) * letter + _ROOM * line.height
 
 
-def _near(run: Sequence[Placed], at: int) -> list[Line]:
-    near = (placed.line for placed in run[max(0, at - _WINDOW) : at + _WINDOW + 1])
+def _near(run: Sequence[Placed], at: int, type_: Type) -> list[Line]:
+    """Give the lines around one that are as close together as those of a paragraph."""
+    first = last = at
+    while first > max(0, at - _WINDOW) and not _is_apart(run, first, type_):
+        first -= 1
+    while last + 1 < min(len(run), at + _WINDOW + 1) and not _is_apart(run, last + 1, type_):
+        last += 1
+    near = (placed.line for placed in run[first : last + 1])
     return [line for line in near if line.runs_left == run[at].line.runs_left]
+
+
+def _is_apart(run: Sequence[Placed], at: int, type_: Type) -> bool:
+    """Tell whether there is a gap above a line."""
+    line = run[at].line
+    return (run[at - 1].line.base - line.base) / line.height > _WIDER * type_.pitch
 
 
 def _is_same_size(before: Line, line: Line) -> bool:
