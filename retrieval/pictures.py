@@ -8,7 +8,7 @@ import ctypes
 import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import groupby, pairwise
 
 import pypdfium2
 from PIL import Image, ImageChops, ImageStat
@@ -31,7 +31,7 @@ _YELLOW = (255, 232, 64)
 _DARK = 110
 _OVER_DARK = 0.45
 # Letters further apart than this, in heights of them, are marked apart.
-_APART = 0.7
+_APART = 1.5
 # A few letters that end a line tell nothing about where a quote goes over the page.
 _FEWEST_LETTERS = 4
 _NOT_COUNTED = "-\u2010\u00ad"
@@ -129,15 +129,23 @@ def _common(said: str, wanted: str) -> int:
 
 def _marks(leaf: Leaf, line: Line, offsets: Sequence[int]) -> Iterator[Mark]:
     """Mark letters of a line, apart where other letters or a gap are between them."""
-    first, area = offsets[0], leaf.area(line.places[offsets[0]])
-    for at in offsets[1:]:
-        box = leaf.area(line.places[at])
-        if _is_apart(area, box, _APART * line.height):
-            yield Mark(line.text[first:at], *area)
-            first, area = at, box
+    areas = [leaf.area(line.places[at]) for at in offsets]
+    whole = _around(areas)
+    apart = _APART * line.height
+    starts = [at for at in range(1, len(areas)) if _is_apart(areas[at - 1], areas[at], apart)]
+    for start, end in pairwise([0, *starts, len(areas)]):
+        area = _around(areas[start:end])
+        if leaf.is_sideways:  # all marks of a line are as high as the highest
+            area = area._replace(left=whole.left, right=whole.right)
         else:
-            area = Area(*map(min, area[:2], box[:2]), *map(max, area[2:], box[2:]))
-    yield Mark(f"{line.text[first : offsets[-1] + 1]} ", *area)
+            area = area._replace(bottom=whole.bottom, top=whole.top)
+        last = offsets[end] if end < len(offsets) else offsets[-1] + 1
+        yield Mark(line.text[offsets[start] : last] + " " * (end == len(areas)), *area)
+
+
+def _around(areas: Sequence[Area]) -> Area:
+    left, bottom, right, top = zip(*areas, strict=True)
+    return Area(min(left), min(bottom), max(right), max(top))
 
 
 def _is_apart(area: Area, box: Area, most: float) -> bool:

@@ -4,13 +4,15 @@ from collections.abc import Iterable
 
 import regex
 
+_HYPHENS = ("-", "\u2010", "\u00ad")
+_LONGEST_WORD = 80
 _PARTED = regex.compile(r"[\p{L}\p{M}'’-]*[\p{L}\p{M}][-\u2010\u00ad]$")
 _GOES_ON = regex.compile(r"\p{Ll}[\p{L}\p{M}'’]*(?:-\p{L}[\p{L}\p{M}'’]*)*|[\p{Lo}\p{Lm}][\p{L}\p{M}]*")
 _HYPHENED = regex.compile(r"\p{L}[\p{L}\p{M}'’]*+(?:-\p{L}[\p{L}\p{M}'’]*+)++")
 # Scripts without spaces between words have none between lines; Korean has.
-_UNSPACED = r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}\u3000-\u303f\uff00-\uffef]"
-_ENDS_UNSPACED = regex.compile(rf"{_UNSPACED}$")
-_BEGINS_UNSPACED = regex.compile(_UNSPACED)
+_UNSPACED = regex.compile(
+    r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}\u3000-\u303f\uff00-\uffef]"
+)
 
 
 class Words:
@@ -28,13 +30,15 @@ class Words:
         The hyphen of a parted word goes, unless it is the word's own: where the document has it in the middle
         of a line, where the word has another before it, or where a capital or a number follows.
         """
-        parted = _PARTED.search(before)
-        follows = _GOES_ON.match(after)
+        if not before.endswith(_HYPHENS):
+            return before, self._between(before, after)
         if before.endswith("\u00ad"):
             return before[:-1], ""
+        parted = _PARTED.search(before[-_LONGEST_WORD:])
+        follows = _GOES_ON.match(after)
         if not parted:
-            is_dash = not before.endswith(("-", "\u2010")) or before[-2:-1].isspace() or len(before) == 1
-            return before, self._between(before, after) if is_dash else ""
+            is_dash = len(before) == 1 or before[-2].isspace()
+            return before, " " if is_dash else ""
         if follows is None:
             return before, ""
         first = parted[0][:-1]
@@ -45,4 +49,4 @@ class Words:
 
     @staticmethod
     def _between(before: str, after: str) -> str:
-        return "" if _ENDS_UNSPACED.search(before) and _BEGINS_UNSPACED.match(after) else " "
+        return "" if _UNSPACED.match(before[-1:]) and _UNSPACED.match(after) else " "

@@ -38,7 +38,7 @@ class Glyph(NamedTuple):
 
 def is_in(text: str) -> bool:
     """Tell whether a line has letters that are read from right to left."""
-    return _LEFTWARD.search(text) is not None
+    return not text.isascii() and _LEFTWARD.search(text) is not None
 
 
 def read(glyphs: Sequence[Glyph], space: float) -> tuple[list[tuple[str, int]], bool]:

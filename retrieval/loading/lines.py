@@ -32,7 +32,7 @@ _LONGEST_MARKER = 5
 _WIDE_ROW = 1.1
 # Justified lines are stretched at all their spaces, but hardly so far.
 _STRETCHED = 2.5
-_MOST_SAMPLED = 8
+_MOST_SAMPLED = 6
 _LONG = 40
 _FEWEST_ROWS = 6
 _SHORTEST_CELL = 18
@@ -81,11 +81,16 @@ class Leaf:
     def __init__(self, page: pypdfium2.PdfPage) -> None:
         """Have PDFium find the characters of the page. Raises PdfiumError."""
         self.page = page
-        self._turn = page.get_rotation() // 90
+        self._turn: int = page.get_rotation() // 90
         self._text = page.get_textpage()
         self.count = max(0, raw.FPDFText_CountChars(self._text))
         self._rectangle, self._matrix = raw.FS_RECTF(), raw.FS_MATRIX()
         self._x, self._y = ctypes.c_double(), ctypes.c_double()
+
+    @property
+    def is_sideways(self) -> bool:
+        """Tell a page whose lines run upward or downward in the file, and are turned when they are shown."""
+        return bool(self._turn % 2)
 
     def close(self) -> None:
         """Free what PDFium holds of the page, before the document is closed."""
@@ -101,7 +106,7 @@ class Leaf:
     def box(self, place: int) -> Area:
         """Give the place of a character as people see the page."""
         area = self.area(place)
-        if not self._turn:
+        if self._turn == 0:
             return area
         ends = self._turned(*area[:2]), self._turned(*area[2:])
         (left, right), (bottom, top) = (sorted(pair) for pair in zip(*ends, strict=True))
@@ -168,7 +173,9 @@ def gaps(leaf: Leaf, line: Line) -> Iterator[tuple[int, float, float]]:
 
 def _line(leaf: Leaf, text: str, places: Sequence[int]) -> Line | None:
     """Make a line of characters without space at their ends; None of nothing else."""
-    if _ODD.search(text):
+    if text.endswith("\ufffe"):
+        text = text[:-1] + "-"
+    if not text.isprintable() and _ODD.search(text):
         text, places = _cleaned(text, places)
     start, end = len(text) - len(text.lstrip()), len(text.rstrip())
     text, places = text[start:end], places[start:end]
@@ -178,27 +185,30 @@ def _line(leaf: Leaf, text: str, places: Sequence[int]) -> Line | None:
         return _leftward(leaf, text, places)
     first, last = leaf.box(places[0]), leaf.box(places[-1])
     return Line(
-        text=_SIGN.sub("•", text),
+        text=text if text.isascii() else _SIGN.sub("•", text),
         places=places,
         left=first.left,
         right=max(first.right, last.right),
         base=leaf.base(places[0]),
-        height=_height(leaf, places),
+        height=_height(leaf, text, places),
     )
 
 
-def _height(leaf: Leaf, places: Sequence[int]) -> float:
-    """Give the height of most of a line: a raised sign or a large initial may stand at an end."""
-    return _LEADING * median(leaf.size(places[at]) for at in (0, len(places) // 2, -1))
+def _height(leaf: Leaf, text: str, places: Sequence[int]) -> float:
+    """Give the height of the middle of a line: a raised sign or a large initial may stand at an end."""
+    at = len(text) // 2
+    at -= text[at].isspace()  # one that is only a gap has no size
+    return _LEADING * leaf.size(places[at])
 
 
 def _leftward(leaf: Leaf, text: str, places: Sequence[int]) -> Line | None:
     """Make a line that has Hebrew or Arabic in it from what stands where: PDFium only guesses its order."""
     drawn = [(letter, place) for letter, place in zip(text, places, strict=True) if leaf.is_drawn(place)]
-    boxes = {place: leaf.box(place) for _, place in drawn}
-    if not drawn:
+    letters = [place for letter, place in drawn if not letter.isspace()]
+    if not letters:
         return None
-    height = _height(leaf, list(boxes))
+    boxes = {place: leaf.box(place) for _, place in drawn}
+    height = _LEADING * leaf.size(letters[len(letters) // 2])
     glyphs = [
         leftward.Glyph(letter, place, box.left, box.right, box.bottom, box.top)
         for letter, place in drawn

@@ -29,7 +29,8 @@ _NO_TITLE = regex.compile(
     r"|document\d*|\P{L}*",
     regex.IGNORECASE,
 )
-_CONTENTS = regex.compile(r"(?:[.…·_]\s?){4,}\s*+[\p{N}ivxlcdm]*$")
+_LEADERS, _FEWEST_DOTS = 24, 2
+_CONTENTS = regex.compile(r"(?:[.·_]\s?){4,}\s*+[\p{N}ivxlcdm-]*$|…{2,}\s*+[\p{N}ivxlcdm-]*$")
 
 
 def load(data: bytes, name: str) -> Document:
@@ -40,7 +41,7 @@ def load(data: bytes, name: str) -> Document:
     kept = without_margins(book.pages, book.labels)
     placed, anchors = outline.place(
         [
-            [Placed(line, number, id(line) in book.rows) for line in page if not _CONTENTS.search(line.text)]
+            [Placed(line, number, id(line) in book.rows) for line in page if not _is_contents(line)]
             for number, page in enumerate(kept)
         ],
         book.outline,
@@ -48,6 +49,12 @@ def load(data: bytes, name: str) -> Document:
     own = usual(kept)
     whole = list(_over_pages(paragraphs(page, own) for page in placed))
     return _Copy(whole).document(name, book, own, anchors)
+
+
+def _is_contents(line: Line) -> bool:
+    """Tell a line of a table of contents, which leads with dots to a number."""
+    end = line.text[-_LEADERS:]
+    return sum(map(end.count, ".…·_")) >= _FEWEST_DOTS and _CONTENTS.search(end) is not None
 
 
 def _over_pages(by_page: Iterable[list[Paragraph]]) -> Iterator[Paragraph]:

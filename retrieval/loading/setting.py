@@ -25,6 +25,7 @@ _LARGE = 1.15
 _SMALL = 0.92
 _ROOM = 0.3
 _WINDOW = 4
+_LONGEST_END = 8
 _USUAL_PITCH = 0.9
 _CLOSEST, _FURTHEST = 0.5, 2
 _MOST_HEADING = 160
@@ -116,7 +117,7 @@ def goes_on(before: Paragraph, after: Paragraph) -> bool:
     last, first = before.lines[-1], after.lines[0]
     if last.heading is not None or first.heading is not None or last.is_row or first.is_row:
         return False
-    if not _is_same_size(last.line, first.line) or _ENDED.search(last.line.text):
+    if not _is_same_size(last.line, first.line) or _is_ended(last.line):
         return False
     starts_small = _SMALL_LETTER.match(first.line.text) is not None
     return starts_small or (before.is_open and not _ITEM.match(first.line.text))
@@ -149,7 +150,7 @@ def _parted(run: Sequence[Placed], type_: Type) -> Iterator[Paragraph]:
         is_full = last.text.endswith(_HYPHENS) or not _has_room(
             run, at - 1, last.text.rpartition(" ")[2], type_
         )
-        is_open = is_full and not _ENDED.search(last.text)
+        is_open = is_full and not _is_ended(last)
         yield Paragraph(tuple(run[start:at]), tuple(joints), is_open)
         start, joints = at, []
 
@@ -181,7 +182,7 @@ def _within(run: Sequence[Placed], at: int, type_: Type, *, is_first: bool) -> s
         return None
     if not _has_room(run, at - 1, line.text.partition(" ")[0], type_):
         return " "
-    return None if _ENDED.search(before.text) or _ITEM.match(line.text) else "\n"
+    return None if _is_ended(before) or _ITEM.match(line.text) else "\n"
 
 
 def _is_indented(run: Sequence[Placed], at: int) -> bool:
@@ -215,6 +216,11 @@ def _is_apart(run: Sequence[Placed], at: int, type_: Type) -> bool:
     """Tell whether there is a gap above a line."""
     line = run[at].line
     return (run[at - 1].line.base - line.base) / line.height > _WIDER * type_.pitch
+
+
+def _is_ended(line: Line) -> bool:
+    """Tell whether a sentence ends with a line, be it in quotes and with the number of a note."""
+    return _ENDED.search(line.text[-_LONGEST_END:]) is not None
 
 
 def _is_same_size(before: Line, line: Line) -> bool:

@@ -1,9 +1,10 @@
 # ruff: noqa: E501  # where words may be parted takes room
 """A book as TeX sets it, and other PDF files that try a reader: each is made anew by the tests."""
 
+import random
 from collections.abc import Sequence
 
-from tests.documents.pages import HEIGHT, WIDTH, Entry, Paper, Text, column, written
+from tests.documents.pages import WIDTH, Entry, Paper, Text, column, written
 
 TITLE = "The Ledger of Skerry"
 HEADING = 15
@@ -117,15 +118,19 @@ def _with_picture(text: Text | None) -> bytes:
     )
 
 
-def long(pages: int) -> bytes:
-    """Make a book of so many full pages, each with a fact of its own."""
+def long(pages: int, seed: int = 1) -> bytes:
+    """Make a book of so many full pages of words by chance, each with a fact of its own."""
+    chance = random.Random(seed)
+    words = f"{ROUTINE} {FOG} {CROSSING} {CROSSED} {LEFT} {RIGHT}".replace(".", "").split()
     made = []
     for number in range(1, pages + 1):
-        texts, y = [], HEIGHT - 65.0
+        texts, y = _head(str(number)), float(_TOP)
         fact = f"Buoy num\u00adber {7 * number} was painted in the year {3000 - number} by its own\u00ader."
-        for part in (fact, ROUTINE, FOG, ROUTINE, FOG, ROUTINE, FOG):
-            lines, y = column(part, _LEFT, y, indent=3)
+        for _ in range(5):
+            sentences = [" ".join(chance.choices(words, k=chance.randint(6, 24))) + "." for _ in range(5)]
+            lines, y = column(" ".join([fact, *sentences]), _LEFT, y, indent=3)
             texts += lines
             y -= 12
-        made.append([*_head(str(number)), *texts])
+            fact = ""
+        made.append([text for text in texts if text.y > 20])
     return Paper(made, "Buoys").data()
