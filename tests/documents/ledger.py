@@ -78,10 +78,21 @@ def ledger() -> bytes:
     return Paper(pages, "ledger.dvi", outline, "0<</S/r>>2<</S/D>>").data()
 
 
-def rotated() -> bytes:
-    """Make a page that was scanned upside down: it is turned when it is shown."""
+def rotated(degrees: int = 180) -> bytes:
+    """Make a page that is turned when it is shown."""
     lines = [("The rain gauge is read at seven", 240), ("in the morning by the baker.", 228)]
-    return Paper([[Text(40, y, words) for words, y in lines]], rotation=180).data()
+    return Paper([[Text(40, y, words) for words, y in lines]], rotation=degrees).data()
+
+
+def upright() -> bytes:
+    """Make a page whose words run upward in the file, and are upright when it is shown."""
+    data = Paper(
+        [[Text(0, 24, "The rain gauge is read at seven"), Text(0, 12, "each day.")]], rotation=90
+    ).data()
+    # The same operators, after a turn of the page; the length of what they stand in grows with it.
+    turned = data.replace(b"stream\nBT", b"stream\n0 1 -1 0 200 100 cm BT", 1)
+    length = int(data.partition(b"<</Length ")[2].partition(b">>")[0])
+    return turned.replace(b"<</Length %d>>" % length, b"<</Length %d>>" % (length + 22), 1)
 
 
 def pictures() -> bytes:

@@ -116,6 +116,17 @@ def test_turned_pages() -> None:
     assert middle[2] < 150
 
 
+def test_words_that_run_upward() -> None:
+    """Lines that run upward in the file are lines, and their marks are as long as the words."""
+    data = ledger.upright()
+    read = load(data, "a.pdf")
+    assert ["The rain gauge is read at seven each day."] == [block.of(read.text) for block in read.blocks]
+    first, second = marks(data, 1, read.text)
+    assert first.top - first.bottom > 10 * (first.right - first.left)
+    assert second.left > first.left
+    assert yellow(opened(picture(data, 1, read.text))) > 200
+
+
 @pytest.mark.parametrize("size", [(100, 9000), (9000, 100), (14000, 14000), (3, 3)])
 def test_pages_of_any_shape(size: tuple[int, int]) -> None:
     """A long page is drawn around the quote, a large one smaller: each is a photo for Telegram."""

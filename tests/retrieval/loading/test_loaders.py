@@ -82,6 +82,13 @@ def test_too_large(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         loaders.read(tmp_path / "a.txt", "a.txt")
 
 
+def test_a_pdf_may_be_larger(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A PDF is mostly pictures, which are not read: its limit is its own."""
+    monkeypatch.setattr(loaders, "LARGEST", 2**20)
+    (tmp_path / "a.pdf").write_bytes(bytes(2**20 + 1))
+    assert 2**20 + 1 == len(loaders.read(tmp_path / "a.pdf", "a.pdf"))
+
+
 def test_vanished(tmp_path: Path) -> None:
     """A file that is gone since the folder was listed is a DocumentError."""
     with pytest.raises(DocumentError, match=r"^a\.txt: is gone"):
