@@ -81,7 +81,7 @@ def tokenize(text: str, language: str) -> list[Token]:
     return tokens
 
 
-@lru_cache(maxsize=20_000)
+@lru_cache(maxsize=4_096)
 def is_unspaced(word: str) -> bool:
     """Tell whether a word is of a script written without spaces."""
     match = _RUN.match(word)
@@ -129,7 +129,7 @@ def _word(part: str, language: str) -> tuple[str, str]:
     return word, _stemmer(algorithm).stemWord(word) if algorithm else word
 
 
-@lru_cache(maxsize=20_000)
+@lru_cache(maxsize=4_096)
 def _number(run: str) -> str:
     """Spell a number with ASCII digits, parted by points alone: 1,000 and 1.000 and ١٬٠٠٠ are one term."""
     plain = _POINT.sub(".", _THOUSANDS.sub("", run))
