@@ -15,7 +15,8 @@ from PIL import Image, ImageChops, ImageStat
 from pypdfium2 import raw
 
 from retrieval.errors import DocumentError
-from retrieval.loading.lines import Area, Leaf, Line
+from retrieval.loading.leaf import Area, Leaf
+from retrieval.loading.lines import Line
 from retrieval.loading.pages import page_lines
 from retrieval.loading.pdfium import opened
 

@@ -1,17 +1,13 @@
 """The lines of a PDF's page, in the order in which people read them."""
 
-import ctypes
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from math import hypot
 from statistics import median
-from typing import NamedTuple
 
-import pypdfium2
 import regex
-from pypdfium2 import raw
 
 from retrieval.loading import leftward
+from retrieval.loading.leaf import Leaf
 
 # PDFium gives a hyphen at a line's end as U+FFFE and leaves out the line break.
 _LINE = regex.compile(r"[^\r\n\ufffe]++\ufffe?|\ufffe")
@@ -21,17 +17,10 @@ _SIGN = regex.compile(r"[\uf000-\uf0ff](?=\s)")
 _WORD_END = regex.compile(r"\S(?=\s+\S)")
 # Spaces and gaps are measured in the height of a line, which is a bit more than the size of its letters.
 _LEADING = 1.1
-_SMALLEST, _LARGEST = 2.0, 300.0
 _SPACE = 0.12
 # Arabic letters do not fill their boxes as Latin ones do.
 _SPACE_LEFTWARD = 0.18
 _GAP = 0.7
-_WIDE_GAP = 0.9
-# The number or bullet of an item, and the space after it.
-_LONGEST_MARKER = 5
-_WIDE_ROW = 1.1
-# Justified lines are stretched at all their spaces, but hardly so far.
-_STRETCHED = 2.5
 _MOST_SAMPLED = 6
 _LONG = 40
 _FEWEST_ROWS = 6
@@ -39,15 +28,6 @@ _SHORTEST_CELL = 18
 _NEAR_GUTTER = 2.5
 _MOST_OF = 0.6
 _MANY = 0.4
-
-
-class Area(NamedTuple):
-    """Where something is, in points; to the right, and up."""
-
-    left: float
-    bottom: float
-    right: float
-    top: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,77 +53,6 @@ class Line:
     @property
     def end(self) -> float:
         return -self.left if self.runs_left else self.right
-
-
-class Leaf:
-    """The characters of a page, by their numbers."""
-
-    def __init__(self, page: pypdfium2.PdfPage) -> None:
-        """Have PDFium find the characters of the page. Raises PdfiumError."""
-        self.page = page
-        self._turn: int = page.get_rotation() // 90
-        self._text = page.get_textpage()
-        self.count = max(0, raw.FPDFText_CountChars(self._text))
-        self._rectangle, self._matrix = raw.FS_RECTF(), raw.FS_MATRIX()
-        self._x, self._y = ctypes.c_double(), ctypes.c_double()
-
-    @property
-    def is_sideways(self) -> bool:
-        """Tell a page whose lines run upward or downward in the file, and are turned when they are shown."""
-        return bool(self._turn % 2)
-
-    def close(self) -> None:
-        """Free what PDFium holds of the page, before the document is closed."""
-        self._text.close()
-        self.page.close()
-
-    def area(self, place: int) -> Area:
-        """Give the place of a character as the file has it, as high as its font is."""
-        found = self._rectangle
-        raw.FPDFText_GetLooseCharBox(self._text, place, found)
-        return Area(found.left, found.bottom, found.right, found.top)
-
-    def box(self, place: int) -> Area:
-        """Give the place of a character as people see the page."""
-        area = self.area(place)
-        if self._turn == 0:
-            return area
-        ends = self._turned(*area[:2]), self._turned(*area[2:])
-        (left, right), (bottom, top) = (sorted(pair) for pair in zip(*ends, strict=True))
-        return Area(left, bottom, right, top)
-
-    def base(self, place: int) -> float:
-        """Give the height at which a character stands."""
-        raw.FPDFText_GetCharOrigin(self._text, place, self._x, self._y)
-        return self._turned(self._x.value, self._y.value)[1]
-
-    def size(self, place: int) -> float:
-        """Give the size of a character's letters in points, at least 1."""
-        matrix = self._matrix
-        raw.FPDFText_GetMatrix(self._text, place, matrix)
-        size = raw.FPDFText_GetFontSize(self._text, place) * hypot(matrix.c, matrix.d)
-        if _SMALLEST < size < _LARGEST:
-            return float(size)
-        area = self.area(place)  # fonts of drawings have measures of their own
-        return max(area.top - area.bottom, area.right - area.left, 1.0)
-
-    def is_drawn(self, place: int) -> bool:
-        """Tell a character of the document from one that PDFium has put in."""
-        return bool(raw.FPDFText_GetTextObject(self._text, place))
-
-    def text(self) -> tuple[str, Sequence[int]]:
-        """Give all characters, each of one UTF-16 unit, and their places."""
-        units = (ctypes.c_ushort * (self.count + 1))()
-        written = max(0, raw.FPDFText_GetText(self._text, 0, self.count, units) - 1)
-        text = bytes(units)[: 2 * written].decode("utf-16-le", "surrogatepass")
-        if len(text) != written:  # letters beyond the first plane
-            text = "".join(map(chr, units[:written]))
-        if written == self.count:
-            return text, range(written)
-        return text, [raw.FPDFText_GetCharIndexFromTextIndex(self._text, unit) for unit in range(written)]
-
-    def _turned(self, x: float, y: float) -> tuple[float, float]:
-        return ((x, y), (y, -x), (-x, -y), (-y, x))[self._turn]
 
 
 def lines(leaf: Leaf) -> list[Line]:
@@ -327,34 +236,3 @@ def _parted(leaf: Leaf, line: Line, gutter: float) -> list[Line]:
             parts = (line.text[:after], line.places[:after]), (line.text[after:], line.places[after:])
             return [half for part in parts if (half := _line(leaf, *part))]
     return [line]
-
-
-def rows(leaf: Leaf, found: Sequence[Line]) -> list[Line]:
-    """Give the lines that are rows of tables: two or more, with the same gaps one below the other."""
-    usual = median([(line.right - line.left) / len(line.text) for line in found]) if found else 0.0
-    wide = [
-        [] if line.right - line.left < _WIDE_ROW * usual * len(line.text) else _cell_gaps(leaf, line)
-        for line in found
-    ]
-    return [
-        line
-        for at, line in enumerate(found)
-        if any(_overlap(gap, other) for gap in wide[at] for near in _beside(wide, at) for other in near)
-    ]
-
-
-def _cell_gaps(leaf: Leaf, line: Line) -> list[tuple[float, float]]:
-    """Give the gaps that are far wider than a space, unless it is a line that was stretched."""
-    all_gaps = [(left, right) for after, left, right in gaps(leaf, line) if after > _LONGEST_MARKER]
-    widths = [right - left for left, right in all_gaps]
-    if len(widths) == line.text.count(" ") and max(widths, default=0) < _STRETCHED * line.height:
-        return []
-    return [(left, right) for left, right in all_gaps if right - left > _WIDE_GAP * line.height]
-
-
-def _beside(wide: list[list[tuple[float, float]]], at: int) -> list[list[tuple[float, float]]]:
-    return wide[max(0, at - 1) : at] + wide[at + 1 : at + 2]
-
-
-def _overlap(gap: tuple[float, float], other: tuple[float, float]) -> bool:
-    return min(gap[1], other[1]) > max(gap[0], other[0])

@@ -9,9 +9,10 @@ import regex
 from pypdfium2 import raw
 
 from retrieval.errors import DocumentError
+from retrieval.loading import grid
 from retrieval.loading.draft import MOST_CHARACTERS
-from retrieval.loading.lines import Leaf, Line, lines
-from retrieval.loading.lines import rows as table_rows
+from retrieval.loading.leaf import Leaf
+from retrieval.loading.lines import Line, lines
 from retrieval.loading.pdfium import opened
 
 _MOST_PAGES = 20_000
@@ -86,7 +87,7 @@ def _page(pdf: pypdfium2.PdfDocument, number: int) -> tuple[list[Line], set[int]
     if read is None:
         return [], set()
     found, leaf = read
-    of_tables = {id(line) for line in table_rows(leaf, found)}
+    of_tables = {id(line) for line in grid.rows(leaf, found)}
     leaf.close()
     return found, of_tables
 
