@@ -4,6 +4,7 @@ import json
 import random
 import re
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from http.client import HTTPConnection
 from pathlib import Path
@@ -126,23 +127,20 @@ def updates(draw: st.DrawFn, table: Table) -> dict[str, Any]:
 
 
 class Door:
-    """The webhook, over one connection, with update ids that count up."""
+    """The webhook, a connection for each update, with update ids that count up."""
 
     def __init__(self, port: int) -> None:
-        self._connection = HTTPConnection(HOST, port, timeout=30)
+        self._port = port
         self._numbers = iter(range(10**9, 2 * 10**9))
 
     def bring(self, update: dict[str, Any]) -> int:
         return self.post(json.dumps(update | {"update_id": next(self._numbers)}).encode())
 
     def post(self, body: bytes) -> int:
-        self._connection.request("POST", PATH, body, {SECRET_HEADER: SECRET})
-        response = self._connection.getresponse()
-        response.read()
-        return response.status
-
-    def close(self) -> None:
-        self._connection.close()
+        # One that is kept is hung up on when making the next update takes long.
+        with closing(HTTPConnection(HOST, self._port, timeout=60)) as connection:
+            connection.request("POST", PATH, body, {SECRET_HEADER: SECRET})
+            return connection.getresponse().status
 
 
 @pytest.fixture(scope="module")
@@ -177,9 +175,7 @@ def running(documents: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         port,
         url,
     ):
-        door = Door(port)
-        yield Running(bot, port, url, door)
-        door.close()
+        yield Running(bot, port, url, Door(port))
 
 
 def _fuzz(table: Table, door: Door, examples: int) -> set[int]:
