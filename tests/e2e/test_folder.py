@@ -1,0 +1,119 @@
+"""The documents folder while the bot runs: what is put in, changed, taken out; a page as a picture."""
+
+import asyncio
+import io
+import shutil
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from PIL import Image
+
+from bot.texts import speaking
+from sandbox.client import MessageClient, Sandbox
+from tests.e2e.conftest import LIGHTHOUSE, TOKEN
+
+pytestmark = pytest.mark.e2e
+
+TEXTS = speaking("en")
+PRINTED = Path(__file__).parents[1] / "documents" / "printed"
+WHO = "Who is the harbour master of Nordholm?"
+# What the folder holds counts within five seconds of the last write; machines under test may be slow.
+PATIENCE = 30.0
+
+
+@pytest.fixture
+async def living(
+    starting: Callable[..., Any], own_sandbox_url: str, tmp_path: Path
+) -> AsyncIterator[tuple[Sandbox, Path, Any]]:
+    """Start a bot on a folder of one document."""
+    folder = tmp_path / "living"
+    folder.mkdir()
+    (folder / "lighthouse.txt").write_text(LIGHTHOUSE, encoding="utf-8")
+    bot = starting(
+        TELEGRAM_TOKEN=TOKEN,
+        TELEGRAM_API_URL=own_sandbox_url,
+        TELEGRAM_MESSAGES_PER_SECOND="0",
+        SEEDS_DIR=str(folder),
+    )
+    bot.until("is listening")
+    async with Sandbox.at(own_sandbox_url, token=TOKEN) as sandbox:
+        yield sandbox, folder, bot
+    assert "Traceback" not in bot.output
+
+
+async def _until(sandbox: Sandbox, question: str, words: str) -> MessageClient:
+    """Ask until the answer holds the words."""
+    async with asyncio.timeout(PATIENCE):
+        chat = await sandbox.private_chat()
+        while True:
+            await chat.send(question)
+            answer = await chat.next_message()
+            if words in answer.text:
+                return answer
+            await asyncio.sleep(0.1)
+
+
+async def test_a_document_comes_changes_and_goes(living: tuple[Sandbox, Path, Any]) -> None:
+    """What is written into the folder is quoted, as it stands now, until it is taken out."""
+    sandbox, folder, _ = living
+    document = folder / "masters.md"
+    for name in ("Greta Lund", "Karl Brandt"):
+        document.write_text(f"# Masters\n\nThe harbour master of Nordholm is {name}.\n", encoding="utf-8")
+        await _until(sandbox, WHO, name)
+    document.unlink()
+    await _until(sandbox, WHO, TEXTS.declined)
+    await _until(sandbox, "Who built the lighthouse of Nordholm?", "Clara Brandt")
+
+
+async def test_a_document_that_is_still_written_is_not_read_half(living: tuple[Sandbox, Path, Any]) -> None:
+    """A file that grows for seconds is read when it is whole, once."""
+    sandbox, folder, bot = living
+    with (folder / "slow.txt").open("w", encoding="utf-8") as file:
+        for number in range(12):
+            file.write(f"The {number}th bridge of Nordholm is {number} metres long.\n\n")
+            file.flush()
+            await asyncio.sleep(0.25)
+    await _until(sandbox, "How long is the 11th bridge of Nordholm?", "is 11 metres long")
+    assert 2 == bot.output.count("Documents in ")
+
+
+async def test_a_bad_document_is_named_once_and_keeps_no_other_out(
+    living: tuple[Sandbox, Path, Any],
+) -> None:
+    """Among files that cannot be read the good one answers; each bad one is a line, said once."""
+    sandbox, folder, bot = living
+    (folder / "empty.docx").write_bytes(b"")
+    shutil.copy(PRINTED / "locked.pdf", folder / "locked.pdf")
+    (folder / "page.pdf").write_bytes(b"%PDF-1.7 and then nothing")
+    (folder / "good.html").write_text(f"<h1>Masters</h1><p>{WHO[7:-1]} is Greta Lund.</p>", encoding="utf-8")
+    await _until(sandbox, WHO, "Greta Lund")
+    (folder / "masters.txt").write_text("The ferry master of Nordholm is Karl Brandt.\n", encoding="utf-8")
+    await _until(sandbox, "Who is the ferry master of Nordholm?", "Karl Brandt")
+    assert [1, 1, 1] == [
+        bot.output.count(f"Left out {name}: ") for name in ("empty.docx", "locked.pdf", "page.pdf")
+    ]
+
+
+async def test_a_page_is_shown_with_the_quote_marked(living: tuple[Sandbox, Path, Any]) -> None:
+    """A quote from a PDF names its page, and its button sends that page as a picture with a mark on it."""
+    sandbox, folder, _ = living
+    shutil.copy(PRINTED / "restricted.pdf", folder / "boathouse.pdf")
+    answer = await _until(sandbox, "Where is the key of the boathouse?", "behind the stove")
+    assert "page 1" in answer.text
+    assert await answer.press(TEXTS.page_picture)
+    sent = await answer.chat.next_message(timeout=PATIENCE)
+    assert "page 1" in sent.raw["caption"]
+    shown = f"{sandbox.url}/control/file/{sent.raw['photo'][-1]['file_id']}"
+    async with httpx.AsyncClient(trust_env=False) as http:
+        data = (await http.get(shown)).content
+    picture = Image.open(io.BytesIO(data)).convert("RGB")
+    marked = [pixel for pixel in picture.getdata() if _is_yellow(pixel)]
+    assert len(marked) > 100
+
+
+def _is_yellow(pixel: tuple[int, int, int]) -> bool:
+    red, green, blue = pixel
+    return red > 220 and green > 200 and blue < 120
