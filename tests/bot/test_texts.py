@@ -20,8 +20,8 @@ NAMED = sorted(
 )
 COUNTS = (0, 1, 2, 3, 5, 11, 21, 100, 101)
 ON_BUTTONS = """
-back copy_source page_picture read_from_start read_on remove remove_no remove_yes to_headings to_sources whole_document
-wider
+back copy_source page_picture read_from_start read_on remove remove_no remove_yes to_headings to_sources
+whole_document wider
 """
 ANSWERING_TAPS = "changed failed file_gone place question_gone slow_down stale thanks"
 # What is longer is cut off next to another button on a narrow screen.
