@@ -1,5 +1,6 @@
 """Is this ready to run: each thing the bot needs, tried."""
 
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,10 +18,10 @@ _NOT_A_TOKEN = {401, 404}
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What was looked at, whether it is ready, and one line about it."""
+    """What was looked at, whether it is ready (None: that does not matter to it), and one line about it."""
 
     what: str
-    ok: bool
+    ok: bool | None
     told: str
 
 
@@ -31,10 +32,26 @@ def examine(settings: Settings, folder: Path) -> Iterator[Finding]:
     if "webhook" in wrong:
         yield Finding("webhook", ok=False, told=wrong["webhook"])
     yield from _documents(settings, folder)
+    yield from _folders(settings)
     if "backend" in wrong:
         yield Finding("backend", ok=False, told=wrong["backend"])
     else:
         yield Finding("backend", ok=True, told="embedded: the index is on this machine")
+
+
+def _folders(settings: Settings) -> Iterator[Finding]:
+    """Name the folders that cannot be written to."""
+    named = {"INDEX_DIR": settings.index_dir, "FEEDBACK_DIR": settings.feedback_dir}
+    for name, folder in named.items():
+        if folder is None:
+            continue
+        try:
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=folder):
+                pass
+        except OSError as error:
+            told = f"{name}={folder}: cannot be written to ({error.strerror}); name another folder"
+            yield Finding("folder", ok=False, told=told)
 
 
 def _token(settings: Settings) -> Finding:
@@ -71,6 +88,6 @@ def _documents(settings: Settings, folder: Path) -> Iterator[Finding]:
     else:
         yield Finding("documents", ok=False, told=no_documents(folder))
     for problem in library.problems:
-        yield Finding("left out", ok=True, told=f"{problem.name}: {problem.reason}")
+        yield Finding("left out", ok=None, told=f"{problem.name}: {problem.reason}")
     languages = f" ({', '.join(library.languages)})" if library.languages else ""
     yield Finding("index", ok=True, told=f"passages: {library.passages}{languages}")

@@ -272,7 +272,7 @@ def evaluate(  # noqa: PLR0913  # an option each
     the call or a file is wrong.
     """
     library, folder = _library(docs), docs or _settings().seeds_dir
-    data, names = file.read(), [source.name for source in library.sources]
+    data, names = file.read(), [name for source in library.sources for name in (source.name, *source.copies)]
     asked = cases.read(data, file.name, names)
     for label in labels:
         if not any(label in case.labels for case in asked):
@@ -324,8 +324,9 @@ def check(docs: Path | None) -> None:
 
     settings, ready = _settings(), True
     for finding in examine(settings, docs or settings.seeds_dir):
-        _say(f"{'ok  ' if finding.ok else 'FIX '} {finding.what}: {finding.told}")
-        ready = ready and finding.ok
+        mark = {True: "ok  ", False: "FIX ", None: "note"}[finding.ok]
+        _say(f"{mark} {finding.what}: {finding.told}")
+        ready = ready and finding.ok is not False
     sys.exit(0 if ready else 1)
 
 

@@ -102,6 +102,9 @@ def _environment(settings: Settings, folder: Path, address: str, token: str) -> 
         "INDEX_DIR": str(settings.index_dir.resolve()),
         "QUOTE_CHARS": str(settings.quote_chars),
         "OPENSEARCH_URL": cluster.get_secret_value() if cluster else "",
+        "TELEGRAM_ADMINS": ",".join(map(str, settings.telegram_admins)),
+        "FEEDBACK_DIR": str(settings.feedback_dir.resolve()) if settings.feedback_dir else "",
+        "LOG_QUESTIONS": str(settings.log_questions),
         "LOG_LEVEL": settings.log_level,
         "LOG_FORMAT": settings.log_format,
     }

@@ -55,7 +55,8 @@ def answered(answer: Answer, texts: Texts, look: Look, *, quotes: slice) -> str:
 
 
 def _cited(citation: Citation, texts: Texts, look: Look) -> str:
-    standing = f"— {place(citation.title, citation.locator, texts)} · {citation.document}"
+    names = texts.comma.join([citation.document, *citation.copies])
+    standing = f"— {place(citation.title, citation.locator, texts)} · {names}"
     source = _dim(standing.translate(_VISIBLE_LINE), look)
     if look.width is None:
         return f"{citation.quote}\n  {source}"

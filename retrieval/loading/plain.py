@@ -42,7 +42,7 @@ def opening(text: str) -> str:
     """Take a text's first words, for a document that has no title."""
     line = " ".join(text[: 10 * _OPENING].lstrip().split("\n", 1)[0].split())
     if len(line) <= _OPENING:
-        return line
+        return line.rstrip(" ,;:–-") or line
     cut = line.rfind(" ", 1, _OPENING)
     return line[: cut if cut > 0 else _OPENING].rstrip(" ,;:–-") + "…"
 

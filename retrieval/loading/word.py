@@ -148,11 +148,17 @@ def _add_table(draft: Draft, table: Element) -> None:
     above: dict[int, str] = {}
     for number, row in enumerate(row for row in below(table, _SKIPPED, _is_row) if _is_row(row)):
         cells = list(_cells(row, above))
-        if number == 0 and row.find("trPr/tblHeader") is not None:
+        if number == 0 and (row.find("trPr/tblHeader") is not None or _has_header(table)):
             columns = rows.names(cells, marked=True)
             draft.aside(rows.line(cells))
         else:
             draft.block(rows.line(cells, columns))
+
+
+def _has_header(table: Element) -> bool:
+    """Tell by the look that a table is given: its style sets the first row off."""
+    look = table.find("tblPr/tblLook")
+    return look is not None and look.get("firstRow") in {"1", "true", "on"}
 
 
 def _is_row(element: Element) -> bool:

@@ -330,10 +330,9 @@ function showCommands(prefix) {
       const about = element("small", "", one.description);
       about.dir = "auto";
       item.append(element("b", "", `/${one.command}`), about);
-      item.onclick = async () => {
-        const name = isGroup(chat()) ? `/${one.command}@${state.bot.username}` : `/${one.command}`;
-        setComposer("");
-        await send(name);
+      item.onclick = () => {
+        setComposer(isGroup(chat()) ? `/${one.command}@${state.bot.username}` : `/${one.command}`);
+        submit();
       };
       return item;
     }),

@@ -95,7 +95,31 @@ def test_documents(tmp_path: Path) -> None:
     assert f"1 in {tmp_path}" == found["documents"].told
     assert found["left out"].told.startswith("bad.txt: ")
     assert found["documents"].ok
-    assert found["left out"].ok
+    assert found["left out"].ok is None
+
+
+def test_folders_that_cannot_be_written_to(tmp_path: Path) -> None:
+    """A folder for the index or for feedback that is none is named with its setting."""
+    (tmp_path / "a.txt").write_text("The lamp burns every night.", encoding="utf-8")
+    (tmp_path / "file").write_text("", encoding="utf-8")
+    told = _examine(tmp_path, feedback_dir=tmp_path / "file" / "feedback")["folder"]
+    assert told.ok is False
+    assert told.told.startswith(f"FEEDBACK_DIR={tmp_path}/file/feedback: cannot be written to (")
+
+
+@pytest.mark.parametrize(
+    ("url", "api", "ok"),
+    [
+        ("http://x.org/t", "https://api.telegram.org", False),
+        ("https://x.org:9999/t", "https://api.telegram.org", False),
+        ("https://x.org:8443/t", "https://api.telegram.org", True),
+        ("http://127.0.0.1:9999/t", "http://127.0.0.1:8081", True),
+    ],
+)
+def test_addresses_that_telegram_takes(url: str, api: str, *, ok: bool, tmp_path: Path) -> None:
+    """An address Telegram brings nothing to is named; a Bot API server of one's own may bring it anywhere."""
+    found = _examine(tmp_path, webhook_url=url, port=9999, telegram_api_url=api, telegram_token=None)
+    assert ok is ("webhook" not in found)
 
 
 def test_a_missing_folder(tmp_path: Path) -> None:

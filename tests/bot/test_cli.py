@@ -70,7 +70,7 @@ def test_an_empty_folder(verbatim: Calling, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     done = verbatim("ask", "--docs", tmp_path / "empty", "Who built it?")
     assert (1, 1) == (done.returncode, len(done.stderr.splitlines()))
-    assert "put .txt or .md files there" in done.stderr
+    assert "put some there (.pdf, .docx, .md, .txt ...)" in done.stderr
 
 
 def test_one_json_object_for_each_line(verbatim: Calling, documents: Path, tmp_path: Path) -> None:
