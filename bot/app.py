@@ -66,11 +66,11 @@ _SPOKEN_TO = _WORDS & ~filters.COMMAND & _SpokenTo()
 _EDITED = filters.UpdateType.EDITED_MESSAGE
 
 
-def build_application(settings: Settings, state: State, pauses: Pauses) -> App:
-    """Wire it all; the settings have to name a token. Answers that wait are given up through `pauses`."""
+def build_application(settings: Settings, state: State, bot: Bot) -> App:
+    """Wire it all."""
     application = (
         Application.builder()
-        .bot(_bot(settings, state.metrics, pauses))
+        .bot(bot)
         .context_types(ContextTypes(context=Context, bot_data=cast("type[State]", lambda: state)))
         .updater(None)
         .job_queue(None)
@@ -119,7 +119,8 @@ def _table(access: Access) -> list[BaseHandler[Update, Context, None]]:
     ]
 
 
-def _bot(settings: Settings, metrics: Metrics, pauses: Pauses) -> Bot:
+def build_bot(settings: Settings, metrics: Metrics, pauses: Pauses) -> Bot:
+    """Make what calls Telegram; the settings have to name a token. Calls that wait end through `pauses`."""
     token = settings.telegram_token or SecretStr("")
     api = settings.telegram_api_url
     environment = "/test" if settings.telegram_test_environment else ""

@@ -6,12 +6,13 @@ import logging
 import sys
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
 
 from telegram import Update
 from telegram.error import BadRequest, InvalidToken, TelegramError
 
 from bot import app
-from bot.app import App, build_application
+from bot.app import App, build_application, build_bot
 from bot.context import State
 from bot.dispatch import Dispatcher
 from bot.errors import StartError
@@ -24,6 +25,7 @@ from bot.outage import Outage
 from bot.pauses import Pauses
 from bot.polling import Poller
 from bot.profile import introduce
+from bot.receiving import Bot
 from bot.server import build_pages, serving
 from bot.spool import Spool
 from bot.stopping import on_signal, unless
@@ -82,13 +84,22 @@ async def serve(settings: Settings) -> None:
         if settings.port is not None:
             pages = build_pages(process.health, process.metrics, process.inbox)
             await stack.enter_async_context(serving(pages, settings.port))
-        library = await unless(stop, in_thread(lambda: _open(settings)))
-        if library is None:
-            return
-        application = build_application(settings, process.state(library), process.pauses)
-        stack.push_async_callback(application.shutdown)
-        if await unless(stop, _connected(application)):
-            await _answer(process, application, stop)
+        bot = build_bot(settings, process.metrics, process.pauses)
+        stack.push_async_callback(bot.shutdown)
+        # Telegram is met while the documents are read; what comes meanwhile waits for them.
+        opening = asyncio.create_task(process.open(bot))
+        answering = asyncio.create_task(_answer(process, bot, opening, stop))
+        stack.push_async_callback(_dropped, opening, answering)
+        await asyncio.wait({opening, answering}, return_when=asyncio.FIRST_COMPLETED)
+        if opening.done():
+            opening.result()
+        await answering
+
+
+async def _dropped(*tasks: asyncio.Task[Any]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 class Process:
@@ -99,11 +110,18 @@ class Process:
         self.health = Health()
         self.metrics = Metrics()
         self.pauses = Pauses()
+        # Telegram knows that we take updates.
+        self.reached = asyncio.Event()
         self._known: Sequence[Problem] = ()
         url = settings.webhook_url
         self.inbox = Inbox(url, settings.webhook_key) if url else None
 
-    def state(self, library: Library) -> State:
+    async def open(self, bot: Bot) -> App:
+        """Read the documents and put the bot together with them; raises FolderError."""
+        library = await in_thread(lambda: _open(self.settings))
+        return build_application(self.settings, self._state(library), bot)
+
+    def _state(self, library: Library) -> State:
         """Give what the handlers share; libraries to come take the place of this one."""
 
         def swap(library: Library) -> None:
@@ -160,12 +178,12 @@ def _tell(library: Library, known: Sequence[Problem]) -> None:
         _log.warning("%s", no_documents(library.folder))
 
 
-async def _connected(application: App) -> bool:
+async def _connected(bot: Bot) -> bool:
     """Learn who we are; Telegram may take a while to be reachable."""
-    return await _reached(application, application.initialize)
+    return await _reached(bot, bot.initialize)
 
 
-async def _reached(application: App, call: Callable[[], Awaitable[object]]) -> bool:
+async def _reached(bot: Bot, call: Callable[[], Awaitable[object]]) -> bool:
     deadline, outage = time.monotonic() + _START_PATIENCE, Outage()
     while True:
         try:
@@ -173,15 +191,15 @@ async def _reached(application: App, call: Callable[[], Awaitable[object]]) -> b
         except InvalidToken:
             raise StartError(
                 "Telegram does not know TELEGRAM_TOKEN: check it with @BotFather, and check "
-                f"TELEGRAM_API_URL ({_host(application)}) and TELEGRAM_TEST_ENVIRONMENT"
+                f"TELEGRAM_API_URL ({_host(bot)}) and TELEGRAM_TEST_ENVIRONMENT"
             ) from None
         except BadRequest as error:
             raise StartError(f"Telegram does not want WEBHOOK_URL: {error.message}") from None
         except TelegramError as error:
-            delay = outage.met(f"Telegram cannot be reached at {_host(application)}; trying again")
+            delay = outage.met(f"Telegram cannot be reached at {_host(bot)}; trying again")
             if time.monotonic() + delay > deadline:
                 raise StartError(
-                    f"Telegram cannot be reached at {_host(application)} ({type(error).__name__}): "
+                    f"Telegram cannot be reached at {_host(bot)} ({type(error).__name__}): "
                     "check the network and TELEGRAM_API_URL"
                 ) from None
             await asyncio.sleep(delay)
@@ -190,26 +208,36 @@ async def _reached(application: App, call: Callable[[], Awaitable[object]]) -> b
             return True
 
 
-def _host(application: App) -> str:
-    return application.bot.base_url.partition("/bot")[0]
+def _host(bot: Bot) -> str:
+    return bot.base_url.partition("/bot")[0]
 
 
-async def _answer(process: Process, application: App, stop: asyncio.Event) -> None:
-    bot = application.bot
+async def _answer(process: Process, bot: Bot, opening: asyncio.Task[App], stop: asyncio.Event) -> None:
+    async def ready() -> App:
+        application = await asyncio.shield(opening)
+        await application.initialize()
+        return application
 
     async def handle(update: Update) -> None:
+        if not preparing.done():
+            with process.pauses.pausing():
+                await asyncio.wait({preparing})
         with process.metrics.timing("whole"):
-            await application.process_update(update)
+            await preparing.result().process_update(update)
 
+    if not await unless(stop, _connected(bot)):
+        return
+    preparing = asyncio.create_task(ready())
     dispatcher = Dispatcher(handle, process.pauses)
     process.metrics.watch_unfinished(lambda: len(dispatcher.unfinished))
     take = _by_webhook if process.inbox else _by_polling
     beside = [
+        preparing,
+        asyncio.create_task(_attend(process, bot, preparing)),
         asyncio.create_task(introduce(bot, process.settings.telegram_admins)),
-        asyncio.create_task(watch(application.bot_data.keeper)),
     ]
     try:
-        await take(process, application, dispatcher, stop)
+        await take(process, bot, dispatcher, stop)
     except InvalidToken:
         raise StartError("Telegram no longer knows TELEGRAM_TOKEN: get a new one from @BotFather") from None
     finally:
@@ -219,31 +247,34 @@ async def _answer(process: Process, application: App, stop: asyncio.Event) -> No
     _log.info("@%s has stopped", bot.username)
 
 
-async def _by_polling(
-    process: Process, application: App, dispatcher: Dispatcher, stop: asyncio.Event
-) -> None:
-    bot = application.bot
-    # A webhook there may have been would keep updates from us.
-    if not await unless(stop, _reached(application, bot.delete_webhook)):
-        return
+async def _attend(process: Process, bot: Bot, preparing: asyncio.Task[App]) -> None:
+    """Say when all is ready, and look after the documents from then on."""
+    application = await asyncio.shield(preparing)
+    await process.reached.wait()
     process.health.is_ready = True
-    _log.info("@%s is listening", bot.username)
+    at = f" at {process.settings.webhook_url}" if process.inbox else ""
+    _log.info("@%s is listening%s", bot.username, at)
+    await watch(application.bot_data.keeper)
+
+
+async def _by_polling(process: Process, bot: Bot, dispatcher: Dispatcher, stop: asyncio.Event) -> None:
+    # A webhook there may have been would keep updates from us.
+    if not await unless(stop, _reached(bot, bot.delete_webhook)):
+        return
+    process.reached.set()
     spool = Spool(process.settings.index_dir / "unanswered" / str(bot.id))
     await Poller(bot, dispatcher, spool, app.KINDS, on_poll=process.heard).run(stop)
 
 
-async def _by_webhook(
-    process: Process, application: App, dispatcher: Dispatcher, stop: asyncio.Event
-) -> None:
-    bot, inbox, settings = application.bot, process.inbox, process.settings
+async def _by_webhook(process: Process, bot: Bot, dispatcher: Dispatcher, stop: asyncio.Event) -> None:
+    inbox, settings = process.inbox, process.settings
     if inbox is None or settings.webhook_url is None:
         raise TypeError("There is no webhook")
     webhook = Webhook(bot, settings.webhook_url, settings.webhook_key, app.KINDS)
     inbox.open(bot.read, dispatcher)
-    if not await unless(stop, _reached(application, webhook.set)):
+    if not await unless(stop, _reached(bot, webhook.set)):
         return
-    process.health.is_ready = True
-    _log.info("@%s is listening at %s", bot.username, settings.webhook_url)
+    process.reached.set()
     # The webhook stays when we end: other processes may serve it, and Telegram keeps what comes meanwhile.
     await unless(stop, webhook.watch(process.heard))
     inbox.close()

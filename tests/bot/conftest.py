@@ -8,7 +8,7 @@ import pytest
 from telegram.ext import Application
 from telegram.request import BaseRequest, RequestData
 
-from bot.app import build_application
+from bot.app import build_application, build_bot
 from bot.context import State
 from bot.feedback import Feedback
 from bot.metrics import Metrics
@@ -218,6 +218,6 @@ def connect(
         given.telegram_admins,
         given.log_questions,
     )
-    built = build_application(given, state, Pauses())
+    built = build_application(given, state, build_bot(given, state.metrics, Pauses()))
     built.bot._request = (telegram, telegram)
     return built
