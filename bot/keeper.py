@@ -7,9 +7,12 @@ from collections.abc import Callable
 from pathlib import Path, PurePath
 
 from bot.threads import in_thread
-from retrieval.library import Library
+from retrieval.errors import DocumentError
+from retrieval.folder import files
+from retrieval.library import QUOTE_CHARS, Library
 from retrieval.loading import loaders
 from retrieval.model import Source
+from retrieval.reading import Failed, read_all
 
 _MOST_NAME_BYTES = 200
 
@@ -53,7 +56,7 @@ class Keeper:
 
         Raises DocumentError when it cannot be read, and OSError when it cannot be written.
         """
-        await in_thread(lambda: loaders.load(data, name))
+        await in_thread(lambda: _try(name, data))
         replaced = (self.library.folder / name).exists()
         await in_thread(lambda: self._write(name, data))
         await self.reload()
@@ -76,6 +79,15 @@ class Keeper:
             except OSError:
                 written.unlink()
                 raise
+
+
+def _try(name: str, data: bytes) -> None:
+    """Read a document as the folder's are read: one made to crash a reader does no harm."""
+    with tempfile.TemporaryDirectory() as place:
+        Path(place, name).write_bytes(data)
+        for _, result in read_all(Path(place), files(Path(place))[0], QUOTE_CHARS):
+            if isinstance(result, Failed):
+                raise DocumentError(name, result.reason)
 
 
 def is_good_name(name: str) -> bool:
