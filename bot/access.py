@@ -9,13 +9,12 @@ from telegram.ext import ApplicationHandlerStop
 
 from bot.context import Context
 from bot.quotas import Quotas, Verdict
+from bot.sending import GROUP_A_MINUTE
 from bot.texts import speaking
 from config.settings import Settings
 
 Handler = Callable[[Update, Context], Coroutine[object, object, None]]
 
-# What Telegram lets a bot write in a group.
-_GROUP_A_MINUTE = 20
 _QUERIES_A_QUESTION = 5
 
 
@@ -30,7 +29,7 @@ class Access:
         self._people = Quotas(limit)
         # A query comes with every pause in typing.
         self._typing = Quotas(limit * _QUERIES_A_QUESTION)
-        self._groups = Quotas(min(limit, _GROUP_A_MINUTE) if is_paced else limit)
+        self._groups = Quotas(min(limit, GROUP_A_MINUTE) if is_paced else limit)
 
     async def gate(self, update: Update, context: Context) -> None:
         """Raise ApplicationHandlerStop for what comes from elsewhere; this stands before all handlers."""

@@ -5,7 +5,7 @@ import logging
 from telegram import CallbackQuery, Chat, InputFile, Message, Update
 from telegram.error import TelegramError
 
-from bot import asking, buttons, shelves
+from bot import buttons, shelves
 from bot.buttons import Shelf, Turn
 from bot.context import Context
 from bot.letters import label
@@ -31,8 +31,7 @@ async def search(update: Update, context: Context) -> None:
     if not words:
         await say(update, notice(voice.texts.search_how))
         return
-    with context.metrics.timing("find"):
-        found = await asking.ask(context.archive, words, top=shelves.PLACES)
+    found = await context.find(words, top=shelves.PLACES)
     nothing = notice(voice.texts.found_nothing)
     await say(update, shelves.places(found, 0, voice) if found else nothing)
 

@@ -7,13 +7,15 @@ from typing import Any
 from telegram import Update
 from telegram.ext import CallbackContext
 
-from bot.asking import Archive
+from bot.asking import TOP, Archive, ask
+from bot.buttons import AS_WRITTEN, Origin
 from bot.feedback import Feedback
 from bot.keeper import Keeper
 from bot.metrics import Metrics
 from bot.receiving import Bot
 from bot.texts import speaking
 from bot.voice import Voice
+from retrieval.model import Answer
 
 Data = dict[Any, Any]
 
@@ -60,6 +62,11 @@ class Context(CallbackContext[Bot, Data, Data, State]):
     @property
     def metrics(self) -> Metrics:
         return self.bot_data.metrics
+
+    async def find(self, question: str, origin: Origin = AS_WRITTEN, *, top: int = TOP) -> Answer | None:
+        """Ask the documents, and time it; None when nothing is suggested any more."""
+        with self.metrics.timing("find"):
+            return await ask(self.archive, question, origin, top=top)
 
     def voice(self, update: Update) -> Voice:
         """Choose how to speak to the person behind an update."""

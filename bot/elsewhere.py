@@ -5,7 +5,7 @@ import contextlib
 from telegram import InlineQueryResultsButton, Update
 from telegram.error import BadRequest
 
-from bot import asking, inline, replies
+from bot import inline, replies
 from bot.context import Context
 from bot.handlers import HELP_LINK
 from bot.letters import label
@@ -24,8 +24,7 @@ async def typed(update: Update, context: Context) -> None:
     texts, text = context.voice(update).texts, query.query.strip()
     found, offered, after = None, [], ""
     if text and context.archive.sources:
-        with context.metrics.timing("find"):
-            found = await asking.ask(context.archive, text, top=inline.MOST)
+        found = await context.find(text, top=inline.MOST)
     if found is not None:
         first = inline.first_of(query.offset)
         offered = inline.results(found, first, context.voice(update))
@@ -55,8 +54,7 @@ async def guest(update: Update, context: Context) -> None:
     if not context.archive.sources:
         reply = notice(voice.texts.no_documents)
     elif text:
-        with context.metrics.timing("find"):
-            found = await asking.ask(context.archive, text)
+        found = await context.find(text)
         reply = replies.answer(found, voice) if found else notice(voice.texts.declined)
         context.metrics.asked(answered=bool(found and found.answered))
     title = label(text or reply.text, _MOST_TITLE)

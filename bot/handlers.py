@@ -6,7 +6,8 @@ from dataclasses import replace
 from telegram import CallbackQuery, Chat, ChatMember, Message, Update
 from telegram.error import BadRequest
 
-from bot import asking, buttons, insight, replies, shelves
+from bot import buttons, insight, replies, shelves
+from bot.asking import TOP
 from bot.buttons import AS_WRITTEN, Action, Origin, Press
 from bot.context import Context
 from bot.letters import label
@@ -148,7 +149,7 @@ async def press(update: Update, context: Context) -> None:
 async def _answered(text: str, origin: Origin, context: Context, voice: Voice) -> Reply:
     if not context.archive.sources:
         return notice(voice.texts.no_documents)
-    found = await _find(text, origin, context)
+    found = await context.find(text, origin)
     if found is None:
         return notice(voice.texts.declined)
     context.metrics.asked(answered=found.answered)
@@ -156,11 +157,6 @@ async def _answered(text: str, origin: Origin, context: Context, voice: Voice) -
         _log.info("Asked (confidence %.2f): %s", found.confidence, text)
     context.state.feedback.keep(text, answered=found.answered, confidence=round(found.confidence, 3))
     return replies.answer(found, voice, origin)
-
-
-async def _find(text: str, origin: Origin, context: Context, top: int = asking.TOP) -> Answer | None:
-    with context.metrics.timing("find"):
-        return await asking.ask(context.archive, text, origin, top=top)
 
 
 async def _pressed(query: CallbackQuery, context: Context, voice: Voice) -> str | None:
@@ -171,9 +167,8 @@ async def _pressed(query: CallbackQuery, context: Context, voice: Voice) -> str 
     text = _asked(origin) if origin else ""
     if not text:
         return voice.texts.question_gone
-    found = await _find(
-        text, wish.origin, context, shelves.PLACES if wish.action is Action.LIST else asking.TOP
-    )
+    top = shelves.PLACES if wish.action is Action.LIST else TOP
+    found = await context.find(text, wish.origin, top=top)
     if found is None or not _still_there(found, wish):
         return voice.texts.changed
     if wish.action in {Action.GOOD, Action.BAD}:

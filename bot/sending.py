@@ -15,7 +15,8 @@ from bot.metrics import Metrics
 from bot.outage import Outage
 from bot.pauses import Pauses
 
-_GROUP_A_MINUTE = 20
+# What Telegram lets a bot write in a group.
+GROUP_A_MINUTE = 20
 _MOST_GROUPS = 1024
 # What Telegram surely did not take is tried for an hour. What it may have taken before the answer got lost
 # is tried only so often: each try may show the same reply once more.
@@ -101,7 +102,7 @@ class Limiter(BaseRateLimiter[int]):
             await self._all.acquire()
 
     def _of_group(self, chat_id: int) -> AsyncLimiter:
-        limiter = self._groups.setdefault(chat_id, AsyncLimiter(_GROUP_A_MINUTE, 60))
+        limiter = self._groups.setdefault(chat_id, AsyncLimiter(GROUP_A_MINUTE, 60))
         self._groups.move_to_end(chat_id)
         if len(self._groups) > _MOST_GROUPS:
             self._groups.popitem(last=False)

@@ -5,7 +5,6 @@ import hashlib
 
 _DOCUMENT_BYTES = 6
 _WORDS_BYTES = 9
-DOCUMENT_LENGTH = 8
 WORDS_LENGTH = 12
 
 
