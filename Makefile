@@ -4,7 +4,7 @@ BIN := .venv/bin
 UV ?= uv
 Q ?=
 
-.PHONY: help sandbox run ask chat test soak check eval bench screenshots messages format lock clean
+.PHONY: help sandbox run ask chat test test-opensearch soak check eval bench screenshots messages format lock clean
 
 help:
 	@echo "make sandbox       the bot in a Telegram of its own, in your browser; no token needed"
@@ -12,6 +12,7 @@ help:
 	@echo "make chat          questions and answers in the terminal"
 	@echo "make run           the bot on Telegram (TELEGRAM_TOKEN from the environment or .env)"
 	@echo "make test          all tests but those that take long"
+	@echo "make test-opensearch  those against OpenSearch, which is fetched once; needs Java 17 and Maven"
 	@echo "make soak          those that take long: kills, stops and overlaps under load"
 	@echo "make check         lint, types and layers"
 	@echo "make eval          how well it answers, against pinned floors"
@@ -52,6 +53,19 @@ chat: $(BIN)/.installed
 
 test: $(BIN)/.installed-dev
 	@$(BIN)/python -m pytest
+
+# A stock OpenSearch, from the repository that Maven is set up with.
+.opensearch/.fetched: tests/opensearch/pom.xml
+	@for tool in java mvn; do command -v $$tool >/dev/null || \
+		{ echo "The tests against OpenSearch need Java 17 or newer and Maven: $$tool is missing." >&2; exit 1; }; done
+	@echo "Fetching OpenSearch (once) ..."
+	@rm -rf .opensearch
+	@mvn --quiet --batch-mode -Dstyle.color=never --file $< dependency:copy-dependencies \
+		-DoutputDirectory="$(CURDIR)/.opensearch/lib"
+	@touch $@
+
+test-opensearch: $(BIN)/.installed-dev .opensearch/.fetched
+	@$(BIN)/python -m pytest -m opensearch
 
 soak: $(BIN)/.installed-dev
 	@$(BIN)/python -m pytest -m soak
@@ -97,4 +111,4 @@ lock:
 	$(UV) $(COMPILE) --constraints requirements-dev.txt -o requirements.txt
 
 clean:
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .opensearch
