@@ -91,8 +91,16 @@ messages: $(BIN)/.installed-dev
 		--no-fuzzy-matching --ignore-obsolete --ignore-pot-creation-date && \
 	$(BIN)/pybabel --quiet compile --domain verbatim --directory bot/locale
 
+# The search engines it compares with have an environment of their own; without them it measures ours alone.
 bench: $(BIN)/.installed
+	@$(MAKE) --no-print-directory .venv-bench/.installed || echo "The search engines to compare with cannot be installed." >&2
 	@$(BIN)/python -m benchmarks
+
+.venv-bench/.installed: benchmarks/requirements.txt
+	@echo "Setting up .venv-bench (once) ..."
+	@$(PYTHON) -m venv .venv-bench
+	@.venv-bench/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@
 
 screenshots: $(BIN)/.installed-dev
 	@$(BIN)/python docs/screenshots.py

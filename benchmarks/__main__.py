@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import argparse
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmarks.messages import messages
+from benchmarks.search import PASSAGES, search
 from benchmarks.updating import updating
 
 if TYPE_CHECKING:
@@ -13,17 +16,23 @@ if TYPE_CHECKING:
 
     from benchmarks.table import Table
 
-BENCHMARKS: dict[str, Callable[[], Table]] = {"messages": messages, "updating": updating}
+BENCHMARKS: dict[str, Callable[[], Table]] = {"messages": messages, "updating": updating, "search": search}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description="How fast it is.")
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(BENCHMARKS)}; all without")
-    names = parser.parse_args().names or list(BENCHMARKS)
+    parser.add_argument("--passages", type=int, default=PASSAGES, help="how many to search (%(default)s)")
+    parser.add_argument(
+        "--keep", type=Path, metavar="DIR", help="where search keeps texts and peers' indexes"
+    )
+    asked = parser.parse_args()
+    names = asked.names or list(BENCHMARKS)
     if unknown := set(names) - BENCHMARKS.keys():
         parser.error(f"no such benchmark: {', '.join(sorted(unknown))}")
+    sized = {"search": partial(search, asked.passages, asked.keep)}
     for name in names:
-        print(f"\n{BENCHMARKS[name]()}\n", flush=True)  # noqa: T201 - the program's output
+        print(f"\n{(BENCHMARKS | sized)[name]()}\n", flush=True)  # noqa: T201 - the program's output
 
 
 if __name__ == "__main__":

@@ -1,0 +1,42 @@
+"""bm25s with numba: each term's scores laid out beforehand."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import bm25s  # type: ignore[import-not-found]  # installed only where the peers run
+import Stemmer
+
+from benchmarks.peers.engine import K1, B, paragraphs
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from benchmarks.peers.engine import Asked
+
+
+class Engine:
+    """Its own words, stemmed, none left out."""
+
+    def __init__(self) -> None:
+        self._index: Any = None
+
+    def build(self, folder: Path, saved: Path) -> None:
+        tokens = bm25s.tokenize(
+            list(paragraphs(folder)),
+            stopwords=None,
+            stemmer=Stemmer.Stemmer("english"),
+            show_progress=False,
+        )
+        self._index = bm25s.BM25(k1=K1, b=B, backend="numba")
+        self._index.index(tokens, show_progress=False)
+        self._index.save(saved, show_progress=False)
+
+    def open(self, _: Path, saved: Path) -> None:
+        self._index = bm25s.BM25.load(saved, show_progress=False)
+
+    def search(self, asked: Asked, limit: int) -> Sequence[float]:
+        found = self._index.retrieve([list(asked.terms)], k=limit, show_progress=False, n_threads=1)
+        scores: Sequence[float] = found.scores[0]
+        return scores

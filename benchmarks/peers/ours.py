@@ -1,0 +1,64 @@
+"""Ours, driven as its peers are."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import TYPE_CHECKING
+
+from benchmarks.peers.engine import Asked
+from retrieval.library import Library
+from retrieval.ranking.question import analyse
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+
+class Engine:
+    """A library; what it does beside searching is asked for with the methods that others lack."""
+
+    def __init__(self) -> None:
+        self._library: Library
+
+    def build(self, folder: Path, saved: Path) -> None:
+        self._library = Library.open(folder, index_dir=saved)
+
+    def open(self, folder: Path, saved: Path) -> None:
+        self.build(folder, saved)
+
+    def search(self, asked: Asked, limit: int) -> Sequence[float]:
+        found = asyncio.run(self._library.index.search(asked.terms, limit))
+        scores: list[float] = found.scores.tolist()
+        return scores
+
+    def terms(self, texts: Sequence[str]) -> list[Asked]:
+        """Analyse questions as an answer does."""
+        languages = self._library.languages
+        return [Asked(text, tuple(analyse(text, languages).terms)) for text in texts]
+
+    def timed(self, questions: Sequence[Asked], limit: int) -> list[float]:
+        """Ask one by one in a loop that runs already, as a bot's does; gives the seconds of each."""
+
+        async def run() -> list[float]:
+            took = []
+            for asked in questions:
+                began = time.perf_counter()
+                await self._library.index.search(asked.terms, limit)
+                took.append(time.perf_counter() - began)
+            return took
+
+        return asyncio.run(run())
+
+    def answered(self, questions: Sequence[Asked]) -> list[float]:
+        """Answer one by one; gives the seconds of each."""
+
+        async def run() -> list[float]:
+            took = []
+            for asked in questions:
+                began = time.perf_counter()
+                await self._library.answer(asked.text)
+                took.append(time.perf_counter() - began)
+            return took
+
+        return asyncio.run(run())

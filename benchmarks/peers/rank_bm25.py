@@ -1,0 +1,41 @@
+"""rank-bm25: the plain formula over every passage. Its scores are the ones ours have to equal."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import Stemmer
+from rank_bm25 import BM25Plus
+
+from benchmarks.peers.engine import K1, B, paragraphs
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from benchmarks.peers.engine import Asked
+
+_WORD = re.compile(r"\w+")
+
+
+class Engine:
+    """It cannot save its index."""
+
+    def __init__(self) -> None:
+        self._index: Any = None
+
+    def build(self, folder: Path, _: Path) -> None:
+        stem = cache(Stemmer.Stemmer("english").stemWord)
+        texts = [[stem(word) for word in _WORD.findall(text.lower())] for text in paragraphs(folder)]
+        self._index = BM25Plus(texts, k1=K1, b=B, delta=0)
+
+    def open(self, folder: Path, saved: Path) -> None:
+        self.build(folder, saved)
+
+    def search(self, asked: Asked, limit: int) -> Sequence[float]:
+        scores = self._index.get_scores(asked.terms)
+        best: Sequence[float] = scores[np.argsort(scores)[::-1][:limit]]
+        return best

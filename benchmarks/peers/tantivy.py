@@ -1,0 +1,46 @@
+"""tantivy: an inverted index on disk, compressed, that skips what cannot be among the best."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+import tantivy  # type: ignore[import-not-found]  # installed only where the peers run
+
+from benchmarks.peers.engine import paragraphs
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from benchmarks.peers.engine import Asked
+
+_MEMORY = 256_000_000
+_SYNTAX = re.compile(r"[^\w\s]")
+
+
+class Engine:
+    """English stems; any of a question's words will do, and hits are not counted."""
+
+    def __init__(self) -> None:
+        self._index: Any = None
+        self._searcher: Any = None
+
+    def build(self, folder: Path, saved: Path) -> None:
+        builder = tantivy.SchemaBuilder()
+        builder.add_text_field("text", stored=False, tokenizer_name="en_stem", index_option="freq")
+        saved.mkdir(parents=True)
+        index = tantivy.Index(builder.build(), path=str(saved))
+        writer = index.writer(heap_size=_MEMORY, num_threads=1)
+        for paragraph in paragraphs(folder):
+            writer.add_document(tantivy.Document(text=paragraph))
+        writer.commit()
+        writer.wait_merging_threads()
+
+    def open(self, _: Path, saved: Path) -> None:
+        self._index = tantivy.Index.open(str(saved))
+        self._searcher = self._index.searcher()
+
+    def search(self, asked: Asked, limit: int) -> Sequence[float]:
+        query = self._index.parse_query(_SYNTAX.sub(" ", asked.text), ["text"])
+        return [score for score, _ in self._searcher.search(query, limit, count=False).hits]
