@@ -25,12 +25,16 @@ _MOST_PLAIN = 100_000
 
 @dataclass(frozen=True, slots=True)
 class Contestant:
-    """A running engine; `opened` in seconds and `disk` in bytes are None where it cannot save its index."""
+    """A running engine; `opened` in seconds and `disk` in bytes are None where it cannot save its index.
+
+    One that is `kept` was built in an earlier run.
+    """
 
     child: Child
     built: Built
     opened: float | None
     disk: int | None
+    kept: bool
 
 
 def names(passages: int) -> list[str]:
@@ -46,8 +50,9 @@ def prepare(name: str, folder: Path, stack: ExitStack) -> Contestant:
     saved, note = folder.with_name(f"{folder.name}-{name}"), folder.with_name(f"{folder.name}-{name}.json")
     if name == PLAIN:
         child = stack.enter_context(Child.start(name, python))
-        return Contestant(child, child.build(folder, saved), None, None)
-    if name == OURS or not note.exists():
+        return Contestant(child, child.build(folder, saved), None, None, kept=False)
+    kept = name != OURS and note.exists()
+    if not kept:
         shutil.rmtree(saved, ignore_errors=True)
         with Child.start(name, python) as child:
             built = child.build(folder, saved)
@@ -59,7 +64,7 @@ def prepare(name: str, folder: Path, stack: ExitStack) -> Contestant:
     child = stack.enter_context(Child.start(name, python))
     opened.append(child.open(folder, saved))
     built = Built(**json.loads(note.read_text("utf-8")))
-    return Contestant(child, built, median(opened), _size(saved))
+    return Contestant(child, built, median(opened), _size(saved), kept)
 
 
 def _size(folder: Path) -> int:

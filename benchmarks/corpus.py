@@ -42,7 +42,7 @@ _MIDDLING = 5e-4
 _COUNTED = 20
 _PATTERNS = (
     "What {} {} the {} {} of {}?",
-    "In what {} was {} {} {} the {}?",
+    "In what {} was {} {} {} {}?",
     "Who {} {} the {} {} {} to?",
     "When did {} {} {} the {} {}?",
     "Which {} of {} {} {} in {}?",

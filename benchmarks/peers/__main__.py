@@ -23,7 +23,7 @@ def main() -> None:
 
 
 def _answer(engine: Any, request: dict[str, Any]) -> Any:
-    """Do what is asked; gives seconds, but for `terms` and `scores`."""
+    """Do what is asked; gives seconds where something is timed."""
     questions = [Asked(text, tuple(terms)) for text, terms in request.get("questions", ())]
     match request["do"]:
         case "build" | "open" as do:
@@ -33,8 +33,10 @@ def _answer(engine: Any, request: dict[str, Any]) -> Any:
             return time.perf_counter() - began
         case "terms":
             return [(asked.text, asked.terms) for asked in engine.terms(request["texts"])]
-        case "scores":
-            return [list(map(float, engine.search(asked, request["limit"]))) for asked in questions]
+        case "found":
+            return [engine.search(asked, request["limit"]) for asked in questions]
+        case "differing":
+            return engine.differing(questions, request["found"])
         case "answer":
             return engine.answered(questions)
         case _:

@@ -58,9 +58,13 @@ class Child:
         """Search for each question; gives the seconds of each."""
         return list(self._ask(do="search", questions=_plain(questions), limit=limit))
 
-    def scores(self, questions: Sequence[Asked], limit: int) -> list[list[float]]:
-        """Give the best scores of each question, best first."""
-        return list(self._ask(do="scores", questions=_plain(questions), limit=limit))
+    def found(self, questions: Sequence[Asked], limit: int) -> list[list[str]]:
+        """Give the best paragraphs for each question (ours alone can)."""
+        return list(self._ask(do="found", questions=_plain(questions), limit=limit))
+
+    def differing(self, questions: Sequence[Asked], found: Sequence[Sequence[str]]) -> int:
+        """Count the questions for which these are not the best paragraphs (rank-bm25 alone can)."""
+        return int(self._ask(do="differing", questions=_plain(questions), found=found))
 
     def answer(self, questions: Sequence[Asked]) -> list[float]:
         """Answer each question (ours alone can); gives the seconds of each."""

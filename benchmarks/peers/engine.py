@@ -32,8 +32,8 @@ class Engine(Protocol):
     def open(self, folder: Path, saved: Path) -> None:
         """Open the saved index."""
 
-    def search(self, asked: Asked, limit: int) -> Sequence[float]:
-        """Give the best scores, best first."""
+    def search(self, asked: Asked, limit: int) -> object:
+        """Find the best paragraphs and their scores."""
 
 
 def timed(engine: Engine, questions: Sequence[Asked], limit: int) -> list[float]:

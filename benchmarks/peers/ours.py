@@ -27,10 +27,9 @@ class Engine:
     def open(self, folder: Path, saved: Path) -> None:
         self.build(folder, saved)
 
-    def search(self, asked: Asked, limit: int) -> Sequence[float]:
+    def search(self, asked: Asked, limit: int) -> Sequence[str]:
         found = asyncio.run(self._library.index.search(asked.terms, limit))
-        scores: list[float] = found.scores.tolist()
-        return scores
+        return [passage.text for passage in found.passages]
 
     def terms(self, texts: Sequence[str]) -> list[Asked]:
         """Analyse questions as an answer does."""

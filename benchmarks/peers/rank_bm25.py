@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from benchmarks.peers.engine import Asked
 
 _WORD = re.compile(r"\w+")
+# Passages whose scores differ by less may come in either order: some engines count in single precision.
+_CLOSE = 1e-6
 
 
 class Engine:
@@ -26,8 +28,10 @@ class Engine:
 
     def __init__(self) -> None:
         self._index: Any = None
+        self._folder: Path
 
     def build(self, folder: Path, _: Path) -> None:
+        self._folder = folder
         stem = cache(Stemmer.Stemmer("english").stemWord)
         texts = [[stem(word) for word in _WORD.findall(text.lower())] for text in paragraphs(folder)]
         self._index = BM25Plus(texts, k1=K1, b=B, delta=0)
@@ -35,7 +39,17 @@ class Engine:
     def open(self, folder: Path, saved: Path) -> None:
         self.build(folder, saved)
 
-    def search(self, asked: Asked, limit: int) -> Sequence[float]:
+    def search(self, asked: Asked, limit: int) -> object:
         scores = self._index.get_scores(asked.terms)
-        best: Sequence[float] = scores[np.argsort(scores)[::-1][:limit]]
-        return best
+        best = np.argsort(scores)[::-1][:limit]
+        return best, scores[best]
+
+    def differing(self, questions: Sequence[Asked], found: Sequence[Sequence[str]]) -> int:
+        """Count the questions for which the paragraphs found do not have the best scores, best first."""
+        numbers = {text: number for number, text in enumerate(paragraphs(self._folder))}
+        wrong = 0
+        for asked, texts in zip(questions, found, strict=True):
+            scores = self._index.get_scores(asked.terms)
+            best = np.sort(scores)[::-1][: len(texts)]
+            wrong += not np.allclose(scores[[numbers[text] for text in texts]], best, rtol=_CLOSE)
+        return wrong

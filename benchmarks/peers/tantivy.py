@@ -10,7 +10,6 @@ import tantivy  # type: ignore[import-not-found]  # installed only where the pee
 from benchmarks.peers.engine import paragraphs
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from pathlib import Path
 
     from benchmarks.peers.engine import Asked
@@ -41,6 +40,6 @@ class Engine:
         self._index = tantivy.Index.open(str(saved))
         self._searcher = self._index.searcher()
 
-    def search(self, asked: Asked, limit: int) -> Sequence[float]:
+    def search(self, asked: Asked, limit: int) -> object:
         query = self._index.parse_query(_SYNTAX.sub(" ", asked.text), ["text"])
-        return [score for score, _ in self._searcher.search(query, limit, count=False).hits]
+        return self._searcher.search(query, limit, count=False).hits
