@@ -75,7 +75,7 @@ def search(passages: int = PASSAGES, keep: Path | None = None) -> Table:
         notes = [*_notes(passages, there, times), *notes]
         if PLAIN in there:
             notes += _differing(there, asked[:_COMPARED])
-        title = f"Searching {passages:,} passages, the best {_LIMIT}, one thread, {ROUNDS} rounds by turns"
+        title = f"Searching {passages:,} passages, the best {_LIMIT}, one question at a time, {ROUNDS} rounds"
         return Table(title, rows, tuple(notes))
 
 
