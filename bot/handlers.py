@@ -122,7 +122,7 @@ async def why(update: Update, context: Context) -> None:
     if not text:
         await say(update, notice(texts.why_how))
         return
-    await say(update, insight.why(context.archive.explain(text), texts))
+    await say(update, insight.why(await context.archive.explain(text), texts))
 
 
 def _pointed_at(message: Message) -> str:

@@ -84,10 +84,13 @@ class Keeper:
 def _try(name: str, data: bytes) -> None:
     """Read a document as the folder's are read: one made to crash a reader does no harm."""
     with tempfile.TemporaryDirectory() as place:
-        Path(place, name).write_bytes(data)
-        for _, result in read_all(Path(place), files(Path(place))[0], QUOTE_CHARS):
-            if isinstance(result, Failed):
-                raise DocumentError(name, result.reason)
+        folder, scratch = Path(place, "folder"), Path(place, "index")
+        folder.mkdir()
+        (folder / name).write_bytes(data)
+        for batch in read_all(folder, files(folder)[0], QUOTE_CHARS, scratch):
+            for _, result in batch.results:
+                if isinstance(result, Failed):
+                    raise DocumentError(name, result.reason)
 
 
 def is_good_name(name: str) -> bool:

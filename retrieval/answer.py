@@ -6,6 +6,7 @@ from retrieval.model import Answer, Weighing
 from retrieval.quoting.citations import cite
 from retrieval.quoting.confidence import THRESHOLD, confidence
 from retrieval.quoting.excerpts import choose, rank
+from retrieval.quoting.highlights import highlights, matching
 from retrieval.quoting.suggest import suggestion
 from retrieval.ranking.evidence import gather, inverse_document_frequency
 from retrieval.ranking.index import Index
@@ -21,17 +22,23 @@ async def answer(
     text: str, index: Index, *, quote_chars: int, top: int, earlier: str | None = None
 ) -> Answer:
     """Answer from the index's passages with up to `top` quotes of at most `quote_chars` characters."""
-    asked, corrections = _understand(text, index)
-    question = following(asked, _understand(earlier, index)[0]) if earlier else asked
+    asked, corrections = await _understand(text, index)
+    question = following(asked, (await _understand(earlier, index))[0]) if earlier else asked
     asks_nothing = bool(index.languages) and not any(word.content for word in question.words)
     candidates = await index.search(question.terms, CANDIDATES)
-    if not len(candidates.numbers):
+    if not candidates.passages:
         return Answer(text, answered=False, confidence=0.0, citations=(), asks_nothing=asks_nothing)
     evidence = gather(question, candidates)
     ranking = rank(question, evidence, candidates, quote_chars)
     sure = confidence(question, ranking.best)
+    forward, is_match = candidates.forward, matching(question, candidates.forward.forms)
     citations = tuple(
-        cite(question, candidates.passage(int(candidates.numbers[excerpt.candidate])), excerpt, place)
+        cite(
+            candidates.passages[excerpt.candidate],
+            excerpt,
+            place,
+            highlights(forward, excerpt.candidate, is_match, excerpt.start, excerpt.end),
+        )
         for place, excerpt in enumerate(choose(ranking, evidence, top), 1)
     )
     return Answer(
@@ -44,10 +51,11 @@ async def answer(
     )
 
 
-def explain(text: str, index: Index) -> tuple[Weighing, ...]:
+async def explain(text: str, index: Index) -> tuple[Weighing, ...]:
     """Tell what each word of a question weighs in this index, the heaviest first."""
-    question, _ = _understand(text, index)
-    counts = [max(index.frequency(term) for term in word.terms) for word in question.words]
+    question, _ = await _understand(text, index)
+    frequencies = await index.frequencies(question.terms)
+    counts = [max(frequencies[term] for term in word.terms) for word in question.words]
     weights = inverse_document_frequency(np.array(counts, np.float64), index.size)
     found = [
         Weighing(text[word.start : word.end], word.content, count, float(weight))
@@ -56,18 +64,21 @@ def explain(text: str, index: Index) -> tuple[Weighing, ...]:
     return tuple(sorted(found, key=lambda one: (-one.content, -one.weight)))
 
 
-def _understand(text: str, index: Index) -> tuple[Question, dict[str, str]]:
+async def _understand(text: str, index: Index) -> tuple[Question, dict[str, str]]:
     """Analyse a question; give also what its misspelt words were meant to be, which counts from then on."""
     question = analyse(text, index.languages)
-    corrections = _corrections(question, index)
+    corrections = await _corrections(question, index)
     return corrected(question, corrections, index.languages), corrections
 
 
-def _corrections(question: Question, index: Index) -> dict[str, str]:
+async def _corrections(question: Question, index: Index) -> dict[str, str]:
     """Find the documents' own words that content words they do not hold may be meant to be."""
-    unknown = [word for word in question.words if word.content and not any(map(index.holds, word.terms))]
-    near = {word.text: index.nearest(word.text) for word in unknown[:_MOST_SLIPS]}
-    return {word: right for word, right in near.items() if right and _is_content(right, index)}
+    frequencies = await index.frequencies(question.terms)
+    unknown = [
+        word.text for word in question.words if word.content and not any(frequencies[t] for t in word.terms)
+    ]
+    near = await index.nearest(unknown[:_MOST_SLIPS])
+    return {word: right for word, right in near.items() if _is_content(right, index)}
 
 
 def _is_content(word: str, index: Index) -> bool:

@@ -2,26 +2,35 @@
 
 import hashlib
 import logging
-import shutil
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
 
 from retrieval import folder as listing
 from retrieval.answer import answer, explain
+from retrieval.folder import File
 from retrieval.identity import document_id, document_of
 from retrieval.model import Answer, Citation, Context, Passage, Problem, Section, Source, Weighing
 from retrieval.ranking import store
-from retrieval.ranking.embedded import EmbeddedIndex, Part
-from retrieval.reading import Read, draw, read_all
-from retrieval.records import Record, kept, note, places, restored, sources, unchanged, unquiet
+from retrieval.ranking.embedded import EmbeddedIndex
+from retrieval.ranking.leaf import Leaf
+from retrieval.ranking.merging import put_together, settled
+from retrieval.ranking.segment import Segment
+from retrieval.reading import draw, read_all
+from retrieval.records import Record, kept, note, restored, sources, unchanged, unquiet
 
 QUOTE_CHARS = 300
 
 Progress = Callable[[int, int], None]
 
 _MOST_ANSWERS = 256
+# Leaves that are open at a time while documents are read: each takes two of the process' files.
+_MOST_OPEN = 200
+# Larger leaves are not put together while somebody waits for an update.
+_SOON = 20_000
 
 _log = logging.getLogger(__name__)
 
@@ -31,8 +40,8 @@ class Library:
     """What a documents folder held when it was read. Never changes: an update makes a new one.
 
     `version` is another one whenever the documents, or what is made of them, are. `records` tells what became
-    of each file by its name, `places` which passages are a source's, by its id. Files that are `waiting` are
-    to be read later.
+    of each file by its name. Files that are `waiting` are to be read later. What is read is written to
+    `place`, or to where it is forgotten when this is.
     """
 
     sources: tuple[Source, ...]
@@ -42,10 +51,9 @@ class Library:
     version: str
     folder: Path
     records: Mapping[str, Record]
-    places: Mapping[str, range]
+    place: Path | None
     waiting: frozenset[str]
     _by_id: Mapping[str, Source]
-    _numbers: Mapping[str, int]
     _answers: dict[tuple[str, int, str | None], Answer]
 
     @classmethod
@@ -70,7 +78,7 @@ class Library:
         read and their total.
         """
         files, problems = listing.files(folder)
-        place = index_dir and index_dir / _name(folder, quote_chars)
+        place = before.place if before else index_dir and index_dir / _name(folder, quote_chars)
         old = before or (None if fresh or place is None else cls._saved(place, folder, quote_chars))
         known = old.records if old else {}
         records = unchanged(files, known)
@@ -79,23 +87,27 @@ class Library:
         changed = [file for file in files if file.name not in records and file.name not in waiting]
         if old and not changed and len(records) == len(known):
             return old.including(problems, waiting)
-        read: dict[str, Read] = {}
-        originals = {known.text: name for name, known in records.items() if known.source}
-        for done, (file, result) in enumerate(read_all(folder, changed, quote_chars), 1):
-            records[file.name] = note(file, result, originals)
-            if isinstance(result, Read) and records[file.name].source:
-                originals[result.text] = file.name
-                read[file.name] = result
-            if progress:
-                progress(done, len(changed))
+        stays = {known[name].source for name in records if name in known}
+        gone = [one.source.id for one in known.values() if one.source and one.source not in stays]
+        with _workplace(place) as (scratch, target):
+            leaves = _read(folder, changed, quote_chars, scratch, records, progress)
+            kept = old.index.without(gone).leaves if old else ()
+            index = EmbeddedIndex(settled([*kept, *put_together(leaves, target)], target, _SOON))
         ordered = {name: records[name] for name in sorted(records)}
-        library = cls._of(_joined(ordered, read, old), ordered, quote_chars, folder)
-        if index_dir and not before:
+        library = cls._of(index, ordered, quote_chars, folder, place)
+        if index_dir:
             library.save(index_dir)
         return library.including(problems, waiting)
 
     @classmethod
-    def _of(cls, index: EmbeddedIndex, records: Mapping[str, Record], quote_chars: int, folder: Path) -> Self:
+    def _of(
+        cls,
+        index: EmbeddedIndex,
+        records: Mapping[str, Record],
+        quote_chars: int,
+        folder: Path,
+        place: Path | None,
+    ) -> Self:
         listed = sources(records.values())
         return cls(
             sources=listed,
@@ -107,8 +119,7 @@ class Library:
             records=records,
             _by_id={source.id: source for source in listed},
             _answers={},
-            _numbers={passage.id: number for number, passage in enumerate(index.passages)},
-            places=places(listed),
+            place=place,
             waiting=frozenset(),
         )
 
@@ -125,7 +136,7 @@ class Library:
             return None
         index, about = saved
         noted = map(restored, about["records"])
-        return cls._of(index, {one.file.name: one for one in noted}, quote_chars, folder)
+        return cls._of(index, {one.file.name: one for one in noted}, quote_chars, folder, place)
 
     def save(self, index_dir: Path) -> None:
         """Save the index and drop those of folders that are gone; not being able to costs time, no answer."""
@@ -136,17 +147,21 @@ class Library:
         }
         try:
             store.save(self.index, place, about)
-            for other in place.parent.iterdir():
-                if other != place and _is_left_over(other):
-                    shutil.rmtree(other, ignore_errors=True)
+            store.drop_others(index_dir, place)
         except OSError as error:
             reason = error.strerror or error
             _log.warning("INDEX_DIR=%s: the index cannot be saved there (%s)", index_dir, reason)
 
+    def tidied(self) -> Self:
+        """Put together what updates have left in pieces, also where that takes long. Blocks."""
+        with _workplace(self.place) as (_, target):
+            leaves = settled(self.index.leaves, target)
+        return self if leaves == list(self.index.leaves) else replace(self, index=EmbeddedIndex(leaves))
+
     @property
     def passages(self) -> int:
         """How many passages there are."""
-        return len(self.index.passages)
+        return self.index.size
 
     @property
     def languages(self) -> tuple[str, ...]:
@@ -170,9 +185,9 @@ class Library:
         source = self._by_id[document_id(citation.document)]
         return replace(citation, copies=source.copies) if source.copies else citation
 
-    def explain(self, question: str) -> tuple[Weighing, ...]:
+    async def explain(self, question: str) -> tuple[Weighing, ...]:
         """Tell what each word of a question weighs."""
-        return explain(question, self.index)
+        return await explain(question, self.index)
 
     def source(self, identity: str) -> Source | None:
         """Give the document of an id, or None when there is none (any more)."""
@@ -180,8 +195,7 @@ class Library:
 
     def read(self, source: Source, first: int = 0) -> Sequence[Passage]:
         """Give the passages of a document, from one on; `first` is an ordinal in it."""
-        place = self.places[source.id]
-        return self.index.passages[place.start + first : place.stop]
+        return self.index.document(source.id)[first:]
 
     def sections(self, source: Source) -> tuple[Section, ...]:
         """List the headings of a document that have text, in their order."""
@@ -203,44 +217,63 @@ class Library:
 
     def context(self, passage_id: str) -> Context | None:
         """Give a passage and its neighbours, or None when there is no such passage (any more)."""
-        number = self._numbers.get(passage_id)
-        if number is None:
+        own = self.index.document(document_of(passage_id))
+        at = own.ordinal(passage_id)
+        if at is None:
             return None
-        passage = self.index.passages[number]
-        return Context(
-            passage,
-            before=self._neighbour(passage, -1),
-            after=self._neighbour(passage, 1),
-            ordinal=number - self.places[document_of(passage.id)].start,
-        )
-
-    def _neighbour(self, passage: Passage, step: int) -> Passage | None:
-        """Give the next passage of the document that way; parts of a long paragraph may overlap."""
-        number, place = self._numbers[passage.id] + step, self.places[document_of(passage.id)]
-        return self.index.passages[number] if number in place else None
+        before, after = own[at - 1] if at else None, own[at + 1] if at + 1 < len(own) else None
+        return Context(own[at], before, after, at)
 
 
-def _joined(records: Mapping[str, Record], read: Mapping[str, Read], old: Library | None) -> EmbeddedIndex:
-    """Put together what was read anew and what stays, as neighbours in the order of names."""
-    parts: list[Part] = []
-    for name, record in records.items():
-        if record.source is None:
-            continue
-        if name in read:
-            parts.append((read[name].passages, read[name].forward, range(len(read[name].passages))))
-        elif old:
-            place = old.places[record.source.id]
-            if parts and parts[-1][1] is old.index.forward and parts[-1][2].stop == place.start:
-                place = range(parts.pop()[2].start, place.stop)
-            parts.append((old.index.passages, old.index.forward, place))
-    return EmbeddedIndex.join(parts)
+@contextmanager
+def _workplace(place: Path | None) -> Iterator[tuple[Path, Path]]:
+    """Give folders to write segments to: one for what is soon forgotten, one for what stays.
+
+    Where nothing is kept, or can be, both are gone afterwards: what is open can still be read.
+    """
+    if place:
+        try:
+            place.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryDirectory(prefix=".new-", dir=place.parent) as scratch:
+                yield Path(scratch), place
+                return
+        except OSError as error:
+            _log.warning(
+                "INDEX_DIR=%s: nothing can be written there (%s)", place.parent, error.strerror or error
+            )
+    with tempfile.TemporaryDirectory(prefix="verbatim-") as scratch:
+        yield Path(scratch), Path(scratch)
 
 
-def _is_left_over(saved: Path) -> bool:
-    if store.is_being_written(saved):
-        return False
-    of = store.about(saved).get("folder")
-    return store.is_abandoned(saved) or (of is not None and not Path(of).is_dir())
+def _read(  # noqa: PLR0913, PLR0917
+    folder: Path,
+    files: Sequence[File],
+    longest_piece: int,
+    scratch: Path,
+    records: dict[str, Record],
+    progress: Progress | None,
+) -> list[Leaf]:
+    """Read files, note what became of them, and give what is indexed of them."""
+    leaves: list[Leaf] = []
+    originals = {record.text: name for name, record in records.items() if record.source}
+    done = 0
+    for batch in read_all(folder, files, longest_piece, scratch):
+        copies: list[str] = []
+        for file, result in batch.results:
+            record = records[file.name] = note(file, result, originals)
+            if record.source:
+                originals[record.text] = file.name
+            else:
+                copies.append(document_id(file.name))
+            done += 1
+            if progress:
+                progress(done, len(files))
+        if batch.segment:
+            segment = Segment(batch.segment)
+            leaves.append(Leaf(segment).without(segment.find_all(copies)))
+        if len(leaves) > _MOST_OPEN:
+            leaves = settled(leaves, scratch)
+    return [leaf for leaf in leaves if leaf.size]
 
 
 def _name(folder: Path, quote_chars: int) -> str:

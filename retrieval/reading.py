@@ -4,7 +4,7 @@ import hashlib
 import logging
 import os
 import resource
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import TimeoutError as Overdue
 from concurrent.futures.process import BrokenProcessPool
@@ -21,7 +21,7 @@ from retrieval.identity import document_id
 from retrieval.loading.loaders import load, read
 from retrieval.loading.passages import passages
 from retrieval.model import Citation, Passage, Source
-from retrieval.ranking.forward import Forward
+from retrieval.ranking import segment
 
 _log = logging.getLogger(__name__)
 
@@ -29,6 +29,9 @@ _log = logging.getLogger(__name__)
 # which a document made for it may crash or keep busy for ever.
 _OWN = (".txt", ".text", ".md", ".markdown", ".csv", ".tsv")
 _LITTLE = 512 * 1024
+_BATCH = 8 * 1024**2
+_MOST_FILES = 500
+_AHEAD = 16
 _PATIENCE = 180.0
 _DRAWING = 20.0
 _MEMORY = 2 * 1024**3
@@ -41,8 +44,6 @@ class Read:
     digest: str
     text: str
     source: Source
-    passages: tuple[Passage, ...]
-    forward: Forward
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,20 +54,90 @@ class Failed:
     is_final: bool = True
 
 
-def read_all(folder: Path, files: Sequence[File], longest_piece: int) -> Iterator[tuple[File, Read | Failed]]:
-    """Read files in their order; each gives what it became, or why it cannot be read."""
-    is_own = all(file.name.lower().endswith(_OWN) for file in files)
-    if is_own and sum(file.size for file in files) <= _LITTLE:
-        for file in files:
-            yield file, _read(folder, file.name, longest_piece)
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What became of some files, and the segment that those that were read are in, if any were."""
+
+    results: Sequence[tuple[File, Read | Failed]]
+    segment: Path | None
+
+
+def read_all(folder: Path, files: Sequence[File], longest_piece: int, scratch: Path) -> Iterator[Batch]:
+    """Read files and index them, in their order, some at a time; segments are written to `scratch`."""
+    if all(map(_is_own, files)) and sum(file.size for file in files) <= _LITTLE:
+        if files:
+            yield _read(folder, files, longest_piece, scratch)
         return
-    workers = min(os.cpu_count() or 1, len(files))
-    with ProcessPool(workers, context=get_context("forkserver"), initializer=_bound) as pool:
-        jobs = [
-            pool.schedule(_read, args=(folder, file.name, longest_piece), timeout=_PATIENCE) for file in files
-        ]
-        for file, job in zip(files, jobs, strict=True):
-            yield file, _result(job)
+    batches = list(_batches(files))
+    with ProcessPool(
+        min(os.cpu_count() or 1, len(batches)), context=get_context("forkserver"), initializer=_bound
+    ) as pool:
+        # Not all at once: what is done waits here, and what is to be done in the pool.
+        waiting: deque[tuple[list[File], ProcessFuture[Batch]]] = deque()
+        for batch in batches:
+            if len(waiting) == _AHEAD:
+                yield from _results(*waiting.popleft(), folder, longest_piece, scratch, pool)
+            waiting.append((batch, _begin(pool, folder, batch, longest_piece, scratch)))
+        while waiting:
+            yield from _results(*waiting.popleft(), folder, longest_piece, scratch, pool)
+
+
+def _is_own(file: File) -> bool:
+    return file.name.lower().endswith(_OWN)
+
+
+def _batches(files: Sequence[File]) -> Iterator[list[File]]:
+    """Put files of text alone together, so that each process has enough to do; every other is read alone."""
+    batch: list[File] = []
+    size = 0
+    for file in files:
+        is_own = _is_own(file)
+        if batch and (not is_own or size + file.size > _BATCH or len(batch) == _MOST_FILES):
+            yield batch
+            batch, size = [], 0
+        if is_own:
+            batch.append(file)
+            size += file.size
+        else:
+            yield [file]
+    if batch:
+        yield batch
+
+
+def _begin(
+    pool: ProcessPool, folder: Path, files: Sequence[File], longest_piece: int, scratch: Path
+) -> "ProcessFuture[Batch]":
+    return pool.schedule(_read, args=(folder, files, longest_piece, scratch), timeout=_PATIENCE)
+
+
+def _results(  # noqa: PLR0913, PLR0917  # what a batch that breaks off is begun with again
+    files: list[File],
+    job: "ProcessFuture[Batch]",
+    folder: Path,
+    longest_piece: int,
+    scratch: Path,
+    pool: ProcessPool,
+) -> Iterator[Batch]:
+    """Wait for a batch. When it breaks off, its files are read one by one, so that only one of them fails."""
+    try:
+        done: Batch = job.result()
+    except Overdue:
+        failed = Failed(f"takes more than {_PATIENCE:.0f} s to read; save it anew, or split it")
+    except ProcessExpired as error:
+        failed = Failed(f"reading it crashed (exit code {error.exitcode}); save it anew or remove it")
+    except BrokenProcessPool:
+        told = "no process can be started to read it; see that the machine has memory left"
+        failed = Failed(told, is_final=False)
+    else:
+        yield done
+        return
+    if len(files) == 1 or not failed.is_final:
+        yield Batch([(file, failed) for file in files], None)
+        return
+    for file in files:
+        yield from _results(
+            [file], _begin(pool, folder, [file], longest_piece, scratch), folder, longest_piece, scratch, pool
+        )
 
 
 def draw(folder: Path, citation: Citation) -> bytes | None:
@@ -91,35 +162,30 @@ def _drawn(folder: Path, name: str, page: int, quote: str) -> bytes | None:
     return picture(read(folder / name, name), page, quote, name)
 
 
-def _result(job: "ProcessFuture[Read | Failed]") -> Read | Failed:
-    try:
-        result: Read | Failed = job.result()
-    except Overdue:
-        return Failed(f"takes more than {_PATIENCE:.0f} s to read; save it anew, or split it")
-    except ProcessExpired as error:
-        return Failed(f"reading it crashed (exit code {error.exitcode}); save it anew or remove it")
-    except BrokenProcessPool:
-        told = "no process can be started to read it; see that the machine has memory left"
-        return Failed(told, is_final=False)
-    return result
+def _read(folder: Path, files: Sequence[File], longest_piece: int, scratch: Path) -> Batch:
+    results: list[tuple[File, Read | Failed]] = []
+    found: list[Passage] = []
+    for file in files:
+        result = _read_one(folder, file.name)
+        if isinstance(result, Failed):
+            results.append((file, result))
+        else:
+            results.append((file, result[0]))
+            found += result[1]
+    return Batch(results, segment.build(scratch, found, longest_piece).path if found else None)
 
 
-def _read(folder: Path, name: str, longest_piece: int) -> Read | Failed:
+def _read_one(folder: Path, name: str) -> tuple[Read, list[Passage]] | Failed:
     try:
         data = read(folder / name, name)
     except DocumentError as error:
         return Failed(error.reason, is_final=False)
     try:
         document = load(data, name)
-        own = tuple(passages(document))
+        own = list(passages(document))
         language = Counter(passage.language for passage in own).most_common(1)[0][0]
-        return Read(
-            digest=_digest(data),
-            text=_digest(document.text.encode("utf-8", "surrogatepass")),
-            source=Source(document_id(name), name, document.title, len(own), len(document.text), language),
-            passages=own,
-            forward=Forward.build(own, longest_piece),
-        )
+        source = Source(document_id(name), name, document.title, len(own), len(document.text), language)
+        return Read(_digest(data), _digest(document.text.encode("utf-8", "surrogatepass")), source), own
     except DocumentError as error:
         return Failed(error.reason)
     except MemoryError:

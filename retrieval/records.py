@@ -3,7 +3,6 @@
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import accumulate, pairwise
 from typing import Any
 
 from retrieval.folder import File
@@ -100,9 +99,3 @@ def restored(row: list[Any]) -> Record:
     """Make a record of what `kept` made of it."""
     file, is_settled, digest, text, source, copy_of, problem = row
     return Record(File(*file), is_settled, digest, text, source and Source(*source), copy_of, problem)
-
-
-def places(of: Sequence[Source]) -> dict[str, range]:
-    """Tell where each source's passages are among those of all, by its id."""
-    ends = list(accumulate((source.passages for source in of), initial=0))
-    return {source.id: range(*place) for source, place in zip(of, pairwise(ends), strict=True)}

@@ -1,12 +1,13 @@
 """From an excerpt to a citation that a person can check."""
 
+from collections.abc import Iterable
+
 from retrieval.model import Citation, Locator, Passage, Span
 from retrieval.quoting.excerpts import Excerpt
-from retrieval.quoting.highlights import highlights
-from retrieval.ranking.question import Question
 
 
-def cite(question: Question, passage: Passage, excerpt: Excerpt, rank: int) -> Citation:
+def cite(passage: Passage, excerpt: Excerpt, rank: int, highlights: Iterable[Span]) -> Citation:
+    """Cite an excerpt; `highlights` are spans of its passage."""
     span = Span(passage.span.start + excerpt.start, passage.span.start + excerpt.end)
     return Citation(
         rank=rank,
@@ -14,7 +15,7 @@ def cite(question: Question, passage: Passage, excerpt: Excerpt, rank: int) -> C
         title=passage.title,
         span=span,
         quote=passage.text[excerpt.start : excerpt.end],
-        highlights=highlights(question, passage, excerpt.start, excerpt.end),
+        highlights=tuple(Span(passage.span.start + h.start, passage.span.start + h.end) for h in highlights),
         score=excerpt.score,
         locator=_locate(passage, excerpt),
         passage=passage,

@@ -48,9 +48,8 @@ def rank(question: Question, evidence: Evidence, candidates: Candidates, longest
     of_passage = passage_features(question, evidence)
     kept = keep(of_passage)
     runs = find(evidence, kept, longest)
-    passages = [candidates.passage(int(number)) for number in candidates.numbers]
     features = {name: values[evidence.owners[runs.first]] for name, values in of_passage.items()}
-    features |= run_features(question, evidence, runs, passages, kept)
+    features |= run_features(question, evidence, runs, candidates.passages, kept)
     features["length"] = length_feature(evidence, runs, longest)
     scores = sum((weight * features[name] for name, weight in WEIGHTS.items()), np.zeros(len(runs.first)))
     return Ranking(runs, features, scores)

@@ -1,48 +1,49 @@
 """The words of a quote that the question asked for."""
 
-from collections.abc import Sequence
-from functools import lru_cache
+import numpy as np
+from numpy.typing import NDArray
 
-from retrieval.model import Passage, Span
-from retrieval.ranking.analysis import tokenize
-from retrieval.ranking.forward import GRAM, grams
+from retrieval.model import Span
+from retrieval.ranking.forms import GRAM, Forms, digest, grams
+from retrieval.ranking.forward import Forward
 from retrieval.ranking.question import Question
 
 # A word that shares this much of its grams with the question's is shown as a match though its term differs.
 _ALIKE = 0.6
 
 
-def highlights(question: Question, passage: Passage, start: int, end: int) -> tuple[Span, ...]:
-    """Find the question's content words between two positions of a passage.
-
-    Gives spans of the document in order; those that overlap or touch are one.
-    """
+def matching(question: Question, forms: Forms) -> NDArray[np.bool_]:
+    """Tell which forms are content words of the question, or like them."""
     words = [word for word in question.words if word.content]
-    terms = {term for word in words for term in word.terms}
-    alike = [_grams(word.text) for word in words if len(word.text) > GRAM]
-    base = passage.span.start + start
+    found = forms.rows_of({digest(term): 0 for word in words for term in word.terms}) >= 0
+    alike = [set(grams(word.text)) for word in words if len(word.text) > GRAM]
+    if not alike:
+        return found
+    wanted = list(set().union(*alike))
+    held, owners = forms.holding(wanted)
+    for own in alike:
+        is_own = np.array([gram in own for gram in wanted])
+        shared = np.bincount(owners[is_own[held]], minlength=len(forms))
+        found |= shared > _ALIKE * np.maximum(forms.grams.lengths, len(own))
+    return found
+
+
+def highlights(
+    forward: Forward, row: int, is_match: NDArray[np.bool_], start: int, end: int
+) -> tuple[Span, ...]:
+    """Find the matches between two positions of a passage; `is_match` is by form.
+
+    Gives spans of the passage in order; those that overlap or touch are one.
+    """
+    own = slice(*forward.tokens.offsets[row : row + 2].tolist())
+    starts, forms = forward.starts[own], forward.tokens.values[own]
+    inside = slice(*np.searchsorted(starts, [start, end]).tolist())
+    lengths = forward.forms.lengths[forms[inside]]
     found: list[Span] = []
-    for token in _tokens(passage.text[start:end], passage.language):
-        if token.term not in terms and not _is_alike(token.word, alike):
-            continue
-        span = Span(base + token.start, base + token.end)
+    for at in np.flatnonzero(is_match[forms[inside]]).tolist():
+        first = int(starts[inside][at])
+        span = Span(first, min(first + int(lengths[at]), end))
         if found and span.start <= found[-1].end:
             span = Span(found[-1].start, max(found.pop().end, span.end))
         found.append(span)
     return tuple(found)
-
-
-# The best quotes come again and again.
-_tokens = lru_cache(maxsize=1024)(tokenize)
-
-
-def _is_alike(word: str, wanted: Sequence[frozenset[str]]) -> bool:
-    if len(word) <= GRAM:
-        return False
-    own = _grams(word)
-    return any(len(own & other) > _ALIKE * max(len(own), len(other)) for other in wanted)
-
-
-@lru_cache(maxsize=10_000)
-def _grams(word: str) -> frozenset[str]:
-    return frozenset(grams(word))

@@ -74,10 +74,12 @@ def tokenize(text: str, language: str) -> list[Token]:
             number = _number(run)
             tokens.append(Token(start, end, number, number))
         elif run.isalpha() and "ʼ" not in run:
-            tokens.append(Token(start, end, *_word(run, language)))
+            tokens.append(Token(start, end, *folded_and_stemmed(run, language)))
         else:
             for offset, part in _parts(run, language):
-                tokens.append(Token(start + offset, start + offset + len(part), *_word(part, language)))
+                tokens.append(
+                    Token(start + offset, start + offset + len(part), *folded_and_stemmed(part, language))
+                )
     return tokens
 
 
@@ -123,8 +125,9 @@ def _parts(run: str, language: str) -> list[tuple[int, str]]:
 
 
 @lru_cache(maxsize=50_000)
-def _word(part: str, language: str) -> tuple[str, str]:
-    word = fold(part, language)
+def folded_and_stemmed(part: str, language: str) -> tuple[str, str]:
+    """Give a word as all its spellings are compared, and its term."""
+    word = part.casefold() if part.isascii() and language != "tr" else fold(part, language)
     algorithm = _SNOWBALL.get(language)
     return word, _stemmer(algorithm).stemWord(word) if algorithm else word
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from retrieval.ranking.forward import Forward, grams
+from retrieval.ranking.forms import Forms, digest, grams
 from retrieval.ranking.index import Candidates
 from retrieval.ranking.kinds import Kind
 from retrieval.ranking.question import Question
@@ -39,8 +39,8 @@ class Evidence:
 
     owners: Numbers
     first: Numbers
-    starts: NDArray[np.int32]
-    ends: NDArray[np.int32]
+    starts: Numbers
+    ends: Numbers
     lengths: Array
     words: Array
     pairs: Array
@@ -72,30 +72,30 @@ def inverse_document_frequency(frequency: Array, size: int) -> Array:
 def gather(question: Question, candidates: Candidates) -> Evidence:
     """Count the question's words in the candidates, of which there must be at least one."""
     forward = candidates.forward
-    positions, owners = forward.tokens.gather(candidates.numbers)
-    piece_positions, piece_owners = forward.pieces.gather(candidates.numbers)
-    counts = np.bincount(piece_owners, minlength=len(candidates.numbers))
-    first = np.cumsum(counts) - counts
-    size = len(piece_owners)
-    rows = first[owners] + forward.places[positions]
-    columns = _columns(question, forward, forward.tokens.values[positions])
+    forms, tokens = forward.forms, forward.tokens.values
+    owners = np.repeat(np.arange(len(forward.tokens)), forward.tokens.lengths)
+    piece_counts = forward.pieces.lengths
+    size = len(forward.piece_ends)
+    rows = np.repeat(np.arange(size), forward.piece_tokens)
+    of_term = {digest(term): i for i, word in enumerate(question.words) for term in word.terms}
+    columns = forms.rows_of(of_term)[tokens]
     shape = (size, len(question.words))
     words = _count(rows, columns, shape)
-    found, similar = _grams(question, forward, forward.token_words[positions], rows, size)
+    found, similar = _grams(question, forms, tokens, rows, size)
     frequencies = [max(candidates.frequencies.get(term, 0) for term in word.terms) for word in question.words]
     idf = inverse_document_frequency(np.array(frequencies, np.float64), candidates.size)
     weights = np.array([word.weight for word in question.words])
     idf *= weights
-    kinds = forward.kinds[positions]
+    kinds = forms.kinds[tokens]
     new = columns < 0
     opening = np.zeros(size, np.uint8)
     opening[rows[::-1]] = kinds[::-1]
     return Evidence(
-        owners=piece_owners,
-        first=first,
-        starts=forward.pieces.values[piece_positions],
-        ends=forward.piece_ends[piece_positions],
-        lengths=np.bincount(rows, minlength=size).astype(np.float64),
+        owners=np.repeat(np.arange(len(piece_counts)), piece_counts),
+        first=np.cumsum(piece_counts) - piece_counts,
+        starts=forward.pieces.values.astype(np.intp),
+        ends=forward.piece_ends.astype(np.intp),
+        lengths=forward.piece_tokens.astype(np.float64),
         words=words,
         pairs=_pairs(rows, owners, columns, shape),
         grams=found,
@@ -108,17 +108,6 @@ def gather(question: Question, candidates: Candidates) -> Evidence:
         capitals=_tally(rows, new & (kinds & Kind.CAPITAL > 0), size),
         small=(opening & Kind.SMALL > 0).astype(np.float64),
     )
-
-
-def _columns(question: Question, forward: Forward, terms: NDArray[np.int32]) -> Numbers:
-    """Give for each token the ordinal of the question's word it is, or -1."""
-    # Of a table of zeros the machine only makes the pages that are touched, however long the vocabulary.
-    table = np.zeros(len(forward.terms), np.int32)
-    for column, word in enumerate(question.words, 1):
-        for term in word.terms:
-            if term in forward.terms:
-                table[forward.terms[term]] = column
-    return table[terms].astype(np.intp) - 1
 
 
 def _tally(rows: Numbers, hit: NDArray[np.bool_], size: int) -> Array:
@@ -155,28 +144,25 @@ def _gram_weights(question: Question) -> Array:
 
 
 def _grams(
-    question: Question, forward: Forward, words: NDArray[np.int32], rows: Numbers, pieces: int
+    question: Question, forms: Forms, tokens: NDArray[np.int32], rows: Numbers, pieces: int
 ) -> tuple[Array, Array]:
     """Count the question's grams by piece, and the greatest share of each question word's in one word."""
     of_word = [list(dict.fromkeys(grams(word.text))) for word in question.words]
     column = _gram_columns(question)
     counts, similar = np.zeros((pieces, len(column))), np.zeros((pieces, len(question.words)))
-    known = [
-        (i, forward.grams.row(forward.gram_rows[g])) for g, i in column.items() if g in forward.gram_rows
-    ]
-    if not known:
+    held, owners = forms.holding(list(column))
+    holders, inverse = np.unique(owners, return_inverse=True)
+    if not len(holders):
         return counts, similar
-    holders, inverse = np.unique(np.concatenate([row for _, row in known]), return_inverse=True)
     has = np.zeros((len(holders), len(column)))
-    has[inverse, np.repeat([i for i, _ in known], [len(row) for _, row in known])] = 1
+    has[inverse, held] = 1
     share = np.stack([has[:, [column[g] for g in found]].mean(axis=1) for found in of_word], axis=1)
-    table = np.zeros(len(forward.words), np.int32)
+    table = np.zeros(len(forms), np.intp)
     table[holders] = np.arange(1, len(holders) + 1)
-    rank = table[words] - 1
+    rank = table[tokens] - 1
     hit = np.flatnonzero(rank >= 0)
-    if len(hit):
-        begins = np.flatnonzero(np.r_[True, rows[hit][1:] != rows[hit][:-1]])
-        at = rows[hit][begins]
-        counts[at] = np.add.reduceat(has[rank[hit]], begins, axis=0)
-        similar[at] = np.maximum.reduceat(share[rank[hit]], begins, axis=0)
+    begins = np.flatnonzero(np.diff(rows[hit], prepend=-1))
+    at = rows[hit][begins]
+    counts[at] = np.add.reduceat(has[rank[hit]], begins, axis=0)
+    similar[at] = np.maximum.reduceat(share[rank[hit]], begins, axis=0)
     return counts, similar

@@ -1,11 +1,8 @@
 """What the rest of retrieval asks of an index, embedded or distributed."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
-
-import numpy as np
-from numpy.typing import NDArray
 
 from retrieval.model import Passage
 from retrieval.ranking.forward import Forward
@@ -15,14 +12,12 @@ from retrieval.ranking.forward import Forward
 class Candidates:
     """The first stage's best passages, best first, and what the second stage needs to look closer.
 
-    `numbers` are rows of `forward`, `scores` (float64) run beside them, `passage` gives the passage of a row.
-    `frequencies` holds the document frequency of each term asked for, among `size` passages.
+    The rows of `forward` are theirs. `frequencies` holds the document frequency of each term asked for, among
+    `size` passages.
     """
 
-    numbers: NDArray[np.intp]
-    scores: NDArray[np.float64]
+    passages: Sequence[Passage]
     forward: Forward
-    passage: Callable[[int], Passage]
     frequencies: Mapping[str, int]
     size: int
 
@@ -32,20 +27,20 @@ class Index(Protocol):
 
     @property
     def languages(self) -> Sequence[str]:
-        """The languages of the passages, as ISO 639-1 codes."""
+        """The languages of the passages, as ISO 639-1 codes, most passages first."""
 
     @property
     def size(self) -> int:
         """How many passages there are."""
 
-    def frequency(self, term: str) -> int:
-        """Tell how many passages hold the term."""
+    async def frequencies(self, terms: Sequence[str]) -> Mapping[str, int]:
+        """Tell how many passages hold each term."""
 
     async def search(self, terms: Sequence[str], limit: int) -> Candidates:
-        """Find the `limit` passages with the best BM25 scores among those that hold any of the terms."""
+        """Find the `limit` passages with the best BM25 scores among those that hold any of the terms.
 
-    def holds(self, term: str) -> bool:
-        """Tell whether any passage holds the term."""
+        Passages of equal scores come by the names of their documents, and in their order there.
+        """
 
-    def nearest(self, word: str) -> str | None:
-        """Give the passages' own word that a word they do not hold is probably a misspelling of."""
+    async def nearest(self, words: Sequence[str]) -> Mapping[str, str]:
+        """Give the passages' own words that words they do not hold are probably misspellings of."""

@@ -2,95 +2,169 @@
 
 rank_bm25.BM25Plus (idf = ln((N + 1) / df), positive for every term) with delta = 0 defines the scores: its
 other variants give zero or negative weight to a term in half of the passages, which in a small folder is most
-terms. Its own get_scores walks every passage in Python; here what each term adds is laid out once, as a
-posting list.
+terms. Its own get_scores walks every passage in Python; here each term's passages are laid out once, as a
+posting list. Lists hold counts alone, nothing that other passages could change: what a term weighs, and how
+long a passage is beside the mean, is worked out when a question comes.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 from rank_bm25 import BM25Plus
 
-from retrieval.ranking.forward import Rows
+from retrieval.ranking.forms import Forms
+from retrieval.ranking.rows import Rows, ends
 
 # Short passages saturate early: 0.6 to 0.9 beat 1.2 on paragraphs, and b made no difference there.
 K1 = 0.6
 B = 0.75
+# A posting is the passage's number and, in the lower bits, how often the term is in it.
+FREQUENCY_BITS = 12
+_FREQUENCY = (1 << FREQUENCY_BITS) - 1
+MOST_PASSAGES = 1 << (32 - FREQUENCY_BITS)
+
+Scores = NDArray[np.float64]
+Numbers = NDArray[np.intp]
 
 
-class _Counted(BM25Plus):  # type: ignore[misc]  # rank-bm25 has no types
-    """rank-bm25 with statistics that are counted already; `weights` has the idf of each term."""
+class Weighting(BM25Plus):  # type: ignore[misc]  # rank-bm25 has no types
+    """rank-bm25 with statistics that are counted already."""
 
-    def __init__(self, frequencies: NDArray[np.int64], size: int, length: int) -> None:
-        self.corpus_size, self.avgdl = size, length / size
+    def __init__(self, size: int, length: int) -> None:
+        """Weigh by `size` passages of `length` tokens together."""
+        self.corpus_size, self.avgdl = size, length / size if size else 0.0
         self.idf: dict[int, float] = {}
-        # Terms in as many passages weigh the same.
-        distinct, which = np.unique(frequencies, return_inverse=True)
-        self._calc_idf({count: count for count in distinct.tolist()})
-        self.weights = np.array([self.idf[count] for count in distinct.tolist()])[which]
+
+    def inverse_document_frequency(self, frequency: int) -> float:
+        """Weigh a term that so many passages hold."""
+        if frequency not in self.idf:
+            self._calc_idf({frequency: frequency})
+        return self.idf[frequency]
+
+    def norms(self, lengths: NDArray[np.uint16]) -> Scores:
+        """Give what a passage's length does to its counts, by rank-bm25's operations in their order."""
+        return K1 * (1 - B + B * lengths.astype(np.float64) / max(self.avgdl, 1e-9))
 
 
 @dataclass(frozen=True, slots=True)
 class Postings:
-    """For each term the passages that hold it and what it adds to their scores.
+    """For each term the passages that hold it, and how often.
 
-    `vocabulary` gives a term's row; row r is `passages[offsets[r]:offsets[r + 1]]`, ascending, and the same
-    of `weights` (float64). `size` counts the passages.
+    `terms` are digests, ascending; row r of `lists` holds the postings of `terms[r]` (uint32, ascending by
+    passage). `lengths` are the passages' in tokens.
     """
 
-    vocabulary: dict[str, int]
-    offsets: NDArray[np.int64]
-    passages: NDArray[np.int32]
-    weights: NDArray[np.float64]
-    size: int
+    terms: NDArray[np.uint64]
+    lists: Rows
+    lengths: NDArray[np.uint16]
 
     @classmethod
-    def build(cls, vocabulary: dict[str, int], tokens: Rows) -> Self:
-        """Build from each passage's terms, by number and in passage order; each term is in some passage."""
-        size = len(tokens.offsets) - 1
-        lengths = np.diff(tokens.offsets)
-        owners = np.repeat(np.arange(size), lengths)
-        # One number a posting, ascending by term and then by passage.
-        keys, frequencies = np.unique(tokens.values.astype(np.int64) * size + owners, return_counts=True)
-        rows, passages = np.divmod(keys, max(size, 1))
-        offsets = np.searchsorted(rows, np.arange(len(vocabulary) + 1))
-        if not len(keys):  # rank-bm25 divides by the number of passages and by their mean length
-            return cls(vocabulary, offsets, np.zeros(0, np.int32), np.zeros(0), size)
-        counted = _Counted(np.diff(offsets), size, int(tokens.offsets[-1]))
-        # The operations and their order are rank-bm25's, so that the sums are equal bit for bit.
-        weights = counted.weights[rows] * (
-            0
-            + (frequencies * (K1 + 1)) / (K1 * (1 - B + B * lengths[passages] / counted.avgdl) + frequencies)
+    def build(cls, forms: Forms, tokens: Rows) -> Self:
+        """Build from each passage's forms; at most 1,048,576 passages."""
+        size = len(tokens)
+        if size > MOST_PASSAGES:
+            raise ValueError(f"{size} passages are more than {MOST_PASSAGES}")
+        terms, row_of_form = np.unique(forms.terms, return_inverse=True)
+        keys = np.repeat(np.arange(size), tokens.lengths)
+        keys |= row_of_form[tokens.values] * MOST_PASSAGES
+        keys.sort()
+        first = np.flatnonzero(np.diff(keys, prepend=-1))
+        counts = np.diff(np.append(first, len(keys)))
+        rows, passages = np.divmod(keys[first], MOST_PASSAGES)
+        lists = Rows(
+            np.searchsorted(rows, np.arange(len(terms) + 1)),
+            (passages << FREQUENCY_BITS | counts).astype(np.uint32),
         )
-        return cls(vocabulary, offsets, passages.astype(np.int32), weights, size)
+        return cls(terms, lists, tokens.lengths.astype(np.uint16))
 
-    def frequency(self, term: str) -> int:
-        """Count the passages that hold a term (its document frequency)."""
-        row = self.vocabulary.get(term)
-        return 0 if row is None else int(self.offsets[row + 1] - self.offsets[row])
+    @classmethod
+    def merge(cls, parts: Sequence[tuple[Self, NDArray[np.bool_]]]) -> "Postings":
+        """Put together the passages that are to be kept, numbered anew in this order."""
+        terms = np.unique(np.concatenate([part.terms for part, _ in parts]))
+        counts = np.zeros(len(terms), np.int64)
+        for part, kept in parts:
+            counts[np.searchsorted(terms, part.terms)] += part.frequencies(kept)
+        held = counts > 0
+        terms, counts = terms[held], counts[held]
+        free = ends(counts)
+        lists = Rows(free.copy(), np.empty(int(free[-1]), np.uint32))
+        first = 0
+        for part, kept in parts:
+            numbers = (np.cumsum(kept) - 1 + first).astype(np.uint32)
+            for rows, entries, lengths in part.slices(kept):
+                at = np.searchsorted(terms, part.terms[rows][lengths > 0])
+                lengths = lengths[lengths > 0]  # noqa: PLW2901
+                place = np.repeat(free[at] - (np.cumsum(lengths) - lengths), lengths)
+                place += np.arange(len(entries))
+                passage = numbers[entries >> FREQUENCY_BITS] << FREQUENCY_BITS
+                lists.values[place] = passage | (entries & _FREQUENCY)
+                free[at] += lengths
+            first += int(kept.sum())
+        return cls(terms, lists, np.concatenate([part.lengths[kept] for part, kept in parts]))
 
-    def scores(self, terms: Iterable[str]) -> NDArray[np.float64]:
-        """Score every passage, as rank_bm25.BM25Plus.get_scores does; a term asked twice counts twice."""
-        scores = np.zeros(self.size)
-        for term in terms:
-            row = self.vocabulary.get(term)
-            if row is not None:
-                postings = slice(self.offsets[row], self.offsets[row + 1])
-                scores[self.passages[postings]] += self.weights[postings]
-        return scores
+    def frequencies(self, kept: NDArray[np.bool_]) -> NDArray[np.int64]:
+        """Count for each term the passages that hold it among some."""
+        if kept.all():
+            return self.lists.lengths
+        return np.concatenate([lengths for _, _, lengths in self.slices(kept)])
 
-    def search(self, terms: Iterable[str], limit: int) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
-        """Find the best passages that share a term with the question, best first, equals in passage order.
+    def slices(
+        self, kept: NDArray[np.bool_]
+    ) -> Iterator[tuple[slice, NDArray[np.uint32], NDArray[np.int64]]]:
+        """Go through the lists, some at a time: their rows, postings to be kept, and how many each has."""
+        whole = bool(kept.all())
+        cuts = np.searchsorted(self.lists.offsets, np.arange(0, len(self.lists.values), _AT_ONCE))
+        cuts = np.unique([*cuts.tolist(), 0, len(self.terms)])
+        for start, stop in zip(cuts[:-1].tolist(), cuts[1:].tolist(), strict=True):
+            offsets = self.lists.offsets[start : stop + 1]
+            entries = self.lists.values[offsets[0] : offsets[-1]]
+            lengths = np.diff(offsets)
+            if not whole:
+                stays = kept[entries >> FREQUENCY_BITS]
+                entries = entries[stays]
+                lengths = np.diff(ends(stays)[offsets - offsets[0]])
+            yield slice(start, stop), entries, lengths
 
-        Gives their numbers and scores. Every weight is positive, so a score above zero is a shared term.
-        """
-        scores = self.scores(terms)
-        found = np.flatnonzero(scores)
-        if len(found) > limit:
-            least = np.partition(scores[found], len(found) - limit)[len(found) - limit]
-            found = found[scores[found] >= least]
-        best = found[np.argsort(-scores[found], kind="stable")[:limit]]
-        return best, scores[best]
+    def rows(self, terms: NDArray[np.uint64]) -> list[int]:
+        """Give the row of each term, -1 for those that no passage holds."""
+        if not len(self.terms):
+            return [-1] * len(terms)
+        at = np.minimum(np.searchsorted(self.terms, terms), len(self.terms) - 1)
+        rows: list[int] = np.where(self.terms[at] == terms, at, -1).tolist()
+        return rows
+
+    def postings(self, row: int) -> NDArray[np.uint32]:
+        return self.lists.row(row) if row >= 0 else self.lists.values[:0]
+
+
+# Postings that are copied in one go: some tens of megabytes of working memory.
+_AT_ONCE = 2_000_000
+
+
+def passages_of(postings: NDArray[np.uint32]) -> Numbers:
+    return (postings >> FREQUENCY_BITS).astype(np.intp)
+
+
+def frequencies_of(postings: NDArray[np.uint32]) -> Scores:
+    return (postings & _FREQUENCY).astype(np.float64)
+
+
+def gains(frequencies: Scores, weights: Any, norms: Scores) -> Scores:
+    """Give what terms add to scores of passages by how often they are in them, as rank-bm25 works it out."""
+    gained: Scores = weights * (frequencies * (K1 + 1) / (norms + frequencies))
+    return gained
+
+
+def look_up(passages: Numbers, lists: Sequence[NDArray[np.uint32]]) -> Scores:
+    """Give how often each term (first axis), by its posting list, is in each of some passages."""
+    wanted = passages.astype(np.uint32) << FREQUENCY_BITS
+    found = np.zeros((len(lists), len(passages)), np.uint32)
+    for row, postings in zip(found, lists, strict=True):
+        if len(postings):
+            postings.take(postings.searchsorted(wanted), out=row, mode="clip")
+    # What was found is the next passage's posting where the term is not in this one.
+    found[found ^ wanted > _FREQUENCY] = 0
+    return frequencies_of(found)

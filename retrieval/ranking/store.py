@@ -1,28 +1,24 @@
-"""A saved index: arrays that are memory-mapped on opening, vocabularies and passages beside them.
+"""A saved index: its segments, and a manifest that says which they are.
 
-Written beside its place and renamed into it as a whole, so a reader sees all of it or nothing. The manifest
-holds every file's digest and its own: a damaged or outdated index is rebuilt, never trusted.
+A segment never changes; what does is the manifest, which is written beside its place and renamed into it, so
+that a reader sees the old index or the new one. It holds its own digest, those of small segments and the
+sizes of large ones: a damaged or outdated index is made anew, never trusted.
 """
 
 import hashlib
 import json
+import os
 import shutil
 import tempfile
 import time
-from contextlib import suppress
-from dataclasses import fields, is_dataclass
 from functools import cache
 from importlib.metadata import version
-from operator import attrgetter
 from pathlib import Path
-from typing import Any, TypeVar, get_type_hints
+from typing import Any
 
-import numpy as np
-
-from retrieval.model import Passage, Span
 from retrieval.ranking.embedded import EmbeddedIndex
-from retrieval.ranking.forward import Forward
-from retrieval.ranking.postings import Postings
+from retrieval.ranking.leaf import Leaf
+from retrieval.ranking.segment import Segment
 
 _MANIFEST = "manifest.json"
 # What an index is made by: any change of these makes the saved ones outdated.
@@ -31,13 +27,11 @@ _PACKAGES = (
     "charset-normalizer", "markdown-it-py", "numpy", "py3langid", "pypdfium2", "PyStemmer", "rank-bm25",
     "regex", "selectolax", "sentencex",
 )  # fmt: skip
-# A folder half written for longer than this was left by a process that died.
+# What was half written longer ago than this was left by a process that died.
 _ABANDONED = 3600
+# Larger segments would take longer to read than opening may; they are on the disk before the manifest is.
+_SMALL = 16 * 1024**2
 _UNUSABLE = (OSError, ValueError, LookupError, TypeError, AttributeError, EOFError)
-
-Part = TypeVar("Part")
-
-_values = attrgetter(*(field.name for field in fields(Passage)))
 
 
 @cache
@@ -51,133 +45,94 @@ def maker() -> str:
 
 
 def save(index: EmbeddedIndex, place: Path, about: dict[str, Any]) -> None:
-    """Write the index to the folder `place`, with what else is to be known of it. Raises OSError."""
-    place.parent.mkdir(parents=True, exist_ok=True)
-    folder = Path(tempfile.mkdtemp(prefix=".new-", dir=place.parent))
-    try:
-        _write_part(index.postings, folder / "postings")
-        _write_part(index.forward, folder / "forward")
-        _write_json(folder / "passages.json", [_row(passage) for passage in index.passages])
-        digests = {file.name: _digest(file) for file in sorted(folder.iterdir())}
-        body = {"maker": maker(), "files": digests, "about": about}
-        _write_json(folder / _MANIFEST, {**body, "digest": _digest_of(body)})
-        _replace(place, folder)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    """Save the index in the folder `place`, with what else is to be known of it. Raises OSError.
+
+    Segments that are not there yet are copied; those that only the index saved before had are deleted.
+    """
+    place.mkdir(parents=True, exist_ok=True)
+    before = {row["file"] for row in _read(place).get("segments", [])}
+    rows = [{"gone": sorted(leaf.gone), **_facts(_settle(leaf.segment, place))} for leaf in index.leaves]
+    body = json.dumps({"maker": maker(), "segments": rows, "about": about}).encode()
+    with tempfile.NamedTemporaryFile(dir=place, prefix=".new-", delete=False) as file:
+        file.write(body + b"\n" + _digest_of(body))
+        file.flush()
+        os.fsync(file.fileno())
+    Path(file.name).replace(place / _MANIFEST)
+    named = {row["file"] for row in rows}
+    for path in place.iterdir():
+        if path.name != _MANIFEST and path.name not in named and (path.name in before or _is_old(path)):
+            path.unlink(missing_ok=True)
 
 
 def load(place: Path) -> tuple[EmbeddedIndex, dict[str, Any]] | None:
     """Open the index saved in the folder `place`, or give None when it is missing, outdated or damaged."""
     try:
-        manifest = _manifest(place)
-        whole = manifest["maker"] == maker() and all(
-            _digest(place / name) == digest for name, digest in manifest["files"].items()
-        )
-        if not whole:
+        manifest = _read(place)
+        if manifest["maker"] != maker():
             return None
-        passages = [_passage(row) for row in _read_json(place / "passages.json")]
-        postings = _read_part(Postings, place / "postings")
-        forward = _read_part(Forward, place / "forward")
+        leaves = [_leaf(place, row) for row in manifest["segments"]]
     except _UNUSABLE:
         return None
-    return EmbeddedIndex(passages, postings, forward), manifest["about"]
+    return EmbeddedIndex(leaves), manifest["about"]
 
 
 def about(place: Path) -> dict[str, Any]:
     """Give what was noted when the index in `place` was saved; nothing when it cannot be read."""
-    try:
-        noted: dict[str, Any] = _manifest(place)["about"]
-    except _UNUSABLE:
-        return {}
+    noted: dict[str, Any] = _read(place).get("about", {})
     return noted
 
 
-def is_being_written(folder: Path) -> bool:
-    """Tell whether a folder beside the saved indexes is another process' work."""
+def drop_others(places: Path, keep: Path) -> None:
+    """Delete the saved indexes of folders that are gone, and what was left half written. Raises OSError."""
+    for place in places.iterdir():
+        of = about(place).get("folder")
+        is_left = place.name.startswith(".new-") and _is_old(place)
+        if place != keep and (is_left or (of is not None and not Path(of).is_dir())):
+            shutil.rmtree(place, ignore_errors=True)
+
+
+def _leaf(place: Path, row: dict[str, Any]) -> Leaf:
+    path = place / row["file"]
+    if _facts(path) != {name: row[name] for name in ("file", "size", "digest")}:
+        raise ValueError(f"{path}: is not what was saved")
+    return Leaf(Segment(path), frozenset(row["gone"]))
+
+
+def _settle(segment: Segment, place: Path) -> Path:
+    """Have a segment on the disk in the folder, whatever became of its own file meanwhile."""
+    path = place / segment.path.name
+    if not (path.exists() and segment.path.parent == place):
+        segment.columns.copy(path)
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
+    return path
+
+
+def _facts(path: Path) -> dict[str, Any]:
+    size = path.stat().st_size
+    digest = None
+    if size <= _SMALL:
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, "blake2b").hexdigest()[:32]
+    return {"file": path.name, "size": size, "digest": digest}
+
+
+def _read(place: Path) -> dict[str, Any]:
+    """Read the manifest; nothing when it is not as it was written."""
     try:
-        return folder.name.startswith(".") and time.time() - folder.stat().st_mtime < _ABANDONED
+        body, _, digest = (place / _MANIFEST).read_bytes().rpartition(b"\n")
+        manifest: dict[str, Any] = json.loads(body) if digest == _digest_of(body) else {}
+    except _UNUSABLE:
+        return {}
+    return manifest
+
+
+def _is_old(path: Path) -> bool:
+    try:
+        return time.time() - path.stat().st_mtime > _ABANDONED
     except OSError:
         return False
 
 
-def is_abandoned(folder: Path) -> bool:
-    """Tell whether a folder beside the saved indexes was left half written."""
-    return folder.name.startswith((".new-", ".old-")) and not is_being_written(folder)
-
-
-def _replace(place: Path, folder: Path) -> None:
-    """Rename the folder to its place. What stood there is moved aside first: a folder is not written over.
-
-    When another process gets there in between, its index stays: it was made from the same documents.
-    """
-    if place.exists():
-        aside = Path(tempfile.mkdtemp(prefix=".old-", dir=place.parent))
-        with suppress(OSError):
-            place.rename(aside / place.name)
-        shutil.rmtree(aside, ignore_errors=True)
-    try:
-        folder.rename(place)
-    except OSError:
-        if not (place / _MANIFEST).exists():
-            raise
-
-
-def _manifest(place: Path) -> dict[str, Any]:
-    """Read the manifest. Raises ValueError when it is not as it was written."""
-    manifest: dict[str, Any] = _read_json(place / _MANIFEST)
-    if manifest.pop("digest") != _digest_of(manifest):
-        raise ValueError("the manifest is damaged")
-    return manifest
-
-
-def _row(passage: Passage) -> list[Any]:
-    identity, document, title, span, *rest = _values(passage)
-    return [identity, document, title, [span.start, span.end], *rest]
-
-
-def _passage(row: list[Any]) -> Passage:
-    identity, document, title, span, text, heading, *rest = row
-    return Passage(identity, document, title, Span(*span), text, tuple(heading), *rest)
-
-
-def _write_part(part: Any, path: Path) -> None:
-    """Write a dataclass of arrays, vocabularies, numbers and such dataclasses, a file a field."""
-    for field in fields(part):
-        value, file = getattr(part, field.name), path.with_name(f"{path.name}.{field.name}")
-        if isinstance(value, np.ndarray):
-            np.save(f"{file}.npy", value)
-        elif is_dataclass(value):
-            _write_part(value, file)
-        else:
-            _write_json(Path(f"{file}.json"), list(value) if isinstance(value, dict) else value)
-
-
-def _read_part(kind: type[Part], path: Path) -> Part:
-    values: dict[str, Any] = {}
-    for name, hint in get_type_hints(kind).items():
-        file = path.with_name(f"{path.name}.{name}")
-        if is_dataclass(hint) and isinstance(hint, type):
-            values[name] = _read_part(hint, file)
-        elif Path(f"{file}.npy").exists():
-            values[name] = np.load(f"{file}.npy", mmap_mode="r")
-        else:
-            value = _read_json(Path(f"{file}.json"))
-            values[name] = {term: row for row, term in enumerate(value)} if isinstance(value, list) else value
-    return kind(**values)
-
-
-def _write_json(file: Path, value: Any) -> None:
-    file.write_text(json.dumps(value, ensure_ascii=True, separators=(",", ":")), encoding="ascii")
-
-
-def _read_json(file: Path) -> Any:
-    return json.loads(file.read_text(encoding="ascii"))
-
-
-def _digest_of(body: dict[str, Any]) -> str:
-    return hashlib.blake2b(json.dumps(body, sort_keys=True).encode(), digest_size=16).hexdigest()
-
-
-def _digest(file: Path) -> str:
-    with file.open("rb") as opened:
-        return hashlib.file_digest(opened, "blake2b").hexdigest()[:32]
+def _digest_of(body: bytes) -> bytes:
+    return hashlib.blake2b(body, digest_size=16).hexdigest().encode()

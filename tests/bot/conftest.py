@@ -88,7 +88,7 @@ class FakeArchive:
     def context(self, passage_id: str) -> Context | None:
         return self.contexts.get(passage_id)
 
-    def explain(self, question: str) -> list[Weighing]:
+    async def explain(self, question: str) -> list[Weighing]:
         return [Weighing(word, word.istitle(), len(word), 1.5) for word in question.split()]
 
     def source(self, document_id: str) -> Source | None:

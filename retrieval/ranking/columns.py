@@ -1,0 +1,106 @@
+"""A file of named arrays: mapped into memory, or read in parts without that.
+
+What is mapped and touched counts as the process' own memory until the system takes it back; what is read in
+parts does not. Several processes share one file, and one that is deleted can be read while it is open.
+"""
+
+import json
+import mmap
+import os
+import tempfile
+import weakref
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+# Arrays begin where any number may, and a line of the processor's cache does.
+_ALIGNED = 64
+_AT_ONCE = 8 * 1024**2
+# Of the number that ends the file: how long what names the arrays is.
+_LENGTH = 8
+
+
+class Writer:
+    """Writes arrays one after the other; what names them, and `facts` of any JSON, come last."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._arrays: dict[str, tuple[str, int, int]] = {}
+
+    def add(self, name: str, blocks: NDArray[Any] | Iterable[NDArray[Any]], kind: Any = None) -> None:
+        """Write an array, whole or in blocks; `kind` is needed for those. Raises OSError."""
+        self._file.write(b"\0" * (-self._file.tell() % _ALIGNED))
+        start, size = self._file.tell(), 0
+        for block in [blocks] if isinstance(blocks, np.ndarray) else blocks:
+            kind = np.dtype(block.dtype if kind is None else kind)
+            self._file.write(np.ascontiguousarray(block, kind).data.cast("B") if len(block) else b"")
+            size += len(block)
+        self._arrays[name] = np.dtype(kind).str, start, size
+
+    def close(self, facts: Any) -> None:
+        head = json.dumps({"arrays": self._arrays, "facts": facts}).encode()
+        self._file.write(head + len(head).to_bytes(_LENGTH, "little"))
+
+
+class Columns:
+    """The arrays of a file, opened. Raises OSError or ValueError where there is no such file."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        weakref.finalize(self, os.close, self._file)
+        size = os.fstat(self._file).st_size
+        head = (
+            size - _LENGTH - int.from_bytes(os.pread(self._file, _LENGTH, max(size - _LENGTH, 0)), "little")
+        )
+        if head < 0:
+            raise ValueError(f"{path}: is damaged")
+        self._map = mmap.mmap(self._file, 0, prot=mmap.PROT_READ)
+        told = json.loads(os.pread(self._file, size - _LENGTH - head, head))
+        self._arrays: dict[str, tuple[np.dtype[Any], int, int]] = {
+            name: (np.dtype(kind), start, count) for name, (kind, start, count) in told["arrays"].items()
+        }
+        self.facts: Any = told["facts"]
+        if any(start + kind.itemsize * count > head for kind, start, count in self._arrays.values()):
+            raise ValueError(f"{path}: is damaged")
+
+    def __getitem__(self, name: str) -> NDArray[Any]:
+        """Give an array as it lies in memory."""
+        kind, start, count = self._arrays[name]
+        return np.frombuffer(self._map, kind, count, start) if count else np.zeros(0, kind)
+
+    def read(self, name: str, first: int, last: int) -> bytes:
+        """Read part of an array, as bytes."""
+        return self.reader(name)(first, last)
+
+    def reader(self, name: str) -> Callable[[int, int], bytes]:
+        """Give what reads parts of an array."""
+        kind, start, _ = self._arrays[name]
+        file, size, pread = self._file, kind.itemsize, os.pread
+
+        def read(first: int, last: int) -> bytes:
+            return pread(file, size * (last - first), start + size * first)
+
+        return read
+
+    def blocks(self, name: str, first: int, last: int) -> Iterator[NDArray[Any]]:
+        """Read a long part of an array, some at a time."""
+        kind, _, _ = self._arrays[name]
+        step = _AT_ONCE // kind.itemsize
+        for start in range(first, last, step):
+            yield np.frombuffer(self.read(name, start, min(start + step, last)), kind)
+
+    def copy(self, path: Path) -> None:
+        """Write the file anew, to a place that it appears in as a whole. Raises OSError."""
+        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".new-", delete=False) as file:
+            for start in range(0, len(self._map), _AT_ONCE):
+                file.write(os.pread(self._file, _AT_ONCE, start))
+            file.flush()
+        Path(file.name).replace(path)
+
+    def let_go(self) -> None:
+        """Give back the memory of what was touched; it is read again when it is needed."""
+        self._map.madvise(mmap.MADV_DONTNEED)

@@ -1,0 +1,67 @@
+"""A segment as it is now: without the documents that have changed or gone since it was written."""
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from retrieval.ranking.postings import Scores, Weighting
+from retrieval.ranking.segment import Segment
+
+
+@dataclass(frozen=True, slots=True)
+class Leaf:
+    """A segment and the ordinals of its documents that are `gone`, which count for nothing.
+
+    `kept` tells which passages stay, `size` how many they are, `length` their tokens.
+    """
+
+    segment: Segment
+    gone: frozenset[int] = frozenset()
+    kept: NDArray[np.bool_] = field(init=False, compare=False)
+    size: int = field(init=False)
+    length: int = field(init=False)
+    languages: Counter[str] = field(init=False)
+    # For each row of the postings how many of its passages are gone.
+    _lost: dict[int, int] = field(init=False, compare=False)
+
+    def __post_init__(self) -> None:
+        segment = self.segment
+        kept = np.ones(len(segment), np.bool_)
+        for document in self.gone:
+            kept[slice(*segment.documents[document : document + 2].tolist())] = False
+        set_ = object.__setattr__
+        set_(self, "kept", kept)
+        set_(self, "size", int(kept.sum()))
+        set_(self, "length", int(segment.postings.lengths.sum(where=kept, dtype=np.int64)))
+        set_(self, "languages", segment.counted(kept) if self.gone else segment.languages)
+        set_(self, "_lost", self._counted(np.flatnonzero(~kept)) if self.gone else {})
+
+    def without(self, documents: Iterable[int]) -> "Leaf":
+        gone = self.gone.union(documents)
+        return self if gone == self.gone else Leaf(self.segment, gone)
+
+    def frequency(self, row: int) -> int:
+        """Count the passages that hold the term of this row of the postings, none for row -1."""
+        if row < 0:
+            return 0
+        offsets = self.segment.postings.lists.offsets
+        return int(offsets[row + 1] - offsets[row]) - self._lost.get(row, 0)
+
+    def norms(self, weighting: Weighting) -> Scores:
+        """Give the norms of all passages; a passage that is gone scores nothing by its infinite one."""
+        norms = weighting.norms(self.segment.postings.lengths)
+        if self.gone:
+            norms[~self.kept] = np.inf
+        return norms
+
+    def _counted(self, passages: NDArray[np.intp]) -> dict[int, int]:
+        """Count the terms of some passages, each once a passage."""
+        forward = self.segment.forward(passages.tolist())
+        terms, of_form = np.unique(forward.forms.terms, return_inverse=True)
+        owners = np.repeat(np.arange(len(passages)), forward.tokens.lengths)
+        pairs = np.unique(owners * max(len(terms), 1) + of_form[forward.tokens.values])
+        counts = np.bincount(pairs % max(len(terms), 1), minlength=len(terms))
+        return dict(zip(self.segment.postings.rows(terms), counts.tolist(), strict=True))

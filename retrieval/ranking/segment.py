@@ -1,0 +1,355 @@
+"""Some documents' passages, indexed, in one file that never changes."""
+
+import json
+import tempfile
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence, Sized
+from functools import lru_cache
+from itertools import chain, groupby
+from pathlib import Path
+from typing import Any, BinaryIO, NamedTuple, cast, overload
+
+import numpy as np
+from numpy.typing import NDArray
+
+from retrieval.identity import document_of
+from retrieval.model import Passage, Span
+from retrieval.ranking import spelling
+from retrieval.ranking.columns import Columns, Writer
+from retrieval.ranking.forms import Forms, digest, digests
+from retrieval.ranking.forward import Forward
+from retrieval.ranking.postings import Postings
+from retrieval.ranking.rows import Rows, ends
+
+SUFFIX = ".segment"
+Mask = NDArray[np.bool_]
+Kept = tuple["Segment", Mask]
+
+
+class Named(NamedTuple):
+    """A document of a segment."""
+
+    name: str
+    title: str
+
+
+class Record(NamedTuple):
+    """A passage as it is on the disk, after the number of its pieces (uint16) and without its tokens.
+
+    `pieces` are three uint16 each (start, end, tokens), `starts` the tokens' (uint16); `told` is a line of
+    JSON and the text.
+    """
+
+    pieces: bytes
+    starts: bytes
+    told: bytes
+
+
+class Segment:
+    """The passages of whole documents, one document after the other. Damaged: OSError, ValueError."""
+
+    def __init__(self, path: Path) -> None:
+        self.columns = columns = Columns(path)
+        self.forms = Forms(
+            columns["form_names"],
+            columns["form_terms"],
+            columns["form_kinds"],
+            columns["form_lengths"],
+            Rows(columns["gram_offsets"], columns["grams"]),
+        )
+        self.postings = Postings(
+            columns["terms"], Rows(columns["list_offsets"], columns["postings"]), columns["passage_lengths"]
+        )
+        self.spelling = spelling.Spelling(columns, columns.facts["shelves"])
+        # Where each document's passages begin, and the last one's end.
+        self.documents: NDArray[np.int64] = columns["documents"]
+        self.languages: Counter[str] = Counter(columns.facts["languages"])
+        self.named = lru_cache(maxsize=1024)(self._named)
+
+    def __len__(self) -> int:
+        return len(self.postings.lengths)
+
+    @property
+    def path(self) -> Path:
+        return self.columns.path
+
+    def document_of(self, passages: NDArray[Any]) -> NDArray[np.intp]:
+        """Give the ordinals of the passages' documents."""
+        return np.searchsorted(self.documents, passages, side="right") - 1
+
+    def find(self, document: str) -> int | None:
+        """Give the ordinal of the document with this id, if it is here."""
+        (found,) = np.nonzero(self.columns["document_names"] == np.uint64(digest(document)))
+        return int(found[-1]) if len(found) else None
+
+    def find_all(self, documents: Sequence[str]) -> list[int]:
+        """Give the ordinals of the documents with these ids that are here."""
+        return np.flatnonzero(np.isin(self.columns["document_names"], digests(documents))).tolist()
+
+    def passages(self, numbers: Sequence[int]) -> list[Passage]:
+        """Read passages, in that order."""
+        return [self._passage(record.told, document) for record, document in self._records(numbers)]
+
+    def candidates(self, numbers: Sequence[int]) -> tuple[list[Passage], Forward]:
+        """Read passages, in that order, and what the second stage needs of them."""
+        records = self._records(numbers)
+        forward = self._forward(numbers, [record for record, _ in records])
+        return [self._passage(record.told, document) for record, document in records], forward
+
+    def forward(self, numbers: Sequence[int]) -> Forward:
+        """Read what the second stage needs of passages."""
+        return self._forward(numbers, [record for record, _ in self._records(numbers)])
+
+    def _forward(self, numbers: Sequence[int], records: Sequence[Record]) -> Forward:
+        read = b"".join(self._rows("tokens", "token_offsets", numbers))
+        used, forms = np.unique(np.frombuffer(read, np.int32), return_inverse=True)
+        lengths = np.array([len(record.starts) for record in records], np.int64) // 2
+        piece_counts = np.array([len(record.pieces) for record in records], np.int64) // 6
+        pieces = np.frombuffer(b"".join([record.pieces for record in records]), np.uint16).reshape(-1, 3)
+        return Forward(
+            self.forms.take(used),
+            Rows.counted(lengths, forms),
+            np.frombuffer(b"".join([record.starts for record in records]), np.uint16),
+            Rows.counted(piece_counts, pieces[:, 0]),
+            pieces[:, 1],
+            pieces[:, 2],
+        )
+
+    def _records(self, numbers: Sequence[int]) -> list[tuple[Record, int]]:
+        """Read records, and the ordinals of their documents."""
+        rows = self._rows("records", "record_offsets", numbers)
+        lengths = self.postings.lengths[numbers].tolist()
+        documents = self.document_of(np.array(numbers, np.int64)).tolist()
+        records = [_record(row, length) for row, length in zip(rows, lengths, strict=True)]
+        return list(zip(records, documents, strict=True))
+
+    def _passage(self, told: bytes, document: int) -> Passage:
+        head, _, text = told.decode().partition("\n")
+        identity, start, heading, line, paragraph, language, page, unit, label = json.loads(head)
+        name, title = self.named(document)
+        return Passage(
+            identity,
+            name,
+            title,
+            Span(start, start + len(text)),
+            text,
+            tuple(heading),
+            line,
+            paragraph,
+            language,
+            page,
+            unit,
+            label,
+        )
+
+    def counted(self, kept: Mask) -> Counter[str]:
+        """Count the passages of each language among some."""
+        counts = np.bincount(self.columns["passage_languages"][kept], minlength=len(self.languages)).tolist()
+        return Counter(dict(zip(self.languages, counts, strict=True)))
+
+    def _named(self, document: int) -> Named:
+        (row,) = self._rows("document_rows", "document_offsets", [document])
+        return Named(*json.loads(row))
+
+    def _rows(self, name: str, offsets: str, numbers: Sequence[int]) -> list[bytes]:
+        """Read rows, in that order."""
+        at, read = self.columns[offsets], self.columns.reader(name)
+        firsts, lasts = at[numbers].tolist(), at[np.add(numbers, 1)].tolist()
+        return [read(first, last) for first, last in zip(firsts, lasts, strict=True)]
+
+
+def _record(row: bytes, length: int) -> Record:
+    pieces = 2 + 6 * int.from_bytes(row[:2], "little")
+    starts = pieces + 2 * length
+    return Record(row[2:pieces], row[pieces:starts], row[starts:])
+
+
+class Passages(Sequence[Passage]):
+    """Neighbouring passages of a segment, each read when it is asked for."""
+
+    def __init__(self, segment: Segment | None, first: int, last: int) -> None:
+        self._segment, self._numbers = segment, range(first, last)
+
+    def __len__(self) -> int:
+        return len(self._numbers)
+
+    @overload
+    def __getitem__(self, at: int) -> Passage: ...
+    @overload
+    def __getitem__(self, at: slice) -> "Passages": ...
+    def __getitem__(self, at: int | slice) -> "Passage | Passages":
+        found = self._numbers[at]
+        if isinstance(found, range):
+            return Passages(self._segment, found.start, found.stop)
+        if self._segment is None:
+            raise IndexError(at)
+        return self._segment.passages([found])[0]
+
+    def ordinal(self, identity: str) -> int | None:
+        """Tell which of these has this id."""
+        if self._segment is None:
+            return None
+        names = self._segment.columns["passage_names"][self._numbers.start : self._numbers.stop]
+        (found,) = np.nonzero(names == np.uint64(digest(identity)))
+        return int(found[0]) if len(found) else None
+
+
+def build(folder: Path, passages: Sequence[Passage], longest_piece: int) -> Segment:
+    """Index passages, of which there is at least one, in a new file in a folder. Raises OSError."""
+    forward, words = Forward.build(passages, longest_piece)
+    postings = Postings.build(forward.forms, forward.tokens)
+    documents = [list(own) for _, own in groupby(passages, lambda passage: passage.document)]
+    named = [json.dumps([own[0].document, own[0].title]).encode() for own in documents]
+    languages = Counter(passage.language for passage in passages)
+    codes = {language: code for code, language in enumerate(languages)}
+    records = _packed(passages, forward)
+
+    def write(writer: Writer) -> dict[str, Any]:
+        _write_terms(forward.forms, postings, writer)
+        writer.add("token_offsets", forward.tokens.offsets)
+        writer.add("tokens", forward.tokens.values)
+        writer.add("record_offsets", _ends(records))
+        writer.add("records", np.frombuffer(b"".join(records), np.uint8))
+        writer.add("passage_names", digests(passage.id for passage in passages))
+        writer.add("passage_languages", np.array([codes[one.language] for one in passages], np.uint8))
+        writer.add("documents", _ends(documents))
+        writer.add("document_names", digests(document_of(own[0].id) for own in documents))
+        writer.add("document_offsets", _ends(named))
+        writer.add("document_rows", np.frombuffer(b"".join(named), np.uint8))
+        shelves = spelling.write(spelling.shelved(words), writer)
+        return {"shelves": shelves, "languages": languages}
+
+    return _written(folder, write)
+
+
+def merge(folder: Path, parts: Sequence[Kept]) -> Segment:
+    """Put the documents that are kept of segments into one new file in a folder. Raises OSError."""
+    counts = [_form_counts(part, kept) for part, kept in parts]
+    forms, numbers = Forms.merge([part.forms for part, _ in parts], counts)
+    postings = Postings.merge([(part.postings, kept) for part, kept in parts])
+    counted = [part.counted(kept) for part, kept in parts]
+    languages = sum(counted, Counter[str]())
+    codes = {language: code for code, language in enumerate(languages)}
+
+    def tokens() -> Iterator[NDArray[Any]]:
+        for (part, kept), new in zip(parts, numbers, strict=True):
+            for block in _blocks(part, "tokens", "token_offsets", kept):
+                yield new[block]
+
+    def in_new_codes(part: Segment) -> NDArray[np.uint8]:
+        return np.array([codes.get(language, 0) for language in part.languages], np.uint8)
+
+    def write(writer: Writer) -> dict[str, Any]:
+        _write_terms(forms, postings, writer)
+        writer.add("token_offsets", ends(postings.lengths))
+        writer.add("tokens", tokens(), np.int32)
+        _add_rows(parts, "records", "record_offsets", writer)
+        writer.add(
+            "passage_names", np.concatenate([part.columns["passage_names"][kept] for part, kept in parts])
+        )
+        writer.add(
+            "passage_languages",
+            np.concatenate(
+                [in_new_codes(part)[part.columns["passage_languages"][kept]] for part, kept in parts]
+            ),
+        )
+        of_document = [(part, kept[part.documents[:-1]]) for part, kept in parts]
+        sizes = [np.diff(part.documents)[kept] for part, kept in of_document]
+        writer.add("documents", ends(np.concatenate(sizes)))
+        writer.add(
+            "document_names",
+            np.concatenate([part.columns["document_names"][kept] for part, kept in of_document]),
+        )
+        _add_rows(of_document, "document_rows", "document_offsets", writer)
+        shelves = spelling.write(spelling.merged([part.spelling for part, _ in parts]), writer)
+        return {"shelves": shelves, "languages": languages}
+
+    return _written(folder, write)
+
+
+def _written(folder: Path, write: Callable[[Writer], dict[str, Any]]) -> Segment:
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile(dir=folder, suffix=SUFFIX, delete=False) as file:
+        path = Path(file.name)
+        try:
+            writer = Writer(cast("BinaryIO", file))
+            writer.close(write(writer))
+            file.flush()
+            return Segment(path)
+        except BaseException:
+            path.unlink()
+            raise
+
+
+def _write_terms(forms: Forms, postings: Postings, writer: Writer) -> None:
+    writer.add("form_names", forms.names)
+    writer.add("form_terms", forms.terms)
+    writer.add("form_kinds", forms.kinds)
+    writer.add("form_lengths", forms.lengths)
+    writer.add("gram_offsets", forms.grams.offsets)
+    writer.add("grams", forms.grams.values)
+    writer.add("terms", postings.terms)
+    writer.add("list_offsets", postings.lists.offsets)
+    writer.add("postings", postings.lists.values)
+    writer.add("passage_lengths", postings.lengths)
+
+
+def _packed(passages: Sequence[Passage], forward: Forward) -> list[bytes]:
+    """Give the passages as records, each with the number of its pieces before it."""
+    columns = [forward.pieces.values, forward.piece_ends, forward.piece_tokens]
+    pieces = np.stack(columns, axis=1).astype("<u2").tobytes()
+    starts = forward.starts.astype("<u2").tobytes()
+    cuts, tokens = forward.pieces.offsets.tolist(), forward.tokens.offsets.tolist()
+    return [
+        b"".join(
+            (
+                (cuts[i + 1] - cuts[i]).to_bytes(2, "little"),
+                pieces[6 * cuts[i] : 6 * cuts[i + 1]],
+                starts[2 * tokens[i] : 2 * tokens[i + 1]],
+                _told(passage),
+            )
+        )
+        for i, passage in enumerate(passages)
+    ]
+
+
+def _told(passage: Passage) -> bytes:
+    told = [
+        passage.id,
+        passage.span.start,
+        passage.heading,
+        passage.line,
+        passage.paragraph,
+        passage.language,
+        passage.page,
+        passage.unit,
+        passage.label,
+    ]
+    return f"{json.dumps(told, separators=(',', ':'))}\n{passage.text}".encode()
+
+
+def _ends(rows: Sequence[Sized]) -> NDArray[np.int64]:
+    return ends(np.array([len(row) for row in rows], np.int64))
+
+
+def _add_rows(parts: Sequence[Kept], name: str, offsets: str, writer: Writer) -> None:
+    """Copy the rows that are kept."""
+    lengths = [np.diff(part.columns[offsets])[kept] for part, kept in parts]
+    writer.add(offsets, ends(np.concatenate(lengths)))
+    blocks = (_blocks(part, name, offsets, kept) for part, kept in parts)
+    writer.add(name, chain.from_iterable(blocks), np.uint8)
+
+
+def _blocks(part: Segment, name: str, offsets: str, kept: Mask) -> Iterator[NDArray[Any]]:
+    """Read the rows that are kept, neighbours together."""
+    at = part.columns[offsets]
+    edges = np.flatnonzero(np.diff(kept, prepend=False, append=False))
+    for first, last in edges.reshape(-1, 2).tolist():
+        yield from part.columns.blocks(name, int(at[first]), int(at[last]))
+
+
+def _form_counts(part: Segment, kept: Mask) -> NDArray[np.int64]:
+    counts = np.zeros(len(part.forms), np.int64)
+    for block in _blocks(part, "tokens", "token_offsets", kept):
+        counts += np.bincount(block, minlength=len(counts))
+    return counts
