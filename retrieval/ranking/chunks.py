@@ -25,8 +25,8 @@ _SPACES = "\t\n\r\f\v"
 # What is remembered of a language, in tokens: some 200 MB. A text without spaces is a chunk by itself, which
 # hardly comes again.
 _MOST = 800_000
-# One word of the commonest letters, and what may stand around it: told without the slower rules for all.
-_PLAIN = re.compile(r"[^A-Za-z0-9]*([A-Za-z]+)[^A-Za-z0-9]*", re.ASCII)
+# One word of the commonest letters and signs around it: told without the slower rules for all.
+_PLAIN = re.compile(r"[!-/:-@\[-`{-~]*([A-Za-z]+)[!-/:-@\[-`{-~]*")
 
 _busy = RLock()
 
