@@ -96,9 +96,15 @@ def documents() -> dict[str, Document]:
 
 
 @pytest.fixture(scope="session")
-def index(documents: dict[str, Document]) -> EmbeddedIndex:
+def everything(documents: dict[str, Document]) -> list[Passage]:
+    """Give the passages of all documents."""
+    return [passage for document in documents.values() for passage in passages(document)]
+
+
+@pytest.fixture(scope="session")
+def index(everything: list[Passage]) -> EmbeddedIndex:
     """Index all documents together."""
-    return EmbeddedIndex.build([p for document in documents.values() for p in passages(document)], 300)
+    return EmbeddedIndex.build(everything, 300)
 
 
 @pytest.fixture(scope="session")
@@ -122,7 +128,15 @@ def look() -> Look:
     ) -> tuple[Question, Candidates, Evidence] | None:
         found = [
             Passage(
-                f"p{n}", f"{n // 3}.txt", "Title goat", Span(7, 7 + len(text)), text, (), 1, n + 1, language
+                f"p{n}",
+                f"{n // 3:03}.txt",
+                "Title goat",
+                Span(7, 7 + len(text)),
+                text,
+                (),
+                1,
+                n + 1,
+                language,
             )
             for n, (language, text) in enumerate(texts)
             if text.strip()
@@ -130,6 +144,6 @@ def look() -> Look:
         index = EmbeddedIndex.build(found, longest)
         asked = analyse(question, index.languages)
         candidates = asyncio.run(index.search(asked.terms, 100))
-        return (asked, candidates, gather(asked, candidates)) if len(candidates.numbers) else None
+        return (asked, candidates, gather(asked, candidates)) if candidates.passages else None
 
     return looked

@@ -10,6 +10,7 @@ from bot.places import place
 from bot.texts import speaking
 from retrieval.library import Library
 from tests.documents import make
+from tests.retrieval.corpus import read
 
 QUESTIONS = [
     ("guide.docx", "Who built the lighthouse on Skerry?", "Margaret Holloway",
@@ -48,7 +49,7 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Library:
     first = Library.open(folder, index_dir=saved)
     second = Library.open(folder, index_dir=saved)
     assert () == first.problems
-    assert first.index.passages == second.index.passages
+    assert read(first) == read(second)
     return second
 
 

@@ -20,7 +20,8 @@ from retrieval.loading.hyphens import Words
 from retrieval.loading.loaders import load
 from retrieval.loading.passages import passages
 from retrieval.model import Document
-from retrieval.reading import Failed, Read, read_all
+from retrieval.ranking.segment import Segment
+from retrieval.reading import Failed, read_all
 from tests.documents import ledger
 from tests.documents.pages import HEIGHT, WIDTH, Entry, Paper, Text, column, written
 
@@ -275,10 +276,11 @@ def test_any_damage(tmp_path: Path) -> None:
     for seed in range(80):
         (tmp_path / f"{seed}.pdf").write_bytes(damaged(seed))
     found, _ = files(tmp_path)
-    read = [result for _, result in read_all(tmp_path, found, 300)]
+    batches = list(read_all(tmp_path, found, 300, tmp_path / "index"))
+    read = [result for batch in batches for _, result in batch.results]
     assert 80 == len(read)
     assert [] == [one.reason for one in read if isinstance(one, Failed) and "cannot be read (" in one.reason]
-    for one in read:
-        for passage in one.passages if isinstance(one, Read) else ():
+    for segment in [Segment(batch.segment) for batch in batches if batch.segment]:
+        for passage in segment.passages(range(len(segment))):
             assert len(passage.text) == len(passage.span)
             assert passage.text.strip() == passage.text != ""

@@ -3,29 +3,29 @@ from hypothesis import strategies as st
 
 from retrieval.loading.markdown import load
 from retrieval.loading.passages import passages
+from retrieval.model import Span
 from retrieval.quoting.citations import cite
 from retrieval.quoting.excerpts import Excerpt
-from retrieval.ranking.question import analyse
 
 LINES = st.lists(
     st.sampled_from(["# One", "## Two", "", "", "The goat eats.", "Salt and milk,", "no more."]),
     min_size=1,
     max_size=25,
 )
-GOAT = analyse("Where is the goat?", ["en"])
 
 
 @given(lines=LINES, data=st.data())
 @settings(max_examples=60)
 def test_citations(lines: list[str], data: st.DataObject) -> None:
-    """A quote is its span of the document, stands in the lines that are named, and below its heading."""
+    """A quote and its marks are spans of the document, in the lines that are named, below its heading."""
     text = "\n".join(lines)
     document = load(text.encode(), "a.md")
     for passage in passages(document):
         start = data.draw(st.integers(0, len(passage.text) - 1))
         end = data.draw(st.integers(start + 1, len(passage.text)))
-        found = cite(GOAT, passage, Excerpt(0, start, end, 2.5), 3)
+        found = cite(passage, Excerpt(0, start, end, 2.5), 3, [Span(start, end)])
         assert found.span.of(document.text) == found.quote == passage.text[start:end]
+        assert (found.span,) == found.highlights
         assert (3, 2.5, passage, "a.md") == (found.rank, found.score, found.passage, found.document)
         assert document.text[: found.span.start].count("\n") + 1 == found.locator.line
         assert document.text[: found.span.end].count("\n") + 1 == found.locator.line_end

@@ -5,19 +5,24 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from retrieval.model import Passage, Span
-from retrieval.quoting.highlights import highlights
+from retrieval.quoting.highlights import highlights, matching
+from retrieval.ranking.forward import Forward
 from retrieval.ranking.question import analyse
 
 EVERY = ["en", "de", "ru", "ar", "zh", "th", "hi", "tr"]
 
 
-def passage(text: str, language: str = "en") -> Passage:
-    return Passage("p", "a.txt", "a", Span(100, 100 + len(text)), text, (), 1, 1, language)
+def marked(question: str, text: str, language: str, start: int, end: int) -> tuple[Span, ...]:
+    passages = [
+        Passage("p", "a.txt", "a", Span(100, 100 + len(own)), own, (), 1, 1, language)
+        for own in ("Another goat, 茶馆.", text)
+    ]
+    forward, _ = Forward.build(passages, 300)
+    return highlights(forward, 1, matching(analyse(question, EVERY), forward.forms), start, end)
 
 
 def shown(question: str, text: str, language: str) -> list[str]:
-    found = highlights(analyse(question, EVERY), passage(text, language), 0, len(text))
-    return [Span(span.start - 100, span.end - 100).of(text) for span in found]
+    return [span.of(text) for span in marked(question, text, language, 0, len(text))]
 
 
 @pytest.mark.parametrize(
@@ -46,10 +51,10 @@ WORDS = st.lists(
 @given(words=WORDS, question=WORDS, data=st.data(), language=st.sampled_from(EVERY))
 @settings(max_examples=60)
 def test_spans(words: list[str], question: list[str], data: st.DataObject, language: str) -> None:
-    """Marks are spans of the document inside the quote, in order, and none touches another."""
+    """Marks are spans of the passage inside the quote, in order, and none touches another."""
     text = " ".join(words)
     start = data.draw(st.integers(0, len(text)))
     end = data.draw(st.integers(start, len(text)))
-    found = highlights(analyse(" ".join(question), EVERY), passage(text, language), start, end)
-    assert all(100 + start <= span.start < span.end <= 100 + end for span in found)
+    found = marked(" ".join(question), text, language, start, end)
+    assert all(start <= span.start < span.end <= end for span in found)
     assert all(one.end < other.start for one, other in pairwise(found))

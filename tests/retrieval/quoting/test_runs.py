@@ -36,7 +36,7 @@ def test_all_runs(texts: Sequence[tuple[str, str]], longest: int, left_out: int,
     looked = look("Does the goat like milk or the keeper?", texts, 60)
     assume(looked is not None)
     _, candidates, evidence = looked  # type: ignore[misc]
-    kept = np.flatnonzero(np.arange(len(candidates.numbers)) != left_out)
+    kept = np.flatnonzero(np.arange(len(candidates.passages)) != left_out)
     assume(len(kept))
     expected = [
         (first, last)
@@ -56,7 +56,7 @@ def test_what_runs_hold(texts: Sequence[tuple[str, str]], look: Look) -> None:
     looked = look("Does the goat like milk or the keeper?", texts, 60)
     assume(looked is not None)
     _, candidates, evidence = looked  # type: ignore[misc]
-    runs = find(evidence, np.arange(len(candidates.numbers)), 120)
+    runs = find(evidence, np.arange(len(candidates.passages)), 120)
     weight = evidence.likeness @ evidence.content
     for run, (first, last) in enumerate(zip(runs.first, runs.last, strict=True)):
         own = slice(first, last + 1)

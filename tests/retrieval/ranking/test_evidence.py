@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from retrieval.ranking.analysis import Token, tokenize
 from retrieval.ranking.evidence import Evidence, inverse_document_frequency
-from retrieval.ranking.forward import grams
+from retrieval.ranking.forms import grams
 from retrieval.ranking.index import Candidates
 from retrieval.ranking.kinds import Kind, kind_of
 from retrieval.ranking.question import Question, Word
@@ -42,8 +42,7 @@ def share(word: Word, other: str) -> float:
 
 def tokens_by_piece(candidates: Candidates, longest: int) -> list[list[Token]]:
     found: list[list[Token]] = []
-    for number in candidates.numbers.tolist():
-        passage = candidates.passage(number)
+    for passage in candidates.passages:
         starts = [piece.start for piece in pieces(passage.text, passage.language, longest)]
         rows: list[list[Token]] = [[] for _ in starts]
         for token in tokenize(passage.text, passage.language):
@@ -64,7 +63,7 @@ def test_counts(question: str, texts: Sequence[tuple[str, str]], longest: int, l
     rows = tokens_by_piece(candidates, longest)
     of_question = list(dict.fromkeys(gram for word in asked.words for gram in grams(word.text)))
     for row, tokens in enumerate(rows):
-        passage = candidates.passage(int(candidates.numbers[evidence.owners[row]]))
+        passage = candidates.passages[int(evidence.owners[row])]
         assert len(tokens) == evidence.lengths[row]
         counts = [sum(token.term in word.terms for token in tokens) for word in asked.words]
         assert counts == evidence.words[row].tolist()
@@ -106,8 +105,7 @@ def test_shape(question: str, texts: Sequence[tuple[str, str]], longest: int, lo
     looked = look(question, texts, longest)
     assume(looked is not None)
     asked, candidates, evidence = looked  # type: ignore[misc]
-    for ordinal, number in enumerate(candidates.numbers.tolist()):
-        passage = candidates.passage(number)
+    for ordinal, passage in enumerate(candidates.passages):
         own = np.flatnonzero(evidence.owners == ordinal)
         assert own[0] == evidence.first[ordinal]
         spans = [(piece.start, piece.end) for piece in pieces(passage.text, passage.language, longest)]

@@ -34,9 +34,10 @@ def of(look: Look, question: str, *texts: str) -> tuple[dict[str, list[float]], 
     assert looked is not None
     asked, candidates, evidence = looked
     features = passage_features(asked, evidence)
-    order = np.argsort(candidates.numbers)
+    numbers = np.array([int(passage.id[1:]) for passage in candidates.passages])
+    order = np.argsort(numbers)
     by_text = {name: values[order].tolist() for name, values in features.items()}
-    return by_text, candidates.numbers[keep(features)].tolist()
+    return by_text, numbers[keep(features)].tolist()
 
 
 def test_features(look: Look) -> None:
@@ -61,7 +62,6 @@ def test_nearby(look: Look) -> None:
     looked = look("goat tower", [("en", "goat"), ("en", "tower"), ("en", "goat"), ("en", "tower")])
     assert looked is not None
     _, candidates, evidence = looked
-    passages = [candidates.passage(number) for number in candidates.numbers.tolist()]
-    near = likeness_nearby(evidence, passages, np.arange(len(passages)))
-    by_id = {passage.id: row.tolist() for passage, row in zip(passages, near, strict=True)}
+    near = likeness_nearby(evidence, candidates.passages, np.arange(len(candidates.passages)))
+    by_id = {passage.id: row.tolist() for passage, row in zip(candidates.passages, near, strict=True)}
     assert {"p0": [1, 1], "p1": [1, 1], "p2": [1, 1], "p3": [0, 1]} == by_id

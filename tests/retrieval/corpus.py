@@ -1,0 +1,58 @@
+"""Passages made up for tests, and all that an index or a library holds."""
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from retrieval.identity import passage_id
+from retrieval.library import Library
+from retrieval.model import Passage, Span
+from retrieval.ranking.embedded import EmbeddedIndex
+from retrieval.ranking.forward import Forward
+
+
+def document(name: str, texts: Sequence[str], language: str = "en") -> list[Passage]:
+    """Make the passages of a document, one of each text."""
+    occurrences: Counter[str] = Counter()
+    found: list[Passage] = []
+    for number, text in enumerate(texts, 1):
+        identity = passage_id(name, text, occurrences[text])
+        occurrences[text] += 1
+        span = Span(7 * number, 7 * number + len(text))
+        heading = ("Top", f"Part {number}")[: number % 3]
+        page = number % 4 or None
+        found.append(
+            Passage(identity, name, name.upper(), span, text, heading, number, number, language, page)
+        )
+    return found
+
+
+def held(index: EmbeddedIndex) -> list[Passage]:
+    """Give all passages of an index, a leaf after the other."""
+    return [
+        passage
+        for leaf in index.leaves
+        for passage in leaf.segment.passages(np.flatnonzero(leaf.kept).tolist())
+    ]
+
+
+def read(library: Library) -> list[Passage]:
+    """Give all passages of a library, in the order of its sources."""
+    return [passage for source in library.sources for passage in library.read(source)]
+
+
+def rows(forward: Forward) -> list[Any]:
+    """Give what is known of each passage, whichever numbers its forms have."""
+    forms = forward.forms
+    found: list[Any] = []
+    for number in range(len(forward.tokens)):
+        tokens, cuts = forward.row(number)
+        own = forward.tokens.values[tokens]
+        pieces = (forward.pieces.values[cuts], forward.piece_ends[cuts], forward.piece_tokens[cuts])
+        of_forms = (forms.names[own], forms.terms[own], forms.kinds[own], forms.lengths[own])
+        grams = [forms.grams.row(form).tolist() for form in own.tolist()]
+        columns = [column.tolist() for column in (*of_forms, forward.starts[tokens], *pieces)]
+        found.append((*columns, grams))
+    return found
