@@ -4,7 +4,8 @@ import asyncio
 import tempfile
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from functools import cached_property
+from dataclasses import dataclass
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Self
 
@@ -17,17 +18,30 @@ from retrieval.ranking.forms import digests
 from retrieval.ranking.forward import Forward
 from retrieval.ranking.index import Candidates
 from retrieval.ranking.leaf import Leaf
-from retrieval.ranking.postings import Numbers, Scores, Weighting
+from retrieval.ranking.postings import Numbers, Postings, Rough, Scores, Weighting
 from retrieval.ranking.pruning import Asked, best, kth
 from retrieval.ranking.segment import Passages
 from retrieval.ranking.spelling import nearest
 
-# Above so many postings a search is long enough to be done beside the event loop, which takes 0.1 ms itself.
-_LONG = 200_000
+# Above so many postings a search is long enough (5 ms) to be done beside the event loop, which takes 0.1 ms.
+_LONG = 1_000_000
+_RARE = 0.1
 
 
 # A row of the postings a term (second axis), for each leaf (first axis); -1 where the term is not.
 Rows = Sequence[Sequence[int]]
+
+
+@dataclass(frozen=True, slots=True)
+class Hits:
+    """Passages that were found, best first: their leaves' ordinals, their numbers there, their scores."""
+
+    leaves: Numbers
+    numbers: Numbers
+    scores: Scores
+
+    def take(self, order: Numbers) -> "Hits":
+        return Hits(self.leaves[order], self.numbers[order], self.scores[order])
 
 
 class EmbeddedIndex:
@@ -40,7 +54,7 @@ class EmbeddedIndex:
         self.languages = tuple(sorted(counted, key=lambda language: (-counted[language], language)))
         self._weighting = Weighting(self.size, sum(leaf.length for leaf in leaves))
         # What a search adds up in: taken by one, put back for the next.
-        self._sums: list[Sequence[Scores]] = []
+        self._sums: list[Sequence[Rough]] = []
 
     @classmethod
     def build(cls, passages: Sequence[Passage], longest_piece: int) -> Self:
@@ -51,8 +65,8 @@ class EmbeddedIndex:
             return cls([Leaf(segments.build(Path(folder), passages, longest_piece))])
 
     @cached_property
-    def _norms(self) -> list[Scores]:
-        return [leaf.norms(self._weighting) for leaf in self.leaves]
+    def _rough_norms(self) -> list[Rough]:
+        return [leaf.rough_norms(self._weighting) for leaf in self.leaves]
 
     def document(self, identity: str) -> Passages:
         """Give the passages of the document with this id, none when there is no such."""
@@ -74,9 +88,19 @@ class EmbeddedIndex:
     async def search(self, terms: Sequence[str], limit: int) -> Candidates:
         rows = self._rows(terms)
         frequencies = self._frequencies(terms, rows)
-        if sum(frequencies.values()) > _LONG:
-            return await asyncio.to_thread(self._search, rows, frequencies, limit)
-        return self._search(rows, frequencies, limit)
+        counts = list(frequencies.values())
+        # Terms in more passages than these are hardly ever gone through.
+        rare = sum(count for count in counts if count <= self.size * _RARE)
+        if (rare or sum(counts)) > _LONG:
+            hits = await asyncio.to_thread(self._best, rows, counts, limit)
+        else:
+            hits = self._best(rows, counts, limit)
+        return Candidates(*self._read(hits), frequencies, self.size)
+
+    def best(self, terms: Sequence[str], limit: int) -> Hits:
+        """Find the best passages by their BM25 scores, which are rank_bm25.BM25Plus' own, bit for bit."""
+        rows = self._rows(terms)
+        return self._best(rows, list(self._frequencies(terms, rows).values()), limit)
 
     async def nearest(self, words: Sequence[str]) -> Mapping[str, str]:
         spellings = [leaf.segment.spelling for leaf in self.leaves]
@@ -101,60 +125,68 @@ class EmbeddedIndex:
                 frequencies[term] += leaf.frequency(row)
         return frequencies
 
-    def _search(self, rows: Rows, frequencies: Mapping[str, int], limit: int) -> Candidates:
-        leaves, numbers, _ = self._best(rows, list(frequencies.values()), limit)
-        return Candidates(*self._read(leaves, numbers), frequencies, self.size)
-
     def ranked(self, terms: Sequence[str], limit: int) -> list[tuple[Passage, float]]:
-        """Find the best passages and their scores, which are rank_bm25.BM25Plus' own."""
-        rows = self._rows(terms)
-        leaves, numbers, scores = self._best(rows, list(self._frequencies(terms, rows).values()), limit)
-        return list(zip(self._read(leaves, numbers)[0], scores.tolist(), strict=True))
+        """Find the best passages and their scores."""
+        hits = self.best(terms, limit)
+        return list(zip(self._read(hits)[0], hits.scores.tolist(), strict=True))
 
-    def _best(self, rows: Rows, frequencies: Sequence[int], limit: int) -> tuple[Numbers, Numbers, Scores]:
-        """Find the best passages, best first: the ordinals of their leaves, numbers there, and scores."""
+    def _best(self, rows: Rows, frequencies: Sequence[int], limit: int) -> Hits:
         if not any(frequencies):
-            return np.zeros(0, np.intp), np.zeros(0, np.intp), np.zeros(0)
-        weights = [
-            self._weighting.inverse_document_frequency(count) if count else 0.0 for count in frequencies
-        ]
-        sums = self._sums.pop() if self._sums else [np.zeros(len(leaf.segment)) for leaf in self.leaves]
-        leaves, numbers, scores = np.zeros(0, np.intp), np.zeros(0, np.intp), np.zeros(0)
+            return Hits(np.zeros(0, np.intp), np.zeros(0, np.intp), np.zeros(0))
+        weigh = self._weighting.inverse_document_frequency
+        weights = [weigh(count) if count else 0.0 for count in frequencies]
+        sums = (
+            self._sums.pop()
+            if self._sums
+            else [np.zeros(len(leaf.segment), np.float32) for leaf in self.leaves]
+        )
+        found: list[tuple[Numbers, Scores]] = []
         least = 0.0
-        for ordinal, (leaf, own, norms) in enumerate(zip(self.leaves, rows, self._norms, strict=True)):
-            lists = [leaf.segment.postings.postings(row) for row in own]
-            found, gained = best(Asked(lists, weights, norms), limit, least, sums[ordinal])
-            leaves = np.append(leaves, np.full(len(found), ordinal))
-            numbers, scores = np.append(numbers, found), np.append(scores, gained)
-            least = max(least, kth(scores, limit))
+        for leaf, own, rough, zeros in zip(self.leaves, rows, self._rough_norms, sums, strict=True):
+            postings = leaf.segment.postings
+            lists = [postings.postings(row) for row in own]
+            asked = Asked(lists, weights, rough, partial(self._norms, postings))
+            found.append(best(asked, limit, least, zeros))
+            least = max(least, kth(np.concatenate([scores for _, scores in found]), limit))
         self._sums.append(sums)
-        order = self._order(leaves, numbers, scores)[:limit]
-        return leaves[order], numbers[order], scores[order]
+        counts = [len(numbers) for numbers, _ in found]
+        hits = Hits(
+            np.repeat(np.arange(len(found)), counts),
+            np.concatenate([numbers for numbers, _ in found]),
+            np.concatenate([scores for _, scores in found]),
+        )
+        return hits.take(self._order(hits)[:limit])
 
-    def _order(self, leaves: Numbers, numbers: Numbers, scores: Scores) -> Numbers:
+    def _norms(self, postings: Postings, passages: Numbers) -> Scores:
+        return self._weighting.norms(postings.lengths[passages])
+
+    def _order(self, hits: Hits) -> Numbers:
         """Order passages by their scores, and equals by their documents' names and their places there."""
-        if len(np.unique(scores)) == len(scores):
-            return np.argsort(-scores)
+        order = np.argsort(-hits.scores)
+        ranked = hits.scores[order]
+        if (ranked[1:] < ranked[:-1]).all():
+            return order
         documents = [
             (leaf, int(self.leaves[leaf].segment.document_of(number)))
-            for leaf, number in zip(leaves.tolist(), numbers.tolist(), strict=True)
+            for leaf, number in zip(hits.leaves.tolist(), hits.numbers.tolist(), strict=True)
         ]
         names = {place: self.leaves[place[0]].segment.named(place[1]).name for place in set(documents)}
         rank = {name: at for at, name in enumerate(sorted(names.values()))}
         of_document = np.array([rank[names[place]] for place in documents])
-        return np.lexsort((numbers, of_document, -scores))
+        return np.lexsort((hits.numbers, of_document, -hits.scores))
 
-    def _read(self, leaves: Numbers, numbers: Numbers) -> tuple[list[Passage], Forward]:
+    def _read(self, hits: Hits) -> tuple[list[Passage], Forward]:
         """Read passages, in this order."""
-        present = np.unique(leaves).tolist()
-        own = [np.flatnonzero(leaves == leaf) for leaf in present]
+        present = np.unique(hits.leaves).tolist()
+        own = [np.flatnonzero(hits.leaves == leaf) for leaf in present]
         read = [
-            self.leaves[leaf].segment.candidates(numbers[at].tolist())
+            self.leaves[leaf].segment.candidates(hits.numbers[at].tolist())
             for leaf, at in zip(present, own, strict=True)
         ]
+        passages, forward = read[0] if read else ([], Forward.join([]))
+        if len(read) < 2:  # noqa: PLR2004
+            return passages, forward
         order = np.argsort([place for at in own for place in at.tolist()])
         passages = [passage for some, _ in read for passage in some]
         forward = Forward.join([numbers for _, numbers in read])
-        if len(read) > 1:
-            forward = forward.take(order)
-        return [passages[at] for at in order.tolist()], forward
+        return [passages[at] for at in order.tolist()], forward.take(order)

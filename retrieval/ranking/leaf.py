@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from retrieval.ranking.postings import Scores, Weighting
+from retrieval.ranking.postings import Rough, Weighting
 from retrieval.ranking.segment import Segment
 
 
@@ -50,9 +50,10 @@ class Leaf:
         offsets = self.segment.postings.lists.offsets
         return int(offsets[row + 1] - offsets[row]) - self._lost.get(row, 0)
 
-    def norms(self, weighting: Weighting) -> Scores:
+    def rough_norms(self, weighting: Weighting) -> Rough:
         """Give the norms of all passages; a passage that is gone scores nothing by its infinite one."""
-        norms = weighting.norms(self.segment.postings.lengths)
+        lengths = self.segment.postings.lengths
+        norms = weighting.norms(np.arange(int(lengths.max(initial=0)) + 1)).astype(np.float32)[lengths]
         if self.gone:
             norms[~self.kept] = np.inf
         return norms

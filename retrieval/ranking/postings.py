@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 from rank_bm25 import BM25Plus
 
 from retrieval.ranking.forms import Forms
@@ -27,6 +27,7 @@ _FREQUENCY = (1 << FREQUENCY_BITS) - 1
 MOST_PASSAGES = 1 << (32 - FREQUENCY_BITS)
 
 Scores = NDArray[np.float64]
+Rough = NDArray[np.float32]
 Numbers = NDArray[np.intp]
 
 
@@ -44,7 +45,7 @@ class Weighting(BM25Plus):  # type: ignore[misc]  # rank-bm25 has no types
             self._calc_idf({frequency: frequency})
         return self.idf[frequency]
 
-    def norms(self, lengths: NDArray[np.uint16]) -> Scores:
+    def norms(self, lengths: NDArray[Any]) -> Scores:
         """Give what a passage's length does to its counts, by rank-bm25's operations in their order."""
         return K1 * (1 - B + B * lengths.astype(np.float64) / max(self.avgdl, 1e-9))
 
@@ -130,11 +131,11 @@ class Postings:
 
     def rows(self, terms: NDArray[np.uint64]) -> list[int]:
         """Give the row of each term, -1 for those that no passage holds."""
-        if not len(self.terms):
-            return [-1] * len(terms)
-        at = np.minimum(np.searchsorted(self.terms, terms), len(self.terms) - 1)
-        rows: list[int] = np.where(self.terms[at] == terms, at, -1).tolist()
-        return rows
+        at = self.terms.searchsorted(terms).tolist()
+        size = len(self.terms)
+        return [
+            row if row < size and self.terms[row] == term else -1 for row, term in zip(at, terms, strict=True)
+        ]
 
     def postings(self, row: int) -> NDArray[np.uint32]:
         return self.lists.row(row) if row >= 0 else self.lists.values[:0]
@@ -148,13 +149,13 @@ def passages_of(postings: NDArray[np.uint32]) -> Numbers:
     return (postings >> FREQUENCY_BITS).astype(np.intp)
 
 
-def frequencies_of(postings: NDArray[np.uint32]) -> Scores:
-    return (postings & _FREQUENCY).astype(np.float64)
+def frequencies_of(postings: NDArray[np.uint32], kind: DTypeLike = np.float64) -> NDArray[Any]:
+    return (postings & _FREQUENCY).astype(kind)
 
 
-def gains(frequencies: Scores, weights: Any, norms: Scores) -> Scores:
+def gains(frequencies: NDArray[Any], weights: Any, norms: NDArray[Any]) -> NDArray[Any]:
     """Give what terms add to scores of passages by how often they are in them, as rank-bm25 works it out."""
-    gained: Scores = weights * (frequencies * (K1 + 1) / (norms + frequencies))
+    gained: NDArray[Any] = weights * (frequencies * (K1 + 1) / (norms + frequencies))
     return gained
 
 

@@ -5,19 +5,23 @@ more than all terms that are left could bring, a passage with none of the terms 
 best: from there on, the lists are only asked about passages that still can.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from retrieval.ranking.postings import K1, Numbers, Scores, frequencies_of, gains, look_up, passages_of
+from retrieval.ranking.postings import K1, Numbers, Rough, Scores, frequencies_of, gains, look_up, passages_of
 
-# Sums in another order differ by less than this share of them.
-_SLACK = 1 - 1e-9
-# A list is added without thinking when it is short, or little beside those before.
-_SHORT = 2_048
-_MUCH = 2
+# Rough sums, of 32 bits and in another order, differ from the scores by less than this share of them.
+_SLACK = 1 - 1e-4
+# To look what can still win takes as long as adding so many postings, and a share of those added so far.
+_SHORT = 6_144
+_LITTLE = 0.5
+# Postings that are added up at a time.
+_AT_ONCE = 32_768
 # So few passages are looked up in all lists at once.
 _MANY = 256
 
@@ -26,92 +30,122 @@ _MANY = 256
 class Asked:
     """A question to one segment: a posting list and a weight a term, in the question's order.
 
-    `norms` are the passages'; passages that are gone have an infinite one.
+    `rough` are the passages' norms in 32 bits, infinite for passages that are gone: half the memory to go
+    through. `norms` gives those of some passages as they are.
     """
 
     lists: Sequence[NDArray[np.uint32]]
     weights: Sequence[float]
-    norms: Scores
+    rough: Rough
+    norms: Callable[[Numbers], Scores]
 
 
-def best(asked: Asked, limit: int, least: float, sums: Scores) -> tuple[Numbers, Scores]:
+def best(asked: Asked, limit: int, least: float, sums: Rough) -> tuple[Numbers, Scores]:
     """Find the passages whose scores are `least` or more, and among the `limit` best or equal to the last.
 
     They come in no order. Their scores are rank-bm25's bit for bit: each is added up in the question's order.
-    `sums` is working memory, zero for each passage, and is zero again afterwards.
+    `sums` is working memory, 32 bits of zero for each passage, and is zero again afterwards.
     """
     order = sorted(range(len(asked.lists)), key=lambda term: -asked.weights[term])
     lists = [asked.lists[term] for term in order]
-    bounds = [asked.weights[term] * (K1 + 1) if len(asked.lists[term]) else 0.0 for term in order]
-    rest = np.append(np.cumsum(bounds[::-1])[::-1], 0.0).tolist()
-    (passages, scores), term = _gather(asked, order, rest, limit, least, sums)
-    while term < len(order) and len(passages) > _MANY + 2 * limit:
-        (frequencies,) = look_up(passages, lists[term : term + 1])
-        scores = scores + gains(frequencies, asked.weights[order[term]], asked.norms[passages])
-        term += 1
-        passages, scores = _winners(passages, scores, limit, least, rest[term])
+    weights = [asked.weights[term] for term in order]
+    bounds = [weight * (K1 + 1) if len(one) else 0.0 for weight, one in zip(weights, lists, strict=True)]
+    rest = [*accumulate(reversed(bounds), initial=0.0)][::-1]
+    passages, rough, term = _gather(asked, order, rest, limit, least, sums)
+    while term < len(order):
+        # As long as there are many, each list may leave fewer for the next; few are asked about all at once.
+        until = term + 1 if len(passages) > _MANY else len(order)
+        frequencies = look_up(passages, lists[term:until])
+        gained = gains(frequencies, np.array(weights[term:until])[:, None], asked.rough[passages])
+        term = until
+        passages, rough = _winners(passages, rough + gained.sum(axis=0), limit, least, rest[term])
     scores = np.zeros(len(passages))
-    weights = np.array(asked.weights)[:, None]
-    for gained in gains(look_up(passages, asked.lists), weights, asked.norms[passages]):
+    for gained in gains(
+        look_up(passages, asked.lists), np.array(asked.weights)[:, None], asked.norms(passages)
+    ):
         scores += gained
-    enough = scores >= max(least, kth(scores, limit))
-    enough &= scores > 0
+    enough = (scores >= max(least, kth(scores, limit))) & (scores > 0)
     return passages[enough], scores[enough]
 
 
 def _gather(  # noqa: PLR0913, PLR0917
-    asked: Asked, order: Sequence[int], rest: Sequence[float], limit: int, least: float, sums: Scores
-) -> tuple[tuple[Numbers, Scores], int]:
+    asked: Asked, order: Sequence[int], rest: Sequence[float], limit: int, least: float, sums: Rough
+) -> tuple[Numbers, NDArray[Any], int]:
     """Add up the rare terms; give the passages that can win, what they have, and how many terms that is."""
     groups: list[Numbers] = []
-    count = term = 0
+    waiting: list[int] = []
+    count = done = 0
     while True:
-        taken, more = term, 0
-        while term < len(order) and len(asked.lists[order[term]]) <= max(_SHORT, _MUCH * (count + more)):
-            more += len(asked.lists[order[term]])
-            term += 1
-        if term == taken and term < len(order):
-            more, term = len(asked.lists[order[term]]), term + 1
-        if more:
-            groups.append(_add(asked, order[taken:term], sums))
-            count += more
-        passages = np.concatenate(groups) if groups else np.zeros(0, np.intp)
-        scores = sums[passages]
-        # Each passage is here once for each of its terms.
-        enough = max(least, _kth_at_least(scores, limit * max(term, 1)))
-        if term == len(order) or enough * _SLACK > rest[term]:
-            sums[passages] = 0
-            likely = scores >= (enough - rest[term]) * _SLACK
-            passages, which = np.unique(passages[likely], return_index=True)
-            return _winners(passages, scores[likely][which], limit, least, rest[term]), term
+        last = done == len(order)
+        if last or _is_worth_a_look(len(asked.lists[order[done]]), count, rest[0] - rest[done], rest[done]):
+            groups += _add(asked, waiting, sums)
+            waiting = []
+            passages = np.concatenate(groups) if groups else np.zeros(0, np.intp)
+            scores = sums.take(passages)
+            # Each passage is here once for each of its terms.
+            top = _distinct(passages[scores >= _kth_at_least(scores, limit * max(done, 1))])
+            enough = max(least, kth(sums.take(top), limit))
+            if last or enough * _SLACK > rest[done]:
+                break
+        waiting.append(order[done])
+        count += len(asked.lists[order[done]])
+        done += 1
+    likely = _distinct(passages[(scores >= (enough - rest[done]) * _SLACK) & (scores > 0)])
+    scores = sums.take(likely)
+    sums[passages] = 0
+    return likely, scores, done
 
 
-def _add(asked: Asked, terms: Sequence[int], sums: Scores) -> Numbers:
+def _is_worth_a_look(size: int, count: int, had: float, left: float) -> bool:
+    """Tell whether to look what can still win before a list of this size is added to `count` postings.
+
+    By what both take; and no passage has more than the terms so far could bring.
+    """
+    return size > _SHORT + _LITTLE * count and had > left
+
+
+def _distinct(passages: Numbers) -> Numbers:
+    passages.sort()
+    return passages[np.diff(passages, prepend=-1) > 0]
+
+
+def _add(asked: Asked, terms: Sequence[int], sums: Rough) -> list[Numbers]:
     """Add what terms bring to the sums of their passages, and name these, once for each term."""
+    found: list[Numbers] = []
+    if not terms:
+        return found
     lists = [asked.lists[term] for term in terms]
     postings = np.concatenate(lists)
-    passages = passages_of(postings)
-    weights = np.repeat([asked.weights[term] for term in terms], [len(one) for one in lists])
-    np.add.at(sums, passages, gains(frequencies_of(postings), weights, asked.norms[passages]))
-    return passages
+    own = np.array([asked.weights[term] for term in terms], np.float32)
+    weight = np.repeat(own, [len(one) for one in lists])
+    # In parts that stay in the processor's cache.
+    for at in range(0, len(postings), _AT_ONCE):
+        part = postings[at : at + _AT_ONCE]
+        passages = passages_of(part)
+        gained = gains(
+            frequencies_of(part, np.float32), weight[at : at + _AT_ONCE], asked.rough.take(passages)
+        )
+        np.add.at(sums, passages, gained)
+        found.append(passages)
+    return found
 
 
 def _winners(
-    passages: Numbers, scores: Scores, limit: int, least: float, rest: float
-) -> tuple[Numbers, Scores]:
+    passages: Numbers, scores: NDArray[Any], limit: int, least: float, rest: float
+) -> tuple[Numbers, NDArray[Any]]:
     """Keep the passages that can be among the best if they get all that is left."""
     can = scores >= (max(least, kth(scores, limit)) - rest) * _SLACK
     return passages[can], scores[can]
 
 
-def kth(scores: Scores, limit: int) -> float:
+def kth(scores: NDArray[Any], limit: int) -> float:
     """Give the `limit`-th greatest score, or none when there are fewer."""
     if len(scores) < limit:
         return 0.0
     return float(np.partition(scores, len(scores) - limit)[len(scores) - limit])
 
 
-def _kth_at_least(scores: Scores, limit: int) -> float:
+def _kth_at_least(scores: Rough, limit: int) -> float:
     """Give a score that `limit` of them reach: of many, the greatest in each block stand for all."""
     width = len(scores) // (8 * limit)
     if width > 1:
