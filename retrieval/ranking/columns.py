@@ -59,12 +59,20 @@ class Columns:
         if head < 0:
             raise ValueError(f"{path}: is damaged")
         self._map = mmap.mmap(self._file, 0, prot=mmap.PROT_READ)
-        told = json.loads(os.pread(self._file, size - _LENGTH - head, head))
-        self._arrays: dict[str, tuple[np.dtype[Any], int, int]] = {
-            name: (np.dtype(kind), start, count) for name, (kind, start, count) in told["arrays"].items()
-        }
-        self.facts: Any = told["facts"]
-        if any(start + kind.itemsize * count > head for kind, start, count in self._arrays.values()):
+        try:
+            told = json.loads(os.pread(self._file, size - _LENGTH - head, head))
+            self._arrays: dict[str, tuple[np.dtype[Any], int, int]] = {
+                name: (np.dtype(kind), start, count) for name, (kind, start, count) in told["arrays"].items()
+            }
+            self.facts: Any = told["facts"]
+            is_whole = all(
+                start >= 0 <= count and start + kind.itemsize * count <= head
+                for kind, start, count in self._arrays.values()
+            )
+        # numpy takes the name of a kind for a piece of Python.
+        except (LookupError, TypeError, AttributeError, SyntaxError):
+            is_whole = False
+        if not is_whole:
             raise ValueError(f"{path}: is damaged")
 
     def __getitem__(self, name: str) -> NDArray[Any]:
