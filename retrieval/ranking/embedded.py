@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from retrieval.model import Passage
 from retrieval.ranking import segment as segments
@@ -28,8 +29,8 @@ _LONG = 1_000_000
 _RARE = 0.1
 
 
-# A row of the postings a term (second axis), for each leaf (first axis); -1 where the term is not.
-Rows = Sequence[Sequence[int]]
+# The posting list of each term (second axis) in each leaf (first axis).
+Lists = Sequence[Sequence[NDArray[np.uint32]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,24 +84,21 @@ class EmbeddedIndex:
         return EmbeddedIndex([leaf for leaf in leaves if leaf.size])
 
     async def frequencies(self, terms: Sequence[str]) -> Mapping[str, int]:
-        return self._frequencies(terms, self._rows(terms))
+        return dict(zip(terms, self._lists(terms)[1], strict=True))
 
     async def search(self, terms: Sequence[str], limit: int) -> Candidates:
-        rows = self._rows(terms)
-        frequencies = self._frequencies(terms, rows)
-        counts = list(frequencies.values())
+        lists, frequencies = self._lists(terms)
         # Terms in more passages than these are hardly ever gone through.
-        rare = sum(count for count in counts if count <= self.size * _RARE)
-        if (rare or sum(counts)) > _LONG:
-            hits = await asyncio.to_thread(self._best, rows, counts, limit)
+        rare = sum(count for count in frequencies if count <= self.size * _RARE)
+        if (rare or sum(frequencies)) > _LONG:
+            hits = await asyncio.to_thread(self._best, lists, frequencies, limit)
         else:
-            hits = self._best(rows, counts, limit)
-        return Candidates(*self._read(hits), frequencies, self.size)
+            hits = self._best(lists, frequencies, limit)
+        return Candidates(*self._read(hits), dict(zip(terms, frequencies, strict=True)), self.size)
 
     def best(self, terms: Sequence[str], limit: int) -> Hits:
         """Find the best passages by their BM25 scores, which are rank_bm25.BM25Plus' own, bit for bit."""
-        rows = self._rows(terms)
-        return self._best(rows, list(self._frequencies(terms, rows).values()), limit)
+        return self._best(*self._lists(terms), limit)
 
     async def nearest(self, words: Sequence[str]) -> Mapping[str, str]:
         spellings = [leaf.segment.spelling for leaf in self.leaves]
@@ -112,25 +110,21 @@ class EmbeddedIndex:
         if not any(leaf.gone for leaf in self.leaves):
             return True
         terms = list({token.term for language in self.languages for token in tokenize(word, language)})
-        return any(self._frequencies(terms, self._rows(terms)).values())
+        return any(self._lists(terms)[1])
 
-    def _rows(self, terms: Sequence[str]) -> Rows:
+    def _lists(self, terms: Sequence[str]) -> tuple[Lists, list[int]]:
+        """Give the posting lists of terms, and their document frequencies."""
         wanted = digests(terms)
-        return [leaf.segment.postings.rows(wanted) for leaf in self.leaves]
-
-    def _frequencies(self, terms: Sequence[str], rows: Rows) -> dict[str, int]:
-        frequencies = dict.fromkeys(terms, 0)
-        for leaf, own in zip(self.leaves, rows, strict=True):
-            for term, row in zip(terms, own, strict=True):
-                frequencies[term] += leaf.frequency(row)
-        return frequencies
+        found = [leaf.lists(wanted) for leaf in self.leaves]
+        lists = [[own for own, _ in of_leaf] for of_leaf in found]
+        return lists, [sum(of_leaf[at][1] for of_leaf in found) for at in range(len(terms))]
 
     def ranked(self, terms: Sequence[str], limit: int) -> list[tuple[Passage, float]]:
         """Find the best passages and their scores."""
         hits = self.best(terms, limit)
         return list(zip(self._read(hits)[0], hits.scores.tolist(), strict=True))
 
-    def _best(self, rows: Rows, frequencies: Sequence[int], limit: int) -> Hits:
+    def _best(self, lists: Lists, frequencies: Sequence[int], limit: int) -> Hits:
         if not any(frequencies):
             return Hits(np.zeros(0, np.intp), np.zeros(0, np.intp), np.zeros(0))
         weigh = self._weighting.inverse_document_frequency
@@ -142,10 +136,8 @@ class EmbeddedIndex:
         )
         found: list[tuple[Numbers, Scores]] = []
         least = 0.0
-        for leaf, own, rough, zeros in zip(self.leaves, rows, self._rough_norms, sums, strict=True):
-            postings = leaf.segment.postings
-            lists = [postings.postings(row) for row in own]
-            asked = Asked(lists, weights, rough, partial(self._norms, postings))
+        for leaf, own, rough, zeros in zip(self.leaves, lists, self._rough_norms, sums, strict=True):
+            asked = Asked(own, weights, rough, partial(self._norms, leaf.segment.postings))
             found.append(best(asked, limit, least, zeros))
             least = max(least, kth(np.concatenate([scores for _, scores in found]), limit))
         self._sums.append(sums)

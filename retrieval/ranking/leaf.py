@@ -43,12 +43,11 @@ class Leaf:
         gone = self.gone.union(documents)
         return self if gone == self.gone else Leaf(self.segment, gone)
 
-    def frequency(self, row: int) -> int:
-        """Count the passages that hold the term of this row of the postings, none for row -1."""
-        if row < 0:
-            return 0
-        offsets = self.segment.postings.lists.offsets
-        return int(offsets[row + 1] - offsets[row]) - self._lost.get(row, 0)
+    def lists(self, terms: NDArray[np.uint64]) -> list[tuple[NDArray[np.uint32], int]]:
+        """Give the posting list of each term, by its digest, and how many of these passages hold it."""
+        postings, lost = self.segment.postings, self._lost
+        found = ((row, postings.postings(row)) for row in postings.rows(terms))
+        return [(own, len(own) - lost.get(row, 0)) for row, own in found]
 
     def rough_norms(self, weighting: Weighting) -> Rough:
         """Give the norms of all passages; a passage that is gone scores nothing by its infinite one."""

@@ -17,6 +17,7 @@ from retrieval.ranking.postings import K1, Numbers, Rough, Scores, frequencies_o
 
 # Rough sums, of 32 bits and in another order, differ from the scores by less than this share of them.
 _SLACK = 1 - 1e-4
+_NONE = np.zeros(0, np.intp)
 # To look what can still win takes as long as adding so many postings, and a share of those added so far.
 _SHORT = 6_144
 _LITTLE = 0.5
@@ -80,7 +81,7 @@ def _gather(  # noqa: PLR0913, PLR0917
         if last or _is_worth_a_look(len(asked.lists[order[done]]), count, rest[0] - rest[done], rest[done]):
             groups += _add(asked, waiting, sums)
             waiting = []
-            passages = np.concatenate(groups) if groups else np.zeros(0, np.intp)
+            passages = groups[0] if len(groups) == 1 else np.concatenate(groups or [_NONE])
             scores = sums.take(passages)
             # Each passage is here once for each of its terms.
             top = _distinct(passages[scores >= _kth_at_least(scores, limit * max(done, 1))])
@@ -106,7 +107,9 @@ def _is_worth_a_look(size: int, count: int, had: float, left: float) -> bool:
 
 def _distinct(passages: Numbers) -> Numbers:
     passages.sort()
-    return passages[np.diff(passages, prepend=-1) > 0]
+    is_first = np.ones(len(passages), np.bool_)
+    np.not_equal(passages[1:], passages[:-1], out=is_first[1:])
+    return passages[is_first]
 
 
 def _add(asked: Asked, terms: Sequence[int], sums: Rough) -> list[Numbers]:
@@ -116,15 +119,17 @@ def _add(asked: Asked, terms: Sequence[int], sums: Rough) -> list[Numbers]:
         return found
     lists = [asked.lists[term] for term in terms]
     postings = np.concatenate(lists)
-    own = np.array([asked.weights[term] for term in terms], np.float32)
+    own = np.array([asked.weights[term] * (K1 + 1) for term in terms], np.float32)
     weight = np.repeat(own, [len(one) for one in lists])
     # In parts that stay in the processor's cache.
     for at in range(0, len(postings), _AT_ONCE):
         part = postings[at : at + _AT_ONCE]
         passages = passages_of(part)
-        gained = gains(
-            frequencies_of(part, np.float32), weight[at : at + _AT_ONCE], asked.rough.take(passages)
-        )
+        frequencies = frequencies_of(part, np.float32)
+        gained = asked.rough.take(passages)
+        gained += frequencies
+        np.divide(frequencies, gained, out=gained)
+        gained *= weight[at : at + _AT_ONCE]
         np.add.at(sums, passages, gained)
         found.append(passages)
     return found
@@ -142,7 +147,9 @@ def kth(scores: NDArray[Any], limit: int) -> float:
     """Give the `limit`-th greatest score, or none when there are fewer."""
     if len(scores) < limit:
         return 0.0
-    return float(np.partition(scores, len(scores) - limit)[len(scores) - limit])
+    ordered = scores.copy()
+    ordered.partition(len(scores) - limit)
+    return float(ordered[len(scores) - limit])
 
 
 def _kth_at_least(scores: Rough, limit: int) -> float:
