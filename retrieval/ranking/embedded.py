@@ -106,9 +106,7 @@ class EmbeddedIndex:
         return {word: right for word, right in found.items() if right}
 
     def _holds(self, word: str) -> bool:
-        """Tell whether a word that was in some segment still is in one."""
-        if not any(leaf.gone for leaf in self.leaves):
-            return True
+        """Tell whether a passage still holds a word: a segment keeps the words of what was left out of it."""
         terms = list({token.term for language in self.languages for token in tokenize(word, language)})
         return any(self._lists(terms)[1])
 
