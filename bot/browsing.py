@@ -61,9 +61,11 @@ async def _on_shelf(
     if way.shelf is Shelf.FILE:
         return await _send_file(query, source, context, voice)
     if way.shelf is Shelf.HEADINGS:
-        return await show(query, shelves.headings(source, archive.sections(source), way.number, voice), texts)
+        listed = await archive.sections(source)
+        return await show(query, shelves.headings(source, listed, way.number, voice), texts)
     if way.shelf is Shelf.READ:
-        return await show(query, shelves.reading(source, archive.read(source), way.number, voice), texts)
+        passages = await archive.read(source)
+        return await show(query, shelves.reading(source, passages, way.number, voice), texts)
     if not (voice.is_admin and query.message and query.message.chat.type == Chat.PRIVATE):
         return texts.stale
     if way.shelf is Shelf.REMOVE:

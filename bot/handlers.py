@@ -27,22 +27,22 @@ _log = logging.getLogger(__name__)
 async def start(update: Update, context: Context) -> None:
     """Say hello, or open what a link leads to."""
     voice, link = context.voice(update), context.args[0] if context.args else ""
-    if link and (opened := _opened(link, context, voice)):
+    if link and (opened := await _opened(link, context, voice)):
         await say(update, opened)
         return
     is_private = update.effective_chat is None or update.effective_chat.type == Chat.PRIVATE
     await say(update, notice(voice.texts.start if is_private else _hello_group(context, voice.texts)))
 
 
-def _opened(link: str, context: Context, voice: Voice) -> Reply | None:
+async def _opened(link: str, context: Context, voice: Voice) -> Reply | None:
     """Show the passage of a link, or what became of it; None for a link of another kind."""
     if link == HELP_LINK:
         return notice(voice.texts.help)
-    if found := context.archive.context(link):
+    if found := await context.archive.context(link):
         return replies.passage(found, voice)
     if source := context.archive.source(document_of(link)):
         gone = voice.texts.passage_gone(isolated(label(source.title, MOST_TITLE), voice.texts))
-        listed = shelves.headings(source, context.archive.sections(source), 0, voice)
+        listed = shelves.headings(source, await context.archive.sections(source), 0, voice)
         return replace(listed, text=gone, entities=())
     return notice(f"{voice.texts.link_gone}\n\n{voice.texts.start}")
 
@@ -183,7 +183,7 @@ async def _shown(
         return voice.texts.place(wish.rank, len(found.citations))
     if wish.action is Action.PAGE:
         return await _send_page(query, found.citations[wish.rank - 1], context, voice)
-    view = _view(found, wish, context, voice)
+    view = await _view(found, wish, context, voice)
     return await show(query, view, voice.texts) if view else voice.texts.changed
 
 
@@ -222,14 +222,14 @@ def _voted(text: str, found: Answer, wish: Press, context: Context, texts: Texts
     return texts.thanks if context.state.feedback.is_on else texts.stale
 
 
-def _view(found: Answer, wish: Press, context: Context, voice: Voice) -> Reply | None:
+async def _view(found: Answer, wish: Press, context: Context, voice: Voice) -> Reply | None:
     if wish.action is Action.LIST:
         return shelves.places(found, wish.rank - 1, voice)
     if not found.answered:
         return replies.answer(found, voice, wish.origin)
     if wish.action is Action.QUOTE:
         return replies.quote(found, wish.rank, voice, wish.origin)
-    around = context.archive.context(found.citations[wish.rank - 1].passage.id)
+    around = await context.archive.context(found.citations[wish.rank - 1].passage.id)
     return replies.wider(found, wish.rank, around, voice, wish.origin) if around else None
 
 

@@ -193,15 +193,15 @@ class Library:
         """Give the document of an id, or None when there is none (any more)."""
         return self._by_id.get(identity)
 
-    def read(self, source: Source, first: int = 0) -> Sequence[Passage]:
+    async def read(self, source: Source, first: int = 0) -> Sequence[Passage]:
         """Give the passages of a document, from one on; `first` is an ordinal in it."""
         return self.index.document(source.id)[first:]
 
-    def sections(self, source: Source) -> tuple[Section, ...]:
+    async def sections(self, source: Source) -> tuple[Section, ...]:
         """List the headings of a document that have text, in their order."""
         found: list[Section] = []
         path: tuple[str, ...] | None = None
-        for first, passage in enumerate(self.read(source)):
+        for first, passage in enumerate(await self.read(source)):
             if passage.heading != path and passage.heading:
                 found.append(Section(passage.heading[-1], len(passage.heading), first))
             path = passage.heading
@@ -215,7 +215,7 @@ class Library:
         """Draw the page a quote is on, if its document has pages, with the quote marked. Blocks."""
         return draw(self.folder, citation)
 
-    def context(self, passage_id: str) -> Context | None:
+    async def context(self, passage_id: str) -> Context | None:
         """Give a passage and its neighbours, or None when there is no such passage (any more)."""
         own = self.index.document(document_of(passage_id))
         at = own.ordinal(passage_id)

@@ -85,7 +85,7 @@ class FakeArchive:
         self.earlier.append(earlier)
         return self.answers.get(question, make_answer(answered=False))
 
-    def context(self, passage_id: str) -> Context | None:
+    async def context(self, passage_id: str) -> Context | None:
         return self.contexts.get(passage_id)
 
     async def explain(self, question: str) -> list[Weighing]:
@@ -94,13 +94,13 @@ class FakeArchive:
     def source(self, document_id: str) -> Source | None:
         return next((source for source in self.sources if source.id == document_id), None)
 
-    def sections(self, source: Source) -> list[Section]:
+    async def sections(self, source: Source) -> list[Section]:
         found: dict[str, Section] = {}
-        for first, passage in enumerate(self.read(source)):
+        for first, passage in enumerate(await self.read(source)):
             found.setdefault(passage.heading[-1], Section(passage.heading[-1], 1, first))
         return list(found.values())
 
-    def read(self, source: Source) -> list[Passage]:
+    async def read(self, source: Source) -> list[Passage]:
         return self.passages.get(source.id, [])
 
     def picture(self, citation: Citation) -> bytes | None:

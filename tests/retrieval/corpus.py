@@ -40,7 +40,7 @@ def held(index: EmbeddedIndex) -> list[Passage]:
 
 def read(library: Library) -> list[Passage]:
     """Give all passages of a library, in the order of its sources."""
-    return [passage for source in library.sources for passage in library.read(source)]
+    return [passage for source in library.sources for passage in library.index.document(source.id)]
 
 
 def rows(forward: Forward) -> list[Any]:

@@ -69,15 +69,15 @@ def test_repeated_words_are_told_apart(paragraphs: list[str]) -> None:
     assert len(every) == len(set(every))
 
 
-def test_a_library_finds_what_it_names(tmp_path: Path) -> None:
+async def test_a_library_finds_what_it_names(tmp_path: Path) -> None:
     """Each passage's id leads back to it, each document's id to its document, others nowhere."""
     (tmp_path / "a.md").write_text("# One\n\nThe sea.\n\n## Two\n\nThe sea.\n\n# One\n\nThe land.\n")
     (tmp_path / "b.txt").write_text("The sea.\n\nThe sea.\n")
     library = Library.open(tmp_path)
     for source in library.sources:
         assert source == library.source(source.id)
-        for ordinal, passage in enumerate(library.read(source)):
-            context = library.context(passage.id)
+        for ordinal, passage in enumerate(await library.read(source)):
+            context = await library.context(passage.id)
             assert context is not None
             assert (passage, ordinal, source.id) == (
                 context.passage,
@@ -85,6 +85,7 @@ def test_a_library_finds_what_it_names(tmp_path: Path) -> None:
                 document_of(context.passage.id),
             )
     assert [("One", 1, 0), ("Two", 2, 1), ("One", 1, 2)] == [
-        (section.heading, section.level, section.first) for section in library.sections(library.sources[0])
+        (section.heading, section.level, section.first)
+        for section in await library.sections(library.sources[0])
     ]
-    assert (None, None) == (library.source("nowhere0"), library.context("x" * 20))
+    assert (None, None) == (library.source("nowhere0"), await library.context("x" * 20))

@@ -76,7 +76,7 @@ def test_quotes_are_verbatim(text: str, question: str, longest: int) -> None:
                 assert list(citation.highlights) == sorted(citation.highlights)
                 for mark in citation.highlights:
                     assert citation.span.start <= mark.start < mark.end <= citation.span.end
-                context = opened.context(citation.passage.id)
+                context = asyncio.run(opened.context(citation.passage.id))
                 assert context is not None
                 assert citation.passage == context.passage
 
@@ -87,7 +87,7 @@ def test_empty_folder(tmp_path: Path) -> None:
         opened = Library.open(tmp_path, index_dir=tmp_path / ".index")
         assert (0, (), ()) == (opened.passages, opened.sources, opened.problems)
         assert not ask(opened, "When does it open?").answered
-        assert opened.context("x") is None
+        assert asyncio.run(opened.context("x")) is None
 
 
 @pytest.mark.parametrize("name", ["missing", "file"])
@@ -174,13 +174,13 @@ def test_vanished(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert ["gone.txt"] == [problem.name for problem in Library.open(tmp_path).problems]
 
 
-def test_context(tmp_path: Path) -> None:
+async def test_context(tmp_path: Path) -> None:
     """A passage's neighbours are those before and after it in its document."""
     (tmp_path / "a.txt").write_text(SENTENCE * 60)
     (tmp_path / "b.txt").write_text(HOURS)
     opened = Library.open(tmp_path)
     for passage in read(opened):
-        context = opened.context(passage.id)
+        context = await opened.context(passage.id)
         assert context is not None
         assert passage == context.passage
         if context.before:
@@ -190,8 +190,8 @@ def test_context(tmp_path: Path) -> None:
         near = [other.document for other in (context.before, context.after) if other]
         assert {passage.document} == {passage.document, *near}
     first, *_, last = read(opened)
-    assert opened.context(first.id).before is None  # type: ignore[union-attr]
-    assert opened.context(last.id).after is None  # type: ignore[union-attr]
+    assert (await opened.context(first.id)).before is None  # type: ignore[union-attr]
+    assert (await opened.context(last.id)).after is None  # type: ignore[union-attr]
 
 
 def test_saved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
