@@ -9,7 +9,7 @@ import mmap
 import os
 import tempfile
 import weakref
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -82,17 +82,18 @@ class Columns:
 
     def read(self, name: str, first: int, last: int) -> bytes:
         """Read part of an array, as bytes."""
-        return self.reader(name)(first, last)
+        (part,) = self.read_each(name, [(first, last)])
+        return part
 
-    def reader(self, name: str) -> Callable[[int, int], bytes]:
-        """Give what reads parts of an array."""
+    def read_each(self, name: str, places: Sequence[tuple[int, int]]) -> list[bytes]:
+        """Read parts of an array, each from its first to before its last."""
         kind, start, _ = self._arrays[name]
         file, size, pread = self._file, kind.itemsize, os.pread
-
-        def read(first: int, last: int) -> bytes:
-            return pread(file, size * (last - first), start + size * first)
-
-        return read
+        if len(places) > 1 and hasattr(os, "posix_fadvise"):
+            # What is not in memory yet comes from the disk all at once, not one after the other.
+            for first, last in places:
+                os.posix_fadvise(file, start + size * first, size * (last - first), os.POSIX_FADV_WILLNEED)
+        return [pread(file, size * (last - first), start + size * first) for first, last in places]
 
     def blocks(self, name: str, first: int, last: int) -> Iterator[NDArray[Any]]:
         """Read a long part of an array, some at a time."""
@@ -110,5 +111,5 @@ class Columns:
         Path(file.name).replace(path)
 
     def let_go(self) -> None:
-        """Give back the memory of what was touched; it is read again when it is needed."""
+        """Give back the memory of what was touched: it stays in the system's, and comes back when needed."""
         self._map.madvise(mmap.MADV_DONTNEED)

@@ -27,6 +27,8 @@ from retrieval.ranking.spelling import nearest
 # Above so many postings a search is long enough (5 ms) to be done beside the event loop, which takes 0.1 ms.
 _LONG = 1_000_000
 _RARE = 0.1
+# So many searches touch a good part of a large index, which would then count as ours for ever.
+_BETWEEN = 128
 
 
 # The posting list of each term (second axis) in each leaf (first axis).
@@ -56,6 +58,7 @@ class EmbeddedIndex:
         self._weighting = Weighting(self.size, sum(leaf.length for leaf in leaves))
         # What a search adds up in: taken by one, put back for the next.
         self._sums: list[Sequence[Rough]] = []
+        self._searches = 0
 
     @classmethod
     def build(cls, passages: Sequence[Passage], longest_piece: int) -> Self:
@@ -139,6 +142,10 @@ class EmbeddedIndex:
             found.append(best(asked, limit, least, zeros))
             least = max(least, kth(np.concatenate([scores for _, scores in found]), limit))
         self._sums.append(sums)
+        self._searches += 1
+        if self._searches % _BETWEEN == 0:
+            for leaf in self.leaves:
+                leaf.segment.columns.let_go()
         counts = [len(numbers) for numbers, _ in found]
         hits = Hits(
             np.repeat(np.arange(len(found)), counts),

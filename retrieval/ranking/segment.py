@@ -153,9 +153,9 @@ class Segment:
 
     def _rows(self, name: str, offsets: str, numbers: Sequence[int]) -> list[bytes]:
         """Read rows, in that order."""
-        at, read = self.columns[offsets], self.columns.reader(name)
-        firsts, lasts = at[numbers].tolist(), at[np.add(numbers, 1)].tolist()
-        return [read(first, last) for first, last in zip(firsts, lasts, strict=True)]
+        at = self.columns[offsets]
+        places = zip(at[numbers].tolist(), at[np.add(numbers, 1)].tolist(), strict=True)
+        return self.columns.read_each(name, list(places))
 
 
 def _record(row: bytes, length: int) -> Record:
