@@ -41,12 +41,11 @@ def _due(leaves: Sequence[Leaf], most: int) -> list[Leaf]:
     """Choose what to put together next; `leaves` come largest first."""
     chosen: list[Leaf] = []
     size = 0
-    for leaf in reversed(leaves):
-        if chosen and not leaf.size <= 2 * size:
-            break
+    for at, leaf in reversed(list(enumerate(leaves))):
         if size + leaf.size > min(most, MOST_PASSAGES):
             break
-        chosen.insert(0, leaf)
+        if leaf.size <= 2 * size:
+            chosen = list(leaves[at:])
         size += leaf.size
     if len(chosen) > 1:
         return chosen
