@@ -110,7 +110,9 @@ class Postings:
         """Count for each term the passages that hold it among some."""
         if kept.all():
             return self.lists.lengths
-        return np.concatenate([lengths for _, _, lengths in self.slices(kept)])
+        # Signs alone, as 😀, are passages without a term.
+        none = self.lists.lengths[:0]
+        return np.concatenate([none, *(lengths for _, _, lengths in self.slices(kept))])
 
     def slices(
         self, kept: NDArray[np.bool_]
