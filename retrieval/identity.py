@@ -2,12 +2,14 @@
 
 import base64
 import hashlib
+from functools import lru_cache
 
 _DOCUMENT_BYTES = 6
 _WORDS_BYTES = 9
 WORDS_LENGTH = 12
 
 
+@lru_cache(maxsize=256)
 def document_id(name: str) -> str:
     """Make the id of a document from its name: 8 of A-Z a-z 0-9 _ -."""
     return _digest(name, _DOCUMENT_BYTES)

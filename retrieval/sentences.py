@@ -42,13 +42,14 @@ def pieces(text: str, language: str, longest: int) -> list[Span]:
 def _sentences(text: str, language: str) -> list[tuple[int, int]]:
     """Part the text at the ends that sentencex finds, save where that would part a letter from its marks."""
     ends = [boundary["end_index"] for boundary in sentencex.get_sentence_boundaries(language, text)]
-    cuts = [end for end in ends if end < len(text) and not _GOES_ON.match(text, end)]
+    cuts = [end for end in ends if end < len(text) and (text[end].isascii() or not _GOES_ON.match(text, end))]
     return list(pairwise([0, *cuts, len(text)]))
 
 
 def _trimmed(text: str, start: int, end: int) -> Span:
     part = text[start:end].rstrip()
-    return Span(start + len(part) - len(part.lstrip()), start + len(part))
+    end = start + len(part)
+    return Span(end - len(part.lstrip()) if part[:1].isspace() else start, end)
 
 
 def _clauses(text: str, sentence: Span, longest: int) -> list[Span]:

@@ -74,12 +74,10 @@ def tokenize(text: str, language: str) -> list[Token]:
             number = _number(run)
             tokens.append(Token(start, end, number, number))
         elif run.isalpha() and "ʼ" not in run:
-            tokens.append(Token(start, end, *folded_and_stemmed(run, language)))
+            tokens.append(Token(start, end, *_word(run, language)))
         else:
             for offset, part in _parts(run, language):
-                tokens.append(
-                    Token(start + offset, start + offset + len(part), *folded_and_stemmed(part, language))
-                )
+                tokens.append(Token(start + offset, start + offset + len(part), *_word(part, language)))
     return tokens
 
 
@@ -124,12 +122,14 @@ def _parts(run: str, language: str) -> list[tuple[int, str]]:
     return [(0, before), (apostrophe.end(), after)]  # two words: l'homme, O'Brien
 
 
-@lru_cache(maxsize=50_000)
 def folded_and_stemmed(part: str, language: str) -> tuple[str, str]:
     """Give a word as all its spellings are compared, and its term."""
     word = part.casefold() if part.isascii() and language != "tr" else fold(part, language)
     algorithm = _SNOWBALL.get(language)
     return word, _stemmer(algorithm).stemWord(word) if algorithm else word
+
+
+_word = lru_cache(maxsize=10_000)(folded_and_stemmed)
 
 
 @lru_cache(maxsize=4_096)
@@ -156,4 +156,4 @@ def fold(word: str, language: str) -> str:
 
 @cache
 def _stemmer(algorithm: str) -> Stemmer.Stemmer:
-    return Stemmer.Stemmer(algorithm)
+    return Stemmer.Stemmer(algorithm, 0)

@@ -6,7 +6,7 @@ hardly one in ten of a long text has not been met before.
 
 import re
 from array import array
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from threading import RLock
@@ -76,28 +76,34 @@ class _Chunks(dict[str, int]):
         return len(self._forms)
 
     def __missing__(self, chunk: str) -> int:
-        for token in self._tokens(chunk):
-            spelling = chunk[token.start : token.end]
-            number = self._numbers.get(spelling)
-            if number is None:
-                number = self._numbers[spelling] = len(self._words)
-                self._words.append(token.word)
-                self._names.append(digest(f"{self.language} {spelling}"))
-                self._terms.append(digest(token.term))
-                self._kinds.append(kind_of(token, chunk))
-                self._form_lengths.append(len(spelling))
-            self._forms.append(number)
-            self._offsets.append(token.start)
+        plain = _PLAIN.fullmatch(chunk)
+        if plain:
+            spelling, start = plain[1], plain.start(1)
+            if spelling not in self._numbers:
+                self._add(
+                    spelling, Token(*plain.span(1), *folded_and_stemmed(spelling, self.language)), chunk
+                )
+            self._forms.append(self._numbers[spelling])
+            self._offsets.append(start)
+        else:
+            for token in tokenize(chunk, self.language):
+                spelling = chunk[token.start : token.end]
+                if spelling not in self._numbers:
+                    self._add(spelling, token, chunk)
+                self._forms.append(self._numbers[spelling])
+                self._offsets.append(token.start)
         self._lengths.append(len(chunk))
         self._ends.append(len(self._forms))
         self[chunk] = number = len(self._lengths) - 1
         return number
 
-    def _tokens(self, chunk: str) -> Iterable[Token]:
-        plain = _PLAIN.fullmatch(chunk)
-        if plain is None:
-            return tokenize(chunk, self.language)
-        return (Token(*plain.span(1), *folded_and_stemmed(plain[1], self.language)),)
+    def _add(self, spelling: str, token: Token, chunk: str) -> None:
+        self._numbers[spelling] = len(self._words)
+        self._words.append(token.word)
+        self._names.append(digest(f"{self.language} {spelling}"))
+        self._terms.append(digest(token.term))
+        self._kinds.append(kind_of(token, chunk))
+        self._form_lengths.append(len(spelling))
 
     def find(self, texts: Sequence[str]) -> Found:
         joined = " ".join(texts)
@@ -106,9 +112,15 @@ class _Chunks(dict[str, int]):
         parts = joined.split(" ")
         chunks = np.fromiter(map(self.__getitem__, parts), np.int64, len(parts))
         lengths = _view(self._lengths, np.int64)[chunks] + 1
-        positions, owners = Rows(_view(self._ends, np.int64), _view(self._forms, np.int32)).gather(chunks)
-        forms = _view(self._forms, np.int32)[positions]
-        starts = (np.cumsum(lengths) - lengths)[owners] + _view(self._offsets, np.int32)[positions]
+        known_ends = _view(self._ends, np.int64)
+        first = known_ends[chunks]
+        counts = known_ends[chunks + 1] - first
+        # Each token's place among those of its chunk, and from there among all that are known.
+        positions = np.repeat(first - (np.cumsum(counts) - counts), counts)
+        positions += np.arange(len(positions))
+        forms = _view(self._forms, np.int32).take(positions)
+        starts = np.repeat(np.cumsum(lengths) - lengths, counts)
+        starts += _view(self._offsets, np.int32).take(positions)
         begins = np.zeros(len(texts) + 1, np.int64)
         np.cumsum([len(text) + 1 for text in texts], out=begins[1:])
         offsets = np.searchsorted(starts, begins)
