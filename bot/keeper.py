@@ -51,6 +51,16 @@ class Keeper:
                 await in_thread(lambda: self._save(library))
             return library
 
+    async def tidy(self) -> None:
+        """Put together what changes have left in pieces; of a large index that takes some seconds."""
+        async with self._busy:
+            before = self.library
+            library = await in_thread(before.tidied)
+            if library is not before:
+                self.library = library
+                self._swap(library)
+                await in_thread(lambda: self._save(library))
+
     async def put(self, name: str, data: bytes) -> bool:
         """Put a document into the folder, and tell whether it took the place of another.
 

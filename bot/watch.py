@@ -42,3 +42,4 @@ async def _follow(keeper: Keeper) -> None:
     while library.waiting:
         await asyncio.sleep(_QUIET)
         library = await keeper.reload(quiet=_QUIET)
+    await keeper.tidy()

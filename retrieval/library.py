@@ -18,6 +18,7 @@ from retrieval.ranking import store
 from retrieval.ranking.embedded import EmbeddedIndex
 from retrieval.ranking.leaf import Leaf
 from retrieval.ranking.merging import put_together, settled
+from retrieval.ranking.postings import MOST_PASSAGES
 from retrieval.ranking.segment import Segment
 from retrieval.reading import draw, read_all
 from retrieval.records import Record, kept, note, restored, sources, unchanged, unquiet
@@ -29,7 +30,7 @@ Progress = Callable[[int, int], None]
 _MOST_ANSWERS = 256
 # Leaves that are open at a time while documents are read: each takes two of the process' files.
 _MOST_OPEN = 200
-# Larger leaves are not put together while somebody waits for an update.
+# What is put together of larger leaves takes longer than an update may.
 _SOON = 20_000
 
 _log = logging.getLogger(__name__)
@@ -92,10 +93,12 @@ class Library:
         with _workplace(place) as (scratch, target):
             leaves = _read(folder, changed, quote_chars, scratch, records, progress)
             kept = old.index.without(gone).leaves if old else ()
-            index = EmbeddedIndex(settled([*kept, *put_together(leaves, target)], target, _SOON))
+            # While a bot runs, somebody waits for what changed; the rest is for `tidied`.
+            most = _SOON if before else MOST_PASSAGES
+            index = EmbeddedIndex(settled([*kept, *put_together(leaves, target)], target, most))
         ordered = {name: records[name] for name in sorted(records)}
         library = cls._of(index, ordered, quote_chars, folder, place)
-        if index_dir:
+        if index_dir and not before:
             library.save(index_dir)
         return library.including(problems, waiting)
 
