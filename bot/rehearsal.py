@@ -94,7 +94,7 @@ def _inherited() -> dict[str, str]:
 
 
 def _environment(settings: Settings, folder: Path, address: str, token: str) -> dict[str, str]:
-    cluster = settings.opensearch_url
+    cluster, key = settings.opensearch_url, settings.opensearch_api_key
     return _inherited() | {
         "TELEGRAM_TOKEN": token,
         "TELEGRAM_API_URL": address,
@@ -102,6 +102,9 @@ def _environment(settings: Settings, folder: Path, address: str, token: str) -> 
         "INDEX_DIR": str(settings.index_dir.resolve()),
         "QUOTE_CHARS": str(settings.quote_chars),
         "OPENSEARCH_URL": cluster.get_secret_value() if cluster else "",
+        "OPENSEARCH_API_KEY": key.get_secret_value() if key else "",
+        "OPENSEARCH_CA": str(settings.opensearch_ca.resolve()) if settings.opensearch_ca else "",
+        "OPENSEARCH_INDEX": settings.opensearch_index,
         "TELEGRAM_ADMINS": ",".join(map(str, settings.telegram_admins)),
         "FEEDBACK_DIR": str(settings.feedback_dir.resolve()) if settings.feedback_dir else "",
         "LOG_QUESTIONS": str(settings.log_questions),

@@ -2,9 +2,10 @@
 
 import hmac
 import json
+import re
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 import platformdirs
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError, model_validator
@@ -16,6 +17,8 @@ from config.errors import ConfigError
 _LONGEST_SECRET = 256
 _LONGEST_SHOWN = 60
 _A_MINUTE = 60
+# Beyond this a cluster holds more shards than it can look after.
+_MOST_SHARDS = 1024
 
 
 def _ids(value: Any) -> Any:
@@ -49,8 +52,42 @@ def _secret(value: SecretStr) -> SecretStr:
     return value
 
 
-def _secret_address(value: SecretStr) -> SecretStr:
-    return SecretStr(_address(value.get_secret_value()))
+def _secret_addresses(value: SecretStr) -> SecretStr:
+    listed = value.get_secret_value().replace(",", " ").split()
+    if not listed:
+        raise ValueError("expected an address, or several between commas")
+    return SecretStr(",".join(map(_node, listed)))
+
+
+def _node(value: str) -> str:
+    address, parts = _address(value), urlsplit(value)
+    try:
+        is_port = parts.port != 0
+    except ValueError:
+        is_port = False
+    if not is_port:
+        raise ValueError("expected a port of 1 to 65535")
+    if parts.path.strip("/") or parts.query or parts.fragment:
+        raise ValueError("expected addresses of nodes, with nothing after the port")
+    return address
+
+
+def _key(value: SecretStr) -> SecretStr:
+    if not all(" " < letter <= "~" for letter in value.get_secret_value()):
+        raise ValueError("expected a key of ASCII letters and signs, without spaces")
+    return value
+
+
+def _file(value: Path) -> Path:
+    if not value.is_file():
+        raise ValueError("there is no such file")
+    return value
+
+
+def _alias(value: str) -> str:
+    if not re.fullmatch(r"[a-z0-9][a-z0-9._-]{0,99}", value):
+        raise ValueError("expected up to 100 of a-z 0-9 . _ -, and first a letter or a digit")
+    return value
 
 
 def _upper(value: Any) -> Any:
@@ -115,9 +152,34 @@ class Settings(BaseSettings):
     quote_chars: int = Field(
         default=300, ge=50, le=1000, description="The longest quote, in characters: 50 to 1000."
     )
-    opensearch_url: Annotated[SecretStr, AfterValidator(_secret_address)] | None = Field(
+    opensearch_url: Annotated[SecretStr, AfterValidator(_secret_addresses)] | None = Field(
         default=None,
-        description="An OpenSearch cluster to search instead of the embedded index; may hold a password.",
+        description="An OpenSearch cluster to search instead of the embedded index: the address of a node, "
+        "or of several between commas. Secret, as it may hold a name and a password.",
+    )
+    opensearch_api_key: Annotated[SecretStr, AfterValidator(_key)] | None = Field(
+        default=None,
+        description="A key for the cluster, instead of a name and a password in its address. Secret.",
+    )
+    opensearch_ca: Annotated[Path, AfterValidator(_file)] | None = Field(
+        default=None,
+        description="A file of the certificates (PEM) that vouch for the cluster's. Unset: the system's.",
+    )
+    opensearch_index: Annotated[str, AfterValidator(_alias)] = Field(
+        default="verbatim",
+        description="The name that leads to the index in the cluster: an alias, which moves to each new index.",
+    )
+    opensearch_shards: int = Field(
+        default=1,
+        ge=1,
+        le=_MOST_SHARDS,
+        description="Into how many parts `verbatim index` divides the index in the cluster.",
+    )
+    opensearch_replicas: int = Field(
+        default=1,
+        ge=0,
+        le=20,
+        description="How many copies of each part the cluster keeps on other nodes: as many nodes may fail.",
     )
     webhook_url: Address | None = Field(
         default=None, description="The public address Telegram sends updates to. Unset: long polling."
@@ -177,9 +239,22 @@ class Settings(BaseSettings):
     @property
     def secrets(self) -> tuple[str, ...]:
         """What may appear in no log, message or metric."""
-        held = (self.telegram_token, self.webhook_secret, self.opensearch_url)
+        held = (self.telegram_token, self.webhook_secret, self.opensearch_api_key)
         given = tuple(secret.get_secret_value() for secret in held if secret is not None)
-        return (*given, self.webhook_key)
+        return (*given, *self._passwords, self.webhook_key)
+
+    @property
+    def _passwords(self) -> tuple[str, ...]:
+        """How the cluster's nodes know us: as it stands in their addresses, and decoded."""
+        found = [urlsplit(node).netloc.rpartition("@")[0] for node in self.opensearch_nodes]
+        return tuple(
+            form for one in dict.fromkeys(found) if one for form in dict.fromkeys((one, unquote(one)))
+        )
+
+    @property
+    def opensearch_nodes(self) -> tuple[str, ...]:
+        """The addresses of the cluster's nodes, with their passwords; none without a cluster."""
+        return tuple(self.opensearch_url.get_secret_value().split(",")) if self.opensearch_url else ()
 
 
 _WORDS = {

@@ -93,6 +93,14 @@ def test_the_environment_wins_over_the_file(monkeypatch: pytest.MonkeyPatch, tmp
             "telegram",
             "TELEGRAM_API_URL=telegram: expected an address that begins with http:// or https://",
         ),
+        ("OPENSEARCH_CA", "none.pem", "OPENSEARCH_CA=none.pem: there is no such file"),
+        (
+            "OPENSEARCH_INDEX",
+            "_All",
+            "OPENSEARCH_INDEX=_All: expected up to 100 of a-z 0-9 . _ -, and first a letter or a digit",
+        ),
+        ("OPENSEARCH_SHARDS", "0", "OPENSEARCH_SHARDS=0: expected a number of at least 1"),
+        ("OPENSEARCH_REPLICAS", "-1", "OPENSEARCH_REPLICAS=-1: expected a number of at least 0"),
     ],
 )
 def test_a_bad_value_is_one_clear_line(
@@ -102,7 +110,7 @@ def test_a_bad_value_is_one_clear_line(
     assert expected == _error(monkeypatch, name, value)
 
 
-@pytest.mark.parametrize("name", ["TELEGRAM_TOKEN", "WEBHOOK_SECRET", "OPENSEARCH_URL"])
+@pytest.mark.parametrize("name", ["TELEGRAM_TOKEN", "WEBHOOK_SECRET", "OPENSEARCH_URL", "OPENSEARCH_API_KEY"])
 def test_an_error_never_shows_a_secret(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     """A secret that is not usable is named, not shown."""
     told = _error(monkeypatch, name, "s3cr3t / %%%")
@@ -129,6 +137,40 @@ def test_secrets_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "s3cr3t" not in f"{settings} {settings!r}"
     assert ("123:s3cr3t", settings.webhook_key) == settings.secrets
     assert settings.webhook_key not in f"{settings} {settings!r}"
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ("http://one:9200", ("http://one:9200",)),
+        ("https://one/, https://a:b@two:9201", ("https://one", "https://a:b@two:9201")),
+        ("http://[::1]:9200,http://two", ("http://[::1]:9200", "http://two")),
+    ],
+)
+def test_the_nodes_of_a_cluster(
+    monkeypatch: pytest.MonkeyPatch, given: str, expected: tuple[str, ...]
+) -> None:
+    """A cluster is named by the address of a node, or of several between commas."""
+    assert () == Settings.read().opensearch_nodes
+    monkeypatch.setenv("OPENSEARCH_URL", given)
+    assert expected == Settings.read().opensearch_nodes
+
+
+@pytest.mark.parametrize("given", [",", "http://one,two", "http://one:0", "http://one:99999", "http://one/x"])
+def test_no_node_of_a_cluster(monkeypatch: pytest.MonkeyPatch, given: str) -> None:
+    """What is no address of a node is refused without being shown."""
+    assert _error(monkeypatch, "OPENSEARCH_URL", given).startswith("OPENSEARCH_URL is not usable: expected ")
+
+
+def test_the_keys_of_a_cluster_are_in_no_log(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Names, passwords and the key of a cluster are taken out of what is logged, its addresses are not."""
+    monkeypatch.setenv("OPENSEARCH_URL", "https://ann:p%40ssword-1@one:9200,https://two:9200")
+    monkeypatch.setenv("OPENSEARCH_API_KEY", "a2V5OnNlY3JldA==")
+    redact = Redactor(Settings.read().secrets)
+    assert "https://[secret]@one:9200 https://two:9200" == redact(
+        "https://ann:p%40ssword-1@one:9200 https://two:9200"
+    )
+    assert "[secret] [secret] [secret]" == redact("p%40ssword-1 p@ssword-1 a2V5OnNlY3JldA==")
 
 
 def test_the_example_names_exactly_the_settings() -> None:
