@@ -58,7 +58,8 @@ def save(index: EmbeddedIndex, place: Path, about: dict[str, Any]) -> None:
         file.flush()
         os.fsync(file.fileno())
     Path(file.name).replace(place / _MANIFEST)
-    named = {row["file"] for row in rows}
+    # Another process may have saved meanwhile, and use what ours does not.
+    named = {row["file"] for row in [*rows, *_read(place).get("segments", [])]}
     for path in place.iterdir():
         if path.name != _MANIFEST and path.name not in named and (path.name in before or _is_old(path)):
             path.unlink(missing_ok=True)
