@@ -1,45 +1,75 @@
 import json
+import os
+from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import pytest
 
-from retrieval.loading.passages import passages
-from retrieval.loading.plain import load
-from retrieval.ranking import store
+from retrieval.identity import document_of
+from retrieval.ranking import segment, store
 from retrieval.ranking.embedded import EmbeddedIndex
+from retrieval.ranking.leaf import Leaf
+from tests.retrieval.corpus import document, held
 
-TEXT = "Hours\n\nThe library opens at nine.\n\nБиблиотека открыта с девяти утра.\n\n😀"
-
-
-def build(text: str = TEXT) -> EmbeddedIndex:
-    return EmbeddedIndex.build(list(passages(load(text.encode(), "a.txt"))), 300)
+GOATS = document("a.txt", ["The goats eat salt.", "Библиотека открыта.", "😀"])
+KEEPER = document("b.txt", ["A keeper sleeps."])
+FERRY = document("c.txt", ["The ferry brings flour."])
+MANIFEST = "manifest.json"
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> Path:
-    store.save(build(), tmp_path / "saved", {"folder": "x"})
+def make(tmp_path: Path) -> Callable[..., EmbeddedIndex]:
+    """Make an index of two segments, a document of the second gone, in a folder of its own."""
+
+    def made(*texts: str) -> EmbeddedIndex:
+        own = document("d.txt", texts) if texts else GOATS
+        parts = [own, [*KEEPER, *FERRY]]
+        index = EmbeddedIndex([Leaf(segment.build(tmp_path / "built", part, 300)) for part in parts])
+        return index.without([document_of(KEEPER[0].id)])
+
+    return made
+
+
+@pytest.fixture
+def place(tmp_path: Path, make: Callable[..., EmbeddedIndex]) -> Path:
+    store.save(make(), tmp_path / "saved", {"folder": "x"})
     return tmp_path / "saved"
 
 
-@pytest.mark.parametrize("text", [TEXT, "", "😀"])
-def test_round_trip(text: str, tmp_path: Path) -> None:
-    """What is opened is what was saved, without passages and without terms too."""
-    index = build(text)
-    store.save(index, tmp_path / "deep" / "saved", {"folder": "x"})
-    loaded = store.load(tmp_path / "deep" / "saved")
+def opened(place: Path) -> EmbeddedIndex:
+    loaded = store.load(place)
     assert loaded is not None
-    opened, about = loaded
-    assert {"folder": "x"} == about == store.about(tmp_path / "deep" / "saved")
-    assert index.passages == opened.passages
-    assert index.languages == opened.languages
-    assert index.forward.terms == opened.forward.terms
-    assert np.array_equal(index.postings.weights, opened.postings.weights)
-    assert np.array_equal(index.forward.pieces.values, opened.forward.pieces.values)
-    assert (
-        index.postings.search(["librari"], 5)[1].tolist()
-        == opened.postings.search(["librari"], 5)[1].tolist()
-    )
+    return loaded[0]
+
+
+def names(index: EmbeddedIndex) -> set[str]:
+    """Name the files that an index saved has, and no others."""
+    return {MANIFEST, *(leaf.segment.path.name for leaf in index.leaves)}
+
+
+def there(place: Path) -> set[str]:
+    return {path.name for path in place.iterdir()}
+
+
+@pytest.mark.parametrize("texts", [[], ["😀"], ["goat"] * 300])
+def test_round_trip(texts: list[str], tmp_path: Path, make: Callable[..., EmbeddedIndex]) -> None:
+    """What is opened is what was saved, without what is gone, and in a folder that has nothing else."""
+    index, place = make(*texts), tmp_path / "deep" / "saved"
+    store.save(index, place, {"folder": "x"})
+    assert {"folder": "x"} == store.about(place)
+    assert (store.load(place) or (None, None))[1] == {"folder": "x"}
+    other = opened(place)
+    assert held(index) == held(other)
+    assert (index.languages, index.size) == (other.languages, other.size)
+    terms = ["goat", "keeper", "ferri", "открыт"]
+    assert index.ranked(terms, 9) == other.ranked(terms, 9)
+    assert names(other) == there(place)
+
+
+def test_nothing_in_it(tmp_path: Path) -> None:
+    """An index without passages is saved and opened as well."""
+    store.save(EmbeddedIndex(), tmp_path / "saved", {})
+    assert () == opened(tmp_path / "saved").leaves
 
 
 def test_missing(tmp_path: Path) -> None:
@@ -52,7 +82,9 @@ def test_damaged(place: Path) -> None:
     """Any file that is cut, changed or gone makes the whole index unusable."""
     for file in sorted(place.iterdir()):
         data = file.read_bytes()
-        for damaged in (data[:-1], b"", bytes([data[0] ^ 1]) + data[1:]):
+        middle = len(data) // 2
+        changed = data[:middle] + bytes([data[middle] ^ 1]) + data[middle + 1 :]
+        for damaged in (data[:-1], b"", bytes([data[0] ^ 1]) + data[1:], changed, data + b"x"):
             file.write_bytes(damaged)
             assert store.load(place) is None, file.name
         file.unlink()
@@ -61,10 +93,27 @@ def test_damaged(place: Path) -> None:
     assert store.load(place) is not None
 
 
+def test_large_segments(
+    tmp_path: Path, make: Callable[..., EmbeddedIndex], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a segment too large to be read at once another size is noticed, and an end that is no end."""
+    monkeypatch.setattr(store, "_SMALL", 0)
+    place = tmp_path / "saved"
+    store.save(make(), place, {})
+    assert store.load(place) is not None
+    for file in set(place.iterdir()) - {place / MANIFEST}:
+        data = file.read_bytes()
+        for damaged in (data[:-1], b"", data + b"x", data[:-1] + b"\xff", b"\0" * len(data)):
+            file.write_bytes(damaged)
+            assert store.load(place) is None, file.name
+        file.write_bytes(data)
+    assert store.load(place) is not None
+
+
 @pytest.mark.parametrize("manifest", [[], {}, {"maker": 1}, None, "x"])
 def test_foreign_manifest(place: Path, manifest: object) -> None:
     """A manifest of another shape is no manifest."""
-    (place / "manifest.json").write_text(json.dumps(manifest))
+    (place / MANIFEST).write_text(json.dumps(manifest))
     assert store.load(place) is None
     assert {} == store.about(place)
 
@@ -75,36 +124,96 @@ def test_outdated(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert store.load(place) is None
 
 
-def test_replaced(place: Path) -> None:
-    """Saving over an index replaces it, a reader of the old one goes on, and nothing is left beside it."""
-    loaded = store.load(place)
-    assert loaded is not None
-    before = np.array(loaded[0].postings.weights)
-    (place / "passages.json").write_bytes(b"damaged")
-    store.save(build(), place, {"folder": "y"})
+def test_replaced(place: Path, make: Callable[..., EmbeddedIndex]) -> None:
+    """Saving over an index replaces it, a reader of the old one goes on, and nothing of it is left."""
+    reader = opened(place)
+    before = held(reader)
+    store.save(make("Snow fell."), place, {"folder": "y"})
     assert {"folder": "y"} == store.about(place)
-    assert [place] == list(place.parent.iterdir())
-    assert np.array_equal(before, loaded[0].postings.weights)
+    assert names(opened(place)) == there(place)
+    assert ["Snow fell.", "The ferry brings flour."] == [passage.text for passage in held(opened(place))]
+    assert before == held(reader)
+    assert before[:1] == [passage for passage, _ in reader.ranked(["goat"], 9)]
 
 
-def test_two_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """When two processes save at once, the first to arrive stays and the other is content."""
-    place, rename = tmp_path / "saved", Path.rename
-
-    def late(self: Path, target: Path) -> Path:
-        monkeypatch.setattr(Path, "rename", rename)
-        store.save(build(), place, {"by": "the other"})
-        return rename(self, target)
-
-    monkeypatch.setattr(Path, "rename", late)
-    store.save(build(), place, {"by": "us"})
-    assert {"by": "the other"} == store.about(place)
-    assert store.load(place) is not None
-    assert [place] == list(tmp_path.iterdir())
+def test_only_what_is_new_is_written(place: Path, make: Callable[..., EmbeddedIndex]) -> None:
+    """A segment that is there already is not written again, whatever else is saved with it."""
+    index = opened(place)
+    written = {path: path.stat().st_ino for path in place.iterdir() if path.name != MANIFEST}
+    both = EmbeddedIndex([*index.leaves, *make("Snow fell.").leaves])
+    store.save(both, place, {})
+    assert written == {path: path.stat().st_ino for path in written}
+    assert held(both) == held(opened(place))
 
 
-def test_not_writable(tmp_path: Path) -> None:
+def test_deleted_by_others(place: Path, make: Callable[..., EmbeddedIndex]) -> None:
+    """A segment whose file another process has deleted meanwhile is written again when it is saved."""
+    reader = opened(place)
+    store.save(make("Snow fell."), place, {})
+    assert not (names(reader) - {MANIFEST}) & there(place)
+    store.save(reader, place, {})
+    assert held(reader) == held(opened(place))
+    assert names(reader) == there(place)
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_two_at_once(
+    when: str, place: Path, make: Callable[..., EmbeddedIndex], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """When two processes save at once, one of the two indexes is there as a whole."""
+    replace, ours = Path.replace, make("Ours.")
+    theirs = EmbeddedIndex([*opened(place).leaves, *make("Theirs.").leaves[:1]])
+
+    def crossing(self: Path, target: Path) -> Path:
+        is_manifest = Path(target).name == MANIFEST
+        if is_manifest:
+            monkeypatch.setattr(Path, "replace", replace)
+        if is_manifest and when == "before":
+            store.save(theirs, place, {"by": "them"})
+        done = replace(self, target)
+        if is_manifest and when == "after":
+            store.save(theirs, place, {"by": "them"})
+        return done
+
+    monkeypatch.setattr(Path, "replace", crossing)
+    store.save(ours, place, {"by": "us"})
+    by = store.about(place)["by"]
+    assert ("us" if when == "before" else "them") == by
+    assert held(ours if by == "us" else theirs) == held(opened(place))
+
+
+def test_half_saved(place: Path, make: Callable[..., EmbeddedIndex], monkeypatch: pytest.MonkeyPatch) -> None:
+    """When saving breaks off at any of its files, the index saved before is there as it was."""
+    before, replace = held(opened(place)), Path.replace
+    for last in range(3):
+        left = last
+
+        def failing(self: Path, target: Path) -> Path:
+            nonlocal left
+            if left == 0:
+                raise OSError(28, "No space left on device")
+            left -= 1
+            return replace(self, target)
+
+        with monkeypatch.context() as patched:
+            patched.setattr(Path, "replace", failing)
+            with pytest.raises(OSError, match="No space left"):
+                store.save(make("Snow fell."), place, {})
+        assert before == held(opened(place))
+
+
+def test_what_a_dead_process_left(place: Path, make: Callable[..., EmbeddedIndex]) -> None:
+    """What was half written long ago is deleted with the next save, what is being written is not."""
+    for name in (".new-dead", "dead.segment", ".new-live", "live.segment"):
+        (place / name).write_bytes(b"x")
+        if "dead" in name:
+            os.utime(place / name, (0, 0))
+    store.save(make(), place, {})
+    assert {*names(opened(place)), ".new-live", "live.segment"} == there(place)
+
+
+def test_not_writable(tmp_path: Path, make: Callable[..., EmbeddedIndex]) -> None:
     """A place that cannot be written is an OSError."""
     (tmp_path / "file").write_text("x")
     with pytest.raises(OSError, match="file"):
-        store.save(build(), tmp_path / "file" / "saved", {})
+        store.save(make(), tmp_path / "file" / "saved", {})
