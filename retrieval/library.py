@@ -11,6 +11,7 @@ from typing import Self
 
 from retrieval import folder as listing
 from retrieval.answer import answer, explain
+from retrieval.contents import contents
 from retrieval.folder import File
 from retrieval.identity import document_id, document_of
 from retrieval.model import Answer, Citation, Context, Passage, Problem, Section, Source, Weighing
@@ -21,7 +22,7 @@ from retrieval.ranking.merging import put_together, settled
 from retrieval.ranking.postings import MOST_PASSAGES
 from retrieval.ranking.segment import Segment
 from retrieval.reading import draw, read_all
-from retrieval.records import Record, kept, note, restored, sources, unchanged, unquiet
+from retrieval.records import Record, kept, note, restored, sources, unchanged, unquiet, version
 
 QUOTE_CHARS = 300
 
@@ -117,7 +118,7 @@ class Library:
             problems=(),
             index=index,
             quote_chars=quote_chars,
-            version=_version(records.values(), quote_chars),
+            version=version(records.values(), store.maker(), quote_chars),
             folder=folder,
             records=records,
             _by_id={source.id: source for source in listed},
@@ -202,13 +203,7 @@ class Library:
 
     async def sections(self, source: Source) -> tuple[Section, ...]:
         """List the headings of a document that have text, in their order."""
-        found: list[Section] = []
-        path: tuple[str, ...] | None = None
-        for first, passage in enumerate(await self.read(source)):
-            if passage.heading != path and passage.heading:
-                found.append(Section(passage.heading[-1], len(passage.heading), first))
-            path = passage.heading
-        return tuple(found)
+        return contents(await self.read(source))
 
     def file(self, source: Source) -> Path:
         """Give the path of a document's file."""
@@ -283,11 +278,4 @@ def _name(folder: Path, quote_chars: int) -> str:
     """Name the saved index after the folder and what decides how it is cut."""
     digest = hashlib.blake2b(f"{quote_chars} ".encode(), digest_size=16)
     digest.update(str(folder.resolve()).encode("utf-8", "surrogateescape"))
-    return digest.hexdigest()
-
-
-def _version(records: Iterable[Record], quote_chars: int) -> str:
-    digest = hashlib.blake2b(f"{store.maker()} {quote_chars} ".encode(), digest_size=16)
-    for record in records:
-        digest.update(hashlib.blake2b(f"{record.file.name}\0{record.digest}".encode()).digest())
     return digest.hexdigest()

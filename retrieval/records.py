@@ -1,5 +1,6 @@
 """What became of each file of the documents folder, kept so that only what changed is read again."""
 
+import hashlib
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -99,3 +100,11 @@ def restored(row: list[Any]) -> Record:
     """Make a record of what `kept` made of it."""
     file, is_settled, digest, text, source, copy_of, problem = row
     return Record(File(*file), is_settled, digest, text, source and Source(*source), copy_of, problem)
+
+
+def version(records: Iterable[Record], maker: str, quote_chars: int) -> str:
+    """Name what documents were made into, by a digest of them and of what made it."""
+    digest = hashlib.blake2b(f"{maker} {quote_chars} ".encode(), digest_size=16)
+    for record in records:
+        digest.update(hashlib.blake2b(f"{record.file.name}\0{record.digest}".encode()).digest())
+    return digest.hexdigest()

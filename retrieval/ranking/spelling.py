@@ -24,11 +24,16 @@ _MOST = 9
 Shelf = tuple[str, int]
 
 
+def can_be_meant(word: str) -> bool:
+    """Tell whether a known word is one that a misspelt one may be meant to be."""
+    return len(word) >= _SHORTEST_KNOWN and word[0].isalpha()
+
+
 def shelved(words: Iterable[str]) -> Iterator[tuple[Shelf, set[str]]]:
     """Put the words that a misspelt one may be meant to be on their shelves, these in their order."""
     shelves: dict[Shelf, set[str]] = {}
     for word in words:
-        if len(word) >= _SHORTEST_KNOWN and word[0].isalpha():
+        if can_be_meant(word):
             shelves.setdefault((word[0], len(word)), set()).add(word)
     return iter(sorted(shelves.items()))
 
@@ -74,21 +79,28 @@ class Spelling:
         return [text[at : at + shelf[1]] for at in range(0, len(text), shelf[1])]
 
 
-def nearest(word: str, spellings: Sequence[Spelling], is_known: Callable[[str], bool]) -> str | None:
-    """Find the known word with the fewest edits (a swap is one), or None; the first of equals.
+def can_be_misspelt(word: str) -> bool:
+    """Tell whether a word is one that is looked for.
 
     Numbers have no misspellings, nor have scripts without spaces, whose terms are no words.
     """
-    if len(word) < _SHORTEST or not word.isalpha() or is_unspaced(word):
+    return len(word) >= _SHORTEST and word.isalpha() and not is_unspaced(word)
+
+
+def alike(word: str, words: Sequence[str]) -> list[tuple[float, str]]:
+    """Give the words that one may be meant to be, each after its negated likeness; a swap is one edit."""
+    found = process.extract(word, words, scorer=OSA.normalized_similarity, score_cutoff=_ALIKE, limit=_MOST)
+    return [(-likeness, other) for other, likeness, _ in found]
+
+
+def nearest(word: str, spellings: Sequence[Spelling], is_known: Callable[[str], bool]) -> str | None:
+    """Find the known word with the fewest edits, or None; the first of equals."""
+    if not can_be_misspelt(word):
         return None
     found: list[tuple[float, str]] = []
     for length in range(_SHORTEST_KNOWN, 2 * len(word)):
         if min(length, len(word)) < _ALIKE * max(length, len(word)):
             continue
         for spelling in spellings:
-            words = spelling.words((word[0], length))
-            alike = process.extract(
-                word, words, scorer=OSA.normalized_similarity, score_cutoff=_ALIKE, limit=9
-            )
-            found += [(-score, other) for other, score, _ in alike]
+            found += alike(word, spelling.words((word[0], length)))
     return next((other for _, other in sorted(found) if is_known(other)), None)
