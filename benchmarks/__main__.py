@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from benchmarks.messages import messages
 from benchmarks.search import PASSAGES, search
+from benchmarks.stages import stages
 from benchmarks.updating import updating
 
 if TYPE_CHECKING:
@@ -16,7 +17,12 @@ if TYPE_CHECKING:
 
     from benchmarks.table import Table
 
-BENCHMARKS: dict[str, Callable[[], Table]] = {"messages": messages, "updating": updating, "search": search}
+BENCHMARKS: dict[str, Callable[[], Table]] = {
+    "messages": messages,
+    "updating": updating,
+    "search": search,
+    "stages": partial(stages, PASSAGES),
+}
 
 
 def main() -> None:
@@ -30,7 +36,9 @@ def main() -> None:
     names = asked.names or list(BENCHMARKS)
     if unknown := set(names) - BENCHMARKS.keys():
         parser.error(f"no such benchmark: {', '.join(sorted(unknown))}")
-    sized = {"search": partial(search, asked.passages, asked.keep)}
+    sized = {
+        name: partial(of, asked.passages, asked.keep) for name, of in (("search", search), ("stages", stages))
+    }
     for name in names:
         print(f"\n{(BENCHMARKS | sized)[name]()}\n", flush=True)  # noqa: T201 - the program's output
 

@@ -7,6 +7,7 @@ of its topic and come back within a paragraph. A larger folder begins with the d
 
 from __future__ import annotations
 
+import math
 import os
 import random
 import re
@@ -71,6 +72,14 @@ def write(folder: Path, passages: int, seed: int = 1) -> None:
         file.write_text("\n\n".join(paragraphs) + "\n", encoding="ascii")
         # A file written just now may be half, and is read again the next time.
         os.utime(file, (_LONG_AGO, _LONG_AGO))
+
+
+def written(place: Path, passages: int) -> Path:
+    """Give the folder of a corpus in `place`; one that is there already is kept."""
+    folder = place / f"{passages}"
+    if len(list(folder.glob("*.txt"))) < math.ceil(passages / PASSAGES):
+        write(folder, passages)
+    return folder
 
 
 def questions(folder: Path, count: int, seed: int = 1) -> list[str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import math
 import os
 import sys
 import tempfile
@@ -53,7 +52,7 @@ def search(passages: int = PASSAGES, keep: Path | None = None) -> Table:
     """Measure all; texts and the peers' indexes are made in `keep`, and used again if they are there."""
     with contextlib.ExitStack() as stack:
         place = keep or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="verbatim-")))
-        folder = _written(place, passages)
+        folder = corpus.written(place, passages)
         there: dict[str, Contestant] = {}
         notes: list[str] = []
         for name in names(passages):
@@ -64,7 +63,7 @@ def search(passages: int = PASSAGES, keep: Path | None = None) -> Table:
                 if name == OURS:
                     raise
                 notes.append(f"Left out: {failed}.")
-        tenth = prepare(OURS, _written(place, passages // 10), stack)
+        tenth = prepare(OURS, corpus.written(place, passages // 10), stack)
         _say("Searching ...")
         ours = there[OURS].child
         asked = ours.terms(corpus.questions(folder, 3 * _QUESTIONS + _WARMING))
@@ -77,14 +76,6 @@ def search(passages: int = PASSAGES, keep: Path | None = None) -> Table:
             notes += _differing(there, asked[:_COMPARED])
         title = f"Searching {passages:,} passages, the best {_LIMIT}, one question at a time, {ROUNDS} rounds"
         return Table(title, rows, tuple(notes))
-
-
-def _written(place: Path, passages: int) -> Path:
-    folder = place / f"{passages}"
-    if len(list(folder.glob("*.txt"))) < math.ceil(passages / corpus.PASSAGES):
-        _say(f"Writing {passages:,} passages ...")
-        corpus.write(folder, passages)
-    return folder
 
 
 def _lanes(there: Mapping[str, Contestant], tenth: Contestant, asked: Sequence[Asked]) -> Iterator[Lane]:
