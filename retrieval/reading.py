@@ -67,7 +67,7 @@ def read_all(folder: Path, files: Sequence[File], longest_piece: int, scratch: P
     """Read files and index them, in their order, some at a time; segments are written to `scratch`."""
     if all(map(_is_own, files)) and sum(file.size for file in files) <= _LITTLE:
         if files:
-            yield _read(folder, files, longest_piece, scratch)
+            yield from _here(folder, files, longest_piece, scratch)
         return
     batches = list(_batches(files))
     with ProcessPool(
@@ -81,6 +81,21 @@ def read_all(folder: Path, files: Sequence[File], longest_piece: int, scratch: P
             waiting.append((batch, _begin(pool, folder, batch, longest_piece, scratch)))
         while waiting:
             yield from _results(*waiting.popleft(), folder, longest_piece, scratch, pool)
+
+
+def _here(folder: Path, files: Sequence[File], longest_piece: int, scratch: Path) -> Iterator[Batch]:
+    """Read files in this process; one by one when they cannot be indexed together."""
+    try:
+        done = _read(folder, files, longest_piece, scratch)
+    except OSError:
+        raise
+    except Exception as error:  # noqa: BLE001  # as in _read_one
+        if len(files) > 1:
+            for file in files:
+                yield from _here(folder, [file], longest_piece, scratch)
+            return
+        done = Batch([(file, _mistake(file.name, error)) for file in files], None)
+    yield done
 
 
 def _is_own(file: File) -> bool:
@@ -129,6 +144,10 @@ def _results(  # noqa: PLR0913, PLR0917  # what a batch that breaks off is begun
     except BrokenProcessPool:
         told = "no process can be started to read it; see that the machine has memory left"
         failed = Failed(told, is_final=False)
+    except OSError:
+        raise
+    except Exception as error:  # noqa: BLE001  # as in _read_one
+        failed = _mistake(files[0].name, error)
     else:
         yield done
         return
@@ -189,11 +208,15 @@ def _read_one(folder: Path, name: str) -> tuple[Read, list[Passage]] | Failed:
         return Read(_digest(data), _digest(document.text.encode("utf-8", "surrogatepass")), source), own
     except DocumentError as error:
         return Failed(error.reason)
-    except MemoryError:
-        return Failed("takes too much memory to read; split it")
     except Exception as error:  # noqa: BLE001  # a mistake of ours costs one document, never the others
-        _log.exception("%s: cannot be read", name)
-        return Failed(f"cannot be read ({type(error).__name__}); save it anew or remove it")
+        return _mistake(name, error)
+
+
+def _mistake(name: str, error: Exception) -> Failed:
+    if isinstance(error, MemoryError):
+        return Failed("takes too much memory to read; split it")
+    _log.error("%s: cannot be read", name, exc_info=error)
+    return Failed(f"cannot be read ({type(error).__name__}); save it anew or remove it")
 
 
 def _bound() -> None:
