@@ -2,58 +2,172 @@
 
 import os
 import time
-from collections.abc import Callable
-from multiprocessing import get_context
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
-from pebble import ProcessPool
+from pebble import ProcessFuture, ProcessPool
 
 from retrieval import reading
-from retrieval.folder import files
-from retrieval.reading import Failed, Read, read_all
+from retrieval.folder import File, files
+from retrieval.loading.loaders import load
+from retrieval.loading.passages import passages
+from retrieval.model import Passage
+from retrieval.ranking import segment
+from retrieval.ranking.forward import Forward
+from retrieval.ranking.segment import Segment
+from retrieval.reading import Batch, Failed, Read, read_all
+from tests.retrieval.corpus import rows
+
+Documents = Callable[[dict[str, str]], Path]
 
 
-@pytest.mark.parametrize(
-    ("work", "argument", "expected"),
-    [
-        (os._exit, 3, "reading it crashed (exit code 3); save it anew or remove it"),
-        (time.sleep, 60, "takes more than 180 s to read; save it anew, or split it"),
-    ],
-)
-def test_what_crashes_or_hangs_is_told(work: Callable[..., Any], argument: int, expected: str) -> None:
-    """A process that ends, or does not end, costs one document and a line about it."""
-    with ProcessPool(1, context=get_context("forkserver")) as pool:
-        job = pool.schedule(work, args=(argument,), timeout=1)
-        assert Failed(expected) == reading._result(job)
+@pytest.fixture
+def documents(tmp_path: Path) -> Documents:
+    def write(texts: dict[str, str]) -> Path:
+        folder = tmp_path / "docs"
+        folder.mkdir()
+        for name, text in texts.items():
+            (folder / name).write_text(text)
+        return folder
+
+    return write
 
 
-def test_many_and_few_are_read_alike(tmp_path: Path) -> None:
-    """Whether here or in other processes, the same comes of the same files, in their order."""
-    for number in range(4):
-        (tmp_path / f"{number}.txt").write_text(f"The lighthouse {number} stands by the sea.\n")
-    (tmp_path / "4.txt").write_bytes(b"")
-    listed, _ = files(tmp_path)
-    here = list(read_all(tmp_path, listed, 300))
-    (tmp_path / "5.html").write_text("<p>The ferry leaves at seven.</p>")
-    listed, _ = files(tmp_path)
-    apart = list(read_all(tmp_path, listed, 300))
-    assert [f"{number}.txt" for number in range(5)] == [file.name for file, _ in here]
-    for (_, one), (_, other) in zip(here, apart, strict=False):
-        if isinstance(one, Read) and isinstance(other, Read):
-            assert (one.digest, one.text, one.passages) == (other.digest, other.text, other.passages)
-            assert one.forward.tokens.values.tolist() == other.forward.tokens.values.tolist()
-        else:
-            assert one == other
-    assert isinstance(apart[5][1], Read)
+@pytest.fixture
+def apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Read texts in processes of their own too, however few."""
+    monkeypatch.setattr(reading, "_LITTLE", -1)
+
+
+def everything(folder: Path, scratch: Path) -> tuple[dict[str, Read | Failed], list[Passage]]:
+    """Read a folder; give what became of each file, in order, and all passages."""
+    results: dict[str, Read | Failed] = {}
+    found: list[Passage] = []
+    for batch in read_all(folder, files(folder)[0], 300, scratch):
+        results |= {file.name: result for file, result in batch.results}
+        own: list[Passage] = []
+        if batch.segment:
+            one = Segment(batch.segment)
+            own = one.passages(range(len(one)))
+            assert rows(Forward.build(own, 300)[0]) == rows(one.forward(range(len(one))))
+            found += own
+        names = [file.name for file, result in batch.results if isinstance(result, Read)]
+        assert names == list(dict.fromkeys(passage.document for passage in own))
+    return results, found
+
+
+def reasons(results: dict[str, Read | Failed]) -> dict[str, str]:
+    return {name: result.reason for name, result in results.items() if isinstance(result, Failed)}
+
+
+def read_badly(folder: Path, some: Sequence[File], longest_piece: int, scratch: Path) -> Batch:
+    """Read files as ever, but what says so crashes, hangs or fails; called in another process."""
+    text = "".join((folder / file.name).read_text() for file in some)
+    if "crash" in text:
+        os._exit(3)
+    if "hang" in text:
+        time.sleep(60)
+    if "memory" in text:
+        raise MemoryError
+    return reading._read(folder, some, longest_piece, scratch)
+
+
+def begin_badly(pool: ProcessPool, *arguments: Any) -> "ProcessFuture[Batch]":
+    return pool.schedule(read_badly, args=arguments, timeout=1)
+
+
+@pytest.mark.usefixtures("apart")
+def test_what_breaks_off_costs_one_document(
+    documents: Documents, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A document that crashes a process, keeps it busy or takes all memory fails alone."""
+    monkeypatch.setattr(reading, "_begin", begin_badly)
+    words = ["fine", "crash", "also fine", "hang", "memory", "well"]
+    folder = documents({f"{number}.txt": f"This is {word}.\n" for number, word in enumerate(words)})
+    results, found = everything(folder, tmp_path / "index")
+    assert {
+        "1.txt": "reading it crashed (exit code 3); save it anew or remove it",
+        "3.txt": "takes more than 180 s to read; save it anew, or split it",
+        "4.txt": "takes too much memory to read; split it",
+    } == reasons(results)
+    assert [f"{number}.txt" for number in range(6)] == list(results)
+    assert ["This is fine.", "This is also fine.", "This is well."] == [one.text for one in found]
+
+
+@pytest.mark.parametrize("error", [MemoryError(), ValueError("x"), RecursionError()])
+def test_a_mistake_in_indexing_costs_one_document(
+    error: Exception, documents: Documents, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A document that cannot be indexed fails alone, of all read with it."""
+    build = segment.build
+
+    def failing(folder: Path, found: Sequence[Passage], longest_piece: int) -> Segment:
+        if any("bad" in passage.text for passage in found):
+            raise error
+        return build(folder, found, longest_piece)
+
+    monkeypatch.setattr(segment, "build", failing)
+    folder = documents({f"{number}.txt": word for number, word in enumerate(["fine", "bad", "well"])})
+    results, found = everything(folder, tmp_path / "index")
+    assert ["1.txt"] == list(reasons(results))
+    assert ["fine", "well"] == [passage.text for passage in found]
+
+
+def test_a_full_disk_costs_no_document(
+    documents: Documents, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where nothing can be written it is the disk that is blamed, not a document."""
+
+    def full(*_: object) -> Segment:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(segment, "build", full)
+    folder = documents({"a.txt": "fine"})
+    with pytest.raises(OSError, match="No space left"):
+        list(read_all(folder, files(folder)[0], 300, tmp_path))
+
+
+def test_many_and_few_are_read_alike(
+    documents: Documents, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whether here or in other processes, one by one or together, the same comes of the same files."""
+    texts = {f"{n}.txt": f"The lighthouse {n} stands by the sea.\n\nПароход." for n in range(7)}
+    folder = documents({**texts, "3.txt": "", "5.md": "# Sea\n\nThe ferry leaves at seven."})
+    here = everything(folder, tmp_path / "here")
+    assert {"3.txt": "holds no text"} == {name: why.split(";")[0] for name, why in reasons(here[0]).items()}
+    expected = [one for name in sorted({*texts, "5.md"} - {"3.txt"}) for one in of(folder, name)]
+    assert expected == here[1]
+    bounds: list[dict[str, int]] = [{}, {"_MOST_FILES": 2, "_AHEAD": 1}, {"_BATCH": 1}]
+    for own in bounds:
+        with monkeypatch.context() as patched:
+            for name, value in {"_LITTLE": -1, **own}.items():
+                patched.setattr(reading, name, value)
+            assert here == everything(folder, tmp_path / "apart")
+    (folder / "6.html").write_text("<p>The ferry leaves at seven.</p>")
+    both = everything(folder, tmp_path / "both")
+    assert sorted([*here[0], "6.html"]) == list(both[0])
+
+
+def of(folder: Path, name: str) -> list[Passage]:
+    return list(passages(load((folder / name).read_bytes(), name)))
+
+
+def test_nothing_to_read(tmp_path: Path) -> None:
+    """Without files there is nothing, and files without text leave no segment."""
+    assert [] == list(read_all(tmp_path, [], 300, tmp_path / "index"))
+    (tmp_path / "a.txt").write_text("")
+    assert [None] == [
+        batch.segment for batch in read_all(tmp_path, files(tmp_path)[0], 300, tmp_path / "index")
+    ]
 
 
 def test_what_may_pass_is_tried_again(tmp_path: Path) -> None:
     """A file that could not be opened is no lost case; one that holds nothing is, until it changes."""
     (tmp_path / "a.txt").write_text("")
     (tmp_path / "b.odd").write_text("?")
-    listed, _ = files(tmp_path)
-    assert [True, False] == [
-        one.is_final for _, one in read_all(tmp_path, listed, 300) if isinstance(one, Failed)
-    ]
+    results, _ = everything(tmp_path, tmp_path / "index")
+    assert {"a.txt": True, "b.odd": False} == {
+        name: one.is_final for name, one in results.items() if isinstance(one, Failed)
+    }
