@@ -100,7 +100,7 @@ class Texts:
         return self._(
             "I keep no questions: they are not logged, and stored no longer than until they are answered; I "
             "keep no list of who asks. "
-            "The documents stay on the computer I run on, and answers are found there; nothing is sent "
+            "The documents stay on the operator’s computers, and answers are found there; nothing is sent "
             "to any other service.\n\n"
             "Telegram carries our messages and keeps them as it keeps any chat with a bot: "
             "https://telegram.org/privacy"
@@ -110,7 +110,7 @@ class Texts:
     def privacy_logged(self) -> str:
         return self._(
             "The operator of this bot reads which questions are asked, to make it answer better: they are "
-            "written to its log, without who asked them. The documents stay on the computer I run on, and "
+            "written to its log, without who asked them. The documents stay on the operator’s computers, and "
             "answers are found there; nothing is sent to any other service.\n\n"
             "Telegram carries our messages and keeps them as it keeps any chat with a bot: "
             "https://telegram.org/privacy"
@@ -121,7 +121,7 @@ class Texts:
         return self._(
             "The operator of this bot collects what is asked, what I answered and which answers were found "
             "good or bad, to make it answer better. Who asked is not kept. The documents stay on the "
-            "computer I run on, and answers are found there; nothing is sent to any other service.\n\n"
+            "operator’s computers, and answers are found there; nothing is sent to any other service.\n\n"
             "Telegram carries our messages and keeps them as it keeps any chat with a bot: "
             "https://telegram.org/privacy"
         )
@@ -179,6 +179,10 @@ class Texts:
     @property
     def failed(self) -> str:
         return self._("Sorry, something went wrong on my side. Please ask again.")
+
+    @property
+    def unreachable(self) -> str:
+        return self._("The documents cannot be reached at the moment. Please ask again in a minute.")
 
     # Where a quote stands
 
@@ -258,6 +262,10 @@ class Texts:
     @property
     def inline_none(self) -> str:
         return self._("No quote found. How does this work?")
+
+    @property
+    def inline_unreachable(self) -> str:
+        return self._("The documents are out of reach right now")
 
     # Buttons and what they say
 
@@ -387,6 +395,13 @@ class Texts:
 
     def not_added(self, name: str, reason: str) -> str:
         return self._("{name} is not added: {reason}").format(name=name, reason=reason)
+
+    @property
+    def in_a_cluster(self) -> str:
+        return self._(
+            "My documents are in a cluster: they are changed with the command “verbatim index”, not from "
+            "Telegram."
+        )
 
     @property
     def bad_name(self) -> str:

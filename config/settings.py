@@ -167,7 +167,7 @@ class Settings(BaseSettings):
     )
     opensearch_index: Annotated[str, AfterValidator(_alias)] = Field(
         default="verbatim",
-        description="The name that leads to the index in the cluster: an alias, which moves to each new index.",
+        description="The name that leads to the index in the cluster: an alias, moved to each new index.",
     )
     opensearch_shards: int = Field(
         default=1,

@@ -23,7 +23,10 @@ ON_BUTTONS = """
 back copy_source page_picture read_from_start read_on remove remove_no remove_yes to_headings to_sources
 whole_document wider
 """
-ANSWERING_TAPS = "changed failed file_gone place question_gone slow_down stale thanks"
+ANSWERING_TAPS = """
+changed failed file_gone place question_gone slow_down stale thanks
+unreachable in_a_cluster
+"""
 # What is longer is cut off next to another button on a narrow screen.
 MOST_ON_BUTTON = 24
 MOST_ON_WIDE_BUTTON = 48
@@ -148,7 +151,7 @@ def test_buttons_fit(language: str) -> None:
     """What is on a button can be read, and what answers a tap fits its 200 characters."""
     texts = speaking(language)
     assert [] == _too_long(texts, ON_BUTTONS, MOST_ON_BUTTON)
-    assert [] == _too_long(texts, "inline_help inline_none", MOST_ON_WIDE_BUTTON)
+    assert [] == _too_long(texts, "inline_help inline_none inline_unreachable", MOST_ON_WIDE_BUTTON)
     assert [] == _too_long(texts, ANSWERING_TAPS, limits.CALLBACK_TEXT)
 
 
