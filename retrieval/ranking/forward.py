@@ -68,8 +68,8 @@ class Forward:
 
     def take(self, numbers: NDArray[np.intp]) -> "Forward":
         """Give these passages, in this order."""
-        positions, _ = self.tokens.gather(numbers)
-        cuts, _ = self.pieces.gather(numbers)
+        positions, _ = self.tokens.positions(numbers)
+        cuts, _ = self.pieces.positions(numbers)
         return Forward(
             self.forms,
             self.tokens.take(numbers),
@@ -102,7 +102,7 @@ def _tokens(passages: Sequence[Passage]) -> tuple[Forms, list[str], Rows, NDArra
     first = np.cumsum([0, *(len(one.forms) for one in found)]).tolist()
     tokens = _shifted([one.tokens for one in found], first)
     order = np.argsort(list(chain.from_iterable(of_language.values())), kind="stable")
-    positions, _ = tokens.gather(order)
+    positions, _ = tokens.positions(order)
     return (
         Forms.join([one.forms for one in found]),
         list(chain.from_iterable(one.words for one in found)),

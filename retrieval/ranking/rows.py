@@ -41,17 +41,18 @@ class Rows:
     def row(self, number: int) -> NDArray[Any]:
         return self.values[self.offsets[number] : self.offsets[number + 1]]
 
-    def gather(self, numbers: NDArray[Any]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Give the positions in `values` of the named rows' members, and for each the ordinal of its row."""
-        lengths = self.offsets[numbers + 1] - self.offsets[numbers]
-        owners = np.repeat(np.arange(len(numbers)), lengths)
-        before = np.cumsum(lengths) - lengths
-        return np.arange(lengths.sum()) + (self.offsets[numbers] - before)[owners], owners
+    def positions(self, numbers: NDArray[Any]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Give the positions in `values` of the named rows' members, and how many each row has."""
+        first = self.offsets[numbers]
+        lengths = self.offsets[numbers + 1] - first
+        found = np.repeat(first - (np.cumsum(lengths) - lengths), lengths)
+        found += np.arange(len(found))
+        return found, lengths
 
     def take(self, numbers: NDArray[Any]) -> "Rows":
         """Give the named rows, in that order."""
-        positions, _ = self.gather(numbers)
-        return Rows.counted(self.offsets[numbers + 1] - self.offsets[numbers], self.values[positions])
+        positions, lengths = self.positions(numbers)
+        return Rows.counted(lengths, self.values.take(positions))
 
 
 def ends(lengths: NDArray[Any]) -> NDArray[np.int64]:

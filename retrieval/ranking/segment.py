@@ -22,6 +22,7 @@ from retrieval.ranking.postings import Postings
 from retrieval.ranking.rows import Rows, ends
 
 SUFFIX = ".segment"
+_decode = json.JSONDecoder().raw_decode
 Mask = NDArray[np.bool_]
 Kept = tuple["Segment", Mask]
 
@@ -64,6 +65,8 @@ class Segment:
         # Where each document's passages begin, and the last one's end.
         self.documents: NDArray[np.int64] = columns["documents"]
         self.languages: Counter[str] = Counter(columns.facts["languages"])
+        # Working memory, taken by one and put back for the next.
+        self._places: list[NDArray[np.int32]] = []
         self.named = lru_cache(maxsize=1024)(self._named)
 
     def __len__(self) -> int:
@@ -102,7 +105,7 @@ class Segment:
 
     def _forward(self, numbers: Sequence[int], records: Sequence[Record]) -> Forward:
         read = b"".join(self._rows("tokens", "token_offsets", numbers))
-        used, forms = np.unique(np.frombuffer(read, np.int32), return_inverse=True)
+        used, forms = self._distinct(np.frombuffer(read, np.int32))
         lengths = np.array([len(record.starts) for record in records], np.int64) // 2
         piece_counts = np.array([len(record.pieces) for record in records], np.int64) // 6
         pieces = np.frombuffer(b"".join([record.pieces for record in records]), np.uint16).reshape(-1, 3)
@@ -115,6 +118,17 @@ class Segment:
             pieces[:, 2],
         )
 
+    def _distinct(self, forms: NDArray[np.int32]) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+        """Give the different forms, and each form's place among them: as np.unique does, without sorting."""
+        place = self._places.pop() if self._places else np.zeros(len(self.forms), np.int32)
+        order = np.arange(len(forms), dtype=np.int32)
+        place[forms] = order
+        used = forms[place[forms] == order]
+        place[used] = np.arange(len(used), dtype=np.int32)
+        found = place[forms]
+        self._places.append(place)
+        return used, found
+
     def _records(self, numbers: Sequence[int]) -> list[tuple[Record, int]]:
         """Read records, and the ordinals of their documents."""
         rows = self._rows("records", "record_offsets", numbers)
@@ -124,8 +138,10 @@ class Segment:
         return list(zip(records, documents, strict=True))
 
     def _passage(self, told: bytes, document: int) -> Passage:
-        head, _, text = told.decode().partition("\n")
-        identity, start, heading, line, paragraph, language, page, unit, label = json.loads(head)
+        words = told.decode()
+        head, end = _decode(words)
+        identity, start, heading, line, paragraph, language, page, unit, label = head
+        text = words[end + 1 :]
         name, title = self.named(document)
         return Passage(
             identity,
