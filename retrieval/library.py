@@ -91,13 +91,24 @@ class Library:
             return old.including(problems, waiting)
         stays = {known[name].source for name in records if name in known}
         gone = [one.source.id for one in known.values() if one.source and one.source not in stays]
-        with _workplace(place) as (scratch, target):
-            leaves = _read(folder, changed, quote_chars, scratch, records, progress)
-            kept = old.index.without(gone).leaves if old else ()
-            # While a bot runs, somebody waits for what changed; the rest is for `tidied`.
-            most = _SOON if before else MOST_PASSAGES
-            index = EmbeddedIndex(settled([*kept, *put_together(leaves, target)], target, most))
-        ordered = {name: records[name] for name in sorted(records)}
+        leaves = old.index.without(gone).leaves if old else ()
+        # While a bot runs, somebody waits for what changed; the rest is for `tidied`.
+        most = _SOON if before else MOST_PASSAGES
+
+        def indexed(place: Path | None) -> tuple[EmbeddedIndex, dict[str, Record]]:
+            noted = dict(records)
+            with _workplace(place) as (scratch, target):
+                read = _read(folder, changed, quote_chars, scratch, noted, progress)
+                index = EmbeddedIndex(settled([*leaves, *put_together(read, target)], target, most))
+            return index, {name: noted[name] for name in sorted(noted)}
+
+        try:
+            index, ordered = indexed(place)
+        except OSError:
+            if place is None:
+                raise
+            # Who saves it says why that cannot be.
+            index, ordered = indexed(None)
         library = cls._of(index, ordered, quote_chars, folder, place)
         if index_dir and not before:
             library.save(index_dir)
@@ -158,8 +169,12 @@ class Library:
 
     def tidied(self) -> Self:
         """Put together what updates have left in pieces, also where that takes long. Blocks."""
-        with _workplace(self.place) as (_, target):
-            leaves = settled(self.index.leaves, target)
+        try:
+            with _workplace(self.place) as (_, target):
+                leaves = settled(self.index.leaves, target)
+        except OSError as error:
+            _log.warning("the index stays in pieces (%s)", error.strerror or error)
+            return self
         return self if leaves == list(self.index.leaves) else replace(self, index=EmbeddedIndex(leaves))
 
     @property
@@ -227,20 +242,14 @@ class Library:
 def _workplace(place: Path | None) -> Iterator[tuple[Path, Path]]:
     """Give folders to write segments to: one for what is soon forgotten, one for what stays.
 
-    Where nothing is kept, or can be, both are gone afterwards: what is open can still be read.
+    Without a place both are gone afterwards: what is open can still be read. Raises OSError.
     """
     if place:
-        try:
-            place.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryDirectory(prefix=".new-", dir=place.parent) as scratch:
-                yield Path(scratch), place
-                return
-        except OSError as error:
-            _log.warning(
-                "INDEX_DIR=%s: nothing can be written there (%s)", place.parent, error.strerror or error
-            )
-    with tempfile.TemporaryDirectory(prefix="verbatim-") as scratch:
-        yield Path(scratch), Path(scratch)
+        place.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(
+        prefix=".new-" if place else "verbatim-", dir=place and place.parent
+    ) as scratch:
+        yield Path(scratch), place or Path(scratch)
 
 
 def _read(  # noqa: PLR0913, PLR0917
