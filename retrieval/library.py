@@ -18,7 +18,7 @@ from retrieval.model import Answer, Citation, Context, Passage, Problem, Section
 from retrieval.ranking import store
 from retrieval.ranking.embedded import EmbeddedIndex
 from retrieval.ranking.leaf import Leaf
-from retrieval.ranking.merging import put_together, settled
+from retrieval.ranking.merging import drop, put_together, settled
 from retrieval.ranking.postings import MOST_PASSAGES
 from retrieval.ranking.segment import Segment
 from retrieval.reading import draw, read_all
@@ -99,7 +99,9 @@ class Library:
             noted = dict(records)
             with _workplace(place) as (scratch, target):
                 read = _read(folder, changed, quote_chars, scratch, noted, progress)
-                index = EmbeddedIndex(settled([*leaves, *put_together(read, target)], target, most))
+                new = put_together(read, target)
+                index = EmbeddedIndex(settled([*leaves, *new], target, most))
+                drop(new, index.leaves)
             return index, {name: noted[name] for name in sorted(noted)}
 
         try:

@@ -34,7 +34,15 @@ def settled(leaves: Sequence[Leaf], folder: Path, most: int = MOST_PASSAGES) -> 
     while due := _due(done, most):
         rest = [leaf for leaf in done if leaf not in due]
         done = sorted([*rest, *put_together(due, folder)], key=lambda leaf: -leaf.size)
+        drop(due, [*leaves, *done])
     return done
+
+
+def drop(leaves: Sequence[Leaf], used: Sequence[Leaf]) -> None:
+    """Delete the files of leaves that were made on the way to others, but for those that are used."""
+    for leaf in leaves:
+        if leaf not in used:
+            leaf.segment.path.unlink(missing_ok=True)
 
 
 def _due(leaves: Sequence[Leaf], most: int) -> list[Leaf]:
