@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from retrieval import folder, library, reading
+from retrieval import folder, reading
 from retrieval.errors import FolderError
 from retrieval.folder import File
 from retrieval.library import Library
@@ -192,60 +192,6 @@ async def test_context(tmp_path: Path) -> None:
     first, *_, last = read(opened)
     assert (await opened.context(first.id)).before is None  # type: ignore[union-attr]
     assert (await opened.context(last.id)).after is None  # type: ignore[union-attr]
-
-
-def test_saved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A saved index is used while the documents are the same, and gives the same answers."""
-    docs, saved = tmp_path / "docs", tmp_path / "saved"
-    docs.mkdir()
-    (docs / "a.txt").write_text(HOURS)
-    (docs / "bad.txt").write_bytes(b"")
-    for file in docs.iterdir():
-        os.utime(file, (1e9, 1e9))  # just now written, it would be read again
-    built = Library.open(docs, index_dir=saved)
-    with monkeypatch.context() as patched:
-        patched.setattr(library, "read_all", None)  # is not called
-        opened = Library.open(docs, index_dir=saved)
-    assert (built.sources, built.problems) == (opened.sources, opened.problems)
-    assert ask(built, "When does the library open?") == ask(opened, "When does the library open?")
-    (docs / "a.txt").write_text(HOURS.replace("nine", "ten"))
-    assert "ten" in ask(Library.open(docs, index_dir=saved), "When does it open?").citations[0].quote
-    assert 1 == len(list(saved.iterdir()))
-
-
-def test_damaged_save_is_rebuilt(tmp_path: Path) -> None:
-    """A damaged index is rebuilt and replaced; `fresh` builds anew whatever is saved."""
-    docs, saved = tmp_path / "docs", tmp_path / "saved"
-    docs.mkdir()
-    (docs / "a.txt").write_text(HOURS)
-    Library.open(docs, index_dir=saved)
-    manifest = next(saved.iterdir()) / "manifest.json"
-    manifest.write_text("{}")
-    for fresh in (False, True):
-        assert 2 == Library.open(docs, index_dir=saved, fresh=fresh).passages
-        assert manifest.read_text() != "{}"
-
-
-def test_index_that_cannot_be_saved(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """Where no index can be written, the library is there all the same and one line says why."""
-    (tmp_path / "docs").mkdir()
-    (tmp_path / "docs" / "a.txt").write_text(HOURS)
-    (tmp_path / "file").write_text("x")
-    assert 2 == Library.open(tmp_path / "docs", index_dir=tmp_path / "file" / "saved").passages
-    assert 1 == len(caplog.messages)
-    assert "the index cannot be saved there" in caplog.messages[0]
-
-
-def test_work_of_others_is_left(tmp_path: Path) -> None:
-    """Saving drops what it replaces and what a dead process left, not what another process writes."""
-    docs, saved = tmp_path / "docs", tmp_path / "saved"
-    docs.mkdir()
-    for name in (".new-live", ".new-dead"):
-        (saved / name).mkdir(parents=True)
-    os.utime(saved / ".new-dead", (0, 0))
-    Library.open(docs, index_dir=saved)
-    assert (saved / ".new-live").exists()
-    assert not (saved / ".new-dead").exists()
 
 
 def test_progress(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from retrieval import library, reading
 from retrieval.library import Library
 from retrieval.model import Answer
+from tests.retrieval.corpus import read
 
 TEXTS = (
     "The library opens at nine. It closes at five.\n",
@@ -56,22 +57,30 @@ def _told(opened: Library) -> Any:
         )
         for one in _asked(opened)
     ]
-    texts = [(passage.text, passage.heading, passage.line) for passage in opened.index.passages]
-    return about, texts, found
+    return about, read(opened), found
 
 
-@given(CHANGES, st.sets(st.integers(0, 11)))
-@settings(max_examples=40, deadline=None)
+@given(CHANGES, st.dictionaries(st.integers(0, 11), st.booleans()), st.sampled_from([1, 3, 20_000]))
+@settings(max_examples=60, deadline=None)
 def test_an_update_is_as_good_as_new(
-    tmp_path_factory: pytest.TempPathFactory, changes: list[tuple[str, str | None]], looks: set[int]
+    tmp_path_factory: pytest.TempPathFactory,
+    changes: list[tuple[str, str | None]],
+    looks: dict[int, bool],
+    soon: int,
 ) -> None:
-    """After any changes, and any looks at the folder in between, all is as if read for the first time."""
+    """After any changes, and any looks at the folder in between, all is as if read for the first time.
+
+    So it is when the index is tidied up, at once or after a look.
+    """
     docs, saved = tmp_path_factory.mktemp("docs"), tmp_path_factory.mktemp("saved")
     live = Library.open(docs)
     for step, (name, text) in enumerate(changes):
         _apply(docs, name, text, 1_000_000 + step)
         if step in looks:
-            live = Library.open(docs, before=live)
+            with pytest.MonkeyPatch.context() as patched:
+                patched.setattr(library, "_SOON", soon)
+                live = Library.open(docs, before=live)
+            live = live.tidied() if looks[step] else live
             Library.open(docs, index_dir=saved)
     live = Library.open(docs, before=live)
     kept = Library.open(docs, index_dir=saved)
@@ -79,7 +88,7 @@ def test_an_update_is_as_good_as_new(
     fresh = Library.open(docs)
     names = {source.name for source in live.sources}
     if names == {source.name for source in fresh.sources}:
-        assert _told(fresh) == _told(live)
+        assert _told(fresh) == _told(live) == _told(live.tidied())
     if names == {source.name for source in kept.sources}:
         assert _told(live) == _told(kept)
     assert sorted(s.characters for s in fresh.sources) == sorted(s.characters for s in live.sources)
@@ -91,18 +100,19 @@ def test_only_what_changed_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         _apply(tmp_path, f"{number}.txt", f"Fact {number} is known.\n", 1_000_000)
     before = Library.open(tmp_path)
     _apply(tmp_path, "3.txt", "Fact 33 is new.\n", 2_000_000)
-    read: list[str] = []
+    names: list[str] = []
     read_all = reading.read_all
 
-    def noting(folder: Path, files: Any, longest: int) -> Any:
-        read.extend(file.name for file in files)
-        return read_all(folder, files, longest)
+    def noting(folder: Path, files: Any, *others: Any) -> Any:
+        names.extend(file.name for file in files)
+        return read_all(folder, files, *others)
 
     monkeypatch.setattr(library, "read_all", noting)
     after = Library.open(tmp_path, before=before)
-    assert ["3.txt"] == read
-    assert [f"Fact {number} is known." for number in (0, 1, 2)] == [p.text for p in after.index.passages[:3]]
-    assert "Fact 33 is new." == after.index.passages[3].text
+    assert ["3.txt"] == names
+    facts = [f"Fact {number} is known." for number in range(5)]
+    assert [*facts[:3], "Fact 33 is new.", *facts[4:]] == [passage.text for passage in read(after)]
+    assert facts == [passage.text for passage in read(before)]
     assert before.version != after.version
     assert after.version == Library.open(tmp_path).version
 
@@ -119,3 +129,31 @@ def test_a_text_in_two_files_is_indexed_once(tmp_path: Path) -> None:
     left = Library.open(tmp_path, before=both)
     assert [("b.txt", ())] == [(source.name, source.copies) for source in left.sources]
     assert "b.txt" == _asked(left)[0].citations[0].document
+
+
+def test_many_updates_leave_few_pieces(tmp_path: Path) -> None:
+    """After many changes of a document the index is of few segments, and nothing else is in its folder."""
+    docs, saved = tmp_path / "docs", tmp_path / "saved"
+    docs.mkdir()
+    live = Library.open(docs, index_dir=saved)
+    for number in range(40):
+        _apply(docs, f"{number % 13}.txt", f"Fact {number} is known.\n\nIt is new.\n", 1_000_000 + number)
+        live = Library.open(docs, before=live)
+        live.save(saved)
+        assert len(live.index.leaves) <= 4
+    (place,) = saved.iterdir()
+    assert {leaf.segment.path.name for leaf in live.index.leaves} == {
+        path.name for path in place.iterdir() if path.suffix == ".segment"
+    }
+    assert 26 == len(read(Library.open(docs, index_dir=saved)))
+
+
+def test_the_words_of_what_is_gone(tmp_path: Path) -> None:
+    """A word that only a document that is gone had is suggested no more, tidied up or not."""
+    _apply(tmp_path, "a.txt", TEXTS[0], 1_000_000)
+    _apply(tmp_path, "b.txt", "The lighthouse stands here.\n", 1_000_000)
+    both = Library.open(tmp_path)
+    (tmp_path / "b.txt").unlink()
+    left = Library.open(tmp_path, before=both)
+    asked = [asyncio.run(one.answer("Where is the lihgthouse?")) for one in (both, left, left.tidied())]
+    assert ["Where is the lighthouse?", None, None] == [answer.suggestion for answer in asked]
