@@ -17,7 +17,7 @@ help:
 	@echo "make check         lint, types and layers"
 	@echo "make eval          how well it answers, against pinned floors"
 	@echo "make messages      bring the translations up to date with bot/texts.py, and compile them"
-	@echo "make bench         how fast it is, beside a bot that only echoes"
+	@echo "make bench         how fast it is, beside an echo bot and other search engines"
 	@echo "make screenshots   the pictures in the README; needs Chromium and its driver"
 	@echo "make format        mend what the linter can mend"
 	@echo "make lock          make the lists of requirements again; needs uv"
@@ -112,11 +112,12 @@ format: $(BIN)/.installed-dev
 # Exact versions with hashes, for any platform, naming no package index; the bot runs with the versions
 # that the tests ran with.
 COMPILE := pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-	--custom-compile-command "make lock" pyproject.toml
+	--custom-compile-command "make lock"
 
 lock:
-	$(UV) $(COMPILE) --group dev -o requirements-dev.txt
-	$(UV) $(COMPILE) --constraints requirements-dev.txt -o requirements.txt
+	$(UV) $(COMPILE) pyproject.toml --group dev -o requirements-dev.txt
+	$(UV) $(COMPILE) pyproject.toml --constraints requirements-dev.txt -o requirements.txt
+	$(UV) $(COMPILE) benchmarks/requirements.in -o benchmarks/requirements.txt
 
 clean:
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .opensearch
+	rm -rf .venv .venv-bench .mypy_cache .ruff_cache .pytest_cache .hypothesis .opensearch
