@@ -2,15 +2,15 @@
 
 from collections.abc import Iterable
 
-from retrieval.model import Passage, Section
+from retrieval.model import Section
 
 
-def contents(passages: Iterable[Passage]) -> tuple[Section, ...]:
-    """List the headings that have text, of a document's passages in their order."""
+def contents(headings: Iterable[tuple[str, ...]]) -> tuple[Section, ...]:
+    """List the headings that have text; given are the paths above a document's passages, in their order."""
     found: list[Section] = []
     path: tuple[str, ...] | None = None
-    for first, passage in enumerate(passages):
-        if passage.heading != path and passage.heading:
-            found.append(Section(passage.heading[-1], len(passage.heading), first))
-        path = passage.heading
+    for first, heading in enumerate(headings):
+        if heading != path and heading:
+            found.append(Section(heading[-1], len(heading), first))
+        path = heading
     return tuple(found)

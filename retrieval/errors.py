@@ -17,3 +17,7 @@ class DocumentError(RetrievalError):
 
 class FolderError(RetrievalError):
     """The documents folder itself is missing or cannot be listed."""
+
+
+class UnavailableError(RetrievalError):
+    """What is searched is elsewhere and does not answer now; it may later. One line for people."""

@@ -220,7 +220,7 @@ class Library:
 
     async def sections(self, source: Source) -> tuple[Section, ...]:
         """List the headings of a document that have text, in their order."""
-        return contents(await self.read(source))
+        return contents(passage.heading for passage in await self.read(source))
 
     def file(self, source: Source) -> Path:
         """Give the path of a document's file."""

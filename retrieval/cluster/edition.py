@@ -1,0 +1,89 @@
+"""One index of a cluster and what it says of its documents: all of an answer is from there."""
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Self
+
+from retrieval.answer import answer, explain
+from retrieval.cluster import schema
+from retrieval.cluster.entries import Noted, record_id
+from retrieval.cluster.index import OpenSearchIndex
+from retrieval.cluster.reading import noted
+from retrieval.cluster.schema import About
+from retrieval.cluster.transport import Cluster
+from retrieval.identity import document_id, document_of
+from retrieval.model import Answer, Citation, Context, Passage, Problem, Section, Source, Weighing
+from retrieval.records import sources
+
+_MOST_ANSWERS = 256
+# Passages that are read in one request: some megabyte.
+_AT_ONCE = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Edition:
+    """What was indexed once. Never changes, but may be deleted: then all that waits raises RefusedError."""
+
+    cluster: Cluster
+    about: About
+    index: OpenSearchIndex
+    sources: tuple[Source, ...]
+    problems: tuple[Problem, ...]
+    by_id: dict[str, Source]
+    _answers: OrderedDict[tuple[str, int, str | None], Answer] = field(default_factory=OrderedDict)
+
+    @classmethod
+    async def open(cls, cluster: Cluster, name: str, about: About) -> Self:
+        """Open an index, whose documents are listed here from then on."""
+        records = await noted(cluster, name)
+        unread = [Problem(one.file.name, one.problem) for one in records if one.problem]
+        problems = tuple(sorted([*about.problems, *unread], key=lambda one: one.name))
+        listed = sources(records)
+        by_id = {source.id: source for source in listed}
+        return cls(cluster, about, OpenSearchIndex(cluster, name, about), listed, problems, by_id)
+
+    async def answer(self, question: str, top: int, earlier: str | None) -> Answer:
+        key = question, top, earlier
+        if (known := self._answers.get(key)) is not None:
+            self._answers.move_to_end(key)
+            return known
+        quote_chars = self.about.quote_chars
+        found = await answer(question, self.index, quote_chars=quote_chars, top=top, earlier=earlier)
+        found = replace(found, citations=tuple(map(self._with_copies, found.citations)))
+        self._answers[key] = found
+        if len(self._answers) > _MOST_ANSWERS:
+            self._answers.popitem(last=False)
+        return found
+
+    def _with_copies(self, citation: Citation) -> Citation:
+        source = self.by_id[document_id(citation.document)]
+        return replace(citation, copies=source.copies) if source.copies else citation
+
+    async def explain(self, question: str) -> tuple[Weighing, ...]:
+        return await explain(question, self.index)
+
+    async def read(self, source: Source, first: int, count: int | None) -> Sequence[Passage]:
+        last = source.passages if count is None else min(first + count, source.passages)
+        found: list[Passage] = []
+        for at in range(first, last, _AT_ONCE):
+            found += await self.index.neighbours(source.id, at, min(_AT_ONCE, last - at))
+        return found
+
+    async def sections(self, source: Source) -> tuple[Section, ...]:
+        stored = await self.index.stored(record_id(source.name))
+        return Noted.read(stored).sections if stored else ()
+
+    async def context(self, passage_id: str) -> Context | None:
+        at = await self.index.ordinal(passage_id)
+        if at is None:
+            return None
+        first = max(at - 1, 0)
+        found = await self.index.neighbours(document_of(passage_id), first, at + 2 - first)
+        own = at - first
+        before, after = found[0] if own else None, found[own + 1] if own + 1 < len(found) else None
+        return Context(found[own], before, after, at)
+
+    async def look(self) -> None:
+        """Search for nothing in particular."""
+        await self.cluster.search(self.index.name, {"size": 0, "terminate_after": 1, **schema.STORED})

@@ -1,0 +1,121 @@
+"""What is written to a cluster: a segment's passages, and what became of each file."""
+
+import hashlib
+import json
+from binascii import a2b_base64, b2a_base64
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import chain, pairwise
+
+import numpy as np
+
+from retrieval.cluster import schema
+from retrieval.cluster.bulk import Entry
+from retrieval.cluster.packing import pack
+from retrieval.contents import contents
+from retrieval.identity import document_id, document_of
+from retrieval.model import Passage, Section
+from retrieval.ranking.analysis import fold
+from retrieval.ranking.forward import Forward
+from retrieval.ranking.segment import Segment
+from retrieval.ranking.spelling import can_be_meant
+from retrieval.records import Record, kept, restored
+
+# Passages that are packed at a time, about as many as go into one request.
+_AT_ONCE = 1_000
+# Shorter words are no misspelt one's right spelling; longer ones the cluster would cut in pieces.
+_SHORTEST_WORD, _LONGEST_WORD = 3, 200
+
+
+def record_id(name: str) -> str:
+    """Give the id of what is told of a file."""
+    return hashlib.blake2b(name.encode(), digest_size=16).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Noted:
+    """What became of a file, and of its document the headings and the words that people may misspell."""
+
+    record: Record
+    sections: tuple[Section, ...] = ()
+    words: frozenset[str] = frozenset()
+
+    def entry(self) -> Entry:
+        sections = [[one.heading, one.level, one.first] for one in self.sections]
+        name = self.record.file.name
+        told = json.dumps([kept(self.record), sections]).encode()
+        body = {
+            "document": document_id(name),
+            "name": name,
+            "words": " ".join(sorted(self.words)),
+            "b": b2a_base64(told, newline=False).decode("ascii"),
+        }
+        return Entry(record_id(name), json.dumps(body).encode())
+
+    @classmethod
+    def read(cls, stored: str) -> "Noted":
+        """Read what was kept, but for the words."""
+        record, sections = json.loads(a2b_base64(stored))
+        return cls(restored(record), tuple(Section(*row) for row in sections))
+
+
+class Reader:
+    """Reads documents of a segment, and notes of each by its name what `Noted` tells."""
+
+    def __init__(self, segment: Segment, documents: Sequence[int]) -> None:
+        self._segment = segment
+        self._ranges = [range(*segment.documents[one : one + 2].tolist()) for one in documents]
+        self._headings: defaultdict[str, list[tuple[str, ...]]] = defaultdict(list)
+        self._words: defaultdict[str, set[str]] = defaultdict(set)
+
+    def parts(self) -> Iterator[list[Entry]]:
+        """Give the passages, in their order, some at a time."""
+        numbers = list(chain.from_iterable(self._ranges))
+        ordinals = list(chain.from_iterable(range(len(own)) for own in self._ranges))
+        for at in range(0, len(numbers), _AT_ONCE):
+            yield self._part(numbers[at : at + _AT_ONCE], ordinals[at : at + _AT_ONCE])
+
+    def noted(self, record: Record) -> Noted:
+        """Tell what became of a file, once all its passages were read."""
+        name = record.file.name
+        return Noted(record, contents(self._headings[name]), frozenset(self._words[name]))
+
+    def _part(self, numbers: Sequence[int], ordinals: Sequence[int]) -> list[Entry]:
+        passages, forward = self._segment.candidates(numbers)
+        self._note(passages, forward)
+        terms = schema.spelt(forward.forms.terms)
+        tokens, cuts = forward.tokens.values.tolist(), pairwise(forward.tokens.offsets.tolist())
+        rows = zip(passages, ordinals, cuts, pack(passages, forward, ordinals), strict=True)
+        return [
+            _entry(passage, n, [terms[form] for form in tokens[first:last]], packed)
+            for passage, n, (first, last), packed in rows
+        ]
+
+    def _note(self, passages: Sequence[Passage], forward: Forward) -> None:
+        for passage in passages:
+            self._headings[passage.document].append(passage.heading)
+        names = {name: at for at, name in enumerate(dict.fromkeys(one.document for one in passages))}
+        of_passage = np.array([names[passage.document] for passage in passages])
+        owners = np.repeat(np.arange(len(passages)), forward.tokens.lengths)
+        lengths = forward.forms.lengths[forward.tokens.values]
+        (long,) = np.nonzero((lengths >= _SHORTEST_WORD) & (lengths <= _LONGEST_WORD))
+        keys = of_passage[owners[long]] * len(forward.forms) + forward.tokens.values[long]
+        # Each form once a document, where it stands first.
+        _, first = np.unique(keys, return_index=True)
+        at = long[first]
+        places = zip(owners[at].tolist(), forward.starts[at].tolist(), lengths[at].tolist(), strict=True)
+        for owner, start, length in places:
+            passage = passages[owner]
+            word = fold(passage.text[start : start + length], passage.language)
+            if word and can_be_meant(word):
+                self._words[passage.document].add(word)
+
+
+def _entry(passage: Passage, ordinal: int, terms: Sequence[str], packed: bytes) -> Entry:
+    # Ids, digests and codes of languages need no escapes: ten times as fast as writing any JSON.
+    body = (
+        f'{{"document":"{document_of(passage.id)}","n":{ordinal},"tokens":{len(terms)},'
+        f'"language":"{passage.language}","terms":"{" ".join(terms)}","b":"'
+    )
+    return Entry(passage.id, b'%s%s"}' % (body.encode(), b2a_base64(packed, newline=False)))
