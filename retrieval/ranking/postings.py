@@ -73,7 +73,8 @@ class Postings:
         keys |= row_of_form[tokens.values] * MOST_PASSAGES
         keys.sort()
         first = np.flatnonzero(np.diff(keys, prepend=-1))
-        counts = np.diff(np.append(first, len(keys)))
+        # No passage is so long that a term could be in it more often.
+        counts = np.minimum(np.diff(np.append(first, len(keys))), _FREQUENCY)
         rows, passages = np.divmod(keys[first], MOST_PASSAGES)
         lists = Rows(
             np.searchsorted(rows, np.arange(len(terms) + 1)),

@@ -52,19 +52,25 @@ def best(asked: Asked, limit: int, least: float, sums: Rough) -> tuple[Numbers, 
     weights = [asked.weights[term] for term in order]
     bounds = [weight * (K1 + 1) if len(one) else 0.0 for weight, one in zip(weights, lists, strict=True)]
     rest = [*accumulate(reversed(bounds), initial=0.0)][::-1]
-    passages, rough, term = _gather(asked, order, rest, limit, least, sums)
+    passages, rough, added = _gather(asked, order, rest, limit, least, sums)
+    frequencies = np.zeros((0, len(passages)))
+    term = added
     while term < len(order):
         # As long as there are many, each list may leave fewer for the next; few are asked about all at once.
         until = term + 1 if len(passages) > _MANY else len(order)
-        frequencies = look_up(passages, lists[term:until])
-        gained = gains(frequencies, np.array(weights[term:until])[:, None], asked.rough[passages])
+        found = look_up(passages, lists[term:until])
+        rough = rough + gains(found, np.array(weights[term:until])[:, None], asked.rough[passages]).sum(
+            axis=0
+        )
         term = until
-        passages, rough = _winners(passages, rough + gained.sum(axis=0), limit, least, rest[term])
+        can_win = rough >= (max(least, kth(rough, limit)) - rest[term]) * _SLACK
+        passages, rough = passages[can_win], rough[can_win]
+        frequencies = np.vstack((frequencies, found))[:, can_win]
+    frequencies = np.vstack((look_up(passages, lists[:added]), frequencies))
+    gained = gains(frequencies, np.array(weights)[:, None], asked.norms(passages))
     scores = np.zeros(len(passages))
-    for gained in gains(
-        look_up(passages, asked.lists), np.array(asked.weights)[:, None], asked.norms(passages)
-    ):
-        scores += gained
+    for at in sorted(range(len(order)), key=order.__getitem__):
+        scores += gained[at]
     enough = (scores >= max(least, kth(scores, limit))) & (scores > 0)
     return passages[enough], scores[enough]
 
@@ -133,14 +139,6 @@ def _add(asked: Asked, terms: Sequence[int], sums: Rough) -> list[Numbers]:
         np.add.at(sums, passages, gained)
         found.append(passages)
     return found
-
-
-def _winners(
-    passages: Numbers, scores: NDArray[Any], limit: int, least: float, rest: float
-) -> tuple[Numbers, NDArray[Any]]:
-    """Keep the passages that can be among the best if they get all that is left."""
-    can = scores >= (max(least, kth(scores, limit)) - rest) * _SLACK
-    return passages[can], scores[can]
 
 
 def kth(scores: NDArray[Any], limit: int) -> float:
