@@ -8,7 +8,7 @@ from telegram import Document, Update
 from telegram.error import TelegramError
 
 from bot.context import Context
-from bot.keeper import is_good_name
+from bot.keeper import Keeper, is_good_name
 from bot.letters import label
 from bot.places import isolated
 from bot.reply import notice
@@ -27,14 +27,14 @@ _MOST_LINE = 300
 
 async def status(update: Update, context: Context) -> None:
     """Tell how the bot is doing."""
-    texts, metrics, library = context.voice(update).texts, context.metrics, context.state.keeper.library
+    texts, metrics, archive = context.voice(update).texts, context.metrics, context.archive
     figures, minutes = metrics.figures(), round(time.monotonic() - metrics.began) // 60
     told = texts.status(
         {
-            "documents": str(len(library.sources)),
-            "passages": str(library.passages),
-            "version": library.version[:8],
-            "backend": "embedded",
+            "documents": str(len(archive.sources)),
+            "passages": str(archive.passages),
+            "version": archive.version[:8],
+            "backend": "embedded" if context.state.keeper else "OpenSearch",
             "hours": str(minutes // 60),
             "minutes": str(minutes % 60),
             "answers": str(figures.answers),
@@ -42,7 +42,7 @@ async def status(update: Update, context: Context) -> None:
             "median": f"{figures.median * 1000:.1f}",
         }
     )
-    problems = [label(f"• {one.name}: {one.reason}", _MOST_LINE) for one in library.problems]
+    problems = [label(f"• {one.name}: {one.reason}", _MOST_LINE) for one in archive.problems]
     if problems:
         told = "\n".join([told, "", texts.left_out(len(problems)), *problems[:_MOST_PROBLEMS]])
     await say(update, notice(told))
@@ -50,10 +50,13 @@ async def status(update: Update, context: Context) -> None:
 
 async def reload(update: Update, context: Context) -> None:
     """Read the documents again."""
-    texts = context.voice(update).texts
+    texts, keeper = context.voice(update).texts, context.state.keeper
+    if keeper is None:
+        await say(update, notice(texts.in_a_cluster))
+        return
     sent = await say(update, notice(texts.reloading))
     try:
-        library = await context.state.keeper.reload()
+        library = await keeper.reload()
     except FolderError as error:
         await sent.edit_text(str(error))
     else:
@@ -63,20 +66,23 @@ async def reload(update: Update, context: Context) -> None:
 async def receive(update: Update, context: Context) -> None:
     """Put a document that was sent into the documents folder."""
     message, texts = message_of(update), context.voice(update).texts
-    document = message.document
+    document, keeper = message.document, context.state.keeper
     if document is None:
         raise TypeError("This handler is for documents")
+    if keeper is None:
+        await say(update, notice(texts.in_a_cluster))
+        return
     name = document.file_name or ""
     shown = isolated(label(name, _MOST_NAME), texts) or texts.whole_document
     try:
-        told = await _received(document, name, context, texts)
+        told = await _received(document, name, keeper, texts)
     except DocumentError as error:
         await say(update, notice(texts.not_added(shown, error.reason)))
     else:
         await say(update, notice(told(shown)))
 
 
-async def _received(document: Document, name: str, context: Context, texts: Texts) -> Callable[[str], str]:
+async def _received(document: Document, name: str, keeper: Keeper, texts: Texts) -> Callable[[str], str]:
     """Give what to tell of the name; raises DocumentError for what is not added."""
     if not is_good_name(name):
         raise DocumentError(name, texts.bad_name)
@@ -84,7 +90,7 @@ async def _received(document: Document, name: str, context: Context, texts: Text
         raise DocumentError(name, texts.too_large(_MOST_MEGABYTES))
     try:
         data = bytes(await (await document.get_file()).download_as_bytearray())
-        replaced = await context.state.keeper.put(name, data)
+        replaced = await keeper.put(name, data)
     except (TelegramError, OSError) as error:
         _log.warning("%s cannot be added: %s", name, type(error).__name__)
         raise DocumentError(name, type(error).__name__) from None

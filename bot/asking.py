@@ -8,7 +8,7 @@ from typing import Protocol
 
 from bot.buttons import AS_WRITTEN, Origin
 from bot.replies import is_verbatim
-from retrieval.model import Answer, Citation, Context, Passage, Section, Source, Weighing
+from retrieval.model import Answer, Citation, Context, Passage, Problem, Section, Source, Weighing
 
 TOP = 5
 
@@ -16,10 +16,19 @@ _log = logging.getLogger(__name__)
 
 
 class Archive(Protocol):
-    """What the bot needs of the documents."""
+    """What the bot needs of the documents; any of it raises UnavailableError while they cannot be reached."""
 
     @property
     def sources(self) -> Sequence[Source]: ...
+
+    @property
+    def problems(self) -> Sequence[Problem]: ...
+
+    @property
+    def passages(self) -> int: ...
+
+    @property
+    def version(self) -> str: ...
 
     async def answer(self, question: str, *, top: int = TOP, earlier: str | None = None) -> Answer: ...
 

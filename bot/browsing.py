@@ -8,10 +8,12 @@ from telegram.error import TelegramError
 from bot import buttons, shelves
 from bot.buttons import Shelf, Turn
 from bot.context import Context
+from bot.keeper import Keeper
 from bot.letters import label
 from bot.places import isolated
 from bot.reply import notice
 from bot.talk import query_of, say, show, tell
+from bot.texts import Texts
 from bot.voice import Voice
 from retrieval.model import Source
 
@@ -66,11 +68,21 @@ async def _on_shelf(
     if way.shelf is Shelf.READ:
         passages = await archive.read(source)
         return await show(query, shelves.reading(source, passages, way.number, voice), texts)
-    if not (voice.is_admin and query.message and query.message.chat.type == Chat.PRIVATE):
+    is_private = query.message is not None and query.message.chat.type == Chat.PRIVATE
+    if not (is_private and query.from_user.id in context.state.admins):
         return texts.stale
+    return await _removed(query, way, source, context.state.keeper, texts)
+
+
+async def _removed(
+    query: CallbackQuery, way: Turn, source: Source, keeper: Keeper | None, texts: Texts
+) -> str | None:
+    """Ask an admin before a document is deleted, or delete it."""
+    if keeper is None:
+        return texts.in_a_cluster
     if way.shelf is Shelf.REMOVE:
         return await show(query, shelves.removal(source, texts), texts)
-    await context.state.keeper.take_out(source)
+    await keeper.take_out(source)
     _log.info("An admin removed %s", source.name)
     return await show(query, notice(texts.removed(isolated(label(source.name, _MOST_NAME), texts))), texts)
 

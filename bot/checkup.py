@@ -1,19 +1,30 @@
 """Is this ready to run: each thing the bot needs, tried."""
 
+import asyncio
 import tempfile
+import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import httpx
 
 from bot.lacking import lacking, no_documents
+from bot.opening import access, connect, opened
+from config.errors import ConfigError
 from config.settings import Settings
-from retrieval.errors import FolderError
+from retrieval.cluster.access import Access
+from retrieval.cluster.transport import Cluster, RefusedError
+from retrieval.errors import FolderError, RetrievalError
 from retrieval.library import Library
 
 _PATIENCE = 10.0
 _NOT_A_TOKEN = {401, 404}
+_MINUTE, _HOUR, _DAY = 60, 3600, 86400
+_VOTES = (
+    "FEEDBACK_DIR={folder} is on this machine; where the bot runs on several, "
+    "give the folders of all to `verbatim report --feedback DIR --feedback DIR`"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,12 +42,75 @@ def examine(settings: Settings, folder: Path) -> Iterator[Finding]:
     yield Finding("token", ok=False, told=wrong["token"]) if "token" in wrong else _token(settings)
     if "webhook" in wrong:
         yield Finding("webhook", ok=False, told=wrong["webhook"])
-    yield from _documents(settings, folder)
-    yield from _folders(settings)
-    if "backend" in wrong:
-        yield Finding("backend", ok=False, told=wrong["backend"])
+    if settings.opensearch_nodes:
+        yield from asyncio.run(_cluster(settings, folder))
     else:
+        yield from _documents(settings, folder)
         yield Finding("backend", ok=True, told="embedded: the index is on this machine")
+    yield from _folders(settings)
+    if settings.webhook_url and settings.feedback_dir:
+        yield Finding("feedback", ok=None, told=_VOTES.format(folder=settings.feedback_dir))
+
+
+async def _cluster(settings: Settings, folder: Path) -> list[Finding]:
+    """Ask every node by itself, and then for the index."""
+    try:
+        to = access(settings)
+        found = [await _node(settings, replace(to, nodes=(node,))) for node in to.nodes]
+        return [*await _index(settings, folder, to), *found]
+    except ConfigError as error:
+        return [Finding("backend", ok=False, told=str(error))]
+
+
+async def _node(settings: Settings, to: Access) -> Finding:
+    async with connect(to) as cluster:
+        began = time.monotonic()
+        try:
+            await cluster.search(settings.opensearch_index, {"size": 0, "terminate_after": 1})
+        except RefusedError as error:
+            # It answers, if only that it has no such index.
+            if not error.is_missing:
+                return Finding("backend", ok=False, told=f"{cluster.shown}: {error}")
+        except RetrievalError as error:
+            return Finding("backend", ok=False, told=f"{cluster.shown}: {error}")
+        took = 1000 * (time.monotonic() - began)
+    return Finding("backend", ok=True, told=f"{cluster.shown} answers in {took:.0f} ms")
+
+
+async def _index(settings: Settings, folder: Path, to: Access) -> list[Finding]:
+    async with connect(to) as cluster:
+        try:
+            library = await opened(settings, folder, cluster)
+        except RetrievalError as error:
+            return [Finding("index", ok=False, told=str(error))]
+        languages = f" ({', '.join(library.languages)})" if library.languages else ""
+        named = await _name(cluster, settings.opensearch_index)
+    is_filled = bool(library.sources)
+    told = f"{len(library.sources)} in the cluster" if is_filled else no_documents("the cluster")
+    return [
+        Finding("documents", ok=is_filled, told=told),
+        *(Finding("left out", ok=None, told=f"{one.name}: {one.reason}") for one in library.problems),
+        Finding("index", ok=True, told=f"passages: {library.passages}{languages}, in {named}"),
+    ]
+
+
+async def _name(cluster: Cluster, alias: str) -> str:
+    """Name the index that an alias leads to, and how old it is, where we may know that."""
+    try:
+        told = await cluster.get(f"/{alias}/_settings", filter_path="*.settings.index.creation_date")
+        ((name, about),) = told.items()
+        made = int(about["settings"]["index"]["creation_date"]) / 1000
+    except (RetrievalError, LookupError, TypeError, ValueError, AttributeError):
+        return alias
+    return f"{name}, made {_ago(time.time() - made)} ago"
+
+
+def _ago(seconds: float) -> str:
+    """Say roughly how long something took."""
+    for unit, name in ((_DAY, "days"), (_HOUR, "hours"), (_MINUTE, "minutes")):
+        if seconds >= 2 * unit:
+            return f"{seconds / unit:.0f} {name}"
+    return f"{max(seconds, 0):.0f} seconds"
 
 
 def _folders(settings: Settings) -> Iterator[Finding]:

@@ -4,9 +4,9 @@ import asyncio
 import contextlib
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, BinaryIO, TextIO
+from typing import TYPE_CHECKING, Any, BinaryIO, TextIO
 
 import click
 
@@ -19,9 +19,14 @@ from config import logging
 from config.errors import ConfigError
 from config.settings import Settings
 from retrieval import evaluation
-from retrieval.errors import FolderError
+from retrieval.errors import RetrievalError
 from retrieval.library import Library
 from retrieval.model import Answer
+
+if TYPE_CHECKING:
+    # What speaks to a cluster takes longer to import than a question to answer.
+    from retrieval.cluster.library import ClusterLibrary
+    from retrieval.cluster.transport import Cluster
 
 _TOP = 1
 _TOP_JSON = 5
@@ -45,7 +50,7 @@ class Commands(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
-        except (ConfigError, FolderError, cases.CaseError, floors.FloorError) as error:
+        except (ConfigError, RetrievalError, cases.CaseError, floors.FloorError) as error:
             raise Failure(str(error)) from None
         except BrokenPipeError:
             # click ends quietly when the reader of our output has gone.
@@ -59,7 +64,7 @@ docs_option = click.option(
     "--docs",
     type=click.Path(path_type=Path),
     metavar="DIR",
-    help="The documents folder, instead of SEEDS_DIR.",
+    help="The documents folder, instead of SEEDS_DIR. Where OPENSEARCH_URL is set, answers come from there.",
 )
 
 
@@ -69,15 +74,43 @@ def _settings() -> Settings:
     return settings
 
 
-def _library(docs: Path | None) -> Library:
+@contextlib.contextmanager
+def _opened(docs: Path | None) -> Iterator[tuple["Library | ClusterLibrary", asyncio.Runner]]:
+    """Open the documents, here or in a cluster, and the event loop in which they are asked."""
     settings = _settings()
     folder = docs or settings.seeds_dir
-    library = Library.open(folder, index_dir=settings.index_dir, quote_chars=settings.quote_chars)
-    _tell_problems(library, folder)
+    with asyncio.Runner() as runner:
+        if settings.opensearch_nodes:
+            with _cluster(settings, runner) as cluster:
+                yield _in_cluster(settings, folder, cluster, runner), runner
+            return
+        library = Library.open(folder, index_dir=settings.index_dir, quote_chars=settings.quote_chars)
+        _tell_problems(library, folder)
+        yield library, runner
+
+
+@contextlib.contextmanager
+def _cluster(settings: Settings, runner: asyncio.Runner) -> Iterator["Cluster"]:
+    from bot.opening import access, connect  # noqa: PLC0415  # as above
+
+    cluster = connect(access(settings))
+    try:
+        yield cluster
+    finally:
+        runner.run(cluster.close())
+
+
+def _in_cluster(
+    settings: Settings, folder: Path, cluster: "Cluster", runner: asyncio.Runner
+) -> "ClusterLibrary":
+    from bot.opening import opened  # noqa: PLC0415  # as above
+
+    library = runner.run(opened(settings, folder, cluster))
+    _tell_problems(library, "the cluster")
     return library
 
 
-def _tell_problems(library: Library, folder: Path) -> None:
+def _tell_problems(library: "Library | ClusterLibrary", folder: Path | str) -> None:
     for problem in library.problems:
         click.echo(f"left out {problem.name}: {problem.reason}", err=True)
     if not library.sources:
@@ -130,9 +163,8 @@ def ask(
     """
     if bool(question) == bool(questions):
         raise click.UsageError("Give a QUESTION, or --questions FILE.")
-    library, look = _library(docs), Look.of(sys.stdout)
-    quotes = top or (_TOP_JSON if as_json else _TOP)
-    with asyncio.Runner() as runner:
+    look, quotes = Look.of(sys.stdout), top or (_TOP_JSON if as_json else _TOP)
+    with _opened(docs) as (library, runner):
 
         def tell(asked: str) -> Answer:
             answer = runner.run(library.answer(asked, top=quotes))
@@ -167,14 +199,13 @@ def chat(docs: Path | None) -> None:
 
     An empty line shows the next quote, Ctrl-D ends.
     """
-    library, look = _library(docs), Look.of(sys.stdout)
-    _say(
-        f"{_count(library.passages, 'passage')} of {_count(len(library.sources), 'document')}."
-        " Ask; Enter alone shows the next quote, Ctrl-D ends."
-    )
+    look, shown = Look.of(sys.stdout), 0
     answer: Answer | None = None
-    shown = 0
-    with asyncio.Runner() as runner:
+    with _opened(docs) as (library, runner):
+        _say(
+            f"{_count(library.passages, 'passage')} of {_count(len(library.sources), 'document')}."
+            " Ask; Enter alone shows the next quote, Ctrl-D ends."
+        )
         for line in _spoken():
             if line.strip():
                 answer, shown = runner.run(_following(library, line, answer)), 0
@@ -187,7 +218,7 @@ def chat(docs: Path | None) -> None:
             shown += 1
 
 
-async def _following(library: Library, line: str, before: Answer | None) -> Answer:
+async def _following(library: "Library | ClusterLibrary", line: str, before: Answer | None) -> Answer:
     """Take a line for a question of its own; where it has no answer, for one that follows the last."""
     alone = await library.answer(line)
     return alone if alone.answered or before is None else await library.answer(line, earlier=before.question)
@@ -211,19 +242,19 @@ def _spoken() -> Iterator[str]:
 
 @main.command()
 @docs_option
-def index(docs: Path | None) -> None:
+@click.option("--fresh", is_flag=True, help="In a cluster too: read every document anew.")
+def index(docs: Path | None, *, fresh: bool) -> None:
     """Read the documents and save their index.
 
-    What is saved already is made again; files that are left out are named with the reason.
+    What is saved already is made again; with OPENSEARCH_URL only what changed is read, and the new index
+    takes the place of the one before when it is whole. Files that are left out are named with the reason.
     """
     settings = _settings()
     folder = docs or settings.seeds_dir
-    with click.progressbar(length=1, label="Reading", file=sys.stderr, hidden=not sys.stderr.isatty()) as bar:
-
-        def progress(done: int, total: int) -> None:
-            bar.length = total
-            bar.update(done - bar.pos)
-
+    if settings.opensearch_nodes:
+        _index_cluster(settings, folder, fresh=fresh)
+        return
+    with _progress() as progress:
         library = Library.open(
             folder,
             index_dir=settings.index_dir,
@@ -232,6 +263,41 @@ def index(docs: Path | None) -> None:
             fresh=True,
         )
     _tell_problems(library, folder)
+    _tell_counts(library)
+
+
+def _index_cluster(settings: Settings, folder: Path, *, fresh: bool) -> None:
+    from retrieval.cluster.writing import Plan, write  # noqa: PLC0415  # as above
+
+    def waits(holder: str) -> None:
+        click.echo(f"waiting for {holder}, who writes the index", err=True)
+
+    plan = Plan(
+        settings.opensearch_index,
+        settings.quote_chars,
+        settings.opensearch_shards,
+        settings.opensearch_replicas,
+        fresh,
+    )
+    with asyncio.Runner() as runner, _cluster(settings, runner) as cluster:
+        with _progress() as progress:
+            runner.run(write(cluster, folder, plan, progress=progress, waits=waits))
+        _tell_counts(_in_cluster(settings, folder, cluster, runner))
+
+
+@contextlib.contextmanager
+def _progress() -> Iterator[Callable[[int, int], None]]:
+    """Show a bar to those who look on, and give what moves it: documents read, and their total."""
+    with click.progressbar(length=1, label="Reading", file=sys.stderr, hidden=not sys.stderr.isatty()) as bar:
+
+        def progress(done: int, total: int) -> None:
+            bar.length = total
+            bar.update(done - bar.pos)
+
+        yield progress
+
+
+def _tell_counts(library: "Library | ClusterLibrary") -> None:
     languages = f" in {', '.join(library.languages)}" if library.languages else ""
     left_out = f"; {len(library.problems)} left out" if library.problems else ""
     counted = f"{_count(len(library.sources), 'document')}, {_count(library.passages, 'passage')}"
@@ -271,14 +337,15 @@ def evaluate(  # noqa: PLR0913  # an option each
     Exits with 0; with 1 if a figure is below its floor or a quote is not its document's text; with 2 when
     the call or a file is wrong.
     """
-    library, folder = _library(docs), docs or _settings().seeds_dir
-    data, names = file.read(), [name for source in library.sources for name in (source.name, *source.copies)]
-    asked = cases.read(data, file.name, names)
-    for label in labels:
-        if not any(label in case.labels for case in asked):
-            raise Failure(f"{file.name}: --by {label}: no line has this key with a text")
-    limits = floors.read(pinned.read(), pinned.name) if pinned else None
-    outcomes = asyncio.run(evaluation.measure(library, asked, evaluation.texts(folder)))
+    folder, data = docs or _settings().seeds_dir, file.read()
+    with _opened(docs) as (library, runner):
+        names = [name for source in library.sources for name in (source.name, *source.copies)]
+        asked = cases.read(data, file.name, names)
+        for label in labels:
+            if not any(label in case.labels for case in asked):
+                raise Failure(f"{file.name}: --by {label}: no line has this key with a text")
+        limits = floors.read(pinned.read(), pinned.name) if pinned else None
+        outcomes = runner.run(evaluation.measure(library, asked, evaluation.texts(folder)))
     checks = floors.checks(limits, outcomes) if limits else None
     told = report.Report(outcomes, labels, checks, misses)
     _say(json.dumps(report.as_json(told), ensure_ascii=False) if as_json else report.text(told))
@@ -295,20 +362,23 @@ def evaluate(  # noqa: PLR0913  # an option each
 @click.option("--json", "as_json", is_flag=True, help="One JSON object, for programs.")
 @click.option(
     "--feedback",
-    "folder",
+    "folders",
     type=click.Path(path_type=Path, file_okay=False, exists=True),
     metavar="DIR",
-    help="The folder of records, instead of FEEDBACK_DIR.",
+    multiple=True,
+    help="The folder of records, instead of FEEDBACK_DIR; of several machines, one after the other.",
 )
-def report_feedback(folder: Path | None, *, as_json: bool) -> None:
+def report_feedback(folders: tuple[Path, ...], *, as_json: bool) -> None:
     """Tell what people asked, what was not answered, and what was voted down.
 
     The bot collects this only where FEEDBACK_DIR is set; who asked is not in it.
     """
-    folder = folder or _settings().feedback_dir
-    if folder is None:
-        raise ConfigError("FEEDBACK_DIR is not set, so nothing is collected: set it to a folder")
-    told = summary.summarise(feedback.records(folder))
+    if not folders:
+        kept = _settings().feedback_dir
+        if kept is None:
+            raise ConfigError("FEEDBACK_DIR is not set, so nothing is collected: set it to a folder")
+        folders = (kept,)
+    told = summary.summarise(record for folder in folders for record in feedback.records(folder))
     _say(json.dumps(summary.as_json(told), ensure_ascii=False) if as_json else summary.text(told))
 
 

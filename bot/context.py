@@ -39,14 +39,18 @@ class Given:
 
 @dataclass(slots=True)
 class State:
-    """What all handlers share; the documents are replaced as a whole when they change."""
+    """What all handlers share; the documents are replaced as a whole when they change.
+
+    Without a `keeper` they are in a cluster, and their files, if `has_files`, in the folder as well.
+    """
 
     archive: Archive
     metrics: Metrics
     feedback: Feedback
-    keeper: Keeper
+    keeper: Keeper | None
     admins: frozenset[int] = frozenset()
     logs_questions: bool = False
+    has_files: bool = True
     given: Given = field(default_factory=Given)
 
 
@@ -70,10 +74,11 @@ class Context(CallbackContext[Bot, Data, Data, State]):
 
     def voice(self, update: Update) -> Voice:
         """Choose how to speak to the person behind an update."""
-        user = update.effective_user
+        user, state = update.effective_user, self.state
         return Voice(
             speaking(user.language_code if user else None),
             self.bot.username,
-            asks_opinion=self.state.feedback.is_on,
-            is_admin=user is not None and user.id in self.state.admins,
+            asks_opinion=state.feedback.is_on,
+            can_remove=state.keeper is not None and user is not None and user.id in state.admins,
+            has_files=state.has_files,
         )

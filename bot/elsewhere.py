@@ -7,7 +7,6 @@ from telegram.error import BadRequest
 
 from bot import inline, replies
 from bot.context import Context
-from bot.handlers import HELP_LINK
 from bot.letters import label
 from bot.questions import asked
 from bot.reply import notice
@@ -30,7 +29,7 @@ async def typed(update: Update, context: Context) -> None:
         offered = inline.results(found, first, context.voice(update))
         after = inline.offset_after(found, first)
     hint = texts.inline_none if text else texts.inline_help
-    button = InlineQueryResultsButton(hint, start_parameter=HELP_LINK)
+    button = InlineQueryResultsButton(hint, start_parameter=inline.HELP_LINK)
     # Too old to be answered: the person types on.
     with contextlib.suppress(BadRequest):
         await query.answer(

@@ -3,11 +3,14 @@
 import contextlib
 import logging
 
-from telegram import Update
+from telegram import InlineQueryResultsButton, Update
 from telegram.error import BadRequest, Forbidden, NetworkError, RetryAfter, TelegramError
 
+from bot import inline
 from bot.context import Context
-from bot.texts import speaking
+from bot.reply import notice
+from bot.texts import Texts, speaking
+from retrieval.errors import UnavailableError
 
 _log = logging.getLogger(__name__)
 
@@ -37,6 +40,12 @@ class StartError(Exception):
 
 async def report(update: object, context: Context) -> None:
     error = context.error
+    if isinstance(error, UnavailableError):
+        # Who looks after the documents has told the log, once for all.
+        context.metrics.unreached()
+        if isinstance(update, Update):
+            await _unreachable(update, context)
+        return
     if isinstance(error, TelegramError):
         _log.log(
             _gravity(error), "Telegram did not take a reply: %s: %s", type(error).__name__, error.message
@@ -62,11 +71,31 @@ def _is_closed(error: BadRequest) -> bool:
 
 
 async def _apologise(update: object) -> None:
-    if not isinstance(update, Update):
-        return
-    texts = speaking(update.effective_user.language_code if update.effective_user else None)
+    if isinstance(update, Update):
+        await _tell(update, _texts(update).failed)
+
+
+async def _unreachable(update: Update, context: Context) -> None:
+    texts, query, guest = _texts(update), update.inline_query, update.guest_message
+    with contextlib.suppress(TelegramError):
+        if query is not None:
+            button = InlineQueryResultsButton(texts.inline_unreachable, start_parameter=inline.HELP_LINK)
+            # Telegram must not remember it: the next to type the same may get an answer.
+            await query.answer([], cache_time=0, is_personal=True, button=button)
+        elif guest is not None and guest.guest_query_id is not None:
+            told = inline.article(notice(texts.unreachable), name="answer", title=texts.inline_unreachable)
+            await context.bot.answer_guest_query(guest.guest_query_id, told)
+        else:
+            await _tell(update, texts.unreachable)
+
+
+def _texts(update: Update) -> Texts:
+    return speaking(update.effective_user.language_code if update.effective_user else None)
+
+
+async def _tell(update: Update, told: str) -> None:
     with contextlib.suppress(TelegramError):
         if update.callback_query is not None:
-            await update.callback_query.answer(texts.failed)
-        elif update.message is not None:
-            await update.message.reply_text(texts.failed)
+            await update.callback_query.answer(told)
+        elif message := update.message or update.edited_message:
+            await message.reply_text(told)

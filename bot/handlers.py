@@ -6,7 +6,7 @@ from dataclasses import replace
 from telegram import CallbackQuery, Chat, ChatMember, Message, Update
 from telegram.error import BadRequest
 
-from bot import buttons, insight, replies, shelves
+from bot import buttons, inline, insight, replies, shelves
 from bot.asking import TOP
 from bot.buttons import AS_WRITTEN, Action, Origin, Press
 from bot.context import Context
@@ -36,7 +36,7 @@ async def start(update: Update, context: Context) -> None:
 
 async def _opened(link: str, context: Context, voice: Voice) -> Reply | None:
     """Show the passage of a link, or what became of it; None for a link of another kind."""
-    if link == HELP_LINK:
+    if link == inline.HELP_LINK:
         return notice(voice.texts.help)
     if found := await context.archive.context(link):
         return replies.passage(found, voice)
@@ -45,9 +45,6 @@ async def _opened(link: str, context: Context, voice: Voice) -> Reply | None:
         listed = shelves.headings(source, await context.archive.sections(source), 0, voice)
         return replace(listed, text=gone, entities=())
     return notice(f"{voice.texts.link_gone}\n\n{voice.texts.start}")
-
-
-HELP_LINK = "help"
 
 
 async def joined(update: Update, context: Context) -> None:

@@ -1,9 +1,14 @@
 """Whether the process lives, and whether it is ready to answer."""
 
 import time
+from collections.abc import Awaitable, Callable
 
 # A long poll takes up to 50 s; a webhook is looked after every minute.
 _SILENCE = 180.0
+
+
+async def _always() -> bool:
+    return True
 
 
 class Health:
@@ -11,7 +16,15 @@ class Health:
 
     def __init__(self) -> None:
         self.is_ready = False
+        self._searches: Callable[[], Awaitable[bool]] = _always
         self._heard_at = time.monotonic()
+
+    def watch_search(self, searches: Callable[[], Awaitable[bool]]) -> None:
+        """Take what tells whether the documents can be searched now."""
+        self._searches = searches
+
+    async def can_search(self) -> bool:
+        return await self._searches()
 
     def heard(self) -> None:
         """Telegram has answered, or has sent an update."""

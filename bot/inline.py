@@ -9,6 +9,8 @@ from bot.reply import Reply, compose
 from bot.voice import Voice
 from retrieval.model import Answer, Citation
 
+# What `/start` takes to say how all this works.
+HELP_LINK = "help"
 A_PAGE = 10
 MOST = 50
 _MOST_TITLE = 80

@@ -1,4 +1,4 @@
-"""What the settings lack, or ask of this version that it does not have."""
+"""What the settings lack."""
 
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -24,8 +24,6 @@ def lacking(settings: Settings) -> dict[str, str]:
             f"WEBHOOK_URL={settings.webhook_url}: Telegram brings messages only to https://, "
             "and only to port 443, 80, 88 or 8443"
         )
-    if settings.opensearch_url is not None:
-        found["backend"] = "OPENSEARCH_URL is set, but this version has only its own index: leave it unset"
     return found
 
 
@@ -36,8 +34,8 @@ def _is_for_telegram(settings: Settings) -> bool:
     return not is_theirs or (address.scheme == "https" and (address.port or 443) in _PORTS)
 
 
-def no_documents(folder: Path) -> str:
-    """Say that a folder holds nothing to answer from, and what to do."""
+def no_documents(folder: Path | str) -> str:
+    """Say that a place holds nothing to answer from, and what to do."""
     return (
         f"{folder} holds no document that can be read: put some there (.pdf, .docx, .md, .txt ...), "
         "or name another folder"

@@ -52,6 +52,15 @@ class Metrics:
         self._errors = Counter(
             "verbatim_telegram_errors", "Calls Telegram failed, by kind", ["kind"], registry=self.registry
         )
+        self._unreached = Counter(
+            "verbatim_unreached",
+            "Updates that the documents could not be reached for",
+            registry=self.registry,
+        )
+        self._reachable = Gauge(
+            "verbatim_documents_reachable", "Whether the documents can be reached", registry=self.registry
+        )
+        self._reachable.set(1)
         self._unfinished = Gauge(
             "verbatim_updates_unfinished", "Updates taken and not answered yet", registry=self.registry
         )
@@ -76,6 +85,12 @@ class Metrics:
 
     def refused(self, why: str) -> None:
         self._refusals.labels(why).inc()
+
+    def unreached(self) -> None:
+        self._unreached.inc()
+
+    def reaches(self, *, documents: bool) -> None:
+        self._reachable.set(documents)
 
     def failed(self, error: Exception) -> None:
         """Count what Telegram, or the way to it, refused."""

@@ -1,4 +1,4 @@
-"""A time in which Telegram cannot be reached: one line when it begins, one when it ends."""
+"""A time in which somebody cannot be reached: one line when it begins, one when it ends."""
 
 import logging
 import time
@@ -10,9 +10,18 @@ _LONGEST_DELAY = 30.0
 
 
 class Outage:
+    """`whom` names who it is that cannot be reached."""
+
     _reason = ""
     _since = 0.0
     _delay = _FIRST_DELAY
+
+    def __init__(self, whom: str = "Telegram") -> None:
+        self._whom = whom
+
+    def __bool__(self) -> bool:
+        """Whether it goes on."""
+        return bool(self._reason)
 
     def met(self, reason: str, *, at_least: float = 0.0) -> float:
         """Note a failure, and say how many seconds to wait before the next attempt."""
@@ -27,5 +36,5 @@ class Outage:
 
     def over(self) -> None:
         if self._reason:
-            _log.info("Telegram answers again after %.0f s", time.monotonic() - self._since)
+            _log.info("%s answers again after %.0f s", self._whom, time.monotonic() - self._since)
         self._reason, self._delay = "", _FIRST_DELAY

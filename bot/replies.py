@@ -12,7 +12,6 @@ from bot.letters import head, label, tail, units
 from bot.places import place, refusal
 from bot.reply import Reply, Row, compose, notice
 from bot.rich import MOST_UNITS, Mark, Rich, code, linked, marked, plain
-from bot.texts import Texts
 from bot.voice import Voice
 from retrieval.identity import document_of
 from retrieval.model import Answer, Citation, Context, Locator, Passage, Span
@@ -97,9 +96,9 @@ def _ways_on(found: Answer, rank: int, voice: Voice, origin: Origin) -> list[Row
     told = passage[:SHORT_PASSAGE] if origin.earlier else passage
     around = [
         way(voice.texts.wider, Action.CONTEXT, rank, told),
-        file_button(document_of(passage), voice.texts),
+        *file_button(document_of(passage), voice),
     ]
-    if citation.locator.unit == "page":
+    if citation.locator.unit == "page" and voice.has_files:
         around.append(way(voice.texts.page_picture, Action.PAGE, rank))
     opinion = [way("👍", Action.GOOD, rank), way("👎", Action.BAD, rank)] if voice.asks_opinion else []
     return [paging if count > 1 else [], around, [_copy(citation, voice), *opinion]]
@@ -112,9 +111,9 @@ def _copy(citation: Citation, voice: Voice) -> InlineKeyboardButton:
     return InlineKeyboardButton(voice.texts.copy_source, copy_text=CopyTextButton(copied))
 
 
-def file_button(document: str, texts: Texts) -> InlineKeyboardButton:
-    """Offer the whole document."""
-    return turn_button(texts.whole_document, Turn(Shelf.FILE, document))
+def file_button(document: str, voice: Voice) -> list[InlineKeyboardButton]:
+    """Offer the whole document, where its file is."""
+    return [turn_button(voice.texts.whole_document, Turn(Shelf.FILE, document))] if voice.has_files else []
 
 
 def turn_button(text: str, turn: Turn) -> InlineKeyboardButton:
@@ -141,7 +140,7 @@ def passage(context: Context, voice: Voice) -> Reply:
     """Show a passage that a link leads to, among its neighbours."""
     here = context.passage
     source = _cited(here, _standing(here), voice)
-    rows = [[_read_on(context, voice), file_button(document_of(here.id), voice.texts)]]
+    rows = [[_read_on(context, voice), *file_button(document_of(here.id), voice)]]
     if units(here.text) > _MOST_QUOTE:
         return compose(plain(head(here.text, _MOST_QUOTE) + "…\n\n") + source, rows)
     block = marked(MessageEntity.BLOCKQUOTE, here.text)

@@ -44,7 +44,11 @@ def build_pages(health: Health, metrics: Metrics, inbox: Inbox | None) -> Starle
         return PlainTextResponse(f"nothing heard of Telegram for {health.silence:.0f} s", 503)
 
     async def ready(_: Request) -> Response:
-        return PlainTextResponse("ready") if health.is_ready else PlainTextResponse("not ready", 503)
+        if not health.is_ready:
+            return PlainTextResponse("not ready", 503)
+        if not await health.can_search():
+            return PlainTextResponse("the documents cannot be reached", 503)
+        return PlainTextResponse("ready")
 
     async def figures(_: Request) -> Response:
         return Response(metrics.page(), media_type=_FIGURES)

@@ -13,6 +13,7 @@ from telegram.error import BadRequest, InvalidToken, TelegramError
 
 from bot import app
 from bot.app import App, build_application, build_bot
+from bot.asking import Archive
 from bot.context import State
 from bot.dispatch import Dispatcher
 from bot.errors import StartError
@@ -21,11 +22,13 @@ from bot.health import Health
 from bot.keeper import Keeper
 from bot.lacking import lacking, no_documents
 from bot.metrics import Metrics
+from bot.opening import access, connect, opened
 from bot.outage import Outage
 from bot.pauses import Pauses
 from bot.polling import Poller
 from bot.profile import introduce
 from bot.receiving import Bot
+from bot.remote import Remote, Shelf
 from bot.server import build_pages, serving
 from bot.spool import Spool
 from bot.stopping import on_signal, unless
@@ -40,6 +43,8 @@ from retrieval.library import Library
 from retrieval.model import Problem
 
 _START_PATIENCE = 30.0
+# Of the documents in a cluster so many are looked for in the folder: with one of them the others are there.
+_LOOKED_FOR = 20
 # A host gives us ten seconds to end.
 _GRACE = 7.0
 
@@ -84,6 +89,7 @@ async def serve(settings: Settings) -> None:
         if settings.port is not None:
             pages = build_pages(process.health, process.metrics, process.inbox)
             await stack.enter_async_context(serving(pages, settings.port))
+        stack.push_async_callback(process.close)
         bot = build_bot(settings, process.metrics, process.pauses)
         stack.push_async_callback(bot.shutdown)
         # Telegram is met while the documents are read; what comes meanwhile waits for them.
@@ -113,41 +119,78 @@ class Process:
         # Telegram knows that we take updates.
         self.reached = asyncio.Event()
         self._known: Sequence[Problem] = ()
+        self._remote: Remote | None = None
+        self._connection = contextlib.AsyncExitStack()
         url = settings.webhook_url
         self.inbox = Inbox(url, settings.webhook_key) if url else None
 
     async def open(self, bot: Bot) -> App:
-        """Read the documents and put the bot together with them; raises FolderError."""
-        library = await in_thread(lambda: _open(self.settings))
-        return build_application(self.settings, self._state(library), bot)
+        """Read the documents and put the bot together with them; raises FolderError or ConfigError.
 
-    def _state(self, library: Library) -> State:
+        A cluster may be away: it is looked for from then on.
+        """
+        if self.settings.opensearch_nodes:
+            state = await self._elsewhere()
+        else:
+            state = self._here(await in_thread(lambda: _open(self.settings)))
+        return build_application(self.settings, state, bot)
+
+    async def close(self) -> None:
+        """Part from the cluster."""
+        await self._connection.aclose()
+
+    async def follow(self, state: State) -> None:
+        """Take up what becomes of the documents, for ever."""
+        if state.keeper:
+            await watch(state.keeper)
+        elif self._remote:
+            await self._remote.follow()
+
+    async def _elsewhere(self) -> State:
+        def swap(shelf: Shelf) -> None:
+            state.has_files = any(shelf.file(source).is_file() for source in shelf.sources[:_LOOKED_FOR])
+            self._note(shelf, "the cluster")
+
+        settings, cluster = self.settings, connect(access(self.settings))
+        self._connection.push_async_callback(cluster.close)
+        self._remote = remote = Remote(
+            lambda: opened(settings, settings.seeds_dir, cluster), swap, self.metrics
+        )
+        state = self._state(remote, None)
+        self.health.watch_search(remote.is_reached)
+        await remote.look()
+        return state
+
+    def _here(self, library: Library) -> State:
         """Give what the handlers share; libraries to come take the place of this one."""
 
         def swap(library: Library) -> None:
             state.archive = library
-            self._note(library)
+            self._note(library, str(library.folder))
 
         keeper = Keeper(library, lambda *known: _open(self.settings, *known), swap, self._save)
-        state = State(
-            library,
+        state = self._state(library, keeper)
+        self._note(library, str(library.folder))
+        return state
+
+    def _state(self, archive: Archive, keeper: Keeper | None) -> State:
+        return State(
+            archive,
             self.metrics,
             Feedback(self.settings.feedback_dir),
             keeper,
             self.settings.telegram_admins,
             self.settings.log_questions,
         )
-        self._note(library)
-        return state
 
     def _save(self, library: Library) -> None:
         library.save(self.settings.index_dir)
 
-    def _note(self, library: Library) -> None:
-        _tell(library, self._known)
-        self._known = library.problems
-        counts = {"documents": len(library.sources), "passages": library.passages}
-        self.metrics.index(**counts, version=library.version)
+    def _note(self, archive: Archive, place: str) -> None:
+        _tell(archive, self._known, place)
+        self._known = archive.problems
+        counts = {"documents": len(archive.sources), "passages": archive.passages}
+        self.metrics.index(**counts, version=archive.version)
 
     def heard(self, error: Exception | None) -> None:
         """Take note of what became of asking Telegram."""
@@ -167,15 +210,15 @@ def _open(settings: Settings, before: Library | None = None, quiet: float = 0.0)
     )
 
 
-def _tell(library: Library, known: Sequence[Problem]) -> None:
-    for problem in library.problems:
+def _tell(archive: Archive, known: Sequence[Problem], place: str) -> None:
+    for problem in archive.problems:
         if problem in known:
             continue
         _log.warning("Left out %s: %s", problem.name, problem.reason)
-    counts = len(library.sources), library.passages
-    _log.info("Documents in %s: %d, passages: %d", library.folder, *counts)
-    if not library.sources:
-        _log.warning("%s", no_documents(library.folder))
+    counts = len(archive.sources), archive.passages
+    _log.info("Documents in %s: %d, passages: %d", place, *counts)
+    if not archive.sources:
+        _log.warning("%s", no_documents(place))
 
 
 async def _connected(bot: Bot) -> bool:
@@ -248,13 +291,13 @@ async def _answer(process: Process, bot: Bot, opening: asyncio.Task[App], stop: 
 
 
 async def _attend(process: Process, bot: Bot, preparing: asyncio.Task[App]) -> None:
-    """Say when all is ready, and look after the documents from then on."""
+    """Say when all is set up, and look after the documents from then on."""
     application = await asyncio.shield(preparing)
     await process.reached.wait()
     process.health.is_ready = True
     at = f" at {process.settings.webhook_url}" if process.inbox else ""
     _log.info("@%s is listening%s", bot.username, at)
-    await watch(application.bot_data.keeper)
+    await process.follow(application.bot_data)
 
 
 async def _by_polling(process: Process, bot: Bot, dispatcher: Dispatcher, stop: asyncio.Event) -> None:

@@ -64,10 +64,10 @@ def headings(source: Source, sections: Sequence[Section], page: int, voice: Voic
     ]
     rows.append(_paging(page, pages, lambda to: Turn(Shelf.HEADINGS, source.id, to)))
     rows.append(
-        [turn_button(texts.read_from_start, Turn(Shelf.READ, source.id)), file_button(source.id, texts)]
+        [turn_button(texts.read_from_start, Turn(Shelf.READ, source.id)), *file_button(source.id, voice)]
     )
     back = turn_button(f"‹ {texts.to_sources}", Turn(Shelf.SOURCES))
-    removing = [turn_button(texts.remove, Turn(Shelf.REMOVE, source.id))] if voice.is_admin else []
+    removing = [turn_button(texts.remove, Turn(Shelf.REMOVE, source.id))] if voice.can_remove else []
     return compose(shown, [*rows, [back, *removing]])
 
 

@@ -12,7 +12,8 @@ class Voice:
     texts: Texts
     username: str
     asks_opinion: bool = False
-    is_admin: bool = False
+    can_remove: bool = False
+    has_files: bool = True
 
     def link(self, payload: str) -> str:
         """Give the address that opens a passage, or whatever `/start` takes, in a chat with the bot."""

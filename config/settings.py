@@ -67,8 +67,8 @@ def _node(value: str) -> str:
         is_port = False
     if not is_port:
         raise ValueError("expected a port of 1 to 65535")
-    if parts.path.strip("/") or parts.query or parts.fragment:
-        raise ValueError("expected addresses of nodes, with nothing after the port")
+    if parts.query or parts.fragment:
+        raise ValueError("expected the addresses of nodes, such as https://user:password@host:9200")
     return address
 
 

@@ -8,13 +8,19 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cache
 from pathlib import Path
+from typing import Protocol
 
 from retrieval.errors import DocumentError
-from retrieval.library import Library
 from retrieval.loading.loaders import load, read
 from retrieval.model import Answer
 
 TOP = 5
+
+
+class Answering(Protocol):
+    """What answers questions: a library, wherever its index is."""
+
+    async def answer(self, question: str, *, top: int) -> Answer: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +127,7 @@ def named(of: Figures) -> dict[str, float | None]:
     return {name: getattr(of, attribute) for name, attribute in NAMES.items()}
 
 
-async def measure(library: Library, cases: Iterable[Case], text_of: Callable[[str], str]) -> list[Outcome]:
+async def measure(library: Answering, cases: Iterable[Case], text_of: Callable[[str], str]) -> list[Outcome]:
     """Ask every case; `text_of` gives the text of a document by its name, to hold the quotes against."""
     outcomes = []
     for case in cases:

@@ -14,7 +14,19 @@ from bot.feedback import Feedback
 from bot.metrics import Metrics
 from bot.pauses import Pauses
 from config.settings import Settings
-from retrieval.model import Answer, Citation, Context, Locator, Passage, Section, Source, Span, Weighing
+from retrieval.errors import UnavailableError
+from retrieval.model import (
+    Answer,
+    Citation,
+    Context,
+    Locator,
+    Passage,
+    Problem,
+    Section,
+    Source,
+    Span,
+    Weighing,
+)
 
 ME = {"id": 999, "is_bot": True, "first_name": "Verbatim", "username": "verbatim_bot"}
 
@@ -75,18 +87,28 @@ class FakeArchive:
     sources: tuple[Source, ...] = (Source("folder01", "folder/name.txt", "Title", 1, 100, "en"),)
     questions: list[str] = field(default_factory=list)
     earlier: list[str | None] = field(default_factory=list)
-    passages: dict[str, list[Passage]] = field(default_factory=dict)
+    texts: dict[str, list[Passage]] = field(default_factory=dict)
+    passages: int = 12
+    version: str = "0123456789abcdef"
+    problems: tuple[Problem, ...] = ()
+    is_away: bool = False
     pictures: dict[int, bytes] = field(default_factory=dict)
     folder: Path = Path()
 
     async def answer(self, question: str, *, top: int = 5, earlier: str | None = None) -> Answer:
         assert top in {5, 50}
+        self._reach()
         self.questions.append(question)
         self.earlier.append(earlier)
         return self.answers.get(question, make_answer(answered=False))
 
     async def context(self, passage_id: str) -> Context | None:
+        self._reach()
         return self.contexts.get(passage_id)
+
+    def _reach(self) -> None:
+        if self.is_away:
+            raise UnavailableError("no node answers")
 
     async def explain(self, question: str) -> list[Weighing]:
         return [Weighing(word, word.istitle(), len(word), 1.5) for word in question.split()]
@@ -101,7 +123,7 @@ class FakeArchive:
         return list(found.values())
 
     async def read(self, source: Source) -> list[Passage]:
-        return self.passages.get(source.id, [])
+        return self.texts.get(source.id, [])
 
     def picture(self, citation: Citation) -> bytes | None:
         return self.pictures.get(citation.rank)

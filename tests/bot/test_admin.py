@@ -1,7 +1,6 @@
 """What those who look after the bot do from within Telegram; the folder and Telegram are fakes."""
 
 from collections.abc import Callable
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -12,7 +11,7 @@ from telegram.request import RequestData
 from bot.texts import speaking
 from retrieval.errors import DocumentError, FolderError
 from retrieval.model import Problem, Source
-from tests.bot.incoming import GROUP, deliver, message
+from tests.bot.incoming import GROUP, deliver, message, pressed
 from tests.bot.wild import LONG, WILD
 
 TEXTS = speaking("en")
@@ -36,7 +35,7 @@ def keeper(connecting: Callable[..., Any], telegram: Any, monkeypatch: pytest.Mo
     monkeypatch.setattr(telegram, "do_request", request)
     keeper: Any = bot.bot_data.keeper
     keeper.bot = bot
-    keeper.library = SimpleNamespace(sources=(OLD,), passages=12, version="0123456789abcdef", problems=())
+    keeper.library = bot.bot_data.archive
     return keeper
 
 
@@ -152,3 +151,35 @@ async def test_documents_of_others_are_no_documents(keeper: Any, telegram: Any) 
     await deliver(keeper.bot, message=_document("guide.txt", **BY_BO))
     await deliver(keeper.bot, message=_document("guide.txt", chat=GROUP))
     assert ([TEXTS.wordless], {}) == (telegram.texts(), keeper.put_in)
+
+
+async def test_documents_in_a_cluster_stay_as_they_are(keeper: Any, telegram: Any) -> None:
+    """Where documents are in a cluster, an admin who would change them is told how that is done."""
+    keeper.bot.bot_data.keeper = None
+    await deliver(keeper.bot, message=message("/reload"))
+    await deliver(keeper.bot, message=_document("guide.txt"))
+    for button in ("@xfolder01.0", "@yfolder01.0"):
+        await deliver(keeper.bot, callback_query=pressed(button, None))
+    assert [TEXTS.in_a_cluster] * 4 == [sent["text"] for _, sent in telegram.calls]
+    assert ({}, [], 0) == (keeper.put_in, keeper.taken_out, keeper.reloads)
+    telegram.calls.clear()
+    await deliver(keeper.bot, message=message("/status"))
+    assert "Index: 01234567, OpenSearch" in telegram.texts()[0].splitlines()
+
+
+async def test_buttons_of_documents_in_a_cluster(keeper: Any, telegram: Any) -> None:
+    """There is no button to remove a document, and none to have it where its file is not."""
+    keeper.bot.bot_data.keeper = None
+    assert [TEXTS.read_from_start, TEXTS.whole_document] == (await _offered(keeper.bot, telegram))[:2]
+    keeper.bot.bot_data.has_files = False
+    offered = await _offered(keeper.bot, telegram)
+    assert TEXTS.read_from_start in offered
+    assert not {TEXTS.whole_document, TEXTS.remove} & set(offered)
+
+
+async def _offered(bot: Any, telegram: Any) -> list[str]:
+    """Give the buttons under a document's headings."""
+    telegram.calls.clear()
+    await deliver(bot, callback_query=pressed("@hfolder01.0", None))
+    rows = telegram.calls[0][1]["reply_markup"]["inline_keyboard"]
+    return [button["text"] for row in rows for button in row]

@@ -24,7 +24,7 @@ def two(archive: Any, passage: Any, tmp_path: Path) -> Any:
     archive.sources = (first, OTHER)
     archive.folder = tmp_path
     (tmp_path / name).write_bytes(b"The \xff bytes")
-    archive.passages = {
+    archive.texts = {
         "folder01": [
             passage(text, number=n, start=n * 100, heading=(heading,), paragraph=n)
             for n, (heading, text) in enumerate([("Sea", "Salt."), ("Sea", "Waves."), ("Land", "Sand.")])

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from bot.checkup import Finding, examine
+from bot.checkup import Finding, _ago, examine
 from config.settings import Settings
 
 TOKEN = "1234567890:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw"
@@ -79,11 +79,55 @@ def test_no_way_to_telegram(tmp_path: Path) -> None:
     assert (False, f"no answer as Telegram gives it at {address} (ConnectError)") == (found.ok, found.told)
 
 
-def test_what_this_version_lacks_is_told(tmp_path: Path) -> None:
+def test_what_the_settings_lack_is_told(tmp_path: Path) -> None:
     """Settings that the bot would refuse to start with are findings too."""
-    found = _examine(tmp_path, webhook_url="https://x.org", opensearch_url="http://user:secret@x.org")
-    assert not any(found[name].ok for name in ("token", "webhook", "backend"))
-    assert "secret" not in found["backend"].told
+    found = _examine(tmp_path, webhook_url="https://x.org")
+    assert not any(found[name].ok for name in ("token", "webhook"))
+
+
+def _closed_port() -> int:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        return int(taken.getsockname()[1])
+
+
+def test_a_cluster_that_is_away(tmp_path: Path) -> None:
+    """Each node that does not answer is named without its password, and there is no index."""
+    ports = _closed_port(), _closed_port()
+    given = Settings(
+        _env_file=None,
+        index_dir=tmp_path,
+        opensearch_url=",".join(f"http://user:secret-word@127.0.0.1:{port}" for port in ports),
+    )
+    found = [one for one in examine(given, tmp_path) if one.what in {"index", "backend", "documents"}]
+    assert [("index", False), ("backend", False), ("backend", False)] == [(one.what, one.ok) for one in found]
+    for port, finding in zip(ports, found[1:], strict=True):
+        assert finding.told.startswith(f"http://127.0.0.1:{port}: OpenSearch does not answer (")
+    assert not [one for one in found if "secret-word" in one.told]
+
+
+def test_certificates_that_cannot_be_used(tmp_path: Path) -> None:
+    """A file that holds no certificates is one finding."""
+    found = _examine(tmp_path, opensearch_url="https://127.0.0.1:1", opensearch_ca=__file__)
+    assert not found["backend"].ok
+    assert found["backend"].told.startswith(f"OPENSEARCH_CA={__file__}: cannot be used as certificates")
+
+
+def test_votes_on_several_machines(tmp_path: Path) -> None:
+    """Where several processes may run, it is told where votes are and how to see all of them."""
+    votes = tmp_path / "votes"
+    assert "feedback" not in _examine(tmp_path, feedback_dir=votes)
+    told = _examine(tmp_path, feedback_dir=votes, webhook_url="https://x.org", port=8080)["feedback"]
+    assert (None, True) == (told.ok, told.told.startswith(f"FEEDBACK_DIR={votes} is on this machine"))
+
+
+@pytest.mark.parametrize(
+    ("seconds", "told"),
+    [(0.4, "0 seconds"), (119, "119 seconds"), (120, "2 minutes"), (7200, "2 hours"), (1e6, "12 days")],
+)
+def test_how_old_an_index_is(seconds: float, told: str) -> None:
+    """An age is told in the largest unit of which there are two."""
+    assert told == _ago(seconds)
 
 
 def test_documents(tmp_path: Path) -> None:

@@ -31,6 +31,8 @@ def _full() -> Metrics:
         pass
     metrics.watch_unfinished(lambda: 4)
     metrics.index(documents=2, passages=30, version="abc")
+    metrics.unreached()
+    metrics.reaches(documents=False)
     return metrics
 
 
@@ -49,6 +51,8 @@ def test_the_page_has_the_documented_names() -> None:
         ("verbatim_documents", ()): 2,
         ("verbatim_passages", ()): 30,
         ("verbatim_index_info", (("version", "abc"),)): 1,
+        ("verbatim_unreached_total", ()): 1,
+        ("verbatim_documents_reachable", ()): 0,
     }
     assert expected == {(name, labels): samples[name, frozenset(labels)] for name, labels in expected}
 
@@ -58,6 +62,7 @@ def test_a_new_process_has_counted_nothing() -> None:
     _full()
     samples = read(Metrics())
     assert 0 == samples["verbatim_questions_total", frozenset()]
+    assert 1 == samples["verbatim_documents_reachable", frozenset()]
     assert not [name for name, _ in samples if name.startswith("verbatim_telegram_errors_total")]
 
 

@@ -20,6 +20,17 @@ async def test_one_line_at_each_end(caplog: pytest.LogCaptureFixture) -> None:
     assert ["down", "odd", "Telegram answers again after 40 s"] == caplog.messages
 
 
+def test_it_says_who_answers_again(caplog: pytest.LogCaptureFixture) -> None:
+    """An outage of somebody else's is over in that one's name; while it goes on it is true."""
+    outage = Outage("The cluster")
+    assert not outage
+    with caplog.at_level(logging.INFO):
+        outage.met("gone")
+        assert outage
+        outage.over()
+    assert ["gone", "The cluster answers again after 0 s"] == caplog.messages
+
+
 def test_the_waits_grow() -> None:
     """Each attempt waits longer, up to half a minute, and no less than asked; then it begins anew."""
     outage = Outage()

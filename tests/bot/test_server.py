@@ -20,6 +20,7 @@ from tests.bot.clock import fast, now
 SECRET = "right-secret"
 HEADER = "X-Telegram-Bot-Api-Secret-Token"
 MIB = 1024 * 1024
+GONE = "the documents cannot be reached"
 
 
 class House:
@@ -86,6 +87,22 @@ async def test_ready_when_all_is_set_up(house: House) -> None:
     assert 503 == (await house.ask("GET", "/readyz")).status_code
     house.health.is_ready = True
     assert 200 == (await house.ask("GET", "/readyz")).status_code
+
+
+@pytest.mark.parametrize(("can_search", "expected"), [(True, (200, "ready")), (False, (503, GONE))])
+async def test_ready_while_documents_can_be_searched(
+    house: House, expected: tuple[int, str], *, can_search: bool
+) -> None:
+    """A process that cannot search is not ready, but alive."""
+
+    async def searches() -> bool:
+        return can_search
+
+    house.health.is_ready = True
+    house.health.watch_search(searches)
+    found = await house.ask("GET", "/readyz")
+    assert expected == (found.status_code, found.text)
+    assert 200 == (await house.ask("GET", "/healthz")).status_code
 
 
 async def test_the_figures(house: House) -> None:

@@ -25,7 +25,10 @@ def _run(
     [
         ({"telegram_token": None}, "TELEGRAM_TOKEN is not set: get a token from @BotFather"),
         ({"telegram_token": "1:x", "webhook_url": "https://x.org"}, "WEBHOOK_URL is set, but"),
-        ({"telegram_token": "1:x", "opensearch_url": "http://x.org"}, "OPENSEARCH_URL is set, but"),
+        (
+            {"telegram_token": "1:x", "opensearch_url": "https://127.0.0.1:1", "opensearch_ca": __file__},
+            f"OPENSEARCH_CA={__file__}: cannot be used as certificates",
+        ),
     ],
 )
 def test_settings_to_mend_are_one_line(

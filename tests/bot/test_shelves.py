@@ -19,7 +19,7 @@ from tests.bot.wild import LONG, NAMES, WILD, check_limits, citations, texts_of
 
 TEXTS = speaking("en")
 VOICE = Voice(TEXTS, "verbatim_bot")
-ADMIN = Voice(TEXTS, "verbatim_bot", is_admin=True)
+ADMIN = Voice(TEXTS, "verbatim_bot", can_remove=True)
 SOURCES = st.builds(
     Source,
     st.just("Aa0_-123"),

@@ -156,7 +156,9 @@ def test_the_nodes_of_a_cluster(
     assert expected == Settings.read().opensearch_nodes
 
 
-@pytest.mark.parametrize("given", [",", "http://one,two", "http://one:0", "http://one:99999", "http://one/x"])
+@pytest.mark.parametrize(
+    "given", [",", "http://one,two", "http://one:0", "http://one:99999", "http://one/?x"]
+)
 def test_no_node_of_a_cluster(monkeypatch: pytest.MonkeyPatch, given: str) -> None:
     """What is no address of a node is refused without being shown."""
     assert _error(monkeypatch, "OPENSEARCH_URL", given).startswith("OPENSEARCH_URL is not usable: expected ")
