@@ -45,8 +45,9 @@ class Access:
             return True
         try:
             return ssl.create_default_context(cafile=self.ca_file)
-        except (OSError, ssl.SSLError) as error:
-            reason = getattr(error, "strerror", None) or "no certificates in it"
+        except OSError as error:
+            is_missing = not isinstance(error, ssl.SSLError)
+            reason = error.strerror if is_missing else "no certificates in it"
             raise ValueError(f"{self.ca_file}: cannot be used as certificates ({reason})") from None
 
 

@@ -107,9 +107,13 @@ class Reader:
         places = zip(owners[at].tolist(), forward.starts[at].tolist(), lengths[at].tolist(), strict=True)
         for owner, start, length in places:
             passage = passages[owner]
-            word = fold(passage.text[start : start + length], passage.language)
+            word = _folded(passage.text[start : start + length], passage.language)
             if word and can_be_meant(word):
                 self._words[passage.document].add(word)
+
+
+def _folded(word: str, language: str) -> str:
+    return word.casefold() if word.isascii() and language != "tr" else fold(word, language)
 
 
 def _entry(passage: Passage, ordinal: int, terms: Sequence[str], packed: bytes) -> Entry:

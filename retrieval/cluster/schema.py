@@ -80,8 +80,8 @@ def creation(about: About) -> dict[str, Any]:
         },
         "mappings": {
             "dynamic": "strict",
-            # Passages are kept once, in `b`.
-            "_source": {"enabled": False},
+            # Passages are kept once, in `b`; what else is kept for a while takes three times the disk.
+            "_source": {"enabled": False, "recovery_source_enabled": False},
             "_meta": about.kept(),
             "properties": {
                 "document": {"type": "keyword"},

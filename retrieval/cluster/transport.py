@@ -3,9 +3,9 @@
 import asyncio
 import json
 import logging
-import time
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
+from time import monotonic
 from types import TracebackType
 from typing import Any, Self
 
@@ -156,15 +156,15 @@ class Cluster:
 
     def _next(self, tried: Sequence[Node]) -> Node:
         """Choose the next node by turns: none that was tried, or failed just now, if there is another."""
-        now = time.monotonic()
+        now = monotonic()
         self._turn += 1
         order = [self._nodes[(self._turn + i) % len(self._nodes)] for i in range(len(self._nodes))]
         return min(order, key=lambda node: (node in tried, max(self._left_out.get(node, 0.0) - now, 0.0)))
 
     def _leave_out(self, node: Node) -> None:
-        if len(self._nodes) > 1 and self._left_out.get(node, 0.0) < time.monotonic():
+        if len(self._nodes) > 1 and self._left_out.get(node, 0.0) < monotonic():
             _log.warning("OpenSearch: %s failed and is left out for %.0f s", node.url, _LEFT_OUT)
-        self._left_out[node] = time.monotonic() + _LEFT_OUT
+        self._left_out[node] = monotonic() + _LEFT_OUT
 
     async def _ask(  # noqa: PLR0913, PLR0917
         self,

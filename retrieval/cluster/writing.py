@@ -138,7 +138,15 @@ class _Writer:
     async def _begin(self, about: About, base: _Base | None) -> None:
         """Make the new index: empty, or with all that the base has, whose files on the disk it shares."""
         if base is None:
-            await self._create(self._name, schema.creation(about))
+            shape = schema.creation(about)
+            try:
+                await self._create(self._name, shape)
+            except RefusedError as error:
+                # Known from 2.18 on.
+                if "recovery_source_enabled" not in str(error):
+                    raise
+                del shape["mappings"]["_source"]["recovery_source_enabled"]
+                await self._create(self._name, shape)
             return
         body = {"settings": {"index": schema.LOADING}}
         await self._create(f"{base.name}/_clone/{self._name}", body)
