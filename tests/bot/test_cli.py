@@ -188,6 +188,16 @@ def test_check_looks_at_everything(verbatim: Calling, documents: Path) -> None:
     assert begins == [line[: len(begin)] for line, begin in zip(lines, begins, strict=True)]
 
 
+@pytest.mark.parametrize("command", [("ask", "Who?"), ("chat",), ("index",), ("eval", os.devnull)])
+def test_a_cluster_that_is_away(verbatim: Calling, documents: Path, command: tuple[str, ...]) -> None:
+    """A cluster that does not answer is one line without its password, and exit code 2."""
+    url = "http://user:secret-word@127.0.0.1:1"
+    done = verbatim(*command, "--docs", documents, OPENSEARCH_URL=url)
+    assert (2, "") == (done.returncode, done.stdout)
+    (told,) = done.stderr.splitlines()
+    assert told.startswith("verbatim: OpenSearch does not answer (http://127.0.0.1:1: ConnectError)")
+
+
 def test_asking_starts_light() -> None:
     """What only the bot and the sandbox need is not imported to answer in the terminal."""
     program = "import sys, bot.cli; print({'telegram', 'starlette', 'httpx', 'uvicorn'} & set(sys.modules))"
@@ -233,6 +243,12 @@ def test_a_report_of_feedback(verbatim: Calling, feedback: Path) -> None:
         "     2 who built it?",
         "     1 how deep?",
     ] == by_option.stdout.splitlines()
+
+
+def test_a_report_of_several_machines(verbatim: Calling, feedback: Path) -> None:
+    """The folders of several machines are counted together."""
+    told = json.loads(verbatim("report", "--json", "--feedback", feedback, "--feedback", feedback).stdout)
+    assert (6, 4, 0, 2) == tuple(told[key] for key in ("asked", "answered", "up", "down"))
 
 
 def test_a_report_for_programs(verbatim: Calling, feedback: Path) -> None:
