@@ -56,12 +56,15 @@ class Remote:
         self._woken.clear()
         try:
             shelf = await (self._shelf.refreshed() if self._shelf else self._open())
+            if shelf is not self._shelf:
+                self._shelf = shelf
+                self._swap(shelf)
+            if self._outage:
+                # A cluster that starts can tell of its index before it can search it.
+                await shelf.reachable()
         except RetrievalError as error:
             self._is_away(error)
             return min(self._outage.met(self._reason), _SOON)
-        if shelf is not self._shelf:
-            self._shelf = shelf
-            self._swap(shelf)
         self._is_back()
         return _LOOK
 

@@ -18,6 +18,9 @@ _log = logging.getLogger(__name__)
 
 # Hosts end a request that takes longer than half a minute.
 _PATIENCE = 20.0
+_LONGER = 7.0
+# The most that Telegram brings at a time: several processes may share them.
+_SIDE_BY_SIDE = 100
 _LOOK = 60.0
 _REFUSALS = 3
 
@@ -53,8 +56,9 @@ class Inbox:
         if not done:
             # Nothing of an answer that only waits has been sent, so it is not sent twice.
             self._dispatcher.give_up(work)
-            return False
-        return not work.task.cancelled()
+            # What is under way is not to be begun again by another process.
+            done, _ = await asyncio.wait([work.task], timeout=_LONGER)
+        return bool(done) and not work.task.cancelled()
 
 
 class Webhook:
@@ -70,7 +74,12 @@ class Webhook:
 
     async def set(self) -> None:
         """Tell Telegram; raises TelegramError when it does not want that."""
-        await self._bot.set_webhook(self._url, secret_token=self._secret, allowed_updates=self._kinds)
+        await self._bot.set_webhook(
+            self._url,
+            secret_token=self._secret,
+            allowed_updates=self._kinds,
+            max_connections=_SIDE_BY_SIDE,
+        )
 
     async def watch(self, on_look: Callable[[Exception | None], None]) -> None:
         """Look after it for ever. Raises InvalidToken when the token is no longer good."""

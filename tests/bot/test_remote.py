@@ -159,6 +159,21 @@ async def test_away_from_the_start(cluster: FakeCluster) -> None:
     following.cancel()
 
 
+async def test_it_is_back_when_it_can_search(cluster: FakeCluster, caplog: pytest.LogCaptureFixture) -> None:
+    """A cluster that starts tells of its index before it can search it: that is no end of an outage."""
+    remote = cluster.remote()
+    await remote.look()
+    cluster.fail(is_away=True)
+    assert await _unavailable(remote.answer("Who?"))
+    cluster.is_away = False
+    await remote.look()
+    assert 0 == cluster.reachable
+    cluster.fail(is_away=False)
+    await remote.look()
+    assert 1 == cluster.reachable
+    assert ["no node answers"] == caplog.messages
+
+
 @fast
 async def test_another_index_takes_over(cluster: FakeCluster) -> None:
     """Half a minute after another index was put in the place of one, it answers."""

@@ -56,7 +56,9 @@ async def test_it_is_set_with_secret_and_kinds() -> None:
     """Telegram is told the address, the secret it has to show, and what we want to hear of."""
     bot = FakeBot()
     await _webhook(bot).set()
-    assert [(URL, {"secret_token": "secret", "allowed_updates": ("message",)})] == bot.set
+    assert [
+        (URL, {"secret_token": "secret", "allowed_updates": ("message",), "max_connections": 100})
+    ] == bot.set
 
 
 @fast
@@ -78,7 +80,9 @@ async def test_it_is_set_again(url: str, caplog: pytest.LogCaptureFixture) -> No
     bot.url = url
     async with watching(bot):
         await asyncio.sleep(300)
-    assert [(URL, {"secret_token": "secret", "allowed_updates": ("message",)})] == bot.set
+    assert [
+        (URL, {"secret_token": "secret", "allowed_updates": ("message",), "max_connections": 100})
+    ] == bot.set
     assert ["Somebody took the webhook away; it is set again"] == caplog.messages
 
 

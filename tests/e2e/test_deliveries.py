@@ -1,7 +1,6 @@
 """Every question is answered, and answered once, however processes come, go and meet."""
 
 import asyncio
-import contextlib
 import random
 import time
 from collections.abc import AsyncIterator, Callable
@@ -11,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from sandbox.client import Sandbox
+from tests.e2e.balancer import forwarding
 from tests.e2e.conftest import TOKEN, Process, free_port, settings_of
 from tests.e2e.crowd import Count, Crowd, Row, complaints
 
@@ -224,37 +224,6 @@ async def _first_of_doubles(sandbox: Sandbox) -> list[float]:
     return [min(found) for found in times.values() if len(found) > 1]
 
 
-@contextlib.asynccontextmanager
-async def _forwarding(port: int, to: list[int]) -> AsyncIterator[None]:
-    """Hand connections to ports in turn, as a host's router does; a port that is not there is passed over."""
-    turn = 0
-
-    async def carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(OSError):
-            while data := await reader.read(65536):
-                writer.write(data)
-                await writer.drain()
-        writer.close()
-
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        nonlocal turn
-        for _ in to:
-            turn += 1
-            try:
-                there = await asyncio.open_connection("127.0.0.1", to[turn % len(to)])
-            except OSError:
-                continue
-            await asyncio.gather(carry(reader, there[1]), carry(there[0], writer))
-            return
-        writer.close()
-
-    server = await asyncio.start_server(serve, "127.0.0.1", port)
-    try:
-        yield
-    finally:
-        server.close()
-
-
 @pytest.mark.parametrize(
     "end", ["killed", pytest.param("stopped", marks=SOAK), pytest.param("alive", marks=SOAK)]
 )
@@ -263,7 +232,7 @@ async def test_two_processes_behind_one_address(stage: Stage, end: str) -> None:
     ports, door = [free_port(), free_port()], free_port()
     address = {"WEBHOOK_URL": f"http://127.0.0.1:{door}/telegram"}
     settings = [stage.settings("polling", **address, PORT=str(port)) for port in ports]
-    async with _forwarding(door, ports):
+    async with forwarding(door, ports):
         first = await stage.start(settings[0])
         crowd = await Crowd.of(stage.sandbox, 60)
         asking = asyncio.create_task(crowd.ask(5, pause=1))
