@@ -11,6 +11,7 @@ from benchmarks.messages import messages
 from benchmarks.search import PASSAGES, search
 from benchmarks.stages import stages
 from benchmarks.updating import updating
+from benchmarks.workers import workers
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 BENCHMARKS: dict[str, Callable[[], Table]] = {
     "messages": messages,
+    "workers": workers,
     "updating": updating,
     "search": search,
     "stages": partial(stages, PASSAGES),

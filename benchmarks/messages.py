@@ -88,15 +88,15 @@ async def _run(module: str, questions: int) -> Run:
         await sandbox.settings(flood=False)
         await sandbox.connected(timeout=_PATIENCE)
         crowd = [await sandbox.private_chat(f"Person {number}") for number in range(CHATS)]
-        texts = itertools.cycle(_questions())
-        await _ask(crowd, texts, WARM)
-        await _answered(sandbox, WARM, after=0)
+        asking = itertools.cycle(texts())
+        await ask(crowd, asking, WARM)
+        await answered(sandbox, WARM, after=0)
         begin = (await sandbox.state())["last_call"]
         os.kill(pid, signal.SIGSTOP)
-        await _ask(crowd, texts, questions)
+        await ask(crowd, asking, questions)
         spent, since = _processor_seconds(pid), time.time()
         os.kill(pid, signal.SIGCONT)
-        until = await _answered(sandbox, questions, after=begin)
+        until = await answered(sandbox, questions, after=begin)
         used = _processor_seconds(pid)
     cost = None if used is None or spent is None else (used - spent) / questions
     return Run(questions / (until - since), cost)
@@ -129,18 +129,18 @@ async def _bot(module: str, sandbox: Sandbox) -> AsyncIterator[int]:
             await process.wait()
 
 
-def _questions() -> list[str]:
+def texts() -> list[str]:
     lines = (ASKED / "questions.jsonl").read_text(encoding="utf-8").splitlines()
     return [json.loads(line)["question"] for line in lines if line.strip()]
 
 
-async def _ask(crowd: list[ChatClient], texts: itertools.cycle[str], count: int) -> None:
+async def ask(crowd: list[ChatClient], asking: itertools.cycle[str], count: int) -> None:
     """Everybody asks in turn, so that neighbours in the queue are of different chats."""
     for chat in itertools.islice(itertools.cycle(crowd), count):
-        await chat.send(next(texts))
+        await chat.send(next(asking))
 
 
-async def _answered(sandbox: Sandbox, count: int, *, after: int) -> float:
+async def answered(sandbox: Sandbox, count: int, *, after: int) -> float:
     """Wait until so many messages were sent; gives when the last one was."""
     deadline, sent = time.monotonic() + _PATIENCE, 0
     while time.monotonic() < deadline:

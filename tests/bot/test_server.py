@@ -195,6 +195,15 @@ async def test_what_waits_too_long_is_left_to_others() -> None:
 
 
 @fast
+async def test_what_runs_is_waited_for_a_little_longer() -> None:
+    """An answer under way is not left to another process, which would give it again, while hosts wait."""
+    house = House()
+    house.takes = 26
+    assert 200 == await house.bring(b'{"update_id": 1}')
+    assert [1] == house.done
+
+
+@fast
 async def test_what_runs_is_not_given_up() -> None:
     """An answer under way goes on when the request cannot wait any longer, and is not given again."""
     house = House()
