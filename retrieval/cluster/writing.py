@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 from retrieval import folder as listing
@@ -29,6 +30,9 @@ Progress = Callable[[int, int], None]
 
 # Documents that are taken out of an index in one request.
 _AT_ONCE = 500
+# Fewer deleted passages hardly change what the cluster finds; ours are exact with any.
+_FEW = 0.01
+_PATIENCE = 40.0
 # Batches that are written at a time; each has a segment on the disk.
 _AHEAD = 2
 
@@ -142,7 +146,7 @@ class _Writer:
             try:
                 await self._create(self._name, shape)
             except RefusedError as error:
-                # Known from 2.18 on.
+                # Older versions do not know it.
                 if "recovery_source_enabled" not in str(error):
                     raise
                 del shape["mappings"]["_source"]["recovery_source_enabled"]
@@ -256,10 +260,7 @@ class _Writer:
     async def _finish(self, about: About, records: Mapping[str, Record]) -> About:
         """Count what is there, and say so; from here on nothing is written to it any more."""
         self.lease.check()
-        await self.cluster.send(
-            "POST", f"/{self._name}/_forcemerge", params={"only_expunge_deletes": "true"}, timeout=MERGING
-        )
-        await self._refresh(self._name)
+        await self._forget()
         wanted = sum(record.source.passages for record in records.values() if record.source)
         asked = {
             "size": 0,
@@ -288,6 +289,23 @@ class _Writer:
         await self._send("PUT", f"/{self._name}/_mapping", {"_meta": finished.kept()})
         await self._keep(self._name)
         return finished
+
+    async def _forget(self) -> None:
+        """Have the cluster drop what was taken out, which its own scores count until then.
+
+        It may have to keep that for half a minute, which is waited for where it is much.
+        """
+        deadline = monotonic() + _PATIENCE
+        while True:
+            await self._send("POST", f"/{self._name}/_flush")
+            params = {"only_expunge_deletes": "true"}
+            await self.cluster.send("POST", f"/{self._name}/_forcemerge", params=params, timeout=MERGING)
+            await self._refresh(self._name)
+            docs = (await self.cluster.get(f"/{self._name}/_stats/docs"))["_all"]["primaries"]["docs"]
+            if docs["deleted"] <= docs["count"] * _FEW or monotonic() > deadline:
+                return
+            await asyncio.sleep(1.0)
+            self.lease.check()
 
     async def _keep(self, name: str) -> None:
         """Close an index to writing, and have as many copies made as are wanted."""

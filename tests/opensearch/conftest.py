@@ -1,11 +1,17 @@
 """OpenSearch for the tests: one node that all share, or three that a module may kill."""
 
 import os
-from collections.abc import Iterator
+import secrets
+import time
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
+import httpx
 import pytest
 
-from tests.opensearch.cluster import Cluster
+from retrieval.opensearch import Access, Cluster
+from tests.opensearch.cluster import Cluster as Nodes
+from tests.retrieval.conftest import TEXTS
 
 
 @pytest.fixture(scope="session")
@@ -17,12 +23,46 @@ def opensearch(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     if url := os.environ.get("OPENSEARCH_TEST_URL"):
         yield url.rstrip("/")
         return
-    with Cluster(tmp_path_factory.mktemp("opensearch")) as cluster:
+    with Nodes(tmp_path_factory.mktemp("opensearch")) as cluster:
         yield cluster.urls[0]
 
 
 @pytest.fixture(scope="module")
-def three_nodes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+def three_nodes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nodes]:
     """Start three nodes for a module; a test leaves them as it found them: running, and all green."""
-    with Cluster(tmp_path_factory.mktemp("cluster"), size=3) as cluster:
+    with Nodes(tmp_path_factory.mktemp("cluster"), size=3) as cluster:
         yield cluster
+
+
+@pytest.fixture
+async def cluster(opensearch: str) -> AsyncIterator[Cluster]:
+    async with Cluster(Access.of(opensearch)) as opened:
+        yield opened
+
+
+@pytest.fixture
+def alias(opensearch: str) -> Iterator[str]:
+    """Give a name that no other test has; its indexes are gone afterwards."""
+    name = f"test-{secrets.token_hex(6)}"
+    yield name
+    httpx.delete(f"{opensearch}/{name}-*", timeout=60)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Give a folder with small documents in eight languages."""
+    place = tmp_path / "documents"
+    place.mkdir()
+    for name, text in TEXTS.items():
+        (place / name).write_text(text, encoding="utf-8")
+    settle(place)
+    return place
+
+
+def settle(folder: Path) -> None:
+    """Make what was written just now a minute old: what is newer may change again, and is read again."""
+    now = time.time_ns()
+    for n, file in enumerate(sorted(folder.iterdir())):
+        if file.stat().st_mtime_ns > now - 10**10:
+            written = now - 60 * 10**9 + n
+            os.utime(file, ns=(written, written))

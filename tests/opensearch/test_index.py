@@ -1,0 +1,95 @@
+"""The index in a cluster finds what the embedded one finds: the same passages in order, the same numbers."""
+
+import random
+from pathlib import Path
+
+import pytest
+
+from retrieval.cluster.index import OpenSearchIndex
+from retrieval.library import Library
+from retrieval.opensearch import Cluster, ClusterLibrary, Plan, write
+from retrieval.ranking.embedded import EmbeddedIndex
+from retrieval.ranking.index import Candidates
+from tests.opensearch.comparing import EVAL, index_of, questions, terms_of, without_names
+
+pytestmark = pytest.mark.opensearch
+
+
+def same(one: Candidates, other: Candidates) -> bool:
+    """Tell whether the second stage is given the same."""
+    told = [(list(c.passages), dict(c.frequencies), c.size, without_names(c.forward)) for c in (one, other)]
+    return told[0] == told[1]
+
+
+@pytest.fixture(params=[1, 3])
+async def both(
+    request: pytest.FixtureRequest, cluster: Cluster, alias: str, tmp_path: Path
+) -> tuple[EmbeddedIndex, OpenSearchIndex]:
+    """Index the documents of the evaluation in both, in one shard and in three."""
+    await write(cluster, EVAL, Plan(alias, shards=request.param, replicas=0))
+    library = await ClusterLibrary.open(cluster, EVAL, alias=alias)
+    return Library.open(EVAL, index_dir=tmp_path).index, index_of(library)
+
+
+async def test_what_is_held(both: tuple[EmbeddedIndex, OpenSearchIndex]) -> None:
+    """Both hold as many passages, in the same languages."""
+    one, other = both
+    assert (one.size, one.languages) == (other.size, other.languages)
+
+
+async def test_frequencies(both: tuple[EmbeddedIndex, OpenSearchIndex]) -> None:
+    """Both count the passages of each term, also when they are asked again, and of terms that none holds."""
+    terms = [*terms_of(both[0]), "", " ", "unknown", "a b", "x" * 40_000, "\u3000", '"\\']
+    expected = await both[0].frequencies(terms)
+    assert [expected] * 2 == [await both[1].frequencies(terms) for _ in range(2)]
+
+
+async def test_search(both: tuple[EmbeddedIndex, OpenSearchIndex]) -> None:
+    """Whatever the terms and however many, both find the same passages in the same order."""
+    chosen, terms = random.Random(1), terms_of(both[0])
+    asked = [chosen.sample(terms, chosen.choice([1, 2, 5, 12])) for _ in range(150)]
+    different = [
+        one
+        for one in [*asked, [], ["unknown"], ["unknown", *terms[:2]]]
+        if not same(await both[0].search(one, 64), await both[1].search(one, 64))
+    ]
+    assert [] == different
+
+
+async def test_more_terms_than_a_cluster_takes(both: tuple[EmbeddedIndex, OpenSearchIndex]) -> None:
+    """A question of thousands of terms is answered, and nearly as by the embedded index."""
+    terms = terms_of(both[0])
+    many = [*terms, *(f"unknown{n}" for n in range(3_000))]
+    one, other = [await index.search(many, 64) for index in both]
+    assert 64 == len(other.passages)
+    assert one.frequencies == other.frequencies
+
+
+async def test_nearest(both: tuple[EmbeddedIndex, OpenSearchIndex]) -> None:
+    """Both find the word that a misspelt one is meant to be, or that there is none."""
+    held = {word for asked, _ in questions() for word in asked.split() if word.isalpha() and len(word) > 5}
+    slips = [word[:2] + word[3] + word[2] + word[4:] for word in sorted(held)]
+    for at in range(0, len(slips), 5):
+        words = slips[at : at + 5]
+        found = await both[0].nearest(words)
+        unknown = [word for word in words if found.get(word) != word]
+        expected = {word: right for word, right in found.items() if word in unknown}
+        assert expected == await both[1].nearest(unknown)
+
+
+@pytest.mark.parametrize("words", [[], ["xylophone"], ["12345", "abc", "茶馆茶馆茶馆"], ["lightouse"] * 2])
+async def test_nothing_is_near(both: tuple[EmbeddedIndex, OpenSearchIndex], words: list[str]) -> None:
+    """Numbers, short words and scripts without spaces have no misspellings, nor has what nothing is like."""
+    assert await both[0].nearest(words) == await both[1].nearest(words)
+
+
+async def test_answers(cluster: Cluster, alias: str) -> None:
+    """All questions of the evaluation get the same answer from both: quotes, confidence and all."""
+    await write(cluster, EVAL, Plan(alias, replicas=0))
+    library, other = Library.open(EVAL), await ClusterLibrary.open(cluster, EVAL, alias=alias)
+    different = [
+        (asked, identity)
+        for asked, identity in questions()
+        if await library.answer(asked) != await other.answer(asked)
+    ]
+    assert [] == different
