@@ -2,7 +2,7 @@
 
 Everybody asks at once while the address leads nowhere; when it opens, the sandbox brings all that waits, at
 most a hundred at a time. A small balancer hands connections to the processes in turn. The sandbox and the
-balancer run beside the bots, so the ratio says something only where there are more processors than these need.
+balancer run beside the bots, so the ratio says something only where processors are left for these.
 """
 
 from __future__ import annotations
