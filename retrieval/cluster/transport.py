@@ -24,7 +24,8 @@ MERGING = httpx.Timeout(3600.0, connect=5.0)
 _LEFT_OUT = 10.0
 _BREATH = 0.1
 _MOST_CONNECTIONS = 32
-_ELSEWHERE = {HTTPStatus.TOO_MANY_REQUESTS, 500, 502, 503, 504}
+_BROKEN = {500, 502, 503, 504}
+_ELSEWHERE = {HTTPStatus.TOO_MANY_REQUESTS, *_BROKEN}
 _NOT_ALLOWED = {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}
 
 _log = logging.getLogger(__name__)
@@ -33,11 +34,12 @@ _log = logging.getLogger(__name__)
 class RefusedError(RetrievalError):
     """The cluster answered that it will not; `status` and `kind` say why in its words."""
 
-    def __init__(self, status: int, kind: str, reason: str) -> None:
-        """Take the status and the error's type and reason."""
+    def __init__(self, status: int, kind: str, reason: str, *, is_part: bool = False) -> None:
+        """Take the status and the error's type and reason; `is_part` tells one of several searches."""
         super().__init__(f"OpenSearch refused ({status} {kind}): {reason}")
         self.status = status
         self.kind = kind
+        self._is_part = is_part
 
     @property
     def is_missing(self) -> bool:
@@ -48,6 +50,11 @@ class RefusedError(RetrievalError):
     def is_conflict(self) -> bool:
         """Whether somebody else was first."""
         return self.status == HTTPStatus.CONFLICT or self.kind == "resource_already_exists_exception"
+
+    @property
+    def is_of_node(self) -> bool:
+        """Whether the node that was asked is to blame: not when it is busy, or tells of another one."""
+        return self.status in _BROKEN and not self._is_part
 
     @property
     def is_overload(self) -> bool:
@@ -139,8 +146,7 @@ class Cluster:
                 if not error.is_overload:
                     raise
                 told = f"{node.url}: {error.status} {error.kind}"
-                # Who is only busy is not left out.
-                if error.status != HTTPStatus.TOO_MANY_REQUESTS:
+                if error.is_of_node:
                     self._leave_out(node)
                 if len(self._nodes) == 1 and tries:
                     await asyncio.sleep(_BREATH)
@@ -188,7 +194,7 @@ class Cluster:
             raise _refused(answer.status_code, told)
         for part in told.get("responses", ()) if isinstance(told, dict) else ():
             if part.get("status", 200) >= HTTPStatus.BAD_REQUEST:
-                raise _refused(part["status"], part)
+                raise _refused(part["status"], part, is_part=True)
         self._left_out.pop(node, None)
         return told
 
@@ -203,7 +209,7 @@ def _parsed(answer: httpx.Response) -> Any:
         return {}
 
 
-def _refused(status: int, told: Any) -> RetrievalError:
+def _refused(status: int, told: Any, *, is_part: bool = False) -> RetrievalError:
     error = told.get("error") if isinstance(told, dict) else None
     kind, reason = "", ""
     if isinstance(error, dict):
@@ -212,4 +218,4 @@ def _refused(status: int, told: Any) -> RetrievalError:
         return UnavailableError(
             f"OpenSearch does not let us in ({status} {kind}); see the user, password or key it is given"
         )
-    return RefusedError(status, kind or "error", reason or "no reason given")
+    return RefusedError(status, kind or "error", reason or "no reason given", is_part=is_part)

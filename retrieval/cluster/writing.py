@@ -111,7 +111,15 @@ class _Writer:
         about = replace(wanted, base=current and current[0], problems=told)
         self._name = f"{self.plan.alias}-{secrets.token_hex(6)}"
         await self.lease.builds(self._name)
-        await self._begin(about, base)
+        try:
+            await self._begin(about, base)
+        except RefusedError:
+            if base is None or base.about.done:
+                raise
+            # What was left is of no use.
+            self.lease.left = None
+            await self.run(files, problems)
+            return
         await self._remove([name for name in known if name not in records], base)
         await self._fill(changed, records)
         finished = await self._finish(about, records)

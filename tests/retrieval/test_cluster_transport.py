@@ -128,6 +128,16 @@ async def test_one_of_several_searches_fails(monkeypatch: pytest.MonkeyPatch) ->
         assert [1, 2] == [one["n"] for one in await cluster.searches("some", [{}, {}])]
 
 
+async def test_who_tells_of_another_is_not_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A node that says that others failed is asked again when its turn comes."""
+    half = {"responses": [{"status": 503, "error": {"type": "x", "reason": "y"}}]}
+    nodes = Nodes(monkeypatch, one=[half, FINE], two=FINE)
+    async with nodes.cluster() as cluster:
+        for _ in range(4):
+            await cluster.get("/")
+    assert 2 <= nodes.asked.count("one")
+
+
 async def test_who_we_are_is_sent_and_not_told(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
