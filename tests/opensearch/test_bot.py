@@ -15,6 +15,7 @@ import pytest
 from bot.texts import speaking
 from sandbox.client import ChatClient, Sandbox
 from tests.e2e.conftest import BAKERY, LIGHTHOUSE, TOKEN, Process, free_port
+from tests.e2e.workers import four_processes
 from tests.opensearch.cluster import Cluster
 
 pytestmark = pytest.mark.opensearch
@@ -33,7 +34,7 @@ class Town:
     folder: Path
     sandbox: Sandbox
     port: int
-    start: Callable[[], Process]
+    start: Callable[..., Process]
     environment: dict[str, str]
 
     def index(self) -> str:
@@ -99,8 +100,8 @@ async def town(cluster: Cluster, telegram: str, tmp_path: Path) -> AsyncIterator
         "PORT": str(port),
     }
 
-    def start() -> Process:
-        processes.append(Process.start(tmp_path, **environment))
+    def start(**more: str) -> Process:
+        processes.append(Process.start(tmp_path, **environment | more))
         return processes[-1]
 
     try:
@@ -130,6 +131,13 @@ async def test_an_index_is_filled_answers_and_is_replaced(town: Town) -> None:
     assert "eighteen hours" in await _ask(chat, OTHER)
     assert 0 == await asyncio.to_thread(bot.stop)
     assert "Traceback" not in bot.output
+
+
+async def test_four_processes_on_one_cluster(town: Town) -> None:
+    """Four processes answer from one cluster; one is killed and one stopped, and no question is lost."""
+    town.index()
+    await town.sandbox.settings(flood=False)
+    await four_processes(town.sandbox, town.start)
 
 
 async def test_the_cluster_goes_and_comes_back(town: Town) -> None:
