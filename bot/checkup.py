@@ -13,10 +13,9 @@ from bot.lacking import lacking, no_documents
 from bot.opening import access, connect, opened
 from config.errors import ConfigError
 from config.settings import Settings
-from retrieval.cluster.access import Access
-from retrieval.cluster.transport import Cluster, RefusedError
 from retrieval.errors import FolderError, RetrievalError
 from retrieval.library import Library
+from retrieval.opensearch import Access, Cluster, RefusedError
 
 _PATIENCE = 10.0
 _NOT_A_TOKEN = {401, 404}

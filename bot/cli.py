@@ -25,8 +25,7 @@ from retrieval.model import Answer
 
 if TYPE_CHECKING:
     # What speaks to a cluster takes longer to import than a question to answer.
-    from retrieval.cluster.library import ClusterLibrary
-    from retrieval.cluster.transport import Cluster
+    from retrieval.opensearch import Cluster, ClusterLibrary
 
 _TOP = 1
 _TOP_JSON = 5
@@ -267,7 +266,7 @@ def index(docs: Path | None, *, fresh: bool) -> None:
 
 
 def _index_cluster(settings: Settings, folder: Path, *, fresh: bool) -> None:
-    from retrieval.cluster.writing import Plan, write  # noqa: PLC0415  # as above
+    from retrieval.opensearch import Plan, write  # noqa: PLC0415  # as above
 
     def waits(holder: str) -> None:
         click.echo(f"waiting for {holder}, who writes the index", err=True)

@@ -4,9 +4,7 @@ from pathlib import Path
 
 from config.errors import ConfigError
 from config.settings import Settings
-from retrieval.cluster.access import Access
-from retrieval.cluster.library import ClusterLibrary
-from retrieval.cluster.transport import Cluster
+from retrieval.opensearch import Access, Cluster, ClusterLibrary
 
 
 def access(settings: Settings) -> Access:
