@@ -33,6 +33,17 @@ def test_a_quote_is_whole_and_within_limits(found: list[Citation], data: st.Data
     assert [found[rank - 1].quote] == texts_of(reply, "blockquote")
 
 
+def test_files_are_offered_where_they_are(citation: Callable[..., Citation]) -> None:
+    """Where the documents' files are not, there is no button for a whole one or the picture of a page."""
+    one = citation("The sea.", (0, 8), locator=Locator("Heading", 3, 5, 7, 2, "page", "iii"))
+    answer = Answer("?", answered=True, confidence=1, citations=(one,))
+    files = {TEXTS.whole_document, TEXTS.page_picture}
+    for has_files, expected in ((True, files), (False, set())):
+        reply = replies.quote(answer, 1, Voice(TEXTS, "verbatim_bot", has_files=has_files))
+        rows = reply.keyboard.inline_keyboard if reply.keyboard else ()
+        assert expected == files & {button.text for row in rows for button in row}
+
+
 @given(citations(), st.none() | WILD | LONG, st.none() | WILD | LONG)
 @settings(max_examples=60, deadline=None)
 def test_context_is_within_limits_and_keeps_the_quote(
