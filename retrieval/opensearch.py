@@ -9,10 +9,11 @@
 """
 
 from retrieval.cluster.access import Access
+from retrieval.cluster.draft import IndexingError
 from retrieval.cluster.lease import OvertakenError
 from retrieval.cluster.library import ClusterLibrary
 from retrieval.cluster.transport import Cluster, RefusedError
-from retrieval.cluster.writing import IndexingError, Plan, write
+from retrieval.cluster.writing import Plan, write
 
 __all__ = [
     "Access",

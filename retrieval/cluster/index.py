@@ -2,10 +2,12 @@
 
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from retrieval.answer import CANDIDATES
 from retrieval.cluster import schema
 from retrieval.cluster.packing import Unpacked, unpack
 from retrieval.cluster.transport import Cluster
@@ -21,6 +23,8 @@ from retrieval.ranking.spelling import alike, can_be_misspelt
 _MORE = 1.5
 _MOST_KNOWN = 100_000
 _MOST_AT_ONCE = 200
+# Searches that were not asked for yet, each a megabyte.
+_MOST_AHEAD = 8
 
 
 class OpenSearchIndex:
@@ -33,41 +37,48 @@ class OpenSearchIndex:
         self._cluster = cluster
         self._weighting = Weighting(about.size, about.length)
         self._known: OrderedDict[str, int] = OrderedDict()
+        self._ahead: OrderedDict[tuple[str, ...], Any] = OrderedDict()
 
     async def frequencies(self, terms: Sequence[str]) -> Mapping[str, int]:
-        unknown = [term for term in dict.fromkeys(terms) if term not in self._known]
-        told: dict[str, int] = {}
+        counts = {term: self._known[term] for term in terms if term in self._known}
+        unknown = [term for term in dict.fromkeys(terms) if term not in counts]
+        # What is asked of a question's terms is mostly followed by a search for them: both in one request
+        # take 4 ms less of 19.
+        ahead = [self._best(terms)] if unknown and len(terms) <= _MOST_AT_ONCE else []
         for at in range(0, len(unknown), _MOST_AT_ONCE):
             part = unknown[at : at + _MOST_AT_ONCE]
-            counts = await self._cluster.searches(self.name, [schema.counted(one) for one in _spelt(part)])
-            told |= {
-                term: int(count["hits"]["total"]["value"]) for term, count in zip(part, counts, strict=True)
-            }
-        return {term: self._recall(term, told) for term in terms}
-
-    def _recall(self, term: str, told: Mapping[str, int]) -> int:
-        """Give a term's frequency, and remember those asked for last."""
-        count = told[term] if term in told else self._known[term]
-        self._known[term] = count
-        self._known.move_to_end(term)
-        if len(self._known) > _MOST_KNOWN:
-            self._known.popitem(last=False)
-        return count
+            asked = [schema.counted(term) for term in _spelt(part)]
+            told = await self._cluster.searches(self.name, [*asked, *ahead])
+            found = (int(one["hits"]["total"]["value"]) for one in told[: len(part)])
+            counts |= zip(part, found, strict=True)
+            if ahead:
+                self._ahead[tuple(terms)] = told[-1]
+                _shorten(self._ahead, _MOST_AHEAD)
+        for term, count in counts.items():
+            self._known[term] = count
+            self._known.move_to_end(term)
+        _shorten(self._known, _MOST_KNOWN)
+        return {term: counts[term] for term in terms}
 
     async def search(self, terms: Sequence[str], limit: int) -> Candidates:
         frequencies = await self.frequencies(terms)
-        # What is in no passage finds none; of too many, the rarest tell passages apart.
-        held = sorted((term for term in frequencies if frequencies[term]), key=frequencies.__getitem__)
-        if not held:
+        if not any(frequencies.values()):
             return Candidates([], Forward.join([]), frequencies, self.size)
-        asked = schema.best(_spelt(held[: schema.MOST_TERMS]), int(limit * _MORE))
-        (told,) = await self._cluster.searches(self.name, [asked])
+        told = self._ahead.pop(tuple(terms), None) if limit == CANDIDATES else None
+        if told is None:
+            # What is in no passage finds none; of too many, the rarest tell passages apart.
+            held = sorted((term for term in frequencies if frequencies[term]), key=frequencies.__getitem__)
+            best = self._best(held[: schema.MOST_TERMS], limit)
+            (told,) = await self._cluster.searches(self.name, [best])
         found = unpack(schema.stored(hit) for hit in told["hits"]["hits"])
         passages = found.passages()
         order = _order(passages, found, self._scores(found.forward, frequencies))[:limit]
         return Candidates(
             [passages[at] for at in order.tolist()], found.forward.take(order), frequencies, self.size
         )
+
+    def _best(self, terms: Sequence[str], limit: int = CANDIDATES) -> dict[str, Any]:
+        return schema.best(_spelt(terms), int(limit * _MORE))
 
     def _scores(self, forward: Forward, frequencies: Mapping[str, int]) -> Scores:
         """Score passages as rank-bm25 does, in its order: what the cluster scores is only nearly that."""
@@ -111,6 +122,12 @@ class OpenSearchIndex:
         """Give what is stored by an id."""
         hits = (await self._cluster.search(self.name, schema.by_id(identity)))["hits"]["hits"]
         return schema.stored(hits[0]) if hits else None
+
+
+def _shorten(kept: OrderedDict[Any, Any], size: int) -> None:
+    """Forget the oldest."""
+    while len(kept) > size:
+        kept.popitem(last=False)
 
 
 def _spelt(terms: Iterable[str]) -> list[str]:

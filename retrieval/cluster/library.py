@@ -134,7 +134,8 @@ async def _opened(cluster: Cluster, alias: str, known: Edition | None = None) ->
     while True:
         found = await find(cluster, alias)
         name, about = found or ("", None)
-        if known and known.index.name == name:
+        # What another version of ours made is not for this one, which goes on with what it has.
+        if known and (known.index.name == name or (found and about is None)):
             return known
         if about is None or not about.done:
             raise UnavailableError(

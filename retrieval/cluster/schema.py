@@ -48,7 +48,7 @@ class About:
 
     @classmethod
     def new(cls, alias: str, shards: int, quote_chars: int) -> Self:
-        return cls(alias, shards, quote_chars, maker=maker())
+        return cls(alias, shards, quote_chars, format=FORMAT, maker=maker())
 
     @classmethod
     def read(cls, meta: Mapping[str, Any]) -> Self | None:

@@ -1,24 +1,21 @@
 """From a documents folder to an index in a cluster, which then takes the place of the one before."""
 
 import asyncio
-import logging
 import secrets
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from pathlib import Path
-from time import monotonic
-from typing import Any
 
 from retrieval import folder as listing
-from retrieval.cluster import bulk, schema
+from retrieval.cluster import bulk
+from retrieval.cluster.draft import Draft, IndexingError
 from retrieval.cluster.entries import Noted, Reader
 from retrieval.cluster.lease import Lease
 from retrieval.cluster.reading import find, noted
 from retrieval.cluster.schema import About
-from retrieval.cluster.transport import MERGING, WRITING, Cluster, RefusedError
-from retrieval.errors import RetrievalError
+from retrieval.cluster.transport import WRITING, Cluster, RefusedError
 from retrieval.folder import File
 from retrieval.identity import document_id
 from retrieval.model import Problem
@@ -28,19 +25,8 @@ from retrieval.records import Record, note, unchanged, version
 
 Progress = Callable[[int, int], None]
 
-# Documents that are taken out of an index in one request.
-_AT_ONCE = 500
-# Fewer deleted passages hardly change what the cluster finds; ours are exact with any.
-_FEW = 0.01
-_PATIENCE = 40.0
 # Batches that are written at a time; each has a segment on the disk.
 _AHEAD = 2
-
-_log = logging.getLogger(__name__)
-
-
-class IndexingError(RetrievalError):
-    """The index could not be made; the one before is as it was."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +77,7 @@ class _Writer:
     plan: Plan
     lease: Lease
     progress: Progress | None
-    _name: str = ""
+    draft: Draft = field(init=False)
     _done: int = 0
     _total: int = 0
     _sending: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(bulk.TOGETHER))
@@ -106,11 +92,11 @@ class _Writer:
         told = tuple(problems)
         is_same = not changed and len(records) == len(known)
         if base and base.about.done and is_same and told == base.about.problems:
-            await self._keep(base.name)
+            await Draft(self.cluster, base.name).finish(self.plan.replicas)
             return
         about = replace(wanted, base=current and current[0], problems=told)
-        self._name = f"{self.plan.alias}-{secrets.token_hex(6)}"
-        await self.lease.builds(self._name)
+        self.draft = Draft(self.cluster, f"{self.plan.alias}-{secrets.token_hex(6)}")
+        await self.lease.builds(self.draft.name)
         try:
             await self._begin(about, base)
         except RefusedError:
@@ -125,7 +111,7 @@ class _Writer:
         finished = await self._finish(about, records)
         await self._swap(finished)
         await self.lease.builds(None)
-        await self._tidy(keep={self._name, about.base or ""})
+        await self._tidy(keep={self.draft.name, about.base or ""})
 
     async def _base(self, wanted: About, current: tuple[str, About | None] | None) -> _Base | None:
         """Choose what to start from: what a run that broke off has left of this, else the index that is."""
@@ -135,7 +121,7 @@ class _Writer:
             about = await _about(self.cluster, self.lease.left)
             if about and about.fits(wanted) and about.base == (current and current[0]):
                 # Whoever was taken for gone, and is not, writes to it no more.
-                await self._set(self.lease.left, {"index": {"blocks.write": True}})
+                await Draft(self.cluster, self.lease.left).stop_writing()
                 return _Base(self.lease.left, about)
         if current and current[1] and current[1].done and current[1].fits(wanted):
             return _Base(current[0], current[1])
@@ -144,75 +130,27 @@ class _Writer:
     async def _known(self, base: _Base | None) -> dict[str, Record]:
         if base is None:
             return {}
-        await self._refresh(base.name)
+        await Draft(self.cluster, base.name).refresh()
         return {record.file.name: record for record in await noted(self.cluster, base.name)}
 
     async def _begin(self, about: About, base: _Base | None) -> None:
-        """Make the new index: empty, or with all that the base has, whose files on the disk it shares."""
+        """Make the new index: empty, or with all that the base has."""
         if base is None:
-            shape = schema.creation(about)
-            try:
-                await self._create(self._name, shape)
-            except RefusedError as error:
-                # Older versions do not know it.
-                if "recovery_source_enabled" not in str(error):
-                    raise
-                del shape["mappings"]["_source"]["recovery_source_enabled"]
-                await self._create(self._name, shape)
+            await self.draft.create(about)
             return
-        body = {"settings": {"index": schema.LOADING}}
-        await self._create(f"{base.name}/_clone/{self._name}", body)
-        await self._send("PUT", f"/{self._name}/_mapping", {"_meta": about.kept()})
+        await self.draft.copy(base.name, about)
         if not base.about.done:
-            await self._drop(base.name)
-
-    async def _create(self, path: str, body: Mapping[str, Any]) -> None:
-        try:
-            await self._send("PUT", f"/{path}", body)
-        except RefusedError as error:
-            # The same request that came through when its answer did not.
-            if not error.is_conflict:
-                raise
-        params = {"wait_for_status": "green", "timeout": "60s"}
-        told = await self.cluster.send(
-            "GET", f"/_cluster/health/{self._name}", params=params, timeout=WRITING
-        )
-        if told["timed_out"]:
-            raise IndexingError(f"OpenSearch has no room for {self._name}; see that its nodes are well")
+            await Draft(self.cluster, base.name).drop()
 
     async def _remove(self, names: Sequence[str], base: _Base | None) -> None:
         """Take out what is not to stay, and passages of documents that were not written to their end."""
         gone = {document_id(name) for name in names}
         if base and not base.about.done:
-            await self._refresh(self._name)
-            whole = {document_id(r.file.name) for r in await noted(self.cluster, self._name)}
-            gone |= await self._written() - whole
-        if not gone:
-            return
-        await self._refresh(self._name)
-        ordered = sorted(gone)
-        for at in range(0, len(ordered), _AT_ONCE):
-            self.lease.check()
-            body = {"query": {"terms": {"document": ordered[at : at + _AT_ONCE]}}}
-            params = {"conflicts": "proceed", "slices": "auto"}
-            told = await self.cluster.send(
-                "POST", f"/{self._name}/_delete_by_query", body, params=params, timeout=MERGING
-            )
-            if told["failures"]:
-                raise IndexingError("OpenSearch could not take documents out; the index is as it was")
-
-    async def _written(self) -> set[str]:
-        """Name the documents that have passages in the new index."""
-        found: set[str] = set()
-        after: dict[str, Any] = {}
-        while True:
-            source = {"sources": [{"d": {"terms": {"field": "document"}}}], "size": 1_000, **after}
-            asked = {"size": 0, "query": schema.PASSAGES, "aggs": {"all": {"composite": source}}}
-            told = (await self.cluster.search(self._name, asked, WRITING))["aggregations"]["all"]
-            found.update(bucket["key"]["d"] for bucket in told["buckets"])
-            if "after_key" not in told:
-                return found
-            after = {"after": told["after_key"]}
+            await self.draft.refresh()
+            whole = {document_id(one.file.name) for one in await noted(self.cluster, self.draft.name)}
+            gone |= await self.draft.documents() - whole
+        if gone:
+            await self.draft.remove(gone)
 
     async def _fill(self, changed: Sequence[File], records: dict[str, Record]) -> None:
         """Read files and write them; `records` is told what became of each."""
@@ -257,10 +195,10 @@ class _Writer:
                     part = await asyncio.to_thread(next, parts, None)
                     if part is None:
                         break
-                    await bulk.write(self.cluster, self._name, part)
+                    await bulk.write(self.cluster, self.draft.name, part)
             told += [reader.noted(record) for record in own]
         async with self._sending:
-            await bulk.write(self.cluster, self._name, [one.entry() for one in told])
+            await bulk.write(self.cluster, self.draft.name, [one.entry() for one in told])
         self._done += len(made)
         if self.progress:
             self.progress(self._done, self._total)
@@ -268,72 +206,30 @@ class _Writer:
     async def _finish(self, about: About, records: Mapping[str, Record]) -> About:
         """Count what is there, and say so; from here on nothing is written to it any more."""
         self.lease.check()
-        await self._forget()
+        await self.draft.forget()
+        count = await self.draft.count()
         wanted = sum(record.source.passages for record in records.values() if record.source)
-        asked = {
-            "size": 0,
-            "track_total_hits": True,
-            "query": schema.PASSAGES,
-            "aggs": {
-                "tokens": {"sum": {"field": "tokens"}},
-                "languages": {"terms": {"field": "language", "size": 1_000}},
-            },
-        }
-        told = await self.cluster.search(self._name, asked, WRITING)
-        size = told["hits"]["total"]["value"]
-        if size != wanted:
-            raise IndexingError(
-                f"{size} of {wanted} passages were written; the index is as it was, try again"
-            )
-        counts = {one["key"]: one["doc_count"] for one in told["aggregations"]["languages"]["buckets"]}
-        finished = replace(
-            about,
-            done=True,
-            size=size,
-            length=round(told["aggregations"]["tokens"]["value"]),
-            languages=tuple(sorted(counts, key=lambda language: (-counts[language], language))),
-            version=version([records[name] for name in sorted(records)], about.maker, self.plan.quote_chars),
-        )
-        await self._send("PUT", f"/{self._name}/_mapping", {"_meta": finished.kept()})
-        await self._keep(self._name)
+        if count.size != wanted:
+            told = f"{count.size} of {wanted} passages were written"
+            raise IndexingError(f"{told}; the index is as it was, try again")
+        ordered = [records[name] for name in sorted(records)]
+        made = version(ordered, about.maker, self.plan.quote_chars)
+        finished = replace(about, done=True, version=made, **count._asdict())
+        await self.draft.tell(finished)
+        await self.draft.finish(self.plan.replicas)
         return finished
-
-    async def _forget(self) -> None:
-        """Have the cluster drop what was taken out, which its own scores count until then.
-
-        It may have to keep that for half a minute, which is waited for where it is much.
-        """
-        deadline = monotonic() + _PATIENCE
-        while True:
-            await self._send("POST", f"/{self._name}/_flush")
-            params = {"only_expunge_deletes": "true"}
-            await self.cluster.send("POST", f"/{self._name}/_forcemerge", params=params, timeout=MERGING)
-            await self._refresh(self._name)
-            docs = (await self.cluster.get(f"/{self._name}/_stats/docs"))["_all"]["primaries"]["docs"]
-            if docs["deleted"] <= docs["count"] * _FEW or monotonic() > deadline:
-                return
-            await asyncio.sleep(1.0)
-            self.lease.check()
-
-    async def _keep(self, name: str) -> None:
-        """Close an index to writing, and have as many copies made as are wanted."""
-        await self._set(name, schema.loaded(self.plan.replicas))
-        params = {"wait_for_status": "green", "wait_for_no_relocating_shards": "false", "timeout": "110s"}
-        told = await self.cluster.send("GET", f"/_cluster/health/{name}", params=params, timeout=WRITING)
-        if told["timed_out"]:
-            _log.warning("OpenSearch is still making copies of %s", name)
 
     async def _swap(self, finished: About) -> None:
         """Put the new index in the place of the one that was there at first, unless another one is now."""
         self.lease.check()
         alias, before = self.plan.alias, finished.base
-        add = {"add": {"index": self._name, "alias": alias}}
+        add = {"add": {"index": self.draft.name, "alias": alias}}
         remove = {"remove": {"index": before or f"{alias}-*", "alias": alias, "must_exist": bool(before)}}
         try:
-            await self._send("POST", "/_aliases", {"actions": [remove, add]})
+            await self.cluster.send("POST", "/_aliases", {"actions": [remove, add]}, timeout=WRITING)
         except RefusedError as error:
             now = await find(self.cluster, alias)
-            if now and now[0] == self._name:
+            if now and now[0] == self.draft.name:
                 return
             if error.status == HTTPStatus.NOT_FOUND:
                 raise IndexingError("another process has put its index there meanwhile; try again") from None
@@ -345,23 +241,7 @@ class _Writer:
         for name, mapping in told.items():
             about = mapping["mappings"]["_meta"]
             if name not in keep and about.get("alias") == self.plan.alias:
-                await self._drop(name)
-
-    async def _drop(self, name: str) -> None:
-        try:
-            await self._send("DELETE", f"/{name}")
-        except RefusedError as error:
-            if not error.is_missing:
-                raise
-
-    async def _refresh(self, name: str) -> None:
-        await self._send("POST", f"/{name}/_refresh")
-
-    async def _set(self, name: str, settings: Mapping[str, Any]) -> None:
-        await self._send("PUT", f"/{name}/_settings", settings)
-
-    async def _send(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
-        return await self.cluster.send(method, path, body, timeout=WRITING)
+                await Draft(self.cluster, name).drop()
 
 
 async def _about(cluster: Cluster, name: str) -> About | None:

@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 import pytest
 
-from retrieval.cluster import lease, writing
+from retrieval.cluster import draft, lease, schema
 from retrieval.cluster.lease import Lease
 from retrieval.errors import FolderError, UnavailableError
 from retrieval.library import Library
@@ -52,7 +52,7 @@ if __name__ == "__main__":
 @pytest.fixture(autouse=True)
 def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Wait for nothing that is deleted to be forgotten."""
-    monkeypatch.setattr(writing, "_PATIENCE", 0)
+    monkeypatch.setattr(draft, "_PATIENCE", 0)
 
 
 @pytest.fixture
@@ -141,7 +141,7 @@ async def test_what_was_taken_out_is_forgotten(
     cluster: Cluster, alias: str, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where much was taken out, the cluster's own scores do not count it any more."""
-    monkeypatch.setattr(writing, "_PATIENCE", 60)
+    monkeypatch.setattr(draft, "_PATIENCE", 60)
     await write(cluster, folder, Plan(alias, replicas=0))
     (folder / "de.txt").unlink()
     await write(cluster, folder, Plan(alias, replicas=0))
@@ -180,6 +180,21 @@ async def test_what_is_kept(cluster: Cluster, alias: str, folder: Path) -> None:
         await write(cluster, folder, Plan(alias, replicas=0))
         seen += await aliased(cluster, alias)
     assert sorted([*seen[-2:], other]) == await indexes(cluster, alias)
+
+
+async def test_another_version(
+    cluster: Cluster, alias: str, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What another version made is not read: who has an index goes on with it, and who has none is told."""
+    await write(cluster, folder, Plan(alias, replicas=0))
+    library = await ClusterLibrary.open(cluster, folder, alias=alias)
+    with monkeypatch.context() as later:
+        later.setattr(schema, "FORMAT", schema.FORMAT + 1)
+        await write(cluster, folder, Plan(alias, replicas=0))
+    assert library is await library.refreshed()
+    assert (await library.answer("How many goats does the keeper feed?")).answered
+    with pytest.raises(UnavailableError, match="no index for this version"):
+        await ClusterLibrary.open(cluster, folder, alias=alias)
 
 
 async def test_an_empty_folder(cluster: Cluster, alias: str, tmp_path: Path) -> None:
