@@ -27,8 +27,10 @@ from retrieval.ranking.spelling import nearest
 # Above so many postings a search is long enough (5 ms) to be done beside the event loop, which takes 0.1 ms.
 _LONG = 1_000_000
 _RARE = 0.1
-# So many searches touch a good part of a large index, which would then count as ours for ever.
-_BETWEEN = 128
+# So many searches touch a good part of an index, which would then count as ours for ever; to give that back
+# is worth the while where it is large (in bytes of posting lists).
+_BETWEEN = 256
+_LARGE = 64 * 1024**2
 
 
 # The posting list of each term (second axis) in each leaf (first axis).
@@ -59,6 +61,7 @@ class EmbeddedIndex:
         # What a search adds up in: taken by one, put back for the next.
         self._sums: list[Sequence[Rough]] = []
         self._searches = 0
+        self._is_large = sum(leaf.segment.postings.lists.values.nbytes for leaf in self.leaves) > _LARGE
 
     @classmethod
     def build(cls, passages: Sequence[Passage], longest_piece: int) -> Self:
@@ -143,7 +146,7 @@ class EmbeddedIndex:
             least = max(least, kth(np.concatenate([scores for _, scores in found]), limit))
         self._sums.append(sums)
         self._searches += 1
-        if self._searches % _BETWEEN == 0:
+        if self._is_large and self._searches % _BETWEEN == 0:
             for leaf in self.leaves:
                 leaf.segment.columns.let_go()
         counts = [len(numbers) for numbers, _ in found]

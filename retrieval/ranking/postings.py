@@ -134,11 +134,11 @@ class Postings:
 
     def rows(self, terms: NDArray[np.uint64]) -> list[int]:
         """Give the row of each term, -1 for those that no passage holds."""
-        at = self.terms.searchsorted(terms).tolist()
-        size = len(self.terms)
-        return [
-            row if row < size and self.terms[row] == term else -1 for row, term in zip(at, terms, strict=True)
-        ]
+        if not len(self.terms):
+            return [-1] * len(terms)
+        at = np.minimum(self.terms.searchsorted(terms), len(self.terms) - 1)
+        rows: list[int] = np.where(self.terms.take(at) == terms, at, -1).tolist()
+        return rows
 
     def postings(self, row: int) -> NDArray[np.uint32]:
         return self.lists.row(row) if row >= 0 else self.lists.values[:0]
