@@ -22,7 +22,7 @@ from retrieval.identity import document_id
 from retrieval.loading.loaders import load, read
 from retrieval.loading.passages import passages
 from retrieval.model import Citation, Passage, Source
-from retrieval.ranking import segment
+from retrieval.ranking import segments
 
 _log = logging.getLogger(__name__)
 
@@ -192,7 +192,7 @@ def _read(folder: Path, files: Sequence[File], longest_piece: int, scratch: Path
         else:
             results.append((file, result[0]))
             found += result[1]
-    return Batch(results, segment.build(scratch, found, longest_piece).path if found else None)
+    return Batch(results, segments.build(scratch, found, longest_piece).path if found else None)
 
 
 def _read_one(folder: Path, name: str) -> tuple[Read, list[Passage]] | Failed:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from retrieval.model import Passage
-from retrieval.ranking import segment as segments
+from retrieval.ranking import segments
 from retrieval.ranking.analysis import tokenize
 from retrieval.ranking.forms import digests
 from retrieval.ranking.forward import Forward

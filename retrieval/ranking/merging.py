@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from retrieval.ranking import segment as segments
+from retrieval.ranking import segments
 from retrieval.ranking.leaf import Leaf
 from retrieval.ranking.postings import MOST_PASSAGES
 

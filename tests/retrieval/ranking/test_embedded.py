@@ -5,7 +5,7 @@ import pytest
 
 from retrieval.identity import document_of
 from retrieval.model import Passage
-from retrieval.ranking import embedded, segment
+from retrieval.ranking import embedded, segments
 from retrieval.ranking.embedded import EmbeddedIndex
 from retrieval.ranking.leaf import Leaf
 from tests.retrieval.corpus import document, held, rows
@@ -59,7 +59,7 @@ def test_candidates_of_many_segments(everything: list[Passage], tmp_path: Path) 
     own: dict[str, list[Passage]] = {}
     for passage in everything:
         own.setdefault(passage.document, []).append(passage)
-    index = EmbeddedIndex([Leaf(segment.build(tmp_path, part, 300)) for part in own.values()])
+    index = EmbeddedIndex([Leaf(segments.build(tmp_path, part, 300)) for part in own.values()])
     terms = ["goat", "das", "brot", "телескоп", "茶馆", "the", "и"]
     apart = asyncio.run(index.search(terms, 20))
     whole = asyncio.run(EmbeddedIndex.build(everything, 300).search(terms, 20))

@@ -7,7 +7,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from retrieval.ranking import segment
+from retrieval.ranking import segments
 from retrieval.ranking.embedded import EmbeddedIndex
 from retrieval.ranking.leaf import Leaf
 from retrieval.ranking.postings import Weighting
@@ -34,7 +34,7 @@ def test_without(documents: Sequence[tuple[str, list[str]]], rounds: Sequence[se
     gone = set().union(*rounds) & set(range(len(made)))
     stays = [one for n, own in enumerate(made) if n not in gone for one in own]
     with TemporaryDirectory() as folder:
-        whole = segment.build(Path(folder), [one for own in made for one in own], 300)
+        whole = segments.build(Path(folder), [one for own in made for one in own], 300)
         leaf = Leaf(whole)
         for some in rounds:
             leaf = leaf.without(some & gone)
@@ -42,7 +42,7 @@ def test_without(documents: Sequence[tuple[str, list[str]]], rounds: Sequence[se
         if not stays:
             assert (0, 0) == (leaf.size, leaf.length)
             return
-        alone = Leaf(segment.build(Path(folder), stays, 300))
+        alone = Leaf(segments.build(Path(folder), stays, 300))
         assert (alone.size, alone.length, +alone.languages) == (leaf.size, leaf.length, +leaf.languages)
         assert stays == whole.passages(np.flatnonzero(leaf.kept).tolist())
         assert frequencies(alone) == frequencies(leaf)
@@ -51,7 +51,7 @@ def test_without(documents: Sequence[tuple[str, list[str]]], rounds: Sequence[se
 def test_nothing_changes() -> None:
     """A leaf is the same one when nothing more is taken out."""
     with TemporaryDirectory() as folder:
-        leaf = Leaf(segment.build(Path(folder), document("a.txt", ["goat"]), 300), frozenset())
+        leaf = Leaf(segments.build(Path(folder), document("a.txt", ["goat"]), 300), frozenset())
     assert leaf.without([]) is leaf
     gone = leaf.without([0])
     assert gone.without([0]) is gone
@@ -62,7 +62,7 @@ def test_norms() -> None:
     texts = ["goat", "goat " * 7, "goat " * 300]
     with TemporaryDirectory() as folder:
         passages = [one for n, text in enumerate(texts) for one in document(f"{n}.txt", [text])]
-        leaf = Leaf(segment.build(Path(folder), passages, 300)).without([1])
+        leaf = Leaf(segments.build(Path(folder), passages, 300)).without([1])
     weighting = Weighting(2, 301)
     norms = weighting.norms(np.array([1, 7, 300], np.uint16)).astype(np.float32).tolist()
     assert [norms[0], np.inf, norms[2]] == leaf.rough_norms(weighting).tolist()

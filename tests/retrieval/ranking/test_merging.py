@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from retrieval.ranking import merging, segment
+from retrieval.ranking import merging, segments
 from retrieval.ranking.embedded import EmbeddedIndex
 from retrieval.ranking.leaf import Leaf
 from retrieval.ranking.merging import put_together, settled
@@ -20,7 +20,7 @@ SIZES = st.lists(st.integers(1, 12), max_size=12)
 def leaf(folder: str | Path, number: int, size: int) -> Leaf:
     """Make a leaf of a document."""
     texts = [f"Fact {number} about goats." for _ in range(size)]
-    return Leaf(segment.build(Path(folder), document(f"{number:03}.txt", texts), 300))
+    return Leaf(segments.build(Path(folder), document(f"{number:03}.txt", texts), 300))
 
 
 def ids(leaves: Sequence[Leaf]) -> list[str]:
@@ -97,8 +97,8 @@ def test_small_ones_keep_none_apart(tmp_path: Path) -> None:
 def gaps(folder: Path, count: int) -> list[Leaf]:
     """Make a leaf that half of the documents are gone from, and one that is whole."""
     passages = [one for n in range(count) for one in document(f"{n:03}.txt", [f"goat {n}", f"keeper {n}"])]
-    half = Leaf(segment.build(folder, passages, 300)).without(range(0, count, 2))
-    return [half, Leaf(segment.build(folder, document("whole.txt", ["goat"]), 300))]
+    half = Leaf(segments.build(folder, passages, 300)).without(range(0, count, 2))
+    return [half, Leaf(segments.build(folder, document("whole.txt", ["goat"]), 300))]
 
 
 def test_gaps_are_closed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,7 +14,7 @@ from rank_bm25 import BM25Plus
 
 from retrieval.identity import document_of
 from retrieval.model import Passage
-from retrieval.ranking import segment
+from retrieval.ranking import segments
 from retrieval.ranking.embedded import EmbeddedIndex
 from retrieval.ranking.leaf import Leaf
 from retrieval.ranking.postings import K1, B
@@ -55,7 +55,7 @@ def corpus_of(size: int, layout: str) -> Corpus:
     parts = [order[at::5] for at in range(5)] if gone else [order]
     with TemporaryDirectory() as folder:
         leaves = [
-            Leaf(segment.build(Path(folder), [one for own in part for one in own], 300)) for part in parts
+            Leaf(segments.build(Path(folder), [one for own in part for one in own], 300)) for part in parts
         ]
     index = EmbeddedIndex(leaves).without([document_of(own[0].id) for own in gone])
     stays = [one for own in documents if own not in gone for one in own]

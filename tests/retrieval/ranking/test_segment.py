@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from retrieval.identity import document_of
 from retrieval.model import Passage
-from retrieval.ranking import columns, segment
+from retrieval.ranking import columns, segments
 from retrieval.ranking.columns import Writer
 from retrieval.ranking.forward import Forward
 from retrieval.ranking.segment import Kept, Segment
@@ -34,7 +34,7 @@ def made(documents: Made, first: int = 0) -> list[list[Passage]]:
 
 
 def build(folder: str | Path, documents: Sequence[Sequence[Passage]]) -> Segment:
-    return segment.build(Path(folder), [one for own in documents for one in own], 60)
+    return segments.build(Path(folder), [one for own in documents for one in own], 60)
 
 
 def all_of(one: Segment) -> list[Passage]:
@@ -104,7 +104,7 @@ def test_merge(parts: Sequence[Made], data: st.DataObject) -> None:
             stays += [one for k, one in zip(keep, own, strict=True) if k]
         if not stays:
             return
-        merged, new = segment.merge(Path(folder), kept), build(folder, stays)
+        merged, new = segments.merge(Path(folder), kept), build(folder, stays)
         assert all_of(new) == all_of(merged)
         assert rows(new.forward(range(len(new)))) == rows(merged.forward(range(len(merged))))
         assert postings(new) == postings(merged)
@@ -126,12 +126,12 @@ def test_merge(parts: Sequence[Made], data: st.DataObject) -> None:
 def test_in_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Segments too long to be read at once are put together in parts, and are the same."""
     parts = [document(f"{n}.txt", [f"goat number {n} {m} the the" for m in range(9)]) for n in range(9)]
-    segments = [build(tmp_path, parts[:4]), build(tmp_path, parts[4:])]
-    masks = [np.arange(len(one)) % 27 >= 9 for one in segments]
+    built = [build(tmp_path, parts[:4]), build(tmp_path, parts[4:])]
+    masks = [np.arange(len(one)) % 27 >= 9 for one in built]
     stays = [*parts[1:3], parts[5], parts[6], parts[8]]
     monkeypatch.setattr(columns, "_AT_ONCE", 16)
     monkeypatch.setattr("retrieval.ranking.postings._AT_ONCE", 5)
-    merged = segment.merge(tmp_path, list(zip(segments, masks, strict=True)))
+    merged = segments.merge(tmp_path, list(zip(built, masks, strict=True)))
     new = build(tmp_path, stays)
     assert (all_of(new), postings(new)) == (all_of(merged), postings(merged))
     assert rows(new.forward(range(len(new)))) == rows(merged.forward(range(len(merged))))
@@ -148,7 +148,7 @@ def test_half_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(OSError, match="No space left"):
         build(tmp_path, [document("b.txt", ["goat"])])
     with pytest.raises(OSError, match="No space left"):
-        segment.merge(tmp_path, [(one, np.ones(1, np.bool_))])
+        segments.merge(tmp_path, [(one, np.ones(1, np.bool_))])
     assert [one.path] == list(tmp_path.iterdir())
 
 
@@ -157,4 +157,4 @@ def test_read_when_deleted(tmp_path: Path) -> None:
     one = build(tmp_path, [document("a.txt", ["The goat eats.", "Salt."])])
     before = all_of(one)
     one.path.unlink()
-    assert before == all_of(one) == all_of(segment.merge(tmp_path, [(one, np.ones(2, np.bool_))]))
+    assert before == all_of(one) == all_of(segments.merge(tmp_path, [(one, np.ones(2, np.bool_))]))

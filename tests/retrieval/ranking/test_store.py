@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from retrieval.identity import document_of
-from retrieval.ranking import segment, store
+from retrieval.ranking import segments, store
 from retrieval.ranking.embedded import EmbeddedIndex
 from retrieval.ranking.leaf import Leaf
 from tests.retrieval.corpus import document, held
@@ -24,7 +24,7 @@ def make(tmp_path: Path) -> Callable[..., EmbeddedIndex]:
     def made(*texts: str) -> EmbeddedIndex:
         own = document("d.txt", texts) if texts else GOATS
         parts = [own, [*KEEPER, *FERRY]]
-        index = EmbeddedIndex([Leaf(segment.build(tmp_path / "built", part, 300)) for part in parts])
+        index = EmbeddedIndex([Leaf(segments.build(tmp_path / "built", part, 300)) for part in parts])
         return index.without([document_of(KEEPER[0].id)])
 
     return made
