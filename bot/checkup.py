@@ -152,7 +152,9 @@ def _kind(error: Exception) -> str:
 
 def _documents(settings: Settings, folder: Path) -> Iterator[Finding]:
     try:
-        library = Library.open(folder, index_dir=settings.index_dir, quote_chars=settings.quote_chars)
+        library = Library.open(
+            folder, index_dir=settings.index_dir, quote_chars=settings.quote_chars, thorough=True
+        )
     except FolderError as error:
         yield Finding("documents", ok=False, told=str(error))
         return

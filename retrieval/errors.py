@@ -19,5 +19,9 @@ class FolderError(RetrievalError):
     """The documents folder itself is missing or cannot be listed."""
 
 
+class DamagedError(RetrievalError):
+    """What is saved is not as it was written; making the index anew mends it."""
+
+
 class UnavailableError(RetrievalError):
     """What is searched is elsewhere and does not answer now; it may later. One line for people."""

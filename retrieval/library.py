@@ -67,13 +67,15 @@ class Library:
         quote_chars: int = QUOTE_CHARS,
         progress: Progress | None = None,
         fresh: bool = False,
+        thorough: bool = False,
         before: Self | None = None,
         quiet: float = 0.0,
     ) -> Self:
         """Read the folder. Blocks. Only what changed is read since the index saved in `index_dir` was made.
 
         `before` is the library as it was: then nothing is looked up in `index_dir` nor saved there, which is
-        for `save`. `fresh` reads everything anew. A file written less than `quiet` seconds ago may be
+        for `save`. `fresh` reads everything anew, `thorough` looks whether what is
+        saved is as it was written. A file written less than `quiet` seconds ago may be
         half: it stays as it was, and is `waiting`. Raises
         FolderError when the folder is missing or cannot be listed; an empty folder is fine. A document that
         cannot be read is named in `problems` and left out. `progress` is called with the number of documents
@@ -81,7 +83,7 @@ class Library:
         """
         files, problems = listing.files(folder)
         place = before.place if before else index_dir and index_dir / _name(folder, quote_chars)
-        old = before or (None if fresh or place is None else cls._saved(place, folder, quote_chars))
+        old = before or (None if fresh or place is None else cls._saved(place, folder, quote_chars, thorough))
         known = old.records if old else {}
         records = unchanged(files, known)
         waiting = unquiet(files, records, quiet)
@@ -147,8 +149,8 @@ class Library:
         return replace(self, problems=told, waiting=waiting)
 
     @classmethod
-    def _saved(cls, place: Path, folder: Path, quote_chars: int) -> Self | None:
-        saved = store.load(place)
+    def _saved(cls, place: Path, folder: Path, quote_chars: int, thorough: bool) -> Self | None:
+        saved = store.load(place, thorough=thorough)
         if saved is None:
             return None
         index, about = saved

@@ -12,6 +12,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
+from retrieval.errors import DamagedError
 from retrieval.model import Passage
 from retrieval.ranking import segments
 from retrieval.ranking.analysis import tokenize
@@ -93,6 +94,14 @@ class EmbeddedIndex:
         return dict(zip(terms, self._lists(terms)[1], strict=True))
 
     async def search(self, terms: Sequence[str], limit: int) -> Candidates:
+        """Find candidates. Raises DamagedError where what is saved is not as it was written."""
+        try:
+            return await self._search(terms, limit)
+        except (ValueError, IndexError) as error:
+            where = self.leaves[0].segment.path.parent if self.leaves else ""
+            raise DamagedError(f"{where}: is damaged; `verbatim index` makes it anew") from error
+
+    async def _search(self, terms: Sequence[str], limit: int) -> Candidates:
         lists, frequencies = self._lists(terms)
         # Terms in more passages than these are hardly ever gone through.
         rare = sum(count for count in frequencies if count <= self.size * _RARE)

@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple, overload
+from zlib import crc32
 
 import numpy as np
 from numpy.typing import NDArray
 
+from retrieval.errors import DamagedError
 from retrieval.model import Passage, Span
 from retrieval.ranking import spelling
 from retrieval.ranking.columns import Columns
@@ -131,6 +133,9 @@ class Segment:
         rows = self._rows("records", "record_offsets", numbers)
         lengths = self.postings.lengths[numbers].tolist()
         documents = self.document_of(np.array(numbers, np.int64)).tolist()
+        sums = self.columns["record_sums"][numbers].tolist()
+        if [crc32(row) for row in rows] != sums:
+            raise DamagedError(f"{self.path}: is damaged; `verbatim index` makes it anew")
         records = [_record(row, length) for row, length in zip(rows, lengths, strict=True)]
         return list(zip(records, documents, strict=True))
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence, Sized
 from itertools import chain, groupby
 from pathlib import Path
 from typing import Any, BinaryIO, cast
+from zlib import crc32
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,6 +39,7 @@ def build(folder: Path, passages: Sequence[Passage], longest_piece: int) -> Segm
         writer.add("tokens", forward.tokens.values)
         writer.add("record_offsets", _ends(records))
         writer.add("records", np.frombuffer(b"".join(records), np.uint8))
+        writer.add("record_sums", np.array([crc32(record) for record in records], np.uint32))
         writer.add("passage_names", digests(passage.id for passage in passages))
         writer.add("passage_languages", np.array([codes[one.language] for one in passages], np.uint8))
         writer.add("documents", _ends(documents))
@@ -72,6 +74,7 @@ def merge(folder: Path, parts: Sequence[Kept]) -> Segment:
         writer.add("token_offsets", ends(postings.lengths))
         writer.add("tokens", tokens(), np.int32)
         _add_rows(parts, "records", "record_offsets", writer)
+        writer.add("record_sums", np.concatenate([part.columns["record_sums"][kept] for part, kept in parts]))
         writer.add(
             "passage_names", np.concatenate([part.columns["passage_names"][kept] for part, kept in parts])
         )

@@ -1,8 +1,8 @@
 """A saved index: its segments, and a manifest that says which they are.
 
 A segment never changes; what does is the manifest, which is written beside its place and renamed into it, so
-that a reader sees the old index or the new one. It holds its own digest, those of small segments and the
-sizes of large ones: a damaged or outdated index is made anew, never trusted.
+that a reader sees the old index or the new one. It holds its own digest, and
+the sizes and digests of the segments: a damaged or outdated index is made anew, never trusted.
 """
 
 import hashlib
@@ -11,11 +11,13 @@ import os
 import shutil
 import tempfile
 import time
+from collections.abc import Mapping
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from retrieval.errors import DamagedError
 from retrieval.ranking.embedded import EmbeddedIndex
 from retrieval.ranking.leaf import Leaf
 from retrieval.ranking.segment import Segment
@@ -31,7 +33,7 @@ _PACKAGES = (
 _ABANDONED = 3600
 # Larger segments would take longer to read than opening may; they are on the disk before the manifest is.
 _SMALL = 16 * 1024**2
-_UNUSABLE = (OSError, ValueError, LookupError, TypeError, AttributeError, EOFError)
+_UNUSABLE = (DamagedError, OSError, ValueError, LookupError, TypeError, AttributeError, EOFError)
 
 
 @cache
@@ -50,8 +52,10 @@ def save(index: EmbeddedIndex, place: Path, about: dict[str, Any]) -> None:
     Segments that are not there yet are copied; those that only the index saved before had are deleted.
     """
     place.mkdir(parents=True, exist_ok=True)
-    before = {row["file"] for row in _read(place).get("segments", [])}
-    rows = [{"gone": sorted(leaf.gone), **_facts(_settle(leaf.segment, place))} for leaf in index.leaves]
+    before = {row["file"]: row for row in _read(place).get("segments", [])}
+    rows = [
+        {"gone": sorted(leaf.gone), **_noted(_settle(leaf.segment, place), before)} for leaf in index.leaves
+    ]
     body = json.dumps({"maker": maker(), "segments": rows, "about": about}).encode()
     with tempfile.NamedTemporaryFile(dir=place, prefix=".new-", delete=False) as file:
         file.write(body + b"\n" + _digest_of(body))
@@ -65,13 +69,16 @@ def save(index: EmbeddedIndex, place: Path, about: dict[str, Any]) -> None:
             path.unlink(missing_ok=True)
 
 
-def load(place: Path) -> tuple[EmbeddedIndex, dict[str, Any]] | None:
-    """Open the index saved in the folder `place`, or give None when it is missing, outdated or damaged."""
+def load(place: Path, *, thorough: bool = False) -> tuple[EmbeddedIndex, dict[str, Any]] | None:
+    """Open the index saved in the folder `place`, or give None when it is missing, outdated or damaged.
+
+    Large segments are read through, which takes a second for each gigabyte, only if that is to be `thorough`.
+    """
     try:
         manifest = _read(place)
         if manifest["maker"] != maker():
             return None
-        leaves = [_leaf(place, row) for row in manifest["segments"]]
+        leaves = [_leaf(place, row, thorough) for row in manifest["segments"]]
     except _UNUSABLE:
         return None
     return EmbeddedIndex(leaves), manifest["about"]
@@ -92,11 +99,19 @@ def drop_others(places: Path, keep: Path) -> None:
             shutil.rmtree(place, ignore_errors=True)
 
 
-def _leaf(place: Path, row: dict[str, Any]) -> Leaf:
+def _leaf(place: Path, row: dict[str, Any], thorough: bool) -> Leaf:
     path = place / row["file"]
-    if _facts(path) != {name: row[name] for name in ("file", "size", "digest")}:
+    size = path.stat().st_size
+    if size != row["size"] or ((thorough or size <= _SMALL) and _digest(path) != row["digest"]):
         raise ValueError(f"{path}: is not what was saved")
     return Leaf(Segment(path), frozenset(row["gone"]))
+
+
+def _noted(path: Path, before: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
+    """Tell a segment's size and digest, which never change."""
+    if path.name in before:
+        return {name: before[path.name][name] for name in ("file", "size", "digest")}
+    return {"file": path.name, "size": path.stat().st_size, "digest": _digest(path)}
 
 
 def _settle(segment: Segment, place: Path) -> Path:
@@ -109,13 +124,9 @@ def _settle(segment: Segment, place: Path) -> Path:
     return path
 
 
-def _facts(path: Path) -> dict[str, Any]:
-    size = path.stat().st_size
-    digest = None
-    if size <= _SMALL:
-        with path.open("rb") as file:
-            digest = hashlib.file_digest(file, "blake2b").hexdigest()[:32]
-    return {"file": path.name, "size": size, "digest": digest}
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "blake2b").hexdigest()[:32]
 
 
 def _read(place: Path) -> dict[str, Any]:

@@ -9,13 +9,19 @@ from collections.abc import AsyncIterator
 async def forwarding(port: int, to: list[int]) -> AsyncIterator[None]:
     """Hand connections to ports in turn, as a host's router does; a port that is not there is passed over."""
     turn = 0
+    carrying: set[asyncio.Task[None]] = set()
 
     async def carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(OSError):
+        try:
             while data := await reader.read(65536):
                 writer.write(data)
                 await writer.drain()
-        writer.close()
+        except OSError:
+            pass
+        finally:
+            writer.close()
+            with contextlib.suppress(OSError):
+                await writer.wait_closed()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         nonlocal turn
@@ -25,7 +31,13 @@ async def forwarding(port: int, to: list[int]) -> AsyncIterator[None]:
                 there = await asyncio.open_connection("127.0.0.1", to[turn % len(to)])
             except OSError:
                 continue
-            await asyncio.gather(carry(reader, there[1]), carry(there[0], writer))
+            both = [
+                asyncio.create_task(carry(reader, there[1])),
+                asyncio.create_task(carry(there[0], writer)),
+            ]
+            carrying.update(both)
+            await asyncio.gather(*both, return_exceptions=True)
+            carrying.difference_update(both)
             return
         writer.close()
 
@@ -34,3 +46,6 @@ async def forwarding(port: int, to: list[int]) -> AsyncIterator[None]:
         yield
     finally:
         server.close()
+        for task in carrying:
+            task.cancel()
+        await asyncio.gather(*carrying, return_exceptions=True)

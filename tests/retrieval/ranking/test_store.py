@@ -1,3 +1,4 @@
+import asyncio
 import json
 import os
 from collections.abc import Callable
@@ -5,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from retrieval.errors import DamagedError
 from retrieval.identity import document_of
 from retrieval.ranking import segments, store
 from retrieval.ranking.embedded import EmbeddedIndex
@@ -108,6 +110,47 @@ def test_large_segments(
             assert store.load(place) is None, file.name
         file.write_bytes(data)
     assert store.load(place) is not None
+
+
+def test_damage_in_a_large_segment(
+    tmp_path: Path, make: Callable[..., EmbeddedIndex], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A letter changed in a large segment is never quoted: found when looked for, or when it is read."""
+    monkeypatch.setattr(store, "_SMALL", 0)
+    place = tmp_path / "saved"
+    store.save(make(), place, {})
+    for file in set(place.iterdir()) - {place / MANIFEST}:
+        file.write_bytes(file.read_bytes().replace(b"eat salt", b"eat rice"))
+    assert store.load(place, thorough=True) is None
+    loaded = store.load(place)
+    assert loaded is not None
+    with pytest.raises(DamagedError, match="verbatim index"):
+        asyncio.run(loaded[0].search(["goat", "ferri"], 5))
+
+
+@pytest.mark.parametrize("where", range(1, 10))
+def test_damage_anywhere(
+    tmp_path: Path, make: Callable[..., EmbeddedIndex], monkeypatch: pytest.MonkeyPatch, where: int
+) -> None:
+    """Whatever is damaged in a large segment, passages are found as they were saved, or one clear error."""
+    monkeypatch.setattr(store, "_SMALL", 0)
+    place = tmp_path / "saved"
+    index = make()
+    store.save(index, place, {})
+    whole = {passage.text for passage in asyncio.run(index.search(["goat", "ferri"], 5)).passages}
+    for file in set(place.iterdir()) - {place / MANIFEST}:
+        data = bytearray(file.read_bytes())
+        part = slice(len(data) * where // 20, len(data) * (where + 1) // 20)
+        data[part] = bytes(255 - byte for byte in data[part])
+        file.write_bytes(data)
+    loaded = store.load(place)
+    if loaded is None:
+        return
+    try:
+        found = asyncio.run(loaded[0].search(["goat", "ferri"], 5))
+    except DamagedError:
+        return
+    assert {passage.text for passage in found.passages} <= whole
 
 
 @pytest.mark.parametrize("manifest", [[], {}, {"maker": 1}, None, "x"])
