@@ -46,11 +46,20 @@ class Page:
 
 
 @dataclass(frozen=True, slots=True)
+class LineMark:
+    """The source line, counted from 1, of the text from offset `start` up to the next mark."""
+
+    start: int
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
 class Document:
     """One file of the documents folder, decoded; its text holds no lone surrogates.
 
     `name` is its path below the folder, with forward slashes. `blocks` are the spans of its natural
     paragraphs in reading order, headings left out. `unit` says what `pages` are, if there are any.
+    `lines` are sorted; there are none where the text is the file itself, or the file has no lines.
     """
 
     name: str
@@ -60,6 +69,7 @@ class Document:
     headings: tuple[Heading, ...] = ()
     pages: tuple[Page, ...] = ()
     unit: Unit = "line"
+    lines: tuple[LineMark, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +79,8 @@ class Passage:
     `id` is made of A-Z a-z 0-9 _ -, at most 32 of them; it stays the same while the document's name and the
     passage's words do. `heading` is the path of headings above the passage.
     `line` and `paragraph` count from 1, and so does `page`, of pages and slides only; `label` is the number
-    or name of whichever `unit` it begins in. `language` is an ISO 639-1 code.
+    or name of whichever `unit` it begins in. `language` is an ISO 639-1 code. `lines` are as in Document,
+    with offsets from the start of the passage; the first is 0.
     """
 
     id: str
@@ -84,6 +95,7 @@ class Passage:
     page: int | None = None
     unit: Unit = "line"
     label: str | None = None
+    lines: tuple[LineMark, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

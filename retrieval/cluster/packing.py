@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from retrieval.model import Passage, Span
+from retrieval.ranking import line_marks
 from retrieval.ranking.forms import Forms
 from retrieval.ranking.forward import Forward
 from retrieval.ranking.rows import Rows
@@ -145,11 +146,14 @@ def _told(passage: Passage) -> bytes:
         passage.page,
         passage.unit,
         passage.label,
+        line_marks.packed(passage),
     ]
     return f"{json.dumps(told, separators=(',', ':'))}\n{passage.text}".encode()
 
 
 def _passage(told: bytes) -> Passage:
     head, _, text = told.decode().partition("\n")
-    identity, document, title, start, heading, *place = json.loads(head)
-    return Passage(identity, document, title, Span(start, start + len(text)), text, tuple(heading), *place)
+    identity, document, title, start, heading, line, *place, lines = json.loads(head)
+    span = Span(start, start + len(text))
+    place.append(line_marks.unpacked(lines, line))
+    return Passage(identity, document, title, span, text, tuple(heading), line, *place)

@@ -1,8 +1,10 @@
 """A document in the making: for formats that have no text of their own to take spans of."""
 
+from collections.abc import Iterable
+
 from retrieval.errors import DocumentError
 from retrieval.loading.plain import opening
-from retrieval.model import Document, Heading, Page, Span, Unit
+from retrieval.model import Document, Heading, LineMark, Page, Span, Unit
 
 # What is unpacked, or repeated from row to row, may be far more than the file.
 MOST_CHARACTERS = 32 * 1024 * 1024
@@ -23,22 +25,26 @@ class Draft:
         self._blocks: list[Span] = []
         self._headings: list[Heading] = []
         self._pages: list[Page] = []
+        self._lines: list[LineMark] = []
 
-    def block(self, text: str) -> None:
-        """Add a paragraph, space at its ends left out; a blank one is none."""
-        span = self._add(text)
+    def block(self, text: str, lines: Iterable[LineMark] = ()) -> None:
+        """Add a paragraph, space at its ends left out; a blank one is none.
+
+        `lines` say which lines of the source its parts are from; their offsets are from its start.
+        """
+        span = self._add(text, lines)
         if span:
             self._blocks.append(span)
 
-    def heading(self, text: str, level: int) -> None:
+    def heading(self, text: str, level: int, lines: Iterable[LineMark] = ()) -> None:
         """Add a heading; a blank one is none."""
-        span = self._add(text)
+        span = self._add(text, lines)
         if span:
             self._headings.append(Heading(span, level, " ".join(text.split())))
 
-    def aside(self, text: str) -> None:
+    def aside(self, text: str, lines: Iterable[LineMark] = ()) -> None:
         """Add what belongs to the text and says nothing by itself, such as the names of columns."""
-        self._add(text)
+        self._add(text, lines)
 
     def page(self, label: str) -> None:
         """Begin a page, slide, row or chapter; one without text is none."""
@@ -59,12 +65,13 @@ class Draft:
             headings=tuple(self._headings),
             pages=pages,
             unit=unit,
+            lines=tuple(self._lines),
         )
 
     def _first_heading(self) -> str | None:
         return min(self._headings, key=lambda heading: heading.level).text if self._headings else None
 
-    def _add(self, text: str) -> Span | None:
+    def _add(self, text: str, lines: Iterable[LineMark] = ()) -> Span | None:
         words = text.strip()
         if not words:
             return None
@@ -75,4 +82,15 @@ class Draft:
                 self._name, f"holds more than {MOST_CHARACTERS // 2**20} million characters; split it"
             )
         self._parts.append(words)
+        self._mark(start, len(text) - len(text.lstrip()), lines)
         return Span(start, self._end)
+
+    def _mark(self, start: int, left_out: int, lines: Iterable[LineMark]) -> None:
+        for mark in lines:
+            own = LineMark(start + max(mark.start - left_out, 0), mark.line)
+            if own.start >= self._end:
+                break
+            if self._lines and self._lines[-1].start == own.start:
+                self._lines.pop()
+            if not self._lines or self._lines[-1].line != own.line:
+                self._lines.append(own)

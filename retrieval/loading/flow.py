@@ -8,11 +8,24 @@ from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from retrieval.loading import rows
 from retrieval.loading.draft import Draft
+from retrieval.model import LineMark
 
+# The attribute that gives the source line of an element, in HTML that was made from another format.
+LINE = "data-verbatim-line"
 _UNSEEN = (
     "script, style, template, noscript, svg, iframe, object, select, datalist, button, audio, video, canvas, "
     "rt, rp, [hidden]"
 )
+# Menus, dialogs and notices about cookies; an article about cookies has its class on body, main or article.
+_DEBRIS = (
+    "[role=navigation], [role=search], [role=dialog], [role=alertdialog], [role=menu], [role=menubar], "
+    '[style*="display:none" i], [style*="display: none" i], '
+    ":is(div, section, aside, p, form):is([id*=cookie i], [class*=cookie i]):is([id*=banner i], "
+    "[class*=banner i], [id*=consent i], [class*=consent i], [id*=notice i], [class*=notice i])"
+)
+# Links to a heading, beside it: a sign and no word.
+_ANCHORS = ":is(h1, h2, h3, h4, h5, h6, dt) a[href]"
+_WORD = regex.compile(r"[\p{L}\p{N}]")
 # What stands around the text of a page; within an article they are a part of it.
 _AROUND = frozenset({"nav", "footer", "aside"})
 _BLOCKS = frozenset(
@@ -34,12 +47,20 @@ _BLOCKS = frozenset(
         *("summary", "table", "tbody", "td", "tfoot", "th", "thead", "tr", "ul"),
     }
 )
+# What these say begins the paragraph that follows.
+_LEADS = frozenset({"dt", "summary"})
+_FOLLOWING = frozenset({"dd", "div", "dt", "p"})
 _HEADINGS = {f"h{level}": level for level in range(1, 7)}
+_WHITE = " \t\n\r\f"
 _SPACE = regex.compile(r"[ \t\n\r\f]+")
-_SPACES = regex.compile(r" {2,}")
-_BREAKS = regex.compile(r" ?\n ?")
 _EMPTY_LINE = regex.compile(r"\n{2,}")
 _NUMBER = regex.compile(r"[1-9][0-9]{0,2}")
+_LINE_NUMBER = regex.compile(r"[1-9][0-9]{0,8}")
+_START = regex.compile(r"[0-9]{1,9}")
+# Between these a line break is no space.
+_EAST_ASIAN = r"[\p{Han}\p{Hiragana}\p{Katakana}\u3000-\u303f\uff01-\uff5e]"
+_EAST_ASIAN_BREAK = regex.compile(rf"(?<={_EAST_ASIAN})[ \t\r\f]*\n[ \t\n\r\f]*(?={_EAST_ASIAN})")
+_IS_EAST_ASIAN = regex.compile(_EAST_ASIAN)
 
 
 def pour(page: LexborHTMLParser, draft: Draft) -> None:
@@ -47,8 +68,7 @@ def pour(page: LexborHTMLParser, draft: Draft) -> None:
     body = page.body
     if body is None:
         return
-    for node in body.css(_UNSEEN):
-        node.decompose()
+    _remove_unseen(body, f"{_UNSEEN}, {_DEBRIS}")
     around = _AROUND | {"header"} if body.css_first("article") else _AROUND
     main = body.css_first("main, [role=main]")
     attempts = ((main or body, around), (body, around), (body, frozenset[str]()))
@@ -60,49 +80,191 @@ def pour(page: LexborHTMLParser, draft: Draft) -> None:
         piece.add_to(draft)
 
 
+def pour_all(page: LexborHTMLParser, draft: Draft) -> None:
+    """Put all that a page says into a draft, with the lines that its elements name in the attribute LINE."""
+    if page.body is not None:
+        _remove_unseen(page.body, _UNSEEN)
+        for piece in _pieces(page.body, frozenset()):
+            piece.add_to(draft)
+
+
+def _remove_unseen(body: LexborNode, unseen: str) -> None:
+    for node in body.css(unseen):
+        node.decompose()
+    for node in body.css(_ANCHORS):
+        if not _WORD.search(node.text()):
+            node.decompose()
+
+
 class _Piece(NamedTuple):
     """A paragraph, a heading of a level, or (level 0) the names of a table's columns."""
 
     text: str
     level: int | None = None
+    lines: tuple[LineMark, ...] = ()
 
     def add_to(self, draft: Draft) -> None:
         if self.level is None:
-            draft.block(self.text)
+            draft.block(self.text, self.lines)
         elif self.level:
-            draft.heading(self.text, self.level)
+            draft.heading(self.text, self.level, self.lines)
         else:
-            draft.aside(self.text)
+            draft.aside(self.text, self.lines)
+
+
+class _Inline:
+    """The text of one block: white space as a browser shows it, and the source lines of its parts."""
+
+    def __init__(self) -> None:
+        self.line: int | None = None
+        self.is_after_lead = False
+        self._parts: list[str] = []
+        self._length = 0
+        self._last = self._gap = self._prefix = ""
+        self._lines: list[LineMark] = []
+
+    def __bool__(self) -> bool:
+        return bool(self._parts)
+
+    def number(self, prefix: str) -> None:
+        """Put the number of a list item before the text that comes next."""
+        self._prefix = prefix
+
+    def text(self, text: str) -> None:
+        words = text.strip(_WHITE)
+        if not words:
+            self._gap += text
+            return
+        gap = self._gap + text[: len(text) - len(text.lstrip(_WHITE))]
+        if self._last and self._last != "\n" and gap and not self._joins(gap, words[0]):
+            self._append(" ")
+        if self.line is not None and (not self._lines or self._lines[-1].line != self.line):
+            self._lines.append(LineMark(self._length, self.line))
+        self._append(self._prefix + _SPACE.sub(" ", _EAST_ASIAN_BREAK.sub("", words)))
+        self._gap, self._prefix = text[len(text.rstrip(_WHITE)) :], ""
+        self.is_after_lead = False
+
+    def line_break(self) -> None:
+        self._gap = ""
+        self._append("\n")
+
+    def pieces(self, level: int | None) -> Iterator[_Piece]:
+        """Part the text at empty lines, and begin anew."""
+        text = "".join(self._parts)
+        start = 0
+        for end in (*_EMPTY_LINE.finditer(text), None):
+            stop = end.start() if end else len(text)
+            if text[start:stop].strip():
+                yield _Piece(text[start:stop], level, _within(self._lines, start, stop))
+            start = end.end() if end else stop
+        self._parts.clear()
+        self._lines.clear()
+        self._length, self._last, self._gap, self.is_after_lead = 0, "", "", False
+
+    def _joins(self, gap: str, following: str) -> bool:
+        return "\n" in gap and bool(_IS_EAST_ASIAN.match(self._last) and _IS_EAST_ASIAN.match(following))
+
+    def _append(self, text: str) -> None:
+        self._parts.append(text)
+        self._length += len(text)
+        self._last = text[-1]
+
+
+def _within(lines: list[LineMark], start: int, stop: int) -> tuple[LineMark, ...]:
+    """Return the marks of a part, relative to its start."""
+    own = [LineMark(max(mark.start - start, 0), mark.line) for mark in lines if mark.start < stop]
+    first = max((at for at, mark in enumerate(own) if mark.start == 0), default=0)
+    return tuple(own[first:])
 
 
 def _pieces(root: LexborNode, skipped: frozenset[str]) -> Iterator[_Piece]:
     """Part a page as its blocks do; a table is taken whole, and so is what is set as it is typed."""
-    inline: list[str] = []
+    inline = _Inline()
+    lists: list[_List] = []
     level: int | None = None
     for node, is_opening in _walk(root, skipped):
         tag = node.tag or ""
         if tag == "-text":
-            inline.append(_SPACE.sub(" ", node.text_content or ""))
-        elif is_opening and (tag == "br" or (tag == "dd" and inline)):
-            inline.append("\n")
-        elif tag in _BLOCKS and not (tag == "dt" and not is_opening):
-            yield from _paragraphs(inline, level)
-            inline.clear()
+            inline.text(node.text_content or "")
+            continue
+        if tag in _BLOCKS and not _continues(tag, is_opening, inline):
+            yield from inline.pieces(level)
+        if is_opening:
+            inline.line = _line(node) or inline.line
         if tag in _HEADINGS:
             level = _HEADINGS[tag] if is_opening else None
         elif is_opening and tag == "pre":
-            yield _Piece(node.text())
+            yield _typed(node, inline.line)
         elif is_opening and _is_table(node):
-            yield from _table(node)
-    yield from _paragraphs(inline, level)
+            yield from _table(node, inline.line)
+        else:
+            _note(tag, node, is_opening, inline, lists)
+    yield from inline.pieces(level)
 
 
-def _paragraphs(inline: list[str], level: int | None) -> Iterator[_Piece]:
-    """Part what stands in one block at empty lines."""
-    text = _BREAKS.sub("\n", _SPACES.sub(" ", "".join(inline)))
-    for paragraph in _EMPTY_LINE.split(text):
-        if paragraph.strip():
-            yield _Piece(paragraph, level)
+def _note(tag: str, node: LexborNode, is_opening: bool, inline: _Inline, lists: "list[_List]") -> None:
+    """Note what an element says by itself: a line break, the number of an item, the end of a term."""
+    if tag == "br" and is_opening:
+        inline.line_break()
+    elif tag in {"ol", "ul"}:
+        _List.enter(lists, node, is_opening)
+    elif tag == "li":
+        inline.number(lists[-1].next(node) if lists and is_opening else "")
+    elif tag in _LEADS and not is_opening and inline:
+        inline.line_break()
+        inline.is_after_lead = True
+
+
+def _continues(tag: str, is_opening: bool, inline: _Inline) -> bool:
+    """Tell a block that goes on with the text before it: with a term or a summary."""
+    if not is_opening:
+        return tag in _LEADS
+    return inline.is_after_lead and tag in _FOLLOWING
+
+
+class _List:
+    """The items of a list, counted as a browser does where they have numbers."""
+
+    def __init__(self, node: LexborNode) -> None:
+        attributes = node.attributes
+        kind = attributes.get("type")
+        self._is_numbered = node.tag == "ol" and kind in {None, "1"} and "reversed" not in attributes
+        self._next = _count_from(attributes.get("start")) or 1
+        if attributes.get("start") == "0":
+            self._next = 0
+
+    @staticmethod
+    def enter(lists: "list[_List]", node: LexborNode, is_opening: bool) -> None:
+        if is_opening:
+            lists.append(_List(node))
+        elif lists:
+            lists.pop()
+
+    def next(self, item: LexborNode) -> str:
+        """Return the number that stands before an item."""
+        number = _count_from(item.attributes.get("value")) or self._next
+        self._next = number + 1
+        return f"{number}. " if self._is_numbered else ""
+
+
+def _count_from(value: str | None) -> int:
+    return int(value) if value and _START.fullmatch(value) else 0
+
+
+def _line(node: LexborNode) -> int | None:
+    value = node.attributes.get(LINE)
+    return int(value) if value and _LINE_NUMBER.fullmatch(value) else None
+
+
+def _typed(node: LexborNode, line: int | None) -> _Piece:
+    """Take text as it is typed, each of its lines with the number of the source's."""
+    for line_break in node.css("br"):
+        line_break.replace_with("\n")
+    text = node.text()
+    if line is None:
+        return _Piece(text)
+    starts = (0, *(found.end() for found in regex.finditer("\n", text)))
+    return _Piece(text, None, tuple(LineMark(start, line + number) for number, start in enumerate(starts)))
 
 
 def _walk(root: LexborNode, skipped: frozenset[str]) -> Iterator[tuple[LexborNode, bool]]:
@@ -147,19 +309,24 @@ def _is_table(node: LexborNode) -> bool:
     return any(len(_cells(row)) > 1 for row in node.css("tr"))
 
 
-def _table(table: LexborNode) -> Iterator[_Piece]:
+def _table(table: LexborNode, line: int | None) -> Iterator[_Piece]:
     columns: tuple[str, ...] = ()
     open_cells: dict[int, tuple[int, str]] = {}
     caption = table.css_first("caption")
     if caption:
-        yield _Piece(_says(caption))
+        yield _Piece(_says(caption), lines=_mark(line))
     for number, row in enumerate(table.css("tr")):
+        line = _line(row) or line
         texts = _row(row, open_cells)
         if number == 0 and all(cell.tag == "th" for cell in _cells(row)):
             columns = rows.names(texts, marked=True)
-            yield _Piece(rows.line(texts), 0)
+            yield _Piece(rows.line(texts), 0, _mark(line))
         else:
-            yield _Piece(rows.line(texts, columns))
+            yield _Piece(rows.line(texts, columns), lines=_mark(line))
+
+
+def _mark(line: int | None) -> tuple[LineMark, ...]:
+    return () if line is None else (LineMark(0, line),)
 
 
 def _row(row: LexborNode, open_cells: dict[int, tuple[int, str]]) -> list[str]:

@@ -1,14 +1,22 @@
-"""Markdown: headings, paragraphs, lists, tables and code as blocks of the file's own lines."""
+"""Markdown: rendered to HTML, and read as a web page is; so the text is what a reader of the page sees."""
 
-from itertools import pairwise
+from bisect import bisect_left
+from collections.abc import Callable, Iterator, Sequence
+from html import escape
 
 import regex
 from markdown_it import MarkdownIt
+from markdown_it.rules_inline import StateInline
+from markdown_it.rules_inline import escape as escape_rule
+from markdown_it.rules_inline import newline as newline_rule
 from markdown_it.token import Token
 
 from retrieval.loading.decoding import decode
-from retrieval.loading.plain import opening
-from retrieval.model import Document, Heading, Span
+from retrieval.loading.draft import Draft
+from retrieval.loading.flow import LINE, pour_all
+from retrieval.loading.markup import parse
+from retrieval.loading.templates import LEAD, Lines, strip_templates
+from retrieval.model import Document
 
 # A rule at the top may also part text: front matter begins with a key.
 _FRONT_MATTER = regex.compile(
@@ -17,90 +25,147 @@ _FRONT_MATTER = regex.compile(
     regex.DOTALL,
 )
 _FRONT_TITLE = regex.compile(r"^title\s*[:=][^\S\n]*[\"']?(?P<title>.+?)[\"']?[^\S\n]*$", regex.MULTILINE)
-# What stands before a paragraph's first word: the marks of lists, quotations and tasks. Numbers are kept.
-_MARKS = regex.compile(r"(?:\s|[-*+>](?=\s)|\[[ xX]\](?=\s))*")
-_HTML = regex.compile(r"<!--.*?(?:-->|\Z)|<[^>]*>", regex.DOTALL)
-_SAYS_SOMETHING = regex.compile(r"[\p{L}\p{N}]")
-# Blocks that hold no other: a list item's text is a paragraph of its own.
-_LEAVES = frozenset({"paragraph_open", "fence", "code_block", "html_block", "table_open"})
-
-# Blocks alone: what stands inside a paragraph is quoted as it is written.
-_BLOCKS = MarkdownIt("commonmark").enable("table").disable("inline")
-_INLINE = MarkdownIt("commonmark")
+_TASK = regex.compile(r"\[[ xX]\]\s+")
+_TAG = regex.compile(r"<(?P<name>[a-zA-Z][\w-]*)(?=[\s/>])")
+# Elements that are not shown, or whose content is no markup: left open, they would swallow the text after.
+_SWALLOWING = regex.compile(
+    r"<(?=(?P<name>script|style|title|textarea|xmp|iframe|noembed|noframes|plaintext|template|noscript|svg|math"
+    r"|object|select|datalist|button|audio|video|canvas|rt|rp|head|frameset)[\s/>])",
+    regex.IGNORECASE,
+)
 
 
 def load(data: bytes, name: str) -> Document:
     """Read a .md file; the title is the front matter's, else the first heading of the highest level."""
     text = decode(data, name)
     front = _FRONT_MATTER.match(text)
-    starts = _line_starts(text, front.end() if front else 0)
-    tokens = _BLOCKS.parse(text[starts[0] :])
-    headings = tuple(
-        heading
-        for token, inline in pairwise(tokens)
-        if token.type == "heading_open" and (heading := _heading(text, token, inline.content, starts))
-    )
-    blocks = [_block(text, token, starts) for token in tokens if token.type in _LEAVES]
-    return Document(name, _title(text, front, headings) or name, text, _outermost(blocks), headings)
-
-
-def _title(text: str, front: regex.Match[str] | None, headings: tuple[Heading, ...]) -> str:
+    body = front.end() if front else 0
+    source = strip_templates(text[body:], 1 + text.count("\n", 0, body))
+    draft = Draft(name)
+    pour_all(parse(_html(source), name), draft)
     named = _FRONT_TITLE.search(front["body"]) if front else None
-    if named:
-        return " ".join(named["title"].split())
-    if headings:
-        return min(headings, key=lambda heading: heading.level).text
-    return opening(text[front.end() :] if front else text)
+    return draft.document(named["title"] if named else None, unit="line")
 
 
-def _line_starts(text: str, body: int) -> list[int]:
-    return [body, *(m.end() for m in regex.finditer(r"\n", text, pos=body)), len(text)]
+def _with_line(rule: Callable[[StateInline, bool], bool]) -> Callable[[StateInline, bool], bool]:
+    """Make a rule note in a line break where it is in the paragraph."""
+
+    def noting(state: StateInline, silent: bool) -> bool:
+        start = state.pos
+        found = rule(state, silent)
+        if found and not silent and state.tokens and state.tokens[-1].type.endswith("break"):
+            state.tokens[-1].meta["at"] = start
+        return found
+
+    return noting
 
 
-def _lines(text: str, first: int, last: int, starts: list[int]) -> Span:
-    """Give the lines from `first` to `last` (excluded), space at their ends left out."""
-    start, end = starts[min(first, len(starts) - 1)], starts[min(last, len(starts) - 1)]
-    block = text[start:end].rstrip()
-    return Span(start + len(block) - len(block.lstrip()), start + len(block))
+def _unchanged(url: str) -> str:
+    return url
 
 
-def _heading(text: str, token: Token, content: str, starts: list[int]) -> Heading | None:
-    """Give the heading without its marks, or None when nothing is left."""
-    first, last = token.map or (0, 0)
-    span = _lines(text, first, last, starts)
-    words = " ".join(_words(content).split())
-    if not words:
-        return None
-    at = text.find(content, span.start, span.end)  # lines that are indented or quoted are not found as one
-    return Heading(Span(at, at + len(content)) if at >= 0 else span, int(token.tag[1]), words)
+def _parser() -> MarkdownIt:
+    parser = MarkdownIt("commonmark").enable(["table", "strikethrough"])
+    parser.inline.ruler.at("newline", _with_line(newline_rule))
+    parser.inline.ruler.at("escape", _with_line(escape_rule))
+    # Targets of links are not read.
+    parser.validateLink = lambda url: True  # type: ignore[method-assign]  # noqa: ARG005
+    parser.normalizeLink = parser.normalizeLinkText = _unchanged  # type: ignore[method-assign,assignment]
+    return parser
 
 
-def _words(content: str) -> str:
-    """Leave out the marks of emphasis, code and links."""
-    inline = _INLINE.parseInline(content)[0].children or []
-    return "".join(" " if token.type.endswith("break") else token.content for token in inline) or content
+_PARSER = _parser()
+_MDX_PARSER = _parser().disable("code")
 
 
-def _block(text: str, token: Token, starts: list[int]) -> Span:
-    first, last = token.map or (0, 0)
-    if token.type == "fence":
-        closed = (
-            text[: starts[min(last, len(starts) - 1)]].rstrip().endswith(token.markup) and last - first > 1
-        )
-        return _lines(text, first + 1, last - closed, starts)
-    span = _lines(text, first, last, starts)
-    if token.type == "html_block" and not _SAYS_SOMETHING.search(_HTML.sub("", span.of(text))):
-        return Span(span.start, span.start)
-    if token.type == "paragraph_open":
-        marks = _MARKS.match(text, span.start, span.end)
-        return Span(marks.end() if marks else span.start, span.end)
-    return span
+def _html(source: Lines) -> str:
+    """Render Markdown; each block says in the attribute LINE which line of the source it begins in."""
+    text = "\n".join(source.texts)
+    tokens = (_MDX_PARSER if source.has_components else _PARSER).parse(text)
+    lower = text.lower()
+    tags = {found["name"].lower() for found in _SWALLOWING.finditer(text)}
+    unclosed = {tag for tag in tags if f"</{tag}" not in lower}
+    renderer = _Renderer(source.numbers, unclosed)
+    return f"<!DOCTYPE html><body>{''.join(renderer.blocks(tokens))}"
 
 
-def _outermost(blocks: list[Span]) -> tuple[Span, ...]:
-    """Leave out empty blocks, and those inside another (the cells of a table are paragraphs too)."""
-    found: list[Span] = []
-    for block in sorted(blocks, key=lambda span: (span.start, -span.end)):
-        if block.end > block.start and (not found or block.start >= found[-1].end):
-            found.append(block)
-    return tuple(found)
+class _Renderer:
+    """Renders tokens as far as their text depends on it: blocks and line breaks, but no marks of style."""
+
+    def __init__(self, numbers: Sequence[int], unclosed: set[str]) -> None:
+        self._numbers = numbers
+        self._unclosed = unclosed
+
+    def blocks(self, tokens: Sequence[Token]) -> Iterator[str]:
+        is_lead = False
+        for number, token in enumerate(tokens):
+            kind = token.type
+            if kind == "inline":
+                is_item = number > 1 and tokens[number - 2].type == "list_item_open"
+                yield from self._inline(token, is_item)
+            elif kind in {"fence", "code_block"}:
+                yield f"<pre{self._line(token, kind == 'fence')}>\n{escape(token.content, quote=False)}</pre>"
+            elif kind == "html_block":
+                yield self._raw_block(token)
+            elif token.type == "paragraph_open" and tokens[number + 1].content.startswith(LEAD):
+                is_lead = True
+                yield f"<summary{self._line(token)}>"
+            elif token.type == "paragraph_close" and is_lead:
+                is_lead = False
+                yield "</summary>"
+            elif token.hidden:
+                yield "\n"
+            elif token.nesting < 0:
+                yield f"</{token.tag}>"
+            else:
+                start = token.attrGet("start")
+                yield f"<{token.tag}{self._line(token)}{f' start={start}' if start is not None else ''}>"
+
+    def _inline(self, token: Token, is_item: bool) -> Iterator[str]:
+        content = token.content
+        breaks: list[int] | None = None
+        children = token.children or []
+        if is_item and children and children[0].type == "text":
+            children[0].content = (
+                _TASK.sub("", children[0].content, count=1) if _TASK.match(content) else (children[0].content)
+            )
+        for child in children:
+            kind = child.type
+            if kind in {"text", "code_inline"}:
+                yield escape(child.content.replace(LEAD, ""), quote=False)
+            elif kind == "html_inline":
+                yield self._raw_inline(child.content, content)
+            elif kind in {"softbreak", "hardbreak"}:
+                if breaks is None:
+                    breaks = [found.start() for found in regex.finditer("\n", content)]
+                yield "<br>" if kind == "hardbreak" else "\n"
+                if token.map and "at" in child.meta:
+                    line = token.map[0] + bisect_left(breaks, child.meta["at"]) + 1
+                    yield f"<wbr {LINE}={self._number(line)}>"
+
+    def _raw_inline(self, tag: str, content: str) -> str:
+        """Show a tag that swallows the text after it, unless it is closed in the same paragraph."""
+        found = _SWALLOWING.match(tag)
+        is_closed = found is None or f"</{found['name'].lower()}" in content.lower()
+        return tag if is_closed else escape(tag, quote=False)
+
+    def _raw_block(self, token: Token) -> str:
+        content, first = token.content, token.map[0] if token.map else 0
+        counted, line = 0, first
+
+        def numbered(tag: regex.Match[str]) -> str:
+            nonlocal counted, line
+            line, counted = line + content.count("\n", counted, tag.start()), tag.start()
+            return f"<{tag['name']} {LINE}={self._number(line)}"
+
+        def shown(tag: regex.Match[str]) -> str:
+            is_raw = f"</{tag['name'].lower()}" not in content.lower()
+            return "&lt;" if is_raw and tag["name"].lower() in self._unclosed else "<"
+
+        return f"<wbr {LINE}={self._number(first)}>{_SWALLOWING.sub(shown, _TAG.sub(numbered, content))}"
+
+    def _line(self, token: Token, after: int = 0) -> str:
+        return f" {LINE}={self._number(token.map[0] + after)}" if token.map else ""
+
+    def _number(self, line: int) -> int:
+        return self._numbers[min(line, len(self._numbers) - 1)]

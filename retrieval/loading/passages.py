@@ -1,12 +1,12 @@
 """A document's passages: its natural paragraphs, long ones parted at sentences that overlap by one."""
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Iterator
 
 from retrieval.identity import passage_id
 from retrieval.language import detect, script, script_of
-from retrieval.model import Document, Heading, Passage, Span
+from retrieval.model import Document, Heading, LineMark, Passage, Span
 from retrieval.sentences import pieces
 
 # Measured best for windows over long paragraphs (0.63 to 0.68 quote@1 with 50 to 100 words, 0.73 here).
@@ -29,7 +29,11 @@ def passages(document: Document) -> Iterator[Passage]:
     for number, block in enumerate(document.blocks, 1):
         own = _language(block.of(text), language)
         for span in _parts(text, block, own):
-            line, counted = line + text.count("\n", counted, span.start), span.start
+            lines = _lines(document, span)
+            if lines:
+                line = lines[0].line
+            else:
+                line, counted = line + text.count("\n", counted, span.start), span.start
             words = span.of(text)
             page = bisect_right(document.pages, span.start, key=lambda page: page.start)
             yield Passage(
@@ -45,8 +49,17 @@ def passages(document: Document) -> Iterator[Passage]:
                 page=page if page and document.unit in _PAGED else None,
                 unit=document.unit,
                 label=document.pages[page - 1].label if page else None,
+                lines=lines,
             )
             occurrences[words] += 1
+
+
+def _lines(document: Document, span: Span) -> tuple[LineMark, ...]:
+    """Return the marks of a passage, with offsets from its start."""
+    marks = document.lines
+    first = max(bisect_right(marks, span.start, key=lambda mark: mark.start) - 1, 0)
+    last = bisect_left(marks, span.end, key=lambda mark: mark.start)
+    return tuple(LineMark(max(mark.start - span.start, 0), mark.line) for mark in marks[first:last])
 
 
 def _language(text: str, of_document: str) -> str:

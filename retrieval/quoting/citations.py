@@ -1,5 +1,6 @@
 """From an excerpt to a citation that a person can check."""
 
+from bisect import bisect_right
 from collections.abc import Iterable
 
 from retrieval.model import Citation, Locator, Passage, Span
@@ -23,13 +24,26 @@ def cite(passage: Passage, excerpt: Excerpt, rank: int, highlights: Iterable[Spa
 
 
 def _locate(passage: Passage, excerpt: Excerpt) -> Locator:
-    line = passage.line + passage.text.count("\n", 0, excerpt.start)
+    line, line_end = _lines(passage, excerpt)
     return Locator(
         heading=passage.heading[-1] if passage.heading else None,
         page=passage.page,
         line=line,
-        line_end=line + passage.text.count("\n", excerpt.start, excerpt.end),
+        line_end=line_end,
         paragraph=passage.paragraph,
         unit=passage.unit,
         label=passage.label,
     )
+
+
+def _lines(passage: Passage, excerpt: Excerpt) -> tuple[int, int]:
+    """Return the source lines in which an excerpt begins and ends."""
+    marks = passage.lines
+    if not marks:
+        line = passage.line + passage.text.count("\n", 0, excerpt.start)
+        return line, line + passage.text.count("\n", excerpt.start, excerpt.end)
+    first, last = (
+        bisect_right(marks, offset, key=lambda mark: mark.start) - 1
+        for offset in (excerpt.start, max(excerpt.start, excerpt.end - 1))
+    )
+    return marks[first].line, marks[last].line

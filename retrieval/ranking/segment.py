@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from retrieval.errors import DamagedError
 from retrieval.model import Passage, Span
-from retrieval.ranking import spelling
+from retrieval.ranking import line_marks, spelling
 from retrieval.ranking.columns import Columns
 from retrieval.ranking.forms import Forms, digest, digests
 from retrieval.ranking.forward import Forward
@@ -142,7 +142,7 @@ class Segment:
     def _passage(self, told: bytes, document: int) -> Passage:
         words = told.decode()
         head, end = _decode(words)
-        identity, start, heading, line, paragraph, language, page, unit, label = head
+        identity, start, heading, line, paragraph, language, page, unit, label, lines = head
         text = words[end + 1 :]
         name, title = self.named(document)
         return Passage(
@@ -158,6 +158,7 @@ class Segment:
             page,
             unit,
             label,
+            line_marks.unpacked(lines, line),
         )
 
     def counted(self, kept: Mask) -> Counter[str]:

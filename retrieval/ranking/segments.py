@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from retrieval.identity import document_of
 from retrieval.model import Passage
-from retrieval.ranking import spelling
+from retrieval.ranking import line_marks, spelling
 from retrieval.ranking.columns import Writer
 from retrieval.ranking.forms import Forms, digests
 from retrieval.ranking.forward import Forward
@@ -155,6 +155,7 @@ def _told(passage: Passage) -> bytes:
         passage.page,
         passage.unit,
         passage.label,
+        line_marks.packed(passage),
     ]
     return f"{json.dumps(told, separators=(',', ':'))}\n{passage.text}".encode()
 
