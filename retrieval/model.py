@@ -59,7 +59,8 @@ class Document:
 
     `name` is its path below the folder, with forward slashes. `blocks` are the spans of its natural
     paragraphs in reading order, headings left out. `unit` says what `pages` are, if there are any.
-    `lines` are sorted; there are none where the text is the file itself, or the file has no lines.
+    `lines` are sorted; there are none where the text is the file itself, or the file has no lines. `lists`
+    are the spans of lists and tables, none inside another.
     """
 
     name: str
@@ -70,17 +71,19 @@ class Document:
     pages: tuple[Page, ...] = ()
     unit: Unit = "line"
     lines: tuple[LineMark, ...] = ()
+    lists: tuple[Span, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """What ranking ranks: a natural paragraph, or about 1000 characters of a longer one.
+    """What ranking ranks: a paragraph, some short ones that belong together, or part of a long one.
 
     `id` is made of A-Z a-z 0-9 _ -, at most 32 of them; it stays the same while the document's name and the
     passage's words do. `heading` is the path of headings above the passage.
     `line` and `paragraph` count from 1, and so does `page`, of pages and slides only; `label` is the number
     or name of whichever `unit` it begins in. `language` is an ISO 639-1 code. `lines` are as in Document,
-    with offsets from the start of the passage; the first is 0.
+    with offsets from the start of the passage; the first is 0. `paragraphs` are the offsets at which its
+    further paragraphs begin: neighbours that belong together are one passage.
     """
 
     id: str
@@ -96,6 +99,7 @@ class Passage:
     unit: Unit = "line"
     label: str | None = None
     lines: tuple[LineMark, ...] = ()
+    paragraphs: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

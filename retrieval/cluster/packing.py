@@ -147,13 +147,14 @@ def _told(passage: Passage) -> bytes:
         passage.unit,
         passage.label,
         line_marks.packed(passage),
+        passage.paragraphs,
     ]
     return f"{json.dumps(told, separators=(',', ':'))}\n{passage.text}".encode()
 
 
 def _passage(told: bytes) -> Passage:
     head, _, text = told.decode().partition("\n")
-    identity, document, title, start, heading, line, *place, lines = json.loads(head)
+    identity, document, title, start, heading, line, *place, lines, paragraphs = json.loads(head)
     span = Span(start, start + len(text))
-    place.append(line_marks.unpacked(lines, line))
+    place += [line_marks.unpacked(lines, line), tuple(paragraphs)]
     return Passage(identity, document, title, span, text, tuple(heading), line, *place)

@@ -26,18 +26,26 @@ class Draft:
         self._headings: list[Heading] = []
         self._pages: list[Page] = []
         self._lines: list[LineMark] = []
+        self._lists: list[Span] = []
+        self._list = 0
 
-    def block(self, text: str, lines: Iterable[LineMark] = ()) -> None:
+    def block(self, text: str, lines: Iterable[LineMark] = (), in_list: int = 0) -> None:
         """Add a paragraph, space at its ends left out; a blank one is none.
 
-        `lines` say which lines of the source its parts are from; their offsets are from its start.
+        `lines` say which lines of the source its parts are from; their offsets are from its start. Blocks
+        after each other with the same `in_list`, but 0, are of one list or table.
         """
         span = self._add(text, lines)
         if span:
             self._blocks.append(span)
+            if in_list:
+                start = self._lists.pop().start if in_list == self._list else span.start
+                self._lists.append(Span(start, span.end))
+            self._list = in_list
 
     def heading(self, text: str, level: int, lines: Iterable[LineMark] = ()) -> None:
         """Add a heading; a blank one is none."""
+        self._list = 0
         span = self._add(text, lines)
         if span:
             self._headings.append(Heading(span, level, " ".join(text.split())))
@@ -48,6 +56,7 @@ class Draft:
 
     def page(self, label: str) -> None:
         """Begin a page, slide, row or chapter; one without text is none."""
+        self._list = 0
         start = self._end + len(_BETWEEN) if self._end else 0
         if self._pages and self._pages[-1].start == start:
             self._pages.pop()
@@ -66,6 +75,7 @@ class Draft:
             pages=pages,
             unit=unit,
             lines=tuple(self._lines),
+            lists=tuple(self._lists),
         )
 
     def _first_heading(self) -> str | None:

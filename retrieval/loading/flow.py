@@ -102,10 +102,11 @@ class _Piece(NamedTuple):
     text: str
     level: int | None = None
     lines: tuple[LineMark, ...] = ()
+    in_list: int = 0
 
     def add_to(self, draft: Draft) -> None:
         if self.level is None:
-            draft.block(self.text, self.lines)
+            draft.block(self.text, self.lines, self.in_list)
         elif self.level:
             draft.heading(self.text, self.level, self.lines)
         else:
@@ -148,14 +149,14 @@ class _Inline:
         self._gap = ""
         self._append("\n")
 
-    def pieces(self, level: int | None) -> Iterator[_Piece]:
+    def pieces(self, level: int | None, in_list: int) -> Iterator[_Piece]:
         """Part the text at empty lines, and begin anew."""
         text = "".join(self._parts)
         start = 0
         for end in (*_EMPTY_LINE.finditer(text), None):
             stop = end.start() if end else len(text)
             if text[start:stop].strip():
-                yield _Piece(text[start:stop], level, _within(self._lines, start, stop))
+                yield _Piece(text[start:stop], level, _within(self._lines, start, stop), in_list)
             start = end.end() if end else stop
         self._parts.clear()
         self._lines.clear()
@@ -180,7 +181,7 @@ def _within(lines: list[LineMark], start: int, stop: int) -> tuple[LineMark, ...
 def _pieces(root: LexborNode, skipped: frozenset[str]) -> Iterator[_Piece]:
     """Part a page as its blocks do; a table is taken whole, and so is what is set as it is typed."""
     inline = _Inline()
-    lists: list[_List] = []
+    lists = _Lists()
     level: int | None = None
     for node, is_opening in _walk(root, skipped):
         tag = node.tag or ""
@@ -188,28 +189,28 @@ def _pieces(root: LexborNode, skipped: frozenset[str]) -> Iterator[_Piece]:
             inline.text(node.text_content or "")
             continue
         if tag in _BLOCKS and not _continues(tag, is_opening, inline):
-            yield from inline.pieces(level)
+            yield from inline.pieces(level, lists.number)
         if is_opening:
             inline.line = _line(node) or inline.line
         if tag in _HEADINGS:
             level = _HEADINGS[tag] if is_opening else None
         elif is_opening and tag == "pre":
-            yield _typed(node, inline.line)
+            yield _typed(node, inline.line)._replace(in_list=lists.number)
         elif is_opening and _is_table(node):
-            yield from _table(node, inline.line)
+            yield from _table(node, inline.line, lists.table())
         else:
             _note(tag, node, is_opening, inline, lists)
-    yield from inline.pieces(level)
+    yield from inline.pieces(level, lists.number)
 
 
-def _note(tag: str, node: LexborNode, is_opening: bool, inline: _Inline, lists: "list[_List]") -> None:
+def _note(tag: str, node: LexborNode, is_opening: bool, inline: _Inline, lists: "_Lists") -> None:
     """Note what an element says by itself: a line break, the number of an item, the end of a term."""
     if tag == "br" and is_opening:
         inline.line_break()
     elif tag in {"ol", "ul"}:
-        _List.enter(lists, node, is_opening)
+        lists.open(node) if is_opening else lists.close()
     elif tag == "li":
-        inline.number(lists[-1].next(node) if lists and is_opening else "")
+        inline.number(lists.item(node) if is_opening else "")
     elif tag in _LEADS and not is_opening and inline:
         inline.line_break()
         inline.is_after_lead = True
@@ -222,33 +223,52 @@ def _continues(tag: str, is_opening: bool, inline: _Inline) -> bool:
     return inline.is_after_lead and tag in _FOLLOWING
 
 
-class _List:
-    """The items of a list, counted as a browser does where they have numbers."""
+class _Lists:
+    """The lists that are open, their items counted as a browser does where they have numbers."""
+
+    def __init__(self) -> None:
+        # Which outermost list or table of the page this is; 0 is none.
+        self.number = self._found = 0
+        self._open: list[_Count] = []
+
+    def open(self, node: LexborNode) -> None:
+        if not self._open:
+            self.number = self._found = self._found + 1
+        self._open.append(_Count(node))
+
+    def close(self) -> None:
+        if self._open:
+            self._open.pop()
+        if not self._open:
+            self.number = 0
+
+    def item(self, node: LexborNode) -> str:
+        """Return the number that stands before an item."""
+        return self._open[-1].next(node) if self._open else ""
+
+    def table(self) -> int:
+        """Return the number of a table, which is that of the list it is in."""
+        if not self.number:
+            self._found += 1
+        return self.number or self._found
+
+
+class _Count:
+    """The numbers of a list's items."""
 
     def __init__(self, node: LexborNode) -> None:
         attributes = node.attributes
-        kind = attributes.get("type")
-        self._is_numbered = node.tag == "ol" and kind in {None, "1"} and "reversed" not in attributes
-        self._next = _count_from(attributes.get("start")) or 1
-        if attributes.get("start") == "0":
-            self._next = 0
-
-    @staticmethod
-    def enter(lists: "list[_List]", node: LexborNode, is_opening: bool) -> None:
-        if is_opening:
-            lists.append(_List(node))
-        elif lists:
-            lists.pop()
+        start = attributes.get("start")
+        self._is_numbered = (
+            node.tag == "ol" and attributes.get("type") in {None, "1"} and "reversed" not in attributes
+        )
+        self._next = int(start) if start and _START.fullmatch(start) else 1
 
     def next(self, item: LexborNode) -> str:
-        """Return the number that stands before an item."""
-        number = _count_from(item.attributes.get("value")) or self._next
+        value = item.attributes.get("value")
+        number = int(value) if value and _START.fullmatch(value) else self._next
         self._next = number + 1
         return f"{number}. " if self._is_numbered else ""
-
-
-def _count_from(value: str | None) -> int:
-    return int(value) if value and _START.fullmatch(value) else 0
 
 
 def _line(node: LexborNode) -> int | None:
@@ -309,7 +329,7 @@ def _is_table(node: LexborNode) -> bool:
     return any(len(_cells(row)) > 1 for row in node.css("tr"))
 
 
-def _table(table: LexborNode, line: int | None) -> Iterator[_Piece]:
+def _table(table: LexborNode, line: int | None, in_list: int) -> Iterator[_Piece]:
     columns: tuple[str, ...] = ()
     open_cells: dict[int, tuple[int, str]] = {}
     caption = table.css_first("caption")
@@ -322,7 +342,7 @@ def _table(table: LexborNode, line: int | None) -> Iterator[_Piece]:
             columns = rows.names(texts, marked=True)
             yield _Piece(rows.line(texts), 0, _mark(line))
         else:
-            yield _Piece(rows.line(texts, columns), lines=_mark(line))
+            yield _Piece(rows.line(texts, columns), None, _mark(line), in_list)
 
 
 def _mark(line: int | None) -> tuple[LineMark, ...]:

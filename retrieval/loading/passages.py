@@ -1,4 +1,4 @@
-"""A document's passages: its natural paragraphs, long ones parted at sentences that overlap by one."""
+"""A document's passages: its natural paragraphs, short ones joined, long ones parted at sentences."""
 
 from bisect import bisect_left, bisect_right
 from collections import Counter
@@ -14,6 +14,10 @@ FILL = 1000
 # A paragraph is parted only when it is so long that no one would call it one place.
 _LONGEST = 2000
 _LONGEST_PIECE = 300
+# What says little by itself is joined to what it belongs to, up to the length of a long paragraph.
+JOINED = 700
+_SHORT = 250
+_LEADS_IN = (":", "：", "﹕")
 # Rows and chapters are places for people, but no pages.
 _PAGED = frozenset({"page", "slide"})
 
@@ -26,9 +30,10 @@ def passages(document: Document) -> Iterator[Passage]:
     starts = [heading.span.start for heading in document.headings]
     line, counted = 1, 0
     occurrences: Counter[str] = Counter()
-    for number, block in enumerate(document.blocks, 1):
-        own = _language(block.of(text), language)
-        for span in _parts(text, block, own):
+    for first, last in _joined(document):
+        own = _language(document.blocks[first].of(text), language)
+        joined = Span(document.blocks[first].start, document.blocks[last].end)
+        for span in _parts(text, joined, own):
             lines = _lines(document, span)
             if lines:
                 line = lines[0].line
@@ -44,14 +49,77 @@ def passages(document: Document) -> Iterator[Passage]:
                 text=words,
                 heading=paths[bisect_right(starts, span.start)],
                 line=line,
-                paragraph=number,
+                paragraph=first + 1,
                 language=own,
                 page=page if page and document.unit in _PAGED else None,
                 unit=document.unit,
                 label=document.pages[page - 1].label if page else None,
                 lines=lines,
+                paragraphs=tuple(block.start - span.start for block in document.blocks[first + 1 : last + 1]),
             )
             occurrences[words] += 1
+
+
+def _joined(document: Document) -> Iterator[tuple[int, int]]:
+    """Yield the first and the last block of what is to be a passage, or parted into some."""
+    blocks = document.blocks
+    first = 0
+    while first < len(blocks):
+        last = first
+        while last + 1 < len(blocks) and _goes_on(document, first, last):
+            last += 1
+        yield first, last
+        first = last + 1
+
+
+def _goes_on(document: Document, first: int, last: int) -> bool:
+    """Tell whether a passage of the blocks from `first` to `last` goes on with the next one."""
+    blocks = document.blocks
+    if not _belongs(document, last) or blocks[last + 1].end - blocks[first].start > JOINED:
+        return False
+    # What leads in goes with what it leads to, if they fit.
+    after = blocks[last + 2 : last + 3]
+    is_torn = (
+        bool(after) and after[0].end - blocks[first].start > JOINED >= after[0].end - blocks[last + 1].start
+    )
+    return not (is_torn and _leads_in(document, last + 1) and _belongs(document, last + 1))
+
+
+def _belongs(document: Document, number: int) -> bool:
+    """Tell whether a block and the next one belong together."""
+    before, block = document.blocks[number : number + 2]
+    if document.unit == "row" or _is_parted(document, before, block):
+        return False
+    if _leads_in(document, number):
+        return True
+    is_short = max(len(before), len(block)) < _SHORT
+    is_of_one_list = _list(document, before) == _list(document, block) is not None
+    return (is_short or is_of_one_list) and _is_of_one_script(document.text, before, block)
+
+
+def _is_of_one_script(text: str, before: Span, block: Span) -> bool:
+    """Tell whether two blocks may be of one language; a short one in Japanese may have no Kana."""
+    scripts = {script(before.of(text)), script(block.of(text))} - {None}
+    return len(scripts) < 2 or scripts == {"Han", "Kana"}  # noqa: PLR2004
+
+
+def _leads_in(document: Document, number: int) -> bool:
+    return document.blocks[number].of(document.text).endswith(_LEADS_IN)
+
+
+def _is_parted(document: Document, before: Span, block: Span) -> bool:
+    """Tell whether a heading, page or slide begins between two blocks."""
+    heading = bisect_right(document.headings, before.start, key=lambda heading: heading.span.start)
+    page = bisect_right(document.pages, before.start, key=lambda page: page.start)
+    starts = [heading.span.start for heading in document.headings[heading : heading + 1]]
+    starts += [page.start for page in document.pages[page : page + 1]]
+    return any(start <= block.start for start in starts)
+
+
+def _list(document: Document, block: Span) -> Span | None:
+    """Return the list or table that a block is of."""
+    at = bisect_right(document.lists, block.start, key=lambda span: span.start)
+    return document.lists[at - 1] if at and block.end <= document.lists[at - 1].end else None
 
 
 def _lines(document: Document, span: Span) -> tuple[LineMark, ...]:

@@ -30,7 +30,7 @@ def _locate(passage: Passage, excerpt: Excerpt) -> Locator:
         page=passage.page,
         line=line,
         line_end=line_end,
-        paragraph=passage.paragraph,
+        paragraph=passage.paragraph + bisect_right(passage.paragraphs, excerpt.start),
         unit=passage.unit,
         label=passage.label,
     )

@@ -142,7 +142,7 @@ class Segment:
     def _passage(self, told: bytes, document: int) -> Passage:
         words = told.decode()
         head, end = _decode(words)
-        identity, start, heading, line, paragraph, language, page, unit, label, lines = head
+        identity, start, heading, line, paragraph, language, page, unit, label, lines, paragraphs = head
         text = words[end + 1 :]
         name, title = self.named(document)
         return Passage(
@@ -159,6 +159,7 @@ class Segment:
             unit,
             label,
             line_marks.unpacked(lines, line),
+            tuple(paragraphs),
         )
 
     def counted(self, kept: Mask) -> Counter[str]:

@@ -156,6 +156,7 @@ def _told(passage: Passage) -> bytes:
         passage.unit,
         passage.label,
         line_marks.packed(passage),
+        passage.paragraphs,
     ]
     return f"{json.dumps(told, separators=(',', ':'))}\n{passage.text}".encode()
 

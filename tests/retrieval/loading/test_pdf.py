@@ -92,7 +92,10 @@ def check(document: Document) -> None:
     for span in [*document.blocks, *(heading.span for heading in document.headings)]:
         assert 0 <= span.start < span.end <= len(document.text)
         assert span.of(document.text).strip() == span.of(document.text)
-    assert len(list(passages(document))) >= len(document.blocks)
+    found = [passage.span for passage in passages(document)]
+    for block in document.blocks:
+        assert any(span.start <= block.start < span.end for span in found)
+        assert any(span.start < block.end <= span.end for span in found)
     document.text.encode()
 
 
