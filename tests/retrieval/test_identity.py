@@ -42,7 +42,8 @@ PARAGRAPHS = st.lists(
     min_size=1,
     max_size=8,
 )
-KEPT = "Clara Brandt built the tower 🗼 in 1874."
+# As long as a paragraph has to be to make a passage by itself.
+KEPT = "Clara Brandt built the tower 🗼 in 1874, and a road to it. " * 4 + "It stands on the northern cape."
 
 
 def _ids(paragraphs: list[str], name: str = "a.txt") -> dict[str, list[str]]:

@@ -52,7 +52,7 @@ def test_damaged_save_is_rebuilt(tmp_path: Path) -> None:
     manifest = next(saved.iterdir()) / "manifest.json"
     manifest.write_text("{}")
     for fresh in (False, True):
-        assert 2 == Library.open(docs, index_dir=saved, fresh=fresh).passages
+        assert 1 == Library.open(docs, index_dir=saved, fresh=fresh).passages
         assert manifest.read_text() != "{}"
 
 
@@ -61,7 +61,7 @@ def test_index_that_cannot_be_saved(tmp_path: Path, caplog: pytest.LogCaptureFix
     (tmp_path / "docs").mkdir()
     (tmp_path / "docs" / "a.txt").write_text(HOURS)
     (tmp_path / "file").write_text("x")
-    assert 2 == Library.open(tmp_path / "docs", index_dir=tmp_path / "file" / "saved").passages
+    assert 1 == Library.open(tmp_path / "docs", index_dir=tmp_path / "file" / "saved").passages
     assert 1 == len(caplog.messages)
     assert "the index cannot be saved there" in caplog.messages[0]
 
@@ -109,7 +109,7 @@ def test_opening_reads_no_passage(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         for name in ("passages", "candidates", "forward"):
             patched.setattr(Segment, name, None)  # is not called
         opened = Library.open(docs, index_dir=saved)
-        assert 2 == opened.passages
+        assert 1 == opened.passages
     assert "nine" in ask(opened, "When does the library open?").citations[0].quote
 
 

@@ -145,7 +145,7 @@ def test_many_updates_leave_few_pieces(tmp_path: Path) -> None:
     assert {leaf.segment.path.name for leaf in live.index.leaves} == {
         path.name for path in place.iterdir() if path.suffix == ".segment"
     }
-    assert 26 == len(read(Library.open(docs, index_dir=saved)))
+    assert 13 == len(read(Library.open(docs, index_dir=saved)))
 
 
 def test_the_words_of_what_is_gone(tmp_path: Path) -> None:
