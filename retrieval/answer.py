@@ -1,7 +1,10 @@
 """A question in, an Answer out: the stages in their order."""
 
+import asyncio
+
 import numpy as np
 
+from retrieval.meaning.encoder import Vectors
 from retrieval.model import Answer, Weighing
 from retrieval.quoting.citations import cite
 from retrieval.quoting.confidence import THRESHOLD, confidence
@@ -25,7 +28,7 @@ async def answer(
     asked, corrections = await _understand(text, index)
     question = following(asked, (await _understand(earlier, index))[0]) if earlier else asked
     asks_nothing = bool(index.languages) and not any(word.content for word in question.words)
-    candidates = await index.search(question.terms, CANDIDATES)
+    candidates = await index.search(question.terms, CANDIDATES, await _encoded(question, index))
     if not candidates.passages:
         return Answer(text, answered=False, confidence=0.0, citations=(), asks_nothing=asks_nothing)
     evidence = gather(question, candidates)
@@ -49,6 +52,12 @@ async def answer(
         suggestion=suggestion(asked, corrections),
         asks_nothing=asks_nothing,
     )
+
+
+async def _encoded(question: Question, index: Index) -> Vectors | None:
+    if index.encoder is None or not index.size:
+        return None
+    return await asyncio.to_thread(index.encoder.encode_question, question.text)
 
 
 async def explain(text: str, index: Index) -> tuple[Weighing, ...]:

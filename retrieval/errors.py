@@ -25,3 +25,7 @@ class DamagedError(RetrievalError):
 
 class UnavailableError(RetrievalError):
     """What is searched is elsewhere and does not answer now; it may later. One line for people."""
+
+
+class EncoderError(RetrievalError):
+    """The sentence encoder cannot be used here. Answers are found by words alone."""

@@ -6,14 +6,21 @@ import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
+
+import numpy as np
 
 from retrieval import folder as listing
 from retrieval.answer import answer, explain
 from retrieval.contents import contents
 from retrieval.folder import File
 from retrieval.identity import document_id, document_of
+from retrieval.meaning import vector_store
+from retrieval.meaning.encoder import Encoder
+from retrieval.meaning.semantics import Semantics
+from retrieval.meaning.vector_store import VectorStore, missing
 from retrieval.model import Answer, Citation, Context, Passage, Problem, Section, Source, Weighing
 from retrieval.ranking import store
 from retrieval.ranking.embedded import EmbeddedIndex
@@ -33,6 +40,8 @@ _MOST_ANSWERS = 256
 _MOST_OPEN = 200
 # What is put together of larger leaves takes longer than an update may.
 _SOON = 20_000
+
+_ENCODED_AT_ONCE = 32
 
 _log = logging.getLogger(__name__)
 
@@ -56,7 +65,7 @@ class Library:
     place: Path | None
     waiting: frozenset[str]
     _by_id: Mapping[str, Source]
-    _answers: dict[tuple[str, int, str | None], Answer]
+    _answers: dict[tuple[str, int, str | None, int], Answer]
 
     @classmethod
     def open(  # noqa: PLR0913  # each is optional and has a name
@@ -70,6 +79,7 @@ class Library:
         thorough: bool = False,
         before: Self | None = None,
         quiet: float = 0.0,
+        encoder: Encoder | None = None,
     ) -> Self:
         """Read the folder. Blocks. Only what changed is read since the index saved in `index_dir` was made.
 
@@ -79,11 +89,13 @@ class Library:
         half: it stays as it was, and is `waiting`. Raises
         FolderError when the folder is missing or cannot be listed; an empty folder is fine. A document that
         cannot be read is named in `problems` and left out. `progress` is called with the number of documents
-        read and their total.
+        read and their total. With an `encoder`, answers compare meanings as well, once `encode` was called.
         """
         files, problems = listing.files(folder)
         place = before.place if before else index_dir and index_dir / _name(folder, quote_chars)
-        old = before or (None if fresh or place is None else cls._saved(place, folder, quote_chars, thorough))
+        semantics = before.index.semantics if before else _semantics(encoder, place)
+        saved = None if before or fresh or place is None else store.load(place, thorough=thorough)
+        old = before or (saved and cls._saved(*saved, semantics, folder, quote_chars, place))
         known = old.records if old else {}
         records = unchanged(files, known)
         waiting = unquiet(files, records, quiet)
@@ -102,7 +114,7 @@ class Library:
             with _workplace(place) as (scratch, target):
                 read = _read(folder, changed, quote_chars, scratch, noted, progress)
                 new = put_together(read, target)
-                index = EmbeddedIndex(settled([*leaves, *new], target, most))
+                index = EmbeddedIndex(settled([*leaves, *new], target, most), semantics)
                 drop(new, index.leaves)
             return index, {name: noted[name] for name in sorted(noted)}
 
@@ -149,13 +161,50 @@ class Library:
         return replace(self, problems=told, waiting=waiting)
 
     @classmethod
-    def _saved(cls, place: Path, folder: Path, quote_chars: int, thorough: bool) -> Self | None:
-        saved = store.load(place, thorough=thorough)
-        if saved is None:
-            return None
-        index, about = saved
+    def _saved(  # noqa: PLR0913, PLR0917
+        cls,
+        index: EmbeddedIndex,
+        about: Mapping[str, Any],
+        semantics: Semantics | None,
+        folder: Path,
+        quote_chars: int,
+        place: Path,
+    ) -> Self:
         noted = map(restored, about["records"])
+        index = EmbeddedIndex(index.leaves, semantics)
         return cls._of(index, {one.file.name: one for one in noted}, quote_chars, folder, place)
+
+    def encode(self, progress: Progress | None = None, *, stop: Callable[[], bool] = lambda: False) -> bool:
+        """Make the vectors that are missing, those that are made being kept at once. Blocks.
+
+        `progress` is called with the number of windows encoded and their total; `stop` is asked between
+        batches. Return whether all windows have a vector.
+        """
+        semantics = self.index.semantics
+        if semantics is None:
+            return False
+        keys = self.index.encoder_keys()
+        todo = keys[missing(semantics.store, keys)]
+        done = 0
+        texts = self.index.encoder_texts(todo.tolist())
+        while batch := list(islice(texts, _ENCODED_AT_ONCE)):
+            if stop():
+                return False
+            vectors = semantics.encoder.encode_passages([read.text for read in batch])
+            try:
+                semantics.store.append(np.array([read.key for read in batch], np.uint64), vectors)
+            except OSError as error:
+                _log.warning("%s: vectors cannot be saved (%s)", semantics.store.path, error.strerror or error)
+            done += len(batch)
+            if progress:
+                progress(done, len(todo))
+        return True
+
+    @property
+    def unencoded(self) -> int:
+        """How many windows have no vector yet: 0 where meaning is not compared."""
+        semantics = self.index.semantics
+        return len(missing(semantics.store, self.index.encoder_keys())) if semantics else 0
 
     def save(self, index_dir: Path) -> None:
         """Save the index and drop those of folders that are gone; not being able to costs time, no answer."""
@@ -179,7 +228,7 @@ class Library:
         except OSError as error:
             _log.warning("the index stays in pieces (%s)", error.strerror or error)
             return self
-        return self if leaves == list(self.index.leaves) else replace(self, index=EmbeddedIndex(leaves))
+        return self if leaves == list(self.index.leaves) else replace(self, index=EmbeddedIndex(leaves, self.index.semantics))
 
     @property
     def passages(self) -> int:
@@ -193,7 +242,8 @@ class Library:
 
     async def answer(self, question: str, *, top: int = 5, earlier: str | None = None) -> Answer:
         """Answer any text; `earlier` is the question before it, which it may lean on."""
-        key = question, top, earlier
+        semantics = self.index.semantics
+        key = question, top, earlier, len(semantics.store) if semantics else 0
         if (known := self._answers.get(key)) is not None:
             return known
         found = await answer(question, self.index, quote_chars=self.quote_chars, top=top, earlier=earlier)
@@ -240,6 +290,13 @@ class Library:
             return None
         before, after = own[at - 1] if at else None, own[at + 1] if at + 1 < len(own) else None
         return Context(own[at], before, after, at)
+
+
+def _semantics(encoder: Encoder | None, place: Path | None) -> Semantics | None:
+    if encoder is None:
+        return None
+    path = place and place / vector_store.FILE_NAME
+    return Semantics(encoder, VectorStore(path, encoder.name, encoder.dimensions))
 
 
 @contextmanager

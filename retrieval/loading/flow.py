@@ -14,14 +14,17 @@ from retrieval.model import LineMark
 LINE = "data-verbatim-line"
 _UNSEEN = (
     "script, style, template, noscript, svg, iframe, object, select, datalist, button, audio, video, canvas, "
-    "rt, rp, [hidden]"
+    "rt, rp, annotation, annotation-xml, [hidden]"
 )
 # Menus, dialogs and notices about cookies; an article about cookies has its class on body, main or article.
 _DEBRIS = (
     "[role=navigation], [role=search], [role=dialog], [role=alertdialog], [role=menu], [role=menubar], "
-    '[style*="display:none" i], [style*="display: none" i], '
     ":is(div, section, aside, p, form):is([id*=cookie i], [class*=cookie i]):is([id*=banner i], "
     "[class*=banner i], [id*=consent i], [class*=consent i], [id*=notice i], [class*=notice i])"
+)
+# Formulas are hidden behind pictures of them, and most of some pages before a script shows it.
+_HIDDEN = ", ".join(
+    f'[style*="display:{space}none" i]:not(:has(math, main, article, h1))' for space in ("", " ")
 )
 # Links to a heading, beside it: a sign and no word.
 _ANCHORS = ":is(h1, h2, h3, h4, h5, h6, dt) a[href]"
@@ -69,6 +72,10 @@ def pour(page: LexborHTMLParser, draft: Draft) -> None:
     if body is None:
         return
     _remove_unseen(body, f"{_UNSEEN}, {_DEBRIS}")
+    length = len(body.text())
+    for node in _outermost(body, _HIDDEN):
+        if 2 * len(node.text()) < length:
+            node.decompose()
     around = _AROUND | {"header"} if body.css_first("article") else _AROUND
     main = body.css_first("main, [role=main]")
     attempts = ((main or body, around), (body, around), (body, frozenset[str]()))
@@ -89,11 +96,27 @@ def pour_all(page: LexborHTMLParser, draft: Draft) -> None:
 
 
 def _remove_unseen(body: LexborNode, unseen: str) -> None:
-    for node in body.css(unseen):
+    for node in _outermost(body, unseen):
         node.decompose()
     for node in body.css(_ANCHORS):
         if not _WORD.search(node.text()):
             node.decompose()
+
+
+def _outermost(body: LexborNode, selector: str) -> list[LexborNode]:
+    """Select nodes, but none inside another: removing one frees those in it."""
+    found = body.css(selector)
+    ids = {node.mem_id for node in found}
+    return [node for node in found if not _is_within(node, ids)]
+
+
+def _is_within(node: LexborNode, ids: set[int]) -> bool:
+    above = node.parent
+    while above is not None:
+        if above.mem_id in ids:
+            return True
+        above = above.parent
+    return False
 
 
 class _Piece(NamedTuple):

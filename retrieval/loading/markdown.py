@@ -3,9 +3,11 @@
 from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
 from html import escape
+from textwrap import dedent
 
 import regex
 from markdown_it import MarkdownIt
+from markdown_it.common.utils import normalizeReference
 from markdown_it.rules_inline import StateInline
 from markdown_it.rules_inline import escape as escape_rule
 from markdown_it.rules_inline import newline as newline_rule
@@ -25,6 +27,8 @@ _FRONT_MATTER = regex.compile(
     regex.DOTALL,
 )
 _FRONT_TITLE = regex.compile(r"^title\s*[:=][^\S\n]*[\"']?(?P<title>.+?)[\"']?[^\S\n]*$", regex.MULTILINE)
+# Of lists and quotations in each other; what is deeper is left out.
+_MOST_NESTED = 50
 _TASK = regex.compile(r"\[[ xX]\]\s+")
 _TAG = regex.compile(r"<(?P<name>[a-zA-Z][\w-]*)(?=[\s/>])")
 # Elements that are not shown, or whose content is no markup: left open, they would swallow the text after.
@@ -33,6 +37,14 @@ _SWALLOWING = regex.compile(
     r"|object|select|datalist|button|audio|video|canvas|rt|rp|head|frameset)[\s/>])",
     regex.IGNORECASE,
 )
+# Links to what is defined elsewhere, such as in a file that all pages include.
+_REFERENCE = regex.compile(r"(?<![\w\])\\])\[(?P<text>[^\[\]]{1,300})\]\[(?P<label>[^\[\]]{0,300})\]")
+_NOWHERE = {"href": "", "title": ""}
+# CommonMark takes these for emphasis only beside spaces, which Chinese and Japanese do not have.
+_EMPHASIS = regex.compile(
+    r"\*\*(?P<text>[^*\n]*[\p{Han}\p{Hiragana}\p{Katakana}\p{Hangul}\u3000-\u303f\uff01-\uff5e][^*\n]*)\*\*"
+)
+_CLOSED = regex.compile(r"</([a-z]+)")
 
 
 def load(data: bytes, name: str) -> Document:
@@ -65,7 +77,7 @@ def _unchanged(url: str) -> str:
 
 
 def _parser() -> MarkdownIt:
-    parser = MarkdownIt("commonmark").enable(["table", "strikethrough"])
+    parser = MarkdownIt("commonmark", {"maxNesting": _MOST_NESTED}).enable(["table", "strikethrough"])
     parser.inline.ruler.at("newline", _with_line(newline_rule))
     parser.inline.ruler.at("escape", _with_line(escape_rule))
     # Targets of links are not read.
@@ -81,7 +93,9 @@ _MDX_PARSER = _parser().disable("code")
 def _html(source: Lines) -> str:
     """Render Markdown; each block says in the attribute LINE which line of the source it begins in."""
     text = "\n".join(source.texts)
-    tokens = (_MDX_PARSER if source.has_components else _PARSER).parse(text)
+    used = _REFERENCE.finditer(text)
+    references = {normalizeReference(found["label"] or found["text"]): _NOWHERE for found in used}
+    tokens = (_MDX_PARSER if source.has_components else _PARSER).parse(text, {"references": references})
     lower = text.lower()
     tags = {found["name"].lower() for found in _SWALLOWING.finditer(text)}
     unclosed = {tag for tag in tags if f"</{tag}" not in lower}
@@ -104,7 +118,8 @@ class _Renderer:
                 is_item = number > 1 and tokens[number - 2].type == "list_item_open"
                 yield from self._inline(token, is_item)
             elif kind in {"fence", "code_block"}:
-                yield f"<pre{self._line(token, kind == 'fence')}>\n{escape(token.content, quote=False)}</pre>"
+                code = escape(dedent(token.content), quote=False)
+                yield f"<pre{self._line(token, kind == 'fence')}>\n{code}</pre>"
             elif kind == "html_block":
                 yield self._raw_block(token)
             elif token.type == "paragraph_open" and tokens[number + 1].content.startswith(LEAD):
@@ -123,6 +138,7 @@ class _Renderer:
 
     def _inline(self, token: Token, is_item: bool) -> Iterator[str]:
         content = token.content
+        closed: set[str] | None = None
         breaks: list[int] | None = None
         children = token.children or []
         if is_item and children and children[0].type == "text":
@@ -131,10 +147,14 @@ class _Renderer:
             )
         for child in children:
             kind = child.type
-            if kind in {"text", "code_inline"}:
-                yield escape(child.content.replace(LEAD, ""), quote=False)
+            if kind == "text":
+                words = child.content.replace(LEAD, "")
+                yield escape(_EMPHASIS.sub(r"\g<text>", words) if "**" in words else words, quote=False)
+            elif kind == "code_inline":
+                yield escape(child.content, quote=False)
             elif kind == "html_inline":
-                yield self._raw_inline(child.content, content)
+                closed = {*_CLOSED.findall(content.lower())} if closed is None else closed
+                yield self._raw_inline(child.content, closed)
             elif kind in {"softbreak", "hardbreak"}:
                 if breaks is None:
                     breaks = [found.start() for found in regex.finditer("\n", content)]
@@ -143,11 +163,11 @@ class _Renderer:
                     line = token.map[0] + bisect_left(breaks, child.meta["at"]) + 1
                     yield f"<wbr {LINE}={self._number(line)}>"
 
-    def _raw_inline(self, tag: str, content: str) -> str:
+    @staticmethod
+    def _raw_inline(tag: str, closed: set[str]) -> str:
         """Show a tag that swallows the text after it, unless it is closed in the same paragraph."""
         found = _SWALLOWING.match(tag)
-        is_closed = found is None or f"</{found['name'].lower()}" in content.lower()
-        return tag if is_closed else escape(tag, quote=False)
+        return tag if found is None or found["name"].lower() in closed else escape(tag, quote=False)
 
     def _raw_block(self, token: Token) -> str:
         content, first = token.content, token.map[0] if token.map else 0
@@ -159,8 +179,7 @@ class _Renderer:
             return f"<{tag['name']} {LINE}={self._number(line)}"
 
         def shown(tag: regex.Match[str]) -> str:
-            is_raw = f"</{tag['name'].lower()}" not in content.lower()
-            return "&lt;" if is_raw and tag["name"].lower() in self._unclosed else "<"
+            return "&lt;" if tag["name"].lower() in self._unclosed else "<"
 
         return f"<wbr {LINE}={self._number(first)}>{_SWALLOWING.sub(shown, _TAG.sub(numbered, content))}"
 

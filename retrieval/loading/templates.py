@@ -37,13 +37,15 @@ _ESM = regex.compile(
 )
 _COMPONENT = regex.compile(r"\s*</?[A-Z][a-z]\w*[\s/>]")
 _OPENER = regex.compile(
-    r"\\.|`+|<!--|\{\{[<%]?|\{%|\{/\*|</?[a-zA-Z]|\[\[|!\[\[|\[\^|:(?=[a-z])|\{(?=[:#.\s\w])", regex.DOTALL
+    r"\\.|`+|<!--|\{\{[<%]?|\{%|\{/\*|</?[a-zA-Z]|\[\[|!\[\[|\[\^|:(?=[a-z])|(?<![\w=+])(?:==|\+\+)(?=\S)|\{(?=[:#.\s\w])",
+    regex.DOTALL,
 )
+# An expression of JSX, with braces in it up to four deep.
+_BRACED = r"\{[^{}]*+(?:\{[^{}]*+(?:\{[^{}]*+(?:\{[^{}]*+\}[^{}]*+)*+\}[^{}]*+)*+\}[^{}]*+)*+\}"
 _TAG = regex.compile(
     r"</?(?P<name>[a-zA-Z][\w.-]*+)(?P<attributes>(?:\s++(?:[\w:@.-]++(?:\s*+=\s*+(?:\"[^\"]*+\"|'[^']*+'"
-    r"|(?P<braces>\{(?:[^{}]++|(?&braces))*+\})|[^\s\"'{}<>=`]++))?+|(?&braces)))*+)\s*+(?P<closed>/?)>"
+    rf"|{_BRACED}|[^\s\"'{{}}<>=`]++))?+|{_BRACED}))*+)\s*+(?P<closed>/?)>"
 )
-_BRACED = regex.compile(r"\s[\w:@.-]+\s*=\s*(?P<braces>\{(?:[^{}]++|(?&braces))*+\})")
 _PARSES_MARKDOWN = regex.compile(r"\smarkdown(?:\s*=\s*[\"']?\w+[\"']?)?(?=\s|$)")
 _ATTRIBUTE = regex.compile(
     r"(?<![\w-])(?P<name>[a-zA-Z_]+)\s*=\s*\{?\s*(?:\"(?P<value>(?:\\.|[^\"\\])*+)\"|'(?P<value>(?:\\.|[^'\\])*+)')",
@@ -52,6 +54,7 @@ _ATTRIBUTE = regex.compile(
 _TITLES = ("name", "term", "title", "label", "summary")
 _WORDS = ("text", "caption", "content")
 _IDENTIFIER = regex.compile(r"[a-z0-9_-]*|\S*/\S*|\S*\.[a-z]{2,4}\d?|#\S*")
+_CLOSING = regex.compile(r"[<%]-?\s*(?:/\s*|end)(?P<name>[\w/.-]+)")
 _TAG_NAME = regex.compile(r"\{\{?[<%]-?\s*(?P<close>/|end)?(?P<name>[\w/.-]*)")
 _STATEMENTS = frozenset(
     {
@@ -81,15 +84,21 @@ _BRACES = regex.compile(
     regex.DOTALL,
 )
 _CONTENTS_ITEM = regex.compile(r"^[ ]{0,3}(?:[-*+]|\d\.)[ ][^\n]*\n(?=[ ]{0,3}\{:\s*toc\b)", regex.MULTILINE)
-_ICON = regex.compile(r":(?:material|fontawesome|octicons|simple|far|fas|fab)-[\w-]+:")
+_ICON = regex.compile(r":(?:material|fontawesome|octicons|simple|far|fas|fab)-[\w-]+:(?:\{[^{}\n]*\})?[ ]?")
 _WIKI_LINK = regex.compile(r"!?\[\[(?:[^\[\]|\n]+\|)?(?P<text>[^\[\]\n]+)\]\](?![(\[])")
-_FOOTNOTE_MARK = regex.compile(r"\[\^[^\]\s\[]+\](?!:)")
+_FOOTNOTE_MARK = regex.compile(r"\[\^[^\]\s\[]+\]")
+_HIGHLIGHTED = regex.compile(
+    r"(?P<mark>==|\+\+)(?=\S)(?P<text>[^=+\n]+(?:\+[^=+\s]+)*)(?<=\S)(?P=mark)(?!\w)"
+)
+_SIGNS = {"[^": _FOOTNOTE_MARK, ":": _ICON, "==": _HIGHLIGHTED, "++": _HIGHLIGHTED}
 _DROPPED_LINE = regex.compile(
     r"\s*(?:\[\[?_?toc_?\]\]?|\[_TOC_\]|<!--.*-->|-{1,}8<-{1,}.*|;-{1,}8<-{1,}.*|\*\[[^\]]+\]:.*)\s*",
     regex.IGNORECASE,
 )
 _ADMONITION = regex.compile(
-    r"(?P<prefix> *)(?:!!!|\?\?\?\+?)(?:\s+[\w-]+(?:[ ][\w-]+)*)?\s*(?:\"(?P<title>.*)\")?\s*"
+    r"(?P<prefix> *)(?:!!!|\?\?\?\+?)(?:\s*[\w-]+(?:\s+(?:inline|end|left|right))*)?"
+    r"\s*(?:\"(?P<title>.*)\")?\s*"
+    r"|(?P<prefix> *)(?:!!!|\?\?\?\+?)\s+[a-z][\w-]*\s+(?P<text>.*)"
 )
 _TAB = regex.compile(r"(?P<prefix> *)===[!+]?\s+[\"'](?P<title>.*)[\"']\s*")
 _FOOTNOTE = regex.compile(r"(?P<prefix> *)\[\^[^\]\s\[]+\]:\s*(?P<text>.*)")
@@ -216,6 +225,9 @@ class _Tags:
     def __init__(self, text: str) -> None:
         self._text = _CONTENTS_ITEM.sub("\n", text)
         self._has_comments = True
+        # Up to where each sign that closes a tag was looked for and not found.
+        self._searched: dict[str, int] = {}
+        self._closed = {closing["name"]: closing.start() for closing in _CLOSING.finditer(self._text)}
 
     def removed(self) -> str:
         """Return the text without its tags, but with their line breaks and the words in them."""
@@ -248,11 +260,17 @@ class _Tags:
                 return self._sign(start, opener)
 
     def _sign(self, start: int, opener: str) -> tuple[int, str | None]:
-        """Remove attributes in braces, footnote marks and icons."""
-        pattern = {"[^": _FOOTNOTE_MARK, ":": _ICON}.get(opener, _BRACES)
-        found = pattern.match(self._text, start, start + _LONGEST_TAG)
-        if found is None or (opener == "{" and _follows_command(self._text, start)):
+        """Remove attributes in braces, footnote marks, icons, and marks around words."""
+        text = self._text
+        pattern = _SIGNS.get(opener, _BRACES)
+        found = pattern.match(text, start, start + _LONGEST_TAG)
+        if found is None or (opener == "{" and _follows_command(text, start)):
             return start + len(opener), None
+        if pattern is _HIGHLIGHTED:
+            return start + len(found[0]), found["text"]
+        is_note = pattern is _FOOTNOTE_MARK and text.startswith(":", found.end())
+        if is_note and not text[text.rfind("\n", 0, start) + 1 : start].strip():
+            return found.end(), None
         return found.end(), _breaks(found[0])
 
     def _after_code_span(self, start: int, length: int) -> int:
@@ -278,9 +296,11 @@ class _Tags:
         if opener == "{{" and _follows_command(text, start):
             return start + 2, None
         closer = _CLOSERS[opener]
-        end = text.find(closer, start + len(opener), start + _LONGEST_TAG)
+        inside = start + len(opener)
+        end = text.find(closer, max(inside, self._searched.get(closer, 0)), start + _LONGEST_TAG)
         if end < 0:
-            return start + len(opener), None
+            self._searched[closer] = start + _LONGEST_TAG - len(closer)
+            return inside, None
         end += len(closer)
         tag = text[start:end]
         literal = _LITERAL.fullmatch(tag)
@@ -292,13 +312,15 @@ class _Tags:
         name = named["name"] if named else ""
         if named is None or named["close"] or name in _STATEMENTS | {"raw"} | _UNSHOWN.keys():
             return self._statement(name, start, end)
-        is_paired = regex.search(rf"[<%]-?\s*(?:/\s*|end){regex.escape(name)}\b", text, pos=end) is not None
+        is_paired = self._closed.get(name, -1) >= end
         return end, self._words(tag, start, is_paired) + _breaks(tag)
 
     def _statement(self, name: str, start: int, end: int) -> tuple[int, str]:
         text = self._text
         last = {"raw": "endraw", **_UNSHOWN}.get(name)
-        closing = regex.compile(rf"\{{%-?\s*{last}\s*-?%\}}").search(text, end) if last else None
+        closing = None
+        if last and self._closed.get(name, -1) >= end:
+            closing = regex.compile(rf"\{{%-?\s*{last}\s*-?%\}}").search(text, end)
         if closing is None:
             return end, _breaks(text[start:end])
         inner = text[end : closing.start()] if name == "raw" else _breaks(text[end : closing.start()])
@@ -398,6 +420,8 @@ class _Containers:
         elif found := _ADMONITION.fullmatch(line) or _TAB.fullmatch(line):
             self._open.append(len(found["prefix"]))
             self._add_lead(number, found["prefix"], found["title"] or "")
+            if "text" in found.groupdict() and found["text"]:
+                self._add(number, found["prefix"] + found["text"])
         elif found := _FOOTNOTE.fullmatch(line):
             self._open.append(len(found["prefix"]))
             self._add(number, "", found["prefix"] + found["text"])

@@ -53,6 +53,8 @@ def run_features(
         "near": gain(np.maximum(nearby, in_passage)) - gain(in_passage),
         "previous": gain(evidence.likeness[previous]) * has_previous,
         "small": evidence.small[runs.first],
+        "opens": (runs.first == evidence.first[owners]).astype(np.float64),
+        "run_meaning": _run_meaning(evidence, runs),
         "year": question.wants_time * (runs.years > 0),
         "person": question.wants_person * (runs.capitals > 0),
     }
@@ -62,6 +64,18 @@ def length_feature(evidence: Evidence, runs: Runs, longest: int) -> Array:
     """Give the share of the longest quote that each run fills."""
     shares: Array = (evidence.ends[runs.last] - evidence.starts[runs.first]) / longest
     return shares
+
+
+def _run_meaning(evidence: Evidence, runs: Runs) -> Array:
+    """Return the mean of the pieces' similarities, by their lengths in characters."""
+    if evidence.meaning is None:
+        return np.zeros(len(runs.first))
+    sizes = (evidence.ends - evidence.starts).astype(np.float64)
+    total = np.concatenate([[0.0], np.cumsum(sizes)])
+    weighed = np.concatenate([[0.0], np.cumsum(sizes * evidence.meaning)])
+    after = runs.last + 1
+    means: Array = (weighed[after] - weighed[runs.first]) / np.maximum(total[after] - total[runs.first], 1)
+    return means
 
 
 def _share(likeness: Array, weights: Array) -> Array:

@@ -3,7 +3,7 @@
 import asyncio
 import tempfile
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
@@ -13,16 +13,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from retrieval.errors import DamagedError
+from retrieval.meaning.encoder import Encoder, Vectors
+from retrieval.meaning.semantics import Semantics
 from retrieval.model import Passage
 from retrieval.ranking import segments
 from retrieval.ranking.analysis import tokenize
+from retrieval.ranking.dense import DenseIndex
 from retrieval.ranking.forms import digests
 from retrieval.ranking.forward import Forward
-from retrieval.ranking.index import Candidates
+from retrieval.ranking.index import Candidates, Similarity
 from retrieval.ranking.leaf import Leaf
-from retrieval.ranking.postings import Numbers, Postings, Rough, Scores, Weighting
+from retrieval.ranking.postings import Numbers, Postings, Rough, Scores, Weighting, passages_of
 from retrieval.ranking.pruning import Asked, best, kth
-from retrieval.ranking.segment import Passages
+from retrieval.ranking.rows import Rows
+from retrieval.ranking.segment import EncoderText, Passages
 from retrieval.ranking.spelling import nearest
 
 # Above so many postings a search is long enough (5 ms) to be done beside the event loop, which takes 0.1 ms.
@@ -32,7 +36,16 @@ _RARE = 0.1
 # is worth the while where it is large (in bytes of posting lists).
 _BETWEEN = 256
 _LARGE = 64 * 1024**2
+# Passages that the contexts and the nearest vectors add to the candidates.
+_CONTEXTS = 32
+_NEAREST = 32
+_MOST_CONTEXTS = 50_000
+# The nearest are looked for anew when the store has grown by a twentieth.
+_GROWN = 1.05
+_READ_AT_ONCE = 1_000
 
+# A leaf's ordinal and the number of a passage there.
+Place = tuple[int, int]
 
 # The posting list of each term (second axis) in each leaf (first axis).
 Lists = Sequence[Sequence[NDArray[np.uint32]]]
@@ -53,8 +66,10 @@ class Hits:
 class EmbeddedIndex:
     """All passages of a library, as `leaves`. Never changes."""
 
-    def __init__(self, leaves: Sequence[Leaf] = ()) -> None:
+    def __init__(self, leaves: Sequence[Leaf] = (), semantics: Semantics | None = None) -> None:
         self.leaves = tuple(leaves)
+        self.semantics = semantics
+        self._dense: DenseIndex | None = None
         self.size = sum(leaf.size for leaf in leaves)
         counted = sum((leaf.languages for leaf in leaves), Counter[str]())
         self.languages = tuple(sorted(counted, key=lambda language: (-counted[language], language)))
@@ -88,20 +103,25 @@ class EmbeddedIndex:
         """Leave out documents, by their ids."""
         gone = list(documents)
         leaves = (leaf.without(leaf.segment.find_all(gone)) for leaf in self.leaves)
-        return EmbeddedIndex([leaf for leaf in leaves if leaf.size])
+        return EmbeddedIndex([leaf for leaf in leaves if leaf.size], self.semantics)
+
+    @property
+    def encoder(self) -> Encoder | None:
+        """What encodes questions, or None where meaning is not compared."""
+        return self.semantics and self.semantics.encoder
 
     async def frequencies(self, terms: Sequence[str]) -> Mapping[str, int]:
         return dict(zip(terms, self._lists(terms)[1], strict=True))
 
-    async def search(self, terms: Sequence[str], limit: int) -> Candidates:
-        """Find candidates. Raises DamagedError where what is saved is not as it was written."""
+    async def search(self, terms: Sequence[str], limit: int, question: Vectors | None = None) -> Candidates:
+        """Return candidates. Raises DamagedError where what is saved is not as it was written."""
         try:
-            return await self._search(terms, limit)
+            return await self._search(terms, limit, question)
         except (ValueError, IndexError) as error:
             where = self.leaves[0].segment.path.parent if self.leaves else ""
             raise DamagedError(f"{where}: is damaged; `verbatim index` makes it anew") from error
 
-    async def _search(self, terms: Sequence[str], limit: int) -> Candidates:
+    async def _search(self, terms: Sequence[str], limit: int, question: Vectors | None) -> Candidates:
         lists, frequencies = self._lists(terms)
         # Terms in more passages than these are hardly ever gone through.
         rare = sum(count for count in frequencies if count <= self.size * _RARE)
@@ -109,7 +129,95 @@ class EmbeddedIndex:
             hits = await asyncio.to_thread(self._best, lists, frequencies, limit)
         else:
             hits = self._best(lists, frequencies, limit)
-        return Candidates(*self._read(hits), dict(zip(terms, frequencies, strict=True)), self.size)
+        near = await self._nearest(question) if question is not None else []
+        hits = _joined(hits, [*self._best_contexts(terms), *near])
+        passages, forward, windows, headings = self._read(hits)
+        return Candidates(
+            passages,
+            forward,
+            dict(zip(terms, frequencies, strict=True)),
+            self.size,
+            self._compare(windows, headings, question),
+        )
+
+    def _best_contexts(self, terms: Sequence[str]) -> list[Place]:
+        """Return the leaves and numbers of the passages whose contexts match the terms best."""
+        wanted = digests(terms)
+        lists = [leaf.context_lists(wanted) for leaf in self.leaves]
+        counts = [sum(len(of_leaf[at]) for of_leaf in lists) for at in range(len(terms))]
+        # The rarest say most; what stands over nearly all passages tells none apart.
+        rarest = sorted((count, at) for at, count in enumerate(counts) if count)
+        used, total = [], 0
+        for count, at in rarest:
+            if used and total + count > _MOST_CONTEXTS:
+                break
+            used.append(at)
+            total += count
+        if not used:
+            return []
+        keys = np.concatenate(
+            [passages_of(own[at]) + (leaf << 32) for leaf, own in enumerate(lists) for at in used]
+        )
+        weights = np.concatenate(
+            [np.full(len(own[at]), np.log((self.size + 1) / counts[at])) for own in lists for at in used]
+        )
+        places, which = np.unique(keys, return_inverse=True)
+        scores = np.bincount(which, weights)
+        of_leaf, numbers = places >> 32, places & 0xFFFFFFFF
+        for leaf in np.unique(of_leaf).tolist():
+            at = of_leaf == leaf
+            lengths = self.leaves[leaf].segment.context.lengths[numbers[at]]
+            scores[at] /= np.sqrt(1 + lengths)
+        order = np.lexsort((places, -scores))[:_CONTEXTS]
+        return list(zip(of_leaf[order].tolist(), numbers[order].tolist(), strict=True))
+
+    async def _nearest(self, question: Vectors) -> list[Place]:
+        if self.semantics is None:
+            return []
+        store = self.semantics.store
+        dense = self._dense
+        if dense is None or (dense.missing and len(store) > dense.stored * _GROWN):
+            dense = self._dense = await asyncio.to_thread(DenseIndex.build, self.leaves, store)
+        return await asyncio.to_thread(dense.nearest, question, store, _NEAREST)
+
+    def _compare(
+        self, windows: NDArray[np.uint64], headings: NDArray[np.uint64], question: Vectors | None
+    ) -> Similarity | None:
+        """Return how similar windows and headings, by their keys, are to the question: None if one has no vector."""
+        if question is None or self.semantics is None or self._dense is None or not len(headings):
+            return None
+        store = self.semantics.store
+        rows = store.rows(np.concatenate([windows, headings]))
+        if (rows < 0).any():
+            return None
+        similarity = store.vectors(rows) @ question
+        of_windows, of_headings = self._dense.windows.baseline(question), self._dense.headings.baseline(question)
+        return Similarity(similarity[: len(windows)] - of_windows, similarity[len(windows) :] - of_headings)
+
+    def encoder_keys(self) -> NDArray[np.uint64]:
+        """Return the keys of all windows and headings."""
+        keys = [leaf.segment.windows.values[self._live_windows(leaf)] for leaf in self.leaves]
+        keys += [leaf.segment.heading_keys[leaf.kept] for leaf in self.leaves]
+        return np.concatenate(keys) if keys else np.zeros(0, np.uint64)
+
+    def encoder_texts(self, keys: Iterable[int]) -> Iterator[EncoderText]:
+        """Yield what the encoder reads for these keys, in the order of the index, each once."""
+        wanted = set(keys)
+        for leaf in self.leaves:
+            segment, left = leaf.segment, np.array(sorted(wanted), np.uint64)
+            is_wanted = np.isin(segment.heading_keys, left)
+            own = np.repeat(np.arange(len(segment)), segment.windows.lengths)
+            is_wanted[own[np.isin(segment.windows.values, left)]] = True
+            numbers = np.flatnonzero(is_wanted & leaf.kept)
+            for at in range(0, len(numbers), _READ_AT_ONCE):
+                for read in segment.encoder_texts(numbers[at : at + _READ_AT_ONCE].tolist()):
+                    if read.key in wanted:
+                        wanted.discard(read.key)
+                        yield read
+
+    def _live_windows(self, leaf: Leaf) -> NDArray[np.bool_]:
+        live: NDArray[np.bool_] = np.repeat(leaf.kept, leaf.segment.windows.lengths)
+        return live
 
     def best(self, terms: Sequence[str], limit: int) -> Hits:
         """Find the best passages by their BM25 scores, which are rank_bm25.BM25Plus' own, bit for bit."""
@@ -184,18 +292,54 @@ class EmbeddedIndex:
         of_document = np.array([rank[names[place]] for place in documents])
         return np.lexsort((hits.numbers, of_document, -hits.scores))
 
-    def _read(self, hits: Hits) -> tuple[list[Passage], Forward]:
-        """Read passages, in this order."""
+    def _read(
+        self, hits: Hits
+    ) -> tuple[list[Passage], Forward, NDArray[np.uint64], NDArray[np.uint64]]:
+        """Read passages, in this order, what the second stage needs of them, and their windows' and headings' keys."""
         present = np.unique(hits.leaves).tolist()
         own = [np.flatnonzero(hits.leaves == leaf) for leaf in present]
+        numbers = [hits.numbers[at] for at in own]
         read = [
-            self.leaves[leaf].segment.candidates(hits.numbers[at].tolist())
-            for leaf, at in zip(present, own, strict=True)
+            self.leaves[leaf].segment.candidates(of_leaf.tolist())
+            for leaf, of_leaf in zip(present, numbers, strict=True)
         ]
+        windows = Rows.join(
+            [
+                self.leaves[leaf].segment.windows.take(of_leaf)
+                for leaf, of_leaf in zip(present, numbers, strict=True)
+            ]
+            or [Rows.of([], np.uint64)]
+        )
+        headings = np.concatenate(
+            [
+                self.leaves[leaf].segment.heading_keys[of_leaf]
+                for leaf, of_leaf in zip(present, numbers, strict=True)
+            ]
+            or [np.zeros(0, np.uint64)]
+        )
         passages, forward = read[0] if read else ([], Forward.join([]))
         if len(read) < 2:  # noqa: PLR2004
-            return passages, forward
+            return passages, forward, windows.values, headings
         order = np.argsort([place for at in own for place in at.tolist()])
         passages = [passage for some, _ in read for passage in some]
-        forward = Forward.join([numbers for _, numbers in read])
-        return [passages[at] for at in order.tolist()], forward.take(order)
+        forward = Forward.join([of_leaf for _, of_leaf in read])
+        return (
+            [passages[at] for at in order.tolist()],
+            forward.take(order),
+            windows.take(order).values,
+            headings[order],
+        )
+
+
+def _joined(hits: Hits, more: Iterable[Place]) -> Hits:
+    """Add places that are not among the hits, in their order."""
+    known = set(zip(hits.leaves.tolist(), hits.numbers.tolist(), strict=True))
+    new = [place for place in dict.fromkeys(more) if place not in known]
+    if not new:
+        return hits
+    leaves, numbers = np.array(new, np.intp).T
+    return Hits(
+        np.concatenate([hits.leaves, leaves]),
+        np.concatenate([hits.numbers, numbers]),
+        np.concatenate([hits.scores, np.zeros(len(new))]),
+    )

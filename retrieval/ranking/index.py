@@ -4,8 +4,23 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+import numpy as np
+from numpy.typing import NDArray
+
+from retrieval.meaning.encoder import Encoder, Vectors
 from retrieval.model import Passage
 from retrieval.ranking.forward import Forward
+
+
+@dataclass(frozen=True, slots=True)
+class Similarity:
+    """How much more similar in meaning windows and headings are to the question than any of the index are.
+
+    `windows` are those of the passages, in their order; `headings` has one for each passage.
+    """
+
+    windows: NDArray[np.float32]
+    headings: NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,13 +28,14 @@ class Candidates:
     """The first stage's best passages, best first, and what the second stage needs to look closer.
 
     The rows of `forward` are theirs. `frequencies` holds the document frequency of each term asked for, among
-    `size` passages.
+    `size` passages. `similarity` is None where meaning is not compared, or a window has no vector yet.
     """
 
     passages: Sequence[Passage]
     forward: Forward
     frequencies: Mapping[str, int]
     size: int
+    similarity: Similarity | None = None
 
 
 class Index(Protocol):
@@ -36,10 +52,15 @@ class Index(Protocol):
     async def frequencies(self, terms: Sequence[str]) -> Mapping[str, int]:
         """Tell how many passages hold each term."""
 
-    async def search(self, terms: Sequence[str], limit: int) -> Candidates:
-        """Find the `limit` passages with the best BM25 scores among those that hold any of the terms.
+    @property
+    def encoder(self) -> Encoder | None:
+        """What encodes questions for this index, or None where meaning is not compared."""
 
-        Passages of equal scores come by the names of their documents, and in their order there.
+    async def search(self, terms: Sequence[str], limit: int, question: Vectors | None = None) -> Candidates:
+        """Return the `limit` passages with the best BM25 scores among those that hold any of the terms.
+
+        Passages of equal scores come by the names of their documents, and in their order there. After them
+        come those whose headings, title or file name match best, and those nearest to the question's vector.
         """
 
     async def nearest(self, words: Sequence[str]) -> Mapping[str, str]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from retrieval.ranking.postings import Rough, Weighting
+from retrieval.ranking.postings import Rough, Weighting, passages_of
 from retrieval.ranking.segment import Segment
 
 
@@ -48,6 +48,12 @@ class Leaf:
         postings, lost = self.segment.postings, self._lost
         found = ((row, postings.postings(row)) for row in postings.rows(terms))
         return [(own, len(own) - lost.get(row, 0)) for row, own in found]
+
+    def context_lists(self, terms: NDArray[np.uint64]) -> list[NDArray[np.uint32]]:
+        """Return for each term, by its digest, the postings of the passages whose context holds it."""
+        context = self.segment.context
+        lists = [context.postings(row) for row in context.rows(terms)]
+        return [own[self.kept[passages_of(own)]] for own in lists] if self.gone else lists
 
     def rough_norms(self, weighting: Weighting) -> Rough:
         """Give the norms of all passages; a passage that is gone scores nothing by its infinite one."""

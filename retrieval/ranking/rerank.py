@@ -35,6 +35,15 @@ def passage_features(question: Question, evidence: Evidence) -> dict[str, Array]
         "names": likeness @ named / _positive(named.sum()),
         "lost_names": (likeness <= ALIKE) @ named / _positive(evidence.content.sum()),
         "coverage": likeness @ evidence.content / _positive(evidence.content.sum()),
+        "heading": evidence.context.heading @ evidence.content / _positive(evidence.content.sum()),
+        "title": evidence.context.title @ evidence.content / _positive(evidence.content.sum()),
+        "faq": evidence.context.faq,
+        "meaning": evidence.greatest(evidence.meaning)
+        if evidence.meaning is not None
+        else np.zeros(len(evidence.first)),
+        "heading_meaning": evidence.heading_meaning
+        if evidence.heading_meaning is not None
+        else np.zeros(len(evidence.first)),
     }
 
 
@@ -48,6 +57,8 @@ def gram_weights(evidence: Evidence) -> Array:
 def keep(features: dict[str, Array]) -> Numbers:
     """Choose the candidates to look for quotes in, best first."""
     total = features["stems"] + features["grams"] + 0.5 * features["piece"] + 0.25 * features["pairs"]
+    total = total + features["heading"] + features["faq"] + 0.5 * features["title"] + 2.0 * features["meaning"]
+    total = total + features["heading_meaning"]
     return np.argsort(-total, kind="stable")[:KEPT]
 
 

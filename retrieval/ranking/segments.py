@@ -10,12 +10,13 @@ from typing import Any, BinaryIO, cast
 from zlib import crc32
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 from retrieval.identity import document_of
 from retrieval.model import Passage
-from retrieval.ranking import line_marks, spelling
+from retrieval.ranking import line_marks, spelling, windows
 from retrieval.ranking.columns import Writer
+from retrieval.ranking.context import context_tokens
 from retrieval.ranking.forms import Forms, digests
 from retrieval.ranking.forward import Forward
 from retrieval.ranking.postings import Postings
@@ -29,12 +30,20 @@ def build(folder: Path, passages: Sequence[Passage], longest_piece: int) -> Segm
     postings = Postings.build(forward.forms, forward.tokens)
     documents = [list(own) for _, own in groupby(passages, lambda passage: passage.document)]
     named = [json.dumps([own[0].document, own[0].title]).encode() for own in documents]
+    context = Postings.build(*context_tokens(passages))
+    window_keys = windows.keys(passages, forward.pieces, forward.piece_ends)
+    headings = {heading: windows.heading_key(heading) for heading in map(windows.heading_of, passages)}
+    heading_keys = np.array([headings[windows.heading_of(passage)] for passage in passages], np.uint64)
     languages = Counter(passage.language for passage in passages)
     codes = {language: code for code, language in enumerate(languages)}
     records = _packed(passages, forward)
 
     def write(writer: Writer) -> dict[str, Any]:
         _write_terms(forward.forms, postings, writer)
+        _write_context(context, writer)
+        writer.add("window_offsets", window_keys.offsets)
+        writer.add("window_keys", window_keys.values)
+        writer.add("heading_keys", heading_keys)
         writer.add("token_offsets", forward.tokens.offsets)
         writer.add("tokens", forward.tokens.values)
         writer.add("record_offsets", _ends(records))
@@ -57,6 +66,7 @@ def merge(folder: Path, parts: Sequence[Kept]) -> Segment:
     counts = [_form_counts(part, kept) for part, kept in parts]
     forms, numbers = Forms.merge([part.forms for part, _ in parts], counts)
     postings = Postings.merge([(part.postings, kept) for part, kept in parts])
+    context = Postings.merge([(part.context, kept) for part, kept in parts])
     counted = [part.counted(kept) for part, kept in parts]
     languages = sum(counted, Counter[str]())
     codes = {language: code for code, language in enumerate(languages)}
@@ -71,6 +81,11 @@ def merge(folder: Path, parts: Sequence[Kept]) -> Segment:
 
     def write(writer: Writer) -> dict[str, Any]:
         _write_terms(forms, postings, writer)
+        _write_context(context, writer)
+        _add_rows(parts, "window_keys", "window_offsets", writer, np.uint64)
+        writer.add(
+            "heading_keys", np.concatenate([part.heading_keys[kept] for part, kept in parts])
+        )
         writer.add("token_offsets", ends(postings.lengths))
         writer.add("tokens", tokens(), np.int32)
         _add_rows(parts, "records", "record_offsets", writer)
@@ -125,6 +140,13 @@ def _write_terms(forms: Forms, postings: Postings, writer: Writer) -> None:
     writer.add("passage_lengths", postings.lengths)
 
 
+def _write_context(context: Postings, writer: Writer) -> None:
+    writer.add("context_terms", context.terms)
+    writer.add("context_offsets", context.lists.offsets)
+    writer.add("context_postings", context.lists.values)
+    writer.add("context_lengths", context.lengths)
+
+
 def _packed(passages: Sequence[Passage], forward: Forward) -> list[bytes]:
     """Give the passages as records, each with the number of its pieces before it."""
     columns = [forward.pieces.values, forward.piece_ends, forward.piece_tokens]
@@ -165,12 +187,14 @@ def _ends(rows: Sequence[Sized]) -> NDArray[np.int64]:
     return ends(np.array([len(row) for row in rows], np.int64))
 
 
-def _add_rows(parts: Sequence[Kept], name: str, offsets: str, writer: Writer) -> None:
+def _add_rows(
+    parts: Sequence[Kept], name: str, offsets: str, writer: Writer, kind: DTypeLike = np.uint8
+) -> None:
     """Copy the rows that are kept."""
     lengths = [np.diff(part.columns[offsets])[kept] for part, kept in parts]
     writer.add(offsets, ends(np.concatenate(lengths)))
     blocks = (_blocks(part, name, offsets, kept) for part, kept in parts)
-    writer.add(name, chain.from_iterable(blocks), np.uint8)
+    writer.add(name, chain.from_iterable(blocks), kind)
 
 
 def _blocks(part: Segment, name: str, offsets: str, kept: Mask) -> Iterator[NDArray[Any]]:

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from retrieval.errors import DamagedError
+from retrieval.meaning.vector_store import FILE_NAME as VECTORS
 from retrieval.ranking.embedded import EmbeddedIndex
 from retrieval.ranking.leaf import Leaf
 from retrieval.ranking.segment import Segment
@@ -65,7 +66,7 @@ def save(index: EmbeddedIndex, place: Path, about: dict[str, Any]) -> None:
     # Another process may have saved meanwhile, and use what ours does not.
     named = {row["file"] for row in [*rows, *_read(place).get("segments", [])]}
     for path in place.iterdir():
-        if path.name != _MANIFEST and path.name not in named and (path.name in before or _is_old(path)):
+        if path.name not in {_MANIFEST, VECTORS} and path.name not in named and (path.name in before or _is_old(path)):
             path.unlink(missing_ok=True)
 
 

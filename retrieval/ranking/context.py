@@ -1,0 +1,102 @@
+"""What stands around a passage and says what it is about: its file's name, its title and its headings.
+
+These are searched as a field of their own: a heading is often the question itself, and a question often names
+its document.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+import regex
+from numpy.typing import NDArray
+
+from retrieval.model import Passage
+from retrieval.ranking import chunks
+from retrieval.ranking.analysis import tokenize
+from retrieval.ranking.forms import Forms
+from retrieval.ranking.question import Question
+from retrieval.ranking.rows import Rows
+
+_SEPARATORS = regex.compile(r"[/_\-+.]+|(?<=\p{Ll})(?=\p{Lu})|(?<=\p{L})(?=\p{N})|(?<=\p{N})(?=\p{L})")
+
+
+@lru_cache(maxsize=4_096)
+def name_words(name: str) -> str:
+    """Return the words of a file's path without its ending: `hr/AnnualReport2019.pdf` is `hr Annual Report 2019`."""
+    stem, dot, _ = name.rpartition(".")
+    return " ".join(_SEPARATORS.sub(" ", stem if dot else name).split())
+
+
+def context_text(passage: Passage) -> str:
+    """Return the file's name, the title and the headings of a passage, one below the other."""
+    return "\n".join((name_words(passage.document), passage.title, *passage.heading))
+
+
+def context_tokens(passages: Sequence[Passage]) -> tuple[Forms, Rows]:
+    """Return the forms that occur in the contexts of passages, and a row of them a passage."""
+    numbers: dict[tuple[str, str], int] = {}
+    which = [numbers.setdefault((one.language, context_text(one)), len(numbers)) for one in passages]
+    rows: list[list[int]] = [[] for _ in numbers]
+    parts: list[Forms] = []
+    first = 0
+    for language in dict.fromkeys(language for language, _ in numbers):
+        own = {text: number for (other, text), number in numbers.items() if other == language}
+        found = chunks.find(list(own), language)
+        for row, number in enumerate(own.values()):
+            rows[number] = (found.tokens.row(row) + first).tolist()
+        parts.append(found.forms)
+        first += len(found.forms)
+    return Forms.join(parts), Rows.of([rows[number] for number in which])
+
+
+@dataclass(frozen=True, slots=True)
+class ContextMatch:
+    """How the question's words (second axis) occur in the contexts of candidates (first axis).
+
+    `heading` is of the nearest heading, `title` of the title, the headings above and the file's name. `faq` is
+    how nearly a heading is the question itself, function words and all: 1 for the same words.
+    """
+
+    heading: NDArray[np.float64]
+    title: NDArray[np.float64]
+    faq: NDArray[np.float64]
+
+
+def match_contexts(question: Question, passages: Sequence[Passage], idf: NDArray[np.float64]) -> ContextMatch:
+    """Match the question's words, whose inverse document frequencies are `idf`, to the passages' contexts."""
+    heading = np.zeros((len(passages), len(question.words)))
+    title = np.zeros_like(heading)
+    faq = np.zeros(len(passages))
+    known: dict[tuple[str, str], tuple[NDArray[np.float64], float]] = {}
+
+    def match(text: str, language: str) -> tuple[NDArray[np.float64], float]:
+        if (text, language) not in known:
+            known[text, language] = _match(question, _terms(text, language), idf)
+        return known[text, language]
+
+    for row, passage in enumerate(passages):
+        language = passage.language
+        nearest = passage.heading[-1] if passage.heading else passage.title
+        heading[row], faq[row] = match(nearest, language)
+        above = " ".join((name_words(passage.document), passage.title, *passage.heading[:-1]))
+        title[row] = match(above, language)[0]
+    return ContextMatch(heading, title, faq)
+
+
+def _match(
+    question: Question, terms: frozenset[str], idf: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], float]:
+    """Return which words are there, and how nearly the terms are the question: recall by weight, times precision."""
+    held = np.array([not terms.isdisjoint(word.terms) for word in question.words], np.float64)
+    if not held.any():
+        return held, 0.0
+    own = {term for word, is_held in zip(question.words, held, strict=True) if is_held for term in word.terms}
+    recall = float(held @ idf) / max(float(idf.sum()), 1e-9)
+    return held, recall * len(terms & own) / len(terms)
+
+
+@lru_cache(maxsize=8_192)
+def _terms(text: str, language: str) -> frozenset[str]:
+    return frozenset(token.term for token in tokenize(text, language))
