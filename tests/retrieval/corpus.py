@@ -8,7 +8,7 @@ import numpy as np
 
 from retrieval.identity import passage_id
 from retrieval.library import Library
-from retrieval.model import Passage, Span
+from retrieval.model import LineMark, Passage, Span
 from retrieval.ranking.embedded import EmbeddedIndex
 from retrieval.ranking.forward import Forward
 
@@ -22,9 +22,13 @@ def document(name: str, texts: Sequence[str], language: str = "en") -> list[Pass
         occurrences[text] += 1
         span = Span(7 * number, 7 * number + len(text))
         heading = ("Top", f"Part {number}")[: number % 3]
-        page = number % 4 or None
+        place = (number, number, language, number % 4 or None)
+        lines = (LineMark(0, number), LineMark(2, number + 3), LineMark(300, number + 1))[: number % 4]
+        paragraphs = (1, 400)[: number % 3]
         found.append(
-            Passage(identity, name, name.upper(), span, text, heading, number, number, language, page)
+            Passage(
+                identity, name, name.upper(), span, text, heading, *place, lines=lines, paragraphs=paragraphs
+            )
         )
     return found
 

@@ -43,6 +43,30 @@ def test_saved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert 1 == len(list(saved.iterdir()))
 
 
+def test_lines_of_the_source(tmp_path: Path) -> None:
+    """A quote from a Markdown document names the lines and the paragraph of its file, also once saved."""
+    docs, saved = tmp_path / "docs", tmp_path / "saved"
+    docs.mkdir()
+    (docs / "a.md").write_text(
+        "---\ntitle: Hours\n---\n\n<!-- hours -->\n\nThe library opens at nine\nin the **morning**.\n\n"
+        "- It closes at eight\n  in the evening.\n- The reading room has twelve chairs.\n"
+    )
+    for _ in range(2):
+        opened = Library.open(docs, index_dir=saved)
+        found = [ask(opened, question).citations[0] for question in ("When does the library open?", "chairs")]
+        assert "The library opens at nine in the morning." in found[0].quote
+        assert (7, 1) == (found[0].locator.line, found[0].locator.paragraph)
+        (passage,) = {one.passage for one in found}
+        assert [7, 8, 10, 11, 12] == [mark.line for mark in passage.lines]
+        assert 2 == len(passage.paragraphs)
+    assert ["The library opens", "It closes", "The reading"] == [
+        passage.text[at:][: len(words)]
+        for at, words in zip(
+            (0, *passage.paragraphs), ("The library opens", "It closes", "The reading"), strict=True
+        )
+    ]
+
+
 def test_damaged_save_is_rebuilt(tmp_path: Path) -> None:
     """A damaged index is rebuilt and replaced; `fresh` builds anew whatever is saved."""
     docs, saved = tmp_path / "docs", tmp_path / "saved"

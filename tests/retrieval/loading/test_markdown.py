@@ -85,6 +85,7 @@ def test_title_is_the_highest_heading() -> None:
         ("The ferry\nleaves\n  at nine.", "The ferry leaves at nine."),
         ("The ferry\\\nleaves  \nat nine.", "The ferry\nleaves\nat nine."),
         ("渡船在九点\n出发。\nFerry", "渡船在九点出发。 Ferry"),
+        ("然后**除了你。**没有人。", "然后除了你。没有人。"),
         ("a &amp; b \\*c\\* &copy;", "a & b *c* ©"),
         ("H<sub>2</sub>O <span class=x>and</span> salt", "H2O and salt"),
         ("The <script> tag and the <b>ferry</b>", "The <script> tag and the ferry"),
@@ -117,6 +118,11 @@ def test_code() -> None:
     assert ["a = {{ 1 }}\n\n<b>", "c = 3", "open {% x %}"] == parts(
         "```python\na = {{ 1 }}\n\n<b>\n```\n\n    c = 3\n\n```\n```\n\n~~~\nopen {% x %}\n"
     )
+
+
+def test_indented_code() -> None:
+    """Code keeps its indentation, but what all its lines have."""
+    assert ["1. Type", "a\n  b"] == parts("1. Type\n\n        a\n          b\n")
 
 
 def test_html() -> None:

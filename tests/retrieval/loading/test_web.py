@@ -42,6 +42,15 @@ def test_all_that_a_page_holds() -> None:
         ("<span>light</span><b>house</b> <i>keeper</i>", ["lighthouse keeper"]),
         ("<ul><li>a<ul><li>b</ul>c<li>d</ul>", ["a", "b", "c", "d"]),
         ("<dl><dt>Open<dd>nine<dt>Closed<dd>Sunday</dl>", ["Open\nnine", "Closed\nSunday"]),
+        ("<dl><dt>Open<dd><p>nine<p>ten</dl>", ["Open\nnine", "ten"]),
+        ("<dl><dt>Open<dt>Shut<dd>nine</dl>", ["Open\nShut\nnine"]),
+        ("<dl><dt>Open</dt></dl><p>nine", ["Open", "nine"]),
+        ("<dl><dt>Open<dd><ul><li>nine</ul></dl>", ["Open", "nine"]),
+        ("<details><summary>When?</summary><p>At nine.<p>Or ten.</details>", ["When?\nAt nine.", "Or ten."]),
+        ("<ol start=3><li>a<li><p>b<ul><li>c</ul><li value=9>d</ol>", ["3. a", "4. b", "c", "9. d"]),
+        ("<ol type=a><li>a</ol><ol reversed><li>b</ol><li>c", ["a", "b", "c"]),
+        ("<pre>a<br>b\n  c</pre>", ["a\nb\n  c"]),
+        ("<p>九点\n开门。\nOpen\nat 九", ["九点开门。 Open at 九"]),
         ("<p>a&nbsp;b &lt;c&gt; &#x1F642;", ["a\xa0b <c> 🙂"]),
         ("<p>seen<span hidden>not</span><template>nor</template>", ["seen"]),
         ("<ruby>東京<rp>(</rp><rt>とうきょう</rt></ruby>", ["東京"]),
@@ -65,11 +74,28 @@ def test_blocks(page: str, expected: list[str]) -> None:
         ("<nav>all there is</nav>", ["all there is"]),
         ("<header>top</header><article><header>own</header>text</article>", ["own", "text"]),
         ("<header>top</header>text", ["top", "text"]),
+        ("<div role=dialog>accept</div><div class='cookie-banner'>cookies</div>text", ["text"]),
+        ("<p class=cookie>Bake the cookies.</p>", ["Bake the cookies."]),
+        ("<p style='color:red;display:none'>hidden</p>some text", ["some text"]),
+        ("<div style='display: none'>all of the text</div>loading", ["all of the text", "loading"]),
+        (
+            "<p>of <span style='display:none'><math><mi>x</mi><annotation>tex</annotation></math></span>",
+            ["of x"],
+        ),
     ],
 )
 def test_main_part(page: str, expected: list[str]) -> None:
     """What stands around the text is left out, unless it is all there is."""
     assert expected == parts(read(page))
+
+
+@pytest.mark.parametrize(
+    "link", ["<a href=#a>¶</a>", "<a class=anchor href='#a'></a>", "<a href='/a#b'>#</a>"]
+)
+def test_links_to_headings(link: str) -> None:
+    """A sign that links to a heading is not of it."""
+    (heading,) = read(f"<h2>Opening hours{link}</h2>At nine").headings
+    assert "Opening hours" == heading.text
 
 
 @pytest.mark.parametrize(
@@ -113,6 +139,17 @@ def test_tags_left_open(monkeypatch: pytest.MonkeyPatch) -> None:
         read("<p " + " ".join(f"a{number}=1" for number in range(100_000)) + ">x")
     monkeypatch.setattr(markup, "MOST_NESTED", 10)
     assert ["a", "b", "c"] == parts(read("<p>a<p>b<p>c<br><br><img>"))
+
+
+def test_lists_and_tables() -> None:
+    """Each outermost list and table is a span of the document, whatever is in its items."""
+    document = read(
+        "<p>x<ul><li>a<ol><li>b</ol><li><pre>c</pre></ul><p>y<ul><li>d</ul>"
+        "<table><tr><th>e<th>f<tr><td>1<td>2<tr><td>3<td>4</table>"
+    )
+    assert ["a\n\n1. b\n\nc", "d", "e: 1\nf: 2\n\ne: 3\nf: 4"] == [
+        span.of(document.text) for span in document.lists
+    ]
 
 
 def test_no_page() -> None:
