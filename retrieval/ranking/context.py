@@ -19,6 +19,10 @@ from retrieval.ranking.forms import Forms
 from retrieval.ranking.question import Question
 from retrieval.ranking.rows import Rows
 
+# So many passages are added to the candidates for their contexts.
+CONTEXTS = 32
+# So many postings are gone through for that.
+_MOST_POSTINGS = 50_000
 _SEPARATORS = regex.compile(r"[/_\-+.]+|(?<=\p{Ll})(?=\p{Lu})|(?<=\p{L})(?=\p{N})|(?<=\p{N})(?=\p{L})")
 
 
@@ -49,6 +53,30 @@ def context_tokens(passages: Sequence[Passage]) -> tuple[Forms, Rows]:
         parts.append(found.forms)
         first += len(found.forms)
     return Forms.join(parts), Rows.of([rows[number] for number in which])
+
+
+def rarest(counts: Sequence[int]) -> list[int]:
+    """Return the ordinals of the terms that contexts are searched for, the rarest first.
+
+    `counts` tells in how many contexts each is. The rarest say most; what stands over nearly all passages
+    tells none apart.
+    """
+    chosen: list[int] = []
+    total = 0
+    for count, ordinal in sorted((count, ordinal) for ordinal, count in enumerate(counts) if count):
+        if chosen and total + count > _MOST_POSTINGS:
+            break
+        chosen.append(ordinal)
+        total += count
+    return chosen
+
+
+def context_weight(count: int, size: int) -> float:
+    """Return what a term weighs that is in the contexts of `count` of `size` passages.
+
+    A context scores the weights of its terms, each once, divided by the root of its length in tokens and one.
+    """
+    return float(np.log((size + 1) / count))
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from retrieval.meaning.semantics import Semantics
 from retrieval.model import Passage
 from retrieval.ranking import segments
 from retrieval.ranking.analysis import tokenize
+from retrieval.ranking.context import CONTEXTS, context_weight, rarest
 from retrieval.ranking.dense import DenseIndex
 from retrieval.ranking.forms import digests
 from retrieval.ranking.forward import Forward
@@ -36,10 +37,8 @@ _RARE = 0.1
 # is worth the while where it is large (in bytes of posting lists).
 _BETWEEN = 256
 _LARGE = 64 * 1024**2
-# Passages that the contexts and the nearest vectors add to the candidates.
-_CONTEXTS = 32
+# Passages that the nearest vectors add to the candidates.
 _NEAREST = 32
-_MOST_CONTEXTS = 50_000
 # The nearest are looked for anew when the store has grown by a twentieth.
 _GROWN = 1.05
 _READ_AT_ONCE = 1_000
@@ -145,21 +144,14 @@ class EmbeddedIndex:
         wanted = digests(terms)
         lists = [leaf.context_lists(wanted) for leaf in self.leaves]
         counts = [sum(len(of_leaf[at]) for of_leaf in lists) for at in range(len(terms))]
-        # The rarest say most; what stands over nearly all passages tells none apart.
-        rarest = sorted((count, at) for at, count in enumerate(counts) if count)
-        used, total = [], 0
-        for count, at in rarest:
-            if used and total + count > _MOST_CONTEXTS:
-                break
-            used.append(at)
-            total += count
+        used = rarest(counts)
         if not used:
             return []
         keys = np.concatenate(
             [passages_of(own[at]) + (leaf << 32) for leaf, own in enumerate(lists) for at in used]
         )
         weights = np.concatenate(
-            [np.full(len(own[at]), np.log((self.size + 1) / counts[at])) for own in lists for at in used]
+            [np.full(len(own[at]), context_weight(counts[at], self.size)) for own in lists for at in used]
         )
         places, which = np.unique(keys, return_inverse=True)
         scores = np.bincount(which, weights)
@@ -168,7 +160,7 @@ class EmbeddedIndex:
             at = of_leaf == leaf
             lengths = self.leaves[leaf].segment.context.lengths[numbers[at]]
             scores[at] /= np.sqrt(1 + lengths)
-        order = np.lexsort((places, -scores))[:_CONTEXTS]
+        order = np.lexsort((places, -scores))[:CONTEXTS]
         return list(zip(of_leaf[order].tolist(), numbers[order].tolist(), strict=True))
 
     async def _nearest(self, question: Vectors) -> list[Place]:
