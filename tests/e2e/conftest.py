@@ -19,13 +19,16 @@ from tests.e2e.crowd import Row, as_table
 TOKEN = "1234567890:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw"
 PATIENCE = 20.0
 
+# Three passages: the one in the middle is too long to be joined to its neighbours.
 LIGHTHOUSE = """The lighthouse of Nordholm
 
 The lighthouse of Nordholm 🗼 was built in 1874 by the engineer Clara Brandt. \
 Its lamp can be seen from 31 kilometres away.
 
 Every evening the keeper climbs 212 steps to light the lamp. \
-In winter the stairs are covered with ice, and a rope 🪢 is fixed to the wall.
+In winter the stairs are covered with ice, and a rope 🪢 is fixed to the wall. \
+The oil is carried up in two cans of copper, and what is left of it in the morning is measured with a rod \
+and written into a book.
 
 Since 1961 nobody has lived in the lighthouse. The keeper's cottage is now a museum of knots.
 """

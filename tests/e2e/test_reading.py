@@ -41,7 +41,14 @@ After sunset the pilot boat shows a white light over a red one.
 
 The last barge leaves before the ice comes.
 """
-QUAY = "\n\n".join(f"Herring is landed at quay {n} by the trawlers of line {n}." for n in range(1, 36))
+# Each paragraph is long enough to be a passage by itself.
+CRATES = (
+    "the crates are weighed on the scales at the end of the pier, covered with wet canvas, and taken by the "
+    "evening train to the towns on the other side of the bay, where cooks wait for them before noon."
+)
+QUAY = "\n\n".join(
+    f"Herring is landed at quay {n} by the trawlers of line {n}, and {CRATES}" for n in range(1, 36)
+)
 
 
 @dataclass(frozen=True)
@@ -248,7 +255,8 @@ async def test_a_link_outlives_changes(reading: Sandbox, house: House) -> None:
     assert fact in answer.entity_texts("blockquote")[0]
     link = _link(answer)
     file.write_text(
-        f"# Ferries\n\nAnother start.\n\nMore.\n\n## Solveig\n\n{fact}\n\nAn end.\n", encoding="utf-8"
+        f"# Ferries\n\nAnother start.\n\nMore.\n\n## Solveig\n\n{fact}\n\n## Later\n\nAn end.\n",
+        encoding="utf-8",
     )
     await _reload(reading, house)
     opened = await _say(reading, _start(link))
