@@ -14,7 +14,7 @@ from retrieval.quoting.runs import Runs
 from retrieval.ranking.analysis import tokenize
 from retrieval.ranking.evidence import Array, Evidence, Numbers, inverse_document_frequency
 from retrieval.ranking.question import Question
-from retrieval.ranking.rerank import by_document, gram_weights, likeness_nearby
+from retrieval.ranking.rerank import MEANING_SCALE, by_document, gram_weights, likeness_nearby
 
 _SATURATION = 0.6  # as k1 in BM25
 
@@ -67,15 +67,17 @@ def length_feature(evidence: Evidence, runs: Runs, longest: int) -> Array:
 
 
 def _run_meaning(evidence: Evidence, runs: Runs) -> Array:
-    """Return the mean of the pieces' similarities, by their lengths in characters."""
-    if evidence.meaning is None:
+    """Return how similar each run is to the question: its vector is the mean of its pieces', by their lengths."""
+    meaning = evidence.meaning
+    if meaning is None:
         return np.zeros(len(runs.first))
-    sizes = (evidence.ends - evidence.starts).astype(np.float64)
-    total = np.concatenate([[0.0], np.cumsum(sizes)])
-    weighed = np.concatenate([[0.0], np.cumsum(sizes * evidence.meaning)])
-    after = runs.last + 1
-    means: Array = (weighed[after] - weighed[runs.first]) / np.maximum(total[after] - total[runs.first], 1)
-    return means
+    lengths = (evidence.ends - evidence.starts).astype(np.float32)
+    sums = np.zeros((len(lengths) + 1, meaning.pieces.shape[1]), np.float64)
+    np.cumsum(meaning.pieces * lengths[:, None], axis=0, out=sums[1:])
+    vectors = sums[runs.last + 1] - sums[runs.first]
+    norms = np.maximum(np.linalg.norm(vectors, axis=1), 1e-9)
+    similar: Array = vectors @ meaning.question / norms - meaning.baseline
+    return similar * MEANING_SCALE
 
 
 def _share(likeness: Array, weights: Array) -> Array:

@@ -1,6 +1,6 @@
-"""Nearest windows by meaning: a scan over one bit a dimension, then exact inner products of the best.
+"""Nearest passages by meaning: a scan over one bit a dimension, then exact inner products of the best.
 
-A window's 384 dimensions are compared as 48 bytes first, so a scan of 300,000 windows takes some milliseconds.
+The 384 dimensions of a vector are compared as 48 bytes first, so a scan of 300,000 takes some milliseconds.
 """
 
 from collections.abc import Sequence
@@ -66,55 +66,46 @@ class VectorIndex:
 
 @dataclass(frozen=True, slots=True)
 class DenseIndex:
-    """The windows and headings of an index. `stored` is how many vectors the store had, `missing` how many lacked."""
+    """The vectors of an index: of its passages as wholes, and of their pieces.
 
-    windows: VectorIndex
-    headings: VectorIndex
+    `stored` is how many vectors the store had, `missing` how many of the index it lacked.
+    """
+
+    wholes: VectorIndex
+    pieces: VectorIndex
     stored: int
     missing: int
 
     @classmethod
     def build(cls, leaves: Sequence[Leaf], store: VectorStore) -> "DenseIndex":
-        """Gather the windows and headings of the passages that are not gone; of a heading its first passage."""
-        stored = len(store)
-        window_leaves, window_passages, window_keys = _none(), _none(), [np.zeros(0, np.uint64)]
-        heading_leaves, heading_passages, heading_keys = _none(), _none(), [np.zeros(0, np.uint64)]
+        """Gather the vectors of the passages that are not gone."""
+        stored, none = len(store), np.zeros(0, np.intp)
+        of_leaf, passages, is_whole, keys = [none], [none], [none > 0], [np.zeros(0, np.uint64)]
         for ordinal, leaf in enumerate(leaves):
-            windows, headings = leaf.segment.windows, leaf.segment.heading_keys
-            own = np.repeat(np.arange(len(windows)), windows.lengths)
+            rows = leaf.segment.encoder_keys
+            own = np.repeat(np.arange(len(rows)), rows.lengths)
+            first = np.zeros(len(own), np.bool_)
+            first[rows.offsets[:-1]] = True
             live = leaf.kept[own]
-            window_leaves.append(np.full(int(live.sum()), ordinal))
-            window_passages.append(own[live])
-            window_keys.append(windows.values[live])
-            kept = np.flatnonzero(leaf.kept)
-            heading_leaves.append(np.full(len(kept), ordinal))
-            heading_passages.append(kept)
-            heading_keys.append(headings[kept])
-        window_rows = store.rows(np.concatenate(window_keys))
-        _, first = np.unique(np.concatenate(heading_keys), return_index=True)
-        heading_rows = store.rows(np.concatenate(heading_keys)[first])
+            of_leaf.append(np.full(int(live.sum()), ordinal))
+            passages.append(own[live])
+            is_whole.append(first[live])
+            keys.append(rows.values[live])
+        whole, found = np.concatenate(is_whole), store.rows(np.concatenate(keys))
+        places = np.concatenate(of_leaf), np.concatenate(passages), found
         return cls(
-            VectorIndex.build(
-                np.concatenate(window_leaves), np.concatenate(window_passages), window_rows, store
-            ),
-            VectorIndex.build(
-                np.concatenate(heading_leaves)[first],
-                np.concatenate(heading_passages)[first],
-                heading_rows,
-                store,
-            ),
+            VectorIndex.build(*(column[whole] for column in places), store),
+            VectorIndex.build(*(column[~whole] for column in places), store),
             stored,
-            int((window_rows < 0).sum() + (heading_rows < 0).sum()),
+            int((found < 0).sum()),
         )
 
     def nearest(self, question: Vectors, store: VectorStore, limit: int) -> list[tuple[int, int]]:
-        """Return the places of the passages with the most similar windows, then those of the most similar headings."""
-        near = self.windows.nearest(question, store, limit)
-        return [*near, *self.headings.nearest(question, store, limit // 2)]
-
-
-def _none() -> list[Numbers]:
-    return [np.zeros(0, np.intp)]
+        """Return the places of the nearest passages as wholes, then of those with the nearest pieces."""
+        return [
+            *self.wholes.nearest(question, store, limit),
+            *self.pieces.nearest(question, store, limit),
+        ]
 
 
 def _bits(vectors: Vectors) -> NDArray[np.uint64]:

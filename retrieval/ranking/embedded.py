@@ -20,14 +20,15 @@ from retrieval.ranking import segments
 from retrieval.ranking.analysis import tokenize
 from retrieval.ranking.context import CONTEXTS, context_weight, rarest
 from retrieval.ranking.dense import DenseIndex
+from retrieval.ranking.encoder_texts import EncoderText
 from retrieval.ranking.forms import digests
 from retrieval.ranking.forward import Forward
-from retrieval.ranking.index import Candidates, Similarity
+from retrieval.ranking.index import Candidates, Meaning
 from retrieval.ranking.leaf import Leaf
 from retrieval.ranking.postings import Numbers, Postings, Rough, Scores, Weighting, passages_of
 from retrieval.ranking.pruning import Asked, best, kth
 from retrieval.ranking.rows import Rows
-from retrieval.ranking.segment import EncoderText, Passages
+from retrieval.ranking.segment import Passages
 from retrieval.ranking.spelling import nearest
 
 # Above so many postings a search is long enough (5 ms) to be done beside the event loop, which takes 0.1 ms.
@@ -130,13 +131,13 @@ class EmbeddedIndex:
             hits = self._best(lists, frequencies, limit)
         near = await self._nearest(question) if question is not None else []
         hits = _joined(hits, [*self._best_contexts(terms), *near])
-        passages, forward, windows, headings = self._read(hits)
+        passages, forward, keys = self._read(hits)
         return Candidates(
             passages,
             forward,
             dict(zip(terms, frequencies, strict=True)),
             self.size,
-            self._compare(windows, headings, question),
+            self._compare(keys, question),
         )
 
     def _best_contexts(self, terms: Sequence[str]) -> list[Place]:
@@ -172,24 +173,28 @@ class EmbeddedIndex:
             dense = self._dense = await asyncio.to_thread(DenseIndex.build, self.leaves, store)
         return await asyncio.to_thread(dense.nearest, question, store, _NEAREST)
 
-    def _compare(
-        self, windows: NDArray[np.uint64], headings: NDArray[np.uint64], question: Vectors | None
-    ) -> Similarity | None:
-        """Return how similar windows and headings, by their keys, are to the question: None if one has no vector."""
-        if question is None or self.semantics is None or self._dense is None or not len(headings):
+    def _compare(self, keys: Rows, question: Vectors | None) -> Meaning | None:
+        """Compare passages, by the keys of what the encoder read of them; None if any has no vector."""
+        if question is None or self.semantics is None or self._dense is None or not len(keys):
             return None
         store = self.semantics.store
-        rows = store.rows(np.concatenate([windows, headings]))
+        rows = store.rows(keys.values)
         if (rows < 0).any():
             return None
-        similarity = store.vectors(rows) @ question
-        of_windows, of_headings = self._dense.windows.baseline(question), self._dense.headings.baseline(question)
-        return Similarity(similarity[: len(windows)] - of_windows, similarity[len(windows) :] - of_headings)
+        vectors = store.vectors(rows)
+        is_whole = np.zeros(len(rows), np.bool_)
+        is_whole[keys.offsets[:-1]] = True
+        dense = self._dense
+        return Meaning(
+            question,
+            vectors[is_whole] @ question - dense.wholes.baseline(question),
+            vectors[~is_whole],
+            dense.pieces.baseline(question),
+        )
 
     def encoder_keys(self) -> NDArray[np.uint64]:
-        """Return the keys of all windows and headings."""
-        keys = [leaf.segment.windows.values[self._live_windows(leaf)] for leaf in self.leaves]
-        keys += [leaf.segment.heading_keys[leaf.kept] for leaf in self.leaves]
+        """Return the keys of all that the encoder reads."""
+        keys = [leaf.segment.encoder_keys.values[_live(leaf)] for leaf in self.leaves]
         return np.concatenate(keys) if keys else np.zeros(0, np.uint64)
 
     def encoder_texts(self, keys: Iterable[int]) -> Iterator[EncoderText]:
@@ -197,19 +202,13 @@ class EmbeddedIndex:
         wanted = set(keys)
         for leaf in self.leaves:
             segment, left = leaf.segment, np.array(sorted(wanted), np.uint64)
-            is_wanted = np.isin(segment.heading_keys, left)
-            own = np.repeat(np.arange(len(segment)), segment.windows.lengths)
-            is_wanted[own[np.isin(segment.windows.values, left)]] = True
-            numbers = np.flatnonzero(is_wanted & leaf.kept)
+            own = np.repeat(np.arange(len(segment)), segment.encoder_keys.lengths)
+            numbers = np.unique(own[np.isin(segment.encoder_keys.values, left) & _live(leaf)])
             for at in range(0, len(numbers), _READ_AT_ONCE):
                 for read in segment.encoder_texts(numbers[at : at + _READ_AT_ONCE].tolist()):
                     if read.key in wanted:
                         wanted.discard(read.key)
                         yield read
-
-    def _live_windows(self, leaf: Leaf) -> NDArray[np.bool_]:
-        live: NDArray[np.bool_] = np.repeat(leaf.kept, leaf.segment.windows.lengths)
-        return live
 
     def best(self, terms: Sequence[str], limit: int) -> Hits:
         """Find the best passages by their BM25 scores, which are rank_bm25.BM25Plus' own, bit for bit."""
@@ -284,43 +283,32 @@ class EmbeddedIndex:
         of_document = np.array([rank[names[place]] for place in documents])
         return np.lexsort((hits.numbers, of_document, -hits.scores))
 
-    def _read(
-        self, hits: Hits
-    ) -> tuple[list[Passage], Forward, NDArray[np.uint64], NDArray[np.uint64]]:
-        """Read passages, in this order, what the second stage needs of them, and their windows' and headings' keys."""
+    def _read(self, hits: Hits) -> tuple[list[Passage], Forward, Rows]:
+        """Read passages, in this order, what the second stage needs of them, and their encoder keys."""
         present = np.unique(hits.leaves).tolist()
         own = [np.flatnonzero(hits.leaves == leaf) for leaf in present]
-        numbers = [hits.numbers[at] for at in own]
         read = [
-            self.leaves[leaf].segment.candidates(of_leaf.tolist())
-            for leaf, of_leaf in zip(present, numbers, strict=True)
+            self.leaves[leaf].segment.candidates(hits.numbers[at].tolist())
+            for leaf, at in zip(present, own, strict=True)
         ]
-        windows = Rows.join(
-            [
-                self.leaves[leaf].segment.windows.take(of_leaf)
-                for leaf, of_leaf in zip(present, numbers, strict=True)
-            ]
-            or [Rows.of([], np.uint64)]
-        )
-        headings = np.concatenate(
-            [
-                self.leaves[leaf].segment.heading_keys[of_leaf]
-                for leaf, of_leaf in zip(present, numbers, strict=True)
-            ]
-            or [np.zeros(0, np.uint64)]
-        )
+        rows = [
+            self.leaves[leaf].segment.encoder_keys.take(hits.numbers[at])
+            for leaf, at in zip(present, own, strict=True)
+        ]
         passages, forward = read[0] if read else ([], Forward.join([]))
+        keys = Rows.join(rows) if rows else Rows.of([], np.uint64)
         if len(read) < 2:  # noqa: PLR2004
-            return passages, forward, windows.values, headings
+            return passages, forward, keys
         order = np.argsort([place for at in own for place in at.tolist()])
         passages = [passage for some, _ in read for passage in some]
         forward = Forward.join([of_leaf for _, of_leaf in read])
-        return (
-            [passages[at] for at in order.tolist()],
-            forward.take(order),
-            windows.take(order).values,
-            headings[order],
-        )
+        return [passages[at] for at in order.tolist()], forward.take(order), keys.take(order)
+
+
+def _live(leaf: Leaf) -> NDArray[np.bool_]:
+    """Return which encoder keys are of passages that are not gone."""
+    live: NDArray[np.bool_] = np.repeat(leaf.kept, leaf.segment.encoder_keys.lengths)
+    return live
 
 
 def _joined(hits: Hits, more: Iterable[Place]) -> Hits:

@@ -4,23 +4,19 @@ Everything the second stage and the quote weigh is counted here, once, in a few 
 """
 
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
 from retrieval.ranking.context import ContextMatch, match_contexts
 from retrieval.ranking.forms import Forms, digest, grams
-from retrieval.ranking.index import Candidates
+from retrieval.ranking.index import Candidates, Meaning
 from retrieval.ranking.kinds import Kind
 from retrieval.ranking.question import Question
-from retrieval.ranking.windows import cut
 
 Array = NDArray[np.float64]
 Numbers = NDArray[np.intp]
 
-# Similarities of this encoder differ by a tenth or so: brought to the range of the other features.
-_MEANING_SCALE = 10.0
 # A word is like another when it holds more than half of its grams.
 ALIKE = 0.5
 
@@ -39,8 +35,7 @@ class Evidence:
     earlier question says.
 
     `context` tells where the question's words stand in headings, titles and file names, by candidate.
-    `meaning` is how similar in meaning each piece is to the question, beside any other text: None where that
-    is not compared; `heading_meaning` is the same for each candidate's heading.
+    `meaning` compares candidates with the question in meaning: None where that is not done.
 
     `years` and `capitals` count tokens that the question has not; `small` tells whether the piece opens
     with a small letter, in the middle of a sentence.
@@ -63,8 +58,7 @@ class Evidence:
     capitals: Array
     small: Array
     context: ContextMatch
-    meaning: Array | None
-    heading_meaning: Array | None
+    meaning: Meaning | None
 
     def total(self, counts: Array) -> Array:
         """Add up the pieces of each candidate."""
@@ -120,28 +114,8 @@ def gather(question: Question, candidates: Candidates) -> Evidence:
         capitals=_tally(rows, new & (kinds & Kind.CAPITAL > 0), size),
         small=(opening & Kind.SMALL > 0).astype(np.float64),
         context=match_contexts(question, candidates.passages, idf),
-        meaning=_meaning(candidates),
-        heading_meaning=None
-        if candidates.similarity is None
-        else candidates.similarity.headings.astype(np.float64) * _MEANING_SCALE,
+        meaning=candidates.meaning,
     )
-
-
-def _meaning(candidates: Candidates) -> Array | None:
-    """Return for each piece how much more similar to the question its window is than any text."""
-    if candidates.similarity is None:
-        return None
-    above = candidates.similarity.windows.astype(np.float64) * _MEANING_SCALE
-    starts, ends = candidates.forward.pieces.values.tolist(), candidates.forward.piece_ends.tolist()
-    windows: list[int] = []
-    first = 0
-    for begin, end in pairwise(candidates.forward.pieces.offsets.tolist()):
-        cuts = cut(starts[begin:end], ends[begin:end])
-        sizes = np.diff([*cuts, end - begin])
-        windows += np.repeat(np.arange(first, first + len(cuts)), sizes).tolist()
-        first += len(cuts)
-    pieces: Array = above[windows]
-    return pieces
 
 
 def _tally(rows: Numbers, hit: NDArray[np.bool_], size: int) -> Array:

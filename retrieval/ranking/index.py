@@ -13,14 +13,18 @@ from retrieval.ranking.forward import Forward
 
 
 @dataclass(frozen=True, slots=True)
-class Similarity:
-    """How much more similar in meaning windows and headings are to the question than any of the index are.
+class Meaning:
+    """How candidates compare with a question in meaning.
 
-    `windows` are those of the passages, in their order; `headings` has one for each passage.
+    `question` is its vector. `wholes` tells how much more similar each passage is to it than passages of the
+    index are in the mean. `pieces` holds a vector for each piece, in the order of the passages; `baseline` is how
+    similar pieces are to the question in the mean.
     """
 
-    windows: NDArray[np.float32]
-    headings: NDArray[np.float32]
+    question: Vectors
+    wholes: NDArray[np.float32]
+    pieces: Vectors
+    baseline: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,14 +32,14 @@ class Candidates:
     """The first stage's best passages, best first, and what the second stage needs to look closer.
 
     The rows of `forward` are theirs. `frequencies` holds the document frequency of each term asked for, among
-    `size` passages. `similarity` is None where meaning is not compared, or a window has no vector yet.
+    `size` passages. `meaning` is None where it is not compared, or where a candidate has no vectors yet.
     """
 
     passages: Sequence[Passage]
     forward: Forward
     frequencies: Mapping[str, int]
     size: int
-    similarity: Similarity | None = None
+    meaning: Meaning | None = None
 
 
 class Index(Protocol):

@@ -15,6 +15,8 @@ from retrieval.ranking.question import Question
 
 # How many candidates are looked at for quotes. For 1 % of the questions the answer stands in none of them.
 KEPT = 20
+# Similarities of the encoder differ by a tenth or so: brought to the range of the other features.
+MEANING_SCALE = 10.0
 # Passages so near in their document are about the same things.
 _NEAR = 3
 
@@ -38,12 +40,7 @@ def passage_features(question: Question, evidence: Evidence) -> dict[str, Array]
         "heading": evidence.context.heading @ evidence.content / _positive(evidence.content.sum()),
         "title": evidence.context.title @ evidence.content / _positive(evidence.content.sum()),
         "faq": evidence.context.faq,
-        "meaning": evidence.greatest(evidence.meaning)
-        if evidence.meaning is not None
-        else np.zeros(len(evidence.first)),
-        "heading_meaning": evidence.heading_meaning
-        if evidence.heading_meaning is not None
-        else np.zeros(len(evidence.first)),
+        "meaning": evidence.meaning.wholes * MEANING_SCALE if evidence.meaning else np.zeros(len(evidence.first)),
     }
 
 
@@ -58,7 +55,6 @@ def keep(features: dict[str, Array]) -> Numbers:
     """Choose the candidates to look for quotes in, best first."""
     total = features["stems"] + features["grams"] + 0.5 * features["piece"] + 0.25 * features["pairs"]
     total = total + features["heading"] + features["faq"] + 0.5 * features["title"] + 2.0 * features["meaning"]
-    total = total + features["heading_meaning"]
     return np.argsort(-total, kind="stable")[:KEPT]
 
 

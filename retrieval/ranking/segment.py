@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 
 from retrieval.errors import DamagedError
 from retrieval.model import Passage, Span
-from retrieval.ranking import line_marks, spelling, windows
+from retrieval.ranking import encoder_texts, line_marks, spelling
 from retrieval.ranking.columns import Columns
+from retrieval.ranking.encoder_texts import EncoderText
 from retrieval.ranking.forms import Forms, digest, digests
 from retrieval.ranking.forward import Forward
 from retrieval.ranking.postings import Postings
@@ -45,13 +46,6 @@ class Record(NamedTuple):
     told: bytes
 
 
-class EncoderText(NamedTuple):
-    """What the encoder reads at once, and its key in a vector store."""
-
-    key: int
-    text: str
-
-
 class Segment:
     """The passages of whole documents, one document after the other. Damaged: OSError, ValueError."""
 
@@ -72,9 +66,8 @@ class Segment:
             Rows(columns["context_offsets"], columns["context_postings"]),
             columns["context_lengths"],
         )
-        # The keys of each passage's windows and of its heading, by which a vector store knows them.
-        self.windows = Rows(columns["window_offsets"], columns["window_keys"])
-        self.heading_keys: NDArray[np.uint64] = columns["heading_keys"]
+        # By these a vector store knows what the encoder reads of each passage.
+        self.encoder_keys = Rows(columns["encoder_offsets"], columns["encoder_keys"])
         self.spelling = spelling.Spelling(columns, columns.facts["shelves"])
         # Where each document's passages begin, and the last one's end.
         self.documents: NDArray[np.int64] = columns["documents"]
@@ -114,14 +107,11 @@ class Segment:
         return [self._passage(record.told, document) for record, document in records], forward
 
     def encoder_texts(self, numbers: Sequence[int]) -> Iterator[EncoderText]:
-        """Yield what the encoder reads of passages: their windows and their headings."""
-        for number, (record, document) in zip(numbers, self._records(numbers), strict=True):
-            passage = self._passage(record.told, document)
+        """Yield what the encoder reads of passages."""
+        for record, document in self._records(numbers):
             pieces = np.frombuffer(record.pieces, "<u2").reshape(-1, 3)
-            read = windows.texts(passage, pieces[:, 0].tolist(), pieces[:, 1].tolist())
-            for key, text in zip(self.windows.row(number).tolist(), read, strict=True):
-                yield EncoderText(key, text)
-            yield EncoderText(int(self.heading_keys[number]), windows.heading_of(passage))
+            passage = self._passage(record.told, document)
+            yield from encoder_texts.texts(passage, pieces[:, 0].tolist(), pieces[:, 1].tolist())
 
     def forward(self, numbers: Sequence[int]) -> Forward:
         """Read what the second stage needs of passages."""

@@ -14,7 +14,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from retrieval.identity import document_of
 from retrieval.model import Passage
-from retrieval.ranking import line_marks, spelling, windows
+from retrieval.ranking import encoder_texts, line_marks, spelling
 from retrieval.ranking.columns import Writer
 from retrieval.ranking.context import context_tokens
 from retrieval.ranking.forms import Forms, digests
@@ -31,9 +31,7 @@ def build(folder: Path, passages: Sequence[Passage], longest_piece: int) -> Segm
     documents = [list(own) for _, own in groupby(passages, lambda passage: passage.document)]
     named = [json.dumps([own[0].document, own[0].title]).encode() for own in documents]
     context = Postings.build(*context_tokens(passages))
-    window_keys = windows.keys(passages, forward.pieces, forward.piece_ends)
-    headings = {heading: windows.heading_key(heading) for heading in map(windows.heading_of, passages)}
-    heading_keys = np.array([headings[windows.heading_of(passage)] for passage in passages], np.uint64)
+    encoder_keys = encoder_texts.keys(passages, forward.pieces, forward.piece_ends)
     languages = Counter(passage.language for passage in passages)
     codes = {language: code for code, language in enumerate(languages)}
     records = _packed(passages, forward)
@@ -41,9 +39,8 @@ def build(folder: Path, passages: Sequence[Passage], longest_piece: int) -> Segm
     def write(writer: Writer) -> dict[str, Any]:
         _write_terms(forward.forms, postings, writer)
         _write_context(context, writer)
-        writer.add("window_offsets", window_keys.offsets)
-        writer.add("window_keys", window_keys.values)
-        writer.add("heading_keys", heading_keys)
+        writer.add("encoder_offsets", encoder_keys.offsets)
+        writer.add("encoder_keys", encoder_keys.values)
         writer.add("token_offsets", forward.tokens.offsets)
         writer.add("tokens", forward.tokens.values)
         writer.add("record_offsets", _ends(records))
@@ -82,10 +79,7 @@ def merge(folder: Path, parts: Sequence[Kept]) -> Segment:
     def write(writer: Writer) -> dict[str, Any]:
         _write_terms(forms, postings, writer)
         _write_context(context, writer)
-        _add_rows(parts, "window_keys", "window_offsets", writer, np.uint64)
-        writer.add(
-            "heading_keys", np.concatenate([part.heading_keys[kept] for part, kept in parts])
-        )
+        _add_rows(parts, "encoder_keys", "encoder_offsets", writer, np.uint64)
         writer.add("token_offsets", ends(postings.lengths))
         writer.add("tokens", tokens(), np.int32)
         _add_rows(parts, "records", "record_offsets", writer)
