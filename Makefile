@@ -3,8 +3,9 @@ PYTHON ?= python3
 BIN := .venv/bin
 UV ?= uv
 Q ?=
+CLONES ?=
 
-.PHONY: help sandbox run ask chat test test-opensearch soak check eval bench screenshots messages format lock clean
+.PHONY: help sandbox run ask chat test test-opensearch soak check eval eval-fetch bench screenshots messages format lock clean
 
 help:
 	@echo "make sandbox       the bot in a Telegram of its own, in your browser; no token needed"
@@ -16,6 +17,7 @@ help:
 	@echo "make soak          those that take long: kills, stops and overlaps under load"
 	@echo "make check         lint, types and layers"
 	@echo "make eval          how well it answers, against pinned floors"
+	@echo "make eval-fetch    fetch the documents of the everyday questions, which make eval asks if they are there"
 	@echo "make messages      bring the translations up to date with bot/texts.py, and compile them"
 	@echo "make bench         how fast it is, beside an echo bot and other search engines"
 	@echo "make screenshots   the pictures in the README; needs Chromium and its driver"
@@ -79,8 +81,17 @@ check: $(BIN)/.installed-dev
 # The length of a quote decides what it holds; an operator's .env does not.
 eval: export QUOTE_CHARS = 300
 eval: $(BIN)/.installed
-	@$(BIN)/verbatim eval --docs tests/eval/documents --floors tests/eval/floors.json --no-misses \
-		--by language --by kind tests/eval/questions.jsonl
+	@failed=0; \
+	$(BIN)/verbatim eval --docs tests/eval/documents --floors tests/eval/floors.json --no-misses \
+		--by language --by kind tests/eval/questions.jsonl || failed=$$?; \
+	echo; \
+	$(BIN)/python -m tests.eval.everyday || failed=$$?; \
+	exit $$failed
+
+# CLONES names a folder of clones to take repositories from.
+eval-fetch: export VERBATIM_CLONES = $(value CLONES)
+eval-fetch: $(BIN)/.installed
+	@$(BIN)/python -m tests.eval.fetch $${VERBATIM_CLONES:+--clones "$$VERBATIM_CLONES"}
 
 # Neither line numbers nor today's date, so that nothing but the sentences makes a difference.
 messages: $(BIN)/.installed-dev
@@ -120,4 +131,4 @@ lock:
 	$(UV) $(COMPILE) benchmarks/requirements.in -o benchmarks/requirements.txt
 
 clean:
-	rm -rf .venv .venv-bench .mypy_cache .ruff_cache .pytest_cache .hypothesis .opensearch
+	rm -rf .venv .venv-bench .mypy_cache .ruff_cache .pytest_cache .hypothesis .opensearch .eval
