@@ -13,11 +13,13 @@ from markdown_it.rules_inline import escape as escape_rule
 from markdown_it.rules_inline import newline as newline_rule
 from markdown_it.token import Token
 
+from retrieval.loading.containers import Lines
 from retrieval.loading.decoding import decode
 from retrieval.loading.draft import Draft
 from retrieval.loading.flow import LINE, pour_all
 from retrieval.loading.markup import parse
-from retrieval.loading.templates import LEAD, Lines, strip_templates
+from retrieval.loading.template_tags import LEAD
+from retrieval.loading.templates import strip_templates
 from retrieval.model import Document
 
 # A rule at the top may also part text: front matter begins with a key.
