@@ -11,6 +11,7 @@ from retrieval.quoting.confidence import THRESHOLD, confidence
 from retrieval.quoting.excerpts import choose, rank
 from retrieval.quoting.highlights import highlights, matching
 from retrieval.quoting.suggest import suggestion
+from retrieval.ranking.asking import without_asking
 from retrieval.ranking.evidence import gather, inverse_document_frequency
 from retrieval.ranking.index import Index
 from retrieval.ranking.question import Question, analyse, corrected, following
@@ -57,7 +58,7 @@ async def answer(
 async def _encoded(question: Question, index: Index) -> Vectors | None:
     if index.encoder is None or not index.size:
         return None
-    return await asyncio.to_thread(index.encoder.encode_question, question.text)
+    return await asyncio.to_thread(index.encoder.encode_question, without_asking(question.text))
 
 
 async def explain(text: str, index: Index) -> tuple[Weighing, ...]:

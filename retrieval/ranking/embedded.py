@@ -25,7 +25,7 @@ from retrieval.ranking.forms import digests
 from retrieval.ranking.forward import Forward
 from retrieval.ranking.index import Candidates, Meaning
 from retrieval.ranking.leaf import Leaf
-from retrieval.ranking.postings import Numbers, Postings, Rough, Scores, Weighting, passages_of
+from retrieval.ranking.postings import Numbers, Postings, Rough, Scores, Weighting, gains, look_up, passages_of
 from retrieval.ranking.pruning import Asked, best, kth
 from retrieval.ranking.rows import Rows
 from retrieval.ranking.segment import Passages
@@ -130,7 +130,7 @@ class EmbeddedIndex:
         else:
             hits = self._best(lists, frequencies, limit)
         near = await self._nearest(question) if question is not None else []
-        hits = _joined(hits, [*self._best_contexts(terms), *near])
+        hits = _joined(hits, [*self._best_contexts(terms, lists, frequencies), *near])
         passages, forward, keys = self._read(hits)
         return Candidates(
             passages,
@@ -140,29 +140,31 @@ class EmbeddedIndex:
             self._compare(keys, question),
         )
 
-    def _best_contexts(self, terms: Sequence[str]) -> list[Place]:
-        """Return the leaves and numbers of the passages whose contexts match the terms best."""
+    def _best_contexts(self, terms: Sequence[str], bodies: Lists, frequencies: Sequence[int]) -> list[Place]:
+        """Return the leaves and numbers of the passages that match best in their contexts and bodies together.
+
+        Only those whose context holds a term: of a document or section that the question names, these are the
+        passages that say most of the rest of it. `bodies` and `frequencies` are of the passages' own text.
+        """
         wanted = digests(terms)
         lists = [leaf.context_lists(wanted) for leaf in self.leaves]
         counts = [sum(len(of_leaf[at]) for of_leaf in lists) for at in range(len(terms))]
         used = rarest(counts)
-        if not used:
-            return []
-        keys = np.concatenate(
-            [passages_of(own[at]) + (leaf << 32) for leaf, own in enumerate(lists) for at in used]
-        )
-        weights = np.concatenate(
-            [np.full(len(own[at]), context_weight(counts[at], self.size)) for own in lists for at in used]
-        )
-        places, which = np.unique(keys, return_inverse=True)
-        scores = np.bincount(which, weights)
-        of_leaf, numbers = places >> 32, places & 0xFFFFFFFF
-        for leaf in np.unique(of_leaf).tolist():
-            at = of_leaf == leaf
-            lengths = self.leaves[leaf].segment.context.lengths[numbers[at]]
-            scores[at] /= np.sqrt(1 + lengths)
-        order = np.lexsort((places, -scores))[:CONTEXTS]
-        return list(zip(of_leaf[order].tolist(), numbers[order].tolist(), strict=True))
+        weigh = self._weighting.inverse_document_frequency
+        weights = np.array([weigh(count) if count else 0.0 for count in frequencies])[:, None]
+        found: list[tuple[float, int, int]] = []
+        for ordinal, (leaf, own, body) in enumerate(zip(self.leaves, lists, bodies, strict=True)):
+            held = [passages_of(own[at]) for at in used]
+            gained = [np.full(len(own[at]), context_weight(counts[at], self.size)) for at in used]
+            numbers, which = np.unique(np.concatenate([*held, np.zeros(0, np.intp)]), return_inverse=True)
+            if not len(numbers):
+                continue
+            scores = np.bincount(which, np.concatenate(gained))
+            norms = self._norms(leaf.segment.postings, numbers)
+            scores += gains(look_up(numbers, body), weights, norms).sum(axis=0)
+            order = np.lexsort((numbers, -scores))[:CONTEXTS]
+            found += zip((-scores[order]).tolist(), [ordinal] * len(order), numbers[order].tolist(), strict=True)
+        return [(ordinal, number) for _, ordinal, number in sorted(found)[:CONTEXTS]]
 
     async def _nearest(self, question: Vectors) -> list[Place]:
         if self.semantics is None:

@@ -8,6 +8,7 @@ import regex
 
 from retrieval.language import script, script_of
 from retrieval.ranking.analysis import fold, is_unspaced, tokenize
+from retrieval.ranking.asking import asking_spans
 from retrieval.ranking.lexicon import LEXICONS, Lexicon
 
 # Where a word stands in a question, and how one language spells the words there.
@@ -65,8 +66,10 @@ def analyse(text: str, languages: Sequence[str]) -> Question:
         readings[language] = {(token.start, token.end): token.word for token in tokens}
         for token in tokens:
             terms.setdefault((token.start, token.end), {})[token.term] = None
+    foreign = _foreign_readings(text, readings)
+    readings |= {name: foreign[name] for name in _lexicons(text, foreign)}
     lexicons = _lexicons(text, readings)
-    named = _naming(text, readings, lexicons)
+    named = _without_asking(text, _naming(text, readings, lexicons))
     words: dict[tuple[str, ...], Word] = {}
     for (start, end), found in sorted(terms.items()):
         word = Word(
@@ -120,6 +123,15 @@ def _spelling(place: Place, readings: Mapping[str, Reading]) -> str:
     return next((word for name, word in spellings.items() if script_of(name) == own), first)
 
 
+def _without_asking(text: str, named: set[Place]) -> set[Place]:
+    """Leave out words about the asking, unless there are no others."""
+    spans = asking_spans(text)
+    rest = {
+        (start, end) for start, end in named if not any(begin <= start and end <= stop for begin, stop in spans)
+    }
+    return rest or named
+
+
 def _lexicons(text: str, readings: Mapping[str, Reading]) -> dict[str, Lexicon]:
     """Choose the lexicons that know most of the question: what joins in one language may name in another."""
     counts = {
@@ -129,6 +141,21 @@ def _lexicons(text: str, readings: Mapping[str, Reading]) -> dict[str, Lexicon]:
     }
     most = max(counts.values(), default=0)
     return {name: LEXICONS[name] for name, count in counts.items() if count and count == most}
+
+
+def _foreign_readings(text: str, readings: Mapping[str, Reading]) -> dict[str, Reading]:
+    """Read the question in the languages of its script that no document is in.
+
+    Only where it has no word that joins in the documents' languages: then it is asked in another one.
+    """
+    if _lexicons(text, readings):
+        return {}
+    own = script(text)
+    return {
+        name: {(token.start, token.end): token.word for token in tokenize(text, name)}
+        for name in LEXICONS
+        if name not in readings and script_of(name) == own
+    }
 
 
 def _found(text: str, words: Iterable[str], wanted: frozenset[str]) -> set[str]:
