@@ -11,6 +11,7 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
+from retrieval.errors import RetrievalError
 from retrieval.library import Library
 from retrieval.meaning.encoder import Encoder, is_installed, load_encoder
 from tests.eval import limits, pages
@@ -32,13 +33,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _complain(f"no such collection: {', '.join(sorted(unknown))}")
         return 2
     with_meaning = is_installed() and not options.words
-    encoder = load_encoder() if with_meaning else None
-    measured, left_out = [], []
-    for collection in chosen:
-        if lacked := problems(collection.folder(options.documents), collection.sums):
-            left_out.append(f"left out {collection.name}: {_counted(collection, lacked)}")
-        else:
-            measured.append(measure(collection, options.documents, encoder, options.index))
+    there, left_out = _there(chosen, options.documents)
+    try:
+        encoder = load_encoder() if with_meaning else None
+        measured = [measure(one, options.documents, encoder, options.index) for one in there]
+    except RetrievalError as error:
+        _complain(str(error))
+        return 2
     if left_out:
         _say("\n".join(left_out))
     if not measured:
@@ -94,6 +95,17 @@ def _held(measured: Sequence[Measured], everything: Sequence[Collection], *, wit
     broken = [check for check in checks if not check.is_held]
     _say("\n".join([f"{len(checks) - len(broken)} of {len(checks)} limits held", *map(str, broken)]))
     return 1 if broken else 0
+
+
+def _there(chosen: Iterable[Collection], root: Path) -> tuple[list[Collection], list[str]]:
+    """Return the collections whose documents are all there, and a line for each other."""
+    there, left_out = [], []
+    for collection in chosen:
+        if lacked := problems(collection.folder(root), collection.sums):
+            left_out.append(f"left out {collection.name}: {_counted(collection, lacked)}")
+        else:
+            there.append(collection)
+    return there, left_out
 
 
 def _counted(collection: Collection, lacked: Mapping[str, str]) -> str:
