@@ -6,6 +6,9 @@
         await write(cluster, folder, Plan(shards=3))
         library = await ClusterLibrary.open(cluster, folder)
         found = await library.answer("Who built the lighthouse?")
+
+Meanings are compared as well with `write(..., semantics=cached(encoder, index_dir, alias))` and
+`ClusterLibrary.open(..., encoder=encoder)`.
 """
 
 from retrieval.cluster.access import Access
@@ -13,6 +16,7 @@ from retrieval.cluster.draft import IndexingError
 from retrieval.cluster.lease import OvertakenError
 from retrieval.cluster.library import ClusterLibrary
 from retrieval.cluster.transport import Cluster, RefusedError
+from retrieval.cluster.vectors import cached
 from retrieval.cluster.writing import Plan, write
 
 __all__ = [
@@ -23,5 +27,6 @@ __all__ = [
     "OvertakenError",
     "Plan",
     "RefusedError",
+    "cached",
     "write",
 ]

@@ -8,6 +8,7 @@ from time import monotonic
 from typing import Any, NamedTuple
 
 from retrieval.cluster import schema
+from retrieval.cluster.packing import Unpacked, unpack
 from retrieval.cluster.schema import About
 from retrieval.cluster.transport import MERGING, WRITING, Cluster, RefusedError
 from retrieval.errors import RetrievalError
@@ -133,6 +134,11 @@ class Draft:
         return Count(
             told["hits"]["total"]["value"], round(told["aggregations"]["tokens"]["value"]), languages
         )
+
+    async def sample(self, size: int) -> Unpacked:
+        """Read so many passages, drawn by lot, or all there are."""
+        hits = (await self.cluster.search(self.name, schema.sample(size), WRITING))["hits"]["hits"]
+        return unpack(map(schema.stored, hits))
 
     async def stop_writing(self) -> None:
         """Close it to whoever still writes to it."""

@@ -1,8 +1,10 @@
 """One index of a cluster and what it says of its documents: all of an answer is from there."""
 
+import logging
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Self
 
 from retrieval.answer import answer, explain
@@ -12,9 +14,13 @@ from retrieval.cluster.index import OpenSearchIndex
 from retrieval.cluster.reading import noted
 from retrieval.cluster.schema import About
 from retrieval.cluster.transport import Cluster
+from retrieval.errors import EncoderError
 from retrieval.identity import document_id, document_of
+from retrieval.meaning.encoder import Encoder
 from retrieval.model import Answer, Citation, Context, Passage, Problem, Section, Source, Weighing
 from retrieval.records import sources
+
+_log = logging.getLogger(__name__)
 
 _MOST_ANSWERS = 256
 # Passages that are read in one request: some megabyte.
@@ -34,22 +40,30 @@ class Edition:
     _answers: OrderedDict[tuple[str, int, str | None], Answer] = field(default_factory=OrderedDict)
 
     @classmethod
-    async def open(cls, cluster: Cluster, name: str, about: About) -> Self:
+    async def open(cls, cluster: Cluster, name: str, about: About, encoder: Encoder | None) -> Self:
         """Open an index, whose documents are listed here from then on."""
+        if encoder and about.size and about.model != encoder.name:
+            told = "OpenSearch: %s has no vectors of the encoder %s: words alone count; run `verbatim index`"
+            _log.warning(told, name, encoder.name)
         records = await noted(cluster, name)
         unread = [Problem(one.file.name, one.problem) for one in records if one.problem]
         problems = tuple(sorted([*about.problems, *unread], key=lambda one: one.name))
         listed = sources(records)
         by_id = {source.id: source for source in listed}
-        return cls(cluster, about, OpenSearchIndex(cluster, name, about), listed, problems, by_id)
+        index = OpenSearchIndex(cluster, name, about, encoder)
+        return cls(cluster, about, index, listed, problems, by_id)
 
     async def answer(self, question: str, top: int, earlier: str | None) -> Answer:
         key = question, top, earlier
         if (known := self._answers.get(key)) is not None:
             self._answers.move_to_end(key)
             return known
-        quote_chars = self.about.quote_chars
-        found = await answer(question, self.index, quote_chars=quote_chars, top=top, earlier=earlier)
+        asking = partial(answer, question, quote_chars=self.about.quote_chars, top=top, earlier=earlier)
+        try:
+            found = await asking(self.index)
+        except EncoderError:
+            # The encoder has told why.
+            found = await asking(OpenSearchIndex(self.cluster, self.index.name, self.about))
         found = replace(found, citations=tuple(map(self._with_copies, found.citations)))
         self._answers[key] = found
         if len(self._answers) > _MOST_ANSWERS:

@@ -13,10 +13,13 @@ import numpy as np
 from retrieval.cluster import schema
 from retrieval.cluster.bulk import Entry
 from retrieval.cluster.packing import pack
+from retrieval.cluster.vectors import encode, vectors_of
 from retrieval.contents import contents
 from retrieval.identity import document_id, document_of
+from retrieval.meaning.semantics import Semantics
 from retrieval.model import Passage, Section
 from retrieval.ranking.analysis import fold
+from retrieval.ranking.context import context_tokens
 from retrieval.ranking.forward import Forward
 from retrieval.ranking.segment import Segment
 from retrieval.ranking.spelling import can_be_meant
@@ -61,13 +64,22 @@ class Noted:
 
 
 class Reader:
-    """Reads documents of a segment, and notes of each by its name what `Noted` tells."""
+    """Reads documents of a segment, and notes of each by its name what `Noted` tells.
 
-    def __init__(self, segment: Segment, documents: Sequence[int]) -> None:
+    With `semantics` the passages have vectors, once all of `encode` was gone through.
+    """
+
+    def __init__(self, segment: Segment, documents: Sequence[int], semantics: Semantics | None) -> None:
         self._segment = segment
+        self._semantics = semantics
         self._ranges = [range(*segment.documents[one : one + 2].tolist()) for one in documents]
         self._headings: defaultdict[str, list[tuple[str, ...]]] = defaultdict(list)
         self._words: defaultdict[str, set[str]] = defaultdict(set)
+
+    def encode(self) -> Iterator[int]:
+        """Make the vectors that the passages lack, some at a time, and yield how many. Blocks."""
+        if self._semantics:
+            yield from encode(self._segment, list(chain.from_iterable(self._ranges)), self._semantics)
 
     def parts(self) -> Iterator[list[Entry]]:
         """Give the passages, in their order, some at a time."""
@@ -86,10 +98,13 @@ class Reader:
         self._note(passages, forward)
         terms = schema.spelt(forward.forms.terms)
         tokens, cuts = forward.tokens.values.tolist(), pairwise(forward.tokens.offsets.tolist())
-        rows = zip(passages, ordinals, cuts, pack(passages, forward, ordinals), strict=True)
+        store = self._semantics.store if self._semantics else None
+        vectors = vectors_of(self._segment, numbers, store) if store is not None else None
+        packed = pack(passages, forward, ordinals, vectors)
+        rows = zip(passages, ordinals, cuts, _contexts(passages), packed, strict=True)
         return [
-            _entry(passage, n, [terms[form] for form in tokens[first:last]], packed)
-            for passage, n, (first, last), packed in rows
+            _entry(passage, n, [terms[form] for form in tokens[first:last]], context, told)
+            for passage, n, (first, last), context, told in rows
         ]
 
     def _note(self, passages: Sequence[Passage], forward: Forward) -> None:
@@ -116,10 +131,22 @@ def _folded(word: str, language: str) -> str:
     return word.casefold() if word.isascii() and language != "tr" else fold(word, language)
 
 
-def _entry(passage: Passage, ordinal: int, terms: Sequence[str], packed: bytes) -> Entry:
+def _contexts(passages: Sequence[Passage]) -> Iterator[list[str]]:
+    """Yield the terms of each passage's context."""
+    forms, rows = context_tokens(passages)
+    terms, values = schema.spelt(forms.terms), rows.values.tolist()
+    for first, last in pairwise(rows.offsets.tolist()):
+        yield [terms[form] for form in values[first:last]]
+
+
+def _entry(
+    passage: Passage, ordinal: int, terms: Sequence[str], context: Sequence[str], packed: bytes
+) -> Entry:
     # Ids, digests and codes of languages need no escapes: ten times as fast as writing any JSON.
     body = (
         f'{{"document":"{document_of(passage.id)}","n":{ordinal},"tokens":{len(terms)},'
-        f'"language":"{passage.language}","terms":"{" ".join(terms)}","b":"'
+        f'"language":"{passage.language}","terms":"{" ".join(terms)}",'
+        f'"context":"{" ".join(dict.fromkeys(context))}","context_norm":{schema.context_norm(len(context))},'
+        f'"path":{json.dumps(passage.document)},"b":"'
     )
     return Entry(passage.id, b'%s%s"}' % (body.encode(), b2a_base64(packed, newline=False)))

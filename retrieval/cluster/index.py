@@ -1,20 +1,27 @@
-"""The index in a cluster, asked as the embedded one is."""
+"""The index in a cluster, asked as the embedded one is.
+
+Meanings are compared for the candidates that words have found. What shares no word with a question, in the
+text or in the context, is not found by its meaning alone.
+"""
 
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from retrieval.answer import CANDIDATES
 from retrieval.cluster import schema
-from retrieval.cluster.packing import Unpacked, unpack
+from retrieval.cluster.packing import unpack
 from retrieval.cluster.transport import Cluster
+from retrieval.cluster.vectors import PassageVectors
+from retrieval.meaning.encoder import Encoder, Vectors
 from retrieval.model import Passage
+from retrieval.ranking.context import context_weight, rarest
 from retrieval.ranking.forms import digest, digests
 from retrieval.ranking.forward import Forward
-from retrieval.ranking.index import Candidates
+from retrieval.ranking.index import Candidates, Meaning
 from retrieval.ranking.postings import Scores, Weighting, gains
 from retrieval.ranking.spelling import alike, can_be_misspelt
 
@@ -22,24 +29,45 @@ from retrieval.ranking.spelling import alike, can_be_misspelt
 # for 64 passages, 7 of 3,560 questions missed one of the best; with 80, 1; with 96, none.
 _MORE = 1.5
 _MOST_KNOWN = 100_000
-_MOST_AT_ONCE = 200
+# Terms that are counted in one request, each by two searches: a node lets 1,000 searches of a shard wait.
+_MOST_AT_ONCE = 100
 # Searches that were not asked for yet, each a megabyte.
 _MOST_AHEAD = 8
 
+Hits = list[Mapping[str, Any]]
+
+
+class Held(NamedTuple):
+    """How many passages hold a term in their text, and how many in their context."""
+
+    texts: int
+    contexts: int
+
 
 class OpenSearchIndex:
-    """One index of a cluster, which never changes: what is said of it here stays true."""
+    """One index of a cluster, which never changes: what is said of it here stays true.
 
-    def __init__(self, cluster: Cluster, name: str, about: schema.About) -> None:
+    `encoder` is the one that made the vectors of the passages, None where there is no such.
+    """
+
+    def __init__(
+        self, cluster: Cluster, name: str, about: schema.About, encoder: Encoder | None = None
+    ) -> None:
+        """Ask the index of this name; an `encoder` other than that of its vectors is left alone."""
         self.name = name
+        self.encoder = encoder if encoder and encoder.name == about.model else None
+        self._means = about.means()
         self.size = about.size
         self.languages = about.languages
         self._cluster = cluster
         self._weighting = Weighting(about.size, about.length)
-        self._known: OrderedDict[str, int] = OrderedDict()
+        self._known: OrderedDict[str, Held] = OrderedDict()
         self._ahead: OrderedDict[tuple[str, ...], Any] = OrderedDict()
 
     async def frequencies(self, terms: Sequence[str]) -> Mapping[str, int]:
+        return {term: held.texts for term, held in (await self._held(terms)).items()}
+
+    async def _held(self, terms: Sequence[str]) -> dict[str, Held]:
         counts = {term: self._known[term] for term in terms if term in self._known}
         unknown = [term for term in dict.fromkeys(terms) if term not in counts]
         # What is asked of a question's terms is mostly followed by a search for them: both in one request
@@ -47,10 +75,11 @@ class OpenSearchIndex:
         ahead = [self._best(terms)] if unknown and len(terms) <= _MOST_AT_ONCE else []
         for at in range(0, len(unknown), _MOST_AT_ONCE):
             part = unknown[at : at + _MOST_AT_ONCE]
-            asked = [schema.counted(term) for term in _spelt(part)]
+            spelt = _spelt(part)
+            asked = [schema.counted(field, term) for field in ("terms", "context") for term in spelt]
             told = await self._cluster.searches(self.name, [*asked, *ahead])
-            found = (int(one["hits"]["total"]["value"]) for one in told[: len(part)])
-            counts |= zip(part, found, strict=True)
+            found = [int(one["hits"]["total"]["value"]) for one in told[: len(asked)]]
+            counts |= zip(part, map(Held, found[: len(part)], found[len(part) :]), strict=True)
             if ahead:
                 self._ahead[tuple(terms)] = told[-1]
                 _shorten(self._ahead, _MOST_AHEAD)
@@ -60,22 +89,49 @@ class OpenSearchIndex:
         _shorten(self._known, _MOST_KNOWN)
         return {term: counts[term] for term in terms}
 
-    async def search(self, terms: Sequence[str], limit: int) -> Candidates:
-        frequencies = await self.frequencies(terms)
-        if not any(frequencies.values()):
+    async def search(self, terms: Sequence[str], limit: int, question: Vectors | None = None) -> Candidates:
+        held = await self._held(terms)
+        frequencies = {term: one.texts for term, one in held.items()}
+        best, contexts = await self._hits(terms, held, limit)
+        if not best and not contexts:
             return Candidates([], Forward.join([]), frequencies, self.size)
-        told = self._ahead.pop(tuple(terms), None) if limit == CANDIDATES else None
-        if told is None:
-            # What is in no passage finds none; of too many, the rarest tell passages apart.
-            held = sorted((term for term in frequencies if frequencies[term]), key=frequencies.__getitem__)
-            best = self._best(held[: schema.MOST_TERMS], limit)
-            (told,) = await self._cluster.searches(self.name, [best])
-        found = unpack(schema.stored(hit) for hit in told["hits"]["hits"])
+        stored = {hit["_id"]: schema.stored(hit) for hit in [*best, *contexts]}
+        found = unpack(stored.values())
         passages = found.passages()
-        order = _order(passages, found, self._scores(found.forward, frequencies))[:limit]
+        scores = self._scores(found.forward, frequencies)[: len(best)]
+        order = _order(passages[: len(best)], found.ordinals[: len(best)], scores)[:limit].tolist()
+        rows = {identity: row for row, identity in enumerate(stored)}
+        order = np.array([*dict.fromkeys([*order, *(rows[hit["_id"]] for hit in contexts)])], np.intp)
         return Candidates(
-            [passages[at] for at in order.tolist()], found.forward.take(order), frequencies, self.size
+            [passages[row] for row in order.tolist()],
+            found.forward.take(order),
+            frequencies,
+            self.size,
+            self._compare(found.vectors.take(order), question),
         )
+
+    async def _hits(self, terms: Sequence[str], held: Mapping[str, Held], limit: int) -> tuple[Hits, Hits]:
+        """Find the passages with the best texts, some more than `limit`, and those with the best contexts."""
+        ahead = self._ahead.pop(tuple(terms), None) if limit == CANDIDATES else None
+        asked: dict[str, Any] = {}
+        if ahead is None and (own := [term for term in held if held[term].texts]):
+            # What is in no passage finds none; of too many, the rarest tell passages apart.
+            own.sort(key=lambda term: held[term].texts)
+            asked["best"] = self._best(own[: schema.MOST_TERMS], limit)
+        terms = list(held)
+        chosen = [terms[at] for at in rarest([one.contexts for one in held.values()])[: schema.MOST_TERMS]]
+        if chosen:
+            weights = [context_weight(held[term].contexts, self.size) for term in chosen]
+            asked["contexts"] = schema.best_contexts(dict(zip(_spelt(chosen), weights, strict=True)))
+        told = await self._cluster.searches(self.name, list(asked.values())) if asked else []
+        found = {"best": ahead, **dict(zip(asked, told, strict=True))}
+        return _hits_of(found.get("best")), _hits_of(found.get("contexts"))
+
+    def _compare(self, vectors: PassageVectors, question: Vectors | None) -> Meaning | None:
+        if question is None or self.encoder is None:
+            return None
+        of_wholes, of_pieces = (float(mean @ question) for mean in self._means)
+        return vectors.compare(question, of_wholes, of_pieces)
 
     def _best(self, terms: Sequence[str], limit: int = CANDIDATES) -> dict[str, Any]:
         return schema.best(_spelt(terms), int(limit * _MORE))
@@ -130,12 +186,16 @@ def _shorten(kept: OrderedDict[Any, Any], size: int) -> None:
         kept.popitem(last=False)
 
 
+def _hits_of(told: Mapping[str, Any] | None) -> Hits:
+    return list(told["hits"]["hits"]) if told else []
+
+
 def _spelt(terms: Iterable[str]) -> list[str]:
     return schema.spelt(digests(terms))
 
 
-def _order(passages: Sequence[Passage], found: Unpacked, scores: Scores) -> NDArray[np.intp]:
+def _order(passages: Sequence[Passage], ordinals: NDArray[np.int64], scores: Scores) -> NDArray[np.intp]:
     """Order passages by their scores, and equals by their documents' names and their places there."""
     names = {name: at for at, name in enumerate(sorted({passage.document for passage in passages}))}
-    documents = np.array([names[passage.document] for passage in passages])
-    return np.lexsort((found.ordinals, documents, -scores))
+    documents = np.array([names[passage.document] for passage in passages], np.intp)
+    return np.lexsort((ordinals, documents, -scores))

@@ -9,6 +9,7 @@ from retrieval.cluster.edition import Edition
 from retrieval.cluster.reading import find
 from retrieval.cluster.transport import Cluster, RefusedError
 from retrieval.errors import UnavailableError
+from retrieval.meaning.encoder import Encoder
 from retrieval.model import Answer, Citation, Context, Passage, Problem, Section, Source, Weighing
 from retrieval.reading import draw
 
@@ -22,19 +23,24 @@ class ClusterLibrary:
     Every method that waits raises UnavailableError while the cluster does not answer.
     """
 
-    def __init__(self, cluster: Cluster, alias: str, folder: Path, edition: Edition) -> None:
+    def __init__(
+        self, cluster: Cluster, alias: str, folder: Path, edition: Edition, encoder: Encoder | None
+    ) -> None:
         self.folder = folder
-        self._cluster, self._alias, self._edition = cluster, alias, edition
+        self._cluster, self._alias, self._edition, self._encoder = cluster, alias, edition, encoder
         self._newer: Self | None = None
         self._opening = asyncio.Lock()
 
     @classmethod
-    async def open(cls, cluster: Cluster, folder: Path, *, alias: str = "verbatim") -> Self:
+    async def open(
+        cls, cluster: Cluster, folder: Path, *, alias: str = "verbatim", encoder: Encoder | None = None
+    ) -> Self:
         """Open what the alias names. `folder` is where files are looked for, when somebody wants one whole.
 
-        Raises UnavailableError, also when nothing was indexed yet.
+        With the `encoder` that made the index's vectors, answers compare meanings as well. Raises
+        UnavailableError, also when nothing was indexed yet.
         """
-        return cls(cluster, alias, folder, await _opened(cluster, alias))
+        return cls(cluster, alias, folder, await _opened(cluster, alias, encoder), encoder)
 
     async def refreshed(self) -> Self:
         """Give the library that the alias names now: this one, as long as nothing else was indexed."""
@@ -42,10 +48,10 @@ class ClusterLibrary:
             return await self._newer.refreshed()
         async with self._opening:
             if self._newer is None:
-                edition = await _opened(self._cluster, self._alias, self._edition)
+                edition = await _opened(self._cluster, self._alias, self._encoder, self._edition)
                 if edition is self._edition:
                     return self
-                self._newer = type(self)(self._cluster, self._alias, self.folder, edition)
+                self._newer = type(self)(self._cluster, self._alias, self.folder, edition, self._encoder)
             return self._newer
 
     async def reachable(self) -> None:
@@ -129,7 +135,9 @@ class ClusterLibrary:
             raise UnavailableError("the index is being replaced; try again") from None
 
 
-async def _opened(cluster: Cluster, alias: str, known: Edition | None = None) -> Edition:
+async def _opened(
+    cluster: Cluster, alias: str, encoder: Encoder | None, known: Edition | None = None
+) -> Edition:
     """Open what the alias names, unless that is known."""
     while True:
         found = await find(cluster, alias)
@@ -142,7 +150,7 @@ async def _opened(cluster: Cluster, alias: str, known: Edition | None = None) ->
                 f"OpenSearch has no index for this version under the name {alias!r}; run `verbatim index`"
             )
         try:
-            return await Edition.open(cluster, name, about)
+            return await Edition.open(cluster, name, about, encoder)
         except RefusedError as error:
             # It was replaced, and then deleted, since it was found.
             if not error.is_missing:

@@ -14,18 +14,26 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from retrieval.cluster.vectors import PassageVectors
 from retrieval.model import Passage, Span
 from retrieval.ranking import line_marks
 from retrieval.ranking.forms import Forms
 from retrieval.ranking.forward import Forward
-from retrieval.ranking.rows import Rows
+from retrieval.ranking.rows import Rows, ends
 
-# How many forms, grams, tokens and pieces there are, and the passage's ordinal in its document.
-_HEAD = Struct("<HIIHI")
+# How many forms, grams, tokens and pieces there are, the passage's ordinal in its document, and how many
+# vectors of how many dimensions there are.
+_HEAD = Struct("<HIIHIHH")
 
 
-def pack(passages: Sequence[Passage], forward: Forward, ordinals: Iterable[int]) -> list[bytes]:
+def pack(
+    passages: Sequence[Passage],
+    forward: Forward,
+    ordinals: Iterable[int],
+    vectors: PassageVectors | None = None,
+) -> list[bytes]:
     """Pack passages; `ordinals` tell which of its document's each is."""
+    vectors = vectors or PassageVectors.none(len(passages))
     forms, tokens = forward.forms, forward.tokens
     owners = np.repeat(np.arange(len(passages)), tokens.lengths)
     keys, local = np.unique(owners * max(len(forms), 1) + tokens.values, return_inverse=True)
@@ -40,6 +48,8 @@ def pack(passages: Sequence[Passage], forward: Forward, ordinals: Iterable[int])
     numbers, starts = _raw(local, "<u2"), _raw(forward.starts, "<u2")
     columns = [forward.pieces.values, forward.piece_ends, forward.piece_tokens]
     pieces = _raw(np.stack(columns, axis=1), "<u2")
+    scales, dimensions = _raw(vectors.scales, "<f4"), vectors.dimensions
+    vector_numbers = vectors.numbers.tobytes()
     rows = zip(
         passages,
         ordinals,
@@ -47,12 +57,13 @@ def pack(passages: Sequence[Passage], forward: Forward, ordinals: Iterable[int])
         pairwise(gram_cuts),
         pairwise(tokens.offsets.tolist()),
         pairwise(forward.pieces.offsets.tolist()),
+        pairwise(ends(vectors.counts).tolist()),
         strict=True,
     )
     return [
         b"".join(
             (
-                _HEAD.pack(f[1] - f[0], g[1] - g[0], t[1] - t[0], p[1] - p[0], n),
+                _HEAD.pack(f[1] - f[0], g[1] - g[0], t[1] - t[0], p[1] - p[0], n, v[1] - v[0], dimensions),
                 terms[8 * f[0] : 8 * f[1]],
                 codes[4 * g[0] : 4 * g[1]],
                 lengths[2 * f[0] : 2 * f[1]],
@@ -61,20 +72,23 @@ def pack(passages: Sequence[Passage], forward: Forward, ordinals: Iterable[int])
                 starts[2 * t[0] : 2 * t[1]],
                 pieces[6 * p[0] : 6 * p[1]],
                 kinds[f[0] : f[1]],
+                scales[4 * v[0] : 4 * v[1]],
+                vector_numbers[dimensions * v[0] : dimensions * v[1]],
                 _told(passage),
             )
         )
-        for passage, n, f, g, t, p in rows
+        for passage, n, f, g, t, p, v in rows
     ]
 
 
-# The columns in their order: bytes for each form, gram, token and piece.
-_WIDTHS = ((8, 0), (4, 1), (2, 0), (2, 0), (2, 2), (2, 2), (6, 3), (1, 0))
+# The columns in their order: bytes for each form, gram, token, piece and vector. The last are the scales of
+# the vectors, after which come their numbers.
+_WIDTHS = ((8, 0), (4, 1), (2, 0), (2, 0), (2, 2), (2, 2), (6, 3), (1, 0), (4, 5))
 
 
 @dataclass(frozen=True, slots=True)
 class Unpacked:
-    """Passages that were packed. `forward` tells of each, and `ordinals` which of its document's it is.
+    """Passages that were packed. `ordinals` tell which of its document's each is.
 
     The names of the forms are left out: only who puts indexes together asks for them.
     """
@@ -82,6 +96,7 @@ class Unpacked:
     told: Sequence[bytes]
     forward: Forward
     ordinals: NDArray[np.int64]
+    vectors: PassageVectors
 
     def passage(self, number: int) -> Passage:
         return _passage(self.told[number])
@@ -95,6 +110,7 @@ def unpack(stored: Iterable[str]) -> Unpacked:
     columns: list[list[bytes]] = [[] for _ in _WIDTHS]
     heads: list[tuple[int, ...]] = []
     told: list[bytes] = []
+    vector_numbers: list[bytes] = []
     for row in stored:
         data = a2b_base64(row)
         head = _HEAD.unpack_from(data)
@@ -104,9 +120,11 @@ def unpack(stored: Iterable[str]) -> Unpacked:
             end = at + width * head[of]
             column.append(data[at:end])
             at = end
-        told.append(data[at:])
-    terms, codes, lengths, counts, numbers, starts, pieces, kinds = map(b"".join, columns)
-    sizes = np.array(heads, np.int64).reshape(-1, 5)
+        end = at + head[5] * head[6]
+        vector_numbers.append(data[at:end])
+        told.append(data[end:])
+    terms, codes, lengths, counts, numbers, starts, pieces, kinds, scales = map(b"".join, columns)
+    sizes = np.array(heads, np.int64).reshape(-1, 7)
     first = np.cumsum(sizes[:, 0]) - sizes[:, 0]
     values = np.frombuffer(numbers, "<u2") + np.repeat(first, sizes[:, 2])
     cuts = np.frombuffer(pieces, "<u2").reshape(-1, 3)
@@ -126,7 +144,13 @@ def unpack(stored: Iterable[str]) -> Unpacked:
         cuts[:, 1],
         cuts[:, 2],
     )
-    return Unpacked(told, forward, sizes[:, 4])
+    dimensions = int(sizes[:, 6].max(initial=0))
+    vectors = PassageVectors(
+        sizes[:, 5],
+        np.frombuffer(scales, "<f4"),
+        np.frombuffer(b"".join(vector_numbers), np.int8).reshape(int(sizes[:, 5].sum()), dimensions),
+    )
+    return Unpacked(told, forward, sizes[:, 4], vectors)
 
 
 def _raw(numbers: NDArray[Any], kind: str) -> bytes:

@@ -4,19 +4,22 @@ A passage is a document of the cluster's with the digests of its terms, in its o
 folder is another one, which tells what became of it. What we say of the index as a whole is in its `_meta`.
 """
 
+from binascii import a2b_base64, b2a_base64
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from retrieval.meaning.encoder import Vectors
 from retrieval.model import Problem
+from retrieval.ranking.context import CONTEXTS
 from retrieval.ranking.postings import K1, B
 from retrieval.ranking.store import maker
 
 # Another one whenever what is stored is laid out differently: then an index is made anew.
-FORMAT = 1
+FORMAT = 2
 # The cluster takes at most 1,024 in one question.
 MOST_TERMS = 1_000
 _ALPHABET = np.frombuffer(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_", np.uint8)
@@ -30,7 +33,9 @@ RECORDS: Mapping[str, Any] = {"exists": {"field": "name"}}
 class About:
     """What is said of an index: by what it was made, from which other one, and when it is `done`, of what.
 
-    `alias` marks it as ours. `length` is in tokens.
+    `alias` marks it as ours. `length` is in tokens. `model` is the name of the encoder that made the vectors
+    stored with the passages, empty where there are none; `whole_mean` and `piece_mean` are the means of those
+    of passages and of their pieces, as float32 in base64.
     """
 
     alias: str
@@ -45,10 +50,13 @@ class About:
     languages: tuple[str, ...] = ()
     version: str = ""
     problems: tuple[Problem, ...] = ()
+    model: str = ""
+    whole_mean: str = ""
+    piece_mean: str = ""
 
     @classmethod
-    def new(cls, alias: str, shards: int, quote_chars: int) -> Self:
-        return cls(alias, shards, quote_chars, format=FORMAT, maker=maker())
+    def new(cls, alias: str, shards: int, quote_chars: int, model: str) -> Self:
+        return cls(alias, shards, quote_chars, format=FORMAT, maker=maker(), model=model)
 
     @classmethod
     def read(cls, meta: Mapping[str, Any]) -> Self | None:
@@ -64,10 +72,33 @@ class About:
     def kept(self) -> dict[str, Any]:
         return asdict(self) | {"problems": [[one.name, one.reason] for one in self.problems]}
 
+    def with_means(self, wholes: Vectors, pieces: Vectors) -> Self:
+        """Say what the vectors of passages and of their pieces are in the mean."""
+        return replace(self, whole_mean=_as_text(wholes), piece_mean=_as_text(pieces))
+
+    def means(self) -> tuple[Vectors, Vectors]:
+        """Return the mean vectors of passages and of pieces, of no dimensions where there are none."""
+        return _as_vector(self.whole_mean), _as_vector(self.piece_mean)
+
     def fits(self, other: "About") -> bool:
         """Tell whether passages of the other one can stay in this one as they are."""
-        mine = (self.alias, self.shards, self.quote_chars, self.format, self.maker)
-        return mine == (other.alias, other.shards, other.quote_chars, other.format, other.maker)
+        mine = (self.alias, self.shards, self.quote_chars, self.format, self.maker, self.model)
+        return mine == (
+            other.alias,
+            other.shards,
+            other.quote_chars,
+            other.format,
+            other.maker,
+            other.model,
+        )
+
+
+def _as_text(vector: Vectors) -> str:
+    return b2a_base64(vector.astype("<f4").tobytes(), newline=False).decode("ascii")
+
+
+def _as_vector(text: str) -> Vectors:
+    return np.frombuffer(a2b_base64(text), "<f4").astype(np.float32)
 
 
 def creation(about: About) -> dict[str, Any]:
@@ -94,6 +125,16 @@ def creation(about: About) -> dict[str, Any]:
                     "similarity": "ours",
                     "index_options": "freqs",
                 },
+                "context": {
+                    "type": "text",
+                    "analyzer": "whitespace",
+                    "index_options": "docs",
+                    "norms": False,
+                },
+                # What the length of a context does to its score, and the document's name, by which equals
+                # are ordered.
+                "context_norm": {"type": "float", "index": False},
+                "path": {"type": "keyword", "index": False},
                 "b": {"type": "binary", "store": True},
                 "name": {"type": "keyword"},
                 "words": {
@@ -140,9 +181,46 @@ def best(terms: Sequence[str], size: int) -> dict[str, Any]:
     }
 
 
-def counted(term: str) -> dict[str, Any]:
-    """Ask how many passages hold a term."""
-    return {"size": 0, "track_total_hits": True, "query": {"term": {"terms": {"value": term}}}}
+def context_norm(length: int) -> float:
+    """Return what the score of a context of so many tokens is multiplied by."""
+    return float(1 / np.sqrt(1 + length))
+
+
+def best_contexts(weights: Mapping[str, float]) -> dict[str, Any]:
+    """Ask for the passages whose contexts match some terms best, each of which adds its weight."""
+    terms = [
+        {"constant_score": {"filter": {"term": {"context": term}}, "boost": weight}}
+        for term, weight in weights.items()
+    ]
+    return {
+        "size": CONTEXTS,
+        "track_total_hits": False,
+        "query": {
+            "function_score": {
+                "query": {"bool": {"should": terms}},
+                "field_value_factor": {"field": "context_norm"},
+                "boost_mode": "multiply",
+            }
+        },
+        "sort": ["_score", "path", "n"],
+        **STORED,
+    }
+
+
+def counted(field: str, term: str) -> dict[str, Any]:
+    """Ask how many passages hold a term in a field."""
+    return {"size": 0, "track_total_hits": True, "query": {"term": {field: {"value": term}}}}
+
+
+def sample(size: int) -> dict[str, Any]:
+    """Ask for so many passages, drawn by lot."""
+    by_lot = {"random_score": {"seed": 1, "field": "_seq_no"}, "boost_mode": "replace"}
+    return {
+        "size": size,
+        "track_total_hits": False,
+        "query": {"function_score": {"query": PASSAGES, **by_lot}},
+        **STORED,
+    }
 
 
 def of_document(document: str, first: int, count: int) -> dict[str, Any]:

@@ -1,12 +1,15 @@
 """From a documents folder to an index in a cluster, which then takes the place of the one before."""
 
 import asyncio
+import logging
 import secrets
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from pathlib import Path
+
+import numpy as np
 
 from retrieval import folder as listing
 from retrieval.cluster import bulk
@@ -18,6 +21,8 @@ from retrieval.cluster.schema import About
 from retrieval.cluster.transport import WRITING, Cluster, RefusedError
 from retrieval.folder import File
 from retrieval.identity import document_id
+from retrieval.meaning.encoder import Vectors
+from retrieval.meaning.semantics import Semantics
 from retrieval.model import Problem
 from retrieval.ranking.segment import Segment
 from retrieval.reading import Batch, read_all
@@ -27,6 +32,10 @@ Progress = Callable[[int, int], None]
 
 # Batches that are written at a time; each has a segment on the disk.
 _AHEAD = 2
+# The means of so many passages' vectors stand for those of all.
+_SAMPLE = 1_000
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,24 +49,26 @@ class Plan:
     fresh: bool = False
 
 
-async def write(
+async def write(  # noqa: PLR0913  # each has a name
     cluster: Cluster,
     folder: Path,
     plan: Plan,
     *,
     progress: Progress | None = None,
     waits: Callable[[str], None] | None = None,
+    semantics: Semantics | None = None,
 ) -> None:
     """Bring the index up to date with the folder: what changed is read, the rest is taken over.
 
     The index that is searched stays as it is until another one is whole. One process writes at a time:
     `waits` is told who does, when that is somebody else. What a run that broke off has left is taken up.
-    Raises FolderError, UnavailableError, IndexingError.
+    With `semantics`, passages have their vectors with them; those that are not in its store are made, and are
+    kept there. Raises FolderError, UnavailableError, IndexingError.
     """
     files, problems = await asyncio.to_thread(listing.files, folder)
     try:
         async with Lease.held(cluster, plan.alias, waits) as lease:
-            await _Writer(cluster, folder, plan, lease, progress).run(files, problems)
+            await _Writer(cluster, folder, plan, lease, progress, semantics).run(files, problems)
     except RefusedError as error:
         raise IndexingError(f"{error}; the index is as it was") from None
 
@@ -77,13 +88,15 @@ class _Writer:
     plan: Plan
     lease: Lease
     progress: Progress | None
+    semantics: Semantics | None
     draft: Draft = field(init=False)
     _done: int = 0
     _total: int = 0
     _sending: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(bulk.TOGETHER))
 
     async def run(self, files: Sequence[File], problems: Sequence[Problem]) -> None:
-        wanted = About.new(self.plan.alias, self.plan.shards, self.plan.quote_chars)
+        model = self.semantics.encoder.name if self.semantics else ""
+        wanted = About.new(self.plan.alias, self.plan.shards, self.plan.quote_chars, model)
         current = await find(self.cluster, self.plan.alias)
         base = await self._base(wanted, current)
         known = await self._known(base)
@@ -125,6 +138,9 @@ class _Writer:
                 return _Base(self.lease.left, about)
         if current and current[1] and current[1].done and current[1].fits(wanted):
             return _Base(current[0], current[1])
+        if current:
+            told = "OpenSearch: %s is of another version or other settings: all documents are read anew"
+            _log.warning(told, current[0])
         return None
 
     async def _known(self, base: _Base | None) -> dict[str, Record]:
@@ -188,8 +204,10 @@ class _Writer:
             batch.segment.unlink()
             own = [record for record in made if record.source]
             documents = segment.find_all([document_id(record.file.name) for record in own])
-            reader = Reader(segment, documents)
-            parts = reader.parts()
+            reader = Reader(segment, documents, self.semantics)
+            encoding, parts = reader.encode(), reader.parts()
+            while await asyncio.to_thread(next, encoding, None) is not None:
+                self.lease.check()
             while True:
                 async with self._sending:
                     part = await asyncio.to_thread(next, parts, None)
@@ -214,10 +232,17 @@ class _Writer:
             raise IndexingError(f"{told}; the index is as it was, try again")
         ordered = [records[name] for name in sorted(records)]
         made = version(ordered, about.maker, self.plan.quote_chars)
-        finished = replace(about, done=True, version=made, **count._asdict())
+        finished = replace(await self._measured(about), done=True, version=made, **count._asdict())
         await self.draft.tell(finished)
         await self.draft.finish(self.plan.replicas)
         return finished
+
+    async def _measured(self, about: About) -> About:
+        """Say what the vectors are in the mean."""
+        if self.semantics is None:
+            return about
+        vectors = (await self.draft.sample(_SAMPLE)).vectors
+        return about.with_means(_mean(vectors.wholes()), _mean(vectors.pieces()))
 
     async def _swap(self, finished: About) -> None:
         """Put the new index in the place of the one that was there at first, unless another one is now."""
@@ -252,6 +277,11 @@ async def _about(cluster: Cluster, name: str) -> About | None:
             raise
         return None
     return About.read(told[name]["mappings"].get("_meta", {}))
+
+
+def _mean(vectors: Vectors) -> Vectors:
+    mean: Vectors = vectors.sum(axis=0) / np.float32(max(len(vectors), 1))
+    return mean
 
 
 def _close(batches: Iterator[Batch]) -> None:

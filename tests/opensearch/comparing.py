@@ -4,14 +4,13 @@ import json
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from retrieval.cluster.index import OpenSearchIndex
 from retrieval.opensearch import ClusterLibrary
 from retrieval.ranking.analysis import tokenize
+from retrieval.ranking.context import context_text
 from retrieval.ranking.embedded import EmbeddedIndex
 from retrieval.ranking.forward import Forward
-from tests.retrieval.corpus import rows
+from tests.retrieval.corpus import held, rows
 
 EVAL = Path(__file__).parents[1] / "eval" / "documents"
 
@@ -27,13 +26,13 @@ def index_of(library: ClusterLibrary) -> OpenSearchIndex:
 
 
 def terms_of(index: EmbeddedIndex) -> list[str]:
-    """Give the terms of all passages."""
-    passages = [
-        passage
-        for leaf in index.leaves
-        for passage in leaf.segment.passages(np.flatnonzero(leaf.kept).tolist())
-    ]
-    return sorted({token.term for one in passages for token in tokenize(one.text, one.language)})
+    """Return the terms of all passages."""
+    return sorted({token.term for one in held(index) for token in tokenize(one.text, one.language)})
+
+
+def context_terms_of(index: EmbeddedIndex) -> list[str]:
+    """Return the terms of the titles, headings and file names of all passages."""
+    return sorted({token.term for one in held(index) for token in tokenize(context_text(one), one.language)})
 
 
 def without_names(forward: Forward) -> list[Any]:

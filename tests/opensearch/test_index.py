@@ -3,20 +3,31 @@
 import random
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from retrieval.cluster.index import OpenSearchIndex
+from retrieval.errors import EncoderError
 from retrieval.library import Library
-from retrieval.opensearch import Cluster, ClusterLibrary, Plan, write
+from retrieval.meaning.encoder import Vectors
+from retrieval.opensearch import Cluster, ClusterLibrary, Plan, cached, write
 from retrieval.ranking.embedded import EmbeddedIndex
 from retrieval.ranking.index import Candidates
-from tests.opensearch.comparing import EVAL, index_of, questions, terms_of, without_names
+from tests.opensearch.comparing import (
+    EVAL,
+    context_terms_of,
+    index_of,
+    questions,
+    terms_of,
+    without_names,
+)
+from tests.retrieval.fake_encoder import FakeEncoder
 
 pytestmark = pytest.mark.opensearch
 
 
 def same(one: Candidates, other: Candidates) -> bool:
-    """Tell whether the second stage is given the same."""
+    """Return whether the second stage is given the same."""
     told = [(list(c.passages), dict(c.frequencies), c.size, without_names(c.forward)) for c in (one, other)]
     return told[0] == told[1]
 
@@ -61,8 +72,20 @@ async def test_more_terms_than_a_cluster_takes(both: tuple[EmbeddedIndex, OpenSe
     terms = terms_of(both[0])
     many = [*terms, *(f"unknown{n}" for n in range(3_000))]
     one, other = [await index.search(many, 64) for index in both]
-    assert 64 == len(other.passages)
+    assert 64 <= len(other.passages) <= 96
     assert one.frequencies == other.frequencies
+
+
+async def test_contexts(both: tuple[EmbeddedIndex, OpenSearchIndex]) -> None:
+    """Both find passages by their titles, headings and file names, also by these alone."""
+    chosen, terms = random.Random(2), context_terms_of(both[0])
+    texts = await both[0].frequencies(terms)
+    only = [term for term in terms if not texts[term]]
+    assert only
+    asked = [[term] for term in only] + [chosen.sample(terms, chosen.choice([2, 3, 8])) for _ in range(60)]
+    different = [one for one in asked if not same(await both[0].search(one, 4), await both[1].search(one, 4))]
+    assert [] == different
+    assert all([(await both[1].search(one, 4)).passages for one in asked])
 
 
 async def test_nearest(both: tuple[EmbeddedIndex, OpenSearchIndex]) -> None:
@@ -81,6 +104,72 @@ async def test_nearest(both: tuple[EmbeddedIndex, OpenSearchIndex]) -> None:
 async def test_nothing_is_near(both: tuple[EmbeddedIndex, OpenSearchIndex], words: list[str]) -> None:
     """Numbers, short words and scripts without spaces have no misspellings, nor has what nothing is like."""
     assert await both[0].nearest(words) == await both[1].nearest(words)
+
+
+async def test_meaning(cluster: Cluster, alias: str, tmp_path: Path) -> None:
+    """The candidates that words find compare with a question as they do in the embedded index."""
+    encoder = FakeEncoder()
+    await write(cluster, EVAL, Plan(alias, shards=2, replicas=0), semantics=cached(encoder, tmp_path, alias))
+    read = len(encoder.texts)
+    library = Library.open(EVAL, index_dir=tmp_path, encoder=encoder)
+    assert library.encode()
+    # Both read the same, each once.
+    assert set(encoder.texts[:read]) == set(encoder.texts[read:])
+    assert len(set(encoder.texts)) == read == len(encoder.texts) - read
+    index, other = (
+        library.index,
+        index_of(await ClusterLibrary.open(cluster, EVAL, alias=alias, encoder=encoder)),
+    )
+    assert encoder is other.encoder
+    chosen, terms = random.Random(3), terms_of(index)
+    for asked in [chosen.sample(terms, 5) for _ in range(30)]:
+        question = encoder.encode_question(" ".join(asked))
+        mine, others = await index.search(asked, 64, question), await other.search(asked, 64, question)
+        # What only meaning finds comes last, and is not found in the cluster.
+        count = len(others.passages)
+        assert list(others.passages) == list(mine.passages[:count])
+        assert mine.meaning is not None
+        assert others.meaning is not None
+        assert question is others.meaning.question
+        assert np.allclose(mine.meaning.wholes[:count], others.meaning.wholes, atol=0.01)
+        assert abs(mine.meaning.baseline - others.meaning.baseline) < 0.01
+        assert np.allclose(
+            mine.meaning.pieces[: len(others.meaning.pieces)], others.meaning.pieces, atol=1e-6
+        )
+
+
+async def test_another_encoder(
+    cluster: Cluster, alias: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """An index without vectors, or with another encoder's, is searched by words, and one line says so."""
+    (tmp_path / "a.txt").write_text("Eleven goats.", encoding="utf-8")
+    for name, semantics in [("none", None), ("another", cached(FakeEncoder("another"), None, alias))]:
+        await write(cluster, tmp_path, Plan(f"{alias}-{name}", replicas=0), semantics=semantics)
+        caplog.clear()
+        library = await ClusterLibrary.open(cluster, tmp_path, alias=f"{alias}-{name}", encoder=FakeEncoder())
+        assert 1 == caplog.text.count("has no vectors of the encoder fake")
+        index = index_of(library)
+        assert index.encoder is None
+        found = await index.search(["goat"], 64, FakeEncoder().encode_question("goats"))
+        assert (1, None) == (len(found.passages), found.meaning)
+        assert (await library.answer("How many goats?")).citations
+
+
+async def test_an_encoder_that_fails(
+    cluster: Cluster, alias: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the encoder cannot be used any more, answers are those that words find."""
+    encoder = FakeEncoder()
+    (tmp_path / "a.txt").write_text("Eleven goats.", encoding="utf-8")
+    await write(cluster, tmp_path, Plan(alias, replicas=0), semantics=cached(encoder, None, alias))
+    library = await ClusterLibrary.open(cluster, tmp_path, alias=alias, encoder=encoder)
+    words = await ClusterLibrary.open(cluster, tmp_path, alias=alias)
+
+    def fail(_: str) -> Vectors:
+        raise EncoderError("no model")
+
+    monkeypatch.setattr(encoder, "encode_question", fail)
+    assert await words.answer("How many goats?") == await library.answer("How many goats?")
 
 
 async def test_answers(cluster: Cluster, alias: str) -> None:

@@ -22,9 +22,11 @@ from retrieval.opensearch import (
     IndexingError,
     OvertakenError,
     Plan,
+    cached,
     write,
 )
 from tests.opensearch.conftest import settle
+from tests.retrieval.fake_encoder import FakeEncoder
 
 pytestmark = pytest.mark.opensearch
 
@@ -157,6 +159,33 @@ async def test_nothing_changed(cluster: Cluster, alias: str, folder: Path) -> No
     totals, progress = counting()
     await write(cluster, folder, Plan(alias, replicas=0), progress=progress)
     assert (before, []) == (await aliased(cluster, alias), totals)
+
+
+async def test_vectors_are_made_once(
+    cluster: Cluster, alias: str, folder: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What is encoded is kept: a changed document costs its own texts, an index made anew none."""
+    encoder, plan = FakeEncoder(), Plan(alias, replicas=0)
+    await write(cluster, folder, plan, semantics=cached(encoder, tmp_path / "index", alias))
+    whole = len(encoder.texts)
+    (folder / "en.txt").write_text("Goats\n\nThe keeper feeds twelve goats.\n", encoding="utf-8")
+    settle(folder)
+    totals, progress = counting()
+    await write(
+        cluster, folder, plan, semantics=cached(encoder, tmp_path / "index", alias), progress=progress
+    )
+    assert ({1}, 2) == (set(totals), len(encoder.texts) - whole)
+    await check(cluster, alias, folder)
+    # Without vectors, and then with them again: all is read anew, and nothing encoded.
+    for semantics in (None, cached(encoder, tmp_path / "index", alias)):
+        caplog.clear()
+        totals.clear()
+        await write(cluster, folder, plan, progress=progress, semantics=semantics)
+        assert 1 == caplog.text.count("all documents are read anew")
+        assert {8} == set(totals)
+    assert whole + 2 == len(encoder.texts)
+    library = await ClusterLibrary.open(cluster, folder, alias=alias, encoder=encoder)
+    assert library._edition.index.encoder is encoder
 
 
 @pytest.mark.parametrize("change", [{"shards": 2}, {"quote_chars": 200}, {"fresh": True}])
