@@ -1,0 +1,125 @@
+"""The vectors stored with a passage: that of the whole, then those of its pieces in their order."""
+
+import logging
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from retrieval.meaning.encoder import Encoder, Vectors
+from retrieval.meaning.semantics import Semantics
+from retrieval.meaning.vector_store import FILE_NAME, VectorStore, missing
+from retrieval.ranking.encoder_texts import EncoderText
+from retrieval.ranking.index import Meaning
+from retrieval.ranking.rows import Rows, ends
+from retrieval.ranking.segment import Segment
+
+# Texts: some seconds, which the store takes no notable part of.
+_ENCODED_AT_ONCE = 64
+_READ_AT_ONCE = 1_000
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class PassageVectors:
+    """The vectors of some passages, in 8 bits a dimension.
+
+    `counts` tells how many each passage has: one for the whole and one for each of its pieces, or none. A
+    vector is a row of `numbers`, multiplied by its scale.
+    """
+
+    counts: NDArray[np.int64]
+    scales: NDArray[np.float32]
+    numbers: NDArray[np.int8]
+
+    @classmethod
+    def of(cls, counts: NDArray[np.int64], vectors: Vectors) -> Self:
+        """Quantize vectors; those that were quantized before stay as they are."""
+        scales = np.maximum(np.abs(vectors).max(axis=1, initial=0), 1e-9) / 127
+        return cls(counts, scales.astype(np.float32), np.rint(vectors / scales[:, None]).astype(np.int8))
+
+    @classmethod
+    def none(cls, passages: int) -> Self:
+        """Return what passages have that were not encoded."""
+        return cls(np.zeros(passages, np.int64), np.zeros(0, np.float32), np.zeros((0, 0), np.int8))
+
+    @property
+    def dimensions(self) -> int:
+        return int(self.numbers.shape[1])
+
+    def take(self, passages: NDArray[np.intp]) -> "PassageVectors":
+        """Return the vectors of these passages, in this order."""
+        at, counts = Rows.counted(self.counts, self.scales).positions(passages)
+        return PassageVectors(counts, self.scales[at], self.numbers[at])
+
+    def wholes(self) -> Vectors:
+        """Return the vectors of the passages that were encoded."""
+        return self._vectors(self._is_whole())
+
+    def pieces(self) -> Vectors:
+        """Return the vectors of all pieces, in the order of the passages."""
+        return self._vectors(~self._is_whole())
+
+    def compare(self, question: Vectors, of_wholes: float, of_pieces: float) -> Meaning | None:
+        """Compare the passages with a question, to which those of an index are so similar in the mean.
+
+        None if a passage was not encoded, or by another encoder.
+        """
+        if not len(self.counts) or not self.counts.all() or self.dimensions != len(question):
+            return None
+        wholes: Vectors = self.wholes() @ question - np.float32(of_wholes)
+        return Meaning(question, wholes, self.pieces(), of_pieces)
+
+    def _is_whole(self) -> NDArray[np.bool_]:
+        is_whole = np.zeros(len(self.scales), np.bool_)
+        is_whole[ends(self.counts)[:-1][self.counts > 0]] = True
+        return is_whole
+
+    def _vectors(self, wanted: NDArray[np.bool_]) -> Vectors:
+        vectors: Vectors = self.numbers[wanted].astype(np.float32) * self.scales[wanted, None]
+        return vectors
+
+
+def cached(encoder: Encoder, index_dir: Path | None, alias: str) -> Semantics:
+    """Return an encoder with the vectors it has made for the index of this name, kept in a file."""
+    path = index_dir and index_dir / f"cluster-{alias}" / FILE_NAME
+    return Semantics(encoder, VectorStore(path, encoder.name, encoder.dimensions))
+
+
+def encode(segment: Segment, numbers: Sequence[int], semantics: Semantics) -> Iterator[int]:
+    """Make the vectors that passages of a segment lack, some at a time, and yield how many. Blocks."""
+    for at in range(0, len(numbers), _READ_AT_ONCE):
+        part = numbers[at : at + _READ_AT_ONCE]
+        rows = segment.encoder_keys.take(np.array(part, np.int64))
+        # Each text by the first of the passages that it is in.
+        lacking = missing(semantics.store, rows.values)
+        if not len(lacking):
+            continue
+        own = np.unique(np.repeat(part, rows.lengths)[lacking])
+        texts = _each_once(segment.encoder_texts(own.tolist()), set(rows.values[lacking].tolist()))
+        while batch := list(islice(texts, _ENCODED_AT_ONCE)):
+            vectors = semantics.encoder.encode_passages([read.text for read in batch])
+            try:
+                semantics.store.append(np.array([read.key for read in batch], np.uint64), vectors)
+            except OSError as error:
+                reason = error.strerror or error
+                _log.warning("%s: vectors cannot be saved (%s)", semantics.store.path, reason)
+            yield len(batch)
+
+
+def vectors_of(segment: Segment, numbers: Sequence[int], store: VectorStore) -> PassageVectors:
+    """Return the vectors of passages of a segment, all of which a store has."""
+    keys = segment.encoder_keys.take(np.array(numbers, np.int64))
+    return PassageVectors.of(keys.lengths, store.vectors(store.rows(keys.values)))
+
+
+def _each_once(texts: Iterator[EncoderText], wanted: set[int]) -> Iterator[EncoderText]:
+    for read in texts:
+        if read.key in wanted:
+            wanted.discard(read.key)
+            yield read

@@ -1,0 +1,117 @@
+"""The vectors that a cluster stores with passages."""
+
+import asyncio
+import logging
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from retrieval.cluster.vectors import PassageVectors, cached, encode, vectors_of
+from retrieval.meaning.semantics import Semantics
+from retrieval.meaning.vector_store import VectorStore
+from retrieval.model import Passage
+from retrieval.ranking import segments
+from retrieval.ranking.embedded import EmbeddedIndex
+from retrieval.ranking.leaf import Leaf
+from retrieval.ranking.segment import Segment
+from tests.retrieval.fake_encoder import FakeEncoder
+
+
+@pytest.fixture
+def segment(everything: list[Passage], tmp_path: Path) -> Segment:
+    return segments.build(tmp_path, everything, 300)
+
+
+def fake() -> Semantics:
+    encoder = FakeEncoder()
+    return Semantics(encoder, VectorStore(None, encoder.name, encoder.dimensions))
+
+
+def test_quantized_once() -> None:
+    """Vectors that were quantized before stay as they are, so that a store's are the cluster's."""
+    drawn = np.random.default_rng(1).standard_normal((50, 16)).astype(np.float32)
+    once = PassageVectors.of(np.array([50]), drawn)
+    again = PassageVectors.of(np.array([50]), np.concatenate([once.wholes(), once.pieces()]))
+    assert once.numbers.tolist() == again.numbers.tolist()
+    assert np.allclose(once.scales, again.scales, rtol=1e-6)
+    assert np.abs(drawn - np.concatenate([once.wholes(), once.pieces()])).max() < 0.02
+
+
+def test_compared() -> None:
+    """Passages are compared as wholes beside the mean; the vectors of their pieces go along in order."""
+    vectors = PassageVectors.of(np.array([2, 1, 3]), np.eye(6, 8, dtype=np.float32))
+    found = vectors.take(np.array([2, 0, 1])).compare(np.arange(8, dtype=np.float32), 1.0, 0.5)
+    assert found is not None
+    assert [2.0, -1.0, 1.0] == np.round(found.wholes, 4).tolist()
+    assert [4, 5, 1] == found.pieces.argmax(axis=1).tolist()
+    assert 0.5 == found.baseline
+
+
+@pytest.mark.parametrize(("counts", "dimensions"), [([2, 0], 8), ([1, 1], 9), ([0, 0], 8), ([], 8)])
+def test_not_compared(counts: list[int], dimensions: int) -> None:
+    """Passages without vectors, or with those of another encoder, are compared with nothing."""
+    vectors = PassageVectors.of(np.array(counts, np.int64), np.ones((sum(counts), 8), np.float32))
+    assert vectors.compare(np.ones(dimensions, np.float32), 0.0, 0.0) is None
+
+
+def test_only_what_is_missing_is_encoded(segment: Segment) -> None:
+    """Each text is encoded once, and not again when its passages are gone through another time."""
+    semantics = fake()
+    encoder = semantics.encoder
+    assert isinstance(encoder, FakeEncoder)
+    some, everything = list(range(5)), list(range(len(segment)))
+    made = [sum(encode(segment, numbers, semantics)) for numbers in (some, everything, everything)]
+    assert [len(semantics.store), 0] == [sum(made), made[-1]]
+    assert len(encoder.texts) == len(semantics.store)
+    assert all(made[:2])
+
+
+def test_what_is_stored_is_what_the_embedded_index_compares(segment: Segment) -> None:
+    """A passage's vectors compare with a question as those that the index on this machine looks up."""
+    semantics, numbers = fake(), list(range(len(segment)))
+    for _ in encode(segment, numbers, semantics):
+        pass
+    index = EmbeddedIndex([Leaf(segment)], semantics)
+    question = semantics.encoder.encode_question("Who built the lighthouse?")
+    expected = asyncio.run(index.search(["lighthous"], len(segment), question))
+    assert expected.meaning is not None
+    rows = {passage.id: row for row, passage in enumerate(segment.passages(numbers))}
+    found = vectors_of(segment, [rows[one.id] for one in expected.passages], semantics.store)
+    meaning = found.compare(question, 0.0, 0.0)
+    assert meaning is not None
+    # The baseline is the same for all.
+    assert np.allclose(
+        expected.meaning.wholes - meaning.wholes, expected.meaning.wholes[0] - meaning.wholes[0]
+    )
+    assert np.allclose(expected.meaning.pieces, meaning.pieces)
+
+
+def test_vectors_are_kept(segment: Segment, tmp_path: Path) -> None:
+    """What was encoded for an index is there for the next process, in a folder of its own."""
+    encoder, numbers = FakeEncoder(), list(range(len(segment)))
+    for name in ("one", "one", "two"):
+        semantics = cached(encoder, tmp_path / "index", name)
+        before = len(encoder.texts)
+        for _ in encode(segment, numbers, semantics):
+            pass
+        assert (name == "one" and bool(before)) == (before == len(encoder.texts))
+    assert {"cluster-one", "cluster-two"} == {path.name for path in (tmp_path / "index").iterdir()}
+
+
+def test_vectors_that_cannot_be_kept(
+    segment: Segment, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Where vectors cannot be saved, one line says so, and they are used."""
+    semantics = fake()
+    append = semantics.store.append
+
+    def fail(*given: object) -> None:
+        append(*given)  # type: ignore[arg-type]
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(semantics.store, "append", fail)
+    with caplog.at_level(logging.WARNING):
+        assert sum(encode(segment, [0], semantics))
+    assert "No space left on device" in caplog.text
+    assert vectors_of(segment, [0], semantics.store).counts.all()
