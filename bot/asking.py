@@ -66,4 +66,4 @@ def _proven(answer: Answer) -> Answer:
         _log.error("A quote is not what the document says, so it is not sent: %s", sorted(failed))
     proven = [citation for citation in answer.citations if is_verbatim(citation)]
     kept = tuple(proven[:1] + [citation for citation in proven[1:] if citation.highlights])
-    return replace(answer, citations=kept, answered=answer.answered and bool(kept))
+    return replace(answer, citations=kept, certainty=answer.certainty if kept else "none")

@@ -7,7 +7,7 @@ import numpy as np
 from retrieval.meaning.encoder import Vectors
 from retrieval.model import Answer, Weighing
 from retrieval.quoting.citations import cite
-from retrieval.quoting.confidence import THRESHOLD, confidence
+from retrieval.quoting.confidence import certainty, confidence
 from retrieval.quoting.excerpts import choose, rank
 from retrieval.quoting.highlights import highlights, matching
 from retrieval.quoting.suggest import suggestion
@@ -31,7 +31,7 @@ async def answer(
     asks_nothing = bool(index.languages) and not any(word.content for word in question.words)
     candidates = await index.search(question.terms, CANDIDATES, await _encoded(question, index))
     if not candidates.passages:
-        return Answer(text, answered=False, confidence=0.0, citations=(), asks_nothing=asks_nothing)
+        return Answer(text, certainty="none", confidence=0.0, citations=(), asks_nothing=asks_nothing)
     evidence = gather(question, candidates)
     ranking = rank(question, evidence, candidates, quote_chars)
     sure = confidence(question, ranking.best)
@@ -47,7 +47,7 @@ async def answer(
     )
     return Answer(
         text,
-        answered=sure >= THRESHOLD,
+        certainty="none" if asks_nothing else certainty(sure),
         confidence=sure,
         citations=citations,
         suggestion=suggestion(asked, corrections),

@@ -10,6 +10,9 @@ from typing import Literal
 # What people count places in: lines, unless a document has something better.
 Unit = Literal["line", "paragraph", "page", "slide", "row", "chapter"]
 
+# How far an answer is to be trusted: a quote answers, a quote may answer, none does.
+Certainty = Literal["sure", "unsure", "none"]
+
 
 @dataclass(frozen=True, slots=True, order=True)
 class Span:
@@ -141,18 +144,23 @@ class Citation:
 class Answer:
     """What a question gets.
 
-    `citations` are listed best first, also when `answered` is false (then they are only the nearest
-    passages, not an answer). `confidence` is 0 to 1 and comparable between questions and corpora.
+    `citations` are listed best first; unless `certainty` is "sure" they are only the closest passages, not
+    an answer. `confidence` is 0 to 1 and comparable between questions and corpora.
     `suggestion` is the question with its misspelt words corrected from the corpus' own, or None.
     `asks_nothing` tells small talk, and what has no word that names anything.
     """
 
     question: str
-    answered: bool
+    certainty: Certainty
     confidence: float
     citations: tuple[Citation, ...]
     suggestion: str | None = None
     asks_nothing: bool = False
+
+    @property
+    def answered(self) -> bool:
+        """Whether the first quote is taken for the answer."""
+        return self.certainty == "sure"
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,12 +3,16 @@
 import math
 from collections.abc import Mapping
 
+from retrieval.model import Certainty
 from retrieval.quoting.weights import CONFIDENCE, CONFIDENCE_BIAS
 from retrieval.ranking.analysis import is_unspaced
 from retrieval.ranking.question import Question
 
-# From here on the bot answers. The regression counts a wrong answer as much as a missing one.
-THRESHOLD = 0.5
+# From here on the best quote is taken for the answer. The regression counts a wrong answer as much as a
+# missing one.
+SURE = 0.5
+# From here on the closest passages are shown, as what may hold the answer.
+UNSURE = 0.15
 
 
 def confidence(question: Question, features: Mapping[str, float]) -> float:
@@ -23,7 +27,14 @@ def confidence(question: Question, features: Mapping[str, float]) -> float:
     known = {**features, "words": math.log(words)}
     logit = CONFIDENCE_BIAS + sum(weight * known[name] for name, weight in CONFIDENCE.items())
     probability = 1 / (1 + math.exp(-logit))
-    return probability * THRESHOLD if _is_one_word(question) else probability
+    return probability * SURE if _is_one_word(question) else probability
+
+
+def certainty(confidence: float) -> Certainty:
+    """Return which kind of reply a confidence allows."""
+    if confidence >= SURE:
+        return "sure"
+    return "unsure" if confidence >= UNSURE else "none"
 
 
 def _is_one_word(question: Question) -> bool:

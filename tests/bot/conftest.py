@@ -17,6 +17,7 @@ from config.settings import Settings
 from retrieval.errors import UnavailableError
 from retrieval.model import (
     Answer,
+    Certainty,
     Citation,
     Context,
     Locator,
@@ -67,15 +68,15 @@ def make_citation(
 
 def make_answer(
     *citations: Citation,
-    answered: bool = True,
+    certainty: Certainty = "sure",
     suggestion: str | None = None,
     question: str = "How many are there?",
     confidence: float | None = None,
     asks_nothing: bool = False,
 ) -> Answer:
-    usual = 0.9 if answered else 0.05
+    usual = {"sure": 0.9, "unsure": 0.3, "none": 0.05}[certainty]
     sure = usual if confidence is None else confidence
-    return Answer(question, answered, sure, citations, suggestion, asks_nothing)
+    return Answer(question, certainty, sure, citations, suggestion, asks_nothing)
 
 
 @dataclass
@@ -100,7 +101,7 @@ class FakeArchive:
         self._reach()
         self.questions.append(question)
         self.earlier.append(earlier)
-        return self.answers.get(question, make_answer(answered=False))
+        return self.answers.get(question, make_answer(certainty="none"))
 
     async def context(self, passage_id: str) -> Context | None:
         self._reach()

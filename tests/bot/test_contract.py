@@ -4,10 +4,11 @@ import json
 from collections.abc import Callable
 from typing import Annotated, Any
 
+import pytest
 from pydantic import BaseModel, ConfigDict, Field, StrictFloat
 
 from bot.contract import answer_json
-from retrieval.model import Locator
+from retrieval.model import Certainty, Locator
 
 Place = Annotated[int, Field(strict=True, ge=0)]
 Count = Annotated[int, Field(strict=True, ge=1)]
@@ -47,6 +48,7 @@ class CitationSchema(Strict):
 class AnswerSchema(Strict):
     question: str
     answered: bool
+    certainty: Certainty
     confidence: Annotated[StrictFloat, Field(ge=0, le=1)]
     citations: list[CitationSchema]
     suggestion: str | None
@@ -66,6 +68,7 @@ def test_all_values(answer: Callable[..., Any], citation: Callable[..., Any]) ->
     expected = {
         "question": "How many are there?",
         "answered": True,
+        "certainty": "sure",
         "confidence": 0.9,
         "citations": [
             {
@@ -87,9 +90,16 @@ def test_all_values(answer: Callable[..., Any], citation: Callable[..., Any]) ->
     assert expected == answer_json(answer(cited))
 
 
+@pytest.mark.parametrize("certainty", ["sure", "unsure", "none"])
+def test_only_what_is_sure_is_answered(answer: Callable[..., Any], certainty: Certainty) -> None:
+    """Certainty has its own field; what is not sure counts as not answered."""
+    told = answer_json(answer(certainty=certainty))
+    assert (certainty, certainty == "sure") == (told["certainty"], told["answered"])
+
+
 def test_the_nearest_passages_are_listed_without_an_answer(
     answer: Callable[..., Any], citation: Callable[..., Any]
 ) -> None:
     """A question without an answer has its citations all the same, and says that it is not answered."""
-    listed = answer_json(answer(citation("The lamp burns.", (0, 15)), answered=False))
+    listed = answer_json(answer(citation("The lamp burns.", (0, 15)), certainty="none"))
     assert (False, 1) == (listed["answered"], len(listed["citations"]))

@@ -11,8 +11,8 @@ from bot.floors import Check, FloorError
 from retrieval.evaluation import Case, Outcome
 from retrieval.model import Answer
 
-DECLINED = Outcome(Case("q1", (), None, {"kind": "far"}), Answer("q1", False, 0.1, ()), 0, 0.001)
-ANSWERED = Outcome(Case("q2", (), None, {"kind": "near"}), Answer("q2", True, 0.9, ()), 0, 0.001)
+DECLINED = Outcome(Case("q1", (), None, {"kind": "far"}), Answer("q1", "none", 0.1, ()), 0, 0.001)
+ANSWERED = Outcome(Case("q2", (), None, {"kind": "near"}), Answer("q2", "sure", 0.9, ()), 0, 0.001)
 
 
 def _read(**content: Any) -> floors.Floors:

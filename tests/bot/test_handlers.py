@@ -23,7 +23,7 @@ def three(archive: Any, citation: Callable[..., Any], answer: Callable[..., Any]
     ones = [citation(f"Quote number {n}.", (0, 15), ((0, 5),), rank=n) for n in (1, 2, 3)]
     archive.answers = {
         "Which?": answer(*ones),
-        "Whihc?": answer(answered=False, suggestion="Which?"),
+        "Whihc?": answer(certainty="none", suggestion="Which?"),
     }
     archive.contexts = {"000000000001folder01": Context(ones[0].passage, None, None)}
     return archive

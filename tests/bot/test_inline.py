@@ -28,7 +28,7 @@ def _sent(article: InlineQueryResultArticle) -> Reply:
 @settings(max_examples=50)
 def test_an_article_sends_its_quote(one: Citation) -> None:
     """Choosing an article sends the quote to the letter with its source, within every limit."""
-    (article,) = inline.results(Answer("?", answered=True, confidence=1, citations=(one,)), 0, VOICE)
+    (article,) = inline.results(Answer("?", certainty="sure", confidence=1, citations=(one,)), 0, VOICE)
     check_limits(_sent(article))
     assert [one.quote] == texts_of(_sent(article), "blockquote")
     assert 1 <= len(article.id.encode()) <= 64
@@ -67,5 +67,5 @@ def test_paging_gives_all_and_ends(
 
 def test_what_is_declined_offers_nothing(citation: Callable[..., Any], answer: Callable[..., Any]) -> None:
     """A question the documents do not answer offers none of their nearest passages."""
-    found = answer(*[citation("Sea.", (0, 4))] * 30, answered=False)
+    found = answer(*[citation("Sea.", (0, 4))] * 30, certainty="none")
     assert ([], "") == (inline.results(found, 0, VOICE), inline.offset_after(found, 0))

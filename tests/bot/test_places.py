@@ -29,7 +29,7 @@ def test_a_refusal_fits_its_question(
     question: str, expected: str, answer: Callable[..., Any], *, asks_nothing: bool
 ) -> None:
     """One word and small talk are met with kindness, a question with the plain truth."""
-    found = answer(answered=False, question=question, asks_nothing=asks_nothing)
+    found = answer(certainty="none", question=question, asks_nothing=asks_nothing)
     assert Refusal(expected) == refusal(found, TEXTS)
 
 
@@ -41,7 +41,7 @@ def test_a_suggestion_is_a_question(
     suggestion: str | None, expected: str | None, answer: Callable[..., Any]
 ) -> None:
     """A corrected spelling is offered on one line, unless it would be declined for being a single word."""
-    found = answer(answered=False, suggestion=suggestion)
+    found = answer(certainty="none", suggestion=suggestion)
     assert Refusal(TEXTS.declined, expected) == refusal(found, TEXTS)
     assert Refusal(TEXTS.declined) == refusal(found, TEXTS, can_suggest=False)
 

@@ -25,7 +25,7 @@ VOICE = Voice(TEXTS, "verbatim_bot")
 @settings(max_examples=60, deadline=None)
 def test_a_quote_is_whole_and_within_limits(found: list[Citation], data: st.DataObject) -> None:
     """The blockquote is the quote to the letter, and every limit of a message holds."""
-    answer = Answer("?", answered=True, confidence=0.9, citations=tuple(found))
+    answer = Answer("?", certainty="sure", confidence=0.9, citations=tuple(found))
     rank = data.draw(st.integers(1, len(found)))
     origin = Origin(data.draw(st.booleans()), carried(data.draw(WILD | LONG | st.just("")).split()))
     reply = replies.quote(answer, rank, VOICE, origin)
@@ -36,7 +36,7 @@ def test_a_quote_is_whole_and_within_limits(found: list[Citation], data: st.Data
 def test_files_are_offered_where_they_are(citation: Callable[..., Citation]) -> None:
     """Where the documents' files are not, there is no button for a whole one or the picture of a page."""
     one = citation("The sea.", (0, 8), locator=Locator("Heading", 3, 5, 7, 2, "page", "iii"))
-    answer = Answer("?", answered=True, confidence=1, citations=(one,))
+    answer = Answer("?", certainty="sure", confidence=1, citations=(one,))
     files = {TEXTS.whole_document, TEXTS.page_picture}
     for has_files, expected in ((True, files), (False, set())):
         reply = replies.quote(answer, 1, Voice(TEXTS, "verbatim_bot", has_files=has_files))
@@ -51,7 +51,7 @@ def test_context_is_within_limits_and_keeps_the_quote(
 ) -> None:
     """Around the quote there is as much as fits; the quote itself is never cut."""
     around = Context(one.passage, _beside(one.passage, before, -1), _beside(one.passage, after, 1))
-    reply = replies.wider(Answer("?", answered=True, confidence=1, citations=(one,)), 1, around, VOICE)
+    reply = replies.wider(Answer("?", certainty="sure", confidence=1, citations=(one,)), 1, around, VOICE)
     check_limits(reply)
     assert [one.quote] == texts_of(reply, "blockquote")
     check_limits(replies.passage(around, VOICE))
@@ -71,7 +71,7 @@ def test_a_refusal_is_within_limits(
     question: str, suggestion: str | None, near: list[Citation], confidence: float
 ) -> None:
     """Headings and suggestions of any length and script make a message; it quotes nothing."""
-    found = Answer(question, False, confidence, tuple(near), suggestion)
+    found = Answer(question, "none", confidence, tuple(near), suggestion)
     reply = replies.answer(found, VOICE)
     check_limits(reply)
     assert [] == [e for e in reply.entities if e.type != "code"]
@@ -81,7 +81,7 @@ def test_a_refusal_is_within_limits(
 @settings(max_examples=60, deadline=None)
 def test_an_answer_tells_what_it_was_asked(one: Citation) -> None:
     """Read back from a message of any script, the words are from the quote, and a button can carry them."""
-    shown = replies.quote(Answer("?", answered=True, confidence=1, citations=(one,)), 1, VOICE)
+    shown = replies.quote(Answer("?", certainty="sure", confidence=1, citations=(one,)), 1, VOICE)
     words = replies.asked_before(_message(shown))
     assert len(words.encode()) <= MOST_EARLIER
     assert all(word in one.quote for word in words.split())
@@ -113,7 +113,7 @@ def test_what_an_answer_was_asked(
 
 def test_only_an_answer_was_asked_something(answer: Callable[..., Any]) -> None:
     """A message without a quote, a refusal for one, says nothing of a question before."""
-    declined = replies.answer(answer(answered=False, suggestion="How many cats?"), VOICE)
+    declined = replies.answer(answer(certainty="none", suggestion="How many cats?"), VOICE)
     assert "" == replies.asked_before(_message(declined))
     assert "" == replies.asked_before(_message(notice(TEXTS.help)))
 
@@ -140,7 +140,7 @@ def test_a_page_stands_for_lines(citation: Callable[..., Any], answer: Callable[
 
 def test_a_decline_shows_no_source(citation: Callable[..., Any], answer: Callable[..., Any]) -> None:
     """Under a refusal there is nothing of the documents when nothing in them is near."""
-    reply = replies.answer(answer(citation("Words.", (0, 6)), answered=False), VOICE)
+    reply = replies.answer(answer(citation("Words.", (0, 6)), certainty="none"), VOICE)
     assert Reply("The documents hold no answer to this.") == reply
 
 
@@ -148,21 +148,21 @@ def test_near_headings_are_offered(citation: Callable[..., Any], answer: Callabl
     """When something may be near, a refusal names three headings at most, and no quote or file."""
     headings = ("One", None, "One", "Two", " ", "Three", "Four")
     near = [citation("Words.", (0, 6), locator=Locator(heading, None, 1, 1, 1)) for heading in headings]
-    reply = replies.answer(answer(*near, answered=False, confidence=0.1), VOICE)
+    reply = replies.answer(answer(*near, certainty="none", confidence=0.1), VOICE)
     perhaps = "Perhaps something is under:\n• One\n• Two\n• Three"
     assert Reply(f"The documents hold no answer to this.\n\n{perhaps}") == reply
 
 
 def test_a_suggestion_can_be_tapped(answer: Callable[..., Any]) -> None:
     """A suggested spelling comes as a button that asks it."""
-    reply = replies.answer(answer(answered=False, suggestion="How many cats?"), VOICE)
+    reply = replies.answer(answer(certainty="none", suggestion="How many cats?"), VOICE)
     assert "The documents hold no answer to this.\n\nDid you mean: How many cats?" == reply.text
     assert [[("How many cats?", Press(Action.QUOTE, origin=Origin(corrected=True)))]] == _buttons(reply)
 
 
 def test_a_declined_suggestion_suggests_nothing(answer: Callable[..., Any]) -> None:
     """The answer to our own suggestion offers no other, as its button could not tell which is meant."""
-    found = answer(answered=False, suggestion="Other one?")
+    found = answer(certainty="none", suggestion="Other one?")
     reply = replies.answer(found, VOICE, Origin(corrected=True))
     assert "The documents hold no answer to this." == reply.text
 

@@ -206,7 +206,7 @@ def test_paging_of_lists() -> None:
 @settings(max_examples=30)
 def test_places_are_within_limits(found: list[Citation], page: int) -> None:
     """Places with names of any length and script are a message, ten lines at most."""
-    reply = shelves.places(Answer("?", answered=True, confidence=1, citations=tuple(found)), page, VOICE)
+    reply = shelves.places(Answer("?", certainty="sure", confidence=1, citations=tuple(found)), page, VOICE)
     check_limits(reply)
     assert len([one for one in reply.entities if one.type == "text_link"]) <= 10
 

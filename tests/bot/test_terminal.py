@@ -100,14 +100,14 @@ def test_columns_of_wide_letters() -> None:
 def test_no_answer(answer: Callable[..., Any]) -> None:
     """Without an answer there is no quote and no source, but near headings and the corrected question."""
     cited = _cited("nearest", locator=Locator("The\x1b lamp", None, 5, 6, 2))
-    found = answer(cited, answered=False, suggestion="Which lighthouse?", confidence=0.2)
+    found = answer(cited, certainty="none", suggestion="Which lighthouse?", confidence=0.2)
     perhaps = TEXTS.perhaps_under(["The␛ lamp"])
     assert f"{TEXTS.declined}\n\n{perhaps}\n{TEXTS.did_you_mean} Which lighthouse?" == _shown(found, PLAIN)
 
 
 def test_one_word(answer: Callable[..., Any]) -> None:
     """The terminal is as kind as the bot."""
-    found = answer(answered=False, question="hello", confidence=0.0)
+    found = answer(certainty="none", question="hello", confidence=0.0)
     assert TEXTS.one_word == _shown(found, PLAIN)
 
 

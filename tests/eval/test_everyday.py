@@ -29,7 +29,7 @@ def _rows(name: str) -> Sequence[dict[str, Any]]:
 
 def _answer(*quotes: str, answered: bool = True, confidence: float = 0.5) -> Answer:
     citations = [_citation(rank, quote) for rank, quote in enumerate(quotes, 1)]
-    return Answer("?", answered=answered, confidence=confidence, citations=tuple(citations))
+    return Answer("?", "sure" if answered else "none", confidence, tuple(citations))
 
 
 def _citation(rank: int, quote: str, document: str = "a.txt", page: int | None = None) -> Citation:
@@ -192,7 +192,7 @@ async def test_a_library_is_asked(tmp_path: Path) -> None:
 def _paged(places: Iterable[tuple[str, int]]) -> dict[str, float | None]:
     citations = tuple(_citation(rank, "…", *place) for rank, place in enumerate(places, 1))
     question = Question("a", "?", ("1",), "en", "fact", document="b.pdf", pages=frozenset({6, 8}))
-    return pages.of_answers([Outcome(question, Answer("?", True, 1.0, citations))])
+    return pages.of_answers([Outcome(question, Answer("?", "sure", 1.0, citations))])
 
 
 def test_a_page_is_right_with_its_document() -> None:

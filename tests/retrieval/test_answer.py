@@ -12,7 +12,7 @@ from retrieval.answer import answer, explain
 from retrieval.loading.passages import passages
 from retrieval.loading.plain import load
 from retrieval.model import Answer, Document, Passage
-from retrieval.quoting.confidence import THRESHOLD
+from retrieval.quoting.confidence import SURE
 from retrieval.ranking.embedded import EmbeddedIndex
 
 Ask = Callable[..., Answer]
@@ -79,8 +79,8 @@ def test_answered(question: str, document: str, words: str, ask: Ask) -> None:
 def test_nothing_asked(text: str, ask: Ask) -> None:
     """Greetings, thanks, bare question words, gibberish and signs are declined, and nothing is suggested."""
     found = ask(text)
-    assert not found.answered
-    assert found.confidence < THRESHOLD / 2
+    assert "none" == found.certainty
+    assert found.confidence < SURE / 2
     assert found.suggestion is None
 
 
@@ -108,7 +108,7 @@ def test_one_word(word: str, ask: Ask) -> None:
     """One word asks for nothing in particular: where it stands is listed, but no quote is sure."""
     found = ask(word)
     assert not found.answered
-    assert 0 < found.confidence < THRESHOLD
+    assert 0 < found.confidence < SURE
     assert found.citations
 
 

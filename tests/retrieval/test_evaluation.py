@@ -23,7 +23,12 @@ def _citation(rank: int, quote: str, document: str = "a.txt") -> Citation:
 
 def _outcome(case: Case, confidence: float, *quotes: tuple[str, str], seconds: float = 0.001) -> Outcome:
     cited = tuple(_citation(rank, text, document) for rank, (text, document) in enumerate(quotes, 1))
-    return Outcome(case, Answer(case.question, confidence >= 0.5, confidence, cited), len(cited), seconds)
+    return Outcome(
+        case,
+        Answer(case.question, "sure" if confidence >= 0.5 else "none", confidence, cited),
+        len(cited),
+        seconds,
+    )
 
 
 OUTCOMES = [

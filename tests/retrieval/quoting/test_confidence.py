@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from retrieval.quoting.confidence import THRESHOLD, confidence
+from retrieval.quoting.confidence import SURE, UNSURE, certainty, confidence
 from retrieval.quoting.weights import CONFIDENCE
 from retrieval.ranking.question import analyse, following
 
@@ -31,23 +31,37 @@ def test_nothing_asked(question: str) -> None:
 @pytest.mark.parametrize("question", ["lighthouse", "goats?", "茶馆", "茶", "ตลา"])
 def test_one_word(question: str) -> None:
     """One word stays below the threshold, though everything were found; its letters are no other words."""
-    assert 0 < confidence(analyse(question, LANGUAGES), ALL) < THRESHOLD
+    assert 0 < confidence(analyse(question, LANGUAGES), ALL) < SURE
 
 
 @pytest.mark.parametrize("question", ["goats eat?", "the art of artists", "茶馆在哪里", "ตลาดน้ำ"])
 def test_several_words(question: str) -> None:
     """Several words are answered when everything is found and declined when nothing is."""
     assert (
-        confidence(analyse(question, LANGUAGES), ALL)
-        > THRESHOLD
-        > confidence(analyse(question, LANGUAGES), NONE)
+        confidence(analyse(question, LANGUAGES), ALL) > SURE > confidence(analyse(question, LANGUAGES), NONE)
     )
 
 
 def test_follow_up_of_one_word() -> None:
     """A word that leans on the question before it is not alone."""
     question = following(analyse("goats?", ["en"]), analyse("Who feeds the sheep?", ["en"]))
-    assert confidence(question, ALL) > THRESHOLD
+    assert confidence(question, ALL) > SURE
+
+
+@pytest.mark.parametrize(
+    ("probability", "expected"),
+    [
+        (0.0, "none"),
+        (math.nextafter(UNSURE, 0), "none"),
+        (UNSURE, "unsure"),
+        (math.nextafter(SURE, 0), "unsure"),
+        (SURE, "sure"),
+        (1.0, "sure"),
+    ],
+)
+def test_each_kind_of_reply_begins_at_its_threshold(probability: float, expected: str) -> None:
+    """Two thresholds part all probabilities into three kinds of reply."""
+    assert expected == certainty(probability)
 
 
 @given(features=FEATURES, name=st.sampled_from(NAMES), less=st.floats(0, 1))
