@@ -132,11 +132,11 @@ def _folded(word: str, language: str) -> str:
 
 
 def _contexts(passages: Sequence[Passage]) -> Iterator[list[str]]:
-    """Yield the terms of each passage's context."""
+    """Yield the terms of each passage's context, each once."""
     forms, rows = context_tokens(passages)
     terms, values = schema.spelt(forms.terms), rows.values.tolist()
     for first, last in pairwise(rows.offsets.tolist()):
-        yield [terms[form] for form in values[first:last]]
+        yield list(dict.fromkeys(terms[form] for form in values[first:last]))
 
 
 def _entry(
@@ -146,7 +146,6 @@ def _entry(
     body = (
         f'{{"document":"{document_of(passage.id)}","n":{ordinal},"tokens":{len(terms)},'
         f'"language":"{passage.language}","terms":"{" ".join(terms)}",'
-        f'"context":"{" ".join(dict.fromkeys(context))}","context_norm":{schema.context_norm(len(context))},'
-        f'"path":{json.dumps(passage.document)},"b":"'
+        f'"context":"{" ".join(context)}","path":{json.dumps(passage.document)},"b":"'
     )
     return Entry(passage.id, b'%s%s"}' % (body.encode(), b2a_base64(packed, newline=False)))

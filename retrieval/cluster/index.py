@@ -4,6 +4,7 @@ Meanings are compared for the candidates that words have found. What shares no w
 text or in the context, is not found by its meaning alone.
 """
 
+import math
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -18,7 +19,7 @@ from retrieval.cluster.transport import Cluster
 from retrieval.cluster.vectors import PassageVectors
 from retrieval.meaning.encoder import Encoder, Vectors
 from retrieval.model import Passage
-from retrieval.ranking.context import context_weight, rarest
+from retrieval.ranking.context import CONTEXTS, context_tokens, context_weight, rarest
 from retrieval.ranking.forms import digest, digests
 from retrieval.ranking.forward import Forward
 from retrieval.ranking.index import Candidates, Meaning
@@ -92,16 +93,21 @@ class OpenSearchIndex:
     async def search(self, terms: Sequence[str], limit: int, question: Vectors | None = None) -> Candidates:
         held = await self._held(terms)
         frequencies = {term: one.texts for term, one in held.items()}
-        best, contexts = await self._hits(terms, held, limit)
-        if not best and not contexts:
+        weights = self._context_weights(held)
+        texts, contexts = await self._hits(terms, frequencies, weights, limit)
+        if not texts and not contexts:
             return Candidates([], Forward.join([]), frequencies, self.size)
-        stored = {hit["_id"]: schema.stored(hit) for hit in [*best, *contexts]}
+        stored = {hit["_id"]: schema.stored(hit) for hit in [*texts, *contexts]}
+        rows = {identity: row for row, identity in enumerate(stored)}
         found = unpack(stored.values())
         passages = found.passages()
-        scores = self._scores(found.forward, frequencies)[: len(best)]
-        order = _order(passages[: len(best)], found.ordinals[: len(best)], scores)[:limit].tolist()
-        rows = {identity: row for row, identity in enumerate(stored)}
-        order = np.array([*dict.fromkeys([*order, *(rows[hit["_id"]] for hit in contexts)])], np.intp)
+        scores = self._scores(found.forward, frequencies)
+        best = _order(range(len(texts)), passages, found.ordinals, scores)[:limit]
+        of_contexts = [rows[hit["_id"]] for hit in contexts]
+        if of_contexts:
+            scores[of_contexts] += _context_scores([passages[row] for row in of_contexts], weights)
+        more = _order(of_contexts, passages, found.ordinals, scores)[:CONTEXTS]
+        order = np.array(list(dict.fromkeys([*best, *more])), np.intp)
         return Candidates(
             [passages[row] for row in order.tolist()],
             found.forward.take(order),
@@ -110,22 +116,35 @@ class OpenSearchIndex:
             self._compare(found.vectors.take(order), question),
         )
 
-    async def _hits(self, terms: Sequence[str], held: Mapping[str, Held], limit: int) -> tuple[Hits, Hits]:
-        """Find the passages with the best texts, some more than `limit`, and those with the best contexts."""
-        ahead = self._ahead.pop(tuple(terms), None) if limit == CANDIDATES else None
-        asked: dict[str, Any] = {}
-        if ahead is None and (own := [term for term in held if held[term].texts]):
-            # What is in no passage finds none; of too many, the rarest tell passages apart.
-            own.sort(key=lambda term: held[term].texts)
-            asked["best"] = self._best(own[: schema.MOST_TERMS], limit)
+    async def _hits(
+        self, terms: Sequence[str], frequencies: Mapping[str, int], weights: Mapping[str, float], limit: int
+    ) -> tuple[Hits, Hits]:
+        """Find the best by their texts, and by contexts and texts together: some more than are wanted."""
+        texts = self._ahead.pop(tuple(terms), None) if limit == CANDIDATES else None
+        # What is in no passage finds none; of too many, the rarest tell passages apart.
+        own = sorted((term for term in frequencies if frequencies[term]), key=frequencies.__getitem__)
+        asked: list[dict[str, Any]] = []
+        if texts is None and own:
+            asked.append(self._best(own[: schema.MOST_TERMS], limit))
+        if weights:
+            boosts = {term: self._boost(frequencies[term]) for term in own[: schema.MOST_TERMS // 2]}
+            size = int(CONTEXTS * _MORE)
+            asked.append(schema.best_contexts(_spelt_all(weights), _spelt_all(boosts), size))
+        told = list(await self._cluster.searches(self.name, asked)) if asked else []
+        contexts = told.pop() if weights else None
+        return _hits_of(told.pop() if told else texts), _hits_of(contexts)
+
+    def _context_weights(self, held: Mapping[str, Held]) -> dict[str, float]:
+        """Give the terms that contexts are searched for, and what each weighs."""
+        counts = [one.contexts for one in held.values()]
         terms = list(held)
-        chosen = [terms[at] for at in rarest([one.contexts for one in held.values()])[: schema.MOST_TERMS]]
-        if chosen:
-            weights = [context_weight(held[term].contexts, self.size) for term in chosen]
-            asked["contexts"] = schema.best_contexts(dict(zip(_spelt(chosen), weights, strict=True)))
-        told = await self._cluster.searches(self.name, list(asked.values())) if asked else []
-        found = {"best": ahead, **dict(zip(asked, told, strict=True))}
-        return _hits_of(found.get("best")), _hits_of(found.get("contexts"))
+        chosen = rarest(counts)[: schema.MOST_TERMS // 2]
+        return {terms[at]: context_weight(counts[at], self.size) for at in chosen}
+
+    def _boost(self, frequency: int) -> float:
+        """Give what the cluster's weight of a term is to be multiplied by to be rank-bm25's."""
+        own = math.log(1 + (self.size - frequency + 0.5) / (frequency + 0.5))
+        return self._weighting.inverse_document_frequency(frequency) / own
 
     def _compare(self, vectors: PassageVectors, question: Vectors | None) -> Meaning | None:
         if question is None or self.encoder is None:
@@ -194,8 +213,25 @@ def _spelt(terms: Iterable[str]) -> list[str]:
     return schema.spelt(digests(terms))
 
 
-def _order(passages: Sequence[Passage], ordinals: NDArray[np.int64], scores: Scores) -> NDArray[np.intp]:
+def _spelt_all(numbers: Mapping[str, float]) -> dict[str, float]:
+    return dict(zip(_spelt(numbers), numbers.values(), strict=True))
+
+
+def _context_scores(passages: Sequence[Passage], weights: Mapping[str, float]) -> Scores:
+    """Add up the weights of the terms in each passage's context."""
+    forms, rows = context_tokens(passages)
+    of_token = forms.rows_of({digest(term): at for at, term in enumerate(weights)})[rows.values]
+    owners = np.repeat(np.arange(len(rows)), rows.lengths)
+    is_there = np.zeros((len(weights), len(passages)), np.bool_)
+    is_there[of_token[of_token >= 0], owners[of_token >= 0]] = True
+    scores = np.zeros(len(passages))
+    for weight, of_term in zip(weights.values(), is_there, strict=True):
+        scores[of_term] += weight
+    return scores
+
+
+def _order(
+    rows: Sequence[int], passages: Sequence[Passage], ordinals: NDArray[np.int64], scores: Scores
+) -> list[int]:
     """Order passages by their scores, and equals by their documents' names and their places there."""
-    names = {name: at for at, name in enumerate(sorted({passage.document for passage in passages}))}
-    documents = np.array([names[passage.document] for passage in passages], np.intp)
-    return np.lexsort((ordinals, documents, -scores))
+    return sorted(rows, key=lambda row: (-scores[row], passages[row].document, ordinals[row]))

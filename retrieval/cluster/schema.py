@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 
 from retrieval.meaning.encoder import Vectors
 from retrieval.model import Problem
-from retrieval.ranking.context import CONTEXTS
 from retrieval.ranking.postings import K1, B
 from retrieval.ranking.store import maker
 
@@ -131,9 +130,7 @@ def creation(about: About) -> dict[str, Any]:
                     "index_options": "docs",
                     "norms": False,
                 },
-                # What the length of a context does to its score, and the document's name, by which equals
-                # are ordered.
-                "context_norm": {"type": "float", "index": False},
+                # The document's name, by which equals are ordered.
                 "path": {"type": "keyword", "index": False},
                 "b": {"type": "binary", "store": True},
                 "name": {"type": "keyword"},
@@ -181,27 +178,20 @@ def best(terms: Sequence[str], size: int) -> dict[str, Any]:
     }
 
 
-def context_norm(length: int) -> float:
-    """Return what the score of a context of so many tokens is multiplied by."""
-    return float(1 / np.sqrt(1 + length))
+def best_contexts(weights: Mapping[str, float], boosts: Mapping[str, float], size: int) -> dict[str, Any]:
+    """Ask for the passages with the best contexts and texts together, of those whose context holds a term.
 
-
-def best_contexts(weights: Mapping[str, float]) -> dict[str, Any]:
-    """Ask for the passages whose contexts match some terms best, each of which adds its weight."""
-    terms = [
+    A term in the context adds its weight, one in the text its score times its boost.
+    """
+    contexts = [
         {"constant_score": {"filter": {"term": {"context": term}}, "boost": weight}}
         for term, weight in weights.items()
     ]
+    texts = [{"term": {"terms": {"value": term, "boost": boost}}} for term, boost in boosts.items()]
     return {
-        "size": CONTEXTS,
+        "size": size,
         "track_total_hits": False,
-        "query": {
-            "function_score": {
-                "query": {"bool": {"should": terms}},
-                "field_value_factor": {"field": "context_norm"},
-                "boost_mode": "multiply",
-            }
-        },
+        "query": {"bool": {"must": {"bool": {"should": contexts}}, "should": texts}},
         "sort": ["_score", "path", "n"],
         **STORED,
     }

@@ -72,10 +72,7 @@ def rarest(counts: Sequence[int]) -> list[int]:
 
 
 def context_weight(count: int, size: int) -> float:
-    """Return what a term weighs that is in the contexts of `count` of `size` passages.
-
-    A context scores the weights of its terms, each once, divided by the root of its length in tokens and one.
-    """
+    """Return what a term weighs that is in the contexts of `count` of `size` passages."""
     return float(np.log((size + 1) / count))
 
 
