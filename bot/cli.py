@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+import os
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,13 +14,14 @@ import click
 from bot import cases, feedback, floors, report, summary, terminal
 from bot.contract import answer_json
 from bot.lacking import no_documents
+from bot.meaning import encoder_for
 from bot.terminal import Look
 from bot.texts import speaking
 from config import logging
 from config.errors import ConfigError
 from config.settings import Settings
 from retrieval import evaluation
-from retrieval.errors import RetrievalError
+from retrieval.errors import EncoderError, RetrievalError
 from retrieval.library import Library
 from retrieval.model import Answer
 
@@ -28,6 +30,10 @@ if TYPE_CHECKING:
     from retrieval.opensearch import Cluster, ClusterLibrary
 
 _TOP = 1
+# These take some minutes on two cores; more are made by `verbatim index`, so that nobody waits unasked.
+_MOST_VECTORS_FIRST = 6_000
+# The exit code of what Ctrl-C ends, as shells have it.
+_INTERRUPTED = 130
 _TOP_JSON = 5
 
 
@@ -83,12 +89,39 @@ def _opened(docs: Path | None) -> Iterator[tuple["Library | ClusterLibrary", asy
             with _cluster(settings, runner) as cluster:
                 yield _in_cluster(settings, folder, cluster, runner), runner
             return
-        library = Library.open(folder, index_dir=settings.index_dir, quote_chars=settings.quote_chars)
+        library = Library.open(
+            folder,
+            index_dir=settings.index_dir,
+            quote_chars=settings.quote_chars,
+            encoder=encoder_for(settings),
+        )
         _tell_problems(library, folder)
         yield library, runner
+        _make_few_vectors(library)
 
 
 @contextlib.contextmanager
+def _make_few_vectors(library: Library) -> None:
+    """Make the vectors that are missing before the first question, if they are few; tell if they are not."""
+    missing = library.unencoded
+    if not missing:
+        return
+    if missing > _MOST_VECTORS_FIRST:
+        click.echo(
+            f"{missing:,} texts have no vector yet, so answers are found by words alone for now; "
+            "`verbatim index` makes them",
+            err=True,
+        )
+        return
+    _make_vectors(library)
+
+
+def _make_vectors(library: Library) -> None:
+    # Where the encoder cannot be loaded the log has told why.
+    with contextlib.suppress(EncoderError), _progress("Comparing meanings") as progress:
+        library.encode(progress, threads=os.cpu_count() or 1)
+
+
 def _cluster(settings: Settings, runner: asyncio.Runner) -> Iterator["Cluster"]:
     from bot.opening import access, connect  # noqa: PLC0415  # as above
 
@@ -245,15 +278,17 @@ def _spoken() -> Iterator[str]:
 def index(docs: Path | None, *, fresh: bool) -> None:
     """Read the documents and save their index.
 
-    What is saved already is made again; with OPENSEARCH_URL only what changed is read, and the new index
-    takes the place of the one before when it is whole. Files that are left out are named with the reason.
+    What is saved already is made again, but for the vectors of unchanged texts. Ctrl-C while meanings are
+    compared keeps what was made, and the next run goes on there. With OPENSEARCH_URL only what changed is
+    read, and the new index takes the place of the one before when it is whole. Files that are left out are
+    named with the reason.
     """
     settings = _settings()
     folder = docs or settings.seeds_dir
     if settings.opensearch_nodes:
         _index_cluster(settings, folder, fresh=fresh)
         return
-    with _progress() as progress:
+    with _progress("Reading") as progress:
         library = Library.open(
             folder,
             index_dir=settings.index_dir,
@@ -264,9 +299,25 @@ def index(docs: Path | None, *, fresh: bool) -> None:
     _tell_problems(library, folder)
     _tell_counts(library)
 
+            encoder=encoder_for(settings),
 
 def _index_cluster(settings: Settings, folder: Path, *, fresh: bool) -> None:
     from retrieval.opensearch import Plan, write  # noqa: PLC0415  # as above
+    if texts := library.encodable:
+        _index_meanings(library, texts)
+
+
+def _index_meanings(library: Library, texts: int) -> None:
+    """Make all vectors that are missing; stopped by Ctrl-C, those that were made are kept."""
+    missing = library.unencoded
+    try:
+        _make_vectors(library)
+    except KeyboardInterrupt:
+        sys.exit(_INTERRUPTED)
+    finally:
+        left = library.unencoded
+        rest = "; `verbatim index` makes the rest" if left else ""
+        _say(f"{texts - left:,} of {texts:,} texts have vectors, {missing - left:,} of them new{rest}")
 
     def waits(holder: str) -> None:
         click.echo(f"waiting for {holder}, who writes the index", err=True)
@@ -279,15 +330,15 @@ def _index_cluster(settings: Settings, folder: Path, *, fresh: bool) -> None:
         fresh,
     )
     with asyncio.Runner() as runner, _cluster(settings, runner) as cluster:
-        with _progress() as progress:
+        with _progress("Reading") as progress:
             runner.run(write(cluster, folder, plan, progress=progress, waits=waits))
         _tell_counts(_in_cluster(settings, folder, cluster, runner))
 
 
 @contextlib.contextmanager
-def _progress() -> Iterator[Callable[[int, int], None]]:
-    """Show a bar to those who look on, and give what moves it: documents read, and their total."""
-    with click.progressbar(length=1, label="Reading", file=sys.stderr, hidden=not sys.stderr.isatty()) as bar:
+def _progress(label: str) -> Iterator[Callable[[int, int], None]]:
+    """Show a bar at a terminal, and give what moves it: how many are done, and their total."""
+    with click.progressbar(length=1, label=label, file=sys.stderr, hidden=not sys.stderr.isatty()) as bar:
 
         def progress(done: int, total: int) -> None:
             bar.length = total

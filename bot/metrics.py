@@ -66,6 +66,11 @@ class Metrics:
         )
         self._documents = Gauge("verbatim_documents", "Documents in the index", registry=self.registry)
         self._passages = Gauge("verbatim_passages", "Passages in the index", registry=self.registry)
+        self._unencoded = Gauge(
+            "verbatim_texts_without_vector",
+            "Texts whose meaning is not compared yet: they are found by words alone",
+            registry=self.registry,
+        )
         self._index = Info("verbatim_index", "The index that answers", registry=self.registry)
 
     def figures(self) -> Figures:
@@ -114,6 +119,9 @@ class Metrics:
         self._documents.set(documents)
         self._passages.set(passages)
         self._index.info({"version": version})
+
+    def unencoded(self, texts: int) -> None:
+        self._unencoded.set(texts)
 
     def page(self) -> bytes:
         """Give all figures as text, UTF-8."""

@@ -101,6 +101,7 @@ def _environment(settings: Settings, folder: Path, address: str, token: str) -> 
         "SEEDS_DIR": str(folder.resolve()),
         "INDEX_DIR": str(settings.index_dir.resolve()),
         "QUOTE_CHARS": str(settings.quote_chars),
+        "MEANING": settings.meaning,
         "OPENSEARCH_URL": cluster.get_secret_value() if cluster else "",
         "OPENSEARCH_API_KEY": key.get_secret_value() if key else "",
         "OPENSEARCH_CA": str(settings.opensearch_ca.resolve()) if settings.opensearch_ca else "",

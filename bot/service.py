@@ -16,11 +16,13 @@ from bot.app import App, build_application, build_bot
 from bot.asking import Archive
 from bot.context import State
 from bot.dispatch import Dispatcher
+from bot.encoding import BackgroundEncoding
 from bot.errors import StartError
 from bot.feedback import Feedback
 from bot.health import Health
 from bot.keeper import Keeper
 from bot.lacking import lacking, no_documents
+from bot.meaning import encoder_for
 from bot.metrics import Metrics
 from bot.opening import access, connect, opened
 from bot.outage import Outage
@@ -118,6 +120,7 @@ class Process:
         self.pauses = Pauses()
         # Telegram knows that we take updates.
         self.reached = asyncio.Event()
+        self.encoding = BackgroundEncoding(self.metrics)
         self._known: Sequence[Problem] = ()
         self._remote: Remote | None = None
         self._connection = contextlib.AsyncExitStack()
@@ -142,7 +145,7 @@ class Process:
     async def follow(self, state: State) -> None:
         """Take up what becomes of the documents, for ever."""
         if state.keeper:
-            await watch(state.keeper)
+            await asyncio.gather(watch(state.keeper), self.encoding.run())
         elif self._remote:
             await self._remote.follow()
 
@@ -167,10 +170,12 @@ class Process:
         def swap(library: Library) -> None:
             state.archive = library
             self._note(library, str(library.folder))
+            self.encoding.take(library)
 
         keeper = Keeper(library, lambda *known: _open(self.settings, *known), swap, self._save)
         state = self._state(library, keeper)
         self._note(library, str(library.folder))
+        self.encoding.take(library)
         return state
 
     def _state(self, archive: Archive, keeper: Keeper | None) -> State:
@@ -207,6 +212,7 @@ def _open(settings: Settings, before: Library | None = None, quiet: float = 0.0)
         quote_chars=settings.quote_chars,
         before=before,
         quiet=quiet,
+        encoder=None if before else encoder_for(settings),
     )
 
 

@@ -102,6 +102,7 @@ Ids = Annotated[frozenset[int], NoDecode, BeforeValidator(_ids)]
 Address = Annotated[str, AfterValidator(_address)]
 Level = Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"], BeforeValidator(_upper)]
 Format = Annotated[Literal["text", "json"], BeforeValidator(_lower)]
+Meaning = Annotated[Literal["auto", "off"], BeforeValidator(_lower)]
 
 
 class Settings(BaseSettings):
@@ -151,6 +152,11 @@ class Settings(BaseSettings):
     )
     quote_chars: int = Field(
         default=300, ge=50, le=1000, description="The longest quote, in characters: 50 to 1000."
+    )
+    meaning: Meaning = Field(
+        default="auto",
+        description="auto: meanings are compared too, by a sentence encoder, where it is installed. "
+        "off: answers are found by words alone, in 100 MB less.",
     )
     opensearch_url: Annotated[SecretStr, AfterValidator(_secret_addresses)] | None = Field(
         default=None,

@@ -4,8 +4,10 @@ import hashlib
 import logging
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any, Self
@@ -15,10 +17,11 @@ import numpy as np
 from retrieval import folder as listing
 from retrieval.answer import answer, explain
 from retrieval.contents import contents
+from retrieval.errors import EncoderError
 from retrieval.folder import File
 from retrieval.identity import document_id, document_of
 from retrieval.meaning import vector_store
-from retrieval.meaning.encoder import Encoder
+from retrieval.meaning.encoder import Encoder, Vectors
 from retrieval.meaning.semantics import Semantics
 from retrieval.meaning.vector_store import VectorStore, missing
 from retrieval.model import Answer, Citation, Context, Passage, Problem, Section, Source, Weighing
@@ -40,8 +43,8 @@ _MOST_ANSWERS = 256
 _MOST_OPEN = 200
 # What is put together of larger leaves takes longer than an update may.
 _SOON = 20_000
-
-_ENCODED_AT_ONCE = 32
+# Texts: half a second to a second on one core. Larger batches are no faster.
+_ENCODED_AT_ONCE = 16
 
 _log = logging.getLogger(__name__)
 
@@ -102,6 +105,8 @@ class Library:
         records |= {name: known[name] for name in waiting if name in known}
         changed = [file for file in files if file.name not in records and file.name not in waiting]
         if old and not changed and len(records) == len(known):
+            if not before:
+                _compact(old.index)
             return old.including(problems, waiting)
         stays = {known[name].source for name in records if name in known}
         gone = [one.source.id for one in known.values() if one.source and one.source not in stays]
@@ -128,6 +133,7 @@ class Library:
         library = cls._of(index, ordered, quote_chars, folder, place)
         if index_dir and not before:
             library.save(index_dir)
+            _compact(index)
         return library.including(problems, waiting)
 
     @classmethod
@@ -168,17 +174,24 @@ class Library:
         semantics: Semantics | None,
         folder: Path,
         quote_chars: int,
-        place: Path,
+        place: Path | None,
     ) -> Self:
         noted = map(restored, about["records"])
         index = EmbeddedIndex(index.leaves, semantics)
         return cls._of(index, {one.file.name: one for one in noted}, quote_chars, folder, place)
 
-    def encode(self, progress: Progress | None = None, *, stop: Callable[[], bool] = lambda: False) -> bool:
+    def encode(
+        self,
+        progress: Progress | None = None,
+        *,
+        stop: Callable[[], bool] = lambda: False,
+        threads: int = 1,
+    ) -> bool:
         """Make the vectors that are missing, those that are made being kept at once. Blocks.
 
-        `progress` is called with the number of windows encoded and their total; `stop` is asked between
-        batches. Return whether all windows have a vector.
+        `progress` is called with the number of texts encoded and their total; `stop` is asked between
+        batches, of a second or so. With several `threads` others than this one do the work. Return whether
+        all texts have a vector. Raises EncoderError where the encoder cannot be loaded.
         """
         semantics = self.index.semantics
         if semantics is None:
@@ -187,22 +200,31 @@ class Library:
         todo = keys[missing(semantics.store, keys)]
         done = 0
         texts = self.index.encoder_texts(todo.tolist())
-        while batch := list(islice(texts, _ENCODED_AT_ONCE)):
+        while done < len(todo):
             if stop():
                 return False
-            vectors = semantics.encoder.encode_passages([read.text for read in batch])
+            batch = list(islice(texts, _ENCODED_AT_ONCE * threads))
+            if not batch:
+                return False
+            vectors = _encoded(semantics.encoder, [read.text for read in batch], threads)
+            path = semantics.store.path
             try:
                 semantics.store.append(np.array([read.key for read in batch], np.uint64), vectors)
             except OSError as error:
-                _log.warning("%s: vectors cannot be saved (%s)", semantics.store.path, error.strerror or error)
+                _log.warning("%s: vectors cannot be saved (%s)", path, error.strerror or error)
             done += len(batch)
             if progress:
                 progress(done, len(todo))
         return True
 
     @property
+    def encodable(self) -> int:
+        """How many different texts the encoder reads: 0 where meaning is not compared."""
+        return len(np.unique(self.index.encoder_keys())) if self.index.semantics else 0
+
+    @property
     def unencoded(self) -> int:
-        """How many windows have no vector yet: 0 where meaning is not compared."""
+        """How many of them have no vector yet."""
         semantics = self.index.semantics
         return len(missing(semantics.store, self.index.encoder_keys())) if semantics else 0
 
@@ -228,7 +250,9 @@ class Library:
         except OSError as error:
             _log.warning("the index stays in pieces (%s)", error.strerror or error)
             return self
-        return self if leaves == list(self.index.leaves) else replace(self, index=EmbeddedIndex(leaves, self.index.semantics))
+        if leaves == list(self.index.leaves):
+            return self
+        return replace(self, index=EmbeddedIndex(leaves, self.index.semantics))
 
     @property
     def passages(self) -> int:
@@ -246,7 +270,12 @@ class Library:
         key = question, top, earlier, len(semantics.store) if semantics else 0
         if (known := self._answers.get(key)) is not None:
             return known
-        found = await answer(question, self.index, quote_chars=self.quote_chars, top=top, earlier=earlier)
+        asking = partial(answer, question, quote_chars=self.quote_chars, top=top, earlier=earlier)
+        try:
+            found = await asking(self.index)
+        except EncoderError:
+            # The encoder has told why.
+            found = await asking(EmbeddedIndex(self.index.leaves))
         found = replace(found, citations=tuple(map(self._with_copies, found.citations)))
         # Each turn of a page asks the same again, and people often ask what others did.
         self._answers[key] = found
@@ -297,6 +326,24 @@ def _semantics(encoder: Encoder | None, place: Path | None) -> Semantics | None:
         return None
     path = place and place / vector_store.FILE_NAME
     return Semantics(encoder, VectorStore(path, encoder.name, encoder.dimensions))
+
+
+def _encoded(encoder: Encoder, texts: Sequence[str], threads: int) -> Vectors:
+    if threads == 1:
+        return encoder.encode_passages(texts)
+    parts = [texts[at : at + _ENCODED_AT_ONCE] for at in range(0, len(texts), _ENCODED_AT_ONCE)]
+    with ThreadPoolExecutor(threads) as pool:
+        return np.concatenate(list(pool.map(encoder.encode_passages, parts)))
+
+
+def _compact(index: EmbeddedIndex) -> None:
+    """Forget vectors of texts that are gone, where they are many."""
+    if index.semantics is None:
+        return
+    try:
+        index.semantics.store.compact(index.encoder_keys())
+    except OSError as error:
+        _log.warning("%s: cannot be made smaller (%s)", index.semantics.store.path, error.strerror or error)
 
 
 @contextmanager

@@ -1,4 +1,7 @@
-"""How tests run: the same examples everywhere a machine decides, no clock, and OpenSearch when asked for."""
+"""How tests run: the same examples everywhere a machine decides, no clock, and OpenSearch when asked for.
+
+Meanings are compared only where that is what is tested: it takes time, and changes answers.
+"""
 
 import os
 
@@ -8,6 +11,8 @@ from hypothesis import settings
 settings.register_profile("local", deadline=None)
 settings.register_profile("ci", deadline=None, derandomize=True)
 settings.load_profile("ci" if os.environ.get("CI") else "local")
+
+os.environ["MEANING"] = "off"
 
 _left_out = pytest.StashKey[int]()
 

@@ -34,7 +34,12 @@ def _run(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, *arguments],
         cwd=folder,
-        env={"PYTHONPATH": str(ROOT), "SEEDS_DIR": str(ROOT / "seeds"), "INDEX_DIR": str(folder / "index")},
+        env={
+            "PYTHONPATH": str(ROOT),
+            "SEEDS_DIR": str(ROOT / "seeds"),
+            "INDEX_DIR": str(folder / "index"),
+            "MEANING": "off",
+        },
         capture_output=True,
         text=True,
         check=False,

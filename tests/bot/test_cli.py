@@ -33,7 +33,7 @@ def verbatim(tmp_path: Path) -> Calling:
         done = subprocess.run(
             [sys.executable, "-m", "bot.cli", *map(str, arguments)],
             cwd=tmp_path,
-            env=bare | {"INDEX_DIR": str(tmp_path / "index"), **environment},
+            env=bare | {"INDEX_DIR": str(tmp_path / "index"), "MEANING": "off", **environment},
             input=typed if isinstance(typed, bytes) else typed.encode(),
             capture_output=True,
             check=False,
@@ -183,7 +183,13 @@ def test_check_looks_at_everything(verbatim: Calling, documents: Path) -> None:
     """One line for each thing; what has to be mended makes the exit code 1."""
     done = verbatim("check", "--docs", documents)
     assert (1, "") == (done.returncode, done.stderr)
-    begins = ["FIX  token: ", "ok   documents: 2 in ", "ok   index: passages: 2 (en)", "ok   backend: "]
+    begins = [
+        "FIX  token: ",
+        "ok   documents: 2 in ",
+        "ok   index: passages: 2 (en)",
+        "note meaning: off by MEANING",
+        "ok   backend: ",
+    ]
     lines = done.stdout.splitlines()
     assert begins == [line[: len(begin)] for line, begin in zip(lines, begins, strict=True)]
 

@@ -82,7 +82,7 @@ class Process:
             popen = subprocess.Popen(
                 [sys.executable, "-m", "bot"],
                 cwd=folder,
-                env=bare | {"INDEX_DIR": str(folder / "index")} | environment,
+                env=bare | {"INDEX_DIR": str(folder / "index"), "MEANING": "off"} | environment,
                 stdout=stream,
                 stderr=subprocess.STDOUT,
             )

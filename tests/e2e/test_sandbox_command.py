@@ -36,7 +36,7 @@ def rehearsing(tmp_path: Path) -> Iterator[Calling]:
             subprocess.Popen(
                 [sys.executable, "-m", "bot.cli", "sandbox", "--docs", str(SEEDS), *arguments],
                 cwd=tmp_path,
-                env=bare | {"INDEX_DIR": str(tmp_path / "index"), **environment},
+                env=bare | {"INDEX_DIR": str(tmp_path / "index"), "MEANING": "off", **environment},
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
                 text=True,
