@@ -29,11 +29,11 @@ if TYPE_CHECKING:
     # What speaks to a cluster takes longer to import than a question to answer.
     from retrieval.opensearch import Cluster, ClusterLibrary
 
-_TOP = 1
 # These take some minutes on two cores; more are made by `verbatim index`, so that nobody waits unasked.
 _MOST_VECTORS_FIRST = 6_000
 # The exit code of what Ctrl-C ends, as shells have it.
 _INTERRUPTED = 130
+_TOP = 1
 _TOP_JSON = 5
 
 
@@ -96,11 +96,10 @@ def _opened(docs: Path | None) -> Iterator[tuple["Library | ClusterLibrary", asy
             encoder=encoder_for(settings),
         )
         _tell_problems(library, folder)
-        yield library, runner
         _make_few_vectors(library)
+        yield library, runner
 
 
-@contextlib.contextmanager
 def _make_few_vectors(library: Library) -> None:
     """Make the vectors that are missing before the first question, if they are few; tell if they are not."""
     missing = library.unencoded
@@ -122,6 +121,7 @@ def _make_vectors(library: Library) -> None:
         library.encode(progress, threads=os.cpu_count() or 1)
 
 
+@contextlib.contextmanager
 def _cluster(settings: Settings, runner: asyncio.Runner) -> Iterator["Cluster"]:
     from bot.opening import access, connect  # noqa: PLC0415  # as above
 
@@ -295,14 +295,10 @@ def index(docs: Path | None, *, fresh: bool) -> None:
             quote_chars=settings.quote_chars,
             progress=progress,
             fresh=True,
+            encoder=encoder_for(settings),
         )
     _tell_problems(library, folder)
     _tell_counts(library)
-
-            encoder=encoder_for(settings),
-
-def _index_cluster(settings: Settings, folder: Path, *, fresh: bool) -> None:
-    from retrieval.opensearch import Plan, write  # noqa: PLC0415  # as above
     if texts := library.encodable:
         _index_meanings(library, texts)
 
@@ -318,6 +314,10 @@ def _index_meanings(library: Library, texts: int) -> None:
         left = library.unencoded
         rest = "; `verbatim index` makes the rest" if left else ""
         _say(f"{texts - left:,} of {texts:,} texts have vectors, {missing - left:,} of them new{rest}")
+
+
+def _index_cluster(settings: Settings, folder: Path, *, fresh: bool) -> None:
+    from retrieval.opensearch import Plan, write  # noqa: PLC0415  # as above
 
     def waits(holder: str) -> None:
         click.echo(f"waiting for {holder}, who writes the index", err=True)
