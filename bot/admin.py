@@ -38,6 +38,7 @@ async def status(update: Update, context: Context) -> None:
             "hours": str(minutes // 60),
             "minutes": str(minutes % 60),
             "answers": str(figures.answers),
+            "unsure": str(figures.unsure),
             "declines": str(figures.declines),
             "median": f"{figures.median * 1000:.1f}",
         }

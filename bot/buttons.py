@@ -13,6 +13,7 @@ SHORT_PASSAGE = 8
 class Action(StrEnum):
     QUOTE = "q"
     CONTEXT = "c"
+    CLOSEST = "n"
     PLACE = "p"
     PAGE = "g"
     LIST = "l"
@@ -37,7 +38,7 @@ AS_WRITTEN = Origin()
 
 @dataclass(frozen=True, slots=True)
 class Press:
-    """What to show: the quote of a rank, or what stands around it in its passage.
+    """What to show: the quote of a rank, what stands around it in its passage, or all the closest passages.
 
     `passage` is the id of the passage the quote was in when the button was made, its beginning, or nothing.
     """
@@ -48,7 +49,7 @@ class Press:
     origin: Origin = AS_WRITTEN
 
 
-_DATA = re.compile(r"(~?)([qcpgl+-])([1-9][0-9]?)(?::([A-Za-z0-9_-]{1,32}))?(?: (.+))?", re.DOTALL)
+_DATA = re.compile(r"(~?)([qcnpgl+-])([1-9][0-9]?)(?::([A-Za-z0-9_-]{1,32}))?(?: (.+))?", re.DOTALL)
 MOST_EARLIER = MOST_BYTES - len("~c99:") - SHORT_PASSAGE - len(" ")
 
 

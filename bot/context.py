@@ -4,7 +4,7 @@ from collections import OrderedDict
 from dataclasses import dataclass, field
 from typing import Any
 
-from telegram import Update
+from telegram import Chat, Update
 from telegram.ext import CallbackContext
 
 from bot.asking import TOP, Archive, ask
@@ -74,11 +74,12 @@ class Context(CallbackContext[Bot, Data, Data, State]):
 
     def voice(self, update: Update) -> Voice:
         """Choose how to speak to the person behind an update."""
-        user, state = update.effective_user, self.state
+        user, chat, state = update.effective_user, update.effective_chat, self.state
         return Voice(
             speaking(user.language_code if user else None),
             self.bot.username,
             asks_opinion=state.feedback.is_on,
             can_remove=state.keeper is not None and user is not None and user.id in state.admins,
             has_files=state.has_files,
+            in_group=chat is not None and chat.type in {Chat.GROUP, Chat.SUPERGROUP},
         )

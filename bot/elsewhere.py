@@ -5,7 +5,7 @@ import contextlib
 from telegram import InlineQueryResultsButton, Update
 from telegram.error import BadRequest
 
-from bot import inline, replies
+from bot import answer_view, inline
 from bot.context import Context
 from bot.letters import label
 from bot.questions import asked
@@ -54,8 +54,8 @@ async def guest(update: Update, context: Context) -> None:
         reply = notice(voice.texts.no_documents)
     elif text:
         found = await context.find(text)
-        reply = replies.answer(found, voice) if found else notice(voice.texts.declined)
-        context.metrics.asked(answered=bool(found and found.answered))
+        reply = answer_view.answer(found, voice) if found else notice(voice.texts.declined)
+        context.metrics.asked(found.certainty if found else "none")
     title = label(text or reply.text, _MOST_TITLE)
     # The buttons of an answer need its question, which is not to be seen from there.
     await context.bot.answer_guest_query(

@@ -10,6 +10,8 @@ from typing import Any, Literal
 
 from pydantic import TypeAdapter, ValidationError
 
+from retrieval.model import Answer, Certainty
+
 _log = logging.getLogger(__name__)
 
 Vote = Literal["up", "down"]
@@ -17,7 +19,10 @@ Vote = Literal["up", "down"]
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """A question that was asked, or, with a vote, what somebody thought of a quote that answered it."""
+    """A question that was asked, or, with a vote, what somebody thought of the quote that was shown.
+
+    The records of earlier versions have no `certainty`.
+    """
 
     day: str
     question: str
@@ -26,6 +31,12 @@ class Record:
     document: str = ""
     quote: str = ""
     vote: Vote | None = None
+    certainty: Certainty | None = None
+
+    @property
+    def kind(self) -> Certainty:
+        """Which kind of reply was given."""
+        return self.certainty or ("sure" if self.answered else "none")
 
 
 _RECORD = TypeAdapter(Record)
@@ -41,13 +52,15 @@ class Feedback:
     def is_on(self) -> bool:
         return self._folder is not None
 
-    def keep(self, question: str, **fields: Any) -> None:
-        """Write down a record of today."""
+    def keep(self, question: str, found: Answer, **fields: Any) -> None:
+        """Write down a record of today: what was asked, how sure the answer was, and other fields."""
         if self._folder is None:
             return
         # No time of day: it would tell, beside the chat, who asked.
         today = datetime.now(UTC).date().isoformat()
-        line = json.dumps(asdict(Record(today, question, **fields)), ensure_ascii=False) + "\n"
+        confidence = round(found.confidence, 3)
+        record = Record(today, question, found.answered, confidence, certainty=found.certainty, **fields)
+        line = json.dumps(asdict(record), ensure_ascii=False) + "\n"
         try:
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             with (self._folder / f"{today}.jsonl").open("ab", buffering=0) as file:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from telegram import CallbackQuery, Chat, ChatMember, Message, Update
 from telegram.error import BadRequest
 
-from bot import buttons, inline, insight, replies, shelves
+from bot import answer_view, buttons, inline, insight, replies, shelves
 from bot.asking import TOP
 from bot.buttons import AS_WRITTEN, Action, Origin, Press
 from bot.context import Context
@@ -22,6 +22,9 @@ from retrieval.identity import document_of
 from retrieval.model import Answer, Citation
 
 _log = logging.getLogger(__name__)
+
+# What buttons ask for under passages that are not taken for an answer.
+_OF_THE_CLOSEST = {Action.CLOSEST, Action.CONTEXT, Action.GOOD, Action.BAD}
 
 
 async def start(update: Update, context: Context) -> None:
@@ -149,11 +152,11 @@ async def _answered(text: str, origin: Origin, context: Context, voice: Voice) -
     found = await context.find(text, origin)
     if found is None:
         return notice(voice.texts.declined)
-    context.metrics.asked(answered=found.answered)
+    context.metrics.asked(found.certainty)
     if context.state.logs_questions:
         _log.info("Asked (confidence %.2f): %s", found.confidence, text)
-    context.state.feedback.keep(text, answered=found.answered, confidence=round(found.confidence, 3))
-    return replies.answer(found, voice, origin)
+    context.state.feedback.keep(text, found)
+    return answer_view.answer(found, voice, origin)
 
 
 async def _pressed(query: CallbackQuery, context: Context, voice: Voice) -> str | None:
@@ -187,7 +190,7 @@ async def _shown(
 def _still_there(found: Answer, wish: Press) -> bool:
     if wish.action is Action.LIST:
         return True
-    if not found.answered:
+    if not found.answered and wish.action not in _OF_THE_CLOSEST:
         # The suggested question itself may be declined; that is an answer too.
         return wish.origin.corrected and wish == Press(Action.QUOTE, origin=wish.origin)
     if wish.rank > len(found.citations):
@@ -208,24 +211,20 @@ async def _send_page(query: CallbackQuery, citation: Citation, context: Context,
 
 def _voted(text: str, found: Answer, wish: Press, context: Context, texts: Texts) -> str:
     citation: Citation = found.citations[wish.rank - 1]
-    context.state.feedback.keep(
-        text,
-        answered=True,
-        confidence=round(found.confidence, 3),
-        document=citation.document,
-        quote=citation.quote,
-        vote="up" if wish.action is Action.GOOD else "down",
-    )
+    vote = "up" if wish.action is Action.GOOD else "down"
+    context.state.feedback.keep(text, found, document=citation.document, quote=citation.quote, vote=vote)
     return texts.thanks if context.state.feedback.is_on else texts.stale
 
 
 async def _view(found: Answer, wish: Press, context: Context, voice: Voice) -> Reply | None:
     if wish.action is Action.LIST:
         return shelves.places(found, wish.rank - 1, voice)
-    if not found.answered:
-        return replies.answer(found, voice, wish.origin)
-    if wish.action is Action.QUOTE:
+    if wish.action is Action.QUOTE and found.answered:
         return replies.quote(found, wish.rank, voice, wish.origin)
+    if wish.action is Action.CLOSEST and not found.answered:
+        return answer_view.closest_passages(found, voice, wish.origin)
+    if wish.action in {Action.QUOTE, Action.CLOSEST}:
+        return answer_view.answer(found, voice, wish.origin)
     around = await context.archive.context(found.citations[wish.rank - 1].passage.id)
     return replies.wider(found, wish.rank, around, voice, wish.origin) if around else None
 

@@ -2,7 +2,7 @@
 
 from telegram import InlineQueryResultArticle, InputTextMessageContent, LinkPreviewOptions
 
-from bot.letters import label
+from bot.letters import label, units
 from bot.places import place
 from bot.replies import cited
 from bot.reply import Reply, compose
@@ -18,18 +18,23 @@ _MOST_DESCRIPTION = 120
 
 
 def results(found: Answer, first: int, voice: Voice) -> list[InlineQueryResultArticle]:
-    """Offer a page of quotes, each of which sends itself and its source."""
-    if not found.answered:
+    """Offer a page of quotes, each of which sends itself and its source; those not sure to answer say so."""
+    if found.certainty == "none":
         return []
-    return [_article(citation, voice) for citation in found.citations[first : first + A_PAGE]]
+    shown = found.citations[first : first + A_PAGE]
+    return [_article(citation, voice, is_sure=found.answered) for citation in shown]
 
 
-def _article(citation: Citation, voice: Voice) -> InlineQueryResultArticle:
+def _article(citation: Citation, voice: Voice, *, is_sure: bool) -> InlineQueryResultArticle:
     standing = place(citation.title, citation.locator, voice.texts)
+    title = label(citation.quote, _MOST_TITLE)
+    if not is_sure:
+        room = _MOST_TITLE - units(voice.texts.inline_unsure(""))
+        title = voice.texts.inline_unsure(label(citation.quote, room))
     return article(
         compose(cited(citation, voice)),
         name=f"{citation.rank}-{citation.passage.id}",
-        title=label(citation.quote, _MOST_TITLE),
+        title=title,
         description=label(standing, _MOST_DESCRIPTION),
     )
 
@@ -54,4 +59,4 @@ def first_of(offset: str) -> int:
 def offset_after(found: Answer, first: int) -> str:
     """Say where the next page begins, or nothing after the last."""
     after = first + A_PAGE
-    return str(after) if found.answered and after < len(found.citations) else ""
+    return str(after) if found.certainty != "none" and after < len(found.citations) else ""

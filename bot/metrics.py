@@ -10,6 +10,8 @@ from statistics import median
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, ProcessCollector
 from prometheus_client.exposition import generate_latest
 
+from retrieval.model import Certainty
+
 _RECENT = 1000
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 60.0)
 
@@ -19,6 +21,7 @@ class Figures:
     """Since the start; `median` is the seconds a recent search took."""
 
     answers: int
+    unsure: int
     declines: int
     median: float
 
@@ -33,6 +36,11 @@ class Metrics:
         ProcessCollector(registry=self.registry)
         self._questions = Counter("verbatim_questions", "Questions asked", registry=self.registry)
         self._answers = Counter("verbatim_answers", "Questions answered with a quote", registry=self.registry)
+        self._unsure = Counter(
+            "verbatim_unsure",
+            "Questions answered with the closest passages, as no quote was sure to answer",
+            registry=self.registry,
+        )
         self._declines = Counter(
             "verbatim_declines", "Questions the documents hold no answer to", registry=self.registry
         )
@@ -77,6 +85,7 @@ class Metrics:
         """Give what people want to know at a glance."""
         return Figures(
             answers=self._count("verbatim_answers_total"),
+            unsure=self._count("verbatim_unsure_total"),
             declines=self._count("verbatim_declines_total"),
             median=median(self._recent) if self._recent else 0.0,
         )
@@ -84,9 +93,10 @@ class Metrics:
     def _count(self, name: str) -> int:
         return round(self.registry.get_sample_value(name) or 0)
 
-    def asked(self, *, answered: bool) -> None:
+    def asked(self, certainty: Certainty) -> None:
+        counters = {"sure": self._answers, "unsure": self._unsure, "none": self._declines}
         self._questions.inc()
-        (self._answers if answered else self._declines).inc()
+        counters[certainty].inc()
 
     def refused(self, why: str) -> None:
         self._refusals.labels(why).inc()

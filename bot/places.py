@@ -6,23 +6,28 @@ from dataclasses import dataclass
 from bot.letters import label
 from bot.questions import is_one_word
 from bot.texts import Texts
-from retrieval.model import Answer, Locator
+from retrieval.model import Answer, Citation, Locator
+from retrieval.quoting.shortening import shorten
 
 MOST_TITLE = 160
+MOST_CLOSEST = 3
+_SHORT_QUOTE = 200
 _MOST_SUGGESTION = 1000
 _MOST_NEAR = 3
 _TO_RIGHT, _TO_LEFT = "\u200e", "\u200f"
 # A page's own number is as the document gives it.
 _MOST_LABEL = 16
-# What is less likely than this to hold the answer is not worth a look.
-_WORTH_A_LOOK = 0.1
 
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Why there is no quote, and the corrected question, on one line, if there is one."""
+    """Why there is no quote, the nearest places, and the corrected question, on one line, if there is one.
+
+    Each of `near` stands under another heading, which `heading` names.
+    """
 
     text: str
+    near: tuple[Citation, ...] = ()
     suggestion: str | None = None
 
 
@@ -65,11 +70,20 @@ def isolated(name: str, texts: Texts) -> str:
 
 
 def refusal(found: Answer, texts: Texts, *, can_suggest: bool = True) -> Refusal:
-    """Say why a question has no answer, and which headings are nearest; nothing else of the documents."""
-    near = _near(found)
-    text = f"{_why(found, texts)}\n\n{texts.perhaps_under(near)}" if near else _why(found, texts)
+    """Return why a question has no answer, and which headings are nearest; nothing else of the documents."""
     helps = can_suggest and found.suggestion and not is_one_word(found.suggestion)
-    return Refusal(text, label(found.suggestion, _MOST_SUGGESTION) if helps and found.suggestion else None)
+    suggestion = label(found.suggestion, _MOST_SUGGESTION) if helps and found.suggestion else None
+    return Refusal(_why(found, texts), _near(found), suggestion)
+
+
+def heading(citation: Citation) -> str:
+    """Return the heading that a quote stands under, on one line; nothing where there is none."""
+    return label(citation.locator.heading or "", MOST_TITLE)
+
+
+def closest(found: Answer) -> tuple[Citation, ...]:
+    """Return the closest passages, the best first, each with a short quote where it has one."""
+    return tuple(shorten(citation, _SHORT_QUOTE) for citation in found.citations[:MOST_CLOSEST])
 
 
 def _why(found: Answer, texts: Texts) -> str:
@@ -78,9 +92,10 @@ def _why(found: Answer, texts: Texts) -> str:
     return texts.one_word if is_one_word(found.question) else texts.declined
 
 
-def _near(found: Answer) -> list[str]:
-    if found.confidence < _WORTH_A_LOOK:
-        return []
-    headings = (citation.locator.heading or "" for citation in found.citations)
-    shown = dict.fromkeys(label(heading, MOST_TITLE) for heading in headings)
-    return [heading for heading in shown if heading][:_MOST_NEAR]
+def _near(found: Answer) -> tuple[Citation, ...]:
+    if found.asks_nothing:
+        return ()
+    nearest: dict[str, Citation] = {}
+    for citation in found.citations:
+        nearest.setdefault(heading(citation), citation)
+    return tuple(citation for name, citation in nearest.items() if name)[:_MOST_NEAR]

@@ -1,16 +1,15 @@
-"""What the bot shows: values from retrieval turned into text, entities and buttons."""
+"""Quotes as messages: values from retrieval turned into text, entities and buttons."""
 
 import re
 from collections.abc import Iterable
-from dataclasses import replace
 
 from telegram import CopyTextButton, InlineKeyboardButton, Message, MessageEntity
 
 from bot import buttons
 from bot.buttons import AS_WRITTEN, SHORT_PASSAGE, Action, Origin, Press, Shelf, Turn
 from bot.letters import head, label, tail, units
-from bot.places import place, refusal
-from bot.reply import Reply, Row, compose, notice
+from bot.places import place
+from bot.reply import Reply, Row, compose
 from bot.rich import MOST_UNITS, Mark, Rich, code, linked, marked, plain
 from bot.voice import Voice
 from retrieval.identity import document_of
@@ -19,7 +18,6 @@ from retrieval.model import Answer, Citation, Context, Locator, Passage, Span
 # A quote of 1000 characters always fits; with the longest citation line it stays below MOST_UNITS.
 _MOST_QUOTE = 3000
 _MOST_NAME = 300
-_MOST_BUTTON = 60
 _MOST_BOLD = 90
 _WORDS_FOR_LACK_OF_BOLD = 8
 _MOST_COPIED = 256
@@ -42,7 +40,7 @@ def asked_before(reply: Message) -> str:
 
     Nothing for our other messages. It is no longer than what the buttons of the next answer can carry.
     """
-    quotes = reply.parse_entities([MessageEntity.BLOCKQUOTE])
+    quotes = reply.parse_entities([MessageEntity.BLOCKQUOTE, MessageEntity.EXPANDABLE_BLOCKQUOTE])
     bold = reply.parse_entities([MessageEntity.BOLD])
     matched = [
         word
@@ -58,20 +56,6 @@ def _holds(outer: MessageEntity, inner: MessageEntity) -> bool:
     return outer.offset <= inner.offset and inner.offset + inner.length <= outer.offset + outer.length
 
 
-def answer(found: Answer, voice: Voice, origin: Origin = AS_WRITTEN) -> Reply:
-    """Show the best quote, or say why there is none and what may help."""
-    if found.answered and found.citations:
-        return quote(found, 1, voice, origin)
-    texts = voice.texts
-    # A button under the answer to our own suggestion could not tell which of the two it means.
-    refused = refusal(found, texts, can_suggest=not origin.corrected)
-    if not refused.suggestion:
-        return notice(refused.text)
-    shown = plain(f"{refused.text}\n\n{texts.did_you_mean} ") + code(refused.suggestion)
-    press = Press(Action.QUOTE, origin=replace(origin, corrected=True))
-    return compose(shown, [[_button(label(refused.suggestion, _MOST_BUTTON), press)]])
-
-
 def quote(found: Answer, rank: int, voice: Voice, origin: Origin = AS_WRITTEN) -> Reply:
     """Show the quote of a rank, counted from 1, with its source and the ways on from it."""
     return compose(cited(found.citations[rank - 1], voice), _ways_on(found, rank, voice, origin))
@@ -79,29 +63,40 @@ def quote(found: Answer, rank: int, voice: Voice, origin: Origin = AS_WRITTEN) -
 
 def cited(citation: Citation, voice: Voice) -> Rich:
     """Show a quote and its source."""
-    return _blockquote(citation) + "\n" + _source(citation, voice)
+    return _blockquote(citation) + "\n" + source(citation, voice)
 
 
 def _ways_on(found: Answer, rank: int, voice: Voice, origin: Origin) -> list[Row]:
-    def way(text: str, action: Action, to: int, passage: str = "") -> InlineKeyboardButton:
-        return _button(text, Press(action, to, passage, origin))
+    def way(text: str, action: Action, to: int) -> InlineKeyboardButton:
+        return button(text, Press(action, to, origin=origin))
 
     citation, count = found.citations[rank - 1], len(found.citations)
-    passage = citation.passage.id
     paging = [
         *([way("‹", Action.QUOTE, rank - 1)] if rank > 1 else []),
         way(f"{rank}/{count}", Action.PLACE, rank),
         *([way("›", Action.QUOTE, rank + 1)] if rank < count else []),
     ]
-    told = passage[:SHORT_PASSAGE] if origin.earlier else passage
     around = [
-        way(voice.texts.wider, Action.CONTEXT, rank, told),
-        *file_button(document_of(passage), voice),
+        context_button(voice.texts.wider, citation, rank, origin),
+        *file_button(document_of(citation.passage.id), voice),
     ]
     if citation.locator.unit == "page" and voice.has_files:
         around.append(way(voice.texts.page_picture, Action.PAGE, rank))
-    opinion = [way("👍", Action.GOOD, rank), way("👎", Action.BAD, rank)] if voice.asks_opinion else []
-    return [paging if count > 1 else [], around, [_copy(citation, voice), *opinion]]
+    return [paging if count > 1 else [], around, [_copy(citation, voice), *votes(rank, voice, origin)]]
+
+
+def votes(rank: int, voice: Voice, origin: Origin) -> list[InlineKeyboardButton]:
+    """Ask what a reply is worth, where that is collected."""
+    signs = (("👍", Action.GOOD), ("👎", Action.BAD))
+    ways = [button(sign, Press(action, rank, origin=origin)) for sign, action in signs]
+    return ways if voice.asks_opinion else []
+
+
+def context_button(text: str, citation: Citation, rank: int, origin: Origin) -> InlineKeyboardButton:
+    """Offer what stands around a quote."""
+    passage = citation.passage.id
+    told = passage[:SHORT_PASSAGE] if origin.earlier else passage
+    return button(text, Press(Action.CONTEXT, rank, told, origin))
 
 
 def _copy(citation: Citation, voice: Voice) -> InlineKeyboardButton:
@@ -126,9 +121,14 @@ def wider(found: Answer, rank: int, context: Context, voice: Voice, origin: Orig
     within = citation.span.start - context.passage.span.start, citation.span.end - context.passage.span.start
     before = _before(context) + context.passage.text[: within[0]]
     after = context.passage.text[within[1] :] + _after(context)
-    shown = _framed(before, _blockquote(citation), after, _source(citation, voice))
-    back = _button(f"‹ {voice.texts.back}", Press(Action.QUOTE, rank, origin=origin))
-    return compose(shown, [[back], [_read_on(context, voice)]])
+    shown = _framed(before, _blockquote(citation), after, source(citation, voice))
+    return compose(shown, [[_back(found, rank, voice, origin)], [_read_on(context, voice)]])
+
+
+def _back(found: Answer, rank: int, voice: Voice, origin: Origin) -> InlineKeyboardButton:
+    if found.answered:
+        return button(f"‹ {voice.texts.back}", Press(Action.QUOTE, rank, origin=origin))
+    return button(f"‹ {voice.texts.back_to_closest}", Press(Action.CLOSEST, origin=origin))
 
 
 def _read_on(context: Context, voice: Voice) -> InlineKeyboardButton:
@@ -139,12 +139,12 @@ def _read_on(context: Context, voice: Voice) -> InlineKeyboardButton:
 def passage(context: Context, voice: Voice) -> Reply:
     """Show a passage that a link leads to, among its neighbours."""
     here = context.passage
-    source = _cited(here, _standing(here), voice)
+    standing = _cited(here, _standing(here), voice)
     rows = [[_read_on(context, voice), *file_button(document_of(here.id), voice)]]
     if units(here.text) > _MOST_QUOTE:
-        return compose(plain(head(here.text, _MOST_QUOTE) + "…\n\n") + source, rows)
+        return compose(plain(head(here.text, _MOST_QUOTE) + "…\n\n") + standing, rows)
     block = marked(MessageEntity.BLOCKQUOTE, here.text)
-    return compose(_framed(_before(context), block, _after(context), source), rows)
+    return compose(_framed(_before(context), block, _after(context), standing), rows)
 
 
 def _standing(here: Passage) -> Locator:
@@ -153,9 +153,13 @@ def _standing(here: Passage) -> Locator:
 
 
 def _blockquote(citation: Citation) -> Rich:
-    bold = _bold(citation)[:_MOST_BOLD]
     block = Mark(MessageEntity.BLOCKQUOTE, 0, len(citation.quote))
-    return Rich(citation.quote, (block, *(Mark(MessageEntity.BOLD, s.start, s.end) for s in bold)))
+    return Rich(citation.quote, (block, *matches(citation, _MOST_BOLD)))
+
+
+def matches(citation: Citation, most: int) -> list[Mark]:
+    """Mark the words of a quote that match the question, at most so many."""
+    return [Mark(MessageEntity.BOLD, span.start, span.end) for span in _bold(citation)[:most]]
 
 
 def _bold(citation: Citation) -> list[Span]:
@@ -177,12 +181,13 @@ def _inside(highlights: Iterable[Span], citation: Citation) -> Iterable[Span]:
             yield Span(start, end)
 
 
-def _source(citation: Citation, voice: Voice) -> Rich:
-    source = _cited(citation.passage, citation.locator, voice)
+def source(citation: Citation, voice: Voice) -> Rich:
+    """Show where a quote stands, as a link that opens it."""
+    shown = _cited(citation.passage, citation.locator, voice)
     for copy in citation.copies[:_MOST_COPIES]:
-        source += plain(voice.texts.comma) + code(label(copy, _MOST_NAME))
+        shown += plain(voice.texts.comma) + code(label(copy, _MOST_NAME))
     altered = _ALTERED.search(citation.quote) or citation.quote != citation.quote.strip()
-    return source + f"\n{voice.texts.altered}" if altered else source
+    return shown + f"\n{voice.texts.altered}" if altered else shown
 
 
 def _cited(here: Passage, at: Locator, voice: Voice) -> Rich:
@@ -239,5 +244,6 @@ def _beginning_of(text: str, room: int) -> str:
     return (words[0] if len(words) > 1 else kept) + "…"
 
 
-def _button(text: str, press: Press) -> InlineKeyboardButton:
+def button(text: str, press: Press) -> InlineKeyboardButton:
+    """Make a button that carries what to show."""
     return InlineKeyboardButton(text, callback_data=buttons.encode(press))

@@ -16,17 +16,21 @@ _MOST_QUESTION = 100
 class Summary:
     """Questions are counted as one where only case and space differ; the most frequent come first.
 
-    A quote that was voted on stands beside its question and its document.
+    `doubtful` are those that were answered with the closest passages. A quote that was voted on stands beside
+    its question and its document.
     """
 
     asked: int
     answered: int
+    unsure: int
+    declined: int
     up: int
     down: int
     first_day: str
     last_day: str
     questions: tuple[tuple[str, int], ...]
     unanswered: tuple[tuple[str, int], ...]
+    doubtful: tuple[tuple[str, int], ...]
     disliked: tuple[tuple[str, str, str, int], ...]
 
 
@@ -35,15 +39,19 @@ def summarise(records: Iterable[Record]) -> Summary:
     asked = [record for record in every if record.vote is None]
     votes = [record for record in every if record.vote is not None]
     days = sorted(record.day for record in every)
+    kinds = Counter(record.kind for record in asked)
     return Summary(
         asked=len(asked),
-        answered=sum(record.answered for record in asked),
+        answered=kinds["sure"],
+        unsure=kinds["unsure"],
+        declined=kinds["none"],
         up=sum(record.vote == "up" for record in votes),
         down=sum(record.vote == "down" for record in votes),
         first_day=days[0] if days else "",
         last_day=days[-1] if days else "",
         questions=_counted(asked),
-        unanswered=_counted(record for record in asked if not record.answered),
+        unanswered=_counted(record for record in asked if record.kind == "none"),
+        doubtful=_counted(record for record in asked if record.kind == "unsure"),
         disliked=tuple(
             (*found, count)
             for found, count in Counter(
@@ -69,9 +77,9 @@ def text(summary: Summary) -> str:
         return "Nothing has been asked yet."
     counts = (
         f"{summary.first_day} to {summary.last_day}: {summary.asked} asked, {summary.answered} answered, "
-        f"{summary.asked - summary.answered} not; 👍 {summary.up}, 👎 {summary.down}"
+        f"{summary.unsure} not sure, {summary.declined} not; 👍 {summary.up}, 👎 {summary.down}"
     )
-    lines = [counts, *_listed("Not answered", summary.unanswered)]
+    lines = [counts, *_listed("Not answered", summary.unanswered), *_listed("Not sure", summary.doubtful)]
     disliked = tuple((f"{question} ({document})", count) for question, document, _, count in summary.disliked)
     lines += _listed("Voted down", disliked)
     lines += _listed("Asked most", summary.questions)
@@ -93,10 +101,13 @@ def as_json(summary: Summary) -> dict[str, Any]:
         "last_day": summary.last_day or None,
         "asked": summary.asked,
         "answered": summary.answered,
+        "unsure": summary.unsure,
+        "declined": summary.declined,
         "up": summary.up,
         "down": summary.down,
         "questions": [{"question": q, "times": n} for q, n in summary.questions],
         "unanswered": [{"question": q, "times": n} for q, n in summary.unanswered],
+        "doubtful": [{"question": q, "times": n} for q, n in summary.doubtful],
         "voted_down": [
             {"question": q, "document": d, "quote": quote, "times": n} for q, d, quote, n in summary.disliked
         ],

@@ -9,7 +9,7 @@ from typing import Self, TextIO
 
 import click
 
-from bot.places import place, refusal
+from bot.places import closest, heading, place, refusal
 from bot.texts import Texts
 from retrieval.model import Answer, Citation, Span
 
@@ -44,14 +44,24 @@ class Look:
 
 
 def answered(answer: Answer, texts: Texts, look: Look, *, quotes: slice) -> str:
-    """Lay out some of an answer's quotes, or say that there is none."""
-    if not answer.answered:
-        refused = refusal(answer, texts)
-        lines = [refused.text.translate(_VISIBLE)]
-        if refused.suggestion:
-            lines.append(f"{texts.did_you_mean} {refused.suggestion.translate(_VISIBLE_LINE)}")
-        return "\n".join(lines)
+    """Lay out some of an answer's quotes, or the closest passages, or say that there is none."""
+    if answer.certainty == "none":
+        return _refused(answer, texts)
+    if answer.certainty == "unsure":
+        quoted = [_cited(citation, texts, look) for citation in closest(answer)]
+        return "\n\n".join([texts.unsure, *quoted])
     return "\n\n".join(_cited(citation, texts, look) for citation in answer.citations[quotes])
+
+
+def _refused(answer: Answer, texts: Texts) -> str:
+    refused = refusal(answer, texts)
+    lines = [refused.text]
+    if refused.near:
+        near = (heading(citation).translate(_VISIBLE_LINE) for citation in refused.near)
+        lines += ["", texts.perhaps_under, *(f"• {name}" for name in near)]
+    if refused.suggestion:
+        lines.append(f"{texts.did_you_mean} {refused.suggestion.translate(_VISIBLE_LINE)}")
+    return "\n".join(lines)
 
 
 def _cited(citation: Citation, texts: Texts, look: Look) -> str:

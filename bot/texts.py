@@ -1,6 +1,6 @@
 """Every sentence of the bot. It says nothing about the subject of the documents: only quotes do."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import cache
 from gettext import NullTranslations, translation
 from pathlib import Path
@@ -160,9 +160,13 @@ class Texts:
     def nothing_asked(self) -> str:
         return self._("Happy to help! Ask me about something in the documents, and I’ll look for a quote.")
 
-    def perhaps_under(self, headings: Sequence[str]) -> str:
-        # A line each: headings may be long, or run from right to left.
-        return "\n".join([self._("Perhaps something is under:"), *(f"• {heading}" for heading in headings)])
+    @property
+    def perhaps_under(self) -> str:
+        return self._("Perhaps something is under:")
+
+    @property
+    def unsure(self) -> str:
+        return self._("I’m not sure this answers it. The closest passages:")
 
     @property
     def no_documents(self) -> str:
@@ -263,6 +267,9 @@ class Texts:
     def inline_none(self) -> str:
         return self._("No quote found. How does this work?")
 
+    def inline_unsure(self, quote: str) -> str:
+        return self._("Not sure: {quote}").format(quote=quote)
+
     @property
     def inline_unreachable(self) -> str:
         return self._("The documents are out of reach right now")
@@ -276,6 +283,17 @@ class Texts:
     @property
     def back(self) -> str:
         return self._("Back to the quote")
+
+    @property
+    def back_to_closest(self) -> str:
+        return self._("Back to the passages")
+
+    @property
+    def show_closest(self) -> str:
+        return self._("Show the closest passages")
+
+    def context_of(self, number: int) -> str:
+        return self._("Context {number}").format(number=number)
 
     @property
     def read_on(self) -> str:
@@ -369,7 +387,7 @@ class Texts:
             self._("Passages: {passages}"),
             self._("Index: {version}, {backend}"),
             self._("Running for: {hours} h {minutes} min"),
-            self._("Questions answered: {answers}, declined: {declines}"),
+            self._("Questions answered: {answers}, not sure: {unsure}, declined: {declines}"),
             self._("Median time of an answer: {median} ms"),
         )
         return "\n".join(lines).format_map(figures)

@@ -7,13 +7,17 @@ from bot.texts import Texts
 
 @dataclass(frozen=True, slots=True)
 class Voice:
-    """The sentences in the person's language, and the name that links lead to."""
+    """The sentences in the person's language, and the name that links lead to.
+
+    In a group, what is long is folded up.
+    """
 
     texts: Texts
     username: str
     asks_opinion: bool = False
     can_remove: bool = False
     has_files: bool = True
+    in_group: bool = False
 
     def link(self, payload: str) -> str:
         """Give the address that opens a passage, or whatever `/start` takes, in a chat with the bot."""

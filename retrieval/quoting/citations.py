@@ -24,26 +24,31 @@ def cite(passage: Passage, excerpt: Excerpt, rank: int, highlights: Iterable[Spa
 
 
 def _locate(passage: Passage, excerpt: Excerpt) -> Locator:
-    line, line_end = _lines(passage, excerpt)
+    line, line_end = lines(passage, excerpt.start, excerpt.end)
     return Locator(
         heading=passage.heading[-1] if passage.heading else None,
         page=passage.page,
         line=line,
         line_end=line_end,
-        paragraph=passage.paragraph + bisect_right(passage.paragraphs, excerpt.start),
+        paragraph=paragraph(passage, excerpt.start),
         unit=passage.unit,
         label=passage.label,
     )
 
 
-def _lines(passage: Passage, excerpt: Excerpt) -> tuple[int, int]:
-    """Return the source lines in which an excerpt begins and ends."""
+def paragraph(passage: Passage, start: int) -> int:
+    """Return the number of the paragraph in which a character of a passage stands."""
+    return passage.paragraph + bisect_right(passage.paragraphs, start)
+
+
+def lines(passage: Passage, start: int, end: int) -> tuple[int, int]:
+    """Return the source lines in which a part of a passage begins and ends."""
     marks = passage.lines
     if not marks:
-        line = passage.line + passage.text.count("\n", 0, excerpt.start)
-        return line, line + passage.text.count("\n", excerpt.start, excerpt.end)
+        line = passage.line + passage.text.count("\n", 0, start)
+        return line, line + passage.text.count("\n", start, end)
     first, last = (
         bisect_right(marks, offset, key=lambda mark: mark.start) - 1
-        for offset in (excerpt.start, max(excerpt.start, excerpt.end - 1))
+        for offset in (start, max(start, end - 1))
     )
     return marks[first].line, marks[last].line

@@ -46,12 +46,12 @@ def _document(name: str | None, size: int = 10, **fields: Any) -> dict[str, Any]
 
 async def test_status(keeper: Any, telegram: Any) -> None:
     """/status tells what the bot holds and how it answers."""
-    keeper.bot.bot_data.metrics.asked(answered=True)
-    keeper.bot.bot_data.metrics.asked(answered=False)
+    for certainty in ("sure", "none", "unsure", "none"):
+        keeper.bot.bot_data.metrics.asked(certainty)
     await deliver(keeper.bot, message=message("/status"))
     (told,) = telegram.texts()
     assert ["Documents: 1", "Passages: 12", "Index: 01234567, embedded"] == told.splitlines()[:3]
-    assert "Questions answered: 1, declined: 1" in told.splitlines()
+    assert "Questions answered: 1, not sure: 1, declined: 2" in told.splitlines()
 
 
 @given(st.lists(st.builds(Problem, WILD | LONG, WILD | LONG), max_size=30))

@@ -10,9 +10,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bot.feedback import Feedback, Record, records
+from retrieval.model import Answer
 from tests.bot.incoming import deliver, message, pressed
 
-ASKED: dict[str, Any] = {"answered": True, "confidence": 0.5}
+ASKED = Answer("Who?", "unsure", 0.5, ())
 
 
 def _today() -> str:
@@ -23,7 +24,7 @@ def test_off_writes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     """Without a folder nothing is written anywhere."""
     monkeypatch.chdir(tmp_path)
     feedback = Feedback(None)
-    feedback.keep("Who?", **ASKED)
+    feedback.keep("Who?", ASKED)
     assert (False, []) == (feedback.is_on, list(tmp_path.iterdir()))
 
 
@@ -33,7 +34,7 @@ def test_every_question_is_read_back(tmp_path_factory: pytest.TempPathFactory, q
     """What was asked comes back as it was, whatever signs are in it; half a letter is shown as one lost."""
     folder = tmp_path_factory.mktemp("feedback")
     for question in questions:
-        Feedback(folder).keep(question, **ASKED)
+        Feedback(folder).keep(question, ASKED)
     read = [one.question for one in records(folder)]
     assert len(questions) == len(read)
     whole = [(asked, one) for asked, one in zip(questions, read, strict=True) if _is_whole(asked)]
@@ -46,7 +47,7 @@ def _is_whole(text: str) -> bool:
 
 def test_the_folder_is_the_operators_own(tmp_path: Path) -> None:
     """The folder is made for the operator alone, with one file a day."""
-    Feedback(tmp_path / "new" / "folder").keep("Who?", **ASKED)
+    Feedback(tmp_path / "new" / "folder").keep("Who?", ASKED)
     assert 0o700 == (tmp_path / "new" / "folder").stat().st_mode & 0o777
     assert [f"{_today()}.jsonl"] == [file.name for file in (tmp_path / "new" / "folder").iterdir()]
 
@@ -54,7 +55,7 @@ def test_the_folder_is_the_operators_own(tmp_path: Path) -> None:
 def test_a_folder_that_cannot_be_written_to(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """A folder that cannot be written to costs a line in the log, without the question."""
     (tmp_path / "file").write_text("x")
-    Feedback(tmp_path / "file").keep("Who is it?", **ASKED)
+    Feedback(tmp_path / "file").keep("Who is it?", ASKED)
     assert 1 == len(caplog.messages)
     assert "FEEDBACK_DIR=" in caplog.messages[0]
     assert "Who is it?" not in caplog.text
@@ -96,7 +97,7 @@ async def test_records_say_nothing_of_who_asked(connecting: Any, telegram: Any, 
     """Questions and votes are kept with their quote and day, without person, chat or time of day."""
     await _ask_and_vote(connecting(feedback_dir=tmp_path))
     text = _written(tmp_path)
-    usual = {"day": _today(), "question": "Which?", "answered": True, "confidence": 0.9}
+    usual = {"day": _today(), "question": "Which?", "answered": True, "confidence": 0.9, "certainty": "sure"}
     quote = {"document": "folder/name.txt", "quote": "The sea."}
     assert [
         usual | {"document": "", "quote": "", "vote": None},
@@ -109,6 +110,19 @@ async def test_records_say_nothing_of_who_asked(connecting: Any, telegram: Any, 
     told = [sent["text"] for name, sent in telegram.calls if name == "answerCallbackQuery"]
     thanks = "Thank you! That helps to answer better."
     assert [thanks, thanks, "The documents have changed since. Please ask again."] == told
+
+
+@pytest.mark.parametrize("certainty", ["unsure", "none"])
+async def test_records_say_how_sure_an_answer_was(  # noqa: PLR0913, PLR0917  # five of them are fixtures
+    certainty: str, archive: Any, citation: Any, answer: Any, connecting: Any, tmp_path: Path
+) -> None:
+    """What was not sure is kept as that, and so are votes on its closest passages."""
+    archive.answers = {"Which?": answer(citation("The sea.", (0, 8)), certainty=certainty)}
+    await _ask_and_vote(connecting(feedback_dir=tmp_path))
+    kept = [json.loads(line) for line in _written(tmp_path).splitlines()]
+    assert [(False, certainty, vote) for vote in (None, "up", "down")] == [
+        (one["answered"], one["certainty"], one["vote"]) for one in kept
+    ]
 
 
 @pytest.mark.usefixtures("one")

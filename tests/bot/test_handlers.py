@@ -219,6 +219,77 @@ async def test_buttons_edit_the_answer(
     assert "text" not in told
 
 
+@pytest.fixture
+def near(archive: Any, citation: Callable[..., Any], answer: Callable[..., Any]) -> Any:
+    """Make a question that three passages are close to, and one that they are not."""
+    ones = [citation(f"Quote number {n}.", (0, 15), ((0, 5),), rank=n) for n in (1, 2, 3)]
+    archive.answers = {
+        "Perhaps?": answer(*ones, certainty="unsure"),
+        "Hardly?": answer(*ones, certainty="none"),
+        "Whihc?": answer(certainty="none", suggestion="Perhaps?"),
+    }
+    archive.contexts = {"000000000001folder01": Context(ones[0].passage, None, None)}
+    return archive
+
+
+@pytest.mark.usefixtures("near")
+@pytest.mark.parametrize(
+    ("chat", "kind", "count"), [(PRIVATE, "blockquote", 3), (GROUP, "expandable_blockquote", 1)]
+)
+async def test_what_is_not_sure_is_answered_with_what_is_closest(
+    chat: dict[str, Any], kind: str, count: int, application: Any, telegram: Any
+) -> None:
+    """The closest passages come with a line that says so: open in private, folded up in a group."""
+    await deliver(application, message=message("/ask Perhaps?", chat))
+    ((_, sent),) = telegram.calls
+    assert sent["text"].startswith(f"{TEXTS.unsure}\nQuote number 1.\n1 — ")
+    assert count == [entity["type"] for entity in sent["entities"]].count(kind)
+    (row,) = sent["reply_markup"]["inline_keyboard"]
+    assert ["Context 1", "Context 2", "Context 3"] == [button["text"] for button in row]
+
+
+@pytest.mark.usefixtures("near")
+@pytest.mark.parametrize("question", ["Perhaps?", "Hardly?"])
+@pytest.mark.parametrize("chat", [PRIVATE, GROUP])
+async def test_the_closest_passages_and_their_context(
+    question: str, chat: dict[str, Any], application: Any, telegram: Any
+) -> None:
+    """A button shows them, also below a refusal; another what stands around one, and that leads back."""
+    for data in ("n1", "c2:000000000001folder01", "n1"):
+        press = pressed(data, message(question, chat))
+        press["message"]["chat"] = chat
+        await deliver(application, callback_query=press)
+    (_, listed), _, (_, around), _, (_, again), (_, told) = telegram.calls
+    assert (listed["text"], listed["entities"]) == (again["text"], again["entities"])
+    assert listed["text"].startswith(f"{TEXTS.unsure}\nQuote number 1.\n")
+    folded = [entity for entity in listed["entities"] if entity["type"] == "expandable_blockquote"]
+    assert len(folded) == (chat is GROUP)
+    assert around["text"].startswith("Quote number 2.\n")
+    ((back,), _) = around["reply_markup"]["inline_keyboard"]
+    assert ("‹ Back to the passages", "n1") == (back["text"], back["callback_data"])
+    assert "text" not in told
+
+
+@pytest.mark.usefixtures("near")
+async def test_a_suggestion_may_not_be_sure(application: Any, telegram: Any) -> None:
+    """What was suggested instead is answered with what is closest to it, and so are its buttons."""
+    await deliver(application, callback_query=pressed("~q1", message("Whihc?")))
+    await deliver(application, callback_query=pressed("~n1", message("Whihc?")))
+    (_, first), _, (_, second), _ = telegram.calls
+    assert first["text"] == second["text"]
+    assert first["text"].startswith(TEXTS.unsure)
+    buttons = first["reply_markup"]["inline_keyboard"][0]
+    assert "~c1:000000000001folder01" == buttons[0]["callback_data"]
+
+
+@pytest.mark.usefixtures("three")
+async def test_what_is_sure_by_now_is_quoted(application: Any, telegram: Any) -> None:
+    """Where documents have changed so that there is an answer, the button for what is closest shows it."""
+    await deliver(application, callback_query=pressed("n1", message("Which?")))
+    (_, shown), _ = telegram.calls
+    assert shown["text"].startswith("Quote number 1.\n— ")
+
+
 @pytest.mark.usefixtures("three")
 @pytest.mark.parametrize(
     ("data", "question", "expected"),
@@ -230,6 +301,8 @@ async def test_buttons_edit_the_answer(
         ("c1:other", message("Which?"), TEXTS.changed),
         ("~q1", message("Which?"), TEXTS.changed),
         ("q1", message("Never answered?"), TEXTS.changed),
+        ("n1", message("Never answered?"), TEXTS.changed),
+        ("+1", message("Never answered?"), TEXTS.changed),
         ("p2", message("Which?"), "Quote 2 of 3"),
     ],
 )
@@ -349,7 +422,19 @@ async def test_any_payload_of_a_link_is_met(application: Any, telegram: Any, pay
 
 
 MADE = st.sampled_from(
-    ["q2", "c1:000000000001folder01", "p3", "l1", "+1", "-1", "~q1", "q1 cat sat", "@s.0", "@hfolder01.0"]
+    [
+        "q2",
+        "c1:000000000001folder01",
+        "n1",
+        "p3",
+        "l1",
+        "+1",
+        "-1",
+        "~q1",
+        "q1 cat sat",
+        "@s.0",
+        "@hfolder01.0",
+    ]
 )
 
 

@@ -10,7 +10,7 @@ from telegram import InlineQueryResultArticle, InputTextMessageContent
 
 from bot import inline
 from bot.reply import Reply
-from bot.texts import speaking
+from bot.texts import LANGUAGES, speaking
 from bot.voice import Voice
 from retrieval.model import Answer, Citation
 from tests.bot.wild import check_limits, citations, texts_of
@@ -63,6 +63,18 @@ def test_paging_gives_all_and_ends(
             break
     assert [f"{n}-{n:012}folder01" for n in range(count)] == ids
     assert max(-(-count // 10), 1) == pages
+
+
+@given(citations(), st.sampled_from(LANGUAGES))
+@settings(max_examples=50)
+def test_a_title_says_what_is_not_sure(one: Citation, language: str) -> None:
+    """A quote that may not answer says so before it is chosen, and is sent as any other."""
+    voice = Voice(speaking(language), "verbatim_bot")
+    (article,) = inline.results(Answer("?", "unsure", 0.3, (one,)), 0, voice)
+    (sure,) = inline.results(Answer("?", "sure", 0.9, (one,)), 0, voice)
+    assert _sent(sure) == _sent(article)
+    assert article.title.startswith(voice.texts.inline_unsure("").rstrip("\u2069"))
+    assert len(article.title.encode("utf-16-le")) // 2 <= 80
 
 
 def test_what_is_declined_offers_nothing(citation: Callable[..., Any], answer: Callable[..., Any]) -> None:

@@ -25,7 +25,7 @@ MARKS = {"de": ("„", "“"), "tr": ("“", "”"), "zh": ("“", "”")}
 NUMBERS = {"count", "passages"}
 WITHOUT_NUMBER = {("ar", 1), ("ar", 2)}
 # What stands for a name may run the other way than the sentence around it.
-NAMES = {"backend", "heading", "label", "name", "reason", "title", "version", "word", "words"}
+NAMES = {"backend", "heading", "label", "name", "quote", "reason", "title", "version", "word", "words"}
 
 
 def _catalogue(language: str) -> Catalog:

@@ -5,7 +5,9 @@ from prometheus_client.parser import text_string_to_metric_families
 from telegram.error import BadRequest, NetworkError
 
 from bot.metrics import Metrics
+from retrieval.model import Certainty
 
+CERTAINTIES: tuple[Certainty, ...] = ("sure", "none", "sure", "unsure")
 Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
 
 
@@ -21,9 +23,8 @@ def read(metrics: Metrics) -> Samples:
 
 def _full() -> Metrics:
     metrics = Metrics()
-    metrics.asked(answered=True)
-    metrics.asked(answered=False)
-    metrics.asked(answered=True)
+    for certainty in CERTAINTIES:
+        metrics.asked(certainty)
     metrics.refused("too many")
     metrics.failed(NetworkError("the words of somebody"))
     metrics.failed(BadRequest("the words of somebody"))
@@ -31,6 +32,7 @@ def _full() -> Metrics:
         pass
     metrics.watch_unfinished(lambda: 4)
     metrics.index(documents=2, passages=30, version="abc")
+    metrics.unencoded(1200)
     metrics.unreached()
     metrics.reaches(documents=False)
     return metrics
@@ -40,8 +42,9 @@ def test_the_page_has_the_documented_names() -> None:
     """Each figure is on the page under its name, with its value."""
     samples = read(_full())
     expected = {
-        ("verbatim_questions_total", ()): 3,
+        ("verbatim_questions_total", ()): 4,
         ("verbatim_answers_total", ()): 2,
+        ("verbatim_unsure_total", ()): 1,
         ("verbatim_declines_total", ()): 1,
         ("verbatim_refusals_total", (("why", "too many"),)): 1,
         ("verbatim_telegram_errors_total", (("kind", "NetworkError"),)): 1,
@@ -51,6 +54,7 @@ def test_the_page_has_the_documented_names() -> None:
         ("verbatim_documents", ()): 2,
         ("verbatim_passages", ()): 30,
         ("verbatim_index_info", (("version", "abc"),)): 1,
+        ("verbatim_texts_without_vector", ()): 1200,
         ("verbatim_unreached_total", ()): 1,
         ("verbatim_documents_reachable", ()): 0,
     }

@@ -42,7 +42,7 @@ def test_a_suggestion_is_a_question(
 ) -> None:
     """A corrected spelling is offered on one line, unless it would be declined for being a single word."""
     found = answer(certainty="none", suggestion=suggestion)
-    assert Refusal(TEXTS.declined, expected) == refusal(found, TEXTS)
+    assert Refusal(TEXTS.declined, suggestion=expected) == refusal(found, TEXTS)
     assert Refusal(TEXTS.declined) == refusal(found, TEXTS, can_suggest=False)
 
 

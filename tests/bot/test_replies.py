@@ -5,13 +5,13 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from telegram import Chat, Message
 
 from bot import replies
 from bot.buttons import MOST_EARLIER, Action, Origin, Press, carried, decode
-from bot.reply import Reply, notice
+from bot.reply import Reply
 from bot.texts import speaking
 from bot.voice import Voice
 from retrieval.model import Answer, Citation, Context, Locator, Passage, Span
@@ -64,19 +64,6 @@ def _beside(passage: Passage, text: str | None, side: int) -> Passage | None:
     return Passage("n", "d", "t", Span(start, start + len(text)), text, (), 1, 1, "en")
 
 
-@given(WILD | LONG, st.none() | WILD | LONG, st.lists(citations(), max_size=5), st.floats(0, 0.5))
-@example("How?", "x " * 4096, [], 0.1)
-@settings(max_examples=60, deadline=None)
-def test_a_refusal_is_within_limits(
-    question: str, suggestion: str | None, near: list[Citation], confidence: float
-) -> None:
-    """Headings and suggestions of any length and script make a message; it quotes nothing."""
-    found = Answer(question, "none", confidence, tuple(near), suggestion)
-    reply = replies.answer(found, VOICE)
-    check_limits(reply)
-    assert [] == [e for e in reply.entities if e.type != "code"]
-
-
 @given(citations())
 @settings(max_examples=60, deadline=None)
 def test_an_answer_tells_what_it_was_asked(one: Citation) -> None:
@@ -107,15 +94,8 @@ def test_what_an_answer_was_asked(
     answer: Callable[..., Any],
 ) -> None:
     """It is the matched words in their order, each once; where none matched, the first words of the quote."""
-    shown = replies.answer(answer(citation(quote, (0, len(quote)), highlights)), VOICE)
+    shown = replies.quote(answer(citation(quote, (0, len(quote)), highlights)), 1, VOICE)
     assert expected == replies.asked_before(_message(shown))
-
-
-def test_only_an_answer_was_asked_something(answer: Callable[..., Any]) -> None:
-    """A message without a quote, a refusal for one, says nothing of a question before."""
-    declined = replies.answer(answer(certainty="none", suggestion="How many cats?"), VOICE)
-    assert "" == replies.asked_before(_message(declined))
-    assert "" == replies.asked_before(_message(notice(TEXTS.help)))
 
 
 def _message(reply: Reply) -> Message:
@@ -125,7 +105,7 @@ def _message(reply: Reply) -> Message:
 def test_an_answer_is_quote_bold_and_source(citation: Callable[..., Any], answer: Callable[..., Any]) -> None:
     """A quote stands in a blockquote, its matched words bold, then title, heading, lines and file."""
     one = citation("Before. The cat sat on the mat. After.", (8, 31), ((12, 15), (16, 19), (27, 30)))
-    reply = replies.answer(answer(one), VOICE)
+    reply = replies.quote(answer(one), 1, VOICE)
     assert "The cat sat on the mat.\n— Title, under “Heading”, lines 5–7 · folder/name.txt" == reply.text
     assert ["The cat sat on the mat."] == texts_of(reply, "blockquote")
     assert ["cat sat", "mat"] == texts_of(reply, "bold")
@@ -135,36 +115,7 @@ def test_an_answer_is_quote_bold_and_source(citation: Callable[..., Any], answer
 def test_a_page_stands_for_lines(citation: Callable[..., Any], answer: Callable[..., Any]) -> None:
     """In a paged document the page is cited, not the lines."""
     one = citation("Words.", (0, 6), locator=Locator(None, 3, 50, 51, 9))
-    assert "Words.\n— Title, page 3 · folder/name.txt" == replies.answer(answer(one), VOICE).text
-
-
-def test_a_decline_shows_no_source(citation: Callable[..., Any], answer: Callable[..., Any]) -> None:
-    """Under a refusal there is nothing of the documents when nothing in them is near."""
-    reply = replies.answer(answer(citation("Words.", (0, 6)), certainty="none"), VOICE)
-    assert Reply("The documents hold no answer to this.") == reply
-
-
-def test_near_headings_are_offered(citation: Callable[..., Any], answer: Callable[..., Any]) -> None:
-    """When something may be near, a refusal names three headings at most, and no quote or file."""
-    headings = ("One", None, "One", "Two", " ", "Three", "Four")
-    near = [citation("Words.", (0, 6), locator=Locator(heading, None, 1, 1, 1)) for heading in headings]
-    reply = replies.answer(answer(*near, certainty="none", confidence=0.1), VOICE)
-    perhaps = "Perhaps something is under:\n• One\n• Two\n• Three"
-    assert Reply(f"The documents hold no answer to this.\n\n{perhaps}") == reply
-
-
-def test_a_suggestion_can_be_tapped(answer: Callable[..., Any]) -> None:
-    """A suggested spelling comes as a button that asks it."""
-    reply = replies.answer(answer(certainty="none", suggestion="How many cats?"), VOICE)
-    assert "The documents hold no answer to this.\n\nDid you mean: How many cats?" == reply.text
-    assert [[("How many cats?", Press(Action.QUOTE, origin=Origin(corrected=True)))]] == _buttons(reply)
-
-
-def test_a_declined_suggestion_suggests_nothing(answer: Callable[..., Any]) -> None:
-    """The answer to our own suggestion offers no other, as its button could not tell which is meant."""
-    found = answer(certainty="none", suggestion="Other one?")
-    reply = replies.answer(found, VOICE, Origin(corrected=True))
-    assert "The documents hold no answer to this." == reply.text
+    assert "Words.\n— Title, page 3 · folder/name.txt" == replies.quote(answer(one), 1, VOICE).text
 
 
 @pytest.mark.parametrize(
@@ -186,7 +137,7 @@ def test_paging_ends_at_the_ends(
 
 def test_one_quote_has_no_paging(citation: Callable[..., Any], answer: Callable[..., Any]) -> None:
     """With a single quote there is only what stands around it to look at."""
-    reply = replies.answer(answer(citation("Words.", (0, 6))), VOICE)
+    reply = replies.quote(answer(citation("Words.", (0, 6))), 1, VOICE)
     wider = Press(Action.CONTEXT, 1, "000000000001folder01")
     assert [[("Wider context", wider), ("Document", None)], [("Copy source", None)]] == _buttons(reply)
 
@@ -229,7 +180,7 @@ def test_an_overlap_is_shown_once(passage: Callable[..., Any]) -> None:
 
 def test_what_telegram_alters_is_said(citation: Callable[..., Any], answer: Callable[..., Any]) -> None:
     """A quote with signs that Telegram cannot show comes with a line that says so."""
-    reply = replies.answer(answer(citation("one\ttwo", (0, 7))), VOICE)
+    reply = replies.quote(answer(citation("one\ttwo", (0, 7))), 1, VOICE)
     assert reply.text.endswith("\nTelegram cannot show some signs of this quote, such as tabs, as they are.")
 
 

@@ -11,6 +11,7 @@ RECORDS = [
     Record("2024-01-02", "Who  built it?", answered=True, confidence=0.9),
     Record("2024-01-01", "who built IT?", answered=True, confidence=0.9),
     Record("2024-01-03", "How deep?", answered=False, confidence=0.1),
+    Record("2024-01-03", "How high?", answered=False, confidence=0.3, certainty="unsure"),
     Record("2024-01-03", "Who built it?", True, 0.9, "a.txt", "Clara.", "down"),
     Record("2024-01-03", "Who built it?", True, 0.9, "a.txt", "Clara.", "up"),
 ]
@@ -21,15 +22,19 @@ def test_a_summary_counts() -> None:
     assert {
         "first_day": "2024-01-01",
         "last_day": "2024-01-03",
-        "asked": 3,
+        "asked": 4,
         "answered": 2,
+        "unsure": 1,
+        "declined": 1,
         "up": 1,
         "down": 1,
         "questions": [
             {"question": "who built it?", "times": 2},
             {"question": "how deep?", "times": 1},
+            {"question": "how high?", "times": 1},
         ],
         "unanswered": [{"question": "how deep?", "times": 1}],
+        "doubtful": [{"question": "how high?", "times": 1}],
         "voted_down": [
             {"question": "who built it?", "document": "a.txt", "quote": "Clara.", "times": 1},
         ],
@@ -37,12 +42,13 @@ def test_a_summary_counts() -> None:
 
 
 def test_a_summary_for_people() -> None:
-    """In a terminal it is a line of counts and three lists."""
+    """In a terminal it is a line of counts and four lists."""
     assert (
-        "2024-01-01 to 2024-01-03: 3 asked, 2 answered, 1 not; 👍 1, 👎 1\n\n"
+        "2024-01-01 to 2024-01-03: 4 asked, 2 answered, 1 not sure, 1 not; 👍 1, 👎 1\n\n"
         "Not answered\n     1 how deep?\n\n"
+        "Not sure\n     1 how high?\n\n"
         "Voted down\n     1 who built it? (a.txt)\n\n"
-        "Asked most\n     2 who built it?\n     1 how deep?"
+        "Asked most\n     2 who built it?\n     1 how deep?\n     1 how high?"
     ) == text(summarise(RECORDS))
 
 

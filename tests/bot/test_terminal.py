@@ -101,8 +101,19 @@ def test_no_answer(answer: Callable[..., Any]) -> None:
     """Without an answer there is no quote and no source, but near headings and the corrected question."""
     cited = _cited("nearest", locator=Locator("The\x1b lamp", None, 5, 6, 2))
     found = answer(cited, certainty="none", suggestion="Which lighthouse?", confidence=0.2)
-    perhaps = TEXTS.perhaps_under(["The␛ lamp"])
+    perhaps = f"{TEXTS.perhaps_under}\n• The␛ lamp"
     assert f"{TEXTS.declined}\n\n{perhaps}\n{TEXTS.did_you_mean} Which lighthouse?" == _shown(found, PLAIN)
+
+
+def test_the_closest_passages(answer: Callable[..., Any]) -> None:
+    """What is not sure is three short quotes with their sources, below a line that says so."""
+    long = "The keeper climbs the stairs. " * 9 + "The lamp burns."
+    near = _cited(long, ((279, 283),)), _cited("Two."), _cited("Three."), _cited("Four.")
+    source = "  — Title, lines 5–6 · a.txt"
+    short = f"{'The keeper climbs the stairs. ' * 6}The lamp burns.\n  — Title, line 1 · a.txt"
+    assert "\n\n".join([TEXTS.unsure, short, f"Two.\n{source}", f"Three.\n{source}"]) == _shown(
+        answer(*near, certainty="unsure"), PLAIN
+    )
 
 
 def test_one_word(answer: Callable[..., Any]) -> None:

@@ -20,8 +20,8 @@ NAMED = sorted(
 )
 COUNTS = (0, 1, 2, 3, 5, 11, 21, 100, 101)
 ON_BUTTONS = """
-back copy_source page_picture read_from_start read_on remove remove_no remove_yes to_headings to_sources
-whole_document wider
+back back_to_closest context_of copy_source page_picture read_from_start read_on remove remove_no remove_yes
+to_headings to_sources whole_document wider
 """
 ANSWERING_TAPS = """
 changed failed file_gone place question_gone slow_down stale thanks
@@ -151,7 +151,8 @@ def test_buttons_fit(language: str) -> None:
     """What is on a button can be read, and what answers a tap fits its 200 characters."""
     texts = speaking(language)
     assert [] == _too_long(texts, ON_BUTTONS, MOST_ON_BUTTON)
-    assert [] == _too_long(texts, "inline_help inline_none inline_unreachable", MOST_ON_WIDE_BUTTON)
+    wide = "inline_help inline_none inline_unreachable show_closest"
+    assert [] == _too_long(texts, wide, MOST_ON_WIDE_BUTTON)
     assert [] == _too_long(texts, ANSWERING_TAPS, limits.CALLBACK_TEXT)
 
 

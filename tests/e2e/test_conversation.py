@@ -12,6 +12,8 @@ pytestmark = pytest.mark.e2e
 TEXTS = speaking("en")
 QUESTION = "Who built the lighthouse of Nordholm?"
 FACT = "Clara Brandt"
+VAGUE = "lighthouse"
+ABSENT = "Who won the chess championship in Reykjavik?"
 
 
 async def _ask(sandbox: Sandbox, text: str) -> MessageClient:
@@ -79,11 +81,61 @@ async def test_context_and_back(sandbox: Sandbox) -> None:
 
 
 async def test_no_answer_has_no_source(sandbox: Sandbox) -> None:
-    """What the documents do not hold is declined, with no source under it."""
-    answer = await _ask(sandbox, "Who won the chess championship in Reykjavik?")
-    assert answer.text.startswith(TEXTS.declined)
+    """What the documents do not hold is declined, with no source under it but the nearest headings."""
+    answer = await _ask(sandbox, ABSENT)
+    assert answer.text.startswith(f"{TEXTS.declined}\n\n{TEXTS.perhaps_under}\n• ")
     assert [] == answer.entity_texts("blockquote")
     assert "lighthouse.txt" not in answer.text
+    assert answer.entity_texts("text_link")[0] in answer.text.splitlines()[3]
+
+
+async def test_the_closest_passages_can_be_asked_for(sandbox: Sandbox, documents: Path) -> None:
+    """A tap below a refusal shows what is closest, word for word, with a way to its context and back."""
+    shown = await _asked_and_pressed(await _ask(sandbox, ABSENT), TEXTS.show_closest)
+    assert shown.text.startswith(f"{TEXTS.unsure}\n")
+    (quote,) = shown.entity_texts("blockquote")
+    assert quote in _document(documents, shown)
+    around = await _asked_and_pressed(shown, TEXTS.wider)
+    assert around.entity_texts("blockquote")[0] in _document(documents, around)
+    assert shown.text == (await _asked_and_pressed(around, TEXTS.back_to_closest)).text
+
+
+@pytest.mark.parametrize("place", ["private", "group"])
+async def test_the_closest_passages(sandbox: Sandbox, documents: Path, place: str) -> None:
+    """A vague question gets them word for word, folded up in a group, each with a way to its context."""
+    chat = await (_group(sandbox) if place == "group" else sandbox.private_chat())
+    await chat.send(f"/ask {VAGUE}")
+    answer = await chat.next_message()
+    assert answer.text.startswith(f"{TEXTS.unsure}\n")
+    if place == "group":
+        folded = answer.text.removeprefix(f"{TEXTS.unsure}\n")
+        assert [folded] == answer.entity_texts("expandable_blockquote")
+    else:
+        quotes = answer.entity_texts("blockquote")
+        assert len(quotes) == len(set(quotes)) > 1
+        assert all(quote in (documents / "lighthouse.txt").read_text(encoding="utf-8") for quote in quotes)
+    assert {"lighthouse.txt"} == set(answer.entity_texts("code"))
+    assert ["Context 1", "Context 2"] == [button["text"] for button in answer.buttons][:2]
+    around = await _asked_and_pressed(answer, "Context 2")
+    assert around.entity_texts("blockquote")[0] in _document(documents, around)
+    assert answer.text == (await _asked_and_pressed(around, TEXTS.back_to_closest)).text
+
+
+async def test_a_reply_to_the_closest_passages_follows_them(sandbox: Sandbox) -> None:
+    """A question in reply to them leans on what was asked."""
+    answer = await _ask(sandbox, VAGUE)
+    await answer.reply(FOLLOWING)
+    assert "1874" in (await answer.chat.next_message()).entity_texts("blockquote")[0]
+
+
+async def test_what_is_offered_says_when_it_may_not_answer(sandbox: Sandbox) -> None:
+    """In any chat, quotes that are not sure to answer have a title that says so."""
+    chat = await sandbox.private_chat()
+    doubted = set()
+    for asked in (QUESTION, VAGUE):
+        offered = (await chat.inline(asked))["answer"]["results"]
+        doubted |= {(asked, one["title"].startswith(TEXTS.inline_unsure(""))) for one in offered}
+    assert {(QUESTION, False), (VAGUE, True)} == doubted
 
 
 async def _group(sandbox: Sandbox) -> ChatClient:
@@ -98,7 +150,6 @@ async def _group(sandbox: Sandbox) -> ChatClient:
     ("text", "expected"),
     [
         ("hello", TEXTS.nothing_asked),
-        ("Nordholm", TEXTS.one_word),
         ("why?", TEXTS.nothing_asked),
         ("你好", TEXTS.nothing_asked),
         ("what is it?", TEXTS.nothing_asked),
@@ -108,7 +159,7 @@ async def _group(sandbox: Sandbox) -> ChatClient:
     ],
 )
 async def test_what_asks_nothing_is_met_kindly(sandbox: Sandbox, text: str, expected: str) -> None:
-    """A word alone and small talk get a friendly line that says how to ask, and nothing of the documents."""
+    """Small talk gets a friendly line that says how to ask, and nothing of the documents."""
     answer = await _ask(sandbox, text)
     assert expected == answer.text.partition("\n")[0]
     assert [] == answer.entity_texts("blockquote")
