@@ -8,6 +8,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
+
+from bot.cli import main
+from bot.texts import speaking
+from retrieval.library import Library
+from retrieval.model import Answer, Certainty
 
 FACT = "The lighthouse of Nordholm was built in 1874 by the engineer Clara Brandt.\n"
 QUESTION = "Who built the lighthouse of Nordholm?"
@@ -158,6 +164,29 @@ def test_asking_needs_no_token_and_shows_none(verbatim: Calling, documents: Path
     assert TOKEN.partition(":")[2] not in done.stdout + done.stderr
 
 
+@pytest.mark.parametrize(("certainty", "expected"), [("sure", 0), ("unsure", 0), ("none", 1)])
+@pytest.mark.parametrize("options", [(), ("--json",)])
+def test_exit_codes(
+    certainty: Certainty,
+    expected: int,
+    options: tuple[str, ...],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The exit code tells a program whether there is something to look at, sure or not."""
+
+    async def answer(_: Library, question: str, *, top: int = 5) -> Answer:
+        assert top == (5 if options else 3)
+        return Answer(question, certainty, 0.4, ())
+
+    monkeypatch.setattr(Library, "answer", answer)
+    environment = {"INDEX_DIR": str(tmp_path / "index"), "MEANING": "off"}
+    done = CliRunner().invoke(main, ["ask", "--docs", str(tmp_path), *options, QUESTION], env=environment)
+    assert expected == done.exit_code
+    told = {"sure": "", "unsure": speaking().unsure, "none": speaking().declined}
+    assert options or told[certainty] == done.stdout.strip()
+
+
 def test_chat(verbatim: Calling, documents: Path) -> None:
     """A conversation: an empty line shows the next quote, and the end of the input ends it."""
     done = verbatim("chat", "--docs", documents, typed=f"\n{QUESTION}\n" + "\n" * 9 + "zyx zyxw?\n\n")
@@ -237,7 +266,7 @@ def test_a_report_of_feedback(verbatim: Calling, feedback: Path) -> None:
     )
     assert (0, by_option.stdout) == (by_setting.returncode, by_setting.stdout)
     assert [
-        "2024-01-02 to 2024-01-03: 3 asked, 2 answered, 1 not; 👍 0, 👎 1",
+        "2024-01-02 to 2024-01-03: 3 asked, 2 answered, 0 not sure, 1 not; 👍 0, 👎 1",
         "",
         "Not answered",
         "     1 how deep?",
