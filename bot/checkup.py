@@ -82,9 +82,10 @@ async def _node(settings: Settings, to: Access) -> Finding:
 
 
 async def _index(settings: Settings, folder: Path, to: Access) -> list[Finding]:
+    encoder, meaning = _encoder(settings)
     async with connect(to) as cluster:
         try:
-            library = await opened(settings, folder, cluster)
+            library = await opened(settings, folder, cluster, encoder)
         except RetrievalError as error:
             return [Finding("index", ok=False, told=str(error))]
         languages = f" ({', '.join(library.languages)})" if library.languages else ""
@@ -95,6 +96,7 @@ async def _index(settings: Settings, folder: Path, to: Access) -> list[Finding]:
         Finding("documents", ok=is_filled, told=told),
         *(Finding("left out", ok=None, told=f"{one.name}: {one.reason}") for one in library.problems),
         Finding("index", ok=True, told=f"passages: {library.passages}{languages}, in {named}"),
+        meaning or Finding("meaning", ok=True, told="the encoder is ready; vectors are in the cluster"),
     ]
 
 

@@ -14,8 +14,7 @@ import click
 from bot import cases, feedback, floors, report, summary, terminal
 from bot.contract import answer_json
 from bot.lacking import no_documents
-from bot.meaning import encoder_for
-from bot.places import MOST_CLOSEST
+from bot.meaning import encoder_for, loaded_encoder_for
 from bot.terminal import Look
 from bot.texts import speaking
 from config import logging
@@ -138,7 +137,7 @@ def _in_cluster(
 ) -> "ClusterLibrary":
     from bot.opening import opened  # noqa: PLC0415  # as above
 
-    library = runner.run(opened(settings, folder, cluster))
+    library = runner.run(opened(settings, folder, cluster, encoder_for(settings)))
     _tell_problems(library, "the cluster")
     return library
 
@@ -191,8 +190,8 @@ def ask(
 ) -> None:
     """Ask the documents one QUESTION, or each line of a file.
 
-    Exits with 0 when answered, also when only the closest passages can be shown, 1 when the documents hold
-    no answer, 2 when the call is wrong; with --questions with 0 whatever the answers are.
+    Exits with 0 when answered, 1 when the documents hold no answer, 2 when the call is wrong; with
+    --questions with 0 whatever the answers are.
     """
     if bool(question) == bool(questions):
         raise click.UsageError("Give a QUESTION, or --questions FILE.")
@@ -200,7 +199,7 @@ def ask(
     with _opened(docs) as (library, runner):
 
         def tell(asked: str) -> Answer:
-            answer = runner.run(library.answer(asked, top=quotes if as_json else max(quotes, MOST_CLOSEST)))
+            answer = runner.run(library.answer(asked, top=quotes))
             if as_json:
                 _say(json.dumps(answer_json(answer), ensure_ascii=False))
             else:
@@ -208,7 +207,7 @@ def ask(
             return answer
 
         if questions is None:
-            sys.exit(1 if tell(" ".join(question)).certainty == "none" else 0)
+            sys.exit(0 if tell(" ".join(question)).answered else 1)
         for number, line in enumerate(_lines(questions)):
             if number and not as_json:
                 _say("")
@@ -254,10 +253,7 @@ def chat(docs: Path | None) -> None:
 async def _following(library: "Library | ClusterLibrary", line: str, before: Answer | None) -> Answer:
     """Take a line for a question of its own; where it has no answer, for one that follows the last."""
     alone = await library.answer(line)
-    if alone.answered or before is None:
-        return alone
-    following = await library.answer(line, earlier=before.question)
-    return following if following.answered or alone.certainty == "none" else alone
+    return alone if alone.answered or before is None else await library.answer(line, earlier=before.question)
 
 
 def _spoken() -> Iterator[str]:
@@ -321,7 +317,11 @@ def _index_meanings(library: Library, texts: int) -> None:
 
 
 def _index_cluster(settings: Settings, folder: Path, *, fresh: bool) -> None:
-    from retrieval.opensearch import Plan, write  # noqa: PLC0415  # as above
+    from retrieval.opensearch import Plan, cached, write  # noqa: PLC0415  # as above
+
+    # Whether it can be loaded has to be known first: an index has vectors of all its texts or of none.
+    encoder = loaded_encoder_for(settings)
+    semantics = cached(encoder, settings.index_dir, settings.opensearch_index) if encoder else None
 
     def waits(holder: str) -> None:
         click.echo(f"waiting for {holder}, who writes the index", err=True)
@@ -335,7 +335,7 @@ def _index_cluster(settings: Settings, folder: Path, *, fresh: bool) -> None:
     )
     with asyncio.Runner() as runner, _cluster(settings, runner) as cluster:
         with _progress("Reading") as progress:
-            runner.run(write(cluster, folder, plan, progress=progress, waits=waits))
+            runner.run(write(cluster, folder, plan, progress=progress, waits=waits, semantics=semantics))
         _tell_counts(_in_cluster(settings, folder, cluster, runner))
 
 

@@ -10,7 +10,7 @@ _log = logging.getLogger(__name__)
 
 
 def encoder_for(settings: Settings) -> Encoder | None:
-    """Return the encoder, or None where meanings are not compared.
+    """Return the encoder, whose weights are read when it is used, or None where meanings are not compared.
 
     Where it is installed and cannot be loaded, the log has a line about it.
     """
@@ -24,7 +24,7 @@ def encoder_for(settings: Settings) -> Encoder | None:
 
 
 def loaded_encoder_for(settings: Settings) -> Encoder | None:
-    """Return what `encoder_for` does, with the encoder's weights loaded, which takes half a second."""
+    """Return what `encoder_for` does, with the encoder's weights read, which takes half a second."""
     encoder = encoder_for(settings)
     try:
         if encoder:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from config.errors import ConfigError
 from config.settings import Settings
+from retrieval.meaning.encoder import Encoder
 from retrieval.opensearch import Access, Cluster, ClusterLibrary
 
 
@@ -24,6 +25,8 @@ def connect(to: Access) -> Cluster:
         raise ConfigError(f"OPENSEARCH_CA={error}") from None
 
 
-async def opened(settings: Settings, folder: Path, cluster: Cluster) -> ClusterLibrary:
+async def opened(
+    settings: Settings, folder: Path, cluster: Cluster, encoder: Encoder | None
+) -> ClusterLibrary:
     """Open what is searched now, with the folder its files are in; raises UnavailableError."""
-    return await ClusterLibrary.open(cluster, folder, alias=settings.opensearch_index)
+    return await ClusterLibrary.open(cluster, folder, alias=settings.opensearch_index, encoder=encoder)

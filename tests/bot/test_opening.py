@@ -40,4 +40,4 @@ async def test_a_cluster_that_is_away(tmp_path: Path) -> None:
     settings = _settings(opensearch_url="http://127.0.0.1:1")
     async with connect(access(settings)) as cluster:
         with pytest.raises(UnavailableError, match="does not answer"):
-            await opened(settings, tmp_path, cluster)
+            await opened(settings, tmp_path, cluster, None)

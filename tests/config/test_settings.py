@@ -41,7 +41,7 @@ def test_defaults() -> None:
         settings.log_format,
         settings.port,
     )
-    assert "verbatim" == settings.index_dir.name
+    assert ("verbatim", "auto") == (settings.index_dir.name, settings.meaning)
 
 
 @pytest.mark.parametrize("given", ["1,-2", "[1, -2]", " 1 , -2 ", "1 -2", "[-2,1,1]"])
@@ -49,6 +49,13 @@ def test_ids_are_json_or_commas(monkeypatch: pytest.MonkeyPatch, given: str) -> 
     """Id lists are read as JSON and as comma lists."""
     monkeypatch.setenv("TELEGRAM_ALLOWED_CHATS", given)
     assert frozenset({1, -2}) == Settings.read().telegram_allowed_chats
+
+
+@pytest.mark.parametrize(("given", "expected"), [("off", "off"), ("OFF", "off"), (" Auto ", "auto")])
+def test_whether_meanings_are_compared(monkeypatch: pytest.MonkeyPatch, given: str, expected: str) -> None:
+    """MEANING may be written in any case."""
+    monkeypatch.setenv("MEANING", given)
+    assert expected == Settings.read().meaning
 
 
 def test_a_single_id(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -86,6 +93,7 @@ def test_the_environment_wins_over_the_file(monkeypatch: pytest.MonkeyPatch, tmp
         ("QUOTE_CHARS", "20", "QUOTE_CHARS=20: expected a number of at least 50"),
         ("PORT", "70000", "PORT=70000: expected a number of at most 65535"),
         ("LOG_FORMAT", "xml", "LOG_FORMAT=xml: expected 'text' or 'json'"),
+        ("MEANING", "on", "MEANING=on: expected 'auto' or 'off'"),
         ("TELEGRAM_ADMINS", "a,2", "TELEGRAM_ADMINS=a: expected a whole number"),
         ("TELEGRAM_TEST_ENVIRONMENT", "perhaps", "TELEGRAM_TEST_ENVIRONMENT=perhaps: expected true or false"),
         (

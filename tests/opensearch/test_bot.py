@@ -44,7 +44,7 @@ class Town:
         done = subprocess.run(
             command,
             cwd=self.folder.parent,
-            env=kept | self.environment,
+            env=kept | {"MEANING": "off"} | self.environment,
             capture_output=True,
             text=True,
             check=True,
