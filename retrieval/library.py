@@ -4,7 +4,6 @@ import hashlib
 import logging
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
@@ -21,7 +20,7 @@ from retrieval.errors import EncoderError
 from retrieval.folder import File
 from retrieval.identity import document_id, document_of
 from retrieval.meaning import vector_store
-from retrieval.meaning.encoder import Encoder, Vectors
+from retrieval.meaning.encoder import Encoder
 from retrieval.meaning.semantics import Semantics
 from retrieval.meaning.vector_store import VectorStore, missing
 from retrieval.model import Answer, Citation, Context, Passage, Problem, Section, Source, Weighing
@@ -206,12 +205,7 @@ class Library:
             batch = list(islice(texts, _ENCODED_AT_ONCE * threads))
             if not batch:
                 return False
-            vectors = _encoded(semantics.encoder, [read.text for read in batch], threads)
-            path = semantics.store.path
-            try:
-                semantics.store.append(np.array([read.key for read in batch], np.uint64), vectors)
-            except OSError as error:
-                _log.warning("%s: vectors cannot be saved (%s)", path, error.strerror or error)
+            semantics.encode(batch, threads)
             done += len(batch)
             if progress:
                 progress(done, len(todo))
@@ -326,14 +320,6 @@ def _semantics(encoder: Encoder | None, place: Path | None) -> Semantics | None:
         return None
     path = place and place / vector_store.FILE_NAME
     return Semantics(encoder, VectorStore(path, encoder.name, encoder.dimensions))
-
-
-def _encoded(encoder: Encoder, texts: Sequence[str], threads: int) -> Vectors:
-    if threads == 1:
-        return encoder.encode_passages(texts)
-    parts = [texts[at : at + _ENCODED_AT_ONCE] for at in range(0, len(texts), _ENCODED_AT_ONCE)]
-    with ThreadPoolExecutor(threads) as pool:
-        return np.concatenate(list(pool.map(encoder.encode_passages, parts)))
 
 
 def _compact(index: EmbeddedIndex) -> None:

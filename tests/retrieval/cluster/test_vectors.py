@@ -115,3 +115,9 @@ def test_vectors_that_cannot_be_kept(
         assert sum(encode(segment, [0], semantics))
     assert "No space left on device" in caplog.text
     assert vectors_of(segment, [0], semantics.store).counts.all()
+
+
+def test_vectors_that_were_not_made(segment: Segment) -> None:
+    """A text without a vector is an error, and no other text's vector."""
+    with pytest.raises(ValueError, match="not encoded"):
+        vectors_of(segment, [0], fake().store)
