@@ -17,6 +17,9 @@ _LONGEST_PIECE = 300
 # What says little by itself is joined to what it belongs to, up to the length of a long paragraph.
 JOINED = 700
 _SHORT = 250
+# A character of these scripts says as much as two and a half of an alphabet.
+_DENSE_SCRIPTS = frozenset({"Han", "Kana", "Hangul"})
+_DENSITY = 2.5
 _LEADS_IN = (":", "：", "﹕")
 # Rows and chapters are places for people, but no pages.
 _PAGED = frozenset({"page", "slide"})
@@ -92,7 +95,8 @@ def _belongs(document: Document, number: int) -> bool:
         return False
     if _leads_in(document, number):
         return True
-    is_short = max(len(before), len(block)) < _SHORT
+    density = _DENSITY if script(before.of(document.text)) in _DENSE_SCRIPTS else 1.0
+    is_short = max(len(before), len(block)) * density < _SHORT
     is_of_one_list = _list(document, before) == _list(document, block) is not None
     return (is_short or is_of_one_list) and _is_of_one_script(document.text, before, block)
 
