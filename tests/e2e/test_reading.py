@@ -334,7 +334,8 @@ async def test_an_edited_question_edits_its_answer(reading: Sandbox, place: str)
         shown = await _edited(question, begin + text)
         assert answer.id == shown.id
         assert expected in shown.text
-        assert bool(shown.buttons) is (expected != TEXTS.declined)
+        labels = {button["text"] for button in shown.buttons}
+        assert (TEXTS.show_closest if expected == TEXTS.declined else TEXTS.wider) in labels
     assert answer.text == shown.text
     assert "212 steps" in (await _turn(shown, TEXTS.wider)).text
 
@@ -530,7 +531,7 @@ async def test_votes_are_nobodys(reading: Sandbox, house: House) -> None:
     asked = [one for one in kept if one["question"] == "When was the lighthouse of Nordholm built?"]
     assert [None, "down"] == [one["vote"] for one in asked]
     assert answer.entity_texts("blockquote") == [asked[1]["quote"]]
-    keys = {"day", "question", "answered", "confidence", "document", "quote", "vote"}
+    keys = {"day", "question", "answered", "certainty", "confidence", "document", "quote", "vote"}
     assert keys == {key for one in kept for key in one}
     assert [] == [word for word in (str(chat.id), "ilhelmina") if word in _records(house.feedback)]
     assert TEXTS.privacy_feedback == (await _say(reading, "/privacy")).text
@@ -556,7 +557,7 @@ async def test_status(reading: Sandbox, house: House) -> None:
     await chat.send("/status")
     told = (await chat.next_message()).text
     assert "Documents: 3" in told.splitlines()
-    assert re.search(r"^Questions answered: \d+, declined: \d+$", told, re.MULTILINE)
+    assert re.search(r"^Questions answered: \d+, not sure: \d+, declined: \d+$", told, re.MULTILINE)
 
 
 async def test_an_admin_adds_replaces_and_removes_a_document(reading: Sandbox, house: House) -> None:
