@@ -15,6 +15,7 @@ from bot import cases, feedback, floors, report, summary, terminal
 from bot.contract import answer_json
 from bot.lacking import no_documents
 from bot.meaning import encoder_for, loaded_encoder_for
+from bot.places import MOST_CLOSEST
 from bot.terminal import Look
 from bot.texts import speaking
 from config import logging
@@ -190,8 +191,8 @@ def ask(
 ) -> None:
     """Ask the documents one QUESTION, or each line of a file.
 
-    Exits with 0 when answered, 1 when the documents hold no answer, 2 when the call is wrong; with
-    --questions with 0 whatever the answers are.
+    Exits with 0 when answered, also when only the closest passages can be shown, 1 when the documents hold
+    no answer, 2 when the call is wrong; with --questions with 0 whatever the answers are.
     """
     if bool(question) == bool(questions):
         raise click.UsageError("Give a QUESTION, or --questions FILE.")
@@ -199,7 +200,7 @@ def ask(
     with _opened(docs) as (library, runner):
 
         def tell(asked: str) -> Answer:
-            answer = runner.run(library.answer(asked, top=quotes))
+            answer = runner.run(library.answer(asked, top=quotes if as_json else max(quotes, MOST_CLOSEST)))
             if as_json:
                 _say(json.dumps(answer_json(answer), ensure_ascii=False))
             else:
@@ -207,7 +208,7 @@ def ask(
             return answer
 
         if questions is None:
-            sys.exit(0 if tell(" ".join(question)).answered else 1)
+            sys.exit(1 if tell(" ".join(question)).certainty == "none" else 0)
         for number, line in enumerate(_lines(questions)):
             if number and not as_json:
                 _say("")
@@ -253,7 +254,10 @@ def chat(docs: Path | None) -> None:
 async def _following(library: "Library | ClusterLibrary", line: str, before: Answer | None) -> Answer:
     """Take a line for a question of its own; where it has no answer, for one that follows the last."""
     alone = await library.answer(line)
-    return alone if alone.answered or before is None else await library.answer(line, earlier=before.question)
+    if alone.answered or before is None:
+        return alone
+    following = await library.answer(line, earlier=before.question)
+    return following if following.answered or alone.certainty == "none" else alone
 
 
 def _spoken() -> Iterator[str]:
