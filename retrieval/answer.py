@@ -34,7 +34,7 @@ async def answer(
         return Answer(text, certainty="none", confidence=0.0, citations=(), asks_nothing=asks_nothing)
     evidence = gather(question, candidates)
     ranking = rank(question, evidence, candidates, quote_chars)
-    sure = confidence(question, ranking.best)
+    sure = confidence(question, ranking.best, ranking.weights)
     forward, is_match = candidates.forward, matching(question, candidates.forward.forms)
     citations = tuple(
         cite(

@@ -7,7 +7,7 @@ import numpy as np
 
 from retrieval.quoting.features import length_feature, run_features
 from retrieval.quoting.runs import Runs, find
-from retrieval.quoting.weights import WEIGHTS
+from retrieval.quoting.weights import MEANING, WORDS, Weights
 from retrieval.ranking.evidence import Array, Evidence
 from retrieval.ranking.index import Candidates
 from retrieval.ranking.question import Question
@@ -30,11 +30,12 @@ class Excerpt:
 
 @dataclass(frozen=True, slots=True)
 class Ranking:
-    """All runs that may be quoted, what speaks for each (by feature, a value a run), and their scores."""
+    """All runs that may be quoted, what speaks for each (by feature, a value a run), and their scores by `weights`."""
 
     runs: Runs
     features: Mapping[str, Array]
     scores: Array
+    weights: Weights
 
     @property
     def best(self) -> dict[str, float]:
@@ -51,8 +52,11 @@ def rank(question: Question, evidence: Evidence, candidates: Candidates, longest
     features = {name: values[evidence.owners[runs.first]] for name, values in of_passage.items()}
     features |= run_features(question, evidence, runs, candidates.passages, kept)
     features["length"] = length_feature(evidence, runs, longest)
-    scores = sum((weight * features[name] for name, weight in WEIGHTS.items()), np.zeros(len(runs.first)))
-    return Ranking(runs, features, scores)
+    weights = WORDS if evidence.meaning is None else MEANING
+    scores = sum(
+        (weight * features[name] for name, weight in weights.quote.items()), np.zeros(len(runs.first))
+    )
+    return Ranking(runs, features, scores, weights)
 
 
 def choose(ranking: Ranking, evidence: Evidence, top: int) -> list[Excerpt]:

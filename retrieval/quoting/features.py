@@ -5,16 +5,14 @@ for short and long questions, in small and large libraries. What each is worth s
 """
 
 from collections.abc import Sequence
-from functools import lru_cache
 
 import numpy as np
 
 from retrieval.model import Passage
 from retrieval.quoting.runs import Runs
-from retrieval.ranking.analysis import tokenize
-from retrieval.ranking.evidence import Array, Evidence, Numbers, inverse_document_frequency
+from retrieval.ranking.evidence import Array, Evidence, Numbers
 from retrieval.ranking.question import Question
-from retrieval.ranking.rerank import MEANING_SCALE, by_document, gram_weights, likeness_nearby
+from retrieval.ranking.rerank import MEANING_SCALE, gram_weights, likeness_nearby
 
 _SATURATION = 0.6  # as k1 in BM25
 
@@ -35,19 +33,13 @@ def run_features(
         return gained
 
     in_passage = evidence.greatest(evidence.likeness)[owners]
-    in_title = np.stack([_in_title(question, passages[ordinal]) for ordinal in kept])[row[owners]]
+    in_title = np.maximum(evidence.context.heading, evidence.context.title)[owners]
     nearby = likeness_nearby(evidence, passages, kept)[row[owners]]
     previous = np.maximum(runs.first - 1, 0)
     has_previous = (previous < runs.first) & (evidence.owners[previous] == owners)
     return {
-        "exact": np.minimum(runs.words, 1) @ content / ideal,
         "alike": covered / ideal,
         "often": runs.words / (runs.words + _SATURATION) @ content / ideal,
-        "best_piece": runs.best_piece / ideal,
-        "local": _share(runs.likeness, _among_candidates(evidence)),
-        "within_document": _share(runs.likeness, _within_document(evidence, passages)[owners]),
-        "within_passage": _share(runs.likeness, _within_passage(evidence)[owners]),
-        "untitled": _share(runs.likeness, content * (1 - in_title)),
         "run_grams": _share(np.minimum(runs.grams, 1), gram_weights(evidence)),
         "rest": gain(np.maximum(in_passage, in_title)),
         "near": gain(np.maximum(nearby, in_passage)) - gain(in_passage),
@@ -84,40 +76,3 @@ def _share(likeness: Array, weights: Array) -> Array:
     ideal = np.maximum(weights.sum(axis=-1), 1e-9)
     shares: Array = (likeness * weights).sum(axis=1) / ideal
     return shares
-
-
-def _among_candidates(evidence: Evidence) -> Array:
-    """Weigh the content words by how rare they are among the candidates."""
-    frequency = (evidence.greatest(evidence.words) > 0).sum(axis=0)
-    rarity = inverse_document_frequency(frequency, len(evidence.first))
-    weights: Array = rarity * (evidence.content > 0) * evidence.weights
-    return weights
-
-
-def _within_document(evidence: Evidence, passages: Sequence[Passage]) -> Array:
-    """Weigh the content words for each candidate by how few candidates of its document hold them."""
-    held = evidence.greatest(evidence.likeness) > 0
-    weights = np.zeros(held.shape)
-    for ordinals in by_document(passages).values():
-        frequency = held[ordinals].sum(axis=0)
-        weights[ordinals] = inverse_document_frequency(frequency, len(ordinals))
-    weighed: Array = weights * (evidence.content > 0) * evidence.weights
-    return weighed
-
-
-def _within_passage(evidence: Evidence) -> Array:
-    """Weigh the content words for each candidate by how few of its pieces hold them."""
-    pieces = np.bincount(evidence.owners)
-    holding = evidence.total(np.minimum(evidence.words, 1))
-    weights: Array = np.log((pieces[:, None] + 1) / np.maximum(holding, 0.5)) * evidence.content
-    return weights
-
-
-def _in_title(question: Question, passage: Passage) -> Array:
-    terms = _title_terms(" ".join((passage.title, *passage.heading)), passage.language)
-    return np.array([not terms.isdisjoint(word.terms) for word in question.words], np.float64)
-
-
-@lru_cache(maxsize=4096)
-def _title_terms(title: str, language: str) -> frozenset[str]:
-    return frozenset(token.term for token in tokenize(title, language))

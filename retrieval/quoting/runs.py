@@ -13,10 +13,9 @@ _MOST_PIECES = 24
 
 @dataclass(frozen=True, slots=True)
 class Runs:
-    """A run a row: its first and last pieces, their counts added up, and the greatest likeness and coverage.
+    """A run a row: its first and last pieces, their counts added up, and the greatest likeness.
 
-    `words`, `grams`, `likeness`, `years` and `capitals` are as in Evidence; `best_piece` is the question's
-    weight in the run's best piece.
+    `words`, `grams`, `likeness`, `years` and `capitals` are as in Evidence.
     """
 
     first: Numbers
@@ -26,7 +25,6 @@ class Runs:
     years: Array
     capitals: Array
     likeness: Array
-    best_piece: Array
 
 
 def find(evidence: Evidence, kept: Numbers, longest: int) -> Runs:
@@ -37,7 +35,6 @@ def find(evidence: Evidence, kept: Numbers, longest: int) -> Runs:
 
 def _grow(evidence: Evidence, kept: Numbers, longest: int) -> Iterator[Runs]:
     """Begin with every piece, then grow all runs together, a piece at a time, while they fit."""
-    coverage = evidence.likeness @ evidence.content
     start = np.flatnonzero(np.isin(evidence.owners, kept))
     runs = Runs(
         first=start,
@@ -47,7 +44,6 @@ def _grow(evidence: Evidence, kept: Numbers, longest: int) -> Iterator[Runs]:
         years=evidence.years[start],
         capitals=evidence.capitals[start],
         likeness=evidence.likeness[start],
-        best_piece=coverage[start],
     )
     yield runs
     for _ in range(_MOST_PIECES - 1):
@@ -65,6 +61,5 @@ def _grow(evidence: Evidence, kept: Numbers, longest: int) -> Iterator[Runs]:
             years=runs.years[fits] + evidence.years[piece],
             capitals=runs.capitals[fits] + evidence.capitals[piece],
             likeness=np.maximum(runs.likeness[fits], evidence.likeness[piece]),
-            best_piece=np.maximum(runs.best_piece[fits], coverage[piece]),
         )
         yield runs

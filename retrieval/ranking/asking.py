@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from functools import cache, lru_cache
 from importlib.resources import files
 
-_PART = re.compile(r"(?P<document>\{document\})|\[(?P<optional>[^\]]*)\]|\((?P<either>[^)]*)\)|(?P<words>[^\[({]+)")
+_PART = re.compile(
+    r"(?P<document>\{document\})|\[(?P<optional>[^\]]*)\]|\((?P<either>[^)]*)\)|(?P<words>[^\[({]+)"
+)
 _WORD = re.compile(r"\w")
 _UNSPACED = re.compile(r"[\u2e80-\u9fff\u3040-\u30ff]")
 
@@ -40,7 +42,10 @@ def asking_spans(text: str) -> list[tuple[int, int]]:
     if len(folded) != len(text):
         return []
     found = [
-        match.span() for phrase in _phrases() if _may_hold(folded, phrase) for match in _pattern(phrase).finditer(folded)
+        match.span()
+        for phrase in _phrases()
+        if _may_hold(folded, phrase)
+        for match in _pattern(phrase).finditer(folded)
     ]
     spans: list[tuple[int, int]] = []
     for start, end in sorted(found, key=lambda span: (span[0], -span[1])):
@@ -81,7 +86,9 @@ def _parsed(phrase: str, documents: tuple[str, ...]) -> _Phrase:
         else:
             listed = (match["optional"] or match["either"] or "").split("|")
             options = tuple(
-                option.replace("{document}", document) for option in listed for document in _named(option, documents)
+                option.replace("{document}", document)
+                for option in listed
+                for document in _named(option, documents)
             )
             parts.append(_Part(options, is_optional=match["optional"] is not None))
     return _Phrase(tuple(parts), phrase.startswith("^ "), phrase.endswith(" $"))

@@ -25,7 +25,16 @@ from retrieval.ranking.forms import digests
 from retrieval.ranking.forward import Forward
 from retrieval.ranking.index import Candidates, Meaning
 from retrieval.ranking.leaf import Leaf
-from retrieval.ranking.postings import Numbers, Postings, Rough, Scores, Weighting, gains, look_up, passages_of
+from retrieval.ranking.postings import (
+    Numbers,
+    Postings,
+    Rough,
+    Scores,
+    Weighting,
+    gains,
+    look_up,
+    passages_of,
+)
 from retrieval.ranking.pruning import Asked, best, kth
 from retrieval.ranking.rows import Rows
 from retrieval.ranking.segment import Passages
@@ -163,7 +172,9 @@ class EmbeddedIndex:
             norms = self._norms(leaf.segment.postings, numbers)
             scores += gains(look_up(numbers, body), weights, norms).sum(axis=0)
             order = np.lexsort((numbers, -scores))[:CONTEXTS]
-            found += zip((-scores[order]).tolist(), [ordinal] * len(order), numbers[order].tolist(), strict=True)
+            found += zip(
+                (-scores[order]).tolist(), [ordinal] * len(order), numbers[order].tolist(), strict=True
+            )
         return [(ordinal, number) for _, ordinal, number in sorted(found)[:CONTEXTS]]
 
     async def _nearest(self, question: Vectors) -> list[Place]:

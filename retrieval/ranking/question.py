@@ -127,7 +127,9 @@ def _without_asking(text: str, named: set[Place]) -> set[Place]:
     """Leave out words about the asking, unless there are no others."""
     spans = asking_spans(text)
     rest = {
-        (start, end) for start, end in named if not any(begin <= start and end <= stop for begin, stop in spans)
+        (start, end)
+        for start, end in named
+        if not any(begin <= start and end <= stop for begin, stop in spans)
     }
     return rest or named
 

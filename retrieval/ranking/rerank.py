@@ -36,11 +36,12 @@ def passage_features(question: Question, evidence: Evidence) -> dict[str, Array]
         "pairs": bm25(evidence.total(evidence.pairs), pair_idf, lengths) / _positive(pair_idf.sum()),
         "names": likeness @ named / _positive(named.sum()),
         "lost_names": (likeness <= ALIKE) @ named / _positive(evidence.content.sum()),
-        "coverage": likeness @ evidence.content / _positive(evidence.content.sum()),
         "heading": evidence.context.heading @ evidence.content / _positive(evidence.content.sum()),
         "title": evidence.context.title @ evidence.content / _positive(evidence.content.sum()),
         "faq": evidence.context.faq,
-        "meaning": evidence.meaning.wholes * MEANING_SCALE if evidence.meaning else np.zeros(len(evidence.first)),
+        "meaning": evidence.meaning.wholes * MEANING_SCALE
+        if evidence.meaning
+        else np.zeros(len(evidence.first)),
     }
 
 
@@ -54,7 +55,9 @@ def gram_weights(evidence: Evidence) -> Array:
 def keep(features: dict[str, Array]) -> Numbers:
     """Choose the candidates to look for quotes in, best first."""
     total = features["stems"] + features["grams"] + 0.5 * features["piece"] + 0.25 * features["pairs"]
-    total = total + features["heading"] + features["faq"] + 0.5 * features["title"] + 2.0 * features["meaning"]
+    total = (
+        total + features["heading"] + features["faq"] + 0.5 * features["title"] + 2.0 * features["meaning"]
+    )
     return np.argsort(-total, kind="stable")[:KEPT]
 
 

@@ -66,7 +66,11 @@ def save(index: EmbeddedIndex, place: Path, about: dict[str, Any]) -> None:
     # Another process may have saved meanwhile, and use what ours does not.
     named = {row["file"] for row in [*rows, *_read(place).get("segments", [])]}
     for path in place.iterdir():
-        if path.name not in {_MANIFEST, VECTORS} and path.name not in named and (path.name in before or _is_old(path)):
+        if (
+            path.name not in {_MANIFEST, VECTORS}
+            and path.name not in named
+            and (path.name in before or _is_old(path))
+        ):
             path.unlink(missing_ok=True)
 
 
