@@ -180,6 +180,8 @@ def test_exit_codes(
         return Answer(question, certainty, 0.4, ())
 
     monkeypatch.setattr(Library, "answer", answer)
+    # The handler and the level it sets would outlive this test.
+    monkeypatch.setattr("config.logging.configure", lambda *_: None)
     environment = {"INDEX_DIR": str(tmp_path / "index"), "MEANING": "off"}
     done = CliRunner().invoke(main, ["ask", "--docs", str(tmp_path), *options, QUESTION], env=environment)
     assert expected == done.exit_code
