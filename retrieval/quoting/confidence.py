@@ -8,8 +8,8 @@ from retrieval.quoting.weights import Weights
 from retrieval.ranking.analysis import is_unspaced
 from retrieval.ranking.question import Question
 
-# From here on the best quote is taken for the answer: on collections left out of the fit, 0.06 of the answerable
-# questions then get a wrong one, and 0.90 of the others none (docs/ranking.md).
+# From here on the best quote is taken for the answer: on collections left out of the fit, 0.06 of the
+# answerable questions then get a wrong one, and 0.90 of the others none (docs/ranking.md).
 SURE = 0.55
 # From here on the closest passages are shown, as what may hold the answer.
 UNSURE = 0.15

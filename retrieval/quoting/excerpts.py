@@ -30,7 +30,10 @@ class Excerpt:
 
 @dataclass(frozen=True, slots=True)
 class Ranking:
-    """All runs that may be quoted, what speaks for each (by feature, a value a run), and their scores by `weights`."""
+    """All runs that may be quoted.
+
+    `features` tells what speaks for each (a value a run), `scores` weighs that by `weights`.
+    """
 
     runs: Runs
     features: Mapping[str, Array]

@@ -59,7 +59,10 @@ def length_feature(evidence: Evidence, runs: Runs, longest: int) -> Array:
 
 
 def _run_meaning(evidence: Evidence, runs: Runs) -> Array:
-    """Return how similar each run is to the question: its vector is the mean of its pieces', by their lengths."""
+    """Return how similar each run is to the question.
+
+    A run's vector is the mean of its pieces', by their lengths.
+    """
     meaning = evidence.meaning
     if meaning is None:
         return np.zeros(len(runs.first))

@@ -1,8 +1,8 @@
 """What each feature of a quote is worth, and of an answer at all: the only fitted constants there are.
 
-Fitted over encyclopaedia questions in five languages and everyday questions about seven collections of documents
-in four. How, what each part brings, and what the fit reaches on collections it has not seen, stands in
-docs/ranking.md. A negative weight takes back what two features count twice.
+Fitted over encyclopaedia questions in five languages and everyday questions about seven collections of
+documents in four. How, what each part brings, and what the fit reaches on collections it has not seen, stands
+in docs/ranking.md. A negative weight takes back what two features count twice.
 """
 
 from collections.abc import Mapping
@@ -15,8 +15,8 @@ class Weights:
 
     `quote` is a softmax over all runs of a question, the runs that hold its answer against the rest.
     `confidence` and `bias` are a logistic regression over the features of the best run; a name with * is the
-    product of two features. `words` is the logarithm of the number of content words, `unspaced` is 1 in scripts
-    without spaces.
+    product of two features. `words` is the logarithm of the number of content words, `unspaced` is 1 in
+    scripts without spaces.
     """
 
     quote: Mapping[str, float]

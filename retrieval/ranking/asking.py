@@ -57,7 +57,10 @@ def asking_spans(text: str) -> list[tuple[int, int]]:
 
 
 def without_asking(text: str) -> str:
-    """Return a question without the phrases about the asking: the question itself where nothing else is in it."""
+    """Return a question without the phrases about the asking.
+
+    Where it holds nothing else it is returned whole.
+    """
     rest, done = "", 0
     for start, end in asking_spans(text):
         rest += text[done:start] + " "

@@ -28,7 +28,10 @@ _SEPARATORS = regex.compile(r"[/_\-+.]+|(?<=\p{Ll})(?=\p{Lu})|(?<=\p{L})(?=\p{N}
 
 @lru_cache(maxsize=4_096)
 def name_words(name: str) -> str:
-    """Return the words of a file's path without its ending: `hr/AnnualReport2019.pdf` is `hr Annual Report 2019`."""
+    """Return the words of a file's path without its ending.
+
+    `hr/AnnualReport2019.pdf` is `hr Annual Report 2019`.
+    """
     stem, dot, _ = name.rpartition(".")
     return " ".join(_SEPARATORS.sub(" ", stem if dot else name).split())
 
@@ -80,8 +83,8 @@ def context_weight(count: int, size: int) -> float:
 class ContextMatch:
     """How the question's words (second axis) occur in the contexts of candidates (first axis).
 
-    `heading` is of the nearest heading, `title` of the title, the headings above and the file's name. `faq` is
-    how nearly a heading is the question itself, function words and all: 1 for the same words.
+    `heading` is of the nearest heading, `title` of the title, the headings above and the file's name. `faq`
+    is how nearly a heading is the question itself, function words and all: 1 for the same words.
     """
 
     heading: NDArray[np.float64]
@@ -113,7 +116,10 @@ def match_contexts(question: Question, passages: Sequence[Passage], idf: NDArray
 def _match(
     question: Question, terms: frozenset[str], idf: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], float]:
-    """Return which words are there, and how nearly the terms are the question: recall by weight, times precision."""
+    """Return which words are there, and how nearly the terms are the question.
+
+    The latter is recall by weight, times precision.
+    """
     held = np.array([not terms.isdisjoint(word.terms) for word in question.words], np.float64)
     if not held.any():
         return held, 0.0

@@ -60,8 +60,14 @@ class VectorIndex:
         return list(found)[:limit]
 
     def baseline(self, question: Vectors) -> float:
-        """Return how similar the question is to any of the vectors: the mean over a sample."""
-        return float((self.sample @ question).mean()) if len(self.sample) else 0.0
+        """Return how similar the question is to vectors that do not answer it: the less similar half of a sample.
+
+        The mean of all would be too high in a library of a few passages on one subject.
+        """
+        if not len(self.sample):
+            return 0.0
+        similarity = np.sort(self.sample @ question)
+        return float(similarity[: -(-len(similarity) // 2)].mean())
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,10 +98,10 @@ class DenseIndex:
             is_whole.append(first[live])
             keys.append(rows.values[live])
         whole, found = np.concatenate(is_whole), store.rows(np.concatenate(keys))
-        places = np.concatenate(of_leaf), np.concatenate(passages), found
+        owners, numbers = np.concatenate(of_leaf), np.concatenate(passages)
         return cls(
-            VectorIndex.build(*(column[whole] for column in places), store),
-            VectorIndex.build(*(column[~whole] for column in places), store),
+            VectorIndex.build(owners[whole], numbers[whole], found[whole], store),
+            VectorIndex.build(owners[~whole], numbers[~whole], found[~whole], store),
             stored,
             int((found < 0).sum()),
         )

@@ -117,7 +117,7 @@ class EmbeddedIndex:
     @property
     def encoder(self) -> Encoder | None:
         """What encodes questions, or None where meaning is not compared."""
-        return self.semantics and self.semantics.encoder
+        return None if self.semantics is None else self.semantics.encoder
 
     async def frequencies(self, terms: Sequence[str]) -> Mapping[str, int]:
         return dict(zip(terms, self._lists(terms)[1], strict=True))
@@ -150,7 +150,7 @@ class EmbeddedIndex:
         )
 
     def _best_contexts(self, terms: Sequence[str], bodies: Lists, frequencies: Sequence[int]) -> list[Place]:
-        """Return the leaves and numbers of the passages that match best in their contexts and bodies together.
+        """Return the places of the passages that match best in their contexts and bodies together.
 
         Only those whose context holds a term: of a document or section that the question names, these are the
         passages that say most of the rest of it. `bodies` and `frequencies` are of the passages' own text.

@@ -1,7 +1,7 @@
 """What the encoder reads of a passage: the whole of it with its headings, and each of its sentences alone.
 
-The whole tells what a passage is about, a sentence what a quote says. The vector of a quote is the mean of its
-sentences' by their lengths, which finds as many answers as a vector made of the quote itself
+The whole tells what a passage is about, a sentence what a quote says. The vector of a quote is the mean of
+its sentences' by their lengths, which finds as many answers as a vector made of the quote itself
 (docs/ranking.md has the figures).
 """
 
@@ -28,7 +28,7 @@ class EncoderText(NamedTuple):
 
 
 def keys(passages: Sequence[Passage], pieces: Rows, piece_ends: NDArray[np.uint16]) -> Rows:
-    """Return the keys (uint64) of what the encoder reads of each passage: the whole first, then its pieces."""
+    """Return the keys (uint64) of what the encoder reads: of each passage the whole, then its pieces."""
     starts, ends = pieces.values.tolist(), piece_ends.tolist()
     read = [
         [_whole(passage), *_pieces(passage, starts[first:last], ends[first:last])]

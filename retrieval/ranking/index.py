@@ -17,8 +17,8 @@ class Meaning:
     """How candidates compare with a question in meaning.
 
     `question` is its vector. `wholes` tells how much more similar each passage is to it than passages of the
-    index are in the mean. `pieces` holds a vector for each piece, in the order of the passages; `baseline` is how
-    similar pieces are to the question in the mean.
+    index are in the mean. `pieces` holds a vector for each piece, in the order of the passages; `baseline` is
+    how similar pieces are to the question in the mean.
     """
 
     question: Vectors

@@ -22,7 +22,7 @@ _NEAR = 3
 
 
 def passage_features(question: Question, evidence: Evidence) -> dict[str, Array]:
-    """Weigh the candidates: stems, character grams, best piece, adjacent words, names, coverage."""
+    """Weigh the candidates: their words and grams, names, headings, titles, and meaning."""
     ideal = _positive(evidence.idf.sum())
     found, lengths = evidence.total(evidence.grams), evidence.total(evidence.lengths)
     gram_idf = gram_weights(evidence)
@@ -39,10 +39,14 @@ def passage_features(question: Question, evidence: Evidence) -> dict[str, Array]
         "heading": evidence.context.heading @ evidence.content / _positive(evidence.content.sum()),
         "title": evidence.context.title @ evidence.content / _positive(evidence.content.sum()),
         "faq": evidence.context.faq,
-        "meaning": evidence.meaning.wholes * MEANING_SCALE
-        if evidence.meaning
-        else np.zeros(len(evidence.first)),
+        "meaning": _meaning(evidence),
     }
+
+
+def _meaning(evidence: Evidence) -> Array:
+    if evidence.meaning is None:
+        return np.zeros(len(evidence.first))
+    return np.asarray(evidence.meaning.wholes * MEANING_SCALE, np.float64)
 
 
 def gram_weights(evidence: Evidence) -> Array:
