@@ -56,7 +56,7 @@ async def answer(
 
 
 async def _encoded(question: Question, index: Index) -> Vectors | None:
-    if index.encoder is None or not index.size:
+    if index.encoder is None or not index.size or not question.words:
         return None
     return await asyncio.to_thread(index.encoder.encode_question, without_asking(question.text))
 

@@ -76,7 +76,7 @@ def inverse_document_frequency(frequency: Array, size: int) -> Array:
 
 
 def gather(question: Question, candidates: Candidates) -> Evidence:
-    """Count the question's words in the candidates, of which there must be at least one."""
+    """Count the question's words in the candidates; there must be at least one of either."""
     forward = candidates.forward
     forms, tokens = forward.forms, forward.tokens.values
     owners = np.repeat(np.arange(len(forward.tokens)), forward.tokens.lengths)

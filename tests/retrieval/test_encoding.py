@@ -136,6 +136,14 @@ def test_answers_meanwhile(docs: Path) -> None:
     assert before.citations
 
 
+@pytest.mark.parametrize("question", ["", "?", "😀", " \u200b", "who is it?", "x"])
+def test_questions_of_hardly_a_word(question: str, docs: Path) -> None:
+    """What has no word, or none that names anything, is never surely answered, however near all is."""
+    opened = Library.open(docs, encoder=FakeEncoder())
+    opened.encode()
+    assert "sure" != asyncio.run(opened.answer(question)).certainty
+
+
 def test_an_encoder_that_cannot_be_loaded(docs: Path) -> None:
     """Answers are those by words alone; making vectors tells why it cannot be done."""
     opened = Library.open(docs, encoder=BrokenEncoder())
