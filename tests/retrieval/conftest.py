@@ -13,6 +13,8 @@ from retrieval.ranking.embedded import EmbeddedIndex
 from retrieval.ranking.evidence import Evidence, gather
 from retrieval.ranking.index import Candidates
 from retrieval.ranking.question import Question, analyse
+from tests.retrieval.corpus import with_vectors
+from tests.retrieval.fake_encoder import FakeEncoder
 
 Ask = Callable[..., Answer]
 Look = Callable[..., tuple[Question, Candidates, Evidence] | None]
@@ -121,10 +123,16 @@ def ask(index: EmbeddedIndex) -> Ask:
 
 @pytest.fixture(scope="session")
 def look() -> Look:
-    """Gather what a question's words find in texts (pairs of language and text), if anything."""
+    """Gather what a question finds in texts (pairs of language and text), if anything.
+
+    With an encoder they are compared in meaning as well.
+    """
 
     def looked(
-        question: str, texts: list[tuple[str, str]], longest: int = 300
+        question: str,
+        texts: list[tuple[str, str]],
+        longest: int = 300,
+        encoder: FakeEncoder | None = None,
     ) -> tuple[Question, Candidates, Evidence] | None:
         found = [
             Passage(
@@ -142,8 +150,11 @@ def look() -> Look:
             if text.strip()
         ]
         index = EmbeddedIndex.build(found, longest)
+        if encoder:
+            index = with_vectors(index, encoder)
         asked = analyse(question, index.languages)
-        candidates = asyncio.run(index.search(asked.terms, 100))
+        vector = encoder.encode_question(question) if encoder and asked.words else None
+        candidates = asyncio.run(index.search(asked.terms, 100, vector))
         return (asked, candidates, gather(asked, candidates)) if candidates.passages else None
 
     return looked

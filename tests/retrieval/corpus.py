@@ -8,6 +8,9 @@ import numpy as np
 
 from retrieval.identity import passage_id
 from retrieval.library import Library
+from retrieval.meaning.encoder import Encoder
+from retrieval.meaning.semantics import Semantics
+from retrieval.meaning.vector_store import VectorStore
 from retrieval.model import LineMark, Passage, Span
 from retrieval.ranking.embedded import EmbeddedIndex
 from retrieval.ranking.forward import Forward
@@ -40,6 +43,15 @@ def held(index: EmbeddedIndex) -> list[Passage]:
         for leaf in index.leaves
         for passage in leaf.segment.passages(np.flatnonzero(leaf.kept).tolist())
     ]
+
+
+def with_vectors(index: EmbeddedIndex, encoder: Encoder) -> EmbeddedIndex:
+    """Give an index vectors of all that the encoder reads."""
+    semantics = Semantics(encoder, VectorStore(None, encoder.name, encoder.dimensions))
+    texts = list(index.encoder_texts(index.encoder_keys().tolist()))
+    if texts:
+        semantics.encode(texts)
+    return EmbeddedIndex(index.leaves, semantics)
 
 
 def read(library: Library) -> list[Passage]:

@@ -5,47 +5,56 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from retrieval.quoting.confidence import SURE, UNSURE, certainty, confidence
-from retrieval.quoting.weights import CONFIDENCE
+from retrieval.quoting.weights import MEANING, WORDS, Weights
 from retrieval.ranking.question import analyse, following
 
-NAMES = sorted(CONFIDENCE.keys() - {"words"})
-FEATURES = st.fixed_dictionaries({name: st.floats(0, 1.6) for name in NAMES})
-# A feature with a negative weight counts what is missing.
-ALL = {name: float(CONFIDENCE[name] > 0) for name in NAMES}
+OF_QUESTION = {"words", "unspaced"}
+NAMES = sorted({*MEANING.confidence, *WORDS.confidence} - OF_QUESTION)
+FEATURES = st.fixed_dictionaries(
+    {name: st.floats(-3, 3) if "meaning" in name else st.floats(0, 1.6) for name in NAMES if "*" not in name}
+)
+# What is lost is a name that was not found.
+ALL = {name: float(name != "lost_names") for name in NAMES if "*" not in name}
 NONE = {name: 1 - value for name, value in ALL.items()}
+FITS = pytest.mark.parametrize("weights", [MEANING, WORDS], ids=["meaning", "words"])
 LANGUAGES = ["en", "zh", "th"]
 
 
+@FITS
 @given(features=FEATURES, question=st.text(max_size=40))
-def test_bounds(features: dict[str, float], question: str) -> None:
+def test_bounds(weights: Weights, features: dict[str, float], question: str) -> None:
     """Confidence is 0 to 1, whatever is asked and found."""
-    assert 0 <= confidence(analyse(question, LANGUAGES), features) <= 1
+    assert 0 <= confidence(analyse(question, LANGUAGES), features, weights) <= 1
 
 
+@FITS
 @pytest.mark.parametrize("question", ["", "who is it", "谢谢", "ที่ไหน", "😀", "hello"])
-def test_nothing_asked(question: str) -> None:
+def test_nothing_asked(question: str, weights: Weights) -> None:
     """Where nothing is asked it is exactly 0, though everything were found."""
-    assert 0.0 == confidence(analyse(question, LANGUAGES), ALL)
+    assert 0.0 == confidence(analyse(question, LANGUAGES), ALL, weights)
 
 
+@FITS
 @pytest.mark.parametrize("question", ["lighthouse", "goats?", "茶馆", "茶", "ตลา"])
-def test_one_word(question: str) -> None:
+def test_one_word(question: str, weights: Weights) -> None:
     """One word stays below the threshold, though everything were found; its letters are no other words."""
-    assert 0 < confidence(analyse(question, LANGUAGES), ALL) < SURE
+    assert 0 < confidence(analyse(question, LANGUAGES), ALL, weights) < SURE
 
 
+@FITS
 @pytest.mark.parametrize("question", ["goats eat?", "the art of artists", "茶馆在哪里", "ตลาดน้ำ"])
-def test_several_words(question: str) -> None:
+def test_several_words(question: str, weights: Weights) -> None:
     """Several words are answered when everything is found and declined when nothing is."""
-    assert (
-        confidence(analyse(question, LANGUAGES), ALL) > SURE > confidence(analyse(question, LANGUAGES), NONE)
-    )
+    asked = analyse(question, LANGUAGES)
+    assert confidence(asked, ALL, weights) > SURE
+    assert confidence(asked, NONE, weights) < UNSURE
 
 
-def test_follow_up_of_one_word() -> None:
+@FITS
+def test_follow_up_of_one_word(weights: Weights) -> None:
     """A word that leans on the question before it is not alone."""
     question = following(analyse("goats?", ["en"]), analyse("Who feeds the sheep?", ["en"]))
-    assert confidence(question, ALL) > SURE
+    assert confidence(question, ALL, weights) > SURE
 
 
 @pytest.mark.parametrize(
@@ -64,11 +73,21 @@ def test_each_kind_of_reply_begins_at_its_threshold(probability: float, expected
     assert expected == certainty(probability)
 
 
-@given(features=FEATURES, name=st.sampled_from(NAMES), less=st.floats(0, 1))
-def test_more_is_surer(features: dict[str, float], name: str, less: float) -> None:
-    """The more is found and the less is missing, the surer it is."""
+@FITS
+@pytest.mark.parametrize("question", ["goats", "Who feeds the goats?", "茶馆", "茶馆在哪里", "ตลาดน้ำ"])
+def test_everything_is_surer_than_nothing(question: str, weights: Weights) -> None:
+    """Whatever is asked, it is surer where everything is found than where nothing is."""
+    asked = analyse(question, LANGUAGES)
+    nothing = dict.fromkeys(ALL, 0.0)
+    assert confidence(asked, NONE, weights) < confidence(asked, nothing, weights)
+    assert confidence(asked, nothing, weights) < confidence(asked, ALL, weights)
+
+
+@FITS
+def test_products(weights: Weights) -> None:
+    """A name with * weighs the product of two features."""
     question = analyse("Who feeds the goats?", ["en"])
-    fewer = {**features, name: features[name] * less}
-    change = confidence(question, fewer) - confidence(question, features)
-    assert change <= 0 if CONFIDENCE[name] > 0 else change >= 0
-    assert math.isfinite(confidence(question, fewer))
+    alone = Weights({}, {"alike": 2.0, "alike*grams": 3.0}, weights.bias)
+    single = Weights({}, {"alike": 2.0 + 3.0 * 0.5}, weights.bias)
+    found = {"alike": 0.25, "grams": 0.5}
+    assert confidence(question, found, single) == pytest.approx(confidence(question, found, alone))

@@ -7,9 +7,11 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from retrieval.quoting.excerpts import Excerpt, Ranking, choose, rank
+from retrieval.quoting.weights import MEANING, WORDS, Weights
 from retrieval.ranking.evidence import Evidence
 from retrieval.ranking.index import Candidates
 from retrieval.ranking.question import Question
+from tests.retrieval.fake_encoder import FakeEncoder
 
 Look = Callable[..., tuple[Question, Candidates, Evidence] | None]
 
@@ -62,10 +64,21 @@ def test_other_places(better: float, expected: list[int], look: Look) -> None:
     scores = np.zeros(3)
     by_piece = dict(zip(ranking.runs.first.tolist(), range(3), strict=True))
     scores[by_piece[near[0]]], scores[by_piece[near[1]]], scores[by_piece[elsewhere]] = 9, 5 + better, 5
-    chosen = choose(Ranking(ranking.runs, ranking.features, scores), looked[2], 3)
+    chosen = choose(Ranking(ranking.runs, ranking.features, scores, ranking.weights), looked[2], 3)
     order = [near[0], near[1], elsewhere]
     wanted = [(int(looked[2].owners[order[i]]), int(looked[2].starts[order[i]])) for i in expected]
     assert wanted == places(chosen)
+
+
+@pytest.mark.parametrize(("encoder", "weights"), [(None, WORDS), (FakeEncoder(), MEANING)])
+def test_fit(encoder: FakeEncoder | None, weights: Weights, look: Look) -> None:
+    """Scores are the features by the weights of the fit for what is known: words alone, or meaning too."""
+    looked = look("Does the goat eat?", [("en", "Snow fell. The goat eats. No.")], 20, encoder=encoder)
+    assert looked is not None
+    ranking = rank(looked[0], looked[2], looked[1], 20)
+    assert weights is ranking.weights
+    scores = sum(weight * ranking.features[name] for name, weight in weights.quote.items())
+    assert ranking.scores.tolist() == pytest.approx(np.asarray(scores).tolist())
 
 
 def test_best(look: Look) -> None:

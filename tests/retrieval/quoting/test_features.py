@@ -1,19 +1,24 @@
 from collections.abc import Callable, Sequence
 
 import numpy as np
+import pytest
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from retrieval.quoting.excerpts import rank
-from retrieval.quoting.weights import CONFIDENCE, WEIGHTS
+from retrieval.quoting.weights import MEANING, WORDS
 from retrieval.ranking.evidence import Evidence
 from retrieval.ranking.index import Candidates
 from retrieval.ranking.question import Question
+from retrieval.ranking.rerank import MEANING_SCALE
+from tests.retrieval.fake_encoder import FakeEncoder
 
 Look = Callable[..., tuple[Question, Candidates, Evidence] | None]
 
 # Counts saturate at k1 + 1.
 HIGHEST = 1.6
+# Vectors are as similar as 1 at most, and as any two are in the mean otherwise.
+FARTHEST = 2 * MEANING_SCALE
 LANGUAGE = st.sampled_from(["en", "ru", "ar", "zh", "th", "hi", "tr"])
 HARD = st.text(
     st.sampled_from([*"ab. ,\n1", "字", "。", "ก", "ا", "😀", "\u0301", "İ"])
@@ -26,22 +31,26 @@ HARD = st.text(
     texts=st.lists(st.tuples(LANGUAGE, HARD), min_size=1, max_size=4),
     question=HARD,
     longest=st.integers(1, 300),
+    encoder=st.sampled_from([None, FakeEncoder()]),
 )
-@example(texts=[("en", "goat " * 500)], question="goat " * 50, longest=300)
-@example(texts=[("en", "the")], question="the the", longest=3)
-@example(texts=[("zh", "茶" * 300)], question="茶" * 100, longest=20)
+@example(texts=[("en", "goat " * 500)], question="goat " * 50, longest=300, encoder=FakeEncoder())
+@example(texts=[("en", "the")], question="the the", longest=3, encoder=None)
+@example(texts=[("zh", "茶" * 300)], question="茶" * 100, longest=20, encoder=None)
 @settings(max_examples=60)
-def test_bounds(texts: Sequence[tuple[str, str]], question: str, longest: int, look: Look) -> None:
-    """Whatever the text, each feature is a share: finite, never below 0 and little above 1."""
-    looked = look(question + " " + texts[0][1][:20], texts, longest)
+def test_bounds(
+    texts: Sequence[tuple[str, str]], question: str, longest: int, encoder: FakeEncoder | None, look: Look
+) -> None:
+    """Whatever the text, features are shares: finite, never below 0 and little above 1, but for meaning."""
+    looked = look(question + " " + texts[0][1][:20], texts, longest, encoder)
     assume(looked is not None)
     asked, candidates, evidence = looked  # type: ignore[misc]
     ranking = rank(asked, evidence, candidates, longest)
     for name, values in ranking.features.items():
         assert values.shape == ranking.scores.shape, name
         assert np.isfinite(values).all(), name
-        assert (values >= -1e-9).all(), name
-        assert (values <= HIGHEST + 1e-9).all(), name
+        lowest, highest = (-FARTHEST, FARTHEST) if "meaning" in name else (0, HIGHEST)
+        assert (values >= lowest - 1e-5).all(), name
+        assert (values <= highest + 1e-5).all(), name
     assert np.isfinite(ranking.scores).all()
 
 
@@ -58,17 +67,24 @@ def features(look: Look, question: str, *texts: str) -> dict[tuple[int, int], di
 
 
 def test_every_weight_has_its_feature(look: Look) -> None:
-    """What is weighed is measured and the other way round; `words` is the question's own."""
+    """What is weighed is measured and the other way round, but for what only passages are chosen by.
+
+    `words` and `unspaced` are the question's own.
+    """
     measured = features(look, "goat", "The goat eats.")[0, 0]
-    assert {*measured, "words"} == {*WEIGHTS, *CONFIDENCE}
-    assert "words" not in WEIGHTS
+    for_quotes = {name for fit in (MEANING, WORDS) for name in fit.quote}
+    for_answers = {part for fit in (MEANING, WORDS) for name in fit.confidence for part in name.split("*")}
+    assert {*measured, "words", "unspaced"} == {*for_quotes, *for_answers, "piece"}
+    assert not {"words", "unspaced", "piece"} & for_quotes
 
 
 def test_what_a_run_holds(look: Look) -> None:
-    """A run with all the question's words has all of `exact` and `alike`; one without has none."""
+    """A run with all the question's words has all of `alike` and `run_grams`; one without has none."""
     found = features(look, "Does the keeper feed goats?", "A keeper feeds goats. Snow fell.")
-    assert (1, 1) == (round(found[0, 0]["exact"], 6), round(found[0, 0]["alike"], 6))
-    assert (0, 0) == (found[1, 1]["exact"], found[1, 1]["alike"])
+    assert 1 == round(found[0, 0]["alike"], 6)
+    assert (0, 0) == (found[1, 1]["alike"], found[1, 1]["often"])
+    assert found[0, 0]["often"] > 0.5
+    assert found[0, 0]["run_grams"] > 0.5 > found[1, 1]["run_grams"]
     assert found[1, 1]["previous"] > 0 == found[0, 0]["previous"]
     assert found[1, 1]["rest"] > 0 == round(found[0, 0]["rest"], 6)
 
@@ -91,3 +107,28 @@ def test_neighbours(look: Look) -> None:
     found = features(look, "goat keeper tower", *texts)
     assert found[0, 0]["rest"] > 0
     assert found[0, 0]["near"] > 0
+
+
+def test_meaning_of_a_run(look: Look) -> None:
+    """A run's vector is the mean of its pieces' by their lengths; without vectors there is no meaning."""
+    texts = [("en", "The goat eats. Snow fell on the high tower."), ("en", "The goat sleeps.")]
+    looked = look("Does the goat eat?", texts, encoder=FakeEncoder())
+    assert looked is not None
+    asked, candidates, evidence = looked
+    meaning, ranking = evidence.meaning, rank(asked, evidence, candidates, 300)
+    assert meaning is not None
+    for run, (first, last) in enumerate(zip(ranking.runs.first, ranking.runs.last, strict=True)):
+        own = slice(first, last + 1)
+        vector = np.average(meaning.pieces[own], axis=0, weights=(evidence.ends - evidence.starts)[own])
+        similar = float(vector @ meaning.question / np.linalg.norm(vector)) - meaning.baseline
+        assert similar * MEANING_SCALE == pytest.approx(ranking.features["run_meaning"][run], abs=1e-4)
+    for values in features(look, "Does the goat eat?", *(text for _, text in texts)).values():
+        assert (0, 0) == (values["meaning"], values["run_meaning"])
+
+
+def test_context_of_a_run(look: Look) -> None:
+    """A word of the title counts for all of its passage's runs."""
+    found = features(look, "Is the title about goats?", "Snow fell. The tower is high. A title.")
+    assert len({values["heading"] for values in found.values()}) == 1
+    assert found[0, 0]["heading"] > 0
+    assert found[0, 0]["rest"] > 0

@@ -44,10 +44,11 @@ def test_features(look: Look) -> None:
     """Each feature prefers the passage that has what it looks for."""
     texts = ["The goat of Holloway eats salt.", "The goat eats. Snow fell on Skerry, where salt is made."]
     features, _ = of(look, "Does the goat of Holloway eat salt?", *texts)
-    for name in ("stems", "grams", "piece", "pairs", "names", "coverage"):
+    for name in ("stems", "grams", "piece", "pairs", "names"):
         assert features[name][0] > features[name][1], name
-    assert 1 == round(features["coverage"][0], 6) == round(features["names"][0], 6)
-    assert 0 == features["names"][1]
+    assert 1 == round(features["names"][0], 6)
+    assert (0, 0) == (features["names"][1], features["lost_names"][0])
+    assert 0 < features["lost_names"][1] < 1
 
 
 def test_kept(look: Look) -> None:
