@@ -12,6 +12,9 @@ from retrieval.model import Answer, Citation, Context, Passage, Problem, Section
 
 TOP = 5
 
+# Scores are logarithms of odds: e to this power is how much less likely such a quote is to answer.
+_NEARLY_AS_HIGH = 4.0
+
 _log = logging.getLogger(__name__)
 
 
@@ -60,10 +63,17 @@ async def ask(
 
 
 def _proven(answer: Answer) -> Answer:
-    """Keep the quotes that are word for word, and after the first those with any word of the question."""
+    """Keep the quotes that are word for word, and after the first those that may answer as well.
+
+    These have a word of the question, or score nearly as high by what they mean.
+    """
     failed = {citation.document for citation in answer.citations if not is_verbatim(citation)}
     if failed:
         _log.error("A quote is not what the document says, so it is not sent: %s", sorted(failed))
     proven = [citation for citation in answer.citations if is_verbatim(citation)]
-    kept = tuple(proven[:1] + [citation for citation in proven[1:] if citation.highlights])
+    kept = tuple(
+        citation
+        for citation in proven
+        if citation.highlights or citation.score >= proven[0].score - _NEARLY_AS_HIGH
+    )
     return replace(answer, citations=kept, certainty=answer.certainty if kept else "none")
