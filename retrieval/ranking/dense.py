@@ -60,9 +60,10 @@ class VectorIndex:
         return list(found)[:limit]
 
     def baseline(self, question: Vectors) -> float:
-        """Return how similar the question is to vectors that do not answer it: the less similar half of a sample.
+        """Return how similar the question is to vectors that do not answer it.
 
-        The mean of all would be too high in a library of a few passages on one subject.
+        These are the less similar half of a sample: the mean of all would be too high in a library of a few
+        passages on one subject.
         """
         if not len(self.sample):
             return 0.0
