@@ -96,7 +96,7 @@ async def _index(settings: Settings, folder: Path, to: Access) -> list[Finding]:
         Finding("documents", ok=is_filled, told=told),
         *(Finding("left out", ok=None, told=f"{one.name}: {one.reason}") for one in library.problems),
         Finding("index", ok=True, told=f"passages: {library.passages}{languages}, in {named}"),
-        meaning or Finding("meaning", ok=True, told="the encoder is ready; vectors are in the cluster"),
+        meaning or Finding("meaning", ok=True, told="ready, for an index that was made with it"),
     ]
 
 
