@@ -14,8 +14,10 @@ from retrieval.errors import FolderError
 from retrieval.folder import File
 from retrieval.library import Library
 from retrieval.loading import loaders
+from retrieval.meaning.encoder import Vectors
 from retrieval.model import Answer, Document
 from tests.retrieval.corpus import read
+from tests.retrieval.fake_encoder import FakeEncoder
 
 SENTENCE = "The keeper of the lighthouse writes the weather into a blue book every morning. "
 TEXT = st.text(
@@ -47,6 +49,14 @@ HOURS = "Hours\n\nThe library opens at nine in the morning.\n\nIt closes at eigh
 
 def ask(opened: Library, question: str) -> Answer:
     return asyncio.run(opened.answer(question))
+
+
+class Translator(FakeEncoder):
+    """Knows the English words of one question in German."""
+
+    def encode_question(self, text: str) -> Vectors:
+        known = {"wann": "when", "wird": "the", "bibliothek": "library", "geöffnet": "opens"}
+        return super().encode_question(" ".join(known.get(word, "") for word in text.casefold().split()))
 
 
 @contextmanager
@@ -192,6 +202,40 @@ async def test_context(tmp_path: Path) -> None:
     first, *_, last = read(opened)
     assert (await opened.context(first.id)).before is None  # type: ignore[union-attr]
     assert (await opened.context(last.id)).after is None  # type: ignore[union-attr]
+
+
+def test_answers_by_meaning(tmp_path: Path) -> None:
+    """Once texts are encoded, what is near in meaning is quoted, though it shares no word."""
+    (tmp_path / "a.txt").write_text(HOURS)
+    for number in range(5):
+        (tmp_path / f"{number}.txt").write_text(f"Weather\n\n{SENTENCE}It has number {number}.\n")
+    opened = Library.open(tmp_path, encoder=Translator())
+    question = "Wann wird die Bibliothek geöffnet"
+    assert not ask(opened, question).citations
+    assert opened.encode()
+    found = ask(opened, question)
+    assert "opens at nine" in found.citations[0].quote
+    assert found.confidence > 0
+
+
+def test_vectors_of_unchanged_passages(tmp_path: Path) -> None:
+    """When a document changes only its new texts are encoded; unchanged passages keep their vectors."""
+    encoder = FakeEncoder()
+    long = [SENTENCE.replace("blue", f"blue{number}") * 6 for number in range(4)]
+    (tmp_path / "a.txt").write_text("\n\n".join(long))
+    (tmp_path / "b.txt").write_text(HOURS)
+    opened = Library.open(tmp_path, encoder=encoder)
+    assert opened.passages > 2
+    opened.encode()
+    before = set(encoder.texts)
+    encoder.texts.clear()
+    (tmp_path / "a.txt").write_text("\n\n".join((*long[:3], long[3].replace("every morning", "at noon"))))
+    changed = Library.open(tmp_path, before=opened)
+    assert 0 < changed.unencoded < changed.encodable / 2
+    changed.encode()
+    assert encoder.texts
+    assert all("noon" in text and text not in before for text in encoder.texts)
+    assert "noon" in ask(changed, "Who writes into the blue3 book at noon?").citations[0].quote
 
 
 def test_progress(tmp_path: Path) -> None:

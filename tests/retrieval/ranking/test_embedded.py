@@ -1,14 +1,19 @@
 import asyncio
 from pathlib import Path
 
+import numpy as np
 import pytest
+from rank_bm25 import BM25Plus
 
 from retrieval.identity import document_of
 from retrieval.model import Passage
 from retrieval.ranking import embedded, segments
+from retrieval.ranking.analysis import tokenize
 from retrieval.ranking.embedded import EmbeddedIndex
 from retrieval.ranking.leaf import Leaf
-from tests.retrieval.corpus import document, held, rows
+from retrieval.ranking.postings import K1, B
+from tests.retrieval.corpus import document, held, rows, with_vectors
+from tests.retrieval.fake_encoder import FakeEncoder
 
 
 def nearest(index: EmbeddedIndex, *words: str) -> dict[str, str]:
@@ -100,3 +105,93 @@ def test_without() -> None:
     both = EmbeddedIndex([*index.leaves, *again.leaves])
     assert ["A keeper wakes."] == [one.text for one in both.document(document_of(gone[0].id))]
     assert () == both.without([document_of(one.id) for one in (kept[0], gone[0])]).leaves
+
+
+# Passages of one document each, which nothing but their bodies tells apart.
+BODIES = ["The goat eats salt.", "A keeper sleeps.", "Snow fell on the tower.", "The ferry brings flour."]
+
+
+def of(texts: list[str]) -> list[Passage]:
+    return [one for number, text in enumerate(texts) for one in document(f"{number:02}.txt", [text])]
+
+
+def test_near_in_meaning() -> None:
+    """Passages with a near vector are candidates though they hold no term, after those that do."""
+    encoder = FakeEncoder()
+    index = with_vectors(EmbeddedIndex.build(of(BODIES), 300), encoder)
+    asked = encoder.encode_question("Flour by ferry")
+    alone = asyncio.run(index.search(["unknown"], 10, asked))
+    assert BODIES[3] == alone.passages[0].text
+    beside = asyncio.run(index.search(["goat"], 10, asked))
+    assert [BODIES[0], BODIES[3]] == [one.text for one in beside.passages[:2]]
+    assert len(beside.passages) == len({one.id for one in beside.passages})
+    assert [] == list(asyncio.run(index.search(["unknown"], 10)).passages)
+
+
+def test_meaning_of_candidates() -> None:
+    """Each candidate has the similarity and the pieces' vectors of its own texts."""
+    encoder = FakeEncoder()
+    index = with_vectors(EmbeddedIndex.build(of([*BODIES, "Goats! " * 9]), 20), encoder)
+    asked = encoder.encode_question("Does a goat eat flour?")
+    found = asyncio.run(index.search(["goat", "flour"], 10, asked))
+    meaning, forward = found.meaning, found.forward
+    assert meaning is not None
+    assert (len(found.passages), len(forward.piece_ends)) == (len(meaning.wholes), len(meaning.pieces))
+    assert asked is meaning.question
+    wholes = [f"{one.title} - {one.heading[0]}: {' '.join(one.text.split())}" for one in found.passages]
+    similar = np.array([encoder.encode_question(whole) @ asked for whole in wholes])
+    # All are less than their similarity by the same.
+    baseline = similar[0] - meaning.wholes[0]
+    assert (similar - baseline).tolist() == pytest.approx(meaning.wholes.tolist(), abs=0.02)
+    own = zip(found.passages, forward.pieces.offsets[:-1], forward.pieces.offsets[1:], strict=True)
+    texts = [
+        one.text[start:end]
+        for one, first, last in own
+        for start, end in zip(forward.pieces.values[first:last], forward.piece_ends[first:last], strict=True)
+    ]
+    for text, vector in zip(texts, meaning.pieces, strict=True):
+        assert encoder.encode_question(text) @ vector > 0.99
+
+
+def test_no_meaning_without_all_vectors() -> None:
+    """As long as a candidate has no vector, meanings are not compared."""
+    encoder = FakeEncoder()
+    whole = with_vectors(EmbeddedIndex.build(of(BODIES), 300), encoder)
+    more = EmbeddedIndex.build(document("new.txt", ["The goat sleeps."]), 300)
+    index = EmbeddedIndex([*whole.leaves, *more.leaves], whole.semantics)
+    asked = encoder.encode_question("Snow on the tower")
+    assert asyncio.run(whole.search(["goat"], 10, asked)).meaning is not None
+    assert asyncio.run(whole.search(["goat"], 10)).meaning is None
+    assert asyncio.run(index.search(["goat"], 10, asked)).meaning is None
+    assert asyncio.run(index.search(["snow"], 10, asked)).meaning is not None
+    assert index.semantics is not None
+    index.semantics.encode(list(index.encoder_texts(more.encoder_keys().tolist())))
+    assert asyncio.run(index.search(["goat"], 10, asked)).meaning is not None
+
+
+@pytest.mark.parametrize("name", ["z-goat-farm.txt", "zzz/GoatFarm.txt"])
+def test_named_document(name: str) -> None:
+    """A question that names a document finds the passage in it that says most of the rest."""
+    others = [one for n in range(60) for one in document(f"{n:02}.txt", ["The office opens at nine."])]
+    named = document(name, ["Snow fell.", "The office opens at ten.", "A keeper sleeps."])
+    index = EmbeddedIndex.build([*others, *named], 300)
+    found = asyncio.run(index.search(["goat", "farm", "offic", "open"], 5))
+    assert [one.document for one in found.passages[:5]] == [f"{n:02}.txt" for n in range(5)]
+    assert "The office opens at ten." == found.passages[5].text
+    assert {name} == {one.document for one in found.passages[5:]}
+    gone = index.without([document_of(named[0].id)])
+    assert 5 == len(asyncio.run(gone.search(["goat", "farm", "offic", "open"], 5)).passages)
+
+
+def test_scores_are_rank_bm25s() -> None:
+    """The first candidates are those that rank-bm25 scores best by the bodies alone; others come after."""
+    encoder, texts = FakeEncoder(), [*BODIES, "The goat and the keeper.", "A goat, a goat, a tower."]
+    index = with_vectors(EmbeddedIndex.build(of(texts), 300), encoder)
+    peer = BM25Plus([[token.term for token in tokenize(text, "en")] for text in texts], k1=K1, b=B, delta=0)
+    terms = ["goat", "tower", "flour"]
+    scores = peer.get_scores(terms)
+    best = np.lexsort((np.arange(len(texts)), -scores))[:3].tolist()
+    found = asyncio.run(index.search(terms, 3, encoder.encode_question("A keeper sleeps.")))
+    assert [texts[at] for at in best] == [one.text for one in found.passages[:3]]
+    assert [scores[at] for at in best] == [score for _, score in index.ranked(terms, 3)]
+    assert len(found.passages) > 3

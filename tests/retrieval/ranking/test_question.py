@@ -75,6 +75,35 @@ def test_other_languages_joiners() -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "languages", "expected"),
+    [
+        ("Who feeds the goats?", ["de"], ["feeds", "goats"]),
+        ("Wer füttert die Ziegen?", ["en"], ["füttert", "ziegen"]),
+        ("¿Quién alimenta las cabras?", ["en"], ["alimenta", "cabras"]),
+        ("Qui nourrit les chèvres ?", ["de", "en"], ["nourrit", "chèvres"]),
+        ("Кто кормит коз?", ["en", "uk"], ["кормит", "коз"]),
+        ("Хто годує кіз?", ["ru"], ["годує", "кіз"]),
+        ("Keçileri kim besliyor?", ["en"], ["keçileri", "besliyor"]),
+    ],
+)
+def test_language_of_no_document(text: str, languages: list[str], expected: list[str]) -> None:
+    """Words that only ask or join name nothing either where no document is in the question's language."""
+    assert expected == content(text, *languages)
+
+
+def test_documents_language_decides_first() -> None:
+    """Words of another language join only where the documents' languages have no word that does."""
+    assert ["die", "gift"] == content("Can the die be a gift?", "en")
+
+
+def test_words_about_the_asking() -> None:
+    """They name nothing, unless there are no others."""
+    assert ["goats"] == content("What does the article say about goats?", "en")
+    assert ["goats"] == content("What does the article say about goats?", "de")
+    assert ["article", "say"] == content("What does the article say about it?", "en")
+
+
+@pytest.mark.parametrize(
     ("text", "named"),
     [
         ("Who is Margaret Holloway?", ["margaret", "holloway"]),
