@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from retrieval.opensearch import Cluster, ClusterLibrary
 
 # These take some minutes on two cores; more are made by `verbatim index`, so that nobody waits unasked.
-_MOST_VECTORS_FIRST = 6_000
+_MOST_VECTORS_FIRST = 20_000
 # The exit code of what Ctrl-C ends, as shells have it.
 _INTERRUPTED = 130
 _TOP = 1

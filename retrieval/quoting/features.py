@@ -47,6 +47,7 @@ def run_features(
         "small": evidence.small[runs.first],
         "opens": (runs.first == evidence.first[owners]).astype(np.float64),
         "run_meaning": _run_meaning(evidence, runs),
+        "number": (question.wants_time or question.wants_number) * (runs.numbers > 0),
         "year": question.wants_time * (runs.years > 0),
         "person": question.wants_person * (runs.capitals > 0),
     }

@@ -15,7 +15,7 @@ _MOST_PIECES = 24
 class Runs:
     """A run a row: its first and last pieces, their counts added up, and the greatest likeness.
 
-    `words`, `grams`, `likeness`, `years` and `capitals` are as in Evidence.
+    `words`, `grams`, `likeness`, `years`, `numbers` and `capitals` are as in Evidence.
     """
 
     first: Numbers
@@ -23,6 +23,7 @@ class Runs:
     words: Array
     grams: Array
     years: Array
+    numbers: Array
     capitals: Array
     likeness: Array
 
@@ -42,6 +43,7 @@ def _grow(evidence: Evidence, kept: Numbers, longest: int) -> Iterator[Runs]:
         words=evidence.words[start],
         grams=evidence.grams[start],
         years=evidence.years[start],
+        numbers=evidence.numbers[start],
         capitals=evidence.capitals[start],
         likeness=evidence.likeness[start],
     )
@@ -59,6 +61,7 @@ def _grow(evidence: Evidence, kept: Numbers, longest: int) -> Iterator[Runs]:
             words=runs.words[fits] + evidence.words[piece],
             grams=runs.grams[fits] + evidence.grams[piece],
             years=runs.years[fits] + evidence.years[piece],
+            numbers=runs.numbers[fits] + evidence.numbers[piece],
             capitals=runs.capitals[fits] + evidence.capitals[piece],
             likeness=np.maximum(runs.likeness[fits], evidence.likeness[piece]),
         )

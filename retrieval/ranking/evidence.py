@@ -37,7 +37,7 @@ class Evidence:
     `context` tells where the question's words stand in headings, titles and file names, by candidate.
     `meaning` compares candidates with the question in meaning: None where that is not done.
 
-    `years` and `capitals` count tokens that the question has not; `small` tells whether the piece opens
+    `years`, `numbers` and `capitals` count tokens that the question has not; `small` tells whether the piece opens
     with a small letter, in the middle of a sentence.
     """
 
@@ -55,6 +55,7 @@ class Evidence:
     weights: Array
     gram_weights: Array
     years: Array
+    numbers: Array
     capitals: Array
     small: Array
     context: ContextMatch
@@ -111,6 +112,7 @@ def gather(question: Question, candidates: Candidates) -> Evidence:
         weights=weights,
         gram_weights=_gram_weights(question),
         years=_tally(rows, new & (kinds & Kind.YEAR > 0), size),
+        numbers=_tally(rows, new & (kinds & Kind.NUMBER > 0), size),
         capitals=_tally(rows, new & (kinds & Kind.CAPITAL > 0), size),
         small=(opening & Kind.SMALL > 0).astype(np.float64),
         context=match_contexts(question, candidates.passages, idf),

@@ -15,6 +15,7 @@ class Kind(IntFlag):
     CAPITAL = 1
     SMALL = 2
     YEAR = 4
+    NUMBER = 8
 
 
 _NEITHER = Kind(0)  # made once: this is asked of every token
@@ -27,4 +28,6 @@ def kind_of(token: Token, text: str) -> Kind:
         return Kind.CAPITAL
     if letter.islower():
         return Kind.SMALL
-    return Kind.YEAR if letter.isdigit() and _YEAR.fullmatch(token.word) else _NEITHER
+    if not letter.isdigit():
+        return _NEITHER
+    return Kind.YEAR | Kind.NUMBER if _YEAR.fullmatch(token.word) else Kind.NUMBER

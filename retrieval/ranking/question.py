@@ -41,11 +41,12 @@ class Word:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """`words` in their order, each once; `wants_time` and `wants_person` tell the kind of answer."""
+    """`words` in their order, each once; `wants_time`, `wants_number` and `wants_person` tell the kind of answer."""
 
     text: str
     words: tuple[Word, ...]
     wants_time: bool
+    wants_number: bool
     wants_person: bool
 
     @property
@@ -85,6 +86,9 @@ def analyse(text: str, languages: Sequence[str]) -> Question:
         text,
         tuple(islice(words.values(), _MOST_WORDS)),
         wants_time=any(_found(text, readings[name].values(), known.when) for name, known in lexicons.items()),
+        wants_number=any(
+            _found(text, readings[name].values(), known.count) for name, known in lexicons.items()
+        ),
         wants_person=any(
             _found(text, readings[name].values(), known.who) for name, known in lexicons.items()
         ),

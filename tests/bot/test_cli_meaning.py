@@ -98,8 +98,8 @@ def test_many_vectors_are_not(
 
 
 def test_the_limit_is_some_minutes() -> None:
-    """Before the first question at most 6,000 vectors are made."""
-    assert 6_000 == cli._MOST_VECTORS_FIRST
+    """Before the first question at most 20,000 vectors are made."""
+    assert 20_000 == cli._MOST_VECTORS_FIRST
 
 
 def test_index_makes_all(verbatim: Calling, monkeypatch: pytest.MonkeyPatch) -> None:
