@@ -37,8 +37,8 @@ class Evidence:
     `context` tells where the question's words stand in headings, titles and file names, by candidate.
     `meaning` compares candidates with the question in meaning: None where that is not done.
 
-    `years`, `numbers` and `capitals` count tokens that the question has not; `small` tells whether the piece opens
-    with a small letter, in the middle of a sentence.
+    `years`, `numbers` and `capitals` count tokens that the question has not; `small` tells whether the piece
+    opens with a small letter, in the middle of a sentence.
     """
 
     owners: Numbers

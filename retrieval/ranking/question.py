@@ -41,7 +41,10 @@ class Word:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """`words` in their order, each once; `wants_time`, `wants_number` and `wants_person` tell the kind of answer."""
+    """`words` in their order, each once.
+
+    `wants_time`, `wants_number` and `wants_person` tell the kind of answer.
+    """
 
     text: str
     words: tuple[Word, ...]

@@ -90,15 +90,18 @@ def test_what_a_run_holds(look: Look) -> None:
 
 
 def test_kinds_of_answers(look: Look) -> None:
-    """A new year speaks for a run where a time is asked for, a new name where a person is."""
+    """A new year or number speaks for a run where a time is asked for, a name where a person is."""
     texts = ["The goat came in 1874. The goat of Holloway sleeps. the goat eats."]
     when = features(look, "When did the goat come?", *texts)
     assert [1, 0, 0] == [when[i, i]["year"] for i in range(3)]
     assert [0, 0, 0] == [when[i, i]["person"] for i in range(3)]
+    assert [1, 0, 0] == [when[i, i]["number"] for i in range(3)]
     assert 0 == features(look, "When in 1874 did the goat come?", *texts)[0, 0]["year"]
     who = features(look, "Who has the goat?", *texts)
     assert who[1, 1]["person"] == 1
-    assert {0} == {who[i, i]["year"] for i in range(3)}
+    assert {0} == {who[i, i][name] for i in range(3) for name in ("year", "number")}
+    many = features(look, "How many goats came?", "The goats came in the spring. There came 12 goats.")
+    assert [(0, 0), (1, 0)] == [(many[i, i]["number"], many[i, i]["year"]) for i in range(2)]
 
 
 def test_neighbours(look: Look) -> None:

@@ -62,6 +62,7 @@ def test_what_runs_hold(texts: Sequence[tuple[str, str]], look: Look) -> None:
         assert evidence.words[own].sum(axis=0).tolist() == runs.words[run].tolist()
         assert evidence.grams[own].sum(axis=0).tolist() == runs.grams[run].tolist()
         assert evidence.years[own].sum() == runs.years[run]
+        assert evidence.numbers[own].sum() == runs.numbers[run]
         assert evidence.capitals[own].sum() == runs.capitals[run]
         assert evidence.likeness[own].max(axis=0).tolist() == runs.likeness[run].tolist()
 

@@ -2,16 +2,17 @@ import math
 
 import pytest
 
-from retrieval.quoting.confidence import UNSURE
+from retrieval.quoting.confidence import SURE, UNSURE
 from retrieval.quoting.weights import MEANING, WORDS, Weights
 
 
 @pytest.mark.parametrize("weights", [MEANING, WORDS])
 def test_weights(weights: Weights) -> None:
-    """All weights are numbers; where nothing is found, nothing is shown, however long the question."""
+    """All weights are numbers; where nothing is found, any question is far below the threshold."""
     assert all(map(math.isfinite, [*weights.quote.values(), *weights.confidence.values(), weights.bias]))
-    nothing = weights.bias + weights.confidence["words"] * math.log(20)
-    assert nothing < math.log(UNSURE / (1 - UNSURE))
+    for words, threshold in ((8, UNSURE), (30, SURE / 2)):
+        nothing = weights.bias + weights.confidence["words"] * math.log(words)
+        assert nothing < math.log(threshold / (1 - threshold))
 
 
 @pytest.mark.parametrize("weights", [MEANING, WORDS])

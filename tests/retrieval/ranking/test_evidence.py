@@ -54,7 +54,7 @@ def tokens_by_piece(candidates: Candidates, longest: int) -> list[list[Token]]:
 @given(question=QUESTION, texts=TEXTS, longest=st.integers(8, 60))
 @settings(max_examples=40)
 def test_counts(question: str, texts: Sequence[tuple[str, str]], longest: int, look: Look) -> None:
-    """Words, pairs, grams, likeness, lengths, years, capitals and small openings are as counted by hand."""
+    """Words, grams, likeness, lengths, years, numbers, capitals and small openings are as counted by hand."""
     looked = look(question, texts, longest)
     assume(looked is not None)
     asked, candidates, evidence = looked  # type: ignore[misc]
@@ -73,9 +73,10 @@ def test_counts(question: str, texts: Sequence[tuple[str, str]], longest: int, l
         likeness = [1 if count else (s if s > 0.5 else 0) for count, s in zip(counts, nearest, strict=True)]
         assert likeness == pytest.approx(evidence.likeness[row].tolist())
         new = [kind_of(token, passage.text) for token in tokens if column(asked, token) < 0]
-        assert sum(kind == Kind.YEAR for kind in new) == evidence.years[row]
-        assert sum(kind == Kind.CAPITAL for kind in new) == evidence.capitals[row]
-        opens_small = bool(tokens) and kind_of(tokens[0], passage.text) == Kind.SMALL
+        assert sum(Kind.YEAR in kind for kind in new) == evidence.years[row]
+        assert sum(Kind.NUMBER in kind for kind in new) == evidence.numbers[row]
+        assert sum(Kind.CAPITAL in kind for kind in new) == evidence.capitals[row]
+        opens_small = bool(tokens) and Kind.SMALL in kind_of(tokens[0], passage.text)
         assert opens_small == bool(evidence.small[row])
 
 

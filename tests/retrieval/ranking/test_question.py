@@ -145,6 +145,20 @@ def test_kind(text: str, time: bool, person: bool) -> None:
     assert (time, person) == (question.wants_time, question.wants_person)
 
 
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [
+        ("How many goats?", True),
+        ("Wie viele Ziegen?", True),
+        ("Сколько коз?", True),
+        ("Who built it?", False),
+    ],
+)
+def test_number(text: str, number: bool) -> None:
+    """A question tells whether it wants a number."""
+    assert number == analyse(text, EVERY).wants_number
+
+
 def test_terms() -> None:
     """A word has the terms it may be in each language, every term once; a word said twice counts once."""
     question = analyse("goats and goats feeding", ["en", "xx"])
