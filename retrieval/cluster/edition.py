@@ -42,15 +42,17 @@ class Edition:
     @classmethod
     async def open(cls, cluster: Cluster, name: str, about: About, encoder: Encoder | None) -> Self:
         """Open an index, whose documents are listed here from then on."""
-        if encoder and about.size and about.model != encoder.name:
-            told = "OpenSearch: %s has no vectors of the encoder %s: words alone count; run `verbatim index`"
-            _log.warning(told, name, encoder.name)
         records = await noted(cluster, name)
         unread = [Problem(one.file.name, one.problem) for one in records if one.problem]
         problems = tuple(sorted([*about.problems, *unread], key=lambda one: one.name))
         listed = sources(records)
         by_id = {source.id: source for source in listed}
-        index = OpenSearchIndex(cluster, name, about, encoder)
+        index = OpenSearchIndex(cluster, name, about)
+        if encoder and about.size:
+            index = await index.comparing(encoder)
+        if encoder and about.size and index.encoder is None:
+            told = "OpenSearch: %s has no vectors of the encoder %s: words alone count; run `verbatim index`"
+            _log.warning(told, name, encoder.name)
         return cls(cluster, about, index, listed, problems, by_id)
 
     async def answer(self, question: str, top: int, earlier: str | None) -> Answer:

@@ -13,7 +13,7 @@ import numpy as np
 from retrieval.cluster import schema
 from retrieval.cluster.bulk import Entry
 from retrieval.cluster.packing import pack
-from retrieval.cluster.vectors import encode, vectors_of
+from retrieval.cluster.vectors import Sample, encode, vectors_of
 from retrieval.contents import contents
 from retrieval.identity import document_id, document_of
 from retrieval.meaning.semantics import Semantics
@@ -61,6 +61,11 @@ class Noted:
         """Read what was kept, but for the words."""
         record, sections = json.loads(a2b_base64(stored))
         return cls(restored(record), tuple(Section(*row) for row in sections))
+
+
+def sample_entry(sample: Sample) -> Entry:
+    body = {"b": b2a_base64(sample.packed(), newline=False).decode("ascii")}
+    return Entry(schema.SAMPLE, json.dumps(body).encode())
 
 
 class Reader:

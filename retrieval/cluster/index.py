@@ -16,7 +16,7 @@ from retrieval.answer import CANDIDATES
 from retrieval.cluster import schema
 from retrieval.cluster.packing import unpack
 from retrieval.cluster.transport import Cluster
-from retrieval.cluster.vectors import PassageVectors
+from retrieval.cluster.vectors import PassageVectors, Sample
 from retrieval.meaning.encoder import Encoder, Vectors
 from retrieval.model import Passage
 from retrieval.ranking.context import CONTEXTS, context_tokens, context_weight, rarest
@@ -46,24 +46,32 @@ class Held(NamedTuple):
 
 
 class OpenSearchIndex:
-    """One index of a cluster, which never changes: what is said of it here stays true.
-
-    `encoder` is the one that made the vectors of the passages, None where there is no such.
-    """
+    """One index of a cluster, which never changes: what is said of it here stays true."""
 
     def __init__(
-        self, cluster: Cluster, name: str, about: schema.About, encoder: Encoder | None = None
+        self,
+        cluster: Cluster,
+        name: str,
+        about: schema.About,
+        encoder: Encoder | None = None,
+        sample: Sample | None = None,
     ) -> None:
-        """Ask the index of this name; an `encoder` other than that of its vectors is left alone."""
         self.name = name
-        self.encoder = encoder if encoder and encoder.name == about.model else None
-        self._means = about.means()
+        self.encoder = encoder
+        self._sample = sample
+        self._about = about
         self.size = about.size
         self.languages = about.languages
         self._cluster = cluster
         self._weighting = Weighting(about.size, about.length)
         self._known: OrderedDict[str, Held] = OrderedDict()
         self._ahead: OrderedDict[tuple[str, ...], Any] = OrderedDict()
+
+    async def comparing(self, encoder: Encoder) -> "OpenSearchIndex":
+        """Return this index with an encoder to compare meanings by, if that made the vectors in it."""
+        stored = await self.stored(schema.SAMPLE) if encoder.name == self._about.model else None
+        sample = Sample.read(stored) if stored else None
+        return OpenSearchIndex(self._cluster, self.name, self._about, encoder if sample else None, sample)
 
     async def frequencies(self, terms: Sequence[str]) -> Mapping[str, int]:
         return {term: held.texts for term, held in (await self._held(terms)).items()}
@@ -147,10 +155,9 @@ class OpenSearchIndex:
         return self._weighting.inverse_document_frequency(frequency) / own
 
     def _compare(self, vectors: PassageVectors, question: Vectors | None) -> Meaning | None:
-        if question is None or self.encoder is None:
+        if question is None or self._sample is None:
             return None
-        of_wholes, of_pieces = (float(mean @ question) for mean in self._means)
-        return vectors.compare(question, of_wholes, of_pieces)
+        return self._sample.compare(vectors, question)
 
     def _best(self, terms: Sequence[str], limit: int = CANDIDATES) -> dict[str, Any]:
         return schema.best(_spelt(terms), int(limit * _MORE))

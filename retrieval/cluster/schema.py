@@ -4,15 +4,13 @@ A passage is a document of the cluster's with the digests of its terms, in its o
 folder is another one, which tells what became of it. What we say of the index as a whole is in its `_meta`.
 """
 
-from binascii import a2b_base64, b2a_base64
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from retrieval.meaning.encoder import Vectors
 from retrieval.model import Problem
 from retrieval.ranking.postings import K1, B
 from retrieval.ranking.store import maker
@@ -24,6 +22,9 @@ MOST_TERMS = 1_000
 _ALPHABET = np.frombuffer(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_", np.uint8)
 _LETTERS = 11
 
+# The id of a document that is a sample of the vectors, where there are any.
+SAMPLE = "sample"
+
 PASSAGES: Mapping[str, Any] = {"exists": {"field": "n"}}
 RECORDS: Mapping[str, Any] = {"exists": {"field": "name"}}
 
@@ -33,8 +34,7 @@ class About:
     """What is said of an index: by what it was made, from which other one, and when it is `done`, of what.
 
     `alias` marks it as ours. `length` is in tokens. `model` is the name of the encoder that made the vectors
-    stored with the passages, empty where there are none; `whole_mean` and `piece_mean` are the means of those
-    of passages and of their pieces, as float32 in base64.
+    stored with the passages, empty where there are none.
     """
 
     alias: str
@@ -50,8 +50,6 @@ class About:
     version: str = ""
     problems: tuple[Problem, ...] = ()
     model: str = ""
-    whole_mean: str = ""
-    piece_mean: str = ""
 
     @classmethod
     def new(cls, alias: str, shards: int, quote_chars: int, model: str) -> Self:
@@ -71,14 +69,6 @@ class About:
     def kept(self) -> dict[str, Any]:
         return asdict(self) | {"problems": [[one.name, one.reason] for one in self.problems]}
 
-    def with_means(self, wholes: Vectors, pieces: Vectors) -> Self:
-        """Say what the vectors of passages and of their pieces are in the mean."""
-        return replace(self, whole_mean=_as_text(wholes), piece_mean=_as_text(pieces))
-
-    def means(self) -> tuple[Vectors, Vectors]:
-        """Return the mean vectors of passages and of pieces, of no dimensions where there are none."""
-        return _as_vector(self.whole_mean), _as_vector(self.piece_mean)
-
     def fits(self, other: "About") -> bool:
         """Tell whether passages of the other one can stay in this one as they are."""
         mine = (self.alias, self.shards, self.quote_chars, self.format, self.maker, self.model)
@@ -90,14 +80,6 @@ class About:
             other.maker,
             other.model,
         )
-
-
-def _as_text(vector: Vectors) -> str:
-    return b2a_base64(vector.astype("<f4").tobytes(), newline=False).decode("ascii")
-
-
-def _as_vector(text: str) -> Vectors:
-    return np.frombuffer(a2b_base64(text), "<f4").astype(np.float32)
 
 
 def creation(about: About) -> dict[str, Any]:

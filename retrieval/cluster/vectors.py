@@ -1,10 +1,12 @@
 """The vectors stored with a passage: that of the whole, then those of its pieces in their order."""
 
 import os
+from binascii import a2b_base64
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from struct import Struct
 from typing import Self
 
 import numpy as np
@@ -13,6 +15,7 @@ from numpy.typing import NDArray
 from retrieval.meaning.encoder import Encoder, Vectors
 from retrieval.meaning.semantics import Semantics
 from retrieval.meaning.vector_store import FILE_NAME, VectorStore, missing
+from retrieval.ranking.dense import baseline, sampled
 from retrieval.ranking.encoder_texts import EncoderText
 from retrieval.ranking.index import Meaning
 from retrieval.ranking.rows import Rows, ends
@@ -21,6 +24,8 @@ from retrieval.ranking.segment import Segment
 # Texts for each thread: half a second to a second. Larger batches are no faster.
 _ENCODED_AT_ONCE = 16
 _READ_AT_ONCE = 1_000
+# How many wholes, pieces and dimensions there are.
+_SAMPLE_HEAD = Struct("<III")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,15 +68,8 @@ class PassageVectors:
         """Return the vectors of all pieces, in the order of the passages."""
         return self._vectors(~self._is_whole())
 
-    def compare(self, question: Vectors, of_wholes: float, of_pieces: float) -> Meaning | None:
-        """Compare the passages with a question, to which those of an index are so similar in the mean.
-
-        None if a passage was not encoded, or by another encoder.
-        """
-        if not len(self.counts) or not self.counts.all() or self.dimensions != len(question):
-            return None
-        wholes: Vectors = self.wholes() @ question - np.float32(of_wholes)
-        return Meaning(question, wholes, self.pieces(), of_pieces)
+    def sample(self) -> "Sample":
+        return Sample(sampled(self.wholes()), sampled(self.pieces()))
 
     def _is_whole(self) -> NDArray[np.bool_]:
         is_whole = np.zeros(len(self.scales), np.bool_)
@@ -81,6 +79,39 @@ class PassageVectors:
     def _vectors(self, wanted: NDArray[np.bool_]) -> Vectors:
         vectors: Vectors = self.numbers[wanted].astype(np.float32) * self.scales[wanted, None]
         return vectors
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """Vectors of some passages of an index, and of some of their pieces."""
+
+    wholes: Vectors
+    pieces: Vectors
+
+    def compare(self, passages: PassageVectors, question: Vectors) -> Meaning | None:
+        """Compare passages with a question, beside the sample. None if one of them was not encoded."""
+        if not len(passages.counts) or not passages.counts.all():
+            return None
+        wholes: Vectors = passages.wholes() @ question - np.float32(baseline(self.wholes, question))
+        return Meaning(question, wholes, passages.pieces(), baseline(self.pieces, question))
+
+    def packed(self) -> bytes:
+        vectors = PassageVectors.of(
+            np.array([len(self.wholes) + len(self.pieces)]), np.concatenate([self.wholes, self.pieces])
+        )
+        head = _SAMPLE_HEAD.pack(len(self.wholes), len(self.pieces), vectors.dimensions)
+        return head + vectors.scales.astype("<f4").tobytes() + vectors.numbers.tobytes()
+
+    @classmethod
+    def read(cls, stored: str) -> Self:
+        """Read what was packed, from base64."""
+        data = a2b_base64(stored)
+        wholes, pieces, dimensions = _SAMPLE_HEAD.unpack_from(data)
+        count = wholes + pieces
+        scales = np.frombuffer(data, "<f4", count, _SAMPLE_HEAD.size)
+        numbers = np.frombuffer(data, np.int8, count * dimensions, _SAMPLE_HEAD.size + scales.nbytes)
+        vectors: Vectors = numbers.reshape(count, dimensions).astype(np.float32) * scales[:, None]
+        return cls(vectors[:wholes], vectors[wholes:])
 
 
 def cached(encoder: Encoder, index_dir: Path | None, alias: str) -> Semantics:

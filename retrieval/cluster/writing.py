@@ -4,24 +4,22 @@ import asyncio
 import logging
 import secrets
 import tempfile
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from pathlib import Path
 
-import numpy as np
-
 from retrieval import folder as listing
 from retrieval.cluster import bulk
 from retrieval.cluster.draft import Draft, IndexingError
-from retrieval.cluster.entries import Noted, Reader
+from retrieval.cluster.entries import Noted, Reader, sample_entry
 from retrieval.cluster.lease import Lease
 from retrieval.cluster.reading import find, noted
 from retrieval.cluster.schema import About
 from retrieval.cluster.transport import WRITING, Cluster, RefusedError
 from retrieval.folder import File
 from retrieval.identity import document_id
-from retrieval.meaning.encoder import Vectors
 from retrieval.meaning.semantics import Semantics
 from retrieval.model import Problem
 from retrieval.ranking.segment import Segment
@@ -32,7 +30,8 @@ Progress = Callable[[int, int], None]
 
 # Batches that are written at a time; each has a segment on the disk.
 _AHEAD = 2
-# The means of so many passages' vectors stand for those of all.
+_LOG_SECONDS = 60.0
+# The vectors of so many passages stand for those of all.
 _SAMPLE = 1_000
 
 _log = logging.getLogger(__name__)
@@ -92,6 +91,8 @@ class _Writer:
     draft: Draft = field(init=False)
     _done: int = 0
     _total: int = 0
+    _encoded: int = 0
+    _told_at: float = field(default_factory=time.monotonic)
     _sending: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(bulk.TOGETHER))
 
     async def run(self, files: Sequence[File], problems: Sequence[Problem]) -> None:
@@ -206,8 +207,9 @@ class _Writer:
             documents = segment.find_all([document_id(record.file.name) for record in own])
             reader = Reader(segment, documents, self.semantics)
             encoding, parts = reader.encode(), reader.parts()
-            while await asyncio.to_thread(next, encoding, None) is not None:
+            while (count := await asyncio.to_thread(next, encoding, None)) is not None:
                 self.lease.check()
+                self._tell_encoded(count)
             while True:
                 async with self._sending:
                     part = await asyncio.to_thread(next, parts, None)
@@ -221,10 +223,18 @@ class _Writer:
         if self.progress:
             self.progress(self._done, self._total)
 
+    def _tell_encoded(self, count: int) -> None:
+        """Tell once a minute how many texts were encoded: a batch of files may take an hour."""
+        self._encoded += count
+        if time.monotonic() - self._told_at > _LOG_SECONDS:
+            self._told_at = time.monotonic()
+            _log.info("Comparing meanings: %s texts were encoded", f"{self._encoded:,}")
+
     async def _finish(self, about: About, records: Mapping[str, Record]) -> About:
         """Count what is there, and say so; from here on nothing is written to it any more."""
         self.lease.check()
         await self.draft.forget()
+        await self._take_sample()
         count = await self.draft.count()
         wanted = sum(record.source.passages for record in records.values() if record.source)
         if count.size != wanted:
@@ -232,17 +242,17 @@ class _Writer:
             raise IndexingError(f"{told}; the index is as it was, try again")
         ordered = [records[name] for name in sorted(records)]
         made = version(ordered, about.maker, self.plan.quote_chars)
-        finished = replace(await self._measured(about), done=True, version=made, **count._asdict())
+        finished = replace(about, done=True, version=made, **count._asdict())
         await self.draft.tell(finished)
         await self.draft.finish(self.plan.replicas)
         return finished
 
-    async def _measured(self, about: About) -> About:
-        """Say what the vectors are in the mean."""
-        if self.semantics is None:
-            return about
-        vectors = (await self.draft.sample(_SAMPLE)).vectors
-        return about.with_means(_mean(vectors.wholes()), _mean(vectors.pieces()))
+    async def _take_sample(self) -> None:
+        """Have a sample of the vectors in the index: what the others are compared with."""
+        if self.semantics:
+            sample = (await self.draft.sample(_SAMPLE)).vectors.sample()
+            await bulk.write(self.cluster, self.draft.name, [sample_entry(sample)])
+            await self.draft.refresh()
 
     async def _swap(self, finished: About) -> None:
         """Put the new index in the place of the one that was there at first, unless another one is now."""
@@ -277,11 +287,6 @@ async def _about(cluster: Cluster, name: str) -> About | None:
             raise
         return None
     return About.read(told[name]["mappings"].get("_meta", {}))
-
-
-def _mean(vectors: Vectors) -> Vectors:
-    mean: Vectors = vectors.sum(axis=0) / np.float32(max(len(vectors), 1))
-    return mean
 
 
 def _close(batches: Iterator[Batch]) -> None:

@@ -5,6 +5,7 @@ The 384 dimensions of a vector are compared as 48 bytes first, so a scan of 300,
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,7 +41,7 @@ class VectorIndex:
         """Index rows of a store, -1 for those that have none."""
         has = rows >= 0
         leaves, passages, rows = leaves[has], passages[has], rows[has]
-        sample = store.vectors(rows[:: max(len(rows) // _SAMPLE, 1)])
+        sample = store.vectors(sampled(rows))
         mean: Vectors = sample.mean(axis=0) if len(sample) else np.zeros(sample.shape[1], np.float32)
         bits = [_bits(store.vectors(rows[at : at + _BLOCK]) - mean) for at in range(0, len(rows), _BLOCK)]
         return cls(leaves, passages, rows, np.concatenate(bits) if bits else _bits(sample), mean, sample)
@@ -60,15 +61,8 @@ class VectorIndex:
         return list(found)[:limit]
 
     def baseline(self, question: Vectors) -> float:
-        """Return how similar the question is to vectors that do not answer it.
-
-        These are the less similar half of a sample: the mean of all would be too high in a library of a few
-        passages on one subject.
-        """
-        if not len(self.sample):
-            return 0.0
-        similarity = np.sort(self.sample @ question)
-        return float(similarity[: -(-len(similarity) // 2)].mean())
+        """Return how similar the question is to vectors that do not answer it."""
+        return baseline(self.sample, question)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +107,23 @@ class DenseIndex:
             *self.wholes.nearest(question, store, limit),
             *self.pieces.nearest(question, store, limit),
         ]
+
+
+def sampled(rows: NDArray[Any]) -> NDArray[Any]:
+    """Return a thousand or two of the rows, or all of fewer."""
+    return rows[:: max(len(rows) // _SAMPLE, 1)]
+
+
+def baseline(sample: Vectors, question: Vectors) -> float:
+    """Return how similar the question is to vectors that do not answer it.
+
+    These are the less similar half of a sample: the mean of all would be too high in a library of a few
+    passages on one subject.
+    """
+    if not len(sample):
+        return 0.0
+    similarity = np.sort(sample @ question)
+    return float(similarity[: -(-len(similarity) // 2)].mean())
 
 
 def _bits(vectors: Vectors) -> NDArray[np.uint64]:

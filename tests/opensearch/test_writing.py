@@ -109,7 +109,8 @@ async def check(cluster: Cluster, alias: str, folder: Path, question: str = "How
     assert await mine.explain(question) == await found.explain(question)
     (name,) = await aliased(cluster, alias)
     records = len(mine.sources) + sum(len(one.copies) for one in mine.sources) + len(found.problems)
-    assert mine.passages + records == (await cluster.get(f"/{name}/_count"))["count"]
+    samples = (await cluster.search(name, schema.by_id(schema.SAMPLE)))["hits"]["hits"]
+    assert mine.passages + records + len(samples) == (await cluster.get(f"/{name}/_count"))["count"]
 
 
 async def test_changes(cluster: Cluster, alias: str, folder: Path) -> None:

@@ -2,12 +2,13 @@
 
 import asyncio
 import logging
+from binascii import b2a_base64
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from retrieval.cluster.vectors import PassageVectors, cached, encode, vectors_of
+from retrieval.cluster.vectors import PassageVectors, Sample, cached, encode, vectors_of
 from retrieval.meaning.semantics import Semantics
 from retrieval.meaning.vector_store import VectorStore
 from retrieval.model import Passage
@@ -41,18 +42,30 @@ def test_quantized_once() -> None:
 def test_compared() -> None:
     """Passages are compared as wholes beside the mean; the vectors of their pieces go along in order."""
     vectors = PassageVectors.of(np.array([2, 1, 3]), np.eye(6, 8, dtype=np.float32))
-    found = vectors.take(np.array([2, 0, 1])).compare(np.arange(8, dtype=np.float32), 1.0, 0.5)
+    found = vectors.sample().compare(vectors.take(np.array([2, 0, 1])), np.arange(8, dtype=np.float32))
     assert found is not None
+    # Passages are as similar as 0, 2 and 3, pieces as 1, 4 and 5: the lower halves have means of 1 and 2.5.
     assert [2.0, -1.0, 1.0] == np.round(found.wholes, 4).tolist()
     assert [4, 5, 1] == found.pieces.argmax(axis=1).tolist()
-    assert 0.5 == found.baseline
+    assert 2.5 == round(found.baseline, 4)
 
 
-@pytest.mark.parametrize(("counts", "dimensions"), [([2, 0], 8), ([1, 1], 9), ([0, 0], 8), ([], 8)])
-def test_not_compared(counts: list[int], dimensions: int) -> None:
-    """Passages without vectors, or with those of another encoder, are compared with nothing."""
+@pytest.mark.parametrize("counts", [[2, 0], [0, 0], []])
+def test_not_compared(counts: list[int]) -> None:
+    """Where a passage has no vectors, or there is none, nothing is compared."""
     vectors = PassageVectors.of(np.array(counts, np.int64), np.ones((sum(counts), 8), np.float32))
-    assert vectors.compare(np.ones(dimensions, np.float32), 0.0, 0.0) is None
+    assert vectors.sample().compare(vectors, np.ones(8, np.float32)) is None
+
+
+@pytest.mark.parametrize("counts", [[3, 1, 2], [1], [0]])
+def test_a_sample_comes_back(counts: list[int]) -> None:
+    """A sample is read as it was packed, also one without pieces, and an empty one."""
+    drawn = np.random.default_rng(1).standard_normal((sum(counts), 16)).astype(np.float32)
+    sample = PassageVectors.of(np.array(counts), drawn).sample()
+    read = Sample.read(b2a_base64(sample.packed(), newline=False).decode())
+    assert (sample.wholes.shape, sample.pieces.shape) == (read.wholes.shape, read.pieces.shape)
+    assert np.allclose(sample.wholes, read.wholes, rtol=1e-5)
+    assert np.allclose(sample.pieces, read.pieces, rtol=1e-5)
 
 
 def test_only_what_is_missing_is_encoded(segment: Segment) -> None:
@@ -78,7 +91,7 @@ def test_what_is_stored_is_what_the_embedded_index_compares(segment: Segment) ->
     assert expected.meaning is not None
     rows = {passage.id: row for row, passage in enumerate(segment.passages(numbers))}
     found = vectors_of(segment, [rows[one.id] for one in expected.passages], semantics.store)
-    meaning = found.compare(question, 0.0, 0.0)
+    meaning = found.sample().compare(found, question)
     assert meaning is not None
     # The baseline is the same for all.
     assert np.allclose(
