@@ -93,7 +93,9 @@ class Sample:
         if not len(passages.counts) or not passages.counts.all():
             return None
         wholes: Vectors = passages.wholes() @ question - np.float32(baseline(self.wholes, question))
-        return Meaning(question, wholes, passages.pieces(), baseline(self.pieces, question))
+        pieces = passages.pieces()
+        baselines = np.full(len(pieces), baseline(self.pieces, question), np.float32)
+        return Meaning(question, wholes, pieces, baselines)
 
     def packed(self) -> bytes:
         vectors = PassageVectors.of(

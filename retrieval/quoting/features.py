@@ -72,7 +72,7 @@ def _run_meaning(evidence: Evidence, runs: Runs) -> Array:
     np.cumsum(meaning.pieces * lengths[:, None], axis=0, out=sums[1:])
     vectors = sums[runs.last + 1] - sums[runs.first]
     norms = np.maximum(np.linalg.norm(vectors, axis=1), 1e-9)
-    similar: Array = vectors @ meaning.question / norms - meaning.baseline
+    similar: Array = vectors @ meaning.question / norms - meaning.baselines[runs.first]
     return similar * MEANING_SCALE
 
 

@@ -16,7 +16,7 @@ def matching(question: Question, forms: Forms) -> NDArray[np.bool_]:
     """Tell which forms are content words of the question, or like them."""
     words = [word for word in question.words if word.content]
     found = forms.rows_of({digest(term): 0 for word in words for term in word.terms}) >= 0
-    alike = [set(grams(word.text)) for word in words if len(word.text) > GRAM]
+    alike = [set(grams(word.spelling)) for word in words if len(word.spelling) > GRAM]
     if not alike:
         return found
     wanted = list(set().union(*alike))

@@ -117,5 +117,6 @@ WORDS = Weights(
         "grams*alike": 0.28,
         "unspaced": -1.15,
     },
-    bias=-5.73,
+    # The fit gave -5.73; 0.6 more, so that about as many questions are answered as with meanings.
+    bias=-5.13,
 )

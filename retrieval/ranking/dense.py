@@ -3,7 +3,7 @@
 The 384 dimensions of a vector are compared as 48 bytes first, so a scan of 300,000 takes some milliseconds.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,13 +20,15 @@ Numbers = NDArray[np.intp]
 _RESCORED = 400
 _SAMPLE = 1_000
 _BLOCK = 20_000
+# Fewer vectors of a language say nothing about it.
+_FEWEST = 4
 
 
 @dataclass(frozen=True, slots=True)
 class VectorIndex:
     """Vectors of a store, by one bit a dimension: the leaves and passages they belong to, and their rows.
 
-    `sample` are some of the vectors, `mean` is their mean.
+    `sample` are some of the vectors, `mean` is their mean, and `samples` are some of each language.
     """
 
     leaves: Numbers
@@ -35,16 +37,31 @@ class VectorIndex:
     bits: NDArray[np.uint64]
     mean: Vectors
     sample: Vectors
+    samples: Mapping[str, Vectors]
 
     @classmethod
-    def build(cls, leaves: Numbers, passages: Numbers, rows: Numbers, store: VectorStore) -> "VectorIndex":
-        """Index rows of a store, -1 for those that have none."""
+    def build(
+        cls,
+        leaves: Numbers,
+        passages: Numbers,
+        rows: Numbers,
+        languages: NDArray[np.str_],
+        store: VectorStore,
+    ) -> "VectorIndex":
+        """Index rows of a store, -1 for those that have none; `languages` are those of the passages."""
         has = rows >= 0
-        leaves, passages, rows = leaves[has], passages[has], rows[has]
+        leaves, passages, rows, languages = leaves[has], passages[has], rows[has], languages[has]
         sample = store.vectors(sampled(rows))
         mean: Vectors = sample.mean(axis=0) if len(sample) else np.zeros(sample.shape[1], np.float32)
         bits = [_bits(store.vectors(rows[at : at + _BLOCK]) - mean) for at in range(0, len(rows), _BLOCK)]
-        return cls(leaves, passages, rows, np.concatenate(bits) if bits else _bits(sample), mean, sample)
+        own = {str(language): rows[languages == language] for language in np.unique(languages)}
+        samples = {
+            language: store.vectors(sampled(of_language))
+            for language, of_language in own.items()
+            if _FEWEST <= len(of_language) < len(rows)
+        }
+        packed = np.concatenate(bits) if bits else _bits(sample)
+        return cls(leaves, passages, rows, packed, mean, sample, samples)
 
     def nearest(self, question: Vectors, store: VectorStore, limit: int) -> list[tuple[int, int]]:
         """Return the leaves and numbers of the passages with the most similar vectors, best first."""
@@ -60,9 +77,16 @@ class VectorIndex:
         found = dict.fromkeys(zip(self.leaves[order].tolist(), self.passages[order].tolist(), strict=True))
         return list(found)[:limit]
 
-    def baseline(self, question: Vectors) -> float:
-        """Return how similar the question is to vectors that do not answer it."""
-        return baseline(self.sample, question)
+    def baselines(self, question: Vectors, languages: Sequence[str]) -> NDArray[np.float32]:
+        """Return for each language how similar the question is to vectors of it that do not answer it.
+
+        A question is more similar to any text of its own language. A language of a few vectors counts as all.
+        """
+        known = {
+            language: baseline(self.samples.get(language, self.sample), question)
+            for language in set(languages)
+        }
+        return np.array([known[language] for language in languages], np.float32)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +106,7 @@ class DenseIndex:
         """Gather the vectors of the passages that are not gone."""
         stored, none = len(store), np.zeros(0, np.intp)
         of_leaf, passages, is_whole, keys = [none], [none], [none > 0], [np.zeros(0, np.uint64)]
+        languages = [np.zeros(0, "U3")]
         for ordinal, leaf in enumerate(leaves):
             rows = leaf.segment.encoder_keys
             own = np.repeat(np.arange(len(rows)), rows.lengths)
@@ -92,11 +117,12 @@ class DenseIndex:
             passages.append(own[live])
             is_whole.append(first[live])
             keys.append(rows.values[live])
+            languages.append(leaf.segment.passage_languages()[own[live]])
         whole, found = np.concatenate(is_whole), store.rows(np.concatenate(keys))
-        owners, numbers = np.concatenate(of_leaf), np.concatenate(passages)
+        owners, numbers, of_passage = map(np.concatenate, (of_leaf, passages, languages))
         return cls(
-            VectorIndex.build(owners[whole], numbers[whole], found[whole], store),
-            VectorIndex.build(owners[~whole], numbers[~whole], found[~whole], store),
+            VectorIndex.build(owners[whole], numbers[whole], found[whole], of_passage[whole], store),
+            VectorIndex.build(owners[~whole], numbers[~whole], found[~whole], of_passage[~whole], store),
             stored,
             int((found < 0).sum()),
         )

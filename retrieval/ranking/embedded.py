@@ -146,7 +146,7 @@ class EmbeddedIndex:
             forward,
             dict(zip(terms, frequencies, strict=True)),
             self.size,
-            self._compare(keys, question),
+            self._compare(passages, keys, question),
         )
 
     def _best_contexts(self, terms: Sequence[str], bodies: Lists, frequencies: Sequence[int]) -> list[Place]:
@@ -186,7 +186,7 @@ class EmbeddedIndex:
             dense = self._dense = await asyncio.to_thread(DenseIndex.build, self.leaves, store)
         return await asyncio.to_thread(dense.nearest, question, store, _NEAREST)
 
-    def _compare(self, keys: Rows, question: Vectors | None) -> Meaning | None:
+    def _compare(self, passages: Sequence[Passage], keys: Rows, question: Vectors | None) -> Meaning | None:
         """Compare passages, by the keys of what the encoder read of them; None if any has no vector."""
         if question is None or self.semantics is None or self._dense is None or not len(keys):
             return None
@@ -197,12 +197,13 @@ class EmbeddedIndex:
         vectors = store.vectors(rows)
         is_whole = np.zeros(len(rows), np.bool_)
         is_whole[keys.offsets[:-1]] = True
-        dense = self._dense
+        languages = [passage.language for passage in passages]
+        of_pieces = self._dense.pieces.baselines(question, languages)
         return Meaning(
             question,
-            vectors[is_whole] @ question - dense.wholes.baseline(question),
+            vectors[is_whole] @ question - self._dense.wholes.baselines(question, languages),
             vectors[~is_whole],
-            dense.pieces.baseline(question),
+            np.repeat(of_pieces, keys.lengths - 1),
         )
 
     def encoder_keys(self) -> NDArray[np.uint64]:

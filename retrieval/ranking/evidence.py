@@ -139,7 +139,7 @@ def _pairs(rows: Numbers, owners: Numbers, columns: Numbers, shape: tuple[int, i
 
 def _gram_columns(question: Question) -> dict[str, int]:
     """Give each of the question's grams a column."""
-    found = dict.fromkeys(gram for word in question.words for gram in grams(word.text))
+    found = dict.fromkeys(gram for word in question.words for gram in grams(word.spelling))
     return {gram: i for i, gram in enumerate(found)}
 
 
@@ -148,7 +148,7 @@ def _gram_weights(question: Question) -> Array:
     column = _gram_columns(question)
     weights = np.zeros(len(column))
     for word in question.words:
-        for gram in grams(word.text):
+        for gram in grams(word.spelling):
             weights[column[gram]] = max(weights[column[gram]], word.weight)
     return weights
 
@@ -157,7 +157,7 @@ def _grams(
     question: Question, forms: Forms, tokens: NDArray[np.int32], rows: Numbers, pieces: int
 ) -> tuple[Array, Array]:
     """Count the question's grams by piece, and the greatest share of each question word's in one word."""
-    of_word = [list(dict.fromkeys(grams(word.text))) for word in question.words]
+    of_word = [list(dict.fromkeys(grams(word.spelling))) for word in question.words]
     column = _gram_columns(question)
     counts, similar = np.zeros((pieces, len(column))), np.zeros((pieces, len(question.words)))
     held, owners = forms.holding(list(column))

@@ -16,15 +16,15 @@ from retrieval.ranking.forward import Forward
 class Meaning:
     """How candidates compare with a question in meaning.
 
-    `question` is its vector. `wholes` tells how much more similar each passage is to it than passages of the
-    index are in the mean. `pieces` holds a vector for each piece, in the order of the passages; `baseline` is
-    how similar pieces are to the question in the mean.
+    `question` is its vector. `wholes` tells how much more similar each passage is to it than passages of its
+    language that do not answer it. `pieces` holds a vector for each piece, in the order of the passages, and
+    `baselines` how similar pieces of its language that do not answer are to the question.
     """
 
     question: Vectors
     wholes: NDArray[np.float32]
     pieces: Vectors
-    baseline: float
+    baselines: NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,6 +37,12 @@ class Word:
     content: bool
     named: bool
     weight: float = 1.0
+    meant: str = ""
+
+    @property
+    def spelling(self) -> str:
+        """The folded spelling that the documents have: what a misspelt word was meant to be."""
+        return self.meant or self.text
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +118,11 @@ def following(question: Question, earlier: Question) -> Question:
 def corrected(question: Question, corrections: Mapping[str, str], languages: Sequence[str]) -> Question:
     """Let misspelt words count as what they were meant to be; `corrections` gives that by folded spelling."""
     words = tuple(
-        replace(word, terms=(*word.terms, *analyse(corrections[word.text], languages).terms))
+        replace(
+            word,
+            terms=(*word.terms, *analyse(corrections[word.text], languages).terms),
+            meant=corrections[word.text],
+        )
         if word.text in corrections
         else word
         for word in question.words

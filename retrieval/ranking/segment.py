@@ -177,6 +177,12 @@ class Segment:
             tuple(paragraphs),
         )
 
+    def passage_languages(self) -> NDArray[np.str_]:
+        """Return the language of each passage."""
+        names = np.array(list(self.languages) or [""], np.str_)
+        languages: NDArray[np.str_] = names[self.columns["passage_languages"]]
+        return languages
+
     def counted(self, kept: Mask) -> Counter[str]:
         """Count the passages of each language among some."""
         counts = np.bincount(self.columns["passage_languages"][kept], minlength=len(self.languages)).tolist()

@@ -132,7 +132,7 @@ async def test_meaning(cluster: Cluster, alias: str, tmp_path: Path) -> None:
         assert others.meaning is not None
         assert question is others.meaning.question
         assert np.allclose(mine.meaning.wholes[:count], others.meaning.wholes, atol=0.01)
-        assert abs(mine.meaning.baseline - others.meaning.baseline) < 0.01
+        assert np.abs(mine.meaning.baselines - others.meaning.baselines).max() < 0.01
         assert np.allclose(
             mine.meaning.pieces[: len(others.meaning.pieces)], others.meaning.pieces, atol=1e-6
         )

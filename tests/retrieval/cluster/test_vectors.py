@@ -47,7 +47,7 @@ def test_compared() -> None:
     # Passages are as similar as 0, 2 and 3, pieces as 1, 4 and 5: the lower halves have means of 1 and 2.5.
     assert [2.0, -1.0, 1.0] == np.round(found.wholes, 4).tolist()
     assert [4, 5, 1] == found.pieces.argmax(axis=1).tolist()
-    assert 2.5 == round(found.baseline, 4)
+    assert 2.5 == round(float(found.baselines[0]), 4)
 
 
 @pytest.mark.parametrize("counts", [[2, 0], [0, 0], []])

@@ -123,7 +123,7 @@ def test_meaning_of_a_run(look: Look) -> None:
     for run, (first, last) in enumerate(zip(ranking.runs.first, ranking.runs.last, strict=True)):
         own = slice(first, last + 1)
         vector = np.average(meaning.pieces[own], axis=0, weights=(evidence.ends - evidence.starts)[own])
-        similar = float(vector @ meaning.question / np.linalg.norm(vector)) - meaning.baseline
+        similar = float(vector @ meaning.question / np.linalg.norm(vector)) - float(meaning.baselines[0])
         assert similar * MEANING_SCALE == pytest.approx(ranking.features["run_meaning"][run], abs=1e-4)
     for values in features(look, "Does the goat eat?", *(text for _, text in texts)).values():
         assert (0, 0) == (values["meaning"], values["run_meaning"])

@@ -2,17 +2,17 @@ import math
 
 import pytest
 
-from retrieval.quoting.confidence import SURE, UNSURE
+from retrieval.quoting.confidence import UNSURE, confidence
 from retrieval.quoting.weights import MEANING, WORDS, Weights
+from retrieval.ranking.question import analyse
 
 
 @pytest.mark.parametrize("weights", [MEANING, WORDS])
 def test_weights(weights: Weights) -> None:
     """All weights are numbers; where nothing is found, any question is far below the threshold."""
     assert all(map(math.isfinite, [*weights.quote.values(), *weights.confidence.values(), weights.bias]))
-    for words, threshold in ((8, UNSURE), (30, SURE / 2)):
-        nothing = weights.bias + weights.confidence["words"] * math.log(words)
-        assert nothing < math.log(threshold / (1 - threshold))
+    question = analyse(" ".join(f"unknown{number}" for number in range(30)), ["en"])
+    assert confidence(question, dict.fromkeys(weights.confidence, 0.0), weights) < UNSURE
 
 
 @pytest.mark.parametrize("weights", [MEANING, WORDS])

@@ -29,7 +29,8 @@ def indexed(vectors: Vectors) -> tuple[VectorIndex, VectorStore]:
     store.append(np.arange(len(vectors), dtype=np.uint64), vectors)
     numbers = np.arange(len(vectors))
     rows = store.rows(numbers.astype(np.uint64))
-    return VectorIndex.build(np.zeros(len(vectors), np.intp), numbers, rows, store), store
+    languages = np.full(len(vectors), "en")
+    return VectorIndex.build(np.zeros(len(vectors), np.intp), numbers, rows, languages, store), store
 
 
 def similarities(index: VectorIndex, store: VectorStore, question: Vectors) -> list[float]:
@@ -93,7 +94,7 @@ def test_nothing() -> None:
         index = DenseIndex.build(leaves, store)
         assert (0, missing) == (index.stored, index.missing)
         assert [] == index.nearest(question, store, 5)
-        assert (0.0, 0.0) == (index.wholes.baseline(question), index.pieces.baseline(question))
+        assert [0.0] == index.wholes.baselines(question, ["en"]).tolist()
 
 
 def test_places(tmp_path: Path) -> None:
@@ -130,3 +131,17 @@ def test_gone() -> None:
     assert 0 == index.missing
     unknown = VectorStore(None, encoder.name, encoder.dimensions)
     assert 2 == DenseIndex.build(left, unknown).missing
+
+
+def test_each_language_has_a_baseline() -> None:
+    """A question is compared with texts of the passage's language; a language of a few vectors counts as all."""
+    store = VectorStore(None, "fake", SIZE)
+    vectors = np.zeros((12, SIZE), np.float32)
+    vectors[:6, 0] = 1
+    vectors[6:, 1] = 1
+    keys = np.arange(12, dtype=np.uint64)
+    store.append(keys, vectors)
+    languages = np.array([*["en"] * 6, *["de"] * 5, "fr"])
+    index = VectorIndex.build(np.zeros(12, np.intp), np.arange(12), store.rows(keys), languages, store)
+    english, german, french = index.baselines(vectors[0], ["en", "de", "fr"]).tolist()
+    assert (1.0, 0.0, 0.0) == (round(english, 2), round(german, 2), round(french, 2))
