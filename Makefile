@@ -80,7 +80,7 @@ check: $(BIN)/.installed-dev
 
 # The length of a quote decides what it holds; an operator's .env does not. The floors are of words alone.
 eval: export QUOTE_CHARS = 300
-eval: export MEANING = off
+eval: export MEANING = auto
 eval: $(BIN)/.installed
 	@failed=0; \
 	$(BIN)/verbatim eval --docs tests/eval/documents --floors tests/eval/floors.json --no-misses \

@@ -134,7 +134,7 @@ def test_gone() -> None:
 
 
 def test_each_language_has_a_baseline() -> None:
-    """A question is compared with texts of the passage's language; a language of a few vectors counts as all."""
+    """A question is compared with texts of the passage's language; one of a few vectors counts as all."""
     store = VectorStore(None, "fake", SIZE)
     vectors = np.zeros((12, SIZE), np.float32)
     vectors[:6, 0] = 1
