@@ -12,8 +12,10 @@ from retrieval.model import Answer, Citation, Context, Passage, Problem, Section
 
 TOP = 5
 
-# Scores are logarithms of odds: e to this power is how much less likely such a quote is to answer.
-_NEARLY_AS_HIGH = 4.0
+# What a quote without a word of the question has to reach: this share of the best one's score, and this score,
+# which quotes that have nothing to do with a question stay below.
+_NEARLY_AS_HIGH = 0.7
+_LEAST_SCORE = 6.0
 
 _log = logging.getLogger(__name__)
 
@@ -74,6 +76,8 @@ def _proven(answer: Answer) -> Answer:
     kept = tuple(
         citation
         for citation in proven
-        if citation.highlights or citation.score >= proven[0].score - _NEARLY_AS_HIGH
+        if citation is proven[0]
+        or citation.highlights
+        or citation.score >= max(proven[0].score * _NEARLY_AS_HIGH, _LEAST_SCORE)
     )
     return replace(answer, citations=kept, certainty=answer.certainty if kept else "none")

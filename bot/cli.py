@@ -257,7 +257,8 @@ async def _following(library: "Library | ClusterLibrary", line: str, before: Ans
     if alone.answered or before is None:
         return alone
     following = await library.answer(line, earlier=before.question)
-    return following if following.answered or alone.certainty == "none" else alone
+    # What the line before lends is no answer to words that nobody knows.
+    return following if following.answered or alone.asks_nothing else alone
 
 
 def _spoken() -> Iterator[str]:

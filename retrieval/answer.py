@@ -13,7 +13,7 @@ from retrieval.quoting.highlights import highlights, matching
 from retrieval.quoting.suggest import suggestion
 from retrieval.ranking.asking import without_asking
 from retrieval.ranking.evidence import gather, inverse_document_frequency
-from retrieval.ranking.index import Index
+from retrieval.ranking.index import Candidates, Index
 from retrieval.ranking.question import Question, analyse, corrected, following
 
 # 64 do as well as 100, to 0.002, in two thirds of the time; 99.5 % of the answers are among them.
@@ -34,7 +34,7 @@ async def answer(
         return Answer(text, certainty="none", confidence=0.0, citations=(), asks_nothing=asks_nothing)
     evidence = gather(question, candidates)
     ranking = rank(question, evidence, candidates, quote_chars)
-    sure = confidence(question, ranking.best, ranking.weights)
+    sure = confidence(question, ranking.best, ranking.weights) if _says_something(asked, candidates) else 0.0
     forward, is_match = candidates.forward, matching(question, candidates.forward.forms)
     citations = tuple(
         cite(
@@ -53,6 +53,16 @@ async def answer(
         suggestion=suggestion(asked, corrections),
         asks_nothing=asks_nothing,
     )
+
+
+def _says_something(asked: Question, candidates: Candidates) -> bool:
+    """Return whether a question has a word that the documents know, or may mean something by others.
+
+    What an earlier question lends is no answer to words that nobody knows.
+    """
+    content = [word for word in asked.words if word.content]
+    known = any(candidates.frequencies.get(term, 0) for word in content for term in word.terms)
+    return known or not content or candidates.meaning is not None
 
 
 async def _encoded(question: Question, index: Index) -> Vectors | None:

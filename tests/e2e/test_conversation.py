@@ -332,9 +332,9 @@ async def test_a_misspelt_question_is_answered(sandbox: Sandbox) -> None:
 
 async def test_a_misspelt_question_can_be_mended(sandbox: Sandbox) -> None:
     """Under a refusal the mended question is a button, and tapping it asks that."""
-    answer = await _ask(sandbox, "Does the lighthuose sell bread and butter?")
+    answer = await _ask(sandbox, "Which keepr won the chess championship in Reykjavik?")
     assert TEXTS.did_you_mean in answer.text
-    assert "Does the lighthouse sell bread and butter?" in answer.text + answer.buttons[0]["text"]
+    assert "Which keeper won the chess championship in Reykjavik?" in answer.text + answer.buttons[0]["text"]
     mended = await _asked_and_pressed(answer, answer.buttons[0]["text"])
     assert TEXTS.declined in mended.text
     assert TEXTS.did_you_mean not in mended.text
