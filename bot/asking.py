@@ -12,8 +12,8 @@ from retrieval.model import Answer, Citation, Context, Passage, Problem, Section
 
 TOP = 5
 
-# What a quote without a word of the question has to reach: this share of the best one's score, and this score,
-# which quotes that have nothing to do with a question stay below.
+# What a quote without a word of the question has to reach: this share of the best score, and this score.
+# Quotes that have nothing to do with a question stay below it.
 _NEARLY_AS_HIGH = 0.7
 _LEAST_SCORE = 6.0
 
