@@ -38,9 +38,14 @@ def asking_spans(text: str) -> list[tuple[int, int]]:
 
     Phrases that follow each other are one span.
     """
+    return list(_spans(text))
+
+
+@lru_cache(maxsize=1_024)
+def _spans(text: str) -> tuple[tuple[int, int], ...]:
     folded = text.lower().replace("’", "'")
     if len(folded) != len(text):
-        return []
+        return ()
     found = [
         match.span()
         for phrase in _phrases()
@@ -53,7 +58,7 @@ def asking_spans(text: str) -> list[tuple[int, int]]:
             spans[-1] = spans[-1][0], max(end, spans[-1][1])
         elif end > start:
             spans.append((start, end))
-    return spans
+    return tuple(spans)
 
 
 def without_asking(text: str) -> str:

@@ -4,7 +4,7 @@ These are searched as a field of their own: a heading is often the question itse
 its document.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -20,7 +20,7 @@ from retrieval.ranking.question import Question
 from retrieval.ranking.rows import Rows
 
 # So many passages are added to the candidates for their contexts.
-CONTEXTS = 32
+CONTEXTS = 16
 # So many postings are gone through for that.
 _MOST_POSTINGS = 50_000
 _SEPARATORS = regex.compile(r"[/_\-+.]+|(?<=\p{Ll})(?=\p{Lu})|(?<=\p{L})(?=\p{N})|(?<=\p{N})(?=\p{L})")
@@ -97,35 +97,32 @@ def match_contexts(question: Question, passages: Sequence[Passage], idf: NDArray
     heading = np.zeros((len(passages), len(question.words)))
     title = np.zeros_like(heading)
     faq = np.zeros(len(passages))
-    known: dict[tuple[str, str], tuple[NDArray[np.float64], float]] = {}
-
-    def match(text: str, language: str) -> tuple[NDArray[np.float64], float]:
-        if (text, language) not in known:
-            known[text, language] = _match(question, _terms(text, language), idf)
-        return known[text, language]
-
+    words: dict[str, list[int]] = {}
+    for number, word in enumerate(question.words):
+        for term in word.terms:
+            words.setdefault(term, []).append(number)
+    asked, total = frozenset(words), max(float(idf.sum()), 1e-9)
+    # Candidates of one section have the same context.
+    of_context: dict[tuple[str, str, tuple[str, ...]], tuple[list[int], list[int], float]] = {}
     for row, passage in enumerate(passages):
-        language = passage.language
-        nearest = passage.heading[-1] if passage.heading else passage.title
-        heading[row], faq[row] = match(nearest, language)
-        above = " ".join((name_words(passage.document), passage.title, *passage.heading[:-1]))
-        title[row] = match(above, language)[0]
+        key = passage.language, passage.document, passage.heading
+        if key not in of_context:
+            nearest = _terms(passage.heading[-1] if passage.heading else passage.title, passage.language)
+            above = (name_words(passage.document), passage.title, *passage.heading[:-1])
+            shared = asked & nearest
+            held = _numbers(shared, words)
+            further = frozenset[str]().union(*(asked & _terms(text, passage.language) for text in above))
+            likeness = float(idf[held].sum()) / total * len(shared) / len(nearest) if held else 0.0
+            of_context[key] = held, _numbers(further, words), likeness
+        held, named, faq[row] = of_context[key]
+        heading[row, held] = 1
+        title[row, named] = 1
     return ContextMatch(heading, title, faq)
 
 
-def _match(
-    question: Question, terms: frozenset[str], idf: NDArray[np.float64]
-) -> tuple[NDArray[np.float64], float]:
-    """Return which words are there, and how nearly the terms are the question.
-
-    The latter is recall by weight, times precision.
-    """
-    held = np.array([not terms.isdisjoint(word.terms) for word in question.words], np.float64)
-    if not held.any():
-        return held, 0.0
-    own = {term for word, is_held in zip(question.words, held, strict=True) if is_held for term in word.terms}
-    recall = float(held @ idf) / max(float(idf.sum()), 1e-9)
-    return held, recall * len(terms & own) / len(terms)
+def _numbers(terms: frozenset[str], words: Mapping[str, Sequence[int]]) -> list[int]:
+    """Return the numbers of the words that have any of the terms, each once."""
+    return sorted({number for term in terms for number in words[term]})
 
 
 @lru_cache(maxsize=8_192)

@@ -1,7 +1,7 @@
 """The line marks of a passage as numbers, for a saved record."""
 
 from collections.abc import Sequence
-from itertools import pairwise
+from itertools import accumulate, islice, pairwise
 
 from retrieval.model import LineMark, Passage
 
@@ -14,9 +14,6 @@ def packed(passage: Passage) -> list[int]:
 
 def unpacked(numbers: Sequence[int], line: int) -> tuple[LineMark, ...]:
     """Return the marks of a passage that begins in this line."""
-    marks: list[LineMark] = []
-    start = 0
-    for step, lines in zip(numbers[::2], numbers[1::2], strict=True):
-        start, line = start + step, line + lines
-        marks.append(LineMark(start, line))
-    return tuple(marks)
+    starts = accumulate(numbers[::2])
+    lines = islice(accumulate(numbers[1::2], initial=line), 1, None)
+    return tuple(map(LineMark, starts, lines))
