@@ -8,6 +8,7 @@ import logging
 import struct
 from collections.abc import Sequence
 from functools import cache
+from importlib.resources import files
 from importlib.util import find_spec
 from pathlib import Path
 from threading import Lock
@@ -40,8 +41,23 @@ class Encoder(Protocol):
     def encode_question(self, text: str) -> Vectors:
         """Return the vector of a question, of shape (dimensions,)."""
 
+    def typical(self, language: str) -> Vectors | None:
+        """Return the mean vectors of passages and sentences in a language, shape (2, dimensions), or None."""
+
     def encode_passages(self, texts: Sequence[str]) -> Vectors:
         """Return the vectors of passages, of shape (len(texts), dimensions)."""
+
+
+# The means over passages and sentences of 48 encyclopaedia articles (XQuAD) in each of these languages.
+_TYPICAL_FILE = "e5_means.npy"
+_TYPICAL_LANGUAGES = ("en", "de", "ru", "ar", "zh")
+
+
+@cache
+def _typical() -> Vectors:
+    with files(__package__).joinpath(_TYPICAL_FILE).open("rb") as file:
+        means: Vectors = np.load(file).astype(np.float32)
+    return means
 
 
 class E5Encoder:
@@ -70,6 +86,14 @@ class E5Encoder:
         """Return the vector of a question; only its first 500 characters count."""
         vector: Vectors = self._loaded().encode([f"query: {text[:_LONGEST_QUESTION_CHARS]}"])[0]
         return vector
+
+    def typical(self, language: str) -> Vectors:
+        """Return the mean vectors of passages and sentences; of an unknown language the mean of the known."""
+        if language in _TYPICAL_LANGUAGES:
+            own: Vectors = _typical()[_TYPICAL_LANGUAGES.index(language)]
+            return own
+        usual: Vectors = _typical().mean(axis=0)
+        return usual
 
     def encode_passages(self, texts: Sequence[str]) -> Vectors:
         """Return a row a text."""

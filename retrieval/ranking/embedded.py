@@ -198,10 +198,17 @@ class EmbeddedIndex:
         is_whole = np.zeros(len(rows), np.bool_)
         is_whole[keys.offsets[:-1]] = True
         languages = [passage.language for passage in passages]
-        of_pieces = self._dense.pieces.baselines(question, languages)
+        typical = {
+            language: means
+            for language in set(languages)
+            if (means := self.semantics.encoder.typical(language)) is not None
+        }
+        usual = [{language: means[at] for language, means in typical.items()} for at in (0, 1)]
+        of_wholes = self._dense.wholes.baselines(question, languages, usual[0])
+        of_pieces = self._dense.pieces.baselines(question, languages, usual[1])
         return Meaning(
             question,
-            vectors[is_whole] @ question - self._dense.wholes.baselines(question, languages),
+            vectors[is_whole] @ question - of_wholes,
             vectors[~is_whole],
             np.repeat(of_pieces, keys.lengths - 1),
         )

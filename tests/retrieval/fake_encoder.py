@@ -17,6 +17,9 @@ class FakeEncoder:
         self.name = name
         self.texts: list[str] = []
 
+    def typical(self, language: str) -> None:  # noqa: ARG002  # as the protocol has it
+        return None
+
     def encode_question(self, text: str) -> Vectors:
         return self._encoded(text)
 

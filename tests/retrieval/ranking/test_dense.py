@@ -94,7 +94,7 @@ def test_nothing() -> None:
         index = DenseIndex.build(leaves, store)
         assert (0, missing) == (index.stored, index.missing)
         assert [] == index.nearest(question, store, 5)
-        assert [0.0] == index.wholes.baselines(question, ["en"]).tolist()
+        assert [0.0] == index.wholes.baselines(question, ["en"], {}).tolist()
 
 
 def test_places(tmp_path: Path) -> None:
@@ -143,5 +143,14 @@ def test_each_language_has_a_baseline() -> None:
     store.append(keys, vectors)
     languages = np.array([*["en"] * 6, *["de"] * 5, "fr"])
     index = VectorIndex.build(np.zeros(12, np.intp), np.arange(12), store.rows(keys), languages, store)
-    english, german, french = index.baselines(vectors[0], ["en", "de", "fr"]).tolist()
+    english, german, french = index.baselines(vectors[0], ["en", "de", "fr"], {}).tolist()
     assert (1.0, 0.0, 0.0) == (round(english, 2), round(german, 2), round(french, 2))
+
+
+def test_of_few_vectors_the_usual_counts() -> None:
+    """In a library of a few passages on one subject the language's usual similarity is the baseline."""
+    question = np.eye(1, SIZE, dtype=np.float32)[0]
+    for count, expected in ((4, 0.5), (4_000, 1.0)):
+        index, _ = indexed(np.tile(question, (count, 1)))
+        (baseline,) = index.baselines(question, ["en"], {"en": question * 0.45}).tolist()
+        assert expected == round(baseline, 1)
