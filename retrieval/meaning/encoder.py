@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from retrieval.errors import EncoderError
+from retrieval.language import script_of
 from retrieval.meaning.e5 import E5Model, dimensions_of
 
 _log = logging.getLogger(__name__)
@@ -87,13 +88,15 @@ class E5Encoder:
         vector: Vectors = self._loaded().encode([f"query: {text[:_LONGEST_QUESTION_CHARS]}"])[0]
         return vector
 
-    def typical(self, language: str) -> Vectors:
-        """Return the mean vectors of passages and sentences; of an unknown language the mean of the known."""
-        if language in _TYPICAL_LANGUAGES:
-            own: Vectors = _typical()[_TYPICAL_LANGUAGES.index(language)]
-            return own
-        usual: Vectors = _typical().mean(axis=0)
-        return usual
+    def typical(self, language: str) -> Vectors | None:
+        """Return the mean vectors of passages and sentences, of languages in the same script if need be."""
+        own = [one for one in _TYPICAL_LANGUAGES if one == language] or [
+            one for one in _TYPICAL_LANGUAGES if script_of(one) == script_of(language)
+        ]
+        if not own:
+            return None
+        means: Vectors = _typical()[[_TYPICAL_LANGUAGES.index(one) for one in own]].mean(axis=0)
+        return means
 
     def encode_passages(self, texts: Sequence[str]) -> Vectors:
         """Return a row a text."""

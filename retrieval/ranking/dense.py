@@ -32,8 +32,7 @@ _BELOW_MEAN = 0.014
 class VectorIndex:
     """Vectors of a store, by one bit a dimension: the leaves and passages they belong to, and their rows.
 
-    `sample` are some of the vectors, `mean` is their mean, `samples` are some of each language, and `counts`
-    tells how many vectors each language has.
+    `sample` are some of the vectors, `mean` is their mean, and `samples` are some of each language.
     """
 
     leaves: Numbers
@@ -43,7 +42,6 @@ class VectorIndex:
     mean: Vectors
     sample: Vectors
     samples: Mapping[str, Vectors]
-    counts: Mapping[str, int]
 
     @classmethod
     def build(
@@ -67,8 +65,7 @@ class VectorIndex:
             if _FEWEST <= len(of_language) < len(rows)
         }
         packed = np.concatenate(bits) if bits else _bits(sample)
-        counts = {language: len(of_language) for language, of_language in own.items()}
-        return cls(leaves, passages, rows, packed, mean, sample, samples, counts)
+        return cls(leaves, passages, rows, packed, mean, sample, samples)
 
     def nearest(self, question: Vectors, store: VectorStore, limit: int) -> list[tuple[int, int]]:
         """Return the leaves and numbers of the passages with the most similar vectors, best first."""
@@ -89,15 +86,15 @@ class VectorIndex:
     ) -> NDArray[np.float32]:
         """Return for each language how similar the question is to vectors of it that do not answer it.
 
-        A question is more similar to any text of its own language. Of few vectors, which may all be about one
-        subject, less is concluded, and more from the language's `typical` vector. A language of hardly any
-        counts as all.
+        A question is more similar to any text of its own language. Of few vectors in all, which may be about
+        one subject, less is concluded, and more from the language's `typical` vector. A language of hardly
+        any counts as all.
         """
         known: dict[str, float] = {}
         for language in set(languages):
             own = baseline(self.samples.get(language, self.sample), question)
             if language in typical:
-                count, usual = self.counts.get(language, 0), float(typical[language] @ question) - _BELOW_MEAN
+                count, usual = len(self.rows), float(typical[language] @ question) - _BELOW_MEAN
                 own = (count * own + _USUAL_VECTORS * usual) / (count + _USUAL_VECTORS)
             known[language] = own
         return np.array([known[language] for language in languages], np.float32)
