@@ -19,6 +19,8 @@ _CLAUSE_END = regex.compile(
 )
 _SPACE = regex.compile(rf"\s++(?!{_MARK})")
 _GRAPHEME = regex.compile(r"\X")
+# The number of a list's item ends like a sentence, and belongs to what follows it.
+_ITEM_NUMBER = regex.compile(r"\(?(?:\p{N}{1,3}|\p{L})[.)]")
 # A clause this short is joined to the next: the pieces of a long sentence should each say something.
 _SHORTEST_CLAUSE = 40
 
@@ -30,13 +32,22 @@ def pieces(text: str, language: str, longest: int) -> list[Span]:
     `longest`, has space at its ends, or parts a letter from its marks (unless that letter alone is longer).
     """
     found: list[Span] = []
+    number: Span | None = None
     for start, end in _sentences(text, language):
         sentence = _trimmed(text, start, end)
+        if number is not None and len(sentence) and sentence.end - number.start <= longest:
+            sentence = Span(number.start, sentence.end)
+        elif number is not None:
+            found.append(number)
+        number = None
+        if len(sentence) <= longest and _ITEM_NUMBER.fullmatch(sentence.of(text)):
+            number = sentence
+            continue
         if len(sentence) > longest:
             found += _clauses(text, sentence, longest)
         elif len(sentence):
             found.append(sentence)
-    return found
+    return found if number is None else [*found, number]
 
 
 def _sentences(text: str, language: str) -> list[tuple[int, int]]:

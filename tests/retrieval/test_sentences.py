@@ -74,3 +74,10 @@ def test_pieces(text: str, language: str, longest: int) -> None:
         for edge in (piece.start, piece.end):
             beside_space = text[edge - 1 : edge].isspace() or text[edge : edge + 1].isspace()
             assert edge in letters or beside_space or longest_letter > longest
+
+
+def test_numbers_of_items_belong_to_what_follows() -> None:
+    """A list's number stays with its item: no quote ends in a lone number."""
+    text = "Call first.\n\n1. Close the valve.\n\n2. Open the door. Leave.\n\n3."
+    found = [text[piece.start : piece.end] for piece in pieces(text, "en", 300)]
+    assert ["Call first.", "1. Close the valve.", "2. Open the door.", "Leave.", "3."] == found
