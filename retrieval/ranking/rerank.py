@@ -29,13 +29,15 @@ def passage_features(question: Question, evidence: Evidence) -> dict[str, Array]
     pair_idf = np.append(evidence.idf[:-1] + evidence.idf[1:], 0)
     named = evidence.content * [word.named for word in question.words]
     likeness = evidence.greatest(evidence.likeness)
+    # A name that only the title or a heading holds is not lost.
+    known = np.maximum(likeness, np.maximum(evidence.context.heading, evidence.context.title))
     return {
         "stems": bm25(evidence.total(evidence.words), evidence.idf, lengths) / ideal,
         "grams": bm25(found, gram_idf, lengths) / _positive(gram_idf.sum()),
         "piece": evidence.greatest(bm25(evidence.words, evidence.idf, evidence.lengths)) / ideal,
         "pairs": bm25(evidence.total(evidence.pairs), pair_idf, lengths) / _positive(pair_idf.sum()),
         "names": likeness @ named / _positive(named.sum()),
-        "lost_names": (likeness <= ALIKE) @ named / _positive(evidence.content.sum()),
+        "lost_names": (known <= ALIKE) @ named / _positive(evidence.content.sum()),
         "heading": evidence.context.heading @ evidence.content / _positive(evidence.content.sum()),
         "title": evidence.context.title @ evidence.content / _positive(evidence.content.sum()),
         "faq": evidence.context.faq,
