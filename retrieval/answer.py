@@ -29,7 +29,8 @@ async def answer(
     asked, corrections = await _understand(text, index)
     question = following(asked, (await _understand(earlier, index))[0]) if earlier else asked
     asks_nothing = bool(index.languages) and not any(word.content for word in question.words)
-    candidates = await index.search(question.terms, CANDIDATES, await _encoded(question, index))
+    vector = await _encoded(question, earlier, index)
+    candidates = await index.search(question.terms, CANDIDATES, vector)
     if not candidates.passages:
         return Answer(text, certainty="none", confidence=0.0, citations=(), asks_nothing=asks_nothing)
     evidence = gather(question, candidates)
@@ -65,10 +66,12 @@ def _says_something(asked: Question, candidates: Candidates) -> bool:
     return known or not content or candidates.meaning is not None
 
 
-async def _encoded(question: Question, index: Index) -> Vectors | None:
+async def _encoded(question: Question, earlier: str | None, index: Index) -> Vectors | None:
+    """Return the vector of a question, read after the one before it where there is one."""
     if index.encoder is None or not index.size or not question.words:
         return None
-    return await asyncio.to_thread(index.encoder.encode_question, without_asking(question.text))
+    asked = " ".join(without_asking(text) for text in (earlier, question.text) if text)
+    return await asyncio.to_thread(index.encoder.encode_question, asked)
 
 
 async def explain(text: str, index: Index) -> tuple[Weighing, ...]:

@@ -143,14 +143,14 @@ class OpenSearchIndex:
         return _hits_of(told.pop() if told else texts), _hits_of(contexts)
 
     def _context_weights(self, held: Mapping[str, Held]) -> dict[str, float]:
-        """Give the terms that contexts are searched for, and what each weighs."""
+        """Return the terms that contexts are searched for, and what each weighs."""
         counts = [one.contexts for one in held.values()]
         terms = list(held)
         chosen = rarest(counts)[: schema.MOST_TERMS // 2]
         return {terms[at]: context_weight(counts[at], self.size) for at in chosen}
 
     def _boost(self, frequency: int) -> float:
-        """Give what the cluster's weight of a term is to be multiplied by to be rank-bm25's."""
+        """Return the factor that makes rank-bm25's weight of the cluster's weight of a term."""
         own = math.log(1 + (self.size - frequency + 0.5) / (frequency + 0.5))
         return self._weighting.inverse_document_frequency(frequency) / own
 

@@ -224,7 +224,7 @@ class _Writer:
             self.progress(self._done, self._total)
 
     def _tell_encoded(self, count: int) -> None:
-        """Tell once a minute how many texts were encoded: a batch of files may take an hour."""
+        """Log once a minute how many texts were encoded: a batch of files may take an hour."""
         self._encoded += count
         if time.monotonic() - self._told_at > _LOG_SECONDS:
             self._told_at = time.monotonic()

@@ -113,7 +113,7 @@ class Containers:
         return True
 
     def _open_definition(self, at: int) -> bool:
-        """Tell whether a line is of the definition before this one."""
+        """Return whether a line is of the definition before this one."""
         above = self._out.texts[max(0, at - 2) : at]
         return len(above) == 2 and above[0].startswith(LEAD) and not above[1].strip()  # noqa: PLR2004
 

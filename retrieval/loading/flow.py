@@ -150,7 +150,7 @@ def _note(tag: str, node: LexborNode, is_opening: bool, inline: Inline, lists: "
 
 
 def _continues(tag: str, is_opening: bool, inline: Inline) -> bool:
-    """Tell a block that goes on with the text before it: with a term or a summary."""
+    """Return whether a block goes on with the text before it: with a term or a summary."""
     if not is_opening:
         return tag in _LEADS
     return inline.is_after_lead and tag in _FOLLOWING
