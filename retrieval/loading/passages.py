@@ -76,7 +76,7 @@ def _joined(document: Document) -> Iterator[tuple[int, int]]:
 
 
 def _goes_on(document: Document, first: int, last: int) -> bool:
-    """Tell whether a passage of the blocks from `first` to `last` goes on with the next one."""
+    """Return whether a passage of the blocks from `first` to `last` goes on with the next one."""
     blocks = document.blocks
     if not _belongs(document, last) or blocks[last + 1].end - blocks[first].start > JOINED:
         return False
@@ -89,7 +89,7 @@ def _goes_on(document: Document, first: int, last: int) -> bool:
 
 
 def _belongs(document: Document, number: int) -> bool:
-    """Tell whether a block and the next one belong together."""
+    """Return whether a block and the next one belong together."""
     before, block = document.blocks[number : number + 2]
     if document.unit == "row" or _is_parted(document, before, block):
         return False
@@ -102,7 +102,7 @@ def _belongs(document: Document, number: int) -> bool:
 
 
 def _is_of_one_script(text: str, before: Span, block: Span) -> bool:
-    """Tell whether two blocks may be of one language; a short one in Japanese may have no Kana."""
+    """Return whether two blocks may be of one language; a short one in Japanese may have no Kana."""
     scripts = {script(before.of(text)), script(block.of(text))} - {None}
     return len(scripts) < 2 or scripts == {"Han", "Kana"}  # noqa: PLR2004
 
@@ -112,7 +112,7 @@ def _leads_in(document: Document, number: int) -> bool:
 
 
 def _is_parted(document: Document, before: Span, block: Span) -> bool:
-    """Tell whether a heading, page or slide begins between two blocks."""
+    """Return whether a heading, page or slide begins between two blocks."""
     heading = bisect_right(document.headings, before.start, key=lambda heading: heading.span.start)
     page = bisect_right(document.pages, before.start, key=lambda page: page.start)
     starts = [heading.span.start for heading in document.headings[heading : heading + 1]]

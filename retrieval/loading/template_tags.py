@@ -226,7 +226,7 @@ class Tags:
 
 
 def _follows_command(text: str, start: int) -> bool:
-    """Tell whether braces belong to a formula."""
+    """Return whether braces belong to a formula."""
     return _COMMAND_BEFORE.search(text, max(0, start - 40), start) is not None
 
 
