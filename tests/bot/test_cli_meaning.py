@@ -10,9 +10,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from bot import cli
-from retrieval.errors import EncoderError
 from retrieval.meaning.encoder import Vectors, is_installed
-from tests.retrieval.fake_encoder import FakeEncoder
+from tests.retrieval.fake_encoder import BrokenEncoder, FakeEncoder
 
 TEXT = "Room {0}\n\nThe library opens at {0} in room {0}.\n"
 QUESTION = "When does the library open in room 7?"
@@ -36,14 +35,6 @@ class Interrupted(FakeEncoder):
             raise KeyboardInterrupt
         self.left -= 1
         return super().encode_passages(texts)
-
-
-class Broken(FakeEncoder):
-    def encode_question(self, text: str) -> Vectors:
-        raise EncoderError(text)
-
-    def encode_passages(self, texts: Sequence[str]) -> Vectors:
-        raise EncoderError(texts[0])
 
 
 @pytest.fixture
@@ -132,9 +123,9 @@ def test_index_that_is_interrupted(verbatim: Calling) -> None:
 
 def test_an_encoder_that_cannot_be_loaded(verbatim: Calling) -> None:
     """Answers are found by words, and the index is made without vectors."""
-    asked = verbatim(Broken(), "ask", QUESTION)
+    asked = verbatim(BrokenEncoder(), "ask", QUESTION)
     assert (verbatim(None, "ask", QUESTION).stdout, "") == (asked.stdout, asked.stderr)
-    told = verbatim(Broken(), "index")
+    told = verbatim(BrokenEncoder(), "index")
     assert 0 == told.exit_code
     assert told.stdout.splitlines()[1].startswith("0 of ")
 

@@ -5,6 +5,7 @@ from zlib import crc32
 
 import numpy as np
 
+from retrieval.errors import EncoderError
 from retrieval.meaning.encoder import Vectors
 
 
@@ -35,3 +36,13 @@ class FakeEncoder:
             total += np.random.default_rng(seed).standard_normal(self.dimensions)
         unit: Vectors = (total / np.linalg.norm(total)).astype(np.float32)
         return unit
+
+
+class BrokenEncoder(FakeEncoder):
+    """Cannot be loaded when it is needed."""
+
+    def encode_question(self, text: str) -> Vectors:
+        raise EncoderError(text)
+
+    def encode_passages(self, texts: Sequence[str]) -> Vectors:
+        raise EncoderError(texts[0])

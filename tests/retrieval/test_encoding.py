@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,21 +13,10 @@ from retrieval import library as module
 from retrieval.errors import EncoderError
 from retrieval.library import Library
 from retrieval.meaning import vector_store
-from retrieval.meaning.encoder import Vectors
 from retrieval.model import Answer
-from tests.retrieval.fake_encoder import FakeEncoder
+from tests.retrieval.fake_encoder import BrokenEncoder, FakeEncoder
 
 QUESTION = "When does the library open?"
-
-
-class BrokenEncoder(FakeEncoder):
-    """Cannot be loaded when it is needed."""
-
-    def encode_question(self, text: str) -> Vectors:
-        raise EncoderError(text)
-
-    def encode_passages(self, texts: Sequence[str]) -> Vectors:
-        raise EncoderError(texts[0])
 
 
 @pytest.fixture
