@@ -150,7 +150,7 @@ class Library:
             problems=(),
             index=index,
             quote_chars=quote_chars,
-            version=version(records.values(), store.maker(), quote_chars),
+            version=version(records.values(), store.format_id(), quote_chars),
             folder=folder,
             records=records,
             _by_id={source.id: source for source in listed},

@@ -102,9 +102,9 @@ def restored(row: list[Any]) -> Record:
     return Record(File(*file), is_settled, digest, text, source and Source(*source), copy_of, problem)
 
 
-def version(records: Iterable[Record], maker: str, quote_chars: int) -> str:
-    """Name what documents were made into, by a digest of them and of what made it."""
-    digest = hashlib.blake2b(f"{maker} {quote_chars} ".encode(), digest_size=16)
+def version(records: Iterable[Record], format_id: str, quote_chars: int) -> str:
+    """Return a digest of the documents and of everything that decides how they are indexed."""
+    digest = hashlib.blake2b(f"{format_id} {quote_chars} ".encode(), digest_size=16)
     for record in records:
         digest.update(hashlib.blake2b(f"{record.file.name}\0{record.digest}".encode()).digest())
     return digest.hexdigest()

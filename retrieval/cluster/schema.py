@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 
 from retrieval.model import Problem
 from retrieval.ranking.postings import K1, B
-from retrieval.ranking.store import maker
+from retrieval.ranking.store import format_id
 
 # Another one whenever what is stored is laid out differently: then an index is made anew.
-FORMAT = 2
+FORMAT = 3
 # The cluster takes at most 1,024 in one question.
 MOST_TERMS = 1_000
 _ALPHABET = np.frombuffer(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_", np.uint8)
@@ -42,7 +42,7 @@ class About:
     quote_chars: int
     base: str | None = None
     format: int = FORMAT
-    maker: str = ""
+    format_id: str = ""
     done: bool = False
     size: int = 0
     length: int = 0
@@ -53,7 +53,7 @@ class About:
 
     @classmethod
     def new(cls, alias: str, shards: int, quote_chars: int, model: str) -> Self:
-        return cls(alias, shards, quote_chars, format=FORMAT, maker=maker(), model=model)
+        return cls(alias, shards, quote_chars, format=FORMAT, format_id=format_id(), model=model)
 
     @classmethod
     def read(cls, meta: Mapping[str, Any]) -> Self | None:
@@ -71,13 +71,13 @@ class About:
 
     def fits(self, other: "About") -> bool:
         """Tell whether passages of the other one can stay in this one as they are."""
-        mine = (self.alias, self.shards, self.quote_chars, self.format, self.maker, self.model)
+        mine = (self.alias, self.shards, self.quote_chars, self.format, self.format_id, self.model)
         return mine == (
             other.alias,
             other.shards,
             other.quote_chars,
             other.format,
-            other.maker,
+            other.format_id,
             other.model,
         )
 

@@ -241,7 +241,7 @@ class _Writer:
             told = f"{count.size} of {wanted} passages were written"
             raise IndexingError(f"{told}; the index is as it was, try again")
         ordered = [records[name] for name in sorted(records)]
-        made = version(ordered, about.maker, self.plan.quote_chars)
+        made = version(ordered, about.format_id, self.plan.quote_chars)
         finished = replace(about, done=True, version=made, **count._asdict())
         await self.draft.tell(finished)
         await self.draft.finish(self.plan.replicas)

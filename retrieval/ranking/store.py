@@ -24,8 +24,10 @@ from retrieval.ranking.leaf import Leaf
 from retrieval.ranking.segment import Segment
 
 _MANIFEST = "manifest.json"
-# What an index is made by: any change of these makes the saved ones outdated.
-_CODE = ("model.py", "identity.py", "language.py", "sentences.py", "loading/*.py", "ranking/*.py")
+# Increase this when the same files would be indexed differently: other text, passages, tokens or arrays.
+# Saved indexes of another version are rebuilt.
+FORMAT_VERSION = 1
+# Their versions count as well: each changes what is read or how it is tokenised.
 _PACKAGES = (
     "charset-normalizer", "markdown-it-py", "numpy", "py3langid", "pypdfium2", "PyStemmer", "rank-bm25",
     "regex", "selectolax", "sentencex",
@@ -38,13 +40,10 @@ _UNUSABLE = (DamagedError, OSError, ValueError, LookupError, TypeError, Attribut
 
 
 @cache
-def maker() -> str:
-    """Name the code and the packages that make an index, by a digest of both."""
-    package = Path(__file__).parents[1]
-    digest = hashlib.blake2b(" ".join(map(version, _PACKAGES)).encode(), digest_size=16)
-    for file in sorted(file for pattern in _CODE for file in package.glob(pattern)):
-        digest.update(hashlib.blake2b(file.read_bytes()).digest())
-    return digest.hexdigest()
+def format_id() -> str:
+    """Return a digest of FORMAT_VERSION and of the packages that decide what an index holds."""
+    parts = [str(FORMAT_VERSION), *map(version, _PACKAGES)]
+    return hashlib.blake2b(" ".join(parts).encode(), digest_size=16).hexdigest()
 
 
 def save(index: EmbeddedIndex, place: Path, about: dict[str, Any]) -> None:
@@ -57,7 +56,7 @@ def save(index: EmbeddedIndex, place: Path, about: dict[str, Any]) -> None:
     rows = [
         {"gone": sorted(leaf.gone), **_noted(_settle(leaf.segment, place), before)} for leaf in index.leaves
     ]
-    body = json.dumps({"maker": maker(), "segments": rows, "about": about}).encode()
+    body = json.dumps({"format": format_id(), "segments": rows, "about": about}).encode()
     with tempfile.NamedTemporaryFile(dir=place, prefix=".new-", delete=False) as file:
         file.write(body + b"\n" + _digest_of(body))
         file.flush()
@@ -81,7 +80,7 @@ def load(place: Path, *, thorough: bool = False) -> tuple[EmbeddedIndex, dict[st
     """
     try:
         manifest = _read(place)
-        if manifest["maker"] != maker():
+        if manifest["format"] != format_id():
             return None
         leaves = [_leaf(place, row, thorough) for row in manifest["segments"]]
     except _UNUSABLE:

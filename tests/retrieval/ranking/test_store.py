@@ -1,6 +1,8 @@
 import asyncio
+import hashlib
 import json
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -8,9 +10,11 @@ import pytest
 
 from retrieval.errors import DamagedError
 from retrieval.identity import document_of
+from retrieval.library import Library
 from retrieval.ranking import segments, store
 from retrieval.ranking.embedded import EmbeddedIndex
 from retrieval.ranking.leaf import Leaf
+from tests.documents.make import DOCUMENTS
 from tests.retrieval.corpus import document, held
 
 GOATS = document("a.txt", ["The goats eat salt.", "Библиотека открыта.", "😀"])
@@ -153,7 +157,7 @@ def test_damage_anywhere(
     assert {passage.text for passage in found.passages} <= whole
 
 
-@pytest.mark.parametrize("manifest", [[], {}, {"maker": 1}, None, "x"])
+@pytest.mark.parametrize("manifest", [[], {}, {"format": 1}, None, "x"])
 def test_foreign_manifest(place: Path, manifest: object) -> None:
     """A manifest of another shape is no manifest."""
     (place / MANIFEST).write_text(json.dumps(manifest))
@@ -162,8 +166,8 @@ def test_foreign_manifest(place: Path, manifest: object) -> None:
 
 
 def test_outdated(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An index made by other code is not used."""
-    monkeypatch.setattr(store, "maker", lambda: "another")
+    """An index of another format is not used."""
+    monkeypatch.setattr(store, "format_id", lambda: "another")
     assert store.load(place) is None
 
 
@@ -260,3 +264,21 @@ def test_not_writable(tmp_path: Path, make: Callable[..., EmbeddedIndex]) -> Non
     (tmp_path / "file").write_text("x")
     with pytest.raises(OSError, match="file"):
         store.save(make(), tmp_path / "file" / "saved", {})
+
+
+def test_format_version(tmp_path: Path) -> None:
+    """What is indexed of the same documents does not change without a new FORMAT_VERSION.
+
+    When this fails, increase FORMAT_VERSION if indexes saved before can no longer be used, then pin the new
+    digest. After an update of a package that reads or tokenises text, the digest alone changes.
+    """
+    documents = tmp_path / "documents"
+    shutil.copytree("tests/eval/documents", documents)
+    shutil.copytree("tests/documents/printed", documents / "pdf")
+    for name, make in DOCUMENTS.items():
+        (documents / name).write_bytes(make())
+    index = Library.open(documents, index_dir=tmp_path / "index").index
+    digest = hashlib.blake2b(digest_size=8)
+    for leaf in index.leaves:
+        digest.update(leaf.segment.path.read_bytes())
+    assert (1, "d2a535841bbdba95") == (store.FORMAT_VERSION, digest.hexdigest())
