@@ -18,7 +18,7 @@ help:
 	@echo "make check         lint, types and layers"
 	@echo "make eval          how well it answers, against pinned floors"
 	@echo "make eval-fetch    fetch the documents of the everyday questions, which make eval asks if they are there"
-	@echo "make messages      bring the translations up to date with bot/texts.py, and compile them"
+	@echo "make messages      bring the translations up to date with bot/i18n/messages.py, and compile them"
 	@echo "make bench         how fast it is, beside an echo bot and other search engines"
 	@echo "make screenshots   the pictures in the README; needs Chromium and its driver"
 	@echo "make format        mend what the linter can mend"
@@ -98,10 +98,10 @@ eval-fetch: $(BIN)/.installed
 messages: $(BIN)/.installed-dev
 	@template=$$(mktemp) && trap 'rm -f "$$template"' EXIT && \
 	$(BIN)/pybabel --quiet extract --no-default-keywords --keyword _ --keyword _n:1,2 --no-location \
-		--output-file "$$template" bot/texts.py && \
-	$(BIN)/pybabel --quiet update --domain verbatim --output-dir bot/locale --input-file "$$template" \
+		--output-file "$$template" bot/i18n/messages.py && \
+	$(BIN)/pybabel --quiet update --domain verbatim --output-dir bot/i18n/locale --input-file "$$template" \
 		--no-fuzzy-matching --ignore-obsolete --ignore-pot-creation-date && \
-	$(BIN)/pybabel --quiet compile --domain verbatim --directory bot/locale
+	$(BIN)/pybabel --quiet compile --domain verbatim --directory bot/i18n/locale
 
 # The search engines it compares with have an environment of their own; without them it measures ours alone.
 bench: $(BIN)/.installed

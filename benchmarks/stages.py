@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 from benchmarks import corpus
 from benchmarks.table import Table
-from retrieval import answer
-from retrieval.library import Library
-from retrieval.ranking.embedded import EmbeddedIndex
+from retrieval import pipeline
+from retrieval.documents.library import Library
+from retrieval.index.local_index import LocalIndex
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -25,15 +25,15 @@ _QUESTIONS = 300
 _WARMING = 50
 # What answers are made of: where it is called from, under which name, and what it does.
 _STAGES: tuple[tuple[Any, str, str], ...] = (
-    (answer, "_understand", "understand the question: words, terms, slips"),
-    (EmbeddedIndex, "_lists", "look up posting lists and frequencies, twice"),
-    (EmbeddedIndex, "_best", "first stage: the best 64 passages"),
-    (EmbeddedIndex, "_read", "read these passages from the disk's cache"),
-    (answer, "gather", "count words and grams in their pieces"),
-    (answer, "rank", "second stage: weigh passages and runs"),
-    (answer, "choose", "choose the quotes"),
-    (answer, "matching", "find the words to mark"),
-    (answer, "cite", "cite"),
+    (pipeline, "_understand", "understand the question: words, terms, slips"),
+    (LocalIndex, "_lists", "look up posting lists and frequencies, twice"),
+    (LocalIndex, "_best", "first stage: the best 64 passages"),
+    (LocalIndex, "_read", "read these passages from the disk's cache"),
+    (pipeline, "gather", "count words and grams in their pieces"),
+    (pipeline, "rank", "second stage: weigh passages and runs"),
+    (pipeline, "choose", "choose the quotes"),
+    (pipeline, "matching", "find the words to mark"),
+    (pipeline, "cite", "cite"),
 )
 
 

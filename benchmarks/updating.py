@@ -10,7 +10,7 @@ from pathlib import Path
 from statistics import median
 
 from benchmarks.table import Table
-from retrieval.library import Library
+from retrieval.documents.library import Library
 
 DOCUMENTS = 10_000
 GOAL = 0.02

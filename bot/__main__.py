@@ -13,6 +13,6 @@ if __name__ == "__main__":
         runpy.run_module("bot.cli", run_name="__main__", alter_sys=True)
     else:
         # Running takes none of the other commands.
-        from bot.service import main
+        from bot.lifecycle import main
 
         sys.exit(main())

@@ -80,7 +80,7 @@ class JsonFormatter(logging.Formatter):
         return json.dumps(redacted, ensure_ascii=False)
 
 
-class Sparing:
+class RateLimitFilter:
     """Lets the same complaint through so often a minute, and then says how many there were.
 
     The same is what the same line of code says, whatever it names.
@@ -110,7 +110,7 @@ def configure(level: str, style: Literal["text", "json"], secrets: Iterable[str]
     redact = Redactor(secrets)
     handler = logging.StreamHandler()
     handler.setFormatter(JsonFormatter(redact) if style == "json" else TextFormatter(redact))
-    handler.addFilter(Sparing())
+    handler.addFilter(RateLimitFilter())
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)

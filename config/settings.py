@@ -1,4 +1,4 @@
-"""Everything an operator can set, with its default; read once, by the wiring."""
+"""All settings of an operator with their defaults, read from the environment and .env."""
 
 import hmac
 import json
@@ -12,7 +12,10 @@ from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, Validati
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from config.errors import ConfigError
+
+class ConfigError(Exception):
+    """The environment asks for something that cannot be; the message is one line for the operator."""
+
 
 _LONGEST_SECRET = 256
 _LONGEST_SHOWN = 60

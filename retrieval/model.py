@@ -164,7 +164,7 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
-class Context:
+class PassageContext:
     """A passage and its neighbours in the same document; None at the document's ends.
 
     `ordinal` counts the document's passages before it.
@@ -204,7 +204,7 @@ class Section:
 
 
 @dataclass(frozen=True, slots=True)
-class Weighing:
+class TermWeight:
     """What a word of a question weighs: its inverse document frequency, and in how many passages it is.
 
     `content` words name something; the others only ask or join, and hardly count.

@@ -10,9 +10,9 @@ import sys
 
 import uvicorn
 
-from sandbox.demo import furnish
+from sandbox.demo_chats import add_demo_chats
 from sandbox.server import build
-from sandbox.telegram import TOKEN, Telegram
+from sandbox.state import TOKEN, TelegramState
 
 READY = "sandbox ready: "
 
@@ -29,9 +29,9 @@ def main() -> None:
     number, _, secret = given.token.partition(":")
     if not (number.isdigit() and secret):
         parser.error("--token must look like 123456:ABC-def")
-    telegram = Telegram(given.token, given.username, given.name)
+    telegram = TelegramState(given.token, given.username, given.name)
     if not given.empty:
-        furnish(telegram)
+        add_demo_chats(telegram)
     try:
         listener = _listen(given.host, given.port)
     except OSError as error:
@@ -47,7 +47,7 @@ def _listen(host: str, port: int) -> socket.socket:
     return listener
 
 
-async def _serve(telegram: Telegram, listener: socket.socket) -> None:
+async def _serve(telegram: TelegramState, listener: socket.socket) -> None:
     config = uvicorn.Config(
         build(telegram), log_level="critical", access_log=False, timeout_graceful_shutdown=0, http="h11"
     )

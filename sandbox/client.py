@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 
-from sandbox.telegram import TOKEN
+from sandbox.state import TOKEN
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
@@ -72,7 +72,7 @@ class Sandbox:
             yield cls(url.rstrip("/"), token, http)
 
     async def control(self, action: str, **body: Any) -> Json:
-        """Any action of sandbox.control."""
+        """Any action of sandbox.control_api."""
         response = await self.http.post(f"{self.url}/control/{action}", json=body)
         answer: Json = response.json()
         if response.is_error:
@@ -110,7 +110,7 @@ class Sandbox:
         await self.control("settings", **fields)
 
     async def fault(self, method: str, **fields: Any) -> None:
-        """See sandbox.faults.Fault: kind, status, retry_after, times, skip, is_applied ..."""
+        """See sandbox.fault_injection.Fault: kind, status, retry_after, times, skip, is_applied ..."""
         await self.control("fault", method=method, **fields)
 
     async def calls(self, method: str | None = None, *, after: int = 0, timeout: float = 0) -> list[Json]:  # noqa: ASYNC109 - the server waits
@@ -151,7 +151,7 @@ class ChatClient:
         return ChatClient(self.sandbox, self.id, user_id, self.seen, self.members)
 
     async def send(self, text: str = "", **fields: Any) -> MessageClient:
-        """reply_to (id), quote, thread_id, entities, sticker; see sandbox.control's `send`."""
+        """reply_to (id), quote, thread_id, entities, sticker; see sandbox.control_api's `send`."""
         sent = await self.sandbox.control(
             "send", chat_id=self.id, **{"from": self.user_id}, text=text, **fields
         )

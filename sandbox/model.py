@@ -46,7 +46,7 @@ class FormattedText:
 
 
 @dataclass(frozen=True, slots=True)
-class File:
+class TelegramFile:
     """An upload. `kind` is the field of Message it is shown in; width and height are for pictures."""
 
     id: str
@@ -73,7 +73,7 @@ class Message:
     sender: User
     date: int
     formatted: FormattedText = FormattedText()
-    file: File | None = None
+    file: TelegramFile | None = None
     reply_to: int | None = None
     quote: Quote | None = None
     thread_id: int | None = None

@@ -6,12 +6,12 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sandbox import keyboards, limits, wire
+from sandbox import serializers, validation
 from sandbox.errors import bad_request
 from sandbox.model import FormattedText, Json, Message, User
 
 if TYPE_CHECKING:
-    from sandbox.telegram import Telegram
+    from sandbox.state import TelegramState
 
 CALLBACK_SECONDS = 60.0
 INLINE_SECONDS = 20.0
@@ -22,7 +22,7 @@ _TOO_OLD = "query is too old and response timeout expired or query ID is invalid
 
 
 @dataclass(slots=True)
-class Query:
+class PendingQuery:
     """`results` are the checked answers to an inline query, by their id; `message` called a guest in."""
 
     id: str
@@ -34,12 +34,12 @@ class Query:
     message: Message | None = None
 
 
-class Queries:
-    def __init__(self, telegram: Telegram) -> None:
+class PendingQueries:
+    def __init__(self, telegram: TelegramState) -> None:
         self._telegram = telegram
-        self._open: dict[str, Query] = {}
+        self._open: dict[str, PendingQuery] = {}
 
-    def press(self, message: Message, person: User, data: str) -> Query:
+    def press(self, message: Message, person: User, data: str) -> PendingQuery:
         """Let a person press a callback button."""
         query = self._ask(person, data, CALLBACK_SECONDS)
         if message.inline_id is not None:
@@ -48,21 +48,21 @@ class Queries:
             where = {"message": self._telegram.view(message)}
         asked = {
             "id": query.id,
-            "from": wire.user(person),
+            "from": serializers.user(person),
             "chat_instance": str(-message.chat_id),
             "data": data,
         }
         self._telegram.push("callback_query", asked | where)
         return query
 
-    def type(self, person: User, text: str, offset: str, chat_type: str) -> Query:
+    def type(self, person: User, text: str, offset: str, chat_type: str) -> PendingQuery:
         """Let a person type `@bot text` in some chat."""
         query = self._ask(person, text[:INLINE_QUERY_UNITS], INLINE_SECONDS)
         self._telegram.push(
             "inline_query",
             {
                 "id": query.id,
-                "from": wire.user(person),
+                "from": serializers.user(person),
                 "query": query.text,
                 "offset": offset,
                 "chat_type": chat_type,
@@ -70,7 +70,7 @@ class Queries:
         )
         return query
 
-    def call_in(self, message: Message) -> Query:
+    def call_in(self, message: Message) -> PendingQuery:
         """Let a message call the bot into a chat it is no member of, for one answer."""
         query = self._ask(message.sender, message.formatted.text, GUEST_SECONDS)
         query.message = message
@@ -81,18 +81,18 @@ class Queries:
         for query in self._open.values():
             query.expires = 0.0
 
-    def find(self, number: str) -> Query:
+    def find(self, number: str) -> PendingQuery:
         if number not in self._open:
             raise bad_request(_TOO_OLD)
         return self._open[number]
 
     def answer_callback(self, number: str, answer: Json) -> None:
-        limits.callback_answer(answer.get("text", ""))
+        validation.callback_answer(answer.get("text", ""))
         self._answered(number)
         self._telegram.events.add({"kind": "callback_answer", "query_id": number, **answer})
 
     def answer_inline(self, number: str, results: list[Json], next_offset: str, button: Json | None) -> None:
-        limits.inline_answer(results, next_offset)
+        validation.inline_answer(results, next_offset)
         checked = {one["id"]: _checked(one) for one in results}
         query = self._answered(number)
         query.results = checked
@@ -104,7 +104,7 @@ class Queries:
         called = self.find(number).message
         if called is None:
             raise bad_request(_TOO_OLD)
-        limits.inline_answer([result], "")
+        validation.inline_answer([result], "")
         checked = _checked(result)
         self._answered(number)
         inline_id = self._telegram.inline_id()
@@ -121,16 +121,16 @@ class Queries:
         )
         return inline_id
 
-    def _ask(self, person: User, text: str, seconds: float) -> Query:
+    def _ask(self, person: User, text: str, seconds: float) -> PendingQuery:
         if len(self._open) >= _KEPT:
             del self._open[next(iter(self._open))]
-        query = Query(
+        query = PendingQuery(
             str(7_000_000_000_000 + self._telegram.number()), person, text, time.monotonic() + seconds
         )
         self._open[query.id] = query
         return query
 
-    def _answered(self, number: str) -> Query:
+    def _answered(self, number: str) -> PendingQuery:
         query = self.find(number)
         if query.is_answered or query.expires < time.monotonic():
             raise bad_request(_TOO_OLD)
@@ -148,14 +148,16 @@ def _checked(result: Json) -> Json:
     content = result.get("input_message_content")
     if result["type"] == "article" and not isinstance(content, dict):
         raise bad_request("input message content is not specified")
-    keyboard = keyboards.keyboard(result.get("reply_markup"))
+    keyboard = validation.keyboard(result.get("reply_markup"))
     formatted = FormattedText()
     if isinstance(content, dict):
         if content.get("parse_mode"):
             raise bad_request("can't parse entities: the sandbox accepts entities only")
         if not isinstance(content.get("message_text"), str):
             raise bad_request("message text is empty")
-        formatted = limits.text(wire.read_text(content["message_text"], content.get("entities")))
+        formatted = validation.text(serializers.read_text(content["message_text"], content.get("entities")))
     elif "caption" in result:
-        formatted = limits.caption(wire.read_text(result["caption"], result.get("caption_entities")))
+        formatted = validation.caption(
+            serializers.read_text(result["caption"], result.get("caption_entities"))
+        )
     return {**result, "formatted": formatted, "keyboard": keyboard}

@@ -18,23 +18,23 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from sandbox import methods, wire
-from sandbox.botapi import BotApi, envelope
-from sandbox.control import Control
+from sandbox import methods, serializers
+from sandbox.bot_api import BotApi, envelope
+from sandbox.control_api import ControlApi
 from sandbox.errors import ApiError
-from sandbox.limits import UPLOAD_BYTES
 from sandbox.params import Upload
-from sandbox.queries import Queries
-from sandbox.webhook import Webhook
+from sandbox.queries import PendingQueries
+from sandbox.validation import UPLOAD_BYTES
+from sandbox.webhook import WebhookDelivery
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from starlette.types import Receive, Scope, Send
 
-    from sandbox.faults import Fault
+    from sandbox.fault_injection import Fault
     from sandbox.model import Json
-    from sandbox.telegram import Telegram
+    from sandbox.state import TelegramState
 
 PAGE = Path(__file__).parent / "page"
 _PATH = re.compile(r"/bot(?P<token>[^/]*)(?:/test)?/(?P<method>\w+)/?")
@@ -46,11 +46,11 @@ _PAGE_HEADERS = {
 }
 
 
-def build(telegram: Telegram) -> Starlette:
+def build(telegram: TelegramState) -> Starlette:
     """Build the whole sandbox as one ASGI application."""
-    queries = Queries(telegram)
-    webhook = Webhook(telegram.updates, telegram.faults)
-    control = Control(telegram, queries)
+    queries = PendingQueries(telegram)
+    webhook = WebhookDelivery(telegram.updates, telegram.faults)
+    control = ControlApi(telegram, queries)
 
     async def act(request: Request) -> Response:
         # A page of another site can't send this type without asking first.
@@ -102,7 +102,7 @@ async def index(_: Request) -> Response:
 class Download:
     """`/file/bot<token>/<path>`."""
 
-    def __init__(self, telegram: Telegram) -> None:
+    def __init__(self, telegram: TelegramState) -> None:
         self._telegram = telegram
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -110,7 +110,9 @@ class Download:
         found = None
         if token == self._telegram.token:
             path = path.removeprefix("test/")
-            found = next((one for one in self._telegram.files.values() if wire.path(one) == path), None)
+            found = next(
+                (one for one in self._telegram.files.values() if serializers.path(one) == path), None
+            )
         response = (
             Response(found.content, media_type="application/octet-stream")
             if found
@@ -122,7 +124,7 @@ class Download:
 class BotEndpoint:
     """`/bot<token>/METHOD` and `/bot<token>/test/METHOD`, with the faults in between."""
 
-    def __init__(self, telegram: Telegram, api: BotApi) -> None:
+    def __init__(self, telegram: TelegramState, api: BotApi) -> None:
         self._telegram = telegram
         self._api = api
 

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 import httpx
 
-from sandbox import limits
-from sandbox.faults import WEBHOOK
+from sandbox import validation
+from sandbox.fault_injection import WEBHOOK
 
 if TYPE_CHECKING:
-    from sandbox.faults import Faults
+    from sandbox.fault_injection import Faults
     from sandbox.model import Json
     from sandbox.updates import Updates
 
@@ -22,7 +22,7 @@ _LONGEST_WAIT = 10.0
 _PATIENCE = 60.0
 
 
-class Webhook:
+class WebhookDelivery:
     """Telegram's side of a webhook. Nothing runs until one is set."""
 
     def __init__(self, updates: Updates, faults: Faults) -> None:
@@ -34,7 +34,7 @@ class Webhook:
         self._task: asyncio.Task[None] | None = None
 
     def set(self, url: str, secret: str, connections: int) -> None:
-        limits.webhook(url, secret)
+        validation.webhook(url, secret)
         connections = min(max(connections, 1), 100)
         if self._task is not None and (url, secret, connections) == self._setting:
             # What is under way there goes on.

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from bot.cli import main
-from bot.metrics import Metrics
+from bot.cli.commands import main
+from bot.ops.metrics import Metrics
 from config.settings import Settings
 
 ROOT = Path(__file__).parents[1]

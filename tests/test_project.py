@@ -10,9 +10,9 @@ from pathlib import Path
 import click
 import pytest
 
-from bot.cli import main
+from bot.cli.commands import main
 from config.settings import Settings
-from retrieval.loading.loaders import LOADERS
+from retrieval.loaders.formats import LOADERS
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -7,8 +7,8 @@ import time
 from typing import TYPE_CHECKING
 
 from benchmarks.peers.engine import Asked
-from retrieval.library import Library
-from retrieval.ranking.question import analyse
+from retrieval.documents.library import Library
+from retrieval.query.query import parse
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,7 +34,7 @@ class Engine:
     def terms(self, texts: Sequence[str]) -> list[Asked]:
         """Analyse questions as an answer does."""
         languages = self._library.languages
-        return [Asked(text, tuple(analyse(text, languages).terms)) for text in texts]
+        return [Asked(text, tuple(parse(text, languages).terms)) for text in texts]
 
     def timed(self, questions: Sequence[Asked], limit: int) -> list[float]:
         """Ask one by one; gives the seconds of each. As for its peers, what is found is not read."""

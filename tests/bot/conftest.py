@@ -8,25 +8,25 @@ import pytest
 from telegram.ext import Application
 from telegram.request import BaseRequest, RequestData
 
-from bot.app import build_application, build_bot
-from bot.context import State
-from bot.feedback import Feedback
-from bot.metrics import Metrics
-from bot.pauses import Pauses
+from bot.application import build_application, build_bot
+from bot.handlers.context import BotState
+from bot.ops.concurrency import CancellableWaits
+from bot.ops.feedback import Feedback
+from bot.ops.metrics import Metrics
 from config.settings import Settings
 from retrieval.errors import UnavailableError
 from retrieval.model import (
     Answer,
     Certainty,
     Citation,
-    Context,
     Locator,
     Passage,
+    PassageContext,
     Problem,
     Section,
     Source,
     Span,
-    Weighing,
+    TermWeight,
 )
 
 ME = {"id": 999, "is_bot": True, "first_name": "Verbatim", "username": "verbatim_bot"}
@@ -84,7 +84,7 @@ class FakeArchive:
     """Answers from a table; the questions it was asked are kept."""
 
     answers: dict[str, Answer] = field(default_factory=dict)
-    contexts: dict[str, Context] = field(default_factory=dict)
+    contexts: dict[str, PassageContext] = field(default_factory=dict)
     sources: tuple[Source, ...] = (Source("folder01", "folder/name.txt", "Title", 1, 100, "en"),)
     questions: list[str] = field(default_factory=list)
     earlier: list[str | None] = field(default_factory=list)
@@ -103,7 +103,7 @@ class FakeArchive:
         self.earlier.append(earlier)
         return self.answers.get(question, make_answer(certainty="none"))
 
-    async def context(self, passage_id: str) -> Context | None:
+    async def context(self, passage_id: str) -> PassageContext | None:
         self._reach()
         return self.contexts.get(passage_id)
 
@@ -111,8 +111,8 @@ class FakeArchive:
         if self.is_away:
             raise UnavailableError("no node answers")
 
-    async def explain(self, question: str) -> list[Weighing]:
-        return [Weighing(word, word.istitle(), len(word), 1.5) for word in question.split()]
+    async def explain(self, question: str) -> list[TermWeight]:
+        return [TermWeight(word, word.istitle(), len(word), 1.5) for word in question.split()]
 
     def source(self, document_id: str) -> Source | None:
         return next((source for source in self.sources if source.id == document_id), None)
@@ -233,7 +233,7 @@ def connect(
     archive: FakeArchive, telegram: FakeTelegram, **settings: Any
 ) -> Application[Any, Any, Any, Any, Any, Any]:
     given = Settings(_env_file=None, telegram_token="1:x", **settings)
-    state = State(
+    state = BotState(
         archive,
         Metrics(),
         Feedback(given.feedback_dir),
@@ -241,6 +241,6 @@ def connect(
         given.telegram_admins,
         given.log_questions,
     )
-    built = build_application(given, state, build_bot(given, state.metrics, Pauses()))
+    built = build_application(given, state, build_bot(given, state.metrics, CancellableWaits()))
     built.bot._request = (telegram, telegram)
     return built

@@ -6,7 +6,7 @@ from typing import Literal
 
 import pytest
 
-from config.logging import Sparing, configure
+from config.logging import RateLimitFilter, configure
 
 TOKEN = "123456789:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw"
 
@@ -76,7 +76,7 @@ class Clock:
         return self.now
 
 
-def _complain(sparing: Sparing, line: int, *args: object, level: int = logging.WARNING) -> str | None:
+def _complain(sparing: RateLimitFilter, line: int, *args: object, level: int = logging.WARNING) -> str | None:
     record = logging.LogRecord("x", level, "file.py", line, "%s is odd", args or ("it",), None)
     return record.getMessage() if sparing(record) else None
 
@@ -84,7 +84,7 @@ def _complain(sparing: Sparing, line: int, *args: object, level: int = logging.W
 def test_one_complaint_does_not_fill_the_log() -> None:
     """One line of code gets twenty lines a minute, whatever it names; then the rest is counted."""
     clock = Clock()
-    sparing = Sparing(clock)
+    sparing = RateLimitFilter(clock)
     told = [_complain(sparing, 1, number) for number in range(50)]
     assert [f"{number} is odd" for number in range(20)] == [one for one in told if one is not None]
     clock.now = 59
@@ -96,7 +96,7 @@ def test_one_complaint_does_not_fill_the_log() -> None:
 
 def test_other_lines_are_not_affected() -> None:
     """What another line of code says comes through, and so does all that is no complaint."""
-    sparing = Sparing(Clock())
+    sparing = RateLimitFilter(Clock())
     for _ in range(50):
         _complain(sparing, 1)
     assert "it is odd" == _complain(sparing, 2)
@@ -106,7 +106,7 @@ def test_other_lines_are_not_affected() -> None:
 def test_a_quiet_minute_is_not_mentioned() -> None:
     """Where nothing was left out, nothing is said of it."""
     clock = Clock()
-    sparing = Sparing(clock)
+    sparing = RateLimitFilter(clock)
     for _ in range(5):
         for _ in range(20):
             assert "it is odd" == _complain(sparing, 1)

@@ -4,9 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from config.errors import ConfigError
 from config.logging import Redactor
-from config.settings import Settings
+from config.settings import ConfigError, Settings
 
 ROOT = Path(__file__).parents[2]
 

@@ -14,7 +14,7 @@ from typing import Self
 import pytest
 
 from sandbox.client import Sandbox
-from tests.e2e.crowd import Row, as_table
+from tests.e2e.load_generator import Row, as_table
 
 TOKEN = "1234567890:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw"
 PATIENCE = 20.0

@@ -16,12 +16,12 @@ from typing import Any
 
 import pytest
 
-from bot.texts import speaking
+from bot.i18n.messages import speaking
 from config.settings import Settings
 from sandbox.client import Sandbox
-from tests.e2e import door
+from tests.e2e import raw_http
 from tests.e2e.conftest import BAKERY, LIGHTHOUSE, TOKEN, Process
-from tests.e2e.door import PATH, SECRET, SECRET_HEADER, bring, get, head, line, post, serving
+from tests.e2e.raw_http import PATH, SECRET, SECRET_HEADER, bring, get, head, line, post, serving
 
 pytestmark = pytest.mark.e2e
 
@@ -326,14 +326,14 @@ async def test_channels_do_not_share_a_portion(
 ) -> None:
     """One who floods a group as a channel takes nothing from those who speak as another one elsewhere."""
     name = {"id": 136817688, "is_bot": True, "first_name": "Channel", "username": "Channel_Bot"}
-    port = door.free_port()
+    port = raw_http.free_port()
     bot = starting(
         TELEGRAM_TOKEN=TOKEN,
         TELEGRAM_API_URL=own_sandbox_url,
         SEEDS_DIR=str(documents),
         TELEGRAM_QUESTIONS_PER_MINUTE="3",
         PORT=str(port),
-        WEBHOOK_URL=f"http://{door.HOST}:{port}{PATH}",
+        WEBHOOK_URL=f"http://{raw_http.HOST}:{port}{PATH}",
         WEBHOOK_SECRET=SECRET,
     )
     bot.until("is listening")
@@ -357,14 +357,14 @@ async def test_secrets_are_told_nowhere(
     starting: Callable[..., Any], own_sandbox_url: str, documents: Path
 ) -> None:
     """Token and webhook key are in no line of the log, no traceback, no page and no message."""
-    port = door.free_port()
+    port = raw_http.free_port()
     key = Settings(telegram_token=TOKEN, _env_file=None).webhook_key
     bot = starting(
         TELEGRAM_TOKEN=TOKEN,
         TELEGRAM_API_URL=own_sandbox_url,
         SEEDS_DIR=str(documents),
         PORT=str(port),
-        WEBHOOK_URL=f"http://{door.HOST}:{port}{PATH}",
+        WEBHOOK_URL=f"http://{raw_http.HOST}:{port}{PATH}",
         LOG_LEVEL="DEBUG",
         PYTHONASYNCIODEBUG="1",
     )
@@ -428,9 +428,9 @@ async def _strange_telegram(url: str) -> Any:
             for end in (away, writer):
                 end.transport.abort()
 
-    server = await asyncio.start_server(pass_on, door.HOST, 0)
+    server = await asyncio.start_server(pass_on, raw_http.HOST, 0)
     try:
-        yield f"http://{door.HOST}:{server.sockets[0].getsockname()[1]}"
+        yield f"http://{raw_http.HOST}:{server.sockets[0].getsockname()[1]}"
     finally:
         server.close()
         for task in open_lines:
@@ -455,7 +455,7 @@ async def test_questions_in_the_log(
     before = len(bot.output)
     async with Sandbox.at(own_sandbox_url, token=TOKEN) as sandbox:
         chat = await sandbox.private_chat("Marguerite", username="marguerite")
-        await chat.send(f"{QUESTION}\n2026-01-01 00:00:00,000 CRITICAL bot.service: forged\u202e\u2028line")
+        await chat.send(f"{QUESTION}\n2026-01-01 00:00:00,000 CRITICAL bot.lifecycle: forged\u202e\u2028line")
         await chat.next_message()
         await chat.send("/privacy")
         said = (await chat.next_message()).text

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from bot.texts import speaking
+from bot.i18n.messages import speaking
 from sandbox.client import ChatClient, MessageClient, Sandbox
 
 pytestmark = pytest.mark.e2e

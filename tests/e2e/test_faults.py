@@ -12,7 +12,7 @@ import pytest
 
 from sandbox.client import ChatClient, Sandbox
 from tests.e2e.conftest import TOKEN, Process, Served, settings_of
-from tests.e2e.crowd import Count, Crowd, Row, complaints
+from tests.e2e.load_generator import Count, Crowd, Row, complaints
 
 pytestmark = pytest.mark.e2e
 

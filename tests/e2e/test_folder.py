@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from bot.texts import speaking
+from bot.i18n.messages import speaking
 from sandbox.client import MessageClient, Sandbox
 from tests.e2e.conftest import LIGHTHOUSE, TOKEN
 

@@ -18,7 +18,7 @@ from sandbox.client import Sandbox
 from tests import botapi_table
 from tests.botapi_table import Table
 from tests.e2e.conftest import TOKEN, Process
-from tests.e2e.door import HOST, PATH, SECRET, SECRET_HEADER, get, serving
+from tests.e2e.raw_http import HOST, PATH, SECRET, SECRET_HEADER, get, serving
 
 pytestmark = pytest.mark.e2e
 

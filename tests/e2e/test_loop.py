@@ -13,7 +13,7 @@ import pytest
 
 from sandbox.client import Sandbox
 from tests.e2e.conftest import TOKEN
-from tests.e2e.door import HOST, PATH, free_port
+from tests.e2e.raw_http import HOST, PATH, free_port
 
 pytestmark = pytest.mark.e2e
 

@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
-from retrieval.meaning.encoder import is_installed
+from retrieval.embeddings.encoder import is_installed
 from sandbox.client import Sandbox
 from tests.e2e.conftest import LIGHTHOUSE, TOKEN, free_port
 

@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
-from bot.texts import speaking
+from bot.i18n.messages import speaking
 from sandbox.client import ChatClient, MessageClient, Sandbox
 from tests.e2e.conftest import LIGHTHOUSE, TOKEN, Process, _sandbox, settings_of
 

@@ -7,7 +7,7 @@ import pytest
 
 from sandbox.client import Sandbox
 from tests.e2e.conftest import TOKEN, Process
-from tests.e2e.crowd import Row
+from tests.e2e.load_generator import Row
 from tests.e2e.workers import four_processes
 
 pytestmark = pytest.mark.e2e

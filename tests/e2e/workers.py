@@ -10,7 +10,7 @@ import httpx
 from sandbox.client import Sandbox
 from tests.e2e.balancer import forwarding
 from tests.e2e.conftest import TOKEN, Process, free_port, settings_of
-from tests.e2e.crowd import Count, Crowd, complaints
+from tests.e2e.load_generator import Count, Crowd, complaints
 
 QUESTION = "Who built the lighthouse of Nordholm?"
 WORKERS = 4

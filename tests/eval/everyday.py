@@ -11,9 +11,9 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
+from retrieval.documents.library import Library
+from retrieval.embeddings.encoder import Encoder, is_installed, load_encoder
 from retrieval.errors import RetrievalError
-from retrieval.library import Library
-from retrieval.meaning.encoder import Encoder, is_installed, load_encoder
 from tests.eval import limits, pages
 from tests.eval.measures import Figures, ask, figures, questions
 from tests.eval.report import ALL, FIT, Measured, report

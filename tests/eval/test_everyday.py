@@ -9,7 +9,7 @@ from typing import Any, cast
 
 import pytest
 
-from retrieval.library import Library
+from retrieval.documents.library import Library
 from retrieval.model import Answer, Citation, Locator, Passage, Span
 from tests.eval import everyday, limits, pages
 from tests.eval.measures import Outcome, Question, Reliability, ask, figures, questions, reliability

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from bot.cli import main
-from retrieval.loading.loaders import load
-from retrieval.meaning.encoder import is_installed
+from bot.cli.commands import main
+from retrieval.embeddings.encoder import is_installed
+from retrieval.loaders.formats import load
 
 HERE = Path(__file__).parent
 DOCUMENTS = HERE / "documents"

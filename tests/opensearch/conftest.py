@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from retrieval.opensearch import Access, Cluster
+from retrieval.opensearch import Cluster, ConnectionSettings
 from tests.opensearch.cluster import Cluster as Nodes
 from tests.retrieval.conftest import TEXTS
 
@@ -36,7 +36,7 @@ def three_nodes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nodes]:
 
 @pytest.fixture
 async def cluster(opensearch: str) -> AsyncIterator[Cluster]:
-    async with Cluster(Access.of(opensearch)) as opened:
+    async with Cluster(ConnectionSettings.of(opensearch)) as opened:
         yield opened
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from bot.texts import speaking
+from bot.i18n.messages import speaking
 from sandbox.client import ChatClient, Sandbox
 from tests.e2e.conftest import BAKERY, LIGHTHOUSE, TOKEN, Process, free_port
 from tests.e2e.workers import four_processes

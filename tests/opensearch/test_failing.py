@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from retrieval.documents.library import Library
 from retrieval.errors import UnavailableError
-from retrieval.library import Library
 from retrieval.model import Answer
-from retrieval.opensearch import Access, Cluster, ClusterLibrary, Plan, write
+from retrieval.opensearch import Cluster, ClusterLibrary, ConnectionSettings, IndexPlan, write
 from tests.opensearch.cluster import Cluster as Nodes
-from tests.opensearch.comparing import EVAL, questions
+from tests.opensearch.compare_indexes import EVAL, questions
 
 pytestmark = pytest.mark.opensearch
 
@@ -62,8 +62,8 @@ async def load(three_nodes: Nodes, tmp_path: Path) -> AsyncIterator[Load]:
     """Index the evaluation's documents in three shards with a copy of each, to be asked about."""
     mine = Library.open(EVAL, index_dir=tmp_path)
     expected = {question: await mine.answer(question) for question, _ in questions()[:60]}
-    async with Cluster(Access.of(",".join(three_nodes.urls))) as cluster:
-        await write(cluster, EVAL, Plan("failing", shards=3, replicas=1))
+    async with Cluster(ConnectionSettings.of(",".join(three_nodes.urls))) as cluster:
+        await write(cluster, EVAL, IndexPlan("failing", shards=3, replicas=1))
         yield Load(await ClusterLibrary.open(cluster, EVAL, alias="failing"), expected)
 
 

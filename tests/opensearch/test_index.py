@@ -6,14 +6,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from retrieval.cluster.index import OpenSearchIndex
+from retrieval.documents.library import Library
+from retrieval.embeddings.encoder import Vectors
 from retrieval.errors import EncoderError
-from retrieval.library import Library
-from retrieval.meaning.encoder import Vectors
-from retrieval.opensearch import Cluster, ClusterLibrary, Plan, cached, write
-from retrieval.ranking.embedded import EmbeddedIndex
-from retrieval.ranking.index import Candidates
-from tests.opensearch.comparing import (
+from retrieval.index.local_index import LocalIndex
+from retrieval.index.protocol import Candidates
+from retrieval.opensearch import Cluster, ClusterLibrary, IndexPlan, cached_embeddings, write
+from retrieval.opensearch.search_index import OpenSearchIndex
+from tests.opensearch.compare_indexes import (
     EVAL,
     context_terms_of,
     index_of,
@@ -35,27 +35,27 @@ def same(one: Candidates, other: Candidates) -> bool:
 @pytest.fixture(params=[1, 3])
 async def both(
     request: pytest.FixtureRequest, cluster: Cluster, alias: str, tmp_path: Path
-) -> tuple[EmbeddedIndex, OpenSearchIndex]:
+) -> tuple[LocalIndex, OpenSearchIndex]:
     """Index the documents of the evaluation in both, in one shard and in three."""
-    await write(cluster, EVAL, Plan(alias, shards=request.param, replicas=0))
+    await write(cluster, EVAL, IndexPlan(alias, shards=request.param, replicas=0))
     library = await ClusterLibrary.open(cluster, EVAL, alias=alias)
     return Library.open(EVAL, index_dir=tmp_path).index, index_of(library)
 
 
-async def test_what_is_held(both: tuple[EmbeddedIndex, OpenSearchIndex]) -> None:
+async def test_what_is_held(both: tuple[LocalIndex, OpenSearchIndex]) -> None:
     """Both hold as many passages, in the same languages."""
     one, other = both
     assert (one.size, one.languages) == (other.size, other.languages)
 
 
-async def test_frequencies(both: tuple[EmbeddedIndex, OpenSearchIndex]) -> None:
+async def test_frequencies(both: tuple[LocalIndex, OpenSearchIndex]) -> None:
     """Both count the passages of each term, also when they are asked again, and of terms that none holds."""
     terms = [*terms_of(both[0]), "", " ", "unknown", "a b", "x" * 40_000, "\u3000", '"\\']
     expected = await both[0].frequencies(terms)
     assert [expected] * 2 == [await both[1].frequencies(terms) for _ in range(2)]
 
 
-async def test_search(both: tuple[EmbeddedIndex, OpenSearchIndex]) -> None:
+async def test_search(both: tuple[LocalIndex, OpenSearchIndex]) -> None:
     """Whatever the terms and however many, both find the same passages in the same order."""
     chosen, terms = random.Random(1), terms_of(both[0])
     asked = [chosen.sample(terms, chosen.choice([1, 2, 5, 12])) for _ in range(150)]
@@ -67,7 +67,7 @@ async def test_search(both: tuple[EmbeddedIndex, OpenSearchIndex]) -> None:
     assert [] == different
 
 
-async def test_more_terms_than_a_cluster_takes(both: tuple[EmbeddedIndex, OpenSearchIndex]) -> None:
+async def test_more_terms_than_a_cluster_takes(both: tuple[LocalIndex, OpenSearchIndex]) -> None:
     """A question of thousands of terms is answered, and nearly as by the embedded index."""
     terms = terms_of(both[0])
     many = [*terms, *(f"unknown{n}" for n in range(3_000))]
@@ -76,7 +76,7 @@ async def test_more_terms_than_a_cluster_takes(both: tuple[EmbeddedIndex, OpenSe
     assert one.frequencies == other.frequencies
 
 
-async def test_contexts(both: tuple[EmbeddedIndex, OpenSearchIndex]) -> None:
+async def test_contexts(both: tuple[LocalIndex, OpenSearchIndex]) -> None:
     """Both find passages by their titles, headings and file names, also by these alone."""
     chosen, terms = random.Random(2), context_terms_of(both[0])
     texts = await both[0].frequencies(terms)
@@ -88,7 +88,7 @@ async def test_contexts(both: tuple[EmbeddedIndex, OpenSearchIndex]) -> None:
     assert all([(await both[1].search(one, 4)).passages for one in asked])
 
 
-async def test_nearest(both: tuple[EmbeddedIndex, OpenSearchIndex]) -> None:
+async def test_nearest(both: tuple[LocalIndex, OpenSearchIndex]) -> None:
     """Both find the word that a misspelt one is meant to be, or that there is none."""
     held = {word for asked, _ in questions() for word in asked.split() if word.isalpha() and len(word) > 5}
     slips = [word[:2] + word[3] + word[2] + word[4:] for word in sorted(held)]
@@ -101,7 +101,7 @@ async def test_nearest(both: tuple[EmbeddedIndex, OpenSearchIndex]) -> None:
 
 
 @pytest.mark.parametrize("words", [[], ["xylophone"], ["12345", "abc", "茶馆茶馆茶馆"], ["lightouse"] * 2])
-async def test_nothing_is_near(both: tuple[EmbeddedIndex, OpenSearchIndex], words: list[str]) -> None:
+async def test_nothing_is_near(both: tuple[LocalIndex, OpenSearchIndex], words: list[str]) -> None:
     """Numbers, short words and scripts without spaces have no misspellings, nor has what nothing is like."""
     assert await both[0].nearest(words) == await both[1].nearest(words)
 
@@ -109,7 +109,12 @@ async def test_nothing_is_near(both: tuple[EmbeddedIndex, OpenSearchIndex], word
 async def test_meaning(cluster: Cluster, alias: str, tmp_path: Path) -> None:
     """The candidates that words find compare with a question as they do in the embedded index."""
     encoder = FakeEncoder()
-    await write(cluster, EVAL, Plan(alias, shards=2, replicas=0), semantics=cached(encoder, tmp_path, alias))
+    await write(
+        cluster,
+        EVAL,
+        IndexPlan(alias, shards=2, replicas=0),
+        semantics=cached_embeddings(encoder, tmp_path, alias),
+    )
     read = len(encoder.texts)
     library = Library.open(EVAL, index_dir=tmp_path, encoder=encoder)
     assert library.encode()
@@ -147,8 +152,11 @@ async def test_another_encoder(
 ) -> None:
     """An index without vectors, or with another encoder's, is searched by words, and one line says so."""
     (tmp_path / "a.txt").write_text("Eleven goats.", encoding="utf-8")
-    for name, semantics in [("none", None), ("another", cached(FakeEncoder("another"), None, alias))]:
-        await write(cluster, tmp_path, Plan(f"{alias}-{name}", replicas=0), semantics=semantics)
+    for name, semantics in [
+        ("none", None),
+        ("another", cached_embeddings(FakeEncoder("another"), None, alias)),
+    ]:
+        await write(cluster, tmp_path, IndexPlan(f"{alias}-{name}", replicas=0), semantics=semantics)
         caplog.clear()
         library = await ClusterLibrary.open(cluster, tmp_path, alias=f"{alias}-{name}", encoder=FakeEncoder())
         assert 1 == caplog.text.count("has no vectors of the encoder fake")
@@ -165,7 +173,9 @@ async def test_an_encoder_that_fails(
     """Where the encoder cannot be used any more, answers are those that words find."""
     encoder = FakeEncoder()
     (tmp_path / "a.txt").write_text("Eleven goats.", encoding="utf-8")
-    await write(cluster, tmp_path, Plan(alias, replicas=0), semantics=cached(encoder, None, alias))
+    await write(
+        cluster, tmp_path, IndexPlan(alias, replicas=0), semantics=cached_embeddings(encoder, None, alias)
+    )
     library = await ClusterLibrary.open(cluster, tmp_path, alias=alias, encoder=encoder)
     words = await ClusterLibrary.open(cluster, tmp_path, alias=alias)
 
@@ -178,7 +188,7 @@ async def test_an_encoder_that_fails(
 
 async def test_answers(cluster: Cluster, alias: str) -> None:
     """All questions of the evaluation get the same answer from both: quotes, confidence and all."""
-    await write(cluster, EVAL, Plan(alias, replicas=0))
+    await write(cluster, EVAL, IndexPlan(alias, replicas=0))
     library, other = Library.open(EVAL), await ClusterLibrary.open(cluster, EVAL, alias=alias)
     different = [
         (asked, identity)

@@ -5,17 +5,17 @@ from pathlib import Path
 
 import pytest
 
+from retrieval.documents.library import Library
 from retrieval.errors import UnavailableError
-from retrieval.library import Library
-from retrieval.opensearch import Access, Cluster, ClusterLibrary, Plan, write
-from tests.opensearch.comparing import EVAL
+from retrieval.opensearch import Cluster, ClusterLibrary, ConnectionSettings, IndexPlan, write
+from tests.opensearch.compare_indexes import EVAL
 
 pytestmark = pytest.mark.opensearch
 
 
 @pytest.fixture
 async def both(cluster: Cluster, alias: str) -> tuple[Library, ClusterLibrary]:
-    await write(cluster, EVAL, Plan(alias, shards=2, replicas=0))
+    await write(cluster, EVAL, IndexPlan(alias, shards=2, replicas=0))
     return Library.open(EVAL), await ClusterLibrary.open(cluster, EVAL, alias=alias)
 
 
@@ -47,7 +47,7 @@ async def test_long_documents(cluster: Cluster, alias: str, tmp_path: Path) -> N
     """A document of more passages than are read at once is read whole."""
     text = "\n\n".join(f"## Goat {n}\n\nGoat {n} eats salt and sleeps on the rock." for n in range(1_500))
     (tmp_path / "long.md").write_text(text, encoding="utf-8")
-    await write(cluster, tmp_path, Plan(alias, replicas=0))
+    await write(cluster, tmp_path, IndexPlan(alias, replicas=0))
     other = await ClusterLibrary.open(cluster, tmp_path, alias=alias)
     (source,) = other.sources
     mine = Library.open(tmp_path)
@@ -79,12 +79,12 @@ async def test_nobody_there(
     """Where nobody answers, one line says so; who we are is told nowhere, also where somebody does."""
     caplog.set_level(logging.DEBUG)
     host = opensearch.partition("://")[2]
-    async with Cluster(Access.of("http://user:secret@127.0.0.1:9")) as nobody:
+    async with Cluster(ConnectionSettings.of("http://user:secret@127.0.0.1:9")) as nobody:
         with pytest.raises(UnavailableError, match=r"127\.0\.0\.1:9: ConnectError") as caught:
             await ClusterLibrary.open(nobody, tmp_path, alias=alias)
-    async with Cluster(Access.of(f"http://user:secret@{host}")) as cluster:
+    async with Cluster(ConnectionSettings.of(f"http://user:secret@{host}")) as cluster:
         (tmp_path / "a.txt").write_text("Eleven goats.", encoding="utf-8")
-        await write(cluster, tmp_path, Plan(alias, replicas=0))
+        await write(cluster, tmp_path, IndexPlan(alias, replicas=0))
         await (await ClusterLibrary.open(cluster, tmp_path, alias=alias)).answer("How many goats?")
     told = caplog.text + repr(caught.value)
     assert [] == [word for word in ("user:", "secret", "dXNlc") if word in told]

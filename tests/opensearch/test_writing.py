@@ -12,19 +12,21 @@ from typing import Any
 import httpx
 import pytest
 
-from retrieval.cluster import draft, lease, schema
-from retrieval.cluster.lease import Lease
+from retrieval.documents.library import Library
 from retrieval.errors import FolderError, UnavailableError
-from retrieval.library import Library
 from retrieval.opensearch import (
     Cluster,
     ClusterLibrary,
     IndexingError,
-    OvertakenError,
-    Plan,
-    cached,
+    IndexPlan,
+    WriteLockLostError,
+    cached_embeddings,
+    index_builder,
+    mappings,
     write,
+    write_lock,
 )
+from retrieval.opensearch.write_lock import WriteLock
 from tests.opensearch.conftest import settle
 from tests.retrieval.fake_encoder import FakeEncoder
 
@@ -54,15 +56,15 @@ if __name__ == "__main__":
 @pytest.fixture(autouse=True)
 def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Wait for nothing that is deleted to be forgotten."""
-    monkeypatch.setattr(draft, "_PATIENCE", 0)
+    monkeypatch.setattr(index_builder, "_PATIENCE", 0)
 
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Take a writer for gone sooner."""
-    monkeypatch.setattr(lease, "_GONE", 1.0)
-    monkeypatch.setattr(lease, "_RENEWED", 0.2)
-    monkeypatch.setattr(lease, "_LOOKS", 0.1)
+    monkeypatch.setattr(write_lock, "_GONE", 1.0)
+    monkeypatch.setattr(write_lock, "_RENEWED", 0.2)
+    monkeypatch.setattr(write_lock, "_LOOKS", 0.1)
 
 
 @pytest.fixture
@@ -109,13 +111,13 @@ async def check(cluster: Cluster, alias: str, folder: Path, question: str = "How
     assert await mine.explain(question) == await found.explain(question)
     (name,) = await aliased(cluster, alias)
     records = len(mine.sources) + sum(len(one.copies) for one in mine.sources) + len(found.problems)
-    samples = (await cluster.search(name, schema.by_id(schema.SAMPLE)))["hits"]["hits"]
+    samples = (await cluster.search(name, mappings.by_id(mappings.SAMPLE)))["hits"]["hits"]
     assert mine.passages + records + len(samples) == (await cluster.get(f"/{name}/_count"))["count"]
 
 
 async def test_changes(cluster: Cluster, alias: str, folder: Path) -> None:
     """Changed, new, removed, renamed, copied and broken documents: only they are read, and all counts."""
-    plan = Plan(alias, replicas=0)
+    plan = IndexPlan(alias, replicas=0)
     await write(cluster, folder, plan)
     await check(cluster, alias, folder)
     os.utime(folder / "zh.txt", (1, 1))
@@ -144,10 +146,10 @@ async def test_what_was_taken_out_is_forgotten(
     cluster: Cluster, alias: str, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where much was taken out, the cluster's own scores do not count it any more."""
-    monkeypatch.setattr(draft, "_PATIENCE", 60)
-    await write(cluster, folder, Plan(alias, replicas=0))
+    monkeypatch.setattr(index_builder, "_PATIENCE", 60)
+    await write(cluster, folder, IndexPlan(alias, replicas=0))
     (folder / "de.txt").unlink()
-    await write(cluster, folder, Plan(alias, replicas=0))
+    await write(cluster, folder, IndexPlan(alias, replicas=0))
     (name,) = await aliased(cluster, alias)
     assert 0 == (await cluster.get(f"/{name}/_stats/docs"))["_all"]["total"]["docs"]["deleted"]
     await check(cluster, alias, folder)
@@ -155,10 +157,10 @@ async def test_what_was_taken_out_is_forgotten(
 
 async def test_nothing_changed(cluster: Cluster, alias: str, folder: Path) -> None:
     """Where nothing changed, nothing is written."""
-    await write(cluster, folder, Plan(alias, replicas=0))
+    await write(cluster, folder, IndexPlan(alias, replicas=0))
     before = await aliased(cluster, alias)
     totals, progress = counting()
-    await write(cluster, folder, Plan(alias, replicas=0), progress=progress)
+    await write(cluster, folder, IndexPlan(alias, replicas=0), progress=progress)
     assert (before, []) == (await aliased(cluster, alias), totals)
 
 
@@ -166,19 +168,23 @@ async def test_vectors_are_made_once(
     cluster: Cluster, alias: str, folder: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     """What is encoded is kept: a changed document costs its own texts, an index made anew none."""
-    encoder, plan = FakeEncoder(), Plan(alias, replicas=0)
-    await write(cluster, folder, plan, semantics=cached(encoder, tmp_path / "index", alias))
+    encoder, plan = FakeEncoder(), IndexPlan(alias, replicas=0)
+    await write(cluster, folder, plan, semantics=cached_embeddings(encoder, tmp_path / "index", alias))
     whole = len(encoder.texts)
     (folder / "en.txt").write_text("Goats\n\nThe keeper feeds twelve goats.\n", encoding="utf-8")
     settle(folder)
     totals, progress = counting()
     await write(
-        cluster, folder, plan, semantics=cached(encoder, tmp_path / "index", alias), progress=progress
+        cluster,
+        folder,
+        plan,
+        semantics=cached_embeddings(encoder, tmp_path / "index", alias),
+        progress=progress,
     )
     assert ({1}, 2) == (set(totals), len(encoder.texts) - whole)
     await check(cluster, alias, folder)
     # Without vectors, and then with them again: all is read anew, and nothing encoded.
-    for semantics in (None, cached(encoder, tmp_path / "index", alias)):
+    for semantics in (None, cached_embeddings(encoder, tmp_path / "index", alias)):
         caplog.clear()
         totals.clear()
         await write(cluster, folder, plan, progress=progress, semantics=semantics)
@@ -192,9 +198,9 @@ async def test_vectors_are_made_once(
 @pytest.mark.parametrize("change", [{"shards": 2}, {"quote_chars": 200}, {"fresh": True}])
 async def test_made_anew(cluster: Cluster, alias: str, folder: Path, change: dict[str, Any]) -> None:
     """Other shards or another length of quotes make the index anew, and so does who wants that."""
-    await write(cluster, folder, Plan(alias, replicas=0))
+    await write(cluster, folder, IndexPlan(alias, replicas=0))
     totals, progress = counting()
-    await write(cluster, folder, Plan(alias, replicas=0, **change), progress=progress)
+    await write(cluster, folder, IndexPlan(alias, replicas=0, **change), progress=progress)
     assert {8} == set(totals)
     found = await ClusterLibrary.open(cluster, folder, alias=alias)
     assert change.get("quote_chars", 300) == found.quote_chars
@@ -207,7 +213,7 @@ async def test_what_is_kept(cluster: Cluster, alias: str, folder: Path) -> None:
     seen: list[str] = []
     for n in range(4):
         (folder / "n.txt").write_text(f"Goat {n}.", encoding="utf-8")
-        await write(cluster, folder, Plan(alias, replicas=0))
+        await write(cluster, folder, IndexPlan(alias, replicas=0))
         seen += await aliased(cluster, alias)
     assert sorted([*seen[-2:], other]) == await indexes(cluster, alias)
 
@@ -216,11 +222,11 @@ async def test_another_version(
     cluster: Cluster, alias: str, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What another version made is not read: who has an index goes on with it, and who has none is told."""
-    await write(cluster, folder, Plan(alias, replicas=0))
+    await write(cluster, folder, IndexPlan(alias, replicas=0))
     library = await ClusterLibrary.open(cluster, folder, alias=alias)
     with monkeypatch.context() as later:
-        later.setattr(schema, "FORMAT", schema.FORMAT + 1)
-        await write(cluster, folder, Plan(alias, replicas=0))
+        later.setattr(mappings, "FORMAT", mappings.FORMAT + 1)
+        await write(cluster, folder, IndexPlan(alias, replicas=0))
     assert library is await library.refreshed()
     assert (await library.answer("How many goats does the keeper feed?")).answered
     with pytest.raises(UnavailableError, match="no index for this version"):
@@ -229,12 +235,12 @@ async def test_another_version(
 
 async def test_an_empty_folder(cluster: Cluster, alias: str, tmp_path: Path) -> None:
     """An empty folder is an index without passages; a missing one is told."""
-    await write(cluster, tmp_path, Plan(alias, replicas=0))
+    await write(cluster, tmp_path, IndexPlan(alias, replicas=0))
     found = await ClusterLibrary.open(cluster, tmp_path, alias=alias)
     assert ((), 0, ()) == (found.sources, found.passages, found.languages)
     assert (await found.answer("How many goats?")).citations == ()
     with pytest.raises(FolderError, match="no such folder"):
-        await write(cluster, tmp_path / "missing", Plan(alias, replicas=0))
+        await write(cluster, tmp_path / "missing", IndexPlan(alias, replicas=0))
 
 
 async def test_nothing_indexed_yet(cluster: Cluster, alias: str, tmp_path: Path) -> None:
@@ -254,7 +260,7 @@ async def test_killed_and_taken_up(opensearch: str, cluster: Cluster, alias: str
     (pages / "00.html").unlink()
     (pages / "01.html").write_text("<p>Keeper 1 has no goats.</p>", encoding="utf-8")
     totals, progress = counting()
-    await write(cluster, pages, Plan(alias, replicas=0), progress=progress)
+    await write(cluster, pages, IndexPlan(alias, replicas=0), progress=progress)
     assert totals
     assert set(totals) <= {6, 7}
     await check(cluster, alias, pages)
@@ -268,7 +274,7 @@ async def test_stopped_and_overtaken(opensearch: str, cluster: Cluster, alias: s
         assert stopped.stdout is not None
         while "6 12" not in await asyncio.to_thread(stopped.stdout.readline):
             pass
-        await write(cluster, pages, Plan(alias, replicas=0))
+        await write(cluster, pages, IndexPlan(alias, replicas=0))
         stopped.send_signal(signal.SIGCONT)
         _, errors = await asyncio.to_thread(stopped.communicate, timeout=120)
     assert 1 == stopped.returncode
@@ -282,8 +288,8 @@ async def test_two_at_once(cluster: Cluster, alias: str, pages: Path) -> None:
     """Of two writers one waits, knows who for, and then finds nothing to do."""
     told: list[str] = []
     totals, progress = counting()
-    one = write(cluster, pages, Plan(alias, replicas=0), waits=told.append, progress=progress)
-    other = write(cluster, pages, Plan(alias, replicas=0), waits=told.append, progress=progress)
+    one = write(cluster, pages, IndexPlan(alias, replicas=0), waits=told.append, progress=progress)
+    other = write(cluster, pages, IndexPlan(alias, replicas=0), waits=told.append, progress=progress)
     await asyncio.gather(one, other)
     assert [f"process {os.getpid()}"] == [holder.rpartition(", ")[2] for holder in told]
     assert 12 == len(totals)
@@ -292,22 +298,22 @@ async def test_two_at_once(cluster: Cluster, alias: str, pages: Path) -> None:
 
 async def test_a_lease_that_is_lost(cluster: Cluster, alias: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Who did not renew is overtaken and finds out, and the other one is told what was left."""
-    monkeypatch.setattr(lease, "_GONE", 0.3)
-    monkeypatch.setattr(lease, "_LOOKS", 0.1)
-    async with Lease.held(cluster, alias) as first:
+    monkeypatch.setattr(write_lock, "_GONE", 0.3)
+    monkeypatch.setattr(write_lock, "_LOOKS", 0.1)
+    async with WriteLock.held(cluster, alias) as first:
         await first.builds("some-index")
-        async with Lease.held(cluster, alias) as second:
+        async with WriteLock.held(cluster, alias) as second:
             assert "some-index" == second.left
-            with pytest.raises(OvertakenError):
+            with pytest.raises(WriteLockLostError):
                 await first.builds(None)
-            with pytest.raises(OvertakenError):
+            with pytest.raises(WriteLockLostError):
                 first.check()
             second.check()
 
 
 async def test_somebody_else_was_first(cluster: Cluster, alias: str, folder: Path) -> None:
     """An index takes the place of the one it was made from, and of no other."""
-    await write(cluster, folder, Plan(alias, replicas=0))
+    await write(cluster, folder, IndexPlan(alias, replicas=0))
     (before,) = await aliased(cluster, alias)
     (folder / "n.txt").write_text("One more goat.", encoding="utf-8")
 
@@ -321,7 +327,7 @@ async def test_somebody_else_was_first(cluster: Cluster, alias: str, folder: Pat
             client.post("/_aliases", json={"actions": actions}, timeout=30).raise_for_status()
 
     with pytest.raises(IndexingError, match="another process has put its index there"):
-        await write(cluster, folder, Plan(alias, replicas=0), progress=swap)
+        await write(cluster, folder, IndexPlan(alias, replicas=0), progress=swap)
     assert [f"{alias}-other"] == await aliased(cluster, alias)
 
 
@@ -329,7 +335,7 @@ async def test_swaps_under_reading(cluster: Cluster, alias: str, folder: Path) -
     """While indexes come and go, every question is answered, from one of them as a whole."""
     note = folder / "note.txt"
     note.write_text("The harbour master counts 0 kites.", encoding="utf-8")
-    await write(cluster, folder, Plan(alias, replicas=0))
+    await write(cluster, folder, IndexPlan(alias, replicas=0))
     library = await ClusterLibrary.open(cluster, folder, alias=alias)
     done = False
     quotes: list[str] = []
@@ -344,7 +350,7 @@ async def test_swaps_under_reading(cluster: Cluster, alias: str, folder: Path) -
     asking = asyncio.create_task(ask())
     for n in range(1, 5):
         note.write_text(f"The harbour master counts {n} kites.", encoding="utf-8")
-        await write(cluster, folder, Plan(alias, replicas=0))
+        await write(cluster, folder, IndexPlan(alias, replicas=0))
     done = True
     await asking
     assert {quote.replace(quote.split()[-2], "N") for quote in quotes} == {

@@ -5,19 +5,19 @@ from collections.abc import Callable
 
 import pytest
 
-from retrieval.answer import answer
-from retrieval.loading.loaders import load
-from retrieval.loading.passages import passages
+from retrieval.index.local_index import LocalIndex
+from retrieval.index.protocol import Candidates
+from retrieval.loaders.chunking import split_passages
+from retrieval.loaders.formats import load
 from retrieval.model import Answer, Document, Passage, Span
-from retrieval.ranking.embedded import EmbeddedIndex
-from retrieval.ranking.evidence import Evidence, gather
-from retrieval.ranking.index import Candidates
-from retrieval.ranking.question import Question, analyse
+from retrieval.pipeline import answer
+from retrieval.query.query import Query, parse
+from retrieval.query.reranker import MatchFeatures, match_features
 from tests.retrieval.corpus import with_vectors
 from tests.retrieval.fake_encoder import FakeEncoder
 
 Ask = Callable[..., Answer]
-Look = Callable[..., tuple[Question, Candidates, Evidence] | None]
+Look = Callable[..., tuple[Query, Candidates, MatchFeatures] | None]
 
 TEXTS = {
     "en.txt": """The lighthouse of Skerry
@@ -100,21 +100,21 @@ def documents() -> dict[str, Document]:
 @pytest.fixture(scope="session")
 def everything(documents: dict[str, Document]) -> list[Passage]:
     """Give the passages of all documents."""
-    return [passage for document in documents.values() for passage in passages(document)]
+    return [passage for document in documents.values() for passage in split_passages(document)]
 
 
 @pytest.fixture(scope="session")
-def index(everything: list[Passage]) -> EmbeddedIndex:
+def index(everything: list[Passage]) -> LocalIndex:
     """Index all documents together."""
-    return EmbeddedIndex.build(everything, 300)
+    return LocalIndex.build(everything, 300)
 
 
 @pytest.fixture(scope="session")
-def ask(index: EmbeddedIndex) -> Ask:
+def ask(index: LocalIndex) -> Ask:
     """Ask the documents, or those of another index."""
 
     def asked(
-        question: str, *, earlier: str | None = None, index: EmbeddedIndex = index, longest: int = 300
+        question: str, *, earlier: str | None = None, index: LocalIndex = index, longest: int = 300
     ) -> Answer:
         return asyncio.run(answer(question, index, quote_chars=longest, top=3, earlier=earlier))
 
@@ -133,7 +133,7 @@ def look() -> Look:
         texts: list[tuple[str, str]],
         longest: int = 300,
         encoder: FakeEncoder | None = None,
-    ) -> tuple[Question, Candidates, Evidence] | None:
+    ) -> tuple[Query, Candidates, MatchFeatures] | None:
         found = [
             Passage(
                 f"p{n}",
@@ -149,12 +149,12 @@ def look() -> Look:
             for n, (language, text) in enumerate(texts)
             if text.strip()
         ]
-        index = EmbeddedIndex.build(found, longest)
+        index = LocalIndex.build(found, longest)
         if encoder:
             index = with_vectors(index, encoder)
-        asked = analyse(question, index.languages)
+        asked = parse(question, index.languages)
         vector = encoder.encode_question(question) if encoder and asked.words else None
         candidates = asyncio.run(index.search(asked.terms, 100, vector))
-        return (asked, candidates, gather(asked, candidates)) if candidates.passages else None
+        return (asked, candidates, match_features(asked, candidates)) if candidates.passages else None
 
     return looked

@@ -6,14 +6,13 @@ from typing import Any
 
 import numpy as np
 
-from retrieval.identity import passage_id
-from retrieval.library import Library
-from retrieval.meaning.encoder import Encoder
-from retrieval.meaning.semantics import Semantics
-from retrieval.meaning.vector_store import VectorStore
+from retrieval.documents.library import Library
+from retrieval.embeddings.encoder import Encoder
+from retrieval.embeddings.vector_store import Embeddings, VectorStore
+from retrieval.ids import passage_id
+from retrieval.index.forward_index import ForwardIndex
+from retrieval.index.local_index import LocalIndex
 from retrieval.model import LineMark, Passage, Span
-from retrieval.ranking.embedded import EmbeddedIndex
-from retrieval.ranking.forward import Forward
 
 
 def document(name: str, texts: Sequence[str], language: str = "en") -> list[Passage]:
@@ -36,7 +35,7 @@ def document(name: str, texts: Sequence[str], language: str = "en") -> list[Pass
     return found
 
 
-def held(index: EmbeddedIndex) -> list[Passage]:
+def held(index: LocalIndex) -> list[Passage]:
     """Give all passages of an index, a leaf after the other."""
     return [
         passage
@@ -45,13 +44,13 @@ def held(index: EmbeddedIndex) -> list[Passage]:
     ]
 
 
-def with_vectors(index: EmbeddedIndex, encoder: Encoder) -> EmbeddedIndex:
+def with_vectors(index: LocalIndex, encoder: Encoder) -> LocalIndex:
     """Give an index vectors of all that the encoder reads."""
-    semantics = Semantics(encoder, VectorStore(None, encoder.name, encoder.dimensions))
+    semantics = Embeddings(encoder, VectorStore(None, encoder.name, encoder.dimensions))
     texts = list(index.encoder_texts(index.encoder_keys().tolist()))
     if texts:
         semantics.encode(texts)
-    return EmbeddedIndex(index.leaves, semantics)
+    return LocalIndex(index.leaves, semantics)
 
 
 def read(library: Library) -> list[Passage]:
@@ -59,7 +58,7 @@ def read(library: Library) -> list[Passage]:
     return [passage for source in library.sources for passage in library.index.document(source.id)]
 
 
-def rows(forward: Forward) -> list[Any]:
+def rows(forward: ForwardIndex) -> list[Any]:
     """Give what is known of each passage, whichever numbers its forms have."""
     forms = forward.forms
     found: list[Any] = []

@@ -5,8 +5,8 @@ from zlib import crc32
 
 import numpy as np
 
+from retrieval.embeddings.encoder import Vectors
 from retrieval.errors import EncoderError
-from retrieval.meaning.encoder import Vectors
 
 
 class FakeEncoder:

@@ -8,7 +8,7 @@ import pytest
 
 from sandbox.client import Sandbox
 from sandbox.server import build
-from sandbox.telegram import Telegram
+from sandbox.state import TelegramState
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -41,17 +41,17 @@ class Bot:
 
 
 @pytest.fixture
-def telegram() -> Telegram:
-    return Telegram()
+def telegram() -> TelegramState:
+    return TelegramState()
 
 
 @pytest.fixture
-def app(telegram: Telegram) -> Starlette:
+def app(telegram: TelegramState) -> Starlette:
     return build(telegram)
 
 
 @pytest.fixture
-async def sandbox(app: Starlette, telegram: Telegram) -> AsyncIterator[Sandbox]:
+async def sandbox(app: Starlette, telegram: TelegramState) -> AsyncIterator[Sandbox]:
     """Serve the sandbox inside the test's own process, without a socket."""
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), timeout=30) as http:
         yield Sandbox("http://sandbox", telegram.token, http)

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from sandbox import keyboards
+from sandbox import validation
 from sandbox.errors import ApiError
 
 
@@ -22,7 +22,7 @@ from sandbox.errors import ApiError
 def test_wrong_buttons_are_refused(button: dict[str, object], expected: str) -> None:
     """A button Telegram would not show is refused."""
     with pytest.raises(ApiError, match=expected.replace("'", ".")):
-        keyboards.keyboard({"inline_keyboard": [[button]]})
+        validation.keyboard({"inline_keyboard": [[button]]})
 
 
 def test_right_buttons_are_kept() -> None:
@@ -32,4 +32,4 @@ def test_right_buttons_are_kept() -> None:
         {"text": "b", "url": "https://t.me/verbatim_bot?start=a"},
         {"text": "c", "copy_text": {"text": "x" * 256}},
     ]
-    assert keyboards.keyboard({"inline_keyboard": [row]}) == (tuple(row),)
+    assert validation.keyboard({"inline_keyboard": [row]}) == (tuple(row),)

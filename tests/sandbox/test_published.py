@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 from sandbox import methods
-from sandbox.botapi import BotApi
-from sandbox.queries import Queries
-from sandbox.webhook import Webhook
+from sandbox.bot_api import BotApi
+from sandbox.queries import PendingQueries
+from sandbox.webhook import WebhookDelivery
 from tests import botapi_table
 
 if TYPE_CHECKING:
     from sandbox.client import Sandbox
-    from sandbox.telegram import Telegram
+    from sandbox.state import TelegramState
     from tests.sandbox.conftest import Bot
 
 
@@ -23,9 +23,9 @@ def table() -> botapi_table.Table:
     return botapi_table.load()
 
 
-def test_every_method_of_the_table_is_served(telegram: Telegram) -> None:
+def test_every_method_of_the_table_is_served(telegram: TelegramState) -> None:
     """The table of parameters and the table of handlers name the same methods."""
-    api = BotApi(telegram, Queries(telegram), Webhook(telegram.updates, telegram.faults))
+    api = BotApi(telegram, PendingQueries(telegram), WebhookDelivery(telegram.updates, telegram.faults))
     assert sorted(api._handlers) == sorted(methods.PUBLISHED)
 
 

@@ -1,0 +1,135 @@
+"""The bot put together: who handles what, in which order."""
+
+from typing import cast
+
+from pydantic import SecretStr
+from telegram import LinkPreviewOptions, Message, Update
+from telegram.ext import (
+    Application,
+    BaseHandler,
+    CallbackQueryHandler,
+    ChatMemberHandler,
+    CommandHandler,
+    ContextTypes,
+    Defaults,
+    InlineQueryHandler,
+    MessageHandler,
+    TypeHandler,
+    filters,
+)
+from telegram.request import HTTPXRequest
+
+from bot.handlers import admin, browse, buttons, errors, inline, questions
+from bot.handlers.access import AccessControl
+from bot.handlers.context import BotContext, BotState, Data
+from bot.ops.concurrency import CancellableWaits
+from bot.ops.metrics import Metrics
+from bot.telegram.message_parsing import mentions_bot
+from bot.telegram.rate_limiter import RateLimiter
+from bot.telegram.update_parsing import Bot
+from config.settings import Settings
+
+App = Application[Bot, BotContext, Data, Data, BotState, None]
+
+ALLOWED_UPDATES = (
+    "message",
+    "edited_message",
+    "callback_query",
+    "inline_query",
+    "my_chat_member",
+    "guest_message",
+)
+_CONNECTIONS = 256
+
+
+class _SpokenTo(filters.MessageFilter):
+    """A reply to a message of ours, or our name in the text; commands have handlers of their own."""
+
+    def filter(self, message: Message) -> bool:
+        bot, other = message.get_bot(), message.reply_to_message
+        replied = other is not None and other.from_user is not None and other.from_user.id == bot.id
+        return replied or mentions_bot(message.text or message.caption or "", bot.username)
+
+
+class _ViaUs(filters.MessageFilter):
+    """A quote that somebody chose while typing our name: it answers, and asks nothing."""
+
+    def filter(self, message: Message) -> bool:
+        return message.via_bot is not None and message.via_bot.id == message.get_bot().id
+
+
+_MESSAGE = filters.UpdateType.MESSAGE & ~_ViaUs()
+_PRIVATE = _MESSAGE & filters.ChatType.PRIVATE
+_GROUP = _MESSAGE & filters.ChatType.GROUPS
+_WORDS = filters.TEXT | filters.CAPTION
+_SPOKEN_TO = _WORDS & ~filters.COMMAND & _SpokenTo()
+_EDITED = filters.UpdateType.EDITED_MESSAGE
+
+
+def build_application(settings: Settings, state: BotState, bot: Bot) -> App:
+    """Wire it all."""
+    application = (
+        Application.builder()
+        .bot(bot)
+        .context_types(ContextTypes(context=BotContext, bot_data=cast("type[BotState]", lambda: state)))
+        .updater(None)
+        .job_queue(None)
+        .build()
+    )
+    access = AccessControl(settings)
+    application.add_handler(TypeHandler(Update, access.gate), group=-1)
+    application.add_handlers(_table(access))
+    application.add_error_handler(errors.handle_error)
+    return application
+
+
+def _table(access: AccessControl) -> list[BaseHandler[Update, BotContext, None]]:
+    """Tell who handles what: the first that fits takes an update.
+
+    Our commands anywhere, then other commands, then questions, then what has no words. In groups nothing is
+    left over for the last two but what is meant for us.
+    """
+    served = access.served
+    admins = _PRIVATE & filters.User(access.admins)
+    return [
+        CommandHandler("start", served(questions.start), _MESSAGE),
+        CommandHandler("help", served(questions.help_), _MESSAGE),
+        CommandHandler("ask", served(questions.question), _MESSAGE),
+        CommandHandler("ask", served(questions.edited), _EDITED),
+        CommandHandler("why", served(questions.why), _MESSAGE),
+        CommandHandler("search", served(browse.search), _MESSAGE),
+        CommandHandler("sources", served(browse.sources), _MESSAGE),
+        CommandHandler("privacy", served(questions.privacy), _MESSAGE),
+        CommandHandler("status", admin.status, admins),
+        CommandHandler("reload", admin.reload, admins),
+        MessageHandler(admins & filters.Document.ALL, admin.receive_document),
+        MessageHandler(_PRIVATE & filters.COMMAND, served(questions.unknown_command)),
+        MessageHandler(_PRIVATE & _WORDS, served(questions.question)),
+        MessageHandler(_GROUP & _SPOKEN_TO, served(questions.question)),
+        MessageHandler(
+            _EDITED & filters.ChatType.PRIVATE & _WORDS & ~filters.COMMAND, served(questions.edited)
+        ),
+        MessageHandler(_EDITED & filters.ChatType.GROUPS & _SPOKEN_TO, served(questions.edited)),
+        MessageHandler(_PRIVATE & ~filters.StatusUpdate.ALL, served(questions.unsupported_message)),
+        MessageHandler(filters.UpdateType.GUEST_MESSAGE, served(inline.guest_query)),
+        CallbackQueryHandler(served(browse.browse_press), browse.is_browse_data),
+        CallbackQueryHandler(served(buttons.button_press)),
+        InlineQueryHandler(access.typed(inline.inline_query)),
+        ChatMemberHandler(questions.joined, ChatMemberHandler.MY_CHAT_MEMBER),
+    ]
+
+
+def build_bot(settings: Settings, metrics: Metrics, pauses: CancellableWaits) -> Bot:
+    """Make what calls Telegram; the settings have to name a token. Calls that wait end through `pauses`."""
+    token = settings.telegram_token or SecretStr("")
+    api = settings.telegram_api_url
+    environment = "/test" if settings.telegram_test_environment else ""
+    return Bot(
+        token.get_secret_value(),
+        base_url=f"{api}/bot{{token}}{environment}",
+        base_file_url=f"{api}/file/bot{{token}}{environment}",
+        request=HTTPXRequest(connection_pool_size=_CONNECTIONS),
+        get_updates_request=HTTPXRequest(connection_pool_size=2),
+        defaults=Defaults(link_preview_options=LinkPreviewOptions(is_disabled=True)),
+        rate_limiter=RateLimiter(settings.telegram_messages_per_second, pauses, metrics),
+    )

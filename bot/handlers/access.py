@@ -1,0 +1,139 @@
+"""Access control and rate limits, checked before any handler runs."""
+
+import contextlib
+from collections import OrderedDict
+from collections.abc import Callable, Coroutine
+from enum import Enum
+
+from aiolimiter import AsyncLimiter
+from telegram import Update
+from telegram.error import TelegramError
+from telegram.ext import ApplicationHandlerStop
+
+from bot.handlers.context import BotContext
+from bot.i18n.messages import speaking
+from bot.telegram.rate_limiter import GROUP_A_MINUTE
+from config.settings import Settings
+
+_MINUTE = 60.0
+_MOST = 4096
+
+
+class Verdict(Enum):
+    """`LAST_WORD` is the first refusal, which is told politely; then there is silence until it calms down."""
+
+    ADMITTED = "admitted"
+    LAST_WORD = "last word"
+    REFUSED = "refused"
+
+
+class _Bucket:
+    def __init__(self, a_minute: int) -> None:
+        self.limiter = AsyncLimiter(a_minute, _MINUTE)
+        self.is_told = False
+
+
+class UserRateLimits:
+    """A bucket for each key: `a_minute` at once, and refilled at that rate. 0 has no limit."""
+
+    def __init__(self, a_minute: int) -> None:
+        self._a_minute = a_minute
+        self._buckets: OrderedDict[int, _Bucket] = OrderedDict()
+
+    async def take(self, key: int) -> Verdict:
+        if not self._a_minute:
+            return Verdict.ADMITTED
+        bucket = self._buckets.setdefault(key, _Bucket(self._a_minute))
+        self._buckets.move_to_end(key)
+        if len(self._buckets) > _MOST:
+            self._buckets.popitem(last=False)
+        if bucket.limiter.has_capacity():
+            bucket.is_told = bucket.is_told and not bucket.limiter.has_capacity(self._a_minute / 2)
+            await bucket.limiter.acquire()
+            return Verdict.ADMITTED
+        told, bucket.is_told = bucket.is_told, True
+        return Verdict.REFUSED if told else Verdict.LAST_WORD
+
+
+Handler = Callable[[Update, BotContext], Coroutine[object, object, None]]
+
+_QUERIES_A_QUESTION = 5
+
+
+class AccessControl:
+    """The chats and people of TELEGRAM_ALLOWED_CHATS, each with its share; admins always."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._allowed = settings.telegram_allowed_chats
+        self.admins = settings.telegram_admins
+        limit = settings.questions_per_minute
+        is_paced = settings.telegram_messages_per_second > 0
+        self._people = UserRateLimits(limit)
+        # A query comes with every pause in typing.
+        self._typing = UserRateLimits(limit * _QUERIES_A_QUESTION)
+        self._groups = UserRateLimits(min(limit, GROUP_A_MINUTE) if is_paced else limit)
+
+    async def gate(self, update: Update, context: BotContext) -> None:
+        """Raise ApplicationHandlerStop for what comes from elsewhere; this stands before all handlers."""
+        if not self._is_allowed(update):
+            context.metrics.refused("not allowed")
+            await _dismiss(update)
+            raise ApplicationHandlerStop
+
+    def served(self, handler: Handler) -> Handler:
+        """Give a handler that serves each person and group so often only."""
+        return self._rationed(handler, self._people)
+
+    def typed(self, handler: Handler) -> Handler:
+        """Give the same for inline queries."""
+        return self._rationed(handler, self._typing)
+
+    def _rationed(self, handler: Handler, people: UserRateLimits) -> Handler:
+        async def serve(update: Update, context: BotContext) -> None:
+            verdict = await self._verdict(update, people)
+            if verdict is Verdict.ADMITTED:
+                await handler(update, context)
+            else:
+                context.metrics.refused("too many")
+                await _dismiss(update, is_told=verdict is Verdict.LAST_WORD)
+
+        return serve
+
+    def _is_allowed(self, update: Update) -> bool:
+        """Only where it is asked and by whom counts: not what a message quotes, forwards or replies to."""
+        chat, user, message = update.effective_chat, update.effective_user, update.effective_message
+        if user is not None and user.id in self.admins:
+            return True
+        # Bots would talk to each other for ever; an anonymous admin or a channel has a bot's name as well.
+        if user is not None and user.is_bot and (message is None or message.sender_chat is None):
+            return False
+        ids = {chat.id if chat else None, user.id if user else None}
+        return not self._allowed or not self._allowed.isdisjoint(ids)
+
+    async def _verdict(self, update: Update, people: UserRateLimits) -> Verdict:
+        chat, user, speaker = update.effective_chat, update.effective_user, _speaker(update)
+        if user is not None and user.id in self.admins:
+            return Verdict.ADMITTED
+        if speaker is not None and (verdict := await people.take(speaker)) is not Verdict.ADMITTED:
+            return verdict
+        return await self._groups.take(chat.id) if chat and chat.id < 0 else Verdict.ADMITTED
+
+
+def _speaker(update: Update) -> int | None:
+    """Tell who asks; all that speak as a channel, or as anonymous admins, have one user's name for it."""
+    message = update.message or update.edited_message
+    if message is not None and message.sender_chat is not None:
+        return message.sender_chat.id
+    return update.effective_user.id if update.effective_user else None
+
+
+async def _dismiss(update: Update, *, is_told: bool = False) -> None:
+    """End what waits for us, with a polite line if there is one to say."""
+    told = speaking(update.effective_user.language_code if update.effective_user else None).slow_down
+    with contextlib.suppress(TelegramError):
+        if update.callback_query is not None:
+            await update.callback_query.answer(told if is_told else None)
+        elif update.inline_query is not None:
+            await update.inline_query.answer([], cache_time=0, is_personal=True)
+        elif update.message is not None and is_told:
+            await update.message.reply_text(told)

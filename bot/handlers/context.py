@@ -1,0 +1,85 @@
+"""What every handler is given, typed."""
+
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from typing import Any
+
+from telegram import Chat, Update
+from telegram.ext import CallbackContext
+
+from bot.i18n.messages import speaking
+from bot.ops.document_manager import DocumentManager
+from bot.ops.feedback import Feedback
+from bot.ops.metrics import Metrics
+from bot.search_service import TOP, Archive, ask
+from bot.telegram.update_parsing import Bot
+from bot.views.callback_data import AS_WRITTEN, Origin
+from bot.views.viewer import Viewer
+from retrieval.model import Answer
+
+Data = dict[Any, Any]
+
+_MOST_REMEMBERED = 2_000
+
+
+class AnswerMap:
+    """Which message answers which, for as long as the process runs: all that an edited question needs."""
+
+    def __init__(self) -> None:
+        self._answers: OrderedDict[tuple[int, int], int] = OrderedDict()
+
+    def remember(self, chat: int, question: int, answer: int) -> None:
+        self._answers[chat, question] = answer
+        if len(self._answers) > _MOST_REMEMBERED:
+            self._answers.popitem(last=False)
+
+    def find(self, chat: int, question: int) -> int | None:
+        return self._answers.get((chat, question))
+
+
+@dataclass(slots=True)
+class BotState:
+    """What all handlers share; the documents are replaced as a whole when they change.
+
+    Without a `keeper` they are in a cluster, and their files, if `has_files`, in the folder as well.
+    """
+
+    archive: Archive
+    metrics: Metrics
+    feedback: Feedback
+    keeper: DocumentManager | None
+    admins: frozenset[int] = frozenset()
+    logs_questions: bool = False
+    has_files: bool = True
+    given: AnswerMap = field(default_factory=AnswerMap)
+
+
+class BotContext(CallbackContext[Bot, Data, Data, BotState]):
+    @property
+    def state(self) -> BotState:
+        return self.bot_data
+
+    @property
+    def archive(self) -> Archive:
+        return self.bot_data.archive
+
+    @property
+    def metrics(self) -> Metrics:
+        return self.bot_data.metrics
+
+    async def find(self, question: str, origin: Origin = AS_WRITTEN, *, top: int = TOP) -> Answer | None:
+        """Ask the documents, and time it; None when nothing is suggested any more."""
+        with self.metrics.timing("find"):
+            return await ask(self.archive, question, origin, top=top)
+
+    def viewer(self, update: Update) -> Viewer:
+        """Choose how to speak to the person behind an update."""
+        user, chat, state = update.effective_user, update.effective_chat, self.state
+        return Viewer(
+            speaking(user.language_code if user else None),
+            self.bot.username,
+            asks_opinion=state.feedback.is_on,
+            can_remove=state.keeper is not None and user is not None and user.id in state.admins,
+            has_files=state.has_files,
+            in_group=chat is not None and chat.type in {Chat.GROUP, Chat.SUPERGROUP},
+        )

@@ -1,0 +1,166 @@
+"""Handlers of questions and of the commands that need no documents: /start, /help, /privacy, /why."""
+
+import logging
+from dataclasses import replace
+
+from telegram import Chat, ChatMember, Message, Update
+from telegram.error import BadRequest
+
+from bot.handlers.context import BotContext
+from bot.handlers.messaging import asked_text, is_unchanged, message_of, send_reply
+from bot.i18n.messages import Texts
+from bot.views import answers, browse, inline, quotes
+from bot.views.callback_data import AS_WRITTEN, Origin
+from bot.views.locations import MOST_TITLE, isolated
+from bot.views.message import Reply, notice
+from bot.views.truncation import label
+from bot.views.viewer import Viewer
+from retrieval.ids import document_of
+
+_log = logging.getLogger(__name__)
+
+
+async def start(update: Update, context: BotContext) -> None:
+    """Say hello, or open what a link leads to."""
+    viewer, link = context.viewer(update), context.args[0] if context.args else ""
+    if link and (opened := await _opened(link, context, viewer)):
+        await send_reply(update, opened)
+        return
+    is_private = update.effective_chat is None or update.effective_chat.type == Chat.PRIVATE
+    await send_reply(
+        update, notice(viewer.texts.start if is_private else _hello_group(context, viewer.texts))
+    )
+
+
+async def _opened(link: str, context: BotContext, viewer: Viewer) -> Reply | None:
+    """Show the passage of a link, or what became of it; None for a link of another kind."""
+    if link == inline.HELP_LINK:
+        return notice(viewer.texts.help)
+    if found := await context.archive.context(link):
+        return quotes.passage(found, viewer)
+    if source := context.archive.source(document_of(link)):
+        gone = viewer.texts.passage_gone(isolated(label(source.title, MOST_TITLE), viewer.texts))
+        listed = browse.headings(source, await context.archive.sections(source), 0, viewer)
+        return replace(listed, text=gone, entities=())
+    return notice(f"{viewer.texts.link_gone}\n\n{viewer.texts.start}")
+
+
+async def joined(update: Update, context: BotContext) -> None:
+    """Say hello to a group that took us in, and what we hear there."""
+    change = update.my_chat_member
+    if change is None or change.chat.type not in {Chat.GROUP, Chat.SUPERGROUP}:
+        return
+    was_out = change.old_chat_member.status in {ChatMember.LEFT, ChatMember.BANNED}
+    if was_out and change.new_chat_member.status in {ChatMember.MEMBER, ChatMember.ADMINISTRATOR}:
+        texts = context.viewer(update).texts
+        hears_all = change.new_chat_member.status == ChatMember.ADMINISTRATOR
+        await change.chat.send_message(_hello_group(context, texts, hears_all=hears_all))
+
+
+def _hello_group(context: BotContext, texts: Texts, *, hears_all: bool = False) -> str:
+    hears_all = hears_all or bool(context.bot.bot.can_read_all_group_messages)
+    return f"{texts.start_group}\n\n{texts.hears_all if hears_all else texts.hears_little}"
+
+
+async def help_(update: Update, context: BotContext) -> None:
+    await send_reply(update, notice(context.viewer(update).texts.help))
+
+
+async def privacy(update: Update, context: BotContext) -> None:
+    texts = context.viewer(update).texts
+    if context.state.feedback.is_on:
+        await send_reply(update, notice(texts.privacy_feedback))
+    else:
+        await send_reply(
+            update, notice(texts.privacy_logged if context.state.logs_questions else texts.privacy)
+        )
+
+
+async def question(update: Update, context: BotContext) -> None:
+    """Answer a message, or, for an /ask with no words of its own, the message it replies to."""
+    message, viewer = message_of(update), context.viewer(update)
+    asking_message = message if asked_text(message) else _message_replied_to(message)
+    if asking_message is None:
+        await send_reply(update, notice(viewer.texts.ask_how))
+        return
+    # Only the message itself shows what it replies to.
+    origin = _origin(message) if asking_message is message else AS_WRITTEN
+    reply = await _answered(asked_text(asking_message), origin, context, viewer)
+    sent = await send_reply(update, reply, to=asking_message)
+    context.state.given.remember(message.chat.id, message.message_id, sent.message_id)
+
+
+async def edited(update: Update, context: BotContext) -> None:
+    """Let the answer follow a question that was edited; one whose answer we do not know gets a new one."""
+    message, viewer = message_of(update), context.viewer(update)
+    answer = context.state.given.find(message.chat.id, message.message_id)
+    if answer is None or not asked_text(message):
+        await question(update, context)
+        return
+    reply = await _answered(asked_text(message), _origin(message), context, viewer)
+    try:
+        await context.bot.edit_message_text(
+            reply.text,
+            chat_id=message.chat.id,
+            message_id=answer,
+            entities=reply.entities or None,
+            reply_markup=reply.keyboard,
+        )
+    except BadRequest as error:
+        # The answer was deleted, or is too old to be edited.
+        if not is_unchanged(error):
+            await question(update, context)
+
+
+async def why(update: Update, context: BotContext) -> None:
+    """Tell what the words of a question weighed: of the command itself, or of what it replies to."""
+    message, texts = message_of(update), context.viewer(update).texts
+    text = " ".join(context.args or ()) or _pointed_at(message)
+    if not text:
+        await send_reply(update, notice(texts.why_how))
+        return
+    await send_reply(update, answers.why(await context.archive.explain(text), texts))
+
+
+def _pointed_at(message: Message) -> str:
+    other = message.reply_to_message
+    if other is None:
+        return ""
+    return quotes.asked_before(other) if _is_ours(other) else asked_text(other)
+
+
+async def unknown_command(update: Update, context: BotContext) -> None:
+    await send_reply(update, notice(context.viewer(update).texts.unknown_command))
+
+
+async def unsupported_message(update: Update, context: BotContext) -> None:
+    await send_reply(update, notice(context.viewer(update).texts.wordless))
+
+
+async def _answered(text: str, origin: Origin, context: BotContext, viewer: Viewer) -> Reply:
+    if not context.archive.sources:
+        return notice(viewer.texts.no_documents)
+    found = await context.find(text, origin)
+    if found is None:
+        return notice(viewer.texts.declined)
+    context.metrics.asked(found.certainty)
+    if context.state.logs_questions:
+        _log.info("Asked (confidence %.2f): %s", found.confidence, text)
+    context.state.feedback.keep(text, found)
+    return answers.answer(found, viewer, origin)
+
+
+def _message_replied_to(message: Message) -> Message | None:
+    """Find the message that an /ask without words points at, unless it is our own."""
+    other = message.reply_to_message
+    return other if other is not None and not _is_ours(other) and asked_text(other) else None
+
+
+def _origin(message: Message) -> Origin:
+    """Tell what a question leans on: it follows another one if it replies to an answer of ours."""
+    other = message.reply_to_message
+    return Origin(earlier=quotes.asked_before(other)) if other and _is_ours(other) else AS_WRITTEN
+
+
+def _is_ours(message: Message) -> bool:
+    return message.from_user is not None and message.from_user.id == message.get_bot().id

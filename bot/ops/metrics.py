@@ -1,0 +1,138 @@
+"""What the process counts, in the form Prometheus reads."""
+
+import contextlib
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from statistics import median
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, ProcessCollector
+from prometheus_client.exposition import generate_latest
+
+from retrieval.model import Certainty
+
+_RECENT = 1000
+_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 60.0)
+
+
+@dataclass(frozen=True, slots=True)
+class RecentMetrics:
+    """Since the start; `median` is the seconds a recent search took."""
+
+    answers: int
+    unsure: int
+    declines: int
+    median: float
+
+
+class Metrics:
+    """One set for each process. No question, name or id of a person is in it."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self.began = time.monotonic()
+        self._recent: deque[float] = deque(maxlen=_RECENT)
+        ProcessCollector(registry=self.registry)
+        self._questions = Counter("verbatim_questions", "Questions asked", registry=self.registry)
+        self._answers = Counter("verbatim_answers", "Questions answered with a quote", registry=self.registry)
+        self._unsure = Counter(
+            "verbatim_unsure",
+            "Questions answered with the closest passages, as no quote was sure to answer",
+            registry=self.registry,
+        )
+        self._declines = Counter(
+            "verbatim_declines", "Questions the documents hold no answer to", registry=self.registry
+        )
+        self._refusals = Counter(
+            "verbatim_refusals",
+            "Updates of those who may not ask, or ask too much",
+            ["why"],
+            registry=self.registry,
+        )
+        self._seconds = Histogram(
+            "verbatim_seconds",
+            "Seconds by stage: find (documents), send (a call of Telegram), whole (an update)",
+            ["stage"],
+            buckets=_SECONDS,
+            registry=self.registry,
+        )
+        self._errors = Counter(
+            "verbatim_telegram_errors", "Calls Telegram failed, by kind", ["kind"], registry=self.registry
+        )
+        self._unreached = Counter(
+            "verbatim_unreached",
+            "Updates that the documents could not be reached for",
+            registry=self.registry,
+        )
+        self._reachable = Gauge(
+            "verbatim_documents_reachable", "Whether the documents can be reached", registry=self.registry
+        )
+        self._reachable.set(1)
+        self._unfinished = Gauge(
+            "verbatim_updates_unfinished", "Updates taken and not answered yet", registry=self.registry
+        )
+        self._documents = Gauge("verbatim_documents", "Documents in the index", registry=self.registry)
+        self._passages = Gauge("verbatim_passages", "Passages in the index", registry=self.registry)
+        self._unencoded = Gauge(
+            "verbatim_texts_without_vector",
+            "Texts whose meaning is not compared yet: they are found by words alone",
+            registry=self.registry,
+        )
+        self._index = Info("verbatim_index", "The index that answers", registry=self.registry)
+
+    def figures(self) -> RecentMetrics:
+        """Give what people want to know at a glance."""
+        return RecentMetrics(
+            answers=self._count("verbatim_answers_total"),
+            unsure=self._count("verbatim_unsure_total"),
+            declines=self._count("verbatim_declines_total"),
+            median=median(self._recent) if self._recent else 0.0,
+        )
+
+    def _count(self, name: str) -> int:
+        return round(self.registry.get_sample_value(name) or 0)
+
+    def asked(self, certainty: Certainty) -> None:
+        counters = {"sure": self._answers, "unsure": self._unsure, "none": self._declines}
+        self._questions.inc()
+        counters[certainty].inc()
+
+    def refused(self, why: str) -> None:
+        self._refusals.labels(why).inc()
+
+    def unreached(self) -> None:
+        self._unreached.inc()
+
+    def reaches(self, *, documents: bool) -> None:
+        self._reachable.set(documents)
+
+    def failed(self, error: Exception) -> None:
+        """Count what Telegram, or the way to it, refused."""
+        self._errors.labels(type(error).__name__).inc()
+
+    @contextlib.contextmanager
+    def timing(self, stage: str) -> Iterator[None]:
+        began = time.perf_counter()
+        try:
+            yield
+        finally:
+            took = time.perf_counter() - began
+            self._seconds.labels(stage).observe(took)
+            if stage == "find":
+                self._recent.append(took)
+
+    def watch_unfinished(self, count: Callable[[], int]) -> None:
+        self._unfinished.set_function(count)
+
+    def index(self, *, documents: int, passages: int, version: str) -> None:
+        self._documents.set(documents)
+        self._passages.set(passages)
+        self._index.info({"version": version})
+
+    def unencoded(self, texts: int) -> None:
+        self._unencoded.set(texts)
+
+    def page(self) -> bytes:
+        """Give all figures as text, UTF-8."""
+        return generate_latest(self.registry)

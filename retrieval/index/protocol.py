@@ -1,0 +1,71 @@
+"""What the rest of retrieval asks of an index, embedded or distributed."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from retrieval.embeddings.encoder import Encoder, Vectors
+from retrieval.index.forward_index import ForwardIndex
+from retrieval.model import Passage
+
+
+@dataclass(frozen=True, slots=True)
+class MeaningScores:
+    """How candidates compare with a question in meaning.
+
+    `question` is its vector. `wholes` tells how much more similar each passage is to it than passages of its
+    language that do not answer it. `pieces` holds a vector for each piece, in the order of the passages, and
+    `baselines` how similar pieces of its language that do not answer are to the question.
+    """
+
+    question: Vectors
+    wholes: NDArray[np.float32]
+    pieces: Vectors
+    baselines: NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Candidates:
+    """The first stage's best passages, best first, and what the second stage needs to look closer.
+
+    The rows of `forward` are theirs. `frequencies` holds the document frequency of each term asked for, among
+    `size` passages. `meaning` is None where it is not compared, or where a candidate has no vectors yet.
+    """
+
+    passages: Sequence[Passage]
+    forward: ForwardIndex
+    frequencies: Mapping[str, int]
+    size: int
+    meaning: MeaningScores | None = None
+
+
+class Index(Protocol):
+    """Finds passages by their terms."""
+
+    @property
+    def languages(self) -> Sequence[str]:
+        """The languages of the passages, as ISO 639-1 codes, most passages first."""
+
+    @property
+    def size(self) -> int:
+        """How many passages there are."""
+
+    async def frequencies(self, terms: Sequence[str]) -> Mapping[str, int]:
+        """Tell how many passages hold each term."""
+
+    @property
+    def encoder(self) -> Encoder | None:
+        """What encodes questions for this index, or None where meaning is not compared."""
+
+    async def search(self, terms: Sequence[str], limit: int, question: Vectors | None = None) -> Candidates:
+        """Return the `limit` passages with the best BM25 scores among those that hold any of the terms.
+
+        Passages of equal scores come by the names of their documents, and in their order there. After them
+        come those whose headings, title or file name match best, and those nearest to the question's vector.
+        """
+
+    async def nearest(self, words: Sequence[str]) -> Mapping[str, str]:
+        """Give the passages' own words that words they do not hold are probably misspellings of."""

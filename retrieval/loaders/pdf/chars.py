@@ -1,0 +1,91 @@
+"""The characters of a PDF's page: which they are, where they stand, how large."""
+
+import ctypes
+from collections.abc import Sequence
+from math import hypot
+from typing import NamedTuple
+
+import pypdfium2
+from pypdfium2 import raw
+
+_SMALLEST, _LARGEST = 2.0, 300.0
+
+
+class Area(NamedTuple):
+    """Where something is, in points; to the right, and up."""
+
+    left: float
+    bottom: float
+    right: float
+    top: float
+
+
+class PageChars:
+    """The characters of a page, by their numbers."""
+
+    def __init__(self, page: pypdfium2.PdfPage) -> None:
+        """Have PDFium find the characters of the page. Raises PdfiumError."""
+        self.page = page
+        self._turn: int = page.get_rotation() // 90
+        self._text = page.get_textpage()
+        self.count = max(0, raw.FPDFText_CountChars(self._text))
+        self._rectangle, self._matrix = raw.FS_RECTF(), raw.FS_MATRIX()
+        self._x, self._y = ctypes.c_double(), ctypes.c_double()
+
+    @property
+    def is_sideways(self) -> bool:
+        """Tell a page whose lines run upward or downward in the file, and are turned when they are shown."""
+        return bool(self._turn % 2)
+
+    def close(self) -> None:
+        """Free what PDFium holds of the page, before the document is closed."""
+        self._text.close()
+        self.page.close()
+
+    def area(self, place: int) -> Area:
+        """Give the place of a character as the file has it, as high as its font is."""
+        found = self._rectangle
+        raw.FPDFText_GetLooseCharBox(self._text, place, found)
+        return Area(found.left, found.bottom, found.right, found.top)
+
+    def box(self, place: int) -> Area:
+        """Give the place of a character as people see the page."""
+        area = self.area(place)
+        if self._turn == 0:
+            return area
+        ends = self._turned(*area[:2]), self._turned(*area[2:])
+        (left, right), (bottom, top) = (sorted(pair) for pair in zip(*ends, strict=True))
+        return Area(left, bottom, right, top)
+
+    def base(self, place: int) -> float:
+        """Give the height at which a character stands."""
+        raw.FPDFText_GetCharOrigin(self._text, place, self._x, self._y)
+        return self._turned(self._x.value, self._y.value)[1]
+
+    def size(self, place: int) -> float:
+        """Give the size of a character's letters in points, at least 1."""
+        matrix = self._matrix
+        raw.FPDFText_GetMatrix(self._text, place, matrix)
+        size = raw.FPDFText_GetFontSize(self._text, place) * hypot(matrix.c, matrix.d)
+        if _SMALLEST < size < _LARGEST:
+            return float(size)
+        area = self.area(place)  # fonts of drawings have measures of their own
+        return max(area.top - area.bottom, area.right - area.left, 1.0)
+
+    def is_drawn(self, place: int) -> bool:
+        """Tell a character of the document from one that PDFium has put in."""
+        return bool(raw.FPDFText_GetTextObject(self._text, place))
+
+    def text(self) -> tuple[str, Sequence[int]]:
+        """Give all characters, each of one UTF-16 unit, and their places."""
+        units = (ctypes.c_ushort * (self.count + 1))()
+        written = max(0, raw.FPDFText_GetText(self._text, 0, self.count, units) - 1)
+        text = bytes(units)[: 2 * written].decode("utf-16-le", "surrogatepass")
+        if len(text) != written:  # letters beyond the first plane
+            text = "".join(map(chr, units[:written]))
+        if written == self.count:
+            return text, range(written)
+        return text, [raw.FPDFText_GetCharIndexFromTextIndex(self._text, unit) for unit in range(written)]
+
+    def _turned(self, x: float, y: float) -> tuple[float, float]:
+        return ((x, y), (y, -x), (-x, -y), (-y, x))[self._turn]

@@ -1,0 +1,274 @@
+"""Joins the lines of PDF pages into paragraphs, and words hyphenated at line ends."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import NamedTuple
+
+import regex
+
+from retrieval.loaders.pdf.lines import Line
+
+_HYPHENS = ("-", "\u2010", "\u00ad")
+_LONGEST_WORD = 80
+_PARTED = regex.compile(r"[\p{L}\p{M}'’-]*[\p{L}\p{M}][-\u2010\u00ad]$")
+_GOES_ON = regex.compile(r"\p{Ll}[\p{L}\p{M}'’]*(?:-\p{L}[\p{L}\p{M}'’]*)*|[\p{Lo}\p{Lm}][\p{L}\p{M}]*")
+_HYPHENED = regex.compile(r"\p{L}[\p{L}\p{M}'’]*+(?:-\p{L}[\p{L}\p{M}'’]*+)++")
+# Scripts without spaces between words have none between lines; Korean has.
+_UNSPACED = regex.compile(
+    r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}\u3000-\u303f\uff00-\uffef]"
+)
+
+
+class Dehyphenator:
+    """The words that a document writes with a hyphen in the middle of a line, in small letters."""
+
+    def __init__(self, lines: Iterable[str]) -> None:
+        """Look through the lines that have a hyphen before their end."""
+        self._hyphened = {
+            word.lower() for line in lines if "-" in line[:-1] for word in _HYPHENED.findall(line)
+        }
+
+    def join(self, before: str, after: str) -> tuple[str, str]:
+        """Give the end that the line before loses or keeps, and what stands between it and the next.
+
+        The hyphen of a parted word goes, unless it is the word's own: where the document has it in the middle
+        of a line, where the word has another before it, or where a capital or a number follows.
+        """
+        if not before.endswith(_HYPHENS):
+            return before, self._between(before, after)
+        if before.endswith("\u00ad"):
+            return before[:-1], ""
+        parted = _PARTED.search(before[-_LONGEST_WORD:])
+        follows = _GOES_ON.match(after)
+        if not parted:
+            is_dash = len(before) == 1 or before[-2].isspace()
+            return before, " " if is_dash else ""
+        if follows is None:
+            return before, ""
+        first = parted[0][:-1]
+        whole = f"{first}-{follows[0]}".lower()
+        if whole in self._hyphened or "-" in first.strip("-"):
+            return before[:-1] + "-", ""
+        return before[:-1], ""
+
+    @staticmethod
+    def _between(before: str, after: str) -> str:
+        return "" if _UNSPACED.match(before[-1:]) and _UNSPACED.match(after) else " "
+
+
+_ENDED = regex.compile(r"[.!?:;。！？；：؟۔।…][\p{Pe}\p{Pf}\p{Pi}\"'\p{N}]*$")
+_ITEM = regex.compile(r"[•◦▪▫‣●○■□◆➢✓·*–-]\s|\(?(?:\p{N}{1,3}|[a-z])[.)]\s")
+_BULLET = regex.compile(r"[•◦▪▫‣●○■□◆➢✓·*]\s")
+_SMALL_LETTER = regex.compile(r"\p{Ll}")
+_LETTER = regex.compile(r"\p{L}")
+# All in heights of a line, or parts of one.
+_WIDER = 1.2
+_WIDEST_ROW = 2.5
+_INDENT = 0.7
+_OTHER_SIZE = 1.2
+_LARGE = 1.15
+_SMALL = 0.92
+_ROOM = 0.3
+_WINDOW = 4
+_LONGEST_END = 8
+_USUAL_PITCH = 0.9
+_CLOSEST, _FURTHEST = 0.5, 2
+_MOST_HEADING = 160
+_MOST_HEADING_LINES = 3
+_NO_HEADING_END = tuple(".,;:!。，；：、،")
+
+
+@dataclass(frozen=True, slots=True)
+class PlacedLine:
+    """A line on the page of this number (from 0); `heading` is which of the outline it belongs to, if any."""
+
+    line: Line
+    page: int
+    is_row: bool = False
+    heading: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Paragraph:
+    """Lines, and what stands between each and the next: a space or a line break.
+
+    `is_open` says that its last line is full and no sentence ends there, so that it may go on elsewhere.
+    """
+
+    lines: tuple[PlacedLine, ...]
+    joints: tuple[str, ...]
+    is_open: bool
+
+    @property
+    def heading(self) -> int | None:
+        return self.lines[0].heading
+
+
+class Typography(NamedTuple):
+    """What most lines of a document are: their height in points, and their pitch in such heights."""
+
+    height: float
+    pitch: float
+
+    def is_large(self, paragraph: Paragraph) -> bool:
+        """Tell what is set as a heading: few and large letters, and no sentence."""
+        text = " ".join(placed.line.text for placed in paragraph.lines)
+        is_short = len(text) <= _MOST_HEADING and len(paragraph.lines) <= _MOST_HEADING_LINES
+        large = min(placed.line.height for placed in paragraph.lines) >= _LARGE * self.height
+        return large and is_short and bool(_LETTER.search(text)) and not text.endswith(_NO_HEADING_END)
+
+    def is_small(self, paragraph: Paragraph) -> bool:
+        """Tell a note from text."""
+        return max(placed.line.height for placed in paragraph.lines) <= _SMALL * self.height
+
+
+def usual_typography(pages: Iterable[Sequence[Line]]) -> Typography:
+    """Measure the type of a document: the height of most letters, and the pitch within paragraphs."""
+    heights: Counter[float] = Counter()
+    pitches: Counter[float] = Counter()
+    for page in pages:
+        for line in page:
+            heights[round(line.height, 1)] += len(line.text)
+        for before, line in pairwise(page):
+            pitch = (before.base - line.base) / line.height
+            if _CLOSEST < pitch < _FURTHEST and _is_same_size(before, line):
+                pitches[round(pitch, 2)] += 1
+    # Paragraphs are further apart than lines: of the pitches, one of the lower third is within a paragraph.
+    ordered = sorted(pitches.elements())
+    return Typography(
+        height=heights.most_common(1)[0][0] if heights else 1.0,
+        pitch=ordered[len(ordered) // 3] if ordered else _USUAL_PITCH,
+    )
+
+
+def paragraphs(lines: Sequence[PlacedLine], type_: Typography) -> list[Paragraph]:
+    """Part a page's lines into paragraphs; notes at its foot come before one that goes on over the page."""
+    found: list[Paragraph] = []
+    for run in _runs(lines):
+        parts = list(_parted(run, type_))
+        if found and continues_paragraph(found[-1], parts[0]):
+            parts[0] = join_lines(found.pop(), parts[0])
+        found += parts
+    body = len(found)
+    while body and type_.is_small(found[body - 1]):
+        body -= 1
+    if 0 < body < len(found) and found[body - 1].is_open:
+        return [*found[: body - 1], *found[body:], found[body - 1]]
+    return found
+
+
+def continues_paragraph(before: Paragraph, after: Paragraph) -> bool:
+    """Tell whether a paragraph goes on in another column or on another page."""
+    last, first = before.lines[-1], after.lines[0]
+    if last.heading is not None or first.heading is not None or last.is_row or first.is_row:
+        return False
+    if not _is_same_size(last.line, first.line) or _is_ended(last.line):
+        return False
+    starts_small = _SMALL_LETTER.match(first.line.text) is not None
+    return starts_small or (before.is_open and not _ITEM.match(first.line.text))
+
+
+def join_lines(before: Paragraph, after: Paragraph) -> Paragraph:
+    return Paragraph(before.lines + after.lines, (*before.joints, " ", *after.joints), after.is_open)
+
+
+def _runs(lines: Sequence[PlacedLine]) -> Iterator[Sequence[PlacedLine]]:
+    """Part lines where they begin again further up, as in the next column."""
+    start = 0
+    for at, (before, placed) in enumerate(pairwise(lines), 1):
+        if placed.line.base > before.line.base + placed.line.height / 2:
+            yield lines[start:at]
+            start = at
+    if lines:
+        yield lines[start:]
+
+
+def _parted(run: Sequence[PlacedLine], type_: Typography) -> Iterator[Paragraph]:
+    start = 0
+    joints: list[str] = []
+    for at in range(1, len(run) + 1):
+        joint = _joint(run, at, type_, is_first=at - start == 1) if at < len(run) else None
+        if joint is not None:
+            joints.append(joint)
+            continue
+        last = run[at - 1].line
+        is_full = last.text.endswith(_HYPHENS) or not _has_room(
+            run, at - 1, last.text.rpartition(" ")[2], type_
+        )
+        is_open = is_full and not _is_ended(last)
+        yield Paragraph(tuple(run[start:at]), tuple(joints), is_open)
+        start, joints = at, []
+
+
+def _joint(run: Sequence[PlacedLine], at: int, type_: Typography, *, is_first: bool) -> str | None:
+    """Say what stands between a line and the one before; nothing when it begins a paragraph.
+
+    `is_first` says that the line before has begun one.
+    """
+    before, placed = run[at - 1], run[at]
+    line = placed.line
+    if before.heading != placed.heading or not _is_same_size(before.line, line):
+        return None
+    if placed.heading is not None:
+        return " "
+    if before.is_row and placed.is_row:
+        return "\n" if before.line.base - line.base < _WIDEST_ROW * line.height else None
+    if _is_apart(run, at, type_) or before.is_row or placed.is_row or _BULLET.match(line.text):
+        return None
+    return _within(run, at, type_, is_first=is_first)
+
+
+def _within(run: Sequence[PlacedLine], at: int, type_: Typography, *, is_first: bool) -> str | None:
+    """Say the same of two lines of text that stand close together."""
+    before, line = run[at - 1].line, run[at].line
+    if before.text.endswith(_HYPHENS):
+        return " "
+    if _is_indented(run, at) or (not is_first and line.start < before.start - _INDENT * line.height):
+        return None
+    if not _has_room(run, at - 1, line.text.partition(" ")[0], type_):
+        return " "
+    return None if _is_ended(before) or _ITEM.match(line.text) else "\n"
+
+
+def _is_indented(run: Sequence[PlacedLine], at: int) -> bool:
+    line = run[at].line
+    indent = _INDENT * line.height
+    goes_back = at + 1 == len(run) or run[at + 1].line.start < line.start - indent
+    before = run[at - 1].line
+    return goes_back and line.start > before.start + indent and not _ITEM.match(before.text)
+
+
+def _has_room(run: Sequence[PlacedLine], at: int, word: str, type_: Typography) -> bool:
+    """Tell a line that was ended on purpose: the next word would have had room in it."""
+    line = run[at].line
+    letter = (line.right - line.left) / max(1, len(line.text))
+    room = max(near.end for near in _near(run, at, type_)) - line.end
+    return room > (len(word) + 1) * letter + _ROOM * line.height
+
+
+def _near(run: Sequence[PlacedLine], at: int, type_: Typography) -> list[Line]:
+    """Give the lines around one that are as close together as those of a paragraph."""
+    first = last = at
+    while first > max(0, at - _WINDOW) and not _is_apart(run, first, type_):
+        first -= 1
+    while last + 1 < min(len(run), at + _WINDOW + 1) and not _is_apart(run, last + 1, type_):
+        last += 1
+    near = (placed.line for placed in run[first : last + 1])
+    return [line for line in near if line.runs_left == run[at].line.runs_left]
+
+
+def _is_apart(run: Sequence[PlacedLine], at: int, type_: Typography) -> bool:
+    """Tell whether there is a gap above a line."""
+    line = run[at].line
+    return (run[at - 1].line.base - line.base) / line.height > _WIDER * type_.pitch
+
+
+def _is_ended(line: Line) -> bool:
+    """Tell whether a sentence ends with a line, be it in quotes and with the number of a note."""
+    return _ENDED.search(line.text[-_LONGEST_END:]) is not None
+
+
+def _is_same_size(before: Line, line: Line) -> bool:
+    return max(before.height, line.height) < _OTHER_SIZE * min(before.height, line.height)

@@ -1,0 +1,31 @@
+"""Searching an OpenSearch cluster instead of an index on this machine.
+
+`write` brings the cluster's index up to date with a documents folder; a `ClusterLibrary` answers from it:
+
+    async with Cluster(Access.of("https://user:password@host:9200")) as cluster:
+        await write(cluster, folder, Plan(shards=3))
+        library = await ClusterLibrary.open(cluster, folder)
+        found = await library.answer("Who built the lighthouse?")
+
+Meanings are compared as well with `write(..., semantics=cached(encoder, index_dir, alias))` and
+`ClusterLibrary.open(..., encoder=encoder)`.
+"""
+
+from retrieval.opensearch.client import Cluster, ConnectionSettings, RefusedError
+from retrieval.opensearch.index_builder import IndexingError
+from retrieval.opensearch.indexer import IndexPlan, write
+from retrieval.opensearch.library import ClusterLibrary
+from retrieval.opensearch.passage_vectors import cached_embeddings
+from retrieval.opensearch.write_lock import WriteLockLostError
+
+__all__ = [
+    "Cluster",
+    "ClusterLibrary",
+    "ConnectionSettings",
+    "IndexPlan",
+    "IndexingError",
+    "RefusedError",
+    "WriteLockLostError",
+    "cached_embeddings",
+    "write",
+]

@@ -1,0 +1,252 @@
+"""What a bot does to messages: sends, edits, copies, deletes."""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Literal
+
+from sandbox import serializers, validation
+from sandbox.errors import ApiError, bad_request
+from sandbox.model import Chat, Json, Message, Quote, TelegramFile
+from sandbox.params import Params, Upload
+from sandbox.state import now
+
+if TYPE_CHECKING:
+    from sandbox.state import TelegramState
+
+_ENTITIES_ONLY = "can't parse entities: the sandbox accepts entities only"
+_ACTIONS_NAMES = """
+typing upload_photo record_video upload_video record_voice upload_voice upload_document
+choose_sticker find_location record_video_note upload_video_note
+"""
+_ACTIONS = frozenset(_ACTIONS_NAMES.split())
+_REACTIONS = frozenset(
+    "👍👎❤🔥🥰👏😁🤔🤯😱🤬😢🎉🤩🤮💩🙏👌🕊🤡🥱🥴😍🐳💯🤣⚡🍌🏆💔🤨😐🍓🍾💋😈😴😭🤓👻👀🎃🙈😇😨🤝✍🤗🫡🎅🎄☃💅🤪🗿🆒💘🙉🦄😘💊🙊😎👾🤷😡"
+)
+_LONGEST_NAME = 60
+
+
+def send_message(telegram: TelegramState, params: Params) -> Json:
+    _no_markup(params)
+    chat = _target(telegram, params)
+    formatted = validation.text(serializers.read_text(params.text("text"), params.get("entities")))
+    return _send(telegram, chat, params, formatted=formatted)
+
+
+def send_document(telegram: TelegramState, params: Params) -> Json:
+    return _send_file(telegram, params, "document")
+
+
+def send_photo(telegram: TelegramState, params: Params) -> Json:
+    return _send_file(telegram, params, "photo")
+
+
+def copy_message(telegram: TelegramState, params: Params) -> Json:
+    chat, source = _target(telegram, params), _source(telegram, params, "copy")
+    formatted = source.formatted
+    if source.file and "caption" in params.values:
+        formatted = validation.caption(
+            serializers.read_text(params.text("caption"), params.get("caption_entities"))
+        )
+    return {"message_id": _send(telegram, chat, params, formatted=formatted, file=source.file)["message_id"]}
+
+
+def forward_message(telegram: TelegramState, params: Params) -> Json:
+    chat, source = _target(telegram, params), _source(telegram, params, "forward")
+    origin = {
+        "forward_from": source.forward_from or source.sender,
+        "forward_date": source.forward_date or source.date,
+    }
+    return _send(telegram, chat, params, formatted=source.formatted, file=source.file, **origin)
+
+
+def send_chat_action(telegram: TelegramState, params: Params) -> bool:
+    chat = _target(telegram, params)
+    if params.text("action") not in _ACTIONS:
+        raise bad_request("wrong parameter action in request")
+    telegram.events.add({"kind": "action", "chat_id": chat.id, "action": params.text("action")})
+    return True
+
+
+def edit_message_text(telegram: TelegramState, params: Params) -> Json | bool:
+    _no_markup(params)
+    message = _edited(telegram, params)
+    if message.file or message.service:
+        raise bad_request("there is no text in the message to edit")
+    formatted = validation.text(serializers.read_text(params.text("text"), params.get("entities")))
+    disabled = bool((params.get("link_preview_options") or {}).get("is_disabled"))
+    return _edit(telegram, params, message, formatted=formatted, is_preview_disabled=disabled)
+
+
+def edit_message_caption(telegram: TelegramState, params: Params) -> Json | bool:
+    _no_markup(params)
+    message = _edited(telegram, params)
+    if not message.file:
+        raise bad_request("there is no caption in the message to edit")
+    formatted = validation.caption(
+        serializers.read_text(params.text("caption"), params.get("caption_entities"))
+    )
+    return _edit(telegram, params, message, formatted=formatted)
+
+
+def edit_message_reply_markup(telegram: TelegramState, params: Params) -> Json | bool:
+    return _edit(telegram, params, _edited(telegram, params))
+
+
+def delete_message(telegram: TelegramState, params: Params) -> bool:
+    chat = telegram.reachable(params.get("chat_id"))
+    message = telegram.message(chat, params.integer("message_id"), "delete")
+    if chat.type != "private" and message.sender != telegram.bot:
+        raise bad_request("message can't be deleted")
+    telegram.remove(message)
+    return True
+
+
+def set_message_reaction(telegram: TelegramState, params: Params) -> bool:
+    chat = telegram.reachable(params.get("chat_id"))
+    message = telegram.message(chat, params.integer("message_id"), "react")
+    listed = [one for one in params.get("reaction") or [] if isinstance(one, dict)]
+    emoji = tuple(str(one.get("emoji", "")).removesuffix("\ufe0f") for one in listed)
+    if len(emoji) > 1:
+        raise bad_request("REACTIONS_TOO_MANY")
+    if not set(emoji) <= _REACTIONS:
+        raise bad_request("REACTION_INVALID")
+    telegram.change(message, reactions=emoji)
+    return True
+
+
+def _no_markup(params: Params) -> None:
+    if params.get("parse_mode"):
+        raise bad_request(_ENTITIES_ONLY)
+
+
+def _target(telegram: TelegramState, params: Params) -> Chat:
+    chat = telegram.reachable(params.get("chat_id"))
+    topic = telegram.topic(chat, params.get("message_thread_id"))
+    if topic and topic.is_closed:
+        raise bad_request("TOPIC_CLOSED")
+    return chat
+
+
+def _source(telegram: TelegramState, params: Params, purpose: str) -> Message:
+    return telegram.message(
+        telegram.reachable(params.get("from_chat_id")), params.integer("message_id"), purpose
+    )
+
+
+def _send(telegram: TelegramState, chat: Chat, params: Params, **fields: Any) -> Json:
+    reply_to, quote = _reply(chat, params.get("reply_parameters"))
+    keyboard = validation.keyboard(params.get("reply_markup"))
+    telegram.flood.check(chat.id)
+    message = telegram.post(
+        chat,
+        telegram.bot,
+        reply_to=reply_to,
+        quote=quote,
+        keyboard=keyboard,
+        thread_id=params.get("message_thread_id") or _thread_of(chat, reply_to),
+        is_preview_disabled=bool((params.get("link_preview_options") or {}).get("is_disabled")),
+        **fields,
+    )
+    return telegram.view(message)
+
+
+def _thread_of(chat: Chat, reply_to: int | None) -> int | None:
+    replied = chat.messages.get(reply_to or 0)
+    return replied.thread_id if replied else None
+
+
+def _reply(chat: Chat, raw: Json | None) -> tuple[int | None, Quote | None]:
+    if not raw:
+        return None, None
+    number = raw.get("message_id")
+    if not isinstance(number, int) or number <= 0:
+        raise bad_request("message to be replied not found")
+    if str(raw.get("chat_id", chat.id)) != str(chat.id):
+        raise bad_request("the sandbox serves replies inside one chat only")
+    replied = chat.messages.get(number)
+    if replied is None or replied.service is not None:
+        if raw.get("allow_sending_without_reply"):
+            return None, None
+        raise bad_request("message to be replied not found")
+    if not raw.get("quote"):
+        return number, None
+    if raw.get("quote_parse_mode"):
+        raise bad_request(_ENTITIES_ONLY)
+    wanted = serializers.read_text(str(raw["quote"]), raw.get("quote_entities"))
+    return number, validation.quote(wanted, replied.formatted, raw.get("quote_position"))
+
+
+def _edited(telegram: TelegramState, params: Params) -> Message:
+    if inline_id := params.text("inline_message_id"):
+        return telegram.inline_message(inline_id)
+    if "chat_id" not in params.values:
+        raise bad_request("chat_id is empty")
+    if "message_id" not in params.values:
+        raise bad_request("message identifier is not specified")
+    chat = telegram.reachable(params.get("chat_id"))
+    message = telegram.message(chat, params.integer("message_id"), "edit")
+    if telegram.bot not in (message.sender, message.via_bot):
+        raise bad_request("message can't be edited")
+    return message
+
+
+def _edit(telegram: TelegramState, params: Params, message: Message, **fields: Any) -> Json | bool:
+    keyboard = validation.keyboard(params.get("reply_markup"))
+    changed = replace(message, keyboard=keyboard, **fields)
+    if changed == message:
+        raise bad_request(
+            "message is not modified: specified new message content and reply markup are exactly the same as"
+            " a current content and reply markup of the message"
+        )
+    # Telegram marks a message as edited when its content is, not when only its buttons are.
+    edited = now() if changed.formatted != message.formatted else message.edit_date
+    changed = telegram.change(message, keyboard=keyboard, edit_date=edited, **fields)
+    return True if params.text("inline_message_id") else telegram.view(changed)
+
+
+def _send_file(telegram: TelegramState, params: Params, kind: Literal["document", "photo"]) -> Json:
+    _no_markup(params)
+    chat = _target(telegram, params)
+    formatted = validation.caption(
+        serializers.read_text(params.text("caption"), params.get("caption_entities"))
+    )
+    given = params.get(kind)
+    file = upload(telegram, given, kind) if isinstance(given, Upload) else _known(telegram, str(given), kind)
+    return _send(telegram, chat, params, formatted=formatted, file=file)
+
+
+def _known(telegram: TelegramState, file_id: str, kind: str) -> TelegramFile:
+    found = telegram.files.get(file_id)
+    if found is None:
+        # Telegram would fetch an address; this network ends at loopback.
+        raise bad_request("wrong file identifier/HTTP URL specified")
+    if found.kind != kind:
+        raise bad_request(f"can't use file of type {found.kind.title()} as {kind.title()}")
+    return found
+
+
+def upload(telegram: TelegramState, given: Upload, kind: Literal["document", "photo"]) -> TelegramFile:
+    validation.upload(given.content)
+    width, height = picture_size(given.content) if kind == "photo" else (0, 0)
+    name = given.name.replace("\\", "/").rpartition("/")[2][-_LONGEST_NAME:] or "file"
+    return telegram.add_file(
+        lambda identity: TelegramFile(identity, kind, name, given.mime, given.content, width, height)
+    )
+
+
+def picture_size(content: bytes) -> tuple[int, int]:
+    """Width and height of a PNG or JPEG picture."""
+    if content.startswith(b"\x89PNG\r\n\x1a\n") and len(content) >= 24:  # noqa: PLR2004 - the header's length
+        width, height = struct.unpack(">II", content[16:24])
+        return int(width), int(height)
+    if content.startswith(b"\xff\xd8"):
+        at = 2
+        while at + 9 <= len(content) and content[at] == 0xFF:  # noqa: PLR2004 - a JPEG marker
+            marker, size = content[at + 1], int.from_bytes(content[at + 2 : at + 4], "big")
+            if 0xC0 <= marker <= 0xC3:  # noqa: PLR2004 - start of frame
+                height, width = struct.unpack(">HH", content[at + 5 : at + 9])
+                return int(width), int(height)
+            at += 2 + size
+    raise ApiError(400, "Bad Request: IMAGE_PROCESS_FAILED")

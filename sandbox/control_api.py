@@ -1,0 +1,300 @@
+"""The control interface: what people do in their clients, and what a tester does, as JSON over HTTP.
+
+`POST /control/<action>` with a JSON object; the answer is a JSON object, or `{"error": "..."}` with a 4xx.
+
+People and chats
+    state {}                                  the bot, people, chats, settings, whether the bot is connected
+    user {first_name, last_name?, username?, language_code?}
+    group {title, members: [user id], type?: group | supergroup, is_forum?, username?, bot?: bool}
+    topic {chat_id, from, name} / topic_closed {chat_id, topic, is_closed}
+    migrate {chat_id, from}                   the group becomes a supergroup
+    bot_member {chat_id, from, is_member}     add the bot to a group, or remove it
+    block {from, is_blocked}
+    settings {privacy?, inline?, inline_feedback?, guests?, flood?, holds_repeats?}
+
+Messages
+    send {chat_id, from, text?, entities?, reply_to?, quote?, thread_id?, sticker?: emoji,
+          document? | photo?: {name, mime?, base64}}
+    edit {chat_id, message_id, text, entities?}
+    forward {chat_id, message_id, to, from}
+    delete {chat_id, message_id}
+    messages {chat_id, after?}
+    press {chat_id, message_id, from, data, timeout?}      answers with the bot's answer, or `answer: null`
+    inline {from, query, offset?, chat_id, timeout?}       the same
+    pick {query_id, result_id, chat_id, thread_id?}
+    guest {chat_id, from, text, reply_to?, thread_id?}     mention the bot in a chat it is no member of
+    expire {}                                 every open query is too old from now on
+    commands {chat_id, language_code?}        what a person sees when typing `/`, and the bot's texts
+
+Watching
+    events {after?, timeout?, kinds?, chat_id?}   waits for the next; kinds: message, edited_message, deleted,
+                                              action, callback_answer, inline_answer, chat, commands
+    calls {after?, timeout?, method?}         the bot's calls: method, params, files, response, at, seconds
+    violations {}                             unknown parameters and methods
+    updates {}                                updates the bot has not confirmed
+
+Bad days (see faults.Fault)
+    fault {method, kind?, status?, description?, retry_after?, migrate_to?, chat_id?, seconds?, is_applied?,
+           times?, skip?}                     method "webhook": an update on its way to the bot
+    faults {clear?}                           the ones still waiting
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from dataclasses import asdict, fields
+from typing import TYPE_CHECKING, Any
+
+from sandbox import bot_messages, serializers, user_actions
+from sandbox.errors import ApiError, bad_request
+from sandbox.fault_injection import Fault
+from sandbox.model import Chat, ChatType, Json, Message, TelegramFile, User
+from sandbox.params import Upload
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from sandbox.queries import PendingQueries
+    from sandbox.state import TelegramState
+
+_LONGEST_WAIT = 60.0
+
+
+class ControlApi:
+    """Every public method is an action; each takes the body and gives the answer."""
+
+    def __init__(self, telegram: TelegramState, queries: PendingQueries) -> None:
+        self._telegram = telegram
+        self._queries = queries
+
+    async def call(self, action: str, body: Json) -> Json:
+        if not isinstance(body, dict):
+            raise bad_request("the body must be a JSON object")
+        handler: Callable[[Json], Awaitable[Json]] | None = getattr(self, f"do_{action}", None)
+        if handler is None:
+            raise ApiError(404, f"no such action: {action}")
+        try:
+            return await handler(body)
+        except (KeyError, TypeError, ValueError, binascii.Error) as error:
+            raise bad_request(f"{action}: {type(error).__name__}: {error}") from error
+
+    # People and chats
+
+    async def do_state(self, _: Json) -> Json:
+        telegram = self._telegram
+        return {
+            "bot": serializers.user(telegram.bot),
+            "token": telegram.token,
+            "is_connected": telegram.is_connected(),
+            "settings": {
+                **asdict(telegram.settings),
+                "flood": telegram.flood.is_on,
+                "holds_repeats": telegram.updates.holds_repeats,
+            },
+            "users": [serializers.user(one) for one in telegram.users.values() if not one.is_bot],
+            "chats": [telegram.chat_view(one) for one in telegram.chats.values()],
+            "last_event": telegram.events.last,
+            "last_call": telegram.calls.last,
+        }
+
+    async def do_user(self, body: Json) -> Json:
+        known = ("last_name", "username", "language_code")
+        person = self._telegram.add_user(body["first_name"], **{name: body.get(name) for name in known})
+        return serializers.user(person)
+
+    async def do_group(self, body: Json) -> Json:
+        members = {self._telegram.user(one).id for one in body["members"]}
+        kind: ChatType = "supergroup" if body.get("is_forum") else body.get("type", "group")
+        if kind not in {"group", "supergroup"} or not members:
+            raise bad_request("a group or a supergroup with at least one member")
+        chat = self._telegram.add_group(body["title"], members, kind, is_forum=bool(body.get("is_forum")))
+        chat.username = body.get("username")
+        if body.get("bot", True):
+            user_actions.bring_bot(self._telegram, chat, self._telegram.user(body["members"][0]))
+        return self._telegram.chat_view(chat)
+
+    async def do_topic(self, body: Json) -> Json:
+        topic = user_actions.open_topic(self._telegram, self._chat(body), self._person(body), body["name"])
+        return asdict(topic)
+
+    async def do_topic_closed(self, body: Json) -> Json:
+        user_actions.set_topic_closed(self._chat(body), body["topic"], is_closed=body["is_closed"])
+        return {}
+
+    async def do_migrate(self, body: Json) -> Json:
+        upgraded = user_actions.migrate(self._telegram, self._chat(body), self._person(body))
+        return self._telegram.chat_view(upgraded)
+
+    async def do_bot_member(self, body: Json) -> Json:
+        change = user_actions.bring_bot if body["is_member"] else user_actions.remove_bot
+        change(self._telegram, self._chat(body), self._person(body))
+        return {}
+
+    async def do_block(self, body: Json) -> Json:
+        user_actions.block(self._telegram, self._person(body), is_blocked=body["is_blocked"])
+        return {}
+
+    async def do_settings(self, body: Json) -> Json:
+        telegram = self._telegram
+        for name in ("privacy", "inline", "inline_feedback", "guests"):
+            if name in body:
+                setattr(telegram.settings, name, bool(body[name]))
+        telegram.flood.is_on = bool(body.get("flood", telegram.flood.is_on))
+        telegram.updates.holds_repeats = bool(body.get("holds_repeats", telegram.updates.holds_repeats))
+        return {}
+
+    # Messages
+
+    async def do_send(self, body: Json) -> Json:
+        message = user_actions.write(
+            self._telegram,
+            self._chat(body),
+            self._person(body),
+            serializers.read_text(body.get("text") or "", body.get("entities")),
+            file=self._file(body),
+            reply_to=body.get("reply_to"),
+            quote=body.get("quote"),
+            **({"thread_id": body["thread_id"]} if body.get("thread_id") else {}),
+        )
+        return self._telegram.person_view(message)
+
+    async def do_edit(self, body: Json) -> Json:
+        formatted = serializers.read_text(body["text"], body.get("entities"))
+        return self._telegram.person_view(user_actions.edit(self._telegram, self._message(body), formatted))
+
+    async def do_forward(self, body: Json) -> Json:
+        to = self._telegram.chat(body["to"])
+        message = user_actions.forward(self._telegram, self._message(body), to, self._person(body))
+        return self._telegram.person_view(message)
+
+    async def do_delete(self, body: Json) -> Json:
+        self._telegram.remove(self._message(body))
+        return {}
+
+    async def do_messages(self, body: Json) -> Json:
+        kept = self._chat(body).messages.values()
+        shown = [self._telegram.person_view(one) for one in kept if one.id > body.get("after", 0)]
+        return {"messages": shown}
+
+    async def do_press(self, body: Json) -> Json:
+        message, person = self._message(body), self._person(body)
+        before = self._telegram.events.last
+        # Data no button has is passed on too: a forged client sends what it likes.
+        query = self._queries.press(message, person, str(body["data"]))
+        return await self._answer(query.id, "callback_answer", before, body)
+
+    async def do_inline(self, body: Json) -> Json:
+        chat = self._chat(body)
+        if not self._telegram.settings.inline:
+            raise bad_request("inline mode of the bot is off")
+        kind = "sender" if chat.type == "private" else chat.type
+        before = self._telegram.events.last
+        query = self._queries.type(self._person(body), body["query"], body.get("offset", ""), kind)
+        return await self._answer(query.id, "inline_answer", before, body)
+
+    async def do_pick(self, body: Json) -> Json:
+        query = self._queries.find(body["query_id"])
+        message = user_actions.pick(
+            self._telegram, query, body["result_id"], self._chat(body), body.get("thread_id")
+        )
+        return self._telegram.person_view(message)
+
+    async def do_guest(self, body: Json) -> Json:
+        query = user_actions.call_in(
+            self._telegram,
+            self._queries,
+            self._chat(body),
+            self._person(body),
+            serializers.read_text(body["text"], body.get("entities")),
+            **{name: body[name] for name in ("reply_to", "quote", "thread_id") if body.get(name)},
+        )
+        shown = self._telegram.person_view(query.message) if query.message else {}
+        return {"query_id": query.id, "message": shown}
+
+    async def do_expire(self, _: Json) -> Json:
+        self._queries.expire()
+        return {}
+
+    async def do_commands(self, body: Json) -> Json:
+        profile, language = self._telegram.profile, body.get("language_code") or ""
+        return {
+            "commands": profile.commands_shown(self._chat(body), language),
+            "description": profile.text("description", language),
+            "short_description": profile.text("short_description", language),
+        }
+
+    # Watching
+
+    async def do_events(self, body: Json) -> Json:
+        kinds, chat_id = body.get("kinds"), body.get("chat_id")
+
+        def wanted(event: Json) -> bool:
+            return (not kinds or event["kind"] in kinds) and chat_id in {None, event.get("chat_id")}
+
+        after = body.get("after", self._telegram.events.last)
+        records = await self._telegram.events.wait(after, _patience(body), wanted)
+        return {
+            "events": [{"seq": one.seq, **one.value} for one in records],
+            "last": records[-1].seq if records else after,
+            "is_connected": self._telegram.is_connected(),
+        }
+
+    async def do_calls(self, body: Json) -> Json:
+        method = body.get("method")
+        records = await self._telegram.calls.wait(
+            body.get("after", 0), _patience(body), lambda call: method in {None, call["method"]}
+        )
+        return {"calls": [{"seq": one.seq, **one.value} for one in records]}
+
+    async def do_violations(self, _: Json) -> Json:
+        return {"violations": [one.value for one in self._telegram.violations.after(0)]}
+
+    async def do_updates(self, _: Json) -> Json:
+        return {"updates": list(self._telegram.updates.pending.values())}
+
+    # Bad days
+
+    async def do_fault(self, body: Json) -> Json:
+        known = {one.name for one in fields(Fault)}
+        if unknown := body.keys() - known:
+            raise bad_request(f"no such field of a fault: {', '.join(sorted(unknown))}")
+        self._telegram.faults.add(Fault(**body))
+        return {}
+
+    async def do_faults(self, body: Json) -> Json:
+        if body.get("clear"):
+            self._telegram.faults.clear()
+        return {"faults": [asdict(one) for one in self._telegram.faults.waiting]}
+
+    def _chat(self, body: Json) -> Chat:
+        return self._telegram.chat(body["chat_id"])
+
+    def _person(self, body: Json) -> User:
+        return self._telegram.user(body["from"])
+
+    def _message(self, body: Json) -> Message:
+        return self._telegram.message(self._chat(body), body["message_id"], "find")
+
+    def _file(self, body: Json) -> TelegramFile | None:
+        if emoji := body.get("sticker"):
+            return self._telegram.add_file(
+                lambda one: TelegramFile(one, "sticker", emoji, "image/webp", b"sticker")
+            )
+        for kind in ("document", "photo"):
+            if given := body.get(kind):
+                content = base64.b64decode(given["base64"], validate=True)
+                sent = Upload(given["name"], given.get("mime", "application/octet-stream"), content)
+                return bot_messages.upload(self._telegram, sent, kind)
+        return None
+
+    async def _answer(self, number: str, kind: str, before: int, body: Json) -> Json:
+        def wanted(event: Json) -> bool:
+            return bool(event["kind"] == kind and event["query_id"] == number)
+
+        records = await self._telegram.events.wait(before, _patience(body), wanted)
+        return {"query_id": number, "answer": records[0].value if records else None}
+
+
+def _patience(body: Any) -> float:
+    return min(float(body.get("timeout", 0)), _LONGEST_WAIT)

@@ -1,0 +1,185 @@
+"""What people do in their client: write, edit, forward, press, block, bring the bot along."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from sandbox import queries, serializers, validation
+from sandbox.entity_parsing import utf16_slice
+from sandbox.errors import bad_request, forbidden
+from sandbox.model import Chat, FormattedText, Json, Message, Topic
+from sandbox.state import now
+
+if TYPE_CHECKING:
+    from sandbox.model import Quote, TelegramFile, User
+    from sandbox.queries import PendingQueries, PendingQuery
+    from sandbox.state import TelegramState
+
+
+def write(  # noqa: PLR0913 - what a message can have
+    telegram: TelegramState,
+    chat: Chat,
+    person: User,
+    formatted: FormattedText,
+    *,
+    file: TelegramFile | None = None,
+    reply_to: int | None = None,
+    quote: str | None = None,
+    **fields: Any,
+) -> Message:
+    """Send a person's message; the bot is told where it may hear it."""
+    _in(chat, person)
+    stored = validation.caption(formatted) if file else validation.text(formatted)
+    if (topic := telegram.topic(chat, fields.get("thread_id"))) and topic.is_closed:
+        raise bad_request("TOPIC_CLOSED")
+    quoted: Quote | None = None
+    if reply_to:
+        replied = telegram.message(chat, reply_to, "be replied")
+        fields.setdefault("thread_id", replied.thread_id)
+        quoted = validation.quote(FormattedText(quote), replied.formatted, None) if quote else None
+    if chat.type == "private":
+        chat.is_started = True
+    message = telegram.post(
+        chat, person, formatted=stored, file=file, reply_to=reply_to, quote=quoted, **fields
+    )
+    telegram.deliver(message)
+    return message
+
+
+def edit(telegram: TelegramState, message: Message, formatted: FormattedText) -> Message:
+    stored = validation.caption(formatted) if message.file else validation.text(formatted)
+    changed = telegram.change(message, formatted=stored, edit_date=now())
+    telegram.deliver(changed, "edited_message")
+    return changed
+
+
+def forward(telegram: TelegramState, message: Message, chat: Chat, person: User) -> Message:
+    _in(chat, person)
+    if chat.type == "private":
+        chat.is_started = True
+    sent = telegram.post(
+        chat,
+        person,
+        formatted=message.formatted,
+        file=message.file,
+        via_bot=message.via_bot,
+        forward_from=message.forward_from or message.sender,
+        forward_date=message.forward_date or message.date,
+        keyboard=tuple(
+            tuple(one for one in row if "url" in one)
+            for row in message.keyboard
+            if any("url" in one for one in row)
+        ),
+    )
+    telegram.deliver(sent)
+    return sent
+
+
+def pick(
+    telegram: TelegramState, query: PendingQuery, result_id: str, chat: Chat, thread_id: int | None = None
+) -> Message:
+    """Send an inline result a person picked: it is sent via the bot, and the bot may be told."""
+    _in(chat, query.user)
+    result = (query.results or {}).get(result_id)
+    if result is None:
+        raise bad_request("RESULT_ID_INVALID")
+    if chat.type == "private":
+        chat.is_started = True
+    keyboard = result["keyboard"]
+    file = telegram.files.get(queries.file_id(result))
+    inline_id = telegram.inline_id() if keyboard else None
+    message = telegram.post(
+        chat,
+        query.user,
+        formatted=result["formatted"],
+        file=file,
+        via_bot=telegram.bot,
+        keyboard=keyboard,
+        inline_id=inline_id,
+        thread_id=thread_id,
+    )
+    telegram.deliver(message)
+    if telegram.settings.inline_feedback:
+        chosen: Json = {"result_id": result_id, "from": serializers.user(query.user), "query": query.text}
+        telegram.push(
+            "chosen_inline_result", chosen | ({"inline_message_id": inline_id} if inline_id else {})
+        )
+    return message
+
+
+def call_in(
+    telegram: TelegramState,
+    open_queries: PendingQueries,
+    chat: Chat,
+    person: User,
+    formatted: FormattedText,
+    **fields: Any,
+) -> PendingQuery:
+    """Mention the bot in a chat it is no member of: it is called in as a guest, for one answer."""
+    if not telegram.settings.guests:
+        raise bad_request("guest mode of the bot is off")
+    if chat.bot == "member":
+        raise bad_request("the bot is no guest here, but a member of the chat")
+    message = write(telegram, chat, person, formatted, **fields)
+    if not _mentions(message.formatted, f"@{telegram.bot.username}"):
+        telegram.remove(message)
+        raise bad_request(f"a guest is called in by a mention of @{telegram.bot.username}")
+    return open_queries.call_in(message)
+
+
+def _mentions(formatted: FormattedText, name: str) -> bool:
+    found = (one for one in formatted.entities if one.type == "mention")
+    return any(utf16_slice(formatted.text, one.offset, one.end).lower() == name.lower() for one in found)
+
+
+def block(telegram: TelegramState, person: User, *, is_blocked: bool) -> None:
+    chat = telegram.chat(person.id)
+    telegram.set_standing(chat, "kicked" if is_blocked else "member", person)
+
+
+def bring_bot(telegram: TelegramState, chat: Chat, person: User) -> None:
+    """Let a person add the bot to a group."""
+    if chat.bot == "member":
+        return
+    telegram.set_standing(chat, "member", person)
+    joined = telegram.post(chat, person, service={"new_chat_members": [serializers.user(telegram.bot)]})
+    telegram.deliver(joined)
+
+
+def remove_bot(telegram: TelegramState, chat: Chat, person: User) -> None:
+    if chat.bot != "member":
+        return
+    telegram.post(chat, person, service={"left_chat_member": serializers.user(telegram.bot)})
+    telegram.set_standing(chat, "kicked", person)
+
+
+def open_topic(telegram: TelegramState, chat: Chat, person: User, name: str) -> Topic:
+    service = {"forum_topic_created": {"name": name, "icon_color": 7322096}}
+    message = telegram.post(chat, person, service=service, thread_id=chat.last_message_id + 1)
+    topic = chat.topics[message.id] = Topic(message.id, name)
+    telegram.deliver(message)
+    return topic
+
+
+def set_topic_closed(chat: Chat, number: int, *, is_closed: bool) -> None:
+    if number not in chat.topics:
+        raise bad_request("message thread not found")
+    chat.topics[number] = replace(chat.topics[number], is_closed=is_closed)
+
+
+def migrate(telegram: TelegramState, chat: Chat, person: User) -> Chat:
+    """Turn a group into a supergroup: a new chat with a new id, and both say so."""
+    upgraded = telegram.add_group(chat.title or "", chat.members, "supergroup")
+    upgraded.bot = chat.bot
+    telegram.deliver(telegram.post(chat, person, service={"migrate_to_chat_id": upgraded.id}))
+    telegram.deliver(telegram.post(upgraded, person, service={"migrate_from_chat_id": chat.id}))
+    chat.migrated_to = upgraded.id
+    return upgraded
+
+
+def _in(chat: Chat, person: User) -> None:
+    if person.id not in chat.members:
+        raise forbidden("this person is not a member of the chat")
+    if chat.type == "private" and chat.bot == "kicked":
+        raise forbidden("this person has blocked the bot")

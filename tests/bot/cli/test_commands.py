@@ -1,0 +1,307 @@
+"""The command `verbatim` as people and programs call it: as a process."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from bot.cli.commands import main
+from bot.i18n.messages import speaking
+from retrieval.documents.library import Library
+from retrieval.model import Answer, Certainty
+
+FACT = "The lighthouse of Nordholm was built in 1874 by the engineer Clara Brandt.\n"
+QUESTION = "Who built the lighthouse of Nordholm?"
+TOKEN = "1234567890:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw"
+
+Done = subprocess.CompletedProcess[str]
+Calling = Callable[..., Done]
+
+
+@pytest.fixture
+def documents(tmp_path: Path) -> Path:
+    folder = tmp_path / "documents"
+    folder.mkdir()
+    (folder / "lighthouse.txt").write_text(FACT, encoding="utf-8")
+    (folder / "rope.txt").write_text("A rope of hemp is fixed to the wall of the tower.\n", encoding="utf-8")
+    return folder
+
+
+@pytest.fixture
+def verbatim(tmp_path: Path) -> Calling:
+    def call(*arguments: str | Path, typed: str | bytes = "", **environment: str) -> Done:
+        bare = {name: value for name, value in os.environ.items() if name in {"PATH", "HOME"}}
+        done = subprocess.run(
+            [sys.executable, "-m", "bot.cli", *map(str, arguments)],
+            cwd=tmp_path,
+            env=bare | {"INDEX_DIR": str(tmp_path / "index"), "MEANING": "off", **environment},
+            input=typed if isinstance(typed, bytes) else typed.encode(),
+            capture_output=True,
+            check=False,
+            timeout=60,
+        )
+        told = subprocess.CompletedProcess(
+            done.args, done.returncode, done.stdout.decode(), done.stderr.decode()
+        )
+        assert "Traceback" not in told.stderr
+        return told
+
+    return call
+
+
+def test_an_answer_for_people(verbatim: Calling, documents: Path) -> None:
+    """A question on the command line gets the quote and where it stands, and exit code 0."""
+    done = verbatim("ask", "--docs", documents, *QUESTION.split())
+    assert (0, "") == (done.returncode, done.stderr)
+    quote, source = done.stdout.splitlines()
+    assert FACT.strip() == quote
+    assert source.startswith("  — ")
+    assert source.endswith("line 1 · lighthouse.txt")
+
+
+@pytest.mark.parametrize("question", ["", "zyx", "\udcff"])
+def test_nothing_found(verbatim: Calling, documents: Path, question: str) -> None:
+    """What the documents do not hold is said in one line, with exit code 1; odd bytes are no matter."""
+    done = verbatim("ask", "--docs", documents, "--", question)
+    assert (1, 1) == (done.returncode, len(done.stdout.splitlines()))
+
+
+def test_an_empty_folder(verbatim: Calling, tmp_path: Path) -> None:
+    """A folder without documents is said in one line that tells what to do, with exit code 1."""
+    (tmp_path / "empty").mkdir()
+    done = verbatim("ask", "--docs", tmp_path / "empty", "Who built it?")
+    assert (1, 1) == (done.returncode, len(done.stderr.splitlines()))
+    assert "put some there (.pdf, .docx, .md, .txt ...)" in done.stderr
+
+
+def test_one_json_object_for_each_line(verbatim: Calling, documents: Path, tmp_path: Path) -> None:
+    """Lines in, objects out, in order: empty lines, a byte order mark, a last line without an end."""
+    asked = ["Who built it?", "", "كم؟ 🗼", "", "the rope"]
+    (tmp_path / "questions.txt").write_text("\ufeff" + "\r\n".join(asked), encoding="utf-8", newline="")
+    done = verbatim("ask", "--docs", documents, "--json", "--questions", "questions.txt", "--top", "2")
+    answers = [json.loads(line) for line in done.stdout.splitlines()]
+    assert asked == [answer["question"] for answer in answers]
+    assert all(len(answer["citations"]) <= 2 for answer in answers)
+    assert 0 == done.returncode
+
+
+def test_quotes_in_json_are_slices_of_the_document(verbatim: Calling, documents: Path) -> None:
+    """`start` and `end` count characters of the file."""
+    done = verbatim("ask", "--docs", documents, "--json", QUESTION)
+    answer = json.loads(done.stdout)
+    assert answer["answered"]
+    for cited in answer["citations"]:
+        text = (documents / cited["document"]).read_text(encoding="utf-8")
+        assert cited["quote"] == text[cited["start"] : cited["end"]]
+
+
+def test_answers_come_while_questions_are_still_typed(documents: Path, tmp_path: Path) -> None:
+    """A program can ask on standard input, read the answer, and ask on; leaving early is no error."""
+    command = [sys.executable, "-m", "bot.cli", "ask", "--docs", str(documents), "--json", "--questions", "-"]
+    with subprocess.Popen(
+        command,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=dict(os.environ) | {"INDEX_DIR": str(tmp_path / "index")},
+        text=True,
+        encoding="utf-8",
+    ) as process:
+        assert process.stdin
+        assert process.stdout
+        assert process.stderr
+        for question in (QUESTION, ""):
+            process.stdin.write(f"{question}\n")
+            process.stdin.flush()
+            assert question == json.loads(process.stdout.readline())["question"]
+        process.stdout.close()
+        process.stdin.write("whoever reads this has gone\n")
+        process.stdin.close()
+        assert "" == process.stderr.read()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "environment", "told"),
+    [
+        (["ask", "--docs", "."], {}, "Error: Give a QUESTION, or --questions FILE."),
+        (["ask", "--questions", "missing.txt"], {}, "missing.txt"),
+        (["ask", "--questions", "."], {}, "directory"),
+        (["ask", "--top", "0", "x"], {}, "--top"),
+        (["asks"], {}, "No such command 'asks'"),
+        (["ask", "--docs", "missing", "x"], {}, "verbatim: missing: no such folder of documents"),
+        (["chat"], {"SEEDS_DIR": "missing"}, "verbatim: missing: no such folder of documents"),
+        (["index"], {"SEEDS_DIR": "missing"}, "verbatim: missing: no such folder of documents"),
+        (["sandbox"], {"SEEDS_DIR": "missing"}, "verbatim: missing: no such folder of documents"),
+        (["ask", "x"], {"QUOTE_CHARS": "many"}, "verbatim: QUOTE_CHARS=many: expected a whole number"),
+        (["run"], {}, "TELEGRAM_TOKEN is not set: get a token from @BotFather"),
+    ],
+)
+def test_what_is_wrong_is_one_line(
+    verbatim: Calling, arguments: list[str], environment: dict[str, str], told: str
+) -> None:
+    """A wrong call or setting ends with exit code 2 and a line that says what to mend."""
+    done = verbatim(*arguments, **environment)
+    assert (2, "") == (done.returncode, done.stdout)
+    assert told in done.stderr.splitlines()[-1]
+
+
+def test_questions_that_are_not_text(verbatim: Calling, documents: Path) -> None:
+    """A line that is not UTF-8 is named, after the answers to those before it."""
+    done = verbatim("ask", "--docs", documents, "--json", "--questions", "-", typed=b"fine\n\xff\xfe\n")
+    assert (2, 1) == (done.returncode, len(done.stdout.splitlines()))
+    assert "verbatim: <stdin>: line 2 is not UTF-8 text: save the file as UTF-8\n" == done.stderr
+
+
+def test_asking_needs_no_token_and_shows_none(verbatim: Calling, documents: Path) -> None:
+    """A token in the environment is neither needed nor shown by what does not use it."""
+    done = verbatim("ask", "--docs", documents, QUESTION, TELEGRAM_TOKEN=TOKEN, LOG_LEVEL="DEBUG")
+    assert 0 == done.returncode
+    assert TOKEN.partition(":")[2] not in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(("certainty", "expected"), [("sure", 0), ("unsure", 0), ("none", 1)])
+@pytest.mark.parametrize("options", [(), ("--json",)])
+def test_exit_codes(
+    certainty: Certainty,
+    expected: int,
+    options: tuple[str, ...],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The exit code tells a program whether there is something to look at, sure or not."""
+
+    async def answer(_: Library, question: str, *, top: int = 5) -> Answer:
+        assert top == (5 if options else 3)
+        return Answer(question, certainty, 0.4, ())
+
+    monkeypatch.setattr(Library, "answer", answer)
+    # The handler and the level it sets would outlive this test.
+    monkeypatch.setattr("config.logging.configure", lambda *_: None)
+    environment = {"INDEX_DIR": str(tmp_path / "index"), "MEANING": "off"}
+    done = CliRunner().invoke(main, ["ask", "--docs", str(tmp_path), *options, QUESTION], env=environment)
+    assert expected == done.exit_code
+    told = {"sure": "", "unsure": speaking().unsure, "none": speaking().declined}
+    assert options or told[certainty] == done.stdout.strip()
+
+
+def test_chat(verbatim: Calling, documents: Path) -> None:
+    """A conversation: an empty line shows the next quote, and the end of the input ends it."""
+    done = verbatim("chat", "--docs", documents, typed=f"\n{QUESTION}\n" + "\n" * 9 + "zyx zyxw?\n\n")
+    assert (0, "") == (done.returncode, done.stderr)
+    told = done.stdout.splitlines()
+    assert "2 passages of 2 documents." in told[0]
+    assert FACT.strip() == told[1]
+    assert 1 <= told.count("That was the last quote.")
+    assert 1 == told.count("The documents hold no answer to this.")
+
+
+def test_index_names_what_it_left_out(verbatim: Calling, documents: Path, tmp_path: Path) -> None:
+    """The index is built and saved; a file that cannot be read is named with the reason."""
+    (documents / "binary.txt").write_bytes(b"\x7fELF\x02\x01\x01" + bytes(range(256)) * 20)
+    done = verbatim("index", "--docs", documents)
+    assert 0 == done.returncode
+    assert "left out binary.txt: " in done.stderr
+    assert "2 documents, 2 passages in en; 1 left out\n" == done.stdout
+    assert any((tmp_path / "index").iterdir())
+
+
+def test_check_looks_at_everything(verbatim: Calling, documents: Path) -> None:
+    """One line for each thing; what has to be mended makes the exit code 1."""
+    done = verbatim("check", "--docs", documents)
+    assert (1, "") == (done.returncode, done.stderr)
+    begins = [
+        "FIX  token: ",
+        "ok   documents: 2 in ",
+        "ok   index: passages: 2 (en)",
+        "note meaning: off by MEANING",
+        "ok   backend: ",
+    ]
+    lines = done.stdout.splitlines()
+    assert begins == [line[: len(begin)] for line, begin in zip(lines, begins, strict=True)]
+
+
+@pytest.mark.parametrize("command", [("ask", "Who?"), ("chat",), ("index",), ("eval", os.devnull)])
+def test_a_cluster_that_is_away(verbatim: Calling, documents: Path, command: tuple[str, ...]) -> None:
+    """A cluster that does not answer is one line without its password, and exit code 2."""
+    url = "http://user:secret-word@127.0.0.1:1"
+    done = verbatim(*command, "--docs", documents, OPENSEARCH_URL=url)
+    assert (2, "") == (done.returncode, done.stdout)
+    (told,) = done.stderr.splitlines()
+    assert told.startswith("verbatim: OpenSearch does not answer (http://127.0.0.1:1: ConnectError)")
+
+
+def test_asking_starts_light() -> None:
+    """What only the bot and the sandbox need is not imported to answer in the terminal."""
+    heavy = {"telegram", "starlette", "httpx", "uvicorn"}
+    program = f"import sys, bot.cli.commands; print({heavy} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert "set()\n" == done.stdout
+
+
+RECORDS = """\
+{"day": "2024-01-02", "question": "Who built it?", "answered": true, "confidence": 0.9}
+{"day": "2024-01-03", "question": "who  built it?", "answered": true, "confidence": 0.9}
+a line that somebody broke
+{"day": "2024-01-03", "question": "How deep?", "answered": false, "confidence": 0.1}
+{"day": "2024-01-03", "question": "Who built it?", "answered": true, "confidence": 0.9, "document": "a.txt", \
+"quote": "Clara.", "vote": "down"}
+"""
+
+
+@pytest.fixture
+def feedback(tmp_path: Path) -> Path:
+    folder = tmp_path / "feedback"
+    folder.mkdir()
+    (folder / "2024-01-03.jsonl").write_text(RECORDS, encoding="utf-8")
+    return folder
+
+
+def test_a_report_of_feedback(verbatim: Calling, feedback: Path) -> None:
+    """`report` tells what was asked, not answered and voted down, from the setting or the option."""
+    by_option, by_setting = (
+        verbatim("report", "--feedback", feedback),
+        verbatim("report", FEEDBACK_DIR=str(feedback)),
+    )
+    assert (0, by_option.stdout) == (by_setting.returncode, by_setting.stdout)
+    assert [
+        "2024-01-02 to 2024-01-03: 3 asked, 2 answered, 0 not sure, 1 not; 👍 0, 👎 1",
+        "",
+        "Not answered",
+        "     1 how deep?",
+        "",
+        "Voted down",
+        "     1 who built it? (a.txt)",
+        "",
+        "Asked most",
+        "     2 who built it?",
+        "     1 how deep?",
+    ] == by_option.stdout.splitlines()
+
+
+def test_a_report_of_several_machines(verbatim: Calling, feedback: Path) -> None:
+    """The folders of several machines are counted together."""
+    told = json.loads(verbatim("report", "--json", "--feedback", feedback, "--feedback", feedback).stdout)
+    assert (6, 4, 0, 2) == tuple(told[key] for key in ("asked", "answered", "up", "down"))
+
+
+def test_a_report_for_programs(verbatim: Calling, feedback: Path) -> None:
+    """With --json it is one object with all of it."""
+    told = json.loads(verbatim("report", "--json", "--feedback", feedback).stdout)
+    assert (3, 2, 0, 1) == tuple(told[key] for key in ("asked", "answered", "up", "down"))
+    assert [{"question": "how deep?", "times": 1}] == told["unanswered"]
+    voted = {"question": "who built it?", "document": "a.txt", "quote": "Clara.", "times": 1}
+    assert [voted] == told["voted_down"]
+
+
+def test_a_report_of_nothing(verbatim: Calling, tmp_path: Path) -> None:
+    """Where nothing was asked it says so; where nothing is collected it says what to set."""
+    (tmp_path / "none").mkdir()
+    assert "Nothing has been asked yet.\n" == verbatim("report", "--feedback", "none").stdout
+    done = verbatim("report")
+    assert (2, "") == (done.returncode, done.stdout)
+    assert "FEEDBACK_DIR is not set" in done.stderr

@@ -1,0 +1,186 @@
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from telegram import Update
+from telegram.ext import ApplicationHandlerStop
+
+from bot.handlers.access import AccessControl
+from bot.i18n.messages import speaking
+from bot.ops.metrics import Metrics
+from bot.telegram.update_parsing import Bot
+from config.settings import Settings
+from tests.bot.virtual_clock import fast
+
+ADA = {"id": 1, "is_bot": False, "first_name": "Ada", "language_code": "en"}
+BOB = {"id": 2, "is_bot": False, "first_name": "Bob", "language_code": "en"}
+ROBOT = {"id": 3, "is_bot": True, "first_name": "Robot"}
+ANONYMOUS = {"id": 1087968824, "is_bot": True, "first_name": "Group", "username": "GroupAnonymousBot"}
+PRIVATE = {"id": 1, "type": "private", "first_name": "Ada"}
+GROUP = {"id": -5, "type": "supergroup", "title": "Group"}
+CHANNEL = {"id": -100, "type": "channel", "title": "Channel"}
+
+
+def message(chat: dict[str, Any] = PRIVATE, **fields: Any) -> dict[str, Any]:
+    return {"message_id": 10, "date": 1, "chat": chat, "from": ADA, "text": "?", **fields}
+
+
+def bobs(chat: dict[str, Any] | None = None, **fields: Any) -> dict[str, Any]:
+    return message(chat or PRIVATE | {"id": 2}, **{"from": BOB, **fields})
+
+
+def press(sender: dict[str, Any], on: dict[str, Any]) -> dict[str, Any]:
+    return {"id": "5", "from": sender, "chat_instance": "1", "data": "q1", "message": on}
+
+
+def query(sender: dict[str, Any]) -> dict[str, Any]:
+    return {"id": "5", "from": sender, "query": "?", "offset": ""}
+
+
+FORWARDED = {"type": "chat", "sender_chat": GROUP, "date": 1}
+FROM_ADA = {"type": "user", "sender_user": ADA, "date": 1}
+
+
+class Door:
+    """What comes in goes through the gate and then, so often only, to be served."""
+
+    def __init__(self, telegram: Any, **given: Any) -> None:
+        self.telegram = telegram
+        self.metrics = Metrics()
+        self.served = 0
+        self.bot = Bot("1:x", request=telegram, get_updates_request=telegram)
+        self.access = AccessControl(Settings(_env_file=None, **given))
+        self.handler = self.access.served(self._serve)
+
+    async def __call__(self, **update: Any) -> int:
+        """Give how many have been served so far."""
+        context: Any = SimpleNamespace(metrics=self.metrics)
+        made = Update.de_json({"update_id": 1, **update}, self.bot)
+        try:
+            await self.access.gate(made, context)
+        except ApplicationHandlerStop:
+            return self.served
+        await self.handler(made, context)
+        return self.served
+
+    async def _serve(self, _update: Update, _context: Any) -> None:
+        self.served += 1
+
+    def refused(self, why: str) -> float:
+        return self.metrics.registry.get_sample_value("verbatim_refusals_total", {"why": why}) or 0
+
+
+@pytest.mark.parametrize(
+    ("update", "expected"),
+    [
+        ({"message": message()}, 1),
+        ({"message": message(GROUP)}, 1),
+        ({"message": bobs(GROUP)}, 1),
+        ({"message": bobs()}, 0),
+        ({"message": bobs(CHANNEL)}, 0),
+        ({"edited_message": message()}, 1),
+        ({"edited_message": bobs()}, 0),
+        ({"callback_query": press(ADA, bobs())}, 1),
+        ({"callback_query": press(BOB, bobs(GROUP))}, 1),
+        ({"callback_query": press(BOB, bobs())}, 0),
+        ({"inline_query": query(ADA)}, 1),
+        ({"inline_query": query(BOB)}, 0),
+        ({"channel_post": {"message_id": 1, "date": 1, "chat": CHANNEL, "text": "?"}}, 0),
+        ({"channel_post": {"message_id": 1, "date": 1, "chat": GROUP | CHANNEL | {"id": -5}}}, 1),
+        ({"message": bobs(forward_origin=FORWARDED)}, 0),
+        ({"message": bobs(forward_origin=FROM_ADA)}, 0),
+        ({"message": bobs(reply_to_message=message())}, 0),
+        ({"message": bobs(reply_to_message=message(GROUP))}, 0),
+        ({"message": bobs(sender_chat=GROUP)}, 0),
+        ({"message": bobs(via_bot=ROBOT)}, 0),
+        ({}, 0),
+    ],
+)
+async def test_the_gate(update: dict[str, Any], expected: int, telegram: Any) -> None:
+    """Where something is asked and by whom decides, not what it quotes, forwards or replies to."""
+    door = Door(telegram, telegram_allowed_chats=[1, -5])
+    assert expected == await door(**update)
+    assert 1 - expected == door.refused("not allowed")
+    assert "sendMessage" not in [name for name, _ in telegram.calls]
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        ({"from": ROBOT}, 0),
+        ({"from": ANONYMOUS, "sender_chat": GROUP}, 1),
+        ({"from": ANONYMOUS}, 0),
+        ({"from": ADA}, 1),
+    ],
+)
+async def test_bots_are_not_answered(fields: dict[str, Any], expected: int, telegram: Any) -> None:
+    """Bots are ignored, even where everyone is let in; an admin who writes as the group is not one."""
+    assert expected == await Door(telegram)(message=message(GROUP, **fields))
+
+
+async def test_admins_are_let_in(telegram: Any) -> None:
+    """An admin is answered wherever it is, and as often as wanted."""
+    door = Door(telegram, telegram_allowed_chats=[7], telegram_admins=[2], telegram_questions_per_minute=1)
+    for update in (bobs(), bobs(GROUP), bobs(CHANNEL)) * 3:
+        await door(message=update)
+    assert 9 == door.served
+
+
+@fast
+async def test_a_person_has_a_share_in_all_chats(telegram: Any) -> None:
+    """What one asks counts over all chats; the first one too many is told, the next ones are not."""
+    door = Door(telegram, telegram_questions_per_minute=2)
+    for update in (message(), message(GROUP), message(), message(), message(GROUP)):
+        await door(message=update)
+    assert 2 == door.served
+    assert [speaking("en").slow_down] == telegram.texts()
+    assert 3 == door.refused("too many")
+    assert 3 == await door(message=bobs())
+
+
+@fast
+async def test_a_group_has_twenty_a_minute(telegram: Any) -> None:
+    """All of a group together are answered as often as Telegram lets us write there."""
+    door = Door(telegram, telegram_questions_per_minute=60)
+    for number in range(30):
+        await door(message=message(GROUP, **{"from": ADA | {"id": 100 + number}}))
+    assert 20 == door.served
+    assert [speaking("en").slow_down] == telegram.texts()
+
+
+@fast
+async def test_a_group_may_have_less(telegram: Any) -> None:
+    """A share smaller than Telegram's limit holds for groups as well."""
+    door = Door(telegram, telegram_questions_per_minute=5)
+    for number in range(30):
+        await door(message=message(GROUP, **{"from": ADA | {"id": 100 + number}}))
+    assert 5 == door.served
+
+
+@fast
+async def test_without_limits_of_ours_groups_have_the_whole_share(telegram: Any) -> None:
+    """Where sending has no limit, a group has the share of a person."""
+    door = Door(telegram, telegram_questions_per_minute=25, telegram_messages_per_second=0)
+    for number in range(30):
+        await door(message=message(GROUP, **{"from": ADA | {"id": 100 + number}}))
+    assert 25 == door.served
+
+
+@fast
+async def test_a_press_too_many_is_answered(telegram: Any) -> None:
+    """A button pressed too often stops waiting: with the polite line once, then with nothing."""
+    door = Door(telegram, telegram_questions_per_minute=1)
+    for _ in range(3):
+        await door(callback_query=press(ADA, message()))
+    assert 1 == door.served
+    assert [speaking("en").slow_down, None] == [sent.get("text") for _, sent in telegram.calls]
+
+
+@fast
+async def test_a_refusal_that_cannot_be_told_is_no_error(telegram: Any) -> None:
+    """When Telegram does not take the polite line, that is that."""
+    telegram.replies["sendMessage"] = (403, "Forbidden: bot was blocked by the user")
+    door = Door(telegram, telegram_questions_per_minute=1)
+    for _ in range(3):
+        await door(message=message())
+    assert 1 == door.served

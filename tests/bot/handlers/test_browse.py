@@ -1,0 +1,210 @@
+"""Looking through the documents by commands and buttons; the documents and Telegram are fakes."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from bot.i18n.messages import speaking
+from retrieval.model import Source
+from tests.bot.update_builders import ADA, GROUP, PRIVATE, deliver, message, pressed
+
+TEXTS = speaking("en")
+OTHER = Source("other001", "other.txt", "Another", 1, 100, "en", size=6)
+SECRET = "Only the other document says so."
+
+
+@pytest.fixture
+def two(archive: Any, passage: Any, tmp_path: Path) -> Any:
+    """Make two documents: one with two headings, and another with a text of its own."""
+    name = "name.txt"
+    first = Source("folder01", name, "Title", 3, 100, "en", size=11)
+    archive.sources = (first, OTHER)
+    archive.folder = tmp_path
+    (tmp_path / name).write_bytes(b"The \xff bytes")
+    archive.texts = {
+        "folder01": [
+            passage(text, number=n, start=n * 100, heading=(heading,), paragraph=n)
+            for n, (heading, text) in enumerate([("Sea", "Salt."), ("Sea", "Waves."), ("Land", "Sand.")])
+        ],
+        "other001": [passage(SECRET, heading=("Hidden",))],
+    }
+    return archive
+
+
+async def _press(application: Any, telegram: Any, data: str, **fields: Any) -> list[tuple[str, Any]]:
+    telegram.calls.clear()
+    await deliver(application, callback_query=pressed(data, None) | fields)
+    return [(name, sent.get("text")) for name, sent in telegram.calls]
+
+
+@pytest.mark.usefixtures("two")
+@pytest.mark.parametrize(
+    ("data", "begins"),
+    [
+        ("@s.0", "I hold 2 documents:\n\n1. Title"),
+        ("@s.99999999", "I hold 2 documents:\n\n1. Title"),
+        ("@hfolder01.0", "Title\nname.txt\nEN · 1 KB"),
+        ("@rfolder01.0", "Sea\n\nSalt.\n\nWaves.\n\n— Title · name.txt"),
+        ("@rfolder01.2", "Land\n\nSand.\n\n— Title · name.txt"),
+        ("@rfolder01.99999999", "Land\n\nSand.\n\n— Title · name.txt"),
+    ],
+)
+async def test_ways_through(application: Any, telegram: Any, data: str, begins: str) -> None:
+    """A button shows its view in place of the last one, whichever number it names."""
+    (edit, shown), answered = await _press(application, telegram, data)
+    assert ("editMessageText", begins) == (edit, shown[: len(begins)])
+    assert ("answerCallbackQuery", None) == answered
+
+
+@pytest.mark.usefixtures("two")
+@pytest.mark.parametrize(
+    ("data", "told"),
+    [
+        ("@hnowhere0.0", TEXTS.changed),
+        ("@fnowhere0.0", TEXTS.changed),
+        ("@s", TEXTS.stale),
+        ("@", TEXTS.stale),
+        ("@r.0", TEXTS.stale),
+        ("@sfolder01.0", TEXTS.stale),
+        ("@xfolder01.0", TEXTS.stale),
+        ("@yfolder01.0", TEXTS.stale),
+        ("@rfolder01.-1", TEXTS.stale),
+        ("@rfolder01.999999999", TEXTS.stale),
+    ],
+)
+async def test_ways_to_nowhere(application: Any, telegram: Any, data: str, told: str) -> None:
+    """A document that is gone and a way that never was are told, and change nothing."""
+    assert [("answerCallbackQuery", told)] == await _press(application, telegram, data)
+
+
+@given(
+    st.from_regex(r"@[shrf](folder01)?\.?[0-9]{0,9}[a-z\x00]?", fullmatch=True)
+    | st.text(max_size=62).map(lambda text: f"@{text}")
+)
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+async def test_forged_ways(application: Any, telegram: Any, two: Any, data: str) -> None:
+    """Whatever a forged button says, it is answered once, and shows no document it does not name."""
+    assert two.sources
+    calls = await _press(application, telegram, data)
+    assert "answerCallbackQuery" == calls[-1][0]
+    assert 1 == sum(name == "answerCallbackQuery" for name, _ in calls)
+    assert "other001" in data or SECRET not in str(calls)
+    assert TEXTS.failed not in str(calls)
+
+
+@pytest.mark.usefixtures("two")
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [({}, None), ({"message_thread_id": 4}, None), ({"message_thread_id": 4, "is_topic_message": True}, 4)],
+)
+async def test_the_document_as_a_file(
+    application: Any, telegram: Any, fields: dict[str, Any], expected: int | None
+) -> None:
+    """The whole document comes as a file of its own name, into the topic that asked for it."""
+    telegram.calls.clear()
+    ours = message("An answer", GROUP, **fields)
+    await deliver(application, callback_query=pressed("@ffolder01.0", None, message=ours))
+    (sending, sent), (answering, told) = telegram.calls
+    assert ("sendDocument", "answerCallbackQuery") == (sending, answering)
+    assert (-5, expected) == (sent["chat_id"], sent.get("message_thread_id"))
+    assert "text" not in told
+
+
+@pytest.mark.parametrize("description", ["Bad Request: file must be non-empty", "Request Entity Too Large"])
+async def test_a_file_that_cannot_be_sent(
+    application: Any, telegram: Any, two: Any, description: str
+) -> None:
+    """A file that is gone, too large or refused is told."""
+    telegram.replies["sendDocument"] = (400, description)
+    assert ("answerCallbackQuery", TEXTS.file_gone) == (await _press(application, telegram, "@ffolder01.0"))[
+        -1
+    ]
+    gone = [("answerCallbackQuery", TEXTS.file_gone)]
+    assert gone == await _press(application, telegram, "@fother001.0")
+    two.sources = (Source("folder01", "name.txt", "Title", 1, 1, "en", size=50 * 1024 * 1024 + 1),)
+    assert gone == await _press(application, telegram, "@ffolder01.0")
+
+
+@pytest.mark.parametrize("data", ["@s.0", "@hfolder01.0", "@ffolder01.0"])
+async def test_under_a_message_too_old(application: Any, telegram: Any, two: Any, data: str) -> None:
+    """A button under a message that is out of sight is answered with words."""
+    assert two.sources
+    telegram.replies["editMessageText"] = telegram.replies["sendDocument"] = (400, "Bad Request: not found")
+    for gone in ({"message_id": 11, "date": 0, "chat": PRIVATE}, None):
+        *_, (method, told) = await _press(application, telegram, data, message=gone)
+        assert "answerCallbackQuery" == method
+        assert told in {TEXTS.stale, TEXTS.file_gone}
+
+
+async def test_search(application: Any, archive: Any, telegram: Any, citation: Any, answer: Any) -> None:
+    """/search lists places and pages them by its own message, from the documents as they are."""
+    archive.answers = {"sea": answer(*[citation("The sea.", (0, 8), ((4, 7),))] * 12)}
+    await deliver(application, message=message("/search sea"))
+    ((_, sent),) = telegram.calls
+    assert sent["text"].startswith("12 places, the best first:\n\n1. Title, under “Heading”, lines 5–7: sea")
+    ((button,),) = sent["reply_markup"]["inline_keyboard"]
+    await deliver(
+        application, callback_query=pressed(button["callback_data"], message("/search@verbatim_bot sea"))
+    )
+    (_, shown), (_, told) = telegram.calls[1:]
+    assert ["11.", "12."] == [line[:3] for line in shown["text"].splitlines()[2:]]
+    assert "text" not in told
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"), [("/search", TEXTS.search_how), ("/search nothing", TEXTS.found_nothing)]
+)
+async def test_search_without_places(application: Any, telegram: Any, text: str, expected: str) -> None:
+    """A search for nothing says how to search; one that finds nothing says so."""
+    await deliver(application, message=message(text))
+    assert [expected] == telegram.texts()
+
+
+async def test_no_documents(application: Any, archive: Any, telegram: Any) -> None:
+    """Without documents there is a kind line to read, and a button that was there before says so."""
+    archive.sources = ()
+    await deliver(application, message=message("/sources"))
+    assert [TEXTS.no_documents] == telegram.texts()
+    assert ("editMessageText", TEXTS.no_documents) == (await _press(application, telegram, "@s.0"))[0]
+
+
+async def _removing(application: Any, telegram: Any, **fields: Any) -> list[Any]:
+    asked = await _press(application, telegram, "@xfolder01.0", **fields)
+    return [*asked, *await _press(application, telegram, "@yfolder01.0", **fields)]
+
+
+@pytest.mark.usefixtures("two")
+async def test_an_admin_removes_a_document(connecting: Any, telegram: Any) -> None:
+    """Removing asks first, and only then takes the document out."""
+    application = connecting(telegram_admins=[1])
+    keeper = application.bot_data.keeper
+    (_, asked), _ = await _press(application, telegram, "@xfolder01.0")
+    assert TEXTS.remove_really("name.txt") == asked
+    rows = telegram.calls[0][1]["reply_markup"]["inline_keyboard"]
+    assert ["@yfolder01.0", "@hfolder01.0"] == [row[0]["callback_data"] for row in rows]
+    assert [] == keeper.taken_out
+    assert TEXTS.removed("name.txt") == (await _press(application, telegram, "@yfolder01.0"))[0][1]
+    assert ["name.txt"] == keeper.taken_out
+
+
+@pytest.mark.usefixtures("two")
+@pytest.mark.parametrize(
+    ("admins", "fields"),
+    [
+        ([], {}),
+        ([2], {}),
+        ([1], {"message": message("An answer", GROUP)}),
+        ([1], {"from": ADA | {"id": 3}}),
+    ],
+)
+async def test_others_remove_nothing(
+    connecting: Any, telegram: Any, admins: list[int], fields: dict[str, Any]
+) -> None:
+    """Data forged by those who are no admins, or pressed in a group, is out of date, whatever it says."""
+    application = connecting(telegram_admins=admins)
+    told = await _removing(application, telegram, **fields)
+    assert [("answerCallbackQuery", TEXTS.stale)] * 2 == told
+    assert [] == application.bot_data.keeper.taken_out

@@ -1,0 +1,663 @@
+"""Updates go in, calls to Telegram come out; the documents and Telegram are fakes."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from bot.handlers.context import AnswerMap
+from bot.i18n.messages import speaking
+from bot.views.callback_data import Action, ButtonPress, Origin, encode
+from retrieval.model import Locator, PassageContext, Source
+from tests.bot.update_builders import ADA, GROUP, PRIVATE, US, deliver, message, pressed
+
+TEXTS = speaking("en")
+
+
+@pytest.fixture
+def three(archive: Any, citation: Callable[..., Any], answer: Callable[..., Any]) -> Any:
+    """Make a question with three quotes, and one that is a misspelling of it."""
+    ones = [citation(f"Quote number {n}.", (0, 15), ((0, 5),), rank=n) for n in (1, 2, 3)]
+    archive.answers = {
+        "Which?": answer(*ones),
+        "Whihc?": answer(certainty="none", suggestion="Which?"),
+    }
+    archive.contexts = {"000000000001folder01": PassageContext(ones[0].passage, None, None)}
+    return archive
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("/start", TEXTS.start),
+        ("/help", TEXTS.help),
+        ("/help@verbatim_bot", TEXTS.help),
+        ("/privacy", TEXTS.privacy),
+        ("/sources", "I hold 1 document:\n\n1. Title · EN · 0 KB"),
+        ("/ask", TEXTS.ask_how),
+        ("/nonsense", TEXTS.unknown_command),
+        ("@verbatim_bot", TEXTS.ask_how),
+        ("Something else", TEXTS.declined),
+        ("/start gone", f"{TEXTS.link_gone}\n\n{TEXTS.start}"),
+    ],
+)
+async def test_private_words(text: str, expected: str, application: Any, telegram: Any) -> None:
+    """In a private chat every text gets a reply that fits it."""
+    await deliver(application, message=message(text))
+    assert [expected] == telegram.texts()
+
+
+async def test_the_reply_quotes_the_question(application: Any, telegram: Any, three: Any) -> None:
+    """An answer replies to its question, survives its deletion, and previews no links."""
+    await deliver(application, message=message("Which?"))
+    ((method, sent),) = telegram.calls
+    assert "sendMessage" == method
+    assert {"message_id": 10, "allow_sending_without_reply": True} == sent["reply_parameters"]
+    assert {"is_disabled": True} == sent["link_preview_options"]
+    assert ["Which?"] == three.questions
+
+
+@pytest.mark.usefixtures("three")
+async def test_a_link_shows_its_passage(application: Any, telegram: Any) -> None:
+    """`/start` with the id of a passage shows it."""
+    await deliver(application, message=message("/start 000000000001folder01"))
+    (text,) = telegram.texts()
+    assert text.startswith("Quote number 1.\n\n— Title, under “Heading”, line 5")
+
+
+async def test_a_caption_is_a_question(application: Any, archive: Any) -> None:
+    """A photo with a caption asks the caption, in private."""
+    await deliver(application, message=message(photo=[], caption="Which?"))
+    assert ["Which?"] == archive.questions
+
+
+@pytest.mark.parametrize("fields", [{"photo": []}, {"dice": {"emoji": "🎲", "value": 1}}, {}])
+async def test_what_has_no_words(fields: dict[str, Any], application: Any, telegram: Any) -> None:
+    """What has no words gets a friendly line in private, and silence in a group."""
+    await deliver(application, message=message(**fields))
+    await deliver(application, message=message(chat=GROUP, **fields))
+    assert [TEXTS.wordless] == telegram.texts()
+
+
+@pytest.mark.parametrize(
+    ("text", "fields", "expected"),
+    [
+        ("Nice weather", {}, []),
+        ("/nonsense", {}, []),
+        ("/ask@otherbot Which?", {}, []),
+        ("/ask Which?", {}, ["Which?"]),
+        ("/ask@verbatim_bot Which?", {}, ["Which?"]),
+        ("@verbatim_bot Which?", {}, ["Which?"]),
+        ("Which?", {"reply_to_message": message("Hello", GROUP, **{"from": US})}, ["Which?"]),
+        ("Which?", {"reply_to_message": message("Hello", GROUP)}, []),
+        ("/ask", {"reply_to_message": message("Which?", GROUP)}, ["Which?"]),
+        ("@verbatim_bot", {"reply_to_message": message("Which?", GROUP)}, ["Which?"]),
+    ],
+)
+async def test_groups(  # noqa: PLR0913, PLR0917  # three of them are fixtures
+    text: str, fields: dict[str, Any], expected: list[str], application: Any, archive: Any, telegram: Any
+) -> None:
+    """In a group we answer when spoken to, and are silent otherwise."""
+    await deliver(application, message=message(text, GROUP, **fields))
+    assert expected == archive.questions
+    assert len(expected) == len(telegram.calls)
+
+
+async def test_ask_in_reply_answers_the_other_message(application: Any, telegram: Any) -> None:
+    """A bare /ask in reply to a message answers that message, so that its buttons find the question."""
+    other = message("Which?", GROUP, message_id=4)
+    await deliver(application, message=message("/ask", GROUP, reply_to_message=other))
+    assert 4 == telegram.calls[0][1]["reply_parameters"]["message_id"]
+
+
+ANSWER = {
+    "text": "😀 The cat sat on the mat.\n— Title",
+    "entities": [
+        {"type": "blockquote", "offset": 0, "length": 26},
+        {"type": "bold", "offset": 7, "length": 7},
+        {"type": "bold", "offset": 22, "length": 3},
+    ],
+}
+
+
+@pytest.mark.parametrize("chat", [PRIVATE, GROUP])
+@pytest.mark.parametrize(
+    ("text", "other", "expected"),
+    [
+        ("Which?", {"from": US, **ANSWER}, ["cat sat mat"]),
+        ("/ask Which?", {"from": US, **ANSWER}, ["cat sat mat"]),
+        ("/ask Which?", {"from": US, "text": TEXTS.help}, [None]),
+        ("/ask Which?", {"from": ADA, **ANSWER}, [None]),
+        ("/ask Which?", {"from": US | {"id": 998}, **ANSWER}, [None]),
+        ("/ask", {"from": ADA, **ANSWER}, [None]),
+    ],
+)
+async def test_a_reply_to_an_answer_follows_it(  # noqa: PLR0913, PLR0917  # two of them are fixtures
+    text: str,
+    other: dict[str, Any],
+    expected: list[str],
+    chat: dict[str, Any],
+    application: Any,
+    archive: Any,
+) -> None:
+    """A question in reply to an answer of ours leans on what that was asked; no other reply does."""
+    await deliver(application, message=message(text, chat, reply_to_message=message(chat=chat) | other))
+    assert expected == archive.earlier
+
+
+async def test_a_follow_up_stays_one_on_every_page(application: Any, telegram: Any, three: Any) -> None:
+    """Each button under the answer to a follow-up asks it as it was asked, its correction as well."""
+    three.answers["And what?"] = three.answers["Which?"]
+    asking = message("And what?", reply_to_message=message() | {"from": US, **ANSWER})
+    await deliver(application, message=asking)
+    keyboard = telegram.calls[0][1]["reply_markup"]["inline_keyboard"]
+    pressable = [b["callback_data"] for row in keyboard for b in row if "callback_data" in b]
+    for data in [data for data in pressable if not data.startswith("@")]:
+        await deliver(application, callback_query=pressed(data, message("And what?")))
+    await deliver(application, callback_query=pressed("~q1 cat sat mat", message("Whihc?")))
+    assert ["And what?"] * 4 + ["Whihc?", "Which?"] == three.questions
+    assert ["cat sat mat"] * 6 == three.earlier
+    told = [sent.get("text") for name, sent in telegram.calls if name == "answerCallbackQuery"]
+    assert ["Quote 1 of 3", None, None, None] == told
+
+
+@pytest.mark.parametrize("kind", ["edited_message", "channel_post", "edited_channel_post"])
+async def test_other_updates_are_ignored(kind: str, application: Any, telegram: Any) -> None:
+    """Edits and channel posts are left alone."""
+    await deliver(application, **{kind: message("/help")})
+    assert [] == telegram.calls
+
+
+async def test_a_quote_that_is_not_verbatim_is_not_sent(
+    application: Any, telegram: Any, three: Any, answer: Callable[..., Any], citation: Callable[..., Any]
+) -> None:
+    """A quote that fails the check is left out; with none left the bot declines."""
+    three.answers["Which?"] = answer(citation("Words.", (0, 6), quote="Wordz."))
+    await deliver(application, message=message("Which?"))
+    assert [TEXTS.declined] == telegram.texts()
+
+
+async def test_no_documents(application: Any, archive: Any, telegram: Any) -> None:
+    """Without documents a question gets a kind line."""
+    archive.sources = ()
+    await deliver(application, message=message("Which?"))
+    assert [TEXTS.no_documents] == telegram.texts()
+
+
+async def test_an_error_of_ours_is_told(application: Any, archive: Any, telegram: Any) -> None:
+    """When answering fails, the person hears so."""
+    archive.answers = None
+    await deliver(application, message=message("Which?"))
+    await deliver(application, callback_query=pressed("q1", message("Which?")))
+    assert [("sendMessage", TEXTS.failed), ("answerCallbackQuery", TEXTS.failed)] == [
+        (method, sent["text"]) for method, sent in telegram.calls
+    ]
+
+
+@pytest.mark.usefixtures("three")
+@pytest.mark.parametrize(
+    ("press", "question", "begins"),
+    [
+        (ButtonPress(Action.QUOTE, 2), "Which?", "Quote number 2.\n"),
+        (ButtonPress(Action.QUOTE, 1), "/ask@verbatim_bot Which?", "Quote number 1.\n"),
+        (ButtonPress(Action.CONTEXT, 1, "000000000001folder01"), "Which?", "Quote number 1.\n\n"),
+        (
+            ButtonPress(Action.CONTEXT, 2, "00000000", Origin(earlier="Old words")),
+            "Which?",
+            "Quote number 2.\n",
+        ),
+        (ButtonPress(Action.QUOTE, 3, origin=Origin(corrected=True)), "Whihc?", "Quote number 3.\n"),
+    ],
+)
+async def test_buttons_edit_the_answer(
+    press: ButtonPress, question: str, begins: str, application: Any, telegram: Any
+) -> None:
+    """A button shows its view in place of the answer; the question in the chat is all it needs."""
+    await deliver(application, callback_query=pressed(encode(press), message(question)))
+    (edit, edited), (answered, told) = telegram.calls
+    assert ("editMessageText", "answerCallbackQuery") == (edit, answered)
+    assert edited["text"].startswith(begins)
+    assert "text" not in told
+
+
+@pytest.fixture
+def near(archive: Any, citation: Callable[..., Any], answer: Callable[..., Any]) -> Any:
+    """Make a question that three passages are close to, and one that they are not."""
+    ones = [citation(f"Quote number {n}.", (0, 15), ((0, 5),), rank=n) for n in (1, 2, 3)]
+    archive.answers = {
+        "Perhaps?": answer(*ones, certainty="unsure"),
+        "Hardly?": answer(*ones, certainty="none"),
+        "Whihc?": answer(certainty="none", suggestion="Perhaps?"),
+    }
+    archive.contexts = {"000000000001folder01": PassageContext(ones[0].passage, None, None)}
+    return archive
+
+
+@pytest.mark.usefixtures("near")
+@pytest.mark.parametrize(
+    ("chat", "kind", "count"), [(PRIVATE, "blockquote", 3), (GROUP, "expandable_blockquote", 1)]
+)
+async def test_what_is_not_sure_is_answered_with_what_is_closest(
+    chat: dict[str, Any], kind: str, count: int, application: Any, telegram: Any
+) -> None:
+    """The closest passages come with a line that says so: open in private, folded up in a group."""
+    await deliver(application, message=message("/ask Perhaps?", chat))
+    ((_, sent),) = telegram.calls
+    assert sent["text"].startswith(f"{TEXTS.unsure}\nQuote number 1.\n1 — ")
+    assert count == [entity["type"] for entity in sent["entities"]].count(kind)
+    (row,) = sent["reply_markup"]["inline_keyboard"]
+    assert ["Context 1", "Context 2", "Context 3"] == [button["text"] for button in row]
+
+
+@pytest.mark.usefixtures("near")
+@pytest.mark.parametrize("question", ["Perhaps?", "Hardly?"])
+@pytest.mark.parametrize("chat", [PRIVATE, GROUP])
+async def test_the_closest_passages_and_their_context(
+    question: str, chat: dict[str, Any], application: Any, telegram: Any
+) -> None:
+    """A button shows them, also below a refusal; another what stands around one, and that leads back."""
+    for data in ("n1", "c2:000000000001folder01", "n1"):
+        press = pressed(data, message(question, chat))
+        press["message"]["chat"] = chat
+        await deliver(application, callback_query=press)
+    (_, listed), _, (_, around), _, (_, again), (_, told) = telegram.calls
+    assert (listed["text"], listed["entities"]) == (again["text"], again["entities"])
+    assert listed["text"].startswith(f"{TEXTS.unsure}\nQuote number 1.\n")
+    folded = [entity for entity in listed["entities"] if entity["type"] == "expandable_blockquote"]
+    assert len(folded) == (chat is GROUP)
+    assert around["text"].startswith("Quote number 2.\n")
+    ((back,), _) = around["reply_markup"]["inline_keyboard"]
+    assert ("‹ Back to the passages", "n1") == (back["text"], back["callback_data"])
+    assert "text" not in told
+
+
+@pytest.mark.usefixtures("near")
+async def test_a_suggestion_may_not_be_sure(application: Any, telegram: Any) -> None:
+    """What was suggested instead is answered with what is closest to it, and so are its buttons."""
+    await deliver(application, callback_query=pressed("~q1", message("Whihc?")))
+    await deliver(application, callback_query=pressed("~n1", message("Whihc?")))
+    (_, first), _, (_, second), _ = telegram.calls
+    assert first["text"] == second["text"]
+    assert first["text"].startswith(TEXTS.unsure)
+    buttons = first["reply_markup"]["inline_keyboard"][0]
+    assert "~c1:000000000001folder01" == buttons[0]["callback_data"]
+
+
+@pytest.mark.usefixtures("three")
+async def test_what_is_sure_by_now_is_quoted(application: Any, telegram: Any) -> None:
+    """Where documents have changed so that there is an answer, the button for what is closest shows it."""
+    await deliver(application, callback_query=pressed("n1", message("Which?")))
+    (_, shown), _ = telegram.calls
+    assert shown["text"].startswith("Quote number 1.\n— ")
+
+
+@pytest.mark.usefixtures("three")
+@pytest.mark.parametrize(
+    ("data", "question", "expected"),
+    [
+        ("q2", None, TEXTS.question_gone),
+        ("q2", message(photo=[]), TEXTS.question_gone),
+        ("nonsense", message("Which?"), TEXTS.stale),
+        ("q9", message("Which?"), TEXTS.changed),
+        ("c1:other", message("Which?"), TEXTS.changed),
+        ("~q1", message("Which?"), TEXTS.changed),
+        ("q1", message("Never answered?"), TEXTS.changed),
+        ("n1", message("Never answered?"), TEXTS.changed),
+        ("+1", message("Never answered?"), TEXTS.changed),
+        ("p2", message("Which?"), "Quote 2 of 3"),
+    ],
+)
+async def test_buttons_that_cannot_are_answered(
+    data: str, question: dict[str, Any] | None, expected: str, application: Any, telegram: Any
+) -> None:
+    """A button that has lost its question or its documents says so, and changes nothing."""
+    await deliver(application, callback_query=pressed(data, question))
+    assert [("answerCallbackQuery", expected)] == [(method, sent["text"]) for method, sent in telegram.calls]
+
+
+async def test_a_message_that_is_gone(application: Any, telegram: Any) -> None:
+    """A button under a message too old to see is answered."""
+    gone = {"message_id": 11, "date": 0, "chat": PRIVATE}
+    await deliver(application, callback_query=pressed("q1", None, message=gone))
+    await deliver(application, callback_query=pressed("q1", None) | {"message": None})
+    assert [TEXTS.question_gone] * 2 == [sent["text"] for _, sent in telegram.calls]
+
+
+@pytest.mark.usefixtures("three")
+@pytest.mark.parametrize(
+    ("description", "expected"),
+    [("Bad Request: message is not modified", None), ("Bad Request: message can't be edited", TEXTS.stale)],
+)
+async def test_edits_that_telegram_refuses(
+    description: str, expected: str | None, application: Any, telegram: Any
+) -> None:
+    """An edit that changes nothing is no error; one that cannot be is told."""
+    telegram.replies["editMessageText"] = (400, description)
+    await deliver(application, callback_query=pressed("q1", message("Which?")))
+    assert expected == telegram.calls[-1][1].get("text")
+
+
+@pytest.mark.usefixtures("three")
+async def test_an_old_query_is_no_error(
+    application: Any, telegram: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A tap that waited too long is given up without a word in the log."""
+    telegram.replies["answerCallbackQuery"] = (400, "Bad Request: query is too old")
+    await deliver(application, callback_query=pressed("q1", message("Which?")))
+    assert [] == caplog.records
+
+
+async def test_a_blocked_bot_is_no_error(
+    application: Any, telegram: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Somebody who blocked the bot is nothing an operator must mend."""
+    telegram.replies["sendMessage"] = (403, "Forbidden: bot was blocked by the user")
+    with caplog.at_level("WARNING"):
+        await deliver(application, message=message("/help"))
+    assert [] == caplog.records
+
+
+@pytest.mark.parametrize(
+    ("allowed", "update", "expected"),
+    [
+        ([1], {"message": message("/help")}, 1),
+        ([-5], {"message": message("/help", GROUP)}, 1),
+        ([2], {"message": message("/help")}, 0),
+        ([2], {}, 0),
+    ],
+)
+async def test_allowed_chats(
+    allowed: list[int], update: dict[str, Any], expected: int, connecting: Callable[..., Any], telegram: Any
+) -> None:
+    """With a list of allowed chats the others are not answered at all."""
+    await deliver(connecting(telegram_allowed_chats=allowed), **update)
+    assert expected == len(telegram.calls)
+
+
+async def test_a_button_pressed_by_others_stops_waiting(
+    connecting: Callable[..., Any], telegram: Any
+) -> None:
+    """A button pressed by one who is not let in is answered with nothing, as Telegram wants it answered."""
+    await deliver(connecting(telegram_allowed_chats=[2]), callback_query=pressed("q1", None))
+    assert [("answerCallbackQuery", {"callback_query_id": "5"})] == telegram.calls
+
+
+@pytest.mark.usefixtures("three")
+@given(st.text(max_size=70))
+@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+async def test_forged_data_is_always_answered(application: Any, telegram: Any, data: str) -> None:
+    """Whatever a forged button says, the query is answered, with at most 200 characters."""
+    telegram.calls.clear()
+    await deliver(application, callback_query=pressed(data, message("Which?")))
+    method, told = telegram.calls[-1]
+    assert "answerCallbackQuery" == method
+    assert len(told.get("text", "")) <= 200
+
+
+@given(st.text(max_size=300))
+@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+async def test_any_private_text_gets_one_reply(application: Any, telegram: Any, text: str) -> None:
+    """Any text in a private chat gets exactly one reply."""
+    telegram.calls.clear()
+    await deliver(application, message=message(text or "x"))
+    assert 1 == len(telegram.calls)
+    assert json.dumps(telegram.calls)
+
+
+PAYLOADS = st.text("ABCxyz019_-", min_size=1, max_size=64)
+
+
+@pytest.mark.usefixtures("three")
+@given(PAYLOADS | PAYLOADS.map(lambda text: f"{text[:12]:0>12}folder01"[:64]))
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+async def test_any_payload_of_a_link_is_met(application: Any, telegram: Any, payload: str) -> None:
+    """A link with any payload opens its passage, or the document it names, or says that it leads nowhere."""
+    telegram.calls.clear()
+    await deliver(application, message=message(f"/start {payload}"))
+    (text,) = telegram.texts()
+    gone = (
+        TEXTS.passage_gone("Title") if payload[12:] == "folder01" else f"{TEXTS.link_gone}\n\n{TEXTS.start}"
+    )
+    opened = payload == "000000000001folder01"
+    assert text.startswith("Quote number 1." if opened else gone)
+
+
+MADE = st.sampled_from(
+    [
+        "q2",
+        "c1:000000000001folder01",
+        "n1",
+        "p3",
+        "l1",
+        "+1",
+        "-1",
+        "~q1",
+        "q1 cat sat",
+        "@s.0",
+        "@hfolder01.0",
+    ]
+)
+
+
+@pytest.mark.usefixtures("three")
+@given(
+    MADE, st.integers(0, 30), st.text(max_size=3), st.booleans(), st.sampled_from(["Which?", "Whihc?", "No?"])
+)
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+async def test_nearly_right_data_is_always_answered(  # noqa: PLR0913, PLR0917  # two of them are fixtures
+    application: Any,
+    telegram: Any,
+    data: str,
+    at: int,
+    more: str,
+    instead: bool,  # drawn
+    question: str,
+) -> None:
+    """Data that differs a little from a button's is answered once, and nothing fails."""
+    forged = data[:at] + more + data[at + (len(more) if instead else 0) :]
+    telegram.calls.clear()
+    await deliver(application, callback_query=pressed(forged, message(question)))
+    answers = [sent for name, sent in telegram.calls if name == "answerCallbackQuery"]
+    assert 1 == len(answers)
+    assert TEXTS.failed != answers[0].get("text")
+
+
+async def test_a_changed_passage_offers_its_document(application: Any, archive: Any, telegram: Any) -> None:
+    """A link whose passage is no more names the document, however long its title, and offers its headings."""
+    archive.sources = (Source("folder01", "name.txt", "Title " * 900, 1, 100, "en"),)
+    await deliver(application, message=message("/start " + "x" * 12 + "folder01"))
+    ((_, sent),) = telegram.calls
+    assert sent["text"].startswith("The document “Title Title")
+    assert len(sent["text"]) < 300
+    rows = sent["reply_markup"]["inline_keyboard"]
+    assert "@rfolder01.0" in [button.get("callback_data") for row in rows for button in row]
+
+
+def _methods(telegram: Any) -> list[tuple[str, str]]:
+    return [(name, sent["text"].partition("\n")[0]) for name, sent in telegram.calls]
+
+
+@pytest.mark.usefixtures("three")
+@pytest.mark.parametrize(
+    ("chat", "texts"),
+    [
+        (PRIVATE, ["Which?", "Other?", "Which?"]),
+        (GROUP, ["/ask Which?", "/ask Other?", "/ask@verbatim_bot Which?"]),
+        (GROUP, ["@verbatim_bot Which?", "@verbatim_bot Other?", "@verbatim_bot Which?"]),
+    ],
+)
+async def test_an_answer_follows_its_question(
+    application: Any, telegram: Any, chat: dict[str, Any], texts: list[str]
+) -> None:
+    """An edited question changes its answer, to a refusal without buttons, and back."""
+    first, *edits = texts
+    await deliver(application, message=message(first, chat))
+    for text in edits:
+        await deliver(application, edited_message=message(text, chat, edit_date=2))
+    assert [
+        ("sendMessage", "Quote number 1."),
+        ("editMessageText", TEXTS.declined),
+        ("editMessageText", "Quote number 1."),
+    ] == _methods(telegram)
+    assert [77, 77] == [sent["message_id"] for _, sent in telegram.calls[1:]]
+    assert ["reply_markup" in sent for _, sent in telegram.calls] == [True, False, True]
+
+
+@pytest.mark.usefixtures("three")
+@pytest.mark.parametrize(
+    ("description", "expected"),
+    [
+        ("Bad Request: message is not modified", ["editMessageText"]),
+        ("Bad Request: message to edit not found", ["editMessageText", "sendMessage"]),
+    ],
+)
+async def test_an_answer_that_cannot_follow(
+    application: Any, telegram: Any, description: str, expected: list[str]
+) -> None:
+    """Where the answer is gone there is a new one; where nothing changed there is none."""
+    telegram.replies["editMessageText"] = (400, description)
+    await deliver(application, message=message("Which?"))
+    await deliver(application, edited_message=message("Which?", edit_date=2))
+    assert ["sendMessage", *expected] == [name for name, _ in telegram.calls]
+
+
+@pytest.mark.usefixtures("three")
+async def test_an_old_question_is_answered_anew(application: Any, telegram: Any) -> None:
+    """The edit of a question that nobody remembers is a question."""
+    await deliver(application, edited_message=message("Which?", edit_date=2))
+    assert [("sendMessage", "Quote number 1.")] == _methods(telegram)
+
+
+@pytest.mark.usefixtures("three")
+@pytest.mark.parametrize(
+    ("text", "fields"),
+    [
+        ("What a day!", {}),
+        ("/help", {}),
+        ("/search sea", {}),
+        ("/ask@otherbot Which?", {}),
+        ("Which?", {"reply_to_message": message("Hello", GROUP)}),
+    ],
+)
+async def test_edits_that_are_not_for_us(
+    application: Any, telegram: Any, text: str, fields: dict[str, Any]
+) -> None:
+    """In a group an edit of what was not said to us causes nothing."""
+    await deliver(application, edited_message=message(text, GROUP, edit_date=2, **fields))
+    assert [] == telegram.calls
+
+
+def test_what_is_remembered_has_an_end() -> None:
+    """Of more questions than are remembered the oldest is forgotten, and the others are not."""
+    given_ = AnswerMap()
+    for number in range(2_001):
+        given_.remember(1, number, number + 1)
+    assert [None, 2, 2_001] == [given_.find(1, number) for number in (0, 1, 2_000)]
+    assert given_.find(2, 1) is None
+
+
+NAMING = {
+    "text": "It is in Nordholm.\n— Title",
+    "entities": [
+        {"type": "blockquote", "offset": 0, "length": 18},
+        {"type": "bold", "offset": 9, "length": 8},
+    ],
+}
+
+
+@pytest.mark.parametrize(
+    ("text", "fields", "expected"),
+    [
+        ("/why Who built the tower", {}, "• Who: 1.5, in 3 passages"),
+        ("/why", {"reply_to_message": message("Nordholm")}, "• Nordholm: 1.5, in 8 passages"),
+        (
+            "/why",
+            {"reply_to_message": message() | {"from": US, **NAMING}},
+            "• Nordholm: 1.5, in 8 passages",
+        ),
+        ("/why", {"reply_to_message": message(TEXTS.help) | {"from": US}}, TEXTS.why_how),
+        ("/why", {"reply_to_message": message(photo=[])}, TEXTS.why_how),
+        ("/why", {}, TEXTS.why_how),
+    ],
+)
+async def test_why(application: Any, telegram: Any, text: str, fields: dict[str, Any], expected: str) -> None:
+    """/why is of its own words, of the question it replies to, or of the words an answer matched."""
+    await deliver(application, message=message(text, **fields))
+    (told,) = telegram.texts()
+    assert expected in {told, *told.splitlines()}
+
+
+def _member(status: str) -> dict[str, Any]:
+    rights = dict.fromkeys(
+        (
+            *("can_be_edited", "is_anonymous", "can_manage_chat", "can_delete_messages"),
+            *("can_manage_video_chats", "can_restrict_members", "can_promote_members", "can_change_info"),
+            *("can_invite_users", "can_post_stories", "can_edit_stories", "can_delete_stories"),
+        ),
+        False,
+    )
+    return {"user": US, "status": status, **({"until_date": 0} if status == "kicked" else rights)}
+
+
+def _change(before: str, after: str, chat: dict[str, Any] = GROUP) -> dict[str, Any]:
+    members = {"old_chat_member": _member(before), "new_chat_member": _member(after)}
+    return {"chat": chat, "from": ADA, "date": 1, **members}
+
+
+LITTLE, ALL = (f"{TEXTS.start_group}\n\n{hears}" for hears in (TEXTS.hears_little, TEXTS.hears_all))
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "chat", "expected"),
+    [
+        ("left", "member", GROUP, [LITTLE]),
+        ("kicked", "member", GROUP, [LITTLE]),
+        ("left", "administrator", GROUP, [ALL]),
+        ("member", "administrator", GROUP, []),
+        ("member", "left", GROUP, []),
+        ("member", "kicked", GROUP, []),
+        ("kicked", "member", PRIVATE, []),
+        ("left", "administrator", {"id": -7, "type": "channel", "title": "C"}, []),
+    ],
+)
+async def test_hello(  # noqa: PLR0913, PLR0917  # two of them are fixtures
+    application: Any, telegram: Any, before: str, after: str, chat: dict[str, Any], expected: list[str]
+) -> None:
+    """Taken into a group, we say hello once and what we hear there: all of it only as an admin."""
+    await deliver(application, my_chat_member=_change(before, after, chat))
+    assert expected == telegram.texts()
+
+
+def test_addresses(connecting: Callable[..., Any]) -> None:
+    """A server of one's own and the test environment are called as Telegram's pages say."""
+    ours = connecting(telegram_api_url="http://localhost:1/").bot
+    test = connecting(telegram_test_environment=True).bot
+    assert ("http://localhost:1/bot1:x", "http://localhost:1/file/bot1:x") == (
+        ours.base_url,
+        ours.base_file_url,
+    )
+    assert "https://api.telegram.org/bot1:x/test" == test.base_url
+    assert "https://api.telegram.org/file/bot1:x/test" == test.base_file_url
+
+
+async def test_a_page_is_sent_as_a_picture(
+    archive: Any, citation: Callable[..., Any], answer: Callable[..., Any], application: Any, telegram: Any
+) -> None:
+    """A quote from a page has a button that sends it, with its place; where none can be drawn, a word."""
+    at = Locator("Heading", 3, 5, 7, 2, "page", "iii")
+    archive.answers = {
+        "Which?": answer(*(citation("The sea.", (0, 8), ((4, 7),), rank=n, locator=at) for n in (1, 2)))
+    }
+    archive.pictures = {1: b"a picture"}
+    await deliver(application, message=message("Which?"))
+    buttons = [b["text"] for row in telegram.calls[-1][1]["reply_markup"]["inline_keyboard"] for b in row]
+    assert TEXTS.page_picture in buttons
+    for rank in (1, 2):
+        press = encode(ButtonPress(Action.PAGE, rank))
+        await deliver(application, callback_query=pressed(press, message("Which?")))
+    (_, (photo, sent), (_, first), (_, second)) = telegram.calls
+    assert ("sendPhoto", "Title, under “Heading”, page iii") == (photo, sent["caption"])
+    assert (None, TEXTS.no_picture) == (first.get("text"), second["text"])

@@ -1,0 +1,91 @@
+"""What documents may hold at the worst, and what every message has to keep to whatever they hold."""
+
+from hypothesis import strategies as st
+
+from bot.views.callback_data import decode, decode_browse
+from bot.views.message import Reply
+from retrieval.model import Citation, Locator, Passage, Span
+
+MOST_UNITS = 4096
+MOST_BUTTONS = 100
+
+ODD = st.sampled_from(
+    [
+        "😀",
+        "👨‍👩‍👧‍👦",
+        "شارع",
+        "שלום",
+        "e\u0301" * 3,
+        "\u200b",
+        "\u202e",
+        "\t",
+        "\x00",
+        "\n\n",
+        "a" * 300,
+        " ",
+        "漢字",
+        "🇹🇷",
+    ]
+)
+WILD = st.lists(ODD | st.text(max_size=30), min_size=1, max_size=30).map("".join).filter(str.strip)
+LONG = st.sampled_from(["x" * 10_000, "é" * 5_000, "😀" * 4_000, "word " * 2_000, "שלום " * 900])
+NAMES = WILD | LONG | st.just("\udce9latin.txt")
+
+
+def slice_of(text: str, offset: int, length: int) -> str:
+    """Cut as Telegram does; a UnicodeDecodeError is an entity that begins or ends within a letter."""
+    data = text.encode("utf-16-le")
+    assert 0 <= offset
+    assert length > 0
+    assert offset + length <= len(data) // 2
+    return data[offset * 2 : (offset + length) * 2].decode("utf-16-le")
+
+
+def texts_of(reply: Reply, kind: str) -> list[str]:
+    return [slice_of(reply.text, e.offset, e.length) for e in reply.entities if e.type == kind]
+
+
+def check_limits(reply: Reply) -> None:
+    """Hold a message to Telegram's limits, its buttons too."""
+    assert 1 <= len(reply.text.encode("utf-16-le")) // 2 <= MOST_UNITS
+    assert reply.text.strip()
+    assert len(reply.entities) <= 100
+    assert sum(len(entity.to_json()) for entity in reply.entities) <= 9500
+    for entity in reply.entities:
+        assert slice_of(reply.text, entity.offset, entity.length)
+    rows = reply.keyboard.inline_keyboard if reply.keyboard else ()
+    assert sum(map(len, rows)) <= MOST_BUTTONS
+    for row in rows:
+        for button in row:
+            assert button.text.strip()
+            if button.copy_text:
+                assert 1 <= len(button.copy_text.text.encode("utf-16-le")) // 2 <= 256
+                continue
+            assert 1 <= len(str(button.callback_data).encode()) <= 64
+            assert decode(button.callback_data) or decode_browse(button.callback_data)
+
+
+@st.composite
+def citations(draw: st.DrawFn) -> Citation:
+    text = draw(WILD | LONG)
+    start = draw(st.integers(0, len(text) - 1))
+    end = draw(st.integers(start + 1, min(start + 1000, len(text))))
+    base = draw(st.integers(0, 10**9))
+    many = st.sampled_from([tuple(range(start, end)), tuple(range(start, end, 2)), (0, len(text) + 50)])
+    at = draw(many | st.lists(st.integers(0, len(text)), max_size=40).map(tuple))
+    highlights = tuple(Span(base + a, base + a + 1) for a in at)
+    name, title, heading = draw(NAMES), draw(NAMES), draw(st.none() | NAMES)
+    passage = Passage(
+        "A-z_9" * 4, name, title, Span(base, base + len(text)), text, (heading or "",), 1, 3, "en", None
+    )
+    return Citation(
+        rank=1,
+        document=name,
+        title=title,
+        span=Span(base + start, base + end),
+        quote=text[start:end],
+        highlights=highlights,
+        score=1.0,
+        locator=Locator(heading, draw(st.none() | st.integers(1, 9999)), 1, draw(st.integers(1, 10**6)), 1),
+        passage=passage,
+    )

@@ -1,0 +1,214 @@
+"""The sentences as they are said, in every language; test_locale.py looks at how they are written down."""
+
+import inspect
+import re
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, get_type_hints
+
+import pytest
+
+from bot.i18n.messages import LANGUAGES, Texts, speaking
+from bot.views.truncation import units
+from sandbox import validation
+from sandbox.entity_parsing import utf16_slice
+from sandbox.model import FormattedText
+
+TEXTS = speaking("en")
+# The others are no sentences.
+NAMED = sorted(
+    name for name in vars(Texts) if not name.startswith("_") and name not in {"comma", "runs_left"}
+)
+COUNTS = (0, 1, 2, 3, 5, 11, 21, 100, 101)
+ON_BUTTONS = """
+back back_to_closest context_of copy_source page_picture read_from_start read_on remove remove_no remove_yes
+to_headings to_sources whole_document wider
+"""
+ANSWERING_TAPS = """
+changed failed file_gone place question_gone slow_down stale thanks
+unreachable in_a_cluster
+"""
+# What is longer is cut off next to another button on a narrow screen.
+MOST_ON_BUTTON = 24
+MOST_ON_WIDE_BUTTON = 48
+
+DOCUMENTS = {
+    "en": "0 documents, 1 document, 2 documents, 3 documents, 5 documents, 11 documents, 21 documents, "
+    "100 documents, 101 documents",
+    "ru": "0 документов, 1 документ, 2 документа, 3 документа, 5 документов, 11 документов, 21 документ, "
+    "100 документов, 101 документ",
+    "ar": "0 مستند, مستند واحد, مستندان, 3 مستندات, 5 مستندات, 11 مستندًا, 21 مستندًا, 100 مستند, 101 مستند",
+    "de": "0 Dokumente, 1 Dokument, 2 Dokumente, 3 Dokumente, 5 Dokumente, 11 Dokumente, 21 Dokumente, "
+    "100 Dokumente, 101 Dokumente",
+    "es": "0 documentos, 1 documento, 2 documentos, 3 documentos, 5 documentos, 11 documentos, "
+    "21 documentos, 100 documentos, 101 documentos",
+    "tr": "0 belgem, 1 belgem, 2 belgem, 3 belgem, 5 belgem, 11 belgem, 21 belgem, 100 belgem, 101 belgem",
+    "zh": "0 份文档, 1 份文档, 2 份文档, 3 份文档, 5 份文档, 11 份文档, 21 份文档, 100 份文档, 101 份文档",
+    "uk": "0 документів, 1 документ, 2 документи, 3 документи, 5 документів, 11 документів, 21 документ, "
+    "100 документів, 101 документ",
+    "fr": "0 document, 1 document, 2 documents, 3 documents, 5 documents, 11 documents, 21 documents, "
+    "100 documents, 101 documents",
+}
+PLACES = {
+    "en": "0 places, 1 place, 2 places, 3 places, 5 places, 11 places, 21 places, 100 places, 101 places",
+    "ru": "0 мест, 1 место, 2 места, 3 места, 5 мест, 11 мест, 21 место, 100 мест, 101 место",
+    "ar": "0 موضع, موضع واحد, موضعان, 3 مواضع, 5 مواضع, 11 موضعًا, 21 موضعًا, 100 موضع, 101 موضع",
+    "de": "0 Stellen, 1 Stelle, 2 Stellen, 3 Stellen, 5 Stellen, 11 Stellen, 21 Stellen, 100 Stellen, "
+    "101 Stellen",
+    "es": "0 pasajes, 1 pasaje, 2 pasajes, 3 pasajes, 5 pasajes, 11 pasajes, 21 pasajes, 100 pasajes, "
+    "101 pasajes",
+    "tr": "0 yer, 1 yer, 2 yer, 3 yer, 5 yer, 11 yer, 21 yer, 100 yer, 101 yer",
+    "zh": "0 处, 1 处, 2 处, 3 处, 5 处, 11 处, 21 处, 100 处, 101 处",
+    "uk": "0 місць, 1 місце, 2 місця, 3 місця, 5 місць, 11 місць, 21 місце, 100 місць, 101 місце",
+    "fr": "0 passage, 1 passage, 2 passages, 3 passages, 5 passages, 11 passages, 21 passages, 100 passages, "
+    "101 passages",
+}
+# After a preposition, in the languages where that changes the noun.
+IN_PASSAGES = {
+    "ru": "в 0 фрагментах, в 1 фрагменте, в 2 фрагментах, в 3 фрагментах, в 5 фрагментах, в 11 фрагментах, "
+    "в 21 фрагменте, в 100 фрагментах, в 101 фрагменте",
+    "ar": "في 0 مقطع, في مقطع واحد, في مقطعين, في 3 مقاطع, في 5 مقاطع, في 11 مقطعًا, في 21 مقطعًا, "
+    "في 100 مقطع, في 101 مقطع",
+    "de": "in 0 Abschnitten, in 1 Abschnitt, in 2 Abschnitten, in 3 Abschnitten, in 5 Abschnitten, "
+    "in 11 Abschnitten, in 21 Abschnitten, in 100 Abschnitten, in 101 Abschnitten",
+    "uk": "у 0 фрагментах, у 1 фрагменті, у 2 фрагментах, у 3 фрагментах, у 5 фрагментах, у 11 фрагментах, "
+    "у 21 фрагменті, у 100 фрагментах, у 101 фрагменті",
+}
+
+
+class _Figures(dict[str, str]):
+    def __missing__(self, key: str) -> str:
+        return key
+
+
+def _samples(kind: Any) -> list[Any]:
+    """Give values for an argument of a sentence."""
+    known: dict[Any, list[Any]] = {int: [*COUNTS, 5000], str: ["readme"], Sequence[str]: [["One", "Two"]]}
+    return known.get(kind, [_Figures()])
+
+
+def _said(texts: Texts, name: str) -> Iterator[str]:
+    """Say a sentence with each of its sample arguments."""
+    sentence = inspect.getattr_static(Texts, name)
+    if isinstance(sentence, property):
+        said = getattr(texts, name)
+        yield from said.values() if isinstance(said, dict) else [said]
+        return
+    hints = get_type_hints(sentence)
+    arguments = [_samples(hints[one]) for one in inspect.signature(sentence).parameters if one != "self"]
+    for turn in range(max(map(len, arguments))):
+        # Two numbers in one sentence differ, as the first line and the last do.
+        yield getattr(texts, name)(
+            *(values[(turn + at) % len(values)] for at, values in enumerate(arguments))
+        )
+
+
+def _too_long(texts: Texts, names: str, most: int) -> list[str]:
+    return [said for name in names.split() for said in _said(texts, name) if units(said) > most]
+
+
+def _tappable(said: str) -> list[tuple[str, str]]:
+    stored = validation.text(FormattedText(said))
+    return sorted((one.type, utf16_slice(stored.text, one.offset, one.end)) for one in stored.entities)
+
+
+def _miscounted(table: str, say: Callable[[int], str]) -> list[str]:
+    """List the parts that are not in what is said of their number, as whole words."""
+    said = zip(table.split(", "), map(say, COUNTS), strict=True)
+    return [part for part, text in said if not re.search(rf"(?<!\w){part}(?=[\s:：,，،]|$)", text)]
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_sentence_can_be_sent(language: str) -> None:
+    """Telegram takes each sentence, whatever is filled in, and shows it as it is."""
+    for name in NAMED:
+        for said in _said(speaking(language), name):
+            assert 1 <= units(said) <= validation.TEXT_UNITS
+            assert said == validation.text(FormattedText(said)).text
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_commands_and_links_can_be_tapped(language: str) -> None:
+    """Telegram finds the same commands and links in a sentence, whatever its language."""
+    for name in NAMED:
+        for original, said in zip(_said(TEXTS, name), _said(speaking(language), name), strict=True):
+            assert _tappable(original) == _tappable(said)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_profile_fits(language: str) -> None:
+    """Commands and descriptions are within Telegram's limits."""
+    texts = speaking(language)
+    commands = texts.commands | texts.admin_commands
+    assert list(TEXTS.commands | TEXTS.admin_commands) == list(commands)
+    assert [] == [name for name in commands if not re.fullmatch("[a-z]{1,32}", name)]
+    assert [] == [text for text in commands.values() if not 1 <= units(text) <= 256]
+    assert units(texts.description) <= 512
+    assert units(texts.short_description) <= 120
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_buttons_fit(language: str) -> None:
+    """What is on a button can be read, and what answers a tap fits its 200 characters."""
+    texts = speaking(language)
+    assert [] == _too_long(texts, ON_BUTTONS, MOST_ON_BUTTON)
+    wide = "inline_help inline_none inline_unreachable show_closest"
+    assert [] == _too_long(texts, wide, MOST_ON_WIDE_BUTTON)
+    assert [] == _too_long(texts, ANSWERING_TAPS, validation.CALLBACK_TEXT)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_help_names_a_button_as_it_is(language: str) -> None:
+    """Who reads of a button finds it."""
+    assert speaking(language).wider in speaking(language).help
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_numbers_agree(language: str) -> None:
+    """A noun has the form that people of the language give it after each number."""
+    texts = speaking(language)
+    assert [] == _miscounted(DOCUMENTS[language], texts.sources)
+    assert [] == _miscounted(PLACES[language], texts.found)
+
+
+@pytest.mark.parametrize("language", IN_PASSAGES)
+def test_numbers_agree_after_a_preposition(language: str) -> None:
+    """A noun is in the case that the preposition before it asks for."""
+    assert [] == _miscounted(
+        IN_PASSAGES[language], lambda count: speaking(language).weighed("x", "1.5", count)
+    )
+
+
+def test_one_line_is_not_lines() -> None:
+    """A single line is named by its number, more by the first and the last."""
+    assert ("line 5", "lines 5–7") == (TEXTS.lines(5, 5), TEXTS.lines(5, 7))
+
+
+@pytest.mark.parametrize(
+    ("asked", "expected"),
+    [
+        *((language, language) for language in LANGUAGES),
+        ("ru-RU", "ru"),
+        ("zh-hans", "zh"),
+        ("zh_TW", "zh"),
+        ("AR-eg", "ar"),
+        ("de-AT-1996", "de"),
+        ("en-GB", "en"),
+        ("pt", "en"),
+        ("pt-br", "en"),
+        ("rus", "en"),
+        ("", "en"),
+        (None, "en"),
+        ("-", "en"),
+        ("../../ru", "en"),
+        ("ру\0", "en"),
+    ],
+)
+def test_everybody_is_spoken_to(asked: str | None, expected: str) -> None:
+    """Any tag that begins with a language we have chooses it; all others choose English."""
+    assert expected == speaking(asked).language
+    assert speaking(expected).start == speaking(asked).start
+
+
+def test_languages_differ() -> None:
+    """No language is said in the words of another, English least of all."""
+    assert len(LANGUAGES) == len({speaking(language).declined for language in LANGUAGES})

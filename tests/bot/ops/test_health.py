@@ -1,0 +1,24 @@
+import asyncio
+
+from bot.ops.http_server import Health
+from tests.bot.virtual_clock import fast
+
+
+@fast
+async def test_silence() -> None:
+    """A process is alive for three minutes after it last heard of Telegram, or started."""
+    health = Health()
+    await asyncio.sleep(170)
+    assert (True, 170.0) == (health.is_alive, round(health.silence, 3))
+    health.heard()
+    await asyncio.sleep(170)
+    assert health.is_alive
+    await asyncio.sleep(20)
+    assert not health.is_alive
+    health.heard()
+    assert health.is_alive
+
+
+def test_it_is_not_ready_before_it_is_said() -> None:
+    """A process that has only begun is alive, and not ready."""
+    assert (True, False) == (Health().is_alive, Health().is_ready)

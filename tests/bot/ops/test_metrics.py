@@ -1,0 +1,98 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from prometheus_client.parser import text_string_to_metric_families
+from telegram.error import BadRequest, NetworkError
+
+from bot.ops.metrics import Metrics
+from retrieval.model import Certainty
+
+CERTAINTIES: tuple[Certainty, ...] = ("sure", "none", "sure", "unsure")
+Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
+
+
+def read(metrics: Metrics) -> Samples:
+    """Read the page as Prometheus does."""
+    families = text_string_to_metric_families(metrics.page().decode())
+    return {
+        (sample.name, frozenset(sample.labels.items())): sample.value
+        for family in families
+        for sample in family.samples
+    }
+
+
+def _full() -> Metrics:
+    metrics = Metrics()
+    for certainty in CERTAINTIES:
+        metrics.asked(certainty)
+    metrics.refused("too many")
+    metrics.failed(NetworkError("the words of somebody"))
+    metrics.failed(BadRequest("the words of somebody"))
+    with metrics.timing("find"):
+        pass
+    metrics.watch_unfinished(lambda: 4)
+    metrics.index(documents=2, passages=30, version="abc")
+    metrics.unencoded(1200)
+    metrics.unreached()
+    metrics.reaches(documents=False)
+    return metrics
+
+
+def test_the_page_has_the_documented_names() -> None:
+    """Each figure is on the page under its name, with its value."""
+    samples = read(_full())
+    expected = {
+        ("verbatim_questions_total", ()): 4,
+        ("verbatim_answers_total", ()): 2,
+        ("verbatim_unsure_total", ()): 1,
+        ("verbatim_declines_total", ()): 1,
+        ("verbatim_refusals_total", (("why", "too many"),)): 1,
+        ("verbatim_telegram_errors_total", (("kind", "NetworkError"),)): 1,
+        ("verbatim_telegram_errors_total", (("kind", "BadRequest"),)): 1,
+        ("verbatim_seconds_count", (("stage", "find"),)): 1,
+        ("verbatim_updates_unfinished", ()): 4,
+        ("verbatim_documents", ()): 2,
+        ("verbatim_passages", ()): 30,
+        ("verbatim_index_info", (("version", "abc"),)): 1,
+        ("verbatim_texts_without_vector", ()): 1200,
+        ("verbatim_unreached_total", ()): 1,
+        ("verbatim_documents_reachable", ()): 0,
+    }
+    assert expected == {(name, labels): samples[name, frozenset(labels)] for name, labels in expected}
+
+
+def test_a_new_process_has_counted_nothing() -> None:
+    """Counts begin with nothing, and two sets do not share them."""
+    _full()
+    samples = read(Metrics())
+    assert 0 == samples["verbatim_questions_total", frozenset()]
+    assert 1 == samples["verbatim_documents_reachable", frozenset()]
+    assert not [name for name, _ in samples if name.startswith("verbatim_telegram_errors_total")]
+
+
+def test_a_new_index_replaces_the_old_one() -> None:
+    """Only the index that answers is on the page."""
+    metrics = _full()
+    metrics.index(documents=1, passages=3, version="def")
+    samples = read(metrics)
+    named = [dict(labels) for name, labels in samples if name == "verbatim_index_info"]
+    assert [{"version": "def"}] == named
+    assert 1 == samples["verbatim_documents", frozenset()]
+
+
+@given(st.text(min_size=8))
+def test_no_words_of_anybody(words: str) -> None:
+    """Whatever an error says, only its kind is on the page."""
+    metrics = Metrics()
+    before = {name for name, labels in read(metrics) if labels}
+    metrics.failed(NetworkError(words))
+    after = {(name, labels) for name, labels in read(metrics) if labels and name not in before}
+    assert {("kind", "NetworkError")} == {label for _, labels in after for label in labels}
+
+
+def test_a_failure_takes_time_too() -> None:
+    """What ends with an error is timed as well."""
+    metrics = Metrics()
+    with pytest.raises(ValueError, match="no"), metrics.timing("send"):
+        raise ValueError("no")
+    assert 1 == read(metrics)["verbatim_seconds_count", frozenset({("stage", "send")})]

@@ -1,0 +1,52 @@
+import asyncio
+import os
+import signal
+
+import pytest
+
+from bot.ops.concurrency import run_until_stopped, stop_on_signal
+from tests.bot.virtual_clock import fast, now
+
+
+async def _slowly(seconds: float) -> str:
+    await asyncio.sleep(seconds)
+    return "done"
+
+
+@fast
+async def test_work_that_ends_first_counts() -> None:
+    """Without a stop, the work is done and its result given."""
+    assert "done" == await run_until_stopped(asyncio.Event(), _slowly(5))
+
+
+@fast
+async def test_a_stop_drops_the_work() -> None:
+    """When told to stop, the work is dropped at once."""
+    stop = asyncio.Event()
+    asyncio.get_running_loop().call_later(2, stop.set)
+    assert await run_until_stopped(stop, _slowly(5)) is None
+    assert 2.0 == round(now(), 3)
+    await asyncio.sleep(0)
+    assert 1 == len(asyncio.all_tasks())
+
+
+@fast
+async def test_an_error_is_handed_on() -> None:
+    """An error of the work is that of the caller."""
+
+    async def fail() -> None:
+        raise ValueError("no")
+
+    with pytest.raises(ValueError, match="no"):
+        await run_until_stopped(asyncio.Event(), fail())
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+async def test_a_signal_stops(number: signal.Signals) -> None:
+    """Both signals that ask a process to end set the event."""
+    stop = stop_on_signal()
+    os.kill(os.getpid(), number)
+    async with asyncio.timeout(2):
+        await stop.wait()
+    for one in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().remove_signal_handler(one)

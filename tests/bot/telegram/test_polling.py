@@ -1,0 +1,427 @@
+import asyncio
+import contextlib
+import logging
+import tempfile
+from collections import Counter
+from collections.abc import AsyncIterator, Iterable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from telegram import Update
+from telegram.error import Conflict, InvalidToken, NetworkError, RetryAfter, TimedOut
+
+from bot.ops.concurrency import CancellableWaits
+from bot.telegram import polling
+from bot.telegram.dispatcher import Dispatcher
+from bot.telegram.polling import Poller
+from bot.telegram.spool import Spool
+from tests.bot.fake_updates import Answers, FakeQueue, update
+from tests.bot.virtual_clock import fast, now
+
+
+class Process:
+    """One process of the bot, as far as it takes updates."""
+
+    def __init__(self, queue: FakeQueue, handle: Any, folder: Path, **fields: Any) -> None:
+        self.heard: list[Exception | None] = []
+        self.pauses = CancellableWaits()
+        self.dispatcher = Dispatcher(handle, self.pauses)
+        self.stop = asyncio.Event()
+        self.poller = Poller(
+            queue, self.dispatcher, Spool(folder), ("message",), on_poll=self.heard.append, **fields
+        )
+        self.task = asyncio.create_task(self.poller.run(self.stop))
+
+    async def end(self) -> None:
+        self.stop.set()
+        await self.task
+
+    async def die(self) -> None:
+        """End as if the power went."""
+        tasks = [self.task, *(work.task for work in self.dispatcher.unfinished.values())]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+@contextlib.asynccontextmanager
+async def running(queue: FakeQueue, handle: Any, folder: Path, **fields: Any) -> AsyncIterator[Process]:
+    process = Process(queue, handle, folder, **fields)
+    # Long enough to see that nobody else answers what lies there.
+    await asyncio.sleep(3)
+    yield process
+    await process.end()
+
+
+def spooled(folder: Path) -> list[int]:
+    return sorted(int(file.stem) for file in folder.glob("*.json"))
+
+
+@fast
+async def test_all_are_answered_and_confirmed(tmp_path: Path) -> None:
+    """Every update is answered once and confirmed, the last ones on stopping."""
+    queue, answers = FakeQueue(*(update(number, chat=number) for number in range(5, 300))), Answers()
+    async with running(queue, answers, tmp_path):
+        await asyncio.sleep(5)
+    assert list(range(5, 300)) == answers.done
+    assert [] == queue.updates
+    assert list(range(5, 300)) == queue.confirmed
+
+
+@fast
+async def test_nothing_unanswered_is_confirmed(tmp_path: Path) -> None:
+    """An update under way holds the offset back, while other chats are served."""
+    queue, answers = FakeQueue(update(1, chat=1), update(2, chat=2)), Answers()
+    answers.takes[1] = 20
+    async with running(queue, answers, tmp_path):
+        queue.add(update(3, chat=3))
+        await asyncio.sleep(5)
+        assert [2, 3] == answers.done
+        assert [1, 2, 3] == queue.ids
+        await asyncio.sleep(20)
+    assert [1, 2, 3] == answers.begun
+    assert [] == queue.updates
+
+
+@fast
+async def test_waiting_takes_one_poll(tmp_path: Path) -> None:
+    """While nothing comes, Telegram is asked once a long poll, and not faster."""
+    queue = FakeQueue()
+    async with running(queue, Answers(), tmp_path):
+        await asyncio.sleep(500)
+    assert 11 <= len(queue.offsets) <= 13
+
+
+@fast
+async def test_what_does_not_finish_is_left_to_the_next_process(tmp_path: Path) -> None:
+    """On stopping, an answer that takes too long is given up, unconfirmed, and the next process gives it."""
+    queue, answers = FakeQueue(update(1, chat=1), update(2, chat=2)), Answers()
+    answers.takes[1] = 60
+    async with running(queue, answers, tmp_path):
+        pass
+    assert [1, 2] == queue.ids
+    assert 1 == max(queue.offsets)
+    answers.takes[1] = 0
+    async with running(queue, answers, tmp_path):
+        pass
+    assert {1: 1, 2: 2} == answers.counts
+    assert [] == queue.ids
+
+
+@fast
+async def test_a_failing_update_does_not_stop_the_others(tmp_path: Path) -> None:
+    """An update that fails is confirmed like any other, and the next is served."""
+    queue, done = FakeQueue(update(1), update(2)), []
+
+    async def handle(one: Update) -> None:
+        if one.update_id == 1:
+            raise ValueError("no")
+        done.append(one.update_id)
+
+    async with running(queue, handle, tmp_path):
+        pass
+    assert [2] == done
+    assert [] == queue.ids
+
+
+@fast
+async def test_an_outage_is_one_line_and_its_end_another(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A network failure is waited out with one line when it begins and one when it is over."""
+    queue, answers = FakeQueue(update(1)), Answers()
+    queue.errors = [NetworkError("a"), NetworkError("b"), NetworkError("c")]
+    with caplog.at_level(logging.INFO):
+        async with running(queue, answers, tmp_path, settling=0.1):
+            await asyncio.sleep(10)
+    assert [1] == answers.done
+    assert [
+        "No updates from Telegram (NetworkError); trying again",
+        "Telegram answers again after 7 s",
+    ] == caplog.messages
+
+
+@pytest.mark.parametrize("error", [Conflict("other"), TimedOut(), InvalidToken("no"), RuntimeError("odd")])
+@fast
+async def test_other_failures_are_waited_out(error: Exception, tmp_path: Path) -> None:
+    """Another process, a time-out, one refusal, a body nobody can read: polling goes on, and tells of it."""
+    queue, answers = FakeQueue(update(1)), Answers()
+    queue.errors = [error]
+    async with running(queue, answers, tmp_path) as process:
+        await asyncio.sleep(3)
+        assert [error, None] == process.heard[:2]
+    assert [1] == answers.done
+
+
+@pytest.mark.filterwarnings("ignore:.*retry_after")
+@fast
+async def test_a_flood_limit_is_waited_out(tmp_path: Path) -> None:
+    """When Telegram asks us to wait, we wait as long as it says."""
+    queue, answers = FakeQueue(update(1)), Answers()
+    queue.errors = [RetryAfter(40)]
+    async with running(queue, answers, tmp_path):
+        await asyncio.sleep(36)
+        assert 1 == len(queue.offsets)
+        await asyncio.sleep(6)
+    assert [1] == answers.done
+
+
+@fast
+async def test_a_revoked_token_ends_polling(tmp_path: Path) -> None:
+    """A token that is refused three times in a row is for the operator to mend."""
+    queue = FakeQueue()
+    queue.errors = [InvalidToken("no"), InvalidToken("no"), InvalidToken("no")]
+    process = Process(queue, Answers(), tmp_path)
+    with pytest.raises(InvalidToken):
+        await process.task
+    assert 3 == len(queue.offsets)
+
+
+@fast
+async def test_refusals_apart_do_not_end_polling(tmp_path: Path) -> None:
+    """Three refusals of the token with something else between them are a bad day of Telegram's."""
+    queue, answers = FakeQueue(update(1)), Answers()
+    no = InvalidToken("no")
+    queue.errors = [no, no, NetworkError("a"), no, no]
+    async with running(queue, answers, tmp_path):
+        await asyncio.sleep(60)
+    assert [1] == answers.done
+
+
+@fast
+async def test_stopping_is_quick(tmp_path: Path) -> None:
+    """Told to stop, a process that only listens ends at once."""
+    async with running(FakeQueue(), Answers(), tmp_path) as process:
+        before = now()
+        await process.end()
+        assert now() - before < 0.1
+
+
+@fast
+async def test_a_slow_one_does_not_hide_the_others(tmp_path: Path) -> None:
+    """With the window crowded, what takes long is kept on disk till it is answered, and the rest goes on."""
+    queue = FakeQueue(*(update(number, chat=number) for number in range(1, 400)))
+    answers = Answers()
+    answers.takes[3] = 100
+    async with running(queue, answers, tmp_path):
+        await asyncio.sleep(20)
+        assert [3] == spooled(tmp_path)
+        assert {*range(1, 400)} - {3} == {*answers.done}
+        assert [] == queue.ids
+        await asyncio.sleep(100)
+        assert [] == spooled(tmp_path)
+    assert set(range(1, 400)) == set(answers.done)
+    assert {1} == set(answers.counts.values())
+
+
+@fast
+async def test_without_a_spool_nothing_is_lost(tmp_path: Path) -> None:
+    """Where nothing can be kept on disk, a slow update stays with Telegram."""
+    (tmp_path / "file").touch()
+    queue = FakeQueue(*(update(number, chat=number) for number in range(1, 150)))
+    answers = Answers()
+    answers.takes[3] = 30
+    async with running(queue, answers, tmp_path / "file"):
+        await asyncio.sleep(10)
+        assert 3 == min(queue.ids)
+        assert [1, 2] == queue.confirmed
+        await asyncio.sleep(60)
+    assert set(range(1, 150)) == set(answers.done)
+    assert {1} == set(answers.counts.values())
+
+
+@fast
+async def test_what_an_earlier_process_spooled_is_answered(tmp_path: Path) -> None:
+    """An update on disk is answered on starting, and confirms none of those below it."""
+    Spool(tmp_path).keep(50, update(50, chat=50).to_dict())
+    queue, answers = FakeQueue(update(7, chat=7), update(60, chat=60)), Answers()
+    answers.takes[7] = 20
+    async with running(queue, answers, tmp_path):
+        assert {50, 60} == set(answers.done)
+        assert [] == spooled(tmp_path)
+        assert 7 == max(queue.offsets)
+        await asyncio.sleep(30)
+    assert {7: 1, 50: 1, 60: 1} == answers.counts
+    assert [] == queue.ids
+
+
+@fast
+async def test_what_is_on_disk_and_with_telegram_is_answered_once(tmp_path: Path) -> None:
+    """An update that was put on disk, but not confirmed any more, is one update."""
+    Spool(tmp_path).keep(5, update(5).to_dict())
+    queue, answers = FakeQueue(update(5)), Answers()
+    async with running(queue, answers, tmp_path):
+        pass
+    assert [5] == answers.done
+    assert [] == queue.ids
+
+
+@fast
+async def test_what_is_not_finished_stays_on_disk(tmp_path: Path) -> None:
+    """A spooled update that is given up on stopping is there for the next process."""
+    Spool(tmp_path).keep(5, update(5).to_dict())
+    answers = Answers()
+    answers.takes[5] = 100
+    async with running(FakeQueue(), answers, tmp_path):
+        pass
+    assert [] == answers.done
+    assert [5] == spooled(tmp_path)
+
+
+@fast
+async def test_a_backlog_that_vanishes_is_left_to_the_other(tmp_path: Path) -> None:
+    """On starting, what another process confirms meanwhile is not answered again."""
+    queue, answers = FakeQueue(update(1), update(2)), Answers()
+    process = Process(queue, answers, tmp_path)
+    await asyncio.sleep(0.5)
+    queue.updates = [update(3)]
+    await asyncio.sleep(10)
+    assert [3] == answers.done
+    await process.end()
+
+
+@fast
+async def test_a_backlog_that_stays_is_taken(tmp_path: Path) -> None:
+    """On starting, what nobody confirms for a while is answered, and so is what came meanwhile."""
+    queue, answers = FakeQueue(update(1), update(2)), Answers()
+    process = Process(queue, answers, tmp_path)
+    await asyncio.sleep(0.5)
+    assert [] == answers.done
+    queue.add(update(3))
+    await asyncio.sleep(2)
+    assert [1, 2, 3] == answers.done
+    await process.end()
+
+
+@fast
+async def test_what_comes_while_we_wait_is_ours(tmp_path: Path) -> None:
+    """An update that comes while nobody else can have it is answered at once."""
+    queue, answers = FakeQueue(), Answers()
+    async with running(queue, answers, tmp_path):
+        queue.add(update(1))
+        await asyncio.sleep(0.1)
+        assert [1] == answers.done
+
+
+@fast
+async def test_after_a_conflict_a_backlog_may_be_the_others(tmp_path: Path) -> None:
+    """A process that lost the queue to another one looks again before it takes what lies there."""
+    queue, answers = FakeQueue(), Answers()
+    async with running(queue, answers, tmp_path):
+        queue.errors = [Conflict("other")]
+        queue.add(update(1))
+        await asyncio.sleep(0.05)
+        assert [1] == answers.done
+        queue.updates, polls = [update(2, chat=2)], len(queue.offsets)
+        while len(queue.offsets) == polls:  # noqa: ASYNC110  # waiting takes no time here
+            await asyncio.sleep(0.05)
+        await asyncio.sleep(0.1)
+        queue.updates = []
+        await asyncio.sleep(10)
+    assert [1] == answers.done
+
+
+@settings(max_examples=60)
+@given(
+    st.lists(st.sampled_from([0.0, 0.02, 0.3, 0.55]), min_size=1, max_size=30),
+    st.lists(st.sampled_from([0.0, 0.0, 0.1, 0.4]), min_size=30, max_size=30),
+    st.floats(0, 3),
+    st.floats(0, 3),
+)
+@fast
+async def test_a_deploy_answers_nothing_twice(
+    gaps: list[float], takes: list[float], start: float, overlap: float
+) -> None:
+    """While one process stops and another starts, each update is answered exactly once."""
+    with tempfile.TemporaryDirectory() as name:
+        queue, answers = FakeQueue(), Answers()
+        answers.takes.update(enumerate(takes))
+        old = Process(queue, answers, Path(name))
+
+        async def ask() -> None:
+            for number, gap in enumerate(gaps):
+                await asyncio.sleep(gap)
+                queue.add(update(number, chat=number + 1))
+
+        asking = asyncio.create_task(ask())
+        await asyncio.sleep(1 + start)
+        new = Process(queue, answers, Path(name))
+        await asyncio.sleep(overlap)
+        await old.end()
+        await asking
+        await asyncio.sleep(30)
+        await new.end()
+    assert Counter(range(len(gaps))) == answers.counts
+    assert [] == queue.ids
+
+
+class Watched(FakeQueue):
+    """A queue that cannot stand an update confirmed that is neither answered nor on disk."""
+
+    def __init__(self, answers: Answers, folder: Path) -> None:
+        super().__init__()
+        self.answers = answers
+        self.folder = folder
+        self.lost: set[int] = set()
+
+    async def pending(self, **asked: Any) -> list[Update]:
+        before = set(self.ids)
+        try:
+            return await super().pending(**asked)
+        finally:
+            gone = {number for number in before if number < asked["offset"]}
+            self.lost |= gone - set(self.answers.done) - set(spooled(self.folder))
+
+
+ERRORS: list[Exception] = [Conflict("other"), NetworkError("down"), TimedOut(), InvalidToken("no")]
+STEPS = st.one_of(
+    st.tuples(st.just("add"), st.sampled_from([0.0, 0.2, 3.0, 9.0, 40.0])),
+    st.tuples(st.just("wait"), st.sampled_from([0.0, 0.05, 0.6, 1.1, 4.0, 15.0])),
+    st.tuples(st.sampled_from(["start", "stop", "die", "fail"]), st.integers(0, 3)),
+)
+
+
+@settings(max_examples=120)
+@given(st.lists(STEPS, min_size=3, max_size=40))
+@fast
+async def test_whatever_happens_nothing_is_lost(steps: list[tuple[str, float]]) -> None:
+    """Processes start, stop, meet and die as they like: what is confirmed was answered or is on disk."""
+    with tempfile.TemporaryDirectory() as name, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(polling, "_CROWDED", 3)
+        folder, answers = Path(name), Answers()
+        queue = Watched(answers, folder)
+        processes = [Process(queue, answers, folder)]
+        added = 0
+        for step, number in steps:
+            if step == "add":
+                answers.takes[added] = number
+                queue.add(update(added, chat=added % 5 + 1))
+                added += 1
+            elif step == "wait":
+                await asyncio.sleep(number)
+            elif step == "start":
+                processes.append(Process(queue, answers, folder))
+            elif step == "fail":
+                queue.errors.append(ERRORS[int(number)])
+            elif processes:
+                process = processes.pop(int(number) % len(processes))
+                await (_end([process]) if step == "stop" else process.die())
+            assert set() == queue.lost
+        await _end(processes)
+        queue.errors.clear()
+        last = Process(queue, answers, folder)
+        await asyncio.sleep(60 + sum(answers.takes.values()))
+        await last.end()
+        assert set() == queue.lost
+        assert [] == queue.ids
+        assert [] == spooled(folder)
+    assert set(range(added)) == set(answers.done)
+
+
+async def _end(processes: Iterable[Process]) -> None:
+    for process in processes:
+        with contextlib.suppress(InvalidToken):
+            await process.end()

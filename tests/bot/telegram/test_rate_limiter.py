@@ -1,0 +1,282 @@
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import httpx
+import pytest
+from telegram.error import (
+    BadRequest,
+    ChatMigrated,
+    Forbidden,
+    InvalidToken,
+    NetworkError,
+    RetryAfter,
+    TelegramError,
+    TimedOut,
+)
+
+from bot.ops.concurrency import CancellableWaits
+from bot.ops.metrics import Metrics
+from bot.telegram import rate_limiter
+from bot.telegram.rate_limiter import RateLimiter
+from bot.telegram.update_parsing import Bot
+from tests.bot.virtual_clock import fast, now
+
+pytestmark = pytest.mark.filterwarnings("ignore:.*retry_after")
+
+
+class Calls:
+    """Telegram, for each chat: fails with these errors first, then succeeds."""
+
+    def __init__(self, **errors: Sequence[Exception]) -> None:
+        self.errors = {name: list(given) for name, given in errors.items()}
+        self.times: list[float] = []
+        self.chats: list[Any] = []
+
+    async def __call__(self, endpoint: str, data: dict[str, Any]) -> bool:
+        del endpoint
+        self.times.append(round(now(), 3))
+        self.chats.append(data.get("chat_id"))
+        await asyncio.sleep(0)
+        if errors := self.errors.get(f"chat{data.get('chat_id')}"):
+            raise errors.pop(0)
+        return True
+
+
+class Sender:
+    def __init__(self, calls: Calls, rate: float = 0) -> None:
+        self.calls = calls
+        self.pauses = CancellableWaits()
+        self.metrics = Metrics()
+        self.limiter = RateLimiter(rate, self.pauses, self.metrics)
+
+    async def send(self, **data: Any) -> Any:
+        return await self.limiter.process_request(
+            self.calls, ("sendMessage", data), {}, "sendMessage", data, None
+        )
+
+    def errors(self, kind: str) -> float:
+        counted = self.metrics.registry.get_sample_value("verbatim_telegram_errors_total", {"kind": kind})
+        return counted or 0
+
+
+def caused(error: TelegramError, cause: Exception) -> TelegramError:
+    error.__cause__ = cause
+    return error
+
+
+UNREACHABLE: list[Callable[[], TelegramError]] = [
+    lambda: NetworkError("Bad Gateway"),
+    lambda: caused(NetworkError("Bad Gateway"), TelegramError("Invalid server response")),
+    lambda: caused(NetworkError("no way"), httpx.ConnectError("no way")),
+    lambda: caused(TimedOut(), httpx.ConnectTimeout("slow")),
+    lambda: caused(TimedOut(), httpx.PoolTimeout("full")),
+]
+LOST: list[Callable[[], TelegramError]] = [
+    lambda: caused(TimedOut(), httpx.ReadTimeout("slow")),
+    lambda: caused(TimedOut(), httpx.WriteTimeout("slow")),
+    lambda: caused(NetworkError("cut"), httpx.RemoteProtocolError("cut")),
+    lambda: caused(NetworkError("cut"), httpx.ReadError("cut")),
+    lambda: caused(NetworkError("odd"), httpx.DecodingError("odd")),
+    lambda: caused(NetworkError("odd"), RuntimeError("odd")),
+    lambda: caused(TelegramError("Invalid server response"), ValueError("no JSON")),
+]
+
+
+@fast
+async def test_a_chat_held_back_holds_back_no_other() -> None:
+    """While one chat has to wait, replies to another go out at once."""
+    calls = Calls(chat1=[RetryAfter(30)])
+    sender = Sender(calls, rate=30)
+    await asyncio.gather(*(sender.send(chat_id=chat) for chat in (1, 2, 3)))
+    assert [1, 2, 3, 1] == calls.chats
+
+
+@fast
+async def test_a_flood_limit_is_kept() -> None:
+    """The next try comes when Telegram said, each time it says so, and not before."""
+    calls = Calls(chat1=[RetryAfter(30), RetryAfter(5)])
+    await Sender(calls).send(chat_id=1)
+    assert [0.0, 30.1, 35.2] == calls.times
+
+
+@pytest.mark.filterwarnings("error")
+@fast
+async def test_a_flood_limit_may_be_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The seconds are the same in the library's form to come."""
+    monkeypatch.setenv("PTB_TIMEDELTA", "true")
+    calls = Calls(chat1=[RetryAfter(30)])
+    await Sender(calls).send(chat_id=1)
+    assert [0.0, 30.1] == calls.times
+
+
+@pytest.mark.parametrize("error", UNREACHABLE)
+@fast
+async def test_what_was_not_taken_is_tried_for_long(error: Callable[[], TelegramError]) -> None:
+    """A reply that surely did not arrive is sent again for an hour, at most every half a minute."""
+    calls = Calls(chat1=[error() for _ in range(1000)])
+    with pytest.raises(NetworkError):
+        await Sender(calls).send(chat_id=1)
+    assert 3500 < now() <= 3600
+    gaps = [after - before for before, after in zip(calls.times, calls.times[1:], strict=False)]
+    assert [0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0] == [round(gap, 3) for gap in gaps[:7]]
+    assert {30.0} == {round(gap, 3) for gap in gaps[6:]}
+
+
+@pytest.mark.parametrize("error", UNREACHABLE + LOST)
+@fast
+async def test_a_reply_is_tried_again(error: Callable[[], TelegramError]) -> None:
+    """A reply that failed for a passing reason is sent again, and arrives."""
+    calls = Calls(chat1=[error(), error()])
+    sender = Sender(calls)
+    assert await sender.send(chat_id=1)
+    assert [0.0, 0.5, 1.5] == calls.times
+    assert 2 == sender.errors(type(error()).__name__)
+
+
+@pytest.mark.parametrize("error", LOST)
+@fast
+async def test_what_may_have_arrived_is_tried_five_times(error: Callable[[], TelegramError]) -> None:
+    """A reply that may have arrived is not shown over and over."""
+    calls = Calls(chat1=[error() for _ in range(10)])
+    with pytest.raises(type(error())):
+        await Sender(calls).send(chat_id=1)
+    assert 5 == len(calls.times)
+
+
+@pytest.mark.parametrize("error", [BadRequest("no"), Forbidden("no"), InvalidToken("no")])
+@fast
+async def test_a_refusal_is_final(error: TelegramError) -> None:
+    """What Telegram refuses is not sent again, and counted by its kind."""
+    calls = Calls(chat1=[error])
+    sender = Sender(calls)
+    with pytest.raises(type(error)):
+        await sender.send(chat_id=1)
+    assert 1 == len(calls.times)
+    assert 1 == sender.errors(type(error).__name__)
+
+
+@fast
+async def test_what_answers_nobody_is_tried_once() -> None:
+    """Other calls fail at once, so that a start can tell; but a flood limit holds for them too."""
+    calls = Calls(chatNone=[RetryAfter(3), NetworkError("a")])
+    with pytest.raises(NetworkError):
+        await Sender(calls).send()
+    assert [0.0, 3.1] == calls.times
+
+
+@pytest.mark.parametrize("name", ["callback_query_id", "inline_query_id"])
+@fast
+async def test_answers_to_queries_are_tried_again(name: str) -> None:
+    """The answer to a press or an inline query is as good as a message, and has no limit of ours."""
+    calls = Calls(chatNone=[NetworkError("a")])
+    sender = Sender(calls, rate=1)
+    await asyncio.gather(*(sender.send(**{name: "5"}) for _ in range(9)))
+    assert {0.0, 0.5} == set(calls.times)
+
+
+@fast
+async def test_a_group_that_moved_is_followed(telegram: Any) -> None:
+    """When a group has become a supergroup, the reply goes there, at once."""
+    moved: list[Exception] = [ChatMigrated(-100)]
+
+    async def move(
+        url: str, method: str, request_data: Any = None, *rest: Any, **fields: Any
+    ) -> tuple[int, bytes]:
+        result: tuple[int, bytes] = await type(telegram).do_request(
+            telegram, url, method, request_data, *rest, **fields
+        )
+        if moved:
+            raise moved.pop()
+        return result
+
+    telegram.do_request = move
+    bot = Bot(
+        "1:x",
+        request=telegram,
+        get_updates_request=telegram,
+        rate_limiter=RateLimiter(30, CancellableWaits(), Metrics()),
+    )
+    await bot.send_message(-5, "x")
+    assert [-5, -100] == [sent["chat_id"] for _, sent in telegram.calls]
+    assert now() < 0.1
+
+
+@fast
+async def test_a_group_has_twenty_a_minute() -> None:
+    """A group gets 20 messages at once and then one every 3 seconds, which holds back no other chat."""
+    calls = Calls()
+    sender = Sender(calls, rate=1000)
+    groups = [sender.send(chat_id=-5) for _ in range(24)]
+    await asyncio.gather(*groups, *(sender.send(chat_id=chat) for chat in range(1, 40)))
+    assert [3.0, 6.0, 9.0, 12.0] == calls.times[-4:]
+    assert [-5] * 4 == calls.chats[-4:]
+    assert {0.0} == set(calls.times[:-4])
+
+
+@fast
+async def test_all_chats_together_have_a_rate() -> None:
+    """No more than so many messages a second go out after the first ones."""
+    calls = Calls()
+    sender = Sender(calls, rate=10)
+    await asyncio.gather(*(sender.send(chat_id=chat) for chat in range(1, 51)))
+    assert 4.0 == calls.times[-1]
+    for second in range(5):
+        assert len([at for at in calls.times if second < at <= second + 1]) <= 10
+
+
+@fast
+async def test_a_rate_of_none_lifts_the_limits() -> None:
+    """With a rate of 0 nothing waits, in groups neither."""
+    calls = Calls()
+    sender = Sender(calls)
+    await asyncio.gather(*(sender.send(chat_id=-5) for _ in range(500)))
+    assert {0.0} == set(calls.times)
+
+
+@fast
+async def test_groups_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only so many groups are kept in mind."""
+    monkeypatch.setattr(rate_limiter, "_MOST_GROUPS", 5)
+    sender = Sender(Calls(), rate=1000)
+    for group in range(20):
+        await sender.send(chat_id=-1 - group)
+    assert [-16, -17, -18, -19, -20] == list(sender.limiter._groups)
+
+
+@fast
+async def test_what_waits_is_given_up_in_the_end() -> None:
+    """A reply that waits for another try, or for room, is given up without being sent."""
+    calls = Calls(chat1=[NetworkError("a")] * 99)
+    sender = Sender(calls, rate=1)
+    tasks = [asyncio.create_task(sender.send(chat_id=chat)) for chat in (1, 2, 3)]
+    await asyncio.sleep(0.1)
+    sender.pauses.end()
+    await asyncio.wait(tasks)
+    assert [True, True, True] == [task.cancelled() for task in tasks]
+    assert [1] == calls.chats
+
+
+@fast
+async def test_an_outage_is_one_line_and_its_end_another(caplog: pytest.LogCaptureFixture) -> None:
+    """However many replies fail, an outage is told once when it lasts and once when it is over."""
+    calls = Calls(**{f"chat{chat}": [NetworkError("a") for _ in range(8)] for chat in range(1, 6)})
+    sender = Sender(calls)
+    with caplog.at_level(logging.INFO):
+        await asyncio.gather(*(sender.send(chat_id=chat) for chat in range(1, 6)))
+    assert [
+        "Telegram takes no replies (NetworkError); trying again",
+        "Telegram answers again after 88 s",
+    ] == caplog.messages
+
+
+@fast
+async def test_a_hiccup_is_no_outage(caplog: pytest.LogCaptureFixture) -> None:
+    """A few failures, and flood limits, are no line at all."""
+    calls = Calls(chat1=[NetworkError("a")] * 3, chat2=[RetryAfter(1)] * 6)
+    sender = Sender(calls)
+    with caplog.at_level(logging.INFO):
+        await sender.send(chat_id=1)
+        await sender.send(chat_id=2)
+    assert [] == caplog.messages

@@ -1,0 +1,144 @@
+import asyncio
+import contextlib
+import datetime as dt
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from telegram import WebhookInfo
+from telegram.error import InvalidToken, NetworkError, TelegramError
+
+from bot.telegram.webhook import Inbox, Webhook
+from tests.bot.virtual_clock import fast
+
+URL = "https://bot.example.org/hook"
+
+
+class FakeBot:
+    """Knows of a webhook; `errors` come first."""
+
+    def __init__(self) -> None:
+        self.url = URL
+        self.failed: tuple[int, str] | None = None
+        self.errors: list[TelegramError] = []
+        self.set: list[tuple[str, dict[str, Any]]] = []
+
+    async def set_webhook(self, url: str, **fields: Any) -> bool:
+        self.url = url
+        self.set.append((url, fields))
+        return True
+
+    async def get_webhook_info(self) -> WebhookInfo:
+        if self.errors:
+            raise self.errors.pop(0)
+        at, why = self.failed or (None, None)
+        when = dt.datetime.fromtimestamp(at, dt.UTC) if at else None
+        return WebhookInfo(self.url, False, 0, last_error_date=when, last_error_message=why)
+
+
+def _webhook(bot: Any) -> Webhook:
+    return Webhook(bot, URL, "secret", ("message",))
+
+
+@contextlib.asynccontextmanager
+async def watching(bot: FakeBot) -> AsyncIterator[list[Exception | None]]:
+    looks: list[Exception | None] = []
+    task = asyncio.create_task(_webhook(bot).watch(looks.append))
+    await asyncio.sleep(1)
+    yield looks
+    task.cancel()
+    await asyncio.wait([task])
+
+
+async def test_it_is_set_with_secret_and_kinds() -> None:
+    """Telegram is told the address, the secret it has to show, and what we want to hear of."""
+    bot = FakeBot()
+    await _webhook(bot).set()
+    assert [
+        (URL, {"secret_token": "secret", "allowed_updates": ("message",), "max_connections": 100})
+    ] == bot.set
+
+
+@fast
+async def test_it_is_left_alone_while_it_stays(caplog: pytest.LogCaptureFixture) -> None:
+    """A webhook that is as it should be is looked at once a minute, and nothing else."""
+    bot = FakeBot()
+    async with watching(bot) as looks:
+        await asyncio.sleep(300)
+        assert [None] * 5 == looks
+    assert [] == bot.set
+    assert [] == caplog.messages
+
+
+@pytest.mark.parametrize("url", ["", "https://other.example.org/"])
+@fast
+async def test_it_is_set_again(url: str, caplog: pytest.LogCaptureFixture) -> None:
+    """A webhook that was taken away is set again, as it was, with one line."""
+    bot = FakeBot()
+    bot.url = url
+    async with watching(bot):
+        await asyncio.sleep(300)
+    assert [
+        (URL, {"secret_token": "secret", "allowed_updates": ("message",), "max_connections": 100})
+    ] == bot.set
+    assert ["Somebody took the webhook away; it is set again"] == caplog.messages
+
+
+@fast
+async def test_a_failed_delivery_is_told_once(caplog: pytest.LogCaptureFixture) -> None:
+    """What Telegram says it could not bring is told once, and again when it happens again."""
+    bot = FakeBot()
+    async with watching(bot):
+        bot.failed = 1_700_000_000, "Connection refused"
+        await asyncio.sleep(300)
+        bot.failed = 1_700_000_200, "Timed out"
+        await asyncio.sleep(300)
+    assert [
+        "Telegram could not bring an update: Connection refused",
+        "Telegram could not bring an update: Timed out",
+    ] == caplog.messages
+
+
+@fast
+async def test_a_revoked_token_ends_it() -> None:
+    """A token that is refused three times in a row is for the operator to mend."""
+    bot = FakeBot()
+    bot.errors = [InvalidToken("no"), NetworkError("a"), *[InvalidToken("no")] * 3]
+    looks: list[Exception | None] = []
+    with pytest.raises(InvalidToken):
+        await _webhook(bot).watch(looks.append)
+    assert 5 == len(looks)
+
+
+@fast
+async def test_an_outage_is_told_once(caplog: pytest.LogCaptureFixture) -> None:
+    """While Telegram cannot be asked, each look tells of it, and the log does once."""
+    bot = FakeBot()
+    bot.errors = [NetworkError("a"), NetworkError("b")]
+    async with watching(bot) as looks:
+        await asyncio.sleep(200)
+        assert [NetworkError, NetworkError, type(None)] == [type(look) for look in looks]
+    assert ["Telegram cannot be asked about the webhook (NetworkError)"] == caplog.messages
+
+
+@pytest.mark.parametrize(
+    ("url", "path"),
+    [
+        ("https://bot.example.org", "/"),
+        ("https://bot.example.org/a/b", "/a/b"),
+        ("https://bot.example.org/a?b=c", "/a"),
+    ],
+)
+def test_the_path_is_that_of_the_address(url: str, path: str) -> None:
+    """The door is where the public address leads."""
+    assert path == Inbox(url, "secret").path
+
+
+@given(st.text())
+def test_only_the_secret_opens(given_secret: str) -> None:
+    """No text but the secret is taken for it."""
+    inbox = Inbox(URL, "secret")
+    assert (given_secret == "secret") == inbox.knows(given_secret)
+    assert inbox.knows("secret")

@@ -1,0 +1,236 @@
+"""Looking through documents: every page fits a message, and reading on neither loses nor repeats a word."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bot.i18n.messages import speaking
+from bot.views import browse
+from bot.views.callback_data import Action, BrowsePress, BrowseView, ButtonPress, decode, decode_browse
+from bot.views.message import Reply
+from bot.views.viewer import Viewer
+from retrieval.loaders.chunking import split_passages
+from retrieval.loaders.formats import load
+from retrieval.model import Answer, Citation, Passage, Section, Source, Span
+from tests.bot.hostile_inputs import LONG, NAMES, WILD, check_limits, citations, texts_of
+
+TEXTS = speaking("en")
+VIEWER = Viewer(TEXTS, "verbatim_bot")
+ADMIN = Viewer(TEXTS, "verbatim_bot", can_remove=True)
+SOURCES = st.builds(
+    Source,
+    st.just("Aa0_-123"),
+    NAMES,
+    NAMES | st.just(" "),
+    st.integers(1, 10**6),
+    st.integers(1, 10**8),
+    st.sampled_from(["en", "ar", "zh"]),
+    st.integers(0, 10**9),
+    st.floats(-1e17, 1e17),
+)
+HEADINGS = NAMES | st.sampled_from(["", " ", "\u202e", "\u200b"])
+SECTIONS = st.builds(Section, HEADINGS, st.integers(1, 6), st.integers(0, 10**6))
+DOCUMENT = Source("document", "a.md", "A document", 1, 1, "en")
+
+
+def _ways(reply: Reply) -> dict[str, BrowsePress | ButtonPress | None]:
+    rows = reply.keyboard.inline_keyboard if reply.keyboard else ()
+    return {
+        button.text: decode_browse(button.callback_data) or decode(button.callback_data)
+        for row in rows
+        for button in row
+    }
+
+
+def _turned(way: BrowsePress | ButtonPress | None) -> int:
+    assert isinstance(way, BrowsePress)
+    return way.number
+
+
+def _body(reply: Reply) -> str:
+    """Give the text of a page without the heading above and the source below."""
+    return reply.text.partition("\n\n")[2].rpartition("\n\n— ")[0]
+
+
+def _bare(text: str) -> str:
+    return "".join(text.split())
+
+
+def _as_it_stands(found: Sequence[Passage]) -> str:
+    """Join passages with what they share said once."""
+    text, end = "", 0
+    for passage in found:
+        text += passage.text[max(end - passage.span.start, 0) :]
+        end = passage.span.end
+    return _bare(text)
+
+
+@given(st.lists(SOURCES, max_size=30), st.integers(0, 99_999_999), st.sampled_from([VIEWER, ADMIN]))
+@settings(max_examples=50)
+def test_the_list_of_documents_is_within_limits(listed: list[Source], page: int, viewer: Viewer) -> None:
+    """Whatever documents are called, any page of their list is a message with a button for each."""
+    reply = browse.sources(listed, page, viewer)
+    check_limits(reply)
+    last = max(len(listed) - 1, 0) // 8
+    shown = len(listed[min(page, last) * 8 :][:8])
+    opening = [
+        way
+        for way in _ways(reply).values()
+        if isinstance(way, BrowsePress) and way.shelf is BrowseView.HEADINGS
+    ]
+    assert shown == len(opening)
+
+
+@given(SOURCES, st.lists(SECTIONS, max_size=30), st.integers(0, 99_999_999), st.sampled_from([VIEWER, ADMIN]))
+@settings(max_examples=50)
+def test_headings_are_within_limits(
+    source: Source, sections: list[Section], page: int, viewer: Viewer
+) -> None:
+    """Whatever headings say, even nothing, any page of them is a message, and its buttons show something."""
+    check_limits(browse.headings(source, sections, page, viewer))
+    check_limits(browse.removal(source, TEXTS))
+
+
+@st.composite
+def shelved(draw: st.DrawFn) -> tuple[list[Passage], Source]:
+    """Make a document's passages; some begin with the end of the one before."""
+    found: list[Passage] = []
+    end = paragraph = 0
+    heading: tuple[str, ...] = ()
+    for number, text in enumerate(draw(st.lists(WILD | LONG, min_size=1, max_size=8))):
+        shared, overlaps = "", draw(st.booleans())
+        if found and overlaps:
+            shared = found[-1].text[-draw(st.integers(1, 20)) :]
+        else:
+            paragraph += 1
+            heading = draw(st.sampled_from([heading, (draw(HEADINGS),)]))
+        words = (shared + text)[:2000]
+        start = end - len(shared)
+        span = Span(start, start + len(words))
+        found.append(Passage(f"{number:020}", "d.md", "t", span, words, heading, 1, paragraph, "en"))
+        end = span.end
+    return found, draw(SOURCES)
+
+
+@given(shelved(), st.integers(0, 99_999_999))
+@settings(max_examples=60)
+def test_every_page_of_a_document_is_within_limits(
+    document: tuple[list[Passage], Source], first: int
+) -> None:
+    """From any place, also one the document never had, there is a page to read, never cut."""
+    found, source = document
+    reply = browse.reading(source, found, first, VIEWER)
+    check_limits(reply)
+    here = found[min(first, len(found) - 1)]
+    assert _bare(here.text)[-1:] in _bare(reply.text)
+
+
+def _read(found: Sequence[Passage], source: Source = DOCUMENT) -> list[tuple[int, Reply]]:
+    """Read from the first page to the last, with where each begins."""
+    at, pages = 0, list[tuple[int, Reply]]()
+    while True:
+        pages.append((at, browse.reading(source, found, at, VIEWER)))
+        ways = _ways(pages[-1][1])
+        if "›" not in ways:
+            return pages
+        at = _turned(ways["›"])
+
+
+SENTENCE = st.sampled_from(
+    ["The ferry leaves at dawn. ", "Паром уходит на рассвете. ", "渡船黎明出发。", "🚢 sails 🌊 now. "]
+)
+PARAGRAPH = st.tuples(SENTENCE, st.integers(1, 150)).map(
+    lambda made: "".join(f"{made[0].strip()} {number}. " for number in range(made[1])).strip()
+)
+HEADED = st.tuples(st.sampled_from(["# One", "## Two", "## Two", "### Three"]), PARAGRAPH).map("\n\n".join)
+
+
+@given(st.lists(PARAGRAPH | HEADED, min_size=1, max_size=6).map("\n\n".join), st.data())
+@settings(max_examples=40)
+def test_reading_on_says_everything_once(text: str, data: st.DataObject) -> None:
+    """All pages together are the document, in order, nothing twice; back is the way it came."""
+    found = list(split_passages(load(text.encode(), "a.md")))
+    pages = _read(found)
+    assert _as_it_stands(found) == _bare("".join(_body(page) for _, page in pages))
+    starts = [at for at, _ in pages]
+    backs = [_turned(_ways(page)["‹"]) for _, page in pages[1:]]
+    assert starts[:-1] == backs
+    number = data.draw(st.integers(0, len(found) - 1))
+    assert browse.reading(DOCUMENT, found, number, VIEWER) in [page for _, page in pages]
+
+
+@pytest.mark.parametrize("sentence", ["The keeper lights the lamp. ", "守灯人点亮灯。", "𝔖𝔱𝔬𝔯𝔪 𝔴𝔞𝔯𝔫𝔦𝔫𝔤. "])
+def test_a_document_without_headings_is_read_by_its_title(sentence: str) -> None:
+    """A long document without headings has pages too, each under the document's title."""
+    found = list(split_passages(load((sentence * 900).encode(), "long.txt")))
+    pages = [page for _, page in _read(found)]
+    assert len(pages) > 3
+    for page in pages:
+        check_limits(page)
+        assert ["A document"] == texts_of(page, "bold")
+    assert _as_it_stands(found) == _bare("".join(map(_body, pages)))
+    assert [] == [way for way in _ways(browse.headings(DOCUMENT, [], 0, VIEWER)) if "\u2003" in way]
+
+
+def test_a_heading_begins_a_page(passage: Callable[..., Any]) -> None:
+    """Passages under one heading share a page; the next heading has the next."""
+    found = [
+        passage(text, number=number, start=number * 10, heading=(heading,), paragraph=number)
+        for number, (heading, text) in enumerate([("Sea", "Salt."), ("Sea", "Waves."), ("Land", "Sand.")])
+    ]
+    first, second = (page for _, page in _read(found))
+    assert "Sea\n\nSalt.\n\nWaves.\n\n— A document · a.md" == first.text
+    assert "Land\n\nSand.\n\n— A document · a.md" == second.text
+
+
+def test_headings_show_their_depth() -> None:
+    """A heading under another is set in; the highest level there is stands at the left."""
+    sections = [Section("Part", 2, 0), Section("Chapter", 3, 1), Section("Verse", 9, 4)]
+    reply = browse.headings(DOCUMENT, sections, 0, VIEWER)
+    assert ["Part", "\u2003Chapter", "\u2003\u2003\u2003Verse"] == list(_ways(reply))[:3]
+    assert [0, 1, 4] == [_turned(way) for way in list(_ways(reply).values())[:3]]
+
+
+def test_only_admins_are_offered_to_remove() -> None:
+    """The button to remove a document is for admins."""
+    assert TEXTS.remove not in _ways(browse.headings(DOCUMENT, [], 0, VIEWER))
+    assert (
+        BrowsePress(BrowseView.REMOVE, "document")
+        == _ways(browse.headings(DOCUMENT, [], 0, ADMIN))[TEXTS.remove]
+    )
+
+
+def test_paging_of_lists() -> None:
+    """Pages have a way to the next and the one before, and the ends have none beyond."""
+    listed = [Source(f"{n:08}", f"{n}.txt", f"Title {n}", 1, 1, "en") for n in range(20)]
+    pages = [_ways(browse.sources(listed, page, VIEWER)) for page in range(3)]
+    assert [(False, True), (True, True), (True, False)] == [("‹" in ways, "›" in ways) for ways in pages]
+    assert browse.sources(listed, 2, VIEWER) == browse.sources(listed, 99_999_999, VIEWER)
+
+
+@given(st.lists(citations(), max_size=50), st.integers(0, 98))
+@settings(max_examples=30)
+def test_places_are_within_limits(found: list[Citation], page: int) -> None:
+    """Places with names of any length and script are a message, ten lines at most."""
+    reply = browse.places(Answer("?", certainty="sure", confidence=1, citations=tuple(found)), page, VIEWER)
+    check_limits(reply)
+    assert len([one for one in reply.entities if one.type == "text_link"]) <= 10
+
+
+def test_a_place_is_a_line(citation: Callable[..., Any], answer: Callable[..., Any]) -> None:
+    """Each place is one line: where it is, as a link to the passage, and the words found there."""
+    one = citation("Sea and salt.", (0, 13), ((0, 3), (8, 12)))
+    reply = browse.places(answer(*[one] * 12), 1, VIEWER)
+    lines = ["12 places, the best first:", ""]
+    lines += [f"{n}. Title, under “Heading”, lines 5–7: Sea, salt" for n in (11, 12)]
+    assert lines == reply.text.splitlines()
+    assert {"https://t.me/verbatim_bot?start=000000000001folder01"} == {one.url for one in reply.entities}
+    assert {"‹": ButtonPress(Action.LIST, 1)} == _ways(reply)
+
+
+def test_no_place_is_told(citation: Callable[..., Any], answer: Callable[..., Any]) -> None:
+    """What none of the words are in is no place."""
+    assert TEXTS.found_nothing == browse.places(answer(citation("Sea.", (0, 4))), 0, VIEWER).text

@@ -1,0 +1,49 @@
+"""Why an answer is what it is."""
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bot.i18n.messages import speaking
+from bot.views import answers
+from retrieval.model import TermWeight
+from tests.bot.hostile_inputs import LONG, WILD, check_limits, texts_of
+
+TEXTS = speaking("en")
+WEIGHINGS = st.builds(
+    TermWeight, WILD | LONG, st.booleans(), st.integers(0, 10**6), st.floats(0, 20, allow_nan=False)
+)
+
+
+@given(st.lists(WEIGHINGS, max_size=60))
+@settings(max_examples=50)
+def test_any_words_are_within_limits(words: list[TermWeight]) -> None:
+    """However many words of whatever length and script, the reply is one message."""
+    check_limits(answers.why(words, TEXTS))
+
+
+def test_words_are_told_by_what_they_weigh() -> None:
+    """The words that counted come in their order, in bold; the unknown and the light ones after them."""
+    words = [
+        TermWeight("Nordholm", content=True, passages=2, weight=3.14),
+        TermWeight("lamp", content=True, passages=1, weight=2.0),
+        TermWeight("unicorn", content=True, passages=0, weight=5.0),
+        TermWeight("the", content=False, passages=9, weight=0.1),
+    ]
+    reply = answers.why(words, TEXTS)
+    assert (
+        "These words counted, the rarer the more:\n\n"
+        "• Nordholm: 3.1, in 2 passages\n"
+        "• lamp: 2.0, in 1 passage\n\n"
+        "In none of the documents: unicorn\n\n"
+        "These hardly counted: the"
+    ) == reply.text
+    assert ["Nordholm", "lamp"] == texts_of(reply, "bold")
+
+
+def test_nothing_counted() -> None:
+    """Words that only join are told so in one line."""
+    assert TEXTS.nothing_counted == answers.why([], TEXTS).text
+    light = TermWeight("the", content=False, passages=9, weight=0.1)
+    assert TEXTS.nothing_counted == answers.why([light], TEXTS).text
+    unknown = TermWeight("unicorn", content=True, passages=0, weight=1.0)
+    assert "In none of the documents: unicorn" == answers.why([unknown], TEXTS).text

@@ -1,0 +1,83 @@
+"""Quotes offered while somebody types."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from telegram import InlineQueryResultArticle, InputTextMessageContent
+
+from bot.i18n.messages import LANGUAGES, speaking
+from bot.views import inline
+from bot.views.message import Reply
+from bot.views.viewer import Viewer
+from retrieval.model import Answer, Citation
+from tests.bot.hostile_inputs import check_limits, citations, texts_of
+
+VIEWER = Viewer(speaking("en"), "verbatim_bot")
+
+
+def _sent(article: InlineQueryResultArticle) -> Reply:
+    content = article.input_message_content
+    assert isinstance(content, InputTextMessageContent)
+    return Reply(content.message_text, tuple(content.entities))
+
+
+@given(citations())
+@settings(max_examples=50)
+def test_an_article_sends_its_quote(one: Citation) -> None:
+    """Choosing an article sends the quote to the letter with its source, within every limit."""
+    (article,) = inline.results(Answer("?", certainty="sure", confidence=1, citations=(one,)), 0, VIEWER)
+    check_limits(_sent(article))
+    assert [one.quote] == texts_of(_sent(article), "blockquote")
+    assert 1 <= len(article.id.encode()) <= 64
+    assert 1 <= len(article.title.encode("utf-16-le")) // 2 <= 80
+
+
+@given(st.text(max_size=64) | st.integers(-5, 200).map(str))
+def test_any_offset_is_read(offset: str) -> None:
+    """An offset is where a page begins, or the beginning; anybody can forge one."""
+    first = inline.first_of(offset)
+    assert 0 <= first <= inline.MOST
+    assert first in {0, inline.MOST} or offset.lstrip("0") == str(first)
+
+
+@pytest.mark.parametrize("count", [0, 1, 9, 10, 11, 20, 35, 50])
+def test_paging_gives_all_and_ends(
+    count: int, citation: Callable[..., Any], answer: Callable[..., Any], passage: Callable[..., Any]
+) -> None:
+    """Page after page gives each quote once, ten at a time, and ends with the last."""
+    found = answer(
+        *(
+            citation("Sea.", (0, 4), rank=n, passage=passage("Sea.", number=n, start=100))
+            for n in range(count)
+        )
+    )
+    offset, ids, pages = "", list[str](), 0
+    while True:
+        first = inline.first_of(offset)
+        ids += [one.id for one in inline.results(found, first, VIEWER)]
+        offset, pages = inline.offset_after(found, first), pages + 1
+        if not offset:
+            break
+    assert [f"{n}-{n:012}folder01" for n in range(count)] == ids
+    assert max(-(-count // 10), 1) == pages
+
+
+@given(citations(), st.sampled_from(LANGUAGES))
+@settings(max_examples=50)
+def test_a_title_says_what_is_not_sure(one: Citation, language: str) -> None:
+    """A quote that may not answer says so before it is chosen, and is sent as any other."""
+    viewer = Viewer(speaking(language), "verbatim_bot")
+    (article,) = inline.results(Answer("?", "unsure", 0.3, (one,)), 0, viewer)
+    (sure,) = inline.results(Answer("?", "sure", 0.9, (one,)), 0, viewer)
+    assert _sent(sure) == _sent(article)
+    assert article.title.startswith(viewer.texts.inline_unsure("").rstrip("\u2069"))
+    assert len(article.title.encode("utf-16-le")) // 2 <= 80
+
+
+def test_what_is_declined_offers_nothing(citation: Callable[..., Any], answer: Callable[..., Any]) -> None:
+    """A question the documents do not answer offers none of their nearest passages."""
+    found = answer(*[citation("Sea.", (0, 4))] * 30, certainty="none")
+    assert ([], "") == (inline.results(found, 0, VIEWER), inline.offset_after(found, 0))

@@ -1,0 +1,81 @@
+"""Where a quote stands, and what a refusal says; messages and the terminal have tests of how it looks."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from bot.i18n.messages import speaking
+from bot.views.locations import Refusal, location_text, refusal
+from retrieval.model import Locator
+
+TEXTS = speaking("en")
+
+
+@pytest.mark.parametrize(
+    ("question", "asks_nothing", "expected"),
+    [
+        ("hello", True, TEXTS.nothing_asked),
+        ("what is it?", True, TEXTS.nothing_asked),
+        ("🙂", True, TEXTS.nothing_asked),
+        ("Idlib?", False, TEXTS.one_word),
+        ("茶馆", False, TEXTS.one_word),
+        ("best pizza", False, TEXTS.declined),
+        ("من هو نابليون؟", False, TEXTS.declined),
+        ("灯塔是谁建造的", False, TEXTS.declined),
+    ],
+)
+def test_a_refusal_fits_its_question(
+    question: str, expected: str, answer: Callable[..., Any], *, asks_nothing: bool
+) -> None:
+    """One word and small talk are met with kindness, a question with the plain truth."""
+    found = answer(certainty="none", question=question, asks_nothing=asks_nothing)
+    assert Refusal(expected) == refusal(found, TEXTS)
+
+
+@pytest.mark.parametrize(
+    ("suggestion", "expected"),
+    [("How many\ncats?", "How many cats?"), ("Cats", None), (None, None)],
+)
+def test_a_suggestion_is_a_question(
+    suggestion: str | None, expected: str | None, answer: Callable[..., Any]
+) -> None:
+    """A corrected spelling is offered on one line, unless it would be declined for being a single word."""
+    found = answer(certainty="none", suggestion=suggestion)
+    assert Refusal(TEXTS.declined, suggestion=expected) == refusal(found, TEXTS)
+    assert Refusal(TEXTS.declined) == refusal(found, TEXTS, can_suggest=False)
+
+
+@pytest.mark.parametrize(
+    ("at", "expected"),
+    [
+        (Locator("Hours", None, 5, 7, 2), "Guide, under “Hours”, lines 5–7"),
+        (Locator("Guide", None, 5, 5, 2), "Guide, line 5"),
+        (Locator("Hours", 3, 5, 7, 2), "Guide, under “Hours”, page 3"),
+        (Locator("Hours", 4, 5, 7, 2, "page", "iv"), "Guide, under “Hours”, page iv"),
+        (Locator(None, 3, 5, 7, 2, "slide", "3"), "Guide, slide 3"),
+        (Locator("Prices", None, 5, 7, 2, "row", "12"), "Guide, sheet “Prices”, row 12"),
+        (Locator(None, None, 5, 7, 2, "row", "12"), "Guide, row 12"),
+        (Locator("Hours", None, 5, 7, 2, "paragraph"), "Guide, under “Hours”, paragraph 2"),
+        (
+            Locator("Night", None, 5, 7, 2, "chapter", "The Storm"),
+            "Guide, chapter “The Storm”, under “Night”",
+        ),
+        (Locator("The Storm", None, 5, 7, 2, "chapter", "The Storm"), "Guide, chapter “The Storm”"),
+        (Locator(None, None, 5, 7, 2, "chapter"), "Guide"),
+    ],
+)
+def test_a_place_is_counted_as_people_count_it(at: Locator, expected: str) -> None:
+    """Lines, pages, slides, rows, paragraphs or chapters: whatever the document has."""
+    assert expected == location_text("Guide", at, TEXTS)
+
+
+def test_a_place_reads_from_left_to_right() -> None:
+    """A title or heading from right to left is kept apart, so that the words around it stay in order."""
+    at = Locator("قاعة الغوص", None, 18, 18, 1)
+    assert "\u200e\u2068دليل زوّار\u2069, under “\u200e\u2068قاعة الغوص\u2069”, line 18" == location_text(
+        "دليل زوّار", at, TEXTS
+    )
+    assert "Guide, under “\u200e\u2068קומה 2\u2069”, page 3" == location_text(
+        "Guide", Locator("קומה 2", 3, 1, 1, 1), TEXTS
+    )

@@ -1,0 +1,183 @@
+"""A library whose texts have vectors, made bit by bit and kept."""
+
+import asyncio
+import logging
+import os
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from retrieval.documents import library as module
+from retrieval.documents.library import Library
+from retrieval.embeddings import vector_store
+from retrieval.errors import EncoderError
+from retrieval.model import Answer
+from tests.retrieval.fake_encoder import BrokenEncoder, FakeEncoder
+
+QUESTION = "When does the library open?"
+
+
+@pytest.fixture
+def docs(tmp_path: Path) -> Path:
+    folder = tmp_path / "docs"
+    folder.mkdir()
+    for number in range(12):
+        text = (
+            f"Room {number}\n\nThe library opens at {number} in room {number}.\n\nIt has {number} chairs.\n"
+        )
+        _write(folder, number, text)
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def _small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_ENCODED_AT_ONCE", 4)
+
+
+def _write(folder: Path, number: int, text: str) -> None:
+    (folder / f"{number}.txt").write_text(text)
+    os.utime(folder / f"{number}.txt", (1e9, 1e9))
+
+
+def _after(batches: int) -> Callable[[], bool]:
+    """Say stop after so many batches."""
+    left = iter(range(batches))
+    return lambda: next(left, None) is None
+
+
+def _ask(library: Library) -> Answer:
+    return asyncio.run(replace(library, _answers={}).answer(QUESTION))
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_all_texts_are_encoded_once(docs: Path, threads: int) -> None:
+    """Each different text is encoded, and progress tells how many of how many."""
+    encoder, seen = FakeEncoder(), list[tuple[int, int]]()
+    opened = Library.open(docs, encoder=encoder)
+    texts = opened.encodable
+    assert texts == opened.unencoded > 12
+    assert opened.encode(lambda done, total: seen.append((done, total)), threads=threads)
+    assert texts == len(encoder.texts) == len(set(encoder.texts))
+    assert (texts, 0) == (opened.encodable, opened.unencoded)
+    assert [*range(4 * threads, texts, 4 * threads), texts] == [done for done, _ in seen]
+    assert {texts} == {total for _, total in seen}
+    assert opened.encode(threads=threads)
+    assert texts == len(encoder.texts)
+
+
+def test_without_an_encoder(docs: Path) -> None:
+    """Where meaning is not compared there is nothing to encode."""
+    opened = Library.open(docs)
+    assert (0, 0, False) == (opened.encodable, opened.unencoded, opened.encode())
+
+
+def test_it_goes_on_where_it_stopped(docs: Path, tmp_path: Path) -> None:
+    """What was made is kept when the process ends, also when all documents are read anew."""
+    first = FakeEncoder()
+    opened = Library.open(docs, index_dir=tmp_path / "saved", encoder=first)
+    assert not opened.encode(stop=_after(2))
+    assert (8, opened.encodable - 8) == (len(first.texts), opened.unencoded)
+    second = FakeEncoder()
+    again = Library.open(docs, index_dir=tmp_path / "saved", encoder=second, fresh=True)
+    assert opened.unencoded == again.unencoded
+    assert again.encode()
+    assert again.encodable == len({*first.texts, *second.texts}) == len(first.texts) + len(second.texts)
+
+
+def test_only_what_changed_is_encoded(docs: Path, tmp_path: Path) -> None:
+    """An update keeps the vectors of unchanged texts, and so do saving it and putting it together."""
+    encoder = FakeEncoder()
+    opened = Library.open(docs, index_dir=tmp_path / "saved", encoder=encoder)
+    opened.encode()
+    encoder.texts.clear()
+    _write(docs, 3, "Room 3\n\nThe library opens at noon in room 3.\n")
+    changed = Library.open(docs, before=opened)
+    changed.save(tmp_path / "saved")
+    tidied = changed.tidied()
+    tidied.save(tmp_path / "saved")
+    assert 0 < tidied.unencoded == changed.unencoded <= 3
+    assert tidied.encode()
+    assert all("noon" in text for text in encoder.texts)
+    assert 0 == changed.unencoded == Library.open(docs, before=tidied).unencoded
+    assert 0 == Library.open(docs, index_dir=tmp_path / "saved", encoder=encoder).unencoded
+
+
+def test_another_encoder_begins_anew(docs: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Vectors of another encoder are not compared with: all are made again."""
+    Library.open(docs, index_dir=tmp_path / "saved", encoder=FakeEncoder()).encode()
+    other = Library.open(docs, index_dir=tmp_path / "saved", encoder=FakeEncoder("other"))
+    assert other.encodable == other.unencoded
+    assert 1 == len(caplog.messages)
+
+
+def test_answers_meanwhile(docs: Path) -> None:
+    """While vectors are made answers are found by words, and asked again afterwards."""
+    opened = Library.open(docs, encoder=FakeEncoder())
+    by_words = _ask(Library.open(docs))
+    assert by_words.citations[0].quote == asyncio.run(opened.answer(QUESTION)).citations[0].quote
+    opened.encode(stop=_after(1))
+    assert asyncio.run(opened.answer(QUESTION)).citations
+    opened.encode()
+    before = asyncio.run(opened.answer(QUESTION))
+    assert before is asyncio.run(opened.answer(QUESTION))
+    assert before.citations
+
+
+@pytest.mark.parametrize("question", ["", "?", "😀", " \u200b", "who is it?", "x"])
+def test_questions_of_hardly_a_word(question: str, docs: Path) -> None:
+    """What has no word, or none that names anything, is never surely answered, however near all is."""
+    opened = Library.open(docs, encoder=FakeEncoder())
+    opened.encode()
+    assert "sure" != asyncio.run(opened.answer(question)).certainty
+
+
+def test_an_encoder_that_cannot_be_loaded(docs: Path) -> None:
+    """Answers are those by words alone; making vectors tells why it cannot be done."""
+    opened = Library.open(docs, encoder=BrokenEncoder())
+    assert _ask(Library.open(docs)) == _ask(opened)
+    with pytest.raises(EncoderError):
+        opened.encode()
+
+
+def test_vectors_that_cannot_be_saved(
+    docs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """On a full disk they are in memory, and one line says so."""
+    opened = Library.open(docs, index_dir=tmp_path / "saved", encoder=FakeEncoder())
+
+    def full(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with caplog.at_level(logging.WARNING):
+        assert opened.encode()
+    assert 0 == opened.unencoded
+    (line,) = caplog.messages
+    assert line.endswith("vectors.bin: vectors cannot be saved (No space left on device)")
+
+
+def test_vectors_of_what_is_gone(docs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are forgotten when the library is opened and most are of no use; an empty folder keeps them."""
+    monkeypatch.setattr(vector_store, "_SMALL_RECORDS", 10)
+    saved = tmp_path / "saved"
+    opened = Library.open(docs, index_dir=saved, encoder=FakeEncoder())
+    opened.encode()
+    size = _size(saved)
+    elsewhere = docs.rename(tmp_path / "elsewhere")
+    docs.mkdir()
+    Library.open(docs, index_dir=saved, encoder=FakeEncoder())
+    assert size == _size(saved)
+    docs.rmdir()
+    elsewhere.rename(docs)
+    for number in range(2, 12):
+        (docs / f"{number}.txt").unlink()
+    left = Library.open(docs, index_dir=saved, encoder=FakeEncoder())
+    assert _size(saved) < size / 3
+    assert 0 == left.unencoded
+
+
+def _size(saved: Path) -> int:
+    (file,) = saved.glob("*/vectors.bin")
+    return file.stat().st_size

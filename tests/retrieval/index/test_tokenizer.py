@@ -1,0 +1,103 @@
+import unicodedata
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from retrieval.index.tokenizer import fold, tokenize
+
+LANGUAGES = st.sampled_from(
+    ["en", "fr", "tr", "uk", "ru", "ar", "fa", "he", "hi", "th", "zh", "ja", "ko", "my", "xx"]
+)
+
+
+def words(text: str, language: str = "en") -> list[str]:
+    return [token.word for token in tokenize(text, language)]
+
+
+@pytest.mark.parametrize(
+    ("text", "language", "expected"),
+    [
+        ("Don't, Russia’s O'Brien o'clock", "en", ["don", "russia", "o", "brien", "o", "clock"]),
+        ("L’homme d'État", "fr", ["l", "homme", "d", "état"]),
+        ("Ankara'nın İSTANBUL IRMAK", "tr", ["ankara", "istanbul", "ırmak"]),
+        ("п'ять п’ять пʼять", "uk", ["п'ять"] * 3),
+        ("ʼabc aʼ", "en", ["abc", "a"]),
+    ],
+)
+def test_apostrophes(text: str, language: str, expected: list[str]) -> None:
+    """An apostrophe parts words as their language means it, and in Ukrainian is a letter."""
+    assert expected == words(text, language)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("1,000 1.000 1'000 1\u202f000 ١٬٠٠٠ １０００ ၁၀၀၀", ["1000"] * 7),
+        ("1,000,000 10,00,000", ["1000000"] * 2),
+        ("3.5 3,5 35", ["3.5", "3.5", "35"]),
+        ("1.234.567,89", ["1234567.89"]),
+        ("2018-07-21 5G m² ½", ["2018", "07", "21", "5", "g", "m2", "1⁄2"]),
+    ],
+)
+def test_numbers(text: str, expected: list[str]) -> None:
+    """A number is one term however its digits and its thousands are written; a decimal point counts."""
+    assert expected == words(text)
+
+
+@pytest.mark.parametrize(
+    ("language", "spellings"),
+    [
+        ("en", ["Straße", "STRASSE"]),
+        ("en", ["İstanbul", "istanbul"]),
+        ("en", ["exam\u00adple", "exam\u200dple", "\uff25xample"]),
+        ("fr", ["École", unicodedata.normalize("NFD", "école")]),
+        ("ru", ["Ёлка", "елка"]),
+        ("ar", ["كِتَابٌ", "كتاب", "كتـــاب"]),
+        ("ar", ["إلى", "الى"]),
+        ("fa", ["كتاب‌هاي", "کتاب‌های", "کتابهای"]),
+        ("he", ["שָׁלוֹם", "שלום"]),
+    ],
+)
+def test_fold(language: str, spellings: list[str]) -> None:
+    """Spellings of one word fold to one."""
+    assert 1 == len({fold(word, language) for word in spellings})
+    assert len(spellings) == len(words(" ".join(spellings), language))
+
+
+def test_vowel_signs() -> None:
+    """Vowel signs of Hindi stay in the word."""
+    assert ["हिन्दी", "में"] == words("हिन्दी में", "hi")
+
+
+def test_unspaced_scripts() -> None:
+    """Han, Kana and Hangul give letters and pairs, Thai and its like threes, each where it stands."""
+    assert [(0, 1, "図"), (0, 2, "図書"), (1, 2, "書"), (1, 3, "書館"), (2, 3, "館")] == [
+        (token.start, token.end, token.word) for token in tokenize("図書館", "ja")
+    ]
+    assert ["สวั", "วัส"] == words("สวัส", "th")
+    assert ["ไป"] == words("ไป", "th")
+
+
+def test_composed_letters() -> None:
+    """Letters written in parts, or at half width, count as whole ones."""
+    assert words("한국어がぎデータ", "ja") == words(unicodedata.normalize("NFD", "한국어がぎ") + "ﾃﾞｰﾀ", "ja")
+
+
+def test_nothing_to_find() -> None:
+    """Emoji, signs and half characters are no words."""
+    assert ["a", "b"] == words("😀 a\ud800b !? \u200b\u0301")
+
+
+@given(text=st.text(max_size=80), language=LANGUAGES)
+def test_tokens(text: str, language: str) -> None:
+    """Tokens are in bounds and in order, none is empty, and a lone word folds to its token."""
+    tokens = tokenize(text, language)
+    assert [token.start for token in tokens] == sorted(token.start for token in tokens)
+    for token in tokens:
+        assert 0 <= token.start < token.end <= len(text)
+        spelt = text[token.start : token.end]
+        assert token.term
+        if spelt.isalpha() and spelt.isascii():
+            assert token.word == fold(spelt, language)
+        assert token.word in words(spelt, language) or not spelt.isalpha()

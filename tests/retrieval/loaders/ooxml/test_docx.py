@@ -1,0 +1,107 @@
+import pytest
+from docx import Document as Word
+from docx.enum.style import WD_STYLE_TYPE
+from docx.oxml import parse_xml
+
+from retrieval.errors import DocumentError
+from retrieval.loaders.ooxml.docx import load
+from retrieval.model import Document
+from tests.documents import make
+
+
+def parts(document: Document) -> list[str]:
+    return [block.of(document.text) for block in document.blocks]
+
+
+def test_all_that_a_guide_holds() -> None:
+    """Paragraphs, items, boxes, notes, inserted words and controls are read; deleted words are not."""
+    document = load(make.word(), "a.docx")
+    assert [
+        "The lighthouse on Skerry was built in 1874 by the engineer Margaret Holloway.",
+        "Its fog horn could be heard as far as the mainland.",
+        make.FOOTNOTE,
+        "The tower is thirty-two metres high.",
+        "The keeper feeds eleven goats.",
+        "Their milk becomes a salty cheese.",
+        "Visitors climb to the lamp.",
+        "Mind the ninth step, it is loose.",
+        "Season: Summer\nHours: 9 to 18\nPrice: 4 crowns",
+        "Season: Winter\nPrice: free",
+        "The ferry leaves from pier four.",
+    ] == parts(document)
+    assert ("The Skerry Light", "paragraph") == (document.title, document.unit)
+    assert [
+        ("The Skerry Light, a guide", 1),
+        ("History", 1),
+        ("The keeper", 2),
+        ("Opening hours", 1),
+    ] == [(heading.text, heading.level) for heading in document.headings]
+
+
+def test_headings_of_any_style() -> None:
+    """A heading is known by the style that its style is based on, an outline level, or its name elsewhere."""
+    word = Word()
+    for name, based in (("Kapitel", "Heading 2"), ("Überschrift 3", None), ("Zwischentitel", None)):
+        style = word.styles.add_style(name, WD_STYLE_TYPE.PARAGRAPH)
+        style.base_style = word.styles[based] if based else None
+        word.add_paragraph(f"Vom {name}", style=style)
+    outlined = word.add_paragraph("Direkt")
+    outlined._p.get_or_add_pPr().append(parse_xml(f'<w:outlineLvl {make.W} w:val="3"/>'))
+    body = word.add_paragraph("Text", style="Heading 1")
+    body._p.get_or_add_pPr().append(parse_xml(f'<w:outlineLvl {make.W} w:val="9"/>'))
+    document = load(make.saved(word), "a.docx")
+    assert [("Vom Kapitel", 2), ("Vom Überschrift 3", 3), ("Direkt", 4)] == [
+        (heading.text, heading.level) for heading in document.headings
+    ]
+    assert ["Vom Zwischentitel", "Text"] == parts(document)
+
+
+def test_contents_are_no_paragraphs() -> None:
+    """A table of contents names every heading again, and is never quoted."""
+    word = Word()
+    word.add_paragraph("History 2", style=word.styles.add_style("toc 1", WD_STYLE_TYPE.PARAGRAPH))
+    word.add_paragraph("Built in 1874.")
+    assert ["Built in 1874."] == parts(load(make.saved(word), "a.docx"))
+
+
+def test_signs() -> None:
+    """Tabs, line ends and hyphens stand as people see them."""
+    word = Word()
+    paragraph = word.add_paragraph("nine\tten\neleven")
+    paragraph._p.append(
+        parse_xml(f"<w:r {make.W}><w:noBreakHyphen/><w:t>twelve</w:t><w:instrText>PAGE</w:instrText></w:r>")
+    )
+    assert ["nine\tten\neleven\u2011twelve"] == parts(load(make.saved(word), "a.docx"))
+
+
+def test_merged_cells() -> None:
+    """A cell that goes on below is said in each row, a wide one in its first column."""
+    word = Word()
+    table = word.add_table(3, 3)
+    table.rows[0]._tr.get_or_add_trPr().append(parse_xml(f"<w:tblHeader {make.W}/>"))
+    for column, text in enumerate(("House", "Floor", "Room")):
+        table.cell(0, column).text = text
+    table.cell(1, 0).merge(table.cell(2, 0)).text = "North"
+    table.cell(1, 1).merge(table.cell(1, 2)).text = "all of it"
+    table.cell(2, 2).text = "Library\n2nd door"
+    assert ["House: North\nFloor: all of it", "House: North\nRoom: Library\n2nd door"] == parts(
+        load(make.saved(word), "a.docx")
+    )
+
+
+def test_tables_for_the_layout() -> None:
+    """A table without columns, or around another, is only a frame; one without marked names has none."""
+    word = Word()
+    frame = word.add_table(1, 1).cell(0, 0)
+    frame.text = "In a frame."
+    inner = frame.add_table(1, 2)
+    inner.cell(0, 0).text, inner.cell(0, 1).text = "Monday", "9 to 17"
+    assert ["In a frame.", "Monday | 9 to 17"] == parts(load(make.saved(word), "a.docx"))
+
+
+def test_no_document() -> None:
+    """A workbook that was named .docx says so."""
+    with pytest.raises(DocumentError, match=r"^a\.docx: is of another kind \(workbook\); give it its real"):
+        load(make.sheets(), "a.docx")
+    with pytest.raises(DocumentError, match=r"^a\.docx: is no Office document; give it the ending"):
+        load(make.book(), "a.docx")

@@ -1,0 +1,87 @@
+import openpyxl  # type: ignore[import-untyped]  # it has no types
+import pytest
+
+from retrieval.errors import DocumentError
+from retrieval.loaders.ooxml import xlsx
+from retrieval.loaders.ooxml.xlsx import load
+from retrieval.model import Document
+from tests.documents import make
+
+
+def parts(document: Document) -> list[str]:
+    return [block.of(document.text) for block in document.blocks]
+
+
+def test_workbook() -> None:
+    """A sheet is a heading, a row a paragraph with its number; what is hidden or unknown is left out."""
+    document = load(make.sheets(), "a.xlsx")
+    assert [
+        "Prices of the harbour shop",
+        "Item: Lamp oil\nPrice: 12.50 kr\nSince: 1 March 2024\nShare: 25.6%",
+        "Item: Rope\nPrice: 1,234.00 kr\nSince: 31 December 1999\nShare: 100.0%",
+        "The shop closes when the ferry leaves.",
+    ] == parts(document)
+    assert ["1", "4", "5", "7"] == [page.label for page in document.pages]
+    assert ["Prices", "Notes"] == [heading.text for heading in document.headings]
+    assert ("a", "row") == (document.title, document.unit)
+
+
+SPACE = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
+TEXTS = (
+    '<Relationship Id="rIdTexts" Target="sharedStrings.xml" Type="http://schemas.openxmlformats.org/'
+    'officeDocument/2006/relationships/sharedStrings"/></Relationships>'
+)
+
+
+def sheet(cells: str, text: str = "Lamp oil") -> bytes:
+    """Write a workbook of one sheet by hand; its cells may share a text in two runs, with its reading aid."""
+    book = make.saved(openpyxl.Workbook())
+    relations = make.entry(book, "xl/_rels/workbook.xml.rels").replace("</Relationships>", TEXTS)
+    data = f"<sheetData>{cells}</sheetData>"
+    shared = f"<si><r><t>{text[:4]}</t></r><r><t>{text[4:]}</t></r><rPh><t>aid</t></rPh></si>"
+    return make.changed(
+        book,
+        {
+            "xl/_rels/workbook.xml.rels": relations,
+            "xl/sharedStrings.xml": f'<sst xmlns="{SPACE}">{shared}</sst>',
+            "xl/worksheets/sheet1.xml": f'<worksheet xmlns="{SPACE}">{data}</worksheet>',
+        },
+    )
+
+
+@pytest.mark.parametrize(
+    ("cells", "expected"),
+    [
+        ('<row r="3"><c r="A3" t="b"><v>1</v></c><c t="inlineStr"><is><t>a</t></is></c></row>', ["TRUE | a"]),
+        ('<row><c t="s"><v>0</v></c><c t="s"><v>1</v></c></row>', ["Lamp oil"]),
+        ('<row><c t="str"><f>A1</f><v>done</v></c><c><f>B1</f></c></row>', ["done"]),
+        (
+            '<row><c t="e"><v>#N/A</v></c><c t="s"><v>99</v></c><c><v>x</v></c><c s="9"><v>7</v></c></row>',
+            ["7"],
+        ),
+        ('<row><c r="XFD1"><v>1</v></c><c r="A1"><v>2</v></c><c r="ZZZZ1"><v>3</v></c></row>', ["1 | 2 | 3"]),
+        ('<row r="x"><c><v>1e999</v></c><c><v>nan</v></c><c><v>5</v></c></row>', ["5"]),
+    ],
+)
+def test_cells(cells: str, expected: list[str]) -> None:
+    """Every kind of cell is read, and what a cell cannot be is left out."""
+    assert expected == parts(load(sheet(cells), "a.xlsx"))
+
+
+def test_too_much(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A workbook of too many rows is refused, and so is one text that is repeated without end."""
+    monkeypatch.setattr(xlsx, "MOST_ROWS", 2)
+    with pytest.raises(DocumentError, match=r"^a\.xlsx: has more than 2 rows; split it$"):
+        load(make.sheets(), "a.xlsx")
+    data = sheet("<row>" + '<c t="s"><v>0</v></c>' * 2000 + "</row>", text="x" * 30_000)
+    with pytest.raises(DocumentError, match=r"^a\.xlsx: row 1 is too long to be read; split it$"):
+        load(data, "a.xlsx")
+
+
+def test_dates_from_1904() -> None:
+    """A workbook that counts its days from 1904 shows the days that it means."""
+    book = openpyxl.Workbook()
+    book.epoch = openpyxl.utils.datetime.CALENDAR_MAC_1904
+    book.active.append([0.5])
+    book.active["A1"].number_format = "yyyy-mm-dd hh:mm"
+    assert ["1904-01-01 12:00"] == parts(load(make.saved(book), "a.xlsx"))

@@ -1,0 +1,90 @@
+"""Every format end to end: a folder of documents, a question, and where its quote stands in words."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from bot.i18n.messages import speaking
+from bot.views.locations import location_text
+from retrieval.documents.library import Library
+from tests.documents import make
+from tests.retrieval.corpus import read
+
+QUESTIONS = [
+    ("guide.docx", "Who built the lighthouse on Skerry?", "Margaret Holloway",
+     "The Skerry Light, under “History”, paragraph 1"),
+    ("guide.docx", "How high is the tower?", "thirty-two metres",
+     "The Skerry Light, under “History”, paragraph 1"),
+    ("guide.docx", "To whom was the horn sold?", "brass band",
+     "The Skerry Light, under “History”, paragraph 1"),
+    ("guide.docx", "How much is it in summer?", "4 crowns",
+     "The Skerry Light, under “Opening hours”, paragraph 9"),
+    ("mill.html", "Wem gehört die Wassermühle in Ahrental?", "Brandstetter",
+     "Die Mühle von Ahrental, paragraph 1"),
+    ("mill.html", "Was kostet das Dinkelbrot?", "5,10 Euro",
+     "Die Mühle von Ahrental, under “Backtage”, paragraph 2"),
+    ("observatory.epub", "Кто основал обсерваторию на Синей горе?", "Павел Лебедев",
+     "Обсерватория на Синей горе, chapter “Основание”"),
+    ("observatory.epub", "Сколько весит телескоп?", "двенадцать тонн",
+     "Обсерватория на Синей горе, chapter “Основание”, under “Телескоп”"),
+    ("observatory.epub", "Кто выключает фонари ночью?", "сторож",
+     "Обсерватория на Синей горе, chapter “Ночные правила”"),
+    ("tea.pptx", "茶馆早上几点开门？", "六点", "青石桥茶馆, slide 1"),
+    ("tea.pptx", "What does Longjing tea cost?", "12 yuan", "青石桥茶馆, under “Tea and prices”, slide 2"),
+    ("people.csv", "Welchen Beruf hatte Jonas Veit?", "Bäcker", "people, row 4"),
+    ("market.tsv", "ما سعر عسل الجبل؟", "90", "market, row 3"),
+    ("shop.xlsx", "What is the price of lamp oil?", "12.50 kr", "shop, sheet “Prices”, row 4"),
+    ("shop.xlsx", "When does the shop close?", "ferry leaves", "shop, sheet “Notes”, row 7"),
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def library(tmp_path_factory: pytest.TempPathFactory) -> Library:
+    """Read all documents twice, the second time from the saved index."""
+    folder, saved = tmp_path_factory.mktemp("documents"), tmp_path_factory.mktemp("index")
+    for name, document in make.DOCUMENTS.items():
+        (folder / name).write_bytes(document())
+    first = Library.open(folder, index_dir=saved)
+    second = Library.open(folder, index_dir=saved)
+    assert () == first.problems
+    assert read(first) == read(second)
+    return second
+
+
+@pytest.mark.parametrize(("name", "question", "words", "expected"), QUESTIONS)
+async def test_questions(name: str, question: str, words: str, expected: str, library: Library) -> None:
+    """The right document is quoted first, with the words and with a place that people can go to."""
+    answer = await library.answer(question)
+    assert answer.certainty != "none"
+    best = answer.citations[0]
+    assert name == best.document
+    assert words in best.quote
+    assert expected == location_text(best.title, best.locator, speaking("en"))
+
+
+async def test_slides_are_pages_to_programs(library: Library) -> None:
+    """A slide has its number in `page`; rows and chapters are no pages."""
+    best = [(await library.answer(question)).citations[0] for _, question, *_ in QUESTIONS]
+    pages = {cited.document: cited.locator.page for cited in best if cited.document != "tea.pptx"}
+    assert {None} == set(pages.values())
+    assert [1, 2] == [cited.locator.page for cited in best if cited.document == "tea.pptx"]
+
+
+def test_libraries_wait_for_their_documents(tmp_path: Path) -> None:
+    """Texts are read without importing what only other formats need."""
+    (tmp_path / "a.txt").write_text("It opens at nine.")
+    code = (
+        "import sys; from pathlib import Path; from retrieval.documents.library import Library;"
+        f"Library.open(Path({str(tmp_path)!r}));"
+        "print({'docx', 'pptx', 'openpyxl', 'lxml', 'selectolax', 'xml.etree'} & set(sys.modules))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=Path(__file__).parents[3],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "set()" == done.stdout.strip()

@@ -1,0 +1,116 @@
+import io
+import re
+import zipfile
+
+import pytest
+
+from retrieval.errors import DocumentError
+from retrieval.loaders import zip_archive
+from retrieval.loaders.formats import load
+from retrieval.loaders.zip_archive import ZipArchive
+from tests.documents import make
+
+OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(512)
+ARCHIVES = {"a.docx": make.word, "a.pptx": make.slides, "a.xlsx": make.sheets, "a.epub": make.book}
+PARTS = {
+    "a.docx": "word/document.xml",
+    "a.pptx": "ppt/slides/slide1.xml",
+    "a.xlsx": "xl/worksheets/sheet1.xml",
+    "a.epub": "OEBPS/book.opf",
+}
+LAUGHS = (
+    '<!DOCTYPE a [<!ENTITY b "ha"><!ENTITY c "&b;&b;&b;&b;&b;&b;&b;&b;"><!ENTITY d "&c;&c;&c;&c;&c;&c;&c;">]>'
+    "<a>&d;</a>"
+)
+
+
+def reason(data: bytes, name: str) -> str:
+    with pytest.raises(DocumentError) as refused:
+        load(data, name)
+    return refused.value.reason
+
+
+@pytest.mark.parametrize("name", ARCHIVES)
+@pytest.mark.parametrize(
+    ("data", "expected"),
+    [
+        (OLE + "EncryptedPackage".encode("utf-16-le"), "is encrypted; save it without a password"),
+        (OLE, "is of a version before 2007; save it in the format of its ending"),
+        (b"%PDF-1.7\n", "is a PDF; give it the ending .pdf"),
+        (b"\n<html>", "is HTML or XML; give it the ending .html, or save it in the format of its ending"),
+        (b"{\\rtf1", "is Rich Text; save it in the format of its ending"),
+        (b"PK\3\4\0\0", "is cut short or damaged; copy it anew"),
+        (b"", "is not what its ending says; give it the ending of its real format"),
+        (b"\0\1\2", "is not what its ending says; give it the ending of its real format"),
+    ],
+)
+def test_something_else(name: str, data: bytes, expected: str) -> None:
+    """A file that is not what its ending says, or has a password, says what it is and what to do."""
+    assert expected == reason(data, name)
+
+
+@pytest.mark.parametrize("name", ARCHIVES)
+def test_encrypted_entries(name: str) -> None:
+    """An archive whose entries have a password is refused as such."""
+    data = bytearray(ARCHIVES[name]())
+    at = data.rindex(b"PK\1\2")
+    data[at + 8] |= 1
+    assert "is encrypted; save it without a password" == reason(bytes(data), name)
+
+
+@pytest.mark.parametrize("name", ARCHIVES)
+def test_bombs(name: str) -> None:
+    """An archive that unpacks to much more than it is large is refused, before anything is unpacked."""
+    bomb = make.changed(ARCHIVES[name](), {"media/zeros": bytes(30 * 2**20)})
+    assert len(bomb) < 200_000
+    assert re.fullmatch(r"unpacks to 3\d MB, which is too much; split it, or remove it", reason(bomb, name))
+
+
+@pytest.mark.parametrize("name", ARCHIVES)
+def test_a_bomb_whose_list_lies(name: str) -> None:
+    """An entry that unpacks to more than the list has promised is read no further than that."""
+    data = make.changed(ARCHIVES[name](), {PARTS[name]: b"<a>" + bytes(30 * 2**20)})
+    with zipfile.ZipFile(io.BytesIO(data)) as file:
+        entry = file.getinfo(PARTS[name])
+    size, lie = entry.file_size.to_bytes(4, "little"), (100).to_bytes(4, "little")
+    assert "is damaged at" in reason(data.replace(size, lie), name)
+
+
+@pytest.mark.parametrize("name", ARCHIVES)
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
+def test_entities(name: str, encoding: str) -> None:
+    """A part that declares entities is refused before any is looked up, or grows."""
+    for text in (LAUGHS, '<!DOCTYPE a [<!ENTITY b SYSTEM "file:///etc/hostname">]><a>&b;</a>'):
+        data = make.changed(ARCHIVES[name](), {PARTS[name]: text.encode(encoding)})
+        assert f"declares entities in '{PARTS[name]}'; remove it" == reason(data, name)
+
+
+@pytest.mark.parametrize("name", ARCHIVES)
+def test_deep_nesting(name: str) -> None:
+    """A part that is nested without end is refused, whatever reads it."""
+    data = make.changed(ARCHIVES[name](), {PARTS[name]: "<tbl>" * 100_000 + "</tbl>" * 100_000})
+    assert "is nested more than 256 deep; save it anew in the program that made it" == reason(data, name)
+
+
+@pytest.mark.parametrize(
+    ("limit", "expected"),
+    [
+        ("MOST_ENTRIES", "has more than 2 parts; split it"),
+        ("MOST_TAGS", "is too large to be read as a whole; split it"),
+        ("MOST_READ", "unpacks to more than 0 MB of text; split it"),
+        ("MOST_UNPACKED", "unpacks to 1 MB, which is too much; split it, or remove it"),
+    ],
+)
+def test_limits(limit: str, expected: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """More than can be held is refused with what to do."""
+    monkeypatch.setattr(zip_archive, limit, 2)
+    assert expected == reason(make.word(), "a.docx")
+
+
+def test_paths() -> None:
+    """An entry is found in any case of letters, and nothing outside the archive is."""
+    found = ZipArchive(make.archive({"A/B.xml": "<a/>", "../c": "x"}), "a.docx")
+    assert b"<a/>" == found.read("a/./b.XML")
+    assert "a/b.xml" in found
+    with pytest.raises(DocumentError, match=r"^a\.docx: lacks its part '/etc/hostname'"):
+        found.read("/etc/hostname")

@@ -1,0 +1,21 @@
+import pytest
+
+from retrieval.pipeline import suggestion
+from retrieval.query.query import parse
+
+
+@pytest.mark.parametrize(
+    ("text", "corrections", "expected"),
+    [
+        ("Who feeds the gaots?", {"gaots": "goats"}, "Who feeds the goats?"),
+        ("Gaots  feed?!", {"gaots": "goats"}, "Goats  feed?!"),
+        ("teh lihgt of teh gaots", {"lihgt": "light", "gaots": "goats"}, "teh light of teh goats"),
+        ("Кто видел телесокп?", {"телесокп": "телескоп"}, "Кто видел телескоп?"),
+        ("Who feeds the goats?", {}, None),
+        ("", {}, None),
+        ("Who?", {"other": "word"}, None),
+    ],
+)
+def test_suggestion(text: str, corrections: dict[str, str], expected: str | None) -> None:
+    """Misspelt words are put right where they stand, capitals kept, and all else stays as it was typed."""
+    assert expected == suggestion(parse(text, ["en", "ru"]), corrections)
