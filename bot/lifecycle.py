@@ -1,4 +1,4 @@
-"""The life of the bot process: read the documents, reach Telegram, answer until told to stop."""
+"""The life of the bot process: open the documents, reach Telegram, answer until told to stop."""
 
 import asyncio
 import contextlib
@@ -6,6 +6,7 @@ import logging
 import sys
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from typing import Any
 
 from telegram import Update
@@ -13,6 +14,7 @@ from telegram.error import BadRequest, InvalidToken, TelegramError
 
 from bot import application
 from bot.application import App, build_application, build_bot
+from bot.cluster_monitor import ClusterMonitor
 from bot.handlers.context import BotState
 from bot.handlers.errors import StartError
 from bot.ops.background_encoding import BackgroundEncoding
@@ -22,9 +24,7 @@ from bot.ops.feedback import Feedback
 from bot.ops.http_server import Health, build_pages, serving
 from bot.ops.metrics import Metrics
 from bot.ops.outage_log import OutageLog
-from bot.remote_archive import RemoteArchive, RemoteIndex
-from bot.search_backends import connection_settings, encoder_for, open_cluster, open_cluster_library
-from bot.search_service import Archive
+from bot.search_backends import cluster_library, connection_settings, encoder_for, open_cluster
 from bot.settings_checks import missing_settings, no_documents
 from bot.telegram.bot_profile import introduce
 from bot.telegram.dispatcher import Dispatcher
@@ -34,21 +34,21 @@ from bot.telegram.update_parsing import Bot
 from bot.telegram.webhook import Inbox, Webhook
 from config.logging import configure
 from config.settings import ConfigError, Settings
+from retrieval.documents.archive import AnyArchive
 from retrieval.documents.library import Library
 from retrieval.errors import FolderError
-from retrieval.model import Problem
 
-_START_PATIENCE = 30.0
-# Of the documents in a cluster so many are looked for in the folder: with one of them the others are there.
-_LOOKED_FOR = 20
-# A host gives us ten seconds to end.
-_GRACE = 7.0
+_START_TIMEOUT_SECONDS = 30.0
+# Of the documents in a cluster, so many are looked up in the folder: if one has its file, all are taken to.
+_MAX_FILES_CHECKED = 20
+# Hosts kill a process ten seconds after they have asked it to stop.
+_GRACE_PERIOD_SECONDS = 7.0
 
 _log = logging.getLogger(__name__)
 
 
 def main() -> int:
-    """Read the settings and run; returns the exit code of the process."""
+    """Read the settings and run; return the exit code of the process."""
     try:
         settings = Settings.read()
     except ConfigError as error:
@@ -58,7 +58,7 @@ def main() -> int:
 
 
 def run(settings: Settings) -> int:
-    """Serve until SIGTERM or SIGINT. Returns 0, 1 when Telegram refuses us, 2 for settings to mend."""
+    """Serve until SIGTERM or SIGINT. Return 0, 1 when Telegram refuses the bot, 2 for wrong settings."""
     configure(settings.log_level, settings.log_format, settings.secrets)
     try:
         asyncio.run(serve(settings))
@@ -74,106 +74,106 @@ def run(settings: Settings) -> int:
 async def serve(settings: Settings) -> None:
     """Serve until told to stop.
 
-    Raises ConfigError or FolderError for what has to be set right, StartError for what Telegram refuses.
+    Raises ConfigError or FolderError for settings to correct, StartError for what Telegram refuses.
     """
-    for told in missing_settings(settings).values():
-        raise ConfigError(told)
+    for problem in missing_settings(settings).values():
+        raise ConfigError(problem)
     stop = stop_on_signal()
     process = Process(settings)
     async with contextlib.AsyncExitStack() as stack:
-        # The pages first: they tell that we are alive, and not ready.
+        # The HTTP server first: it reports the process as alive, and as not ready yet.
         if settings.port is not None:
             pages = build_pages(process.health, process.metrics, process.inbox)
             await stack.enter_async_context(serving(pages, settings.port))
         stack.push_async_callback(process.close)
-        bot = build_bot(settings, process.metrics, process.pauses)
+        bot = build_bot(settings, process.metrics, process.waits)
         stack.push_async_callback(bot.shutdown)
-        # Telegram is met while the documents are read; what comes meanwhile waits for them.
+        # Connect to Telegram while the documents load; updates that arrive wait for them.
         opening = asyncio.create_task(process.open(bot))
-        answering = asyncio.create_task(_answer(process, bot, opening, stop))
-        stack.push_async_callback(_dropped, opening, answering)
+        answering = asyncio.create_task(Service(process, bot, opening).run(stop))
+        stack.push_async_callback(_cancel, opening, answering)
         await asyncio.wait({opening, answering}, return_when=asyncio.FIRST_COMPLETED)
         if opening.done():
             opening.result()
         await answering
 
 
-async def _dropped(*tasks: asyncio.Task[Any]) -> None:
+async def _cancel(*tasks: asyncio.Task[Any]) -> None:
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
 
 
 class Process:
-    """What lives as long as the process does."""
+    """What exists once per process: metrics, health, and the documents with what keeps them up to date."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.health = Health()
         self.metrics = Metrics()
-        self.pauses = CancellableWaits()
-        # Telegram knows that we take updates.
-        self.reached = asyncio.Event()
-        self.encoding = BackgroundEncoding(self.metrics)
-        self._known: Sequence[Problem] = ()
-        self._remote: RemoteArchive | None = None
-        self._connection = contextlib.AsyncExitStack()
+        self.waits = CancellableWaits()
+        # Set when Telegram sends updates to this process.
+        self.is_connected = asyncio.Event()
         url = settings.webhook_url
         self.inbox = Inbox(url, settings.webhook_key) if url else None
+        self._encoding = BackgroundEncoding(self.metrics)
+        self._monitor: ClusterMonitor | None = None
+        self._logged_problems: Sequence[object] = ()
+        self._connection = contextlib.AsyncExitStack()
 
     async def open(self, bot: Bot) -> App:
-        """Read the documents and put the bot together with them; raises FolderError or ConfigError.
+        """Open the documents and build the application; raises FolderError or ConfigError.
 
-        A cluster may be away: it is looked for from then on.
+        A cluster may be unreachable: `follow` keeps trying.
         """
         if self.settings.opensearch_nodes:
-            state = await self._elsewhere()
+            state = await self._open_cluster()
         else:
-            state = self._here(await in_thread(lambda: _open(self.settings)))
+            state = self._open_folder(await in_thread(partial(self._read_folder, None, 0.0)))
         return build_application(self.settings, state, bot)
 
     async def close(self) -> None:
-        """Part from the cluster."""
+        """Close the connection to the cluster."""
         await self._connection.aclose()
 
     async def follow(self, state: BotState) -> None:
-        """Take up what becomes of the documents, for ever."""
+        """Keep the documents up to date, for ever."""
         if state.keeper:
-            await asyncio.gather(watch(state.keeper), self.encoding.run())
-        elif self._remote:
-            await self._remote.follow()
+            await asyncio.gather(watch(state.keeper), self._encoding.run())
+        elif self._monitor:
+            await self._monitor.run()
 
-    async def _elsewhere(self) -> BotState:
-        def swap(shelf: RemoteIndex) -> None:
-            state.has_files = any(shelf.file(source).is_file() for source in shelf.sources[:_LOOKED_FOR])
-            self._note(shelf, "the cluster")
-
+    async def _open_cluster(self) -> BotState:
         settings, cluster = self.settings, open_cluster(connection_settings(self.settings))
-        encoder = encoder_for(settings)
         self._connection.push_async_callback(cluster.close)
-        self._remote = remote = RemoteArchive(
-            lambda: open_cluster_library(settings, settings.seeds_dir, cluster, encoder), swap, self.metrics
-        )
-        state = self._state(remote, None)
-        self.health.watch_search(remote.is_reached)
-        await remote.look()
+        library = cluster_library(settings, settings.seeds_dir, cluster, encoder_for(settings))
+        state = self._state(library, None)
+        self._monitor = ClusterMonitor(library, partial(self._index_changed, state), self.metrics)
+        self.health.watch_search(self._monitor.is_reachable)
+        await self._monitor.refresh()
         return state
 
-    def _here(self, library: Library) -> BotState:
-        """Give what the handlers share; libraries to come take the place of this one."""
+    def _index_changed(self, state: BotState) -> None:
+        """Report the index of the cluster that is answered from now on."""
+        archive = state.archive
+        files = map(archive.file, archive.sources[:_MAX_FILES_CHECKED])
+        state.has_files = any(file.is_file() for file in files)
+        self._report(archive, "the cluster")
 
-        def swap(library: Library) -> None:
-            state.archive = library
-            self._note(library, str(library.folder))
-            self.encoding.take(library)
-
-        keeper = DocumentManager(library, lambda *known: _open(self.settings, *known), swap, self._save)
-        state = self._state(library, keeper)
-        self._note(library, str(library.folder))
-        self.encoding.take(library)
+    def _open_folder(self, library: Library) -> BotState:
+        state = self._state(library, None)
+        swap = partial(self._swap, state)
+        state.keeper = DocumentManager(library, self._read_folder, swap, self._save)
+        swap(library)
         return state
 
-    def _state(self, archive: Archive, keeper: DocumentManager | None) -> BotState:
+    def _swap(self, state: BotState, library: Library) -> None:
+        """Answer from this library from now on."""
+        state.archive = library
+        self._report(library, str(library.folder))
+        self._encoding.take(library)
+
+    def _state(self, archive: AnyArchive, keeper: DocumentManager | None) -> BotState:
         return BotState(
             archive,
             self.metrics,
@@ -183,52 +183,126 @@ class Process:
             self.settings.log_questions,
         )
 
+    def _read_folder(self, before: Library | None, quiet: float) -> Library:
+        return Library.open(
+            self.settings.seeds_dir,
+            index_dir=self.settings.index_dir,
+            quote_chars=self.settings.quote_chars,
+            before=before,
+            quiet=quiet,
+            encoder=None if before else encoder_for(self.settings),
+        )
+
     def _save(self, library: Library) -> None:
         library.save(self.settings.index_dir)
 
-    def _note(self, archive: Archive, place: str) -> None:
-        _tell(archive, self._known, place)
-        self._known = archive.problems
-        counts = {"documents": len(archive.sources), "passages": archive.passages}
-        self.metrics.index(**counts, version=archive.version)
+    def _report(self, archive: AnyArchive, place: str) -> None:
+        """Log the documents of an archive with its new problems, and count them in the metrics."""
+        for problem in archive.problems:
+            if problem not in self._logged_problems:
+                _log.warning("Left out %s: %s", problem.name, problem.reason)
+        self._logged_problems = archive.problems
+        documents, passages = len(archive.sources), archive.passages
+        _log.info("Documents in %s: %d, passages: %d", place, documents, passages)
+        if not documents:
+            _log.warning("%s", no_documents(place))
+        self.metrics.index(documents=documents, passages=passages, version=archive.version)
 
-    def heard(self, error: Exception | None) -> None:
-        """Take note of what became of asking Telegram."""
+    def on_poll(self, error: Exception | None) -> None:
+        """Note how a request for updates ended."""
         if error is None:
             self.health.heard()
         else:
             self.metrics.failed(error)
 
 
-def _open(settings: Settings, before: Library | None = None, quiet: float = 0.0) -> Library:
-    return Library.open(
-        settings.seeds_dir,
-        index_dir=settings.index_dir,
-        quote_chars=settings.quote_chars,
-        before=before,
-        quiet=quiet,
-        encoder=None if before else encoder_for(settings),
-    )
+class Service:
+    """Connects to Telegram and hands updates to the application, which may still be opening its documents."""
+
+    def __init__(self, process: Process, bot: Bot, opening: asyncio.Task[App]) -> None:
+        self._process = process
+        self._settings = process.settings
+        self._bot = bot
+        self._opening = opening
+        self._application: asyncio.Task[App]
+        self._dispatcher = Dispatcher(self._handle, process.waits)
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Answer updates until told to stop; raises StartError."""
+        process, bot = self._process, self._bot
+        if not await run_until_stopped(stop, _retry_start(bot, bot.initialize)):
+            return
+        self._application = asyncio.create_task(self._initialize())
+        process.metrics.watch_unfinished(lambda: len(self._dispatcher.unfinished))
+        background = [
+            self._application,
+            asyncio.create_task(self._follow_documents()),
+            asyncio.create_task(introduce(bot, process.settings.telegram_admins)),
+        ]
+        try:
+            await (self._receive_webhook(process.inbox, stop) if process.inbox else self._poll(stop))
+        except InvalidToken:
+            raise StartError(
+                "Telegram no longer knows TELEGRAM_TOKEN: get a new one from @BotFather"
+            ) from None
+        finally:
+            process.health.is_ready = False
+            for task in background:
+                task.cancel()
+        _log.info("@%s has stopped", bot.username)
+
+    async def _initialize(self) -> App:
+        """Return the application when its documents are open and it is initialized."""
+        opened = await asyncio.shield(self._opening)
+        await opened.initialize()
+        return opened
+
+    async def _handle(self, update: Update) -> None:
+        if not self._application.done():
+            with self._process.waits.pausing():
+                await asyncio.wait({self._application})
+        with self._process.metrics.timing("whole"):
+            await self._application.result().process_update(update)
+
+    async def _follow_documents(self) -> None:
+        """Report the process as ready when it is, and keep the documents up to date from then on."""
+        opened = await asyncio.shield(self._application)
+        await self._process.is_connected.wait()
+        self._process.health.is_ready = True
+        at = f" at {self._settings.webhook_url}" if self._process.inbox else ""
+        _log.info("@%s is listening%s", self._bot.username, at)
+        await self._process.follow(opened.bot_data)
+
+    async def _poll(self, stop: asyncio.Event) -> None:
+        # Telegram sends nothing to a process that polls while a webhook is set.
+        if not await run_until_stopped(stop, _retry_start(self._bot, self._bot.delete_webhook)):
+            return
+        self._process.is_connected.set()
+        spool = Spool(self._settings.index_dir / "unanswered" / str(self._bot.id))
+        poller = Poller(
+            self._bot,
+            self._dispatcher,
+            spool,
+            application.ALLOWED_UPDATES,
+            on_poll=self._process.on_poll,
+        )
+        await poller.run(stop)
+
+    async def _receive_webhook(self, inbox: Inbox, stop: asyncio.Event) -> None:
+        webhook = Webhook(self._bot, inbox.url, self._settings.webhook_key, application.ALLOWED_UPDATES)
+        inbox.open(self._bot.read, self._dispatcher)
+        if not await run_until_stopped(stop, _retry_start(self._bot, webhook.set)):
+            return
+        self._process.is_connected.set()
+        # The webhook stays set: other processes may serve it, and Telegram queues updates meanwhile.
+        await run_until_stopped(stop, webhook.watch(self._process.on_poll))
+        inbox.close()
+        await self._dispatcher.finish(_GRACE_PERIOD_SECONDS)
 
 
-def _tell(archive: Archive, known: Sequence[Problem], place: str) -> None:
-    for problem in archive.problems:
-        if problem in known:
-            continue
-        _log.warning("Left out %s: %s", problem.name, problem.reason)
-    counts = len(archive.sources), archive.passages
-    _log.info("Documents in %s: %d, passages: %d", place, *counts)
-    if not archive.sources:
-        _log.warning("%s", no_documents(place))
-
-
-async def _connected(bot: Bot) -> bool:
-    """Learn who we are; Telegram may take a while to be reachable."""
-    return await _reached(bot, bot.initialize)
-
-
-async def _reached(bot: Bot, call: Callable[[], Awaitable[object]]) -> bool:
-    deadline, outage = time.monotonic() + _START_PATIENCE, OutageLog()
+async def _retry_start(bot: Bot, call: Callable[[], Awaitable[object]]) -> bool:
+    """Make a call to Telegram, again while it cannot be reached. Return True; raises StartError."""
+    deadline, outage = time.monotonic() + _START_TIMEOUT_SECONDS, OutageLog()
     while True:
         try:
             await call()
@@ -238,9 +312,9 @@ async def _reached(bot: Bot, call: Callable[[], Awaitable[object]]) -> bool:
                 f"TELEGRAM_API_URL ({_host(bot)}) and TELEGRAM_TEST_ENVIRONMENT"
             ) from None
         except BadRequest as error:
-            raise StartError(f"Telegram does not want WEBHOOK_URL: {error.message}") from None
+            raise StartError(f"Telegram does not accept WEBHOOK_URL: {error.message}") from None
         except TelegramError as error:
-            delay = outage.met(f"Telegram cannot be reached at {_host(bot)}; trying again")
+            delay = outage.failed(f"Telegram cannot be reached at {_host(bot)}; trying again")
             if time.monotonic() + delay > deadline:
                 raise StartError(
                     f"Telegram cannot be reached at {_host(bot)} ({type(error).__name__}): "
@@ -248,78 +322,9 @@ async def _reached(bot: Bot, call: Callable[[], Awaitable[object]]) -> bool:
                 ) from None
             await asyncio.sleep(delay)
         else:
-            outage.over()
+            outage.recovered()
             return True
 
 
 def _host(bot: Bot) -> str:
     return bot.base_url.partition("/bot")[0]
-
-
-async def _answer(process: Process, bot: Bot, opening: asyncio.Task[App], stop: asyncio.Event) -> None:
-    async def ready() -> App:
-        application = await asyncio.shield(opening)
-        await application.initialize()
-        return application
-
-    async def handle(update: Update) -> None:
-        if not preparing.done():
-            with process.pauses.pausing():
-                await asyncio.wait({preparing})
-        with process.metrics.timing("whole"):
-            await preparing.result().process_update(update)
-
-    if not await run_until_stopped(stop, _connected(bot)):
-        return
-    preparing = asyncio.create_task(ready())
-    dispatcher = Dispatcher(handle, process.pauses)
-    process.metrics.watch_unfinished(lambda: len(dispatcher.unfinished))
-    take = _by_webhook if process.inbox else _by_polling
-    beside = [
-        preparing,
-        asyncio.create_task(_attend(process, bot, preparing)),
-        asyncio.create_task(introduce(bot, process.settings.telegram_admins)),
-    ]
-    try:
-        await take(process, bot, dispatcher, stop)
-    except InvalidToken:
-        raise StartError("Telegram no longer knows TELEGRAM_TOKEN: get a new one from @BotFather") from None
-    finally:
-        process.health.is_ready = False
-        for task in beside:
-            task.cancel()
-    _log.info("@%s has stopped", bot.username)
-
-
-async def _attend(process: Process, bot: Bot, preparing: asyncio.Task[App]) -> None:
-    """Say when all is set up, and look after the documents from then on."""
-    application = await asyncio.shield(preparing)
-    await process.reached.wait()
-    process.health.is_ready = True
-    at = f" at {process.settings.webhook_url}" if process.inbox else ""
-    _log.info("@%s is listening%s", bot.username, at)
-    await process.follow(application.bot_data)
-
-
-async def _by_polling(process: Process, bot: Bot, dispatcher: Dispatcher, stop: asyncio.Event) -> None:
-    # A webhook there may have been would keep updates from us.
-    if not await run_until_stopped(stop, _reached(bot, bot.delete_webhook)):
-        return
-    process.reached.set()
-    spool = Spool(process.settings.index_dir / "unanswered" / str(bot.id))
-    await Poller(bot, dispatcher, spool, application.ALLOWED_UPDATES, on_poll=process.heard).run(stop)
-
-
-async def _by_webhook(process: Process, bot: Bot, dispatcher: Dispatcher, stop: asyncio.Event) -> None:
-    inbox, settings = process.inbox, process.settings
-    if inbox is None or settings.webhook_url is None:
-        raise TypeError("There is no webhook")
-    webhook = Webhook(bot, settings.webhook_url, settings.webhook_key, application.ALLOWED_UPDATES)
-    inbox.open(bot.read, dispatcher)
-    if not await run_until_stopped(stop, _reached(bot, webhook.set)):
-        return
-    process.reached.set()
-    # The webhook stays when we end: other processes may serve it, and Telegram keeps what comes meanwhile.
-    await run_until_stopped(stop, webhook.watch(process.heard))
-    inbox.close()
-    await dispatcher.finish(_GRACE)

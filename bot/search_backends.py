@@ -66,10 +66,19 @@ def open_cluster(to: "ConnectionSettings") -> "Cluster":
         raise ConfigError(f"OPENSEARCH_CA={error}") from None
 
 
+def cluster_library(
+    settings: Settings, folder: Path, cluster: "Cluster", encoder: Encoder | None
+) -> "ClusterLibrary":
+    """Return a library over the index that the cluster's alias points to; `refresh` opens it."""
+    from retrieval.opensearch import ClusterLibrary  # noqa: PLC0415  # see above
+
+    return ClusterLibrary.at(cluster, folder, alias=settings.opensearch_index, encoder=encoder)
+
+
 async def open_cluster_library(
     settings: Settings, folder: Path, cluster: "Cluster", encoder: Encoder | None
 ) -> "ClusterLibrary":
-    """Open the index that the cluster's alias points to; raises UnavailableError."""
-    from retrieval.opensearch import ClusterLibrary  # noqa: PLC0415  # see above
-
-    return await ClusterLibrary.open(cluster, folder, alias=settings.opensearch_index, encoder=encoder)
+    """Return a library over the index that the cluster's alias points to now; raises UnavailableError."""
+    library = cluster_library(settings, folder, cluster, encoder)
+    await library.refresh()
+    return library

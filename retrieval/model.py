@@ -139,6 +139,12 @@ class Citation:
     passage: Passage
     copies: tuple[str, ...] = ()
 
+    @property
+    def is_verbatim(self) -> bool:
+        """Whether the quote equals its span of the passage's text."""
+        start, end = self.span.start - self.passage.span.start, self.span.end - self.passage.span.start
+        return 0 <= start < end and self.passage.text[start:end] == self.quote
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:

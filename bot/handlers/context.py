@@ -11,10 +11,11 @@ from bot.i18n.messages import speaking
 from bot.ops.document_manager import DocumentManager
 from bot.ops.feedback import Feedback
 from bot.ops.metrics import Metrics
-from bot.search_service import TOP, Archive, ask
+from bot.search_service import TOP, ask
 from bot.telegram.update_parsing import Bot
 from bot.views.callback_data import AS_WRITTEN, Origin
 from bot.views.viewer import Viewer
+from retrieval.documents.archive import AnyArchive
 from retrieval.model import Answer
 
 Data = dict[Any, Any]
@@ -44,7 +45,7 @@ class BotState:
     Without a `keeper` they are in a cluster, and their files, if `has_files`, in the folder as well.
     """
 
-    archive: Archive
+    archive: AnyArchive
     metrics: Metrics
     feedback: Feedback
     keeper: DocumentManager | None
@@ -60,7 +61,7 @@ class BotContext(CallbackContext[Bot, Data, Data, BotState]):
         return self.bot_data
 
     @property
-    def archive(self) -> Archive:
+    def archive(self) -> AnyArchive:
         return self.bot_data.archive
 
     @property

@@ -61,7 +61,7 @@ class DocumentManager:
         """Put together what changes have left in pieces; of a large index that takes some seconds."""
         async with self._busy:
             before = self.library
-            library = await in_thread(before.tidied)
+            library = await in_thread(before.compact)
             if library is not before:
                 self.library = library
                 self._swap(library)

@@ -23,7 +23,7 @@ class OutageLog:
         """Whether it goes on."""
         return bool(self._reason)
 
-    def met(self, reason: str, *, at_least: float = 0.0) -> float:
+    def failed(self, reason: str, *, at_least: float = 0.0) -> float:
         """Note a failure, and say how many seconds to wait before the next attempt."""
         if not self._reason:
             self._since = time.monotonic()
@@ -34,7 +34,7 @@ class OutageLog:
         self._delay = min(self._delay * 2, _LONGEST_DELAY)
         return delay
 
-    def over(self) -> None:
+    def recovered(self) -> None:
         if self._reason:
             _log.info("%s answers again after %.0f s", self._whom, time.monotonic() - self._since)
         self._reason, self._delay = "", _FIRST_DELAY

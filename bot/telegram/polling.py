@@ -131,7 +131,7 @@ class Poller:
             await self._sit_out(error, stop)
             return ()
         self._refusals = 0
-        self._outage.over()
+        self._outage.recovered()
         return updates
 
     async def _ours(self, wait: int = _LONG_POLL) -> Sequence[Update]:
@@ -172,14 +172,14 @@ class Poller:
 
     async def _sit_out(self, error: Exception, stop: asyncio.Event) -> None:
         if isinstance(error, RetryAfter):
-            delay = self._outage.met("Telegram asks us to wait", at_least=seconds(error))
+            delay = self._outage.failed("Telegram asks us to wait", at_least=seconds(error))
         elif isinstance(error, Conflict):
             self._tell_of_other()
             # Two that wait equally long would meet again; and who answered until now is back first.
             delay = self._settling * (_RETURN if self._were_ours else 1.0)
             delay *= random.uniform(1, 2)  # noqa: S311  # no secret
         else:
-            delay = self._outage.met(f"No updates from Telegram ({type(error).__name__}); trying again")
+            delay = self._outage.failed(f"No updates from Telegram ({type(error).__name__}); trying again")
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(stop.wait(), delay)
 

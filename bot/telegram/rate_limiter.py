@@ -73,7 +73,7 @@ class RateLimiter(BaseRateLimiter[int]):
                     # The group became a supergroup, and the reply still reaches it there.
                     data["chat_id"] = error.new_chat_id
                 raise
-            self._outage.over()
+            self._outage.recovered()
             return result
 
         answers = not _ANSWERS_SOMEBODY.isdisjoint(data)
@@ -90,7 +90,7 @@ class RateLimiter(BaseRateLimiter[int]):
     def _tell(self, state: RetryCallState) -> None:
         error = _error(state)
         if state.attempt_number == _WORTH_A_LINE and not isinstance(error, RetryAfter):
-            self._outage.met(f"Telegram takes no replies ({type(error).__name__}); trying again")
+            self._outage.failed(f"Telegram takes no replies ({type(error).__name__}); trying again")
 
     async def _room(self, chat_id: object) -> None:
         """Wait until the limits leave room for one more message to this chat."""

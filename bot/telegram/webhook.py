@@ -29,6 +29,7 @@ class Inbox:
     """Takes the updates of a webhook. Telegram brings again, here or elsewhere, what is not accepted."""
 
     def __init__(self, url: str, secret: str) -> None:
+        self.url = url
         self.path = urlsplit(url).path or "/"
         self._secret = secret.encode()
         self._read: Callable[[dict[str, Any]], Update] | None = None
@@ -93,11 +94,11 @@ class Webhook:
                 refusals = refusals + 1 if isinstance(error, InvalidToken) else 0
                 if refusals >= _REFUSALS:
                     raise
-                self._outage.met(f"Telegram cannot be asked about the webhook ({type(error).__name__})")
+                self._outage.failed(f"Telegram cannot be asked about the webhook ({type(error).__name__})")
             else:
                 on_look(None)
                 refusals = 0
-                self._outage.over()
+                self._outage.recovered()
 
     async def _mend(self, info: WebhookInfo) -> None:
         failed_at = int(info.last_error_date.timestamp()) if info.last_error_date else 0

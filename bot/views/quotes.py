@@ -45,14 +45,6 @@ _MOST_COPIES = 2
 _ALTERED = re.compile("[\x00-\x09\x0b-\x1f\u2028-\u202e\u030a\u0333\u033f]|[\u200e\u200f]{2}")
 
 
-def is_verbatim(citation: Citation) -> bool:
-    """Check the quote against the words of its passage; what fails must not be sent."""
-    start = citation.span.start - citation.passage.span.start
-    end = citation.span.end - citation.passage.span.start
-    exact = 0 <= start < end and citation.passage.text[start:end] == citation.quote
-    return exact and units(citation.quote) <= _MOST_QUOTE
-
-
 def asked_before(reply: Message) -> str:
     """Find what an answer of ours was asked: the words it matched, or else the first it quotes.
 

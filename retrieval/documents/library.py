@@ -1,4 +1,4 @@
-"""The documents folder and its index."""
+"""The documents folder and its index on this machine."""
 
 import hashlib
 import logging
@@ -6,15 +6,14 @@ import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 
-from retrieval.documents import file_listing as listing
-from retrieval.documents.file_listing import FileEntry
+from retrieval.documents.archive import Archive, Snapshot
+from retrieval.documents.file_listing import FileEntry, list_files
 from retrieval.documents.file_records import (
     FileRecord,
     file_record,
@@ -25,56 +24,45 @@ from retrieval.documents.file_records import (
     to_row,
     unchanged,
 )
-from retrieval.documents.ingestion import ingest, render_page
+from retrieval.documents.ingestion import ingest
 from retrieval.embeddings import vector_store
 from retrieval.embeddings.encoder import Encoder
 from retrieval.embeddings.vector_store import Embeddings, VectorStore, missing_keys
-from retrieval.errors import EncoderError
-from retrieval.ids import document_id, document_of
+from retrieval.ids import document_id
 from retrieval.index import manifest
 from retrieval.index.bm25 import MOST_PASSAGES
 from retrieval.index.local_index import LocalIndex
 from retrieval.index.merge_policy import delete_segments, merge_due, merge_new
 from retrieval.index.segment import LiveSegment, Segment
-from retrieval.loaders.chunking import table_of_contents
-from retrieval.model import Answer, Citation, Passage, PassageContext, Problem, Section, Source, TermWeight
-from retrieval.pipeline import answer, explain
+from retrieval.model import Problem
 
 QUOTE_CHARS = 300
 
 Progress = Callable[[int, int], None]
 
-_MOST_ANSWERS = 256
-# Leaves that are open at a time while documents are read: each takes two of the process' files.
-_MOST_OPEN = 200
-# What is put together of larger leaves takes longer than an update may.
-_SOON = 20_000
-# Texts: half a second to a second on one core. Larger batches are no faster.
-_ENCODED_AT_ONCE = 16
+# Segments kept open while documents are read: each takes two file descriptors.
+_MAX_OPEN_SEGMENTS = 200
+# Merging larger segments would take longer than an update may: `compact` does it later.
+_MAX_PASSAGES_MERGED_BY_UPDATE = 20_000
+# Half a second to a second on one core. Larger batches are no faster.
+_TEXTS_PER_BATCH = 16
 
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Library:
-    """What a documents folder held when it was read. Never changes: an update makes a new one.
+class Library(Archive[LocalIndex]):
+    """The documents folder as it was when it was read. Never changes: an update returns a new library.
 
-    `version` is another one whenever the documents, or what is made of them, are. `records` tells what became
-    of each file by its name. Files that are `waiting` are to be read later. What is read is written to
-    `place`, or to where it is forgotten when this is.
+    `records` says by file name what was read of each file. Files in `waiting` are still being written and are
+    read later. Segments are written to the folder `place`, or to a temporary one when that is None.
     """
 
-    sources: tuple[Source, ...]
-    problems: tuple[Problem, ...]
-    index: LocalIndex
-    quote_chars: int
-    version: str
+    _snapshot: Snapshot[LocalIndex]
     folder: Path
     records: Mapping[str, FileRecord]
     place: Path | None
-    waiting: frozenset[str]
-    _by_id: Mapping[str, Source]
-    _answers: dict[tuple[str, int, str | None, int], Answer]
+    waiting: frozenset[str] = frozenset()
 
     @classmethod
     def open(  # noqa: PLR0913  # each is optional and has a name
@@ -90,57 +78,41 @@ class Library:
         quiet: float = 0.0,
         encoder: Encoder | None = None,
     ) -> Self:
-        """Read the folder. Blocks. Only what changed is read since the index saved in `index_dir` was made.
+        """Read what has changed in the folder since the index was saved in `index_dir`. Blocks.
 
-        `before` is the library as it was: then nothing is looked up in `index_dir` nor saved there, which is
-        for `save`. `fresh` reads everything anew, `thorough` looks whether what is
-        saved is as it was written. A file written less than `quiet` seconds ago may be
-        half: it stays as it was, and is `waiting`. Raises
-        FolderError when the folder is missing or cannot be listed; an empty folder is fine. A document that
-        cannot be read is named in `problems` and left out. `progress` is called with the number of documents
-        read and their total. With an `encoder`, answers compare meanings as well, once `encode` was called.
+        With `before`, a library of the same folder, only what changed since then is read, and `index_dir` is
+        neither read nor written: call `save` for that. `fresh` reads all files again; `thorough` verifies the
+        checksums of saved segments of any size. A file written less than `quiet` seconds ago may be
+        incomplete: it is left as it was and listed in `waiting`. `progress` is called with the number of
+        files read and their total. With an `encoder`, answers compare meanings once `encode` has run.
+
+        A file that cannot be read is left out and listed in `problems`; an empty folder is fine. Raises
+        FolderError when the folder is missing or cannot be listed.
         """
-        files, problems = listing.list_files(folder)
-        place = before.place if before else index_dir and index_dir / _name(folder, quote_chars)
-        semantics = before.index.semantics if before else _semantics(encoder, place)
-        saved = None if before or fresh or place is None else manifest.load(place, thorough=thorough)
-        old = before or (saved and cls._saved(*saved, semantics, folder, quote_chars, place))
+        files, problems = list_files(folder)
+        place = before.place if before else index_dir and index_dir / _index_name(folder, quote_chars)
+        embeddings = before.index.semantics if before else _open_embeddings(encoder, place)
+        old = before or (
+            None if fresh else cls._load(folder, quote_chars, place, embeddings, thorough=thorough)
+        )
         known = old.records if old else {}
         records = unchanged(files, known)
         waiting = recently_modified(files, records, quiet)
         records |= {name: known[name] for name in waiting if name in known}
         changed = [file for file in files if file.name not in records and file.name not in waiting]
         if old and not changed and len(records) == len(known):
-            if not before:
-                _compact(old.index)
-            return old.including(problems, waiting)
-        stays = {known[name].source for name in records if name in known}
-        gone = [one.source.id for one in known.values() if one.source and one.source not in stays]
-        leaves = old.index.without(gone).leaves if old else ()
-        # While a bot runs, somebody waits for what changed; the rest is for `tidied`.
-        most = _SOON if before else MOST_PASSAGES
-
-        def indexed(place: Path | None) -> tuple[LocalIndex, dict[str, FileRecord]]:
-            noted = dict(records)
-            with _workplace(place) as (scratch, target):
-                read = _read(folder, changed, quote_chars, scratch, noted, progress)
-                new = merge_new(read, target)
-                index = LocalIndex(merge_due([*leaves, *new], target, most), semantics)
-                delete_segments(new, index.leaves)
-            return index, {name: noted[name] for name in sorted(noted)}
-
-        try:
-            index, ordered = indexed(place)
-        except OSError:
-            if place is None:
-                raise
-            # Who saves it says why that cannot be.
-            index, ordered = indexed(None)
-        library = cls._of(index, ordered, quote_chars, folder, place)
+            library = old
+        else:
+            # While a bot runs, people wait for what changed; `compact` merges the rest.
+            max_merged = _MAX_PASSAGES_MERGED_BY_UPDATE if before else MOST_PASSAGES
+            update = _Update(folder, changed, records, _remaining(old, records), quote_chars, max_merged)
+            segments, records = update.run(place, progress)
+            library = cls._of(LocalIndex(segments, embeddings), records, quote_chars, folder, place)
+            if index_dir and not before:
+                library.save(index_dir)
         if index_dir and not before:
-            library.save(index_dir)
-            _compact(index)
-        return library.including(problems, waiting)
+            _compact_vectors(library.index)
+        return library.with_problems(problems, waiting)
 
     @classmethod
     def _of(
@@ -151,40 +123,41 @@ class Library:
         folder: Path,
         place: Path | None,
     ) -> Self:
-        listed = list_sources(records.values())
-        return cls(
-            sources=listed,
-            problems=(),
-            index=index,
-            quote_chars=quote_chars,
-            version=library_version(records.values(), manifest.format_id(), quote_chars),
-            folder=folder,
-            records=records,
-            _by_id={source.id: source for source in listed},
-            _answers={},
-            place=place,
-            waiting=frozenset(),
-        )
-
-    def including(self, problems: Iterable[Problem], waiting: frozenset[str]) -> Self:
-        """Add what cannot be listed to what cannot be read, and what has to wait."""
-        unread = [Problem(r.file.name, r.problem) for r in self.records.values() if r.problem]
-        told = tuple(sorted([*problems, *unread], key=lambda one: one.name))
-        return replace(self, problems=told, waiting=waiting)
+        version = library_version(records.values(), manifest.format_id(), quote_chars)
+        snapshot = Snapshot(index, list_sources(records.values()), (), version, quote_chars)
+        return cls(snapshot, folder, records, place)
 
     @classmethod
-    def _saved(  # noqa: PLR0913, PLR0917
+    def _load(
         cls,
-        index: LocalIndex,
-        about: Mapping[str, Any],
-        semantics: Embeddings | None,
         folder: Path,
         quote_chars: int,
         place: Path | None,
-    ) -> Self:
-        noted = map(from_row, about["records"])
-        index = LocalIndex(index.leaves, semantics)
-        return cls._of(index, {one.file.name: one for one in noted}, quote_chars, folder, place)
+        embeddings: Embeddings | None,
+        *,
+        thorough: bool,
+    ) -> Self | None:
+        """Return the library saved in `place`, or None when it is missing, outdated or damaged."""
+        saved = None if place is None else manifest.load(place, thorough=thorough)
+        if saved is None:
+            return None
+        index, metadata = saved
+        records = {record.file.name: record for record in map(from_row, metadata["records"])}
+        return cls._of(LocalIndex(index.leaves, embeddings), records, quote_chars, folder, place)
+
+    def with_problems(self, problems: Iterable[Problem], waiting: frozenset[str]) -> Self:
+        """Add the files that could not be listed to those that could not be read."""
+        unread = [Problem(r.file.name, r.problem) for r in self.records.values() if r.problem]
+        everything = tuple(sorted([*problems, *unread], key=lambda problem: problem.name))
+        return replace(self, _snapshot=replace(self.snapshot, problems=everything), waiting=waiting)
+
+    @property
+    def snapshot(self) -> Snapshot[LocalIndex]:
+        return self._snapshot
+
+    @property
+    def index(self) -> LocalIndex:
+        return self.snapshot.index
 
     def encode(
         self,
@@ -193,157 +166,165 @@ class Library:
         stop: Callable[[], bool] = lambda: False,
         threads: int = 1,
     ) -> bool:
-        """Make the vectors that are missing, those that are made being kept at once. Blocks.
+        """Make the vectors that are missing, each batch stored at once. Blocks.
 
         `progress` is called with the number of texts encoded and their total; `stop` is asked between
-        batches, of a second or so. With several `threads` others than this one do the work. Return whether
-        all texts have a vector. Raises EncoderError where the encoder cannot be loaded.
+        batches, about once a second. With more than one of `threads`, this thread only waits for them. Return
+        whether all texts have a vector. Raises EncoderError where the encoder cannot be loaded.
         """
-        semantics = self.index.semantics
-        if semantics is None:
+        embeddings = self.index.semantics
+        if embeddings is None:
             return False
         keys = self.index.encoder_keys()
-        todo = keys[missing_keys(semantics.store, keys)]
+        missing = keys[missing_keys(embeddings.store, keys)]
+        texts = self.index.encoder_texts(missing.tolist())
         done = 0
-        texts = self.index.encoder_texts(todo.tolist())
-        while done < len(todo):
+        while done < len(missing):
             if stop():
                 return False
-            batch = list(islice(texts, _ENCODED_AT_ONCE * threads))
+            batch = list(islice(texts, _TEXTS_PER_BATCH * threads))
             if not batch:
                 return False
-            semantics.encode(batch, threads)
+            embeddings.encode(batch, threads)
             done += len(batch)
             if progress:
-                progress(done, len(todo))
+                progress(done, len(missing))
         return True
 
     @property
     def encodable(self) -> int:
-        """How many different texts the encoder reads: 0 where meaning is not compared."""
+        """The number of different texts that the encoder reads: 0 when meaning is not compared."""
         return len(np.unique(self.index.encoder_keys())) if self.index.semantics else 0
 
     @property
     def unencoded(self) -> int:
         """How many of them have no vector yet."""
-        semantics = self.index.semantics
-        return len(missing_keys(semantics.store, self.index.encoder_keys())) if semantics else 0
+        embeddings = self.index.semantics
+        return len(missing_keys(embeddings.store, self.index.encoder_keys())) if embeddings else 0
 
     def save(self, index_dir: Path) -> None:
-        """Save the index and drop those of folders that are gone; not being able to costs time, no answer."""
-        place = index_dir / _name(self.folder, self.quote_chars)
-        about = {
+        """Save the index, and delete the indexes of folders that no longer exist. Failures are logged."""
+        place = index_dir / _index_name(self.folder, self.quote_chars)
+        metadata = {
             "folder": str(self.folder.resolve()),
             "records": [to_row(record) for record in self.records.values()],
         }
         try:
-            manifest.save(self.index, place, about)
+            manifest.save(self.index, place, metadata)
             manifest.delete_stale(index_dir, place)
         except OSError as error:
             reason = error.strerror or error
             _log.warning("INDEX_DIR=%s: the index cannot be saved there (%s)", index_dir, reason)
 
-    def tidied(self) -> Self:
-        """Put together what updates have left in pieces, also where that takes long. Blocks."""
+    def compact(self) -> Self:
+        """Merge the small segments that updates have left, however long it takes. Blocks."""
         try:
-            with _workplace(self.place) as (_, target):
-                leaves = merge_due(self.index.leaves, target)
+            with _segment_folders(self.place) as (_, target):
+                segments = merge_due(self.index.leaves, target)
         except OSError as error:
-            _log.warning("the index stays in pieces (%s)", error.strerror or error)
+            _log.warning("The segments of the index cannot be merged (%s)", error.strerror or error)
             return self
-        if leaves == list(self.index.leaves):
+        if segments == list(self.index.leaves):
             return self
-        return replace(self, index=LocalIndex(leaves, self.index.semantics))
+        index = LocalIndex(segments, self.index.semantics)
+        return replace(self, _snapshot=replace(self.snapshot, index=index))
 
-    @property
-    def passages(self) -> int:
-        """How many passages there are."""
-        return self.index.size
 
-    @property
-    def languages(self) -> tuple[str, ...]:
-        """The languages of the documents, those with most passages first."""
-        return self.index.languages
+def _remaining(library: Library | None, records: Mapping[str, FileRecord]) -> Sequence[LiveSegment]:
+    """Return the segments of a library without the documents that `records` no longer has."""
+    if library is None:
+        return ()
+    known = library.records
+    kept = {known[name].source for name in records if name in known}
+    gone = [record.source.id for record in known.values() if record.source and record.source not in kept]
+    return library.index.without(gone).leaves
 
-    async def answer(self, question: str, *, top: int = 5, earlier: str | None = None) -> Answer:
-        """Answer any text; `earlier` is the question before it, which it may lean on."""
-        semantics = self.index.semantics
-        key = question, top, earlier, len(semantics.store) if semantics else 0
-        if (known := self._answers.get(key)) is not None:
-            return known
-        asking = partial(answer, question, quote_chars=self.quote_chars, top=top, earlier=earlier)
+
+@dataclass(frozen=True, slots=True)
+class _Update:
+    """An index to be brought up to date: `changed` files are read and added to `segments`.
+
+    `records` are those of the files that stay. Only segments of up to `max_merged` passages are merged.
+    """
+
+    folder: Path
+    changed: Sequence[FileEntry]
+    records: Mapping[str, FileRecord]
+    segments: Sequence[LiveSegment]
+    quote_chars: int
+    max_merged: int
+
+    def run(
+        self, place: Path | None, progress: Progress | None
+    ) -> tuple[list[LiveSegment], dict[str, FileRecord]]:
+        """Return all segments, and the records of all files sorted by name. Raises OSError."""
         try:
-            found = await asking(self.index)
-        except EncoderError:
-            # The encoder has told why.
-            found = await asking(LocalIndex(self.index.leaves))
-        found = replace(found, citations=tuple(map(self._with_copies, found.citations)))
-        # Each turn of a page asks the same again, and people often ask what others did.
-        self._answers[key] = found
-        if len(self._answers) > _MOST_ANSWERS:
-            del self._answers[next(iter(self._answers))]
-        return found
+            return self._run(place, progress)
+        except OSError:
+            if place is None:
+                raise
+        # `save` reports why `place` cannot be written.
+        return self._run(None, progress)
 
-    def _with_copies(self, citation: Citation) -> Citation:
-        source = self._by_id[document_id(citation.document)]
-        return replace(citation, copies=source.copies) if source.copies else citation
+    def _run(
+        self, place: Path | None, progress: Progress | None
+    ) -> tuple[list[LiveSegment], dict[str, FileRecord]]:
+        with _segment_folders(place) as (scratch, target):
+            added, records = self._read(scratch, progress)
+            new = merge_new(added, target)
+            segments = merge_due([*self.segments, *new], target, self.max_merged)
+            delete_segments(new, segments)
+        return segments, {name: records[name] for name in sorted(records)}
 
-    async def explain(self, question: str) -> tuple[TermWeight, ...]:
-        """Tell what each word of a question weighs."""
-        return await explain(question, self.index)
-
-    def source(self, identity: str) -> Source | None:
-        """Give the document of an id, or None when there is none (any more)."""
-        return self._by_id.get(identity)
-
-    async def read(self, source: Source, first: int = 0) -> Sequence[Passage]:
-        """Give the passages of a document, from one on; `first` is an ordinal in it."""
-        return self.index.document(source.id)[first:]
-
-    async def sections(self, source: Source) -> tuple[Section, ...]:
-        """List the headings of a document that have text, in their order."""
-        return table_of_contents(passage.heading for passage in await self.read(source))
-
-    def file(self, source: Source) -> Path:
-        """Give the path of a document's file."""
-        return self.folder / source.name
-
-    def picture(self, citation: Citation) -> bytes | None:
-        """Draw the page a quote is on, if its document has pages, with the quote marked. Blocks."""
-        return render_page(self.folder, citation)
-
-    async def context(self, passage_id: str) -> PassageContext | None:
-        """Give a passage and its neighbours, or None when there is no such passage (any more)."""
-        own = self.index.document(document_of(passage_id))
-        at = own.ordinal(passage_id)
-        if at is None:
-            return None
-        before, after = own[at - 1] if at else None, own[at + 1] if at + 1 < len(own) else None
-        return PassageContext(own[at], before, after, at)
+    def _read(
+        self, scratch: Path, progress: Progress | None
+    ) -> tuple[list[LiveSegment], dict[str, FileRecord]]:
+        """Read the changed files into segments. A file with the text of another one adds no passages."""
+        segments: list[LiveSegment] = []
+        records = dict(self.records)
+        originals = {record.text: name for name, record in records.items() if record.source}
+        done = 0
+        for batch in ingest(self.folder, self.changed, self.quote_chars, scratch):
+            copies: list[str] = []
+            for file, result in batch.results:
+                record = records[file.name] = file_record(file, result, originals)
+                if record.source:
+                    originals[record.text] = file.name
+                else:
+                    copies.append(document_id(file.name))
+                done += 1
+                if progress:
+                    progress(done, len(self.changed))
+            if batch.segment:
+                segment = Segment(batch.segment)
+                segments.append(LiveSegment(segment).without(segment.find_all(copies)))
+            if len(segments) > _MAX_OPEN_SEGMENTS:
+                segments = merge_due(segments, scratch)
+        return [segment for segment in segments if segment.size], records
 
 
-def _semantics(encoder: Encoder | None, place: Path | None) -> Embeddings | None:
+def _open_embeddings(encoder: Encoder | None, place: Path | None) -> Embeddings | None:
     if encoder is None:
         return None
     path = place and place / vector_store.FILE_NAME
     return Embeddings(encoder, VectorStore(path, encoder.name, encoder.dimensions))
 
 
-def _compact(index: LocalIndex) -> None:
-    """Forget vectors of texts that are gone, where they are many."""
+def _compact_vectors(index: LocalIndex) -> None:
+    """Drop the vectors of texts that are gone when they are many."""
     if index.semantics is None:
         return
     try:
         index.semantics.store.compact(index.encoder_keys())
     except OSError as error:
-        _log.warning("%s: cannot be made smaller (%s)", index.semantics.store.path, error.strerror or error)
+        _log.warning("%s cannot be compacted (%s)", index.semantics.store.path, error.strerror or error)
 
 
 @contextmanager
-def _workplace(place: Path | None) -> Iterator[tuple[Path, Path]]:
-    """Give folders to write segments to: one for what is soon forgotten, one for what stays.
+def _segment_folders(place: Path | None) -> Iterator[tuple[Path, Path]]:
+    """Yield two folders to write segments to: one for temporary segments, one for those that stay.
 
-    Without a place both are gone afterwards: what is open can still be read. Raises OSError.
+    Without a `place` both are deleted at the end; open segments stay readable. Raises OSError.
     """
     if place:
         place.mkdir(parents=True, exist_ok=True)
@@ -353,39 +334,8 @@ def _workplace(place: Path | None) -> Iterator[tuple[Path, Path]]:
         yield Path(scratch), place or Path(scratch)
 
 
-def _read(  # noqa: PLR0913, PLR0917
-    folder: Path,
-    files: Sequence[FileEntry],
-    longest_piece: int,
-    scratch: Path,
-    records: dict[str, FileRecord],
-    progress: Progress | None,
-) -> list[LiveSegment]:
-    """Read files, note what became of them, and give what is indexed of them."""
-    leaves: list[LiveSegment] = []
-    originals = {record.text: name for name, record in records.items() if record.source}
-    done = 0
-    for batch in ingest(folder, files, longest_piece, scratch):
-        copies: list[str] = []
-        for file, result in batch.results:
-            record = records[file.name] = file_record(file, result, originals)
-            if record.source:
-                originals[record.text] = file.name
-            else:
-                copies.append(document_id(file.name))
-            done += 1
-            if progress:
-                progress(done, len(files))
-        if batch.segment:
-            segment = Segment(batch.segment)
-            leaves.append(LiveSegment(segment).without(segment.find_all(copies)))
-        if len(leaves) > _MOST_OPEN:
-            leaves = merge_due(leaves, scratch)
-    return [leaf for leaf in leaves if leaf.size]
-
-
-def _name(folder: Path, quote_chars: int) -> str:
-    """Name the saved index after the folder and what decides how it is cut."""
+def _index_name(folder: Path, quote_chars: int) -> str:
+    """Return a name for the saved index: a digest of the folder and of the length of its pieces."""
     digest = hashlib.blake2b(f"{quote_chars} ".encode(), digest_size=16)
     digest.update(str(folder.resolve()).encode("utf-8", "surrogateescape"))
     return digest.hexdigest()

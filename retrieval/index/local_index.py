@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from retrieval.embeddings.encoder import Encoder, Vectors
 from retrieval.embeddings.vector_store import Embeddings
 from retrieval.errors import DamagedError
+from retrieval.ids import document_id, document_of
 from retrieval.index import segment_writer
 from retrieval.index.arrays import RaggedArray
 from retrieval.index.bm25 import (
@@ -37,7 +38,8 @@ from retrieval.index.segment import LiveSegment, Passages
 from retrieval.index.spelling import nearest
 from retrieval.index.tokenizer import tokenize
 from retrieval.index.vocabulary import digests
-from retrieval.model import Passage
+from retrieval.loaders.chunking import table_of_contents
+from retrieval.model import Passage, Section
 
 # Above so many postings a search is long enough (5 ms) to be done beside the event loop, which takes 0.1 ms.
 _LONG = 1_000_000
@@ -117,6 +119,25 @@ class LocalIndex:
     def encoder(self) -> Encoder | None:
         """What encodes questions, or None where meaning is not compared."""
         return None if self.semantics is None else self.semantics.encoder
+
+    @property
+    def vector_count(self) -> int:
+        return len(self.semantics.store) if self.semantics else 0
+
+    def without_encoder(self) -> "LocalIndex":
+        return LocalIndex(self.leaves)
+
+    async def document_passages(self, document: str, first: int, count: int) -> Sequence[Passage]:
+        return self.document(document)[first : first + count]
+
+    async def ordinal(self, passage: str) -> int | None:
+        return self.document(document_of(passage)).ordinal(passage)
+
+    async def sections(self, name: str) -> tuple[Section, ...]:
+        return table_of_contents(passage.heading for passage in self.document(document_id(name)))
+
+    async def ping(self) -> None:
+        """Do nothing: an index on this machine can always be searched."""
 
     async def frequencies(self, terms: Sequence[str]) -> Mapping[str, int]:
         return dict(zip(terms, self._lists(terms)[1], strict=True))

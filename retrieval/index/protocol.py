@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from retrieval.embeddings.encoder import Encoder, Vectors
 from retrieval.index.forward_index import ForwardIndex
-from retrieval.model import Passage
+from retrieval.model import Passage, Section
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,3 +69,26 @@ class Index(Protocol):
 
     async def nearest(self, words: Sequence[str]) -> Mapping[str, str]:
         """Give the passages' own words that words they do not hold are probably misspellings of."""
+
+
+class DocumentIndex(Index, Protocol):
+    """An index that can also read the documents it holds."""
+
+    @property
+    def vector_count(self) -> int:
+        """How many vectors have been made so far: answers may differ when there are more."""
+
+    def without_encoder(self) -> Index:
+        """Return the same index without its encoder, to answer from when that fails."""
+
+    async def document_passages(self, document: str, first: int, count: int) -> Sequence[Passage]:
+        """Return up to `count` passages of the document with this id, from its `first` one on."""
+
+    async def ordinal(self, passage: str) -> int | None:
+        """Return the position in its document of the passage with this id, None when there is none."""
+
+    async def sections(self, name: str) -> tuple[Section, ...]:
+        """Return the headings, with text below them, of the document with this name, in document order."""
+
+    async def ping(self) -> None:
+        """Run the cheapest search; raises UnavailableError when the index cannot be searched."""

@@ -19,16 +19,19 @@ from retrieval.index.forward_index import ForwardIndex
 from retrieval.index.protocol import Candidates, MeaningScores
 from retrieval.index.spelling import alike, can_be_misspelt
 from retrieval.index.vocabulary import digest, digests
-from retrieval.model import Passage
+from retrieval.model import Passage, Section
 from retrieval.opensearch import mappings
 from retrieval.opensearch.client import Cluster
 from retrieval.opensearch.codec import unpack
+from retrieval.opensearch.documents import StoredFileRecord, record_id
 from retrieval.opensearch.passage_vectors import PassageVectors, VectorSample
 from retrieval.pipeline import CANDIDATES
 
 # The cluster keeps the lengths of passages in one byte, and so takes some for better than they are. With 72
 # for 64 passages, 7 of 3,560 questions missed one of the best; with 80, 1; with 96, none.
 _MORE = 1.5
+# About 1 MB.
+_PASSAGES_PER_REQUEST = 200
 _MOST_KNOWN = 100_000
 # Terms that are counted in one request, each by two searches: a node lets 1,000 searches of a shard wait.
 _MOST_AT_ONCE = 100
@@ -190,13 +193,33 @@ class OpenSearchIndex:
                 found[word] = others[0][1]
         return found
 
-    async def neighbours(self, document: str, first: int, count: int) -> list[Passage]:
-        """Read passages of the document with this id, from one on."""
-        told = await self._cluster.search(self.name, mappings.of_document(document, first, count))
-        return unpack(mappings.stored(hit) for hit in told["hits"]["hits"]).passages()
+    @property
+    def vector_count(self) -> int:
+        """0: the vectors of an index in a cluster do not change."""
+        return 0
+
+    def without_encoder(self) -> "OpenSearchIndex":
+        return OpenSearchIndex(self._cluster, self.name, self._about)
+
+    async def document_passages(self, document: str, first: int, count: int) -> list[Passage]:
+        passages: list[Passage] = []
+        for start in range(first, first + count, _PASSAGES_PER_REQUEST):
+            size = min(_PASSAGES_PER_REQUEST, first + count - start)
+            response = await self._cluster.search(self.name, mappings.of_document(document, start, size))
+            hits = response["hits"]["hits"]
+            passages += unpack(mappings.stored(hit) for hit in hits).passages()
+            if len(hits) < size:
+                break
+        return passages
+
+    async def sections(self, name: str) -> tuple[Section, ...]:
+        stored = await self.stored(record_id(name))
+        return StoredFileRecord.read(stored).sections if stored else ()
+
+    async def ping(self) -> None:
+        await self._cluster.search(self.name, {"size": 0, "terminate_after": 1, **mappings.STORED})
 
     async def ordinal(self, passage: str) -> int | None:
-        """Tell which of its document's the passage with this id is."""
         stored = await self.stored(passage)
         return int(unpack([stored]).ordinals[0]) if stored else None
 

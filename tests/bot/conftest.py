@@ -14,6 +14,7 @@ from bot.ops.concurrency import CancellableWaits
 from bot.ops.feedback import Feedback
 from bot.ops.metrics import Metrics
 from config.settings import Settings
+from retrieval.documents.archive import AnyArchive, Snapshot
 from retrieval.errors import UnavailableError
 from retrieval.model import (
     Answer,
@@ -80,7 +81,7 @@ def make_answer(
 
 
 @dataclass
-class FakeArchive:
+class FakeArchive(AnyArchive):
     """Answers from a table; the questions it was asked are kept."""
 
     answers: dict[str, Answer] = field(default_factory=dict)
@@ -107,24 +108,28 @@ class FakeArchive:
         self._reach()
         return self.contexts.get(passage_id)
 
+    @property
+    def snapshot(self) -> Snapshot[Any]:
+        raise NotImplementedError
+
     def _reach(self) -> None:
         if self.is_away:
             raise UnavailableError("no node answers")
 
-    async def explain(self, question: str) -> list[TermWeight]:
-        return [TermWeight(word, word.istitle(), len(word), 1.5) for word in question.split()]
+    async def explain(self, question: str) -> tuple[TermWeight, ...]:
+        return tuple(TermWeight(word, word.istitle(), len(word), 1.5) for word in question.split())
 
-    def source(self, document_id: str) -> Source | None:
-        return next((source for source in self.sources if source.id == document_id), None)
+    def source(self, identity: str) -> Source | None:
+        return next((source for source in self.sources if source.id == identity), None)
 
-    async def sections(self, source: Source) -> list[Section]:
+    async def sections(self, source: Source) -> tuple[Section, ...]:
         found: dict[str, Section] = {}
         for first, passage in enumerate(await self.read(source)):
             found.setdefault(passage.heading[-1], Section(passage.heading[-1], 1, first))
-        return list(found.values())
+        return tuple(found.values())
 
-    async def read(self, source: Source) -> list[Passage]:
-        return self.texts.get(source.id, [])
+    async def read(self, source: Source, first: int = 0, count: int | None = None) -> list[Passage]:
+        return self.texts.get(source.id, [])[first:][:count]
 
     def picture(self, citation: Citation) -> bytes | None:
         return self.pictures.get(citation.rank)

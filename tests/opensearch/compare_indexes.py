@@ -22,7 +22,7 @@ def questions() -> list[tuple[str, str]]:
 
 
 def index_of(library: ClusterLibrary) -> OpenSearchIndex:
-    return library._edition.index
+    return library.snapshot.index
 
 
 def terms_of(index: LocalIndex) -> list[str]:

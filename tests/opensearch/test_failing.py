@@ -106,10 +106,10 @@ async def test_a_node_hangs(load: Load, three_nodes: Nodes) -> None:
 async def test_all_stop_and_start(load: Load, three_nodes: Nodes) -> None:
     """Without a node one line says so, at once; when all are back, so are the answers, by themselves."""
     question = next(iter(load.expected))
-    await load.library.reachable()
+    await load.library.ping()
     for node in range(three_nodes.size):
         await asyncio.to_thread(three_nodes.kill, node)
-    for ask in (load.library.answer(question), load.library.reachable(), load.library.refreshed()):
+    for ask in (load.library.answer(question), load.library.ping(), load.library.refresh()):
         began = time.monotonic()
         with pytest.raises(UnavailableError, match="OpenSearch does not answer"):
             await ask

@@ -1,7 +1,8 @@
 """Passages made up for tests, and all that an index or a library holds."""
 
-from collections import Counter
+from collections import Counter, OrderedDict
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -71,3 +72,8 @@ def rows(forward: ForwardIndex) -> list[Any]:
         columns = [column.tolist() for column in (*of_forms, forward.starts[tokens], *pieces)]
         found.append((*columns, grams))
     return found
+
+
+def uncached(library: Library) -> Library:
+    """Return the library without the answers it has cached."""
+    return replace(library, _snapshot=replace(library.snapshot, _answers=OrderedDict()))

@@ -199,8 +199,8 @@ def test_a_quote_that_is_not_the_documents_is_found_out(
     change: dict[str, Any], citation: Callable[..., Any]
 ) -> None:
     """A quote that differs from its passage by a letter or a place does not pass."""
-    assert quotes.is_verbatim(citation("Words.", (0, 6)))
-    assert not quotes.is_verbatim(citation("Words.", (0, 6), **change))
+    assert citation("Words.", (0, 6)).is_verbatim
+    assert not citation("Words.", (0, 6), **change).is_verbatim
 
 
 def _buttons(reply: Reply) -> list[list[tuple[str, ButtonPress | None]]]:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from retrieval.documents import file_listing, ingestion
+from retrieval.documents import ingestion, library
 from retrieval.documents.file_listing import FileEntry
 from retrieval.documents.library import Library
 from retrieval.embeddings.encoder import Vectors
@@ -180,7 +180,7 @@ def test_vanished(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A file that goes between listing and reading is a problem, not an error."""
     (tmp_path / "a.txt").write_text(HOURS)
     listed = [FileEntry(name, 1, 1) for name in ("a.txt", "gone.txt")]
-    monkeypatch.setattr(file_listing, "list_files", lambda _: (listed, []))
+    monkeypatch.setattr(library, "list_files", lambda _: (listed, []))
     assert ["gone.txt"] == [problem.name for problem in Library.open(tmp_path).problems]
 
 

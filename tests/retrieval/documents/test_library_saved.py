@@ -4,7 +4,6 @@ import asyncio
 import os
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,7 +13,7 @@ from retrieval.documents.library import Library
 from retrieval.index.arrays import ArrayFile, ArrayWriter
 from retrieval.index.segment import Segment
 from retrieval.model import Answer
-from tests.retrieval.corpus import read
+from tests.retrieval.corpus import read, uncached
 
 SENTENCE = "The keeper of the lighthouse writes the weather into a blue book every morning. "
 HOURS = "Hours\n\nThe library opens at nine in the morning.\n\nIt closes at eight in the evening.\n"
@@ -112,12 +111,12 @@ def test_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pyte
     (line,) = caplog.messages
     assert f"INDEX_DIR={saved}: the index cannot be saved there (No space left on device)" == line
     (docs / "b.txt").write_text(SENTENCE)
-    monkeypatch.setattr(library, "_SOON", 1)
+    monkeypatch.setattr(library, "_MAX_PASSAGES_MERGED_BY_UPDATE", 1)
     more = Library.open(docs, before=opened)
-    assert 2 == len(more.index.leaves) == len(more.tidied().index.leaves)
+    assert 2 == len(more.index.leaves) == len(more.compact().index.leaves)
     assert "weather" in ask(more, "What does the keeper of the lighthouse write?").citations[0].quote
     monkeypatch.undo()
-    assert 1 == len(more.tidied().index.leaves)
+    assert 1 == len(more.compact().index.leaves)
     more.save(saved)
     assert read(more) == read(Library.open(docs, index_dir=saved))
 
@@ -150,7 +149,7 @@ def test_one_index_of_two_libraries(tmp_path: Path) -> None:
         before = ask(other, "When does the library open?")
         one = Library.open(docs, before=one)
         one.save(saved)
-        assert before == asyncio.run(replace(other, _answers={}).answer("When does the library open?"))
+        assert before == asyncio.run(uncached(other).answer("When does the library open?"))
         assert opening in ask(one, "When does the library open?").citations[0].quote
         assert read(one) == read(Library.open(docs, index_dir=saved))
         one, other = other, one

@@ -78,9 +78,9 @@ def test_an_update_is_as_good_as_new(
         _apply(docs, name, text, 1_000_000 + step)
         if step in looks:
             with pytest.MonkeyPatch.context() as patched:
-                patched.setattr(library, "_SOON", soon)
+                patched.setattr(library, "_MAX_PASSAGES_MERGED_BY_UPDATE", soon)
                 live = Library.open(docs, before=live)
-            live = live.tidied() if looks[step] else live
+            live = live.compact() if looks[step] else live
             Library.open(docs, index_dir=saved)
     live = Library.open(docs, before=live)
     kept = Library.open(docs, index_dir=saved)
@@ -88,7 +88,7 @@ def test_an_update_is_as_good_as_new(
     fresh = Library.open(docs)
     names = {source.name for source in live.sources}
     if names == {source.name for source in fresh.sources}:
-        assert _told(fresh) == _told(live) == _told(live.tidied())
+        assert _told(fresh) == _told(live) == _told(live.compact())
     if names == {source.name for source in kept.sources}:
         assert _told(live) == _told(kept)
     assert sorted(s.characters for s in fresh.sources) == sorted(s.characters for s in live.sources)
@@ -155,5 +155,5 @@ def test_the_words_of_what_is_gone(tmp_path: Path) -> None:
     both = Library.open(tmp_path)
     (tmp_path / "b.txt").unlink()
     left = Library.open(tmp_path, before=both)
-    asked = [asyncio.run(one.answer("Where is the lihgthouse?")) for one in (both, left, left.tidied())]
+    asked = [asyncio.run(one.answer("Where is the lihgthouse?")) for one in (both, left, left.compact())]
     assert ["Where is the lighthouse?", None, None] == [answer.suggestion for answer in asked]

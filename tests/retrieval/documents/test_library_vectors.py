@@ -4,7 +4,6 @@ import asyncio
 import logging
 import os
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,6 +13,7 @@ from retrieval.documents.library import Library
 from retrieval.embeddings import vector_store
 from retrieval.errors import EncoderError
 from retrieval.model import Answer
+from tests.retrieval.corpus import uncached
 from tests.retrieval.fake_encoder import BrokenEncoder, FakeEncoder
 
 QUESTION = "When does the library open?"
@@ -33,7 +33,7 @@ def docs(tmp_path: Path) -> Path:
 
 @pytest.fixture(autouse=True)
 def _small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_ENCODED_AT_ONCE", 4)
+    monkeypatch.setattr(module, "_TEXTS_PER_BATCH", 4)
 
 
 def _write(folder: Path, number: int, text: str) -> None:
@@ -48,7 +48,7 @@ def _after(batches: int) -> Callable[[], bool]:
 
 
 def _ask(library: Library) -> Answer:
-    return asyncio.run(replace(library, _answers={}).answer(QUESTION))
+    return asyncio.run(uncached(library).answer(QUESTION))
 
 
 @pytest.mark.parametrize("threads", [1, 3])
@@ -95,7 +95,7 @@ def test_only_what_changed_is_encoded(docs: Path, tmp_path: Path) -> None:
     _write(docs, 3, "Room 3\n\nThe library opens at noon in room 3.\n")
     changed = Library.open(docs, before=opened)
     changed.save(tmp_path / "saved")
-    tidied = changed.tidied()
+    tidied = changed.compact()
     tidied.save(tmp_path / "saved")
     assert 0 < tidied.unencoded == changed.unencoded <= 3
     assert tidied.encode()

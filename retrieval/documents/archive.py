@@ -1,0 +1,162 @@
+"""What can be asked of indexed documents, over an index on this machine or in a cluster."""
+
+from abc import ABC, abstractmethod
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+from typing import Any, Generic, TypeAlias, TypeVar
+
+from retrieval.documents.ingestion import render_page
+from retrieval.errors import EncoderError
+from retrieval.ids import document_id, document_of
+from retrieval.index.protocol import DocumentIndex
+from retrieval.model import Answer, Citation, Passage, PassageContext, Problem, Section, Source, TermWeight
+from retrieval.pipeline import answer, explain
+
+_MAX_CACHED_ANSWERS = 256
+
+T = TypeVar("T")
+IndexT = TypeVar("IndexT", bound=DocumentIndex)
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot(Generic[IndexT]):
+    """What was indexed at one time. Never changes; `version` differs when the documents or their index do.
+
+    `problems` names the files that were left out.
+    """
+
+    index: IndexT
+    sources: tuple[Source, ...]
+    problems: tuple[Problem, ...]
+    version: str
+    quote_chars: int
+    _answers: OrderedDict[tuple[str, int, str | None, int], Answer] = field(default_factory=OrderedDict)
+    _by_id: Mapping[str, Source] = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_by_id", {source.id: source for source in self.sources})
+
+    def source(self, identity: str) -> Source | None:
+        return self._by_id.get(identity)
+
+    async def answer(self, question: str, top: int, earlier: str | None) -> Answer:
+        """Answer, from the cache when possible: paging repeats a question, and so do other people."""
+        key = question, top, earlier, self.index.vector_count
+        if (cached := self._answers.get(key)) is not None:
+            self._answers.move_to_end(key)
+            return cached
+        ask = partial(answer, question, quote_chars=self.quote_chars, top=top, earlier=earlier)
+        try:
+            result = await ask(self.index)
+        except EncoderError:
+            # The encoder has logged why.
+            result = await ask(self.index.without_encoder())
+        result = replace(result, citations=tuple(map(self._with_copies, result.citations)))
+        self._answers[key] = result
+        if len(self._answers) > _MAX_CACHED_ANSWERS:
+            self._answers.popitem(last=False)
+        return result
+
+    def _with_copies(self, citation: Citation) -> Citation:
+        copies = self._by_id[document_id(citation.document)].copies
+        return replace(citation, copies=copies) if copies else citation
+
+    async def context(self, passage_id: str) -> PassageContext | None:
+        ordinal = await self.index.ordinal(passage_id)
+        if ordinal is None:
+            return None
+        first = max(ordinal - 1, 0)
+        passages = await self.index.document_passages(document_of(passage_id), first, ordinal + 2 - first)
+        at = ordinal - first
+        before = passages[at - 1] if at else None
+        after = passages[at + 1] if at + 1 < len(passages) else None
+        return PassageContext(passages[at], before, after, ordinal)
+
+
+class Archive(ABC, Generic[IndexT]):
+    """Answers questions about the documents in `folder`, and reads them.
+
+    All coroutines raise UnavailableError while a cluster cannot be reached.
+    """
+
+    __slots__ = ()
+
+    folder: Path
+
+    @property
+    @abstractmethod
+    def snapshot(self) -> Snapshot[IndexT]:
+        """What is answered from."""
+
+    async def _ask(self, work: Callable[[Snapshot[IndexT]], Awaitable[T]]) -> T:
+        """Run `work` on the snapshot."""
+        return await work(self.snapshot)
+
+    @property
+    def sources(self) -> tuple[Source, ...]:
+        """The documents, sorted by name."""
+        return self.snapshot.sources
+
+    @property
+    def problems(self) -> tuple[Problem, ...]:
+        """The files that were left out, and why."""
+        return self.snapshot.problems
+
+    @property
+    def passages(self) -> int:
+        """The number of passages."""
+        return self.snapshot.index.size
+
+    @property
+    def languages(self) -> Sequence[str]:
+        """The languages of the documents, those with most passages first."""
+        return self.snapshot.index.languages
+
+    @property
+    def version(self) -> str:
+        """A digest that differs when the documents or their index do."""
+        return self.snapshot.version
+
+    @property
+    def quote_chars(self) -> int:
+        """The longest quote, in characters, that the documents were indexed for."""
+        return self.snapshot.quote_chars
+
+    async def answer(self, question: str, *, top: int = 5, earlier: str | None = None) -> Answer:
+        """Answer any text; `earlier` is the question before it, which it may refer to."""
+        return await self._ask(lambda snapshot: snapshot.answer(question, top, earlier))
+
+    async def explain(self, question: str) -> tuple[TermWeight, ...]:
+        """Return what each word of a question weighs, the heaviest first."""
+        return await self._ask(lambda snapshot: explain(question, snapshot.index))
+
+    def source(self, identity: str) -> Source | None:
+        """Return the document with this id, or None when there is none (any more)."""
+        return self.snapshot.source(identity)
+
+    async def read(self, source: Source, first: int = 0, count: int | None = None) -> Sequence[Passage]:
+        """Return up to `count` passages of a document, all by default, from its `first` one on."""
+        number = source.passages - first if count is None else count
+        return await self._ask(lambda snapshot: snapshot.index.document_passages(source.id, first, number))
+
+    async def sections(self, source: Source) -> tuple[Section, ...]:
+        """Return the headings of a document that have text below them, in document order."""
+        return await self._ask(lambda snapshot: snapshot.index.sections(source.name))
+
+    async def context(self, passage_id: str) -> PassageContext | None:
+        """Return a passage and its neighbours, or None when there is no such passage (any more)."""
+        return await self._ask(lambda snapshot: snapshot.context(passage_id))
+
+    def file(self, source: Source) -> Path:
+        """Return the path of a document's file."""
+        return self.folder / source.name
+
+    def picture(self, citation: Citation) -> bytes | None:
+        """Return an image of the page that a quote is on with the quote marked, if it has one. Blocks."""
+        return render_page(self.folder, citation)
+
+
+AnyArchive: TypeAlias = Archive[Any]
