@@ -32,7 +32,7 @@ from retrieval.ids import document_id
 from retrieval.index import manifest
 from retrieval.index.bm25 import MOST_PASSAGES
 from retrieval.index.local_index import LocalIndex
-from retrieval.index.merge_policy import delete_segments, merge_due, merge_new
+from retrieval.index.merge_policy import delete_unused_segments, force_merge, maybe_merge
 from retrieval.index.segment import LiveSegment, Segment
 from retrieval.model import Problem
 
@@ -220,7 +220,7 @@ class Library(Archive[LocalIndex]):
         """Merge the small segments that updates have left, however long it takes. Blocks."""
         try:
             with _segment_folders(self.place) as (_, target):
-                segments = merge_due(self.index.leaves, target)
+                segments = maybe_merge(self.index.leaves, target)
         except OSError as error:
             _log.warning("The segments of the index cannot be merged (%s)", error.strerror or error)
             return self
@@ -271,9 +271,9 @@ class _Update:
     ) -> tuple[list[LiveSegment], dict[str, FileRecord]]:
         with _segment_folders(place) as (scratch, target):
             added, records = self._read(scratch, progress)
-            new = merge_new(added, target)
-            segments = merge_due([*self.segments, *new], target, self.max_merged)
-            delete_segments(new, segments)
+            new = force_merge(added, target)
+            segments = maybe_merge([*self.segments, *new], target, self.max_merged)
+            delete_unused_segments(new, segments)
         return segments, {name: records[name] for name in sorted(records)}
 
     def _read(
@@ -299,7 +299,7 @@ class _Update:
                 segment = Segment(batch.segment)
                 segments.append(LiveSegment(segment).without(segment.find_all(copies)))
             if len(segments) > _MAX_OPEN_SEGMENTS:
-                segments = merge_due(segments, scratch)
+                segments = maybe_merge(segments, scratch)
         return [segment for segment in segments if segment.size], records
 
 

@@ -68,7 +68,7 @@ Array = NDArray[np.float32]
 
 _MAGIC = b"E5S1"
 # The magic word, the version of the format, and the length of the vectors.
-_HEAD = struct.Struct("<4sIi")
+_HEADER = struct.Struct("<4sIi")
 # Weights are stored in blocks of 32: a scale in 16 bits, then 16 bytes of two 4-bit numbers each.
 _BLOCK = np.dtype([("scale", "<f2"), ("nibbles", "u1", 16)])
 _BLOCK_SIZE = 32
@@ -76,7 +76,7 @@ _NIBBLE_ZERO = 8
 # Tokens that go through the model together: more are no faster and take more memory.
 _BATCH_TOKENS = 1_024
 # Longer texts are cut: a window and its headings have about 100 tokens.
-_LONGEST_TOKENS = 256
+_MAX_TOKENS = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +130,7 @@ class E5Model:
         (epsilon,), (block,) = reader.unpack("<f"), reader.unpack("<i")
         if block != _BLOCK_SIZE:
             raise ValueError(f"has blocks of {block} weights")
-        self._longest = min(positions, _LONGEST_TOKENS)
+        self._longest = min(positions, _MAX_TOKENS)
         self._read_tokenizer(reader)
         tensors = reader.tensors()
         width = self.dimensions
@@ -246,10 +246,10 @@ def dimensions_of(path: Path) -> int:
     Raises OSError, and ValueError for a file that is no such model.
     """
     with path.open("rb") as file:
-        head = file.read(_HEAD.size)
-    if len(head) < _HEAD.size or not head.startswith(_MAGIC):
+        head = file.read(_HEADER.size)
+    if len(head) < _HEADER.size or not head.startswith(_MAGIC):
         raise ValueError("is no E5 model")
-    dimensions: int = _HEAD.unpack(head)[2]
+    dimensions: int = _HEADER.unpack(head)[2]
     return dimensions
 
 

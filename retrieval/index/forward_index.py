@@ -13,20 +13,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from retrieval.index.arrays import RaggedArray
-from retrieval.index.tokenizer import Token, folded_and_stemmed, tokenize
-from retrieval.index.vocabulary import NONE, Vocabulary, digest, gram_codes, token_type
+from retrieval.index.tokenizer import Token, fold_and_stem, tokenize
+from retrieval.index.vocabulary import EMPTY_VOCABULARY, Vocabulary, digest, gram_codes, token_type
 from retrieval.model import Passage
 from retrieval.sentences import pieces
 
 # Spaces that no token holds; others may part the thousands of a number.
-_SPACES = "\t\n\r\f\v"
+_WHITESPACE = "\t\n\r\f\v"
 # What is remembered of a language, in tokens: some 200 MB. A text without spaces is a chunk by itself, which
 # hardly comes again.
-_MOST = 800_000
+_MAX_CACHED_TOKENS = 800_000
 # One word of the commonest letters and signs around it: told without the slower rules for all.
-_PLAIN = re.compile(r"[!-/:-@\[-`{-~]*([A-Za-z]+)[!-/:-@\[-`{-~]*")
+_ASCII_WORD = re.compile(r"[!-/:-@\[-`{-~]*([A-Za-z]+)[!-/:-@\[-`{-~]*")
 
-_busy = RLock()
+_lock = RLock()
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +44,9 @@ class TokenizedTexts:
 
 def tokenize_all(texts: Sequence[str], language: str) -> TokenizedTexts:
     """Find the tokens of texts of one language."""
-    with _busy:
-        known = _known(language)
-        if known.size > _MOST:
+    with _lock:
+        known = _cache_for(language)
+        if known.size > _MAX_CACHED_TOKENS:
             known.clear()
         return known.find(texts)
 
@@ -74,13 +74,11 @@ class _TokenCache(dict[str, int]):
         return len(self._forms)
 
     def __missing__(self, chunk: str) -> int:
-        plain = _PLAIN.fullmatch(chunk)
+        plain = _ASCII_WORD.fullmatch(chunk)
         if plain:
             spelling, start = plain[1], plain.start(1)
             if spelling not in self._numbers:
-                self._add(
-                    spelling, Token(*plain.span(1), *folded_and_stemmed(spelling, self.language)), chunk
-                )
+                self._add(spelling, Token(*plain.span(1), *fold_and_stem(spelling, self.language)), chunk)
             self._forms.append(self._numbers[spelling])
             self._offsets.append(start)
         else:
@@ -105,7 +103,7 @@ class _TokenCache(dict[str, int]):
 
     def find(self, texts: Sequence[str]) -> TokenizedTexts:
         joined = " ".join(texts)
-        for space in _SPACES:
+        for space in _WHITESPACE:
             joined = joined.replace(space, " ")
         parts = joined.split(" ")
         chunks = np.fromiter(map(self.__getitem__, parts), np.int64, len(parts))
@@ -151,12 +149,12 @@ def _view(numbers: "array[int]", kind: Any) -> NDArray[Any]:
     return np.frombuffer(numbers, kind)
 
 
-_known = cache(_TokenCache)
+_cache_for = cache(_TokenCache)
 
 
-_NO_STARTS = (np.zeros(0, np.uint16),)
+_EMPTY_COLUMN = (np.zeros(0, np.uint16),)
 # Positions are counted in 16 bits; passages are far shorter.
-_LONGEST = 65_535
+_MAX_PASSAGE_CHARS = 65_535
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,20 +176,25 @@ class ForwardIndex:
     @classmethod
     def build(cls, passages: Sequence[Passage], longest_piece: int) -> tuple[Self, list[str]]:
         """Analyse passages of at most 65,535 characters; give also the folded spellings of the forms."""
-        if any(len(passage.text) > _LONGEST for passage in passages):
-            raise ValueError(f"a passage is longer than {_LONGEST} characters")
-        forms, words, tokens, starts = _tokens(passages)
+        if any(len(passage.text) > _MAX_PASSAGE_CHARS for passage in passages):
+            raise ValueError(f"a passage is longer than {_MAX_PASSAGE_CHARS} characters")
+        forms, words, tokens, starts = _tokenize_passages(passages)
         cuts = [pieces(passage.text, passage.language, longest_piece) for passage in passages]
         rows = RaggedArray.of([[piece.start for piece in row] for row in cuts], np.uint16)
         piece_ends = np.fromiter((piece.end for row in cuts for piece in row), np.uint16)
-        return cls(forms, tokens, starts, rows, piece_ends, _piece_tokens(tokens, starts, rows)), words
+        return cls(forms, tokens, starts, rows, piece_ends, _count_piece_tokens(tokens, starts, rows)), words
 
     @classmethod
     def join(cls, parts: Sequence[Self]) -> Self:
         """Give the passages of all parts, one after the other."""
         if not parts:
             return cls(
-                NONE, RaggedArray.of([]), *_NO_STARTS, RaggedArray.of([], np.uint16), *_NO_STARTS, *_NO_STARTS
+                EMPTY_VOCABULARY,
+                RaggedArray.of([]),
+                *_EMPTY_COLUMN,
+                RaggedArray.of([], np.uint16),
+                *_EMPTY_COLUMN,
+                *_EMPTY_COLUMN,
             )
         first = np.cumsum([0, *(len(part.forms) for part in parts)]).tolist()
         return cls(
@@ -227,13 +230,15 @@ class ForwardIndex:
         return slice(tokens[number], tokens[number + 1]), slice(cuts[number], cuts[number + 1])
 
 
-def _tokens(passages: Sequence[Passage]) -> tuple[Vocabulary, list[str], RaggedArray, NDArray[np.uint16]]:
+def _tokenize_passages(
+    passages: Sequence[Passage],
+) -> tuple[Vocabulary, list[str], RaggedArray, NDArray[np.uint16]]:
     """Find the tokens of passages, each language by itself."""
     of_language: dict[str, list[int]] = {}
     for number, passage in enumerate(passages):
         of_language.setdefault(passage.language, []).append(number)
     if not of_language:
-        return NONE, [], RaggedArray.of([]), np.zeros(0, np.uint16)
+        return EMPTY_VOCABULARY, [], RaggedArray.of([]), np.zeros(0, np.uint16)
     found = [
         tokenize_all([passages[number].text for number in numbers], language)
         for language, numbers in of_language.items()
@@ -242,7 +247,7 @@ def _tokens(passages: Sequence[Passage]) -> tuple[Vocabulary, list[str], RaggedA
         (only,) = found
         return only.forms, only.words, only.tokens, only.starts
     first = np.cumsum([0, *(len(one.forms) for one in found)]).tolist()
-    tokens = _shifted([one.tokens for one in found], first)
+    tokens = _join_shifted([one.tokens for one in found], first)
     order = np.argsort(list(chain.from_iterable(of_language.values())), kind="stable")
     positions, _ = tokens.positions(order)
     return (
@@ -253,18 +258,20 @@ def _tokens(passages: Sequence[Passage]) -> tuple[Vocabulary, list[str], RaggedA
     )
 
 
-def _shifted(parts: Sequence[RaggedArray], first: Sequence[int]) -> RaggedArray:
+def _join_shifted(parts: Sequence[RaggedArray], first: Sequence[int]) -> RaggedArray:
     """Join rows of numbers that count from 0 in each part."""
     return RaggedArray.join(
         [RaggedArray(part.offsets, part.values + n) for part, n in zip(parts, first, strict=False)]
     )
 
 
-def _piece_tokens(tokens: RaggedArray, starts: NDArray[np.uint16], cuts: RaggedArray) -> NDArray[np.uint16]:
+def _count_piece_tokens(
+    tokens: RaggedArray, starts: NDArray[np.uint16], cuts: RaggedArray
+) -> NDArray[np.uint16]:
     """Count the tokens that begin in each piece; what stands before the first piece counts to it."""
     # One line of all passages, one after the other, on which everything is in order.
-    here = starts + (_LONGEST + 1) * np.repeat(np.arange(len(tokens)), tokens.lengths)
-    begins = cuts.values + (_LONGEST + 1) * np.repeat(np.arange(len(cuts)), cuts.lengths)
+    here = starts + (_MAX_PASSAGE_CHARS + 1) * np.repeat(np.arange(len(tokens)), tokens.lengths)
+    begins = cuts.values + (_MAX_PASSAGE_CHARS + 1) * np.repeat(np.arange(len(cuts)), cuts.lengths)
     has_pieces = cuts.lengths > 0
-    begins[cuts.offsets[:-1][has_pieces]] = (_LONGEST + 1) * np.flatnonzero(has_pieces)
+    begins[cuts.offsets[:-1][has_pieces]] = (_MAX_PASSAGE_CHARS + 1) * np.flatnonzero(has_pieces)
     return np.diff(np.append(np.searchsorted(here, begins), len(here))).astype(np.uint16)

@@ -19,14 +19,14 @@ from retrieval.ids import document_id, document_of
 from retrieval.index import segment_writer
 from retrieval.index.arrays import RaggedArray
 from retrieval.index.bm25 import (
-    Numbers,
-    Postings,
-    Rough,
+    Float32Array,
+    InvertedIndex,
+    Ordinals,
     Scores,
     Weighting,
+    decode_passages,
     gains,
-    look_up,
-    passages_of,
+    term_frequencies,
 )
 from retrieval.index.context_fields import CONTEXTS, context_weight, rarest
 from retrieval.index.dense_index import DenseIndex
@@ -35,7 +35,7 @@ from retrieval.index.forward_index import ForwardIndex
 from retrieval.index.maxscore import SegmentQuery, kth_best, top_passages
 from retrieval.index.protocol import Candidates, MeaningScores
 from retrieval.index.segment import LiveSegment, Passages
-from retrieval.index.spelling import nearest
+from retrieval.index.spelling import find_correction
 from retrieval.index.tokenizer import tokenize
 from retrieval.index.vocabulary import digests
 from retrieval.loaders.chunking import table_of_contents
@@ -65,11 +65,11 @@ Lists = Sequence[Sequence[NDArray[np.uint32]]]
 class Hits:
     """Passages that were found, best first: their leaves' ordinals, their numbers there, their scores."""
 
-    leaves: Numbers
-    numbers: Numbers
+    leaves: Ordinals
+    numbers: Ordinals
     scores: Scores
 
-    def take(self, order: Numbers) -> "Hits":
+    def take(self, order: Ordinals) -> "Hits":
         return Hits(self.leaves[order], self.numbers[order], self.scores[order])
 
 
@@ -85,7 +85,7 @@ class LocalIndex:
         self.languages = tuple(sorted(counted, key=lambda language: (-counted[language], language)))
         self._weighting = Weighting(self.size, sum(leaf.length for leaf in leaves))
         # What a search adds up in: taken by one, put back for the next.
-        self._sums: list[Sequence[Rough]] = []
+        self._sums: list[Sequence[Float32Array]] = []
         self._searches = 0
         self._is_large = sum(leaf.segment.postings.lists.values.nbytes for leaf in self.leaves) > _LARGE
 
@@ -98,14 +98,14 @@ class LocalIndex:
             return cls([LiveSegment(segment_writer.build(Path(folder), passages, longest_piece))])
 
     @cached_property
-    def _rough_norms(self) -> list[Rough]:
-        return [leaf.rough_norms(self._weighting) for leaf in self.leaves]
+    def _rough_norms(self) -> list[Float32Array]:
+        return [leaf.approximate_norms(self._weighting) for leaf in self.leaves]
 
     def document(self, identity: str) -> Passages:
         """Give the passages of the document with this id, none when there is no such."""
         for leaf in self.leaves:
             found = leaf.segment.find(identity)
-            if found is not None and found not in leaf.gone:
+            if found is not None and found not in leaf.deleted:
                 return Passages(leaf.segment, *leaf.segment.documents[found : found + 2].tolist())
         return Passages(None, 0, 0)
 
@@ -176,21 +176,21 @@ class LocalIndex:
         passages that say most of the rest of it. `bodies` and `frequencies` are of the passages' own text.
         """
         wanted = digests(terms)
-        lists = [leaf.context_lists(wanted) for leaf in self.leaves]
+        lists = [leaf.context_posting_lists(wanted) for leaf in self.leaves]
         counts = [sum(len(of_leaf[at]) for of_leaf in lists) for at in range(len(terms))]
         used = rarest(counts)
         weigh = self._weighting.inverse_document_frequency
         weights = np.array([weigh(count) if count else 0.0 for count in frequencies])[:, None]
         found: list[tuple[float, int, int]] = []
         for ordinal, (leaf, own, body) in enumerate(zip(self.leaves, lists, bodies, strict=True)):
-            held = [passages_of(own[at]) for at in used]
+            held = [decode_passages(own[at]) for at in used]
             gained = [np.full(len(own[at]), context_weight(counts[at], self.size)) for at in used]
             numbers, which = np.unique(np.concatenate([*held, np.zeros(0, np.intp)]), return_inverse=True)
             if not len(numbers):
                 continue
             scores = np.bincount(which, np.concatenate(gained))
             norms = self._norms(leaf.segment.postings, numbers)
-            scores += gains(look_up(numbers, body), weights, norms).sum(axis=0)
+            scores += gains(term_frequencies(numbers, body), weights, norms).sum(axis=0)
             order = np.lexsort((numbers, -scores))[:CONTEXTS]
             found += zip(
                 (-scores[order]).tolist(), [ordinal] * len(order), numbers[order].tolist(), strict=True
@@ -259,7 +259,7 @@ class LocalIndex:
 
     async def nearest(self, words: Sequence[str]) -> Mapping[str, str]:
         spellings = [leaf.segment.spelling for leaf in self.leaves]
-        found = {word: nearest(word, spellings, self._holds) for word in words}
+        found = {word: find_correction(word, spellings, self._holds) for word in words}
         return {word: right for word, right in found.items() if right}
 
     def _holds(self, word: str) -> bool:
@@ -270,7 +270,7 @@ class LocalIndex:
     def _lists(self, terms: Sequence[str]) -> tuple[Lists, list[int]]:
         """Give the posting lists of terms, and their document frequencies."""
         wanted = digests(terms)
-        found = [leaf.lists(wanted) for leaf in self.leaves]
+        found = [leaf.posting_lists(wanted) for leaf in self.leaves]
         lists = [[own for own, _ in of_leaf] for of_leaf in found]
         return lists, [sum(of_leaf[at][1] for of_leaf in found) for at in range(len(terms))]
 
@@ -289,7 +289,7 @@ class LocalIndex:
             if self._sums
             else [np.zeros(len(leaf.segment), np.float32) for leaf in self.leaves]
         )
-        found: list[tuple[Numbers, Scores]] = []
+        found: list[tuple[Ordinals, Scores]] = []
         least = 0.0
         for leaf, own, rough, zeros in zip(self.leaves, lists, self._rough_norms, sums, strict=True):
             asked = SegmentQuery(own, weights, rough, partial(self._norms, leaf.segment.postings))
@@ -299,7 +299,7 @@ class LocalIndex:
         self._searches += 1
         if self._is_large and self._searches % _BETWEEN == 0:
             for leaf in self.leaves:
-                leaf.segment.columns.let_go()
+                leaf.segment.arrays.release_pages()
         counts = [len(numbers) for numbers, _ in found]
         hits = Hits(
             np.repeat(np.arange(len(found)), counts),
@@ -308,10 +308,10 @@ class LocalIndex:
         )
         return hits.take(self._order(hits)[:limit])
 
-    def _norms(self, postings: Postings, passages: Numbers) -> Scores:
+    def _norms(self, postings: InvertedIndex, passages: Ordinals) -> Scores:
         return self._weighting.norms(postings.lengths[passages])
 
-    def _order(self, hits: Hits) -> Numbers:
+    def _order(self, hits: Hits) -> Ordinals:
         """Order passages by their scores, and equals by their documents' names and their places there."""
         order = np.argsort(-hits.scores)
         ranked = hits.scores[order]
@@ -321,7 +321,9 @@ class LocalIndex:
             (leaf, int(self.leaves[leaf].segment.document_of(number)))
             for leaf, number in zip(hits.leaves.tolist(), hits.numbers.tolist(), strict=True)
         ]
-        names = {place: self.leaves[place[0]].segment.named(place[1]).name for place in set(documents)}
+        names = {
+            place: self.leaves[place[0]].segment.document_name(place[1]).name for place in set(documents)
+        }
         rank = {name: at for at, name in enumerate(sorted(names.values()))}
         of_document = np.array([rank[names[place]] for place in documents])
         return np.lexsort((hits.numbers, of_document, -hits.scores))
@@ -350,7 +352,7 @@ class LocalIndex:
 
 def _live(leaf: LiveSegment) -> NDArray[np.bool_]:
     """Return which encoder keys are of passages that are not gone."""
-    live: NDArray[np.bool_] = np.repeat(leaf.kept, leaf.segment.encoder_keys.lengths)
+    live: NDArray[np.bool_] = np.repeat(leaf.alive, leaf.segment.encoder_keys.lengths)
     return live
 
 

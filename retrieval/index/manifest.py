@@ -1,8 +1,8 @@
-"""A saved index: its segments, and a manifest that says which they are.
+"""A saved index: its segments, and a manifest that lists them.
 
-A segment never changes; what does is the manifest, which is written beside its place and renamed into it, so
-that a reader sees the old index or the new one. It holds its own digest, and
-the sizes and digests of the segments: a damaged or outdated index is made anew, never trusted.
+Segments never change, only the manifest does. It is written to a temporary file and renamed into place, so
+that a reader sees either the old index or the new one. The manifest holds its own digest, and the sizes and
+digests of the segments: a damaged or outdated index is rebuilt, never trusted.
 """
 
 import hashlib
@@ -26,16 +26,17 @@ _MANIFEST = "manifest.json"
 # Increase this when the same files would be indexed differently: other text, passages, tokens or arrays.
 # Saved indexes of another version are rebuilt.
 FORMAT_VERSION = 1
-# Their versions count as well: each changes what is read or how it is tokenised.
+# A new version of one of these may read text differently, or tokenise it differently.
 _PACKAGES = (
     "charset-normalizer", "markdown-it-py", "numpy", "py3langid", "pypdfium2", "PyStemmer", "rank-bm25",
     "regex", "selectolax", "sentencex",
 )  # fmt: skip
-# What was half written longer ago than this was left by a process that died.
-_ABANDONED = 3600
-# Larger segments would take longer to read than opening may; they are on the disk before the manifest is.
-_SMALL = 16 * 1024**2
-_UNUSABLE = (DamagedError, OSError, ValueError, LookupError, TypeError, AttributeError, EOFError)
+# Unfinished files older than this were left by a process that died.
+_ABANDONED_AFTER_SECONDS = 3600
+# Reading larger segments would make opening slow, so their digests are not checked then. They are synced to
+# disk before the manifest is written.
+_MAX_VERIFIED_BYTES = 16 * 1024**2
+_READ_ERRORS = (DamagedError, OSError, ValueError, LookupError, TypeError, AttributeError, EOFError)
 
 
 @cache
@@ -46,108 +47,121 @@ def format_id() -> str:
 
 
 def save(index: LocalIndex, place: Path, about: dict[str, Any]) -> None:
-    """Save the index in the folder `place`, with what else is to be known of it. Raises OSError.
+    """Save the index, and `about` as its metadata (any JSON), in the folder `place`. Raises OSError.
 
-    Segments that are not there yet are copied; those that only the index saved before had are deleted.
+    Copies the segments that are not there yet, and deletes those that only the index saved before had.
     """
     place.mkdir(parents=True, exist_ok=True)
-    before = {row["file"]: row for row in _read(place).get("segments", [])}
-    rows = [
-        {"gone": sorted(leaf.gone), **_noted(_settle(leaf.segment, place), before)} for leaf in index.leaves
+    previous = {entry["file"]: entry for entry in _read_manifest(place).get("segments", [])}
+    entries = [
+        {
+            "gone": sorted(segment.deleted),
+            **_segment_entry(_persist_segment(segment.segment, place), previous),
+        }
+        for segment in index.leaves
     ]
-    body = json.dumps({"format": format_id(), "segments": rows, "about": about}).encode()
+    body = json.dumps({"format": format_id(), "segments": entries, "about": about}).encode()
     with tempfile.NamedTemporaryFile(dir=place, prefix=".new-", delete=False) as file:
-        file.write(body + b"\n" + _digest_of(body))
+        file.write(body + b"\n" + _body_digest(body))
         file.flush()
         os.fsync(file.fileno())
     Path(file.name).replace(place / _MANIFEST)
-    # Another process may have saved meanwhile, and use what ours does not.
-    named = {row["file"] for row in [*rows, *_read(place).get("segments", [])]}
+    # Another process may have saved meanwhile, with segments that are not ours.
+    used = {entry["file"] for entry in [*entries, *_read_manifest(place).get("segments", [])]}
     for path in place.iterdir():
         if (
             path.name not in {_MANIFEST, VECTORS}
-            and path.name not in named
-            and (path.name in before or _is_old(path))
+            and path.name not in used
+            and (path.name in previous or _is_abandoned(path))
         ):
             path.unlink(missing_ok=True)
 
 
 def load(place: Path, *, thorough: bool = False) -> tuple[LocalIndex, dict[str, Any]] | None:
-    """Open the index saved in the folder `place`, or give None when it is missing, outdated or damaged.
+    """Open the index saved in the folder `place`; return it and its metadata.
 
-    Large segments are read through, which takes a second for each gigabyte, only if that is to be `thorough`.
+    Returns None when it is missing, outdated or damaged. With `thorough` the digests of large segments are
+    checked as well, which takes a second for each gigabyte.
     """
     try:
-        manifest = _read(place)
+        manifest = _read_manifest(place)
         if manifest["format"] != format_id():
             return None
-        leaves = [_leaf(place, row, thorough) for row in manifest["segments"]]
-    except _UNUSABLE:
+        segments = [_open_segment(place, entry, thorough) for entry in manifest["segments"]]
+    except _READ_ERRORS:
         return None
-    return LocalIndex(leaves), manifest["about"]
+    return LocalIndex(segments), manifest["about"]
 
 
 def read_metadata(place: Path) -> dict[str, Any]:
-    """Give what was noted when the index in `place` was saved; nothing when it cannot be read."""
-    noted: dict[str, Any] = _read(place).get("about", {})
-    return noted
+    """Return the metadata saved with the index in `place`, empty when the manifest cannot be read."""
+    metadata: dict[str, Any] = _read_manifest(place).get("about", {})
+    return metadata
 
 
 def delete_stale(places: Path, keep: Path) -> None:
-    """Delete the saved indexes of folders that are gone, and what was left half written. Raises OSError."""
+    """Delete the indexes saved in `places` whose documents' folder is gone, and abandoned temporary folders.
+
+    `keep` is never deleted. Raises OSError.
+    """
     for place in places.iterdir():
-        of = read_metadata(place).get("folder")
-        is_left = place.name.startswith(".new-") and _is_old(place)
-        if place != keep and (is_left or (of is not None and not Path(of).is_dir())):
+        folder = read_metadata(place).get("folder")
+        is_abandoned = place.name.startswith(".new-") and _is_abandoned(place)
+        if place != keep and (is_abandoned or (folder is not None and not Path(folder).is_dir())):
             shutil.rmtree(place, ignore_errors=True)
 
 
-def _leaf(place: Path, row: dict[str, Any], thorough: bool) -> LiveSegment:
-    path = place / row["file"]
+def _open_segment(place: Path, entry: dict[str, Any], thorough: bool) -> LiveSegment:
+    path = place / entry["file"]
     size = path.stat().st_size
-    if size != row["size"] or ((thorough or size <= _SMALL) and _digest(path) != row["digest"]):
-        raise ValueError(f"{path}: is not what was saved")
-    return LiveSegment(Segment(path), frozenset(row["gone"]))
+    if size != entry["size"] or (
+        (thorough or size <= _MAX_VERIFIED_BYTES) and _file_digest(path) != entry["digest"]
+    ):
+        raise ValueError(f"{path}: size or digest differs from the manifest")
+    return LiveSegment(Segment(path), frozenset(entry["gone"]))
 
 
-def _noted(path: Path, before: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
-    """Tell a segment's size and digest, which never change."""
-    if path.name in before:
-        return {name: before[path.name][name] for name in ("file", "size", "digest")}
-    return {"file": path.name, "size": path.stat().st_size, "digest": _digest(path)}
+def _segment_entry(path: Path, previous: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
+    """Return a segment's name, size and digest: from the previous manifest if it is in that."""
+    if path.name in previous:
+        return {name: previous[path.name][name] for name in ("file", "size", "digest")}
+    return {"file": path.name, "size": path.stat().st_size, "digest": _file_digest(path)}
 
 
-def _settle(segment: Segment, place: Path) -> Path:
-    """Have a segment on the disk in the folder, whatever became of its own file meanwhile."""
+def _persist_segment(segment: Segment, place: Path) -> Path:
+    """Write the segment to the folder unless it is there, sync it to disk, and return its path there.
+
+    Its own file may be deleted by now.
+    """
     path = place / segment.path.name
     if not (path.exists() and segment.path.parent == place):
-        segment.columns.copy(path)
+        segment.arrays.copy(path)
     with path.open("rb") as file:
         os.fsync(file.fileno())
     return path
 
 
-def _digest(path: Path) -> str:
+def _file_digest(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "blake2b").hexdigest()[:32]
 
 
-def _read(place: Path) -> dict[str, Any]:
-    """Read the manifest; nothing when it is not as it was written."""
+def _read_manifest(place: Path) -> dict[str, Any]:
+    """Return the manifest, empty when it is missing or damaged."""
     try:
         body, _, digest = (place / _MANIFEST).read_bytes().rpartition(b"\n")
-        manifest: dict[str, Any] = json.loads(body) if digest == _digest_of(body) else {}
-    except _UNUSABLE:
+        manifest: dict[str, Any] = json.loads(body) if digest == _body_digest(body) else {}
+    except _READ_ERRORS:
         return {}
     return manifest
 
 
-def _is_old(path: Path) -> bool:
+def _is_abandoned(path: Path) -> bool:
     try:
-        return time.time() - path.stat().st_mtime > _ABANDONED
+        return time.time() - path.stat().st_mtime > _ABANDONED_AFTER_SECONDS
     except OSError:
         return False
 
 
-def _digest_of(body: bytes) -> bytes:
+def _body_digest(body: bytes) -> bytes:
     return hashlib.blake2b(body, digest_size=16).hexdigest().encode()

@@ -1,4 +1,7 @@
-"""Which segments are put together, and when: few are searched faster, and large ones are seldom written."""
+"""Merge policy: when segments are merged, and which.
+
+Few segments are searched faster. Large ones are rewritten rarely.
+"""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -7,59 +10,69 @@ from retrieval.index import segment_writer
 from retrieval.index.bm25 import MOST_PASSAGES
 from retrieval.index.segment import LiveSegment
 
-# A leaf that counts out so many passages, when a library is opened, is written anew.
-_MOST_GONE = 2_000
+# A segment with more deleted passages than these is rewritten without them.
+_MAX_DELETED_PASSAGES = 2_000
 
 
-def merge_new(leaves: Sequence[LiveSegment], folder: Path) -> list[LiveSegment]:
-    """Make of leaves as few as may be, in new files in a folder; their own order is kept. Raises OSError."""
+def force_merge(segments: Sequence[LiveSegment], folder: Path) -> list[LiveSegment]:
+    """Merge neighbouring segments into as few new ones as possible, in the same order. Raises OSError.
+
+    `folder` is for the new files. A segment has at most MOST_PASSAGES passages.
+    """
     groups: list[list[LiveSegment]] = []
     size = MOST_PASSAGES
-    for leaf in leaves:
-        if size + leaf.size > MOST_PASSAGES:
+    for segment in segments:
+        if size + segment.size > MOST_PASSAGES:
             groups.append([])
             size = 0
-        groups[-1].append(leaf)
-        size += leaf.size
+        groups[-1].append(segment)
+        size += segment.size
     return [
-        LiveSegment(segment_writer.merge(folder, [(leaf.segment, leaf.kept) for leaf in group]))
+        LiveSegment(segment_writer.merge(folder, [(live.segment, live.alive) for live in group]))
         for group in groups
     ]
 
 
-def merge_due(leaves: Sequence[LiveSegment], folder: Path, most: int = MOST_PASSAGES) -> list[LiveSegment]:
-    """Put together leaves of about a size until each is far larger than those after it. Raises OSError.
+def maybe_merge(
+    segments: Sequence[LiveSegment], folder: Path, max_passages: int = MOST_PASSAGES
+) -> list[LiveSegment]:
+    """Merge segments of similar size until each is more than twice as large as all smaller ones together.
 
-    So a passage is copied about as often as the number of passages can be halved. Leaves larger than `most`
-    are left for another time.
+    So a passage is copied about log2(passages) times. Merges into more than `max_passages` are left for
+    another time. Returns the segments, largest first. Raises OSError.
     """
-    done = sorted(leaves, key=lambda leaf: -leaf.size)
-    while due := _due(done, most):
-        rest = [leaf for leaf in done if leaf not in due]
-        done = sorted([*rest, *merge_new(due, folder)], key=lambda leaf: -leaf.size)
-        delete_segments(due, [*leaves, *done])
-    return done
+    merged = sorted(segments, key=lambda segment: -segment.size)
+    while chosen := _choose_segments(merged, max_passages):
+        rest = [segment for segment in merged if segment not in chosen]
+        merged = sorted([*rest, *force_merge(chosen, folder)], key=lambda segment: -segment.size)
+        delete_unused_segments(chosen, [*segments, *merged])
+    return merged
 
 
-def delete_segments(leaves: Sequence[LiveSegment], used: Sequence[LiveSegment]) -> None:
-    """Delete the files of leaves that were made on the way to others, but for those that are used."""
-    for leaf in leaves:
-        if leaf not in used:
-            leaf.segment.path.unlink(missing_ok=True)
+def delete_unused_segments(segments: Sequence[LiveSegment], used: Sequence[LiveSegment]) -> None:
+    """Delete the files of the segments that are not among `used`."""
+    for segment in segments:
+        if segment not in used:
+            segment.segment.path.unlink(missing_ok=True)
 
 
-def _due(leaves: Sequence[LiveSegment], most: int) -> list[LiveSegment]:
-    """Choose what to put together next; `leaves` come largest first."""
+def _choose_segments(segments: Sequence[LiveSegment], max_passages: int) -> list[LiveSegment]:
+    """Return the segments to merge next, none when all is done. `segments` come largest first."""
     chosen: list[LiveSegment] = []
     size = 0
-    for at, leaf in reversed(list(enumerate(leaves))):
-        if size + leaf.size > min(most, MOST_PASSAGES):
+    for at, segment in reversed(list(enumerate(segments))):
+        if size + segment.size > min(max_passages, MOST_PASSAGES):
             break
-        if leaf.size <= 2 * size:
-            chosen = list(leaves[at:])
-        size += leaf.size
+        if segment.size <= 2 * size:
+            chosen = list(segments[at:])
+        size += segment.size
     if len(chosen) > 1:
         return chosen
     return next(
-        ([leaf] for leaf in leaves if leaf.size <= most and len(leaf.segment) - leaf.size > _MOST_GONE), []
+        (
+            [live]
+            for live in segments
+            if live.size <= max_passages and len(live.segment) - live.size > _MAX_DELETED_PASSAGES
+        ),
+        [],
     )

@@ -1,4 +1,4 @@
-"""Segments are made: of passages, or of other segments."""
+"""Writes segments: from passages, or by merging other segments."""
 
 import json
 import tempfile
@@ -15,25 +15,29 @@ from numpy.typing import DTypeLike, NDArray
 from retrieval.ids import document_of
 from retrieval.index import encoder_inputs, segment, spelling
 from retrieval.index.arrays import ArrayWriter, row_ends
-from retrieval.index.bm25 import Postings
+from retrieval.index.bm25 import InvertedIndex
 from retrieval.index.context_fields import context_tokens
 from retrieval.index.forward_index import ForwardIndex
-from retrieval.index.segment import SUFFIX, Kept, Mask, Segment
+from retrieval.index.segment import SUFFIX, Mask, MaskedSegment, Segment
 from retrieval.index.vocabulary import Vocabulary, digests
 from retrieval.model import Passage
 
 
 def build(folder: Path, passages: Sequence[Passage], longest_piece: int) -> Segment:
-    """Index passages, of which there is at least one, in a new file in a folder. Raises OSError."""
+    """Index passages (at least one) in a new file in `folder`.
+
+    A document's passages come one after the other. `longest_piece` is in characters. Raises OSError, and
+    ValueError if a passage is too long or there are too many.
+    """
     forward, words = ForwardIndex.build(passages, longest_piece)
-    postings = Postings.build(forward.forms, forward.tokens)
+    postings = InvertedIndex.build(forward.forms, forward.tokens)
     documents = [list(own) for _, own in groupby(passages, lambda passage: passage.document)]
-    named = [json.dumps([own[0].document, own[0].title]).encode() for own in documents]
-    context = Postings.build(*context_tokens(passages))
+    names = [json.dumps([own[0].document, own[0].title]).encode() for own in documents]
+    context = InvertedIndex.build(*context_tokens(passages))
     encoder_keys = encoder_inputs.encoder_keys(passages, forward.pieces, forward.piece_ends)
     languages = Counter(passage.language for passage in passages)
     codes = {language: code for code, language in enumerate(languages)}
-    records = _packed(passages, forward)
+    records = _pack_records(passages, forward)
 
     def write(writer: ArrayWriter) -> dict[str, Any]:
         _write_terms(forward.forms, postings, writer)
@@ -42,71 +46,72 @@ def build(folder: Path, passages: Sequence[Passage], longest_piece: int) -> Segm
         writer.add("encoder_keys", encoder_keys.values)
         writer.add("token_offsets", forward.tokens.offsets)
         writer.add("tokens", forward.tokens.values)
-        writer.add("record_offsets", _ends(records))
+        writer.add("record_offsets", _row_offsets(records))
         writer.add("records", np.frombuffer(b"".join(records), np.uint8))
         writer.add("record_sums", np.array([crc32(record) for record in records], np.uint32))
         writer.add("passage_names", digests(passage.id for passage in passages))
-        writer.add("passage_languages", np.array([codes[one.language] for one in passages], np.uint8))
-        writer.add("documents", _ends(documents))
+        writer.add("passage_languages", np.array([codes[passage.language] for passage in passages], np.uint8))
+        writer.add("documents", _row_offsets(documents))
         writer.add("document_names", digests(document_of(own[0].id) for own in documents))
-        writer.add("document_offsets", _ends(named))
-        writer.add("document_rows", np.frombuffer(b"".join(named), np.uint8))
-        shelves = spelling.write(spelling.shelved(words), writer)
-        return {"shelves": shelves, "languages": languages}
+        writer.add("document_offsets", _row_offsets(names))
+        writer.add("document_rows", np.frombuffer(b"".join(names), np.uint8))
+        buckets = spelling.write_buckets(spelling.group_words(words), writer)
+        return {"shelves": buckets, "languages": languages}
 
-    return _written(folder, write)
+    return _write_file(folder, write)
 
 
-def merge(folder: Path, parts: Sequence[Kept]) -> Segment:
-    """Put the documents that are kept of segments into one new file in a folder. Raises OSError."""
-    counts = [_form_counts(part, kept) for part, kept in parts]
-    forms, numbers = Vocabulary.merge([part.forms for part, _ in parts], counts)
-    postings = Postings.merge([(part.postings, kept) for part, kept in parts])
-    context = Postings.merge([(part.context, kept) for part, kept in parts])
-    counted = [part.counted(kept) for part, kept in parts]
-    languages = sum(counted, Counter[str]())
+def merge(folder: Path, parts: Sequence[MaskedSegment]) -> Segment:
+    """Merge the passages where each segment's mask is true into a new file in `folder`. Raises OSError.
+
+    A mask is true for all passages of a document or for none.
+    """
+    counts = [_count_forms(part, mask) for part, mask in parts]
+    vocabulary, numbers = Vocabulary.merge([part.vocabulary for part, _ in parts], counts)
+    postings = InvertedIndex.merge([(part.postings, mask) for part, mask in parts])
+    context = InvertedIndex.merge([(part.context, mask) for part, mask in parts])
+    languages = sum((part.count_languages(mask) for part, mask in parts), Counter[str]())
     codes = {language: code for code, language in enumerate(languages)}
 
     def tokens() -> Iterator[NDArray[Any]]:
-        for (part, kept), new in zip(parts, numbers, strict=True):
-            for block in _blocks(part, "tokens", "token_offsets", kept):
+        for (part, mask), new in zip(parts, numbers, strict=True):
+            for block in _read_blocks(part, "tokens", "token_offsets", mask):
                 yield new[block]
 
-    def in_new_codes(part: Segment) -> NDArray[np.uint8]:
+    def new_codes(part: Segment) -> NDArray[np.uint8]:
         return np.array([codes.get(language, 0) for language in part.languages], np.uint8)
 
     def write(writer: ArrayWriter) -> dict[str, Any]:
-        _write_terms(forms, postings, writer)
+        _write_terms(vocabulary, postings, writer)
         _write_context(context, writer)
-        _add_rows(parts, "encoder_keys", "encoder_offsets", writer, np.uint64)
+        _copy_rows(parts, "encoder_keys", "encoder_offsets", writer, np.uint64)
         writer.add("token_offsets", row_ends(postings.lengths))
         writer.add("tokens", tokens(), np.int32)
-        _add_rows(parts, "records", "record_offsets", writer)
-        writer.add("record_sums", np.concatenate([part.columns["record_sums"][kept] for part, kept in parts]))
+        _copy_rows(parts, "records", "record_offsets", writer)
+        writer.add("record_sums", np.concatenate([part.arrays["record_sums"][mask] for part, mask in parts]))
         writer.add(
-            "passage_names", np.concatenate([part.columns["passage_names"][kept] for part, kept in parts])
+            "passage_names", np.concatenate([part.arrays["passage_names"][mask] for part, mask in parts])
         )
         writer.add(
             "passage_languages",
-            np.concatenate(
-                [in_new_codes(part)[part.columns["passage_languages"][kept]] for part, kept in parts]
-            ),
+            np.concatenate([new_codes(part)[part.arrays["passage_languages"][mask]] for part, mask in parts]),
         )
-        of_document = [(part, kept[part.documents[:-1]]) for part, kept in parts]
-        sizes = [np.diff(part.documents)[kept] for part, kept in of_document]
+        documents = [(part, mask[part.documents[:-1]]) for part, mask in parts]
+        sizes = [np.diff(part.documents)[mask] for part, mask in documents]
         writer.add("documents", row_ends(np.concatenate(sizes)))
         writer.add(
             "document_names",
-            np.concatenate([part.columns["document_names"][kept] for part, kept in of_document]),
+            np.concatenate([part.arrays["document_names"][mask] for part, mask in documents]),
         )
-        _add_rows(of_document, "document_rows", "document_offsets", writer)
-        shelves = spelling.write(spelling.merged([part.spelling for part, _ in parts]), writer)
-        return {"shelves": shelves, "languages": languages}
+        _copy_rows(documents, "document_rows", "document_offsets", writer)
+        buckets = spelling.write_buckets(spelling.merge_buckets([part.spelling for part, _ in parts]), writer)
+        return {"shelves": buckets, "languages": languages}
 
-    return _written(folder, write)
+    return _write_file(folder, write)
 
 
-def _written(folder: Path, write: Callable[[ArrayWriter], dict[str, Any]]) -> Segment:
+def _write_file(folder: Path, write: Callable[[ArrayWriter], dict[str, Any]]) -> Segment:
+    """Open a new segment of the arrays that `write` adds and the facts that it returns."""
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.NamedTemporaryFile(dir=folder, suffix=SUFFIX, delete=False) as file:
         path = Path(file.name)
@@ -120,7 +125,7 @@ def _written(folder: Path, write: Callable[[ArrayWriter], dict[str, Any]]) -> Se
             raise
 
 
-def _write_terms(forms: Vocabulary, postings: Postings, writer: ArrayWriter) -> None:
+def _write_terms(forms: Vocabulary, postings: InvertedIndex, writer: ArrayWriter) -> None:
     writer.add("form_names", forms.names)
     writer.add("form_terms", forms.terms)
     writer.add("form_kinds", forms.kinds)
@@ -133,15 +138,15 @@ def _write_terms(forms: Vocabulary, postings: Postings, writer: ArrayWriter) -> 
     writer.add("passage_lengths", postings.lengths)
 
 
-def _write_context(context: Postings, writer: ArrayWriter) -> None:
+def _write_context(context: InvertedIndex, writer: ArrayWriter) -> None:
     writer.add("context_terms", context.terms)
     writer.add("context_offsets", context.lists.offsets)
     writer.add("context_postings", context.lists.values)
     writer.add("context_lengths", context.lengths)
 
 
-def _packed(passages: Sequence[Passage], forward: ForwardIndex) -> list[bytes]:
-    """Give the passages as records, each with the number of its pieces before it."""
+def _pack_records(passages: Sequence[Passage], forward: ForwardIndex) -> list[bytes]:
+    """Return the stored row of each passage: the number of its pieces (uint16), then its PassageRecord."""
     columns = [forward.pieces.values, forward.piece_ends, forward.piece_tokens]
     pieces = np.stack(columns, axis=1).astype("<u2").tobytes()
     starts = forward.starts.astype("<u2").tobytes()
@@ -152,15 +157,15 @@ def _packed(passages: Sequence[Passage], forward: ForwardIndex) -> list[bytes]:
                 (cuts[i + 1] - cuts[i]).to_bytes(2, "little"),
                 pieces[6 * cuts[i] : 6 * cuts[i + 1]],
                 starts[2 * tokens[i] : 2 * tokens[i + 1]],
-                _told(passage),
+                _pack_body(passage),
             )
         )
         for i, passage in enumerate(passages)
     ]
 
 
-def _told(passage: Passage) -> bytes:
-    told = [
+def _pack_body(passage: Passage) -> bytes:
+    head = [
         passage.id,
         passage.span.start,
         passage.heading,
@@ -173,33 +178,34 @@ def _told(passage: Passage) -> bytes:
         segment.packed(passage),
         passage.paragraphs,
     ]
-    return f"{json.dumps(told, separators=(',', ':'))}\n{passage.text}".encode()
+    return f"{json.dumps(head, separators=(',', ':'))}\n{passage.text}".encode()
 
 
-def _ends(rows: Sequence[Sized]) -> NDArray[np.int64]:
+def _row_offsets(rows: Sequence[Sized]) -> NDArray[np.int64]:
     return row_ends(np.array([len(row) for row in rows], np.int64))
 
 
-def _add_rows(
-    parts: Sequence[Kept], name: str, offsets: str, writer: ArrayWriter, kind: DTypeLike = np.uint8
+def _copy_rows(
+    parts: Sequence[MaskedSegment], name: str, offsets: str, writer: ArrayWriter, dtype: DTypeLike = np.uint8
 ) -> None:
-    """Copy the rows that are kept."""
-    lengths = [np.diff(part.columns[offsets])[kept] for part, kept in parts]
+    """Copy rows of the array `name`, which begin at the array `offsets`, where the mask is true."""
+    lengths = [np.diff(part.arrays[offsets])[mask] for part, mask in parts]
     writer.add(offsets, row_ends(np.concatenate(lengths)))
-    blocks = (_blocks(part, name, offsets, kept) for part, kept in parts)
-    writer.add(name, chain.from_iterable(blocks), kind)
+    blocks = (_read_blocks(part, name, offsets, mask) for part, mask in parts)
+    writer.add(name, chain.from_iterable(blocks), dtype)
 
 
-def _blocks(part: Segment, name: str, offsets: str, kept: Mask) -> Iterator[NDArray[Any]]:
-    """Read the rows that are kept, neighbours together."""
-    at = part.columns[offsets]
-    edges = np.flatnonzero(np.diff(kept, prepend=False, append=False))
+def _read_blocks(part: Segment, name: str, offsets: str, mask: Mask) -> Iterator[NDArray[Any]]:
+    """Yield the values of the rows where `mask` is true, runs of neighbouring rows together."""
+    bounds = part.arrays[offsets]
+    edges = np.flatnonzero(np.diff(mask, prepend=False, append=False))
     for first, last in edges.reshape(-1, 2).tolist():
-        yield from part.columns.blocks(name, int(at[first]), int(at[last]))
+        yield from part.arrays.blocks(name, int(bounds[first]), int(bounds[last]))
 
 
-def _form_counts(part: Segment, kept: Mask) -> NDArray[np.int64]:
-    counts = np.zeros(len(part.forms), np.int64)
-    for block in _blocks(part, "tokens", "token_offsets", kept):
+def _count_forms(part: Segment, mask: Mask) -> NDArray[np.int64]:
+    """Return how often each form occurs in the passages where `mask` is true."""
+    counts = np.zeros(len(part.vocabulary), np.int64)
+    for block in _read_blocks(part, "tokens", "token_offsets", mask):
         counts += np.bincount(block, minlength=len(counts))
     return counts

@@ -1,4 +1,7 @@
-"""The known words a misspelt one was probably meant to be."""
+"""Spelling correction: the indexed word that a misspelt one was probably meant to be.
+
+Words are kept in buckets by first letter and length, so that only words of similar length are compared.
+"""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import pairwise
@@ -11,47 +14,47 @@ from rapidfuzz.distance import OSA
 from retrieval.index.arrays import ArrayFile, ArrayWriter, row_ends
 from retrieval.index.tokenizer import is_unspaced
 
-# Shorter words have too many neighbours; one edit in five letters is as far as a slip goes ("president" is no
-# slip of "present"), and hardly any slip is in the first letter ("mount" is none of "count").
-_SHORTEST = 5
-_ALIKE = 0.79  # not 0.8, which rounding would keep five letters from reaching
-_SHORTEST_KNOWN = 4
-# Of a shelf; more only matter where the passages of all of them are gone.
-_MOST = 9
+# Shorter words have too many neighbours. One edit in five letters is the limit: "president" is not corrected
+# to "present". The first letter is nearly always right, so it must be: "mount" is not corrected to "count".
+_MIN_MISSPELT_CHARS = 5
+_MIN_SIMILARITY = 0.79  # not 0.8: rounding would exclude one edit in five letters
+_MIN_WORD_CHARS = 4
+# More are only needed if the passages of all of these are deleted.
+_MAX_MATCHES_PER_BUCKET = 9
 
-# Words are kept by their first letter and length: only those of about the length can be meant.
-Shelf = tuple[str, int]
+# The first letter and the length in characters.
+Bucket = tuple[str, int]
 
 
 def can_be_meant(word: str) -> bool:
-    """Tell whether a known word is one that a misspelt one may be meant to be."""
-    return len(word) >= _SHORTEST_KNOWN and word[0].isalpha()
+    """Return whether an indexed word can be a correction."""
+    return len(word) >= _MIN_WORD_CHARS and word[0].isalpha()
 
 
-def shelved(words: Iterable[str]) -> Iterator[tuple[Shelf, set[str]]]:
-    """Put the words that a misspelt one may be meant to be on their shelves, these in their order."""
-    shelves: dict[Shelf, set[str]] = {}
+def group_words(words: Iterable[str]) -> Iterator[tuple[Bucket, set[str]]]:
+    """Return the words that can be corrections, by bucket, in the order of the buckets."""
+    buckets: dict[Bucket, set[str]] = {}
     for word in words:
         if can_be_meant(word):
-            shelves.setdefault((word[0], len(word)), set()).add(word)
-    return iter(sorted(shelves.items()))
+            buckets.setdefault((word[0], len(word)), set()).add(word)
+    return iter(sorted(buckets.items()))
 
 
-def merged(parts: "Sequence[Spelling]") -> Iterator[tuple[Shelf, set[str]]]:
-    """Give the words of all parts, a shelf at a time."""
-    for shelf in sorted({shelf for part in parts for shelf in part.shelves}):
-        yield shelf, {word for part in parts for word in part.words(shelf)}
+def merge_buckets(parts: "Sequence[SpellingDictionary]") -> Iterator[tuple[Bucket, set[str]]]:
+    """Yield the words of all dictionaries, by bucket, in the order of the buckets."""
+    for bucket in sorted({bucket for part in parts for bucket in part.buckets}):
+        yield bucket, {word for part in parts for word in part.words(bucket)}
 
 
-def write(shelves: Iterable[tuple[Shelf, Iterable[str]]], writer: ArrayWriter) -> list[Shelf]:
-    """Write the words, and give the shelves in their order there."""
-    order: list[Shelf] = []
+def write_buckets(buckets: Iterable[tuple[Bucket, Iterable[str]]], writer: ArrayWriter) -> list[Bucket]:
+    """Write the words; return the buckets in the order written."""
+    order: list[Bucket] = []
     sizes: list[int] = []
 
     def texts() -> Iterator[NDArray[np.uint8]]:
-        for shelf, words in shelves:
+        for bucket, words in buckets:
             text = "".join(sorted(words)).encode("utf-8", "surrogatepass")
-            order.append(shelf)
+            order.append(bucket)
             sizes.append(len(text))
             yield np.frombuffer(text, np.uint8)
 
@@ -60,46 +63,59 @@ def write(shelves: Iterable[tuple[Shelf, Iterable[str]]], writer: ArrayWriter) -
     return order
 
 
-class Spelling:
-    """The words of a segment. `shelves` are as `write` gave them."""
+class SpellingDictionary:
+    """The words of a segment, read from its file a bucket at a time."""
 
-    def __init__(self, columns: ArrayFile, shelves: Sequence[Shelf]) -> None:
-        self._columns = columns
-        places = pairwise(columns["spelling_offsets"].tolist())
-        self.shelves: dict[Shelf, tuple[int, int]] = {
-            (letter, length): place for (letter, length), place in zip(shelves, places, strict=True)
+    def __init__(self, arrays: ArrayFile, buckets: Sequence[Bucket]) -> None:
+        """Open what `write_buckets` wrote; `buckets` are as it returned them."""
+        self._arrays = arrays
+        ranges = pairwise(arrays["spelling_offsets"].tolist())
+        # Where the words of each bucket are, in bytes. JSON has made lists of the buckets.
+        self.buckets: dict[Bucket, tuple[int, int]] = {
+            (letter, length): byte_range for (letter, length), byte_range in zip(buckets, ranges, strict=True)
         }
 
-    def words(self, shelf: Shelf) -> list[str]:
-        """Give the words of a shelf, sorted."""
-        if shelf not in self.shelves:
+    def words(self, bucket: Bucket) -> list[str]:
+        """Return the words of a bucket, sorted."""
+        if bucket not in self.buckets:
             return []
-        text = self._columns.read("spelling", *self.shelves[shelf]).decode("utf-8", "surrogatepass")
-        return [text[at : at + shelf[1]] for at in range(0, len(text), shelf[1])]
+        text = self._arrays.read("spelling", *self.buckets[bucket]).decode("utf-8", "surrogatepass")
+        return [text[at : at + bucket[1]] for at in range(0, len(text), bucket[1])]
 
 
 def can_be_misspelt(word: str) -> bool:
-    """Tell whether a word is one that is looked for.
+    """Return whether to look for a correction of a word.
 
-    Numbers have no misspellings, nor have scripts without spaces, whose terms are no words.
+    Not of numbers, nor in scripts without spaces, whose terms are not words.
     """
-    return len(word) >= _SHORTEST and word.isalpha() and not is_unspaced(word)
+    return len(word) >= _MIN_MISSPELT_CHARS and word.isalpha() and not is_unspaced(word)
 
 
-def alike(word: str, words: Sequence[str]) -> list[tuple[float, str]]:
-    """Give the words that one may be meant to be, each after its negated likeness; a swap is one edit."""
-    found = process.extract(word, words, scorer=OSA.normalized_similarity, score_cutoff=_ALIKE, limit=_MOST)
-    return [(-likeness, other) for other, likeness, _ in found]
+def similar_words(word: str, words: Sequence[str]) -> list[tuple[float, str]]:
+    """Return those of the words that `word` may be a misspelling of, each after its negated similarity.
+
+    Similarity is by optimal string alignment: swapping two neighbouring letters is one edit.
+    """
+    matches = process.extract(
+        word,
+        words,
+        scorer=OSA.normalized_similarity,
+        score_cutoff=_MIN_SIMILARITY,
+        limit=_MAX_MATCHES_PER_BUCKET,
+    )
+    return [(-similarity, match) for match, similarity, _ in matches]
 
 
-def nearest(word: str, spellings: Sequence[Spelling], is_known: Callable[[str], bool]) -> str | None:
-    """Find the known word with the fewest edits, or None; the first of equals."""
+def find_correction(
+    word: str, dictionaries: Sequence[SpellingDictionary], is_known: Callable[[str], bool]
+) -> str | None:
+    """Return the most similar word that `is_known`, the first in order of equals, or None."""
     if not can_be_misspelt(word):
         return None
-    found: list[tuple[float, str]] = []
-    for length in range(_SHORTEST_KNOWN, 2 * len(word)):
-        if min(length, len(word)) < _ALIKE * max(length, len(word)):
+    matches: list[tuple[float, str]] = []
+    for length in range(_MIN_WORD_CHARS, 2 * len(word)):
+        if min(length, len(word)) < _MIN_SIMILARITY * max(length, len(word)):
             continue
-        for spelling in spellings:
-            found += alike(word, spelling.words((word[0], length)))
-    return next((other for _, other in sorted(found) if is_known(other)), None)
+        for dictionary in dictionaries:
+            matches += similar_words(word, dictionary.words((word[0], length)))
+    return next((match for _, match in sorted(matches) if is_known(match)), None)

@@ -24,21 +24,23 @@ _TRIGRAM = r"[\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}--\p{Nd}]"
 _LETTER = rf"[\p{{L}}--[{_BIGRAM}{_TRIGRAM}ʼ]]"
 _INNER = rf"[[\p{{L}}\p{{M}}\p{{N}}]--[{_BIGRAM}{_TRIGRAM}ʼ]]"
 # What may stand unseen in a word: soft hyphen, joiners, word joiner, byte order mark.
-_UNSEEN = r"\u00ad\u200c\u200d\u2060\ufeff"
+_INVISIBLE = r"\u00ad\u200c\u200d\u2060\ufeff"
 _RUN = regex.compile(
     rf"(?P<bigram>[{_BIGRAM}][{_BIGRAM}\u3099\u309aﾞﾟ]*)"
     rf"|(?P<trigram>{_TRIGRAM}[{_TRIGRAM}\p{{M}}]*)"
     r"|(?P<number>\p{N}+(?:[.,٫٬]\p{N}+|[\u00a0\u2009\u202f'’]\p{N}{3}(?!\p{N}))*)"
-    rf"|(?P<word>{_LETTER}(?:[{_UNSEEN}]*+{_INNER})*(?:['’ʼ]{_LETTER}(?:[{_UNSEEN}]*+{_INNER})*)?)",
+    rf"|(?P<word>{_LETTER}(?:[{_INVISIBLE}]*+{_INNER})*(?:['’ʼ]{_LETTER}(?:[{_INVISIBLE}]*+{_INNER})*)?)",
     regex.VERSION1,
 )
-_COMPOSED = regex.compile(r"[\u1100-\u115f]+[\u1160-\u11a7]*[\u11a8-\u11ff]*|.[\u3099\u309aﾞﾟ]?", regex.DOTALL)
+_COMPOSED_CHARACTER = regex.compile(
+    r"[\u1100-\u115f]+[\u1160-\u11a7]*[\u11a8-\u11ff]*|.[\u3099\u309aﾞﾟ]?", regex.DOTALL
+)
 _APOSTROPHE = regex.compile(r"['’ʼ]")
 _ENGLISH_ENDING = frozenset({"s", "t", "d", "m", "re", "ve", "ll"})
 # Before three digits a separator parts thousands (or lakhs, by twos before that); elsewhere it is a point.
-_THOUSANDS = regex.compile(r"[.,٬٫\s'’](?=(?:\p{N}{2},)*\p{N}{3}(?!\p{N}))")
-_POINT = regex.compile(r"[,٫٬]")
-_OPTIONAL = regex.compile(rf"[{_UNSEEN}\u0640]|(?<=i)\u0307")
+_THOUSANDS_SEPARATOR = regex.compile(r"[.,٬٫\s'’](?=(?:\p{N}{2},)*\p{N}{3}(?!\p{N}))")
+_DECIMAL_SEPARATOR = regex.compile(r"[,٫٬]")
+_OPTIONAL_SIGN = regex.compile(rf"[{_INVISIBLE}\u0640]|(?<=i)\u0307")
 _VOWEL_SIGN = regex.compile(r"[\u064b-\u065f\u0670\u0591-\u05c7]")
 _ARABIC = str.maketrans("أإآٱىیکہ", "اااايي" + "كه")
 _PERSIAN = str.maketrans("أإٱىيكہ", "ااایی" + "که")
@@ -67,17 +69,19 @@ def tokenize(text: str, language: str) -> list[Token]:
         start, end = match.span()
         kind, run = match.lastgroup, match.group()
         if kind == "bigram":
-            tokens += _singles_and_pairs(run, start)
+            tokens += _unigrams_and_bigrams(run, start)
         elif kind == "trigram":
-            tokens += _triples(run, start)
+            tokens += _trigrams(run, start)
         elif kind == "number":
-            number = _number(run)
+            number = _normalize_number(run)
             tokens.append(Token(start, end, number, number))
         elif run.isalpha() and "ʼ" not in run:
-            tokens.append(Token(start, end, *_word(run, language)))
+            tokens.append(Token(start, end, *_cached_fold_and_stem(run, language)))
         else:
-            for offset, part in _parts(run, language):
-                tokens.append(Token(start + offset, start + offset + len(part), *_word(part, language)))
+            for offset, part in _split_at_apostrophe(run, language):
+                tokens.append(
+                    Token(start + offset, start + offset + len(part), *_cached_fold_and_stem(part, language))
+                )
     return tokens
 
 
@@ -88,8 +92,8 @@ def is_unspaced(word: str) -> bool:
     return match is not None and match.lastgroup in {"bigram", "trigram"}
 
 
-def _singles_and_pairs(run: str, start: int) -> list[Token]:
-    letters = _letters(run)
+def _unigrams_and_bigrams(run: str, start: int) -> list[Token]:
+    letters = _split_characters(run)
     singles = [Token(start + at, start + end, letter, letter) for at, end, letter in letters]
     tokens = singles[:1]
     for one, other in pairwise(singles):
@@ -98,20 +102,20 @@ def _singles_and_pairs(run: str, start: int) -> list[Token]:
     return tokens
 
 
-def _letters(run: str) -> list[tuple[int, int, str]]:
+def _split_characters(run: str) -> list[tuple[int, int, str]]:
     """Part a run into letters, each as it is composed: Hangul of its sounds, Kana of its voicing."""
     if unicodedata.is_normalized("NFKC", run):
         return [(i, i + 1, letter) for i, letter in enumerate(run)]
-    found = [(m.start(), m.end(), m.group()) for m in _COMPOSED.finditer(run)]
+    found = [(m.start(), m.end(), m.group()) for m in _COMPOSED_CHARACTER.finditer(run)]
     return [(start, end, unicodedata.normalize("NFKC", letter).casefold()) for start, end, letter in found]
 
 
-def _triples(run: str, start: int) -> list[Token]:
+def _trigrams(run: str, start: int) -> list[Token]:
     found = [run[i : i + 3] for i in range(max(len(run) - 2, 1))]
     return [Token(start + i, start + i + len(gram), gram, gram) for i, gram in enumerate(found)]
 
 
-def _parts(run: str, language: str) -> list[tuple[int, str]]:
+def _split_at_apostrophe(run: str, language: str) -> list[tuple[int, str]]:
     """Part a word at its apostrophe, as its language means it."""
     apostrophe = _APOSTROPHE.search(run)
     if not apostrophe or language in {"uk", "be"}:  # a letter of the word
@@ -122,20 +126,20 @@ def _parts(run: str, language: str) -> list[tuple[int, str]]:
     return [(0, before), (apostrophe.end(), after)]  # two words: l'homme, O'Brien
 
 
-def folded_and_stemmed(part: str, language: str) -> tuple[str, str]:
+def fold_and_stem(part: str, language: str) -> tuple[str, str]:
     """Give a word as all its spellings are compared, and its term."""
     word = part.casefold() if part.isascii() and language != "tr" else fold(part, language)
     algorithm = _SNOWBALL.get(language)
     return word, _stemmer(algorithm).stemWord(word) if algorithm else word
 
 
-_word = lru_cache(maxsize=10_000)(folded_and_stemmed)
+_cached_fold_and_stem = lru_cache(maxsize=10_000)(fold_and_stem)
 
 
 @lru_cache(maxsize=4_096)
-def _number(run: str) -> str:
+def _normalize_number(run: str) -> str:
     """Spell a number with ASCII digits, parted by points alone: 1,000 and 1.000 and ١٬٠٠٠ are one term."""
-    plain = _POINT.sub(".", _THOUSANDS.sub("", run))
+    plain = _DECIMAL_SEPARATOR.sub(".", _THOUSANDS_SEPARATOR.sub("", run))
     digits = unicodedata.normalize("NFKC", plain)
     return "".join(str(unicodedata.decimal(c)) if c.isdecimal() else c for c in digits).casefold()
 
@@ -144,7 +148,7 @@ def fold(word: str, language: str) -> str:
     """Spell a word as all its spellings are compared: no case, no compatibility forms, no optional signs."""
     if language == "tr":
         word = word.translate(_TURKISH)
-    word = _OPTIONAL.sub("", unicodedata.normalize("NFKC", word).casefold())
+    word = _OPTIONAL_SIGN.sub("", unicodedata.normalize("NFKC", word).casefold())
     if language in {"ar", "he"}:
         return _VOWEL_SIGN.sub("", word).translate(_ARABIC)
     if language in {"fa", "ur"}:

@@ -25,7 +25,7 @@ class TokenType(IntFlag):
     NUMBER = 8
 
 
-_NEITHER = TokenType(0)  # made once: this is asked of every token
+_NO_TYPE = TokenType(0)  # made once: this is asked of every token
 
 
 def token_type(token: Token, text: str) -> TokenType:
@@ -36,13 +36,13 @@ def token_type(token: Token, text: str) -> TokenType:
     if letter.islower():
         return TokenType.SMALL
     if not letter.isdigit():
-        return _NEITHER
+        return _NO_TYPE
     return TokenType.YEAR | TokenType.NUMBER if _YEAR.fullmatch(token.word) else TokenType.NUMBER
 
 
 GRAM = 4
 # An odd number whose bits are well mixed: the golden ratio's.
-_MIX = 0x9E3779B1
+_HASH_FACTOR = 0x9E3779B1
 
 
 def grams(word: str) -> list[str]:
@@ -62,7 +62,7 @@ def gram_codes(words: Sequence[str]) -> RaggedArray:
     for step in range(GRAM):
         inside = at + step < last
         codes[inside] += letters[(at + step)[inside]] + np.uint32(1)
-        codes *= np.uint32(_MIX)
+        codes *= np.uint32(_HASH_FACTOR)
         codes ^= codes >> np.uint32(15)
     keys = np.unique(owners << 32 | codes)
     return RaggedArray(np.searchsorted(keys >> 32, np.arange(len(words) + 1)), keys.astype(np.uint32))
@@ -96,7 +96,7 @@ class Vocabulary:
 
     def take(self, numbers: NDArray[Any]) -> "Vocabulary":
         """Give the named forms, in that order."""
-        return _forms([getattr(self, name)[numbers] for name in _PLAIN], self.grams.take(numbers))
+        return _from_columns([getattr(self, name)[numbers] for name in _COLUMNS], self.grams.take(numbers))
 
     def holding(self, wanted: Sequence[str]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
         """Find which forms hold some grams: the gram's ordinal and the form's number, for each such pair."""
@@ -123,8 +123,8 @@ class Vocabulary:
     @classmethod
     def join(cls, parts: Sequence[Self]) -> "Vocabulary":
         """Give the forms of all parts one after the other, equals and all."""
-        plain = [np.concatenate([getattr(part, name) for part in parts]) for name in _PLAIN]
-        return _forms(plain, RaggedArray.join([part.grams for part in parts]))
+        plain = [np.concatenate([getattr(part, name) for part in parts]) for name in _COLUMNS]
+        return _from_columns(plain, RaggedArray.join([part.grams for part in parts]))
 
     @classmethod
     def merge(
@@ -147,12 +147,12 @@ class Vocabulary:
         return cls.join(parts).take(first[order]), np.split(number[which], cuts)
 
 
-def _forms(plain: Sequence[NDArray[Any]], of_words: RaggedArray) -> Vocabulary:
-    return Vocabulary(**dict(zip(_PLAIN, plain, strict=True)), grams=of_words)
+def _from_columns(plain: Sequence[NDArray[Any]], of_words: RaggedArray) -> Vocabulary:
+    return Vocabulary(**dict(zip(_COLUMNS, plain, strict=True)), grams=of_words)
 
 
-_PLAIN = ("names", "terms", "kinds", "lengths")
-NONE = Vocabulary(
+_COLUMNS = ("names", "terms", "kinds", "lengths")
+EMPTY_VOCABULARY = Vocabulary(
     np.zeros(0, np.uint64),
     np.zeros(0, np.uint64),
     np.zeros(0, np.uint8),

@@ -17,7 +17,7 @@ from retrieval.index.bm25 import Scores, Weighting, gains
 from retrieval.index.context_fields import CONTEXTS, context_tokens, context_weight, rarest
 from retrieval.index.forward_index import ForwardIndex
 from retrieval.index.protocol import Candidates, MeaningScores
-from retrieval.index.spelling import alike, can_be_misspelt
+from retrieval.index.spelling import can_be_misspelt, similar_words
 from retrieval.index.vocabulary import digest, digests
 from retrieval.model import Passage, Section
 from retrieval.opensearch import mappings
@@ -189,7 +189,7 @@ class OpenSearchIndex:
         found: dict[str, str] = {}
         for at, word in enumerate(asked):
             (one,) = told["suggest"][str(at)]
-            if others := sorted(alike(word, [option["text"] for option in one["options"]])):
+            if others := sorted(similar_words(word, [option["text"] for option in one["options"]])):
                 found[word] = others[0][1]
         return found
 

@@ -41,7 +41,7 @@ def held(index: LocalIndex) -> list[Passage]:
     return [
         passage
         for leaf in index.leaves
-        for passage in leaf.segment.passages(np.flatnonzero(leaf.kept).tolist())
+        for passage in leaf.segment.passages(np.flatnonzero(leaf.alive).tolist())
     ]
 
 

@@ -160,7 +160,7 @@ def test_vectors_that_cannot_be_saved(
 
 def test_vectors_of_what_is_gone(docs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """They are forgotten when the library is opened and most are of no use; an empty folder keeps them."""
-    monkeypatch.setattr(vector_store, "_SMALL_RECORDS", 10)
+    monkeypatch.setattr(vector_store, "_MIN_COMPACTED_RECORDS", 10)
     saved = tmp_path / "saved"
     opened = Library.open(docs, index_dir=saved, encoder=FakeEncoder())
     opened.encode()

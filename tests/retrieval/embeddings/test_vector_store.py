@@ -204,7 +204,7 @@ def test_a_file_that_was_deleted(path: Path) -> None:
 
 def test_compacting(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Vectors of texts that are gone are left out when they are most of the file, and never without need."""
-    monkeypatch.setattr(vector_store, "_SMALL_RECORDS", 6)
+    monkeypatch.setattr(vector_store, "_MIN_COMPACTED_RECORDS", 6)
     store = _filled(path, *range(8))
     size = path.stat().st_size
     for keys in (_keys(), _keys(1, 2, 3)):

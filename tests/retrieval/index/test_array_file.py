@@ -51,7 +51,7 @@ def test_round_trip(arrays: Sequence[NDArray[Any]], cut: int) -> None:
 @pytest.mark.parametrize("sizes", [[], [0], [3], [2, 0, 5, 1]])
 def test_blocks(sizes: Sequence[int], path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What is written in blocks is one array, and is read in such as fit into memory."""
-    monkeypatch.setattr(arrays, "_AT_ONCE", 8)
+    monkeypatch.setattr(arrays, "_BLOCK_BYTES", 8)
     blocks = [np.arange(size, dtype=np.int64) + 10 * at for at, size in enumerate(sizes)]
     with path.open("wb") as file:
         writer = ArrayWriter(file)
@@ -133,7 +133,7 @@ def test_deleted_while_open(path: Path, tmp_path: Path) -> None:
     opened = write(path, [np.arange(5_000), np.arange(9)], FACTS)
     data = path.read_bytes()
     path.unlink()
-    opened.let_go()
+    opened.release_pages()
     assert list(range(5_000)) == opened["0"].tolist()
     assert np.arange(3, 9).tobytes() == opened.read("1", 3, 9)
     opened.copy(tmp_path / "copy")

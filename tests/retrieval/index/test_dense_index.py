@@ -57,7 +57,7 @@ def test_exact_among_the_rescored(seed: int, count: int) -> None:
     index, store = indexed(units(seed, count))
     (question,) = units(seed + 1, 1)
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(dense_index, "_RESCORED", 50)
+        patched.setattr(dense_index, "_MAX_RESCORED", 50)
         found = [number for _, number in index.nearest(question, store, 300)]
     similar = similarities(index, store, question)
     signs = store.vectors(index.rows) - index.mean > 0

@@ -44,7 +44,7 @@ def test_without(documents: Sequence[tuple[str, list[str]]], rounds: Sequence[se
             return
         alone = LiveSegment(segment_writer.build(Path(folder), stays, 300))
         assert (alone.size, alone.length, +alone.languages) == (leaf.size, leaf.length, +leaf.languages)
-        assert stays == whole.passages(np.flatnonzero(leaf.kept).tolist())
+        assert stays == whole.passages(np.flatnonzero(leaf.alive).tolist())
         assert frequencies(alone) == frequencies(leaf)
 
 
@@ -65,4 +65,4 @@ def test_norms() -> None:
         leaf = LiveSegment(segment_writer.build(Path(folder), passages, 300)).without([1])
     weighting = Weighting(2, 301)
     norms = weighting.norms(np.array([1, 7, 300], np.uint16)).astype(np.float32).tolist()
-    assert [norms[0], np.inf, norms[2]] == leaf.rough_norms(weighting).tolist()
+    assert [norms[0], np.inf, norms[2]] == leaf.approximate_norms(weighting).tolist()

@@ -105,7 +105,7 @@ def test_large_segments(
     tmp_path: Path, make: Callable[..., LocalIndex], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Of a segment too large to be read at once another size is noticed, and an end that is no end."""
-    monkeypatch.setattr(manifest, "_SMALL", 0)
+    monkeypatch.setattr(manifest, "_MAX_VERIFIED_BYTES", 0)
     place = tmp_path / "saved"
     manifest.save(make(), place, {})
     assert manifest.load(place) is not None
@@ -122,7 +122,7 @@ def test_damage_in_a_large_segment(
     tmp_path: Path, make: Callable[..., LocalIndex], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A letter changed in a large segment is never quoted: found when looked for, or when it is read."""
-    monkeypatch.setattr(manifest, "_SMALL", 0)
+    monkeypatch.setattr(manifest, "_MAX_VERIFIED_BYTES", 0)
     place = tmp_path / "saved"
     manifest.save(make(), place, {})
     for file in set(place.iterdir()) - {place / MANIFEST}:
@@ -139,7 +139,7 @@ def test_damage_anywhere(
     tmp_path: Path, make: Callable[..., LocalIndex], monkeypatch: pytest.MonkeyPatch, where: int
 ) -> None:
     """Whatever is damaged in a large segment, passages are found as they were saved, or one clear error."""
-    monkeypatch.setattr(manifest, "_SMALL", 0)
+    monkeypatch.setattr(manifest, "_MAX_VERIFIED_BYTES", 0)
     place = tmp_path / "saved"
     index = make()
     manifest.save(index, place, {})

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from retrieval.index import merge_policy, segment_writer
 from retrieval.index.local_index import LocalIndex
-from retrieval.index.merge_policy import merge_due, merge_new
+from retrieval.index.merge_policy import force_merge, maybe_merge
 from retrieval.index.segment import LiveSegment
 from tests.retrieval.corpus import document, held
 
@@ -39,11 +39,11 @@ def test_settled(sizes: Sequence[int]) -> None:
     """No leaf is left beside others that it is about as large as, and nothing is lost or doubled."""
     with TemporaryDirectory() as folder:
         leaves = [leaf(folder, number, size) for number, size in enumerate(sizes)]
-        done = merge_due(leaves, Path(folder))
+        done = maybe_merge(leaves, Path(folder))
         assert are_settled(done)
         assert ids(leaves) == ids(done)
         assert done == sorted(done, key=lambda one: -one.size)
-        assert done == merge_due(done, Path(folder))
+        assert done == maybe_merge(done, Path(folder))
 
 
 @given(sizes=SIZES, most=st.integers(1, 30))
@@ -52,10 +52,10 @@ def test_large_ones_wait(sizes: Sequence[int], most: int) -> None:
     """What would be larger than it may is left for another time; then it is as if it had not waited."""
     with TemporaryDirectory() as folder:
         leaves = [leaf(folder, number, size) for number, size in enumerate(sizes)]
-        done = merge_due(leaves, Path(folder), most)
+        done = maybe_merge(leaves, Path(folder), most)
         assert ids(leaves) == ids(done)
         assert all(one in leaves for one in done if one.size > most)
-        assert are_settled(merge_due(done, Path(folder)))
+        assert are_settled(maybe_merge(done, Path(folder)))
 
 
 @given(most=st.sampled_from([10_000, 8]))
@@ -67,7 +67,7 @@ def test_many_updates(most: int) -> None:
         written, rounds = 0, 60
         for number in range(rounds):
             before = {one.segment.path for one in leaves}
-            leaves = merge_due([*leaves, leaf(folder, number, 1)], Path(folder), most)
+            leaves = maybe_merge([*leaves, leaf(folder, number, 1)], Path(folder), most)
             written += sum(one.size for one in leaves if one.segment.path not in before)
             assert len(leaves) <= (log2(number + 1) + 1 if most > rounds else rounds / most * 3 + 4)
         assert rounds == len(set(ids(leaves))) == len(ids(leaves))
@@ -81,17 +81,17 @@ def test_put_together(sizes: Sequence[int], most: int) -> None:
     with TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patched:
         patched.setattr(merge_policy, "MOST_PASSAGES", most)
         leaves = [leaf(folder, number, size) for number, size in enumerate(sizes)]
-        done = merge_new(leaves, Path(folder))
+        done = force_merge(leaves, Path(folder))
         assert held(LocalIndex(leaves)) == held(LocalIndex(done))
         assert all(one.size <= most for one in done)
         assert all(one.size + other.size > most for one, other in pairwise(done))
-    assert [] == merge_new([], Path(folder))
+    assert [] == force_merge([], Path(folder))
 
 
 def test_small_ones_keep_none_apart(tmp_path: Path) -> None:
     """One small leaf does not keep many larger ones from being put together."""
     leaves = [leaf(tmp_path, number, size) for number, size in enumerate([1, *[5] * 20])]
-    assert [101] == [one.size for one in merge_due(leaves, tmp_path)]
+    assert [101] == [one.size for one in maybe_merge(leaves, tmp_path)]
 
 
 def gaps(folder: Path, count: int) -> list[LiveSegment]:
@@ -104,17 +104,17 @@ def gaps(folder: Path, count: int) -> list[LiveSegment]:
 def test_gaps_are_closed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A leaf that counts out many passages is written anew without them."""
     leaves = gaps(tmp_path, 12)
-    assert leaves == merge_due(leaves, tmp_path)
-    monkeypatch.setattr(merge_policy, "_MOST_GONE", 5)
-    done = merge_due(leaves, tmp_path)
+    assert leaves == maybe_merge(leaves, tmp_path)
+    monkeypatch.setattr(merge_policy, "_MAX_DELETED_PASSAGES", 5)
+    done = maybe_merge(leaves, tmp_path)
     assert ids(leaves) == ids(done)
     assert [12, 1] == [len(one.segment) for one in done]
-    assert [frozenset(), frozenset()] == [one.gone for one in done]
+    assert [frozenset(), frozenset()] == [one.deleted for one in done]
 
 
 def test_what_is_left_of_a_leaf_counts(tmp_path: Path) -> None:
     """A leaf that most is gone from is as small as what is left of it."""
     leaves = [leaf(tmp_path, 0, 9), leaf(tmp_path, 1, 2)]
-    both = merge_new([leaf(tmp_path, 2, 7), leaf(tmp_path, 3, 1)], tmp_path)[0].without([0])
-    done = merge_due([*leaves, both], tmp_path)
+    both = force_merge([leaf(tmp_path, 2, 7), leaf(tmp_path, 3, 1)], tmp_path)[0].without([0])
+    done = maybe_merge([*leaves, both], tmp_path)
     assert ([9, 3], ids([*leaves, both])) == ([one.size for one in done], ids(done))

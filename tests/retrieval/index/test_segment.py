@@ -14,7 +14,7 @@ from retrieval.ids import document_of
 from retrieval.index import arrays, segment_writer
 from retrieval.index.arrays import ArrayWriter
 from retrieval.index.forward_index import ForwardIndex
-from retrieval.index.segment import Kept, Segment
+from retrieval.index.segment import MaskedSegment, Segment
 from retrieval.model import Passage
 from tests.retrieval.corpus import document, rows
 
@@ -65,7 +65,7 @@ def test_build(documents: Made, data: st.DataObject) -> None:
         assert ([whole[at] for at in order], [forward[at] for at in order]) == (passages, rows(again))
         for number, own in enumerate(parts):
             assert number == one.find(document_of(own[0].id))
-            assert (own[0].document, own[0].title) == one.named(number)
+            assert (own[0].document, own[0].title) == one.document_name(number)
         owners = [number for number, own in enumerate(parts) for _ in own]
         assert owners == one.document_of(np.arange(len(whole))).tolist()
         assert one.find("x" * 8) is None
@@ -94,7 +94,7 @@ def test_posting_lists(documents: Made) -> None:
 def test_merge(parts: Sequence[Made], data: st.DataObject) -> None:
     """What is put together without some documents is what is built of those that stay."""
     with TemporaryDirectory() as folder:
-        kept: list[Kept] = []
+        kept: list[MaskedSegment] = []
         stays: list[list[Passage]] = []
         for number, documents in enumerate(parts):
             own = made(documents, 10 * number)
@@ -110,13 +110,13 @@ def test_merge(parts: Sequence[Made], data: st.DataObject) -> None:
         assert postings(new) == postings(merged)
         assert new.postings.lengths.tolist() == merged.postings.lengths.tolist()
         assert +new.languages == +merged.languages
-        assert len(new.forms) == len(merged.forms)
-        assert +new.languages == +merged.counted(np.ones(len(merged), np.bool_))
-        for shelf in new.spelling.shelves:
-            assert set(new.spelling.words(shelf)) <= set(merged.spelling.words(shelf))
+        assert len(new.vocabulary) == len(merged.vocabulary)
+        assert +new.languages == +merged.count_languages(np.ones(len(merged), np.bool_))
+        for bucket in new.spelling.buckets:
+            assert set(new.spelling.words(bucket)) <= set(merged.spelling.words(bucket))
         if len(stays) == sum(map(len, parts)):
-            assert set(new.spelling.shelves) == set(merged.spelling.shelves)
-            assert all(new.spelling.words(s) == merged.spelling.words(s) for s in new.spelling.shelves)
+            assert set(new.spelling.buckets) == set(merged.spelling.buckets)
+            assert all(new.spelling.words(s) == merged.spelling.words(s) for s in new.spelling.buckets)
         for passages in stays:
             at = merged.find(document_of(passages[0].id))
             assert at is not None
@@ -129,8 +129,8 @@ def test_in_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     built = [build(tmp_path, parts[:4]), build(tmp_path, parts[4:])]
     masks = [np.arange(len(one)) % 27 >= 9 for one in built]
     stays = [*parts[1:3], parts[5], parts[6], parts[8]]
-    monkeypatch.setattr(arrays, "_AT_ONCE", 16)
-    monkeypatch.setattr("retrieval.index.bm25._AT_ONCE", 5)
+    monkeypatch.setattr(arrays, "_BLOCK_BYTES", 16)
+    monkeypatch.setattr("retrieval.index.bm25._POSTINGS_PER_BLOCK", 5)
     merged = segment_writer.merge(tmp_path, list(zip(built, masks, strict=True)))
     new = build(tmp_path, stays)
     assert (all_of(new), postings(new)) == (all_of(merged), postings(merged))

@@ -8,22 +8,22 @@ from hypothesis import strategies as st
 
 from retrieval.index import spelling
 from retrieval.index.arrays import ArrayFile, ArrayWriter
-from retrieval.index.spelling import Spelling
+from retrieval.index.spelling import SpellingDictionary
 
 KNOWN = ["goats", "lighthouse", "miller", "телескоп", "السوق", "茶馆", "1874", "cafés", "count"]
 
 
-def spelling_of(words: Iterable[str] | Sequence[Spelling]) -> Spelling:
+def spelling_of(words: Iterable[str] | Sequence[SpellingDictionary]) -> SpellingDictionary:
     """Write words, or those of several spellings, and open them."""
-    is_parts = all(isinstance(word, Spelling) for word in words)
-    shelves = spelling.merged(list(words)) if is_parts else spelling.shelved(words)  # type: ignore[arg-type]
+    is_parts = all(isinstance(word, SpellingDictionary) for word in words)
+    buckets = spelling.merge_buckets(list(words)) if is_parts else spelling.group_words(words)  # type: ignore[arg-type]
     with TemporaryDirectory() as folder:
         path = Path(folder, "words")
         with path.open("wb") as file:
             writer = ArrayWriter(file)
-            writer.close(spelling.write(shelves, writer))
+            writer.close(spelling.write_buckets(buckets, writer))
         columns = ArrayFile(path)
-    return Spelling(columns, columns.facts)
+    return SpellingDictionary(columns, columns.facts)
 
 
 def every(word: str) -> bool:
@@ -31,7 +31,7 @@ def every(word: str) -> bool:
 
 
 def nearest(word: str, *known: Sequence[str], is_known: Callable[[str], bool] = every) -> str | None:
-    return spelling.nearest(word, [spelling_of(words) for words in known], is_known)
+    return spelling.find_correction(word, [spelling_of(words) for words in known], is_known)
 
 
 @pytest.mark.parametrize(
@@ -90,10 +90,10 @@ def test_one_letter_off(word: str) -> None:
 @given(parts=st.lists(st.lists(st.text(max_size=8), max_size=8), max_size=3))
 @settings(max_examples=60)
 def test_merged(parts: list[list[str]]) -> None:
-    """The words of all parts are on the shelves of one, each once and in order; short ones are on none."""
+    """The words of all parts are on the buckets of one, each once and in order; short ones are on none."""
     merged = spelling_of([spelling_of(words) for words in parts])
     expected = {word for words in parts for word in words if len(word) >= 4 and word[0].isalpha()}
-    found = [word for shelf in merged.shelves for word in merged.words(shelf)]
+    found = [word for bucket in merged.buckets for word in merged.words(bucket)]
     assert sorted(expected) == sorted(found)
-    assert all(merged.words(shelf) == sorted(merged.words(shelf)) for shelf in merged.shelves)
+    assert all(merged.words(bucket) == sorted(merged.words(bucket)) for bucket in merged.buckets)
     assert [] == merged.words(("?", 99))

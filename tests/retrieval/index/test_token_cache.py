@@ -70,7 +70,7 @@ def test_many_texts_at_once(texts: Sequence[str], language: str) -> None:
 def test_after_much_was_forgotten(rounds: Sequence[tuple[Sequence[str], str]]) -> None:
     """What was met before, and is forgotten when it is much, changes nothing."""
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(forward_index, "_MOST", 5)
+        patched.setattr(forward_index, "_MAX_CACHED_TOKENS", 5)
         for texts, language in rounds:
             check(texts, language)
 

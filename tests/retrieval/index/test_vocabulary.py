@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from retrieval.index import forward_index
 from retrieval.index.tokenizer import tokenize
-from retrieval.index.vocabulary import NONE, Vocabulary, digest, gram_codes, grams
+from retrieval.index.vocabulary import EMPTY_VOCABULARY, Vocabulary, digest, gram_codes, grams
 
 DOCUMENTS = Path(__file__).parents[2] / "eval" / "documents"
 WORD = st.text(st.characters(exclude_categories=["Cs"]), max_size=9)
@@ -20,7 +20,7 @@ def code(gram: str) -> int:
 
 
 def forms_of(words: Sequence[str]) -> Vocabulary:
-    return forward_index.tokenize_all([" ".join(words)], "en").forms if words else NONE
+    return forward_index.tokenize_all([" ".join(words)], "en").forms if words else EMPTY_VOCABULARY
 
 
 def test_grams() -> None:
