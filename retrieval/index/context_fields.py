@@ -1,6 +1,6 @@
-"""What stands around a passage and says what it is about: its file's name, its title and its headings.
+"""The context of a passage: its file name, its title and its headings.
 
-These are searched as a field of their own: a heading is often the question itself, and a question often names
+The context is a search field of its own: a heading is often the question itself, and a question often names
 its document.
 """
 
@@ -15,50 +15,52 @@ from retrieval.index.arrays import RaggedArray
 from retrieval.index.vocabulary import Vocabulary
 from retrieval.model import Passage
 
-# So many passages are added to the candidates for their contexts.
+# Passages that match by their context and are added to the candidates.
 CONTEXTS = 16
-# So many postings are gone through for that.
+# Context postings read for a question, unless its rarest term alone has more.
 _MAX_POSTINGS = 50_000
 _SEPARATORS = regex.compile(r"[/_\-+.]+|(?<=\p{Ll})(?=\p{Lu})|(?<=\p{L})(?=\p{N})|(?<=\p{N})(?=\p{L})")
 
 
 @lru_cache(maxsize=4_096)
 def name_words(name: str) -> str:
-    """Return the words of a file's path without its ending.
+    """Return the words of a file's path without its extension.
 
-    `hr/AnnualReport2019.pdf` is `hr Annual Report 2019`.
+    `hr/AnnualReport2019.pdf` gives `hr Annual Report 2019`.
     """
     stem, dot, _ = name.rpartition(".")
     return " ".join(_SEPARATORS.sub(" ", stem if dot else name).split())
 
 
 def context_text(passage: Passage) -> str:
-    """Return the file's name, the title and the headings of a passage, one below the other."""
+    """Return the file name, the title and the headings of a passage, one per line."""
     return "\n".join((name_words(passage.document), passage.title, *passage.heading))
 
 
 def context_tokens(passages: Sequence[Passage]) -> tuple[Vocabulary, RaggedArray]:
-    """Return the forms that occur in the contexts of passages, and a row of them a passage."""
+    """Return the forms in the contexts of passages, and a row of form numbers for each passage."""
     numbers: dict[tuple[str, str], int] = {}
-    which = [numbers.setdefault((one.language, context_text(one)), len(numbers)) for one in passages]
+    contexts = [
+        numbers.setdefault((passage.language, context_text(passage)), len(numbers)) for passage in passages
+    ]
     rows: list[list[int]] = [[] for _ in numbers]
     parts: list[Vocabulary] = []
     first = 0
     for language in dict.fromkeys(language for language, _ in numbers):
         own = {text: number for (other, text), number in numbers.items() if other == language}
-        found = forward_index.tokenize_all(list(own), language)
+        tokenized = forward_index.tokenize_all(list(own), language)
         for row, number in enumerate(own.values()):
-            rows[number] = (found.tokens.row(row) + first).tolist()
-        parts.append(found.forms)
-        first += len(found.forms)
-    return Vocabulary.join(parts), RaggedArray.of([rows[number] for number in which])
+            rows[number] = (tokenized.tokens.row(row) + first).tolist()
+        parts.append(tokenized.forms)
+        first += len(tokenized.forms)
+    return Vocabulary.join(parts), RaggedArray.of([rows[number] for number in contexts])
 
 
 def rarest(counts: Sequence[int]) -> list[int]:
-    """Return the ordinals of the terms that contexts are searched for, the rarest first.
+    """Return the indexes of the terms to search contexts for, rarest first.
 
-    `counts` tells in how many contexts each is. The rarest say most; what stands over nearly all passages
-    tells none apart.
+    `counts` is how many passages have each term in their context. Rare terms discriminate best; a term in the
+    context of nearly all passages hardly does.
     """
     chosen: list[int] = []
     total = 0
@@ -71,5 +73,5 @@ def rarest(counts: Sequence[int]) -> list[int]:
 
 
 def context_weight(count: int, size: int) -> float:
-    """Return what a term weighs that is in the contexts of `count` of `size` passages."""
+    """Return the weight of a term that is in the contexts of `count` of `size` passages."""
     return float(np.log((size + 1) / count))

@@ -1,4 +1,9 @@
-"""What the encoder reads of a passage: the whole of it with its headings, and each of its sentences alone."""
+"""The texts of a passage that the encoder reads: the whole with its headings, and each piece alone.
+
+The whole represents the subject of the passage, a piece represents a quote. The vector of a longer quote is
+the mean of its pieces' vectors, weighted by length. That finds as many answers as a vector of the quote
+itself (figures in docs/ranking.md).
+"""
 
 from collections.abc import Iterator, Sequence
 from itertools import chain, pairwise
@@ -25,24 +30,27 @@ class EncoderText(NamedTuple):
 def encoder_keys(
     passages: Sequence[Passage], pieces: RaggedArray, piece_ends: NDArray[np.uint16]
 ) -> RaggedArray:
-    """Return the keys (uint64) of what the encoder reads: of each passage the whole, then its pieces."""
+    """Return the keys (uint64) of the texts of each passage: of the whole, then of its pieces.
+
+    `pieces` has the piece starts of each passage, `piece_ends` the ends beside its values, in characters.
+    """
     starts, ends = pieces.values.tolist(), piece_ends.tolist()
-    read = [
+    texts = [
         [_passage_text(passage), *_piece_texts(passage, starts[first:last], ends[first:last])]
         for passage, (first, last) in zip(passages, pairwise(pieces.offsets.tolist()), strict=True)
     ]
-    lengths = np.array([len(row) for row in read], np.int64)
-    return RaggedArray.counted(lengths, digests(chain.from_iterable(read)))
+    lengths = np.array([len(row) for row in texts], np.int64)
+    return RaggedArray.counted(lengths, digests(chain.from_iterable(texts)))
 
 
 def encoder_texts(passage: Passage, starts: Sequence[int], ends: Sequence[int]) -> Iterator[EncoderText]:
-    """Yield what the encoder reads of a passage whose pieces begin and end there, in the order of `keys`."""
+    """Yield the texts of a passage with pieces from `starts` to `ends`, in the order of `encoder_keys`."""
     for text in (_passage_text(passage), *_piece_texts(passage, starts, ends)):
         yield EncoderText(digest(text), text)
 
 
 def _passage_text(passage: Passage) -> str:
-    """Return a passage after its title and its last two headings, each once."""
+    """Return the title, the last two headings (each once) and the text, all cut to what the encoder reads."""
     parts = dict.fromkeys((passage.title, *passage.heading[-2:]))
     context = " - ".join(part for part in parts if part)[:_MAX_CONTEXT_CHARS]
     return f"{context}: {' '.join(passage.text[:_MAX_PASSAGE_CHARS].split())}"

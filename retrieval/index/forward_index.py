@@ -1,4 +1,11 @@
-"""Forward index: each passage as the numbers of its words, and the pieces that quotes are made of."""
+"""Forward index: each passage as numbers of word forms, and the pieces that quotes are made of.
+
+The second stage and the choice of the quote read it, so that no text is tokenised again for a question.
+
+Texts are tokenised in chunks, which are the parts between spaces. No token contains a space, so a chunk has
+the same tokens in every text. Each is tokenised once and then looked up: by Zipf's law, fewer than one chunk
+in ten of a long text is new.
+"""
 
 import re
 from array import array
@@ -18,12 +25,12 @@ from retrieval.index.vocabulary import EMPTY_VOCABULARY, Vocabulary, digest, gra
 from retrieval.model import Passage
 from retrieval.sentences import pieces
 
-# Spaces that no token holds; others may part the thousands of a number.
+# Whitespace that is never inside a token. Other spaces may group the digits of a number.
 _WHITESPACE = "\t\n\r\f\v"
-# What is remembered of a language, in tokens: some 200 MB. A text without spaces is a chunk by itself, which
-# hardly comes again.
+# Cached for a language, some 200 MB. Chunks without spaces can be whole texts, which hardly ever repeat.
 _MAX_CACHED_TOKENS = 800_000
-# One word of the commonest letters and signs around it: told without the slower rules for all.
+# One ASCII word with punctuation around it: by far the most common chunk, and faster to match than the
+# general tokenizer.
 _ASCII_WORD = re.compile(r"[!-/:-@\[-`{-~]*([A-Za-z]+)[!-/:-@\[-`{-~]*")
 
 _lock = RLock()
@@ -31,9 +38,11 @@ _lock = RLock()
 
 @dataclass(frozen=True, slots=True)
 class TokenizedTexts:
-    """The tokens of some texts: a row of forms (rows of `forms`) a text, and where each begins in its text.
+    """The tokens of some texts.
 
-    `words` are the forms' folded spellings.
+    `tokens` has a row for each text: the numbers of its tokens' forms, which are rows of `forms`. `starts`
+    are the tokens' positions in their texts in characters, beside the values of `tokens`. `words` are the
+    folded words of the forms.
     """
 
     forms: Vocabulary
@@ -43,16 +52,21 @@ class TokenizedTexts:
 
 
 def tokenize_all(texts: Sequence[str], language: str) -> TokenizedTexts:
-    """Find the tokens of texts of one language."""
+    """Return the tokens of texts of one language, each as `tokenize` finds them. Any thread may call this."""
     with _lock:
-        known = _cache_for(language)
-        if known.size > _MAX_CACHED_TOKENS:
-            known.clear()
-        return known.find(texts)
+        cache = _token_cache(language)
+        if cache.size > _MAX_CACHED_TOKENS:
+            cache.clear()
+        return cache.tokenize(texts)
 
 
 class _TokenCache(dict[str, int]):
-    """The chunks of a language that were met, by number; a new one is analysed when it is looked up."""
+    """The chunks of a language and their numbers; looking up a new one tokenises it.
+
+    Everything is in growing arrays: of chunks (`_lengths` in characters, `_ends` in `_forms`), of the tokens
+    of all chunks (`_forms`, and `_offsets` in the chunk), and of forms (the columns of a Vocabulary, and
+    `_words`).
+    """
 
     def __init__(self, language: str) -> None:
         super().__init__()
@@ -66,7 +80,7 @@ class _TokenCache(dict[str, int]):
         self._numbers: dict[str, int] = {}
         self._words: list[str] = []
         self._names, self._terms = array("Q"), array("Q")
-        self._kinds, self._form_lengths = array("B"), array("H")
+        self._types, self._form_lengths = array("B"), array("H")
         self._gram_ends, self._grams = array("q", [0]), array("I")
 
     @property
@@ -74,18 +88,19 @@ class _TokenCache(dict[str, int]):
         return len(self._forms)
 
     def __missing__(self, chunk: str) -> int:
-        plain = _ASCII_WORD.fullmatch(chunk)
-        if plain:
-            spelling, start = plain[1], plain.start(1)
+        match = _ASCII_WORD.fullmatch(chunk)
+        if match:
+            spelling, start = match[1], match.start(1)
             if spelling not in self._numbers:
-                self._add(spelling, Token(*plain.span(1), *fold_and_stem(spelling, self.language)), chunk)
+                token = Token(*match.span(1), *fold_and_stem(spelling, self.language))
+                self._add_form(spelling, token, chunk)
             self._forms.append(self._numbers[spelling])
             self._offsets.append(start)
         else:
             for token in tokenize(chunk, self.language):
                 spelling = chunk[token.start : token.end]
                 if spelling not in self._numbers:
-                    self._add(spelling, token, chunk)
+                    self._add_form(spelling, token, chunk)
                 self._forms.append(self._numbers[spelling])
                 self._offsets.append(token.start)
         self._lengths.append(len(chunk))
@@ -93,15 +108,15 @@ class _TokenCache(dict[str, int]):
         self[chunk] = number = len(self._lengths) - 1
         return number
 
-    def _add(self, spelling: str, token: Token, chunk: str) -> None:
+    def _add_form(self, spelling: str, token: Token, chunk: str) -> None:
         self._numbers[spelling] = len(self._words)
         self._words.append(token.word)
         self._names.append(digest(f"{self.language} {spelling}"))
         self._terms.append(digest(token.term))
-        self._kinds.append(token_type(token, chunk))
+        self._types.append(token_type(token, chunk))
         self._form_lengths.append(len(spelling))
 
-    def find(self, texts: Sequence[str]) -> TokenizedTexts:
+    def tokenize(self, texts: Sequence[str]) -> TokenizedTexts:
         joined = " ".join(texts)
         for space in _WHITESPACE:
             joined = joined.replace(space, " ")
@@ -111,59 +126,62 @@ class _TokenCache(dict[str, int]):
         known_ends = _view(self._ends, np.int64)
         first = known_ends[chunks]
         counts = known_ends[chunks + 1] - first
-        # Each token's place among those of its chunk, and from there among all that are known.
+        # Each token's position among the cached tokens: its chunk's first, and its place in the chunk.
         positions = np.repeat(first - (np.cumsum(counts) - counts), counts)
         positions += np.arange(len(positions))
         forms = _view(self._forms, np.int32).take(positions)
         starts = np.repeat(np.cumsum(lengths) - lengths, counts)
         starts += _view(self._offsets, np.int32).take(positions)
-        begins = np.zeros(len(texts) + 1, np.int64)
-        np.cumsum([len(text) + 1 for text in texts], out=begins[1:])
-        offsets = np.searchsorted(starts, begins)
-        inside = starts - np.repeat(begins[:-1], np.diff(offsets))
+        # So far `starts` are positions in the joined texts.
+        text_starts = np.zeros(len(texts) + 1, np.int64)
+        np.cumsum([len(text) + 1 for text in texts], out=text_starts[1:])
+        offsets = np.searchsorted(starts, text_starts)
+        starts_in_text = starts - np.repeat(text_starts[:-1], np.diff(offsets))
         used = np.flatnonzero(np.bincount(forms, minlength=len(self._words)))
         local = np.zeros(len(self._words), np.int32)
         local[used] = np.arange(len(used))
         return TokenizedTexts(
-            self._table().take(used),
+            self._vocabulary().take(used),
             [self._words[number] for number in used.tolist()],
             RaggedArray(offsets, local[forms]),
-            inside.astype(np.uint16),
+            starts_in_text.astype(np.uint16),
         )
 
-    def _table(self) -> Vocabulary:
+    def _vocabulary(self) -> Vocabulary:
+        """Return a view of all forms, after adding the gram codes of new ones."""
         codes = gram_codes(self._words[len(self._gram_ends) - 1 :])
         self._gram_ends.extend((codes.offsets[1:] + len(self._grams)).tolist())
         self._grams.frombytes(codes.values.tobytes())
         return Vocabulary(
             _view(self._names, np.uint64),
             _view(self._terms, np.uint64),
-            _view(self._kinds, np.uint8),
+            _view(self._types, np.uint8),
             _view(self._form_lengths, np.uint16),
             RaggedArray(_view(self._gram_ends, np.int64), _view(self._grams, np.uint32)),
         )
 
 
-def _view(numbers: "array[int]", kind: Any) -> NDArray[Any]:
-    """Look at numbers where they are. While somebody looks, none can be added."""
-    return np.frombuffer(numbers, kind)
+def _view(numbers: "array[int]", dtype: Any) -> NDArray[Any]:
+    """Return an array that shares the memory. While it exists, `numbers` cannot grow."""
+    return np.frombuffer(numbers, dtype)
 
 
-_cache_for = cache(_TokenCache)
+_token_cache = cache(_TokenCache)
 
 
 _EMPTY_COLUMN = (np.zeros(0, np.uint16),)
-# Positions are counted in 16 bits; passages are far shorter.
+# The limit of 16-bit positions; passages are far shorter.
 _MAX_PASSAGE_CHARS = 65_535
 
 
 @dataclass(frozen=True, slots=True)
 class ForwardIndex:
-    """The tokens and pieces of some passages; positions count characters from the passage's start.
+    """The tokens and pieces of some passages; positions are in characters from the start of the passage.
 
-    `tokens` holds a row of forms a passage, `starts` (uint16) runs beside its values. `pieces` holds a row of
-    piece starts (uint16) a passage, at least one if it has a token; `piece_ends` runs beside its values, and
-    `piece_tokens`, how many tokens each piece has: those that begin in it.
+    `tokens` has a row for each passage: the numbers of its tokens' forms (int32), which are rows of `forms`.
+    `starts` are the tokens' positions, beside its values. `pieces` has a row for each passage: the starts of
+    its pieces (uint16), at least one if it has a token. Beside its values are `piece_ends`, and
+    `piece_tokens`: the number of tokens that begin in each piece.
     """
 
     forms: Vocabulary
@@ -175,7 +193,10 @@ class ForwardIndex:
 
     @classmethod
     def build(cls, passages: Sequence[Passage], longest_piece: int) -> tuple[Self, list[str]]:
-        """Analyse passages of at most 65,535 characters; give also the folded spellings of the forms."""
+        """Return the forward index of passages, and the folded words of its forms.
+
+        `longest_piece` is in characters. Raises ValueError for passages of more than 65,535 characters.
+        """
         if any(len(passage.text) > _MAX_PASSAGE_CHARS for passage in passages):
             raise ValueError(f"a passage is longer than {_MAX_PASSAGE_CHARS} characters")
         forms, words, tokens, starts = _tokenize_passages(passages)
@@ -186,7 +207,7 @@ class ForwardIndex:
 
     @classmethod
     def join(cls, parts: Sequence[Self]) -> Self:
-        """Give the passages of all parts, one after the other."""
+        """Return the passages of all parts, one after the other."""
         if not parts:
             return cls(
                 EMPTY_VOCABULARY,
@@ -199,12 +220,7 @@ class ForwardIndex:
         first = np.cumsum([0, *(len(part.forms) for part in parts)]).tolist()
         return cls(
             Vocabulary.join([part.forms for part in parts]),
-            RaggedArray.join(
-                [
-                    RaggedArray(p.tokens.offsets, p.tokens.values + n)
-                    for p, n in zip(parts, first, strict=False)
-                ]
-            ),
+            _join_shifted([part.tokens for part in parts], first),
             np.concatenate([part.starts for part in parts]),
             RaggedArray.join([part.pieces for part in parts]),
             np.concatenate([part.piece_ends for part in parts]),
@@ -212,7 +228,7 @@ class ForwardIndex:
         )
 
     def take(self, numbers: NDArray[np.intp]) -> "ForwardIndex":
-        """Give these passages, in this order."""
+        """Return these passages, in the order of `numbers`."""
         positions, _ = self.tokens.positions(numbers)
         cuts, _ = self.pieces.positions(numbers)
         return ForwardIndex(
@@ -225,7 +241,7 @@ class ForwardIndex:
         )
 
     def row(self, number: int) -> tuple[slice, slice]:
-        """Give where the tokens and the pieces of a passage are."""
+        """Return the ranges of a passage's tokens and of its pieces, in the arrays of all."""
         tokens, cuts = self.tokens.offsets, self.pieces.offsets
         return slice(tokens[number], tokens[number + 1]), slice(cuts[number], cuts[number + 1])
 
@@ -233,45 +249,47 @@ class ForwardIndex:
 def _tokenize_passages(
     passages: Sequence[Passage],
 ) -> tuple[Vocabulary, list[str], RaggedArray, NDArray[np.uint16]]:
-    """Find the tokens of passages, each language by itself."""
+    """Return forms, folded words, tokens and token starts of passages, as ForwardIndex.build needs them."""
     of_language: dict[str, list[int]] = {}
     for number, passage in enumerate(passages):
         of_language.setdefault(passage.language, []).append(number)
     if not of_language:
         return EMPTY_VOCABULARY, [], RaggedArray.of([]), np.zeros(0, np.uint16)
-    found = [
+    tokenized = [
         tokenize_all([passages[number].text for number in numbers], language)
         for language, numbers in of_language.items()
     ]
-    if len(found) == 1:
-        (only,) = found
+    if len(tokenized) == 1:
+        (only,) = tokenized
         return only.forms, only.words, only.tokens, only.starts
-    first = np.cumsum([0, *(len(one.forms) for one in found)]).tolist()
-    tokens = _join_shifted([one.tokens for one in found], first)
+    first = np.cumsum([0, *(len(part.forms) for part in tokenized)]).tolist()
+    tokens = _join_shifted([part.tokens for part in tokenized], first)
     order = np.argsort(list(chain.from_iterable(of_language.values())), kind="stable")
     positions, _ = tokens.positions(order)
     return (
-        Vocabulary.join([one.forms for one in found]),
-        list(chain.from_iterable(one.words for one in found)),
+        Vocabulary.join([part.forms for part in tokenized]),
+        list(chain.from_iterable(part.words for part in tokenized)),
         tokens.take(order),
-        np.concatenate([one.starts for one in found])[positions],
+        np.concatenate([part.starts for part in tokenized])[positions],
     )
 
 
 def _join_shifted(parts: Sequence[RaggedArray], first: Sequence[int]) -> RaggedArray:
-    """Join rows of numbers that count from 0 in each part."""
+    """Join rows of form numbers, adding to those of each part the number of its first form."""
     return RaggedArray.join(
-        [RaggedArray(part.offsets, part.values + n) for part, n in zip(parts, first, strict=False)]
+        [RaggedArray(part.offsets, part.values + number) for part, number in zip(parts, first, strict=False)]
     )
 
 
 def _count_piece_tokens(
     tokens: RaggedArray, starts: NDArray[np.uint16], cuts: RaggedArray
 ) -> NDArray[np.uint16]:
-    """Count the tokens that begin in each piece; what stands before the first piece counts to it."""
-    # One line of all passages, one after the other, on which everything is in order.
-    here = starts + (_MAX_PASSAGE_CHARS + 1) * np.repeat(np.arange(len(tokens)), tokens.lengths)
-    begins = cuts.values + (_MAX_PASSAGE_CHARS + 1) * np.repeat(np.arange(len(cuts)), cuts.lengths)
+    """Return the number of tokens that begin in each piece; tokens before the first piece count to it."""
+    # Positions on one axis for all passages, on which both tokens and pieces are sorted.
+    stride = _MAX_PASSAGE_CHARS + 1
+    token_positions = starts + stride * np.repeat(np.arange(len(tokens)), tokens.lengths)
+    piece_positions = cuts.values + stride * np.repeat(np.arange(len(cuts)), cuts.lengths)
     has_pieces = cuts.lengths > 0
-    begins[cuts.offsets[:-1][has_pieces]] = (_MAX_PASSAGE_CHARS + 1) * np.flatnonzero(has_pieces)
-    return np.diff(np.append(np.searchsorted(here, begins), len(here))).astype(np.uint16)
+    piece_positions[cuts.offsets[:-1][has_pieces]] = stride * np.flatnonzero(has_pieces)
+    first = np.searchsorted(token_positions, piece_positions)
+    return np.diff(np.append(first, len(token_positions))).astype(np.uint16)

@@ -55,10 +55,10 @@ def save(index: LocalIndex, place: Path, about: dict[str, Any]) -> None:
     previous = {entry["file"]: entry for entry in _read_manifest(place).get("segments", [])}
     entries = [
         {
-            "gone": sorted(segment.deleted),
-            **_segment_entry(_persist_segment(segment.segment, place), previous),
+            "gone": sorted(live.deleted),
+            **_segment_entry(_persist_segment(live.segment, place), previous),
         }
-        for segment in index.leaves
+        for live in index.leaves
     ]
     body = json.dumps({"format": format_id(), "segments": entries, "about": about}).encode()
     with tempfile.NamedTemporaryFile(dir=place, prefix=".new-", delete=False) as file:

@@ -51,9 +51,9 @@ def maybe_merge(
 
 def delete_unused_segments(segments: Sequence[LiveSegment], used: Sequence[LiveSegment]) -> None:
     """Delete the files of the segments that are not among `used`."""
-    for segment in segments:
-        if segment not in used:
-            segment.segment.path.unlink(missing_ok=True)
+    for live in segments:
+        if live not in used:
+            live.segment.path.unlink(missing_ok=True)
 
 
 def _choose_segments(segments: Sequence[LiveSegment], max_passages: int) -> list[LiveSegment]:

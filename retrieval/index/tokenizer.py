@@ -1,4 +1,4 @@
-"""Text to terms: the words of a text, what each counts as when ranked, and where it stands."""
+"""Tokenizer: the words of a text, their positions, and the terms they are indexed by."""
 
 import unicodedata
 from functools import cache, lru_cache
@@ -17,13 +17,13 @@ _SNOWBALL = {
     "ro": "romanian", "ru": "russian", "sr": "serbian", "sv": "swedish", "ta": "tamil", "tr": "turkish",
 }  # fmt: skip
 
-# Scripts written without spaces. Of the first kind two characters are about a word, of the second three.
+# Scripts written without spaces. A word is about two characters in the first group, three in the second.
 _BIGRAM = r"\p{Han}\p{Hiragana}\p{Katakana}\p{Hangul}ー々ｰ"
 _TRIGRAM = r"[\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}--\p{Nd}]"
-# Python's own \w leaves out the combining vowel signs of Hindi; \p{M} keeps them in the word.
+# Python's \w does not match the combining vowel signs of Hindi; \p{M} does.
 _LETTER = rf"[\p{{L}}--[{_BIGRAM}{_TRIGRAM}ʼ]]"
 _INNER = rf"[[\p{{L}}\p{{M}}\p{{N}}]--[{_BIGRAM}{_TRIGRAM}ʼ]]"
-# What may stand unseen in a word: soft hyphen, joiners, word joiner, byte order mark.
+# Characters without width inside words: soft hyphen, joiners, word joiner, byte order mark.
 _INVISIBLE = r"\u00ad\u200c\u200d\u2060\ufeff"
 _RUN = regex.compile(
     rf"(?P<bigram>[{_BIGRAM}][{_BIGRAM}\u3099\u309aﾞﾟ]*)"
@@ -37,7 +37,7 @@ _COMPOSED_CHARACTER = regex.compile(
 )
 _APOSTROPHE = regex.compile(r"['’ʼ]")
 _ENGLISH_ENDING = frozenset({"s", "t", "d", "m", "re", "ve", "ll"})
-# Before three digits a separator parts thousands (or lakhs, by twos before that); elsewhere it is a point.
+# A separator before three digits groups thousands (or lakhs, in twos); elsewhere it is the decimal separator.
 _THOUSANDS_SEPARATOR = regex.compile(r"[.,٬٫\s'’](?=(?:\p{N}{2},)*\p{N}{3}(?!\p{N}))")
 _DECIMAL_SEPARATOR = regex.compile(r"[,٫٬]")
 _OPTIONAL_SIGN = regex.compile(rf"[{_INVISIBLE}\u0640]|(?<=i)\u0307")
@@ -50,7 +50,7 @@ _UKRAINIAN = str.maketrans("’ʼ", "''")
 
 
 class Token(NamedTuple):
-    """One occurrence: characters `start` to `end` of the text, the word as spelt (folded), and its term."""
+    """Characters `start` to `end` (exclusive) of a text, the folded word there, and its term (the stem)."""
 
     start: int
     end: int
@@ -59,20 +59,20 @@ class Token(NamedTuple):
 
 
 def tokenize(text: str, language: str) -> list[Token]:
-    """Find the tokens of a text, in order of their start.
+    """Return the tokens of a text, in order of their start.
 
-    In scripts without spaces tokens overlap: every character and every two (Han, Kana, Hangul),
-    or every three (Thai, Lao, Khmer, Burmese).
+    Scripts without spaces have overlapping tokens: single characters and bigrams (Han, Kana, Hangul), or
+    trigrams (Thai, Lao, Khmer, Burmese).
     """
     tokens: list[Token] = []
     for match in _RUN.finditer(text):
         start, end = match.span()
-        kind, run = match.lastgroup, match.group()
-        if kind == "bigram":
+        group, run = match.lastgroup, match.group()
+        if group == "bigram":
             tokens += _unigrams_and_bigrams(run, start)
-        elif kind == "trigram":
+        elif group == "trigram":
             tokens += _trigrams(run, start)
-        elif kind == "number":
+        elif group == "number":
             number = _normalize_number(run)
             tokens.append(Token(start, end, number, number))
         elif run.isalpha() and "ʼ" not in run:
@@ -87,47 +87,51 @@ def tokenize(text: str, language: str) -> list[Token]:
 
 @lru_cache(maxsize=4_096)
 def is_unspaced(word: str) -> bool:
-    """Tell whether a word is of a script written without spaces."""
+    """Return whether a word begins in a script written without spaces."""
     match = _RUN.match(word)
     return match is not None and match.lastgroup in {"bigram", "trigram"}
 
 
 def _unigrams_and_bigrams(run: str, start: int) -> list[Token]:
-    letters = _split_characters(run)
-    singles = [Token(start + at, start + end, letter, letter) for at, end, letter in letters]
-    tokens = singles[:1]
-    for one, other in pairwise(singles):
-        pair = one.word + other.word
-        tokens += (Token(one.start, other.end, pair, pair), other)
+    unigrams = [
+        Token(start + at, start + end, character, character) for at, end, character in _split_characters(run)
+    ]
+    tokens = unigrams[:1]
+    for first, second in pairwise(unigrams):
+        bigram = first.word + second.word
+        tokens += (Token(first.start, second.end, bigram, bigram), second)
     return tokens
 
 
 def _split_characters(run: str) -> list[tuple[int, int, str]]:
-    """Part a run into letters, each as it is composed: Hangul of its sounds, Kana of its voicing."""
+    """Return start, end and composed form of each character of a run.
+
+    Decomposed Hangul syllables, and Kana with a separate voicing mark, count as one character each.
+    """
     if unicodedata.is_normalized("NFKC", run):
-        return [(i, i + 1, letter) for i, letter in enumerate(run)]
-    found = [(m.start(), m.end(), m.group()) for m in _COMPOSED_CHARACTER.finditer(run)]
-    return [(start, end, unicodedata.normalize("NFKC", letter).casefold()) for start, end, letter in found]
+        return [(at, at + 1, character) for at, character in enumerate(run)]
+    parts = [(match.start(), match.end(), match.group()) for match in _COMPOSED_CHARACTER.finditer(run)]
+    return [(start, end, unicodedata.normalize("NFKC", part).casefold()) for start, end, part in parts]
 
 
 def _trigrams(run: str, start: int) -> list[Token]:
-    found = [run[i : i + 3] for i in range(max(len(run) - 2, 1))]
-    return [Token(start + i, start + i + len(gram), gram, gram) for i, gram in enumerate(found)]
+    grams = [run[at : at + 3] for at in range(max(len(run) - 2, 1))]
+    return [Token(start + at, start + at + len(gram), gram, gram) for at, gram in enumerate(grams)]
 
 
 def _split_at_apostrophe(run: str, language: str) -> list[tuple[int, str]]:
-    """Part a word at its apostrophe, as its language means it."""
+    """Return the words of a run with an apostrophe, by the rules of its language, and their offsets in it."""
     apostrophe = _APOSTROPHE.search(run)
-    if not apostrophe or language in {"uk", "be"}:  # a letter of the word
+    if not apostrophe or language in {"uk", "be"}:  # the apostrophe is a letter
         return [(0, run)]
     before, after = run[: apostrophe.start()], run[apostrophe.end() :]
     if language == "tr" or (language == "en" and after.casefold() in _ENGLISH_ENDING):
-        return [(0, before)]  # an ending: Ankara'nın, Russia's
+        return [(0, before)]  # without the ending: Ankara'nın, Russia's
     return [(0, before), (apostrophe.end(), after)]  # two words: l'homme, O'Brien
 
 
 def fold_and_stem(part: str, language: str) -> tuple[str, str]:
-    """Give a word as all its spellings are compared, and its term."""
+    """Return the folded word and its term: the stem, or the word where the language has no stemmer."""
     word = part.casefold() if part.isascii() and language != "tr" else fold(part, language)
     algorithm = _SNOWBALL.get(language)
     return word, _stemmer(algorithm).stemWord(word) if algorithm else word
@@ -138,14 +142,14 @@ _cached_fold_and_stem = lru_cache(maxsize=10_000)(fold_and_stem)
 
 @lru_cache(maxsize=4_096)
 def _normalize_number(run: str) -> str:
-    """Spell a number with ASCII digits, parted by points alone: 1,000 and 1.000 and ١٬٠٠٠ are one term."""
+    """Return a number in ASCII digits with a decimal point: 1,000 and 1.000 and ١٬٠٠٠ are the term 1000."""
     plain = _DECIMAL_SEPARATOR.sub(".", _THOUSANDS_SEPARATOR.sub("", run))
     digits = unicodedata.normalize("NFKC", plain)
     return "".join(str(unicodedata.decimal(c)) if c.isdecimal() else c for c in digits).casefold()
 
 
 def fold(word: str, language: str) -> str:
-    """Spell a word as all its spellings are compared: no case, no compatibility forms, no optional signs."""
+    """Return the form that all spellings of a word share: no case, compatibility forms or optional signs."""
     if language == "tr":
         word = word.translate(_TURKISH)
     word = _OPTIONAL_SIGN.sub("", unicodedata.normalize("NFKC", word).casefold())

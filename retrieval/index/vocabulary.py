@@ -1,4 +1,8 @@
-"""The vocabulary: each spelling that occurs, with its term, token type, length and character n-grams."""
+"""The vocabulary: each word form that occurs, with its term, token type, length and character 4-grams.
+
+A form is a spelling as it is in the text, in the language of that text; a passage is a row of forms. So the
+term, the grams and the type of a form are computed once, not for each of its occurrences.
+"""
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
@@ -17,7 +21,7 @@ _YEAR = regex.compile(r"1\d{3}|20\d{2}")
 
 
 class TokenType(IntFlag):
-    """The bits of one token."""
+    """What a token's characters tell about it; the bits combine."""
 
     CAPITAL = 1
     SMALL = 2
@@ -25,43 +29,44 @@ class TokenType(IntFlag):
     NUMBER = 8
 
 
-_NO_TYPE = TokenType(0)  # made once: this is asked of every token
+_NO_TYPE = TokenType(0)  # created once, because it is returned for so many tokens
 
 
 def token_type(token: Token, text: str) -> TokenType:
-    """Tell a token's kind; scripts without case have neither capitals nor small letters."""
-    letter = text[token.start]
-    if letter.isupper():
+    """Return the type of a token of `text`; a word in a script without case has none."""
+    first = text[token.start]
+    if first.isupper():
         return TokenType.CAPITAL
-    if letter.islower():
+    if first.islower():
         return TokenType.SMALL
-    if not letter.isdigit():
+    if not first.isdigit():
         return _NO_TYPE
     return TokenType.YEAR | TokenType.NUMBER if _YEAR.fullmatch(token.word) else TokenType.NUMBER
 
 
 GRAM = 4
-# An odd number whose bits are well mixed: the golden ratio's.
+# 2**32 divided by the golden ratio, rounded to an odd number (Knuth's multiplicative hashing).
 _HASH_FACTOR = 0x9E3779B1
 
 
 def grams(word: str) -> list[str]:
-    """Give a word's character 4-grams; a shorter word is its own."""
+    """Return a word's character 4-grams; the only gram of a shorter word is the word."""
     return [word[i : i + GRAM] for i in range(max(len(word) - GRAM, 0) + 1)]
 
 
 def gram_codes(words: Sequence[str]) -> RaggedArray:
-    """Give the codes (uint32) of the different grams of each word; hardly ever two grams share one."""
-    letters = np.frombuffer("".join(words).encode("utf-32-le", "surrogatepass"), np.uint32)
+    """Return for each word the distinct hashes (uint32) of its grams, ascending. Collisions are very rare."""
+    characters = np.frombuffer("".join(words).encode("utf-32-le", "surrogatepass"), np.uint32)
     lengths = np.array([len(word) for word in words], np.int64)
     counts = np.maximum(lengths - GRAM, 0) + 1
     owners = np.repeat(np.arange(len(words)), counts)
-    at = np.arange(len(owners)) - (row_ends(counts)[:-1] - row_ends(lengths)[:-1])[owners]
-    last = row_ends(lengths)[1:][owners]
+    # Where each gram begins and its word ends, in the characters of all words.
+    starts = np.arange(len(owners)) - (row_ends(counts)[:-1] - row_ends(lengths)[:-1])[owners]
+    ends = row_ends(lengths)[1:][owners]
     codes = np.zeros(len(owners), np.uint32)
     for step in range(GRAM):
-        inside = at + step < last
-        codes[inside] += letters[(at + step)[inside]] + np.uint32(1)
+        is_inside = starts + step < ends
+        codes[is_inside] += characters[(starts + step)[is_inside]] + np.uint32(1)
         codes *= np.uint32(_HASH_FACTOR)
         codes ^= codes >> np.uint32(15)
     keys = np.unique(owners << 32 | codes)
@@ -69,7 +74,7 @@ def gram_codes(words: Sequence[str]) -> RaggedArray:
 
 
 def digest(text: str) -> int:
-    """Tell a term, or another text, by 64 bits: of a thousand million two are alike once in forty times."""
+    """Return a 64-bit hash. Among a billion texts the chance that any two collide is 1 in 40."""
     raw = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest()
     return int.from_bytes(raw, "little")
 
@@ -80,9 +85,11 @@ def digests(texts: Iterable[str]) -> NDArray[np.uint64]:
 
 @dataclass(frozen=True, slots=True)
 class Vocabulary:
-    """A form a row: `names` tell them apart (digests of spelling and language), `terms` are digests too.
+    """Word forms, a row each.
 
-    `kinds` holds bits of Kind, `lengths` the characters of the spelling, `grams` the codes of its word's.
+    `names` are digests of language and spelling, which identify a form. `terms` are digests of terms. `kinds`
+    are bits of TokenType, `lengths` the characters of the spelling. `grams` are the codes of the grams of the
+    folded word, as gram_codes returns them.
     """
 
     names: NDArray[np.uint64]
@@ -95,45 +102,48 @@ class Vocabulary:
         return len(self.names)
 
     def take(self, numbers: NDArray[Any]) -> "Vocabulary":
-        """Give the named forms, in that order."""
+        """Return these forms, in the order of `numbers`."""
         return _from_columns([getattr(self, name)[numbers] for name in _COLUMNS], self.grams.take(numbers))
 
     def holding(self, wanted: Sequence[str]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-        """Find which forms hold some grams: the gram's ordinal and the form's number, for each such pair."""
-        # A gram is a word whose one gram it is.
+        """Return each pair of a wanted gram and a form that has it: the gram's index, the form's number.
+
+        Both arrays have the shape (pairs,); the forms are in ascending order.
+        """
+        # A gram is a word with one gram, itself.
         codes = gram_codes(wanted).values
         order = np.argsort(codes)
-        # Hardly one gram in a hundred is wanted: most are told by half of their code.
-        likely = np.zeros(1 << 16, np.bool_)
-        likely[codes & 0xFFFF] = True
-        found = np.flatnonzero(likely[self.grams.values & 0xFFFF])
-        at = np.minimum(np.searchsorted(codes[order], self.grams.values[found]), len(codes) - 1)
-        is_it = codes[order][at] == self.grams.values[found]
-        return order[at[is_it]], np.searchsorted(self.grams.offsets, found[is_it], side="right") - 1
+        # Fewer than one gram in a hundred is wanted: the lower half of the code excludes most of the others.
+        is_likely = np.zeros(1 << 16, np.bool_)
+        is_likely[codes & 0xFFFF] = True
+        positions = np.flatnonzero(is_likely[self.grams.values & 0xFFFF])
+        at = np.minimum(np.searchsorted(codes[order], self.grams.values[positions]), len(codes) - 1)
+        matches = codes[order][at] == self.grams.values[positions]
+        return order[at[matches]], np.searchsorted(self.grams.offsets, positions[matches], side="right") - 1
 
     def rows_of(self, terms: Mapping[int, int]) -> NDArray[np.intp]:
-        """Give for each form what its term, by its digest, stands for in `terms`, or -1."""
+        """Return for each form the value in `terms` of its term's digest, or -1."""
         wanted = np.array(sorted(terms), np.uint64)
         if not len(wanted):
             return np.full(len(self), -1)
-        meant = np.array([terms[term] for term in wanted.tolist()], np.intp)
+        values = np.array([terms[term] for term in wanted.tolist()], np.intp)
         at = np.minimum(np.searchsorted(wanted, self.terms), len(wanted) - 1)
-        return np.where(wanted[at] == self.terms, meant[at], -1)
+        return np.where(wanted[at] == self.terms, values[at], -1)
 
     @classmethod
     def join(cls, parts: Sequence[Self]) -> "Vocabulary":
-        """Give the forms of all parts one after the other, equals and all."""
-        plain = [np.concatenate([getattr(part, name) for part in parts]) for name in _COLUMNS]
-        return _from_columns(plain, RaggedArray.join([part.grams for part in parts]))
+        """Return the forms of all parts one after the other, with duplicates."""
+        columns = [np.concatenate([getattr(part, name) for part in parts]) for name in _COLUMNS]
+        return _from_columns(columns, RaggedArray.join([part.grams for part in parts]))
 
     @classmethod
     def merge(
         cls, parts: Sequence[Self], counts: Sequence[NDArray[np.int64]]
     ) -> tuple["Vocabulary", list[NDArray[np.int32]]]:
-        """Give the forms of all parts that occur, each once, and for each part the new numbers of its forms.
+        """Return the distinct forms that occur, and for each part the new numbers of its forms.
 
-        `counts` tells how often each form of a part occurs. The most frequent come first, so that the few
-        that most passages are made of lie side by side.
+        `counts` is how often each form of each part occurs. The most frequent forms come first: most tokens
+        are of a few forms, which are then neighbours in memory.
         """
         _, first, which = np.unique(
             np.concatenate([part.names for part in parts]), return_index=True, return_inverse=True
@@ -147,8 +157,8 @@ class Vocabulary:
         return cls.join(parts).take(first[order]), np.split(number[which], cuts)
 
 
-def _from_columns(plain: Sequence[NDArray[Any]], of_words: RaggedArray) -> Vocabulary:
-    return Vocabulary(**dict(zip(_COLUMNS, plain, strict=True)), grams=of_words)
+def _from_columns(columns: Sequence[NDArray[Any]], grams: RaggedArray) -> Vocabulary:
+    return Vocabulary(**dict(zip(_COLUMNS, columns, strict=True)), grams=grams)
 
 
 _COLUMNS = ("names", "terms", "kinds", "lengths")

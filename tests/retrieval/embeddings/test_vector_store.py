@@ -128,7 +128,7 @@ def test_a_flipped_byte(path: Path, at: int, caplog: pytest.LogCaptureFixture) -
     with caplog.at_level(logging.WARNING):
         for _ in range(2):
             assert [5, 7] == _held(_open(path), 3, 5, 7)
-    assert [f"{path}: damaged vectors are made anew: 1"] == caplog.messages
+    assert [f"{path}: dropped damaged vectors: 1; they are computed again"] == caplog.messages
 
 
 @pytest.mark.parametrize("change", ["model", "dimensions", "header", "short"])
@@ -143,7 +143,7 @@ def test_a_file_of_another_model(path: Path, change: str, caplog: pytest.LogCapt
     dimensions = 24 if change == "dimensions" else DIMENSIONS
     for _ in range(2):
         assert 0 == len(VectorStore(path, model, dimensions))
-    assert [f"{path}: is damaged or of another model; it is made anew"] == caplog.messages
+    assert [f"{path}: damaged or written for another model; replacing it"] == caplog.messages
 
 
 def test_a_place_that_cannot_be_written_to(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
