@@ -1,4 +1,4 @@
-"""A small library of our own in eight languages, all in one index."""
+"""A small library in eight languages, all in one index."""
 
 import asyncio
 from collections.abc import Callable
@@ -93,48 +93,49 @@ Bayram sabahları komşular burada mercimek çorbası dağıtır.
 
 @pytest.fixture(scope="session")
 def documents() -> dict[str, Document]:
-    """Load the documents, by name."""
+    """Return the documents by name."""
     return {name: load(text.encode(), name) for name, text in TEXTS.items()}
 
 
 @pytest.fixture(scope="session")
 def everything(documents: dict[str, Document]) -> list[Passage]:
-    """Give the passages of all documents."""
+    """Return the passages of all documents."""
     return [passage for document in documents.values() for passage in split_passages(document)]
 
 
 @pytest.fixture(scope="session")
 def index(everything: list[Passage]) -> LocalIndex:
-    """Index all documents together."""
+    """Return an index of all documents."""
     return LocalIndex.build(everything, 300)
 
 
 @pytest.fixture(scope="session")
 def ask(index: LocalIndex) -> Ask:
-    """Ask the documents, or those of another index."""
+    """Return a function that answers a question from the documents, or from another index."""
 
-    def asked(
+    def ask_index(
         question: str, *, earlier: str | None = None, index: LocalIndex = index, longest: int = 300
     ) -> Answer:
         return asyncio.run(answer(question, index, quote_chars=longest, top=3, earlier=earlier))
 
-    return asked
+    return ask_index
 
 
 @pytest.fixture(scope="session")
 def look() -> Look:
-    """Gather what a question finds in texts (pairs of language and text), if anything.
+    """Return a function that searches an index of (language, text) pairs.
 
-    With an encoder they are compared in meaning as well.
+    It returns the query, the candidates and their match features, or None without candidates. With an encoder
+    the candidates have meaning scores.
     """
 
-    def looked(
+    def search(
         question: str,
         texts: list[tuple[str, str]],
         longest: int = 300,
         encoder: FakeEncoder | None = None,
     ) -> tuple[Query, Candidates, MatchFeatures] | None:
-        found = [
+        passages = [
             Passage(
                 f"p{n}",
                 f"{n // 3:03}.txt",
@@ -149,12 +150,12 @@ def look() -> Look:
             for n, (language, text) in enumerate(texts)
             if text.strip()
         ]
-        index = LocalIndex.build(found, longest)
+        index = LocalIndex.build(passages, longest)
         if encoder:
             index = with_vectors(index, encoder)
-        asked = parse(question, index.languages)
-        vector = encoder.encode_question(question) if encoder and asked.words else None
-        candidates = asyncio.run(index.search(asked.terms, 100, vector))
-        return (asked, candidates, match_features(asked, candidates)) if candidates.passages else None
+        query = parse(question, index.languages)
+        vector = encoder.encode_question(question) if encoder and query.words else None
+        candidates = asyncio.run(index.search(query.terms, 100, vector))
+        return (query, candidates, match_features(query, candidates)) if candidates.passages else None
 
-    return looked
+    return search

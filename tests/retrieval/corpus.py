@@ -1,4 +1,4 @@
-"""Passages made up for tests, and all that an index or a library holds."""
+"""Generated passages, and the contents of indexes and libraries in comparable form."""
 
 from collections import Counter, OrderedDict
 from collections.abc import Sequence
@@ -17,9 +17,9 @@ from retrieval.model import LineMark, Passage, Span
 
 
 def document(name: str, texts: Sequence[str], language: str = "en") -> list[Passage]:
-    """Make the passages of a document, one of each text."""
+    """Return the passages of a document, one for each text."""
     occurrences: Counter[str] = Counter()
-    found: list[Passage] = []
+    passages: list[Passage] = []
     for number, text in enumerate(texts, 1):
         identity = passage_id(name, text, occurrences[text])
         occurrences[text] += 1
@@ -28,41 +28,41 @@ def document(name: str, texts: Sequence[str], language: str = "en") -> list[Pass
         place = (number, number, language, number % 4 or None)
         lines = (LineMark(0, number), LineMark(2, number + 3), LineMark(300, number + 1))[: number % 4]
         paragraphs = (1, 400)[: number % 3]
-        found.append(
+        passages.append(
             Passage(
                 identity, name, name.upper(), span, text, heading, *place, lines=lines, paragraphs=paragraphs
             )
         )
-    return found
+    return passages
 
 
 def held(index: LocalIndex) -> list[Passage]:
-    """Give all passages of an index, a leaf after the other."""
+    """Return all passages of an index, segment by segment."""
     return [
         passage
-        for leaf in index.leaves
-        for passage in leaf.segment.passages(np.flatnonzero(leaf.alive).tolist())
+        for live in index.leaves
+        for passage in live.segment.passages(np.flatnonzero(live.alive).tolist())
     ]
 
 
 def with_vectors(index: LocalIndex, encoder: Encoder) -> LocalIndex:
-    """Give an index vectors of all that the encoder reads."""
-    semantics = Embeddings(encoder, VectorStore(None, encoder.name, encoder.dimensions))
+    """Return the index with the vectors of all texts that the encoder reads."""
+    embeddings = Embeddings(encoder, VectorStore(None, encoder.name, encoder.dimensions))
     texts = list(index.encoder_texts(index.encoder_keys().tolist()))
     if texts:
-        semantics.encode(texts)
-    return LocalIndex(index.leaves, semantics)
+        embeddings.encode(texts)
+    return LocalIndex(index.leaves, embeddings)
 
 
 def read(library: Library) -> list[Passage]:
-    """Give all passages of a library, in the order of its sources."""
+    """Return all passages of a library, in the order of its sources."""
     return [passage for source in library.sources for passage in library.index.document(source.id)]
 
 
 def rows(forward: ForwardIndex) -> list[Any]:
-    """Give what is known of each passage, whichever numbers its forms have."""
+    """Return the tokens and pieces of each passage, independent of the numbers of the forms."""
     forms = forward.forms
-    found: list[Any] = []
+    result: list[Any] = []
     for number in range(len(forward.tokens)):
         tokens, cuts = forward.row(number)
         own = forward.tokens.values[tokens]
@@ -70,8 +70,8 @@ def rows(forward: ForwardIndex) -> list[Any]:
         of_forms = (forms.names[own], forms.terms[own], forms.kinds[own], forms.lengths[own])
         grams = [forms.grams.row(form).tolist() for form in own.tolist()]
         columns = [column.tolist() for column in (*of_forms, forward.starts[tokens], *pieces)]
-        found.append((*columns, grams))
-    return found
+        result.append((*columns, grams))
+    return result
 
 
 def uncached(library: Library) -> Library:

@@ -1,4 +1,4 @@
-"""An encoder that needs no model: texts are the more similar, the more words they share."""
+"""An encoder without a model: the more words texts share, the more similar they are."""
 
 from collections.abc import Sequence
 from zlib import crc32
@@ -10,7 +10,7 @@ from retrieval.errors import EncoderError
 
 
 class FakeEncoder:
-    """Encodes a text as the sum of vectors that its words' spellings decide; `texts` are those it read."""
+    """Encodes a text as the sum of random vectors seeded by its words; `texts` are the passages encoded."""
 
     dimensions = 64
 
@@ -18,18 +18,18 @@ class FakeEncoder:
         self.name = name
         self.texts: list[str] = []
 
-    def typical(self, language: str) -> None:  # noqa: ARG002  # as the protocol has it
+    def typical(self, language: str) -> None:  # noqa: ARG002  # part of the protocol
         return None
 
     def encode_question(self, text: str) -> Vectors:
-        return self._encoded(text)
+        return self._encode(text)
 
     def encode_passages(self, texts: Sequence[str]) -> Vectors:
         self.texts += texts
-        return np.array([self._encoded(text) for text in texts], np.float32).reshape(-1, self.dimensions)
+        return np.array([self._encode(text) for text in texts], np.float32).reshape(-1, self.dimensions)
 
-    def _encoded(self, text: str) -> Vectors:
-        # As those of a real encoder, no two vectors point in opposite directions.
+    def _encode(self, text: str) -> Vectors:
+        # As with a real encoder, no two vectors point in opposite directions.
         total = np.full(self.dimensions, 0.5)
         for word in text.casefold().split():
             seed = crc32(word.strip(".,:;?!").encode("utf-8", "replace"))
@@ -39,7 +39,7 @@ class FakeEncoder:
 
 
 class BrokenEncoder(FakeEncoder):
-    """Cannot be loaded when it is needed."""
+    """Raises EncoderError, as an encoder that cannot be loaded does."""
 
     def encode_question(self, text: str) -> Vectors:
         raise EncoderError(text)

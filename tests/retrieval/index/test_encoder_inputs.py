@@ -25,16 +25,16 @@ def passages(draw: st.DrawFn) -> Passage:
     return Passage("p", "a.txt", draw(LABEL), Span(7, 7 + len(text)), text, heading, 1, 1, language)
 
 
-def read(passage: Passage, longest: int = 300) -> list[str]:
+def texts_of(passage: Passage, longest: int = 300) -> list[str]:
     forward = ForwardIndex.build([passage], longest)[0]
     starts, ends = forward.pieces.values.tolist(), forward.piece_ends.tolist()
-    return [one.text for one in encoder_inputs.encoder_texts(passage, starts, ends)]
+    return [text for _, text in encoder_inputs.encoder_texts(passage, starts, ends)]
 
 
 @given(several=st.lists(passages(), min_size=1, max_size=4), longest=st.integers(10, 300))
 @settings(max_examples=60)
 def test_keys_and_texts(several: Sequence[Passage], longest: int) -> None:
-    """Keys are the digests of the texts, as many and in the same order: a passage, then its pieces."""
+    """Keys are the digests of the texts, in the same order: the whole passage, then its pieces."""
     forward = ForwardIndex.build(several, longest)[0]
     keys = encoder_inputs.encoder_keys(several, forward.pieces, forward.piece_ends)
     assert len(several) == len(keys)
@@ -43,28 +43,28 @@ def test_keys_and_texts(several: Sequence[Passage], longest: int) -> None:
         own = slice(int(forward.pieces.offsets[number]), int(ends[number]))
         starts, stops = forward.pieces.values[own].tolist(), forward.piece_ends[own].tolist()
         texts = list(encoder_inputs.encoder_texts(passage, starts, stops))
-        assert keys.row(number).tolist() == [one.key for one in texts] == [digest(one.text) for one in texts]
+        assert keys.row(number).tolist() == [key for key, _ in texts] == [digest(text) for _, text in texts]
         assert 1 + len(starts) == len(texts)
-        for start, stop, one in zip(starts, stops, texts[1:], strict=True):
-            assert passage.text[start:stop].split() == one.text.split()
+        for start, stop, (_, text) in zip(starts, stops, texts[1:], strict=True):
+            assert passage.text[start:stop].split() == text.split()
 
 
-def of(text: str, title: str = "", heading: tuple[str, ...] = ()) -> Passage:
+def passage_of(text: str, title: str = "", heading: tuple[str, ...] = ()) -> Passage:
     return Passage("p", "a.txt", title, Span(0, len(text)), text, heading, 1, 1, "en")
 
 
-def test_what_is_read() -> None:
-    """A passage comes after its title and its last two headings, each once; a piece stands alone."""
+def test_texts() -> None:
+    """The whole passage has its title and last two headings before it, each once; a piece has nothing."""
     text = "The goat\neats.  Snow fell."
-    assert ["Goats - Feed - Salt: The goat eats. Snow fell.", "The goat eats.", "Snow fell."] == read(
-        of(text, "Goats", ("Farm", "Feed", "Salt")), 15
+    assert ["Goats - Feed - Salt: The goat eats. Snow fell.", "The goat eats.", "Snow fell."] == texts_of(
+        passage_of(text, "Goats", ("Farm", "Feed", "Salt")), 15
     )
-    assert "Goats: The goat eats. Snow fell." == read(of(text, "Goats", ("Goats",)))[0]
+    assert "Goats: The goat eats. Snow fell." == texts_of(passage_of(text, "Goats", ("Goats",)))[0]
 
 
 def test_long_passages_are_cut() -> None:
-    """No passage is read beyond what the encoder looks at, nor headings that leave no room for it."""
-    whole = read(of("goat " * 1_000, "title " * 100))[0]
+    """Long passages and long titles are cut, so that the encoder reads some of both."""
+    whole = texts_of(passage_of("goat " * 1_000, "title " * 100))[0]
     assert len(whole) < 2_000
     assert whole.startswith("title title")
     assert whole.endswith(" goat")

@@ -1,5 +1,6 @@
 import asyncio
 from collections.abc import Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -19,8 +20,8 @@ TEXT = st.lists(st.sampled_from(WORDS), min_size=1, max_size=8).map(" ".join)
 DOCUMENT = st.tuples(st.sampled_from(["en", "ru", "zh"]), st.lists(TEXT, min_size=1, max_size=4))
 
 
-def frequencies(leaf: LiveSegment) -> Mapping[str, int]:
-    return asyncio.run(LocalIndex([leaf]).frequencies(TERMS))
+def frequencies(segment: LiveSegment) -> Mapping[str, int]:
+    return asyncio.run(LocalIndex([segment]).frequencies(TERMS))
 
 
 @given(
@@ -29,40 +30,40 @@ def frequencies(leaf: LiveSegment) -> Mapping[str, int]:
 )
 @settings(max_examples=80)
 def test_without(documents: Sequence[tuple[str, list[str]]], rounds: Sequence[set[int]]) -> None:
-    """Without what is gone, at once or by and by, a leaf counts what one of the others alone would."""
-    made = [document(f"{n}.txt", texts, language) for n, (language, texts) in enumerate(documents)]
-    gone = set().union(*rounds) & set(range(len(made)))
-    stays = [one for n, own in enumerate(made) if n not in gone for one in own]
+    """A segment without some documents, deleted in any steps, counts like a segment built of the others."""
+    passages = [document(f"{n}.txt", texts, language) for n, (language, texts) in enumerate(documents)]
+    deleted = set().union(*rounds) & set(range(len(passages)))
+    remaining = [one for n, own in enumerate(passages) if n not in deleted for one in own]
     with TemporaryDirectory() as folder:
-        whole = segment_writer.build(Path(folder), [one for own in made for one in own], 300)
-        leaf = LiveSegment(whole)
-        for some in rounds:
-            leaf = leaf.without(some & gone)
-        assert LiveSegment(whole, frozenset(gone)) == leaf
-        if not stays:
-            assert (0, 0) == (leaf.size, leaf.length)
+        whole = segment_writer.build(Path(folder), list(chain.from_iterable(passages)), 300)
+        live = LiveSegment(whole)
+        for step in rounds:
+            live = live.without(step & deleted)
+        assert LiveSegment(whole, frozenset(deleted)) == live
+        if not remaining:
+            assert (0, 0) == (live.size, live.length)
             return
-        alone = LiveSegment(segment_writer.build(Path(folder), stays, 300))
-        assert (alone.size, alone.length, +alone.languages) == (leaf.size, leaf.length, +leaf.languages)
-        assert stays == whole.passages(np.flatnonzero(leaf.alive).tolist())
-        assert frequencies(alone) == frequencies(leaf)
+        rebuilt = LiveSegment(segment_writer.build(Path(folder), remaining, 300))
+        assert (rebuilt.size, rebuilt.length, +rebuilt.languages) == (live.size, live.length, +live.languages)
+        assert remaining == whole.passages(np.flatnonzero(live.alive).tolist())
+        assert frequencies(rebuilt) == frequencies(live)
 
 
-def test_nothing_changes() -> None:
-    """A leaf is the same one when nothing more is taken out."""
+def test_no_change() -> None:
+    """`without` returns the same object if no more documents are deleted."""
     with TemporaryDirectory() as folder:
-        leaf = LiveSegment(segment_writer.build(Path(folder), document("a.txt", ["goat"]), 300), frozenset())
-    assert leaf.without([]) is leaf
-    gone = leaf.without([0])
-    assert gone.without([0]) is gone
+        live = LiveSegment(segment_writer.build(Path(folder), document("a.txt", ["goat"]), 300), frozenset())
+    assert live.without([]) is live
+    empty = live.without([0])
+    assert empty.without([0]) is empty
 
 
 def test_norms() -> None:
-    """A passage has the norm of its length, one that is gone an infinite one."""
+    """A passage has the norm of its length; a deleted one has an infinite norm."""
     texts = ["goat", "goat " * 7, "goat " * 300]
     with TemporaryDirectory() as folder:
         passages = [one for n, text in enumerate(texts) for one in document(f"{n}.txt", [text])]
-        leaf = LiveSegment(segment_writer.build(Path(folder), passages, 300)).without([1])
+        live = LiveSegment(segment_writer.build(Path(folder), passages, 300)).without([1])
     weighting = Weighting(2, 301)
     norms = weighting.norms(np.array([1, 7, 300], np.uint16)).astype(np.float32).tolist()
-    assert [norms[0], np.inf, norms[2]] == leaf.approximate_norms(weighting).tolist()
+    assert [norms[0], np.inf, norms[2]] == live.approximate_norms(weighting).tolist()

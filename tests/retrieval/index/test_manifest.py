@@ -25,17 +25,17 @@ MANIFEST = "manifest.json"
 
 @pytest.fixture
 def make(tmp_path: Path) -> Callable[..., LocalIndex]:
-    """Make an index of two segments, a document of the second gone, in a folder of its own."""
+    """Return a function that builds an index of two segments, with a deleted document in the second."""
 
-    def made(*texts: str) -> LocalIndex:
-        own = document("d.txt", texts) if texts else GOATS
-        parts = [own, [*KEEPER, *FERRY]]
+    def build(*texts: str) -> LocalIndex:
+        first = document("d.txt", texts) if texts else GOATS
+        parts = [first, [*KEEPER, *FERRY]]
         index = LocalIndex(
             [LiveSegment(segment_writer.build(tmp_path / "built", part, 300)) for part in parts]
         )
         return index.without([document_of(KEEPER[0].id)])
 
-    return made
+    return build
 
 
 @pytest.fixture
@@ -44,50 +44,50 @@ def place(tmp_path: Path, make: Callable[..., LocalIndex]) -> Path:
     return tmp_path / "saved"
 
 
-def opened(place: Path) -> LocalIndex:
+def load(place: Path) -> LocalIndex:
     loaded = manifest.load(place)
     assert loaded is not None
     return loaded[0]
 
 
 def names(index: LocalIndex) -> set[str]:
-    """Name the files that an index saved has, and no others."""
-    return {MANIFEST, *(leaf.segment.path.name for leaf in index.leaves)}
+    """Return the names of the files of a saved index."""
+    return {MANIFEST, *(live.segment.path.name for live in index.leaves)}
 
 
-def there(place: Path) -> set[str]:
+def files(place: Path) -> set[str]:
     return {path.name for path in place.iterdir()}
 
 
 @pytest.mark.parametrize("texts", [[], ["😀"], ["goat"] * 300])
 def test_round_trip(texts: list[str], tmp_path: Path, make: Callable[..., LocalIndex]) -> None:
-    """What is opened is what was saved, without what is gone, and in a folder that has nothing else."""
+    """A saved index is loaded as it was, without deleted documents; its folder has no other files."""
     index, place = make(*texts), tmp_path / "deep" / "saved"
     manifest.save(index, place, {"folder": "x"})
     assert {"folder": "x"} == manifest.read_metadata(place)
     assert (manifest.load(place) or (None, None))[1] == {"folder": "x"}
-    other = opened(place)
-    assert held(index) == held(other)
-    assert (index.languages, index.size) == (other.languages, other.size)
+    loaded = load(place)
+    assert held(index) == held(loaded)
+    assert (index.languages, index.size) == (loaded.languages, loaded.size)
     terms = ["goat", "keeper", "ferri", "открыт"]
-    assert index.ranked(terms, 9) == other.ranked(terms, 9)
-    assert names(other) == there(place)
+    assert index.ranked(terms, 9) == loaded.ranked(terms, 9)
+    assert names(loaded) == files(place)
 
 
-def test_nothing_in_it(tmp_path: Path) -> None:
-    """An index without passages is saved and opened as well."""
+def test_empty(tmp_path: Path) -> None:
+    """An index without passages can be saved and loaded."""
     manifest.save(LocalIndex(), tmp_path / "saved", {})
-    assert () == opened(tmp_path / "saved").leaves
+    assert () == load(tmp_path / "saved").leaves
 
 
 def test_missing(tmp_path: Path) -> None:
-    """Where nothing is saved, nothing is opened."""
+    """Without a saved index nothing is loaded, and the metadata is empty."""
     assert manifest.load(tmp_path / "saved") is None
     assert {} == manifest.read_metadata(tmp_path / "saved")
 
 
 def test_damaged(place: Path) -> None:
-    """Any file that is cut, changed or gone makes the whole index unusable."""
+    """An index with a truncated, changed or missing file is not loaded."""
     for file in sorted(place.iterdir()):
         data = file.read_bytes()
         middle = len(data) // 2
@@ -104,7 +104,7 @@ def test_damaged(place: Path) -> None:
 def test_large_segments(
     tmp_path: Path, make: Callable[..., LocalIndex], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Of a segment too large to be read at once another size is noticed, and an end that is no end."""
+    """A large segment of another size, or with a damaged end, is not loaded even without digests checked."""
     monkeypatch.setattr(manifest, "_MAX_VERIFIED_BYTES", 0)
     place = tmp_path / "saved"
     manifest.save(make(), place, {})
@@ -121,7 +121,7 @@ def test_large_segments(
 def test_damage_in_a_large_segment(
     tmp_path: Path, make: Callable[..., LocalIndex], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A letter changed in a large segment is never quoted: found when looked for, or when it is read."""
+    """A changed letter in a large segment is never quoted: a thorough load and a search both notice it."""
     monkeypatch.setattr(manifest, "_MAX_VERIFIED_BYTES", 0)
     place = tmp_path / "saved"
     manifest.save(make(), place, {})
@@ -138,12 +138,12 @@ def test_damage_in_a_large_segment(
 def test_damage_anywhere(
     tmp_path: Path, make: Callable[..., LocalIndex], monkeypatch: pytest.MonkeyPatch, where: int
 ) -> None:
-    """Whatever is damaged in a large segment, passages are found as they were saved, or one clear error."""
+    """Whatever is damaged in a large segment, a search returns only saved texts, or raises an error."""
     monkeypatch.setattr(manifest, "_MAX_VERIFIED_BYTES", 0)
     place = tmp_path / "saved"
     index = make()
     manifest.save(index, place, {})
-    whole = {passage.text for passage in asyncio.run(index.search(["goat", "ferri"], 5)).passages}
+    expected = {passage.text for passage in asyncio.run(index.search(["goat", "ferri"], 5)).passages}
     for file in set(place.iterdir()) - {place / MANIFEST}:
         data = bytearray(file.read_bytes())
         part = slice(len(data) * where // 20, len(data) * (where + 1) // 20)
@@ -153,65 +153,65 @@ def test_damage_anywhere(
     if loaded is None:
         return
     try:
-        found = asyncio.run(loaded[0].search(["goat", "ferri"], 5))
+        candidates = asyncio.run(loaded[0].search(["goat", "ferri"], 5))
     except DamagedError:
         return
-    assert {passage.text for passage in found.passages} <= whole
+    assert {passage.text for passage in candidates.passages} <= expected
 
 
 @pytest.mark.parametrize("content", [[], {}, {"format": 1}, None, "x"])
 def test_foreign_manifest(place: Path, content: object) -> None:
-    """A manifest of another shape is no manifest."""
+    """A manifest with other contents is not loaded."""
     (place / MANIFEST).write_text(json.dumps(content))
     assert manifest.load(place) is None
     assert {} == manifest.read_metadata(place)
 
 
 def test_outdated(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An index of another format is not used."""
+    """An index of another format is not loaded."""
     monkeypatch.setattr(manifest, "format_id", lambda: "another")
     assert manifest.load(place) is None
 
 
 def test_replaced(place: Path, make: Callable[..., LocalIndex]) -> None:
-    """Saving over an index replaces it, a reader of the old one goes on, and nothing of it is left."""
-    reader = opened(place)
+    """Saving over an index replaces all its files; an open reader still reads the old index."""
+    reader = load(place)
     before = held(reader)
     manifest.save(make("Snow fell."), place, {"folder": "y"})
     assert {"folder": "y"} == manifest.read_metadata(place)
-    assert names(opened(place)) == there(place)
-    assert ["Snow fell.", "The ferry brings flour."] == [passage.text for passage in held(opened(place))]
+    assert names(load(place)) == files(place)
+    assert ["Snow fell.", "The ferry brings flour."] == [passage.text for passage in held(load(place))]
     assert before == held(reader)
     assert before[:1] == [passage for passage, _ in reader.ranked(["goat"], 9)]
 
 
-def test_only_what_is_new_is_written(place: Path, make: Callable[..., LocalIndex]) -> None:
-    """A segment that is there already is not written again, whatever else is saved with it."""
-    index = opened(place)
-    written = {path: path.stat().st_ino for path in place.iterdir() if path.name != MANIFEST}
+def test_only_new_segments_are_written(place: Path, make: Callable[..., LocalIndex]) -> None:
+    """A segment that is in the folder already is not written again."""
+    index = load(place)
+    inodes = {path: path.stat().st_ino for path in place.iterdir() if path.name != MANIFEST}
     both = LocalIndex([*index.leaves, *make("Snow fell.").leaves])
     manifest.save(both, place, {})
-    assert written == {path: path.stat().st_ino for path in written}
-    assert held(both) == held(opened(place))
+    assert inodes == {path: path.stat().st_ino for path in inodes}
+    assert held(both) == held(load(place))
 
 
 def test_deleted_by_others(place: Path, make: Callable[..., LocalIndex]) -> None:
-    """A segment whose file another process has deleted meanwhile is written again when it is saved."""
-    reader = opened(place)
+    """A segment whose file another process has deleted is written again when it is saved."""
+    reader = load(place)
     manifest.save(make("Snow fell."), place, {})
-    assert not (names(reader) - {MANIFEST}) & there(place)
+    assert not (names(reader) - {MANIFEST}) & files(place)
     manifest.save(reader, place, {})
-    assert held(reader) == held(opened(place))
-    assert names(reader) == there(place)
+    assert held(reader) == held(load(place))
+    assert names(reader) == files(place)
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
-def test_two_at_once(
+def test_concurrent_saves(
     when: str, place: Path, make: Callable[..., LocalIndex], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """When two processes save at once, one of the two indexes is there as a whole."""
+    """When two processes save at the same time, one of the two indexes is complete."""
     replace, ours = Path.replace, make("Ours.")
-    theirs = LocalIndex([*opened(place).leaves, *make("Theirs.").leaves[:1]])
+    theirs = LocalIndex([*load(place).leaves, *make("Theirs.").leaves[:1]])
 
     def crossing(self: Path, target: Path) -> Path:
         is_manifest = Path(target).name == MANIFEST
@@ -219,60 +219,60 @@ def test_two_at_once(
             monkeypatch.setattr(Path, "replace", replace)
         if is_manifest and when == "before":
             manifest.save(theirs, place, {"by": "them"})
-        done = replace(self, target)
+        path = replace(self, target)
         if is_manifest and when == "after":
             manifest.save(theirs, place, {"by": "them"})
-        return done
+        return path
 
     monkeypatch.setattr(Path, "replace", crossing)
     manifest.save(ours, place, {"by": "us"})
     by = manifest.read_metadata(place)["by"]
     assert ("us" if when == "before" else "them") == by
-    assert held(ours if by == "us" else theirs) == held(opened(place))
+    assert held(ours if by == "us" else theirs) == held(load(place))
 
 
-def test_half_saved(place: Path, make: Callable[..., LocalIndex], monkeypatch: pytest.MonkeyPatch) -> None:
-    """When saving breaks off at any of its files, the index saved before is there as it was."""
-    before, replace = held(opened(place)), Path.replace
-    for last in range(3):
-        left = last
+def test_failed_save(place: Path, make: Callable[..., LocalIndex], monkeypatch: pytest.MonkeyPatch) -> None:
+    """When saving fails at any of its files, the previous index is intact."""
+    before, replace = held(load(place)), Path.replace
+    for successes in range(3):
+        remaining = successes
 
         def failing(self: Path, target: Path) -> Path:
-            nonlocal left
-            if left == 0:
+            nonlocal remaining
+            if remaining == 0:
                 raise OSError(28, "No space left on device")
-            left -= 1
+            remaining -= 1
             return replace(self, target)
 
         with monkeypatch.context() as patched:
             patched.setattr(Path, "replace", failing)
             with pytest.raises(OSError, match="No space left"):
                 manifest.save(make("Snow fell."), place, {})
-        assert before == held(opened(place))
+        assert before == held(load(place))
 
 
-def test_what_a_dead_process_left(place: Path, make: Callable[..., LocalIndex]) -> None:
-    """What was half written long ago is deleted with the next save, what is being written is not."""
+def test_abandoned_files(place: Path, make: Callable[..., LocalIndex]) -> None:
+    """A save deletes old unfinished files, and no recent ones."""
     for name in (".new-dead", "dead.segment", ".new-live", "live.segment"):
         (place / name).write_bytes(b"x")
         if "dead" in name:
             os.utime(place / name, (0, 0))
     manifest.save(make(), place, {})
-    assert {*names(opened(place)), ".new-live", "live.segment"} == there(place)
+    assert {*names(load(place)), ".new-live", "live.segment"} == files(place)
 
 
 def test_not_writable(tmp_path: Path, make: Callable[..., LocalIndex]) -> None:
-    """A place that cannot be written is an OSError."""
+    """A folder that cannot be written to raises OSError."""
     (tmp_path / "file").write_text("x")
     with pytest.raises(OSError, match="file"):
         manifest.save(make(), tmp_path / "file" / "saved", {})
 
 
 def test_format_version(tmp_path: Path) -> None:
-    """What is indexed of the same documents does not change without a new FORMAT_VERSION.
+    """The index of the same documents does not change without a new FORMAT_VERSION.
 
-    When this fails, increase FORMAT_VERSION if indexes saved before can no longer be used, then pin the new
-    digest. After an update of a package that reads or tokenises text, the digest alone changes.
+    If this fails, increase FORMAT_VERSION unless older saved indexes can still be used, then pin the new
+    digest. After an update of a package that reads or tokenises text only the digest changes.
     """
     documents = tmp_path / "documents"
     shutil.copytree("tests/eval/documents", documents)
@@ -281,6 +281,6 @@ def test_format_version(tmp_path: Path) -> None:
         (documents / name).write_bytes(make())
     index = Library.open(documents, index_dir=tmp_path / "index").index
     digest = hashlib.blake2b(digest_size=8)
-    for leaf in index.leaves:
-        digest.update(leaf.segment.path.read_bytes())
+    for live in index.leaves:
+        digest.update(live.segment.path.read_bytes())
     assert (1, "d2a535841bbdba95") == (manifest.FORMAT_VERSION, digest.hexdigest())

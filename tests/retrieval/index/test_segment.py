@@ -1,4 +1,4 @@
-"""What is read of a segment is what was written, and what is put together what would have been built."""
+"""Segments are read as they were written, and a merge equals a build of the same documents."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -23,10 +23,11 @@ SIGNS = ["Ahrental", ".", "!", "😀", "\n", "\u0301", "\u2028"]
 TEXT = st.lists(st.sampled_from(WORDS + SIGNS), min_size=1, max_size=8).map(" ".join)
 DOCUMENT = st.tuples(st.sampled_from(["en", "en", "de", "ru", "zh"]), st.lists(TEXT, min_size=1, max_size=4))
 DOCUMENTS = st.lists(DOCUMENT, min_size=1, max_size=5)
-Made = Sequence[tuple[str, list[str]]]
+Texts = Sequence[tuple[str, list[str]]]
 
 
-def made(documents: Made, first: int = 0) -> list[list[Passage]]:
+def passages_of(documents: Texts, first: int = 0) -> list[list[Passage]]:
+    """Return the passages of each document, given as language and texts."""
     return [
         document(f"{number:02}.txt", texts, language)
         for number, (language, texts) in enumerate(documents, first)
@@ -37,109 +38,109 @@ def build(folder: str | Path, documents: Sequence[Sequence[Passage]]) -> Segment
     return segment_writer.build(Path(folder), [one for own in documents for one in own], 60)
 
 
-def all_of(one: Segment) -> list[Passage]:
-    return one.passages(range(len(one)))
+def all_passages(segment: Segment) -> list[Passage]:
+    return segment.passages(range(len(segment)))
 
 
-def postings(one: Segment) -> dict[int, list[int]]:
-    return {
-        term: one.postings.lists.row(row).tolist() for row, term in enumerate(one.postings.terms.tolist())
-    }
+def postings(segment: Segment) -> dict[int, list[int]]:
+    index = segment.postings
+    return {term: index.lists.row(row).tolist() for row, term in enumerate(index.terms.tolist())}
 
 
 @given(documents=DOCUMENTS, data=st.data())
 @settings(max_examples=60)
-def test_build(documents: Made, data: st.DataObject) -> None:
-    """A segment gives back its passages and what the second stage needs of them, in any order."""
+def test_build(documents: Texts, data: st.DataObject) -> None:
+    """A segment returns its passages and their forward index, in any order."""
     with TemporaryDirectory() as folder:
-        parts = made(documents)
-        whole = [passage for own in parts for passage in own]
-        one = build(folder, parts)
-        forward = rows(ForwardIndex.build(whole, 60)[0])
-        assert (len(whole), whole) == (len(one), all_of(one))
-        assert Counter(passage.language for passage in whole) == one.languages
-        order = data.draw(st.lists(st.integers(0, len(whole) - 1), min_size=1))
-        assert [whole[at] for at in order] == one.passages(order)
-        assert [forward[at] for at in order] == rows(one.forward(order))
-        passages, again = one.candidates(order)
-        assert ([whole[at] for at in order], [forward[at] for at in order]) == (passages, rows(again))
+        parts = passages_of(documents)
+        passages = [passage for own in parts for passage in own]
+        segment = build(folder, parts)
+        forward = rows(ForwardIndex.build(passages, 60)[0])
+        assert (len(passages), passages) == (len(segment), all_passages(segment))
+        assert Counter(passage.language for passage in passages) == segment.languages
+        order = data.draw(st.lists(st.integers(0, len(passages) - 1), min_size=1))
+        assert [passages[at] for at in order] == segment.passages(order)
+        assert [forward[at] for at in order] == rows(segment.forward(order))
+        candidates, own_forward = segment.candidates(order)
+        assert [passages[at] for at in order] == candidates
+        assert [forward[at] for at in order] == rows(own_forward)
         for number, own in enumerate(parts):
-            assert number == one.find(document_of(own[0].id))
-            assert (own[0].document, own[0].title) == one.document_name(number)
+            assert number == segment.find(document_of(own[0].id))
+            assert (own[0].document, own[0].title) == segment.document_name(number)
         owners = [number for number, own in enumerate(parts) for _ in own]
-        assert owners == one.document_of(np.arange(len(whole))).tolist()
-        assert one.find("x" * 8) is None
-        assert [] == one.find_all(["x" * 8])
+        assert owners == segment.document_of(np.arange(len(passages))).tolist()
+        assert segment.find("x" * 8) is None
+        assert [] == segment.find_all(["x" * 8])
 
 
 @given(documents=DOCUMENTS)
 @settings(max_examples=30)
-def test_posting_lists(documents: Made) -> None:
-    """A term's list names the passages that hold it, in their order, with how often they do."""
+def test_posting_lists(documents: Texts) -> None:
+    """A term's posting list has the passages with the term, in order, and the term's frequency in each."""
     with TemporaryDirectory() as folder:
-        one = build(folder, made(documents))
-        forward = one.forward(range(len(one)))
+        segment = build(folder, passages_of(documents))
+        forward = segment.forward(range(len(segment)))
         expected: dict[int, Counter[int]] = {}
-        for passage in range(len(one)):
+        for passage in range(len(segment)):
             for term in forward.forms.terms[forward.tokens.row(passage)].tolist():
                 expected.setdefault(term, Counter())[passage] += 1
         lists = {term: [p << 12 | n for p, n in sorted(counts.items())] for term, counts in expected.items()}
-        assert lists == postings(one)
-        assert sorted(lists) == list(postings(one))
-        assert forward.tokens.lengths.tolist() == one.postings.lengths.tolist()
+        assert lists == postings(segment)
+        assert sorted(lists) == list(postings(segment))
+        assert forward.tokens.lengths.tolist() == segment.postings.lengths.tolist()
 
 
 @given(parts=st.lists(DOCUMENTS, min_size=1, max_size=3), data=st.data())
 @settings(max_examples=80)
-def test_merge(parts: Sequence[Made], data: st.DataObject) -> None:
-    """What is put together without some documents is what is built of those that stay."""
+def test_merge(parts: Sequence[Texts], data: st.DataObject) -> None:
+    """A merge without some documents equals a segment built of the others."""
     with TemporaryDirectory() as folder:
-        kept: list[MaskedSegment] = []
-        stays: list[list[Passage]] = []
+        masked: list[MaskedSegment] = []
+        remaining: list[list[Passage]] = []
         for number, documents in enumerate(parts):
-            own = made(documents, 10 * number)
+            own = passages_of(documents, 10 * number)
             keep = data.draw(st.lists(st.booleans(), min_size=len(own), max_size=len(own)))
-            mask = np.array([k for k, one in zip(keep, own, strict=True) for _ in one], np.bool_)
-            kept.append((build(folder, own), mask))
-            stays += [one for k, one in zip(keep, own, strict=True) if k]
-        if not stays:
+            mask = np.array([k for k, passages in zip(keep, own, strict=True) for _ in passages], np.bool_)
+            masked.append((build(folder, own), mask))
+            remaining += [passages for k, passages in zip(keep, own, strict=True) if k]
+        if not remaining:
             return
-        merged, new = segment_writer.merge(Path(folder), kept), build(folder, stays)
-        assert all_of(new) == all_of(merged)
-        assert rows(new.forward(range(len(new)))) == rows(merged.forward(range(len(merged))))
-        assert postings(new) == postings(merged)
-        assert new.postings.lengths.tolist() == merged.postings.lengths.tolist()
-        assert +new.languages == +merged.languages
-        assert len(new.vocabulary) == len(merged.vocabulary)
-        assert +new.languages == +merged.count_languages(np.ones(len(merged), np.bool_))
-        for bucket in new.spelling.buckets:
-            assert set(new.spelling.words(bucket)) <= set(merged.spelling.words(bucket))
-        if len(stays) == sum(map(len, parts)):
-            assert set(new.spelling.buckets) == set(merged.spelling.buckets)
-            assert all(new.spelling.words(s) == merged.spelling.words(s) for s in new.spelling.buckets)
-        for passages in stays:
+        merged, built = segment_writer.merge(Path(folder), masked), build(folder, remaining)
+        assert all_passages(built) == all_passages(merged)
+        assert rows(built.forward(range(len(built)))) == rows(merged.forward(range(len(merged))))
+        assert postings(built) == postings(merged)
+        assert built.postings.lengths.tolist() == merged.postings.lengths.tolist()
+        assert +built.languages == +merged.languages
+        assert len(built.vocabulary) == len(merged.vocabulary)
+        assert +built.languages == +merged.count_languages(np.ones(len(merged), np.bool_))
+        for bucket in built.spelling.buckets:
+            assert set(built.spelling.words(bucket)) <= set(merged.spelling.words(bucket))
+        if len(remaining) == sum(map(len, parts)):
+            assert set(built.spelling.buckets) == set(merged.spelling.buckets)
+            assert all(built.spelling.words(b) == merged.spelling.words(b) for b in built.spelling.buckets)
+        for passages in remaining:
             at = merged.find(document_of(passages[0].id))
             assert at is not None
             assert passages == merged.passages(range(*merged.documents[at : at + 2].tolist()))
 
 
-def test_in_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Segments too long to be read at once are put together in parts, and are the same."""
+def test_merge_in_blocks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A merge in several blocks equals one in a single block."""
     parts = [document(f"{n}.txt", [f"goat number {n} {m} the the" for m in range(9)]) for n in range(9)]
-    built = [build(tmp_path, parts[:4]), build(tmp_path, parts[4:])]
-    masks = [np.arange(len(one)) % 27 >= 9 for one in built]
-    stays = [*parts[1:3], parts[5], parts[6], parts[8]]
+    segments = [build(tmp_path, parts[:4]), build(tmp_path, parts[4:])]
+    masks = [np.arange(len(segment)) % 27 >= 9 for segment in segments]
+    remaining = [*parts[1:3], parts[5], parts[6], parts[8]]
     monkeypatch.setattr(arrays, "_BLOCK_BYTES", 16)
     monkeypatch.setattr("retrieval.index.bm25._POSTINGS_PER_BLOCK", 5)
-    merged = segment_writer.merge(tmp_path, list(zip(built, masks, strict=True)))
-    new = build(tmp_path, stays)
-    assert (all_of(new), postings(new)) == (all_of(merged), postings(merged))
-    assert rows(new.forward(range(len(new)))) == rows(merged.forward(range(len(merged))))
+    merged = segment_writer.merge(tmp_path, list(zip(segments, masks, strict=True)))
+    built = build(tmp_path, remaining)
+    assert (all_passages(built), postings(built)) == (all_passages(merged), postings(merged))
+    assert rows(built.forward(range(len(built)))) == rows(merged.forward(range(len(merged))))
 
 
-def test_half_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A segment that cannot be written to its end leaves nothing behind."""
-    one = build(tmp_path, [document("a.txt", ["goat"])])
+def test_failed_write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A segment that cannot be written completely leaves no file."""
+    segment = build(tmp_path, [document("a.txt", ["goat"])])
 
     def refuse(_: ArrayWriter, __: object) -> None:
         raise OSError(28, "No space left on device")
@@ -148,13 +149,14 @@ def test_half_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(OSError, match="No space left"):
         build(tmp_path, [document("b.txt", ["goat"])])
     with pytest.raises(OSError, match="No space left"):
-        segment_writer.merge(tmp_path, [(one, np.ones(1, np.bool_))])
-    assert [one.path] == list(tmp_path.iterdir())
+        segment_writer.merge(tmp_path, [(segment, np.ones(1, np.bool_))])
+    assert [segment.path] == list(tmp_path.iterdir())
 
 
-def test_read_when_deleted(tmp_path: Path) -> None:
-    """A segment whose file is deleted is read on, and can be put together with others."""
-    one = build(tmp_path, [document("a.txt", ["The goat eats.", "Salt."])])
-    before = all_of(one)
-    one.path.unlink()
-    assert before == all_of(one) == all_of(segment_writer.merge(tmp_path, [(one, np.ones(2, np.bool_))]))
+def test_deleted_while_open(tmp_path: Path) -> None:
+    """An open segment whose file is deleted can still be read and merged."""
+    segment = build(tmp_path, [document("a.txt", ["The goat eats.", "Salt."])])
+    before = all_passages(segment)
+    segment.path.unlink()
+    assert before == all_passages(segment)
+    assert before == all_passages(segment_writer.merge(tmp_path, [(segment, np.ones(2, np.bool_))]))

@@ -1,4 +1,4 @@
-"""What many texts at once are parted into is held against one text at a time."""
+"""The tokens of many texts at once are those of each text alone."""
 
 from collections.abc import Sequence
 
@@ -32,16 +32,17 @@ TEXTS = st.lists(TEXT | st.text(max_size=30), min_size=1, max_size=6)
 
 
 def check(texts: Sequence[str], language: str) -> None:
-    found = forward_index.tokenize_all(texts, language)
-    grams = gram_codes(found.words)
-    assert len(texts) == len(found.tokens)
-    assert len(set(found.forms.names.tolist())) == len(found.forms) == len(found.words)
+    tokenized = forward_index.tokenize_all(texts, language)
+    forms, rows, words = tokenized.forms, tokenized.tokens, tokenized.words
+    grams = gram_codes(words)
+    assert len(texts) == len(rows)
+    assert len(set(forms.names.tolist())) == len(forms) == len(words)
     for number, text in enumerate(texts):
-        own = found.tokens.row(number).tolist()
+        own = rows.row(number).tolist()
         tokens = tokenize(text, language)
-        starts = found.starts[found.tokens.offsets[number] : found.tokens.offsets[number + 1]].tolist()
+        starts = tokenized.starts[rows.offsets[number] : rows.offsets[number + 1]].tolist()
         assert [(token.start, token.word) for token in tokens] == [
-            (start, found.words[form]) for start, form in zip(starts, own, strict=True)
+            (start, words[form]) for start, form in zip(starts, own, strict=True)
         ]
         assert [
             (
@@ -50,10 +51,10 @@ def check(texts: Sequence[str], language: str) -> None:
                 token_type(token, text),
             )
             for token in tokens
-        ] == [(found.forms.names[form], found.forms.terms[form], found.forms.kinds[form]) for form in own]
-        assert [token.end - token.start for token in tokens] == found.forms.lengths[own].tolist()
-    for form in range(len(found.forms)):
-        assert grams.row(form).tolist() == found.forms.grams.row(form).tolist()
+        ] == [(forms.names[form], forms.terms[form], forms.kinds[form]) for form in own]
+        assert [token.end - token.start for token in tokens] == forms.lengths[own].tolist()
+    for form in range(len(forms)):
+        assert grams.row(form).tolist() == forms.grams.row(form).tolist()
 
 
 @given(texts=TEXTS, language=LANGUAGES)
@@ -61,14 +62,14 @@ def check(texts: Sequence[str], language: str) -> None:
 @example(texts=["", " ", "goat"], language="en")
 @example(texts=["1 000", "1\u2009000", "1\n000"], language="en")
 def test_many_texts_at_once(texts: Sequence[str], language: str) -> None:
-    """Each text has the tokens it has by itself: where they stand, their words, terms, grams and kinds."""
+    """Each text has the same tokens as alone: positions, words, terms, grams and types."""
     check(texts, language)
 
 
 @given(rounds=st.lists(st.tuples(TEXTS, LANGUAGES), min_size=2, max_size=5))
 @settings(max_examples=40)
-def test_after_much_was_forgotten(rounds: Sequence[tuple[Sequence[str], str]]) -> None:
-    """What was met before, and is forgotten when it is much, changes nothing."""
+def test_cleared_cache(rounds: Sequence[tuple[Sequence[str], str]]) -> None:
+    """Neither a filled nor a cleared cache changes the tokens."""
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(forward_index, "_MAX_CACHED_TOKENS", 5)
         for texts, language in rounds:
@@ -77,14 +78,14 @@ def test_after_much_was_forgotten(rounds: Sequence[tuple[Sequence[str], str]]) -
 
 @pytest.mark.parametrize("language", ["en", "tr", "uk", "zh", "ja", "th", "xx"])
 def test_any_two_neighbours(language: str) -> None:
-    """Whatever two words stand side by side, with or without a space between them, each is what it is."""
-    check([f"{one}{space}{other}" for one in WORDS for other in WORDS for space in ("", " ")], language)
+    """Any two neighbouring words, with or without a space between them, have the same tokens as alone."""
+    check([f"{first}{space}{second}" for first in WORDS for second in WORDS for space in ("", " ")], language)
 
 
-def test_what_is_given_stays() -> None:
-    """What was found before is not changed by what is found later."""
-    before = forward_index.tokenize_all(["The goat eats.", "The keeper"], "en")
-    told = [before.forms.names.tolist(), before.forms.grams.values.tolist(), before.tokens.values.tolist()]
+def test_results_are_independent() -> None:
+    """Tokenising more texts does not change earlier results."""
+    texts = forward_index.tokenize_all(["The goat eats.", "The keeper"], "en")
+    before = [texts.forms.names.tolist(), texts.forms.grams.values.tolist(), texts.tokens.values.tolist()]
     forward_index.tokenize_all([f"word{number} goat" for number in range(500)], "en")
-    after = [before.forms.names.tolist(), before.forms.grams.values.tolist(), before.tokens.values.tolist()]
-    assert told == after
+    after = [texts.forms.names.tolist(), texts.forms.grams.values.tolist(), texts.tokens.values.tolist()]
+    assert before == after

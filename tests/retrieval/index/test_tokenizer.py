@@ -26,7 +26,7 @@ def words(text: str, language: str = "en") -> list[str]:
     ],
 )
 def test_apostrophes(text: str, language: str, expected: list[str]) -> None:
-    """An apostrophe parts words as their language means it, and in Ukrainian is a letter."""
+    """An apostrophe splits words by the rules of their language; in Ukrainian it is a letter."""
     assert expected == words(text, language)
 
 
@@ -41,7 +41,7 @@ def test_apostrophes(text: str, language: str, expected: list[str]) -> None:
     ],
 )
 def test_numbers(text: str, expected: list[str]) -> None:
-    """A number is one term however its digits and its thousands are written; a decimal point counts."""
+    """A number is one term in any digits and with any thousands separator; a decimal point is kept."""
     assert expected == words(text)
 
 
@@ -60,18 +60,18 @@ def test_numbers(text: str, expected: list[str]) -> None:
     ],
 )
 def test_fold(language: str, spellings: list[str]) -> None:
-    """Spellings of one word fold to one."""
+    """All spellings of a word fold to the same form."""
     assert 1 == len({fold(word, language) for word in spellings})
     assert len(spellings) == len(words(" ".join(spellings), language))
 
 
 def test_vowel_signs() -> None:
-    """Vowel signs of Hindi stay in the word."""
+    """Hindi vowel signs are part of the word."""
     assert ["हिन्दी", "में"] == words("हिन्दी में", "hi")
 
 
 def test_unspaced_scripts() -> None:
-    """Han, Kana and Hangul give letters and pairs, Thai and its like threes, each where it stands."""
+    """Han, Kana and Hangul have characters and bigrams as tokens, Thai and similar scripts trigrams."""
     assert [(0, 1, "図"), (0, 2, "図書"), (1, 2, "書"), (1, 3, "書館"), (2, 3, "館")] == [
         (token.start, token.end, token.word) for token in tokenize("図書館", "ja")
     ]
@@ -80,24 +80,24 @@ def test_unspaced_scripts() -> None:
 
 
 def test_composed_letters() -> None:
-    """Letters written in parts, or at half width, count as whole ones."""
+    """Decomposed and half-width characters equal composed full-width ones."""
     assert words("한국어がぎデータ", "ja") == words(unicodedata.normalize("NFD", "한국어がぎ") + "ﾃﾞｰﾀ", "ja")
 
 
-def test_nothing_to_find() -> None:
-    """Emoji, signs and half characters are no words."""
+def test_no_words() -> None:
+    """Emoji, punctuation and lone surrogates are not words."""
     assert ["a", "b"] == words("😀 a\ud800b !? \u200b\u0301")
 
 
 @given(text=st.text(max_size=80), language=LANGUAGES)
 def test_tokens(text: str, language: str) -> None:
-    """Tokens are in bounds and in order, none is empty, and a lone word folds to its token."""
+    """Tokens are within the text, in order and not empty; an ASCII word's token is the folded word."""
     tokens = tokenize(text, language)
     assert [token.start for token in tokens] == sorted(token.start for token in tokens)
     for token in tokens:
         assert 0 <= token.start < token.end <= len(text)
-        spelt = text[token.start : token.end]
+        spelling = text[token.start : token.end]
         assert token.term
-        if spelt.isalpha() and spelt.isascii():
-            assert token.word == fold(spelt, language)
-        assert token.word in words(spelt, language) or not spelt.isalpha()
+        if spelling.isalpha() and spelling.isascii():
+            assert token.word == fold(spelling, language)
+        assert token.word in words(spelling, language) or not spelling.isalpha()
