@@ -17,11 +17,11 @@ from bot.application import App, build_application, build_bot
 from bot.cluster_monitor import ClusterMonitor
 from bot.handlers.context import BotState
 from bot.handlers.errors import StartError
+from bot.http_server import Health, build_pages, serving
 from bot.ops.background_encoding import BackgroundEncoding
 from bot.ops.concurrency import CancellableWaits, in_thread, run_until_stopped, stop_on_signal
 from bot.ops.document_manager import DocumentManager, watch
 from bot.ops.feedback import Feedback
-from bot.ops.http_server import Health, build_pages, serving
 from bot.ops.metrics import Metrics
 from bot.ops.outage_log import OutageLog
 from bot.search_backends import cluster_library, connection_settings, encoder_for, open_cluster

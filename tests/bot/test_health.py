@@ -1,6 +1,6 @@
 import asyncio
 
-from bot.ops.http_server import Health
+from bot.http_server import Health
 from tests.bot.virtual_clock import fast
 
 

@@ -8,8 +8,8 @@ import httpx
 import pytest
 from telegram import Update
 
+from bot.http_server import Health, build_pages, serving
 from bot.ops.concurrency import CancellableWaits
-from bot.ops.http_server import Health, build_pages, serving
 from bot.ops.metrics import Metrics
 from bot.telegram.dispatcher import Dispatcher
 from bot.telegram.webhook import Inbox
