@@ -5,7 +5,7 @@ UV ?= uv
 Q ?=
 CLONES ?=
 
-.PHONY: help sandbox run ask chat test test-opensearch soak check eval eval-fetch bench screenshots messages format lock clean
+.PHONY: help sandbox run ask chat test test-opensearch soak check eval eval-fetch bench screenshots diagram messages format lock clean
 
 help:
 	@echo "make sandbox       the bot in a Telegram of its own, in your browser; no token needed"
@@ -21,6 +21,7 @@ help:
 	@echo "make messages      bring the translations up to date with bot/i18n/messages.py, and compile them"
 	@echo "make bench         how fast it is, beside an echo bot and other search engines"
 	@echo "make screenshots   the pictures in the README; needs Chromium and its driver"
+	@echo "make diagram       the diagram of packages in ARCHITECTURE.md"
 	@echo "make format        mend what the linter can mend"
 	@echo "make lock          make the lists of requirements again; needs uv"
 
@@ -113,6 +114,9 @@ bench: $(BIN)/.installed
 	@$(PYTHON) -m venv .venv-bench
 	@.venv-bench/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	@touch $@
+
+diagram: $(BIN)/.installed-dev
+	@$(BIN)/python docs/architecture_diagram.py
 
 screenshots: $(BIN)/.installed-dev
 	@$(BIN)/python docs/screenshots.py

@@ -12,8 +12,8 @@ import grimp
 FILE = Path(__file__).parents[1] / "ARCHITECTURE.md"
 BEGIN, END = "<!-- diagram: begin -->", "<!-- diagram: end -->"
 ROOTS = ("bot", "retrieval")
-# Values and errors are imported by everything; arrows to them would hide the others.
-IMPORTED_EVERYWHERE = {"retrieval.errors", "retrieval.model", "retrieval.ids"}
+# Values and errors are imported by everything: arrows to them would hide the others.
+LEFT_OUT = {"bot.__main__", "retrieval.errors", "retrieval.model", "retrieval.ids"}
 
 
 def diagram() -> str:
@@ -22,7 +22,7 @@ def diagram() -> str:
     An import that a chain of other arrows leads to as well is left out.
     """
     graph = grimp.build_graph(*ROOTS, cache_dir=None)
-    nodes = {_unit(module) for module in graph.modules} - IMPORTED_EVERYWHERE - set(ROOTS)
+    nodes = {_unit(module) for module in graph.modules} - LEFT_OUT - set(ROOTS)
     imports: dict[str, set[str]] = {node: set() for node in nodes}
     for importer in graph.modules:
         for imported in graph.find_modules_directly_imported_by(importer):
@@ -32,12 +32,14 @@ def diagram() -> str:
     lines = ["```mermaid", "flowchart TD"]
     for root in ROOTS:
         lines.append(f"  subgraph {root}")
-        lines += [f"    {node}[{node.partition('.')[2]}]" for node in sorted(nodes) if _root(node) == root]
+        lines += [
+            f"    {_id(node)}[{node.partition('.')[2]}]" for node in sorted(nodes) if _root(node) == root
+        ]
         lines.append("  end")
     for importer in sorted(nodes):
         others = imports[importer]
         implied = set[str]().union(*(_reachable(other, imports) for other in others))
-        lines += [f"  {importer} --> {imported}" for imported in sorted(others - implied)]
+        lines += [f"  {_id(importer)} --> {_id(imported)}" for imported in sorted(others - implied)]
     return "\n".join([*lines, "```"])
 
 
@@ -50,6 +52,11 @@ def _reachable(node: str, imports: Mapping[str, set[str]]) -> set[str]:
             seen.add(other)
             waiting += imports[other]
     return seen
+
+
+def _id(module: str) -> str:
+    """Return a name that Mermaid takes for a node."""
+    return module.replace(".", "_")
 
 
 def _root(module: str) -> str:

@@ -97,3 +97,20 @@ def test_the_wheel_carries_what_is_not_python(tmp_path: Path) -> None:
     }
     assert kept == held
     assert "sandbox/page/index.html" in held
+
+
+def test_architecture_names_what_exists() -> None:
+    """Every module and folder that ARCHITECTURE.md names is there."""
+    text = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"`((?:bot|config|retrieval|sandbox|tests)/[\w/.-]*)`", text))
+    assert len(named) > 40
+    assert set() == {path for path in named if not (ROOT / path).exists()}
+
+
+def test_architecture_diagram_is_up_to_date() -> None:
+    """The diagram is drawn from today's imports; `make diagram` draws it again."""
+    code = (
+        "import sys; sys.path.insert(0, 'docs'); import architecture_diagram as d; t = d.FILE.read_text(); "
+    )
+    done = subprocess.run([sys.executable, "-c", f"{code}sys.exit(t != d.updated(t))"], cwd=ROOT, check=False)
+    assert 0 == done.returncode
