@@ -328,7 +328,9 @@ def _index_cluster(settings: Settings, folder: Path, *, fresh: bool) -> None:
 
     # Whether it can be loaded has to be known first: an index has vectors of all its texts or of none.
     encoder = loaded_encoder_for(settings)
-    semantics = cached_embeddings(encoder, settings.index_dir, settings.opensearch_index) if encoder else None
+    embeddings = (
+        cached_embeddings(encoder, settings.index_dir, settings.opensearch_index) if encoder else None
+    )
 
     def waits(holder: str) -> None:
         click.echo(f"waiting for {holder}, who writes the index", err=True)
@@ -342,7 +344,7 @@ def _index_cluster(settings: Settings, folder: Path, *, fresh: bool) -> None:
     )
     with asyncio.Runner() as runner, _cluster(settings, runner) as cluster:
         with _progress("Reading") as progress:
-            runner.run(write(cluster, folder, plan, progress=progress, waits=waits, semantics=semantics))
+            runner.run(write(cluster, folder, plan, progress=progress, waits=waits, embeddings=embeddings))
         _tell_counts(_in_cluster(settings, folder, cluster, runner))
 
 

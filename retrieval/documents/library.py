@@ -30,7 +30,7 @@ from retrieval.embeddings.encoder import Encoder
 from retrieval.embeddings.vector_store import Embeddings, VectorStore, missing_keys
 from retrieval.ids import document_id
 from retrieval.index import manifest
-from retrieval.index.bm25 import MOST_PASSAGES
+from retrieval.index.bm25 import MAX_SEGMENT_PASSAGES
 from retrieval.index.local_index import LocalIndex
 from retrieval.index.merge_policy import delete_unused_segments, force_merge, maybe_merge
 from retrieval.index.segment import LiveSegment, Segment
@@ -91,7 +91,7 @@ class Library(Archive[LocalIndex]):
         """
         files, problems = list_files(folder)
         place = before.place if before else index_dir and index_dir / _index_name(folder, quote_chars)
-        embeddings = before.index.semantics if before else _open_embeddings(encoder, place)
+        embeddings = before.index.embeddings if before else _open_embeddings(encoder, place)
         old = before or (
             None if fresh else cls._load(folder, quote_chars, place, embeddings, thorough=thorough)
         )
@@ -104,7 +104,7 @@ class Library(Archive[LocalIndex]):
             library = old
         else:
             # While a bot runs, people wait for what changed; `compact` merges the rest.
-            max_merged = _MAX_PASSAGES_MERGED_BY_UPDATE if before else MOST_PASSAGES
+            max_merged = _MAX_PASSAGES_MERGED_BY_UPDATE if before else MAX_SEGMENT_PASSAGES
             update = _Update(folder, changed, records, _remaining(old, records), quote_chars, max_merged)
             segments, records = update.run(place, progress)
             library = cls._of(LocalIndex(segments, embeddings), records, quote_chars, folder, place)
@@ -143,7 +143,7 @@ class Library(Archive[LocalIndex]):
             return None
         index, metadata = saved
         records = {record.file.name: record for record in map(from_row, metadata["records"])}
-        return cls._of(LocalIndex(index.leaves, embeddings), records, quote_chars, folder, place)
+        return cls._of(LocalIndex(index.segments, embeddings), records, quote_chars, folder, place)
 
     def with_problems(self, problems: Iterable[Problem], waiting: frozenset[str]) -> Self:
         """Add the files that could not be listed to those that could not be read."""
@@ -172,7 +172,7 @@ class Library(Archive[LocalIndex]):
         batches, about once a second. With more than one of `threads`, this thread only waits for them. Return
         whether all texts have a vector. Raises EncoderError where the encoder cannot be loaded.
         """
-        embeddings = self.index.semantics
+        embeddings = self.index.embeddings
         if embeddings is None:
             return False
         keys = self.index.encoder_keys()
@@ -194,12 +194,12 @@ class Library(Archive[LocalIndex]):
     @property
     def encodable(self) -> int:
         """The number of different texts that the encoder reads: 0 when meaning is not compared."""
-        return len(np.unique(self.index.encoder_keys())) if self.index.semantics else 0
+        return len(np.unique(self.index.encoder_keys())) if self.index.embeddings else 0
 
     @property
     def unencoded(self) -> int:
         """How many of them have no vector yet."""
-        embeddings = self.index.semantics
+        embeddings = self.index.embeddings
         return len(missing_keys(embeddings.store, self.index.encoder_keys())) if embeddings else 0
 
     def save(self, index_dir: Path) -> None:
@@ -220,13 +220,13 @@ class Library(Archive[LocalIndex]):
         """Merge the small segments that updates have left, however long it takes. Blocks."""
         try:
             with _segment_folders(self.place) as (_, target):
-                segments = maybe_merge(self.index.leaves, target)
+                segments = maybe_merge(self.index.segments, target)
         except OSError as error:
             _log.warning("The segments of the index cannot be merged (%s)", error.strerror or error)
             return self
-        if segments == list(self.index.leaves):
+        if segments == list(self.index.segments):
             return self
-        index = LocalIndex(segments, self.index.semantics)
+        index = LocalIndex(segments, self.index.embeddings)
         return replace(self, _snapshot=replace(self.snapshot, index=index))
 
 
@@ -237,7 +237,7 @@ def _remaining(library: Library | None, records: Mapping[str, FileRecord]) -> Se
     known = library.records
     kept = {known[name].source for name in records if name in known}
     gone = [record.source.id for record in known.values() if record.source and record.source not in kept]
-    return library.index.without(gone).leaves
+    return library.index.without(gone).segments
 
 
 @dataclass(frozen=True, slots=True)
@@ -312,12 +312,12 @@ def _open_embeddings(encoder: Encoder | None, place: Path | None) -> Embeddings 
 
 def _compact_vectors(index: LocalIndex) -> None:
     """Drop the vectors of texts that are gone when they are many."""
-    if index.semantics is None:
+    if index.embeddings is None:
         return
     try:
-        index.semantics.store.compact(index.encoder_keys())
+        index.embeddings.store.compact(index.encoder_keys())
     except OSError as error:
-        _log.warning("%s cannot be compacted (%s)", index.semantics.store.path, error.strerror or error)
+        _log.warning("%s cannot be compacted (%s)", index.embeddings.store.path, error.strerror or error)
 
 
 @contextmanager

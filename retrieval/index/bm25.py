@@ -24,7 +24,7 @@ B = 0.75
 # A posting (uint32) is the passage's number, and in the lower bits the term's frequency in it.
 FREQUENCY_BITS = 12
 _FREQUENCY_MASK = (1 << FREQUENCY_BITS) - 1
-MOST_PASSAGES = 1 << (32 - FREQUENCY_BITS)
+MAX_SEGMENT_PASSAGES = 1 << (32 - FREQUENCY_BITS)
 # Postings copied at a time, which takes some tens of megabytes of working memory.
 _POSTINGS_PER_BLOCK = 2_000_000
 
@@ -71,16 +71,16 @@ class InvertedIndex:
         Raises ValueError for more than 1,048,576 passages.
         """
         size = len(tokens)
-        if size > MOST_PASSAGES:
-            raise ValueError(f"{size} passages are more than {MOST_PASSAGES}")
+        if size > MAX_SEGMENT_PASSAGES:
+            raise ValueError(f"{size} passages are more than {MAX_SEGMENT_PASSAGES}")
         terms, row_of_form = np.unique(forms.terms, return_inverse=True)
         keys = np.repeat(np.arange(size), tokens.lengths)
-        keys |= row_of_form[tokens.values] * MOST_PASSAGES
+        keys |= row_of_form[tokens.values] * MAX_SEGMENT_PASSAGES
         keys.sort()
         first = np.flatnonzero(np.diff(keys, prepend=-1))
         # Passages are too short for this to cut a frequency.
         counts = np.minimum(np.diff(np.append(first, len(keys))), _FREQUENCY_MASK)
-        rows, passages = np.divmod(keys[first], MOST_PASSAGES)
+        rows, passages = np.divmod(keys[first], MAX_SEGMENT_PASSAGES)
         lists = RaggedArray(
             np.searchsorted(rows, np.arange(len(terms) + 1)),
             (passages << FREQUENCY_BITS | counts).astype(np.uint32),
@@ -162,7 +162,7 @@ def decode_frequencies(postings: NDArray[np.uint32], dtype: DTypeLike = np.float
     return (postings & _FREQUENCY_MASK).astype(dtype)
 
 
-def gains(frequencies: NDArray[Any], weights: Any, norms: NDArray[Any]) -> NDArray[Any]:
+def term_scores(frequencies: NDArray[Any], weights: Any, norms: NDArray[Any]) -> NDArray[Any]:
     """Return what terms add to passages' scores, with rank-bm25's operations in their order.
 
     The shapes broadcast: `frequencies` may be (terms, passages), `weights` (terms, 1) and `norms`

@@ -16,7 +16,7 @@ from retrieval.index.vocabulary import Vocabulary
 from retrieval.model import Passage
 
 # Passages that match by their context and are added to the candidates.
-CONTEXTS = 16
+MAX_CONTEXT_CANDIDATES = 16
 # Context postings read for a question, unless its rarest term alone has more.
 _MAX_POSTINGS = 50_000
 _SEPARATORS = regex.compile(r"[/_\-+.]+|(?<=\p{Ll})(?=\p{Lu})|(?<=\p{L})(?=\p{N})|(?<=\p{N})(?=\p{L})")
@@ -56,7 +56,7 @@ def context_tokens(passages: Sequence[Passage]) -> tuple[Vocabulary, RaggedArray
     return Vocabulary.join(parts), RaggedArray.of([rows[number] for number in contexts])
 
 
-def rarest(counts: Sequence[int]) -> list[int]:
+def rarest_terms(counts: Sequence[int]) -> list[int]:
     """Return the indexes of the terms to search contexts for, rarest first.
 
     `counts` is how many passages have each term in their context. Rare terms discriminate best; a term in the

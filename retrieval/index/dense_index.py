@@ -63,7 +63,7 @@ class VectorIndex:
             rows[exists],
             languages[exists],
         )
-        sample = store.vectors(sampled(rows))
+        sample = store.vectors(sample_rows(rows))
         mean: Vectors = sample.mean(axis=0) if len(sample) else np.zeros(sample.shape[1], np.float32)
         bits = [
             _sign_bits(store.vectors(rows[at : at + _VECTORS_PER_BLOCK]) - mean)
@@ -71,7 +71,7 @@ class VectorIndex:
         ]
         own = {str(language): rows[languages == language] for language in np.unique(languages)}
         samples = {
-            language: store.vectors(sampled(of_language))
+            language: store.vectors(sample_rows(of_language))
             for language, of_language in own.items()
             if _MIN_LANGUAGE_VECTORS <= len(of_language) < len(rows)
         }
@@ -161,7 +161,7 @@ class DenseIndex:
         ]
 
 
-def sampled(rows: NDArray[Any]) -> NDArray[Any]:
+def sample_rows(rows: NDArray[Any]) -> NDArray[Any]:
     """Return evenly spaced rows, 1,000 to 2,000 of them, or all if there are fewer."""
     return rows[:: max(len(rows) // _SAMPLE_SIZE, 1)]
 

@@ -58,7 +58,7 @@ def save(index: LocalIndex, place: Path, about: dict[str, Any]) -> None:
             "gone": sorted(live.deleted),
             **_segment_entry(_persist_segment(live.segment, place), previous),
         }
-        for live in index.leaves
+        for live in index.segments
     ]
     body = json.dumps({"format": format_id(), "segments": entries, "about": about}).encode()
     with tempfile.NamedTemporaryFile(dir=place, prefix=".new-", delete=False) as file:

@@ -20,8 +20,8 @@ from retrieval.index.bm25 import (
     Scores,
     decode_frequencies,
     decode_passages,
-    gains,
     term_frequencies,
+    term_scores,
 )
 
 # The sums are of 32 bits and in another order; they differ from the scores by less than this factor.
@@ -76,14 +76,16 @@ def top_passages(
         until = term + 1 if len(passages) > _MAX_BATCH_PASSAGES else len(order)
         counts = term_frequencies(passages, lists[term:until])
         norms = query.approximate_norms[passages]
-        approximate = approximate + gains(counts, np.array(weights[term:until])[:, None], norms).sum(axis=0)
+        approximate = approximate + term_scores(counts, np.array(weights[term:until])[:, None], norms).sum(
+            axis=0
+        )
         term = until
         needed = max(min_score, kth_best(approximate, limit)) - remaining[term]
         can_win = approximate >= needed * _FLOAT32_MARGIN
         passages, approximate = passages[can_win], approximate[can_win]
         frequencies = np.vstack((frequencies, counts))[:, can_win]
     frequencies = np.vstack((term_frequencies(passages, lists[:added]), frequencies))
-    gained = gains(frequencies, np.array(weights)[:, None], query.exact_norms(passages))
+    gained = term_scores(frequencies, np.array(weights)[:, None], query.exact_norms(passages))
     scores = np.zeros(len(passages))
     for at in sorted(range(len(order)), key=order.__getitem__):
         scores += gained[at]

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from retrieval.index import segment_writer
-from retrieval.index.bm25 import MOST_PASSAGES
+from retrieval.index.bm25 import MAX_SEGMENT_PASSAGES
 from retrieval.index.segment import LiveSegment
 
 # A segment with more deleted passages than these is rewritten without them.
@@ -20,9 +20,9 @@ def force_merge(segments: Sequence[LiveSegment], folder: Path) -> list[LiveSegme
     `folder` is for the new files. A segment has at most MOST_PASSAGES passages.
     """
     groups: list[list[LiveSegment]] = []
-    size = MOST_PASSAGES
+    size = MAX_SEGMENT_PASSAGES
     for segment in segments:
-        if size + segment.size > MOST_PASSAGES:
+        if size + segment.size > MAX_SEGMENT_PASSAGES:
             groups.append([])
             size = 0
         groups[-1].append(segment)
@@ -34,7 +34,7 @@ def force_merge(segments: Sequence[LiveSegment], folder: Path) -> list[LiveSegme
 
 
 def maybe_merge(
-    segments: Sequence[LiveSegment], folder: Path, max_passages: int = MOST_PASSAGES
+    segments: Sequence[LiveSegment], folder: Path, max_passages: int = MAX_SEGMENT_PASSAGES
 ) -> list[LiveSegment]:
     """Merge segments of similar size until each is more than twice as large as all smaller ones together.
 
@@ -61,7 +61,7 @@ def _choose_segments(segments: Sequence[LiveSegment], max_passages: int) -> list
     chosen: list[LiveSegment] = []
     size = 0
     for at, segment in reversed(list(enumerate(segments))):
-        if size + segment.size > min(max_passages, MOST_PASSAGES):
+        if size + segment.size > min(max_passages, MAX_SEGMENT_PASSAGES):
             break
         if segment.size <= 2 * size:
             chosen = list(segments[at:])

@@ -23,13 +23,13 @@ from retrieval.index.vocabulary import Vocabulary, digest, digests
 from retrieval.model import LineMark, Passage, Span
 
 
-def packed(passage: Passage) -> list[int]:
+def encode_line_marks(passage: Passage) -> list[int]:
     """Return a passage's line marks as differences between neighbours: offset and line in turn."""
     marks = (LineMark(0, passage.line), *passage.lines)
     return [number for a, b in pairwise(marks) for number in (b.start - a.start, b.line - a.line)]
 
 
-def unpacked(numbers: Sequence[int], line: int) -> tuple[LineMark, ...]:
+def decode_line_marks(numbers: Sequence[int], line: int) -> tuple[LineMark, ...]:
     """Return the line marks of a passage that begins in `line`; the inverse of `packed`."""
     starts = accumulate(numbers[::2])
     lines = islice(accumulate(numbers[1::2], initial=line), 1, None)
@@ -156,7 +156,11 @@ class Segment:
 
         The same as np.unique with return_inverse, but unsorted and in linear time.
         """
-        index = self._scratch.pop() if self._scratch else np.zeros(len(self.vocabulary), np.int32)
+        try:
+            index = self._scratch.pop()
+        except IndexError:
+            # Other threads are using them.
+            index = np.zeros(len(self.vocabulary), np.int32)
         order = np.arange(len(forms), dtype=np.int32)
         index[forms] = order
         used = forms[index[forms] == order]
@@ -198,7 +202,7 @@ class Segment:
             page,
             unit,
             label,
-            unpacked(lines, line),
+            decode_line_marks(lines, line),
             tuple(paragraphs),
         )
 

@@ -175,7 +175,7 @@ def _pack_body(passage: Passage) -> bytes:
         passage.page,
         passage.unit,
         passage.label,
-        segment.packed(passage),
+        segment.encode_line_marks(passage),
         passage.paragraphs,
     ]
     return f"{json.dumps(head, separators=(',', ':'))}\n{passage.text}".encode()

@@ -26,7 +26,7 @@ _MAX_MATCHES_PER_BUCKET = 9
 Bucket = tuple[str, int]
 
 
-def can_be_meant(word: str) -> bool:
+def is_correction_candidate(word: str) -> bool:
     """Return whether an indexed word can be a correction."""
     return len(word) >= _MIN_WORD_CHARS and word[0].isalpha()
 
@@ -35,7 +35,7 @@ def group_words(words: Iterable[str]) -> Iterator[tuple[Bucket, set[str]]]:
     """Return the words that can be corrections, by bucket, in the order of the buckets."""
     buckets: dict[Bucket, set[str]] = {}
     for word in words:
-        if can_be_meant(word):
+        if is_correction_candidate(word):
             buckets.setdefault((word[0], len(word)), set()).add(word)
     return iter(sorted(buckets.items()))
 
@@ -83,7 +83,7 @@ class SpellingDictionary:
         return [text[at : at + bucket[1]] for at in range(0, len(text), bucket[1])]
 
 
-def can_be_misspelt(word: str) -> bool:
+def is_correctable(word: str) -> bool:
     """Return whether to look for a correction of a word.
 
     Not of numbers, nor in scripts without spaces, whose terms are not words.
@@ -110,7 +110,7 @@ def find_correction(
     word: str, dictionaries: Sequence[SpellingDictionary], is_known: Callable[[str], bool]
 ) -> str | None:
     """Return the most similar word that `is_known`, the first in order of equals, or None."""
-    if not can_be_misspelt(word):
+    if not is_correctable(word):
         return None
     matches: list[tuple[float, str]] = []
     for length in range(_MIN_WORD_CHARS, 2 * len(word)):

@@ -44,27 +44,27 @@ def token_type(token: Token, text: str) -> TokenType:
     return TokenType.YEAR | TokenType.NUMBER if _YEAR.fullmatch(token.word) else TokenType.NUMBER
 
 
-GRAM = 4
+GRAM_CHARS = 4
 # 2**32 divided by the golden ratio, rounded to an odd number (Knuth's multiplicative hashing).
 _HASH_FACTOR = 0x9E3779B1
 
 
 def grams(word: str) -> list[str]:
     """Return a word's character 4-grams; the only gram of a shorter word is the word."""
-    return [word[i : i + GRAM] for i in range(max(len(word) - GRAM, 0) + 1)]
+    return [word[i : i + GRAM_CHARS] for i in range(max(len(word) - GRAM_CHARS, 0) + 1)]
 
 
 def gram_codes(words: Sequence[str]) -> RaggedArray:
     """Return for each word the distinct hashes (uint32) of its grams, ascending. Collisions are very rare."""
     characters = np.frombuffer("".join(words).encode("utf-32-le", "surrogatepass"), np.uint32)
     lengths = np.array([len(word) for word in words], np.int64)
-    counts = np.maximum(lengths - GRAM, 0) + 1
+    counts = np.maximum(lengths - GRAM_CHARS, 0) + 1
     owners = np.repeat(np.arange(len(words)), counts)
     # Where each gram begins and its word ends, in the characters of all words.
     starts = np.arange(len(owners)) - (row_ends(counts)[:-1] - row_ends(lengths)[:-1])[owners]
     ends = row_ends(lengths)[1:][owners]
     codes = np.zeros(len(owners), np.uint32)
-    for step in range(GRAM):
+    for step in range(GRAM_CHARS):
         is_inside = starts + step < ends
         codes[is_inside] += characters[(starts + step)[is_inside]] + np.uint32(1)
         codes *= np.uint32(_HASH_FACTOR)

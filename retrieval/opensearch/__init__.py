@@ -7,7 +7,7 @@
         library = await ClusterLibrary.open(cluster, folder)
         found = await library.answer("Who built the lighthouse?")
 
-Meanings are compared as well with `write(..., semantics=cached(encoder, index_dir, alias))` and
+Meanings are compared as well with `write(..., embeddings=cached(encoder, index_dir, alias))` and
 `ClusterLibrary.open(..., encoder=encoder)`.
 """
 

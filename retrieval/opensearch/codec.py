@@ -170,7 +170,7 @@ def _told(passage: Passage) -> bytes:
         passage.page,
         passage.unit,
         passage.label,
-        segment.packed(passage),
+        segment.encode_line_marks(passage),
         passage.paragraphs,
     ]
     return f"{json.dumps(told, separators=(',', ':'))}\n{passage.text}".encode()
@@ -180,5 +180,5 @@ def _passage(told: bytes) -> Passage:
     head, _, text = told.decode().partition("\n")
     identity, document, title, start, heading, line, *place, lines, paragraphs = json.loads(head)
     span = Span(start, start + len(text))
-    place += [segment.unpacked(lines, line), tuple(paragraphs)]
+    place += [segment.decode_line_marks(lines, line), tuple(paragraphs)]
     return Passage(identity, document, title, span, text, tuple(heading), line, *place)

@@ -16,7 +16,7 @@ from retrieval.ids import document_id, document_of
 from retrieval.index.context_fields import context_tokens
 from retrieval.index.forward_index import ForwardIndex
 from retrieval.index.segment import Segment
-from retrieval.index.spelling import can_be_meant
+from retrieval.index.spelling import is_correction_candidate
 from retrieval.index.tokenizer import fold
 from retrieval.loaders.chunking import table_of_contents
 from retrieval.model import Passage, Section
@@ -71,20 +71,20 @@ def sample_entry(sample: VectorSample) -> BulkItem:
 class Reader:
     """Reads documents of a segment, and notes of each by its name what `Noted` tells.
 
-    With `semantics` the passages have vectors, once all of `encode` was gone through.
+    With `embeddings` the passages have vectors, once all of `encode` was gone through.
     """
 
-    def __init__(self, segment: Segment, documents: Sequence[int], semantics: Embeddings | None) -> None:
+    def __init__(self, segment: Segment, documents: Sequence[int], embeddings: Embeddings | None) -> None:
         self._segment = segment
-        self._semantics = semantics
+        self._embeddings = embeddings
         self._ranges = [range(*segment.documents[one : one + 2].tolist()) for one in documents]
         self._headings: defaultdict[str, list[tuple[str, ...]]] = defaultdict(list)
         self._words: defaultdict[str, set[str]] = defaultdict(set)
 
     def encode(self) -> Iterator[int]:
         """Make the vectors that the passages lack, some at a time, and yield how many. Blocks."""
-        if self._semantics:
-            yield from encode(self._segment, list(chain.from_iterable(self._ranges)), self._semantics)
+        if self._embeddings:
+            yield from encode(self._segment, list(chain.from_iterable(self._ranges)), self._embeddings)
 
     def parts(self) -> Iterator[list[BulkItem]]:
         """Give the passages, in their order, some at a time."""
@@ -103,7 +103,7 @@ class Reader:
         self._note(passages, forward)
         terms = mappings.spelt(forward.forms.terms)
         tokens, cuts = forward.tokens.values.tolist(), pairwise(forward.tokens.offsets.tolist())
-        store = self._semantics.store if self._semantics else None
+        store = self._embeddings.store if self._embeddings else None
         vectors = vectors_of(self._segment, numbers, store) if store is not None else None
         packed = pack(passages, forward, ordinals, vectors)
         rows = zip(passages, ordinals, cuts, _contexts(passages), packed, strict=True)
@@ -128,7 +128,7 @@ class Reader:
         for owner, start, length in places:
             passage = passages[owner]
             word = _folded(passage.text[start : start + length], passage.language)
-            if word and can_be_meant(word):
+            if word and is_correction_candidate(word):
                 self._words[passage.document].add(word)
 
 

@@ -55,19 +55,19 @@ async def write(  # noqa: PLR0913  # each has a name
     *,
     progress: Progress | None = None,
     waits: Callable[[str], None] | None = None,
-    semantics: Embeddings | None = None,
+    embeddings: Embeddings | None = None,
 ) -> None:
     """Bring the index up to date with the folder: what changed is read, the rest is taken over.
 
-    The index that is searched stays as it is until another one is whole. One process writes at a time:
-    `waits` is told who does, when that is somebody else. What a run that broke off has left is taken up.
-    With `semantics`, passages have their vectors with them; those that are not in its store are made, and are
-    kept there. Raises FolderError, UnavailableError, IndexingError.
+    The current index stays as it is until the new one is complete. One process writes at a time; `waits` is
+    called with the writer when that is another process. What an interrupted run has written is used. With
+    `embeddings`, passages are stored with their vectors; missing ones are made, and kept there. Raises
+    FolderError, UnavailableError, IndexingError.
     """
     files, problems = await asyncio.to_thread(listing.list_files, folder)
     try:
         async with WriteLock.held(cluster, plan.alias, waits) as lease:
-            await _Indexer(cluster, folder, plan, lease, progress, semantics).run(files, problems)
+            await _Indexer(cluster, folder, plan, lease, progress, embeddings).run(files, problems)
     except RefusedError as error:
         raise IndexingError(f"{error}; the index is as it was") from None
 
@@ -87,7 +87,7 @@ class _Indexer:
     plan: IndexPlan
     lease: WriteLock
     progress: Progress | None
-    semantics: Embeddings | None
+    embeddings: Embeddings | None
     draft: IndexBuilder = field(init=False)
     _done: int = 0
     _total: int = 0
@@ -96,7 +96,7 @@ class _Indexer:
     _sending: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(bulk.TOGETHER))
 
     async def run(self, files: Sequence[FileEntry], problems: Sequence[Problem]) -> None:
-        model = self.semantics.encoder.name if self.semantics else ""
+        model = self.embeddings.encoder.name if self.embeddings else ""
         wanted = IndexMetadata.new(self.plan.alias, self.plan.shards, self.plan.quote_chars, model)
         current = await find_current(self.cluster, self.plan.alias)
         base = await self._base(wanted, current)
@@ -209,7 +209,7 @@ class _Indexer:
             batch.segment.unlink()
             own = [record for record in made if record.source]
             documents = segment.find_all([document_id(record.file.name) for record in own])
-            reader = Reader(segment, documents, self.semantics)
+            reader = Reader(segment, documents, self.embeddings)
             encoding, parts = reader.encode(), reader.parts()
             while (count := await asyncio.to_thread(next, encoding, None)) is not None:
                 self.lease.check()
@@ -253,7 +253,7 @@ class _Indexer:
 
     async def _take_sample(self) -> None:
         """Have a sample of the vectors in the index: what the others are compared with."""
-        if self.semantics:
+        if self.embeddings:
             sample = (await self.draft.sample(_SAMPLE)).vectors.sample()
             await bulk.write(self.cluster, self.draft.name, [sample_entry(sample)])
             await self.draft.refresh()

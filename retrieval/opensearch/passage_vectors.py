@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from retrieval.embeddings.encoder import Encoder, Vectors
 from retrieval.embeddings.vector_store import FILE_NAME, Embeddings, VectorStore, missing_keys
 from retrieval.index.arrays import RaggedArray, row_ends
-from retrieval.index.dense_index import baseline, sampled
+from retrieval.index.dense_index import baseline, sample_rows
 from retrieval.index.encoder_inputs import EncoderText
 from retrieval.index.protocol import MeaningScores
 from retrieval.index.segment import Segment
@@ -68,7 +68,7 @@ class PassageVectors:
         return self._vectors(~self._is_whole())
 
     def sample(self) -> "VectorSample":
-        return VectorSample(sampled(self.wholes()), sampled(self.pieces()))
+        return VectorSample(sample_rows(self.wholes()), sample_rows(self.pieces()))
 
     def _is_whole(self) -> NDArray[np.bool_]:
         is_whole = np.zeros(len(self.scales), np.bool_)
@@ -121,20 +121,20 @@ def cached_embeddings(encoder: Encoder, index_dir: Path | None, alias: str) -> E
     return Embeddings(encoder, VectorStore(path, encoder.name, encoder.dimensions))
 
 
-def encode(segment: Segment, numbers: Sequence[int], semantics: Embeddings) -> Iterator[int]:
+def encode(segment: Segment, numbers: Sequence[int], embeddings: Embeddings) -> Iterator[int]:
     """Make the vectors that passages of a segment lack, some at a time, and yield how many. Blocks."""
     for at in range(0, len(numbers), _READ_AT_ONCE):
         part = numbers[at : at + _READ_AT_ONCE]
         rows = segment.encoder_keys.take(np.array(part, np.int64))
         # Each text by the first of the passages that it is in.
-        lacking = missing_keys(semantics.store, rows.values)
+        lacking = missing_keys(embeddings.store, rows.values)
         if not len(lacking):
             continue
         own = np.unique(np.repeat(part, rows.lengths)[lacking])
         texts = _each_once(segment.encoder_texts(own.tolist()), set(rows.values[lacking].tolist()))
         threads = os.cpu_count() or 1
         while batch := list(islice(texts, _ENCODED_AT_ONCE * threads)):
-            semantics.encode(batch, threads)
+            embeddings.encode(batch, threads)
             yield len(batch)
 
 

@@ -13,11 +13,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from retrieval.embeddings.encoder import Encoder, Vectors
-from retrieval.index.bm25 import Scores, Weighting, gains
-from retrieval.index.context_fields import CONTEXTS, context_tokens, context_weight, rarest
+from retrieval.index.bm25 import Scores, Weighting, term_scores
+from retrieval.index.context_fields import (
+    MAX_CONTEXT_CANDIDATES,
+    context_tokens,
+    context_weight,
+    rarest_terms,
+)
 from retrieval.index.forward_index import ForwardIndex
 from retrieval.index.protocol import Candidates, MeaningScores
-from retrieval.index.spelling import can_be_misspelt, similar_words
+from retrieval.index.spelling import is_correctable, similar_words
 from retrieval.index.vocabulary import digest, digests
 from retrieval.model import Passage, Section
 from retrieval.opensearch import mappings
@@ -117,7 +122,7 @@ class OpenSearchIndex:
         of_contexts = [rows[hit["_id"]] for hit in contexts]
         if of_contexts:
             scores[of_contexts] += _context_scores([passages[row] for row in of_contexts], weights)
-        more = _order(of_contexts, passages, found.ordinals, scores)[:CONTEXTS]
+        more = _order(of_contexts, passages, found.ordinals, scores)[:MAX_CONTEXT_CANDIDATES]
         order = np.array(list(dict.fromkeys([*best, *more])), np.intp)
         return Candidates(
             [passages[row] for row in order.tolist()],
@@ -139,7 +144,7 @@ class OpenSearchIndex:
             asked.append(self._best(own[: mappings.MOST_TERMS], limit))
         if weights:
             boosts = {term: self._boost(frequencies[term]) for term in own[: mappings.MOST_TERMS // 2]}
-            size = int(CONTEXTS * _MORE)
+            size = int(MAX_CONTEXT_CANDIDATES * _MORE)
             asked.append(mappings.best_contexts(_spelt_all(weights), _spelt_all(boosts), size))
         told = list(await self._cluster.searches(self.name, asked)) if asked else []
         contexts = told.pop() if weights else None
@@ -149,7 +154,7 @@ class OpenSearchIndex:
         """Return the terms that contexts are searched for, and what each weighs."""
         counts = [one.contexts for one in held.values()]
         terms = list(held)
-        chosen = rarest(counts)[: mappings.MOST_TERMS // 2]
+        chosen = rarest_terms(counts)[: mappings.MOST_TERMS // 2]
         return {terms[at]: context_weight(counts[at], self.size) for at in chosen}
 
     def _boost(self, frequency: int) -> float:
@@ -177,12 +182,12 @@ class OpenSearchIndex:
         weights = np.array([weigh(count) if count else 0.0 for count in frequencies.values()])
         norms = self._weighting.norms(forward.tokens.lengths)
         scores = np.zeros(shape[1])
-        for gained in gains(counts.reshape(shape).astype(np.float64), weights[:, None], norms):
+        for gained in term_scores(counts.reshape(shape).astype(np.float64), weights[:, None], norms):
             scores += gained
         return scores
 
     async def nearest(self, words: Sequence[str]) -> Mapping[str, str]:
-        asked = [word for word in dict.fromkeys(words) if can_be_misspelt(word)]
+        asked = [word for word in dict.fromkeys(words) if is_correctable(word)]
         if not asked or not self.size:
             return {}
         told = await self._cluster.search(self.name, mappings.near(asked))

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from retrieval.index.forward_index import ForwardIndex
-from retrieval.index.vocabulary import GRAM, Vocabulary, digest, grams
+from retrieval.index.vocabulary import GRAM_CHARS, Vocabulary, digest, grams
 from retrieval.model import Citation, Locator, Passage, Span
 from retrieval.query.query import Query
 
@@ -30,7 +30,7 @@ def matching(question: Query, forms: Vocabulary) -> NDArray[np.bool_]:
     """Tell which forms are content words of the question, or like them."""
     words = [word for word in question.words if word.content]
     found = forms.rows_of({digest(term): 0 for word in words for term in word.terms}) >= 0
-    alike = [set(grams(word.spelling)) for word in words if len(word.spelling) > GRAM]
+    alike = [set(grams(word.spelling)) for word in words if len(word.spelling) > GRAM_CHARS]
     if not alike:
         return found
     wanted = list(set().union(*alike))

@@ -10,7 +10,7 @@ from retrieval.index.local_index import LocalIndex
 from retrieval.index.tokenizer import tokenize
 from retrieval.opensearch import ClusterLibrary
 from retrieval.opensearch.search_index import OpenSearchIndex
-from tests.retrieval.corpus import held, rows
+from tests.retrieval.corpus import all_passages, forward_rows
 
 EVAL = Path(__file__).parents[1] / "eval" / "documents"
 
@@ -27,14 +27,16 @@ def index_of(library: ClusterLibrary) -> OpenSearchIndex:
 
 def terms_of(index: LocalIndex) -> list[str]:
     """Return the terms of all passages."""
-    return sorted({token.term for one in held(index) for token in tokenize(one.text, one.language)})
+    return sorted({token.term for one in all_passages(index) for token in tokenize(one.text, one.language)})
 
 
 def context_terms_of(index: LocalIndex) -> list[str]:
     """Return the terms of the titles, headings and file names of all passages."""
-    return sorted({token.term for one in held(index) for token in tokenize(context_text(one), one.language)})
+    return sorted(
+        {token.term for one in all_passages(index) for token in tokenize(context_text(one), one.language)}
+    )
 
 
 def without_names(forward: ForwardIndex) -> list[Any]:
     """Give what is known of each passage but for the names of its forms."""
-    return [row[1:] for row in rows(forward)]
+    return [row[1:] for row in forward_rows(forward)]

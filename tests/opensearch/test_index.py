@@ -113,7 +113,7 @@ async def test_meaning(cluster: Cluster, alias: str, tmp_path: Path) -> None:
         cluster,
         EVAL,
         IndexPlan(alias, shards=2, replicas=0),
-        semantics=cached_embeddings(encoder, tmp_path, alias),
+        embeddings=cached_embeddings(encoder, tmp_path, alias),
     )
     read = len(encoder.texts)
     library = Library.open(EVAL, index_dir=tmp_path, encoder=encoder)
@@ -152,11 +152,11 @@ async def test_another_encoder(
 ) -> None:
     """An index without vectors, or with another encoder's, is searched by words, and one line says so."""
     (tmp_path / "a.txt").write_text("Eleven goats.", encoding="utf-8")
-    for name, semantics in [
+    for name, embeddings in [
         ("none", None),
         ("another", cached_embeddings(FakeEncoder("another"), None, alias)),
     ]:
-        await write(cluster, tmp_path, IndexPlan(f"{alias}-{name}", replicas=0), semantics=semantics)
+        await write(cluster, tmp_path, IndexPlan(f"{alias}-{name}", replicas=0), embeddings=embeddings)
         caplog.clear()
         library = await ClusterLibrary.open(cluster, tmp_path, alias=f"{alias}-{name}", encoder=FakeEncoder())
         assert 1 == caplog.text.count("has no vectors of the encoder fake")
@@ -174,7 +174,7 @@ async def test_an_encoder_that_fails(
     encoder = FakeEncoder()
     (tmp_path / "a.txt").write_text("Eleven goats.", encoding="utf-8")
     await write(
-        cluster, tmp_path, IndexPlan(alias, replicas=0), semantics=cached_embeddings(encoder, None, alias)
+        cluster, tmp_path, IndexPlan(alias, replicas=0), embeddings=cached_embeddings(encoder, None, alias)
     )
     library = await ClusterLibrary.open(cluster, tmp_path, alias=alias, encoder=encoder)
     words = await ClusterLibrary.open(cluster, tmp_path, alias=alias)

@@ -169,7 +169,7 @@ async def test_vectors_are_made_once(
 ) -> None:
     """What is encoded is kept: a changed document costs its own texts, an index made anew none."""
     encoder, plan = FakeEncoder(), IndexPlan(alias, replicas=0)
-    await write(cluster, folder, plan, semantics=cached_embeddings(encoder, tmp_path / "index", alias))
+    await write(cluster, folder, plan, embeddings=cached_embeddings(encoder, tmp_path / "index", alias))
     whole = len(encoder.texts)
     (folder / "en.txt").write_text("Goats\n\nThe keeper feeds twelve goats.\n", encoding="utf-8")
     settle(folder)
@@ -178,16 +178,16 @@ async def test_vectors_are_made_once(
         cluster,
         folder,
         plan,
-        semantics=cached_embeddings(encoder, tmp_path / "index", alias),
+        embeddings=cached_embeddings(encoder, tmp_path / "index", alias),
         progress=progress,
     )
     assert ({1}, 2) == (set(totals), len(encoder.texts) - whole)
     await check(cluster, alias, folder)
     # Without vectors, and then with them again: all is read anew, and nothing encoded.
-    for semantics in (None, cached_embeddings(encoder, tmp_path / "index", alias)):
+    for embeddings in (None, cached_embeddings(encoder, tmp_path / "index", alias)):
         caplog.clear()
         totals.clear()
-        await write(cluster, folder, plan, progress=progress, semantics=semantics)
+        await write(cluster, folder, plan, progress=progress, embeddings=embeddings)
         assert 1 == caplog.text.count("all documents are read anew")
         assert {8} == set(totals)
     assert whole + 2 == len(encoder.texts)

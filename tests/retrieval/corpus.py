@@ -36,11 +36,11 @@ def document(name: str, texts: Sequence[str], language: str = "en") -> list[Pass
     return passages
 
 
-def held(index: LocalIndex) -> list[Passage]:
+def all_passages(index: LocalIndex) -> list[Passage]:
     """Return all passages of an index, segment by segment."""
     return [
         passage
-        for live in index.leaves
+        for live in index.segments
         for passage in live.segment.passages(np.flatnonzero(live.alive).tolist())
     ]
 
@@ -51,15 +51,15 @@ def with_vectors(index: LocalIndex, encoder: Encoder) -> LocalIndex:
     texts = list(index.encoder_texts(index.encoder_keys().tolist()))
     if texts:
         embeddings.encode(texts)
-    return LocalIndex(index.leaves, embeddings)
+    return LocalIndex(index.segments, embeddings)
 
 
-def read(library: Library) -> list[Passage]:
+def library_passages(library: Library) -> list[Passage]:
     """Return all passages of a library, in the order of its sources."""
     return [passage for source in library.sources for passage in library.index.document(source.id)]
 
 
-def rows(forward: ForwardIndex) -> list[Any]:
+def forward_rows(forward: ForwardIndex) -> list[Any]:
     """Return the tokens and pieces of each passage, independent of the numbers of the forms."""
     forms = forward.forms
     result: list[Any] = []

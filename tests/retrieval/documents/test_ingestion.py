@@ -18,7 +18,7 @@ from retrieval.index.segment import Segment
 from retrieval.loaders.chunking import split_passages
 from retrieval.loaders.formats import load
 from retrieval.model import Passage
-from tests.retrieval.corpus import rows
+from tests.retrieval.corpus import forward_rows
 
 Documents = Callable[[dict[str, str]], Path]
 
@@ -51,7 +51,7 @@ def everything(folder: Path, scratch: Path) -> tuple[dict[str, IngestedFile | Fa
         if batch.segment:
             one = Segment(batch.segment)
             own = one.passages(range(len(one)))
-            assert rows(ForwardIndex.build(own, 300)[0]) == rows(one.forward(range(len(one))))
+            assert forward_rows(ForwardIndex.build(own, 300)[0]) == forward_rows(one.forward(range(len(one))))
             found += own
         names = [file.name for file, result in batch.results if isinstance(result, IngestedFile)]
         assert names == list(dict.fromkeys(passage.document for passage in own))

@@ -16,7 +16,7 @@ from retrieval.embeddings.encoder import Vectors
 from retrieval.errors import FolderError
 from retrieval.loaders import formats
 from retrieval.model import Answer, Document
-from tests.retrieval.corpus import read
+from tests.retrieval.corpus import library_passages
 from tests.retrieval.fake_encoder import FakeEncoder
 
 SENTENCE = "The keeper of the lighthouse writes the weather into a blue book every morning. "
@@ -189,7 +189,7 @@ async def test_context(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text(SENTENCE * 60)
     (tmp_path / "b.txt").write_text(HOURS)
     opened = Library.open(tmp_path)
-    for passage in read(opened):
+    for passage in library_passages(opened):
         context = await opened.context(passage.id)
         assert context is not None
         assert passage == context.passage
@@ -199,7 +199,7 @@ async def test_context(tmp_path: Path) -> None:
             assert context.after.span.end > passage.span.end
         near = [other.document for other in (context.before, context.after) if other]
         assert {passage.document} == {passage.document, *near}
-    first, *_, last = read(opened)
+    first, *_, last = library_passages(opened)
     assert (await opened.context(first.id)).before is None  # type: ignore[union-attr]
     assert (await opened.context(last.id)).after is None  # type: ignore[union-attr]
 

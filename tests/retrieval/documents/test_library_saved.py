@@ -13,7 +13,7 @@ from retrieval.documents.library import Library
 from retrieval.index.arrays import ArrayFile, ArrayWriter
 from retrieval.index.segment import Segment
 from retrieval.model import Answer
-from tests.retrieval.corpus import read, uncached
+from tests.retrieval.corpus import library_passages, uncached
 
 SENTENCE = "The keeper of the lighthouse writes the weather into a blue book every morning. "
 HOURS = "Hours\n\nThe library opens at nine in the morning.\n\nIt closes at eight in the evening.\n"
@@ -113,12 +113,12 @@ def test_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pyte
     (docs / "b.txt").write_text(SENTENCE)
     monkeypatch.setattr(library, "_MAX_PASSAGES_MERGED_BY_UPDATE", 1)
     more = Library.open(docs, before=opened)
-    assert 2 == len(more.index.leaves) == len(more.compact().index.leaves)
+    assert 2 == len(more.index.segments) == len(more.compact().index.segments)
     assert "weather" in ask(more, "What does the keeper of the lighthouse write?").citations[0].quote
     monkeypatch.undo()
-    assert 1 == len(more.compact().index.leaves)
+    assert 1 == len(more.compact().index.segments)
     more.save(saved)
-    assert read(more) == read(Library.open(docs, index_dir=saved))
+    assert library_passages(more) == library_passages(Library.open(docs, index_dir=saved))
 
 
 def test_opening_reads_no_passage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -151,11 +151,15 @@ def test_one_index_of_two_libraries(tmp_path: Path) -> None:
         one.save(saved)
         assert before == asyncio.run(uncached(other).answer("When does the library open?"))
         assert opening in ask(one, "When does the library open?").citations[0].quote
-        assert read(one) == read(Library.open(docs, index_dir=saved))
+        assert library_passages(one) == library_passages(Library.open(docs, index_dir=saved))
         one, other = other, one
     last = Library.open(docs, before=one)
     last.save(saved)
-    assert read(Library.open(docs)) == read(last) == read(Library.open(docs, index_dir=saved))
+    assert (
+        library_passages(Library.open(docs))
+        == library_passages(last)
+        == library_passages(Library.open(docs, index_dir=saved))
+    )
 
 
 def test_processes_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from retrieval.documents import ingestion, library
 from retrieval.documents.library import Library
 from retrieval.model import Answer
-from tests.retrieval.corpus import read
+from tests.retrieval.corpus import library_passages
 
 TEXTS = (
     "The library opens at nine. It closes at five.\n",
@@ -57,7 +57,7 @@ def _told(opened: Library) -> Any:
         )
         for one in _asked(opened)
     ]
-    return about, read(opened), found
+    return about, library_passages(opened), found
 
 
 @given(CHANGES, st.dictionaries(st.integers(0, 11), st.booleans()), st.sampled_from([1, 3, 20_000]))
@@ -111,8 +111,10 @@ def test_only_what_changed_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     after = Library.open(tmp_path, before=before)
     assert ["3.txt"] == names
     facts = [f"Fact {number} is known." for number in range(5)]
-    assert [*facts[:3], "Fact 33 is new.", *facts[4:]] == [passage.text for passage in read(after)]
-    assert facts == [passage.text for passage in read(before)]
+    assert [*facts[:3], "Fact 33 is new.", *facts[4:]] == [
+        passage.text for passage in library_passages(after)
+    ]
+    assert facts == [passage.text for passage in library_passages(before)]
     assert before.version != after.version
     assert after.version == Library.open(tmp_path).version
 
@@ -140,12 +142,12 @@ def test_many_updates_leave_few_pieces(tmp_path: Path) -> None:
         _apply(docs, f"{number % 13}.txt", f"Fact {number} is known.\n\nIt is new.\n", 1_000_000 + number)
         live = Library.open(docs, before=live)
         live.save(saved)
-        assert len(live.index.leaves) <= 4
+        assert len(live.index.segments) <= 4
     (place,) = saved.iterdir()
-    assert {leaf.segment.path.name for leaf in live.index.leaves} == {
+    assert {leaf.segment.path.name for leaf in live.index.segments} == {
         path.name for path in place.iterdir() if path.suffix == ".segment"
     }
-    assert 13 == len(read(Library.open(docs, index_dir=saved)))
+    assert 13 == len(library_passages(Library.open(docs, index_dir=saved)))
 
 
 def test_the_words_of_what_is_gone(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from retrieval.index.context_fields import (
     context_tokens,
     context_weight,
     name_words,
-    rarest,
+    rarest_terms,
 )
 from retrieval.index.tokenizer import tokenize
 from retrieval.index.vocabulary import digest
@@ -64,11 +64,11 @@ def test_context_tokens() -> None:
 
 def test_rarest() -> None:
     """The rarest terms are chosen, at least one, while they have few postings together."""
-    assert [2, 0] == rarest([5, 0, 2])
-    assert [2, 0] == rarest([30_000, 40_000, 10])
-    assert [0] == rarest([70_000, 80_000])
-    assert [] == rarest([0, 0])
-    assert [] == rarest([])
+    assert [2, 0] == rarest_terms([5, 0, 2])
+    assert [2, 0] == rarest_terms([30_000, 40_000, 10])
+    assert [0] == rarest_terms([70_000, 80_000])
+    assert [] == rarest_terms([0, 0])
+    assert [] == rarest_terms([])
 
 
 def test_rare_terms_weigh_more() -> None:

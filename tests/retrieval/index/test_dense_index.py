@@ -91,7 +91,7 @@ def test_nothing() -> None:
     """Without passages, or without vectors, nothing is near and the baseline is 0."""
     store, (question,) = VectorStore(None, "fake", SIZE), unit_vectors(1, 1)
     without_vectors = LocalIndex.build(document("a.txt", ["Goats."]), 300)
-    for segments, missing in (((), 0), (without_vectors.leaves, 2)):
+    for segments, missing in (((), 0), (without_vectors.segments, 2)):
         index = DenseIndex.build(segments, store)
         assert (0, missing) == (index.stored, index.missing)
         assert [] == index.nearest(question, store, 5)
@@ -107,9 +107,9 @@ def test_places(tmp_path: Path) -> None:
         for number, own in enumerate(texts)
     ]
     index = with_vectors(LocalIndex(segments), encoder)
-    assert index.semantics is not None
-    store = index.semantics.store
-    dense = DenseIndex.build(index.leaves, store)
+    assert index.embeddings is not None
+    store = index.embeddings.store
+    dense = DenseIndex.build(index.segments, store)
     assert (len(store), 0) == (dense.stored, dense.missing)
     assert (3, 5) == (len(dense.wholes.rows), len(dense.pieces.rows))
     for text, place in (("Snow fell.", (0, 0)), ("A keeper sleeps.", (1, 0)), ("It is late.", (1, 1))):
@@ -123,12 +123,14 @@ def test_deleted() -> None:
     encoder = FakeEncoder()
     passages = [*document("a.txt", ["The goat eats."]), *document("b.txt", ["A keeper sleeps.", "Goats!"])]
     whole = with_vectors(LocalIndex.build(passages, 300), encoder)
-    assert whole.semantics is not None
-    store = whole.semantics.store
-    remaining = [segment.without([1]) for segment in whole.leaves]
+    assert whole.embeddings is not None
+    store = whole.embeddings.store
+    remaining = [segment.without([1]) for segment in whole.segments]
     index = DenseIndex.build(remaining, store)
     question = encoder.encode_question("A keeper sleeps.")
-    assert {(0, 0), (0, 1), (0, 2)} == set(DenseIndex.build(whole.leaves, store).nearest(question, store, 9))
+    assert {(0, 0), (0, 1), (0, 2)} == set(
+        DenseIndex.build(whole.segments, store).nearest(question, store, 9)
+    )
     assert {(0, 0)} == set(index.nearest(question, store, 9))
     assert 0 == index.missing
     empty = VectorStore(None, encoder.name, encoder.dimensions)

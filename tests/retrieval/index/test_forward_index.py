@@ -11,7 +11,7 @@ from retrieval.index.vocabulary import digest, token_type
 from retrieval.loaders.chunking import split_passages
 from retrieval.loaders.text.plain_text import paragraphs
 from retrieval.model import Document, Passage
-from tests.retrieval.corpus import document, rows
+from tests.retrieval.corpus import document, forward_rows
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=200)
 TEXTS = st.lists(st.tuples(st.sampled_from(["en", "ru", "zh"]), TEXT), max_size=6)
@@ -54,10 +54,10 @@ def test_join_and_take(
     """Passages have the same rows alone or joined with others, and in any order they are taken."""
     parts = [mixed(texts), mixed(others)]
     forward = ForwardIndex.join([ForwardIndex.build(part, 60)[0] for part in parts if part])
-    alone = [rows(ForwardIndex.build([passage], 60)[0])[0] for part in parts for passage in part]
-    assert alone == rows(forward)
+    alone = [forward_rows(ForwardIndex.build([passage], 60)[0])[0] for part in parts for passage in part]
+    assert alone == forward_rows(forward)
     order = data.draw(st.lists(st.integers(0, len(alone) - 1))) if alone else []
-    assert [alone[at] for at in order] == rows(forward.take(np.array(order, np.intp)))
+    assert [alone[at] for at in order] == forward_rows(forward.take(np.array(order, np.intp)))
 
 
 def test_too_long() -> None:

@@ -12,7 +12,7 @@ from retrieval.index.local_index import LocalIndex
 from retrieval.index.segment import LiveSegment
 from retrieval.index.tokenizer import tokenize
 from retrieval.model import Passage
-from tests.retrieval.corpus import document, held, rows, with_vectors
+from tests.retrieval.corpus import all_passages, document, forward_rows, with_vectors
 from tests.retrieval.fake_encoder import FakeEncoder
 
 
@@ -42,15 +42,15 @@ def test_long_searches_are_the_same(index: LocalIndex, monkeypatch: pytest.Monke
     """A search that takes long is done beside the event loop, and finds the same."""
     terms = ["goat", "bay", "телескоп", "茶馆"]
     here = asyncio.run(index.search(terms, 10))
-    monkeypatch.setattr(local_index, "_LONG", -1)
+    monkeypatch.setattr(local_index, "_MAX_POSTINGS_ON_EVENT_LOOP", -1)
     beside = asyncio.run(index.search(terms, 10))
     assert (here.passages, here.frequencies) == (beside.passages, beside.frequencies)
-    assert rows(here.forward) == rows(beside.forward)
+    assert forward_rows(here.forward) == forward_rows(beside.forward)
 
 
 def test_searches_side_by_side(index: LocalIndex, monkeypatch: pytest.MonkeyPatch) -> None:
     """Many searches at a time find what each finds alone."""
-    monkeypatch.setattr(local_index, "_LONG", -1)
+    monkeypatch.setattr(local_index, "_MAX_POSTINGS_ON_EVENT_LOOP", -1)
     asked = [[word] for word in ("goat", "bay", "ferri", "茶馆", "unknown")] * 20
 
     async def together() -> list[list[Passage]]:
@@ -69,7 +69,7 @@ def test_candidates_of_many_segments(everything: list[Passage], tmp_path: Path) 
     apart = asyncio.run(index.search(terms, 20))
     whole = asyncio.run(LocalIndex.build(everything, 300).search(terms, 20))
     assert list(whole.passages) == list(apart.passages)
-    assert rows(whole.forward) == rows(apart.forward)
+    assert forward_rows(whole.forward) == forward_rows(apart.forward)
     assert whole.frequencies == apart.frequencies
 
 
@@ -97,14 +97,14 @@ def test_without() -> None:
     """A document that is taken out is found nowhere any more, nor its words; it can come back changed."""
     kept, gone = document("a.txt", ["The goats eat salt."]), document("b.txt", ["A keeper sleeps.", "Goats!"])
     index = LocalIndex.build([*kept, *gone], 300).without([document_of(gone[0].id), "x" * 8])
-    assert kept == held(index) == [passage for passage, _ in index.ranked(["goat", "keeper"], 9)]
+    assert kept == all_passages(index) == [passage for passage, _ in index.ranked(["goat", "keeper"], 9)]
     assert (1, {"keeper": 0}) == (index.size, asyncio.run(index.frequencies(["keeper"])))
     assert {"gaots": "goats"} == nearest(index, "kepeer", "gaots")
     assert [] == list(index.document(document_of(gone[0].id)))
     again = LocalIndex.build(document("b.txt", ["A keeper wakes."]), 300)
-    both = LocalIndex([*index.leaves, *again.leaves])
+    both = LocalIndex([*index.segments, *again.segments])
     assert ["A keeper wakes."] == [one.text for one in both.document(document_of(gone[0].id))]
-    assert () == both.without([document_of(one.id) for one in (kept[0], gone[0])]).leaves
+    assert () == both.without([document_of(one.id) for one in (kept[0], gone[0])]).segments
 
 
 # Passages of one document each, which nothing but their bodies tells apart.
@@ -158,14 +158,14 @@ def test_no_meaning_without_all_vectors() -> None:
     encoder = FakeEncoder()
     whole = with_vectors(LocalIndex.build(of(BODIES), 300), encoder)
     more = LocalIndex.build(document("new.txt", ["The goat sleeps."]), 300)
-    index = LocalIndex([*whole.leaves, *more.leaves], whole.semantics)
+    index = LocalIndex([*whole.segments, *more.segments], whole.embeddings)
     asked = encoder.encode_question("Snow on the tower")
     assert asyncio.run(whole.search(["goat"], 10, asked)).meaning is not None
     assert asyncio.run(whole.search(["goat"], 10)).meaning is None
     assert asyncio.run(index.search(["goat"], 10, asked)).meaning is None
     assert asyncio.run(index.search(["snow"], 10, asked)).meaning is not None
-    assert index.semantics is not None
-    index.semantics.encode(list(index.encoder_texts(more.encoder_keys().tolist())))
+    assert index.embeddings is not None
+    index.embeddings.encode(list(index.encoder_texts(more.encoder_keys().tolist())))
     assert asyncio.run(index.search(["goat"], 10, asked)).meaning is not None
 
 

@@ -15,7 +15,7 @@ from retrieval.index import manifest, segment_writer
 from retrieval.index.local_index import LocalIndex
 from retrieval.index.segment import LiveSegment
 from tests.documents.make import DOCUMENTS
-from tests.retrieval.corpus import document, held
+from tests.retrieval.corpus import all_passages, document
 
 GOATS = document("a.txt", ["The goats eat salt.", "Библиотека открыта.", "😀"])
 KEEPER = document("b.txt", ["A keeper sleeps."])
@@ -52,7 +52,7 @@ def load(place: Path) -> LocalIndex:
 
 def names(index: LocalIndex) -> set[str]:
     """Return the names of the files of a saved index."""
-    return {MANIFEST, *(live.segment.path.name for live in index.leaves)}
+    return {MANIFEST, *(live.segment.path.name for live in index.segments)}
 
 
 def files(place: Path) -> set[str]:
@@ -67,7 +67,7 @@ def test_round_trip(texts: list[str], tmp_path: Path, make: Callable[..., LocalI
     assert {"folder": "x"} == manifest.read_metadata(place)
     assert (manifest.load(place) or (None, None))[1] == {"folder": "x"}
     loaded = load(place)
-    assert held(index) == held(loaded)
+    assert all_passages(index) == all_passages(loaded)
     assert (index.languages, index.size) == (loaded.languages, loaded.size)
     terms = ["goat", "keeper", "ferri", "открыт"]
     assert index.ranked(terms, 9) == loaded.ranked(terms, 9)
@@ -77,7 +77,7 @@ def test_round_trip(texts: list[str], tmp_path: Path, make: Callable[..., LocalI
 def test_empty(tmp_path: Path) -> None:
     """An index without passages can be saved and loaded."""
     manifest.save(LocalIndex(), tmp_path / "saved", {})
-    assert () == load(tmp_path / "saved").leaves
+    assert () == load(tmp_path / "saved").segments
 
 
 def test_missing(tmp_path: Path) -> None:
@@ -176,12 +176,14 @@ def test_outdated(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_replaced(place: Path, make: Callable[..., LocalIndex]) -> None:
     """Saving over an index replaces all its files; an open reader still reads the old index."""
     reader = load(place)
-    before = held(reader)
+    before = all_passages(reader)
     manifest.save(make("Snow fell."), place, {"folder": "y"})
     assert {"folder": "y"} == manifest.read_metadata(place)
     assert names(load(place)) == files(place)
-    assert ["Snow fell.", "The ferry brings flour."] == [passage.text for passage in held(load(place))]
-    assert before == held(reader)
+    assert ["Snow fell.", "The ferry brings flour."] == [
+        passage.text for passage in all_passages(load(place))
+    ]
+    assert before == all_passages(reader)
     assert before[:1] == [passage for passage, _ in reader.ranked(["goat"], 9)]
 
 
@@ -189,10 +191,10 @@ def test_only_new_segments_are_written(place: Path, make: Callable[..., LocalInd
     """A segment that is in the folder already is not written again."""
     index = load(place)
     inodes = {path: path.stat().st_ino for path in place.iterdir() if path.name != MANIFEST}
-    both = LocalIndex([*index.leaves, *make("Snow fell.").leaves])
+    both = LocalIndex([*index.segments, *make("Snow fell.").segments])
     manifest.save(both, place, {})
     assert inodes == {path: path.stat().st_ino for path in inodes}
-    assert held(both) == held(load(place))
+    assert all_passages(both) == all_passages(load(place))
 
 
 def test_deleted_by_others(place: Path, make: Callable[..., LocalIndex]) -> None:
@@ -201,7 +203,7 @@ def test_deleted_by_others(place: Path, make: Callable[..., LocalIndex]) -> None
     manifest.save(make("Snow fell."), place, {})
     assert not (names(reader) - {MANIFEST}) & files(place)
     manifest.save(reader, place, {})
-    assert held(reader) == held(load(place))
+    assert all_passages(reader) == all_passages(load(place))
     assert names(reader) == files(place)
 
 
@@ -211,7 +213,7 @@ def test_concurrent_saves(
 ) -> None:
     """When two processes save at the same time, one of the two indexes is complete."""
     replace, ours = Path.replace, make("Ours.")
-    theirs = LocalIndex([*load(place).leaves, *make("Theirs.").leaves[:1]])
+    theirs = LocalIndex([*load(place).segments, *make("Theirs.").segments[:1]])
 
     def crossing(self: Path, target: Path) -> Path:
         is_manifest = Path(target).name == MANIFEST
@@ -228,12 +230,12 @@ def test_concurrent_saves(
     manifest.save(ours, place, {"by": "us"})
     by = manifest.read_metadata(place)["by"]
     assert ("us" if when == "before" else "them") == by
-    assert held(ours if by == "us" else theirs) == held(load(place))
+    assert all_passages(ours if by == "us" else theirs) == all_passages(load(place))
 
 
 def test_failed_save(place: Path, make: Callable[..., LocalIndex], monkeypatch: pytest.MonkeyPatch) -> None:
     """When saving fails at any of its files, the previous index is intact."""
-    before, replace = held(load(place)), Path.replace
+    before, replace = all_passages(load(place)), Path.replace
     for successes in range(3):
         remaining = successes
 
@@ -248,7 +250,7 @@ def test_failed_save(place: Path, make: Callable[..., LocalIndex], monkeypatch: 
             patched.setattr(Path, "replace", failing)
             with pytest.raises(OSError, match="No space left"):
                 manifest.save(make("Snow fell."), place, {})
-        assert before == held(load(place))
+        assert before == all_passages(load(place))
 
 
 def test_abandoned_files(place: Path, make: Callable[..., LocalIndex]) -> None:
@@ -281,6 +283,6 @@ def test_format_version(tmp_path: Path) -> None:
         (documents / name).write_bytes(make())
     index = Library.open(documents, index_dir=tmp_path / "index").index
     digest = hashlib.blake2b(digest_size=8)
-    for live in index.leaves:
+    for live in index.segments:
         digest.update(live.segment.path.read_bytes())
     assert (1, "d2a535841bbdba95") == (manifest.FORMAT_VERSION, digest.hexdigest())

@@ -12,7 +12,7 @@ from retrieval.index import merge_policy, segment_writer
 from retrieval.index.local_index import LocalIndex
 from retrieval.index.merge_policy import force_merge, maybe_merge
 from retrieval.index.segment import LiveSegment
-from tests.retrieval.corpus import document, held
+from tests.retrieval.corpus import all_passages, document
 
 SIZES = st.lists(st.integers(1, 12), max_size=12)
 
@@ -24,7 +24,7 @@ def segment(folder: str | Path, number: int, size: int) -> LiveSegment:
 
 
 def ids(segments: Sequence[LiveSegment]) -> list[str]:
-    return sorted(passage.id for passage in held(LocalIndex(segments)))
+    return sorted(passage.id for passage in all_passages(LocalIndex(segments)))
 
 
 def is_settled(segments: Sequence[LiveSegment]) -> bool:
@@ -79,10 +79,10 @@ def test_many_updates(limit: int) -> None:
 def test_force_merge(sizes: Sequence[int], limit: int) -> None:
     """Neighbouring segments are merged into as few as fit the limit, in the same order."""
     with TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patched:
-        patched.setattr(merge_policy, "MOST_PASSAGES", limit)
+        patched.setattr(merge_policy, "MAX_SEGMENT_PASSAGES", limit)
         segments = [segment(folder, number, size) for number, size in enumerate(sizes)]
         merged = force_merge(segments, Path(folder))
-        assert held(LocalIndex(segments)) == held(LocalIndex(merged))
+        assert all_passages(LocalIndex(segments)) == all_passages(LocalIndex(merged))
         assert all(live.size <= limit for live in merged)
         assert all(first.size + second.size > limit for first, second in pairwise(merged))
     assert [] == force_merge([], Path(folder))

@@ -16,7 +16,7 @@ from retrieval.index.arrays import ArrayWriter
 from retrieval.index.forward_index import ForwardIndex
 from retrieval.index.segment import MaskedSegment, Segment
 from retrieval.model import Passage
-from tests.retrieval.corpus import document, rows
+from tests.retrieval.corpus import document, forward_rows
 
 WORDS = ["goat", "Goats", "keeper", "the", "lighthouse", "1874", "козы", "смотрит", "茶馆"]
 SIGNS = ["Ahrental", ".", "!", "😀", "\n", "\u0301", "\u2028"]
@@ -55,15 +55,15 @@ def test_build(documents: Texts, data: st.DataObject) -> None:
         parts = passages_of(documents)
         passages = [passage for own in parts for passage in own]
         segment = build(folder, parts)
-        forward = rows(ForwardIndex.build(passages, 60)[0])
+        forward = forward_rows(ForwardIndex.build(passages, 60)[0])
         assert (len(passages), passages) == (len(segment), all_passages(segment))
         assert Counter(passage.language for passage in passages) == segment.languages
         order = data.draw(st.lists(st.integers(0, len(passages) - 1), min_size=1))
         assert [passages[at] for at in order] == segment.passages(order)
-        assert [forward[at] for at in order] == rows(segment.forward(order))
+        assert [forward[at] for at in order] == forward_rows(segment.forward(order))
         candidates, own_forward = segment.candidates(order)
         assert [passages[at] for at in order] == candidates
-        assert [forward[at] for at in order] == rows(own_forward)
+        assert [forward[at] for at in order] == forward_rows(own_forward)
         for number, own in enumerate(parts):
             assert number == segment.find(document_of(own[0].id))
             assert (own[0].document, own[0].title) == segment.document_name(number)
@@ -107,7 +107,9 @@ def test_merge(parts: Sequence[Texts], data: st.DataObject) -> None:
             return
         merged, built = segment_writer.merge(Path(folder), masked), build(folder, remaining)
         assert all_passages(built) == all_passages(merged)
-        assert rows(built.forward(range(len(built)))) == rows(merged.forward(range(len(merged))))
+        assert forward_rows(built.forward(range(len(built)))) == forward_rows(
+            merged.forward(range(len(merged)))
+        )
         assert postings(built) == postings(merged)
         assert built.postings.lengths.tolist() == merged.postings.lengths.tolist()
         assert +built.languages == +merged.languages
@@ -135,7 +137,7 @@ def test_merge_in_blocks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     merged = segment_writer.merge(tmp_path, list(zip(segments, masks, strict=True)))
     built = build(tmp_path, remaining)
     assert (all_passages(built), postings(built)) == (all_passages(merged), postings(merged))
-    assert rows(built.forward(range(len(built)))) == rows(merged.forward(range(len(merged))))
+    assert forward_rows(built.forward(range(len(built)))) == forward_rows(merged.forward(range(len(merged))))
 
 
 def test_failed_write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,7 +10,7 @@ from bot.i18n.messages import speaking
 from bot.views.locations import location_text
 from retrieval.documents.library import Library
 from tests.documents import make
-from tests.retrieval.corpus import read
+from tests.retrieval.corpus import library_passages
 
 QUESTIONS = [
     ("guide.docx", "Who built the lighthouse on Skerry?", "Margaret Holloway",
@@ -49,7 +49,7 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Library:
     first = Library.open(folder, index_dir=saved)
     second = Library.open(folder, index_dir=saved)
     assert () == first.problems
-    assert read(first) == read(second)
+    assert library_passages(first) == library_passages(second)
     return second
 
 

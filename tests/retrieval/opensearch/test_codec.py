@@ -11,12 +11,12 @@ from retrieval.model import Passage
 from retrieval.opensearch.codec import DecodedPassages, pack, unpack
 from retrieval.opensearch.mappings import spelt
 from retrieval.opensearch.passage_vectors import PassageVectors
-from tests.retrieval.corpus import document, rows
+from tests.retrieval.corpus import document, forward_rows
 
 
 def nameless(forward: ForwardIndex) -> list[Any]:
     """Give what is known of each passage but for the names of its forms."""
-    return [row[1:] for row in rows(forward)]
+    return [row[1:] for row in forward_rows(forward)]
 
 
 def through(

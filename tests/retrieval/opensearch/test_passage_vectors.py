@@ -74,27 +74,27 @@ def test_a_sample_comes_back(counts: list[int]) -> None:
 
 def test_only_what_is_missing_is_encoded(segment: Segment) -> None:
     """Each text is encoded once, and not again when its passages are gone through another time."""
-    semantics = fake()
-    encoder = semantics.encoder
+    embeddings = fake()
+    encoder = embeddings.encoder
     assert isinstance(encoder, FakeEncoder)
     some, everything = list(range(5)), list(range(len(segment)))
-    made = [sum(encode(segment, numbers, semantics)) for numbers in (some, everything, everything)]
-    assert [len(semantics.store), 0] == [sum(made), made[-1]]
-    assert len(encoder.texts) == len(semantics.store)
+    made = [sum(encode(segment, numbers, embeddings)) for numbers in (some, everything, everything)]
+    assert [len(embeddings.store), 0] == [sum(made), made[-1]]
+    assert len(encoder.texts) == len(embeddings.store)
     assert all(made[:2])
 
 
 def test_what_is_stored_is_what_the_embedded_index_compares(segment: Segment) -> None:
     """A passage's vectors compare with a question as those that the index on this machine looks up."""
-    semantics, numbers = fake(), list(range(len(segment)))
-    for _ in encode(segment, numbers, semantics):
+    embeddings, numbers = fake(), list(range(len(segment)))
+    for _ in encode(segment, numbers, embeddings):
         pass
-    index = LocalIndex([LiveSegment(segment)], semantics)
-    question = semantics.encoder.encode_question("Who built the lighthouse?")
+    index = LocalIndex([LiveSegment(segment)], embeddings)
+    question = embeddings.encoder.encode_question("Who built the lighthouse?")
     expected = asyncio.run(index.search(["lighthous"], len(segment), question))
     assert expected.meaning is not None
     rows = {passage.id: row for row, passage in enumerate(segment.passages(numbers))}
-    found = vectors_of(segment, [rows[one.id] for one in expected.passages], semantics.store)
+    found = vectors_of(segment, [rows[one.id] for one in expected.passages], embeddings.store)
     meaning = found.sample().compare(found, question)
     assert meaning is not None
     # The baseline is the same for all.
@@ -108,9 +108,9 @@ def test_vectors_are_kept(segment: Segment, tmp_path: Path) -> None:
     """What was encoded for an index is there for the next process, in a folder of its own."""
     encoder, numbers = FakeEncoder(), list(range(len(segment)))
     for name in ("one", "one", "two"):
-        semantics = cached_embeddings(encoder, tmp_path / "index", name)
+        embeddings = cached_embeddings(encoder, tmp_path / "index", name)
         before = len(encoder.texts)
-        for _ in encode(segment, numbers, semantics):
+        for _ in encode(segment, numbers, embeddings):
             pass
         assert (name == "one" and bool(before)) == (before == len(encoder.texts))
     assert {"cluster-one", "cluster-two"} == {path.name for path in (tmp_path / "index").iterdir()}
@@ -120,18 +120,18 @@ def test_vectors_that_cannot_be_kept(
     segment: Segment, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Where vectors cannot be saved, one line says so, and they are used."""
-    semantics = fake()
-    append = semantics.store.append
+    embeddings = fake()
+    append = embeddings.store.append
 
     def fail(*given: object) -> None:
         append(*given)  # type: ignore[arg-type]
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(semantics.store, "append", fail)
+    monkeypatch.setattr(embeddings.store, "append", fail)
     with caplog.at_level(logging.WARNING):
-        assert sum(encode(segment, [0], semantics))
+        assert sum(encode(segment, [0], embeddings))
     assert "No space left on device" in caplog.text
-    assert vectors_of(segment, [0], semantics.store).counts.all()
+    assert vectors_of(segment, [0], embeddings.store).counts.all()
 
 
 def test_vectors_that_were_not_made(segment: Segment) -> None:
