@@ -1,6 +1,6 @@
-"""Workbooks: each sheet a heading, each row a paragraph, numbers and dates as people see them.
+"""Excel workbooks: each sheet a heading, each row a paragraph, numbers and dates as people see them.
 
-Read from the XML itself: a library for making workbooks takes several times as long.
+Read from the XML itself; docs/decisions/0004-office-readers.md compares the libraries.
 """
 
 from collections.abc import Iterator
@@ -24,6 +24,8 @@ MOST_COLUMNS = 16_384
 _SKIPPED = frozenset({"rPh", "rPr"})
 _LETTERS = regex.compile(r"[A-Z]{1,3}")
 _NUMBER = regex.compile(r"[0-9]{1,7}")
+_ESCAPE = regex.compile(r"_x([0-9A-Fa-f]{4})_")
+_CONTROL = regex.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")
 # Days count from the one before 1900 began, as if that had been a leap year; or from 1904.
 _EPOCH = datetime(1899, 12, 30)  # noqa: DTZ001 a spreadsheet's times have no zone
 _EPOCH_1904 = datetime(1904, 1, 1)  # noqa: DTZ001
@@ -82,21 +84,24 @@ def _rows(sheet: Element, book: _Workbook, name: str) -> Iterator[tuple[str, lis
         given = row.get("r", "")
         number = int(given) if _NUMBER.fullmatch(given) else number + 1
         cells: list[str] = []
+        column = -1
         for cell in row.iter("c"):
-            text = _text(cell, book)
-            if text:
-                column = _column(cell.get("r", ""), len(cells))
+            column = _column(cell.get("r", ""), column + 1)
+            if text := _text(cell, book):
                 cells += [""] * (column - len(cells))
-                cells[column:] = [text]
+                cells.append(text)
         if sum(map(len, cells)) > MOST_CHARACTERS:
             raise DocumentError(name, f"row {number} is too long to be read; split it")
         yield str(number), cells
 
 
-def _column(place: str, usual: int) -> int:
-    """Give the number of a cell's column, from 0; one that goes backwards is put after the last."""
-    letters = place.rstrip("0123456789")
-    return max(usual, _number_of(letters) - 1) if letters else usual
+def _column(reference: str, following: int) -> int:
+    """Return the number of a cell's column, from 0.
+
+    A cell without a reference, or with one that goes backwards, is in the column `following` the last one.
+    """
+    letters = reference.rstrip("0123456789")
+    return max(following, _number_of(letters) - 1) if letters else following
 
 
 @lru_cache(MOST_COLUMNS)
@@ -122,7 +127,7 @@ def _text(cell: Element, book: _Workbook) -> str:
         return {"1": "TRUE", "0": "FALSE"}.get(value, "")
     if kind == "n":
         return _figure(value, cell.get("s", ""), book)
-    return value.strip() if kind in {"str", "d"} else ""
+    return _unescape(value).strip() if kind in {"str", "d"} else ""
 
 
 def _figure(value: str, style: str, book: _Workbook) -> str:
@@ -138,7 +143,18 @@ def _figure(value: str, style: str, book: _Workbook) -> str:
 
 
 def _joined(element: Element) -> str:
-    return "".join(found.text or "" for found in below(element, _SKIPPED) if found.tag == "t").strip()
+    runs = (found.text or "" for found in below(element, _SKIPPED) if found.tag == "t")
+    return _unescape("".join(runs)).strip()
+
+
+def _unescape(text: str) -> str:
+    """Decode `_xHHHH_`, which stands for a character that XML does not allow (ST_Xstring in ECMA-376)."""
+    if "_x" not in text:
+        return text
+    decoded = _ESCAPE.sub(lambda match: chr(int(match[1], 16)), text)
+    # Two escapes may make a surrogate pair; what XML does not allow is no text but for line ends.
+    decoded = decoded.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return _CONTROL.sub("", decoded.replace("\r\n", "\n").replace("\r", "\n"))
 
 
 def _shared(package: Package) -> _Workbook:

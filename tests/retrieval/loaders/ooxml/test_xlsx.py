@@ -85,3 +85,27 @@ def test_dates_from_1904() -> None:
     book.active.append([0.5])
     book.active["A1"].number_format = "yyyy-mm-dd hh:mm"
     assert ["1904-01-01 12:00"] == parts(load(make.saved(book), "a.xlsx"))
+
+
+def test_cells_without_references() -> None:
+    """A cell without a reference stands after the one before it, also when that is empty."""
+    row = "".join(f'<c t="inlineStr"><is><t>{text}</t></is></c>' for text in ("Name", "City", "Sum"))
+    values = '<c t="inlineStr"><is><t>Ada</t></is></c><c/><c><v>5</v></c>'
+    document = load(sheet(f"<row>{row}</row><row>{values}</row><row>{values}</row>"), "a.xlsx")
+    assert ["Name: Ada\nSum: 5"] * 2 == parts(document)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("one_x000D_\ntwo", "one\ntwo"),
+        ("a_x005F_x000D_b", "a_x000D_b"),
+        ("_xD83D__xDE00_", "😀"),
+        ("_xD83D_", "\ufffd"),
+        ("_x0007_bell, _xylophone_", "bell, _xylophone_"),
+    ],
+)
+def test_escaped_characters(text: str, expected: str) -> None:
+    """Characters that are escaped because XML does not allow them are read as what they are."""
+    cell = f'<c t="inlineStr"><is><t>{text}</t></is></c>'
+    assert [expected] == parts(load(sheet(f"<row>{cell}</row>"), "a.xlsx"))
