@@ -88,7 +88,7 @@ def _inherited() -> dict[str, str]:
     """Give our environment without what the operator set for the real bot, and without ways to a network."""
     ours = {name.upper() for name in Settings.model_fields} | _PROXIES
     kept = {name: value for name, value in os.environ.items() if name.upper() not in ours}
-    paths = [str(Path(__file__).parents[1]), *filter(None, [kept.get("PYTHONPATH")])]
+    paths = [str(Path(__file__).parents[2]), *filter(None, [kept.get("PYTHONPATH")])]
     return kept | {"PYTHONPATH": os.pathsep.join(paths)}
 
 
