@@ -16,6 +16,8 @@ from retrieval.loaders.formats import LOADERS
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+DOCUMENTS = (ROOT / "docs" / "documents.md").read_text(encoding="utf-8")
+CONFIGURATION = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
 CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
 MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
@@ -50,23 +52,25 @@ def test_every_target_is_phony() -> None:
     assert set(phony.split()) == set(re.findall(r"^([a-z-]+):", MAKEFILE, re.MULTILINE))
 
 
-def test_every_setting_is_in_the_readme() -> None:
-    """Each setting stands in the README, under the name that it has in the environment."""
-    named = set(re.findall(r"`([A-Z_]+)`", README))
+def test_every_setting_is_documented() -> None:
+    """Each setting is documented under the name that it has in the environment."""
+    named = set(re.findall(r"`([A-Z_]+)`", CONFIGURATION))
     assert set() == {name.upper() for name in Settings.model_fields} - named
 
 
-def test_every_format_is_in_the_readme() -> None:
+def test_every_format_is_documented() -> None:
     """Each format that can be read is named, and no other."""
-    (said,) = re.findall(r"^.*It reads (`\.\w+`.*?), in any language", README, re.MULTILINE)
+    (said,) = re.findall(r"^.*It reads (`\.\w+`.*?), in any language", DOCUMENTS, re.MULTILINE)
     assert set(LOADERS) == set(re.findall(r"`(\.\w+)`", said))
 
 
 def test_links_in_the_pages_lead_somewhere() -> None:
     """A link to a file of the project finds it."""
-    for page in (README, CONTRIBUTING):
-        for path in re.findall(r"\]\((?!https?:)([^)#]+)\)", page):
-            assert (ROOT / path).exists(), path
+    pages = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), ROOT / "tests" / "eval" / "README.md"]
+    for page in pages:
+        text = page.read_text(encoding="utf-8")
+        for path in re.findall(r"""(?:\]\(|src=")(?!https?:)([^)#"]+)[)#"]""", text):
+            assert (page.parent / path).exists(), (page, path)
 
 
 def test_requirements_are_locked() -> None:
