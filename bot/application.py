@@ -84,7 +84,7 @@ def build_application(settings: Settings, state: BotState, bot: Bot) -> App:
 
 
 def _table(access: AccessControl) -> list[BaseHandler[Update, BotContext, None]]:
-    """Tell who handles what: the first that fits takes an update.
+    """Return the handlers; the first that matches an update gets it.
 
     Our commands anywhere, then other commands, then questions, then what has no words. In groups nothing is
     left over for the last two but what is meant for us.

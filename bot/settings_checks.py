@@ -28,7 +28,7 @@ def missing_settings(settings: Settings) -> dict[str, str]:
 
 
 def _is_for_telegram(settings: Settings) -> bool:
-    """Tell an address that Telegram takes; a Bot API server of one's own may take others."""
+    """Return whether Telegram accepts the address; a self-hosted Bot API server may accept others."""
     address = urlsplit(settings.webhook_url or "")
     is_theirs = settings.telegram_api_url == Settings.model_fields["telegram_api_url"].default
     return not is_theirs or (address.scheme == "https" and (address.port or 443) in _PORTS)

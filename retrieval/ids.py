@@ -25,7 +25,7 @@ def passage_id(document: str, words: str, occurrence: int) -> str:
 
 
 def document_of(passage: str) -> str:
-    """Give the id of the document that a passage's id names."""
+    """Return the id of the document that a passage id belongs to."""
     return passage[WORDS_LENGTH:]
 
 

@@ -62,13 +62,13 @@ def render_quote(data: bytes, page: int, quote: str, name: str = "document.pdf")
 
 
 def marks(data: bytes, page: int, quote: str, name: str = "document.pdf") -> list[MarkedArea]:
-    """Give the marks of a quote on a page (from 1) in reading order. Raises DocumentError."""
+    """Return the areas of a quote on a page (counted from 1) in reading order. Raises DocumentError."""
     with open_pdf(data, name) as pdf:
         return _found(pdf, page, quote)[1]
 
 
 def marked_text(data: bytes, page: int, quote: str, name: str = "document.pdf") -> str:
-    """Give the words under the marks, lines parted by spaces. Raises DocumentError."""
+    """Return the words in the marked areas, lines separated by spaces. Raises DocumentError."""
     return "".join(mark.text for mark in marks(data, page, quote, name)).rstrip()
 
 
@@ -100,7 +100,7 @@ def _found(pdf: pypdfium2.PdfDocument, page: int, quote: str) -> tuple[PageChars
 
 
 def _counts(letter: str) -> bool:
-    """Tell what a quote has as the page has it: between lines, spaces and hyphens come and go."""
+    """Return whether a character counts when a quote is looked up on a page: spaces and hyphens do not."""
     return not letter.isspace() and letter not in _NOT_COUNTED
 
 

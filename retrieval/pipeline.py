@@ -87,7 +87,7 @@ async def _encoded(question: Query, earlier: str | None, index: Index) -> Vector
 
 
 async def explain(text: str, index: Index) -> tuple[TermWeight, ...]:
-    """Tell what each word of a question weighs in this index, the heaviest first."""
+    """Return what each word of a question weighs in this index, the heaviest first."""
     question, _ = await _understand(text, index)
     frequencies = await index.frequencies(question.terms)
     counts = [max(frequencies[term] for term in word.terms) for word in question.words]
@@ -117,5 +117,5 @@ async def _corrections(question: Query, index: Index) -> dict[str, str]:
 
 
 def _is_content(word: str, index: Index) -> bool:
-    """Tell whether a word names something: one that does is no slip for one that only joins."""
+    """Return whether a word is a content word: only these are offered for misspelt content words."""
     return any(found.content for found in parse(word, index.languages).words)

@@ -52,7 +52,7 @@ class Profile:
         self._commands.pop((_scope(scope), language), None)
 
     def commands_shown(self, chat: Chat, language: str) -> list[Json]:
-        """Give what a person sees in a chat: the narrowest scope wins, then the own language before none."""
+        """Return what a user sees in a chat: the narrowest scope first, then the user's language."""
         kind = "all_private_chats" if chat.type == "private" else "all_group_chats"
         for scope in ({"type": "chat", "chat_id": chat.id}, {"type": kind}, {"type": "default"}):
             for code in (language, ""):

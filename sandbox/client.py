@@ -253,7 +253,7 @@ class MessageClient:
         return [button for row in rows for button in row]
 
     def entity_texts(self, kind: str) -> list[str]:
-        """Give the text under each entity of a kind."""
+        """Return the text of each entity of a type."""
         data = self.text.encode("utf-16-le")
         return [
             data[one["offset"] * 2 : (one["offset"] + one["length"]) * 2].decode("utf-16-le")

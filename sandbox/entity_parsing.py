@@ -58,7 +58,7 @@ def utf16_slice(text: str, start: int, end: int) -> str:
 
 
 def normalised(formatted: FormattedText) -> FormattedText:
-    """Give the text as Telegram stores it, entities moved along, and the ones it finds by itself added."""
+    """Return the text as Telegram stores it, with entities shifted and detected entities added."""
     return _detected(_trimmed(_cleaned(formatted)))
 
 

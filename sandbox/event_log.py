@@ -47,7 +47,7 @@ class EventLog:
         timeout: float,  # noqa: ASYNC109 - part of a request
         wanted: Callable[[Json], bool] = lambda _: True,
     ) -> list[Event]:
-        """Give `wanted` records after `seq` as soon as there is one; none after `timeout` seconds."""
+        """Return up to `wanted` events after `seq` as soon as there is one; none after `timeout` seconds."""
         deadline = asyncio.get_running_loop().time() + timeout
         while True:
             found = [record for record in self.after(seq) if wanted(record.value)]

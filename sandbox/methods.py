@@ -102,7 +102,7 @@ class Parameter:
 
 @cache
 def parameters(method: str) -> dict[str, Parameter]:
-    """Give the published parameters of a method, by name."""
+    """Return the published parameters of a method, by name."""
     found = {}
     for part in filter(None, PUBLISHED[method].split(", ")):
         name, _, types = part.partition(" ")

@@ -119,7 +119,7 @@ def quote(one: Quote) -> Json:
 
 
 def message(one: Message, find_chat: FindChat, find_user: FindUser, *, with_reply: bool = True) -> Json:
-    """Give a Message; the one it replies to is inside, as it is now, without its own reply."""
+    """Return a Message object, with the message it replies to as it is now, without that one's own reply."""
     place = find_chat(one.chat_id)
     replied = place.messages.get(one.reply_to) if one.reply_to and with_reply else None
     listed = entities(one.formatted.entities)

@@ -202,7 +202,7 @@ def _close(receive: Receive) -> None:
 
 
 async def _unless_gone(request: Request, call: Any) -> Json | None:
-    """Give the answer to a call, or None when the caller hung up first, as a killed poller does."""
+    """Return the result of a call, or None when the caller hung up first, as a killed poller does."""
     working = asyncio.ensure_future(call)
     done, _ = await asyncio.wait({working}, timeout=0.05)
     if done:

@@ -57,7 +57,7 @@ class TelegramState:
         self._supergroup_ids = itertools.count(FIRST_SUPERGROUP)
 
     def number(self) -> int:
-        """Give a number never given before, for ids that are opaque."""
+        """Return a number that was never returned before, for opaque ids."""
         return next(self._numbers)
 
     # People and chats
@@ -110,7 +110,7 @@ class TelegramState:
         }
 
     def reachable(self, number: int | str) -> Chat:
-        """Give the chat, if the bot may speak there."""
+        """Return the chat; raises ApiError when the bot may not write there."""
         chat = self.chat(number)
         if chat.migrated_to is not None:
             raise ApiError(
@@ -130,7 +130,7 @@ class TelegramState:
         return chat
 
     def topic(self, chat: Chat, number: int | None) -> Topic | None:
-        """Give the topic a message goes to; closed ones and those that are not there refuse it."""
+        """Return the topic a message goes to; raises ApiError when it is closed or missing."""
         if not number:
             return None
         found = chat.topics.get(number)
@@ -183,7 +183,7 @@ class TelegramState:
         return chat.messages[number]
 
     def inline_id(self) -> str:
-        """Give a new id for a message that is edited without its chat being known."""
+        """Return a new inline message id, by which a message is edited without its chat."""
         return f"AgAAAI{self.number():08d}"
 
     def inline_message(self, inline_id: str) -> Message:
@@ -211,7 +211,7 @@ class TelegramState:
         return self.updates.push(kind, value)
 
     def deliver(self, message: Message, kind: str = "message") -> int | None:
-        """Tell the bot of a person's message, if Telegram would; gives the update's id."""
+        """Send the bot a user's message if Telegram would; return the update's id."""
         chat = self.chats[message.chat_id]
         if chat.bot != "member" or message.sender.is_bot or not self._hears(chat, message):
             return None

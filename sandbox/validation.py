@@ -144,7 +144,7 @@ def _nesting(entities: tuple[Entity, ...]) -> None:
 
 
 def is_url(url: str | None) -> bool:
-    """Tell a link Telegram takes: http, https, tg or ton, with a host that can be one."""
+    """Return whether Telegram accepts a link: http, https, tg or ton, with a valid host."""
     if not url or len(url) > 2048 or any(character.isspace() for character in url):  # noqa: PLR2004 - Telegram's
         return False
     try:

@@ -432,7 +432,7 @@ def evaluate(  # noqa: PLR0913  # an option each
     help="The folder of records, instead of FEEDBACK_DIR; of several machines, one after the other.",
 )
 def report_feedback(folders: tuple[Path, ...], *, as_json: bool) -> None:
-    """Tell what people asked, what was not answered, and what was voted down.
+    """Summarise what people asked, what was not answered, and what was voted down.
 
     The bot collects this only where FEEDBACK_DIR is set; who asked is not in it.
     """
@@ -452,7 +452,7 @@ def report_feedback(folders: tuple[Path, ...], *, as_json: bool) -> None:
 @main.command()
 @docs_option
 def check(docs: Path | None) -> None:
-    """Tell whether all is ready to run.
+    """Check that everything is ready to run.
 
     Tries token, documents, index and backend, one line each; exits with 1 if there is something to mend.
     """

@@ -95,7 +95,7 @@ def _listed(heading: str, found: tuple[tuple[str, int], ...]) -> list[str]:
 
 
 def summary_json(summary: Summary) -> dict[str, Any]:
-    """Give all of it as one object, nothing left out."""
+    """Return the whole summary as one JSON object."""
     return {
         "first_day": summary.first_day or None,
         "last_day": summary.last_day or None,

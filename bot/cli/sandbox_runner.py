@@ -85,7 +85,7 @@ async def _running(
 
 
 def _inherited() -> dict[str, str]:
-    """Give our environment without what the operator set for the real bot, and without ways to a network."""
+    """Return the environment without the real bot's settings and without proxies."""
     ours = {name.upper() for name in Settings.model_fields} | _PROXIES
     kept = {name: value for name, value in os.environ.items() if name.upper() not in ours}
     paths = [str(Path(__file__).parents[2]), *filter(None, [kept.get("PYTHONPATH")])]

@@ -81,11 +81,11 @@ class AccessControl:
             raise ApplicationHandlerStop
 
     def served(self, handler: Handler) -> Handler:
-        """Give a handler that serves each person and group so often only."""
+        """Return a handler with a rate limit for each user and group."""
         return self._rationed(handler, self._people)
 
     def typed(self, handler: Handler) -> Handler:
-        """Give the same for inline queries."""
+        """Return the same for inline queries."""
         return self._rationed(handler, self._typing)
 
     def _rationed(self, handler: Handler, people: UserRateLimits) -> Handler:
@@ -120,7 +120,7 @@ class AccessControl:
 
 
 def _speaker(update: Update) -> int | None:
-    """Tell who asks; all that speak as a channel, or as anonymous admins, have one user's name for it."""
+    """Return the id of who asks; channels and anonymous admins have ids of their own."""
     message = update.message or update.edited_message
     if message is not None and message.sender_chat is not None:
         return message.sender_chat.id

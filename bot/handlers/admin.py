@@ -26,7 +26,7 @@ _MOST_LINE = 300
 
 
 async def status(update: Update, context: BotContext) -> None:
-    """Tell how the bot is doing."""
+    """Show the state of the bot: documents, answers, problems."""
     texts, metrics, archive = context.viewer(update).texts, context.metrics, context.archive
     figures, minutes = metrics.figures(), round(time.monotonic() - metrics.began) // 60
     told = texts.status(
@@ -86,7 +86,7 @@ async def receive_document(update: Update, context: BotContext) -> None:
 async def _received(
     document: Document, name: str, keeper: DocumentManager, texts: Texts
 ) -> Callable[[str], str]:
-    """Give what to tell of the name; raises DocumentError for what is not added."""
+    """Return a function from the name to the reply; raises DocumentError for what is not added."""
     if not is_good_name(name):
         raise DocumentError(name, texts.bad_name)
     if (document.file_size or 0) > _MOST_MEGABYTES * 1024 * 1024:

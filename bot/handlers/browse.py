@@ -112,5 +112,5 @@ async def _send_file(query: CallbackQuery, source: Source, context: BotContext, 
 
 
 def is_browse_data(data: object) -> bool:
-    """Tell the buttons of this module from those under answers."""
+    """Return whether callback data belongs to this module, not to buttons under answers."""
     return isinstance(data, str) and data.startswith("@")

@@ -34,7 +34,7 @@ async def edit_reply(query: CallbackQuery, reply: Reply, texts: Texts) -> str | 
 
 
 def is_unchanged(error: BadRequest) -> bool:
-    """Tell an edit that would change nothing."""
+    """Return whether Telegram refused an edit because it changes nothing."""
     return "not modified" in error.message.lower()
 
 
@@ -48,7 +48,7 @@ async def answer_query(query: CallbackQuery, told: str | None) -> None:
 
 
 def message_of(update: Update) -> Message:
-    """Give the message of an update that has one, new or edited."""
+    """Return the new or edited message of an update that has one."""
     message = update.message or update.edited_message
     if message is None:
         raise TypeError("This handler is for messages")
@@ -56,7 +56,7 @@ def message_of(update: Update) -> Message:
 
 
 def query_of(update: Update) -> CallbackQuery:
-    """Give the pressed button of an update that has one."""
+    """Return the callback query of an update that has one."""
     if update.callback_query is None:
         raise TypeError("This handler is for buttons")
     return update.callback_query

@@ -113,7 +113,7 @@ async def edited(update: Update, context: BotContext) -> None:
 
 
 async def why(update: Update, context: BotContext) -> None:
-    """Tell what the words of a question weighed: of the command itself, or of what it replies to."""
+    """Show what each word weighed, in the command's own question or in the message it replies to."""
     message, texts = message_of(update), context.viewer(update).texts
     text = " ".join(context.args or ()) or _pointed_at(message)
     if not text:
@@ -157,7 +157,7 @@ def _message_replied_to(message: Message) -> Message | None:
 
 
 def _origin(message: Message) -> Origin:
-    """Tell what a question leans on: it follows another one if it replies to an answer of ours."""
+    """Return the origin of a question: a reply to one of the bot's answers is a follow-up."""
     other = message.reply_to_message
     return Origin(earlier=quotes.asked_before(other)) if other and _is_ours(other) else AS_WRITTEN
 

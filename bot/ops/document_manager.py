@@ -110,7 +110,7 @@ def _try(name: str, data: bytes) -> None:
 
 
 def is_good_name(name: str) -> bool:
-    """Tell whether a name that somebody sent is one of a visible file in the folder itself."""
+    """Return whether a name that somebody sent names a visible file in the folder itself."""
     is_plain = name == PurePath(name).name and not name.startswith((".", "~")) and "\\" not in name
     is_shown = not any(unicodedata.category(letter) in {"Cc", "Cf", "Cs", "Zl", "Zp"} for letter in name)
     if not (name and is_plain and is_shown):

@@ -72,7 +72,7 @@ class Feedback:
 
 
 def records(folder: Path) -> Iterator[FeedbackRecord]:
-    """Give all records, oldest first; lines that are none are passed over."""
+    """Yield all records, oldest first; invalid lines are skipped."""
     for file in sorted(folder.glob("*.jsonl")):
         # Questions may hold signs that `splitlines` takes for the end of a line.
         for line in file.read_text(encoding="utf-8", errors="replace").split("\n"):

@@ -82,7 +82,7 @@ class Metrics:
         self._index = Info("verbatim_index", "The index that answers", registry=self.registry)
 
     def figures(self) -> RecentMetrics:
-        """Give what people want to know at a glance."""
+        """Return the figures of /status."""
         return RecentMetrics(
             answers=self._count("verbatim_answers_total"),
             unsure=self._count("verbatim_unsure_total"),
@@ -134,5 +134,5 @@ class Metrics:
         self._unencoded.set(texts)
 
     def page(self) -> bytes:
-        """Give all figures as text, UTF-8."""
+        """Return all metrics in Prometheus' text format, UTF-8."""
         return generate_latest(self.registry)

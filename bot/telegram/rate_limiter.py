@@ -110,7 +110,7 @@ class RateLimiter(BaseRateLimiter[int]):
 
 
 def _passes(error: BaseException, *, answers: bool) -> bool:
-    """Tell whether another try may succeed, and is ours to make: a failing start has patience of its own."""
+    """Return whether a call should be repeated; calls at the start are repeated by their caller."""
     if isinstance(error, RetryAfter):
         return True
     # An answer that is no JSON is a plain TelegramError.

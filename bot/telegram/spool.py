@@ -52,7 +52,7 @@ class Spool:
         self._file(update_id).unlink(missing_ok=True)
 
     def kept(self) -> Iterator[dict[str, Any]]:
-        """Give what an earlier process left here, oldest first; what is damaged is named and passed over."""
+        """Yield the updates of an earlier process, oldest first; damaged files are logged and skipped."""
         for file in sorted(self._folder.glob("*.json"), key=lambda file: (len(file.name), file.name)):
             try:
                 update = json.loads(file.read_text(encoding="utf-8"))

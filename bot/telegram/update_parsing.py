@@ -103,7 +103,7 @@ class Bot(ExtBot[int]):
         return [self.read(one) for one in received]
 
     def read(self, received: dict[str, Any]) -> Update:
-        """Give an update; an empty one where nobody can read it."""
+        """Return an update; an empty one when it cannot be parsed."""
         try:
             # The library takes a value of any type; here an id is a number, and a text is Unicode.
             _Update.model_validate(received)

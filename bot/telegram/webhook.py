@@ -74,7 +74,7 @@ class Webhook:
         self._outage = OutageLog()
 
     async def set(self) -> None:
-        """Tell Telegram; raises TelegramError when it does not want that."""
+        """Register the webhook with Telegram; raises TelegramError when it is refused."""
         await self._bot.set_webhook(
             self._url,
             secret_token=self._secret,

@@ -32,7 +32,7 @@ class Refusal:
 
 
 def location_text(title: str, at: Locator, texts: Texts) -> str:
-    """Give title, heading, and whatever people count in such a document, on one line."""
+    """Return title, heading and page, row or lines on one line."""
     parts = [_name(title, texts)]
     chapter = at.label if at.unit == "chapter" else None
     if chapter and chapter != title:
@@ -44,7 +44,7 @@ def location_text(title: str, at: Locator, texts: Texts) -> str:
 
 
 def _count(at: Locator, texts: Texts) -> list[str]:
-    """Give the number of the page, row, paragraph or lines; a chapter has its name."""
+    """Return the number of the page, row, paragraph or lines, or the name of the chapter."""
     number = str(at.page) if at.label is None else label(at.label, _MOST_LABEL)
     if at.unit == "slide":
         return [texts.slide(number)]

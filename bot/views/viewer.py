@@ -20,5 +20,5 @@ class Viewer:
     in_group: bool = False
 
     def link(self, payload: str) -> str:
-        """Give the address that opens a passage, or whatever `/start` takes, in a chat with the bot."""
+        """Return the deep link that opens a passage, or another parameter of /start."""
         return f"https://t.me/{self.username}?start={payload}"

@@ -32,7 +32,7 @@ class FileRecord:
 
 
 def unchanged(files: Sequence[FileEntry], records: Mapping[str, FileRecord]) -> dict[str, FileRecord]:
-    """Give the records that still hold: of files as they were, and of copies whose original is as it was."""
+    """Return the records of unchanged files, and of copies whose original is unchanged."""
     same = {file.name: records[file.name] for file in files if _is_same(file, records.get(file.name))}
     return {name: record for name, record in same.items() if record.copy_of is None or record.copy_of in same}
 
@@ -86,7 +86,7 @@ def list_sources(records: Iterable[FileRecord]) -> tuple[Source, ...]:
 
 
 def to_row(record: FileRecord) -> list[Any]:
-    """Give a record as values that JSON has."""
+    """Return a record as a JSON array."""
     file, source = record.file, record.source
     return [
         [file.name, file.size, file.changed],

@@ -38,7 +38,7 @@ class Case:
     line: int = 0
 
     def is_held_by(self, quote: str) -> bool:
-        """Tell whether the quote holds an answer, in capitals or not, and wherever its lines break."""
+        """Return whether the quote contains an answer, ignoring case and line breaks."""
         text = _plain(quote)
         return any(_plain(answer) in text for answer in self.answers)
 
@@ -140,7 +140,7 @@ async def evaluate(library: Answering, cases: Iterable[Case], text_of: Callable[
 
 
 def document_texts(folder: Path) -> Callable[[str], str]:
-    """Give what reads a document's text anew; one that cannot be read (any more) has none."""
+    """Return a function that reads a document's text; empty when it cannot be read (any more)."""
 
     @cache
     def text_of(name: str) -> str:
@@ -180,7 +180,7 @@ def compute_metrics(outcomes: Sequence[Outcome]) -> EvaluationMetrics:
 
 
 def auroc(positive: Sequence[float], negative: Sequence[float]) -> float | None:
-    """Give the share of pairs in which the positive is the greater, a tie counting half; None without pairs.
+    """Return the share of pairs in which the positive is greater, ties counting half; None without pairs.
 
     By the sum of ranks (Mann and Whitney), where equal values share the mean of their ranks.
     """

@@ -67,7 +67,7 @@ def report_text(report: Report) -> str:
 
 
 def report_json(report: Report) -> dict[str, Any]:
-    """Give the report with the names that programs read."""
+    """Return the report as JSON."""
     content: dict[str, Any] = {
         "all": _numbers(report.overall),
         "by": {

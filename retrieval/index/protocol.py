@@ -54,7 +54,7 @@ class Index(Protocol):
         """How many passages there are."""
 
     async def frequencies(self, terms: Sequence[str]) -> Mapping[str, int]:
-        """Tell how many passages hold each term."""
+        """Return the number of passages that have each term."""
 
     @property
     def encoder(self) -> Encoder | None:
@@ -68,7 +68,7 @@ class Index(Protocol):
         """
 
     async def nearest(self, words: Sequence[str]) -> Mapping[str, str]:
-        """Give the passages' own words that words they do not hold are probably misspellings of."""
+        """Return for misspelt words the words of the passages that were probably meant."""
 
 
 class DocumentIndex(Index, Protocol):

@@ -170,7 +170,7 @@ def _parts(text: str, block: Span, language: str) -> Iterator[Span]:
 
 
 def _paths(document: Document) -> list[tuple[str, ...]]:
-    """Give the path of headings that holds before the first heading, and from each one on."""
+    """Return the heading path before the first heading, and from each heading on."""
     paths: list[tuple[str, ...]] = [()]
     path: list[Heading] = []
     for heading in document.headings:

@@ -85,7 +85,7 @@ def _with_nulls(data: bytes, name: str) -> str:
 
 
 def _is_damaged(data: bytes) -> bool:
-    """Tell UTF-8 with a few broken bytes from another encoding: that gives broken ones only."""
+    """Return whether data is UTF-8 with a few broken bytes; others have no valid sequences."""
     text = data.decode("utf-8", "replace")
     broken = text.count("\ufffd")
     return len(text) - (len(data) - _beyond_ascii(data)) - broken > 3 * broken

@@ -69,7 +69,7 @@ def _parts(entries: Sequence[BulkItem]) -> Iterator[list[BulkItem]]:
 
 
 async def _send(cluster: Cluster, index: str, part: Sequence[BulkItem]) -> list[BulkItem]:
-    """Give those that the cluster has no room for now."""
+    """Return the items that the cluster has no room for now."""
     content = b"".join(entry.lines() for entry in part)
     params = {"filter_path": "errors,items.index.status,items.index.error"}
     told = None

@@ -54,7 +54,7 @@ class ConnectionSettings:
         return cls(tuple(Node(_shown(part), key or _user_of(part) or common) for part in parts), ca_file)
 
     def trust(self) -> ssl.SSLContext | bool:
-        """Give what certificates are verified by. Raises ValueError when the file cannot be used."""
+        """Return the context that verifies certificates. Raises ValueError for an unusable CA file."""
         if self.ca_file is None:
             return True
         try:
@@ -203,7 +203,7 @@ class Cluster:
         params: Mapping[str, str] | None = None,
         timeout: httpx.Timeout = SEARCHING,  # noqa: ASYNC109  # httpx' own
     ) -> Any:
-        """Give what a node answers, as JSON. It has to do no harm when it is done twice.
+        """Return a node's JSON response. The request must be safe to repeat.
 
         Raises RefusedError for what another node would answer as well, else UnavailableError.
         """

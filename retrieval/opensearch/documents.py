@@ -32,7 +32,7 @@ _SHORTEST_WORD, _LONGEST_WORD = 3, 200
 
 
 def record_id(name: str) -> str:
-    """Give the id of what is told of a file."""
+    """Return the id of a file's stored record."""
     return hashlib.blake2b(name.encode(), digest_size=16).hexdigest()
 
 
@@ -87,14 +87,14 @@ class Reader:
             yield from encode(self._segment, list(chain.from_iterable(self._ranges)), self._embeddings)
 
     def parts(self) -> Iterator[list[BulkItem]]:
-        """Give the passages, in their order, some at a time."""
+        """Yield the passages in order, in parts."""
         numbers = list(chain.from_iterable(self._ranges))
         ordinals = list(chain.from_iterable(range(len(own)) for own in self._ranges))
         for at in range(0, len(numbers), _AT_ONCE):
             yield self._part(numbers[at : at + _AT_ONCE], ordinals[at : at + _AT_ONCE])
 
     def noted(self, record: FileRecord) -> StoredFileRecord:
-        """Tell what became of a file, once all its passages were read."""
+        """Return a file's record, after all its passages were read."""
         name = record.file.name
         return StoredFileRecord(record, table_of_contents(self._headings[name]), frozenset(self._words[name]))
 

@@ -77,7 +77,7 @@ class IndexBuilder:
         await self._send("POST", f"/{self.name}/_refresh")
 
     async def documents(self) -> set[str]:
-        """Give the ids of the documents that have passages here."""
+        """Return the ids of the documents that have passages in this index."""
         found: set[str] = set()
         after: dict[str, Any] = {}
         while True:

@@ -70,7 +70,7 @@ class IndexMetadata:
         return asdict(self) | {"problems": [[one.name, one.reason] for one in self.problems]}
 
     def fits(self, other: "IndexMetadata") -> bool:
-        """Tell whether passages of the other one can stay in this one as they are."""
+        """Return whether passages of the other index can be copied into this one unchanged."""
         mine = (self.alias, self.shards, self.quote_chars, self.format, self.format_id, self.model)
         return mine == (
             other.alias,
@@ -83,7 +83,7 @@ class IndexMetadata:
 
 
 def creation(about: IndexMetadata) -> dict[str, Any]:
-    """Give the settings and fields of a new index."""
+    """Return the settings and mappings of a new index."""
     return {
         "settings": {
             "number_of_shards": about.shards,
@@ -138,7 +138,7 @@ LOADING = {
 
 
 def loaded(replicas: int) -> dict[str, Any]:
-    """Give the settings of a finished index: as many copies as there are nodes for, up to `replicas`."""
+    """Return the settings of a finished index: up to `replicas` copies, as far as there are nodes."""
     return {"index": {"auto_expand_replicas": f"0-{replicas}" if replicas else False, "blocks.write": True}}
 
 
@@ -245,5 +245,5 @@ STORED: Mapping[str, Any] = {"_source": False, "stored_fields": ["b"]}
 
 
 def stored(hit: Mapping[str, Any]) -> str:
-    """Give what a hit holds, in base64."""
+    """Return the stored bytes of a hit, in base64."""
     return str(hit["fields"]["b"][0])

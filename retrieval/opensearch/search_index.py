@@ -229,7 +229,7 @@ class OpenSearchIndex:
         return int(unpack([stored]).ordinals[0]) if stored else None
 
     async def stored(self, identity: str) -> str | None:
-        """Give what is stored by an id."""
+        """Return what is stored under an id, None when there is nothing."""
         hits = (await self._cluster.search(self.name, mappings.by_id(identity)))["hits"]["hits"]
         return mappings.stored(hits[0]) if hits else None
 

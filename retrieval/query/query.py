@@ -205,7 +205,7 @@ def _naming(text: str, readings: Mapping[str, Reading], lexicons: Mapping[str, S
 
 
 def _is_small_talk(text: str, readings: Mapping[str, Reading]) -> bool:
-    """Tell a message that holds nothing but greetings, thanks and words that ask or join.
+    """Return whether a message holds only greetings, thanks and function words.
 
     People greet in any language, whatever the documents are in; there a greeting must be among the words.
     """
@@ -227,7 +227,7 @@ def _is_small_talk(text: str, readings: Mapping[str, Reading]) -> bool:
 
 
 def _may_greet(text: str, language: str) -> bool:
-    """Tell at a glance whether it is worth finding the words of a text."""
+    """Return quickly whether a text may hold a greeting."""
     folded = fold(text, language)
     return any(word in folded for word in STOPWORDS[language].greet)
 

@@ -137,7 +137,7 @@ def _pairs(rows: Numbers, owners: Numbers, columns: Numbers, shape: tuple[int, i
 
 
 def _gram_columns(question: Query) -> dict[str, int]:
-    """Give each of the question's grams a column."""
+    """Return a column number for each character n-gram of the question."""
     found = dict.fromkeys(gram for word in question.words for gram in grams(word.spelling))
     return {gram: i for i, gram in enumerate(found)}
 
@@ -232,7 +232,7 @@ def keep(features: dict[str, Array]) -> Numbers:
 
 
 def likeness_nearby(evidence: MatchFeatures, passages: Sequence[Passage], kept: Numbers) -> Array:
-    """Give for each kept candidate the greatest likeness of each word in the candidates near it."""
+    """Return for each kept candidate the greatest likeness of each word in its neighbouring candidates."""
     likeness = evidence.greatest(evidence.likeness)
     nearby = np.zeros((len(kept), likeness.shape[1]))
     documents = by_document(passages)

@@ -27,7 +27,7 @@ class Excerpt:
 
 
 def matching(question: Query, forms: Vocabulary) -> NDArray[np.bool_]:
-    """Tell which forms are content words of the question, or like them."""
+    """Return a function from a form to whether it is, or resembles, a content word of the question."""
     words = [word for word in question.words if word.content]
     found = forms.rows_of({digest(term): 0 for word in words for term in word.terms}) >= 0
     alike = [set(grams(word.spelling)) for word in words if len(word.spelling) > GRAM_CHARS]

@@ -126,7 +126,7 @@ def run_features(
 
 
 def length_feature(evidence: MatchFeatures, runs: CandidateSpans, longest: int) -> Array:
-    """Give the share of the longest quote that each run fills."""
+    """Return the length of each span as a share of the longest quote."""
     shares: Array = (evidence.ends[runs.last] - evidence.starts[runs.first]) / longest
     return shares
 

@@ -158,6 +158,6 @@ def certainty(confidence: float) -> Certainty:
 
 
 def _is_one_word(question: Query) -> bool:
-    """Tell a question of one word; in scripts without spaces that is one whose tokens stand in each other."""
+    """Return whether a question has one word; without spaces between words, one whose tokens all overlap."""
     texts = [word.text for word in question.words]
     return len(texts) == 1 or any(is_unspaced(text) and all(part in text for part in texts) for text in texts)

@@ -343,7 +343,7 @@ def _walk(root: LexborNode, skipped: frozenset[str]) -> Iterator[tuple[LexborNod
 
 
 def _is_table(node: LexborNode) -> bool:
-    """Tell a table of rows and columns from a frame for the layout of a page."""
+    """Return whether a table is data, not page layout."""
     if node.tag != "table" or node.attributes.get("role") in {"presentation", "none"}:
         return False
     row = node.css_first("tr")
@@ -375,7 +375,7 @@ def _mark(line: int | None) -> tuple[LineMark, ...]:
 
 
 def _row(row: LexborNode, open_cells: dict[int, tuple[int, str]]) -> list[str]:
-    """Give the text of each column; a cell over several rows is given in each, a wide one in its first."""
+    """Return the text of each column; cells over several rows are repeated, over several columns not."""
     texts: list[str] = []
     for cell in _cells(row):
         _carry_on(texts, open_cells)

@@ -45,7 +45,7 @@ def load(data: bytes, name: str) -> Document:
 
 
 def _chapters(book: Element, items: dict[str, Element], path: str, name: str) -> Iterator[str]:
-    """Give the paths of the pages in reading order, without the table of contents."""
+    """Yield the paths of the pages in reading order, without the table of contents."""
     listed = dict.fromkeys(reference.get("idref", "") for reference in book.iter("itemref"))
     spine = [items.get(identity) for identity in listed]
     if len(spine) > MOST_CHAPTERS:
@@ -56,7 +56,7 @@ def _chapters(book: Element, items: dict[str, Element], path: str, name: str) ->
 
 
 def _contents(archive: ZipArchive, path: str, items: Iterable[Element]) -> Iterator[tuple[str, str]]:
-    """Give the pages that the table of contents names, each with the first name it has there."""
+    """Yield the pages in the table of contents, each with its first title there."""
     found: dict[str, str] = {}
     for item in sorted(items, key=_is_contents, reverse=True):
         listed = _beside(path, item.get("href", ""))
@@ -92,12 +92,12 @@ def _is_contents(item: Element) -> bool:
 
 
 def _locked(archive: ZipArchive) -> Iterator[str]:
-    """Give the paths of the pages that only a reader with their key may read; so are fonts, at times."""
+    """Yield the paths of encrypted files; some books encrypt only fonts."""
     if _ENCRYPTION in archive:
         for reference in archive.tree(_ENCRYPTION).iter("CipherReference"):
             yield normpath(unquote(reference.get("URI", "")))
 
 
 def _beside(path: str, link: str) -> str:
-    """Give the path of what a file links to."""
+    """Return the path of a link, relative to the file it is in."""
     return normpath(join(dirname(path), unquote(link.partition("#")[0])))

@@ -111,7 +111,7 @@ def load(data: bytes, name: str) -> Document:
 
 
 def _encoding(declared: regex.Match[bytes] | None) -> str | None:
-    """Give the encoding that a page names, as browsers understand the name."""
+    """Return the encoding that a page declares, as browsers understand its name."""
     if declared is None:
         return None
     label = (declared["meta"] or declared["xml"]).decode("ascii", "replace").lower()

@@ -90,7 +90,7 @@ def _add_note(draft: DocumentBuilder, reference: Element, notes: dict[str, dict[
 
 
 def _levels(styles: Element | None) -> dict[str, int]:
-    """Give the level of each style that makes headings, by its id; 0 is a table of contents."""
+    """Return the heading level of each style by its id; 0 for a table of contents."""
     by_id = {attribute(style, "styleId") or "": style for style in styles or () if style.tag == "style"}
     levels = {identity: _style_level(identity, by_id) for identity in by_id}
     return {identity: level for identity, level in levels.items() if level is not None}
@@ -123,7 +123,7 @@ def _level(paragraph: Element, levels: dict[str, int]) -> int | None:
 
 
 def _outline(element: Element) -> int | None:
-    """Give the level of an outline, which counts from 0; one beyond the last is body text."""
+    """Return the heading level, from 1, of an outline level, which counts from 0; None for body text."""
     value = attribute(element, "val") or ""
     return int(value) + 1 if value.isdecimal() and len(value) == 1 and int(value) < _LOWEST else None
 
@@ -137,7 +137,7 @@ def _value(element: Element, name: str) -> str | None:
 
 
 def _is_table(element: Element) -> bool:
-    """Tell a table of rows and columns from a frame for the layout of a page."""
+    """Return whether a table is data, not page layout."""
     if element.tag != "tbl" or element.find(".//tc//tbl") is not None:
         return False
     return any(len(row.findall("tc")) > 1 for row in element.iter("tr"))
@@ -156,7 +156,7 @@ def _add_table(draft: DocumentBuilder, table: Element) -> None:
 
 
 def _has_header(table: Element) -> bool:
-    """Tell by the look that a table is given: its style sets the first row off."""
+    """Return whether the table's style sets off the first row."""
     look = table.find("tblPr/tblLook")
     return look is not None and look.get("firstRow") in {"1", "true", "on"}
 
@@ -166,7 +166,7 @@ def _is_row(element: Element) -> bool:
 
 
 def _cells(row: Element, above: dict[int, str]) -> Iterator[str]:
-    """Give a row's cells, a wide one with empty ones after it; one that goes on from above is given again."""
+    """Return a row's cells: a wide cell is followed by empty ones, a vertically merged one is repeated."""
     column = 0
     for cell in below(row, _SKIPPED, lambda element: element.tag == "tc"):
         if cell.tag != "tc":
@@ -183,6 +183,6 @@ def _cells(row: Element, above: dict[int, str]) -> Iterator[str]:
 
 
 def _width(properties: Element | None) -> int:
-    """Give how many columns a cell takes."""
+    """Return the number of columns that a cell spans."""
     value = _value(properties, "gridSpan") if properties is not None else None
     return int(value) if value and _WIDTH.fullmatch(value) else 1

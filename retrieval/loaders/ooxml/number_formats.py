@@ -48,7 +48,7 @@ def format_number(value: float, code: str, epoch: datetime) -> str:
 
 
 def format_plain(value: float) -> str:
-    """Give a number without a format, in the eleven digits that a cell has room for."""
+    """Return a number without a format, in the eleven digits that fit into a cell."""
     return f"{value:.11g}" if abs(value) >= 10**11 or value != int(value) else str(int(value))
 
 
@@ -108,7 +108,7 @@ def _date(value: float, tokens: Sequence[regex.Match[str]], epoch: datetime) -> 
 
 
 def _is_minute(units: Sequence[str], at: int) -> bool:
-    """Tell minutes from months, which have the same letter: these stand beside hours or seconds."""
+    """Return whether "m" means minutes, which stand next to hours or seconds, not months."""
     before = next((unit for unit in reversed(units[:at]) if unit), "")
     after = next((unit for unit in units[at + 1 :] if unit), "")
     return before == "h" or after == "s"

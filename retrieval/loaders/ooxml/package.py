@@ -61,7 +61,7 @@ class Package:
 
 
 def attribute(element: Element, name: str, space: str = "") -> str | None:
-    """Give an attribute by its name, and by how its namespace ends; there are two for the same."""
+    """Return an attribute by its name and the end of its namespace; there are two namespaces for each."""
     ending = f"{space}}}{name}"
     found = (value for key, value in element.attrib.items() if key.endswith(ending))
     return next(found, None if space else element.attrib.get(name))

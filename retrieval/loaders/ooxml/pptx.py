@@ -56,7 +56,7 @@ def _is_whole(element: Element) -> bool:
 
 
 def _kind(shape: Element) -> str | None:
-    """Tell what a shape holds the place of: a title, a date, or nothing of the kind."""
+    """Return the type of a placeholder shape, such as title or date; None for other shapes."""
     holder = shape.find("nvSpPr/nvPr/ph")
     return None if holder is None else holder.get("type")
 
@@ -74,7 +74,7 @@ def _text(paragraph: Element) -> str:
 
 
 def _rows(table: Element) -> Iterator[str]:
-    """Give the rows under the names in the first, where the table is drawn as having such."""
+    """Yield the rows, with column names from the first when the table is marked as having a header row."""
     properties = table.find("tblPr")
     is_named = properties is not None and properties.get("firstRow") in {"1", "true"}
     columns: tuple[str, ...] = ()

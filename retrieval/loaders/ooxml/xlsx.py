@@ -78,7 +78,7 @@ def _add(draft: DocumentBuilder, title: str, found: list[tuple[str, list[str]]])
 
 
 def _rows(sheet: Element, book: _Workbook, name: str) -> Iterator[tuple[str, list[str]]]:
-    """Give the rows with their numbers; a row without one comes after that before it."""
+    """Yield the rows with their numbers; a row without one follows the row before it."""
     number = 0
     for row in sheet.iter("row"):
         given = row.get("r", "")
@@ -116,7 +116,7 @@ def _number_of(letters: str) -> int:
 
 
 def _text(cell: Element, book: _Workbook) -> str:
-    """Give what a cell shows; a formula without a saved result, or with an error, shows nothing."""
+    """Return what a cell shows; the empty text for a formula without a saved result or with an error."""
     kind, value = cell.get("t", "n"), cell.findtext("v") or ""
     if kind == "inlineStr":
         return _joined(cell)
@@ -170,7 +170,7 @@ def _shared(package: Package) -> _Workbook:
 
 
 def _formats(styles: Element) -> Iterator[str]:
-    """Give the code of each style's number format; an empty one where there is none."""
+    """Yield the number format code of each style; the empty text when there is none."""
     codes = {str(number): code for number, code in BUILT_IN.items()}
     codes |= {one.get("numFmtId", ""): one.get("formatCode", "") for one in styles.iter("numFmt")}
     for style in styles.iterfind("cellXfs/xf"):

@@ -37,12 +37,12 @@ class Glyph(NamedTuple):
 
 
 def is_in(text: str) -> bool:
-    """Tell whether a line has letters that are read from right to left."""
+    """Return whether a line has letters that are read from right to left."""
     return not text.isascii() and _LEFTWARD.search(text) is not None
 
 
 def read(glyphs: Sequence[Glyph], space: float) -> tuple[list[tuple[str, int]], bool]:
-    """Give letters and places in reading order (-1: a gap over `space`), and whether the line runs left."""
+    """Return letters and their indices in reading order (-1: a gap), and whether the line runs leftward."""
     clusters = sorted(_clusters(glyphs, space), key=lambda cluster: cluster[0].middle)
     kinds = [_kind(cluster[0].letter) for cluster in clusters]
     runs_left = kinds.count("R") >= kinds.count("L")
@@ -107,7 +107,7 @@ def _is_over(mark: Glyph, letter: Glyph) -> bool:
 
 
 def _is_split(mark: Glyph, letter: Glyph) -> bool:
-    """Tell one sign whose place PDFium has parted between a letter and its marks."""
+    """Return whether PDFium has split one glyph between a letter and its combining marks."""
     is_as_high = (mark.bottom, mark.top) == (letter.bottom, letter.top)
     widths = abs((mark.right - mark.left) - (letter.right - letter.left))
     apart = max(mark.left, letter.left) - min(mark.right, letter.right)
@@ -115,7 +115,7 @@ def _is_split(mark: Glyph, letter: Glyph) -> bool:
 
 
 def _kind(letter: str) -> str:
-    """Tell what a letter does to the direction: R, L, a digit (which runs to the right), or nothing."""
+    """Return the direction of a letter: R, L, a digit (which runs rightward), or neutral."""
     kind = unicodedata.bidirectional(letter)
     if kind in {"R", "AL"}:
         return "R"
@@ -141,7 +141,7 @@ def _logical(order: list[list[Glyph]], runs_left: bool) -> list[list[Glyph]]:
 
 
 def _direction(kinds: list[str], order: list[list[Glyph]], at: int, runs_left: bool) -> str:
-    """Give a sign the direction of what is on both sides of it, else the line's."""
+    """Return the direction of a neutral run: that of both its neighbours if equal, else the line's."""
     if kinds[at]:
         return "R" if kinds[at] == "R" else "L"
     before = next((kind for kind in reversed(kinds[:at]) if kind), "")

@@ -34,7 +34,7 @@ class PageChars:
 
     @property
     def is_sideways(self) -> bool:
-        """Tell a page whose lines run upward or downward in the file, and are turned when they are shown."""
+        """Return whether the lines of a page run vertically in the file and are rotated for display."""
         return bool(self._turn % 2)
 
     def close(self) -> None:
@@ -43,13 +43,13 @@ class PageChars:
         self.page.close()
 
     def area(self, place: int) -> Area:
-        """Give the place of a character as the file has it, as high as its font is."""
+        """Return the area of a character in the file's coordinates, as high as its font."""
         found = self._rectangle
         raw.FPDFText_GetLooseCharBox(self._text, place, found)
         return Area(found.left, found.bottom, found.right, found.top)
 
     def box(self, place: int) -> Area:
-        """Give the place of a character as people see the page."""
+        """Return the area of a character on the page as displayed."""
         area = self.area(place)
         if self._turn == 0:
             return area
@@ -58,12 +58,12 @@ class PageChars:
         return Area(left, bottom, right, top)
 
     def base(self, place: int) -> float:
-        """Give the height at which a character stands."""
+        """Return the baseline of a character."""
         raw.FPDFText_GetCharOrigin(self._text, place, self._x, self._y)
         return self._turned(self._x.value, self._y.value)[1]
 
     def size(self, place: int) -> float:
-        """Give the size of a character's letters in points, at least 1."""
+        """Return the font size of a character in points, at least 1."""
         matrix = self._matrix
         raw.FPDFText_GetMatrix(self._text, place, matrix)
         size = raw.FPDFText_GetFontSize(self._text, place) * hypot(matrix.c, matrix.d)
@@ -73,11 +73,11 @@ class PageChars:
         return max(area.top - area.bottom, area.right - area.left, 1.0)
 
     def is_drawn(self, place: int) -> bool:
-        """Tell a character of the document from one that PDFium has put in."""
+        """Return whether a character is in the document, not inserted by PDFium."""
         return bool(raw.FPDFText_GetTextObject(self._text, place))
 
     def text(self) -> tuple[str, Sequence[int]]:
-        """Give all characters, each of one UTF-16 unit, and their places."""
+        """Return all characters, each of one UTF-16 unit, and their indices."""
         units = (ctypes.c_ushort * (self.count + 1))()
         written = max(0, raw.FPDFText_GetText(self._text, 0, self.count, units) - 1)
         text = bytes(units)[: 2 * written].decode("utf-16-le", "surrogatepass")

@@ -38,13 +38,13 @@ def strip_headers_footers(pages: Sequence[Sequence[Line]], labels: Sequence[str]
 
 
 def _ends(page: Sequence[Line]) -> tuple[list[Line], list[Line]]:
-    """Give the uppermost lines, and the lowest, from outside to inside."""
+    """Return the uppermost and the lowest lines, from the outside in."""
     ordered = sorted(page, key=lambda line: line.base)
     return ordered[::-1][:_MOST_LINES], ordered[:_MOST_LINES]
 
 
 def _keys(line: Line, page: int) -> list[Key]:
-    """Give what is the same in all heads of a kind: all words, or all but a number that goes with the pages.
+    """Return what headers of a kind share: all words, or all but a number that counts with the pages.
 
     If that number is at an end, it alone is enough: the head may name the chapter.
     """

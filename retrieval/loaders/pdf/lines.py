@@ -56,7 +56,7 @@ class Line:
 
 
 def lines(leaf: PageChars) -> list[Line]:
-    """Give the lines of a page in reading order; columns one after the other."""
+    """Return the lines of a page in reading order: columns one after the other."""
     text, places = leaf.text()
     found: list[Line] = []
     for match in _LINE.finditer(text):
@@ -70,7 +70,7 @@ def lines(leaf: PageChars) -> list[Line]:
 
 
 def gaps(leaf: PageChars, line: Line) -> Iterator[tuple[int, float, float]]:
-    """Give the gaps between words wider than any space: the offset after, left and right."""
+    """Return the gaps between words wider than a space: offset of the next word, left and right edge."""
     for match in _WORD_END.finditer(line.text):
         after = match.end() + 1
         while line.text[after].isspace():
@@ -104,7 +104,7 @@ def _line(leaf: PageChars, text: str, places: Sequence[int]) -> Line | None:
 
 
 def _height(leaf: PageChars, text: str, places: Sequence[int]) -> float:
-    """Give the height of the middle of a line: a raised sign or a large initial may stand at an end."""
+    """Return the character height in the middle of a line; its ends may have superscripts or an initial."""
     at = len(text) // 2
     at -= text[at].isspace()  # one that is only a gap has no size
     return _LEADING * leaf.size(places[at])
@@ -155,7 +155,7 @@ def _cleaned(text: str, places: Sequence[int]) -> tuple[str, Sequence[int]]:
 
 
 def _is_same_row(before: Line, after: Line) -> bool:
-    """Tell a line that only goes on the one before, as after a sign that is raised."""
+    """Return whether a line continues the one before in the same row, as after a superscript."""
     overlaps = abs(before.base - after.base) < 0.4 * min(before.height, after.height)
     beside = -0.2 * before.height < after.start - before.end < before.height
     return overlaps and beside and before.runs_left == after.runs_left
@@ -196,7 +196,7 @@ def _by_columns(leaf: PageChars, found: list[Line]) -> list[Line]:
 
 
 def _is_prose(pairs: list[list[Line]], gutter: float) -> bool:
-    """Tell two columns of text from the cells of a table, which are short or end anywhere."""
+    """Return whether two columns are running text, not table cells, which are short or end anywhere."""
     if len(pairs) < _FEWEST_ROWS:
         return False
     cells = median(min(len(left.text), len(right.text)) for left, right in pairs)

@@ -31,7 +31,7 @@ class Dehyphenator:
         }
 
     def join(self, before: str, after: str) -> tuple[str, str]:
-        """Give the end that the line before loses or keeps, and what stands between it and the next.
+        """Return the line before, with or without its hyphen, and the text between it and the next line.
 
         The hyphen of a parted word goes, unless it is the word's own: where the document has it in the middle
         of a line, where the word has another before it, or where a capital or a number follows.
@@ -113,14 +113,14 @@ class Typography(NamedTuple):
     pitch: float
 
     def is_large(self, paragraph: Paragraph) -> bool:
-        """Tell what is set as a heading: few and large letters, and no sentence."""
+        """Return whether a paragraph is set as a heading: short, large and not a sentence."""
         text = " ".join(placed.line.text for placed in paragraph.lines)
         is_short = len(text) <= _MOST_HEADING and len(paragraph.lines) <= _MOST_HEADING_LINES
         large = min(placed.line.height for placed in paragraph.lines) >= _LARGE * self.height
         return large and is_short and bool(_LETTER.search(text)) and not text.endswith(_NO_HEADING_END)
 
     def is_small(self, paragraph: Paragraph) -> bool:
-        """Tell a note from text."""
+        """Return whether the paragraph is a note, set smaller than text."""
         return max(placed.line.height for placed in paragraph.lines) <= _SMALL * self.height
 
 
@@ -160,7 +160,7 @@ def paragraphs(lines: Sequence[PlacedLine], type_: Typography) -> list[Paragraph
 
 
 def continues_paragraph(before: Paragraph, after: Paragraph) -> bool:
-    """Tell whether a paragraph goes on in another column or on another page."""
+    """Return whether a paragraph continues in another column or on another page."""
     last, first = before.lines[-1], after.lines[0]
     if last.heading is not None or first.heading is not None or last.is_row or first.is_row:
         return False
@@ -241,7 +241,7 @@ def _is_indented(run: Sequence[PlacedLine], at: int) -> bool:
 
 
 def _has_room(run: Sequence[PlacedLine], at: int, word: str, type_: Typography) -> bool:
-    """Tell a line that was ended on purpose: the next word would have had room in it."""
+    """Return whether a line was ended on purpose: the next word would have fitted."""
     line = run[at].line
     letter = (line.right - line.left) / max(1, len(line.text))
     room = max(near.end for near in _near(run, at, type_)) - line.end
@@ -249,7 +249,7 @@ def _has_room(run: Sequence[PlacedLine], at: int, word: str, type_: Typography) 
 
 
 def _near(run: Sequence[PlacedLine], at: int, type_: Typography) -> list[Line]:
-    """Give the lines around one that are as close together as those of a paragraph."""
+    """Return the lines around one that are as close together as lines of a paragraph."""
     first = last = at
     while first > max(0, at - _WINDOW) and not _is_apart(run, first, type_):
         first -= 1
@@ -260,13 +260,13 @@ def _near(run: Sequence[PlacedLine], at: int, type_: Typography) -> list[Line]:
 
 
 def _is_apart(run: Sequence[PlacedLine], at: int, type_: Typography) -> bool:
-    """Tell whether there is a gap above a line."""
+    """Return whether there is a gap above a line."""
     line = run[at].line
     return (run[at - 1].line.base - line.base) / line.height > _WIDER * type_.pitch
 
 
 def _is_ended(line: Line) -> bool:
-    """Tell whether a sentence ends with a line, be it in quotes and with the number of a note."""
+    """Return whether a sentence ends with the line, also before a quotation mark or note number."""
     return _ENDED.search(line.text[-_LONGEST_END:]) is not None
 
 

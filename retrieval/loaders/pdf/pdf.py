@@ -60,7 +60,7 @@ def load(data: bytes, name: str) -> Document:
 
 
 def _is_contents(line: Line) -> bool:
-    """Tell a line of a table of contents, which leads with dots to a number."""
+    """Return whether a line is an entry of a table of contents, with dots leading to a page number."""
     end = line.text[-_LEADERS:]
     return sum(map(end.count, ".…·_")) >= _FEWEST_DOTS and _CONTENTS.search(end) is not None
 
@@ -139,7 +139,7 @@ class _PdfBuilder:
         self._length += len(text)
 
     def _pages(self, labels: Sequence[str]) -> tuple[Page, ...]:
-        """Give every page of the file, so that they can be counted; an empty one begins as the next does."""
+        """Return every page of the file, to count them; an empty one starts where the next does."""
         start, found = len(self.text), []
         for number in range(len(labels) - 1, -1, -1):
             start = min(start, self._starts.get(number, start))
@@ -166,7 +166,7 @@ class _PdfBuilder:
     def _headings(
         self, book: reader.PdfContents, own: Typography, anchors: Mapping[int, PlacedLine]
     ) -> tuple[tuple[Heading, ...], set[int]]:
-        """Give the headings, and the numbers of the paragraphs that are no blocks for them."""
+        """Return the headings, and the numbers of the paragraphs that became headings."""
         if len(book.outline) < _FEWEST_ENTRIES:
             return self._large(own)
         entries = {n: p.heading for n, p in enumerate(self._whole) if p.heading is not None}

@@ -100,7 +100,7 @@ def read(data: bytes, name: str) -> PdfContents:
 
 
 def page_lines(pdf: pypdfium2.PdfDocument, number: int) -> tuple[list[Line], PageChars] | None:
-    """Give the lines of a page (from 0) and its characters; nothing of one that is damaged or has no text."""
+    """Return the lines and characters of a page (counted from 0); none when it is damaged or empty."""
     try:
         leaf = PageChars(pdf[number])
     except pypdfium2.PdfiumError:
@@ -123,7 +123,7 @@ def _page(pdf: pypdfium2.PdfDocument, number: int) -> tuple[list[Line], set[int]
 
 
 def _is_unreadable(found: Sequence[Line]) -> bool:
-    """Tell letters of a font that does not say which they are."""
+    """Return whether characters come from a font without a Unicode mapping."""
     text = "".join(line.text for line in found)
     return 2 * len(_UNREADABLE.findall(text)) > len(text)
 

@@ -17,7 +17,7 @@ _LONGEST_MARKER = 5
 
 
 def table_rows(leaf: PageChars, found: Sequence[Line]) -> list[Line]:
-    """Give the lines that are rows of tables: two or more, with the same gaps one below the other."""
+    """Return the lines that are table rows: two or more with the same gaps one below the other."""
     usual = median([(line.right - line.left) / len(line.text) for line in found]) if found else 0.0
     wide = [
         [] if line.right - line.left < _WIDE_ROW * usual * len(line.text) else _cell_gaps(leaf, line)
@@ -31,7 +31,7 @@ def table_rows(leaf: PageChars, found: Sequence[Line]) -> list[Line]:
 
 
 def _cell_gaps(leaf: PageChars, line: Line) -> list[tuple[float, float]]:
-    """Give the gaps that are far wider than a space, unless it is a line that was stretched."""
+    """Return the gaps far wider than a space, unless the line is justified."""
     all_gaps = [(left, right) for after, left, right in gaps(leaf, line) if after > _LONGEST_MARKER]
     widths = [right - left for left, right in all_gaps]
     if len(widths) == line.text.count(" ") and max(widths, default=0) < _STRETCHED * line.height:

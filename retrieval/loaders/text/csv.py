@@ -55,7 +55,7 @@ def _title(name: str) -> str:
 
 
 def _rows(text: str, separator: str) -> Iterator[tuple[int, list[str]]]:
-    """Give the rows that are not blank, with their numbers."""
+    """Yield the rows that are not blank, with their numbers."""
     for number, cells in enumerate(_cells(text, separator), 1):
         if any(map(str.strip, cells)):
             yield number, cells

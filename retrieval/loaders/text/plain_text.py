@@ -53,7 +53,7 @@ def _lines(text: str, part: Span) -> list[Span]:
 
 
 def _is_wrapped(lines: list[str]) -> bool:
-    """Tell hand-wrapped lines: short ones, or such as end in mid-sentence where the next word had no room."""
+    """Return whether lines were wrapped by hand: short, or ending where the next word did not fit."""
     widest = max(map(_width, lines))
     if not _WRAPPED <= widest <= _WIDEST:
         return widest < _WRAPPED
