@@ -54,8 +54,9 @@ ask: $(BIN)/.installed
 chat: $(BIN)/.installed
 	@$(BIN)/verbatim chat
 
+# In parallel, a file of tests in one process; processes that tests start are not counted as covered.
 test: $(BIN)/.installed-dev
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n auto --dist loadfile --cov
 
 # A stock OpenSearch, from the repository that Maven is set up with.
 .opensearch/.fetched: tests/opensearch/pom.xml
@@ -68,10 +69,10 @@ test: $(BIN)/.installed-dev
 	@touch $@
 
 test-opensearch: $(BIN)/.installed-dev .opensearch/.fetched
-	@$(BIN)/python -m pytest -m opensearch
+	@$(BIN)/python -m pytest -m opensearch --timeout 1200
 
 soak: $(BIN)/.installed-dev
-	@$(BIN)/python -m pytest -m soak
+	@$(BIN)/python -m pytest -m soak --timeout 3600
 
 check: $(BIN)/.installed-dev
 	@$(BIN)/ruff check .
@@ -136,4 +137,4 @@ lock:
 	$(UV) $(COMPILE) benchmarks/requirements.in -o benchmarks/requirements.txt
 
 clean:
-	rm -rf .venv .venv-bench .mypy_cache .ruff_cache .pytest_cache .hypothesis .opensearch .eval
+	rm -rf .venv .venv-bench .mypy_cache .ruff_cache .pytest_cache .hypothesis .opensearch .eval .coverage*
