@@ -75,7 +75,7 @@ def write(folder: Path, passages: int, seed: int = 1) -> None:
 
 
 def written(place: Path, passages: int) -> Path:
-    """Give the folder of a corpus in `place`; one that is there already is kept."""
+    """Return the folder of a corpus in `place`; one that is there already is kept."""
     folder = place / f"{passages}"
     if len(list(folder.glob("*.txt"))) < math.ceil(passages / PASSAGES):
         write(folder, passages)

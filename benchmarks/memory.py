@@ -30,7 +30,7 @@ def resident(pid: int) -> int:
 
 
 def mapped(pid: int) -> int:
-    """Give the bytes of these that are pages of files, which the system may take back."""
+    """Return the bytes of these that are pages of files, which the system may take back."""
     return _told(pid, "status", "RssFile")
 
 

@@ -79,7 +79,7 @@ def _row(name: str, runs: list[Run]) -> tuple[str, ...]:
 
 
 def _cost(runs: list[Run]) -> float:
-    """Give the processor seconds of an answer, or 0 where nothing tells them."""
+    """Return the processor seconds of an answer, or 0 where nothing tells them."""
     return median(run.cost or 0.0 for run in runs)
 
 

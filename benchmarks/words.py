@@ -59,7 +59,7 @@ def content_word(number: int, form: int) -> str:
 
 
 def frequencies(count: int) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
-    """Give the cumulated probabilities of so many content words: Zipf's law with Mandelbrot's shift.
+    """Return the cumulated probabilities of so many content words: Zipf's law with Mandelbrot's shift.
 
     It has two slopes, as large corpora have: some ten thousand words of everybody, then those of the few.
     """

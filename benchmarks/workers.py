@@ -56,7 +56,7 @@ def workers(rounds: int = ROUNDS, count: int = QUESTIONS) -> Table:
 
 
 async def _run(size: int, count: int) -> float:
-    """Give how many questions so many processes answer a second."""
+    """Return how many questions so many processes answer a second."""
     door, *ports = (_free_port() for _ in range(size + 1))
     async with Sandbox.start() as sandbox, contextlib.AsyncExitStack() as stack:
         await sandbox.settings(flood=False)

@@ -24,7 +24,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 
 
 def _pinned(name: str) -> set[tuple[str, str]]:
-    """Give names and versions; a package may have one version for each of several Pythons."""
+    """Return names and versions; a package may have one version for each of several Pythons."""
     text = (ROOT / name).read_text(encoding="utf-8")
     return {(found[1].lower(), found[2]) for found in re.finditer(r"^([\w.-]+)==(\S+)", text, re.MULTILINE)}
 

@@ -59,7 +59,7 @@ class Child:
         return list(self._ask(do="search", questions=_plain(questions), limit=limit))
 
     def found(self, questions: Sequence[Asked], limit: int) -> list[list[str]]:
-        """Give the best paragraphs for each question (ours alone can)."""
+        """Return the best paragraphs for each question (ours alone can)."""
         return list(self._ask(do="found", questions=_plain(questions), limit=limit))
 
     def differing(self, questions: Sequence[Asked], found: Sequence[Sequence[str]]) -> int:

@@ -36,10 +36,10 @@ class Texts:
     def commands(self) -> dict[str, str]:
         return {
             "ask": self._("Ask the documents a question"),
-            "search": self._("List the places that fit some words"),
+            "search": self._("Find where words occur"),
             "sources": self._("Browse the documents"),
-            "why": self._("See which words counted, and how much"),
-            "help": self._("How to ask, and what I do"),
+            "why": self._("See which words matched, and their weight"),
+            "help": self._("How to ask, and what I can do"),
             "privacy": self._("What happens to your questions"),
         }
 
@@ -54,14 +54,14 @@ class Texts:
     def start(self) -> str:
         return self._(
             "Hello! I answer questions with word-for-word quotes from documents, each with its source.\n"
-            "Just write me a question. /sources lists the documents, /help tells more."
+            "Just write me a question. /sources lists the documents, /help explains more."
         )
 
     @property
     def start_group(self) -> str:
         return self._(
             "Hello! I answer questions with word-for-word quotes from documents, each with its source.\n"
-            "Ask with /ask and your question. /sources lists the documents, /help tells more."
+            "Ask with /ask and your question. /sources lists the documents, /help explains more."
         )
 
     @property
@@ -81,18 +81,18 @@ class Texts:
     def help(self) -> str:
         return self._(
             "Write me a question, and I look for the sentences that answer it. I never put anything in "
-            "my own words: you get the exact quote, and where it stands.\n\n"
-            "‹ and › under an answer show other quotes, “Wider context” shows what stands around it. "
+            "my own words: you get the exact quote, and where it is.\n\n"
+            "‹ and › under an answer show other quotes, “Show context” shows the text around it. "
             "The source under a quote is a link: it opens the passage here, wherever you forward it. "
             "Reply to an answer to ask on from there: “And when was that?” "
             "Edit your question, and my answer follows.\n\n"
-            "/search lists the places that fit some words, /sources lets you browse the documents. "
-            "Reply to an answer with /why to see which words counted.\n\n"
+            "/search finds where words occur, /sources lets you browse the documents. "
+            "Reply to an answer with /why to see which words matched.\n\n"
             "In a group, ask with /ask and your question, or reply to a message of mine; mention me where "
             "the group lets me read along. "
             "Reply to somebody’s message with /ask to ask what it says. "
             "In any other chat, type my name and a question.\n\n"
-            "/privacy tells what happens to your questions."
+            "/privacy explains what happens to your questions."
         )
 
     @property
@@ -134,7 +134,7 @@ class Texts:
 
     @property
     def search_how(self) -> str:
-        return self._("Write some words after the command: /search and then what to look for.")
+        return self._("Write the words to look for after the command: /search and then the words.")
 
     @property
     def why_how(self) -> str:
@@ -154,7 +154,7 @@ class Texts:
 
     @property
     def one_word(self) -> str:
-        return self._("One word is little to go by. Ask me a whole question, and I’ll look for a quote.")
+        return self._("One word is not enough to go on. Ask me a whole question, and I’ll look for a quote.")
 
     @property
     def nothing_asked(self) -> str:
@@ -162,7 +162,7 @@ class Texts:
 
     @property
     def perhaps_under(self) -> str:
-        return self._("Perhaps something is under:")
+        return self._("These headings may help:")
 
     @property
     def unsure(self) -> str:
@@ -178,7 +178,7 @@ class Texts:
 
     @property
     def slow_down(self) -> str:
-        return self._("That was a lot at once! I’ll be quiet for a moment; please ask again in a minute.")
+        return self._("That was a lot at once! Please ask again in a minute.")
 
     @property
     def failed(self) -> str:
@@ -227,7 +227,7 @@ class Texts:
 
     @property
     def altered(self) -> str:
-        return self._("Telegram cannot show some signs of this quote, such as tabs, as they are.")
+        return self._("Telegram cannot display some characters of this quote, such as tabs, exactly.")
 
     def passage_gone(self, title: str) -> str:
         return self._(
@@ -238,7 +238,7 @@ class Texts:
 
     @property
     def counted(self) -> str:
-        return self._("These words counted, the rarer the more:")
+        return self._("Matched words, by weight:")
 
     def weighed(self, word: str, weight: str, passages: int) -> str:
         return self._n(
@@ -248,14 +248,14 @@ class Texts:
         ).format(word=word, weight=weight, passages=passages)
 
     def unknown_words(self, words: str) -> str:
-        return self._("In none of the documents: {words}").format(words=words)
+        return self._("Not in any document: {words}").format(words=words)
 
     def hardly_counted(self, words: str) -> str:
-        return self._("These hardly counted: {words}").format(words=words)
+        return self._("Little weight: {words}").format(words=words)
 
     @property
     def nothing_counted(self) -> str:
-        return self._("No word of this names anything I could look for.")
+        return self._("None of these words is specific enough to search for.")
 
     # Inline
 
@@ -272,13 +272,13 @@ class Texts:
 
     @property
     def inline_unreachable(self) -> str:
-        return self._("The documents are out of reach right now")
+        return self._("The documents cannot be reached right now")
 
     # Buttons and what they say
 
     @property
     def wider(self) -> str:
-        return self._("Wider context")
+        return self._("Show context")
 
     @property
     def back(self) -> str:
@@ -301,7 +301,7 @@ class Texts:
 
     @property
     def copy_source(self) -> str:
-        return self._("Copy source")
+        return self._("Copy citation")
 
     @property
     def page_picture(self) -> str:
@@ -406,24 +406,23 @@ class Texts:
         return f"{read} · {self.passages(passages)}"
 
     def added(self, name: str) -> str:
-        return self._("{name} is added, and answers from now on.").format(name=name)
+        return self._("Added {name}. It is searchable now.").format(name=name)
 
     def replaced(self, name: str) -> str:
-        return self._("{name} is replaced, and answers from now on.").format(name=name)
+        return self._("Replaced {name}. The new version is searchable now.").format(name=name)
 
     def not_added(self, name: str, reason: str) -> str:
-        return self._("{name} is not added: {reason}").format(name=name, reason=reason)
+        return self._("{name} was not added: {reason}").format(name=name, reason=reason)
 
     @property
     def in_a_cluster(self) -> str:
         return self._(
-            "My documents are in a cluster: they are changed with the command “verbatim index”, not from "
-            "Telegram."
+            "My documents are in a cluster. Change them with the command “verbatim index”, not from Telegram."
         )
 
     @property
     def bad_name(self) -> str:
-        return self._("its name cannot be that of a file here; rename it")
+        return self._("its file name is not allowed here; rename it")
 
     def too_large(self, most: int) -> str:
         return self._("it is larger than {most} MB; split it").format(most=most)
@@ -444,7 +443,7 @@ class Texts:
         return self._("No, keep it")
 
     def removed(self, name: str) -> str:
-        return self._("{name} is removed.").format(name=name)
+        return self._("Removed {name}.").format(name=name)
 
 
 def speaking(language: str | None = None) -> Texts:

@@ -44,7 +44,7 @@ def _head(label: str) -> list[Text]:
 
 
 def _beside(left: Sequence[Text], right: Sequence[Text]) -> list[Text]:
-    """Give the lines of two columns row by row, as some programs write them."""
+    """Return the lines of two columns row by row, as some programs write them."""
     rows = max(len(left), len(right))
     return [text for row in range(rows) for column in (left, right) for text in column[row : row + 1]]
 

@@ -45,7 +45,7 @@ The rye bread rests for eighteen hours before it is baked.
 
 
 def settings_of(mode: str, **more: str) -> dict[str, str]:
-    """Give the environment of a bot that is as quick as it can be; in webhook mode at a port of its own."""
+    """Return the environment of a bot that is as quick as it can be; in webhook mode at a port of its own."""
     settings = {
         "TELEGRAM_TOKEN": TOKEN,
         "TELEGRAM_MESSAGES_PER_SECOND": "0",

@@ -107,7 +107,7 @@ class Crowd:
 
 
 def complaints(log: str) -> list[str]:
-    """Give the lines of a log that want somebody to look."""
+    """Return the lines of a log that want somebody to look."""
     return [line for line in log.splitlines() if any(f" {grave} " in line for grave in GRAVE)]
 
 

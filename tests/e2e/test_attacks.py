@@ -180,7 +180,7 @@ async def test_noise_on_the_line(target: Target) -> None:
 
 
 def _from_elsewhere() -> dict[str, dict[str, Any]]:
-    """Give ways to look like somebody who is allowed."""
+    """Return ways to look like somebody who is allowed."""
     allowed_user = {"id": ALLOWED, "is_bot": False, "first_name": "Ada"}
     allowed_chat = {"id": ALLOWED, "type": "private", "first_name": "Ada"}
     channel = {"id": -1_001_000_000_001, "type": "channel", "title": "News"}

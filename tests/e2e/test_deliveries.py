@@ -215,7 +215,7 @@ async def test_the_mode_is_changed(stage: Stage, old: str, new: str) -> None:
 
 
 async def _first_of_doubles(sandbox: Sandbox) -> list[float]:
-    """Give when the first answer was sent to each question that was answered more than once."""
+    """Return when the first answer was sent to each question that was answered more than once."""
     times: dict[tuple[int, str], list[float]] = {}
     for call in await sandbox.calls("sendMessage"):
         if call["response"]["ok"]:

@@ -597,7 +597,7 @@ async def test_documents_that_are_refused(
     before = sorted(house.folder.iterdir())
     await chat.send_document(name, content)
     told = (await chat.next_message()).text
-    assert f" is not added: {reason}" in told
+    assert f" was not added: {reason}" in told
     assert before == sorted(house.folder.iterdir())
 
 

@@ -51,7 +51,7 @@ def rehearsing(tmp_path: Path) -> Iterator[Calling]:
 
 
 def _invitation(process: subprocess.Popen[str]) -> tuple[str, str]:
-    """Give the page's address, and the line that names it."""
+    """Return the page's address, and the line that names it."""
     assert process.stdout
     for line in process.stdout:
         if found := re.search(r"Open (http://127\.0\.0\.1:\d+/) in a browser", line):
@@ -60,7 +60,7 @@ def _invitation(process: subprocess.Popen[str]) -> tuple[str, str]:
 
 
 def _children(process: subprocess.Popen[str]) -> dict[str, int]:
-    """Give the process ids of the sandbox and the bot, by the name of their module."""
+    """Return the process ids of the sandbox and the bot, by the name of their module."""
     children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text(encoding="ascii").split()
     commands = {int(child): Path(f"/proc/{child}/cmdline").read_text(encoding="utf-8") for child in children}
     return {

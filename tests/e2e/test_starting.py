@@ -25,7 +25,7 @@ Starting = Callable[..., Any]
 
 
 def _one_line(output: str) -> str:
-    """Give the only line of an output, which is no traceback."""
+    """Return the only line of an output, which is no traceback."""
     (line,) = output.splitlines()
     assert "Traceback" not in line
     return line

@@ -16,7 +16,7 @@ EVAL = Path(__file__).parents[1] / "eval" / "documents"
 
 
 def questions() -> list[tuple[str, str]]:
-    """Give the questions of the evaluation, and their ids."""
+    """Return the questions of the evaluation, and their ids."""
     lines = (EVAL.parent / "questions.jsonl").read_text(encoding="utf-8").splitlines()
     return [(row["question"], row["id"]) for row in map(json.loads, lines)]
 
@@ -38,5 +38,5 @@ def context_terms_of(index: LocalIndex) -> list[str]:
 
 
 def without_names(forward: ForwardIndex) -> list[Any]:
-    """Give what is known of each passage but for the names of its forms."""
+    """Return what is known of each passage but for the names of its forms."""
     return [row[1:] for row in forward_rows(forward)]

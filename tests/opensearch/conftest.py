@@ -16,7 +16,7 @@ from tests.retrieval.conftest import TEXTS
 
 @pytest.fixture(scope="session")
 def opensearch(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Give the address of one node; tests share it, so each names its indexes itself.
+    """Return the address of one node; tests share it, so each names its indexes itself.
 
     OPENSEARCH_TEST_URL names a cluster that is there already.
     """
@@ -42,7 +42,7 @@ async def cluster(opensearch: str) -> AsyncIterator[Cluster]:
 
 @pytest.fixture
 def alias(opensearch: str) -> Iterator[str]:
-    """Give a name that no other test has; its indexes are gone afterwards."""
+    """Return a name that no other test has; its indexes are gone afterwards."""
     name = f"test-{secrets.token_hex(6)}"
     yield name
     httpx.delete(f"{opensearch}/{name}-*", timeout=60)
@@ -50,7 +50,7 @@ def alias(opensearch: str) -> Iterator[str]:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Give a folder with small documents in eight languages."""
+    """Return a folder with small documents in eight languages."""
     place = tmp_path / "documents"
     place.mkdir()
     for name, text in TEXTS.items():

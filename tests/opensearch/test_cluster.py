@@ -112,7 +112,7 @@ def test_no_node_outlives_the_tests(tmp_path: Path) -> None:
 
 
 def _runs(process: int) -> bool:
-    """Tell whether a process is there and no zombie, which is what is left where nobody waits for orphans."""
+    """Return whether a process runs; a zombie, which nobody has waited for, does not."""
     try:
         state = Path(f"/proc/{process}/stat").read_text(encoding="ascii").rpartition(")")[2].split()[0]
     except (FileNotFoundError, ProcessLookupError):

@@ -69,7 +69,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def pages(tmp_path: Path) -> Path:
-    """Give a folder with twelve documents that are read and written one by one."""
+    """Return a folder with twelve documents that are read and written one by one."""
     place = tmp_path / "pages"
     place.mkdir()
     for n in range(12):
@@ -97,7 +97,7 @@ async def aliased(cluster: Cluster, alias: str) -> list[str]:
 
 
 def counting() -> tuple[list[int], Callable[[int, int], None]]:
-    """Give what notes how many files are to be written."""
+    """Return what notes how many files are to be written."""
     totals: list[int] = []
     return totals, lambda _, total: totals.append(total)
 

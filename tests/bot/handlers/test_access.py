@@ -53,7 +53,7 @@ class Door:
         self.handler = self.access.served(self._serve)
 
     async def __call__(self, **update: Any) -> int:
-        """Give how many have been served so far."""
+        """Return how many have been served so far."""
         context: Any = SimpleNamespace(metrics=self.metrics)
         made = Update.de_json({"update_id": 1, **update}, self.bot)
         try:

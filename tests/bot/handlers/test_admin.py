@@ -21,7 +21,7 @@ OLD = Source("folder01", "folder/name.txt", "Title", 1, 100, "en")
 
 @pytest.fixture
 def keeper(connecting: Callable[..., Any], telegram: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Give the keeper of a bot whose admin is Ada; `bot` is the bot, and any file is the same bytes."""
+    """Return the keeper of a bot whose admin is Ada; `bot` is the bot, and any file is the same bytes."""
     bot = connecting(telegram_admins=[1])
     result = type(telegram).do_request
 
@@ -107,7 +107,7 @@ async def test_bad_names_are_refused(keeper: Any, telegram: Any, name: str | Non
     await deliver(keeper.bot, message=_document(name))
     assert {} == keeper.put_in
     (told,) = telegram.texts()
-    assert told.endswith(f" is not added: {TEXTS.bad_name}")
+    assert told.endswith(f" was not added: {TEXTS.bad_name}")
     assert told == told.strip()
     assert len(told) < 400
 
@@ -178,7 +178,7 @@ async def test_buttons_of_documents_in_a_cluster(keeper: Any, telegram: Any) -> 
 
 
 async def _offered(bot: Any, telegram: Any) -> list[str]:
-    """Give the buttons under a document's headings."""
+    """Return the buttons under a document's headings."""
     telegram.calls.clear()
     await deliver(bot, callback_query=pressed("@hfolder01.0", None))
     rows = telegram.calls[0][1]["reply_markup"]["inline_keyboard"]

@@ -17,7 +17,7 @@ GERMAN = message("Wer?") | {"from": ADA | {"language_code": "de"}}
 
 @pytest.fixture
 def away(archive: Any, application: Any) -> Any:
-    """Give a bot whose documents are away."""
+    """Return a bot whose documents are away."""
     archive.is_away = True
     return application
 

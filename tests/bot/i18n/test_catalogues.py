@@ -45,7 +45,7 @@ def _forms(said: Any) -> tuple[str, ...]:
 
 
 def _translations(language: str) -> Iterator[tuple[str, str]]:
-    """Give each form of each translation with its original."""
+    """Return each form of each translation with its original."""
     for message in _messages(language):
         for form in _forms(message.string):
             yield _forms(message.id)[0], form

@@ -81,7 +81,7 @@ class _Figures(dict[str, str]):
 
 
 def _samples(kind: Any) -> list[Any]:
-    """Give values for an argument of a sentence."""
+    """Return values for an argument of a sentence."""
     known: dict[Any, list[Any]] = {int: [*COUNTS, 5000], str: ["readme"], Sequence[str]: [["One", "Two"]]}
     return known.get(kind, [_Figures()])
 

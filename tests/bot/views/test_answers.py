@@ -144,7 +144,7 @@ def test_one_closest_passage_has_no_number(citation: Callable[..., Any], answer:
     reply = answers.answer(answer(citation("Words.", (0, 6)), certainty="unsure"), VIEWER)
     assert reply.text.endswith("\nWords.\n— Title, under “Heading”, lines 5–7 · folder/name.txt")
     wider = ButtonPress(Action.CONTEXT, 1, "000000000001folder01")
-    assert [[("Wider context", wider)]] == _buttons(reply)
+    assert [[("Show context", wider)]] == _buttons(reply)
 
 
 def test_context_leads_back_to_the_closest_passages(
@@ -173,7 +173,7 @@ def test_near_headings_are_offered(citation: Callable[..., Any], answer: Callabl
     headings = ("One", None, "One", "Two", " ", "Three", "Four")
     near = [citation("Words.", (0, 6), locator=Locator(heading, None, 1, 1, 1)) for heading in headings]
     reply = answers.answer(answer(*near, certainty="none"), VIEWER)
-    perhaps = "Perhaps something is under:\n• One\n• Two\n• Three"
+    perhaps = "These headings may help:\n• One\n• Two\n• Three"
     assert f"The documents hold no answer to this.\n\n{perhaps}" == reply.text
     assert ["One", "Two", "Three"] == texts_of(reply, "text_link")
     assert {"https://t.me/verbatim_bot?start=000000000001folder01"} == {e.url for e in reply.entities}

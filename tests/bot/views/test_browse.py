@@ -51,7 +51,7 @@ def _turned(way: BrowsePress | ButtonPress | None) -> int:
 
 
 def _body(reply: Reply) -> str:
-    """Give the text of a page without the heading above and the source below."""
+    """Return the text of a page without the heading above and the source below."""
     return reply.text.partition("\n\n")[2].rpartition("\n\n— ")[0]
 
 

@@ -31,11 +31,11 @@ def test_words_are_told_by_what_they_weigh() -> None:
     ]
     reply = answers.why(words, TEXTS)
     assert (
-        "These words counted, the rarer the more:\n\n"
+        "Matched words, by weight:\n\n"
         "• Nordholm: 3.1, in 2 passages\n"
         "• lamp: 2.0, in 1 passage\n\n"
-        "In none of the documents: unicorn\n\n"
-        "These hardly counted: the"
+        "Not in any document: unicorn\n\n"
+        "Little weight: the"
     ) == reply.text
     assert ["Nordholm", "lamp"] == texts_of(reply, "bold")
 
@@ -46,4 +46,4 @@ def test_nothing_counted() -> None:
     light = TermWeight("the", content=False, passages=9, weight=0.1)
     assert TEXTS.nothing_counted == answers.why([light], TEXTS).text
     unknown = TermWeight("unicorn", content=True, passages=0, weight=1.0)
-    assert "In none of the documents: unicorn" == answers.why([unknown], TEXTS).text
+    assert "Not in any document: unicorn" == answers.why([unknown], TEXTS).text

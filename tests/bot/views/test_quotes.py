@@ -123,9 +123,9 @@ def test_a_page_stands_for_lines(citation: Callable[..., Any], answer: Callable[
 @pytest.mark.parametrize(
     ("rank", "expected"),
     [
-        (1, ["1/3", "›", "Wider context", "Document", "Copy source"]),
-        (2, ["‹", "2/3", "›", "Wider context", "Document", "Copy source"]),
-        (3, ["‹", "3/3", "Wider context", "Document", "Copy source"]),
+        (1, ["1/3", "›", "Show context", "Document", "Copy citation"]),
+        (2, ["‹", "2/3", "›", "Show context", "Document", "Copy citation"]),
+        (3, ["‹", "3/3", "Show context", "Document", "Copy citation"]),
     ],
 )
 def test_paging_ends_at_the_ends(
@@ -141,7 +141,7 @@ def test_one_quote_has_no_paging(citation: Callable[..., Any], answer: Callable[
     """With a single quote there is only what stands around it to look at."""
     reply = quotes.quote(answer(citation("Words.", (0, 6))), 1, VIEWER)
     wider = ButtonPress(Action.CONTEXT, 1, "000000000001folder01")
-    assert [[("Wider context", wider), ("Document", None)], [("Copy source", None)]] == _buttons(reply)
+    assert [[("Show context", wider), ("Document", None)], [("Copy citation", None)]] == _buttons(reply)
 
 
 def test_context_reads_as_the_document(
@@ -183,7 +183,9 @@ def test_an_overlap_is_shown_once(passage: Callable[..., Any]) -> None:
 def test_what_telegram_alters_is_said(citation: Callable[..., Any], answer: Callable[..., Any]) -> None:
     """A quote with signs that Telegram cannot show comes with a line that says so."""
     reply = quotes.quote(answer(citation("one\ttwo", (0, 7))), 1, VIEWER)
-    assert reply.text.endswith("\nTelegram cannot show some signs of this quote, such as tabs, as they are.")
+    assert reply.text.endswith(
+        "\nTelegram cannot display some characters of this quote, such as tabs, exactly."
+    )
 
 
 @pytest.mark.parametrize(

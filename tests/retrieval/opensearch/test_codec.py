@@ -15,7 +15,7 @@ from tests.retrieval.corpus import document, forward_rows
 
 
 def nameless(forward: ForwardIndex) -> list[Any]:
-    """Give what is known of each passage but for the names of its forms."""
+    """Return what is known of each passage but for the names of its forms."""
     return [row[1:] for row in forward_rows(forward)]
 
 

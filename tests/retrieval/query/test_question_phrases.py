@@ -107,7 +107,7 @@ def test_never_empty(text: str) -> None:
 
 
 def _parts(word: str) -> set[str]:
-    """Give all that may be left of a word."""
+    """Return all that may be left of a word."""
     return {word[start:end] for start, end in product(range(len(word) + 1), repeat=2)}
 
 

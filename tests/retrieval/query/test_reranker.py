@@ -28,7 +28,7 @@ def test_bm25(corpus: list[list[str]], asked: list[str]) -> None:
 
 
 def of(look: Look, question: str, *texts: str) -> tuple[dict[str, list[float]], list[int]]:
-    """Give the features and the kept candidates, both by the texts' order."""
+    """Return the features and the kept candidates, both by the texts' order."""
     looked = look(question, [("en", text) for text in texts])
     assert looked is not None
     asked, candidates, evidence = looked

@@ -54,7 +54,7 @@ def test_bounds(
 
 
 def features(look: Look, question: str, *texts: str) -> dict[tuple[int, int], dict[str, float]]:
-    """Give the features of each run, by its first and last piece."""
+    """Return the features of each run, by its first and last piece."""
     looked = look(question, [("en", text) for text in texts])
     assert looked is not None
     ranking = rank_spans(looked[0], looked[2], looked[1], 300)
