@@ -37,7 +37,7 @@ ROOT = Path(__file__).parents[2]
 WRITER = """
 import asyncio, os, signal, sys
 from pathlib import Path
-from retrieval.opensearch import Access, Cluster, Plan, write
+from retrieval.opensearch import Cluster, ConnectionSettings, IndexPlan, write
 
 def progress(done, total):
     print(done, total, flush=True)
@@ -45,8 +45,8 @@ def progress(done, total):
         os.kill(os.getpid(), int(sys.argv[5]))
 
 async def main():
-    async with Cluster(Access.of(sys.argv[1])) as cluster:
-        await write(cluster, Path(sys.argv[2]), Plan(sys.argv[3], replicas=0), progress=progress)
+    async with Cluster(ConnectionSettings.of(sys.argv[1])) as cluster:
+        await write(cluster, Path(sys.argv[2]), IndexPlan(sys.argv[3], replicas=0), progress=progress)
 
 if __name__ == "__main__":
     asyncio.run(main())
