@@ -128,7 +128,7 @@ class Settings(BaseSettings):
         default="https://api.telegram.org", description="A self-hosted Bot API server, or the sandbox."
     )
     telegram_test_environment: bool = Field(
-        default=False, description="Use Telegram's test environment; it has tokens of its own."
+        default=False, description="Use Telegram's test environment, which has its own tokens."
     )
     telegram_allowed_chats: Ids = Field(
         default=frozenset(),
@@ -139,7 +139,7 @@ class Settings(BaseSettings):
         default=30,
         ge=0,
         le=1000,
-        description="What the bot sends at most, over all chats. 0 lifts our own limits.",
+        description="The most messages the bot sends, over all chats. 0: no limit of its own.",
     )
     telegram_questions_per_minute: int | None = Field(
         default=None,
@@ -168,11 +168,11 @@ class Settings(BaseSettings):
     )
     opensearch_api_key: Annotated[SecretStr, AfterValidator(_key)] | None = Field(
         default=None,
-        description="A key for the cluster, instead of a name and a password in its address. Secret.",
+        description="An API key for the cluster, instead of a name and password in its address. Secret.",
     )
     opensearch_ca: Annotated[Path, AfterValidator(_file)] | None = Field(
         default=None,
-        description="A file of the certificates (PEM) that vouch for the cluster's. Unset: the system's.",
+        description="PEM CA bundle of the cluster. Unset: the system's.",
     )
     opensearch_index: Annotated[str, AfterValidator(_alias)] = Field(
         default="verbatim",
@@ -182,20 +182,20 @@ class Settings(BaseSettings):
         default=1,
         ge=1,
         le=_MOST_SHARDS,
-        description="Into how many parts `verbatim index` divides the index in the cluster.",
+        description="The number of shards of the index that `verbatim index` creates in the cluster.",
     )
     opensearch_replicas: int = Field(
         default=1,
         ge=0,
         le=20,
-        description="How many copies of each part the cluster keeps on other nodes: as many nodes may fail.",
+        description="The number of replicas of each shard: as many nodes may fail.",
     )
     webhook_url: Address | None = Field(
         default=None, description="The public address Telegram sends updates to. Unset: long polling."
     )
     webhook_secret: Annotated[SecretStr, AfterValidator(_secret)] | None = Field(
         default=None,
-        description="What Telegram must send along with each update in webhook mode. Secret. "
+        description="The secret that Telegram sends along with each update in webhook mode. Secret. "
         "Unset: made from the token.",
     )
     port: int | None = Field(

@@ -76,7 +76,7 @@ docs_option = click.option(
     "--docs",
     type=click.Path(path_type=Path),
     metavar="DIR",
-    help="The documents folder, instead of SEEDS_DIR. Where OPENSEARCH_URL is set, answers come from there.",
+    help="The documents folder, instead of SEEDS_DIR. With OPENSEARCH_URL, answers come from the cluster.",
 )
 
 
@@ -173,14 +173,16 @@ def main() -> None:
 @main.command()
 @docs_option
 @click.option(
-    "--top", type=click.IntRange(1, 50), help=f"How many quotes.  [default: {_TOP}; {_TOP_JSON} with --json]"
+    "--top",
+    type=click.IntRange(1, 50),
+    help=f"The number of quotes.  [default: {_TOP}; {_TOP_JSON} with --json]",
 )
-@click.option("--json", "as_json", is_flag=True, help="One JSON object a question, for programs.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object per question, for programs.")
 @click.option(
     "--questions",
     type=click.File("rb"),
     metavar="FILE",
-    help="Ask every line of FILE (- for standard input); with --json one object a line.",
+    help="Ask every line of FILE (- for standard input); with --json, print one object per line.",
 )
 @click.argument("question", nargs=-1)
 def ask(
@@ -193,8 +195,8 @@ def ask(
 ) -> None:
     """Ask the documents one QUESTION, or each line of a file.
 
-    Exits with 0 when answered, also when only the closest passages can be shown, 1 when the documents hold
-    no answer, 2 when the call is wrong; with --questions with 0 whatever the answers are.
+    Exit codes: 0 for an answer or the closest passages, 1 for no answer, 2 for a wrong option or setting.
+    With --questions always 0.
     """
     if bool(question) == bool(questions):
         raise click.UsageError("Give a QUESTION, or --questions FILE.")
@@ -281,14 +283,13 @@ def _spoken() -> Iterator[str]:
 
 @main.command()
 @docs_option
-@click.option("--fresh", is_flag=True, help="In a cluster too: read every document anew.")
+@click.option("--fresh", is_flag=True, help="In a cluster too, read every document again.")
 def index(docs: Path | None, *, fresh: bool) -> None:
     """Read the documents and save their index.
 
-    What is saved already is made again, but for the vectors of unchanged texts. Ctrl-C while meanings are
-    compared keeps what was made, and the next run goes on there. With OPENSEARCH_URL only what changed is
-    read, and the new index takes the place of the one before when it is whole. Files that are left out are
-    named with the reason.
+    All documents are read again; vectors of unchanged texts are kept. Ctrl-C while vectors are made keeps
+    those that are done, and the next run continues. With OPENSEARCH_URL only changed documents are read, and
+    the new index replaces the old one when complete. Files that are left out are listed with the reason.
     """
     settings = _settings()
     folder = docs or settings.seeds_dir
@@ -378,10 +379,14 @@ def _tell_counts(library: "Library | ClusterLibrary") -> None:
     "labels",
     multiple=True,
     metavar="KEY",
-    help="Figures for each value of a key of the lines as well.",
+    help="Show figures for each value of this key of the lines too.",
 )
 @click.option(
-    "--floors", "pinned", type=click.File("rb"), metavar="FILE", help="Fail when a figure is below these."
+    "--floors",
+    "pinned",
+    type=click.File("rb"),
+    metavar="FILE",
+    help="Fail when a figure is below its floor in FILE.",
 )
 @click.argument("file", type=click.File("rb"))
 def evaluate(  # noqa: PLR0913  # an option each
@@ -395,10 +400,9 @@ def evaluate(  # noqa: PLR0913  # an option each
 ) -> None:
     """Measure how well the documents answer the questions of FILE.
 
-    A line of FILE is {"question": "...", "answers": ["..."]}: words of which a right quote holds any, or []
-    if there is no answer; "document", its path below the documents folder, if that is to be measured too.
-    Exits with 0; with 1 if a figure is below its floor or a quote is not its document's text; with 2 when
-    the call or a file is wrong.
+    Each line of FILE is {"question": "...", "answers": ["..."]}: the accepted answer strings, or [] if the
+    documents hold no answer. "document", a path below the documents folder, is measured too when it is given.
+    Exit codes: 0; 1 if a figure is below its floor or a quote is not verbatim; 2 for a wrong option or file.
     """
     folder, data = docs or _settings().seeds_dir, file.read()
     with _opened(docs) as (library, runner):
@@ -429,12 +433,12 @@ def evaluate(  # noqa: PLR0913  # an option each
     type=click.Path(path_type=Path, file_okay=False, exists=True),
     metavar="DIR",
     multiple=True,
-    help="The folder of records, instead of FEEDBACK_DIR; of several machines, one after the other.",
+    help="The folder of records, instead of FEEDBACK_DIR. Repeat it for several machines.",
 )
 def report_feedback(folders: tuple[Path, ...], *, as_json: bool) -> None:
     """Summarise what people asked, what was not answered, and what was voted down.
 
-    The bot collects this only where FEEDBACK_DIR is set; who asked is not in it.
+    The bot stores this only when FEEDBACK_DIR is set, without who asked.
     """
     if not folders:
         kept = _settings().feedback_dir
@@ -454,7 +458,7 @@ def report_feedback(folders: tuple[Path, ...], *, as_json: bool) -> None:
 def check(docs: Path | None) -> None:
     """Check that everything is ready to run.
 
-    Tries token, documents, index and backend, one line each; exits with 1 if there is something to mend.
+    Checks the token, documents, index and backend, one line each. Exit code 1 if something has to be fixed.
     """
     # httpx is an import of its own weight, and `ask` needs none of it.
     from bot.cli.diagnostics import run_checks  # noqa: PLC0415
@@ -479,12 +483,16 @@ def run() -> None:
 @main.command()
 @docs_option
 @click.option(
-    "--port", type=click.IntRange(0, 65535), default=8081, show_default=True, help="0 takes any free port."
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=8081,
+    show_default=True,
+    help="The port of the page. 0: any free port.",
 )
 def sandbox(docs: Path | None, port: int) -> None:
-    """Run the bot in a Telegram of its own.
+    """Run the real bot against a local Telegram emulator.
 
-    It is on this machine only, has a page to chat on, and needs no token.
+    It has a page to chat on. No account or token needed.
     """
     from bot.cli.sandbox_runner import run_sandbox  # noqa: PLC0415  # httpx, as above
 
