@@ -8,7 +8,7 @@ CLONES ?=
 .PHONY: help sandbox run ask chat test test-opensearch soak check eval eval-fetch bench screenshots diagram messages format lock clean
 
 help:
-	@echo "make sandbox       the bot in a Telegram of its own, in your browser; no token needed"
+	@echo "make sandbox       the bot against a local Telegram emulator, in your browser; no token needed"
 	@echo "make ask Q='...'   one question in the terminal"
 	@echo "make chat          questions and answers in the terminal"
 	@echo "make run           the bot on Telegram (TELEGRAM_TOKEN from the environment or .env)"

@@ -118,5 +118,5 @@ def configure(level: str, style: Literal["text", "json"], secrets: Iterable[str]
         logging.getLogger(name).setLevel(max(floor, root.level))
     logging.captureWarnings(capture=True)
     sys.excepthook = lambda kind, error, trace: root.critical(
-        "Ended by an error nobody expected", exc_info=(kind, error, trace)
+        "Unhandled exception", exc_info=(kind, error, trace)
     )

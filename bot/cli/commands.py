@@ -418,8 +418,8 @@ def evaluate(  # noqa: PLR0913  # an option each
     _say(json.dumps(report.report_json(told), ensure_ascii=False) if as_json else report.report_text(told))
     if limits and (digest := floors.digest(data, folder, names)) != limits.digest:
         raise Failure(
-            f"{limits.name}: digest: {limits.digest} is of other questions or documents; these are {digest}."
-            " See that the floors still mean the same, then write it there"
+            f"{limits.name}: digest mismatch: expected {limits.digest}, got {digest}. The questions or "
+            "documents have changed: check that the floors still make sense, then put the new digest into the file"
         )
     exact = told.overall.verbatim in {None, 1.0}
     sys.exit(0 if exact and all(check.is_held for check in checks or ()) else 1)

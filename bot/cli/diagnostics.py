@@ -141,9 +141,7 @@ def _token(settings: Settings) -> CheckResult:
         response = httpx.get(f"{api}/bot{token}{suffix}/getMe", timeout=_PATIENCE)
         name = response.json()["result"]["username"] if response.is_success else None
     except (httpx.HTTPError, httpx.InvalidURL, ValueError, TypeError, LookupError) as error:
-        return CheckResult(
-            "token", ok=False, told=f"no answer as Telegram gives it at {api} ({_kind(error)})"
-        )
+        return CheckResult("token", ok=False, told=f"unexpected response from {api} ({_kind(error)})")
     if name is not None:
         return CheckResult("token", ok=True, told=f"the bot is @{name}")
     if response.status_code in _NOT_A_TOKEN:

@@ -1,4 +1,4 @@
-"""The bot in a Telegram of its own: two processes, as on the real one, and nothing leaves this machine."""
+"""Runs the bot against the local Telegram emulator: two processes, and no connection leaves this machine."""
 
 import asyncio
 import contextlib

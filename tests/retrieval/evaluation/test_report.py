@@ -78,7 +78,7 @@ def test_figures_below_their_floors_fail(folder: Path) -> None:
     floors.write_text('{"digest": "", "all": {"quote@1": 0.5}}', encoding="utf-8")
     done = _eval("--floors", "floors.json")
     assert 2 == done.exit_code
-    digest = done.output.split("these are ")[1].split(".")[0]
+    digest = done.output.split("got ")[1].split(".")[0]
     floors.write_text(f'{{"digest": "{digest}", "all": {{"quote@1": 0.5}}}}', encoding="utf-8")
     held = _eval("--floors", "floors.json")
     assert (0, ["all", "quote@1", "0.500", "0.500", "+0.000"]) == (held.exit_code, _rows(held.output)[-3])
