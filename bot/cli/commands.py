@@ -419,7 +419,7 @@ def evaluate(  # noqa: PLR0913  # an option each
     if limits and (digest := floors.digest(data, folder, names)) != limits.digest:
         raise Failure(
             f"{limits.name}: digest mismatch: expected {limits.digest}, got {digest}. The questions or "
-            "documents have changed: check that the floors still make sense, then put the new digest into the file"
+            "documents have changed: check that the floors still make sense, then put the new digest there"
         )
     exact = told.overall.verbatim in {None, 1.0}
     sys.exit(0 if exact and all(check.is_held for check in checks or ()) else 1)
