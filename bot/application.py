@@ -77,7 +77,7 @@ def build_application(settings: Settings, state: BotState, bot: Bot) -> App:
         .build()
     )
     access = AccessControl(settings)
-    application.add_handler(TypeHandler(Update, access.gate), group=-1)
+    application.add_handler(TypeHandler(Update, access.check_access), group=-1)
     application.add_handlers(_table(access))
     application.add_error_handler(errors.handle_error)
     return application
@@ -89,32 +89,32 @@ def _table(access: AccessControl) -> list[BaseHandler[Update, BotContext, None]]
     Our commands anywhere, then other commands, then questions, then what has no words. In groups nothing is
     left over for the last two but what is meant for us.
     """
-    served = access.served
+    limited = access.rate_limited
     admins = _PRIVATE & filters.User(access.admins)
     return [
-        CommandHandler("start", served(questions.start), _MESSAGE),
-        CommandHandler("help", served(questions.help_), _MESSAGE),
-        CommandHandler("ask", served(questions.question), _MESSAGE),
-        CommandHandler("ask", served(questions.edited), _EDITED),
-        CommandHandler("why", served(questions.why), _MESSAGE),
-        CommandHandler("search", served(browse.search), _MESSAGE),
-        CommandHandler("sources", served(browse.sources), _MESSAGE),
-        CommandHandler("privacy", served(questions.privacy), _MESSAGE),
+        CommandHandler("start", limited(questions.start), _MESSAGE),
+        CommandHandler("help", limited(questions.help_), _MESSAGE),
+        CommandHandler("ask", limited(questions.question), _MESSAGE),
+        CommandHandler("ask", limited(questions.edited), _EDITED),
+        CommandHandler("why", limited(questions.why), _MESSAGE),
+        CommandHandler("search", limited(browse.search), _MESSAGE),
+        CommandHandler("sources", limited(browse.sources), _MESSAGE),
+        CommandHandler("privacy", limited(questions.privacy), _MESSAGE),
         CommandHandler("status", admin.status, admins),
         CommandHandler("reload", admin.reload, admins),
         MessageHandler(admins & filters.Document.ALL, admin.receive_document),
-        MessageHandler(_PRIVATE & filters.COMMAND, served(questions.unknown_command)),
-        MessageHandler(_PRIVATE & _WORDS, served(questions.question)),
-        MessageHandler(_GROUP & _SPOKEN_TO, served(questions.question)),
+        MessageHandler(_PRIVATE & filters.COMMAND, limited(questions.unknown_command)),
+        MessageHandler(_PRIVATE & _WORDS, limited(questions.question)),
+        MessageHandler(_GROUP & _SPOKEN_TO, limited(questions.question)),
         MessageHandler(
-            _EDITED & filters.ChatType.PRIVATE & _WORDS & ~filters.COMMAND, served(questions.edited)
+            _EDITED & filters.ChatType.PRIVATE & _WORDS & ~filters.COMMAND, limited(questions.edited)
         ),
-        MessageHandler(_EDITED & filters.ChatType.GROUPS & _SPOKEN_TO, served(questions.edited)),
-        MessageHandler(_PRIVATE & ~filters.StatusUpdate.ALL, served(questions.unsupported_message)),
-        MessageHandler(filters.UpdateType.GUEST_MESSAGE, served(inline.guest_query)),
-        CallbackQueryHandler(served(browse.browse_press), browse.is_browse_data),
-        CallbackQueryHandler(served(buttons.button_press)),
-        InlineQueryHandler(access.typed(inline.inline_query)),
+        MessageHandler(_EDITED & filters.ChatType.GROUPS & _SPOKEN_TO, limited(questions.edited)),
+        MessageHandler(_PRIVATE & ~filters.StatusUpdate.ALL, limited(questions.unsupported_message)),
+        MessageHandler(filters.UpdateType.GUEST_MESSAGE, limited(inline.guest_query)),
+        CallbackQueryHandler(limited(browse.browse_press), browse.is_browse_data),
+        CallbackQueryHandler(limited(buttons.button_press)),
+        InlineQueryHandler(access.rate_limited_inline(inline.inline_query)),
         ChatMemberHandler(questions.joined, ChatMemberHandler.MY_CHAT_MEMBER),
     ]
 

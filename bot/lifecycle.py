@@ -138,8 +138,8 @@ class Process:
 
     async def follow(self, state: BotState) -> None:
         """Keep the documents up to date, for ever."""
-        if state.keeper:
-            await asyncio.gather(watch(state.keeper), self._encoding.run())
+        if state.document_manager:
+            await asyncio.gather(watch(state.document_manager), self._encoding.run())
         elif self._monitor:
             await self._monitor.run()
 
@@ -163,7 +163,7 @@ class Process:
     def _open_folder(self, library: Library) -> BotState:
         state = self._state(library, None)
         swap = partial(self._swap, state)
-        state.keeper = DocumentManager(library, self._read_folder, swap, self._save)
+        state.document_manager = DocumentManager(library, self._read_folder, swap, self._save)
         swap(library)
         return state
 
@@ -173,12 +173,12 @@ class Process:
         self._report(library, str(library.folder))
         self._encoding.take(library)
 
-    def _state(self, archive: AnyArchive, keeper: DocumentManager | None) -> BotState:
+    def _state(self, archive: AnyArchive, manager: DocumentManager | None) -> BotState:
         return BotState(
             archive,
             self.metrics,
             Feedback(self.settings.feedback_dir),
-            keeper,
+            manager,
             self.settings.telegram_admins,
             self.settings.log_questions,
         )

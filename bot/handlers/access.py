@@ -15,12 +15,12 @@ from bot.i18n.messages import speaking
 from bot.telegram.rate_limiter import GROUP_A_MINUTE
 from config.settings import Settings
 
-_MINUTE = 60.0
-_MOST = 4096
+_PERIOD_SECONDS = 60.0
+_MAX_BUCKETS = 4096
 
 
 class Verdict(Enum):
-    """`LAST_WORD` is the first refusal, which is told politely; then there is silence until it calms down."""
+    """`LAST_WORD` is the first refusal, which the user is told; further ones are silent for a while."""
 
     ADMITTED = "admitted"
     LAST_WORD = "last word"
@@ -29,12 +29,12 @@ class Verdict(Enum):
 
 class _Bucket:
     def __init__(self, a_minute: int) -> None:
-        self.limiter = AsyncLimiter(a_minute, _MINUTE)
+        self.limiter = AsyncLimiter(a_minute, _PERIOD_SECONDS)
         self.is_told = False
 
 
 class UserRateLimits:
-    """A bucket for each key: `a_minute` at once, and refilled at that rate. 0 has no limit."""
+    """A token bucket for each key, of `a_minute` tokens, refilled at that rate. 0: no limit."""
 
     def __init__(self, a_minute: int) -> None:
         self._a_minute = a_minute
@@ -45,7 +45,7 @@ class UserRateLimits:
             return Verdict.ADMITTED
         bucket = self._buckets.setdefault(key, _Bucket(self._a_minute))
         self._buckets.move_to_end(key)
-        if len(self._buckets) > _MOST:
+        if len(self._buckets) > _MAX_BUCKETS:
             self._buckets.popitem(last=False)
         if bucket.limiter.has_capacity():
             bucket.is_told = bucket.is_told and not bucket.limiter.has_capacity(self._a_minute / 2)
@@ -57,40 +57,40 @@ class UserRateLimits:
 
 Handler = Callable[[Update, BotContext], Coroutine[object, object, None]]
 
-_QUERIES_A_QUESTION = 5
+_INLINE_QUERIES_PER_QUESTION = 5
 
 
 class AccessControl:
-    """The chats and people of TELEGRAM_ALLOWED_CHATS, each with its share; admins always."""
+    """Admits the chats and users of TELEGRAM_ALLOWED_CHATS within their rate limits, and admins always."""
 
     def __init__(self, settings: Settings) -> None:
         self._allowed = settings.telegram_allowed_chats
         self.admins = settings.telegram_admins
         limit = settings.questions_per_minute
         is_paced = settings.telegram_messages_per_second > 0
-        self._people = UserRateLimits(limit)
-        # A query comes with every pause in typing.
-        self._typing = UserRateLimits(limit * _QUERIES_A_QUESTION)
-        self._groups = UserRateLimits(min(limit, GROUP_A_MINUTE) if is_paced else limit)
+        self._by_user = UserRateLimits(limit)
+        # Telegram sends an inline query at every pause in typing.
+        self._by_inline_user = UserRateLimits(limit * _INLINE_QUERIES_PER_QUESTION)
+        self._by_group = UserRateLimits(min(limit, GROUP_A_MINUTE) if is_paced else limit)
 
-    async def gate(self, update: Update, context: BotContext) -> None:
-        """Raise ApplicationHandlerStop for what comes from elsewhere; this stands before all handlers."""
+    async def check_access(self, update: Update, context: BotContext) -> None:
+        """Raise ApplicationHandlerStop for updates that are not allowed; runs before all handlers."""
         if not self._is_allowed(update):
             context.metrics.refused("not allowed")
             await _dismiss(update)
             raise ApplicationHandlerStop
 
-    def served(self, handler: Handler) -> Handler:
+    def rate_limited(self, handler: Handler) -> Handler:
         """Return a handler with a rate limit for each user and group."""
-        return self._rationed(handler, self._people)
+        return self._limit(handler, self._by_user)
 
-    def typed(self, handler: Handler) -> Handler:
+    def rate_limited_inline(self, handler: Handler) -> Handler:
         """Return the same for inline queries."""
-        return self._rationed(handler, self._typing)
+        return self._limit(handler, self._by_inline_user)
 
-    def _rationed(self, handler: Handler, people: UserRateLimits) -> Handler:
+    def _limit(self, handler: Handler, people: UserRateLimits) -> Handler:
         async def serve(update: Update, context: BotContext) -> None:
-            verdict = await self._verdict(update, people)
+            verdict = await self._take(update, people)
             if verdict is Verdict.ADMITTED:
                 await handler(update, context)
             else:
@@ -100,7 +100,7 @@ class AccessControl:
         return serve
 
     def _is_allowed(self, update: Update) -> bool:
-        """Only where it is asked and by whom counts: not what a message quotes, forwards or replies to."""
+        """Decide by the chat and the sender alone, not by what a message quotes, forwards or replies to."""
         chat, user, message = update.effective_chat, update.effective_user, update.effective_message
         if user is not None and user.id in self.admins:
             return True
@@ -110,13 +110,13 @@ class AccessControl:
         ids = {chat.id if chat else None, user.id if user else None}
         return not self._allowed or not self._allowed.isdisjoint(ids)
 
-    async def _verdict(self, update: Update, people: UserRateLimits) -> Verdict:
+    async def _take(self, update: Update, people: UserRateLimits) -> Verdict:
         chat, user, speaker = update.effective_chat, update.effective_user, _speaker(update)
         if user is not None and user.id in self.admins:
             return Verdict.ADMITTED
         if speaker is not None and (verdict := await people.take(speaker)) is not Verdict.ADMITTED:
             return verdict
-        return await self._groups.take(chat.id) if chat and chat.id < 0 else Verdict.ADMITTED
+        return await self._by_group.take(chat.id) if chat and chat.id < 0 else Verdict.ADMITTED
 
 
 def _speaker(update: Update) -> int | None:

@@ -34,7 +34,7 @@ async def status(update: Update, context: BotContext) -> None:
             "documents": str(len(archive.sources)),
             "passages": str(archive.passages),
             "version": archive.version[:8],
-            "backend": "embedded" if context.state.keeper else "OpenSearch",
+            "backend": "embedded" if context.state.document_manager else "OpenSearch",
             "hours": str(minutes // 60),
             "minutes": str(minutes % 60),
             "answers": str(figures.answers),
@@ -51,13 +51,13 @@ async def status(update: Update, context: BotContext) -> None:
 
 async def reload(update: Update, context: BotContext) -> None:
     """Read the documents again."""
-    texts, keeper = context.viewer(update).texts, context.state.keeper
-    if keeper is None:
+    texts, manager = context.viewer(update).texts, context.state.document_manager
+    if manager is None:
         await send_reply(update, notice(texts.in_a_cluster))
         return
     sent = await send_reply(update, notice(texts.reloading))
     try:
-        library = await keeper.reload()
+        library = await manager.reload()
     except FolderError as error:
         await sent.edit_text(str(error))
     else:
@@ -67,16 +67,16 @@ async def reload(update: Update, context: BotContext) -> None:
 async def receive_document(update: Update, context: BotContext) -> None:
     """Put a document that was sent into the documents folder."""
     message, texts = message_of(update), context.viewer(update).texts
-    document, keeper = message.document, context.state.keeper
+    document, manager = message.document, context.state.document_manager
     if document is None:
         raise TypeError("This handler is for documents")
-    if keeper is None:
+    if manager is None:
         await send_reply(update, notice(texts.in_a_cluster))
         return
     name = document.file_name or ""
     shown = isolated(label(name, _MOST_NAME), texts) or texts.whole_document
     try:
-        told = await _received(document, name, keeper, texts)
+        told = await _received(document, name, manager, texts)
     except DocumentError as error:
         await send_reply(update, notice(texts.not_added(shown, error.reason)))
     else:
@@ -84,7 +84,7 @@ async def receive_document(update: Update, context: BotContext) -> None:
 
 
 async def _received(
-    document: Document, name: str, keeper: DocumentManager, texts: Texts
+    document: Document, name: str, manager: DocumentManager, texts: Texts
 ) -> Callable[[str], str]:
     """Return a function from the name to the reply; raises DocumentError for what is not added."""
     if not is_good_name(name):
@@ -93,7 +93,7 @@ async def _received(
         raise DocumentError(name, texts.too_large(_MOST_MEGABYTES))
     try:
         data = bytes(await (await document.get_file()).download_as_bytearray())
-        replaced = await keeper.put(name, data)
+        replaced = await manager.add(name, data)
     except (TelegramError, OSError) as error:
         _log.warning("%s cannot be added: %s", name, type(error).__name__)
         raise DocumentError(name, type(error).__name__) from None

@@ -73,18 +73,18 @@ async def _on_shelf(
     is_private = query.message is not None and query.message.chat.type == Chat.PRIVATE
     if not (is_private and query.from_user.id in context.state.admins):
         return texts.stale
-    return await _removed(query, way, source, context.state.keeper, texts)
+    return await _removed(query, way, source, context.state.document_manager, texts)
 
 
 async def _removed(
-    query: CallbackQuery, way: BrowsePress, source: Source, keeper: DocumentManager | None, texts: Texts
+    query: CallbackQuery, way: BrowsePress, source: Source, manager: DocumentManager | None, texts: Texts
 ) -> str | None:
     """Ask an admin before a document is deleted, or delete it."""
-    if keeper is None:
+    if manager is None:
         return texts.in_a_cluster
     if way.shelf is BrowseView.REMOVE:
         return await edit_reply(query, browse.removal(source, texts), texts)
-    await keeper.take_out(source)
+    await manager.remove(source)
     _log.info("An admin removed %s", source.name)
     return await edit_reply(
         query, notice(texts.removed(isolated(label(source.name, _MOST_NAME), texts))), texts

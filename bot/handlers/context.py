@@ -42,17 +42,17 @@ class AnswerMap:
 class BotState:
     """What all handlers share; the documents are replaced as a whole when they change.
 
-    Without a `keeper` they are in a cluster, and their files, if `has_files`, in the folder as well.
+    Without a `document_manager` they are in a cluster; `has_files` says whether the folder has their files.
     """
 
     archive: AnyArchive
     metrics: Metrics
     feedback: Feedback
-    keeper: DocumentManager | None
+    document_manager: DocumentManager | None
     admins: frozenset[int] = frozenset()
     logs_questions: bool = False
     has_files: bool = True
-    given: AnswerMap = field(default_factory=AnswerMap)
+    answer_map: AnswerMap = field(default_factory=AnswerMap)
 
 
 class BotContext(CallbackContext[Bot, Data, Data, BotState]):
@@ -80,7 +80,7 @@ class BotContext(CallbackContext[Bot, Data, Data, BotState]):
             speaking(user.language_code if user else None),
             self.bot.username,
             asks_opinion=state.feedback.is_on,
-            can_remove=state.keeper is not None and user is not None and user.id in state.admins,
+            can_remove=state.document_manager is not None and user is not None and user.id in state.admins,
             has_files=state.has_files,
             in_group=chat is not None and chat.type in {Chat.GROUP, Chat.SUPERGROUP},
         )

@@ -87,13 +87,13 @@ async def question(update: Update, context: BotContext) -> None:
     origin = _origin(message) if asking_message is message else AS_WRITTEN
     reply = await _answered(asked_text(asking_message), origin, context, viewer)
     sent = await send_reply(update, reply, to=asking_message)
-    context.state.given.remember(message.chat.id, message.message_id, sent.message_id)
+    context.state.answer_map.remember(message.chat.id, message.message_id, sent.message_id)
 
 
 async def edited(update: Update, context: BotContext) -> None:
     """Let the answer follow a question that was edited; one whose answer we do not know gets a new one."""
     message, viewer = message_of(update), context.viewer(update)
-    answer = context.state.given.find(message.chat.id, message.message_id)
+    answer = context.state.answer_map.find(message.chat.id, message.message_id)
     if answer is None or not asked_text(message):
         await question(update, context)
         return

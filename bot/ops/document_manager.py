@@ -57,7 +57,7 @@ class DocumentManager:
                 await in_thread(lambda: self._save(library))
             return library
 
-    async def tidy(self) -> None:
+    async def compact(self) -> None:
         """Put together what changes have left in pieces; of a large index that takes some seconds."""
         async with self._busy:
             before = self.library
@@ -67,7 +67,7 @@ class DocumentManager:
                 self._swap(library)
                 await in_thread(lambda: self._save(library))
 
-    async def put(self, name: str, data: bytes) -> bool:
+    async def add(self, name: str, data: bytes) -> bool:
         """Put a document into the folder, and tell whether it took the place of another.
 
         Raises DocumentError when it cannot be read, and OSError when it cannot be written.
@@ -78,7 +78,7 @@ class DocumentManager:
         await self.reload()
         return replaced
 
-    async def take_out(self, source: Source) -> None:
+    async def remove(self, source: Source) -> None:
         """Delete a document's file; raises OSError when that cannot be done."""
         (self.library.folder / source.name).unlink(missing_ok=True)
         await self.reload()
@@ -126,28 +126,30 @@ _MOST_MS = 1000
 _AGAIN = 30.0
 
 
-async def watch(keeper: DocumentManager) -> None:
+async def watch(manager: DocumentManager) -> None:
     """Bring the library up to date after each change, for ever."""
     while True:
         try:
-            async for _ in awatch(keeper.library.folder, step=_STEP_MS, debounce=_MOST_MS, watch_filter=None):
-                await _follow(keeper)
+            async for _ in awatch(
+                manager.library.folder, step=_STEP_MS, debounce=_MOST_MS, watch_filter=None
+            ):
+                await _follow(manager)
         except FolderError as error:
             _log.warning("%s", error)
         except Exception as error:  # noqa: BLE001  # whatever the file system does, answers go on
-            folder = keeper.library.folder
+            folder = manager.library.folder
             _log.warning("%s cannot be watched (%s); it is looked at every %.0f s", folder, error, _AGAIN)
         await asyncio.sleep(_AGAIN)
         try:
-            await _follow(keeper)
+            await _follow(manager)
         except FolderError:
             continue
 
 
-async def _follow(keeper: DocumentManager) -> None:
+async def _follow(manager: DocumentManager) -> None:
     """Read what changed; what is still being written when it is whole."""
-    library = await keeper.reload(quiet=_QUIET)
+    library = await manager.reload(quiet=_QUIET)
     while library.waiting:
         await asyncio.sleep(_QUIET)
-        library = await keeper.reload(quiet=_QUIET)
-    await keeper.tidy()
+        library = await manager.reload(quiet=_QUIET)
+    await manager.compact()

@@ -1,7 +1,7 @@
-"""Taking updates from Telegram so that each is confirmed only when it has been answered.
+"""Long polling that confirms each update only when it has been answered.
 
-Telegram keeps what is not confirmed, and a getUpdates confirms all below its offset. So the offset never
-passes an update that is still being answered: a process that dies leaves it to the next one.
+getUpdates confirms all updates below its offset, and Telegram keeps the others. The offset never passes an
+update that is still being answered, so a process that dies leaves it to the next one.
 """
 
 import asyncio
@@ -23,25 +23,26 @@ from bot.telegram.spool import Spool
 
 _log = logging.getLogger(__name__)
 
-_LONG_POLL = 50
-_BATCH = 100
-_ON_ITS_WAY = 0.5
-# When the window is half full, what takes this long must not hide the rest.
-_CROWDED = 50
-_SLOW = 2.0
-_REFUSALS = 3
-# Of the time a newcomer looks on: who answered until now comes back sooner than a newcomer may take over.
-_RETURN = 0.1
-_LOOK_BACK = 0.3
-_REMINDER = 60.0
+_LONG_POLL_SECONDS = 50
+_UPDATES_PER_POLL = 100
+_ARRIVAL_SECONDS = 0.5
+# Telegram shows at most 100 unconfirmed updates. From half of that on, slow updates are spooled.
+_MAX_UNCONFIRMED = 50
+_SLOW_SECONDS = 2.0
+_MAX_TOKEN_REFUSALS = 3
+# Shares of the time that a new process observes before it claims the updates: after a conflict, the process
+# that was answering returns, and claims them again, sooner than that.
+_RETURN_FACTOR = 0.1
+_RECLAIM_FACTOR = 0.3
+_LOG_INTERVAL_SECONDS = 60.0
 
 
-class _Taken(Conflict):
-    """Another process has confirmed what we did not."""
+class _TakenError(Conflict):
+    """Another process has confirmed updates that this one has not."""
 
 
 class UpdateSource(Protocol):
-    """What is needed here of a bot."""
+    """What the poller needs of a bot."""
 
     async def pending(
         self, *, offset: int, limit: int, wait: int, kinds: tuple[str, ...]
@@ -51,7 +52,7 @@ class UpdateSource(Protocol):
 
 
 class Poller:
-    """Feeds the dispatcher. `on_poll` is told of every poll: None, or the error it ended with."""
+    """Hands updates to the dispatcher. `on_poll` is called after every poll, with its error or None."""
 
     def __init__(  # noqa: PLR0913  # waiting times, each with a name
         self,
@@ -70,10 +71,10 @@ class Poller:
         self._spool = spool
         self._kinds = kinds
         self._on_poll = on_poll
-        # With an answer under way: how long until we ask for more. Telegram gives one update at a time to
-        # those who ask the same again within half a second.
+        # Seconds between polls while an answer is under way. Within half a second Telegram returns one update
+        # at a time to a repeated request.
         self._patience = patience
-        # How long another process may take to confirm what it has answered, or to be back after a conflict.
+        # Seconds that another process may need to confirm its answers, or to return after a conflict.
         self._settling = settling
         self._grace = grace
         self._open: dict[int, PendingUpdate] = {}
@@ -81,11 +82,11 @@ class Poller:
         self._seen: set[int] = set()
         self._next = 0
         self._polled, self._polled_at = 0, 0.0
-        # Whether the updates are ours to answer, and whether they were until another process asked for them.
-        self._is_ours = self._were_ours = False
+        # Whether this process answers the updates, and whether it did until another process polled.
+        self._is_ours = self._was_ours = False
         self._refusals = 0
         self._outage = OutageLog()
-        self._told_at = float("-inf")
+        self._logged_at = float("-inf")
 
     async def run(self, stop: asyncio.Event) -> None:
         """Serve until `stop`. Raises InvalidToken when the token is no longer good."""
@@ -96,97 +97,99 @@ class Poller:
                 self._next = max(self._next, update.update_id + 1)
             if running := [work.task for work in self._open.values() if not work.task.done()]:
                 await run_until_stopped(stop, asyncio.wait(running, timeout=self._patience))
-            self._tidy()
-            if len(self._seen) >= _CROWDED:
-                await self._make_room()
+            self._drop_answered()
+            if len(self._seen) >= _MAX_UNCONFIRMED:
+                await self._spool_slow_updates()
         await self._finish()
 
     def _resume(self) -> None:
-        """Take up what an earlier process had to leave on disk."""
+        """Continue with the updates that an earlier process left on disk."""
         for kept in self._spool.kept():
             update = self._source.read(kept)
             self._take(update)
-            self._move(update.update_id)
+            self._move_to_spool(update.update_id)
 
     @property
     def _offset(self) -> int:
         return min(self._open, default=self._next)
 
     def _is_confirmed(self) -> bool:
-        # A poll confirms by arriving; its answer may still be far off.
-        return self._polled == self._offset and time.monotonic() - self._polled_at > _ON_ITS_WAY
+        # A poll confirms updates when it arrives, long before it returns.
+        return self._polled == self._offset and time.monotonic() - self._polled_at > _ARRIVAL_SECONDS
 
     async def _fetch(self, stop: asyncio.Event) -> Sequence[Update]:
         try:
-            updates = await self._ours() if self._is_ours else await self._taken_over()
-        except Exception as error:  # a bad day of Telegram's must not end us
+            updates = await self._poll() if self._is_ours else await self._claim()
+        except Exception as error:  # no failure of Telegram may end the process
             self._on_poll(error)
             self._refusals = self._refusals + 1 if isinstance(error, InvalidToken) else 0
-            if self._refusals >= _REFUSALS:
+            if self._refusals >= _MAX_TOKEN_REFUSALS:
                 raise
             self._polled = -1
             if isinstance(error, Conflict):
                 self._is_ours = False
-                self._were_ours = self._were_ours and not isinstance(error, _Taken)
-            await self._sit_out(error, stop)
+                self._was_ours = self._was_ours and not isinstance(error, _TakenError)
+            await self._back_off(error, stop)
             return ()
         self._refusals = 0
         self._outage.recovered()
         return updates
 
-    async def _ours(self, wait: int = _LONG_POLL) -> Sequence[Update]:
-        self._tidy()
+    async def _poll(self, wait: int = _LONG_POLL_SECONDS) -> Sequence[Update]:
+        self._drop_answered()
         offset, is_held = self._offset, bool(self._open)
         self._polled, self._polled_at = offset, time.monotonic()
-        updates = await self._source.pending(offset=offset, limit=_BATCH, wait=wait, kinds=self._kinds)
+        updates = await self._source.pending(
+            offset=offset, limit=_UPDATES_PER_POLL, wait=wait, kinds=self._kinds
+        )
         self._on_poll(None)
         self._seen = {seen for seen in self._seen if seen >= offset}
         if is_held and updates and updates[0].update_id > offset:
-            self._let_go(updates[0].update_id)
-            raise _Taken("another process answers")
+            self._release(updates[0].update_id)
+            raise _TakenError("another process answers")
         return updates
 
-    def _let_go(self, first: int) -> None:
-        """Leave what another process has confirmed to that one, as far as it only waits here."""
+    def _release(self, first: int) -> None:
+        """Give up updates that another process has confirmed and that only wait here."""
         for number in [number for number in self._open if number < first]:
             self._dispatcher.give_up(self._open.pop(number))
 
-    async def _taken_over(self) -> Sequence[Update]:
-        """Take no update that another process is still answering, as on every deploy.
+    async def _claim(self) -> Sequence[Update]:
+        """Poll until no other process answers updates, as the old one does during a deploy.
 
-        What comes while we wait for it is ours. What lies there already may be in other hands: these confirm
-        it soon, and then take what comes next as well. A newcomer looks on for longer than whoever answered
-        until now, so of the two it is the newcomer that sees the other's answers and holds back.
+        Updates that arrive during a long poll belong to this process. Another may be answering those that
+        were there already: if so, it soon confirms them. A new process observes for longer than one that was
+        answering, so it is the new one that notices the other and holds back.
         """
-        settling = self._settling * (_LOOK_BACK if self._were_ours else random.uniform(0.9, 1.1))  # noqa: S311  # no secret
+        settling = self._settling * (_RECLAIM_FACTOR if self._was_ours else random.uniform(0.9, 1.1))  # noqa: S311  # no secret
         began = time.monotonic()
-        first = await self._ours()
-        if first and time.monotonic() - began < max(_ON_ITS_WAY, settling / 2):
+        first = await self._poll()
+        if first and time.monotonic() - began < max(_ARRIVAL_SECONDS, settling / 2):
             await asyncio.sleep(settling)
-            now = await self._ours(wait=0)
+            now = await self._poll(wait=0)
             if {one.update_id for one in first} - {one.update_id for one in now}:
-                raise _Taken("another process answers")
+                raise _TakenError("another process answers")
             first = now
-        self._is_ours = self._were_ours = True
+        self._is_ours = self._was_ours = True
         return first
 
-    async def _sit_out(self, error: Exception, stop: asyncio.Event) -> None:
+    async def _back_off(self, error: Exception, stop: asyncio.Event) -> None:
         if isinstance(error, RetryAfter):
             delay = self._outage.failed("Telegram asks us to wait", at_least=seconds(error))
         elif isinstance(error, Conflict):
-            self._tell_of_other()
-            # Two that wait equally long would meet again; and who answered until now is back first.
-            delay = self._settling * (_RETURN if self._were_ours else 1.0)
+            self._log_conflict()
+            # Random, so that two processes do not collide again; the one that was answering returns first.
+            delay = self._settling * (_RETURN_FACTOR if self._was_ours else 1.0)
             delay *= random.uniform(1, 2)  # noqa: S311  # no secret
         else:
             delay = self._outage.failed(f"No updates from Telegram ({type(error).__name__}); trying again")
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(stop.wait(), delay)
 
-    def _tell_of_other(self) -> None:
-        """Say it once in a while: on a deploy the two meet again and again."""
-        if time.monotonic() - self._told_at > _REMINDER:
-            self._told_at = time.monotonic()
+    def _log_conflict(self) -> None:
+        """Log a conflict once a minute at most."""
+        if time.monotonic() - self._logged_at > _LOG_INTERVAL_SECONDS:
+            self._logged_at = time.monotonic()
             _log.warning("Another process takes the updates of this bot; waiting for it to stop")
 
     def _take(self, update: Update) -> None:
@@ -196,31 +199,33 @@ class Poller:
         if work := self._dispatcher.take(update):
             self._open[update.update_id] = work
 
-    def _tidy(self) -> None:
-        """Let go of what is answered."""
+    def _drop_answered(self) -> None:
+        """Forget the updates that have been answered."""
         for number in [number for number, work in self._open.items() if _is_answered(work)]:
             del self._open[number]
 
-    async def _make_room(self) -> None:
-        """Keep on disk what would hide later updates from us."""
+    async def _spool_slow_updates(self) -> None:
+        """Move slow updates to disk, so that Telegram shows later ones."""
         for number, work in list(self._open.items()):
-            if work.age > _SLOW and await asyncio.to_thread(self._spool.keep, number, work.update.to_dict()):
-                self._move(number)
+            if work.age > _SLOW_SECONDS and await asyncio.to_thread(
+                self._spool.keep, number, work.update.to_dict()
+            ):
+                self._move_to_spool(number)
 
-    def _move(self, number: int) -> None:
-        """Leave an update to the spool, until it is answered."""
+    def _move_to_spool(self, number: int) -> None:
+        """Keep an update in the spool until it is answered."""
         work = self._open.pop(number, None)
         if work is not None:
             self._spooled[number] = work
-            work.task.add_done_callback(lambda _: self._back(number))
+            work.task.add_done_callback(lambda _: self._unspool(number))
 
-    def _back(self, number: int) -> None:
+    def _unspool(self, number: int) -> None:
         if _is_answered(self._spooled.pop(number)):
             self._spool.drop(number)
 
     async def _finish(self) -> None:
         await self._dispatcher.finish(self._grace)
-        self._tidy()
+        self._drop_answered()
         if not self._is_confirmed():
             with contextlib.suppress(TelegramError, TimeoutError):
                 async with asyncio.timeout(2):

@@ -105,7 +105,7 @@ class Library(Archive[LocalIndex]):
         else:
             # While a bot runs, people wait for what changed; `compact` merges the rest.
             max_merged = _MAX_PASSAGES_MERGED_BY_UPDATE if before else MAX_SEGMENT_PASSAGES
-            update = _Update(folder, changed, records, _remaining(old, records), quote_chars, max_merged)
+            update = _IndexUpdate(folder, changed, records, _remaining(old, records), quote_chars, max_merged)
             segments, records = update.run(place, progress)
             library = cls._of(LocalIndex(segments, embeddings), records, quote_chars, folder, place)
             if index_dir and not before:
@@ -241,7 +241,7 @@ def _remaining(library: Library | None, records: Mapping[str, FileRecord]) -> Se
 
 
 @dataclass(frozen=True, slots=True)
-class _Update:
+class _IndexUpdate:
     """An index to be brought up to date: `changed` files are read and added to `segments`.
 
     `records` are those of the files that stay. Only segments of up to `max_merged` passages are merged.

@@ -139,7 +139,7 @@ class FakeArchive(AnyArchive):
 
 
 @dataclass
-class FakeKeeper:
+class FakeDocumentManager:
     """Keeps what was put in and taken out."""
 
     library: FakeArchive
@@ -151,12 +151,12 @@ class FakeKeeper:
         self.reloads += 1
         return self.library
 
-    async def put(self, name: str, data: bytes) -> bool:
+    async def add(self, name: str, data: bytes) -> bool:
         replaced = name in self.put_in
         self.put_in[name] = data
         return replaced
 
-    async def take_out(self, source: Source) -> None:
+    async def remove(self, source: Source) -> None:
         self.taken_out.append(source.name)
 
 
@@ -242,7 +242,7 @@ def connect(
         archive,
         Metrics(),
         Feedback(given.feedback_dir),
-        FakeKeeper(archive),  # type: ignore[arg-type]  # a fake
+        FakeDocumentManager(archive),  # type: ignore[arg-type]  # a fake
         given.telegram_admins,
         given.log_questions,
     )

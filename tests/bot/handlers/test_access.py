@@ -47,24 +47,24 @@ class Door:
     def __init__(self, telegram: Any, **given: Any) -> None:
         self.telegram = telegram
         self.metrics = Metrics()
-        self.served = 0
+        self.rate_limited = 0
         self.bot = Bot("1:x", request=telegram, get_updates_request=telegram)
         self.access = AccessControl(Settings(_env_file=None, **given))
-        self.handler = self.access.served(self._serve)
+        self.handler = self.access.rate_limited(self._serve)
 
     async def __call__(self, **update: Any) -> int:
         """Return how many have been served so far."""
         context: Any = SimpleNamespace(metrics=self.metrics)
         made = Update.de_json({"update_id": 1, **update}, self.bot)
         try:
-            await self.access.gate(made, context)
+            await self.access.check_access(made, context)
         except ApplicationHandlerStop:
-            return self.served
+            return self.rate_limited
         await self.handler(made, context)
-        return self.served
+        return self.rate_limited
 
     async def _serve(self, _update: Update, _context: Any) -> None:
-        self.served += 1
+        self.rate_limited += 1
 
     def refused(self, why: str) -> float:
         return self.metrics.registry.get_sample_value("verbatim_refusals_total", {"why": why}) or 0
@@ -123,7 +123,7 @@ async def test_admins_are_let_in(telegram: Any) -> None:
     door = Door(telegram, telegram_allowed_chats=[7], telegram_admins=[2], telegram_questions_per_minute=1)
     for update in (bobs(), bobs(GROUP), bobs(CHANNEL)) * 3:
         await door(message=update)
-    assert 9 == door.served
+    assert 9 == door.rate_limited
 
 
 @fast
@@ -132,7 +132,7 @@ async def test_a_person_has_a_share_in_all_chats(telegram: Any) -> None:
     door = Door(telegram, telegram_questions_per_minute=2)
     for update in (message(), message(GROUP), message(), message(), message(GROUP)):
         await door(message=update)
-    assert 2 == door.served
+    assert 2 == door.rate_limited
     assert [speaking("en").slow_down] == telegram.texts()
     assert 3 == door.refused("too many")
     assert 3 == await door(message=bobs())
@@ -144,7 +144,7 @@ async def test_a_group_has_twenty_a_minute(telegram: Any) -> None:
     door = Door(telegram, telegram_questions_per_minute=60)
     for number in range(30):
         await door(message=message(GROUP, **{"from": ADA | {"id": 100 + number}}))
-    assert 20 == door.served
+    assert 20 == door.rate_limited
     assert [speaking("en").slow_down] == telegram.texts()
 
 
@@ -154,7 +154,7 @@ async def test_a_group_may_have_less(telegram: Any) -> None:
     door = Door(telegram, telegram_questions_per_minute=5)
     for number in range(30):
         await door(message=message(GROUP, **{"from": ADA | {"id": 100 + number}}))
-    assert 5 == door.served
+    assert 5 == door.rate_limited
 
 
 @fast
@@ -163,7 +163,7 @@ async def test_without_limits_of_ours_groups_have_the_whole_share(telegram: Any)
     door = Door(telegram, telegram_questions_per_minute=25, telegram_messages_per_second=0)
     for number in range(30):
         await door(message=message(GROUP, **{"from": ADA | {"id": 100 + number}}))
-    assert 25 == door.served
+    assert 25 == door.rate_limited
 
 
 @fast
@@ -172,7 +172,7 @@ async def test_a_press_too_many_is_answered(telegram: Any) -> None:
     door = Door(telegram, telegram_questions_per_minute=1)
     for _ in range(3):
         await door(callback_query=press(ADA, message()))
-    assert 1 == door.served
+    assert 1 == door.rate_limited
     assert [speaking("en").slow_down, None] == [sent.get("text") for _, sent in telegram.calls]
 
 
@@ -183,4 +183,4 @@ async def test_a_refusal_that_cannot_be_told_is_no_error(telegram: Any) -> None:
     door = Door(telegram, telegram_questions_per_minute=1)
     for _ in range(3):
         await door(message=message())
-    assert 1 == door.served
+    assert 1 == door.rate_limited

@@ -33,7 +33,7 @@ def keeper(connecting: Callable[..., Any], telegram: Any, monkeypatch: pytest.Mo
         return await result(telegram, url, method, request_data, **more)
 
     monkeypatch.setattr(telegram, "do_request", request)
-    keeper: Any = bot.bot_data.keeper
+    keeper: Any = bot.bot_data.document_manager
     keeper.bot = bot
     keeper.library = bot.bot_data.archive
     return keeper
@@ -121,7 +121,7 @@ async def test_bad_names_are_refused(keeper: Any, telegram: Any, name: str | Non
 )
 async def test_why_a_document_is_not_added(keeper: Any, telegram: Any, error: Exception, reason: str) -> None:
     """What cannot be read or written is told with its reason."""
-    keeper.put = _raising(error)
+    keeper.add = _raising(error)
     await deliver(keeper.bot, message=_document("guide.txt"))
     assert [TEXTS.not_added("guide.txt", reason)] == telegram.texts()
 
@@ -155,7 +155,7 @@ async def test_documents_of_others_are_no_documents(keeper: Any, telegram: Any) 
 
 async def test_documents_in_a_cluster_stay_as_they_are(keeper: Any, telegram: Any) -> None:
     """Where documents are in a cluster, an admin who would change them is told how that is done."""
-    keeper.bot.bot_data.keeper = None
+    keeper.bot.bot_data.document_manager = None
     await deliver(keeper.bot, message=message("/reload"))
     await deliver(keeper.bot, message=_document("guide.txt"))
     for button in ("@xfolder01.0", "@yfolder01.0"):
@@ -169,7 +169,7 @@ async def test_documents_in_a_cluster_stay_as_they_are(keeper: Any, telegram: An
 
 async def test_buttons_of_documents_in_a_cluster(keeper: Any, telegram: Any) -> None:
     """There is no button to remove a document, and none to have it where its file is not."""
-    keeper.bot.bot_data.keeper = None
+    keeper.bot.bot_data.document_manager = None
     assert [TEXTS.read_from_start, TEXTS.whole_document] == (await _offered(keeper.bot, telegram))[:2]
     keeper.bot.bot_data.has_files = False
     offered = await _offered(keeper.bot, telegram)

@@ -180,7 +180,7 @@ async def _removing(application: Any, telegram: Any, **fields: Any) -> list[Any]
 async def test_an_admin_removes_a_document(connecting: Any, telegram: Any) -> None:
     """Removing asks first, and only then takes the document out."""
     application = connecting(telegram_admins=[1])
-    keeper = application.bot_data.keeper
+    keeper = application.bot_data.document_manager
     (_, asked), _ = await _press(application, telegram, "@xfolder01.0")
     assert TEXTS.remove_really("name.txt") == asked
     rows = telegram.calls[0][1]["reply_markup"]["inline_keyboard"]
@@ -207,4 +207,4 @@ async def test_others_remove_nothing(
     application = connecting(telegram_admins=admins)
     told = await _removing(application, telegram, **fields)
     assert [("answerCallbackQuery", TEXTS.stale)] * 2 == told
-    assert [] == application.bot_data.keeper.taken_out
+    assert [] == application.bot_data.document_manager.taken_out

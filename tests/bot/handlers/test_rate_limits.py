@@ -67,7 +67,7 @@ async def test_never_more_than_the_share(a_minute: int, gaps: list[float]) -> No
 @fast
 async def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     """Only so many keys are kept in mind, those of late."""
-    monkeypatch.setattr(access, "_MOST", 3)
+    monkeypatch.setattr(access, "_MAX_BUCKETS", 3)
     shares = UserRateLimits(1)
     for key in range(10):
         await shares.take(key)

@@ -40,9 +40,9 @@ def _files(keeper: DocumentManager) -> list[str]:
 
 async def test_a_document_is_put_in_and_replaced(keeper: DocumentManager, swapped: list[Library]) -> None:
     """A document answers once it is in; one of the same name takes its place."""
-    assert not await keeper.put("b.md", b"# Knots\n\nA bowline.\n")
+    assert not await keeper.add("b.md", b"# Knots\n\nA bowline.\n")
     assert ["a.txt", "b.md"] == _names(swapped[-1])
-    assert await keeper.put("b.md", b"# Ropes\n\nA hawser.\n")
+    assert await keeper.add("b.md", b"# Ropes\n\nA hawser.\n")
     assert "Ropes" == swapped[-1].sources[1].title
     assert keeper.library is swapped[-1]
     assert 0o644 == (keeper.library.folder / "b.md").stat().st_mode & 0o777
@@ -54,7 +54,7 @@ async def test_what_cannot_be_read_is_not_put_in(
 ) -> None:
     """A document that cannot be read leaves the folder, and what it would replace, as they were."""
     with pytest.raises(DocumentError):
-        await keeper.put("a.txt", data)
+        await keeper.add("a.txt", data)
     assert (["a.txt"], []) == (_files(keeper), swapped)
     assert FACT == (keeper.library.folder / "a.txt").read_text()
 
@@ -63,15 +63,15 @@ async def test_a_failed_write_leaves_nothing(keeper: DocumentManager, swapped: l
     """Where a file cannot be put, nothing half written stays behind."""
     (keeper.library.folder / "b.txt").mkdir()
     with pytest.raises(OSError, match="directory"):
-        await keeper.put("b.txt", FACT.encode())
+        await keeper.add("b.txt", FACT.encode())
     assert (["a.txt", "b.txt"], []) == (_files(keeper), swapped)
 
 
 async def test_a_document_is_taken_out(keeper: DocumentManager, swapped: list[Library]) -> None:
     """Its file is deleted, and it answers no more; taking it out twice is no error."""
     (source,) = keeper.library.sources
-    await keeper.take_out(source)
-    await keeper.take_out(source)
+    await keeper.remove(source)
+    await keeper.remove(source)
     assert ([], []) == (_files(keeper), _names(swapped[-1]))
 
 
@@ -90,7 +90,7 @@ async def test_reading_again(keeper: DocumentManager, swapped: list[Library]) ->
 async def test_changes_at_once_are_all_made(keeper: DocumentManager, swapped: list[Library]) -> None:
     """Several documents put in at the same time are all there in the end."""
     names = [f"{number}.txt" for number in range(5)]
-    await asyncio.gather(*(keeper.put(name, f"Facts of {name}.".encode()) for name in names))
+    await asyncio.gather(*(keeper.add(name, f"Facts of {name}.".encode()) for name in names))
     assert sorted([*names, "a.txt"]) == _names(swapped[-1]) == _files(keeper)
 
 

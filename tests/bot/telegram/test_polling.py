@@ -390,7 +390,7 @@ STEPS = st.one_of(
 async def test_whatever_happens_nothing_is_lost(steps: list[tuple[str, float]]) -> None:
     """Processes start, stop, meet and die as they like: what is confirmed was answered or is on disk."""
     with tempfile.TemporaryDirectory() as name, pytest.MonkeyPatch.context() as patch:
-        patch.setattr(polling, "_CROWDED", 3)
+        patch.setattr(polling, "_MAX_UNCONFIRMED", 3)
         folder, answers = Path(name), Answers()
         queue = Watched(answers, folder)
         processes = [Process(queue, answers, folder)]
