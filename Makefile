@@ -80,7 +80,7 @@ check: $(BIN)/.installed-dev
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 
-# The length of a quote decides what it holds; an operator's .env does not. The floors are of words alone.
+# The length of a quote and meanings decide the figures; the .env of an operator must not change them.
 eval: export QUOTE_CHARS = 300
 eval: export MEANING = auto
 eval: $(BIN)/.installed
