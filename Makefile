@@ -128,7 +128,7 @@ format: $(BIN)/.installed-dev
 
 # Exact versions with hashes, for any platform, naming no package index; the bot runs with the versions
 # that the tests ran with.
-COMPILE := pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+COMPILE := pip compile --no-strip-extras --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	--custom-compile-command "make lock"
 
 lock:

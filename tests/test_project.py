@@ -1,5 +1,6 @@
 """What the project says about itself is so: README, settings, requirements, the wheel."""
 
+import importlib.metadata
 import re
 import subprocess
 import sys
@@ -9,6 +10,8 @@ from pathlib import Path
 
 import click
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from bot.cli.commands import main
 from config.settings import Settings
@@ -26,7 +29,8 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 def _pinned(name: str) -> set[tuple[str, str]]:
     """Return names and versions; a package may have one version for each of several Pythons."""
     text = (ROOT / name).read_text(encoding="utf-8")
-    return {(found[1].lower(), found[2]) for found in re.finditer(r"^([\w.-]+)==(\S+)", text, re.MULTILINE)}
+    pins = re.finditer(r"^([\w.-]+)(?:\[[\w,-]+\])?==(\S+)", text, re.MULTILINE)
+    return {(pin[1].lower(), pin[2]) for pin in pins}
 
 
 @pytest.mark.parametrize("page", [README, CONTRIBUTING], ids=["README", "CONTRIBUTING"])
@@ -85,6 +89,32 @@ def test_requirements_are_locked() -> None:
         text = (ROOT / name).read_text(encoding="utf-8")
         assert len(_pinned(name)) == len(re.findall(r"^\S+==.*\\\n +--hash=sha256:", text, re.MULTILINE))
         assert not re.search(r"https?://|--(extra-)?index-url|--find-links", text)
+
+
+def test_extras_of_requirements_are_pinned() -> None:
+    """A pin names the extras that others ask of it, or pip looks for a version of its own choice."""
+    for name in ("requirements.txt", "requirements-dev.txt"):
+        pins = re.findall(
+            r"^([\w.-]+)(\[[\w,-]+\])?==", (ROOT / name).read_text(encoding="utf-8"), re.MULTILINE
+        )
+        extras = dict(pins)
+        for project in extras:
+            try:
+                requirements = importlib.metadata.requires(project) or []
+            except importlib.metadata.PackageNotFoundError:
+                continue  # of another platform
+            for requirement in map(Requirement, requirements):
+                required = canonicalize_name(requirement.name)
+                if requirement.extras and required in extras and _applies(requirement):
+                    assert all(extra in extras[required] for extra in requirement.extras), (
+                        name,
+                        str(requirement),
+                    )
+
+
+def _applies(requirement: Requirement) -> bool:
+    """Return whether a requirement holds here without an extra of the package that has it."""
+    return requirement.marker is None or requirement.marker.evaluate({"extra": ""})
 
 
 def test_the_wheel_carries_what_is_not_python(tmp_path: Path) -> None:
