@@ -1,15 +1,15 @@
-"""What can go wrong, one class for each thing a caller can act on."""
+"""Errors of this package: one class for each case that callers handle differently."""
 
 
 class RetrievalError(Exception):
-    """The root of every error that this package raises on purpose."""
+    """Base class of all errors that this package raises on purpose."""
 
 
 class DocumentError(RetrievalError):
-    """One document cannot be read; the others can."""
+    """A document cannot be read; others are not affected."""
 
     def __init__(self, name: str, reason: str) -> None:
-        """Name the document below the documents folder, and say what is wrong and what to do."""
+        """`name` is the path below the documents folder, `reason` the problem and what to do about it."""
         super().__init__(f"{name}: {reason}")
         self.name = name
         self.reason = reason
@@ -20,12 +20,12 @@ class FolderError(RetrievalError):
 
 
 class DamagedError(RetrievalError):
-    """What is saved is not as it was written; making the index anew mends it."""
+    """The saved index is damaged; rebuilding it repairs it."""
 
 
 class UnavailableError(RetrievalError):
-    """What is searched is elsewhere and does not answer now; it may later. One line for people."""
+    """The search cluster cannot be reached for now. The message is one line for people."""
 
 
 class EncoderError(RetrievalError):
-    """The sentence encoder cannot be used here. Answers are found by words alone."""
+    """The sentence encoder cannot be used. Search goes on by words alone."""

@@ -1,4 +1,4 @@
-"""Which language a text is in: by its script where that decides, else by py3langid among the script's."""
+"""Detects the language of a text: by its script if that decides, else with py3langid."""
 
 from copy import copy
 from functools import cache
@@ -9,8 +9,8 @@ import regex
 if TYPE_CHECKING:
     from py3langid.langid import LanguageIdentifier
 
-# The languages told apart in each script; the first is what an undecided text counts as.
-# Close relatives (Wu and Mandarin, Gulf and Standard Arabic) are left out: they share all that ranking uses.
+# The languages that are distinguished in each script. Close relatives (Wu and Mandarin, Gulf and Standard
+# Arabic) are left out: ranking treats them alike.
 _LANGUAGES = {
     "Latin": (
         "en", "ca", "cs", "da", "de", "es", "et", "eu", "fi", "fr", "ga", "hr", "hu", "id", "it",
@@ -41,52 +41,52 @@ _SCRIPTS = {
 _SCRIPT_OF = {language: name for name, languages in _LANGUAGES.items() for language in languages}
 _LETTER = regex.compile(r"\p{L}")
 _ASCII_LETTER = regex.compile(r"[A-Za-z]")
-# A paragraph says its language in its first lines; more only costs time (0.7 ms for 800 characters).
-_SAMPLE = 400
-DEFAULT = "en"
+# The first lines of a paragraph suffice; more text only takes longer (0.7 ms for 800 characters).
+_SAMPLE_CHARS = 400
+_DEFAULT_LANGUAGE = "en"
 
 
 def script(text: str) -> str | None:
-    """Name the script most of the text's letters are in, or None when it has no letter of a known script.
+    """Return the script of most letters in a text, or None without letters of a known script.
 
-    A few Kana make a Han text Japanese: Chinese has none.
+    Han text with a few Kana counts as Kana: Chinese has none.
     """
-    sample = text[:_SAMPLE]
+    sample = text[:_SAMPLE_CHARS]
     if sample.isascii():
         return "Latin" if _ASCII_LETTER.search(sample) else None
-    best, most, left = None, 0, len(_LETTER.findall(sample))
+    best, best_count, remaining = None, 0, len(_LETTER.findall(sample))
     for name, pattern in _SCRIPTS.items():
-        if most >= left:  # no other script can have more
+        if best_count >= remaining:  # no other script can have more
             break
         count = len(pattern.findall(sample))
-        left -= count
-        if count > most:
-            best, most = name, count
-    if best == "Han" and len(_SCRIPTS["Kana"].findall(sample)) * 10 >= most:
+        remaining -= count
+        if count > best_count:
+            best, best_count = name, count
+    if best == "Han" and len(_SCRIPTS["Kana"].findall(sample)) * 10 >= best_count:
         return "Kana"
     return best
 
 
 def detect(text: str) -> str:
-    """Name the text's language as an ISO 639-1 code; English when nothing tells."""
+    """Return the language of a text as an ISO 639-1 code, English if it cannot be detected."""
     name = script(text)
     if name is None:
-        return DEFAULT
+        return _DEFAULT_LANGUAGE
     languages = _LANGUAGES[name]
     if len(languages) == 1:
         return languages[0]
-    language, _ = _identifier(name).classify(text[:_SAMPLE])
+    language, _ = _identifier(name).classify(text[:_SAMPLE_CHARS])
     return str(language)
 
 
-def likeness(text: str) -> tuple[str, float]:
-    """Name the language in Latin letters that a text is most like, and how much: to compare its readings."""
-    language, score = _identifier("Latin").classify(text[: 2 * _SAMPLE])
+def closest_latin_language(text: str) -> tuple[str, float]:
+    """Return the Latin-script language closest to a text and a score that compares readings of its bytes."""
+    language, score = _identifier("Latin").classify(text[: 2 * _SAMPLE_CHARS])
     return str(language), float(score)
 
 
 def script_of(language: str) -> str:
-    """Name the script a language is written in, as `script` names it."""
+    """Return the script of a language; unknown languages count as Latin."""
     return _SCRIPT_OF.get(language, "Latin")
 
 
@@ -99,7 +99,7 @@ def _identifier(name: str) -> "LanguageIdentifier":
 
 @cache
 def _model() -> "LanguageIdentifier":
-    # Imported here: the model takes most of a second to load, and a saved index needs none.
+    # Imported lazily: the model takes most of a second to load, and a saved index needs none.
     from py3langid.langid import MODEL_FILE, LanguageIdentifier  # noqa: PLC0415
 
     return LanguageIdentifier.from_model_file(MODEL_FILE)

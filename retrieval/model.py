@@ -1,16 +1,15 @@
-"""The values that travel from a document's bytes to an answer.
+"""Data types shared by loading, indexing and answering.
 
-Everything that points into a document is a span over its text, never a copy of it,
-so that a quote is verbatim by construction.
+Positions in a document are spans over its text, so that a quote is verbatim by construction.
 """
 
 from dataclasses import dataclass
 from typing import Literal
 
-# What people count places in: lines, unless a document has something better.
+# The unit of locations in a document: lines, unless the format has something better.
 Unit = Literal["line", "paragraph", "page", "slide", "row", "chapter"]
 
-# How far an answer is to be trusted: a quote answers, a quote may answer, none does.
+# Whether the first quote answers the question, may answer it, or does not.
 Certainty = Literal["sure", "unsure", "none"]
 
 
@@ -30,9 +29,9 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Heading:
-    """A heading, which reigns from its span to the next one of its level or above (1 is the highest).
+    """A heading. It covers the text up to the next heading of its level or a higher one; 1 is the highest.
 
-    `text` is what people read in it: its span's words without marks.
+    `text` is the words of its span without markup.
     """
 
     span: Span
@@ -42,7 +41,7 @@ class Heading:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A page, slide, row or chapter: where its text begins, and the number or name that people know it by."""
+    """A page, slide, row or chapter: the offset of its text, and its number or name for people."""
 
     start: int
     label: str
@@ -50,7 +49,7 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class LineMark:
-    """The source line, counted from 1, of the text from offset `start` up to the next mark."""
+    """The source line, from 1, of the text from offset `start` to the next mark."""
 
     start: int
     line: int
@@ -58,12 +57,11 @@ class LineMark:
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """One file of the documents folder, decoded; its text holds no lone surrogates.
+    """The text of a file in the documents folder, without lone surrogates, and its structure.
 
-    `name` is its path below the folder, with forward slashes. `blocks` are the spans of its natural
-    paragraphs in reading order, headings left out. `unit` says what `pages` are, if there are any.
-    `lines` are sorted; there are none where the text is the file itself, or the file has no lines. `lists`
-    are the spans of lists and tables, none inside another.
+    `name` is the path below the folder, with forward slashes. `blocks` are the spans of paragraphs in reading
+    order, without headings. `unit` is the kind of `pages`, if there are any. `lines` are sorted, and empty if
+    the text equals the file or the format has no lines. `lists` are the spans of outermost lists and tables.
     """
 
     name: str
@@ -79,14 +77,13 @@ class Document:
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """What ranking ranks: a paragraph, some short ones that belong together, or part of a long one.
+    """The unit of ranking: a paragraph, several short ones that belong together, or part of a long one.
 
-    `id` is made of A-Z a-z 0-9 _ -, at most 32 of them; it stays the same while the document's name and the
-    passage's words do. `heading` is the path of headings above the passage.
-    `line` and `paragraph` count from 1, and so does `page`, of pages and slides only; `label` is the number
-    or name of whichever `unit` it begins in. `language` is an ISO 639-1 code. `lines` are as in Document,
-    with offsets from the start of the passage; the first is 0. `paragraphs` are the offsets at which its
-    further paragraphs begin: neighbours that belong together are one passage.
+    `id` has at most 32 characters of A-Z a-z 0-9 _ - and depends on the document's name and the passage's
+    words only. `heading` is the path of headings above the passage. `line`, `paragraph` and `page` count from
+    1; only pages and slides have a `page`. `label` is the number or name of the `unit` where the passage
+    begins. `language` is an ISO 639-1 code. Offsets in `lines` and `paragraphs` are from the start of the
+    passage: `lines` are as in Document, the first at 0; `paragraphs` are the starts of all but the first.
     """
 
     id: str
@@ -107,7 +104,7 @@ class Passage:
 
 @dataclass(frozen=True, slots=True)
 class Locator:
-    """Where in a document a quote stands, for people: what does not apply is None. Lines count from 1.
+    """The location of a quote in its document, for people. Lines count from 1; what does not apply is None.
 
     `page`, `unit` and `label` are as in Passage.
     """
@@ -123,9 +120,9 @@ class Locator:
 
 @dataclass(frozen=True, slots=True)
 class Citation:
-    """A quote and its source. `quote` is `span` of the document's text; `highlights` are spans of it too.
+    """A quote and its source. `span` and `highlights` are spans of the document's text.
 
-    `copies` are other documents of the same text.
+    `copies` are the names of documents with the same text.
     """
 
     rank: int
@@ -148,12 +145,12 @@ class Citation:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a question gets.
+    """The result of a question.
 
-    `citations` are listed best first; unless `certainty` is "sure" they are only the closest passages, not
-    an answer. `confidence` is 0 to 1 and comparable between questions and corpora.
-    `suggestion` is the question with its misspelt words corrected from the corpus' own, or None.
-    `asks_nothing` tells small talk, and what has no word that names anything.
+    `citations` are ordered best first; unless `certainty` is "sure" they are the closest passages rather than
+    an answer. `confidence` is from 0 to 1, comparable between questions and corpora. `suggestion` is the
+    question with misspelt words corrected from the corpus, or None. `asks_nothing` is True for small talk and
+    questions without content words.
     """
 
     question: str
@@ -165,15 +162,15 @@ class Answer:
 
     @property
     def answered(self) -> bool:
-        """Whether the first quote is taken for the answer."""
+        """Whether the first quote counts as the answer."""
         return self.certainty == "sure"
 
 
 @dataclass(frozen=True, slots=True)
 class PassageContext:
-    """A passage and its neighbours in the same document; None at the document's ends.
+    """A passage and its neighbours, which are None at the ends of the document.
 
-    `ordinal` counts the document's passages before it.
+    `ordinal` is its position among the document's passages, from 0.
     """
 
     passage: Passage
@@ -184,9 +181,10 @@ class PassageContext:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A document as people list it: `size` is its file's bytes, `changed` when it was written (POSIX, UTC).
+    """A document in the list of sources. `size` is in bytes, `changed` is the modification time (POSIX, UTC).
 
-    `id` is made of 8 of A-Z a-z 0-9 _ -, and of its name alone. `copies` are other files of the same text.
+    `id` has 8 characters of A-Z a-z 0-9 _ - and depends on the name only. `copies` are the names of other
+    files with the same text.
     """
 
     id: str
@@ -202,7 +200,7 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """What stands under a heading of a document: `first` is the ordinal of its first passage there."""
+    """A section of a document; `first` is the ordinal of its first passage."""
 
     heading: str
     level: int
@@ -211,9 +209,9 @@ class Section:
 
 @dataclass(frozen=True, slots=True)
 class TermWeight:
-    """What a word of a question weighs: its inverse document frequency, and in how many passages it is.
+    """The weight of a question's word: its inverse document frequency, and how many passages contain it.
 
-    `content` words name something; the others only ask or join, and hardly count.
+    `content` is False for stop words, which hardly count.
     """
 
     word: str
@@ -224,7 +222,7 @@ class TermWeight:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """A file that was left out of the index: its path below the folder, what is wrong and what to do."""
+    """A file left out of the index: its path below the folder, and why and what to do about it."""
 
     name: str
     reason: str

@@ -1,4 +1,4 @@
-"""The files of the documents folder, as the file system lists them."""
+"""Lists the files of the documents folder."""
 
 import os
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from retrieval.model import Problem
 
 @dataclass(frozen=True, slots=True)
 class FileEntry:
-    """A file by its path below the folder: `size` in bytes, `changed` in nanoseconds (POSIX)."""
+    """A file: `name` is its path below the folder, `size` in bytes, `changed` its mtime in nanoseconds."""
 
     name: str
     size: int
@@ -18,12 +18,12 @@ class FileEntry:
 
 
 def list_files(folder: Path) -> tuple[list[FileEntry], list[Problem]]:
-    """List the files, in an order that is the same everywhere, and what cannot be listed.
+    """Return the files sorted by name, and the problems of files and folders that cannot be listed.
 
-    Hidden files and links are left out. Raises FolderError when the folder itself cannot be listed.
+    Hidden files and symbolic links are left out. Raises FolderError when the folder itself cannot be listed.
     """
     try:
-        folders, found = _entries(folder, "")
+        folders, files = _scan(folder, "")
     except (FileNotFoundError, NotADirectoryError):
         raise FolderError(
             f"{folder}: no such folder of documents; make it, or name another in SEEDS_DIR or --docs"
@@ -34,37 +34,37 @@ def list_files(folder: Path) -> tuple[list[FileEntry], list[Problem]]:
     while folders:
         name = folders.pop()
         try:
-            inner, more = _entries(folder / name, f"{name}/")
+            inner_folders, inner_files = _scan(folder / name, f"{name}/")
         except OSError as error:
             problems.append(Problem(name, f"cannot be listed ({error.strerror}); check its permissions"))
         else:
-            folders += inner
-            found += more
-    named = [file for file in found if _is_unicode(file.name)]
+            folders += inner_folders
+            files += inner_files
+    valid = [file for file in files if _is_unicode(file.name)]
     problems += [
         Problem(os.fsencode(file.name).decode("utf-8", "replace"), "its name is not valid UTF-8; rename it")
-        for file in found
+        for file in files
         if not _is_unicode(file.name)
     ]
-    return sorted(named, key=lambda file: file.name), problems
+    return sorted(valid, key=lambda file: file.name), problems
 
 
-def _entries(folder: Path, above: str) -> tuple[list[str], list[FileEntry]]:
-    """List a folder's folders by their names, and its files, with the path above them."""
+def _scan(folder: Path, above: str) -> tuple[list[str], list[FileEntry]]:
+    """Return the names of a folder's folders and its files, both prefixed with `above`."""
     folders: list[str] = []
-    found: list[FileEntry] = []
+    files: list[FileEntry] = []
     with os.scandir(folder) as entries:
         for entry in entries:
             if entry.name.startswith("."):
                 continue
             if entry.is_dir(follow_symlinks=False):
                 folders.append(above + entry.name)
-            elif entry.is_file(follow_symlinks=False) and (file := _file(entry, above)):
-                found.append(file)
-    return folders, found
+            elif entry.is_file(follow_symlinks=False) and (file := _file_entry(entry, above)):
+                files.append(file)
+    return folders, files
 
 
-def _file(entry: os.DirEntry[str], above: str) -> FileEntry | None:
+def _file_entry(entry: os.DirEntry[str], above: str) -> FileEntry | None:
     try:
         status = entry.stat(follow_symlinks=False)
     except FileNotFoundError:

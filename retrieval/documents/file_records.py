@@ -1,4 +1,4 @@
-"""What became of each file of the documents folder, kept so that only what changed is read again."""
+"""Records of how each file was indexed, saved so that only changed files are read again."""
 
 import hashlib
 import time
@@ -10,16 +10,16 @@ from retrieval.documents.file_listing import FileEntry
 from retrieval.documents.ingestion import FailedFile, IngestedFile
 from retrieval.model import Source
 
-# A file that was written so shortly before it was read may be written again within the clock's tick.
-_TICK = 2_000_000_000
+# A file read within this time after its modification may change again without a change of its mtime.
+_CLOCK_TICK_NS = 2_000_000_000
 
 
 @dataclass(frozen=True, slots=True)
 class FileRecord:
-    """What became of a file: a source, a copy of another one, or nothing for a reason.
+    """The result of reading a file: a `source`, the name of the file it is a `copy_of`, or a `problem`.
 
-    `digest` is of its bytes and `text` of its text; both are empty for what could not be read. `is_settled`
-    says that it need not be read again while the file has this size and time.
+    `digest` is of the bytes and `text` of the text; both are empty if the file could not be read. A file that
+    `is_settled` is not read again while its size and mtime stay the same.
     """
 
     file: FileEntry
@@ -32,29 +32,35 @@ class FileRecord:
 
 
 def unchanged(files: Sequence[FileEntry], records: Mapping[str, FileRecord]) -> dict[str, FileRecord]:
-    """Return the records of unchanged files, and of copies whose original is unchanged."""
-    same = {file.name: records[file.name] for file in files if _is_same(file, records.get(file.name))}
-    return {name: record for name, record in same.items() if record.copy_of is None or record.copy_of in same}
+    """Return the records of unchanged files, except copies of files that are not unchanged."""
+    reusable = {
+        file.name: records[file.name] for file in files if _is_unchanged(file, records.get(file.name))
+    }
+    return {
+        name: record
+        for name, record in reusable.items()
+        if record.copy_of is None or record.copy_of in reusable
+    }
 
 
 def recently_modified(
     files: Sequence[FileEntry], records: Mapping[str, FileRecord], quiet: float
 ) -> frozenset[str]:
-    """Name the files without a record that were written less than `quiet` seconds ago."""
+    """Return the names of files without a record that were modified less than `quiet` seconds ago."""
     now = time.time_ns()
     changed = (file for file in files if file.name not in records)
     return frozenset(file.name for file in changed if 0 <= now - file.changed < quiet * 1e9)
 
 
-def _is_same(file: FileEntry, record: FileRecord | None) -> bool:
+def _is_unchanged(file: FileEntry, record: FileRecord | None) -> bool:
     return record is not None and record.is_settled and record.file == file
 
 
 def file_record(
     file: FileEntry, result: IngestedFile | FailedFile, originals: Mapping[str, str]
 ) -> FileRecord:
-    """Note what became of a file; `originals` names the source of each text."""
-    is_settled = time.time_ns() - file.changed > _TICK
+    """Return the record of a file; `originals` maps text digests to the names of their sources."""
+    is_settled = time.time_ns() - file.changed > _CLOCK_TICK_NS
     if isinstance(result, FailedFile):
         return FileRecord(file, is_settled and result.is_final, problem=result.reason)
     original = originals.get(result.text)
@@ -63,25 +69,25 @@ def file_record(
 
 
 def list_sources(records: Iterable[FileRecord]) -> tuple[Source, ...]:
-    """List the sources, with what their files tell, and their copies."""
+    """Return the sources with the size, mtime and copies of their files."""
     copies: dict[str, list[str]] = {}
     for record in records:
         if record.copy_of:
             copies.setdefault(record.copy_of, []).append(record.file.name)
     return tuple(
         Source(
-            one.id,
-            one.name,
-            one.title,
-            one.passages,
-            one.characters,
-            one.language,
+            source.id,
+            source.name,
+            source.title,
+            source.passages,
+            source.characters,
+            source.language,
             record.file.size,
             record.file.changed / 1e9,
-            tuple(copies.get(one.name, ())),
+            tuple(copies.get(source.name, ())),
         )
         for record in records
-        if (one := record.source)
+        if (source := record.source)
     )
 
 
@@ -101,7 +107,7 @@ def to_row(record: FileRecord) -> list[Any]:
 
 
 def from_row(row: list[Any]) -> FileRecord:
-    """Make a record of what `kept` made of it."""
+    """Return the record that `to_row` turned into a JSON array."""
     file, is_settled, digest, text, source, copy_of, problem = row
     return FileRecord(
         FileEntry(*file), is_settled, digest, text, source and Source(*source), copy_of, problem
@@ -109,7 +115,7 @@ def from_row(row: list[Any]) -> FileRecord:
 
 
 def library_version(records: Iterable[FileRecord], format_id: str, quote_chars: int) -> str:
-    """Return a digest of the documents and of everything that decides how they are indexed."""
+    """Return a digest of the documents and of all that determines how they are indexed."""
     digest = hashlib.blake2b(f"{format_id} {quote_chars} ".encode(), digest_size=16)
     for record in records:
         digest.update(hashlib.blake2b(f"{record.file.name}\0{record.digest}".encode()).digest())

@@ -1,4 +1,4 @@
-"""A document's passages: its natural paragraphs, short ones joined, long ones split at sentences."""
+"""Splits documents into passages: joins short paragraphs, splits long ones at sentences."""
 
 from bisect import bisect_left, bisect_right
 from collections import Counter
@@ -11,45 +11,45 @@ from retrieval.sentences import pieces
 
 
 def table_of_contents(headings: Iterable[tuple[str, ...]]) -> tuple[Section, ...]:
-    """List the headings that have text; given are the paths above a document's passages, in their order."""
-    found: list[Section] = []
+    """Return the headings that have passages, from the heading path of each passage in reading order."""
+    sections: list[Section] = []
     path: tuple[str, ...] | None = None
     for first, heading in enumerate(headings):
         if heading != path and heading:
-            found.append(Section(heading[-1], len(heading), first))
+            sections.append(Section(heading[-1], len(heading), first))
         path = heading
-    return tuple(found)
+    return tuple(sections)
 
 
-# Measured best for windows over long paragraphs (0.63 to 0.68 quote@1 with 50 to 100 words, 0.73 here).
-FILL = 1000
-# A paragraph is parted only when it is so long that no one would call it one place.
-_LONGEST = 2000
-_LONGEST_PIECE = 300
-# What says little by itself is joined to what it belongs to, up to the length of a long paragraph.
-JOINED = 700
-_SHORT = 250
-# A character of these scripts says as much as two and a half of an alphabet.
+# The best measured size for parts of long paragraphs: quote@1 is 0.73, and 0.63 to 0.68 at 50 to 100 words.
+MAX_PART_CHARS = 1000
+# Longer paragraphs are split: their place alone would not help a reader find a quote.
+_MAX_PARAGRAPH_CHARS = 2000
+_MAX_PIECE_CHARS = 300
+# Short blocks say little alone, so they are joined to their neighbours up to the size of a long paragraph.
+MAX_JOINED_CHARS = 700
+_SHORT_BLOCK_CHARS = 250
+# A character of these scripts carries as much text as 2.5 letters of an alphabet.
 _DENSE_SCRIPTS = frozenset({"Han", "Kana", "Hangul"})
-_DENSITY = 2.5
-_LEADS_IN = (":", "：", "﹕")
-# Rows and chapters are places for people, but no pages.
-_PAGED = frozenset({"page", "slide"})
+_DENSE_SCRIPT_FACTOR = 2.5
+_LEAD_IN_ENDINGS = (":", "：", "﹕")
+# Units with page numbers; rows and chapters have labels only.
+_PAGE_UNITS = frozenset({"page", "slide"})
 
 
 def split_passages(document: Document) -> Iterator[Passage]:
     """Yield a document's passages in reading order."""
     text = document.text
     language = detect("\n".join(block.of(text) for block in document.blocks[:20]))
-    paths = _paths(document)
+    paths = _heading_paths(document)
     starts = [heading.span.start for heading in document.headings]
     line, counted = 1, 0
     occurrences: Counter[str] = Counter()
-    for first, last in _joined(document):
-        own = _language(document.blocks[first].of(text), language)
+    for first, last in _join_blocks(document):
+        block_language = _block_language(document.blocks[first].of(text), language)
         joined = Span(document.blocks[first].start, document.blocks[last].end)
-        for span in _parts(text, joined, own):
-            lines = _lines(document, span)
+        for span in _split_long(text, joined, block_language):
+            lines = _line_marks(document, span)
             if lines:
                 line = lines[0].line
             else:
@@ -65,8 +65,8 @@ def split_passages(document: Document) -> Iterator[Passage]:
                 heading=paths[bisect_right(starts, span.start)],
                 line=line,
                 paragraph=first + 1,
-                language=own,
-                page=page if page and document.unit in _PAGED else None,
+                language=block_language,
+                page=page if page and document.unit in _PAGE_UNITS else None,
                 unit=document.unit,
                 label=document.pages[page - 1].label if page else None,
                 lines=lines,
@@ -75,55 +75,56 @@ def split_passages(document: Document) -> Iterator[Passage]:
             occurrences[words] += 1
 
 
-def _joined(document: Document) -> Iterator[tuple[int, int]]:
-    """Yield the first and the last block of what is to be a passage, or parted into some."""
+def _join_blocks(document: Document) -> Iterator[tuple[int, int]]:
+    """Yield the first and last block number of each group of blocks that belong together."""
     blocks = document.blocks
     first = 0
     while first < len(blocks):
         last = first
-        while last + 1 < len(blocks) and _goes_on(document, first, last):
+        while last + 1 < len(blocks) and _takes_next(document, first, last):
             last += 1
         yield first, last
         first = last + 1
 
 
-def _goes_on(document: Document, first: int, last: int) -> bool:
-    """Return whether a passage of the blocks from `first` to `last` goes on with the next one."""
+def _takes_next(document: Document, first: int, last: int) -> bool:
+    """Return whether the block after `last` joins the group from `first` to `last`."""
     blocks = document.blocks
-    if not _belongs(document, last) or blocks[last + 1].end - blocks[first].start > JOINED:
+    if not _belongs_to_next(document, last) or blocks[last + 1].end - blocks[first].start > MAX_JOINED_CHARS:
         return False
-    # What leads in goes with what it leads to, if they fit.
+    # A lead-in goes with the block it introduces if both fit into one passage.
     after = blocks[last + 2 : last + 3]
-    is_torn = (
-        bool(after) and after[0].end - blocks[first].start > JOINED >= after[0].end - blocks[last + 1].start
+    splits_lead_in = (
+        bool(after)
+        and after[0].end - blocks[first].start > MAX_JOINED_CHARS >= after[0].end - blocks[last + 1].start
     )
-    return not (is_torn and _leads_in(document, last + 1) and _belongs(document, last + 1))
+    return not (splits_lead_in and _is_lead_in(document, last + 1) and _belongs_to_next(document, last + 1))
 
 
-def _belongs(document: Document, number: int) -> bool:
-    """Return whether a block and the next one belong together."""
+def _belongs_to_next(document: Document, number: int) -> bool:
+    """Return whether a block and the next one may share a passage."""
     before, block = document.blocks[number : number + 2]
-    if document.unit == "row" or _is_parted(document, before, block):
+    if document.unit == "row" or _has_boundary(document, before, block):
         return False
-    if _leads_in(document, number):
+    if _is_lead_in(document, number):
         return True
-    density = _DENSITY if script(before.of(document.text)) in _DENSE_SCRIPTS else 1.0
-    is_short = max(len(before), len(block)) * density < _SHORT
-    is_of_one_list = _list(document, before) == _list(document, block) is not None
-    return (is_short or is_of_one_list) and _is_of_one_script(document.text, before, block)
+    density = _DENSE_SCRIPT_FACTOR if script(before.of(document.text)) in _DENSE_SCRIPTS else 1.0
+    is_short = max(len(before), len(block)) * density < _SHORT_BLOCK_CHARS
+    is_same_list = _enclosing_list(document, before) == _enclosing_list(document, block) is not None
+    return (is_short or is_same_list) and _is_same_script(document.text, before, block)
 
 
-def _is_of_one_script(text: str, before: Span, block: Span) -> bool:
-    """Return whether two blocks may be of one language; a short one in Japanese may have no Kana."""
+def _is_same_script(text: str, before: Span, block: Span) -> bool:
+    """Return whether two blocks share a script. Han and Kana count as one: short Japanese may lack Kana."""
     scripts = {script(before.of(text)), script(block.of(text))} - {None}
     return len(scripts) < 2 or scripts == {"Han", "Kana"}  # noqa: PLR2004
 
 
-def _leads_in(document: Document, number: int) -> bool:
-    return document.blocks[number].of(document.text).endswith(_LEADS_IN)
+def _is_lead_in(document: Document, number: int) -> bool:
+    return document.blocks[number].of(document.text).endswith(_LEAD_IN_ENDINGS)
 
 
-def _is_parted(document: Document, before: Span, block: Span) -> bool:
+def _has_boundary(document: Document, before: Span, block: Span) -> bool:
     """Return whether a heading, page or slide begins between two blocks."""
     heading = bisect_right(document.headings, before.start, key=lambda heading: heading.span.start)
     page = bisect_right(document.pages, before.start, key=lambda page: page.start)
@@ -132,45 +133,47 @@ def _is_parted(document: Document, before: Span, block: Span) -> bool:
     return any(start <= block.start for start in starts)
 
 
-def _list(document: Document, block: Span) -> Span | None:
-    """Return the list or table that a block is of."""
+def _enclosing_list(document: Document, block: Span) -> Span | None:
+    """Return the span of the list or table around a block."""
     at = bisect_right(document.lists, block.start, key=lambda span: span.start)
     return document.lists[at - 1] if at and block.end <= document.lists[at - 1].end else None
 
 
-def _lines(document: Document, span: Span) -> tuple[LineMark, ...]:
-    """Return the marks of a passage, with offsets from its start."""
+def _line_marks(document: Document, span: Span) -> tuple[LineMark, ...]:
+    """Return the line marks of a passage, with offsets from its start."""
     marks = document.lines
     first = max(bisect_right(marks, span.start, key=lambda mark: mark.start) - 1, 0)
     last = bisect_left(marks, span.end, key=lambda mark: mark.start)
     return tuple(LineMark(max(mark.start - span.start, 0), mark.line) for mark in marks[first:last])
 
 
-def _language(text: str, of_document: str) -> str:
-    """Take a paragraph's language to be the document's, unless its script says otherwise."""
-    own = script(text)
-    return of_document if own in {None, script_of(of_document)} else detect(text)
+def _block_language(text: str, document_language: str) -> str:
+    """Return the document's language, or the detected one for a block in another script."""
+    block_script = script(text)
+    return document_language if block_script in {None, script_of(document_language)} else detect(text)
 
 
-def _parts(text: str, block: Span, language: str) -> Iterator[Span]:
-    """Fill parts with sentences; each begins with the last one of the part before, where there is room."""
-    if len(block) <= _LONGEST:
+def _split_long(text: str, block: Span, language: str) -> Iterator[Span]:
+    """Split a long block at sentences; each part repeats the last sentence of the one before if it fits."""
+    if len(block) <= _MAX_PARAGRAPH_CHARS:
         yield block
         return
-    found = pieces(block.of(text), language, _LONGEST_PIECE)
+    sentences = pieces(block.of(text), language, _MAX_PIECE_CHARS)
     first = last = 0
     while True:
-        while last + 1 < len(found) and found[last + 1].end - found[first].start <= FILL:
+        while (
+            last + 1 < len(sentences) and sentences[last + 1].end - sentences[first].start <= MAX_PART_CHARS
+        ):
             last += 1
-        yield Span(block.start + found[first].start, block.start + found[last].end)
-        if last + 1 == len(found):
+        yield Span(block.start + sentences[first].start, block.start + sentences[last].end)
+        if last + 1 == len(sentences):
             return
-        overlaps = last > first and found[last + 1].end - found[last].start <= FILL
+        overlaps = last > first and sentences[last + 1].end - sentences[last].start <= MAX_PART_CHARS
         first, last = (last if overlaps else last + 1), last + 1
 
 
-def _paths(document: Document) -> list[tuple[str, ...]]:
-    """Return the heading path before the first heading, and from each heading on."""
+def _heading_paths(document: Document) -> list[tuple[str, ...]]:
+    """Return the heading paths: empty before the first heading, then one for each heading."""
     paths: list[tuple[str, ...]] = [()]
     path: list[Heading] = []
     for heading in document.headings:

@@ -1,4 +1,4 @@
-"""Builds a Document for formats whose files are not text, and the text of table rows in it."""
+"""Builds documents for formats whose files are not plain text, and formats table rows as text."""
 
 from collections.abc import Iterable, Sequence
 
@@ -7,55 +7,56 @@ import regex
 from retrieval.errors import DocumentError
 from retrieval.model import Document, Heading, LineMark, Page, Span, Unit
 
-_LONGEST_NAME = 100
-# A word, or a year; not a date, a number or a sum.
-_NAME = regex.compile(r"(?=\D.*\p{L}|\p{L}).*|(?:19|20)\d\d")
+_MAX_COLUMN_NAME_CHARS = 100
+# Text with a letter and without a leading digit, or a year; not a date, number or amount.
+_COLUMN_NAME = regex.compile(r"(?=\D.*\p{L}|\p{L}).*|(?:19|20)\d\d")
 
 
 def column_names(first: Sequence[str], *, marked: bool = False) -> tuple[str, ...]:
-    """Take a table's first row for the names of its columns, or give none.
+    """Return the column names in a table's first row, or () if it does not hold names.
 
-    Unless the document has marked it as such, every cell but the first must be filled, short, no number, and
-    unlike the others; and one column alone needs no name.
+    A row that the document has `marked` as a header always does. In others every cell but the first must be
+    filled, short, no number and unique, and there must be two or more.
     """
-    found = tuple(" ".join(cell.split()) for cell in first)
-    while found and not found[-1]:
-        found = found[:-1]
+    names = tuple(" ".join(cell.split()) for cell in first)
+    while names and not names[-1]:
+        names = names[:-1]
     if marked:
-        return tuple(name if len(name) <= _LONGEST_NAME else "" for name in found)
-    are_names = all(map(_is_name, found[1:])) and (not found or not found[0] or _is_name(found[0]))
-    return found if len(set(found)) == len(found) > 1 and are_names else ()
+        return tuple(name if len(name) <= _MAX_COLUMN_NAME_CHARS else "" for name in names)
+    are_names = all(map(_is_column_name, names[1:])) and (
+        not names or not names[0] or _is_column_name(names[0])
+    )
+    return names if len(set(names)) == len(names) > 1 and are_names else ()
 
 
 def row_text(cells: Sequence[str], columns: Sequence[str] = ()) -> str:
-    """Set a row as `name: cell` lines, or as `cell | cell` without names; empty cells are left out."""
-    held = [(number, cell.strip()) for number, cell in enumerate(cells) if cell and not cell.isspace()]
+    """Format a row as `name: cell` lines, or as `cell | cell` without names; empty cells are omitted."""
+    filled = [(number, cell.strip()) for number, cell in enumerate(cells) if cell and not cell.isspace()]
     if not any(columns):
-        return " | ".join(cell for _, cell in held)
+        return " | ".join(cell for _, cell in filled)
     return "\n".join(
         f"{columns[number]}: {cell}" if number < len(columns) and columns[number] else cell
-        for number, cell in held
+        for number, cell in filled
     )
 
 
-def _is_name(text: str) -> bool:
-    return len(text) <= _LONGEST_NAME and _NAME.fullmatch(text) is not None
+def _is_column_name(text: str) -> bool:
+    return len(text) <= _MAX_COLUMN_NAME_CHARS and _COLUMN_NAME.fullmatch(text) is not None
 
 
-# What is unpacked, or repeated from row to row, may be far more than the file.
+# Compressed text, and column names repeated in each row, can be far larger than the file.
 MOST_CHARACTERS = 32 * 1024 * 1024
-_TITLE_CHARS = 60
-_BETWEEN = "\n\n"
+_MAX_TITLE_CHARS = 60
+_SEPARATOR = "\n\n"
 
 
 class DocumentBuilder:
-    """Puts blocks and headings one below the other, an empty line between them.
+    """Collects blocks and headings into one text, with an empty line between them.
 
-    Raises DocumentError when they are more than MOST_CHARACTERS.
+    Raises DocumentError when the text exceeds MOST_CHARACTERS.
     """
 
     def __init__(self, name: str) -> None:
-        """Begin the document of this name."""
         self._name = name
         self._parts: list[str] = []
         self._end = 0
@@ -67,10 +68,10 @@ class DocumentBuilder:
         self._list = 0
 
     def block(self, text: str, lines: Iterable[LineMark] = (), in_list: int = 0) -> None:
-        """Add a paragraph, space at its ends left out; a blank one is none.
+        """Add a paragraph, stripped; a blank one is ignored.
 
-        `lines` say which lines of the source its parts are from; their offsets are from its start. Blocks
-        after each other with the same `in_list`, but 0, are of one list or table.
+        `lines` map its text to source lines, with offsets from the start of `text`. Consecutive blocks with
+        the same non-zero `in_list` belong to one list or table.
         """
         span = self._add(text, lines)
         if span:
@@ -81,27 +82,27 @@ class DocumentBuilder:
             self._list = in_list
 
     def heading(self, text: str, level: int, lines: Iterable[LineMark] = ()) -> None:
-        """Add a heading; a blank one is none."""
+        """Add a heading; a blank one is ignored."""
         self._list = 0
         span = self._add(text, lines)
         if span:
             self._headings.append(Heading(span, level, " ".join(text.split())))
 
     def aside(self, text: str, lines: Iterable[LineMark] = ()) -> None:
-        """Add what belongs to the text and says nothing by itself, such as the names of columns."""
+        """Add text that is no block of its own, such as column names: it can be read but not quoted."""
         self._add(text, lines)
 
     def page(self, label: str) -> None:
-        """Begin a page, slide, row or chapter; one without text is none."""
+        """Begin a page, slide, row or chapter; one without text is dropped."""
         self._list = 0
-        start = self._end + len(_BETWEEN) if self._end else 0
+        start = self._end + len(_SEPARATOR) if self._end else 0
         if self._pages and self._pages[-1].start == start:
             self._pages.pop()
         self._pages.append(Page(start, label))
 
     def document(self, title: str | None = None, unit: Unit = "paragraph") -> Document:
-        """Finish; without a title it is the first heading of the highest level, or the first words."""
-        text = _BETWEEN.join(self._parts)
+        """Return the document; its title defaults to the first of the highest headings or the first words."""
+        text = _SEPARATOR.join(self._parts)
         pages = tuple(page for page in self._pages if page.start < self._end)
         return Document(
             name=self._name,
@@ -125,31 +126,31 @@ class DocumentBuilder:
         words = text.strip()
         if not words:
             return None
-        start = self._end + len(_BETWEEN) if self._end else 0
+        start = self._end + len(_SEPARATOR) if self._end else 0
         self._end = start + len(words)
         if self._end > MOST_CHARACTERS:
             raise DocumentError(
                 self._name, f"holds more than {MOST_CHARACTERS // 2**20} million characters; split it"
             )
         self._parts.append(words)
-        self._mark(start, len(text) - len(text.lstrip()), lines)
+        self._add_line_marks(start, len(text) - len(text.lstrip()), lines)
         return Span(start, self._end)
 
-    def _mark(self, start: int, left_out: int, lines: Iterable[LineMark]) -> None:
+    def _add_line_marks(self, start: int, stripped: int, lines: Iterable[LineMark]) -> None:
         for mark in lines:
-            own = LineMark(start + max(mark.start - left_out, 0), mark.line)
-            if own.start >= self._end:
+            shifted = LineMark(start + max(mark.start - stripped, 0), mark.line)
+            if shifted.start >= self._end:
                 break
-            if self._lines and self._lines[-1].start == own.start:
+            if self._lines and self._lines[-1].start == shifted.start:
                 self._lines.pop()
-            if not self._lines or self._lines[-1].line != own.line:
-                self._lines.append(own)
+            if not self._lines or self._lines[-1].line != shifted.line:
+                self._lines.append(shifted)
 
 
 def title_from_opening(text: str) -> str:
-    """Take a text's first words, for a document that has no title."""
-    line = " ".join(text[: 10 * _TITLE_CHARS].lstrip().split("\n", 1)[0].split())
-    if len(line) <= _TITLE_CHARS:
+    """Return the first words of a text, at most 60 characters, as a title."""
+    line = " ".join(text[: 10 * _MAX_TITLE_CHARS].lstrip().split("\n", 1)[0].split())
+    if len(line) <= _MAX_TITLE_CHARS:
         return line.rstrip(" ,;:–-") or line
-    cut = line.rfind(" ", 1, _TITLE_CHARS)
-    return line[: cut if cut > 0 else _TITLE_CHARS].rstrip(" ,;:–-") + "…"
+    cut = line.rfind(" ", 1, _MAX_TITLE_CHARS)
+    return line[: cut if cut > 0 else _MAX_TITLE_CHARS].rstrip(" ,;:–-") + "…"

@@ -1,4 +1,4 @@
-"""Which loader reads which file: one line a format."""
+"""Maps file suffixes to loaders, reads files and loads documents."""
 
 from importlib import import_module
 from pathlib import Path, PurePosixPath
@@ -9,13 +9,13 @@ from retrieval.model import Document
 
 
 class Loader(Protocol):
-    """Reads one format; `load` of each module here."""
+    """The `load` function of a loader module."""
 
     def __call__(self, data: bytes, name: str) -> Document:
-        """Turn a file's bytes into a Document; raises DocumentError, and no other exception."""
+        """Return the document that a file's bytes hold. Raises DocumentError and no other exception."""
 
 
-# By the names of modules: one that needs a library is imported when the first such file is.
+# Module names: a loader and the library it needs are imported when the first file of its format is loaded.
 LOADERS = {
     ".txt": "text.plain_text",
     ".text": "text.plain_text",
@@ -32,39 +32,38 @@ LOADERS = {
     ".xlsx": "ooxml.xlsx",
     ".pdf": "pdf.pdf",
 }
-LARGEST = 64 * 1024 * 1024
-# Most of a large one is pictures, which are not read.
-_LARGER = {".pdf": 256 * 1024 * 1024}
+MAX_FILE_BYTES = 64 * 1024 * 1024
+# A large PDF consists mostly of pictures, which are not read.
+_MAX_BYTES_BY_SUFFIX = {".pdf": 256 * 1024 * 1024}
 
 
 def read(file: Path, name: str) -> bytes:
-    """Read one file's bytes.
+    """Return the bytes of a file.
 
-    Raises DocumentError when its format is unknown, it cannot be read, or it is too large.
+    Raises DocumentError when the format is unknown, or the file is too large or cannot be read.
     """
     if file.suffix.lower() not in LOADERS:
-        kind = f"{file.suffix} files" if file.suffix else "files without an ending"
-        raise DocumentError(name, f"{kind} cannot be read yet; save it as one of {', '.join(LOADERS)}")
+        files = f"{file.suffix} files" if file.suffix else "files without a suffix"
+        raise DocumentError(name, f"{files} are not supported; save it as one of {', '.join(LOADERS)}")
     try:
         size = file.stat().st_size
-        largest = _LARGER.get(file.suffix.lower(), LARGEST)
-        if size > largest:
-            most = largest // 2**20
+        limit = _MAX_BYTES_BY_SUFFIX.get(file.suffix.lower(), MAX_FILE_BYTES)
+        if size > limit:
             raise DocumentError(
-                name, f"{size / 2**20:.0f} MB is more than the {most} MB a document may have; split it"
+                name, f"{size / 2**20:.0f} MB exceed the limit of {limit // 2**20} MB; split it"
             )
         return file.read_bytes()
     except FileNotFoundError:
-        raise DocumentError(name, "is gone since the folder was listed; read the folder again") from None
+        raise DocumentError(name, "was removed after the folder was listed; read the folder again") from None
     except OSError as error:
         raise DocumentError(name, f"cannot be read ({error.strerror}); check its permissions") from None
 
 
 def load(data: bytes, name: str) -> Document:
-    """Turn a file's bytes into a Document by its name's ending; raises DocumentError."""
+    """Load a document with the loader of its suffix. Raises DocumentError, also for one without text."""
     module = LOADERS[PurePosixPath(name).suffix.lower()]
     loader: Loader = import_module(f"{__package__}.{module}").load
     document = loader(data, name)
     if not document.blocks:
-        raise DocumentError(name, "holds no text; fill it or remove it")
+        raise DocumentError(name, "holds no text; add some, or remove the file")
     return document

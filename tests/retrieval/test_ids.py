@@ -1,4 +1,4 @@
-"""Ids of documents and passages, which links in chats count on."""
+"""Ids of documents and passages, which links in chats rely on."""
 
 import re
 from pathlib import Path
@@ -12,27 +12,27 @@ from retrieval.loaders.chunking import split_passages
 from retrieval.loaders.formats import load
 
 NAMES = st.text(min_size=1)
-WORDS = st.text(min_size=1)
+TEXTS = st.text(min_size=1)
 
 
-@given(NAMES, WORDS, st.integers(0, 10**6))
+@given(NAMES, TEXTS, st.integers(0, 10**6))
 def test_ids_are_well_formed(name: str, words: str, occurrence: int) -> None:
-    """Any name and words, lone surrogates too, make ids that links and buttons can carry."""
+    """Ids of any name and words, even with lone surrogates, are safe in links and buttons."""
     assert re.fullmatch(r"[A-Za-z0-9_-]{8}", document_id(name + "\udce9"))
     assert re.fullmatch(r"[A-Za-z0-9_-]{20}", passage_id(name + "\udce9", words, occurrence))
 
 
-@given(NAMES, WORDS, st.integers(0, 10**6))
-def test_a_passage_names_its_document(name: str, words: str, occurrence: int) -> None:
-    """The document of a passage is read off its id."""
+@given(NAMES, TEXTS, st.integers(0, 10**6))
+def test_document_of_passage(name: str, words: str, occurrence: int) -> None:
+    """A passage id contains the id of its document."""
     assert document_id(name) == document_of(passage_id(name, words, occurrence))
 
 
-@given(st.sets(st.tuples(NAMES, WORDS, st.integers(0, 99)), min_size=2, max_size=20))
-def test_different_passages_have_different_ids(which: set[tuple[str, str, int]]) -> None:
-    """Another document, other words or another occurrence make another id."""
-    assert len(which) == len({passage_id(*one) for one in which})
-    names = {name for name, _, _ in which}
+@given(st.sets(st.tuples(NAMES, TEXTS, st.integers(0, 99)), min_size=2, max_size=20))
+def test_ids_are_unique(keys: set[tuple[str, str, int]]) -> None:
+    """A different document, text or occurrence gives a different id."""
+    assert len(keys) == len({passage_id(*key) for key in keys})
+    names = {name for name, _, _ in keys}
     assert len(names) == len({document_id(name) for name in names})
 
 
@@ -42,36 +42,41 @@ PARAGRAPHS = st.lists(
     min_size=1,
     max_size=8,
 )
-# As long as a paragraph has to be to make a passage by itself.
-KEPT = "Clara Brandt built the tower 🗼 in 1874, and a road to it. " * 4 + "It stands on the northern cape."
+# Long enough to be a passage of its own.
+UNCHANGED = (
+    "Clara Brandt built the tower 🗼 in 1874, and a road to it. " * 4 + "It stands on the northern cape."
+)
 
 
-def _ids(paragraphs: list[str], name: str = "a.txt") -> dict[str, list[str]]:
-    found: dict[str, list[str]] = {}
+def _ids_by_text(paragraphs: list[str], name: str = "a.txt") -> dict[str, list[str]]:
+    ids: dict[str, list[str]] = {}
     for passage in split_passages(load("\n\n".join(paragraphs).encode(), name)):
-        found.setdefault(passage.text, []).append(passage.id)
-    return found
+        ids.setdefault(passage.text, []).append(passage.id)
+    return ids
 
 
 @given(PARAGRAPHS, PARAGRAPHS, PARAGRAPHS, PARAGRAPHS)
-def test_a_passage_outlives_changes_elsewhere(
+def test_ids_survive_changes_elsewhere(
     before: list[str], after: list[str], other: list[str], another: list[str]
 ) -> None:
-    """A passage keeps its id whatever comes to stand before and after it."""
-    first, then = _ids(["Start.", *before, KEPT, *after]), _ids(["Start.", *other, KEPT, *another])
-    assert first[KEPT] == then[KEPT]
-    assert first[KEPT] != _ids(["Start.", KEPT], "b.txt")[KEPT]
+    """A passage keeps its id when the text before and after it changes."""
+    old = _ids_by_text(["Start.", *before, UNCHANGED, *after])
+    new = _ids_by_text(["Start.", *other, UNCHANGED, *another])
+    assert old[UNCHANGED] == new[UNCHANGED]
+    assert old[UNCHANGED] != _ids_by_text(["Start.", UNCHANGED], "b.txt")[UNCHANGED]
 
 
 @given(PARAGRAPHS)
-def test_repeated_words_are_told_apart(paragraphs: list[str]) -> None:
-    """The same words several times in one document are passages with ids of their own."""
-    every = [one for ids in _ids(["Start.", *paragraphs, *paragraphs]).values() for one in ids]
+def test_ids_of_repeated_text(paragraphs: list[str]) -> None:
+    """Repeated text in one document has an id for each occurrence."""
+    every = [
+        passage for ids in _ids_by_text(["Start.", *paragraphs, *paragraphs]).values() for passage in ids
+    ]
     assert len(every) == len(set(every))
 
 
-async def test_a_library_finds_what_it_names(tmp_path: Path) -> None:
-    """Each passage's id leads back to it, each document's id to its document, others nowhere."""
+async def test_library_lookup(tmp_path: Path) -> None:
+    """A library finds passages and documents by their ids, and returns None for unknown ids."""
     (tmp_path / "a.md").write_text("# One\n\nThe sea.\n\n## Two\n\nThe sea.\n\n# One\n\nThe land.\n")
     (tmp_path / "b.txt").write_text("The sea.\n\nThe sea.\n")
     library = Library.open(tmp_path)

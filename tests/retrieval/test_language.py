@@ -22,7 +22,7 @@ from retrieval.language import detect, script, script_of
     ],
 )
 def test_script(text: str, expected: str | None) -> None:
-    """A text is in the script of most of its letters; a few Kana make Han Japanese."""
+    """The script is that of most letters; Han with a few Kana is Japanese."""
     assert expected == script(text)
 
 
@@ -40,10 +40,10 @@ def test_script(text: str, expected: str | None) -> None:
     ],
 )
 def test_detect(text: str, expected: str) -> None:
-    """A language is told by script, and within it by its words; English when nothing tells."""
+    """The language is detected by script, then by words; the default is English."""
     assert expected == detect(text)
 
 
 def test_script_of() -> None:
-    """Every language has its script; an unknown one counts as Latin."""
+    """Each language has a script; unknown languages count as Latin."""
     assert ["Cyrillic", "Kana", "Latin"] == [script_of(code) for code in ("ru", "ja", "xx")]

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from retrieval.sentences import pieces
 
-HARD = st.text(
+TEXT = st.text(
     st.sampled_from(
         [
             *"aB.,;!? \n\t",
@@ -37,47 +37,46 @@ def texts(text: str, longest: int = 300, language: str = "en") -> list[str]:
 
 
 def test_sentences() -> None:
-    """Sentences are parted without the space between them."""
+    """Sentences do not include the space between them."""
     assert ["Dr. Smith came.", "He left at 5.30 😀.", "Why?"] == texts(
         "Dr. Smith came.  He left at 5.30 😀. Why? "
     )
 
 
 def test_long_sentence() -> None:
-    """A sentence that is too long is parted at its clauses, then at its spaces."""
+    """A long sentence is split at clauses, then at spaces."""
     clause = "and the keeper of the lighthouse wrote it all down, "
     assert [clause.strip()] * 6 == texts(clause * 6, 60)
     assert all(len(text) <= 60 and not text.startswith("ord") for text in texts("word " * 60, 60))
 
 
 def test_one_long_word() -> None:
-    """A word of ten thousand letters is parted between letters, never within one."""
+    """A long word is split between graphemes only."""
     word = "e\u0301" * 5000
-    found = texts(word, 301)
-    assert word == "".join(found)
-    assert all(len(text) <= 301 and not text.startswith("\u0301") for text in found)
+    parts = texts(word, 301)
+    assert word == "".join(parts)
+    assert all(len(part) <= 301 and not part.startswith("\u0301") for part in parts)
 
 
-@given(text=HARD, language=LANGUAGES, longest=st.integers(1, 60))
+@given(text=TEXT, language=LANGUAGES, longest=st.integers(1, 60))
 @example(text="a. \u0301b", language="en", longest=300)
 @example(text="\u0301" * 50, language="en", longest=10)
 def test_pieces(text: str, language: str, longest: int) -> None:
-    """Pieces cover all but space in order, fit the limit, are trimmed, and part no letter that fits."""
-    found = pieces(text, language, longest)
-    assert "".join(text.split()) == "".join("".join(piece.of(text).split()) for piece in found)
-    assert all(a.end <= b.start for a, b in pairwise(found))
-    letters = {position for match in regex.finditer(r"\X", text) for position in match.span()}
-    longest_letter = max((len(letter) for letter in regex.findall(r"\X", text)), default=0)
-    for piece in found:
+    """Pieces cover all but space in order, are bounded and stripped, and split no grapheme that fits."""
+    spans = pieces(text, language, longest)
+    assert "".join(text.split()) == "".join("".join(piece.of(text).split()) for piece in spans)
+    assert all(a.end <= b.start for a, b in pairwise(spans))
+    grapheme_bounds = {position for match in regex.finditer(r"\X", text) for position in match.span()}
+    longest_grapheme = max((len(grapheme) for grapheme in regex.findall(r"\X", text)), default=0)
+    for piece in spans:
         assert 0 < len(piece) <= longest
         assert piece.of(text) == piece.of(text).strip()
         for edge in (piece.start, piece.end):
             beside_space = text[edge - 1 : edge].isspace() or text[edge : edge + 1].isspace()
-            assert edge in letters or beside_space or longest_letter > longest
+            assert edge in grapheme_bounds or beside_space or longest_grapheme > longest
 
 
-def test_numbers_of_items_belong_to_what_follows() -> None:
-    """A list's number stays with its item: no quote ends in a lone number."""
+def test_list_item_numbers() -> None:
+    """The number of a list item stays with its text."""
     text = "Call first.\n\n1. Close the valve.\n\n2. Open the door. Leave.\n\n3."
-    found = [text[piece.start : piece.end] for piece in pieces(text, "en", 300)]
-    assert ["Call first.", "1. Close the valve.", "2. Open the door.", "Leave.", "3."] == found
+    assert ["Call first.", "1. Close the valve.", "2. Open the door.", "Leave.", "3."] == texts(text)

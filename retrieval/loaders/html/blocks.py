@@ -1,4 +1,4 @@
-"""Headings, paragraphs, list items and table rows of an HTML tree, in reading order."""
+"""Extracts headings, paragraphs, list items and table rows from an HTML tree, in reading order."""
 
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -10,35 +10,35 @@ from retrieval.loaders import document_builder
 from retrieval.loaders.document_builder import DocumentBuilder
 from retrieval.model import LineMark
 
-_WHITE = " \t\n\r\f"
-_SPACE = regex.compile(r"[ \t\n\r\f]+")
-_EMPTY_LINE = regex.compile(r"\n{2,}")
-_START = regex.compile(r"[0-9]{1,9}")
-# Between these a line break is no space.
+_WHITE_SPACE = " \t\n\r\f"
+_WHITE_SPACE_RUN = regex.compile(r"[ \t\n\r\f]+")
+_EMPTY_LINES = regex.compile(r"\n{2,}")
+_ITEM_NUMBER = regex.compile(r"[0-9]{1,9}")
+# A line break between two of these characters is not a space.
 _EAST_ASIAN = r"[\p{Han}\p{Hiragana}\p{Katakana}\u3000-\u303f\uff01-\uff5e]"
 _EAST_ASIAN_BREAK = regex.compile(rf"(?<={_EAST_ASIAN})[ \t\r\f]*\n[ \t\n\r\f]*(?={_EAST_ASIAN})")
 _IS_EAST_ASIAN = regex.compile(_EAST_ASIAN)
 
 
-class Piece(NamedTuple):
-    """A paragraph, a heading of a level, or (level 0) the names of a table's columns."""
+class HtmlBlock(NamedTuple):
+    """A paragraph (`level` None), a heading of a level from 1, or the column names of a table (`level` 0)."""
 
     text: str
     level: int | None = None
     lines: tuple[LineMark, ...] = ()
     in_list: int = 0
 
-    def add_to(self, draft: DocumentBuilder) -> None:
+    def add_to(self, builder: DocumentBuilder) -> None:
         if self.level is None:
-            draft.block(self.text, self.lines, self.in_list)
+            builder.block(self.text, self.lines, self.in_list)
         elif self.level:
-            draft.heading(self.text, self.level, self.lines)
+            builder.heading(self.text, self.level, self.lines)
         else:
-            draft.aside(self.text, self.lines)
+            builder.aside(self.text, self.lines)
 
 
-class Inline:
-    """The text of one block: white space as a browser shows it, and the source lines of its parts."""
+class BlockText:
+    """Accumulates the text of one block, with white space collapsed as in browsers, and its line marks."""
 
     def __init__(self) -> None:
         self.line: int | None = None
@@ -51,42 +51,42 @@ class Inline:
     def __bool__(self) -> bool:
         return bool(self._parts)
 
-    def number(self, prefix: str) -> None:
-        """Put the number of a list item before the text that comes next."""
+    def prefix_next(self, prefix: str) -> None:
+        """Put a prefix, such as the number of a list item, before the next text."""
         self._prefix = prefix
 
-    def text(self, text: str) -> None:
-        words = text.strip(_WHITE)
+    def add_text(self, text: str) -> None:
+        words = text.strip(_WHITE_SPACE)
         if not words:
             self._gap += text
             return
-        gap = self._gap + text[: len(text) - len(text.lstrip(_WHITE))]
-        if self._last and self._last != "\n" and gap and not self._joins(gap, words[0]):
+        gap = self._gap + text[: len(text) - len(text.lstrip(_WHITE_SPACE))]
+        if self._last and self._last != "\n" and gap and not self._is_east_asian_break(gap, words[0]):
             self._append(" ")
         if self.line is not None and (not self._lines or self._lines[-1].line != self.line):
             self._lines.append(LineMark(self._length, self.line))
-        self._append(self._prefix + _SPACE.sub(" ", _EAST_ASIAN_BREAK.sub("", words)))
-        self._gap, self._prefix = text[len(text.rstrip(_WHITE)) :], ""
+        self._append(self._prefix + _WHITE_SPACE_RUN.sub(" ", _EAST_ASIAN_BREAK.sub("", words)))
+        self._gap, self._prefix = text[len(text.rstrip(_WHITE_SPACE)) :], ""
         self.is_after_lead = False
 
-    def line_break(self) -> None:
+    def add_line_break(self) -> None:
         self._gap = ""
         self._append("\n")
 
-    def pieces(self, level: int | None, in_list: int) -> Iterator[Piece]:
-        """Part the text at empty lines, and begin anew."""
+    def take_blocks(self, level: int | None, in_list: int) -> Iterator[HtmlBlock]:
+        """Yield the text so far, split at empty lines, and reset."""
         text = "".join(self._parts)
         start = 0
-        for end in (*_EMPTY_LINE.finditer(text), None):
+        for end in (*_EMPTY_LINES.finditer(text), None):
             stop = end.start() if end else len(text)
             if text[start:stop].strip():
-                yield Piece(text[start:stop], level, _within(self._lines, start, stop), in_list)
+                yield HtmlBlock(text[start:stop], level, _marks_between(self._lines, start, stop), in_list)
             start = end.end() if end else stop
         self._parts.clear()
         self._lines.clear()
         self._length, self._last, self._gap, self.is_after_lead = 0, "", "", False
 
-    def _joins(self, gap: str, following: str) -> bool:
+    def _is_east_asian_break(self, gap: str, following: str) -> bool:
         return "\n" in gap and bool(_IS_EAST_ASIAN.match(self._last) and _IS_EAST_ASIAN.match(following))
 
     def _append(self, text: str) -> None:
@@ -95,25 +95,25 @@ class Inline:
         self._last = text[-1]
 
 
-def _within(lines: list[LineMark], start: int, stop: int) -> tuple[LineMark, ...]:
-    """Return the marks of a part, relative to its start."""
-    own = [LineMark(max(mark.start - start, 0), mark.line) for mark in lines if mark.start < stop]
-    first = max((at for at, mark in enumerate(own) if mark.start == 0), default=0)
-    return tuple(own[first:])
+def _marks_between(lines: list[LineMark], start: int, stop: int) -> tuple[LineMark, ...]:
+    """Return the line marks between two offsets, relative to the first."""
+    shifted = [LineMark(max(mark.start - start, 0), mark.line) for mark in lines if mark.start < stop]
+    first = max((at for at, mark in enumerate(shifted) if mark.start == 0), default=0)
+    return tuple(shifted[first:])
 
 
-class Lists:
-    """The lists that are open, their items counted as a browser does where they have numbers."""
+class ListNumbering:
+    """Numbers the items of open lists as browsers do, and the outermost lists and tables of a page."""
 
     def __init__(self) -> None:
-        # Which outermost list or table of the page this is; 0 is none.
-        self.number = self._found = 0
-        self._open: list[_Count] = []
+        # The number of the current outermost list or table, from 1; 0 outside of them.
+        self.number = self._total = 0
+        self._open: list[_ItemCounter] = []
 
     def open(self, node: LexborNode) -> None:
         if not self._open:
-            self.number = self._found = self._found + 1
-        self._open.append(_Count(node))
+            self.number = self._total = self._total + 1
+        self._open.append(_ItemCounter(node))
 
     def close(self) -> None:
         if self._open:
@@ -121,19 +121,19 @@ class Lists:
         if not self._open:
             self.number = 0
 
-    def item(self, node: LexborNode) -> str:
-        """Return the number that stands before an item."""
+    def item_prefix(self, node: LexborNode) -> str:
+        """Return the number before an item, such as `3. `, or an empty string."""
         return self._open[-1].next(node) if self._open else ""
 
-    def table(self) -> int:
-        """Return the number of a table, which is that of the list it is in."""
+    def table_number(self) -> int:
+        """Return the number of a new table: that of the list around it, if there is one."""
         if not self.number:
-            self._found += 1
-        return self.number or self._found
+            self._total += 1
+        return self.number or self._total
 
 
-class _Count:
-    """The numbers of a list's items."""
+class _ItemCounter:
+    """Counts the items of one list."""
 
     def __init__(self, node: LexborNode) -> None:
         attributes = node.attributes
@@ -141,37 +141,37 @@ class _Count:
         self._is_numbered = (
             node.tag == "ol" and attributes.get("type") in {None, "1"} and "reversed" not in attributes
         )
-        self._next = int(start) if start and _START.fullmatch(start) else 1
+        self._next = int(start) if start and _ITEM_NUMBER.fullmatch(start) else 1
 
     def next(self, item: LexborNode) -> str:
         value = item.attributes.get("value")
-        number = int(value) if value and _START.fullmatch(value) else self._next
+        number = int(value) if value and _ITEM_NUMBER.fullmatch(value) else self._next
         self._next = number + 1
         return f"{number}. " if self._is_numbered else ""
 
 
-# The attribute that gives the source line of an element, in HTML that was made from another format.
-LINE = "data-verbatim-line"
-_UNSEEN = (
+# The attribute with the source line of an element, in HTML rendered from another format.
+LINE_ATTRIBUTE = "data-verbatim-line"
+_INVISIBLE = (
     "script, style, template, noscript, svg, iframe, object, select, datalist, button, audio, video, canvas, "
     "rt, rp, annotation, annotation-xml, [hidden]"
 )
-# Menus, dialogs and notices about cookies; an article about cookies has its class on body, main or article.
-_DEBRIS = (
+# Menus, dialogs and cookie notices; a page about cookies has such a class on its body, main or article.
+_PAGE_FURNITURE = (
     "[role=navigation], [role=search], [role=dialog], [role=alertdialog], [role=menu], [role=menubar], "
     ":is(div, section, aside, p, form):is([id*=cookie i], [class*=cookie i]):is([id*=banner i], "
     "[class*=banner i], [id*=consent i], [class*=consent i], [id*=notice i], [class*=notice i])"
 )
-# Formulas are hidden behind pictures of them, and most of some pages before a script shows it.
+# Hidden elements, but not formulas, which pages hide behind pictures of them, nor the main content.
 _HIDDEN = ", ".join(
     f'[style*="display:{space}none" i]:not(:has(math, main, article, h1))' for space in ("", " ")
 )
-# Links to a heading, beside it: a sign and no word.
-_ANCHORS = ":is(h1, h2, h3, h4, h5, h6, dt) a[href]"
+# Headings may have a link to themselves whose text is a symbol such as "#" or "¶".
+_HEADING_LINKS = ":is(h1, h2, h3, h4, h5, h6, dt) a[href]"
 _WORD = regex.compile(r"[\p{L}\p{N}]")
-# What stands around the text of a page; within an article they are a part of it.
-_AROUND = frozenset({"nav", "footer", "aside"})
-_BLOCKS = frozenset(
+# Elements around the main content of a page; within an article they belong to it.
+_OUTSIDE_MAIN = frozenset({"nav", "footer", "aside"})
+_BLOCK_TAGS = frozenset(
     {
         *(
             "address",
@@ -190,59 +190,63 @@ _BLOCKS = frozenset(
         *("summary", "table", "tbody", "td", "tfoot", "th", "thead", "tr", "ul"),
     }
 )
-# What these say begins the paragraph that follows.
-_LEADS = frozenset({"dt", "summary"})
-_FOLLOWING = frozenset({"dd", "div", "dt", "p"})
-_HEADINGS = {f"h{level}": level for level in range(1, 7)}
-_NUMBER = regex.compile(r"[1-9][0-9]{0,2}")
+# The text of these elements becomes the first line of the block after them.
+_LEAD_TAGS = frozenset({"dt", "summary"})
+_TAGS_AFTER_LEAD = frozenset({"dd", "div", "dt", "p"})
+_HEADING_LEVELS = {f"h{level}": level for level in range(1, 7)}
+_CELL_SPAN = regex.compile(r"[1-9][0-9]{0,2}")
 _LINE_NUMBER = regex.compile(r"[1-9][0-9]{0,8}")
 
 
-def extract_blocks(page: LexborHTMLParser, draft: DocumentBuilder) -> None:
-    """Put what a page says into a draft: its main part, else all but its surroundings, else all there is."""
+def extract_blocks(page: LexborHTMLParser, builder: DocumentBuilder) -> None:
+    """Add the main content of a page to a builder, or its body, or its body with menus and footers.
+
+    The first of these that has a paragraph is taken.
+    """
     body = page.body
     if body is None:
         return
-    _remove_unseen(body, f"{_UNSEEN}, {_DEBRIS}")
+    _remove_invisible(body, f"{_INVISIBLE}, {_PAGE_FURNITURE}")
     length = len(body.text())
+    # Some pages hide most of their text until a script shows it.
     for node in _outermost(body, _HIDDEN):
         if 2 * len(node.text()) < length:
             node.decompose()
-    around = _AROUND | {"header"} if body.css_first("article") else _AROUND
+    around = _OUTSIDE_MAIN | {"header"} if body.css_first("article") else _OUTSIDE_MAIN
     main = body.css_first("main, [role=main]")
     attempts = ((main or body, around), (body, around), (body, frozenset[str]()))
     for root, skipped in attempts:
-        pieces = list(_pieces(root, skipped))
-        if any(piece.level is None for piece in pieces):
+        blocks = list(_blocks(root, skipped))
+        if any(block.level is None for block in blocks):
             break
-    for piece in pieces:
-        piece.add_to(draft)
+    for block in blocks:
+        block.add_to(builder)
 
 
-def extract_all_blocks(page: LexborHTMLParser, draft: DocumentBuilder) -> None:
-    """Put all that a page says into a draft, with the lines that its elements name in the attribute LINE."""
+def extract_all_blocks(page: LexborHTMLParser, builder: DocumentBuilder) -> None:
+    """Add all visible text of a page to a builder, with the source lines that LINE_ATTRIBUTE gives."""
     if page.body is not None:
-        _remove_unseen(page.body, _UNSEEN)
-        for piece in _pieces(page.body, frozenset()):
-            piece.add_to(draft)
+        _remove_invisible(page.body, _INVISIBLE)
+        for block in _blocks(page.body, frozenset()):
+            block.add_to(builder)
 
 
-def _remove_unseen(body: LexborNode, unseen: str) -> None:
-    for node in _outermost(body, unseen):
+def _remove_invisible(body: LexborNode, selector: str) -> None:
+    for node in _outermost(body, selector):
         node.decompose()
-    for node in body.css(_ANCHORS):
+    for node in body.css(_HEADING_LINKS):
         if not _WORD.search(node.text()):
             node.decompose()
 
 
 def _outermost(body: LexborNode, selector: str) -> list[LexborNode]:
-    """Select nodes, but none inside another: removing one frees those in it."""
-    found = body.css(selector)
-    ids = {node.mem_id for node in found}
-    return [node for node in found if not _is_within(node, ids)]
+    """Return the selected nodes that are not inside another: removing a node frees its descendants."""
+    nodes = body.css(selector)
+    ids = {node.mem_id for node in nodes}
+    return [node for node in nodes if not _has_ancestor(node, ids)]
 
 
-def _is_within(node: LexborNode, ids: set[int]) -> bool:
+def _has_ancestor(node: LexborNode, ids: set[int]) -> bool:
     above = node.parent
     while above is not None:
         if above.mem_id in ids:
@@ -251,71 +255,71 @@ def _is_within(node: LexborNode, ids: set[int]) -> bool:
     return False
 
 
-def _pieces(root: LexborNode, skipped: frozenset[str]) -> Iterator[Piece]:
-    """Part a page as its blocks do; a table is taken whole, and so is what is set as it is typed."""
-    inline = Inline()
-    lists = Lists()
+def _blocks(root: LexborNode, skipped: frozenset[str]) -> Iterator[HtmlBlock]:
+    """Yield the blocks of a tree; tables and preformatted text are converted whole."""
+    inline = BlockText()
+    lists = ListNumbering()
     level: int | None = None
     for node, is_opening in _walk(root, skipped):
         tag = node.tag or ""
         if tag == "-text":
-            inline.text(node.text_content or "")
+            inline.add_text(node.text_content or "")
             continue
-        if tag in _BLOCKS and not _continues(tag, is_opening, inline):
-            yield from inline.pieces(level, lists.number)
+        if tag in _BLOCK_TAGS and not _continues(tag, is_opening, inline):
+            yield from inline.take_blocks(level, lists.number)
         if is_opening:
-            inline.line = _line(node) or inline.line
-        if tag in _HEADINGS:
-            level = _HEADINGS[tag] if is_opening else None
+            inline.line = _source_line(node) or inline.line
+        if tag in _HEADING_LEVELS:
+            level = _HEADING_LEVELS[tag] if is_opening else None
         elif is_opening and tag == "pre":
-            yield _typed(node, inline.line)._replace(in_list=lists.number)
+            yield _preformatted(node, inline.line)._replace(in_list=lists.number)
         elif is_opening and _is_table(node):
-            yield from _table(node, inline.line, lists.table())
+            yield from _table_blocks(node, inline.line, lists.table_number())
         else:
-            _note(tag, node, is_opening, inline, lists)
-    yield from inline.pieces(level, lists.number)
+            _apply_tag(tag, node, is_opening, inline, lists)
+    yield from inline.take_blocks(level, lists.number)
 
 
-def _note(tag: str, node: LexborNode, is_opening: bool, inline: Inline, lists: "Lists") -> None:
-    """Note what an element says by itself: a line break, the number of an item, the end of a term."""
+def _apply_tag(tag: str, node: LexborNode, is_opening: bool, inline: BlockText, lists: ListNumbering) -> None:
+    """Apply the effect of a tag on the text: a line break, an item's number or the end of a lead."""
     if tag == "br" and is_opening:
-        inline.line_break()
+        inline.add_line_break()
     elif tag in {"ol", "ul"}:
         lists.open(node) if is_opening else lists.close()
     elif tag == "li":
-        inline.number(lists.item(node) if is_opening else "")
-    elif tag in _LEADS and not is_opening and inline:
-        inline.line_break()
+        inline.prefix_next(lists.item_prefix(node) if is_opening else "")
+    elif tag in _LEAD_TAGS and not is_opening and inline:
+        inline.add_line_break()
         inline.is_after_lead = True
 
 
-def _continues(tag: str, is_opening: bool, inline: Inline) -> bool:
-    """Return whether a block goes on with the text before it: with a term or a summary."""
+def _continues(tag: str, is_opening: bool, inline: BlockText) -> bool:
+    """Return whether a tag continues the current block, as the definition after a term does."""
     if not is_opening:
-        return tag in _LEADS
-    return inline.is_after_lead and tag in _FOLLOWING
+        return tag in _LEAD_TAGS
+    return inline.is_after_lead and tag in _TAGS_AFTER_LEAD
 
 
-def _line(node: LexborNode) -> int | None:
-    value = node.attributes.get(LINE)
+def _source_line(node: LexborNode) -> int | None:
+    value = node.attributes.get(LINE_ATTRIBUTE)
     return int(value) if value and _LINE_NUMBER.fullmatch(value) else None
 
 
-def _typed(node: LexborNode, line: int | None) -> Piece:
-    """Take text as it is typed, each of its lines with the number of the source's."""
+def _preformatted(node: LexborNode, line: int | None) -> HtmlBlock:
+    """Return preformatted text as a block, with a line mark for each of its lines."""
     for line_break in node.css("br"):
         line_break.replace_with("\n")
     text = node.text()
     if line is None:
-        return Piece(text)
-    starts = (0, *(found.end() for found in regex.finditer("\n", text)))
-    return Piece(text, None, tuple(LineMark(start, line + number) for number, start in enumerate(starts)))
+        return HtmlBlock(text)
+    starts = (0, *(match.end() for match in regex.finditer("\n", text)))
+    return HtmlBlock(text, None, tuple(LineMark(start, line + number) for number, start in enumerate(starts)))
 
 
 def _walk(root: LexborNode, skipped: frozenset[str]) -> Iterator[tuple[LexborNode, bool]]:
-    """Yield each node as it opens, and each element as it closes, but nothing within those taken whole.
+    """Yield each node as it opens and each element as it closes, but nothing inside tables and <pre>.
 
-    What is skipped is skipped outside articles only.
+    `skipped` elements are left out except within articles.
     """
     above: list[LexborNode] = []
     articles = 0
@@ -343,7 +347,7 @@ def _walk(root: LexborNode, skipped: frozenset[str]) -> Iterator[tuple[LexborNod
 
 
 def _is_table(node: LexborNode) -> bool:
-    """Return whether a table is data, not page layout."""
+    """Return whether an element is a table of data, not of page layout."""
     if node.tag != "table" or node.attributes.get("role") in {"presentation", "none"}:
         return False
     row = node.css_first("tr")
@@ -354,44 +358,44 @@ def _is_table(node: LexborNode) -> bool:
     return any(len(_cells(row)) > 1 for row in node.css("tr"))
 
 
-def _table(table: LexborNode, line: int | None, in_list: int) -> Iterator[Piece]:
+def _table_blocks(table: LexborNode, line: int | None, in_list: int) -> Iterator[HtmlBlock]:
     columns: tuple[str, ...] = ()
     open_cells: dict[int, tuple[int, str]] = {}
     caption = table.css_first("caption")
     if caption:
-        yield Piece(_says(caption), lines=_mark(line))
+        yield HtmlBlock(_cell_text(caption), lines=_line_mark(line))
     for number, row in enumerate(table.css("tr")):
-        line = _line(row) or line
-        texts = _row(row, open_cells)
+        line = _source_line(row) or line
+        texts = _row_texts(row, open_cells)
         if number == 0 and all(cell.tag == "th" for cell in _cells(row)):
             columns = document_builder.column_names(texts, marked=True)
-            yield Piece(document_builder.row_text(texts), 0, _mark(line))
+            yield HtmlBlock(document_builder.row_text(texts), 0, _line_mark(line))
         else:
-            yield Piece(document_builder.row_text(texts, columns), None, _mark(line), in_list)
+            yield HtmlBlock(document_builder.row_text(texts, columns), None, _line_mark(line), in_list)
 
 
-def _mark(line: int | None) -> tuple[LineMark, ...]:
+def _line_mark(line: int | None) -> tuple[LineMark, ...]:
     return () if line is None else (LineMark(0, line),)
 
 
-def _row(row: LexborNode, open_cells: dict[int, tuple[int, str]]) -> list[str]:
-    """Return the text of each column; cells over several rows are repeated, over several columns not."""
+def _row_texts(row: LexborNode, open_cells: dict[int, tuple[int, str]]) -> list[str]:
+    """Return the text of each column. A cell is repeated in all rows it spans, but not in all columns."""
     texts: list[str] = []
     for cell in _cells(row):
-        _carry_on(texts, open_cells)
-        text, attributes = _says(cell), cell.attributes
-        if (down := _count(attributes.get("rowspan"))) > 1:
-            open_cells[len(texts)] = (down - 1, text)
-        texts += [text] + [""] * (_count(attributes.get("colspan")) - 1)
-    _carry_on(texts, open_cells)
+        _repeat_open_cells(texts, open_cells)
+        text, attributes = _cell_text(cell), cell.attributes
+        if (rows := _cell_span(attributes.get("rowspan"))) > 1:
+            open_cells[len(texts)] = (rows - 1, text)
+        texts += [text] + [""] * (_cell_span(attributes.get("colspan")) - 1)
+    _repeat_open_cells(texts, open_cells)
     return texts
 
 
-def _carry_on(texts: list[str], open_cells: dict[int, tuple[int, str]]) -> None:
+def _repeat_open_cells(texts: list[str], open_cells: dict[int, tuple[int, str]]) -> None:
     while len(texts) in open_cells:
-        left, text = open_cells.pop(len(texts))
-        if left > 1:
-            open_cells[len(texts)] = (left - 1, text)
+        rows_left, text = open_cells.pop(len(texts))
+        if rows_left > 1:
+            open_cells[len(texts)] = (rows_left - 1, text)
         texts.append(text)
 
 
@@ -399,9 +403,9 @@ def _cells(row: LexborNode) -> list[LexborNode]:
     return [node for node in row.iter() if node.tag in {"td", "th"}]
 
 
-def _says(node: LexborNode) -> str:
-    return "\n".join(piece.text.strip() for piece in _pieces(node, frozenset()))
+def _cell_text(node: LexborNode) -> str:
+    return "\n".join(block.text.strip() for block in _blocks(node, frozenset()))
 
 
-def _count(value: str | None) -> int:
-    return int(value) if value and _NUMBER.fullmatch(value) else 1
+def _cell_span(value: str | None) -> int:
+    return int(value) if value and _CELL_SPAN.fullmatch(value) else 1

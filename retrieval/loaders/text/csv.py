@@ -1,4 +1,4 @@
-"""Comma separated values, and those by semicolons, tabs or bars: a row is a paragraph."""
+"""Loads tables separated by commas, semicolons, tabs or bars; each row is a block."""
 
 import csv
 from collections import Counter
@@ -12,74 +12,76 @@ from retrieval.loaders.decoding import decode
 from retrieval.loaders.document_builder import MOST_CHARACTERS, DocumentBuilder
 from retrieval.model import Document
 
-# More are no document to ask, and would fill the memory with passages.
-MOST_ROWS = 100_000
-MOST_CELLS = 5_000_000
-_SEPARATORS = ",;\t|"
-_SAMPLE = 64
-# Spreadsheets write this above the first row to name the separator.
-_NAMED = regex.compile(r"\A\"?sep=(?P<mark>[,;\t|])\"?\n")
+# Larger tables are data rather than text, and their passages would fill the memory.
+MAX_ROWS = 100_000
+MAX_CELLS = 5_000_000
+_DELIMITERS = ",;\t|"
+_SAMPLE_LINES = 64
+_SAMPLE_CHARS = 65536
+# Excel writes this above the first row to name the delimiter.
+_SEP_LINE = regex.compile(r"\A\"?sep=(?P<delimiter>[,;\t|])\"?\n")
 
 csv.field_size_limit(MOST_CHARACTERS)
 
 
 def load(data: bytes, name: str) -> Document:
-    """Read a .csv or .tsv file; its first row names the columns when it looks like names.
+    """Load a .csv or .tsv file. Its first row names the columns if it looks like names.
 
-    Rows are numbered as spreadsheets number them. Raises DocumentError for more than MOST_ROWS or
-    MOST_CELLS.
+    Rows are numbered as in spreadsheets. Raises DocumentError for more than MAX_ROWS or MAX_CELLS.
     """
     text = decode(data, name)
-    named = _NAMED.match(text)
-    if named:
-        text = text[named.end() :]
-    mark = named["mark"] if named else _separator(text)
-    if text.count(mark) > MOST_CELLS:
-        raise DocumentError(name, f"has more than {MOST_CELLS} cells; split it")
-    table = list(_rows(text, mark))
-    if len(table) > MOST_ROWS:
-        raise DocumentError(name, f"has more than {MOST_ROWS} rows; split it")
-    draft = DocumentBuilder(name)
+    sep_line = _SEP_LINE.match(text)
+    if sep_line:
+        text = text[sep_line.end() :]
+    delimiter = sep_line["delimiter"] if sep_line else _detect_delimiter(text)
+    if text.count(delimiter) > MAX_CELLS:
+        raise DocumentError(name, f"has more than {MAX_CELLS} cells; split it")
+    table = list(_numbered_rows(text, delimiter))
+    if len(table) > MAX_ROWS:
+        raise DocumentError(name, f"has more than {MAX_ROWS} rows; split it")
+    builder = DocumentBuilder(name)
     columns = document_builder.column_names(table[0][1]) if len(table) > 1 else ()
     if columns:
-        draft.aside(" | ".join(columns))
+        builder.aside(" | ".join(columns))
     for number, cells in table[bool(columns) :]:
-        draft.page(str(number))
-        draft.block(document_builder.row_text(cells, columns))
-    return draft.document(title=_title(name), unit="row")
+        builder.page(str(number))
+        builder.block(document_builder.row_text(cells, columns))
+    return builder.document(title=_title_from_name(name), unit="row")
 
 
-def _title(name: str) -> str:
-    """Name a table after its file: its first words are a row like any other."""
+def _title_from_name(name: str) -> str:
+    """Return the file name without folder and suffix: the first words of a table make no title."""
     return name.rpartition("/")[2].rpartition(".")[0]
 
 
-def _rows(text: str, separator: str) -> Iterator[tuple[int, list[str]]]:
-    """Yield the rows that are not blank, with their numbers."""
-    for number, cells in enumerate(_cells(text, separator), 1):
+def _numbered_rows(text: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:
+    """Yield the number and cells of each row that is not blank."""
+    for number, cells in enumerate(_parse_rows(text, delimiter), 1):
         if any(map(str.strip, cells)):
             yield number, cells
 
 
-def _cells(text: str, separator: str) -> list[list[str]]:
-    """Read the rows; a quotation mark that is never closed is text, not the end of all rows after it."""
+def _parse_rows(text: str, delimiter: str) -> list[list[str]]:
+    """Return the cells of each row. An unclosed quotation mark is text and does not swallow later rows."""
     lines = [f"{line}\n" for line in text.split("\n")]
-    found = list(csv.reader(lines, delimiter=separator, skipinitialspace=True))
-    if len(found) * 2 < len(lines):
+    rows = list(csv.reader(lines, delimiter=delimiter, skipinitialspace=True))
+    if len(rows) * 2 < len(lines):
         try:
-            return list(csv.reader(lines, delimiter=separator, skipinitialspace=True, strict=True))
+            return list(csv.reader(lines, delimiter=delimiter, skipinitialspace=True, strict=True))
         except csv.Error:
-            return list(csv.reader(lines, delimiter=separator, quoting=csv.QUOTE_NONE))
-    return found
+            return list(csv.reader(lines, delimiter=delimiter, quoting=csv.QUOTE_NONE))
+    return rows
 
 
-def _separator(text: str) -> str:
-    """Choose the mark that parts most of the first rows into as many cells, and the most of these."""
+def _detect_delimiter(text: str) -> str:
+    """Return the delimiter that splits the most of the first rows into equally many cells, then into most."""
 
-    def evenness(mark: str) -> tuple[int, int]:
-        read = csv.reader(text[:65536].split("\n", _SAMPLE)[:_SAMPLE], delimiter=mark)
-        widths = Counter(len(cells) for cells in read if len(cells) > 1)
+    def evenness(delimiter: str) -> tuple[int, int]:
+        rows = csv.reader(
+            text[:_SAMPLE_CHARS].split("\n", _SAMPLE_LINES)[:_SAMPLE_LINES], delimiter=delimiter
+        )
+        widths = Counter(len(cells) for cells in rows if len(cells) > 1)
         width, times = widths.most_common(1)[0] if widths else (0, 0)
         return times, width
 
-    return max(_SEPARATORS, key=evenness)
+    return max(_DELIMITERS, key=evenness)

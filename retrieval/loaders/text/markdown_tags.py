@@ -1,21 +1,22 @@
-"""The tags of templates in a Markdown text, and of the extensions of Markdown that stand within a line."""
+"""Removes template tags and inline extension syntax from Markdown."""
 
 import regex
 
-# A line that begins with LEAD is a title of what follows it: of an admonition, a tab or a glossary entry.
-# What is between ALONE and END is a paragraph by itself. These are noncharacters: no text holds them.
-LEAD = "\ufdd0"
-ALONE = "\ufdd1"
-END = "\ufdd2"
+# A line that begins with LEAD_MARK is the title of an admonition, tab or glossary entry that follows it. Text
+# between BLOCK_START and BLOCK_END is a paragraph of its own. The marks are Unicode noncharacters, which are
+# removed from the input.
+LEAD_MARK = "\ufdd0"
+BLOCK_START = "\ufdd1"
+BLOCK_END = "\ufdd2"
 
-# The longest tag that is looked for; the bound keeps the time linear where tags are left open.
-_LONGEST_TAG = 4000
-_LONGEST_CODE_SPAN = 2000
+# Bounds on the search for the end of a tag keep the time linear where tags are left open.
+_MAX_TAG_CHARS = 4000
+_MAX_CODE_SPAN_CHARS = 2000
 _OPENER = regex.compile(
     r"\\.|`+|<!--|\{\{[<%]?|\{%|\{/\*|</?[a-zA-Z]|\[\[|!\[\[|\[\^|:(?=[a-z])|(?<![\w=+])(?:==|\+\+)(?=\S)|\{(?=[:#.\s\w])",
     regex.DOTALL,
 )
-# An expression of JSX, with braces in it up to four deep.
+# A JSX expression with braces nested up to four deep.
 _BRACED = r"\{[^{}]*+(?:\{[^{}]*+(?:\{[^{}]*+(?:\{[^{}]*+\}[^{}]*+)*+\}[^{}]*+)*+\}[^{}]*+)*+\}"
 _TAG = regex.compile(
     r"</?(?P<name>[a-zA-Z][\w.-]*+)(?P<attributes>(?:\s++(?:[\w:@.-]++(?:\s*+=\s*+(?:\"[^\"]*+\"|'[^']*+'"
@@ -26,10 +27,10 @@ _ATTRIBUTE = regex.compile(
     r"(?<![\w-])(?P<name>[a-zA-Z_]+)\s*=\s*\{?\s*(?:\"(?P<value>(?:\\.|[^\"\\])*+)\"|'(?P<value>(?:\\.|[^'\\])*+)')",
     regex.DOTALL,
 )
-_TITLES = ("name", "term", "title", "label", "summary")
-_WORDS = ("text", "caption", "content")
+_TITLE_ATTRIBUTES = ("name", "term", "title", "label", "summary")
+_TEXT_ATTRIBUTES = ("text", "caption", "content")
 _IDENTIFIER = regex.compile(r"[a-z0-9_-]*|\S*/\S*|\S*\.[a-z]{2,4}\d?|#\S*")
-_CLOSING = regex.compile(r"[<%]-?\s*(?:/\s*|end)(?P<name>[\w/.-]+)")
+_CLOSING_TAG = regex.compile(r"[<%]-?\s*(?:/\s*|end)(?P<name>[\w/.-]+)")
 _TAG_NAME = regex.compile(r"\{\{?[<%]-?\s*(?P<close>/|end)?(?P<name>[\w/.-]*)")
 _STATEMENTS = frozenset(
     {
@@ -48,57 +49,55 @@ _STATEMENTS = frozenset(
         "from",
     }
 )
-# What stands between these tags is not shown.
-_UNSHOWN = {"comment": "endcomment", "capture": "endcapture"}
+# Content between these tags is not shown.
+_HIDDEN_BLOCKS = {"comment": "endcomment", "capture": "endcapture"}
 _CLOSERS = {"{{<": ">}}", "{{%": "%}}", "{{": "}}", "{%": "%}", "{/*": "*/}"}
 _LITERAL = regex.compile(r"(?P<open>\{\{[<%])/\*(?P<inner>.*?)\*/(?P<close>[>%]\}\})", regex.DOTALL)
-_COMMAND_BEFORE = regex.compile(r"(?:[\^_]|[\\$][a-zA-Z]*|\\[a-zA-Z]+(?:\{[^{}]*\})*)$")
+_FORMULA_BEFORE = regex.compile(r"(?:[\^_]|[\\$][a-zA-Z]*|\\[a-zA-Z]+(?:\{[^{}]*\})*)$")
 _BRACES = regex.compile(
     r"\{::(?P<options>comment)\}.*?\{:/(?:comment)?\}|\{::?/?[^{}\n]*\}"
     r"|\{\s*+(?:(?:[.#][a-zA-Z][\w:-]*+|[\w-]++=(?:\"[^\"\n]*+\"|'[^'\n]*+'|[^\s{}\"']++)|data-[\w-]++)\s*+)++\}",
     regex.DOTALL,
 )
-_CONTENTS_ITEM = regex.compile(r"^[ ]{0,3}(?:[-*+]|\d\.)[ ][^\n]*\n(?=[ ]{0,3}\{:\s*toc\b)", regex.MULTILINE)
+_TOC_ITEM = regex.compile(r"^[ ]{0,3}(?:[-*+]|\d\.)[ ][^\n]*\n(?=[ ]{0,3}\{:\s*toc\b)", regex.MULTILINE)
 _ICON = regex.compile(r":(?:material|fontawesome|octicons|simple|far|fas|fab)-[\w-]+:(?:\{[^{}\n]*\})?[ ]?")
 _WIKI_LINK = regex.compile(r"!?\[\[(?:[^\[\]|\n]+\|)?(?P<text>[^\[\]\n]+)\]\](?![(\[])")
 _FOOTNOTE_MARK = regex.compile(r"\[\^[^\]\s\[]+\]")
-_HIGHLIGHTED = regex.compile(
-    r"(?P<mark>==|\+\+)(?=\S)(?P<text>[^=+\n]+(?:\+[^=+\s]+)*)(?<=\S)(?P=mark)(?!\w)"
-)
-_SIGNS = {"[^": _FOOTNOTE_MARK, ":": _ICON, "==": _HIGHLIGHTED, "++": _HIGHLIGHTED}
+_HIGHLIGHT = regex.compile(r"(?P<mark>==|\+\+)(?=\S)(?P<text>[^=+\n]+(?:\+[^=+\s]+)*)(?<=\S)(?P=mark)(?!\w)")
+_INLINE_MARKS = {"[^": _FOOTNOTE_MARK, ":": _ICON, "==": _HIGHLIGHT, "++": _HIGHLIGHT}
 DROPPED_LINE = regex.compile(
     r"\s*(?:\[\[?_?toc_?\]\]?|\[_TOC_\]|<!--.*-->|-{1,}8<-{1,}.*|;-{1,}8<-{1,}.*|\*\[[^\]]+\]:.*)\s*",
     regex.IGNORECASE,
 )
-_PREFIX = regex.compile(r"[ \t]*(?:(?:>|[-*+]|\d{1,9}[.)])[ \t]+)*")
+_LINE_PREFIX = regex.compile(r"[ \t]*(?:(?:>|[-*+]|\d{1,9}[.)])[ \t]+)*")
 
 
-class Tags:
-    """The tags in a text without code blocks."""
+class TagRemover:
+    """Removes the tags from one text without code blocks."""
 
     def __init__(self, text: str) -> None:
-        self._text = _CONTENTS_ITEM.sub("\n", text)
+        self._text = _TOC_ITEM.sub("\n", text)
         self._has_comments = True
-        # Up to where each sign that closes a tag was looked for and not found.
+        # For each closing delimiter, up to where it was searched for in vain.
         self._searched: dict[str, int] = {}
-        self._closed = {closing["name"]: closing.start() for closing in _CLOSING.finditer(self._text)}
+        self._closed = {closing["name"]: closing.start() for closing in _CLOSING_TAG.finditer(self._text)}
 
-    def removed(self) -> str:
-        """Return the text without its tags, but with their line breaks and the words in them."""
-        text, parts, kept, at = self._text, list[str](), 0, 0
+    def remove(self) -> str:
+        """Return the text without tags; line breaks inside tags and readable attributes stay."""
+        text, parts, copied, at = self._text, list[str](), 0, 0
         while opener := _OPENER.search(text, at):
             start = opener.start()
-            end, shown = self._replacement(opener[0], start)
-            if shown is None:
+            end, replacement = self._replacement(opener[0], start)
+            if replacement is None:
                 at = end
                 continue
-            parts += (text[kept:start], shown)
-            kept = at = end
-        parts.append(text[kept:])
+            parts += (text[copied:start], replacement)
+            copied = at = end
+        parts.append(text[copied:])
         return "".join(parts)
 
     def _replacement(self, opener: str, start: int) -> tuple[int, str | None]:
-        """Return where a tag ends and what is shown in its place: None leaves it as it is."""
+        """Return the end of a tag and its replacement; None leaves it unchanged."""
         if opener in _CLOSERS:
             return self._template(opener, start)
         match opener[0]:
@@ -111,26 +110,26 @@ class Tags:
             case _ if opener.endswith("[["):
                 return self._wiki_link(start, opener)
             case _:
-                return self._sign(start, opener)
+                return self._inline_mark(start, opener)
 
-    def _sign(self, start: int, opener: str) -> tuple[int, str | None]:
-        """Remove attributes in braces, footnote marks, icons, and marks around words."""
+    def _inline_mark(self, start: int, opener: str) -> tuple[int, str | None]:
+        """Remove attributes in braces, footnote references, icons and highlight marks."""
         text = self._text
-        pattern = _SIGNS.get(opener, _BRACES)
-        found = pattern.match(text, start, start + _LONGEST_TAG)
-        if found is None or (opener == "{" and _follows_command(text, start)):
+        pattern = _INLINE_MARKS.get(opener, _BRACES)
+        match = pattern.match(text, start, start + _MAX_TAG_CHARS)
+        if match is None or (opener == "{" and _is_in_formula(text, start)):
             return start + len(opener), None
-        if pattern is _HIGHLIGHTED:
-            return start + len(found[0]), found["text"]
-        is_note = pattern is _FOOTNOTE_MARK and text.startswith(":", found.end())
+        if pattern is _HIGHLIGHT:
+            return start + len(match[0]), match["text"]
+        is_note = pattern is _FOOTNOTE_MARK and text.startswith(":", match.end())
         if is_note and not text[text.rfind("\n", 0, start) + 1 : start].strip():
-            return found.end(), None
-        return found.end(), _breaks(found[0])
+            return match.end(), None
+        return match.end(), _line_breaks(match[0])
 
     def _after_code_span(self, start: int, length: int) -> int:
         inside = start + length
         for run in regex.finditer(
-            r"`+|\n[ \t]*\n", self._text, pos=inside, endpos=inside + _LONGEST_CODE_SPAN
+            r"`+|\n[ \t]*\n", self._text, pos=inside, endpos=inside + _MAX_CODE_SPAN_CHARS
         ):
             if run[0][0] == "\n":
                 break
@@ -143,17 +142,17 @@ class Tags:
         if end < 0:
             self._has_comments = False
             return start + 4, None
-        return end + 3, _breaks(self._text[start:end])
+        return end + 3, _line_breaks(self._text[start:end])
 
     def _template(self, opener: str, start: int) -> tuple[int, str | None]:
         text = self._text
-        if opener == "{{" and _follows_command(text, start):
+        if opener == "{{" and _is_in_formula(text, start):
             return start + 2, None
         closer = _CLOSERS[opener]
         inside = start + len(opener)
-        end = text.find(closer, max(inside, self._searched.get(closer, 0)), start + _LONGEST_TAG)
+        end = text.find(closer, max(inside, self._searched.get(closer, 0)), start + _MAX_TAG_CHARS)
         if end < 0:
-            self._searched[closer] = start + _LONGEST_TAG - len(closer)
+            self._searched[closer] = start + _MAX_TAG_CHARS - len(closer)
             return inside, None
         end += len(closer)
         tag = text[start:end]
@@ -161,78 +160,78 @@ class Tags:
         if literal:
             return end, literal["open"] + literal["inner"] + literal["close"]
         if opener in {"{{", "{/*"}:
-            return end, _breaks(tag)
+            return end, _line_breaks(tag)
         named = _TAG_NAME.match(tag)
         name = named["name"] if named else ""
-        if named is None or named["close"] or name in _STATEMENTS | {"raw"} | _UNSHOWN.keys():
+        if named is None or named["close"] or name in _STATEMENTS | {"raw"} | _HIDDEN_BLOCKS.keys():
             return self._statement(name, start, end)
         is_paired = self._closed.get(name, -1) >= end
-        return end, self._words(tag, start, is_paired) + _breaks(tag)
+        return end, self._attribute_text(tag, start, is_paired) + _line_breaks(tag)
 
     def _statement(self, name: str, start: int, end: int) -> tuple[int, str]:
         text = self._text
-        last = {"raw": "endraw", **_UNSHOWN}.get(name)
+        last = {"raw": "endraw", **_HIDDEN_BLOCKS}.get(name)
         closing = None
         if last and self._closed.get(name, -1) >= end:
             closing = regex.compile(rf"\{{%-?\s*{last}\s*-?%\}}").search(text, end)
         if closing is None:
-            return end, _breaks(text[start:end])
-        inner = text[end : closing.start()] if name == "raw" else _breaks(text[end : closing.start()])
-        return closing.end(), _breaks(text[start:end]) + inner + _breaks(closing[0])
+            return end, _line_breaks(text[start:end])
+        inner = text[end : closing.start()] if name == "raw" else _line_breaks(text[end : closing.start()])
+        return closing.end(), _line_breaks(text[start:end]) + inner + _line_breaks(closing[0])
 
     def _element(self, start: int) -> tuple[int, str | None]:
-        """Remove components, and from HTML what only MDX allows."""
+        """Remove JSX components, and from HTML tags the attributes that only MDX allows."""
         text = self._text
-        tag = _TAG.match(text, start, start + _LONGEST_TAG)
+        tag = _TAG.match(text, start, start + _MAX_TAG_CHARS)
         if tag is None:
             return start + 2, None
         name, attributes = tag["name"], tag["attributes"]
         if _is_component(name):
             is_paired = not tag["closed"]
-            return tag.end(), self._words(attributes, start, is_paired) + _breaks(tag[0])
+            return tag.end(), self._attribute_text(attributes, start, is_paired) + _line_breaks(tag[0])
         if _PARSES_MARKDOWN.search(attributes):
-            return tag.end(), _breaks(tag[0])
+            return tag.end(), _line_breaks(tag[0])
         if "{" not in attributes:
             return tag.end(), None
         slash = "/" if text[start + 1] == "/" else ""
-        return tag.end(), f"<{slash}{name}{_breaks(tag[0])}>"
+        return tag.end(), f"<{slash}{name}{_line_breaks(tag[0])}>"
 
     def _wiki_link(self, start: int, opener: str) -> tuple[int, str | None]:
-        link = _WIKI_LINK.match(self._text, start, start + _LONGEST_TAG)
+        link = _WIKI_LINK.match(self._text, start, start + _MAX_TAG_CHARS)
         if link is None or DROPPED_LINE.fullmatch(link[0]):
             return start + len(opener), None
         return link.end(), "" if opener[0] == "!" else link["text"]
 
-    def _words(self, tag: str, start: int, is_paired: bool) -> str:
-        """Return the words in a tag's attributes: its title, and its text."""
-        found: dict[str, str] = {}
+    def _attribute_text(self, tag: str, start: int, is_paired: bool) -> str:
+        """Return the readable attributes of a tag, its title and its text, as marked paragraphs."""
+        values: dict[str, str] = {}
         for attribute in _ATTRIBUTE.finditer(tag):
             value = " ".join(regex.sub(r"\\(.)", r"\1", attribute["value"]).split())
             is_name = _IDENTIFIER.fullmatch(value) if not is_paired else regex.search(r"\p{L}", value) is None
             if not is_name:
-                found.setdefault(attribute["name"].lower(), value)
-        title = next((found[name] for name in _TITLES if name in found), "")
-        short = found.get("abbr", "")
+                values.setdefault(attribute["name"].lower(), value)
+        title = next((values[name] for name in _TITLE_ATTRIBUTES if name in values), "")
+        short = values.get("abbr", "")
         if short and short != title:
             title = f"{title} ({short})" if title else short
-        words = next((found[name] for name in _WORDS if name in found), "")
+        words = next((values[name] for name in _TEXT_ATTRIBUTES if name in values), "")
         line = self._text[self._text.rfind("\n", 0, start) + 1 : start]
         if not (title or words):
             return ""
-        if _PREFIX.fullmatch(line) is None and not line.endswith(("}}", "%}", ">")):
+        if _LINE_PREFIX.fullmatch(line) is None and not line.endswith(("}}", "%}", ">")):
             return f"{title} {words}".strip()
-        lead = f"{LEAD if is_paired or words else ALONE}{title}{END}" if title else ""
-        return lead + (f"{ALONE}{words}{END}" if words else "")
+        lead = f"{LEAD_MARK if is_paired or words else BLOCK_START}{title}{BLOCK_END}" if title else ""
+        return lead + (f"{BLOCK_START}{words}{BLOCK_END}" if words else "")
 
 
-def _follows_command(text: str, start: int) -> bool:
-    """Return whether braces belong to a formula."""
-    return _COMMAND_BEFORE.search(text, max(0, start - 40), start) is not None
+def _is_in_formula(text: str, start: int) -> bool:
+    """Return whether braces at `start` belong to a LaTeX formula."""
+    return _FORMULA_BEFORE.search(text, max(0, start - 40), start) is not None
 
 
 def _is_component(name: str) -> bool:
     return name[0].isupper() and not name.isupper() and regex.fullmatch(r"[A-Z]\d", name) is None
 
 
-def _breaks(text: str) -> str:
+def _line_breaks(text: str) -> str:
     return "\n" * text.count("\n")

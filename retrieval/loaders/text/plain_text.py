@@ -1,4 +1,4 @@
-"""Plain text: paragraphs by blank lines, or one a line where there are none."""
+"""Loads plain text: paragraphs end at blank lines, or at every line where lines are not wrapped by hand."""
 
 from itertools import pairwise
 from unicodedata import east_asian_width
@@ -9,21 +9,21 @@ from retrieval.loaders.decoding import decode
 from retrieval.loaders.document_builder import title_from_opening
 from retrieval.model import Document, Heading, Span
 
-# Chinese and Japanese paragraphs are also set off by an ideographic space.
-_BLANK = regex.compile(r"\n[^\S\n]*\n\s*|\n(?=\u3000)\s*")
-_LINE = regex.compile(r"\n\s*")
-_TITLE_ALONE = regex.compile(r"[^\S\n]*\n[^\S\n]*\n")
-# People wrap lines by hand at 60 to 80 columns, some at up to 160; a longer line is a paragraph.
-_WRAPPED = 100
-_WIDEST = 160
-_LONGEST_TITLE = 120
-# A question may be a title: it answers nothing, so nothing is lost for a quote.
+# An ideographic space also begins a Chinese or Japanese paragraph.
+_BLANK_LINES = regex.compile(r"\n[^\S\n]*\n\s*|\n(?=\u3000)\s*")
+_LINE_BREAK = regex.compile(r"\n\s*")
+_BLANK_LINE_AFTER = regex.compile(r"[^\S\n]*\n[^\S\n]*\n")
+# Hand-wrapped lines have 60 to 80 columns, some up to 160; a longer line is a paragraph.
+_MIN_PARAGRAPH_COLUMNS = 100
+_MAX_WRAPPED_COLUMNS = 160
+_MAX_TITLE_CHARS = 120
+# A question may be a title: it answers nothing, so no quote is lost.
 _SENTENCE_END = tuple(".!。！।:;,،、…")
 _PARAGRAPH_END = (*_SENTENCE_END, *"?？؟\"'”’»)")
 
 
 def load(data: bytes, name: str) -> Document:
-    """Read a .txt file; its first line is the title when a blank line follows and it is no sentence."""
+    """Load a .txt file. The first line is the title if a blank line follows and it is no sentence."""
     text = decode(data, name)
     blocks = paragraphs(text)
     if len(blocks) > 1 and _is_title(text, blocks[0]):
@@ -33,52 +33,53 @@ def load(data: bytes, name: str) -> Document:
 
 
 def paragraphs(text: str) -> list[Span]:
-    """Part a text into its natural paragraphs, space at their ends left out."""
-    parts = _between(text, _BLANK, Span(0, len(text)))
-    return [line for part in parts for line in _lines(text, part)]
+    """Return the spans of a text's paragraphs, stripped."""
+    parts = _split(text, _BLANK_LINES, Span(0, len(text)))
+    return [line for part in parts for line in _split_lines(text, part)]
 
 
 def _is_title(text: str, first: Span) -> bool:
     line = first.of(text)
-    alone = "\n" not in line and _TITLE_ALONE.match(text, first.end) is not None
-    return alone and len(line) <= _LONGEST_TITLE and not line.endswith(_SENTENCE_END)
+    alone = "\n" not in line and _BLANK_LINE_AFTER.match(text, first.end) is not None
+    return alone and len(line) <= _MAX_TITLE_CHARS and not line.endswith(_SENTENCE_END)
 
 
-def _lines(text: str, part: Span) -> list[Span]:
-    """Take each line for a paragraph, unless a long paragraph was wrapped into them by hand."""
+def _split_lines(text: str, part: Span) -> list[Span]:
+    """Return each line of a part as a paragraph, or the whole part if its lines were wrapped by hand."""
     lines = part.of(text).split("\n")
     if len(lines) == 1 or _is_wrapped([line.rstrip() for line in lines]):
         return [part]
-    return _between(text, _LINE, part)
+    return _split(text, _LINE_BREAK, part)
 
 
 def _is_wrapped(lines: list[str]) -> bool:
     """Return whether lines were wrapped by hand: short, or ending where the next word did not fit."""
-    widest = max(map(_width, lines))
-    if not _WRAPPED <= widest <= _WIDEST:
-        return widest < _WRAPPED
+    widest = max(map(_width_in_columns, lines))
+    if not _MIN_PARAGRAPH_COLUMNS <= widest <= _MAX_WRAPPED_COLUMNS:
+        return widest < _MIN_PARAGRAPH_COLUMNS
     full = sum(
-        _width(line) + 1 + _width(after.strip().partition(" ")[0]) > widest for line, after in pairwise(lines)
+        _width_in_columns(line) + 1 + _width_in_columns(after.strip().partition(" ")[0]) > widest
+        for line, after in pairwise(lines)
     )
     ended = sum(line.endswith(_PARAGRAPH_END) for line in lines[:-1])
     breaks = len(lines) - 1
     return full * 10 >= breaks * 8 and ended * 2 < breaks
 
 
-def _width(line: str) -> int:
-    """Measure a line in columns: Han, Kana and Hangul take two."""
-    if line.isascii() or len(line) > _WIDEST:
+def _width_in_columns(line: str) -> int:
+    """Return the width of a line in columns: Han, Kana and Hangul take two each."""
+    if line.isascii() or len(line) > _MAX_WRAPPED_COLUMNS:
         return len(line)
     return sum(2 if east_asian_width(c) in "WF" else 1 for c in line)
 
 
-def _between(text: str, separator: regex.Pattern[str], whole: Span) -> list[Span]:
+def _split(text: str, separator: regex.Pattern[str], whole: Span) -> list[Span]:
     ends = [(m.start(), m.end()) for m in separator.finditer(text, whole.start, whole.end)]
     starts = [whole.start, *(end for _, end in ends)]
     stops = [*(start for start, _ in ends), whole.end]
-    found = []
+    spans = []
     for start, stop in zip(starts, stops, strict=True):
         part = text[start:stop]
         if not part.isspace() and part:
-            found.append(Span(start + len(part) - len(part.lstrip()), start + len(part.rstrip())))
-    return found
+            spans.append(Span(start + len(part) - len(part.lstrip()), start + len(part.rstrip())))
+    return spans

@@ -1,4 +1,4 @@
-"""Every format end to end: a folder of documents, a question, and where its quote stands in words."""
+"""Every format end to end: from a folder of documents and a question to a quote and its location."""
 
 import subprocess
 import sys
@@ -42,7 +42,7 @@ QUESTIONS = [
 
 @pytest.fixture(scope="module")
 def library(tmp_path_factory: pytest.TempPathFactory) -> Library:
-    """Read all documents twice, the second time from the saved index."""
+    """Return a library opened from the saved index, after checking it against the one that built it."""
     folder, saved = tmp_path_factory.mktemp("documents"), tmp_path_factory.mktemp("index")
     for name, document in make.DOCUMENTS.items():
         (folder / name).write_bytes(document())
@@ -55,7 +55,7 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Library:
 
 @pytest.mark.parametrize(("name", "question", "words", "expected"), QUESTIONS)
 async def test_questions(name: str, question: str, words: str, expected: str, library: Library) -> None:
-    """The right document is quoted first, with the words and with a place that people can go to."""
+    """The first quote is from the right document, has the answer and a readable location."""
     answer = await library.answer(question)
     assert answer.certainty != "none"
     best = answer.citations[0]
@@ -64,16 +64,16 @@ async def test_questions(name: str, question: str, words: str, expected: str, li
     assert expected == location_text(best.title, best.locator, speaking("en"))
 
 
-async def test_slides_are_pages_to_programs(library: Library) -> None:
-    """A slide has its number in `page`; rows and chapters are no pages."""
+async def test_page_numbers(library: Library) -> None:
+    """`page` is the number of a slide, and None for rows and chapters."""
     best = [(await library.answer(question)).citations[0] for _, question, *_ in QUESTIONS]
     pages = {cited.document: cited.locator.page for cited in best if cited.document != "tea.pptx"}
     assert {None} == set(pages.values())
     assert [1, 2] == [cited.locator.page for cited in best if cited.document == "tea.pptx"]
 
 
-def test_libraries_wait_for_their_documents(tmp_path: Path) -> None:
-    """Texts are read without importing what only other formats need."""
+def test_lazy_imports(tmp_path: Path) -> None:
+    """Plain text is read without importing the libraries of other formats."""
     (tmp_path / "a.txt").write_text("It opens at nine.")
     code = (
         "import sys; from pathlib import Path; from retrieval.documents.library import Library;"

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from retrieval.loaders.chunking import FILL, JOINED, split_passages
+from retrieval.loaders.chunking import MAX_JOINED_CHARS, MAX_PART_CHARS, split_passages
 from retrieval.loaders.text import markdown, plain_text
 from retrieval.model import Document, LineMark, Page, Passage, Span, Unit
 
@@ -16,7 +16,7 @@ def read(text: str) -> list[Passage]:
 
 
 def test_places() -> None:
-    """A passage knows its line, its paragraph and its headings."""
+    """A passage has its line, paragraph and heading path."""
     document = markdown.load(b"# A\n\none\n\n## B\n\ntwo\n\n# C\n\nthree\n", "a.md")
     assert [(3, 1, ("A",)), (7, 2, ("A", "B")), (11, 3, ("C",))] == [
         (passage.line, passage.paragraph, passage.heading) for passage in split_passages(document)
@@ -24,31 +24,31 @@ def test_places() -> None:
 
 
 def test_long_paragraph() -> None:
-    """A long paragraph is parted at sentences, each part with the last sentence of the one before."""
-    found = read(SENTENCE * 40)
-    assert len(found) > 1
-    assert all(len(passage.span) <= FILL for passage in found)
+    """A long paragraph is split at sentences; each part repeats the last sentence of the one before."""
+    passages = read(SENTENCE * 40)
+    assert len(passages) > 1
+    assert all(len(passage.span) <= MAX_PART_CHARS for passage in passages)
     assert all(
-        passage.text.startswith("The keeper") and passage.text.endswith("morning.") for passage in found
+        passage.text.startswith("The keeper") and passage.text.endswith("morning.") for passage in passages
     )
-    overlaps = [a.span.end - b.span.start for a, b in pairwise(found)]
+    overlaps = [a.span.end - b.span.start for a, b in pairwise(passages)]
     assert {len(SENTENCE.strip())} == set(overlaps)
-    assert {1} == {passage.paragraph for passage in found}
+    assert {1} == {passage.paragraph for passage in passages}
 
 
 @given(gaps=st.lists(st.integers(1, 1500), min_size=3, max_size=12))
 def test_no_passage_inside_another(gaps: list[int]) -> None:
-    """The parts of a paragraph cover it, and none lies within the one before."""
+    """The parts of a paragraph cover it, and none lies within another."""
     text = "Start here." + "".join(" " * gap + "And so on it goes." for gap in gaps) + "x" * 2000
     document = Document("a.txt", "a", text, (Span(0, len(text)),))
-    found = [passage.span for passage in split_passages(document)]
-    assert 0 == found[0].start
-    assert len(text) == found[-1].end
-    assert all(a.start < b.start and a.end < b.end for a, b in pairwise(found))
+    spans = [passage.span for passage in split_passages(document)]
+    assert 0 == spans[0].start
+    assert len(text) == spans[-1].end
+    assert all(a.start < b.start and a.end < b.end for a, b in pairwise(spans))
 
 
 def test_ids() -> None:
-    """Ids are unique where a text stands twice, fit for a link, and stay as long as the text does."""
+    """Ids are unique for repeated text, safe in links and stable."""
     text = "\n\n".join([SENTENCE * 4] * 3)
     ids = [passage.id for passage in read(text)]
     assert 3 == len(set(ids))
@@ -59,16 +59,16 @@ def test_ids() -> None:
 
 
 def test_languages() -> None:
-    """Paragraphs in another script than the document's are of their own language, and never joined."""
-    found = read(
+    """Paragraphs in another script have their own language and are not joined to others."""
+    passages = read(
         "The library opens at nine in the morning.\n\nБиблиотека открыта с девяти утра.\n\n"
         "図書館は九時に開きます。\n\n日曜休館\n\n" + "1234 " * 60
     )
-    assert ["en", "ru", "ja", "en"] == [passage.language for passage in found]
+    assert ["en", "ru", "ja", "en"] == [passage.language for passage in passages]
 
 
-def parts(text: str) -> list[str]:
-    """Return the passages of a Markdown text, joined paragraphs with a bar between them."""
+def passage_texts(text: str) -> list[str]:
+    """Return the passages of a Markdown text, with bars between joined paragraphs."""
     return [
         passage.text.replace("\n\n", " | ")
         for passage in split_passages(markdown.load(text.encode(), "a.md"))
@@ -101,27 +101,29 @@ ITEM = LONG[:260]
         (f"{ITEM[:199]}\n\n{ITEM[:199]}\n\nSo:\n\n{LONG}", [f"{ITEM[:199]} | {ITEM[:199]}", f"So: | {LONG}"]),
     ],
 )
-def test_joined(text: str, expected: list[str]) -> None:
-    """Short neighbours, items of a list, and what leads in and what it leads to are one passage."""
-    assert expected == parts(text)
+def test_joined_blocks(text: str, expected: list[str]) -> None:
+    """Short neighbours, list items, and a lead-in with the block it introduces are one passage."""
+    assert expected == passage_texts(text)
 
 
 def test_joined_paragraphs() -> None:
-    """A passage of several paragraphs says where each begins, in its text and in its file."""
-    (found,) = split_passages(markdown.load(b"One.\n\nTwo:\n\n- three\n- four\n", "a.md"))
-    assert (1, (6, 12, 19)) == (found.paragraph, found.paragraphs)
-    assert (LineMark(0, 1), LineMark(6, 3), LineMark(12, 5), LineMark(19, 6)) == found.lines
+    """A joined passage has the offset and source line of each of its paragraphs."""
+    (passage,) = split_passages(markdown.load(b"One.\n\nTwo:\n\n- three\n- four\n", "a.md"))
+    assert (1, (6, 12, 19)) == (passage.paragraph, passage.paragraphs)
+    assert (LineMark(0, 1), LineMark(6, 3), LineMark(12, 5), LineMark(19, 6)) == passage.lines
 
 
 @pytest.mark.parametrize(
     ("unit", "expected"), [("page", [(1, 2), (3, 3)]), ("row", [(1, 1), (2, 2), (3, 3)])]
 )
-def test_places_are_not_joined(unit: Unit, expected: list[tuple[int, int]]) -> None:
-    """Neighbours on two pages, and rows, are passages of their own."""
+def test_pages_and_rows_are_not_joined(unit: Unit, expected: list[tuple[int, int]]) -> None:
+    """Blocks on different pages, and rows, are never joined."""
     blocks = (Span(0, 1), Span(3, 4), Span(6, 7))
     document = Document("a.x", "a", "a\n\nb\n\nc", blocks, (), (Page(0, "1"), Page(6, "2")), unit)
-    found = list(split_passages(document))
-    assert expected == [(passage.paragraph, passage.paragraph + len(passage.paragraphs)) for passage in found]
+    passages = list(split_passages(document))
+    assert expected == [
+        (passage.paragraph, passage.paragraph + len(passage.paragraphs)) for passage in passages
+    ]
 
 
 BLOCKS = st.lists(
@@ -133,13 +135,13 @@ BLOCKS = st.lists(
 
 
 @given(blocks=BLOCKS)
-def test_every_block_is_in_one_passage(blocks: list[str]) -> None:
-    """Passages are slices of the text in its order, cover every block whole, and joined ones have a limit."""
+def test_passages_cover_all_blocks(blocks: list[str]) -> None:
+    """Passages are ordered slices that cover every block whole; joined ones are bounded."""
     document = markdown.load("\n\n".join(blocks).encode(), "a.md")
-    found = list(split_passages(document))
-    assert [passage.text for passage in found] == [passage.span.of(document.text) for passage in found]
-    assert all(a.span.end < b.span.start for a, b in pairwise(found))
-    starts = [passage.span.start + at for passage in found for at in (0, *passage.paragraphs)]
+    passages = list(split_passages(document))
+    assert [passage.text for passage in passages] == [passage.span.of(document.text) for passage in passages]
+    assert all(a.span.end < b.span.start for a, b in pairwise(passages))
+    starts = [passage.span.start + at for passage in passages for at in (0, *passage.paragraphs)]
     assert [block.start for block in document.blocks] == starts
-    assert all(len(passage.span) <= JOINED for passage in found if passage.paragraphs)
-    assert all(heading.text not in passage.text for passage in found for heading in document.headings)
+    assert all(len(passage.span) <= MAX_JOINED_CHARS for passage in passages if passage.paragraphs)
+    assert all(heading.text not in passage.text for passage in passages for heading in document.headings)

@@ -15,8 +15,8 @@ GREEK = "Η βιβλιοθήκη είναι ανοιχτή από τις ενν�
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-32"])
-def test_marked(encoding: str) -> None:
-    """A byte order mark decides the encoding, and is no part of the text."""
+def test_byte_order_mark(encoding: str) -> None:
+    """A byte order mark decides the encoding and is not part of the text."""
     assert RUSSIAN == decode(RUSSIAN.encode(encoding), "a.txt")
 
 
@@ -34,22 +34,22 @@ def test_marked(encoding: str) -> None:
         ("“It’s 5 € at the door”", "cp1252"),
     ],
 )
-def test_guessed(text: str, encoding: str) -> None:
-    """Text in an old code page is read as it was written."""
+def test_detected(text: str, encoding: str) -> None:
+    """The code page of a text is detected."""
     assert text == decode(text.encode(encoding), "a.txt")
 
 
 @pytest.mark.parametrize(
     ("encoding", "mark"), [("utf-16-le", codecs.BOM_UTF16_LE), ("utf-16-be", codecs.BOM_UTF16_BE)]
 )
-def test_utf_16_without_its_mark(encoding: str, mark: bytes) -> None:
-    """UTF-16 is known by its null bytes too."""
+def test_utf_16_without_byte_order_mark(encoding: str, mark: bytes) -> None:
+    """UTF-16 is recognised without a byte order mark too."""
     assert "Open at nine." == decode("Open at nine.".encode(encoding), "a.txt")
     assert "Open at nine." == decode(mark + "Open at nine.".encode(encoding), "a.txt")
 
 
 def test_line_ends() -> None:
-    r"""Every kind of line end becomes \n."""
+    r"""All line ends become `\n`."""
     assert "a\nb\nc\n" == decode(b"a\r\nb\rc\n", "a.txt")
 
 
@@ -63,27 +63,27 @@ def test_line_ends() -> None:
     ],
 )
 def test_binary(data: bytes) -> None:
-    """A binary is refused by name, with what to do about it."""
+    """A binary file is refused with advice."""
     with pytest.raises(DocumentError, match=r"^a\.txt: this is not a text file; remove it"):
         decode(data, "a.txt")
 
 
 def test_damaged() -> None:
-    """UTF-8 with a broken byte is refused, not read as another encoding."""
+    """UTF-8 with a broken byte is refused, not decoded as another encoding."""
     data = RUSSIAN.encode()
     with pytest.raises(DocumentError, match=r"byte 20 is not valid UTF-8; save it as UTF-8"):
         decode(data[:20] + b"\xff" + data[20:], "a.txt")
 
 
 def test_lone_surrogates() -> None:
-    """Half a character is no text."""
+    """A lone surrogate is refused."""
     with pytest.raises(DocumentError):
         decode(codecs.BOM_UTF16_LE + b"a\0\x00\xd8b\0", "a.txt")
 
 
 @given(data=st.binary(max_size=400))
 def test_any_bytes(data: bytes) -> None:
-    """Any bytes give text without lone surrogates, or a DocumentError."""
+    """Any bytes are decoded to text without lone surrogates, or refused with a DocumentError."""
     try:
         text = decode(data, "a.txt")
     except DocumentError:

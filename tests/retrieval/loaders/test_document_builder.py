@@ -7,18 +7,18 @@ from retrieval.model import Document, Heading, Page, Span
 
 
 def test_document() -> None:
-    """Headings, paragraphs and pages point at their own words; blank ones are none."""
-    made = DocumentBuilder("a.x")
-    made.page("1")
-    made.page("2")
-    made.heading(" Opening\nhours ", 2)
-    made.block("At nine. ")
-    made.block(" \n")
-    made.heading("", 1)
-    made.page("3")
-    made.aside("Day | Hours")
-    made.block("Monday")
-    made.page("4")
+    """Spans of headings, blocks and pages point at their text; blank ones are dropped."""
+    builder = DocumentBuilder("a.x")
+    builder.page("1")
+    builder.page("2")
+    builder.heading(" Opening\nhours ", 2)
+    builder.block("At nine. ")
+    builder.block(" \n")
+    builder.heading("", 1)
+    builder.page("3")
+    builder.aside("Day | Hours")
+    builder.block("Monday")
+    builder.page("4")
     expected = Document(
         name="a.x",
         title="Opening hours",
@@ -28,25 +28,25 @@ def test_document() -> None:
         pages=(Page(0, "2"), Page(25, "3")),
         unit="slide",
     )
-    assert expected == made.document(unit="slide")
+    assert expected == builder.document(unit="slide")
 
 
 def test_title() -> None:
-    """The title is the one given, else the highest heading, the first words, or the name."""
-    made = DocumentBuilder("a.x")
-    assert "a.x" == made.document("  ").title
-    made.block("At nine.")
-    assert "At nine." == made.document().title
-    made.heading("Low", 2)
-    made.heading("High", 1)
-    assert "High" == made.document().title
-    assert "Given so" == made.document("Given \n so").title
+    """The title is the given one, else the highest heading, the first words, or the name."""
+    builder = DocumentBuilder("a.x")
+    assert "a.x" == builder.document("  ").title
+    builder.block("At nine.")
+    assert "At nine." == builder.document().title
+    builder.heading("Low", 2)
+    builder.heading("High", 1)
+    assert "High" == builder.document().title
+    assert "Given so" == builder.document("Given \n so").title
 
 
 def test_too_long(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A text that grows beyond all measure is refused."""
+    """A text over the size limit is refused."""
     monkeypatch.setattr(document_builder, "MOST_CHARACTERS", 10)
-    made = DocumentBuilder("a.x")
-    made.block("At nine.")
+    builder = DocumentBuilder("a.x")
+    builder.block("At nine.")
     with pytest.raises(DocumentError, match=r"^a\.x: holds more than 0 million characters; split it$"):
-        made.block("At ten.")
+        builder.block("At ten.")

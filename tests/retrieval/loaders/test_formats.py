@@ -11,7 +11,7 @@ from retrieval.loaders import formats
 from retrieval.loaders.chunking import split_passages
 from retrieval.model import Document, Span
 
-MARKS = [
+FRAGMENTS = [
     *(
         "# a",
         "- b",
@@ -29,10 +29,10 @@ MARKS = [
     ),
     *("", "  ", "\t", "[a]: b", "<!--", "-->", "\u2028", "é̂", "\0", "\x1c"),
 ]
-MARKDOWN = st.lists(st.sampled_from(MARKS) | st.text(max_size=8), max_size=12).map("\n".join)
+MARKDOWN = st.lists(st.sampled_from(FRAGMENTS) | st.text(max_size=8), max_size=12).map("\n".join)
 
 
-def encoded(text: str) -> bytes:
+def encode(text: str) -> bytes:
     return text.encode("utf-8", "replace")
 
 
@@ -42,67 +42,67 @@ def line_of(document: Document, offset: int) -> int:
     return [mark.line for mark in document.lines if mark.start <= offset][-1]
 
 
-def check(document: Document) -> None:
+def check_document(document: Document) -> None:
     spans = list(document.blocks)
     assert spans == sorted(spans)
     assert all(a.end <= b.start for a, b in pairwise(spans))
     for span in [*spans, *(heading.span for heading in document.headings)]:
         assert 0 <= span.start < span.end <= len(document.text)
         assert span.of(document.text) == span.of(document.text).strip()
-    found = list(split_passages(document))
-    assert len({passage.id for passage in found}) == len(found)
-    for passage in found:
+    passages = list(split_passages(document))
+    assert len({passage.id for passage in passages}) == len(passages)
+    for passage in passages:
         assert passage.text == passage.span.of(document.text)
         assert passage.text.strip() == passage.text != ""
         assert passage.line == line_of(document, passage.span.start)
 
 
 @pytest.mark.parametrize("name", ["a.txt", "a.md"])
-@given(data=st.binary(max_size=200) | st.text(max_size=200).map(encoded) | MARKDOWN.map(encoded))
+@given(data=st.binary(max_size=200) | st.text(max_size=200).map(encode) | MARKDOWN.map(encode))
 def test_any_bytes(name: str, data: bytes) -> None:
-    """Any bytes give a document whose spans are in bounds and in order, or a DocumentError."""
+    """Any bytes are read as a document with sound spans, or refused with a DocumentError."""
     with suppress(DocumentError):
-        check(formats.load(data, name))
+        check_document(formats.load(data, name))
 
 
 def test_empty() -> None:
-    """A file without text says so."""
-    with pytest.raises(DocumentError, match=r"^a\.txt: holds no text; fill it or remove it$"):
+    """A file without text is refused."""
+    with pytest.raises(DocumentError, match=r"^a\.txt: holds no text; add some, or remove the file$"):
         formats.load(b" \n ", "a.txt")
 
 
 @pytest.mark.parametrize(
-    ("name", "reason"), [("a.xyz", ".xyz files cannot"), ("a", "files without an ending cannot")]
+    ("name", "reason"), [("a.xyz", ".xyz files are"), ("a", "files without a suffix are")]
 )
 def test_unknown_format(name: str, reason: str, tmp_path: Path) -> None:
-    """A format that no loader reads is named, with those that are."""
-    with pytest.raises(DocumentError, match=rf"{reason} be read yet; save it as one of \.txt"):
+    """An unknown suffix is refused; the error lists the known ones."""
+    with pytest.raises(DocumentError, match=rf"{reason} not supported; save it as one of \.txt"):
         formats.read(tmp_path / name, name)
 
 
 def test_too_large(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A file over the limit is refused before it is read."""
-    monkeypatch.setattr(formats, "LARGEST", 2**20)
+    """A file over the size limit is refused before it is read."""
+    monkeypatch.setattr(formats, "MAX_FILE_BYTES", 2**20)
     (tmp_path / "a.txt").write_bytes(bytes(2**20 + 1))
-    with pytest.raises(DocumentError, match="1 MB is more than the 1 MB a document may have; split it"):
+    with pytest.raises(DocumentError, match="1 MB exceed the limit of 1 MB; split it"):
         formats.read(tmp_path / "a.txt", "a.txt")
 
 
-def test_a_pdf_may_be_larger(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A PDF is mostly pictures, which are not read: its limit is its own."""
-    monkeypatch.setattr(formats, "LARGEST", 2**20)
+def test_larger_pdf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """PDF files have a size limit of their own."""
+    monkeypatch.setattr(formats, "MAX_FILE_BYTES", 2**20)
     (tmp_path / "a.pdf").write_bytes(bytes(2**20 + 1))
     assert 2**20 + 1 == len(formats.read(tmp_path / "a.pdf", "a.pdf"))
 
 
-def test_vanished(tmp_path: Path) -> None:
-    """A file that is gone since the folder was listed is a DocumentError."""
-    with pytest.raises(DocumentError, match=r"^a\.txt: is gone"):
+def test_removed(tmp_path: Path) -> None:
+    """A file that was removed after the folder was listed is refused."""
+    with pytest.raises(DocumentError, match=r"^a\.txt: was removed after the folder was listed"):
         formats.read(tmp_path / "a.txt", "a.txt")
 
 
 def test_unreadable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A file without permission is a DocumentError that says to check it."""
+    """A file without read permission is refused with the reason of the system."""
 
     def refuse(_: Path) -> bytes:
         raise PermissionError(13, "Permission denied")
@@ -113,7 +113,7 @@ def test_unreadable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         formats.read(tmp_path / "a.txt", "a.txt")
 
 
-def test_ending_in_capitals(tmp_path: Path) -> None:
-    """An ending counts in any case."""
+def test_suffix_in_capitals(tmp_path: Path) -> None:
+    """Suffixes are case-insensitive."""
     (tmp_path / "A.TXT").write_text("At nine.")
     assert (Span(0, 8),) == formats.load(formats.read(tmp_path / "A.TXT", "A.TXT"), "A.TXT").blocks

@@ -22,13 +22,13 @@ from retrieval.loaders.document_builder import column_names, row_text
         ((), ()),
     ],
 )
-def test_names(first: Sequence[str], expected: Sequence[str]) -> None:
-    """A first row names the columns when all of it looks like names."""
+def test_column_names(first: Sequence[str], expected: Sequence[str]) -> None:
+    """A first row names the columns if all its cells look like names."""
     assert expected == column_names(first)
 
 
-def test_marked_names() -> None:
-    """What a document marks as names is taken for them, whatever it looks like."""
+def test_marked_column_names() -> None:
+    """A row that the document marks as a header names the columns, whatever it holds."""
     assert ("12.50", "", "Name") == column_names(("12.50", "x" * 101, "Name"), marked=True)
 
 
@@ -42,6 +42,6 @@ def test_marked_names() -> None:
         ((), ("Name",), ""),
     ],
 )
-def test_line(cells: Sequence[str], columns: Sequence[str], expected: str) -> None:
-    """A cell stands under its column's name, and an empty one nowhere."""
+def test_row_text(cells: Sequence[str], columns: Sequence[str], expected: str) -> None:
+    """Cells follow the name of their column; empty ones are omitted."""
     assert expected == row_text(cells, columns)

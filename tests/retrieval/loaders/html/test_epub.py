@@ -7,7 +7,7 @@ from tests.documents import make
 
 @pytest.mark.parametrize("with_nav", [True, False])
 def test_chapters(*, with_nav: bool) -> None:
-    """Chapters come in the order of the spine, with their names in the contents, of either kind."""
+    """Chapters are in spine order, with their titles from either kind of table of contents."""
     document = load(make.book(with_nav=with_nav), "a.epub")
     assert ("Обсерватория на Синей горе", "chapter") == (document.title, document.unit)
     assert [
@@ -21,24 +21,28 @@ def test_chapters(*, with_nav: bool) -> None:
     ]
 
 
-def test_a_file_without_a_name_goes_on_the_chapter() -> None:
-    """A file that the contents do not name belongs to the chapter before it."""
+def test_page_outside_the_table_of_contents() -> None:
+    """A page that the table of contents does not list belongs to the chapter before it."""
     document = load(make.book(), "a.epub")
     assert ["Основание", "Основание", "Ночные правила"] == [page.label for page in document.pages]
 
 
 def test_protected() -> None:
-    """A book that is locked to one reader says so; one whose fonts are locked is read."""
-    lock = '<encryption><CipherData><CipherReference URI="OEBPS/{}"/></CipherData></encryption>'
-    fonts = make.changed(make.book(), {"META-INF/encryption.xml": lock.format("font.otf")})
+    """A book with encrypted text is refused; one with encrypted fonts only is read."""
+    encryption = '<encryption><CipherData><CipherReference URI="OEBPS/{}"/></CipherData></encryption>'
+    fonts = make.changed(make.book(), {"META-INF/encryption.xml": encryption.format("font.otf")})
     assert load(make.book(), "a.epub") == load(fonts, "a.epub")
-    locked = make.changed(make.book(), {"META-INF/encryption.xml": lock.format("text/two%20b.xhtml")})
-    with pytest.raises(DocumentError, match=r"^a\.epub: is protected against copying; get one that is not"):
-        load(locked, "a.epub")
+    encrypted = make.changed(
+        make.book(), {"META-INF/encryption.xml": encryption.format("text/two%20b.xhtml")}
+    )
+    with pytest.raises(
+        DocumentError, match=r"^a\.epub: is copy-protected; replace it with an unprotected copy"
+    ):
+        load(encrypted, "a.epub")
 
 
-def test_lacking_parts() -> None:
-    """A missing chapter costs that chapter, a missing table of all of them the book."""
+def test_missing_parts() -> None:
+    """A missing chapter is skipped; without the package document the book is refused."""
     book = make.book()
     without = make.changed(book, {"OEBPS/book.opf": make.OPF.replace("three.xhtml", "gone.xhtml")})
     assert 3 == len(load(without, "a.epub").blocks)
@@ -49,7 +53,7 @@ def test_lacking_parts() -> None:
         )
 
 
-def test_no_book() -> None:
-    """A Word document that was named .epub is refused."""
+def test_wrong_format() -> None:
+    """A Word document with the suffix .epub is refused."""
     with pytest.raises(DocumentError, match=r"^a\.epub: lacks its part 'META-INF/container.xml'"):
         load(make.word(), "a.epub")

@@ -11,12 +11,12 @@ def read(text: str, name: str = "a.html") -> Document:
     return load(text.encode(), name)
 
 
-def parts(document: Document) -> list[str]:
+def blocks(document: Document) -> list[str]:
     return [block.of(document.text) for block in document.blocks]
 
 
-def test_all_that_a_page_holds() -> None:
-    """Headings, paragraphs, items, rows and typed text are read; menus and scripts are not."""
+def test_page() -> None:
+    """Headings, paragraphs, list items, rows and preformatted text are read; menus and scripts are not."""
     document = read(make.PAGE)
     assert [
         "Die Wassermühle in Ahrental gehört seit 1911 der Familie Brandstetter.\nSie mahlt Roggen & Dinkel.",
@@ -27,7 +27,7 @@ def test_all_that_a_page_holds() -> None:
         "Brot: Dinkelbrot\nGewicht: 1 kg\nPreis: 5,10 Euro",
         "Mehl   Wasser\nSalz",
         "Der Mühlteich friert im Januar zu.",
-    ] == parts(document)
+    ] == blocks(document)
     assert ("Die Mühle von Ahrental", "paragraph") == (document.title, document.unit)
     assert [("Die Mühle von Ahrental", 1), ("Backtage", 2)] == [
         (heading.text, heading.level) for heading in document.headings
@@ -61,8 +61,8 @@ def test_all_that_a_page_holds() -> None:
     ],
 )
 def test_blocks(page: str, expected: list[str]) -> None:
-    """A page is parted where a browser begins a new line."""
-    assert expected == parts(read(page))
+    """A page is split where a browser begins a new block."""
+    assert expected == blocks(read(page))
 
 
 @pytest.mark.parametrize(
@@ -84,16 +84,16 @@ def test_blocks(page: str, expected: list[str]) -> None:
         ),
     ],
 )
-def test_main_part(page: str, expected: list[str]) -> None:
-    """What stands around the text is left out, unless it is all there is."""
-    assert expected == parts(read(page))
+def test_main_content(page: str, expected: list[str]) -> None:
+    """Elements around the main content are left out unless there is nothing else."""
+    assert expected == blocks(read(page))
 
 
 @pytest.mark.parametrize(
     "link", ["<a href=#a>¶</a>", "<a class=anchor href='#a'></a>", "<a href='/a#b'>#</a>"]
 )
-def test_links_to_headings(link: str) -> None:
-    """A sign that links to a heading is not of it."""
+def test_heading_links(link: str) -> None:
+    """A link symbol in a heading is not part of its text."""
     (heading,) = read(f"<h2>Opening hours{link}</h2>At nine").headings
     assert "Opening hours" == heading.text
 
@@ -111,38 +111,38 @@ def test_links_to_headings(link: str) -> None:
     ],
 )
 def test_encodings(head: str, encoding: str) -> None:
-    """The mark of the bytes comes before what the page says, and that before a guess."""
+    """A byte order mark overrides the declared encoding, and that overrides detection."""
     text = "Библиотека открыта с девяти утра."
-    assert [text] == parts(load(f"{head}<p>{text}</p>".encode(encoding), "a.html"))
+    assert [text] == blocks(load(f"{head}<p>{text}</p>".encode(encoding), "a.html"))
 
 
-def test_latin_1_is_what_people_take_it_for() -> None:
-    """A page that names Latin 1 may hold curly quotation marks, as browsers have it."""
-    assert ["“It’s 5 €”"] == parts(load("<meta charset=iso-8859-1>“It’s 5 €”".encode("cp1252"), "a.html"))
+def test_latin_1_is_windows_1252() -> None:
+    """A page declared as Latin 1 is decoded as windows-1252, as in browsers."""
+    assert ["“It’s 5 €”"] == blocks(load("<meta charset=iso-8859-1>“It’s 5 €”".encode("cp1252"), "a.html"))
 
 
 def test_xhtml() -> None:
-    """Elements that XML closes in themselves do not swallow what follows."""
+    """Self-closing elements of XHTML do not swallow the text after them."""
     page = (
         '<?xml version="1.0"?><html><head><title/><script src="a"/></head><body><a id="b"/><p>Text</p></body>'
     )
-    assert ["Text"] == parts(read(f"{page}</html>", "a.xhtml"))
+    assert ["Text"] == blocks(read(f"{page}</html>", "a.xhtml"))
 
 
-def test_tags_left_open(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A page that would take a parser hours, or all memory, is refused before it is parsed."""
-    formats = "".join(f"<b id={number}>" for number in range(3000))
-    for page in ("<div>" * 1_000_000 + "x", f"<p>{formats}</p>" + "<p>x</p>" * 5000):
-        with pytest.raises(DocumentError, match=r"^a\.html: leaves too many of its tags open; save it"):
+def test_hostile_tags(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A page that would take hours or all memory to parse is refused before it is parsed."""
+    open_tags = "".join(f"<b id={number}>" for number in range(3000))
+    for page in ("<div>" * 1_000_000 + "x", f"<p>{open_tags}</p>" + "<p>x</p>" * 5000):
+        with pytest.raises(DocumentError, match=r"^a\.html: leaves too many tags open; save it"):
             read(page)
     with pytest.raises(DocumentError, match=r"^a\.html: has a tag with thousands of attributes"):
         read("<p " + " ".join(f"a{number}=1" for number in range(100_000)) + ">x")
-    monkeypatch.setattr(html, "MOST_NESTED", 10)
-    assert ["a", "b", "c"] == parts(read("<p>a<p>b<p>c<br><br><img>"))
+    monkeypatch.setattr(html, "MAX_NESTING_WORK", 10)
+    assert ["a", "b", "c"] == blocks(read("<p>a<p>b<p>c<br><br><img>"))
 
 
 def test_lists_and_tables() -> None:
-    """Each outermost list and table is a span of the document, whatever is in its items."""
+    """`lists` has a span for each outermost list and table, with everything inside it."""
     document = read(
         "<p>x<ul><li>a<ol><li>b</ol><li><pre>c</pre></ul><p>y<ul><li>d</ul>"
         "<table><tr><th>e<th>f<tr><td>1<td>2<tr><td>3<td>4</table>"
@@ -152,7 +152,7 @@ def test_lists_and_tables() -> None:
     ]
 
 
-def test_no_page() -> None:
-    """A picture that was named .html is refused by name."""
+def test_wrong_format() -> None:
+    """A picture with the suffix .html is refused."""
     with pytest.raises(DocumentError, match=r"^a\.html: this is not a text file"):
         load(b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0", "a.html")

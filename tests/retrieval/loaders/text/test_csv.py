@@ -11,17 +11,17 @@ def read(text: str) -> Document:
     return load(text.encode(), "folder/a.csv")
 
 
-def parts(document: Document) -> list[str]:
+def blocks(document: Document) -> list[str]:
     return [block.of(document.text) for block in document.blocks]
 
 
 def test_rows() -> None:
-    """A row is a paragraph, its cells under the names in the first; rows are numbered as in a spreadsheet."""
+    """A row is a block of named cells; rows are numbered as in a spreadsheet."""
     document = read(make.SEPARATED)
     assert [
         'Name: Ada Brandt\nGeboren: 1815\nBeruf: Müllerin\nBemerkung: mahlt "Dinkel"; auch Roggen',
         "Name: Jonas Veit\nGeboren: 1822\nBeruf: Bäcker",
-    ] == parts(document)
+    ] == blocks(document)
     assert ("a", "row", ["2", "4"]) == (
         document.title,
         document.unit,
@@ -48,19 +48,19 @@ def test_rows() -> None:
         ('A,B\n"c,d\ne,f\ng,h\ni,j\n', ['A: "c\nB: d', "A: e\nB: f", "A: g\nB: h", "A: i\nB: j"]),
     ],
 )
-def test_forms(text: str, expected: list[str]) -> None:
-    """Any separator is found, names are told from values, and an open quotation mark swallows nothing."""
-    assert expected == parts(read(text))
+def test_variants(text: str, expected: list[str]) -> None:
+    """Delimiters and column names are detected, and an unclosed quotation mark swallows nothing."""
+    assert expected == blocks(read(text))
 
 
-@pytest.mark.parametrize("limit", ["MOST_ROWS", "MOST_CELLS"])
-def test_too_many(limit: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A table with more rows or cells than can be held is refused with what to do."""
+@pytest.mark.parametrize("limit", ["MAX_ROWS", "MAX_CELLS"])
+def test_too_large(limit: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A table with too many rows or cells is refused with advice."""
     monkeypatch.setattr(csv, limit, 2)
     with pytest.raises(DocumentError, match=r"has more than 2 (rows|cells); split it$"):
         read("1,2\n3,4\n5,6\n")
 
 
-def test_a_long_cell() -> None:
-    """A cell of a million characters is a cell."""
-    assert ["a | " + "x" * 10**6] == parts(read("a," + "x" * 10**6))
+def test_long_cell() -> None:
+    """A cell may have a million characters."""
+    assert ["a | " + "x" * 10**6] == blocks(read("a," + "x" * 10**6))

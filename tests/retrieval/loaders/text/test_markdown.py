@@ -8,13 +8,13 @@ def read(text: str) -> Document:
     return load(text.encode(), "a.md")
 
 
-def parts(text: str) -> list[str]:
+def blocks(text: str) -> list[str]:
     document = read(text)
     return [block.of(document.text) for block in document.blocks]
 
 
 def lines(text: str) -> list[tuple[str, int]]:
-    """Return each stretch of the document's text with the number of its source line."""
+    """Return the document's text between line marks, each part with its source line number."""
     document = read(text)
     ends = [*(mark.start for mark in document.lines[1:]), len(document.text)]
     return [
@@ -27,7 +27,7 @@ def lines(text: str) -> list[tuple[str, int]]:
     "front", ["---\ntitle: 'The Harbour'\ntags: [a]\n---\n", '+++\ntitle = "The Harbour"\n+++\n']
 )
 def test_front_matter(front: str) -> None:
-    """Front matter gives the title and is no text; its lines count."""
+    """Front matter gives the title and is not part of the text; its lines are counted."""
     document = read(front + "\n# Other\n\nIt opens at nine.\n")
     assert "The Harbour" == document.title
     assert ["It opens at nine."] == [block.of(document.text) for block in document.blocks]
@@ -36,8 +36,8 @@ def test_front_matter(front: str) -> None:
 
 
 def test_rules_are_no_front_matter() -> None:
-    """Text between two rules at the top is text."""
-    assert ["It opens at nine.", "Closed."] == parts("---\n\nIt opens at nine.\n\n---\n\nClosed.\n")
+    """Text between two horizontal rules at the top is text."""
+    assert ["It opens at nine.", "Closed."] == blocks("---\n\nIt opens at nine.\n\n---\n\nClosed.\n")
 
 
 @pytest.mark.parametrize(
@@ -56,19 +56,19 @@ def test_rules_are_no_front_matter() -> None:
     ],
 )
 def test_headings(source: str, text: str, level: int) -> None:
-    """Headings of every form are read without their marks."""
+    """All kinds of headings are read without markup."""
     document = read(f"{source}\n\nAt nine.\n")
     assert [(text, level)] == [(heading.text, heading.level) for heading in document.headings]
     assert text == document.title
 
 
 def test_empty_heading() -> None:
-    """A heading without words is none."""
+    """A heading without text is ignored."""
     assert () == read("#\n\nAt nine.\n").headings
 
 
 def test_title_is_the_highest_heading() -> None:
-    """The title is the first heading of the highest level there is."""
+    """The title is the first of the highest headings, else the first words."""
     assert "B" == read("## A\n\nx\n\n# B\n\n# C\n").title
     assert "Just text" == read("Just text\n").title
 
@@ -92,19 +92,19 @@ def test_title_is_the_highest_heading() -> None:
     ],
 )
 def test_inline(source: str, expected: str) -> None:
-    """Words stay as a reader sees them; marks of style, targets of links and tags go."""
-    assert [expected] == parts(source)
+    """Text is what a reader sees, without emphasis marks, link targets and tags."""
+    assert [expected] == blocks(source)
 
 
 def test_lists() -> None:
-    """An item of a list is a paragraph, nested or not; its number stays, its bullet does not."""
-    assert ["one", "two lines", "inner", "1. first", "2. second", "done"] == parts(
+    """Each list item is a block with its number but without its bullet."""
+    assert ["one", "two lines", "inner", "1. first", "2. second", "done"] == blocks(
         "- one\n- two\n  lines\n  - inner\n\n1. first\n1. second\n\n* [x] done\n"
     )
 
 
 def test_table() -> None:
-    """A row of a table is a block, with the names of its columns."""
+    """Each table row is a block with column names."""
     document = read("| day | hours |\n|---|---|\n| **Monday** | 9-17 |\n| Sunday | |\n")
     assert ["day: Monday\nhours: 9-17", "day: Sunday"] == [
         block.of(document.text) for block in document.blocks
@@ -114,32 +114,32 @@ def test_table() -> None:
 
 
 def test_code() -> None:
-    """Code is a block without its fences, its words as they are, and an empty one is none."""
-    assert ["a = {{ 1 }}\n\n<b>", "c = 3", "open {% x %}"] == parts(
+    """Code is a block without fences, unchanged inside; empty code is ignored."""
+    assert ["a = {{ 1 }}\n\n<b>", "c = 3", "open {% x %}"] == blocks(
         "```python\na = {{ 1 }}\n\n<b>\n```\n\n    c = 3\n\n```\n```\n\n~~~\nopen {% x %}\n"
     )
 
 
 def test_indented_code() -> None:
-    """Code keeps its indentation, but what all its lines have."""
-    assert ["1. Type", "a\n  b"] == parts("1. Type\n\n        a\n          b\n")
+    """Code keeps its indentation except for what all its lines share."""
+    assert ["1. Type", "a\n  b"] == blocks("1. Type\n\n        a\n          b\n")
 
 
 def test_html() -> None:
-    """HTML is read as a page is; comments and pictures say nothing."""
-    assert ["At nine.", "Text.", "a: 1\nb: 2"] == parts(
+    """HTML in Markdown is read like a page; comments and pictures are ignored."""
+    assert ["At nine.", "Text.", "a: 1\nb: 2"] == blocks(
         "<!-- TODO\n\n```\nx -->\n\n<div align=center>\n\n<p>At nine.</p>\n\nText.\n\n<img src='a.png'>\n\n"
         "<table><tr><th>a<th>b<tr><td>1<td>2</table>\n"
     )
 
 
 def test_quotation() -> None:
-    """A quotation is a paragraph without its marks."""
-    assert ["At nine or at ten."] == parts("> At nine\n> or at ten.\n")
+    """A block quote is a paragraph without its marks."""
+    assert ["At nine or at ten."] == blocks("> At nine\n> or at ten.\n")
 
 
 def test_lines() -> None:
-    """Marks give the source line of each line's words, wherever they went."""
+    """Line marks give the source line of all text, however it was rendered."""
     source = (
         "# One\n\nThe ferry\nleaves `at\nnine` in\nsummer.\n\n- first\n  and more\n- second\n\n"
         "```\na\n\nb\n```\n\n<p>\nnow\n<b>bold</b></p>\n"
@@ -162,5 +162,5 @@ def test_lines() -> None:
 
 @pytest.mark.parametrize("text", ["", "\n \n", "# One\n\n## Two\n", "[a]: b.html\n", "---\n"])
 def test_nothing_to_quote(text: str) -> None:
-    """A file without text has no blocks."""
+    """A file without paragraphs has no blocks."""
     assert () == read(text).blocks

@@ -6,7 +6,7 @@ from retrieval.loaders.text.markdown import load
 from retrieval.loaders.text.markdown_templates import strip_templates
 
 
-def parts(text: str) -> list[str]:
+def blocks(text: str) -> list[str]:
     document = load(text.encode(), "a.md")
     return [block.of(document.text) for block in document.blocks]
 
@@ -24,8 +24,8 @@ def parts(text: str) -> list[str]:
     ],
 )
 def test_hugo(source: str, expected: list[str]) -> None:
-    """Short codes go, what is between them stays, and so do the words of their attributes."""
-    assert expected == parts(source)
+    """Hugo shortcodes are removed; their content and readable attributes stay."""
+    assert expected == blocks(source)
 
 
 @pytest.mark.parametrize(
@@ -42,8 +42,8 @@ def test_hugo(source: str, expected: list[str]) -> None:
     ],
 )
 def test_jekyll(source: str, expected: list[str]) -> None:
-    """Tags of Liquid and attributes of kramdown go, but not in code and formulas."""
-    assert expected == parts(source)
+    """Liquid tags and kramdown attributes are removed, except in code and formulas."""
+    assert expected == blocks(source)
 
 
 @pytest.mark.parametrize(
@@ -74,8 +74,8 @@ def test_jekyll(source: str, expected: list[str]) -> None:
     ],
 )
 def test_mkdocs(source: str, expected: list[str]) -> None:
-    """Admonitions, tabs, definitions and footnotes are read without marks; titles stay with the text."""
-    assert expected == parts(source)
+    """Admonitions, tabs, definitions and footnotes are read without marks and with their titles."""
+    assert expected == blocks(source)
 
 
 @pytest.mark.parametrize(
@@ -95,8 +95,8 @@ def test_mkdocs(source: str, expected: list[str]) -> None:
     ],
 )
 def test_docusaurus(source: str, expected: list[str]) -> None:
-    """Containers, modules and components go; their titles and what is in them stay."""
-    assert expected == parts(source)
+    """Containers, modules and components are removed; their titles and content stay."""
+    assert expected == blocks(source)
 
 
 @pytest.mark.parametrize(
@@ -110,8 +110,8 @@ def test_docusaurus(source: str, expected: list[str]) -> None:
     ],
 )
 def test_github(source: str, expected: list[str]) -> None:
-    """Alerts, details and links of a wiki are read as GitHub shows them."""
-    assert expected == parts(source)
+    """Alerts, details and wiki links are read as GitHub shows them."""
+    assert expected == blocks(source)
 
 
 SYNTAX = st.lists(
@@ -145,16 +145,16 @@ SYNTAX = st.lists(
 
 
 @given(text=SYNTAX)
-def test_every_line_has_its_number(text: str) -> None:
-    """Whatever the syntax, numbers are those of source lines, and never go back."""
-    found = strip_templates(text, 5)
-    assert len(found.texts) == len(found.numbers)
-    assert found.numbers == sorted(found.numbers)
-    assert set(range(5, 6 + text.count("\n"))) == set(found.numbers)
+def test_line_numbers(text: str) -> None:
+    """Every line has a source line number, in ascending order, and no source line is lost."""
+    lines = strip_templates(text, 5)
+    assert len(lines.texts) == len(lines.numbers)
+    assert lines.numbers == sorted(lines.numbers)
+    assert set(range(5, 6 + text.count("\n"))) == set(lines.numbers)
 
 
 @given(words=st.lists(st.text("abcdefg", min_size=1), min_size=1), ends=st.sampled_from([" ", "\n", "\n\n"]))
-def test_plain_text_stays(words: list[str], ends: str) -> None:
-    """Text without syntax is not changed."""
+def test_text_without_syntax(words: list[str], ends: str) -> None:
+    """Text without template syntax is unchanged."""
     text = ends.join(words)
     assert text.split("\n") == strip_templates(text).texts
