@@ -21,6 +21,9 @@ _SPACE = regex.compile(rf"\s++(?!{_MARK})")
 _GRAPHEME = regex.compile(r"\X")
 # The number of a list item looks like the end of a sentence, but belongs to the text after it.
 _ITEM_NUMBER = regex.compile(r"\(?(?:\p{N}{1,3}|\p{L})[.)]")
+# sentencex counts these as one byte after an abbreviation, and panics inside the character.
+_NON_ASCII_SPACE = regex.compile(r"[^\S\x00-\x7f]")
+_SENTENCE_END = regex.compile(r"(?:[.!?…؟।]++[\p{Pe}\p{Pf}\"']*+(?=\s)|[。！？]++[\p{Pe}\p{Pf}]*+)\s*+")
 # Shorter clauses are joined to the next one, so that each piece of a long sentence says something.
 _MIN_CLAUSE_CHARS = 40
 
@@ -51,14 +54,25 @@ def pieces(text: str, language: str, longest: int) -> list[Span]:
 
 
 def _sentences(text: str, language: str) -> list[tuple[int, int]]:
-    """Return sentence bounds from sentencex, without those inside a grapheme."""
-    ends = [boundary["end_index"] for boundary in sentencex.get_sentence_boundaries(language, text)]
+    """Return sentence bounds, without those inside a grapheme."""
+    ends = _sentence_ends(text, language)
     cuts = [
         end
         for end in ends
         if end < len(text) and (text[end].isascii() or not _CONTINUES_GRAPHEME.match(text, end))
     ]
     return list(pairwise([0, *cuts, len(text)]))
+
+
+def _sentence_ends(text: str, language: str) -> list[int]:
+    """Return where sentencex ends sentences, or a plain rule if it fails on this text."""
+    spaced = text if text.isascii() else _NON_ASCII_SPACE.sub(" ", text)
+    try:
+        return [boundary["end_index"] for boundary in sentencex.get_sentence_boundaries(language, spaced)]
+    except (KeyboardInterrupt, SystemExit):
+        raise
+    except BaseException:  # noqa: BLE001  # a panic in Rust is no Exception
+        return [match.end() for match in _SENTENCE_END.finditer(text)]
 
 
 def _trim(text: str, start: int, end: int) -> Span:

@@ -92,9 +92,9 @@ def _ingest_in_process(
     """Read files in this process; one by one if they cannot be indexed together."""
     try:
         batch = _ingest_batch(folder, files, longest_piece, scratch)
-    except OSError:
+    except (OSError, KeyboardInterrupt, SystemExit, GeneratorExit):
         raise
-    except Exception as error:  # noqa: BLE001  # as in _ingest_file
+    except BaseException as error:  # noqa: BLE001  # as in _ingest_file
         if len(files) > 1:
             for file in files:
                 yield from _ingest_in_process(folder, [file], longest_piece, scratch)
@@ -129,7 +129,7 @@ def _schedule(
     pool: ProcessPool, folder: Path, files: Sequence[FileEntry], longest_piece: int, scratch: Path
 ) -> "ProcessFuture[Batch]":
     return pool.schedule(
-        _ingest_batch, args=(folder, files, longest_piece, scratch), timeout=_READ_TIMEOUT_SECONDS
+        _ingest_batch_in_worker, args=(folder, files, longest_piece, scratch), timeout=_READ_TIMEOUT_SECONDS
     )
 
 
@@ -196,6 +196,18 @@ def _render(folder: Path, name: str, page: int, quote: str) -> bytes | None:
     return render_quote(read(folder / name, name), page, quote, name)
 
 
+def _ingest_batch_in_worker(
+    folder: Path, files: Sequence[FileEntry], longest_piece: int, scratch: Path
+) -> Batch:
+    """Ingest a batch; a panic of a library, which cannot be pickled, becomes a RuntimeError."""
+    try:
+        return _ingest_batch(folder, files, longest_piece, scratch)
+    except (Exception, KeyboardInterrupt, SystemExit):
+        raise
+    except BaseException as error:  # noqa: BLE001  # as in _ingest_file
+        raise RuntimeError(f"{type(error).__name__}: {error}") from None
+
+
 def _ingest_batch(folder: Path, files: Sequence[FileEntry], longest_piece: int, scratch: Path) -> Batch:
     results: list[tuple[FileEntry, IngestedFile | FailedFile]] = []
     passages: list[Passage] = []
@@ -224,15 +236,19 @@ def _ingest_file(folder: Path, name: str) -> tuple[IngestedFile, list[Passage]] 
         ), passages
     except DocumentError as error:
         return FailedFile(error.reason)
-    except Exception as error:  # noqa: BLE001  # a bug in a loader costs one document, not all
+    except (KeyboardInterrupt, SystemExit):
+        raise
+    except BaseException as error:  # noqa: BLE001  # a bug in a loader costs one document; panics are no Exception
         return _unexpected_failure(name, error)
 
 
-def _unexpected_failure(name: str, error: Exception) -> FailedFile:
+def _unexpected_failure(name: str, error: BaseException) -> FailedFile:
     if isinstance(error, MemoryError):
         return FailedFile("takes too much memory to read; split it")
     _log.error("%s: cannot be read", name, exc_info=error)
-    return FailedFile(f"cannot be read ({type(error).__name__}); save it again or remove it")
+    return FailedFile(
+        "cannot be read because of an internal error (see the log); save it again or remove it"
+    )
 
 
 def _limit_worker() -> None:

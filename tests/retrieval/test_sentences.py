@@ -1,6 +1,8 @@
 from itertools import pairwise
 
+import pytest
 import regex
+import sentencex
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -24,6 +26,8 @@ TEXT = st.text(
             "ก",
             "ำ",
             "\x1c",
+            *"\u00a0\u2003\u202f\u3000\u2028",
+            "K",
         ]
     )
     | st.characters(exclude_categories=["Cs"]),
@@ -41,6 +45,28 @@ def test_sentences() -> None:
     assert ["Dr. Smith came.", "He left at 5.30 😀.", "Why?"] == texts(
         "Dr. Smith came.  He left at 5.30 😀. Why? "
     )
+
+
+def test_spaces_after_abbreviations() -> None:
+    """Text on which sentencex panics, a no-break space after an abbreviation, is split like any other."""
+    text = "Corning\u00a0Japan\u00a0K\u00a0.\u00a0K\u00a0. Japan\u00a0makes glass.\u00a0It is clear."
+    with pytest.raises(BaseException, match="not a char boundary"):
+        sentencex.get_sentence_boundaries("en", text)
+    assert ["It is clear."] == texts(text)[-1:]
+
+
+class Panic(BaseException):
+    """Like the exception of a panic in a Rust library."""
+
+
+def test_plain_rule(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A text on which sentencex fails is split after full stops."""
+
+    def panic(language: str, text: str) -> list[dict[str, int]]:
+        raise Panic(language, text)
+
+    monkeypatch.setattr(sentencex, "get_sentence_boundaries", panic)
+    assert ['It is "cold."', "Is it 5.30?", "是的。", "Yes"] == texts('It is "cold." Is it 5.30? 是的。Yes')
 
 
 def test_long_sentence() -> None:

@@ -17,7 +17,7 @@ from retrieval.index.forward_index import ForwardIndex
 from retrieval.index.segment import Segment
 from retrieval.loaders.chunking import split_passages
 from retrieval.loaders.formats import load
-from retrieval.model import Passage
+from retrieval.model import Document, Passage
 from tests.retrieval.corpus import forward_rows
 
 Documents = Callable[[dict[str, str]], Path]
@@ -102,9 +102,16 @@ def test_faulty_document_fails_alone(
     assert ["This is fine.", "This is also fine.", "This is well."] == [passage.text for passage in passages]
 
 
-@pytest.mark.parametrize("error", [MemoryError(), ValueError("x"), RecursionError()])
+class Panic(BaseException):
+    """Like the exception of a panic in a Rust library: no Exception, and unknown to pickle."""
+
+    def __reduce__(self) -> str:
+        raise TypeError("cannot be pickled")
+
+
+@pytest.mark.parametrize("error", [MemoryError(), ValueError("x"), RecursionError(), Panic()])
 def test_indexing_error_fails_alone(
-    error: Exception, documents: Documents, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    error: BaseException, documents: Documents, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A document that cannot be indexed fails alone in its batch."""
     build = segment_writer.build
@@ -115,6 +122,54 @@ def test_indexing_error_fails_alone(
         return build(folder, passages, longest_piece)
 
     monkeypatch.setattr(segment_writer, "build", failing)
+    folder = documents({f"{number}.txt": word for number, word in enumerate(["fine", "bad", "well"])})
+    results, passages = ingest_folder(folder, tmp_path / "index")
+    assert ["1.txt"] == list(reasons(results))
+    assert ["fine", "well"] == [passage.text for passage in passages]
+
+
+def panic_if_bad(data: bytes, name: str) -> Document:
+    if b"bad" in data:
+        raise Panic
+    return load(data, name)
+
+
+def index_with_panic(folder: Path, files: Sequence[FileEntry], longest_piece: int, scratch: Path) -> Batch:
+    """Ingest in a worker process, where a library panics while a bad document is indexed."""
+    with pytest.MonkeyPatch.context() as patched:
+        build = segment_writer.build
+
+        def failing(folder: Path, passages: Sequence[Passage], longest_piece: int) -> Segment:
+            if any("bad" in passage.text for passage in passages):
+                raise Panic
+            return build(folder, passages, longest_piece)
+
+        patched.setattr(segment_writer, "build", failing)
+        return ingestion._ingest_batch_in_worker(folder, files, longest_piece, scratch)
+
+
+@pytest.mark.usefixtures("apart")
+def test_panic_in_worker_fails_alone(
+    documents: Documents, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A panic while a worker indexes a document costs that document only, and its reason names no class."""
+
+    def schedule(pool: ProcessPool, *arguments: Any) -> "ProcessFuture[Batch]":
+        return pool.schedule(index_with_panic, args=arguments)
+
+    monkeypatch.setattr(ingestion, "_schedule", schedule)
+    folder = documents({f"{number}.txt": word for number, word in enumerate(["fine", "bad", "well"])})
+    results, passages = ingest_folder(folder, tmp_path / "index")
+    expected = "cannot be read because of an internal error (see the log); save it again or remove it"
+    assert {"1.txt": expected} == reasons(results)
+    assert ["fine", "well"] == [passage.text for passage in passages]
+
+
+def test_panic_in_a_loader_fails_alone(
+    documents: Documents, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A panic while a document is read costs that document only."""
+    monkeypatch.setattr(ingestion, "load", panic_if_bad)
     folder = documents({f"{number}.txt": word for number, word in enumerate(["fine", "bad", "well"])})
     results, passages = ingest_folder(folder, tmp_path / "index")
     assert ["1.txt"] == list(reasons(results))

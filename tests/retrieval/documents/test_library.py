@@ -158,7 +158,7 @@ def test_mistake_in_a_loader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
         (tmp_path / name).write_text(HOURS + name)
     opened = Library.open(tmp_path)
     assert ["b.txt"] == [source.name for source in opened.sources]
-    assert ["cannot be read (RecursionError); save it again or remove it"] == [
+    assert ["cannot be read because of an internal error (see the log); save it again or remove it"] == [
         p.reason for p in opened.problems
     ]
 
