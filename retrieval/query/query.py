@@ -9,7 +9,7 @@ import regex
 from retrieval.index.tokenizer import fold, is_unspaced, tokenize
 from retrieval.language import script, script_of
 from retrieval.query.question_phrases import asking_spans
-from retrieval.query.stopwords import STOPWORDS, Stopwords
+from retrieval.query.stopwords import Stopwords, load_stopwords
 
 # Where a word stands in a question, and how one language spells the words there.
 Place = tuple[int, int]
@@ -154,12 +154,12 @@ def _without_asking(text: str, named: set[Place]) -> set[Place]:
 def _lexicons(text: str, readings: Mapping[str, Reading]) -> dict[str, Stopwords]:
     """Choose the lexicons that know most of the question: what joins in one language may name in another."""
     counts = {
-        name: len(_found(text, reading.values(), STOPWORDS[name].function_words))
+        name: len(_found(text, reading.values(), load_stopwords()[name].function_words))
         for name, reading in readings.items()
-        if name in STOPWORDS
+        if name in load_stopwords()
     }
     most = max(counts.values(), default=0)
-    return {name: STOPWORDS[name] for name, count in counts.items() if count and count == most}
+    return {name: load_stopwords()[name] for name, count in counts.items() if count and count == most}
 
 
 def _foreign_readings(text: str, readings: Mapping[str, Reading]) -> dict[str, Reading]:
@@ -172,7 +172,7 @@ def _foreign_readings(text: str, readings: Mapping[str, Reading]) -> dict[str, R
     own = script(text)
     return {
         name: {(token.start, token.end): token.word for token in tokenize(text, name)}
-        for name in STOPWORDS
+        for name in load_stopwords()
         if name not in readings and script_of(name) == own
     }
 
@@ -209,7 +209,8 @@ def _is_small_talk(text: str, readings: Mapping[str, Reading]) -> bool:
 
     People greet in any language, whatever the documents are in; there a greeting must be among the words.
     """
-    known = ((reading, STOPWORDS[name]) for name, reading in readings.items() if name in STOPWORDS)
+    lexicons = load_stopwords()
+    known = ((reading, lexicons[name]) for name, reading in readings.items() if name in lexicons)
     if any(_is_empty(text, reading, lexicon) for reading, lexicon in known):
         return True
     if max(map(len, readings.values()), default=0) > _LONGEST_GREETING:
@@ -217,7 +218,7 @@ def _is_small_talk(text: str, readings: Mapping[str, Reading]) -> bool:
     own = script(text)
     foreign = (
         ({(t.start, t.end): t.word for t in tokenize(text, name)}, lexicon)
-        for name, lexicon in STOPWORDS.items()
+        for name, lexicon in load_stopwords().items()
         if name not in readings and script_of(name) == own and _may_greet(text, name)
     )
     return any(
@@ -229,7 +230,7 @@ def _is_small_talk(text: str, readings: Mapping[str, Reading]) -> bool:
 def _may_greet(text: str, language: str) -> bool:
     """Return quickly whether a text may hold a greeting."""
     folded = fold(text, language)
-    return any(word in folded for word in STOPWORDS[language].greet)
+    return any(word in folded for word in load_stopwords()[language].greet)
 
 
 def _is_empty(text: str, reading: Reading, lexicon: Stopwords) -> bool:

@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from retrieval.query.query import Query, follow_up, parse, with_corrections
-from retrieval.query.stopwords import STOPWORDS
+from retrieval.query.stopwords import load_stopwords
 
 EVERY = ["en", "de", "ru", "ar", "zh", "th", "hi", "tr"]
 
@@ -31,7 +31,7 @@ def test_content(text: str, expected: list[str]) -> None:
 @pytest.mark.parametrize("language", EVERY)
 def test_function_words_name_nothing(language: str) -> None:
     """No word that only asks, joins or greets is content in its own language."""
-    for word in sorted(STOPWORDS[language].function_words | STOPWORDS[language].greet):
+    for word in sorted(load_stopwords()[language].function_words | load_stopwords()[language].greet):
         assert [] == content(word, language), word
 
 
@@ -172,7 +172,8 @@ def test_nothing_known() -> None:
 
 
 @given(
-    text=st.text(max_size=60), languages=st.lists(st.sampled_from(sorted(STOPWORDS)), max_size=4, unique=True)
+    text=st.text(max_size=60),
+    languages=st.lists(st.sampled_from(sorted(load_stopwords())), max_size=4, unique=True),
 )
 def test_any_text(text: str, languages: list[str]) -> None:
     """Words stand where they say, in order, each with at least one term, none like another."""
