@@ -29,9 +29,9 @@ _STAGES: tuple[tuple[Any, str, str], ...] = (
     (LocalIndex, "_lists", "look up posting lists and frequencies, twice"),
     (LocalIndex, "_best", "first stage: the best 64 passages"),
     (LocalIndex, "_read", "read these passages from the disk's cache"),
-    (pipeline, "gather", "count words and grams in their pieces"),
-    (pipeline, "rank", "second stage: weigh passages and runs"),
-    (pipeline, "choose", "choose the quotes"),
+    (pipeline, "match_features", "count words and grams in their pieces"),
+    (pipeline, "rank_spans", "second stage: weigh passages and spans"),
+    (pipeline, "select_quotes", "choose the quotes"),
     (pipeline, "match_forms", "find the words to mark"),
     (pipeline, "cite", "cite"),
 )
