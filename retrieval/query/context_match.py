@@ -49,10 +49,10 @@ def match_contexts(query: Query, passages: Sequence[Passage], idf: NDArray[np.fl
             further = (name_words(passage.document), passage.title, *passage.heading[:-1])
             further_terms = (query_terms & _terms(text, passage.language) for text in further)
             in_title = _columns(frozenset[str]().union(*further_terms), columns_by_term)
-            likeness = (
+            similarity = (
                 float(idf[in_heading].sum()) / total_idf * len(shared) / len(nearest) if in_heading else 0.0
             )
-            matches[key] = in_heading, in_title, likeness
+            matches[key] = in_heading, in_title, similarity
         in_heading, in_title, faq[row] = matches[key]
         heading[row, in_heading] = 1
         title[row, in_title] = 1

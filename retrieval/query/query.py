@@ -11,7 +11,7 @@ from retrieval.language import script, script_of
 from retrieval.query.question_phrases import find_asking_phrases
 from retrieval.query.stopwords import Stopwords, load_stopwords
 
-# Where a word starts and ends in a question, and the folded words of a question tokenized in one language.
+# Where a word starts and ends in a question, and the folded words of a question tokenised in one language.
 Offsets = tuple[int, int]
 FoldedWords = dict[Offsets, str]
 
@@ -247,7 +247,7 @@ def _is_small_talk(text: str, folded: Mapping[str, FoldedWords]) -> bool:
 
 
 def _may_greet(text: str, language: str, stopwords: Stopwords) -> bool:
-    """Return whether a text may hold a greeting. Cheaper than tokenizing it."""
+    """Return whether a text may hold a greeting. Cheaper than tokenising it."""
     folded = fold(text, language)
     return any(word in folded for word in stopwords.greet)
 

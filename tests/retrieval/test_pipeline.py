@@ -46,11 +46,11 @@ def passages_of(text: str, name: str = "a.txt") -> list[Passage]:
 @pytest.mark.parametrize(("question", "document", "words"), QUESTIONS)
 def test_answered(question: str, document: str, words: str, ask: Ask) -> None:
     """Among documents in eight languages the right one is quoted first, and no correction is suggested."""
-    found = ask(question)
-    assert found.certainty != "none"
-    assert document == found.citations[0].document
-    assert words in found.citations[0].quote
-    assert found.suggestion is None
+    result = ask(question)
+    assert result.certainty != "none"
+    assert document == result.citations[0].document
+    assert words in result.citations[0].quote
+    assert result.suggestion is None
 
 
 @pytest.mark.parametrize(
@@ -78,10 +78,10 @@ def test_answered(question: str, document: str, words: str, ask: Ask) -> None:
 )
 def test_nothing_asked(text: str, ask: Ask) -> None:
     """Greetings, thanks, bare question words, gibberish and symbols are declined without a suggestion."""
-    found = ask(text)
-    assert "none" == found.certainty
-    assert found.confidence < SURE / 2
-    assert found.suggestion is None
+    result = ask(text)
+    assert "none" == result.certainty
+    assert result.confidence < SURE / 2
+    assert result.suggestion is None
 
 
 @pytest.mark.parametrize(
@@ -106,10 +106,10 @@ def test_absent(text: str, ask: Ask) -> None:
 )
 def test_one_word(word: str, ask: Ask) -> None:
     """For one word the closest passages are cited, but no quote is sure."""
-    found = ask(word)
-    assert not found.answered
-    assert 0 < found.confidence < SURE
-    assert found.citations
+    result = ask(word)
+    assert not result.answered
+    assert 0 < result.confidence < SURE
+    assert result.citations
 
 
 @pytest.mark.parametrize(
@@ -125,10 +125,10 @@ def test_one_word(word: str, ask: Ask) -> None:
 )
 def test_misspelt(question: str, suggestion: str, words: str, ask: Ask) -> None:
     """A misspelt word counts as the documents' word, and the corrected question is suggested."""
-    found = ask(question)
-    assert found.answered
-    assert words in found.citations[0].quote
-    assert suggestion == found.suggestion
+    result = ask(question)
+    assert result.answered
+    assert words in result.citations[0].quote
+    assert suggestion == result.suggestion
     assert ask(suggestion).suggestion is None
 
 
@@ -142,23 +142,23 @@ def test_follow_up(ask: Ask) -> None:
     assert follow_up.confidence > alone.confidence
     assert follow_up.answered
     assert "1874" in follow_up.citations[0].quote
-    found = ask("why?", earlier="Зачем сторож выключает фонари?")
-    assert "ru.txt" == found.citations[0].document
+    result = ask("why?", earlier="Зачем сторож выключает фонари?")
+    assert "ru.txt" == result.citations[0].document
 
 
 @pytest.mark.parametrize(("question", "document", "words"), QUESTIONS)
 def test_new_question_in_a_reply(question: str, document: str, words: str, ask: Ask) -> None:
     """A question that is complete has the same answer after any other question."""
     for earlier in ("Who built the lighthouse on Skerry?", "Hamamın suyu nereden gelir?", "谢谢", "😀"):
-        found = ask(question, earlier=earlier)
-        assert document == found.citations[0].document
-        assert words in found.citations[0].quote
+        result = ask(question, earlier=earlier)
+        assert document == result.citations[0].document
+        assert words in result.citations[0].quote
 
 
 def test_suggestion_of_follow_up(ask: Ask) -> None:
     """The suggestion corrects the words of the follow-up only, not of the question before it."""
-    found = ask("Who feeds the gaots?", earlier="Are there gaots?")
-    assert "Who feeds the goats?" == found.suggestion
+    result = ask("Who feeds the gaots?", earlier="Are there gaots?")
+    assert "Who feeds the goats?" == result.suggestion
     assert ask("Who feeds them?", earlier="Where are the gaots?").suggestion is None
 
 
@@ -176,9 +176,9 @@ def test_later_quotes() -> None:
         *passages_of(f"{filler}", "c.txt"),
     ]
     index = LocalIndex.build(passages, 40)
-    found = asyncio.run(answer("Where does the red kite nest?", index, quote_chars=40, top=3))
-    assert {"a.txt", "b.txt"} == {citation.document for citation in found.citations[:2]}
-    assert [1, 2, 3] == [citation.rank for citation in found.citations]
+    result = asyncio.run(answer("Where does the red kite nest?", index, quote_chars=40, top=3))
+    assert {"a.txt", "b.txt"} == {citation.document for citation in result.citations[:2]}
+    assert [1, 2, 3] == [citation.rank for citation in result.citations]
 
 
 @pytest.mark.parametrize("top", [1, 2, 5])
@@ -199,8 +199,8 @@ def test_citations(top: int, everything: list[Passage], documents: dict[str, Doc
 
 def test_empty_index() -> None:
     """Without passages no question is answered."""
-    found = asyncio.run(answer("Who built it?", LocalIndex.build([], 300), quote_chars=300, top=3))
-    assert (False, 0.0, (), None) == (found.answered, found.confidence, found.citations, found.suggestion)
+    result = asyncio.run(answer("Who built it?", LocalIndex.build([], 300), quote_chars=300, top=3))
+    assert (False, 0.0, (), None) == (result.answered, result.confidence, result.citations, result.suggestion)
 
 
 def test_same_answer_twice(ask: Ask) -> None:
