@@ -25,14 +25,14 @@ _QUESTIONS = 300
 _WARMING = 50
 # What answers are made of: where it is called from, under which name, and what it does.
 _STAGES: tuple[tuple[Any, str, str], ...] = (
-    (pipeline, "_understand", "understand the question: words, terms, slips"),
+    (pipeline, "_parse_and_correct", "understand the question: words, terms, slips"),
     (LocalIndex, "_lists", "look up posting lists and frequencies, twice"),
     (LocalIndex, "_best", "first stage: the best 64 passages"),
     (LocalIndex, "_read", "read these passages from the disk's cache"),
-    (pipeline, "gather", "count words and grams in their pieces"),
-    (pipeline, "rank", "second stage: weigh passages and runs"),
-    (pipeline, "choose", "choose the quotes"),
-    (pipeline, "matching", "find the words to mark"),
+    (pipeline, "match_features", "count words and grams in their pieces"),
+    (pipeline, "rank_spans", "second stage: weigh passages and spans"),
+    (pipeline, "select_quotes", "choose the quotes"),
+    (pipeline, "match_forms", "find the words to mark"),
     (pipeline, "cite", "cite"),
 )
 

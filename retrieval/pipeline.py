@@ -1,4 +1,4 @@
-"""From a question to an Answer: the stages of retrieval in their order."""
+"""The stages of retrieval in their order, from a question to an Answer."""
 
 import asyncio
 from collections.abc import Mapping
@@ -8,114 +8,126 @@ import numpy as np
 from retrieval.embeddings.encoder import Vectors
 from retrieval.index.protocol import Candidates, Index
 from retrieval.model import Answer, TermWeight
-from retrieval.query.query import Query, follow_up, parse, with_corrections
-from retrieval.query.question_phrases import without_asking
+from retrieval.query.query import Query, parse, with_corrections, with_earlier_words
+from retrieval.query.question_phrases import remove_asking_phrases
 from retrieval.query.reranker import inverse_document_frequency, match_features
-from retrieval.quotes.citations import cite, highlights, matching
+from retrieval.quotes.citations import cite, find_highlights, match_forms
 from retrieval.quotes.quote_selection import rank_spans, select_quotes
 from retrieval.quotes.scoring import certainty, confidence
 
-
-def suggestion(question: Query, corrections: Mapping[str, str]) -> str | None:
-    """Spell the question with the corrections (misspelt word to right one); None when there are none."""
-    text, done = "", 0
-    for word in sorted(question.words, key=lambda word: word.start):
-        if word.text in corrections and word.start >= done:
-            written = question.text[word.start : word.end]
-            right = corrections[word.text]
-            text += question.text[done : word.start] + (right.capitalize() if written[0].isupper() else right)
-            done = word.end
-    return text + question.text[done:] if done else None
-
-
-# 64 do as well as 100, to 0.002, in two thirds of the time; 99.5 % of the answers are among them.
+# 64 are as good as 100, within 0.002, in two thirds of the time. 99.5 % of the answers are among them.
 CANDIDATES = 64
-# Each is looked for among all words of the documents, and hardly anybody misspells more.
-_MOST_SLIPS = 5
+# Each is compared with all words of the documents, and questions rarely have more misspelt words.
+_MAX_CORRECTED_WORDS = 5
 
 
 async def answer(
     text: str, index: Index, *, quote_chars: int, top: int, earlier: str | None = None
 ) -> Answer:
-    """Answer from the index's passages with up to `top` quotes of at most `quote_chars` characters."""
-    asked, corrections = await _understand(text, index)
-    question = follow_up(asked, (await _understand(earlier, index))[0]) if earlier else asked
-    asks_nothing = bool(index.languages) and not any(word.content for word in question.words)
-    vector = await _encoded(question, earlier, index)
-    candidates = await index.search(question.terms, CANDIDATES, vector)
+    """Answer a question with up to `top` quotes of at most `quote_chars` characters.
+
+    `earlier` is the question before it, if the question is a reply to its answer.
+    """
+    own, corrections = await _parse_and_correct(text, index)
+    query = with_earlier_words(own, (await _parse_and_correct(earlier, index))[0]) if earlier else own
+    asks_nothing = bool(index.languages) and not any(word.is_content for word in query.words)
+    vector = await _encode(query, earlier, index)
+    candidates = await index.search(query.terms, CANDIDATES, vector)
     if not candidates.passages:
         return Answer(text, certainty="none", confidence=0.0, citations=(), asks_nothing=asks_nothing)
-    evidence = match_features(question, candidates)
-    ranking = rank_spans(question, evidence, candidates, quote_chars)
-    sure = confidence(question, ranking.best, ranking.weights) if _says_something(asked, candidates) else 0.0
-    forward, is_match = candidates.forward, matching(question, candidates.forward.forms)
+    matches = match_features(query, candidates)
+    ranking = rank_spans(query, matches, candidates, quote_chars)
+    is_answerable = _is_answerable(own, candidates)
+    probability = confidence(query, ranking.best_features, ranking.coefficients) if is_answerable else 0.0
+    forward, is_match = candidates.forward, match_forms(query, candidates.forward.forms)
     citations = tuple(
         cite(
             candidates.passages[excerpt.candidate],
             excerpt,
-            place,
-            highlights(forward, excerpt.candidate, is_match, excerpt.start, excerpt.end),
+            rank,
+            find_highlights(forward, excerpt.candidate, is_match, excerpt.start, excerpt.end),
         )
-        for place, excerpt in enumerate(select_quotes(ranking, evidence, top), 1)
+        for rank, excerpt in enumerate(select_quotes(ranking, matches, top), 1)
     )
     return Answer(
         text,
-        certainty="none" if asks_nothing else certainty(sure),
-        confidence=sure,
+        certainty="none" if asks_nothing else certainty(probability),
+        confidence=probability,
         citations=citations,
-        suggestion=suggestion(asked, corrections),
+        suggestion=suggest_correction(own, corrections),
         asks_nothing=asks_nothing,
     )
 
 
-def _says_something(asked: Query, candidates: Candidates) -> bool:
-    """Return whether a question has a word that the documents know, or may mean something by others.
-
-    What an earlier question lends is no answer to words that nobody knows.
-    """
-    content = [word for word in asked.words if word.content]
-    known = any(candidates.frequencies.get(term, 0) for word in content for term in word.terms)
-    return known or not content or candidates.meaning is not None
-
-
-async def _encoded(question: Query, earlier: str | None, index: Index) -> Vectors | None:
-    """Return the vector of a question, read after the one before it where there is one."""
-    if index.encoder is None or not index.size or not question.words:
-        return None
-    asked = " ".join(without_asking(text) for text in (earlier, question.text) if text)
-    return await asyncio.to_thread(index.encoder.encode_question, asked)
-
-
 async def explain(text: str, index: Index) -> tuple[TermWeight, ...]:
-    """Return what each word of a question weighs in this index, the heaviest first."""
-    question, _ = await _understand(text, index)
-    frequencies = await index.frequencies(question.terms)
-    counts = [max(frequencies[term] for term in word.terms) for word in question.words]
+    """Return the weight of each word of a question in this index: content words first, heaviest first."""
+    query, _ = await _parse_and_correct(text, index)
+    frequencies = await index.frequencies(query.terms)
+    counts = [max(frequencies[term] for term in word.terms) for word in query.words]
     weights = inverse_document_frequency(np.array(counts, np.float64), index.size)
-    found = [
-        TermWeight(text[word.start : word.end], word.content, count, float(weight))
-        for word, count, weight in zip(question.words, counts, weights, strict=True)
+    terms = [
+        TermWeight(text[word.start : word.end], word.is_content, count, float(weight))
+        for word, count, weight in zip(query.words, counts, weights, strict=True)
     ]
-    return tuple(sorted(found, key=lambda one: (-one.content, -one.weight)))
+    return tuple(sorted(terms, key=lambda term: (-term.content, -term.weight)))
 
 
-async def _understand(text: str, index: Index) -> tuple[Query, dict[str, str]]:
-    """Analyse a question; give also what its misspelt words were meant to be, which counts from then on."""
-    question = parse(text, index.languages)
-    corrections = await _corrections(question, index)
-    return with_corrections(question, corrections, index.languages), corrections
+def suggest_correction(query: Query, corrections: Mapping[str, str]) -> str | None:
+    """Return the question with its misspelt words corrected, or None if there are none.
+
+    `corrections` maps folded spellings to the right ones. A capital at the beginning of a word is kept.
+    """
+    text, copied_to = "", 0
+    for word in sorted(query.words, key=lambda word: word.start):
+        if word.text in corrections and word.start >= copied_to:
+            is_capitalised = query.text[word.start].isupper()
+            correction = corrections[word.text]
+            text += query.text[copied_to : word.start]
+            text += correction.capitalize() if is_capitalised else correction
+            copied_to = word.end
+    return text + query.text[copied_to:] if copied_to else None
 
 
-async def _corrections(question: Query, index: Index) -> dict[str, str]:
-    """Find the documents' own words that content words they do not hold may be meant to be."""
-    frequencies = await index.frequencies(question.terms)
+async def _parse_and_correct(text: str, index: Index) -> tuple[Query, dict[str, str]]:
+    """Return the corrected query for a question, and the corrections by folded spelling."""
+    query = parse(text, index.languages)
+    corrections = await _find_corrections(query, index)
+    return with_corrections(query, corrections, index.languages), corrections
+
+
+async def _find_corrections(query: Query, index: Index) -> dict[str, str]:
+    """Return words of the documents that content words no document has are probably meant to be."""
+    frequencies = await index.frequencies(query.terms)
     unknown = [
-        word.text for word in question.words if word.content and not any(frequencies[t] for t in word.terms)
+        word.text
+        for word in query.words
+        if word.is_content and not any(frequencies[term] for term in word.terms)
     ]
-    near = await index.nearest(unknown[:_MOST_SLIPS])
-    return {word: right for word, right in near.items() if _is_content(right, index)}
+    nearest = await index.nearest(unknown[:_MAX_CORRECTED_WORDS])
+    return {word: correction for word, correction in nearest.items() if _is_content_word(correction, index)}
 
 
-def _is_content(word: str, index: Index) -> bool:
-    """Return whether a word is a content word: only these are offered for misspelt content words."""
-    return any(found.content for found in parse(word, index.languages).words)
+def _is_content_word(text: str, index: Index) -> bool:
+    """Return whether a correction is a content word. Content words are corrected to these only."""
+    return any(word.is_content for word in parse(text, index.languages).words)
+
+
+async def _encode(query: Query, earlier: str | None, index: Index) -> Vectors | None:
+    """Return the vector of a question, together with the question before it if there is one.
+
+    None without an encoder, passages or words.
+    """
+    if index.encoder is None or not index.size or not query.words:
+        return None
+    texts = " ".join(remove_asking_phrases(text) for text in (earlier, query.text) if text)
+    return await asyncio.to_thread(index.encoder.encode_question, texts)
+
+
+def _is_answerable(own: Query, candidates: Candidates) -> bool:
+    """Return whether the documents have a content word of a question, or may express it in other words.
+
+    `own` is the query without the words of an earlier question: these alone cannot answer unknown words.
+    """
+    content = [word for word in own.words if word.is_content]
+    is_known = any(candidates.frequencies.get(term, 0) for word in content for term in word.terms)
+    return is_known or not content or candidates.meaning is not None

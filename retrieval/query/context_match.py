@@ -15,10 +15,12 @@ from retrieval.query.query import Query
 
 @dataclass(frozen=True, slots=True)
 class ContextMatch:
-    """How the question's words (second axis) occur in the contexts of candidates (first axis).
+    """Which words of a query occur in the context of candidates: above them, or in the file's name.
 
-    `heading` is of the nearest heading, `title` of the title, the headings above and the file's name. `faq`
-    is how nearly a heading is the question itself, function words and all: 1 for the same words.
+    `heading` and `title` have shape (candidates, words) and are 1 where the word occurs, else 0: `heading` in
+    the nearest heading (the title, if there is none), `title` in the title, the headings above and the name.
+    `faq` has shape (candidates,): how close the nearest heading is to the question itself, function words
+    included, from 0 to 1 for the same words.
     """
 
     heading: NDArray[np.float64]
@@ -26,37 +28,40 @@ class ContextMatch:
     faq: NDArray[np.float64]
 
 
-def match_contexts(question: Query, passages: Sequence[Passage], idf: NDArray[np.float64]) -> ContextMatch:
-    """Match the question's words, whose inverse document frequencies are `idf`, to the passages' contexts."""
-    heading = np.zeros((len(passages), len(question.words)))
+def match_contexts(query: Query, passages: Sequence[Passage], idf: NDArray[np.float64]) -> ContextMatch:
+    """Match the words of a query to the contexts of passages; `idf` has a weight for each word."""
+    heading = np.zeros((len(passages), len(query.words)))
     title = np.zeros_like(heading)
     faq = np.zeros(len(passages))
-    words: dict[str, list[int]] = {}
-    for number, word in enumerate(question.words):
+    columns_by_term: dict[str, list[int]] = {}
+    for column, word in enumerate(query.words):
         for term in word.terms:
-            words.setdefault(term, []).append(number)
-    asked, total = frozenset(words), max(float(idf.sum()), 1e-9)
+            columns_by_term.setdefault(term, []).append(column)
+    query_terms, total_idf = frozenset(columns_by_term), max(float(idf.sum()), 1e-9)
     # Candidates of one section have the same context.
-    of_context: dict[tuple[str, str, tuple[str, ...]], tuple[list[int], list[int], float]] = {}
+    matches: dict[tuple[str, str, tuple[str, ...]], tuple[list[int], list[int], float]] = {}
     for row, passage in enumerate(passages):
         key = passage.language, passage.document, passage.heading
-        if key not in of_context:
+        if key not in matches:
             nearest = _terms(passage.heading[-1] if passage.heading else passage.title, passage.language)
-            above = (name_words(passage.document), passage.title, *passage.heading[:-1])
-            shared = asked & nearest
-            held = _numbers(shared, words)
-            further = frozenset[str]().union(*(asked & _terms(text, passage.language) for text in above))
-            likeness = float(idf[held].sum()) / total * len(shared) / len(nearest) if held else 0.0
-            of_context[key] = held, _numbers(further, words), likeness
-        held, named, faq[row] = of_context[key]
-        heading[row, held] = 1
-        title[row, named] = 1
+            shared = query_terms & nearest
+            in_heading = _columns(shared, columns_by_term)
+            further = (name_words(passage.document), passage.title, *passage.heading[:-1])
+            further_terms = (query_terms & _terms(text, passage.language) for text in further)
+            in_title = _columns(frozenset[str]().union(*further_terms), columns_by_term)
+            similarity = (
+                float(idf[in_heading].sum()) / total_idf * len(shared) / len(nearest) if in_heading else 0.0
+            )
+            matches[key] = in_heading, in_title, similarity
+        in_heading, in_title, faq[row] = matches[key]
+        heading[row, in_heading] = 1
+        title[row, in_title] = 1
     return ContextMatch(heading, title, faq)
 
 
-def _numbers(terms: frozenset[str], words: Mapping[str, Sequence[int]]) -> list[int]:
-    """Return the numbers of the words that have any of the terms, each once."""
-    return sorted({number for term in terms for number in words[term]})
+def _columns(terms: frozenset[str], columns_by_term: Mapping[str, Sequence[int]]) -> list[int]:
+    """Return the columns of the words that have any of the terms, in order, each once."""
+    return sorted({column for term in terms for column in columns_by_term[term]})
 
 
 @lru_cache(maxsize=8_192)

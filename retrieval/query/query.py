@@ -1,4 +1,4 @@
-"""A question as ranking sees it: its words, each with the terms it may be in the documents' languages."""
+"""Queries: the words of a question, each with its terms in the languages of the documents."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -8,49 +8,47 @@ import regex
 
 from retrieval.index.tokenizer import fold, is_unspaced, tokenize
 from retrieval.language import script, script_of
-from retrieval.query.question_phrases import asking_spans
-from retrieval.query.stopwords import STOPWORDS, Stopwords
+from retrieval.query.question_phrases import find_asking_phrases
+from retrieval.query.stopwords import Stopwords, load_stopwords
 
-# Where a word stands in a question, and how one language spells the words there.
-Place = tuple[int, int]
-Reading = dict[Place, str]
+# Where a word starts and ends in a question, and the folded words of a question tokenised in one language.
+Offsets = tuple[int, int]
+FoldedWords = dict[Offsets, str]
 
-# In words; in scripts without spaces, in characters and their pairs.
-_LONGEST_GREETING = 8
-# What is longer is no question, and would keep everybody else waiting: its beginning says enough.
-_LONGEST = 500
-_MOST_WORDS = 200
+# In scripts without spaces tokens are characters and their pairs.
+_MAX_GREETING_TOKENS = 8
+# Longer texts are cut: they are not questions, and would delay the answers to others.
+_MAX_QUESTION_CHARS = 500
+_MAX_WORDS = 200
 
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """One word of a question: where it stands in it, its folded spelling, and its terms.
+    """A word of a question: its offsets, its folded spelling and its terms.
 
-    `content` words name what is asked about; the others only ask or join. `named` words look like a name or a
-    number, which an answer can hardly do without. `weight` is 1, or less for words of an earlier question.
+    Content words name the subject; the others ask or join. `is_name` marks capitalised words and numbers,
+    which are rarely missing from an answer. `weight` is 1, or less for words of an earlier question.
+    `correction` is the right spelling of a misspelt word, else empty.
     """
 
     start: int
     end: int
     text: str
     terms: tuple[str, ...]
-    content: bool
-    named: bool
+    is_content: bool
+    is_name: bool
     weight: float = 1.0
-    meant: str = ""
+    correction: str = ""
 
     @property
     def spelling(self) -> str:
-        """The folded spelling that the documents have: what a misspelt word was meant to be."""
-        return self.meant or self.text
+        """The correction if there is one, else the text."""
+        return self.correction or self.text
 
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """`words` in their order, each once.
-
-    `wants_time`, `wants_number` and `wants_person` tell the kind of answer.
-    """
+    """A question, with its distinct words in order and the kinds of answer it asks for."""
 
     text: str
     words: tuple[Word, ...]
@@ -64,182 +62,206 @@ class Query:
 
 
 def parse(text: str, languages: Sequence[str]) -> Query:
-    """Analyse a question in every language given: a short text is no safe ground to choose one.
+    """Return the query for a question, analysed in each of the languages.
 
-    Only the first words of a text that is much longer than a question are looked at.
+    The language of so short a text cannot be detected reliably. Long texts are cut.
     """
-    text = text[:_LONGEST]
-    readings: dict[str, Reading] = {}
-    terms: dict[Place, dict[str, None]] = {}
+    text = text[:_MAX_QUESTION_CHARS]
+    folded: dict[str, FoldedWords] = {}
+    terms: dict[Offsets, dict[str, None]] = {}
     for language in languages:
         tokens = tokenize(text, language)
-        readings[language] = {(token.start, token.end): token.word for token in tokens}
+        folded[language] = {(token.start, token.end): token.word for token in tokens}
         for token in tokens:
             terms.setdefault((token.start, token.end), {})[token.term] = None
-    foreign = _foreign_readings(text, readings)
-    readings |= {name: foreign[name] for name in _lexicons(text, foreign)}
-    lexicons = _lexicons(text, readings)
-    named = _without_asking(text, _naming(text, readings, lexicons))
+    foreign = _fold_in_foreign_languages(text, folded)
+    folded |= {language: foreign[language] for language in _detect_stopwords(text, foreign)}
+    stopwords = _detect_stopwords(text, folded)
+    content = _drop_asking_phrases(text, _find_content(text, folded, stopwords))
     words: dict[tuple[str, ...], Word] = {}
-    for (start, end), found in sorted(terms.items()):
+    for (start, end), word_terms in sorted(terms.items()):
         word = Word(
             start,
             end,
-            _spelling((start, end), readings),
-            tuple(found),
-            content=(start, end) in named,
-            named=text[start].isdigit() or (start > 0 and text[start].isupper()),
+            _spell((start, end), folded),
+            tuple(word_terms),
+            is_content=(start, end) in content,
+            is_name=text[start].isdigit() or (start > 0 and text[start].isupper()),
         )
         words.setdefault(word.terms, word)
     return Query(
         text,
-        tuple(islice(words.values(), _MOST_WORDS)),
-        wants_time=any(_found(text, readings[name].values(), known.when) for name, known in lexicons.items()),
+        tuple(islice(words.values(), _MAX_WORDS)),
+        wants_time=any(
+            _find_listed(text, folded[name].values(), own.when) for name, own in stopwords.items()
+        ),
         wants_number=any(
-            _found(text, readings[name].values(), known.count) for name, known in lexicons.items()
+            _find_listed(text, folded[name].values(), own.count) for name, own in stopwords.items()
         ),
         wants_person=any(
-            _found(text, readings[name].values(), known.who) for name, known in lexicons.items()
+            _find_listed(text, folded[name].values(), own.who) for name, own in stopwords.items()
         ),
     )
 
 
-def follow_up(question: Query, earlier: Query) -> Query:
-    """Let a question lean on the one before it ("and who supports him?").
+def with_earlier_words(query: Query, earlier: Query) -> Query:
+    """Return a follow-up query ("and who supports him?") with the content words of the one before it.
 
-    All that it takes from there weighs half a word of its own, or everything when it has none.
+    These weigh half a word together, or their full weight if the follow-up has no content words.
     """
-    said = {word.terms for word in question.words}
-    taken = [word for word in earlier.words if word.content and word.terms not in said]
-    weight = 0.5 / max(len(taken), 1) if any(word.content for word in question.words) else 1.0
-    return replace(question, words=(*question.words, *(replace(word, weight=weight) for word in taken)))
+    own = {word.terms for word in query.words}
+    added = [word for word in earlier.words if word.is_content and word.terms not in own]
+    weight = 0.5 / max(len(added), 1) if any(word.is_content for word in query.words) else 1.0
+    return replace(query, words=(*query.words, *(replace(word, weight=weight) for word in added)))
 
 
-def with_corrections(question: Query, corrections: Mapping[str, str], languages: Sequence[str]) -> Query:
-    """Let misspelt words count as what they were meant to be; `corrections` gives that by folded spelling."""
+def with_corrections(query: Query, corrections: Mapping[str, str], languages: Sequence[str]) -> Query:
+    """Return a query in which misspelt words have the terms of their corrections, too.
+
+    `corrections` maps folded spellings to the right ones.
+    """
     words = tuple(
         replace(
             word,
             terms=(*word.terms, *parse(corrections[word.text], languages).terms),
-            meant=corrections[word.text],
+            correction=corrections[word.text],
         )
         if word.text in corrections
         else word
-        for word in question.words
+        for word in query.words
     )
-    return replace(question, words=words)
+    return replace(query, words=words)
 
 
-def _spelling(place: Place, readings: Mapping[str, Reading]) -> str:
-    """Spell a word as the first language of its script folds it, for so the documents' words are spelt."""
-    spellings = {name: reading[place] for name, reading in readings.items() if place in reading}
+def _spell(offsets: Offsets, folded: Mapping[str, FoldedWords]) -> str:
+    """Return a word as the first language of its script folds it, which is how documents are indexed."""
+    spellings = {language: words[offsets] for language, words in folded.items() if offsets in words}
     first = next(iter(spellings.values()))
     if len(set(spellings.values())) == 1:
         return first
     own = script(first)
-    return next((word for name, word in spellings.items() if script_of(name) == own), first)
+    return next((word for language, word in spellings.items() if script_of(language) == own), first)
 
 
-def _without_asking(text: str, named: set[Place]) -> set[Place]:
-    """Leave out words about the asking, unless there are no others."""
-    spans = asking_spans(text)
-    rest = {
+def _drop_asking_phrases(text: str, content: set[Offsets]) -> set[Offsets]:
+    """Return the content words outside asking phrases, or all of them if there are no others."""
+    spans = find_asking_phrases(text)
+    outside = {
         (start, end)
-        for start, end in named
-        if not any(begin <= start and end <= stop for begin, stop in spans)
+        for start, end in content
+        if not any(span_start <= start and end <= span_end for span_start, span_end in spans)
     }
-    return rest or named
+    return outside or content
 
 
-def _lexicons(text: str, readings: Mapping[str, Reading]) -> dict[str, Stopwords]:
-    """Choose the lexicons that know most of the question: what joins in one language may name in another."""
-    counts = {
-        name: len(_found(text, reading.values(), STOPWORDS[name].function_words))
-        for name, reading in readings.items()
-        if name in STOPWORDS
-    }
-    most = max(counts.values(), default=0)
-    return {name: STOPWORDS[name] for name, count in counts.items() if count and count == most}
+def _detect_stopwords(text: str, folded: Mapping[str, FoldedWords]) -> dict[str, Stopwords]:
+    """Return the stop words of the languages with the most function words in a question.
 
-
-def _foreign_readings(text: str, readings: Mapping[str, Reading]) -> dict[str, Reading]:
-    """Read the question in the languages of its script that no document is in.
-
-    Only where it has no word that joins in the documents' languages: then it is asked in another one.
+    A function word of one language may be a content word in another.
     """
-    if _lexicons(text, readings):
+    stopwords = load_stopwords()
+    counts = {
+        language: len(_find_listed(text, words.values(), stopwords[language].function_words))
+        for language, words in folded.items()
+        if language in stopwords
+    }
+    highest = max(counts.values(), default=0)
+    return {language: stopwords[language] for language, count in counts.items() if count and count == highest}
+
+
+def _fold_in_foreign_languages(text: str, folded: Mapping[str, FoldedWords]) -> dict[str, FoldedWords]:
+    """Return the folded words of a question in the languages of its script that no document is in.
+
+    Empty if the question has function words of the documents' languages: then it is in one of them.
+    """
+    if _detect_stopwords(text, folded):
         return {}
     own = script(text)
     return {
-        name: {(token.start, token.end): token.word for token in tokenize(text, name)}
-        for name in STOPWORDS
-        if name not in readings and script_of(name) == own
+        language: _fold_words(text, language)
+        for language in load_stopwords()
+        if language not in folded and script_of(language) == own
     }
 
 
-def _found(text: str, words: Iterable[str], wanted: frozenset[str]) -> set[str]:
-    return {*wanted.intersection(words), *(word for word in wanted if is_unspaced(word) and word in text)}
+def _fold_words(text: str, language: str) -> FoldedWords:
+    return {(token.start, token.end): token.word for token in tokenize(text, language)}
 
 
-def _naming(text: str, readings: Mapping[str, Reading], lexicons: Mapping[str, Stopwords]) -> set[Place]:
-    """Find where the words stand that name something; in small talk nothing does."""
-    if _is_small_talk(text, readings):
+def _find_listed(text: str, words: Iterable[str], listed: frozenset[str]) -> set[str]:
+    """Return the listed words among `words`, and those of scripts without spaces anywhere in the text."""
+    return {*listed.intersection(words), *(word for word in listed if is_unspaced(word) and word in text)}
+
+
+def _find_content(
+    text: str, folded: Mapping[str, FoldedWords], stopwords: Mapping[str, Stopwords]
+) -> set[Offsets]:
+    """Return the offsets of content words; small talk has none."""
+    if _is_small_talk(text, folded):
         return set()
-    # Up to where the phrases reach that begin at each letter or before it.
-    reach = [0] * (len(text) + 1)
-    for start, end in (span for known in lexicons.values() for span in _phrases(text, known.function_words)):
-        reach[start] = max(reach[start], end)
-    reach = list(accumulate(reach, max))
-    joining = {
-        place
-        for name, known in lexicons.items()
-        for place, word in readings[name].items()
-        if word in known.function_words
+    # For each character, how far the stop words reach that start at or before it.
+    covered_to = [0] * (len(text) + 1)
+    spans = (span for own in stopwords.values() for span in _find_unspaced(text, own.function_words))
+    for start, end in spans:
+        covered_to[start] = max(covered_to[start], end)
+    covered_to = list(accumulate(covered_to, max))
+    function_words = {
+        offsets
+        for language, own in stopwords.items()
+        for offsets, word in folded[language].items()
+        if word in own.function_words
     }
     return {
         (start, end)
-        for reading in readings.values()
-        for start, end in reading.keys() - joining
-        if end > reach[start]
+        for words in folded.values()
+        for start, end in words.keys() - function_words
+        if end > covered_to[start]
     }
 
 
-def _is_small_talk(text: str, readings: Mapping[str, Reading]) -> bool:
-    """Return whether a message holds only greetings, thanks and function words.
+def _is_small_talk(text: str, folded: Mapping[str, FoldedWords]) -> bool:
+    """Return whether a message has only greetings, thanks and function words.
 
-    People greet in any language, whatever the documents are in; there a greeting must be among the words.
+    People greet in any language, whatever the documents are in. In a language that no document is in, one of
+    the words must be a greeting.
     """
-    known = ((reading, STOPWORDS[name]) for name, reading in readings.items() if name in STOPWORDS)
-    if any(_is_empty(text, reading, lexicon) for reading, lexicon in known):
+    stopwords = load_stopwords()
+    if any(
+        _has_only_stopwords(text, words, stopwords[language])
+        for language, words in folded.items()
+        if language in stopwords
+    ):
         return True
-    if max(map(len, readings.values()), default=0) > _LONGEST_GREETING:
+    if max(map(len, folded.values()), default=0) > _MAX_GREETING_TOKENS:
         return False
     own = script(text)
     foreign = (
-        ({(t.start, t.end): t.word for t in tokenize(text, name)}, lexicon)
-        for name, lexicon in STOPWORDS.items()
-        if name not in readings and script_of(name) == own and _may_greet(text, name)
+        (_fold_words(text, language), listed)
+        for language, listed in stopwords.items()
+        if language not in folded and script_of(language) == own and _may_greet(text, language, listed)
     )
     return any(
-        _found(text, reading.values(), lexicon.greet) and _is_empty(text, reading, lexicon)
-        for reading, lexicon in foreign
+        _find_listed(text, words.values(), listed.greet) and _has_only_stopwords(text, words, listed)
+        for words, listed in foreign
     )
 
 
-def _may_greet(text: str, language: str) -> bool:
-    """Return quickly whether a text may hold a greeting."""
+def _may_greet(text: str, language: str, stopwords: Stopwords) -> bool:
+    """Return whether a text may hold a greeting. Cheaper than tokenising it."""
     folded = fold(text, language)
-    return any(word in folded for word in STOPWORDS[language].greet)
+    return any(word in folded for word in stopwords.greet)
 
 
-def _is_empty(text: str, reading: Reading, lexicon: Stopwords) -> bool:
-    wanted = lexicon.function_words | lexicon.greet
-    covered = {letter for start, end in _phrases(text, wanted) for letter in range(start, end)}
-    return all(word in wanted or covered.issuperset(range(*place)) for place, word in reading.items())
+def _has_only_stopwords(text: str, words: FoldedWords, stopwords: Stopwords) -> bool:
+    listed = stopwords.function_words | stopwords.greet
+    covered = {offset for start, end in _find_unspaced(text, listed) for offset in range(start, end)}
+    return all(word in listed or covered.issuperset(range(*offsets)) for offsets, word in words.items())
 
 
-def _phrases(text: str, wanted: frozenset[str]) -> list[Place]:
-    """Find where the words of scripts without spaces stand."""
+def _find_unspaced(text: str, listed: frozenset[str]) -> list[Offsets]:
+    """Return the offsets of listed words of scripts without spaces."""
     return [
-        m.span() for phrase in _found(text, (), wanted) for m in regex.finditer(regex.escape(phrase), text)
+        match.span()
+        for word in _find_listed(text, (), listed)
+        for match in regex.finditer(regex.escape(word), text)
     ]

@@ -1,6 +1,6 @@
 """Words about the asking, not the subject: "what does the article say about", "where can I find".
 
-The phrases stand in question_phrases.toml, which a speaker of a language can edit.
+The phrases are in question_phrases.toml, which a speaker of a language can edit.
 """
 
 import re
@@ -18,7 +18,7 @@ _UNSPACED = re.compile(r"[\u2e80-\u9fff\u3040-\u30ff]")
 
 @dataclass(frozen=True, slots=True)
 class _Part:
-    """A piece of a phrase: any of its options stands there, or none where it `is_optional`."""
+    """A part of a phrase, with its alternatives."""
 
     options: tuple[str, ...]
     is_optional: bool
@@ -26,34 +26,34 @@ class _Part:
 
 @dataclass(frozen=True, slots=True)
 class _Phrase:
-    """A phrase, in parts; `is_first` and `is_last` bind it to the beginning or the end of the question."""
+    """A phrase. `is_first` and `is_last` bind it to the beginning or the end of the question."""
 
     parts: tuple[_Part, ...]
     is_first: bool
     is_last: bool
 
 
-def asking_spans(text: str) -> list[tuple[int, int]]:
-    """Return where phrases about the asking stand in a question, in any language that has some, in order.
+def find_asking_phrases(text: str) -> list[tuple[int, int]]:
+    """Return the spans of phrases about the asking, in any language that has some, in order.
 
-    Phrases that follow each other are one span.
+    Adjacent phrases are one span.
     """
-    return list(_spans(text))
+    return list(_find_spans(text))
 
 
 @lru_cache(maxsize=1_024)
-def _spans(text: str) -> tuple[tuple[int, int], ...]:
+def _find_spans(text: str) -> tuple[tuple[int, int], ...]:
     folded = text.lower().replace("’", "'")
-    if len(folded) != len(text):
+    if len(folded) != len(text):  # offsets in the folded text would be wrong
         return ()
-    found = [
+    matches = [
         match.span()
-        for phrase in _phrases()
-        if _may_hold(folded, phrase)
-        for match in _pattern(phrase).finditer(folded)
+        for phrase in _load_phrases()
+        if _may_match(folded, phrase)
+        for match in _compile(phrase).finditer(folded)
     ]
     spans: list[tuple[int, int]] = []
-    for start, end in sorted(found, key=lambda span: (span[0], -span[1])):
+    for start, end in sorted(matches, key=lambda span: (span[0], -span[1])):
         if spans and (start < spans[-1][1] or not folded[spans[-1][1] : start].strip(" ,")):
             spans[-1] = spans[-1][0], max(end, spans[-1][1])
         elif end > start:
@@ -61,30 +61,28 @@ def _spans(text: str) -> tuple[tuple[int, int], ...]:
     return tuple(spans)
 
 
-def without_asking(text: str) -> str:
-    """Return a question without the phrases about the asking.
-
-    Where it holds nothing else it is returned whole.
-    """
-    rest, done = "", 0
-    for start, end in asking_spans(text):
-        rest += text[done:start] + " "
-        done = end
-    subject = " ".join((rest + text[done:]).split()).strip(" ,:;¿")
+def remove_asking_phrases(text: str) -> str:
+    """Return a question without phrases about the asking, or unchanged if nothing else would be left."""
+    rest, copied_to = "", 0
+    for start, end in find_asking_phrases(text):
+        rest += text[copied_to:start] + " "
+        copied_to = end
+    subject = " ".join((rest + text[copied_to:]).split()).strip(" ,:;¿")
     return subject if _WORD.search(subject) else text
 
 
 @cache
-def _phrases() -> tuple[_Phrase, ...]:
+def _load_phrases() -> tuple[_Phrase, ...]:
     source = files(__package__).joinpath("question_phrases.toml").read_text(encoding="utf-8")
     return tuple(
-        _parsed(phrase.lower(), tuple(table["documents"]))
+        _parse_phrase(phrase.lower(), tuple(table["documents"]))
         for table in tomllib.loads(source).values()
         for phrase in table["phrases"]
     )
 
 
-def _parsed(phrase: str, documents: tuple[str, ...]) -> _Phrase:
+def _parse_phrase(phrase: str, documents: tuple[str, ...]) -> _Phrase:
+    """Parse a phrase in the syntax of the file; `documents` are the words that {document} matches."""
     parts: list[_Part] = []
     for match in _PART.finditer(phrase.removeprefix("^ ").removesuffix(" $")):
         if match["document"]:
@@ -92,39 +90,40 @@ def _parsed(phrase: str, documents: tuple[str, ...]) -> _Phrase:
         elif match["words"] is not None:
             parts.append(_Part((match["words"],), is_optional=False))
         else:
-            listed = (match["optional"] or match["either"] or "").split("|")
+            alternatives = (match["optional"] or match["either"] or "").split("|")
             options = tuple(
-                option.replace("{document}", document)
-                for option in listed
-                for document in _named(option, documents)
+                option for alternative in alternatives for option in _expand(alternative, documents)
             )
             parts.append(_Part(options, is_optional=match["optional"] is not None))
     return _Phrase(tuple(parts), phrase.startswith("^ "), phrase.endswith(" $"))
 
 
-def _named(option: str, documents: tuple[str, ...]) -> tuple[str, ...]:
-    return documents if "{document}" in option else ("",)
+def _expand(alternative: str, documents: tuple[str, ...]) -> list[str]:
+    """Return an alternative with {document} replaced by each of the words for documents."""
+    if "{document}" not in alternative:
+        return [alternative]
+    return [alternative.replace("{document}", document) for document in documents]
 
 
-def _may_hold(text: str, phrase: _Phrase) -> bool:
-    """Return at a glance whether a phrase may be in a text: patterns take milliseconds to compile."""
+def _may_match(text: str, phrase: _Phrase) -> bool:
+    """Return whether a text contains all required parts. Much cheaper than compiling a pattern."""
     return all(
         part.is_optional or any(option.strip() in text for option in part.options) for part in phrase.parts
     )
 
 
 @lru_cache(maxsize=256)
-def _pattern(phrase: _Phrase) -> "re.Pattern[str]":
+def _compile(phrase: _Phrase) -> "re.Pattern[str]":
     pattern = ""
     for part in phrase.parts:
-        options = "|".join(map(_literal, sorted(part.options, key=len, reverse=True)))
+        options = "|".join(map(_escape, sorted(part.options, key=len, reverse=True)))
         pattern += f"(?:{options}){'?' if part.is_optional else ''}"
     is_unspaced = any(_UNSPACED.search(option) for part in phrase.parts for option in part.options)
-    begin = r"^\W*" if phrase.is_first else "" if is_unspaced else r"(?<!\w)"
-    end = r"(?=\W*$)" if phrase.is_last else "" if is_unspaced else r"(?!\w)"
-    return re.compile(begin + pattern + end)
+    prefix = r"^\W*" if phrase.is_first else "" if is_unspaced else r"(?<!\w)"
+    suffix = r"(?=\W*$)" if phrase.is_last else "" if is_unspaced else r"(?!\w)"
+    return re.compile(prefix + pattern + suffix)
 
 
-def _literal(text: str) -> str:
-    # What may be left out leaves a blank behind.
+def _escape(text: str) -> str:
+    # A blank matches no space, too: an optional part that is missing leaves its blanks behind.
     return r"\s*".join(map(re.escape, text.split(" ")))

@@ -1,4 +1,9 @@
-"""The second stage: how well each candidate's pieces match the question's words."""
+"""The second stage: how well the candidates match the question, as wholes and piece by piece.
+
+Everything that ranking passages and selecting quotes need is counted here once, in a few array operations.
+Each feature is a share of what the question could reach (0 to 1, or little more), so it means the same for
+short and long questions and in small and large libraries.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,253 +18,262 @@ from retrieval.model import Passage
 from retrieval.query.context_match import ContextMatch, match_contexts
 from retrieval.query.query import Query
 
-Array = NDArray[np.float64]
-Numbers = NDArray[np.intp]
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.intp]
 
-# A word is like another when it holds more than half of its grams.
-ALIKE = 0.5
+# A word is similar to a word of the question if it has more than this share of its grams.
+MIN_GRAM_SHARE = 0.5
+# In how many candidates quotes are looked for. For 1 % of the questions the answer is in none of them.
+SHORTLIST_SIZE = 20
+# Similarities of the encoder differ by about 0.1. This brings them to the range of the other features.
+MEANING_SCALE = 10.0
+# Passages this close in their document are about the same subject.
+_MAX_PARAGRAPHS_APART = 3
 
 
 @dataclass(frozen=True, slots=True)
 class MatchFeatures:
-    """Counts by piece (first axis) of the candidates, in candidate order.
+    """Matches of a query in the pieces of the candidates, in candidate order.
 
-    `owners` names each piece's candidate by ordinal and `first` each candidate's first piece; `starts` and
-    `ends` are the pieces' spans in their passages, `lengths` their tokens.
+    Of shape (pieces,): `owners` are the ordinals of the pieces' candidates, `starts` and `ends` their spans
+    in their passages, `lengths` their numbers of tokens. `years`, `numbers` and `capitals` count tokens that
+    are not in the query. `starts_lowercase` is 1 if the first token is in lower case, as in the middle of a
+    sentence. `first_pieces`, of shape (candidates,), is the first piece of each candidate.
 
-    `words` counts the question's words (second axis) by term, `pairs` those that stand before the question's
-    next word, `grams` the question's character grams; `likeness` is 1 for a word that is there, else the
-    greatest share of its grams in one other word, if over a half. `idf` weighs the words, `content` is the
-    same for content words and 0 for the others; `weights` and `gram_weights` are below 1 for what only an
-    earlier question says.
+    Of shape (pieces, query words): `words` counts words by term, `pairs` those directly before the next word
+    of the query. `similarity` is 1 for a word that occurs, else the largest share of its grams in one other
+    word, or 0 up to MIN_GRAM_SHARE. `grams`, of shape (pieces, query grams), counts character grams.
 
-    `context` tells where the question's words stand in headings, titles and file names, by candidate.
-    `meaning` compares candidates with the question in meaning: None where that is not done.
+    Of shape (query words,): `idf` is inverse document frequency times the word's weight, `content_idf` the
+    same for content words and 0 for others. `gram_weights`, of shape (query grams,), is below 1 for grams
+    that only an earlier question has.
 
-    `years`, `numbers` and `capitals` count tokens that the question has not; `small` tells whether the piece
-    opens with a small letter, in the middle of a sentence.
+    `meaning` is None if meanings are not compared.
     """
 
-    owners: Numbers
-    first: Numbers
-    starts: Numbers
-    ends: Numbers
-    lengths: Array
-    words: Array
-    pairs: Array
-    grams: Array
-    likeness: Array
-    idf: Array
-    content: Array
-    weights: Array
-    gram_weights: Array
-    years: Array
-    numbers: Array
-    capitals: Array
-    small: Array
+    owners: IntArray
+    first_pieces: IntArray
+    starts: IntArray
+    ends: IntArray
+    lengths: FloatArray
+    words: FloatArray
+    pairs: FloatArray
+    grams: FloatArray
+    similarity: FloatArray
+    idf: FloatArray
+    content_idf: FloatArray
+    gram_weights: FloatArray
+    years: FloatArray
+    numbers: FloatArray
+    capitals: FloatArray
+    starts_lowercase: FloatArray
     context: ContextMatch
     meaning: MeaningScores | None
 
-    def total(self, counts: Array) -> Array:
-        """Add up the pieces of each candidate."""
-        return np.add.reduceat(counts, self.first, axis=0)
+    def sum_by_candidate(self, values: FloatArray) -> FloatArray:
+        """Return the sums over the pieces of each candidate."""
+        return np.add.reduceat(values, self.first_pieces, axis=0)
 
-    def greatest(self, counts: Array) -> Array:
-        """Take the greatest of the pieces of each candidate."""
-        return np.maximum.reduceat(counts, self.first, axis=0)
+    def max_by_candidate(self, values: FloatArray) -> FloatArray:
+        """Return the maxima over the pieces of each candidate."""
+        return np.maximum.reduceat(values, self.first_pieces, axis=0)
 
 
-def inverse_document_frequency(frequency: Array, size: int) -> Array:
-    """Weigh terms as rank_bm25.BM25Plus does; a term found nowhere weighs as if half a passage held it."""
-    weights: Array = np.log((size + 1) / np.maximum(frequency, 0.5))
+def inverse_document_frequency(frequency: FloatArray, size: int) -> FloatArray:
+    """Return the weights of terms as in rank_bm25.BM25Plus; a frequency of 0 counts as 0.5."""
+    weights: FloatArray = np.log((size + 1) / np.maximum(frequency, 0.5))
     return weights
 
 
-def match_features(question: Query, candidates: Candidates) -> MatchFeatures:
-    """Count the question's words in the candidates; there must be at least one of either."""
+def match_features(query: Query, candidates: Candidates) -> MatchFeatures:
+    """Match a query to candidates. There must be at least one word and one candidate."""
     forward = candidates.forward
     forms, tokens = forward.forms, forward.tokens.values
     owners = np.repeat(np.arange(len(forward.tokens)), forward.tokens.lengths)
     piece_counts = forward.pieces.lengths
-    size = len(forward.piece_ends)
-    rows = np.repeat(np.arange(size), forward.piece_tokens)
-    of_term = {digest(term): i for i, word in enumerate(question.words) for term in word.terms}
-    columns = forms.rows_of(of_term)[tokens]
-    shape = (size, len(question.words))
-    words = _count(rows, columns, shape)
-    found, similar = _grams(question, forms, tokens, rows, size)
-    frequencies = [max(candidates.frequencies.get(term, 0) for term in word.terms) for word in question.words]
+    piece_count = len(forward.piece_ends)
+    rows = np.repeat(np.arange(piece_count), forward.piece_tokens)
+    columns_by_term = {digest(term): column for column, word in enumerate(query.words) for term in word.terms}
+    columns = forms.rows_of(columns_by_term)[tokens]
+    shape = (piece_count, len(query.words))
+    words = _count_words(rows, columns, shape)
+    gram_counts, gram_shares = _match_grams(query, forms, tokens, rows, piece_count)
+    frequencies = [max(candidates.frequencies.get(term, 0) for term in word.terms) for word in query.words]
     idf = inverse_document_frequency(np.array(frequencies, np.float64), candidates.size)
-    weights = np.array([word.weight for word in question.words])
-    idf *= weights
-    kinds = forms.kinds[tokens]
-    new = columns < 0
-    opening = np.zeros(size, np.uint8)
-    opening[rows[::-1]] = kinds[::-1]
+    idf *= np.array([word.weight for word in query.words])
+    types = forms.kinds[tokens]
+    is_new = columns < 0
+    first_types = np.zeros(piece_count, np.uint8)
+    first_types[rows[::-1]] = types[::-1]
     return MatchFeatures(
         owners=np.repeat(np.arange(len(piece_counts)), piece_counts),
-        first=np.cumsum(piece_counts) - piece_counts,
+        first_pieces=np.cumsum(piece_counts) - piece_counts,
         starts=forward.pieces.values.astype(np.intp),
         ends=forward.piece_ends.astype(np.intp),
         lengths=forward.piece_tokens.astype(np.float64),
         words=words,
-        pairs=_pairs(rows, owners, columns, shape),
-        grams=found,
-        likeness=np.maximum(np.minimum(words, 1), np.where(similar > ALIKE, similar, 0)),
+        pairs=_count_pairs(rows, owners, columns, shape),
+        grams=gram_counts,
+        similarity=np.maximum(np.minimum(words, 1), np.where(gram_shares > MIN_GRAM_SHARE, gram_shares, 0)),
         idf=idf,
-        content=idf * np.array([word.content for word in question.words], np.float64),
-        weights=weights,
-        gram_weights=_gram_weights(question),
-        years=_tally(rows, new & (kinds & TokenType.YEAR > 0), size),
-        numbers=_tally(rows, new & (kinds & TokenType.NUMBER > 0), size),
-        capitals=_tally(rows, new & (kinds & TokenType.CAPITAL > 0), size),
-        small=(opening & TokenType.SMALL > 0).astype(np.float64),
-        context=match_contexts(question, candidates.passages, idf),
+        content_idf=idf * np.array([word.is_content for word in query.words], np.float64),
+        gram_weights=_gram_weights(query),
+        years=_count_by_piece(rows, is_new & (types & TokenType.YEAR > 0), piece_count),
+        numbers=_count_by_piece(rows, is_new & (types & TokenType.NUMBER > 0), piece_count),
+        capitals=_count_by_piece(rows, is_new & (types & TokenType.CAPITAL > 0), piece_count),
+        starts_lowercase=(first_types & TokenType.SMALL > 0).astype(np.float64),
+        context=match_contexts(query, candidates.passages, idf),
         meaning=candidates.meaning,
     )
 
 
-def _tally(rows: Numbers, hit: NDArray[np.bool_], size: int) -> Array:
-    return np.bincount(rows[hit], minlength=size).astype(np.float64)
+def _count_by_piece(rows: IntArray, is_counted: NDArray[np.bool_], piece_count: int) -> FloatArray:
+    """Return the number of counted tokens of each piece; `rows` has the piece of each token."""
+    return np.bincount(rows[is_counted], minlength=piece_count).astype(np.float64)
 
 
-def _count(rows: Numbers, columns: Numbers, shape: tuple[int, int]) -> Array:
-    hit = columns >= 0
-    flat = np.bincount(rows[hit] * shape[1] + columns[hit], minlength=shape[0] * shape[1])
-    return flat.reshape(shape).astype(np.float64)
+def _count_words(rows: IntArray, columns: IntArray, shape: tuple[int, int]) -> FloatArray:
+    """Return how often each pair of row and column occurs; -1 is no column."""
+    is_word = columns >= 0
+    counts = np.bincount(rows[is_word] * shape[1] + columns[is_word], minlength=shape[0] * shape[1])
+    return counts.reshape(shape).astype(np.float64)
 
 
-def _pairs(rows: Numbers, owners: Numbers, columns: Numbers, shape: tuple[int, int]) -> Array:
-    """Count neighbouring tokens that are neighbouring words of the question, by the first of the two."""
+def _count_pairs(rows: IntArray, owners: IntArray, columns: IntArray, shape: tuple[int, int]) -> FloatArray:
+    """Count adjacent tokens that are adjacent words of the query, in the row and column of the first."""
     left, right = columns[:-1], columns[1:]
-    beside = (left >= 0) & (right == left + 1) & (owners[:-1] == owners[1:])
-    return _count(rows[:-1], np.where(beside, left, -1), shape)
+    is_pair = (left >= 0) & (right == left + 1) & (owners[:-1] == owners[1:])
+    return _count_words(rows[:-1], np.where(is_pair, left, -1), shape)
 
 
-def _gram_columns(question: Query) -> dict[str, int]:
-    """Return a column number for each character n-gram of the question."""
-    found = dict.fromkeys(gram for word in question.words for gram in grams(word.spelling))
-    return {gram: i for i, gram in enumerate(found)}
+def _gram_columns(query: Query) -> dict[str, int]:
+    """Return a column for each character gram of the query."""
+    distinct = dict.fromkeys(gram for word in query.words for gram in grams(word.spelling))
+    return {gram: column for column, gram in enumerate(distinct)}
 
 
-def _gram_weights(question: Query) -> Array:
-    """Weigh each gram as the weightiest word it is of."""
-    column = _gram_columns(question)
-    weights = np.zeros(len(column))
-    for word in question.words:
+def _gram_weights(query: Query) -> FloatArray:
+    """Return for each gram the largest weight of the words that have it."""
+    columns = _gram_columns(query)
+    weights = np.zeros(len(columns))
+    for word in query.words:
         for gram in grams(word.spelling):
-            weights[column[gram]] = max(weights[column[gram]], word.weight)
+            weights[columns[gram]] = max(weights[columns[gram]], word.weight)
     return weights
 
 
-def _grams(
-    question: Query, forms: Vocabulary, tokens: NDArray[np.int32], rows: Numbers, pieces: int
-) -> tuple[Array, Array]:
-    """Count the question's grams by piece, and the greatest share of each question word's in one word."""
-    of_word = [list(dict.fromkeys(grams(word.spelling))) for word in question.words]
-    column = _gram_columns(question)
-    counts, similar = np.zeros((pieces, len(column))), np.zeros((pieces, len(question.words)))
-    held, owners = forms.holding(list(column))
-    holders, inverse = np.unique(owners, return_inverse=True)
-    if not len(holders):
-        return counts, similar
-    has = np.zeros((len(holders), len(column)))
-    has[inverse, held] = 1
-    share = np.stack([has[:, [column[g] for g in found]].mean(axis=1) for found in of_word], axis=1)
-    table = np.zeros(len(forms), np.intp)
-    table[holders] = np.arange(1, len(holders) + 1)
-    rank = table[tokens] - 1
-    hit = np.flatnonzero(rank >= 0)
-    begins = np.flatnonzero(np.diff(rows[hit], prepend=-1))
-    at = rows[hit][begins]
-    counts[at] = np.add.reduceat(has[rank[hit]], begins, axis=0)
-    similar[at] = np.maximum.reduceat(share[rank[hit]], begins, axis=0)
-    return counts, similar
+def _match_grams(
+    query: Query, forms: Vocabulary, tokens: NDArray[np.int32], rows: IntArray, piece_count: int
+) -> tuple[FloatArray, FloatArray]:
+    """Return the gram counts of each piece, and for each query word the largest share of its grams in a word.
+
+    The shapes are (pieces, query grams) and (pieces, query words).
+    """
+    grams_by_word = [list(dict.fromkeys(grams(word.spelling))) for word in query.words]
+    columns = _gram_columns(query)
+    counts, shares = np.zeros((piece_count, len(columns))), np.zeros((piece_count, len(query.words)))
+    matched_grams, matched_forms = forms.holding(list(columns))
+    similar_forms, similar_rows = np.unique(matched_forms, return_inverse=True)
+    if not len(similar_forms):
+        return counts, shares
+    form_grams = np.zeros((len(similar_forms), len(columns)))
+    form_grams[similar_rows, matched_grams] = 1
+    form_shares = np.stack(
+        [form_grams[:, [columns[gram] for gram in own]].mean(axis=1) for own in grams_by_word], axis=1
+    )
+    row_by_form = np.full(len(forms), -1, np.intp)
+    row_by_form[similar_forms] = np.arange(len(similar_forms))
+    token_rows = row_by_form[tokens]
+    similar_tokens = np.flatnonzero(token_rows >= 0)
+    # The similar tokens of a piece are adjacent: reduce from the first of each piece to that of the next.
+    first = np.flatnonzero(np.diff(rows[similar_tokens], prepend=-1))
+    pieces = rows[similar_tokens][first]
+    counts[pieces] = np.add.reduceat(form_grams[token_rows[similar_tokens]], first, axis=0)
+    shares[pieces] = np.maximum.reduceat(form_shares[token_rows[similar_tokens]], first, axis=0)
+    return counts, shares
 
 
-# How many candidates are looked at for quotes. For 1 % of the questions the answer stands in none of them.
-KEPT = 20
-# Similarities of the encoder differ by a tenth or so: brought to the range of the other features.
-MEANING_SCALE = 10.0
-# Passages so near in their document are about the same things.
-_NEAR = 3
-
-
-def passage_features(question: Query, evidence: MatchFeatures) -> dict[str, Array]:
-    """Weigh the candidates: their words and grams, names, headings, titles, and meaning."""
-    ideal = _positive(evidence.idf.sum())
-    found, lengths = evidence.total(evidence.grams), evidence.total(evidence.lengths)
-    gram_idf = gram_weights(evidence)
-    pair_idf = np.append(evidence.idf[:-1] + evidence.idf[1:], 0)
-    named = evidence.content * [word.named for word in question.words]
-    likeness = evidence.greatest(evidence.likeness)
-    # A name that only the title or a heading holds is not lost.
-    known = np.maximum(likeness, np.maximum(evidence.context.heading, evidence.context.title))
+def passage_features(query: Query, matches: MatchFeatures) -> dict[str, FloatArray]:
+    """Return the features of the candidates, each of shape (candidates,)."""
+    max_score = _nonzero(matches.idf.sum())
+    lengths = matches.sum_by_candidate(matches.lengths)
+    gram_counts, idf_by_gram = matches.sum_by_candidate(matches.grams), gram_idf(matches)
+    pair_idf = np.append(matches.idf[:-1] + matches.idf[1:], 0)
+    max_content = _nonzero(matches.content_idf.sum())
+    name_idf = matches.content_idf * [word.is_name for word in query.words]
+    similarity = matches.max_by_candidate(matches.similarity)
+    # A name that only the title or a heading has is not missing.
+    in_context = np.maximum(similarity, np.maximum(matches.context.heading, matches.context.title))
     return {
-        "stems": bm25(evidence.total(evidence.words), evidence.idf, lengths) / ideal,
-        "grams": bm25(found, gram_idf, lengths) / _positive(gram_idf.sum()),
-        "piece": evidence.greatest(bm25(evidence.words, evidence.idf, evidence.lengths)) / ideal,
-        "pairs": bm25(evidence.total(evidence.pairs), pair_idf, lengths) / _positive(pair_idf.sum()),
-        "names": likeness @ named / _positive(named.sum()),
-        "lost_names": (known <= ALIKE) @ named / _positive(evidence.content.sum()),
-        "heading": evidence.context.heading @ evidence.content / _positive(evidence.content.sum()),
-        "title": evidence.context.title @ evidence.content / _positive(evidence.content.sum()),
-        "faq": evidence.context.faq,
-        "meaning": _meaning(evidence),
+        "terms": bm25(matches.sum_by_candidate(matches.words), matches.idf, lengths) / max_score,
+        "grams": bm25(gram_counts, idf_by_gram, lengths) / _nonzero(idf_by_gram.sum()),
+        "best_piece": matches.max_by_candidate(bm25(matches.words, matches.idf, matches.lengths)) / max_score,
+        "pairs": bm25(matches.sum_by_candidate(matches.pairs), pair_idf, lengths) / _nonzero(pair_idf.sum()),
+        "names": similarity @ name_idf / _nonzero(name_idf.sum()),
+        "missing_names": (in_context <= MIN_GRAM_SHARE) @ name_idf / max_content,
+        "heading": matches.context.heading @ matches.content_idf / max_content,
+        "title": matches.context.title @ matches.content_idf / max_content,
+        "faq": matches.context.faq,
+        "meaning": _meaning_feature(matches),
     }
 
 
-def _meaning(evidence: MatchFeatures) -> Array:
-    if evidence.meaning is None:
-        return np.zeros(len(evidence.first))
-    return np.asarray(evidence.meaning.wholes * MEANING_SCALE, np.float64)
+def _meaning_feature(matches: MatchFeatures) -> FloatArray:
+    if matches.meaning is None:
+        return np.zeros(len(matches.first_pieces))
+    return np.asarray(matches.meaning.wholes * MEANING_SCALE, np.float64)
 
 
-def gram_weights(evidence: MatchFeatures) -> Array:
-    """Weigh the question's grams by how rare they are among the candidates."""
-    frequency = (evidence.total(evidence.grams) > 0).sum(axis=0)
-    weights: Array = inverse_document_frequency(frequency, len(evidence.first)) * evidence.gram_weights
+def gram_idf(matches: MatchFeatures) -> FloatArray:
+    """Return the weights of the query's grams, by how rare they are among the candidates."""
+    frequency = (matches.sum_by_candidate(matches.grams) > 0).sum(axis=0)
+    weights: FloatArray = (
+        inverse_document_frequency(frequency, len(matches.first_pieces)) * matches.gram_weights
+    )
     return weights
 
 
-def keep(features: dict[str, Array]) -> Numbers:
-    """Choose the candidates to look for quotes in, best first."""
-    total = features["stems"] + features["grams"] + 0.5 * features["piece"] + 0.25 * features["pairs"]
+def shortlist(features: dict[str, FloatArray]) -> IntArray:
+    """Return the ordinals of the candidates to look for quotes in, best first."""
+    total = features["terms"] + features["grams"] + 0.5 * features["best_piece"] + 0.25 * features["pairs"]
     total = (
         total + features["heading"] + features["faq"] + 0.5 * features["title"] + 2.0 * features["meaning"]
     )
-    return np.argsort(-total, kind="stable")[:KEPT]
+    return np.argsort(-total, kind="stable")[:SHORTLIST_SIZE]
 
 
-def likeness_nearby(evidence: MatchFeatures, passages: Sequence[Passage], kept: Numbers) -> Array:
-    """Return for each kept candidate the greatest likeness of each word in its neighbouring candidates."""
-    likeness = evidence.greatest(evidence.likeness)
-    nearby = np.zeros((len(kept), likeness.shape[1]))
-    documents = by_document(passages)
-    for row, passage in enumerate(passages[ordinal] for ordinal in kept):
-        near = [
+def nearby_similarity(
+    matches: MatchFeatures, passages: Sequence[Passage], shortlisted: IntArray
+) -> FloatArray:
+    """Return the largest similarity of each word in the candidates close to each shortlisted one."""
+    similarity = matches.max_by_candidate(matches.similarity)
+    nearby = np.zeros((len(shortlisted), similarity.shape[1]))
+    documents = _group_by_document(passages)
+    for row, passage in enumerate(passages[ordinal] for ordinal in shortlisted):
+        close = [
             other
             for other in documents[passage.document]
-            if abs(passages[other].paragraph - passage.paragraph) <= _NEAR
+            if abs(passages[other].paragraph - passage.paragraph) <= _MAX_PARAGRAPHS_APART
         ]
-        nearby[row] = likeness[near].max(axis=0)
+        nearby[row] = similarity[close].max(axis=0)
     return nearby
 
 
-def by_document(passages: Sequence[Passage]) -> dict[str, list[int]]:
-    """Group the candidates by their documents."""
+def _group_by_document(passages: Sequence[Passage]) -> dict[str, list[int]]:
+    """Return the ordinals of the passages of each document."""
     ordinals: dict[str, list[int]] = {}
     for ordinal, passage in enumerate(passages):
         ordinals.setdefault(passage.document, []).append(ordinal)
     return ordinals
 
 
-def bm25(counts: Array, idf: Array, lengths: Array) -> Array:
-    """Score rows of term counts, by the same formula as the first stage, over these rows alone."""
+def bm25(counts: FloatArray, idf: FloatArray, lengths: FloatArray) -> FloatArray:
+    """Return the BM25 scores of rows of term counts, as in the first stage but normalised over these rows."""
     norm = K1 * (1 - B + B * lengths / max(lengths.mean(), 1))
-    scores: Array = (counts * (K1 + 1) / (counts + norm[:, None])) @ idf
+    scores: FloatArray = (counts * (K1 + 1) / (counts + norm[:, None])) @ idf
     return scores
 
 
-def _positive(total: float) -> float:
+def _nonzero(total: float) -> float:
+    """Return a total of weights to divide by, or a very small number instead of 0."""
     return max(float(total), 1e-9)

@@ -1,4 +1,4 @@
-"""Citations: a quote with its highlights and its place in the document."""
+"""Citations: a quote with its highlights and its location in the document."""
 
 from bisect import bisect_right
 from collections.abc import Iterable
@@ -12,13 +12,16 @@ from retrieval.index.vocabulary import GRAM_CHARS, Vocabulary, digest, grams
 from retrieval.model import Citation, Locator, Passage, Span
 from retrieval.query.query import Query
 
-# A word that shares this much of its grams with the question's is shown as a match though its term differs.
-_ALIKE = 0.6
+# A word with another term is highlighted if it shares more than this part of its grams with a query word.
+_MIN_GRAM_SHARE = 0.6
 
 
 @dataclass(frozen=True, slots=True)
 class Excerpt:
-    """A run of pieces of one candidate (by ordinal); `start` and `end` count from its passage's start."""
+    """A selected quote: characters `start` to `end` (excluded) of a candidate's passage.
+
+    `candidate` is the candidate's ordinal.
+    """
 
     candidate: int
     start: int
@@ -26,53 +29,55 @@ class Excerpt:
     score: float
 
 
-def matching(question: Query, forms: Vocabulary) -> NDArray[np.bool_]:
-    """Return a function from a form to whether it is, or resembles, a content word of the question."""
-    words = [word for word in question.words if word.content]
-    found = forms.rows_of({digest(term): 0 for word in words for term in word.terms}) >= 0
-    alike = [set(grams(word.spelling)) for word in words if len(word.spelling) > GRAM_CHARS]
-    if not alike:
-        return found
-    wanted = list(set().union(*alike))
-    held, owners = forms.holding(wanted)
-    for own in alike:
-        is_own = np.array([gram in own for gram in wanted])
-        shared = np.bincount(owners[is_own[held]], minlength=len(forms))
-        found |= shared > _ALIKE * np.maximum(forms.grams.lengths, len(own))
-    return found
+def match_forms(query: Query, forms: Vocabulary) -> NDArray[np.bool_]:
+    """Return which forms are, or resemble, a content word of the query, with shape (forms,)."""
+    words = [word for word in query.words if word.is_content]
+    is_match = forms.rows_of({digest(term): 0 for word in words for term in word.terms}) >= 0
+    grams_by_word = [set(grams(word.spelling)) for word in words if len(word.spelling) > GRAM_CHARS]
+    if not grams_by_word:
+        return is_match
+    query_grams = list(set().union(*grams_by_word))
+    matched_grams, matched_forms = forms.holding(query_grams)
+    for own in grams_by_word:
+        is_own = np.array([gram in own for gram in query_grams])
+        shared = np.bincount(matched_forms[is_own[matched_grams]], minlength=len(forms))
+        is_match |= shared > _MIN_GRAM_SHARE * np.maximum(forms.grams.lengths, len(own))
+    return is_match
 
 
-def highlights(
+def find_highlights(
     forward: ForwardIndex, row: int, is_match: NDArray[np.bool_], start: int, end: int
 ) -> tuple[Span, ...]:
-    """Find the matches between two positions of a passage; `is_match` is by form.
+    """Return the spans of matching words between two offsets of a passage, in order.
 
-    Gives spans of the passage in order; those that overlap or touch are one.
+    `row` is the passage's row of the forward index, `is_match` is as match_forms returns it. Spans that
+    overlap or touch are merged.
     """
     own = slice(*forward.tokens.offsets[row : row + 2].tolist())
     starts, forms = forward.starts[own], forward.tokens.values[own]
     inside = slice(*np.searchsorted(starts, [start, end]).tolist())
-    lengths = forward.forms.lengths[forms[inside]]
-    found: list[Span] = []
-    for at in np.flatnonzero(is_match[forms[inside]]).tolist():
-        first = int(starts[inside][at])
-        span = Span(first, min(first + int(lengths[at]), end))
-        if found and span.start <= found[-1].end:
-            span = Span(found[-1].start, max(found.pop().end, span.end))
-        found.append(span)
-    return tuple(found)
+    starts, forms = starts[inside], forms[inside]
+    lengths = forward.forms.lengths[forms]
+    spans: list[Span] = []
+    for token in np.flatnonzero(is_match[forms]).tolist():
+        first = int(starts[token])
+        span = Span(first, min(first + int(lengths[token]), end))
+        if spans and span.start <= spans[-1].end:
+            span = Span(spans[-1].start, max(spans.pop().end, span.end))
+        spans.append(span)
+    return tuple(spans)
 
 
 def cite(passage: Passage, excerpt: Excerpt, rank: int, highlights: Iterable[Span]) -> Citation:
-    """Cite an excerpt; `highlights` are spans of its passage."""
-    span = Span(passage.span.start + excerpt.start, passage.span.start + excerpt.end)
+    """Return the citation of an excerpt; `highlights` are spans of its passage."""
+    offset = passage.span.start
     return Citation(
         rank=rank,
         document=passage.document,
         title=passage.title,
-        span=span,
+        span=Span(offset + excerpt.start, offset + excerpt.end),
         quote=passage.text[excerpt.start : excerpt.end],
-        highlights=tuple(Span(passage.span.start + h.start, passage.span.start + h.end) for h in highlights),
+        highlights=tuple(Span(offset + span.start, offset + span.end) for span in highlights),
         score=excerpt.score,
         locator=_locate(passage, excerpt),
         passage=passage,
@@ -80,25 +85,25 @@ def cite(passage: Passage, excerpt: Excerpt, rank: int, highlights: Iterable[Spa
 
 
 def _locate(passage: Passage, excerpt: Excerpt) -> Locator:
-    line, line_end = lines(passage, excerpt.start, excerpt.end)
+    line, line_end = line_range(passage, excerpt.start, excerpt.end)
     return Locator(
         heading=passage.heading[-1] if passage.heading else None,
         page=passage.page,
         line=line,
         line_end=line_end,
-        paragraph=paragraph(passage, excerpt.start),
+        paragraph=paragraph_number(passage, excerpt.start),
         unit=passage.unit,
         label=passage.label,
     )
 
 
-def paragraph(passage: Passage, start: int) -> int:
-    """Return the number of the paragraph in which a character of a passage stands."""
+def paragraph_number(passage: Passage, start: int) -> int:
+    """Return the number, in its document, of the paragraph at an offset of a passage."""
     return passage.paragraph + bisect_right(passage.paragraphs, start)
 
 
-def lines(passage: Passage, start: int, end: int) -> tuple[int, int]:
-    """Return the source lines in which a part of a passage begins and ends."""
+def line_range(passage: Passage, start: int, end: int) -> tuple[int, int]:
+    """Return the first and the last source line of a part of a passage."""
     marks = passage.lines
     if not marks:
         line = passage.line + passage.text.count("\n", 0, start)

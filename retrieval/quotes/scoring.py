@@ -1,4 +1,10 @@
-"""The fitted coefficients of quotes and of confidence, and the thresholds of certainty."""
+"""The fitted coefficients of quotes and of confidence, and the thresholds of certainty.
+
+The coefficients are the only fitted constants. They come from encyclopaedia questions in five languages and
+everyday questions about seven collections in four. docs/ranking.md has the method, the contribution of each
+feature and the results on unseen collections. A negative coefficient corrects for what two features both
+count.
+"""
 
 import math
 from collections.abc import Mapping
@@ -10,11 +16,11 @@ from retrieval.query.query import Query
 
 
 @dataclass(frozen=True, slots=True)
-class Weights:
-    """One fit.
+class Coefficients:
+    """The coefficients of one fit, by feature.
 
-    `quote` is a softmax over all runs of a question, the runs that hold its answer against the rest.
-    `confidence` and `bias` are a logistic regression over the features of the best run; a name with * is the
+    `quote` is a softmax over all candidate spans of a question: those with the answer against the others.
+    `confidence` and `bias` are a logistic regression over the features of the best span. A name with * is the
     product of two features. `words` is the logarithm of the number of content words, `unspaced` is 1 in
     scripts without spaces.
     """
@@ -24,140 +30,141 @@ class Weights:
     bias: float
 
 
-# Where meanings are compared.
-MEANING = Weights(
+# For candidates with vectors.
+WITH_MEANING = Coefficients(
     quote={
-        "stems": 1.65,
+        "terms": 1.65,
         "grams": -0.98,
         "pairs": -0.16,
         "names": 0.52,
         "heading": 3.87,
         "faq": -0.58,
-        "alike": 4.5,
-        "often": 2.8,
-        "rest": 2.3,
-        "near": 1.52,
-        "run_grams": 2.38,
-        "previous": 3.7,
-        "opens": 1.01,
+        "coverage": 4.5,
+        "frequency": 2.8,
+        "passage_gain": 2.3,
+        "nearby_gain": 1.52,
+        "span_grams": 2.38,
+        "previous_gain": 3.7,
+        "starts_passage": 1.01,
         "length": 1.13,
-        "small": -1.11,
+        "starts_lowercase": -1.11,
         "meaning": 10.41,
-        "run_meaning": 3.51,
+        "span_meaning": 3.51,
         "title": 1.29,
         "year": 0.88,
         "person": 0.22,
         "number": 1.38,
     },
     confidence={
-        "stems": -0.13,
+        "terms": -0.13,
         "grams": 1.37,
         "pairs": 0.63,
         "names": 0.1,
-        "lost_names": -4.16,
-        "alike": 1.78,
-        "rest": -0.77,
-        "near": -0.73,
-        "run_grams": 1.69,
+        "missing_names": -4.16,
+        "coverage": 1.78,
+        "passage_gain": -0.77,
+        "nearby_gain": -0.73,
+        "span_grams": 1.69,
         "heading": 2.23,
         "title": -0.18,
         "faq": -2.11,
         "meaning": 4.88,
-        "run_meaning": 1.89,
+        "span_meaning": 1.89,
         "words": 0.7,
-        "alike*alike": 0.38,
-        "run_meaning*run_meaning": -0.31,
+        "coverage*coverage": 0.38,
+        "span_meaning*span_meaning": -0.31,
         "meaning*meaning": -1.14,
-        "run_meaning*alike": 1.06,
-        "meaning*alike": -3.17,
+        "span_meaning*coverage": 1.06,
+        "meaning*coverage": -3.17,
         "unspaced": -0.29,
     },
     bias=-6.65,
 )
 
-# Where words alone are.
-WORDS = Weights(
+# For candidates without vectors.
+WORDS_ONLY = Coefficients(
     quote={
-        "stems": 4.77,
+        "terms": 4.77,
         "grams": 3.64,
         "pairs": 1.49,
         "names": 1.57,
         "heading": 6.52,
         "faq": 5.45,
-        "alike": 8.39,
-        "often": 4.64,
-        "rest": 3.99,
-        "near": 3.92,
-        "run_grams": 1.96,
-        "previous": 3.97,
-        "opens": 0.98,
+        "coverage": 8.39,
+        "frequency": 4.64,
+        "passage_gain": 3.99,
+        "nearby_gain": 3.92,
+        "span_grams": 1.96,
+        "previous_gain": 3.97,
+        "starts_passage": 0.98,
         "length": 1.2,
-        "small": -1.02,
+        "starts_lowercase": -1.02,
         "title": 5.05,
         "year": 1.42,
         "person": 0.72,
         "number": 1.27,
     },
     confidence={
-        "stems": 1.55,
+        "terms": 1.55,
         "grams": 5.55,
         "pairs": 1.62,
         "names": 0.86,
-        "lost_names": -2.86,
-        "alike": 3.2,
-        "rest": 0.67,
-        "near": 0.44,
-        "run_grams": 1.05,
+        "missing_names": -2.86,
+        "coverage": 3.2,
+        "passage_gain": 0.67,
+        "nearby_gain": 0.44,
+        "span_grams": 1.05,
         "heading": 4.65,
         "title": -2.25,
         "faq": -5.66,
         "words": 1.3,
-        "alike*alike": -2.36,
+        "coverage*coverage": -2.36,
         "grams*grams": -3.46,
-        "grams*alike": 0.28,
+        "grams*coverage": 0.28,
         "unspaced": -1.15,
     },
-    # The fit gave -5.73; 0.6 more, so that about as many questions are answered as with meanings.
+    # The fit gave -5.73. With 0.6 more, about as many questions are answered as with meanings.
     bias=-5.13,
 )
 
 
-# From here on the best quote is taken for the answer: on collections left out of the fit, 0.05 of the
-# answerable questions then get a wrong one, and 0.89 of the others none (docs/ranking.md).
+# From this confidence on, the best quote counts as the answer. On collections left out of the fit, 0.05 of
+# the answerable questions then get a wrong answer, and 0.89 of the others get none (docs/ranking.md).
 SURE = 0.57
-# From here on the closest passages are shown: 0.97 of the questions that these answer reach it.
+# From this confidence on, the closest passages are shown. 0.97 of the questions that they answer reach it.
 UNSURE = 0.08
-# More words make a question no clearer.
-_MOST_WORDS = 6
+# More content words do not make a question clearer.
+_MAX_COUNTED_WORDS = 6
 
 
-def confidence(question: Query, features: Mapping[str, float], weights: Weights) -> float:
-    """Return the probability (0 to 1) that a question is answered, by the features of its best run.
+def confidence(query: Query, features: Mapping[str, float], coefficients: Coefficients) -> float:
+    """Return the probability (0 to 1) that a question is answered, by the features of its best span.
 
-    A question without a content word asks for nothing, so nothing answers it; a single word asks for nothing
-    in particular, so no quote is sure to.
+    It is 0 for a question without content words, which asks for nothing. For a single word, which asks for
+    nothing in particular, it stays below SURE.
     """
-    words = sum(word.content for word in question.words)
-    if not words:
+    word_count = sum(word.is_content for word in query.words)
+    if not word_count:
         return 0.0
-    unspaced = float(any(is_unspaced(word.text) for word in question.words))
-    known = {**features, "words": math.log(min(words, _MOST_WORDS)), "unspaced": unspaced}
-    logit = weights.bias + sum(
-        weight * math.prod(known[part] for part in name.split("*"))
-        for name, weight in weights.confidence.items()
+    unspaced = float(any(is_unspaced(word.text) for word in query.words))
+    words = math.log(min(word_count, _MAX_COUNTED_WORDS))
+    values = {**features, "words": words, "unspaced": unspaced}
+    logit = coefficients.bias + sum(
+        coefficient * math.prod(values[part] for part in name.split("*"))
+        for name, coefficient in coefficients.confidence.items()
     )
     probability = 1 / (1 + math.exp(-logit))
-    return probability * SURE if _is_one_word(question) else probability
+    return probability * SURE if _has_one_word(query) else probability
 
 
 def certainty(confidence: float) -> Certainty:
-    """Return which kind of reply a confidence allows."""
+    """Return the kind of reply that a confidence allows."""
     if confidence >= SURE:
         return "sure"
     return "unsure" if confidence >= UNSURE else "none"
 
 
-def _is_one_word(question: Query) -> bool:
-    """Return whether a question has one word; without spaces between words, one whose tokens all overlap."""
-    texts = [word.text for word in question.words]
+def _has_one_word(query: Query) -> bool:
+    """Return whether a query has one word: in scripts without spaces, a token that contains all others."""
+    texts = [word.text for word in query.words]
     return len(texts) == 1 or any(is_unspaced(text) and all(part in text for part in texts) for text in texts)

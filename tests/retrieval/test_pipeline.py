@@ -45,12 +45,12 @@ def passages_of(text: str, name: str = "a.txt") -> list[Passage]:
 
 @pytest.mark.parametrize(("question", "document", "words"), QUESTIONS)
 def test_answered(question: str, document: str, words: str, ask: Ask) -> None:
-    """Among documents in eight languages the right one is quoted first, and the question is left as spelt."""
-    found = ask(question)
-    assert found.certainty != "none"
-    assert document == found.citations[0].document
-    assert words in found.citations[0].quote
-    assert found.suggestion is None
+    """Among documents in eight languages the right one is quoted first, and no correction is suggested."""
+    result = ask(question)
+    assert result.certainty != "none"
+    assert document == result.citations[0].document
+    assert words in result.citations[0].quote
+    assert result.suggestion is None
 
 
 @pytest.mark.parametrize(
@@ -77,11 +77,11 @@ def test_answered(question: str, document: str, words: str, ask: Ask) -> None:
     ],
 )
 def test_nothing_asked(text: str, ask: Ask) -> None:
-    """Greetings, thanks, bare question words, gibberish and signs are declined, and nothing is suggested."""
-    found = ask(text)
-    assert "none" == found.certainty
-    assert found.confidence < SURE / 2
-    assert found.suggestion is None
+    """Greetings, thanks, bare question words, gibberish and symbols are declined without a suggestion."""
+    result = ask(text)
+    assert "none" == result.certainty
+    assert result.confidence < SURE / 2
+    assert result.suggestion is None
 
 
 @pytest.mark.parametrize(
@@ -97,7 +97,7 @@ def test_nothing_asked(text: str, ask: Ask) -> None:
     ],
 )
 def test_absent(text: str, ask: Ask) -> None:
-    """What the documents do not hold is declined; the nearest passages are listed all the same."""
+    """Questions that the documents do not answer are declined."""
     assert not ask(text).answered
 
 
@@ -105,11 +105,11 @@ def test_absent(text: str, ask: Ask) -> None:
     "word", ["lighthouse", "goats?", "Wassermühle", "фонари", "الجمال", "茶馆", "ชาว", "बच्चे", "mercimek"]
 )
 def test_one_word(word: str, ask: Ask) -> None:
-    """One word asks for nothing in particular: where it stands is listed, but no quote is sure."""
-    found = ask(word)
-    assert not found.answered
-    assert 0 < found.confidence < SURE
-    assert found.citations
+    """For one word the closest passages are cited, but no quote is sure."""
+    result = ask(word)
+    assert not result.answered
+    assert 0 < result.confidence < SURE
+    assert result.citations
 
 
 @pytest.mark.parametrize(
@@ -124,80 +124,83 @@ def test_one_word(word: str, ask: Ask) -> None:
     ],
 )
 def test_misspelt(question: str, suggestion: str, words: str, ask: Ask) -> None:
-    """A misspelt word counts as the documents' own, and the question is suggested as it should be spelt."""
-    found = ask(question)
-    assert found.answered
-    assert words in found.citations[0].quote
-    assert suggestion == found.suggestion
+    """A misspelt word counts as the documents' word, and the corrected question is suggested."""
+    result = ask(question)
+    assert result.answered
+    assert words in result.citations[0].quote
+    assert suggestion == result.suggestion
     assert ask(suggestion).suggestion is None
 
 
 def test_follow_up(ask: Ask) -> None:
-    """A question that says too little leans on the one before it."""
-    asked = "And when was it built?"
-    alone, leaning = ask(asked), ask(asked, earlier="Who is the engineer of the lighthouse on Skerry?")
-    assert leaning.confidence > alone.confidence
-    assert leaning.answered
-    assert "1874" in leaning.citations[0].quote
-    found = ask("why?", earlier="Зачем сторож выключает фонари?")
-    assert "ru.txt" == found.citations[0].document
+    """A follow-up is understood with the words of the question before it."""
+    question = "And when was it built?"
+    alone, follow_up = (
+        ask(question),
+        ask(question, earlier="Who is the engineer of the lighthouse on Skerry?"),
+    )
+    assert follow_up.confidence > alone.confidence
+    assert follow_up.answered
+    assert "1874" in follow_up.citations[0].quote
+    result = ask("why?", earlier="Зачем сторож выключает фонари?")
+    assert "ru.txt" == result.citations[0].document
 
 
 @pytest.mark.parametrize(("question", "document", "words"), QUESTIONS)
 def test_new_question_in_a_reply(question: str, document: str, words: str, ask: Ask) -> None:
-    """A question that stands alone keeps its answer, whatever was asked before."""
+    """A question that is complete has the same answer after any other question."""
     for earlier in ("Who built the lighthouse on Skerry?", "Hamamın suyu nereden gelir?", "谢谢", "😀"):
-        found = ask(question, earlier=earlier)
-        assert document == found.citations[0].document
-        assert words in found.citations[0].quote
+        result = ask(question, earlier=earlier)
+        assert document == result.citations[0].document
+        assert words in result.citations[0].quote
 
 
-def test_follow_up_is_not_respelt(ask: Ask) -> None:
-    """The suggestion is about the words of this question alone, though the one before had the same slip."""
-    found = ask("Who feeds the gaots?", earlier="Are there gaots?")
-    assert "Who feeds the goats?" == found.suggestion
+def test_suggestion_of_follow_up(ask: Ask) -> None:
+    """The suggestion corrects the words of the follow-up only, not of the question before it."""
+    result = ask("Who feeds the gaots?", earlier="Are there gaots?")
+    assert "Who feeds the goats?" == result.suggestion
     assert ask("Who feeds them?", earlier="Where are the gaots?").suggestion is None
 
 
-def test_slip_in_the_question_before(ask: Ask) -> None:
-    """A follow-up leans on what the question before was meant to say."""
+def test_misspelt_earlier_question(ask: Ask) -> None:
+    """A follow-up is understood with the corrected words of the question before it."""
     assert "goats" in ask("And who feeds them?", earlier="Where are the gaots?").citations[0].quote
 
 
 def test_later_quotes() -> None:
-    """When another place answers as well as the first quote's neighbours, it is quoted before them."""
+    """Another passage that answers as well as a neighbour of the first quote is quoted before it."""
     filler = "Nothing of note was written down about that long and quiet summer on the coast of the island."
-    found = [
+    passages = [
         *passages_of(f"The red kite nests in the old oak. The red kite hunts mice. {filler}", "a.txt"),
         *passages_of(f"The red kite nests in the tall pine. {filler}", "b.txt"),
         *passages_of(f"{filler}", "c.txt"),
     ]
-    index = LocalIndex.build(found, 40)
-    given = asyncio.run(answer("Where does the red kite nest?", index, quote_chars=40, top=3))
-    assert {"a.txt", "b.txt"} == {citation.document for citation in given.citations[:2]}
-    assert [1, 2, 3] == [citation.rank for citation in given.citations]
+    index = LocalIndex.build(passages, 40)
+    result = asyncio.run(answer("Where does the red kite nest?", index, quote_chars=40, top=3))
+    assert {"a.txt", "b.txt"} == {citation.document for citation in result.citations[:2]}
+    assert [1, 2, 3] == [citation.rank for citation in result.citations]
 
 
 @pytest.mark.parametrize("top", [1, 2, 5])
 def test_citations(top: int, everything: list[Passage], documents: dict[str, Document]) -> None:
-    """There are at most as many citations as asked for, each verbatim, in order, and none over another."""
+    """There are at most `top` citations, ranked, verbatim and without overlaps."""
     narrow = LocalIndex.build(everything, 60)
     for question, _, _ in QUESTIONS:
-        found = asyncio.run(answer(question, narrow, quote_chars=60, top=top)).citations
-        assert list(range(1, len(found) + 1)) == [citation.rank for citation in found]
-        assert 1 <= len(found) <= top
-        for citation in found:
+        citations = asyncio.run(answer(question, narrow, quote_chars=60, top=top)).citations
+        assert list(range(1, len(citations) + 1)) == [citation.rank for citation in citations]
+        assert 1 <= len(citations) <= top
+        for citation in citations:
             assert citation.span.of(documents[citation.document].text) == citation.quote
             assert len(citation.quote) <= 60
-        places = sorted((citation.document, citation.span) for citation in found)
-        for (document, span), (other, after) in pairwise(places):
-            assert document != other or span.end <= after.start
+        spans = sorted((citation.document, citation.span) for citation in citations)
+        for (document, span), (next_document, next_span) in pairwise(spans):
+            assert document != next_document or span.end <= next_span.start
 
 
 def test_empty_index() -> None:
-    """Where there are no passages nothing is answered, and nothing fails."""
-    found = asyncio.run(answer("Who built it?", LocalIndex.build([], 300), quote_chars=300, top=3))
-    assert (False, 0.0, (), None) == (found.answered, found.confidence, found.citations, found.suggestion)
+    """Without passages no question is answered."""
+    result = asyncio.run(answer("Who built it?", LocalIndex.build([], 300), quote_chars=300, top=3))
+    assert (False, 0.0, (), None) == (result.answered, result.confidence, result.citations, result.suggestion)
 
 
 def test_same_answer_twice(ask: Ask) -> None:
@@ -206,8 +209,8 @@ def test_same_answer_twice(ask: Ask) -> None:
         assert ask(question) == ask(question)
 
 
-def test_same_answer_everywhere() -> None:
-    """Answers do not hang on the order of sets, which differs between processes."""
+def test_same_answer_in_every_process() -> None:
+    """Answers do not depend on the order of sets, which differs between processes."""
     script = """
 import asyncio
 from retrieval.pipeline import answer, explain
@@ -222,7 +225,7 @@ index = LocalIndex.build(passages, 60)
 for question in ("Who feeds the gaots?", "茶馆在哪里?", "Wo sind die Ziegen and goats"):
     print(ascii(asyncio.run(answer(question, index, quote_chars=60, top=5))))
 """
-    given = {
+    outputs = {
         subprocess.run(
             [sys.executable, "-c", script],
             env={**os.environ, "PYTHONHASHSEED": seed},
@@ -232,16 +235,16 @@ for question in ("Who feeds the gaots?", "茶馆在哪里?", "Wo sind die Ziegen
         ).stdout
         for seed in ("1", "2")
     }
-    assert 1 == len(given)
-    assert "goats" in given.pop()
+    assert 1 == len(outputs)
+    assert "goats" in outputs.pop()
 
 
 def test_unrelated_documents(everything: list[Passage], ask: Ask) -> None:
-    """Two hundred passages about other things change no answer."""
-    chance = random.Random(3)
+    """Two hundred passages about other subjects change no answer."""
+    rng = random.Random(3)
     syllables = ["ka", "lo", "mi", "ren", "tus", "vor", "zel", "bi", "dru", "fa"]
-    words = ["".join(chance.choices(syllables, k=chance.randint(2, 4))) for _ in range(600)]
-    text = "\n\n".join(" ".join(chance.choices(words, k=60)).capitalize() + "." for _ in range(200))
+    words = ["".join(rng.choices(syllables, k=rng.randint(2, 4))) for _ in range(600)]
+    text = "\n\n".join(" ".join(rng.choices(words, k=60)).capitalize() + "." for _ in range(200))
     larger = LocalIndex.build([*everything, *passages_of(text, "others.txt")], 300)
     for question, document, _ in QUESTIONS:
         before, after = ask(question), ask(question, index=larger)
@@ -252,21 +255,21 @@ def test_unrelated_documents(everything: list[Passage], ask: Ask) -> None:
         )
 
 
-def test_the_weights_of_words(index: LocalIndex) -> None:
-    """What names something comes first, the rarest before others; a word that is nowhere is in no passage."""
-    asked = "Who built the lighthouse on Skerry in winter for a xylophone?"
-    found = asyncio.run(explain(asked, index))
-    content = [one for one in found if one.content]
-    assert content == list(found[: len(content)])
-    weights = [one.weight for one in content]
+def test_explain(index: LocalIndex) -> None:
+    """Content words come first, rarest first; a word that no passage has counts 0 passages."""
+    question = "Who built the lighthouse on Skerry in winter for a xylophone?"
+    terms = asyncio.run(explain(question, index))
+    content = [term for term in terms if term.content]
+    assert content == list(terms[: len(content)])
+    weights = [term.weight for term in content]
     assert sorted(weights, reverse=True) == weights
-    counts = {one.word: one.passages for one in found}
+    counts = {term.word: term.passages for term in terms}
     assert (0, 1) == (counts["xylophone"], counts["winter"])
-    assert {"Who", "the", "on"} <= {one.word for one in found if not one.content}
+    assert {"Who", "the", "on"} <= {term.word for term in terms if not term.content}
 
 
 @pytest.mark.parametrize("text", ["", " ", "?", "🙂", "\u0301", "x" * 5000])
-def test_any_text_can_be_explained(index: LocalIndex, text: str) -> None:
-    """Whatever is asked, and of no documents too, each of its words is weighed."""
-    for one in (index, LocalIndex.build([], 300)):
-        assert all(weighing.word in text for weighing in asyncio.run(explain(text, one)))
+def test_explain_any_text(index: LocalIndex, text: str) -> None:
+    """Every word of any text has a weight, also without documents."""
+    for searched in (index, LocalIndex.build([], 300)):
+        assert all(term.word in text for term in asyncio.run(explain(text, searched)))

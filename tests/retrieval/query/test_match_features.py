@@ -1,4 +1,4 @@
-"""Everything that is counted in arrays is counted here again, a token at a time."""
+"""Match features equal counts made a token at a time."""
 
 from collections.abc import Callable, Sequence
 from itertools import pairwise
@@ -30,105 +30,116 @@ TEXTS = st.lists(
 QUESTION = st.lists(WORD, min_size=1, max_size=6).map(" ".join)
 
 
-def column(question: Query, token: Token) -> int:
-    return next((i for i, word in enumerate(question.words) if token.term in word.terms), -1)
+def column(query: Query, token: Token) -> int:
+    """Return the index of the query word that a token is, or -1."""
+    return next((i for i, word in enumerate(query.words) if token.term in word.terms), -1)
 
 
-def share(word: Word, other: str) -> float:
+def gram_share(word: Word, other: str) -> float:
+    """Return the share of a word's grams that another word has."""
     own = set(grams(word.text))
     return len(own & set(grams(other))) / len(own)
 
 
-def tokens_by_piece(candidates: Candidates, longest: int) -> list[list[Token]]:
-    found: list[list[Token]] = []
+def tokens_by_piece(candidates: Candidates, max_chars: int) -> list[list[Token]]:
+    """Return the tokens of each piece of the candidates."""
+    by_piece: list[list[Token]] = []
     for passage in candidates.passages:
-        starts = [piece.start for piece in pieces(passage.text, passage.language, longest)]
+        starts = [piece.start for piece in pieces(passage.text, passage.language, max_chars)]
         rows: list[list[Token]] = [[] for _ in starts]
         for token in tokenize(passage.text, passage.language):
             rows[max(sum(start <= token.start for start in starts) - 1, 0)].append(token)
-        found += rows
-    return found
+        by_piece += rows
+    return by_piece
 
 
-@given(question=QUESTION, texts=TEXTS, longest=st.integers(8, 60))
+@given(question=QUESTION, texts=TEXTS, max_chars=st.integers(8, 60))
 @settings(max_examples=40)
-def test_counts(question: str, texts: Sequence[tuple[str, str]], longest: int, look: Look) -> None:
-    """Words, grams, likeness, lengths, years, numbers, capitals and small openings are as counted by hand."""
-    looked = look(question, texts, longest)
+def test_counts(question: str, texts: Sequence[tuple[str, str]], max_chars: int, look: Look) -> None:
+    """Counts, similarities and lengths of each piece equal those computed from its tokens."""
+    looked = look(question, texts, max_chars)
     assume(looked is not None)
-    asked, candidates, evidence = looked  # type: ignore[misc]
-    terms = [term for word in asked.words for term in word.terms]
-    assume(len(terms) == len(set(terms)))  # a term that two words may be counts for either
-    rows = tokens_by_piece(candidates, longest)
-    of_question = list(dict.fromkeys(gram for word in asked.words for gram in grams(word.text)))
+    query, candidates, matches = looked  # type: ignore[misc]
+    terms = [term for word in query.words for term in word.terms]
+    assume(len(terms) == len(set(terms)))  # a term of two words counts for one of them
+    rows = tokens_by_piece(candidates, max_chars)
+    query_grams = list(dict.fromkeys(gram for word in query.words for gram in grams(word.text)))
     for row, tokens in enumerate(rows):
-        passage = candidates.passages[int(evidence.owners[row])]
-        assert len(tokens) == evidence.lengths[row]
-        counts = [sum(token.term in word.terms for token in tokens) for word in asked.words]
-        assert counts == evidence.words[row].tolist()
-        holding = [sum(gram in grams(token.word) for token in tokens) for gram in of_question]
-        assert holding == evidence.grams[row].tolist()
-        nearest = [max([share(word, token.word) for token in tokens], default=0) for word in asked.words]
-        likeness = [1 if count else (s if s > 0.5 else 0) for count, s in zip(counts, nearest, strict=True)]
-        assert likeness == pytest.approx(evidence.likeness[row].tolist())
-        new = [token_type(token, passage.text) for token in tokens if column(asked, token) < 0]
-        assert sum(TokenType.YEAR in kind for kind in new) == evidence.years[row]
-        assert sum(TokenType.NUMBER in kind for kind in new) == evidence.numbers[row]
-        assert sum(TokenType.CAPITAL in kind for kind in new) == evidence.capitals[row]
-        opens_small = bool(tokens) and TokenType.SMALL in token_type(tokens[0], passage.text)
-        assert opens_small == bool(evidence.small[row])
+        passage = candidates.passages[int(matches.owners[row])]
+        assert len(tokens) == matches.lengths[row]
+        counts = [sum(token.term in word.terms for token in tokens) for word in query.words]
+        assert counts == matches.words[row].tolist()
+        gram_counts = [sum(gram in grams(token.word) for token in tokens) for gram in query_grams]
+        assert gram_counts == matches.grams[row].tolist()
+        shares = [max([gram_share(word, token.word) for token in tokens], default=0) for word in query.words]
+        similarity = [
+            1 if count else (share if share > 0.5 else 0) for count, share in zip(counts, shares, strict=True)
+        ]
+        assert similarity == pytest.approx(matches.similarity[row].tolist())
+        new_types = [token_type(token, passage.text) for token in tokens if column(query, token) < 0]
+        assert sum(TokenType.YEAR in types for types in new_types) == matches.years[row]
+        assert sum(TokenType.NUMBER in types for types in new_types) == matches.numbers[row]
+        assert sum(TokenType.CAPITAL in types for types in new_types) == matches.capitals[row]
+        starts_lowercase = bool(tokens) and TokenType.SMALL in token_type(tokens[0], passage.text)
+        assert starts_lowercase == bool(matches.starts_lowercase[row])
 
 
-@given(question=QUESTION, texts=TEXTS, longest=st.integers(8, 60))
+@given(question=QUESTION, texts=TEXTS, max_chars=st.integers(8, 60))
 @settings(max_examples=40)
-def test_pairs(question: str, texts: Sequence[tuple[str, str]], longest: int, look: Look) -> None:
-    """Neighbouring words of the question count as a pair where they are neighbours in one passage."""
-    looked = look(question, texts, longest)
+def test_pairs(question: str, texts: Sequence[tuple[str, str]], max_chars: int, look: Look) -> None:
+    """Adjacent words of the query are a pair where they are adjacent in one passage."""
+    looked = look(question, texts, max_chars)
     assume(looked is not None)
-    asked, candidates, evidence = looked  # type: ignore[misc]
-    terms = [term for word in asked.words for term in word.terms]
+    query, candidates, matches = looked  # type: ignore[misc]
+    terms = [term for word in query.words for term in word.terms]
     assume(len(terms) == len(set(terms)))
-    rows = tokens_by_piece(candidates, longest)
-    expected = np.zeros((len(rows), len(asked.words)))
-    placed = [(row, token) for row, tokens in enumerate(rows) for token in tokens]
-    for (row, token), (after, other) in pairwise(placed):
-        left, right = column(asked, token), column(asked, other)
-        if evidence.owners[row] == evidence.owners[after] and left >= 0 and right == left + 1:
+    rows = tokens_by_piece(candidates, max_chars)
+    expected = np.zeros((len(rows), len(query.words)))
+    ordered = [(row, token) for row, tokens in enumerate(rows) for token in tokens]
+    for (row, token), (next_row, next_token) in pairwise(ordered):
+        left, right = column(query, token), column(query, next_token)
+        if matches.owners[row] == matches.owners[next_row] and left >= 0 and right == left + 1:
             expected[row, left] += 1
-    assert expected.tolist() == evidence.pairs.tolist()
+    assert expected.tolist() == matches.pairs.tolist()
 
 
-@given(question=QUESTION, texts=TEXTS, longest=st.integers(8, 60))
+@given(question=QUESTION, texts=TEXTS, max_chars=st.integers(8, 60))
 @settings(max_examples=40)
-def test_shape(question: str, texts: Sequence[tuple[str, str]], longest: int, look: Look) -> None:
-    """Every candidate has its pieces in order, likeness is 0 to 1, and weights are positive."""
-    looked = look(question, texts, longest)
+def test_shape(question: str, texts: Sequence[tuple[str, str]], max_chars: int, look: Look) -> None:
+    """Every candidate has its pieces in order, similarities are from 0 to 1, and weights are positive."""
+    looked = look(question, texts, max_chars)
     assume(looked is not None)
-    asked, candidates, evidence = looked  # type: ignore[misc]
+    query, candidates, matches = looked  # type: ignore[misc]
     for ordinal, passage in enumerate(candidates.passages):
-        own = np.flatnonzero(evidence.owners == ordinal)
-        assert own[0] == evidence.first[ordinal]
-        spans = [(piece.start, piece.end) for piece in pieces(passage.text, passage.language, longest)]
-        starts, ends = evidence.starts[own].tolist(), evidence.ends[own].tolist()
+        own = np.flatnonzero(matches.owners == ordinal)
+        assert own[0] == matches.first_pieces[ordinal]
+        spans = [(piece.start, piece.end) for piece in pieces(passage.text, passage.language, max_chars)]
+        starts, ends = matches.starts[own].tolist(), matches.ends[own].tolist()
         assert spans == list(zip(starts, ends, strict=True))
-        assert evidence.words[own].sum(axis=0).tolist() == evidence.total(evidence.words)[ordinal].tolist()
-        assert evidence.words[own].max(axis=0).tolist() == evidence.greatest(evidence.words)[ordinal].tolist()
-    assert ((evidence.likeness >= 0) & (evidence.likeness <= 1)).all()
-    assert (evidence.idf > 0).all()
-    assert [w if word.content else 0 for word, w in zip(asked.words, evidence.idf, strict=True)] == (
-        evidence.content.tolist()
+        assert (
+            matches.words[own].sum(axis=0).tolist()
+            == matches.sum_by_candidate(matches.words)[ordinal].tolist()
+        )
+        assert (
+            matches.words[own].max(axis=0).tolist()
+            == matches.max_by_candidate(matches.words)[ordinal].tolist()
+        )
+    assert ((matches.similarity >= 0) & (matches.similarity <= 1)).all()
+    assert (matches.idf > 0).all()
+    assert [idf if word.is_content else 0 for word, idf in zip(query.words, matches.idf, strict=True)] == (
+        matches.content_idf.tolist()
     )
 
 
 def test_no_pair_over_two_passages(look: Look) -> None:
-    """The last word of a passage and the first of the next are no neighbours."""
+    """The last word of a passage and the first of the next are not adjacent."""
     looked = look("goat keeper", [("en", "goat"), ("en", "keeper"), ("en", "keeper")])
     assert looked is not None
     assert 0 == looked[2].pairs.sum()
 
 
 def test_rare_words_weigh_more() -> None:
-    """A word weighs more the fewer passages hold it, and something even where all do."""
+    """A word in fewer passages weighs more, and a word in all passages more than 0."""
     weights = inverse_document_frequency(np.array([0.0, 1.0, 5.0, 10.0]), 10)
     assert sorted(weights.tolist(), reverse=True) == weights.tolist()
     assert weights[-1] > 0

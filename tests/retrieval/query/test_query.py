@@ -2,14 +2,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from retrieval.query.query import Query, follow_up, parse, with_corrections
-from retrieval.query.stopwords import STOPWORDS
+from retrieval.query.query import Query, parse, with_corrections, with_earlier_words
+from retrieval.query.stopwords import load_stopwords
 
-EVERY = ["en", "de", "ru", "ar", "zh", "th", "hi", "tr"]
+LANGUAGES = ["en", "de", "ru", "ar", "zh", "th", "hi", "tr"]
 
 
 def content(text: str, *languages: str) -> list[str]:
-    return [word.text for word in parse(text, languages or EVERY).words if word.content]
+    return [word.text for word in parse(text, languages or LANGUAGES).words if word.is_content]
 
 
 @pytest.mark.parametrize(
@@ -24,14 +24,15 @@ def content(text: str, *languages: str) -> list[str]:
     ],
 )
 def test_content(text: str, expected: list[str]) -> None:
-    """Words that only ask or join name nothing, in any of the documents' languages; the others do."""
+    """Content words are all but function words, in any of the documents' languages."""
     assert expected == content(text)
 
 
-@pytest.mark.parametrize("language", EVERY)
-def test_function_words_name_nothing(language: str) -> None:
-    """No word that only asks, joins or greets is content in its own language."""
-    for word in sorted(STOPWORDS[language].function_words | STOPWORDS[language].greet):
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_stopwords_are_not_content(language: str) -> None:
+    """No function word or greeting is a content word in its own language."""
+    stopwords = load_stopwords()[language]
+    for word in sorted(stopwords.function_words | stopwords.greet):
         assert [] == content(word, language), word
 
 
@@ -39,24 +40,24 @@ def test_function_words_name_nothing(language: str) -> None:
     "text", ["Good morning, how are you?", "Спасибо большое!", "早上好", "你好吗", "谢谢"]
 )
 def test_small_talk(text: str) -> None:
-    """Where only greetings and the like are said nothing is named; beside other words they may."""
+    """Small talk has no content words, but text with another word has."""
     assert [] == content(text)
     assert [] != content(text + " Skerry")
 
 
 @pytest.mark.parametrize(
-    ("text", "language", "nothing"),
+    ("text", "language", "function_words"),
     [
         ("茶馆在哪里", "zh", {"在", "哪", "里", "哪里"}),
         ("ตลาดอยู่ที่ไหน", "th", {"ที่", "ี่ไ", "่ไห", "ไหน"}),
     ],
 )
-def test_function_words_within(text: str, language: str, nothing: set[str]) -> None:
-    """In scripts without spaces they name nothing where they stand in the question, and the rest does."""
+def test_unspaced_function_words(text: str, language: str, function_words: set[str]) -> None:
+    """In scripts without spaces, the tokens inside a function word are not content words; others are."""
     words = parse(text, [language]).words
-    assert nothing == {word.text for word in words if word.text in nothing}
-    assert not any(word.content for word in words if word.text in nothing)
-    assert any(word.content for word in words)
+    assert function_words == {word.text for word in words if word.text in function_words}
+    assert not any(word.is_content for word in words if word.text in function_words)
+    assert any(word.is_content for word in words)
 
 
 @pytest.mark.parametrize(
@@ -64,12 +65,12 @@ def test_function_words_within(text: str, language: str, nothing: set[str]) -> N
     [("متى تأسس", ["متي", "تاسس"]), ("ещё чьё", ["еще", "чье"]), ("п'ять", ["п'ять", "п", "ять"])],
 )
 def test_spelling(text: str, spellings: list[str]) -> None:
-    """A word is spelt as its own language folds it, whatever other languages the documents are in."""
+    """A word is folded as in a language of its script, whatever languages the documents are in."""
     assert set(spellings) == {word.text for word in parse(text, ["en", "ru", "uk", "ar"]).words}
 
 
-def test_other_languages_joiners() -> None:
-    """What joins in one language may name something in another: the question's own language decides."""
+def test_function_words_of_other_languages() -> None:
+    """A function word of one language is a content word in a question in another language."""
     assert ["war"] == content("What was the war?", "en", "de")
     assert ["mill"] == content("was war die mill?", "en", "de")
 
@@ -87,24 +88,24 @@ def test_other_languages_joiners() -> None:
     ],
 )
 def test_language_of_no_document(text: str, languages: list[str], expected: list[str]) -> None:
-    """Words that only ask or join name nothing either where no document is in the question's language."""
+    """Function words are recognised in the question's language even if no document is in it."""
     assert expected == content(text, *languages)
 
 
 def test_documents_language_decides_first() -> None:
-    """Words of another language join only where the documents' languages have no word that does."""
+    """Function words of other languages count only without any of the documents' languages."""
     assert ["die", "gift"] == content("Can the die be a gift?", "en")
 
 
-def test_words_about_the_asking() -> None:
-    """They name nothing, unless there are no others."""
+def test_asking_phrases() -> None:
+    """Words of asking phrases are not content words, unless there are no others."""
     assert ["goats"] == content("What does the article say about goats?", "en")
     assert ["goats"] == content("What does the article say about goats?", "de")
     assert ["article", "say"] == content("What does the article say about it?", "en")
 
 
 @pytest.mark.parametrize(
-    ("text", "named"),
+    ("text", "names"),
     [
         ("Who is Margaret Holloway?", ["margaret", "holloway"]),
         ("What happened in 1874?", ["1874"]),
@@ -112,9 +113,9 @@ def test_words_about_the_asking() -> None:
         ("12 goats", ["12"]),
     ],
 )
-def test_named(text: str, named: list[str]) -> None:
-    """Capitals after the first word and numbers are names."""
-    assert named == [word.text for word in parse(text, EVERY).words if word.named]
+def test_names(text: str, names: list[str]) -> None:
+    """Numbers, and capitalised words after the first, are names."""
+    assert names == [word.text for word in parse(text, LANGUAGES).words if word.is_name]
 
 
 @pytest.mark.parametrize(
@@ -139,10 +140,10 @@ def test_named(text: str, named: list[str]) -> None:
         ("lighthouse", False, False),
     ],
 )
-def test_kind(text: str, time: bool, person: bool) -> None:
-    """A question tells whether it wants a time or a person."""
-    question = parse(text, EVERY)
-    assert (time, person) == (question.wants_time, question.wants_person)
+def test_time_and_person(text: str, time: bool, person: bool) -> None:
+    """Question words show whether a time or a person is wanted."""
+    query = parse(text, LANGUAGES)
+    assert (time, person) == (query.wants_time, query.wants_person)
 
 
 @pytest.mark.parametrize(
@@ -155,27 +156,28 @@ def test_kind(text: str, time: bool, person: bool) -> None:
     ],
 )
 def test_number(text: str, number: bool) -> None:
-    """A question tells whether it wants a number."""
-    assert number == parse(text, EVERY).wants_number
+    """Question words show whether a number is wanted."""
+    assert number == parse(text, LANGUAGES).wants_number
 
 
 def test_terms() -> None:
-    """A word has the terms it may be in each language, every term once; a word said twice counts once."""
-    question = parse("goats and goats feeding", ["en", "xx"])
-    assert ["goats", "and", "feeding"] == [word.text for word in question.words]
-    assert ["goat", "goats", "and", "feed", "feeding"] == question.terms
+    """A word has its terms in each language, each term once; a repeated word counts once."""
+    query = parse("goats and goats feeding", ["en", "xx"])
+    assert ["goats", "and", "feeding"] == [word.text for word in query.words]
+    assert ["goat", "goats", "and", "feed", "feeding"] == query.terms
 
 
-def test_nothing_known() -> None:
-    """Without documents, and so without languages, a question has no words."""
+def test_no_languages() -> None:
+    """Without documents there are no languages, and a question has no words."""
     assert () == parse("Who is it?", []).words
 
 
 @given(
-    text=st.text(max_size=60), languages=st.lists(st.sampled_from(sorted(STOPWORDS)), max_size=4, unique=True)
+    text=st.text(max_size=60),
+    languages=st.lists(st.sampled_from(sorted(load_stopwords())), max_size=4, unique=True),
 )
 def test_any_text(text: str, languages: list[str]) -> None:
-    """Words stand where they say, in order, each with at least one term, none like another."""
+    """Words are in order and inside the text, with at least one term, and have different terms."""
     words = parse(text, languages).words
     assert sorted((word.start, word.end) for word in words) == [(word.start, word.end) for word in words]
     assert all(0 <= word.start < word.end <= len(text) and word.terms and word.text for word in words)
@@ -183,27 +185,31 @@ def test_any_text(text: str, languages: list[str]) -> None:
     assert {1.0} >= {word.weight for word in words}
 
 
-def weights(question: Query) -> dict[str, float]:
-    return {word.text: word.weight for word in question.words}
+def weights(query: Query) -> dict[str, float]:
+    return {word.text: word.weight for word in query.words}
 
 
-def test_following() -> None:
-    """A question takes content words from the one before, all together for half a word; none said twice."""
+def test_follow_up() -> None:
+    """Content words of the earlier question weigh half a word together; none is repeated."""
     earlier = parse("Who built the old lighthouse?", ["en"])
-    asked = follow_up(parse("And who keeps the lighthouse?", ["en"]), earlier)
-    assert {"built": 0.25, "old": 0.25} == {text: w for text, w in weights(asked).items() if w < 1}
-    assert 1 == [word.text for word in asked.words].count("lighthouse")
+    query = with_earlier_words(parse("And who keeps the lighthouse?", ["en"]), earlier)
+    assert {"built": 0.25, "old": 0.25} == {
+        text: weight for text, weight in weights(query).items() if weight < 1
+    }
+    assert 1 == [word.text for word in query.words].count("lighthouse")
 
 
-def test_following_with_nothing_said() -> None:
-    """A question that names nothing takes them whole."""
-    asked = follow_up(parse("why?", ["en"]), parse("Who built the lighthouse?", ["en"]))
-    assert {"why": 1, "built": 1, "lighthouse": 1} == weights(asked)
+def test_follow_up_without_content() -> None:
+    """If a question has no content words, those of the earlier one have their full weight."""
+    query = with_earlier_words(parse("why?", ["en"]), parse("Who built the lighthouse?", ["en"]))
+    assert {"why": 1, "built": 1, "lighthouse": 1} == weights(query)
     bare = parse("lighthouse", ["en"])
-    assert bare == follow_up(bare, parse("thanks", ["en"]))
+    assert bare == with_earlier_words(bare, parse("thanks", ["en"]))
 
 
-def test_corrected() -> None:
-    """A misspelt word keeps its spelling and takes the terms of the right one."""
-    question = with_corrections(parse("gaots feed", ["en"]), {"gaots": "goats"}, ["en"])
-    assert [("gaots", ("gaot", "goat")), ("feed", ("feed",))] == [(w.text, w.terms) for w in question.words]
+def test_corrections() -> None:
+    """A misspelt word keeps its spelling and gets the terms of its correction, too."""
+    query = with_corrections(parse("gaots feed", ["en"]), {"gaots": "goats"}, ["en"])
+    assert [("gaots", ("gaot", "goat")), ("feed", ("feed",))] == [
+        (word.text, word.terms) for word in query.words
+    ]

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from retrieval.query import question_phrases
-from retrieval.query.question_phrases import asking_spans, without_asking
+from retrieval.query.question_phrases import find_asking_phrases, remove_asking_phrases
 
 TEXT = st.text(max_size=80) | st.lists(
     st.sampled_from(
@@ -55,8 +55,8 @@ TEXT = st.text(max_size=80) | st.lists(
     ],
 )
 def test_subject(question: str, subject: str) -> None:
-    """What is about the asking is left out in each language, whatever the documents are in."""
-    assert subject == without_asking(question)
+    """Asking phrases are removed in every language."""
+    assert subject == remove_asking_phrases(question)
 
 
 @pytest.mark.parametrize(
@@ -73,48 +73,49 @@ def test_subject(question: str, subject: str) -> None:
         "",
     ],
 )
-def test_subjects_stay(question: str) -> None:
-    """Documents may be what is asked about."""
-    assert ([], question) == (asking_spans(question), without_asking(question))
+def test_documents_as_subject(question: str) -> None:
+    """Words for documents stay if they are the subject."""
+    assert ([], question) == (find_asking_phrases(question), remove_asking_phrases(question))
 
 
 @pytest.mark.parametrize("question", ["tell me", "Can you tell me?", "根据文档", "Расскажи мне", "  "])
-def test_nothing_else(question: str) -> None:
-    """A question that holds nothing else is left as it is."""
-    assert question == without_asking(question)
+def test_only_asking_phrases(question: str) -> None:
+    """A question of asking phrases only is unchanged."""
+    assert question == remove_asking_phrases(question)
 
 
-def test_neighbours_are_one() -> None:
-    """Phrases that follow each other are one span."""
+def test_adjacent_phrases() -> None:
+    """Adjacent phrases are one span."""
     question = "Can you tell me, what does this page say about goats?"
-    assert [(0, question.index(" goats"))] == asking_spans(question)
+    assert [(0, question.index(" goats"))] == find_asking_phrases(question)
 
 
 @given(text=TEXT)
 def test_spans(text: str) -> None:
-    """Spans are in order, apart, and inside the text, whatever it is."""
-    spans = asking_spans(text)
+    """Spans of any text are in order, do not overlap, and are inside it."""
+    spans = find_asking_phrases(text)
     assert all(0 <= start < end <= len(text) for start, end in spans)
     assert all(end <= start for (_, end), (start, _) in pairwise(spans))
 
 
 @given(text=TEXT)
 def test_never_empty(text: str) -> None:
-    """Of a text that holds something, something stays, and no words are added."""
-    subject = without_asking(text)
+    """Something is left of any text, and nothing is added."""
+    subject = remove_asking_phrases(text)
     assert bool(subject) == bool(text)
-    assert subject == text or set(subject.split()) <= {part for word in text.split() for part in _parts(word)}
+    assert subject == text or set(subject.split()) <= {
+        part for word in text.split() for part in _substrings(word)
+    }
 
 
-def _parts(word: str) -> set[str]:
-    """Return all that may be left of a word."""
+def _substrings(word: str) -> set[str]:
     return {word[start:end] for start, end in product(range(len(word) + 1), repeat=2)}
 
 
 @pytest.mark.parametrize("takes_optional", [True, False])
 def test_every_phrase_matches_itself(takes_optional: bool) -> None:
-    """A phrase with the first of its options is found as a whole, with or without what may be left out."""
-    for phrase in question_phrases._phrases():
+    """A phrase of the first options is found whole, with or without its optional parts."""
+    for phrase in question_phrases._load_phrases():
         parts = [part.options[0] for part in phrase.parts if takes_optional or not part.is_optional]
         text = "".join(parts)
-        assert [(0, len(text))] == asking_spans(text), text
+        assert [(0, len(text))] == find_asking_phrases(text), text

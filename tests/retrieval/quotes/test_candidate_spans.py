@@ -25,50 +25,51 @@ TEXT = st.lists(SENTENCE, min_size=1, max_size=30).map("".join)
 TEXTS = st.lists(st.tuples(st.just("en"), TEXT), min_size=1, max_size=4)
 
 
-def pairs(runs: CandidateSpans) -> list[tuple[int, int]]:
-    return sorted(zip(runs.first.tolist(), runs.last.tolist(), strict=True))
+def bounds(spans: CandidateSpans) -> list[tuple[int, int]]:
+    """Return the first and the last piece of each span."""
+    return sorted(zip(spans.first.tolist(), spans.last.tolist(), strict=True))
 
 
-@given(texts=TEXTS, longest=st.integers(1, 200), left_out=st.integers(0, 4))
+@given(texts=TEXTS, max_chars=st.integers(1, 200), excluded=st.integers(0, 4))
 @settings(max_examples=40)
-def test_all_runs(texts: Sequence[tuple[str, str]], longest: int, left_out: int, look: Look) -> None:
-    """Runs are all neighbouring pieces of one kept candidate that fit, and every piece by itself."""
+def test_all_spans(texts: Sequence[tuple[str, str]], max_chars: int, excluded: int, look: Look) -> None:
+    """Spans are all adjacent pieces of one shortlisted candidate that fit, and every single piece."""
     looked = look("Does the goat like milk or the keeper?", texts, 60)
     assume(looked is not None)
-    _, candidates, evidence = looked  # type: ignore[misc]
-    kept = np.flatnonzero(np.arange(len(candidates.passages)) != left_out)
-    assume(len(kept))
+    _, candidates, matches = looked  # type: ignore[misc]
+    shortlisted = np.flatnonzero(np.arange(len(candidates.passages)) != excluded)
+    assume(len(shortlisted))
     expected = [
         (first, last)
-        for first, owner in enumerate(evidence.owners)
-        for last in range(first, min(first + 24, len(evidence.owners)))
-        if owner in kept
-        and evidence.owners[last] == owner
-        and (first == last or evidence.ends[last] - evidence.starts[first] <= longest)
+        for first, owner in enumerate(matches.owners)
+        for last in range(first, min(first + 24, len(matches.owners)))
+        if owner in shortlisted
+        and matches.owners[last] == owner
+        and (first == last or matches.ends[last] - matches.starts[first] <= max_chars)
     ]
-    assert expected == pairs(find_spans(evidence, kept, longest))
+    assert expected == bounds(find_spans(matches, shortlisted, max_chars))
 
 
 @given(texts=TEXTS)
 @settings(max_examples=40)
-def test_what_runs_hold(texts: Sequence[tuple[str, str]], look: Look) -> None:
-    """A run holds what its pieces hold: counts added up, and the greatest likeness."""
+def test_matches_of_spans(texts: Sequence[tuple[str, str]], look: Look) -> None:
+    """The matches of a span are the sums of its pieces' counts and the maxima of their similarities."""
     looked = look("Does the goat like milk or the keeper?", texts, 60)
     assume(looked is not None)
-    _, candidates, evidence = looked  # type: ignore[misc]
-    runs = find_spans(evidence, np.arange(len(candidates.passages)), 120)
-    for run, (first, last) in enumerate(zip(runs.first, runs.last, strict=True)):
+    _, candidates, matches = looked  # type: ignore[misc]
+    spans = find_spans(matches, np.arange(len(candidates.passages)), 120)
+    for row, (first, last) in enumerate(zip(spans.first, spans.last, strict=True)):
         own = slice(first, last + 1)
-        assert evidence.words[own].sum(axis=0).tolist() == runs.words[run].tolist()
-        assert evidence.grams[own].sum(axis=0).tolist() == runs.grams[run].tolist()
-        assert evidence.years[own].sum() == runs.years[run]
-        assert evidence.numbers[own].sum() == runs.numbers[run]
-        assert evidence.capitals[own].sum() == runs.capitals[run]
-        assert evidence.likeness[own].max(axis=0).tolist() == runs.likeness[run].tolist()
+        assert matches.words[own].sum(axis=0).tolist() == spans.words[row].tolist()
+        assert matches.grams[own].sum(axis=0).tolist() == spans.grams[row].tolist()
+        assert matches.years[own].sum() == spans.years[row]
+        assert matches.numbers[own].sum() == spans.numbers[row]
+        assert matches.capitals[own].sum() == spans.capitals[row]
+        assert matches.similarity[own].max(axis=0).tolist() == spans.similarity[row].tolist()
 
 
-def test_one_place_only(look: Look) -> None:
-    """No run goes over from one passage to the next."""
+def test_passage_boundary(look: Look) -> None:
+    """No span crosses from one passage to the next."""
     looked = look("goat", [("en", "The goat eats."), ("en", "The goat sleeps.")])
     assert looked is not None
-    assert [(0, 0), (1, 1)] == pairs(find_spans(looked[2], np.arange(2), 300))
+    assert [(0, 0), (1, 1)] == bounds(find_spans(looked[2], np.arange(2), 300))

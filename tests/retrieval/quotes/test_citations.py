@@ -14,34 +14,39 @@ LINES = st.lists(
 
 
 def line_of(text: str, lines: list[str], offset: int) -> int:
-    """Return the number of the source line that a character of the document's text is from."""
-    at = found = 0
+    """Return the number of the source line with an offset of the document's text."""
+    searched_to = line_number = 0
     for number, line in enumerate(lines, 1):
         words = line.lstrip("# ")
         if words:
-            start = text.index(words, at)
-            at = start + len(words)
-            found = number if start <= offset else found
-    return found
+            start = text.index(words, searched_to)
+            searched_to = start + len(words)
+            line_number = number if start <= offset else line_number
+    return line_number
 
 
 @given(lines=LINES, data=st.data())
 @settings(max_examples=60)
 def test_citations(lines: list[str], data: st.DataObject) -> None:
-    """A quote and its marks are spans of the document, in the lines that are named, below its heading."""
+    """A quote and its highlights are spans of the document, with its source lines and its heading."""
     text = "\n".join(lines)
     document = load(text.encode(), "a.md")
     for passage in split_passages(document):
         start = data.draw(st.integers(0, len(passage.text) - 1))
         end = data.draw(st.integers(start + 1, len(passage.text)))
-        found = cite(passage, Excerpt(0, start, end, 2.5), 3, [Span(start, end)])
-        assert found.span.of(document.text) == found.quote == passage.text[start:end]
-        assert (found.span,) == found.highlights
-        assert (3, 2.5, passage, "a.md") == (found.rank, found.score, found.passage, found.document)
-        assert line_of(document.text, lines, found.span.start) == found.locator.line
-        assert line_of(document.text, lines, found.span.end - 1) == found.locator.line_end
-        above = [h.text for h in document.headings if h.span.start < passage.span.start]
-        assert (above[-1] if above else None) == found.locator.heading
-        begun = [block for block in document.blocks if block.start <= found.span.start]
-        assert len(begun) == found.locator.paragraph
-        assert found.locator.page is None
+        citation = cite(passage, Excerpt(0, start, end, 2.5), 3, [Span(start, end)])
+        assert citation.span.of(document.text) == citation.quote == passage.text[start:end]
+        assert (citation.span,) == citation.highlights
+        assert (3, 2.5, passage, "a.md") == (
+            citation.rank,
+            citation.score,
+            citation.passage,
+            citation.document,
+        )
+        assert line_of(document.text, lines, citation.span.start) == citation.locator.line
+        assert line_of(document.text, lines, citation.span.end - 1) == citation.locator.line_end
+        above = [heading.text for heading in document.headings if heading.span.start < passage.span.start]
+        assert (above[-1] if above else None) == citation.locator.heading
+        started = [block for block in document.blocks if block.start <= citation.span.start]
+        assert len(started) == citation.locator.paragraph
+        assert citation.locator.page is None

@@ -3,24 +3,29 @@ import math
 import pytest
 
 from retrieval.query.query import parse
-from retrieval.quotes.scoring import MEANING, UNSURE, WORDS, Weights, confidence
+from retrieval.quotes.scoring import UNSURE, WITH_MEANING, WORDS_ONLY, Coefficients, confidence
 
 
-@pytest.mark.parametrize("weights", [MEANING, WORDS])
-def test_weights(weights: Weights) -> None:
-    """All weights are numbers; where nothing is found, any question is far below the threshold."""
-    assert all(map(math.isfinite, [*weights.quote.values(), *weights.confidence.values(), weights.bias]))
-    question = parse(" ".join(f"unknown{number}" for number in range(30)), ["en"])
-    assert confidence(question, dict.fromkeys(weights.confidence, 0.0), weights) < UNSURE
+@pytest.mark.parametrize("coefficients", [WITH_MEANING, WORDS_ONLY])
+def test_values(coefficients: Coefficients) -> None:
+    """All coefficients are finite; a question without matches is far below the threshold."""
+    assert all(
+        map(
+            math.isfinite,
+            [*coefficients.quote.values(), *coefficients.confidence.values(), coefficients.bias],
+        )
+    )
+    query = parse(" ".join(f"unknown{number}" for number in range(30)), ["en"])
+    assert confidence(query, dict.fromkeys(coefficients.confidence, 0.0), coefficients) < UNSURE
 
 
-@pytest.mark.parametrize("weights", [MEANING, WORDS])
-def test_products(weights: Weights) -> None:
-    """What is multiplied is weighed by itself as well."""
-    parts = {part for name in weights.confidence if "*" in name for part in name.split("*")}
-    assert parts <= weights.confidence.keys()
+@pytest.mark.parametrize("coefficients", [WITH_MEANING, WORDS_ONLY])
+def test_products(coefficients: Coefficients) -> None:
+    """Every factor of a product has a coefficient of its own, too."""
+    parts = {part for name in coefficients.confidence if "*" in name for part in name.split("*")}
+    assert parts <= coefficients.confidence.keys()
 
 
-def test_words_alone_have_no_meaning() -> None:
-    """The fit for words alone weighs no meaning."""
-    assert [] == [name for name in (*WORDS.quote, *WORDS.confidence) if "meaning" in name]
+def test_words_only() -> None:
+    """The fit for words only has no features of meaning."""
+    assert [] == [name for name in (*WORDS_ONLY.quote, *WORDS_ONLY.confidence) if "meaning" in name]

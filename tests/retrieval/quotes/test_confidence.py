@@ -4,56 +4,64 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from retrieval.query.query import follow_up, parse
-from retrieval.quotes.scoring import MEANING, SURE, UNSURE, WORDS, Weights, certainty, confidence
+from retrieval.query.query import parse, with_earlier_words
+from retrieval.quotes.scoring import (
+    SURE,
+    UNSURE,
+    WITH_MEANING,
+    WORDS_ONLY,
+    Coefficients,
+    certainty,
+    confidence,
+)
 
-OF_QUESTION = {"words", "unspaced"}
-NAMES = sorted({*MEANING.confidence, *WORDS.confidence} - OF_QUESTION)
+QUESTION_FEATURES = {"words", "unspaced"}
+NAMES = sorted({*WITH_MEANING.confidence, *WORDS_ONLY.confidence} - QUESTION_FEATURES)
 FEATURES = st.fixed_dictionaries(
     {name: st.floats(-3, 3) if "meaning" in name else st.floats(0, 1.6) for name in NAMES if "*" not in name}
 )
-# What is lost is a name that was not found.
-ALL = {name: float(name != "lost_names") for name in NAMES if "*" not in name}
-NONE = {name: 1 - value for name, value in ALL.items()}
-FITS = pytest.mark.parametrize("weights", [MEANING, WORDS], ids=["meaning", "words"])
+# The features of a perfect match. A missing name counts against it.
+PERFECT = {name: float(name != "missing_names") for name in NAMES if "*" not in name}
+OPPOSITE = {name: 1 - value for name, value in PERFECT.items()}
+FITS = pytest.mark.parametrize("coefficients", [WITH_MEANING, WORDS_ONLY], ids=["meaning", "words"])
 LANGUAGES = ["en", "zh", "th"]
 
 
 @FITS
 @given(features=FEATURES, question=st.text(max_size=40))
-def test_bounds(weights: Weights, features: dict[str, float], question: str) -> None:
-    """Confidence is 0 to 1, whatever is asked and found."""
-    assert 0 <= confidence(parse(question, LANGUAGES), features, weights) <= 1
+def test_bounds(coefficients: Coefficients, features: dict[str, float], question: str) -> None:
+    """Confidence is from 0 to 1 for any question and any features."""
+    assert 0 <= confidence(parse(question, LANGUAGES), features, coefficients) <= 1
 
 
 @FITS
 @pytest.mark.parametrize("question", ["", "who is it", "谢谢", "ที่ไหน", "😀", "hello"])
-def test_nothing_asked(question: str, weights: Weights) -> None:
-    """Where nothing is asked it is exactly 0, though everything were found."""
-    assert 0.0 == confidence(parse(question, LANGUAGES), ALL, weights)
+def test_nothing_asked(question: str, coefficients: Coefficients) -> None:
+    """Without content words it is exactly 0, even for a perfect match."""
+    assert 0.0 == confidence(parse(question, LANGUAGES), PERFECT, coefficients)
 
 
 @FITS
 @pytest.mark.parametrize("question", ["lighthouse", "goats?", "茶馆", "茶", "ตลา"])
-def test_one_word(question: str, weights: Weights) -> None:
-    """One word stays below the threshold, though everything were found; its letters are no other words."""
-    assert 0 < confidence(parse(question, LANGUAGES), ALL, weights) < SURE
+def test_one_word(question: str, coefficients: Coefficients) -> None:
+    """One word stays below the threshold, even for a perfect match. Its characters are not more words."""
+    assert 0 < confidence(parse(question, LANGUAGES), PERFECT, coefficients) < SURE
 
 
 @FITS
 @pytest.mark.parametrize("question", ["goats eat?", "the art of artists", "茶馆在哪里", "ตลาดน้ำ"])
-def test_several_words(question: str, weights: Weights) -> None:
-    """Several words are answered when everything is found and declined when nothing is."""
-    asked = parse(question, LANGUAGES)
-    assert confidence(asked, ALL, weights) > SURE
-    assert confidence(asked, NONE, weights) < UNSURE
+def test_several_words(question: str, coefficients: Coefficients) -> None:
+    """Several words are answered by a perfect match and declined for its opposite."""
+    query = parse(question, LANGUAGES)
+    assert confidence(query, PERFECT, coefficients) > SURE
+    assert confidence(query, OPPOSITE, coefficients) < UNSURE
 
 
 @FITS
-def test_follow_up_of_one_word(weights: Weights) -> None:
-    """A word that leans on the question before it is not alone."""
-    question = follow_up(parse("goats?", ["en"]), parse("Who feeds the sheep?", ["en"]))
-    assert confidence(question, ALL, weights) > SURE
+def test_follow_up_of_one_word(coefficients: Coefficients) -> None:
+    """A single word with words of the earlier question counts as several."""
+    query = with_earlier_words(parse("goats?", ["en"]), parse("Who feeds the sheep?", ["en"]))
+    assert confidence(query, PERFECT, coefficients) > SURE
 
 
 @pytest.mark.parametrize(
@@ -67,26 +75,26 @@ def test_follow_up_of_one_word(weights: Weights) -> None:
         (1.0, "sure"),
     ],
 )
-def test_each_kind_of_reply_begins_at_its_threshold(probability: float, expected: str) -> None:
-    """Two thresholds part all probabilities into three kinds of reply."""
+def test_certainty(probability: float, expected: str) -> None:
+    """Two thresholds, themselves included, divide all probabilities into three kinds of reply."""
     assert expected == certainty(probability)
 
 
 @FITS
 @pytest.mark.parametrize("question", ["goats", "Who feeds the goats?", "茶馆", "茶馆在哪里", "ตลาดน้ำ"])
-def test_everything_is_surer_than_nothing(question: str, weights: Weights) -> None:
-    """Whatever is asked, it is surer where everything is found than where nothing is."""
-    asked = parse(question, LANGUAGES)
-    nothing = dict.fromkeys(ALL, 0.0)
-    assert confidence(asked, NONE, weights) < confidence(asked, nothing, weights)
-    assert confidence(asked, nothing, weights) < confidence(asked, ALL, weights)
+def test_order(question: str, coefficients: Coefficients) -> None:
+    """A perfect match has a higher confidence than none, and none a higher one than the opposite."""
+    query = parse(question, LANGUAGES)
+    zeros = dict.fromkeys(PERFECT, 0.0)
+    assert confidence(query, OPPOSITE, coefficients) < confidence(query, zeros, coefficients)
+    assert confidence(query, zeros, coefficients) < confidence(query, PERFECT, coefficients)
 
 
 @FITS
-def test_products(weights: Weights) -> None:
-    """A name with * weighs the product of two features."""
-    question = parse("Who feeds the goats?", ["en"])
-    alone = Weights({}, {"alike": 2.0, "alike*grams": 3.0}, weights.bias)
-    single = Weights({}, {"alike": 2.0 + 3.0 * 0.5}, weights.bias)
-    found = {"alike": 0.25, "grams": 0.5}
-    assert confidence(question, found, single) == pytest.approx(confidence(question, found, alone))
+def test_products(coefficients: Coefficients) -> None:
+    """A name with * stands for the product of two features."""
+    query = parse("Who feeds the goats?", ["en"])
+    features = {"coverage": 0.25, "grams": 0.5}
+    product = Coefficients({}, {"coverage": 2.0, "coverage*grams": 3.0}, coefficients.bias)
+    equivalent = Coefficients({}, {"coverage": 2.0 + 3.0 * 0.5}, coefficients.bias)
+    assert confidence(query, features, equivalent) == pytest.approx(confidence(query, features, product))

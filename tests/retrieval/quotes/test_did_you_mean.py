@@ -1,6 +1,6 @@
 import pytest
 
-from retrieval.pipeline import suggestion
+from retrieval.pipeline import suggest_correction
 from retrieval.query.query import parse
 
 
@@ -16,6 +16,6 @@ from retrieval.query.query import parse
         ("Who?", {"other": "word"}, None),
     ],
 )
-def test_suggestion(text: str, corrections: dict[str, str], expected: str | None) -> None:
-    """Misspelt words are put right where they stand, capitals kept, and all else stays as it was typed."""
-    assert expected == suggestion(parse(text, ["en", "ru"]), corrections)
+def test_suggest_correction(text: str, corrections: dict[str, str], expected: str | None) -> None:
+    """Misspelt words are corrected in place, with their capitals; the rest stays as typed."""
+    assert expected == suggest_correction(parse(text, ["en", "ru"]), corrections)

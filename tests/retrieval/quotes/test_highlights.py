@@ -7,22 +7,24 @@ from hypothesis import strategies as st
 from retrieval.index.forward_index import ForwardIndex
 from retrieval.model import Passage, Span
 from retrieval.query.query import parse
-from retrieval.quotes.citations import highlights, matching
+from retrieval.quotes.citations import find_highlights, match_forms
 
-EVERY = ["en", "de", "ru", "ar", "zh", "th", "hi", "tr"]
+LANGUAGES = ["en", "de", "ru", "ar", "zh", "th", "hi", "tr"]
 
 
-def marked(question: str, text: str, language: str, start: int, end: int) -> tuple[Span, ...]:
+def highlight(question: str, text: str, language: str, start: int, end: int) -> tuple[Span, ...]:
+    """Return the highlights of the second of two passages."""
     passages = [
         Passage("p", "a.txt", "a", Span(100, 100 + len(own)), own, (), 1, 1, language)
         for own in ("Another goat, 茶馆.", text)
     ]
     forward, _ = ForwardIndex.build(passages, 300)
-    return highlights(forward, 1, matching(parse(question, EVERY), forward.forms), start, end)
+    return find_highlights(forward, 1, match_forms(parse(question, LANGUAGES), forward.forms), start, end)
 
 
-def shown(question: str, text: str, language: str) -> list[str]:
-    return [span.of(text) for span in marked(question, text, language, 0, len(text))]
+def highlighted(question: str, text: str, language: str) -> list[str]:
+    """Return the highlighted parts of a text."""
+    return [span.of(text) for span in highlight(question, text, language, 0, len(text))]
 
 
 @pytest.mark.parametrize(
@@ -39,8 +41,8 @@ def shown(question: str, text: str, language: str) -> list[str]:
     ],
 )
 def test_words(question: str, text: str, language: str, expected: list[str]) -> None:
-    """The question's content words are marked, inflected too; words that only ask or join are not."""
-    assert expected == shown(question, text, language)
+    """Content words of the question are highlighted, also inflected ones; function words are not."""
+    assert expected == highlighted(question, text, language)
 
 
 WORDS = st.lists(
@@ -48,13 +50,13 @@ WORDS = st.lists(
 )
 
 
-@given(words=WORDS, question=WORDS, data=st.data(), language=st.sampled_from(EVERY))
+@given(words=WORDS, question=WORDS, data=st.data(), language=st.sampled_from(LANGUAGES))
 @settings(max_examples=60)
 def test_spans(words: list[str], question: list[str], data: st.DataObject, language: str) -> None:
-    """Marks are spans of the passage inside the quote, in order, and none touches another."""
+    """Highlights are in order, inside the quote, and do not touch."""
     text = " ".join(words)
     start = data.draw(st.integers(0, len(text)))
     end = data.draw(st.integers(start, len(text)))
-    found = marked(" ".join(question), text, language, start, end)
-    assert all(start <= span.start < span.end <= end for span in found)
-    assert all(one.end < other.start for one, other in pairwise(found))
+    spans = highlight(" ".join(question), text, language, start, end)
+    assert all(start <= span.start < span.end <= end for span in spans)
+    assert all(span.end < following.start for span, following in pairwise(spans))

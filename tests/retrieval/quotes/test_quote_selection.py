@@ -11,7 +11,7 @@ from retrieval.query.query import Query
 from retrieval.query.reranker import MatchFeatures
 from retrieval.quotes.citations import Excerpt
 from retrieval.quotes.quote_selection import RankedSpans, rank_spans, select_quotes
-from retrieval.quotes.scoring import MEANING, WORDS, Weights
+from retrieval.quotes.scoring import WITH_MEANING, WORDS_ONLY, Coefficients
 from tests.retrieval.fake_encoder import FakeEncoder
 
 Look = Callable[..., tuple[Query, Candidates, MatchFeatures] | None]
@@ -22,70 +22,76 @@ TEXTS = st.lists(
 )
 
 
-@given(texts=TEXTS, longest=st.integers(15, 120), top=st.integers(1, 8))
+@given(texts=TEXTS, max_chars=st.integers(15, 120), top=st.integers(1, 8))
 @settings(max_examples=50)
-def test_chosen(texts: Sequence[tuple[str, str]], longest: int, top: int, look: Look) -> None:
-    """Excerpts fit, do not overlap, begin with the best run, and are as many as asked for where there are."""
-    looked = look("Does the goat eat salt?", list(texts), longest)
+def test_select_quotes(texts: Sequence[tuple[str, str]], max_chars: int, top: int, look: Look) -> None:
+    """Quotes fit, do not overlap, start with the best span, and stop at `top` or when no piece is left."""
+    looked = look("Does the goat eat salt?", list(texts), max_chars)
     assume(looked is not None)
-    asked, candidates, evidence = looked  # type: ignore[misc]
-    ranking = rank_spans(asked, evidence, candidates, longest)
-    chosen = select_quotes(ranking, evidence, top)
-    assert ranking.scores.max() == chosen[0].score
-    assert len(chosen) <= top
-    for excerpt in chosen:
-        assert 0 < excerpt.end - excerpt.start <= longest
-    places = sorted((e.candidate, e.start, e.end) for e in chosen)
-    for (candidate, _, end), (other, start, _) in pairwise(places):
+    query, candidates, matches = looked  # type: ignore[misc]
+    ranking = rank_spans(query, matches, candidates, max_chars)
+    selected = select_quotes(ranking, matches, top)
+    assert ranking.scores.max() == selected[0].score
+    assert len(selected) <= top
+    for excerpt in selected:
+        assert 0 < excerpt.end - excerpt.start <= max_chars
+    ordered = sorted((excerpt.candidate, excerpt.start, excerpt.end) for excerpt in selected)
+    for (candidate, _, end), (other, start, _) in pairwise(ordered):
         assert candidate != other or end <= start
-    everything = select_quotes(ranking, evidence, 10_000)
-    assert chosen == everything[:top]
+    everything = select_quotes(ranking, matches, 10_000)
+    assert selected == everything[:top]
     covered = sum(
         int(
-            ((evidence.owners == e.candidate) & (evidence.starts >= e.start) & (evidence.ends <= e.end)).sum()
+            (
+                (matches.owners == excerpt.candidate)
+                & (matches.starts >= excerpt.start)
+                & (matches.ends <= excerpt.end)
+            ).sum()
         )
-        for e in everything
+        for excerpt in everything
     )
-    assert len(np.unique(ranking.runs.first)) == covered
+    assert len(np.unique(ranking.spans.first)) == covered
 
 
-def places(chosen: list[Excerpt]) -> list[tuple[int, int]]:
-    return [(excerpt.candidate, excerpt.start) for excerpt in chosen]
+def starts(selected: list[Excerpt]) -> list[tuple[int, int]]:
+    return [(excerpt.candidate, excerpt.start) for excerpt in selected]
 
 
-@pytest.mark.parametrize(("better", "expected"), [(0.4, [0, 2, 1]), (0.6, [0, 1, 2])])
-def test_other_places(better: float, expected: list[int], look: Look) -> None:
-    """Beside a chosen run another has to be better by a half than one elsewhere, to be chosen before it."""
+@pytest.mark.parametrize(("advantage", "expected"), [(0.4, [0, 2, 1]), (0.6, [0, 1, 2])])
+def test_adjacent_spans(advantage: float, expected: list[int], look: Look) -> None:
+    """Next to a selected span, a span must score 0.5 more than one elsewhere to be selected first."""
     looked = look("goat", [("en", "The goat eats. A goat."), ("en", "The goat.")], 16)
     assert looked is not None
     ranking = rank_spans(looked[0], looked[2], looked[1], 16)
-    assert [0, 1, 2] == sorted(ranking.runs.first.tolist())
+    assert [0, 1, 2] == sorted(ranking.spans.first.tolist())
     elsewhere = 0 if looked[2].owners.tolist() == [0, 1, 1] else 2
     near = [piece for piece in range(3) if piece != elsewhere]
     scores = np.zeros(3)
-    by_piece = dict(zip(ranking.runs.first.tolist(), range(3), strict=True))
-    scores[by_piece[near[0]]], scores[by_piece[near[1]]], scores[by_piece[elsewhere]] = 9, 5 + better, 5
-    chosen = select_quotes(RankedSpans(ranking.runs, ranking.features, scores, ranking.weights), looked[2], 3)
+    by_piece = dict(zip(ranking.spans.first.tolist(), range(3), strict=True))
+    scores[by_piece[near[0]]], scores[by_piece[near[1]]], scores[by_piece[elsewhere]] = 9, 5 + advantage, 5
+    selected = select_quotes(
+        RankedSpans(ranking.spans, ranking.features, scores, ranking.coefficients), looked[2], 3
+    )
     order = [near[0], near[1], elsewhere]
-    wanted = [(int(looked[2].owners[order[i]]), int(looked[2].starts[order[i]])) for i in expected]
-    assert wanted == places(chosen)
+    expected_starts = [(int(looked[2].owners[order[i]]), int(looked[2].starts[order[i]])) for i in expected]
+    assert expected_starts == starts(selected)
 
 
-@pytest.mark.parametrize(("encoder", "weights"), [(None, WORDS), (FakeEncoder(), MEANING)])
-def test_fit(encoder: FakeEncoder | None, weights: Weights, look: Look) -> None:
-    """Scores are the features by the weights of the fit for what is known: words alone, or meaning too."""
+@pytest.mark.parametrize(("encoder", "coefficients"), [(None, WORDS_ONLY), (FakeEncoder(), WITH_MEANING)])
+def test_fit(encoder: FakeEncoder | None, coefficients: Coefficients, look: Look) -> None:
+    """Scores are the features times the coefficients, of the fit with meaning if there are vectors."""
     looked = look("Does the goat eat?", [("en", "Snow fell. The goat eats. No.")], 20, encoder=encoder)
     assert looked is not None
     ranking = rank_spans(looked[0], looked[2], looked[1], 20)
-    assert weights is ranking.weights
-    scores = sum(weight * ranking.features[name] for name, weight in weights.quote.items())
+    assert coefficients is ranking.coefficients
+    scores = sum(coefficient * ranking.features[name] for name, coefficient in coefficients.quote.items())
     assert ranking.scores.tolist() == pytest.approx(np.asarray(scores).tolist())
 
 
-def test_best(look: Look) -> None:
-    """The best run's features are those of the one with the highest score."""
+def test_best_features(look: Look) -> None:
+    """The best features are those of the span with the highest score."""
     looked = look("Does the goat eat?", [("en", "Snow fell. The goat eats. No.")], 20)
     assert looked is not None
     ranking = rank_spans(looked[0], looked[2], looked[1], 20)
     best = int(np.argmax(ranking.scores))
-    assert {name: values[best] for name, values in ranking.features.items()} == ranking.best
+    assert {name: values[best] for name, values in ranking.features.items()} == ranking.best_features

@@ -1,4 +1,4 @@
-"""Short quotes cut from longer ones."""
+"""Short quotes from longer ones."""
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -22,8 +22,8 @@ def _cited(text: str, start: int, end: int, *matched: Span) -> Citation:
 
 @given(st.lists(SENTENCES, min_size=1, max_size=30).map("".join).filter(str.strip), st.data())
 @settings(max_examples=60)
-def test_a_short_quote_is_a_slice(text: str, data: st.DataObject) -> None:
-    """Any quote gives a part of itself, at its place in the document; longer than wanted only if whole."""
+def test_slice(text: str, data: st.DataObject) -> None:
+    """A short quote is a slice of the whole one, cited as such, and too long only if it is the whole one."""
     document = load(text.encode(), "a.txt")
     (passage, *_) = split_passages(document)
     start = data.draw(st.integers(0, len(passage.text) - 1))
@@ -33,28 +33,28 @@ def test_a_short_quote_is_a_slice(text: str, data: st.DataObject) -> None:
     short = shorten(whole, data.draw(st.integers(10, 60)))
     assert short.quote == short.span.of(document.text)
     assert whole.span.start <= short.span.start < short.span.end <= whole.span.end
-    assert all(short.span.start < one.end and one.start < short.span.end for one in short.highlights)
+    assert all(short.span.start < mark.end and mark.start < short.span.end for mark in short.highlights)
     assert whole == short or len(short.quote) <= 60
     part = Excerpt(0, short.span.start - passage.span.start, short.span.end - passage.span.start, 1.0)
     assert cite(passage, part, 1, ()).locator == short.locator
 
 
-def test_the_sentences_with_the_matched_words_are_kept() -> None:
-    """Of whole sentences, those that hold most of the question's words stay, as many as there is room for."""
+def test_matched_sentences() -> None:
+    """As many whole sentences stay as fit, those with the most matched words."""
     text = "One came. Two sat. The lamp burns all night. Three left. Four stayed."
     lamp = Span(text.index("lamp"), text.index("lamp") + 4)
     assert "Two sat. The lamp burns all night." == shorten(_cited(text, 0, len(text), lamp), 35).quote
     assert "The lamp burns all night." == shorten(_cited(text, 0, len(text), lamp), 25).quote
 
 
-def test_the_beginning_is_kept_where_nothing_matched() -> None:
-    """Without a matched word the first of the longest runs stays."""
+def test_no_matched_words() -> None:
+    """Without matched words the first of the longest spans stays."""
     text = " ".join([SENTENCE] * 4)
     assert f"{SENTENCE} {SENTENCE}" == shorten(_cited(text, 0, len(text)), 40).quote
 
 
-def test_a_quote_without_a_short_sentence_stays_whole() -> None:
-    """No sentence is cut: a quote that is one long sentence stays as it is, and so does one that fits."""
+def test_long_sentence() -> None:
+    """No sentence is cut: a quote of one long sentence stays whole, and so does a quote that fits."""
     text = "The goat eats salt, " * 20 + "and sleeps."
     whole = _cited(text, 0, 300)
     assert whole is shorten(whole, 200)
