@@ -11,7 +11,7 @@ from bot.i18n.messages import LANGUAGES, Texts, speaking
 from bot.views.truncation import units
 from sandbox import validation
 from sandbox.entity_parsing import utf16_slice
-from sandbox.model import FormattedText
+from sandbox.model import TextWithEntities
 
 TEXTS = speaking("en")
 # The others are no sentences.
@@ -107,7 +107,7 @@ def _too_long(texts: Texts, names: str, most: int) -> list[str]:
 
 
 def _tappable(said: str) -> list[tuple[str, str]]:
-    stored = validation.text(FormattedText(said))
+    stored = validation.text(TextWithEntities(said))
     return sorted((one.type, utf16_slice(stored.text, one.offset, one.end)) for one in stored.entities)
 
 
@@ -123,7 +123,7 @@ def test_every_sentence_can_be_sent(language: str) -> None:
     for name in NAMED:
         for said in _said(speaking(language), name):
             assert 1 <= units(said) <= validation.TEXT_UNITS
-            assert said == validation.text(FormattedText(said)).text
+            assert said == validation.text(TextWithEntities(said)).text
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
