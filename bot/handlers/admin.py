@@ -11,7 +11,7 @@ from bot.handlers.context import BotContext
 from bot.handlers.messaging import message_of, send_reply
 from bot.i18n.messages import Texts
 from bot.ops.document_manager import DocumentManager, is_good_name
-from bot.views.locations import isolated
+from bot.views.locations import isolate
 from bot.views.message import notice
 from bot.views.truncation import label
 from retrieval.errors import DocumentError, FolderError
@@ -74,7 +74,7 @@ async def receive_document(update: Update, context: BotContext) -> None:
         await send_reply(update, notice(texts.in_a_cluster))
         return
     name = document.file_name or ""
-    shown = isolated(label(name, _MOST_NAME), texts) or texts.whole_document
+    shown = isolate(label(name, _MOST_NAME), texts) or texts.whole_document
     try:
         told = await _received(document, name, manager, texts)
     except DocumentError as error:

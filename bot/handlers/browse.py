@@ -11,7 +11,7 @@ from bot.i18n.messages import Texts
 from bot.ops.document_manager import DocumentManager
 from bot.views import browse, callback_data
 from bot.views.callback_data import BrowsePress, BrowseView
-from bot.views.locations import isolated
+from bot.views.locations import isolate
 from bot.views.message import notice
 from bot.views.truncation import label
 from bot.views.viewer import Viewer
@@ -24,7 +24,7 @@ _MOST_NAME = 200
 
 
 async def sources(update: Update, context: BotContext) -> None:
-    await send_reply(update, browse.sources(context.archive.sources, 0, context.viewer(update)))
+    await send_reply(update, browse.render_sources(context.archive.sources, 0, context.viewer(update)))
 
 
 async def search(update: Update, context: BotContext) -> None:
@@ -33,9 +33,9 @@ async def search(update: Update, context: BotContext) -> None:
     if not words:
         await send_reply(update, notice(viewer.texts.search_how))
         return
-    found = await context.find(words, top=browse.PLACES)
+    found = await context.find(words, top=browse.MAX_PLACES)
     nothing = notice(viewer.texts.found_nothing)
-    await send_reply(update, browse.places(found, 0, viewer) if found else nothing)
+    await send_reply(update, browse.render_places(found, 0, viewer) if found else nothing)
 
 
 async def browse_press(update: Update, context: BotContext) -> None:
@@ -48,9 +48,9 @@ async def _turned(query: CallbackQuery, context: BotContext, viewer: Viewer) -> 
     way = callback_data.decode_browse(query.data)
     if way is None:
         return viewer.texts.stale
-    if way.shelf is BrowseView.SOURCES:
+    if way.view is BrowseView.SOURCES:
         return await edit_reply(
-            query, browse.sources(context.archive.sources, way.number, viewer), viewer.texts
+            query, browse.render_sources(context.archive.sources, way.number, viewer), viewer.texts
         )
     source = context.archive.source(way.document)
     if source is None:
@@ -62,14 +62,14 @@ async def _on_shelf(
     query: CallbackQuery, way: BrowsePress, source: Source, context: BotContext, viewer: Viewer
 ) -> str | None:
     archive, texts = context.archive, viewer.texts
-    if way.shelf is BrowseView.FILE:
+    if way.view is BrowseView.FILE:
         return await _send_file(query, source, context, viewer)
-    if way.shelf is BrowseView.HEADINGS:
+    if way.view is BrowseView.HEADINGS:
         listed = await archive.sections(source)
-        return await edit_reply(query, browse.headings(source, listed, way.number, viewer), texts)
-    if way.shelf is BrowseView.READ:
+        return await edit_reply(query, browse.render_headings(source, listed, way.number, viewer), texts)
+    if way.view is BrowseView.READ:
         passages = await archive.read(source)
-        return await edit_reply(query, browse.reading(source, passages, way.number, viewer), texts)
+        return await edit_reply(query, browse.render_page(source, passages, way.number, viewer), texts)
     is_private = query.message is not None and query.message.chat.type == Chat.PRIVATE
     if not (is_private and query.from_user.id in context.state.admins):
         return texts.stale
@@ -82,12 +82,12 @@ async def _removed(
     """Ask an admin before a document is deleted, or delete it."""
     if manager is None:
         return texts.in_a_cluster
-    if way.shelf is BrowseView.REMOVE:
-        return await edit_reply(query, browse.removal(source, texts), texts)
+    if way.view is BrowseView.REMOVE:
+        return await edit_reply(query, browse.render_removal(source, texts), texts)
     await manager.remove(source)
     _log.info("An admin removed %s", source.name)
     return await edit_reply(
-        query, notice(texts.removed(isolated(label(source.name, _MOST_NAME), texts))), texts
+        query, notice(texts.removed(isolate(label(source.name, _MOST_NAME), texts))), texts
     )
 
 

@@ -15,7 +15,7 @@ from bot.views.viewer import Viewer
 from retrieval.model import Answer, Citation
 
 # What buttons ask for under passages that are not taken for an answer.
-_OF_THE_CLOSEST = {Action.CLOSEST, Action.CONTEXT, Action.GOOD, Action.BAD}
+_OF_THE_CLOSEST = {Action.CLOSEST, Action.CONTEXT, Action.VOTE_UP, Action.VOTE_DOWN}
 
 
 async def button_press(update: Update, context: BotContext) -> None:
@@ -32,11 +32,11 @@ async def _pressed(query: CallbackQuery, context: BotContext, viewer: Viewer) ->
     text = asked_text(origin) if origin else ""
     if not text:
         return viewer.texts.question_gone
-    top = browse.PLACES if wish.action is Action.LIST else TOP
+    top = browse.MAX_PLACES if wish.action is Action.PLACES else TOP
     found = await context.find(text, wish.origin, top=top)
     if found is None or not _still_there(found, wish):
         return viewer.texts.changed
-    if wish.action in {Action.GOOD, Action.BAD}:
+    if wish.action in {Action.VOTE_UP, Action.VOTE_DOWN}:
         return _voted(text, found, wish, context, viewer.texts)
     return await _shown(query, found, wish, context, viewer)
 
@@ -44,16 +44,16 @@ async def _pressed(query: CallbackQuery, context: BotContext, viewer: Viewer) ->
 async def _shown(
     query: CallbackQuery, found: Answer, wish: ButtonPress, context: BotContext, viewer: Viewer
 ) -> str | None:
-    if wish.action is Action.PLACE:
+    if wish.action is Action.POSITION:
         return viewer.texts.place(wish.rank, len(found.citations))
-    if wish.action is Action.PAGE:
+    if wish.action is Action.PAGE_PICTURE:
         return await _send_page(query, found.citations[wish.rank - 1], context, viewer)
     view = await _view(found, wish, context, viewer)
     return await edit_reply(query, view, viewer.texts) if view else viewer.texts.changed
 
 
 def _still_there(found: Answer, wish: ButtonPress) -> bool:
-    if wish.action is Action.LIST:
+    if wish.action is Action.PLACES:
         return True
     if not found.answered and wish.action not in _OF_THE_CLOSEST:
         # The suggested question itself may be declined; that is an answer too.
@@ -78,19 +78,19 @@ async def _send_page(
 
 def _voted(text: str, found: Answer, wish: ButtonPress, context: BotContext, texts: Texts) -> str:
     citation: Citation = found.citations[wish.rank - 1]
-    vote = "up" if wish.action is Action.GOOD else "down"
+    vote = "up" if wish.action is Action.VOTE_UP else "down"
     context.state.feedback.keep(text, found, document=citation.document, quote=citation.quote, vote=vote)
     return texts.thanks if context.state.feedback.is_on else texts.stale
 
 
 async def _view(found: Answer, wish: ButtonPress, context: BotContext, viewer: Viewer) -> Reply | None:
-    if wish.action is Action.LIST:
-        return browse.places(found, wish.rank - 1, viewer)
+    if wish.action is Action.PLACES:
+        return browse.render_places(found, wish.rank - 1, viewer)
     if wish.action is Action.QUOTE and found.answered:
-        return quotes.quote(found, wish.rank, viewer, wish.origin)
+        return quotes.render_quote(found, wish.rank, viewer, wish.origin)
     if wish.action is Action.CLOSEST and not found.answered:
-        return answers.closest_passages(found, viewer, wish.origin)
+        return answers.render_closest_passages(found, viewer, wish.origin)
     if wish.action in {Action.QUOTE, Action.CLOSEST}:
-        return answers.answer(found, viewer, wish.origin)
+        return answers.render_answer(found, viewer, wish.origin)
     around = await context.archive.context(found.citations[wish.rank - 1].passage.id)
-    return quotes.wider_context(found, wish.rank, around, viewer, wish.origin) if around else None
+    return quotes.render_context(found, wish.rank, around, viewer, wish.origin) if around else None

@@ -23,9 +23,9 @@ async def inline_query(update: Update, context: BotContext) -> None:
     texts, text = context.viewer(update).texts, query.query.strip()
     found, offered, after = None, [], ""
     if text and context.archive.sources:
-        found = await context.find(text, top=inline.MOST)
+        found = await context.find(text, top=inline.MAX_RESULTS)
     if found is not None:
-        first = inline.first_of(query.offset)
+        first = inline.parse_offset(query.offset)
         offered = inline.results(found, first, context.viewer(update))
         after = inline.offset_after(found, first)
     hint = texts.inline_none if text else texts.inline_help
@@ -54,7 +54,7 @@ async def guest_query(update: Update, context: BotContext) -> None:
         reply = notice(viewer.texts.no_documents)
     elif text:
         found = await context.find(text)
-        reply = answers.answer(found, viewer) if found else notice(viewer.texts.declined)
+        reply = answers.render_answer(found, viewer) if found else notice(viewer.texts.declined)
         context.metrics.asked(found.certainty if found else "none")
     title = label(text or reply.text, _MOST_TITLE)
     # The buttons of an answer need its question, which is not to be seen from there.

@@ -11,7 +11,7 @@ from bot.handlers.messaging import asked_text, is_unchanged, message_of, send_re
 from bot.i18n.messages import Texts
 from bot.views import answers, browse, inline, quotes
 from bot.views.callback_data import AS_WRITTEN, Origin
-from bot.views.locations import MOST_TITLE, isolated
+from bot.views.locations import MAX_TITLE_UNITS, isolate
 from bot.views.message import Reply, notice
 from bot.views.truncation import label
 from bot.views.viewer import Viewer
@@ -37,10 +37,10 @@ async def _opened(link: str, context: BotContext, viewer: Viewer) -> Reply | Non
     if link == inline.HELP_LINK:
         return notice(viewer.texts.help)
     if found := await context.archive.context(link):
-        return quotes.passage(found, viewer)
+        return quotes.render_passage(found, viewer)
     if source := context.archive.source(document_of(link)):
-        gone = viewer.texts.passage_gone(isolated(label(source.title, MOST_TITLE), viewer.texts))
-        listed = browse.headings(source, await context.archive.sections(source), 0, viewer)
+        gone = viewer.texts.passage_gone(isolate(label(source.title, MAX_TITLE_UNITS), viewer.texts))
+        listed = browse.render_headings(source, await context.archive.sections(source), 0, viewer)
         return replace(listed, text=gone, entities=())
     return notice(f"{viewer.texts.link_gone}\n\n{viewer.texts.start}")
 
@@ -119,14 +119,14 @@ async def why(update: Update, context: BotContext) -> None:
     if not text:
         await send_reply(update, notice(texts.why_how))
         return
-    await send_reply(update, answers.why(await context.archive.explain(text), texts))
+    await send_reply(update, answers.render_term_weights(await context.archive.explain(text), texts))
 
 
 def _pointed_at(message: Message) -> str:
     other = message.reply_to_message
     if other is None:
         return ""
-    return quotes.asked_before(other) if _is_ours(other) else asked_text(other)
+    return quotes.earlier_words(other) if _is_ours(other) else asked_text(other)
 
 
 async def unknown_command(update: Update, context: BotContext) -> None:
@@ -147,7 +147,7 @@ async def _answered(text: str, origin: Origin, context: BotContext, viewer: View
     if context.state.logs_questions:
         _log.info("Asked (confidence %.2f): %s", found.confidence, text)
     context.state.feedback.keep(text, found)
-    return answers.answer(found, viewer, origin)
+    return answers.render_answer(found, viewer, origin)
 
 
 def _message_replied_to(message: Message) -> Message | None:
@@ -159,7 +159,7 @@ def _message_replied_to(message: Message) -> Message | None:
 def _origin(message: Message) -> Origin:
     """Return the origin of a question: a reply to one of the bot's answers is a follow-up."""
     other = message.reply_to_message
-    return Origin(earlier=quotes.asked_before(other)) if other and _is_ours(other) else AS_WRITTEN
+    return Origin(earlier=quotes.earlier_words(other)) if other and _is_ours(other) else AS_WRITTEN
 
 
 def _is_ours(message: Message) -> bool:

@@ -191,7 +191,7 @@ class Texts:
     # Where a quote stands
 
     @property
-    def runs_left(self) -> bool:
+    def is_right_to_left(self) -> bool:
         """Whether the language is written from right to left."""
         return self.language == "ar"
 

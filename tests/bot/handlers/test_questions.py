@@ -656,7 +656,7 @@ async def test_a_page_is_sent_as_a_picture(
     buttons = [b["text"] for row in telegram.calls[-1][1]["reply_markup"]["inline_keyboard"] for b in row]
     assert TEXTS.page_picture in buttons
     for rank in (1, 2):
-        press = encode(ButtonPress(Action.PAGE, rank))
+        press = encode(ButtonPress(Action.PAGE_PICTURE, rank))
         await deliver(application, callback_query=pressed(press, message("Which?")))
     (_, (photo, sent), (_, first), (_, second)) = telegram.calls
     assert ("sendPhoto", "Title, under “Heading”, page iii") == (photo, sent["caption"])

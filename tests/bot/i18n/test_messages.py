@@ -16,7 +16,7 @@ from sandbox.model import TextWithEntities
 TEXTS = speaking("en")
 # The others are no sentences.
 NAMED = sorted(
-    name for name in vars(Texts) if not name.startswith("_") and name not in {"comma", "runs_left"}
+    name for name in vars(Texts) if not name.startswith("_") and name not in {"comma", "is_right_to_left"}
 )
 COUNTS = (0, 1, 2, 3, 5, 11, 21, 100, 101)
 ON_BUTTONS = """

@@ -72,14 +72,14 @@ def _as_it_stands(found: Sequence[Passage]) -> str:
 @settings(max_examples=50)
 def test_the_list_of_documents_is_within_limits(listed: list[Source], page: int, viewer: Viewer) -> None:
     """Whatever documents are called, any page of their list is a message with a button for each."""
-    reply = browse.sources(listed, page, viewer)
+    reply = browse.render_sources(listed, page, viewer)
     check_limits(reply)
     last = max(len(listed) - 1, 0) // 8
     shown = len(listed[min(page, last) * 8 :][:8])
     opening = [
         way
         for way in _ways(reply).values()
-        if isinstance(way, BrowsePress) and way.shelf is BrowseView.HEADINGS
+        if isinstance(way, BrowsePress) and way.view is BrowseView.HEADINGS
     ]
     assert shown == len(opening)
 
@@ -90,8 +90,8 @@ def test_headings_are_within_limits(
     source: Source, sections: list[Section], page: int, viewer: Viewer
 ) -> None:
     """Whatever headings say, even nothing, any page of them is a message, and its buttons show something."""
-    check_limits(browse.headings(source, sections, page, viewer))
-    check_limits(browse.removal(source, TEXTS))
+    check_limits(browse.render_headings(source, sections, page, viewer))
+    check_limits(browse.render_removal(source, TEXTS))
 
 
 @st.composite
@@ -122,7 +122,7 @@ def test_every_page_of_a_document_is_within_limits(
 ) -> None:
     """From any place, also one the document never had, there is a page to read, never cut."""
     found, source = document
-    reply = browse.reading(source, found, first, VIEWER)
+    reply = browse.render_page(source, found, first, VIEWER)
     check_limits(reply)
     here = found[min(first, len(found) - 1)]
     assert _bare(here.text)[-1:] in _bare(reply.text)
@@ -132,7 +132,7 @@ def _read(found: Sequence[Passage], source: Source = DOCUMENT) -> list[tuple[int
     """Read from the first page to the last, with where each begins."""
     at, pages = 0, list[tuple[int, Reply]]()
     while True:
-        pages.append((at, browse.reading(source, found, at, VIEWER)))
+        pages.append((at, browse.render_page(source, found, at, VIEWER)))
         ways = _ways(pages[-1][1])
         if "›" not in ways:
             return pages
@@ -159,7 +159,7 @@ def test_reading_on_says_everything_once(text: str, data: st.DataObject) -> None
     backs = [_turned(_ways(page)["‹"]) for _, page in pages[1:]]
     assert starts[:-1] == backs
     number = data.draw(st.integers(0, len(found) - 1))
-    assert browse.reading(DOCUMENT, found, number, VIEWER) in [page for _, page in pages]
+    assert browse.render_page(DOCUMENT, found, number, VIEWER) in [page for _, page in pages]
 
 
 @pytest.mark.parametrize("sentence", ["The keeper lights the lamp. ", "守灯人点亮灯。", "𝔖𝔱𝔬𝔯𝔪 𝔴𝔞𝔯𝔫𝔦𝔫𝔤. "])
@@ -172,7 +172,7 @@ def test_a_document_without_headings_is_read_by_its_title(sentence: str) -> None
         check_limits(page)
         assert ["A document"] == texts_of(page, "bold")
     assert _as_it_stands(found) == _bare("".join(map(_body, pages)))
-    assert [] == [way for way in _ways(browse.headings(DOCUMENT, [], 0, VIEWER)) if "\u2003" in way]
+    assert [] == [way for way in _ways(browse.render_headings(DOCUMENT, [], 0, VIEWER)) if "\u2003" in way]
 
 
 def test_a_heading_begins_a_page(passage: Callable[..., Any]) -> None:
@@ -189,33 +189,35 @@ def test_a_heading_begins_a_page(passage: Callable[..., Any]) -> None:
 def test_headings_show_their_depth() -> None:
     """A heading under another is set in; the highest level there is stands at the left."""
     sections = [Section("Part", 2, 0), Section("Chapter", 3, 1), Section("Verse", 9, 4)]
-    reply = browse.headings(DOCUMENT, sections, 0, VIEWER)
+    reply = browse.render_headings(DOCUMENT, sections, 0, VIEWER)
     assert ["Part", "\u2003Chapter", "\u2003\u2003\u2003Verse"] == list(_ways(reply))[:3]
     assert [0, 1, 4] == [_turned(way) for way in list(_ways(reply).values())[:3]]
 
 
 def test_only_admins_are_offered_to_remove() -> None:
     """The button to remove a document is for admins."""
-    assert TEXTS.remove not in _ways(browse.headings(DOCUMENT, [], 0, VIEWER))
+    assert TEXTS.remove not in _ways(browse.render_headings(DOCUMENT, [], 0, VIEWER))
     assert (
         BrowsePress(BrowseView.REMOVE, "document")
-        == _ways(browse.headings(DOCUMENT, [], 0, ADMIN))[TEXTS.remove]
+        == _ways(browse.render_headings(DOCUMENT, [], 0, ADMIN))[TEXTS.remove]
     )
 
 
 def test_paging_of_lists() -> None:
     """Pages have a way to the next and the one before, and the ends have none beyond."""
     listed = [Source(f"{n:08}", f"{n}.txt", f"Title {n}", 1, 1, "en") for n in range(20)]
-    pages = [_ways(browse.sources(listed, page, VIEWER)) for page in range(3)]
+    pages = [_ways(browse.render_sources(listed, page, VIEWER)) for page in range(3)]
     assert [(False, True), (True, True), (True, False)] == [("‹" in ways, "›" in ways) for ways in pages]
-    assert browse.sources(listed, 2, VIEWER) == browse.sources(listed, 99_999_999, VIEWER)
+    assert browse.render_sources(listed, 2, VIEWER) == browse.render_sources(listed, 99_999_999, VIEWER)
 
 
 @given(st.lists(citations(), max_size=50), st.integers(0, 98))
 @settings(max_examples=30)
 def test_places_are_within_limits(found: list[Citation], page: int) -> None:
     """Places with names of any length and script are a message, ten lines at most."""
-    reply = browse.places(Answer("?", certainty="sure", confidence=1, citations=tuple(found)), page, VIEWER)
+    reply = browse.render_places(
+        Answer("?", certainty="sure", confidence=1, citations=tuple(found)), page, VIEWER
+    )
     check_limits(reply)
     assert len([one for one in reply.entities if one.type == "text_link"]) <= 10
 
@@ -223,14 +225,14 @@ def test_places_are_within_limits(found: list[Citation], page: int) -> None:
 def test_a_place_is_a_line(citation: Callable[..., Any], answer: Callable[..., Any]) -> None:
     """Each place is one line: where it is, as a link to the passage, and the words found there."""
     one = citation("Sea and salt.", (0, 13), ((0, 3), (8, 12)))
-    reply = browse.places(answer(*[one] * 12), 1, VIEWER)
+    reply = browse.render_places(answer(*[one] * 12), 1, VIEWER)
     lines = ["12 places, the best first:", ""]
     lines += [f"{n}. Title, under “Heading”, lines 5–7: Sea, salt" for n in (11, 12)]
     assert lines == reply.text.splitlines()
     assert {"https://t.me/verbatim_bot?start=000000000001folder01"} == {one.url for one in reply.entities}
-    assert {"‹": ButtonPress(Action.LIST, 1)} == _ways(reply)
+    assert {"‹": ButtonPress(Action.PLACES, 1)} == _ways(reply)
 
 
 def test_no_place_is_told(citation: Callable[..., Any], answer: Callable[..., Any]) -> None:
     """What none of the words are in is no place."""
-    assert TEXTS.found_nothing == browse.places(answer(citation("Sea.", (0, 4))), 0, VIEWER).text
+    assert TEXTS.found_nothing == browse.render_places(answer(citation("Sea.", (0, 4))), 0, VIEWER).text

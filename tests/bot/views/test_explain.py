@@ -18,7 +18,7 @@ WEIGHINGS = st.builds(
 @settings(max_examples=50)
 def test_any_words_are_within_limits(words: list[TermWeight]) -> None:
     """However many words of whatever length and script, the reply is one message."""
-    check_limits(answers.why(words, TEXTS))
+    check_limits(answers.render_term_weights(words, TEXTS))
 
 
 def test_words_are_told_by_what_they_weigh() -> None:
@@ -29,7 +29,7 @@ def test_words_are_told_by_what_they_weigh() -> None:
         TermWeight("unicorn", content=True, passages=0, weight=5.0),
         TermWeight("the", content=False, passages=9, weight=0.1),
     ]
-    reply = answers.why(words, TEXTS)
+    reply = answers.render_term_weights(words, TEXTS)
     assert (
         "Matched words, by weight:\n\n"
         "• Nordholm: 3.1, in 2 passages\n"
@@ -42,8 +42,8 @@ def test_words_are_told_by_what_they_weigh() -> None:
 
 def test_nothing_counted() -> None:
     """Words that only join are told so in one line."""
-    assert TEXTS.nothing_counted == answers.why([], TEXTS).text
+    assert TEXTS.nothing_counted == answers.render_term_weights([], TEXTS).text
     light = TermWeight("the", content=False, passages=9, weight=0.1)
-    assert TEXTS.nothing_counted == answers.why([light], TEXTS).text
+    assert TEXTS.nothing_counted == answers.render_term_weights([light], TEXTS).text
     unknown = TermWeight("unicorn", content=True, passages=0, weight=1.0)
-    assert "Not in any document: unicorn" == answers.why([unknown], TEXTS).text
+    assert "Not in any document: unicorn" == answers.render_term_weights([unknown], TEXTS).text

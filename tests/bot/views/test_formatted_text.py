@@ -1,8 +1,9 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.views.message import FormattedText, TextEntity
+from bot.views.message import bold, compose, plain
 from bot.views.truncation import head, label, tail, units
+from tests.bot.hostile_inputs import texts_of
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"])) | st.sampled_from(["👨‍👩‍👧 e\u0301 🇹🇷" * 9])
 
@@ -14,11 +15,12 @@ def test_units_are_utf_16(text: str) -> None:
 
 
 @given(TEXT, TEXT)
-def test_marks_move_along(first: str, second: str) -> None:
-    """Gluing texts keeps each mark on its own words."""
-    glued = FormattedText(first) + FormattedText(second, (TextEntity("bold", 0, len(second)),))
-    (mark,) = glued.marks
-    assert second == glued.text[mark.start : mark.end]
+def test_entities_stay_on_their_text(first: str, second: str) -> None:
+    """Joining texts shifts each entity along with the text it formats; an empty text has none."""
+    joined = plain(first) + bold(second)
+    reply = compose(joined)
+    assert first + second == reply.text
+    assert ([second] if second else []) == texts_of(reply, "bold")
 
 
 @given(TEXT, st.integers(0, 40))

@@ -38,9 +38,9 @@ def test_an_article_sends_its_quote(one: Citation) -> None:
 @given(st.text(max_size=64) | st.integers(-5, 200).map(str))
 def test_any_offset_is_read(offset: str) -> None:
     """An offset is where a page begins, or the beginning; anybody can forge one."""
-    first = inline.first_of(offset)
-    assert 0 <= first <= inline.MOST
-    assert first in {0, inline.MOST} or offset.lstrip("0") == str(first)
+    first = inline.parse_offset(offset)
+    assert 0 <= first <= inline.MAX_RESULTS
+    assert first in {0, inline.MAX_RESULTS} or offset.lstrip("0") == str(first)
 
 
 @pytest.mark.parametrize("count", [0, 1, 9, 10, 11, 20, 35, 50])
@@ -56,7 +56,7 @@ def test_paging_gives_all_and_ends(
     )
     offset, ids, pages = "", list[str](), 0
     while True:
-        first = inline.first_of(offset)
+        first = inline.parse_offset(offset)
         ids += [one.id for one in inline.results(found, first, VIEWER)]
         offset, pages = inline.offset_after(found, first), pages + 1
         if not offset:

@@ -11,7 +11,7 @@ from telegram import Chat, Message
 
 from bot.i18n.messages import speaking
 from bot.views import quotes
-from bot.views.callback_data import MOST_EARLIER, Action, ButtonPress, Origin, carried, decode
+from bot.views.callback_data import MAX_EARLIER_BYTES, Action, ButtonPress, Origin, decode, fit_words
 from bot.views.message import Reply
 from bot.views.viewer import Viewer
 from retrieval.model import Answer, Citation, Locator, Passage, PassageContext, Span
@@ -27,8 +27,8 @@ def test_a_quote_is_whole_and_within_limits(found: list[Citation], data: st.Data
     """The blockquote is the quote to the letter, and every limit of a message holds."""
     answer = Answer("?", certainty="sure", confidence=0.9, citations=tuple(found))
     rank = data.draw(st.integers(1, len(found)))
-    origin = Origin(data.draw(st.booleans()), carried(data.draw(WILD | LONG | st.just("")).split()))
-    reply = quotes.quote(answer, rank, VIEWER, origin)
+    origin = Origin(data.draw(st.booleans()), fit_words(data.draw(WILD | LONG | st.just("")).split()))
+    reply = quotes.render_quote(answer, rank, VIEWER, origin)
     check_limits(reply)
     assert [found[rank - 1].quote] == texts_of(reply, "blockquote")
 
@@ -39,7 +39,7 @@ def test_files_are_offered_where_they_are(citation: Callable[..., Citation]) -> 
     answer = Answer("?", certainty="sure", confidence=1, citations=(one,))
     files = {TEXTS.whole_document, TEXTS.page_picture}
     for has_files, expected in ((True, files), (False, set())):
-        reply = quotes.quote(answer, 1, Viewer(TEXTS, "verbatim_bot", has_files=has_files))
+        reply = quotes.render_quote(answer, 1, Viewer(TEXTS, "verbatim_bot", has_files=has_files))
         rows = reply.keyboard.inline_keyboard if reply.keyboard else ()
         assert expected == files & {button.text for row in rows for button in row}
 
@@ -51,12 +51,12 @@ def test_context_is_within_limits_and_keeps_the_quote(
 ) -> None:
     """Around the quote there is as much as fits; the quote itself is never cut."""
     around = PassageContext(one.passage, _beside(one.passage, before, -1), _beside(one.passage, after, 1))
-    reply = quotes.wider_context(
+    reply = quotes.render_context(
         Answer("?", certainty="sure", confidence=1, citations=(one,)), 1, around, VIEWER
     )
     check_limits(reply)
     assert [one.quote] == texts_of(reply, "blockquote")
-    check_limits(quotes.passage(around, VIEWER))
+    check_limits(quotes.render_passage(around, VIEWER))
 
 
 def _beside(passage: Passage, text: str | None, side: int) -> Passage | None:
@@ -70,9 +70,9 @@ def _beside(passage: Passage, text: str | None, side: int) -> Passage | None:
 @settings(max_examples=60, deadline=None)
 def test_an_answer_tells_what_it_was_asked(one: Citation) -> None:
     """Read back from a message of any script, the words are from the quote, and a button can carry them."""
-    shown = quotes.quote(Answer("?", certainty="sure", confidence=1, citations=(one,)), 1, VIEWER)
-    words = quotes.asked_before(_message(shown))
-    assert len(words.encode()) <= MOST_EARLIER
+    shown = quotes.render_quote(Answer("?", certainty="sure", confidence=1, citations=(one,)), 1, VIEWER)
+    words = quotes.earlier_words(_message(shown))
+    assert len(words.encode()) <= MAX_EARLIER_BYTES
     assert all(word in one.quote for word in words.split())
     assert bool(words) is bool(one.quote.split())
 
@@ -96,8 +96,8 @@ def test_what_an_answer_was_asked(
     answer: Callable[..., Any],
 ) -> None:
     """It is the matched words in their order, each once; where none matched, the first words of the quote."""
-    shown = quotes.quote(answer(citation(quote, (0, len(quote)), highlights)), 1, VIEWER)
-    assert expected == quotes.asked_before(_message(shown))
+    shown = quotes.render_quote(answer(citation(quote, (0, len(quote)), highlights)), 1, VIEWER)
+    assert expected == quotes.earlier_words(_message(shown))
 
 
 def _message(reply: Reply) -> Message:
@@ -107,7 +107,7 @@ def _message(reply: Reply) -> Message:
 def test_an_answer_is_quote_bold_and_source(citation: Callable[..., Any], answer: Callable[..., Any]) -> None:
     """A quote stands in a blockquote, its matched words bold, then title, heading, lines and file."""
     one = citation("Before. The cat sat on the mat. After.", (8, 31), ((12, 15), (16, 19), (27, 30)))
-    reply = quotes.quote(answer(one), 1, VIEWER)
+    reply = quotes.render_quote(answer(one), 1, VIEWER)
     assert "The cat sat on the mat.\n— Title, under “Heading”, lines 5–7 · folder/name.txt" == reply.text
     assert ["The cat sat on the mat."] == texts_of(reply, "blockquote")
     assert ["cat sat", "mat"] == texts_of(reply, "bold")
@@ -117,7 +117,7 @@ def test_an_answer_is_quote_bold_and_source(citation: Callable[..., Any], answer
 def test_a_page_stands_for_lines(citation: Callable[..., Any], answer: Callable[..., Any]) -> None:
     """In a paged document the page is cited, not the lines."""
     one = citation("Words.", (0, 6), locator=Locator(None, 3, 50, 51, 9))
-    assert "Words.\n— Title, page 3 · folder/name.txt" == quotes.quote(answer(one), 1, VIEWER).text
+    assert "Words.\n— Title, page 3 · folder/name.txt" == quotes.render_quote(answer(one), 1, VIEWER).text
 
 
 @pytest.mark.parametrize(
@@ -133,13 +133,13 @@ def test_paging_ends_at_the_ends(
 ) -> None:
     """There is a way to the next quote only where there is one."""
     one = citation("Words.", (0, 6))
-    reply = quotes.quote(answer(one, one, one), rank, VIEWER)
+    reply = quotes.render_quote(answer(one, one, one), rank, VIEWER)
     assert expected == [text for row in _buttons(reply) for text, _ in row]
 
 
 def test_one_quote_has_no_paging(citation: Callable[..., Any], answer: Callable[..., Any]) -> None:
     """With a single quote there is only what stands around it to look at."""
-    reply = quotes.quote(answer(citation("Words.", (0, 6))), 1, VIEWER)
+    reply = quotes.render_quote(answer(citation("Words.", (0, 6))), 1, VIEWER)
     wider = ButtonPress(Action.CONTEXT, 1, "000000000001folder01")
     assert [[("Show context", wider), ("Document", None)], [("Copy citation", None)]] == _buttons(reply)
 
@@ -154,7 +154,7 @@ def test_context_reads_as_the_document(
         passage("Earlier.", start=90, paragraph=0),
         passage("Later.", start=122),
     )
-    reply = quotes.wider_context(answer(one), 1, around, VIEWER)
+    reply = quotes.render_context(answer(one), 1, around, VIEWER)
     assert (
         "Earlier.\n\nFirst.\nSecond.\nThird. Later.\n\n— Title, under “Heading”, lines 5–7 · folder/name.txt"
         == reply.text
@@ -168,7 +168,7 @@ def test_context_sets_no_space_where_there_is_none(
     """Neighbours that touch in the document, as in scripts without spaces, touch in the message."""
     one = citation("灯塔亮。灯塔高。", (0, 4))
     around = PassageContext(one.passage, passage("海静。", start=97), passage("船来。", start=108))
-    reply = quotes.wider_context(answer(one), 1, around, VIEWER)
+    reply = quotes.render_context(answer(one), 1, around, VIEWER)
     assert reply.text.startswith("海静。\n灯塔亮。\n灯塔高。船来。\n\n— ")
 
 
@@ -176,13 +176,13 @@ def test_an_overlap_is_shown_once(passage: Callable[..., Any]) -> None:
     """What a passage shares with its neighbours stands in the message once."""
     here = passage("Two. Three. Four.", start=105)
     around = PassageContext(here, passage("One. Two.", start=100), passage("Four. Five.", start=117))
-    shown = quotes.passage(around, VIEWER).text.partition("\n\n")[0]
+    shown = quotes.render_passage(around, VIEWER).text.partition("\n\n")[0]
     assert ["One.", "Two.", "Three.", "Four.", "Five."] == shown.split()
 
 
 def test_what_telegram_alters_is_said(citation: Callable[..., Any], answer: Callable[..., Any]) -> None:
     """A quote with signs that Telegram cannot show comes with a line that says so."""
-    reply = quotes.quote(answer(citation("one\ttwo", (0, 7))), 1, VIEWER)
+    reply = quotes.render_quote(answer(citation("one\ttwo", (0, 7))), 1, VIEWER)
     assert reply.text.endswith(
         "\nTelegram cannot display some characters of this quote, such as tabs, exactly."
     )
