@@ -8,7 +8,7 @@ from bot.handlers import access
 from bot.handlers.access import UserRateLimits, Verdict
 from tests.bot.virtual_clock import fast
 
-ADMITTED, LAST_WORD, REFUSED = Verdict.ADMITTED, Verdict.LAST_WORD, Verdict.REFUSED
+ADMITTED, NOTICE, REFUSED = Verdict.ADMITTED, Verdict.REFUSED_WITH_NOTICE, Verdict.REFUSED
 
 
 @fast
@@ -16,7 +16,7 @@ async def test_a_share_and_one_polite_word() -> None:
     """Beyond the share comes one polite line, then silence; others are not affected."""
     shares = UserRateLimits(3)
     verdicts = [await shares.take(1) for _ in range(6)]
-    assert [ADMITTED, ADMITTED, ADMITTED, LAST_WORD, REFUSED, REFUSED] == verdicts
+    assert [ADMITTED, ADMITTED, ADMITTED, NOTICE, REFUSED, REFUSED] == verdicts
     assert ADMITTED == await shares.take(2)
 
 
@@ -27,7 +27,7 @@ async def test_it_is_refilled(a_minute: int) -> None:
     shares = UserRateLimits(a_minute)
     for _ in range(2):
         verdicts = [await shares.take(1) for _ in range(a_minute + 2)]
-        assert [*[ADMITTED] * a_minute, LAST_WORD, REFUSED] == verdicts
+        assert [*[ADMITTED] * a_minute, NOTICE, REFUSED] == verdicts
         await asyncio.sleep(60.1)
 
 
@@ -39,7 +39,7 @@ async def test_who_goes_on_is_not_told_again() -> None:
     for _ in range(100):
         verdicts.append(await shares.take(1))
         await asyncio.sleep(1)
-    assert 1 == verdicts.count(LAST_WORD)
+    assert 1 == verdicts.count(NOTICE)
     assert 14 <= verdicts.count(ADMITTED) <= 16
 
 
