@@ -32,10 +32,10 @@ async def search(update: Update, context: BotContext) -> None:
     """List the places where words occur."""
     viewer, words = context.viewer(update), " ".join(context.args or ())
     if not words:
-        await send_reply(update, notice(viewer.texts.search_how))
+        await send_reply(update, notice(viewer.texts.search_usage))
         return
     answer = await context.find(words, top=browse.MAX_PLACES)
-    no_places = notice(viewer.texts.found_nothing)
+    no_places = notice(viewer.texts.no_places)
     await send_reply(update, browse.render_places(answer, 0, viewer) if answer else no_places)
 
 
@@ -56,7 +56,7 @@ async def _show_view(query: CallbackQuery, context: BotContext, viewer: Viewer) 
         )
     source = context.archive.source(press.document)
     if source is None:
-        return viewer.texts.changed
+        return viewer.texts.documents_changed
     return await _show_document(query, press, source, context, viewer)
 
 

@@ -36,7 +36,7 @@ async def _handle_press(query: CallbackQuery, context: BotContext, viewer: Viewe
     top = browse.MAX_PLACES if press.action is Action.PLACES else TOP
     answer = await context.find(text, press.origin, top=top)
     if answer is None or not _is_current(answer, press):
-        return viewer.texts.changed
+        return viewer.texts.documents_changed
     if press.action in {Action.VOTE_UP, Action.VOTE_DOWN}:
         return _record_vote(text, answer, press, context, viewer.texts)
     return await _show(query, answer, press, context, viewer)
@@ -50,7 +50,7 @@ async def _show(
     if press.action is Action.PAGE_PICTURE:
         return await _send_page(query, answer.citations[press.rank - 1], context, viewer)
     view = await _render(answer, press, context, viewer)
-    return await edit_reply(query, view, viewer.texts) if view else viewer.texts.changed
+    return await edit_reply(query, view, viewer.texts) if view else viewer.texts.documents_changed
 
 
 def _is_current(answer: Answer, press: ButtonPress) -> bool:

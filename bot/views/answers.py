@@ -36,15 +36,15 @@ def render_term_weights(weights: Sequence[TermWeight], texts: Texts) -> Reply:
     unknown = [term.word for term in weights if term.content and not term.passages]
     light = [term.word for term in weights if not term.content]
     if not matched and not unknown:
-        return notice(texts.nothing_counted)
+        return notice(texts.no_specific_words)
     body = plain("")
     if matched:
-        body += plain(texts.counted + "\n")
+        body += plain(texts.matched_words + "\n")
     for term in matched:
         word = label(term.word, _MAX_WORD_UNITS)
-        before, _, after = texts.weighed("\0", f"{term.weight:.1f}", term.passages).partition("\0")
+        before, _, after = texts.word_weight("\0", f"{term.weight:.1f}", term.passages).partition("\0")
         body += plain(f"\n• {before}") + bold(word) + after
-    for line, words in ((texts.unknown_words, unknown), (texts.hardly_counted, light)):
+    for line, words in ((texts.unknown_words, unknown), (texts.low_weight_words, light)):
         if words:
             body += ("\n\n" if body.text else "") + line(label(", ".join(words), _MAX_LINE_UNITS))
     return compose(body)

@@ -176,7 +176,7 @@ def render_places(answer: Answer, page: int, viewer: Viewer) -> Reply:
     """List where the words of a search occur, best first: a line each with the location and the words."""
     citations = [citation for citation in answer.citations if citation.highlights]
     if not citations:
-        return notice(viewer.texts.found_nothing)
+        return notice(viewer.texts.no_places)
     page, pages = _clamp_page(page, len(citations), _PLACES_PER_PAGE)
     first = page * _PLACES_PER_PAGE
     body = plain(viewer.texts.found(len(citations)) + "\n")

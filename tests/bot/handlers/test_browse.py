@@ -63,8 +63,8 @@ async def test_ways_through(application: Any, telegram: Any, data: str, begins: 
 @pytest.mark.parametrize(
     ("data", "told"),
     [
-        ("@hnowhere0.0", TEXTS.changed),
-        ("@fnowhere0.0", TEXTS.changed),
+        ("@hnowhere0.0", TEXTS.documents_changed),
+        ("@fnowhere0.0", TEXTS.documents_changed),
         ("@s", TEXTS.stale),
         ("@", TEXTS.stale),
         ("@r.0", TEXTS.stale),
@@ -155,7 +155,7 @@ async def test_search(application: Any, archive: Any, telegram: Any, citation: A
 
 
 @pytest.mark.parametrize(
-    ("text", "expected"), [("/search", TEXTS.search_how), ("/search nothing", TEXTS.found_nothing)]
+    ("text", "expected"), [("/search", TEXTS.search_usage), ("/search nothing", TEXTS.no_places)]
 )
 async def test_search_without_places(application: Any, telegram: Any, text: str, expected: str) -> None:
     """A search for nothing says how to search; one that finds nothing says so."""

@@ -24,7 +24,7 @@ back back_to_closest context_of copy_source page_picture read_from_start read_on
 to_headings to_sources whole_document wider
 """
 ANSWERING_TAPS = """
-changed failed file_gone place question_gone slow_down stale thanks
+documents_changed failed file_gone place question_gone slow_down stale thanks
 unreachable in_a_cluster
 """
 # What is longer is cut off next to another button on a narrow screen.
@@ -174,7 +174,7 @@ def test_numbers_agree(language: str) -> None:
 def test_numbers_agree_after_a_preposition(language: str) -> None:
     """A noun is in the case that the preposition before it asks for."""
     assert [] == _miscounted(
-        IN_PASSAGES[language], lambda count: speaking(language).weighed("x", "1.5", count)
+        IN_PASSAGES[language], lambda count: speaking(language).word_weight("x", "1.5", count)
     )
 
 

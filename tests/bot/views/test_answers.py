@@ -1,4 +1,4 @@
-"""The three kinds of reply to a question: a quote, the closest passages, a refusal."""
+"""Replies to a question: a quote, the closest passages or a refusal."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -44,7 +44,7 @@ def test_the_closest_passages_are_whole_and_within_limits(
     asks_opinion: bool,
     language: str,
 ) -> None:
-    """Each quote is in a block of its own to the letter, the best first; five buttons at most."""
+    """Each quote is verbatim in a block of its own, best first, with at most five buttons in all."""
     answer = Answer("?", "unsure", 0.3, found)
     viewer = Viewer(speaking(language), "verbatim_bot", asks_opinion=asks_opinion)
     reply = answers.render_answer(answer, viewer, origin)
@@ -64,7 +64,7 @@ def test_the_closest_passages_are_whole_and_within_limits(
 @given(FOUND)
 @settings(max_examples=60, deadline=None)
 def test_in_a_group_the_closest_passages_are_folded(found: tuple[Citation, ...]) -> None:
-    """In a group all quotes and sources are in one block that opens at a tap, and none is within another."""
+    """In a group, all quotes and sources are in one expandable block without nested blocks."""
     answer = Answer("?", "unsure", 0.3, found)
     reply, private = answers.render_answer(answer, GROUP), answers.render_answer(answer, VIEWER)
     check_limits(reply)
@@ -91,7 +91,7 @@ def test_a_refusal_is_within_limits(  # noqa: PLR0913, PLR0917  # drawn
     origin: Origin,
     asks_nothing: bool,
 ) -> None:
-    """Headings and suggestions of any length and script make a message; it quotes nothing."""
+    """Headings and suggestions of any length and script fit in a message, which has no quote."""
     found = Answer(question, "none", confidence, tuple(near), suggestion, asks_nothing)
     reply = answers.render_answer(found, VIEWER, origin)
     check_limits(reply)
@@ -104,21 +104,21 @@ def test_a_refusal_is_within_limits(  # noqa: PLR0913, PLR0917  # drawn
 
 @given(FOUND, st.booleans())
 @settings(max_examples=60, deadline=None)
-def test_the_closest_passages_tell_what_was_asked(
+def test_closest_passages_yield_earlier_words(
     found: tuple[Citation, ...],
     in_group: bool,
 ) -> None:
-    """Read back from the message, folded or not, the words are from a quote, and a button can carry them."""
+    """The earlier words read from the message, folded or not, are from a quote and fit in callback data."""
     shown = answers.render_answer(Answer("?", "unsure", 0.3, found), GROUP if in_group else VIEWER)
     words = quotes.earlier_words(_message(shown))
     assert len(words.encode()) <= MAX_EARLIER_BYTES
     assert all(word in shown.text for word in words.split())
 
 
-def test_only_what_quotes_was_asked_something(
+def test_replies_without_a_quote_have_no_earlier_words(
     answer: Callable[..., Any], citation: Callable[..., Any]
 ) -> None:
-    """A message without a quote, a refusal for one, says nothing of a question before."""
+    """A reply without a quote, such as a refusal, has no words for a follow-up."""
     near = citation("Words.", (0, 6), ((0, 5),))
     declined = answers.render_answer(answer(near, certainty="none", suggestion="How many cats?"), VIEWER)
     assert "" == quotes.earlier_words(_message(declined))
@@ -126,13 +126,13 @@ def test_only_what_quotes_was_asked_something(
 
 
 def test_a_sure_answer_is_its_quote(citation: Callable[..., Any], answer: Callable[..., Any]) -> None:
-    """What is sure is answered with the best quote alone."""
+    """A sure answer is the best quote."""
     found = answer(citation("Words.", (0, 6)), citation("Others.", (0, 7)))
     assert quotes.render_quote(found, 1, VIEWER) == answers.render_answer(found, VIEWER)
 
 
 def test_the_closest_passages(citation: Callable[..., Any], answer: Callable[..., Any]) -> None:
-    """A line says what they are; each of three quotes has its source, its number and its button."""
+    """An introduction, then three quotes, each with its source, number and button."""
     near = [citation(f"Cat {n} sat.", (0, 10), ((0, 3),), rank=n) for n in (1, 2, 3, 4)]
     reply = answers.render_answer(answer(*near, certainty="unsure"), replace(VIEWER, asks_opinion=True))
     source = "— Title, under “Heading”, lines 5–7 · folder/name.txt"
@@ -148,7 +148,7 @@ def test_the_closest_passages(citation: Callable[..., Any], answer: Callable[...
 
 
 def test_one_closest_passage_has_no_number(citation: Callable[..., Any], answer: Callable[..., Any]) -> None:
-    """Where there is only one, its button says what it does."""
+    """A single closest passage has no number, and its button is named in words."""
     reply = answers.render_answer(answer(citation("Words.", (0, 6)), certainty="unsure"), VIEWER)
     assert reply.text.endswith("\nWords.\n— Title, under “Heading”, lines 5–7 · folder/name.txt")
     wider = ButtonPress(Action.CONTEXT, 1, "000000000001folder01")
@@ -158,7 +158,7 @@ def test_one_closest_passage_has_no_number(citation: Callable[..., Any], answer:
 def test_context_leads_back_to_the_closest_passages(
     citation: Callable[..., Any], answer: Callable[..., Any]
 ) -> None:
-    """From what stands around one of them, the way back is to all."""
+    """The context of one closest passage has a button back to all of them."""
     one, origin = citation("Words.", (0, 6)), Origin(earlier="cats")
     around = PassageContext(one.passage, None, None)
     for certainty in ("unsure", "none"):
@@ -168,7 +168,7 @@ def test_context_leads_back_to_the_closest_passages(
 
 
 def test_a_refusal_shows_no_source(citation: Callable[..., Any], answer: Callable[..., Any]) -> None:
-    """Under a refusal there is no quote and no file, and a button for the closest passages, if any."""
+    """A refusal has no quote and no file name, but a button for the closest passages, if any."""
     near = citation("Words.", (0, 6), locator=Locator(None, None, 1, 1, 1))
     reply = answers.render_answer(answer(near, certainty="none"), VIEWER)
     assert ("The documents hold no answer to this.", ()) == (reply.text, reply.entities)
@@ -179,7 +179,7 @@ def test_a_refusal_shows_no_source(citation: Callable[..., Any], answer: Callabl
 
 
 def test_near_headings_are_offered(citation: Callable[..., Any], answer: Callable[..., Any]) -> None:
-    """A refusal names three headings at most, each once, as links that open the passage; no quote or file."""
+    """A refusal lists at most three distinct headings, as links to passages."""
     headings = ("One", None, "One", "Two", " ", "Three", "Four")
     near = [citation("Words.", (0, 6), locator=Locator(heading, None, 1, 1, 1)) for heading in headings]
     reply = answers.render_answer(answer(*near, certainty="none"), VIEWER)
@@ -190,20 +190,20 @@ def test_near_headings_are_offered(citation: Callable[..., Any], answer: Callabl
 
 
 def test_small_talk_is_shown_no_passages(citation: Callable[..., Any], answer: Callable[..., Any]) -> None:
-    """What asks nothing gets a friendly line alone, whatever stands near."""
+    """Small talk gets a friendly line only, even if passages are near."""
     found = answer(citation("Words.", (0, 6)), certainty="none", asks_nothing=True)
     assert Reply(TEXTS.nothing_asked) == answers.render_answer(found, VIEWER)
 
 
 def test_a_suggestion_can_be_tapped(answer: Callable[..., Any]) -> None:
-    """A suggested spelling comes as a button that asks it."""
+    """A suggested spelling has a button that asks it."""
     reply = answers.render_answer(answer(certainty="none", suggestion="How many cats?"), VIEWER)
     assert "The documents hold no answer to this.\n\nDid you mean: How many cats?" == reply.text
     assert [[("How many cats?", ButtonPress(Action.QUOTE, origin=Origin(corrected=True)))]] == _buttons(reply)
 
 
 def test_a_declined_suggestion_suggests_nothing(answer: Callable[..., Any]) -> None:
-    """The answer to our own suggestion offers no other, as its button could not tell which is meant."""
+    """A refusal of a corrected question suggests no further correction."""
     found = answer(certainty="none", suggestion="Other one?")
     reply = answers.render_answer(found, VIEWER, Origin(corrected=True))
     assert "The documents hold no answer to this." == reply.text
@@ -211,7 +211,7 @@ def test_a_declined_suggestion_suggests_nothing(answer: Callable[..., Any]) -> N
 
 @pytest.mark.parametrize("certainty", ["sure", "unsure", "none"])
 def test_without_passages_there_is_a_refusal(answer: Callable[..., Any], certainty: str) -> None:
-    """Where no quote is left to show, nothing is claimed to be one."""
+    """An answer without citations is shown as a refusal, whatever its certainty."""
     assert Reply(TEXTS.declined) == answers.render_answer(answer(certainty=certainty), VIEWER)
 
 

@@ -1,4 +1,4 @@
-"""Whatever the documents hold, what is sent stays within Telegram's limits, and the quote word for word."""
+"""Quotes and context: with any documents, messages are within Telegram's limits and quotes verbatim."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -24,7 +24,7 @@ VIEWER = Viewer(TEXTS, "verbatim_bot")
 @given(st.lists(citations(), min_size=1, max_size=5), st.data())
 @settings(max_examples=60, deadline=None)
 def test_a_quote_is_whole_and_within_limits(found: list[Citation], data: st.DataObject) -> None:
-    """The blockquote is the quote to the letter, and every limit of a message holds."""
+    """The block has the whole quote, verbatim, and the message is within all limits."""
     answer = Answer("?", certainty="sure", confidence=0.9, citations=tuple(found))
     rank = data.draw(st.integers(1, len(found)))
     origin = Origin(data.draw(st.booleans()), fit_words(data.draw(WILD | LONG | st.just("")).split()))
@@ -34,7 +34,7 @@ def test_a_quote_is_whole_and_within_limits(found: list[Citation], data: st.Data
 
 
 def test_files_are_offered_where_they_are(citation: Callable[..., Citation]) -> None:
-    """Where the documents' files are not, there is no button for a whole one or the picture of a page."""
+    """The buttons for the file and the page are shown only where the files are."""
     one = citation("The sea.", (0, 8), locator=Locator("Heading", 3, 5, 7, 2, "page", "iii"))
     answer = Answer("?", certainty="sure", confidence=1, citations=(one,))
     files = {TEXTS.whole_document, TEXTS.page_picture}
@@ -49,7 +49,7 @@ def test_files_are_offered_where_they_are(citation: Callable[..., Citation]) -> 
 def test_context_is_within_limits_and_keeps_the_quote(
     one: Citation, before: str | None, after: str | None
 ) -> None:
-    """Around the quote there is as much as fits; the quote itself is never cut."""
+    """The context is cut to fit in a message; the quote is not."""
     around = PassageContext(one.passage, _beside(one.passage, before, -1), _beside(one.passage, after, 1))
     reply = quotes.render_context(
         Answer("?", certainty="sure", confidence=1, citations=(one,)), 1, around, VIEWER
@@ -68,8 +68,8 @@ def _beside(passage: Passage, text: str | None, side: int) -> Passage | None:
 
 @given(citations())
 @settings(max_examples=60, deadline=None)
-def test_an_answer_tells_what_it_was_asked(one: Citation) -> None:
-    """Read back from a message of any script, the words are from the quote, and a button can carry them."""
+def test_a_quote_yields_earlier_words(one: Citation) -> None:
+    """The earlier words read from a message of any script are from the quote and fit in callback data."""
     shown = quotes.render_quote(Answer("?", certainty="sure", confidence=1, citations=(one,)), 1, VIEWER)
     words = quotes.earlier_words(_message(shown))
     assert len(words.encode()) <= MAX_EARLIER_BYTES
@@ -88,14 +88,14 @@ def test_an_answer_tells_what_it_was_asked(one: Citation) -> None:
         ("One two three four five six seven eight nine ten.", (), "One two three four five six seven eight"),
     ],
 )
-def test_what_an_answer_was_asked(
+def test_earlier_words(
     quote: str,
     highlights: tuple[tuple[int, int], ...],
     expected: str,
     citation: Callable[..., Any],
     answer: Callable[..., Any],
 ) -> None:
-    """It is the matched words in their order, each once; where none matched, the first words of the quote."""
+    """They are the distinct matched words in order or, if none matched, the first words of the quote."""
     shown = quotes.render_quote(answer(citation(quote, (0, len(quote)), highlights)), 1, VIEWER)
     assert expected == quotes.earlier_words(_message(shown))
 
@@ -105,7 +105,7 @@ def _message(reply: Reply) -> Message:
 
 
 def test_an_answer_is_quote_bold_and_source(citation: Callable[..., Any], answer: Callable[..., Any]) -> None:
-    """A quote stands in a blockquote, its matched words bold, then title, heading, lines and file."""
+    """The quote is a block with matched words in bold; title, heading, lines and file follow."""
     one = citation("Before. The cat sat on the mat. After.", (8, 31), ((12, 15), (16, 19), (27, 30)))
     reply = quotes.render_quote(answer(one), 1, VIEWER)
     assert "The cat sat on the mat.\n— Title, under “Heading”, lines 5–7 · folder/name.txt" == reply.text
@@ -114,8 +114,8 @@ def test_an_answer_is_quote_bold_and_source(citation: Callable[..., Any], answer
     assert ["folder/name.txt"] == texts_of(reply, "code")
 
 
-def test_a_page_stands_for_lines(citation: Callable[..., Any], answer: Callable[..., Any]) -> None:
-    """In a paged document the page is cited, not the lines."""
+def test_pages_instead_of_lines(citation: Callable[..., Any], answer: Callable[..., Any]) -> None:
+    """In a document with pages, the location is the page, not the lines."""
     one = citation("Words.", (0, 6), locator=Locator(None, 3, 50, 51, 9))
     assert "Words.\n— Title, page 3 · folder/name.txt" == quotes.render_quote(answer(one), 1, VIEWER).text
 
@@ -128,17 +128,17 @@ def test_a_page_stands_for_lines(citation: Callable[..., Any], answer: Callable[
         (3, ["‹", "3/3", "Show context", "Document", "Copy citation"]),
     ],
 )
-def test_paging_ends_at_the_ends(
+def test_paging(
     rank: int, expected: list[str], citation: Callable[..., Any], answer: Callable[..., Any]
 ) -> None:
-    """There is a way to the next quote only where there is one."""
+    """There are buttons to the next and the previous quote only where there is one."""
     one = citation("Words.", (0, 6))
     reply = quotes.render_quote(answer(one, one, one), rank, VIEWER)
     assert expected == [text for row in _buttons(reply) for text, _ in row]
 
 
 def test_one_quote_has_no_paging(citation: Callable[..., Any], answer: Callable[..., Any]) -> None:
-    """With a single quote there is only what stands around it to look at."""
+    """A single quote has no paging, but a button for its context."""
     reply = quotes.render_quote(answer(citation("Words.", (0, 6))), 1, VIEWER)
     wider = ButtonPress(Action.CONTEXT, 1, "000000000001folder01")
     assert [[("Show context", wider), ("Document", None)], [("Copy citation", None)]] == _buttons(reply)
@@ -147,7 +147,7 @@ def test_one_quote_has_no_paging(citation: Callable[..., Any], answer: Callable[
 def test_context_reads_as_the_document(
     citation: Callable[..., Any], answer: Callable[..., Any], passage: Callable[..., Any]
 ) -> None:
-    """The wider context is the passage between its neighbours, with a way back."""
+    """The context is the passage between its neighbours, with a button back to the quote."""
     one = citation("First. Second. Third.", (7, 14))
     around = PassageContext(
         one.passage,
@@ -162,10 +162,10 @@ def test_context_reads_as_the_document(
     assert [[("‹ Back to the quote", ButtonPress(Action.QUOTE, 1))], [("Read on ›", None)]] == _buttons(reply)
 
 
-def test_context_sets_no_space_where_there_is_none(
+def test_context_adds_no_spaces(
     citation: Callable[..., Any], answer: Callable[..., Any], passage: Callable[..., Any]
 ) -> None:
-    """Neighbours that touch in the document, as in scripts without spaces, touch in the message."""
+    """Passages without a space between them in the document, as in Chinese, have none in the message."""
     one = citation("灯塔亮。灯塔高。", (0, 4))
     around = PassageContext(one.passage, passage("海静。", start=97), passage("船来。", start=108))
     reply = quotes.render_context(answer(one), 1, around, VIEWER)
@@ -173,15 +173,15 @@ def test_context_sets_no_space_where_there_is_none(
 
 
 def test_an_overlap_is_shown_once(passage: Callable[..., Any]) -> None:
-    """What a passage shares with its neighbours stands in the message once."""
+    """Text that a passage shares with its neighbours is shown once."""
     here = passage("Two. Three. Four.", start=105)
     around = PassageContext(here, passage("One. Two.", start=100), passage("Four. Five.", start=117))
     shown = quotes.render_passage(around, VIEWER).text.partition("\n\n")[0]
     assert ["One.", "Two.", "Three.", "Four.", "Five."] == shown.split()
 
 
-def test_what_telegram_alters_is_said(citation: Callable[..., Any], answer: Callable[..., Any]) -> None:
-    """A quote with signs that Telegram cannot show comes with a line that says so."""
+def test_altered_characters_are_announced(citation: Callable[..., Any], answer: Callable[..., Any]) -> None:
+    """A quote with characters that Telegram cannot show has a line that says so."""
     reply = quotes.render_quote(answer(citation("one\ttwo", (0, 7))), 1, VIEWER)
     assert reply.text.endswith(
         "\nTelegram cannot display some characters of this quote, such as tabs, exactly."
@@ -197,10 +197,8 @@ def test_what_telegram_alters_is_said(citation: Callable[..., Any], answer: Call
         {"quote": "", "span": Span(100, 100)},
     ],
 )
-def test_a_quote_that_is_not_the_documents_is_found_out(
-    change: dict[str, Any], citation: Callable[..., Any]
-) -> None:
-    """A quote that differs from its passage by a letter or a place does not pass."""
+def test_a_quote_that_differs_is_not_verbatim(change: dict[str, Any], citation: Callable[..., Any]) -> None:
+    """A quote that differs from its passage in a letter or in its span is not verbatim."""
     assert citation("Words.", (0, 6)).is_verbatim
     assert not citation("Words.", (0, 6), **change).is_verbatim
 
