@@ -61,7 +61,7 @@ async def test_buttons_show_their_view(application: Any, telegram: Any, data: st
 
 @pytest.mark.usefixtures("two_documents")
 @pytest.mark.parametrize(
-    ("data", "told"),
+    ("data", "popup"),
     [
         ("@hnowhere0.0", TEXTS.documents_changed),
         ("@fnowhere0.0", TEXTS.documents_changed),
@@ -75,9 +75,9 @@ async def test_buttons_show_their_view(application: Any, telegram: Any, data: st
         ("@rfolder01.999999999", TEXTS.stale),
     ],
 )
-async def test_invalid_buttons(application: Any, telegram: Any, data: str, told: str) -> None:
+async def test_invalid_buttons(application: Any, telegram: Any, data: str, popup: str) -> None:
     """A button of a missing document or with invalid data gets a text and changes nothing."""
-    assert [("answerCallbackQuery", told)] == await _press(application, telegram, data)
+    assert [("answerCallbackQuery", popup)] == await _press(application, telegram, data)
 
 
 @given(
@@ -107,10 +107,10 @@ async def test_the_document_as_a_file(
     telegram.calls.clear()
     ours = message("An answer", GROUP, **fields)
     await deliver(application, callback_query=pressed("@ffolder01.0", None, message=ours))
-    (sending, sent), (answering, told) = telegram.calls
+    (sending, sent), (answering, popup) = telegram.calls
     assert ("sendDocument", "answerCallbackQuery") == (sending, answering)
     assert (-5, expected) == (sent["chat_id"], sent.get("message_thread_id"))
-    assert "text" not in told
+    assert "text" not in popup
 
 
 @pytest.mark.parametrize("description", ["Bad Request: file must be non-empty", "Request Entity Too Large"])
@@ -136,9 +136,9 @@ async def test_a_button_of_an_old_message(
     assert two_documents.sources
     telegram.replies["editMessageText"] = telegram.replies["sendDocument"] = (400, "Bad Request: not found")
     for gone in ({"message_id": 11, "date": 0, "chat": PRIVATE}, None):
-        *_, (method, told) = await _press(application, telegram, data, message=gone)
+        *_, (method, popup) = await _press(application, telegram, data, message=gone)
         assert "answerCallbackQuery" == method
-        assert told in {TEXTS.stale, TEXTS.file_gone}
+        assert popup in {TEXTS.stale, TEXTS.file_gone}
 
 
 async def test_search(application: Any, archive: Any, telegram: Any, citation: Any, answer: Any) -> None:
@@ -151,9 +151,9 @@ async def test_search(application: Any, archive: Any, telegram: Any, citation: A
     await deliver(
         application, callback_query=pressed(button["callback_data"], message("/search@verbatim_bot sea"))
     )
-    (_, shown), (_, told) = telegram.calls[1:]
+    (_, shown), (_, popup) = telegram.calls[1:]
     assert ["11.", "12."] == [line[:3] for line in shown["text"].splitlines()[2:]]
-    assert "text" not in told
+    assert "text" not in popup
 
 
 @pytest.mark.parametrize(
@@ -207,6 +207,6 @@ async def test_only_admins_remove_documents(
 ) -> None:
     """Remove buttons of users who are not admins, or in a group, are answered as out of date."""
     application = connecting(telegram_admins=admins)
-    told = await _press_remove(application, telegram, **fields)
-    assert [("answerCallbackQuery", TEXTS.stale)] * 2 == told
+    popup = await _press_remove(application, telegram, **fields)
+    assert [("answerCallbackQuery", TEXTS.stale)] * 2 == popup
     assert [] == application.bot_data.document_manager.taken_out

@@ -42,7 +42,7 @@ async def test_quotes_are_offered(
     sent = await _type(application, telegram, " Which? ", offset)
     results = sent.get("results", [])
     assert (count, after) == (len(results), sent.get("next_offset", ""))
-    texts = {one["input_message_content"]["message_text"].partition("\n")[0] for one in results}
+    texts = {result["input_message_content"]["message_text"].partition("\n")[0] for result in results}
     assert texts == ({"The sea."} if count else set())
     assert ("button" in sent) is not bool(results)
     assert sent["is_personal"]
@@ -67,7 +67,7 @@ async def test_any_offset(
     """A query with any forged offset gets at most ten results with distinct ids."""
     assert twelve_quotes.sources
     sent = await _type(application, telegram, query, offset)
-    ids = [one["id"] for one in sent.get("results", [])]
+    ids = [result["id"] for result in sent.get("results", [])]
     assert len(ids) == len(set(ids)) <= 10
 
 

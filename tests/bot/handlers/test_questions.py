@@ -160,8 +160,8 @@ async def test_buttons_keep_the_follow_up(application: Any, telegram: Any, three
     await deliver(application, callback_query=pressed("~q1 cat sat mat", message("Whihc?")))
     assert ["And what?"] * 4 + ["Whihc?", "Which?"] == three_quotes.questions
     assert ["cat sat mat"] * 6 == three_quotes.earlier
-    told = [sent.get("text") for name, sent in telegram.calls if name == "answerCallbackQuery"]
-    assert ["Quote 1 of 3", None, None, None] == told
+    popup = [sent.get("text") for name, sent in telegram.calls if name == "answerCallbackQuery"]
+    assert ["Quote 1 of 3", None, None, None] == popup
 
 
 @pytest.mark.parametrize("kind", ["edited_message", "channel_post", "edited_channel_post"])
@@ -221,10 +221,10 @@ async def test_buttons_edit_the_answer(
 ) -> None:
     """A button replaces the answer with its view, using only its data and the question in the chat."""
     await deliver(application, callback_query=pressed(encode(press), message(question)))
-    (edit, edited), (answered, told) = telegram.calls
+    (edit, edited), (answered, popup) = telegram.calls
     assert ("editMessageText", "answerCallbackQuery") == (edit, answered)
     assert edited["text"].startswith(begins)
-    assert "text" not in told
+    assert "text" not in popup
 
 
 @pytest.fixture
@@ -267,7 +267,7 @@ async def test_the_closest_passages_and_their_context(
         press = pressed(data, message(question, chat))
         press["message"]["chat"] = chat
         await deliver(application, callback_query=press)
-    (_, listed), _, (_, around), _, (_, again), (_, told) = telegram.calls
+    (_, listed), _, (_, around), _, (_, again), (_, popup) = telegram.calls
     assert (listed["text"], listed["entities"]) == (again["text"], again["entities"])
     assert listed["text"].startswith(f"{TEXTS.unsure}\nQuote number 1.\n")
     folded = [entity for entity in listed["entities"] if entity["type"] == "expandable_blockquote"]
@@ -275,7 +275,7 @@ async def test_the_closest_passages_and_their_context(
     assert around["text"].startswith("Quote number 2.\n")
     ((back,), _) = around["reply_markup"]["inline_keyboard"]
     assert ("‹ Back to the passages", "n1") == (back["text"], back["callback_data"])
-    assert "text" not in told
+    assert "text" not in popup
 
 
 @pytest.mark.usefixtures("near_passages")
@@ -392,9 +392,9 @@ async def test_forged_data_is_always_answered(application: Any, telegram: Any, d
     """Any forged data is answered with at most 200 characters."""
     telegram.calls.clear()
     await deliver(application, callback_query=pressed(data, message("Which?")))
-    method, told = telegram.calls[-1]
+    method, popup = telegram.calls[-1]
     assert "answerCallbackQuery" == method
-    assert len(told.get("text", "")) <= 200
+    assert len(popup.get("text", "")) <= 200
 
 
 @given(st.text(max_size=300))

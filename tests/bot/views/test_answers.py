@@ -39,20 +39,20 @@ FOUND = st.lists(citations(), min_size=1, max_size=5).map(tuple)
 @given(FOUND, ORIGINS, st.booleans(), st.sampled_from(LANGUAGES))
 @settings(max_examples=60, deadline=None)
 def test_the_closest_passages_are_whole_and_within_limits(
-    found: tuple[Citation, ...],
+    cited: tuple[Citation, ...],
     origin: Origin,
     asks_opinion: bool,
     language: str,
 ) -> None:
     """Each quote is verbatim in a block of its own, best first, with at most five buttons in all."""
-    answer = Answer("?", "unsure", 0.3, found)
+    answer = Answer("?", "unsure", 0.3, cited)
     viewer = Viewer(speaking(language), "verbatim_bot", asks_opinion=asks_opinion)
     reply = answers.render_answer(answer, viewer, origin)
     check_limits(reply)
     quoted = texts_of(reply, "blockquote")
     assert 1 <= len(quoted) <= 3
-    assert [one.quote for one in closest(answer)][: len(quoted)] == quoted
-    assert all(short in one.quote for short, one in zip(quoted, found, strict=False))
+    assert [citation.quote for citation in closest(answer)][: len(quoted)] == quoted
+    assert all(short in citation.quote for short, citation in zip(quoted, cited, strict=False))
     assert len(quoted) == len(texts_of(reply, "text_link"))
     pressed = [press for row in _buttons(reply) for _, press in row]
     assert len(pressed) == len(quoted) + 2 * asks_opinion
@@ -63,9 +63,9 @@ def test_the_closest_passages_are_whole_and_within_limits(
 
 @given(FOUND)
 @settings(max_examples=60, deadline=None)
-def test_in_a_group_the_closest_passages_are_folded(found: tuple[Citation, ...]) -> None:
+def test_in_a_group_the_closest_passages_are_folded(cited: tuple[Citation, ...]) -> None:
     """In a group, all quotes and sources are in one expandable block without nested blocks."""
-    answer = Answer("?", "unsure", 0.3, found)
+    answer = Answer("?", "unsure", 0.3, cited)
     reply, private = answers.render_answer(answer, GROUP), answers.render_answer(answer, VIEWER)
     check_limits(reply)
     assert (private.text, private.keyboard) == (reply.text, reply.keyboard)
@@ -92,8 +92,8 @@ def test_a_refusal_is_within_limits(  # noqa: PLR0913, PLR0917  # drawn
     asks_nothing: bool,
 ) -> None:
     """Headings and suggestions of any length and script fit in a message, which has no quote."""
-    found = Answer(question, "none", confidence, tuple(near), suggestion, asks_nothing)
-    reply = answers.render_answer(found, VIEWER, origin)
+    result = Answer(question, "none", confidence, tuple(near), suggestion, asks_nothing)
+    reply = answers.render_answer(result, VIEWER, origin)
     check_limits(reply)
     assert [] == [e for e in reply.entities if e.type not in {"code", "text_link"}]
     assert len(texts_of(reply, "text_link")) <= 3
@@ -105,11 +105,11 @@ def test_a_refusal_is_within_limits(  # noqa: PLR0913, PLR0917  # drawn
 @given(FOUND, st.booleans())
 @settings(max_examples=60, deadline=None)
 def test_closest_passages_yield_earlier_words(
-    found: tuple[Citation, ...],
+    cited: tuple[Citation, ...],
     in_group: bool,
 ) -> None:
     """The earlier words read from the message, folded or not, are from a quote and fit in callback data."""
-    shown = answers.render_answer(Answer("?", "unsure", 0.3, found), GROUP if in_group else VIEWER)
+    shown = answers.render_answer(Answer("?", "unsure", 0.3, cited), GROUP if in_group else VIEWER)
     words = quotes.earlier_words(_message(shown))
     assert len(words.encode()) <= MAX_EARLIER_BYTES
     assert all(word in shown.text for word in words.split())
@@ -127,8 +127,8 @@ def test_replies_without_a_quote_have_no_earlier_words(
 
 def test_a_sure_answer_is_its_quote(citation: Callable[..., Any], answer: Callable[..., Any]) -> None:
     """A sure answer is the best quote."""
-    found = answer(citation("Words.", (0, 6)), citation("Others.", (0, 7)))
-    assert quotes.render_quote(found, 1, VIEWER) == answers.render_answer(found, VIEWER)
+    result = answer(citation("Words.", (0, 6)), citation("Others.", (0, 7)))
+    assert quotes.render_quote(result, 1, VIEWER) == answers.render_answer(result, VIEWER)
 
 
 def test_the_closest_passages(citation: Callable[..., Any], answer: Callable[..., Any]) -> None:
@@ -159,10 +159,10 @@ def test_context_leads_back_to_the_closest_passages(
     citation: Callable[..., Any], answer: Callable[..., Any]
 ) -> None:
     """The context of one closest passage has a button back to all of them."""
-    one, origin = citation("Words.", (0, 6)), Origin(earlier="cats")
-    around = PassageContext(one.passage, None, None)
+    cited, origin = citation("Words.", (0, 6)), Origin(earlier="cats")
+    around = PassageContext(cited.passage, None, None)
     for certainty in ("unsure", "none"):
-        reply = quotes.render_context(answer(one, certainty=certainty), 1, around, VIEWER, origin)
+        reply = quotes.render_context(answer(cited, certainty=certainty), 1, around, VIEWER, origin)
         back = ("‹ Back to the passages", ButtonPress(Action.CLOSEST, origin=origin))
         assert [back] == _buttons(reply)[0]
 
@@ -191,8 +191,8 @@ def test_near_headings_are_offered(citation: Callable[..., Any], answer: Callabl
 
 def test_small_talk_is_shown_no_passages(citation: Callable[..., Any], answer: Callable[..., Any]) -> None:
     """Small talk gets a friendly line only, even if passages are near."""
-    found = answer(citation("Words.", (0, 6)), certainty="none", asks_nothing=True)
-    assert Reply(TEXTS.nothing_asked) == answers.render_answer(found, VIEWER)
+    result = answer(citation("Words.", (0, 6)), certainty="none", asks_nothing=True)
+    assert Reply(TEXTS.nothing_asked) == answers.render_answer(result, VIEWER)
 
 
 def test_a_suggestion_can_be_tapped(answer: Callable[..., Any]) -> None:
@@ -204,8 +204,8 @@ def test_a_suggestion_can_be_tapped(answer: Callable[..., Any]) -> None:
 
 def test_a_declined_suggestion_suggests_nothing(answer: Callable[..., Any]) -> None:
     """A refusal of a corrected question suggests no further correction."""
-    found = answer(certainty="none", suggestion="Other one?")
-    reply = answers.render_answer(found, VIEWER, Origin(corrected=True))
+    result = answer(certainty="none", suggestion="Other one?")
+    reply = answers.render_answer(result, VIEWER, Origin(corrected=True))
     assert "The documents hold no answer to this." == reply.text
 
 

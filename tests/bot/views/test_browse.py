@@ -59,10 +59,10 @@ def _without_spaces(text: str) -> str:
     return "".join(text.split())
 
 
-def _join_without_overlaps(found: Sequence[Passage]) -> str:
+def _join_without_overlaps(passages: Sequence[Passage]) -> str:
     """Join passages, overlaps once, without white space."""
     text, end = "", 0
-    for passage in found:
+    for passage in passages:
         text += passage.text[max(end - passage.span.start, 0) :]
         end = passage.span.end
     return _without_spaces(text)
@@ -97,22 +97,22 @@ def test_headings_are_within_limits(
 @st.composite
 def documents(draw: st.DrawFn) -> tuple[list[Passage], Source]:
     """Draw the passages of a document; some overlap with the previous one."""
-    found: list[Passage] = []
+    passages: list[Passage] = []
     end = paragraph = 0
     heading: tuple[str, ...] = ()
     for number, text in enumerate(draw(st.lists(WILD | LONG, min_size=1, max_size=8))):
         shared, overlaps = "", draw(st.booleans())
-        if found and overlaps:
-            shared = found[-1].text[-draw(st.integers(1, 20)) :]
+        if passages and overlaps:
+            shared = passages[-1].text[-draw(st.integers(1, 20)) :]
         else:
             paragraph += 1
             heading = draw(st.sampled_from([heading, (draw(HEADINGS),)]))
         words = (shared + text)[:2000]
         start = end - len(shared)
         span = Span(start, start + len(words))
-        found.append(Passage(f"{number:020}", "d.md", "t", span, words, heading, 1, paragraph, "en"))
+        passages.append(Passage(f"{number:020}", "d.md", "t", span, words, heading, 1, paragraph, "en"))
         end = span.end
-    return found, draw(SOURCES)
+    return passages, draw(SOURCES)
 
 
 @given(documents(), st.integers(0, 99_999_999))
@@ -121,18 +121,18 @@ def test_every_page_of_a_document_is_within_limits(
     document: tuple[list[Passage], Source], first: int
 ) -> None:
     """Any passage number, even one beyond the document, shows the page of a passage, whole."""
-    found, source = document
-    reply = browse.render_page(source, found, first, VIEWER)
+    passages, source = document
+    reply = browse.render_page(source, passages, first, VIEWER)
     check_limits(reply)
-    here = found[min(first, len(found) - 1)]
+    here = passages[min(first, len(passages) - 1)]
     assert _without_spaces(here.text)[-1:] in _without_spaces(reply.text)
 
 
-def _read_all_pages(found: Sequence[Passage], source: Source = DOCUMENT) -> list[tuple[int, Reply]]:
+def _read_all_pages(passages: Sequence[Passage], source: Source = DOCUMENT) -> list[tuple[int, Reply]]:
     """Return all pages, each with the number of its first passage."""
     at, pages = 0, list[tuple[int, Reply]]()
     while True:
-        pages.append((at, browse.render_page(source, found, at, VIEWER)))
+        pages.append((at, browse.render_page(source, passages, at, VIEWER)))
         presses = _presses(pages[-1][1])
         if "›" not in presses:
             return pages
@@ -143,7 +143,7 @@ SENTENCE = st.sampled_from(
     ["The ferry leaves at dawn. ", "Паром уходит на рассвете. ", "渡船黎明出发。", "🚢 sails 🌊 now. "]
 )
 PARAGRAPH = st.tuples(SENTENCE, st.integers(1, 150)).map(
-    lambda made: "".join(f"{made[0].strip()} {number}. " for number in range(made[1])).strip()
+    lambda drawn: "".join(f"{drawn[0].strip()} {number}. " for number in range(drawn[1])).strip()
 )
 HEADED = st.tuples(st.sampled_from(["# One", "## Two", "## Two", "### Three"]), PARAGRAPH).map("\n\n".join)
 
@@ -152,26 +152,26 @@ HEADED = st.tuples(st.sampled_from(["# One", "## Two", "## Two", "### Three"]), 
 @settings(max_examples=40)
 def test_the_pages_are_the_document(text: str, data: st.DataObject) -> None:
     """All pages together are the document's text, once and in order, and paging back shows the same pages."""
-    found = list(split_passages(load(text.encode(), "a.md")))
-    pages = _read_all_pages(found)
-    assert _join_without_overlaps(found) == _without_spaces("".join(_body(page) for _, page in pages))
+    passages = list(split_passages(load(text.encode(), "a.md")))
+    pages = _read_all_pages(passages)
+    assert _join_without_overlaps(passages) == _without_spaces("".join(_body(page) for _, page in pages))
     starts = [at for at, _ in pages]
     backs = [_number_of(_presses(page)["‹"]) for _, page in pages[1:]]
     assert starts[:-1] == backs
-    number = data.draw(st.integers(0, len(found) - 1))
-    assert browse.render_page(DOCUMENT, found, number, VIEWER) in [page for _, page in pages]
+    number = data.draw(st.integers(0, len(passages) - 1))
+    assert browse.render_page(DOCUMENT, passages, number, VIEWER) in [page for _, page in pages]
 
 
 @pytest.mark.parametrize("sentence", ["The keeper lights the lamp. ", "守灯人点亮灯。", "𝔖𝔱𝔬𝔯𝔪 𝔴𝔞𝔯𝔫𝔦𝔫𝔤. "])
 def test_a_document_without_headings_is_read_by_its_title(sentence: str) -> None:
     """A long document without headings has pages, too, each with the document's title."""
-    found = list(split_passages(load((sentence * 900).encode(), "long.txt")))
-    pages = [page for _, page in _read_all_pages(found)]
+    passages = list(split_passages(load((sentence * 900).encode(), "long.txt")))
+    pages = [page for _, page in _read_all_pages(passages)]
     assert len(pages) > 3
     for page in pages:
         check_limits(page)
         assert ["A document"] == texts_of(page, "bold")
-    assert _join_without_overlaps(found) == _without_spaces("".join(map(_body, pages)))
+    assert _join_without_overlaps(passages) == _without_spaces("".join(map(_body, pages)))
     assert [] == [
         press for press in _presses(browse.render_headings(DOCUMENT, [], 0, VIEWER)) if "\u2003" in press
     ]
@@ -179,11 +179,11 @@ def test_a_document_without_headings_is_read_by_its_title(sentence: str) -> None
 
 def test_a_heading_begins_a_page(passage: Callable[..., Any]) -> None:
     """A page has the passages of one heading; the next heading begins a new page."""
-    found = [
+    passages = [
         passage(text, number=number, start=number * 10, heading=(heading,), paragraph=number)
         for number, (heading, text) in enumerate([("Sea", "Salt."), ("Sea", "Waves."), ("Land", "Sand.")])
     ]
-    first, second = (page for _, page in _read_all_pages(found))
+    first, second = (page for _, page in _read_all_pages(passages))
     assert "Sea\n\nSalt.\n\nWaves.\n\n— A document · a.md" == first.text
     assert "Land\n\nSand.\n\n— A document · a.md" == second.text
 
@@ -217,23 +217,25 @@ def test_paging_of_lists() -> None:
 
 @given(st.lists(citations(), max_size=50), st.integers(0, 98))
 @settings(max_examples=30)
-def test_places_are_within_limits(found: list[Citation], page: int) -> None:
+def test_places_are_within_limits(cited: list[Citation], page: int) -> None:
     """A page of places fits in a message with any names and has at most ten of them."""
     reply = browse.render_places(
-        Answer("?", certainty="sure", confidence=1, citations=tuple(found)), page, VIEWER
+        Answer("?", certainty="sure", confidence=1, citations=tuple(cited)), page, VIEWER
     )
     check_limits(reply)
-    assert len([one for one in reply.entities if one.type == "text_link"]) <= 10
+    assert len([entity for entity in reply.entities if entity.type == "text_link"]) <= 10
 
 
 def test_a_place_is_a_line(citation: Callable[..., Any], answer: Callable[..., Any]) -> None:
     """Each place is one line: its location, linked to the passage, and the matched words."""
-    one = citation("Sea and salt.", (0, 13), ((0, 3), (8, 12)))
-    reply = browse.render_places(answer(*[one] * 12), 1, VIEWER)
+    cited = citation("Sea and salt.", (0, 13), ((0, 3), (8, 12)))
+    reply = browse.render_places(answer(*[cited] * 12), 1, VIEWER)
     lines = ["12 places, the best first:", ""]
     lines += [f"{n}. Title, under “Heading”, lines 5–7: Sea, salt" for n in (11, 12)]
     assert lines == reply.text.splitlines()
-    assert {"https://t.me/verbatim_bot?start=000000000001folder01"} == {one.url for one in reply.entities}
+    assert {"https://t.me/verbatim_bot?start=000000000001folder01"} == {
+        entity.url for entity in reply.entities
+    }
     assert {"‹": ButtonPress(Action.PLACES, 1)} == _presses(reply)
 
 

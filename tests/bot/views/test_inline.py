@@ -26,11 +26,11 @@ def _sent(article: InlineQueryResultArticle) -> Reply:
 
 @given(citations())
 @settings(max_examples=50)
-def test_an_article_sends_its_quote(one: Citation) -> None:
+def test_an_article_sends_its_quote(cited: Citation) -> None:
     """An article sends its quote verbatim with its source, within all limits."""
-    (article,) = inline.results(Answer("?", certainty="sure", confidence=1, citations=(one,)), 0, VIEWER)
+    (article,) = inline.results(Answer("?", certainty="sure", confidence=1, citations=(cited,)), 0, VIEWER)
     check_limits(_sent(article))
-    assert [one.quote] == texts_of(_sent(article), "blockquote")
+    assert [cited.quote] == texts_of(_sent(article), "blockquote")
     assert 1 <= len(article.id.encode()) <= 64
     assert 1 <= len(article.title.encode("utf-16-le")) // 2 <= 80
 
@@ -48,7 +48,7 @@ def test_paging(
     count: int, citation: Callable[..., Any], answer: Callable[..., Any], passage: Callable[..., Any]
 ) -> None:
     """The pages have each quote once, ten at a time, and end with the last."""
-    found = answer(
+    given_answer = answer(
         *(
             citation("Sea.", (0, 4), rank=n, passage=passage("Sea.", number=n, start=100))
             for n in range(count)
@@ -57,8 +57,8 @@ def test_paging(
     offset, ids, pages = "", list[str](), 0
     while True:
         first = inline.parse_offset(offset)
-        ids += [one.id for one in inline.results(found, first, VIEWER)]
-        offset, pages = inline.offset_after(found, first), pages + 1
+        ids += [result.id for result in inline.results(given_answer, first, VIEWER)]
+        offset, pages = inline.offset_after(given_answer, first), pages + 1
         if not offset:
             break
     assert [f"{n}-{n:012}folder01" for n in range(count)] == ids
@@ -67,11 +67,11 @@ def test_paging(
 
 @given(citations(), st.sampled_from(LANGUAGES))
 @settings(max_examples=50)
-def test_the_title_of_an_unsure_quote(one: Citation, language: str) -> None:
+def test_the_title_of_an_unsure_quote(cited: Citation, language: str) -> None:
     """The title of an unsure quote says so; the message it sends is the same as of a sure one."""
     viewer = Viewer(speaking(language), "verbatim_bot")
-    (article,) = inline.results(Answer("?", "unsure", 0.3, (one,)), 0, viewer)
-    (sure,) = inline.results(Answer("?", "sure", 0.9, (one,)), 0, viewer)
+    (article,) = inline.results(Answer("?", "unsure", 0.3, (cited,)), 0, viewer)
+    (sure,) = inline.results(Answer("?", "sure", 0.9, (cited,)), 0, viewer)
     assert _sent(sure) == _sent(article)
     assert article.title.startswith(viewer.texts.inline_unsure("").rstrip("\u2069"))
     assert len(article.title.encode("utf-16-le")) // 2 <= 80
@@ -79,5 +79,5 @@ def test_the_title_of_an_unsure_quote(one: Citation, language: str) -> None:
 
 def test_a_declined_question_has_no_results(citation: Callable[..., Any], answer: Callable[..., Any]) -> None:
     """A declined question offers no quotes, even if passages are near."""
-    found = answer(*[citation("Sea.", (0, 4))] * 30, certainty="none")
-    assert ([], "") == (inline.results(found, 0, VIEWER), inline.offset_after(found, 0))
+    given_answer = answer(*[citation("Sea.", (0, 4))] * 30, certainty="none")
+    assert ([], "") == (inline.results(given_answer, 0, VIEWER), inline.offset_after(given_answer, 0))

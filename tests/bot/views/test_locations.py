@@ -29,8 +29,8 @@ def test_a_refusal_fits_its_question(
     question: str, expected: str, answer: Callable[..., Any], *, asks_nothing: bool
 ) -> None:
     """One word and small talk get a friendly line; a question is told that there is no answer."""
-    found = answer(certainty="none", question=question, asks_nothing=asks_nothing)
-    assert Refusal(expected) == refusal(found, TEXTS)
+    result = answer(certainty="none", question=question, asks_nothing=asks_nothing)
+    assert Refusal(expected) == refusal(result, TEXTS)
 
 
 @pytest.mark.parametrize(
@@ -39,9 +39,9 @@ def test_a_refusal_fits_its_question(
 )
 def test_suggestions(suggestion: str | None, expected: str | None, answer: Callable[..., Any]) -> None:
     """A corrected spelling is on one line; a single word is not suggested, because it would be declined."""
-    found = answer(certainty="none", suggestion=suggestion)
-    assert Refusal(TEXTS.declined, suggestion=expected) == refusal(found, TEXTS)
-    assert Refusal(TEXTS.declined) == refusal(found, TEXTS, can_suggest=False)
+    result = answer(certainty="none", suggestion=suggestion)
+    assert Refusal(TEXTS.declined, suggestion=expected) == refusal(result, TEXTS)
+    assert Refusal(TEXTS.declined) == refusal(result, TEXTS, can_suggest=False)
 
 
 @pytest.mark.parametrize(

@@ -23,20 +23,20 @@ VIEWER = Viewer(TEXTS, "verbatim_bot")
 
 @given(st.lists(citations(), min_size=1, max_size=5), st.data())
 @settings(max_examples=60, deadline=None)
-def test_a_quote_is_whole_and_within_limits(found: list[Citation], data: st.DataObject) -> None:
+def test_a_quote_is_whole_and_within_limits(cited: list[Citation], data: st.DataObject) -> None:
     """The block has the whole quote, verbatim, and the message is within all limits."""
-    answer = Answer("?", certainty="sure", confidence=0.9, citations=tuple(found))
-    rank = data.draw(st.integers(1, len(found)))
+    answer = Answer("?", certainty="sure", confidence=0.9, citations=tuple(cited))
+    rank = data.draw(st.integers(1, len(cited)))
     origin = Origin(data.draw(st.booleans()), fit_words(data.draw(WILD | LONG | st.just("")).split()))
     reply = quotes.render_quote(answer, rank, VIEWER, origin)
     check_limits(reply)
-    assert [found[rank - 1].quote] == texts_of(reply, "blockquote")
+    assert [cited[rank - 1].quote] == texts_of(reply, "blockquote")
 
 
 def test_files_are_offered_where_they_are(citation: Callable[..., Citation]) -> None:
     """The buttons for the file and the page are shown only where the files are."""
-    one = citation("The sea.", (0, 8), locator=Locator("Heading", 3, 5, 7, 2, "page", "iii"))
-    answer = Answer("?", certainty="sure", confidence=1, citations=(one,))
+    cited = citation("The sea.", (0, 8), locator=Locator("Heading", 3, 5, 7, 2, "page", "iii"))
+    answer = Answer("?", certainty="sure", confidence=1, citations=(cited,))
     files = {TEXTS.whole_document, TEXTS.page_picture}
     for has_files, expected in ((True, files), (False, set())):
         reply = quotes.render_quote(answer, 1, Viewer(TEXTS, "verbatim_bot", has_files=has_files))
@@ -47,15 +47,17 @@ def test_files_are_offered_where_they_are(citation: Callable[..., Citation]) -> 
 @given(citations(), st.none() | WILD | LONG, st.none() | WILD | LONG)
 @settings(max_examples=60, deadline=None)
 def test_context_is_within_limits_and_keeps_the_quote(
-    one: Citation, before: str | None, after: str | None
+    cited: Citation, before: str | None, after: str | None
 ) -> None:
     """The context is cut to fit in a message; the quote is not."""
-    around = PassageContext(one.passage, _beside(one.passage, before, -1), _beside(one.passage, after, 1))
+    around = PassageContext(
+        cited.passage, _beside(cited.passage, before, -1), _beside(cited.passage, after, 1)
+    )
     reply = quotes.render_context(
-        Answer("?", certainty="sure", confidence=1, citations=(one,)), 1, around, VIEWER
+        Answer("?", certainty="sure", confidence=1, citations=(cited,)), 1, around, VIEWER
     )
     check_limits(reply)
-    assert [one.quote] == texts_of(reply, "blockquote")
+    assert [cited.quote] == texts_of(reply, "blockquote")
     check_limits(quotes.render_passage(around, VIEWER))
 
 
@@ -68,13 +70,13 @@ def _beside(passage: Passage, text: str | None, side: int) -> Passage | None:
 
 @given(citations())
 @settings(max_examples=60, deadline=None)
-def test_a_quote_yields_earlier_words(one: Citation) -> None:
+def test_a_quote_yields_earlier_words(cited: Citation) -> None:
     """The earlier words read from a message of any script are from the quote and fit in callback data."""
-    shown = quotes.render_quote(Answer("?", certainty="sure", confidence=1, citations=(one,)), 1, VIEWER)
+    shown = quotes.render_quote(Answer("?", certainty="sure", confidence=1, citations=(cited,)), 1, VIEWER)
     words = quotes.earlier_words(_message(shown))
     assert len(words.encode()) <= MAX_EARLIER_BYTES
-    assert all(word in one.quote for word in words.split())
-    assert bool(words) is bool(one.quote.split())
+    assert all(word in cited.quote for word in words.split())
+    assert bool(words) is bool(cited.quote.split())
 
 
 @pytest.mark.parametrize(
@@ -106,8 +108,8 @@ def _message(reply: Reply) -> Message:
 
 def test_an_answer_is_quote_bold_and_source(citation: Callable[..., Any], answer: Callable[..., Any]) -> None:
     """The quote is a block with matched words in bold; title, heading, lines and file follow."""
-    one = citation("Before. The cat sat on the mat. After.", (8, 31), ((12, 15), (16, 19), (27, 30)))
-    reply = quotes.render_quote(answer(one), 1, VIEWER)
+    cited = citation("Before. The cat sat on the mat. After.", (8, 31), ((12, 15), (16, 19), (27, 30)))
+    reply = quotes.render_quote(answer(cited), 1, VIEWER)
     assert "The cat sat on the mat.\n— Title, under “Heading”, lines 5–7 · folder/name.txt" == reply.text
     assert ["The cat sat on the mat."] == texts_of(reply, "blockquote")
     assert ["cat sat", "mat"] == texts_of(reply, "bold")
@@ -116,8 +118,8 @@ def test_an_answer_is_quote_bold_and_source(citation: Callable[..., Any], answer
 
 def test_pages_instead_of_lines(citation: Callable[..., Any], answer: Callable[..., Any]) -> None:
     """In a document with pages, the location is the page, not the lines."""
-    one = citation("Words.", (0, 6), locator=Locator(None, 3, 50, 51, 9))
-    assert "Words.\n— Title, page 3 · folder/name.txt" == quotes.render_quote(answer(one), 1, VIEWER).text
+    cited = citation("Words.", (0, 6), locator=Locator(None, 3, 50, 51, 9))
+    assert "Words.\n— Title, page 3 · folder/name.txt" == quotes.render_quote(answer(cited), 1, VIEWER).text
 
 
 @pytest.mark.parametrize(
@@ -132,8 +134,8 @@ def test_paging(
     rank: int, expected: list[str], citation: Callable[..., Any], answer: Callable[..., Any]
 ) -> None:
     """There are buttons to the next and the previous quote only where there is one."""
-    one = citation("Words.", (0, 6))
-    reply = quotes.render_quote(answer(one, one, one), rank, VIEWER)
+    cited = citation("Words.", (0, 6))
+    reply = quotes.render_quote(answer(cited, cited, cited), rank, VIEWER)
     assert expected == [text for row in _buttons(reply) for text, _ in row]
 
 
@@ -148,13 +150,13 @@ def test_context_reads_as_the_document(
     citation: Callable[..., Any], answer: Callable[..., Any], passage: Callable[..., Any]
 ) -> None:
     """The context is the passage between its neighbours, with a button back to the quote."""
-    one = citation("First. Second. Third.", (7, 14))
+    cited = citation("First. Second. Third.", (7, 14))
     around = PassageContext(
-        one.passage,
+        cited.passage,
         passage("Earlier.", start=90, paragraph=0),
         passage("Later.", start=122),
     )
-    reply = quotes.render_context(answer(one), 1, around, VIEWER)
+    reply = quotes.render_context(answer(cited), 1, around, VIEWER)
     assert (
         "Earlier.\n\nFirst.\nSecond.\nThird. Later.\n\n— Title, under “Heading”, lines 5–7 · folder/name.txt"
         == reply.text
@@ -166,9 +168,9 @@ def test_context_adds_no_spaces(
     citation: Callable[..., Any], answer: Callable[..., Any], passage: Callable[..., Any]
 ) -> None:
     """Passages without a space between them in the document, as in Chinese, have none in the message."""
-    one = citation("灯塔亮。灯塔高。", (0, 4))
-    around = PassageContext(one.passage, passage("海静。", start=97), passage("船来。", start=108))
-    reply = quotes.render_context(answer(one), 1, around, VIEWER)
+    cited = citation("灯塔亮。灯塔高。", (0, 4))
+    around = PassageContext(cited.passage, passage("海静。", start=97), passage("船来。", start=108))
+    reply = quotes.render_context(answer(cited), 1, around, VIEWER)
     assert reply.text.startswith("海静。\n灯塔亮。\n灯塔高。船来。\n\n— ")
 
 
