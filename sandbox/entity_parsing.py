@@ -6,7 +6,7 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from sandbox.model import Entity, FormattedText
+from sandbox.model import Entity, TextWithEntities
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -57,12 +57,12 @@ def utf16_slice(text: str, start: int, end: int) -> str:
     return text.encode("utf-16-le", "surrogatepass")[start * 2 : end * 2].decode("utf-16-le", "replace")
 
 
-def normalised(formatted: FormattedText) -> FormattedText:
+def normalised(formatted: TextWithEntities) -> TextWithEntities:
     """Return the text as Telegram stores it, with entities shifted and detected entities added."""
     return _detected(_trimmed(_cleaned(formatted)))
 
 
-def _cleaned(formatted: FormattedText) -> FormattedText:
+def _cleaned(formatted: TextWithEntities) -> TextWithEntities:
     text = _TO_SPACE.sub(" ", formatted.text)
     gone = [utf16_length(text[: match.start()]) for match in _REMOVED.finditer(text)]
     if not gone:
@@ -75,10 +75,10 @@ def _cleaned(formatted: FormattedText) -> FormattedText:
         replace(one, offset=moved(one.offset), length=moved(one.end) - moved(one.offset))
         for one in formatted.entities
     )
-    return FormattedText(_REMOVED.sub("", text), tuple(one for one in entities if one.length))
+    return TextWithEntities(_REMOVED.sub("", text), tuple(one for one in entities if one.length))
 
 
-def _trimmed(formatted: FormattedText) -> FormattedText:
+def _trimmed(formatted: TextWithEntities) -> TextWithEntities:
     text = formatted.text.rstrip(_TRIMMED)
     cut = len(text) - len(text.lstrip(_TRIMMED))
     text = text[cut:]
@@ -88,10 +88,10 @@ def _trimmed(formatted: FormattedText) -> FormattedText:
         start, end = max(one.offset - cut, 0), min(one.end - cut, size)
         if start < end:
             entities.append(replace(one, offset=start, length=end - start))
-    return FormattedText(text, tuple(entities))
+    return TextWithEntities(text, tuple(entities))
 
 
-def _detected(formatted: FormattedText) -> FormattedText:
+def _detected(formatted: TextWithEntities) -> TextWithEntities:
     text = formatted.text
     taken = [(one.offset, one.end) for one in formatted.entities if one.type in _HELD]
     own = {(one.type, one.offset, one.length) for one in formatted.entities}
@@ -104,7 +104,7 @@ def _detected(formatted: FormattedText) -> FormattedText:
             if (kind, start, end - start) not in own:
                 found.append(Entity(kind, start, end - start))
     found.sort(key=lambda one: (one.offset, -one.length))
-    return FormattedText(text, tuple(found))
+    return TextWithEntities(text, tuple(found))
 
 
 def _spans(text: str) -> Iterator[tuple[str, int, int]]:

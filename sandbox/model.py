@@ -40,7 +40,7 @@ class Entity:
 
 
 @dataclass(frozen=True, slots=True)
-class FormattedText:
+class TextWithEntities:
     text: str = ""
     entities: tuple[Entity, ...] = ()
 
@@ -60,7 +60,7 @@ class TelegramFile:
 
 @dataclass(frozen=True, slots=True)
 class Quote:
-    formatted: FormattedText
+    formatted: TextWithEntities
     position: int
 
 
@@ -72,7 +72,7 @@ class Message:
     chat_id: int
     sender: User
     date: int
-    formatted: FormattedText = FormattedText()
+    formatted: TextWithEntities = TextWithEntities()
     file: TelegramFile | None = None
     reply_to: int | None = None
     quote: Quote | None = None

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from sandbox import serializers, validation
 from sandbox.errors import bad_request
-from sandbox.model import FormattedText, Json, Message, User
+from sandbox.model import Json, Message, TextWithEntities, User
 
 if TYPE_CHECKING:
     from sandbox.state import TelegramState
@@ -149,7 +149,7 @@ def _checked(result: Json) -> Json:
     if result["type"] == "article" and not isinstance(content, dict):
         raise bad_request("input message content is not specified")
     keyboard = validation.keyboard(result.get("reply_markup"))
-    formatted = FormattedText()
+    formatted = TextWithEntities()
     if isinstance(content, dict):
         if content.get("parse_mode"):
             raise bad_request("can't parse entities: the sandbox accepts entities only")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING
 
-from sandbox.model import Chat, Entity, FormattedText, Json, Membership, Message, Quote, TelegramFile, User
+from sandbox.model import Chat, Entity, Json, Membership, Message, Quote, TelegramFile, TextWithEntities, User
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -158,5 +158,5 @@ def member(one: User, standing: Membership) -> Json:
     return {**shown, "until_date": 0} if standing == "kicked" else shown
 
 
-def read_text(text: str, listed: list[Json] | None) -> FormattedText:
-    return FormattedText(text, tuple(read_entity(one) for one in listed or ()))
+def read_text(text: str, listed: list[Json] | None) -> TextWithEntities:
+    return TextWithEntities(text, tuple(read_entity(one) for one in listed or ()))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from sandbox import queries, serializers, validation
 from sandbox.entity_parsing import utf16_slice
 from sandbox.errors import bad_request, forbidden
-from sandbox.model import Chat, FormattedText, Json, Message, Topic
+from sandbox.model import Chat, Json, Message, TextWithEntities, Topic
 from sandbox.state import now
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ def write(  # noqa: PLR0913 - what a message can have
     telegram: TelegramState,
     chat: Chat,
     person: User,
-    formatted: FormattedText,
+    formatted: TextWithEntities,
     *,
     file: TelegramFile | None = None,
     reply_to: int | None = None,
@@ -37,7 +37,7 @@ def write(  # noqa: PLR0913 - what a message can have
     if reply_to:
         replied = telegram.message(chat, reply_to, "be replied")
         fields.setdefault("thread_id", replied.thread_id)
-        quoted = validation.quote(FormattedText(quote), replied.formatted, None) if quote else None
+        quoted = validation.quote(TextWithEntities(quote), replied.formatted, None) if quote else None
     if chat.type == "private":
         chat.is_started = True
     message = telegram.post(
@@ -47,7 +47,7 @@ def write(  # noqa: PLR0913 - what a message can have
     return message
 
 
-def edit(telegram: TelegramState, message: Message, formatted: FormattedText) -> Message:
+def edit(telegram: TelegramState, message: Message, formatted: TextWithEntities) -> Message:
     stored = validation.caption(formatted) if message.file else validation.text(formatted)
     changed = telegram.change(message, formatted=stored, edit_date=now())
     telegram.deliver(changed, "edited_message")
@@ -113,7 +113,7 @@ def call_in(
     open_queries: PendingQueries,
     chat: Chat,
     person: User,
-    formatted: FormattedText,
+    formatted: TextWithEntities,
     **fields: Any,
 ) -> PendingQuery:
     """Mention the bot in a chat it is no member of: it is called in as a guest, for one answer."""
@@ -128,7 +128,7 @@ def call_in(
     return open_queries.call_in(message)
 
 
-def _mentions(formatted: FormattedText, name: str) -> bool:
+def _mentions(formatted: TextWithEntities, name: str) -> bool:
     found = (one for one in formatted.entities if one.type == "mention")
     return any(utf16_slice(formatted.text, one.offset, one.end).lower() == name.lower() for one in found)
 

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from sandbox.entity_parsing import normalised, utf16_length
 from sandbox.errors import ApiError, bad_request
-from sandbox.model import Entity, FormattedText, Json, Quote
+from sandbox.model import Entity, Json, Quote, TextWithEntities
 
 if TYPE_CHECKING:
     from sandbox.model import Json
@@ -44,7 +44,7 @@ _COMMAND = re.compile(r"[a-z0-9_]{1,32}")
 _SECRET = re.compile(r"[A-Za-z0-9_-]{1,256}")
 
 
-def text(formatted: FormattedText) -> FormattedText:
+def text(formatted: TextWithEntities) -> TextWithEntities:
     """Check a text and return it as stored."""
     if not formatted.text:
         raise bad_request("message text is empty")
@@ -57,7 +57,7 @@ def text(formatted: FormattedText) -> FormattedText:
     return stored
 
 
-def caption(formatted: FormattedText) -> FormattedText:
+def caption(formatted: TextWithEntities) -> TextWithEntities:
     _entities(formatted)
     stored = normalised(formatted)
     if utf16_length(stored.text) > CAPTION_UNITS:
@@ -65,7 +65,7 @@ def caption(formatted: FormattedText) -> FormattedText:
     return stored
 
 
-def _entities(formatted: FormattedText) -> None:
+def _entities(formatted: TextWithEntities) -> None:
     try:
         size = len(formatted.text.encode())
     except UnicodeEncodeError as error:
@@ -85,7 +85,7 @@ def _entities(formatted: FormattedText) -> None:
     _nesting(entities)
 
 
-def _bounds(formatted: FormattedText) -> None:
+def _bounds(formatted: TextWithEntities) -> None:
     size = utf16_length(formatted.text)
     borders = _symbol_starts(formatted.text) if size != len(formatted.text) else None
     for one in formatted.entities:
@@ -160,9 +160,9 @@ def is_url(url: str | None) -> bool:
     return "." in host.strip(".") and ".." not in host
 
 
-def quote(quoted: FormattedText, source: FormattedText, position: int | None) -> Quote:
+def quote(quoted: TextWithEntities, source: TextWithEntities, position: int | None) -> Quote:
     """Find the part of `source` that is quoted: the nearest place to `position` where all of it is equal."""
-    wanted = FormattedText(quoted.text, _kept(quoted, 0, utf16_length(quoted.text)))
+    wanted = TextWithEntities(quoted.text, _kept(quoted, 0, utf16_length(quoted.text)))
     size = utf16_length(wanted.text)
     if not wanted.text or size > QUOTE_UNITS:
         raise bad_request("QUOTE_TEXT_INVALID")
@@ -179,7 +179,7 @@ def quote(quoted: FormattedText, source: FormattedText, position: int | None) ->
     return Quote(wanted, best)
 
 
-def _kept(formatted: FormattedText, start: int, end: int) -> tuple[Entity, ...]:
+def _kept(formatted: TextWithEntities, start: int, end: int) -> tuple[Entity, ...]:
     kept = []
     for one in formatted.entities:
         left, right = max(one.offset, start), min(one.end, end)

@@ -20,39 +20,40 @@ _MAX_BUCKETS = 4096
 
 
 class Verdict(Enum):
-    """`LAST_WORD` is the first refusal, which the user is told; further ones are silent for a while."""
+    """Whether an update is within a rate limit; the user is notified of the first refusal only."""
 
     ADMITTED = "admitted"
-    LAST_WORD = "last word"
+    REFUSED_WITH_NOTICE = "refused with notice"
     REFUSED = "refused"
 
 
 class _Bucket:
-    def __init__(self, a_minute: int) -> None:
-        self.limiter = AsyncLimiter(a_minute, _PERIOD_SECONDS)
-        self.is_told = False
+    def __init__(self, per_minute: int) -> None:
+        self.limiter = AsyncLimiter(per_minute, _PERIOD_SECONDS)
+        self.is_notified = False
 
 
 class UserRateLimits:
-    """A token bucket for each key, of `a_minute` tokens, refilled at that rate. 0: no limit."""
+    """A token bucket for each key, with `per_minute` tokens refilled in a minute; 0 means no limit."""
 
-    def __init__(self, a_minute: int) -> None:
-        self._a_minute = a_minute
+    def __init__(self, per_minute: int) -> None:
+        self._per_minute = per_minute
         self._buckets: OrderedDict[int, _Bucket] = OrderedDict()
 
     async def take(self, key: int) -> Verdict:
-        if not self._a_minute:
+        """Take a token; a user is notified again only after the bucket was half full once more."""
+        if not self._per_minute:
             return Verdict.ADMITTED
-        bucket = self._buckets.setdefault(key, _Bucket(self._a_minute))
+        bucket = self._buckets.setdefault(key, _Bucket(self._per_minute))
         self._buckets.move_to_end(key)
         if len(self._buckets) > _MAX_BUCKETS:
             self._buckets.popitem(last=False)
         if bucket.limiter.has_capacity():
-            bucket.is_told = bucket.is_told and not bucket.limiter.has_capacity(self._a_minute / 2)
+            bucket.is_notified = bucket.is_notified and not bucket.limiter.has_capacity(self._per_minute / 2)
             await bucket.limiter.acquire()
             return Verdict.ADMITTED
-        told, bucket.is_told = bucket.is_told, True
-        return Verdict.REFUSED if told else Verdict.LAST_WORD
+        was_notified, bucket.is_notified = bucket.is_notified, True
+        return Verdict.REFUSED if was_notified else Verdict.REFUSED_WITH_NOTICE
 
 
 Handler = Callable[[Update, BotContext], Coroutine[object, object, None]]
@@ -74,7 +75,7 @@ class AccessControl:
         self._by_group = UserRateLimits(min(limit, GROUP_A_MINUTE) if is_paced else limit)
 
     async def check_access(self, update: Update, context: BotContext) -> None:
-        """Raise ApplicationHandlerStop for updates that are not allowed; runs before all handlers."""
+        """Raise ApplicationHandlerStop for an update that is not allowed; runs before all handlers."""
         if not self._is_allowed(update):
             context.metrics.refused("not allowed")
             await _dismiss(update)
@@ -85,55 +86,56 @@ class AccessControl:
         return self._limit(handler, self._by_user)
 
     def rate_limited_inline(self, handler: Handler) -> Handler:
-        """Return the same for inline queries."""
+        """Return a handler with the rate limit of inline queries, which is higher."""
         return self._limit(handler, self._by_inline_user)
 
-    def _limit(self, handler: Handler, people: UserRateLimits) -> Handler:
+    def _limit(self, handler: Handler, limits: UserRateLimits) -> Handler:
         async def serve(update: Update, context: BotContext) -> None:
-            verdict = await self._take(update, people)
+            verdict = await self._take(update, limits)
             if verdict is Verdict.ADMITTED:
                 await handler(update, context)
             else:
                 context.metrics.refused("too many")
-                await _dismiss(update, is_told=verdict is Verdict.LAST_WORD)
+                await _dismiss(update, with_notice=verdict is Verdict.REFUSED_WITH_NOTICE)
 
         return serve
 
     def _is_allowed(self, update: Update) -> bool:
-        """Decide by the chat and the sender alone, not by what a message quotes, forwards or replies to."""
+        """Decide by chat and sender only; a message may quote, forward or reply to anything."""
         chat, user, message = update.effective_chat, update.effective_user, update.effective_message
         if user is not None and user.id in self.admins:
             return True
-        # Bots would talk to each other for ever; an anonymous admin or a channel has a bot's name as well.
+        # Two bots could answer each other for ever. Messages of channels and anonymous admins have a bot as
+        # user, too, but also a `sender_chat`.
         if user is not None and user.is_bot and (message is None or message.sender_chat is None):
             return False
         ids = {chat.id if chat else None, user.id if user else None}
         return not self._allowed or not self._allowed.isdisjoint(ids)
 
-    async def _take(self, update: Update, people: UserRateLimits) -> Verdict:
-        chat, user, speaker = update.effective_chat, update.effective_user, _speaker(update)
+    async def _take(self, update: Update, limits: UserRateLimits) -> Verdict:
+        chat, user, sender = update.effective_chat, update.effective_user, _sender_id(update)
         if user is not None and user.id in self.admins:
             return Verdict.ADMITTED
-        if speaker is not None and (verdict := await people.take(speaker)) is not Verdict.ADMITTED:
+        if sender is not None and (verdict := await limits.take(sender)) is not Verdict.ADMITTED:
             return verdict
         return await self._by_group.take(chat.id) if chat and chat.id < 0 else Verdict.ADMITTED
 
 
-def _speaker(update: Update) -> int | None:
-    """Return the id of who asks; channels and anonymous admins have ids of their own."""
+def _sender_id(update: Update) -> int | None:
+    """Return the id to limit by; channels and anonymous admins have one of their own."""
     message = update.message or update.edited_message
     if message is not None and message.sender_chat is not None:
         return message.sender_chat.id
     return update.effective_user.id if update.effective_user else None
 
 
-async def _dismiss(update: Update, *, is_told: bool = False) -> None:
-    """End what waits for us, with a polite line if there is one to say."""
-    told = speaking(update.effective_user.language_code if update.effective_user else None).slow_down
+async def _dismiss(update: Update, *, with_notice: bool = False) -> None:
+    """Answer a query, so that Telegram stops waiting for it; with a notice, ask the user to slow down."""
+    text = speaking(update.effective_user.language_code if update.effective_user else None).slow_down
     with contextlib.suppress(TelegramError):
         if update.callback_query is not None:
-            await update.callback_query.answer(told if is_told else None)
+            await update.callback_query.answer(text if with_notice else None)
         elif update.inline_query is not None:
             await update.inline_query.answer([], cache_time=0, is_personal=True)
-        elif update.message is not None and is_told:
-            await update.message.reply_text(told)
+        elif update.message is not None and with_notice:
+            await update.message.reply_text(text)

@@ -1,4 +1,4 @@
-"""Glue for those who look after the bot, from within Telegram."""
+"""Handlers for admins: /status, /reload and documents sent to the bot."""
 
 import logging
 import time
@@ -11,25 +11,25 @@ from bot.handlers.context import BotContext
 from bot.handlers.messaging import message_of, send_reply
 from bot.i18n.messages import Texts
 from bot.ops.document_manager import DocumentManager, is_good_name
-from bot.views.locations import isolated
+from bot.views.locations import isolate
 from bot.views.message import notice
 from bot.views.truncation import label
 from retrieval.errors import DocumentError, FolderError
 
 _log = logging.getLogger(__name__)
 
-# What Telegram lets a bot download.
-_MOST_MEGABYTES = 20
-_MOST_NAME = 200
-_MOST_PROBLEMS = 10
-_MOST_LINE = 300
+# Telegram lets bots download files of at most this size.
+_MAX_FILE_MEGABYTES = 20
+_MAX_NAME_UNITS = 200
+_MAX_PROBLEMS = 10
+_MAX_LINE_UNITS = 300
 
 
 async def status(update: Update, context: BotContext) -> None:
-    """Show the state of the bot: documents, answers, problems."""
+    """Show the state of the bot: documents, index, answers, and files left out."""
     texts, metrics, archive = context.viewer(update).texts, context.metrics, context.archive
     figures, minutes = metrics.figures(), round(time.monotonic() - metrics.began) // 60
-    told = texts.status(
+    text = texts.status(
         {
             "documents": str(len(archive.sources)),
             "passages": str(archive.passages),
@@ -43,14 +43,14 @@ async def status(update: Update, context: BotContext) -> None:
             "median": f"{figures.median * 1000:.1f}",
         }
     )
-    problems = [label(f"• {one.name}: {one.reason}", _MOST_LINE) for one in archive.problems]
+    problems = [label(f"• {problem.name}: {problem.reason}", _MAX_LINE_UNITS) for problem in archive.problems]
     if problems:
-        told = "\n".join([told, "", texts.left_out(len(problems)), *problems[:_MOST_PROBLEMS]])
-    await send_reply(update, notice(told))
+        text = "\n".join([text, "", texts.left_out(len(problems)), *problems[:_MAX_PROBLEMS]])
+    await send_reply(update, notice(text))
 
 
 async def reload(update: Update, context: BotContext) -> None:
-    """Read the documents again."""
+    """Index the documents again; the reply is edited when that has ended."""
     texts, manager = context.viewer(update).texts, context.state.document_manager
     if manager is None:
         await send_reply(update, notice(texts.in_a_cluster))
@@ -65,37 +65,37 @@ async def reload(update: Update, context: BotContext) -> None:
 
 
 async def receive_document(update: Update, context: BotContext) -> None:
-    """Put a document that was sent into the documents folder."""
+    """Add a document that an admin sent to the documents folder, or replace one of that name."""
     message, texts = message_of(update), context.viewer(update).texts
     document, manager = message.document, context.state.document_manager
     if document is None:
-        raise TypeError("This handler is for documents")
+        raise TypeError("the update has no document")
     if manager is None:
         await send_reply(update, notice(texts.in_a_cluster))
         return
     name = document.file_name or ""
-    shown = isolated(label(name, _MOST_NAME), texts) or texts.whole_document
+    shown_name = isolate(label(name, _MAX_NAME_UNITS), texts) or texts.whole_document
     try:
-        told = await _received(document, name, manager, texts)
+        confirmation = await _add_document(document, name, manager, texts)
     except DocumentError as error:
-        await send_reply(update, notice(texts.not_added(shown, error.reason)))
+        await send_reply(update, notice(texts.not_added(shown_name, error.reason)))
     else:
-        await send_reply(update, notice(told(shown)))
+        await send_reply(update, notice(confirmation(shown_name)))
 
 
-async def _received(
+async def _add_document(
     document: Document, name: str, manager: DocumentManager, texts: Texts
 ) -> Callable[[str], str]:
-    """Return a function from the name to the reply; raises DocumentError for what is not added."""
+    """Return the reply as a function of the name; raise DocumentError if the document is refused."""
     if not is_good_name(name):
         raise DocumentError(name, texts.bad_name)
-    if (document.file_size or 0) > _MOST_MEGABYTES * 1024 * 1024:
-        raise DocumentError(name, texts.too_large(_MOST_MEGABYTES))
+    if (document.file_size or 0) > _MAX_FILE_MEGABYTES * 1024 * 1024:
+        raise DocumentError(name, texts.too_large(_MAX_FILE_MEGABYTES))
     try:
         data = bytes(await (await document.get_file()).download_as_bytearray())
         replaced = await manager.add(name, data)
     except (TelegramError, OSError) as error:
-        _log.warning("%s cannot be added: %s", name, type(error).__name__)
+        _log.warning("Cannot add %s: %s", name, type(error).__name__)
         raise DocumentError(name, type(error).__name__) from None
     _log.info("An admin added %s", name)
     return texts.replaced if replaced else texts.added

@@ -1,4 +1,4 @@
-"""Handlers of button presses under answers: other quotes, context, pages, votes."""
+"""Handler of the buttons below answers: other quotes, context, pages, votes; and below search results."""
 
 from telegram import CallbackQuery, Message, Update
 
@@ -14,83 +14,85 @@ from bot.views.message import Reply
 from bot.views.viewer import Viewer
 from retrieval.model import Answer, Citation
 
-# What buttons ask for under passages that are not taken for an answer.
-_OF_THE_CLOSEST = {Action.CLOSEST, Action.CONTEXT, Action.GOOD, Action.BAD}
+# Actions of the buttons below the closest passages, which are no answer.
+_ACTIONS_WITHOUT_ANSWER = {Action.CLOSEST, Action.CONTEXT, Action.VOTE_UP, Action.VOTE_DOWN}
 
 
 async def button_press(update: Update, context: BotContext) -> None:
-    """Do what a button says, and always answer the query, with words when nothing else is seen."""
+    """Do what a button says, and answer the query in any case, with a text when nothing else is visible."""
     query = query_of(update)
-    await answer_query(query, await _pressed(query, context, context.viewer(update)))
+    await answer_query(query, await _handle_press(query, context, context.viewer(update)))
 
 
-async def _pressed(query: CallbackQuery, context: BotContext, viewer: Viewer) -> str | None:
-    wish = callback_data.decode(query.data)
-    if wish is None:
+async def _handle_press(query: CallbackQuery, context: BotContext, viewer: Viewer) -> str | None:
+    """Return the text to answer the query with, if any."""
+    press = callback_data.decode(query.data)
+    if press is None:
         return viewer.texts.stale
-    origin = query.message.reply_to_message if isinstance(query.message, Message) else None
-    text = asked_text(origin) if origin else ""
+    question = query.message.reply_to_message if isinstance(query.message, Message) else None
+    text = asked_text(question) if question else ""
     if not text:
         return viewer.texts.question_gone
-    top = browse.PLACES if wish.action is Action.LIST else TOP
-    found = await context.find(text, wish.origin, top=top)
-    if found is None or not _still_there(found, wish):
-        return viewer.texts.changed
-    if wish.action in {Action.GOOD, Action.BAD}:
-        return _voted(text, found, wish, context, viewer.texts)
-    return await _shown(query, found, wish, context, viewer)
+    top = browse.MAX_PLACES if press.action is Action.PLACES else TOP
+    answer = await context.find(text, press.origin, top=top)
+    if answer is None or not _is_current(answer, press):
+        return viewer.texts.documents_changed
+    if press.action in {Action.VOTE_UP, Action.VOTE_DOWN}:
+        return _record_vote(text, answer, press, context, viewer.texts)
+    return await _show(query, answer, press, context, viewer)
 
 
-async def _shown(
-    query: CallbackQuery, found: Answer, wish: ButtonPress, context: BotContext, viewer: Viewer
+async def _show(
+    query: CallbackQuery, answer: Answer, press: ButtonPress, context: BotContext, viewer: Viewer
 ) -> str | None:
-    if wish.action is Action.PLACE:
-        return viewer.texts.place(wish.rank, len(found.citations))
-    if wish.action is Action.PAGE:
-        return await _send_page(query, found.citations[wish.rank - 1], context, viewer)
-    view = await _view(found, wish, context, viewer)
-    return await edit_reply(query, view, viewer.texts) if view else viewer.texts.changed
+    if press.action is Action.POSITION:
+        return viewer.texts.place(press.rank, len(answer.citations))
+    if press.action is Action.PAGE_PICTURE:
+        return await _send_page(query, answer.citations[press.rank - 1], context, viewer)
+    view = await _render(answer, press, context, viewer)
+    return await edit_reply(query, view, viewer.texts) if view else viewer.texts.documents_changed
 
 
-def _still_there(found: Answer, wish: ButtonPress) -> bool:
-    if wish.action is Action.LIST:
+def _is_current(answer: Answer, press: ButtonPress) -> bool:
+    """Return whether the documents still have what the button was made for."""
+    if press.action is Action.PLACES:
         return True
-    if not found.answered and wish.action not in _OF_THE_CLOSEST:
-        # The suggested question itself may be declined; that is an answer too.
-        return wish.origin.corrected and wish == ButtonPress(Action.QUOTE, origin=wish.origin)
-    if wish.rank > len(found.citations):
+    if not answer.answered and press.action not in _ACTIONS_WITHOUT_ANSWER:
+        # The corrected question may be declined, too, and that refusal is shown.
+        return press.origin.corrected and press == ButtonPress(Action.QUOTE, origin=press.origin)
+    if press.rank > len(answer.citations):
         return False
-    passage = found.citations[wish.rank - 1].passage.id
-    return wish.action is not Action.CONTEXT or passage.startswith(wish.passage or "?")
+    passage = answer.citations[press.rank - 1].passage.id
+    return press.action is not Action.CONTEXT or passage.startswith(press.passage or "?")
 
 
 async def _send_page(
     query: CallbackQuery, citation: Citation, context: BotContext, viewer: Viewer
 ) -> str | None:
-    """Send the page of a quote as a picture."""
+    """Send a picture of the page that a quote is on."""
     archive, message = context.archive, query.message
-    drawn = await in_thread(lambda: archive.picture(citation))
-    if drawn is None or not isinstance(message, Message):
+    picture = await in_thread(lambda: archive.picture(citation))
+    if picture is None or not isinstance(message, Message):
         return viewer.texts.no_picture
-    await message.reply_photo(drawn, caption=location_text(citation.title, citation.locator, viewer.texts))
+    await message.reply_photo(picture, caption=location_text(citation.title, citation.locator, viewer.texts))
     return None
 
 
-def _voted(text: str, found: Answer, wish: ButtonPress, context: BotContext, texts: Texts) -> str:
-    citation: Citation = found.citations[wish.rank - 1]
-    vote = "up" if wish.action is Action.GOOD else "down"
-    context.state.feedback.keep(text, found, document=citation.document, quote=citation.quote, vote=vote)
+def _record_vote(text: str, answer: Answer, press: ButtonPress, context: BotContext, texts: Texts) -> str:
+    citation: Citation = answer.citations[press.rank - 1]
+    vote = "up" if press.action is Action.VOTE_UP else "down"
+    context.state.feedback.keep(text, answer, document=citation.document, quote=citation.quote, vote=vote)
     return texts.thanks if context.state.feedback.is_on else texts.stale
 
 
-async def _view(found: Answer, wish: ButtonPress, context: BotContext, viewer: Viewer) -> Reply | None:
-    if wish.action is Action.LIST:
-        return browse.places(found, wish.rank - 1, viewer)
-    if wish.action is Action.QUOTE and found.answered:
-        return quotes.quote(found, wish.rank, viewer, wish.origin)
-    if wish.action is Action.CLOSEST and not found.answered:
-        return answers.closest_passages(found, viewer, wish.origin)
-    if wish.action in {Action.QUOTE, Action.CLOSEST}:
-        return answers.answer(found, viewer, wish.origin)
-    around = await context.archive.context(found.citations[wish.rank - 1].passage.id)
-    return quotes.wider_context(found, wish.rank, around, viewer, wish.origin) if around else None
+async def _render(answer: Answer, press: ButtonPress, context: BotContext, viewer: Viewer) -> Reply | None:
+    if press.action is Action.PLACES:
+        return browse.render_places(answer, press.rank - 1, viewer)
+    if press.action is Action.QUOTE and answer.answered:
+        return quotes.render_quote(answer, press.rank, viewer, press.origin)
+    if press.action is Action.CLOSEST and not answer.answered:
+        return answers.render_closest_passages(answer, viewer, press.origin)
+    if press.action in {Action.QUOTE, Action.CLOSEST}:
+        return answers.render_answer(answer, viewer, press.origin)
+    around = await context.archive.context(answer.citations[press.rank - 1].passage.id)
+    return quotes.render_context(answer, press.rank, around, viewer, press.origin) if around else None

@@ -1,4 +1,4 @@
-"""What every handler is given, typed."""
+"""The context of handlers: the shared state of the bot, questions to the documents, and who is asking."""
 
 from collections import OrderedDict
 from dataclasses import dataclass, field
@@ -20,18 +20,18 @@ from retrieval.model import Answer
 
 Data = dict[Any, Any]
 
-_MOST_REMEMBERED = 2_000
+_MAX_ANSWERS = 2_000
 
 
 class AnswerMap:
-    """Which message answers which, for as long as the process runs: all that an edited question needs."""
+    """Ids of recent questions and their answers, in memory, to edit the answer of an edited question."""
 
     def __init__(self) -> None:
         self._answers: OrderedDict[tuple[int, int], int] = OrderedDict()
 
     def remember(self, chat: int, question: int, answer: int) -> None:
         self._answers[chat, question] = answer
-        if len(self._answers) > _MOST_REMEMBERED:
+        if len(self._answers) > _MAX_ANSWERS:
             self._answers.popitem(last=False)
 
     def find(self, chat: int, question: int) -> int | None:
@@ -40,9 +40,9 @@ class AnswerMap:
 
 @dataclass(slots=True)
 class BotState:
-    """What all handlers share; the documents are replaced as a whole when they change.
+    """State that all handlers share; `archive` is replaced when the documents change.
 
-    Without a `document_manager` they are in a cluster; `has_files` says whether the folder has their files.
+    `document_manager` is None if the documents are in a cluster. `has_files`: the folder has their files.
     """
 
     archive: AnyArchive
@@ -69,12 +69,12 @@ class BotContext(CallbackContext[Bot, Data, Data, BotState]):
         return self.bot_data.metrics
 
     async def find(self, question: str, origin: Origin = AS_WRITTEN, *, top: int = TOP) -> Answer | None:
-        """Ask the documents, and time it; None when nothing is suggested any more."""
+        """Answer a question and measure the time; None if a corrected spelling is no longer suggested."""
         with self.metrics.timing("find"):
             return await ask(self.archive, question, origin, top=top)
 
     def viewer(self, update: Update) -> Viewer:
-        """Choose how to speak to the person behind an update."""
+        """Return the language and permissions of the person behind an update."""
         user, chat, state = update.effective_user, update.effective_chat, self.state
         return Viewer(
             speaking(user.language_code if user else None),

@@ -1,4 +1,4 @@
-"""What went wrong while a message was answered: a line for the operator, a word for the person."""
+"""Error handler: logs errors of handlers and apologises to the user."""
 
 import contextlib
 import logging
@@ -14,8 +14,8 @@ from retrieval.errors import UnavailableError
 
 _log = logging.getLogger(__name__)
 
-# Of Telegram's words for a place where we may not, or can no longer, write.
-_CLOSED = (
+# Parts of Telegram's error messages for chats where the bot may not write, or no longer.
+_CANNOT_WRITE = (
     "topic_closed",
     "topic_deleted",
     "message thread not found",
@@ -39,63 +39,62 @@ class StartError(Exception):
 
 
 async def handle_error(update: object, context: BotContext) -> None:
+    """Log an error once and notify the user, unless it was Telegram that refused a message."""
     error = context.error
     if isinstance(error, UnavailableError):
-        # Who looks after the documents has told the log, once for all.
+        # Outages are logged when they begin, not for each question.
         context.metrics.unreached()
         if isinstance(update, Update):
-            await _unreachable(update, context)
+            await _notify_unreachable(update, context)
         return
     if isinstance(error, TelegramError):
-        _log.log(
-            _gravity(error), "Telegram did not take a reply: %s: %s", type(error).__name__, error.message
-        )
+        _log.log(_log_level(error), "Telegram refused a reply: %s: %s", type(error).__name__, error.message)
     else:
-        _log.error("Answering failed", exc_info=error)
+        _log.error("Unhandled exception in a handler", exc_info=error)
     if not isinstance(error, TelegramError) or (isinstance(update, Update) and update.callback_query):
-        await _apologise(update)
+        await _notify_failure(update)
 
 
-def _gravity(error: TelegramError) -> int:
-    if isinstance(error, Forbidden) or (isinstance(error, BadRequest) and _is_closed(error)):
-        # The person blocked the bot, a topic was closed, the bot may not write: nothing to mend.
+def _log_level(error: TelegramError) -> int:
+    if isinstance(error, Forbidden) or (isinstance(error, BadRequest) and _cannot_write(error)):
+        # The user blocked the bot, or it may not write in the chat or topic; the operator cannot change that.
         return logging.INFO
     if isinstance(error, NetworkError | RetryAfter) and not isinstance(error, BadRequest):
         return logging.WARNING
     return logging.ERROR
 
 
-def _is_closed(error: BadRequest) -> bool:
-    told = error.message.lower()
-    return any(words in told for words in _CLOSED)
+def _cannot_write(error: BadRequest) -> bool:
+    text = error.message.lower()
+    return any(words in text for words in _CANNOT_WRITE)
 
 
-async def _apologise(update: object) -> None:
+async def _notify_failure(update: object) -> None:
     if isinstance(update, Update):
-        await _tell(update, _texts(update).failed)
+        await _notify(update, _texts(update).failed)
 
 
-async def _unreachable(update: Update, context: BotContext) -> None:
+async def _notify_unreachable(update: Update, context: BotContext) -> None:
     texts, query, guest = _texts(update), update.inline_query, update.guest_message
     with contextlib.suppress(TelegramError):
         if query is not None:
             button = InlineQueryResultsButton(texts.inline_unreachable, start_parameter=inline.HELP_LINK)
-            # Telegram must not remember it: the next to type the same may get an answer.
+            # No caching: the same query may have an answer a moment later.
             await query.answer([], cache_time=0, is_personal=True, button=button)
         elif guest is not None and guest.guest_query_id is not None:
-            told = inline.article(notice(texts.unreachable), name="answer", title=texts.inline_unreachable)
-            await context.bot.answer_guest_query(guest.guest_query_id, told)
+            result = inline.article(notice(texts.unreachable), name="answer", title=texts.inline_unreachable)
+            await context.bot.answer_guest_query(guest.guest_query_id, result)
         else:
-            await _tell(update, texts.unreachable)
+            await _notify(update, texts.unreachable)
 
 
 def _texts(update: Update) -> Texts:
     return speaking(update.effective_user.language_code if update.effective_user else None)
 
 
-async def _tell(update: Update, told: str) -> None:
+async def _notify(update: Update, text: str) -> None:
     with contextlib.suppress(TelegramError):
         if update.callback_query is not None:
-            await update.callback_query.answer(told)
+            await update.callback_query.answer(text)
         elif message := update.message or update.edited_message:
-            await message.reply_text(told)
+            await message.reply_text(text)

@@ -1,4 +1,4 @@
-"""Glue for chats the bot is not in: while somebody types its name, and where it is called in as a guest."""
+"""Handlers for chats that the bot is not in: inline queries and guest queries."""
 
 import contextlib
 
@@ -11,39 +11,39 @@ from bot.views import answers, inline
 from bot.views.message import notice
 from bot.views.truncation import label
 
-_MINUTE = 60
-_MOST_TITLE = 80
+_CACHE_SECONDS = 60
+_MAX_TITLE_UNITS = 80
 
 
 async def inline_query(update: Update, context: BotContext) -> None:
-    """Offer quotes for what was typed so far."""
+    """Offer quotes for what has been typed."""
     query = update.inline_query
     if query is None:
-        raise TypeError("This handler is for inline queries")
+        raise TypeError("the update has no inline query")
     texts, text = context.viewer(update).texts, query.query.strip()
-    found, offered, after = None, [], ""
+    answer, results, next_offset = None, [], ""
     if text and context.archive.sources:
-        found = await context.find(text, top=inline.MOST)
-    if found is not None:
-        first = inline.first_of(query.offset)
-        offered = inline.results(found, first, context.viewer(update))
-        after = inline.offset_after(found, first)
+        answer = await context.find(text, top=inline.MAX_RESULTS)
+    if answer is not None:
+        first = inline.parse_offset(query.offset)
+        results = inline.results(answer, first, context.viewer(update))
+        next_offset = inline.offset_after(answer, first)
     hint = texts.inline_none if text else texts.inline_help
     button = InlineQueryResultsButton(hint, start_parameter=inline.HELP_LINK)
-    # Too old to be answered: the person types on.
+    # The query is too old, because the user has typed more since.
     with contextlib.suppress(BadRequest):
         await query.answer(
-            offered,
-            cache_time=_MINUTE,
+            results,
+            cache_time=_CACHE_SECONDS,
             is_personal=True,
-            # The library would send an empty text as an empty list.
-            next_offset=after or None,
-            button=None if offered else button,
+            # The library would send an empty string as an empty list.
+            next_offset=next_offset or None,
+            button=None if results else button,
         )
 
 
 async def guest_query(update: Update, context: BotContext) -> None:
-    """Answer in a chat that called us in for this one question."""
+    """Answer one question in a chat that the bot was called into."""
     message = update.guest_message
     if message is None or message.guest_query_id is None:
         return
@@ -53,11 +53,11 @@ async def guest_query(update: Update, context: BotContext) -> None:
     if not context.archive.sources:
         reply = notice(viewer.texts.no_documents)
     elif text:
-        found = await context.find(text)
-        reply = answers.answer(found, viewer) if found else notice(viewer.texts.declined)
-        context.metrics.asked(found.certainty if found else "none")
-    title = label(text or reply.text, _MOST_TITLE)
-    # The buttons of an answer need its question, which is not to be seen from there.
+        answer = await context.find(text)
+        reply = answers.render_answer(answer, viewer) if answer else notice(viewer.texts.declined)
+        context.metrics.asked(answer.certainty if answer else "none")
+    title = label(text or reply.text, _MAX_TITLE_UNITS)
+    # Without buttons: they need the question, and a guest cannot see it again.
     await context.bot.answer_guest_query(
         message.guest_query_id, inline.article(reply, name="answer", title=title)
     )

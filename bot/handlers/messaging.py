@@ -1,4 +1,4 @@
-"""Saying something in a chat."""
+"""Sending and editing messages, answering queries, and the message or query of an update."""
 
 from telegram import CallbackQuery, Message, ReplyParameters, Update
 from telegram.error import BadRequest
@@ -9,7 +9,7 @@ from bot.views.message import Reply
 
 
 async def send_reply(update: Update, reply: Reply, *, to: Message | None = None) -> Message:
-    """Reply to the person's message, or to another one; a question deleted meanwhile does no harm."""
+    """Reply to the message of an update, or to another; it may have been deleted meanwhile."""
     message = to or message_of(update)
     return await message.reply_text(
         reply.text,
@@ -20,9 +20,9 @@ async def send_reply(update: Update, reply: Reply, *, to: Message | None = None)
 
 
 async def edit_reply(query: CallbackQuery, reply: Reply, texts: Texts) -> str | None:
-    """Put another view in place of the one a button is under; gives what is to be told, if that fails."""
+    """Replace the message of a button; if that fails, return the text to answer the query with."""
     if not isinstance(query.message, Message):
-        # Too old to be seen.
+        # Telegram no longer lets the bot access the message.
         return texts.stale
     try:
         await query.edit_message_text(
@@ -38,29 +38,30 @@ def is_unchanged(error: BadRequest) -> bool:
     return "not modified" in error.message.lower()
 
 
-async def answer_query(query: CallbackQuery, told: str | None) -> None:
-    """Answer a button, which waits until it is answered."""
+async def answer_query(query: CallbackQuery, text: str | None) -> None:
+    """Answer a callback query, so that the button stops showing progress."""
     try:
-        await query.answer(told)
+        await query.answer(text)
     except BadRequest:
-        # Too old to be answered: nobody waits for it any more.
+        # The query is too old to be answered.
         return
 
 
 def message_of(update: Update) -> Message:
-    """Return the new or edited message of an update that has one."""
+    """Return the new or edited message of an update; raise TypeError without one."""
     message = update.message or update.edited_message
     if message is None:
-        raise TypeError("This handler is for messages")
+        raise TypeError("the update has no message")
     return message
 
 
 def query_of(update: Update) -> CallbackQuery:
-    """Return the callback query of an update that has one."""
+    """Return the callback query of an update; raise TypeError without one."""
     if update.callback_query is None:
-        raise TypeError("This handler is for buttons")
+        raise TypeError("the update has no callback query")
     return update.callback_query
 
 
 def asked_text(message: Message) -> str:
+    """Return the question in a text or caption, or an empty string."""
     return question_text(message.text or message.caption or "", message.get_bot().username)

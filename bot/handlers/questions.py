@@ -11,7 +11,7 @@ from bot.handlers.messaging import asked_text, is_unchanged, message_of, send_re
 from bot.i18n.messages import Texts
 from bot.views import answers, browse, inline, quotes
 from bot.views.callback_data import AS_WRITTEN, Origin
-from bot.views.locations import MOST_TITLE, isolated
+from bot.views.locations import MAX_TITLE_UNITS, isolate
 from bot.views.message import Reply, notice
 from bot.views.truncation import label
 from bot.views.viewer import Viewer
@@ -21,45 +21,45 @@ _log = logging.getLogger(__name__)
 
 
 async def start(update: Update, context: BotContext) -> None:
-    """Say hello, or open what a link leads to."""
+    """Greet, or show what a deep link leads to."""
     viewer, link = context.viewer(update), context.args[0] if context.args else ""
-    if link and (opened := await _opened(link, context, viewer)):
-        await send_reply(update, opened)
+    if link and (reply := await _follow_link(link, context, viewer)):
+        await send_reply(update, reply)
         return
     is_private = update.effective_chat is None or update.effective_chat.type == Chat.PRIVATE
     await send_reply(
-        update, notice(viewer.texts.start if is_private else _hello_group(context, viewer.texts))
+        update, notice(viewer.texts.start if is_private else _group_greeting(context, viewer.texts))
     )
 
 
-async def _opened(link: str, context: BotContext, viewer: Viewer) -> Reply | None:
-    """Show the passage of a link, or what became of it; None for a link of another kind."""
+async def _follow_link(link: str, context: BotContext, viewer: Viewer) -> Reply | None:
+    """Show the passage of a link, the document it was in, or that both are gone."""
     if link == inline.HELP_LINK:
         return notice(viewer.texts.help)
-    if found := await context.archive.context(link):
-        return quotes.passage(found, viewer)
+    if passage := await context.archive.context(link):
+        return quotes.render_passage(passage, viewer)
     if source := context.archive.source(document_of(link)):
-        gone = viewer.texts.passage_gone(isolated(label(source.title, MOST_TITLE), viewer.texts))
-        listed = browse.headings(source, await context.archive.sections(source), 0, viewer)
-        return replace(listed, text=gone, entities=())
+        text = viewer.texts.passage_gone(isolate(label(source.title, MAX_TITLE_UNITS), viewer.texts))
+        headings = browse.render_headings(source, await context.archive.sections(source), 0, viewer)
+        return replace(headings, text=text, entities=())
     return notice(f"{viewer.texts.link_gone}\n\n{viewer.texts.start}")
 
 
 async def joined(update: Update, context: BotContext) -> None:
-    """Say hello to a group that took us in, and what we hear there."""
+    """Greet a group that added the bot, and explain which messages it receives there."""
     change = update.my_chat_member
     if change is None or change.chat.type not in {Chat.GROUP, Chat.SUPERGROUP}:
         return
     was_out = change.old_chat_member.status in {ChatMember.LEFT, ChatMember.BANNED}
     if was_out and change.new_chat_member.status in {ChatMember.MEMBER, ChatMember.ADMINISTRATOR}:
         texts = context.viewer(update).texts
-        hears_all = change.new_chat_member.status == ChatMember.ADMINISTRATOR
-        await change.chat.send_message(_hello_group(context, texts, hears_all=hears_all))
+        receives_all = change.new_chat_member.status == ChatMember.ADMINISTRATOR
+        await change.chat.send_message(_group_greeting(context, texts, receives_all=receives_all))
 
 
-def _hello_group(context: BotContext, texts: Texts, *, hears_all: bool = False) -> str:
-    hears_all = hears_all or bool(context.bot.bot.can_read_all_group_messages)
-    return f"{texts.start_group}\n\n{texts.hears_all if hears_all else texts.hears_little}"
+def _group_greeting(context: BotContext, texts: Texts, *, receives_all: bool = False) -> str:
+    receives_all = receives_all or bool(context.bot.bot.can_read_all_group_messages)
+    return f"{texts.start_group}\n\n{texts.hears_all if receives_all else texts.hears_little}"
 
 
 async def help_(update: Update, context: BotContext) -> None:
@@ -77,32 +77,32 @@ async def privacy(update: Update, context: BotContext) -> None:
 
 
 async def question(update: Update, context: BotContext) -> None:
-    """Answer a message, or, for an /ask with no words of its own, the message it replies to."""
+    """Answer a message or, for an /ask without a question, the message it replies to."""
     message, viewer = message_of(update), context.viewer(update)
-    asking_message = message if asked_text(message) else _message_replied_to(message)
-    if asking_message is None:
+    question_message = message if asked_text(message) else _message_replied_to(message)
+    if question_message is None:
         await send_reply(update, notice(viewer.texts.ask_how))
         return
-    # Only the message itself shows what it replies to.
-    origin = _origin(message) if asking_message is message else AS_WRITTEN
-    reply = await _answered(asked_text(asking_message), origin, context, viewer)
-    sent = await send_reply(update, reply, to=asking_message)
+    # Telegram does not include what the replied-to message itself replies to.
+    origin = _origin(message) if question_message is message else AS_WRITTEN
+    reply = await _reply_to(asked_text(question_message), origin, context, viewer)
+    sent = await send_reply(update, reply, to=question_message)
     context.state.answer_map.remember(message.chat.id, message.message_id, sent.message_id)
 
 
 async def edited(update: Update, context: BotContext) -> None:
-    """Let the answer follow a question that was edited; one whose answer we do not know gets a new one."""
+    """Edit the answer of an edited question; if it is unknown or gone, send a new one."""
     message, viewer = message_of(update), context.viewer(update)
-    answer = context.state.answer_map.find(message.chat.id, message.message_id)
-    if answer is None or not asked_text(message):
+    answer_id = context.state.answer_map.find(message.chat.id, message.message_id)
+    if answer_id is None or not asked_text(message):
         await question(update, context)
         return
-    reply = await _answered(asked_text(message), _origin(message), context, viewer)
+    reply = await _reply_to(asked_text(message), _origin(message), context, viewer)
     try:
         await context.bot.edit_message_text(
             reply.text,
             chat_id=message.chat.id,
-            message_id=answer,
+            message_id=answer_id,
             entities=reply.entities or None,
             reply_markup=reply.keyboard,
         )
@@ -113,20 +113,21 @@ async def edited(update: Update, context: BotContext) -> None:
 
 
 async def why(update: Update, context: BotContext) -> None:
-    """Show what each word weighed, in the command's own question or in the message it replies to."""
+    """Show the weights of the words in the command's own question or in the message it replies to."""
     message, texts = message_of(update), context.viewer(update).texts
-    text = " ".join(context.args or ()) or _pointed_at(message)
+    text = " ".join(context.args or ()) or _replied_question(message)
     if not text:
         await send_reply(update, notice(texts.why_how))
         return
-    await send_reply(update, answers.why(await context.archive.explain(text), texts))
+    await send_reply(update, answers.render_term_weights(await context.archive.explain(text), texts))
 
 
-def _pointed_at(message: Message) -> str:
+def _replied_question(message: Message) -> str:
+    """Return the question in the message replied to, or the words that an answer of the bot matched."""
     other = message.reply_to_message
     if other is None:
         return ""
-    return quotes.asked_before(other) if _is_ours(other) else asked_text(other)
+    return quotes.earlier_words(other) if _is_from_bot(other) else asked_text(other)
 
 
 async def unknown_command(update: Update, context: BotContext) -> None:
@@ -137,30 +138,30 @@ async def unsupported_message(update: Update, context: BotContext) -> None:
     await send_reply(update, notice(context.viewer(update).texts.wordless))
 
 
-async def _answered(text: str, origin: Origin, context: BotContext, viewer: Viewer) -> Reply:
+async def _reply_to(text: str, origin: Origin, context: BotContext, viewer: Viewer) -> Reply:
     if not context.archive.sources:
         return notice(viewer.texts.no_documents)
-    found = await context.find(text, origin)
-    if found is None:
+    answer = await context.find(text, origin)
+    if answer is None:
         return notice(viewer.texts.declined)
-    context.metrics.asked(found.certainty)
+    context.metrics.asked(answer.certainty)
     if context.state.logs_questions:
-        _log.info("Asked (confidence %.2f): %s", found.confidence, text)
-    context.state.feedback.keep(text, found)
-    return answers.answer(found, viewer, origin)
+        _log.info("Question (confidence %.2f): %s", answer.confidence, text)
+    context.state.feedback.keep(text, answer)
+    return answers.render_answer(answer, viewer, origin)
 
 
 def _message_replied_to(message: Message) -> Message | None:
-    """Find the message that an /ask without words points at, unless it is our own."""
+    """Return the message replied to if it has a question and is not from the bot."""
     other = message.reply_to_message
-    return other if other is not None and not _is_ours(other) and asked_text(other) else None
+    return other if other is not None and not _is_from_bot(other) and asked_text(other) else None
 
 
 def _origin(message: Message) -> Origin:
-    """Return the origin of a question: a reply to one of the bot's answers is a follow-up."""
+    """Return the origin of a question; a reply to an answer of the bot is a follow-up."""
     other = message.reply_to_message
-    return Origin(earlier=quotes.asked_before(other)) if other and _is_ours(other) else AS_WRITTEN
+    return Origin(earlier=quotes.earlier_words(other)) if other and _is_from_bot(other) else AS_WRITTEN
 
 
-def _is_ours(message: Message) -> bool:
+def _is_from_bot(message: Message) -> bool:
     return message.from_user is not None and message.from_user.id == message.get_bot().id

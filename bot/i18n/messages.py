@@ -1,4 +1,4 @@
-"""Every sentence of the bot. It says nothing about the subject of the documents: only quotes do."""
+"""All sentences of the bot. None is about the subject of the documents; only quotes are."""
 
 from collections.abc import Mapping
 from functools import cache
@@ -8,18 +8,18 @@ from pathlib import Path
 LANGUAGES = ("en", "ru", "ar", "de", "es", "tr", "zh", "uk", "fr")
 
 _LOCALE = Path(__file__).parent / "locale"
-_MEGABYTE = 1024
+_KILOBYTES_PER_MEGABYTE = 1024
 
 
 class Texts:
-    """The sentences in one language; English is what the catalogue of another language translates."""
+    """The sentences in one language; the English ones in this class are the keys of the catalogues."""
 
     def __init__(self, catalogue: NullTranslations, language: str = "en") -> None:
         self._ = catalogue.gettext
         self._n = catalogue.ngettext
         self.language = language
 
-    # What the bot is
+    # Profile, greetings and help
 
     @property
     def description(self) -> str:
@@ -133,7 +133,7 @@ class Texts:
         return self._("Happy to look! Write your question after the command: /ask and then the question.")
 
     @property
-    def search_how(self) -> str:
+    def search_usage(self) -> str:
         return self._("Write the words to look for after the command: /search and then the words.")
 
     @property
@@ -188,10 +188,10 @@ class Texts:
     def unreachable(self) -> str:
         return self._("The documents cannot be reached at the moment. Please ask again in a minute.")
 
-    # Where a quote stands
+    # Locations of quotes
 
     @property
-    def runs_left(self) -> bool:
+    def is_right_to_left(self) -> bool:
         """Whether the language is written from right to left."""
         return self.language == "ar"
 
@@ -234,13 +234,13 @@ class Texts:
             "The document “{title}” has changed since this link was made, and no longer holds the passage."
         ).format(title=title)
 
-    # Why
+    # /why
 
     @property
-    def counted(self) -> str:
+    def matched_words(self) -> str:
         return self._("Matched words, by weight:")
 
-    def weighed(self, word: str, weight: str, passages: int) -> str:
+    def word_weight(self, word: str, weight: str, passages: int) -> str:
         return self._n(
             "{word}: {weight}, in {passages} passage",
             "{word}: {weight}, in {passages} passages",
@@ -250,14 +250,14 @@ class Texts:
     def unknown_words(self, words: str) -> str:
         return self._("Not in any document: {words}").format(words=words)
 
-    def hardly_counted(self, words: str) -> str:
+    def low_weight_words(self, words: str) -> str:
         return self._("Little weight: {words}").format(words=words)
 
     @property
-    def nothing_counted(self) -> str:
+    def no_specific_words(self) -> str:
         return self._("None of these words is specific enough to search for.")
 
-    # Inline
+    # Inline queries
 
     @property
     def inline_help(self) -> str:
@@ -274,7 +274,7 @@ class Texts:
     def inline_unreachable(self) -> str:
         return self._("The documents cannot be reached right now")
 
-    # Buttons and what they say
+    # Buttons and the replies to them
 
     @property
     def wider(self) -> str:
@@ -335,7 +335,7 @@ class Texts:
         return self._("I can no longer see the question. Please ask it again.")
 
     @property
-    def changed(self) -> str:
+    def documents_changed(self) -> str:
         return self._("The documents have changed since. Please ask again.")
 
     @property
@@ -351,9 +351,9 @@ class Texts:
         return self._n("{count} passage", "{count} passages", count).format(count=count)
 
     def size(self, kilobytes: int) -> str:
-        if kilobytes < _MEGABYTE:
+        if kilobytes < _KILOBYTES_PER_MEGABYTE:
             return self._("{number} KB").format(number=kilobytes)
-        return self._("{number} MB").format(number=round(kilobytes / _MEGABYTE, 1))
+        return self._("{number} MB").format(number=round(kilobytes / _KILOBYTES_PER_MEGABYTE, 1))
 
     @property
     def read_from_start(self) -> str:
@@ -373,7 +373,7 @@ class Texts:
         )
 
     @property
-    def found_nothing(self) -> str:
+    def no_places(self) -> str:
         return self._("No place in the documents has any of these words.")
 
     def page_of(self, number: int, count: int) -> str:
@@ -447,9 +447,9 @@ class Texts:
 
 
 def speaking(language: str | None = None) -> Texts:
-    """Choose the sentences for a person's IETF language tag; English where there are no others.
+    """Return the sentences for an IETF language tag, such as `zh-hans`; English for unknown languages.
 
-    What a catalogue lacks is said in English.
+    Sentences missing from a catalogue are in English, too.
     """
     code = (language or "").replace("_", "-").partition("-")[0].lower()
     return _catalogue(code if code in LANGUAGES else "en")
@@ -457,5 +457,5 @@ def speaking(language: str | None = None) -> Texts:
 
 @cache
 def _catalogue(language: str) -> Texts:
-    found = translation("verbatim", _LOCALE, [language], fallback=True)
-    return Texts(found, language)
+    catalogue = translation("verbatim", _LOCALE, [language], fallback=True)
+    return Texts(catalogue, language)

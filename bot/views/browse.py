@@ -1,134 +1,136 @@
-"""The documents to look through: their list, the headings of one, its text, and the places of some words."""
+"""Views of the documents: their list, the headings, text and removal of one, and the places of a search."""
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from math import ceil
 
-from telegram import InlineKeyboardButton, MessageEntity
+from telegram import InlineKeyboardButton
 
 from bot.i18n.messages import Texts
 from bot.views import callback_data
 from bot.views.callback_data import Action, BrowsePress, BrowseView, ButtonPress
-from bot.views.locations import MOST_TITLE, isolated, location_text
+from bot.views.locations import MAX_TITLE_UNITS, isolate, location_text
 from bot.views.message import (
-    MOST_UNITS,
+    MAX_MESSAGE_UNITS,
     FormattedText,
     Reply,
     Row,
+    bold,
     code,
     compose,
     linked,
-    marked,
     notice,
     plain,
 )
-from bot.views.quotes import file_button, turn_button
+from bot.views.quotes import browse_button, file_buttons
 from bot.views.truncation import head, label, units
 from bot.views.viewer import Viewer
 from retrieval.model import Answer, Citation, Passage, Section, Source
 
-_SOURCES_A_PAGE = 8
-_HEADINGS_A_PAGE = 10
-PLACES_A_PAGE = 10
-PLACES = 50
-_MOST_BUTTON = 60
-_MOST_NAME = 200
-_MOST_WORDS = 80
-_MOST_PLACE = 240
-# Characters of a page of a document, which is read at one look; it is longer where a passage is.
-_A_LOOK = 1800
-_SHORT_NAME = 25
-_INDENT = "\u2003"
+MAX_PLACES = 50
+_PLACES_PER_PAGE = 10
+_SOURCES_PER_PAGE = 8
+_HEADINGS_PER_PAGE = 10
+_MAX_BUTTON_UNITS = 60
+_MAX_NAME_UNITS = 200
+_MAX_WORDS_UNITS = 80
+_MAX_LOCATION_UNITS = 240
+# A page of a document has about as much text as a screen, or one passage if that is longer.
+_TARGET_PAGE_CHARS = 1800
+_SHORT_NAME_UNITS = 25
+_EM_SPACE = "\u2003"
+_MAX_INDENT = 3
 
 
-def sources(listed: Sequence[Source], page: int, viewer: Viewer) -> Reply:
-    """List the documents, a page of them; a page that is none is the nearest that is."""
-    if not listed:
+def render_sources(sources: Sequence[Source], page: int, viewer: Viewer) -> Reply:
+    """Show a page of the list of documents; a page beyond the last shows the last."""
+    if not sources:
         return notice(viewer.texts.no_documents)
-    page, pages = _within(page, len(listed), _SOURCES_A_PAGE)
-    first = page * _SOURCES_A_PAGE
-    shown = plain(viewer.texts.sources(len(listed)) + "\n")
+    page, pages = _clamp_page(page, len(sources), _SOURCES_PER_PAGE)
+    first = page * _SOURCES_PER_PAGE
+    body = plain(viewer.texts.sources(len(sources)) + "\n")
     rows: list[Row] = []
-    for number, source in enumerate(listed[first : first + _SOURCES_A_PAGE], first + 1):
-        title = label(source.title, MOST_TITLE)
-        shown += plain(f"\n{number}. {isolated(title, viewer.texts)} · {_about(source, viewer.texts)}")
-        turn = BrowsePress(BrowseView.HEADINGS, source.id)
-        rows.append([turn_button(f"{number}. {label(title, _MOST_BUTTON)}", turn)])
-    return compose(
-        shown, [*rows, _paging(page, pages, lambda to: BrowsePress(BrowseView.SOURCES, number=to))]
-    )
+    for number, source in enumerate(sources[first : first + _SOURCES_PER_PAGE], first + 1):
+        title = label(source.title, MAX_TITLE_UNITS)
+        body += plain(f"\n{number}. {isolate(title, viewer.texts)} · {_describe(source, viewer.texts)}")
+        press = BrowsePress(BrowseView.HEADINGS, source.id)
+        rows.append([browse_button(f"{number}. {label(title, _MAX_BUTTON_UNITS)}", press)])
+    rows.append(_paging(page, pages, lambda target: BrowsePress(BrowseView.SOURCES, number=target)))
+    return compose(body, rows)
 
 
-def headings(source: Source, sections: Sequence[Section], page: int, viewer: Viewer) -> Reply:
-    """Show what a document is and its headings, a page of them."""
+def render_headings(source: Source, sections: Sequence[Section], page: int, viewer: Viewer) -> Reply:
+    """Show a document's title, file and a page of its headings."""
     texts = viewer.texts
-    page, pages = _within(page, len(sections), _HEADINGS_A_PAGE)
-    shown = marked(MessageEntity.BOLD, label(source.title, MOST_TITLE)) + "\n"
-    shown += code(label(source.name, _MOST_NAME)) + f"\n{_about(source, texts)}"
+    page, pages = _clamp_page(page, len(sections), _HEADINGS_PER_PAGE)
+    body = bold(label(source.title, MAX_TITLE_UNITS)) + "\n"
+    body += code(label(source.name, _MAX_NAME_UNITS)) + f"\n{_describe(source, texts)}"
     if pages > 1:
-        shown += f" · {texts.page_of(page + 1, pages)}"
-    first = page * _HEADINGS_A_PAGE
-    top = min((section.level for section in sections), default=1)
+        body += f" · {texts.page_of(page + 1, pages)}"
+    first = page * _HEADINGS_PER_PAGE
+    top_level = min((section.level for section in sections), default=1)
     rows: list[Row] = [
-        [_heading(source, section, section.level - top)]
-        for section in sections[first : first + _HEADINGS_A_PAGE]
+        [_heading_button(source, section, section.level - top_level)]
+        for section in sections[first : first + _HEADINGS_PER_PAGE]
     ]
-    rows.append(_paging(page, pages, lambda to: BrowsePress(BrowseView.HEADINGS, source.id, to)))
-    rows.append(
-        [
-            turn_button(texts.read_from_start, BrowsePress(BrowseView.READ, source.id)),
-            *file_button(source.id, viewer),
-        ]
-    )
-    back = turn_button(f"‹ {texts.to_sources}", BrowsePress(BrowseView.SOURCES))
-    removing = (
-        [turn_button(texts.remove, BrowsePress(BrowseView.REMOVE, source.id))] if viewer.can_remove else []
-    )
-    return compose(shown, [*rows, [back, *removing]])
+    rows.append(_paging(page, pages, lambda target: BrowsePress(BrowseView.HEADINGS, source.id, target)))
+    read = browse_button(texts.read_from_start, BrowsePress(BrowseView.READ, source.id))
+    rows.append([read, *file_buttons(source.id, viewer)])
+    last = [browse_button(f"‹ {texts.to_sources}", BrowsePress(BrowseView.SOURCES))]
+    if viewer.can_remove:
+        last.append(browse_button(texts.remove, BrowsePress(BrowseView.REMOVE, source.id)))
+    return compose(body, [*rows, last])
 
 
-def _heading(source: Source, section: Section, depth: int) -> InlineKeyboardButton:
-    return turn_button(
-        _INDENT * min(depth, 3) + _shown(section.heading),
-        BrowsePress(BrowseView.READ, source.id, section.first),
-    )
+def _heading_button(source: Source, section: Section, depth: int) -> InlineKeyboardButton:
+    indent = _EM_SPACE * min(depth, _MAX_INDENT)
+    press = BrowsePress(BrowseView.READ, source.id, section.first)
+    return browse_button(indent + _visible_label(section.heading), press)
 
 
-def _shown(heading: str) -> str:
-    """Name a heading on a button, which must show something."""
-    name = label(heading, _MOST_BUTTON)
-    return name if any(letter.isprintable() and letter != " " for letter in name) else "…"
+def _visible_label(heading: str) -> str:
+    """Return a heading for a button; Telegram refuses buttons without a visible character."""
+    text = label(heading, _MAX_BUTTON_UNITS)
+    return text if any(letter.isprintable() and letter != " " for letter in text) else "…"
 
 
-def reading(source: Source, passages: Sequence[Passage], first: int, viewer: Viewer) -> Reply:
-    """Show the page of a document's text that a passage stands on; `passages` are all it has."""
-    start, end = _page(passages, min(first, len(passages) - 1))
-    text = _joined(passages[start:end], passages[start - 1].span.end if start else 0)
-    top, foot = _frame(source, passages[start], MOST_TITLE, viewer.texts)
-    if top.units + units(text) + foot.units > MOST_UNITS:
-        # The text goes before names.
-        top, foot = _frame(source, passages[start], _SHORT_NAME, viewer.texts)
-    shown = top + head(text, MOST_UNITS - top.units - foot.units) + foot
-    ways: list[InlineKeyboardButton] = []
+def render_page(source: Source, passages: Sequence[Passage], number: int, viewer: Viewer) -> Reply:
+    """Show the page of a document that has the passage `number`; `passages` are all of the document."""
+    start, end = _page_of(passages, min(number, len(passages) - 1))
+    text = _join_passages(passages[start:end], passages[start - 1].span.end if start else 0)
+    top, bottom = _heading_and_source(source, passages[start], MAX_TITLE_UNITS, viewer.texts)
+    if top.units + units(text) + bottom.units > MAX_MESSAGE_UNITS:
+        # Shorten the names rather than the text.
+        top, bottom = _heading_and_source(source, passages[start], _SHORT_NAME_UNITS, viewer.texts)
+    body = top + head(text, MAX_MESSAGE_UNITS - top.units - bottom.units) + bottom
+    paging: list[InlineKeyboardButton] = []
     if start:
-        ways.append(turn_button("‹", BrowsePress(BrowseView.READ, source.id, _page(passages, start - 1)[0])))
+        previous, _ = _page_of(passages, start - 1)
+        paging.append(browse_button("‹", BrowsePress(BrowseView.READ, source.id, previous)))
     if end < len(passages):
-        ways.append(turn_button("›", BrowsePress(BrowseView.READ, source.id, end)))
-    back = turn_button(f"‹ {viewer.texts.to_headings}", BrowsePress(BrowseView.HEADINGS, source.id))
-    return compose(shown, [ways, [back]])
+        paging.append(browse_button("›", BrowsePress(BrowseView.READ, source.id, end)))
+    back = browse_button(f"‹ {viewer.texts.to_headings}", BrowsePress(BrowseView.HEADINGS, source.id))
+    return compose(body, [paging, [back]])
 
 
-def _frame(source: Source, here: Passage, most: int, texts: Texts) -> tuple[FormattedText, FormattedText]:
-    """Set the heading above a page, and its document below it."""
-    heading = here.heading[-1] if here.heading else source.title
-    top = marked(MessageEntity.BOLD, label(heading, most)) + "\n\n"
-    foot = plain(f"\n\n— {isolated(label(source.title, most), texts)} · ") + code(label(source.name, most))
-    return top, foot
+def _heading_and_source(
+    source: Source, passage: Passage, max_units: int, texts: Texts
+) -> tuple[FormattedText, FormattedText]:
+    """Return the heading above the text of a page and the source below it."""
+    heading = passage.heading[-1] if passage.heading else source.title
+    title = isolate(label(source.title, max_units), texts)
+    return (
+        bold(label(heading, max_units)) + "\n\n",
+        plain(f"\n\n— {title} · ") + code(label(source.name, max_units)),
+    )
 
 
-def _page(passages: Sequence[Passage], number: int) -> tuple[int, int]:
-    """Find the page that a passage stands on: a page begins at a heading, or where the one before ends."""
+def _page_of(passages: Sequence[Passage], number: int) -> tuple[int, int]:
+    """Return the passages of the page with the passage `number`, as a range.
+
+    Pages begin at each heading, so they are the same from whichever passage one comes to them.
+    """
     start = number
     while start and passages[start - 1].heading == passages[number].heading:
         start -= 1
@@ -138,8 +140,8 @@ def _page(passages: Sequence[Passage], number: int) -> tuple[int, int]:
 
 
 def _end_of_page(passages: Sequence[Passage], start: int) -> int:
-    """Find where a page that begins at a passage ends: before the next heading, or when it is long enough."""
-    end, room = start + 1, _A_LOOK - len(passages[start].text)
+    """Return where a page ends: before the next heading, or when it is long enough."""
+    end, room = start + 1, _TARGET_PAGE_CHARS - len(passages[start].text)
     while end < len(passages) and passages[end].heading == passages[start].heading:
         room -= len(passages[end].text)
         if room < 0:
@@ -148,70 +150,71 @@ def _end_of_page(passages: Sequence[Passage], start: int) -> int:
     return end
 
 
-def _joined(passages: Sequence[Passage], end: int) -> str:
-    """Join passages as they stand in the document: no text twice, and none from before `end`."""
+def _join_passages(passages: Sequence[Passage], end: int) -> str:
+    """Join the text of passages from character `end` of the document on; what overlaps is taken once."""
     text, paragraph = "", 0
     for passage in passages:
         own = passage.text[max(end - passage.span.start, 0) :]
-        gap = "" if not text else "\n\n"
+        separator = "" if not text else "\n\n"
         if text and passage.paragraph == paragraph:
-            gap = " " * (passage.span.start > end)
-        text += gap + own
+            separator = " " * (passage.span.start > end)
+        text += separator + own
         end, paragraph = passage.span.end, passage.paragraph
     return text.lstrip()
 
 
-def removal(source: Source, texts: Texts) -> Reply:
-    """Ask before a document is deleted."""
+def render_removal(source: Source, texts: Texts) -> Reply:
+    """Ask for confirmation before a document is deleted."""
     rows = [
-        [turn_button(texts.remove_yes, BrowsePress(BrowseView.REMOVE_REALLY, source.id))],
-        [turn_button(texts.remove_no, BrowsePress(BrowseView.HEADINGS, source.id))],
+        [browse_button(texts.remove_yes, BrowsePress(BrowseView.REMOVE_CONFIRMED, source.id))],
+        [browse_button(texts.remove_no, BrowsePress(BrowseView.HEADINGS, source.id))],
     ]
-    return compose(plain(texts.remove_really(isolated(label(source.name, _MOST_NAME), texts))), rows)
+    return compose(plain(texts.remove_really(isolate(label(source.name, _MAX_NAME_UNITS), texts))), rows)
 
 
-def places(found: Answer, page: int, viewer: Viewer) -> Reply:
-    """List where the words of a search stand, one line each, the best places first."""
-    if not any(citation.highlights for citation in found.citations):
-        return notice(viewer.texts.found_nothing)
-    listed = [citation for citation in found.citations if citation.highlights]
-    page, pages = _within(page, len(listed), PLACES_A_PAGE)
-    first = page * PLACES_A_PAGE
-    shown = plain(viewer.texts.found(len(listed)) + "\n")
-    for number, citation in enumerate(listed[first : first + PLACES_A_PAGE], first + 1):
-        link = viewer.link(citation.passage.id)
-        standing = linked(
-            label(location_text(citation.title, citation.locator, viewer.texts), _MOST_PLACE), link
-        )
-        shown += plain(f"\n{number}. ") + standing + f": {isolated(_matched(citation), viewer.texts)}"
-    rows = [_paging(page, pages, lambda to: ButtonPress(Action.LIST, to + 1))]
-    return compose(shown, rows)
+def render_places(answer: Answer, page: int, viewer: Viewer) -> Reply:
+    """List where the words of a search occur, best first: a line each with the location and the words."""
+    citations = [citation for citation in answer.citations if citation.highlights]
+    if not citations:
+        return notice(viewer.texts.no_places)
+    page, pages = _clamp_page(page, len(citations), _PLACES_PER_PAGE)
+    first = page * _PLACES_PER_PAGE
+    body = plain(viewer.texts.found(len(citations)) + "\n")
+    for number, citation in enumerate(citations[first : first + _PLACES_PER_PAGE], first + 1):
+        location = location_text(citation.title, citation.locator, viewer.texts)
+        link = linked(label(location, _MAX_LOCATION_UNITS), viewer.link(citation.passage.id))
+        body += plain(f"\n{number}. ") + link + f": {isolate(_matched_words(citation), viewer.texts)}"
+    return compose(body, [_paging(page, pages, lambda target: ButtonPress(Action.PLACES, target + 1))])
 
 
-def _matched(citation: Citation) -> str:
-    start = citation.passage.span.start
-    words = (citation.passage.text[one.start - start : one.end - start] for one in citation.highlights)
-    return label(", ".join(dict.fromkeys(words)), _MOST_WORDS)
+def _matched_words(citation: Citation) -> str:
+    start, text = citation.passage.span.start, citation.passage.text
+    words = (text[span.start - start : span.end - start] for span in citation.highlights)
+    return label(", ".join(dict.fromkeys(words)), _MAX_WORDS_UNITS)
 
 
-def _about(source: Source, texts: Texts) -> str:
+def _describe(source: Source, texts: Texts) -> str:
+    """Return the language, size and date of a document."""
     parts = [source.language.upper(), texts.size(ceil(source.size / 1024))]
-    # A file may claim to be of any year.
+    # A file may have any date, even one that datetime cannot represent.
     with suppress(ValueError, OverflowError, OSError):
         if source.changed:
             parts.append(datetime.fromtimestamp(source.changed, UTC).date().isoformat())
     return " · ".join(parts)
 
 
-def _within(page: int, count: int, a_page: int) -> tuple[int, int]:
-    pages = max(ceil(count / a_page), 1)
+def _clamp_page(page: int, count: int, per_page: int) -> tuple[int, int]:
+    """Return the page, or the last one if it is beyond that, and the number of pages."""
+    pages = max(ceil(count / per_page), 1)
     return min(page, pages - 1), pages
 
 
-def _paging(page: int, pages: int, turn: Callable[[int], BrowsePress | ButtonPress]) -> Row:
-    ways = [("‹", page - 1)] * (page > 0) + [("›", page + 1)] * (page < pages - 1)
-    return [InlineKeyboardButton(sign, callback_data=_data(turn(to))) for sign, to in ways]
+def _paging(page: int, pages: int, press_for: Callable[[int], BrowsePress | ButtonPress]) -> Row:
+    targets = [("‹", page - 1)] * (page > 0) + [("›", page + 1)] * (page < pages - 1)
+    return [InlineKeyboardButton(sign, callback_data=_encode(press_for(target))) for sign, target in targets]
 
 
-def _data(way: BrowsePress | ButtonPress) -> str:
-    return callback_data.encode_browse(way) if isinstance(way, BrowsePress) else callback_data.encode(way)
+def _encode(press: BrowsePress | ButtonPress) -> str:
+    if isinstance(press, BrowsePress):
+        return callback_data.encode_browse(press)
+    return callback_data.encode(press)

@@ -1,32 +1,32 @@
-"""What a button carries: all it takes, with the question it is under, to show the next view."""
+"""Callback data of buttons. With the question in the chat, it is all that is needed to show the next view."""
 
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
-MOST_BYTES = 64
-# Beside words of an earlier question, so much of a passage's id must tell it from others.
-SHORT_PASSAGE = 8
+MAX_BYTES = 64
+# Next to words of an earlier question there is room for only this much of a passage's id.
+SHORT_PASSAGE_ID_CHARS = 8
 
 
 class Action(StrEnum):
     QUOTE = "q"
     CONTEXT = "c"
     CLOSEST = "n"
-    PLACE = "p"
-    PAGE = "g"
-    LIST = "l"
-    GOOD = "+"
-    BAD = "-"
+    POSITION = "p"
+    PAGE_PICTURE = "g"
+    PLACES = "l"
+    VOTE_UP = "+"
+    VOTE_DOWN = "-"
 
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """How what was asked differs from the question in the chat.
+    """How the question that was answered differs from the one in the chat.
 
-    `corrected` says that it is not that question, but what we suggested instead of it. `earlier` are the
-    words of the question before it, which it leans on: the chat does not show them where a button is.
+    `corrected`: it is the suggested spelling of that question. `earlier`: words of the previous question, on
+    which a follow-up depends; the message above the button does not show them.
     """
 
     corrected: bool = False
@@ -38,9 +38,9 @@ AS_WRITTEN = Origin()
 
 @dataclass(frozen=True, slots=True)
 class ButtonPress:
-    """What to show: the quote of a rank, what stands around it in its passage, or all the closest passages.
+    """What to show, and for the quote of which rank, counted from 1.
 
-    `passage` is the id of the passage the quote was in when the button was made, its beginning, or nothing.
+    `passage` is the id of the quote's passage when the button was made, the beginning of the id, or empty.
     """
 
     action: Action
@@ -49,8 +49,8 @@ class ButtonPress:
     origin: Origin = AS_WRITTEN
 
 
-_DATA = re.compile(r"(~?)([qcnpgl+-])([1-9][0-9]?)(?::([A-Za-z0-9_-]{1,32}))?(?: (.+))?", re.DOTALL)
-MOST_EARLIER = MOST_BYTES - len("~c99:") - SHORT_PASSAGE - len(" ")
+_BUTTON_DATA = re.compile(r"(~?)([qcnpgl+-])([1-9][0-9]?)(?::([A-Za-z0-9_-]{1,32}))?(?: (.+))?", re.DOTALL)
+MAX_EARLIER_BYTES = MAX_BYTES - len("~c99:") - SHORT_PASSAGE_ID_CHARS - len(" ")
 
 
 def encode(press: ButtonPress) -> str:
@@ -61,11 +61,11 @@ def encode(press: ButtonPress) -> str:
 
 
 def decode(data: object) -> ButtonPress | None:
-    """Read what comes back from Telegram, which anybody can forge: None for what we never made."""
-    found = _DATA.fullmatch(data) if isinstance(data, str) else None
-    if found is None:
+    """Parse callback data, which anybody can forge; None for anything that `encode` does not make."""
+    match = _BUTTON_DATA.fullmatch(data) if isinstance(data, str) else None
+    if match is None:
         return None
-    correction, action, rank, passage, earlier = found.groups()
+    correction, action, rank, passage, earlier = match.groups()
     return ButtonPress(Action(action), int(rank), passage or "", Origin(bool(correction), earlier or ""))
 
 
@@ -75,43 +75,46 @@ class BrowseView(StrEnum):
     READ = "r"
     FILE = "f"
     REMOVE = "x"
-    REMOVE_REALLY = "y"
+    REMOVE_CONFIRMED = "y"
 
 
 @dataclass(frozen=True, slots=True)
 class BrowsePress:
-    """A way through the documents: the id of one, and a page or a passage of it, counted from 0."""
+    """A view of the documents: the id of one, and the number of a page or passage, counted from 0."""
 
-    shelf: BrowseView
+    view: BrowseView
     document: str = ""
     number: int = 0
 
 
-_TURN = re.compile(r"@([shrfxy])([A-Za-z0-9_-]{8})?\.(0|[1-9][0-9]{0,7})", re.ASCII)
+_BROWSE_DATA = re.compile(r"@([shrfxy])([A-Za-z0-9_-]{8})?\.(0|[1-9][0-9]{0,7})", re.ASCII)
 
 
-def encode_browse(turn: BrowsePress) -> str:
-    return f"@{turn.shelf}{turn.document}.{turn.number}"
+def encode_browse(press: BrowsePress) -> str:
+    return f"@{press.view}{press.document}.{press.number}"
 
 
 def decode_browse(data: object) -> BrowsePress | None:
-    """Read what comes back from Telegram, which anybody can forge: None for what we never made."""
-    found = _TURN.fullmatch(data) if isinstance(data, str) else None
-    if found is None:
+    """Parse callback data, which anybody can forge; None for anything that `encode_browse` does not make."""
+    match = _BROWSE_DATA.fullmatch(data) if isinstance(data, str) else None
+    if match is None:
         return None
-    shelf, document, number = BrowseView(found[1]), found[2] or "", int(found[3])
-    return BrowsePress(shelf, document, number) if bool(document) != (shelf is BrowseView.SOURCES) else None
+    view, document, number = BrowseView(match[1]), match[2] or "", int(match[3])
+    return BrowsePress(view, document, number) if bool(document) != (view is BrowseView.SOURCES) else None
 
 
-def carried(words: Iterable[str]) -> str:
-    """Join the words that a button has room for, each once, in order; the longest go first, they say most."""
-    each: dict[str, str] = {}
+def fit_words(words: Iterable[str]) -> str:
+    """Join distinct words, in order, as far as callback data has room.
+
+    Longer words are preferred: they are more specific. If none fits, return the beginning of the words.
+    """
+    distinct: dict[str, str] = {}
     for word in words:
-        each.setdefault(word.casefold(), word)
-    kept: list[str] = []
-    for word in sorted(each.values(), key=len, reverse=True):
-        if len(" ".join([*kept, word]).encode()) <= MOST_EARLIER:
-            kept.append(word)
-    if not kept:
-        return "".join(each.values()).encode()[:MOST_EARLIER].decode(errors="ignore")
-    return " ".join(word for word in each.values() if word in kept)
+        distinct.setdefault(word.casefold(), word)
+    chosen: list[str] = []
+    for word in sorted(distinct.values(), key=len, reverse=True):
+        if len(" ".join([*chosen, word]).encode()) <= MAX_EARLIER_BYTES:
+            chosen.append(word)
+    if not chosen:
+        return "".join(distinct.values()).encode()[:MAX_EARLIER_BYTES].decode(errors="ignore")
+    return " ".join(word for word in distinct.values() if word in chosen)

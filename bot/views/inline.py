@@ -1,41 +1,44 @@
-"""Quotes to choose from while somebody types in any chat, and for those who call the bot in as a guest."""
+"""Results of inline queries: quotes to choose from while somebody types; and replies to guest queries."""
 
 from telegram import InlineQueryResultArticle, InputTextMessageContent, LinkPreviewOptions
 
 from bot.views.locations import location_text
 from bot.views.message import Reply, compose
-from bot.views.quotes import cited
+from bot.views.quotes import quote_and_source
 from bot.views.truncation import label, units
 from bot.views.viewer import Viewer
 from retrieval.model import Answer, Citation
 
-# What `/start` takes to say how all this works.
+# The parameter of `/start` that shows the help.
 HELP_LINK = "help"
-A_PAGE = 10
-MOST = 50
-_MOST_TITLE = 80
-_MOST_DESCRIPTION = 120
+MAX_RESULTS = 50
+_RESULTS_PER_PAGE = 10
+_MAX_TITLE_UNITS = 80
+_MAX_DESCRIPTION_UNITS = 120
 
 
-def results(found: Answer, first: int, viewer: Viewer) -> list[InlineQueryResultArticle]:
-    """Offer a page of quotes, each of which sends itself and its source; those not sure to answer say so."""
-    if found.certainty == "none":
+def results(answer: Answer, first: int, viewer: Viewer) -> list[InlineQueryResultArticle]:
+    """Return a page of quotes from offset `first`; each sends itself and its source.
+
+    The titles of an unsure answer say that it is unsure.
+    """
+    if answer.certainty == "none":
         return []
-    shown = found.citations[first : first + A_PAGE]
-    return [_article(citation, viewer, is_sure=found.answered) for citation in shown]
+    page = answer.citations[first : first + _RESULTS_PER_PAGE]
+    return [_quote_article(citation, viewer, is_sure=answer.answered) for citation in page]
 
 
-def _article(citation: Citation, viewer: Viewer, *, is_sure: bool) -> InlineQueryResultArticle:
-    standing = location_text(citation.title, citation.locator, viewer.texts)
-    title = label(citation.quote, _MOST_TITLE)
+def _quote_article(citation: Citation, viewer: Viewer, *, is_sure: bool) -> InlineQueryResultArticle:
+    location = location_text(citation.title, citation.locator, viewer.texts)
+    title = label(citation.quote, _MAX_TITLE_UNITS)
     if not is_sure:
-        room = _MOST_TITLE - units(viewer.texts.inline_unsure(""))
+        room = _MAX_TITLE_UNITS - units(viewer.texts.inline_unsure(""))
         title = viewer.texts.inline_unsure(label(citation.quote, room))
     return article(
-        compose(cited(citation, viewer)),
+        compose(quote_and_source(citation, viewer)),
         name=f"{citation.rank}-{citation.passage.id}",
         title=title,
-        description=label(standing, _MOST_DESCRIPTION),
+        description=label(location, _MAX_DESCRIPTION_UNITS),
     )
 
 
@@ -50,13 +53,13 @@ def article(
     return InlineQueryResultArticle(name, title or "…", content, description=description)
 
 
-def first_of(offset: str) -> int:
-    """Read where a page begins; what we never gave out begins at the first."""
-    known = offset.isascii() and offset.isdigit() and len(offset) < len(str(MOST)) + 1
-    return min(int(offset), MOST) if known else 0
+def parse_offset(offset: str) -> int:
+    """Parse the offset of an inline query, which anybody can forge; 0 if it is invalid."""
+    is_valid = offset.isascii() and offset.isdigit() and len(offset) <= len(str(MAX_RESULTS))
+    return min(int(offset), MAX_RESULTS) if is_valid else 0
 
 
-def offset_after(found: Answer, first: int) -> str:
-    """Say where the next page begins, or nothing after the last."""
-    after = first + A_PAGE
-    return str(after) if found.certainty != "none" and after < len(found.citations) else ""
+def offset_after(answer: Answer, first: int) -> str:
+    """Return the offset of the next page, or an empty string after the last."""
+    after = first + _RESULTS_PER_PAGE
+    return str(after) if answer.certainty != "none" and after < len(answer.citations) else ""

@@ -1,4 +1,4 @@
-"""Where a quote stands, or might, in words: the same in a message and in the terminal."""
+"""Locations of quotes and the content of refusals, as text for messages and the terminal."""
 
 import unicodedata
 from dataclasses import dataclass
@@ -9,22 +9,20 @@ from bot.views.truncation import label
 from retrieval.model import Answer, Citation, Locator
 from retrieval.quotes.quote_selection import shorten
 
-MOST_TITLE = 160
+MAX_TITLE_UNITS = 160
 MOST_CLOSEST = 3
-_SHORT_QUOTE = 200
-_MOST_SUGGESTION = 1000
-_MOST_NEAR = 3
-_TO_RIGHT, _TO_LEFT = "\u200e", "\u200f"
-# A page's own number is as the document gives it.
-_MOST_LABEL = 16
+_MAX_SHORT_QUOTE_CHARS = 200
+_MAX_SUGGESTION_UNITS = 1000
+_MAX_NEAR_HEADINGS = 3
+# A document may have page labels of any length.
+_MAX_PAGE_LABEL_UNITS = 16
+_LEFT_TO_RIGHT_MARK, _RIGHT_TO_LEFT_MARK = "\u200e", "\u200f"
+_FIRST_STRONG_ISOLATE, _POP_ISOLATE = "\u2068", "\u2069"
 
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Why there is no quote, the nearest places, and the corrected question, on one line, if there is one.
-
-    Each of `near` stands under another heading, which `heading` names.
-    """
+    """Why there is no quote, citations with different headings that may help, and a corrected spelling."""
 
     text: str
     near: tuple[Citation, ...] = ()
@@ -33,19 +31,19 @@ class Refusal:
 
 def location_text(title: str, at: Locator, texts: Texts) -> str:
     """Return title, heading and page, row or lines on one line."""
-    parts = [_name(title, texts)]
+    parts = [_isolated_label(title, texts)]
     chapter = at.label if at.unit == "chapter" else None
     if chapter and chapter != title:
-        parts.append(texts.chapter(_name(chapter, texts)))
+        parts.append(texts.chapter(_isolated_label(chapter, texts)))
     if at.heading and at.heading not in {title, chapter}:
-        under = texts.sheet if at.unit == "row" else texts.under
-        parts.append(under(_name(at.heading, texts)))
-    return texts.comma.join([*parts, *_count(at, texts)])
+        heading_text = texts.sheet if at.unit == "row" else texts.under
+        parts.append(heading_text(_isolated_label(at.heading, texts)))
+    return texts.comma.join([*parts, *_position(at, texts)])
 
 
-def _count(at: Locator, texts: Texts) -> list[str]:
-    """Return the number of the page, row, paragraph or lines, or the name of the chapter."""
-    number = str(at.page) if at.label is None else label(at.label, _MOST_LABEL)
+def _position(at: Locator, texts: Texts) -> list[str]:
+    """Return the page, slide, row, paragraph or lines; nothing for chapters, which have a name."""
+    number = str(at.page) if at.label is None else label(at.label, _MAX_PAGE_LABEL_UNITS)
     if at.unit == "slide":
         return [texts.slide(number)]
     if at.unit == "row":
@@ -57,45 +55,48 @@ def _count(at: Locator, texts: Texts) -> list[str]:
     return [texts.lines(at.line, at.line_end) if at.page is None else texts.page(number)]
 
 
-def _name(name: str, texts: Texts) -> str:
-    return isolated(label(name, MOST_TITLE), texts)
+def _isolated_label(name: str, texts: Texts) -> str:
+    return isolate(label(name, MAX_TITLE_UNITS), texts)
 
 
-def isolated(name: str, texts: Texts) -> str:
-    """Keep a name from turning the line that it stands in, and the line from turning the name."""
-    runs_left = any(unicodedata.bidirectional(letter) in {"R", "AL"} for letter in name)
-    if not (runs_left or texts.runs_left):
+def isolate(name: str, texts: Texts) -> str:
+    """Isolate a name, so that neither its direction of writing nor that of the line reorders the other."""
+    is_right_to_left = any(unicodedata.bidirectional(letter) in {"R", "AL"} for letter in name)
+    if not (is_right_to_left or texts.is_right_to_left):
         return name
-    return f"{_TO_LEFT if texts.runs_left else _TO_RIGHT}\u2068{name}\u2069"
+    mark = _RIGHT_TO_LEFT_MARK if texts.is_right_to_left else _LEFT_TO_RIGHT_MARK
+    return f"{mark}{_FIRST_STRONG_ISOLATE}{name}{_POP_ISOLATE}"
 
 
-def refusal(found: Answer, texts: Texts, *, can_suggest: bool = True) -> Refusal:
-    """Return why a question has no answer, and which headings are nearest; nothing else of the documents."""
-    helps = can_suggest and found.suggestion and not is_one_word(found.suggestion)
-    suggestion = label(found.suggestion, _MOST_SUGGESTION) if helps and found.suggestion else None
-    return Refusal(_why(found, texts), _near(found), suggestion)
+def refusal(answer: Answer, texts: Texts, *, can_suggest: bool = True) -> Refusal:
+    """Return why a question has no answer, near headings and a suggestion, but no text of the documents."""
+    suggestion = None
+    if can_suggest and answer.suggestion and not is_one_word(answer.suggestion):
+        suggestion = label(answer.suggestion, _MAX_SUGGESTION_UNITS)
+    return Refusal(_reason(answer, texts), _near(answer), suggestion)
 
 
 def heading(citation: Citation) -> str:
-    """Return the heading that a quote stands under, on one line; nothing where there is none."""
-    return label(citation.locator.heading or "", MOST_TITLE)
+    """Return the heading of a quote on one line, or an empty string."""
+    return label(citation.locator.heading or "", MAX_TITLE_UNITS)
 
 
-def closest(found: Answer) -> tuple[Citation, ...]:
-    """Return the closest passages, the best first, each with a short quote where it has one."""
-    return tuple(shorten(citation, _SHORT_QUOTE) for citation in found.citations[:MOST_CLOSEST])
+def closest(answer: Answer) -> tuple[Citation, ...]:
+    """Return the closest passages, best first, each with a short quote where it has one."""
+    return tuple(shorten(citation, _MAX_SHORT_QUOTE_CHARS) for citation in answer.citations[:MOST_CLOSEST])
 
 
-def _why(found: Answer, texts: Texts) -> str:
-    if found.asks_nothing:
+def _reason(answer: Answer, texts: Texts) -> str:
+    if answer.asks_nothing:
         return texts.nothing_asked
-    return texts.one_word if is_one_word(found.question) else texts.declined
+    return texts.one_word if is_one_word(answer.question) else texts.declined
 
 
-def _near(found: Answer) -> tuple[Citation, ...]:
-    if found.asks_nothing:
+def _near(answer: Answer) -> tuple[Citation, ...]:
+    """Return the best citation of each heading, at most three."""
+    if answer.asks_nothing:
         return ()
-    nearest: dict[str, Citation] = {}
-    for citation in found.citations:
-        nearest.setdefault(heading(citation), citation)
-    return tuple(citation for name, citation in nearest.items() if name)[:_MOST_NEAR]
+    by_heading: dict[str, Citation] = {}
+    for citation in answer.citations:
+        by_heading.setdefault(heading(citation), citation)
+    return tuple(citation for name, citation in by_heading.items() if name)[:_MAX_NEAR_HEADINGS]

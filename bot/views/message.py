@@ -1,73 +1,55 @@
-"""Messages: formatted text joined from pieces, entities in UTF-16 offsets, and rows of buttons."""
+"""Messages: formatted text joined from parts, and rows of buttons."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import accumulate
 from typing import Self
 
 from telegram import InlineKeyboardButton, InlineKeyboardMarkup, MessageEntity
 
 from bot.views.truncation import units
 
-MOST_UNITS = 4096
-MOST_ENTITIES = 100
-
-
-@dataclass(frozen=True, slots=True)
-class TextEntity:
-    """A formatting of characters `start` to `end` (excluded); `kind` is a type of MessageEntity."""
-
-    kind: str
-    start: int
-    end: int
-    url: str | None = None
+MAX_MESSAGE_UNITS = 4096
+_MAX_ENTITIES = 100
 
 
 @dataclass(frozen=True, slots=True)
 class FormattedText:
+    """A text with its entities; offsets and lengths count UTF-16 units."""
+
     text: str = ""
-    marks: tuple[TextEntity, ...] = ()
+    entities: tuple[MessageEntity, ...] = ()
 
     def __add__(self, other: Self | str) -> "FormattedText":
         if isinstance(other, str):
-            return FormattedText(self.text + other, self.marks)
-        base = len(self.text)
-        shifted = tuple(TextEntity(m.kind, base + m.start, base + m.end, m.url) for m in other.marks)
-        return FormattedText(self.text + other.text, self.marks + shifted)
+            return FormattedText(self.text + other, self.entities)
+        shifted = MessageEntity.shift_entities(self.units, other.entities)
+        return FormattedText(self.text + other.text, (*self.entities, *shifted))
 
     @property
     def units(self) -> int:
         return units(self.text)
-
-    def entities(self) -> tuple[MessageEntity, ...]:
-        """Convert to what is sent, without the marks of nothing."""
-        if self.text.isascii():
-            places = list(range(len(self.text) + 1))
-        else:
-            widths = (2 if character > "\uffff" else 1 for character in self.text)
-            places = list(accumulate(widths, initial=0))
-        return tuple(
-            MessageEntity(m.kind, places[m.start], places[m.end] - places[m.start], url=m.url)
-            for m in self.marks
-            if m.end > m.start
-        )
 
 
 def plain(text: str) -> FormattedText:
     return FormattedText(text)
 
 
-def marked(kind: str, text: str) -> FormattedText:
-    return FormattedText(text, (TextEntity(kind, 0, len(text)),) if text else ())
+def formatted(text: str, kind: str, url: str | None = None) -> FormattedText:
+    """Return a text with one entity over all of it; none if it is empty, which Telegram would refuse."""
+    return FormattedText(text, (MessageEntity(kind, 0, units(text), url=url),) if text else ())
+
+
+def bold(text: str) -> FormattedText:
+    return formatted(text, MessageEntity.BOLD)
 
 
 def code(text: str) -> FormattedText:
-    """Set a file name so that Telegram makes no link of it, as it would of `readme.md`."""
-    return marked(MessageEntity.CODE, text)
+    """Format a file name as code: Telegram would make a link of `readme.md`."""
+    return formatted(text, MessageEntity.CODE)
 
 
 def linked(text: str, url: str) -> FormattedText:
-    return FormattedText(text, (TextEntity(MessageEntity.TEXT_LINK, 0, len(text), url),))
+    return formatted(text, MessageEntity.TEXT_LINK, url)
 
 
 Row = Sequence[InlineKeyboardButton]
@@ -75,6 +57,8 @@ Row = Sequence[InlineKeyboardButton]
 
 @dataclass(frozen=True, slots=True)
 class Reply:
+    """A message to send: the text, its entities and the buttons below it."""
+
     text: str
     entities: tuple[MessageEntity, ...] = ()
     keyboard: InlineKeyboardMarkup | None = None
@@ -84,8 +68,8 @@ def notice(text: str) -> Reply:
     return Reply(text)
 
 
-def compose(shown: FormattedText, rows: Sequence[Row] = ()) -> Reply:
-    """Make a message of text and rows of buttons; empty rows are left out."""
+def compose(body: FormattedText, rows: Sequence[Row] = ()) -> Reply:
+    """Return a message of a text and rows of buttons; empty rows are left out."""
     filled = [row for row in rows if row]
-    entities = shown.entities()[:MOST_ENTITIES]
-    return Reply(shown.text, entities, InlineKeyboardMarkup(filled) if filled else None)
+    keyboard = InlineKeyboardMarkup(filled) if filled else None
+    return Reply(body.text, body.entities[:_MAX_ENTITIES], keyboard)

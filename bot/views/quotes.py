@@ -1,4 +1,4 @@
-"""Quotes as messages: values from retrieval turned into text, entities and buttons."""
+"""Quotes as messages: the quote with its source and buttons, its context, and a passage opened by a link."""
 
 import re
 from collections.abc import Iterable
@@ -8,7 +8,7 @@ from telegram import CopyTextButton, InlineKeyboardButton, Message, MessageEntit
 from bot.views import callback_data
 from bot.views.callback_data import (
     AS_WRITTEN,
-    SHORT_PASSAGE,
+    SHORT_PASSAGE_ID_CHARS,
     Action,
     BrowsePress,
     BrowseView,
@@ -17,15 +17,14 @@ from bot.views.callback_data import (
 )
 from bot.views.locations import location_text
 from bot.views.message import (
-    MOST_UNITS,
+    MAX_MESSAGE_UNITS,
     FormattedText,
     Reply,
     Row,
-    TextEntity,
     code,
     compose,
+    formatted,
     linked,
-    marked,
     plain,
 )
 from bot.views.truncation import head, label, tail, units
@@ -33,155 +32,158 @@ from bot.views.viewer import Viewer
 from retrieval.ids import document_of
 from retrieval.model import Answer, Citation, Locator, Passage, PassageContext, Span
 
-# A quote of 1000 characters always fits; with the longest citation line it stays below MOST_UNITS.
-_MOST_QUOTE = 3000
-_MOST_NAME = 300
-_MOST_BOLD = 90
-_WORDS_FOR_LACK_OF_BOLD = 8
-_MOST_COPIED = 256
-_MOST_COPIES = 2
+# A quote has at most 1000 characters, so it always fits with the longest source line.
+_MAX_PASSAGE_UNITS = 3000
+_MAX_NAME_UNITS = 300
+_MAX_BOLD_WORDS = 90
+_FALLBACK_WORDS = 8
+_MAX_COPIED_UNITS = 256
+_MAX_COPIES = 2
 
-# What Telegram turns into others or drops: control characters, line and direction signs, three accents.
+# Characters that Telegram replaces or removes: control characters, line separators, direction marks, three
+# accents.
 _ALTERED = re.compile("[\x00-\x09\x0b-\x1f\u2028-\u202e\u030a\u0333\u033f]|[\u200e\u200f]{2}")
 
 
-def asked_before(reply: Message) -> str:
-    """Find what an answer of ours was asked: the words it matched, or else the first it quotes.
+def earlier_words(reply: Message) -> str:
+    """Return words of the question that a reply of the bot answered, for a follow-up question.
 
-    Nothing for our other messages. It is no longer than what the buttons of the next answer can carry.
+    These are the words in bold in its quotes, or else the first words quoted; nothing for replies without a
+    quote. They fit into the callback data of the buttons below the next answer.
     """
-    quotes = reply.parse_entities([MessageEntity.BLOCKQUOTE, MessageEntity.EXPANDABLE_BLOCKQUOTE])
+    blocks = reply.parse_entities([MessageEntity.BLOCKQUOTE, MessageEntity.EXPANDABLE_BLOCKQUOTE])
     bold = reply.parse_entities([MessageEntity.BOLD])
     matched = [
         word
-        for mark, words in sorted(bold.items(), key=lambda one: one[0].offset)
-        if any(_holds(block, mark) for block in quotes)
-        for word in words.split()
+        for entity, text in sorted(bold.items(), key=lambda item: item[0].offset)
+        if any(_contains(block, entity) for block in blocks)
+        for word in text.split()
     ]
-    quoted = [word for words in quotes.values() for word in words.split()]
-    return callback_data.carried(matched or quoted[:_WORDS_FOR_LACK_OF_BOLD])
+    quoted = [word for text in blocks.values() for word in text.split()]
+    return callback_data.fit_words(matched or quoted[:_FALLBACK_WORDS])
 
 
-def _holds(outer: MessageEntity, inner: MessageEntity) -> bool:
+def _contains(outer: MessageEntity, inner: MessageEntity) -> bool:
     return outer.offset <= inner.offset and inner.offset + inner.length <= outer.offset + outer.length
 
 
-def quote(found: Answer, rank: int, viewer: Viewer, origin: Origin = AS_WRITTEN) -> Reply:
-    """Show the quote of a rank, counted from 1, with its source and the ways on from it."""
-    return compose(cited(found.citations[rank - 1], viewer), _ways_on(found, rank, viewer, origin))
+def render_quote(answer: Answer, rank: int, viewer: Viewer, origin: Origin = AS_WRITTEN) -> Reply:
+    """Show the quote of a rank, counted from 1, with its source and buttons."""
+    body = quote_and_source(answer.citations[rank - 1], viewer)
+    return compose(body, _quote_buttons(answer, rank, viewer, origin))
 
 
-def cited(citation: Citation, viewer: Viewer) -> FormattedText:
-    """Show a quote and its source."""
-    return _blockquote(citation) + "\n" + source(citation, viewer)
+def quote_and_source(citation: Citation, viewer: Viewer) -> FormattedText:
+    return blockquote(citation) + "\n" + source_line(citation, viewer)
 
 
-def _ways_on(found: Answer, rank: int, viewer: Viewer, origin: Origin) -> list[Row]:
-    def way(text: str, action: Action, to: int) -> InlineKeyboardButton:
-        return button(text, ButtonPress(action, to, origin=origin))
+def _quote_buttons(answer: Answer, rank: int, viewer: Viewer, origin: Origin) -> list[Row]:
+    def rank_button(text: str, action: Action, target: int) -> InlineKeyboardButton:
+        return button(text, ButtonPress(action, target, origin=origin))
 
-    citation, count = found.citations[rank - 1], len(found.citations)
+    citation, count = answer.citations[rank - 1], len(answer.citations)
     paging = [
-        *([way("‹", Action.QUOTE, rank - 1)] if rank > 1 else []),
-        way(f"{rank}/{count}", Action.PLACE, rank),
-        *([way("›", Action.QUOTE, rank + 1)] if rank < count else []),
+        *([rank_button("‹", Action.QUOTE, rank - 1)] if rank > 1 else []),
+        rank_button(f"{rank}/{count}", Action.POSITION, rank),
+        *([rank_button("›", Action.QUOTE, rank + 1)] if rank < count else []),
     ]
-    around = [
+    context = [
         context_button(viewer.texts.wider, citation, rank, origin),
-        *file_button(document_of(citation.passage.id), viewer),
+        *file_buttons(document_of(citation.passage.id), viewer),
     ]
     if citation.locator.unit == "page" and viewer.has_files:
-        around.append(way(viewer.texts.page_picture, Action.PAGE, rank))
-    return [paging if count > 1 else [], around, [_copy(citation, viewer), *votes(rank, viewer, origin)]]
+        context.append(rank_button(viewer.texts.page_picture, Action.PAGE_PICTURE, rank))
+    last = [_copy_button(citation, viewer), *vote_buttons(rank, viewer, origin)]
+    return [paging if count > 1 else [], context, last]
 
 
-def votes(rank: int, viewer: Viewer, origin: Origin) -> list[InlineKeyboardButton]:
-    """Ask what a reply is worth, where that is collected."""
-    signs = (("👍", Action.GOOD), ("👎", Action.BAD))
-    ways = [button(sign, ButtonPress(action, rank, origin=origin)) for sign, action in signs]
-    return ways if viewer.asks_opinion else []
+def vote_buttons(rank: int, viewer: Viewer, origin: Origin) -> list[InlineKeyboardButton]:
+    """Return the buttons to rate an answer, or none where feedback is off."""
+    if not viewer.asks_opinion:
+        return []
+    actions = (("👍", Action.VOTE_UP), ("👎", Action.VOTE_DOWN))
+    return [button(sign, ButtonPress(action, rank, origin=origin)) for sign, action in actions]
 
 
 def context_button(text: str, citation: Citation, rank: int, origin: Origin) -> InlineKeyboardButton:
-    """Offer what stands around a quote."""
     passage = citation.passage.id
-    told = passage[:SHORT_PASSAGE] if origin.earlier else passage
-    return button(text, ButtonPress(Action.CONTEXT, rank, told, origin))
+    prefix = passage[:SHORT_PASSAGE_ID_CHARS] if origin.earlier else passage
+    return button(text, ButtonPress(Action.CONTEXT, rank, prefix, origin))
 
 
-def _copy(citation: Citation, viewer: Viewer) -> InlineKeyboardButton:
-    standing = f"{location_text(citation.title, citation.locator, viewer.texts)} · {citation.document}"
+def _copy_button(citation: Citation, viewer: Viewer) -> InlineKeyboardButton:
+    source = f"{location_text(citation.title, citation.locator, viewer.texts)} · {citation.document}"
     link = viewer.link(citation.passage.id)
-    copied = f"{label(standing, _MOST_COPIED - len(link) - 1)}\n{link}"
+    copied = f"{label(source, _MAX_COPIED_UNITS - len(link) - 1)}\n{link}"
     return InlineKeyboardButton(viewer.texts.copy_source, copy_text=CopyTextButton(copied))
 
 
-def file_button(document: str, viewer: Viewer) -> list[InlineKeyboardButton]:
-    """Offer the whole document, where its file is."""
-    return (
-        [turn_button(viewer.texts.whole_document, BrowsePress(BrowseView.FILE, document))]
-        if viewer.has_files
-        else []
-    )
+def file_buttons(document: str, viewer: Viewer) -> list[InlineKeyboardButton]:
+    """Return the button that sends a document's file, or none where the files are elsewhere."""
+    if not viewer.has_files:
+        return []
+    return [browse_button(viewer.texts.whole_document, BrowsePress(BrowseView.FILE, document))]
 
 
-def turn_button(text: str, turn: BrowsePress) -> InlineKeyboardButton:
-    return InlineKeyboardButton(text, callback_data=callback_data.encode_browse(turn))
+def browse_button(text: str, press: BrowsePress) -> InlineKeyboardButton:
+    return InlineKeyboardButton(text, callback_data=callback_data.encode_browse(press))
 
 
-def wider_context(
-    found: Answer, rank: int, context: PassageContext, viewer: Viewer, origin: Origin = AS_WRITTEN
+def render_context(
+    answer: Answer, rank: int, context: PassageContext, viewer: Viewer, origin: Origin = AS_WRITTEN
 ) -> Reply:
-    """Show what stands around the quote of a rank, the quote still marked."""
-    citation = found.citations[rank - 1]
-    within = citation.span.start - context.passage.span.start, citation.span.end - context.passage.span.start
-    before = _before(context) + context.passage.text[: within[0]]
-    after = context.passage.text[within[1] :] + _after(context)
-    shown = _framed(before, _blockquote(citation), after, source(citation, viewer))
-    return compose(shown, [[_back(found, rank, viewer, origin)], [_read_on(context, viewer)]])
+    """Show the text around the quote of a rank, with the quote still in its block."""
+    citation, passage = answer.citations[rank - 1], context.passage
+    start, end = citation.span.start - passage.span.start, citation.span.end - passage.span.start
+    before = _text_before(context) + passage.text[:start]
+    after = passage.text[end:] + _text_after(context)
+    body = _fit_around(before, blockquote(citation), after, source_line(citation, viewer))
+    return compose(body, [[_back_button(answer, rank, viewer, origin)], [_read_on_button(context, viewer)]])
 
 
-def _back(found: Answer, rank: int, viewer: Viewer, origin: Origin) -> InlineKeyboardButton:
-    if found.answered:
+def _back_button(answer: Answer, rank: int, viewer: Viewer, origin: Origin) -> InlineKeyboardButton:
+    if answer.answered:
         return button(f"‹ {viewer.texts.back}", ButtonPress(Action.QUOTE, rank, origin=origin))
     return button(f"‹ {viewer.texts.back_to_closest}", ButtonPress(Action.CLOSEST, origin=origin))
 
 
-def _read_on(context: PassageContext, viewer: Viewer) -> InlineKeyboardButton:
-    turn = BrowsePress(BrowseView.READ, document_of(context.passage.id), context.ordinal)
-    return turn_button(f"{viewer.texts.read_on} ›", turn)
+def _read_on_button(context: PassageContext, viewer: Viewer) -> InlineKeyboardButton:
+    press = BrowsePress(BrowseView.READ, document_of(context.passage.id), context.ordinal)
+    return browse_button(f"{viewer.texts.read_on} ›", press)
 
 
-def passage(context: PassageContext, viewer: Viewer) -> Reply:
-    """Show a passage that a link leads to, among its neighbours."""
-    here = context.passage
-    standing = _cited(here, _standing(here), viewer)
-    rows = [[_read_on(context, viewer), *file_button(document_of(here.id), viewer)]]
-    if units(here.text) > _MOST_QUOTE:
-        return compose(plain(head(here.text, _MOST_QUOTE) + "…\n\n") + standing, rows)
-    block = marked(MessageEntity.BLOCKQUOTE, here.text)
-    return compose(_framed(_before(context), block, _after(context), standing), rows)
+def render_passage(context: PassageContext, viewer: Viewer) -> Reply:
+    """Show the passage that a link opens, with its neighbours; cut it if it is very long."""
+    passage = context.passage
+    source = _location_and_file(passage, _locator_of(passage), viewer)
+    rows = [[_read_on_button(context, viewer), *file_buttons(document_of(passage.id), viewer)]]
+    if units(passage.text) > _MAX_PASSAGE_UNITS:
+        return compose(plain(head(passage.text, _MAX_PASSAGE_UNITS) + "…\n\n") + source, rows)
+    block = formatted(passage.text, MessageEntity.BLOCKQUOTE)
+    return compose(_fit_around(_text_before(context), block, _text_after(context), source), rows)
 
 
-def _standing(here: Passage) -> Locator:
-    heading = here.heading[-1] if here.heading else None
-    return Locator(heading, here.page, here.line, here.line, here.paragraph, here.unit, here.label)
+def _locator_of(passage: Passage) -> Locator:
+    heading = passage.heading[-1] if passage.heading else None
+    line, paragraph = passage.line, passage.paragraph
+    return Locator(heading, passage.page, line, line, paragraph, passage.unit, passage.label)
 
 
-def _blockquote(citation: Citation) -> FormattedText:
-    block = TextEntity(MessageEntity.BLOCKQUOTE, 0, len(citation.quote))
-    return FormattedText(citation.quote, (block, *matches(citation, _MOST_BOLD)))
+def blockquote(citation: Citation, max_bold: int = _MAX_BOLD_WORDS) -> FormattedText:
+    """Return a quote as a block, with its first `max_bold` matched words in bold."""
+    spans = _matched_spans(citation)[:max_bold]
+    entities = [
+        MessageEntity(MessageEntity.BLOCKQUOTE, 0, len(citation.quote)),
+        *(MessageEntity(MessageEntity.BOLD, span.start, span.end - span.start) for span in spans),
+    ]
+    converted = MessageEntity.adjust_message_entities_to_utf_16(citation.quote, entities)
+    return FormattedText(citation.quote, tuple(converted))
 
 
-def matches(citation: Citation, most: int) -> list[TextEntity]:
-    """Mark the words of a quote that match the question, at most so many."""
-    return [TextEntity(MessageEntity.BOLD, span.start, span.end) for span in _bold(citation)[:most]]
-
-
-def _bold(citation: Citation) -> list[Span]:
-    """Place the highlights inside the quote, those with only space between them as one."""
+def _matched_spans(citation: Citation) -> list[Span]:
+    """Return the highlights as spans of the quote, joined where only white space separates them."""
     joined: list[Span] = []
-    for span in sorted(_inside(citation.highlights, citation)):
+    for span in sorted(_clip_to_quote(citation.highlights, citation)):
         if joined and not citation.quote[joined[-1].end : span.start].strip():
             joined[-1] = Span(joined[-1].start, max(joined[-1].end, span.end))
         else:
@@ -189,77 +191,80 @@ def _bold(citation: Citation) -> list[Span]:
     return joined
 
 
-def _inside(highlights: Iterable[Span], citation: Citation) -> Iterable[Span]:
+def _clip_to_quote(highlights: Iterable[Span], citation: Citation) -> Iterable[Span]:
     for span in highlights:
         start = max(span.start - citation.span.start, 0)
         end = min(span.end - citation.span.start, len(citation.quote))
-        if citation.quote[start:end].strip():
+        if start < end and citation.quote[start:end].strip():
             yield Span(start, end)
 
 
-def source(citation: Citation, viewer: Viewer) -> FormattedText:
-    """Show where a quote stands, as a link that opens it."""
-    shown = _cited(citation.passage, citation.locator, viewer)
-    for copy in citation.copies[:_MOST_COPIES]:
-        shown += plain(viewer.texts.comma) + code(label(copy, _MOST_NAME))
-    altered = _ALTERED.search(citation.quote) or citation.quote != citation.quote.strip()
-    return shown + f"\n{viewer.texts.altered}" if altered else shown
+def source_line(citation: Citation, viewer: Viewer) -> FormattedText:
+    """Return the location of a quote, linked to its passage, its files, and a note on altered characters."""
+    line = _location_and_file(citation.passage, citation.locator, viewer)
+    for copy in citation.copies[:_MAX_COPIES]:
+        line += plain(viewer.texts.comma) + code(label(copy, _MAX_NAME_UNITS))
+    is_altered = _ALTERED.search(citation.quote) or citation.quote != citation.quote.strip()
+    return line + f"\n{viewer.texts.altered}" if is_altered else line
 
 
-def _cited(here: Passage, at: Locator, viewer: Viewer) -> FormattedText:
-    standing = linked(location_text(here.title, at, viewer.texts), viewer.link(here.id))
-    return plain("— ") + standing + " · " + code(label(here.document, _MOST_NAME))
+def _location_and_file(passage: Passage, locator: Locator, viewer: Viewer) -> FormattedText:
+    location = linked(location_text(passage.title, locator, viewer.texts), viewer.link(passage.id))
+    return plain("— ") + location + " · " + code(label(passage.document, _MAX_NAME_UNITS))
 
 
-def _before(context: PassageContext) -> str:
-    """Take what stands before the passage, none of it twice should the two overlap."""
-    other = context.before
-    if other is None:
+def _text_before(context: PassageContext) -> str:
+    """Return the text before the passage, without what the two share if they overlap."""
+    previous = context.before
+    if previous is None:
         return ""
-    return other.text[: max(context.passage.span.start - other.span.start, 0)] + _gap(other, context.passage)
+    own = previous.text[: max(context.passage.span.start - previous.span.start, 0)]
+    return own + _separator(previous, context.passage)
 
 
-def _after(context: PassageContext) -> str:
-    other = context.after
-    if other is None:
+def _text_after(context: PassageContext) -> str:
+    following = context.after
+    if following is None:
         return ""
-    return _gap(context.passage, other) + other.text[max(context.passage.span.end - other.span.start, 0) :]
+    own = following.text[max(context.passage.span.end - following.span.start, 0) :]
+    return _separator(context.passage, following) + own
 
 
-def _gap(first: Passage, second: Passage) -> str:
+def _separator(first: Passage, second: Passage) -> str:
     if first.paragraph != second.paragraph:
         return "\n\n"
-    # Some scripts set nothing between sentences.
+    # Some scripts have no spaces between sentences.
     return " " if first.span.end < second.span.start else ""
 
 
-def _framed(before: str, block: FormattedText, after: str, source: FormattedText) -> FormattedText:
-    """Set a quote among its neighbours; these give way at their far ends when room is short."""
-    left, right = before.strip(), after.strip()
-    room = MOST_UNITS - block.units - source.units - len("…\n" + "\n…" + "\n\n")
-    kept_left = _end_of(left, max(room // 2, room - units(right)))
-    kept_right = _beginning_of(right, room - units(kept_left))
-    above = plain(kept_left + "\n") if kept_left else plain("")
-    below = plain("\n" + kept_right) if kept_right else plain("")
+def _fit_around(before: str, block: FormattedText, after: str, source: FormattedText) -> FormattedText:
+    """Put a block between its neighbouring text, which is cut at its far ends to fit one message."""
+    before, after = before.strip(), after.strip()
+    room = MAX_MESSAGE_UNITS - block.units - source.units - len("…\n" + "\n…" + "\n\n")
+    before = _cut_start(before, max(room // 2, room - units(after)))
+    after = _cut_end(after, room - units(before))
+    above = plain(before + "\n") if before else plain("")
+    below = plain("\n" + after) if after else plain("")
     return above + block + below + "\n\n" + source
 
 
-def _end_of(text: str, room: int) -> str:
-    kept = tail(text, room)
-    if kept == text:
+def _cut_start(text: str, max_units: int) -> str:
+    """Return the end of a text that fits, from a whole word on if there is one."""
+    end = tail(text, max_units)
+    if end == text:
         return text
-    words = kept.split(maxsplit=1)
-    return "…" + (words[1] if len(words) > 1 else kept)
+    words = end.split(maxsplit=1)
+    return "…" + (words[1] if len(words) > 1 else end)
 
 
-def _beginning_of(text: str, room: int) -> str:
-    kept = head(text, room)
-    if kept == text:
+def _cut_end(text: str, max_units: int) -> str:
+    """Return the beginning of a text that fits, up to a whole word if there is one."""
+    beginning = head(text, max_units)
+    if beginning == text:
         return text
-    words = kept.rsplit(maxsplit=1)
-    return (words[0] if len(words) > 1 else kept) + "…"
+    words = beginning.rsplit(maxsplit=1)
+    return (words[0] if len(words) > 1 else beginning) + "…"
 
 
 def button(text: str, press: ButtonPress) -> InlineKeyboardButton:
-    """Make a button that carries what to show."""
     return InlineKeyboardButton(text, callback_data=callback_data.encode(press))

@@ -1,42 +1,42 @@
-"""Text cut to a length as Telegram counts it, never within a letter."""
+"""Cutting text to a length in UTF-16 code units, as Telegram counts, without splitting grapheme clusters."""
 
 import regex
 
 
 def units(text: str) -> int:
-    """Count as Telegram does, in UTF-16 code units."""
-    return len(text) + sum(c > "\uffff" for c in text)
+    """Return the length in UTF-16 code units."""
+    return len(text) + sum(character > "\uffff" for character in text)
 
 
-def label(text: str, most: int) -> str:
-    """Set a name on one line of at most `most` UTF-16 units; the end gives way, a letter at a time."""
+def label(text: str, max_units: int) -> str:
+    """Put a text on one line and cut its end to fit; lone surrogates become question marks."""
     line = " ".join(text.encode("utf-8", "replace").decode().split())
-    return line if units(line) <= most else head(line, most - 1).rstrip() + "…"
+    return line if units(line) <= max_units else head(line, max_units - 1).rstrip() + "…"
 
 
-def head(text: str, most: int) -> str:
-    """Keep the beginning that fits `most` UTF-16 units, never half a letter."""
-    if units(text) <= most:
+def head(text: str, max_units: int) -> str:
+    """Return the beginning that fits."""
+    if units(text) <= max_units:
         return text
-    room, kept = max(most, 0), 0
-    # A letter cut by this slice is too long for the room as well.
-    for letter in regex.finditer(r"\X", text[: room + 1]):
-        room -= units(letter.group())
+    room, end = max(max_units, 0), 0
+    # The slice may split the last grapheme, but that one does not fit anyway.
+    for grapheme in regex.finditer(r"\X", text[: room + 1]):
+        room -= units(grapheme.group())
         if room < 0:
             break
-        kept = letter.end()
-    return text[:kept]
+        end = grapheme.end()
+    return text[:end]
 
 
-def tail(text: str, most: int) -> str:
-    """Keep the end that fits `most` UTF-16 units, never half a letter."""
-    if units(text) <= most:
+def tail(text: str, max_units: int) -> str:
+    """Return the end that fits."""
+    if units(text) <= max_units:
         return text
-    end = text[-(most + 1) :] if most > 0 else ""
-    surplus, letters = units(end) - max(most, 0), regex.finditer(r"\X", end)
-    for letter in letters:
-        # The first letter may have begun before the slice, so it goes in any case.
-        surplus -= units(letter.group())
+    end = text[-(max_units + 1) :] if max_units > 0 else ""
+    surplus = units(end) - max(max_units, 0)
+    for grapheme in regex.finditer(r"\X", end):
+        # The slice may split the first grapheme, so that one is always dropped.
+        surplus -= units(grapheme.group())
         if surplus <= 0:
-            return end[letter.end() :]
+            return end[grapheme.end() :]
     return ""

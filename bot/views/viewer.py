@@ -1,4 +1,4 @@
-"""How the bot speaks to one person."""
+"""Who a reply is for."""
 
 from dataclasses import dataclass
 
@@ -7,9 +7,10 @@ from bot.i18n.messages import Texts
 
 @dataclass(frozen=True, slots=True)
 class Viewer:
-    """The sentences in the person's language, and the name that links lead to.
+    """Language and permissions of a person, and the bot's username for deep links.
 
-    In a group, what is long is folded up.
+    `asks_opinion`: answers have vote buttons. `has_files`: the files of documents can be sent. `in_group`:
+    long replies are collapsed.
     """
 
     texts: Texts
@@ -20,5 +21,5 @@ class Viewer:
     in_group: bool = False
 
     def link(self, payload: str) -> str:
-        """Return the deep link that opens a passage, or another parameter of /start."""
+        """Return a deep link, which sends `/start` with the payload, such as the id of a passage."""
         return f"https://t.me/{self.username}?start={payload}"

@@ -1,4 +1,4 @@
-"""What documents may hold at the worst, and what every message has to keep to whatever they hold."""
+"""Hypothesis strategies for difficult documents, and a check that a reply is within Telegram's limits."""
 
 from hypothesis import strategies as st
 
@@ -6,8 +6,8 @@ from bot.views.callback_data import decode, decode_browse
 from bot.views.message import Reply
 from retrieval.model import Citation, Locator, Passage, Span
 
-MOST_UNITS = 4096
-MOST_BUTTONS = 100
+MAX_UNITS = 4096
+MAX_BUTTONS = 100
 
 ODD = st.sampled_from(
     [
@@ -33,7 +33,7 @@ NAMES = WILD | LONG | st.just("\udce9latin.txt")
 
 
 def slice_of(text: str, offset: int, length: int) -> str:
-    """Cut as Telegram does; a UnicodeDecodeError is an entity that begins or ends within a letter."""
+    """Return the text of an entity; raise UnicodeDecodeError if it splits a surrogate pair."""
     data = text.encode("utf-16-le")
     assert 0 <= offset
     assert length > 0
@@ -42,19 +42,22 @@ def slice_of(text: str, offset: int, length: int) -> str:
 
 
 def texts_of(reply: Reply, kind: str) -> list[str]:
-    return [slice_of(reply.text, e.offset, e.length) for e in reply.entities if e.type == kind]
+    """Return the texts of all entities of a type."""
+    return [
+        slice_of(reply.text, entity.offset, entity.length) for entity in reply.entities if entity.type == kind
+    ]
 
 
 def check_limits(reply: Reply) -> None:
-    """Hold a message to Telegram's limits, its buttons too."""
-    assert 1 <= len(reply.text.encode("utf-16-le")) // 2 <= MOST_UNITS
+    """Assert that a message and its buttons are within Telegram's limits."""
+    assert 1 <= len(reply.text.encode("utf-16-le")) // 2 <= MAX_UNITS
     assert reply.text.strip()
     assert len(reply.entities) <= 100
     assert sum(len(entity.to_json()) for entity in reply.entities) <= 9500
     for entity in reply.entities:
         assert slice_of(reply.text, entity.offset, entity.length)
     rows = reply.keyboard.inline_keyboard if reply.keyboard else ()
-    assert sum(map(len, rows)) <= MOST_BUTTONS
+    assert sum(map(len, rows)) <= MAX_BUTTONS
     for row in rows:
         for button in row:
             assert button.text.strip()

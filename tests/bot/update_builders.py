@@ -1,4 +1,4 @@
-"""Updates as Telegram brings them, handed to the bot."""
+"""Builders for updates as Telegram sends them, and their delivery to the bot."""
 
 from typing import Any
 
@@ -11,20 +11,20 @@ GROUP = {"id": -5, "type": "supergroup", "title": "Group"}
 
 
 def message(text: str | None = None, chat: dict[str, Any] = PRIVATE, **fields: Any) -> dict[str, Any]:
-    made = {"message_id": 10, "date": 1, "chat": chat, "from": ADA, **fields}
+    built = {"message_id": 10, "date": 1, "chat": chat, "from": ADA, **fields}
     if text is None:
-        return made
+        return built
     if text.startswith("/"):
         length = len(text.split()[0])
-        made["entities"] = [{"type": "bot_command", "offset": 0, "length": length}]
-    return made | {"text": text}
+        built["entities"] = [{"type": "bot_command", "offset": 0, "length": length}]
+    return built | {"text": text}
 
 
 def pressed(data: str, question: dict[str, Any] | None, **fields: Any) -> dict[str, Any]:
-    ours = message("An answer", message_id=11) | {"from": US}
+    answer = message("An answer", message_id=11) | {"from": US}
     if question:
-        ours["reply_to_message"] = question
-    return {"id": "5", "from": ADA, "chat_instance": "1", "data": data, "message": ours, **fields}
+        answer["reply_to_message"] = question
+    return {"id": "5", "from": ADA, "chat_instance": "1", "data": data, "message": answer, **fields}
 
 
 async def deliver(application: Any, **update: Any) -> None:

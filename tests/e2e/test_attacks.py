@@ -375,7 +375,7 @@ async def test_secrets_are_told_nowhere(
         await sandbox.fault("sendMessage", kind="error", status=400, description=words)
         chat = await sandbox.private_chat()
         await chat.send(QUESTION)
-        bot.until("Telegram did not take a reply")
+        bot.until("Telegram refused a reply")
         await chat.send(f"/ask {TOKEN}")
         heard = (await chat.next_message()).text
     pages = [(await get(port, path)).body.decode() for path in ("/healthz", "/readyz", "/metrics", "/")]

@@ -7,17 +7,17 @@ from hypothesis import strategies as st
 from sandbox import validation
 from sandbox.entity_parsing import utf16_length, utf16_slice
 from sandbox.errors import ApiError
-from sandbox.model import Entity, FormattedText
+from sandbox.model import Entity, TextWithEntities
 
 
-def refusal(formatted: FormattedText) -> str:
+def refusal(formatted: TextWithEntities) -> str:
     with pytest.raises(ApiError) as caught:
         validation.text(formatted)
     return caught.value.description
 
 
-def text(value: str, *entities: tuple[str, int, int]) -> FormattedText:
-    return FormattedText(value, tuple(Entity(*one) for one in entities))
+def text(value: str, *entities: tuple[str, int, int]) -> TextWithEntities:
+    return TextWithEntities(value, tuple(Entity(*one) for one in entities))
 
 
 @pytest.mark.parametrize(
@@ -42,7 +42,7 @@ def text(value: str, *entities: tuple[str, int, int]) -> FormattedText:
         (text("a" * 200, *[("bold", at, 1) for at in range(101)]), "ENTITIES_TOO_LONG"),
     ],
 )
-def test_refuses(formatted: FormattedText, expected: str) -> None:
+def test_refuses(formatted: TextWithEntities, expected: str) -> None:
     """What Telegram would refuse or mend is refused, and the error says what."""
     assert expected in refusal(formatted)
 
@@ -50,7 +50,7 @@ def test_refuses(formatted: FormattedText, expected: str) -> None:
 def test_much_entity_data_is_refused() -> None:
     """A hundred links with long addresses are more than a message carries."""
     links = tuple(Entity("text_link", at, 1, url="https://example.com/" + "a" * 100) for at in range(90))
-    assert "ENTITIES_TOO_LONG" in refusal(FormattedText("a" * 90, links))
+    assert "ENTITIES_TOO_LONG" in refusal(TextWithEntities("a" * 90, links))
 
 
 @pytest.mark.parametrize("size", [1, 4096])

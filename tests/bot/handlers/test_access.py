@@ -41,30 +41,30 @@ FORWARDED = {"type": "chat", "sender_chat": GROUP, "date": 1}
 FROM_ADA = {"type": "user", "sender_user": ADA, "date": 1}
 
 
-class Door:
-    """What comes in goes through the gate and then, so often only, to be served."""
+class Pipeline:
+    """Passes updates to access control and then to a rate-limited handler, which counts them."""
 
-    def __init__(self, telegram: Any, **given: Any) -> None:
+    def __init__(self, telegram: Any, **settings: Any) -> None:
         self.telegram = telegram
         self.metrics = Metrics()
-        self.rate_limited = 0
+        self.handled = 0
         self.bot = Bot("1:x", request=telegram, get_updates_request=telegram)
-        self.access = AccessControl(Settings(_env_file=None, **given))
-        self.handler = self.access.rate_limited(self._serve)
+        self.access = AccessControl(Settings(_env_file=None, **settings))
+        self.handler = self.access.rate_limited(self._handle)
 
     async def __call__(self, **update: Any) -> int:
-        """Return how many have been served so far."""
+        """Return the number of updates handled so far."""
         context: Any = SimpleNamespace(metrics=self.metrics)
-        made = Update.de_json({"update_id": 1, **update}, self.bot)
+        received = Update.de_json({"update_id": 1, **update}, self.bot)
         try:
-            await self.access.check_access(made, context)
+            await self.access.check_access(received, context)
         except ApplicationHandlerStop:
-            return self.rate_limited
-        await self.handler(made, context)
-        return self.rate_limited
+            return self.handled
+        await self.handler(received, context)
+        return self.handled
 
-    async def _serve(self, _update: Update, _context: Any) -> None:
-        self.rate_limited += 1
+    async def _handle(self, _update: Update, _context: Any) -> None:
+        self.handled += 1
 
     def refused(self, why: str) -> float:
         return self.metrics.registry.get_sample_value("verbatim_refusals_total", {"why": why}) or 0
@@ -96,11 +96,11 @@ class Door:
         ({}, 0),
     ],
 )
-async def test_the_gate(update: dict[str, Any], expected: int, telegram: Any) -> None:
-    """Where something is asked and by whom decides, not what it quotes, forwards or replies to."""
-    door = Door(telegram, telegram_allowed_chats=[1, -5])
-    assert expected == await door(**update)
-    assert 1 - expected == door.refused("not allowed")
+async def test_access(update: dict[str, Any], expected: int, telegram: Any) -> None:
+    """Chat and sender decide, not what a message quotes, forwards or replies to."""
+    pipeline = Pipeline(telegram, telegram_allowed_chats=[1, -5])
+    assert expected == await pipeline(**update)
+    assert 1 - expected == pipeline.refused("not allowed")
     assert "sendMessage" not in [name for name, _ in telegram.calls]
 
 
@@ -114,73 +114,75 @@ async def test_the_gate(update: dict[str, Any], expected: int, telegram: Any) ->
     ],
 )
 async def test_bots_are_not_answered(fields: dict[str, Any], expected: int, telegram: Any) -> None:
-    """Bots are ignored, even where everyone is let in; an admin who writes as the group is not one."""
-    assert expected == await Door(telegram)(message=message(GROUP, **fields))
+    """Bots are ignored even where everybody is allowed; an anonymous admin of a group is not a bot."""
+    assert expected == await Pipeline(telegram)(message=message(GROUP, **fields))
 
 
-async def test_admins_are_let_in(telegram: Any) -> None:
-    """An admin is answered wherever it is, and as often as wanted."""
-    door = Door(telegram, telegram_allowed_chats=[7], telegram_admins=[2], telegram_questions_per_minute=1)
+async def test_admins_have_no_limits(telegram: Any) -> None:
+    """An admin is answered in any chat, without a rate limit."""
+    pipeline = Pipeline(
+        telegram, telegram_allowed_chats=[7], telegram_admins=[2], telegram_questions_per_minute=1
+    )
     for update in (bobs(), bobs(GROUP), bobs(CHANNEL)) * 3:
-        await door(message=update)
-    assert 9 == door.rate_limited
+        await pipeline(message=update)
+    assert 9 == pipeline.handled
 
 
 @fast
-async def test_a_person_has_a_share_in_all_chats(telegram: Any) -> None:
-    """What one asks counts over all chats; the first one too many is told, the next ones are not."""
-    door = Door(telegram, telegram_questions_per_minute=2)
+async def test_the_limit_of_a_user_covers_all_chats(telegram: Any) -> None:
+    """Questions of a user count over all chats; only the first refusal is announced."""
+    pipeline = Pipeline(telegram, telegram_questions_per_minute=2)
     for update in (message(), message(GROUP), message(), message(), message(GROUP)):
-        await door(message=update)
-    assert 2 == door.rate_limited
+        await pipeline(message=update)
+    assert 2 == pipeline.handled
     assert [speaking("en").slow_down] == telegram.texts()
-    assert 3 == door.refused("too many")
-    assert 3 == await door(message=bobs())
+    assert 3 == pipeline.refused("too many")
+    assert 3 == await pipeline(message=bobs())
 
 
 @fast
 async def test_a_group_has_twenty_a_minute(telegram: Any) -> None:
-    """All of a group together are answered as often as Telegram lets us write there."""
-    door = Door(telegram, telegram_questions_per_minute=60)
+    """The members of a group together have as many answers as Telegram allows there."""
+    pipeline = Pipeline(telegram, telegram_questions_per_minute=60)
     for number in range(30):
-        await door(message=message(GROUP, **{"from": ADA | {"id": 100 + number}}))
-    assert 20 == door.rate_limited
+        await pipeline(message=message(GROUP, **{"from": ADA | {"id": 100 + number}}))
+    assert 20 == pipeline.handled
     assert [speaking("en").slow_down] == telegram.texts()
 
 
 @fast
-async def test_a_group_may_have_less(telegram: Any) -> None:
-    """A share smaller than Telegram's limit holds for groups as well."""
-    door = Door(telegram, telegram_questions_per_minute=5)
+async def test_a_group_may_have_a_lower_limit(telegram: Any) -> None:
+    """A configured limit below Telegram's applies to groups, too."""
+    pipeline = Pipeline(telegram, telegram_questions_per_minute=5)
     for number in range(30):
-        await door(message=message(GROUP, **{"from": ADA | {"id": 100 + number}}))
-    assert 5 == door.rate_limited
+        await pipeline(message=message(GROUP, **{"from": ADA | {"id": 100 + number}}))
+    assert 5 == pipeline.handled
 
 
 @fast
-async def test_without_limits_of_ours_groups_have_the_whole_share(telegram: Any) -> None:
-    """Where sending has no limit, a group has the share of a person."""
-    door = Door(telegram, telegram_questions_per_minute=25, telegram_messages_per_second=0)
+async def test_without_pacing_groups_have_the_limit_of_users(telegram: Any) -> None:
+    """Where sending has no limit, a group has the same limit as a user."""
+    pipeline = Pipeline(telegram, telegram_questions_per_minute=25, telegram_messages_per_second=0)
     for number in range(30):
-        await door(message=message(GROUP, **{"from": ADA | {"id": 100 + number}}))
-    assert 25 == door.rate_limited
+        await pipeline(message=message(GROUP, **{"from": ADA | {"id": 100 + number}}))
+    assert 25 == pipeline.handled
 
 
 @fast
-async def test_a_press_too_many_is_answered(telegram: Any) -> None:
-    """A button pressed too often stops waiting: with the polite line once, then with nothing."""
-    door = Door(telegram, telegram_questions_per_minute=1)
+async def test_rate_limited_presses_are_answered(telegram: Any) -> None:
+    """A press beyond the limit is answered: with a notice once, then without a text."""
+    pipeline = Pipeline(telegram, telegram_questions_per_minute=1)
     for _ in range(3):
-        await door(callback_query=press(ADA, message()))
-    assert 1 == door.rate_limited
+        await pipeline(callback_query=press(ADA, message()))
+    assert 1 == pipeline.handled
     assert [speaking("en").slow_down, None] == [sent.get("text") for _, sent in telegram.calls]
 
 
 @fast
-async def test_a_refusal_that_cannot_be_told_is_no_error(telegram: Any) -> None:
-    """When Telegram does not take the polite line, that is that."""
+async def test_a_notice_that_cannot_be_sent_is_no_error(telegram: Any) -> None:
+    """A notice that Telegram refuses raises no error."""
     telegram.replies["sendMessage"] = (403, "Forbidden: bot was blocked by the user")
-    door = Door(telegram, telegram_questions_per_minute=1)
+    pipeline = Pipeline(telegram, telegram_questions_per_minute=1)
     for _ in range(3):
-        await door(message=message())
-    assert 1 == door.rate_limited
+        await pipeline(message=message())
+    assert 1 == pipeline.handled

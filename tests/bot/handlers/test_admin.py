@@ -1,4 +1,4 @@
-"""What those who look after the bot do from within Telegram; the folder and Telegram are fakes."""
+"""Handlers for admins, with a fake folder and a fake Telegram."""
 
 from collections.abc import Callable
 from typing import Any
@@ -20,8 +20,8 @@ OLD = Source("folder01", "folder/name.txt", "Title", 1, 100, "en")
 
 
 @pytest.fixture
-def keeper(connecting: Callable[..., Any], telegram: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Return the keeper of a bot whose admin is Ada; `bot` is the bot, and any file is the same bytes."""
+def manager(connecting: Callable[..., Any], telegram: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Return the document manager of a bot whose admin is Ada, as `bot`; every file has the same bytes."""
     bot = connecting(telegram_admins=[1])
     result = type(telegram).do_request
 
@@ -33,10 +33,10 @@ def keeper(connecting: Callable[..., Any], telegram: Any, monkeypatch: pytest.Mo
         return await result(telegram, url, method, request_data, **more)
 
     monkeypatch.setattr(telegram, "do_request", request)
-    keeper: Any = bot.bot_data.document_manager
-    keeper.bot = bot
-    keeper.library = bot.bot_data.archive
-    return keeper
+    manager: Any = bot.bot_data.document_manager
+    manager.bot = bot
+    manager.library = bot.bot_data.archive
+    return manager
 
 
 def _document(name: str | None, size: int = 10, **fields: Any) -> dict[str, Any]:
@@ -44,34 +44,34 @@ def _document(name: str | None, size: int = 10, **fields: Any) -> dict[str, Any]
     return message(document={key: value for key, value in sent.items() if value is not None}, **fields)
 
 
-async def test_status(keeper: Any, telegram: Any) -> None:
-    """/status tells what the bot holds and how it answers."""
+async def test_status(manager: Any, telegram: Any) -> None:
+    """/status shows the documents and the counts of answers."""
     for certainty in ("sure", "none", "unsure", "none"):
-        keeper.bot.bot_data.metrics.asked(certainty)
-    await deliver(keeper.bot, message=message("/status"))
-    (told,) = telegram.texts()
-    assert ["Documents: 1", "Passages: 12", "Index: 01234567, embedded"] == told.splitlines()[:3]
-    assert "Questions answered: 1, not sure: 1, declined: 2" in told.splitlines()
+        manager.bot.bot_data.metrics.asked(certainty)
+    await deliver(manager.bot, message=message("/status"))
+    (text,) = telegram.texts()
+    assert ["Documents: 1", "Passages: 12", "Index: 01234567, embedded"] == text.splitlines()[:3]
+    assert "Questions answered: 1, not sure: 1, declined: 2" in text.splitlines()
 
 
 @given(st.lists(st.builds(Problem, WILD | LONG, WILD | LONG), max_size=30))
 @settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
-async def test_any_problems_are_within_limits(keeper: Any, telegram: Any, problems: list[Problem]) -> None:
-    """However many files were left out, whatever they are called, /status is one message that counts them."""
+async def test_any_problems_are_within_limits(manager: Any, telegram: Any, problems: list[Problem]) -> None:
+    """With any number of files left out, of any names, /status is one message that counts them."""
     telegram.calls.clear()
-    keeper.library.problems = tuple(problems)
-    await deliver(keeper.bot, message=message("/status"))
-    (told,) = telegram.texts()
-    assert len(told.encode("utf-16-le")) // 2 <= 4096
-    assert (TEXTS.left_out(len(problems)) in told) is bool(problems)
-    assert min(len(problems), 10) == sum(line.startswith("• ") for line in told.split("\n"))
+    manager.library.problems = tuple(problems)
+    await deliver(manager.bot, message=message("/status"))
+    (text,) = telegram.texts()
+    assert len(text.encode("utf-16-le")) // 2 <= 4096
+    assert (TEXTS.left_out(len(problems)) in text) is bool(problems)
+    assert min(len(problems), 10) == sum(line.startswith("• ") for line in text.split("\n"))
 
 
-async def test_reload(keeper: Any, telegram: Any) -> None:
-    """/reload says that it reads, and then in its place what it read, or what is wrong."""
-    await deliver(keeper.bot, message=message("/reload"))
-    keeper.reload = _raising(FolderError("docs: no such folder of documents"))
-    await deliver(keeper.bot, message=message("/reload"))
+async def test_reload(manager: Any, telegram: Any) -> None:
+    """/reload sends a message and edits it to show the result or the error."""
+    await deliver(manager.bot, message=message("/reload"))
+    manager.reload = _raising(FolderError("docs: no such folder of documents"))
+    await deliver(manager.bot, message=message("/reload"))
     assert [
         ("sendMessage", TEXTS.reloading),
         ("editMessageText", "1 document read · 12 passages"),
@@ -87,11 +87,11 @@ def _raising(error: Exception) -> Callable[..., Any]:
     return fail
 
 
-async def test_a_document_is_added_and_replaced(keeper: Any, telegram: Any) -> None:
-    """A document that an admin sends is put in as it is; one of the same name takes its place."""
-    await deliver(keeper.bot, message=_document("guide.txt"))
-    await deliver(keeper.bot, message=_document("guide.txt"))
-    assert {"guide.txt": BYTES} == keeper.put_in
+async def test_a_document_is_added_and_replaced(manager: Any, telegram: Any) -> None:
+    """A document from an admin is added unchanged; one of the same name replaces it."""
+    await deliver(manager.bot, message=_document("guide.txt"))
+    await deliver(manager.bot, message=_document("guide.txt"))
+    assert {"guide.txt": BYTES} == manager.put_in
     assert [TEXTS.added("guide.txt"), TEXTS.replaced("guide.txt")] == telegram.texts()
 
 
@@ -102,14 +102,14 @@ async def test_a_document_is_added_and_replaced(keeper: Any, telegram: Any) -> N
         *("a\nb.txt", "a\x07.txt", "\u202etxt.exe", "\u202egpj.txt"),
     ],
 )
-async def test_bad_names_are_refused(keeper: Any, telegram: Any, name: str | None) -> None:
-    """A file of a bad name, or of none, is not even fetched, and the admin hears why."""
-    await deliver(keeper.bot, message=_document(name))
-    assert {} == keeper.put_in
-    (told,) = telegram.texts()
-    assert told.endswith(f" was not added: {TEXTS.bad_name}")
-    assert told == told.strip()
-    assert len(told) < 400
+async def test_bad_names_are_refused(manager: Any, telegram: Any, name: str | None) -> None:
+    """A file with a bad name or none is not downloaded, and the reply says why."""
+    await deliver(manager.bot, message=_document(name))
+    assert {} == manager.put_in
+    (text,) = telegram.texts()
+    assert text.endswith(f" was not added: {TEXTS.bad_name}")
+    assert text == text.strip()
+    assert len(text) < 400
 
 
 @pytest.mark.parametrize(
@@ -119,66 +119,66 @@ async def test_bad_names_are_refused(keeper: Any, telegram: Any, name: str | Non
         (PermissionError(13, "Permission denied"), "PermissionError"),
     ],
 )
-async def test_why_a_document_is_not_added(keeper: Any, telegram: Any, error: Exception, reason: str) -> None:
-    """What cannot be read or written is told with its reason."""
-    keeper.add = _raising(error)
-    await deliver(keeper.bot, message=_document("guide.txt"))
+async def test_refused_documents(manager: Any, telegram: Any, error: Exception, reason: str) -> None:
+    """The reply to a document that cannot be read or written gives the reason."""
+    manager.add = _raising(error)
+    await deliver(manager.bot, message=_document("guide.txt"))
     assert [TEXTS.not_added("guide.txt", reason)] == telegram.texts()
 
 
-async def test_a_document_too_large(keeper: Any, telegram: Any) -> None:
-    """What Telegram would not hand over is told to be too large."""
-    await deliver(keeper.bot, message=_document("guide.txt", 20 * 1024 * 1024 + 1))
+async def test_a_document_too_large(manager: Any, telegram: Any) -> None:
+    """A document above Telegram's download limit is refused as too large."""
+    await deliver(manager.bot, message=_document("guide.txt", 20 * 1024 * 1024 + 1))
     assert [TEXTS.not_added("guide.txt", TEXTS.too_large(20))] == telegram.texts()
-    assert {} == keeper.put_in
+    assert {} == manager.put_in
 
 
 BY_BO: dict[str, Any] = {"from": {"id": 2, "is_bot": False, "first_name": "Bo", "language_code": "en"}}
 
 
 @pytest.mark.parametrize("command", ["/status", "/reload"])
-async def test_commands_of_admins_are_theirs(keeper: Any, telegram: Any, command: str) -> None:
-    """To others they are unknown, and in a group nobody is answered."""
-    await deliver(keeper.bot, message=message(command, **BY_BO))
-    await deliver(keeper.bot, message=message(command, GROUP))
-    await deliver(keeper.bot, edited_message=message(command))
+async def test_admin_commands_are_for_admins(manager: Any, telegram: Any, command: str) -> None:
+    """For others the commands are unknown, and in groups they are ignored."""
+    await deliver(manager.bot, message=message(command, **BY_BO))
+    await deliver(manager.bot, message=message(command, GROUP))
+    await deliver(manager.bot, edited_message=message(command))
     assert [TEXTS.unknown_command] == telegram.texts()
-    assert 0 == keeper.reloads
+    assert 0 == manager.reloads
 
 
-async def test_documents_of_others_are_no_documents(keeper: Any, telegram: Any) -> None:
-    """What others send, or an admin to a group, is not put in."""
-    await deliver(keeper.bot, message=_document("guide.txt", **BY_BO))
-    await deliver(keeper.bot, message=_document("guide.txt", chat=GROUP))
-    assert ([TEXTS.wordless], {}) == (telegram.texts(), keeper.put_in)
+async def test_documents_from_others_are_ignored(manager: Any, telegram: Any) -> None:
+    """A document from another user, or sent to a group, is not added."""
+    await deliver(manager.bot, message=_document("guide.txt", **BY_BO))
+    await deliver(manager.bot, message=_document("guide.txt", chat=GROUP))
+    assert ([TEXTS.wordless], {}) == (telegram.texts(), manager.put_in)
 
 
-async def test_documents_in_a_cluster_stay_as_they_are(keeper: Any, telegram: Any) -> None:
-    """Where documents are in a cluster, an admin who would change them is told how that is done."""
-    keeper.bot.bot_data.document_manager = None
-    await deliver(keeper.bot, message=message("/reload"))
-    await deliver(keeper.bot, message=_document("guide.txt"))
+async def test_documents_in_a_cluster_are_read_only(manager: Any, telegram: Any) -> None:
+    """With documents in a cluster, admins who try to change them are told how to."""
+    manager.bot.bot_data.document_manager = None
+    await deliver(manager.bot, message=message("/reload"))
+    await deliver(manager.bot, message=_document("guide.txt"))
     for button in ("@xfolder01.0", "@yfolder01.0"):
-        await deliver(keeper.bot, callback_query=pressed(button, None))
+        await deliver(manager.bot, callback_query=pressed(button, None))
     assert [TEXTS.in_a_cluster] * 4 == [sent["text"] for _, sent in telegram.calls]
-    assert ({}, [], 0) == (keeper.put_in, keeper.taken_out, keeper.reloads)
+    assert ({}, [], 0) == (manager.put_in, manager.taken_out, manager.reloads)
     telegram.calls.clear()
-    await deliver(keeper.bot, message=message("/status"))
+    await deliver(manager.bot, message=message("/status"))
     assert "Index: 01234567, OpenSearch" in telegram.texts()[0].splitlines()
 
 
-async def test_buttons_of_documents_in_a_cluster(keeper: Any, telegram: Any) -> None:
-    """There is no button to remove a document, and none to have it where its file is not."""
-    keeper.bot.bot_data.document_manager = None
-    assert [TEXTS.read_from_start, TEXTS.whole_document] == (await _offered(keeper.bot, telegram))[:2]
-    keeper.bot.bot_data.has_files = False
-    offered = await _offered(keeper.bot, telegram)
-    assert TEXTS.read_from_start in offered
-    assert not {TEXTS.whole_document, TEXTS.remove} & set(offered)
+async def test_buttons_of_documents_in_a_cluster(manager: Any, telegram: Any) -> None:
+    """With documents in a cluster there is no button to remove one, and none to send a missing file."""
+    manager.bot.bot_data.document_manager = None
+    assert [TEXTS.read_from_start, TEXTS.whole_document] == (await _buttons(manager.bot, telegram))[:2]
+    manager.bot.bot_data.has_files = False
+    buttons = await _buttons(manager.bot, telegram)
+    assert TEXTS.read_from_start in buttons
+    assert not {TEXTS.whole_document, TEXTS.remove} & set(buttons)
 
 
-async def _offered(bot: Any, telegram: Any) -> list[str]:
-    """Return the buttons under a document's headings."""
+async def _buttons(bot: Any, telegram: Any) -> list[str]:
+    """Return the texts of the buttons below a document's headings."""
     telegram.calls.clear()
     await deliver(bot, callback_query=pressed("@hfolder01.0", None))
     rows = telegram.calls[0][1]["reply_markup"]["inline_keyboard"]

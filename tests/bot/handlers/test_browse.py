@@ -1,4 +1,4 @@
-"""Looking through the documents by commands and buttons; the documents and Telegram are fakes."""
+"""Browsing by commands and buttons, with fake documents and a fake Telegram."""
 
 from pathlib import Path
 from typing import Any
@@ -17,8 +17,8 @@ SECRET = "Only the other document says so."
 
 
 @pytest.fixture
-def two(archive: Any, passage: Any, tmp_path: Path) -> Any:
-    """Make two documents: one with two headings, and another with a text of its own."""
+def two_documents(archive: Any, passage: Any, tmp_path: Path) -> Any:
+    """Return an archive of two documents; the first has two headings."""
     name = "name.txt"
     first = Source("folder01", name, "Title", 3, 100, "en", size=11)
     archive.sources = (first, OTHER)
@@ -40,7 +40,7 @@ async def _press(application: Any, telegram: Any, data: str, **fields: Any) -> l
     return [(name, sent.get("text")) for name, sent in telegram.calls]
 
 
-@pytest.mark.usefixtures("two")
+@pytest.mark.usefixtures("two_documents")
 @pytest.mark.parametrize(
     ("data", "begins"),
     [
@@ -52,19 +52,19 @@ async def _press(application: Any, telegram: Any, data: str, **fields: Any) -> l
         ("@rfolder01.99999999", "Land\n\nSand.\n\n— Title · name.txt"),
     ],
 )
-async def test_ways_through(application: Any, telegram: Any, data: str, begins: str) -> None:
-    """A button shows its view in place of the last one, whichever number it names."""
+async def test_buttons_show_their_view(application: Any, telegram: Any, data: str, begins: str) -> None:
+    """A button replaces the message with its view; a number beyond the end shows the last page."""
     (edit, shown), answered = await _press(application, telegram, data)
     assert ("editMessageText", begins) == (edit, shown[: len(begins)])
     assert ("answerCallbackQuery", None) == answered
 
 
-@pytest.mark.usefixtures("two")
+@pytest.mark.usefixtures("two_documents")
 @pytest.mark.parametrize(
-    ("data", "told"),
+    ("data", "popup"),
     [
-        ("@hnowhere0.0", TEXTS.changed),
-        ("@fnowhere0.0", TEXTS.changed),
+        ("@hnowhere0.0", TEXTS.documents_changed),
+        ("@fnowhere0.0", TEXTS.documents_changed),
         ("@s", TEXTS.stale),
         ("@", TEXTS.stale),
         ("@r.0", TEXTS.stale),
@@ -75,9 +75,9 @@ async def test_ways_through(application: Any, telegram: Any, data: str, begins: 
         ("@rfolder01.999999999", TEXTS.stale),
     ],
 )
-async def test_ways_to_nowhere(application: Any, telegram: Any, data: str, told: str) -> None:
-    """A document that is gone and a way that never was are told, and change nothing."""
-    assert [("answerCallbackQuery", told)] == await _press(application, telegram, data)
+async def test_invalid_buttons(application: Any, telegram: Any, data: str, popup: str) -> None:
+    """A button of a missing document or with invalid data gets a text and changes nothing."""
+    assert [("answerCallbackQuery", popup)] == await _press(application, telegram, data)
 
 
 @given(
@@ -85,9 +85,9 @@ async def test_ways_to_nowhere(application: Any, telegram: Any, data: str, told:
     | st.text(max_size=62).map(lambda text: f"@{text}")
 )
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
-async def test_forged_ways(application: Any, telegram: Any, two: Any, data: str) -> None:
-    """Whatever a forged button says, it is answered once, and shows no document it does not name."""
-    assert two.sources
+async def test_forged_buttons(application: Any, telegram: Any, two_documents: Any, data: str) -> None:
+    """Any forged data is answered once and shows only the document that it names."""
+    assert two_documents.sources
     calls = await _press(application, telegram, data)
     assert "answerCallbackQuery" == calls[-1][0]
     assert 1 == sum(name == "answerCallbackQuery" for name, _ in calls)
@@ -95,7 +95,7 @@ async def test_forged_ways(application: Any, telegram: Any, two: Any, data: str)
     assert TEXTS.failed not in str(calls)
 
 
-@pytest.mark.usefixtures("two")
+@pytest.mark.usefixtures("two_documents")
 @pytest.mark.parametrize(
     ("fields", "expected"),
     [({}, None), ({"message_thread_id": 4}, None), ({"message_thread_id": 4, "is_topic_message": True}, 4)],
@@ -103,44 +103,46 @@ async def test_forged_ways(application: Any, telegram: Any, two: Any, data: str)
 async def test_the_document_as_a_file(
     application: Any, telegram: Any, fields: dict[str, Any], expected: int | None
 ) -> None:
-    """The whole document comes as a file of its own name, into the topic that asked for it."""
+    """The file is sent under its own name, to the topic of the button."""
     telegram.calls.clear()
     ours = message("An answer", GROUP, **fields)
     await deliver(application, callback_query=pressed("@ffolder01.0", None, message=ours))
-    (sending, sent), (answering, told) = telegram.calls
+    (sending, sent), (answering, popup) = telegram.calls
     assert ("sendDocument", "answerCallbackQuery") == (sending, answering)
     assert (-5, expected) == (sent["chat_id"], sent.get("message_thread_id"))
-    assert "text" not in told
+    assert "text" not in popup
 
 
 @pytest.mark.parametrize("description", ["Bad Request: file must be non-empty", "Request Entity Too Large"])
 async def test_a_file_that_cannot_be_sent(
-    application: Any, telegram: Any, two: Any, description: str
+    application: Any, telegram: Any, two_documents: Any, description: str
 ) -> None:
-    """A file that is gone, too large or refused is told."""
+    """The button of a file that is missing, too large or refused gets a text."""
     telegram.replies["sendDocument"] = (400, description)
     assert ("answerCallbackQuery", TEXTS.file_gone) == (await _press(application, telegram, "@ffolder01.0"))[
         -1
     ]
     gone = [("answerCallbackQuery", TEXTS.file_gone)]
     assert gone == await _press(application, telegram, "@fother001.0")
-    two.sources = (Source("folder01", "name.txt", "Title", 1, 1, "en", size=50 * 1024 * 1024 + 1),)
+    two_documents.sources = (Source("folder01", "name.txt", "Title", 1, 1, "en", size=50 * 1024 * 1024 + 1),)
     assert gone == await _press(application, telegram, "@ffolder01.0")
 
 
 @pytest.mark.parametrize("data", ["@s.0", "@hfolder01.0", "@ffolder01.0"])
-async def test_under_a_message_too_old(application: Any, telegram: Any, two: Any, data: str) -> None:
-    """A button under a message that is out of sight is answered with words."""
-    assert two.sources
+async def test_a_button_of_an_old_message(
+    application: Any, telegram: Any, two_documents: Any, data: str
+) -> None:
+    """A button of a message that the bot cannot access is answered with a text."""
+    assert two_documents.sources
     telegram.replies["editMessageText"] = telegram.replies["sendDocument"] = (400, "Bad Request: not found")
     for gone in ({"message_id": 11, "date": 0, "chat": PRIVATE}, None):
-        *_, (method, told) = await _press(application, telegram, data, message=gone)
+        *_, (method, popup) = await _press(application, telegram, data, message=gone)
         assert "answerCallbackQuery" == method
-        assert told in {TEXTS.stale, TEXTS.file_gone}
+        assert popup in {TEXTS.stale, TEXTS.file_gone}
 
 
 async def test_search(application: Any, archive: Any, telegram: Any, citation: Any, answer: Any) -> None:
-    """/search lists places and pages them by its own message, from the documents as they are."""
+    """/search lists places, and its buttons page through the results of the same words."""
     archive.answers = {"sea": answer(*[citation("The sea.", (0, 8), ((4, 7),))] * 12)}
     await deliver(application, message=message("/search sea"))
     ((_, sent),) = telegram.calls
@@ -149,48 +151,48 @@ async def test_search(application: Any, archive: Any, telegram: Any, citation: A
     await deliver(
         application, callback_query=pressed(button["callback_data"], message("/search@verbatim_bot sea"))
     )
-    (_, shown), (_, told) = telegram.calls[1:]
+    (_, shown), (_, popup) = telegram.calls[1:]
     assert ["11.", "12."] == [line[:3] for line in shown["text"].splitlines()[2:]]
-    assert "text" not in told
+    assert "text" not in popup
 
 
 @pytest.mark.parametrize(
-    ("text", "expected"), [("/search", TEXTS.search_how), ("/search nothing", TEXTS.found_nothing)]
+    ("text", "expected"), [("/search", TEXTS.search_usage), ("/search nothing", TEXTS.no_places)]
 )
 async def test_search_without_places(application: Any, telegram: Any, text: str, expected: str) -> None:
-    """A search for nothing says how to search; one that finds nothing says so."""
+    """/search without words explains its use; without places it says so."""
     await deliver(application, message=message(text))
     assert [expected] == telegram.texts()
 
 
 async def test_no_documents(application: Any, archive: Any, telegram: Any) -> None:
-    """Without documents there is a kind line to read, and a button that was there before says so."""
+    """Without documents, /sources and its old buttons say so."""
     archive.sources = ()
     await deliver(application, message=message("/sources"))
     assert [TEXTS.no_documents] == telegram.texts()
     assert ("editMessageText", TEXTS.no_documents) == (await _press(application, telegram, "@s.0"))[0]
 
 
-async def _removing(application: Any, telegram: Any, **fields: Any) -> list[Any]:
-    asked = await _press(application, telegram, "@xfolder01.0", **fields)
-    return [*asked, *await _press(application, telegram, "@yfolder01.0", **fields)]
+async def _press_remove(application: Any, telegram: Any, **fields: Any) -> list[Any]:
+    prompt = await _press(application, telegram, "@xfolder01.0", **fields)
+    return [*prompt, *await _press(application, telegram, "@yfolder01.0", **fields)]
 
 
-@pytest.mark.usefixtures("two")
+@pytest.mark.usefixtures("two_documents")
 async def test_an_admin_removes_a_document(connecting: Any, telegram: Any) -> None:
-    """Removing asks first, and only then takes the document out."""
+    """A document is removed only after a confirmation."""
     application = connecting(telegram_admins=[1])
-    keeper = application.bot_data.document_manager
-    (_, asked), _ = await _press(application, telegram, "@xfolder01.0")
-    assert TEXTS.remove_really("name.txt") == asked
+    manager = application.bot_data.document_manager
+    (_, prompt), _ = await _press(application, telegram, "@xfolder01.0")
+    assert TEXTS.remove_really("name.txt") == prompt
     rows = telegram.calls[0][1]["reply_markup"]["inline_keyboard"]
     assert ["@yfolder01.0", "@hfolder01.0"] == [row[0]["callback_data"] for row in rows]
-    assert [] == keeper.taken_out
+    assert [] == manager.taken_out
     assert TEXTS.removed("name.txt") == (await _press(application, telegram, "@yfolder01.0"))[0][1]
-    assert ["name.txt"] == keeper.taken_out
+    assert ["name.txt"] == manager.taken_out
 
 
-@pytest.mark.usefixtures("two")
+@pytest.mark.usefixtures("two_documents")
 @pytest.mark.parametrize(
     ("admins", "fields"),
     [
@@ -200,11 +202,11 @@ async def test_an_admin_removes_a_document(connecting: Any, telegram: Any) -> No
         ([1], {"from": ADA | {"id": 3}}),
     ],
 )
-async def test_others_remove_nothing(
+async def test_only_admins_remove_documents(
     connecting: Any, telegram: Any, admins: list[int], fields: dict[str, Any]
 ) -> None:
-    """Data forged by those who are no admins, or pressed in a group, is out of date, whatever it says."""
+    """Remove buttons of users who are not admins, or in a group, are answered as out of date."""
     application = connecting(telegram_admins=admins)
-    told = await _removing(application, telegram, **fields)
-    assert [("answerCallbackQuery", TEXTS.stale)] * 2 == told
+    popup = await _press_remove(application, telegram, **fields)
+    assert [("answerCallbackQuery", TEXTS.stale)] * 2 == popup
     assert [] == application.bot_data.document_manager.taken_out

@@ -1,4 +1,4 @@
-"""What a person is told when the documents cannot be reached; the documents and Telegram are fakes."""
+"""Replies while the documents are unreachable, with fake documents and a fake Telegram."""
 
 import json
 import logging
@@ -16,8 +16,8 @@ GERMAN = message("Wer?") | {"from": ADA | {"language_code": "de"}}
 
 
 @pytest.fixture
-def away(archive: Any, application: Any) -> Any:
-    """Return a bot whose documents are away."""
+def unreachable(archive: Any, application: Any) -> Any:
+    """Return a bot whose documents are unreachable."""
     archive.is_away = True
     return application
 
@@ -36,20 +36,20 @@ def away(archive: Any, application: Any) -> Any:
         ),
     ],
 )
-async def test_the_documents_are_away(
-    away: Any, telegram: Any, caplog: pytest.LogCaptureFixture, update: Any, expected: tuple[str, str]
+async def test_unreachable_documents(
+    unreachable: Any, telegram: Any, caplog: pytest.LogCaptureFixture, update: Any, expected: tuple[str, str]
 ) -> None:
-    """Whoever asks is told to ask again, in their language; it is counted, and the log has no word of it."""
+    """The user is asked, in their language, to try again; the failure is counted but not logged."""
     with caplog.at_level(logging.INFO):
-        await deliver(away, **update)
+        await deliver(unreachable, **update)
     assert [expected] == [(name, sent.get("text")) for name, sent in telegram.calls]
     assert [] == [record.message for record in caplog.records if record.name.startswith("bot")]
-    assert 1 == read(away.bot_data.metrics)["verbatim_unreached_total", frozenset()]
+    assert 1 == read(unreachable.bot_data.metrics)["verbatim_unreached_total", frozenset()]
 
 
-async def test_inline_while_the_documents_are_away(away: Any, telegram: Any) -> None:
-    """Who types a question elsewhere reads it above the keyboard, and Telegram remembers nothing of it."""
-    await deliver(away, inline_query={"id": "5", "from": ADA, "query": "Who?", "offset": ""})
+async def test_inline_queries_while_unreachable(unreachable: Any, telegram: Any) -> None:
+    """An inline query shows a button that says so, and Telegram does not cache it."""
+    await deliver(unreachable, inline_query={"id": "5", "from": ADA, "query": "Who?", "offset": ""})
     ((method, sent),) = telegram.calls
     assert "answerInlineQuery" == method
     assert {"text": TEXTS.inline_unreachable, "start_parameter": "help"} == sent["button"]
@@ -57,17 +57,17 @@ async def test_inline_while_the_documents_are_away(away: Any, telegram: Any) -> 
     assert not sent.get("results")
 
 
-async def test_a_guest_while_the_documents_are_away(away: Any, telegram: Any) -> None:
-    """Called into a chat, the bot says so there."""
-    await deliver(away, guest_message=GUEST)
+async def test_guest_queries_while_unreachable(unreachable: Any, telegram: Any) -> None:
+    """A guest query gets the same text."""
+    await deliver(unreachable, guest_message=GUEST)
     ((method, sent),) = telegram.calls
     assert "answerGuestQuery" == method
     assert TEXTS.unreachable in json.dumps(sent, ensure_ascii=False, default=str)
 
 
-async def test_answers_come_back_by_themselves(away: Any, archive: Any, telegram: Any) -> None:
-    """The next question after the documents are back is answered as ever."""
-    await deliver(away, message=message("Who built it?"))
+async def test_recovery(unreachable: Any, archive: Any, telegram: Any) -> None:
+    """The first question after an outage is answered as usual."""
+    await deliver(unreachable, message=message("Who built it?"))
     archive.is_away = False
-    await deliver(away, message=message("Who built it?"))
+    await deliver(unreachable, message=message("Who built it?"))
     assert [TEXTS.unreachable, TEXTS.declined] == [text.partition("\n")[0] for text in telegram.texts()]

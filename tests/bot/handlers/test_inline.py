@@ -1,4 +1,4 @@
-"""In chats the bot is not in: while somebody types its name, and where it is called in as a guest."""
+"""Inline queries and guest queries, in chats that the bot is not in."""
 
 import json
 from typing import Any
@@ -14,13 +14,13 @@ TEXTS = speaking("en")
 
 
 @pytest.fixture
-def many(archive: Any, citation: Any, answer: Any, passage: Any) -> Any:
-    """Make a question with twelve quotes."""
-    ones = [
+def twelve_quotes(archive: Any, citation: Any, answer: Any, passage: Any) -> Any:
+    """Return an archive with a question that has twelve quotes."""
+    citations = [
         citation("The sea.", (0, 8), ((4, 7),), rank=n, passage=passage("The sea.", number=n, start=100))
         for n in range(1, 13)
     ]
-    archive.answers = {"Which?": answer(*ones)}
+    archive.answers = {"Which?": answer(*citations)}
     return archive
 
 
@@ -33,16 +33,16 @@ async def _type(application: Any, telegram: Any, query: str, offset: str = "") -
     return dict(sent)
 
 
-@pytest.mark.usefixtures("many")
+@pytest.mark.usefixtures("twelve_quotes")
 @pytest.mark.parametrize(("offset", "count", "after"), [("", 10, "10"), ("10", 2, ""), ("99", 0, "")])
 async def test_quotes_are_offered(
     application: Any, telegram: Any, offset: str, count: int, after: str
 ) -> None:
-    """Ten quotes at once, each a message of its own, and the way to the next."""
+    """A page has ten quotes, each a message of its own, and the offset of the next page."""
     sent = await _type(application, telegram, " Which? ", offset)
     results = sent.get("results", [])
     assert (count, after) == (len(results), sent.get("next_offset", ""))
-    texts = {one["input_message_content"]["message_text"].partition("\n")[0] for one in results}
+    texts = {result["input_message_content"]["message_text"].partition("\n")[0] for result in results}
     assert texts == ({"The sea."} if count else set())
     assert ("button" in sent) is not bool(results)
     assert sent["is_personal"]
@@ -51,8 +51,8 @@ async def test_quotes_are_offered(
 @pytest.mark.parametrize(
     ("query", "hint"), [("", TEXTS.inline_help), (" ", TEXTS.inline_help), ("No?", TEXTS.inline_none)]
 )
-async def test_help_is_offered_instead(application: Any, telegram: Any, query: str, hint: str) -> None:
-    """Nothing typed, or nothing found, offers a way to the bot, where help is opened."""
+async def test_help_instead_of_quotes(application: Any, telegram: Any, query: str, hint: str) -> None:
+    """An empty query or one without quotes has a button that opens the bot's help."""
     sent = await _type(application, telegram, query)
     assert {"text": hint, "start_parameter": "help"} == sent["button"]
     await deliver(application, message=message("/start help"))
@@ -61,42 +61,42 @@ async def test_help_is_offered_instead(application: Any, telegram: Any, query: s
 
 @given(st.text(max_size=64), st.sampled_from(["Which?", "", "No?"]))
 @settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
-async def test_any_offset_is_answered(
-    application: Any, telegram: Any, many: Any, offset: str, query: str
+async def test_any_offset(
+    application: Any, telegram: Any, twelve_quotes: Any, offset: str, query: str
 ) -> None:
-    """Whatever offset is forged, the query is answered within Telegram's limits."""
-    assert many.sources
+    """A query with any forged offset gets at most ten results with distinct ids."""
+    assert twelve_quotes.sources
     sent = await _type(application, telegram, query, offset)
-    ids = [one["id"] for one in sent.get("results", [])]
+    ids = [result["id"] for result in sent.get("results", [])]
     assert len(ids) == len(set(ids)) <= 10
 
 
-async def test_typing_asks_nothing_of_no_documents(application: Any, archive: Any, telegram: Any) -> None:
-    """Without documents nothing is looked for."""
+async def test_no_search_without_documents(application: Any, archive: Any, telegram: Any) -> None:
+    """Without documents, an inline query is not searched for."""
     archive.sources = ()
     sent = await _type(application, telegram, "Which?")
     assert (TEXTS.inline_none, []) == (sent["button"]["text"], archive.questions)
 
 
-async def test_a_query_too_old_is_no_error(
+async def test_an_expired_query_is_no_error(
     application: Any, telegram: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A query that waited too long is given up without a word."""
+    """An expired query is dropped without a line in the log."""
     telegram.replies["answerInlineQuery"] = (400, "Bad Request: query is too old")
     await _type(application, telegram, "Which?")
     assert [] == caplog.records
 
 
-@pytest.mark.usefixtures("many")
+@pytest.mark.usefixtures("twelve_quotes")
 @pytest.mark.parametrize("chat", [PRIVATE, GROUP])
-async def test_a_chosen_quote_is_no_question(application: Any, telegram: Any, chat: Any) -> None:
-    """What somebody sends through us answers already; it is not answered again."""
+async def test_a_quote_sent_inline_is_no_question(application: Any, telegram: Any, chat: Any) -> None:
+    """A message sent via the bot is not answered."""
     await deliver(application, message=message("Which?", chat, via_bot=US))
     await deliver(application, message=message("Which? @verbatim_bot", chat, via_bot=US))
     assert [] == telegram.calls
 
 
-async def _call_in(application: Any, telegram: Any, text: str) -> dict[str, Any]:
+async def _guest_query(application: Any, telegram: Any, text: str) -> dict[str, Any]:
     await deliver(application, guest_message=message(text, GROUP, guest_query_id="9"))
     ((method, sent),) = telegram.calls
     assert ("answerGuestQuery", "9") == (method, sent["guest_query_id"])
@@ -104,11 +104,11 @@ async def _call_in(application: Any, telegram: Any, text: str) -> dict[str, Any]
     return dict(json.loads(result) if isinstance(result, str) else result)
 
 
-@pytest.mark.usefixtures("many")
-async def test_a_guest_answers_its_one_question(application: Any, telegram: Any) -> None:
-    """Called in with a question, the bot answers with a quote and its source, without buttons."""
+@pytest.mark.usefixtures("twelve_quotes")
+async def test_guest_answer(application: Any, telegram: Any) -> None:
+    """A guest query is answered with a quote and its source, without buttons."""
     telegram.replies["answerGuestQuery"] = (400, "Bad Request: query is too old")
-    result = await _call_in(application, telegram, "@verbatim_bot Which?")
+    result = await _guest_query(application, telegram, "@verbatim_bot Which?")
     text = result["input_message_content"]["message_text"]
     assert "The sea.\n— Title, under “Heading”, lines 5–7 · folder/name.txt" == text
     assert "reply_markup" not in result
@@ -123,12 +123,12 @@ async def test_a_guest_answers_its_one_question(application: Any, telegram: Any)
         ("@verbatim_bot Which?", False, TEXTS.no_documents),
     ],
 )
-async def test_a_guest_without_an_answer(  # noqa: PLR0913  # three of them are fixtures
+async def test_guest_query_without_an_answer(  # noqa: PLR0913  # three of them are fixtures
     application: Any, archive: Any, telegram: Any, text: str, expected: str, *, sources: bool
 ) -> None:
-    """A guest that has nothing to quote says so."""
+    """A guest query without an answer gets a text that says why."""
     telegram.replies["answerGuestQuery"] = (400, "Bad Request: query is too old")
     if not sources:
         archive.sources = ()
-    result = await _call_in(application, telegram, text)
+    result = await _guest_query(application, telegram, text)
     assert expected == result["input_message_content"]["message_text"]

@@ -1,4 +1,4 @@
-"""Saying something in a chat, whatever became of the message it is said to."""
+"""Sending and editing messages, even if the original is gone or in a topic."""
 
 from typing import Any
 
@@ -18,11 +18,11 @@ def _query(application: Any, **fields: Any) -> CallbackQuery:
     return CallbackQuery.de_json(pressed("@s.0", None, **fields), application.bot)
 
 
-async def test_a_message_out_of_sight(application: Any, telegram: Any) -> None:
-    """A view cannot take the place of a message that nobody tells us, and that is told."""
+async def test_editing_an_inaccessible_message(application: Any, telegram: Any) -> None:
+    """A message that the bot cannot access is not edited, and a text says so."""
     async with application:
-        told = await messaging.edit_reply(_query(application, message=None), notice("Words"), TEXTS)
-    assert (TEXTS.stale, []) == (told, telegram.calls)
+        text = await messaging.edit_reply(_query(application, message=None), notice("Words"), TEXTS)
+    assert (TEXTS.stale, []) == (text, telegram.calls)
 
 
 @pytest.mark.parametrize(
@@ -35,20 +35,20 @@ async def test_a_message_out_of_sight(application: Any, telegram: Any) -> None:
 async def test_an_edit_that_fails(
     application: Any, telegram: Any, description: str, expected: str | None
 ) -> None:
-    """A view that is there already is no failure; one that cannot be shown is told."""
+    """An edit without a change is no failure; any other refused edit returns a text."""
     telegram.replies["editMessageText"] = (400, description)
     async with application:
         assert expected == await messaging.edit_reply(_query(application), notice("Words"), TEXTS)
 
 
-def test_what_is_unchanged() -> None:
-    """Only Telegram's word for an edit that changes nothing is one."""
+def test_is_unchanged() -> None:
+    """Only Telegram's error for an edit without a change counts as unchanged."""
     assert messaging.is_unchanged(BadRequest("Message is not modified"))
     assert not messaging.is_unchanged(BadRequest("Message can't be edited"))
 
 
-def test_an_update_without_what_is_needed() -> None:
-    """A handler that is given another kind of update is a mistake of ours."""
+def test_updates_of_the_wrong_kind() -> None:
+    """An update without the required message or query raises TypeError."""
     with pytest.raises(TypeError):
         messaging.message_of(Update(1))
     with pytest.raises(TypeError):
@@ -63,13 +63,13 @@ CHAIN = {"message_thread_id": 44}
 async def test_an_answer_stays_in_its_topic(
     application: Any, telegram: Any, fields: dict[str, Any], expected: int | None
 ) -> None:
-    """In a topic the answer goes there; a chain of replies is none, and Telegram would refuse it."""
+    """An answer goes to the topic of its question; a chain of replies is not a topic."""
     await deliver(application, message=message("/help", GROUP, **fields))
     ((_, sent),) = telegram.calls
     assert expected == sent.get("message_thread_id")
 
 
-def test_a_message_of_an_edit(application: Any) -> None:
-    """An edited message is one as well."""
+def test_message_of_an_edit(application: Any) -> None:
+    """The message of an update may be an edited one."""
     update = Update.de_json({"update_id": 1, "edited_message": message("Which?")}, application.bot)
     assert isinstance(messaging.message_of(update), Message)

@@ -1,4 +1,4 @@
-"""Updates go in, calls to Telegram come out; the documents and Telegram are fakes."""
+"""Handlers of questions, commands and buttons, with fake documents and a fake Telegram."""
 
 import json
 from collections.abc import Callable
@@ -18,14 +18,14 @@ TEXTS = speaking("en")
 
 
 @pytest.fixture
-def three(archive: Any, citation: Callable[..., Any], answer: Callable[..., Any]) -> Any:
-    """Make a question with three quotes, and one that is a misspelling of it."""
-    ones = [citation(f"Quote number {n}.", (0, 15), ((0, 5),), rank=n) for n in (1, 2, 3)]
+def three_quotes(archive: Any, citation: Callable[..., Any], answer: Callable[..., Any]) -> Any:
+    """Return an archive with a question that has three quotes and a misspelling of it."""
+    citations = [citation(f"Quote number {n}.", (0, 15), ((0, 5),), rank=n) for n in (1, 2, 3)]
     archive.answers = {
-        "Which?": answer(*ones),
+        "Which?": answer(*citations),
         "Whihc?": answer(certainty="none", suggestion="Which?"),
     }
-    archive.contexts = {"000000000001folder01": PassageContext(ones[0].passage, None, None)}
+    archive.contexts = {"000000000001folder01": PassageContext(citations[0].passage, None, None)}
     return archive
 
 
@@ -44,39 +44,39 @@ def three(archive: Any, citation: Callable[..., Any], answer: Callable[..., Any]
         ("/start gone", f"{TEXTS.link_gone}\n\n{TEXTS.start}"),
     ],
 )
-async def test_private_words(text: str, expected: str, application: Any, telegram: Any) -> None:
-    """In a private chat every text gets a reply that fits it."""
+async def test_texts_in_private(text: str, expected: str, application: Any, telegram: Any) -> None:
+    """In a private chat, every text gets a fitting reply."""
     await deliver(application, message=message(text))
     assert [expected] == telegram.texts()
 
 
-async def test_the_reply_quotes_the_question(application: Any, telegram: Any, three: Any) -> None:
-    """An answer replies to its question, survives its deletion, and previews no links."""
+async def test_an_answer_replies_to_its_question(application: Any, telegram: Any, three_quotes: Any) -> None:
+    """An answer replies to its question, is sent even if that was deleted, and has no link preview."""
     await deliver(application, message=message("Which?"))
     ((method, sent),) = telegram.calls
     assert "sendMessage" == method
     assert {"message_id": 10, "allow_sending_without_reply": True} == sent["reply_parameters"]
     assert {"is_disabled": True} == sent["link_preview_options"]
-    assert ["Which?"] == three.questions
+    assert ["Which?"] == three_quotes.questions
 
 
-@pytest.mark.usefixtures("three")
+@pytest.mark.usefixtures("three_quotes")
 async def test_a_link_shows_its_passage(application: Any, telegram: Any) -> None:
-    """`/start` with the id of a passage shows it."""
+    """`/start` with the id of a passage shows the passage."""
     await deliver(application, message=message("/start 000000000001folder01"))
     (text,) = telegram.texts()
     assert text.startswith("Quote number 1.\n\n— Title, under “Heading”, line 5")
 
 
 async def test_a_caption_is_a_question(application: Any, archive: Any) -> None:
-    """A photo with a caption asks the caption, in private."""
+    """In private, the caption of a photo is a question."""
     await deliver(application, message=message(photo=[], caption="Which?"))
     assert ["Which?"] == archive.questions
 
 
 @pytest.mark.parametrize("fields", [{"photo": []}, {"dice": {"emoji": "🎲", "value": 1}}, {}])
-async def test_what_has_no_words(fields: dict[str, Any], application: Any, telegram: Any) -> None:
-    """What has no words gets a friendly line in private, and silence in a group."""
+async def test_messages_without_text(fields: dict[str, Any], application: Any, telegram: Any) -> None:
+    """A message without text gets a friendly line in private and nothing in a group."""
     await deliver(application, message=message(**fields))
     await deliver(application, message=message(chat=GROUP, **fields))
     assert [TEXTS.wordless] == telegram.texts()
@@ -100,14 +100,14 @@ async def test_what_has_no_words(fields: dict[str, Any], application: Any, teleg
 async def test_groups(  # noqa: PLR0913, PLR0917  # three of them are fixtures
     text: str, fields: dict[str, Any], expected: list[str], application: Any, archive: Any, telegram: Any
 ) -> None:
-    """In a group we answer when spoken to, and are silent otherwise."""
+    """In a group the bot answers only messages addressed to it."""
     await deliver(application, message=message(text, GROUP, **fields))
     assert expected == archive.questions
     assert len(expected) == len(telegram.calls)
 
 
 async def test_ask_in_reply_answers_the_other_message(application: Any, telegram: Any) -> None:
-    """A bare /ask in reply to a message answers that message, so that its buttons find the question."""
+    """The answer to a bare /ask replies to the other message, where its buttons find the question."""
     other = message("Which?", GROUP, message_id=4)
     await deliver(application, message=message("/ask", GROUP, reply_to_message=other))
     assert 4 == telegram.calls[0][1]["reply_parameters"]["message_id"]
@@ -143,14 +143,14 @@ async def test_a_reply_to_an_answer_follows_it(  # noqa: PLR0913, PLR0917  # two
     application: Any,
     archive: Any,
 ) -> None:
-    """A question in reply to an answer of ours leans on what that was asked; no other reply does."""
+    """A question in reply to an answer of the bot is a follow-up; a reply to anything else is not."""
     await deliver(application, message=message(text, chat, reply_to_message=message(chat=chat) | other))
     assert expected == archive.earlier
 
 
-async def test_a_follow_up_stays_one_on_every_page(application: Any, telegram: Any, three: Any) -> None:
-    """Each button under the answer to a follow-up asks it as it was asked, its correction as well."""
-    three.answers["And what?"] = three.answers["Which?"]
+async def test_buttons_keep_the_follow_up(application: Any, telegram: Any, three_quotes: Any) -> None:
+    """Buttons below the answer to a follow-up, even a corrected one, keep the earlier words."""
+    three_quotes.answers["And what?"] = three_quotes.answers["Which?"]
     asking = message("And what?", reply_to_message=message() | {"from": US, **ANSWER})
     await deliver(application, message=asking)
     keyboard = telegram.calls[0][1]["reply_markup"]["inline_keyboard"]
@@ -158,37 +158,41 @@ async def test_a_follow_up_stays_one_on_every_page(application: Any, telegram: A
     for data in [data for data in pressable if not data.startswith("@")]:
         await deliver(application, callback_query=pressed(data, message("And what?")))
     await deliver(application, callback_query=pressed("~q1 cat sat mat", message("Whihc?")))
-    assert ["And what?"] * 4 + ["Whihc?", "Which?"] == three.questions
-    assert ["cat sat mat"] * 6 == three.earlier
-    told = [sent.get("text") for name, sent in telegram.calls if name == "answerCallbackQuery"]
-    assert ["Quote 1 of 3", None, None, None] == told
+    assert ["And what?"] * 4 + ["Whihc?", "Which?"] == three_quotes.questions
+    assert ["cat sat mat"] * 6 == three_quotes.earlier
+    popup = [sent.get("text") for name, sent in telegram.calls if name == "answerCallbackQuery"]
+    assert ["Quote 1 of 3", None, None, None] == popup
 
 
 @pytest.mark.parametrize("kind", ["edited_message", "channel_post", "edited_channel_post"])
 async def test_other_updates_are_ignored(kind: str, application: Any, telegram: Any) -> None:
-    """Edits and channel posts are left alone."""
+    """Edited commands and channel posts are ignored."""
     await deliver(application, **{kind: message("/help")})
     assert [] == telegram.calls
 
 
 async def test_a_quote_that_is_not_verbatim_is_not_sent(
-    application: Any, telegram: Any, three: Any, answer: Callable[..., Any], citation: Callable[..., Any]
+    application: Any,
+    telegram: Any,
+    three_quotes: Any,
+    answer: Callable[..., Any],
+    citation: Callable[..., Any],
 ) -> None:
-    """A quote that fails the check is left out; with none left the bot declines."""
-    three.answers["Which?"] = answer(citation("Words.", (0, 6), quote="Wordz."))
+    """A quote that differs from its passage is left out; without others the bot declines."""
+    three_quotes.answers["Which?"] = answer(citation("Words.", (0, 6), quote="Wordz."))
     await deliver(application, message=message("Which?"))
     assert [TEXTS.declined] == telegram.texts()
 
 
 async def test_no_documents(application: Any, archive: Any, telegram: Any) -> None:
-    """Without documents a question gets a kind line."""
+    """Without documents, a question gets a text that says so."""
     archive.sources = ()
     await deliver(application, message=message("Which?"))
     assert [TEXTS.no_documents] == telegram.texts()
 
 
-async def test_an_error_of_ours_is_told(application: Any, archive: Any, telegram: Any) -> None:
-    """When answering fails, the person hears so."""
+async def test_errors_get_an_apology(application: Any, archive: Any, telegram: Any) -> None:
+    """An exception in a handler is answered with an apology."""
     archive.answers = None
     await deliver(application, message=message("Which?"))
     await deliver(application, callback_query=pressed("q1", message("Which?")))
@@ -197,7 +201,7 @@ async def test_an_error_of_ours_is_told(application: Any, archive: Any, telegram
     ]
 
 
-@pytest.mark.usefixtures("three")
+@pytest.mark.usefixtures("three_quotes")
 @pytest.mark.parametrize(
     ("press", "question", "begins"),
     [
@@ -215,35 +219,35 @@ async def test_an_error_of_ours_is_told(application: Any, archive: Any, telegram
 async def test_buttons_edit_the_answer(
     press: ButtonPress, question: str, begins: str, application: Any, telegram: Any
 ) -> None:
-    """A button shows its view in place of the answer; the question in the chat is all it needs."""
+    """A button replaces the answer with its view, using only its data and the question in the chat."""
     await deliver(application, callback_query=pressed(encode(press), message(question)))
-    (edit, edited), (answered, told) = telegram.calls
+    (edit, edited), (answered, popup) = telegram.calls
     assert ("editMessageText", "answerCallbackQuery") == (edit, answered)
     assert edited["text"].startswith(begins)
-    assert "text" not in told
+    assert "text" not in popup
 
 
 @pytest.fixture
-def near(archive: Any, citation: Callable[..., Any], answer: Callable[..., Any]) -> Any:
-    """Make a question that three passages are close to, and one that they are not."""
-    ones = [citation(f"Quote number {n}.", (0, 15), ((0, 5),), rank=n) for n in (1, 2, 3)]
+def near_passages(archive: Any, citation: Callable[..., Any], answer: Callable[..., Any]) -> Any:
+    """Return an archive with an unsure answer, a refusal with near passages, and a misspelling."""
+    citations = [citation(f"Quote number {n}.", (0, 15), ((0, 5),), rank=n) for n in (1, 2, 3)]
     archive.answers = {
-        "Perhaps?": answer(*ones, certainty="unsure"),
-        "Hardly?": answer(*ones, certainty="none"),
+        "Perhaps?": answer(*citations, certainty="unsure"),
+        "Hardly?": answer(*citations, certainty="none"),
         "Whihc?": answer(certainty="none", suggestion="Perhaps?"),
     }
-    archive.contexts = {"000000000001folder01": PassageContext(ones[0].passage, None, None)}
+    archive.contexts = {"000000000001folder01": PassageContext(citations[0].passage, None, None)}
     return archive
 
 
-@pytest.mark.usefixtures("near")
+@pytest.mark.usefixtures("near_passages")
 @pytest.mark.parametrize(
     ("chat", "kind", "count"), [(PRIVATE, "blockquote", 3), (GROUP, "expandable_blockquote", 1)]
 )
-async def test_what_is_not_sure_is_answered_with_what_is_closest(
+async def test_an_unsure_answer_is_the_closest_passages(
     chat: dict[str, Any], kind: str, count: int, application: Any, telegram: Any
 ) -> None:
-    """The closest passages come with a line that says so: open in private, folded up in a group."""
+    """An unsure answer introduces the closest passages: open in private, collapsed in a group."""
     await deliver(application, message=message("/ask Perhaps?", chat))
     ((_, sent),) = telegram.calls
     assert sent["text"].startswith(f"{TEXTS.unsure}\nQuote number 1.\n1 — ")
@@ -252,18 +256,18 @@ async def test_what_is_not_sure_is_answered_with_what_is_closest(
     assert ["Context 1", "Context 2", "Context 3"] == [button["text"] for button in row]
 
 
-@pytest.mark.usefixtures("near")
+@pytest.mark.usefixtures("near_passages")
 @pytest.mark.parametrize("question", ["Perhaps?", "Hardly?"])
 @pytest.mark.parametrize("chat", [PRIVATE, GROUP])
 async def test_the_closest_passages_and_their_context(
     question: str, chat: dict[str, Any], application: Any, telegram: Any
 ) -> None:
-    """A button shows them, also below a refusal; another what stands around one, and that leads back."""
+    """Buttons show the closest passages, even below a refusal, the context of one, and all again."""
     for data in ("n1", "c2:000000000001folder01", "n1"):
         press = pressed(data, message(question, chat))
         press["message"]["chat"] = chat
         await deliver(application, callback_query=press)
-    (_, listed), _, (_, around), _, (_, again), (_, told) = telegram.calls
+    (_, listed), _, (_, around), _, (_, again), (_, popup) = telegram.calls
     assert (listed["text"], listed["entities"]) == (again["text"], again["entities"])
     assert listed["text"].startswith(f"{TEXTS.unsure}\nQuote number 1.\n")
     folded = [entity for entity in listed["entities"] if entity["type"] == "expandable_blockquote"]
@@ -271,12 +275,12 @@ async def test_the_closest_passages_and_their_context(
     assert around["text"].startswith("Quote number 2.\n")
     ((back,), _) = around["reply_markup"]["inline_keyboard"]
     assert ("‹ Back to the passages", "n1") == (back["text"], back["callback_data"])
-    assert "text" not in told
+    assert "text" not in popup
 
 
-@pytest.mark.usefixtures("near")
-async def test_a_suggestion_may_not_be_sure(application: Any, telegram: Any) -> None:
-    """What was suggested instead is answered with what is closest to it, and so are its buttons."""
+@pytest.mark.usefixtures("near_passages")
+async def test_a_suggestion_may_have_an_unsure_answer(application: Any, telegram: Any) -> None:
+    """A suggestion with an unsure answer shows its closest passages, and so do their buttons."""
     await deliver(application, callback_query=pressed("~q1", message("Whihc?")))
     await deliver(application, callback_query=pressed("~n1", message("Whihc?")))
     (_, first), _, (_, second), _ = telegram.calls
@@ -286,65 +290,63 @@ async def test_a_suggestion_may_not_be_sure(application: Any, telegram: Any) -> 
     assert "~c1:000000000001folder01" == buttons[0]["callback_data"]
 
 
-@pytest.mark.usefixtures("three")
-async def test_what_is_sure_by_now_is_quoted(application: Any, telegram: Any) -> None:
-    """Where documents have changed so that there is an answer, the button for what is closest shows it."""
+@pytest.mark.usefixtures("three_quotes")
+async def test_an_answer_that_has_become_sure_is_quoted(application: Any, telegram: Any) -> None:
+    """If the documents have an answer by now, the button for the closest passages shows it."""
     await deliver(application, callback_query=pressed("n1", message("Which?")))
     (_, shown), _ = telegram.calls
     assert shown["text"].startswith("Quote number 1.\n— ")
 
 
-@pytest.mark.usefixtures("three")
+@pytest.mark.usefixtures("three_quotes")
 @pytest.mark.parametrize(
     ("data", "question", "expected"),
     [
         ("q2", None, TEXTS.question_gone),
         ("q2", message(photo=[]), TEXTS.question_gone),
         ("nonsense", message("Which?"), TEXTS.stale),
-        ("q9", message("Which?"), TEXTS.changed),
-        ("c1:other", message("Which?"), TEXTS.changed),
-        ("~q1", message("Which?"), TEXTS.changed),
-        ("q1", message("Never answered?"), TEXTS.changed),
-        ("n1", message("Never answered?"), TEXTS.changed),
-        ("+1", message("Never answered?"), TEXTS.changed),
+        ("q9", message("Which?"), TEXTS.documents_changed),
+        ("c1:other", message("Which?"), TEXTS.documents_changed),
+        ("~q1", message("Which?"), TEXTS.documents_changed),
+        ("q1", message("Never answered?"), TEXTS.documents_changed),
+        ("n1", message("Never answered?"), TEXTS.documents_changed),
+        ("+1", message("Never answered?"), TEXTS.documents_changed),
         ("p2", message("Which?"), "Quote 2 of 3"),
     ],
 )
-async def test_buttons_that_cannot_are_answered(
+async def test_outdated_buttons_are_answered(
     data: str, question: dict[str, Any] | None, expected: str, application: Any, telegram: Any
 ) -> None:
-    """A button that has lost its question or its documents says so, and changes nothing."""
+    """A button whose question or documents are gone gets a text and changes nothing."""
     await deliver(application, callback_query=pressed(data, question))
     assert [("answerCallbackQuery", expected)] == [(method, sent["text"]) for method, sent in telegram.calls]
 
 
-async def test_a_message_that_is_gone(application: Any, telegram: Any) -> None:
-    """A button under a message too old to see is answered."""
+async def test_a_button_of_an_inaccessible_message(application: Any, telegram: Any) -> None:
+    """A button of a message that the bot cannot access is answered."""
     gone = {"message_id": 11, "date": 0, "chat": PRIVATE}
     await deliver(application, callback_query=pressed("q1", None, message=gone))
     await deliver(application, callback_query=pressed("q1", None) | {"message": None})
     assert [TEXTS.question_gone] * 2 == [sent["text"] for _, sent in telegram.calls]
 
 
-@pytest.mark.usefixtures("three")
+@pytest.mark.usefixtures("three_quotes")
 @pytest.mark.parametrize(
     ("description", "expected"),
     [("Bad Request: message is not modified", None), ("Bad Request: message can't be edited", TEXTS.stale)],
 )
-async def test_edits_that_telegram_refuses(
-    description: str, expected: str | None, application: Any, telegram: Any
-) -> None:
-    """An edit that changes nothing is no error; one that cannot be is told."""
+async def test_refused_edits(description: str, expected: str | None, application: Any, telegram: Any) -> None:
+    """An edit without a change is no error; any other refused edit gets a text."""
     telegram.replies["editMessageText"] = (400, description)
     await deliver(application, callback_query=pressed("q1", message("Which?")))
     assert expected == telegram.calls[-1][1].get("text")
 
 
-@pytest.mark.usefixtures("three")
-async def test_an_old_query_is_no_error(
+@pytest.mark.usefixtures("three_quotes")
+async def test_an_expired_query_is_no_error(
     application: Any, telegram: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A tap that waited too long is given up without a word in the log."""
+    """An expired callback query is dropped without a line in the log."""
     telegram.replies["answerCallbackQuery"] = (400, "Bad Request: query is too old")
     await deliver(application, callback_query=pressed("q1", message("Which?")))
     assert [] == caplog.records
@@ -353,7 +355,7 @@ async def test_an_old_query_is_no_error(
 async def test_a_blocked_bot_is_no_error(
     application: Any, telegram: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Somebody who blocked the bot is nothing an operator must mend."""
+    """A user who blocked the bot causes no warning."""
     telegram.replies["sendMessage"] = (403, "Forbidden: bot was blocked by the user")
     with caplog.at_level("WARNING"):
         await deliver(application, message=message("/help"))
@@ -372,29 +374,27 @@ async def test_a_blocked_bot_is_no_error(
 async def test_allowed_chats(
     allowed: list[int], update: dict[str, Any], expected: int, connecting: Callable[..., Any], telegram: Any
 ) -> None:
-    """With a list of allowed chats the others are not answered at all."""
+    """With a list of allowed chats, others get no answer."""
     await deliver(connecting(telegram_allowed_chats=allowed), **update)
     assert expected == len(telegram.calls)
 
 
-async def test_a_button_pressed_by_others_stops_waiting(
-    connecting: Callable[..., Any], telegram: Any
-) -> None:
-    """A button pressed by one who is not let in is answered with nothing, as Telegram wants it answered."""
+async def test_presses_of_others_are_answered(connecting: Callable[..., Any], telegram: Any) -> None:
+    """A press by a user who is not allowed is answered without a text, so that Telegram stops waiting."""
     await deliver(connecting(telegram_allowed_chats=[2]), callback_query=pressed("q1", None))
     assert [("answerCallbackQuery", {"callback_query_id": "5"})] == telegram.calls
 
 
-@pytest.mark.usefixtures("three")
+@pytest.mark.usefixtures("three_quotes")
 @given(st.text(max_size=70))
 @settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 async def test_forged_data_is_always_answered(application: Any, telegram: Any, data: str) -> None:
-    """Whatever a forged button says, the query is answered, with at most 200 characters."""
+    """Any forged data is answered with at most 200 characters."""
     telegram.calls.clear()
     await deliver(application, callback_query=pressed(data, message("Which?")))
-    method, told = telegram.calls[-1]
+    method, popup = telegram.calls[-1]
     assert "answerCallbackQuery" == method
-    assert len(told.get("text", "")) <= 200
+    assert len(popup.get("text", "")) <= 200
 
 
 @given(st.text(max_size=300))
@@ -410,11 +410,11 @@ async def test_any_private_text_gets_one_reply(application: Any, telegram: Any, 
 PAYLOADS = st.text("ABCxyz019_-", min_size=1, max_size=64)
 
 
-@pytest.mark.usefixtures("three")
+@pytest.mark.usefixtures("three_quotes")
 @given(PAYLOADS | PAYLOADS.map(lambda text: f"{text[:12]:0>12}folder01"[:64]))
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-async def test_any_payload_of_a_link_is_met(application: Any, telegram: Any, payload: str) -> None:
-    """A link with any payload opens its passage, or the document it names, or says that it leads nowhere."""
+async def test_any_link_payload(application: Any, telegram: Any, payload: str) -> None:
+    """A link with any payload opens its passage or its document, or says that both are gone."""
     telegram.calls.clear()
     await deliver(application, message=message(f"/start {payload}"))
     (text,) = telegram.texts()
@@ -425,7 +425,7 @@ async def test_any_payload_of_a_link_is_met(application: Any, telegram: Any, pay
     assert text.startswith("Quote number 1." if opened else gone)
 
 
-MADE = st.sampled_from(
+BUTTON_DATA = st.sampled_from(
     [
         "q2",
         "c1:000000000001folder01",
@@ -442,9 +442,13 @@ MADE = st.sampled_from(
 )
 
 
-@pytest.mark.usefixtures("three")
+@pytest.mark.usefixtures("three_quotes")
 @given(
-    MADE, st.integers(0, 30), st.text(max_size=3), st.booleans(), st.sampled_from(["Which?", "Whihc?", "No?"])
+    BUTTON_DATA,
+    st.integers(0, 30),
+    st.text(max_size=3),
+    st.booleans(),
+    st.sampled_from(["Which?", "Whihc?", "No?"]),
 )
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 async def test_nearly_right_data_is_always_answered(  # noqa: PLR0913, PLR0917  # two of them are fixtures
@@ -456,7 +460,7 @@ async def test_nearly_right_data_is_always_answered(  # noqa: PLR0913, PLR0917  
     instead: bool,  # drawn
     question: str,
 ) -> None:
-    """Data that differs a little from a button's is answered once, and nothing fails."""
+    """Data similar to that of a button is answered once, without an error."""
     forged = data[:at] + more + data[at + (len(more) if instead else 0) :]
     telegram.calls.clear()
     await deliver(application, callback_query=pressed(forged, message(question)))
@@ -466,7 +470,7 @@ async def test_nearly_right_data_is_always_answered(  # noqa: PLR0913, PLR0917  
 
 
 async def test_a_changed_passage_offers_its_document(application: Any, archive: Any, telegram: Any) -> None:
-    """A link whose passage is no more names the document, however long its title, and offers its headings."""
+    """A link whose passage is gone names the document, with any title, and offers its headings."""
     archive.sources = (Source("folder01", "name.txt", "Title " * 900, 1, 100, "en"),)
     await deliver(application, message=message("/start " + "x" * 12 + "folder01"))
     ((_, sent),) = telegram.calls
@@ -476,11 +480,11 @@ async def test_a_changed_passage_offers_its_document(application: Any, archive: 
     assert "@rfolder01.0" in [button.get("callback_data") for row in rows for button in row]
 
 
-def _methods(telegram: Any) -> list[tuple[str, str]]:
+def _calls(telegram: Any) -> list[tuple[str, str]]:
     return [(name, sent["text"].partition("\n")[0]) for name, sent in telegram.calls]
 
 
-@pytest.mark.usefixtures("three")
+@pytest.mark.usefixtures("three_quotes")
 @pytest.mark.parametrize(
     ("chat", "texts"),
     [
@@ -492,7 +496,7 @@ def _methods(telegram: Any) -> list[tuple[str, str]]:
 async def test_an_answer_follows_its_question(
     application: Any, telegram: Any, chat: dict[str, Any], texts: list[str]
 ) -> None:
-    """An edited question changes its answer, to a refusal without buttons, and back."""
+    """Editing a question edits its answer, to a refusal without buttons and back."""
     first, *edits = texts
     await deliver(application, message=message(first, chat))
     for text in edits:
@@ -501,12 +505,12 @@ async def test_an_answer_follows_its_question(
         ("sendMessage", "Quote number 1."),
         ("editMessageText", TEXTS.declined),
         ("editMessageText", "Quote number 1."),
-    ] == _methods(telegram)
+    ] == _calls(telegram)
     assert [77, 77] == [sent["message_id"] for _, sent in telegram.calls[1:]]
     assert ["reply_markup" in sent for _, sent in telegram.calls] == [True, False, True]
 
 
-@pytest.mark.usefixtures("three")
+@pytest.mark.usefixtures("three_quotes")
 @pytest.mark.parametrize(
     ("description", "expected"),
     [
@@ -514,24 +518,24 @@ async def test_an_answer_follows_its_question(
         ("Bad Request: message to edit not found", ["editMessageText", "sendMessage"]),
     ],
 )
-async def test_an_answer_that_cannot_follow(
+async def test_an_answer_that_cannot_be_edited(
     application: Any, telegram: Any, description: str, expected: list[str]
 ) -> None:
-    """Where the answer is gone there is a new one; where nothing changed there is none."""
+    """A deleted answer is sent again; one without a change is not."""
     telegram.replies["editMessageText"] = (400, description)
     await deliver(application, message=message("Which?"))
     await deliver(application, edited_message=message("Which?", edit_date=2))
     assert ["sendMessage", *expected] == [name for name, _ in telegram.calls]
 
 
-@pytest.mark.usefixtures("three")
-async def test_an_old_question_is_answered_anew(application: Any, telegram: Any) -> None:
-    """The edit of a question that nobody remembers is a question."""
+@pytest.mark.usefixtures("three_quotes")
+async def test_an_edit_of_a_forgotten_question(application: Any, telegram: Any) -> None:
+    """The edit of a question whose answer is unknown gets a new answer."""
     await deliver(application, edited_message=message("Which?", edit_date=2))
-    assert [("sendMessage", "Quote number 1.")] == _methods(telegram)
+    assert [("sendMessage", "Quote number 1.")] == _calls(telegram)
 
 
-@pytest.mark.usefixtures("three")
+@pytest.mark.usefixtures("three_quotes")
 @pytest.mark.parametrize(
     ("text", "fields"),
     [
@@ -545,18 +549,18 @@ async def test_an_old_question_is_answered_anew(application: Any, telegram: Any)
 async def test_edits_that_are_not_for_us(
     application: Any, telegram: Any, text: str, fields: dict[str, Any]
 ) -> None:
-    """In a group an edit of what was not said to us causes nothing."""
+    """In a group, an edit of a message that is not addressed to the bot is ignored."""
     await deliver(application, edited_message=message(text, GROUP, edit_date=2, **fields))
     assert [] == telegram.calls
 
 
-def test_what_is_remembered_has_an_end() -> None:
-    """Of more questions than are remembered the oldest is forgotten, and the others are not."""
-    given_ = AnswerMap()
+def test_the_answer_map_is_bounded() -> None:
+    """Beyond its capacity, the map forgets the oldest question only."""
+    answer_map = AnswerMap()
     for number in range(2_001):
-        given_.remember(1, number, number + 1)
-    assert [None, 2, 2_001] == [given_.find(1, number) for number in (0, 1, 2_000)]
-    assert given_.find(2, 1) is None
+        answer_map.remember(1, number, number + 1)
+    assert [None, 2, 2_001] == [answer_map.find(1, number) for number in (0, 1, 2_000)]
+    assert answer_map.find(2, 1) is None
 
 
 NAMING = {
@@ -584,10 +588,10 @@ NAMING = {
     ],
 )
 async def test_why(application: Any, telegram: Any, text: str, fields: dict[str, Any], expected: str) -> None:
-    """/why is of its own words, of the question it replies to, or of the words an answer matched."""
+    """/why explains its own words, the question it replies to, or the words that an answer matched."""
     await deliver(application, message=message(text, **fields))
-    (told,) = telegram.texts()
-    assert expected in {told, *told.splitlines()}
+    (text_sent,) = telegram.texts()
+    assert expected in {text_sent, *text_sent.splitlines()}
 
 
 def _member(status: str) -> dict[str, Any]:
@@ -607,7 +611,7 @@ def _change(before: str, after: str, chat: dict[str, Any] = GROUP) -> dict[str, 
     return {"chat": chat, "from": ADA, "date": 1, **members}
 
 
-LITTLE, ALL = (f"{TEXTS.start_group}\n\n{hears}" for hears in (TEXTS.hears_little, TEXTS.hears_all))
+LITTLE, ALL = (f"{TEXTS.start_group}\n\n{received}" for received in (TEXTS.hears_little, TEXTS.hears_all))
 
 
 @pytest.mark.parametrize(
@@ -623,16 +627,16 @@ LITTLE, ALL = (f"{TEXTS.start_group}\n\n{hears}" for hears in (TEXTS.hears_littl
         ("left", "administrator", {"id": -7, "type": "channel", "title": "C"}, []),
     ],
 )
-async def test_hello(  # noqa: PLR0913, PLR0917  # two of them are fixtures
+async def test_greeting(  # noqa: PLR0913, PLR0917  # two of them are fixtures
     application: Any, telegram: Any, before: str, after: str, chat: dict[str, Any], expected: list[str]
 ) -> None:
-    """Taken into a group, we say hello once and what we hear there: all of it only as an admin."""
+    """Added to a group, the bot greets once and says which messages it receives: all only as an admin."""
     await deliver(application, my_chat_member=_change(before, after, chat))
     assert expected == telegram.texts()
 
 
-def test_addresses(connecting: Callable[..., Any]) -> None:
-    """A server of one's own and the test environment are called as Telegram's pages say."""
+def test_api_addresses(connecting: Callable[..., Any]) -> None:
+    """A local Bot API server and the test environment have the documented addresses."""
     ours = connecting(telegram_api_url="http://localhost:1/").bot
     test = connecting(telegram_test_environment=True).bot
     assert ("http://localhost:1/bot1:x", "http://localhost:1/file/bot1:x") == (
@@ -646,7 +650,7 @@ def test_addresses(connecting: Callable[..., Any]) -> None:
 async def test_a_page_is_sent_as_a_picture(
     archive: Any, citation: Callable[..., Any], answer: Callable[..., Any], application: Any, telegram: Any
 ) -> None:
-    """A quote from a page has a button that sends it, with its place; where none can be drawn, a word."""
+    """A quote from a page has a button that sends the page with its location, or a text if it cannot."""
     at = Locator("Heading", 3, 5, 7, 2, "page", "iii")
     archive.answers = {
         "Which?": answer(*(citation("The sea.", (0, 8), ((4, 7),), rank=n, locator=at) for n in (1, 2)))
@@ -656,7 +660,7 @@ async def test_a_page_is_sent_as_a_picture(
     buttons = [b["text"] for row in telegram.calls[-1][1]["reply_markup"]["inline_keyboard"] for b in row]
     assert TEXTS.page_picture in buttons
     for rank in (1, 2):
-        press = encode(ButtonPress(Action.PAGE, rank))
+        press = encode(ButtonPress(Action.PAGE_PICTURE, rank))
         await deliver(application, callback_query=pressed(press, message("Which?")))
     (_, (photo, sent), (_, first), (_, second)) = telegram.calls
     assert ("sendPhoto", "Title, under “Heading”, page iii") == (photo, sent["caption"])

@@ -1,4 +1,4 @@
-"""The catalogues: nothing lacking, nothing left over, and compiled as they are written."""
+"""The catalogues are complete, have no unused sentences, and are compiled from their sources."""
 
 import re
 import string
@@ -21,10 +21,10 @@ LOCALE = Path(messages.__file__).parent / "locale"
 TRANSLATED = [language for language in LANGUAGES if language != "en"]
 KEYWORDS: Mapping[str, Any] = {"_": None, "_n": (1, 2)}
 MARKS = {"de": ("„", "“"), "tr": ("“", "”"), "zh": ("“", "”")}
-# In Arabic, the noun alone says that there is one of it, or two: its forms 1 and 2 need no number.
+# In Arabic, the noun itself is singular or dual: plural forms 1 and 2 need no number.
 NUMBERS = {"count", "passages"}
 WITHOUT_NUMBER = {("ar", 1), ("ar", 2)}
-# What stands for a name may run the other way than the sentence around it.
+# These placeholders may be filled with text of the other direction of writing.
 NAMES = {"backend", "heading", "label", "name", "quote", "reason", "title", "version", "word", "words"}
 
 
@@ -40,8 +40,8 @@ def _messages(language: str) -> list[Message]:
     return [message for message in CATALOGUES[language] if message.id]
 
 
-def _forms(said: Any) -> tuple[str, ...]:
-    return (said,) if isinstance(said, str) else tuple(said)
+def _forms(text: Any) -> tuple[str, ...]:
+    return (text,) if isinstance(text, str) else tuple(text)
 
 
 def _translations(language: str) -> Iterator[tuple[str, str]]:
@@ -63,21 +63,21 @@ def _compiled(catalogue: Catalog) -> GNUTranslations:
 
 
 def _content(translations: GNUTranslations) -> tuple[dict[Any, str], str]:
-    """Take the sentences and the rule of plurals, without the version of the tool that wrote them."""
+    """Return the sentences and the plural rule, without the version of the tool that wrote them."""
     sentences = dict(translations._catalog)  # type: ignore[attr-defined]  # the only way to all of them
     sentences.pop("")
     return sentences, translations.info()["plural-forms"]
 
 
 def test_every_language_has_a_catalogue() -> None:
-    """The bot has the languages that it lists, and no others lie there unused."""
+    """There is a catalogue for each listed language, and no other."""
     assert sorted(TRANSLATED) == sorted(folder.name for folder in LOCALE.iterdir() if folder.is_dir())
     assert TRANSLATED == [str(CATALOGUES[language].locale_identifier) for language in TRANSLATED]
 
 
 @pytest.mark.parametrize("language", TRANSLATED)
-def test_no_catalogue_lags_behind(language: str) -> None:
-    """After a sentence was added, changed or taken out, `make messages` was run."""
+def test_catalogues_are_up_to_date(language: str) -> None:
+    """The catalogues have the sentences of the code; otherwise run `make messages`."""
     found = extract_from_file("python", messages.__file__, keywords=KEYWORDS)
     wanted = dict.fromkeys(message for _, message, _, _ in found)
     assert list(wanted) == [message.id for message in _messages(language)]
@@ -85,15 +85,15 @@ def test_no_catalogue_lags_behind(language: str) -> None:
 
 
 @pytest.mark.parametrize("language", TRANSLATED)
-def test_what_is_compiled_is_what_is_written(language: str) -> None:
-    """After a translation was changed, `make messages` was run."""
+def test_compiled_catalogues_are_up_to_date(language: str) -> None:
+    """The compiled catalogues have the translations; otherwise run `make messages`."""
     with (LOCALE / language / "LC_MESSAGES" / "verbatim.mo").open("rb") as file:
         assert _content(_compiled(CATALOGUES[language])) == _content(GNUTranslations(file))
 
 
 @pytest.mark.parametrize("language", TRANSLATED)
 def test_every_sentence_is_translated(language: str) -> None:
-    """No translation is empty or doubtful, and each has the lines and the paragraphs of the original."""
+    """No translation is empty or fuzzy, and each has the line breaks of the original."""
     assert [] == [message.id for message in _messages(language) if message.fuzzy]
     wrong = [
         (original, form)
@@ -106,15 +106,17 @@ def test_every_sentence_is_translated(language: str) -> None:
 
 
 @pytest.mark.parametrize("language", TRANSLATED)
-def test_every_number_has_its_form(language: str) -> None:
-    """A sentence that counts has as many forms as its language does."""
+def test_plural_forms(language: str) -> None:
+    """A sentence with a number has all plural forms of its language."""
     counting = [message for message in _messages(language) if message.pluralizable]
-    assert [CATALOGUES[language].num_plurals] * len(counting) == [len(_forms(one.string)) for one in counting]
+    assert [CATALOGUES[language].num_plurals] * len(counting) == [
+        len(_forms(message.string)) for message in counting
+    ]
 
 
 @pytest.mark.parametrize("language", TRANSLATED)
-def test_every_form_takes_what_the_original_does(language: str) -> None:
-    """What is filled in is the same in every language."""
+def test_placeholders(language: str) -> None:
+    """A translation has the placeholders of the original."""
     wrong = []
     for message in _messages(language):
         wanted = _placeholders(_forms(message.id)[0])
@@ -128,8 +130,8 @@ def test_every_form_takes_what_the_original_does(language: str) -> None:
 
 
 @pytest.mark.parametrize("language", TRANSLATED)
-def test_what_is_typed_or_opened_stays(language: str) -> None:
-    """Commands, links and the signs on buttons are the same in every language, each as often."""
+def test_commands_and_links_are_not_translated(language: str) -> None:
+    """Commands, links and arrows on buttons occur equally often in every language."""
     kept = re.compile(r"(?<!/)/[a-z]+\b|https://[\w./]+|[‹›]|Telegram")
     wrong = [
         (original, form)
@@ -141,7 +143,7 @@ def test_what_is_typed_or_opened_stays(language: str) -> None:
 
 @pytest.mark.parametrize("language", TRANSLATED)
 def test_quotation_marks_are_those_of_the_language(language: str) -> None:
-    """What is quoted stands between the marks that its readers write."""
+    """Quoted text is between the quotation marks of its language."""
     left, right = MARKS.get(language, ("«", "»"))
     others = set("\"“”„«»'") - {left, right}
     wrong = [
@@ -153,8 +155,8 @@ def test_quotation_marks_are_those_of_the_language(language: str) -> None:
 
 
 @pytest.mark.parametrize("language", TRANSLATED)
-def test_signs_that_nobody_sees_are_meant(language: str) -> None:
-    """Only Arabic has direction signs: in pairs around each name, and before each command."""
+def test_direction_marks(language: str) -> None:
+    """Only Arabic has direction marks: a pair around each name, and one before each command."""
     wrong = []
     for original, form in _translations(language):
         names = [name for name in _placeholders(form) if name in NAMES] if language == "ar" else []
@@ -170,8 +172,8 @@ def test_signs_that_nobody_sees_are_meant(language: str) -> None:
 
 
 @pytest.mark.parametrize("language", TRANSLATED)
-def test_a_catalogue_names_nobody(language: str) -> None:
-    """The head of a catalogue says nothing of people or of the day."""
+def test_headers_name_nobody(language: str) -> None:
+    """The headers of a catalogue name no people and no real date."""
     head = dict(CATALOGUES[language].mime_headers)
     assert "verbatim" == head["Project-Id-Version"].strip()
     named = ("Report-Msgid-Bugs-To", "Last-Translator", "Language-Team")
@@ -179,11 +181,11 @@ def test_a_catalogue_names_nobody(language: str) -> None:
     assert {"2025-01-01 00:00+0000"} == {head["POT-Creation-Date"], head["PO-Revision-Date"]}
 
 
-def test_what_is_not_translated_is_said_in_english() -> None:
-    """A sentence that a catalogue lacks is still said, with its number."""
+def test_missing_translations_are_in_english() -> None:
+    """A sentence missing from a catalogue is in English, with the right plural."""
     catalogue = Catalog(locale="ru")
     catalogue.add("Read on", "Читать дальше")
-    lacking, english = Texts(_compiled(catalogue), "ru"), Texts(NullTranslations())
-    assert "Читать дальше" == lacking.read_on
-    assert english.help == lacking.help
-    assert [english.sources(1), english.sources(21)] == [lacking.sources(1), lacking.sources(21)]
+    incomplete, english = Texts(_compiled(catalogue), "ru"), Texts(NullTranslations())
+    assert "Читать дальше" == incomplete.read_on
+    assert english.help == incomplete.help
+    assert [english.sources(1), english.sources(21)] == [incomplete.sources(1), incomplete.sources(21)]

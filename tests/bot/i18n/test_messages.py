@@ -1,4 +1,4 @@
-"""The sentences as they are said, in every language; test_locale.py looks at how they are written down."""
+"""The sentences in every language, with their arguments; test_catalogues.py tests the catalogue files."""
 
 import inspect
 import re
@@ -11,25 +11,25 @@ from bot.i18n.messages import LANGUAGES, Texts, speaking
 from bot.views.truncation import units
 from sandbox import validation
 from sandbox.entity_parsing import utf16_slice
-from sandbox.model import FormattedText
+from sandbox.model import TextWithEntities
 
 TEXTS = speaking("en")
-# The others are no sentences.
-NAMED = sorted(
-    name for name in vars(Texts) if not name.startswith("_") and name not in {"comma", "runs_left"}
+# `comma` and `is_right_to_left` are no sentences.
+SENTENCES = sorted(
+    name for name in vars(Texts) if not name.startswith("_") and name not in {"comma", "is_right_to_left"}
 )
 COUNTS = (0, 1, 2, 3, 5, 11, 21, 100, 101)
 ON_BUTTONS = """
 back back_to_closest context_of copy_source page_picture read_from_start read_on remove remove_no remove_yes
 to_headings to_sources whole_document wider
 """
-ANSWERING_TAPS = """
-changed failed file_gone place question_gone slow_down stale thanks
+IN_POPUPS = """
+documents_changed failed file_gone place question_gone slow_down stale thanks
 unreachable in_a_cluster
 """
-# What is longer is cut off next to another button on a narrow screen.
-MOST_ON_BUTTON = 24
-MOST_ON_WIDE_BUTTON = 48
+# Narrow screens cut longer texts off if there are two buttons in a row.
+MAX_BUTTON_UNITS = 24
+MAX_WIDE_BUTTON_UNITS = 48
 
 DOCUMENTS = {
     "en": "0 documents, 1 document, 2 documents, 3 documents, 5 documents, 11 documents, 21 documents, "
@@ -81,62 +81,66 @@ class _Figures(dict[str, str]):
 
 
 def _samples(kind: Any) -> list[Any]:
-    """Return values for an argument of a sentence."""
+    """Return sample values for an argument of a type."""
     known: dict[Any, list[Any]] = {int: [*COUNTS, 5000], str: ["readme"], Sequence[str]: [["One", "Two"]]}
     return known.get(kind, [_Figures()])
 
 
-def _said(texts: Texts, name: str) -> Iterator[str]:
-    """Say a sentence with each of its sample arguments."""
+def _samples_of(texts: Texts, name: str) -> Iterator[str]:
+    """Return a sentence with each of its sample arguments."""
     sentence = inspect.getattr_static(Texts, name)
     if isinstance(sentence, property):
-        said = getattr(texts, name)
-        yield from said.values() if isinstance(said, dict) else [said]
+        text = getattr(texts, name)
+        yield from text.values() if isinstance(text, dict) else [text]
         return
     hints = get_type_hints(sentence)
-    arguments = [_samples(hints[one]) for one in inspect.signature(sentence).parameters if one != "self"]
-    for turn in range(max(map(len, arguments))):
-        # Two numbers in one sentence differ, as the first line and the last do.
+    arguments = [_samples(hints[key]) for key in inspect.signature(sentence).parameters if key != "self"]
+    for shift in range(max(map(len, arguments))):
+        # Shift the samples, so that two numbers in a sentence differ.
         yield getattr(texts, name)(
-            *(values[(turn + at) % len(values)] for at, values in enumerate(arguments))
+            *(values[(shift + at) % len(values)] for at, values in enumerate(arguments))
         )
 
 
-def _too_long(texts: Texts, names: str, most: int) -> list[str]:
-    return [said for name in names.split() for said in _said(texts, name) if units(said) > most]
+def _too_long(texts: Texts, names: str, max_units: int) -> list[str]:
+    return [text for name in names.split() for text in _samples_of(texts, name) if units(text) > max_units]
 
 
-def _tappable(said: str) -> list[tuple[str, str]]:
-    stored = validation.text(FormattedText(said))
-    return sorted((one.type, utf16_slice(stored.text, one.offset, one.end)) for one in stored.entities)
+def _tappable(text: str) -> list[tuple[str, str]]:
+    stored = validation.text(TextWithEntities(text))
+    return sorted(
+        (entity.type, utf16_slice(stored.text, entity.offset, entity.end)) for entity in stored.entities
+    )
 
 
-def _miscounted(table: str, say: Callable[[int], str]) -> list[str]:
-    """List the parts that are not in what is said of their number, as whole words."""
-    said = zip(table.split(", "), map(say, COUNTS), strict=True)
-    return [part for part, text in said if not re.search(rf"(?<!\w){part}(?=[\s:：,，،]|$)", text)]
+def _miscounted(table: str, render: Callable[[int], str]) -> list[str]:
+    """Return the parts of a table that are not whole words of the sentence for their number."""
+    sentences = zip(table.split(", "), map(render, COUNTS), strict=True)
+    return [part for part, text in sentences if not re.search(rf"(?<!\w){part}(?=[\s:：,，،]|$)", text)]
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_every_sentence_can_be_sent(language: str) -> None:
-    """Telegram takes each sentence, whatever is filled in, and shows it as it is."""
-    for name in NAMED:
-        for said in _said(speaking(language), name):
-            assert 1 <= units(said) <= validation.TEXT_UNITS
-            assert said == validation.text(FormattedText(said)).text
+    """Telegram accepts each sentence with any arguments and shows it unchanged."""
+    for name in SENTENCES:
+        for text in _samples_of(speaking(language), name):
+            assert 1 <= units(text) <= validation.TEXT_UNITS
+            assert text == validation.text(TextWithEntities(text)).text
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_commands_and_links_can_be_tapped(language: str) -> None:
-    """Telegram finds the same commands and links in a sentence, whatever its language."""
-    for name in NAMED:
-        for original, said in zip(_said(TEXTS, name), _said(speaking(language), name), strict=True):
-            assert _tappable(original) == _tappable(said)
+    """Telegram detects the same commands and links in a sentence in every language."""
+    for name in SENTENCES:
+        for original, text in zip(
+            _samples_of(TEXTS, name), _samples_of(speaking(language), name), strict=True
+        ):
+            assert _tappable(original) == _tappable(text)
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_the_profile_fits(language: str) -> None:
-    """Commands and descriptions are within Telegram's limits."""
+def test_profile_limits(language: str) -> None:
+    """Commands and descriptions are within Telegram's limits, in every language."""
     texts = speaking(language)
     commands = texts.commands | texts.admin_commands
     assert list(TEXTS.commands | TEXTS.admin_commands) == list(commands)
@@ -147,44 +151,44 @@ def test_the_profile_fits(language: str) -> None:
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_buttons_fit(language: str) -> None:
-    """What is on a button can be read, and what answers a tap fits its 200 characters."""
+def test_button_and_popup_limits(language: str) -> None:
+    """Texts of buttons are short enough to read; answers to presses have at most 200 characters."""
     texts = speaking(language)
-    assert [] == _too_long(texts, ON_BUTTONS, MOST_ON_BUTTON)
+    assert [] == _too_long(texts, ON_BUTTONS, MAX_BUTTON_UNITS)
     wide = "inline_help inline_none inline_unreachable show_closest"
-    assert [] == _too_long(texts, wide, MOST_ON_WIDE_BUTTON)
-    assert [] == _too_long(texts, ANSWERING_TAPS, validation.CALLBACK_TEXT)
+    assert [] == _too_long(texts, wide, MAX_WIDE_BUTTON_UNITS)
+    assert [] == _too_long(texts, IN_POPUPS, validation.CALLBACK_TEXT)
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_the_help_names_a_button_as_it_is(language: str) -> None:
-    """Who reads of a button finds it."""
+def test_the_help_names_a_button(language: str) -> None:
+    """The button that the help mentions has that text."""
     assert speaking(language).wider in speaking(language).help
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_numbers_agree(language: str) -> None:
-    """A noun has the form that people of the language give it after each number."""
+def test_plurals(language: str) -> None:
+    """After each number, a noun has the right plural form of its language."""
     texts = speaking(language)
     assert [] == _miscounted(DOCUMENTS[language], texts.sources)
     assert [] == _miscounted(PLACES[language], texts.found)
 
 
 @pytest.mark.parametrize("language", IN_PASSAGES)
-def test_numbers_agree_after_a_preposition(language: str) -> None:
-    """A noun is in the case that the preposition before it asks for."""
+def test_plurals_after_a_preposition(language: str) -> None:
+    """After a preposition, a noun has the right case."""
     assert [] == _miscounted(
-        IN_PASSAGES[language], lambda count: speaking(language).weighed("x", "1.5", count)
+        IN_PASSAGES[language], lambda count: speaking(language).word_weight("x", "1.5", count)
     )
 
 
-def test_one_line_is_not_lines() -> None:
-    """A single line is named by its number, more by the first and the last."""
+def test_line_numbers() -> None:
+    """One line has one number; several have the first and the last."""
     assert ("line 5", "lines 5–7") == (TEXTS.lines(5, 5), TEXTS.lines(5, 7))
 
 
 @pytest.mark.parametrize(
-    ("asked", "expected"),
+    ("tag", "expected"),
     [
         *((language, language) for language in LANGUAGES),
         ("ru-RU", "ru"),
@@ -203,12 +207,12 @@ def test_one_line_is_not_lines() -> None:
         ("ру\0", "en"),
     ],
 )
-def test_everybody_is_spoken_to(asked: str | None, expected: str) -> None:
-    """Any tag that begins with a language we have chooses it; all others choose English."""
-    assert expected == speaking(asked).language
-    assert speaking(expected).start == speaking(asked).start
+def test_language_tags(tag: str | None, expected: str) -> None:
+    """A tag selects its language if there is a catalogue; all others select English."""
+    assert expected == speaking(tag).language
+    assert speaking(expected).start == speaking(tag).start
 
 
 def test_languages_differ() -> None:
-    """No language is said in the words of another, English least of all."""
+    """No language has the sentences of another."""
     assert len(LANGUAGES) == len({speaking(language).declined for language in LANGUAGES})

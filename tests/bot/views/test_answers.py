@@ -1,4 +1,4 @@
-"""The three kinds of reply to a question: a quote, the closest passages, a refusal."""
+"""Replies to a question: a quote, the closest passages or a refusal."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -12,7 +12,15 @@ from telegram import Chat, Message
 
 from bot.i18n.messages import LANGUAGES, speaking
 from bot.views import answers, quotes
-from bot.views.callback_data import AS_WRITTEN, MOST_EARLIER, Action, ButtonPress, Origin, carried, decode
+from bot.views.callback_data import (
+    AS_WRITTEN,
+    MAX_EARLIER_BYTES,
+    Action,
+    ButtonPress,
+    Origin,
+    decode,
+    fit_words,
+)
 from bot.views.locations import closest
 from bot.views.message import Reply, notice
 from bot.views.viewer import Viewer
@@ -23,7 +31,7 @@ TEXTS = speaking("en")
 VIEWER = Viewer(TEXTS, "verbatim_bot")
 GROUP = replace(VIEWER, in_group=True)
 ORIGINS = st.builds(
-    Origin, st.booleans(), (WILD | LONG | st.just("")).map(lambda text: carried(text.split()))
+    Origin, st.booleans(), (WILD | LONG | st.just("")).map(lambda text: fit_words(text.split()))
 )
 FOUND = st.lists(citations(), min_size=1, max_size=5).map(tuple)
 
@@ -31,20 +39,20 @@ FOUND = st.lists(citations(), min_size=1, max_size=5).map(tuple)
 @given(FOUND, ORIGINS, st.booleans(), st.sampled_from(LANGUAGES))
 @settings(max_examples=60, deadline=None)
 def test_the_closest_passages_are_whole_and_within_limits(
-    found: tuple[Citation, ...],
+    cited: tuple[Citation, ...],
     origin: Origin,
     asks_opinion: bool,
     language: str,
 ) -> None:
-    """Each quote is in a block of its own to the letter, the best first; five buttons at most."""
-    answer = Answer("?", "unsure", 0.3, found)
+    """Each quote is verbatim in a block of its own, best first, with at most five buttons in all."""
+    answer = Answer("?", "unsure", 0.3, cited)
     viewer = Viewer(speaking(language), "verbatim_bot", asks_opinion=asks_opinion)
-    reply = answers.answer(answer, viewer, origin)
+    reply = answers.render_answer(answer, viewer, origin)
     check_limits(reply)
     quoted = texts_of(reply, "blockquote")
     assert 1 <= len(quoted) <= 3
-    assert [one.quote for one in closest(answer)][: len(quoted)] == quoted
-    assert all(short in one.quote for short, one in zip(quoted, found, strict=False))
+    assert [citation.quote for citation in closest(answer)][: len(quoted)] == quoted
+    assert all(short in citation.quote for short, citation in zip(quoted, cited, strict=False))
     assert len(quoted) == len(texts_of(reply, "text_link"))
     pressed = [press for row in _buttons(reply) for _, press in row]
     assert len(pressed) == len(quoted) + 2 * asks_opinion
@@ -55,10 +63,10 @@ def test_the_closest_passages_are_whole_and_within_limits(
 
 @given(FOUND)
 @settings(max_examples=60, deadline=None)
-def test_in_a_group_the_closest_passages_are_folded(found: tuple[Citation, ...]) -> None:
-    """In a group all quotes and sources are in one block that opens at a tap, and none is within another."""
-    answer = Answer("?", "unsure", 0.3, found)
-    reply, private = answers.answer(answer, GROUP), answers.answer(answer, VIEWER)
+def test_in_a_group_the_closest_passages_are_folded(cited: tuple[Citation, ...]) -> None:
+    """In a group, all quotes and sources are in one expandable block without nested blocks."""
+    answer = Answer("?", "unsure", 0.3, cited)
+    reply, private = answers.render_answer(answer, GROUP), answers.render_answer(answer, VIEWER)
     check_limits(reply)
     assert (private.text, private.keyboard) == (reply.text, reply.keyboard)
     assert [reply.text.removeprefix(f"{TEXTS.unsure}\n")] == texts_of(reply, "expandable_blockquote")
@@ -83,9 +91,9 @@ def test_a_refusal_is_within_limits(  # noqa: PLR0913, PLR0917  # drawn
     origin: Origin,
     asks_nothing: bool,
 ) -> None:
-    """Headings and suggestions of any length and script make a message; it quotes nothing."""
-    found = Answer(question, "none", confidence, tuple(near), suggestion, asks_nothing)
-    reply = answers.answer(found, VIEWER, origin)
+    """Headings and suggestions of any length and script fit in a message, which has no quote."""
+    result = Answer(question, "none", confidence, tuple(near), suggestion, asks_nothing)
+    reply = answers.render_answer(result, VIEWER, origin)
     check_limits(reply)
     assert [] == [e for e in reply.entities if e.type not in {"code", "text_link"}]
     assert len(texts_of(reply, "text_link")) <= 3
@@ -96,37 +104,37 @@ def test_a_refusal_is_within_limits(  # noqa: PLR0913, PLR0917  # drawn
 
 @given(FOUND, st.booleans())
 @settings(max_examples=60, deadline=None)
-def test_the_closest_passages_tell_what_was_asked(
-    found: tuple[Citation, ...],
+def test_closest_passages_yield_earlier_words(
+    cited: tuple[Citation, ...],
     in_group: bool,
 ) -> None:
-    """Read back from the message, folded or not, the words are from a quote, and a button can carry them."""
-    shown = answers.answer(Answer("?", "unsure", 0.3, found), GROUP if in_group else VIEWER)
-    words = quotes.asked_before(_message(shown))
-    assert len(words.encode()) <= MOST_EARLIER
+    """The earlier words read from the message, folded or not, are from a quote and fit in callback data."""
+    shown = answers.render_answer(Answer("?", "unsure", 0.3, cited), GROUP if in_group else VIEWER)
+    words = quotes.earlier_words(_message(shown))
+    assert len(words.encode()) <= MAX_EARLIER_BYTES
     assert all(word in shown.text for word in words.split())
 
 
-def test_only_what_quotes_was_asked_something(
+def test_replies_without_a_quote_have_no_earlier_words(
     answer: Callable[..., Any], citation: Callable[..., Any]
 ) -> None:
-    """A message without a quote, a refusal for one, says nothing of a question before."""
+    """A reply without a quote, such as a refusal, has no words for a follow-up."""
     near = citation("Words.", (0, 6), ((0, 5),))
-    declined = answers.answer(answer(near, certainty="none", suggestion="How many cats?"), VIEWER)
-    assert "" == quotes.asked_before(_message(declined))
-    assert "" == quotes.asked_before(_message(notice(TEXTS.help)))
+    declined = answers.render_answer(answer(near, certainty="none", suggestion="How many cats?"), VIEWER)
+    assert "" == quotes.earlier_words(_message(declined))
+    assert "" == quotes.earlier_words(_message(notice(TEXTS.help)))
 
 
 def test_a_sure_answer_is_its_quote(citation: Callable[..., Any], answer: Callable[..., Any]) -> None:
-    """What is sure is answered with the best quote alone."""
-    found = answer(citation("Words.", (0, 6)), citation("Others.", (0, 7)))
-    assert quotes.quote(found, 1, VIEWER) == answers.answer(found, VIEWER)
+    """A sure answer is the best quote."""
+    result = answer(citation("Words.", (0, 6)), citation("Others.", (0, 7)))
+    assert quotes.render_quote(result, 1, VIEWER) == answers.render_answer(result, VIEWER)
 
 
 def test_the_closest_passages(citation: Callable[..., Any], answer: Callable[..., Any]) -> None:
-    """A line says what they are; each of three quotes has its source, its number and its button."""
+    """An introduction, then three quotes, each with its source, number and button."""
     near = [citation(f"Cat {n} sat.", (0, 10), ((0, 3),), rank=n) for n in (1, 2, 3, 4)]
-    reply = answers.answer(answer(*near, certainty="unsure"), replace(VIEWER, asks_opinion=True))
+    reply = answers.render_answer(answer(*near, certainty="unsure"), replace(VIEWER, asks_opinion=True))
     source = "— Title, under “Heading”, lines 5–7 · folder/name.txt"
     assert (
         "I’m not sure this answers it. The closest passages:\n"
@@ -135,13 +143,13 @@ def test_the_closest_passages(citation: Callable[..., Any], answer: Callable[...
     assert ["Cat 1 sat.", "Cat 2 sat.", "Cat 3 sat."] == texts_of(reply, "blockquote")
     assert ["Cat"] * 3 == texts_of(reply, "bold")
     contexts = [(f"Context {n}", ButtonPress(Action.CONTEXT, n, "000000000001folder01")) for n in (1, 2, 3)]
-    votes = [("👍", ButtonPress(Action.GOOD)), ("👎", ButtonPress(Action.BAD))]
+    votes = [("👍", ButtonPress(Action.VOTE_UP)), ("👎", ButtonPress(Action.VOTE_DOWN))]
     assert [contexts, votes] == _buttons(reply)
 
 
 def test_one_closest_passage_has_no_number(citation: Callable[..., Any], answer: Callable[..., Any]) -> None:
-    """Where there is only one, its button says what it does."""
-    reply = answers.answer(answer(citation("Words.", (0, 6)), certainty="unsure"), VIEWER)
+    """A single closest passage has no number, and its button is named in words."""
+    reply = answers.render_answer(answer(citation("Words.", (0, 6)), certainty="unsure"), VIEWER)
     assert reply.text.endswith("\nWords.\n— Title, under “Heading”, lines 5–7 · folder/name.txt")
     wider = ButtonPress(Action.CONTEXT, 1, "000000000001folder01")
     assert [[("Show context", wider)]] == _buttons(reply)
@@ -150,29 +158,31 @@ def test_one_closest_passage_has_no_number(citation: Callable[..., Any], answer:
 def test_context_leads_back_to_the_closest_passages(
     citation: Callable[..., Any], answer: Callable[..., Any]
 ) -> None:
-    """From what stands around one of them, the way back is to all."""
-    one, origin = citation("Words.", (0, 6)), Origin(earlier="cats")
-    around = PassageContext(one.passage, None, None)
+    """The context of one closest passage has a button back to all of them."""
+    cited, origin = citation("Words.", (0, 6)), Origin(earlier="cats")
+    around = PassageContext(cited.passage, None, None)
     for certainty in ("unsure", "none"):
-        reply = quotes.wider_context(answer(one, certainty=certainty), 1, around, VIEWER, origin)
+        reply = quotes.render_context(answer(cited, certainty=certainty), 1, around, VIEWER, origin)
         back = ("‹ Back to the passages", ButtonPress(Action.CLOSEST, origin=origin))
         assert [back] == _buttons(reply)[0]
 
 
 def test_a_refusal_shows_no_source(citation: Callable[..., Any], answer: Callable[..., Any]) -> None:
-    """Under a refusal there is no quote and no file, and a button for the closest passages, if any."""
+    """A refusal has no quote and no file name, but a button for the closest passages, if any."""
     near = citation("Words.", (0, 6), locator=Locator(None, None, 1, 1, 1))
-    reply = answers.answer(answer(near, certainty="none"), VIEWER)
+    reply = answers.render_answer(answer(near, certainty="none"), VIEWER)
     assert ("The documents hold no answer to this.", ()) == (reply.text, reply.entities)
     assert [[("Show the closest passages", ButtonPress(Action.CLOSEST))]] == _buttons(reply)
-    assert Reply("The documents hold no answer to this.") == answers.answer(answer(certainty="none"), VIEWER)
+    assert Reply("The documents hold no answer to this.") == answers.render_answer(
+        answer(certainty="none"), VIEWER
+    )
 
 
 def test_near_headings_are_offered(citation: Callable[..., Any], answer: Callable[..., Any]) -> None:
-    """A refusal names three headings at most, each once, as links that open the passage; no quote or file."""
+    """A refusal lists at most three distinct headings, as links to passages."""
     headings = ("One", None, "One", "Two", " ", "Three", "Four")
     near = [citation("Words.", (0, 6), locator=Locator(heading, None, 1, 1, 1)) for heading in headings]
-    reply = answers.answer(answer(*near, certainty="none"), VIEWER)
+    reply = answers.render_answer(answer(*near, certainty="none"), VIEWER)
     perhaps = "These headings may help:\n• One\n• Two\n• Three"
     assert f"The documents hold no answer to this.\n\n{perhaps}" == reply.text
     assert ["One", "Two", "Three"] == texts_of(reply, "text_link")
@@ -180,29 +190,29 @@ def test_near_headings_are_offered(citation: Callable[..., Any], answer: Callabl
 
 
 def test_small_talk_is_shown_no_passages(citation: Callable[..., Any], answer: Callable[..., Any]) -> None:
-    """What asks nothing gets a friendly line alone, whatever stands near."""
-    found = answer(citation("Words.", (0, 6)), certainty="none", asks_nothing=True)
-    assert Reply(TEXTS.nothing_asked) == answers.answer(found, VIEWER)
+    """Small talk gets a friendly line only, even if passages are near."""
+    result = answer(citation("Words.", (0, 6)), certainty="none", asks_nothing=True)
+    assert Reply(TEXTS.nothing_asked) == answers.render_answer(result, VIEWER)
 
 
 def test_a_suggestion_can_be_tapped(answer: Callable[..., Any]) -> None:
-    """A suggested spelling comes as a button that asks it."""
-    reply = answers.answer(answer(certainty="none", suggestion="How many cats?"), VIEWER)
+    """A suggested spelling has a button that asks it."""
+    reply = answers.render_answer(answer(certainty="none", suggestion="How many cats?"), VIEWER)
     assert "The documents hold no answer to this.\n\nDid you mean: How many cats?" == reply.text
     assert [[("How many cats?", ButtonPress(Action.QUOTE, origin=Origin(corrected=True)))]] == _buttons(reply)
 
 
 def test_a_declined_suggestion_suggests_nothing(answer: Callable[..., Any]) -> None:
-    """The answer to our own suggestion offers no other, as its button could not tell which is meant."""
-    found = answer(certainty="none", suggestion="Other one?")
-    reply = answers.answer(found, VIEWER, Origin(corrected=True))
+    """A refusal of a corrected question suggests no further correction."""
+    result = answer(certainty="none", suggestion="Other one?")
+    reply = answers.render_answer(result, VIEWER, Origin(corrected=True))
     assert "The documents hold no answer to this." == reply.text
 
 
 @pytest.mark.parametrize("certainty", ["sure", "unsure", "none"])
 def test_without_passages_there_is_a_refusal(answer: Callable[..., Any], certainty: str) -> None:
-    """Where no quote is left to show, nothing is claimed to be one."""
-    assert Reply(TEXTS.declined) == answers.answer(answer(certainty=certainty), VIEWER)
+    """An answer without citations is shown as a refusal, whatever its certainty."""
+    assert Reply(TEXTS.declined) == answers.render_answer(answer(certainty=certainty), VIEWER)
 
 
 def _message(reply: Reply) -> Message:

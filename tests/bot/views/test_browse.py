@@ -1,4 +1,4 @@
-"""Looking through documents: every page fits a message, and reading on neither loses nor repeats a word."""
+"""Views of the documents: every page fits in a message, and reading on neither skips nor repeats text."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -36,7 +36,7 @@ SECTIONS = st.builds(Section, HEADINGS, st.integers(1, 6), st.integers(0, 10**6)
 DOCUMENT = Source("document", "a.md", "A document", 1, 1, "en")
 
 
-def _ways(reply: Reply) -> dict[str, BrowsePress | ButtonPress | None]:
+def _presses(reply: Reply) -> dict[str, BrowsePress | ButtonPress | None]:
     rows = reply.keyboard.inline_keyboard if reply.keyboard else ()
     return {
         button.text: decode_browse(button.callback_data) or decode(button.callback_data)
@@ -45,41 +45,41 @@ def _ways(reply: Reply) -> dict[str, BrowsePress | ButtonPress | None]:
     }
 
 
-def _turned(way: BrowsePress | ButtonPress | None) -> int:
-    assert isinstance(way, BrowsePress)
-    return way.number
+def _number_of(press: BrowsePress | ButtonPress | None) -> int:
+    assert isinstance(press, BrowsePress)
+    return press.number
 
 
 def _body(reply: Reply) -> str:
-    """Return the text of a page without the heading above and the source below."""
+    """Return the text of a page without its heading and source."""
     return reply.text.partition("\n\n")[2].rpartition("\n\n— ")[0]
 
 
-def _bare(text: str) -> str:
+def _without_spaces(text: str) -> str:
     return "".join(text.split())
 
 
-def _as_it_stands(found: Sequence[Passage]) -> str:
-    """Join passages with what they share said once."""
+def _join_without_overlaps(passages: Sequence[Passage]) -> str:
+    """Join passages, overlaps once, without white space."""
     text, end = "", 0
-    for passage in found:
+    for passage in passages:
         text += passage.text[max(end - passage.span.start, 0) :]
         end = passage.span.end
-    return _bare(text)
+    return _without_spaces(text)
 
 
 @given(st.lists(SOURCES, max_size=30), st.integers(0, 99_999_999), st.sampled_from([VIEWER, ADMIN]))
 @settings(max_examples=50)
 def test_the_list_of_documents_is_within_limits(listed: list[Source], page: int, viewer: Viewer) -> None:
-    """Whatever documents are called, any page of their list is a message with a button for each."""
-    reply = browse.sources(listed, page, viewer)
+    """With any titles and names, a page of the list fits in a message, with a button for each document."""
+    reply = browse.render_sources(listed, page, viewer)
     check_limits(reply)
     last = max(len(listed) - 1, 0) // 8
     shown = len(listed[min(page, last) * 8 :][:8])
     opening = [
-        way
-        for way in _ways(reply).values()
-        if isinstance(way, BrowsePress) and way.shelf is BrowseView.HEADINGS
+        press
+        for press in _presses(reply).values()
+        if isinstance(press, BrowsePress) and press.view is BrowseView.HEADINGS
     ]
     assert shown == len(opening)
 
@@ -89,148 +89,156 @@ def test_the_list_of_documents_is_within_limits(listed: list[Source], page: int,
 def test_headings_are_within_limits(
     source: Source, sections: list[Section], page: int, viewer: Viewer
 ) -> None:
-    """Whatever headings say, even nothing, any page of them is a message, and its buttons show something."""
-    check_limits(browse.headings(source, sections, page, viewer))
-    check_limits(browse.removal(source, TEXTS))
+    """With any headings, even empty ones, each page fits in a message and its buttons have visible text."""
+    check_limits(browse.render_headings(source, sections, page, viewer))
+    check_limits(browse.render_removal(source, TEXTS))
 
 
 @st.composite
-def shelved(draw: st.DrawFn) -> tuple[list[Passage], Source]:
-    """Make a document's passages; some begin with the end of the one before."""
-    found: list[Passage] = []
+def documents(draw: st.DrawFn) -> tuple[list[Passage], Source]:
+    """Draw the passages of a document; some overlap with the previous one."""
+    passages: list[Passage] = []
     end = paragraph = 0
     heading: tuple[str, ...] = ()
     for number, text in enumerate(draw(st.lists(WILD | LONG, min_size=1, max_size=8))):
         shared, overlaps = "", draw(st.booleans())
-        if found and overlaps:
-            shared = found[-1].text[-draw(st.integers(1, 20)) :]
+        if passages and overlaps:
+            shared = passages[-1].text[-draw(st.integers(1, 20)) :]
         else:
             paragraph += 1
             heading = draw(st.sampled_from([heading, (draw(HEADINGS),)]))
         words = (shared + text)[:2000]
         start = end - len(shared)
         span = Span(start, start + len(words))
-        found.append(Passage(f"{number:020}", "d.md", "t", span, words, heading, 1, paragraph, "en"))
+        passages.append(Passage(f"{number:020}", "d.md", "t", span, words, heading, 1, paragraph, "en"))
         end = span.end
-    return found, draw(SOURCES)
+    return passages, draw(SOURCES)
 
 
-@given(shelved(), st.integers(0, 99_999_999))
+@given(documents(), st.integers(0, 99_999_999))
 @settings(max_examples=60)
 def test_every_page_of_a_document_is_within_limits(
     document: tuple[list[Passage], Source], first: int
 ) -> None:
-    """From any place, also one the document never had, there is a page to read, never cut."""
-    found, source = document
-    reply = browse.reading(source, found, first, VIEWER)
+    """Any passage number, even one beyond the document, shows the page of a passage, whole."""
+    passages, source = document
+    reply = browse.render_page(source, passages, first, VIEWER)
     check_limits(reply)
-    here = found[min(first, len(found) - 1)]
-    assert _bare(here.text)[-1:] in _bare(reply.text)
+    here = passages[min(first, len(passages) - 1)]
+    assert _without_spaces(here.text)[-1:] in _without_spaces(reply.text)
 
 
-def _read(found: Sequence[Passage], source: Source = DOCUMENT) -> list[tuple[int, Reply]]:
-    """Read from the first page to the last, with where each begins."""
+def _read_all_pages(passages: Sequence[Passage], source: Source = DOCUMENT) -> list[tuple[int, Reply]]:
+    """Return all pages, each with the number of its first passage."""
     at, pages = 0, list[tuple[int, Reply]]()
     while True:
-        pages.append((at, browse.reading(source, found, at, VIEWER)))
-        ways = _ways(pages[-1][1])
-        if "›" not in ways:
+        pages.append((at, browse.render_page(source, passages, at, VIEWER)))
+        presses = _presses(pages[-1][1])
+        if "›" not in presses:
             return pages
-        at = _turned(ways["›"])
+        at = _number_of(presses["›"])
 
 
 SENTENCE = st.sampled_from(
     ["The ferry leaves at dawn. ", "Паром уходит на рассвете. ", "渡船黎明出发。", "🚢 sails 🌊 now. "]
 )
 PARAGRAPH = st.tuples(SENTENCE, st.integers(1, 150)).map(
-    lambda made: "".join(f"{made[0].strip()} {number}. " for number in range(made[1])).strip()
+    lambda drawn: "".join(f"{drawn[0].strip()} {number}. " for number in range(drawn[1])).strip()
 )
 HEADED = st.tuples(st.sampled_from(["# One", "## Two", "## Two", "### Three"]), PARAGRAPH).map("\n\n".join)
 
 
 @given(st.lists(PARAGRAPH | HEADED, min_size=1, max_size=6).map("\n\n".join), st.data())
 @settings(max_examples=40)
-def test_reading_on_says_everything_once(text: str, data: st.DataObject) -> None:
-    """All pages together are the document, in order, nothing twice; back is the way it came."""
-    found = list(split_passages(load(text.encode(), "a.md")))
-    pages = _read(found)
-    assert _as_it_stands(found) == _bare("".join(_body(page) for _, page in pages))
+def test_the_pages_are_the_document(text: str, data: st.DataObject) -> None:
+    """All pages together are the document's text, once and in order, and paging back shows the same pages."""
+    passages = list(split_passages(load(text.encode(), "a.md")))
+    pages = _read_all_pages(passages)
+    assert _join_without_overlaps(passages) == _without_spaces("".join(_body(page) for _, page in pages))
     starts = [at for at, _ in pages]
-    backs = [_turned(_ways(page)["‹"]) for _, page in pages[1:]]
+    backs = [_number_of(_presses(page)["‹"]) for _, page in pages[1:]]
     assert starts[:-1] == backs
-    number = data.draw(st.integers(0, len(found) - 1))
-    assert browse.reading(DOCUMENT, found, number, VIEWER) in [page for _, page in pages]
+    number = data.draw(st.integers(0, len(passages) - 1))
+    assert browse.render_page(DOCUMENT, passages, number, VIEWER) in [page for _, page in pages]
 
 
 @pytest.mark.parametrize("sentence", ["The keeper lights the lamp. ", "守灯人点亮灯。", "𝔖𝔱𝔬𝔯𝔪 𝔴𝔞𝔯𝔫𝔦𝔫𝔤. "])
 def test_a_document_without_headings_is_read_by_its_title(sentence: str) -> None:
-    """A long document without headings has pages too, each under the document's title."""
-    found = list(split_passages(load((sentence * 900).encode(), "long.txt")))
-    pages = [page for _, page in _read(found)]
+    """A long document without headings has pages, too, each with the document's title."""
+    passages = list(split_passages(load((sentence * 900).encode(), "long.txt")))
+    pages = [page for _, page in _read_all_pages(passages)]
     assert len(pages) > 3
     for page in pages:
         check_limits(page)
         assert ["A document"] == texts_of(page, "bold")
-    assert _as_it_stands(found) == _bare("".join(map(_body, pages)))
-    assert [] == [way for way in _ways(browse.headings(DOCUMENT, [], 0, VIEWER)) if "\u2003" in way]
+    assert _join_without_overlaps(passages) == _without_spaces("".join(map(_body, pages)))
+    assert [] == [
+        press for press in _presses(browse.render_headings(DOCUMENT, [], 0, VIEWER)) if "\u2003" in press
+    ]
 
 
 def test_a_heading_begins_a_page(passage: Callable[..., Any]) -> None:
-    """Passages under one heading share a page; the next heading has the next."""
-    found = [
+    """A page has the passages of one heading; the next heading begins a new page."""
+    passages = [
         passage(text, number=number, start=number * 10, heading=(heading,), paragraph=number)
         for number, (heading, text) in enumerate([("Sea", "Salt."), ("Sea", "Waves."), ("Land", "Sand.")])
     ]
-    first, second = (page for _, page in _read(found))
+    first, second = (page for _, page in _read_all_pages(passages))
     assert "Sea\n\nSalt.\n\nWaves.\n\n— A document · a.md" == first.text
     assert "Land\n\nSand.\n\n— A document · a.md" == second.text
 
 
 def test_headings_show_their_depth() -> None:
-    """A heading under another is set in; the highest level there is stands at the left."""
+    """Headings are indented by level, relative to the highest level of the document."""
     sections = [Section("Part", 2, 0), Section("Chapter", 3, 1), Section("Verse", 9, 4)]
-    reply = browse.headings(DOCUMENT, sections, 0, VIEWER)
-    assert ["Part", "\u2003Chapter", "\u2003\u2003\u2003Verse"] == list(_ways(reply))[:3]
-    assert [0, 1, 4] == [_turned(way) for way in list(_ways(reply).values())[:3]]
+    reply = browse.render_headings(DOCUMENT, sections, 0, VIEWER)
+    assert ["Part", "\u2003Chapter", "\u2003\u2003\u2003Verse"] == list(_presses(reply))[:3]
+    assert [0, 1, 4] == [_number_of(press) for press in list(_presses(reply).values())[:3]]
 
 
-def test_only_admins_are_offered_to_remove() -> None:
-    """The button to remove a document is for admins."""
-    assert TEXTS.remove not in _ways(browse.headings(DOCUMENT, [], 0, VIEWER))
+def test_only_admins_can_remove() -> None:
+    """Only admins see the button that removes a document."""
+    assert TEXTS.remove not in _presses(browse.render_headings(DOCUMENT, [], 0, VIEWER))
     assert (
         BrowsePress(BrowseView.REMOVE, "document")
-        == _ways(browse.headings(DOCUMENT, [], 0, ADMIN))[TEXTS.remove]
+        == _presses(browse.render_headings(DOCUMENT, [], 0, ADMIN))[TEXTS.remove]
     )
 
 
 def test_paging_of_lists() -> None:
-    """Pages have a way to the next and the one before, and the ends have none beyond."""
+    """Pages have buttons to the next and the previous page, if there is one."""
     listed = [Source(f"{n:08}", f"{n}.txt", f"Title {n}", 1, 1, "en") for n in range(20)]
-    pages = [_ways(browse.sources(listed, page, VIEWER)) for page in range(3)]
-    assert [(False, True), (True, True), (True, False)] == [("‹" in ways, "›" in ways) for ways in pages]
-    assert browse.sources(listed, 2, VIEWER) == browse.sources(listed, 99_999_999, VIEWER)
+    pages = [_presses(browse.render_sources(listed, page, VIEWER)) for page in range(3)]
+    assert [(False, True), (True, True), (True, False)] == [
+        ("‹" in presses, "›" in presses) for presses in pages
+    ]
+    assert browse.render_sources(listed, 2, VIEWER) == browse.render_sources(listed, 99_999_999, VIEWER)
 
 
 @given(st.lists(citations(), max_size=50), st.integers(0, 98))
 @settings(max_examples=30)
-def test_places_are_within_limits(found: list[Citation], page: int) -> None:
-    """Places with names of any length and script are a message, ten lines at most."""
-    reply = browse.places(Answer("?", certainty="sure", confidence=1, citations=tuple(found)), page, VIEWER)
+def test_places_are_within_limits(cited: list[Citation], page: int) -> None:
+    """A page of places fits in a message with any names and has at most ten of them."""
+    reply = browse.render_places(
+        Answer("?", certainty="sure", confidence=1, citations=tuple(cited)), page, VIEWER
+    )
     check_limits(reply)
-    assert len([one for one in reply.entities if one.type == "text_link"]) <= 10
+    assert len([entity for entity in reply.entities if entity.type == "text_link"]) <= 10
 
 
 def test_a_place_is_a_line(citation: Callable[..., Any], answer: Callable[..., Any]) -> None:
-    """Each place is one line: where it is, as a link to the passage, and the words found there."""
-    one = citation("Sea and salt.", (0, 13), ((0, 3), (8, 12)))
-    reply = browse.places(answer(*[one] * 12), 1, VIEWER)
+    """Each place is one line: its location, linked to the passage, and the matched words."""
+    cited = citation("Sea and salt.", (0, 13), ((0, 3), (8, 12)))
+    reply = browse.render_places(answer(*[cited] * 12), 1, VIEWER)
     lines = ["12 places, the best first:", ""]
     lines += [f"{n}. Title, under “Heading”, lines 5–7: Sea, salt" for n in (11, 12)]
     assert lines == reply.text.splitlines()
-    assert {"https://t.me/verbatim_bot?start=000000000001folder01"} == {one.url for one in reply.entities}
-    assert {"‹": ButtonPress(Action.LIST, 1)} == _ways(reply)
+    assert {"https://t.me/verbatim_bot?start=000000000001folder01"} == {
+        entity.url for entity in reply.entities
+    }
+    assert {"‹": ButtonPress(Action.PLACES, 1)} == _presses(reply)
 
 
-def test_no_place_is_told(citation: Callable[..., Any], answer: Callable[..., Any]) -> None:
-    """What none of the words are in is no place."""
-    assert TEXTS.found_nothing == browse.places(answer(citation("Sea.", (0, 4))), 0, VIEWER).text
+def test_no_places(citation: Callable[..., Any], answer: Callable[..., Any]) -> None:
+    """A passage without any of the words is not listed."""
+    assert TEXTS.no_places == browse.render_places(answer(citation("Sea.", (0, 4))), 0, VIEWER).text

@@ -1,4 +1,4 @@
-"""Quotes offered while somebody types."""
+"""Results of inline queries."""
 
 from collections.abc import Callable
 from typing import Any
@@ -26,29 +26,29 @@ def _sent(article: InlineQueryResultArticle) -> Reply:
 
 @given(citations())
 @settings(max_examples=50)
-def test_an_article_sends_its_quote(one: Citation) -> None:
-    """Choosing an article sends the quote to the letter with its source, within every limit."""
-    (article,) = inline.results(Answer("?", certainty="sure", confidence=1, citations=(one,)), 0, VIEWER)
+def test_an_article_sends_its_quote(cited: Citation) -> None:
+    """An article sends its quote verbatim with its source, within all limits."""
+    (article,) = inline.results(Answer("?", certainty="sure", confidence=1, citations=(cited,)), 0, VIEWER)
     check_limits(_sent(article))
-    assert [one.quote] == texts_of(_sent(article), "blockquote")
+    assert [cited.quote] == texts_of(_sent(article), "blockquote")
     assert 1 <= len(article.id.encode()) <= 64
     assert 1 <= len(article.title.encode("utf-16-le")) // 2 <= 80
 
 
 @given(st.text(max_size=64) | st.integers(-5, 200).map(str))
-def test_any_offset_is_read(offset: str) -> None:
-    """An offset is where a page begins, or the beginning; anybody can forge one."""
-    first = inline.first_of(offset)
-    assert 0 <= first <= inline.MOST
-    assert first in {0, inline.MOST} or offset.lstrip("0") == str(first)
+def test_any_offset(offset: str) -> None:
+    """A valid offset is the start of a page; any other means the first page."""
+    first = inline.parse_offset(offset)
+    assert 0 <= first <= inline.MAX_RESULTS
+    assert first in {0, inline.MAX_RESULTS} or offset.lstrip("0") == str(first)
 
 
 @pytest.mark.parametrize("count", [0, 1, 9, 10, 11, 20, 35, 50])
-def test_paging_gives_all_and_ends(
+def test_paging(
     count: int, citation: Callable[..., Any], answer: Callable[..., Any], passage: Callable[..., Any]
 ) -> None:
-    """Page after page gives each quote once, ten at a time, and ends with the last."""
-    found = answer(
+    """The pages have each quote once, ten at a time, and end with the last."""
+    given_answer = answer(
         *(
             citation("Sea.", (0, 4), rank=n, passage=passage("Sea.", number=n, start=100))
             for n in range(count)
@@ -56,9 +56,9 @@ def test_paging_gives_all_and_ends(
     )
     offset, ids, pages = "", list[str](), 0
     while True:
-        first = inline.first_of(offset)
-        ids += [one.id for one in inline.results(found, first, VIEWER)]
-        offset, pages = inline.offset_after(found, first), pages + 1
+        first = inline.parse_offset(offset)
+        ids += [result.id for result in inline.results(given_answer, first, VIEWER)]
+        offset, pages = inline.offset_after(given_answer, first), pages + 1
         if not offset:
             break
     assert [f"{n}-{n:012}folder01" for n in range(count)] == ids
@@ -67,17 +67,17 @@ def test_paging_gives_all_and_ends(
 
 @given(citations(), st.sampled_from(LANGUAGES))
 @settings(max_examples=50)
-def test_a_title_says_what_is_not_sure(one: Citation, language: str) -> None:
-    """A quote that may not answer says so before it is chosen, and is sent as any other."""
+def test_the_title_of_an_unsure_quote(cited: Citation, language: str) -> None:
+    """The title of an unsure quote says so; the message it sends is the same as of a sure one."""
     viewer = Viewer(speaking(language), "verbatim_bot")
-    (article,) = inline.results(Answer("?", "unsure", 0.3, (one,)), 0, viewer)
-    (sure,) = inline.results(Answer("?", "sure", 0.9, (one,)), 0, viewer)
+    (article,) = inline.results(Answer("?", "unsure", 0.3, (cited,)), 0, viewer)
+    (sure,) = inline.results(Answer("?", "sure", 0.9, (cited,)), 0, viewer)
     assert _sent(sure) == _sent(article)
     assert article.title.startswith(viewer.texts.inline_unsure("").rstrip("\u2069"))
     assert len(article.title.encode("utf-16-le")) // 2 <= 80
 
 
-def test_what_is_declined_offers_nothing(citation: Callable[..., Any], answer: Callable[..., Any]) -> None:
-    """A question the documents do not answer offers none of their nearest passages."""
-    found = answer(*[citation("Sea.", (0, 4))] * 30, certainty="none")
-    assert ([], "") == (inline.results(found, 0, VIEWER), inline.offset_after(found, 0))
+def test_a_declined_question_has_no_results(citation: Callable[..., Any], answer: Callable[..., Any]) -> None:
+    """A declined question offers no quotes, even if passages are near."""
+    given_answer = answer(*[citation("Sea.", (0, 4))] * 30, certainty="none")
+    assert ([], "") == (inline.results(given_answer, 0, VIEWER), inline.offset_after(given_answer, 0))

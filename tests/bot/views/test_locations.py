@@ -1,4 +1,4 @@
-"""Where a quote stands, and what a refusal says; messages and the terminal have tests of how it looks."""
+"""Locations and refusals as text; test_answers.py and test_terminal.py test how they are shown."""
 
 from collections.abc import Callable
 from typing import Any
@@ -28,22 +28,20 @@ TEXTS = speaking("en")
 def test_a_refusal_fits_its_question(
     question: str, expected: str, answer: Callable[..., Any], *, asks_nothing: bool
 ) -> None:
-    """One word and small talk are met with kindness, a question with the plain truth."""
-    found = answer(certainty="none", question=question, asks_nothing=asks_nothing)
-    assert Refusal(expected) == refusal(found, TEXTS)
+    """One word and small talk get a friendly line; a question is told that there is no answer."""
+    result = answer(certainty="none", question=question, asks_nothing=asks_nothing)
+    assert Refusal(expected) == refusal(result, TEXTS)
 
 
 @pytest.mark.parametrize(
     ("suggestion", "expected"),
     [("How many\ncats?", "How many cats?"), ("Cats", None), (None, None)],
 )
-def test_a_suggestion_is_a_question(
-    suggestion: str | None, expected: str | None, answer: Callable[..., Any]
-) -> None:
-    """A corrected spelling is offered on one line, unless it would be declined for being a single word."""
-    found = answer(certainty="none", suggestion=suggestion)
-    assert Refusal(TEXTS.declined, suggestion=expected) == refusal(found, TEXTS)
-    assert Refusal(TEXTS.declined) == refusal(found, TEXTS, can_suggest=False)
+def test_suggestions(suggestion: str | None, expected: str | None, answer: Callable[..., Any]) -> None:
+    """A corrected spelling is on one line; a single word is not suggested, because it would be declined."""
+    result = answer(certainty="none", suggestion=suggestion)
+    assert Refusal(TEXTS.declined, suggestion=expected) == refusal(result, TEXTS)
+    assert Refusal(TEXTS.declined) == refusal(result, TEXTS, can_suggest=False)
 
 
 @pytest.mark.parametrize(
@@ -65,13 +63,13 @@ def test_a_suggestion_is_a_question(
         (Locator(None, None, 5, 7, 2, "chapter"), "Guide"),
     ],
 )
-def test_a_place_is_counted_as_people_count_it(at: Locator, expected: str) -> None:
-    """Lines, pages, slides, rows, paragraphs or chapters: whatever the document has."""
+def test_locations(at: Locator, expected: str) -> None:
+    """A location names lines, pages, slides, rows, paragraphs or chapters, whichever the document has."""
     assert expected == location_text("Guide", at, TEXTS)
 
 
-def test_a_place_reads_from_left_to_right() -> None:
-    """A title or heading from right to left is kept apart, so that the words around it stay in order."""
+def test_right_to_left_names_are_isolated() -> None:
+    """A right-to-left title or heading is isolated, so that the words around it stay in order."""
     at = Locator("قاعة الغوص", None, 18, 18, 1)
     assert "\u200e\u2068دليل زوّار\u2069, under “\u200e\u2068قاعة الغوص\u2069”, line 18" == location_text(
         "دليل زوّار", at, TEXTS

@@ -1,4 +1,4 @@
-"""Whatever the documents hold, what is sent stays within Telegram's limits, and the quote word for word."""
+"""Quotes and context: with any documents, messages are within Telegram's limits and quotes verbatim."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -11,7 +11,7 @@ from telegram import Chat, Message
 
 from bot.i18n.messages import speaking
 from bot.views import quotes
-from bot.views.callback_data import MOST_EARLIER, Action, ButtonPress, Origin, carried, decode
+from bot.views.callback_data import MAX_EARLIER_BYTES, Action, ButtonPress, Origin, decode, fit_words
 from bot.views.message import Reply
 from bot.views.viewer import Viewer
 from retrieval.model import Answer, Citation, Locator, Passage, PassageContext, Span
@@ -23,23 +23,23 @@ VIEWER = Viewer(TEXTS, "verbatim_bot")
 
 @given(st.lists(citations(), min_size=1, max_size=5), st.data())
 @settings(max_examples=60, deadline=None)
-def test_a_quote_is_whole_and_within_limits(found: list[Citation], data: st.DataObject) -> None:
-    """The blockquote is the quote to the letter, and every limit of a message holds."""
-    answer = Answer("?", certainty="sure", confidence=0.9, citations=tuple(found))
-    rank = data.draw(st.integers(1, len(found)))
-    origin = Origin(data.draw(st.booleans()), carried(data.draw(WILD | LONG | st.just("")).split()))
-    reply = quotes.quote(answer, rank, VIEWER, origin)
+def test_a_quote_is_whole_and_within_limits(cited: list[Citation], data: st.DataObject) -> None:
+    """The block has the whole quote, verbatim, and the message is within all limits."""
+    answer = Answer("?", certainty="sure", confidence=0.9, citations=tuple(cited))
+    rank = data.draw(st.integers(1, len(cited)))
+    origin = Origin(data.draw(st.booleans()), fit_words(data.draw(WILD | LONG | st.just("")).split()))
+    reply = quotes.render_quote(answer, rank, VIEWER, origin)
     check_limits(reply)
-    assert [found[rank - 1].quote] == texts_of(reply, "blockquote")
+    assert [cited[rank - 1].quote] == texts_of(reply, "blockquote")
 
 
 def test_files_are_offered_where_they_are(citation: Callable[..., Citation]) -> None:
-    """Where the documents' files are not, there is no button for a whole one or the picture of a page."""
-    one = citation("The sea.", (0, 8), locator=Locator("Heading", 3, 5, 7, 2, "page", "iii"))
-    answer = Answer("?", certainty="sure", confidence=1, citations=(one,))
+    """The buttons for the file and the page are shown only where the files are."""
+    cited = citation("The sea.", (0, 8), locator=Locator("Heading", 3, 5, 7, 2, "page", "iii"))
+    answer = Answer("?", certainty="sure", confidence=1, citations=(cited,))
     files = {TEXTS.whole_document, TEXTS.page_picture}
     for has_files, expected in ((True, files), (False, set())):
-        reply = quotes.quote(answer, 1, Viewer(TEXTS, "verbatim_bot", has_files=has_files))
+        reply = quotes.render_quote(answer, 1, Viewer(TEXTS, "verbatim_bot", has_files=has_files))
         rows = reply.keyboard.inline_keyboard if reply.keyboard else ()
         assert expected == files & {button.text for row in rows for button in row}
 
@@ -47,16 +47,18 @@ def test_files_are_offered_where_they_are(citation: Callable[..., Citation]) -> 
 @given(citations(), st.none() | WILD | LONG, st.none() | WILD | LONG)
 @settings(max_examples=60, deadline=None)
 def test_context_is_within_limits_and_keeps_the_quote(
-    one: Citation, before: str | None, after: str | None
+    cited: Citation, before: str | None, after: str | None
 ) -> None:
-    """Around the quote there is as much as fits; the quote itself is never cut."""
-    around = PassageContext(one.passage, _beside(one.passage, before, -1), _beside(one.passage, after, 1))
-    reply = quotes.wider_context(
-        Answer("?", certainty="sure", confidence=1, citations=(one,)), 1, around, VIEWER
+    """The context is cut to fit in a message; the quote is not."""
+    around = PassageContext(
+        cited.passage, _beside(cited.passage, before, -1), _beside(cited.passage, after, 1)
+    )
+    reply = quotes.render_context(
+        Answer("?", certainty="sure", confidence=1, citations=(cited,)), 1, around, VIEWER
     )
     check_limits(reply)
-    assert [one.quote] == texts_of(reply, "blockquote")
-    check_limits(quotes.passage(around, VIEWER))
+    assert [cited.quote] == texts_of(reply, "blockquote")
+    check_limits(quotes.render_passage(around, VIEWER))
 
 
 def _beside(passage: Passage, text: str | None, side: int) -> Passage | None:
@@ -68,13 +70,13 @@ def _beside(passage: Passage, text: str | None, side: int) -> Passage | None:
 
 @given(citations())
 @settings(max_examples=60, deadline=None)
-def test_an_answer_tells_what_it_was_asked(one: Citation) -> None:
-    """Read back from a message of any script, the words are from the quote, and a button can carry them."""
-    shown = quotes.quote(Answer("?", certainty="sure", confidence=1, citations=(one,)), 1, VIEWER)
-    words = quotes.asked_before(_message(shown))
-    assert len(words.encode()) <= MOST_EARLIER
-    assert all(word in one.quote for word in words.split())
-    assert bool(words) is bool(one.quote.split())
+def test_a_quote_yields_earlier_words(cited: Citation) -> None:
+    """The earlier words read from a message of any script are from the quote and fit in callback data."""
+    shown = quotes.render_quote(Answer("?", certainty="sure", confidence=1, citations=(cited,)), 1, VIEWER)
+    words = quotes.earlier_words(_message(shown))
+    assert len(words.encode()) <= MAX_EARLIER_BYTES
+    assert all(word in cited.quote for word in words.split())
+    assert bool(words) is bool(cited.quote.split())
 
 
 @pytest.mark.parametrize(
@@ -88,16 +90,16 @@ def test_an_answer_tells_what_it_was_asked(one: Citation) -> None:
         ("One two three four five six seven eight nine ten.", (), "One two three four five six seven eight"),
     ],
 )
-def test_what_an_answer_was_asked(
+def test_earlier_words(
     quote: str,
     highlights: tuple[tuple[int, int], ...],
     expected: str,
     citation: Callable[..., Any],
     answer: Callable[..., Any],
 ) -> None:
-    """It is the matched words in their order, each once; where none matched, the first words of the quote."""
-    shown = quotes.quote(answer(citation(quote, (0, len(quote)), highlights)), 1, VIEWER)
-    assert expected == quotes.asked_before(_message(shown))
+    """They are the distinct matched words in order or, if none matched, the first words of the quote."""
+    shown = quotes.render_quote(answer(citation(quote, (0, len(quote)), highlights)), 1, VIEWER)
+    assert expected == quotes.earlier_words(_message(shown))
 
 
 def _message(reply: Reply) -> Message:
@@ -105,19 +107,19 @@ def _message(reply: Reply) -> Message:
 
 
 def test_an_answer_is_quote_bold_and_source(citation: Callable[..., Any], answer: Callable[..., Any]) -> None:
-    """A quote stands in a blockquote, its matched words bold, then title, heading, lines and file."""
-    one = citation("Before. The cat sat on the mat. After.", (8, 31), ((12, 15), (16, 19), (27, 30)))
-    reply = quotes.quote(answer(one), 1, VIEWER)
+    """The quote is a block with matched words in bold; title, heading, lines and file follow."""
+    cited = citation("Before. The cat sat on the mat. After.", (8, 31), ((12, 15), (16, 19), (27, 30)))
+    reply = quotes.render_quote(answer(cited), 1, VIEWER)
     assert "The cat sat on the mat.\n— Title, under “Heading”, lines 5–7 · folder/name.txt" == reply.text
     assert ["The cat sat on the mat."] == texts_of(reply, "blockquote")
     assert ["cat sat", "mat"] == texts_of(reply, "bold")
     assert ["folder/name.txt"] == texts_of(reply, "code")
 
 
-def test_a_page_stands_for_lines(citation: Callable[..., Any], answer: Callable[..., Any]) -> None:
-    """In a paged document the page is cited, not the lines."""
-    one = citation("Words.", (0, 6), locator=Locator(None, 3, 50, 51, 9))
-    assert "Words.\n— Title, page 3 · folder/name.txt" == quotes.quote(answer(one), 1, VIEWER).text
+def test_pages_instead_of_lines(citation: Callable[..., Any], answer: Callable[..., Any]) -> None:
+    """In a document with pages, the location is the page, not the lines."""
+    cited = citation("Words.", (0, 6), locator=Locator(None, 3, 50, 51, 9))
+    assert "Words.\n— Title, page 3 · folder/name.txt" == quotes.render_quote(answer(cited), 1, VIEWER).text
 
 
 @pytest.mark.parametrize(
@@ -128,18 +130,18 @@ def test_a_page_stands_for_lines(citation: Callable[..., Any], answer: Callable[
         (3, ["‹", "3/3", "Show context", "Document", "Copy citation"]),
     ],
 )
-def test_paging_ends_at_the_ends(
+def test_paging(
     rank: int, expected: list[str], citation: Callable[..., Any], answer: Callable[..., Any]
 ) -> None:
-    """There is a way to the next quote only where there is one."""
-    one = citation("Words.", (0, 6))
-    reply = quotes.quote(answer(one, one, one), rank, VIEWER)
+    """There are buttons to the next and the previous quote only where there is one."""
+    cited = citation("Words.", (0, 6))
+    reply = quotes.render_quote(answer(cited, cited, cited), rank, VIEWER)
     assert expected == [text for row in _buttons(reply) for text, _ in row]
 
 
 def test_one_quote_has_no_paging(citation: Callable[..., Any], answer: Callable[..., Any]) -> None:
-    """With a single quote there is only what stands around it to look at."""
-    reply = quotes.quote(answer(citation("Words.", (0, 6))), 1, VIEWER)
+    """A single quote has no paging, but a button for its context."""
+    reply = quotes.render_quote(answer(citation("Words.", (0, 6))), 1, VIEWER)
     wider = ButtonPress(Action.CONTEXT, 1, "000000000001folder01")
     assert [[("Show context", wider), ("Document", None)], [("Copy citation", None)]] == _buttons(reply)
 
@@ -147,14 +149,14 @@ def test_one_quote_has_no_paging(citation: Callable[..., Any], answer: Callable[
 def test_context_reads_as_the_document(
     citation: Callable[..., Any], answer: Callable[..., Any], passage: Callable[..., Any]
 ) -> None:
-    """The wider context is the passage between its neighbours, with a way back."""
-    one = citation("First. Second. Third.", (7, 14))
+    """The context is the passage between its neighbours, with a button back to the quote."""
+    cited = citation("First. Second. Third.", (7, 14))
     around = PassageContext(
-        one.passage,
+        cited.passage,
         passage("Earlier.", start=90, paragraph=0),
         passage("Later.", start=122),
     )
-    reply = quotes.wider_context(answer(one), 1, around, VIEWER)
+    reply = quotes.render_context(answer(cited), 1, around, VIEWER)
     assert (
         "Earlier.\n\nFirst.\nSecond.\nThird. Later.\n\n— Title, under “Heading”, lines 5–7 · folder/name.txt"
         == reply.text
@@ -162,27 +164,27 @@ def test_context_reads_as_the_document(
     assert [[("‹ Back to the quote", ButtonPress(Action.QUOTE, 1))], [("Read on ›", None)]] == _buttons(reply)
 
 
-def test_context_sets_no_space_where_there_is_none(
+def test_context_adds_no_spaces(
     citation: Callable[..., Any], answer: Callable[..., Any], passage: Callable[..., Any]
 ) -> None:
-    """Neighbours that touch in the document, as in scripts without spaces, touch in the message."""
-    one = citation("灯塔亮。灯塔高。", (0, 4))
-    around = PassageContext(one.passage, passage("海静。", start=97), passage("船来。", start=108))
-    reply = quotes.wider_context(answer(one), 1, around, VIEWER)
+    """Passages without a space between them in the document, as in Chinese, have none in the message."""
+    cited = citation("灯塔亮。灯塔高。", (0, 4))
+    around = PassageContext(cited.passage, passage("海静。", start=97), passage("船来。", start=108))
+    reply = quotes.render_context(answer(cited), 1, around, VIEWER)
     assert reply.text.startswith("海静。\n灯塔亮。\n灯塔高。船来。\n\n— ")
 
 
 def test_an_overlap_is_shown_once(passage: Callable[..., Any]) -> None:
-    """What a passage shares with its neighbours stands in the message once."""
+    """Text that a passage shares with its neighbours is shown once."""
     here = passage("Two. Three. Four.", start=105)
     around = PassageContext(here, passage("One. Two.", start=100), passage("Four. Five.", start=117))
-    shown = quotes.passage(around, VIEWER).text.partition("\n\n")[0]
+    shown = quotes.render_passage(around, VIEWER).text.partition("\n\n")[0]
     assert ["One.", "Two.", "Three.", "Four.", "Five."] == shown.split()
 
 
-def test_what_telegram_alters_is_said(citation: Callable[..., Any], answer: Callable[..., Any]) -> None:
-    """A quote with signs that Telegram cannot show comes with a line that says so."""
-    reply = quotes.quote(answer(citation("one\ttwo", (0, 7))), 1, VIEWER)
+def test_altered_characters_are_announced(citation: Callable[..., Any], answer: Callable[..., Any]) -> None:
+    """A quote with characters that Telegram cannot show has a line that says so."""
+    reply = quotes.render_quote(answer(citation("one\ttwo", (0, 7))), 1, VIEWER)
     assert reply.text.endswith(
         "\nTelegram cannot display some characters of this quote, such as tabs, exactly."
     )
@@ -197,10 +199,8 @@ def test_what_telegram_alters_is_said(citation: Callable[..., Any], answer: Call
         {"quote": "", "span": Span(100, 100)},
     ],
 )
-def test_a_quote_that_is_not_the_documents_is_found_out(
-    change: dict[str, Any], citation: Callable[..., Any]
-) -> None:
-    """A quote that differs from its passage by a letter or a place does not pass."""
+def test_a_quote_that_differs_is_not_verbatim(change: dict[str, Any], citation: Callable[..., Any]) -> None:
+    """A quote that differs from its passage in a letter or in its span is not verbatim."""
     assert citation("Words.", (0, 6)).is_verbatim
     assert not citation("Words.", (0, 6), **change).is_verbatim
 
