@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from sandbox.client import Sandbox
-from sandbox.server import build
+from sandbox.server import build_app
 from sandbox.state import TelegramState
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def telegram() -> TelegramState:
 
 @pytest.fixture
 def app(telegram: TelegramState) -> Starlette:
-    return build(telegram)
+    return build_app(telegram)
 
 
 @pytest.fixture

@@ -6,19 +6,19 @@ import time
 import pytest
 
 from sandbox.errors import ApiError
-from sandbox.updates import Updates
+from sandbox.updates import UpdateQueue
 
 
 @pytest.fixture
-def updates() -> Updates:
-    return Updates(holds_repeats=False, first_id=10)
+def updates() -> UpdateQueue:
+    return UpdateQueue(holds_repeats=False, first_id=10)
 
 
 def ids(got: list[dict[str, object]]) -> list[object]:
     return [one["update_id"] for one in got]
 
 
-async def test_an_offset_confirms_all_below(updates: Updates) -> None:
+async def test_an_offset_confirms_all_below(updates: UpdateQueue) -> None:
     """What is below the offset never comes again; the rest does."""
     for _ in range(4):
         updates.push("message", {})
@@ -28,7 +28,7 @@ async def test_an_offset_confirms_all_below(updates: Updates) -> None:
     assert ids(await updates.get(0, 100, 0)) == [12, 13]
 
 
-async def test_a_negative_offset_keeps_the_last(updates: Updates) -> None:
+async def test_a_negative_offset_keeps_the_last(updates: UpdateQueue) -> None:
     """Offset -1 gives the last update and forgets the others."""
     for _ in range(3):
         updates.push("message", {})
@@ -36,7 +36,7 @@ async def test_a_negative_offset_keeps_the_last(updates: Updates) -> None:
     assert list(updates.pending) == [12]
 
 
-async def test_a_poll_waits_for_an_update(updates: Updates) -> None:
+async def test_a_poll_waits_for_an_update(updates: UpdateQueue) -> None:
     """A long poll ends as soon as there is something."""
     poll = asyncio.create_task(updates.get(0, 100, 20))
     await asyncio.sleep(0.01)
@@ -44,7 +44,7 @@ async def test_a_poll_waits_for_an_update(updates: Updates) -> None:
     assert ids(await asyncio.wait_for(poll, 1)) == [10]
 
 
-async def test_a_newer_poll_ends_the_waiting_one(updates: Updates) -> None:
+async def test_a_newer_poll_ends_the_waiting_one(updates: UpdateQueue) -> None:
     """Of two pollers the older one gets the conflict."""
     older = asyncio.create_task(updates.get(0, 100, 20))
     await asyncio.sleep(0.01)
@@ -56,14 +56,14 @@ async def test_a_newer_poll_ends_the_waiting_one(updates: Updates) -> None:
     assert ids(await newer) == [10]
 
 
-async def test_a_webhook_refuses_polling(updates: Updates) -> None:
+async def test_a_webhook_refuses_polling(updates: UpdateQueue) -> None:
     """While a webhook is set, polling is a conflict."""
     updates.has_webhook = True
     with pytest.raises(ApiError, match="webhook is active"):
         await updates.get(0, 100, 0)
 
 
-async def test_only_wanted_kinds_are_queued(updates: Updates) -> None:
+async def test_only_wanted_kinds_are_queued(updates: UpdateQueue) -> None:
     """allowed_updates holds from then on, and an empty list is the default again."""
     updates.allow(["callback_query"])
     assert updates.push("message", {}) is None
@@ -76,7 +76,7 @@ async def test_only_wanted_kinds_are_queued(updates: Updates) -> None:
 
 async def test_a_spinning_poller_is_held() -> None:
     """The same offset asked again at once is held for three seconds."""
-    updates = Updates()
+    updates = UpdateQueue()
     assert await updates.get(0, 100, 0) == []
     started = time.monotonic()
     poll = asyncio.create_task(updates.get(0, 100, 0))

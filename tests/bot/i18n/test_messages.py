@@ -122,7 +122,7 @@ def test_every_sentence_can_be_sent(language: str) -> None:
     """Telegram takes each sentence, whatever is filled in, and shows it as it is."""
     for name in NAMED:
         for said in _said(speaking(language), name):
-            assert 1 <= units(said) <= validation.TEXT_UNITS
+            assert 1 <= units(said) <= validation.MAX_TEXT_UNITS
             assert said == validation.text(FormattedText(said)).text
 
 
@@ -153,7 +153,7 @@ def test_buttons_fit(language: str) -> None:
     assert [] == _too_long(texts, ON_BUTTONS, MOST_ON_BUTTON)
     wide = "inline_help inline_none inline_unreachable show_closest"
     assert [] == _too_long(texts, wide, MOST_ON_WIDE_BUTTON)
-    assert [] == _too_long(texts, ANSWERING_TAPS, validation.CALLBACK_TEXT)
+    assert [] == _too_long(texts, ANSWERING_TAPS, validation.MAX_CALLBACK_ANSWER_CHARS)
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
