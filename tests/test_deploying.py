@@ -27,7 +27,7 @@ def _processes() -> dict[str, str]:
     return dict(line.split(": ", 1) for line in _read("Procfile").splitlines())
 
 
-def _run(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
+def _run_command(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
     python, *arguments = command.split()
     assert "python" == python
     # Not in the checkout: there may be an operator's .env.
@@ -57,14 +57,14 @@ def test_the_procfile_names_a_worker_and_what_is_tried_before_a_release() -> Non
 
 def test_the_worker_of_the_procfile_is_the_bot(tmp_path: Path) -> None:
     """A worker host starts the bot, which without a token says what is missing."""
-    done = _run(_processes()["worker"], tmp_path)
+    done = _run_command(_processes()["worker"], tmp_path)
     assert (2, "") == (done.returncode, done.stdout)
     assert "TELEGRAM_TOKEN is not set" in done.stderr
 
 
 def test_a_release_without_a_token_fails_and_says_so(tmp_path: Path) -> None:
     """The check before a release stops it, and names what is to be mended and nothing else."""
-    done = _run(_processes()["release"], tmp_path)
+    done = _run_command(_processes()["release"], tmp_path)
     assert 1 == done.returncode
     fixes = [line for line in done.stdout.splitlines() if line.startswith("FIX")]
     assert 1 == len(fixes)
@@ -73,7 +73,7 @@ def test_a_release_without_a_token_fails_and_says_so(tmp_path: Path) -> None:
 
 def test_the_module_knows_every_command(tmp_path: Path) -> None:
     """Where the command `verbatim` is not installed, `python -m bot` lists the same commands."""
-    done = _run("python -m bot --help", tmp_path)
+    done = _run_command("python -m bot --help", tmp_path)
     _, listed = done.stdout.split("Commands:\n")
     assert list(main.commands) == re.findall(r"^  (\w+)", listed, re.MULTILINE)
 

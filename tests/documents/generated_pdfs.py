@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from tests.documents.pages import WIDTH, Entry, Paper, Text, column, written
 
 TITLE = "The Ledger of Skerry"
-HEADING = 15
+_HEADING_POINTS = 15
 _TOP, _LEFT = 530, 40
 
 ROUTINE = (
@@ -38,12 +38,12 @@ RIGHT = (
 )
 
 
-def _head(label: str) -> list[Text]:
+def _page_header(label: str) -> list[Text]:
     """Set a running head and a page number, which are on every page."""
     return [Text(_LEFT, 560, "A Ledger", 8), Text(WIDTH / 2, 25, label, 8)]
 
 
-def _beside(left: Sequence[Text], right: Sequence[Text]) -> list[Text]:
+def _interleave_columns(left: Sequence[Text], right: Sequence[Text]) -> list[Text]:
     """Return the lines of two columns row by row, as some programs write them."""
     rows = max(len(left), len(right))
     return [text for row in range(rows) for column in (left, right) for text in column[row : row + 1]]
@@ -53,7 +53,7 @@ def ledger() -> bytes:
     """Make four pages, i, ii, 1 and 2: contents, parted words, a note, a sentence over pages, two columns."""
     contents = [
         Text(_LEFT, _TOP, TITLE, 22),
-        Text(_LEFT, 512, "Contents", HEADING),
+        Text(_LEFT, 512, "Contents", _HEADING_POINTS),
         Text(_LEFT, 490, "The light" + " ." * 20 + " 1"),
         Text(_LEFT, 478, "Goats and bees" + " ." * 18 + " 2"),
     ]
@@ -63,13 +63,19 @@ def ledger() -> bytes:
     fog, y = column(FOG, _LEFT, y - 12, indent=3)
     crossing, y = column(CROSSING + " " + CROSSED, _LEFT, y - 12, indent=3)
     before, after = crossing[:2], crossing[2:]
-    light = [Text(_LEFT, _TOP, "1 The light", HEADING), *routine, *fog, *before, Text(_LEFT, 60, NOTE, 7)]
+    light = [
+        Text(_LEFT, _TOP, "1 The light", _HEADING_POINTS),
+        *routine,
+        *fog,
+        *before,
+        Text(_LEFT, 60, NOTE, 7),
+    ]
     moved = [Text(text.x, _TOP - 12 * at, text.words, 10, text.fill) for at, text in enumerate(after)]
     left, _ = column(LEFT, _LEFT, 420, letters=26)
     right, _ = column(RIGHT, 226, 420, letters=26)
-    goats = [*moved, Text(_LEFT, 450, "2 Goats and bees", HEADING), *_beside(left, right)]
+    goats = [*moved, Text(_LEFT, 450, "2 Goats and bees", _HEADING_POINTS), *_interleave_columns(left, right)]
     bodies = (contents, preface, light, goats)
-    pages = [[*_head(label), *body] for label, body in zip(("i", "ii", "1", "2"), bodies, strict=True)]
+    pages = [[*_page_header(label), *body] for label, body in zip(("i", "ii", "1", "2"), bodies, strict=True)]
     outline = (
         Entry("Contents", 0),
         Entry("The light", 2, below=(Entry("Fog", 2, of_fog),)),
@@ -97,15 +103,15 @@ def upright() -> bytes:
 
 def pictures() -> bytes:
     """Make a page that is only a picture."""
-    return _with_picture(None)
+    return _image_pages(None)
 
 
 def partly() -> bytes:
     """Make a page that is only a picture, and one of text after it."""
-    return _with_picture(Text(40, 500, "Page two can be read."))
+    return _image_pages(Text(40, 500, "Page two can be read."))
 
 
-def _with_picture(text: Text | None) -> bytes:
+def _image_pages(text: Text | None) -> bytes:
     paint = b"q 300 0 0 300 40 200 cm /I Do Q"
     words = text.operators() if text else b""
     page = (
@@ -135,7 +141,7 @@ def long(pages: int, seed: int = 1) -> bytes:
     words = f"{ROUTINE} {FOG} {CROSSING} {CROSSED} {LEFT} {RIGHT}".replace(".", "").split()
     made = []
     for number in range(1, pages + 1):
-        texts, y = _head(str(number)), float(_TOP)
+        texts, y = _page_header(str(number)), float(_TOP)
         fact = f"Buoy num\u00adber {7 * number} was painted in the year {3000 - number} by its own\u00ader."
         for _ in range(5):
             sentences = [" ".join(chance.choices(words, k=chance.randint(6, 24))) + "." for _ in range(5)]

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 WIDTH, HEIGHT = 420, 595
 # Courier's letters are all as wide.
-LETTER = 0.6
+_LETTER_WIDTH = 0.6
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class Text:
 
     def operators(self) -> bytes:
         spaces = self.words.count(" ")
-        spare = (self.fill or 0) - len(self.words) * LETTER * self.size
+        spare = (self.fill or 0) - len(self.words) * _LETTER_WIDTH * self.size
         stretch = spare / spaces if self.fill and spaces else 0
         words = (
             self.words.encode("cp1252").replace(b"\\", b"\\\\").replace(b"(", b"\\(").replace(b")", b"\\)")
@@ -56,7 +56,7 @@ class Paper:
         if self.labels:
             catalog += b"/PageLabels<</Nums[%s]>>" % self.labels.encode()
         if self.outline:
-            catalog += b"/Outlines %d 0 R" % self._tree(self.outline, kids)
+            catalog += b"/Outlines %d 0 R" % self._outline_tree(self.outline, kids)
         self._objects[0] = catalog + b">>"
         listed = b" ".join(b"%d 0 R" % kid for kid in kids)
         self._objects[1] = b"<</Type/Pages/Count %d/Kids[%s]>>" % (len(kids), listed)
@@ -75,10 +75,10 @@ class Paper:
             b"/Resources<</Font<</F1 3 0 R>>>>>>" % (WIDTH, HEIGHT, self.rotation, stream)
         )
 
-    def _tree(self, entries: Sequence[Entry], kids: Sequence[int]) -> int:
+    def _outline_tree(self, entries: Sequence[Entry], kids: Sequence[int]) -> int:
         """Write entries after a place for what holds them, which is filled when they are known."""
         root = self._add(b"")
-        numbers = [self._entry(entry, kids) for entry in entries]
+        numbers = [self._outline_entry(entry, kids) for entry in entries]
         for at, (entry, number) in enumerate(zip(entries, numbers, strict=True)):
             head = self._objects[number - 1]
             title = entry.title.encode("utf-16-be").hex().encode()
@@ -92,10 +92,10 @@ class Paper:
         )  # fmt: skip
         return root
 
-    def _entry(self, entry: Entry, kids: Sequence[int]) -> int:
+    def _outline_entry(self, entry: Entry, kids: Sequence[int]) -> int:
         number = self._add(b"")
         if entry.below:
-            below = self._tree(entry.below, kids)
+            below = self._outline_tree(entry.below, kids)
             # What holds the entries below is the entry itself: it only lends their first and last.
             lent = self._objects[below - 1][2:-2]
             self._objects[number - 1] = lent
@@ -129,24 +129,24 @@ def column(words: str, x: float, y: float, *, letters: int = 56, indent: int = 0
     found: list[Text] = []
     line, rest = " " * indent, words.replace("-", "-\u200b").split(" ")
     for word in rest:
-        for at, part in enumerate(_parts(word)):
+        for at, part in enumerate(_split_at_hyphens(word)):
             begins = at == 0 and bool(line.strip())
             if len(line) + begins + len(part.rstrip("\u00ad")) + part.endswith("\u00ad") > letters:
                 line = line.removesuffix("\u00ad") + "-" if line.endswith("\u00ad") else line
-                found.append(_set(line, x, y - 12 * len(found), letters))
+                found.append(_set_line(line, x, y - 12 * len(found), letters))
                 line, begins = "", False
             line = line.removesuffix("\u00ad") + " " * begins + part
-    found.append(_set(line, x, y - 12 * len(found), 0))
+    found.append(_set_line(line, x, y - 12 * len(found), 0))
     return found, y - 12 * len(found)
 
 
-def _parts(word: str) -> list[str]:
+def _split_at_hyphens(word: str) -> list[str]:
     parts = word.replace("\u00ad", "\u00ad\u200b").split("\u200b")
     return [part for part in parts if part]
 
 
-def _set(line: str, x: float, y: float, letters: int) -> Text:
+def _set_line(line: str, x: float, y: float, letters: int) -> Text:
     words = line.lstrip(" ")
     size = 10
-    indent = (len(line) - len(words)) * LETTER * size
-    return Text(x + indent, y, words, size, letters * LETTER * size - indent if letters else None)
+    indent = (len(line) - len(words)) * _LETTER_WIDTH * size
+    return Text(x + indent, y, words, size, letters * _LETTER_WIDTH * size - indent if letters else None)

@@ -55,7 +55,7 @@ CAPE_PARTS = (
 CAPE_END = "Последнюю керосиновую лампу погасили в 1961 году, и с тех пор свет электрический."
 
 
-def cape() -> docx.document.Document:
+def make_cape() -> docx.document.Document:
     """Make a document with a running head, page numbers, and sentences that go on over its pages."""
     made = docx.Document()
     made.core_properties.title = CAPE
@@ -73,13 +73,13 @@ def cape() -> docx.document.Document:
     return made
 
 
-def note() -> docx.document.Document:
+def make_note() -> docx.document.Document:
     made = docx.Document()
     made.add_paragraph("The key of the boathouse hangs behind the stove.")
     return made
 
 
-def chromium(page: str, name: str) -> None:
+def print_html(page: str, name: str) -> None:
     with TemporaryDirectory() as folder:
         source = Path(folder) / "page.html"
         source.write_text(page, encoding="utf-8")
@@ -88,7 +88,7 @@ def chromium(page: str, name: str) -> None:
         subprocess.run([*command, outline, f"--print-to-pdf={PRINTED / name}", str(source)], check=True)
 
 
-def office(document: docx.document.Document, name: str, **options: str | bool) -> None:
+def print_document(document: docx.document.Document, name: str, **options: str | bool) -> None:
     values = {
         key: {"type": "boolean" if isinstance(value, bool) else "string", "value": value}
         for key, value in options.items()
@@ -103,8 +103,8 @@ def office(document: docx.document.Document, name: str, **options: str | bool) -
 
 
 if __name__ == "__main__":
-    chromium(BATH, "bath.pdf")
-    chromium(WELL, "well.pdf")
-    office(cape(), "cape.pdf", ExportBookmarks=True)
-    office(note(), "locked.pdf", EncryptFile=True, DocumentOpenPassword="7319")
-    office(note(), "restricted.pdf", RestrictPermissions=True, PermissionPassword="7319")
+    print_html(BATH, "bath.pdf")
+    print_html(WELL, "well.pdf")
+    print_document(make_cape(), "cape.pdf", ExportBookmarks=True)
+    print_document(make_note(), "locked.pdf", EncryptFile=True, DocumentOpenPassword="7319")
+    print_document(make_note(), "restricted.pdf", RestrictPermissions=True, PermissionPassword="7319")
