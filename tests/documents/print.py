@@ -1,7 +1,7 @@
-# ruff: noqa: E501, ISC004  # the texts are as they would be typed
-"""Prints the PDF files in `printed/` anew, with Chromium and LibreOffice; tests read what is committed.
+# ruff: noqa: E501, ISC004  # long texts are easier to read unbroken
+"""Prints the PDF files in `printed/` with Chromium and LibreOffice. The tests read the committed files.
 
-Run it when a text here changes: `python tests/documents/print.py`. It needs `chromium` and `soffice`.
+Run it after changing a text here: `python tests/documents/print.py`. It needs `chromium` and `soffice`.
 """
 
 import json
@@ -56,27 +56,27 @@ CAPE_END = "Последнюю керосиновую лампу погасил�
 
 
 def make_cape() -> docx.document.Document:
-    """Make a document with a running head, page numbers, and sentences that go on over its pages."""
-    made = docx.Document()
-    made.core_properties.title = CAPE
-    section = made.sections[0]
+    """Return a document with a running head, page numbers, and sentences that continue over pages."""
+    document = docx.Document()
+    document.core_properties.title = CAPE
+    section = document.sections[0]
     section.header.paragraphs[0].text = "Записки о маяках"
     section.footer.paragraphs[0]._p.append(parse_xml(f'<w:fldSimple {W} w:instr="PAGE"/>'))
     for heading, first, more in CAPE_PARTS:
-        made.add_heading(heading, 1)
-        paragraph = made.add_paragraph(first + more * 14)
+        document.add_heading(heading, 1)
+        paragraph = document.add_paragraph(first + more * 14)
         paragraph.alignment = WD_ALIGN_PARAGRAPH.JUSTIFY
         for number in range(8):
-            made.add_paragraph(f"Запись {number + 1}: {more}", style="List Bullet")
-    made.add_heading("Конец", 2)
-    made.add_paragraph(CAPE_END)
-    return made
+            document.add_paragraph(f"Запись {number + 1}: {more}", style="List Bullet")
+    document.add_heading("Конец", 2)
+    document.add_paragraph(CAPE_END)
+    return document
 
 
 def make_note() -> docx.document.Document:
-    made = docx.Document()
-    made.add_paragraph("The key of the boathouse hangs behind the stove.")
-    return made
+    document = docx.Document()
+    document.add_paragraph("The key of the boathouse hangs behind the stove.")
+    return document
 
 
 def print_html(page: str, name: str) -> None:
