@@ -1,4 +1,4 @@
-# Every target sets itself up: Python 3.11 or newer and make are all a fresh machine needs.
+# Every target installs what it needs. A new machine only needs Python 3.11 or newer and make.
 PYTHON ?= python3
 BIN := .venv/bin
 UV ?= uv
@@ -12,20 +12,21 @@ help:
 	@echo "make ask Q='...'   one question in the terminal"
 	@echo "make chat          questions and answers in the terminal"
 	@echo "make run           the bot on Telegram (TELEGRAM_TOKEN from the environment or .env)"
-	@echo "make test          all tests but those that take long"
-	@echo "make test-opensearch  those against OpenSearch, which is fetched once; needs Java 17 and Maven"
-	@echo "make soak          those that take long: kills, stops and overlaps under load"
-	@echo "make check         lint, types and layers"
-	@echo "make eval          how well it answers, against pinned floors"
-	@echo "make eval-fetch    fetch the documents of the everyday questions, which make eval asks if they are there"
-	@echo "make messages      bring the translations up to date with bot/i18n/messages.py, and compile them"
-	@echo "make bench         how fast it is, beside an echo bot and other search engines"
-	@echo "make screenshots   the pictures in the README; needs Chromium and its driver"
-	@echo "make diagram       the diagram of packages in ARCHITECTURE.md"
-	@echo "make format        mend what the linter can mend"
-	@echo "make lock          make the lists of requirements again; needs uv"
+	@echo "make test          all tests except the slow ones"
+	@echo "make test-opensearch  tests against OpenSearch, downloaded once; needs Java 17 and Maven"
+	@echo "make soak          slow tests: kills, stops and overlapping processes under load"
+	@echo "make check         lint, types and import layers"
+	@echo "make eval          quality of the answers, against pinned floors"
+	@echo "make eval-fetch    download the documents of the everyday questions for make eval"
+	@echo "make messages      update the translations from bot/i18n/messages.py and compile them"
+	@echo "make bench         speed, compared with an echo bot and other search engines"
+	@echo "make screenshots   take the pictures in the README; needs Chromium and its driver"
+	@echo "make diagram       draw the diagram of packages in ARCHITECTURE.md"
+	@echo "make format        format the code and fix what the linter can fix"
+	@echo "make lock          update the requirement lists; needs uv"
+	@echo "make clean         delete environments, caches and downloads"
 
-# The stamp is newer than the lists it was installed from, or is made again.
+# The stamp file records an installation. It is out of date when a requirement list is newer.
 $(BIN)/.installed: requirements.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Verbatim needs Python 3.11 or newer; this is " + sys.version.split()[0] + ". Name another one: make PYTHON=python3.12 ...")'
 	@echo "Setting up .venv (once) ..."
@@ -45,7 +46,7 @@ sandbox: $(BIN)/.installed
 run: $(BIN)/.installed
 	@$(BIN)/verbatim run
 
-# The question goes through the environment, so that no character of it is the shell's or make's.
+# The environment passes the question, so neither the shell nor make interprets any character of it.
 ask: export VERBATIM_QUESTION = $(value Q)
 ask: $(BIN)/.installed
 	@test -n "$$VERBATIM_QUESTION" || { echo "What is the question? make ask Q='...'" >&2; exit 2; }
@@ -54,11 +55,11 @@ ask: $(BIN)/.installed
 chat: $(BIN)/.installed
 	@$(BIN)/verbatim chat
 
-# In parallel, a file of tests in one process; processes that tests start are not counted as covered.
+# Test files run in parallel, each in one process. Coverage leaves out the processes that tests start.
 test: $(BIN)/.installed-dev
 	@$(BIN)/python -m pytest -n auto --dist loadfile --cov
 
-# A stock OpenSearch, from the repository that Maven is set up with.
+# An unmodified OpenSearch from the configured Maven repository.
 .opensearch/.fetched: tests/opensearch/pom.xml
 	@for tool in java mvn; do command -v $$tool >/dev/null || \
 		{ echo "The tests against OpenSearch need Java 17 or newer and Maven: $$tool is missing." >&2; exit 1; }; done
@@ -80,7 +81,7 @@ check: $(BIN)/.installed-dev
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 
-# The length of a quote and meanings decide the figures; the .env of an operator must not change them.
+# These settings influence the results, so an operator's .env must not change them.
 eval: export QUOTE_CHARS = 300
 eval: export MEANING = auto
 eval: $(BIN)/.installed
@@ -91,12 +92,12 @@ eval: $(BIN)/.installed
 	$(BIN)/python -m tests.eval.everyday || failed=$$?; \
 	exit $$failed
 
-# CLONES names a folder of clones to take repositories from.
+# CLONES is a folder of clones that replace downloads.
 eval-fetch: export VERBATIM_CLONES = $(value CLONES)
 eval-fetch: $(BIN)/.installed
 	@$(BIN)/python -m tests.eval.fetch $${VERBATIM_CLONES:+--clones "$$VERBATIM_CLONES"}
 
-# Neither line numbers nor today's date, so that nothing but the sentences makes a difference.
+# Without line numbers and dates the files change only when a message changes.
 messages: $(BIN)/.installed-dev
 	@template=$$(mktemp) && trap 'rm -f "$$template"' EXIT && \
 	$(BIN)/pybabel --quiet extract --no-default-keywords --keyword _ --keyword _n:1,2 --no-location \
@@ -105,9 +106,9 @@ messages: $(BIN)/.installed-dev
 		--no-fuzzy-matching --ignore-obsolete --ignore-pot-creation-date && \
 	$(BIN)/pybabel --quiet compile --domain verbatim --directory bot/i18n/locale
 
-# The search engines it compares with have an environment of their own; without them it measures ours alone.
+# The other search engines have their own environment. Without it only Verbatim is measured.
 bench: $(BIN)/.installed
-	@$(MAKE) --no-print-directory .venv-bench/.installed || echo "The search engines to compare with cannot be installed." >&2
+	@$(MAKE) --no-print-directory .venv-bench/.installed || echo "Cannot install the other search engines; measuring Verbatim alone." >&2
 	@$(BIN)/python -m benchmarks
 
 .venv-bench/.installed: benchmarks/requirements.txt
@@ -126,8 +127,8 @@ format: $(BIN)/.installed-dev
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-# Exact versions with hashes, for any platform, naming no package index; the bot runs with the versions
-# that the tests ran with.
+# Exact versions with hashes, for all platforms, without a package index. The constraint gives the bot the
+# versions that the tests run with.
 COMPILE := pip compile --no-strip-extras --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	--custom-compile-command "make lock"
 

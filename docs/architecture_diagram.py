@@ -1,6 +1,6 @@
-"""Draws the packages and their imports as a Mermaid diagram, between two marks in ARCHITECTURE.md.
+"""Draws the packages and their imports as a Mermaid diagram between two markers in ARCHITECTURE.md.
 
-`make diagram` writes it; a test fails when the code has changed and the diagram has not.
+`make diagram` runs this. A test fails when the diagram is out of date.
 """
 
 import sys
@@ -12,23 +12,23 @@ import grimp
 FILE = Path(__file__).parents[1] / "ARCHITECTURE.md"
 BEGIN, END = "<!-- diagram: begin -->", "<!-- diagram: end -->"
 ROOTS = ("bot", "retrieval")
-# Values and errors are imported by everything: arrows to them would hide the others.
-LEFT_OUT = {"bot.__main__", "retrieval.errors", "retrieval.model", "retrieval.ids"}
+# Almost everything imports these, so arrows to them would hide the others.
+EXCLUDED = {"bot.__main__", "retrieval.errors", "retrieval.model", "retrieval.ids"}
 
 
 def diagram() -> str:
-    """Return the diagram as text: one node a package or top-level module, one arrow an import.
+    """Return the diagram: one node for each package or top-level module, one arrow for each import.
 
-    An import that a chain of other arrows leads to as well is left out.
+    Imports that follow from a chain of other arrows are left out.
     """
     graph = grimp.build_graph(*ROOTS, cache_dir=None)
-    nodes = {_unit(module) for module in graph.modules} - LEFT_OUT - set(ROOTS)
+    nodes = {_unit(module) for module in graph.modules} - EXCLUDED - set(ROOTS)
     imports: dict[str, set[str]] = {node: set() for node in nodes}
     for importer in graph.modules:
         for imported in graph.find_modules_directly_imported_by(importer):
-            ends = _unit(importer), _unit(imported)
-            if ends[0] != ends[1] and set(ends) <= nodes:
-                imports[ends[0]].add(ends[1])
+            source, target = _unit(importer), _unit(imported)
+            if source != target and {source, target} <= nodes:
+                imports[source].add(target)
     lines = ["```mermaid", "flowchart TD"]
     for root in ROOTS:
         lines.append(f"  subgraph {root}")
@@ -44,18 +44,18 @@ def diagram() -> str:
 
 
 def _reachable(node: str, imports: Mapping[str, set[str]]) -> set[str]:
-    """Return what a node imports, directly or not."""
+    """Return the nodes that a node imports, directly or indirectly."""
     seen: set[str] = set()
-    waiting = [*imports[node]]
-    while waiting:
-        if (other := waiting.pop()) not in seen:
+    stack = [*imports[node]]
+    while stack:
+        if (other := stack.pop()) not in seen:
             seen.add(other)
-            waiting += imports[other]
+            stack += imports[other]
     return seen
 
 
 def _id(module: str) -> str:
-    """Return a name that Mermaid takes for a node."""
+    """Return the Mermaid id of a node."""
     return module.replace(".", "_")
 
 
@@ -64,16 +64,16 @@ def _root(module: str) -> str:
 
 
 def _unit(module: str) -> str:
-    """Return the package or module below the top level that a module belongs to."""
+    """Return the node of a module: its first two name parts."""
     return ".".join(module.split(".")[:2])
 
 
-def updated(text: str) -> str:
-    """Return the text of ARCHITECTURE.md with the diagram of today's code."""
+def update_diagram(text: str) -> str:
+    """Return the text of ARCHITECTURE.md with the current diagram."""
     before, _, rest = text.partition(BEGIN)
     return f"{before}{BEGIN}\n{diagram()}\n{END}{rest.partition(END)[2]}"
 
 
 if __name__ == "__main__":
-    FILE.write_text(updated(FILE.read_text(encoding="utf-8")), encoding="utf-8")
+    FILE.write_text(update_diagram(FILE.read_text(encoding="utf-8")), encoding="utf-8")
     sys.stdout.write(f"{FILE.name} is up to date\n")

@@ -1,4 +1,4 @@
-"""`python -m sandbox`: a Telegram on loopback. Its first line of output is its address."""
+"""`python -m sandbox`: a local Telegram emulator. The first line of output names its address."""
 
 from __future__ import annotations
 
@@ -11,36 +11,36 @@ import sys
 import uvicorn
 
 from sandbox.demo_chats import add_demo_chats
-from sandbox.server import build
+from sandbox.server import build_app
 from sandbox.state import TOKEN, TelegramState
 
-READY = "sandbox ready: "
+READY_PREFIX = "sandbox ready: "
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m sandbox", description=__doc__)
     parser.add_argument("--host", default="127.0.0.1")
-    parser.add_argument("--port", type=int, default=0, help="0 takes a free one")
+    parser.add_argument("--port", type=int, default=0, help="0 picks a free port")
     parser.add_argument("--token", default=TOKEN, help="the token the bot must use")
     parser.add_argument("--username", default="verbatim_bot", help="the bot's username")
     parser.add_argument("--name", default="Verbatim", help="the bot's name")
-    parser.add_argument("--empty", action="store_true", help="no people and no chats to begin with")
-    given = parser.parse_args()
-    number, _, secret = given.token.partition(":")
-    if not (number.isdigit() and secret):
+    parser.add_argument("--empty", action="store_true", help="start without users and chats")
+    options = parser.parse_args()
+    bot_id, _, secret = options.token.partition(":")
+    if not (bot_id.isdigit() and secret):
         parser.error("--token must look like 123456:ABC-def")
-    telegram = TelegramState(given.token, given.username, given.name)
-    if not given.empty:
+    telegram = TelegramState(options.token, options.username, options.name)
+    if not options.empty:
         add_demo_chats(telegram)
     try:
-        listener = _listen(given.host, given.port)
+        listener = _listen(options.host, options.port)
     except OSError as error:
-        sys.exit(f"sandbox: can't listen on {given.host}:{given.port}: {error.strerror}")
+        sys.exit(f"sandbox: can't listen on {options.host}:{options.port}: {error.strerror}")
     asyncio.run(_serve(telegram, listener))
 
 
 def _listen(host: str, port: int) -> socket.socket:
-    # asyncio sends small answers at once only on sockets that name their protocol.
+    # asyncio sets TCP_NODELAY only on sockets created with an explicit protocol.
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listener.bind((host, port))
@@ -49,17 +49,17 @@ def _listen(host: str, port: int) -> socket.socket:
 
 async def _serve(telegram: TelegramState, listener: socket.socket) -> None:
     config = uvicorn.Config(
-        build(telegram), log_level="critical", access_log=False, timeout_graceful_shutdown=0, http="h11"
+        build_app(telegram), log_level="critical", access_log=False, timeout_graceful_shutdown=0, http="h11"
     )
     server = uvicorn.Server(config)
     listener.listen(512)
     host, port = listener.getsockname()[:2]
-    # The socket listens already: whoever connects on reading this line is served.
-    print(f"{READY}http://{host}:{port}/", flush=True)  # noqa: T201 - the program's output
+    # The socket is already listening: a client may connect as soon as it reads this line.
+    print(f"{READY_PREFIX}http://{host}:{port}/", flush=True)  # noqa: T201 - the program's output
     loop = asyncio.get_running_loop()
-    for name in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(name, lambda: setattr(server, "should_exit", True))
-    # uvicorn's own handlers would raise the signal again once it has stopped.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, lambda: setattr(server, "should_exit", True))
+    # Server.serve() would raise the captured signal again after the shutdown.
     await server._serve([listener])  # noqa: SLF001
     await asyncio.sleep(0)
 

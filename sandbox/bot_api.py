@@ -1,4 +1,4 @@
-"""The Bot API as a table: a method's name, and what answers it."""
+"""The Bot API: a table of methods and their handlers."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from sandbox.params import Params, Upload
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from sandbox.bot_profile import Field
+    from sandbox.bot_profile import ProfileField
     from sandbox.model import Json
     from sandbox.queries import PendingQueries
     from sandbox.state import TelegramState
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class BotApi:
-    """Answers calls, and keeps them in the journal with what was wrong with them."""
+    """Answers method calls. Logs every call, and calls that break the published rules as violations."""
 
     def __init__(self, telegram: TelegramState, queries: PendingQueries, webhook: WebhookDelivery) -> None:
         self._telegram = telegram
@@ -35,42 +35,42 @@ class BotApi:
             "setWebhook": self._set_webhook,
             "deleteWebhook": self._delete_webhook,
             "getWebhookInfo": lambda _: webhook.info(),
-            "sendMessage": self._on(bot_messages.send_message),
-            "sendDocument": self._on(bot_messages.send_document),
-            "sendPhoto": self._on(bot_messages.send_photo),
-            "copyMessage": self._on(bot_messages.copy_message),
-            "forwardMessage": self._on(bot_messages.forward_message),
-            "sendChatAction": self._on(bot_messages.send_chat_action),
-            "editMessageText": self._on(bot_messages.edit_message_text),
-            "editMessageCaption": self._on(bot_messages.edit_message_caption),
-            "editMessageReplyMarkup": self._on(bot_messages.edit_message_reply_markup),
-            "deleteMessage": self._on(bot_messages.delete_message),
-            "setMessageReaction": self._on(bot_messages.set_message_reaction),
+            "sendMessage": self._bind(bot_messages.send_message),
+            "sendDocument": self._bind(bot_messages.send_document),
+            "sendPhoto": self._bind(bot_messages.send_photo),
+            "copyMessage": self._bind(bot_messages.copy_message),
+            "forwardMessage": self._bind(bot_messages.forward_message),
+            "sendChatAction": self._bind(bot_messages.send_chat_action),
+            "editMessageText": self._bind(bot_messages.edit_message_text),
+            "editMessageCaption": self._bind(bot_messages.edit_message_caption),
+            "editMessageReplyMarkup": self._bind(bot_messages.edit_message_reply_markup),
+            "deleteMessage": self._bind(bot_messages.delete_message),
+            "setMessageReaction": self._bind(bot_messages.set_message_reaction),
             "answerCallbackQuery": self._answer_callback_query,
             "answerInlineQuery": self._answer_inline_query,
             "answerGuestQuery": self._answer_guest_query,
             "setMyCommands": self._set_my_commands,
             "getMyCommands": lambda p: telegram.profile.commands(p.get("scope"), p.text("language_code")),
             "deleteMyCommands": self._delete_my_commands,
-            "setMyName": self._set_text("name"),
-            "getMyName": self._get_text("name"),
-            "setMyDescription": self._set_text("description"),
-            "getMyDescription": self._get_text("description"),
-            "setMyShortDescription": self._set_text("short_description"),
-            "getMyShortDescription": self._get_text("short_description"),
+            "setMyName": self._text_setter("name"),
+            "getMyName": self._text_getter("name"),
+            "setMyDescription": self._text_setter("description"),
+            "getMyDescription": self._text_getter("description"),
+            "setMyShortDescription": self._text_setter("short_description"),
+            "getMyShortDescription": self._text_getter("short_description"),
             "getChat": self._get_chat,
             "getChatMember": self._get_chat_member,
-            "getChatMemberCount": lambda p: len(telegram.reachable(p.get("chat_id")).members) + 1,
+            "getChatMemberCount": lambda p: len(telegram.reachable_chat(p.get("chat_id")).members) + 1,
             "leaveChat": self._leave_chat,
             "getFile": self._get_file,
         }
 
     async def call(self, name: str, raw: Mapping[str, Any], uploads: Mapping[str, Upload]) -> Json:
-        """Return the whole envelope a call is answered with: result, or error code and description."""
+        """Return the response body: the result, or an error code and a description."""
         started = time.time()
         method = methods.BY_LOWER_NAME.get(name.lower())
         try:
-            result = await self._result(name, method, raw, uploads)
+            result = await self._run(name, method, raw, uploads)
             answer: Json = {"ok": True, "result": result}
         except ApiError as error:
             answer = envelope(error)
@@ -80,26 +80,26 @@ class BotApi:
     def record(
         self, method: str, raw: Mapping[str, Any], uploads: Mapping[str, Upload], answer: Json, started: float
     ) -> None:
-        files = {name: {"name": one.name, "size": len(one.content)} for name, one in uploads.items()}
+        files = {name: {"name": upload.name, "size": len(upload.content)} for name, upload in uploads.items()}
         entry = {"method": method, "params": dict(raw), "files": files, "response": answer}
         self._telegram.calls.add(entry | {"at": started, "seconds": time.time() - started})
 
-    async def _result(
+    async def _run(
         self, name: str, method: str | None, raw: Mapping[str, Any], uploads: Mapping[str, Upload]
     ) -> Any:
         if method is None:
-            self._violation(name, "the sandbox does not serve this method")
+            self._add_violation(name, "the sandbox does not serve this method")
             raise ApiError(404, "Not Found")
         params = Params(method, raw, uploads)
         for unknown in params.unknown:
-            self._violation(method, f"unknown parameter {unknown}")
+            self._add_violation(method, f"unknown parameter {unknown}")
         result = self._handlers[method](params)
         return await result if inspect.isawaitable(result) else result
 
-    def _violation(self, method: str, problem: str) -> None:
+    def _add_violation(self, method: str, problem: str) -> None:
         self._telegram.violations.add({"method": method, "problem": problem})
 
-    def _on(self, handler: Callable[[TelegramState, Params], Any]) -> Callable[[Params], Any]:
+    def _bind(self, handler: Callable[[TelegramState, Params], Any]) -> Callable[[Params], Any]:
         return lambda params: handler(self._telegram, params)
 
     def _get_me(self, _: Params) -> Json:
@@ -176,19 +176,19 @@ class BotApi:
         self._telegram.events.add({"kind": "commands"})
         return True
 
-    def _set_text(self, field: Field) -> Callable[[Params], bool]:
-        def set_it(params: Params) -> bool:
+    def _text_setter(self, field: ProfileField) -> Callable[[Params], bool]:
+        def set_text(params: Params) -> bool:
             self._telegram.profile.set_text(field, params.text(field), params.text("language_code"))
             self._telegram.events.add({"kind": "commands"})
             return True
 
-        return set_it
+        return set_text
 
-    def _get_text(self, field: Field) -> Callable[[Params], Json]:
+    def _text_getter(self, field: ProfileField) -> Callable[[Params], Json]:
         return lambda params: {field: self._telegram.profile.text(field, params.text("language_code"))}
 
     def _get_chat(self, params: Params) -> Json:
-        chat = self._telegram.reachable(params.get("chat_id"))
+        chat = self._telegram.reachable_chat(params.get("chat_id"))
         gifts = (
             "unlimited_gifts",
             "limited_gifts",
@@ -204,32 +204,32 @@ class BotApi:
         }
 
     def _get_chat_member(self, params: Params) -> Json:
-        chat = self._telegram.reachable(params.get("chat_id"))
-        person = self._telegram.user(params.integer("user_id"))
-        if person == self._telegram.bot:
-            return serializers.member(person, chat.bot)
-        return serializers.member(person, "member" if person.id in chat.members else "left")
+        chat = self._telegram.reachable_chat(params.get("chat_id"))
+        user = self._telegram.user(params.integer("user_id"))
+        if user == self._telegram.bot:
+            return serializers.member(user, chat.bot)
+        return serializers.member(user, "member" if user.id in chat.members else "left")
 
     def _leave_chat(self, params: Params) -> bool:
-        chat = self._telegram.reachable(params.get("chat_id"))
+        chat = self._telegram.reachable_chat(params.get("chat_id"))
         if chat.type == "private":
             raise bad_request("chat member status can't be changed in private chats")
-        self._telegram.set_standing(chat, "left", self._telegram.bot)
+        self._telegram.set_bot_membership(chat, "left", self._telegram.bot)
         return True
 
     def _get_file(self, params: Params) -> Json:
         file = self._telegram.files.get(params.text("file_id"))
         if file is None:
             raise bad_request("invalid file_id")
-        if len(file.content) > validation.DOWNLOAD_BYTES:
+        if len(file.content) > validation.MAX_DOWNLOAD_BYTES:
             raise bad_request("file is too big")
         return serializers.file(file)
 
 
 def envelope(error: ApiError) -> Json:
-    """Show an error as the body it is sent as."""
+    """Return the response body for an error."""
     body: Json = {"ok": False, "error_code": error.code, "description": error.description}
     hints = {"retry_after": error.retry_after, "migrate_to_chat_id": error.migrate_to}
-    if known := {name: value for name, value in hints.items() if value is not None}:
-        body["parameters"] = known
+    if parameters := {name: value for name, value in hints.items() if value is not None}:
+        body["parameters"] = parameters
     return body

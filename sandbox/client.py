@@ -1,4 +1,4 @@
-"""A tester's hands: drives the control interface, so that a test reads like a conversation.
+"""A client of the control API, so that a test reads like a conversation.
 
     async with Sandbox.start() as sandbox:
         chat = await sandbox.private_chat("Ada")
@@ -7,7 +7,7 @@
         answer = await reply.press("Next")
         edited = await chat.next_message(kinds=["edited_message"])
 
-`Sandbox.start()` runs `python -m sandbox` and ends it; `Sandbox.at(url)` joins one that runs.
+`Sandbox.start()` runs `python -m sandbox` and stops it at the end. `Sandbox.at(url)` uses a running one.
 """
 
 from __future__ import annotations
@@ -28,18 +28,20 @@ if TYPE_CHECKING:
 
     from sandbox.model import Json
 
-_READY = "sandbox ready: "
-_PATIENCE = 10.0
-_STARTING = 20.0
+_READY_PREFIX = "sandbox ready: "
+_TIMEOUT_SECONDS = 10.0
+_START_TIMEOUT_SECONDS = 20.0
+# Longer than the longest wait that the control API allows.
+_REQUEST_TIMEOUT_SECONDS = 70.0
 
 
 class ControlError(Exception):
-    """The sandbox would not: its own words."""
+    """The sandbox refused an action, or did not start."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sandbox:
-    """A running sandbox; `url` has no slash at its end and is what TELEGRAM_API_URL takes."""
+    """A running sandbox. `url` has no trailing slash and can be used as TELEGRAM_API_URL."""
 
     url: str
     token: str
@@ -54,11 +56,11 @@ class Sandbox:
         process = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
         try:
             if process.stdout is None:
-                raise ControlError("the sandbox has no output")
-            line = (await asyncio.wait_for(process.stdout.readline(), _STARTING)).decode()
-            if not line.startswith(_READY):
+                raise ControlError("the sandbox has no standard output")
+            line = (await asyncio.wait_for(process.stdout.readline(), _START_TIMEOUT_SECONDS)).decode()
+            if not line.startswith(_READY_PREFIX):
                 raise ControlError(f"the sandbox did not start: {line!r}")
-            async with cls.at(line.removeprefix(_READY).strip(), token=token) as sandbox:
+            async with cls.at(line.removeprefix(_READY_PREFIX).strip(), token=token) as sandbox:
                 yield sandbox
         finally:
             if process.returncode is None:
@@ -68,11 +70,11 @@ class Sandbox:
     @classmethod
     @contextlib.asynccontextmanager
     async def at(cls, url: str, *, token: str = TOKEN) -> AsyncIterator[Sandbox]:
-        async with httpx.AsyncClient(timeout=_PATIENCE * 7, trust_env=False) as http:
+        async with httpx.AsyncClient(timeout=_REQUEST_TIMEOUT_SECONDS, trust_env=False) as http:
             yield cls(url.rstrip("/"), token, http)
 
     async def control(self, action: str, **body: Any) -> Json:
-        """Any action of sandbox.control_api."""
+        """Run an action of sandbox.control_api and return its response."""
         response = await self.http.post(f"{self.url}/control/{action}", json=body)
         answer: Json = response.json()
         if response.is_error:
@@ -92,29 +94,28 @@ class Sandbox:
     async def private_chat(
         self, user: str = "Ada", *, language_code: str | None = "en", username: str | None = None
     ) -> ChatClient:
-        """Open the chat of a new person with the bot; nothing is said yet."""
-        person = await self.user(user, language_code=language_code, username=username)
-        return ChatClient(self, person["id"], person["id"], await self._last_event())
+        """Add a user and return their private chat with the bot, not started yet."""
+        created = await self.user(user, language_code=language_code, username=username)
+        return ChatClient(self, created["id"], created["id"], await self._last_event())
 
     async def group(
         self, title: str = "Group", *, users: Sequence[str] = ("Ada", "Omar"), **fields: Any
     ) -> ChatClient:
-        """Open a group with new people and the bot; fields: type, is_forum, username, bot."""
-        people = [await self.user(name) for name in users]
-        members = [one["id"] for one in people]
+        """Create a group of new users and the bot. `fields`: type, is_forum, username, bot."""
+        members = [(await self.user(name))["id"] for name in users]
         chat = await self.control("group", title=title, members=members, **fields)
         return ChatClient(self, chat["id"], members[0], await self._last_event(), members=tuple(members))
 
     async def settings(self, **fields: bool) -> None:
-        """privacy, inline, inline_feedback, guests, flood, holds_repeats."""
+        """Change settings: privacy, inline, inline_feedback, guests, flood, holds_repeats."""
         await self.control("settings", **fields)
 
     async def fault(self, method: str, **fields: Any) -> None:
-        """See sandbox.fault_injection.Fault: kind, status, retry_after, times, skip, is_applied ..."""
+        """Add a fault. `fields` are those of sandbox.fault_injection.Fault."""
         await self.control("fault", method=method, **fields)
 
     async def calls(self, method: str | None = None, *, after: int = 0, timeout: float = 0) -> list[Json]:  # noqa: ASYNC109 - the server waits
-        """List what the bot called, oldest first; with a timeout, waits until there is one."""
+        """Return the bot's calls, oldest first. With a timeout, wait for the first."""
         answer = await self.control("calls", method=method, after=after, timeout=timeout)
         return list(answer["calls"])
 
@@ -122,11 +123,11 @@ class Sandbox:
         return list((await self.control("violations"))["violations"])
 
     async def unconfirmed(self) -> list[Json]:
-        """List the updates the bot has not confirmed."""
+        """Return the updates that the bot has not confirmed."""
         return list((await self.control("updates"))["updates"])
 
-    async def connected(self, *, timeout: float = _PATIENCE) -> None:  # noqa: ASYNC109 - polled
-        """Wait until a bot polls or has set a webhook."""
+    async def connected(self, *, timeout: float = _TIMEOUT_SECONDS) -> None:  # noqa: ASYNC109 - polled
+        """Wait until a bot polls or sets a webhook."""
         deadline = asyncio.get_running_loop().time() + timeout
         while not (await self.state())["is_connected"]:
             if asyncio.get_running_loop().time() > deadline:
@@ -139,7 +140,7 @@ class Sandbox:
 
 @dataclass(slots=True)
 class ChatClient:
-    """A chat as one person in it sees it. `seen` is how far its events have been read."""
+    """A chat as one of its members sees it. `seen` is the number of the last event read."""
 
     sandbox: Sandbox
     id: int
@@ -151,7 +152,7 @@ class ChatClient:
         return ChatClient(self.sandbox, self.id, user_id, self.seen, self.members)
 
     async def send(self, text: str = "", **fields: Any) -> MessageClient:
-        """reply_to (id), quote, thread_id, entities, sticker; see sandbox.control_api's `send`."""
+        """Send a message. `fields` are those of the `send` action: reply_to (an id), quote, thread_id, ..."""
         sent = await self.sandbox.control(
             "send", chat_id=self.id, **{"from": self.user_id}, text=text, **fields
         )
@@ -166,21 +167,24 @@ class ChatClient:
     async def next_message(
         self,
         *,
-        timeout: float = _PATIENCE,  # noqa: ASYNC109 - the server waits
+        timeout: float = _TIMEOUT_SECONDS,  # noqa: ASYNC109 - the server waits
         kinds: Sequence[str] = ("message",),
         from_bot: bool = True,
     ) -> MessageClient:
-        """Wait for the next message of the bot not read yet, or edit (kinds=["edited_message"])."""
+        """Wait for the bot's next unread message, or for its next edit with kinds=["edited_message"].
+
+        Without `from_bot`, messages of users count as well. Raises TimeoutError.
+        """
         deadline = asyncio.get_running_loop().time() + timeout
-        while (left := deadline - asyncio.get_running_loop().time()) > 0:
-            event = await self.next_event(timeout=left, kinds=kinds)
+        while (seconds_left := deadline - asyncio.get_running_loop().time()) > 0:
+            event = await self.next_event(timeout=seconds_left, kinds=kinds)
             message = event["message"]
             if not from_bot or message["from"]["is_bot"]:
                 return MessageClient(self, message)
-        raise TimeoutError(f"nothing from the bot in chat {self.id} within {timeout} s")
+        raise TimeoutError(f"no message from the bot in chat {self.id} within {timeout} s")
 
-    async def next_event(self, *, timeout: float = _PATIENCE, kinds: Sequence[str] = ()) -> Json:  # noqa: ASYNC109 - the server waits
-        """Wait for the next event in this chat: message, edited_message, deleted, action."""
+    async def next_event(self, *, timeout: float = _TIMEOUT_SECONDS, kinds: Sequence[str] = ()) -> Json:  # noqa: ASYNC109 - the server waits
+        """Wait for the next event in this chat: message, edited_message, deleted or action."""
         answer = await self.sandbox.control(
             "events", chat_id=self.id, kinds=list(kinds), after=self.seen, timeout=timeout
         )
@@ -191,7 +195,7 @@ class ChatClient:
         return event
 
     async def is_quiet(self, *, seconds: float = 0.5) -> bool:
-        """Whether the bot says nothing for so long."""
+        """Return whether the bot sends nothing for this long."""
         try:
             await self.next_message(timeout=seconds)
         except TimeoutError:
@@ -199,11 +203,11 @@ class ChatClient:
         return False
 
     async def messages(self) -> list[MessageClient]:
-        listed = await self.sandbox.control("messages", chat_id=self.id)
-        return [MessageClient(self, one) for one in listed["messages"]]
+        answer = await self.sandbox.control("messages", chat_id=self.id)
+        return [MessageClient(self, message) for message in answer["messages"]]
 
-    async def inline(self, query: str, *, offset: str = "", timeout: float = _PATIENCE) -> Json:  # noqa: ASYNC109 - the server waits
-        """Type `@bot query` here: {"query_id", "answer": {results, next_offset, button} or None}."""
+    async def inline(self, query: str, *, offset: str = "", timeout: float = _TIMEOUT_SECONDS) -> Json:  # noqa: ASYNC109 - the server waits
+        """Type `@bot query` and return {"query_id", "answer": {results, next_offset, button} or None}."""
         return await self.sandbox.control(
             "inline",
             chat_id=self.id,
@@ -218,11 +222,14 @@ class ChatClient:
         return MessageClient(self, picked)
 
     async def call_in(self, text: str, **fields: Any) -> MessageClient:
-        """Mention the bot in a chat it is no member of; it may answer once. fields: reply_to, thread_id."""
-        called = await self.sandbox.control(
+        """Mention the bot in a chat that it is not a member of. It may answer once.
+
+        `fields`: reply_to, quote, thread_id.
+        """
+        answer = await self.sandbox.control(
             "guest", chat_id=self.id, text=text, **fields, **{"from": self.user_id}
         )
-        return MessageClient(self, called["message"])
+        return MessageClient(self, answer["message"])
 
     async def block(self, *, is_blocked: bool = True) -> None:
         await self.sandbox.control("block", is_blocked=is_blocked, **{"from": self.user_id})
@@ -230,7 +237,7 @@ class ChatClient:
 
 @dataclass(frozen=True, slots=True)
 class MessageClient:
-    """A message; `raw` is the Bot API's object."""
+    """A message. `raw` is the Bot API object."""
 
     chat: ChatClient
     raw: Json
@@ -256,9 +263,9 @@ class MessageClient:
         """Return the text of each entity of a type."""
         data = self.text.encode("utf-16-le")
         return [
-            data[one["offset"] * 2 : (one["offset"] + one["length"]) * 2].decode("utf-16-le")
-            for one in self.entities
-            if one["type"] == kind
+            data[entity["offset"] * 2 : (entity["offset"] + entity["length"]) * 2].decode("utf-16-le")
+            for entity in self.entities
+            if entity["type"] == kind
         ]
 
     async def reply(self, text: str, **fields: Any) -> MessageClient:
@@ -277,22 +284,22 @@ class MessageClient:
         )
         return MessageClient(to, sent)
 
-    async def press(self, label: str, *, timeout: float = _PATIENCE) -> Json | None:  # noqa: ASYNC109 - the server waits
-        """Press the callback button with this text; the bot's answer, or None if it gave none in time."""
+    async def press(self, label: str, *, timeout: float = _TIMEOUT_SECONDS) -> Json | None:  # noqa: ASYNC109 - the server waits
+        """Press the callback button whose text contains `label`. Return the bot's answer, or None if late."""
         for button in self.buttons:
             if label in button["text"] and "callback_data" in button:
                 return await self.press_data(button["callback_data"], timeout=timeout)
-        raise ControlError(f"no callback button {label!r} among {[one['text'] for one in self.buttons]}")
+        raise ControlError(f"no callback button {label!r} in {[button['text'] for button in self.buttons]}")
 
     async def press_data(
         self,
         data: str,
         *,
-        timeout: float = _PATIENCE,  # noqa: ASYNC109 - the server waits
+        timeout: float = _TIMEOUT_SECONDS,  # noqa: ASYNC109 - the server waits
         user_id: int | None = None,
     ) -> Json | None:
-        """Press with any data, also data no button has."""
-        answer = await self.chat.sandbox.control(
+        """Press a callback button with this data, whether or not the message has such a button."""
+        response = await self.chat.sandbox.control(
             "press",
             chat_id=self.chat.id,
             message_id=self.id,
@@ -300,5 +307,5 @@ class MessageClient:
             timeout=timeout,
             **{"from": user_id or self.chat.user_id},
         )
-        found: Json | None = answer["answer"]
-        return found
+        answer: Json | None = response["answer"]
+        return answer

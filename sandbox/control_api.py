@@ -1,9 +1,9 @@
-"""The control interface: what people do in their clients, and what a tester does, as JSON over HTTP.
+"""The control API: actions of users and testers, as JSON over HTTP.
 
-`POST /control/<action>` with a JSON object; the answer is a JSON object, or `{"error": "..."}` with a 4xx.
+`POST /control/<action>` with a JSON object. The response is a JSON object, or `{"error": "..."}` with a 4xx.
 
-People and chats
-    state {}                                  the bot, people, chats, settings, whether the bot is connected
+Users and chats
+    state {}                                  the bot, users, chats, settings, whether the bot is connected
     user {first_name, last_name?, username?, language_code?}
     group {title, members: [user id], type?: group | supergroup, is_forum?, username?, bot?: bool}
     topic {chat_id, from, name} / topic_closed {chat_id, topic, is_closed}
@@ -19,24 +19,24 @@ Messages
     forward {chat_id, message_id, to, from}
     delete {chat_id, message_id}
     messages {chat_id, after?}
-    press {chat_id, message_id, from, data, timeout?}      answers with the bot's answer, or `answer: null`
+    press {chat_id, message_id, from, data, timeout?}      returns the bot's answer, or `answer: null`
     inline {from, query, offset?, chat_id, timeout?}       the same
-    pick {query_id, result_id, chat_id, thread_id?}
-    guest {chat_id, from, text, reply_to?, thread_id?}     mention the bot in a chat it is no member of
-    expire {}                                 every open query is too old from now on
-    commands {chat_id, language_code?}        what a person sees when typing `/`, and the bot's texts
+    pick {query_id, result_id, chat_id, thread_id?}        send an inline result
+    guest {chat_id, from, text, reply_to?, quote?, thread_id?}   mention the bot where it is not a member
+    expire {}                                 make every open query too old
+    commands {chat_id, language_code?}        what a user sees after typing `/`, and the bot's descriptions
 
-Watching
-    events {after?, timeout?, kinds?, chat_id?}   waits for the next; kinds: message, edited_message, deleted,
+Observation
+    events {after?, timeout?, kinds?, chat_id?}   waits for events; kinds: message, edited_message, deleted,
                                               action, callback_answer, inline_answer, chat, commands
     calls {after?, timeout?, method?}         the bot's calls: method, params, files, response, at, seconds
-    violations {}                             unknown parameters and methods
-    updates {}                                updates the bot has not confirmed
+    violations {}                             calls with unknown parameters or methods
+    updates {}                                updates that the bot has not confirmed
 
-Bad days (see faults.Fault)
+Faults (see fault_injection.Fault)
     fault {method, kind?, status?, description?, retry_after?, migrate_to?, chat_id?, seconds?, is_applied?,
-           times?, skip?}                     method "webhook": an update on its way to the bot
-    faults {clear?}                           the ones still waiting
+           times?, skip?}                     method "webhook": delivery of an update to the bot
+    faults {clear?}                           the faults still pending
 """
 
 from __future__ import annotations
@@ -58,11 +58,11 @@ if TYPE_CHECKING:
     from sandbox.queries import PendingQueries
     from sandbox.state import TelegramState
 
-_LONGEST_WAIT = 60.0
+_MAX_WAIT_SECONDS = 60.0
 
 
 class ControlApi:
-    """Every public method is an action; each takes the body and gives the answer."""
+    """Every `do_*` method is an action: it takes the request body and returns the response body."""
 
     def __init__(self, telegram: TelegramState, queries: PendingQueries) -> None:
         self._telegram = telegram
@@ -79,7 +79,7 @@ class ControlApi:
         except (KeyError, TypeError, ValueError, binascii.Error) as error:
             raise bad_request(f"{action}: {type(error).__name__}: {error}") from error
 
-    # People and chats
+    # Users and chats
 
     async def do_state(self, _: Json) -> Json:
         telegram = self._telegram
@@ -92,26 +92,26 @@ class ControlApi:
                 "flood": telegram.flood.is_on,
                 "holds_repeats": telegram.updates.holds_repeats,
             },
-            "users": [serializers.user(one) for one in telegram.users.values() if not one.is_bot],
-            "chats": [telegram.chat_view(one) for one in telegram.chats.values()],
+            "users": [serializers.user(user) for user in telegram.users.values() if not user.is_bot],
+            "chats": [telegram.chat_view(chat) for chat in telegram.chats.values()],
             "last_event": telegram.events.last,
             "last_call": telegram.calls.last,
         }
 
     async def do_user(self, body: Json) -> Json:
-        known = ("last_name", "username", "language_code")
-        person = self._telegram.add_user(body["first_name"], **{name: body.get(name) for name in known})
-        return serializers.user(person)
+        optional = ("last_name", "username", "language_code")
+        user = self._telegram.add_user(body["first_name"], **{name: body.get(name) for name in optional})
+        return serializers.user(user)
 
     async def do_group(self, body: Json) -> Json:
-        members = {self._telegram.user(one).id for one in body["members"]}
+        members = {self._telegram.user(user_id).id for user_id in body["members"]}
         kind: ChatType = "supergroup" if body.get("is_forum") else body.get("type", "group")
         if kind not in {"group", "supergroup"} or not members:
-            raise bad_request("a group or a supergroup with at least one member")
+            raise bad_request("expected a group or supergroup with at least one member")
         chat = self._telegram.add_group(body["title"], members, kind, is_forum=bool(body.get("is_forum")))
         chat.username = body.get("username")
         if body.get("bot", True):
-            user_actions.bring_bot(self._telegram, chat, self._telegram.user(body["members"][0]))
+            user_actions.add_bot(self._telegram, chat, self._telegram.user(body["members"][0]))
         return self._telegram.chat_view(chat)
 
     async def do_topic(self, body: Json) -> Json:
@@ -127,7 +127,7 @@ class ControlApi:
         return self._telegram.chat_view(upgraded)
 
     async def do_bot_member(self, body: Json) -> Json:
-        change = user_actions.bring_bot if body["is_member"] else user_actions.remove_bot
+        change = user_actions.add_bot if body["is_member"] else user_actions.remove_bot
         change(self._telegram, self._chat(body), self._person(body))
         return {}
 
@@ -173,25 +173,26 @@ class ControlApi:
         return {}
 
     async def do_messages(self, body: Json) -> Json:
-        kept = self._chat(body).messages.values()
-        shown = [self._telegram.person_view(one) for one in kept if one.id > body.get("after", 0)]
-        return {"messages": shown}
+        messages = self._chat(body).messages.values()
+        after = body.get("after", 0)
+        views = [self._telegram.person_view(message) for message in messages if message.id > after]
+        return {"messages": views}
 
     async def do_press(self, body: Json) -> Json:
         message, person = self._message(body), self._person(body)
-        before = self._telegram.events.last
-        # Data no button has is passed on too: a forged client sends what it likes.
+        last_event = self._telegram.events.last
+        # The data need not be a button's: a modified client can send anything.
         query = self._queries.press(message, person, str(body["data"]))
-        return await self._answer(query.id, "callback_answer", before, body)
+        return await self._wait_for_answer(query.id, "callback_answer", last_event, body)
 
     async def do_inline(self, body: Json) -> Json:
         chat = self._chat(body)
         if not self._telegram.settings.inline:
-            raise bad_request("inline mode of the bot is off")
+            raise bad_request("the bot's inline mode is off")
         kind = "sender" if chat.type == "private" else chat.type
-        before = self._telegram.events.last
+        last_event = self._telegram.events.last
         query = self._queries.type(self._person(body), body["query"], body.get("offset", ""), kind)
-        return await self._answer(query.id, "inline_answer", before, body)
+        return await self._wait_for_answer(query.id, "inline_answer", last_event, body)
 
     async def do_pick(self, body: Json) -> Json:
         query = self._queries.find(body["query_id"])
@@ -209,8 +210,8 @@ class ControlApi:
             serializers.read_text(body["text"], body.get("entities")),
             **{name: body[name] for name in ("reply_to", "quote", "thread_id") if body.get(name)},
         )
-        shown = self._telegram.person_view(query.message) if query.message else {}
-        return {"query_id": query.id, "message": shown}
+        message = self._telegram.person_view(query.message) if query.message else {}
+        return {"query_id": query.id, "message": message}
 
     async def do_expire(self, _: Json) -> Json:
         self._queries.expire()
@@ -219,53 +220,53 @@ class ControlApi:
     async def do_commands(self, body: Json) -> Json:
         profile, language = self._telegram.profile, body.get("language_code") or ""
         return {
-            "commands": profile.commands_shown(self._chat(body), language),
+            "commands": profile.visible_commands(self._chat(body), language),
             "description": profile.text("description", language),
             "short_description": profile.text("short_description", language),
         }
 
-    # Watching
+    # Observation
 
     async def do_events(self, body: Json) -> Json:
         kinds, chat_id = body.get("kinds"), body.get("chat_id")
 
-        def wanted(event: Json) -> bool:
+        def is_wanted(event: Json) -> bool:
             return (not kinds or event["kind"] in kinds) and chat_id in {None, event.get("chat_id")}
 
         after = body.get("after", self._telegram.events.last)
-        records = await self._telegram.events.wait(after, _patience(body), wanted)
+        events = await self._telegram.events.wait(after, _wait_seconds(body), is_wanted)
         return {
-            "events": [{"seq": one.seq, **one.value} for one in records],
-            "last": records[-1].seq if records else after,
+            "events": [{"seq": event.seq, **event.value} for event in events],
+            "last": events[-1].seq if events else after,
             "is_connected": self._telegram.is_connected(),
         }
 
     async def do_calls(self, body: Json) -> Json:
         method = body.get("method")
-        records = await self._telegram.calls.wait(
-            body.get("after", 0), _patience(body), lambda call: method in {None, call["method"]}
+        calls = await self._telegram.calls.wait(
+            body.get("after", 0), _wait_seconds(body), lambda call: method in {None, call["method"]}
         )
-        return {"calls": [{"seq": one.seq, **one.value} for one in records]}
+        return {"calls": [{"seq": call.seq, **call.value} for call in calls]}
 
     async def do_violations(self, _: Json) -> Json:
-        return {"violations": [one.value for one in self._telegram.violations.after(0)]}
+        return {"violations": [event.value for event in self._telegram.violations.after(0)]}
 
     async def do_updates(self, _: Json) -> Json:
         return {"updates": list(self._telegram.updates.pending.values())}
 
-    # Bad days
+    # Faults
 
     async def do_fault(self, body: Json) -> Json:
-        known = {one.name for one in fields(Fault)}
+        known = {field.name for field in fields(Fault)}
         if unknown := body.keys() - known:
-            raise bad_request(f"no such field of a fault: {', '.join(sorted(unknown))}")
+            raise bad_request(f"unknown fields of a fault: {', '.join(sorted(unknown))}")
         self._telegram.faults.add(Fault(**body))
         return {}
 
     async def do_faults(self, body: Json) -> Json:
         if body.get("clear"):
             self._telegram.faults.clear()
-        return {"faults": [asdict(one) for one in self._telegram.faults.waiting]}
+        return {"faults": [asdict(fault) for fault in self._telegram.faults.pending]}
 
     def _chat(self, body: Json) -> Chat:
         return self._telegram.chat(body["chat_id"])
@@ -279,22 +280,22 @@ class ControlApi:
     def _file(self, body: Json) -> TelegramFile | None:
         if emoji := body.get("sticker"):
             return self._telegram.add_file(
-                lambda one: TelegramFile(one, "sticker", emoji, "image/webp", b"sticker")
+                lambda file_id: TelegramFile(file_id, "sticker", emoji, "image/webp", b"sticker")
             )
         for kind in ("document", "photo"):
-            if given := body.get(kind):
-                content = base64.b64decode(given["base64"], validate=True)
-                sent = Upload(given["name"], given.get("mime", "application/octet-stream"), content)
-                return bot_messages.upload(self._telegram, sent, kind)
+            if file := body.get(kind):
+                content = base64.b64decode(file["base64"], validate=True)
+                upload = Upload(file["name"], file.get("mime", "application/octet-stream"), content)
+                return bot_messages.add_upload(self._telegram, upload, kind)
         return None
 
-    async def _answer(self, number: str, kind: str, before: int, body: Json) -> Json:
-        def wanted(event: Json) -> bool:
-            return bool(event["kind"] == kind and event["query_id"] == number)
+    async def _wait_for_answer(self, query_id: str, kind: str, last_event: int, body: Json) -> Json:
+        def is_wanted(event: Json) -> bool:
+            return bool(event["kind"] == kind and event["query_id"] == query_id)
 
-        records = await self._telegram.events.wait(before, _patience(body), wanted)
-        return {"query_id": number, "answer": records[0].value if records else None}
+        events = await self._telegram.events.wait(last_event, _wait_seconds(body), is_wanted)
+        return {"query_id": query_id, "answer": events[0].value if events else None}
 
 
-def _patience(body: Any) -> float:
-    return min(float(body.get("timeout", 0)), _LONGEST_WAIT)
+def _wait_seconds(body: Any) -> float:
+    return min(float(body.get("timeout", 0)), _MAX_WAIT_SECONDS)

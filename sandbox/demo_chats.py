@@ -1,4 +1,4 @@
-"""The people and chats the page opens with."""
+"""The users and chats that the page starts with."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ if TYPE_CHECKING:
 
 
 def add_demo_chats(telegram: TelegramState) -> None:
-    """Two people, and a group where both of them and the bot are."""
+    """Add two users, and a group of both of them and the bot."""
     ada = telegram.add_user("Ada", last_name="Lovelace", username="ada", language_code="en")
     omar = telegram.add_user("Omar", last_name="Khayyam", username="omar", language_code="ar")
     group = telegram.add_group("Reading circle", {ada.id, omar.id}, "supergroup")
-    user_actions.bring_bot(telegram, group, ada)
+    user_actions.add_bot(telegram, group, ada)

@@ -1,10 +1,13 @@
-"""The one error a Bot API call ends with."""
+"""The error of a failed Bot API call."""
 
 from __future__ import annotations
 
 
 class ApiError(Exception):
-    """A refusal in Telegram's own words: status code, description, and what a bot needs to go on."""
+    """A failed call: the status code, Telegram's description, and its hints to the bot.
+
+    `retry_after` counts seconds. `migrate_to` is the id of the supergroup that replaced a group.
+    """
 
     def __init__(
         self, code: int, description: str, *, retry_after: int | None = None, migrate_to: int | None = None
@@ -16,13 +19,13 @@ class ApiError(Exception):
         self.migrate_to = migrate_to
 
 
-def bad_request(what: str) -> ApiError:
-    return ApiError(400, f"Bad Request: {what}")
+def bad_request(reason: str) -> ApiError:
+    return ApiError(400, f"Bad Request: {reason}")
 
 
-def forbidden(what: str) -> ApiError:
-    return ApiError(403, f"Forbidden: {what}")
+def forbidden(reason: str) -> ApiError:
+    return ApiError(403, f"Forbidden: {reason}")
 
 
-def conflict(what: str) -> ApiError:
-    return ApiError(409, f"Conflict: {what}")
+def conflict(reason: str) -> ApiError:
+    return ApiError(409, f"Conflict: {reason}")

@@ -1,4 +1,4 @@
-"""Numbered records that can be waited for."""
+"""A bounded log of numbered events. Readers can wait for new ones."""
 
 from __future__ import annotations
 
@@ -21,41 +21,41 @@ class Event:
 
 
 class EventLog:
-    """The last `size` records, numbered from 1; older ones are forgotten, so a long run stays small."""
+    """The last `size` events, numbered from 1. Older ones are dropped, so memory stays bounded."""
 
     def __init__(self, size: int = 5000) -> None:
-        self._records: deque[Event] = deque(maxlen=size)
+        self._events: deque[Event] = deque(maxlen=size)
         self._changed = asyncio.Event()
         self.last = 0
 
     def add(self, value: Json) -> int:
         self.last += 1
-        self._records.append(Event(self.last, value))
+        self._events.append(Event(self.last, value))
         self._changed.set()
         self._changed = asyncio.Event()
         return self.last
 
     def after(self, seq: int) -> list[Event]:
-        if not self._records or seq >= self.last:
+        if not self._events or seq >= self.last:
             return []
-        first = self._records[0].seq
-        return list(islice(self._records, max(seq - first + 1, 0), None))
+        first = self._events[0].seq
+        return list(islice(self._events, max(seq - first + 1, 0), None))
 
     async def wait(
         self,
         seq: int,
         timeout: float,  # noqa: ASYNC109 - part of a request
-        wanted: Callable[[Json], bool] = lambda _: True,
+        is_wanted: Callable[[Json], bool] = lambda _: True,
     ) -> list[Event]:
-        """Return up to `wanted` events after `seq` as soon as there is one; none after `timeout` seconds."""
+        """Wait for wanted events after `seq` and return them; an empty list after `timeout` seconds."""
         deadline = asyncio.get_running_loop().time() + timeout
         while True:
-            found = [record for record in self.after(seq) if wanted(record.value)]
-            left = deadline - asyncio.get_running_loop().time()
-            if found or left <= 0:
-                return found
+            events = [event for event in self.after(seq) if is_wanted(event.value)]
+            seconds_left = deadline - asyncio.get_running_loop().time()
+            if events or seconds_left <= 0:
+                return events
             changed = self._changed
             try:
-                await asyncio.wait_for(changed.wait(), left)
+                await asyncio.wait_for(changed.wait(), seconds_left)
             except TimeoutError:
                 return []

@@ -1,27 +1,29 @@
-"""Telegram's bad days, made to order."""
+"""Faults that a tester injects into Bot API calls and webhook deliveries."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from typing import Literal
 
-Kind = Literal["error", "drop", "cut", "garbage", "delay"]
-"""error: an answer with a status. drop: the connection closes unanswered. cut: it closes inside the answer.
-garbage: a status, and a body that is no JSON. delay: the answer comes, late."""
+FaultKind = Literal["error", "drop", "cut", "garbage", "delay"]
+"""error: an error response. drop: the connection closes without a response. cut: the connection closes in the
+middle of the response. garbage: a body that is not JSON. delay: the normal response, late."""
 
-WEBHOOK = "webhook"
+WEBHOOK_METHOD = "webhook"
+"""The method name of faults that hit webhook deliveries."""
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """What happens to the next `times` calls of `method` ("*" is any), after `skip` good ones.
+    """A fault of the next `times` calls of `method` ("*" for any method), after `skip` calls without it.
 
-    `is_applied` says whether the call takes effect first, as when only its answer is lost. The method
-    "webhook" is the other way: an update is not brought to the bot, or only the bot's answer is lost.
+    With `is_applied` the call takes effect and only its response is lost. The method "webhook" stands for
+    deliveries to the bot: the update does not arrive, or with `is_applied` the bot's response is lost.
+    `seconds` is the delay before the fault.
     """
 
     method: str
-    kind: Kind = "error"
+    kind: FaultKind = "error"
     status: int = 500
     description: str = "Internal Server Error"
     retry_after: int | None = None
@@ -33,12 +35,12 @@ class Fault:
     skip: int = 0
 
 
-class Faults:
+class FaultQueue:
     def __init__(self) -> None:
         self._queue: list[Fault] = []
 
     @property
-    def waiting(self) -> list[Fault]:
+    def pending(self) -> list[Fault]:
         return list(self._queue)
 
     def add(self, fault: Fault) -> None:
@@ -48,20 +50,20 @@ class Faults:
         self._queue.clear()
 
     def take(self, method: str, chat_id: object = None) -> Fault | None:
-        """Take the fault this call meets; the first that fits counts down."""
-        # An update on its way to the bot is no call.
-        fitting = {method.lower()} if method == WEBHOOK else {method.lower(), "*"}
-        for at, fault in enumerate(self._queue):
-            if fault.method.lower() not in fitting:
+        """Return the first fault that applies to this call, if any, and count it down."""
+        # "*" stands for calls only, not for webhook deliveries.
+        methods = {method.lower()} if method == WEBHOOK_METHOD else {method.lower(), "*"}
+        for position, fault in enumerate(self._queue):
+            if fault.method.lower() not in methods:
                 continue
             if fault.chat_id is not None and str(fault.chat_id) != str(chat_id):
                 continue
             if fault.skip:
-                self._queue[at] = replace(fault, skip=fault.skip - 1)
+                self._queue[position] = replace(fault, skip=fault.skip - 1)
                 continue
             if fault.times <= 1:
-                del self._queue[at]
+                del self._queue[position]
             else:
-                self._queue[at] = replace(fault, times=fault.times - 1)
+                self._queue[position] = replace(fault, times=fault.times - 1)
             return fault
         return None

@@ -1,4 +1,4 @@
-"""The methods served and their parameters, as published: `name! Type` is required."""
+"""The supported methods and their published parameters. `name! Type` marks a required one."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ _TARGET = (
     "business_connection_id String, chat_id! Integer|String, message_thread_id Integer,"
     " direct_messages_topic_id Integer"
 )
-_MARKUP = "reply_markup InlineKeyboardMarkup|ReplyKeyboardMarkup|ReplyKeyboardRemove|ForceReply"
-_SENT = (
+_REPLY_MARKUP = "reply_markup InlineKeyboardMarkup|ReplyKeyboardMarkup|ReplyKeyboardRemove|ForceReply"
+_SEND_OPTIONS = (
     "disable_notification Boolean, protect_content Boolean, allow_paid_broadcast Boolean,"
     " message_effect_id String, suggested_post_parameters SuggestedPostParameters,"
-    f" reply_parameters ReplyParameters, {_MARKUP}"
+    f" reply_parameters ReplyParameters, {_REPLY_MARKUP}"
 )
-_EDITED = (
+_EDIT_TARGET = (
     "business_connection_id String, chat_id Integer|String, message_id Integer, inline_message_id String"
 )
 _CAPTION = "caption String, parse_mode String, caption_entities Array of MessageEntity"
 _KEYBOARD = "reply_markup InlineKeyboardMarkup"
-_PREVIEW = "link_preview_options LinkPreviewOptions"
+_LINK_PREVIEW = "link_preview_options LinkPreviewOptions"
 
 PUBLISHED: dict[str, str] = {
     "getMe": "",
@@ -34,20 +34,21 @@ PUBLISHED: dict[str, str] = {
     "deleteWebhook": "drop_pending_updates Boolean",
     "getWebhookInfo": "",
     "sendMessage": (
-        f"{_TARGET}, text! String, parse_mode String, entities Array of MessageEntity, {_PREVIEW}, {_SENT}"
+        f"{_TARGET}, text! String, parse_mode String, entities Array of MessageEntity, {_LINK_PREVIEW},"
+        f" {_SEND_OPTIONS}"
     ),
     "sendDocument": (
         f"{_TARGET}, document! InputFile|String, thumbnail InputFile|String, {_CAPTION},"
-        f" disable_content_type_detection Boolean, {_SENT}"
+        f" disable_content_type_detection Boolean, {_SEND_OPTIONS}"
     ),
     "sendPhoto": (
         f"{_TARGET}, photo! InputFile|String, {_CAPTION}, show_caption_above_media Boolean,"
-        f" has_spoiler Boolean, {_SENT}"
+        f" has_spoiler Boolean, {_SEND_OPTIONS}"
     ),
     "copyMessage": (
         "chat_id! Integer|String, message_thread_id Integer, direct_messages_topic_id Integer,"
         " from_chat_id! Integer|String, message_id! Integer, video_start_timestamp Integer,"
-        f" {_CAPTION}, show_caption_above_media Boolean, {_SENT}"
+        f" {_CAPTION}, show_caption_above_media Boolean, {_SEND_OPTIONS}"
     ),
     "forwardMessage": (
         "chat_id! Integer|String, message_thread_id Integer, direct_messages_topic_id Integer,"
@@ -59,11 +60,11 @@ PUBLISHED: dict[str, str] = {
         "business_connection_id String, chat_id! Integer|String, message_thread_id Integer, action! String"
     ),
     "editMessageText": (
-        f"{_EDITED}, text String, parse_mode String, entities Array of MessageEntity, {_PREVIEW},"
+        f"{_EDIT_TARGET}, text String, parse_mode String, entities Array of MessageEntity, {_LINK_PREVIEW},"
         f" rich_message InputRichMessage, {_KEYBOARD}"
     ),
-    "editMessageCaption": f"{_EDITED}, {_CAPTION}, show_caption_above_media Boolean, {_KEYBOARD}",
-    "editMessageReplyMarkup": f"{_EDITED}, {_KEYBOARD}",
+    "editMessageCaption": f"{_EDIT_TARGET}, {_CAPTION}, show_caption_above_media Boolean, {_KEYBOARD}",
+    "editMessageReplyMarkup": f"{_EDIT_TARGET}, {_KEYBOARD}",
     "deleteMessage": "chat_id! Integer|String, message_id! Integer",
     "setMessageReaction": (
         "chat_id! Integer|String, message_id! Integer, reaction Array of ReactionType, is_big Boolean"
@@ -103,11 +104,11 @@ class Parameter:
 @cache
 def parameters(method: str) -> dict[str, Parameter]:
     """Return the published parameters of a method, by name."""
-    found = {}
+    by_name = {}
     for part in filter(None, PUBLISHED[method].split(", ")):
         name, _, types = part.partition(" ")
-        found[name.rstrip("!")] = Parameter(name.rstrip("!"), tuple(types.split("|")), name.endswith("!"))
-    return found
+        by_name[name.rstrip("!")] = Parameter(name.rstrip("!"), tuple(types.split("|")), name.endswith("!"))
+    return by_name
 
 
 BY_LOWER_NAME = {name.lower(): name for name in PUBLISHED}

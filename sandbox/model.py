@@ -1,4 +1,4 @@
-"""Telegram's nouns, as the sandbox keeps them."""
+"""The sandbox's data model: users, chats, messages, files."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 Json = dict[str, Any]
-"""An object of the Bot API, as it travels."""
+"""A Bot API object as decoded JSON."""
 
 ChatType = Literal["private", "group", "supergroup"]
 Membership = Literal["member", "left", "kicked"]
@@ -24,7 +24,7 @@ class User:
 
 @dataclass(frozen=True, slots=True)
 class Entity:
-    """A span of a text; offset and length count UTF-16 units."""
+    """A formatted span of a text. Offset and length count UTF-16 units."""
 
     type: str
     offset: int
@@ -47,7 +47,7 @@ class TextWithEntities:
 
 @dataclass(frozen=True, slots=True)
 class TelegramFile:
-    """An upload. `kind` is the field of Message it is shown in; width and height are for pictures."""
+    """An uploaded file. `kind` is its field in a Message object; width and height are those of a photo."""
 
     id: str
     kind: Literal["document", "photo", "sticker"]
@@ -66,7 +66,7 @@ class Quote:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A message in a chat; `formatted` is the caption when there is a file, else the text."""
+    """A message in a chat. `formatted` is the caption if there is a file, else the text."""
 
     id: int
     chat_id: int
@@ -78,7 +78,7 @@ class Message:
     quote: Quote | None = None
     thread_id: int | None = None
     via_bot: User | None = None
-    called_in_by: User | None = None
+    guest_caller: User | None = None
     edit_date: int | None = None
     forward_from: User | None = None
     forward_date: int = 0
@@ -98,7 +98,7 @@ class Topic:
 
 @dataclass(slots=True)
 class Chat:
-    """A chat and its history; `members` are users' ids, the bot's own standing is kept apart."""
+    """A chat and its history. `members` are user ids without the bot, whose membership is `bot`."""
 
     id: int
     type: ChatType

@@ -1,4 +1,4 @@
-"""Reading a call's parameters by their published types, however they travelled."""
+"""Decoding of a call's parameters by their published types, from a query, form, multipart body or JSON."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
     from sandbox.model import Json
 
-_TRUE = {"true", "yes", "1"}
-_EMPTY = {
+_TRUE_WORDS = {"true", "yes", "1"}
+_MISSING_MESSAGES = {
     "chat_id": "chat_id is empty",
     "text": "message text is empty",
     "message_id": "message identifier is not specified",
@@ -30,7 +30,7 @@ class Upload:
 
 
 class Params:
-    """The parameters of one call, decoded; `unknown` names the ones Telegram does not have."""
+    """The decoded parameters of a call. `unknown` lists names that the method does not have."""
 
     def __init__(self, method: str, raw: Mapping[str, Any], uploads: Mapping[str, Upload]) -> None:
         declared = methods.parameters(method)
@@ -43,24 +43,24 @@ class Params:
             value = uploads.get(name, raw.get(name))
             if value is None or (value == "" and not parameter.is_required):
                 if parameter.is_required:
-                    raise bad_request(_EMPTY.get(name, f'parameter "{name}" is required'))
+                    raise bad_request(_MISSING_MESSAGES.get(name, f'parameter "{name}" is required'))
                 if value is None:
                     continue
-            self.values[name] = self._decoded(parameter, value)
+            self.values[name] = self._decode(parameter, value)
 
-    def _decoded(self, parameter: methods.Parameter, value: Any) -> Any:
+    def _decode(self, parameter: methods.Parameter, value: Any) -> Any:
         kinds = parameter.types
         if isinstance(value, Upload):
             return value
         if kinds == ("Boolean",):
-            return value if isinstance(value, bool) else str(value).lower() in _TRUE
+            return value if isinstance(value, bool) else str(value).lower() in _TRUE_WORDS
         if "Integer" in kinds:
-            return _integer(parameter, value)
+            return _decode_integer(parameter, value)
         if "String" in kinds:
-            return self._string(kinds, value)
-        return _object(parameter, value)
+            return self._decode_string(kinds, value)
+        return _decode_object(parameter, value)
 
-    def _string(self, kinds: tuple[str, ...], value: Any) -> str | Upload:
+    def _decode_string(self, kinds: tuple[str, ...], value: Any) -> str | Upload:
         text = value if isinstance(value, str) else json.dumps(value)
         if "InputFile" in kinds and text.startswith("attach://"):
             if (upload := self.uploads.get(text.removeprefix("attach://"))) is None:
@@ -81,7 +81,7 @@ class Params:
         return bool(self.values.get(name, False))
 
 
-def _integer(parameter: methods.Parameter, value: Any) -> int | str:
+def _decode_integer(parameter: methods.Parameter, value: Any) -> int | str:
     if isinstance(value, int) and not isinstance(value, bool):
         return value
     try:
@@ -89,11 +89,11 @@ def _integer(parameter: methods.Parameter, value: Any) -> int | str:
     except ValueError as error:
         if "String" in parameter.types:
             return str(value)
-        # Stricter: Telegram reads a zero.
+        # Stricter than Telegram, which reads 0.
         raise bad_request(f'parameter "{parameter.name}" must be of type Integer') from error
 
 
-def _object(parameter: methods.Parameter, value: Any) -> Any:
+def _decode_object(parameter: methods.Parameter, value: Any) -> Any:
     if isinstance(value, str) and not value:
         return None
     try:

@@ -1,4 +1,4 @@
-"""Callback, inline and guest queries: asked by a person, answered by the bot, gone after a while."""
+"""Callback, inline and guest queries. Each can be answered once, within its lifetime."""
 
 from __future__ import annotations
 
@@ -13,17 +13,21 @@ from sandbox.model import Json, Message, TextWithEntities, User
 if TYPE_CHECKING:
     from sandbox.state import TelegramState
 
-CALLBACK_SECONDS = 60.0
-INLINE_SECONDS = 20.0
-GUEST_SECONDS = 60.0
-INLINE_QUERY_UNITS = 256
-_KEPT = 1000
-_TOO_OLD = "query is too old and response timeout expired or query ID is invalid"
+CALLBACK_LIFETIME_SECONDS = 60.0
+INLINE_LIFETIME_SECONDS = 20.0
+GUEST_LIFETIME_SECONDS = 60.0
+MAX_INLINE_QUERY_CHARS = 256
+_MAX_OPEN_QUERIES = 1000
+_QUERY_TOO_OLD = "query is too old and response timeout expired or query ID is invalid"
 
 
 @dataclass(slots=True)
 class PendingQuery:
-    """`results` are the checked answers to an inline query, by their id; `message` called a guest in."""
+    """A query to the bot.
+
+    `results` are the checked results of an answered inline query, by id. `message` is the one that opened
+    a guest query.
+    """
 
     id: str
     user: User
@@ -40,24 +44,24 @@ class PendingQueries:
         self._open: dict[str, PendingQuery] = {}
 
     def press(self, message: Message, person: User, data: str) -> PendingQuery:
-        """Let a person press a callback button."""
-        query = self._ask(person, data, CALLBACK_SECONDS)
+        """Open a callback query: a user pressed a callback button."""
+        query = self._open_query(person, data, CALLBACK_LIFETIME_SECONDS)
         if message.inline_id is not None:
-            where: Json = {"inline_message_id": message.inline_id}
+            source: Json = {"inline_message_id": message.inline_id}
         else:
-            where = {"message": self._telegram.view(message)}
-        asked = {
+            source = {"message": self._telegram.bot_view(message)}
+        callback = {
             "id": query.id,
             "from": serializers.user(person),
             "chat_instance": str(-message.chat_id),
             "data": data,
         }
-        self._telegram.push("callback_query", asked | where)
+        self._telegram.push("callback_query", callback | source)
         return query
 
     def type(self, person: User, text: str, offset: str, chat_type: str) -> PendingQuery:
-        """Let a person type `@bot text` in some chat."""
-        query = self._ask(person, text[:INLINE_QUERY_UNITS], INLINE_SECONDS)
+        """Open an inline query: a user typed `@bot text` in a chat."""
+        query = self._open_query(person, text[:MAX_INLINE_QUERY_CHARS], INLINE_LIFETIME_SECONDS)
         self._telegram.push(
             "inline_query",
             {
@@ -71,80 +75,84 @@ class PendingQueries:
         return query
 
     def call_in(self, message: Message) -> PendingQuery:
-        """Let a message call the bot into a chat it is no member of, for one answer."""
-        query = self._ask(message.sender, message.formatted.text, GUEST_SECONDS)
+        """Open a guest query: a message mentions the bot in a chat that it is not a member of."""
+        query = self._open_query(message.sender, message.formatted.text, GUEST_LIFETIME_SECONDS)
         query.message = message
-        self._telegram.push("guest_message", self._telegram.view(message) | {"guest_query_id": query.id})
+        self._telegram.push("guest_message", self._telegram.bot_view(message) | {"guest_query_id": query.id})
         return query
 
     def expire(self) -> None:
+        """Make every open query too old."""
         for query in self._open.values():
             query.expires = 0.0
 
-    def find(self, number: str) -> PendingQuery:
-        if number not in self._open:
-            raise bad_request(_TOO_OLD)
-        return self._open[number]
+    def find(self, query_id: str) -> PendingQuery:
+        if query_id not in self._open:
+            raise bad_request(_QUERY_TOO_OLD)
+        return self._open[query_id]
 
-    def answer_callback(self, number: str, answer: Json) -> None:
+    def answer_callback(self, query_id: str, answer: Json) -> None:
         validation.callback_answer(answer.get("text", ""))
-        self._answered(number)
-        self._telegram.events.add({"kind": "callback_answer", "query_id": number, **answer})
+        self._close(query_id)
+        self._telegram.events.add({"kind": "callback_answer", "query_id": query_id, **answer})
 
-    def answer_inline(self, number: str, results: list[Json], next_offset: str, button: Json | None) -> None:
+    def answer_inline(
+        self, query_id: str, results: list[Json], next_offset: str, button: Json | None
+    ) -> None:
         validation.inline_answer(results, next_offset)
-        checked = {one["id"]: _checked(one) for one in results}
-        query = self._answered(number)
+        checked = {result["id"]: _check_result(result) for result in results}
+        query = self._close(query_id)
         query.results = checked
         answer = {"results": results, "next_offset": next_offset, "button": button}
-        self._telegram.events.add({"kind": "inline_answer", "query_id": number, **answer})
+        self._telegram.events.add({"kind": "inline_answer", "query_id": query_id, **answer})
 
-    def answer_guest(self, number: str, result: Json) -> str:
-        """Post the one answer of a guest, a reply to who called; gives the id it is edited by."""
-        called = self.find(number).message
-        if called is None:
-            raise bad_request(_TOO_OLD)
+    def answer_guest(self, query_id: str, result: Json) -> str:
+        """Post the answer as a reply to the calling message and return its inline message id."""
+        call = self.find(query_id).message
+        if call is None:
+            raise bad_request(_QUERY_TOO_OLD)
         validation.inline_answer([result], "")
-        checked = _checked(result)
-        self._answered(number)
-        inline_id = self._telegram.inline_id()
+        checked = _check_result(result)
+        self._close(query_id)
+        inline_id = self._telegram.new_inline_id()
         self._telegram.post(
-            self._telegram.chat(called.chat_id),
+            self._telegram.chat(call.chat_id),
             self._telegram.bot,
             formatted=checked["formatted"],
             file=self._telegram.files.get(file_id(checked)),
             keyboard=checked["keyboard"],
             inline_id=inline_id,
-            reply_to=called.id,
-            thread_id=called.thread_id,
-            called_in_by=called.sender,
+            reply_to=call.id,
+            thread_id=call.thread_id,
+            guest_caller=call.sender,
         )
         return inline_id
 
-    def _ask(self, person: User, text: str, seconds: float) -> PendingQuery:
-        if len(self._open) >= _KEPT:
+    def _open_query(self, person: User, text: str, seconds: float) -> PendingQuery:
+        if len(self._open) >= _MAX_OPEN_QUERIES:
             del self._open[next(iter(self._open))]
         query = PendingQuery(
-            str(7_000_000_000_000 + self._telegram.number()), person, text, time.monotonic() + seconds
+            str(7_000_000_000_000 + self._telegram.next_number()), person, text, time.monotonic() + seconds
         )
         self._open[query.id] = query
         return query
 
-    def _answered(self, number: str) -> PendingQuery:
-        query = self.find(number)
+    def _close(self, query_id: str) -> PendingQuery:
+        """Mark a query as answered. Raise ApiError if it is unknown, answered or too old."""
+        query = self.find(query_id)
         if query.is_answered or query.expires < time.monotonic():
-            raise bad_request(_TOO_OLD)
+            raise bad_request(_QUERY_TOO_OLD)
         query.is_answered = True
         return query
 
 
 def file_id(result: Json) -> str:
-    """Name the file a result sends, if it sends one."""
+    """Return the id of the file that a result sends, or an empty string."""
     return str(result.get("document_file_id") or result.get("photo_file_id") or "")
 
 
-def _checked(result: Json) -> Json:
-    """Return a result with its message checked and its keyboard read, ready to be sent when picked."""
+def _check_result(result: Json) -> Json:
+    """Return the result with its checked `formatted` text and `keyboard`, ready to be sent."""
     content = result.get("input_message_content")
     if result["type"] == "article" and not isinstance(content, dict):
         raise bad_request("input message content is not specified")

@@ -1,4 +1,4 @@
-"""The sandbox's nouns as Bot API objects: exactly the published fields, nothing empty."""
+"""Conversion of the data model to Bot API objects: the published fields only, without empty ones."""
 
 from __future__ import annotations
 
@@ -14,59 +14,63 @@ if TYPE_CHECKING:
     FindUser = Callable[[int], User]
 
 
-def _present(**fields: object) -> Json:
+def _without_none(**fields: object) -> Json:
     return {name.rstrip("_"): value for name, value in fields.items() if value is not None}
 
 
-def user(one: User) -> Json:
-    return _present(
-        id=one.id,
-        is_bot=one.is_bot,
-        first_name=one.first_name,
-        last_name=one.last_name,
-        username=one.username,
-        language_code=one.language_code,
+def user(person: User) -> Json:
+    return _without_none(
+        id=person.id,
+        is_bot=person.is_bot,
+        first_name=person.first_name,
+        last_name=person.last_name,
+        username=person.username,
+        language_code=person.language_code,
     )
 
 
-def chat(one: Chat, find_user: FindUser) -> Json:
-    if one.type == "private":
-        person = find_user(one.id)
-        return _present(
-            id=one.id,
+def chat(source: Chat, find_user: FindUser) -> Json:
+    if source.type == "private":
+        person = find_user(source.id)
+        return _without_none(
+            id=source.id,
             type="private",
             first_name=person.first_name,
             last_name=person.last_name,
             username=person.username,
         )
-    return _present(
-        id=one.id, type=one.type, title=one.title, username=one.username, is_forum=one.is_forum or None
+    return _without_none(
+        id=source.id,
+        type=source.type,
+        title=source.title,
+        username=source.username,
+        is_forum=source.is_forum or None,
     )
 
 
-def entity(one: Entity) -> Json:
-    return _present(
-        type=one.type,
-        offset=one.offset,
-        length=one.length,
-        url=one.url,
-        language=one.language,
-        custom_emoji_id=one.custom_emoji_id,
-        user=user(one.user) if one.user else None,
+def entity(span: Entity) -> Json:
+    return _without_none(
+        type=span.type,
+        offset=span.offset,
+        length=span.length,
+        url=span.url,
+        language=span.language,
+        custom_emoji_id=span.custom_emoji_id,
+        user=user(span.user) if span.user else None,
     )
 
 
-def entities(listed: Iterable[Entity]) -> list[Json] | None:
-    return [entity(one) for one in listed] or None
+def entities(spans: Iterable[Entity]) -> list[Json] | None:
+    return [entity(span) for span in spans] or None
 
 
 def read_entity(raw: Json) -> Entity:
-    """Read one back; wrong types become wrong numbers, which the limits then name."""
+    """Parse an entity. Numbers of a wrong type become -1, which validation reports."""
     person = raw.get("user")
     return Entity(
         type=str(raw.get("type", "")),
-        offset=_whole(raw.get("offset")),
-        length=_whole(raw.get("length")),
+        offset=_read_integer(raw.get("offset")),
+        length=_read_integer(raw.get("length")),
         url=raw.get("url"),
         language=raw.get("language"),
         custom_emoji_id=raw.get("custom_emoji_id"),
@@ -74,29 +78,32 @@ def read_entity(raw: Json) -> Entity:
     )
 
 
-def _whole(value: object) -> int:
+def _read_integer(value: object) -> int:
     return value if isinstance(value, int) and not isinstance(value, bool) else -1
 
 
-def unique_id(file: TelegramFile) -> str:
-    return "AQAD" + hashlib.sha256(file.id.encode()).hexdigest()[:12]
+def unique_id(stored: TelegramFile) -> str:
+    return "AQAD" + hashlib.sha256(stored.id.encode()).hexdigest()[:12]
 
 
-def file(one: TelegramFile) -> Json:
-    return _present(
-        file_id=one.id, file_unique_id=unique_id(one), file_size=len(one.content), file_path=path(one)
+def file(stored: TelegramFile) -> Json:
+    return _without_none(
+        file_id=stored.id,
+        file_unique_id=unique_id(stored),
+        file_size=len(stored.content),
+        file_path=path(stored),
     )
 
 
-def path(one: TelegramFile) -> str:
-    return f"{one.kind}s/{one.id}/{one.name}"
+def path(stored: TelegramFile) -> str:
+    return f"{stored.kind}s/{stored.id}/{stored.name}"
 
 
-def _media(one: TelegramFile) -> object:
-    common = {"file_id": one.id, "file_unique_id": unique_id(one), "file_size": len(one.content)}
-    if one.kind == "photo":
-        return [{**common, "width": one.width, "height": one.height}]
-    if one.kind == "sticker":
+def _media(stored: TelegramFile) -> object:
+    common = {"file_id": stored.id, "file_unique_id": unique_id(stored), "file_size": len(stored.content)}
+    if stored.kind == "photo":
+        return [{**common, "width": stored.width, "height": stored.height}]
+    if stored.kind == "sticker":
         return {
             **common,
             "type": "regular",
@@ -104,59 +111,62 @@ def _media(one: TelegramFile) -> object:
             "height": 512,
             "is_animated": False,
             "is_video": False,
-            "emoji": one.name,
+            "emoji": stored.name,
         }
-    return {**common, "file_name": one.name, "mime_type": one.mime}
+    return {**common, "file_name": stored.name, "mime_type": stored.mime}
 
 
-def quote(one: Quote) -> Json:
-    return _present(
-        text=one.formatted.text,
-        entities=entities(one.formatted.entities),
-        position=one.position,
+def quote(quoted: Quote) -> Json:
+    return _without_none(
+        text=quoted.formatted.text,
+        entities=entities(quoted.formatted.entities),
+        position=quoted.position,
         is_manual=True,
     )
 
 
-def message(one: Message, find_chat: FindChat, find_user: FindUser, *, with_reply: bool = True) -> Json:
-    """Return a Message object, with the message it replies to as it is now, without that one's own reply."""
-    place = find_chat(one.chat_id)
-    replied = place.messages.get(one.reply_to) if one.reply_to and with_reply else None
-    listed = entities(one.formatted.entities)
-    shown = _present(
-        message_id=one.id,
-        message_thread_id=one.thread_id,
-        from_=user(one.sender),
-        date=one.date,
+def message(source: Message, find_chat: FindChat, find_user: FindUser, *, with_reply: bool = True) -> Json:
+    """Return a Message object.
+
+    The replied message is included as it is now, without the message that it replies to itself.
+    """
+    place = find_chat(source.chat_id)
+    replied = place.messages.get(source.reply_to) if source.reply_to and with_reply else None
+    spans = entities(source.formatted.entities)
+    result = _without_none(
+        message_id=source.id,
+        message_thread_id=source.thread_id,
+        from_=user(source.sender),
+        date=source.date,
         chat=chat(place, find_user),
-        forward_origin=_origin(one),
-        is_topic_message=True if one.thread_id else None,
+        forward_origin=_forward_origin(source),
+        is_topic_message=True if source.thread_id else None,
         reply_to_message=message(replied, find_chat, find_user, with_reply=False) if replied else None,
-        quote=quote(one.quote) if one.quote and replied else None,
-        via_bot=user(one.via_bot) if one.via_bot else None,
-        guest_bot_caller_user=user(one.called_in_by) if one.called_in_by else None,
-        edit_date=one.edit_date,
-        reply_markup={"inline_keyboard": [list(row) for row in one.keyboard]} if one.keyboard else None,
-        link_preview_options={"is_disabled": True} if one.is_preview_disabled else None,
+        quote=quote(source.quote) if source.quote and replied else None,
+        via_bot=user(source.via_bot) if source.via_bot else None,
+        guest_bot_caller_user=user(source.guest_caller) if source.guest_caller else None,
+        edit_date=source.edit_date,
+        reply_markup={"inline_keyboard": [list(row) for row in source.keyboard]} if source.keyboard else None,
+        link_preview_options={"is_disabled": True} if source.is_preview_disabled else None,
     )
-    if one.file:
-        shown |= {one.file.kind: _media(one.file)}
-        shown |= _present(caption=one.formatted.text or None, caption_entities=listed)
-    elif one.service is None:
-        shown |= _present(text=one.formatted.text, entities=listed)
-    return shown | (one.service or {})
+    if source.file:
+        result |= {source.file.kind: _media(source.file)}
+        result |= _without_none(caption=source.formatted.text or None, caption_entities=spans)
+    elif source.service is None:
+        result |= _without_none(text=source.formatted.text, entities=spans)
+    return result | (source.service or {})
 
 
-def _origin(one: Message) -> Json | None:
-    if one.forward_from is None:
+def _forward_origin(source: Message) -> Json | None:
+    if source.forward_from is None:
         return None
-    return {"type": "user", "date": one.forward_date, "sender_user": user(one.forward_from)}
+    return {"type": "user", "date": source.forward_date, "sender_user": user(source.forward_from)}
 
 
-def member(one: User, standing: Membership) -> Json:
-    shown = {"status": standing, "user": user(one)}
-    return {**shown, "until_date": 0} if standing == "kicked" else shown
+def member(person: User, membership: Membership) -> Json:
+    result = {"status": membership, "user": user(person)}
+    return {**result, "until_date": 0} if membership == "kicked" else result
 
 
-def read_text(text: str, listed: list[Json] | None) -> TextWithEntities:
-    return TextWithEntities(text, tuple(read_entity(one) for one in listed or ()))
+def read_text(text: str, raw_entities: list[Json] | None) -> TextWithEntities:
+    return TextWithEntities(text, tuple(read_entity(raw) for raw in raw_entities or ()))

@@ -1,4 +1,4 @@
-"""The routes: the Bot API, file downloads, the control interface, the page."""
+"""The HTTP routes: the Bot API, file downloads, the control API, the page."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from sandbox.control_api import ControlApi
 from sandbox.errors import ApiError
 from sandbox.params import Upload
 from sandbox.queries import PendingQueries
-from sandbox.validation import UPLOAD_BYTES
+from sandbox.validation import MAX_UPLOAD_BYTES
 from sandbox.webhook import WebhookDelivery
 
 if TYPE_CHECKING:
@@ -36,9 +36,9 @@ if TYPE_CHECKING:
     from sandbox.model import Json
     from sandbox.state import TelegramState
 
-PAGE = Path(__file__).parent / "page"
-_PATH = re.compile(r"/bot(?P<token>[^/]*)(?:/test)?/(?P<method>\w+)/?")
-_TOKEN = re.compile(r"\d+:[\w-]+")
+_PAGE_FOLDER = Path(__file__).parent / "page"
+_METHOD_PATH = re.compile(r"/bot(?P<token>[^/]*)(?:/test)?/(?P<method>\w+)/?")
+_TOKEN_PATTERN = re.compile(r"\d+:[\w-]+")
 _PAGE_HEADERS = {
     "Content-Security-Policy": "default-src 'self'; base-uri 'none'; form-action 'none'",
     "X-Content-Type-Options": "nosniff",
@@ -46,14 +46,14 @@ _PAGE_HEADERS = {
 }
 
 
-def build(telegram: TelegramState) -> Starlette:
-    """Build the whole sandbox as one ASGI application."""
+def build_app(telegram: TelegramState) -> Starlette:
+    """Build the sandbox as one ASGI application."""
     queries = PendingQueries(telegram)
     webhook = WebhookDelivery(telegram.updates, telegram.faults)
     control = ControlApi(telegram, queries)
 
     async def act(request: Request) -> Response:
-        # A page of another site can't send this type without asking first.
+        # A page of another site can't send this content type without a CORS preflight, which fails.
         if not request.headers.get("content-type", "").startswith("application/json"):
             return JSONResponse({"error": "the body must be application/json"}, 415)
         try:
@@ -85,10 +85,10 @@ def build(telegram: TelegramState) -> Starlette:
         routes=[
             Route("/control/{action}", act, methods=["POST"]),
             Route("/control/file/{file_id}", show_file),
-            Route("/file/{rest:path}", Download(telegram)),
+            Route("/file/{rest:path}", FileDownload(telegram)),
             Route("/favicon.ico", lambda _: RedirectResponse("/page/icon.svg")),
             Route("/", index),
-            Mount("/page", StaticFiles(directory=PAGE)),
+            Mount("/page", StaticFiles(directory=_PAGE_FOLDER)),
             Mount("/", BotEndpoint(telegram, BotApi(telegram, queries, webhook))),
         ],
         lifespan=lifespan,
@@ -96,33 +96,32 @@ def build(telegram: TelegramState) -> Starlette:
 
 
 async def index(_: Request) -> Response:
-    return Response((PAGE / "index.html").read_bytes(), media_type="text/html", headers=_PAGE_HEADERS)
+    return Response((_PAGE_FOLDER / "index.html").read_bytes(), media_type="text/html", headers=_PAGE_HEADERS)
 
 
-class Download:
-    """`/file/bot<token>/<path>`."""
+class FileDownload:
+    """The endpoint `/file/bot<token>/<path>`."""
 
     def __init__(self, telegram: TelegramState) -> None:
         self._telegram = telegram
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         token, _, path = scope["path_params"]["rest"].removeprefix("bot").partition("/")
-        found = None
+        file = None
         if token == self._telegram.token:
             path = path.removeprefix("test/")
-            found = next(
-                (one for one in self._telegram.files.values() if serializers.path(one) == path), None
-            )
+            files = self._telegram.files.values()
+            file = next((stored for stored in files if serializers.path(stored) == path), None)
         response = (
-            Response(found.content, media_type="application/octet-stream")
-            if found
+            Response(file.content, media_type="application/octet-stream")
+            if file
             else JSONResponse(envelope(ApiError(404, "Not Found")), 404)
         )
         await response(scope, receive, send)
 
 
 class BotEndpoint:
-    """`/bot<token>/METHOD` and `/bot<token>/test/METHOD`, with the faults in between."""
+    """The endpoints `/bot<token>/METHOD` and `/bot<token>/test/METHOD`, with injected faults."""
 
     def __init__(self, telegram: TelegramState, api: BotApi) -> None:
         self._telegram = telegram
@@ -133,28 +132,28 @@ class BotEndpoint:
             return
         request = Request(scope, receive)
         try:
-            name = self._method(scope["path"])
-            raw, uploads = await _parameters(request)
+            name = self._parse_method(scope["path"])
+            raw, uploads = await _read_parameters(request)
         except ApiError as error:
             await JSONResponse(envelope(error), error.code)(scope, receive, send)
             return
         method = methods.BY_LOWER_NAME.get(name.lower(), name)
         if fault := self._telegram.faults.take(method, raw.get("chat_id")):
-            await self._fail(fault, method, raw, uploads, scope, receive, send)
+            await self._apply_fault(fault, method, raw, uploads, scope, receive, send)
             return
-        answer = await _unless_gone(request, self._api.call(name, raw, uploads))
+        answer = await _run_until_disconnect(request, self._api.call(name, raw, uploads))
         if answer is not None:
             await JSONResponse(answer, answer.get("error_code", 200))(scope, receive, send)
 
-    def _method(self, path: str) -> str:
-        found = _PATH.fullmatch(path)
-        if found is None or not _TOKEN.fullmatch(found["token"]):
+    def _parse_method(self, path: str) -> str:
+        match = _METHOD_PATH.fullmatch(path)
+        if match is None or not _TOKEN_PATTERN.fullmatch(match["token"]):
             raise ApiError(404, "Not Found")
-        if found["token"] != self._telegram.token:
+        if match["token"] != self._telegram.token:
             raise ApiError(401, "Unauthorized")
-        return found["method"]
+        return match["method"]
 
-    async def _fail(  # noqa: PLR0913, PLR0917 - an ASGI application's three, and the call's three
+    async def _apply_fault(  # noqa: PLR0913, PLR0917 - the call's parts and the ASGI arguments
         self,
         fault: Fault,
         method: str,
@@ -175,14 +174,14 @@ class BotEndpoint:
             answer = envelope(error)
             self._api.record(method, raw, uploads, answer | {"fault": fault.kind}, started)
         if fault.kind == "drop":
-            _close(receive)
+            _close_connection(receive)
         elif fault.kind == "cut":
             body = json.dumps(answer).encode()
             length = str(len(body)).encode()
             headers = [(b"content-type", b"application/json"), (b"content-length", length)]
             await send({"type": "http.response.start", "status": 200, "headers": headers})
             await send({"type": "http.response.body", "body": body[: len(body) // 2], "more_body": True})
-            _close(receive)
+            _close_connection(receive)
         elif fault.kind == "garbage":
             page = Response("<html><h1>Bad Gateway</h1>\x00", fault.status, media_type="text/html")
             await page(scope, receive, send)
@@ -193,36 +192,36 @@ class BotEndpoint:
             await JSONResponse(answer, answer.get("error_code", 200))(scope, receive, send)
 
 
-def _close(receive: Receive) -> None:
-    """Close the connection under an answer that was not, or not wholly, sent."""
-    # ASGI has no message for this; `receive` is a method of the server's own object that holds the transport.
+def _close_connection(receive: Receive) -> None:
+    """Close the connection before the response is complete."""
+    # ASGI has no message for this. `receive` is a bound method of uvicorn's object that holds the transport.
     transport = getattr(getattr(receive, "__self__", None), "transport", None)
     if transport is not None:
         transport.close()
 
 
-async def _unless_gone(request: Request, call: Any) -> Json | None:
-    """Return the result of a call, or None when the caller hung up first, as a killed poller does."""
-    working = asyncio.ensure_future(call)
-    done, _ = await asyncio.wait({working}, timeout=0.05)
+async def _run_until_disconnect(request: Request, call: Any) -> Json | None:
+    """Return the result of a call, or None if the client disconnects first, as a killed poller does."""
+    call_task = asyncio.ensure_future(call)
+    done, _ = await asyncio.wait({call_task}, timeout=0.05)
     if done:
-        return working.result()  # type: ignore[no-any-return]
-    leaving = asyncio.ensure_future(_left(request))
+        return call_task.result()  # type: ignore[no-any-return]
+    disconnect_task = asyncio.ensure_future(_wait_for_disconnect(request))
     try:
-        await asyncio.wait({working, leaving}, return_when=asyncio.FIRST_COMPLETED)
-        return working.result() if working.done() else None
+        await asyncio.wait({call_task, disconnect_task}, return_when=asyncio.FIRST_COMPLETED)
+        return call_task.result() if call_task.done() else None
     finally:
-        leaving.cancel()
-        working.cancel()
+        disconnect_task.cancel()
+        call_task.cancel()
 
 
-async def _left(request: Request) -> None:
+async def _wait_for_disconnect(request: Request) -> None:
     while (await request.receive())["type"] != "http.disconnect":
         pass
 
 
-async def _parameters(request: Request) -> tuple[Json, dict[str, Upload]]:
-    """Query, JSON, form or multipart; later ones win, as in Telegram's server."""
+async def _read_parameters(request: Request) -> tuple[Json, dict[str, Upload]]:
+    """Read parameters from the query and from a JSON, form or multipart body. The body takes precedence."""
     raw: Json = dict(request.query_params)
     uploads: dict[str, Upload] = {}
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
@@ -236,7 +235,7 @@ async def _parameters(request: Request) -> tuple[Json, dict[str, Upload]]:
         raw |= body
     elif kind in {"multipart/form-data", "application/x-www-form-urlencoded"}:
         try:
-            async with request.form(max_part_size=UPLOAD_BYTES) as form:
+            async with request.form(max_part_size=MAX_UPLOAD_BYTES) as form:
                 for name, value in form.multi_items():
                     if isinstance(value, UploadFile):
                         mime = value.content_type or "application/octet-stream"

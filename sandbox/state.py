@@ -1,4 +1,4 @@
-"""The state of a small Telegram: one bot, people, chats, messages. No HTTP, nothing on disk."""
+"""The state of the emulated Telegram, in memory: one bot, users, chats, messages, updates."""
 
 from __future__ import annotations
 
@@ -8,26 +8,26 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from sandbox import serializers
-from sandbox.bot_profile import Profile
+from sandbox.bot_profile import BotProfile
 from sandbox.errors import ApiError, bad_request, forbidden
 from sandbox.event_log import EventLog
-from sandbox.fault_injection import Faults
+from sandbox.fault_injection import FaultQueue
 from sandbox.model import Chat, ChatType, Json, Membership, Message, TelegramFile, Topic, User
 from sandbox.rate_limits import FloodLimits
-from sandbox.updates import Updates
+from sandbox.updates import UpdateQueue
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-TOKEN = "1234567890:AAF0000000000000000000000000sandbox"  # noqa: S105 - opens nothing but the sandbox
-FIRST_USER = 5_000_000_001
-FIRST_GROUP = 4_000_001
-FIRST_SUPERGROUP = 1_002_000_000_001
+TOKEN = "1234567890:AAF0000000000000000000000000sandbox"  # noqa: S105 - valid in the sandbox only
+FIRST_USER_ID = 5_000_000_001
+FIRST_GROUP_ID = 4_000_001
+FIRST_SUPERGROUP_ID = 1_002_000_000_001
 
 
 @dataclass(slots=True)
 class SandboxSettings:
-    """What BotFather and the tester decide."""
+    """Settings of the bot that BotFather holds in Telegram."""
 
     privacy: bool = True
     inline: bool = True
@@ -43,75 +43,76 @@ class TelegramState:
         self.users: dict[int, User] = {self.bot.id: self.bot}
         self.chats: dict[int, Chat] = {}
         self.files: dict[str, TelegramFile] = {}
-        self.updates = Updates()
-        self.profile = Profile()
+        self.updates = UpdateQueue()
+        self.profile = BotProfile()
         self.events = EventLog()
         self.calls = EventLog()
         self.violations = EventLog()
-        self.faults = Faults()
+        self.faults = FaultQueue()
         self.flood = FloodLimits()
-        self._inline: dict[str, tuple[int, int]] = {}
+        self._inline_messages: dict[str, tuple[int, int]] = {}
         self._numbers = itertools.count(1)
-        self._user_ids = itertools.count(FIRST_USER)
-        self._group_ids = itertools.count(FIRST_GROUP)
-        self._supergroup_ids = itertools.count(FIRST_SUPERGROUP)
+        self._user_ids = itertools.count(FIRST_USER_ID)
+        self._group_ids = itertools.count(FIRST_GROUP_ID)
+        self._supergroup_ids = itertools.count(FIRST_SUPERGROUP_ID)
 
-    def number(self) -> int:
-        """Return a number that was never returned before, for opaque ids."""
+    def next_number(self) -> int:
+        """Return a new number, for opaque ids."""
         return next(self._numbers)
 
-    # People and chats
+    # Users and chats
 
     def add_user(self, first_name: str, **fields: str | None) -> User:
-        """Add a person, and the private chat with the bot, not started yet."""
-        person = User(next(self._user_ids), first_name, **fields)  # type: ignore[arg-type]
-        self.users[person.id] = person
-        self._open(Chat(person.id, "private", username=person.username, members={person.id}, bot="member"))
-        return person
+        """Add a user and their private chat with the bot, which is not started yet."""
+        user = User(next(self._user_ids), first_name, **fields)  # type: ignore[arg-type]
+        self.users[user.id] = user
+        self._add_chat(Chat(user.id, "private", username=user.username, members={user.id}, bot="member"))
+        return user
 
     def add_group(
         self, title: str, members: set[int], kind: ChatType = "group", *, is_forum: bool = False
     ) -> Chat:
-        number = next(self._group_ids if kind == "group" else self._supergroup_ids)
-        return self._open(Chat(-number, kind, title=title, is_forum=is_forum, members=set(members)))
+        positive_id = next(self._group_ids if kind == "group" else self._supergroup_ids)
+        return self._add_chat(Chat(-positive_id, kind, title=title, is_forum=is_forum, members=set(members)))
 
-    def _open(self, chat: Chat) -> Chat:
+    def _add_chat(self, chat: Chat) -> Chat:
         self.chats[chat.id] = chat
         self.events.add({"kind": "chat", "chat": self.chat_view(chat)})
         return chat
 
-    def user(self, number: int) -> User:
-        if number not in self.users:
+    def user(self, user_id: int) -> User:
+        if user_id not in self.users:
             raise bad_request("user not found")
-        return self.users[number]
+        return self.users[user_id]
 
-    def chat(self, number: int | str) -> Chat:
-        """Find a chat by its id, or by @username where it is public."""
-        if isinstance(number, int):
-            found = self.chats.get(number)
+    def chat(self, chat_id: int | str) -> Chat:
+        """Return a chat by its id, or a public one by its @username."""
+        if isinstance(chat_id, int):
+            chat = self.chats.get(chat_id)
         else:
-            name = number.removeprefix("@").lower()
-            public = (one for one in self.chats.values() if one.type != "private" and one.username)
-            found = next((one for one in public if str(one.username).lower() == name), None)
-        if found is None:
+            name = chat_id.removeprefix("@").lower()
+            public = (chat for chat in self.chats.values() if chat.type != "private" and chat.username)
+            chat = next((chat for chat in public if str(chat.username).lower() == name), None)
+        if chat is None:
             raise bad_request("chat not found")
-        return found
+        return chat
 
     def chat_view(self, chat: Chat) -> Json:
-        """Show a chat as its people see it: more than the bot is told."""
+        """Return a chat as its members see it, with more fields than the bot gets."""
         return {
             **serializers.chat(chat, self.user),
-            "members": [serializers.user(self.users[one]) for one in sorted(chat.members)],
+            "members": [serializers.user(self.users[user_id]) for user_id in sorted(chat.members)],
             "bot_status": chat.bot,
             "is_started": chat.is_started,
             "topics": [
-                {"id": one.id, "name": one.name, "is_closed": one.is_closed} for one in chat.topics.values()
+                {"id": topic.id, "name": topic.name, "is_closed": topic.is_closed}
+                for topic in chat.topics.values()
             ],
         }
 
-    def reachable(self, number: int | str) -> Chat:
-        """Return the chat; raises ApiError when the bot may not write there."""
-        chat = self.chat(number)
+    def reachable_chat(self, chat_id: int | str) -> Chat:
+        """Return a chat that the bot may write to. Raise ApiError if it may not."""
+        chat = self.chat(chat_id)
         if chat.migrated_to is not None:
             raise ApiError(
                 400,
@@ -129,19 +130,19 @@ class TelegramState:
             raise forbidden(f"bot is not a member of the {chat.type} chat")
         return chat
 
-    def topic(self, chat: Chat, number: int | None) -> Topic | None:
-        """Return the topic a message goes to; raises ApiError when it is closed or missing."""
-        if not number:
+    def topic(self, chat: Chat, thread_id: int | None) -> Topic | None:
+        """Return the topic with this id, or None without an id. Raise ApiError if there is no such topic."""
+        if not thread_id:
             return None
-        found = chat.topics.get(number)
-        if found is None:
+        topic = chat.topics.get(thread_id)
+        if topic is None:
             raise bad_request("message thread not found")
-        return found
+        return topic
 
-    def set_standing(self, chat: Chat, standing: Membership, by: User) -> None:
-        """Let the bot in, out, or block it; the bot is told as Telegram tells it."""
-        before, chat.bot = chat.bot, standing
-        if before == standing:
+    def set_bot_membership(self, chat: Chat, membership: Membership, by: User) -> None:
+        """Set the bot's membership in a chat. A change sends the bot a `my_chat_member` update."""
+        before, chat.bot = chat.bot, membership
+        if before == membership:
             return
         self.push(
             "my_chat_member",
@@ -150,7 +151,7 @@ class TelegramState:
                 "from": serializers.user(by),
                 "date": now(),
                 "old_chat_member": serializers.member(self.bot, before),
-                "new_chat_member": serializers.member(self.bot, standing),
+                "new_chat_member": serializers.member(self.bot, membership),
             },
         )
         self.events.add({"kind": "chat", "chat": self.chat_view(chat)})
@@ -158,52 +159,54 @@ class TelegramState:
     # Messages
 
     def post(self, chat: Chat, sender: User, **fields: Any) -> Message:
-        """Add a new message to a chat, shown to its people; telling the bot is another step."""
+        """Add a new message to a chat and log it as an event. `deliver` sends it to the bot."""
         chat.last_message_id += 1
         message = Message(chat.last_message_id, chat.id, sender, now(), **fields)
         chat.messages[message.id] = message
         if message.inline_id:
-            self._inline[message.inline_id] = (chat.id, message.id)
-        self._show("message", message)
+            self._inline_messages[message.inline_id] = (chat.id, message.id)
+        self._log_message("message", message)
         return message
 
     def change(self, message: Message, **fields: Any) -> Message:
         changed = replace(message, **fields)
         self.chats[message.chat_id].messages[message.id] = changed
-        self._show("edited_message", changed)
+        self._log_message("edited_message", changed)
         return changed
 
     def remove(self, message: Message) -> None:
         self.chats[message.chat_id].messages.pop(message.id, None)
         self.events.add({"kind": "deleted", "chat_id": message.chat_id, "message_id": message.id})
 
-    def message(self, chat: Chat, number: int, purpose: str) -> Message:
-        if number not in chat.messages:
+    def message(self, chat: Chat, message_id: int, purpose: str) -> Message:
+        """Return a message. `purpose` is a verb for the error message, such as "edit"."""
+        if message_id not in chat.messages:
             raise bad_request(f"message to {purpose} not found")
-        return chat.messages[number]
+        return chat.messages[message_id]
 
-    def inline_id(self) -> str:
-        """Return a new inline message id, by which a message is edited without its chat."""
-        return f"AgAAAI{self.number():08d}"
+    def new_inline_id(self) -> str:
+        """Return a new inline message id. With it a bot edits a message in a chat unknown to it."""
+        return f"AgAAAI{self.next_number():08d}"
 
     def inline_message(self, inline_id: str) -> Message:
-        chat_id, number = self._inline.get(inline_id, (0, 0))
-        if chat_id not in self.chats or number not in self.chats[chat_id].messages:
+        chat_id, message_id = self._inline_messages.get(inline_id, (0, 0))
+        if chat_id not in self.chats or message_id not in self.chats[chat_id].messages:
             raise bad_request("MESSAGE_ID_INVALID")
-        return self.chats[chat_id].messages[number]
+        return self.chats[chat_id].messages[message_id]
 
-    def view(self, message: Message) -> Json:
+    def bot_view(self, message: Message) -> Json:
+        """Return a message as the bot gets it."""
         return serializers.message(message, self.chat, self.user)
 
-    def _show(self, kind: str, message: Message) -> None:
+    def _log_message(self, kind: str, message: Message) -> None:
         self.events.add({"kind": kind, "chat_id": message.chat_id, "message": self.person_view(message)})
 
     def person_view(self, message: Message) -> Json:
-        """Show a message as people see it: with reactions, and the id inline messages are edited by."""
-        shown = self.view(message)
+        """Return a message as users see it: the bot's view and the reactions."""
+        view = self.bot_view(message)
         if message.reactions:
-            shown["reactions"] = list(message.reactions)
-        return shown
+            view["reactions"] = list(message.reactions)
+        return view
 
     # Updates
 
@@ -211,13 +214,13 @@ class TelegramState:
         return self.updates.push(kind, value)
 
     def deliver(self, message: Message, kind: str = "message") -> int | None:
-        """Send the bot a user's message if Telegram would; return the update's id."""
+        """Queue a user's message for the bot if Telegram would. Return the id of the update, if any."""
         chat = self.chats[message.chat_id]
-        if chat.bot != "member" or message.sender.is_bot or not self._hears(chat, message):
+        if chat.bot != "member" or message.sender.is_bot or not self._is_visible_to_bot(chat, message):
             return None
-        return self.push(kind, self.view(message))
+        return self.push(kind, self.bot_view(message))
 
-    def _hears(self, chat: Chat, message: Message) -> bool:
+    def _is_visible_to_bot(self, chat: Chat, message: Message) -> bool:
         if chat.type == "private" or not self.settings.privacy or message.service is not None:
             return True
         if message.via_bot == self.bot:
@@ -237,7 +240,7 @@ class TelegramState:
     # Files
 
     def add_file(self, build: Callable[[str], TelegramFile]) -> TelegramFile:
-        file = build(f"BQACAgIAAxkBAAM{self.number():05d}")
+        file = build(f"BQACAgIAAxkBAAM{self.next_number():05d}")
         self.files[file.id] = file
         return file
 

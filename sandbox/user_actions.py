@@ -1,4 +1,4 @@
-"""What people do in their client: write, edit, forward, press, block, bring the bot along."""
+"""Actions of users: write, edit, forward, pick an inline result, block or add the bot, open topics."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from sandbox.state import TelegramState
 
 
-def write(  # noqa: PLR0913 - what a message can have
+def write(  # noqa: PLR0913 - the parts of a message
     telegram: TelegramState,
     chat: Chat,
     person: User,
@@ -28,8 +28,8 @@ def write(  # noqa: PLR0913 - what a message can have
     quote: str | None = None,
     **fields: Any,
 ) -> Message:
-    """Send a person's message; the bot is told where it may hear it."""
-    _in(chat, person)
+    """Post a user's message, and deliver it to the bot if it may see it."""
+    _require_membership(chat, person)
     stored = validation.caption(formatted) if file else validation.text(formatted)
     if (topic := telegram.topic(chat, fields.get("thread_id"))) and topic.is_closed:
         raise bad_request("TOPIC_CLOSED")
@@ -55,7 +55,7 @@ def edit(telegram: TelegramState, message: Message, formatted: TextWithEntities)
 
 
 def forward(telegram: TelegramState, message: Message, chat: Chat, person: User) -> Message:
-    _in(chat, person)
+    _require_membership(chat, person)
     if chat.type == "private":
         chat.is_started = True
     sent = telegram.post(
@@ -67,9 +67,9 @@ def forward(telegram: TelegramState, message: Message, chat: Chat, person: User)
         forward_from=message.forward_from or message.sender,
         forward_date=message.forward_date or message.date,
         keyboard=tuple(
-            tuple(one for one in row if "url" in one)
+            tuple(button for button in row if "url" in button)
             for row in message.keyboard
-            if any("url" in one for one in row)
+            if any("url" in button for button in row)
         ),
     )
     telegram.deliver(sent)
@@ -79,8 +79,11 @@ def forward(telegram: TelegramState, message: Message, chat: Chat, person: User)
 def pick(
     telegram: TelegramState, query: PendingQuery, result_id: str, chat: Chat, thread_id: int | None = None
 ) -> Message:
-    """Send an inline result a person picked: it is sent via the bot, and the bot may be told."""
-    _in(chat, query.user)
+    """Post the inline result that a user picked, as sent via the bot.
+
+    With `inline_feedback` the bot gets a `chosen_inline_result` update.
+    """
+    _require_membership(chat, query.user)
     result = (query.results or {}).get(result_id)
     if result is None:
         raise bad_request("RESULT_ID_INVALID")
@@ -88,7 +91,7 @@ def pick(
         chat.is_started = True
     keyboard = result["keyboard"]
     file = telegram.files.get(queries.file_id(result))
-    inline_id = telegram.inline_id() if keyboard else None
+    inline_id = telegram.new_inline_id() if keyboard else None
     message = telegram.post(
         chat,
         query.user,
@@ -116,42 +119,45 @@ def call_in(
     formatted: TextWithEntities,
     **fields: Any,
 ) -> PendingQuery:
-    """Mention the bot in a chat it is no member of: it is called in as a guest, for one answer."""
+    """Post a message that mentions the bot in a chat that it is not a member of, and open a guest query."""
     if not telegram.settings.guests:
-        raise bad_request("guest mode of the bot is off")
+        raise bad_request("the bot's guest mode is off")
     if chat.bot == "member":
-        raise bad_request("the bot is no guest here, but a member of the chat")
+        raise bad_request("the bot is a member of the chat, so it can't be called in as a guest")
     message = write(telegram, chat, person, formatted, **fields)
     if not _mentions(message.formatted, f"@{telegram.bot.username}"):
         telegram.remove(message)
-        raise bad_request(f"a guest is called in by a mention of @{telegram.bot.username}")
+        raise bad_request(f"the message must mention @{telegram.bot.username} to call it in as a guest")
     return open_queries.call_in(message)
 
 
 def _mentions(formatted: TextWithEntities, name: str) -> bool:
-    found = (one for one in formatted.entities if one.type == "mention")
-    return any(utf16_slice(formatted.text, one.offset, one.end).lower() == name.lower() for one in found)
+    mentions = (entity for entity in formatted.entities if entity.type == "mention")
+    return any(
+        utf16_slice(formatted.text, mention.offset, mention.end).lower() == name.lower()
+        for mention in mentions
+    )
 
 
 def block(telegram: TelegramState, person: User, *, is_blocked: bool) -> None:
     chat = telegram.chat(person.id)
-    telegram.set_standing(chat, "kicked" if is_blocked else "member", person)
+    telegram.set_bot_membership(chat, "kicked" if is_blocked else "member", person)
 
 
-def bring_bot(telegram: TelegramState, chat: Chat, person: User) -> None:
-    """Let a person add the bot to a group."""
+def add_bot(telegram: TelegramState, chat: Chat, person: User) -> None:
+    """Add the bot to a group, as a user does."""
     if chat.bot == "member":
         return
-    telegram.set_standing(chat, "member", person)
-    joined = telegram.post(chat, person, service={"new_chat_members": [serializers.user(telegram.bot)]})
-    telegram.deliver(joined)
+    telegram.set_bot_membership(chat, "member", person)
+    message = telegram.post(chat, person, service={"new_chat_members": [serializers.user(telegram.bot)]})
+    telegram.deliver(message)
 
 
 def remove_bot(telegram: TelegramState, chat: Chat, person: User) -> None:
     if chat.bot != "member":
         return
     telegram.post(chat, person, service={"left_chat_member": serializers.user(telegram.bot)})
-    telegram.set_standing(chat, "kicked", person)
+    telegram.set_bot_membership(chat, "kicked", person)
 
 
 def open_topic(telegram: TelegramState, chat: Chat, person: User, name: str) -> Topic:
@@ -162,14 +168,14 @@ def open_topic(telegram: TelegramState, chat: Chat, person: User, name: str) -> 
     return topic
 
 
-def set_topic_closed(chat: Chat, number: int, *, is_closed: bool) -> None:
-    if number not in chat.topics:
+def set_topic_closed(chat: Chat, topic_id: int, *, is_closed: bool) -> None:
+    if topic_id not in chat.topics:
         raise bad_request("message thread not found")
-    chat.topics[number] = replace(chat.topics[number], is_closed=is_closed)
+    chat.topics[topic_id] = replace(chat.topics[topic_id], is_closed=is_closed)
 
 
 def migrate(telegram: TelegramState, chat: Chat, person: User) -> Chat:
-    """Turn a group into a supergroup: a new chat with a new id, and both say so."""
+    """Upgrade a group to a supergroup: a new chat with a new id. Both get a service message."""
     upgraded = telegram.add_group(chat.title or "", chat.members, "supergroup")
     upgraded.bot = chat.bot
     telegram.deliver(telegram.post(chat, person, service={"migrate_to_chat_id": upgraded.id}))
@@ -178,8 +184,8 @@ def migrate(telegram: TelegramState, chat: Chat, person: User) -> Chat:
     return upgraded
 
 
-def _in(chat: Chat, person: User) -> None:
+def _require_membership(chat: Chat, person: User) -> None:
     if person.id not in chat.members:
-        raise forbidden("this person is not a member of the chat")
+        raise forbidden("this user is not a member of the chat")
     if chat.type == "private" and chat.bot == "kicked":
-        raise forbidden("this person has blocked the bot")
+        raise forbidden("this user has blocked the bot")

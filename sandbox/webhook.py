@@ -1,4 +1,4 @@
-"""Delivers updates to the bot's webhook, in order within a chat, again until it takes them."""
+"""Delivery of updates to the bot's webhook: in order within a chat, repeated until accepted."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ from typing import TYPE_CHECKING
 import httpx
 
 from sandbox import validation
-from sandbox.fault_injection import WEBHOOK
+from sandbox.fault_injection import WEBHOOK_METHOD
 
 if TYPE_CHECKING:
-    from sandbox.fault_injection import Faults
+    from sandbox.fault_injection import FaultQueue
     from sandbox.model import Json
-    from sandbox.updates import Updates
+    from sandbox.updates import UpdateQueue
 
 _SECRET_HEADER = "X-Telegram-Bot-Api-Secret-Token"  # noqa: S105 - the header's name
-_FIRST_WAIT = 0.5
-_LONGEST_WAIT = 10.0
-_PATIENCE = 60.0
+_MIN_RETRY_SECONDS = 0.5
+_MAX_RETRY_SECONDS = 10.0
+_REQUEST_TIMEOUT_SECONDS = 60.0
 
 
 class WebhookDelivery:
-    """Telegram's side of a webhook. Nothing runs until one is set."""
+    """Telegram's side of a webhook. Its task runs while a webhook is set."""
 
-    def __init__(self, updates: Updates, faults: Faults) -> None:
+    def __init__(self, updates: UpdateQueue, faults: FaultQueue) -> None:
         self._updates = updates
         self._faults = faults
         self._url = self._secret = ""
@@ -36,8 +36,8 @@ class WebhookDelivery:
     def set(self, url: str, secret: str, connections: int) -> None:
         validation.webhook(url, secret)
         connections = min(max(connections, 1), 100)
-        if self._task is not None and (url, secret, connections) == self._setting:
-            # What is under way there goes on.
+        if self._task is not None and (url, secret, connections) == self._settings:
+            # Deliveries under way to the same webhook continue.
             return
         self.delete()
         self._url, self._secret, self._connections = url, secret, connections
@@ -46,7 +46,7 @@ class WebhookDelivery:
         self._task = asyncio.get_running_loop().create_task(self._run())
 
     @property
-    def _setting(self) -> tuple[str, str, int]:
+    def _settings(self) -> tuple[str, str, int]:
         return self._url, self._secret, self._connections
 
     def delete(self) -> None:
@@ -78,28 +78,29 @@ class WebhookDelivery:
         return info
 
     async def _run(self) -> None:
-        busy: dict[object, asyncio.Task[None]] = {}
-        # Only loopback is spoken to: no proxy of the environment stands between.
-        async with httpx.AsyncClient(timeout=_PATIENCE, trust_env=False) as client:
+        # One delivery at a time for each ordering key.
+        running: dict[object, asyncio.Task[None]] = {}
+        # Webhooks are local, so the environment's proxies must not be used.
+        async with httpx.AsyncClient(timeout=_REQUEST_TIMEOUT_SECONDS, trust_env=False) as client:
             try:
                 while True:
                     for update in list(self._updates.pending.values()):
-                        chat = _chat_of(update)
-                        if chat not in busy and len(busy) < self._connections:
-                            busy[chat] = asyncio.create_task(self._deliver(client, update))
+                        key = _ordering_key(update)
+                        if key not in running and len(running) < self._connections:
+                            running[key] = asyncio.create_task(self._deliver(client, update))
                     change = asyncio.create_task(self._updates.changed())
-                    await asyncio.wait({change, *busy.values()}, return_when=asyncio.FIRST_COMPLETED)
+                    await asyncio.wait({change, *running.values()}, return_when=asyncio.FIRST_COMPLETED)
                     change.cancel()
-                    busy = {chat: task for chat, task in busy.items() if not task.done()}
+                    running = {key: task for key, task in running.items() if not task.done()}
             finally:
-                for task in busy.values():
+                for task in running.values():
                     task.cancel()
 
     async def _deliver(self, client: httpx.AsyncClient, update: Json) -> None:
         headers = {_SECRET_HEADER: self._secret} if self._secret else {}
-        wait = _FIRST_WAIT
+        retry_seconds = _MIN_RETRY_SECONDS
         while update["update_id"] in self._updates.pending:
-            fault = self._faults.take(WEBHOOK, _chat_of(update))
+            fault = self._faults.take(WEBHOOK_METHOD, _ordering_key(update))
             try:
                 if fault and not fault.is_applied:
                     raise httpx.ConnectError(fault.description)
@@ -107,25 +108,25 @@ class WebhookDelivery:
                 if fault:
                     raise httpx.ReadError(fault.description)
             except httpx.HTTPError as error:
-                self._failed(f"Connection failed: {type(error).__name__}")
+                self._record_error(f"Connection failed: {type(error).__name__}")
             else:
                 if response.is_success:
                     self._updates.confirm(update["update_id"])
                     return
-                self._failed(
+                self._record_error(
                     f"Wrong response from the webhook: {response.status_code} {response.reason_phrase}"
                 )
-            await asyncio.sleep(wait)
-            wait = min(wait * 2, _LONGEST_WAIT)
+            await asyncio.sleep(retry_seconds)
+            retry_seconds = min(retry_seconds * 2, _MAX_RETRY_SECONDS)
 
-    def _failed(self, message: str) -> None:
+    def _record_error(self, message: str) -> None:
         self._error = (int(time.time()), message)
 
 
-def _chat_of(update: Json) -> object:
-    """Name what keeps its order: the chat, or the person where there is none."""
+def _ordering_key(update: Json) -> object:
+    """Return the id of the chat, or of the user if there is none. Updates with one key stay in order."""
     for kind, value in update.items():
         if kind != "update_id":
-            where = value.get("message", value).get("chat") or value.get("from")
-            return where["id"] if where else None
+            source = value.get("message", value).get("chat") or value.get("from")
+            return source["id"] if source else None
     return None

@@ -1,4 +1,4 @@
-"""What the project says about itself is so: README, settings, requirements, the wheel."""
+"""README, settings, requirements and the wheel agree with the code."""
 
 import importlib.metadata
 import re
@@ -27,7 +27,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 
 
 def _pinned(name: str) -> set[tuple[str, str]]:
-    """Return names and versions; a package may have one version for each of several Pythons."""
+    """Return names and versions. A package may have several versions, for different Python versions."""
     text = (ROOT / name).read_text(encoding="utf-8")
     pins = re.finditer(r"^([\w.-]+)(?:\[[\w,-]+\])?==(\S+)", text, re.MULTILINE)
     return {(pin[1].lower(), pin[2]) for pin in pins}
@@ -35,7 +35,7 @@ def _pinned(name: str) -> set[tuple[str, str]]:
 
 @pytest.mark.parametrize("page", [README, CONTRIBUTING], ids=["README", "CONTRIBUTING"])
 def test_commands_in_the_pages_exist(page: str) -> None:
-    """Every `make` target and `verbatim` command that is named there can be run."""
+    """Every `make` target and `verbatim` command on the page exists."""
     targets = set(re.findall(r"^([a-z-]+):", MAKEFILE, re.MULTILINE))
     assert set() == set(re.findall(r"(?:^|`|^\$ )make ([a-z-]+)", page, re.MULTILINE)) - targets
     assert set() == set(re.findall(r"[`/]verbatim ([a-z]+)", page)) - set(main.commands)
@@ -43,7 +43,7 @@ def test_commands_in_the_pages_exist(page: str) -> None:
 
 @pytest.mark.parametrize("name", main.commands)
 def test_every_command_has_help_and_a_place_in_the_readme(name: str) -> None:
-    """A command without help, or without a line in the README, is not finished."""
+    """Every command and option has help, and the README names every command."""
     assert main.commands[name].help
     assert f"`verbatim {name}" in README
     for parameter in main.commands[name].params:
@@ -51,25 +51,25 @@ def test_every_command_has_help_and_a_place_in_the_readme(name: str) -> None:
 
 
 def test_every_target_is_phony() -> None:
-    """A file that has the name of a target changes nothing."""
+    """Every target is phony, so a file of the same name does not disable it."""
     (phony,) = re.findall(r"^\.PHONY: (.*)", MAKEFILE, re.MULTILINE)
     assert set(phony.split()) == set(re.findall(r"^([a-z-]+):", MAKEFILE, re.MULTILINE))
 
 
 def test_every_setting_is_documented() -> None:
-    """Each setting is documented under the name that it has in the environment."""
-    named = set(re.findall(r"`([A-Z_]+)`", CONFIGURATION))
-    assert set() == {name.upper() for name in Settings.model_fields} - named
+    """Every setting is documented under the name of its environment variable."""
+    documented = set(re.findall(r"`([A-Z_]+)`", CONFIGURATION))
+    assert set() == {name.upper() for name in Settings.model_fields} - documented
 
 
 def test_every_format_is_documented() -> None:
-    """Each format that can be read is named, and no other."""
-    (said,) = re.findall(r"^.*It reads (`\.\w+`.*?), in any language", DOCUMENTS, re.MULTILINE)
-    assert set(LOADERS) == set(re.findall(r"`(\.\w+)`", said))
+    """The page on documents lists exactly the formats that have a loader."""
+    (formats,) = re.findall(r"^.*It reads (`\.\w+`.*?), in any language", DOCUMENTS, re.MULTILINE)
+    assert set(LOADERS) == set(re.findall(r"`(\.\w+)`", formats))
 
 
 def test_links_in_the_pages_lead_somewhere() -> None:
-    """A link to a file of the project finds it."""
+    """Every relative link leads to an existing file."""
     pages = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), ROOT / "tests" / "eval" / "README.md"]
     for page in pages:
         text = page.read_text(encoding="utf-8")
@@ -78,12 +78,12 @@ def test_links_in_the_pages_lead_somewhere() -> None:
 
 
 def test_requirements_are_locked() -> None:
-    """Dependencies are pinned with hashes and name no index; the bot runs with what the tests ran with."""
+    """Dependencies are pinned with hashes and without an index, to the versions that the tests run with."""
     runtime, dev = _pinned("requirements.txt"), _pinned("requirements-dev.txt")
-    needed = {re.split(r"[\[><=]", line)[0].lower() for line in PROJECT["project"]["dependencies"]}
-    tools = {re.split(r"[\[><=]", line)[0].lower() for line in PROJECT["dependency-groups"]["dev"]}
-    assert set() == needed - {name for name, _ in runtime}
-    assert set() == tools - {name for name, _ in dev}
+    dependencies = {re.split(r"[\[><=]", line)[0].lower() for line in PROJECT["project"]["dependencies"]}
+    dev_dependencies = {re.split(r"[\[><=]", line)[0].lower() for line in PROJECT["dependency-groups"]["dev"]}
+    assert set() == dependencies - {name for name, _ in runtime}
+    assert set() == dev_dependencies - {name for name, _ in dev}
     assert set() == runtime - dev
     for name in ("requirements.txt", "requirements-dev.txt"):
         text = (ROOT / name).read_text(encoding="utf-8")
@@ -92,7 +92,7 @@ def test_requirements_are_locked() -> None:
 
 
 def test_extras_of_requirements_are_pinned() -> None:
-    """A pin names the extras that others ask of it, or pip looks for a version of its own choice."""
+    """A pin names all extras that other packages require, or pip would choose another version."""
     for name in ("requirements.txt", "requirements-dev.txt"):
         pins = re.findall(
             r"^([\w.-]+)(\[[\w,-]+\])?==", (ROOT / name).read_text(encoding="utf-8"), re.MULTILINE
@@ -102,7 +102,7 @@ def test_extras_of_requirements_are_pinned() -> None:
             try:
                 requirements = importlib.metadata.requires(project) or []
             except importlib.metadata.PackageNotFoundError:
-                continue  # of another platform
+                continue  # not installed on this platform
             for requirement in map(Requirement, requirements):
                 required = canonicalize_name(requirement.name)
                 if requirement.extras and required in extras and _applies(requirement):
@@ -113,28 +113,28 @@ def test_extras_of_requirements_are_pinned() -> None:
 
 
 def _applies(requirement: Requirement) -> bool:
-    """Return whether a requirement holds here without an extra of the package that has it."""
+    """Return whether a requirement applies on this platform when no extra is installed."""
     return requirement.marker is None or requirement.marker.evaluate({"extra": ""})
 
 
 def test_the_wheel_carries_what_is_not_python(tmp_path: Path) -> None:
-    """A wheel holds the chat page and all modules, and nothing that belongs elsewhere."""
+    """The wheel has exactly the files of the four packages, with the chat page."""
     command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)]
     subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
     (wheel,) = tmp_path.glob("*.whl")
-    held = {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}
-    kept = {
+    packaged = {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}
+    expected = {
         path.relative_to(ROOT).as_posix()
         for package in ("bot", "config", "retrieval", "sandbox")
         for path in (ROOT / package).rglob("*")
         if path.is_file() and "__pycache__" not in path.parts
     }
-    assert kept == held
-    assert "sandbox/page/index.html" in held
+    assert expected == packaged
+    assert "sandbox/page/index.html" in packaged
 
 
 def test_architecture_names_what_exists() -> None:
-    """Every module and folder that ARCHITECTURE.md names is there."""
+    """Every module and folder that ARCHITECTURE.md names exists."""
     text = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")
     named = set(re.findall(r"`((?:bot|config|retrieval|sandbox|tests)/[\w/.-]*)`", text))
     assert len(named) > 40
@@ -142,9 +142,11 @@ def test_architecture_names_what_exists() -> None:
 
 
 def test_architecture_diagram_is_up_to_date() -> None:
-    """The diagram is drawn from today's imports; `make diagram` draws it again."""
+    """The diagram matches the imports of the code. `make diagram` updates it."""
     code = (
         "import sys; sys.path.insert(0, 'docs'); import architecture_diagram as d; t = d.FILE.read_text(); "
     )
-    done = subprocess.run([sys.executable, "-c", f"{code}sys.exit(t != d.updated(t))"], cwd=ROOT, check=False)
-    assert 0 == done.returncode
+    process = subprocess.run(
+        [sys.executable, "-c", f"{code}sys.exit(t != d.update_diagram(t))"], cwd=ROOT, check=False
+    )
+    assert 0 == process.returncode

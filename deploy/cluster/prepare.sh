@@ -1,6 +1,6 @@
 #!/bin/sh
-# Makes what the cluster needs once: certificates, three users with passwords of their own, and the addresses
-# with these passwords, in .env, which only compose reads. Wants openssl and docker. What is there already stays.
+# Prepares the cluster: creates certificates, three users with random passwords, and .env with the node addresses
+# and passwords, which only compose reads. Needs openssl and docker. Existing files are kept.
 set -eu
 cd "$(dirname "$0")"
 umask 077
@@ -29,7 +29,7 @@ extendedKeyUsage=serverAuth,clientAuth"
     sign admin "extendedKeyUsage=clientAuth"
     mv certificates/node.pem certificates/node-key.pem "$nodes"
     cp certificates/ca.pem "$nodes"
-    # The nodes read them as user 1000; the bot needs the certificate of who signed them, and no key.
+    # The nodes read these files as user 1000. The bot needs only the CA certificate, not a key.
     chmod 755 certificates && chmod 644 certificates/ca.pem
     chown -R 1000:1000 "$nodes" 2>/dev/null || chmod -R a+rX "$nodes"
 fi
@@ -53,4 +53,4 @@ if [ ! -e security/internal_users.yml ]; then
 fi
 chmod a+r security/roles.yml security/roles_mapping.yml opensearch.yml Caddyfile
 [ -e bot.env ] || printf 'TELEGRAM_TOKEN=\nWEBHOOK_URL=\n' > bot.env
-echo "Certificates, users and .env are there. Put TELEGRAM_TOKEN and WEBHOOK_URL into bot.env, SITE into .env."
+echo "Certificates, users and .env are ready. Set TELEGRAM_TOKEN and WEBHOOK_URL in bot.env, and SITE in .env."

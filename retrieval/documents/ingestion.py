@@ -246,9 +246,7 @@ def _unexpected_failure(name: str, error: BaseException) -> FailedFile:
     if isinstance(error, MemoryError):
         return FailedFile("takes too much memory to read; split it")
     _log.error("%s: cannot be read", name, exc_info=error)
-    return FailedFile(
-        "cannot be read because of an internal error (see the log); save it again or remove it"
-    )
+    return FailedFile("cannot be read because of an internal error (see the log); save it again or remove it")
 
 
 def _limit_worker() -> None:

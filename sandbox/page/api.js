@@ -1,6 +1,6 @@
-// The control interface, as the page uses it.
+// A client of the control API.
 
-export class Refused extends Error {}
+export class ControlError extends Error {}
 
 export async function act(action, body = {}) {
   const response = await fetch(`control/${action}`, {
@@ -9,14 +9,14 @@ export async function act(action, body = {}) {
     body: JSON.stringify(body),
   });
   const answer = await response.json();
-  if (!response.ok) throw new Refused(answer.error);
+  if (!response.ok) throw new ControlError(answer.error);
   return answer;
 }
 
 export const fileUrl = (id) => `control/file/${encodeURIComponent(id)}`;
 
-// Calls `onEvents(events, isConnected)` for ever; `onLost` while the sandbox does not answer.
-export async function listen(after, onEvents, onLost) {
+// Polls for events forever. Calls `onEvents(events, isConnected)`, or `onDisconnect()` while the sandbox is down.
+export async function listen(after, onEvents, onDisconnect) {
   for (;;) {
     try {
       const answer = await act("events", { after, timeout: 5 });
@@ -24,7 +24,7 @@ export async function listen(after, onEvents, onLost) {
       await onEvents(answer.events, answer.is_connected);
     } catch (error) {
       if (!(error instanceof TypeError || error instanceof SyntaxError)) console.error(error);
-      onLost();
+      onDisconnect();
       await new Promise((resolve) => setTimeout(resolve, 1000));
     }
   }

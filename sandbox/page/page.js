@@ -1,11 +1,17 @@
-// The chat page: who you are, which chat is open, and what you do in it.
+// The chat page: the list of chats, the open chat, and the composer. Messages are sent as one of several users.
 
 import { act, listen } from "./api.js";
-import { avatar, clock, element, formatted, messageElement, nameOf, plain, serviceText } from "./render.js";
+import { avatar, clock, element, formattedText, messageElement, nameOf, plainText, serviceText } from "./render.js";
 
 const $ = (id) => document.getElementById(id);
 const TYPING_MS = 5000;
 const INLINE_DELAY_MS = 250;
+const INLINE_TIMEOUT_SECONDS = 10;
+const CALLBACK_TIMEOUT_SECONDS = 15;
+const TOAST_MS = 3500;
+const HIGHLIGHT_MS = 1500;
+const NEAR_BOTTOM_PX = 160;
+const MAX_COMPOSER_PX = 160;
 
 const state = {
   bot: null,
@@ -14,24 +20,25 @@ const state = {
   chats: new Map(),
   messages: new Map(),
   unread: new Map(),
-  open: null,
+  openId: null,
   typing: new Map(),
   isConnected: false,
   context: null,
   inline: null,
-  sharing: null,
+  sharedQuery: null,
   commands: [],
 };
 
-const chat = () => state.chats.get(state.open);
-const isGroup = (one) => one.type !== "private";
-const mine = () => [...state.chats.values()].filter((one) => one.members.some((user) => user.id === state.me.id));
-const faceOf = (one) => (isGroup(one) ? one.id : state.bot.id);
-const titleOf = (one) => (isGroup(one) ? one.title : nameOf(state.bot));
+const openedChat = () => state.chats.get(state.openId);
+const isGroup = (chat) => chat.type !== "private";
+const myChats = () => [...state.chats.values()].filter((chat) => chat.members.some((user) => user.id === state.me.id));
+const avatarId = (chat) => (isGroup(chat) ? chat.id : state.bot.id);
+const titleOf = (chat) => (isGroup(chat) ? chat.title : nameOf(state.bot));
 
-async function attempt(work) {
+// Returns the result of the action, or null after showing its error.
+async function attempt(action) {
   try {
-    return await work();
+    return await action();
   } catch (error) {
     toast(error.message);
     return null;
@@ -41,33 +48,33 @@ async function attempt(work) {
 // Start
 
 async function begin() {
-  const found = await act("state");
-  state.bot = found.bot;
-  state.users = found.users;
-  state.isConnected = found.is_connected;
-  document.title = nameOf(found.bot);
-  for (const one of found.chats) await learn(one);
-  const kept = Number(sessionStorage.getItem("me"));
-  become(state.users.find((user) => user.id === kept) ?? state.users[0]);
-  showConnection(found.is_connected);
-  listen(found.last_event, onEvents, () => showConnection(false));
+  const initial = await act("state");
+  state.bot = initial.bot;
+  state.users = initial.users;
+  state.isConnected = initial.is_connected;
+  document.title = nameOf(initial.bot);
+  for (const chat of initial.chats) await addChat(chat);
+  const savedId = Number(sessionStorage.getItem("me"));
+  switchUser(state.users.find((user) => user.id === savedId) ?? state.users[0]);
+  showConnection(initial.is_connected);
+  listen(initial.last_event, onEvents, () => showConnection(false));
 }
 
-async function learn(one) {
-  const known = state.chats.has(one.id);
-  state.chats.set(one.id, one);
-  if (known) return;
-  const { messages } = await act("messages", { chat_id: one.id });
-  state.messages.set(one.id, new Map(messages.map((message) => [message.message_id, message])));
+async function addChat(chat) {
+  const isKnown = state.chats.has(chat.id);
+  state.chats.set(chat.id, chat);
+  if (isKnown) return;
+  const { messages } = await act("messages", { chat_id: chat.id });
+  state.messages.set(chat.id, new Map(messages.map((message) => [message.message_id, message])));
 }
 
-function become(user) {
+function switchUser(user) {
   if (!user) return;
   state.me = user;
   sessionStorage.setItem("me", user.id);
   showAccounts();
-  const target = state.open && mine().some((one) => one.id === state.open) ? state.open : user.id;
-  openChat(target, { stay: $("app").dataset.view === "list" });
+  const target = state.openId && myChats().some((chat) => chat.id === state.openId) ? state.openId : user.id;
+  openChat(target, { keepView: $("app").dataset.view === "list" });
 }
 
 // Events
@@ -84,37 +91,37 @@ async function onEvents(events, isConnected) {
 }
 
 async function onChat(changed) {
-  const people = state.users.map((user) => user.id);
-  const unknown = changed.members.filter((user) => !people.includes(user.id));
-  state.users.push(...unknown);
-  await learn(changed);
-  if (!state.me && state.users.length) become(state.users[0]);
+  const knownIds = state.users.map((user) => user.id);
+  const newUsers = changed.members.filter((user) => !knownIds.includes(user.id));
+  state.users.push(...newUsers);
+  await addChat(changed);
+  if (!state.me && state.users.length) switchUser(state.users[0]);
   if (!state.me) return;
-  if (unknown.length) showAccounts();
+  if (newUsers.length) showAccounts();
   showChats();
-  if (changed.id === state.open) showChrome();
+  if (changed.id === state.openId) showControls();
 }
 
 function onMessage({ kind, chat_id: id, message }) {
-  const kept = state.messages.get(id);
-  if (!kept || !state.me) return;
-  const isNew = !kept.has(message.message_id);
-  kept.set(message.message_id, message);
-  const of = state.chats.get(id);
-  if (of.type === "private" && !message.from.is_bot) of.is_started = true;
+  const messages = state.messages.get(id);
+  if (!messages || !state.me) return;
+  const isNew = !messages.has(message.message_id);
+  messages.set(message.message_id, message);
+  const chat = state.chats.get(id);
+  if (chat.type === "private" && !message.from.is_bot) chat.is_started = true;
   if (message.from.is_bot && kind === "message") state.typing.delete(id);
-  if (id === state.open) {
-    place(message, isNew);
-    showChrome();
+  if (id === state.openId) {
+    showMessage(message, isNew);
+    showControls();
   } else if (isNew && message.from.id !== state.me.id) {
     state.unread.set(id, (state.unread.get(id) ?? 0) + 1);
   }
   showChats();
 }
 
-function onDeleted({ chat_id: id, message_id: number }) {
-  state.messages.get(id)?.delete(number);
-  if (id === state.open) $("messages").querySelector(`[data-message-id="${number}"]`)?.remove();
+function onDeleted({ chat_id: id, message_id: messageId }) {
+  state.messages.get(id)?.delete(messageId);
+  if (id === state.openId) $("messages").querySelector(`[data-message-id="${messageId}"]`)?.remove();
   showChats();
 }
 
@@ -124,7 +131,7 @@ function onAction({ chat_id: id }) {
   setTimeout(showStatus, TYPING_MS + 50);
 }
 
-// What is seen
+// Rendering
 
 function showConnection(isConnected) {
   state.isConnected = isConnected;
@@ -141,35 +148,35 @@ function showAccounts() {
       button.dataset.userId = user.id;
       button.setAttribute("role", "radio");
       button.setAttribute("aria-checked", user.id === state.me.id);
-      button.setAttribute("aria-label", `Speak as ${nameOf(user)}`);
+      button.setAttribute("aria-label", `Send as ${nameOf(user)}`);
       button.append(avatar(element("span", "avatar small"), nameOf(user), user.id), element("span", "", user.first_name));
-      button.onclick = () => become(user);
+      button.onclick = () => switchUser(user);
       return button;
     }),
   );
 }
 
 function showChats() {
-  const last = (one) => [...(state.messages.get(one.id)?.values() ?? [])].at(-1);
-  const listed = mine().sort((a, b) => isGroup(a) - isGroup(b) || b.id - a.id);
+  const lastMessage = (chat) => [...(state.messages.get(chat.id)?.values() ?? [])].at(-1);
+  const chats = myChats().sort((a, b) => isGroup(a) - isGroup(b) || b.id - a.id);
   $("chats").replaceChildren(
-    ...listed.map((one) => {
+    ...chats.map((chat) => {
       const button = element("button", "chat");
-      button.dataset.chatId = one.id;
-      button.setAttribute("aria-current", one.id === state.open);
-      const message = last(one);
-      const who = message && isGroup(one) && !serviceText(message) ? `${message.from.first_name}: ` : "";
-      const text = message ? who + plain(message).replaceAll("\n", " ") : "No messages yet";
+      button.dataset.chatId = chat.id;
+      button.setAttribute("aria-current", chat.id === state.openId);
+      const message = lastMessage(chat);
+      const sender = message && isGroup(chat) && !serviceText(message) ? `${message.from.first_name}: ` : "";
+      const text = message ? sender + plainText(message).replaceAll("\n", " ") : "No messages yet";
       const names = element("span", "names");
-      const title = element("b", "", titleOf(one));
+      const title = element("b", "", titleOf(chat));
       const preview = element("small", "", text);
       title.dir = preview.dir = "auto";
       names.append(title, preview);
       const side = element("span", "side");
       if (message) side.append(element("time", "", clock(message.date)));
-      if (state.unread.get(one.id)) side.append(element("span", "unread", state.unread.get(one.id)));
-      button.append(avatar(element("span", "avatar"), titleOf(one), faceOf(one)), names, side);
-      button.onclick = () => choose(one.id);
+      if (state.unread.get(chat.id)) side.append(element("span", "unread", state.unread.get(chat.id)));
+      button.append(avatar(element("span", "avatar"), titleOf(chat), avatarId(chat)), names, side);
+      button.onclick = () => chooseChat(chat.id);
       const item = element("li");
       item.append(button);
       return item;
@@ -177,83 +184,84 @@ function showChats() {
   );
 }
 
-function choose(id) {
+function chooseChat(id) {
   openChat(id);
-  if (state.sharing === null) return;
-  setComposer(`@${state.bot.username} ${state.sharing}`);
-  state.sharing = null;
+  if (state.sharedQuery === null) return;
+  setComposer(`@${state.bot.username} ${state.sharedQuery}`);
+  state.sharedQuery = null;
 }
 
-function openChat(id, { stay = false } = {}) {
-  if (state.open !== id) {
+function openChat(id, { keepView = false } = {}) {
+  if (state.openId !== id) {
     $("composer").value = "";
     onInput();
   }
-  state.open = id;
+  state.openId = id;
   state.unread.delete(id);
   setContext(null);
   closeInline();
-  if (!stay) $("app").dataset.view = "chat";
-  const one = chat();
-  $("chat-title").textContent = titleOf(one);
-  avatar($("chat-avatar"), titleOf(one), faceOf(one));
-  const kept = [...state.messages.get(id).values()];
-  $("messages").replaceChildren(...kept.map(build));
-  groupUp();
+  if (!keepView) $("app").dataset.view = "chat";
+  const chat = openedChat();
+  $("chat-title").textContent = titleOf(chat);
+  avatar($("chat-avatar"), titleOf(chat), avatarId(chat));
+  const messages = [...state.messages.get(id).values()];
+  $("messages").replaceChildren(...messages.map(buildMessage));
+  groupMessages();
   showChats();
-  showChrome();
+  showControls();
   loadCommands();
-  toBottom();
+  scrollToBottom();
 }
 
-const build = (message) => messageElement(message, { me: state.me, isGroup: isGroup(chat()) });
+const buildMessage = (message) => messageElement(message, { me: state.me, isGroup: isGroup(openedChat()) });
 
-function place(message, isNew) {
-  const near = $("scroll").scrollHeight - $("scroll").scrollTop - $("scroll").clientHeight < 160;
+function showMessage(message, isNew) {
+  const isNearBottom =
+    $("scroll").scrollHeight - $("scroll").scrollTop - $("scroll").clientHeight < NEAR_BOTTOM_PX;
   const old = $("messages").querySelector(`[data-message-id="${message.message_id}"]`);
   if (old) {
-    old.replaceWith(build(message));
+    old.replaceWith(buildMessage(message));
   } else if (isNew) {
-    const made = build(message);
-    made.classList.add("fresh");
-    $("messages").append(made);
+    const item = buildMessage(message);
+    item.classList.add("new");
+    $("messages").append(item);
   }
-  groupUp();
-  if (near || message.from.id === state.me.id) toBottom();
+  groupMessages();
+  if (isNearBottom || message.from.id === state.me.id) scrollToBottom();
 }
 
-// Neighbours of one person stand closer, and only the last has a tail.
-function groupUp() {
-  const all = [...$("messages").children];
-  all.forEach((one, at) => {
-    const next = all[at + 1];
-    const same = next && !one.classList.contains("service") && !next.classList.contains("service")
-      && next.message.from.id === one.message.from.id;
-    one.classList.toggle("joined", Boolean(same));
+// Consecutive messages of one sender have less space between them, and only the last has a tail.
+function groupMessages() {
+  const items = [...$("messages").children];
+  items.forEach((item, index) => {
+    const next = items[index + 1];
+    const isSameSender = next && !item.classList.contains("service") && !next.classList.contains("service")
+      && next.message.from.id === item.message.from.id;
+    item.classList.toggle("grouped", Boolean(isSameSender));
   });
 }
 
-const toBottom = () => requestAnimationFrame(() => ($("scroll").scrollTop = $("scroll").scrollHeight));
+const scrollToBottom = () => requestAnimationFrame(() => ($("scroll").scrollTop = $("scroll").scrollHeight));
 
 function showStatus() {
-  if (!state.open) return;
-  const one = chat();
-  const isTyping = (state.typing.get(one.id) ?? 0) > Date.now();
+  if (!state.openId) return;
+  const chat = openedChat();
+  const isTyping = (state.typing.get(chat.id) ?? 0) > Date.now();
   $("chat-status").classList.toggle("typing", isTyping);
-  if (isTyping) $("chat-status").textContent = isGroup(one) ? `${state.bot.first_name} is typing` : "typing";
-  else if (isGroup(one)) $("chat-status").textContent = `${one.members.length + (one.bot_status === "member")} members`;
+  if (isTyping) $("chat-status").textContent = isGroup(chat) ? `${state.bot.first_name} is typing` : "typing";
+  else if (isGroup(chat)) $("chat-status").textContent = `${chat.members.length + (chat.bot_status === "member")} members`;
   else $("chat-status").textContent = state.isConnected ? "bot" : "waiting for the bot to connect…";
 }
 
-async function showChrome() {
-  const one = chat();
-  const isEmpty = !isGroup(one) && !one.is_started;
-  const isBlocked = !isGroup(one) && one.bot_status === "kicked";
+async function showControls() {
+  const chat = openedChat();
+  const isEmpty = !isGroup(chat) && !chat.is_started;
+  const isBlocked = !isGroup(chat) && chat.bot_status === "kicked";
   $("start").hidden = !(isEmpty || isBlocked);
   $("start").textContent = isBlocked ? "UNBLOCK" : "START";
   $("form").hidden = !$("start").hidden;
-  $("menu").hidden = isGroup(one) || !state.commands.length;
-  $("composer").placeholder = isGroup(one) ? `Message as ${state.me.first_name}` : "Message";
+  $("menu").hidden = isGroup(chat) || !state.commands.length;
+  $("composer").placeholder = isGroup(chat) ? `Message as ${state.me.first_name}` : "Message";
   showIntro(isEmpty);
   showStatus();
 }
@@ -261,23 +269,24 @@ async function showChrome() {
 function showIntro(isEmpty) {
   $("intro").hidden = !isEmpty;
   if (!isEmpty) return;
-  const face = avatar(element("div", "avatar big"), nameOf(state.bot), state.bot.id);
-  const about = state.description ? formatted(state.description) : element("p", "text", "Press START to begin.");
-  $("intro").replaceChildren(face, element("h2", "", state.description ? "What can this bot do?" : nameOf(state.bot)), about);
+  const picture = avatar(element("div", "avatar big"), nameOf(state.bot), state.bot.id);
+  const title = element("h2", "", state.description ? "What can this bot do?" : nameOf(state.bot));
+  const body = state.description ? formattedText(state.description) : element("p", "text", "Press START to begin.");
+  $("intro").replaceChildren(picture, title, body);
 }
 
 async function loadCommands() {
-  if (!state.open) return;
-  const found = await act("commands", { chat_id: state.open, language_code: state.me.language_code });
-  state.commands = found.commands;
-  state.description = found.description;
-  showChrome();
+  if (!state.openId) return;
+  const answer = await act("commands", { chat_id: state.openId, language_code: state.me.language_code });
+  state.commands = answer.commands;
+  state.description = answer.description;
+  showControls();
 }
 
-// Writing
+// Composer
 
 async function send(text, fields = {}) {
-  const sent = await attempt(() => act("send", { chat_id: state.open, from: state.me.id, text, ...fields }));
+  const sent = await attempt(() => act("send", { chat_id: state.openId, from: state.me.id, text, ...fields }));
   return sent !== null;
 }
 
@@ -286,7 +295,7 @@ async function submit() {
   if (!text.trim() || (state.inline && text.startsWith(`@${state.bot.username} `))) return;
   const { context } = state;
   const done = context?.kind === "edit"
-    ? await attempt(() => act("edit", { chat_id: state.open, message_id: context.message.message_id, text }))
+    ? await attempt(() => act("edit", { chat_id: state.openId, message_id: context.message.message_id, text }))
     : await send(text, context ? { reply_to: context.message.message_id, quote: context.quote } : {});
   if (!done) return;
   setContext(null);
@@ -304,34 +313,35 @@ function setContext(context) {
   $("context").hidden = !context;
   if (!context) return;
   $("context-title").textContent = context.kind === "edit" ? "Edit message" : `Reply to ${nameOf(context.message.from)}`;
-  $("context-text").textContent = context.quote ?? plain(context.message);
+  $("context-text").textContent = context.quote ?? plainText(context.message);
   $("context").querySelector("use").setAttribute("href", context.kind === "edit" ? "#i-edit" : "#i-reply");
-  if (context.kind === "edit") setComposer(plain(context.message));
+  if (context.kind === "edit") setComposer(plainText(context.message));
   $("composer").focus();
 }
 
 function onInput() {
-  const box = $("composer");
-  box.style.height = "auto";
-  box.style.height = `${Math.min(box.scrollHeight, 160)}px`;
-  $("send").classList.toggle("ready", Boolean(box.value.trim()));
-  showCommands(/^\/\w*$/.test(box.value) ? box.value.slice(1) : null);
-  askInline(box.value);
+  const composer = $("composer");
+  composer.style.height = "auto";
+  composer.style.height = `${Math.min(composer.scrollHeight, MAX_COMPOSER_PX)}px`;
+  $("send").classList.toggle("ready", Boolean(composer.value.trim()));
+  showCommands(/^\/\w*$/.test(composer.value) ? composer.value.slice(1) : null);
+  scheduleInlineQuery(composer.value);
 }
 
+// Lists the commands that begin with the prefix; null hides the list.
 function showCommands(prefix) {
-  const found = prefix === null ? [] : state.commands.filter((one) => one.command.startsWith(prefix));
-  $("commands").hidden = !found.length;
-  $("menu").setAttribute("aria-expanded", Boolean(found.length));
+  const commands = prefix === null ? [] : state.commands.filter(({ command }) => command.startsWith(prefix));
+  $("commands").hidden = !commands.length;
+  $("menu").setAttribute("aria-expanded", Boolean(commands.length));
   $("commands").replaceChildren(
-    ...found.map((one, at) => {
-      const item = option(at, "command");
-      item.dataset.command = one.command;
-      const about = element("small", "", one.description);
-      about.dir = "auto";
-      item.append(element("b", "", `/${one.command}`), about);
+    ...commands.map(({ command, description }, index) => {
+      const item = option(index, "command");
+      item.dataset.command = command;
+      const details = element("small", "", description);
+      details.dir = "auto";
+      item.append(element("b", "", `/${command}`), details);
       item.onclick = () => {
-        setComposer(isGroup(chat()) ? `/${one.command}@${state.bot.username}` : `/${one.command}`);
+        setComposer(isGroup(openedChat()) ? `/${command}@${state.bot.username}` : `/${command}`);
         submit();
       };
       return item;
@@ -339,10 +349,10 @@ function showCommands(prefix) {
   );
 }
 
-function option(at, className) {
+function option(index, className) {
   const item = element("li", className);
   item.setAttribute("role", "option");
-  item.setAttribute("aria-selected", at === 0);
+  item.setAttribute("aria-selected", index === 0);
   return item;
 }
 
@@ -350,11 +360,11 @@ function option(at, className) {
 
 let inlineTimer = 0;
 
-function askInline(text) {
+function scheduleInlineQuery(text) {
   clearTimeout(inlineTimer);
   const start = `@${state.bot.username} `;
   if (!text.toLowerCase().startsWith(start.toLowerCase())) return closeInline();
-  inlineTimer = setTimeout(() => fillInline(text.slice(start.length)), INLINE_DELAY_MS);
+  inlineTimer = setTimeout(() => loadInlineResults(text.slice(start.length)), INLINE_DELAY_MS);
   return undefined;
 }
 
@@ -363,33 +373,34 @@ function closeInline() {
   $("inline-results").hidden = true;
 }
 
-async function fillInline(query, offset = "") {
-  const of = state.open;
-  const asked = { chat_id: of, from: state.me.id, query, offset, timeout: 10 };
-  const mark = (state.inline = { query });
-  const found = await attempt(() => act("inline", asked));
-  if (state.inline !== mark || state.open !== of || !found?.answer) return;
-  const { results, next_offset: next, button } = found.answer;
-  const items = results.map((one, at) => inlineItem(found.query_id, one, offset ? at + 1 : at));
+async function loadInlineResults(query, offset = "") {
+  const chatId = state.openId;
+  const body = { chat_id: chatId, from: state.me.id, query, offset, timeout: INLINE_TIMEOUT_SECONDS };
+  const current = (state.inline = { query });
+  const response = await attempt(() => act("inline", body));
+  // The answer is dropped if the text or the chat has changed in the meantime.
+  if (state.inline !== current || state.openId !== chatId || !response?.answer) return;
+  const { results, next_offset: next, button } = response.answer;
+  const items = results.map((result, index) => inlineItem(response.query_id, result, offset ? index + 1 : index));
   if (button) items.unshift(inlineButton(button));
-  if (!items.length) items.push(element("li", "nothing", "No results"));
+  if (!items.length) items.push(element("li", "no-results", "No results"));
   if (offset) $("inline-results").append(...items);
   else $("inline-results").replaceChildren(...items);
   $("inline-results").hidden = false;
   if (next) $("inline-results").append(moreItem(query, next));
 }
 
-function inlineItem(queryId, result, at) {
-  const item = option(at, "inline-result");
+function inlineItem(queryId, result, index) {
+  const item = option(index, "inline-result");
   item.dataset.resultId = result.id;
   const names = element("span", "names");
   const title = element("b", "", result.title ?? result.type);
-  const about = element("small", "", result.description ?? result.caption ?? "");
-  title.dir = about.dir = "auto";
-  names.append(title, about);
-  item.append(avatar(element("span", "avatar square"), result.title ?? "?", at + 3), names);
+  const details = element("small", "", result.description ?? result.caption ?? "");
+  title.dir = details.dir = "auto";
+  names.append(title, details);
+  item.append(avatar(element("span", "avatar square"), result.title ?? "?", index + 3), names);
   item.onclick = async () => {
-    const body = { query_id: queryId, result_id: result.id, chat_id: state.open };
+    const body = { query_id: queryId, result_id: result.id, chat_id: state.openId };
     if (await attempt(() => act("pick", body))) setComposer("");
   };
   return item;
@@ -410,18 +421,18 @@ function moreItem(query, next) {
   item.textContent = "More…";
   item.onclick = () => {
     item.remove();
-    fillInline(query, next);
+    loadInlineResults(query, next);
   };
-  // The next page comes by itself when the end of this one is in sight.
-  const watcher = new IntersectionObserver(
-    (seen) => {
-      if (!seen.some((one) => one.isIntersecting)) return;
-      watcher.disconnect();
+  // The next page loads when the end of this one is scrolled into view.
+  const observer = new IntersectionObserver(
+    (entries) => {
+      if (!entries.some((entry) => entry.isIntersecting)) return;
+      observer.disconnect();
       if (item.isConnected) item.click();
     },
     { root: $("inline-results") },
   );
-  watcher.observe(item);
+  observer.observe(item);
   return item;
 }
 
@@ -434,23 +445,23 @@ async function press(node) {
   if (kind === "callback_data") {
     node.classList.add("busy");
     node.setAttribute("aria-busy", "true");
-    const body = { chat_id: state.open, message_id: message.message_id, from: state.me.id, data: button.callback_data };
-    const found = await attempt(() => act("press", { ...body, timeout: 15 }));
+    const body = { chat_id: state.openId, message_id: message.message_id, from: state.me.id, data: button.callback_data };
+    const response = await attempt(() => act("press", { ...body, timeout: CALLBACK_TIMEOUT_SECONDS }));
     node.classList.remove("busy");
     node.removeAttribute("aria-busy");
-    if (found?.answer) showAnswer(found.answer);
+    if (response?.answer) showAnswer(response.answer);
   } else if (kind === "url") {
     follow(button.url);
   } else if (kind === "copy_text") {
-    toast((await copy(button.copy_text.text)) ? "Copied to the clipboard" : "The browser did not let this be copied");
+    toast((await copy(button.copy_text.text)) ? "Copied to the clipboard" : "The browser denied access to the clipboard");
   } else if (kind === "switch_inline_query_current_chat") {
     setComposer(`@${state.bot.username} ${button.switch_inline_query_current_chat}`);
   } else if (kind === "switch_inline_query") {
-    state.sharing = button.switch_inline_query;
+    state.sharedQuery = button.switch_inline_query;
     $("app").dataset.view = "list";
     toast("Choose a chat");
   } else {
-    toast("This kind of button works in Telegram only");
+    toast("This kind of button works only in Telegram");
   }
 }
 
@@ -459,13 +470,13 @@ async function copy(text) {
     await navigator.clipboard.writeText(text);
     return true;
   } catch {
-    // Not every browser gives its clipboard to a page without https.
-    const held = element("textarea", "held");
-    held.value = text;
-    document.body.append(held);
-    held.select();
+    // The Clipboard API may be missing on a page without https.
+    const source = element("textarea", "copy-source");
+    source.value = text;
+    document.body.append(source);
+    source.select();
     const isCopied = document.execCommand("copy");
-    held.remove();
+    source.remove();
     return isCopied;
   }
 }
@@ -478,12 +489,12 @@ function showAnswer(answer) {
   return $("alert").showModal();
 }
 
-// The payload of a link to this bot, or null.
+// Returns the payload of a link to this bot, or null for any other link.
 function deepLink(url) {
   const parts = new URL(url, location.href);
   const name = parts.protocol === "tg:" ? parts.searchParams.get("domain") : parts.pathname.slice(1);
-  const isOurs = ["t.me", "telegram.me"].includes(parts.hostname) || parts.protocol === "tg:";
-  if (!isOurs || name?.toLowerCase() !== state.bot.username.toLowerCase()) return null;
+  const isTelegramLink = ["t.me", "telegram.me"].includes(parts.hostname) || parts.protocol === "tg:";
+  if (!isTelegramLink || name?.toLowerCase() !== state.bot.username.toLowerCase()) return null;
   return parts.searchParams.get("start") ?? "";
 }
 
@@ -503,8 +514,8 @@ function onLink(event, link) {
     event.preventDefault();
     const target = $("messages").querySelector(`[data-message-id="${link.dataset.replyTo}"]`);
     target?.scrollIntoView({ block: "center", behavior: "smooth" });
-    target?.classList.add("found");
-    setTimeout(() => target?.classList.remove("found"), 1500);
+    target?.classList.add("highlighted");
+    setTimeout(() => target?.classList.remove("highlighted"), HIGHLIGHT_MS);
   } else if (link.dataset.entity === "bot_command") {
     event.preventDefault();
     send(link.dataset.value);
@@ -523,10 +534,10 @@ function toast(text) {
   $("toast").textContent = text;
   $("toast").hidden = false;
   clearTimeout(toastTimer);
-  toastTimer = setTimeout(() => ($("toast").hidden = true), 3500);
+  toastTimer = setTimeout(() => ($("toast").hidden = true), TOAST_MS);
 }
 
-// Wiring
+// Event handlers
 
 $("form").onsubmit = (event) => {
   event.preventDefault();
@@ -534,50 +545,51 @@ $("form").onsubmit = (event) => {
 };
 $("composer").oninput = onInput;
 $("composer").onkeydown = (event) => {
-  const list = [$("inline-results"), $("commands")].find((one) => !one.hidden);
-  if (list && moveIn(list, event)) return;
+  const list = [$("inline-results"), $("commands")].find((element) => !element.hidden);
+  if (list && onListKey(list, event)) return;
   if (event.key === "Enter" && !event.shiftKey && !event.isComposing) {
     event.preventDefault();
     submit();
   } else if (event.key === "Escape") {
     setContext(null);
   } else if (event.key === "ArrowUp" && !$("composer").value) {
-    const own = [...$("messages").querySelectorAll(".out")].at(-1);
-    if (own) setContext({ kind: "edit", message: own.message });
+    const lastSent = [...$("messages").querySelectorAll(".out")].at(-1);
+    if (lastSent) setContext({ kind: "edit", message: lastSent.message });
   }
 };
 
-// Arrows and Enter in an open list, without leaving the composer.
-function moveIn(list, event) {
-  const all = [...list.querySelectorAll("[role=option]")];
-  const at = all.findIndex((one) => one.getAttribute("aria-selected") === "true");
+// Handles arrows, Enter, Tab and Escape in an open list while the focus stays in the composer.
+// Returns whether the key was handled.
+function onListKey(list, event) {
+  const options = [...list.querySelectorAll("[role=option]")];
+  const selected = options.findIndex((option) => option.getAttribute("aria-selected") === "true");
   if (event.key === "Escape") list.hidden = true;
-  else if (event.key === "Enter" || event.key === "Tab") all[Math.max(at, 0)]?.click();
+  else if (event.key === "Enter" || event.key === "Tab") options[Math.max(selected, 0)]?.click();
   else if (event.key === "ArrowDown" || event.key === "ArrowUp") {
-    const to = (at + (event.key === "ArrowDown" ? 1 : all.length - 1)) % all.length;
-    all.forEach((one, index) => one.setAttribute("aria-selected", index === to));
-    all[to].scrollIntoView({ block: "nearest" });
+    const next = (selected + (event.key === "ArrowDown" ? 1 : options.length - 1)) % options.length;
+    options.forEach((option, index) => option.setAttribute("aria-selected", index === next));
+    options[next].scrollIntoView({ block: "nearest" });
   } else return false;
   event.preventDefault();
   return true;
 }
 
 $("messages").onclick = (event) => {
-  const found = (selector) => event.target.closest(selector);
-  if (found(".button")) press(found(".button"));
-  else if (found(".expand")) {
-    const isOpen = found("blockquote").classList.toggle("open");
-    found(".expand").setAttribute("aria-expanded", isOpen);
-  } else if (found(".spoiler")) found(".spoiler").classList.add("seen");
-  else if (found("[data-tool]")) {
-    const { message } = found(".message");
-    const marked = String(getSelection());
-    const quote = marked && plain(message).includes(marked) ? marked : undefined;
-    setContext({ kind: found("[data-tool]").dataset.tool, message, quote });
-  } else if (found("a")) onLink(event, found("a"));
+  const closest = (selector) => event.target.closest(selector);
+  if (closest(".button")) press(closest(".button"));
+  else if (closest(".expand")) {
+    const isOpen = closest("blockquote").classList.toggle("open");
+    closest(".expand").setAttribute("aria-expanded", isOpen);
+  } else if (closest(".spoiler")) closest(".spoiler").classList.add("seen");
+  else if (closest("[data-tool]")) {
+    const { message } = closest(".message");
+    const selection = String(getSelection());
+    const quote = selection && plainText(message).includes(selection) ? selection : undefined;
+    setContext({ kind: closest("[data-tool]").dataset.tool, message, quote });
+  } else if (closest("a")) onLink(event, closest("a"));
 };
 $("start").onclick = async () => {
-  if (chat().bot_status === "kicked") await attempt(() => act("block", { from: state.me.id, is_blocked: false }));
+  if (openedChat().bot_status === "kicked") await attempt(() => act("block", { from: state.me.id, is_blocked: false }));
   await send("/start");
 };
 $("context-cancel").onclick = () => {
@@ -600,6 +612,6 @@ $("file").onchange = async () => {
   setComposer("");
 };
 
-addEventListener("resize", toBottom);
+addEventListener("resize", scrollToBottom);
 
 begin();

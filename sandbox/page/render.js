@@ -1,12 +1,12 @@
-// Bot API objects to elements. Every text goes in through textContent.
+// Conversion of Bot API objects to DOM elements. Text is set through textContent, never as HTML.
 
 import { fileUrl } from "./api.js";
 
 export function element(tag, className = "", text = null) {
-  const made = document.createElement(tag);
-  if (className) made.className = className;
-  if (text !== null) made.textContent = text;
-  return made;
+  const node = document.createElement(tag);
+  if (className) node.className = className;
+  if (text !== null) node.textContent = text;
+  return node;
 }
 
 export function icon(name) {
@@ -18,23 +18,24 @@ export function icon(name) {
   return svg;
 }
 
-export function avatar(into, name, id) {
-  const letters = [...name.trim()].filter((_, at, all) => at === 0 || all[at - 1] === " ");
-  into.textContent = letters.slice(0, 2).join("").toUpperCase();
-  into.dataset.color = Math.abs(id) % 7;
-  return into;
+// Fills a node with the initials of a name; the id decides the color.
+export function avatar(node, name, id) {
+  const initials = [...name.trim()].filter((_, index, letters) => index === 0 || letters[index - 1] === " ");
+  node.textContent = initials.slice(0, 2).join("").toUpperCase();
+  node.dataset.color = Math.abs(id) % 7;
+  return node;
 }
 
 export const nameOf = (user) => [user.first_name, user.last_name].filter(Boolean).join(" ");
 
-export const plain = (message) =>
+export const plainText = (message) =>
   message.text ??
   (message.sticker
     ? `${message.sticker.emoji} Sticker`
     : message.caption ?? (message.photo ? "Photo" : message.document ? message.document.file_name : serviceText(message) ?? ""));
 
-// Deep links travel as "/start payload"; people see the command alone.
-const shownText = (message) => (message.text?.startsWith("/start ") ? "/start" : plain(message));
+// A deep link sends "/start payload". As in Telegram, the payload is not shown.
+const visibleText = (message) => (message.text?.startsWith("/start ") ? "/start" : plainText(message));
 
 const INLINE = {
   bold: "strong",
@@ -54,22 +55,22 @@ const INLINE = {
 };
 const BLOCKS = new Set(["blockquote", "expandable_blockquote", "pre"]);
 
-// A text with its entities; offsets count UTF-16 units, as JavaScript's strings do.
-export function formatted(text, entities = []) {
-  const whole = element("div", "text");
-  const blocks = entities.filter((one) => BLOCKS.has(one.type)).sort((a, b) => a.offset - b.offset);
-  let at = 0;
+// Returns a text with its entities as an element. Offsets count UTF-16 units, as in JavaScript strings.
+export function formattedText(text, entities = []) {
+  const container = element("div", "text");
+  const blocks = entities.filter((entity) => BLOCKS.has(entity.type)).sort((a, b) => a.offset - b.offset);
+  let position = 0;
   for (const block of blocks) {
-    if (block.offset < at) continue;
-    // The line break before and after a block is the block's own.
+    if (block.offset < position) continue;
+    // A block element breaks lines itself, so the line breaks next to it are left out.
     const before = text[block.offset - 1] === "\n" ? block.offset - 1 : block.offset;
-    if (before > at) whole.append(...paragraphs(text, at, before, entities));
-    whole.append(blockElement(text, block, entities));
-    at = block.offset + block.length;
-    if (text[at] === "\n") at += 1;
+    if (before > position) container.append(...paragraphs(text, position, before, entities));
+    container.append(blockElement(text, block, entities));
+    position = block.offset + block.length;
+    if (text[position] === "\n") position += 1;
   }
-  if (at < text.length) whole.append(...paragraphs(text, at, text.length, entities));
-  return whole;
+  if (position < text.length) container.append(...paragraphs(text, position, text.length, entities));
+  return container;
 }
 
 function blockElement(text, block, entities) {
@@ -95,74 +96,80 @@ function blockElement(text, block, entities) {
   return quote;
 }
 
-// The way a text runs, by its first letter that has one; for what must know it as a whole.
+// Returns the writing direction of a text, by its first letter. Elements of several paragraphs need it, because
+// dir="auto" looks at each paragraph alone.
 function direction(text) {
   const first = text.match(/\p{L}/u)?.[0] ?? "";
   return /[\p{Script=Hebrew}\p{Script=Arabic}\p{Script=Syriac}\p{Script=Thaana}\p{Script=Nko}]/u.test(first) ? "rtl" : "ltr";
 }
 
-// Every line is a paragraph that runs its own way.
+// Returns one element for each line, each with its own writing direction.
 function paragraphs(text, start, end, entities) {
-  const made = [];
-  for (let at = start; at <= end; ) {
-    const found = text.indexOf("\n", at);
-    const stop = found === -1 || found > end ? end : found;
+  const lines = [];
+  for (let lineStart = start; lineStart <= end; ) {
+    const lineBreak = text.indexOf("\n", lineStart);
+    const lineEnd = lineBreak === -1 || lineBreak > end ? end : lineBreak;
     const line = element("div", "paragraph");
     line.dir = "auto";
-    line.append(stop > at ? inline(text, at, stop, entities) : document.createElement("br"));
-    made.push(line);
-    at = stop + 1;
+    line.append(lineEnd > lineStart ? inline(text, lineStart, lineEnd, entities) : document.createElement("br"));
+    lines.push(line);
+    lineStart = lineEnd + 1;
   }
-  return made;
+  return lines;
 }
 
+// Returns a line with its inline entities. The text is split at the entities' boundaries, and each part is wrapped
+// in all entities that cover it, the shortest innermost.
 function inline(text, start, end, entities) {
-  const spans = entities.filter((one) => one.type in INLINE && one.offset < end && one.offset + one.length > start);
-  const borders = new Set([start, end]);
-  for (const one of spans) {
-    borders.add(Math.max(one.offset, start));
-    borders.add(Math.min(one.offset + one.length, end));
+  const endOf = (entity) => entity.offset + entity.length;
+  const overlapping = entities.filter(
+    (entity) => entity.type in INLINE && entity.offset < end && endOf(entity) > start,
+  );
+  const boundaries = new Set([start, end]);
+  for (const entity of overlapping) {
+    boundaries.add(Math.max(entity.offset, start));
+    boundaries.add(Math.min(endOf(entity), end));
   }
-  const piece = document.createDocumentFragment();
-  const cuts = [...borders].sort((a, b) => a - b);
+  const fragment = document.createDocumentFragment();
+  const cuts = [...boundaries].sort((a, b) => a - b);
   for (let i = 0; i + 1 < cuts.length; i += 1) {
     const [left, right] = [cuts[i], cuts[i + 1]];
     let node = document.createTextNode(text.slice(left, right));
-    const over = spans.filter((one) => one.offset <= left && one.offset + one.length >= right);
-    for (const one of over.sort((a, b) => a.length - b.length)) {
-      const wrap = inlineElement(one, text.slice(one.offset, one.offset + one.length));
-      wrap.append(node);
-      node = wrap;
+    const covering = overlapping.filter((entity) => entity.offset <= left && endOf(entity) >= right);
+    for (const entity of covering.sort((a, b) => a.length - b.length)) {
+      const wrapper = inlineElement(entity, text.slice(entity.offset, endOf(entity)));
+      wrapper.append(node);
+      node = wrapper;
     }
-    piece.append(node);
+    fragment.append(node);
   }
-  return piece;
+  return fragment;
 }
 
-function inlineElement(one, covered) {
-  const made = element(INLINE[one.type], one.type.replace("_", "-"));
-  if (made.tagName !== "A") return made;
-  made.dataset.entity = one.type;
-  made.dataset.value = covered;
-  const target = { text_link: one.url, url: covered, email: `mailto:${covered}` }[one.type];
+function inlineElement(entity, covered) {
+  const node = element(INLINE[entity.type], entity.type.replace("_", "-"));
+  if (node.tagName !== "A") return node;
+  node.dataset.entity = entity.type;
+  node.dataset.value = covered;
+  const target = { text_link: entity.url, url: covered, email: `mailto:${covered}` }[entity.type];
   if (target) {
-    made.href = safeUrl(target);
-    made.target = "_blank";
-    made.rel = "noopener noreferrer";
-    if (one.type === "text_link") made.title = one.url;
+    node.href = safeUrl(target);
+    node.target = "_blank";
+    node.rel = "noopener noreferrer";
+    if (entity.type === "text_link") node.title = entity.url;
   } else {
-    made.href = "#";
+    node.href = "#";
   }
-  return made;
+  return node;
 }
 
-// Only what a link may be: a script in a message is a text.
+// Returns a URL of an allowed scheme, or "#": a message must not run a script.
 export function safeUrl(url) {
   const full = /^[a-z]+:/i.test(url) ? url : `http://${url}`;
   return /^(https?|mailto|tg):/i.test(full) ? full : "#";
 }
 
-// Shown in a group of its own, so that it is never taken for the message's own words.
+// A separate block, so that the quoted text is not mistaken for the message's own.
 function replyHeader(message) {
   const replied = message.reply_to_message;
   if (!replied) return null;
@@ -170,7 +177,7 @@ function replyHeader(message) {
   header.href = "#";
   header.dataset.replyTo = replied.message_id;
   header.append(element("b", "", nameOf(replied.from)));
-  const quoted = element("span", message.quote ? "quoted" : "", message.quote?.text ?? shownText(replied));
+  const quoted = element("span", message.quote ? "quoted" : "", message.quote?.text ?? visibleText(replied));
   header.dir = direction(quoted.textContent);
   header.append(quoted);
   header.dataset.color = Math.abs(replied.from.id) % 7;
@@ -204,34 +211,34 @@ function size(bytes) {
   return bytes < 1024 ** 2 ? `${(bytes / 1024).toFixed(1)} KB` : `${(bytes / 1024 ** 2).toFixed(1)} MB`;
 }
 
-const KINDS = ["callback_data", "url", "copy_text", "switch_inline_query_current_chat", "switch_inline_query"];
+const BUTTON_KINDS = ["callback_data", "url", "copy_text", "switch_inline_query_current_chat", "switch_inline_query"];
 
 function keyboard(markup) {
-  const board = element("div", "keyboard");
-  for (const row of markup.inline_keyboard) {
-    const line = element("div", "row");
-    for (const button of row) {
-      const made = element("button", "button");
-      made.type = "button";
+  const container = element("div", "keyboard");
+  for (const buttons of markup.inline_keyboard) {
+    const row = element("div", "row");
+    for (const button of buttons) {
+      const node = element("button", "button");
+      node.type = "button";
       const label = element("span", "", button.text);
       label.dir = "auto";
-      made.append(label);
-      made.dataset.kind = KINDS.find((kind) => kind in button) ?? "other";
-      made.button = button;
-      if ("url" in button) made.append(icon("link"));
-      if ("copy_text" in button) made.append(icon("copy"));
-      line.append(made);
+      node.append(label);
+      node.dataset.kind = BUTTON_KINDS.find((kind) => kind in button) ?? "other";
+      node.button = button;
+      if ("url" in button) node.append(icon("link"));
+      if ("copy_text" in button) node.append(icon("copy"));
+      row.append(node);
     }
-    board.append(line);
+    container.append(row);
   }
-  return board;
+  return container;
 }
 
 export function serviceText(message) {
-  const who = nameOf(message.from);
-  if (message.new_chat_members) return `${who} added ${message.new_chat_members.map(nameOf).join(", ")}`;
-  if (message.left_chat_member) return `${who} removed ${nameOf(message.left_chat_member)}`;
-  if (message.forum_topic_created) return `${who} opened the topic “${message.forum_topic_created.name}”`;
+  const sender = nameOf(message.from);
+  if (message.new_chat_members) return `${sender} added ${message.new_chat_members.map(nameOf).join(", ")}`;
+  if (message.left_chat_member) return `${sender} removed ${nameOf(message.left_chat_member)}`;
+  if (message.forum_topic_created) return `${sender} created the topic “${message.forum_topic_created.name}”`;
   if (message.migrate_to_chat_id) return "This group was upgraded to a supergroup";
   if (message.migrate_from_chat_id) return "This group was upgraded from a basic group";
   return null;
@@ -277,12 +284,14 @@ function bubble(message, isMine, isGroup) {
   if (message.photo || message.sticker) box.classList.add(message.photo ? "has-photo" : "bare");
   const text = message.text ?? message.caption;
   if (text !== undefined) {
-    const shown = isMine ? shownText(message) : text;
+    const visible = isMine ? visibleText(message) : text;
     const entities = message.entities ?? message.caption_entities;
-    const body = formatted(shown, shown === text ? entities : entities?.slice(0, 1));
-    // Room for the time, which stands at the end of the last line.
+    const body = formattedText(visible, visible === text ? entities : entities?.slice(0, 1));
+    // Space for the time, which is placed at the end of the last line.
     const last = body.lastElementChild;
-    (last?.matches(".paragraph") ? last : body).append(element("span", isEdited(message) ? "room wide" : "room"));
+    (last?.matches(".paragraph") ? last : body).append(
+      element("span", isEdited(message) ? "time-space wide" : "time-space"),
+    );
     box.append(body);
   }
   box.append(meta(message, isMine));
@@ -290,7 +299,7 @@ function bubble(message, isMine, isGroup) {
   return box;
 }
 
-// A bot's edits are its way of turning pages: Telegram's clients say nothing of them.
+// Bots edit messages to turn pages. Telegram's clients do not mark such edits.
 const isEdited = (message) => Boolean(message.edit_date) && !message.from.is_bot && !message.via_bot;
 
 function meta(message, isMine) {
@@ -308,11 +317,11 @@ export const clock = (date) =>
 
 function tools(canEdit) {
   const box = element("div", "tools");
-  for (const [name, label, shown] of [
+  for (const [name, label, isAvailable] of [
     ["reply", "Reply", true],
     ["edit", "Edit", canEdit],
   ]) {
-    if (!shown) continue;
+    if (!isAvailable) continue;
     const button = element("button", `icon ${name}`);
     button.type = "button";
     button.dataset.tool = name;

@@ -1,13 +1,12 @@
-# ruff: noqa: E501  # where words may be parted takes room
-"""A book as TeX sets it, and other PDF files that try a reader: each is made anew by the tests."""
+# ruff: noqa: E501  # soft hyphens make lines long
+"""PDF files that are hard to read, such as a book as TeX sets it. The tests generate them."""
 
-import random
 from collections.abc import Sequence
 
 from tests.documents.pages import WIDTH, Entry, Paper, Text, column, written
 
 TITLE = "The Ledger of Skerry"
-HEADING = 15
+_HEADING_POINTS = 15
 _TOP, _LEFT = 530, 40
 
 ROUTINE = (
@@ -38,74 +37,89 @@ RIGHT = (
 )
 
 
-def _head(label: str) -> list[Text]:
-    """Set a running head and a page number, which are on every page."""
+def _page_header(label: str) -> list[Text]:
+    """Return the running head and the page number of a page."""
     return [Text(_LEFT, 560, "A Ledger", 8), Text(WIDTH / 2, 25, label, 8)]
 
 
-def _beside(left: Sequence[Text], right: Sequence[Text]) -> list[Text]:
-    """Return the lines of two columns row by row, as some programs write them."""
+def _interleave_columns(left: Sequence[Text], right: Sequence[Text]) -> list[Text]:
+    """Return the lines of two columns row by row, in the order in which some programs write them."""
     rows = max(len(left), len(right))
     return [text for row in range(rows) for column in (left, right) for text in column[row : row + 1]]
 
 
 def ledger() -> bytes:
-    """Make four pages, i, ii, 1 and 2: contents, parted words, a note, a sentence over pages, two columns."""
+    """Return a book of pages i, ii, 1 and 2.
+
+    It has contents, hyphenated words, a footnote, a sentence over two pages and two columns.
+    """
     contents = [
         Text(_LEFT, _TOP, TITLE, 22),
-        Text(_LEFT, 512, "Contents", HEADING),
+        Text(_LEFT, 512, "Contents", _HEADING_POINTS),
         Text(_LEFT, 490, "The light" + " ." * 20 + " 1"),
         Text(_LEFT, 478, "Goats and bees" + " ." * 18 + " 2"),
     ]
     preface, _ = column("This copy was made for the school of Skerry.", _LEFT, _TOP)
     routine, y = column(ROUTINE, _LEFT, 500)
-    of_fog = y - 2
+    fog_y = y - 2
     fog, y = column(FOG, _LEFT, y - 12, indent=3)
     crossing, y = column(CROSSING + " " + CROSSED, _LEFT, y - 12, indent=3)
-    before, after = crossing[:2], crossing[2:]
-    light = [Text(_LEFT, _TOP, "1 The light", HEADING), *routine, *fog, *before, Text(_LEFT, 60, NOTE, 7)]
-    moved = [Text(text.x, _TOP - 12 * at, text.words, 10, text.fill) for at, text in enumerate(after)]
+    before_break, after_break = crossing[:2], crossing[2:]
+    light = [
+        Text(_LEFT, _TOP, "1 The light", _HEADING_POINTS),
+        *routine,
+        *fog,
+        *before_break,
+        Text(_LEFT, 60, NOTE, 7),
+    ]
+    continued = [
+        Text(text.x, _TOP - 12 * row, text.words, 10, text.fill) for row, text in enumerate(after_break)
+    ]
     left, _ = column(LEFT, _LEFT, 420, letters=26)
     right, _ = column(RIGHT, 226, 420, letters=26)
-    goats = [*moved, Text(_LEFT, 450, "2 Goats and bees", HEADING), *_beside(left, right)]
+    goats = [
+        *continued,
+        Text(_LEFT, 450, "2 Goats and bees", _HEADING_POINTS),
+        *_interleave_columns(left, right),
+    ]
     bodies = (contents, preface, light, goats)
-    pages = [[*_head(label), *body] for label, body in zip(("i", "ii", "1", "2"), bodies, strict=True)]
+    pages = [[*_page_header(label), *body] for label, body in zip(("i", "ii", "1", "2"), bodies, strict=True)]
     outline = (
         Entry("Contents", 0),
-        Entry("The light", 2, below=(Entry("Fog", 2, of_fog),)),
+        Entry("The light", 2, below=(Entry("Fog", 2, fog_y),)),
         Entry("Goats and bees", 3),
     )
     return Paper(pages, "ledger.dvi", outline, "0<</S/r>>2<</S/D>>").data()
 
 
 def rotated(degrees: int = 180) -> bytes:
-    """Make a page that is turned when it is shown."""
+    """Return a page that viewers rotate."""
     lines = [("The rain gauge is read at seven", 240), ("in the morning by the baker.", 228)]
     return Paper([[Text(40, y, words) for words, y in lines]], rotation=degrees).data()
 
 
 def upright() -> bytes:
-    """Make a page whose words run upward in the file, and are upright when it is shown."""
+    """Return a page whose text runs upward in the file and is upright in a viewer, which rotates it."""
     data = Paper(
         [[Text(0, 24, "The rain gauge is read at seven"), Text(0, 12, "each day.")]], rotation=90
     ).data()
-    # The same operators, after a turn of the page; the length of what they stand in grows with it.
-    turned = data.replace(b"stream\nBT", b"stream\n0 1 -1 0 200 100 cm BT", 1)
+    # Rotate the coordinate system before the text. The stream becomes longer by the inserted operator.
+    rotated_text = data.replace(b"stream\nBT", b"stream\n0 1 -1 0 200 100 cm BT", 1)
     length = int(data.partition(b"<</Length ")[2].partition(b">>")[0])
-    return turned.replace(b"<</Length %d>>" % length, b"<</Length %d>>" % (length + 22), 1)
+    return rotated_text.replace(b"<</Length %d>>" % length, b"<</Length %d>>" % (length + 22), 1)
 
 
 def pictures() -> bytes:
-    """Make a page that is only a picture."""
-    return _with_picture(None)
+    """Return a file that has an image on its first page and no text."""
+    return _image_pages(None)
 
 
 def partly() -> bytes:
-    """Make a page that is only a picture, and one of text after it."""
-    return _with_picture(Text(40, 500, "Page two can be read."))
+    """Return a page with only an image, followed by a page of text."""
+    return _image_pages(Text(40, 500, "Page two can be read."))
 
 
-def _with_picture(text: Text | None) -> bytes:
+def _image_pages(text: Text | None) -> bytes:
     paint = b"q 300 0 0 300 40 200 cm /I Do Q"
     words = text.operators() if text else b""
     page = (
@@ -127,21 +141,3 @@ def _with_picture(text: Text | None) -> bytes:
             b"<</Length %d>>stream\n%s\nendstream" % (len(words), words),
         ]
     )
-
-
-def long(pages: int, seed: int = 1) -> bytes:
-    """Make a book of so many full pages of words by chance, each with a fact of its own."""
-    chance = random.Random(seed)
-    words = f"{ROUTINE} {FOG} {CROSSING} {CROSSED} {LEFT} {RIGHT}".replace(".", "").split()
-    made = []
-    for number in range(1, pages + 1):
-        texts, y = _head(str(number)), float(_TOP)
-        fact = f"Buoy num\u00adber {7 * number} was painted in the year {3000 - number} by its own\u00ader."
-        for _ in range(5):
-            sentences = [" ".join(chance.choices(words, k=chance.randint(6, 24))) + "." for _ in range(5)]
-            lines, y = column(" ".join([fact, *sentences]), _LEFT, y, indent=3)
-            texts += lines
-            y -= 12
-            fact = ""
-        made.append([text for text in texts if text.y > 20])
-    return Paper(made, "Buoys").data()

@@ -1,4 +1,4 @@
-"""Makes the documents that the loaders are tried on. Run it with a folder's name to look at them."""
+"""Documents for the tests of the loaders. Run this file with the name of a folder to write them there."""
 
 import io
 import sys
@@ -8,7 +8,7 @@ from datetime import date
 from pathlib import Path
 
 import docx
-import openpyxl  # type: ignore[import-untyped]  # it has no types
+import openpyxl  # type: ignore[import-untyped]  # it has no type hints
 import pptx
 from docx.oxml import parse_xml
 from docx.oxml.ns import nsdecls
@@ -19,15 +19,15 @@ FOOTNOTE = """The horn was sold in 1931 to a brass band from Osterwick."""
 
 
 def archive(entries: Mapping[str, str | bytes]) -> bytes:
-    made = io.BytesIO()
-    with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as file:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as file:
         for path, content in entries.items():
             file.writestr(path, content)
-    return made.getvalue()
+    return buffer.getvalue()
 
 
 def changed(data: bytes, changes: Mapping[str, str | bytes]) -> bytes:
-    """Make an archive with some entries written anew, or added."""
+    """Return a copy of a ZIP archive with some entries replaced or added."""
     with zipfile.ZipFile(io.BytesIO(data)) as file:
         return archive({**{name: file.read(name) for name in file.namelist()}, **changes})
 
@@ -38,13 +38,13 @@ def entry(data: bytes, path: str) -> str:
 
 
 def saved(document: docx.document.Document | pptx.presentation.Presentation | openpyxl.Workbook) -> bytes:
-    made = io.BytesIO()
-    document.save(made)
-    return made.getvalue()
+    buffer = io.BytesIO()
+    document.save(buffer)
+    return buffer.getvalue()
 
 
 def word() -> bytes:
-    """Make a guide with what Word documents have: styles, lists, a table, a box, tracked changes, a note."""
+    """Return a Word document with styles, lists, a table, a text box, tracked changes and a footnote."""
     document = docx.Document()
     document.core_properties.title = "The Skerry Light"
     document.add_heading("The Skerry Light, a guide", 0)
@@ -140,7 +140,10 @@ NCX = """<!DOCTYPE ncx PUBLIC "-//NISO//DTD ncx 2005-1//EN" "http://www.daisy.or
 
 
 def book(*, with_nav: bool = True) -> bytes:
-    """Make a book whose files are in another order than its spine; one goes on the chapter before it."""
+    """Return an EPUB book whose spine differs from the order of its files.
+
+    One file has no heading and continues the chapter before it.
+    """
     entries = {
         "mimetype": "application/epub+zip",
         "META-INF/container.xml": CONTAINER,
@@ -160,7 +163,7 @@ def book(*, with_nav: bool = True) -> bytes:
 
 
 def slides() -> bytes:
-    """Make three slides: with a subtitle and notes, with a table, with a title that is not the first."""
+    """Return slides with a subtitle and notes, with a table, and with a title that is not the first shape."""
     show = pptx.Presentation()
     first = show.slides.add_slide(show.slide_layouts[0])
     first.shapes.title.text = "青石桥茶馆"
@@ -195,9 +198,9 @@ TABBED = """الاسم\tالمدينة\tالسعر
 
 
 def sheets() -> bytes:
-    """Make a workbook with a title above its table, many number formats, a hidden sheet, a sheet of text."""
-    made = openpyxl.Workbook()
-    prices = made.active
+    """Return a workbook with a title above its table, number formats, a sheet of text and a hidden sheet."""
+    workbook = openpyxl.Workbook()
+    prices = workbook.active
     prices.title = "Prices"
     prices.append(["Prices of the harbour shop"])
     prices.append([])
@@ -211,12 +214,12 @@ def sheets() -> bytes:
         prices.cell(row, 2).number_format = '#,##0.00 "kr"'
         prices.cell(row, 3).number_format = "d mmmm yyyy"
         prices.cell(row, 4).number_format = "0.0%"
-    notes = made.create_sheet("Notes")
+    notes = workbook.create_sheet("Notes")
     notes["C7"] = "The shop closes when the ferry leaves."
-    hidden = made.create_sheet("Secret")
+    hidden = workbook.create_sheet("Secret")
     hidden.append(["The code of the safe is 4711."])
     hidden.sheet_state = "hidden"
-    return saved(made)
+    return saved(workbook)
 
 
 DOCUMENTS = {

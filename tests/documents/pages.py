@@ -1,16 +1,19 @@
-"""Writes small PDF files by hand, in Courier: what every program is known to make, without the program."""
+"""A writer of small PDF files in Courier, which imitate the output of known programs."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 WIDTH, HEIGHT = 420, 595
-# Courier's letters are all as wide.
-LETTER = 0.6
+# The width of every letter of Courier, as a share of the font size.
+_LETTER_WIDTH = 0.6
 
 
 @dataclass(frozen=True)
 class Text:
-    """Words at a place, in points from the lower left corner; `fill` is the width they are stretched to."""
+    """A line of text at a position in points from the lower left corner.
+
+    `fill` is the width that the line is justified to.
+    """
 
     x: float
     y: float
@@ -20,7 +23,7 @@ class Text:
 
     def operators(self) -> bytes:
         spaces = self.words.count(" ")
-        spare = (self.fill or 0) - len(self.words) * LETTER * self.size
+        spare = (self.fill or 0) - len(self.words) * _LETTER_WIDTH * self.size
         stretch = spare / spaces if self.fill and spaces else 0
         words = (
             self.words.encode("cp1252").replace(b"\\", b"\\\\").replace(b"(", b"\\(").replace(b")", b"\\)")
@@ -30,7 +33,7 @@ class Text:
 
 @dataclass(frozen=True)
 class Entry:
-    """A line of the outline: `page` from 0, `y` where it leads to."""
+    """An outline entry. It leads to the position `y` of a page, counted from 0."""
 
     title: str
     page: int
@@ -40,7 +43,7 @@ class Entry:
 
 @dataclass
 class Paper:
-    """A document in the making: pages are lists of texts; `labels` is a PDF number tree's list."""
+    """A PDF document. `labels` are the page labels, as the list of a PDF number tree."""
 
     pages: Sequence[Sequence[Text]]
     title: str = ""
@@ -56,10 +59,10 @@ class Paper:
         if self.labels:
             catalog += b"/PageLabels<</Nums[%s]>>" % self.labels.encode()
         if self.outline:
-            catalog += b"/Outlines %d 0 R" % self._tree(self.outline, kids)
+            catalog += b"/Outlines %d 0 R" % self._outline_tree(self.outline, kids)
         self._objects[0] = catalog + b">>"
-        listed = b" ".join(b"%d 0 R" % kid for kid in kids)
-        self._objects[1] = b"<</Type/Pages/Count %d/Kids[%s]>>" % (len(kids), listed)
+        references = b" ".join(b"%d 0 R" % kid for kid in kids)
+        self._objects[1] = b"<</Type/Pages/Count %d/Kids[%s]>>" % (len(kids), references)
         info = self._add(b"<</Title<FEFF%s>>>" % self.title.encode("utf-16-be").hex().encode())
         return written(self._objects, b"/Info %d 0 R" % info)
 
@@ -75,78 +78,77 @@ class Paper:
             b"/Resources<</Font<</F1 3 0 R>>>>>>" % (WIDTH, HEIGHT, self.rotation, stream)
         )
 
-    def _tree(self, entries: Sequence[Entry], kids: Sequence[int]) -> int:
-        """Write entries after a place for what holds them, which is filled when they are known."""
+    def _outline_tree(self, entries: Sequence[Entry], kids: Sequence[int]) -> int:
+        """Add the objects of outline entries and of their parent, and return the parent's number."""
+        # The parent comes first and is filled in once the numbers of its entries are known.
         root = self._add(b"")
-        numbers = [self._entry(entry, kids) for entry in entries]
-        for at, (entry, number) in enumerate(zip(entries, numbers, strict=True)):
-            head = self._objects[number - 1]
+        numbers = [self._outline_entry(entry, kids) for entry in entries]
+        for position, (entry, number) in enumerate(zip(entries, numbers, strict=True)):
+            children = self._objects[number - 1]
             title = entry.title.encode("utf-16-be").hex().encode()
             body = b"<</Title<FEFF%s>/Parent %d 0 R" % (title, root)
             body += b"/Dest[%d 0 R/XYZ 0 %g null]" % (kids[entry.page], entry.y)
-            if at + 1 < len(numbers):
-                body += b"/Next %d 0 R" % numbers[at + 1]
-            self._objects[number - 1] = body + head + b">>"
+            if position + 1 < len(numbers):
+                body += b"/Next %d 0 R" % numbers[position + 1]
+            self._objects[number - 1] = body + children + b">>"
         self._objects[root - 1] = b"<</First %d 0 R/Last %d 0 R/Count %d>>" % (
             numbers[0], numbers[-1], len(numbers),
         )  # fmt: skip
         return root
 
-    def _entry(self, entry: Entry, kids: Sequence[int]) -> int:
+    def _outline_entry(self, entry: Entry, kids: Sequence[int]) -> int:
         number = self._add(b"")
         if entry.below:
-            below = self._tree(entry.below, kids)
-            # What holds the entries below is the entry itself: it only lends their first and last.
-            lent = self._objects[below - 1][2:-2]
-            self._objects[number - 1] = lent
+            below = self._outline_tree(entry.below, kids)
+            # The entry takes the children's fields (/First, /Last, /Count) from the subtree's own parent.
+            self._objects[number - 1] = self._objects[below - 1][2:-2]
         return number
 
 
 def written(objects: Sequence[bytes], trailer: bytes = b"") -> bytes:
-    """Write numbered objects, of which the first is the catalogue, as a file."""
-    made = bytearray(b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n")
-    places = []
+    """Return a PDF file of the objects, numbered from 1. The first must be the catalog."""
+    data = bytearray(b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n")
+    offsets = []
     for number, body in enumerate(objects, 1):
-        places.append(len(made))
-        made += b"%d 0 obj\n%s\nendobj\n" % (number, body)
-    start = len(made)
-    made += b"xref\n0 %d\n0000000000 65535 f \n" % (len(objects) + 1)
-    made += b"".join(b"%010d 00000 n \n" % place for place in places)
-    made += b"trailer\n<</Size %d/Root 1 0 R%s>>\nstartxref\n%d\n%%%%EOF\n" % (
+        offsets.append(len(data))
+        data += b"%d 0 obj\n%s\nendobj\n" % (number, body)
+    xref_offset = len(data)
+    data += b"xref\n0 %d\n0000000000 65535 f \n" % (len(objects) + 1)
+    data += b"".join(b"%010d 00000 n \n" % offset for offset in offsets)
+    data += b"trailer\n<</Size %d/Root 1 0 R%s>>\nstartxref\n%d\n%%%%EOF\n" % (
         len(objects) + 1,
         trailer,
-        start,
+        xref_offset,
     )
-    return bytes(made)
+    return bytes(data)
 
 
 def column(words: str, x: float, y: float, *, letters: int = 56, indent: int = 0) -> tuple[list[Text], float]:
-    r"""Set a paragraph as TeX does: justified, parted at its soft hyphens; give its lines and where it ends.
+    r"""Set a paragraph as TeX does, justified and hyphenated. Return its lines and the y after the last.
 
-    `letters` is the width of the column, in letters. "\u00ad" says where a word may be parted; it may
-    be at a real hyphen as well.
+    `letters` is the width of the column, in letters. Words may be broken at "\u00ad" and at hyphens.
     """
-    found: list[Text] = []
-    line, rest = " " * indent, words.replace("-", "-\u200b").split(" ")
-    for word in rest:
-        for at, part in enumerate(_parts(word)):
-            begins = at == 0 and bool(line.strip())
-            if len(line) + begins + len(part.rstrip("\u00ad")) + part.endswith("\u00ad") > letters:
+    lines: list[Text] = []
+    line = " " * indent
+    for word in words.replace("-", "-\u200b").split(" "):
+        for index, part in enumerate(_split_at_hyphens(word)):
+            needs_space = index == 0 and bool(line.strip())
+            if len(line) + needs_space + len(part.rstrip("\u00ad")) + part.endswith("\u00ad") > letters:
                 line = line.removesuffix("\u00ad") + "-" if line.endswith("\u00ad") else line
-                found.append(_set(line, x, y - 12 * len(found), letters))
-                line, begins = "", False
-            line = line.removesuffix("\u00ad") + " " * begins + part
-    found.append(_set(line, x, y - 12 * len(found), 0))
-    return found, y - 12 * len(found)
+                lines.append(_set_line(line, x, y - 12 * len(lines), letters))
+                line, needs_space = "", False
+            line = line.removesuffix("\u00ad") + " " * needs_space + part
+    lines.append(_set_line(line, x, y - 12 * len(lines), 0))
+    return lines, y - 12 * len(lines)
 
 
-def _parts(word: str) -> list[str]:
+def _split_at_hyphens(word: str) -> list[str]:
     parts = word.replace("\u00ad", "\u00ad\u200b").split("\u200b")
     return [part for part in parts if part]
 
 
-def _set(line: str, x: float, y: float, letters: int) -> Text:
+def _set_line(line: str, x: float, y: float, letters: int) -> Text:
     words = line.lstrip(" ")
     size = 10
-    indent = (len(line) - len(words)) * LETTER * size
-    return Text(x + indent, y, words, size, letters * LETTER * size - indent if letters else None)
+    indent = (len(line) - len(words)) * _LETTER_WIDTH * size
+    return Text(x + indent, y, words, size, letters * _LETTER_WIDTH * size - indent if letters else None)

@@ -1,7 +1,7 @@
-# ruff: noqa: E501, ISC004  # the texts are as they would be typed
-"""Prints the PDF files in `printed/` anew, with Chromium and LibreOffice; tests read what is committed.
+# ruff: noqa: E501, ISC004  # long texts are easier to read unbroken
+"""Prints the PDF files in `printed/` with Chromium and LibreOffice. The tests read the committed files.
 
-Run it when a text here changes: `python tests/documents/print.py`. It needs `chromium` and `soffice`.
+Run it after changing a text here: `python tests/documents/print.py`. It needs `chromium` and `soffice`.
 """
 
 import json
@@ -55,31 +55,31 @@ CAPE_PARTS = (
 CAPE_END = "Последнюю керосиновую лампу погасили в 1961 году, и с тех пор свет электрический."
 
 
-def cape() -> docx.document.Document:
-    """Make a document with a running head, page numbers, and sentences that go on over its pages."""
-    made = docx.Document()
-    made.core_properties.title = CAPE
-    section = made.sections[0]
+def make_cape() -> docx.document.Document:
+    """Return a document with a running head, page numbers, and sentences that continue over pages."""
+    document = docx.Document()
+    document.core_properties.title = CAPE
+    section = document.sections[0]
     section.header.paragraphs[0].text = "Записки о маяках"
     section.footer.paragraphs[0]._p.append(parse_xml(f'<w:fldSimple {W} w:instr="PAGE"/>'))
     for heading, first, more in CAPE_PARTS:
-        made.add_heading(heading, 1)
-        paragraph = made.add_paragraph(first + more * 14)
+        document.add_heading(heading, 1)
+        paragraph = document.add_paragraph(first + more * 14)
         paragraph.alignment = WD_ALIGN_PARAGRAPH.JUSTIFY
         for number in range(8):
-            made.add_paragraph(f"Запись {number + 1}: {more}", style="List Bullet")
-    made.add_heading("Конец", 2)
-    made.add_paragraph(CAPE_END)
-    return made
+            document.add_paragraph(f"Запись {number + 1}: {more}", style="List Bullet")
+    document.add_heading("Конец", 2)
+    document.add_paragraph(CAPE_END)
+    return document
 
 
-def note() -> docx.document.Document:
-    made = docx.Document()
-    made.add_paragraph("The key of the boathouse hangs behind the stove.")
-    return made
+def make_note() -> docx.document.Document:
+    document = docx.Document()
+    document.add_paragraph("The key of the boathouse hangs behind the stove.")
+    return document
 
 
-def chromium(page: str, name: str) -> None:
+def print_html(page: str, name: str) -> None:
     with TemporaryDirectory() as folder:
         source = Path(folder) / "page.html"
         source.write_text(page, encoding="utf-8")
@@ -88,7 +88,7 @@ def chromium(page: str, name: str) -> None:
         subprocess.run([*command, outline, f"--print-to-pdf={PRINTED / name}", str(source)], check=True)
 
 
-def office(document: docx.document.Document, name: str, **options: str | bool) -> None:
+def print_document(document: docx.document.Document, name: str, **options: str | bool) -> None:
     values = {
         key: {"type": "boolean" if isinstance(value, bool) else "string", "value": value}
         for key, value in options.items()
@@ -103,8 +103,8 @@ def office(document: docx.document.Document, name: str, **options: str | bool) -
 
 
 if __name__ == "__main__":
-    chromium(BATH, "bath.pdf")
-    chromium(WELL, "well.pdf")
-    office(cape(), "cape.pdf", ExportBookmarks=True)
-    office(note(), "locked.pdf", EncryptFile=True, DocumentOpenPassword="7319")
-    office(note(), "restricted.pdf", RestrictPermissions=True, PermissionPassword="7319")
+    print_html(BATH, "bath.pdf")
+    print_html(WELL, "well.pdf")
+    print_document(make_cape(), "cape.pdf", ExportBookmarks=True)
+    print_document(make_note(), "locked.pdf", EncryptFile=True, DocumentOpenPassword="7319")
+    print_document(make_note(), "restricted.pdf", RestrictPermissions=True, PermissionPassword="7319")

@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from sandbox.client import Sandbox
-from sandbox.server import build
+from sandbox.server import build_app
 from sandbox.state import TelegramState
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Bot:
-    """A bare bot: calls methods and gives the whole answer."""
+    """A minimal bot that calls methods of the Bot API and returns the whole response."""
 
     http: httpx.AsyncClient
     url: str
@@ -47,12 +47,12 @@ def telegram() -> TelegramState:
 
 @pytest.fixture
 def app(telegram: TelegramState) -> Starlette:
-    return build(telegram)
+    return build_app(telegram)
 
 
 @pytest.fixture
 async def sandbox(app: Starlette, telegram: TelegramState) -> AsyncIterator[Sandbox]:
-    """Serve the sandbox inside the test's own process, without a socket."""
+    """Yield a sandbox in the process of the tests, without a socket."""
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), timeout=30) as http:
         yield Sandbox("http://sandbox", telegram.token, http)
 
@@ -65,6 +65,6 @@ async def bot(sandbox: Sandbox) -> Bot:
 
 @pytest.fixture
 async def served() -> AsyncIterator[Sandbox]:
-    """Run the sandbox as a process of its own, over a real socket."""
+    """Yield a sandbox that runs in its own process and listens on a real socket."""
     async with Sandbox.start() as sandbox:
         yield sandbox

@@ -1,4 +1,4 @@
-"""Proof by a client that is not ours: aiogram takes the sandbox for Telegram."""
+"""The sandbox works with aiogram, a Bot API library that the bot does not use."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
 
 @asynccontextmanager
-async def client(sandbox: Sandbox, token: str = "") -> AsyncIterator[Bot]:
+async def open_bot(sandbox: Sandbox, token: str = "") -> AsyncIterator[Bot]:
     session = AiohttpSession(api=TelegramAPIServer.from_base(sandbox.url))
     async with Bot(token or sandbox.token, session=session) as bot:
         yield bot
@@ -47,7 +47,7 @@ async def client(sandbox: Sandbox, token: str = "") -> AsyncIterator[Bot]:
 
 @pytest.fixture
 async def aio(served: Sandbox) -> AsyncIterator[Bot]:
-    async with client(served) as bot:
+    async with open_bot(served) as bot:
         yield bot
 
 
@@ -59,7 +59,7 @@ async def ada(served: Sandbox) -> ChatClient:
 
 
 async def test_it_sends_edits_and_reads_files(aio: Bot, ada: ChatClient, served: Sandbox) -> None:
-    """getMe, a reply with a quote and entities, an edit, a document up and down again."""
+    """A bot built on aiogram can reply with a quote, edit, and upload and download a document."""
     assert (await aio.get_me()).username == "verbatim_bot"
     question = await ada.send("How many checkpoints?")
     sent = await aio.send_message(
@@ -82,7 +82,7 @@ async def test_it_sends_edits_and_reads_files(aio: Bot, ada: ChatClient, served:
 
 
 async def test_it_polls_and_answers(aio: Bot, ada: ChatClient, served: Sandbox) -> None:
-    """Its dispatcher polls, replies, answers a pressed button and an inline query."""
+    """A dispatcher of aiogram polls, replies, and answers a pressed button and an inline query."""
     dispatcher = Dispatcher()
 
     @dispatcher.message()
@@ -109,8 +109,8 @@ async def test_it_polls_and_answers(aio: Bot, ada: ChatClient, served: Sandbox) 
     pressed = await sent.press("Next")
     assert pressed is not None
     assert pressed["text"] == "there"
-    asked = await ada.inline("checkpoints")
-    picked = await ada.pick(asked["query_id"], asked["answer"]["results"][0]["id"])
+    inline = await ada.inline("checkpoints")
+    picked = await ada.pick(inline["query_id"], inline["answer"]["results"][0]["id"])
     assert picked.text == "found checkpoints"
     assert await served.violations() == []
     await dispatcher.stop_polling()
@@ -118,7 +118,7 @@ async def test_it_polls_and_answers(aio: Bot, ada: ChatClient, served: Sandbox) 
 
 
 async def test_its_errors_are_telegrams(aio: Bot, ada: ChatClient, served: Sandbox) -> None:
-    """Each refusal arrives as the class it is on the real server."""
+    """Each error is raised as the same class as with the real server."""
     with pytest.raises(TelegramBadRequest, match="message is too long"):
         await aio.send_message(ada.id, "a" * 4097)
     with pytest.raises(TelegramBadRequest, match="chat not found"):
@@ -138,17 +138,17 @@ async def test_its_errors_are_telegrams(aio: Bot, ada: ChatClient, served: Sandb
     await served.fault("getMe", kind="drop")
     with pytest.raises(TelegramNetworkError):
         await aio.get_me()
-    async with client(served, "1:wrong") as stranger:
+    async with open_bot(served, "1:wrong") as stranger:
         with pytest.raises(TelegramUnauthorizedError):
             await stranger.get_me()
 
 
 async def test_a_second_poller_is_a_conflict(aio: Bot, served: Sandbox) -> None:
-    """Of two pollers the waiting one gets a conflict."""
+    """When a second poller starts, the waiting one gets a conflict."""
     await served.settings(holds_repeats=False)
     waiting = asyncio.create_task(aio.get_updates(timeout=20))
     await asyncio.sleep(0.3)
-    async with client(served) as other:
+    async with open_bot(served) as other:
         await asyncio.gather(other.get_updates(timeout=0), return_exceptions=True)
     with pytest.raises(TelegramConflictError, match="terminated by other getUpdates"):
         await waiting

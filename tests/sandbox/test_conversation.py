@@ -1,4 +1,4 @@
-"""What the bot is told, and what it may do, in private chats and groups."""
+"""The updates that the bot gets, and what it may do, in private chats and groups."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ NOT_MODIFIED = (
 )
 
 
-async def heard(sandbox: Sandbox) -> list[tuple[str, Any]]:
-    """List the kinds and texts of the updates the bot has not confirmed."""
+async def pending_updates(sandbox: Sandbox) -> list[tuple[str, Any]]:
+    """Return the kinds and texts of the updates that the bot has not confirmed."""
     return [
         (kind, value.get("text") or value.get("query") or value.get("data"))
         for update in await sandbox.unconfirmed()
@@ -36,8 +36,8 @@ async def ada(sandbox: Sandbox) -> ChatClient:
     return chat
 
 
-async def test_a_bot_cannot_speak_first(sandbox: Sandbox, bot: Bot) -> None:
-    """Only a person can start a private chat."""
+async def test_a_bot_cannot_write_first(sandbox: Sandbox, bot: Bot) -> None:
+    """Only a user can start a private chat."""
     chat = await sandbox.private_chat("Ada")
     expected = "Forbidden: bot can't initiate conversation with a user"
     assert await bot.refusal("sendMessage", chat_id=chat.id, text="hi") == expected
@@ -45,7 +45,7 @@ async def test_a_bot_cannot_speak_first(sandbox: Sandbox, bot: Bot) -> None:
 
 
 async def test_a_blocked_bot_is_told_and_refused(sandbox: Sandbox, bot: Bot, ada: ChatClient) -> None:
-    """Blocking is an update, and then every message is refused."""
+    """Blocking sends the bot an update, and its messages are refused until it is unblocked."""
     await ada.block()
     update = (await sandbox.unconfirmed())[-1]["my_chat_member"]
     assert update["new_chat_member"]["status"] == "kicked"
@@ -56,7 +56,7 @@ async def test_a_blocked_bot_is_told_and_refused(sandbox: Sandbox, bot: Bot, ada
 
 
 async def test_a_reply_quotes_the_question(bot: Bot, ada: ChatClient) -> None:
-    """A reply carries the replied message and the quoted part with its place."""
+    """A reply has the replied message, and the quoted part with its position."""
     question = await ada.send("How many checkpoints 😀 does Turkey have?")
     reply = {"message_id": question.id, "quote": "Turkey"}
     sent = await bot.result("sendMessage", chat_id=ada.id, text="12", reply_parameters=reply)
@@ -68,7 +68,7 @@ async def test_a_reply_quotes_the_question(bot: Bot, ada: ChatClient) -> None:
 
 
 async def test_a_deleted_question_cannot_be_replied_to(bot: Bot, ada: ChatClient) -> None:
-    """A reply to what is gone is refused, unless the bot said it may go without."""
+    """A reply to a deleted message is refused, unless the bot allows sending without the reply."""
     question = await ada.send("soon gone")
     await question.delete()
     reply: dict[str, object] = {"message_id": question.id}
@@ -80,7 +80,7 @@ async def test_a_deleted_question_cannot_be_replied_to(bot: Bot, ada: ChatClient
 
 
 async def test_an_edit_must_change_something(bot: Bot, ada: ChatClient) -> None:
-    """The same content and buttons again is an error, other buttons are not."""
+    """An edit with the same content and buttons is an error; other content or other buttons are not."""
     sent = await bot.result("sendMessage", chat_id=ada.id, text="one", reply_markup=NEXT)
     where = {"chat_id": ada.id, "message_id": sent["message_id"]}
     assert await bot.refusal("editMessageText", **where, text="one", reply_markup=NEXT) == NOT_MODIFIED
@@ -92,14 +92,14 @@ async def test_an_edit_must_change_something(bot: Bot, ada: ChatClient) -> None:
 
 
 async def test_a_bot_edits_its_own_messages_only(bot: Bot, ada: ChatClient) -> None:
-    """A person's message is not the bot's to change."""
+    """A bot cannot edit a user's message."""
     question = await ada.send("mine")
     refused = await bot.refusal("editMessageText", chat_id=ada.id, message_id=question.id, text="yours")
     assert refused == "Bad Request: message can't be edited"
 
 
 async def test_a_pressed_button_carries_the_question(sandbox: Sandbox, bot: Bot, ada: ChatClient) -> None:
-    """The callback's message holds the message it replied to, and one answer is taken."""
+    """A callback query has the message and the one that it replies to, and can be answered once."""
     question = await ada.send("How many?")
     reply = {"message_id": question.id}
     await bot.result("sendMessage", chat_id=ada.id, text="12", reply_parameters=reply, reply_markup=NEXT)
@@ -114,22 +114,22 @@ async def test_a_pressed_button_carries_the_question(sandbox: Sandbox, bot: Bot,
 
 
 async def test_a_late_answer_is_refused(sandbox: Sandbox, bot: Bot, ada: ChatClient) -> None:
-    """A query does not wait for ever."""
-    asked = await ada.inline("slow", timeout=0)
+    """An answer to an expired query is refused."""
+    inline = await ada.inline("slow", timeout=0)
     await sandbox.control("expire")
-    refused = await bot.refusal("answerInlineQuery", inline_query_id=asked["query_id"], results=[])
+    refused = await bot.refusal("answerInlineQuery", inline_query_id=inline["query_id"], results=[])
     assert refused == "Bad Request: query is too old and response timeout expired or query ID is invalid"
 
 
-def article(identity: str = "1", **fields: object) -> dict[str, object]:
+def article(result_id: str = "1", **fields: object) -> dict[str, object]:
     content = {"message_text": "text"}
-    return {"type": "article", "id": identity, "title": "Title", "input_message_content": content} | fields
+    return {"type": "article", "id": result_id, "title": "Title", "input_message_content": content} | fields
 
 
 @pytest.mark.parametrize(
     ("results", "fields", "expected"),
     [
-        ([article(str(at)) for at in range(51)], {}, "RESULTS_TOO_MUCH"),
+        ([article(str(number)) for number in range(51)], {}, "RESULTS_TOO_MUCH"),
         ([article(), article()], {}, "RESULT_ID_DUPLICATE"),
         ([article("x" * 65)], {}, "RESULT_ID_INVALID"),
         ([article(title="")], {}, "ARTICLE_TITLE_EMPTY"),
@@ -141,32 +141,31 @@ def article(identity: str = "1", **fields: object) -> dict[str, object]:
 async def test_wrong_inline_answers_are_refused(
     bot: Bot, ada: ChatClient, results: list[object], fields: dict[str, str], expected: str
 ) -> None:
-    """Every result is checked as the message it becomes, and the query can still be answered."""
-    asked = await ada.inline("q", timeout=0)
-    number = asked["query_id"]
+    """A wrong result, or a wrong message in it, is refused, and the query can still be answered."""
+    query_id = (await ada.inline("q", timeout=0))["query_id"]
     assert expected in await bot.refusal(
-        "answerInlineQuery", inline_query_id=number, results=results, **fields
+        "answerInlineQuery", inline_query_id=query_id, results=results, **fields
     )
-    await bot.result("answerInlineQuery", inline_query_id=number, results=[article()])
+    await bot.result("answerInlineQuery", inline_query_id=query_id, results=[article()])
 
 
 async def test_a_picked_result_is_sent_via_the_bot(sandbox: Sandbox, bot: Bot, ada: ChatClient) -> None:
-    """The message is the person's, via the bot; with buttons it can be edited by its inline id."""
+    """The user sends the message via the bot. If it has buttons, the bot can edit it by its inline id."""
     group = await sandbox.control("group", title="G", members=[ada.user_id])
-    asked = await ada.inline("q", timeout=0)
+    query_id = (await ada.inline("q", timeout=0))["query_id"]
     results = [article(reply_markup=NEXT)]
-    await bot.result("answerInlineQuery", inline_query_id=asked["query_id"], results=results)
-    sent = await sandbox.control("pick", query_id=asked["query_id"], result_id="1", chat_id=group["id"])
+    await bot.result("answerInlineQuery", inline_query_id=query_id, results=results)
+    sent = await sandbox.control("pick", query_id=query_id, result_id="1", chat_id=group["id"])
     assert sent["from"]["id"] == ada.user_id
     assert sent["via_bot"]["is_bot"]
-    kinds = [kind for kind, _ in await heard(sandbox)]
+    kinds = [kind for kind, _ in await pending_updates(sandbox)]
     assert kinds[-2:] == ["message", "chosen_inline_result"]
     inline_id = (await sandbox.unconfirmed())[-1]["chosen_inline_result"]["inline_message_id"]
     assert await bot.result("editMessageText", inline_message_id=inline_id, text="edited") is True
 
 
 async def test_privacy_mode_hides_what_is_not_for_the_bot(sandbox: Sandbox, bot: Bot) -> None:
-    """With privacy mode on, a bot hears commands for it and replies to it; off, all."""
+    """With privacy mode on, a bot gets only commands for it and replies to it; otherwise all messages."""
     group = await sandbox.group()
     await bot("getUpdates", offset=-1)
     await bot("getUpdates", offset=(await sandbox.unconfirmed())[-1]["update_id"] + 1)
@@ -174,16 +173,16 @@ async def test_privacy_mode_hides_what_is_not_for_the_bot(sandbox: Sandbox, bot:
     for text in ("plain", "@verbatim_bot hi", "/ask@other_bot a", "/ask b", "/ask@Verbatim_Bot c"):
         await group.send(text)
     await group.send("reply", reply_to=sent["message_id"])
-    assert [text for _, text in await heard(sandbox)] == ["/ask b", "/ask@Verbatim_Bot c", "reply"]
+    assert [text for _, text in await pending_updates(sandbox)] == ["/ask b", "/ask@Verbatim_Bot c", "reply"]
     assert (await bot.result("getMe"))["can_read_all_group_messages"] is False
     await sandbox.settings(privacy=False)
     await group.send("plain")
-    assert (await heard(sandbox))[-1] == ("message", "plain")
+    assert (await pending_updates(sandbox))[-1] == ("message", "plain")
     assert (await bot.result("getMe"))["can_read_all_group_messages"] is True
 
 
-async def test_a_group_the_bot_left_refuses_it(sandbox: Sandbox, bot: Bot) -> None:
-    """Out of a group, by itself or by others, the bot can't speak there."""
+async def test_a_bot_cannot_write_to_a_group_it_left(sandbox: Sandbox, bot: Bot) -> None:
+    """A bot that left a group or was removed can't send messages there."""
     group = await sandbox.group()
     await sandbox.control("bot_member", chat_id=group.id, is_member=False, **{"from": group.user_id})
     kicked = await bot.refusal("sendMessage", chat_id=group.id, text="hi")
@@ -195,7 +194,7 @@ async def test_a_group_the_bot_left_refuses_it(sandbox: Sandbox, bot: Bot) -> No
 
 
 async def test_an_upgraded_group_names_its_new_id(sandbox: Sandbox, bot: Bot) -> None:
-    """A group that became a supergroup says where it went."""
+    """An error about an upgraded group has the id of the supergroup."""
     group = await sandbox.group()
     upgraded = await sandbox.control("migrate", chat_id=group.id, **{"from": group.user_id})
     answer = await bot("sendMessage", chat_id=group.id, text="hi")
@@ -205,7 +204,7 @@ async def test_an_upgraded_group_names_its_new_id(sandbox: Sandbox, bot: Bot) ->
 
 
 async def test_topics_keep_their_messages(sandbox: Sandbox, bot: Bot) -> None:
-    """A message in a topic carries its thread, a closed topic refuses, a missing one is not found."""
+    """A message in a topic has its thread id. A closed or missing topic is an error."""
     forum = await sandbox.group(is_forum=True)
     topic = await sandbox.control("topic", chat_id=forum.id, name="T", **{"from": forum.user_id})
     sent = await bot.result("sendMessage", chat_id=forum.id, message_thread_id=topic["id"], text="hi")
@@ -217,37 +216,37 @@ async def test_topics_keep_their_messages(sandbox: Sandbox, bot: Bot) -> None:
     assert refused == "Bad Request: TOPIC_CLOSED"
 
 
-async def test_an_edited_question_is_told(sandbox: Sandbox, ada: ChatClient) -> None:
-    """Editing a message is an update of its own."""
+async def test_editing_a_question_is_an_update(sandbox: Sandbox, ada: ChatClient) -> None:
+    """When a user edits a message, the bot gets an `edited_message` update."""
     question = await ada.send("frist")
     await question.edit("first")
-    assert (await heard(sandbox))[-1] == ("edited_message", "first")
+    assert (await pending_updates(sandbox))[-1] == ("edited_message", "first")
 
 
-async def test_a_person_outside_cannot_write(sandbox: Sandbox, ada: ChatClient) -> None:
-    """Nobody writes into a chat they are not in."""
+async def test_only_members_can_write(sandbox: Sandbox, ada: ChatClient) -> None:
+    """A user cannot write to a group without being a member."""
     group = await sandbox.group()
     with pytest.raises(ControlError, match="not a member"):
         await group.speaking_as(ada.user_id).send("hi")
 
 
 async def test_commands_by_scope_and_language(sandbox: Sandbox, bot: Bot) -> None:
-    """A person sees the commands of the narrowest scope in their language."""
+    """A user sees the commands of the narrowest scope, in their language."""
     ask, fragen = ({"command": "ask", "description": text} for text in ("Ask", "Fragen"))
     await bot.result("setMyCommands", commands=[ask])
     await bot.result("setMyCommands", commands=[fragen], language_code="de")
     await bot.result("setMyCommands", commands=[], scope={"type": "all_group_chats"})
     chat = await sandbox.private_chat("Ada")
     for language, expected in (("en", [ask]), ("de", [fragen])):
-        seen = await sandbox.control("commands", chat_id=chat.id, language_code=language)
-        assert seen["commands"] == expected
+        answer = await sandbox.control("commands", chat_id=chat.id, language_code=language)
+        assert answer["commands"] == expected
     assert await bot.result("getMyCommands", language_code="fr") == []
     refused = await bot.refusal("setMyCommands", commands=[{"command": "Ask!", "description": "a"}])
     assert refused == "Bad Request: BOT_COMMAND_INVALID"
 
 
-async def test_flood_limits_when_asked_for(sandbox: Sandbox, bot: Bot, ada: ChatClient) -> None:
-    """With flood limits on, the second message in a second is refused, with the time to wait."""
+async def test_flood_limits(sandbox: Sandbox, bot: Bot, ada: ChatClient) -> None:
+    """With flood limits on, a second message in the same second is refused with the time to wait."""
     await sandbox.settings(flood=True)
     await bot.result("sendMessage", chat_id=ada.id, text="1")
     answer = await bot("sendMessage", chat_id=ada.id, text="2")

@@ -1,4 +1,4 @@
-"""A bot called into a chat it is no member of, for one answer."""
+"""Guest queries: messages that call the bot into a chat that it is not a member of."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ async def friends(sandbox: Sandbox) -> ChatClient:
     return await sandbox.group("Friends", bot=False)
 
 
-async def asked(sandbox: Sandbox) -> dict[str, Any]:
+async def last_guest_message(sandbox: Sandbox) -> dict[str, Any]:
     update: dict[str, Any] = (await sandbox.unconfirmed())[-1]
     message: dict[str, Any] = update["guest_message"]
     return message
 
 
 async def test_a_mention_calls_the_bot_in(sandbox: Sandbox, bot: Bot, friends: ChatClient) -> None:
-    """The bot is told of the one message, and its answer stands below it, with who called."""
-    await friends.send("nobody hears this")
+    """The bot gets the calling message only. Its answer is a reply to it, and names the caller."""
+    await friends.send("the bot does not get this")
     question = await friends.call_in(CALL)
-    told = await asked(sandbox)
-    assert (friends.id, question.id, CALL) == (told["chat"]["id"], told["message_id"], told["text"])
-    sent = await bot.result("answerGuestQuery", guest_query_id=told["guest_query_id"], result=RESULT)
+    update = await last_guest_message(sandbox)
+    assert (friends.id, question.id, CALL) == (update["chat"]["id"], update["message_id"], update["text"])
+    sent = await bot.result("answerGuestQuery", guest_query_id=update["guest_query_id"], result=RESULT)
     answer = await friends.next_message()
     assert answer.text == "212"
     assert answer.raw["from"]["username"] == "verbatim_bot"
@@ -47,19 +47,19 @@ async def test_a_mention_calls_the_bot_in(sandbox: Sandbox, bot: Bot, friends: C
 
 
 async def test_a_guest_answers_once_and_in_time(sandbox: Sandbox, bot: Bot, friends: ChatClient) -> None:
-    """What is unknown, answered or too old is refused, as is the id of a query of another kind."""
+    """An unknown, answered or expired query is refused, and so is a query of another kind."""
     await friends.call_in(CALL)
-    number = (await asked(sandbox))["guest_query_id"]
+    query_id = (await last_guest_message(sandbox))["guest_query_id"]
     assert await bot.refusal("answerGuestQuery", guest_query_id="7", result=RESULT) == TOO_OLD
-    await bot.result("answerGuestQuery", guest_query_id=number, result=RESULT)
-    assert await bot.refusal("answerGuestQuery", guest_query_id=number, result=RESULT) == TOO_OLD
+    await bot.result("answerGuestQuery", guest_query_id=query_id, result=RESULT)
+    assert await bot.refusal("answerGuestQuery", guest_query_id=query_id, result=RESULT) == TOO_OLD
     await friends.call_in(CALL)
     await sandbox.control("expire")
-    number = (await asked(sandbox))["guest_query_id"]
-    assert await bot.refusal("answerGuestQuery", guest_query_id=number, result=RESULT) == TOO_OLD
+    query_id = (await last_guest_message(sandbox))["guest_query_id"]
+    assert await bot.refusal("answerGuestQuery", guest_query_id=query_id, result=RESULT) == TOO_OLD
     ada = await sandbox.private_chat("Ada")
-    typed = (await ada.inline("q", timeout=0))["query_id"]
-    assert await bot.refusal("answerGuestQuery", guest_query_id=typed, result=RESULT) == TOO_OLD
+    inline_id = (await ada.inline("q", timeout=0))["query_id"]
+    assert await bot.refusal("answerGuestQuery", guest_query_id=inline_id, result=RESULT) == TOO_OLD
 
 
 @pytest.mark.parametrize(
@@ -76,19 +76,19 @@ async def test_a_guest_answers_once_and_in_time(sandbox: Sandbox, bot: Bot, frie
 async def test_a_wrong_answer_is_refused(
     sandbox: Sandbox, bot: Bot, friends: ChatClient, changed: dict[str, Any], expected: str
 ) -> None:
-    """A guest's answer is checked as the message it becomes, and can still be given right."""
+    """A wrong answer to a guest query is refused, and the query can still be answered."""
     await friends.call_in(CALL)
-    number = (await asked(sandbox))["guest_query_id"]
-    refused = await bot.refusal("answerGuestQuery", guest_query_id=number, result=RESULT | changed)
+    query_id = (await last_guest_message(sandbox))["guest_query_id"]
+    refused = await bot.refusal("answerGuestQuery", guest_query_id=query_id, result=RESULT | changed)
     assert refused == f"Bad Request: {expected}"
-    await bot.result("answerGuestQuery", guest_query_id=number, result=RESULT)
+    await bot.result("answerGuestQuery", guest_query_id=query_id, result=RESULT)
 
 
-async def test_only_a_mention_where_the_bot_is_not_calls_it_in(
+async def test_only_a_mention_where_the_bot_is_no_member_calls_it_in(
     sandbox: Sandbox, bot: Bot, friends: ChatClient
 ) -> None:
-    """Without a mention, in a chat the bot is in, or with guest mode off, nobody is called in."""
-    with pytest.raises(ControlError, match="by a mention of @verbatim_bot"):
+    """A guest query needs a mention, a chat without the bot, and guest mode."""
+    with pytest.raises(ControlError, match="must mention @verbatim_bot"):
         await friends.call_in("@verbatim_bots how many steps?")
     assert await friends.messages() == []
     group = await sandbox.group()
@@ -97,5 +97,5 @@ async def test_only_a_mention_where_the_bot_is_not_calls_it_in(
     assert (await bot.result("getMe"))["supports_guest_queries"] is True
     await sandbox.settings(guests=False)
     assert (await bot.result("getMe"))["supports_guest_queries"] is False
-    with pytest.raises(ControlError, match="guest mode of the bot is off"):
+    with pytest.raises(ControlError, match="guest mode is off"):
         await friends.call_in(CALL)

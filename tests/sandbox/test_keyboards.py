@@ -20,13 +20,13 @@ from sandbox.errors import ApiError
     ],
 )
 def test_wrong_buttons_are_refused(button: dict[str, object], expected: str) -> None:
-    """A button Telegram would not show is refused."""
+    """A button that Telegram would refuse is refused."""
     with pytest.raises(ApiError, match=expected.replace("'", ".")):
         validation.keyboard({"inline_keyboard": [[button]]})
 
 
-def test_right_buttons_are_kept() -> None:
-    """64 bytes of data, links and copied texts are buttons."""
+def test_valid_buttons_are_kept() -> None:
+    """Callback data of 64 bytes, links and texts to copy are accepted."""
     row = [
         {"text": "a", "callback_data": "я" * 32},
         {"text": "b", "url": "https://t.me/verbatim_bot?start=a"},

@@ -1,4 +1,4 @@
-"""The library the bot is built with, against the sandbox."""
+"""The sandbox works with python-telegram-bot, the library of the bot."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ if TYPE_CHECKING:
 BOARD = InlineKeyboardMarkup([[InlineKeyboardButton("Next", callback_data="n")]])
 
 
-def library(sandbox: Sandbox, token: str = "") -> Bot:
+def make_bot(sandbox: Sandbox, token: str = "") -> Bot:
     base = f"{sandbox.url}/bot"
     return Bot(token or sandbox.token, base_url=base, base_file_url=f"{sandbox.url}/file/bot")
 
 
 async def test_a_whole_conversation(served: Sandbox) -> None:
-    """A question is polled, answered with a quote and buttons, edited; nothing it sends is unknown."""
+    """A bot polls a question, answers with a quote and buttons, and edits, without any violation."""
     chat = await served.private_chat("Ada")
-    async with library(served) as bot:
+    async with make_bot(served) as bot:
         await chat.send("How many?")
         (update,) = await bot.get_updates(timeout=2, allowed_updates=Update.ALL_TYPES)
         assert update.message is not None
@@ -48,11 +48,11 @@ async def test_a_whole_conversation(served: Sandbox) -> None:
 
 
 async def test_its_errors_are_telegrams(served: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each refusal arrives as the class it is on the real server."""
-    # Without it the library warns of the number it gives by default.
+    """Each error is raised as the same class as with the real server."""
+    # Without this the library warns that retry_after will change from a number to a timedelta.
     monkeypatch.setenv("PTB_TIMEDELTA", "true")
     chat = await served.private_chat("Ada")
-    async with library(served) as bot:
+    async with make_bot(served) as bot:
         with pytest.raises(Forbidden, match="can't initiate conversation"):
             await bot.send_message(chat.id, "a")
         await chat.send("/start")
@@ -65,7 +65,7 @@ async def test_its_errors_are_telegrams(served: Sandbox, monkeypatch: pytest.Mon
         await served.fault("sendMessage", kind="garbage", status=502)
         with pytest.raises(NetworkError):
             await bot.send_message(chat.id, "a")
-    stranger = library(served, "1:wrong")
+    stranger = make_bot(served, "1:wrong")
     with pytest.raises(InvalidToken):
         await stranger.initialize()
     await stranger.shutdown()

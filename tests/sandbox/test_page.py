@@ -1,4 +1,4 @@
-"""The chat page in headless Chromium, with a small bot on the other side."""
+"""The chat page in headless Chromium, with a small bot that answers."""
 
 from __future__ import annotations
 
@@ -35,32 +35,32 @@ MARKUP = "<img src=x onerror=\"document.title='broken'\"> <b>no markup</b>"
 
 
 class Page:
-    """What a person sees and does; each step waits for what it needs."""
+    """The page as a user sees it. Each step waits for the elements that it needs."""
 
     def __init__(self, driver: webdriver.Chrome) -> None:
         self.driver = driver
 
     def wait(self, condition: Any) -> Any:
-        waiting = WebDriverWait(self.driver, 8, 0.05, ignored_exceptions=[StaleElementReferenceException])
-        return waiting.until(condition)
+        wait = WebDriverWait(self.driver, 8, 0.05, ignored_exceptions=[StaleElementReferenceException])
+        return wait.until(condition)
 
     def all(self, selector: str) -> list[WebElement]:
         return self.driver.find_elements(By.CSS_SELECTOR, selector)
 
     def shown(self, selector: str) -> WebElement:
-        found: WebElement = self.wait(
-            lambda _: next((one for one in self.all(selector) if one.is_displayed()), None)
+        element: WebElement = self.wait(
+            lambda _: next((element for element in self.all(selector) if element.is_displayed()), None)
         )
-        return found
+        return element
 
     def type(self, text: str) -> None:
         self.shown("#composer").send_keys(text)
 
     def texts(self, selector: str) -> list[str]:
-        return [one.text for one in self.all(selector)]
+        return [element.text for element in self.all(selector)]
 
-    def has(self, text: str, selector: str = ".message.in .text") -> None:
-        self.wait(lambda _: any(text in one for one in self.texts(selector)))
+    def wait_for_text(self, text: str, selector: str = ".message.in .text") -> None:
+        self.wait(lambda _: any(text in shown for shown in self.texts(selector)))
 
 
 @pytest.fixture(scope="module")
@@ -72,9 +72,9 @@ def driver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chrom
     options.binary_location = CHROMIUM
     for flag in [*FLAGS.split(), f"--user-data-dir={profile}"]:
         options.add_argument(flag)
-    started = webdriver.Chrome(options=options, service=Service(DRIVER))
-    yield started
-    started.quit()
+    chrome = webdriver.Chrome(options=options, service=Service(DRIVER))
+    yield chrome
+    chrome.quit()
 
 
 @pytest.fixture
@@ -83,15 +83,15 @@ async def page(driver: webdriver.Chrome) -> AsyncIterator[Page]:
         await asyncio.to_thread(driver.get, f"{sandbox.url}/")
         page = Page(driver)
         await asyncio.to_thread(page.shown, "#service")
-        answering = asyncio.create_task(_bot(sandbox))
+        answering = asyncio.create_task(_run_bot(sandbox))
         yield page
         answering.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await answering
 
 
-async def _bot(sandbox: Sandbox) -> None:
-    """Quote the text back, with one button of each kind."""
+async def _run_bot(sandbox: Sandbox) -> None:
+    """Answer every message with a quote of its text and some buttons, until cancelled."""
 
     async def call(method: str, **params: Any) -> Any:
         answer = (await sandbox.http.post(f"{sandbox.url}/bot{sandbox.token}/{method}", json=params)).json()
@@ -106,7 +106,9 @@ async def _bot(sandbox: Sandbox) -> None:
             if message := update.get("message"):
                 text = message.get("text", "")
                 if text and "via_bot" not in message:
-                    await call("sendMessage", **_answer(message["chat"]["id"], message["message_id"], text))
+                    await call(
+                        "sendMessage", **_quoting_reply(message["chat"]["id"], message["message_id"], text)
+                    )
             elif query := update.get("callback_query"):
                 where = {
                     "chat_id": query["message"]["chat"]["id"],
@@ -118,16 +120,21 @@ async def _bot(sandbox: Sandbox) -> None:
                 first = int(query["offset"] or 1)
                 content = {"message_text": f"found {query['query']}"}
                 results = [
-                    {"type": "article", "id": str(at), "title": "A quote", "input_message_content": content}
-                    for at in range(first, first + 8)
+                    {
+                        "type": "article",
+                        "id": str(number),
+                        "title": "A quote",
+                        "input_message_content": content,
+                    }
+                    for number in range(first, first + 8)
                 ]
-                after = "9" if first == 1 else ""
+                next_offset = "9" if first == 1 else ""
                 await call(
-                    "answerInlineQuery", inline_query_id=query["id"], results=results, next_offset=after
+                    "answerInlineQuery", inline_query_id=query["id"], results=results, next_offset=next_offset
                 )
 
 
-def _answer(chat_id: int, message_id: int, text: str) -> dict[str, Any]:
+def _quoting_reply(chat_id: int, message_id: int, text: str) -> dict[str, Any]:
     source = "Open the passage"
     quoted = len(text.encode("utf-16-le")) // 2
     link = "https://t.me/verbatim_bot?start=p1"
@@ -147,23 +154,23 @@ def _answer(chat_id: int, message_id: int, text: str) -> dict[str, Any]:
 
 
 async def test_a_private_chat(page: Page) -> None:
-    """START, a question, the quoted answer, its button, and the link that reopens it."""
+    """A user can start the chat, ask, copy from the answer, press its button and follow its link."""
 
     def person() -> None:
         page.shown("#start").click()
-        page.has("/start")
+        page.wait_for_text("/start")
         page.type("word for word" + Keys.ENTER)
-        page.has("word for word", ".message.in blockquote")
-        page.has("word for word", ".message.in .reply-header")
+        page.wait_for_text("word for word", ".message.in blockquote")
+        page.wait_for_text("word for word", ".message.in .reply-header")
         assert page.texts(".message.in blockquote strong")[-1] == "word"
         page.all(".button[data-kind=copy_text]")[-1].click()
         page.wait(lambda _: page.shown("#toast").text == "Copied to the clipboard")
         page.all(".button[data-kind=callback_data]")[-1].click()
         page.wait(lambda _: page.shown("#toast").text == "That was the last")
-        page.has("the next quote")
+        page.wait_for_text("the next quote")
         assert page.all(".message.in .edited") == []
         page.all(".message.in a.text-link")[0].click()
-        page.has("/start p1", ".message.in blockquote")
+        page.wait_for_text("/start p1", ".message.in blockquote")
         assert page.texts(".message.out .text")[-1] == "/start"
         assert not page.shown("#chat-status").text.startswith("waiting")
 
@@ -171,12 +178,12 @@ async def test_a_private_chat(page: Page) -> None:
 
 
 async def test_markup_in_a_message_is_text(page: Page) -> None:
-    """What looks like HTML is shown letter for letter and does nothing."""
+    """Text that looks like HTML is shown as text and has no effect."""
 
     def person() -> None:
         page.shown("#start").click()
         page.type(MARKUP + Keys.ENTER)
-        page.has(MARKUP, ".message.in blockquote")
+        page.wait_for_text(MARKUP, ".message.in blockquote")
         assert page.all("#messages img") == []
         assert page.driver.title == "Verbatim"
 
@@ -184,49 +191,49 @@ async def test_markup_in_a_message_is_text(page: Page) -> None:
 
 
 async def test_a_group_and_inline_mode(page: Page) -> None:
-    """Two people speak in a group, the bot hears its command, and a picked result is sent via it."""
+    """Two users write in a group, the bot answers its command, and a picked result is sent via the bot."""
 
     def person() -> None:
         page.shown(".chat[data-chat-id^='-']").click()
         page.type("nobody answers" + Keys.ENTER)
-        page.has("nobody answers", ".message.out .text")
+        page.wait_for_text("nobody answers", ".message.out .text")
         page.all(".account")[1].click()
-        page.has("nobody answers", ".message.in .text")
+        page.wait_for_text("nobody answers", ".message.in .text")
         page.type("/ask@verbatim_bot this" + Keys.ENTER)
-        page.has("this", ".message.in blockquote")
+        page.wait_for_text("this", ".message.in blockquote")
         page.type("@verbatim_bot posts")
         page.shown(".inline-result[data-result-id='1']")
         page.driver.execute_script("document.querySelector('#inline-results .more').scrollIntoView()")
         page.wait(lambda _: len(page.all(".inline-result")) == 16)
         assert page.all("#inline-results .more") == []
         page.shown(".inline-result[data-result-id='9']").click()
-        page.has("found posts", ".message.out .text")
+        page.wait_for_text("found posts", ".message.out .text")
         assert "via @verbatim_bot" in page.texts(".message.out .via")
 
     await asyncio.to_thread(person)
 
 
 async def test_commands_by_keyboard(page: Page) -> None:
-    """Typing / lists the commands, and Enter sends the chosen one."""
+    """Typing `/` lists the commands, and Enter sends the selected one."""
 
     def person() -> None:
         page.shown("#start").click()
-        page.has("/start")
+        page.wait_for_text("/start")
         page.type("/")
         assert "How this works" in page.shown(".command[data-command=help]").text
         page.type(Keys.ENTER)
-        page.has("/help", ".message.out .text")
+        page.wait_for_text("/help", ".message.out .text")
 
     await asyncio.to_thread(person)
 
 
-async def test_right_to_left_is_laid_out_right(page: Page) -> None:
-    """Arabic runs from the right, and its quote has the bar on the right."""
+async def test_arabic_is_laid_out_from_right_to_left(page: Page) -> None:
+    """Arabic runs from right to left, and its quote has the bar on the right."""
 
     def person() -> None:
         page.shown("#start").click()
         page.type("كم عدد نقاط المراقبة؟" + Keys.ENTER)
-        page.has("كم عدد", ".message.in blockquote")
+        page.wait_for_text("كم عدد", ".message.in blockquote")
         quote = page.all(".message.in blockquote")[-1]
         assert quote.value_of_css_property("direction") == "rtl"
         assert quote.value_of_css_property("border-right-width") == "3px"
@@ -235,17 +242,17 @@ async def test_right_to_left_is_laid_out_right(page: Page) -> None:
 
 
 async def test_a_narrow_phone_shows_all_buttons(page: Page) -> None:
-    """However long a title is, its button is as wide as its row and inside the screen."""
+    """A button with a long title is as wide as its row and does not leave the screen."""
 
     def person() -> None:
         page.shown(".chat").click()
         page.shown("#start").click()
-        page.has("/start", ".message.in blockquote")
+        page.wait_for_text("/start", ".message.in blockquote")
         screen = {"width": 320, "height": 640, "deviceScaleFactor": 1, "mobile": False}
         page.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", screen)
         try:
             page.shown(".button")
-            edges = {round(one.rect["x"] + one.rect["width"]) for one in page.all(".row")}
+            edges = {round(row.rect["x"] + row.rect["width"]) for row in page.all(".row")}
             assert len(edges) == 1
             assert edges.pop() <= 320
         finally:

@@ -1,4 +1,4 @@
-"""The sandbox against the published table: what it takes, and what it sends."""
+"""The sandbox against the published table of the Bot API: parameters, results and updates."""
 
 from __future__ import annotations
 
@@ -24,24 +24,24 @@ def table() -> botapi_table.Table:
 
 
 def test_every_method_of_the_table_is_served(telegram: TelegramState) -> None:
-    """The table of parameters and the table of handlers name the same methods."""
+    """Every method with published parameters has a handler, and no other has one."""
     api = BotApi(telegram, PendingQueries(telegram), WebhookDelivery(telegram.updates, telegram.faults))
     assert sorted(api._handlers) == sorted(methods.PUBLISHED)
 
 
 @pytest.mark.parametrize("method", methods.PUBLISHED)
 def test_parameters_are_the_published_ones(table: botapi_table.Table, method: str) -> None:
-    """Names, types and what is required equal the published table."""
+    """Names, types and required parameters equal those of the published table."""
     published = {
-        one["name"]: methods.Parameter(one["name"], tuple(one["types"]), one["required"])
-        for one in table.methods[method].get("fields", [])
+        field["name"]: methods.Parameter(field["name"], tuple(field["types"]), field["required"])
+        for field in table.methods[method].get("fields", [])
     }
     assert methods.parameters(method) == published
 
 
 async def test_everything_sent_conforms(table: botapi_table.Table, sandbox: Sandbox, bot: Bot) -> None:
-    """Every update and every result has the published fields and types, and no others."""
-    await _talk(sandbox, bot)
+    """Every update and every result has the published fields and types, and no other fields."""
+    await _exercise_every_kind(sandbox, bot)
     updates = await sandbox.unconfirmed()
     kinds = {kind for update in updates for kind in update} - {"update_id"}
     assert kinds == {
@@ -53,18 +53,19 @@ async def test_everything_sent_conforms(table: botapi_table.Table, sandbox: Sand
         "guest_message",
         "my_chat_member",
     }
-    problems = [one for update in updates for one in table.problems(update, "Update")]
+    problems = [problem for update in updates for problem in table.problems(update, "Update")]
     for call in await sandbox.calls():
         returns = table.methods[call["method"]]["returns"]
         assert call["response"]["ok"], call
-        tried = [table.problems(call["response"]["result"], kind) for kind in returns]
-        problems += [f"{call['method']}: {one}" for one in min(tried, key=len)]
+        # A method may return one of several types: the one that fits best counts.
+        candidates = [table.problems(call["response"]["result"], kind) for kind in returns]
+        problems += [f"{call['method']}: {problem}" for problem in min(candidates, key=len)]
         problems += table.call_problems(call["method"], call["params"], call["files"])
     assert problems == []
 
 
-def test_the_judge_finds_what_is_wrong(table: botapi_table.Table) -> None:
-    """Missing, unknown and mistyped fields are each named."""
+def test_the_table_finds_wrong_fields(table: botapi_table.Table) -> None:
+    """The check against the table reports missing, unknown and mistyped fields."""
     wrong = {"message_id": "1", "chat": {"id": 1, "type": "private"}, "colour": "red"}
     assert sorted(table.problems(wrong, "Message")) == [
         "Message.colour is unknown",
@@ -78,8 +79,8 @@ def test_the_judge_finds_what_is_wrong(table: botapi_table.Table) -> None:
     ]
 
 
-async def _talk(sandbox: Sandbox, bot: Bot) -> None:
-    """One of everything."""
+async def _exercise_every_kind(sandbox: Sandbox, bot: Bot) -> None:
+    """Let users and the bot do everything that the sandbox supports, once."""
     buttons = {"inline_keyboard": [[{"text": "Next", "callback_data": "n"}]]}
     chat = await sandbox.private_chat("Ada", username="ada")
     await chat.send("/start")
@@ -104,7 +105,7 @@ async def _talk(sandbox: Sandbox, bot: Bot) -> None:
         "setMessageReaction", **where, message_id=question.id, reaction=[{"type": "emoji", "emoji": "👍"}]
     )
     await bot.result("sendChatAction", **where, action="typing")
-    asked = await chat.inline("q", timeout=0)
+    inline = await chat.inline("q", timeout=0)
     content = {"message_text": "text"}
     results = [
         {
@@ -115,14 +116,14 @@ async def _talk(sandbox: Sandbox, bot: Bot) -> None:
             "reply_markup": buttons,
         }
     ]
-    await bot.result("answerInlineQuery", inline_query_id=asked["query_id"], results=results)
-    picked = await chat.pick(asked["query_id"], "1")
+    await bot.result("answerInlineQuery", inline_query_id=inline["query_id"], results=results)
+    picked = await chat.pick(inline["query_id"], "1")
     await picked.press_data("n", timeout=0)
     friends = await sandbox.group(bot=False)
     await friends.call_in("@verbatim_bot who?")
-    calling = (await sandbox.unconfirmed())[-1]["guest_message"]["guest_query_id"]
-    guest = await bot.result("answerGuestQuery", guest_query_id=calling, result=results[0])
-    await bot.result("editMessageText", inline_message_id=guest["inline_message_id"], text="mended")
+    guest_query_id = (await sandbox.unconfirmed())[-1]["guest_message"]["guest_query_id"]
+    guest = await bot.result("answerGuestQuery", guest_query_id=guest_query_id, result=results[0])
+    await bot.result("editMessageText", inline_message_id=guest["inline_message_id"], text="edited")
     forum = await sandbox.group(is_forum=True)
     topic = await sandbox.control("topic", chat_id=forum.id, name="T", **{"from": forum.user_id})
     await forum.send("/ask hi", thread_id=topic["id"])

@@ -6,46 +6,46 @@ import time
 import pytest
 
 from sandbox.errors import ApiError
-from sandbox.updates import Updates
+from sandbox.updates import UpdateQueue
 
 
 @pytest.fixture
-def updates() -> Updates:
-    return Updates(holds_repeats=False, first_id=10)
+def updates() -> UpdateQueue:
+    return UpdateQueue(holds_repeats=False, first_id=10)
 
 
-def ids(got: list[dict[str, object]]) -> list[object]:
-    return [one["update_id"] for one in got]
+def update_ids(updates: list[dict[str, object]]) -> list[object]:
+    return [update["update_id"] for update in updates]
 
 
-async def test_an_offset_confirms_all_below(updates: Updates) -> None:
-    """What is below the offset never comes again; the rest does."""
+async def test_an_offset_confirms_all_below(updates: UpdateQueue) -> None:
+    """Updates below the offset are confirmed and not returned again; the others are."""
     for _ in range(4):
         updates.push("message", {})
-    assert ids(await updates.get(0, 2, 0)) == [10, 11]
-    assert ids(await updates.get(0, 100, 0)) == [10, 11, 12, 13]
-    assert ids(await updates.get(12, 100, 0)) == [12, 13]
-    assert ids(await updates.get(0, 100, 0)) == [12, 13]
+    assert update_ids(await updates.get(0, 2, 0)) == [10, 11]
+    assert update_ids(await updates.get(0, 100, 0)) == [10, 11, 12, 13]
+    assert update_ids(await updates.get(12, 100, 0)) == [12, 13]
+    assert update_ids(await updates.get(0, 100, 0)) == [12, 13]
 
 
-async def test_a_negative_offset_keeps_the_last(updates: Updates) -> None:
-    """Offset -1 gives the last update and forgets the others."""
+async def test_a_negative_offset_keeps_the_last(updates: UpdateQueue) -> None:
+    """Offset -1 returns the last update and drops the others."""
     for _ in range(3):
         updates.push("message", {})
-    assert ids(await updates.get(-1, 100, 0)) == [12]
+    assert update_ids(await updates.get(-1, 100, 0)) == [12]
     assert list(updates.pending) == [12]
 
 
-async def test_a_poll_waits_for_an_update(updates: Updates) -> None:
-    """A long poll ends as soon as there is something."""
+async def test_a_poll_waits_for_an_update(updates: UpdateQueue) -> None:
+    """A long poll ends as soon as there is an update."""
     poll = asyncio.create_task(updates.get(0, 100, 20))
     await asyncio.sleep(0.01)
     updates.push("message", {})
-    assert ids(await asyncio.wait_for(poll, 1)) == [10]
+    assert update_ids(await asyncio.wait_for(poll, 1)) == [10]
 
 
-async def test_a_newer_poll_ends_the_waiting_one(updates: Updates) -> None:
-    """Of two pollers the older one gets the conflict."""
+async def test_a_newer_poll_ends_the_waiting_one(updates: UpdateQueue) -> None:
+    """When a second poll starts, the waiting one gets a conflict."""
     older = asyncio.create_task(updates.get(0, 100, 20))
     await asyncio.sleep(0.01)
     newer = asyncio.create_task(updates.get(0, 100, 20))
@@ -53,18 +53,18 @@ async def test_a_newer_poll_ends_the_waiting_one(updates: Updates) -> None:
         await older
     assert caught.value.code == 409
     updates.push("message", {})
-    assert ids(await newer) == [10]
+    assert update_ids(await newer) == [10]
 
 
-async def test_a_webhook_refuses_polling(updates: Updates) -> None:
+async def test_a_webhook_refuses_polling(updates: UpdateQueue) -> None:
     """While a webhook is set, polling is a conflict."""
     updates.has_webhook = True
     with pytest.raises(ApiError, match="webhook is active"):
         await updates.get(0, 100, 0)
 
 
-async def test_only_wanted_kinds_are_queued(updates: Updates) -> None:
-    """allowed_updates holds from then on, and an empty list is the default again."""
+async def test_only_allowed_kinds_are_queued(updates: UpdateQueue) -> None:
+    """`allowed_updates` applies until it is set again, and an empty list restores the default."""
     updates.allow(["callback_query"])
     assert updates.push("message", {}) is None
     updates.allow(None)
@@ -74,9 +74,9 @@ async def test_only_wanted_kinds_are_queued(updates: Updates) -> None:
     assert updates.push("message_reaction", {}) is None
 
 
-async def test_a_spinning_poller_is_held() -> None:
-    """The same offset asked again at once is held for three seconds."""
-    updates = Updates()
+async def test_a_busy_poller_is_held() -> None:
+    """A poll that repeats the last offset at once waits up to three seconds for an update."""
+    updates = UpdateQueue()
     assert await updates.get(0, 100, 0) == []
     started = time.monotonic()
     poll = asyncio.create_task(updates.get(0, 100, 0))

@@ -124,7 +124,7 @@ def test_every_sentence_can_be_sent(language: str) -> None:
     """Telegram accepts each sentence with any arguments and shows it unchanged."""
     for name in SENTENCES:
         for text in _samples_of(speaking(language), name):
-            assert 1 <= units(text) <= validation.TEXT_UNITS
+            assert 1 <= units(text) <= validation.MAX_TEXT_UNITS
             assert text == validation.text(TextWithEntities(text)).text
 
 
@@ -157,7 +157,7 @@ def test_button_and_popup_limits(language: str) -> None:
     assert [] == _too_long(texts, ON_BUTTONS, MAX_BUTTON_UNITS)
     wide = "inline_help inline_none inline_unreachable show_closest"
     assert [] == _too_long(texts, wide, MAX_WIDE_BUTTON_UNITS)
-    assert [] == _too_long(texts, IN_POPUPS, validation.CALLBACK_TEXT)
+    assert [] == _too_long(texts, IN_POPUPS, validation.MAX_CALLBACK_ANSWER_CHARS)
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
