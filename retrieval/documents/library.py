@@ -17,11 +17,11 @@ from retrieval.documents.file_listing import FileEntry, list_files
 from retrieval.documents.file_records import (
     FileRecord,
     file_record,
-    from_row,
     library_version,
     list_sources,
     recently_modified,
-    to_row,
+    record_from_row,
+    record_to_row,
     unchanged,
 )
 from retrieval.documents.ingestion import ingest
@@ -142,7 +142,7 @@ class Library(Archive[LocalIndex]):
         if saved is None:
             return None
         index, metadata = saved
-        records = {record.file.name: record for record in map(from_row, metadata["records"])}
+        records = {record.file.name: record for record in map(record_from_row, metadata["records"])}
         return cls._of(LocalIndex(index.segments, embeddings), records, quote_chars, folder, place)
 
     def with_problems(self, problems: Iterable[Problem], waiting: frozenset[str]) -> Self:
@@ -207,7 +207,7 @@ class Library(Archive[LocalIndex]):
         place = index_dir / _index_name(self.folder, self.quote_chars)
         metadata = {
             "folder": str(self.folder.resolve()),
-            "records": [to_row(record) for record in self.records.values()],
+            "records": [record_to_row(record) for record in self.records.values()],
         }
         try:
             manifest.save(self.index, place, metadata)
@@ -282,14 +282,14 @@ class _IndexUpdate:
         """Read the changed files into segments. A file with the text of another one adds no passages."""
         segments: list[LiveSegment] = []
         records = dict(self.records)
-        originals = {record.text: name for name, record in records.items() if record.source}
+        originals = {record.text_digest: name for name, record in records.items() if record.source}
         done = 0
         for batch in ingest(self.folder, self.changed, self.quote_chars, scratch):
             copies: list[str] = []
             for file, result in batch.results:
                 record = records[file.name] = file_record(file, result, originals)
                 if record.source:
-                    originals[record.text] = file.name
+                    originals[record.text_digest] = file.name
                 else:
                     copies.append(document_id(file.name))
                 done += 1
