@@ -52,10 +52,10 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Library(Archive[LocalIndex]):
-    """The documents folder as it was when it was read. Never changes: an update returns a new library.
+    """A documents folder as of the time it was read. Immutable: an update returns a new library.
 
-    `records` says by file name what was read of each file. Files in `waiting` are still being written and are
-    read later. Segments are written to the folder `place`, or to a temporary one when that is None.
+    `records` are by file name. Files in `waiting` are still being written and are read later. Segments are
+    written to the folder `place`, or to a temporary one if it is None.
     """
 
     _snapshot: Snapshot[LocalIndex]
@@ -65,7 +65,7 @@ class Library(Archive[LocalIndex]):
     waiting: frozenset[str] = frozenset()
 
     @classmethod
-    def open(  # noqa: PLR0913  # each is optional and has a name
+    def open(  # noqa: PLR0913  # optional keyword arguments
         cls,
         folder: Path,
         *,
@@ -80,14 +80,15 @@ class Library(Archive[LocalIndex]):
     ) -> Self:
         """Read what has changed in the folder since the index was saved in `index_dir`. Blocks.
 
-        With `before`, a library of the same folder, only what changed since then is read, and `index_dir` is
-        neither read nor written: call `save` for that. `fresh` reads all files again; `thorough` verifies the
-        checksums of saved segments of any size. A file written less than `quiet` seconds ago may be
-        incomplete: it is left as it was and listed in `waiting`. `progress` is called with the number of
-        files read and their total. With an `encoder`, answers compare meanings once `encode` has run.
+        With `before`, a library of the same folder, only files changed since then are read, and `index_dir`
+        is neither read nor written: call `save` for that. `fresh` reads all files again; `thorough` verifies
+        the checksums of saved segments of any size. A file modified less than `quiet` seconds ago may be
+        incomplete: its previous version stays in the index, and it is listed in `waiting`. `progress` is
+        called with the number of files read and their total. With an `encoder`, answers compare meanings
+        once `encode` has run.
 
-        A file that cannot be read is left out and listed in `problems`; an empty folder is fine. Raises
-        FolderError when the folder is missing or cannot be listed.
+        A file that cannot be read is left out and listed in `problems`. Raises FolderError if the folder is
+        missing or cannot be listed.
         """
         files, problems = list_files(folder)
         place = before.place if before else index_dir and index_dir / _index_name(folder, quote_chars)
@@ -103,11 +104,11 @@ class Library(Archive[LocalIndex]):
         if old and not changed and len(records) == len(known):
             library = old
         else:
-            # While a bot runs, people wait for what changed; `compact` merges the rest.
+            # While a bot runs, an update must be quick; `compact` merges the rest later.
             max_merged = _MAX_PASSAGES_MERGED_BY_UPDATE if before else MAX_SEGMENT_PASSAGES
             update = _IndexUpdate(folder, changed, records, _remaining(old, records), quote_chars, max_merged)
             segments, records = update.run(place, progress)
-            library = cls._of(LocalIndex(segments, embeddings), records, quote_chars, folder, place)
+            library = cls._build(LocalIndex(segments, embeddings), records, quote_chars, folder, place)
             if index_dir and not before:
                 library.save(index_dir)
         if index_dir and not before:
@@ -115,7 +116,7 @@ class Library(Archive[LocalIndex]):
         return library.with_problems(problems, waiting)
 
     @classmethod
-    def _of(
+    def _build(
         cls,
         index: LocalIndex,
         records: Mapping[str, FileRecord],
@@ -137,19 +138,21 @@ class Library(Archive[LocalIndex]):
         *,
         thorough: bool,
     ) -> Self | None:
-        """Return the library saved in `place`, or None when it is missing, outdated or damaged."""
+        """Return the library saved in `place`, or None if it is missing, outdated or damaged."""
         saved = None if place is None else manifest.load(place, thorough=thorough)
         if saved is None:
             return None
         index, metadata = saved
         records = {record.file.name: record for record in map(record_from_row, metadata["records"])}
-        return cls._of(LocalIndex(index.segments, embeddings), records, quote_chars, folder, place)
+        return cls._build(LocalIndex(index.segments, embeddings), records, quote_chars, folder, place)
 
     def with_problems(self, problems: Iterable[Problem], waiting: frozenset[str]) -> Self:
-        """Add the files that could not be listed to those that could not be read."""
-        unread = [Problem(r.file.name, r.problem) for r in self.records.values() if r.problem]
-        everything = tuple(sorted([*problems, *unread], key=lambda problem: problem.name))
-        return replace(self, _snapshot=replace(self.snapshot, problems=everything), waiting=waiting)
+        """Return the library with these problems, of files that were not listed, and those of its records."""
+        unread = [
+            Problem(record.file.name, record.problem) for record in self.records.values() if record.problem
+        ]
+        all_problems = tuple(sorted([*problems, *unread], key=lambda problem: problem.name))
+        return replace(self, _snapshot=replace(self.snapshot, problems=all_problems), waiting=waiting)
 
     @property
     def snapshot(self) -> Snapshot[LocalIndex]:
@@ -166,11 +169,11 @@ class Library(Archive[LocalIndex]):
         stop: Callable[[], bool] = lambda: False,
         threads: int = 1,
     ) -> bool:
-        """Make the vectors that are missing, each batch stored at once. Blocks.
+        """Compute and store the missing vectors in batches. Blocks. Returns whether all texts have a vector.
 
-        `progress` is called with the number of texts encoded and their total; `stop` is asked between
-        batches, about once a second. With more than one of `threads`, this thread only waits for them. Return
-        whether all texts have a vector. Raises EncoderError where the encoder cannot be loaded.
+        `progress` is called with the number of texts encoded and their total; `stop` is called between
+        batches, about once a second. With more than one of `threads` the work is done in a pool of threads.
+        Raises EncoderError if the encoder cannot be loaded.
         """
         embeddings = self.index.embeddings
         if embeddings is None:
@@ -193,12 +196,12 @@ class Library(Archive[LocalIndex]):
 
     @property
     def encodable(self) -> int:
-        """The number of different texts that the encoder reads: 0 when meaning is not compared."""
+        """The number of different texts to encode, 0 without an encoder."""
         return len(np.unique(self.index.encoder_keys())) if self.index.embeddings else 0
 
     @property
     def unencoded(self) -> int:
-        """How many of them have no vector yet."""
+        """The number of different texts without a vector."""
         embeddings = self.index.embeddings
         return len(missing_keys(embeddings.store, self.index.encoder_keys())) if embeddings else 0
 
@@ -217,7 +220,7 @@ class Library(Archive[LocalIndex]):
             _log.warning("INDEX_DIR=%s: the index cannot be saved there (%s)", index_dir, reason)
 
     def compact(self) -> Self:
-        """Merge the small segments that updates have left, however long it takes. Blocks."""
+        """Return the library with the small segments left by updates merged. Blocks, possibly for long."""
         try:
             with _segment_folders(self.place) as (_, target):
                 segments = maybe_merge(self.index.segments, target)
@@ -231,20 +234,22 @@ class Library(Archive[LocalIndex]):
 
 
 def _remaining(library: Library | None, records: Mapping[str, FileRecord]) -> Sequence[LiveSegment]:
-    """Return the segments of a library without the documents that `records` no longer has."""
+    """Return the segments of a library without the documents that are not in `records`."""
     if library is None:
         return ()
     known = library.records
-    kept = {known[name].source for name in records if name in known}
-    gone = [record.source.id for record in known.values() if record.source and record.source not in kept]
-    return library.index.without(gone).segments
+    current = {known[name].source for name in records if name in known}
+    removed = [
+        record.source.id for record in known.values() if record.source and record.source not in current
+    ]
+    return library.index.without(removed).segments
 
 
 @dataclass(frozen=True, slots=True)
 class _IndexUpdate:
-    """An index to be brought up to date: `changed` files are read and added to `segments`.
+    """An update of an index: reads the `changed` files and adds them to `segments`.
 
-    `records` are those of the files that stay. Only segments of up to `max_merged` passages are merged.
+    `records` are those of unchanged files. Only segments of up to `max_merged` passages are merged.
     """
 
     folder: Path
@@ -257,7 +262,7 @@ class _IndexUpdate:
     def run(
         self, place: Path | None, progress: Progress | None
     ) -> tuple[list[LiveSegment], dict[str, FileRecord]]:
-        """Return all segments, and the records of all files sorted by name. Raises OSError."""
+        """Return the segments, and the records of all files, sorted by name. Raises OSError."""
         try:
             return self._run(place, progress)
         except OSError:
@@ -279,7 +284,7 @@ class _IndexUpdate:
     def _read(
         self, scratch: Path, progress: Progress | None
     ) -> tuple[list[LiveSegment], dict[str, FileRecord]]:
-        """Read the changed files into segments. A file with the text of another one adds no passages."""
+        """Read the changed files into segments. A file with the same text as another one adds no passages."""
         segments: list[LiveSegment] = []
         records = dict(self.records)
         originals = {record.text_digest: name for name, record in records.items() if record.source}
@@ -311,7 +316,7 @@ def _open_embeddings(encoder: Encoder | None, place: Path | None) -> Embeddings 
 
 
 def _compact_vectors(index: LocalIndex) -> None:
-    """Drop the vectors of texts that are gone when they are many."""
+    """Remove the vectors of texts that no longer exist, if they are most of the file."""
     if index.embeddings is None:
         return
     try:
@@ -322,9 +327,9 @@ def _compact_vectors(index: LocalIndex) -> None:
 
 @contextmanager
 def _segment_folders(place: Path | None) -> Iterator[tuple[Path, Path]]:
-    """Yield two folders to write segments to: one for temporary segments, one for those that stay.
+    """Yield two folders to write segments to: one for temporary segments, one for permanent ones.
 
-    Without a `place` both are deleted at the end; open segments stay readable. Raises OSError.
+    Without a `place` both are deleted at the end, but open segments stay readable. Raises OSError.
     """
     if place:
         place.mkdir(parents=True, exist_ok=True)
@@ -335,7 +340,7 @@ def _segment_folders(place: Path | None) -> Iterator[tuple[Path, Path]]:
 
 
 def _index_name(folder: Path, quote_chars: int) -> str:
-    """Return a name for the saved index: a digest of the folder and of the length of its pieces."""
+    """Return the name of a saved index: a digest of its folder and maximum quote length."""
     digest = hashlib.blake2b(f"{quote_chars} ".encode(), digest_size=16)
     digest.update(str(folder.resolve()).encode("utf-8", "surrogateescape"))
     return digest.hexdigest()
