@@ -85,7 +85,7 @@ def open_corpus(place: Path, passages: int) -> Path:
 
 
 def questions(folder: Path, count: int, seed: int = 1) -> list[str]:
-    """Return different questions, each with five content words of a paragraph, rare and less rare."""
+    """Return different questions, each with five content words of a paragraph, of mixed rarity."""
     rng = random.Random(seed)  # noqa: S311 - not for security
     files = sorted(folder.glob("*.txt"))
     counts = Counter(

@@ -55,13 +55,13 @@ class Library(Archive[LocalIndex]):
     """A documents folder as of the time it was read. Immutable: an update returns a new library.
 
     `records` are by file name. Files in `waiting` are still being written and are read later. Segments are
-    written to the folder `place`, or to a temporary one if it is None.
+    written to the folder `segment_dir`, or to a temporary one if it is None.
     """
 
     _snapshot: Snapshot[LocalIndex]
     folder: Path
     records: Mapping[str, FileRecord]
-    place: Path | None
+    segment_dir: Path | None
     waiting: frozenset[str] = frozenset()
 
     @classmethod
@@ -91,10 +91,12 @@ class Library(Archive[LocalIndex]):
         missing or cannot be listed.
         """
         files, problems = list_files(folder)
-        place = before.place if before else index_dir and index_dir / _index_name(folder, quote_chars)
-        embeddings = before.index.embeddings if before else _open_embeddings(encoder, place)
+        segment_dir = (
+            before.segment_dir if before else index_dir and index_dir / _index_name(folder, quote_chars)
+        )
+        embeddings = before.index.embeddings if before else _open_embeddings(encoder, segment_dir)
         old = before or (
-            None if fresh else cls._load(folder, quote_chars, place, embeddings, thorough=thorough)
+            None if fresh else cls._load(folder, quote_chars, segment_dir, embeddings, thorough=thorough)
         )
         known = old.records if old else {}
         records = unchanged(files, known)
@@ -107,8 +109,8 @@ class Library(Archive[LocalIndex]):
             # While a bot runs, an update must be quick; `compact` merges the rest later.
             max_merged = _MAX_PASSAGES_MERGED_BY_UPDATE if before else MAX_SEGMENT_PASSAGES
             update = _IndexUpdate(folder, changed, records, _remaining(old, records), quote_chars, max_merged)
-            segments, records = update.run(place, progress)
-            library = cls._build(LocalIndex(segments, embeddings), records, quote_chars, folder, place)
+            segments, records = update.run(segment_dir, progress)
+            library = cls._build(LocalIndex(segments, embeddings), records, quote_chars, folder, segment_dir)
             if index_dir and not before:
                 library.save(index_dir)
         if index_dir and not before:
@@ -122,29 +124,29 @@ class Library(Archive[LocalIndex]):
         records: Mapping[str, FileRecord],
         quote_chars: int,
         folder: Path,
-        place: Path | None,
+        segment_dir: Path | None,
     ) -> Self:
         version = library_version(records.values(), manifest.format_id(), quote_chars)
         snapshot = Snapshot(index, list_sources(records.values()), (), version, quote_chars)
-        return cls(snapshot, folder, records, place)
+        return cls(snapshot, folder, records, segment_dir)
 
     @classmethod
     def _load(
         cls,
         folder: Path,
         quote_chars: int,
-        place: Path | None,
+        segment_dir: Path | None,
         embeddings: Embeddings | None,
         *,
         thorough: bool,
     ) -> Self | None:
-        """Return the library saved in `place`, or None if it is missing, outdated or damaged."""
-        saved = None if place is None else manifest.load(place, thorough=thorough)
+        """Return the library saved in `segment_dir`, or None if it is missing, outdated or damaged."""
+        saved = None if segment_dir is None else manifest.load(segment_dir, thorough=thorough)
         if saved is None:
             return None
         index, metadata = saved
         records = {record.file.name: record for record in map(record_from_row, metadata["records"])}
-        return cls._build(LocalIndex(index.segments, embeddings), records, quote_chars, folder, place)
+        return cls._build(LocalIndex(index.segments, embeddings), records, quote_chars, folder, segment_dir)
 
     def with_problems(self, problems: Iterable[Problem], waiting: frozenset[str]) -> Self:
         """Return the library with these problems, of files that were not listed, and those of its records."""
@@ -207,14 +209,14 @@ class Library(Archive[LocalIndex]):
 
     def save(self, index_dir: Path) -> None:
         """Save the index, and delete the indexes of folders that no longer exist. Failures are logged."""
-        place = index_dir / _index_name(self.folder, self.quote_chars)
+        segment_dir = index_dir / _index_name(self.folder, self.quote_chars)
         metadata = {
             "folder": str(self.folder.resolve()),
             "records": [record_to_row(record) for record in self.records.values()],
         }
         try:
-            manifest.save(self.index, place, metadata)
-            manifest.delete_stale(index_dir, place)
+            manifest.save(self.index, segment_dir, metadata)
+            manifest.delete_stale(index_dir, segment_dir)
         except OSError as error:
             reason = error.strerror or error
             _log.warning("INDEX_DIR=%s: the index cannot be saved there (%s)", index_dir, reason)
@@ -222,7 +224,7 @@ class Library(Archive[LocalIndex]):
     def compact(self) -> Self:
         """Return the library with the small segments left by updates merged. Blocks, possibly for long."""
         try:
-            with _segment_folders(self.place) as (_, target):
+            with _segment_folders(self.segment_dir) as (_, target):
                 segments = maybe_merge(self.index.segments, target)
         except OSError as error:
             _log.warning("The segments of the index cannot be merged (%s)", error.strerror or error)
@@ -260,21 +262,21 @@ class _IndexUpdate:
     max_merged: int
 
     def run(
-        self, place: Path | None, progress: Progress | None
+        self, segment_dir: Path | None, progress: Progress | None
     ) -> tuple[list[LiveSegment], dict[str, FileRecord]]:
         """Return the segments, and the records of all files, sorted by name. Raises OSError."""
         try:
-            return self._run(place, progress)
+            return self._run(segment_dir, progress)
         except OSError:
-            if place is None:
+            if segment_dir is None:
                 raise
-        # `save` reports why `place` cannot be written.
+        # `save` reports why `segment_dir` cannot be written.
         return self._run(None, progress)
 
     def _run(
-        self, place: Path | None, progress: Progress | None
+        self, segment_dir: Path | None, progress: Progress | None
     ) -> tuple[list[LiveSegment], dict[str, FileRecord]]:
-        with _segment_folders(place) as (scratch, target):
+        with _segment_folders(segment_dir) as (scratch, target):
             added, records = self._read(scratch, progress)
             new = force_merge(added, target)
             segments = maybe_merge([*self.segments, *new], target, self.max_merged)
@@ -308,10 +310,10 @@ class _IndexUpdate:
         return [segment for segment in segments if segment.size], records
 
 
-def _open_embeddings(encoder: Encoder | None, place: Path | None) -> Embeddings | None:
+def _open_embeddings(encoder: Encoder | None, segment_dir: Path | None) -> Embeddings | None:
     if encoder is None:
         return None
-    path = place and place / vector_store.FILE_NAME
+    path = segment_dir and segment_dir / vector_store.FILE_NAME
     return Embeddings(encoder, VectorStore(path, encoder.name, encoder.dimensions))
 
 
@@ -326,17 +328,17 @@ def _compact_vectors(index: LocalIndex) -> None:
 
 
 @contextmanager
-def _segment_folders(place: Path | None) -> Iterator[tuple[Path, Path]]:
+def _segment_folders(segment_dir: Path | None) -> Iterator[tuple[Path, Path]]:
     """Yield two folders to write segments to: one for temporary segments, one for permanent ones.
 
-    Without a `place` both are deleted at the end, but open segments stay readable. Raises OSError.
+    Without a `segment_dir` both are deleted at the end, but open segments stay readable. Raises OSError.
     """
-    if place:
-        place.mkdir(parents=True, exist_ok=True)
+    if segment_dir:
+        segment_dir.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(
-        prefix=".new-" if place else "verbatim-", dir=place and place.parent
+        prefix=".new-" if segment_dir else "verbatim-", dir=segment_dir and segment_dir.parent
     ) as scratch:
-        yield Path(scratch), place or Path(scratch)
+        yield Path(scratch), segment_dir or Path(scratch)
 
 
 def _index_name(folder: Path, quote_chars: int) -> str:

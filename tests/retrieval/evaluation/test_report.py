@@ -82,8 +82,11 @@ def test_floors(folder: Path) -> None:
     assert 2 == result.exit_code
     digest = result.output.split("got ")[1].split(".")[0]
     floors.write_text(f'{{"digest": "{digest}", "all": {{"quote@1": 0.5}}}}', encoding="utf-8")
-    held = _eval("--floors", "floors.json")
-    assert (0, ["all", "quote@1", "0.500", "0.500", "+0.000"]) == (held.exit_code, _rows(held.output)[-3])
+    at_floor = _eval("--floors", "floors.json")
+    assert (0, ["all", "quote@1", "0.500", "0.500", "+0.000"]) == (
+        at_floor.exit_code,
+        _rows(at_floor.output)[-3],
+    )
     floors.write_text(f'{{"digest": "{digest}", "all": {{"quote@1": 0.75}}}}', encoding="utf-8")
     below = _eval("--floors", "floors.json")
     expected = ["all", "quote@1", "0.500", "0.750", "-0.250", "BELOW"]
