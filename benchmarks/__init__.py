@@ -1,1 +1,1 @@
-"""How fast it is, measured: `make bench`. A module for each benchmark, one function that gives its table."""
+"""Speed benchmarks: `make bench`. One module per benchmark, with a function that returns its table."""

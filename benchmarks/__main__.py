@@ -1,4 +1,4 @@
-"""`make bench`, or `.venv/bin/python -m benchmarks messages` for the named ones."""
+"""Runs all benchmarks, or those named: `.venv/bin/python -m benchmarks messages`."""
 
 from __future__ import annotations
 
@@ -28,21 +28,26 @@ BENCHMARKS: dict[str, Callable[[], Table]] = {
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks", description="How fast it is.")
-    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(BENCHMARKS)}; all without")
-    parser.add_argument("--passages", type=int, default=PASSAGES, help="how many to search (%(default)s)")
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Measure speed.")
     parser.add_argument(
-        "--keep", type=Path, metavar="DIR", help="where search keeps texts and peers' indexes"
+        "names", nargs="*", metavar="NAME", help=f"benchmarks to run: {', '.join(BENCHMARKS)} (default: all)"
     )
-    asked = parser.parse_args()
-    names = asked.names or list(BENCHMARKS)
+    parser.add_argument(
+        "--passages", type=int, default=PASSAGES, help="size of the searched corpus (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--keep", type=Path, metavar="DIR", help="folder in which to keep texts and indexes for later runs"
+    )
+    options = parser.parse_args()
+    names = options.names or list(BENCHMARKS)
     if unknown := set(names) - BENCHMARKS.keys():
         parser.error(f"no such benchmark: {', '.join(sorted(unknown))}")
-    sized = {
-        name: partial(of, asked.passages, asked.keep) for name, of in (("search", search), ("stages", stages))
+    with_options = {
+        name: partial(benchmark, options.passages, options.keep)
+        for name, benchmark in (("search", search), ("stages", stages))
     }
     for name in names:
-        print(f"\n{(BENCHMARKS | sized)[name]()}\n", flush=True)  # noqa: T201 - the program's output
+        print(f"\n{(BENCHMARKS | with_options)[name]()}\n", flush=True)  # noqa: T201 - the program's output
 
 
 if __name__ == "__main__":

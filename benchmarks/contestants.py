@@ -1,4 +1,4 @@
-"""The search engines that are compared: which there are, and each with its index made and open."""
+"""The search engines to compare, each in a process of its own with its index open."""
 
 from __future__ import annotations
 
@@ -10,62 +10,63 @@ from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING
 
-from benchmarks.peers.child import ROOT, Built, Child
+from benchmarks.peers.child import ROOT, BuildCost, Child
 
 if TYPE_CHECKING:
     from contextlib import ExitStack
 
-_PEERS = ROOT / ".venv-bench" / "bin" / "python"
-_OPENINGS = 3
+_PEER_PYTHON = ROOT / ".venv-bench" / "bin" / "python"
+_OPEN_ROUNDS = 3
 OURS = "ours"
-# Slow, and all in memory: it is asked where that is bearable.
-PLAIN = "rank_bm25"
-_MOST_PLAIN = 100_000
+# It scores every passage and keeps all in memory, so only smaller corpora are practical.
+RANK_BM25 = "rank_bm25"
+_MAX_RANK_BM25_PASSAGES = 100_000
 
 
 @dataclass(frozen=True, slots=True)
-class Contestant:
-    """A running engine; `opened` in seconds and `disk` in bytes are None where it cannot save its index.
+class PreparedEngine:
+    """A running engine. `open_seconds` and `disk_bytes` are None if it cannot save its index.
 
-    One that is `kept` was built in an earlier run.
+    `is_cached` if the index was built in an earlier run.
     """
 
     child: Child
-    built: Built
-    opened: float | None
-    disk: int | None
-    kept: bool
+    built: BuildCost
+    open_seconds: float | None
+    disk_bytes: int | None
+    is_cached: bool
 
 
-def names(passages: int) -> list[str]:
-    """Name ours and those peers that are installed and bear so many passages, the slow one last."""
-    if not (_PEERS.parents[1] / ".installed").exists():
+def engine_names(passages: int) -> list[str]:
+    """Return the installed engines that can search this many passages, the slowest last."""
+    if not (_PEER_PYTHON.parents[1] / ".installed").exists():
         return [OURS]
-    return [OURS, "bm25s", "tantivy", *([PLAIN] if passages <= _MOST_PLAIN else [])]
+    return [OURS, "bm25s", "tantivy", *([RANK_BM25] if passages <= _MAX_RANK_BM25_PASSAGES else [])]
 
 
-def prepare(name: str, folder: Path, stack: ExitStack) -> Contestant:
-    """Make an engine's index next to the folder and open it; a peer's that is there already is kept."""
-    python = Path(sys.executable) if name == OURS else _PEERS
-    saved, note = folder.with_name(f"{folder.name}-{name}"), folder.with_name(f"{folder.name}-{name}.json")
-    if name == PLAIN:
+def prepare(name: str, folder: Path, stack: ExitStack) -> PreparedEngine:
+    """Build an engine's index next to the folder and open it. An existing index of a peer is reused."""
+    python = Path(sys.executable) if name == OURS else _PEER_PYTHON
+    saved = folder.with_name(f"{folder.name}-{name}")
+    cost_file = folder.with_name(f"{folder.name}-{name}.json")
+    if name == RANK_BM25:
         child = stack.enter_context(Child.start(name, python))
-        return Contestant(child, child.build(folder, saved), None, None, kept=False)
-    kept = name != OURS and note.exists()
-    if not kept:
+        return PreparedEngine(child, child.build(folder, saved), None, None, is_cached=False)
+    is_cached = name != OURS and cost_file.exists()
+    if not is_cached:
         shutil.rmtree(saved, ignore_errors=True)
         with Child.start(name, python) as child:
             built = child.build(folder, saved)
-        note.write_text(json.dumps(asdict(built)), encoding="utf-8")
-    opened = []
-    for _ in range(_OPENINGS - 1):
+        cost_file.write_text(json.dumps(asdict(built)), encoding="utf-8")
+    open_seconds = []
+    for _ in range(_OPEN_ROUNDS - 1):
         with Child.start(name, python) as child:
-            opened.append(child.open(folder, saved))
+            open_seconds.append(child.open(folder, saved))
     child = stack.enter_context(Child.start(name, python))
-    opened.append(child.open(folder, saved))
-    built = Built(**json.loads(note.read_text("utf-8")))
-    return Contestant(child, built, median(opened), _size(saved), kept)
+    open_seconds.append(child.open(folder, saved))
+    built = BuildCost(**json.loads(cost_file.read_text("utf-8")))
+    return PreparedEngine(child, built, median(open_seconds), _folder_bytes(saved), is_cached)
 
 
-def _size(folder: Path) -> int:
+def _folder_bytes(folder: Path) -> int:
     return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())

@@ -1,8 +1,8 @@
-"""A folder of made-up English documents, of any size, and natural questions about them.
+"""Synthetic English documents, in any number, and natural questions about them.
 
-Searching costs what the words' frequencies make it cost, so these are English: function words have their
-shares, content words follow Zipf's law with a tail that grows as Heaps' law says, and a document's words are
-of its topic and come back within a paragraph. A larger folder begins with the documents of a smaller one.
+The cost of a search depends on word frequencies, so these are as in English: function words have their usual
+shares, content words follow Zipf's law with a tail that grows by Heaps' law, and words cluster by topic and
+paragraph. A larger folder begins with the documents of a smaller one.
 """
 
 from __future__ import annotations
@@ -26,22 +26,24 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-PASSAGES = 500
-"""In a document."""
+PASSAGES_PER_DOCUMENT = 500
 
-_LONG_AGO = 1_000_000_000
-_VOCABULARY = 1_000_000
-_SENTENCE = (8, 30)
-_SENTENCES, _MOST_SENTENCES = 4.3, 9
-_NUMBERS, _NAMES = 0.012, 0.03
-# Shares of the content words: of the paragraph's own few, of the document's topic; the rest is of all words.
-_OWN, _OF_TOPIC = 0.2, 0.3
-_OWN_WORDS, _TOPIC_WORDS, _TOPIC_NAMES = 8, 300, 40
-_COMMAS = 0.05
-_RARE = 2e-5
-_MIDDLING = 5e-4
-_COUNTED = 20
-_PATTERNS = (
+_OLD_MTIME = 1_000_000_000
+_VOCABULARY_SIZE = 1_000_000
+# Lowest and highest number of words.
+_SENTENCE_WORDS = (8, 30)
+# Per paragraph: one and a Poisson-distributed number of others, up to a maximum.
+_MEAN_EXTRA_SENTENCES, _MAX_SENTENCES = 4.3, 9
+_NUMBER_SHARE, _NAME_SHARE = 0.012, 0.03
+# Shares of content words drawn from the words of the paragraph and of the document's topic. The others are
+# drawn from the whole vocabulary.
+_PARAGRAPH_SHARE, _TOPIC_SHARE = 0.2, 0.3
+_PARAGRAPH_WORDS, _TOPIC_WORDS, _TOPIC_NAMES = 8, 300, 40
+_COMMA_SHARE = 0.05
+_MAX_RARE_FREQUENCY = 2e-5
+_MAX_MEDIUM_FREQUENCY = 5e-4
+_SAMPLED_FILES = 20
+_QUESTION_PATTERNS = (
     "What {} {} the {} {} of {}?",
     "In what {} was {} {} {} {}?",
     "Who {} {} the {} {} {} to?",
@@ -52,141 +54,144 @@ _PATTERNS = (
 
 @dataclass(frozen=True, slots=True)
 class _Language:
-    """The words by number: function words first, then content words in their forms."""
+    """Cumulative probabilities of function words, as shares of all words, and of content words."""
 
     common: NDArray[np.float64] = field(default_factory=lambda: np.cumsum([*FUNCTION_WORDS.values()]))
-    content: NDArray[np.float64] = field(default_factory=lambda: frequencies(_VOCABULARY))
+    content: NDArray[np.float64] = field(default_factory=lambda: frequencies(_VOCABULARY_SIZE))
 
-    def draw(self, chance: np.random.Generator, count: int) -> NDArray[np.int64]:
-        return np.searchsorted(self.content, chance.random(count)).astype(np.int64)
+    def draw(self, rng: np.random.Generator, count: int) -> NDArray[np.int64]:
+        return np.searchsorted(self.content, rng.random(count)).astype(np.int64)
 
 
 def write(folder: Path, passages: int, seed: int = 1) -> None:
-    """Write documents of `PASSAGES` paragraphs each, about 100 words long, until there are so many."""
+    """Write documents of PASSAGES_PER_DOCUMENT paragraphs of about 100 words, this many in all."""
     folder.mkdir(parents=True, exist_ok=True)
     language = _Language()
-    for number, first in enumerate(range(0, passages, PASSAGES)):
-        chance = np.random.default_rng((seed, number))
-        paragraphs = _paragraphs(chance, language)[: passages - first]
+    for number, first in enumerate(range(0, passages, PASSAGES_PER_DOCUMENT)):
+        rng = np.random.default_rng((seed, number))
+        paragraphs = _make_paragraphs(rng, language)[: passages - first]
         file = folder / f"{number:05}.txt"
         file.write_text("\n\n".join(paragraphs) + "\n", encoding="ascii")
-        # A file written just now may be half, and is read again the next time.
-        os.utime(file, (_LONG_AGO, _LONG_AGO))
+        # A recently modified file may be incomplete, so it would be read again the next time.
+        os.utime(file, (_OLD_MTIME, _OLD_MTIME))
 
 
-def written(place: Path, passages: int) -> Path:
-    """Return the folder of a corpus in `place`; one that is there already is kept."""
+def open_corpus(place: Path, passages: int) -> Path:
+    """Return the folder of a corpus in `place`. It is written unless it exists."""
     folder = place / f"{passages}"
-    if len(list(folder.glob("*.txt"))) < math.ceil(passages / PASSAGES):
+    if len(list(folder.glob("*.txt"))) < math.ceil(passages / PASSAGES_PER_DOCUMENT):
         write(folder, passages)
     return folder
 
 
 def questions(folder: Path, count: int, seed: int = 1) -> list[str]:
-    """Ask about paragraphs: three function words and five content words of one, of mixed rarity."""
-    chance = random.Random(seed)  # noqa: S311 - no secret
+    """Return different questions, each with five content words of a paragraph, of mixed rarity."""
+    rng = random.Random(seed)  # noqa: S311 - not for security
     files = sorted(folder.glob("*.txt"))
     counts = Counter(
         word
-        for file in files[:: max(len(files) // _COUNTED, 1)]
+        for file in files[:: max(len(files) // _SAMPLED_FILES, 1)]
         for word in re.findall(r"[A-Za-z]+", file.read_text("ascii"))
     )
     total = counts.total()
     shares = {word: count / total for word, count in counts.items()}
-    asked: dict[str, None] = {}
-    while len(asked) < count:
-        paragraphs = chance.choice(files).read_text("ascii").split("\n\n")
-        for paragraph in chance.sample(paragraphs, min(10, len(paragraphs))):
-            if words := _asked(chance, paragraph, shares):
-                asked[chance.choice(_PATTERNS).format(*words)] = None
-    return list(asked)[:count]
+    texts: dict[str, None] = {}
+    while len(texts) < count:
+        paragraphs = rng.choice(files).read_text("ascii").split("\n\n")
+        for paragraph in rng.sample(paragraphs, min(10, len(paragraphs))):
+            if words := _choose_words(rng, paragraph, shares):
+                texts[rng.choice(_QUESTION_PATTERNS).format(*words)] = None
+    return list(texts)[:count]
 
 
-def _asked(chance: random.Random, paragraph: str, shares: dict[str, float]) -> list[str]:
-    """Choose two or three words of middling frequency and the rest rarer; none if there are not enough."""
-    middling: list[str] = []
+def _choose_words(rng: random.Random, paragraph: str, shares: dict[str, float]) -> list[str]:
+    """Return two or three words of medium frequency and rare ones, five in all; [] if there are too few."""
+    medium: list[str] = []
     rare: list[str] = []
     for word in sorted(set(re.findall(r"[A-Za-z]{3,}", paragraph))):
         share = shares.get(word, 0.0)
-        if word.lower() not in FUNCTION_WORDS and share < _MIDDLING:
-            (rare if share < _RARE else middling).append(word)
-    of_middling = chance.choice((2, 3))
-    if len(middling) < of_middling or len(rare) < 5 - of_middling:
+        if word.lower() not in FUNCTION_WORDS and share < _MAX_MEDIUM_FREQUENCY:
+            (rare if share < _MAX_RARE_FREQUENCY else medium).append(word)
+    medium_count = rng.choice((2, 3))
+    if len(medium) < medium_count or len(rare) < 5 - medium_count:
         return []
-    words = chance.sample(middling, of_middling) + chance.sample(rare, 5 - of_middling)
-    chance.shuffle(words)
+    words = rng.sample(medium, medium_count) + rng.sample(rare, 5 - medium_count)
+    rng.shuffle(words)
     return words
 
 
-def _paragraphs(chance: np.random.Generator, language: _Language) -> list[str]:
-    """Write one document."""
-    per_paragraph = 1 + np.minimum(chance.poisson(_SENTENCES, PASSAGES), _MOST_SENTENCES - 1)
-    lengths = chance.integers(*_SENTENCE, size=per_paragraph.sum(), endpoint=True)
+def _make_paragraphs(rng: np.random.Generator, language: _Language) -> list[str]:
+    """Return the paragraphs of one document."""
+    per_paragraph = 1 + np.minimum(
+        rng.poisson(_MEAN_EXTRA_SENTENCES, PASSAGES_PER_DOCUMENT), _MAX_SENTENCES - 1
+    )
+    lengths = rng.integers(*_SENTENCE_WORDS, size=per_paragraph.sum(), endpoint=True)
     ends = np.cumsum(lengths)
     breaks = [0, *ends[np.cumsum(per_paragraph) - 1].tolist()]
-    owners = np.repeat(np.arange(PASSAGES), np.diff(breaks))
-    words = _spelt(_drawn(chance, language, owners))
+    owners = np.repeat(np.arange(PASSAGES_PER_DOCUMENT), np.diff(breaks))
+    words = _spell_all(_draw_words(rng, language, owners))
     for end, length in zip(ends.tolist(), lengths.tolist(), strict=True):
         words[end - length] = words[end - length][0].upper() + words[end - length][1:]
         words[end - 1] += "."
-    for at in np.flatnonzero(chance.random(len(words)) < _COMMAS).tolist():
+    for at in np.flatnonzero(rng.random(len(words)) < _COMMA_SHARE).tolist():
         if words[at][-1] != ".":
             words[at] += ","
     return [" ".join(words[start:stop]) for start, stop in pairwise(breaks)]
 
 
-def _drawn(chance: np.random.Generator, language: _Language, owners: NDArray[np.intp]) -> NDArray[np.int64]:
-    """Draw the words of a document as numbers; `owners` tells the paragraph of each."""
+def _draw_words(rng: np.random.Generator, language: _Language, owners: NDArray[np.intp]) -> NDArray[np.int64]:
+    """Return word numbers for a document; `owners` is the paragraph of each word, shape (words,)."""
     size = len(owners)
-    topic = (np.exp(chance.random(_TOPIC_WORDS) * np.log(_VOCABULARY / 100)) * 50).astype(np.int64)
-    own = topic[chance.integers(_TOPIC_WORDS, size=(PASSAGES, _OWN_WORDS))]
-    names = language.draw(chance, _TOPIC_NAMES)
-    of = chance.random(size)
-    # The first words of the topic are the most frequent ones of it.
-    drawn = topic[(chance.random(size) ** 2 * _TOPIC_WORDS).astype(np.int64)]
-    drawn = np.where(of < _OWN, own[owners, chance.integers(_OWN_WORDS, size=size)], drawn)
-    drawn = np.where(of > _OWN + _OF_TOPIC, language.draw(chance, size), drawn)
-    numbers = _kind(_WORD, drawn * FORMS + chance.integers(FORMS, size=size))
-    kind = chance.random(size)
+    topic = (np.exp(rng.random(_TOPIC_WORDS) * np.log(_VOCABULARY_SIZE / 100)) * 50).astype(np.int64)
+    own = topic[rng.integers(_TOPIC_WORDS, size=(PASSAGES_PER_DOCUMENT, _PARAGRAPH_WORDS))]
+    names = language.draw(rng, _TOPIC_NAMES)
+    origin = rng.random(size)
+    # Squared, so that the first words of a topic are its most frequent ones.
+    drawn = topic[(rng.random(size) ** 2 * _TOPIC_WORDS).astype(np.int64)]
+    drawn = np.where(origin < _PARAGRAPH_SHARE, own[owners, rng.integers(_PARAGRAPH_WORDS, size=size)], drawn)
+    drawn = np.where(origin > _PARAGRAPH_SHARE + _TOPIC_SHARE, language.draw(rng, size), drawn)
+    numbers = _encode_kind(_WORD, drawn * FORMS + rng.integers(FORMS, size=size))
+    kind = rng.random(size)
     is_common = kind < language.common[-1]
-    numbers[is_common] = _kind(_COMMON, np.searchsorted(language.common, kind[is_common]))
-    is_number = kind > 1 - _NUMBERS
-    numbers[is_number] = _kind(_NUMBER, _figures(chance, int(is_number.sum())))
-    is_name = (kind > 1 - _NUMBERS - _NAMES) & ~is_number
-    named = names[(chance.random(int(is_name.sum())) ** 2 * _TOPIC_NAMES).astype(np.int64)]
-    numbers[is_name] = _kind(_NAME, named)
+    numbers[is_common] = _encode_kind(_COMMON, np.searchsorted(language.common, kind[is_common]))
+    is_number = kind > 1 - _NUMBER_SHARE
+    numbers[is_number] = _encode_kind(_NUMBER, _draw_numbers(rng, int(is_number.sum())))
+    is_name = (kind > 1 - _NUMBER_SHARE - _NAME_SHARE) & ~is_number
+    named = names[(rng.random(int(is_name.sum())) ** 2 * _TOPIC_NAMES).astype(np.int64)]
+    numbers[is_name] = _encode_kind(_NAME, named)
     return numbers
 
 
-def _figures(chance: np.random.Generator, count: int) -> NDArray[np.int64]:
-    """Draw numbers: half are years, of the others most are small."""
-    years, others = chance.integers(1800, 2026, count), np.exp(chance.random(count) * np.log(100_000))
-    return np.where(chance.integers(2, size=count), years, others.astype(np.int64))
+def _draw_numbers(rng: np.random.Generator, count: int) -> NDArray[np.int64]:
+    """Return random numbers: half are years, most of the others are small."""
+    years, others = rng.integers(1800, 2026, count), np.exp(rng.random(count) * np.log(100_000))
+    return np.where(rng.integers(2, size=count), years, others.astype(np.int64))
 
 
+# Kinds of words, encoded in the lowest two bits of a word number.
 _COMMON, _WORD, _NAME, _NUMBER = range(4)
 
 
-def _kind(kind: int, numbers: NDArray[np.int64] | NDArray[np.intp]) -> NDArray[np.int64]:
+def _encode_kind(kind: int, numbers: NDArray[np.int64] | NDArray[np.intp]) -> NDArray[np.int64]:
     return numbers.astype(np.int64) * 4 + kind
 
 
-def _spelt(numbers: NDArray[np.int64]) -> list[str]:
-    """Spell each word once."""
+def _spell_all(numbers: NDArray[np.int64]) -> list[str]:
+    """Return the spelling of each word, computing it once per different word."""
     distinct, which = np.unique(numbers, return_inverse=True)
     spelt = np.array([_spell(number) for number in distinct.tolist()], dtype=object)
-    found: list[str] = spelt[which].tolist()
-    return found
+    words: list[str] = spelt[which].tolist()
+    return words
 
 
-_ORDERED = tuple(FUNCTION_WORDS)
+_FUNCTION_WORD_LIST = tuple(FUNCTION_WORDS)
 
 
 @lru_cache(maxsize=200_000)
 def _spell(number: int) -> str:
     number, kind = divmod(number, 4)
     if kind == _COMMON:
-        return _ORDERED[number]
+        return _FUNCTION_WORD_LIST[number]
     if kind == _NUMBER:
         return str(number)
     if kind == _NAME:

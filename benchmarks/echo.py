@@ -1,6 +1,6 @@
-"""The least a bot can do, as the measure of ours: python-telegram-bot, and every text said back.
+"""A minimal bot to compare with: python-telegram-bot, echoing each text.
 
-It takes TELEGRAM_TOKEN and TELEGRAM_API_URL from the environment.
+Reads TELEGRAM_TOKEN and TELEGRAM_API_URL from the environment.
 """
 
 import os
@@ -9,8 +9,8 @@ from typing import Any
 from telegram import Update
 from telegram.ext import Application, ContextTypes, MessageHandler, filters
 
+# As in our bot.
 CONNECTIONS = 256
-"""As many as our bot has."""
 
 
 async def echo(update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:

@@ -1,4 +1,4 @@
-"""What a process and its children hold in memory, where the system tells (Linux)."""
+"""Memory use of a process and its children, from /proc (Linux); 0 elsewhere."""
 
 from __future__ import annotations
 
@@ -11,60 +11,61 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_PAUSE = 0.1
+_SAMPLE_SECONDS = 0.1
 
 
 @dataclass(slots=True)
-class Peak:
-    """The most bytes held at once, by all together; known when the watching is over."""
+class PeakMemory:
+    """The highest memory use of a process tree, complete when `track_peak` ends."""
 
     bytes: int = 0
 
 
-def resident(pid: int) -> int:
-    """Sum up the bytes of a process and its children; pages they share count once."""
-    pids = _tree(pid)
-    # Dearer to find out, so only where pages may be shared.
+def resident_bytes(pid: int) -> int:
+    """Return the resident bytes of a process and its children. Shared pages count once."""
+    pids = _process_tree(pid)
+    # PSS is expensive to read, so only if pages may be shared.
     file, field = ("status", "VmRSS") if len(pids) == 1 else ("smaps_rollup", "Pss")
-    return sum(_told(one, file, field) for one in pids)
+    return sum(_read_field(each, file, field) for each in pids)
 
 
-def mapped(pid: int) -> int:
-    """Return the bytes of these that are pages of files, which the system may take back."""
-    return _told(pid, "status", "RssFile")
+def mapped_bytes(pid: int) -> int:
+    """Return the resident bytes of a process that are pages of files, which the system can reclaim."""
+    return _read_field(pid, "status", "RssFile")
 
 
 @contextlib.contextmanager
-def watched(pid: int) -> Iterator[Peak]:
-    """Look at a process's memory again and again meanwhile."""
-    peak, over = Peak(), threading.Event()
+def track_peak(pid: int) -> Iterator[PeakMemory]:
+    """Sample the memory of a process and its children during the context."""
+    peak, stop = PeakMemory(), threading.Event()
 
     def watch() -> None:
-        while not over.wait(_PAUSE):
-            peak.bytes = max(peak.bytes, resident(pid))
+        while not stop.wait(_SAMPLE_SECONDS):
+            peak.bytes = max(peak.bytes, resident_bytes(pid))
 
     thread = threading.Thread(target=watch)
     thread.start()
     try:
         yield peak
     finally:
-        over.set()
+        stop.set()
         thread.join()
-        # Between two looks a process alone may have held more.
-        peak.bytes = max(peak.bytes, _told(pid, "status", "VmHWM"))
+        # The process itself may have used more between two samples.
+        peak.bytes = max(peak.bytes, _read_field(pid, "status", "VmHWM"))
 
 
-def _tree(pid: int) -> list[int]:
-    """List a process and all that it and its children started and that are alive."""
-    found = [pid]
-    for one in found:
-        for file in Path(f"/proc/{one}/task").glob("*/children"):
+def _process_tree(pid: int) -> list[int]:
+    """Return a process and its living descendants."""
+    pids = [pid]
+    # The list grows while it is iterated.
+    for parent in pids:
+        for file in Path(f"/proc/{parent}/task").glob("*/children"):
             with contextlib.suppress(OSError):
-                found += map(int, file.read_text("ascii").split())
-    return found
+                pids += map(int, file.read_text("ascii").split())
+    return pids
 
 
-def _told(pid: int, file: str, field: str) -> int:
+def _read_field(pid: int, file: str, field: str) -> int:
     try:
         lines = Path(f"/proc/{pid}/{file}").read_text("ascii").splitlines()
     except OSError:

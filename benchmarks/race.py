@@ -1,4 +1,4 @@
-"""Several that answer the same questions by turns, so that what else the machine does slows all alike."""
+"""Several engines answer the same questions in turn, so that other load on the machine affects all alike."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ import numpy as np
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from benchmarks.peers.engine import Asked
+    from benchmarks.peers.engine import Question
 
 ROUNDS = 10
-_WARM = 20
+_WARM_UP_QUESTIONS = 20
 
 
 @dataclass(frozen=True, slots=True)
-class Lane:
-    """One that answers questions, each asked once; `run` gives the seconds of each."""
+class Runner:
+    """An engine and its questions, each asked once. `run` returns the seconds per question."""
 
     name: str
-    questions: Sequence[Asked]
-    run: Callable[[Sequence[Asked]], list[float]]
+    questions: Sequence[Question]
+    run: Callable[[Sequence[Question]], list[float]]
 
 
 @dataclass(frozen=True, slots=True)
 class Times:
-    """Seconds: of the very first question, and of those that count, by round."""
+    """Seconds of the first question, and of each measured question by round."""
 
     first: float
     rounds: list[list[float]]
@@ -42,23 +42,24 @@ class Times:
         return self._percentile(99)
 
     def _percentile(self, percent: int) -> float:
-        return float(np.percentile([one for took in self.rounds for one in took], percent))
+        return float(np.percentile([seconds for times in self.rounds for seconds in times], percent))
 
     def ratio(self, other: Times) -> float:
-        """Divide ours by theirs: the median over the rounds, of the questions that both were asked."""
+        """Return the median over the rounds of own time to other time, for questions that both were asked."""
         pairs = zip(self.rounds, other.rounds, strict=True)
-        return median(median(mine[: len(theirs)]) / median(theirs[: len(mine)]) for mine, theirs in pairs)
+        return median(median(own[: len(theirs)]) / median(theirs[: len(own)]) for own, theirs in pairs)
 
 
-def race(lanes: Sequence[Lane], warming: Sequence[Asked]) -> dict[str, Times]:
-    """Let all answer, a round's share of their questions at a time."""
+def run_interleaved(runners: Sequence[Runner], warm_up: Sequence[Question]) -> dict[str, Times]:
+    """Run all engines in turn, a tenth of their questions per round."""
     firsts: dict[str, float] = {}
-    rounds: dict[str, list[list[float]]] = {lane.name: [] for lane in lanes}
-    for lane in lanes:
-        (firsts[lane.name],) = lane.run(warming[:1])
-        # One that is asked little is slow.
-        lane.run(warming[1 : max(_WARM * len(lane.questions) // len(lanes[0].questions), 2)])
+    rounds: dict[str, list[list[float]]] = {runner.name: [] for runner in runners}
+    for runner in runners:
+        (firsts[runner.name],) = runner.run(warm_up[:1])
+        # A slow engine has fewer questions, and fewer to warm up.
+        count = _WARM_UP_QUESTIONS * len(runner.questions) // len(runners[0].questions)
+        runner.run(warm_up[1 : max(count, 2)])
     for number in range(ROUNDS):
-        for lane in lanes:
-            rounds[lane.name].append(lane.run(lane.questions[number::ROUNDS]))
+        for runner in runners:
+            rounds[runner.name].append(runner.run(runner.questions[number::ROUNDS]))
     return {name: Times(first, rounds[name]) for name, first in firsts.items()}

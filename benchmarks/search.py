@@ -1,4 +1,4 @@
-"""Searching, beside other search engines on the same texts: how fast, how large, how soon ready."""
+"""Search compared with other engines on the same texts: speed, size, and time to open."""
 
 from __future__ import annotations
 
@@ -12,84 +12,91 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmarks import corpus
-from benchmarks.contestants import OURS, PLAIN, Contestant, names, prepare
-from benchmarks.race import ROUNDS, Lane, Times, race
+from benchmarks.contestants import OURS, RANK_BM25, PreparedEngine, engine_names, prepare
+from benchmarks.race import ROUNDS, Runner, Times, run_interleaved
 from benchmarks.table import Table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from benchmarks.peers.engine import Asked
+    from benchmarks.peers.engine import Question
 
 PASSAGES = 100_000
 _QUESTIONS = 50 * ROUNDS
-_PLAIN_QUESTIONS = 5 * ROUNDS
-_WARMING = 20
-_LIMIT = 10
-# As many as an answer looks closer at.
-_CLOSER = 64
-_LARGE = 1_000_000
-_COMPARED = 20
-_TITLES = {OURS: "ours", "bm25s": "bm25s, numba", "tantivy": "tantivy", PLAIN: "rank-bm25"}
-_DEEPER, _ANSWER, _TENTH = f"ours, first {_CLOSER}", "ours, whole answer", "ours, a tenth"
+_RANK_BM25_QUESTIONS = 5 * ROUNDS
+_WARM_UP_QUESTIONS = 20
+_RESULTS = 10
+# As many as the second stage of an answer reads.
+_CANDIDATES = 64
+_LARGE_CORPUS_PASSAGES = 1_000_000
+_COMPARED_QUESTIONS = 20
+_TITLES = {OURS: "ours", "bm25s": "bm25s, numba", "tantivy": "tantivy", RANK_BM25: "rank-bm25"}
+_CANDIDATES_ROW, _ANSWER_ROW, _TENTH_ROW = f"ours, first {_CANDIDATES}", "ours, whole answer", "ours, a tenth"
 
 
 @dataclass(frozen=True, slots=True)
 class Goal:
-    """What one figure is to be at most."""
+    """The highest value that a measurement should have."""
 
-    what: str
-    found: float
-    most: float
+    name: str
+    value: float
+    limit: float
     unit: str = ""
 
     def __str__(self) -> str:
-        verdict = "met" if self.found <= self.most else "missed"
-        return f"{self.what}: {self.found:.3g}{self.unit}, at most {self.most:g}{self.unit}: {verdict}"
+        verdict = "met" if self.value <= self.limit else "missed"
+        return f"{self.name}: {self.value:.3g}{self.unit}, at most {self.limit:g}{self.unit}: {verdict}"
 
 
 def search(passages: int = PASSAGES, keep: Path | None = None) -> Table:
-    """Measure all; texts and the peers' indexes are made in `keep`, and used again if they are there."""
+    """Measure all engines. Texts and the peers' indexes are saved in `keep`, and reused from there."""
     with contextlib.ExitStack() as stack:
         place = keep or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="verbatim-")))
-        folder = corpus.written(place, passages)
-        there: dict[str, Contestant] = {}
+        folder = corpus.open_corpus(place, passages)
+        engines: dict[str, PreparedEngine] = {}
         notes: list[str] = []
-        for name in names(passages):
-            _say(f"{name} reads {passages:,} passages ...")
+        for name in engine_names(passages):
+            _print_progress(f"{name}: indexing {passages:,} passages ...")
             try:
-                there[name] = prepare(name, folder, stack)
-            except ChildProcessError as failed:
+                engines[name] = prepare(name, folder, stack)
+            except ChildProcessError as error:
                 if name == OURS:
                     raise
-                notes.append(f"Left out: {failed}.")
-        tenth = prepare(OURS, corpus.written(place, passages // 10), stack)
-        _say("Searching ...")
-        ours = there[OURS].child
-        asked = ours.terms(corpus.questions(folder, 3 * _QUESTIONS + _WARMING))
-        times = race(list(_lanes(there, tenth, asked[_WARMING:])), asked[:_WARMING])
-        if len(there) == 1:
-            notes.append("The peers are not installed (`make bench` does it): ours alone is measured.")
-        rows = list(_rows(there, times))
-        notes = [*_notes(passages, there, times), *notes]
-        if PLAIN in there:
-            notes += _differing(there, asked[:_COMPARED])
-        title = f"Searching {passages:,} passages, the best {_LIMIT}, one question at a time, {ROUNDS} rounds"
+                notes.append(f"Left out: {error}.")
+        tenth = prepare(OURS, corpus.open_corpus(place, passages // 10), stack)
+        _print_progress("Searching ...")
+        ours = engines[OURS].child
+        questions = ours.terms(corpus.questions(folder, 3 * _QUESTIONS + _WARM_UP_QUESTIONS))
+        times = run_interleaved(
+            list(_runners(engines, tenth, questions[_WARM_UP_QUESTIONS:])), questions[:_WARM_UP_QUESTIONS]
+        )
+        if len(engines) == 1:
+            notes.append("The other engines are not installed; `make bench` installs them.")
+        rows = list(_rows(engines, times))
+        notes = [*_notes(passages, engines, times), *notes]
+        if RANK_BM25 in engines:
+            notes += _score_differences(engines, questions[:_COMPARED_QUESTIONS])
+        title = (
+            f"Searching {passages:,} passages, the best {_RESULTS}, one question at a time, {ROUNDS} rounds"
+        )
         return Table(title, rows, tuple(notes))
 
 
-def _lanes(there: Mapping[str, Contestant], tenth: Contestant, asked: Sequence[Asked]) -> Iterator[Lane]:
-    """Ask ours nothing twice: what an answer found may be remembered."""
-    for name, one in there.items():
-        own = asked[: _PLAIN_QUESTIONS if name == PLAIN else _QUESTIONS]
-        yield Lane(name, own, partial(one.child.search, limit=_LIMIT))
-    ours, deeper, answer = there[OURS].child, asked[_QUESTIONS:][:_QUESTIONS], asked[2 * _QUESTIONS :]
-    yield Lane(_DEEPER, deeper, partial(ours.search, limit=_CLOSER))
-    yield Lane(_ANSWER, answer, ours.answer)
-    yield Lane(_TENTH, asked[:_QUESTIONS], partial(tenth.child.search, limit=_LIMIT))
+def _runners(
+    engines: Mapping[str, PreparedEngine], tenth: PreparedEngine, questions: Sequence[Question]
+) -> Iterator[Runner]:
+    """Yield the engines with their questions. Ours are all different, because answers are cached."""
+    for name, engine in engines.items():
+        own = questions[: _RANK_BM25_QUESTIONS if name == RANK_BM25 else _QUESTIONS]
+        yield Runner(name, own, partial(engine.child.search, limit=_RESULTS))
+    ours = engines[OURS].child
+    deeper, answer = questions[_QUESTIONS:][:_QUESTIONS], questions[2 * _QUESTIONS :]
+    yield Runner(_CANDIDATES_ROW, deeper, partial(ours.search, limit=_CANDIDATES))
+    yield Runner(_ANSWER_ROW, answer, ours.answer)
+    yield Runner(_TENTH_ROW, questions[:_QUESTIONS], partial(tenth.child.search, limit=_RESULTS))
 
 
-def _rows(there: Mapping[str, Contestant], times: Mapping[str, Times]) -> Iterator[tuple[str, ...]]:
+def _rows(engines: Mapping[str, PreparedEngine], times: Mapping[str, Times]) -> Iterator[tuple[str, ...]]:
     yield (
         "",
         "p50 ms",
@@ -102,62 +109,64 @@ def _rows(there: Mapping[str, Contestant], times: Mapping[str, Times]) -> Iterat
         "disk MB",
         "RSS MB",
     )
-    for name, one in there.items():
+    for name, engine in engines.items():
         yield (
             _TITLES[name],
-            *_milliseconds(times[name]),
+            *_format_percentiles(times[name]),
             f"{times[OURS].ratio(times[name]):.2g}" if name != OURS else "",
-            f"{one.built.seconds:.1f}",
-            f"{one.built.peak / 2**20:.0f}",
-            "-" if one.opened is None else f"{one.opened * 1000:.0f}",
+            f"{engine.built.seconds:.1f}",
+            f"{engine.built.peak / 2**20:.0f}",
+            "-" if engine.open_seconds is None else f"{engine.open_seconds * 1000:.0f}",
             f"{times[name].first * 1000:.2f}",
-            "-" if one.disk is None else f"{one.disk / 2**20:.0f}",
-            f"{one.child.resident / 2**20:.0f}",
+            "-" if engine.disk_bytes is None else f"{engine.disk_bytes / 2**20:.0f}",
+            f"{engine.child.resident / 2**20:.0f}",
         )
-    for name in (_DEEPER, _ANSWER):
-        yield name, *_milliseconds(times[name]), *[""] * 4, f"{times[name].first * 1000:.2f}", "", ""
+    for name in (_CANDIDATES_ROW, _ANSWER_ROW):
+        yield name, *_format_percentiles(times[name]), *[""] * 4, f"{times[name].first * 1000:.2f}", "", ""
 
 
-def _milliseconds(times: Times) -> tuple[str, str]:
+def _format_percentiles(times: Times) -> tuple[str, str]:
     return f"{times.p50 * 1000:.3f}", f"{times.p99 * 1000:.3f}"
 
 
-def _notes(passages: int, there: Mapping[str, Contestant], times: Mapping[str, Times]) -> Iterator[str]:
-    busy = os.getloadavg()[0]
-    yield f"{os.cpu_count()} processors, load {busy:.1f} at the end; ratios are medians over the rounds."
+def _notes(passages: int, engines: Mapping[str, PreparedEngine], times: Mapping[str, Times]) -> Iterator[str]:
+    load = os.getloadavg()[0]
+    yield f"{os.cpu_count()} processors, load {load:.1f} at the end; ratios are medians over the rounds."
     yield (
-        f"As the documents grow: p50 {times[_TENTH].p50 * 1000:.3f} ms at {passages // 10:,} passages, "
+        f"Growth with the corpus: p50 {times[_TENTH_ROW].p50 * 1000:.3f} ms at {passages // 10:,} passages, "
         f"{times[OURS].p50 * 1000:.3f} ms at {passages:,}."
     )
-    if kept := [_TITLES[name] for name, one in there.items() if one.kept]:
-        yield f"Built in an earlier run: {'; '.join(kept)}."
-    yield f"Of our memory, {there[OURS].child.mapped / 2**20:.0f} MB are pages of files."
-    yield from map(str, _goals(passages, there, times))
+    if cached := [_TITLES[name] for name, engine in engines.items() if engine.is_cached]:
+        yield f"Built in an earlier run: {'; '.join(cached)}."
+    yield f"Of our memory, {engines[OURS].child.mapped / 2**20:.0f} MB are pages of files."
+    yield from map(str, _goals(passages, engines, times))
 
 
-def _goals(passages: int, there: Mapping[str, Contestant], times: Mapping[str, Times]) -> Iterator[Goal]:
-    ours, large = there[OURS], passages >= _LARGE
-    # The plain one takes as long as there are passages: at fewer it is not that far behind.
-    plain = {PLAIN: 0.001} if passages >= PASSAGES else {}
-    for name, most in ({"bm25s": 1.0, "tantivy": 0.5} | plain).items():
-        if name in there:
-            yield Goal(f"Search, ours to {_TITLES[name]}", times[OURS].ratio(times[name]), most)
-    if large:
-        if "bm25s" in there:
-            yield Goal("Build, ours to bm25s", ours.built.seconds / there["bm25s"].built.seconds, 0.3)
+def _goals(
+    passages: int, engines: Mapping[str, PreparedEngine], times: Mapping[str, Times]
+) -> Iterator[Goal]:
+    ours, is_large = engines[OURS], passages >= _LARGE_CORPUS_PASSAGES
+    # The time of rank-bm25 is linear in the passages: the ratio holds for large corpora only.
+    rank_bm25 = {RANK_BM25: 0.001} if passages >= PASSAGES else {}
+    for name, limit in ({"bm25s": 1.0, "tantivy": 0.5} | rank_bm25).items():
+        if name in engines:
+            yield Goal(f"Search, ours to {_TITLES[name]}", times[OURS].ratio(times[name]), limit)
+    if is_large:
+        if "bm25s" in engines:
+            yield Goal("Build, ours to bm25s", ours.built.seconds / engines["bm25s"].built.seconds, 0.3)
         yield Goal("Peak of the build", ours.built.peak / 2**30, 1.5, " GB")
-    yield Goal("Open", (ours.opened or 0) * 1000, 50, " ms")
-    yield Goal("Memory when asked", ours.child.resident / 2**20, 400 if large else 200, " MB")
-    yield Goal("Whole answer, p50", times[_ANSWER].p50 * 1000, 10, " ms")
-    yield Goal("Whole answer, p99", times[_ANSWER].p99 * 1000, 40, " ms")
+    yield Goal("Open", (ours.open_seconds or 0) * 1000, 50, " ms")
+    yield Goal("Memory after searching", ours.child.resident / 2**20, 400 if is_large else 200, " MB")
+    yield Goal("Whole answer, p50", times[_ANSWER_ROW].p50 * 1000, 10, " ms")
+    yield Goal("Whole answer, p99", times[_ANSWER_ROW].p99 * 1000, 40, " ms")
 
 
-def _differing(there: Mapping[str, Contestant], asked: Sequence[Asked]) -> Iterator[str]:
-    """Say so where what we find is not what has rank-bm25's best scores."""
-    found = there[OURS].child.found(asked, _LIMIT)
-    if differing := there[PLAIN].child.differing(asked, found):
-        yield f"For {differing} of {len(asked)} questions ours are not the best by rank-bm25's scores."
+def _score_differences(engines: Mapping[str, PreparedEngine], questions: Sequence[Question]) -> Iterator[str]:
+    """Yield a note if our results do not have the best scores by rank-bm25."""
+    results = engines[OURS].child.found(questions, _RESULTS)
+    if differing := engines[RANK_BM25].child.differing(questions, results):
+        yield f"For {differing} of {len(questions)} questions our results differ from those of rank-bm25."
 
 
-def _say(what: str) -> None:
-    print(what, file=sys.stderr, flush=True)  # noqa: T201 - it takes minutes
+def _print_progress(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)  # noqa: T201 - progress of a long run

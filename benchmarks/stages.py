@@ -1,4 +1,4 @@
-"""Where the time of one answer goes."""
+"""The share of each stage in the time of an answer."""
 
 from __future__ import annotations
 
@@ -17,96 +17,104 @@ from benchmarks.table import Table
 from retrieval import pipeline
 from retrieval.documents.library import Library
 from retrieval.index.local_index import LocalIndex
+from retrieval.query.reranker import match_features
+from retrieval.quotes.citations import cite, match_forms
+from retrieval.quotes.quote_selection import rank_spans, select_quotes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 _QUESTIONS = 300
-_WARMING = 50
-# What answers are made of: where it is called from, under which name, and what it does.
-_STAGES: tuple[tuple[Any, str, str], ...] = (
+_WARM_UP_QUESTIONS = 50
+# Where a function is looked up when it is called, its name, and what it does.
+STAGES: tuple[tuple[Any, str, str], ...] = (
     (pipeline, "_parse_and_correct", "understand the question: words, terms, slips"),
     (LocalIndex, "_lists", "look up posting lists and frequencies, twice"),
     (LocalIndex, "_best", "first stage: the best 64 passages"),
     (LocalIndex, "_read", "read these passages from the disk's cache"),
-    (pipeline, "match_features", "count words and grams in their pieces"),
-    (pipeline, "rank_spans", "second stage: weigh passages and spans"),
-    (pipeline, "select_quotes", "choose the quotes"),
-    (pipeline, "match_forms", "find the words to mark"),
-    (pipeline, "cite", "cite"),
+    (pipeline, match_features.__name__, "count words and grams in their pieces"),
+    (pipeline, rank_spans.__name__, "second stage: weigh passages and spans"),
+    (pipeline, select_quotes.__name__, "choose the quotes"),
+    (pipeline, match_forms.__name__, "find the words to mark"),
+    (pipeline, cite.__name__, "cite"),
 )
 
 
 def stages(passages: int, keep: Path | None = None) -> Table:
-    """Ask questions that were never asked before, and measure each stage of every answer."""
+    """Answer different questions and measure the stages of each answer."""
     with contextlib.ExitStack() as stack:
         place = keep or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="verbatim-")))
-        folder = corpus.written(place, passages)
+        folder = corpus.open_corpus(place, passages)
         library = Library.open(folder, index_dir=place / f"{passages}-stages")
-        texts = corpus.questions(folder, _QUESTIONS + _WARMING)
-        took: dict[str, list[float]] = defaultdict(list)
-        asyncio.run(_ask(library, texts[:_WARMING]))
-        with _measured(took):
-            whole = asyncio.run(_ask(library, texts[_WARMING:]))
-    total = median(whole)
-    rows = [(told, took[name]) for _, name, told in _STAGES]
-    each = [(told, sum(seconds) / _QUESTIONS) for told, seconds in rows]
-    named = sum(seconds for _, seconds in each)
-    mean = sum(whole) / _QUESTIONS
+        texts = corpus.questions(folder, _QUESTIONS + _WARM_UP_QUESTIONS)
+        times: dict[str, list[float]] = defaultdict(list)
+        asyncio.run(_ask(library, texts[:_WARM_UP_QUESTIONS]))
+        with _instrumented(times):
+            totals = asyncio.run(_ask(library, texts[_WARM_UP_QUESTIONS:]))
+    means = [(description, sum(times[name]) / _QUESTIONS) for _, name, description in STAGES]
+    mean = sum(totals) / _QUESTIONS
+    other = mean - sum(seconds for _, seconds in means)
     return Table(
-        f"One answer from {passages:,} passages: {total * 1000:.1f} ms (median of {_QUESTIONS})",
+        f"One answer from {passages:,} passages: {median(totals) * 1000:.1f} ms (median of {_QUESTIONS})",
         [
             ("", "ms (mean)", "share"),
-            *((told, f"{seconds * 1000:.2f}", f"{seconds / mean:.0%}") for told, seconds in each),
-            ("all else", f"{(mean - named) * 1000:.2f}", f"{(mean - named) / mean:.0%}"),
+            *(
+                (description, f"{seconds * 1000:.2f}", f"{seconds / mean:.0%}")
+                for description, seconds in means
+            ),
+            ("all else", f"{other * 1000:.2f}", f"{other / mean:.0%}"),
             ("together", f"{mean * 1000:.2f}", "100%"),
         ],
     )
 
 
 async def _ask(library: Library, texts: list[str]) -> list[float]:
-    took = []
+    times = []
     for text in texts:
-        began = time.perf_counter()
+        start = time.perf_counter()
         await library.answer(text)
-        took.append(time.perf_counter() - began)
-    return took
+        times.append(time.perf_counter() - start)
+    return times
 
 
 @contextlib.contextmanager
-def _measured(took: dict[str, list[float]]) -> Iterator[None]:
-    before = [(owner, name, getattr(owner, name)) for owner, name, _ in _STAGES]
-    own: list[float] = []
-    for owner, name, call in before:
-        setattr(owner, name, _timed(call, took[name], own))
+def _instrumented(times: dict[str, list[float]]) -> Iterator[None]:
+    """Record the seconds of each call of a stage by its name, during the context."""
+    originals = [(owner, name, getattr(owner, name)) for owner, name, _ in STAGES]
+    inside: list[float] = []
+    for owner, name, call in originals:
+        setattr(owner, name, _timed(call, times[name], inside))
     try:
         yield
     finally:
-        for owner, name, call in before:
+        for owner, name, call in originals:
             setattr(owner, name, call)
 
 
-def _timed(call: Callable[..., Any], took: list[float], inside: list[float]) -> Callable[..., Any]:
-    """Measure calls, without what other measured ones take that are called inside."""
+def _timed(call: Callable[..., Any], times: list[float], inside: list[float]) -> Callable[..., Any]:
+    """Wrap a function to record the seconds of each call, without those of timed calls inside it.
 
-    def note(began: float, outer: int) -> None:
-        spent = time.perf_counter() - began
-        took.append(spent - sum(inside[outer:]))
+    `inside` is shared by all wrappers: the seconds of timed calls that have ended within a running one.
+    """
+
+    def note(start: float, outer: int) -> None:
+        spent = time.perf_counter() - start
+        times.append(spent - sum(inside[outer:]))
         del inside[outer:]
         inside.append(spent)
 
-    async def waited(*args: Any, **named: Any) -> Any:
-        began, outer = time.perf_counter(), len(inside)
+    async def timed_coroutine(*args: Any, **kwargs: Any) -> Any:
+        start, outer = time.perf_counter(), len(inside)
         try:
-            return await call(*args, **named)
+            return await call(*args, **kwargs)
         finally:
-            note(began, outer)
+            note(start, outer)
 
-    def called(*args: Any, **named: Any) -> Any:
-        began, outer = time.perf_counter(), len(inside)
+    def timed_function(*args: Any, **kwargs: Any) -> Any:
+        start, outer = time.perf_counter(), len(inside)
         try:
-            return call(*args, **named)
+            return call(*args, **kwargs)
         finally:
-            note(began, outer)
+            note(start, outer)
 
-    return waited if inspect.iscoroutinefunction(call) else called
+    return timed_coroutine if inspect.iscoroutinefunction(call) else timed_function

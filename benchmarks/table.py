@@ -1,4 +1,4 @@
-"""Figures laid out for a terminal."""
+"""Plain-text tables."""
 
 from __future__ import annotations
 
@@ -7,21 +7,21 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """What one benchmark found; the first row names the columns, `notes` stand below."""
+    """The results of a benchmark. The first row has the column titles; `notes` are printed below."""
 
     title: str
     rows: list[tuple[str, ...]]
     notes: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        widths = [max(map(len, column)) for column in zip(*self.rows, strict=True)]
+        widths = [max(map(len, cells)) for cells in zip(*self.rows, strict=True)]
         lines = ["  ".join(_cells(row, widths)).rstrip() for row in self.rows]
         return "\n".join([self.title, "", *lines, *(["", *self.notes] if self.notes else [])])
 
 
 def _cells(row: tuple[str, ...], widths: list[int]) -> list[str]:
-    """Names to the left, figures to the right."""
+    """Align the first column to the left, the others to the right."""
     return [
-        cell.rjust(width) if at else cell.ljust(width)
-        for at, (cell, width) in enumerate(zip(row, widths, strict=True))
+        cell.rjust(width) if column else cell.ljust(width)
+        for column, (cell, width) in enumerate(zip(row, widths, strict=True))
     ]

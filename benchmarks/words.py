@@ -1,10 +1,10 @@
-"""Words of a made-up English: its real function words, and pronounceable content words without end."""
+"""Words of synthetic English: real function words, and any number of pronounceable content words."""
 
 from __future__ import annotations
 
 import numpy as np
 
-# Per ten thousand words of running English, as large corpora have them.
+# Occurrences per 10,000 words of English text, as in large corpora.
 _SHARES = """
 the 620 of 310 and 280 to 250 a 215 in 205 is 105 was 100 that 105 for 92 it 80 on 70 with 70 as 70 he 62
 I 60 by 55 be 55 you 50 at 50 are 50 from 45 not 45 this 45 his 42 have 42 but 40 or 40 had 35 they 35 we 35
@@ -15,19 +15,19 @@ two 14 first 12 over 12 your 12 such 11 most 11 did 10 many 10 where 10 before 9
 me 13 us 8 very 8 now 10 even 8 because 8 between 7 those 7 under 6 while 6 during 5 both 5 each 6 against 5
 why 4 whose 2 whom 2 does 5 without 4 within 3 until 4
 """
+# Their shares of all words.
 FUNCTION_WORDS: dict[str, float] = {
     word: int(share) / 10_000 for word, share in zip(_SHARES.split()[::2], _SHARES.split()[1::2], strict=True)
 }
-"""Each with its share of all words."""
 
-# What a syllable begins with, its vowel, and what a word ends with.
+# Onsets and vowels of syllables, and final consonants of words.
 _SOUNDS = """b bl br c ch cl cr d dr f fl g gr h j k l m n p pl pr r s sh sl sp st t tr v w
 a e i o u ai ea
 n r l t m d g p nd st ck rt"""
 _ONSETS, _VOWELS, _CODAS = (line.split() for line in _SOUNDS.splitlines())
 _OPEN = [onset + vowel for onset in _ONSETS for vowel in _VOWELS]
 _CLOSED = [syllable + coda for syllable in _OPEN for coda in _CODAS if syllable + coda not in FUNCTION_WORDS]
-# Nouns, verbs, verbs of Latin descent and adjectives, by turns; the plain form is the most frequent one.
+# Nouns, verbs, Latinate verbs and adjectives, by word number modulo 4.
 _ENDINGS = (
     ("", "", "", "s"),
     ("", "s", "ed", "ing"),
@@ -35,18 +35,18 @@ _ENDINGS = (
     ("", "", "ly", "ness"),
 )
 FORMS = len(_ENDINGS[0])
-_SHIFT = 30
-_COMMON = 10_000
-_STEEPER = 1.9
+_ZIPF_SHIFT = 30
+_COMMON_WORDS = 10_000
+_RARE_EXPONENT = 1.9
 # Frequent words are short.
 _MONOSYLLABLES = 400
 _DISYLLABLES = 60_000
-# Has no factor in common with the number of syllables, so that neighbours by number look nothing alike.
+# Coprime to the number of syllables, so that words with adjacent numbers look different.
 _STRIDE = 1_000_003
 
 
 def content_word(number: int, form: int) -> str:
-    """Spell a word by its number, the most frequent first, in one of its `FORMS`."""
+    """Return a word by its frequency rank from 0, in one of its `FORMS`."""
     rest = number * _STRIDE
     syllables = [_CLOSED[rest % len(_CLOSED)]]
     if number >= _MONOSYLLABLES:
@@ -59,13 +59,13 @@ def content_word(number: int, form: int) -> str:
 
 
 def frequencies(count: int) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
-    """Return the cumulated probabilities of so many content words: Zipf's law with Mandelbrot's shift.
+    """Return the cumulative probabilities of `count` content words by rank, by the Zipf-Mandelbrot law.
 
-    It has two slopes, as large corpora have: some ten thousand words of everybody, then those of the few.
+    Words beyond the first 10,000 have a steeper exponent, as in large corpora.
     """
     ranks = np.arange(1, count + 1, dtype=np.float64)
-    weights = 1 / (ranks + _SHIFT)
-    rare = ranks > _COMMON
-    weights[rare] *= (ranks[rare] / _COMMON) ** (1 - _STEEPER)
+    weights = 1 / (ranks + _ZIPF_SHIFT)
+    rare = ranks > _COMMON_WORDS
+    weights[rare] *= (ranks[rare] / _COMMON_WORDS) ** (1 - _RARE_EXPONENT)
     total = np.cumsum(weights)
     return np.asarray(total / total[-1])

@@ -1,8 +1,8 @@
-"""Questions answered a second by several webhook processes behind one address, against one.
+"""Questions answered per second by several webhook processes behind one address, compared with one.
 
-Everybody asks at once while the address leads nowhere; when it opens, the sandbox brings all that waits, at
-most a hundred at a time. A small balancer hands connections to the processes in turn. The sandbox and the
-balancer run beside the bots, so the ratio says something only where processors are left for these.
+All questions are sent while the load balancer holds requests back. Then the sandbox delivers them, at most
+100 at a time, and the balancer distributes connections to the processes in turn. The sandbox and the
+balancer need processors as well, so the ratio is meaningful only on a machine with some to spare.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 
 import httpx
 
-from benchmarks.messages import ASKED, CHATS, ROOT, answered, ask, texts
+from benchmarks.messages import CHATS, EVAL_DIR, ROOT, question_texts, send_questions, wait_for_answers
 from benchmarks.table import Table
 from sandbox.client import Sandbox
 
@@ -31,70 +31,70 @@ if TYPE_CHECKING:
 WORKERS = 4
 QUESTIONS = 600
 ROUNDS = 3
-_PATIENCE = 60.0
+_START_TIMEOUT_SECONDS = 60.0
 
 
 def workers(rounds: int = ROUNDS, count: int = QUESTIONS) -> Table:
-    """Let one process answer, and several, in turns."""
+    """Measure one process and several in turn."""
     runs: dict[int, list[float]] = {1: [], WORKERS: []}
     for _ in range(rounds):
-        for size, found in runs.items():
-            found.append(asyncio.run(_run(size, count)))
-    ratios = [several / one for one, several in zip(runs[1], runs[WORKERS], strict=True)]
+        for size, rates in runs.items():
+            rates.append(asyncio.run(_measure(size, count)))
+    ratios = [several / single for single, several in zip(runs[1], runs[WORKERS], strict=True)]
     return Table(
         f"Questions answered by webhook processes, {count} waiting in {CHATS} chats, {rounds} rounds",
         [
             ("processes", "answers/s", "from", "to"),
             *(
-                (str(size), *(f"{of(found):.0f}" for of in (median, min, max)))
-                for size, found in runs.items()
+                (str(size), *(f"{statistic(rates):.0f}" for statistic in (median, min, max)))
+                for size, rates in runs.items()
             ),
-            ("ratio", *(f"{of(ratios):.2f}" for of in (median, min, max))),
+            ("ratio", *(f"{statistic(ratios):.2f}" for statistic in (median, min, max))),
         ],
-        (f"Processors here: {os.cpu_count()}, which the sandbox and the balancer share with the bots.",),
+        (f"Processors: {os.cpu_count()}, shared by the bots, the sandbox and the balancer.",),
     )
 
 
-async def _run(size: int, count: int) -> float:
-    """Return how many questions so many processes answer a second."""
-    door, *ports = (_free_port() for _ in range(size + 1))
+async def _measure(size: int, count: int) -> float:
+    """Return the questions per second answered by `size` processes."""
+    balancer_port, *ports = (_free_port() for _ in range(size + 1))
     async with Sandbox.start() as sandbox, contextlib.AsyncExitStack() as stack:
         await sandbox.settings(flood=False)
         for port in ports:
-            await stack.enter_async_context(_worker(sandbox, door, port))
-        async with asyncio.timeout(_PATIENCE):
-            await asyncio.gather(*map(_ready, ports))
-        crowd = [await sandbox.private_chat(f"Person {number}") for number in range(CHATS)]
-        # The connections are made, and all is warm, before anything is counted.
-        async with _forwarding(door, ports) as gate:
-            await ask(crowd, itertools.cycle(texts()), CHATS)
-            await answered(sandbox, CHATS, after=0)
+            await stack.enter_async_context(_run_worker(sandbox, balancer_port, port))
+        async with asyncio.timeout(_START_TIMEOUT_SECONDS):
+            await asyncio.gather(*map(_wait_until_ready, ports))
+        chats = [await sandbox.private_chat(f"Person {number}") for number in range(CHATS)]
+        # Warm up: connections are opened and caches filled before the measurement.
+        async with _balance(balancer_port, ports) as is_open:
+            await send_questions(chats, itertools.cycle(question_texts()), CHATS)
+            await wait_for_answers(sandbox, CHATS, after=0)
             begin = (await sandbox.state())["last_call"]
-            gate.clear()
-            await ask(crowd, itertools.cycle(texts()), count)
-            since = time.time()
-            gate.set()
-            return count / (await answered(sandbox, count, after=begin) - since)
+            is_open.clear()
+            await send_questions(chats, itertools.cycle(question_texts()), count)
+            start = time.time()
+            is_open.set()
+            return count / (await wait_for_answers(sandbox, count, after=begin) - start)
 
 
 @contextlib.asynccontextmanager
-async def _worker(sandbox: Sandbox, door: int, port: int) -> AsyncIterator[None]:
+async def _run_worker(sandbox: Sandbox, balancer_port: int, port: int) -> AsyncIterator[None]:
     with tempfile.TemporaryDirectory(prefix="verbatim-") as folder:
-        kept = {name: value for name, value in os.environ.items() if name in {"PATH", "HOME", "LANG"}}
-        ours = {
+        inherited = {name: value for name, value in os.environ.items() if name in {"PATH", "HOME", "LANG"}}
+        settings = {
             "PYTHONPATH": str(ROOT),
             "TELEGRAM_TOKEN": sandbox.token,
             "TELEGRAM_API_URL": sandbox.url,
             "TELEGRAM_MESSAGES_PER_SECOND": "0",
             "TELEGRAM_QUESTIONS_PER_MINUTE": "0",
-            "SEEDS_DIR": str(ASKED / "documents"),
+            "SEEDS_DIR": str(EVAL_DIR / "documents"),
             "INDEX_DIR": str(Path(folder) / "index"),
-            "WEBHOOK_URL": f"http://127.0.0.1:{door}/telegram",
+            "WEBHOOK_URL": f"http://127.0.0.1:{balancer_port}/telegram",
             "PORT": str(port),
             "LOG_LEVEL": "ERROR",
         }
         process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "bot", cwd=folder, env=kept | ours
+            sys.executable, "-m", "bot", cwd=folder, env=inherited | settings
         )
         try:
             yield
@@ -104,7 +104,7 @@ async def _worker(sandbox: Sandbox, door: int, port: int) -> AsyncIterator[None]
             await process.wait()
 
 
-async def _ready(port: int) -> None:
+async def _wait_until_ready(port: int) -> None:
     async with httpx.AsyncClient(trust_env=False) as client:
         while True:
             with contextlib.suppress(httpx.HTTPError):
@@ -114,31 +114,31 @@ async def _ready(port: int) -> None:
 
 
 @contextlib.asynccontextmanager
-async def _forwarding(port: int, to: list[int]) -> AsyncIterator[asyncio.Event]:
-    """Hand connections to ports in turn; what is written waits while the event that is given is not set."""
-    turn, gate = itertools.cycle(to), asyncio.Event()
-    gate.set()
+async def _balance(port: int, to: list[int]) -> AsyncIterator[asyncio.Event]:
+    """Forward connections to the ports in turn. Yields an event; data is held back while it is not set."""
+    targets, is_open = itertools.cycle(to), asyncio.Event()
+    is_open.set()
 
-    async def carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def pipe(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(OSError):
             while data := await reader.read(65536):
-                await gate.wait()
+                await is_open.wait()
                 writer.write(data)
                 await writer.drain()
         writer.close()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        there = await asyncio.open_connection("127.0.0.1", next(turn))
-        await asyncio.gather(carry(reader, there[1]), carry(there[0], writer))
+        target_reader, target_writer = await asyncio.open_connection("127.0.0.1", next(targets))
+        await asyncio.gather(pipe(reader, target_writer), pipe(target_reader, writer))
 
     server = await asyncio.start_server(serve, "127.0.0.1", port)
     try:
-        yield gate
+        yield is_open
     finally:
         server.close()
 
 
 def _free_port() -> int:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return int(taken.getsockname()[1])
+    with socket.socket() as server:
+        server.bind(("127.0.0.1", 0))
+        return int(server.getsockname()[1])

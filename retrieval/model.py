@@ -79,9 +79,9 @@ class Document:
 class Passage:
     """The unit of ranking: a paragraph, several short ones that belong together, or part of a long one.
 
-    `id` has at most 32 characters of A-Z a-z 0-9 _ - and depends on the document's name and the passage's
-    words only. `heading` is the path of headings above the passage. `line`, `paragraph` and `page` count from
-    1; only pages and slides have a `page`. `label` is the number or name of the `unit` where the passage
+    `id` has at most 32 characters of A-Z a-z 0-9 _ - and depends only on the document's name and the
+    passage's words. `heading` is the path of headings above the passage. `line`, `paragraph` and `page` count
+    from 1; only pages and slides have a `page`. `label` is the number or name of the `unit` where the passage
     begins. `language` is an ISO 639-1 code. Offsets in `lines` and `paragraphs` are from the start of the
     passage: `lines` are as in Document, the first at 0; `paragraphs` are the starts of all but the first.
     """
@@ -104,9 +104,9 @@ class Passage:
 
 @dataclass(frozen=True, slots=True)
 class Locator:
-    """The location of a quote in its document, for people. Lines count from 1; what does not apply is None.
+    """The location of a quote in its document, as shown to people. Values are None if not applicable.
 
-    `page`, `unit` and `label` are as in Passage.
+    Lines count from 1. `page`, `unit` and `label` are as in Passage.
     """
 
     heading: str | None
@@ -209,9 +209,9 @@ class Section:
 
 @dataclass(frozen=True, slots=True)
 class TermWeight:
-    """The weight of a question's word: its inverse document frequency, and how many passages contain it.
+    """The weight of a word of a question: its inverse document frequency, and how many passages contain it.
 
-    `content` is False for stop words, which hardly count.
+    `content` is False for stop words, which have little weight.
     """
 
     word: str
@@ -222,7 +222,7 @@ class TermWeight:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """A file left out of the index: its path below the folder, and why and what to do about it."""
+    """A file left out of the index: its path below the folder, and the reason with what to do about it."""
 
     name: str
     reason: str

@@ -1,4 +1,4 @@
-"""Pictures of the pages of PDF files with a quote marked on them.
+"""Renders pages of PDF files with a quote highlighted.
 
 A malicious file can crash PDFium and its process, so `retrieval.documents.ingestion.render_page` runs this
 in a process of its own.
@@ -19,29 +19,31 @@ from retrieval.loaders.pdf.chars import Area, PageChars
 from retrieval.loaders.pdf.lines import Line
 from retrieval.loaders.pdf.reader import open_pdf, page_lines
 
-# In pixels. Telegram takes photos up to 10,000 of width and height together, and shows them at most so large.
-_LONGEST_SIDE = 2000
-# Of a page that is longer than this (in widths), only the part around the quote is drawn.
-_LONGEST_PAGE = 3.0
-_PART = 2.0
-_MOST_BYTES = 5_000_000
-_QUALITIES = (88, 70, 40)
+# Telegram takes photos whose width and height add up to at most 10,000, and shows them no larger than this.
+_MAX_SIDE_PIXELS = 2000
+# Longer side to shorter side. A longer page is cropped around the quote, to the second ratio.
+_MAX_ASPECT_RATIO = 3.0
+_CROP_ASPECT_RATIO = 2.0
+_MAX_JPEG_BYTES = 5_000_000
+# Tried in this order until the image is small enough.
+_JPEG_QUALITIES = (88, 70, 40)
 _YELLOW = (255, 232, 64)
-# Of 255.
-_DARK = 110
-_OVER_DARK = 0.45
-# Letters further apart than this, in heights of them, are marked apart.
-_APART = 1.5
-# A few letters that end a line tell nothing about where a quote goes over the page.
-_FEWEST_LETTERS = 4
-_NOT_COUNTED = "-\u2010\u00ad"
+# Of the median pixel below the marks, from 0 to 255. A darker background gets a translucent mark.
+_MAX_DARK_LUMINANCE = 110
+_DARK_MARK_OPACITY = 0.45
+# Characters with a wider gap between them, in line heights, are marked separately.
+_MAX_GAP_HEIGHTS = 1.5
+# Fewer characters at the end or start of a line match a part of the quote by chance.
+_MIN_PARTIAL_MATCH_CHARS = 4
+_HYPHENS = "-\u2010\u00ad"
 
+# Left, top, right, bottom, in pixels.
 Box = tuple[int, int, int, int]
 
 
 @dataclass(frozen=True, slots=True)
 class MarkedArea:
-    """A part of a quote in one line: its words, the space after them, and its place in points, y upward."""
+    """A part of a quote within one line: its text with trailing space, and its area in points, y upward."""
 
     text: str
     left: float
@@ -51,160 +53,151 @@ class MarkedArea:
 
 
 def render_quote(data: bytes, page: int, quote: str, name: str = "document.pdf") -> bytes | None:
-    """Draw a page (from 1) as a JPEG of at most 2,000 pixels a side and 5 MB, the quote marked in yellow.
+    """Return a page (from 1) as a JPEG of at most 2,000 pixels a side and 5 MB, the quote marked in yellow.
 
-    What of the quote is on another page is not marked; nothing when none of it is on this one. Raises
-    DocumentError, which names the document.
+    Only the part of the quote that is on this page is marked. Returns None if no part of it is. Raises
+    DocumentError.
     """
     with open_pdf(data, name) as pdf:
-        leaf, found = _found(pdf, page, quote)
-        return _encoded(_drawn(leaf.page, found), name) if leaf and found else None
+        chars, marks = _locate_quote(pdf, page, quote)
+        return _encode_jpeg(_draw_page(chars.page, marks), name) if chars and marks else None
 
 
-def marks(data: bytes, page: int, quote: str, name: str = "document.pdf") -> list[MarkedArea]:
-    """Return the areas of a quote on a page (counted from 1) in reading order. Raises DocumentError."""
+def find_marks(data: bytes, page: int, quote: str, name: str = "document.pdf") -> list[MarkedArea]:
+    """Return the areas of a quote on a page (from 1) in reading order. Raises DocumentError."""
     with open_pdf(data, name) as pdf:
-        return _found(pdf, page, quote)[1]
+        return _locate_quote(pdf, page, quote)[1]
 
 
 def marked_text(data: bytes, page: int, quote: str, name: str = "document.pdf") -> str:
-    """Return the words in the marked areas, lines separated by spaces. Raises DocumentError."""
-    return "".join(mark.text for mark in marks(data, page, quote, name)).rstrip()
+    """Return the text of the marked areas, lines separated by spaces. Raises DocumentError."""
+    return "".join(mark.text for mark in find_marks(data, page, quote, name)).rstrip()
 
 
-# Finding
-
-
-def _found(pdf: pypdfium2.PdfDocument, page: int, quote: str) -> tuple[PageChars | None, list[MarkedArea]]:
-    read = page_lines(pdf, page - 1) if 1 <= page <= len(pdf) else None
-    if read is None:
+def _locate_quote(
+    pdf: pypdfium2.PdfDocument, page: int, quote: str
+) -> tuple[PageChars | None, list[MarkedArea]]:
+    """Return the characters of a page (from 1), or None without any, and the areas of the quote on it."""
+    content = page_lines(pdf, page - 1) if 1 <= page <= len(pdf) else None
+    if content is None:
         return None, []
-    lines, leaf = read
-    letters = [
-        (number, at)
+    lines, chars = content
+    # Line number and offset in the line of each significant character.
+    positions = [
+        (number, offset)
         for number, line in enumerate(lines)
-        for at, letter in enumerate(line.text)
-        if _counts(letter)
+        for offset, char in enumerate(line.text)
+        if _is_significant(char)
     ]
-    said = "".join(lines[number].text[at] for number, at in letters)
-    ends = [at for at in range(1, len(letters)) if letters[at][0] > letters[at - 1][0]]
-    wanted = "".join(filter(_counts, quote))
-    marked = [
-        letters[at] for start, end in _where(said, wanted, [*ends, len(letters)]) for at in range(start, end)
-    ]
-    return leaf, [
+    page_text = "".join(lines[number].text[offset] for number, offset in positions)
+    line_ends = [at for at in range(1, len(positions)) if positions[at][0] > positions[at - 1][0]]
+    ranges = _match_ranges(page_text, "".join(filter(_is_significant, quote)), [*line_ends, len(positions)])
+    matched = [positions[at] for start, end in ranges for at in range(start, end)]
+    return chars, [
         mark
-        for number, part in groupby(marked, key=lambda letter: letter[0])
-        for mark in _marks(leaf, lines[number], [at for _, at in part])
+        for number, group in groupby(matched, key=lambda position: position[0])
+        for mark in _mark_chars(chars, lines[number], [offset for _, offset in group])
     ]
 
 
-def _counts(letter: str) -> bool:
-    """Return whether a character counts when a quote is looked up on a page: spaces and hyphens do not."""
-    return not letter.isspace() and letter not in _NOT_COUNTED
+def _is_significant(char: str) -> bool:
+    """Return whether a character is compared. Line breaks change spaces and hyphens."""
+    return not char.isspace() and char not in _HYPHENS
 
 
-def _where(said: str, wanted: str, ends: Sequence[int]) -> list[tuple[int, int]]:
-    """Find a quote in what a page says, whose lines end at `ends`.
+def _match_ranges(page_text: str, quote: str, line_ends: Sequence[int]) -> list[tuple[int, int]]:
+    """Return the ranges of `page_text` that contain the quote, or else its beginning and end.
 
-    If it is not there as a whole, it goes on elsewhere from a line's end, or here at a line's begin: over two
-    pages, or beyond a note on this one.
+    If the quote continues on another page or after a footnote, its beginning is at the end of a line, its end
+    at the start of a line, or both.
     """
-    whole = said.find(wanted)
-    if whole >= 0 and wanted:
-        return [(whole, whole + len(wanted))]
-    head, end = max((_common(said[:end], wanted), end) for end in ends)
-    tail, begin = max((_common(said[begin:][::-1], wanted[::-1]), begin) for begin in (0, *ends[:-1]))
-    found = [(head, end - head, end), (tail, begin, begin + tail)]
-    if head + tail < len(wanted):
-        found = [max(found)]
-    return [(start, stop) for count, start, stop in found if count >= _FEWEST_LETTERS]
+    start = page_text.find(quote)
+    if start >= 0 and quote:
+        return [(start, start + len(quote))]
+    head, head_end = max((_overlap_length(page_text[:end], quote), end) for end in line_ends)
+    tail, tail_start = max(
+        (_overlap_length(page_text[start:][::-1], quote[::-1]), start) for start in (0, *line_ends[:-1])
+    )
+    matches = [(head, head_end - head, head_end), (tail, tail_start, tail_start + tail)]
+    if head + tail < len(quote):
+        matches = [max(matches)]
+    return [(start, end) for length, start, end in matches if length >= _MIN_PARTIAL_MATCH_CHARS]
 
 
-def _common(said: str, wanted: str) -> int:
-    """Count the letters that a text ends with and a quote begins with."""
-    most = min(len(said), len(wanted) - 1)
-    return next((count for count in range(most, 0, -1) if said.endswith(wanted[:count])), 0)
+def _overlap_length(text: str, quote: str) -> int:
+    """Return the length of the longest end of `text` with which the quote begins, if it is not the whole."""
+    max_length = min(len(text), len(quote) - 1)
+    return next((length for length in range(max_length, 0, -1) if text.endswith(quote[:length])), 0)
 
 
-def _marks(leaf: PageChars, line: Line, offsets: Sequence[int]) -> Iterator[MarkedArea]:
-    """Mark letters of a line, apart where other letters or a gap are between them."""
-    areas = [leaf.area(line.places[at]) for at in offsets]
-    whole = _around(areas)
-    apart = _APART * line.height
-    starts = [at for at in range(1, len(areas)) if _is_apart(areas[at - 1], areas[at], apart)]
+def _mark_chars(chars: PageChars, line: Line, offsets: Sequence[int]) -> Iterator[MarkedArea]:
+    """Yield the areas of the characters at these offsets in a line, one for each run without a wide gap."""
+    areas = [chars.area(line.places[offset]) for offset in offsets]
+    bounds = _bounding_area(areas)
+    max_gap = _MAX_GAP_HEIGHTS * line.height
+    starts = [at for at in range(1, len(areas)) if _is_gap_above(areas[at - 1], areas[at], max_gap)]
     for start, end in pairwise([0, *starts, len(areas)]):
-        area = _around(areas[start:end])
-        if leaf.is_sideways:  # all marks of a line are as high as the highest
-            area = area._replace(left=whole.left, right=whole.right)
+        area = _bounding_area(areas[start:end])
+        # All marks of a line have the height of the highest.
+        if chars.is_sideways:
+            area = area._replace(left=bounds.left, right=bounds.right)
         else:
-            area = area._replace(bottom=whole.bottom, top=whole.top)
-        last = offsets[end] if end < len(offsets) else offsets[-1] + 1
-        yield MarkedArea(line.text[offsets[start] : last] + " " * (end == len(areas)), *area)
+            area = area._replace(bottom=bounds.bottom, top=bounds.top)
+        text_end = offsets[end] if end < len(offsets) else offsets[-1] + 1
+        yield MarkedArea(line.text[offsets[start] : text_end] + " " * (end == len(areas)), *area)
 
 
-def _around(areas: Sequence[Area]) -> Area:
+def _bounding_area(areas: Sequence[Area]) -> Area:
     left, bottom, right, top = zip(*areas, strict=True)
     return Area(min(left), min(bottom), max(right), max(top))
 
 
-def _is_apart(area: Area, box: Area, most: float) -> bool:
-    across = max(area.left, box.left) - min(area.right, box.right)
-    along = max(area.bottom, box.bottom) - min(area.top, box.top)
-    return max(across, along) > most
+def _is_gap_above(first: Area, second: Area, max_gap: float) -> bool:
+    horizontal = max(first.left, second.left) - min(first.right, second.right)
+    vertical = max(first.bottom, second.bottom) - min(first.top, second.top)
+    return max(horizontal, vertical) > max_gap
 
 
-# Drawing
-
-
-def _drawn(page: pypdfium2.PdfPage, found: Sequence[MarkedArea]) -> Image.Image:
+def _draw_page(page: pypdfium2.PdfPage, marks: Sequence[MarkedArea]) -> Image.Image:
     width, height = (max(1.0, side) for side in page.get_size())
-    part = min(max(width, height), (_PART if _is_long(width, height) else _LONGEST_PAGE) * min(width, height))
-    scale = _LONGEST_SIDE / part
+    ratio = _CROP_ASPECT_RATIO if _is_long(width, height) else _MAX_ASPECT_RATIO
+    scale = _MAX_SIDE_PIXELS / min(max(width, height), ratio * min(width, height))
     size = round(width * scale) or 1, round(height * scale) or 1
-    boxes = [_pixels(page, size, mark) for mark in found]
-    window = _window(size, boxes)
-    image = _rendered(page, size, window)
+    boxes = [_pixel_box(page, size, mark) for mark in marks]
+    crop = _crop_box(size, boxes[0])
+    image = _render_crop(page, size, crop)
     mask = Image.new("L", image.size)
     for left, top, right, bottom in boxes:
-        mask.paste(255, (left - window[0], top - window[1], right - window[0], bottom - window[1]))
-    return Image.composite(_coloured(image, mask), image, mask)
+        mask.paste(255, (left - crop[0], top - crop[1], right - crop[0], bottom - crop[1]))
+    return Image.composite(_highlight(image, mask), image, mask)
 
 
 def _is_long(width: float, height: float) -> bool:
-    return max(width, height) > _LONGEST_PAGE * min(width, height)
+    return max(width, height) > _MAX_ASPECT_RATIO * min(width, height)
 
 
-def _window(size: tuple[int, int], boxes: Sequence[Box]) -> Box:
-    """Choose the part of a page that is drawn: all of it, or of a long one that with the first mark."""
-    corner = [
-        min(
-            max(0, (boxes[0][side] + boxes[0][side + 2] - _LONGEST_SIDE) // 2),
-            max(0, size[side] - _LONGEST_SIDE),
-        )
-        for side in (0, 1)
-    ]
-    return (
-        corner[0],
-        corner[1],
-        min(size[0], corner[0] + _LONGEST_SIDE),
-        min(size[1], corner[1] + _LONGEST_SIDE),
+def _crop_box(size: tuple[int, int], box: Box) -> Box:
+    """Return the part of a page of this size to draw: all of it, or of a long page the part around `box`."""
+    left, top = (
+        min(max(0, (start + end - _MAX_SIDE_PIXELS) // 2), max(0, side - _MAX_SIDE_PIXELS))
+        for start, end, side in zip(box[:2], box[2:], size, strict=True)
     )
+    return left, top, min(size[0], left + _MAX_SIDE_PIXELS), min(size[1], top + _MAX_SIDE_PIXELS)
 
 
-def _pixels(page: pypdfium2.PdfPage, size: tuple[int, int], mark: MarkedArea) -> Box:
-    """Find a mark's place in a picture of the page of this size, y downward, however the page is turned."""
-    across, down = ctypes.c_int(), ctypes.c_int()
-    found = []
-    for x, y in ((mark.left, mark.bottom), (mark.right, mark.top)):
-        raw.FPDF_PageToDevice(page, 0, 0, *size, 0, x, y, across, down)
-        found.append((across.value, down.value))
-    (left, right), (top, bottom) = (sorted(pair) for pair in zip(*found, strict=True))
+def _pixel_box(page: pypdfium2.PdfPage, size: tuple[int, int], mark: MarkedArea) -> Box:
+    """Return the position of a mark on the page as displayed, rotation included, at this size in pixels."""
+    x, y = ctypes.c_int(), ctypes.c_int()
+    corners = []
+    for across, up in ((mark.left, mark.bottom), (mark.right, mark.top)):
+        raw.FPDF_PageToDevice(page, 0, 0, *size, 0, across, up, x, y)
+        corners.append((x.value, y.value))
+    (left, right), (top, bottom) = (sorted(pair) for pair in zip(*corners, strict=True))
     return left - 1, top, right + 1, bottom
 
 
-def _rendered(page: pypdfium2.PdfPage, size: tuple[int, int], window: Box) -> Image.Image:
-    left, top, right, bottom = window
+def _render_crop(page: pypdfium2.PdfPage, size: tuple[int, int], crop: Box) -> Image.Image:
+    left, top, right, bottom = crop
     bitmap = pypdfium2.PdfBitmap.new_native(right - left, bottom - top, raw.FPDFBitmap_BGR)
     bitmap.fill_rect((255, 255, 255, 255), 0, 0, right - left, bottom - top)
     raw.FPDF_RenderPageBitmap(bitmap, page, -left, -top, *size, 0, raw.FPDF_ANNOT)
@@ -213,18 +206,18 @@ def _rendered(page: pypdfium2.PdfPage, size: tuple[int, int], window: Box) -> Im
     return image
 
 
-def _coloured(image: Image.Image, mask: Image.Image) -> Image.Image:
-    """Lay yellow over a picture as a felt pen does; over dark paper as a thin sheet, or it were not seen."""
+def _highlight(image: Image.Image, mask: Image.Image) -> Image.Image:
+    """Return the image tinted yellow: multiplied, or blended if the background below the mask is dark."""
     yellow = Image.new("RGB", image.size, _YELLOW)
-    if ImageStat.Stat(image.convert("L"), mask).median[0] < _DARK:
-        return Image.blend(image, yellow, _OVER_DARK)
+    if ImageStat.Stat(image.convert("L"), mask).median[0] < _MAX_DARK_LUMINANCE:
+        return Image.blend(image, yellow, _DARK_MARK_OPACITY)
     return ImageChops.multiply(image, yellow)
 
 
-def _encoded(image: Image.Image, name: str) -> bytes:
-    for quality in _QUALITIES:
-        made = io.BytesIO()
-        image.save(made, "JPEG", quality=quality, optimize=True)
-        if made.tell() <= _MOST_BYTES:
-            return made.getvalue()
-    raise DocumentError(name, "has a page that cannot be drawn small enough")
+def _encode_jpeg(image: Image.Image, name: str) -> bytes:
+    for quality in _JPEG_QUALITIES:
+        file = io.BytesIO()
+        image.save(file, "JPEG", quality=quality, optimize=True)
+        if file.tell() <= _MAX_JPEG_BYTES:
+            return file.getvalue()
+    raise DocumentError(name, "has a page that cannot be compressed to a photo's size")

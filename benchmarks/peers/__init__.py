@@ -1,1 +1,1 @@
-"""Search engines, each in a process of its own: `python -m benchmarks.peers NAME`, a module for each."""
+"""Search engines, one module each, run in their own processes: `python -m benchmarks.peers NAME`."""

@@ -1,4 +1,4 @@
-"""One engine: a request a line on standard input, its answer a line on standard output, both JSON."""
+"""Runs an engine: reads a JSON request per line on standard input, writes a JSON response per line."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ import time
 from pathlib import Path
 from typing import Any
 
-from benchmarks.peers.engine import Asked, timed
+from benchmarks.peers.engine import Question, timed
 
 
 def main() -> None:
-    # What a library prints is no answer.
+    # Output of libraries goes to standard error.
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
     engine = importlib.import_module(f"benchmarks.peers.{sys.argv[1]}").Engine()
@@ -23,18 +23,18 @@ def main() -> None:
 
 
 def _answer(engine: Any, request: dict[str, Any]) -> Any:
-    """Do what is asked; gives seconds where something is timed."""
-    questions = [Asked(text, tuple(terms)) for text, terms in request.get("questions", ())]
+    """Return the response to a request: seconds, or results."""
+    questions = [Question(text, tuple(terms)) for text, terms in request.get("questions", ())]
     match request["do"]:
         case "build" | "open" as do:
             folder, saved = Path(request["folder"]), Path(request["saved"])
-            began = time.perf_counter()
+            start = time.perf_counter()
             getattr(engine, do)(folder, saved)
-            return time.perf_counter() - began
+            return time.perf_counter() - start
         case "terms":
-            return [(asked.text, asked.terms) for asked in engine.terms(request["texts"])]
+            return [(question.text, question.terms) for question in engine.terms(request["texts"])]
         case "found":
-            return [engine.search(asked, request["limit"]) for asked in questions]
+            return [engine.search(question, request["limit"]) for question in questions]
         case "differing":
             return engine.differing(questions, request["found"])
         case "answer":

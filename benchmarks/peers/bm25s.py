@@ -1,4 +1,4 @@
-"""bm25s with numba: each term's scores laid out beforehand."""
+"""bm25s with numba: the scores of each term are computed when the index is built."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from benchmarks.peers.engine import K1, B, paragraphs
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from benchmarks.peers.engine import Asked
+    from benchmarks.peers.engine import Question
 
 
 class Engine:
-    """Its own words, stemmed, none left out."""
+    """Its own tokenizer with an English stemmer, without stop words."""
 
     def __init__(self) -> None:
         self._index: Any = None
@@ -35,5 +35,5 @@ class Engine:
     def open(self, _: Path, saved: Path) -> None:
         self._index = bm25s.BM25.load(saved, show_progress=False)
 
-    def search(self, asked: Asked, limit: int) -> object:
-        return self._index.retrieve([list(asked.terms)], k=limit, show_progress=False, n_threads=1)
+    def search(self, question: Question, limit: int) -> object:
+        return self._index.retrieve([list(question.terms)], k=limit, show_progress=False, n_threads=1)

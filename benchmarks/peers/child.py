@@ -1,4 +1,4 @@
-"""An engine in a process of its own, driven from outside."""
+"""An engine in a process of its own, and requests to it."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from benchmarks.memory import mapped, resident, watched
-from benchmarks.peers.engine import Asked
+from benchmarks.memory import mapped_bytes, resident_bytes, track_peak
+from benchmarks.peers.engine import Question
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,8 +18,8 @@ ROOT = Path(__file__).parents[2]
 
 
 @dataclass(frozen=True, slots=True)
-class Built:
-    """What making an index took: seconds, and the most bytes of all its processes at once."""
+class BuildCost:
+    """The cost of building an index: seconds, and peak memory of all its processes in bytes."""
 
     seconds: float
     peak: int
@@ -27,7 +27,7 @@ class Built:
 
 @dataclass(frozen=True, slots=True)
 class Child:
-    """A running engine. Leaving it as a context ends the process."""
+    """A running engine. As a context manager it ends the process on exit."""
 
     name: str
     process: subprocess.Popen[str]
@@ -45,47 +45,47 @@ class Child:
         self.process.kill()
         self.process.wait()
 
-    def build(self, folder: Path, saved: Path) -> Built:
-        with watched(self.process.pid) as peak:
+    def build(self, folder: Path, saved: Path) -> BuildCost:
+        with track_peak(self.process.pid) as peak:
             seconds = self._ask(do="build", folder=str(folder), saved=str(saved))
-        return Built(seconds, peak.bytes)
+        return BuildCost(seconds, peak.bytes)
 
     def open(self, folder: Path, saved: Path) -> float:
-        """Open the saved index; gives the seconds."""
+        """Open the saved index and return the seconds."""
         return float(self._ask(do="open", folder=str(folder), saved=str(saved)))
 
-    def search(self, questions: Sequence[Asked], limit: int) -> list[float]:
-        """Search for each question; gives the seconds of each."""
+    def search(self, questions: Sequence[Question], limit: int) -> list[float]:
+        """Search for each question and return the seconds of each."""
         return list(self._ask(do="search", questions=_plain(questions), limit=limit))
 
-    def found(self, questions: Sequence[Asked], limit: int) -> list[list[str]]:
-        """Return the best paragraphs for each question (ours alone can)."""
+    def found(self, questions: Sequence[Question], limit: int) -> list[list[str]]:
+        """Return the best paragraphs for each question (supported by ours only)."""
         return list(self._ask(do="found", questions=_plain(questions), limit=limit))
 
-    def differing(self, questions: Sequence[Asked], found: Sequence[Sequence[str]]) -> int:
-        """Count the questions for which these are not the best paragraphs (rank-bm25 alone can)."""
+    def differing(self, questions: Sequence[Question], found: Sequence[Sequence[str]]) -> int:
+        """Return the number of questions with other best paragraphs (supported by rank-bm25 only)."""
         return int(self._ask(do="differing", questions=_plain(questions), found=found))
 
-    def answer(self, questions: Sequence[Asked]) -> list[float]:
-        """Answer each question (ours alone can); gives the seconds of each."""
+    def answer(self, questions: Sequence[Question]) -> list[float]:
+        """Answer each question and return the seconds of each (supported by ours only)."""
         return list(self._ask(do="answer", questions=_plain(questions)))
 
-    def terms(self, texts: Sequence[str]) -> list[Asked]:
-        """Find the terms of questions (ours alone can)."""
-        return [Asked(text, tuple(terms)) for text, terms in self._ask(do="terms", texts=texts)]
+    def terms(self, texts: Sequence[str]) -> list[Question]:
+        """Return questions with their terms (supported by ours only)."""
+        return [Question(text, tuple(terms)) for text, terms in self._ask(do="terms", texts=texts)]
 
     @property
     def resident(self) -> int:
-        """The bytes it holds now."""
-        return resident(self.process.pid)
+        """The resident memory of the engine in bytes."""
+        return resident_bytes(self.process.pid)
 
     @property
     def mapped(self) -> int:
-        """The bytes of these that are pages of files."""
-        return mapped(self.process.pid)
+        """The part of it that is pages of files, in bytes."""
+        return mapped_bytes(self.process.pid)
 
     def _ask(self, **request: Any) -> Any:
-        """Raise ChildProcessError when the engine fails; why stands on standard error."""
+        """Return the response to a request. Raises ChildProcessError if the engine ends; see its stderr."""
         if self.process.stdin is None or self.process.stdout is None:
             raise ChildProcessError(f"{self.name} has no pipes")
         try:
@@ -94,9 +94,9 @@ class Child:
         except BrokenPipeError:
             raise ChildProcessError(f"{self.name} ended") from None
         if not (line := self.process.stdout.readline()):
-            raise ChildProcessError(f"{self.name} ended while it was to {request['do']}")
+            raise ChildProcessError(f"{self.name} ended during {request['do']}")
         return json.loads(line)
 
 
-def _plain(questions: Sequence[Asked]) -> list[tuple[str, tuple[str, ...]]]:
-    return [(asked.text, asked.terms) for asked in questions]
+def _plain(questions: Sequence[Question]) -> list[tuple[str, tuple[str, ...]]]:
+    return [(question.text, question.terms) for question in questions]

@@ -1,4 +1,4 @@
-"""What each engine does, and what it is asked."""
+"""The interface of the engines, and their questions."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-# As ours, so that all count alike.
+# The parameters of our BM25.
 K1 = 0.6
 B = 0.75
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """A question as a person writes it, and its stemmed words."""
+class Question:
+    """A question as typed, and its stemmed words."""
 
     text: str
     terms: tuple[str, ...]
@@ -27,26 +27,26 @@ class Engine(Protocol):
     """A search engine over the paragraphs of a folder of texts."""
 
     def build(self, folder: Path, saved: Path) -> None:
-        """Read and index the folder, ready for questions; saves the index if it can."""
+        """Index the folder and, if supported, save the index."""
 
     def open(self, folder: Path, saved: Path) -> None:
         """Open the saved index."""
 
-    def search(self, asked: Asked, limit: int) -> object:
-        """Find the best paragraphs and their scores."""
+    def search(self, question: Question, limit: int) -> object:
+        """Return the best paragraphs with their scores, in the engine's own form."""
 
 
-def timed(engine: Engine, questions: Sequence[Asked], limit: int) -> list[float]:
-    """Ask one by one; gives the seconds of each."""
-    took = []
-    for asked in questions:
-        began = time.perf_counter()
-        engine.search(asked, limit)
-        took.append(time.perf_counter() - began)
-    return took
+def timed(engine: Engine, questions: Sequence[Question], limit: int) -> list[float]:
+    """Search for each question and return the seconds of each."""
+    times = []
+    for question in questions:
+        start = time.perf_counter()
+        engine.search(question, limit)
+        times.append(time.perf_counter() - start)
+    return times
 
 
 def paragraphs(folder: Path) -> Iterator[str]:
-    """Read all paragraphs in their order."""
+    """Yield all paragraphs in order of file names."""
     for file in sorted(folder.glob("*.txt")):
         yield from file.read_text("utf-8").rstrip("\n").split("\n\n")

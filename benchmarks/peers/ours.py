@@ -1,4 +1,4 @@
-"""Ours, driven as its peers are."""
+"""Our own index and answers, with the interface of the other engines."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import asyncio
 import time
 from typing import TYPE_CHECKING
 
-from benchmarks.peers.engine import Asked
+from benchmarks.peers.engine import Question
 from retrieval.documents.library import Library
 from retrieval.query.query import parse
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Engine:
-    """A library; what it does beside searching is asked for with the methods that others lack."""
+    """A library. It has more methods than the other engines."""
 
     def __init__(self) -> None:
         self._library: Library
@@ -27,33 +27,33 @@ class Engine:
     def open(self, folder: Path, saved: Path) -> None:
         self.build(folder, saved)
 
-    def search(self, asked: Asked, limit: int) -> Sequence[str]:
-        found = asyncio.run(self._library.index.search(asked.terms, limit))
-        return [passage.text for passage in found.passages]
+    def search(self, question: Question, limit: int) -> Sequence[str]:
+        candidates = asyncio.run(self._library.index.search(question.terms, limit))
+        return [passage.text for passage in candidates.passages]
 
-    def terms(self, texts: Sequence[str]) -> list[Asked]:
-        """Analyse questions as an answer does."""
+    def terms(self, texts: Sequence[str]) -> list[Question]:
+        """Return questions with the terms that an answer searches for."""
         languages = self._library.languages
-        return [Asked(text, tuple(parse(text, languages).terms)) for text in texts]
+        return [Question(text, tuple(parse(text, languages).terms)) for text in texts]
 
-    def timed(self, questions: Sequence[Asked], limit: int) -> list[float]:
-        """Ask one by one; gives the seconds of each. As for its peers, what is found is not read."""
-        best, took = self._library.index.best, []
-        for asked in questions:
-            began = time.perf_counter()
-            best(asked.terms, limit)
-            took.append(time.perf_counter() - began)
-        return took
+    def timed(self, questions: Sequence[Question], limit: int) -> list[float]:
+        """Search for each question and return the seconds of each, without reading the passages."""
+        best, times = self._library.index.best, []
+        for question in questions:
+            start = time.perf_counter()
+            best(question.terms, limit)
+            times.append(time.perf_counter() - start)
+        return times
 
-    def answered(self, questions: Sequence[Asked]) -> list[float]:
-        """Answer one by one; gives the seconds of each."""
+    def answered(self, questions: Sequence[Question]) -> list[float]:
+        """Answer each question and return the seconds of each."""
 
         async def run() -> list[float]:
-            took = []
-            for asked in questions:
-                began = time.perf_counter()
-                await self._library.answer(asked.text)
-                took.append(time.perf_counter() - began)
-            return took
+            times = []
+            for question in questions:
+                start = time.perf_counter()
+                await self._library.answer(question.text)
+                times.append(time.perf_counter() - start)
+            return times
 
         return asyncio.run(run())

@@ -1,4 +1,4 @@
-"""rank-bm25: the plain formula over every passage. Its scores are the ones ours have to equal."""
+"""rank-bm25: the plain formula over every passage. Our scores must equal its scores."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from benchmarks.peers.engine import Asked
+    from benchmarks.peers.engine import Question
 
 _WORD = re.compile(r"\w+")
-# Passages whose scores differ by less may come in either order: some engines count in single precision.
+# Passages may be in either order if their scores differ by less: some engines use single precision.
 _CLOSE = 1e-6
 
 
 class Engine:
-    """It cannot save its index."""
+    """An index in memory, which cannot be saved."""
 
     def __init__(self) -> None:
         self._index: Any = None
@@ -39,17 +39,17 @@ class Engine:
     def open(self, folder: Path, saved: Path) -> None:
         self.build(folder, saved)
 
-    def search(self, asked: Asked, limit: int) -> object:
-        scores = self._index.get_scores(asked.terms)
+    def search(self, question: Question, limit: int) -> object:
+        scores = self._index.get_scores(question.terms)
         best = np.argsort(scores)[::-1][:limit]
         return best, scores[best]
 
-    def differing(self, questions: Sequence[Asked], found: Sequence[Sequence[str]]) -> int:
-        """Count the questions for which the paragraphs found do not have the best scores, best first."""
+    def differing(self, questions: Sequence[Question], found: Sequence[Sequence[str]]) -> int:
+        """Return the number of questions whose paragraphs in `found` do not have the best scores in order."""
         numbers = {text: number for number, text in enumerate(paragraphs(self._folder))}
         wrong = 0
-        for asked, texts in zip(questions, found, strict=True):
-            scores = self._index.get_scores(asked.terms)
+        for question, texts in zip(questions, found, strict=True):
+            scores = self._index.get_scores(question.terms)
             best = np.sort(scores)[::-1][: len(texts)]
             wrong += not np.allclose(scores[[numbers[text] for text in texts]], best, rtol=_CLOSE)
         return wrong

@@ -1,4 +1,4 @@
-"""tantivy: an inverted index on disk, compressed, that skips what cannot be among the best."""
+"""tantivy: a compressed inverted index on disk, with dynamic pruning."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from benchmarks.peers.engine import paragraphs
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from benchmarks.peers.engine import Asked
+    from benchmarks.peers.engine import Question
 
-_MEMORY = 256_000_000
+_WRITER_HEAP_BYTES = 256_000_000
 _SYNTAX = re.compile(r"[^\w\s]")
 
 
 class Engine:
-    """English stems; any of a question's words will do, and hits are not counted."""
+    """English stemming, OR queries, and no total count of hits."""
 
     def __init__(self) -> None:
         self._index: Any = None
@@ -30,7 +30,7 @@ class Engine:
         builder.add_text_field("text", stored=False, tokenizer_name="en_stem", index_option="freq")
         saved.mkdir(parents=True)
         index = tantivy.Index(builder.build(), path=str(saved))
-        writer = index.writer(heap_size=_MEMORY, num_threads=1)
+        writer = index.writer(heap_size=_WRITER_HEAP_BYTES, num_threads=1)
         for paragraph in paragraphs(folder):
             writer.add_document(tantivy.Document(text=paragraph))
         writer.commit()
@@ -40,6 +40,6 @@ class Engine:
         self._index = tantivy.Index.open(str(saved))
         self._searcher = self._index.searcher()
 
-    def search(self, asked: Asked, limit: int) -> object:
-        query = self._index.parse_query(_SYNTAX.sub(" ", asked.text), ["text"])
+    def search(self, question: Question, limit: int) -> object:
+        query = self._index.parse_query(_SYNTAX.sub(" ", question.text), ["text"])
         return self._searcher.search(query, limit, count=False).hits

@@ -1,4 +1,4 @@
-"""What can be asked of indexed documents, over an index on this machine or in a cluster."""
+"""Questions and lookups over indexed documents. The index is on this machine or in a cluster."""
 
 from abc import ABC, abstractmethod
 from collections import OrderedDict
@@ -23,9 +23,9 @@ IndexT = TypeVar("IndexT", bound=DocumentIndex)
 
 @dataclass(frozen=True, slots=True)
 class Snapshot(Generic[IndexT]):
-    """What was indexed at one time. Never changes; `version` differs when the documents or their index do.
+    """The indexed documents at one time. Immutable, except for a cache of answers.
 
-    `problems` names the files that were left out.
+    `problems` are the files that were left out. `version` changes with the documents or their index.
     """
 
     index: IndexT
@@ -43,17 +43,17 @@ class Snapshot(Generic[IndexT]):
         return self._by_id.get(identity)
 
     async def answer(self, question: str, top: int, earlier: str | None) -> Answer:
-        """Answer, from the cache when possible: paging repeats a question, and so do other people."""
+        """Answer a question. Answers are cached: paging repeats questions, and people ask the same."""
         key = question, top, earlier, self.index.vector_count
         if (cached := self._answers.get(key)) is not None:
             self._answers.move_to_end(key)
             return cached
-        ask = partial(answer, question, quote_chars=self.quote_chars, top=top, earlier=earlier)
+        answer_with = partial(answer, question, quote_chars=self.quote_chars, top=top, earlier=earlier)
         try:
-            result = await ask(self.index)
+            result = await answer_with(self.index)
         except EncoderError:
-            # The encoder has logged why.
-            result = await ask(self.index.without_encoder())
+            # The encoder has logged the reason.
+            result = await answer_with(self.index.without_encoder())
         result = replace(result, citations=tuple(map(self._with_copies, result.citations)))
         self._answers[key] = result
         if len(self._answers) > _MAX_CACHED_ANSWERS:
@@ -77,9 +77,9 @@ class Snapshot(Generic[IndexT]):
 
 
 class Archive(ABC, Generic[IndexT]):
-    """Answers questions about the documents in `folder`, and reads them.
+    """Answers questions about the documents in `folder`, and returns their passages.
 
-    All coroutines raise UnavailableError while a cluster cannot be reached.
+    All coroutines raise UnavailableError while the cluster cannot be reached.
     """
 
     __slots__ = ()
@@ -89,10 +89,10 @@ class Archive(ABC, Generic[IndexT]):
     @property
     @abstractmethod
     def snapshot(self) -> Snapshot[IndexT]:
-        """What is answered from."""
+        """The current documents and index."""
 
     async def _ask(self, work: Callable[[Snapshot[IndexT]], Awaitable[T]]) -> T:
-        """Run `work` on the snapshot."""
+        """Run `work` on the current snapshot. A subclass may retry it on a newer one."""
         return await work(self.snapshot)
 
     @property
@@ -102,7 +102,7 @@ class Archive(ABC, Generic[IndexT]):
 
     @property
     def problems(self) -> tuple[Problem, ...]:
-        """The files that were left out, and why."""
+        """The files that were left out of the index."""
         return self.snapshot.problems
 
     @property
@@ -112,42 +112,42 @@ class Archive(ABC, Generic[IndexT]):
 
     @property
     def languages(self) -> Sequence[str]:
-        """The languages of the documents, those with most passages first."""
+        """The languages of the documents, by number of passages, most first."""
         return self.snapshot.index.languages
 
     @property
     def version(self) -> str:
-        """A digest that differs when the documents or their index do."""
+        """A digest that changes with the documents or their index."""
         return self.snapshot.version
 
     @property
     def quote_chars(self) -> int:
-        """The longest quote, in characters, that the documents were indexed for."""
+        """The maximum length of a quote in characters. Documents are indexed for it."""
         return self.snapshot.quote_chars
 
     async def answer(self, question: str, *, top: int = 5, earlier: str | None = None) -> Answer:
-        """Answer any text; `earlier` is the question before it, which it may refer to."""
+        """Answer a question with up to `top` quotes. It may refer to the `earlier` question."""
         return await self._ask(lambda snapshot: snapshot.answer(question, top, earlier))
 
     async def explain(self, question: str) -> tuple[TermWeight, ...]:
-        """Return what each word of a question weighs, the heaviest first."""
+        """Return the weights of the words of a question, highest first."""
         return await self._ask(lambda snapshot: explain(question, snapshot.index))
 
     def source(self, identity: str) -> Source | None:
-        """Return the document with this id, or None when there is none (any more)."""
+        """Return the document with this id, or None."""
         return self.snapshot.source(identity)
 
     async def read(self, source: Source, first: int = 0, count: int | None = None) -> Sequence[Passage]:
-        """Return up to `count` passages of a document, all by default, from its `first` one on."""
+        """Return up to `count` passages of a document (default: all) from ordinal `first` on."""
         number = source.passages - first if count is None else count
         return await self._ask(lambda snapshot: snapshot.index.document_passages(source.id, first, number))
 
     async def sections(self, source: Source) -> tuple[Section, ...]:
-        """Return the headings of a document that have text below them, in document order."""
+        """Return the sections of a document that have text, in document order."""
         return await self._ask(lambda snapshot: snapshot.index.sections(source.name))
 
     async def context(self, passage_id: str) -> PassageContext | None:
-        """Return a passage and its neighbours, or None when there is no such passage (any more)."""
+        """Return a passage and its neighbours, or None without a passage of this id."""
         return await self._ask(lambda snapshot: snapshot.context(passage_id))
 
     def file(self, source: Source) -> Path:
@@ -155,7 +155,7 @@ class Archive(ABC, Generic[IndexT]):
         return self.folder / source.name
 
     def picture(self, citation: Citation) -> bytes | None:
-        """Return an image of the page that a quote is on with the quote marked, if it has one. Blocks."""
+        """Return the page of a quote as a JPEG with the quote marked, or None without pages. Blocks."""
         return render_page(self.folder, citation)
 
 

@@ -18,14 +18,14 @@ _CLOCK_TICK_NS = 2_000_000_000
 class FileRecord:
     """The result of reading a file: a `source`, the name of the file it is a `copy_of`, or a `problem`.
 
-    `digest` is of the bytes and `text` of the text; both are empty if the file could not be read. A file that
-    `is_settled` is not read again while its size and mtime stay the same.
+    `digest` is of the bytes and `text_digest` of the text; both are empty if the file could not be read. A
+    file that `is_settled` is not read again while its size and mtime stay the same.
     """
 
     file: FileEntry
     is_settled: bool
     digest: str = ""
-    text: str = ""
+    text_digest: str = ""
     source: Source | None = None
     copy_of: str | None = None
     problem: str | None = None
@@ -63,9 +63,9 @@ def file_record(
     is_settled = time.time_ns() - file.changed > _CLOCK_TICK_NS
     if isinstance(result, FailedFile):
         return FileRecord(file, is_settled and result.is_final, problem=result.reason)
-    original = originals.get(result.text)
+    original = originals.get(result.text_digest)
     source = None if original else result.source
-    return FileRecord(file, is_settled, result.digest, result.text, source, original)
+    return FileRecord(file, is_settled, result.digest, result.text_digest, source, original)
 
 
 def list_sources(records: Iterable[FileRecord]) -> tuple[Source, ...]:
@@ -91,14 +91,14 @@ def list_sources(records: Iterable[FileRecord]) -> tuple[Source, ...]:
     )
 
 
-def to_row(record: FileRecord) -> list[Any]:
+def record_to_row(record: FileRecord) -> list[Any]:
     """Return a record as a JSON array."""
     file, source = record.file, record.source
     return [
         [file.name, file.size, file.changed],
         record.is_settled,
         record.digest,
-        record.text,
+        record.text_digest,
         source
         and [source.id, source.name, source.title, source.passages, source.characters, source.language],
         record.copy_of,
@@ -106,11 +106,11 @@ def to_row(record: FileRecord) -> list[Any]:
     ]
 
 
-def from_row(row: list[Any]) -> FileRecord:
-    """Return the record that `to_row` turned into a JSON array."""
-    file, is_settled, digest, text, source, copy_of, problem = row
+def record_from_row(row: list[Any]) -> FileRecord:
+    """Return the record that `record_to_row` turned into a JSON array."""
+    file, is_settled, digest, text_digest, source, copy_of, problem = row
     return FileRecord(
-        FileEntry(*file), is_settled, digest, text, source and Source(*source), copy_of, problem
+        FileEntry(*file), is_settled, digest, text_digest, source and Source(*source), copy_of, problem
     )
 
 

@@ -40,10 +40,10 @@ _MAX_WORKER_BYTES = 2 * 1024**3
 
 @dataclass(frozen=True, slots=True)
 class IngestedFile:
-    """A file that was read: `digest` is of its bytes, `text` of its text."""
+    """A file that was read: `digest` is of its bytes, `text_digest` of its text."""
 
     digest: str
-    text: str
+    text_digest: str
     source: Source
 
 

@@ -17,11 +17,11 @@ from retrieval.documents.file_listing import FileEntry, list_files
 from retrieval.documents.file_records import (
     FileRecord,
     file_record,
-    from_row,
     library_version,
     list_sources,
     recently_modified,
-    to_row,
+    record_from_row,
+    record_to_row,
     unchanged,
 )
 from retrieval.documents.ingestion import ingest
@@ -52,20 +52,20 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Library(Archive[LocalIndex]):
-    """The documents folder as it was when it was read. Never changes: an update returns a new library.
+    """A documents folder as of the time it was read. Immutable: an update returns a new library.
 
-    `records` says by file name what was read of each file. Files in `waiting` are still being written and are
-    read later. Segments are written to the folder `place`, or to a temporary one when that is None.
+    `records` are by file name. Files in `waiting` are still being written and are read later. Segments are
+    written to the folder `segment_dir`, or to a temporary one if it is None.
     """
 
     _snapshot: Snapshot[LocalIndex]
     folder: Path
     records: Mapping[str, FileRecord]
-    place: Path | None
+    segment_dir: Path | None
     waiting: frozenset[str] = frozenset()
 
     @classmethod
-    def open(  # noqa: PLR0913  # each is optional and has a name
+    def open(  # noqa: PLR0913  # optional keyword arguments
         cls,
         folder: Path,
         *,
@@ -80,20 +80,23 @@ class Library(Archive[LocalIndex]):
     ) -> Self:
         """Read what has changed in the folder since the index was saved in `index_dir`. Blocks.
 
-        With `before`, a library of the same folder, only what changed since then is read, and `index_dir` is
-        neither read nor written: call `save` for that. `fresh` reads all files again; `thorough` verifies the
-        checksums of saved segments of any size. A file written less than `quiet` seconds ago may be
-        incomplete: it is left as it was and listed in `waiting`. `progress` is called with the number of
-        files read and their total. With an `encoder`, answers compare meanings once `encode` has run.
+        With `before`, a library of the same folder, only files changed since then are read, and `index_dir`
+        is neither read nor written: call `save` for that. `fresh` reads all files again; `thorough` verifies
+        the checksums of saved segments of any size. A file modified less than `quiet` seconds ago may be
+        incomplete: its previous version stays in the index, and it is listed in `waiting`. `progress` is
+        called with the number of files read and their total. With an `encoder`, answers compare meanings
+        once `encode` has run.
 
-        A file that cannot be read is left out and listed in `problems`; an empty folder is fine. Raises
-        FolderError when the folder is missing or cannot be listed.
+        A file that cannot be read is left out and listed in `problems`. Raises FolderError if the folder is
+        missing or cannot be listed.
         """
         files, problems = list_files(folder)
-        place = before.place if before else index_dir and index_dir / _index_name(folder, quote_chars)
-        embeddings = before.index.embeddings if before else _open_embeddings(encoder, place)
+        segment_dir = (
+            before.segment_dir if before else index_dir and index_dir / _index_name(folder, quote_chars)
+        )
+        embeddings = before.index.embeddings if before else _open_embeddings(encoder, segment_dir)
         old = before or (
-            None if fresh else cls._load(folder, quote_chars, place, embeddings, thorough=thorough)
+            None if fresh else cls._load(folder, quote_chars, segment_dir, embeddings, thorough=thorough)
         )
         known = old.records if old else {}
         records = unchanged(files, known)
@@ -103,11 +106,11 @@ class Library(Archive[LocalIndex]):
         if old and not changed and len(records) == len(known):
             library = old
         else:
-            # While a bot runs, people wait for what changed; `compact` merges the rest.
+            # While a bot runs, an update must be quick; `compact` merges the rest later.
             max_merged = _MAX_PASSAGES_MERGED_BY_UPDATE if before else MAX_SEGMENT_PASSAGES
             update = _IndexUpdate(folder, changed, records, _remaining(old, records), quote_chars, max_merged)
-            segments, records = update.run(place, progress)
-            library = cls._of(LocalIndex(segments, embeddings), records, quote_chars, folder, place)
+            segments, records = update.run(segment_dir, progress)
+            library = cls._build(LocalIndex(segments, embeddings), records, quote_chars, folder, segment_dir)
             if index_dir and not before:
                 library.save(index_dir)
         if index_dir and not before:
@@ -115,41 +118,43 @@ class Library(Archive[LocalIndex]):
         return library.with_problems(problems, waiting)
 
     @classmethod
-    def _of(
+    def _build(
         cls,
         index: LocalIndex,
         records: Mapping[str, FileRecord],
         quote_chars: int,
         folder: Path,
-        place: Path | None,
+        segment_dir: Path | None,
     ) -> Self:
         version = library_version(records.values(), manifest.format_id(), quote_chars)
         snapshot = Snapshot(index, list_sources(records.values()), (), version, quote_chars)
-        return cls(snapshot, folder, records, place)
+        return cls(snapshot, folder, records, segment_dir)
 
     @classmethod
     def _load(
         cls,
         folder: Path,
         quote_chars: int,
-        place: Path | None,
+        segment_dir: Path | None,
         embeddings: Embeddings | None,
         *,
         thorough: bool,
     ) -> Self | None:
-        """Return the library saved in `place`, or None when it is missing, outdated or damaged."""
-        saved = None if place is None else manifest.load(place, thorough=thorough)
+        """Return the library saved in `segment_dir`, or None if it is missing, outdated or damaged."""
+        saved = None if segment_dir is None else manifest.load(segment_dir, thorough=thorough)
         if saved is None:
             return None
         index, metadata = saved
-        records = {record.file.name: record for record in map(from_row, metadata["records"])}
-        return cls._of(LocalIndex(index.segments, embeddings), records, quote_chars, folder, place)
+        records = {record.file.name: record for record in map(record_from_row, metadata["records"])}
+        return cls._build(LocalIndex(index.segments, embeddings), records, quote_chars, folder, segment_dir)
 
     def with_problems(self, problems: Iterable[Problem], waiting: frozenset[str]) -> Self:
-        """Add the files that could not be listed to those that could not be read."""
-        unread = [Problem(r.file.name, r.problem) for r in self.records.values() if r.problem]
-        everything = tuple(sorted([*problems, *unread], key=lambda problem: problem.name))
-        return replace(self, _snapshot=replace(self.snapshot, problems=everything), waiting=waiting)
+        """Return the library with these problems, of files that were not listed, and those of its records."""
+        unread = [
+            Problem(record.file.name, record.problem) for record in self.records.values() if record.problem
+        ]
+        all_problems = tuple(sorted([*problems, *unread], key=lambda problem: problem.name))
+        return replace(self, _snapshot=replace(self.snapshot, problems=all_problems), waiting=waiting)
 
     @property
     def snapshot(self) -> Snapshot[LocalIndex]:
@@ -166,11 +171,11 @@ class Library(Archive[LocalIndex]):
         stop: Callable[[], bool] = lambda: False,
         threads: int = 1,
     ) -> bool:
-        """Make the vectors that are missing, each batch stored at once. Blocks.
+        """Compute and store the missing vectors in batches. Blocks. Returns whether all texts have a vector.
 
-        `progress` is called with the number of texts encoded and their total; `stop` is asked between
-        batches, about once a second. With more than one of `threads`, this thread only waits for them. Return
-        whether all texts have a vector. Raises EncoderError where the encoder cannot be loaded.
+        `progress` is called with the number of texts encoded and their total; `stop` is called between
+        batches, about once a second. With more than one of `threads` the work is done in a pool of threads.
+        Raises EncoderError if the encoder cannot be loaded.
         """
         embeddings = self.index.embeddings
         if embeddings is None:
@@ -193,33 +198,33 @@ class Library(Archive[LocalIndex]):
 
     @property
     def encodable(self) -> int:
-        """The number of different texts that the encoder reads: 0 when meaning is not compared."""
+        """The number of different texts to encode, 0 without an encoder."""
         return len(np.unique(self.index.encoder_keys())) if self.index.embeddings else 0
 
     @property
     def unencoded(self) -> int:
-        """How many of them have no vector yet."""
+        """The number of different texts without a vector."""
         embeddings = self.index.embeddings
         return len(missing_keys(embeddings.store, self.index.encoder_keys())) if embeddings else 0
 
     def save(self, index_dir: Path) -> None:
         """Save the index, and delete the indexes of folders that no longer exist. Failures are logged."""
-        place = index_dir / _index_name(self.folder, self.quote_chars)
+        segment_dir = index_dir / _index_name(self.folder, self.quote_chars)
         metadata = {
             "folder": str(self.folder.resolve()),
-            "records": [to_row(record) for record in self.records.values()],
+            "records": [record_to_row(record) for record in self.records.values()],
         }
         try:
-            manifest.save(self.index, place, metadata)
-            manifest.delete_stale(index_dir, place)
+            manifest.save(self.index, segment_dir, metadata)
+            manifest.delete_stale(index_dir, segment_dir)
         except OSError as error:
             reason = error.strerror or error
             _log.warning("INDEX_DIR=%s: the index cannot be saved there (%s)", index_dir, reason)
 
     def compact(self) -> Self:
-        """Merge the small segments that updates have left, however long it takes. Blocks."""
+        """Return the library with the small segments left by updates merged. Blocks, possibly for long."""
         try:
-            with _segment_folders(self.place) as (_, target):
+            with _segment_folders(self.segment_dir) as (_, target):
                 segments = maybe_merge(self.index.segments, target)
         except OSError as error:
             _log.warning("The segments of the index cannot be merged (%s)", error.strerror or error)
@@ -231,20 +236,22 @@ class Library(Archive[LocalIndex]):
 
 
 def _remaining(library: Library | None, records: Mapping[str, FileRecord]) -> Sequence[LiveSegment]:
-    """Return the segments of a library without the documents that `records` no longer has."""
+    """Return the segments of a library without the documents that are not in `records`."""
     if library is None:
         return ()
     known = library.records
-    kept = {known[name].source for name in records if name in known}
-    gone = [record.source.id for record in known.values() if record.source and record.source not in kept]
-    return library.index.without(gone).segments
+    current = {known[name].source for name in records if name in known}
+    removed = [
+        record.source.id for record in known.values() if record.source and record.source not in current
+    ]
+    return library.index.without(removed).segments
 
 
 @dataclass(frozen=True, slots=True)
 class _IndexUpdate:
-    """An index to be brought up to date: `changed` files are read and added to `segments`.
+    """An update of an index: reads the `changed` files and adds them to `segments`.
 
-    `records` are those of the files that stay. Only segments of up to `max_merged` passages are merged.
+    `records` are those of unchanged files. Only segments of up to `max_merged` passages are merged.
     """
 
     folder: Path
@@ -255,21 +262,21 @@ class _IndexUpdate:
     max_merged: int
 
     def run(
-        self, place: Path | None, progress: Progress | None
+        self, segment_dir: Path | None, progress: Progress | None
     ) -> tuple[list[LiveSegment], dict[str, FileRecord]]:
-        """Return all segments, and the records of all files sorted by name. Raises OSError."""
+        """Return the segments, and the records of all files, sorted by name. Raises OSError."""
         try:
-            return self._run(place, progress)
+            return self._run(segment_dir, progress)
         except OSError:
-            if place is None:
+            if segment_dir is None:
                 raise
-        # `save` reports why `place` cannot be written.
+        # `save` reports why `segment_dir` cannot be written.
         return self._run(None, progress)
 
     def _run(
-        self, place: Path | None, progress: Progress | None
+        self, segment_dir: Path | None, progress: Progress | None
     ) -> tuple[list[LiveSegment], dict[str, FileRecord]]:
-        with _segment_folders(place) as (scratch, target):
+        with _segment_folders(segment_dir) as (scratch, target):
             added, records = self._read(scratch, progress)
             new = force_merge(added, target)
             segments = maybe_merge([*self.segments, *new], target, self.max_merged)
@@ -279,17 +286,17 @@ class _IndexUpdate:
     def _read(
         self, scratch: Path, progress: Progress | None
     ) -> tuple[list[LiveSegment], dict[str, FileRecord]]:
-        """Read the changed files into segments. A file with the text of another one adds no passages."""
+        """Read the changed files into segments. A file with the same text as another one adds no passages."""
         segments: list[LiveSegment] = []
         records = dict(self.records)
-        originals = {record.text: name for name, record in records.items() if record.source}
+        originals = {record.text_digest: name for name, record in records.items() if record.source}
         done = 0
         for batch in ingest(self.folder, self.changed, self.quote_chars, scratch):
             copies: list[str] = []
             for file, result in batch.results:
                 record = records[file.name] = file_record(file, result, originals)
                 if record.source:
-                    originals[record.text] = file.name
+                    originals[record.text_digest] = file.name
                 else:
                     copies.append(document_id(file.name))
                 done += 1
@@ -303,15 +310,15 @@ class _IndexUpdate:
         return [segment for segment in segments if segment.size], records
 
 
-def _open_embeddings(encoder: Encoder | None, place: Path | None) -> Embeddings | None:
+def _open_embeddings(encoder: Encoder | None, segment_dir: Path | None) -> Embeddings | None:
     if encoder is None:
         return None
-    path = place and place / vector_store.FILE_NAME
+    path = segment_dir and segment_dir / vector_store.FILE_NAME
     return Embeddings(encoder, VectorStore(path, encoder.name, encoder.dimensions))
 
 
 def _compact_vectors(index: LocalIndex) -> None:
-    """Drop the vectors of texts that are gone when they are many."""
+    """Remove the vectors of texts that no longer exist, if they are most of the file."""
     if index.embeddings is None:
         return
     try:
@@ -321,21 +328,21 @@ def _compact_vectors(index: LocalIndex) -> None:
 
 
 @contextmanager
-def _segment_folders(place: Path | None) -> Iterator[tuple[Path, Path]]:
-    """Yield two folders to write segments to: one for temporary segments, one for those that stay.
+def _segment_folders(segment_dir: Path | None) -> Iterator[tuple[Path, Path]]:
+    """Yield two folders to write segments to: one for temporary segments, one for permanent ones.
 
-    Without a `place` both are deleted at the end; open segments stay readable. Raises OSError.
+    Without a `segment_dir` both are deleted at the end, but open segments stay readable. Raises OSError.
     """
-    if place:
-        place.mkdir(parents=True, exist_ok=True)
+    if segment_dir:
+        segment_dir.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(
-        prefix=".new-" if place else "verbatim-", dir=place and place.parent
+        prefix=".new-" if segment_dir else "verbatim-", dir=segment_dir and segment_dir.parent
     ) as scratch:
-        yield Path(scratch), place or Path(scratch)
+        yield Path(scratch), segment_dir or Path(scratch)
 
 
 def _index_name(folder: Path, quote_chars: int) -> str:
-    """Return a name for the saved index: a digest of the folder and of the length of its pieces."""
+    """Return the name of a saved index: a digest of its folder and maximum quote length."""
     digest = hashlib.blake2b(f"{quote_chars} ".encode(), digest_size=16)
     digest.update(str(folder.resolve()).encode("utf-8", "surrogateescape"))
     return digest.hexdigest()

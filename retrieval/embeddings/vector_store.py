@@ -115,11 +115,11 @@ class VectorStore:
         """
         if self.path is None or len(self) < _MIN_COMPACTED_RECORDS:
             return
-        wanted = np.unique(keys)
-        if not len(wanted) or len(self) < _MIN_WASTE_FACTOR * len(wanted):
+        used_keys = np.unique(keys)
+        if not len(used_keys) or len(self) < _MIN_WASTE_FACTOR * len(used_keys):
             return
         with self._lock:
-            rows = self.rows(wanted)
+            rows = self.rows(used_keys)
             self._write(self._snapshot.records[rows[rows >= 0]])
             self._snapshot = self._extend(self._empty, self._map_records())
 

@@ -1,4 +1,4 @@
-"""Files of questions and their answers: one JSON object a line."""
+"""Files of questions and their answers, one JSON object per line."""
 
 import json
 from collections.abc import Container
@@ -6,82 +6,89 @@ from typing import Any
 
 from retrieval.evaluation.metrics import Case
 
-_SHOWN = 60
+# Of a wrong value in a message.
+_MAX_VALUE_CHARS = 60
 
 
 class DatasetError(Exception):
-    """A file of questions has a line that cannot be used; the message names file, line, key and value."""
+    """An invalid line in a file of questions. The message names the file, the line, the key and the value."""
 
 
 def read_cases(data: bytes, name: str, documents: Container[str]) -> list[Case]:
-    """Read the cases of the file called `name`, about these documents; empty lines are left out.
+    """Return the cases in a file. Empty lines are skipped.
 
-    Raises CaseError.
+    `name` is the file name for messages, `documents` the names that a case may have as its document. Raises
+    DatasetError.
     """
     cases = []
     for number, line in enumerate(data.removeprefix(b"\xef\xbb\xbf").split(b"\n"), 1):
         try:
             if line.strip():
-                cases.append(_case(line, number, documents))
+                cases.append(_parse_case(line, number, documents))
         except DatasetError as error:
             raise DatasetError(f"{name}: line {number}: {error}") from None
     if not cases:
         raise DatasetError(
-            f'{name}: no questions; write one a line: {{"question": "...", "answers": ["..."]}}'
+            f'{name}: no questions; write one per line: {{"question": "...", "answers": ["..."]}}'
         )
     return cases
 
 
-def _case(line: bytes, number: int, documents: Container[str]) -> Case:
+def _parse_case(line: bytes, number: int, documents: Container[str]) -> Case:
     try:
         row = json.loads(line.decode())
     except UnicodeDecodeError:
         raise DatasetError("not UTF-8 text; save the file as UTF-8") from None
     except (ValueError, RecursionError):
-        raise DatasetError(f"not JSON: {_cut(line.decode().strip())}") from None
+        raise DatasetError(f"not JSON: {_truncate(line.decode().strip())}") from None
     if not isinstance(row, dict):
-        raise DatasetError(f'{_shown(row)} is not an object; write {{"question": "...", "answers": ["..."]}}')
+        raise DatasetError(
+            f'{_format_value(row)} is not an object; write {{"question": "...", "answers": ["..."]}}'
+        )
     labels = {key: value for key, value in row.items() if isinstance(value, str)}
-    return Case(_question(row), _answers(row), _document(row, documents), labels, number)
+    return Case(_parse_question(row), _parse_answers(row), _parse_document(row, documents), labels, number)
 
 
-def _question(row: dict[str, Any]) -> str:
-    question = _of(row, "question")
+def _parse_question(row: dict[str, Any]) -> str:
+    question = _require(row, "question")
     if not isinstance(question, str) or not question.strip():
-        raise DatasetError(f"question: {_shown(question)} is not a question; write a text")
+        raise DatasetError(f"question: {_format_value(question)} is not a question; write a non-empty string")
     return question
 
 
-def _answers(row: dict[str, Any]) -> tuple[str, ...]:
-    answers = _of(row, "answers")
+def _parse_answers(row: dict[str, Any]) -> tuple[str, ...]:
+    answers = _require(row, "answers")
     if not isinstance(answers, list):
-        raise DatasetError(f"answers: {_shown(answers)} is not a list; write [] if there is no answer")
+        raise DatasetError(f"answers: {_format_value(answers)} is not a list; write [] if there is no answer")
     for answer in answers:
         if not isinstance(answer, str) or not answer.strip():
-            raise DatasetError(f"answers: {_shown(answer)} is not an answer; write a text of the documents")
+            raise DatasetError(
+                f"answers: {_format_value(answer)} is not an answer; write a string from the documents"
+            )
     return tuple(answers)
 
 
-def _document(row: dict[str, Any], documents: Container[str]) -> str | None:
+def _parse_document(row: dict[str, Any], documents: Container[str]) -> str | None:
     document = row.get("document")
     if document is None:
         return None
     if not isinstance(document, str) or document not in documents:
         raise DatasetError(
-            f"document: {_shown(document)} is none of the documents; write its path below their folder"
+            f"document: {_format_value(document)} is not a document; "
+            "write its path below the documents folder"
         )
     return document
 
 
-def _of(row: dict[str, Any], key: str) -> Any:
+def _require(row: dict[str, Any], key: str) -> Any:
     if key not in row:
         raise DatasetError(f"{key}: missing")
     return row[key]
 
 
-def _shown(value: Any) -> str:
-    return _cut(json.dumps(value, ensure_ascii=False))
+def _format_value(value: Any) -> str:
+    return _truncate(json.dumps(value, ensure_ascii=False))
 
 
-def _cut(text: str) -> str:
-    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
+def _truncate(text: str) -> str:
+    return text if len(text) <= _MAX_VALUE_CHARS else f"{text[:_MAX_VALUE_CHARS]}…"

@@ -1,4 +1,4 @@
-"""Floors under the figures of an evaluation, pinned in a file with a digest of what they are measured on."""
+"""Floors: the lowest allowed metrics, in a file with a digest of the questions and documents."""
 
 import hashlib
 import json
@@ -8,107 +8,112 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from retrieval.evaluation.metrics import NAMES, Outcome, as_dict, compute_metrics, grouped
+from retrieval.evaluation.metrics import METRIC_NAMES, Outcome, as_dict, compute_metrics, group_by_label
 
-# Times depend on the machine, and the fewer milliseconds the better: no floors under those.
-PINNABLE = tuple(name for name in NAMES if not name.endswith("ms"))
-_ALL = "all"
-_DIGEST = "digest"
-# Floors are written with three decimals, figures are fractions.
+# Times depend on the machine, and lower ones are better.
+METRICS_WITH_FLOORS = tuple(name for name in METRIC_NAMES if not name.endswith("ms"))
+_ALL_KEY = "all"
+_DIGEST_KEY = "digest"
+# Floors are written with three decimals; metrics are fractions.
 _EPSILON = 1e-9
 
-Pins = Mapping[str, float]
+FloorsByMetric = Mapping[str, float]
 
 
 class FloorError(Exception):
-    """Floors cannot be used; the message names file, key and value."""
+    """An invalid file of floors. The message names the file, the key and the value."""
 
 
 @dataclass(frozen=True, slots=True)
 class Floors:
-    """Floors by the name of the figure: for all questions, and by label and its value for some of them."""
+    """Floors by metric: for all questions, and for groups of them by label and value.
+
+    `name` is the file name for messages, `digest` that of the questions and documents.
+    """
 
     name: str
     digest: str
-    overall: Pins
-    groups: Mapping[str, Mapping[str, Pins]]
+    overall: FloorsByMetric
+    groups: Mapping[str, Mapping[str, FloorsByMetric]]
 
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """A figure held against its floor; `figure` is None when the questions cannot tell it."""
+    """A metric of a group and its floor; `value` is None if the metric is undefined for these questions."""
 
     group: str
-    name: str
+    metric: str
     floor: float
-    figure: float | None
+    value: float | None
 
     @property
-    def is_held(self) -> bool:
-        return self.figure is not None and self.figure >= self.floor - _EPSILON
+    def is_met(self) -> bool:
+        return self.value is not None and self.value >= self.floor - _EPSILON
 
 
 def digest(questions: bytes, folder: Path, documents: Sequence[str]) -> str:
-    """Name the questions and the documents (their names and bytes) they are about."""
-    whole = hashlib.blake2b(questions, digest_size=16)
+    """Return a digest of the questions and of the names and bytes of their documents."""
+    total = hashlib.blake2b(questions, digest_size=16)
     for document in sorted(documents):
-        whole.update(hashlib.blake2b(os.fsencode(document)).digest())
-        whole.update(hashlib.blake2b((folder / document).read_bytes()).digest())
-    return whole.hexdigest()
+        total.update(hashlib.blake2b(os.fsencode(document)).digest())
+        total.update(hashlib.blake2b((folder / document).read_bytes()).digest())
+    return total.hexdigest()
 
 
 def read(data: bytes, name: str) -> Floors:
-    """Read `{"digest": "...", "all": {FIGURE: FLOOR}, LABEL: {VALUE: {FIGURE: FLOOR}}}`.
+    """Parse `{"digest": "...", "all": {METRIC: FLOOR}, LABEL: {VALUE: {METRIC: FLOOR}}}`.
 
-    Raises FloorError.
+    `name` is the file name for messages. Raises FloorError.
     """
     try:
-        content = _object(json.loads(data), name)
+        content = _parse_object(json.loads(data), name)
     except (ValueError, RecursionError):
         raise FloorError(f"{name}: not JSON") from None
-    pinned = content.pop(_DIGEST, None)
-    if not isinstance(pinned, str):
-        raise FloorError(f"{name}: {_DIGEST}: {json.dumps(pinned)} is not a text")
-    overall = _pins(content.pop(_ALL, {}), f"{name}: {_ALL}")
+    expected_digest = content.pop(_DIGEST_KEY, None)
+    if not isinstance(expected_digest, str):
+        raise FloorError(f"{name}: {_DIGEST_KEY}: {json.dumps(expected_digest)} is not a string")
+    overall = _parse_floors(content.pop(_ALL_KEY, {}), f"{name}: {_ALL_KEY}")
     groups = {
         label: {
-            of: _pins(pins, f"{name}: {label}: {of}")
-            for of, pins in _object(found, f"{name}: {label}").items()
+            value: _parse_floors(group, f"{name}: {label}: {value}")
+            for value, group in _parse_object(values, f"{name}: {label}").items()
         }
-        for label, found in content.items()
+        for label, values in content.items()
     }
-    return Floors(name, pinned, overall, groups)
+    return Floors(name, expected_digest, overall, groups)
 
 
 def checks(floors: Floors, outcomes: Sequence[Outcome]) -> list[Check]:
-    """Hold the figures against their floors. Raises FloorError when a group has no questions."""
-    found = list(_checks(floors.overall, _ALL, outcomes))
+    """Compare the metrics with their floors. Raises FloorError if a group has no questions."""
+    results = list(_check_group(floors.overall, _ALL_KEY, outcomes))
     for label, groups in floors.groups.items():
-        held = grouped(outcomes, label)
-        for of, pins in groups.items():
-            if of not in held:
-                raise FloorError(f"{floors.name}: {label}: {of}: no such questions")
-            found += _checks(pins, f"{label} {of}", held[of])
-    return found
+        outcomes_by_value = group_by_label(outcomes, label)
+        for value, group in groups.items():
+            if value not in outcomes_by_value:
+                raise FloorError(f"{floors.name}: {label}: {value}: no such questions")
+            results += _check_group(group, f"{label} {value}", outcomes_by_value[value])
+    return results
 
 
-def _checks(pins: Pins, group: str, outcomes: Sequence[Outcome]) -> Iterator[Check]:
-    measured = as_dict(compute_metrics(outcomes))
-    for name, floor in pins.items():
-        yield Check(group, name, floor, measured[name])
+def _check_group(floors: FloorsByMetric, group: str, outcomes: Sequence[Outcome]) -> Iterator[Check]:
+    metrics = as_dict(compute_metrics(outcomes))
+    for metric, floor in floors.items():
+        yield Check(group, metric, floor, metrics[metric])
 
 
-def _pins(content: Any, where: str) -> Pins:
-    pins = _object(content, where)
-    for name, floor in pins.items():
-        if name not in PINNABLE:
-            raise FloorError(f"{where}: {name}: no such figure; there are {', '.join(PINNABLE)}")
+def _parse_floors(content: Any, where: str) -> FloorsByMetric:
+    floors = _parse_object(content, where)
+    for metric, floor in floors.items():
+        if metric not in METRICS_WITH_FLOORS:
+            raise FloorError(
+                f"{where}: {metric}: no such figure; choose from {', '.join(METRICS_WITH_FLOORS)}"
+            )
         if isinstance(floor, bool) or not isinstance(floor, int | float) or not 0 <= floor <= 1:
-            raise FloorError(f"{where}: {name}: {json.dumps(floor)} is not a number from 0 to 1")
-    return pins
+            raise FloorError(f"{where}: {metric}: {json.dumps(floor)} is not a number from 0 to 1")
+    return floors
 
 
-def _object(content: Any, where: str) -> dict[str, Any]:
+def _parse_object(content: Any, where: str) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise FloorError(f"{where}: {json.dumps(content)} is not an object")
     return content

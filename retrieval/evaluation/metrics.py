@@ -1,4 +1,4 @@
-"""How well a library answers questions whose answers are known."""
+"""Metrics of the answers to questions whose correct answers are known."""
 
 import math
 import statistics
@@ -14,21 +14,21 @@ from retrieval.errors import DocumentError
 from retrieval.loaders.formats import load, read
 from retrieval.model import Answer
 
-TOP = 5
+QUOTES_PER_ANSWER = 5
 
 
-class Answering(Protocol):
-    """What answers questions: a library, wherever its index is."""
+class Answerer(Protocol):
+    """Answers questions, as an archive does."""
 
     async def answer(self, question: str, *, top: int) -> Answer: ...
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A question and what a right quote holds: one of `answers`; none of them when there is no answer.
+    """A question and its accepted answers; a correct quote contains one. Empty if there is no answer.
 
-    `document` is the one that answers, where that is known. Cases are grouped by their `labels`. `line` is
-    where the case stands in its file.
+    `document` is the name of the document that answers it, if known. `labels` are for grouping. `line` is the
+    line of the file, from 1.
     """
 
     question: str
@@ -37,23 +37,23 @@ class Case:
     labels: Mapping[str, str] = field(default_factory=dict)
     line: int = 0
 
-    def is_held_by(self, quote: str) -> bool:
+    def accepts(self, quote: str) -> bool:
         """Return whether the quote contains an answer, ignoring case and line breaks."""
-        text = _plain(quote)
-        return any(_plain(answer) in text for answer in self.answers)
+        text = _normalize(quote)
+        return any(_normalize(answer) in text for answer in self.answers)
 
 
 class Miss(StrEnum):
-    """What can go wrong with a question."""
+    """How an answer can be wrong."""
 
-    WRONG = "wrong"
-    DECLINED = "declined"
-    UNFOUNDED = "unfounded"
+    WRONG = "wrong"  # the first quote does not contain the answer
+    DECLINED = "declined"  # although there is an answer
+    UNFOUNDED = "unfounded"  # answered although there is no answer
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a case got. `verbatim` is how many of the answer's quotes equal the text of their document."""
+    """The answer to a case. `verbatim` is the number of quotes that equal the text of their document."""
 
     case: Case
     answer: Answer
@@ -62,17 +62,17 @@ class Outcome:
 
     @property
     def rank(self) -> int | None:
-        """The rank of the first quote that holds the answer."""
-        return next((c.rank for c in self.answer.citations if self.case.is_held_by(c.quote)), None)
+        """The rank of the first quote that contains an accepted answer."""
+        return next((c.rank for c in self.answer.citations if self.case.accepts(c.quote)), None)
 
     @property
     def document_rank(self) -> int | None:
-        """The rank of the first quote from the document that answers."""
+        """The rank of the first quote from the case's document."""
         return next((c.rank for c in self.answer.citations if c.document == self.case.document), None)
 
     @property
     def miss(self) -> Miss | None:
-        """What went wrong: a first quote without the answer, none at all, or one where there is no answer."""
+        """How the answer is wrong, or None if it is right."""
         if not self.case.answers:
             return Miss.UNFOUNDED if self.answer.answered else None
         if not self.answer.answered:
@@ -82,12 +82,12 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class EvaluationMetrics:
-    """What outcomes come to: shares from 0 to 1, and milliseconds. None is what these cases cannot tell.
+    """Shares from 0 to 1, and milliseconds. A metric is None if no case counts for it.
 
-    `hit_1`, `hit_5` and `mrr` (mean reciprocal rank) are of the document, over the cases that name it;
-    `quote_1` and `quote_3` of the answer, over the cases that have one, answered or not. `balanced` is the
-    mean of `answered` and `declined`. `auroc` is how often an answerable question has more confidence than
-    an unanswerable one.
+    `hit_1`, `hit_5` and `mrr` (mean reciprocal rank) look for the document, over the cases that name one;
+    `quote_1` and `quote_3` look for the answer, over the cases that have one, answered or declined.
+    `balanced` is the mean of `answered` and `declined`. `auroc` is how often an answerable question has more
+    confidence than an unanswerable one.
     """
 
     questions: int
@@ -106,8 +106,8 @@ class EvaluationMetrics:
     p99_ms: float | None
 
 
-# The names that people, programs and floors know the figures by.
-NAMES = {
+# The names of the metrics in reports, in JSON and in files of floors.
+METRIC_NAMES = {
     "hit@1": "hit_1",
     "hit@5": "hit_5",
     "mrr": "mrr",
@@ -123,24 +123,25 @@ NAMES = {
 }
 
 
-def as_dict(of: EvaluationMetrics) -> dict[str, float | None]:
-    return {name: getattr(of, attribute) for name, attribute in NAMES.items()}
+def as_dict(metrics: EvaluationMetrics) -> dict[str, float | None]:
+    """Return the metrics by their names in reports."""
+    return {name: getattr(metrics, attribute) for name, attribute in METRIC_NAMES.items()}
 
 
-async def evaluate(library: Answering, cases: Iterable[Case], text_of: Callable[[str], str]) -> list[Outcome]:
-    """Ask every case; `text_of` gives the text of a document by its name, to hold the quotes against."""
+async def evaluate(library: Answerer, cases: Iterable[Case], text_of: Callable[[str], str]) -> list[Outcome]:
+    """Ask the question of each case. `text_of` maps a document name to its text, to verify the quotes."""
     outcomes = []
     for case in cases:
-        begun = time.perf_counter()
-        answer = await library.answer(case.question, top=TOP)
-        seconds = time.perf_counter() - begun
+        start = time.perf_counter()
+        answer = await library.answer(case.question, top=QUOTES_PER_ANSWER)
+        seconds = time.perf_counter() - start
         verbatim = sum(c.span.of(text_of(c.document)) == c.quote for c in answer.citations)
         outcomes.append(Outcome(case, answer, verbatim, seconds))
     return outcomes
 
 
 def document_texts(folder: Path) -> Callable[[str], str]:
-    """Return a function that reads a document's text; empty when it cannot be read (any more)."""
+    """Return a cached function from a document name to its text, which is empty if it cannot be read."""
 
     @cache
     def text_of(name: str) -> str:
@@ -153,26 +154,29 @@ def document_texts(folder: Path) -> Callable[[str], str]:
 
 
 def compute_metrics(outcomes: Sequence[Outcome]) -> EvaluationMetrics:
-    inside = [outcome for outcome in outcomes if outcome.case.answers]
-    outside = [outcome for outcome in outcomes if not outcome.case.answers]
-    ranks = [outcome.rank for outcome in inside]
-    documents = [outcome.document_rank for outcome in inside if outcome.case.document is not None]
+    answerable = [outcome for outcome in outcomes if outcome.case.answers]
+    unanswerable = [outcome for outcome in outcomes if not outcome.case.answers]
+    ranks = [outcome.rank for outcome in answerable]
+    document_ranks = [outcome.document_rank for outcome in answerable if outcome.case.document is not None]
     quotes = sum(len(outcome.answer.citations) for outcome in outcomes)
-    answered = _mean(outcome.answer.answered for outcome in inside)
-    declined = _mean(not outcome.answer.answered for outcome in outside)
+    answered = _mean(outcome.answer.answered for outcome in answerable)
+    declined = _mean(not outcome.answer.answered for outcome in unanswerable)
     times = sorted(outcome.seconds * 1000 for outcome in outcomes)
     return EvaluationMetrics(
         questions=len(outcomes),
-        answerable=len(inside),
-        hit_1=_within(documents, 1),
-        hit_5=_within(documents, 5),
-        mrr=_mean(1 / rank if rank else 0.0 for rank in documents),
-        quote_1=_within(ranks, 1),
-        quote_3=_within(ranks, 3),
+        answerable=len(answerable),
+        hit_1=_share_within(document_ranks, 1),
+        hit_5=_share_within(document_ranks, 5),
+        mrr=_mean(1 / rank if rank else 0.0 for rank in document_ranks),
+        quote_1=_share_within(ranks, 1),
+        quote_3=_share_within(ranks, 3),
         answered=answered,
         declined=declined,
         balanced=None if answered is None or declined is None else (answered + declined) / 2,
-        auroc=auroc([o.answer.confidence for o in inside], [o.answer.confidence for o in outside]),
+        auroc=auroc(
+            [outcome.answer.confidence for outcome in answerable],
+            [outcome.answer.confidence for outcome in unanswerable],
+        ),
         verbatim=sum(outcome.verbatim for outcome in outcomes) / quotes if quotes else None,
         median_ms=statistics.median(times) if times else None,
         p99_ms=times[math.ceil(0.99 * len(times)) - 1] if times else None,
@@ -180,40 +184,40 @@ def compute_metrics(outcomes: Sequence[Outcome]) -> EvaluationMetrics:
 
 
 def auroc(positive: Sequence[float], negative: Sequence[float]) -> float | None:
-    """Return the share of pairs in which the positive is greater, ties counting half; None without pairs.
+    """Return the share of pairs in which the positive is greater; ties count half. None without pairs.
 
-    By the sum of ranks (Mann and Whitney), where equal values share the mean of their ranks.
+    Computed from the rank sum (Mann-Whitney U). Equal values have the mean of their ranks.
     """
     if not positive or not negative:
         return None
     ranked = sorted([(value, True) for value in positive] + [(value, False) for value in negative])
-    total, begin = 0.0, 0
+    rank_sum, begin = 0.0, 0
     while begin < len(ranked):
         end = begin
         while end < len(ranked) and ranked[end][0] == ranked[begin][0]:
             end += 1
-        total += (begin + end + 1) / 2 * sum(is_positive for _, is_positive in ranked[begin:end])
+        rank_sum += (begin + end + 1) / 2 * sum(is_positive for _, is_positive in ranked[begin:end])
         begin = end
-    least = len(positive) * (len(positive) + 1) / 2
-    return (total - least) / (len(positive) * len(negative))
+    min_rank_sum = len(positive) * (len(positive) + 1) / 2
+    return (rank_sum - min_rank_sum) / (len(positive) * len(negative))
 
 
-def grouped(outcomes: Iterable[Outcome], label: str) -> dict[str, list[Outcome]]:
-    """Group by a label, in order of its values; what does not have it comes last, under the empty text."""
+def group_by_label(outcomes: Iterable[Outcome], label: str) -> dict[str, list[Outcome]]:
+    """Group by the value of a label, sorted. Outcomes without the label are last, with the key ""."""
     groups: dict[str, list[Outcome]] = {}
     for outcome in outcomes:
         groups.setdefault(outcome.case.labels.get(label, ""), []).append(outcome)
     return dict(sorted(groups.items(), key=lambda group: (not group[0], group[0])))
 
 
-def _plain(text: str) -> str:
+def _normalize(text: str) -> str:
     return " ".join(text.casefold().split())
 
 
-def _within(ranks: Sequence[int | None], most: int) -> float | None:
-    return _mean(rank is not None and rank <= most for rank in ranks)
+def _share_within(ranks: Sequence[int | None], max_rank: int) -> float | None:
+    return _mean(rank is not None and rank <= max_rank for rank in ranks)
 
 
 def _mean(values: Iterable[float]) -> float | None:
-    listed = list(values)
-    return sum(listed) / len(listed) if listed else None
+    items = list(values)
+    return sum(items) / len(items) if items else None

@@ -1,4 +1,4 @@
-"""An evaluation as tables and a list of misses, and as JSON for programs."""
+"""Reports of an evaluation: text with tables and a list of misses, or JSON."""
 
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -6,33 +6,40 @@ from dataclasses import dataclass
 from typing import Any
 
 from retrieval.evaluation.floors import Check
-from retrieval.evaluation.metrics import EvaluationMetrics, Miss, Outcome, as_dict, compute_metrics, grouped
+from retrieval.evaluation.metrics import (
+    EvaluationMetrics,
+    Miss,
+    Outcome,
+    as_dict,
+    compute_metrics,
+    group_by_label,
+)
 
-_MEANINGS = {
+_DESCRIPTIONS = {
     "hit@1": "the first quote is from the document that answers",
-    "hit@5": "one of the first five is",
-    "mrr": "mean of 1 / the rank of the first that is",
-    "quote@1": "the first quote holds the answer",
-    "quote@3": "one of the first three does",
-    "answered": "questions with an answer that were answered",
-    "declined": "questions without an answer that were declined",
-    "balanced": "the mean of these two",
-    "auroc": "how well the confidence tells these two apart (0.5: by chance)",
-    "verbatim": "quotes that equal their document, letter for letter (must be 1)",
-    "median ms": "milliseconds of an answer: half take less",
-    "p99 ms": "milliseconds of an answer: 99 of 100 take less",
+    "hit@5": "one of the first five quotes is from it",
+    "mrr": "mean of 1 / rank of the first quote from it",
+    "quote@1": "the first quote contains an accepted answer",
+    "quote@3": "one of the first three quotes does",
+    "answered": "share of questions with an answer that were answered",
+    "declined": "share of questions without an answer that were declined",
+    "balanced": "mean of answered and declined",
+    "auroc": "how well confidence separates questions with and without an answer (0.5: chance)",
+    "verbatim": "share of quotes identical to the document text (must be 1)",
+    "median ms": "median milliseconds per answer",
+    "p99 ms": "99th percentile of milliseconds per answer",
 }
-_MISSES = {
-    Miss.WRONG: "Answered with another quote",
+_MISS_TITLES = {
+    Miss.WRONG: "Answered with a wrong quote",
     Miss.DECLINED: "Declined, though there is an answer",
     Miss.UNFOUNDED: "Answered, though there is no answer",
 }
-_NOTHING = "-"
+_NO_VALUE = "-"
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What there is to tell: outcomes, the labels to group them by, and floors, if any, held against them."""
+    """Outcomes, the labels to group them by, and their comparison with floors, if there are any."""
 
     outcomes: Sequence[Outcome]
     labels: Sequence[str] = ()
@@ -46,87 +53,108 @@ class Report:
     @property
     def groups(self) -> dict[str, dict[str, EvaluationMetrics]]:
         return {
-            label: {value: compute_metrics(found) for value, found in grouped(self.outcomes, label).items()}
+            label: {
+                value: compute_metrics(group) for value, group in group_by_label(self.outcomes, label).items()
+            }
             for label in self.labels
         }
 
     @property
     def misses(self) -> dict[Miss, list[Outcome]]:
-        return {miss: [outcome for outcome in self.outcomes if outcome.miss is miss] for miss in _MISSES}
+        return {miss: [outcome for outcome in self.outcomes if outcome.miss is miss] for miss in _MISS_TITLES}
 
 
 def report_text(report: Report) -> str:
-    """Lay the report out for people, paragraph by paragraph."""
-    parts = [_overall(report.overall)]
-    parts += [_by(label, groups) for label, groups in report.groups.items()]
+    """Return the report as plain text."""
+    sections = [_overall_section(report.overall)]
+    sections += [_group_table(label, groups) for label, groups in report.groups.items()]
     if report.with_misses:
-        parts += [_missed(_MISSES[miss], found) for miss, found in report.misses.items() if found]
+        sections += [
+            _misses_section(_MISS_TITLES[miss], outcomes)
+            for miss, outcomes in report.misses.items()
+            if outcomes
+        ]
     if report.checks is not None:
-        parts.append(_held(report.checks))
-    return "\n\n".join(parts)
+        sections.append(_floors_section(report.checks))
+    return "\n\n".join(sections)
 
 
 def report_json(report: Report) -> dict[str, Any]:
-    """Return the report as JSON."""
+    """Return the report as a JSON object."""
     content: dict[str, Any] = {
-        "all": _numbers(report.overall),
+        "all": _metrics_json(report.overall),
         "by": {
-            label: {value: _numbers(of) for value, of in groups.items()}
+            label: {value: _metrics_json(metrics) for value, metrics in groups.items()}
             for label, groups in report.groups.items()
         },
     }
     if report.with_misses:
-        content["misses"] = [_miss(outcome) for found in report.misses.values() for outcome in found]
+        content["misses"] = [_miss_json(outcome) for group in report.misses.values() for outcome in group]
     if report.checks is not None:
         content["floors"] = [
-            {"of": check.group, "figure": check.name, "floor": check.floor, "is": _rounded(check.figure)}
-            | {"held": check.is_held}
+            {
+                "of": check.group,
+                "figure": check.metric,
+                "floor": check.floor,
+                "is": _round(check.value),
+                "held": check.is_met,
+            }
             for check in report.checks
         ]
     return content
 
 
-def _overall(of: EvaluationMetrics) -> str:
-    without = of.questions - of.answerable
-    counted = f"{of.questions} questions: {of.answerable} with an answer, {without} without"
+def _overall_section(metrics: EvaluationMetrics) -> str:
+    unanswerable = metrics.questions - metrics.answerable
+    counts = f"{metrics.questions} questions: {metrics.answerable} with an answer, {unanswerable} without"
     rows = [
-        (name, _shown(name, value), _MEANINGS[name])
-        for name, value in as_dict(of).items()
+        (name, _format_value(name, value), _DESCRIPTIONS[name])
+        for name, value in as_dict(metrics).items()
         if value is not None
     ]
-    return f"{counted}\n\n" + _table(rows, left={0, 2})
+    return f"{counts}\n\n" + _format_table(rows, left={0, 2})
 
 
-def _by(label: str, groups: Mapping[str, EvaluationMetrics]) -> str:
-    """Lay out a line for each group, with the figures that any of them has."""
-    measured = {value: as_dict(of) for value, of in groups.items()}
-    names = [name for name in _MEANINGS if any(of[name] is not None for of in measured.values())]
+def _group_table(label: str, groups: Mapping[str, EvaluationMetrics]) -> str:
+    """Return a table with a row per group and a column per metric that any of them has."""
+    metrics_by_value = {value: as_dict(metrics) for value, metrics in groups.items()}
+    names = [
+        name
+        for name in _DESCRIPTIONS
+        if any(metrics[name] is not None for metrics in metrics_by_value.values())
+    ]
     rows = [(label, "n", *names)]
     rows += [
-        (value or _NOTHING, str(groups[value].questions), *(_shown(name, of[name]) for name in names))
-        for value, of in measured.items()
+        (
+            value or _NO_VALUE,
+            str(groups[value].questions),
+            *(_format_value(name, metrics[name]) for name in names),
+        )
+        for value, metrics in metrics_by_value.items()
     ]
-    return _table(rows, left={0})
+    return _format_table(rows, left={0})
 
 
-def _missed(title: str, outcomes: Sequence[Outcome]) -> str:
-    return "\n\n".join([f"{title}: {len(outcomes)}", *map(_told, outcomes)])
+def _misses_section(title: str, outcomes: Sequence[Outcome]) -> str:
+    return "\n\n".join([f"{title}: {len(outcomes)}", *map(_miss_text, outcomes)])
 
 
-def _told(outcome: Outcome) -> str:
+def _miss_text(outcome: Outcome) -> str:
     case, citations = outcome.case, outcome.answer.citations
-    lines = [f"line {case.line}: {_line(case.question)}"]
+    lines = [f"line {case.line}: {_as_line(case.question)}"]
     if case.answers:
         document = f" ({case.document})" if case.document else ""
-        lines.append(f"  wanted: {' | '.join(map(_line, case.answers))}{document}")
+        lines.append(f"  expected: {' | '.join(map(_as_line, case.answers))}{document}")
     if citations:
         first = citations[0]
-        lines.append(f"  quoted: {_line(first.quote)} ({_line(first.document)}, line {first.locator.line})")
-    lines.append(f"  confidence {outcome.answer.confidence:.2f}{_found(outcome)}")
+        lines.append(
+            f"  quoted: {_as_line(first.quote)} ({_as_line(first.document)}, line {first.locator.line})"
+        )
+    lines.append(f"  confidence {outcome.answer.confidence:.2f}{_rank_text(outcome)}")
     return "\n".join(lines)
 
 
-def _found(outcome: Outcome) -> str:
+def _rank_text(outcome: Outcome) -> str:
     if not outcome.case.answers:
         return ""
     return (
@@ -136,24 +164,24 @@ def _found(outcome: Outcome) -> str:
     )
 
 
-def _held(checks: Sequence[Check]) -> str:
+def _floors_section(checks: Sequence[Check]) -> str:
     rows = [("floors", "figure", "is", "floor", "difference", "")]
     rows += [
         (
             check.group,
-            check.name,
-            _shown(check.name, check.figure),
+            check.metric,
+            _format_value(check.metric, check.value),
             f"{check.floor:.3f}",
-            _NOTHING if check.figure is None else f"{check.figure - check.floor:+.3f}",
-            "" if check.is_held else "BELOW",
+            _NO_VALUE if check.value is None else f"{check.value - check.floor:+.3f}",
+            "" if check.is_met else "BELOW",
         )
         for check in checks
     ]
-    below = sum(not check.is_held for check in checks)
-    return f"{_table(rows, left={0, 1, 5})}\n\n{below} of {len(checks)} figures below their floors"
+    below = sum(not check.is_met for check in checks)
+    return f"{_format_table(rows, left={0, 1, 5})}\n\n{below} of {len(checks)} figures below their floors"
 
 
-def _miss(outcome: Outcome) -> dict[str, Any]:
+def _miss_json(outcome: Outcome) -> dict[str, Any]:
     first = next(iter(outcome.answer.citations), None)
     return {
         "miss": outcome.miss,
@@ -169,44 +197,44 @@ def _miss(outcome: Outcome) -> dict[str, Any]:
     }
 
 
-def _numbers(of: EvaluationMetrics) -> dict[str, float | None]:
-    counts = {"questions": of.questions, "answerable": of.answerable}
-    return counts | {name: _rounded(value) for name, value in as_dict(of).items()}
+def _metrics_json(metrics: EvaluationMetrics) -> dict[str, float | None]:
+    counts = {"questions": metrics.questions, "answerable": metrics.answerable}
+    return counts | {name: _round(value) for name, value in as_dict(metrics).items()}
 
 
-def _rounded(value: float | None) -> float | None:
+def _round(value: float | None) -> float | None:
     return None if value is None else round(value, 4)
 
 
-def _shown(name: str, value: float | None) -> str:
+def _format_value(name: str, value: float | None) -> str:
     if value is None:
-        return _NOTHING
+        return _NO_VALUE
     return f"{value:.1f}" if name.endswith("ms") else f"{value:.3f}"
 
 
-def _line(text: str) -> str:
-    """Put any text on one line of a terminal, without what would move its cursor."""
+def _as_line(text: str) -> str:
+    """Return a text as a single line, with control characters replaced: they could move the cursor."""
     joined = " ".join(text.split())
-    return "".join("\ufffd" if unicodedata.category(letter) == "Cc" else letter for letter in joined)
+    return "".join("\ufffd" if unicodedata.category(char) == "Cc" else char for char in joined)
 
 
-def _table(rows: Sequence[Sequence[str]], left: set[int]) -> str:
-    """Align the columns, to the left or to the right."""
-    clean = [[_line(cell) for cell in row] for row in rows]
-    widths = [max(map(_columns, column)) for column in zip(*clean, strict=True)]
-    return "\n".join("  ".join(_cells(row, widths, left)).rstrip() for row in clean)
+def _format_table(rows: Sequence[Sequence[str]], left: set[int]) -> str:
+    """Align columns to the right, or to the left if their position is in `left`."""
+    lines = [[_as_line(cell) for cell in row] for row in rows]
+    widths = [max(map(_display_width, column)) for column in zip(*lines, strict=True)]
+    return "\n".join("  ".join(_pad_cells(row, widths, left)).rstrip() for row in lines)
 
 
-def _cells(row: Iterable[str], widths: Sequence[int], left: set[int]) -> Iterator[str]:
-    for number, cell in enumerate(row):
-        space = " " * (widths[number] - _columns(cell))
-        yield cell + space if number in left else space + cell
+def _pad_cells(row: Iterable[str], widths: Sequence[int], left: set[int]) -> Iterator[str]:
+    for column, cell in enumerate(row):
+        padding = " " * (widths[column] - _display_width(cell))
+        yield cell + padding if column in left else padding + cell
 
 
-def _columns(text: str) -> int:
+def _display_width(text: str) -> int:
     return sum(
         0
-        if unicodedata.category(letter) in {"Mn", "Me", "Cf"}
-        else 1 + (unicodedata.east_asian_width(letter) in "WF")
-        for letter in text
+        if unicodedata.category(char) in {"Mn", "Me", "Cf"}
+        else 1 + (unicodedata.east_asian_width(char) in "WF")
+        for char in text
     )

@@ -45,7 +45,7 @@ def _is_column_name(text: str) -> bool:
 
 
 # Compressed text, and column names repeated in each row, can be far larger than the file.
-MOST_CHARACTERS = 32 * 1024 * 1024
+MAX_DOCUMENT_CHARS = 32 * 1024 * 1024
 _MAX_TITLE_CHARS = 60
 _SEPARATOR = "\n\n"
 
@@ -53,7 +53,7 @@ _SEPARATOR = "\n\n"
 class DocumentBuilder:
     """Collects blocks and headings into one text, with an empty line between them.
 
-    Raises DocumentError when the text exceeds MOST_CHARACTERS.
+    Raises DocumentError when the text exceeds MAX_DOCUMENT_CHARS.
     """
 
     def __init__(self, name: str) -> None:
@@ -128,9 +128,9 @@ class DocumentBuilder:
             return None
         start = self._end + len(_SEPARATOR) if self._end else 0
         self._end = start + len(words)
-        if self._end > MOST_CHARACTERS:
+        if self._end > MAX_DOCUMENT_CHARS:
             raise DocumentError(
-                self._name, f"holds more than {MOST_CHARACTERS // 2**20} million characters; split it"
+                self._name, f"holds more than {MAX_DOCUMENT_CHARS // 2**20} million characters; split it"
             )
         self._parts.append(words)
         self._add_line_marks(start, len(text) - len(text.lstrip()), lines)

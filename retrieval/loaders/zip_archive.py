@@ -12,15 +12,15 @@ from xml.parsers import expat
 
 from retrieval.errors import DocumentError
 
-MOST_ENTRIES = 50_000
-MOST_UNPACKED = 256 * 2**20
+MAX_ENTRIES = 50_000
+MAX_UNPACKED_BYTES = 256 * 2**20
 # Of what is read: texts and lists, never pictures.
-MOST_READ = 64 * 2**20
+MAX_READ_BYTES = 64 * 2**20
 # Each element of a tree takes 100 to 200 bytes, so this many are bounded memory.
-MOST_TAGS = 5_000_000
-DEEPEST = 256
+MAX_TAGS = 5_000_000
+MAX_DEPTH = 256
 # Office files unpack to 3 to 50 times their size, a bomb to 1000 times. What is small does no harm.
-_MOST_RATIO = 200
+_MAX_RATIO = 200
 _SMALL = 8 * 2**20
 _METHODS = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED})
 _DAMAGED = (
@@ -56,21 +56,21 @@ class ZipArchive:
         if reason:
             raise DocumentError(name, reason)
         self._entries = {_key(entry.filename): entry for entry in entries}
-        self._left = MOST_READ
+        self._left = MAX_READ_BYTES
 
     def __contains__(self, path: str) -> bool:
         return _key(path) in self._entries
 
     def read(self, path: str) -> bytes:
-        """Read an entry. Raises DocumentError when it is missing, damaged or over MOST_READ in all."""
+        """Read an entry. Raises DocumentError when it is missing, damaged or over MAX_READ_BYTES in all."""
         with self._opened(path) as entry:
             return entry.read()
 
     def tree(self, path: str) -> ET.Element:
         """Parse an entry of XML; tags are given without their namespaces.
 
-        Raises DocumentError as `read` does, and for what is no sound XML, has over MOST_TAGS, is nested over
-        DEEPEST, or declares entities of its own, which may grow without end or name other files.
+        Raises DocumentError as `read` does, and for what is no sound XML, has over MAX_TAGS, is nested over
+        MAX_DEPTH, or declares entities of its own, which may grow without end or name other files.
         """
         try:
             root = self._parsed(path)
@@ -88,7 +88,7 @@ class ZipArchive:
         with self._opened(path) as entry:
             while chunk := entry.read(_CHUNK):
                 tags += chunk.count(b"<")
-                if tags > MOST_TAGS:
+                if tags > MAX_TAGS:
                     raise DocumentError(self.name, "is too large to be read as a whole; split it")
                 if prologue.declares(chunk):
                     raise DocumentError(self.name, f"declares entities in {path[:80]!r}; remove it")
@@ -106,8 +106,8 @@ class ZipArchive:
                     names[tag] = tag.rpartition("}")[2]
                 element.tag = names[tag]
             level, depth = [inner for element in level for inner in element], depth + 1
-            if depth > DEEPEST:
-                raise DocumentError(self.name, f"is nested more than {DEEPEST} deep; {_ANEW}")
+            if depth > MAX_DEPTH:
+                raise DocumentError(self.name, f"is nested more than {MAX_DEPTH} deep; {_ANEW}")
 
     @contextmanager
     def _opened(self, path: str) -> Iterator[IO[bytes]]:
@@ -116,7 +116,9 @@ class ZipArchive:
             raise DocumentError(self.name, f"lacks its part {path[:80]!r}; {_ANEW}")
         self._left -= found.file_size  # an entry that is read a thousand times counts as often
         if self._left < 0:
-            raise DocumentError(self.name, f"unpacks to more than {MOST_READ // 2**20} MB of text; split it")
+            raise DocumentError(
+                self.name, f"unpacks to more than {MAX_READ_BYTES // 2**20} MB of text; split it"
+            )
         try:
             with self._zip.open(found) as entry:  # never gives more than the list has promised
                 yield entry
@@ -152,9 +154,9 @@ def _refusal(entries: list[zipfile.ZipInfo], size: int) -> str | None:
         return "is encrypted; save it without a password"
     if any(entry.compress_type not in _METHODS for entry in entries):
         return f"is packed in a way that cannot be read; {_ANEW}"
-    if len(entries) > MOST_ENTRIES:
-        return f"has more than {MOST_ENTRIES} parts; split it"
-    if unpacked > MOST_UNPACKED or unpacked > max(_SMALL, size * _MOST_RATIO):
+    if len(entries) > MAX_ENTRIES:
+        return f"has more than {MAX_ENTRIES} parts; split it"
+    if unpacked > MAX_UNPACKED_BYTES or unpacked > max(_SMALL, size * _MAX_RATIO):
         return f"unpacks to {unpacked / 2**20:.0f} MB, which is too much; split it, or remove it"
     return None
 

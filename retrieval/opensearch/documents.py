@@ -10,7 +10,7 @@ from itertools import chain, pairwise
 
 import numpy as np
 
-from retrieval.documents.file_records import FileRecord, from_row, to_row
+from retrieval.documents.file_records import FileRecord, record_from_row, record_to_row
 from retrieval.embeddings.vector_store import Embeddings
 from retrieval.ids import document_id, document_of
 from retrieval.index.context_fields import context_tokens
@@ -47,7 +47,7 @@ class StoredFileRecord:
     def entry(self) -> BulkItem:
         sections = [[one.heading, one.level, one.first] for one in self.sections]
         name = self.record.file.name
-        told = json.dumps([to_row(self.record), sections]).encode()
+        told = json.dumps([record_to_row(self.record), sections]).encode()
         body = {
             "document": document_id(name),
             "name": name,
@@ -60,7 +60,7 @@ class StoredFileRecord:
     def read(cls, stored: str) -> "StoredFileRecord":
         """Read what was kept, but for the words."""
         record, sections = json.loads(a2b_base64(stored))
-        return cls(from_row(record), tuple(Section(*row) for row in sections))
+        return cls(record_from_row(record), tuple(Section(*row) for row in sections))
 
 
 def sample_entry(sample: VectorSample) -> BulkItem:

@@ -176,7 +176,7 @@ class _Indexer:
     async def _fill(self, changed: Sequence[FileEntry], records: dict[str, FileRecord]) -> None:
         """Read files and write them; `records` is told what became of each."""
         self._total = len(changed)
-        originals = {record.text: name for name, record in records.items() if record.source}
+        originals = {record.text_digest: name for name, record in records.items() if record.source}
         writing: set[asyncio.Task[None]] = set()
         with tempfile.TemporaryDirectory(prefix="verbatim-") as scratch:
             batches = ingest(self.folder, changed, self.plan.quote_chars, Path(scratch))
@@ -188,7 +188,7 @@ class _Indexer:
                         record = records[file.name] = file_record(file, result, originals)
                         made.append(record)
                         if record.source:
-                            originals[record.text] = file.name
+                            originals[record.text_digest] = file.name
                     if len(writing) == _AHEAD:
                         done, writing = await asyncio.wait(writing, return_when=asyncio.FIRST_COMPLETED)
                         for task in done:

@@ -1,4 +1,4 @@
-"""What everyday questions come to: what the first reply shows, and whether its confidence is reliable."""
+"""Metrics of everyday questions: whether the first reply shows the answer, and reliable confidence."""
 
 import json
 import statistics
@@ -9,36 +9,36 @@ from typing import Protocol
 from retrieval.model import Answer
 from tests.eval.sources import Collection
 
-TOP = 5
-# A longer quote fits no message at a glance: it counts as wrong.
-LONGEST_QUOTE = 300
+QUOTES_PER_ANSWER = 5
+# A longer quote counts as wrong: it cannot be read at a glance.
+MAX_QUOTE_CHARS = 300
 BINS = 10
 
-MEANINGS = {
-    "right@1": "an answer is shown, and the first quote holds it",
-    "right@3": "an answer is shown, and one of the first three quotes holds it",
+DESCRIPTIONS = {
+    "right@1": "an answer is shown, and the first quote contains it",
+    "right@3": "an answer is shown, and one of the first three quotes contains it",
     "silent": "there is an answer, but nothing is shown",
-    "wrong": "there is an answer, but none of the first three quotes of a sure reply holds it",
-    "declined": "there is no answer, and none is given as if sure",
-    "chars": "median length of the first quotes that are right",
+    "wrong": "there is an answer, but none of the first three quotes of a sure reply contains it",
+    "declined": "there is no answer, and the reply is not sure",
+    "chars": "median length of right first quotes, in characters",
 }
-_REACHED_AT = 3
+_TOP_QUOTES = 3
 
-Figures = dict[str, float | None]
+Metrics = dict[str, float | None]
 
 
-class Answering(Protocol):
-    """What answers questions: a library."""
+class Answerer(Protocol):
+    """Answers questions, as an archive does."""
 
     async def answer(self, question: str, *, top: int) -> Answer: ...
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A question with what a right quote holds: any of `answers`; none of them when there is no answer.
+    """A question and its accepted answers; a right quote contains one. Empty if there is no answer.
 
-    `is_foreign` is one in another language than its documents. `document` and `pages` (counted from 1) are
-    where the answer stands, where that is known.
+    `is_foreign` if the documents are in other languages. `document` and `pages` (from 1) contain the answer,
+    if known.
     """
 
     collection: str
@@ -50,14 +50,14 @@ class Question:
     document: str | None = None
     pages: frozenset[int] = frozenset()
 
-    def is_held_by(self, quote: str) -> bool:
-        """Return whether the quote holds an answer, spaces and case aside."""
-        return any(_plain(answer) in _plain(quote) for answer in self.answers)
+    def accepts(self, quote: str) -> bool:
+        """Return whether the quote contains an answer, ignoring whitespace and case."""
+        return any(_normalize(answer) in _normalize(quote) for answer in self.answers)
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a question got."""
+    """The answer to a question."""
 
     question: Question
     answer: Answer
@@ -72,9 +72,9 @@ class Outcome:
 
     @property
     def right(self) -> list[bool]:
-        """Whether each of the first three quotes holds an answer, shown or not."""
-        quotes = [citation.quote for citation in self.answer.citations[:_REACHED_AT]]
-        return [len(quote) <= LONGEST_QUOTE and self.question.is_held_by(quote) for quote in quotes]
+        """Whether each of the first three quotes contains an accepted answer, shown or not."""
+        quotes = [citation.quote for citation in self.answer.citations[:_TOP_QUOTES]]
+        return [len(quote) <= MAX_QUOTE_CHARS and self.question.accepts(quote) for quote in quotes]
 
     @property
     def is_right(self) -> bool:
@@ -83,7 +83,7 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Reliability:
-    """How sure some replies are on average, and how many of them have a right first quote."""
+    """The mean confidence of some replies, and the share with a right first quote."""
 
     replies: int
     confidence: float | None
@@ -98,8 +98,8 @@ class Reliability:
         )
 
 
-def questions(collection: Collection) -> list[Question]:
-    """Read the questions about a collection."""
+def read_questions(collection: Collection) -> list[Question]:
+    """Return the questions about a collection."""
     rows = map(json.loads, collection.questions.read_text(encoding="utf-8").splitlines())
     return [
         Question(
@@ -116,38 +116,41 @@ def questions(collection: Collection) -> list[Question]:
     ]
 
 
-async def ask(library: Answering, asked: Iterable[Question]) -> list[Outcome]:
-    return [Outcome(question, await library.answer(question.text, top=TOP)) for question in asked]
+async def ask(library: Answerer, questions: Iterable[Question]) -> list[Outcome]:
+    return [
+        Outcome(question, await library.answer(question.text, top=QUOTES_PER_ANSWER))
+        for question in questions
+    ]
 
 
-def figures(outcomes: Sequence[Outcome]) -> Figures:
-    """Return the figures of MEANINGS; None is what these questions cannot tell."""
-    inside = [outcome for outcome in outcomes if outcome.question.answers]
-    outside = [outcome for outcome in outcomes if not outcome.question.answers]
-    right = [outcome for outcome in inside if outcome.is_shown and outcome.is_right]
+def compute_metrics(outcomes: Sequence[Outcome]) -> Metrics:
+    """Return the metrics of DESCRIPTIONS; None if no question counts for a metric."""
+    answerable = [outcome for outcome in outcomes if outcome.question.answers]
+    unanswerable = [outcome for outcome in outcomes if not outcome.question.answers]
+    right = [outcome for outcome in answerable if outcome.is_shown and outcome.is_right]
     lengths = [len(outcome.answer.citations[0].quote) for outcome in right]
     return {
-        "right@1": mean(outcome.is_shown and outcome.is_right for outcome in inside),
-        "right@3": mean(outcome.is_shown and any(outcome.right) for outcome in inside),
-        "silent": mean(not outcome.is_shown for outcome in inside),
-        "wrong": mean(outcome.is_sure and not any(outcome.right) for outcome in inside),
-        "declined": mean(not outcome.is_sure for outcome in outside),
+        "right@1": mean(outcome.is_shown and outcome.is_right for outcome in answerable),
+        "right@3": mean(outcome.is_shown and any(outcome.right) for outcome in answerable),
+        "silent": mean(not outcome.is_shown for outcome in answerable),
+        "wrong": mean(outcome.is_sure and not any(outcome.right) for outcome in answerable),
+        "declined": mean(not outcome.is_sure for outcome in unanswerable),
         "chars": statistics.median_high(lengths) if lengths else None,
     }
 
 
 def reliability(outcomes: Iterable[Outcome]) -> list[Reliability]:
-    """Return a line for each tenth of confidence, of all questions; one without an answer is never right."""
+    """Return the reliability per tenth of confidence. No quote is right for a question without an answer."""
     bins: list[list[Outcome]] = [[] for _ in range(BINS)]
     for outcome in outcomes:
         bins[min(int(outcome.answer.confidence * BINS), BINS - 1)].append(outcome)
-    return [Reliability.of(found) for found in bins]
+    return [Reliability.of(outcomes_in_bin) for outcomes_in_bin in bins]
 
 
 def mean(values: Iterable[float]) -> float | None:
-    listed = list(values)
-    return sum(listed) / len(listed) if listed else None
+    items = list(values)
+    return sum(items) / len(items) if items else None
 
 
-def _plain(text: str) -> str:
+def _normalize(text: str) -> str:
     return " ".join(text.split()).casefold()

@@ -1,104 +1,120 @@
-"""The figures of everyday questions, laid out for a terminal."""
+"""The report of everyday questions as plain text."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from tests.eval import pages
-from tests.eval.measures import BINS, MEANINGS, Figures, Outcome, Reliability, figures, reliability
+from tests.eval.measures import (
+    BINS,
+    DESCRIPTIONS,
+    Metrics,
+    Outcome,
+    Reliability,
+    compute_metrics,
+    reliability,
+)
 from tests.eval.sources import Collection
 
 ALL = "all"
-# Of the other half, which is only reported on, nobody looks at what goes wrong.
+# The part that may be fitted to. Misses of the other part are never shown.
 FIT = "fit"
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
-    """A collection with what its questions got; `paged` are figures of pages: ours, and those of BM25."""
+class CollectionResult:
+    """A collection and its outcomes. `page_metrics` are those of quotes, and of BM25 over pages."""
 
     collection: Collection
     outcomes: Sequence[Outcome]
-    paged: tuple[Figures, Figures] | None = None
+    page_metrics: tuple[Metrics, Metrics] | None = None
 
 
-def report(measured: Sequence[Measured], *, with_misses: bool = False) -> Iterator[str]:
-    """Yield the paragraphs of the report; of the half that is only reported on, no question is told."""
-    outcomes = [outcome for one in measured for outcome in one.outcomes]
+def report_sections(results: Sequence[CollectionResult], *, with_misses: bool = False) -> Iterator[str]:
+    """Yield the sections of the report. Questions are shown for the part FIT only."""
+    outcomes = [outcome for result in results for outcome in result.outcomes]
     answerable = sum(bool(outcome.question.answers) for outcome in outcomes)
-    without = len(outcomes) - answerable
-    yield f"{len(outcomes)} everyday questions: {answerable} with an answer, {without} without"
-    yield _table([[name, meaning] for name, meaning in MEANINGS.items()], left={0, 1})
-    collections = _by_collection(measured)
-    languages = _by_language(outcomes)
-    yield _figures_table("collection", collections)
-    yield _figures_table("question in", languages)
-    bins = [(f"{at / BINS:.1f} to {(at + 1) / BINS:.1f}", of) for at, of in enumerate(reliability(outcomes))]
+    unanswerable = len(outcomes) - answerable
+    yield f"{len(outcomes)} everyday questions: {answerable} with an answer, {unanswerable} without"
+    yield _format_table([[name, description] for name, description in DESCRIPTIONS.items()], left={0, 1})
+    collections = _group_by_collection(results)
+    languages = _group_by_language(outcomes)
+    yield _metrics_table("collection", collections)
+    yield _metrics_table("question in", languages)
+    bins = [
+        (f"{number / BINS:.1f} to {(number + 1) / BINS:.1f}", row)
+        for number, row in enumerate(reliability(outcomes))
+    ]
     yield _reliability_table("confidence", bins, "questions")
     for title, groups in (("collection", collections), ("question in", languages)):
-        sure = [(name, Reliability.of([o for o in found if o.is_sure])) for name, found in groups.items()]
+        sure = [
+            (name, Reliability.of([outcome for outcome in group if outcome.is_sure]))
+            for name, group in groups.items()
+        ]
         yield _reliability_table(title, sure, "answered")
-    for one in measured:
-        if one.paged:
-            yield _paged_table(one.collection.name, one.paged)
+    for result in results:
+        if result.page_metrics:
+            yield _page_metrics_table(result.collection.name, *result.page_metrics)
     if with_misses:
-        yield from (_missed(one) for one in measured if one.collection.part == FIT)
+        yield from (_misses_section(result) for result in results if result.collection.part == FIT)
 
 
-def _by_collection(measured: Sequence[Measured]) -> dict[str, list[Outcome]]:
-    """Group by collection, then by part, then all."""
-    found = {one.collection.name: list(one.outcomes) for one in measured}
-    for one in measured:
-        found.setdefault(f"part: {one.collection.part}", []).extend(one.outcomes)
-    return found | {ALL: [outcome for one in measured for outcome in one.outcomes]}
+def _group_by_collection(results: Sequence[CollectionResult]) -> dict[str, list[Outcome]]:
+    """Return the outcomes by collection, then by part, then all."""
+    groups = {result.collection.name: list(result.outcomes) for result in results}
+    for result in results:
+        groups.setdefault(f"part: {result.collection.part}", []).extend(result.outcomes)
+    return groups | {ALL: [outcome for result in results for outcome in result.outcomes]}
 
 
-def _by_language(outcomes: Iterable[Outcome]) -> dict[str, list[Outcome]]:
-    """Group by the language of the question, and those that are in another than their documents."""
-    found: dict[str, list[Outcome]] = {}
-    for outcome in sorted(outcomes, key=lambda one: one.question.language):
-        found.setdefault(outcome.question.language, []).append(outcome)
-    foreign = [outcome for of in found.values() for outcome in of if outcome.question.is_foreign]
-    return found | ({"another than the documents": foreign} if foreign else {})
+def _group_by_language(outcomes: Iterable[Outcome]) -> dict[str, list[Outcome]]:
+    """Return the outcomes by language of the question, then those in another language than the documents."""
+    groups: dict[str, list[Outcome]] = {}
+    for outcome in sorted(outcomes, key=lambda outcome: outcome.question.language):
+        groups.setdefault(outcome.question.language, []).append(outcome)
+    foreign = [outcome for group in groups.values() for outcome in group if outcome.question.is_foreign]
+    return groups | ({"another than the documents": foreign} if foreign else {})
 
 
-def _figures_table(title: str, found: Mapping[str, Sequence[Outcome]]) -> str:
-    rows = [[title, "with answer", "without", *MEANINGS]]
-    for name, outcomes in found.items():
+def _metrics_table(title: str, groups: Mapping[str, Sequence[Outcome]]) -> str:
+    rows = [[title, "with answer", "without", *DESCRIPTIONS]]
+    for name, outcomes in groups.items():
         answerable = sum(bool(outcome.question.answers) for outcome in outcomes)
         counts = [str(answerable), str(len(outcomes) - answerable)]
-        rows.append([name, *counts, *(_shown(*figure) for figure in figures(outcomes).items())])
-    return _table(rows)
+        rows.append(
+            [name, *counts, *(_format_value(*metric) for metric in compute_metrics(outcomes).items())]
+        )
+    return _format_table(rows)
 
 
-def _reliability_table(title: str, lines: Iterable[tuple[str, Reliability]], of: str) -> str:
-    rows = [[title, of, "mean confidence", "first quote right"]]
+def _reliability_table(title: str, groups: Iterable[tuple[str, Reliability]], counted: str) -> str:
+    rows = [[title, counted, "mean confidence", "first quote right"]]
     rows += [
-        [name, str(one.replies), _shown("", one.confidence), _shown("", one.right)] for name, one in lines
+        [name, str(group.replies), _format_value("", group.confidence), _format_value("", group.right)]
+        for name, group in groups
     ]
-    return _table(rows)
+    return _format_table(rows)
 
 
-def _paged_table(name: str, paged: tuple[Figures, Figures]) -> str:
-    ours, beside = paged
+def _page_metrics_table(name: str, quotes: Metrics, bm25: Metrics) -> str:
     rows = [[name, "quotes", "BM25 over pages", ""]]
     rows += [
-        [figure, _shown(figure, ours[figure]), _shown(figure, beside[figure]), meaning]
-        for figure, meaning in pages.MEANINGS.items()
+        [metric, _format_value(metric, quotes[metric]), _format_value(metric, bm25[metric]), description]
+        for metric, description in pages.DESCRIPTIONS.items()
     ]
-    return _table(rows, left={0, 3})
+    return _format_table(rows, left={0, 3})
 
 
-def _missed(one: Measured) -> str:
-    lines = [f"{one.collection.name}: what went wrong"]
-    for outcome in one.outcomes:
-        asked, citations = outcome.question, outcome.answer.citations
-        if kind := _miss(outcome):
+def _misses_section(result: CollectionResult) -> str:
+    lines = [f"{result.collection.name}: misses"]
+    for outcome in result.outcomes:
+        question, citations = outcome.question, outcome.answer.citations
+        if kind := _miss_kind(outcome):
             quote = " ".join(citations[0].quote.split()) if citations else "-"
-            lines.append(f"  {kind}  {outcome.answer.confidence:.2f}  {asked.text}  |  {quote}")
+            lines.append(f"  {kind}  {outcome.answer.confidence:.2f}  {question.text}  |  {quote}")
     return "\n".join(lines)
 
 
-def _miss(outcome: Outcome) -> str | None:
+def _miss_kind(outcome: Outcome) -> str | None:
     if not outcome.question.answers:
         return "answered" if outcome.is_sure else None
     if not outcome.is_shown:
@@ -110,19 +126,19 @@ def _miss(outcome: Outcome) -> str | None:
     return "wrong" if outcome.is_sure else "unsure"
 
 
-def _shown(name: str, value: float | None) -> str:
+def _format_value(name: str, value: float | None) -> str:
     if value is None:
         return "-"
     return f"{value:.0f}" if name == "chars" else f"{value:.3f}"
 
 
-def _table(rows: Sequence[Sequence[str]], left: Iterable[int] = (0,)) -> str:
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    to_left = set(left)
+def _format_table(rows: Sequence[Sequence[str]], left: Iterable[int] = (0,)) -> str:
+    widths = [max(map(len, cells)) for cells in zip(*rows, strict=True)]
+    left_columns = set(left)
     lines = (
         "  ".join(
-            cell.ljust(width) if at in to_left else cell.rjust(width)
-            for at, (cell, width) in enumerate(zip(row, widths, strict=True))
+            cell.ljust(width) if column in left_columns else cell.rjust(width)
+            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
         )
         for row in rows
     )

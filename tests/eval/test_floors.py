@@ -1,4 +1,4 @@
-"""The evaluation set is what its README says, and the figures on it are not below their floors."""
+"""The project's own questions match their README, and their metrics are not below the floors."""
 
 import json
 from collections.abc import Sequence
@@ -22,40 +22,40 @@ def rows() -> Sequence[dict[str, Any]]:
     return [json.loads(line) for line in QUESTIONS.read_text(encoding="utf-8").splitlines()]
 
 
-@pytest.mark.skipif(not is_installed(), reason="the floors are of answers that compare meanings")
-def test_no_figure_is_below_its_floor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What `make eval` checks holds."""
+@pytest.mark.skipif(not is_installed(), reason="the floors are for answers that compare meanings")
+def test_floors(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`verbatim eval` succeeds with the floors, as in `make eval`."""
     monkeypatch.chdir(tmp_path)
-    # The handler it sets would outlive the stream that it writes to here.
+    # Its log handler would outlive the output stream of the test.
     monkeypatch.setattr("config.logging.configure", lambda *_: None)
     monkeypatch.setenv("INDEX_DIR", str(tmp_path / "index"))
     monkeypatch.setenv("QUOTE_CHARS", "300")
     monkeypatch.setenv("MEANING", "auto")
     floors = HERE / "floors.json"
     command = ["eval", "--docs", str(DOCUMENTS), "--floors", str(floors), "--no-misses", str(QUESTIONS)]
-    done = CliRunner().invoke(main, command)
-    assert 0 == done.exit_code, done.output
+    result = CliRunner().invoke(main, command)
+    assert 0 == result.exit_code, result.output
 
 
-def test_every_answer_stands_once_and_in_its_document(rows: Sequence[dict[str, Any]]) -> None:
-    """An answer stands in the document that is named, and nowhere else, where it would answer nothing."""
-    held = {
+def test_answers_are_unique(rows: Sequence[dict[str, Any]]) -> None:
+    """Each answer occurs once in its document, and in no other."""
+    texts = {
         path.relative_to(DOCUMENTS).as_posix(): load(path.read_bytes(), path.name).text.casefold()
         for path in DOCUMENTS.rglob("*.*")
     }
     for row in rows:
         for answer in row["answers"]:
-            counts = {name: text.count(answer.casefold()) for name, text in held.items()}
-            assert {row["document"]: 1} == {name: n for name, n in counts.items() if n}, row["id"]
+            counts = {name: text.count(answer.casefold()) for name, text in texts.items()}
+            assert {row["document"]: 1} == {name: count for name, count in counts.items() if count}, row["id"]
         assert bool(row["answers"]) == ("document" in row)
 
 
-def test_the_set_is_as_large_as_its_readme_says(rows: Sequence[dict[str, Any]]) -> None:
-    """Ids are unique, and the counts in the README are those of the file."""
+def test_counts_in_readme(rows: Sequence[dict[str, Any]]) -> None:
+    """Ids are unique, and the README has the numbers of questions."""
     answerable = [row for row in rows if row["answers"]]
     near, absent = ([row for row in rows if row["kind"] == kind] for kind in ("near", "absent"))
-    told = " ".join((HERE / "README.md").read_text(encoding="utf-8").split())
+    readme = " ".join((HERE / "README.md").read_text(encoding="utf-8").split())
     assert len(rows) == len({row["id"] for row in rows})
-    assert f"{len(rows)} questions" in told
-    none = f"{len(rows) - len(answerable)} have none ({len(near)} `near`, {len(absent)} `absent`)"
-    assert f"{len(answerable)} questions have an answer; {none}" in told
+    assert f"{len(rows)} questions" in readme
+    without = f"{len(rows) - len(answerable)} have none ({len(near)} `near`, {len(absent)} `absent`)"
+    assert f"{len(answerable)} questions have an answer; {without}" in readme

@@ -1,4 +1,4 @@
-"""Pictures of pages: what is marked on them is the quote, and nothing else."""
+"""The marks on a rendered page cover the quote and nothing else."""
 
 import io
 from collections.abc import Callable
@@ -10,7 +10,7 @@ from PIL import Image
 from retrieval.documents.library import Library
 from retrieval.errors import DocumentError
 from retrieval.loaders.formats import load
-from retrieval.page_rendering import MarkedArea, marked_text, marks, render_quote
+from retrieval.page_rendering import MarkedArea, find_marks, marked_text, render_quote
 from tests.documents import generated_pdfs
 from tests.documents.pages import HEIGHT, WIDTH, Paper, Text
 
@@ -32,12 +32,13 @@ def document(name: str) -> bytes:
     return generated_pdfs.ledger() if name == "ledger.pdf" else (PRINTED / name).read_bytes()
 
 
-def letters(text: str) -> str:
-    """Take what lines and hyphens at their ends change out of a text."""
+def without_breaks(text: str) -> str:
+    """Return a text without whitespace and hyphens, which line breaks change."""
     return "".join(text.replace("-", "").split())
 
 
-def opened(data: bytes | None) -> Image.Image:
+def open_jpeg(data: bytes | None) -> Image.Image:
+    """Open a rendered page, and check that Telegram shows it as a photo."""
     assert data is not None
     image = Image.open(io.BytesIO(data))
     assert "JPEG" == image.format
@@ -47,8 +48,8 @@ def opened(data: bytes | None) -> Image.Image:
     return image.convert("RGB")
 
 
-def yellow(image: Image.Image) -> int:
-    """Count the pixels in the colour of a mark over white paper."""
+def count_yellow(image: Image.Image) -> int:
+    """Return how many of every fourth pixel have the colour of a mark on white."""
     pixels = image.load()
     assert pixels is not None
     count = 0
@@ -61,106 +62,108 @@ def yellow(image: Image.Image) -> int:
 
 
 @pytest.mark.parametrize(("name", "page", "quote"), QUOTES)
-def test_the_marks_are_the_quote(name: str, page: int, quote: str) -> None:
-    """The words under the marks are those of the quote, and the marks can be seen."""
-    assert letters(quote) == letters(marked_text(document(name), page, quote))
-    assert yellow(opened(render_quote(document(name), page, quote))) > 200
+def test_marked_text(name: str, page: int, quote: str) -> None:
+    """The marked text is the quote, and the marks are visible."""
+    assert without_breaks(quote) == without_breaks(marked_text(document(name), page, quote))
+    assert count_yellow(open_jpeg(render_quote(document(name), page, quote))) > 200
 
 
-async def test_from_question_to_picture(tmp_path: Path) -> None:
-    """The page that a citation names is the one where its quote is marked."""
+async def test_cited_page(tmp_path: Path) -> None:
+    """The quote of a citation is marked on the page that the citation names."""
     (tmp_path / "ledger.pdf").write_bytes(generated_pdfs.ledger())
     answer = await Library.open(tmp_path).answer("How much heather honey did the hives give?")
-    cited = answer.citations[0]
-    assert cited.locator.page is not None
-    assert letters(cited.quote) == letters(
-        marked_text(generated_pdfs.ledger(), cited.locator.page, cited.quote)
+    citation = answer.citations[0]
+    assert citation.locator.page is not None
+    assert without_breaks(citation.quote) == without_breaks(
+        marked_text(generated_pdfs.ledger(), citation.locator.page, citation.quote)
     )
 
 
-def test_every_block_can_be_marked() -> None:
-    """What the loader makes a paragraph of is found on its page, up to where that ends."""
+def test_every_paragraph() -> None:
+    """The part of each paragraph that is on its first page can be marked there."""
     for name in ("ledger.pdf", "bath.pdf", "cape.pdf", "well.pdf"):
-        read = load(document(name), name)
-        for block in read.blocks:
-            page = sum(one.start <= block.start for one in read.pages)
-            ends = [one.start for one in read.pages if block.start < one.start < block.end]
-            first = letters(read.text[block.start : min([block.end, *ends])])
-            assert first == letters(marked_text(document(name), page, block.of(read.text)))
+        loaded = load(document(name), name)
+        for block in loaded.blocks:
+            number = sum(page.start <= block.start for page in loaded.pages)
+            ends = [page.start for page in loaded.pages if block.start < page.start < block.end]
+            first = without_breaks(loaded.text[block.start : min([block.end, *ends])])
+            assert first == without_breaks(marked_text(document(name), number, block.of(loaded.text)))
 
 
-def test_over_two_pages() -> None:
-    """Of a quote that goes on over the page, each page has its own part."""
+def test_quote_on_two_pages() -> None:
+    """If a quote continues on the next page, its part of each page is marked."""
     quote = f"{generated_pdfs.CROSSING} {generated_pdfs.CROSSED}".replace("\u00ad", "")
     first, second = (marked_text(generated_pdfs.ledger(), page, quote) for page in (3, 4))
     assert first.endswith("only flour and")
     assert second.startswith("dried cod left")
-    assert letters(quote) == letters(first + second)
+    assert without_breaks(quote) == without_breaks(first + second)
 
 
 @pytest.mark.parametrize(
     ("page", "quote"), [(0, "ledger"), (9, "ledger"), (3, "There is no such sentence."), (3, " ")]
 )
-def test_not_on_the_page(page: int, quote: str) -> None:
-    """A page that is not there, or does not hold the quote, has no picture."""
+def test_quote_not_on_page(page: int, quote: str) -> None:
+    """A missing page, or one without the quote, is not rendered."""
     assert ("", None) == (
         marked_text(generated_pdfs.ledger(), page, quote),
         render_quote(generated_pdfs.ledger(), page, quote),
     )
 
 
-def test_turned_pages() -> None:
-    """A page that is turned when it is shown has its marks where the words are then."""
+def test_rotated_page() -> None:
+    """On a page that is rotated for display, the marks are at the words as displayed."""
     data = generated_pdfs.rotated()
-    whole = opened(render_quote(data, 1, "rain gauge"))
-    (mark,) = marks(data, 1, "rain gauge")
-    assert "raingauge" == letters(mark.text)
-    scale = whole.width / WIDTH
-    middle = whole.getpixel((int((WIDTH - mark.right - 1) * scale) + 3, int((mark.bottom + 3) * scale)))
+    image = open_jpeg(render_quote(data, 1, "rain gauge"))
+    (mark,) = find_marks(data, 1, "rain gauge")
+    assert "raingauge" == without_breaks(mark.text)
+    scale = image.width / WIDTH
+    middle = image.getpixel((int((WIDTH - mark.right - 1) * scale) + 3, int((mark.bottom + 3) * scale)))
     assert isinstance(middle, tuple)
     assert middle[2] < 150
 
 
-def test_words_that_run_upward() -> None:
-    """Lines that run upward in the file are lines, and their marks are as long as the words."""
+def test_vertical_text() -> None:
+    """Text that runs upward is read as lines, and its marks are as long as the words."""
     data = generated_pdfs.upright()
-    read = load(data, "a.pdf")
-    assert ["The rain gauge is read at seven each day."] == [block.of(read.text) for block in read.blocks]
-    first, second = marks(data, 1, read.text)
+    loaded = load(data, "a.pdf")
+    assert ["The rain gauge is read at seven each day."] == [block.of(loaded.text) for block in loaded.blocks]
+    first, second = find_marks(data, 1, loaded.text)
     assert first.top - first.bottom > 10 * (first.right - first.left)
     assert second.left > first.left
-    assert yellow(opened(render_quote(data, 1, read.text))) > 200
+    assert count_yellow(open_jpeg(render_quote(data, 1, loaded.text))) > 200
 
 
 @pytest.mark.parametrize("size", [(100, 9000), (9000, 100), (14000, 14000), (3, 3)])
-def test_pages_of_any_shape(size: tuple[int, int]) -> None:
-    """A long page is drawn around the quote, a large one smaller: each is a photo for Telegram."""
+def test_page_sizes(size: tuple[int, int]) -> None:
+    """A long page is cropped around the quote and a large one scaled, so that Telegram shows either."""
     words = Text(size[0] / 2, size[1] / 2, "Here", min(10, size[0] / 4))
     data = Paper([[words]]).data().replace(b"[0 0 %d %d]" % (WIDTH, HEIGHT), b"[0 0 %d %d]" % size)
-    opened(render_quote(data, 1, "Here"))
+    open_jpeg(render_quote(data, 1, "Here"))
 
 
-def test_dark_pages() -> None:
-    """Over white letters on black paper the mark lightens the paper."""
+def test_dark_page() -> None:
+    """On a black background the mark lightens the background."""
     data = Paper([[Text(40, 500, "Stars above")]]).data()
     dark = data.replace(b"BT /F1", b"0 0 420 595 re f 1 g BT /F1")
-    dark = dark.replace(b"<</Length %d>>" % _length(data), b"<</Length %d>>" % (_length(data) + 21))
-    (mark,) = marks(dark, 1, "Stars")
-    image = opened(render_quote(dark, 1, "Stars"))
+    dark = dark.replace(
+        b"<</Length %d>>" % _content_length(data), b"<</Length %d>>" % (_content_length(data) + 21)
+    )
+    (mark,) = find_marks(dark, 1, "Stars")
+    image = open_jpeg(render_quote(dark, 1, "Stars"))
     scale = image.width / WIDTH
-    spot = image.getpixel((int(mark.left * scale), int((HEIGHT - mark.top + 0.5) * scale)))
-    assert isinstance(spot, tuple)
-    assert spot[0] > 80 > spot[2]
+    pixel = image.getpixel((int(mark.left * scale), int((HEIGHT - mark.top + 0.5) * scale)))
+    assert isinstance(pixel, tuple)
+    assert pixel[0] > 80 > pixel[2]
 
 
-def _length(data: bytes) -> int:
+def _content_length(data: bytes) -> int:
     return int(data.partition(b"<</Length ")[2].partition(b">>")[0])
 
 
-@pytest.mark.parametrize("draw", [render_quote, marked_text, marks])
-def test_what_cannot_be_opened(
-    draw: Callable[[bytes, int, str, str], bytes | str | list[MarkedArea] | None],
+@pytest.mark.parametrize("call", [render_quote, marked_text, find_marks])
+def test_unreadable_file(
+    call: Callable[[bytes, int, str, str], bytes | str | list[MarkedArea] | None],
 ) -> None:
-    """A file that cannot be opened is named."""
+    """The error for a file that cannot be opened names the file."""
     with pytest.raises(DocumentError, match=r"^a\.pdf: needs a password"):
-        draw((PRINTED / "locked.pdf").read_bytes(), 1, "key", "a.pdf")
+        call((PRINTED / "locked.pdf").read_bytes(), 1, "key", "a.pdf")

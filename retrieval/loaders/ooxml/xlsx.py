@@ -14,12 +14,12 @@ import regex
 
 from retrieval.errors import DocumentError
 from retrieval.loaders import document_builder
-from retrieval.loaders.document_builder import MOST_CHARACTERS, DocumentBuilder
+from retrieval.loaders.document_builder import MAX_DOCUMENT_CHARS, DocumentBuilder
 from retrieval.loaders.ooxml.number_formats import BUILT_IN, format_number, format_plain
 from retrieval.loaders.ooxml.package import Package, attribute, below
 from retrieval.model import Document
 
-MOST_ROWS = 100_000
+MAX_ROWS = 100_000
 MOST_COLUMNS = 16_384
 _SKIPPED = frozenset({"rPh", "rPr"})
 _LETTERS = regex.compile(r"[A-Z]{1,3}")
@@ -44,7 +44,7 @@ def load(data: bytes, name: str) -> Document:
     """Read a .xlsx file; rows have their numbers, and a formula its last result, if that was saved.
 
     A sheet's first row with more than one cell names the columns when it looks like names. Raises
-    DocumentError for more than MOST_ROWS in all sheets.
+    DocumentError for more than MAX_ROWS in all sheets.
     """
     package = Package(data, name, "workbook")
     parts = {relation.id: relation.path for relation in package.relations(package.path)}
@@ -57,8 +57,8 @@ def load(data: bytes, name: str) -> Document:
         read = _rows(package.archive.tree(path), book, name)
         found = [(number, cells) for number, cells in read if any(cells)]
         count += len(found)
-        if count > MOST_ROWS:
-            raise DocumentError(name, f"has more than {MOST_ROWS} rows; split it")
+        if count > MAX_ROWS:
+            raise DocumentError(name, f"has more than {MAX_ROWS} rows; split it")
         _add(draft, sheet.get("name", ""), found)
     return draft.document(package.title or name.rpartition("/")[2].rpartition(".")[0], unit="row")
 
@@ -90,7 +90,7 @@ def _rows(sheet: Element, book: _Workbook, name: str) -> Iterator[tuple[str, lis
             if text := _text(cell, book):
                 cells += [""] * (column - len(cells))
                 cells.append(text)
-        if sum(map(len, cells)) > MOST_CHARACTERS:
+        if sum(map(len, cells)) > MAX_DOCUMENT_CHARS:
             raise DocumentError(name, f"row {number} is too long to be read; split it")
         yield str(number), cells
 

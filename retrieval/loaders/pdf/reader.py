@@ -11,7 +11,7 @@ import regex
 from pypdfium2 import raw
 
 from retrieval.errors import DocumentError
-from retrieval.loaders.document_builder import MOST_CHARACTERS
+from retrieval.loaders.document_builder import MAX_DOCUMENT_CHARS
 from retrieval.loaders.pdf import tables
 from retrieval.loaders.pdf.chars import PageChars
 from retrieval.loaders.pdf.lines import Line, lines
@@ -81,14 +81,14 @@ def read(data: bytes, name: str) -> PdfContents:
             raise DocumentError(name, f"has more than {_MOST_PAGES} pages; split it")
         pages: list[list[Line]] = []
         rows: set[int] = set()
-        left = MOST_CHARACTERS
+        left = MAX_DOCUMENT_CHARS
         for number in range(len(pdf)):
             found, of_tables = _page(pdf, number)
             pages.append(found)
             rows |= of_tables
             left -= sum(len(line.text) for line in found)
             if left < 0:
-                most = MOST_CHARACTERS // 2**20
+                most = MAX_DOCUMENT_CHARS // 2**20
                 raise DocumentError(name, f"holds more than {most} million characters; split it")
         return PdfContents(
             title=_said(lambda: pdf.get_metadata_value("Title")),

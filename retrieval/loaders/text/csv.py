@@ -9,7 +9,7 @@ import regex
 from retrieval.errors import DocumentError
 from retrieval.loaders import document_builder
 from retrieval.loaders.decoding import decode
-from retrieval.loaders.document_builder import MOST_CHARACTERS, DocumentBuilder
+from retrieval.loaders.document_builder import MAX_DOCUMENT_CHARS, DocumentBuilder
 from retrieval.model import Document
 
 # Larger tables are data rather than text, and their passages would fill the memory.
@@ -21,7 +21,7 @@ _SAMPLE_CHARS = 65536
 # Excel writes this above the first row to name the delimiter.
 _SEP_LINE = regex.compile(r"\A\"?sep=(?P<delimiter>[,;\t|])\"?\n")
 
-csv.field_size_limit(MOST_CHARACTERS)
+csv.field_size_limit(MAX_DOCUMENT_CHARS)
 
 
 def load(data: bytes, name: str) -> Document:

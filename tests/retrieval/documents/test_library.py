@@ -1,3 +1,5 @@
+"""A library: reading a folder, answering from it, and documents that cannot be read."""
+
 import asyncio
 import os
 from collections.abc import Iterator
@@ -52,7 +54,7 @@ def ask(opened: Library, question: str) -> Answer:
 
 
 class Translator(FakeEncoder):
-    """Knows the English words of one question in German."""
+    """Encodes a German question as its English words."""
 
     def encode_question(self, text: str) -> Vectors:
         known = {"wann": "when", "wird": "the", "bibliothek": "library", "geöffnet": "opens"}
@@ -61,39 +63,40 @@ class Translator(FakeEncoder):
 
 @contextmanager
 def folder_of(text: str) -> Iterator[Path]:
+    """Yield a folder with a document of this text and another one."""
     with TemporaryDirectory() as name:
         (Path(name) / "a.txt").write_text(text, encoding="utf-8", newline="")
         (Path(name) / "b.md").write_text(HOURS, encoding="utf-8")
         yield Path(name)
 
 
-@given(text=TEXT, question=TEXT | st.text(max_size=40), longest=st.integers(5, 300))
-@example(text="x" * 10_000, question="x" * 10_000, longest=300)
-@example(text="e\u0301" * 5_000, question="e\u0301 " * 40, longest=300)
-@example(text="שלום עולם. 😀 nine\u200b\u0301", question="שלום nine", longest=300)
-@example(text="The library", question="a\ud800 library", longest=300)
+@given(text=TEXT, question=TEXT | st.text(max_size=40), max_chars=st.integers(5, 300))
+@example(text="x" * 10_000, question="x" * 10_000, max_chars=300)
+@example(text="e\u0301" * 5_000, question="e\u0301 " * 40, max_chars=300)
+@example(text="שלום עולם. 😀 nine\u200b\u0301", question="שלום nine", max_chars=300)
+@example(text="The library", question="a\ud800 library", max_chars=300)
 @settings(max_examples=60)
-def test_quotes_are_verbatim(text: str, question: str, longest: int) -> None:
-    """A quote is its span of the file, fits the limit, and holds its highlights, whatever the text."""
-    # With NULs a file is of another encoding.
+def test_quotes_are_verbatim(text: str, question: str, max_chars: int) -> None:
+    """For any text, a quote equals its span of the file, is within the limit, and contains its highlights."""
+    # A file with NULs is not read as UTF-8.
     with folder_of(text.replace("\0", "")) as folder:
-        opened = Library.open(folder, quote_chars=longest)
-        for asked in (question, text[:50] + " library"):
-            for citation in ask(opened, asked).citations:
-                whole = (folder / citation.document).read_text(encoding="utf-8").removeprefix("\ufeff")
-                assert citation.span.of(whole) == citation.quote
-                assert 0 < len(citation.quote) <= longest
+        opened = Library.open(folder, quote_chars=max_chars)
+        for query in (question, text[:50] + " library"):
+            for citation in ask(opened, query).citations:
+                content = (folder / citation.document).read_text(encoding="utf-8").removeprefix("\ufeff")
+                assert citation.span.of(content) == citation.quote
+                assert 0 < len(citation.quote) <= max_chars
                 assert list(citation.highlights) == sorted(citation.highlights)
-                for mark in citation.highlights:
-                    assert citation.span.start <= mark.start < mark.end <= citation.span.end
+                for highlight in citation.highlights:
+                    assert citation.span.start <= highlight.start < highlight.end <= citation.span.end
                 context = asyncio.run(opened.context(citation.passage.id))
                 assert context is not None
                 assert citation.passage == context.passage
 
 
 def test_empty_folder(tmp_path: Path) -> None:
-    """An empty folder is a library without passages, which answers that it has nothing."""
-    for _ in range(2):  # built, then opened as saved
+    """An empty folder is a library without passages, which declines every question."""
+    for _ in range(2):  # indexed, then loaded
         opened = Library.open(tmp_path, index_dir=tmp_path / ".index")
         assert (0, (), ()) == (opened.passages, opened.sources, opened.problems)
         assert not ask(opened, "When does it open?").answered
@@ -101,24 +104,24 @@ def test_empty_folder(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["missing", "file"])
-def test_no_folder(name: str, tmp_path: Path) -> None:
-    """A folder that is missing, or is a file, is a FolderError that says what to do."""
+def test_missing_folder(name: str, tmp_path: Path) -> None:
+    """A missing folder, or a file, raises FolderError, which says what to do."""
     (tmp_path / "file").write_text("x")
     with pytest.raises(FolderError, match=rf"{name}: no such folder of documents; make it, or name another"):
         Library.open(tmp_path / name)
 
 
-def test_folder_that_cannot_be_listed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The folder itself must be listed; one inside it that cannot be is a problem like a bad document."""
+def test_unlistable_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A folder that cannot be listed raises FolderError; a folder inside it is a problem instead."""
     (tmp_path / "closed").mkdir()
     (tmp_path / "a.txt").write_text(HOURS)
-    listed = os.scandir
+    scandir = os.scandir
 
     def refuse(folder: Path | int) -> object:
-        # Temporary folders are listed by the number they are open as.
+        # Temporary folders are listed by their file descriptor.
         if not isinstance(folder, int) and refused in {Path(folder).name, "all"}:
             raise PermissionError(13, "Permission denied")
-        return listed(folder)
+        return scandir(folder)
 
     monkeypatch.setattr(os, "scandir", refuse)
     refused = "closed"
@@ -130,8 +133,8 @@ def test_folder_that_cannot_be_listed(tmp_path: Path, monkeypatch: pytest.Monkey
         Library.open(tmp_path)
 
 
-def test_bad_documents(tmp_path: Path) -> None:
-    """A bad document is named, with what to do, and never stops the good ones."""
+def test_unreadable_documents(tmp_path: Path) -> None:
+    """A document that cannot be read is a problem that says what to do; others are indexed."""
     (tmp_path / "good.txt").write_text(HOURS)
     (tmp_path / "empty.txt").write_bytes(b"")
     (tmp_path / "picture.txt").write_bytes(b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0")
@@ -139,13 +142,15 @@ def test_bad_documents(tmp_path: Path) -> None:
     (tmp_path / os.fsdecode(b"caf\xe9.txt")).write_text(HOURS)
     opened = Library.open(tmp_path)
     assert ["good.txt"] == [source.name for source in opened.sources]
-    assert ["caf\ufffd.txt", "empty.txt", "picture.txt", "sheet.ods"] == [p.name for p in opened.problems]
+    assert ["caf\ufffd.txt", "empty.txt", "picture.txt", "sheet.ods"] == [
+        problem.name for problem in opened.problems
+    ]
     assert all("; " in problem.reason for problem in opened.problems)
     assert "nine" in ask(opened, "When does the library open?").citations[0].quote
 
 
-def test_mistake_in_a_loader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Even a mistake of ours costs one document only."""
+def test_bug_in_a_loader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An unexpected exception in a loader leaves out one document only."""
     load = formats.load
 
     def broken(data: bytes, name: str) -> Document:
@@ -159,12 +164,12 @@ def test_mistake_in_a_loader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     opened = Library.open(tmp_path)
     assert ["b.txt"] == [source.name for source in opened.sources]
     assert ["cannot be read because of an internal error (see the log); save it again or remove it"] == [
-        p.reason for p in opened.problems
+        problem.reason for problem in opened.problems
     ]
 
 
-def test_what_is_listed(tmp_path: Path) -> None:
-    """Files in folders are found, in one order; links are not followed and hidden files not read."""
+def test_listed_files(tmp_path: Path) -> None:
+    """Files in subfolders are listed, sorted; links, hidden files and special files are not."""
     for name in ("x.txt/b.txt", "книги/ا.txt", "B.txt", ".hidden.txt", ".git/c.txt"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(HOURS + name)
@@ -176,8 +181,8 @@ def test_what_is_listed(tmp_path: Path) -> None:
     assert () == opened.problems
 
 
-def test_vanished(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A file that goes between listing and reading is a problem, not an error."""
+def test_deleted_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file deleted between listing and reading is a problem, not an error."""
     (tmp_path / "a.txt").write_text(HOURS)
     listed = [FileEntry(name, 1, 1) for name in ("a.txt", "gone.txt")]
     monkeypatch.setattr(library, "list_files", lambda _: (listed, []))
@@ -185,7 +190,7 @@ def test_vanished(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def test_context(tmp_path: Path) -> None:
-    """A passage's neighbours are those before and after it in its document."""
+    """The neighbours of a passage are those before and after it in its document."""
     (tmp_path / "a.txt").write_text(SENTENCE * 60)
     (tmp_path / "b.txt").write_text(HOURS)
     opened = Library.open(tmp_path)
@@ -197,15 +202,15 @@ async def test_context(tmp_path: Path) -> None:
             assert context.before.span.start < passage.span.start
         if context.after:
             assert context.after.span.end > passage.span.end
-        near = [other.document for other in (context.before, context.after) if other]
-        assert {passage.document} == {passage.document, *near}
+        neighbours = [other.document for other in (context.before, context.after) if other]
+        assert {passage.document} == {passage.document, *neighbours}
     first, *_, last = library_passages(opened)
     assert (await opened.context(first.id)).before is None  # type: ignore[union-attr]
     assert (await opened.context(last.id)).after is None  # type: ignore[union-attr]
 
 
 def test_answers_by_meaning(tmp_path: Path) -> None:
-    """Once texts are encoded, what is near in meaning is quoted, though it shares no word."""
+    """Once texts are encoded, a passage of similar meaning is quoted without a common word."""
     (tmp_path / "a.txt").write_text(HOURS)
     for number in range(5):
         (tmp_path / f"{number}.txt").write_text(f"Weather\n\n{SENTENCE}It has number {number}.\n")
@@ -213,23 +218,25 @@ def test_answers_by_meaning(tmp_path: Path) -> None:
     question = "Wann wird die Bibliothek geöffnet"
     assert not ask(opened, question).citations
     assert opened.encode()
-    found = ask(opened, question)
-    assert "opens at nine" in found.citations[0].quote
-    assert found.confidence > 0
+    answer = ask(opened, question)
+    assert "opens at nine" in answer.citations[0].quote
+    assert answer.confidence > 0
 
 
 def test_vectors_of_unchanged_passages(tmp_path: Path) -> None:
-    """When a document changes only its new texts are encoded; unchanged passages keep their vectors."""
+    """When a document changes, only its new texts are encoded; unchanged passages keep their vectors."""
     encoder = FakeEncoder()
-    long = [SENTENCE.replace("blue", f"blue{number}") * 6 for number in range(4)]
-    (tmp_path / "a.txt").write_text("\n\n".join(long))
+    paragraphs = [SENTENCE.replace("blue", f"blue{number}") * 6 for number in range(4)]
+    (tmp_path / "a.txt").write_text("\n\n".join(paragraphs))
     (tmp_path / "b.txt").write_text(HOURS)
     opened = Library.open(tmp_path, encoder=encoder)
     assert opened.passages > 2
     opened.encode()
     before = set(encoder.texts)
     encoder.texts.clear()
-    (tmp_path / "a.txt").write_text("\n\n".join((*long[:3], long[3].replace("every morning", "at noon"))))
+    (tmp_path / "a.txt").write_text(
+        "\n\n".join((*paragraphs[:3], paragraphs[3].replace("every morning", "at noon")))
+    )
     changed = Library.open(tmp_path, before=opened)
     assert 0 < changed.unencoded < changed.encodable / 2
     changed.encode()
@@ -239,9 +246,9 @@ def test_vectors_of_unchanged_passages(tmp_path: Path) -> None:
 
 
 def test_progress(tmp_path: Path) -> None:
-    """Progress counts every document, the bad ones too."""
+    """Progress counts every document, including those that cannot be read."""
     (tmp_path / "a.txt").write_text(HOURS)
     (tmp_path / "b.txt").write_bytes(b"")
-    seen: list[tuple[int, int]] = []
-    Library.open(tmp_path, progress=lambda done, total: seen.append((done, total)))
-    assert [(1, 2), (2, 2)] == seen
+    calls: list[tuple[int, int]] = []
+    Library.open(tmp_path, progress=lambda done, total: calls.append((done, total)))
+    assert [(1, 2), (2, 2)] == calls

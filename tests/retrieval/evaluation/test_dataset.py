@@ -1,4 +1,4 @@
-"""Files of questions and answers, and what is said of lines that cannot be used."""
+"""Files of questions and answers, and the messages for invalid lines."""
 
 import contextlib
 
@@ -13,8 +13,8 @@ from retrieval.evaluation.metrics import Case
 DOCUMENTS = ["a.txt", "deep/b.md"]
 
 
-def test_lines_become_cases() -> None:
-    """Question, answers, document and every other text are read; empty lines count and are left out."""
+def test_read_cases() -> None:
+    """All strings of a line are read; empty lines are skipped but counted."""
     data = (
         b'\xef\xbb\xbf{"question": "Who?", "answers": ["Ada", "Al"], "document": "deep/b.md", "of": "x"}\r\n'
         b"\n"
@@ -29,14 +29,14 @@ def test_lines_become_cases() -> None:
 
 
 @pytest.mark.parametrize(
-    ("line", "told"),
+    ("line", "message"),
     [
         ("nonsense", "not JSON: nonsense"),
         ("[" * 100_000, f"not JSON: {'[' * 60}…"),
         ('["Who?"]', '["Who?"] is not an object; write {"question": "...", "answers": ["..."]}'),
         ('{"answers": []}', "question: missing"),
-        ('{"question": 7, "answers": []}', "question: 7 is not a question; write a text"),
-        ('{"question": " ", "answers": []}', 'question: " " is not a question; write a text'),
+        ('{"question": 7, "answers": []}', "question: 7 is not a question; write a non-empty string"),
+        ('{"question": " ", "answers": []}', 'question: " " is not a question; write a non-empty string'),
         ('{"question": "Who?"}', "answers: missing"),
         (
             '{"question": "Who?", "answers": "Ada"}',
@@ -44,36 +44,36 @@ def test_lines_become_cases() -> None:
         ),
         (
             '{"question": "Who?", "answers": ["Ada", 7]}',
-            "answers: 7 is not an answer; write a text of the documents",
+            "answers: 7 is not an answer; write a string from the documents",
         ),
         (
             '{"question": "Who?", "answers": [""]}',
-            'answers: "" is not an answer; write a text of the documents',
+            'answers: "" is not an answer; write a string from the documents',
         ),
         (
             '{"question": "Who?", "answers": [], "document": "c.txt"}',
-            'document: "c.txt" is none of the documents; write its path below their folder',
+            'document: "c.txt" is not a document; write its path below the documents folder',
         ),
     ],
 )
-def test_a_bad_line_is_named(line: str, told: str) -> None:
-    """What is wrong is told with file, line, key and value, and how to mend it."""
+def test_invalid_line(line: str, message: str) -> None:
+    """The message names the file, line, key and value, and says what to write instead."""
     data = f'{{"question": "Who?", "answers": []}}\n{line}\n'.encode()
     with pytest.raises(DatasetError) as caught:
         dataset.read_cases(data, "q.jsonl", DOCUMENTS)
-    assert f"q.jsonl: line 2: {told}" == str(caught.value)
+    assert f"q.jsonl: line 2: {message}" == str(caught.value)
 
 
-def test_a_file_without_questions_or_in_another_encoding() -> None:
-    """An empty file, and one that is not UTF-8, are named."""
-    with pytest.raises(DatasetError, match=r"^q\.jsonl: no questions; write one a line: "):
+def test_empty_file_and_wrong_encoding() -> None:
+    """The messages for an empty file and for one that is not UTF-8 name the file."""
+    with pytest.raises(DatasetError, match=r"^q\.jsonl: no questions; write one per line: "):
         dataset.read_cases(b"\n \n", "q.jsonl", DOCUMENTS)
     with pytest.raises(DatasetError, match=r"^q\.jsonl: line 1: not UTF-8 text; save the file as UTF-8$"):
         dataset.read_cases('{"question": "Qué?", "answers": []}'.encode("latin-1"), "q.jsonl", DOCUMENTS)
 
 
 @given(st.binary(max_size=200))
-def test_any_bytes_are_cases_or_an_error(data: bytes) -> None:
-    """Nothing but a CaseError comes of any file."""
+def test_any_bytes(data: bytes) -> None:
+    """Any file has cases or raises DatasetError."""
     with contextlib.suppress(DatasetError):
         assert dataset.read_cases(data, "q.jsonl", DOCUMENTS)

@@ -1,4 +1,4 @@
-"""Floors: what may stand in their file, and when they are held."""
+"""The file of floors, and the comparison of metrics with them."""
 
 import json
 from pathlib import Path
@@ -19,9 +19,9 @@ def _read(**content: Any) -> floors.Floors:
     return floors.read(json.dumps({"digest": "x"} | content).encode(), "floors.json")
 
 
-def test_figures_are_held_against_their_floors() -> None:
-    """Floors are for all questions and for groups of them; at the floor is not below it."""
-    pinned = _read(
+def test_checks() -> None:
+    """Metrics of all questions and of groups are compared; a metric may equal its floor."""
+    parsed = _read(
         all={"declined": 0.5, "auroc": 0.1}, kind={"near": {"declined": 0.01}, "far": {"declined": 1}}
     )
     expected = [
@@ -30,47 +30,47 @@ def test_figures_are_held_against_their_floors() -> None:
         (Check("kind near", "declined", 0.01, 0.0), False),
         (Check("kind far", "declined", 1, 1.0), True),
     ]
-    assert expected == [(check, check.is_held) for check in floors.checks(pinned, [DECLINED, ANSWERED])]
+    assert expected == [(check, check.is_met) for check in floors.checks(parsed, [DECLINED, ANSWERED])]
 
 
 @pytest.mark.parametrize(
-    ("content", "told"),
+    ("content", "message"),
     [
-        ({"digest": 7}, "digest: 7 is not a text"),
+        ({"digest": 7}, "digest: 7 is not a string"),
         ({"all": 7}, "all: 7 is not an object"),
         ({"kind": {"near": 7}}, "kind: near: 7 is not an object"),
         ({"all": {"declined": 2}}, "all: declined: 2 is not a number from 0 to 1"),
         ({"all": {"declined": True}}, "all: declined: true is not a number from 0 to 1"),
     ],
 )
-def test_what_cannot_be_a_floor_is_named(content: dict[str, Any], told: str) -> None:
-    """The message has file, key and value."""
+def test_invalid_floor(content: dict[str, Any], message: str) -> None:
+    """The message names the file, the key and the value."""
     with pytest.raises(FloorError) as caught:
         _read(**content)
-    assert f"floors.json: {told}" == str(caught.value)
+    assert f"floors.json: {message}" == str(caught.value)
 
 
-@pytest.mark.parametrize("figure", ["median ms", "questions", "declind"])
-def test_only_figures_have_floors(figure: str) -> None:
-    """A figure that is none, or is better the lower it is, has no floor."""
-    with pytest.raises(FloorError, match=rf"^floors\.json: all: {figure}: no such figure; there are hit@1, "):
-        _read(all={figure: 0.5})
+@pytest.mark.parametrize("name", ["median ms", "questions", "declind"])
+def test_unknown_metric(name: str) -> None:
+    """Unknown metrics, and those where lower is better, cannot have a floor."""
+    with pytest.raises(FloorError, match=rf"^floors\.json: all: {name}: no such figure; choose from hit@1, "):
+        _read(all={name: 0.5})
 
 
-def test_floors_of_questions_that_are_not_there() -> None:
-    """A group that has gone does not take its floors with it silently."""
+def test_group_without_questions() -> None:
+    """A floor of a group without questions is an error."""
     with pytest.raises(FloorError, match=r"^floors\.json: kind: odd: no such questions$"):
         floors.checks(_read(kind={"odd": {"declined": 0.5}}), [DECLINED])
 
 
-def test_floors_that_are_no_json() -> None:
-    """A file that is not JSON is named."""
+def test_invalid_json() -> None:
+    """The message for a file that is not JSON names the file."""
     with pytest.raises(FloorError, match=r"^floors\.json: not JSON$"):
         floors.read(b"{", "floors.json")
 
 
-def test_the_digest_is_of_questions_and_documents(tmp_path: Path) -> None:
-    """It changes with the questions, with a document's name and with its words, and with nothing else."""
+def test_digest(tmp_path: Path) -> None:
+    """The digest depends on the questions and on the names and bytes of the documents, not on their order."""
     (tmp_path / "a.txt").write_bytes(b"one")
     (tmp_path / "b.txt").write_bytes(b"two")
     first = floors.digest(b"q", tmp_path, ["a.txt", "b.txt"])

@@ -1,4 +1,4 @@
-"""Figures of an evaluation: small cases worked out by hand, and AUROC against counting all pairs."""
+"""The metrics of small cases computed by hand, and AUROC compared with counting all pairs."""
 
 from collections.abc import Sequence
 from itertools import product
@@ -18,7 +18,7 @@ from retrieval.evaluation.metrics import (
     compute_metrics,
     document_texts,
     evaluate,
-    grouped,
+    group_by_label,
 )
 from retrieval.model import Answer, Citation, Locator, Passage, Span
 
@@ -42,9 +42,9 @@ def _outcome(case: Case, confidence: float, *quotes: tuple[str, str], seconds: f
 
 
 OUTCOMES = [
-    # Right at once.
+    # Correct first quote.
     _outcome(Case("q1", ("red",), "a.txt", {"of": "x"}), 0.9, ("It is red.", "a.txt"), seconds=0.001),
-    # Answered with the third quote, from the second document.
+    # The third quote contains the answer; the second one is from the document.
     _outcome(
         Case("q2", ("blue", "azure"), "b.txt", {"of": "x"}),
         0.6,
@@ -53,7 +53,7 @@ OUTCOMES = [
         ("It is AZURE.", "b.txt"),
         seconds=0.002,
     ),
-    # Declined, and nowhere to be found; its document is not known.
+    # Declined, no quote contains the answer, the document is not named.
     _outcome(Case("q3", ("green",)), 0.2, ("One.", "a.txt"), seconds=0.003),
     # No answer, and declined.
     _outcome(Case("q4", labels={"of": "y"}), 0.1, ("One.", "a.txt"), seconds=0.004),
@@ -62,8 +62,8 @@ OUTCOMES = [
 ]
 
 
-def test_figures_worked_out_by_hand() -> None:
-    """Each figure is over the cases that can tell it, as its name says."""
+def test_metrics() -> None:
+    """Each metric equals the value computed by hand."""
     expected = {
         "hit@1": 1 / 2,
         "hit@5": 2 / 2,
@@ -79,56 +79,58 @@ def test_figures_worked_out_by_hand() -> None:
         "median ms": 3.0,
         "p99 ms": 10.0,
     }
-    measured = compute_metrics(OUTCOMES)
-    assert (5, 3) == (measured.questions, measured.answerable)
-    assert pytest.approx(expected) == as_dict(measured)
+    metrics = compute_metrics(OUTCOMES)
+    assert (5, 3) == (metrics.questions, metrics.answerable)
+    assert pytest.approx(expected) == as_dict(metrics)
 
 
-def test_what_cases_cannot_tell_is_none() -> None:
-    """Without unanswerable questions, documents or quotes there is no figure, rather than a wrong one."""
-    measured = compute_metrics([_outcome(Case("q", ("red",)), 0.9)])
-    untold = {name for name, value in as_dict(measured).items() if value is None}
-    assert {"hit@1", "hit@5", "mrr", "declined", "balanced", "auroc", "verbatim"} == untold
+def test_undefined_metrics() -> None:
+    """A metric is None if no case counts for it."""
+    metrics = compute_metrics([_outcome(Case("q", ("red",)), 0.9)])
+    undefined = {name for name, value in as_dict(metrics).items() if value is None}
+    assert {"hit@1", "hit@5", "mrr", "declined", "balanced", "auroc", "verbatim"} == undefined
     assert {None} == set(as_dict(compute_metrics([])).values())
 
 
 def test_misses() -> None:
-    """An outcome says what went wrong, and nothing when all is right."""
+    """An outcome has the kind of its miss, or None."""
     expected = [None, Miss.WRONG, Miss.DECLINED, None, Miss.UNFOUNDED]
     assert expected == [outcome.miss for outcome in OUTCOMES]
 
 
-def test_groups_are_by_label() -> None:
-    """Cases are grouped by the value of a label; those without it come last."""
-    found = {value: [o.case.question for o in group] for value, group in grouped(OUTCOMES, "of").items()}
-    assert [("x", ["q1", "q2"]), ("y", ["q4", "q5"]), ("", ["q3"])] == list(found.items())
+def test_group_by_label() -> None:
+    """Outcomes are grouped by the value of a label; those without it are last."""
+    groups = {
+        value: [o.case.question for o in group] for value, group in group_by_label(OUTCOMES, "of").items()
+    }
+    assert [("x", ["q1", "q2"]), ("y", ["q4", "q5"]), ("", ["q3"])] == list(groups.items())
 
 
-def test_an_answer_is_found_across_lines_and_in_capitals() -> None:
-    """Line breaks and capitals of the document do not hide an answer; other words do."""
+def test_accepted_quotes() -> None:
+    """Line breaks and case are ignored when an answer is looked up in a quote; words are not."""
     case = Case("q", ("taken off by helicopter",))
-    assert case.is_held_by("The crew was Taken off\nby  helicopter.")
-    assert not case.is_held_by("The crew was taken off by a helicopter.")
+    assert case.accepts("The crew was Taken off\nby  helicopter.")
+    assert not case.accepts("The crew was taken off by a helicopter.")
 
 
 @given(CONFIDENCES, CONFIDENCES)
-def test_auroc_equals_the_count_of_all_pairs(positive: Sequence[float], negative: Sequence[float]) -> None:
-    """AUROC by ranks is the share of pairs in the right order, a tie counting half."""
+def test_auroc(positive: Sequence[float], negative: Sequence[float]) -> None:
+    """AUROC is the share of pairs in the right order; ties count half."""
     pairs = [(p > n) + (p == n) / 2 for p, n in product(positive, negative)]
     expected = pytest.approx(sum(pairs) / len(pairs)) if pairs else None
     assert expected == auroc(positive, negative)
 
 
-async def test_quotes_are_held_against_the_documents_read_anew(tmp_path: Path) -> None:
-    """A quote counts as verbatim by what the file says now, not by what the index says."""
-    place = tmp_path / "tower.txt"
-    place.write_text("The tower of Nordholm was built in 1874 by Clara Brandt.\n", encoding="utf-8")
+async def test_changed_document(tmp_path: Path) -> None:
+    """Quotes are compared with the current text of the file, not with the index."""
+    path = tmp_path / "tower.txt"
+    path.write_text("The tower of Nordholm was built in 1874 by Clara Brandt.\n", encoding="utf-8")
     library = Library.open(tmp_path)
     case = Case("Who built the tower of Nordholm?", ("Clara Brandt",), "tower.txt")
     (outcome,) = await evaluate(library, [case], document_texts(tmp_path))
     assert (1, 1, 1) == (outcome.rank, outcome.document_rank, outcome.verbatim)
     assert 0 < outcome.seconds < 60
-    place.write_text("Nothing of the sort.\n", encoding="utf-8")
+    path.write_text("Nothing of the sort.\n", encoding="utf-8")
     assert 0.0 == compute_metrics(await evaluate(library, [case], document_texts(tmp_path))).verbatim
-    place.unlink()
+    path.unlink()
     assert 0.0 == compute_metrics(await evaluate(library, [case], document_texts(tmp_path))).verbatim

@@ -45,7 +45,7 @@ def test_title() -> None:
 
 def test_too_long(monkeypatch: pytest.MonkeyPatch) -> None:
     """A text over the size limit is refused."""
-    monkeypatch.setattr(document_builder, "MOST_CHARACTERS", 10)
+    monkeypatch.setattr(document_builder, "MAX_DOCUMENT_CHARS", 10)
     builder = DocumentBuilder("a.x")
     builder.block("At nine.")
     with pytest.raises(DocumentError, match=r"^a\.x: holds more than 0 million characters; split it$"):

@@ -95,10 +95,10 @@ def test_deep_nesting(name: str) -> None:
 @pytest.mark.parametrize(
     ("limit", "expected"),
     [
-        ("MOST_ENTRIES", "has more than 2 parts; split it"),
-        ("MOST_TAGS", "is too large to be read as a whole; split it"),
-        ("MOST_READ", "unpacks to more than 0 MB of text; split it"),
-        ("MOST_UNPACKED", "unpacks to 1 MB, which is too much; split it, or remove it"),
+        ("MAX_ENTRIES", "has more than 2 parts; split it"),
+        ("MAX_TAGS", "is too large to be read as a whole; split it"),
+        ("MAX_READ_BYTES", "unpacks to more than 0 MB of text; split it"),
+        ("MAX_UNPACKED_BYTES", "unpacks to 1 MB, which is too much; split it, or remove it"),
     ],
 )
 def test_limits(limit: str, expected: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -70,7 +70,7 @@ def test_cells(cells: str, expected: list[str]) -> None:
 
 def test_too_much(monkeypatch: pytest.MonkeyPatch) -> None:
     """A workbook of too many rows is refused, and so is one text that is repeated without end."""
-    monkeypatch.setattr(xlsx, "MOST_ROWS", 2)
+    monkeypatch.setattr(xlsx, "MAX_ROWS", 2)
     with pytest.raises(DocumentError, match=r"^a\.xlsx: has more than 2 rows; split it$"):
         load(make.sheets(), "a.xlsx")
     data = sheet("<row>" + '<c t="s"><v>0</v></c>' * 2000 + "</row>", text="x" * 30_000)
