@@ -62,7 +62,7 @@ EPOCH = datetime(1899, 12, 30)  # noqa: DTZ001 as spreadsheets count
     ],
 )
 def test_shown(value: float, code: str, expected: str) -> None:
-    """A number is shown as its format says, and plainly where that is beyond us."""
+    """A number is shown by its format, or plainly when the format is unsupported."""
     assert expected == format_number(value, code, EPOCH)
 
 
@@ -70,7 +70,7 @@ def test_shown(value: float, code: str, expected: str) -> None:
     ("value", "expected"), [(12.0, "12"), (0.1 + 0.2, "0.3"), (1e21, "1e+21"), (-2.5, "-2.5")]
 )
 def test_plain(value: float, expected: str) -> None:
-    """A number without a format has no more digits than people typed."""
+    """A number without a format has at most eleven significant digits."""
     assert expected == format_plain(value)
 
 
@@ -79,5 +79,5 @@ def test_plain(value: float, expected: str) -> None:
     code=st.text("0#?.,%;\"\\[]$-hmsdy/E@_* AMPM'x", max_size=20),
 )
 def test_any_code(value: float, code: str) -> None:
-    """Any number in any format is some text."""
+    """Formatting never raises an error."""
     assert isinstance(format_number(value, code, EPOCH), str)
