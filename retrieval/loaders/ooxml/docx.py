@@ -61,16 +61,16 @@ def _add_paragraph(builder: DocumentBuilder, text: str, level: int | None) -> No
 def _paragraph_text(element: Element) -> str:
     """Return the text of a paragraph without that of text boxes anchored in it."""
     return "".join(
-        (found.text or "") if found.tag == "t" else _SPECIAL_CHARACTERS.get(found.tag, "")
-        for found in below(element, _OUTSIDE_PARAGRAPH)
+        (inner.text or "") if inner.tag == "t" else _SPECIAL_CHARACTERS.get(inner.tag, "")
+        for inner in below(element, _OUTSIDE_PARAGRAPH)
     )
 
 
 def _join_paragraphs(element: Element) -> str:
-    found = (
+    texts = (
         _paragraph_text(paragraph).strip() for paragraph in below(element, _SKIPPED) if paragraph.tag == "p"
     )
-    return "\n".join(text for text in found if text)
+    return "\n".join(text for text in texts if text)
 
 
 # Notes
@@ -78,9 +78,11 @@ def _join_paragraphs(element: Element) -> str:
 
 def _read_notes(part: Element | None, kind: str) -> dict[str, str]:
     """Return the texts of notes by id, without separator lines, which have a type."""
-    found = part.iter(kind) if part is not None else ()
+    elements = part.iter(kind) if part is not None else ()
     return {
-        attribute(note, "id") or "": _join_paragraphs(note) for note in found if not attribute(note, "type")
+        attribute(note, "id") or "": _join_paragraphs(note)
+        for note in elements
+        if not attribute(note, "type")
     }
 
 
@@ -135,8 +137,8 @@ def _outline_level(element: Element) -> int | None:
 
 
 def _child_value(element: Element, name: str) -> str | None:
-    found = element.find(name)
-    return None if found is None else attribute(found, "val")
+    child = element.find(name)
+    return None if child is None else attribute(child, "val")
 
 
 # Tables

@@ -70,8 +70,8 @@ def _paragraphs(element: Element) -> list[str]:
 
 def _paragraph_text(paragraph: Element) -> str:
     return "".join(
-        (found.text or "") if found.tag == "t" else _SPECIAL_CHARACTERS.get(found.tag, "")
-        for found in below(paragraph, _SKIPPED)
+        (inner.text or "") if inner.tag == "t" else _SPECIAL_CHARACTERS.get(inner.tag, "")
+        for inner in below(paragraph, _SKIPPED)
     )
 
 

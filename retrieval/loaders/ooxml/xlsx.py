@@ -54,22 +54,22 @@ def load(data: bytes, name: str) -> Document:
         path = parts.get(attribute(sheet, "id", "relationships") or "", "")
         if path not in package.archive or sheet.get("state", "visible") != "visible":
             continue
-        read = _rows(package.archive.tree(path), book, name)
-        found = [(number, cells) for number, cells in read if any(cells)]
-        count += len(found)
+        numbered = _rows(package.archive.tree(path), book, name)
+        rows = [(number, cells) for number, cells in numbered if any(cells)]
+        count += len(rows)
         if count > MAX_ROWS:
             raise DocumentError(name, f"has more than {MAX_ROWS} rows; split it")
-        _add_sheet(builder, sheet.get("name", ""), found)
+        _add_sheet(builder, sheet.get("name", ""), rows)
     return builder.document(package.title or name.rpartition("/")[2].rpartition(".")[0], unit="row")
 
 
-def _add_sheet(builder: DocumentBuilder, title: str, found: list[tuple[str, list[str]]]) -> None:
-    if found:
+def _add_sheet(builder: DocumentBuilder, title: str, rows: list[tuple[str, list[str]]]) -> None:
+    if rows:
         builder.heading(title, 1)
     columns: tuple[str, ...] | None = None
-    for number, cells in found:
+    for number, cells in rows:
         if columns is None and sum(map(bool, cells)) > 1:
-            columns = document_builder.column_names(cells) if number != found[-1][0] else ()
+            columns = document_builder.column_names(cells) if number != rows[-1][0] else ()
             if columns:
                 builder.aside(document_builder.row_text(cells))
                 continue
@@ -143,7 +143,7 @@ def _format_cell(value: str, style: str, book: _Workbook) -> str:
 
 
 def _join_runs(element: Element) -> str:
-    runs = (found.text or "" for found in below(element, _SKIPPED) if found.tag == "t")
+    runs = (inner.text or "" for inner in below(element, _SKIPPED) if inner.tag == "t")
     return _unescape("".join(runs)).strip()
 
 
@@ -172,7 +172,7 @@ def _read_workbook(package: Package) -> _Workbook:
 def _formats(styles: Element) -> Iterator[str]:
     """Yield the number format code of each style; the empty text when there is none."""
     codes = {str(number): code for number, code in BUILT_IN.items()}
-    codes |= {one.get("numFmtId", ""): one.get("formatCode", "") for one in styles.iter("numFmt")}
+    codes |= {format_.get("numFmtId", ""): format_.get("formatCode", "") for format_ in styles.iter("numFmt")}
     for style in styles.iterfind("cellXfs/xf"):
         code = codes.get(style.get("numFmtId", ""), "")
         yield "" if code.lower() in {"general", "@"} else code

@@ -62,21 +62,21 @@ def read(glyphs: Sequence[Glyph], space: float) -> tuple[list[tuple[str, int]], 
 def _clusters(glyphs: Sequence[Glyph], space: float) -> list[list[Glyph]]:
     """Group combining marks with their letters. PDFium returns the letters of a ligature in reverse."""
     hosts = {at: _host(glyphs, at) for at in range(len(glyphs)) if _is_mark(glyphs[at])}
-    found: dict[int, list[Glyph]] = {}
+    clusters: dict[int, list[Glyph]] = {}
     last = -1
     for at, glyph in enumerate(glyphs):
         if hosts.get(at) is not None:
             continue
         if last >= 0 and (glyph.left, glyph.right) == (glyphs[last].left, glyphs[last].right):
-            found[last].insert(0, glyph)
-            found[at] = found[last]
+            clusters[last].insert(0, glyph)
+            clusters[at] = clusters[last]
         else:
-            found[at] = [glyph]
+            clusters[at] = [glyph]
         last = at
     for at, host in hosts.items():
         if host is not None:
-            _attach_mark(found[host], glyphs[at], glyphs[host], space)
-    return list({id(cluster): cluster for cluster in found.values()}.values())
+            _attach_mark(clusters[host], glyphs[at], glyphs[host], space)
+    return list({id(cluster): cluster for cluster in clusters.values()}.values())
 
 
 def _attach_mark(cluster: list[Glyph], mark: Glyph, host: Glyph, space: float) -> None:

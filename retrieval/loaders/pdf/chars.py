@@ -44,9 +44,9 @@ class PageChars:
 
     def area(self, place: int) -> Area:
         """Return the area of a character in the file's coordinates, as high as its font."""
-        found = self._rectangle
-        raw.FPDFText_GetLooseCharBox(self._text, place, found)
-        return Area(found.left, found.bottom, found.right, found.top)
+        rectangle = self._rectangle
+        raw.FPDFText_GetLooseCharBox(self._text, place, rectangle)
+        return Area(rectangle.left, rectangle.bottom, rectangle.right, rectangle.top)
 
     def box(self, place: int) -> Area:
         """Return the area of a character on the page as displayed."""

@@ -49,13 +49,13 @@ def _keys(line: Line, page: int) -> list[Key]:
     A page number at either end is a key of its own, as the rest may be the title of the chapter.
     """
     text, height = line.text.strip(_NUMBER_DECORATION), round(line.base / _HEIGHT_STEP_POINTS)
-    found = [(text, height)]
+    keys = [(text, height)]
     for number in _NUMBER.finditer(text):
         ahead = f"#{_value(number[0]) - page}"
-        found.append((text[: number.start()] + ahead + text[number.end() :], height))
+        keys.append((text[: number.start()] + ahead + text[number.end() :], height))
         if number.start() == 0 or number.end() == len(text):
-            found.append((ahead, height))
-    return found
+            keys.append((ahead, height))
+    return keys
 
 
 def _value(number: str) -> int:

@@ -58,15 +58,15 @@ class Line:
 def lines(chars: PageChars) -> list[Line]:
     """Return the lines of a page in reading order: columns one after the other."""
     text, places = chars.text()
-    found: list[Line] = []
+    all_lines: list[Line] = []
     for match in _LINE.finditer(text):
         line = _line(chars, match[0], places[match.start() : match.end()])
         if line is None:
             continue
-        if found and _is_same_row(found[-1], line):
-            line = _join_row(found.pop(), line)
-        found.append(line)
-    return _by_columns(chars, found)
+        if all_lines and _is_same_row(all_lines[-1], line):
+            line = _join_row(all_lines.pop(), line)
+        all_lines.append(line)
+    return _by_columns(chars, all_lines)
 
 
 def gaps(chars: PageChars, line: Line) -> Iterator[tuple[int, float, float]]:
@@ -137,18 +137,18 @@ def _bidi_line(chars: PageChars, text: str, places: Sequence[int]) -> Line | Non
 
 def _clean(text: str, places: Sequence[int]) -> tuple[str, Sequence[int]]:
     """Combine surrogate pairs, replace PDFium's hyphen markers by "-", and drop control characters."""
-    kept: list[tuple[str, int]] = []
+    pairs: list[tuple[str, int]] = []
     for letter, place in zip(text, places, strict=True):
-        if "\udc00" <= letter <= "\udfff" and kept and "\ud800" <= kept[-1][0] <= "\udbff":
-            pair = kept.pop()
-            whole = (pair[0] + letter).encode("utf-16-le", "surrogatepass").decode("utf-16-le")
-            kept.append((whole, pair[1]))
+        if "\udc00" <= letter <= "\udfff" and pairs and "\ud800" <= pairs[-1][0] <= "\udbff":
+            high = pairs.pop()
+            whole = (high[0] + letter).encode("utf-16-le", "surrogatepass").decode("utf-16-le")
+            pairs.append((whole, high[1]))
         elif letter in "\ufffe\x02":
-            kept.append(("-", place))
+            pairs.append(("-", place))
         elif "\ud800" <= letter <= "\udbff" or not _CONTROL.match(letter):
-            kept.append((letter, place))
-    kept = [(letter, place) for letter, place in kept if not "\ud800" <= letter <= "\udfff"]
-    return "".join(letter for letter, _ in kept), [place for _, place in kept]
+            pairs.append((letter, place))
+    pairs = [(letter, place) for letter, place in pairs if not "\ud800" <= letter <= "\udfff"]
+    return "".join(letter for letter, _ in pairs), [place for _, place in pairs]
 
 
 # Rows and columns
@@ -174,15 +174,15 @@ def _join_row(before: Line, after: Line) -> Line:
     )
 
 
-def _by_columns(chars: PageChars, found: list[Line]) -> list[Line]:
+def _by_columns(chars: PageChars, all_lines: list[Line]) -> list[Line]:
     """Split lines that PDFium reads across two columns, and return one column after the other."""
-    gutter = _gutter(chars, found)
+    gutter = _gutter(chars, all_lines)
     if gutter is None:
-        return found
-    halves = [_split_at(chars, line, gutter) for line in found]
+        return all_lines
+    halves = [_split_at(chars, line, gutter) for line in all_lines]
     pairs = [half for half in halves if len(half) > 1]
     if not _is_prose(pairs, gutter):
-        return found  # a table, which is read row by row
+        return all_lines  # a table, which is read row by row
     ordered: list[Line] = []
     columns: tuple[list[Line], list[Line]] = [], []
     for half in halves:
@@ -204,9 +204,9 @@ def _is_prose(pairs: list[list[Line]], gutter: float) -> bool:
     return cells >= _MIN_CELL_CHARS and full >= _MIN_FULL_SHARE * len(pairs)
 
 
-def _gutter(chars: PageChars, found: list[Line]) -> float | None:
+def _gutter(chars: PageChars, all_lines: list[Line]) -> float | None:
     """Return the x position of a gap that many long lines share, from a sample of them."""
-    long = [line for line in found if len(line.text) >= _LONG_LINE_CHARS and not line.runs_left]
+    long = [line for line in all_lines if len(line.text) >= _LONG_LINE_CHARS and not line.runs_left]
     if len(long) < _MIN_ROWS:
         return None
     sampled = [
@@ -220,8 +220,8 @@ def _gutter(chars: PageChars, found: list[Line]) -> float | None:
             for before, after in others
             if before <= (left + right) / 2 <= after
         ]
-        for some in sampled
-        for left, right in some
+        for gaps_of_line in sampled
+        for left, right in gaps_of_line
     }
     best = max(crossed, key=lambda middle: sum(crossed[middle]), default=0.0)
     return best if len(crossed.get(best, ())) >= _MIN_GUTTER_SHARE * len(sampled) else None

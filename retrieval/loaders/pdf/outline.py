@@ -28,9 +28,9 @@ def place_outline(
     for number, entry in enumerate(outline):
         page = marked[entry.page]
         start = after.get(entry.page, 0)
-        found = _find(page, entry.text, start) or (_find(page, entry.text, 0) if start else None)
-        if found:
-            first, end = found
+        lines = _find(page, entry.text, start) or (_find(page, entry.text, 0) if start else None)
+        if lines:
+            first, end = lines
             page[first:end] = [replace(placed, heading=number) for placed in page[first:end]]
             after[entry.page] = end
         elif page:

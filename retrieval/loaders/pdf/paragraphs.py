@@ -145,18 +145,18 @@ def usual_typography(pages: Iterable[Sequence[Line]]) -> Typography:
 
 def paragraphs(lines: Sequence[PlacedLine], typography: Typography) -> list[Paragraph]:
     """Split a page into paragraphs; footnotes come before a paragraph that continues on the next page."""
-    found: list[Paragraph] = []
+    result: list[Paragraph] = []
     for run in _runs(lines):
         parts = list(_split_run(run, typography))
-        if found and continues_paragraph(found[-1], parts[0]):
-            parts[0] = join_lines(found.pop(), parts[0])
-        found += parts
-    body = len(found)
-    while body and typography.is_small(found[body - 1]):
+        if result and continues_paragraph(result[-1], parts[0]):
+            parts[0] = join_lines(result.pop(), parts[0])
+        result += parts
+    body = len(result)
+    while body and typography.is_small(result[body - 1]):
         body -= 1
-    if 0 < body < len(found) and found[body - 1].is_open:
-        return [*found[: body - 1], *found[body:], found[body - 1]]
-    return found
+    if 0 < body < len(result) and result[body - 1].is_open:
+        return [*result[: body - 1], *result[body:], result[body - 1]]
+    return result
 
 
 def continues_paragraph(before: Paragraph, after: Paragraph) -> bool:

@@ -68,8 +68,8 @@ def _is_contents(line: Line) -> bool:
 def _join_over_pages(by_page: Iterable[list[Paragraph]]) -> Iterator[Paragraph]:
     """Join paragraphs that continue on the next page."""
     last: Paragraph | None = None
-    for found in by_page:
-        for paragraph in found:
+    for page in by_page:
+        for paragraph in page:
             if last is None:
                 last = paragraph
             elif last.lines[-1].page != paragraph.lines[0].page and continues_paragraph(last, paragraph):
@@ -140,11 +140,11 @@ class _PdfBuilder:
 
     def _pages(self, labels: Sequence[str]) -> tuple[Page, ...]:
         """Return all pages of the file; an empty page starts where the next one does."""
-        start, found = len(self.text), []
+        start, pages = len(self.text), []
         for number in range(len(labels) - 1, -1, -1):
             start = min(start, self._starts.get(number, start))
-            found.append(Page(start, labels[number]))
-        return tuple(found[::-1])
+            pages.append(Page(start, labels[number]))
+        return tuple(pages[::-1])
 
     def _split_at_pages(self, paragraph: Paragraph, span: Span, language: str) -> Iterator[Span]:
         """Split a paragraph after sentences that cross a page break: a quote has the page where it begins."""

@@ -83,10 +83,10 @@ def read(data: bytes, name: str) -> PdfContents:
         rows: set[int] = set()
         left = MOST_CHARACTERS
         for number in range(len(pdf)):
-            found, table_rows = _page(pdf, number)
-            pages.append(found)
+            all_lines, table_rows = _page(pdf, number)
+            pages.append(all_lines)
             rows |= table_rows
-            left -= sum(len(line.text) for line in found)
+            left -= sum(len(line.text) for line in all_lines)
             if left < 0:
                 millions = MOST_CHARACTERS // 2**20
                 raise DocumentError(name, f"holds more than {millions} million characters; split it")
@@ -105,26 +105,26 @@ def page_lines(pdf: pypdfium2.PdfDocument, number: int) -> tuple[list[Line], Pag
         chars = PageChars(pdf[number])
     except pypdfium2.PdfiumError:
         return None
-    found = lines(chars)
-    if found and not _is_unreadable(found):
-        return found, chars
+    all_lines = lines(chars)
+    if all_lines and not _is_unreadable(all_lines):
+        return all_lines, chars
     chars.close()
     return None
 
 
 def _page(pdf: pypdfium2.PdfDocument, number: int) -> tuple[list[Line], set[int]]:
-    read = page_lines(pdf, number)
-    if read is None:
+    contents = page_lines(pdf, number)
+    if contents is None:
         return [], set()
-    found, chars = read
-    table_rows = {id(line) for line in tables.table_rows(chars, found)}
+    all_lines, chars = contents
+    table_rows = {id(line) for line in tables.table_rows(chars, all_lines)}
     chars.close()
-    return found, table_rows
+    return all_lines, table_rows
 
 
-def _is_unreadable(found: Sequence[Line]) -> bool:
+def _is_unreadable(all_lines: Sequence[Line]) -> bool:
     """Return whether characters come from a font without a Unicode mapping."""
-    text = "".join(line.text for line in found)
+    text = "".join(line.text for line in all_lines)
     return 2 * len(_UNREADABLE.findall(text)) > len(text)
 
 

@@ -16,16 +16,16 @@ _MIN_ROW_STRETCH = 1.1
 _MAX_MARKER_CHARS = 5
 
 
-def table_rows(chars: PageChars, found: Sequence[Line]) -> list[Line]:
+def table_rows(chars: PageChars, all_lines: Sequence[Line]) -> list[Line]:
     """Return the lines that are table rows: they share a wide gap with an adjacent line."""
-    usual = median([(line.right - line.left) / len(line.text) for line in found]) if found else 0.0
+    usual = median([(line.right - line.left) / len(line.text) for line in all_lines]) if all_lines else 0.0
     wide = [
         [] if line.right - line.left < _MIN_ROW_STRETCH * usual * len(line.text) else _cell_gaps(chars, line)
-        for line in found
+        for line in all_lines
     ]
     return [
         line
-        for at, line in enumerate(found)
+        for at, line in enumerate(all_lines)
         if any(_overlap(gap, other) for gap in wide[at] for near in _beside(wide, at) for other in near)
     ]
 

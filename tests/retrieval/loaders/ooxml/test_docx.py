@@ -90,7 +90,7 @@ def test_merged_cells() -> None:
 
 
 def test_tables_for_the_layout() -> None:
-    """A table with one column or a nested one is layout; without a marked header there are no column names."""
+    """A table with one column or a nested one is layout; without a marked header, columns have no names."""
     word = Word()
     frame = word.add_table(1, 1).cell(0, 0)
     frame.text = "In a frame."
