@@ -1,7 +1,7 @@
-"""Word documents: paragraphs, headings by their styles, tables by row, boxes and notes where they belong.
+"""Word documents: paragraphs, headings by style, tables row by row, text boxes and notes in place.
 
-Read from the XML itself, of which a library for making documents passes over much: content controls, text
-boxes, notes, and what was inserted with changes tracked.
+Read from the XML itself: python-docx leaves out content controls, text boxes, notes and tracked insertions
+(docs/decisions/0004-office-readers.md).
 """
 
 from collections.abc import Iterator
@@ -14,10 +14,10 @@ from retrieval.loaders.document_builder import DocumentBuilder
 from retrieval.loaders.ooxml.package import Package, attribute, below
 from retrieval.model import Document
 
-# What was deleted or moved away, a second version for old programs, the reading aids over East Asian words.
+# Deleted and moved text, fallbacks for old programs, phonetic guides over East Asian words, properties.
 _SKIPPED = frozenset({"del", "moveFrom", "Fallback", "rt", "pPr", "rPr", "tblPr", "sectPr", "instrText"})
-_NOT_OF_A_PARAGRAPH = _SKIPPED | {"p", "tbl", "txbxContent"}
-_SIGNS = {"tab": "\t", "br": "\n", "cr": "\n", "noBreakHyphen": "\u2011", "softHyphen": "\u00ad"}
+_OUTSIDE_PARAGRAPH = _SKIPPED | {"p", "tbl", "txbxContent"}
+_SPECIAL_CHARACTERS = {"tab": "\t", "br": "\n", "cr": "\n", "noBreakHyphen": "\u2011", "softHyphen": "\u00ad"}
 # Word names its own styles in English whatever its language; some other programs do not.
 _HEADING = regex.compile(
     r"(?:heading|überschrift|titre|título|titolo|kop|rubrik|overskrift|nagłówek|nadpis|başlık|заголовок|标题|標題"
@@ -25,71 +25,77 @@ _HEADING = regex.compile(
 )
 _TITLE = "title"
 _CONTENTS = regex.compile(r"(?:toc|contents|table of figures|verzeichnis) ?[1-9]?")
-_LOWEST = 9
-_DEEPEST_STYLE = 12
-_WIDTH = regex.compile(r"[1-9][0-9]?")
+_BODY_TEXT_LEVEL = 9
+_MAX_STYLE_CHAIN = 12
+_SPAN = regex.compile(r"[1-9][0-9]?")
 _NOTES = {"footnoteReference": "footnote", "endnoteReference": "endnote"}
 
 
 def load(data: bytes, name: str) -> Document:
     """Read a .docx file; the title is that of its properties, else its Title, else its first heading."""
     package = Package(data, name, "document")
-    levels = _levels(package.related(package.path, "styles"))
-    notes = {kind: _notes(package.related(package.path, f"{kind}s"), kind) for kind in _NOTES.values()}
-    draft = DocumentBuilder(name)
+    levels = _style_levels(package.related(package.path, "styles"))
+    notes = {kind: _read_notes(package.related(package.path, f"{kind}s"), kind) for kind in _NOTES.values()}
+    builder = DocumentBuilder(name)
     for element in below(package.main, _SKIPPED, _is_table):
         if element.tag == "p":
-            _add(draft, _text(element), _level(element, levels))
+            _add_paragraph(builder, _paragraph_text(element), _paragraph_level(element, levels))
         elif element.tag == "tbl" and _is_table(element):
-            _add_table(draft, element)
+            _add_table(builder, element)
             for reference in below(element, _SKIPPED):
-                _add_note(draft, reference, notes)
+                _add_note(builder, reference, notes)
         else:
-            _add_note(draft, element, notes)
-    return draft.document(package.title)
+            _add_note(builder, element, notes)
+    return builder.document(package.title)
 
 
-def _add(draft: DocumentBuilder, text: str, level: int | None) -> None:
+def _add_paragraph(builder: DocumentBuilder, text: str, level: int | None) -> None:
     if level is None:
-        draft.block(text)
+        builder.block(text)
     elif level:
-        draft.heading(text, level)
+        builder.heading(text, level)
     else:
-        draft.aside(text)
+        builder.aside(text)
 
 
-def _text(element: Element) -> str:
-    """Join what a paragraph, or all paragraphs of a cell or note, say; not what is in boxes beside it."""
+def _paragraph_text(element: Element) -> str:
+    """Return the text of a paragraph without that of text boxes anchored in it."""
     return "".join(
-        (found.text or "") if found.tag == "t" else _SIGNS.get(found.tag, "")
-        for found in below(element, _NOT_OF_A_PARAGRAPH)
+        (inner.text or "") if inner.tag == "t" else _SPECIAL_CHARACTERS.get(inner.tag, "")
+        for inner in below(element, _OUTSIDE_PARAGRAPH)
     )
 
 
-def _paragraphs(element: Element) -> str:
-    found = (_text(paragraph).strip() for paragraph in below(element, _SKIPPED) if paragraph.tag == "p")
-    return "\n".join(text for text in found if text)
+def _join_paragraphs(element: Element) -> str:
+    texts = (
+        _paragraph_text(paragraph).strip() for paragraph in below(element, _SKIPPED) if paragraph.tag == "p"
+    )
+    return "\n".join(text for text in texts if text)
 
 
 # Notes
 
 
-def _notes(part: Element | None, kind: str) -> dict[str, str]:
-    """Read the notes by their ids; the lines that part them from the page are typed, and none."""
-    found = part.iter(kind) if part is not None else ()
-    return {attribute(note, "id") or "": _paragraphs(note) for note in found if not attribute(note, "type")}
+def _read_notes(part: Element | None, kind: str) -> dict[str, str]:
+    """Return the texts of notes by id, without separator lines, which have a type."""
+    elements = part.iter(kind) if part is not None else ()
+    return {
+        attribute(note, "id") or "": _join_paragraphs(note)
+        for note in elements
+        if not attribute(note, "type")
+    }
 
 
-def _add_note(draft: DocumentBuilder, reference: Element, notes: dict[str, dict[str, str]]) -> None:
+def _add_note(builder: DocumentBuilder, reference: Element, notes: dict[str, dict[str, str]]) -> None:
     kind = _NOTES.get(reference.tag)
     if kind:
-        draft.block(notes[kind].pop(attribute(reference, "id") or "", ""))
+        builder.block(notes[kind].pop(attribute(reference, "id") or "", ""))
 
 
 # Headings
 
 
-def _levels(styles: Element | None) -> dict[str, int]:
+def _style_levels(styles: Element | None) -> dict[str, int]:
     """Return the heading level of each style by its id; 0 for a table of contents."""
     by_id = {attribute(style, "styleId") or "": style for style in styles or () if style.tag == "style"}
     levels = {identity: _style_level(identity, by_id) for identity in by_id}
@@ -97,11 +103,11 @@ def _levels(styles: Element | None) -> dict[str, int]:
 
 
 def _style_level(identity: str, styles: dict[str, Element]) -> int | None:
-    for _ in range(_DEEPEST_STYLE):
+    for _ in range(_MAX_STYLE_CHAIN):
         style = styles.get(identity)
         if style is None:
             return None
-        name = (_value(style, "name") or "").lower()
+        name = (_child_value(style, "name") or "").lower()
         named = _HEADING.fullmatch(name)
         if _CONTENTS.fullmatch(name):
             return 0
@@ -109,28 +115,30 @@ def _style_level(identity: str, styles: dict[str, Element]) -> int | None:
             return int(named["level"]) if named else 1
         outline = style.find("pPr/outlineLvl")
         if outline is not None:
-            return _outline(outline)
-        identity = _value(style, "basedOn") or ""
+            return _outline_level(outline)
+        identity = _child_value(style, "basedOn") or ""
     return None
 
 
-def _level(paragraph: Element, levels: dict[str, int]) -> int | None:
+def _paragraph_level(paragraph: Element, levels: dict[str, int]) -> int | None:
     properties = paragraph.find("pPr")
     if properties is None:
         return None
     outline = properties.find("outlineLvl")
-    return levels.get(_value(properties, "pStyle") or "") if outline is None else _outline(outline)
+    return (
+        levels.get(_child_value(properties, "pStyle") or "") if outline is None else _outline_level(outline)
+    )
 
 
-def _outline(element: Element) -> int | None:
+def _outline_level(element: Element) -> int | None:
     """Return the heading level, from 1, of an outline level, which counts from 0; None for body text."""
     value = attribute(element, "val") or ""
-    return int(value) + 1 if value.isdecimal() and len(value) == 1 and int(value) < _LOWEST else None
+    return int(value) + 1 if value.isdecimal() and len(value) == 1 and int(value) < _BODY_TEXT_LEVEL else None
 
 
-def _value(element: Element, name: str) -> str | None:
-    found = element.find(name)
-    return None if found is None else attribute(found, "val")
+def _child_value(element: Element, name: str) -> str | None:
+    child = element.find(name)
+    return None if child is None else attribute(child, "val")
 
 
 # Tables
@@ -143,20 +151,20 @@ def _is_table(element: Element) -> bool:
     return any(len(row.findall("tc")) > 1 for row in element.iter("tr"))
 
 
-def _add_table(draft: DocumentBuilder, table: Element) -> None:
+def _add_table(builder: DocumentBuilder, table: Element) -> None:
     columns: tuple[str, ...] = ()
-    above: dict[int, str] = {}
+    cells_above: dict[int, str] = {}
     for number, row in enumerate(row for row in below(table, _SKIPPED, _is_row) if _is_row(row)):
-        cells = list(_cells(row, above))
+        cells = list(_cells(row, cells_above))
         if number == 0 and (row.find("trPr/tblHeader") is not None or _has_header(table)):
             columns = document_builder.column_names(cells, marked=True)
-            draft.aside(document_builder.row_text(cells))
+            builder.aside(document_builder.row_text(cells))
         else:
-            draft.block(document_builder.row_text(cells, columns))
+            builder.block(document_builder.row_text(cells, columns))
 
 
 def _has_header(table: Element) -> bool:
-    """Return whether the table's style sets off the first row."""
+    """Return whether the table's style formats the first row as a header."""
     look = table.find("tblPr/tblLook")
     return look is not None and look.get("firstRow") in {"1", "true", "on"}
 
@@ -165,7 +173,7 @@ def _is_row(element: Element) -> bool:
     return element.tag == "tr"
 
 
-def _cells(row: Element, above: dict[int, str]) -> Iterator[str]:
+def _cells(row: Element, cells_above: dict[int, str]) -> Iterator[str]:
     """Return a row's cells: a wide cell is followed by empty ones, a vertically merged one is repeated."""
     column = 0
     for cell in below(row, _SKIPPED, lambda element: element.tag == "tc"):
@@ -173,16 +181,16 @@ def _cells(row: Element, above: dict[int, str]) -> Iterator[str]:
             continue
         properties = cell.find("tcPr")
         merged = properties.find("vMerge") if properties is not None else None
-        goes_on = merged is not None and attribute(merged, "val") in {None, "continue"}
-        text = above.get(column, "") if goes_on else _paragraphs(cell)
-        above[column] = text
+        is_continued = merged is not None and attribute(merged, "val") in {None, "continue"}
+        text = cells_above.get(column, "") if is_continued else _join_paragraphs(cell)
+        cells_above[column] = text
         yield text
-        width = _width(properties)
+        width = _column_span(properties)
         yield from [""] * (width - 1)
         column += width
 
 
-def _width(properties: Element | None) -> int:
+def _column_span(properties: Element | None) -> int:
     """Return the number of columns that a cell spans."""
-    value = _value(properties, "gridSpan") if properties is not None else None
-    return int(value) if value and _WIDTH.fullmatch(value) else 1
+    value = _child_value(properties, "gridSpan") if properties is not None else None
+    return int(value) if value and _SPAN.fullmatch(value) else 1

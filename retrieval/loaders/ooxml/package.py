@@ -1,4 +1,4 @@
-"""An Office Open XML package: its main part, and which part each part relates to."""
+"""Office Open XML packages: the main part, and the relations between parts."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -22,38 +22,43 @@ class Package:
     """A package whose main part has the root element `root`."""
 
     def __init__(self, data: bytes, name: str, root: str) -> None:
-        """Raise DocumentError when it is none, or of another kind."""
+        """Raise DocumentError when the file is no package, or its main part has another root element."""
         self.archive = ZipArchive(data, name)
-        found = [relation.path for relation in self.relations("") if relation.kind == "officeDocument"]
-        if not found:
-            raise DocumentError(name, "is no Office document; give it the ending of its real format")
-        self.path = found[0]
+        paths = [relation.path for relation in self.relations("") if relation.kind == "officeDocument"]
+        if not paths:
+            raise DocumentError(name, "is not an Office document; give it the suffix of its real format")
+        self.path = paths[0]
         self.main = self.archive.tree(self.path)
         if self.main.tag != root:
-            raise DocumentError(name, f"is of another kind ({self.main.tag[:40]}); give it its real ending")
+            raise DocumentError(
+                name,
+                f"is another kind of Office document ({self.main.tag[:40]}); give it its real suffix",
+            )
 
     @property
     def title(self) -> str | None:
-        """The title in its properties, if there is one."""
+        """The title in the document properties, if any."""
         for relation in self.relations(""):
             if relation.kind == "core-properties" and relation.path in self.archive:
                 return self.archive.tree(relation.path).findtext("title")
         return None
 
     def relations(self, path: str) -> list[Relation]:
-        """List what a part relates to within the package; "" is the package itself."""
+        """Return the internal relations of a part; "" is the package itself."""
         folder, file = split(path)
-        listed = join(folder, "_rels", f"{file}.rels")
-        if listed not in self.archive:
+        relations_path = join(folder, "_rels", f"{file}.rels")
+        if relations_path not in self.archive:
             return []
         return [
-            Relation(one.get("Id", ""), one.get("Type", "").rpartition("/")[2], _target(path, one))
-            for one in self.archive.tree(listed).iter("Relationship")
-            if one.get("TargetMode") != "External"
+            Relation(
+                element.get("Id", ""), element.get("Type", "").rpartition("/")[2], _target(path, element)
+            )
+            for element in self.archive.tree(relations_path).iter("Relationship")
+            if element.get("TargetMode") != "External"
         ]
 
     def related(self, path: str, kind: str) -> Element | None:
-        """Read the part of a kind that a part relates to; None when there is none."""
+        """Parse the first existing part of a kind that a part relates to, if any."""
         for relation in self.relations(path):
             if relation.kind == kind and relation.path in self.archive:
                 return self.archive.tree(relation.path)
@@ -61,25 +66,25 @@ class Package:
 
 
 def attribute(element: Element, name: str, space: str = "") -> str | None:
-    """Return an attribute by its name and the end of its namespace; there are two namespaces for each."""
+    """Return an attribute by name and the end of its namespace, which Transitional and Strict OOXML share."""
     ending = f"{space}}}{name}"
-    found = (value for key, value in element.attrib.items() if key.endswith(ending))
-    return next(found, None if space else element.attrib.get(name))
+    values = (value for key, value in element.attrib.items() if key.endswith(ending))
+    return next(values, None if space else element.attrib.get(name))
 
 
 def below(
     element: Element, skipped: frozenset[str], is_whole: Callable[[Element], bool] | None = None
 ) -> Iterator[Element]:
-    """Yield what is in an element, outer ones first, but nothing of those skipped or in those taken whole."""
-    open_ones = [iter(element)]
-    while open_ones:
-        inner = next(open_ones[-1], None)
-        if inner is None:
-            open_ones.pop()
-        elif inner.tag not in skipped:
-            yield inner
-            if len(inner) and not (is_whole and is_whole(inner)):
-                open_ones.append(iter(inner))
+    """Yield all descendants in document order, without skipped ones and those inside elements taken whole."""
+    stack = [iter(element)]
+    while stack:
+        child = next(stack[-1], None)
+        if child is None:
+            stack.pop()
+        elif child.tag not in skipped:
+            yield child
+            if len(child) and not (is_whole and is_whole(child)):
+                stack.append(iter(child))
 
 
 def _target(path: str, relation: Element) -> str:

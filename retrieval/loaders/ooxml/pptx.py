@@ -1,4 +1,4 @@
-"""Presentations: each slide a page, with its title, its texts, its tables and what the speaker notes."""
+"""Presentations: each slide is a page with its title, texts, tables and speaker notes."""
 
 from collections.abc import Iterator
 from xml.etree.ElementTree import Element
@@ -9,67 +9,69 @@ from retrieval.loaders.document_builder import DocumentBuilder
 from retrieval.loaders.ooxml.package import Package, attribute, below
 from retrieval.model import Document
 
-MOST_SLIDES = 10_000
+MAX_SLIDES = 10_000
 _SKIPPED = frozenset({"Fallback", "pPr", "rPr", "spPr", "tblPr", "nvPicPr"})
 _TITLES = frozenset({"title", "ctrTitle"})
-# What stands on every slide alike.
-_RUNNING = frozenset({"ftr", "hdr", "dt", "sldNum", "sldImg"})
-_SIGNS = {"br": "\n", "tab": "\t"}
-_WHOLE = frozenset({"sp", "tbl"})
+# Placeholders that repeat on every slide.
+_REPEATED = frozenset({"ftr", "hdr", "dt", "sldNum", "sldImg"})
+_SPECIAL_CHARACTERS = {"br": "\n", "tab": "\t"}
+_CONTENT_TAGS = frozenset({"sp", "tbl"})
 
 
 def load(data: bytes, name: str) -> Document:
-    """Read a .pptx file; slides count as people see them counted, hidden ones too."""
+    """Read a .pptx file; slides are numbered as PowerPoint numbers them, hidden ones included."""
     package = Package(data, name, "presentation")
-    paths = {one.id: one.path for one in package.relations(package.path) if one.kind == "slide"}
+    paths = {
+        relation.id: relation.path for relation in package.relations(package.path) if relation.kind == "slide"
+    }
     shown = [paths.get(attribute(slide, "id", "relationships") or "") for slide in package.main.iter("sldId")]
-    if len(shown) > MOST_SLIDES:
-        raise DocumentError(name, f"has more than {MOST_SLIDES} slides; split it")
-    draft = DocumentBuilder(name)
+    if len(shown) > MAX_SLIDES:
+        raise DocumentError(name, f"has more than {MAX_SLIDES} slides; split it")
+    builder = DocumentBuilder(name)
     for number, path in enumerate(shown, 1):
-        draft.page(str(number))
+        builder.page(str(number))
         if path and path in package.archive:
-            _add(draft, package.archive.tree(path))
+            _add_slide(builder, package.archive.tree(path))
             notes = package.related(path, "notesSlide")
             if notes is not None:
-                _add(draft, notes)
-    return draft.document(package.title, unit="slide")
+                _add_slide(builder, notes)
+    return builder.document(package.title, unit="slide")
 
 
-def _add(draft: DocumentBuilder, slide: Element) -> None:
-    """Add the title, wherever it stands on the slide, then all else."""
-    shapes = [shape for shape in below(slide, _SKIPPED, _is_whole) if _is_whole(shape)]
-    shapes = [shape for shape in shapes if _kind(shape) not in _RUNNING]
-    for shape in sorted(shapes, key=lambda shape: _kind(shape) not in _TITLES):
+def _add_slide(builder: DocumentBuilder, slide: Element) -> None:
+    """Add the title first, wherever it is on the slide, then everything else."""
+    shapes = [shape for shape in below(slide, _SKIPPED, _has_content) if _has_content(shape)]
+    shapes = [shape for shape in shapes if _placeholder_type(shape) not in _REPEATED]
+    for shape in sorted(shapes, key=lambda shape: _placeholder_type(shape) not in _TITLES):
         if shape.tag == "tbl":
             for row in _rows(shape):
-                draft.block(row)
-        elif _kind(shape) in _TITLES:
-            draft.heading(" ".join(_paragraphs(shape)), 1)
+                builder.block(row)
+        elif _placeholder_type(shape) in _TITLES:
+            builder.heading(" ".join(_paragraphs(shape)), 1)
         else:
             for paragraph in _paragraphs(shape):
-                draft.block(paragraph)
+                builder.block(paragraph)
 
 
-def _is_whole(element: Element) -> bool:
-    return element.tag in _WHOLE
+def _has_content(element: Element) -> bool:
+    return element.tag in _CONTENT_TAGS
 
 
-def _kind(shape: Element) -> str | None:
+def _placeholder_type(shape: Element) -> str | None:
     """Return the type of a placeholder shape, such as title or date; None for other shapes."""
     holder = shape.find("nvSpPr/nvPr/ph")
     return None if holder is None else holder.get("type")
 
 
 def _paragraphs(element: Element) -> list[str]:
-    texts = (_text(paragraph) for paragraph in below(element, _SKIPPED) if paragraph.tag == "p")
+    texts = (_paragraph_text(paragraph) for paragraph in below(element, _SKIPPED) if paragraph.tag == "p")
     return [text for text in texts if text.strip()]
 
 
-def _text(paragraph: Element) -> str:
+def _paragraph_text(paragraph: Element) -> str:
     return "".join(
-        (found.text or "") if found.tag == "t" else _SIGNS.get(found.tag, "")
-        for found in below(paragraph, _SKIPPED)
+        (inner.text or "") if inner.tag == "t" else _SPECIAL_CHARACTERS.get(inner.tag, "")
+        for inner in below(paragraph, _SKIPPED)
     )
 
 

@@ -1,7 +1,7 @@
-"""Lines with Hebrew or Arabic in them: from letters as they stand on paper to the order of reading.
+"""Bidirectional lines: the reading order of Hebrew and Arabic letters from their positions on the page.
 
-Programs write such letters into a PDF in the order of reading, of standing, or a mixture of both; where they
-stand on the page is the one thing that is always right.
+Programs write such letters into a PDF in logical order, in visual order or in a mixture of both. Only their
+positions are reliable.
 """
 
 import unicodedata
@@ -12,17 +12,17 @@ import regex
 
 _LEFTWARD = regex.compile(r"[\p{Hebrew}\p{Arabic}\p{Syriac}\p{Thaana}\p{Nko}]")
 _IN_NUMBER = frozenset(".,:/-–%٫٬")
-# A bracket is drawn as its mirror image, and which of the two a PDF names is chance.
+# Brackets are mirrored, and PDFs differ in which of the two they name.
 _OPENING = regex.compile(r"(?<!\S)[)\]}](?=\S)")
 _CLOSING = regex.compile(r"(?<=\S)[(\[{](?=[\s.,;:!?،؛؟]|$)")
-# In points, and in the width of a space.
-_EXACT = 0.05
-_HALF_A_LETTER = 1.5
+# In points, and in widths of a space.
+_TOLERANCE_POINTS = 0.05
+_HALF_LETTER_SPACES = 1.5
 _MIRROR = str.maketrans("()[]{}", ")(][}{")
 
 
 class Glyph(NamedTuple):
-    """A letter, its number on the page, and where it stands."""
+    """A character, its index on the page, and its bounds in points."""
 
     letter: str
     place: int
@@ -36,7 +36,7 @@ class Glyph(NamedTuple):
         return (self.left + self.right) / 2
 
 
-def is_in(text: str) -> bool:
+def is_bidi(text: str) -> bool:
     """Return whether a line has letters that are read from right to left."""
     return not text.isascii() and _LEFTWARD.search(text) is not None
 
@@ -44,7 +44,7 @@ def is_in(text: str) -> bool:
 def read(glyphs: Sequence[Glyph], space: float) -> tuple[list[tuple[str, int]], bool]:
     """Return letters and their indices in reading order (-1: a gap), and whether the line runs leftward."""
     clusters = sorted(_clusters(glyphs, space), key=lambda cluster: cluster[0].middle)
-    kinds = [_kind(cluster[0].letter) for cluster in clusters]
+    kinds = [_char_direction(cluster[0].letter) for cluster in clusters]
     runs_left = kinds.count("R") >= kinds.count("L")
     order: list[list[Glyph]] = []
     for cluster in clusters:
@@ -60,29 +60,29 @@ def read(glyphs: Sequence[Glyph], space: float) -> tuple[list[tuple[str, int]], 
 
 
 def _clusters(glyphs: Sequence[Glyph], space: float) -> list[list[Glyph]]:
-    """Put marks to their letters; letters that are one sign on paper come from PDFium back to front."""
+    """Group combining marks with their letters. PDFium returns the letters of a ligature in reverse."""
     hosts = {at: _host(glyphs, at) for at in range(len(glyphs)) if _is_mark(glyphs[at])}
-    found: dict[int, list[Glyph]] = {}
+    clusters: dict[int, list[Glyph]] = {}
     last = -1
     for at, glyph in enumerate(glyphs):
         if hosts.get(at) is not None:
             continue
         if last >= 0 and (glyph.left, glyph.right) == (glyphs[last].left, glyphs[last].right):
-            found[last].insert(0, glyph)
-            found[at] = found[last]
+            clusters[last].insert(0, glyph)
+            clusters[at] = clusters[last]
         else:
-            found[at] = [glyph]
+            clusters[at] = [glyph]
         last = at
     for at, host in hosts.items():
         if host is not None:
-            _add(found[host], glyphs[at], glyphs[host], space)
-    return list({id(cluster): cluster for cluster in found.values()}.values())
+            _attach_mark(clusters[host], glyphs[at], glyphs[host], space)
+    return list({id(cluster): cluster for cluster in clusters.values()}.values())
 
 
-def _add(cluster: list[Glyph], mark: Glyph, host: Glyph, space: float) -> None:
-    """Put a mark behind its letter; a letter that has only a part of a sign gets the width of a letter."""
+def _attach_mark(cluster: list[Glyph], mark: Glyph, host: Glyph, space: float) -> None:
+    """Append a mark to its letter; a letter with a part of a split glyph gets the width of a letter."""
     if _is_split(mark, host):
-        middle, half = (mark.middle + host.middle) / 2, _HALF_A_LETTER * space
+        middle, half = (mark.middle + host.middle) / 2, _HALF_LETTER_SPACES * space
         cluster[0] = cluster[0]._replace(left=middle - half, right=middle + half)
     cluster.append(mark)
 
@@ -92,7 +92,7 @@ def _is_mark(glyph: Glyph) -> bool:
 
 
 def _host(glyphs: Sequence[Glyph], at: int) -> int | None:
-    """Find the letter of a mark: the one that it shares a sign with, else the one that it stands over."""
+    """Return the index of the letter of a mark: one that shares its glyph, else one below or above it."""
     near = [at + off for off in (-1, 1, -2, 2, -3, 3) if 0 <= at + off < len(glyphs)]
     letters = [other for other in near if not _is_mark(glyphs[other]) and not glyphs[other].letter.isspace()]
     for is_host in (_is_split, _is_over):
@@ -111,10 +111,10 @@ def _is_split(mark: Glyph, letter: Glyph) -> bool:
     is_as_high = (mark.bottom, mark.top) == (letter.bottom, letter.top)
     widths = abs((mark.right - mark.left) - (letter.right - letter.left))
     apart = max(mark.left, letter.left) - min(mark.right, letter.right)
-    return is_as_high and widths < _EXACT and apart < mark.right - mark.left + _EXACT
+    return is_as_high and widths < _TOLERANCE_POINTS and apart < mark.right - mark.left + _TOLERANCE_POINTS
 
 
-def _kind(letter: str) -> str:
+def _char_direction(letter: str) -> str:
     """Return the direction of a letter: R, L, a digit (which runs rightward), or neutral."""
     kind = unicodedata.bidirectional(letter)
     if kind in {"R", "AL"}:
@@ -123,8 +123,8 @@ def _kind(letter: str) -> str:
 
 
 def _logical(order: list[list[Glyph]], runs_left: bool) -> list[list[Glyph]]:
-    """Turn the runs that go against the line's direction."""
-    kinds = [_kind(cluster[0].letter) for cluster in order]
+    """Reverse the runs that go against the line's direction."""
+    kinds = [_char_direction(cluster[0].letter) for cluster in order]
     directions = [_direction(kinds, order, at, runs_left) for at in range(len(order))]
     if runs_left:
         order, directions = order[::-1], directions[::-1]

@@ -1,4 +1,4 @@
-"""The characters of a PDF's page: which they are, where they stand, how large."""
+"""The characters of a PDF page with their positions and sizes."""
 
 import ctypes
 from collections.abc import Sequence
@@ -8,11 +8,11 @@ from typing import NamedTuple
 import pypdfium2
 from pypdfium2 import raw
 
-_SMALLEST, _LARGEST = 2.0, 300.0
+_MIN_FONT_POINTS, _MAX_FONT_POINTS = 2.0, 300.0
 
 
 class Area(NamedTuple):
-    """Where something is, in points; to the right, and up."""
+    """A rectangle in points; x grows to the right, y upward."""
 
     left: float
     bottom: float
@@ -21,12 +21,12 @@ class Area(NamedTuple):
 
 
 class PageChars:
-    """The characters of a page, by their numbers."""
+    """The characters of a page by index."""
 
     def __init__(self, page: pypdfium2.PdfPage) -> None:
-        """Have PDFium find the characters of the page. Raises PdfiumError."""
+        """Load the characters of the page. Raises PdfiumError."""
         self.page = page
-        self._turn: int = page.get_rotation() // 90
+        self._quarter_turns: int = page.get_rotation() // 90
         self._text = page.get_textpage()
         self.count = max(0, raw.FPDFText_CountChars(self._text))
         self._rectangle, self._matrix = raw.FS_RECTF(), raw.FS_MATRIX()
@@ -34,42 +34,42 @@ class PageChars:
 
     @property
     def is_sideways(self) -> bool:
-        """Return whether the lines of a page run vertically in the file and are rotated for display."""
-        return bool(self._turn % 2)
+        """Whether the page is rotated by 90 or 270 degrees for display."""
+        return bool(self._quarter_turns % 2)
 
     def close(self) -> None:
-        """Free what PDFium holds of the page, before the document is closed."""
+        """Free the memory of the page; must happen before the document is closed."""
         self._text.close()
         self.page.close()
 
     def area(self, place: int) -> Area:
         """Return the area of a character in the file's coordinates, as high as its font."""
-        found = self._rectangle
-        raw.FPDFText_GetLooseCharBox(self._text, place, found)
-        return Area(found.left, found.bottom, found.right, found.top)
+        rectangle = self._rectangle
+        raw.FPDFText_GetLooseCharBox(self._text, place, rectangle)
+        return Area(rectangle.left, rectangle.bottom, rectangle.right, rectangle.top)
 
     def box(self, place: int) -> Area:
         """Return the area of a character on the page as displayed."""
         area = self.area(place)
-        if self._turn == 0:
+        if self._quarter_turns == 0:
             return area
-        ends = self._turned(*area[:2]), self._turned(*area[2:])
+        ends = self._rotate(*area[:2]), self._rotate(*area[2:])
         (left, right), (bottom, top) = (sorted(pair) for pair in zip(*ends, strict=True))
         return Area(left, bottom, right, top)
 
     def base(self, place: int) -> float:
         """Return the baseline of a character."""
         raw.FPDFText_GetCharOrigin(self._text, place, self._x, self._y)
-        return self._turned(self._x.value, self._y.value)[1]
+        return self._rotate(self._x.value, self._y.value)[1]
 
     def size(self, place: int) -> float:
         """Return the font size of a character in points, at least 1."""
         matrix = self._matrix
         raw.FPDFText_GetMatrix(self._text, place, matrix)
         size = raw.FPDFText_GetFontSize(self._text, place) * hypot(matrix.c, matrix.d)
-        if _SMALLEST < size < _LARGEST:
+        if _MIN_FONT_POINTS < size < _MAX_FONT_POINTS:
             return float(size)
-        area = self.area(place)  # fonts of drawings have measures of their own
+        area = self.area(place)  # fonts made of drawings have units of their own
         return max(area.top - area.bottom, area.right - area.left, 1.0)
 
     def is_drawn(self, place: int) -> bool:
@@ -81,11 +81,11 @@ class PageChars:
         units = (ctypes.c_ushort * (self.count + 1))()
         written = max(0, raw.FPDFText_GetText(self._text, 0, self.count, units) - 1)
         text = bytes(units)[: 2 * written].decode("utf-16-le", "surrogatepass")
-        if len(text) != written:  # letters beyond the first plane
+        if len(text) != written:  # there are surrogate pairs
             text = "".join(map(chr, units[:written]))
         if written == self.count:
             return text, range(written)
         return text, [raw.FPDFText_GetCharIndexFromTextIndex(self._text, unit) for unit in range(written)]
 
-    def _turned(self, x: float, y: float) -> tuple[float, float]:
-        return ((x, y), (y, -x), (-x, -y), (-y, x))[self._turn]
+    def _rotate(self, x: float, y: float) -> tuple[float, float]:
+        return ((x, y), (y, -x), (-x, -y), (-y, x))[self._quarter_turns]

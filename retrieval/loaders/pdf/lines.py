@@ -1,4 +1,4 @@
-"""The lines of a PDF's page, in the order in which people read them."""
+"""The lines of a PDF page in reading order."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -9,32 +9,32 @@ import regex
 from retrieval.loaders.pdf import bidi
 from retrieval.loaders.pdf.chars import PageChars
 
-# PDFium gives a hyphen at a line's end as U+FFFE and leaves out the line break.
+# PDFium returns a hyphen at a line's end as U+FFFE and omits the line break.
 _LINE = regex.compile(r"[^\r\n\ufffe]++\ufffe?|\ufffe")
-_ODD = regex.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ufffe\uffff\ud800-\udfff]")
-# Fonts of signs keep their bullets where no letter is.
-_SIGN = regex.compile(r"[\uf000-\uf0ff](?=\s)")
+_CONTROL = regex.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ufffe\uffff\ud800-\udfff]")
+# Symbol fonts map their bullets to private use characters.
+_SYMBOL_BULLET = regex.compile(r"[\uf000-\uf0ff](?=\s)")
 _WORD_END = regex.compile(r"\S(?=\s+\S)")
-# Spaces and gaps are measured in the height of a line, which is a bit more than the size of its letters.
+# Spaces and gaps are in line heights. A line is a bit higher than its font size.
 _LEADING = 1.1
-_SPACE = 0.12
-# Arabic letters do not fill their boxes as Latin ones do.
-_SPACE_LEFTWARD = 0.18
-_GAP = 0.7
-_MOST_SAMPLED = 6
-_LONG = 40
-_FEWEST_ROWS = 6
-_SHORTEST_CELL = 18
-_NEAR_GUTTER = 2.5
-_MOST_OF = 0.6
-_MANY = 0.4
+_MIN_SPACE = 0.12
+# Arabic letters fill less of their boxes than Latin ones.
+_MIN_SPACE_LEFTWARD = 0.18
+_MIN_GAP = 0.7
+_MAX_SAMPLED_LINES = 6
+_LONG_LINE_CHARS = 40
+_MIN_ROWS = 6
+_MIN_CELL_CHARS = 18
+_MAX_GUTTER_DISTANCE = 2.5
+_MIN_FULL_SHARE = 0.6
+_MIN_GUTTER_SHARE = 0.4
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A line: its text, and where PDFium has each character of it (-1: a space that is only a gap).
+    """A line: its text, and the index of each character in PDFium (-1: a space that is only a gap).
 
-    A hyphen that parts a word at the line's end stands there as "-" or a soft one.
+    A word hyphenated at the end of the line ends in "-" or a soft hyphen.
     """
 
     text: str
@@ -47,7 +47,7 @@ class Line:
 
     @property
     def start(self) -> float:
-        """Where people begin to read it, counted in the direction in which they read."""
+        """The edge where the line starts; grows in reading direction."""
         return -self.right if self.runs_left else self.left
 
     @property
@@ -55,100 +55,100 @@ class Line:
         return -self.left if self.runs_left else self.right
 
 
-def lines(leaf: PageChars) -> list[Line]:
+def lines(chars: PageChars) -> list[Line]:
     """Return the lines of a page in reading order: columns one after the other."""
-    text, places = leaf.text()
-    found: list[Line] = []
+    text, places = chars.text()
+    all_lines: list[Line] = []
     for match in _LINE.finditer(text):
-        line = _line(leaf, match[0], places[match.start() : match.end()])
+        line = _line(chars, match[0], places[match.start() : match.end()])
         if line is None:
             continue
-        if found and _is_same_row(found[-1], line):
-            line = _joined(found.pop(), line)
-        found.append(line)
-    return _by_columns(leaf, found)
+        if all_lines and _is_same_row(all_lines[-1], line):
+            line = _join_row(all_lines.pop(), line)
+        all_lines.append(line)
+    return _by_columns(chars, all_lines)
 
 
-def gaps(leaf: PageChars, line: Line) -> Iterator[tuple[int, float, float]]:
+def gaps(chars: PageChars, line: Line) -> Iterator[tuple[int, float, float]]:
     """Return the gaps between words wider than a space: offset of the next word, left and right edge."""
     for match in _WORD_END.finditer(line.text):
         after = match.end() + 1
         while line.text[after].isspace():
             after += 1
-        left, right = leaf.box(line.places[match.start()]).right, leaf.box(line.places[after]).left
-        if right - left > _GAP * line.height:
+        left, right = chars.box(line.places[match.start()]).right, chars.box(line.places[after]).left
+        if right - left > _MIN_GAP * line.height:
             yield after, left, right
 
 
-def _line(leaf: PageChars, text: str, places: Sequence[int]) -> Line | None:
-    """Make a line of characters without space at their ends; None of nothing else."""
+def _line(chars: PageChars, text: str, places: Sequence[int]) -> Line | None:
+    """Return the line of these characters without spaces at its ends; None when nothing is left."""
     if text.endswith("\ufffe"):
         text = text[:-1] + "-"
-    if not text.isprintable() and _ODD.search(text):
-        text, places = _cleaned(text, places)
+    if not text.isprintable() and _CONTROL.search(text):
+        text, places = _clean(text, places)
     start, end = len(text) - len(text.lstrip()), len(text.rstrip())
     text, places = text[start:end], places[start:end]
     if not text:
         return None
-    if bidi.is_in(text):
-        return _leftward(leaf, text, places)
-    first, last = leaf.box(places[0]), leaf.box(places[-1])
+    if bidi.is_bidi(text):
+        return _bidi_line(chars, text, places)
+    first, last = chars.box(places[0]), chars.box(places[-1])
     return Line(
-        text=text if text.isascii() else _SIGN.sub("•", text),
+        text=text if text.isascii() else _SYMBOL_BULLET.sub("•", text),
         places=places,
         left=first.left,
         right=max(first.right, last.right),
-        base=leaf.base(places[0]),
-        height=_height(leaf, text, places),
+        base=chars.base(places[0]),
+        height=_height(chars, text, places),
     )
 
 
-def _height(leaf: PageChars, text: str, places: Sequence[int]) -> float:
+def _height(chars: PageChars, text: str, places: Sequence[int]) -> float:
     """Return the character height in the middle of a line; its ends may have superscripts or an initial."""
     at = len(text) // 2
-    at -= text[at].isspace()  # one that is only a gap has no size
-    return _LEADING * leaf.size(places[at])
+    at -= text[at].isspace()  # a space that is only a gap has no size
+    return _LEADING * chars.size(places[at])
 
 
-def _leftward(leaf: PageChars, text: str, places: Sequence[int]) -> Line | None:
-    """Make a line that has Hebrew or Arabic in it from what stands where: PDFium only guesses its order."""
-    drawn = [(letter, place) for letter, place in zip(text, places, strict=True) if leaf.is_drawn(place)]
+def _bidi_line(chars: PageChars, text: str, places: Sequence[int]) -> Line | None:
+    """Return a line with Hebrew or Arabic, ordered by the positions of its characters."""
+    drawn = [(letter, place) for letter, place in zip(text, places, strict=True) if chars.is_drawn(place)]
     letters = [place for letter, place in drawn if not letter.isspace()]
     if not letters:
         return None
-    boxes = {place: leaf.box(place) for _, place in drawn}
-    height = _LEADING * leaf.size(letters[len(letters) // 2])
+    boxes = {place: chars.box(place) for _, place in drawn}
+    height = _LEADING * chars.size(letters[len(letters) // 2])
     glyphs = [
         bidi.Glyph(letter, place, box.left, box.right, box.bottom, box.top)
         for letter, place in drawn
         for box in [boxes[place]]
     ]
-    ordered, runs_left = bidi.read(glyphs, _SPACE_LEFTWARD * height)
+    ordered, runs_left = bidi.read(glyphs, _MIN_SPACE_LEFTWARD * height)
     return Line(
         text="".join(letter for letter, _ in ordered),
         places=[place for _, place in ordered],
         left=min(box.left for box in boxes.values()),
         right=max(box.right for box in boxes.values()),
-        base=leaf.base(places[0]),
+        base=chars.base(places[0]),
         height=height,
         runs_left=runs_left,
     )
 
 
-def _cleaned(text: str, places: Sequence[int]) -> tuple[str, Sequence[int]]:
-    """Make whole letters of surrogates, hyphens of PDFium's sign for them, and leave out control signs."""
-    kept: list[tuple[str, int]] = []
+def _clean(text: str, places: Sequence[int]) -> tuple[str, Sequence[int]]:
+    """Combine surrogate pairs, replace PDFium's hyphen markers by "-", and drop control characters."""
+    pairs: list[tuple[str, int]] = []
     for letter, place in zip(text, places, strict=True):
-        if "\udc00" <= letter <= "\udfff" and kept and "\ud800" <= kept[-1][0] <= "\udbff":
-            pair = kept.pop()
-            whole = (pair[0] + letter).encode("utf-16-le", "surrogatepass").decode("utf-16-le")
-            kept.append((whole, pair[1]))
+        if "\udc00" <= letter <= "\udfff" and pairs and "\ud800" <= pairs[-1][0] <= "\udbff":
+            high = pairs.pop()
+            whole = (high[0] + letter).encode("utf-16-le", "surrogatepass").decode("utf-16-le")
+            pairs.append((whole, high[1]))
         elif letter in "\ufffe\x02":
-            kept.append(("-", place))
-        elif "\ud800" <= letter <= "\udbff" or not _ODD.match(letter):
-            kept.append((letter, place))
-    kept = [(letter, place) for letter, place in kept if not "\ud800" <= letter <= "\udfff"]
-    return "".join(letter for letter, _ in kept), [place for _, place in kept]
+            pairs.append(("-", place))
+        elif "\ud800" <= letter <= "\udbff" or not _CONTROL.match(letter):
+            pairs.append((letter, place))
+    pairs = [(letter, place) for letter, place in pairs if not "\ud800" <= letter <= "\udfff"]
+    return "".join(letter for letter, _ in pairs), [place for _, place in pairs]
 
 
 # Rows and columns
@@ -161,8 +161,8 @@ def _is_same_row(before: Line, after: Line) -> bool:
     return overlaps and beside and before.runs_left == after.runs_left
 
 
-def _joined(before: Line, after: Line) -> Line:
-    space = " " if after.start - before.end > _SPACE * before.height else ""
+def _join_row(before: Line, after: Line) -> Line:
+    space = " " if after.start - before.end > _MIN_SPACE * before.height else ""
     return Line(
         text=before.text + space + after.text,
         places=[*before.places, *([-1] if space else []), *after.places],
@@ -174,15 +174,15 @@ def _joined(before: Line, after: Line) -> Line:
     )
 
 
-def _by_columns(leaf: PageChars, found: list[Line]) -> list[Line]:
-    """Read two columns one after the other where PDFium gives the rows of both as lines."""
-    gutter = _gutter(leaf, found)
+def _by_columns(chars: PageChars, all_lines: list[Line]) -> list[Line]:
+    """Split lines that PDFium reads across two columns, and return one column after the other."""
+    gutter = _gutter(chars, all_lines)
     if gutter is None:
-        return found
-    halves = [_parted(leaf, line, gutter) for line in found]
+        return all_lines
+    halves = [_split_at(chars, line, gutter) for line in all_lines]
     pairs = [half for half in halves if len(half) > 1]
     if not _is_prose(pairs, gutter):
-        return found  # a table, which is read row by row
+        return all_lines  # a table, which is read row by row
     ordered: list[Line] = []
     columns: tuple[list[Line], list[Line]] = [], []
     for half in halves:
@@ -197,21 +197,21 @@ def _by_columns(leaf: PageChars, found: list[Line]) -> list[Line]:
 
 def _is_prose(pairs: list[list[Line]], gutter: float) -> bool:
     """Return whether two columns are running text, not table cells, which are short or end anywhere."""
-    if len(pairs) < _FEWEST_ROWS:
+    if len(pairs) < _MIN_ROWS:
         return False
     cells = median(min(len(left.text), len(right.text)) for left, right in pairs)
-    full = sum(gutter - left.right < _NEAR_GUTTER * left.height for left, _ in pairs)
-    return cells >= _SHORTEST_CELL and full >= _MOST_OF * len(pairs)
+    full = sum(gutter - left.right < _MAX_GUTTER_DISTANCE * left.height for left, _ in pairs)
+    return cells >= _MIN_CELL_CHARS and full >= _MIN_FULL_SHARE * len(pairs)
 
 
-def _gutter(leaf: PageChars, found: list[Line]) -> float | None:
-    """Find where many long lines have a gap, looking at a few."""
-    long = [line for line in found if len(line.text) >= _LONG and not line.runs_left]
-    if len(long) < _FEWEST_ROWS:
+def _gutter(chars: PageChars, all_lines: list[Line]) -> float | None:
+    """Return the x position of a gap that many long lines share, from a sample of them."""
+    long = [line for line in all_lines if len(line.text) >= _LONG_LINE_CHARS and not line.runs_left]
+    if len(long) < _MIN_ROWS:
         return None
     sampled = [
-        [(left, right) for _, left, right in gaps(leaf, line)]
-        for line in long[:: -(-len(long) // _MOST_SAMPLED)]
+        [(left, right) for _, left, right in gaps(chars, line)]
+        for line in long[:: -(-len(long) // _MAX_SAMPLED_LINES)]
     ]
     crossed = {
         (left + right) / 2: [
@@ -220,19 +220,19 @@ def _gutter(leaf: PageChars, found: list[Line]) -> float | None:
             for before, after in others
             if before <= (left + right) / 2 <= after
         ]
-        for some in sampled
-        for left, right in some
+        for gaps_of_line in sampled
+        for left, right in gaps_of_line
     }
     best = max(crossed, key=lambda middle: sum(crossed[middle]), default=0.0)
-    return best if len(crossed.get(best, ())) >= _MANY * len(sampled) else None
+    return best if len(crossed.get(best, ())) >= _MIN_GUTTER_SHARE * len(sampled) else None
 
 
-def _parted(leaf: PageChars, line: Line, gutter: float) -> list[Line]:
-    """Part a line at the gap that the gutter is in, if there is one."""
+def _split_at(chars: PageChars, line: Line, gutter: float) -> list[Line]:
+    """Split a line at its gap over the gutter, if it has one."""
     if not line.left < gutter < line.right:
         return [line]
-    for after, left, right in gaps(leaf, line):
+    for after, left, right in gaps(chars, line):
         if left <= gutter <= right:
             parts = (line.text[:after], line.places[:after]), (line.text[after:], line.places[after:])
-            return [half for part in parts if (half := _line(leaf, *part))]
+            return [half for part in parts if (half := _line(chars, *part))]
     return [line]

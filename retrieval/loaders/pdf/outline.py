@@ -1,4 +1,4 @@
-"""Where on its page each line of an outline stands."""
+"""Finds the line on the page for each entry of a PDF outline."""
 
 import unicodedata
 from collections.abc import Sequence
@@ -9,18 +9,18 @@ import regex
 from retrieval.loaders.pdf.paragraphs import PlacedLine
 from retrieval.loaders.pdf.reader import OutlineEntry
 
-_MOST_LINES = 4
-_FEWEST_LETTERS = 5
-_NO_LETTER = regex.compile(r"[^\p{L}\p{M}\p{N}]++")
+_MAX_ENTRY_LINES = 4
+_MIN_LETTERS = 5
+_NOT_LETTERS = regex.compile(r"[^\p{L}\p{M}\p{N}]++")
 _NUMBER = regex.compile(r"^[\p{N}]++")
 
 
 def place_outline(
     pages: Sequence[Sequence[PlacedLine]], outline: Sequence[OutlineEntry]
 ) -> tuple[list[list[PlacedLine]], dict[int, PlacedLine]]:
-    """Mark the lines that are headings with their entry's number.
+    """Mark lines that are headings with the index of their outline entry.
 
-    For an entry that has no line of its own, give the line that it stands before, if its page has any.
+    Also return, for entries without a line of their own, the line that follows them, if their page has lines.
     """
     marked = [list(page) for page in pages]
     anchors: dict[int, PlacedLine] = {}
@@ -28,39 +28,39 @@ def place_outline(
     for number, entry in enumerate(outline):
         page = marked[entry.page]
         start = after.get(entry.page, 0)
-        found = _find(page, entry.text, start) or (_find(page, entry.text, 0) if start else None)
-        if found:
-            first, end = found
+        lines = _find(page, entry.text, start) or (_find(page, entry.text, 0) if start else None)
+        if lines:
+            first, end = lines
             page[first:end] = [replace(placed, heading=number) for placed in page[first:end]]
             after[entry.page] = end
         elif page:
-            anchors[number] = _before(page, entry)
+            anchors[number] = _anchor_line(page, entry)
     return marked, anchors
 
 
 def _find(page: Sequence[PlacedLine], text: str, start: int) -> tuple[int, int] | None:
-    """Find the lines that say what an entry does, with its number or without."""
+    """Return the range of lines with the text of an entry, with or without its number."""
     wanted = _letters(text)
     if not wanted:
         return None
     bare = _NUMBER.sub("", wanted)
     for first in range(start, len(page)):
-        said = ""
-        for end in range(first, min(first + _MOST_LINES, len(page))):
+        text_so_far = ""
+        for end in range(first, min(first + _MAX_ENTRY_LINES, len(page))):
             if page[end].heading is not None:
                 break
-            said += _letters(page[end].line.text)
-            if said == wanted or (bare and bare == _NUMBER.sub("", said)):
+            text_so_far += _letters(page[end].line.text)
+            if text_so_far == wanted or (bare and bare == _NUMBER.sub("", text_so_far)):
                 return first, end + 1
-            if len(said) > len(wanted) + _MOST_LINES:
+            if len(text_so_far) > len(wanted) + _MAX_ENTRY_LINES:
                 break
     return None
 
 
-def _before(page: Sequence[PlacedLine], entry: OutlineEntry) -> PlacedLine:
-    """Take the line that begins with an entry's words, else the first below the place it leads to."""
+def _anchor_line(page: Sequence[PlacedLine], entry: OutlineEntry) -> PlacedLine:
+    """Return the line that begins with an entry's text, else the first below its target."""
     wanted = _letters(entry.text)
-    for placed in page if len(wanted) >= _FEWEST_LETTERS else ():
+    for placed in page if len(wanted) >= _MIN_LETTERS else ():
         if _letters(placed.line.text).startswith(wanted):
             return placed
     top = entry.top
@@ -68,4 +68,4 @@ def _before(page: Sequence[PlacedLine], entry: OutlineEntry) -> PlacedLine:
 
 
 def _letters(text: str) -> str:
-    return _NO_LETTER.sub("", unicodedata.normalize("NFKC", text).casefold())
+    return _NOT_LETTERS.sub("", unicodedata.normalize("NFKC", text).casefold())

@@ -11,10 +11,10 @@ import regex
 from retrieval.loaders.pdf.lines import Line
 
 _HYPHENS = ("-", "\u2010", "\u00ad")
-_LONGEST_WORD = 80
-_PARTED = regex.compile(r"[\p{L}\p{M}'’-]*[\p{L}\p{M}][-\u2010\u00ad]$")
-_GOES_ON = regex.compile(r"\p{Ll}[\p{L}\p{M}'’]*(?:-\p{L}[\p{L}\p{M}'’]*)*|[\p{Lo}\p{Lm}][\p{L}\p{M}]*")
-_HYPHENED = regex.compile(r"\p{L}[\p{L}\p{M}'’]*+(?:-\p{L}[\p{L}\p{M}'’]*+)++")
+_MAX_WORD_CHARS = 80
+_SPLIT_WORD = regex.compile(r"[\p{L}\p{M}'’-]*[\p{L}\p{M}][-\u2010\u00ad]$")
+_REST_OF_WORD = regex.compile(r"\p{Ll}[\p{L}\p{M}'’]*(?:-\p{L}[\p{L}\p{M}'’]*)*|[\p{Lo}\p{Lm}][\p{L}\p{M}]*")
+_HYPHENATED = regex.compile(r"\p{L}[\p{L}\p{M}'’]*+(?:-\p{L}[\p{L}\p{M}'’]*+)++")
 # Scripts without spaces between words have none between lines; Korean has.
 _UNSPACED = regex.compile(
     r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}\u3000-\u303f\uff00-\uffef]"
@@ -22,34 +22,34 @@ _UNSPACED = regex.compile(
 
 
 class Dehyphenator:
-    """The words that a document writes with a hyphen in the middle of a line, in small letters."""
+    """Joins hyphenated words. Knows the words that the document hyphenates within lines, in lower case."""
 
     def __init__(self, lines: Iterable[str]) -> None:
-        """Look through the lines that have a hyphen before their end."""
-        self._hyphened = {
-            word.lower() for line in lines if "-" in line[:-1] for word in _HYPHENED.findall(line)
+        """Collect the words with hyphens from lines."""
+        self._hyphenated = {
+            word.lower() for line in lines if "-" in line[:-1] for word in _HYPHENATED.findall(line)
         }
 
     def join(self, before: str, after: str) -> tuple[str, str]:
         """Return the line before, with or without its hyphen, and the text between it and the next line.
 
-        The hyphen of a parted word goes, unless it is the word's own: where the document has it in the middle
-        of a line, where the word has another before it, or where a capital or a number follows.
+        The hyphen is removed unless it belongs to the word: the document has the word with a hyphen within a
+        line, the word has another hyphen, or a capital letter or digit follows.
         """
         if not before.endswith(_HYPHENS):
             return before, self._between(before, after)
         if before.endswith("\u00ad"):
             return before[:-1], ""
-        parted = _PARTED.search(before[-_LONGEST_WORD:])
-        follows = _GOES_ON.match(after)
-        if not parted:
+        split_word = _SPLIT_WORD.search(before[-_MAX_WORD_CHARS:])
+        rest = _REST_OF_WORD.match(after)
+        if not split_word:
             is_dash = len(before) == 1 or before[-2].isspace()
             return before, " " if is_dash else ""
-        if follows is None:
+        if rest is None:
             return before, ""
-        first = parted[0][:-1]
-        whole = f"{first}-{follows[0]}".lower()
-        if whole in self._hyphened or "-" in first.strip("-"):
+        first = split_word[0][:-1]
+        whole = f"{first}-{rest[0]}".lower()
+        if whole in self._hyphenated or "-" in first.strip("-"):
             return before[:-1] + "-", ""
         return before[:-1], ""
 
@@ -63,26 +63,26 @@ _ITEM = regex.compile(r"[•◦▪▫‣●○■□◆➢✓·*–-]\s|\(?(?:\p
 _BULLET = regex.compile(r"[•◦▪▫‣●○■□◆➢✓·*]\s")
 _SMALL_LETTER = regex.compile(r"\p{Ll}")
 _LETTER = regex.compile(r"\p{L}")
-# All in heights of a line, or parts of one.
-_WIDER = 1.2
-_WIDEST_ROW = 2.5
+# Distances in line heights, and ratios of them.
+_MAX_LINE_DISTANCE = 1.2
+_MAX_ROW_DISTANCE = 2.5
 _INDENT = 0.7
-_OTHER_SIZE = 1.2
-_LARGE = 1.15
-_SMALL = 0.92
-_ROOM = 0.3
-_WINDOW = 4
-_LONGEST_END = 8
+_MIN_SIZE_RATIO = 1.2
+_MIN_HEADING_SIZE = 1.15
+_MAX_NOTE_SIZE = 0.92
+_MIN_ROOM = 0.3
+_NEIGHBOUR_LINES = 4
+_MAX_ENDING_CHARS = 8
 _USUAL_PITCH = 0.9
-_CLOSEST, _FURTHEST = 0.5, 2
-_MOST_HEADING = 160
-_MOST_HEADING_LINES = 3
+_MIN_PITCH, _MAX_PITCH = 0.5, 2
+_MAX_HEADING_CHARS = 160
+_MAX_HEADING_LINES = 3
 _NO_HEADING_END = tuple(".,;:!。，；：、،")
 
 
 @dataclass(frozen=True, slots=True)
 class PlacedLine:
-    """A line on the page of this number (from 0); `heading` is which of the outline it belongs to, if any."""
+    """A line and its page (from 0); `heading` is the index of its outline entry, if any."""
 
     line: Line
     page: int
@@ -92,9 +92,9 @@ class PlacedLine:
 
 @dataclass(frozen=True, slots=True)
 class Paragraph:
-    """Lines, and what stands between each and the next: a space or a line break.
+    """Lines, and the separators between them: a space or a line break.
 
-    `is_open` says that its last line is full and no sentence ends there, so that it may go on elsewhere.
+    `is_open` means that its last line is full and ends no sentence, so that it may continue elsewhere.
     """
 
     lines: tuple[PlacedLine, ...]
@@ -107,25 +107,25 @@ class Paragraph:
 
 
 class Typography(NamedTuple):
-    """What most lines of a document are: their height in points, and their pitch in such heights."""
+    """The usual height of lines, in points, and their pitch, in line heights."""
 
     height: float
     pitch: float
 
     def is_large(self, paragraph: Paragraph) -> bool:
-        """Return whether a paragraph is set as a heading: short, large and not a sentence."""
+        """Return whether a paragraph looks like a heading: short, large and not a sentence."""
         text = " ".join(placed.line.text for placed in paragraph.lines)
-        is_short = len(text) <= _MOST_HEADING and len(paragraph.lines) <= _MOST_HEADING_LINES
-        large = min(placed.line.height for placed in paragraph.lines) >= _LARGE * self.height
+        is_short = len(text) <= _MAX_HEADING_CHARS and len(paragraph.lines) <= _MAX_HEADING_LINES
+        large = min(placed.line.height for placed in paragraph.lines) >= _MIN_HEADING_SIZE * self.height
         return large and is_short and bool(_LETTER.search(text)) and not text.endswith(_NO_HEADING_END)
 
     def is_small(self, paragraph: Paragraph) -> bool:
-        """Return whether the paragraph is a note, set smaller than text."""
-        return max(placed.line.height for placed in paragraph.lines) <= _SMALL * self.height
+        """Return whether the paragraph is smaller than the text, as footnotes are."""
+        return max(placed.line.height for placed in paragraph.lines) <= _MAX_NOTE_SIZE * self.height
 
 
 def usual_typography(pages: Iterable[Sequence[Line]]) -> Typography:
-    """Measure the type of a document: the height of most letters, and the pitch within paragraphs."""
+    """Return the most frequent line height of a document, and the pitch within paragraphs."""
     heights: Counter[float] = Counter()
     pitches: Counter[float] = Counter()
     for page in pages:
@@ -133,9 +133,9 @@ def usual_typography(pages: Iterable[Sequence[Line]]) -> Typography:
             heights[round(line.height, 1)] += len(line.text)
         for before, line in pairwise(page):
             pitch = (before.base - line.base) / line.height
-            if _CLOSEST < pitch < _FURTHEST and _is_same_size(before, line):
+            if _MIN_PITCH < pitch < _MAX_PITCH and _is_same_size(before, line):
                 pitches[round(pitch, 2)] += 1
-    # Paragraphs are further apart than lines: of the pitches, one of the lower third is within a paragraph.
+    # Paragraphs are further apart than lines, so the lower tercile of all pitches is one within paragraphs.
     ordered = sorted(pitches.elements())
     return Typography(
         height=heights.most_common(1)[0][0] if heights else 1.0,
@@ -143,20 +143,20 @@ def usual_typography(pages: Iterable[Sequence[Line]]) -> Typography:
     )
 
 
-def paragraphs(lines: Sequence[PlacedLine], type_: Typography) -> list[Paragraph]:
-    """Part a page's lines into paragraphs; notes at its foot come before one that goes on over the page."""
-    found: list[Paragraph] = []
+def paragraphs(lines: Sequence[PlacedLine], typography: Typography) -> list[Paragraph]:
+    """Split a page into paragraphs; footnotes come before a paragraph that continues on the next page."""
+    result: list[Paragraph] = []
     for run in _runs(lines):
-        parts = list(_parted(run, type_))
-        if found and continues_paragraph(found[-1], parts[0]):
-            parts[0] = join_lines(found.pop(), parts[0])
-        found += parts
-    body = len(found)
-    while body and type_.is_small(found[body - 1]):
+        parts = list(_split_run(run, typography))
+        if result and continues_paragraph(result[-1], parts[0]):
+            parts[0] = join_lines(result.pop(), parts[0])
+        result += parts
+    body = len(result)
+    while body and typography.is_small(result[body - 1]):
         body -= 1
-    if 0 < body < len(found) and found[body - 1].is_open:
-        return [*found[: body - 1], *found[body:], found[body - 1]]
-    return found
+    if 0 < body < len(result) and result[body - 1].is_open:
+        return [*result[: body - 1], *result[body:], result[body - 1]]
+    return result
 
 
 def continues_paragraph(before: Paragraph, after: Paragraph) -> bool:
@@ -175,7 +175,7 @@ def join_lines(before: Paragraph, after: Paragraph) -> Paragraph:
 
 
 def _runs(lines: Sequence[PlacedLine]) -> Iterator[Sequence[PlacedLine]]:
-    """Part lines where they begin again further up, as in the next column."""
+    """Split lines where the next one is further up, as in the next column."""
     start = 0
     for at, (before, placed) in enumerate(pairwise(lines), 1):
         if placed.line.base > before.line.base + placed.line.height / 2:
@@ -185,27 +185,27 @@ def _runs(lines: Sequence[PlacedLine]) -> Iterator[Sequence[PlacedLine]]:
         yield lines[start:]
 
 
-def _parted(run: Sequence[PlacedLine], type_: Typography) -> Iterator[Paragraph]:
+def _split_run(run: Sequence[PlacedLine], typography: Typography) -> Iterator[Paragraph]:
     start = 0
     joints: list[str] = []
     for at in range(1, len(run) + 1):
-        joint = _joint(run, at, type_, is_first=at - start == 1) if at < len(run) else None
+        joint = _joint(run, at, typography, is_first=at - start == 1) if at < len(run) else None
         if joint is not None:
             joints.append(joint)
             continue
         last = run[at - 1].line
         is_full = last.text.endswith(_HYPHENS) or not _has_room(
-            run, at - 1, last.text.rpartition(" ")[2], type_
+            run, at - 1, last.text.rpartition(" ")[2], typography
         )
         is_open = is_full and not _is_ended(last)
         yield Paragraph(tuple(run[start:at]), tuple(joints), is_open)
         start, joints = at, []
 
 
-def _joint(run: Sequence[PlacedLine], at: int, type_: Typography, *, is_first: bool) -> str | None:
-    """Say what stands between a line and the one before; nothing when it begins a paragraph.
+def _joint(run: Sequence[PlacedLine], at: int, typography: Typography, *, is_first: bool) -> str | None:
+    """Return the separator between a line and the one before; None when the line begins a paragraph.
 
-    `is_first` says that the line before has begun one.
+    `is_first` means that the line before is the first of its paragraph.
     """
     before, placed = run[at - 1], run[at]
     line = placed.line
@@ -214,20 +214,20 @@ def _joint(run: Sequence[PlacedLine], at: int, type_: Typography, *, is_first: b
     if placed.heading is not None:
         return " "
     if before.is_row and placed.is_row:
-        return "\n" if before.line.base - line.base < _WIDEST_ROW * line.height else None
-    if _is_apart(run, at, type_) or before.is_row or placed.is_row or _BULLET.match(line.text):
+        return "\n" if before.line.base - line.base < _MAX_ROW_DISTANCE * line.height else None
+    if _is_apart(run, at, typography) or before.is_row or placed.is_row or _BULLET.match(line.text):
         return None
-    return _within(run, at, type_, is_first=is_first)
+    return _text_joint(run, at, typography, is_first=is_first)
 
 
-def _within(run: Sequence[PlacedLine], at: int, type_: Typography, *, is_first: bool) -> str | None:
-    """Say the same of two lines of text that stand close together."""
+def _text_joint(run: Sequence[PlacedLine], at: int, typography: Typography, *, is_first: bool) -> str | None:
+    """Return the separator of two lines of running text that are not apart."""
     before, line = run[at - 1].line, run[at].line
     if before.text.endswith(_HYPHENS):
         return " "
     if _is_indented(run, at) or (not is_first and line.start < before.start - _INDENT * line.height):
         return None
-    if not _has_room(run, at - 1, line.text.partition(" ")[0], type_):
+    if not _has_room(run, at - 1, line.text.partition(" ")[0], typography):
         return " "
     return None if _is_ended(before) or _ITEM.match(line.text) else "\n"
 
@@ -240,35 +240,35 @@ def _is_indented(run: Sequence[PlacedLine], at: int) -> bool:
     return goes_back and line.start > before.start + indent and not _ITEM.match(before.text)
 
 
-def _has_room(run: Sequence[PlacedLine], at: int, word: str, type_: Typography) -> bool:
-    """Return whether a line was ended on purpose: the next word would have fitted."""
+def _has_room(run: Sequence[PlacedLine], at: int, word: str, typography: Typography) -> bool:
+    """Return whether a line was broken on purpose: the next word would have fitted."""
     line = run[at].line
     letter = (line.right - line.left) / max(1, len(line.text))
-    room = max(near.end for near in _near(run, at, type_)) - line.end
-    return room > (len(word) + 1) * letter + _ROOM * line.height
+    room = max(near.end for near in _near(run, at, typography)) - line.end
+    return room > (len(word) + 1) * letter + _MIN_ROOM * line.height
 
 
-def _near(run: Sequence[PlacedLine], at: int, type_: Typography) -> list[Line]:
+def _near(run: Sequence[PlacedLine], at: int, typography: Typography) -> list[Line]:
     """Return the lines around one that are as close together as lines of a paragraph."""
     first = last = at
-    while first > max(0, at - _WINDOW) and not _is_apart(run, first, type_):
+    while first > max(0, at - _NEIGHBOUR_LINES) and not _is_apart(run, first, typography):
         first -= 1
-    while last + 1 < min(len(run), at + _WINDOW + 1) and not _is_apart(run, last + 1, type_):
+    while last + 1 < min(len(run), at + _NEIGHBOUR_LINES + 1) and not _is_apart(run, last + 1, typography):
         last += 1
     near = (placed.line for placed in run[first : last + 1])
     return [line for line in near if line.runs_left == run[at].line.runs_left]
 
 
-def _is_apart(run: Sequence[PlacedLine], at: int, type_: Typography) -> bool:
+def _is_apart(run: Sequence[PlacedLine], at: int, typography: Typography) -> bool:
     """Return whether there is a gap above a line."""
     line = run[at].line
-    return (run[at - 1].line.base - line.base) / line.height > _WIDER * type_.pitch
+    return (run[at - 1].line.base - line.base) / line.height > _MAX_LINE_DISTANCE * typography.pitch
 
 
 def _is_ended(line: Line) -> bool:
     """Return whether a sentence ends with the line, also before a quotation mark or note number."""
-    return _ENDED.search(line.text[-_LONGEST_END:]) is not None
+    return _ENDED.search(line.text[-_MAX_ENDING_CHARS:]) is not None
 
 
 def _is_same_size(before: Line, line: Line) -> bool:
-    return max(before.height, line.height) < _OTHER_SIZE * min(before.height, line.height)
+    return max(before.height, line.height) < _MIN_SIZE_RATIO * min(before.height, line.height)

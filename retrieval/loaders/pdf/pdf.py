@@ -1,4 +1,4 @@
-"""PDF files: paragraphs over lines, columns and pages, headings by the outline, pages by their labels."""
+"""PDF files: paragraphs across lines, columns and pages, headings from the outline, printed page numbers."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
@@ -23,22 +23,22 @@ from retrieval.loaders.pdf.paragraphs import (
 from retrieval.model import Document, Heading, Page, Span
 from retrieval.sentences import pieces
 
-_BETWEEN = "\n\n"
-_MOST_TITLE = 200
-_MOST_LEVELS = 6
-# An outline of one line is a title.
-_FEWEST_ENTRIES = 2
-# A sentence is never parted by this.
-_ANY_LENGTH = 2**30
-_SAMPLE = 20_000
-# What programs put where a title should be.
+_PARAGRAPH_BREAK = "\n\n"
+_MAX_TITLE_CHARS = 200
+_MAX_LEVELS = 6
+# An outline with a single entry is a title.
+_MIN_OUTLINE_ENTRIES = 2
+# Sentences are not split by length.
+_NO_LIMIT = 2**30
+_LANGUAGE_SAMPLE_CHARS = 20_000
+# Default titles of programs.
 _NO_TITLE = regex.compile(
     r".*\.(?:docx?|odt|rtf|tex|dvi|indd|qxp|pptx?|xlsx?|pdf|html?|txt)|(?:un)?titled.*|microsoft \w+ - .*"
     r"|document\d*|\P{L}*",
     regex.IGNORECASE,
 )
-_LEADERS, _FEWEST_DOTS = 24, 2
-_CONTENTS = regex.compile(r"(?:[.·_]\s?){4,}\s*+[\p{N}ivxlcdm-]*$|…{2,}\s*+[\p{N}ivxlcdm-]*$")
+_LEADER_CHARS, _MIN_LEADER_DOTS = 24, 2
+_CONTENTS_ENTRY = regex.compile(r"(?:[.·_]\s?){4,}\s*+[\p{N}ivxlcdm-]*$|…{2,}\s*+[\p{N}ivxlcdm-]*$")
 
 
 def load(data: bytes, name: str) -> Document:
@@ -46,30 +46,30 @@ def load(data: bytes, name: str) -> Document:
     book = reader.read(data, name)
     if not any(book.pages):
         raise DocumentError(name, "holds no text, only pictures: have it read by OCR (ocrmypdf) first")
-    kept = strip_headers_footers(book.pages, book.labels)
+    page_lines = strip_headers_footers(book.pages, book.labels)
     placed, anchors = outline.place_outline(
         [
             [PlacedLine(line, number, id(line) in book.rows) for line in page if not _is_contents(line)]
-            for number, page in enumerate(kept)
+            for number, page in enumerate(page_lines)
         ],
         book.outline,
     )
-    own = usual_typography(kept)
-    whole = list(_over_pages(paragraphs(page, own) for page in placed))
-    return _PdfBuilder(whole).document(name, book, own, anchors)
+    typography = usual_typography(page_lines)
+    whole = list(_join_over_pages(paragraphs(page, typography) for page in placed))
+    return _PdfBuilder(whole).document(name, book, typography, anchors)
 
 
 def _is_contents(line: Line) -> bool:
     """Return whether a line is an entry of a table of contents, with dots leading to a page number."""
-    end = line.text[-_LEADERS:]
-    return sum(map(end.count, ".…·_")) >= _FEWEST_DOTS and _CONTENTS.search(end) is not None
+    end = line.text[-_LEADER_CHARS:]
+    return sum(map(end.count, ".…·_")) >= _MIN_LEADER_DOTS and _CONTENTS_ENTRY.search(end) is not None
 
 
-def _over_pages(by_page: Iterable[list[Paragraph]]) -> Iterator[Paragraph]:
-    """Join what goes on over a page."""
+def _join_over_pages(by_page: Iterable[list[Paragraph]]) -> Iterator[Paragraph]:
+    """Join paragraphs that continue on the next page."""
     last: Paragraph | None = None
-    for found in by_page:
-        for paragraph in found:
+    for page in by_page:
+        for paragraph in page:
             if last is None:
                 last = paragraph
             elif last.lines[-1].page != paragraph.lines[0].page and continues_paragraph(last, paragraph):
@@ -82,7 +82,7 @@ def _over_pages(by_page: Iterable[list[Paragraph]]) -> Iterator[Paragraph]:
 
 
 class _PdfBuilder:
-    """The text of a document, and where in it each line and paragraph stands."""
+    """The text of a document, and the offset of each line and paragraph in it."""
 
     def __init__(self, whole: Sequence[Paragraph]) -> None:
         self._whole = whole
@@ -95,19 +95,19 @@ class _PdfBuilder:
         self.text = "".join(self._parts)
 
     def document(
-        self, name: str, book: reader.PdfContents, own: Typography, anchors: Mapping[int, PlacedLine]
+        self, name: str, book: reader.PdfContents, typography: Typography, anchors: Mapping[int, PlacedLine]
     ) -> Document:
-        headings, left_out = self._headings(book, own, anchors)
-        language = detect(self.text[:_SAMPLE])
+        headings, left_out = self._headings(book, typography, anchors)
+        language = detect(self.text[:_LANGUAGE_SAMPLE_CHARS])
         blocks = tuple(
             block
             for number, span in enumerate(self._spans)
             if number not in left_out
-            for block in self._by_page(self._whole[number], span, language)
+            for block in self._split_at_pages(self._whole[number], span, language)
         )
         return Document(
             name=name,
-            title=self._title(book, own, headings) or title_from_opening(self.text) or name,
+            title=self._title(book, typography, headings) or title_from_opening(self.text) or name,
             text=self.text,
             blocks=blocks or tuple(self._spans),
             headings=headings,
@@ -116,9 +116,9 @@ class _PdfBuilder:
         )
 
     def _write(self, paragraph: Paragraph) -> Span:
-        """Put a paragraph below the last, the words that its lines part joined."""
+        """Append a paragraph with hyphenated words joined, and return its span."""
         if self._parts:
-            self._add(_BETWEEN)
+            self._add(_PARAGRAPH_BREAK)
         start = self._length
         text = paragraph.lines[0].line.text
         for at, placed in enumerate(paragraph.lines):
@@ -139,20 +139,20 @@ class _PdfBuilder:
         self._length += len(text)
 
     def _pages(self, labels: Sequence[str]) -> tuple[Page, ...]:
-        """Return every page of the file, to count them; an empty one starts where the next does."""
-        start, found = len(self.text), []
+        """Return all pages of the file; an empty page starts where the next one does."""
+        start, pages = len(self.text), []
         for number in range(len(labels) - 1, -1, -1):
             start = min(start, self._starts.get(number, start))
-            found.append(Page(start, labels[number]))
-        return tuple(found[::-1])
+            pages.append(Page(start, labels[number]))
+        return tuple(pages[::-1])
 
-    def _by_page(self, paragraph: Paragraph, span: Span, language: str) -> Iterator[Span]:
-        """Part a paragraph after the sentence that goes on over a page: a quote is where it begins."""
+    def _split_at_pages(self, paragraph: Paragraph, span: Span, language: str) -> Iterator[Span]:
+        """Split a paragraph after sentences that cross a page break: a quote has the page where it begins."""
         start = span.start
         numbers = sorted({placed.page for placed in paragraph.lines})
         for number in numbers[1:]:
             turn = self._starts[number]
-            for piece in pieces(self.text[start : span.end], language, _ANY_LENGTH):
+            for piece in pieces(self.text[start : span.end], language, _NO_LIMIT):
                 if start + piece.end > turn:
                     yield Span(start, start + piece.end)
                     start += piece.end
@@ -164,46 +164,48 @@ class _PdfBuilder:
     # Headings
 
     def _headings(
-        self, book: reader.PdfContents, own: Typography, anchors: Mapping[int, PlacedLine]
+        self, book: reader.PdfContents, typography: Typography, anchors: Mapping[int, PlacedLine]
     ) -> tuple[tuple[Heading, ...], set[int]]:
         """Return the headings, and the numbers of the paragraphs that became headings."""
-        if len(book.outline) < _FEWEST_ENTRIES:
-            return self._large(own)
+        if len(book.outline) < _MIN_OUTLINE_ENTRIES:
+            return self._large_headings(typography)
         entries = {n: p.heading for n, p in enumerate(self._whole) if p.heading is not None}
         spans = [(self._spans[number], entry) for number, entry in entries.items()]
-        spans += [(self._anchor(placed.line), entry) for entry, placed in anchors.items()]
+        spans += [(self._line_span(placed.line), entry) for entry, placed in anchors.items()]
         spans.sort(key=lambda pair: (pair[0].start, pair[1]))
         headings = tuple(Heading(span, book.outline[at].level, book.outline[at].text) for span, at in spans)
-        return headings, entries.keys() | self._titles(own)
+        return headings, entries.keys() | self._title_paragraphs(typography)
 
-    def _titles(self, own: Typography) -> set[int]:
-        """Find what is set largest on the first page: a title says nothing by itself."""
+    def _title_paragraphs(self, typography: Typography) -> set[int]:
+        """Return the largest paragraphs of the first page: a title is not a quote."""
         first = min(self._starts, default=0)
         large = {
             number: _size(paragraph)
             for number, paragraph in enumerate(self._whole)
-            if paragraph.lines[0].page == first and own.is_large(paragraph)
+            if paragraph.lines[0].page == first and typography.is_large(paragraph)
         }
         return {number for number, size in large.items() if size == max(large.values())}
 
-    def _anchor(self, line: Line) -> Span:
+    def _line_span(self, line: Line) -> Span:
         start = self._lines[id(line)]
         return Span(start, start + len(line.text))
 
-    def _large(self, own: Typography) -> tuple[tuple[Heading, ...], set[int]]:
-        """Take for headings what is set in larger letters; the larger, the higher."""
-        large = {n: p for n, p in enumerate(self._whole) if own.is_large(p)}
-        sizes = sorted({_size(paragraph) for paragraph in large.values()}, reverse=True)[:_MOST_LEVELS]
+    def _large_headings(self, typography: Typography) -> tuple[tuple[Heading, ...], set[int]]:
+        """Return paragraphs in larger type as headings; the larger, the higher their level."""
+        large = {n: p for n, p in enumerate(self._whole) if typography.is_large(p)}
+        sizes = sorted({_size(paragraph) for paragraph in large.values()}, reverse=True)[:_MAX_LEVELS]
         levels = {n: sizes.index(_size(p)) + 1 for n, p in large.items() if _size(p) in sizes}
         return tuple(
             Heading(self._spans[number], level, " ".join(self._spans[number].of(self.text).split()))
             for number, level in levels.items()
         ), set(levels)
 
-    def _title(self, book: reader.PdfContents, own: Typography, headings: Sequence[Heading]) -> str | None:
-        if len(book.title) <= _MOST_TITLE and not _NO_TITLE.fullmatch(book.title):
+    def _title(
+        self, book: reader.PdfContents, typography: Typography, headings: Sequence[Heading]
+    ) -> str | None:
+        if len(book.title) <= _MAX_TITLE_CHARS and not _NO_TITLE.fullmatch(book.title):
             return book.title
-        largest = self._titles(own)
+        largest = self._title_paragraphs(typography)
         if largest:
             return " ".join(self._spans[min(largest)].of(self.text).split())
         return min(headings, key=lambda heading: heading.level).text if headings else None

@@ -16,19 +16,19 @@ from retrieval.loaders.pdf import tables
 from retrieval.loaders.pdf.chars import PageChars
 from retrieval.loaders.pdf.lines import Line, lines
 
-# PDFium is not safe for threads, not even for several documents.
+# PDFium is not thread-safe, not even across documents.
 _LOCK = Lock()
 _REASONS = {
     raw.FPDF_ERR_PASSWORD: "needs a password; save it without one",
     raw.FPDF_ERR_SECURITY: "is protected in a way that cannot be read; save it without protection",
-    raw.FPDF_ERR_FORMAT: "is no PDF, cut short or damaged; copy it anew, or save it anew",
+    raw.FPDF_ERR_FORMAT: "is not a PDF, or is cut short or damaged; copy it again, or save it again",
 }
-_DAMAGED = "is damaged; save it anew"
+_DAMAGED = "is damaged; save it again"
 
 
 @contextmanager
 def open_pdf(data: bytes, name: str) -> Iterator[pypdfium2.PdfDocument]:
-    """Open a PDF while the block lasts; others wait. Raises DocumentError, for errors within it as well."""
+    """Open a PDF, one at a time in the process. Raises DocumentError, also for PDFium errors in the block."""
     with _LOCK:
         try:
             pdf = pypdfium2.PdfDocument(data)
@@ -39,23 +39,23 @@ def open_pdf(data: bytes, name: str) -> Iterator[pypdfium2.PdfDocument]:
             finally:
                 pdf.close()
         except pypdfium2.PdfiumError as error:
-            # PDFium may tell why it refused the file before this one.
-            is_told = error.err_code != raw.FPDF_ERR_PASSWORD or b"/Encrypt" in data
-            reason = _REASONS.get(error.err_code, _DAMAGED) if is_told else _DAMAGED
+            # PDFium may report the error of an earlier file.
+            is_reliable = error.err_code != raw.FPDF_ERR_PASSWORD or b"/Encrypt" in data
+            reason = _REASONS.get(error.err_code, _DAMAGED) if is_reliable else _DAMAGED
             raise DocumentError(name, reason) from None
 
 
-_MOST_PAGES = 20_000
-_MOST_ENTRIES = 5_000
-_DEEPEST = 15
-# Which of its numbers is the height, for each way of showing a place.
-_TOPS = {raw.PDFDEST_VIEW_XYZ: 1, raw.PDFDEST_VIEW_FITH: 0, raw.PDFDEST_VIEW_FITBH: 0}
+_MAX_PAGES = 20_000
+_MAX_OUTLINE_ENTRIES = 5_000
+_MAX_OUTLINE_DEPTH = 15
+# The index of the y position among the parameters of each kind of target.
+_TOP_INDEX = {raw.PDFDEST_VIEW_XYZ: 1, raw.PDFDEST_VIEW_FITH: 0, raw.PDFDEST_VIEW_FITBH: 0}
 _UNREADABLE = regex.compile(r"[\p{Co}\p{Cn}\ufffd]")
 
 
 @dataclass(frozen=True, slots=True)
 class OutlineEntry:
-    """A line of the outline: levels from 1, pages from 0; `top` is the height there, in points upward."""
+    """An outline entry: level from 1, page from 0; `top` is the y position of its target, in points."""
 
     text: str
     level: int
@@ -65,7 +65,7 @@ class OutlineEntry:
 
 @dataclass(frozen=True, slots=True)
 class PdfContents:
-    """What is taken from a file; `rows` are the identities of the lines that are rows of tables."""
+    """The contents of a file; `rows` are the ids (`id()`) of lines that are table rows."""
 
     title: str
     outline: tuple[OutlineEntry, ...]
@@ -75,23 +75,23 @@ class PdfContents:
 
 
 def read(data: bytes, name: str) -> PdfContents:
-    """Read a PDF file; pages that are only pictures have no lines. Raises DocumentError."""
+    """Read a PDF file; scanned pages have no lines. Raises DocumentError."""
     with open_pdf(data, name) as pdf:
-        if len(pdf) > _MOST_PAGES:
-            raise DocumentError(name, f"has more than {_MOST_PAGES} pages; split it")
+        if len(pdf) > _MAX_PAGES:
+            raise DocumentError(name, f"has more than {_MAX_PAGES} pages; split it")
         pages: list[list[Line]] = []
         rows: set[int] = set()
         left = MAX_DOCUMENT_CHARS
         for number in range(len(pdf)):
-            found, of_tables = _page(pdf, number)
-            pages.append(found)
-            rows |= of_tables
-            left -= sum(len(line.text) for line in found)
+            all_lines, table_rows = _page(pdf, number)
+            pages.append(all_lines)
+            rows |= table_rows
+            left -= sum(len(line.text) for line in all_lines)
             if left < 0:
-                most = MAX_DOCUMENT_CHARS // 2**20
-                raise DocumentError(name, f"holds more than {most} million characters; split it")
+                millions = MAX_DOCUMENT_CHARS // 2**20
+                raise DocumentError(name, f"holds more than {millions} million characters; split it")
         return PdfContents(
-            title=_said(lambda: pdf.get_metadata_value("Title")),
+            title=_read_text(lambda: pdf.get_metadata_value("Title")),
             outline=tuple(_outline(pdf)),
             labels=tuple(_label(pdf, number) for number in range(len(pdf))),
             pages=tuple(pages),
@@ -100,57 +100,57 @@ def read(data: bytes, name: str) -> PdfContents:
 
 
 def page_lines(pdf: pypdfium2.PdfDocument, number: int) -> tuple[list[Line], PageChars] | None:
-    """Return the lines and characters of a page (counted from 0); none when it is damaged or empty."""
+    """Return the lines and characters of a page (from 0); None when it is damaged, empty or unreadable."""
     try:
-        leaf = PageChars(pdf[number])
+        chars = PageChars(pdf[number])
     except pypdfium2.PdfiumError:
         return None
-    found = lines(leaf)
-    if found and not _is_unreadable(found):
-        return found, leaf
-    leaf.close()
+    all_lines = lines(chars)
+    if all_lines and not _is_unreadable(all_lines):
+        return all_lines, chars
+    chars.close()
     return None
 
 
 def _page(pdf: pypdfium2.PdfDocument, number: int) -> tuple[list[Line], set[int]]:
-    read = page_lines(pdf, number)
-    if read is None:
+    contents = page_lines(pdf, number)
+    if contents is None:
         return [], set()
-    found, leaf = read
-    of_tables = {id(line) for line in tables.table_rows(leaf, found)}
-    leaf.close()
-    return found, of_tables
+    all_lines, chars = contents
+    table_rows = {id(line) for line in tables.table_rows(chars, all_lines)}
+    chars.close()
+    return all_lines, table_rows
 
 
-def _is_unreadable(found: Sequence[Line]) -> bool:
+def _is_unreadable(all_lines: Sequence[Line]) -> bool:
     """Return whether characters come from a font without a Unicode mapping."""
-    text = "".join(line.text for line in found)
+    text = "".join(line.text for line in all_lines)
     return 2 * len(_UNREADABLE.findall(text)) > len(text)
 
 
 def _label(pdf: pypdfium2.PdfDocument, number: int) -> str:
-    return _said(lambda: pdf.get_page_label(number)) or str(number + 1)
+    return _read_text(lambda: pdf.get_page_label(number)) or str(number + 1)
 
 
 def _outline(pdf: pypdfium2.PdfDocument) -> Iterator[OutlineEntry]:
-    for count, mark in enumerate(pdf.get_toc(max_depth=_DEEPEST)):
-        if count == _MOST_ENTRIES:
+    for count, mark in enumerate(pdf.get_toc(max_depth=_MAX_OUTLINE_DEPTH)):
+        if count == _MAX_OUTLINE_ENTRIES:
             return
         target = mark.get_dest()
         page = target.get_index() if target else None
-        text = _said(mark.get_title)
+        text = _read_text(mark.get_title)
         if text and page is not None and page < len(pdf):
             yield OutlineEntry(text, mark.level + 1, page, _top(target))
 
 
 def _top(target: pypdfium2.PdfDest) -> float | None:
     mode, values = target.get_view()
-    at = _TOPS.get(mode)
+    at = _TOP_INDEX.get(mode)
     return values[at] if at is not None and at < len(values) else None
 
 
-def _said(get: Callable[[], str]) -> str:
-    """Get a short text of the file, on one line; nothing when it is damaged."""
+def _read_text(get: Callable[[], str]) -> str:
+    """Return a string of the file on one line; empty when it cannot be decoded."""
     try:
         text = get()
     except UnicodeDecodeError:

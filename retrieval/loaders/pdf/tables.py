@@ -1,4 +1,4 @@
-"""Tables on a PDF's page: lines with the same wide gaps one below the other."""
+"""Tables on PDF pages: adjacent lines with the same wide gaps."""
 
 from collections.abc import Sequence
 from statistics import median
@@ -6,37 +6,37 @@ from statistics import median
 from retrieval.loaders.pdf.chars import PageChars
 from retrieval.loaders.pdf.lines import Line, gaps
 
-# In heights of a line.
-_WIDE_GAP = 0.9
-# Justified lines are stretched at all their spaces, but hardly so far.
-_STRETCHED = 2.5
-# A row is wider than its letters need by this factor.
-_WIDE_ROW = 1.1
+# In line heights.
+_MIN_CELL_GAP = 0.9
+# Justified lines are stretched at every space, but rarely by more than this.
+_MAX_JUSTIFIED_GAP = 2.5
+# The width of a row by that of its letters, at least.
+_MIN_ROW_STRETCH = 1.1
 # The number or bullet of an item, and the space after it.
-_LONGEST_MARKER = 5
+_MAX_MARKER_CHARS = 5
 
 
-def table_rows(leaf: PageChars, found: Sequence[Line]) -> list[Line]:
-    """Return the lines that are table rows: two or more with the same gaps one below the other."""
-    usual = median([(line.right - line.left) / len(line.text) for line in found]) if found else 0.0
+def table_rows(chars: PageChars, all_lines: Sequence[Line]) -> list[Line]:
+    """Return the lines that are table rows: they share a wide gap with an adjacent line."""
+    usual = median([(line.right - line.left) / len(line.text) for line in all_lines]) if all_lines else 0.0
     wide = [
-        [] if line.right - line.left < _WIDE_ROW * usual * len(line.text) else _cell_gaps(leaf, line)
-        for line in found
+        [] if line.right - line.left < _MIN_ROW_STRETCH * usual * len(line.text) else _cell_gaps(chars, line)
+        for line in all_lines
     ]
     return [
         line
-        for at, line in enumerate(found)
+        for at, line in enumerate(all_lines)
         if any(_overlap(gap, other) for gap in wide[at] for near in _beside(wide, at) for other in near)
     ]
 
 
-def _cell_gaps(leaf: PageChars, line: Line) -> list[tuple[float, float]]:
+def _cell_gaps(chars: PageChars, line: Line) -> list[tuple[float, float]]:
     """Return the gaps far wider than a space, unless the line is justified."""
-    all_gaps = [(left, right) for after, left, right in gaps(leaf, line) if after > _LONGEST_MARKER]
+    all_gaps = [(left, right) for after, left, right in gaps(chars, line) if after > _MAX_MARKER_CHARS]
     widths = [right - left for left, right in all_gaps]
-    if len(widths) == line.text.count(" ") and max(widths, default=0) < _STRETCHED * line.height:
+    if len(widths) == line.text.count(" ") and max(widths, default=0) < _MAX_JUSTIFIED_GAP * line.height:
         return []
-    return [(left, right) for left, right in all_gaps if right - left > _WIDE_GAP * line.height]
+    return [(left, right) for left, right in all_gaps if right - left > _MIN_CELL_GAP * line.height]
 
 
 def _beside(wide: list[list[tuple[float, float]]], at: int) -> list[list[tuple[float, float]]]:

@@ -225,7 +225,7 @@ def test_cut_short(name: str, part: float, length: int) -> None:
 @pytest.mark.parametrize(
     ("name", "part", "reason"),
     [
-        *((name, part, "is cut short or damaged; copy it anew") for name in ARCHIVES for part in CUTS),
+        *((name, part, "is cut short or damaged; copy it again") for name in ARCHIVES for part in CUTS),
         ("mill.html", 0.1, "holds no text; add some, or remove the file"),
         ("hours.md", 0.1, "holds no text; add some, or remove the file"),
         ("market.tsv", 0.9, "byte 89 is not valid UTF-8; save it as UTF-8"),

@@ -35,23 +35,23 @@ def reason(data: bytes, name: str) -> str:
     ("data", "expected"),
     [
         (OLE + "EncryptedPackage".encode("utf-16-le"), "is encrypted; save it without a password"),
-        (OLE, "is of a version before 2007; save it in the format of its ending"),
-        (b"%PDF-1.7\n", "is a PDF; give it the ending .pdf"),
-        (b"\n<html>", "is HTML or XML; give it the ending .html, or save it in the format of its ending"),
-        (b"{\\rtf1", "is Rich Text; save it in the format of its ending"),
-        (b"PK\3\4\0\0", "is cut short or damaged; copy it anew"),
-        (b"", "is not what its ending says; give it the ending of its real format"),
-        (b"\0\1\2", "is not what its ending says; give it the ending of its real format"),
+        (OLE, "is of a version before 2007; save it in the format of its suffix"),
+        (b"%PDF-1.7\n", "is a PDF; give it the suffix .pdf"),
+        (b"\n<html>", "is HTML or XML; give it the suffix .html, or save it in the format of its suffix"),
+        (b"{\\rtf1", "is Rich Text; save it in the format of its suffix"),
+        (b"PK\3\4\0\0", "is cut short or damaged; copy it again"),
+        (b"", "is not what its suffix says; give it the suffix of its real format"),
+        (b"\0\1\2", "is not what its suffix says; give it the suffix of its real format"),
     ],
 )
 def test_something_else(name: str, data: bytes, expected: str) -> None:
-    """A file that is not what its ending says, or has a password, says what it is and what to do."""
+    """A file with a wrong suffix or a password is refused with what it is and what to do."""
     assert expected == reason(data, name)
 
 
 @pytest.mark.parametrize("name", ARCHIVES)
 def test_encrypted_entries(name: str) -> None:
-    """An archive whose entries have a password is refused as such."""
+    """An archive with encrypted entries is refused."""
     data = bytearray(ARCHIVES[name]())
     at = data.rindex(b"PK\1\2")
     data[at + 8] |= 1
@@ -60,7 +60,7 @@ def test_encrypted_entries(name: str) -> None:
 
 @pytest.mark.parametrize("name", ARCHIVES)
 def test_bombs(name: str) -> None:
-    """An archive that unpacks to much more than it is large is refused, before anything is unpacked."""
+    """An archive with an excessive compression ratio is refused before anything is unpacked."""
     bomb = make.changed(ARCHIVES[name](), {"media/zeros": bytes(30 * 2**20)})
     assert len(bomb) < 200_000
     assert re.fullmatch(r"unpacks to 3\d MB, which is too much; split it, or remove it", reason(bomb, name))
@@ -68,7 +68,7 @@ def test_bombs(name: str) -> None:
 
 @pytest.mark.parametrize("name", ARCHIVES)
 def test_a_bomb_whose_list_lies(name: str) -> None:
-    """An entry that unpacks to more than the list has promised is read no further than that."""
+    """An entry is never read beyond its listed size."""
     data = make.changed(ARCHIVES[name](), {PARTS[name]: b"<a>" + bytes(30 * 2**20)})
     with zipfile.ZipFile(io.BytesIO(data)) as file:
         entry = file.getinfo(PARTS[name])
@@ -79,7 +79,7 @@ def test_a_bomb_whose_list_lies(name: str) -> None:
 @pytest.mark.parametrize("name", ARCHIVES)
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
 def test_entities(name: str, encoding: str) -> None:
-    """A part that declares entities is refused before any is looked up, or grows."""
+    """A part that declares entities is refused before any is expanded."""
     for text in (LAUGHS, '<!DOCTYPE a [<!ENTITY b SYSTEM "file:///etc/hostname">]><a>&b;</a>'):
         data = make.changed(ARCHIVES[name](), {PARTS[name]: text.encode(encoding)})
         assert f"declares entities in '{PARTS[name]}'; remove it" == reason(data, name)
@@ -87,9 +87,9 @@ def test_entities(name: str, encoding: str) -> None:
 
 @pytest.mark.parametrize("name", ARCHIVES)
 def test_deep_nesting(name: str) -> None:
-    """A part that is nested without end is refused, whatever reads it."""
+    """A part that is nested too deep is refused."""
     data = make.changed(ARCHIVES[name](), {PARTS[name]: "<tbl>" * 100_000 + "</tbl>" * 100_000})
-    assert "is nested more than 256 deep; save it anew in the program that made it" == reason(data, name)
+    assert "is nested more than 256 deep; save it again in the program that made it" == reason(data, name)
 
 
 @pytest.mark.parametrize(
@@ -102,13 +102,13 @@ def test_deep_nesting(name: str) -> None:
     ],
 )
 def test_limits(limit: str, expected: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """More than can be held is refused with what to do."""
+    """An archive over a limit is refused with what to do."""
     monkeypatch.setattr(zip_archive, limit, 2)
     assert expected == reason(make.word(), "a.docx")
 
 
 def test_paths() -> None:
-    """An entry is found in any case of letters, and nothing outside the archive is."""
+    """Paths are case-insensitive and never leave the archive."""
     found = ZipArchive(make.archive({"A/B.xml": "<a/>", "../c": "x"}), "a.docx")
     assert b"<a/>" == found.read("a/./b.XML")
     assert "a/b.xml" in found

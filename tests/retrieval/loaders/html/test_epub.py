@@ -46,7 +46,7 @@ def test_missing_parts() -> None:
     book = make.book()
     without = make.changed(book, {"OEBPS/book.opf": make.OPF.replace("three.xhtml", "gone.xhtml")})
     assert 3 == len(load(without, "a.epub").blocks)
-    with pytest.raises(DocumentError, match=r"^a\.epub: lacks its part 'gone.opf'; save it anew"):
+    with pytest.raises(DocumentError, match=r"^a\.epub: lacks its part 'gone.opf'; save it again"):
         load(
             make.changed(book, {"META-INF/container.xml": '<c><rootfile full-path="gone.opf"/></c>'}),
             "a.epub",

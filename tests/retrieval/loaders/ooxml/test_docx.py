@@ -39,7 +39,7 @@ def test_all_that_a_guide_holds() -> None:
 
 
 def test_headings_of_any_style() -> None:
-    """A heading is known by the style that its style is based on, an outline level, or its name elsewhere."""
+    """Headings are recognised by inherited styles, outline levels and style names in other languages."""
     word = Word()
     for name, based in (("Kapitel", "Heading 2"), ("Überschrift 3", None), ("Zwischentitel", None)):
         style = word.styles.add_style(name, WD_STYLE_TYPE.PARAGRAPH)
@@ -57,7 +57,7 @@ def test_headings_of_any_style() -> None:
 
 
 def test_contents_are_no_paragraphs() -> None:
-    """A table of contents names every heading again, and is never quoted."""
+    """A table of contents is never quoted."""
     word = Word()
     word.add_paragraph("History 2", style=word.styles.add_style("toc 1", WD_STYLE_TYPE.PARAGRAPH))
     word.add_paragraph("Built in 1874.")
@@ -65,7 +65,7 @@ def test_contents_are_no_paragraphs() -> None:
 
 
 def test_signs() -> None:
-    """Tabs, line ends and hyphens stand as people see them."""
+    """Tabs, line breaks and hyphens are kept as displayed."""
     word = Word()
     paragraph = word.add_paragraph("nine\tten\neleven")
     paragraph._p.append(
@@ -75,7 +75,7 @@ def test_signs() -> None:
 
 
 def test_merged_cells() -> None:
-    """A cell that goes on below is said in each row, a wide one in its first column."""
+    """A vertically merged cell is repeated in each row; a wide cell is in its first column only."""
     word = Word()
     table = word.add_table(3, 3)
     table.rows[0]._tr.get_or_add_trPr().append(parse_xml(f"<w:tblHeader {make.W}/>"))
@@ -90,7 +90,7 @@ def test_merged_cells() -> None:
 
 
 def test_tables_for_the_layout() -> None:
-    """A table without columns, or around another, is only a frame; one without marked names has none."""
+    """A table with one column or a nested one is layout; without a marked header, columns have no names."""
     word = Word()
     frame = word.add_table(1, 1).cell(0, 0)
     frame.text = "In a frame."
@@ -100,8 +100,11 @@ def test_tables_for_the_layout() -> None:
 
 
 def test_no_document() -> None:
-    """A workbook that was named .docx says so."""
-    with pytest.raises(DocumentError, match=r"^a\.docx: is of another kind \(workbook\); give it its real"):
+    """A workbook with the suffix .docx is refused as a workbook."""
+    with pytest.raises(
+        DocumentError,
+        match=r"^a\.docx: is another kind of Office document \(workbook\); give it its real suffix",
+    ):
         load(make.sheets(), "a.docx")
-    with pytest.raises(DocumentError, match=r"^a\.docx: is no Office document; give it the ending"):
+    with pytest.raises(DocumentError, match=r"^a\.docx: is not an Office document; give it the suffix"):
         load(make.book(), "a.docx")

@@ -8,7 +8,7 @@ from tests.documents import make
 
 
 def test_slides() -> None:
-    """A slide is a page: its title, then its texts, tables and notes, in groups as well."""
+    """A slide is a page: its title, then its texts, tables and notes, also inside groups."""
     document = load(make.slides(), "a.pptx")
     assert [
         "茶馆每天早上六点开门。",
@@ -27,7 +27,7 @@ def test_slides() -> None:
 
 
 def test_order_of_the_show() -> None:
-    """Slides count in the order of the show, not of their files."""
+    """Slides are numbered in presentation order, not by file name."""
     show = make.entry(make.slides(), "ppt/presentation.xml")
     first, rest = show.index("<p:sldId "), show.index("/>", show.index("<p:sldId ")) + 2
     end = show.index("</p:sldIdLst>")
@@ -37,14 +37,14 @@ def test_order_of_the_show() -> None:
 
 
 def test_too_many(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A show of more slides than can be read is refused with what to do."""
-    monkeypatch.setattr(pptx, "MOST_SLIDES", 2)
+    """A presentation with too many slides is refused with what to do."""
+    monkeypatch.setattr(pptx, "MAX_SLIDES", 2)
     with pytest.raises(DocumentError, match=r"^a\.pptx: has more than 2 slides; split it$"):
         load(make.slides(), "a.pptx")
 
 
 def test_a_lost_slide_keeps_its_number() -> None:
-    """A slide whose file is lost costs that slide, and the others keep their numbers."""
+    """A slide with a missing part is skipped; the others keep their numbers."""
     relations = make.entry(make.slides(), "ppt/_rels/presentation.xml.rels")
     data = make.changed(
         make.slides(), {"ppt/_rels/presentation.xml.rels": relations.replace("slides/slide2.xml", "gone.xml")}

@@ -13,7 +13,7 @@ def parts(document: Document) -> list[str]:
 
 
 def test_workbook() -> None:
-    """A sheet is a heading, a row a paragraph with its number; what is hidden or unknown is left out."""
+    """A sheet is a heading and a row a numbered paragraph; hidden sheets and unknown values are omitted."""
     document = load(make.sheets(), "a.xlsx")
     assert [
         "Prices of the harbour shop",
@@ -34,7 +34,7 @@ TEXTS = (
 
 
 def sheet(cells: str, text: str = "Lamp oil") -> bytes:
-    """Write a workbook of one sheet by hand; its cells may share a text in two runs, with its reading aid."""
+    """Return a workbook of one sheet with one shared string, in two runs and with a phonetic guide."""
     book = make.saved(openpyxl.Workbook())
     relations = make.entry(book, "xl/_rels/workbook.xml.rels").replace("</Relationships>", TEXTS)
     data = f"<sheetData>{cells}</sheetData>"
@@ -64,12 +64,12 @@ def sheet(cells: str, text: str = "Lamp oil") -> bytes:
     ],
 )
 def test_cells(cells: str, expected: list[str]) -> None:
-    """Every kind of cell is read, and what a cell cannot be is left out."""
+    """Every kind of cell is read; invalid values are omitted."""
     assert expected == parts(load(sheet(cells), "a.xlsx"))
 
 
 def test_too_much(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A workbook of too many rows is refused, and so is one text that is repeated without end."""
+    """A workbook with too many rows is refused, and so is a row with too much text."""
     monkeypatch.setattr(xlsx, "MAX_ROWS", 2)
     with pytest.raises(DocumentError, match=r"^a\.xlsx: has more than 2 rows; split it$"):
         load(make.sheets(), "a.xlsx")
@@ -79,7 +79,7 @@ def test_too_much(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_dates_from_1904() -> None:
-    """A workbook that counts its days from 1904 shows the days that it means."""
+    """Dates of a workbook with the 1904 date system are right."""
     book = openpyxl.Workbook()
     book.epoch = openpyxl.utils.datetime.CALENDAR_MAC_1904
     book.active.append([0.5])
@@ -88,7 +88,7 @@ def test_dates_from_1904() -> None:
 
 
 def test_cells_without_references() -> None:
-    """A cell without a reference stands after the one before it, also when that is empty."""
+    """A cell without a reference is in the column after the cell before it, even if that is empty."""
     row = "".join(f'<c t="inlineStr"><is><t>{text}</t></is></c>' for text in ("Name", "City", "Sum"))
     values = '<c t="inlineStr"><is><t>Ada</t></is></c><c/><c><v>5</v></c>'
     document = load(sheet(f"<row>{row}</row><row>{values}</row><row>{values}</row>"), "a.xlsx")
@@ -106,6 +106,6 @@ def test_cells_without_references() -> None:
     ],
 )
 def test_escaped_characters(text: str, expected: str) -> None:
-    """Characters that are escaped because XML does not allow them are read as what they are."""
+    """Escaped characters that XML does not allow are decoded."""
     cell = f'<c t="inlineStr"><is><t>{text}</t></is></c>'
     assert [expected] == parts(load(sheet(f"<row>{cell}</row>"), "a.xlsx"))
