@@ -18,7 +18,7 @@ from telegram.error import Conflict, InvalidToken, RetryAfter, TelegramError
 from bot.ops.concurrency import run_until_stopped
 from bot.ops.outage_log import OutageLog
 from bot.telegram.dispatcher import Dispatcher, PendingUpdate
-from bot.telegram.rate_limiter import seconds
+from bot.telegram.rate_limiter import retry_after_seconds
 from bot.telegram.spool import Spool
 
 _log = logging.getLogger(__name__)
@@ -48,7 +48,7 @@ class UpdateSource(Protocol):
         self, *, offset: int, limit: int, wait: int, kinds: tuple[str, ...]
     ) -> list[Update]: ...
 
-    def read(self, received: dict[str, object]) -> Update: ...
+    def parse_update(self, received: dict[str, object]) -> Update: ...
 
 
 class Poller:
@@ -104,8 +104,8 @@ class Poller:
 
     def _resume(self) -> None:
         """Continue with the updates that an earlier process left on disk."""
-        for kept in self._spool.kept():
-            update = self._source.read(kept)
+        for stored in self._spool.pending():
+            update = self._source.parse_update(stored)
             self._take(update)
             self._move_to_spool(update.update_id)
 
@@ -166,16 +166,16 @@ class Poller:
         first = await self._poll()
         if first and time.monotonic() - began < max(_ARRIVAL_SECONDS, settling / 2):
             await asyncio.sleep(settling)
-            now = await self._poll(wait=0)
-            if {one.update_id for one in first} - {one.update_id for one in now}:
+            current = await self._poll(wait=0)
+            if {update.update_id for update in first} - {update.update_id for update in current}:
                 raise _TakenError("another process answers")
-            first = now
+            first = current
         self._is_ours = self._was_ours = True
         return first
 
     async def _back_off(self, error: Exception, stop: asyncio.Event) -> None:
         if isinstance(error, RetryAfter):
-            delay = self._outage.failed("Telegram asks us to wait", at_least=seconds(error))
+            delay = self._outage.failed("Telegram asks us to wait", at_least=retry_after_seconds(error))
         elif isinstance(error, Conflict):
             self._log_conflict()
             # Random, so that two processes do not collide again; the one that was answering returns first.
@@ -201,14 +201,14 @@ class Poller:
 
     def _drop_answered(self) -> None:
         """Forget the updates that have been answered."""
-        for number in [number for number, work in self._open.items() if _is_answered(work)]:
+        for number in [number for number, pending in self._open.items() if _is_answered(pending)]:
             del self._open[number]
 
     async def _spool_slow_updates(self) -> None:
         """Move slow updates to disk, so that Telegram shows later ones."""
         for number, work in list(self._open.items()):
             if work.age > _SLOW_SECONDS and await asyncio.to_thread(
-                self._spool.keep, number, work.update.to_dict()
+                self._spool.store, number, work.update.to_dict()
             ):
                 self._move_to_spool(number)
 

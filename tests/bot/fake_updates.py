@@ -49,7 +49,7 @@ class FakeQueue:
             return []
         return self.updates[:limit]
 
-    def read(self, received: dict[str, object]) -> Update:
+    def parse_update(self, received: dict[str, object]) -> Update:
         made = Update.de_json(received)
         assert made is not None
         return made

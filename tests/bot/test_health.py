@@ -9,13 +9,13 @@ async def test_silence() -> None:
     """A process is alive for three minutes after it last heard of Telegram, or started."""
     health = Health()
     await asyncio.sleep(170)
-    assert (True, 170.0) == (health.is_alive, round(health.silence, 3))
-    health.heard()
+    assert (True, 170.0) == (health.is_alive, round(health.silence_seconds, 3))
+    health.note_contact()
     await asyncio.sleep(170)
     assert health.is_alive
     await asyncio.sleep(20)
     assert not health.is_alive
-    health.heard()
+    health.note_contact()
     assert health.is_alive
 
 

@@ -8,7 +8,7 @@ import httpx
 import pytest
 from telegram import Update
 
-from bot.http_server import Health, build_pages, serving
+from bot.http_server import Health, build_web_app, serving
 from bot.ops.concurrency import CancellableWaits
 from bot.ops.metrics import Metrics
 from bot.telegram.dispatcher import Dispatcher
@@ -34,7 +34,7 @@ class House:
         self.done: list[int] = []
         self.inbox = Inbox("https://bot.example.org/hook?x=1", SECRET)
         self.inbox.open(lambda received: Update(received["update_id"]), Dispatcher(self._handle, self.pauses))
-        self.pages = build_pages(self.health, self.metrics, self.inbox)
+        self.pages = build_web_app(self.health, self.metrics, self.inbox)
 
     async def _handle(self, update: Update) -> None:
         if self.waits:
@@ -76,9 +76,9 @@ async def test_alive_while_telegram_is_heard(house: House) -> None:
     """The process is alive while something is heard of Telegram, and says for how long it was not."""
     heard = await house.ask("GET", "/healthz")
     assert (200, "alive") == (heard.status_code, heard.text)
-    house.health._heard_at -= 200
+    house.health._last_contact -= 200
     silent = await house.ask("GET", "/healthz")
-    assert (503, "nothing heard of Telegram for 200 s") == (silent.status_code, silent.text)
+    assert (503, "no contact with Telegram for 200 s") == (silent.status_code, silent.text)
 
 
 async def test_ready_when_all_is_set_up(house: House) -> None:
@@ -130,7 +130,7 @@ async def test_nothing_else_is_there(house: House, method: str, path: str, expec
 
 async def test_without_a_webhook_there_is_no_door(house: House) -> None:
     """A process that asks for updates itself takes none at any path."""
-    house.pages = build_pages(house.health, house.metrics, None)
+    house.pages = build_web_app(house.health, house.metrics, None)
     assert 404 == await house.bring(b'{"update_id": 1}')
 
 
@@ -272,7 +272,7 @@ async def test_a_body_must_arrive() -> None:
 
 async def test_an_update_is_a_sign_of_life(house: House) -> None:
     """What Telegram brings tells that it is there."""
-    house.health._heard_at -= 200
+    house.health._last_contact -= 200
     await house.bring(b'{"update_id": 1}')
     assert house.health.is_alive
 
@@ -310,5 +310,5 @@ async def test_a_taken_port_is_one_line(house: House) -> None:
         with pytest.raises(ConfigError) as raised:
             async with serving(house.pages, port):
                 pass
-    told = f"PORT={port}: cannot be listened on (Address already in use); choose another"
+    told = f"PORT={port}: cannot listen on this port (Address already in use); choose another"
     assert told == str(raised.value)

@@ -108,7 +108,7 @@ async def test_progress_is_logged_now_and_then(
     folder: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """While it takes long the log tells how far it is."""
-    monkeypatch.setattr(background_encoding, "_LOG_SECONDS", 0.0)
+    monkeypatch.setattr(background_encoding, "_LOG_INTERVAL_SECONDS", 0.0)
     library = Library.open(folder, encoder=FakeEncoder())
     texts = library.encodable
     background = BackgroundEncoding(Metrics())
@@ -172,7 +172,7 @@ async def test_a_batch_that_takes_too_long_is_not_waited_for(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A process that is told to stop ends also when a batch does not."""
-    monkeypatch.setattr(background_encoding, "_STOP_SECONDS", 0.05)
+    monkeypatch.setattr(background_encoding, "_STOP_TIMEOUT_SECONDS", 0.05)
     encoder, background = Encoder(), BackgroundEncoding(Metrics())
     async with _running(background) as task:
         background.take(Library.open(folder, encoder=encoder))

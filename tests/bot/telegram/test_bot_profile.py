@@ -6,7 +6,7 @@ from telegram import Bot, BotCommand, BotCommandScope, BotDescription, BotShortD
 from telegram.error import BadRequest, TelegramError
 
 from bot.i18n.messages import LANGUAGES, speaking
-from bot.telegram.bot_profile import introduce
+from bot.telegram.bot_profile import update_profile
 
 TEXTS = speaking("en")
 
@@ -49,9 +49,9 @@ class FakeBot:
 async def test_the_profile_is_brought_up_to_date() -> None:
     """A new bot gets its commands and descriptions in every language; a second start sets nothing."""
     bot = FakeBot()
-    await introduce(cast("Bot", bot))
+    await update_profile(cast("Bot", bot))
     assert 3 * len(LANGUAGES) == bot.set
-    await introduce(cast("Bot", bot))
+    await update_profile(cast("Bot", bot))
     assert 3 * len(LANGUAGES) == bot.set
     for language in LANGUAGES:
         code, texts = (None if language == "en" else language), speaking(language)
@@ -63,7 +63,7 @@ async def test_the_profile_is_brought_up_to_date() -> None:
 async def test_admins_see_their_commands() -> None:
     """Each admin's own chat lists what admins can do as well; nobody else's does."""
     bot = FakeBot()
-    await introduce(cast("Bot", bot), [7])
+    await update_profile(cast("Bot", bot), [7])
     assert TEXTS.commands | TEXTS.admin_commands == bot.commands[None, 7]
     assert TEXTS.commands == bot.commands[None, None]
 
@@ -81,7 +81,7 @@ async def test_an_admin_who_never_wrote_is_no_failure(caplog: pytest.LogCaptureF
 
     bot = Shy()
     with caplog.at_level("WARNING"):
-        await introduce(cast("Bot", bot), [7, 8])
+        await update_profile(cast("Bot", bot), [7, 8])
     assert [] == caplog.messages
     assert TEXTS.commands | TEXTS.admin_commands == bot.commands[None, 8]
 
@@ -93,5 +93,5 @@ async def test_a_failure_is_only_logged(caplog: pytest.LogCaptureFixture) -> Non
         async def get_my_commands(self, **_: object) -> tuple[BotCommand, ...]:
             raise TelegramError("no")
 
-    await introduce(cast("Bot", Refusing()))
-    assert ["Telegram did not take the bot's commands and descriptions: no"] == caplog.messages
+    await update_profile(cast("Bot", Refusing()))
+    assert ["Telegram rejected the bot's commands or descriptions: no"] == caplog.messages

@@ -236,7 +236,7 @@ async def test_without_a_spool_nothing_is_lost(tmp_path: Path) -> None:
 @fast
 async def test_what_an_earlier_process_spooled_is_answered(tmp_path: Path) -> None:
     """An update on disk is answered on starting, and confirms none of those below it."""
-    Spool(tmp_path).keep(50, update(50, chat=50).to_dict())
+    Spool(tmp_path).store(50, update(50, chat=50).to_dict())
     queue, answers = FakeQueue(update(7, chat=7), update(60, chat=60)), Answers()
     answers.takes[7] = 20
     async with running(queue, answers, tmp_path):
@@ -251,7 +251,7 @@ async def test_what_an_earlier_process_spooled_is_answered(tmp_path: Path) -> No
 @fast
 async def test_what_is_on_disk_and_with_telegram_is_answered_once(tmp_path: Path) -> None:
     """An update that was put on disk, but not confirmed any more, is one update."""
-    Spool(tmp_path).keep(5, update(5).to_dict())
+    Spool(tmp_path).store(5, update(5).to_dict())
     queue, answers = FakeQueue(update(5)), Answers()
     async with running(queue, answers, tmp_path):
         pass
@@ -262,7 +262,7 @@ async def test_what_is_on_disk_and_with_telegram_is_answered_once(tmp_path: Path
 @fast
 async def test_what_is_not_finished_stays_on_disk(tmp_path: Path) -> None:
     """A spooled update that is given up on stopping is there for the next process."""
-    Spool(tmp_path).keep(5, update(5).to_dict())
+    Spool(tmp_path).store(5, update(5).to_dict())
     answers = Answers()
     answers.takes[5] = 100
     async with running(FakeQueue(), answers, tmp_path):

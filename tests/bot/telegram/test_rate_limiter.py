@@ -235,14 +235,21 @@ async def test_a_rate_of_none_lifts_the_limits() -> None:
     assert {0.0} == set(calls.times)
 
 
+@pytest.mark.parametrize(("other_groups", "seconds"), [(4, 3.0), (5, 0.0)])
 @fast
-async def test_groups_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Only so many groups are kept in mind."""
-    monkeypatch.setattr(rate_limiter, "_MOST_GROUPS", 5)
-    sender = Sender(Calls(), rate=1000)
-    for group in range(20):
-        await sender.send(chat_id=-1 - group)
-    assert [-16, -17, -18, -19, -20] == list(sender.limiter._groups)
+async def test_only_the_latest_groups_are_remembered(
+    other_groups: int, seconds: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The limit of a group holds until five others have got messages since; then it is forgotten."""
+    monkeypatch.setattr(rate_limiter, "_MAX_GROUPS", 5)
+    calls = Calls()
+    sender = Sender(calls, rate=1000)
+    for _ in range(20):
+        await sender.send(chat_id=-1)
+    for group in range(other_groups):
+        await sender.send(chat_id=-2 - group)
+    await sender.send(chat_id=-1)
+    assert seconds == calls.times[-1]
 
 
 @fast
@@ -266,7 +273,7 @@ async def test_an_outage_is_one_line_and_its_end_another(caplog: pytest.LogCaptu
     with caplog.at_level(logging.INFO):
         await asyncio.gather(*(sender.send(chat_id=chat) for chat in range(1, 6)))
     assert [
-        "Telegram takes no replies (NetworkError); trying again",
+        "Telegram does not accept replies (NetworkError); trying again",
         "Telegram answers again after 88 s",
     ] == caplog.messages
 

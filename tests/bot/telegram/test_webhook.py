@@ -83,7 +83,7 @@ async def test_it_is_set_again(url: str, caplog: pytest.LogCaptureFixture) -> No
     assert [
         (URL, {"secret_token": "secret", "allowed_updates": ("message",), "max_connections": 100})
     ] == bot.set
-    assert ["Somebody took the webhook away; it is set again"] == caplog.messages
+    assert ["The webhook was removed or changed; setting it again"] == caplog.messages
 
 
 @fast
@@ -96,8 +96,8 @@ async def test_a_failed_delivery_is_told_once(caplog: pytest.LogCaptureFixture) 
         bot.failed = 1_700_000_200, "Timed out"
         await asyncio.sleep(300)
     assert [
-        "Telegram could not bring an update: Connection refused",
-        "Telegram could not bring an update: Timed out",
+        "Telegram could not deliver an update: Connection refused",
+        "Telegram could not deliver an update: Timed out",
     ] == caplog.messages
 
 
@@ -120,7 +120,7 @@ async def test_an_outage_is_told_once(caplog: pytest.LogCaptureFixture) -> None:
     async with watching(bot) as looks:
         await asyncio.sleep(200)
         assert [NetworkError, NetworkError, type(None)] == [type(look) for look in looks]
-    assert ["Telegram cannot be asked about the webhook (NetworkError)"] == caplog.messages
+    assert ["The webhook cannot be checked (NetworkError)"] == caplog.messages
 
 
 @pytest.mark.parametrize(
@@ -140,5 +140,5 @@ def test_the_path_is_that_of_the_address(url: str, path: str) -> None:
 def test_only_the_secret_opens(given_secret: str) -> None:
     """No text but the secret is taken for it."""
     inbox = Inbox(URL, "secret")
-    assert (given_secret == "secret") == inbox.knows(given_secret)
-    assert inbox.knows("secret")
+    assert (given_secret == "secret") == inbox.is_secret(given_secret)
+    assert inbox.is_secret("secret")
