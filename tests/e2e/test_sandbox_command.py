@@ -130,7 +130,7 @@ def test_when_one_dies_the_other_is_stopped(rehearsing: Calling, victim: str) ->
     children = _children(process)
     os.kill(children[victim], signal.SIGKILL)
     _, complaints = process.communicate(timeout=PATIENCE)
-    assert f"verbatim: the {victim} ended unasked, so both are stopped" in complaints.splitlines()
+    assert f"verbatim: the {victim} ended unexpectedly, so both are stopped" in complaints.splitlines()
     assert 1 == process.returncode
     assert _is_free(address)
     for child in children.values():

@@ -78,7 +78,7 @@ def test_many_vectors_are_not(
     verbatim: Calling, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...]
 ) -> None:
     """Where many are missing nobody waits for them, and one line says what makes them."""
-    monkeypatch.setattr(commands, "_MOST_VECTORS_FIRST", 11)
+    monkeypatch.setattr(commands, "_MAX_VECTORS_BEFORE_ANSWERS", 11)
     encoder = FakeEncoder()
     told = verbatim(encoder, *command)
     (line,) = told.stderr.splitlines()
@@ -90,12 +90,12 @@ def test_many_vectors_are_not(
 
 def test_the_limit_is_some_minutes() -> None:
     """Before the first question at most 20,000 vectors are made."""
-    assert 20_000 == commands._MOST_VECTORS_FIRST
+    assert 20_000 == commands._MAX_VECTORS_BEFORE_ANSWERS
 
 
 def test_index_makes_all(verbatim: Calling, monkeypatch: pytest.MonkeyPatch) -> None:
     """All vectors are made, however many, and kept when the documents are read anew."""
-    monkeypatch.setattr(commands, "_MOST_VECTORS_FIRST", 0)
+    monkeypatch.setattr(commands, "_MAX_VECTORS_BEFORE_ANSWERS", 0)
     encoder, other = FakeEncoder(), FakeEncoder()
     told = verbatim(encoder, "index")
     texts = len(encoder.texts)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from bot.cli import diagnostics
-from bot.cli.diagnostics import CheckResult, _ago, run_checks
+from bot.cli.diagnostics import CheckResult, _format_age, run_checks
 from config.settings import Settings
 from retrieval.documents.library import Library
 from retrieval.errors import EncoderError
@@ -44,7 +44,7 @@ def _telegram(status: int, body: bytes) -> Iterator[tuple[str, list[str]]]:
 
 def _examine(folder: Path, **settings: Any) -> dict[str, CheckResult]:
     given = Settings(_env_file=None, index_dir=folder / ".index", **settings)
-    return {finding.what: finding for finding in run_checks(given, folder)}
+    return {finding.topic: finding for finding in run_checks(given, folder)}
 
 
 @pytest.mark.parametrize(
@@ -63,8 +63,8 @@ def test_the_token_is_tried(tmp_path: Path, status: int, body: bytes, *, ok: boo
     with _telegram(status, body) as (address, _):
         found = _examine(tmp_path, telegram_token=TOKEN, telegram_api_url=address)["token"]
     assert ok is found.ok
-    assert told in found.told
-    assert TOKEN.partition(":")[2] not in found.told
+    assert told in found.message
+    assert TOKEN.partition(":")[2] not in found.message
 
 
 def test_the_test_environment_has_its_own_path(tmp_path: Path) -> None:
@@ -80,7 +80,7 @@ def test_no_way_to_telegram(tmp_path: Path) -> None:
         taken.bind(("127.0.0.1", 0))
         address = f"http://127.0.0.1:{taken.getsockname()[1]}"
     found = _examine(tmp_path, telegram_token=TOKEN, telegram_api_url=address)["token"]
-    assert (False, f"unexpected response from {address} (ConnectError)") == (found.ok, found.told)
+    assert (False, f"unexpected response from {address} (ConnectError)") == (found.ok, found.message)
 
 
 def test_what_the_settings_lack_is_told(tmp_path: Path) -> None:
@@ -103,18 +103,20 @@ def test_a_cluster_that_is_away(tmp_path: Path) -> None:
         index_dir=tmp_path,
         opensearch_url=",".join(f"http://user:secret-word@127.0.0.1:{port}" for port in ports),
     )
-    found = [one for one in run_checks(given, tmp_path) if one.what in {"index", "backend", "documents"}]
-    assert [("index", False), ("backend", False), ("backend", False)] == [(one.what, one.ok) for one in found]
+    found = [one for one in run_checks(given, tmp_path) if one.topic in {"index", "backend", "documents"}]
+    assert [("index", False), ("backend", False), ("backend", False)] == [
+        (one.topic, one.ok) for one in found
+    ]
     for port, finding in zip(ports, found[1:], strict=True):
-        assert finding.told.startswith(f"http://127.0.0.1:{port}: OpenSearch does not answer (")
-    assert not [one for one in found if "secret-word" in one.told]
+        assert finding.message.startswith(f"http://127.0.0.1:{port}: OpenSearch does not answer (")
+    assert not [one for one in found if "secret-word" in one.message]
 
 
 def test_certificates_that_cannot_be_used(tmp_path: Path) -> None:
     """A file that holds no certificates is one finding."""
     found = _examine(tmp_path, opensearch_url="https://127.0.0.1:1", opensearch_ca=__file__)
     assert not found["backend"].ok
-    assert found["backend"].told.startswith(f"OPENSEARCH_CA={__file__}: cannot be used as certificates")
+    assert found["backend"].message.startswith(f"OPENSEARCH_CA={__file__}: cannot be used as certificates")
 
 
 def test_votes_on_several_machines(tmp_path: Path) -> None:
@@ -122,7 +124,7 @@ def test_votes_on_several_machines(tmp_path: Path) -> None:
     votes = tmp_path / "votes"
     assert "feedback" not in _examine(tmp_path, feedback_dir=votes)
     told = _examine(tmp_path, feedback_dir=votes, webhook_url="https://x.org", port=8080)["feedback"]
-    assert (None, True) == (told.ok, told.told.startswith(f"FEEDBACK_DIR={votes} is on this machine"))
+    assert (None, True) == (told.ok, told.message.startswith(f"FEEDBACK_DIR={votes} is on this machine"))
 
 
 @pytest.mark.parametrize(
@@ -131,7 +133,7 @@ def test_votes_on_several_machines(tmp_path: Path) -> None:
 )
 def test_how_old_an_index_is(seconds: float, told: str) -> None:
     """An age is told in the largest unit of which there are two."""
-    assert told == _ago(seconds)
+    assert told == _format_age(seconds)
 
 
 def test_documents(tmp_path: Path) -> None:
@@ -140,8 +142,8 @@ def test_documents(tmp_path: Path) -> None:
     (tmp_path / "good.txt").write_text("The lamp burns every night.", encoding="utf-8")
     (tmp_path / "bad.txt").write_bytes(b"\x7fELF\x02\x01\x01" + bytes(range(256)) * 20)
     found = _examine(tmp_path)
-    assert f"1 in {tmp_path}" == found["documents"].told
-    assert found["left out"].told.startswith("bad.txt: ")
+    assert f"1 in {tmp_path}" == found["documents"].message
+    assert found["left out"].message.startswith("bad.txt: ")
     assert found["documents"].ok
     assert found["left out"].ok is None
 
@@ -152,7 +154,7 @@ def test_folders_that_cannot_be_written_to(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("", encoding="utf-8")
     told = _examine(tmp_path, feedback_dir=tmp_path / "file" / "feedback")["folder"]
     assert told.ok is False
-    assert told.told.startswith(f"FEEDBACK_DIR={tmp_path}/file/feedback: cannot be written to (")
+    assert told.message.startswith(f"FEEDBACK_DIR={tmp_path}/file/feedback: not writable (")
 
 
 def test_meanings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -161,7 +163,7 @@ def test_meanings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
     def told(value: str = "auto") -> tuple[bool | None, str]:
         found = _examine(tmp_path, meaning=value)["meaning"]
-        return found.ok, found.told
+        return found.ok, found.message
 
     def fail() -> FakeEncoder:
         raise EncoderError("model.bin: the encoder cannot be loaded (it is empty); install it anew")

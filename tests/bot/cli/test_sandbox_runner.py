@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from bot.cli.sandbox_runner import _environment
+from bot.cli.sandbox_runner import _bot_environment
 from config.settings import Settings
 
 # Those of the real bot and of the network, and those that are for `verbatim index` alone.
@@ -24,7 +24,7 @@ LEFT_OUT = {
 
 def _told(**given: Any) -> dict[str, str]:
     settings = Settings(_env_file=None, **given)
-    return _environment(settings, Path("docs"), "http://127.0.0.1:1/", "1:x")
+    return _bot_environment(settings, Path("docs"), "http://127.0.0.1:1/", "1:x")
 
 
 def test_settings_are_passed_on(monkeypatch: pytest.MonkeyPatch) -> None:

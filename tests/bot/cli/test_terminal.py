@@ -62,13 +62,13 @@ def test_matches_are_bold_in_a_terminal(answer: Callable[..., Any]) -> None:
 @given(TEXT, st.integers(20, 96))
 def test_breaking_lines_changes_no_word(quote: str, width: int) -> None:
     """Whatever the text, its words come out as they are, in lines that fit where they can."""
-    lines = list(terminal._lines(_cited(quote), TerminalStyle(width), width))
-    visible = quote.translate(terminal._VISIBLE)
+    lines = list(terminal._quote_lines(_cited(quote), TerminalStyle(width), width))
+    visible = quote.translate(terminal._VISIBLE_CHARS)
     assert "".join(visible.split()) == "".join("".join(lines).split())
     for line in lines:
         breakable = re.split(r"\s", line.strip())
         if len(breakable) > 1:
-            assert sum(map(terminal._columns, line)) <= max(width, *map(len, breakable))
+            assert sum(map(terminal._column_width, line)) <= max(width, *map(len, breakable))
 
 
 @given(TEXT, st.data())
@@ -77,8 +77,8 @@ def test_bold_is_what_matched(quote: str, data: st.DataObject) -> None:
     start = data.draw(st.integers(0, len(quote)))
     end = data.draw(st.integers(start, len(quote)))
     line = Span(0, len(quote))
-    visible = quote.translate(terminal._VISIBLE_LINE)
-    styled = terminal._bold(visible, line, [Span(start, end)])
+    visible = quote.translate(terminal._VISIBLE_LINE_CHARS)
+    styled = terminal._bold_matches(visible, line, [Span(start, end)])
     assert visible == click.unstyle(styled)
     assert ([visible[start:end]] if end > start else []) == re.findall(
         "\x1b\\[1m(.*?)\x1b\\[0m", styled, re.DOTALL
@@ -94,7 +94,7 @@ def test_a_document_cannot_drive_the_terminal(answer: Callable[..., Any]) -> Non
 
 def test_columns_of_wide_letters() -> None:
     """A Chinese letter takes two columns, an accent none."""
-    assert [2, 1, 0] == [terminal._columns(letter) for letter in "灯a\u0301"]
+    assert [2, 1, 0] == [terminal._column_width(letter) for letter in "灯a\u0301"]
 
 
 def test_no_answer(answer: Callable[..., Any]) -> None:
@@ -102,7 +102,7 @@ def test_no_answer(answer: Callable[..., Any]) -> None:
     cited = _cited("nearest", locator=Locator("The\x1b lamp", None, 5, 6, 2))
     found = answer(cited, certainty="none", suggestion="Which lighthouse?", confidence=0.2)
     perhaps = f"{TEXTS.perhaps_under}\n• The␛ lamp"
-    assert f"{TEXTS.declined}\n\n{perhaps}\n{TEXTS.did_you_mean} Which lighthouse?" == _shown(found, PLAIN)
+    assert f"{TEXTS.declined}\n\n{perhaps}\n\n{TEXTS.did_you_mean} Which lighthouse?" == _shown(found, PLAIN)
 
 
 def test_the_closest_passages(answer: Callable[..., Any]) -> None:
