@@ -64,7 +64,8 @@ class ZipArchive:
     def read(self, path: str) -> bytes:
         """Read an entry. Raises DocumentError when it is missing, damaged or over MOST_READ in all."""
         with self._opened(path) as entry:
-            return entry.read()
+            # A read without a size would unpack all of the entry, whatever size the list states.
+            return b"".join(iter(lambda: entry.read(_CHUNK), b""))
 
     def tree(self, path: str) -> ET.Element:
         """Parse an entry of XML; tags are given without their namespaces.
