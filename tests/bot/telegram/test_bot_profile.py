@@ -12,7 +12,7 @@ TEXTS = speaking("en")
 
 
 class FakeBot:
-    """Keeps a profile by language, and by chat for the commands; counts what is set."""
+    """Stores a profile by language, with commands also by chat; `set` counts the changes."""
 
     def __init__(self) -> None:
         self.commands: dict[tuple[str | None, int | None], dict[str, str]] = {}
@@ -23,7 +23,7 @@ class FakeBot:
         self, *, scope: BotCommandScope, language_code: str | None
     ) -> tuple[BotCommand, ...]:
         listed = self.commands.get((language_code, getattr(scope, "chat_id", None)), {})
-        return tuple(BotCommand(*one) for one in listed.items())
+        return tuple(BotCommand(*entry) for entry in listed.items())
 
     async def get_my_description(self, *, language_code: str | None) -> BotDescription:
         return BotDescription(self.texts["long", language_code])
@@ -47,7 +47,7 @@ class FakeBot:
 
 
 async def test_the_profile_is_brought_up_to_date() -> None:
-    """A new bot gets its commands and descriptions in every language; a second start sets nothing."""
+    """A new bot gets commands and descriptions in every language; a second start changes nothing."""
     bot = FakeBot()
     await update_profile(cast("Bot", bot))
     assert 3 * len(LANGUAGES) == bot.set
@@ -61,7 +61,7 @@ async def test_the_profile_is_brought_up_to_date() -> None:
 
 
 async def test_admins_see_their_commands() -> None:
-    """Each admin's own chat lists what admins can do as well; nobody else's does."""
+    """The admin commands are listed in the chats of admins only."""
     bot = FakeBot()
     await update_profile(cast("Bot", bot), [7])
     assert TEXTS.commands | TEXTS.admin_commands == bot.commands[None, 7]
@@ -69,7 +69,7 @@ async def test_admins_see_their_commands() -> None:
 
 
 async def test_an_admin_who_never_wrote_is_no_failure(caplog: pytest.LogCaptureFixture) -> None:
-    """Telegram knows no chat with an admin who has not written yet; the other admins get their commands."""
+    """An admin who has never written to the bot is skipped; the other admins get their commands."""
 
     class Shy(FakeBot):
         async def set_my_commands(
@@ -87,7 +87,7 @@ async def test_an_admin_who_never_wrote_is_no_failure(caplog: pytest.LogCaptureF
 
 
 async def test_a_failure_is_only_logged(caplog: pytest.LogCaptureFixture) -> None:
-    """A bot whose profile cannot be set still answers."""
+    """A failure to set the profile is logged, not raised."""
 
     class Refusing(FakeBot):
         async def get_my_commands(self, **_: object) -> tuple[BotCommand, ...]:
