@@ -1,4 +1,4 @@
-"""People who ask much, and the count of what came of it."""
+"""Generates load from many users, and counts the answers."""
 
 import asyncio
 from collections import Counter
@@ -12,7 +12,7 @@ _AT_ONCE = 24
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """Of so many questions: those without an answer, and the answers there are beyond one for each."""
+    """The numbers of questions, of unanswered questions, and of answers beyond one for each."""
 
     asked: int
     lost: int
@@ -21,7 +21,7 @@ class Count:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A line of the table: the questions met by a fault, and what became of them."""
+    """A row of the fault table: a fault, and the outcome of the questions asked during it."""
 
     fault: str
     mode: str
@@ -30,7 +30,7 @@ class Row:
 
 
 def as_table(rows: list[Row]) -> str:
-    """Write the rows as a table in Markdown."""
+    """Return the rows as a Markdown table."""
     head = ["| fault | mode | asked | lost | doubled | |", "|---|---|--:|--:|--:|---|"]
     lines = []
     for row in rows:
@@ -41,7 +41,7 @@ def as_table(rows: list[Row]) -> str:
 
 @dataclass(slots=True)
 class Crowd:
-    """Private chats with the bot, and all that was asked in them."""
+    """Private chats with the bot, and the questions asked in them."""
 
     sandbox: Sandbox
     chats: list[ChatClient]
@@ -52,7 +52,7 @@ class Crowd:
         return cls(sandbox, [await sandbox.private_chat(f"Person {number}") for number in range(people)])
 
     async def ask(self, times: int = 1, *, text: str = "/help", pause: float = 0.0) -> None:
-        """Let everybody ask so many times, with pauses between; all together they ask in a steady flow."""
+        """Let every user ask several times, with pauses, so that all together ask at a steady rate."""
         gate = asyncio.Semaphore(_AT_ONCE)
 
         async def one(number: int, chat: ChatClient) -> None:
@@ -65,13 +65,13 @@ class Crowd:
         await asyncio.gather(*(one(number, chat) for number, chat in enumerate(self.chats)))
 
     async def count(self) -> Count:
-        """Count the answers to each question by what they reply to."""
+        """Count the answers to each question, by the message they reply to."""
         found = await self._answers()
         copies = [found[one.chat.id, one.id] for one in list(self.asked)]
         return Count(len(copies), copies.count(0), sum(copy - 1 for copy in copies if copy))
 
     async def unsure(self) -> int:
-        """Count what is answered and not confirmed: with no process alive, only this can come again."""
+        """Count answered, unconfirmed updates; with no process running, only these can come again."""
         unconfirmed = {
             (one["message"]["chat"]["id"], one["message"]["message_id"])
             for one in await self.sandbox.unconfirmed()
@@ -94,7 +94,7 @@ class Crowd:
         return Counter(one for chat in await asyncio.gather(*map(answers, self.chats)) for one in chat)
 
     async def settled(self, *, within: float = 20.0, calm: float = 0.3) -> Count:
-        """Count when Telegram has nothing left to hand over and everything is answered, or time is up."""
+        """Count when no updates are pending and all questions are answered, or after a timeout."""
         deadline = asyncio.get_running_loop().time() + within
         # To count is much work for the sandbox; while it has more to hand over there is no need to.
         while await self.sandbox.unconfirmed() or (await self.count()).lost:
@@ -107,7 +107,7 @@ class Crowd:
 
 
 def complaints(log: str) -> list[str]:
-    """Return the lines of a log that want somebody to look."""
+    """Return the lines of a log that an operator should look at."""
     return [line for line in log.splitlines() if any(f" {grave} " in line for grave in GRAVE)]
 
 

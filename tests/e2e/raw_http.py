@@ -1,4 +1,4 @@
-"""Knocking at the pages of a bot as it is: bytes over a socket, with no client library to tidy them."""
+"""Sends raw bytes to a bot's HTTP server, without a client library that would correct them."""
 
 import asyncio
 import json
@@ -27,7 +27,7 @@ def free_port() -> int:
 
 @contextmanager
 def serving(folder: Path, documents: Path, **more: str) -> Iterator[tuple[Process, int, str]]:
-    """Run a bot behind a webhook and a sandbox of its own; gives the bot's port and the sandbox's address."""
+    """Run a bot in webhook mode with a sandbox of its own; yield its port and the sandbox's address."""
     command = [sys.executable, "-m", "sandbox", "--token", TOKEN, "--empty"]
     with subprocess.Popen(command, stdout=subprocess.PIPE) as sandbox:
         assert sandbox.stdout is not None
@@ -70,7 +70,7 @@ class Line:
         await self.writer.drain()
 
     async def answer(self, seconds: float = 20) -> Answered:
-        """Read one answer; raises ConnectionError when there is none."""
+        """Read one response; raises ConnectionError if there is none."""
         async with asyncio.timeout(seconds):
             try:
                 head = (await self.reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
@@ -81,7 +81,7 @@ class Line:
             return Answered(int(head[0].split()[1]), body)
 
     async def is_closed(self, seconds: float = 20) -> bool:
-        """Whether the other side hangs up within so many seconds."""
+        """Return whether the server closes the connection within so many seconds."""
         try:
             async with asyncio.timeout(seconds):
                 while await self.reader.read(2**16):
@@ -117,7 +117,7 @@ async def post(
     path: str = PATH,
     method: str = "POST",
 ) -> Answered:
-    """Ask once, on a connection of its own; without `fields` the secret is told."""
+    """Send one request on a new connection; without `fields` it has the secret."""
     told = {SECRET_HEADER: SECRET} if fields is None else fields
     async with line(port) as one:
         await one.send(head({**told, "Content-Length": len(body)}, path, method) + body)
@@ -129,5 +129,5 @@ async def get(port: int, path: str) -> Answered:
 
 
 async def bring(port: int, update: Mapping[str, Any]) -> int:
-    """Bring an update as Telegram does; gives the status."""
+    """Send an update as Telegram does, and return the status."""
     return (await post(port, json.dumps(update).encode())).status

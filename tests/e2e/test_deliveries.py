@@ -1,4 +1,4 @@
-"""Every question is answered, and answered once, however processes come, go and meet."""
+"""Every question is answered exactly once, however processes start, stop and overlap."""
 
 import asyncio
 import random
@@ -23,7 +23,7 @@ HELD = {"status": 429, "description": "Too Many Requests: retry after 60", "retr
 
 @dataclass
 class Stage:
-    """A sandbox, and bots that are started and ended in it; they share one folder, as on one host."""
+    """A sandbox, and bots that are started and stopped in it; they share one folder, as on one host."""
 
     sandbox: Sandbox
     folder: Path
@@ -56,7 +56,7 @@ async def stage(
 
 
 async def _stop(bot: Process) -> float:
-    """Ask a process to end, and give the seconds it took."""
+    """Stop a process, and return the seconds that took."""
     began = time.monotonic()
     assert 0 == await asyncio.to_thread(bot.stop)
     return time.monotonic() - began
@@ -75,7 +75,7 @@ def _is_sober(*bots: Process) -> None:
 async def test_killed_processes_lose_nothing(
     stage: Stage, mode: str, people: int, each: int, kills: int
 ) -> None:
-    """Killed again and again, no question is lost; twice comes only what no one could tell was answered."""
+    """Bots that are killed repeatedly lose no question; only unconfirmed ones may be answered twice."""
     moments = random.Random(f"{mode} {people}")
     settings = stage.settings(mode)
     crowd = await Crowd.of(stage.sandbox, people)
@@ -100,7 +100,7 @@ async def test_killed_processes_lose_nothing(
 
 @SOAK
 async def test_what_waits_long_hides_nothing_and_survives(stage: Stage) -> None:
-    """A question held back by a flood limit lets 160 others pass, survives kill -9, and is answered once."""
+    """A question delayed by a flood limit blocks no others, survives kill -9, and is answered once."""
     settings = stage.settings("polling")
     bot = await stage.start(settings)
     held, others = await Crowd.of(stage.sandbox, 1), await Crowd.of(stage.sandbox, 40)
@@ -138,7 +138,7 @@ async def test_what_waits_long_hides_nothing_and_survives(stage: Stage) -> None:
     ],
 )
 async def test_stopped_under_load(stage: Stage, mode: str, people: int) -> None:
-    """SIGTERM in full flow: 0 within ten seconds, and the next process answers what is left; each once."""
+    """Under load, SIGTERM ends the bot in ten seconds, and the next process answers the rest once."""
     settings = stage.settings(mode)
     first = await stage.start(settings)
     crowd = await Crowd.of(stage.sandbox, people)
@@ -156,7 +156,7 @@ async def test_stopped_under_load(stage: Stage, mode: str, people: int) -> None:
 
 @pytest.mark.parametrize("mode", ["polling", pytest.param("webhook", marks=SOAK)])
 async def test_a_stop_does_not_wait_for_a_flood_limit(stage: Stage, mode: str) -> None:
-    """A chat that has to wait a minute does not hold up the stop; the next process answers it, once."""
+    """A chat with a flood limit does not delay the stop; the next process answers it once."""
     settings = stage.settings(mode)
     first = await stage.start(settings)
     crowd = await Crowd.of(stage.sandbox, 1)
@@ -175,7 +175,7 @@ async def test_a_stop_does_not_wait_for_a_flood_limit(stage: Stage, mode: str) -
 
 @pytest.mark.parametrize("seconds", [3, pytest.param(10, marks=SOAK)])
 async def test_a_deploy_overlaps(stage: Stage, seconds: int) -> None:
-    """The new process starts while the old one is busy, and takes over: each question is answered once."""
+    """A new process takes over from a busy old one, and each question is answered once."""
     first = await stage.start(stage.settings("polling"))
     crowd = await Crowd.of(stage.sandbox, 40)
     asking = asyncio.create_task(crowd.ask(2 + seconds // 2, pause=2))
@@ -194,7 +194,7 @@ async def test_a_deploy_overlaps(stage: Stage, seconds: int) -> None:
 @SOAK
 @pytest.mark.parametrize(("old", "new"), [("webhook", "polling"), ("polling", "webhook")])
 async def test_the_mode_is_changed(stage: Stage, old: str, new: str) -> None:
-    """A change of mode in full flow loses nothing; twice comes only what was under way at that moment."""
+    """A change of mode under load loses no question; only answers that were running may come twice."""
     first = await stage.start(stage.settings(old))
     crowd = await Crowd.of(stage.sandbox, 40)
     asking = asyncio.create_task(crowd.ask(6, pause=2))
@@ -215,7 +215,7 @@ async def test_the_mode_is_changed(stage: Stage, old: str, new: str) -> None:
 
 
 async def _first_of_doubles(sandbox: Sandbox) -> list[float]:
-    """Return when the first answer was sent to each question that was answered more than once."""
+    """Return the time of the first answer for each question that was answered more than once."""
     times: dict[tuple[int, str], list[float]] = {}
     for call in await sandbox.calls("sendMessage"):
         if call["response"]["ok"]:
@@ -228,7 +228,7 @@ async def _first_of_doubles(sandbox: Sandbox) -> list[float]:
     "end", ["killed", pytest.param("stopped", marks=SOAK), pytest.param("alive", marks=SOAK)]
 )
 async def test_two_processes_behind_one_address(stage: Stage, end: str) -> None:
-    """A second process joins the first behind one webhook: each question is answered once, whatever comes."""
+    """With two processes behind one webhook, each question is answered once, however one of them ends."""
     ports, door = [free_port(), free_port()], free_port()
     address = {"WEBHOOK_URL": f"http://127.0.0.1:{door}/telegram"}
     settings = [stage.settings("polling", **address, PORT=str(port)) for port in ports]

@@ -1,4 +1,4 @@
-"""Telegram's bad days: what each does to the answers of the running bot, in both modes."""
+"""Faults of Telegram, and their effect on the answers of the running bot, in both modes."""
 
 import asyncio
 import time
@@ -34,7 +34,7 @@ MOST_LINES = 5
 
 @dataclass
 class Watched:
-    """A bot in trouble: what it said since the trouble began, and the table the outcome goes to."""
+    """A bot during a fault: its output since the fault began, and the table for the outcome."""
 
     served: Served
     sandbox: Sandbox
@@ -50,7 +50,7 @@ class Watched:
         return self.served.process.output[self.start :]
 
     async def came_through(self, fault: str, count: Count, note: str = "") -> None:
-        """See that the bot lives, answers, and has not cried over it."""
+        """Record the outcome, and check that the bot answers and has not filled its log."""
         self.rows.append(Row(fault, self.mode, count, note))
         assert [] == (await self.sandbox.control("faults"))["faults"]
         after = await Crowd.of(self.sandbox, 1)
@@ -94,7 +94,7 @@ TIMEOUTS: dict[str, dict[str, Any]] = {
     "is_patient", [False, pytest.param(True, marks=pytest.mark.soak)], ids=["", "timeouts"]
 )
 async def test_replies_meet_faults(watched: Watched, *, is_patient: bool) -> None:
-    """Nothing is lost, twice comes only what Telegram took unsaid, and no chat waits for another."""
+    """No question is lost, only unconfirmed replies may come twice, and chats do not delay each other."""
     faults = TIMEOUTS if is_patient else SENDING
     crowds = {name: await Crowd.of(watched.sandbox, PEOPLE) for name in faults}
     for name, crowd in crowds.items():
@@ -147,7 +147,7 @@ GONE: dict[Happening, str] = {
 
 
 async def test_nobody_is_there_any_more(watched: Watched) -> None:
-    """Where the bot may no longer speak it gives up at once, and nobody has to look at its log."""
+    """If the bot may no longer write to a chat, it gives up at once and logs no warning."""
     sandbox = watched.sandbox
     chats: list[tuple[Happening, ChatClient, dict[str, Any]]] = []
     for happening in GONE:
@@ -174,7 +174,7 @@ async def test_nobody_is_there_any_more(watched: Watched) -> None:
 
 
 async def _confirmed(sandbox: Sandbox) -> None:
-    """Wait until the bot has finished with all that was asked."""
+    """Wait until the bot has finished all questions."""
     deadline = time.monotonic() + 15
     while await sandbox.unconfirmed():
         assert time.monotonic() < deadline
@@ -182,7 +182,7 @@ async def _confirmed(sandbox: Sandbox) -> None:
 
 
 async def _until(sandbox: Sandbox, is_so: Callable[[list[Any]], bool]) -> None:
-    """Wait for the faults that are still to come to be so."""
+    """Wait until the pending faults satisfy a condition."""
     deadline = time.monotonic() + 10
     while not is_so((await sandbox.control("faults"))["faults"]):
         assert time.monotonic() < deadline
@@ -194,7 +194,7 @@ def _chat(call: dict[str, Any]) -> int:
 
 
 async def test_the_question_is_deleted_before_the_answer(watched: Watched) -> None:
-    """The answer goes out all the same, as a reply to nothing, and once."""
+    """The answer is sent once, without being a reply."""
     crowd = await Crowd.of(watched.sandbox, PEOPLE)
     for chat in crowd.chats:
         await watched.sandbox.fault("sendMessage", chat_id=chat.id, **HELD)
@@ -208,7 +208,7 @@ async def test_the_question_is_deleted_before_the_answer(watched: Watched) -> No
 
 
 async def _counted(sandbox: Sandbox, chats: list[ChatClient]) -> Count:
-    """Count what the bot said in chats with one question each, once it has finished."""
+    """Count the bot's messages in chats with one question each, once it has finished."""
     await _confirmed(sandbox)
     await asyncio.sleep(0.3)
     said = [sum(_is_reply(one.raw) for one in await chat.messages()) for chat in chats]
@@ -220,7 +220,7 @@ def _is_reply(message: dict[str, Any]) -> bool:
 
 
 async def test_the_group_becomes_a_supergroup_before_the_answer(watched: Watched) -> None:
-    """The answer follows the group to where it has gone, once."""
+    """The answer is sent once, to the supergroup."""
     groups = [await watched.sandbox.group(f"Group {number}") for number in range(PEOPLE)]
     await _confirmed(watched.sandbox)
     for group in groups:
@@ -251,7 +251,7 @@ PRESSING: list[dict[str, Any]] = [
 
 @pytest.mark.parametrize("method", ["answerCallbackQuery", "editMessageText"])
 async def test_buttons_meet_faults(watched: Watched, method: str) -> None:
-    """A press is answered and the message changes, whatever befalls the calls."""
+    """A press is acknowledged and the message changes, whatever faults the calls have."""
     chats = [await watched.sandbox.private_chat() for _ in PRESSING]
     for chat in chats:
         await chat.send("lighthouse Nordholm lamp keeper")
@@ -296,7 +296,7 @@ LONG = {"502 twice", "404 twice", "answers 2 s late", "dropped before it is take
     [pytest.param(one, marks=[pytest.mark.soak] if one in LONG else []) for one in [*POLLING, *BRINGING]],
 )
 async def test_taking_updates_meets_a_fault(watched: Watched, name: str) -> None:
-    """No question is lost and none is answered twice when updates come with trouble."""
+    """No question is lost or answered twice when receiving updates fails."""
     faults, method = (POLLING, "getUpdates") if watched.mode == "polling" else (BRINGING, "webhook")
     if name not in faults:
         pytest.skip("this cannot happen in this mode")
@@ -317,7 +317,7 @@ async def test_starting_meets_faults(
     rows: list[Row],
     mode: str,
 ) -> None:
-    """A start that is refused, dropped and held back goes on until Telegram has heard of us."""
+    """A start whose calls are refused, dropped and delayed is repeated until it succeeds."""
     method = {"polling": "deleteWebhook", "webhook": "setWebhook"}[mode]
     async with Sandbox.at(own_sandbox_url, token=TOKEN) as sandbox:
         crowd = await Crowd.of(sandbox, PEOPLE)

@@ -1,4 +1,4 @@
-"""Updates that nobody would send, made from the published types, brought to the real process."""
+"""Random updates generated from the published types, sent to the real process."""
 
 import json
 import random
@@ -83,7 +83,7 @@ PLAIN: dict[str, st.SearchStrategy[Any]] = {
 
 @st.composite
 def values(draw: st.DrawFn, table: Table, kind: str, depth: int, where: tuple[str, str]) -> Any:
-    """Make a value of a published type; now and then it is something else."""
+    """Return a random value of a published type, and now and then of another one."""
     if draw(st.integers(0, 149)) == 0:
         return draw(junk)
     if where in KNOWN and draw(st.integers(0, 4)):
@@ -118,7 +118,7 @@ def objects(draw: st.DrawFn, table: Table, kind: str, depth: int = 0, must: str 
 
 @st.composite
 def updates(draw: st.DrawFn, table: Table) -> dict[str, Any]:
-    """Make an update with one kind of content; half of them of the kinds that a bot has most of."""
+    """Return a random update with one kind of content, in half of the cases a common one."""
     kinds = [one["name"] for one in table.types["Update"]["fields"] if not one["required"]]
     kind = draw(st.sampled_from(OBJECTS) | st.sampled_from(kinds))
     (published,) = [one for one in table.types["Update"]["fields"] if one["name"] == kind]
@@ -127,7 +127,7 @@ def updates(draw: st.DrawFn, table: Table) -> dict[str, Any]:
 
 
 class Door:
-    """The webhook, a connection for each update, with update ids that count up."""
+    """Sends updates to the webhook, each on a new connection, with increasing ids."""
 
     def __init__(self, port: int) -> None:
         self._port = port
@@ -156,7 +156,7 @@ class Running:
     door: Door
 
     async def is_well(self) -> None:
-        """Check that the process lives, answers, and has said nothing but single lines."""
+        """Check that the process is running, answers, and has logged no traceback."""
         assert self.bot.popen.poll() is None
         assert 200 == (await get(self.port, "/healthz")).status
         async with Sandbox.at(self.url, token=TOKEN) as sandbox:
@@ -169,7 +169,7 @@ class Running:
 
 @pytest.fixture(scope="module")
 def running(documents: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    """Start a bot behind a webhook that limits nobody."""
+    """Start a bot in webhook mode without rate limits."""
     with serving(tmp_path_factory.mktemp("running"), documents, TELEGRAM_QUESTIONS_PER_MINUTE="0") as (
         bot,
         port,
@@ -199,7 +199,7 @@ def _fuzz(table: Table, door: Door, examples: int) -> set[int]:
 
 @pytest.mark.parametrize("examples", [300, pytest.param(10_000, marks=pytest.mark.soak)])
 async def test_updates_of_any_kind(table: Table, running: Running, examples: int) -> None:
-    """Whatever an update holds it is taken, what cannot be read is one line, and the next is answered."""
+    """Every update is accepted; one that cannot be parsed is logged in one line, and the next is answered."""
     async with Sandbox.at(running.url, token=TOKEN) as sandbox:
         chat = await sandbox.private_chat()
         await chat.send("/help")
@@ -209,7 +209,7 @@ async def test_updates_of_any_kind(table: Table, running: Running, examples: int
 
 
 def _bodies(count: int) -> Iterator[bytes]:
-    """Make bodies that are noise, or an update with a few bytes of noise in it."""
+    """Return random bodies, and updates with a few random bytes."""
     chance = random.Random(20)
     message = {"message_id": 1, "date": 1, "chat": {"id": PERSON, "type": "private"}, "text": QUESTION}
     whole = json.dumps({"update_id": 1, "message": message}).encode()
@@ -224,13 +224,13 @@ def _bodies(count: int) -> Iterator[bytes]:
 
 
 async def test_bodies_of_any_bytes(running: Running) -> None:
-    """Bytes that are no update are refused, each with an answer, and leave no trace."""
+    """Bodies that are not updates are refused, each with a response, and have no effect."""
     assert {200, 400} == {running.door.post(body) for body in _bodies(2000)}
     await running.is_well()
 
 
 def _nested(depth: int, inner: str) -> bytes:
-    """Write a reply to a reply to a reply..., which json.dumps would not."""
+    """Return the JSON of deeply nested replies, which json.dumps cannot write."""
     message = '{"message_id":1,"date":1,"chat":{"id":1,"type":"private"},"text":"x"'
     return (f'{{"update_id":{depth},"{inner}":' + f'{message},"reply_to_message":' * depth).encode() + (
         message.encode() + b"}" * (depth + 2)
@@ -258,6 +258,6 @@ def _nested(depth: int, inner: str) -> bytes:
     ],
 )
 async def test_bodies_that_are_hard_on_readers(running: Running, body: bytes, expected: int) -> None:
-    """Deep nesting and endless numbers are answered like anything else."""
+    """Deep nesting and very long numbers get a response like any other body."""
     assert expected == running.door.post(body)
     await running.is_well()

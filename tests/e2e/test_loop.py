@@ -1,4 +1,4 @@
-"""Nobody waits for anybody else: the event loop is never held up, whatever is asked."""
+"""The event loop is never blocked, whatever is asked."""
 
 import asyncio
 import random
@@ -69,7 +69,7 @@ QUESTIONS = {
 
 
 def _own_words() -> dict[str, str]:
-    """Ask with the documents themselves: as they are, with all their words, and with all of them misspelt."""
+    """Return questions made of the documents: their texts, all their words, and all words misspelt."""
     whole = [file.read_text(encoding="utf-8") for file in sorted(DOCUMENTS.rglob("*.*"))]
     words = sorted({word for text in whole for word in text.split() if word.isalpha() and len(word) > 5})
     random.Random(7).shuffle(words)
@@ -81,7 +81,7 @@ def _own_words() -> dict[str, str]:
 
 
 async def _converse(sandbox: Sandbox, question: str) -> None:
-    """Ask, press every button of the answer, ask on, and send a command."""
+    """Ask, press every button of the answer, ask a follow-up question, and send a command."""
     chat = await sandbox.private_chat()
     await chat.send(question)
     answer = await chat.next_message()
@@ -95,7 +95,7 @@ async def _converse(sandbox: Sandbox, question: str) -> None:
 
 
 def _stretch() -> float:
-    """Tell how many seconds a second of work takes while others use the machine: 1 where it is ours."""
+    """Return how many times slower work is because of other load on the machine; 1 without any."""
     began, worked = time.monotonic(), time.thread_time()
     while time.thread_time() - worked < 0.2:
         pass
@@ -103,7 +103,7 @@ def _stretch() -> float:
 
 
 async def _slow(bot: Any, url: str, questions: dict[str, str]) -> list[str]:
-    """Ask a few at a time; give what the loop was held up by."""
+    """Ask a few questions at a time, and return what blocked the event loop."""
     before, stretch = len(bot.output), _stretch()
     async with Sandbox.at(url, token=TOKEN) as sandbox:
         await sandbox.settings(flood=False)
@@ -123,7 +123,7 @@ async def _slow(bot: Any, url: str, questions: dict[str, str]) -> list[str]:
 async def test_the_loop_is_never_held_up(
     mode: str, starting: Callable[..., Any], own_sandbox_url: str
 ) -> None:
-    """Nothing that people send, however long and strange, takes a tenth of a second of everybody's time."""
+    """No message, however long and unusual, blocks the event loop for a tenth of a second."""
     port = free_port()
     address = {"PORT": str(port), "WEBHOOK_URL": f"http://{HOST}:{port}{PATH}"} if mode == "webhook" else {}
     questions = QUESTIONS | _own_words()

@@ -1,4 +1,4 @@
-"""What there is around an answer: quotes in other chats, links, browsing, votes, and what admins do."""
+"""Inline quotes, links, browsing, votes and admin commands."""
 
 import asyncio
 import json
@@ -53,7 +53,7 @@ QUAY = "\n\n".join(
 
 @dataclass(frozen=True)
 class House:
-    """A bot that collects feedback, its documents, and the id of its admin; `url` is its sandbox."""
+    """A bot that collects feedback, its documents, and the id of its admin; `url` is that of its sandbox."""
 
     url: str
     folder: Path
@@ -64,7 +64,7 @@ class House:
 
 @pytest.fixture(scope="module")
 def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    """Start a bot in a sandbox of its own, for all tests of this file."""
+    """Start a bot with a sandbox of its own for all tests of this module."""
     folder, feedback = tmp_path_factory.mktemp("shelf"), tmp_path_factory.mktemp("feedback")
     (folder / "lighthouse.txt").write_text(LIGHTHOUSE, encoding="utf-8")
     (folder / "harbour.md").write_text(HARBOUR, encoding="utf-8")
@@ -89,7 +89,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
 
 @pytest.fixture
 async def reading(house: House) -> AsyncIterator[Sandbox]:
-    """Join the sandbox of this file; whatever a test does, nothing in it fails unseen."""
+    """Connect to the sandbox of this module; after each test, check that no call violated the Bot API."""
     async with Sandbox.at(house.url, token=TOKEN) as joined:
         await joined.settings(flood=False, privacy=True)
         yield joined
@@ -119,7 +119,7 @@ async def _reload(sandbox: Sandbox, house: House) -> str:
 
 
 async def _group(sandbox: Sandbox, **fields: Any) -> ChatClient:
-    """Join a group with the bot, which says hello there, maybe before anybody looks."""
+    """Join a group with the bot, whose greeting may come before the test reads messages."""
     group = await sandbox.group(**fields)
     group.seen = 0
     return group
@@ -131,7 +131,7 @@ def _link(message: MessageClient) -> str:
 
 
 def _start(link: str) -> str:
-    """Follow a link as a client does."""
+    """Open a link as a client does."""
     found = re.fullmatch(r"https://t\.me/verbatim_bot\?start=([A-Za-z0-9_-]{1,64})", link)
     assert found is not None
     return f"/start {found[1]}"
@@ -156,7 +156,7 @@ async def _typed(chat: ChatClient, query: str, offset: str = "") -> dict[str, An
 
 
 async def test_a_chosen_quote_is_sent_as_it_stands(reading: Sandbox, house: House) -> None:
-    """An inline question offers articles; the one chosen is the quote, word for word, with its source."""
+    """An inline query offers articles; the chosen one sends its verbatim quote with the source."""
     friends = await reading.group("Friends", bot=False)
     typed = await friends.inline(QUESTION)
     results = typed["answer"]["results"]
@@ -171,7 +171,7 @@ async def test_a_chosen_quote_is_sent_as_it_stands(reading: Sandbox, house: Hous
 
 
 async def test_inline_quotes_are_paged_to_the_end(reading: Sandbox, house: House) -> None:
-    """Ten at most come at once, the rest by the offset given, each once, each verbatim, and they end."""
+    """Inline results come in pages of at most ten, each result once and verbatim, up to the last one."""
     chat = await reading.private_chat()
     offset, ids, counts = "", list[str](), list[int]()
     while True:
@@ -193,7 +193,7 @@ async def test_inline_quotes_are_paged_to_the_end(reading: Sandbox, house: House
     ("query", "hint"), [("", TEXTS.inline_help), ("  ", TEXTS.inline_help), (UNANSWERED, TEXTS.inline_none)]
 )
 async def test_inline_help(reading: Sandbox, query: str, hint: str) -> None:
-    """Nothing typed, and nothing found, offer a button that opens the help."""
+    """An inline query without text or results offers a button that opens the help."""
     answer = await _typed(await reading.private_chat(), query)
     assert ([], "", hint) == (answer["results"], answer["next_offset"], answer["button"]["text"])
     assert TEXTS.help == (await _say(reading, f"/start {answer['button']['start_parameter']}")).text
@@ -201,13 +201,13 @@ async def test_inline_help(reading: Sandbox, query: str, hint: str) -> None:
 
 @pytest.mark.parametrize("offset", ["7", "49", "50", "99", "-1", "x", "[]", "٣", "1e3", "9" * 60])
 async def test_inline_offsets_are_anybodys(reading: Sandbox, offset: str) -> None:
-    """An offset that was never given out is answered all the same."""
+    """An inline query with any offset is answered."""
     answer = await _typed(await reading.private_chat(), "herring at the quay by trawlers", offset)
     assert len(answer["results"]) <= 10
 
 
 async def test_a_quote_sent_to_the_bot_itself_is_no_question(reading: Sandbox) -> None:
-    """Choosing a quote in the chat with the bot does not ask it again."""
+    """A quote sent inline in the chat with the bot is not a question."""
     chat = await reading.private_chat()
     typed = await chat.inline(QUESTION)
     await chat.pick(typed["query_id"], typed["answer"]["results"][0]["id"])
@@ -218,7 +218,7 @@ async def test_a_quote_sent_to_the_bot_itself_is_no_question(reading: Sandbox) -
 
 
 async def test_every_citation_leads_to_its_passage(reading: Sandbox) -> None:
-    """The link of each quote reopens its passage, taken from a group or from a forwarded answer."""
+    """The link of each quote opens its passage, from a group or from a forwarded answer."""
     group = await _group(reading)
     await group.next_message()
     await group.send("/ask At which quay is herring landed by the trawlers?")
@@ -236,7 +236,7 @@ async def test_every_citation_leads_to_its_passage(reading: Sandbox) -> None:
 
 
 async def test_a_link_shows_the_neighbours(reading: Sandbox) -> None:
-    """What a link opens stands among its neighbours, and leads on into the document."""
+    """A link shows its passage with the neighbouring ones, and a way into the document."""
     opened = await _say(reading, _start(_link(await _say(reading, QUESTION))))
     (passage,) = opened.entity_texts("blockquote")
     assert FACT in passage
@@ -246,7 +246,7 @@ async def test_a_link_shows_the_neighbours(reading: Sandbox) -> None:
 
 
 async def test_a_link_outlives_changes(reading: Sandbox, house: House) -> None:
-    """It opens after changes elsewhere in the document, and says so when its passage or document is gone."""
+    """A link works after changes elsewhere in the document; without its passage or document it says so."""
     file = house.folder / "ferry.md"
     fact = "The ferry Solveig was launched by Ingrid Dahl in 1902."
     file.write_text(f"# Ferries\n\nA preface.\n\n## Solveig\n\n{fact}\n", encoding="utf-8")
@@ -277,7 +277,7 @@ async def test_a_link_outlives_changes(reading: Sandbox, house: House) -> None:
 
 @pytest.mark.parametrize("payload", ["x", "help2", "A" * 64, "-" * 20, "_" * 8, "0" * 12])
 async def test_links_nobody_made(reading: Sandbox, payload: str) -> None:
-    """A payload that names nothing is met with a kind line, and shows no document."""
+    """An unknown payload gets a friendly line, and shows no document."""
     opened = await _say(reading, f"/start {payload}")
     assert f"{TEXTS.link_gone}\n\n{TEXTS.start}" == opened.text
     assert [] == opened.buttons
@@ -288,7 +288,7 @@ async def test_links_nobody_made(reading: Sandbox, payload: str) -> None:
 
 @pytest.mark.parametrize("fault", [{}, {"status": 429, "retry_after": 1}, {"kind": "drop"}])
 async def test_the_whole_document_as_a_file(reading: Sandbox, house: House, fault: dict[str, Any]) -> None:
-    """The file that comes is the file, byte for byte, also when Telegram took it only the second time."""
+    """The document is sent as a file, byte for byte, also if the first attempt fails."""
     answer = await _say(reading, QUESTION)
     if fault:
         await reading.fault("sendDocument", **fault)
@@ -299,7 +299,7 @@ async def test_the_whole_document_as_a_file(reading: Sandbox, house: House, faul
 
 
 async def test_copying_the_source(reading: Sandbox) -> None:
-    """A button copies where the quote stands, with the link that opens it."""
+    """A button copies the source of the quote, with the link that opens it."""
     answer = await _say(reading, QUESTION)
     (copied,) = [button["copy_text"]["text"] for button in answer.buttons if "copy_text" in button]
     assert len(copied.encode("utf-16-le")) // 2 <= 256
@@ -320,7 +320,7 @@ async def _edited(question: MessageClient, text: str) -> MessageClient:
 
 @pytest.mark.parametrize("place", ["private", "ask", "reply"])
 async def test_an_edited_question_edits_its_answer(reading: Sandbox, place: str) -> None:
-    """The answer follows its question, to another answer, to a refusal, and back."""
+    """Editing a question edits its answer, to another answer, to a refusal, and back."""
     if place == "private":
         chat, begin = await reading.private_chat(), ""
         question = await chat.send(QUESTION)
@@ -341,7 +341,7 @@ async def test_an_edited_question_edits_its_answer(reading: Sandbox, place: str)
 
 
 async def test_an_edit_of_what_was_not_answered(reading: Sandbox) -> None:
-    """A question whose answer is gone, or that asked nothing at first, is answered anew."""
+    """An edited question gets a new answer if the old one was deleted or there was none."""
     chat = await reading.private_chat()
     question = await chat.send(QUESTION)
     answer = await chat.next_message()
@@ -356,7 +356,7 @@ async def test_an_edit_of_what_was_not_answered(reading: Sandbox) -> None:
 
 
 async def test_edits_in_a_group_that_are_not_for_us(reading: Sandbox) -> None:
-    """Editing what was never said to the bot causes nothing."""
+    """Editing a message that was not addressed to the bot has no effect."""
     await reading.settings(privacy=False)
     group = await _group(reading)
     await group.next_message()
@@ -370,7 +370,7 @@ async def test_edits_in_a_group_that_are_not_for_us(reading: Sandbox) -> None:
 
 @pytest.mark.parametrize("how", ["question", "answer", "words", "alone"])
 async def test_why(reading: Sandbox, how: str) -> None:
-    """/why tells what the words weigh: of the question or answer it replies to, or of its own words."""
+    """/why shows the weights of words: of the question or answer it replies to, or of its own text."""
     chat = await reading.private_chat()
     question = await chat.send("Who built the lighthouse of Nordholm with unicorns?")
     answer = await chat.next_message()
@@ -392,7 +392,7 @@ async def test_why(reading: Sandbox, how: str) -> None:
 
 
 async def test_browsing_a_document(reading: Sandbox) -> None:
-    """From the list to the headings of a document, to the text under one, and all the way back."""
+    """The buttons lead from the list to the headings of a document, to its text, and back."""
     listed = await _say(reading, "/sources")
     assert ["1. The harbour book", "2. The lighthouse of Nordholm"] == _labels(listed)[:2]
     headings = await _turn(listed, "The harbour book")
@@ -409,7 +409,7 @@ async def test_browsing_a_document(reading: Sandbox) -> None:
 
 
 async def test_reading_from_end_to_end(reading: Sandbox) -> None:
-    """Reading on says every word of the document once and in order, and back is the same way."""
+    """The pages of a document have every word once and in order, in both directions."""
     page = await _turn(await _turn(await _say(reading, "/sources"), "harbour"), TEXTS.read_from_start)
     pages = [page.text]
     while "›" in _labels(page):
@@ -427,7 +427,7 @@ async def test_reading_from_end_to_end(reading: Sandbox) -> None:
 
 
 async def test_search(reading: Sandbox, house: House) -> None:
-    """/search lists places, one line each, with links; its buttons turn the pages under the command."""
+    """/search lists passages with links, one line each; its buttons show other pages."""
     listed = await _say(reading, "/search herring trawlers")
     first, lines = listed.text.splitlines()[0], list[str]()
     links: list[str] = []
@@ -447,7 +447,7 @@ async def test_search(reading: Sandbox, house: House) -> None:
 
 @pytest.mark.parametrize("seed", range(3))
 async def test_forged_buttons(reading: Sandbox, seed: int) -> None:
-    """Data that no button has, but nearly, is answered with words or with the view it names."""
+    """A press with slightly wrong data gets a notice or the view it names."""
     answer = await _say(reading, QUESTION)
     real = [button["callback_data"] for button in answer.buttons if "callback_data" in button]
     forged = [data[: len(data) - 1 - seed] for data in real] + [data + "0" * (seed + 1) for data in real]
@@ -464,7 +464,7 @@ async def test_forged_buttons(reading: Sandbox, seed: int) -> None:
 async def test_the_hello_tells_what_is_heard(
     house: House, tmp_path: Path, own_sandbox_url: str, hears: str, *, privacy: bool
 ) -> None:
-    """Taken into a group, the bot says once what it hears there, which is what Telegram tells it."""
+    """Added to a group, the bot says once which messages it can see there."""
     async with Sandbox.at(own_sandbox_url, token=TOKEN) as sandbox:
         await sandbox.settings(privacy=privacy)
         process = Process.start(
@@ -481,7 +481,7 @@ async def test_the_hello_tells_what_is_heard(
 
 
 async def test_an_answer_stays_in_its_topic(reading: Sandbox) -> None:
-    """In a forum the answer, its wider context and the file all come where it was asked."""
+    """In a forum the answer, its context and the file are sent to the topic of the question."""
     group = await _group(reading, title="Forum", is_forum=True)
     await group.next_message()
     topic = await reading.control("topic", chat_id=group.id, name="Boats", **{"from": group.user_id})
@@ -499,7 +499,7 @@ async def test_an_answer_stays_in_its_topic(reading: Sandbox) -> None:
 
 @pytest.mark.parametrize("code", ["ru", "ar", "zh-hans", "uk", "xx", None])
 async def test_everybody_is_spoken_to_in_their_language(reading: Sandbox, code: str | None) -> None:
-    """Sentences and buttons are in the person's language; who speaks none of ours is spoken to in English."""
+    """Texts and buttons are in the user's language, or in English if that is not supported."""
     texts = speaking(code)
     assert texts.start == (await _say(reading, "/start", language_code=code)).text
     answer = await _say(reading, QUESTION, language_code=code)
@@ -520,7 +520,7 @@ def _records(folder: Path) -> str:
 
 
 async def test_votes_are_nobodys(reading: Sandbox, house: House) -> None:
-    """A vote is kept with its question and quote, and nothing of who gave it."""
+    """A vote is stored with its question and quote, but without the user."""
     chat = await reading.private_chat("Wilhelmina", username="wilhelmina")
     await chat.send("When was the lighthouse of Nordholm built?")
     answer = await chat.next_message()
@@ -538,7 +538,7 @@ async def test_votes_are_nobodys(reading: Sandbox, house: House) -> None:
 
 
 async def test_no_votes_where_none_are_wanted(sandbox: Sandbox) -> None:
-    """Without a folder for feedback there are no buttons for it, and a forged vote is out of date."""
+    """Without a feedback folder there are no vote buttons, and a forged vote is answered as out of date."""
     answer = await _say(sandbox, QUESTION)
     assert not {"👍", "👎"} & set(_labels(answer))
     for data in ("+1", "-1"):
@@ -552,7 +552,7 @@ async def test_no_votes_where_none_are_wanted(sandbox: Sandbox) -> None:
 
 
 async def test_status(reading: Sandbox, house: House) -> None:
-    """/status gives the figures of what the bot holds."""
+    """/status shows the numbers of documents, passages and answers."""
     chat = await _admin(reading, house)
     await chat.send("/status")
     told = (await chat.next_message()).text
@@ -561,7 +561,7 @@ async def test_status(reading: Sandbox, house: House) -> None:
 
 
 async def test_an_admin_adds_replaces_and_removes_a_document(reading: Sandbox, house: House) -> None:
-    """A document an admin sends answers at once; another of its name takes its place, till it is removed."""
+    """An admin can add a document, replace it by another of the same name, and remove it."""
     chat = await _admin(reading, house)
     for fact, told in [("Olga Berg", TEXTS.added), ("Petra Lund", TEXTS.replaced)]:
         await chat.send_document("buoys.md", f"# Buoys\n\nThe bell buoy was cast by {fact}.\n".encode())
@@ -592,7 +592,7 @@ async def test_an_admin_adds_replaces_and_removes_a_document(reading: Sandbox, h
 async def test_documents_that_are_refused(
     reading: Sandbox, house: House, name: str, content: bytes, reason: str
 ) -> None:
-    """A file of a bad name, or without a text, is refused with the reason, and the folder stays as it was."""
+    """A file with an invalid name or without text is refused with the reason, and the folder is unchanged."""
     chat = await _admin(reading, house)
     before = sorted(house.folder.iterdir())
     await chat.send_document(name, content)
@@ -602,7 +602,7 @@ async def test_documents_that_are_refused(
 
 
 async def test_others_are_no_admins(reading: Sandbox, house: House) -> None:
-    """To others the commands are unknown, their files are no documents, and forged removals do nothing."""
+    """For other users admin commands are unknown, files are not added, and forged removals have no effect."""
     before = sorted(house.folder.iterdir())
     for command in ("/status", "/reload"):
         assert TEXTS.unknown_command == (await _say(reading, command)).text
@@ -619,7 +619,7 @@ async def test_others_are_no_admins(reading: Sandbox, house: House) -> None:
 
 
 async def test_in_a_group_nobody_is_an_admin(reading: Sandbox, house: House) -> None:
-    """There an admin's commands are met with silence, and a removal is out of date."""
+    """In a group admin commands are ignored, and a removal is answered as out of date."""
     await reading.settings(privacy=False)
     members = [house.admin]
     group = await reading.control("group", title="Keepers", members=members)

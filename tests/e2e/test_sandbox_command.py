@@ -1,4 +1,4 @@
-"""`verbatim sandbox`: the bot and a Telegram of its own, in one command."""
+"""`verbatim sandbox` runs the bot and a local Telegram emulator."""
 
 import os
 import re
@@ -51,7 +51,7 @@ def rehearsing(tmp_path: Path) -> Iterator[Calling]:
 
 
 def _invitation(process: subprocess.Popen[str]) -> tuple[str, str]:
-    """Return the page's address, and the line that names it."""
+    """Return the address of the page, and the line that has it."""
     assert process.stdout
     for line in process.stdout:
         if found := re.search(r"Open (http://127\.0\.0\.1:\d+/) in a browser", line):
@@ -80,7 +80,7 @@ def _is_free(address: str) -> bool:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 async def test_a_conversation_and_a_quiet_end(rehearsing: Calling, number: signal.Signals) -> None:
-    """It names the page and a question that is answered there; Ctrl-C ends both with exit code 0."""
+    """It prints the address and a question that is answered there; Ctrl-C ends both with exit code 0."""
     process = rehearsing("--port", "0")
     address, line = _invitation(process)
     assert QUESTION in line
@@ -99,7 +99,7 @@ async def test_a_conversation_and_a_quiet_end(rehearsing: Calling, number: signa
 
 @looks_at_processes
 def test_the_real_bots_settings_stay_out(rehearsing: Calling, tmp_path: Path) -> None:
-    """Token, webhook, allowed chats and proxy of the operator, in the environment or .env, do not count."""
+    """The real bot's token, webhook, allowed chats and proxy are ignored, in the environment and in .env."""
     (tmp_path / ".env").write_text("WEBHOOK_SECRET=abc\nTELEGRAM_ADMINS=1\nPORT=1\n", encoding="utf-8")
     token = "1234567890:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw"
     process = rehearsing(
@@ -124,7 +124,7 @@ def test_the_real_bots_settings_stay_out(rehearsing: Calling, tmp_path: Path) ->
 @looks_at_processes
 @pytest.mark.parametrize("victim", ["bot", "sandbox"])
 def test_when_one_dies_the_other_is_stopped(rehearsing: Calling, victim: str) -> None:
-    """A line says which of the two has ended, the other is stopped, and the exit code is 1."""
+    """If one process ends, a line names it, the other is stopped, and the exit code is 1."""
     process = rehearsing("--port", "0")
     address, _ = _invitation(process)
     children = _children(process)
@@ -138,7 +138,7 @@ def test_when_one_dies_the_other_is_stopped(rehearsing: Calling, victim: str) ->
 
 
 def test_a_taken_port_is_one_line(rehearsing: Calling) -> None:
-    """A port that somebody else has is told in one line that names the way out."""
+    """A port in use is an error of one line that says what to do."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
@@ -153,7 +153,7 @@ def test_a_taken_port_is_one_line(rehearsing: Calling) -> None:
 
 @looks_at_processes
 def test_a_stop_while_starting(rehearsing: Calling) -> None:
-    """Told to stop before it is ready, it stops all the same and leaves nothing behind."""
+    """Stopped while it is starting, it leaves no process behind."""
     process = rehearsing("--port", "0")
     deadline = time.monotonic() + PATIENCE
     while not (children := _children(process)) and time.monotonic() < deadline:

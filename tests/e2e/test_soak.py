@@ -1,4 +1,4 @@
-"""Twenty thousand questions on end: nothing is lost, nothing said twice, and the process does not grow."""
+"""A long run: 20,000 questions without lost or repeated answers, and without growing memory."""
 
 import asyncio
 import re
@@ -53,7 +53,7 @@ async def _resident(http: httpx.AsyncClient, port: int) -> int:
 
 @dataclass
 class Crowd:
-    """Two hundred people who each ask the next question when the one before is answered."""
+    """Two hundred users, each of whom asks the next question when the last one is answered."""
 
     sandbox: Sandbox
     left: dict[int, list[str]]
@@ -66,7 +66,7 @@ class Crowd:
         self.sent.add((chat, asked["message_id"]))
 
     async def talk(self, seen: int) -> None:
-        """Go on until nothing is left to ask and nothing more is heard."""
+        """Run until all questions are asked and no more answers come."""
         asking = [asyncio.create_task(self.ask(chat)) for chat in self.left]
         while True:
             is_over = self.answers.total() >= STEP
@@ -85,7 +85,7 @@ class Crowd:
 
 
 async def _crowd(sandbox: Sandbox, step: int) -> Crowd:
-    """Gather new people, so that the sandbox has no chat that grows with the run."""
+    """Create new users, so that no chat of the sandbox grows with the run."""
     people = [(await sandbox.user(f"P{number}"))["id"] for number in range(CHATS)]
     # A number of its own keeps any two questions from being the same text.
     asked = [f"{ASKED[number % len(ASKED)]} {step * STEP + number}" for number in range(STEP)]
@@ -99,7 +99,7 @@ async def test_twenty_thousand_questions(
     own_sandbox_url: str,
     documents: Path,
 ) -> None:
-    """Each of 20,000 questions is answered once, and after the first 2,000 the memory stays as it is."""
+    """Each of 20,000 questions is answered once, and memory does not grow after the first 2,000."""
     port = free_port()
     settings = {
         "TELEGRAM_TOKEN": TOKEN,

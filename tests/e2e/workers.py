@@ -1,4 +1,4 @@
-"""Webhook processes behind one address, and what becomes of questions when some of them end."""
+"""Runs webhook processes behind one address, and checks the answers when some of them end."""
 
 import asyncio
 import re
@@ -17,7 +17,7 @@ WORKERS = 4
 
 
 async def four_processes(sandbox: Sandbox, start: Callable[..., Process], **common: str) -> Count:
-    """Have four answer, kill one and stop one; all must answer, and the webhook and every question stay."""
+    """Let four processes answer, kill one and stop one; check that all answer and no question is lost."""
     ports, door = [free_port() for _ in range(WORKERS)], free_port()
     address = f"http://127.0.0.1:{door}/telegram"
     common |= {"TELEGRAM_API_URL": sandbox.url, "WEBHOOK_URL": address}
@@ -51,7 +51,7 @@ async def _get(url: str) -> httpx.Response:
 
 
 async def _asked(port: int) -> int:
-    """Count the questions that the process at a port was asked."""
+    """Return the number of questions that the process at a port was asked."""
     page = (await _get(f"http://127.0.0.1:{port}/metrics")).text
     (found,) = re.findall(r"^verbatim_questions_total (\S+)$", page, re.MULTILINE)
     return int(float(found))
