@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 
 @contextlib.asynccontextmanager
-async def forwarding(port: int, to: list[int]) -> AsyncIterator[None]:
+async def balance(port: int, to: list[int]) -> AsyncIterator[None]:
     """Forward connections to the ports in turn, as a host's router does; closed ports are skipped."""
     turn = 0
     carrying: set[asyncio.Task[None]] = set()

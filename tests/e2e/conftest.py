@@ -17,7 +17,7 @@ from sandbox.client import Sandbox
 from tests.e2e.load_generator import Row, as_table
 
 TOKEN = "1234567890:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw"
-PATIENCE = 20.0
+TIMEOUT_SECONDS = 20.0
 
 # Three passages: the one in the middle is too long to be joined to its neighbours.
 LIGHTHOUSE = """The lighthouse of Nordholm
@@ -92,10 +92,10 @@ class Process:
     def output(self) -> str:
         return self.log.read_text(encoding="utf-8")
 
-    def wait(self, seconds: float = PATIENCE) -> int:
+    def wait(self, seconds: float = TIMEOUT_SECONDS) -> int:
         return self.popen.wait(seconds)
 
-    def until(self, words: str, seconds: float = PATIENCE) -> None:
+    def until(self, words: str, seconds: float = TIMEOUT_SECONDS) -> None:
         deadline = time.monotonic() + seconds
         while words not in self.output:
             assert time.monotonic() < deadline, f"not said within {seconds} s: {words}\n{self.output}"

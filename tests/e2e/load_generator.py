@@ -7,7 +7,7 @@ from typing import Self
 
 from sandbox.client import ChatClient, MessageClient, Sandbox
 
-_AT_ONCE = 24
+_MAX_CONCURRENT_CHATS = 24
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ def as_table(rows: list[Row]) -> str:
 
 
 @dataclass(slots=True)
-class Crowd:
+class SimulatedUsers:
     """Private chats with the bot, and the questions asked in them."""
 
     sandbox: Sandbox
@@ -53,12 +53,12 @@ class Crowd:
 
     async def ask(self, times: int = 1, *, text: str = "/help", pause: float = 0.0) -> None:
         """Let every user ask several times, with pauses, so that all together ask at a steady rate."""
-        gate = asyncio.Semaphore(_AT_ONCE)
+        semaphore = asyncio.Semaphore(_MAX_CONCURRENT_CHATS)
 
         async def one(number: int, chat: ChatClient) -> None:
             await asyncio.sleep(pause * number / len(self.chats))
             for _ in range(times):
-                async with gate:
+                async with semaphore:
                     self.asked.append(await chat.send(text))
                 await asyncio.sleep(pause)
 
@@ -66,49 +66,49 @@ class Crowd:
 
     async def count(self) -> Count:
         """Count the answers to each question, by the message they reply to."""
-        found = await self._answers()
-        copies = [found[one.chat.id, one.id] for one in list(self.asked)]
-        return Count(len(copies), copies.count(0), sum(copy - 1 for copy in copies if copy))
+        answers = await self._answers()
+        counts = [answers[question.chat.id, question.id] for question in list(self.asked)]
+        return Count(len(counts), counts.count(0), sum(count - 1 for count in counts if count))
 
     async def unsure(self) -> int:
         """Count answered, unconfirmed updates; with no process running, only these can come again."""
         unconfirmed = {
-            (one["message"]["chat"]["id"], one["message"]["message_id"])
-            for one in await self.sandbox.unconfirmed()
-            if "message" in one
+            (update["message"]["chat"]["id"], update["message"]["message_id"])
+            for update in await self.sandbox.unconfirmed()
+            if "message" in update
         }
         return len(unconfirmed & (await self._answers()).keys())
 
     async def _answers(self) -> Counter[tuple[int, int]]:
         """Count the answers by chat and question."""
-        gate = asyncio.Semaphore(_AT_ONCE)
+        semaphore = asyncio.Semaphore(_MAX_CONCURRENT_CHATS)
 
         async def answers(chat: ChatClient) -> list[tuple[int, int]]:
-            async with gate:
+            async with semaphore:
                 return [
-                    (chat.id, one.raw["reply_to_message"]["message_id"])
-                    for one in await chat.messages()
-                    if one.raw["from"]["is_bot"] and "reply_to_message" in one.raw
+                    (chat.id, message.raw["reply_to_message"]["message_id"])
+                    for message in await chat.messages()
+                    if message.raw["from"]["is_bot"] and "reply_to_message" in message.raw
                 ]
 
-        return Counter(one for chat in await asyncio.gather(*map(answers, self.chats)) for one in chat)
+        return Counter(key for keys in await asyncio.gather(*map(answers, self.chats)) for key in keys)
 
-    async def settled(self, *, within: float = 20.0, calm: float = 0.3) -> Count:
+    async def wait_and_count(self, *, within: float = 20.0, calm: float = 0.3) -> Count:
         """Count when no updates are pending and all questions are answered, or after a timeout."""
         deadline = asyncio.get_running_loop().time() + within
-        # To count is much work for the sandbox; while it has more to hand over there is no need to.
+        # Counting is expensive for the sandbox, and not needed while updates are pending.
         while await self.sandbox.unconfirmed() or (await self.count()).lost:
             if asyncio.get_running_loop().time() > deadline:
                 return await self.count()
             await asyncio.sleep(0.2)
-        # What is sent twice is sent soon after.
+        # A second answer would come soon after the first.
         await asyncio.sleep(calm)
         return await self.count()
 
 
-def complaints(log: str) -> list[str]:
+def warning_lines(log: str) -> list[str]:
     """Return the lines of a log that an operator should look at."""
-    return [line for line in log.splitlines() if any(f" {grave} " in line for grave in GRAVE)]
+    return [line for line in log.splitlines() if any(f" {level} " in line for level in _WARNING_LEVELS)]
 
 
-GRAVE = ("WARNING", "ERROR", "CRITICAL")
+_WARNING_LEVELS = ("WARNING", "ERROR", "CRITICAL")

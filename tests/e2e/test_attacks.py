@@ -21,14 +21,24 @@ from config.settings import Settings
 from sandbox.client import Sandbox
 from tests.e2e import raw_http
 from tests.e2e.conftest import BAKERY, LIGHTHOUSE, TOKEN, Process
-from tests.e2e.raw_http import PATH, SECRET, SECRET_HEADER, bring, get, head, line, post, serving
+from tests.e2e.raw_http import (
+    PATH,
+    SECRET,
+    SECRET_HEADER,
+    connect,
+    get,
+    post,
+    post_update,
+    request_head,
+    serving,
+)
 
 pytestmark = pytest.mark.e2e
 
 TEXTS = speaking("en")
 QUESTION = "Who built the lighthouse of Nordholm?"
 FACT = "Clara Brandt"
-# The first people and group of a sandbox.
+# The first users and the first group of a sandbox.
 ALLOWED, STRANGER = 5_000_000_001, 5_000_000_002
 GROUP = -4_000_001
 MANY = 700
@@ -124,16 +134,16 @@ async def test_what_is_no_update(target: Target, body: bytes) -> None:
 
 async def test_a_large_body(target: Target) -> None:
     """A body of more than a megabyte is refused by its Content-Length, before it is sent."""
-    async with line(target.port) as one:
-        await one.send(head({SECRET_HEADER: SECRET, "Content-Length": 2 * 2**20}))
+    async with connect(target.port) as one:
+        await one.send(request_head({SECRET_HEADER: SECRET, "Content-Length": 2 * 2**20}))
         assert 413 == (await one.answer()).status
 
 
 @pytest.mark.parametrize(("secret", "expected"), [(SECRET, 413), ("wrong", 401)])
 async def test_an_endless_body(target: Target, secret: str, expected: int) -> None:
     """A body without a length is refused after a megabyte, and without the secret at once."""
-    async with line(target.port) as one:
-        await one.send(head({SECRET_HEADER: secret, "Transfer-Encoding": "chunked"}))
+    async with connect(target.port) as one:
+        await one.send(request_head({SECRET_HEADER: secret, "Transfer-Encoding": "chunked"}))
         with contextlib.suppress(ConnectionError):
             for _ in range(40):
                 await one.send(b"10000\r\n" + b" " * 0x10000 + b"\r\n")
@@ -143,8 +153,8 @@ async def test_an_endless_body(target: Target, secret: str, expected: int) -> No
 async def test_a_slow_body(target: Target) -> None:
     """A body of one byte a second is refused after ten seconds."""
     began = time.monotonic()
-    async with line(target.port) as one:
-        await one.send(head({SECRET_HEADER: SECRET, "Content-Length": 100}))
+    async with connect(target.port) as one:
+        await one.send(request_head({SECRET_HEADER: SECRET, "Content-Length": 100}))
         waiting = asyncio.create_task(one.answer())
         while not waiting.done():
             await one.send(b" ")
@@ -159,24 +169,24 @@ async def test_idle_connections(target: Target) -> None:
     assert MANY + 100 < most, "this needs more open files: ulimit -n"
     async with contextlib.AsyncExitStack() as stack:
         for number in range(MANY):
-            one = await stack.enter_async_context(line(target.port))
+            one = await stack.enter_async_context(connect(target.port))
             if number % 2:
-                await one.send(head({SECRET_HEADER: SECRET})[:30])
-        assert 200 == await bring(target.port, {"update_id": 2})
+                await one.send(request_head({SECRET_HEADER: SECRET})[:30])
+        assert 200 == await post_update(target.port, {"update_id": 2})
         assert 200 == (await get(target.port, "/healthz")).status
 
 
 async def test_noise_on_the_line(target: Target) -> None:
     """Connections that do not speak HTTP are closed, without a traceback."""
-    for noise in (b"\x16\x03\x01\x02\x00" * 40, b"GET\r\n\r\n", head({"a": "b" * 100_000})):
-        async with line(target.port) as one:
+    for noise in (b"\x16\x03\x01\x02\x00" * 40, b"GET\r\n\r\n", request_head({"a": "b" * 100_000})):
+        async with connect(target.port) as one:
             with contextlib.suppress(ConnectionError):
                 await one.send(noise + b"\r\n\r\n")
             assert await one.is_closed()
     assert "Traceback" not in target.bot.output
 
 
-# Who is let in
+# Access
 
 
 def _from_elsewhere() -> dict[str, dict[str, Any]]:
@@ -239,9 +249,9 @@ async def test_a_stranger_stays_outside(closed: Target, way: str) -> None:
             await sandbox.user("Somebody")
         before = (await sandbox.state())["last_call"]
         number = 1000 + list(_from_elsewhere()).index(way)
-        assert 200 == await bring(closed.port, {"update_id": number, **_from_elsewhere()[way]})
+        assert 200 == await post_update(closed.port, {"update_id": number, **_from_elsewhere()[way]})
         calls = await sandbox.calls(after=before)
-    # What waits for an end gets one, and nothing in it.
+    # Queries are answered, but without contents.
     said = [
         call for call in calls if call["params"].get("text") or call["params"].get("results", "[]") != "[]"
     ]
@@ -259,7 +269,7 @@ async def test_the_allowed_one_is_let_in(closed: Target) -> None:
     assert FACT in call["params"]["text"]
 
 
-# Too much
+# Floods
 
 
 async def _seconds(sandbox: Sandbox) -> float:
@@ -294,7 +304,7 @@ async def test_a_flood_from_one_person(
         said = [one.text for one in await flooder.messages() if one.raw["from"]["is_bot"]]
     assert 1 == said.count(TEXTS.slow_down)
     assert said[-1] == TEXTS.slow_down
-    # Five at once, and what the minute gave back meanwhile.
+    # Five at once, and those that the rate allows meanwhile.
     assert 6 <= len(said) <= 8
     assert statistics.median(busy) < statistics.median(calm) + 1
 
@@ -346,11 +356,11 @@ async def test_channels_do_not_share_a_portion(
             message = _message(
                 50, 0, group.id, text="/help", entities=[command], sender_chat=channel, **{"from": name}
             )
-            assert 200 == await bring(port, {"update_id": number + 10**9, "message": message})
+            assert 200 == await post_update(port, {"update_id": number + 10**9, "message": message})
         assert TEXTS.help in [one.text for one in await groups[1].messages()]
 
 
-# Secrets, and what people ask
+# Secrets and questions
 
 
 async def test_secrets_are_told_nowhere(
@@ -416,7 +426,7 @@ async def _strange_telegram(url: str) -> Any:
 
         async def back() -> None:
             while data := await there.read(2**16):
-                # Of the same length, so that the head still fits.
+                # Of the same length, so that Content-Length stays right.
                 is_update = b"update_id" in data
                 writer.write(data if is_update else re.sub(rb'"date":\d{10}', rb'"date":"12345678"', data))
             writer.close()
@@ -500,7 +510,7 @@ def _hostile(folder: Path) -> Iterator[None]:
         huge.truncate(65 * 2**20)
     with socket.socket(socket.AF_UNIX) as listener:
         here = Path.cwd()
-        # The address of a socket is short.
+        # The path of a socket has a small maximum length.
         os.chdir(folder)
         try:
             listener.bind("socket.txt")
@@ -516,15 +526,15 @@ async def test_a_hostile_folder(starting: Callable[..., Any], own_sandbox_url: s
     with _hostile(folder):
         bot = starting(TELEGRAM_TOKEN=TOKEN, TELEGRAM_API_URL=own_sandbox_url, SEEDS_DIR=str(folder))
         bot.until("is listening", 30)
-    assert [] == [one for one in bot.output.splitlines() if not re.match(r"\d{4}-\d\d-\d\d ", one)]
+    assert [] == [line for line in bot.output.splitlines() if not re.match(r"\d{4}-\d\d-\d\d ", line)]
     assert "\u202e" not in bot.output
-    assert "Left out huge.txt: 65 MB is more than" in bot.output
+    assert "Left out huge.txt: 65 MB exceed the limit of" in bot.output
     async with Sandbox.at(own_sandbox_url, token=TOKEN) as sandbox:
         chat = await sandbox.private_chat()
         await chat.send("/sources")
         listed = await chat.next_message()
         assert "I hold 6 documents:" == listed.text.partition("\n")[0]
-        # A name that looks like a link is none.
+        # A name that looks like a link is not one.
         assert [] == [one for one in listed.entities if "example.com" in str(one)]
         for question in ("What is the secret under the stairs of Ravensburg?", "Who is root in /bin/bash?"):
             await chat.send(question)

@@ -21,7 +21,7 @@ pytestmark = pytest.mark.e2e
 TEXTS = speaking("en")
 PRINTED = Path(__file__).parents[1] / "documents" / "printed"
 WHO = "Who is the harbour master of Nordholm?"
-# What the folder holds counts within five seconds of the last write; machines under test may be slow.
+# Changes take effect within five seconds of the last write; test machines may be slower.
 PATIENCE = 30.0
 
 

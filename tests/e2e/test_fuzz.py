@@ -25,16 +25,16 @@ pytestmark = pytest.mark.e2e
 QUESTION = "Who built the lighthouse of Nordholm?"
 FACT = "Clara Brandt"
 BOT_ID = int(TOKEN.partition(":")[0])
-# The first person of a sandbox: answers to this one are sent.
-PERSON = 5_000_000_001
-DEEPEST = 4
-MOST_OPTIONAL = 5
+# The first user of a sandbox, to whom answers can be sent.
+USER_ID = 5_000_000_001
+MAX_DEPTH = 4
+MAX_OPTIONAL_FIELDS = 5
 
-# What a field holds in earnest, so that more than the reader is reached.
+# Realistic values of fields, so that not only the parser is reached.
 KNOWN: dict[tuple[str, str], list[Any]] = {
     ("Chat", "type"): ["private", "group", "supergroup", "channel"],
-    ("Chat", "id"): [PERSON, -PERSON],
-    ("User", "id"): [PERSON, BOT_ID],
+    ("Chat", "id"): [USER_ID, -USER_ID],
+    ("User", "id"): [USER_ID, BOT_ID],
     ("Message", "date"): [0, 1, 1_800_000_000],
     ("InaccessibleMessage", "date"): [0],
     ("User", "language_code"): ["en", "de", "ar", "zh-hans", "xx", ""],
@@ -90,7 +90,7 @@ def values(draw: st.DrawFn, table: Table, kind: str, depth: int, where: tuple[st
         return draw(st.sampled_from(KNOWN[where]))
     if kind.startswith("Array of "):
         inner = values(table, kind.removeprefix("Array of "), depth + 1, where)
-        return draw(st.lists(inner, max_size=0 if depth > DEEPEST else 2))
+        return draw(st.lists(inner, max_size=0 if depth > MAX_DEPTH else 2))
     if kind in PLAIN:
         return draw(PLAIN[kind])
     published = table.types[kind]
@@ -104,8 +104,8 @@ def objects(draw: st.DrawFn, table: Table, kind: str, depth: int = 0, must: str 
     fields = table.types[kind].get("fields", [])
     optional = [one["name"] for one in fields if not one["required"]]
     wanted: set[str] = set()
-    if optional and depth <= DEEPEST:
-        wanted = set(draw(st.lists(st.sampled_from(optional), max_size=MOST_OPTIONAL)))
+    if optional and depth <= MAX_DEPTH:
+        wanted = set(draw(st.lists(st.sampled_from(optional), max_size=MAX_OPTIONAL_FIELDS)))
     if kind == "Message" and draw(st.booleans()):
         wanted |= {"text", "from"}
     made = {}
@@ -126,7 +126,7 @@ def updates(draw: st.DrawFn, table: Table) -> dict[str, Any]:
     return {"update_id": 0, kind: content}
 
 
-class Door:
+class WebhookClient:
     """Sends updates to the webhook, each on a new connection, with increasing ids."""
 
     def __init__(self, port: int) -> None:
@@ -137,7 +137,7 @@ class Door:
         return self.post(json.dumps(update | {"update_id": next(self._numbers)}).encode())
 
     def post(self, body: bytes) -> int:
-        # One that is kept is hung up on when making the next update takes long.
+        # An idle connection would be closed if generating the next update takes long.
         with closing(HTTPConnection(HOST, self._port, timeout=60)) as connection:
             connection.request("POST", PATH, body, {SECRET_HEADER: SECRET})
             return connection.getresponse().status
@@ -153,7 +153,7 @@ class Running:
     bot: Process
     port: int
     url: str
-    door: Door
+    door: WebhookClient
 
     async def is_well(self) -> None:
         """Check that the process is running, answers, and has logged no traceback."""
@@ -175,10 +175,10 @@ def running(documents: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         port,
         url,
     ):
-        yield Running(bot, port, url, Door(port))
+        yield Running(bot, port, url, WebhookClient(port))
 
 
-def _fuzz(table: Table, door: Door, examples: int) -> set[int]:
+def _fuzz(table: Table, door: WebhookClient, examples: int) -> set[int]:
     statuses: set[int] = set()
 
     @settings(
@@ -211,7 +211,7 @@ async def test_updates_of_any_kind(table: Table, running: Running, examples: int
 def _bodies(count: int) -> Iterator[bytes]:
     """Return random bodies, and updates with a few random bytes."""
     chance = random.Random(20)
-    message = {"message_id": 1, "date": 1, "chat": {"id": PERSON, "type": "private"}, "text": QUESTION}
+    message = {"message_id": 1, "date": 1, "chat": {"id": USER_ID, "type": "private"}, "text": QUESTION}
     whole = json.dumps({"update_id": 1, "message": message}).encode()
     for number in range(count):
         if number % 2:

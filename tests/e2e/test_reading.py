@@ -52,7 +52,7 @@ QUAY = "\n\n".join(
 
 
 @dataclass(frozen=True)
-class House:
+class FeedbackBot:
     """A bot that collects feedback, its documents, and the id of its admin; `url` is that of its sandbox."""
 
     url: str
@@ -63,7 +63,7 @@ class House:
 
 
 @pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+def feedback_bot(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FeedbackBot]:
     """Start a bot with a sandbox of its own for all tests of this module."""
     folder, feedback = tmp_path_factory.mktemp("shelf"), tmp_path_factory.mktemp("feedback")
     (folder / "lighthouse.txt").write_text(LIGHTHOUSE, encoding="utf-8")
@@ -82,19 +82,19 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
         )
         try:
             process.until("is listening")
-            yield House(url, folder, feedback, admin, process)
+            yield FeedbackBot(url, folder, feedback, admin, process)
         finally:
             process.end()
 
 
 @pytest.fixture
-async def reading(house: House) -> AsyncIterator[Sandbox]:
+async def reading(feedback_bot: FeedbackBot) -> AsyncIterator[Sandbox]:
     """Connect to the sandbox of this module; after each test, check that no call violated the Bot API."""
-    async with Sandbox.at(house.url, token=TOKEN) as joined:
+    async with Sandbox.at(feedback_bot.url, token=TOKEN) as joined:
         await joined.settings(flood=False, privacy=True)
         yield joined
         assert [] == await joined.violations()
-    assert "Traceback" not in house.process.output
+    assert "Traceback" not in feedback_bot.process.output
 
 
 async def _say(sandbox: Sandbox, text: str, **fields: Any) -> MessageClient:
@@ -108,12 +108,12 @@ async def _turn(shown: MessageClient, button: str) -> MessageClient:
     return await shown.chat.next_message(kinds=["edited_message"])
 
 
-async def _admin(sandbox: Sandbox, house: House) -> ChatClient:
-    return ChatClient(sandbox, house.admin, house.admin, (await sandbox.state())["last_event"])
+async def _admin(sandbox: Sandbox, feedback_bot: FeedbackBot) -> ChatClient:
+    return ChatClient(sandbox, feedback_bot.admin, feedback_bot.admin, (await sandbox.state())["last_event"])
 
 
-async def _reload(sandbox: Sandbox, house: House) -> str:
-    chat = await _admin(sandbox, house)
+async def _reload(sandbox: Sandbox, feedback_bot: FeedbackBot) -> str:
+    chat = await _admin(sandbox, feedback_bot)
     await chat.send("/reload")
     return (await chat.next_message(kinds=["edited_message"])).text
 
@@ -155,7 +155,7 @@ async def _typed(chat: ChatClient, query: str, offset: str = "") -> dict[str, An
     return answer
 
 
-async def test_a_chosen_quote_is_sent_as_it_stands(reading: Sandbox, house: House) -> None:
+async def test_a_chosen_quote_is_sent_as_it_stands(reading: Sandbox, feedback_bot: FeedbackBot) -> None:
     """An inline query offers articles; the chosen one sends its verbatim quote with the source."""
     friends = await reading.group("Friends", bot=False)
     typed = await friends.inline(QUESTION)
@@ -165,12 +165,12 @@ async def test_a_chosen_quote_is_sent_as_it_stands(reading: Sandbox, house: Hous
     sent = await friends.pick(typed["query_id"], results[0]["id"])
     (quote,), (name,) = sent.entity_texts("blockquote"), sent.entity_texts("code")
     assert FACT in quote
-    assert quote in (house.folder / name).read_text(encoding="utf-8")
+    assert quote in (feedback_bot.folder / name).read_text(encoding="utf-8")
     opened = await _say(reading, _start(_link(sent)))
     assert quote in opened.text
 
 
-async def test_inline_quotes_are_paged_to_the_end(reading: Sandbox, house: House) -> None:
+async def test_inline_quotes_are_paged_to_the_end(reading: Sandbox, feedback_bot: FeedbackBot) -> None:
     """Inline results come in pages of at most ten, each result once and verbatim, up to the last one."""
     chat = await reading.private_chat()
     offset, ids, counts = "", list[str](), list[int]()
@@ -180,7 +180,7 @@ async def test_inline_quotes_are_paged_to_the_end(reading: Sandbox, house: House
         counts.append(len(answer["results"]))
         for one in answer["results"]:
             quote = one["input_message_content"]["message_text"].partition("\n— ")[0]
-            assert quote in (house.folder / "quays" / "herring.txt").read_text(encoding="utf-8")
+            assert quote in (feedback_bot.folder / "quays" / "herring.txt").read_text(encoding="utf-8")
         offset = answer["next_offset"]
         if not offset:
             break
@@ -245,12 +245,12 @@ async def test_a_link_shows_the_neighbours(reading: Sandbox) -> None:
     assert FACT in (await _turn(opened, TEXTS.read_on)).text
 
 
-async def test_a_link_outlives_changes(reading: Sandbox, house: House) -> None:
+async def test_a_link_outlives_changes(reading: Sandbox, feedback_bot: FeedbackBot) -> None:
     """A link works after changes elsewhere in the document; without its passage or document it says so."""
-    file = house.folder / "ferry.md"
+    file = feedback_bot.folder / "ferry.md"
     fact = "The ferry Solveig was launched by Ingrid Dahl in 1902."
     file.write_text(f"# Ferries\n\nA preface.\n\n## Solveig\n\n{fact}\n", encoding="utf-8")
-    assert "4 documents read" in await _reload(reading, house)
+    assert "4 documents read" in await _reload(reading, feedback_bot)
     answer = await _say(reading, "Who launched the ferry Solveig?")
     assert fact in answer.entity_texts("blockquote")[0]
     link = _link(answer)
@@ -258,20 +258,20 @@ async def test_a_link_outlives_changes(reading: Sandbox, house: House) -> None:
         f"# Ferries\n\nAnother start.\n\nMore.\n\n## Solveig\n\n{fact}\n\n## Later\n\nAn end.\n",
         encoding="utf-8",
     )
-    await _reload(reading, house)
+    await _reload(reading, feedback_bot)
     opened = await _say(reading, _start(link))
     assert [fact] == opened.entity_texts("blockquote")
     assert "More." in opened.text
     file.write_text(
         f"# Ferries\n\nA preface.\n\n## Solveig\n\n{fact.replace('1902', '1903')}\n", encoding="utf-8"
     )
-    await _reload(reading, house)
+    await _reload(reading, feedback_bot)
     changed = await _say(reading, _start(link))
     assert TEXTS.passage_gone("Ferries") == changed.text
     assert ["Ferries", "\u2003Solveig"] == _labels(changed)[:2]
     assert "1903" in (await _turn(changed, "Solveig")).text
     file.unlink()
-    await _reload(reading, house)
+    await _reload(reading, feedback_bot)
     assert f"{TEXTS.link_gone}\n\n{TEXTS.start}" == (await _say(reading, _start(link))).text
 
 
@@ -287,7 +287,9 @@ async def test_links_nobody_made(reading: Sandbox, payload: str) -> None:
 
 
 @pytest.mark.parametrize("fault", [{}, {"status": 429, "retry_after": 1}, {"kind": "drop"}])
-async def test_the_whole_document_as_a_file(reading: Sandbox, house: House, fault: dict[str, Any]) -> None:
+async def test_the_whole_document_as_a_file(
+    reading: Sandbox, feedback_bot: FeedbackBot, fault: dict[str, Any]
+) -> None:
     """The document is sent as a file, byte for byte, also if the first attempt fails."""
     answer = await _say(reading, QUESTION)
     if fault:
@@ -295,7 +297,7 @@ async def test_the_whole_document_as_a_file(reading: Sandbox, house: House, faul
     await answer.press(TEXTS.whole_document)
     sent = await answer.chat.next_message()
     assert "lighthouse.txt" == sent.raw["document"]["file_name"]
-    assert (house.folder / "lighthouse.txt").read_bytes() == await _file(sent)
+    assert (feedback_bot.folder / "lighthouse.txt").read_bytes() == await _file(sent)
 
 
 async def test_copying_the_source(reading: Sandbox) -> None:
@@ -426,7 +428,7 @@ async def test_reading_from_end_to_end(reading: Sandbox) -> None:
     assert pages == back[::-1]
 
 
-async def test_search(reading: Sandbox, house: House) -> None:
+async def test_search(reading: Sandbox, feedback_bot: FeedbackBot) -> None:
     """/search lists passages with links, one line each; its buttons show other pages."""
     listed = await _say(reading, "/search herring trawlers")
     first, lines = listed.text.splitlines()[0], list[str]()
@@ -442,7 +444,7 @@ async def test_search(reading: Sandbox, house: House) -> None:
     assert all(line.endswith(": Herring, trawlers") for line in lines)
     assert len(lines) == len(set(links)) > 10
     (passage,) = (await _say(reading, _start(links[0]))).entity_texts("blockquote")
-    assert passage in (house.folder / "quays" / "herring.txt").read_text(encoding="utf-8")
+    assert passage in (feedback_bot.folder / "quays" / "herring.txt").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -462,14 +464,14 @@ async def test_forged_buttons(reading: Sandbox, seed: int) -> None:
 
 @pytest.mark.parametrize(("privacy", "hears"), [(True, TEXTS.hears_little), (False, TEXTS.hears_all)])
 async def test_the_hello_tells_what_is_heard(
-    house: House, tmp_path: Path, own_sandbox_url: str, hears: str, *, privacy: bool
+    feedback_bot: FeedbackBot, tmp_path: Path, own_sandbox_url: str, hears: str, *, privacy: bool
 ) -> None:
     """Added to a group, the bot says once which messages it can see there."""
     async with Sandbox.at(own_sandbox_url, token=TOKEN) as sandbox:
         await sandbox.settings(privacy=privacy)
         process = Process.start(
             tmp_path,
-            **settings_of("polling", TELEGRAM_API_URL=own_sandbox_url, SEEDS_DIR=str(house.folder)),
+            **settings_of("polling", TELEGRAM_API_URL=own_sandbox_url, SEEDS_DIR=str(feedback_bot.folder)),
         )
         try:
             process.until("is listening")
@@ -519,7 +521,7 @@ def _records(folder: Path) -> str:
     return "".join(file.read_text(encoding="utf-8") for file in folder.glob("*.jsonl"))
 
 
-async def test_votes_are_nobodys(reading: Sandbox, house: House) -> None:
+async def test_votes_are_nobodys(reading: Sandbox, feedback_bot: FeedbackBot) -> None:
     """A vote is stored with its question and quote, but without the user."""
     chat = await reading.private_chat("Wilhelmina", username="wilhelmina")
     await chat.send("When was the lighthouse of Nordholm built?")
@@ -527,13 +529,13 @@ async def test_votes_are_nobodys(reading: Sandbox, house: House) -> None:
     told = await answer.press("👎")
     assert told is not None
     assert TEXTS.thanks == told["text"]
-    kept = [json.loads(line) for line in _records(house.feedback).splitlines()]
+    kept = [json.loads(line) for line in _records(feedback_bot.feedback).splitlines()]
     asked = [one for one in kept if one["question"] == "When was the lighthouse of Nordholm built?"]
     assert [None, "down"] == [one["vote"] for one in asked]
     assert answer.entity_texts("blockquote") == [asked[1]["quote"]]
     keys = {"day", "question", "answered", "certainty", "confidence", "document", "quote", "vote"}
     assert keys == {key for one in kept for key in one}
-    assert [] == [word for word in (str(chat.id), "ilhelmina") if word in _records(house.feedback)]
+    assert [] == [word for word in (str(chat.id), "ilhelmina") if word in _records(feedback_bot.feedback)]
     assert TEXTS.privacy_feedback == (await _say(reading, "/privacy")).text
 
 
@@ -551,18 +553,20 @@ async def test_no_votes_where_none_are_wanted(sandbox: Sandbox) -> None:
 # Admins
 
 
-async def test_status(reading: Sandbox, house: House) -> None:
+async def test_status(reading: Sandbox, feedback_bot: FeedbackBot) -> None:
     """/status shows the numbers of documents, passages and answers."""
-    chat = await _admin(reading, house)
+    chat = await _admin(reading, feedback_bot)
     await chat.send("/status")
     told = (await chat.next_message()).text
     assert "Documents: 3" in told.splitlines()
     assert re.search(r"^Questions answered: \d+, not sure: \d+, declined: \d+$", told, re.MULTILINE)
 
 
-async def test_an_admin_adds_replaces_and_removes_a_document(reading: Sandbox, house: House) -> None:
+async def test_an_admin_adds_replaces_and_removes_a_document(
+    reading: Sandbox, feedback_bot: FeedbackBot
+) -> None:
     """An admin can add a document, replace it by another of the same name, and remove it."""
-    chat = await _admin(reading, house)
+    chat = await _admin(reading, feedback_bot)
     for fact, told in [("Olga Berg", TEXTS.added), ("Petra Lund", TEXTS.replaced)]:
         await chat.send_document("buoys.md", f"# Buoys\n\nThe bell buoy was cast by {fact}.\n".encode())
         assert told("buoys.md") == (await chat.next_message()).text
@@ -571,11 +575,11 @@ async def test_an_admin_adds_replaces_and_removes_a_document(reading: Sandbox, h
     await chat.send("/sources")
     asked = await _turn(await _turn(await chat.next_message(), "Buoys"), TEXTS.remove)
     assert TEXTS.remove_really("buoys.md") == asked.text
-    assert (house.folder / "buoys.md").exists()
+    assert (feedback_bot.folder / "buoys.md").exists()
     kept = await _turn(asked, TEXTS.remove_no)
     gone = await _turn(await _turn(kept, TEXTS.remove), TEXTS.remove_yes)
     assert TEXTS.removed("buoys.md") == gone.text
-    assert not (house.folder / "buoys.md").exists()
+    assert not (feedback_bot.folder / "buoys.md").exists()
     assert "Petra" not in (await _say(reading, "Who cast the bell buoy?")).text
 
 
@@ -590,20 +594,20 @@ async def test_an_admin_adds_replaces_and_removes_a_document(reading: Sandbox, h
     ],
 )
 async def test_documents_that_are_refused(
-    reading: Sandbox, house: House, name: str, content: bytes, reason: str
+    reading: Sandbox, feedback_bot: FeedbackBot, name: str, content: bytes, reason: str
 ) -> None:
     """A file with an invalid name or without text is refused with the reason, and the folder is unchanged."""
-    chat = await _admin(reading, house)
-    before = sorted(house.folder.iterdir())
+    chat = await _admin(reading, feedback_bot)
+    before = sorted(feedback_bot.folder.iterdir())
     await chat.send_document(name, content)
     told = (await chat.next_message()).text
     assert f" was not added: {reason}" in told
-    assert before == sorted(house.folder.iterdir())
+    assert before == sorted(feedback_bot.folder.iterdir())
 
 
-async def test_others_are_no_admins(reading: Sandbox, house: House) -> None:
+async def test_others_are_no_admins(reading: Sandbox, feedback_bot: FeedbackBot) -> None:
     """For other users admin commands are unknown, files are not added, and forged removals have no effect."""
-    before = sorted(house.folder.iterdir())
+    before = sorted(feedback_bot.folder.iterdir())
     for command in ("/status", "/reload"):
         assert TEXTS.unknown_command == (await _say(reading, command)).text
     chat = await reading.private_chat()
@@ -615,15 +619,15 @@ async def test_others_are_no_admins(reading: Sandbox, house: House) -> None:
         told = await headings.press_data(f"@{shelf}{data[2:]}")
         assert told is not None
         assert TEXTS.stale == told["text"]
-    assert before == sorted(house.folder.iterdir())
+    assert before == sorted(feedback_bot.folder.iterdir())
 
 
-async def test_in_a_group_nobody_is_an_admin(reading: Sandbox, house: House) -> None:
+async def test_in_a_group_nobody_is_an_admin(reading: Sandbox, feedback_bot: FeedbackBot) -> None:
     """In a group admin commands are ignored, and a removal is answered as out of date."""
     await reading.settings(privacy=False)
-    members = [house.admin]
+    members = [feedback_bot.admin]
     group = await reading.control("group", title="Keepers", members=members)
-    chat = ChatClient(reading, group["id"], house.admin, 0)
+    chat = ChatClient(reading, group["id"], feedback_bot.admin, 0)
     await chat.next_message()
     for command in ("/status", "/reload"):
         await chat.send(command)
@@ -635,4 +639,4 @@ async def test_in_a_group_nobody_is_an_admin(reading: Sandbox, house: House) -> 
     told = await headings.press_data(f"@y{data[2:]}")
     assert told is not None
     assert TEXTS.stale == told["text"]
-    assert (house.folder / "harbour.md").exists()
+    assert (feedback_bot.folder / "harbour.md").exists()

@@ -125,7 +125,7 @@ async def test_bad_files_do_not_stop_good_ones(
     bot = starting(TELEGRAM_TOKEN=TOKEN, TELEGRAM_API_URL=own_sandbox_url, SEEDS_DIR=str(folder))
     bot.until("is listening")
     assert "Left out binary.txt: " in bot.output
-    # Root reads everything, so there the file is no problem.
+    # Root can read every file.
     assert ("Left out locked.txt: " in bot.output) is (os.geteuid() != 0)
     assert "Traceback" not in bot.output
     async with Sandbox.at(own_sandbox_url, token=TOKEN) as sandbox:

@@ -8,9 +8,9 @@ from typing import Any
 import httpx
 
 from sandbox.client import Sandbox
-from tests.e2e.balancer import forwarding
+from tests.e2e.balancer import balance
 from tests.e2e.conftest import TOKEN, Process, free_port, settings_of
-from tests.e2e.load_generator import Count, Crowd, complaints
+from tests.e2e.load_generator import Count, SimulatedUsers, warning_lines
 
 QUESTION = "Who built the lighthouse of Nordholm?"
 WORKERS = 4
@@ -21,27 +21,27 @@ async def four_processes(sandbox: Sandbox, start: Callable[..., Process], **comm
     ports, door = [free_port() for _ in range(WORKERS)], free_port()
     address = f"http://127.0.0.1:{door}/telegram"
     common |= {"TELEGRAM_API_URL": sandbox.url, "WEBHOOK_URL": address}
-    async with forwarding(door, ports):
+    async with balance(door, ports):
         workers = [start(**settings_of("polling", **common, PORT=str(port))) for port in ports]
         for worker in workers:
             await asyncio.to_thread(worker.until, "is listening")
-        crowd = await Crowd.of(sandbox, 60)
+        crowd = await SimulatedUsers.of(sandbox, 60)
         asking = asyncio.create_task(crowd.ask(5, text=QUESTION, pause=1))
         await asyncio.sleep(2.5)
-        assert [True] * WORKERS == [await _asked(port) > 0 for port in ports]
+        assert [True] * WORKERS == [await _question_count(port) > 0 for port in ports]
         workers[0].kill()
         at_risk = await crowd.unsure()
         await asyncio.sleep(1)
         assert 0 == await asyncio.to_thread(workers[1].stop)
         assert address == (await _webhook(sandbox))["url"]
         await asking
-        count = await crowd.settled(within=30)
+        count = await crowd.wait_and_count(within=30)
     assert (300, 0) == (count.asked, count.lost)
     assert count.doubled <= at_risk
     assert [] == [call for call in await sandbox.calls("deleteWebhook") if call["params"]]
     for worker in workers[1:]:
         assert "Traceback" not in worker.output
-        assert len(complaints(worker.output)) <= 2, complaints(worker.output)
+        assert len(warning_lines(worker.output)) <= 2, warning_lines(worker.output)
     return count
 
 
@@ -50,7 +50,7 @@ async def _get(url: str) -> httpx.Response:
         return await client.get(url, timeout=10)
 
 
-async def _asked(port: int) -> int:
+async def _question_count(port: int) -> int:
     """Return the number of questions that the process at a port was asked."""
     page = (await _get(f"http://127.0.0.1:{port}/metrics")).text
     (found,) = re.findall(r"^verbatim_questions_total (\S+)$", page, re.MULTILINE)
