@@ -100,7 +100,7 @@ class DocumentManager:
 def _check_readable(name: str, data: bytes) -> None:
     """Raise DocumentError if a document cannot be read.
 
-    It is read in a child process, as those of the folder are, so a malicious file cannot crash the bot.
+    It is read as those of the folder are: in a worker process, if the format is risky to parse.
     """
     with tempfile.TemporaryDirectory() as directory:
         folder, scratch = Path(directory, "folder"), Path(directory, "index")

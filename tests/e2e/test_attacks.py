@@ -97,13 +97,13 @@ def _message(number: int, sender: int, chat: int, **more: Any) -> dict[str, Any]
         ({}, f"{PATH}?{SECRET_HEADER}={SECRET}"),
     ],
 )
-async def test_nobody_gets_in_without_the_secret(target: Target, fields: dict[str, str], path: str) -> None:
+async def test_requests_without_the_secret(target: Target, fields: dict[str, str], path: str) -> None:
     """An update without the exact secret in its header is refused and not answered."""
     update = b'{"update_id": 1}'
     assert 401 == (await post(target.port, update, fields, path)).status
 
 
-async def test_the_name_of_a_header_has_no_case(target: Target) -> None:
+async def test_header_names_are_case_insensitive(target: Target) -> None:
     """The header name is not case-sensitive, as proxies may change its case."""
     assert 200 == (await post(target.port, b'{"update_id": 1}', {SECRET_HEADER.upper(): SECRET})).status
 
@@ -127,7 +127,7 @@ async def test_other_methods_and_paths(target: Target, method: str, path: str, e
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b"null", b'{"update_id": "1"}', b"\xff\xfe", b"{}" * 9])
-async def test_what_is_no_update(target: Target, body: bytes) -> None:
+async def test_bodies_that_are_not_updates(target: Target, body: bytes) -> None:
     """A body that is not an update is refused with a short reason."""
     assert 400 == (await post(target.port, body)).status
 
@@ -176,7 +176,7 @@ async def test_idle_connections(target: Target) -> None:
         assert 200 == (await get(target.port, "/healthz")).status
 
 
-async def test_noise_on_the_line(target: Target) -> None:
+async def test_connections_that_are_not_http(target: Target) -> None:
     """Connections that do not speak HTTP are closed, without a traceback."""
     for noise in (b"\x16\x03\x01\x02\x00" * 40, b"GET\r\n\r\n", request_head({"a": "b" * 100_000})):
         async with connect(target.port) as one:
@@ -242,7 +242,7 @@ def _from_elsewhere() -> dict[str, dict[str, Any]]:
 
 
 @pytest.mark.parametrize("way", _from_elsewhere())
-async def test_a_stranger_stays_outside(closed: Target, way: str) -> None:
+async def test_a_stranger_is_ignored(closed: Target, way: str) -> None:
     """A stranger gets no message, whatever the update quotes, forwards or names."""
     async with Sandbox.at(closed.url, token=TOKEN) as sandbox:
         while len((await sandbox.state())["users"]) < 2:
@@ -258,7 +258,7 @@ async def test_a_stranger_stays_outside(closed: Target, way: str) -> None:
     assert [] == [(call["method"], call["params"]) for call in said]
 
 
-async def test_the_allowed_one_is_let_in(closed: Target) -> None:
+async def test_an_allowed_user_is_answered(closed: Target) -> None:
     """A bot that ignores strangers answers the allowed user."""
     async with Sandbox.at(closed.url, token=TOKEN) as sandbox:
         while len((await sandbox.state())["users"]) < 2:
@@ -280,7 +280,7 @@ async def _seconds(sandbox: Sandbox) -> float:
     return time.monotonic() - began
 
 
-async def test_a_flood_from_one_person(
+async def test_a_flood_of_one_user(
     starting: Callable[..., Any], own_sandbox_url: str, documents: Path
 ) -> None:
     """A user who floods the bot gets one notice and then no replies; others are answered without delay."""
@@ -331,7 +331,7 @@ async def test_a_flood_of_presses(
     assert 4 <= sum(text not in {None, "", TEXTS.slow_down} for text in texts) <= 6
 
 
-async def test_channels_do_not_share_a_portion(
+async def test_channels_have_separate_limits(
     starting: Callable[..., Any], own_sandbox_url: str, documents: Path
 ) -> None:
     """A flood sent as one channel does not use up the limits of other channels."""
@@ -363,7 +363,7 @@ async def test_channels_do_not_share_a_portion(
 # Secrets and questions
 
 
-async def test_secrets_are_told_nowhere(
+async def test_secrets_appear_nowhere(
     starting: Callable[..., Any], own_sandbox_url: str, documents: Path
 ) -> None:
     """The token and the webhook key are in no log line, traceback, HTTP response or message."""
@@ -394,7 +394,7 @@ async def test_secrets_are_told_nowhere(
         assert not any(secret in told for secret in (TOKEN, TOKEN.partition(":")[2], key))
 
 
-async def test_a_traceback_tells_no_secret(
+async def test_a_traceback_has_no_secret(
     starting: Callable[..., Any], own_sandbox_url: str, documents: Path
 ) -> None:
     """An unexpected response of Telegram is logged as a traceback without the token."""
@@ -552,7 +552,7 @@ def _in_order(*texts: str) -> str:
     return "\n\n".join(texts)
 
 
-async def test_a_document_that_looks_like_us(
+async def test_a_document_that_imitates_the_bot(
     starting: Callable[..., Any], own_sandbox_url: str, tmp_path: Path
 ) -> None:
     """Commands, buttons and sources in a document are text: they are quoted, and have no effect."""
@@ -577,7 +577,7 @@ async def test_a_document_that_looks_like_us(
 
 
 @pytest.mark.parametrize("command", ["/ask", "And who built it?"])
-async def test_a_message_that_looks_like_an_answer(target: Target, command: str) -> None:
+async def test_a_message_that_imitates_an_answer(target: Target, command: str) -> None:
     """A message in the form of an answer never becomes a quote."""
     async with Sandbox.at(target.url, token=TOKEN) as sandbox:
         await sandbox.settings(privacy=False)
@@ -593,7 +593,7 @@ async def test_a_message_that_looks_like_an_answer(target: Target, command: str)
         assert "built by Eve" not in answer.text
 
 
-async def test_pressing_on_what_we_never_sent(target: Target) -> None:
+async def test_forged_presses(target: Target) -> None:
     """A forged press, on anybody's message and with any data, shows quotes of documents or nothing."""
     chance = random.Random(3)
     async with Sandbox.at(target.url, token=TOKEN) as sandbox:

@@ -63,7 +63,7 @@ async def test_paging(sandbox: Sandbox, documents: Path) -> None:
     assert first.text == (await _asked_and_pressed(second, "‹")).text
 
 
-async def test_place_is_told(sandbox: Sandbox) -> None:
+async def test_the_page_indicator(sandbox: Sandbox) -> None:
     """A press on the page indicator gets a notice, and changes nothing."""
     answer = await _ask(sandbox, QUESTION)
     told = await answer.press("1/")
@@ -128,7 +128,7 @@ async def test_a_reply_to_the_closest_passages_follows_them(sandbox: Sandbox) ->
     assert "1874" in (await answer.chat.next_message()).entity_texts("blockquote")[0]
 
 
-async def test_what_is_offered_says_when_it_may_not_answer(sandbox: Sandbox) -> None:
+async def test_unsure_inline_results_say_so(sandbox: Sandbox) -> None:
     """Inline results that are unsure have a title that says so."""
     chat = await sandbox.private_chat()
     doubted = set()
@@ -158,7 +158,7 @@ async def _group(sandbox: Sandbox) -> ChatClient:
         ("من هو نابليون؟", TEXTS.declined),
     ],
 )
-async def test_what_asks_nothing_is_met_kindly(sandbox: Sandbox, text: str, expected: str) -> None:
+async def test_small_talk(sandbox: Sandbox, text: str, expected: str) -> None:
     """Small talk gets a friendly line that says how to ask, and no quotes."""
     answer = await _ask(sandbox, text)
     assert expected == answer.text.partition("\n")[0]
@@ -242,7 +242,7 @@ async def test_a_link_reopens_its_passage(sandbox: Sandbox) -> None:
     assert FACT in opened.entity_texts("blockquote")[0]
 
 
-async def test_what_has_no_words(sandbox: Sandbox) -> None:
+async def test_messages_without_text(sandbox: Sandbox) -> None:
     """A sticker gets a friendly line; a file's caption is a question."""
     chat = await sandbox.private_chat()
     await chat.send(sticker="🙂")
@@ -251,7 +251,7 @@ async def test_what_has_no_words(sandbox: Sandbox) -> None:
     assert FACT in (await chat.next_message()).text
 
 
-async def test_an_edited_question_is_left_alone(sandbox: Sandbox) -> None:
+async def test_an_edited_question_gets_no_second_reply(sandbox: Sandbox) -> None:
     """An edited question gets no second reply."""
     chat = await sandbox.private_chat()
     question = await chat.send(QUESTION)
@@ -260,7 +260,7 @@ async def test_an_edited_question_is_left_alone(sandbox: Sandbox) -> None:
     assert await chat.is_quiet(seconds=0.3)
 
 
-async def test_a_deleted_question_is_told(sandbox: Sandbox) -> None:
+async def test_a_button_of_a_deleted_question(sandbox: Sandbox) -> None:
     """A button whose question has been deleted answers with a friendly line."""
     chat = await sandbox.private_chat()
     question = await chat.send(QUESTION)
@@ -295,7 +295,7 @@ async def test_many_chats_at_once(sandbox: Sandbox) -> None:
     assert all(FACT in answer.text for answer in answers)
 
 
-async def test_groups_are_left_in_peace(sandbox: Sandbox) -> None:
+async def test_unaddressed_group_messages_are_ignored(sandbox: Sandbox) -> None:
     """In a group the bot answers a command, a reply and a mention, and nothing else."""
     await sandbox.settings(privacy=False)
     group = await _group(sandbox)
@@ -314,7 +314,7 @@ async def test_groups_are_left_in_peace(sandbox: Sandbox) -> None:
     assert "six" not in (await _asked_and_pressed(mentioned, "›")).entity_texts("blockquote")
 
 
-async def test_a_bare_ask_asks_the_other_message(sandbox: Sandbox) -> None:
+async def test_ask_in_reply_to_a_question(sandbox: Sandbox) -> None:
     """/ask in reply to somebody's question answers that one, and its buttons work."""
     group = await _group(sandbox)
     question = await group.send(QUESTION)
@@ -330,7 +330,7 @@ async def test_a_misspelt_question_is_answered(sandbox: Sandbox) -> None:
     assert FACT in answer.entity_texts("blockquote")[0]
 
 
-async def test_a_misspelt_question_can_be_mended(sandbox: Sandbox) -> None:
+async def test_a_misspelt_question_can_be_corrected(sandbox: Sandbox) -> None:
     """Below a refusal, a button asks the corrected question."""
     answer = await _ask(sandbox, "Which keepr won the chess championship in Reykjavik?")
     assert TEXTS.did_you_mean in answer.text

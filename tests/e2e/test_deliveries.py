@@ -72,7 +72,7 @@ def _check_logs(*bots: Process) -> None:
 @pytest.mark.parametrize(
     ("people", "each", "kills"), [(40, 4, 1), pytest.param(200, 5, 3, marks=SOAK)], ids=["few", "many"]
 )
-async def test_killed_processes_lose_nothing(
+async def test_killed_processes_lose_no_question(
     stage: Stage, mode: str, people: int, each: int, kills: int
 ) -> None:
     """Bots that are killed repeatedly lose no question; only unconfirmed ones may be answered twice."""
@@ -99,7 +99,7 @@ async def test_killed_processes_lose_nothing(
 
 
 @SOAK
-async def test_what_waits_long_hides_nothing_and_survives(stage: Stage) -> None:
+async def test_a_delayed_question_blocks_no_others(stage: Stage) -> None:
     """A question delayed by a flood limit blocks no others, survives kill -9, and is answered once."""
     settings = stage.settings("polling")
     bot = await stage.start(settings)

@@ -93,7 +93,7 @@ TIMEOUTS: dict[str, dict[str, Any]] = {
 @pytest.mark.parametrize(
     "is_patient", [False, pytest.param(True, marks=pytest.mark.soak)], ids=["", "timeouts"]
 )
-async def test_replies_meet_faults(watched: Watched, *, is_patient: bool) -> None:
+async def test_faults_of_replies(watched: Watched, *, is_patient: bool) -> None:
     """No question is lost, only unconfirmed replies may come twice, and chats do not delay each other."""
     faults = TIMEOUTS if is_patient else SENDING
     crowds = {name: await SimulatedUsers.of(watched.sandbox, PEOPLE) for name in faults}
@@ -146,7 +146,7 @@ GONE: dict[Happening, str] = {
 }
 
 
-async def test_nobody_is_there_any_more(watched: Watched) -> None:
+async def test_chats_that_cannot_be_written_to(watched: Watched) -> None:
     """If the bot may no longer write to a chat, it gives up at once and logs no warning."""
     sandbox = watched.sandbox
     chats: list[tuple[Happening, ChatClient, dict[str, Any]]] = []
@@ -250,7 +250,7 @@ PRESSING: list[dict[str, Any]] = [
 
 
 @pytest.mark.parametrize("method", ["answerCallbackQuery", "editMessageText"])
-async def test_buttons_meet_faults(watched: Watched, method: str) -> None:
+async def test_faults_of_button_presses(watched: Watched, method: str) -> None:
     """A press is acknowledged and the message changes, whatever faults the calls have."""
     chats = [await watched.sandbox.private_chat() for _ in PRESSING]
     for chat in chats:
@@ -295,7 +295,7 @@ LONG = {"502 twice", "404 twice", "answers 2 s late", "dropped before it is take
     "name",
     [pytest.param(one, marks=[pytest.mark.soak] if one in LONG else []) for one in [*POLLING, *BRINGING]],
 )
-async def test_taking_updates_meets_a_fault(watched: Watched, name: str) -> None:
+async def test_faults_of_receiving_updates(watched: Watched, name: str) -> None:
     """No question is lost or answered twice when receiving updates fails."""
     faults, method = (POLLING, "getUpdates") if watched.mode == "polling" else (BRINGING, "webhook")
     if name not in faults:
@@ -310,7 +310,7 @@ async def test_taking_updates_meets_a_fault(watched: Watched, name: str) -> None
 
 
 @pytest.mark.parametrize("mode", ["polling", "webhook"])
-async def test_starting_meets_faults(
+async def test_faults_of_the_start(
     starting: Callable[..., Process],
     own_sandbox_url: str,
     documents: Path,

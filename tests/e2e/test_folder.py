@@ -57,7 +57,7 @@ async def _until(sandbox: Sandbox, question: str, *words: str) -> MessageClient:
             await asyncio.sleep(0.1)
 
 
-async def test_a_document_comes_changes_and_goes(living: tuple[Sandbox, Path, Any]) -> None:
+async def test_a_document_is_added_changed_and_removed(living: tuple[Sandbox, Path, Any]) -> None:
     """A document in the folder is quoted in its current version, until it is removed."""
     sandbox, folder, _ = living
     document = folder / "masters.md"
@@ -69,7 +69,7 @@ async def test_a_document_comes_changes_and_goes(living: tuple[Sandbox, Path, An
     await _until(sandbox, "Who built the lighthouse of Nordholm?", "Clara Brandt")
 
 
-async def test_a_document_that_is_still_written_is_not_read_half(living: tuple[Sandbox, Path, Any]) -> None:
+async def test_an_incomplete_document_is_not_read(living: tuple[Sandbox, Path, Any]) -> None:
     """A file that is written for seconds is read once, when it is complete."""
     sandbox, folder, bot = living
     with (folder / "slow.txt").open("w", encoding="utf-8") as file:
@@ -81,7 +81,7 @@ async def test_a_document_that_is_still_written_is_not_read_half(living: tuple[S
     assert 2 == bot.output.count("Documents in ")
 
 
-async def test_a_bad_document_is_named_once_and_keeps_no_other_out(
+async def test_unreadable_documents_are_logged_once(
     living: tuple[Sandbox, Path, Any],
 ) -> None:
     """Unreadable files do not affect a good one; each is logged once."""

@@ -257,7 +257,7 @@ def _nested(depth: int, inner: str) -> bytes:
         (b'\xef\xbb\xbf{"update_id":2}', 200),
     ],
 )
-async def test_bodies_that_are_hard_on_readers(running: Running, body: bytes, expected: int) -> None:
+async def test_bodies_that_are_hard_to_parse(running: Running, body: bytes, expected: int) -> None:
     """Deep nesting and very long numbers get a response like any other body."""
     assert expected == running.door.post(body)
     await running.is_well()

@@ -30,7 +30,7 @@ async def test_a_guest_without_an_answer_says_so(sandbox: Sandbox) -> None:
     assert answer.text
 
 
-async def test_a_bare_mention_is_told_how_to_ask(sandbox: Sandbox) -> None:
+async def test_a_mention_without_a_question(sandbox: Sandbox) -> None:
     """A mention without a question is answered with how to ask."""
     chat = await sandbox.group("Friends", bot=False)
     await chat.call_in("@verbatim_bot")

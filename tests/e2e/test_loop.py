@@ -120,7 +120,7 @@ async def _blocking_log_lines(bot: Any, url: str, questions: dict[str, str]) -> 
 
 
 @pytest.mark.parametrize("mode", ["polling", "webhook"])
-async def test_the_loop_is_never_held_up(
+async def test_the_loop_is_never_blocked(
     mode: str, starting: Callable[..., Any], own_sandbox_url: str
 ) -> None:
     """No message, however long and unusual, blocks the event loop for a tenth of a second."""

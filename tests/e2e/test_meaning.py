@@ -26,7 +26,7 @@ async def _without_vector(port: int) -> int:
     return round(float(found))
 
 
-async def test_vectors_are_made_beside_answering(
+async def test_vectors_are_computed_in_the_background(
     starting: Callable[..., Any], own_sandbox_url: str, tmp_path: Path
 ) -> None:
     """Questions are answered during and after encoding, new documents are encoded, and a stop is quick."""

@@ -155,7 +155,7 @@ async def _typed(chat: ChatClient, query: str, offset: str = "") -> dict[str, An
     return answer
 
 
-async def test_a_chosen_quote_is_sent_as_it_stands(reading: Sandbox, feedback_bot: FeedbackBot) -> None:
+async def test_a_chosen_inline_quote_is_verbatim(reading: Sandbox, feedback_bot: FeedbackBot) -> None:
     """An inline query offers articles; the chosen one sends its verbatim quote with the source."""
     friends = await reading.group("Friends", bot=False)
     typed = await friends.inline(QUESTION)
@@ -200,7 +200,7 @@ async def test_inline_help(reading: Sandbox, query: str, hint: str) -> None:
 
 
 @pytest.mark.parametrize("offset", ["7", "49", "50", "99", "-1", "x", "[]", "٣", "1e3", "9" * 60])
-async def test_inline_offsets_are_anybodys(reading: Sandbox, offset: str) -> None:
+async def test_any_inline_offset_is_answered(reading: Sandbox, offset: str) -> None:
     """An inline query with any offset is answered."""
     answer = await _typed(await reading.private_chat(), "herring at the quay by trawlers", offset)
     assert len(answer["results"]) <= 10
@@ -217,7 +217,7 @@ async def test_a_quote_sent_to_the_bot_itself_is_no_question(reading: Sandbox) -
 # Links
 
 
-async def test_every_citation_leads_to_its_passage(reading: Sandbox) -> None:
+async def test_every_citation_links_to_its_passage(reading: Sandbox) -> None:
     """The link of each quote opens its passage, from a group or from a forwarded answer."""
     group = await _group(reading)
     await group.next_message()
@@ -245,7 +245,7 @@ async def test_a_link_shows_the_neighbours(reading: Sandbox) -> None:
     assert FACT in (await _turn(opened, TEXTS.read_on)).text
 
 
-async def test_a_link_outlives_changes(reading: Sandbox, feedback_bot: FeedbackBot) -> None:
+async def test_a_link_works_after_changes(reading: Sandbox, feedback_bot: FeedbackBot) -> None:
     """A link works after changes elsewhere in the document; without its passage or document it says so."""
     file = feedback_bot.folder / "ferry.md"
     fact = "The ferry Solveig was launched by Ingrid Dahl in 1902."
@@ -276,7 +276,7 @@ async def test_a_link_outlives_changes(reading: Sandbox, feedback_bot: FeedbackB
 
 
 @pytest.mark.parametrize("payload", ["x", "help2", "A" * 64, "-" * 20, "_" * 8, "0" * 12])
-async def test_links_nobody_made(reading: Sandbox, payload: str) -> None:
+async def test_unknown_links(reading: Sandbox, payload: str) -> None:
     """An unknown payload gets a friendly line, and shows no document."""
     opened = await _say(reading, f"/start {payload}")
     assert f"{TEXTS.link_gone}\n\n{TEXTS.start}" == opened.text
@@ -342,7 +342,7 @@ async def test_an_edited_question_edits_its_answer(reading: Sandbox, place: str)
     assert "212 steps" in (await _turn(shown, TEXTS.wider)).text
 
 
-async def test_an_edit_of_what_was_not_answered(reading: Sandbox) -> None:
+async def test_an_edit_of_an_unanswered_question(reading: Sandbox) -> None:
     """An edited question gets a new answer if the old one was deleted or there was none."""
     chat = await reading.private_chat()
     question = await chat.send(QUESTION)
@@ -357,7 +357,7 @@ async def test_an_edit_of_what_was_not_answered(reading: Sandbox) -> None:
     assert FACT in (await _edited(sticker, f"/ask {QUESTION}")).text
 
 
-async def test_edits_in_a_group_that_are_not_for_us(reading: Sandbox) -> None:
+async def test_edits_of_unaddressed_group_messages(reading: Sandbox) -> None:
     """Editing a message that was not addressed to the bot has no effect."""
     await reading.settings(privacy=False)
     group = await _group(reading)
@@ -463,7 +463,7 @@ async def test_forged_buttons(reading: Sandbox, seed: int) -> None:
 
 
 @pytest.mark.parametrize(("privacy", "hears"), [(True, TEXTS.hears_little), (False, TEXTS.hears_all)])
-async def test_the_hello_tells_what_is_heard(
+async def test_the_greeting_says_which_messages_are_visible(
     feedback_bot: FeedbackBot, tmp_path: Path, own_sandbox_url: str, hears: str, *, privacy: bool
 ) -> None:
     """Added to a group, the bot says once which messages it can see there."""
@@ -500,7 +500,7 @@ async def test_an_answer_stays_in_its_topic(reading: Sandbox) -> None:
 
 
 @pytest.mark.parametrize("code", ["ru", "ar", "zh-hans", "uk", "xx", None])
-async def test_everybody_is_spoken_to_in_their_language(reading: Sandbox, code: str | None) -> None:
+async def test_replies_are_in_the_language_of_the_user(reading: Sandbox, code: str | None) -> None:
     """Texts and buttons are in the user's language, or in English if that is not supported."""
     texts = speaking(code)
     assert texts.start == (await _say(reading, "/start", language_code=code)).text
@@ -521,7 +521,7 @@ def _records(folder: Path) -> str:
     return "".join(file.read_text(encoding="utf-8") for file in folder.glob("*.jsonl"))
 
 
-async def test_votes_are_nobodys(reading: Sandbox, feedback_bot: FeedbackBot) -> None:
+async def test_votes_are_anonymous(reading: Sandbox, feedback_bot: FeedbackBot) -> None:
     """A vote is stored with its question and quote, but without the user."""
     chat = await reading.private_chat("Wilhelmina", username="wilhelmina")
     await chat.send("When was the lighthouse of Nordholm built?")
@@ -539,7 +539,7 @@ async def test_votes_are_nobodys(reading: Sandbox, feedback_bot: FeedbackBot) ->
     assert TEXTS.privacy_feedback == (await _say(reading, "/privacy")).text
 
 
-async def test_no_votes_where_none_are_wanted(sandbox: Sandbox) -> None:
+async def test_no_votes_without_feedback(sandbox: Sandbox) -> None:
     """Without a feedback folder there are no vote buttons, and a forged vote is answered as out of date."""
     answer = await _say(sandbox, QUESTION)
     assert not {"👍", "👎"} & set(_labels(answer))
@@ -605,7 +605,7 @@ async def test_documents_that_are_refused(
     assert before == sorted(feedback_bot.folder.iterdir())
 
 
-async def test_others_are_no_admins(reading: Sandbox, feedback_bot: FeedbackBot) -> None:
+async def test_other_users_have_no_admin_commands(reading: Sandbox, feedback_bot: FeedbackBot) -> None:
     """For other users admin commands are unknown, files are not added, and forged removals have no effect."""
     before = sorted(feedback_bot.folder.iterdir())
     for command in ("/status", "/reload"):
@@ -622,7 +622,7 @@ async def test_others_are_no_admins(reading: Sandbox, feedback_bot: FeedbackBot)
     assert before == sorted(feedback_bot.folder.iterdir())
 
 
-async def test_in_a_group_nobody_is_an_admin(reading: Sandbox, feedback_bot: FeedbackBot) -> None:
+async def test_admin_commands_are_ignored_in_groups(reading: Sandbox, feedback_bot: FeedbackBot) -> None:
     """In a group admin commands are ignored, and a removal is answered as out of date."""
     await reading.settings(privacy=False)
     members = [feedback_bot.admin]

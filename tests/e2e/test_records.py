@@ -32,7 +32,7 @@ async def test_calls_conform(sandbox: Sandbox) -> None:
     assert [] == [problem for found in problems for problem in found]
 
 
-async def test_nothing_unknown_was_sent(sandbox: Sandbox) -> None:
+async def test_no_unknown_calls_were_made(sandbox: Sandbox) -> None:
     """The sandbox got no unknown method or parameter, and refused no reply."""
     await _converse(sandbox)
     assert [] == await sandbox.violations()
@@ -44,7 +44,7 @@ async def test_nothing_unknown_was_sent(sandbox: Sandbox) -> None:
     ]
 
 
-async def test_the_log_holds_no_token_and_no_question(sandbox: Sandbox, bot: Any) -> None:
+async def test_the_log_has_no_token_and_no_question(sandbox: Sandbox, bot: Any) -> None:
     """At log level DEBUG the log contains no token, no question and no traceback."""
     await _converse(sandbox)
     await asyncio.sleep(0.1)

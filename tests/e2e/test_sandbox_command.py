@@ -79,7 +79,7 @@ def _is_free(address: str) -> bool:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-async def test_a_conversation_and_a_quiet_end(start_sandbox: Calling, number: signal.Signals) -> None:
+async def test_a_conversation_and_a_clean_end(start_sandbox: Calling, number: signal.Signals) -> None:
     """It prints the address and a question that is answered there; Ctrl-C ends both with exit code 0."""
     process = start_sandbox("--port", "0")
     address, line = _invitation(process)
@@ -98,7 +98,7 @@ async def test_a_conversation_and_a_quiet_end(start_sandbox: Calling, number: si
 
 
 @looks_at_processes
-def test_the_real_bots_settings_stay_out(start_sandbox: Calling, tmp_path: Path) -> None:
+def test_settings_of_the_real_bot_are_ignored(start_sandbox: Calling, tmp_path: Path) -> None:
     """The real bot's token, webhook, allowed chats and proxy are ignored, in the environment and in .env."""
     (tmp_path / ".env").write_text("WEBHOOK_SECRET=abc\nTELEGRAM_ADMINS=1\nPORT=1\n", encoding="utf-8")
     token = "1234567890:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw"
@@ -137,7 +137,7 @@ def test_when_one_dies_the_other_is_stopped(start_sandbox: Calling, victim: str)
         assert not Path(f"/proc/{child}").exists()
 
 
-def test_a_taken_port_is_one_line(start_sandbox: Calling) -> None:
+def test_a_port_in_use_is_one_line(start_sandbox: Calling) -> None:
     """A port in use is an error of one line that says what to do."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))

@@ -79,7 +79,7 @@ def test_unreachable_telegram(starting: Starting, tmp_path: Path) -> None:
     assert 0 == bot.stop()
 
 
-def test_telegram_comes_later(starting: Starting, tmp_path: Path) -> None:
+def test_telegram_is_reachable_later(starting: Starting, tmp_path: Path) -> None:
     """The bot waits for a Telegram server that becomes reachable a little later."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
@@ -112,7 +112,7 @@ async def test_no_documents(starting: Starting, own_sandbox_url: str, tmp_path: 
     assert 0 == bot.stop()
 
 
-async def test_bad_files_do_not_stop_good_ones(
+async def test_unreadable_files_do_not_affect_good_ones(
     starting: Starting, own_sandbox_url: str, tmp_path: Path
 ) -> None:
     """A binary named .txt and an unreadable file are named in the log; the good document answers."""
@@ -134,7 +134,7 @@ async def test_bad_files_do_not_stop_good_ones(
         assert "Clara Brandt" in (await chat.next_message()).text
 
 
-async def test_stopping_is_quick_and_loses_nothing(
+async def test_stopping_is_quick_and_loses_no_question(
     starting: Starting, own_sandbox_url: str, documents: Path
 ) -> None:
     """SIGTERM ends the process with 0; later questions are answered once, by the next process."""
@@ -180,9 +180,7 @@ async def test_an_update_is_confirmed_only_when_answered(
         assert [] == await sandbox.unconfirmed()
 
 
-async def test_a_second_process_is_waited_out(
-    starting: Starting, own_sandbox_url: str, documents: Path
-) -> None:
+async def test_two_processes_at_a_time(starting: Starting, own_sandbox_url: str, documents: Path) -> None:
     """With two processes, as during a deploy, each logs one warning at most, and questions are answered."""
     bot = starting(TELEGRAM_TOKEN=TOKEN, TELEGRAM_API_URL=own_sandbox_url, SEEDS_DIR=str(documents))
     bot.until("is listening")
