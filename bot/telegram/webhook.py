@@ -50,16 +50,16 @@ class Inbox:
         """Answer an update, and return whether it was answered. If not, Telegram should send it again."""
         if self._dispatcher is None or self._parse is None:
             return False
-        work = self._dispatcher.take(self._parse(dict(received)))
-        if work is None:
+        pending = self._dispatcher.take(self._parse(dict(received)))
+        if pending is None:
             return True
-        done, _ = await asyncio.wait([work.task], timeout=_WAIT_SECONDS)
+        done, _ = await asyncio.wait([pending.task], timeout=_WAIT_SECONDS)
         if not done:
             # An answer that only waits has sent nothing yet, so another process can give it.
-            self._dispatcher.give_up(work)
+            self._dispatcher.give_up(pending)
             # An answer that is running would be given twice if Telegram sent the update again now.
-            done, _ = await asyncio.wait([work.task], timeout=_RUNNING_WAIT_SECONDS)
-        return bool(done) and not work.task.cancelled()
+            done, _ = await asyncio.wait([pending.task], timeout=_RUNNING_WAIT_SECONDS)
+        return bool(done) and not pending.task.cancelled()
 
 
 class Webhook:
