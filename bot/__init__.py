@@ -2,6 +2,6 @@
 
 import os
 
-# Before numpy is imported. The matrices of a question are small: several threads of OpenBLAS gain nothing,
-# and wait for each other where other processes have the cores (up to 2 s a question, with one thread 0.1 s).
+# Set before numpy is imported. The matrices of a question are small: more OpenBLAS threads gain nothing, and
+# on busy cores they wait for each other (up to 2 s a question; one thread takes 0.1 s).
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")

@@ -1,6 +1,6 @@
-"""`python -m bot` is `verbatim run`; followed by a command, such as `check`, it is that one.
+"""`python -m bot` is `verbatim run`; `python -m bot COMMAND` is `verbatim COMMAND`.
 
-A host that installs nothing but requirements.txt has no command `verbatim`; this it has.
+Hosts that install only requirements.txt do not have the `verbatim` script.
 """
 
 import sys
@@ -9,10 +9,10 @@ if __name__ == "__main__":
     if len(sys.argv) > 1:
         import runpy
 
-        # As `python -m bot.cli` would: it sets the name of the program in what it tells, too.
+        # Runs as `python -m bot.cli` does, which is also the program name in usage messages.
         runpy.run_module("bot.cli", run_name="__main__", alter_sys=True)
     else:
-        # Running takes none of the other commands.
+        # Running the bot needs no other command.
         from bot.lifecycle import main
 
         sys.exit(main())

@@ -1,4 +1,4 @@
-"""The bot put together: who handles what, in which order."""
+"""Builds the bot: its handlers, in the order in which they are tried."""
 
 from typing import cast
 
@@ -39,35 +39,35 @@ ALLOWED_UPDATES = (
     "my_chat_member",
     "guest_message",
 )
-_CONNECTIONS = 256
+_MAX_CONNECTIONS = 256
 
 
-class _SpokenTo(filters.MessageFilter):
-    """A reply to a message of ours, or our name in the text; commands have handlers of their own."""
+class _AddressedToBot(filters.MessageFilter):
+    """Matches replies to the bot and messages that mention it."""
 
     def filter(self, message: Message) -> bool:
-        bot, other = message.get_bot(), message.reply_to_message
-        replied = other is not None and other.from_user is not None and other.from_user.id == bot.id
-        return replied or mentions_bot(message.text or message.caption or "", bot.username)
+        bot, original = message.get_bot(), message.reply_to_message
+        is_reply = original is not None and original.from_user is not None and original.from_user.id == bot.id
+        return is_reply or mentions_bot(message.text or message.caption or "", bot.username)
 
 
-class _ViaUs(filters.MessageFilter):
-    """A quote that somebody chose while typing our name: it answers, and asks nothing."""
+class _SentViaBot(filters.MessageFilter):
+    """Matches quotes that a user sent through the bot's inline mode. They are answers, not questions."""
 
     def filter(self, message: Message) -> bool:
         return message.via_bot is not None and message.via_bot.id == message.get_bot().id
 
 
-_MESSAGE = filters.UpdateType.MESSAGE & ~_ViaUs()
+_MESSAGE = filters.UpdateType.MESSAGE & ~_SentViaBot()
 _PRIVATE = _MESSAGE & filters.ChatType.PRIVATE
 _GROUP = _MESSAGE & filters.ChatType.GROUPS
-_WORDS = filters.TEXT | filters.CAPTION
-_SPOKEN_TO = _WORDS & ~filters.COMMAND & _SpokenTo()
+_WITH_TEXT = filters.TEXT | filters.CAPTION
+_ADDRESSED = _WITH_TEXT & ~filters.COMMAND & _AddressedToBot()
 _EDITED = filters.UpdateType.EDITED_MESSAGE
 
 
 def build_application(settings: Settings, state: BotState, bot: Bot) -> App:
-    """Wire it all."""
+    """Return the application with its handlers; it has no updater and no job queue."""
     application = (
         Application.builder()
         .bot(bot)
@@ -78,16 +78,16 @@ def build_application(settings: Settings, state: BotState, bot: Bot) -> App:
     )
     access = AccessControl(settings)
     application.add_handler(TypeHandler(Update, access.check_access), group=-1)
-    application.add_handlers(_table(access))
+    application.add_handlers(_handlers(access))
     application.add_error_handler(errors.handle_error)
     return application
 
 
-def _table(access: AccessControl) -> list[BaseHandler[Update, BotContext, None]]:
-    """Return the handlers; the first that matches an update gets it.
+def _handlers(access: AccessControl) -> list[BaseHandler[Update, BotContext, None]]:
+    """Return the handlers; the first that matches an update handles it.
 
-    Our commands anywhere, then other commands, then questions, then what has no words. In groups nothing is
-    left over for the last two but what is meant for us.
+    The bot's own commands come first, then unknown commands, questions and messages without text. In groups
+    only messages addressed to the bot are questions, and other messages are ignored.
     """
     limited = access.rate_limited
     admins = _PRIVATE & filters.User(access.admins)
@@ -104,12 +104,12 @@ def _table(access: AccessControl) -> list[BaseHandler[Update, BotContext, None]]
         CommandHandler("reload", admin.reload, admins),
         MessageHandler(admins & filters.Document.ALL, admin.receive_document),
         MessageHandler(_PRIVATE & filters.COMMAND, limited(questions.unknown_command)),
-        MessageHandler(_PRIVATE & _WORDS, limited(questions.question)),
-        MessageHandler(_GROUP & _SPOKEN_TO, limited(questions.question)),
+        MessageHandler(_PRIVATE & _WITH_TEXT, limited(questions.question)),
+        MessageHandler(_GROUP & _ADDRESSED, limited(questions.question)),
         MessageHandler(
-            _EDITED & filters.ChatType.PRIVATE & _WORDS & ~filters.COMMAND, limited(questions.edited)
+            _EDITED & filters.ChatType.PRIVATE & _WITH_TEXT & ~filters.COMMAND, limited(questions.edited)
         ),
-        MessageHandler(_EDITED & filters.ChatType.GROUPS & _SPOKEN_TO, limited(questions.edited)),
+        MessageHandler(_EDITED & filters.ChatType.GROUPS & _ADDRESSED, limited(questions.edited)),
         MessageHandler(_PRIVATE & ~filters.StatusUpdate.ALL, limited(questions.unsupported_message)),
         MessageHandler(filters.UpdateType.GUEST_MESSAGE, limited(inline.guest_query)),
         CallbackQueryHandler(limited(browse.browse_press), browse.is_browse_data),
@@ -119,8 +119,11 @@ def _table(access: AccessControl) -> list[BaseHandler[Update, BotContext, None]]
     ]
 
 
-def build_bot(settings: Settings, metrics: Metrics, pauses: CancellableWaits) -> Bot:
-    """Make what calls Telegram; the settings have to name a token. Calls that wait end through `pauses`."""
+def build_bot(settings: Settings, metrics: Metrics, waits: CancellableWaits) -> Bot:
+    """Return the Telegram client of the settings, which must have a token.
+
+    Calls that wait for a retry or a rate limit can be cancelled through `waits`.
+    """
     token = settings.telegram_token or SecretStr("")
     api = settings.telegram_api_url
     environment = "/test" if settings.telegram_test_environment else ""
@@ -128,8 +131,8 @@ def build_bot(settings: Settings, metrics: Metrics, pauses: CancellableWaits) ->
         token.get_secret_value(),
         base_url=f"{api}/bot{{token}}{environment}",
         base_file_url=f"{api}/file/bot{{token}}{environment}",
-        request=HTTPXRequest(connection_pool_size=_CONNECTIONS),
+        request=HTTPXRequest(connection_pool_size=_MAX_CONNECTIONS),
         get_updates_request=HTTPXRequest(connection_pool_size=2),
         defaults=Defaults(link_preview_options=LinkPreviewOptions(is_disabled=True)),
-        rate_limiter=RateLimiter(settings.telegram_messages_per_second, pauses, metrics),
+        rate_limiter=RateLimiter(settings.telegram_messages_per_second, waits, metrics),
     )

@@ -21,140 +21,142 @@ from config.settings import ConfigError
 
 _log = logging.getLogger(__name__)
 
+# A long poll takes up to 50 s, and a webhook is checked every 60 s.
+_MAX_SILENCE_SECONDS = 180.0
 
-# A long poll takes up to 50 s; a webhook is looked after every minute.
-_SILENCE = 180.0
 
-
-async def _always() -> bool:
+async def _always_searchable() -> bool:
     return True
 
 
 class Health:
-    """`is_ready` once the documents are read and Telegram knows where we are."""
+    """Liveness and readiness of the process.
+
+    `is_ready` is set once the documents are loaded and Telegram sends updates to this process.
+    """
 
     def __init__(self) -> None:
         self.is_ready = False
-        self._searches: Callable[[], Awaitable[bool]] = _always
-        self._heard_at = time.monotonic()
+        self._can_search: Callable[[], Awaitable[bool]] = _always_searchable
+        self._last_contact = time.monotonic()
 
-    def watch_search(self, searches: Callable[[], Awaitable[bool]]) -> None:
-        """Take what tells whether the documents can be searched now."""
-        self._searches = searches
+    def watch_search(self, can_search: Callable[[], Awaitable[bool]]) -> None:
+        """Set the function that returns whether the documents can be searched now."""
+        self._can_search = can_search
 
     async def can_search(self) -> bool:
-        return await self._searches()
+        return await self._can_search()
 
-    def heard(self) -> None:
-        """Telegram has answered, or has sent an update."""
-        self._heard_at = time.monotonic()
+    def note_contact(self) -> None:
+        """Note that Telegram has answered a request or sent an update."""
+        self._last_contact = time.monotonic()
 
     @property
-    def silence(self) -> float:
-        """Seconds since we heard of Telegram, or started."""
-        return time.monotonic() - self._heard_at
+    def silence_seconds(self) -> float:
+        """Seconds since the last contact with Telegram, or since the start."""
+        return time.monotonic() - self._last_contact
 
     @property
     def is_alive(self) -> bool:
-        return self.silence < _SILENCE
+        return self.silence_seconds < _MAX_SILENCE_SECONDS
 
 
 _SECRET_HEADER = "x-telegram-bot-api-secret-token"  # noqa: S105  # the header's name
-# The longest message with all its entities stays far under this.
-_LARGEST_BODY = 1024 * 1024
-_BODY_PATIENCE = 10.0
-_CONNECTIONS = 512
-# Beyond these, those who ask nothing give way.
-_AT_REST = 400
-_STOPPING = 8
-_FIGURES = "text/plain; version=0.0.4; charset=utf-8"
+# The longest message with all its entities is far smaller.
+_MAX_BODY_BYTES = 1024 * 1024
+_BODY_TIMEOUT_SECONDS = 10.0
+_MAX_CONNECTIONS = 512
+# From so many open connections on, each new one closes the oldest that is idle.
+_IDLE_CLOSING_THRESHOLD = 400
+_SHUTDOWN_SECONDS = 8
+_METRICS_CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
-Page = Callable[[Request], Awaitable[Response]]
+Endpoint = Callable[[Request], Awaitable[Response]]
 
 
-def build_pages(health: Health, metrics: Metrics, inbox: Inbox | None) -> Starlette:
-    """Put the pages together; with an inbox there is a webhook too."""
+def build_web_app(health: Health, metrics: Metrics, inbox: Inbox | None) -> Starlette:
+    """Return the web application; the webhook is part of it if there is an inbox."""
 
-    async def alive(_: Request) -> Response:
+    async def healthz(_: Request) -> Response:
         if health.is_alive:
             return PlainTextResponse("alive")
-        return PlainTextResponse(f"nothing heard of Telegram for {health.silence:.0f} s", 503)
+        return PlainTextResponse(f"no contact with Telegram for {health.silence_seconds:.0f} s", 503)
 
-    async def ready(_: Request) -> Response:
+    async def readyz(_: Request) -> Response:
         if not health.is_ready:
             return PlainTextResponse("not ready", 503)
         if not await health.can_search():
             return PlainTextResponse("the documents cannot be reached", 503)
         return PlainTextResponse("ready")
 
-    async def figures(_: Request) -> Response:
-        return Response(metrics.page(), media_type=_FIGURES)
+    async def export_metrics(_: Request) -> Response:
+        return Response(metrics.page(), media_type=_METRICS_CONTENT_TYPE)
 
-    routes = [Route("/healthz", alive), Route("/readyz", ready), Route("/metrics", figures)]
+    routes = [Route("/healthz", healthz), Route("/readyz", readyz), Route("/metrics", export_metrics)]
     if inbox is not None:
-        door = _door(inbox, health)
-        routes.append(Route(inbox.path, door, methods=["POST"], max_body_size=_LARGEST_BODY))
+        endpoint = _webhook_endpoint(inbox, health)
+        routes.append(Route(inbox.path, endpoint, methods=["POST"], max_body_size=_MAX_BODY_BYTES))
     return Starlette(routes=routes)
 
 
-def _door(inbox: Inbox, health: Health) -> Page:
-    async def door(request: Request) -> Response:
-        # Before a byte of the body is read.
-        if not inbox.knows(request.headers.get(_SECRET_HEADER, "")):
+def _webhook_endpoint(inbox: Inbox, health: Health) -> Endpoint:
+    async def receive_update(request: Request) -> Response:
+        # Checked before any of the body is read.
+        if not inbox.is_secret(request.headers.get(_SECRET_HEADER, "")):
             return PlainTextResponse("the secret is missing or wrong", 401)
         try:
-            async with asyncio.timeout(_BODY_PATIENCE):
+            async with asyncio.timeout(_BODY_TIMEOUT_SECONDS):
                 received = json.loads(await request.body())
         except (TimeoutError, ClientDisconnect):
             return PlainTextResponse("the update did not arrive", 408)
         except (ValueError, RecursionError):
-            return PlainTextResponse("the body is no JSON", 400)
+            return PlainTextResponse("the body is not JSON", 400)
         if not isinstance(received, dict) or type(received.get("update_id")) is not int:
-            return PlainTextResponse("the body is no update", 400)
-        health.heard()
+            return PlainTextResponse("the body is not an update", 400)
+        health.note_contact()
         if await inbox.accept(received):
             return Response()
-        return PlainTextResponse("not now; bring it again", 503, {"Retry-After": "1"})
+        return PlainTextResponse("not accepted now; send it again", 503, {"Retry-After": "1"})
 
-    return door
+    return receive_update
 
 
 class _Connection(H11Protocol):
-    """A connection that gives way to a new one, when there are many and it has asked nothing for longest."""
+    """A connection that closes the oldest idle one when there are too many."""
 
-    opened = 0.0
+    opened_at = 0.0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        self.opened = time.monotonic()
-        others = [one for one in self.connections if isinstance(one, _Connection) and one is not self]
-        still_open = [one for one in others if not one.transport.is_closing()]
-        if len(still_open) >= _AT_REST:
-            at_rest = (one for one in still_open if one.cycle is None or one.cycle.response_complete)
-            if oldest := min(at_rest, key=lambda one: one.opened, default=None):
+        self.opened_at = time.monotonic()
+        others = [other for other in self.connections if isinstance(other, _Connection) and other is not self]
+        still_open = [other for other in others if not other.transport.is_closing()]
+        if len(still_open) >= _IDLE_CLOSING_THRESHOLD:
+            idle = (other for other in still_open if other.cycle is None or other.cycle.response_complete)
+            if oldest := min(idle, key=lambda other: other.opened_at, default=None):
                 oldest.transport.abort()
 
 
 class _Server(uvicorn.Server):
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
-        # Signals are ours: first the answers are finished, then the pages.
+        # The process handles signals itself: it finishes its answers before it stops the server.
         yield
 
 
 @contextlib.asynccontextmanager
-async def serving(pages: Starlette, port: int) -> AsyncIterator[None]:
-    """Serve the pages on all addresses of the machine; raises ConfigError when the port cannot be had."""
+async def serving(app: Starlette, port: int) -> AsyncIterator[None]:
+    """Serve the application on all addresses of the machine; raises ConfigError if the port is not usable."""
     listener = _listen(port)
     config = uvicorn.Config(
-        pages,
+        app,
         http=_Connection,
         log_config=None,
         access_log=False,
         server_header=False,
         lifespan="off",
-        limit_concurrency=_CONNECTIONS,
-        timeout_graceful_shutdown=_STOPPING,
+        limit_concurrency=_MAX_CONNECTIONS,
+        timeout_graceful_shutdown=_SHUTDOWN_SECONDS,
     )
     server = _Server(config)
     task = asyncio.create_task(server.serve([listener]))
@@ -166,7 +168,7 @@ async def serving(pages: Starlette, port: int) -> AsyncIterator[None]:
 
 
 def _listen(port: int) -> socket.socket:
-    # asyncio sends small answers at once only on sockets that name their protocol.
+    # asyncio disables Nagle's algorithm only on sockets that name their protocol.
     family = socket.AF_INET6 if socket.has_dualstack_ipv6() else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
@@ -174,8 +176,10 @@ def _listen(port: int) -> socket.socket:
         if family == socket.AF_INET6:
             listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
         listener.bind(("", port))
-        listener.listen(_CONNECTIONS)
+        listener.listen(_MAX_CONNECTIONS)
     except OSError as error:
         listener.close()
-        raise ConfigError(f"PORT={port}: cannot be listened on ({error.strerror}); choose another") from None
+        raise ConfigError(
+            f"PORT={port}: cannot listen on this port ({error.strerror}); choose another"
+        ) from None
     return listener

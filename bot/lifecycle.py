@@ -17,7 +17,7 @@ from bot.application import App, build_application, build_bot
 from bot.cluster_monitor import ClusterMonitor
 from bot.handlers.context import BotState
 from bot.handlers.errors import StartError
-from bot.http_server import Health, build_pages, serving
+from bot.http_server import Health, build_web_app, serving
 from bot.ops.background_encoding import BackgroundEncoding
 from bot.ops.concurrency import CancellableWaits, in_thread, run_until_stopped, stop_on_signal
 from bot.ops.document_manager import DocumentManager, watch
@@ -26,7 +26,7 @@ from bot.ops.metrics import Metrics
 from bot.ops.outage_log import OutageLog
 from bot.search_backends import cluster_library, connection_settings, encoder_for, open_cluster
 from bot.settings_checks import missing_settings, no_documents
-from bot.telegram.bot_profile import introduce
+from bot.telegram.bot_profile import update_profile
 from bot.telegram.dispatcher import Dispatcher
 from bot.telegram.polling import Poller
 from bot.telegram.spool import Spool
@@ -39,7 +39,7 @@ from retrieval.documents.library import Library
 from retrieval.errors import FolderError
 
 _START_TIMEOUT_SECONDS = 30.0
-# Of the documents in a cluster, so many are looked up in the folder: if one has its file, all are taken to.
+# Files of a cluster's documents to look for in the folder: if one is there, all are expected to be.
 _MAX_FILES_CHECKED = 20
 # Hosts kill a process ten seconds after they have asked it to stop.
 _GRACE_PERIOD_SECONDS = 7.0
@@ -83,8 +83,8 @@ async def serve(settings: Settings) -> None:
     async with contextlib.AsyncExitStack() as stack:
         # The HTTP server first: it reports the process as alive, and as not ready yet.
         if settings.port is not None:
-            pages = build_pages(process.health, process.metrics, process.inbox)
-            await stack.enter_async_context(serving(pages, settings.port))
+            app = build_web_app(process.health, process.metrics, process.inbox)
+            await stack.enter_async_context(serving(app, settings.port))
         stack.push_async_callback(process.close)
         bot = build_bot(settings, process.metrics, process.waits)
         stack.push_async_callback(bot.shutdown)
@@ -154,7 +154,7 @@ class Process:
         return state
 
     def _index_changed(self, state: BotState) -> None:
-        """Report the index of the cluster that is answered from now on."""
+        """Report the cluster index that answers from now on."""
         archive = state.archive
         files = map(archive.file, archive.sources[:_MAX_FILES_CHECKED])
         state.has_files = any(file.is_file() for file in files)
@@ -211,7 +211,7 @@ class Process:
     def on_poll(self, error: Exception | None) -> None:
         """Note how a request for updates ended."""
         if error is None:
-            self.health.heard()
+            self.health.note_contact()
         else:
             self.metrics.failed(error)
 
@@ -237,7 +237,7 @@ class Service:
         background = [
             self._application,
             asyncio.create_task(self._follow_documents()),
-            asyncio.create_task(introduce(bot, process.settings.telegram_admins)),
+            asyncio.create_task(update_profile(bot, process.settings.telegram_admins)),
         ]
         try:
             await (self._receive_webhook(process.inbox, stop) if process.inbox else self._poll(stop))
@@ -290,7 +290,7 @@ class Service:
 
     async def _receive_webhook(self, inbox: Inbox, stop: asyncio.Event) -> None:
         webhook = Webhook(self._bot, inbox.url, self._settings.webhook_key, application.ALLOWED_UPDATES)
-        inbox.open(self._bot.read, self._dispatcher)
+        inbox.open(self._bot.parse_update, self._dispatcher)
         if not await run_until_stopped(stop, _retry_start(self._bot, webhook.set)):
             return
         self._process.is_connected.set()
@@ -301,7 +301,7 @@ class Service:
 
 
 async def _retry_start(bot: Bot, call: Callable[[], Awaitable[object]]) -> bool:
-    """Make a call to Telegram, again while it cannot be reached. Return True; raises StartError."""
+    """Call Telegram, again while it cannot be reached. Return True; raises StartError."""
     deadline, outage = time.monotonic() + _START_TIMEOUT_SECONDS, OutageLog()
     while True:
         try:

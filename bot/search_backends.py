@@ -1,4 +1,4 @@
-"""What the settings choose to search with: a sentence encoder, an index on this machine or a cluster."""
+"""Opens what the settings choose to search with: a sentence encoder, and an index here or in a cluster."""
 
 import logging
 from pathlib import Path

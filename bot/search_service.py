@@ -9,8 +9,8 @@ from retrieval.model import Answer
 
 TOP = 5
 
-# A further quote without any word of the question is kept when it scores at least this share of the first
-# quote's score, and at least this. Quotes that have nothing to do with a question score less.
+# Quotes after the first that have no word of the question need at least this share of the first quote's
+# score, and at least this score. Quotes unrelated to the question score less.
 _MIN_SHARE_OF_BEST_SCORE = 0.7
 _MIN_SCORE = 6.0
 

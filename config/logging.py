@@ -1,4 +1,4 @@
-"""Log records as lines for people or JSON for hosts, without secrets in either."""
+"""Configures logging: records as text or JSON, without secrets."""
 
 import json
 import logging
@@ -10,8 +10,8 @@ from datetime import UTC, datetime
 from typing import Literal
 from urllib.parse import quote
 
-# Below these levels the libraries write addresses that hold the token, or the messages people sent.
-_QUIET = {
+# Below these levels the libraries log URLs that contain the token, or messages of users.
+_LIBRARY_LEVELS = {
     "httpx": logging.WARNING,
     "httpcore": logging.WARNING,
     "telegram": logging.INFO,
@@ -20,18 +20,18 @@ _QUIET = {
     "uvicorn": logging.WARNING,
     "watchfiles": logging.WARNING,
 }
-# What would begin a line of its own, or turn the one it stands in.
-_UNPRINTED = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
-_SHORTEST_HALF = 8
-_A_MINUTE = 20
-_MINUTE = 60.0
+# Control characters, line separators, and characters that change the direction of text.
+_CONTROL_CHARS = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
+_MIN_HALF_CHARS = 8
+_MAX_RECORDS_PER_PERIOD = 20
+_PERIOD_SECONDS = 60.0
 
 
 class Redactor:
-    """Takes secrets out of text: each as it is, percent-encoded, and a token's half after the colon."""
+    """Replaces secrets in text: as they are, percent-encoded, and the part of a token after its colon."""
 
     def __init__(self, secrets: Iterable[str]) -> None:
-        forms = {form for secret in secrets for form in _forms(secret)}
+        forms = {form for secret in secrets for form in _secret_forms(secret)}
         self._forms = sorted(forms, key=len, reverse=True)
 
     def __call__(self, text: str) -> str:
@@ -40,13 +40,13 @@ class Redactor:
         return text
 
 
-def _forms(secret: str) -> Iterable[str]:
+def _secret_forms(secret: str) -> Iterable[str]:
     half = secret.rpartition(":")[2]
-    return filter(None, (secret, quote(secret, safe=""), half if len(half) >= _SHORTEST_HALF else ""))
+    return filter(None, (secret, quote(secret, safe=""), half if len(half) >= _MIN_HALF_CHARS else ""))
 
 
 class TextFormatter(logging.Formatter):
-    """Redacts the finished line, so arguments and tracebacks are covered whoever logged them."""
+    """Redacts the whole formatted line, with its arguments and traceback."""
 
     def __init__(self, redact: Redactor) -> None:
         super().__init__("%(asctime)s %(levelname)s %(name)s: %(message)s")
@@ -56,12 +56,12 @@ class TextFormatter(logging.Formatter):
         return self._redact(super().format(record))
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802  # the name is logging's
-        """Keep a message on its line: a name or a question in it may hold line ends, to look like others."""
-        return _UNPRINTED.sub(lambda found: repr(found[0])[1:-1], super().formatMessage(record))
+        """Escape line ends and control characters, so that text from users cannot imitate other records."""
+        return _CONTROL_CHARS.sub(lambda match: repr(match[0])[1:-1], super().formatMessage(record))
 
 
 class JsonFormatter(logging.Formatter):
-    """One object a line: time (UTC), level, logger, message, and the traceback where there is one."""
+    """One JSON object a line: time (UTC), level, logger, message, and the traceback if there is one."""
 
     def __init__(self, redact: Redactor) -> None:
         super().__init__()
@@ -81,9 +81,9 @@ class JsonFormatter(logging.Formatter):
 
 
 class RateLimitFilter:
-    """Lets the same complaint through so often a minute, and then says how many there were.
+    """Passes at most 20 warnings and errors a minute from the same line of code.
 
-    The same is what the same line of code says, whatever it names.
+    The first record of the next minute says how many were dropped.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
@@ -93,20 +93,20 @@ class RateLimitFilter:
     def __call__(self, record: logging.LogRecord) -> bool:
         if record.levelno < logging.WARNING:
             return True
-        place, now = (record.pathname, record.lineno), self._clock()
-        since, count = self._counts.get(place, (now, 0))
-        left_out = count - _A_MINUTE
-        if now - since >= _MINUTE:
-            since, count = now, 0
-            if left_out > 0:
-                record.msg = f"{record.getMessage()} (and {left_out} more like this before)"
+        location, now = (record.pathname, record.lineno), self._clock()
+        started_at, count = self._counts.get(location, (now, 0))
+        dropped = count - _MAX_RECORDS_PER_PERIOD
+        if now - started_at >= _PERIOD_SECONDS:
+            started_at, count = now, 0
+            if dropped > 0:
+                record.msg = f"{record.getMessage()} (and {dropped} more like this before)"
                 record.args = ()
-        self._counts[place] = since, count + 1
-        return count < _A_MINUTE
+        self._counts[location] = started_at, count + 1
+        return count < _MAX_RECORDS_PER_PERIOD
 
 
 def configure(level: str, style: Literal["text", "json"], secrets: Iterable[str] = ()) -> None:
-    """Send all records of the process to stderr, redacted; also warnings and what would end the process."""
+    """Send all log records, warnings and unhandled exceptions of the process to stderr, redacted."""
     redact = Redactor(secrets)
     handler = logging.StreamHandler()
     handler.setFormatter(JsonFormatter(redact) if style == "json" else TextFormatter(redact))
@@ -114,7 +114,7 @@ def configure(level: str, style: Literal["text", "json"], secrets: Iterable[str]
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
-    for name, floor in _QUIET.items():
+    for name, floor in _LIBRARY_LEVELS.items():
         logging.getLogger(name).setLevel(max(floor, root.level))
     logging.captureWarnings(capture=True)
     sys.excepthook = lambda kind, error, trace: root.critical(

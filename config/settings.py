@@ -1,4 +1,4 @@
-"""All settings of an operator with their defaults, read from the environment and .env."""
+"""The settings and their defaults, read from the environment and from .env."""
 
 import hmac
 import json
@@ -14,56 +14,56 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 
 class ConfigError(Exception):
-    """The environment asks for something that cannot be; the message is one line for the operator."""
+    """A setting is wrong; the message is one line for the operator."""
 
 
-_LONGEST_SECRET = 256
-_LONGEST_SHOWN = 60
-_A_MINUTE = 60
-# Beyond this a cluster holds more shards than it can look after.
-_MOST_SHARDS = 1024
+_MAX_SECRET_CHARS = 256
+_MAX_SHOWN_CHARS = 60
+_DEFAULT_QUESTIONS_PER_MINUTE = 60
+# A cluster cannot manage many more.
+_MAX_SHARDS = 1024
 
 
-def _ids(value: Any) -> Any:
-    # A JSON list, or ids between commas or spaces.
+def _parse_ids(value: Any) -> Any:
+    # A JSON list, or ids separated by commas or spaces.
     if not isinstance(value, str):
         return value
     try:
-        listed = json.loads(value)
+        ids = json.loads(value)
     except ValueError:
         return value.replace(",", " ").split()
-    return listed if isinstance(listed, list) else [listed]
+    return ids if isinstance(ids, list) else [ids]
 
 
-def _address(value: str) -> str:
+def _check_address(value: str) -> str:
     parts = urlsplit(value)
     if parts.scheme not in {"http", "https"} or not parts.hostname or any(c.isspace() for c in value):
         raise ValueError("expected an address that begins with http:// or https://")
     return value.rstrip("/")
 
 
-def _token(value: SecretStr) -> SecretStr:
+def _check_token(value: SecretStr) -> SecretStr:
     if not all(c.isascii() and (c.isalnum() or c in ":_-") for c in value.get_secret_value()):
         raise ValueError("expected a token as BotFather gives it, such as 123456:ABC-DEF")
     return value
 
 
-def _secret(value: SecretStr) -> SecretStr:
+def _check_secret(value: SecretStr) -> SecretStr:
     text = value.get_secret_value()
-    if len(text) > _LONGEST_SECRET or not all(c.isascii() and (c.isalnum() or c in "_-") for c in text):
+    if len(text) > _MAX_SECRET_CHARS or not all(c.isascii() and (c.isalnum() or c in "_-") for c in text):
         raise ValueError("expected 1 to 256 of A-Z a-z 0-9 _ -")
     return value
 
 
-def _secret_addresses(value: SecretStr) -> SecretStr:
-    listed = value.get_secret_value().replace(",", " ").split()
-    if not listed:
+def _check_node_addresses(value: SecretStr) -> SecretStr:
+    addresses = value.get_secret_value().replace(",", " ").split()
+    if not addresses:
         raise ValueError("expected an address, or several between commas")
-    return SecretStr(",".join(map(_node, listed)))
+    return SecretStr(",".join(map(_check_node, addresses)))
 
 
-def _node(value: str) -> str:
-    address, parts = _address(value), urlsplit(value)
+def _check_node(value: str) -> str:
+    address, parts = _check_address(value), urlsplit(value)
     try:
         is_port = parts.port != 0
     except ValueError:
@@ -75,41 +75,41 @@ def _node(value: str) -> str:
     return address
 
 
-def _key(value: SecretStr) -> SecretStr:
-    if not all(" " < letter <= "~" for letter in value.get_secret_value()):
+def _check_api_key(value: SecretStr) -> SecretStr:
+    if not all(" " < char <= "~" for char in value.get_secret_value()):
         raise ValueError("expected a key of ASCII letters and signs, without spaces")
     return value
 
 
-def _file(value: Path) -> Path:
+def _check_file(value: Path) -> Path:
     if not value.is_file():
         raise ValueError("there is no such file")
     return value
 
 
-def _alias(value: str) -> str:
+def _check_alias(value: str) -> str:
     if not re.fullmatch(r"[a-z0-9][a-z0-9._-]{0,99}", value):
         raise ValueError("expected up to 100 of a-z 0-9 . _ -, and first a letter or a digit")
     return value
 
 
-def _upper(value: Any) -> Any:
+def _to_upper(value: Any) -> Any:
     return value.upper() if isinstance(value, str) else value
 
 
-def _lower(value: Any) -> Any:
+def _to_lower(value: Any) -> Any:
     return value.lower() if isinstance(value, str) else value
 
 
-Ids = Annotated[frozenset[int], NoDecode, BeforeValidator(_ids)]
-Address = Annotated[str, AfterValidator(_address)]
-Level = Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"], BeforeValidator(_upper)]
-Format = Annotated[Literal["text", "json"], BeforeValidator(_lower)]
-Meaning = Annotated[Literal["auto", "off"], BeforeValidator(_lower)]
+Ids = Annotated[frozenset[int], NoDecode, BeforeValidator(_parse_ids)]
+Address = Annotated[str, AfterValidator(_check_address)]
+Level = Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"], BeforeValidator(_to_upper)]
+Format = Annotated[Literal["text", "json"], BeforeValidator(_to_lower)]
+Meaning = Annotated[Literal["auto", "off"], BeforeValidator(_to_lower)]
 
 
 class Settings(BaseSettings):
-    """The environment first, then a file named `.env`; what is empty is as good as unset."""
+    """Values of the environment take precedence over those of `.env`; an empty value counts as unset."""
 
     model_config = SettingsConfigDict(
         env_file=".env",
@@ -120,7 +120,7 @@ class Settings(BaseSettings):
         hide_input_in_errors=True,
     )
 
-    telegram_token: Annotated[SecretStr, AfterValidator(_token)] | None = Field(
+    telegram_token: Annotated[SecretStr, AfterValidator(_check_token)] | None = Field(
         default=None,
         description="The bot's token, from @BotFather. Secret. Needed to run the bot, not to ask.",
     )
@@ -161,27 +161,27 @@ class Settings(BaseSettings):
         description="auto: meanings are compared too, by a sentence encoder, where it is installed. "
         "off: answers are found by words alone, in 150 MB less.",
     )
-    opensearch_url: Annotated[SecretStr, AfterValidator(_secret_addresses)] | None = Field(
+    opensearch_url: Annotated[SecretStr, AfterValidator(_check_node_addresses)] | None = Field(
         default=None,
         description="An OpenSearch cluster to search instead of the embedded index: the address of a node, "
         "or of several between commas. Secret, as it may hold a name and a password.",
     )
-    opensearch_api_key: Annotated[SecretStr, AfterValidator(_key)] | None = Field(
+    opensearch_api_key: Annotated[SecretStr, AfterValidator(_check_api_key)] | None = Field(
         default=None,
         description="An API key for the cluster, instead of a name and password in its address. Secret.",
     )
-    opensearch_ca: Annotated[Path, AfterValidator(_file)] | None = Field(
+    opensearch_ca: Annotated[Path, AfterValidator(_check_file)] | None = Field(
         default=None,
         description="PEM CA bundle of the cluster. Unset: the system's.",
     )
-    opensearch_index: Annotated[str, AfterValidator(_alias)] = Field(
+    opensearch_index: Annotated[str, AfterValidator(_check_alias)] = Field(
         default="verbatim",
         description="The name that leads to the index in the cluster: an alias, moved to each new index.",
     )
     opensearch_shards: int = Field(
         default=1,
         ge=1,
-        le=_MOST_SHARDS,
+        le=_MAX_SHARDS,
         description="The number of shards of the index that `verbatim index` creates in the cluster.",
     )
     opensearch_replicas: int = Field(
@@ -193,7 +193,7 @@ class Settings(BaseSettings):
     webhook_url: Address | None = Field(
         default=None, description="The public address Telegram sends updates to. Unset: long polling."
     )
-    webhook_secret: Annotated[SecretStr, AfterValidator(_secret)] | None = Field(
+    webhook_secret: Annotated[SecretStr, AfterValidator(_check_secret)] | None = Field(
         default=None,
         description="The secret that Telegram sends along with each update in webhook mode. Secret. "
         "Unset: made from the token.",
@@ -220,11 +220,11 @@ class Settings(BaseSettings):
 
     @classmethod
     def read(cls) -> Self:
-        """Read the environment, or raise ConfigError with what the operator has to mend, in one line."""
+        """Return the settings; raises ConfigError that lists all problems in one line."""
         try:
             return cls()
         except ValidationError as error:
-            raise ConfigError("; ".join(_line(e) for e in error.errors())) from None
+            raise ConfigError("; ".join(_error_line(e) for e in error.errors())) from None
         except UnicodeDecodeError:
             raise ConfigError(".env is not UTF-8 text: save it as UTF-8") from None
         except OSError as error:
@@ -232,14 +232,14 @@ class Settings(BaseSettings):
 
     @property
     def questions_per_minute(self) -> int:
-        """What one person may ask; 0 is no limit."""
+        """The most questions of a user in a minute; 0: no limit."""
         if self.telegram_questions_per_minute is not None:
             return self.telegram_questions_per_minute
-        return _A_MINUTE if self.telegram_messages_per_second else 0
+        return _DEFAULT_QUESTIONS_PER_MINUTE if self.telegram_messages_per_second else 0
 
     @property
     def webhook_key(self) -> str:
-        """What Telegram sends along with each update; all processes with the same settings have the same."""
+        """The secret that Telegram sends with each update; the same in all processes with these settings."""
         if self.webhook_secret is not None:
             return self.webhook_secret.get_secret_value()
         token = self.telegram_token.get_secret_value() if self.telegram_token else ""
@@ -247,26 +247,27 @@ class Settings(BaseSettings):
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """What may appear in no log, message or metric."""
-        held = (self.telegram_token, self.webhook_secret, self.opensearch_api_key)
-        given = tuple(secret.get_secret_value() for secret in held if secret is not None)
-        return (*given, *self._passwords, self.webhook_key)
+        """The values that must not appear in any log, message or metric."""
+        settings = (self.telegram_token, self.webhook_secret, self.opensearch_api_key)
+        values = tuple(secret.get_secret_value() for secret in settings if secret is not None)
+        return (*values, *self._cluster_credentials, self.webhook_key)
 
     @property
-    def _passwords(self) -> tuple[str, ...]:
-        """How the cluster's nodes know us: as it stands in their addresses, and decoded."""
-        found = [urlsplit(node).netloc.rpartition("@")[0] for node in self.opensearch_nodes]
+    def _cluster_credentials(self) -> tuple[str, ...]:
+        """The user:password parts of the node addresses, as written and percent-decoded."""
+        parts = [urlsplit(node).netloc.rpartition("@")[0] for node in self.opensearch_nodes]
         return tuple(
-            form for one in dict.fromkeys(found) if one for form in dict.fromkeys((one, unquote(one)))
+            form for part in dict.fromkeys(parts) if part for form in dict.fromkeys((part, unquote(part)))
         )
 
     @property
     def opensearch_nodes(self) -> tuple[str, ...]:
-        """The addresses of the cluster's nodes, with their passwords; none without a cluster."""
+        """The addresses of the cluster's nodes, with their passwords; empty without a cluster."""
         return tuple(self.opensearch_url.get_secret_value().split(",")) if self.opensearch_url else ()
 
 
-_WORDS = {
+# Replaces phrases of pydantic's messages.
+_PLAIN_WORDS = {
     "Input should be": "expected",
     "a valid integer": "a whole number",
     "a valid boolean": "true or false",
@@ -275,16 +276,16 @@ _WORDS = {
 }
 
 
-def _line(error: ErrorDetails) -> str:
+def _error_line(error: ErrorDetails) -> str:
     name = str(error["loc"][0]) if error["loc"] else "settings"
-    told = error["msg"].removeprefix("Value error, ").split(", unable to")[0]
-    for theirs, ours in _WORDS.items():
-        told = told.replace(theirs, ours)
+    message = error["msg"].removeprefix("Value error, ").split(", unable to")[0]
+    for original, plain in _PLAIN_WORDS.items():
+        message = message.replace(original, plain)
     if "Secret" in str(Settings.model_fields[name].annotation):
-        return f"{name.upper()} is not usable: {told}"
-    return f"{name.upper()}={_given(error)}: {told}"
+        return f"{name.upper()} is not usable: {message}"
+    return f"{name.upper()}={_shown_value(error)}: {message}"
 
 
-def _given(error: ErrorDetails) -> str:
+def _shown_value(error: ErrorDetails) -> str:
     value = str(error["input"])
-    return value if len(value) <= _LONGEST_SHOWN else value[:_LONGEST_SHOWN] + "…"
+    return value if len(value) <= _MAX_SHOWN_CHARS else value[:_MAX_SHOWN_CHARS] + "…"

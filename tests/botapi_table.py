@@ -1,6 +1,6 @@
-"""The published Bot API as a judge: of the objects a server sends, and of the calls a bot makes.
+"""Validates objects of a Bot API server and calls of a bot against the published Bot API.
 
-The table is no part of the project; BOT_API_TABLE names it, and tests that need it skip without.
+The table of the API is not part of the project: BOT_API_TABLE is its path, and without it tests are skipped.
 """
 
 from __future__ import annotations
@@ -30,54 +30,56 @@ class Table:
     types: dict[str, Json]
 
     def problems(self, value: object, kind: str, where: str = "") -> list[str]:
-        """Name what is wrong with a value as an object of a published type; nothing is an empty list."""
+        """Return the problems of a value as an object of a published type; empty if it is valid."""
         where = where or kind
         if kind.startswith("Array of "):
             if not isinstance(value, list):
                 return [f"{where} is no array"]
             inner = kind.removeprefix("Array of ")
             return [
-                one for at, item in enumerate(value) for one in self.problems(item, inner, f"{where}[{at}]")
+                problem
+                for at, item in enumerate(value)
+                for problem in self.problems(item, inner, f"{where}[{at}]")
             ]
         if kind in _PLAIN:
             return [] if _PLAIN[kind](value) else [f"{where} is no {kind}: {value!r}"]
         published = self.types[kind]
         if subtypes := published.get("subtypes"):
-            return min((self.problems(value, one, where) for one in subtypes), key=len)
+            return min((self.problems(value, subtype, where) for subtype in subtypes), key=len)
         if not isinstance(value, dict):
             return [f"{where} is no {kind}: {value!r}"]
         return self._fields(value, published.get("fields", []), where)
 
     def call_problems(self, method: str, params: Json, files: Json) -> list[str]:
-        """Name what is wrong with a recorded call, its form fields read as Telegram reads them."""
+        """Return the problems of a recorded call, with form fields parsed as Telegram parses them."""
         if method not in self.methods:
             return [f"{method} is no method"]
         fields = self.methods[method].get("fields", [])
-        types = {one["name"]: one["types"] for one in fields}
-        read = {name: _read(value, types.get(name, [])) for name, value in params.items()}
-        read |= {name: "" for name in files if name in types}
-        return self._fields(read, fields, method)
+        types = {field["name"]: field["types"] for field in fields}
+        parsed = {name: _parse_form_value(value, types.get(name, [])) for name, value in params.items()}
+        parsed |= {name: "" for name in files if name in types}
+        return self._fields(parsed, fields, method)
 
     def _fields(self, value: Json, fields: list[Json], where: str) -> list[str]:
-        known = {one["name"]: one for one in fields}
-        found = [f"{where}.{name} is unknown" for name in value.keys() - known.keys()]
-        found += [
+        known = {field["name"]: field for field in fields}
+        problems = [f"{where}.{name} is unknown" for name in value.keys() - known.keys()]
+        problems += [
             f"{where}.{name} is missing"
-            for name, one in known.items()
-            if one["required"] and name not in value
+            for name, field in known.items()
+            if field["required"] and name not in value
         ]
         for name, inner in value.items():
             if name in known:
-                tried: list[list[str]] = [
+                by_type: list[list[str]] = [
                     self.problems(inner, kind, f"{where}.{name}") for kind in known[name]["types"]
                 ]
-                fewest: list[str] = min(tried, key=len)
-                found += fewest
-        return found
+                fewest: list[str] = min(by_type, key=len)
+                problems += fewest
+        return problems
 
 
-def _read(value: Any, types: list[str]) -> Any:
-    """Read a form field as the value it stands for."""
+def _parse_form_value(value: Any, types: list[str]) -> Any:
+    """Return the value of a form field."""
     if not isinstance(value, str) or ("String" in types and "Integer" not in types):
         return value
     try:
@@ -87,7 +89,7 @@ def _read(value: Any, types: list[str]) -> Any:
 
 
 def load() -> Table:
-    """Load the table, or a skip that says how not to."""
+    """Return the table, or skip the test if BOT_API_TABLE is not set."""
     path = os.environ.get("BOT_API_TABLE")
     if not path:
         pytest.skip("BOT_API_TABLE does not name the published Bot API table (JSON: methods, types)")

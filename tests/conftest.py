@@ -1,6 +1,6 @@
-"""How tests run: the same examples everywhere a machine decides, no clock, and OpenSearch when asked for.
+"""Test configuration: fixed Hypothesis examples in CI, no deadlines, and OpenSearch only on request.
 
-Meanings are compared only where that is what is tested: it takes time, and changes answers.
+Meanings are compared only in the tests of that: it takes time and changes answers.
 """
 
 import os
@@ -18,7 +18,7 @@ _left_out = pytest.StashKey[int]()
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what needs OpenSearch, unless -m names it: other choices of -m need not think of it."""
+    """Leave out tests that need OpenSearch, unless -m names them."""
     if "opensearch" in config.getoption("markexpr"):
         return
     left_out = [item for item in items if item.get_closest_marker("opensearch")]
@@ -28,6 +28,6 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """Say what was left out, and how to run it."""
+    """Print how many tests were left out, and how to run them."""
     if count := config.stash.get(_left_out, 0):
         terminalreporter.write_line(f"{count} tests against OpenSearch were left out: make test-opensearch")

@@ -1,4 +1,4 @@
-"""The command `verbatim`. Each command is glue; what only one of them needs is imported by it."""
+"""The command `verbatim`. Modules that only one command needs are imported by that command."""
 
 import asyncio
 import contextlib
@@ -33,19 +33,19 @@ from retrieval.evaluation import dataset, floors, metrics, report
 from retrieval.model import Answer
 
 if TYPE_CHECKING:
-    # What speaks to a cluster takes longer to import than a question to answer.
+    # The cluster client takes longer to import than answering a question.
     from retrieval.opensearch import Cluster, ClusterLibrary
 
-# These take some minutes on two cores; more are made by `verbatim index`, so that nobody waits unasked.
-_MOST_VECTORS_FIRST = 20_000
-# The exit code of what Ctrl-C ends, as shells have it.
-_INTERRUPTED = 130
-_TOP = 1
-_TOP_JSON = 5
+# So many take some minutes on two cores. More are left to `verbatim index`, so that nobody has to wait.
+_MAX_VECTORS_BEFORE_ANSWERS = 20_000
+# As in shells, for a command that Ctrl-C has ended.
+_INTERRUPTED_EXIT_CODE = 130
+_QUOTES = 1
+_QUOTES_JSON = 5
 
 
-class Failure(click.ClickException):
-    """One clear line on stderr, and exit code 2: the configuration or the call is wrong."""
+class UsageFailure(click.ClickException):
+    """A wrong setting or call: one line on stderr and exit code 2."""
 
     exit_code = 2
 
@@ -53,8 +53,8 @@ class Failure(click.ClickException):
         click.echo(f"verbatim: {self.message}", file=file or sys.stderr)
 
 
-class Commands(click.Group):
-    """The commands in the order they are written here; what an operator can mend ends them in one line."""
+class CommandGroup(click.Group):
+    """Lists commands in the order of their definition, and prints expected errors as one line."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  # click's signature
         return list(self.commands)
@@ -63,13 +63,13 @@ class Commands(click.Group):
         try:
             return super().invoke(ctx)
         except (ConfigError, RetrievalError, dataset.DatasetError, floors.FloorError) as error:
-            raise Failure(str(error)) from None
+            raise UsageFailure(str(error)) from None
         except BrokenPipeError:
-            # click ends quietly when the reader of our output has gone.
+            # The reader of the output has gone; click handles this silently.
             raise
         except OSError as error:
-            named = f"{error.filename}: " if error.filename else ""
-            raise Failure(f"{named}{error.strerror or error}") from None
+            prefix = f"{error.filename}: " if error.filename else ""
+            raise UsageFailure(f"{prefix}{error.strerror or error}") from None
 
 
 docs_option = click.option(
@@ -80,21 +80,22 @@ docs_option = click.option(
 )
 
 
-def _settings() -> Settings:
+def _configure() -> Settings:
+    """Read the settings, and set up logging as they say."""
     settings = Settings.read()
     logging.configure(settings.log_level, settings.log_format, settings.secrets)
     return settings
 
 
 @contextlib.contextmanager
-def _opened(docs: Path | None) -> Iterator[tuple["Library | ClusterLibrary", asyncio.Runner]]:
-    """Open the documents, here or in a cluster, and the event loop in which they are asked."""
-    settings = _settings()
+def _open_documents(docs: Path | None) -> Iterator[tuple["Library | ClusterLibrary", asyncio.Runner]]:
+    """Open the documents, here or in a cluster, with an event loop to search them in."""
+    settings = _configure()
     folder = docs or settings.seeds_dir
     with asyncio.Runner() as runner:
         if settings.opensearch_nodes:
-            with _cluster(settings, runner) as cluster:
-                yield _in_cluster(settings, folder, cluster, runner), runner
+            with _connect(settings, runner) as cluster:
+                yield _open_cluster_documents(settings, folder, cluster, runner), runner
             return
         library = Library.open(
             folder,
@@ -102,34 +103,34 @@ def _opened(docs: Path | None) -> Iterator[tuple["Library | ClusterLibrary", asy
             quote_chars=settings.quote_chars,
             encoder=encoder_for(settings),
         )
-        _tell_problems(library, folder)
-        _make_few_vectors(library)
+        _print_problems(library, folder)
+        _encode_if_quick(library)
         yield library, runner
 
 
-def _make_few_vectors(library: Library) -> None:
-    """Make the vectors that are missing before the first question, if they are few; tell if they are not."""
+def _encode_if_quick(library: Library) -> None:
+    """Compute the missing vectors if they are few, or print a note if they are many."""
     missing = library.unencoded
     if not missing:
         return
-    if missing > _MOST_VECTORS_FIRST:
+    if missing > _MAX_VECTORS_BEFORE_ANSWERS:
         click.echo(
             f"{missing:,} texts have no vector yet, so answers are found by words alone for now; "
             "`verbatim index` makes them",
             err=True,
         )
         return
-    _make_vectors(library)
+    _encode_missing(library)
 
 
-def _make_vectors(library: Library) -> None:
-    # Where the encoder cannot be loaded the log has told why.
-    with contextlib.suppress(EncoderError), _progress("Comparing meanings") as progress:
+def _encode_missing(library: Library) -> None:
+    # If the encoder cannot be loaded, it has logged why.
+    with contextlib.suppress(EncoderError), _progress_bar("Comparing meanings") as progress:
         library.encode(progress, threads=os.cpu_count() or 1)
 
 
 @contextlib.contextmanager
-def _cluster(settings: Settings, runner: asyncio.Runner) -> Iterator["Cluster"]:
+def _connect(settings: Settings, runner: asyncio.Runner) -> Iterator["Cluster"]:
     cluster = open_cluster(connection_settings(settings))
     try:
         yield cluster
@@ -137,31 +138,31 @@ def _cluster(settings: Settings, runner: asyncio.Runner) -> Iterator["Cluster"]:
         runner.run(cluster.close())
 
 
-def _in_cluster(
+def _open_cluster_documents(
     settings: Settings, folder: Path, cluster: "Cluster", runner: asyncio.Runner
 ) -> "ClusterLibrary":
     library = runner.run(open_cluster_library(settings, folder, cluster, encoder_for(settings)))
-    _tell_problems(library, "the cluster")
+    _print_problems(library, "the cluster")
     return library
 
 
-def _tell_problems(library: "Library | ClusterLibrary", folder: Path | str) -> None:
+def _print_problems(library: "Library | ClusterLibrary", folder: Path | str) -> None:
     for problem in library.problems:
         click.echo(f"left out {problem.name}: {problem.reason}", err=True)
     if not library.sources:
         click.echo(no_documents(folder), err=True)
 
 
-def _count(number: int, noun: str) -> str:
+def _count_noun(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
-def _say(text: str) -> None:
-    # What is styled is decided by the Look; click would take control characters out of quotes as well.
+def _print(text: str) -> None:
+    # TerminalStyle decides about styles. click would also remove control characters from quotes.
     click.echo(text, color=True)
 
 
-@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=CommandGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="verbatim")
 def main() -> None:
     """Answer questions with word-for-word quotes from your own documents, each with its source."""
@@ -175,7 +176,7 @@ def main() -> None:
 @click.option(
     "--top",
     type=click.IntRange(1, 50),
-    help=f"The number of quotes.  [default: {_TOP}; {_TOP_JSON} with --json]",
+    help=f"The number of quotes.  [default: {_QUOTES}; {_QUOTES_JSON} with --json]",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object per question, for programs.")
 @click.option(
@@ -200,32 +201,34 @@ def ask(
     """
     if bool(question) == bool(questions):
         raise click.UsageError("Give a QUESTION, or --questions FILE.")
-    look, quotes = TerminalStyle.of(sys.stdout), top or (_TOP_JSON if as_json else _TOP)
-    with _opened(docs) as (library, runner):
+    style, quotes = TerminalStyle.of(sys.stdout), top or (_QUOTES_JSON if as_json else _QUOTES)
+    with _open_documents(docs) as (library, runner):
 
-        def tell(asked: str) -> Answer:
-            answer = runner.run(library.answer(asked, top=quotes if as_json else max(quotes, MOST_CLOSEST)))
+        def print_answer(line: str) -> Answer:
+            answer = runner.run(library.answer(line, top=quotes if as_json else max(quotes, MOST_CLOSEST)))
             if as_json:
-                _say(json.dumps(answer_json(answer), ensure_ascii=False))
+                _print(json.dumps(answer_json(answer), ensure_ascii=False))
             else:
-                _say(terminal.render_answer(answer, speaking(), look, quotes=slice(quotes)))
+                _print(terminal.render_answer(answer, speaking(), style, quotes=slice(quotes)))
             return answer
 
         if questions is None:
-            sys.exit(1 if tell(" ".join(question)).certainty == "none" else 0)
-        for number, line in enumerate(_lines(questions)):
+            sys.exit(1 if print_answer(" ".join(question)).certainty == "none" else 0)
+        for number, line in enumerate(_read_lines(questions)):
             if number and not as_json:
-                _say("")
-            tell(line)
+                _print("")
+            print_answer(line)
 
 
-def _lines(file: BinaryIO) -> Iterator[str]:
-    """Read line by line, so that a program can ask, read the answer, and ask on."""
+def _read_lines(file: BinaryIO) -> Iterator[str]:
+    """Yield lines as they arrive: a program can read each answer before it sends the next question."""
     for number, line in enumerate(file, 1):
         try:
             text = line.decode("utf-8-sig" if number == 1 else "utf-8")
         except UnicodeDecodeError:
-            raise Failure(f"{file.name}: line {number} is not UTF-8 text: save the file as UTF-8") from None
+            raise UsageFailure(
+                f"{file.name}: line {number} is not UTF-8 text: save the file as UTF-8"
+            ) from None
         yield text.removesuffix("\n").removesuffix("\r")
 
 
@@ -236,49 +239,49 @@ def chat(docs: Path | None) -> None:
 
     An empty line shows the next quote, Ctrl-D ends.
     """
-    look, shown = TerminalStyle.of(sys.stdout), 0
+    style, shown = TerminalStyle.of(sys.stdout), 0
     answer: Answer | None = None
-    with _opened(docs) as (library, runner):
-        _say(
-            f"{_count(library.passages, 'passage')} of {_count(len(library.sources), 'document')}."
-            " Ask; Enter alone shows the next quote, Ctrl-D ends."
+    with _open_documents(docs) as (library, runner):
+        _print(
+            f"{_count_noun(library.passages, 'passage')} of {_count_noun(len(library.sources), 'document')}."
+            " Ask; Enter alone shows the next quote, Ctrl-D ends.\n"
         )
-        for line in _spoken():
+        for line in _input_lines():
             if line.strip():
-                answer, shown = runner.run(_following(library, line, answer)), 0
+                answer, shown = runner.run(_answer_line(library, line, answer)), 0
             elif answer is None or not answer.answered:
                 continue
             if answer.answered and shown >= len(answer.citations):
-                _say("That was the last quote.")
+                _print("That was the last quote.\n")
                 continue
-            _say(terminal.render_answer(answer, speaking(), look, quotes=slice(shown, shown + 1)))
+            _print(terminal.render_answer(answer, speaking(), style, quotes=slice(shown, shown + 1)) + "\n")
             shown += 1
 
 
-async def _following(library: "Library | ClusterLibrary", line: str, before: Answer | None) -> Answer:
-    """Take a line for a question of its own; where it has no answer, for one that follows the last."""
+async def _answer_line(library: "Library | ClusterLibrary", line: str, previous: Answer | None) -> Answer:
+    """Answer a line as a question of its own or, if that has no answer, as a follow-up question."""
     alone = await library.answer(line)
-    if alone.answered or before is None:
+    if alone.answered or previous is None:
         return alone
-    following = await library.answer(line, earlier=before.question)
-    # What the line before lends is no answer to words that nobody knows.
-    return following if following.answered or alone.asks_nothing else alone
+    follow_up = await library.answer(line, earlier=previous.question)
+    # Words of the previous question are no answer to a line of unknown words.
+    return follow_up if follow_up.answered or alone.asks_nothing else alone
 
 
-def _spoken() -> Iterator[str]:
+def _input_lines() -> Iterator[str]:
     prompt = ""
     if sys.stdin.isatty():
-        # It gives input() its history and arrow keys; some Pythons come without.
+        # Adds history and arrow keys to input(); missing in some Python builds.
         with contextlib.suppress(ImportError):
             import readline  # noqa: F401, PLC0415
 
-        prompt = "\n? "
+        prompt = "? "
     try:
         while True:
             yield input(prompt)
     except (EOFError, KeyboardInterrupt):
         if prompt:
-            _say("")
+            _print("")
 
 
 @main.command()
@@ -291,12 +294,12 @@ def index(docs: Path | None, *, fresh: bool) -> None:
     those that are done, and the next run continues. With OPENSEARCH_URL only changed documents are read, and
     the new index replaces the old one when complete. Files that are left out are listed with the reason.
     """
-    settings = _settings()
+    settings = _configure()
     folder = docs or settings.seeds_dir
     if settings.opensearch_nodes:
         _index_cluster(settings, folder, fresh=fresh)
         return
-    with _progress("Reading") as progress:
+    with _progress_bar("Reading") as progress:
         library = Library.open(
             folder,
             index_dir=settings.index_dir,
@@ -305,35 +308,36 @@ def index(docs: Path | None, *, fresh: bool) -> None:
             fresh=True,
             encoder=encoder_for(settings),
         )
-    _tell_problems(library, folder)
-    _tell_counts(library)
+    _print_problems(library, folder)
+    _print_counts(library)
     if texts := library.encodable:
-        _index_meanings(library, texts)
+        _encode_for_index(library, texts)
 
 
-def _index_meanings(library: Library, texts: int) -> None:
-    """Make all vectors that are missing; stopped by Ctrl-C, those that were made are kept."""
+def _encode_for_index(library: Library, texts: int) -> None:
+    """Compute all missing vectors. Ctrl-C stops this, and keeps those that are done."""
     missing = library.unencoded
     try:
-        _make_vectors(library)
+        _encode_missing(library)
     except KeyboardInterrupt:
-        sys.exit(_INTERRUPTED)
+        sys.exit(_INTERRUPTED_EXIT_CODE)
     finally:
-        left = library.unencoded
-        rest = "; `verbatim index` makes the rest" if left else ""
-        _say(f"{texts - left:,} of {texts:,} texts have vectors, {missing - left:,} of them new{rest}")
+        remaining = library.unencoded
+        hint = "; `verbatim index` makes the rest" if remaining else ""
+        counts = f"{texts - remaining:,} of {texts:,} texts have vectors, {missing - remaining:,} of them new"
+        _print(f"{counts}{hint}")
 
 
 def _index_cluster(settings: Settings, folder: Path, *, fresh: bool) -> None:
     from retrieval.opensearch import IndexPlan, cached_embeddings, write  # noqa: PLC0415  # as above
 
-    # Whether it can be loaded has to be known first: an index has vectors of all its texts or of none.
+    # Loaded first to see whether that works: an index has vectors of all its texts or of none.
     encoder = loaded_encoder_for(settings)
     embeddings = (
         cached_embeddings(encoder, settings.index_dir, settings.opensearch_index) if encoder else None
     )
 
-    def waits(holder: str) -> None:
+    def print_waiting(holder: str) -> None:
         click.echo(f"waiting for {holder}, who writes the index", err=True)
 
     plan = IndexPlan(
@@ -343,15 +347,17 @@ def _index_cluster(settings: Settings, folder: Path, *, fresh: bool) -> None:
         settings.opensearch_replicas,
         fresh,
     )
-    with asyncio.Runner() as runner, _cluster(settings, runner) as cluster:
-        with _progress("Reading") as progress:
-            runner.run(write(cluster, folder, plan, progress=progress, waits=waits, embeddings=embeddings))
-        _tell_counts(_in_cluster(settings, folder, cluster, runner))
+    with asyncio.Runner() as runner, _connect(settings, runner) as cluster:
+        with _progress_bar("Reading") as progress:
+            runner.run(
+                write(cluster, folder, plan, progress=progress, waits=print_waiting, embeddings=embeddings)
+            )
+        _print_counts(_open_cluster_documents(settings, folder, cluster, runner))
 
 
 @contextlib.contextmanager
-def _progress(label: str) -> Iterator[Callable[[int, int], None]]:
-    """Show a bar at a terminal, and give what moves it: how many are done, and their total."""
+def _progress_bar(label: str) -> Iterator[Callable[[int, int], None]]:
+    """Show a progress bar if stderr is a terminal; its update function takes the count done and the total."""
     with click.progressbar(length=1, label=label, file=sys.stderr, hidden=not sys.stderr.isatty()) as bar:
 
         def progress(done: int, total: int) -> None:
@@ -361,11 +367,11 @@ def _progress(label: str) -> Iterator[Callable[[int, int], None]]:
         yield progress
 
 
-def _tell_counts(library: "Library | ClusterLibrary") -> None:
+def _print_counts(library: "Library | ClusterLibrary") -> None:
     languages = f" in {', '.join(library.languages)}" if library.languages else ""
     left_out = f"; {len(library.problems)} left out" if library.problems else ""
-    counted = f"{_count(len(library.sources), 'document')}, {_count(library.passages, 'passage')}"
-    _say(f"{counted}{languages}{left_out}")
+    counts = f"{_count_noun(len(library.sources), 'document')}, {_count_noun(library.passages, 'passage')}"
+    _print(f"{counts}{languages}{left_out}")
 
 
 @main.command("eval")
@@ -383,19 +389,19 @@ def _tell_counts(library: "Library | ClusterLibrary") -> None:
 )
 @click.option(
     "--floors",
-    "pinned",
+    "floors_file",
     type=click.File("rb"),
     metavar="FILE",
     help="Fail when a figure is below its floor in FILE.",
 )
 @click.argument("file", type=click.File("rb"))
-def evaluate(  # noqa: PLR0913  # an option each
+def evaluate(  # noqa: PLR0913  # one for each option
     docs: Path | None,
     *,
     as_json: bool,
     misses: bool,
     labels: tuple[str, ...],
-    pinned: BinaryIO | None,
+    floors_file: BinaryIO | None,
     file: BinaryIO,
 ) -> None:
     """Measure how well the documents answer the questions of FILE.
@@ -404,25 +410,29 @@ def evaluate(  # noqa: PLR0913  # an option each
     documents hold no answer. "document", a path below the documents folder, is measured too when it is given.
     Exit codes: 0; 1 if a figure is below its floor or a quote is not verbatim; 2 for a wrong option or file.
     """
-    folder, data = docs or _settings().seeds_dir, file.read()
-    with _opened(docs) as (library, runner):
+    folder, data = docs or _configure().seeds_dir, file.read()
+    with _open_documents(docs) as (library, runner):
         names = [name for source in library.sources for name in (source.name, *source.copies)]
-        asked = dataset.read_cases(data, file.name, names)
+        cases = dataset.read_cases(data, file.name, names)
         for label in labels:
-            if not any(label in case.labels for case in asked):
-                raise Failure(f"{file.name}: --by {label}: no line has this key with a text")
-        limits = floors.read(pinned.read(), pinned.name) if pinned else None
-        outcomes = runner.run(metrics.evaluate(library, asked, metrics.document_texts(folder)))
+            if not any(label in case.labels for case in cases):
+                raise UsageFailure(f"{file.name}: --by {label}: no line has this key with a text")
+        limits = floors.read(floors_file.read(), floors_file.name) if floors_file else None
+        outcomes = runner.run(metrics.evaluate(library, cases, metrics.document_texts(folder)))
     checks = floors.checks(limits, outcomes) if limits else None
-    told = report.Report(outcomes, labels, checks, misses)
-    _say(json.dumps(report.report_json(told), ensure_ascii=False) if as_json else report.report_text(told))
+    evaluation = report.Report(outcomes, labels, checks, misses)
+    _print(
+        json.dumps(report.report_json(evaluation), ensure_ascii=False)
+        if as_json
+        else report.report_text(evaluation)
+    )
     if limits and (digest := floors.digest(data, folder, names)) != limits.digest:
-        raise Failure(
+        raise UsageFailure(
             f"{limits.name}: digest mismatch: expected {limits.digest}, got {digest}. The questions or "
             "documents have changed: check that the floors still make sense, then put the new digest there"
         )
-    exact = told.overall.verbatim in {None, 1.0}
-    sys.exit(0 if exact and all(check.is_met for check in checks or ()) else 1)
+    is_verbatim = evaluation.overall.verbatim in {None, 1.0}
+    sys.exit(0 if is_verbatim and all(check.is_met for check in checks or ()) else 1)
 
 
 @main.command("report")
@@ -441,15 +451,16 @@ def report_feedback(folders: tuple[Path, ...], *, as_json: bool) -> None:
     The bot stores this only when FEEDBACK_DIR is set, without who asked.
     """
     if not folders:
-        kept = _settings().feedback_dir
-        if kept is None:
+        folder = _configure().feedback_dir
+        if folder is None:
             raise ConfigError("FEEDBACK_DIR is not set, so nothing is collected: set it to a folder")
-        folders = (kept,)
-    told = feedback_report.summarise(record for folder in folders for record in feedback.records(folder))
-    _say(
-        json.dumps(feedback_report.summary_json(told), ensure_ascii=False)
+        folders = (folder,)
+    records = (record for folder in folders for record in feedback.records(folder))
+    summary = feedback_report.summarise(records)
+    _print(
+        json.dumps(feedback_report.summary_json(summary), ensure_ascii=False)
         if as_json
-        else feedback_report.summary_text(told)
+        else feedback_report.summary_text(summary)
     )
 
 
@@ -460,24 +471,24 @@ def check(docs: Path | None) -> None:
 
     Checks the token, documents, index and backend, one line each. Exit code 1 if something has to be fixed.
     """
-    # httpx is an import of its own weight, and `ask` needs none of it.
+    # Imports httpx, which is slow and which `ask` does not need.
     from bot.cli.diagnostics import run_checks  # noqa: PLC0415
 
-    settings, ready = _settings(), True
-    for finding in run_checks(settings, docs or settings.seeds_dir):
-        mark = {True: "ok  ", False: "FIX ", None: "note"}[finding.ok]
-        _say(f"{mark} {finding.what}: {finding.told}")
-        ready = ready and finding.ok is not False
+    settings, ready = _configure(), True
+    for result in run_checks(settings, docs or settings.seeds_dir):
+        mark = {True: "ok  ", False: "FIX ", None: "note"}[result.ok]
+        _print(f"{mark} {result.topic}: {result.message}")
+        ready = ready and result.ok is not False
     sys.exit(0 if ready else 1)
 
 
 @main.command()
 def run() -> None:
     """Run the bot on Telegram until it is told to stop."""
-    # The telegram library takes longer to import than a question to answer.
+    # The Telegram library takes longer to import than answering a question.
     from bot.lifecycle import run as run_bot  # noqa: PLC0415
 
-    sys.exit(run_bot(_settings()))
+    sys.exit(run_bot(_configure()))
 
 
 @main.command()
@@ -496,5 +507,5 @@ def sandbox(docs: Path | None, port: int) -> None:
     """
     from bot.cli.sandbox_runner import run_sandbox  # noqa: PLC0415  # httpx, as above
 
-    settings = _settings()
+    settings = _configure()
     sys.exit(run_sandbox(settings, docs or settings.seeds_dir, port))

@@ -1,4 +1,4 @@
-"""What the records of feedback say: what was asked, what was not answered, what was voted down."""
+"""Summarises feedback: what was asked, what was not answered, and what was voted down."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -8,16 +8,16 @@ from typing import Any
 from bot.ops.feedback import FeedbackRecord
 from bot.views.truncation import label
 
-_MOST_LISTED = 20
-_MOST_QUESTION = 100
+_MAX_LISTED = 20
+_MAX_QUESTION_CHARS = 100
 
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """Questions are counted as one where only case and space differ; the most frequent come first.
+    """Counts of records, and lists with the most frequent first.
 
-    `doubtful` are those that were answered with the closest passages. A quote that was voted on stands beside
-    its question and its document.
+    Questions that differ only in case and whitespace count as one. `doubtful` questions were answered with
+    the closest passages. An entry of `disliked` is a question, a document, a quote and a count.
     """
 
     asked: int
@@ -35,10 +35,10 @@ class Summary:
 
 
 def summarise(records: Iterable[FeedbackRecord]) -> Summary:
-    every = list(records)
-    asked = [record for record in every if record.vote is None]
-    votes = [record for record in every if record.vote is not None]
-    days = sorted(record.day for record in every)
+    records = list(records)
+    asked = [record for record in records if record.vote is None]
+    votes = [record for record in records if record.vote is not None]
+    days = sorted(record.day for record in records)
     kinds = Counter(record.kind for record in asked)
     return Summary(
         asked=len(asked),
@@ -49,13 +49,13 @@ def summarise(records: Iterable[FeedbackRecord]) -> Summary:
         down=sum(record.vote == "down" for record in votes),
         first_day=days[0] if days else "",
         last_day=days[-1] if days else "",
-        questions=_counted(asked),
-        unanswered=_counted(record for record in asked if record.kind == "none"),
-        doubtful=_counted(record for record in asked if record.kind == "unsure"),
+        questions=_count_questions(asked),
+        unanswered=_count_questions(record for record in asked if record.kind == "none"),
+        doubtful=_count_questions(record for record in asked if record.kind == "unsure"),
         disliked=tuple(
-            (*found, count)
-            for found, count in Counter(
-                (_folded(record.question), record.document, record.quote)
+            (*vote, count)
+            for vote, count in Counter(
+                (_normalise(record.question), record.document, record.quote)
                 for record in votes
                 if record.vote == "down"
             ).most_common()
@@ -63,34 +63,38 @@ def summarise(records: Iterable[FeedbackRecord]) -> Summary:
     )
 
 
-def _counted(records: Iterable[FeedbackRecord]) -> tuple[tuple[str, int], ...]:
-    return tuple(Counter(_folded(record.question) for record in records).most_common())
+def _count_questions(records: Iterable[FeedbackRecord]) -> tuple[tuple[str, int], ...]:
+    return tuple(Counter(_normalise(record.question) for record in records).most_common())
 
 
-def _folded(question: str) -> str:
+def _normalise(question: str) -> str:
     return " ".join(question.casefold().split())
 
 
 def summary_text(summary: Summary) -> str:
-    """Lay it out for a terminal."""
+    """Return the summary as text for a terminal."""
     if not summary.asked and not summary.up and not summary.down:
         return "Nothing has been asked yet."
     counts = (
         f"{summary.first_day} to {summary.last_day}: {summary.asked} asked, {summary.answered} answered, "
         f"{summary.unsure} not sure, {summary.declined} not; 👍 {summary.up}, 👎 {summary.down}"
     )
-    lines = [counts, *_listed("Not answered", summary.unanswered), *_listed("Not sure", summary.doubtful)]
+    lines = [
+        counts,
+        *_list_lines("Not answered", summary.unanswered),
+        *_list_lines("Not sure", summary.doubtful),
+    ]
     disliked = tuple((f"{question} ({document})", count) for question, document, _, count in summary.disliked)
-    lines += _listed("Voted down", disliked)
-    lines += _listed("Asked most", summary.questions)
+    lines += _list_lines("Voted down", disliked)
+    lines += _list_lines("Asked most", summary.questions)
     return "\n".join(lines)
 
 
-def _listed(heading: str, found: tuple[tuple[str, int], ...]) -> list[str]:
-    if not found:
+def _list_lines(heading: str, entries: tuple[tuple[str, int], ...]) -> list[str]:
+    if not entries:
         return []
-    rest = [f"       … and {len(found) - _MOST_LISTED} more"] if len(found) > _MOST_LISTED else []
-    shown = [f"{count:6} {label(question, _MOST_QUESTION)}" for question, count in found[:_MOST_LISTED]]
+    rest = [f"       … and {len(entries) - _MAX_LISTED} more"] if len(entries) > _MAX_LISTED else []
+    shown = [f"{count:6} {label(question, _MAX_QUESTION_CHARS)}" for question, count in entries[:_MAX_LISTED]]
     return ["", heading, *shown, *rest]
 
 

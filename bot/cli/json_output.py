@@ -1,4 +1,4 @@
-"""An answer as the JSON that other programs read: its names are fixed."""
+"""The JSON form of an answer. Other programs read it, so its keys are fixed."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Runs the bot against the local Telegram emulator: two processes, and no connection leaves this machine."""
+"""Runs the bot against the local Telegram emulator: two processes that connect only to this machine."""
 
 import asyncio
 import contextlib
@@ -17,48 +17,51 @@ import httpx
 from bot.ops.concurrency import run_until_stopped, stop_on_signal
 from config.settings import ConfigError, Settings
 
-_READY = "sandbox ready: "
-_STOPPING = 15.0
-_LISTENING = 5.0
-_PROXIES = {"HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"}
+_READY_PREFIX = "sandbox ready: "
+_STOP_TIMEOUT_SECONDS = 15.0
+_LISTEN_TIMEOUT_SECONDS = 5.0
+_PROXY_VARIABLES = {"HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"}
 
-# The document this project comes with, and a question that it answers.
-_SHIPPED = "000_61b1ccc5978d4202.txt"
-_EXAMPLE = "How many checkpoints does Turkey have in Idlib?"
+# The document that comes with the project, and a question that it answers.
+_EXAMPLE_DOCUMENT = "000_61b1ccc5978d4202.txt"
+_EXAMPLE_QUESTION = "How many checkpoints does Turkey have in Idlib?"
 
 
 def run_sandbox(settings: Settings, folder: Path, port: int) -> int:
-    """Run both until SIGINT or SIGTERM, and return 0; or 1 when one of them ended by itself.
+    """Run both until SIGINT or SIGTERM and return 0, or 1 if one of them ended by itself.
 
-    Raises ConfigError when the folder is missing or the port cannot be had.
+    Raises ConfigError if the folder is missing or the port is not usable.
     """
     if not folder.is_dir():
         raise ConfigError(f"{folder}: no such folder of documents; make it, or name another with --docs")
-    return asyncio.run(_rehearse(settings, folder, port))
+    return asyncio.run(_run(settings, folder, port))
 
 
-async def _rehearse(settings: Settings, folder: Path, port: int) -> int:
+async def _run(settings: Settings, folder: Path, port: int) -> int:
     stop = stop_on_signal()
-    # The terminal was closed.
+    # Sent when the terminal is closed.
     asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, stop.set)
-    # There is no .env in an empty folder, so the operator's own token and webhook stay out of this.
+    # An empty working directory has no .env with the real bot's token and webhook.
     with tempfile.TemporaryDirectory(prefix="verbatim-") as empty:
         token = f"1234567890:{secrets.token_urlsafe(24)}"
         arguments = ("sandbox", "--port", str(port), "--token", token)
-        async with _running(arguments, empty, _inherited(), stderr=PIPE) as sandbox:
-            address = await run_until_stopped(stop, _address(sandbox))
+        async with _start_process(arguments, empty, _inherited_environment(), stderr=PIPE) as sandbox:
+            address = await run_until_stopped(stop, _read_address(sandbox))
             if address is None:
                 return 0
-            environment = _environment(settings, folder, address, token)
-            async with _running(("bot",), empty, environment) as bot, _relaying(sandbox):
-                return await _watch(sandbox, bot, stop, address, folder)
+            environment = _bot_environment(settings, folder, address, token)
+            async with _start_process(("bot",), empty, environment) as bot, _relay_errors(sandbox):
+                return await _wait_for_end(sandbox, bot, stop, address, folder)
 
 
 @contextlib.asynccontextmanager
-async def _running(
+async def _start_process(
     arguments: tuple[str, ...], folder: str, environment: dict[str, str], *, stderr: int | None = None
 ) -> AsyncIterator[Process]:
-    """Run a module of ours as a process, in a session of its own: Ctrl-C is for us to pass on, in order."""
+    """Run a module of the project as a process.
+
+    It has its own session, so Ctrl-C reaches only this process, which stops the others in order.
+    """
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
@@ -73,28 +76,28 @@ async def _running(
     try:
         yield process
     finally:
-        # A signal to a process that has ended takes its exit from asyncio, which complains.
+        # asyncio logs a warning for a signal to a process that has ended.
         if process.returncode is None:
             with contextlib.suppress(ProcessLookupError):
                 process.terminate()
         try:
-            await asyncio.wait_for(process.wait(), _STOPPING)
+            await asyncio.wait_for(process.wait(), _STOP_TIMEOUT_SECONDS)
         except TimeoutError:
             process.kill()
             await process.wait()
 
 
-def _inherited() -> dict[str, str]:
+def _inherited_environment() -> dict[str, str]:
     """Return the environment without the real bot's settings and without proxies."""
-    ours = {name.upper() for name in Settings.model_fields} | _PROXIES
-    kept = {name: value for name, value in os.environ.items() if name.upper() not in ours}
-    paths = [str(Path(__file__).parents[2]), *filter(None, [kept.get("PYTHONPATH")])]
-    return kept | {"PYTHONPATH": os.pathsep.join(paths)}
+    excluded = {name.upper() for name in Settings.model_fields} | _PROXY_VARIABLES
+    inherited = {name: value for name, value in os.environ.items() if name.upper() not in excluded}
+    paths = [str(Path(__file__).parents[2]), *filter(None, [inherited.get("PYTHONPATH")])]
+    return inherited | {"PYTHONPATH": os.pathsep.join(paths)}
 
 
-def _environment(settings: Settings, folder: Path, address: str, token: str) -> dict[str, str]:
+def _bot_environment(settings: Settings, folder: Path, address: str, token: str) -> dict[str, str]:
     cluster, key = settings.opensearch_url, settings.opensearch_api_key
-    return _inherited() | {
+    return _inherited_environment() | {
         "TELEGRAM_TOKEN": token,
         "TELEGRAM_API_URL": address,
         "SEEDS_DIR": str(folder.resolve()),
@@ -113,19 +116,19 @@ def _environment(settings: Settings, folder: Path, address: str, token: str) -> 
     }
 
 
-async def _address(sandbox: Process) -> str:
+async def _read_address(sandbox: Process) -> str:
     line = (await sandbox.stdout.readline()).decode() if sandbox.stdout else ""
-    if line.startswith(_READY):
-        return line.removeprefix(_READY).strip()
-    told = (await sandbox.stderr.read()).decode(errors="replace").splitlines() if sandbox.stderr else []
+    if line.startswith(_READY_PREFIX):
+        return line.removeprefix(_READY_PREFIX).strip()
+    errors = (await sandbox.stderr.read()).decode(errors="replace").splitlines() if sandbox.stderr else []
     await sandbox.wait()
-    reason = told[-1].removeprefix("sandbox: ") if told else "the sandbox did not start"
+    reason = errors[-1].removeprefix("sandbox: ") if errors else "the sandbox did not start"
     raise ConfigError(f"{reason}: choose another port with --port, such as --port 0 for any free one")
 
 
 @contextlib.asynccontextmanager
-async def _relaying(sandbox: Process) -> AsyncIterator[None]:
-    """Pass on what the sandbox complains of."""
+async def _relay_errors(sandbox: Process) -> AsyncIterator[None]:
+    """Copy the stderr of the sandbox to ours."""
 
     async def relay() -> None:
         while sandbox.stderr and (line := await sandbox.stderr.readline()):
@@ -138,29 +141,33 @@ async def _relaying(sandbox: Process) -> AsyncIterator[None]:
         relaying.cancel()
 
 
-async def _watch(sandbox: Process, bot: Process, stop: asyncio.Event, address: str, folder: Path) -> int:
-    ended = {
+async def _wait_for_end(
+    sandbox: Process, bot: Process, stop: asyncio.Event, address: str, folder: Path
+) -> int:
+    names = {
         asyncio.create_task(bot.wait()): "the bot",
         asyncio.create_task(sandbox.wait()): "the sandbox",
         asyncio.create_task(stop.wait()): "",
     }
-    listening = asyncio.create_task(_listening(address))
-    done, _ = await asyncio.wait([*ended, listening], timeout=_LISTENING, return_when=asyncio.FIRST_COMPLETED)
+    listening = asyncio.create_task(_wait_for_polling(address))
+    done, _ = await asyncio.wait(
+        [*names, listening], timeout=_LISTEN_TIMEOUT_SECONDS, return_when=asyncio.FIRST_COMPLETED
+    )
     listening.cancel()
     if done <= {listening}:
-        _invite(address, folder, waiting=not done)
-        done, _ = await asyncio.wait(ended, return_when=asyncio.FIRST_COMPLETED)
-    for task in ended:
+        _print_invitation(address, folder, waiting=not done)
+        done, _ = await asyncio.wait(names, return_when=asyncio.FIRST_COMPLETED)
+    for task in names:
         task.cancel()
     if stop.is_set():
         return 0
-    names = " and ".join(name for task, name in ended.items() if task in done)
-    click.echo(f"verbatim: {names} ended unasked, so both are stopped", err=True)
+    ended = " and ".join(name for task, name in names.items() if task in done)
+    click.echo(f"verbatim: {ended} ended unexpectedly, so both are stopped", err=True)
     return 1
 
 
-async def _listening(address: str) -> None:
-    """Wait until the bot asks for its updates."""
+async def _wait_for_polling(address: str) -> None:
+    """Wait until the bot requests updates."""
     async with httpx.AsyncClient(trust_env=False) as http:
         while True:
             with contextlib.suppress(httpx.HTTPError):
@@ -169,9 +176,9 @@ async def _listening(address: str) -> None:
             await asyncio.sleep(0.1)
 
 
-def _invite(address: str, folder: Path, *, waiting: bool) -> None:
-    example = f", for example: {_EXAMPLE}" if (folder / _SHIPPED).is_file() else "."
+def _print_invitation(address: str, folder: Path, *, waiting: bool) -> None:
+    example = f", for example: {_EXAMPLE_QUESTION}" if (folder / _EXAMPLE_DOCUMENT).is_file() else "."
     click.echo(f"\nOpen {address} in a browser and ask{example}")
     if waiting:
-        click.echo("The bot is still reading the documents; the page tells when it listens.")
+        click.echo("The bot is still reading the documents; the page shows when it is ready.")
     click.echo("Ctrl-C stops both.\n")

@@ -9,17 +9,17 @@ from typing import TypeVar
 
 
 class CancellableWaits:
-    """The tasks that only wait. What is given up here is cancelled, and can be done anew by anyone."""
+    """Tracks tasks that only wait. These can be cancelled without losing work and started again elsewhere."""
 
     def __init__(self) -> None:
         self._waiting: set[asyncio.Task[object]] = set()
-        self._is_over = False
+        self._has_ended = False
 
     @contextlib.contextmanager
     def pausing(self) -> Iterator[None]:
-        """Say that the current task only waits in here."""
+        """Mark the current task as waiting within the block; raises CancelledError after `end`."""
         task = asyncio.current_task()
-        if task is None or self._is_over:
+        if task is None or self._has_ended:
             raise asyncio.CancelledError
         self._waiting.add(task)
         try:
@@ -32,13 +32,13 @@ class CancellableWaits:
             await asyncio.sleep(seconds)
 
     def give_up(self, task: asyncio.Task[object]) -> None:
-        """Cancel a task if it only waits."""
+        """Cancel a task if it is waiting."""
         if task in self._waiting:
             task.cancel()
 
     def end(self) -> None:
-        """Cancel all that only wait, now and from now on."""
-        self._is_over = True
+        """Cancel all waiting tasks, and every later wait."""
+        self._has_ended = True
         for task in self._waiting:
             task.cancel()
 
@@ -47,7 +47,7 @@ T = TypeVar("T")
 
 
 def stop_on_signal() -> asyncio.Event:
-    """Set when the process is asked to end."""
+    """Return an event that SIGTERM and SIGINT set."""
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
@@ -55,18 +55,18 @@ def stop_on_signal() -> asyncio.Event:
 
 
 async def run_until_stopped(stop: asyncio.Event, work: Coroutine[object, object, T]) -> T | None:
-    """Do `work`, or drop it and return None when `stop` is set first."""
-    working, stopped = asyncio.ensure_future(work), asyncio.ensure_future(stop.wait())
+    """Run `work` and return its result, or cancel it and return None if `stop` is set first."""
+    working, stopping = asyncio.ensure_future(work), asyncio.ensure_future(stop.wait())
     try:
-        await asyncio.wait([working, stopped], return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait([working, stopping], return_when=asyncio.FIRST_COMPLETED)
         return working.result() if working.done() else None
     finally:
-        for task in (working, stopped):
+        for task in (working, stopping):
             task.cancel()
 
 
 async def in_thread(work: Callable[[], T]) -> T:
-    """Do `work` in a thread that, unlike those of asyncio, does not hold up a process told to stop."""
+    """Run `work` in a daemon thread, which unlike asyncio's threads does not delay the end of the process."""
     loop = asyncio.get_running_loop()
     future: asyncio.Future[T] = loop.create_future()
 
@@ -76,17 +76,17 @@ async def in_thread(work: Callable[[], T]) -> T:
         if error is not None:
             future.set_exception(error)
         else:
-            future.set_result(result)  # type: ignore[arg-type]  # there is a result where there is no error
+            future.set_result(result)  # type: ignore[arg-type]  # without an error there is a result
 
     def run() -> None:
         result, failure = None, None
         try:
             result = work()
-        except BaseException as error:  # noqa: BLE001  # it is raised again in the loop
+        except BaseException as error:  # noqa: BLE001  # raised again in the event loop
             failure = error
-        # The loop is closed when we were told to stop meanwhile.
+        # The loop is closed if the process has been stopped meanwhile.
         with contextlib.suppress(RuntimeError):
             loop.call_soon_threadsafe(settle, result, failure)
 
-    threading.Thread(target=run, daemon=True, name="beside").start()
+    threading.Thread(target=run, daemon=True, name="background").start()
     return await future

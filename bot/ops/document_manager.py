@@ -19,14 +19,14 @@ from retrieval.model import Source
 
 _log = logging.getLogger(__name__)
 
-
-_MOST_NAME_BYTES = 200
+# Common file systems allow 255.
+_MAX_NAME_BYTES = 200
 
 
 class DocumentManager:
-    """`reopen` brings a library up to date, `swap` and then `save` are given the new one.
+    """Keeps a library up to date with its folder, one change at a time, while the bot answers from it.
 
-    Answers go on meanwhile.
+    `reopen` returns an updated library; `swap`, and then `save`, are called with it.
     """
 
     def __init__(
@@ -40,26 +40,26 @@ class DocumentManager:
         self._save = save
         self._reopen = reopen
         self._swap = swap
-        self._busy = asyncio.Lock()
+        self._lock = asyncio.Lock()
 
     async def reload(self, *, quiet: float = 0.0) -> Library:
-        """Read the folder again, but for files written in the last `quiet` seconds.
+        """Read the folder again, except files modified in the last `quiet` seconds.
 
-        Raises FolderError when the folder is gone.
+        Raises FolderError if the folder is missing.
         """
-        async with self._busy:
+        async with self._lock:
             before = self.library
             library = await in_thread(lambda: self._reopen(before, quiet))
             self.library = library
             if library.version != before.version or library.problems != before.problems:
                 self._swap(library)
-                # Answers come from it already.
+                # Saved after the swap: answers need not wait for the disk.
                 await in_thread(lambda: self._save(library))
             return library
 
     async def compact(self) -> None:
-        """Put together what changes have left in pieces; of a large index that takes some seconds."""
-        async with self._busy:
+        """Merge the small segments that changes have left; takes some seconds for a large index."""
+        async with self._lock:
             before = self.library
             library = await in_thread(before.compact)
             if library is not before:
@@ -68,39 +68,42 @@ class DocumentManager:
                 await in_thread(lambda: self._save(library))
 
     async def add(self, name: str, data: bytes) -> bool:
-        """Put a document into the folder, and tell whether it took the place of another.
+        """Add a document to the folder, and return whether it replaced another.
 
-        Raises DocumentError when it cannot be read, and OSError when it cannot be written.
+        Raises DocumentError if it cannot be read, OSError if it cannot be written.
         """
-        await in_thread(lambda: _try(name, data))
+        await in_thread(lambda: _check_readable(name, data))
         replaced = (self.library.folder / name).exists()
         await in_thread(lambda: self._write(name, data))
         await self.reload()
         return replaced
 
     async def remove(self, source: Source) -> None:
-        """Delete a document's file; raises OSError when that cannot be done."""
+        """Delete a document's file; raises OSError."""
         (self.library.folder / source.name).unlink(missing_ok=True)
         await self.reload()
 
     def _write(self, name: str, data: bytes) -> None:
-        # Hidden files are not read, so that none is read half.
+        # Hidden files are not read, so nobody reads a file that is only half written.
         with tempfile.NamedTemporaryFile(dir=self.library.folder, prefix=".", delete=False) as file:
-            written = Path(file.name)
+            temporary = Path(file.name)
             try:
                 file.write(data)
                 file.flush()
-                written.chmod(0o644)
-                written.replace(self.library.folder / name)
+                temporary.chmod(0o644)
+                temporary.replace(self.library.folder / name)
             except OSError:
-                written.unlink()
+                temporary.unlink()
                 raise
 
 
-def _try(name: str, data: bytes) -> None:
-    """Read a document as the folder's are read: one made to crash a reader does no harm."""
-    with tempfile.TemporaryDirectory() as place:
-        folder, scratch = Path(place, "folder"), Path(place, "index")
+def _check_readable(name: str, data: bytes) -> None:
+    """Raise DocumentError if a document cannot be read.
+
+    It is read as those of the folder are: in a worker process, if the format is risky to parse.
+    """
+    with tempfile.TemporaryDirectory() as directory:
+        folder, scratch = Path(directory, "folder"), Path(directory, "index")
         folder.mkdir()
         (folder / name).write_bytes(data)
         for batch in ingest(folder, list_files(folder)[0], QUOTE_CHARS, scratch):
@@ -110,46 +113,48 @@ def _try(name: str, data: bytes) -> None:
 
 
 def is_good_name(name: str) -> bool:
-    """Return whether a name that somebody sent names a visible file in the folder itself."""
+    """Return whether a name is safe: a visible file right in the folder, of a format that can be read."""
     is_plain = name == PurePath(name).name and not name.startswith((".", "~")) and "\\" not in name
-    is_shown = not any(unicodedata.category(letter) in {"Cc", "Cf", "Cs", "Zl", "Zp"} for letter in name)
-    if not (name and is_plain and is_shown):
+    is_printable = not any(unicodedata.category(letter) in {"Cc", "Cf", "Cs", "Zl", "Zp"} for letter in name)
+    if not (name and is_plain and is_printable):
         return False
-    return len(name.encode()) <= _MOST_NAME_BYTES and PurePath(name).suffix.lower() in formats.LOADERS
+    return len(name.encode()) <= _MAX_NAME_BYTES and PurePath(name).suffix.lower() in formats.LOADERS
 
 
-# A file that is being copied is written to all the time.
-_QUIET = 1.0
+# A file that was modified more recently may still be being copied.
+_QUIET_SECONDS = 1.0
 _STEP_MS = 200
-_MOST_MS = 1000
-# Where the folder cannot be watched, or was taken away, it is looked at so often.
-_AGAIN = 30.0
+_DEBOUNCE_MS = 1000
+# How often to read a folder that cannot be watched or is missing.
+_RESCAN_SECONDS = 30.0
 
 
 async def watch(manager: DocumentManager) -> None:
-    """Bring the library up to date after each change, for ever."""
+    """Reload the library after each change of its folder, for ever."""
     while True:
         try:
             async for _ in awatch(
-                manager.library.folder, step=_STEP_MS, debounce=_MOST_MS, watch_filter=None
+                manager.library.folder, step=_STEP_MS, debounce=_DEBOUNCE_MS, watch_filter=None
             ):
-                await _follow(manager)
+                await _reload_changes(manager)
         except FolderError as error:
             _log.warning("%s", error)
-        except Exception as error:  # noqa: BLE001  # whatever the file system does, answers go on
+        except Exception as error:  # noqa: BLE001  # no failure of the file system may stop the bot
             folder = manager.library.folder
-            _log.warning("%s cannot be watched (%s); it is looked at every %.0f s", folder, error, _AGAIN)
-        await asyncio.sleep(_AGAIN)
+            _log.warning(
+                "%s cannot be watched (%s); reading it every %.0f s instead", folder, error, _RESCAN_SECONDS
+            )
+        await asyncio.sleep(_RESCAN_SECONDS)
         try:
-            await _follow(manager)
+            await _reload_changes(manager)
         except FolderError:
             continue
 
 
-async def _follow(manager: DocumentManager) -> None:
-    """Read what changed; what is still being written when it is whole."""
-    library = await manager.reload(quiet=_QUIET)
+async def _reload_changes(manager: DocumentManager) -> None:
+    """Reload the library, again while files are still being written, and compact its index."""
+    library = await manager.reload(quiet=_QUIET_SECONDS)
     while library.waiting:
-        await asyncio.sleep(_QUIET)
-        library = await manager.reload(quiet=_QUIET)
+        await asyncio.sleep(_QUIET_SECONDS)
+        library = await manager.reload(quiet=_QUIET_SECONDS)
     await manager.compact()

@@ -1,4 +1,4 @@
-"""What people asked and how they found the answers, in a folder of the operator's; who it was is not kept."""
+"""Questions and votes on answers, stored in a folder of the operator's without the users they came from."""
 
 import json
 import logging
@@ -19,9 +19,9 @@ Vote = Literal["up", "down"]
 
 @dataclass(frozen=True, slots=True)
 class FeedbackRecord:
-    """A question that was asked, or, with a vote, what somebody thought of the quote that was shown.
+    """A question, or with `vote` a user's opinion of the quote that was shown.
 
-    The records of earlier versions have no `certainty`.
+    `day` is an ISO date. Records of earlier versions have no `certainty`.
     """
 
     day: str
@@ -35,7 +35,7 @@ class FeedbackRecord:
 
     @property
     def kind(self) -> Certainty:
-        """Which kind of reply was given."""
+        """The certainty of the answer, also for records of earlier versions."""
         return self.certainty or ("sure" if self.answered else "none")
 
 
@@ -43,7 +43,10 @@ _RECORD = TypeAdapter(FeedbackRecord)
 
 
 class Feedback:
-    """One line a record, one file a day; several processes may write at once. Without a folder it is off."""
+    """Appends records to one JSON Lines file a day. Several processes may write at once.
+
+    Without a folder nothing is stored.
+    """
 
     def __init__(self, folder: Path | None) -> None:
         self._folder = folder
@@ -52,15 +55,15 @@ class Feedback:
     def is_on(self) -> bool:
         return self._folder is not None
 
-    def keep(self, question: str, found: Answer, **fields: Any) -> None:
-        """Write down a record of today: what was asked, how sure the answer was, and other fields."""
+    def keep(self, question: str, answer: Answer, **fields: Any) -> None:
+        """Store a record with today's date; `fields` are further fields of FeedbackRecord."""
         if self._folder is None:
             return
-        # No time of day: it would tell, beside the chat, who asked.
+        # No time of day: compared with the chat, it would reveal who asked.
         today = datetime.now(UTC).date().isoformat()
-        confidence = round(found.confidence, 3)
+        confidence = round(answer.confidence, 3)
         record = FeedbackRecord(
-            today, question, found.answered, confidence, certainty=found.certainty, **fields
+            today, question, answer.answered, confidence, certainty=answer.certainty, **fields
         )
         line = json.dumps(asdict(record), ensure_ascii=False) + "\n"
         try:
@@ -68,17 +71,17 @@ class Feedback:
             with (self._folder / f"{today}.jsonl").open("ab", buffering=0) as file:
                 file.write(line.encode("utf-8", "surrogatepass"))
         except OSError as error:
-            _log.warning("FEEDBACK_DIR=%s: cannot be written to (%s)", self._folder, error.strerror)
+            _log.warning("FEEDBACK_DIR=%s: not writable (%s)", self._folder, error.strerror)
 
 
 def records(folder: Path) -> Iterator[FeedbackRecord]:
     """Yield all records, oldest first; invalid lines are skipped."""
     for file in sorted(folder.glob("*.jsonl")):
-        # Questions may hold signs that `splitlines` takes for the end of a line.
+        # Questions may contain characters, such as U+2028, at which `splitlines` would split.
         for line in file.read_text(encoding="utf-8", errors="replace").split("\n"):
             if not line:
                 continue
             try:
                 yield _RECORD.validate_json(line)
             except ValidationError:
-                _log.warning("%s: a line that is no record", file)
+                _log.warning("%s: skipped a line that is not a valid record", file)

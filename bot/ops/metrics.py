@@ -1,4 +1,4 @@
-"""What the process counts, in the form Prometheus reads."""
+"""Metrics of the process in Prometheus format."""
 
 import contextlib
 import time
@@ -12,13 +12,13 @@ from prometheus_client.exposition import generate_latest
 
 from retrieval.model import Certainty
 
-_RECENT = 1000
-_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 60.0)
+_MAX_RECENT_SEARCHES = 1000
+_BUCKETS_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 60.0)
 
 
 @dataclass(frozen=True, slots=True)
 class RecentMetrics:
-    """Since the start; `median` is the seconds a recent search took."""
+    """Counts since the start; `median` is that of recent search times, in seconds."""
 
     answers: int
     unsure: int
@@ -27,12 +27,12 @@ class RecentMetrics:
 
 
 class Metrics:
-    """One set for each process. No question, name or id of a person is in it."""
+    """The metrics of one process. They contain no question, name or id of a user."""
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
         self.began = time.monotonic()
-        self._recent: deque[float] = deque(maxlen=_RECENT)
+        self._recent: deque[float] = deque(maxlen=_MAX_RECENT_SEARCHES)
         ProcessCollector(registry=self.registry)
         self._questions = Counter("verbatim_questions", "Questions asked", registry=self.registry)
         self._answers = Counter("verbatim_answers", "Questions answered with a quote", registry=self.registry)
@@ -54,7 +54,7 @@ class Metrics:
             "verbatim_seconds",
             "Seconds by stage: find (documents), send (a call of Telegram), whole (an update)",
             ["stage"],
-            buckets=_SECONDS,
+            buckets=_BUCKETS_SECONDS,
             registry=self.registry,
         )
         self._errors = Counter(
@@ -82,7 +82,7 @@ class Metrics:
         self._index = Info("verbatim_index", "The index that answers", registry=self.registry)
 
     def figures(self) -> RecentMetrics:
-        """Return the figures of /status."""
+        """Return what the command /status shows."""
         return RecentMetrics(
             answers=self._count("verbatim_answers_total"),
             unsure=self._count("verbatim_unsure_total"),
@@ -108,19 +108,19 @@ class Metrics:
         self._reachable.set(documents)
 
     def failed(self, error: Exception) -> None:
-        """Count what Telegram, or the way to it, refused."""
+        """Count a failed call to Telegram by its kind."""
         self._errors.labels(type(error).__name__).inc()
 
     @contextlib.contextmanager
     def timing(self, stage: str) -> Iterator[None]:
-        began = time.perf_counter()
+        started = time.perf_counter()
         try:
             yield
         finally:
-            took = time.perf_counter() - began
-            self._seconds.labels(stage).observe(took)
+            duration = time.perf_counter() - started
+            self._seconds.labels(stage).observe(duration)
             if stage == "find":
-                self._recent.append(took)
+                self._recent.append(duration)
 
     def watch_unfinished(self, count: Callable[[], int]) -> None:
         self._unfinished.set_function(count)

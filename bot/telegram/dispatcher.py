@@ -1,4 +1,4 @@
-"""Updates become answers: chats side by side, the updates of one chat in order, each update once."""
+"""Answers updates: chats concurrently, the updates of one chat in order, and each update once."""
 
 import asyncio
 import logging
@@ -14,13 +14,13 @@ from bot.ops.concurrency import CancellableWaits
 
 _log = logging.getLogger(__name__)
 
-# Telegram sends an update again when it is not sure that we have it.
-_REMEMBERED = 2048
+# Telegram sends an update again if it is not sure that the bot received it.
+_MAX_ANSWERED_IDS = 2048
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PendingUpdate:
-    """An update and the task that answers it; cancelled, it was not answered."""
+    """An update and the task that answers it. If the task was cancelled, the update was not answered."""
 
     update: Update
     task: asyncio.Task[None]
@@ -28,75 +28,75 @@ class PendingUpdate:
 
     @property
     def age(self) -> float:
-        """Seconds since the update was taken."""
+        """Seconds since `take`."""
         return time.monotonic() - self.since
 
 
 class Dispatcher:
-    """`handle` answers one update."""
+    """Runs `handle` for every update, in a task of its own."""
 
-    def __init__(self, handle: Callable[[Update], Awaitable[None]], pauses: CancellableWaits) -> None:
+    def __init__(self, handle: Callable[[Update], Awaitable[None]], waits: CancellableWaits) -> None:
         self._handle = handle
-        self._pauses = pauses
+        self._waits = waits
         self._unfinished: dict[int, PendingUpdate] = {}
-        self._begun: set[int] = set()
+        self._started: set[int] = set()
         self._answered: OrderedDict[int, None] = OrderedDict()
-        # Each lives as long as an update of its chat does; those who wait get it in order.
-        self._turns: WeakValueDictionary[int, asyncio.Lock] = WeakValueDictionary()
+        # Locks are fair, so updates of a chat run in order. A lock is dropped with its chat's last update.
+        self._locks: WeakValueDictionary[int, asyncio.Lock] = WeakValueDictionary()
 
     @property
     def unfinished(self) -> Mapping[int, PendingUpdate]:
-        """The updates that are not answered yet, by their ids."""
+        """The updates that are not answered yet, by id."""
         return self._unfinished
 
     def take(self, update: Update) -> PendingUpdate | None:
-        """Begin to answer; None when it has been answered already."""
-        known = self._unfinished.get(update.update_id)
-        if known is not None or update.update_id in self._answered:
-            return known
-        turn = self._turns.setdefault(_order(update), asyncio.Lock())
-        task = asyncio.create_task(self._answer(update, turn))
-        work = PendingUpdate(update, task, time.monotonic())
-        self._unfinished[update.update_id] = work
-        task.add_done_callback(lambda done: self._done(update.update_id, done))
-        return work
+        """Start to answer an update, and return it with its task; None if it has been answered already."""
+        pending = self._unfinished.get(update.update_id)
+        if pending is not None or update.update_id in self._answered:
+            return pending
+        lock = self._locks.setdefault(_ordering_key(update), asyncio.Lock())
+        task = asyncio.create_task(self._answer(update, lock))
+        pending = PendingUpdate(update, task, time.monotonic())
+        self._unfinished[update.update_id] = pending
+        task.add_done_callback(lambda task: self._finish_update(update.update_id, task))
+        return pending
 
-    def give_up(self, work: PendingUpdate) -> None:
-        """Forget an update that only waits, so that it can be answered elsewhere, or later."""
-        if work.update.update_id not in self._begun:
-            work.task.cancel()
-        self._pauses.give_up(work.task)
+    def give_up(self, pending: PendingUpdate) -> None:
+        """Cancel an update that has not started or only waits, so it can be answered elsewhere or later."""
+        if pending.update.update_id not in self._started:
+            pending.task.cancel()
+        self._waits.give_up(pending.task)
 
     async def finish(self, grace: float) -> None:
-        """End: what only waits is given up at once, what runs has `grace` seconds to finish."""
-        self._pauses.end()
-        for work in list(self._unfinished.values()):
-            self.give_up(work)
-        tasks = [work.task for work in self._unfinished.values()]
+        """Cancel updates that only wait, and wait `grace` seconds for the others before cancelling them."""
+        self._waits.end()
+        for pending in list(self._unfinished.values()):
+            self.give_up(pending)
+        tasks = [pending.task for pending in self._unfinished.values()]
         if tasks:
-            _, late = await asyncio.wait(tasks, timeout=grace)
-            for task in late:
+            _, unfinished = await asyncio.wait(tasks, timeout=grace)
+            for task in unfinished:
                 task.cancel()
             await asyncio.wait(tasks)
 
-    async def _answer(self, update: Update, turn: asyncio.Lock) -> None:
-        async with turn:
-            self._begun.add(update.update_id)
+    async def _answer(self, update: Update, lock: asyncio.Lock) -> None:
+        async with lock:
+            self._started.add(update.update_id)
             try:
                 await self._handle(update)
-            except Exception:  # noqa: BLE001  # one update must not stop the others
+            except Exception:  # noqa: BLE001  # a failed update must not stop the others
                 _log.exception("Update %d could not be handled", update.update_id)
 
-    def _done(self, update_id: int, task: asyncio.Task[None]) -> None:
+    def _finish_update(self, update_id: int, task: asyncio.Task[None]) -> None:
         del self._unfinished[update_id]
-        self._begun.discard(update_id)
+        self._started.discard(update_id)
         if not task.cancelled():
             self._answered[update_id] = None
-            if len(self._answered) > _REMEMBERED:
+            if len(self._answered) > _MAX_ANSWERED_IDS:
                 self._answered.popitem(last=False)
 
 
-def _order(update: Update) -> int:
-    """Name what keeps its order: the chat, or the person where there is none."""
+def _ordering_key(update: Update) -> int:
+    """Return the id of the chat, or of the user if there is no chat: its updates are answered in order."""
     chat = update.effective_chat or update.effective_user
     return chat.id if chat else 0

@@ -18,7 +18,7 @@ from telegram.error import Conflict, InvalidToken, RetryAfter, TelegramError
 from bot.ops.concurrency import run_until_stopped
 from bot.ops.outage_log import OutageLog
 from bot.telegram.dispatcher import Dispatcher, PendingUpdate
-from bot.telegram.rate_limiter import seconds
+from bot.telegram.rate_limiter import retry_after_seconds
 from bot.telegram.spool import Spool
 
 _log = logging.getLogger(__name__)
@@ -48,7 +48,7 @@ class UpdateSource(Protocol):
         self, *, offset: int, limit: int, wait: int, kinds: tuple[str, ...]
     ) -> list[Update]: ...
 
-    def read(self, received: dict[str, object]) -> Update: ...
+    def parse_update(self, received: dict[str, object]) -> Update: ...
 
 
 class Poller:
@@ -62,7 +62,7 @@ class Poller:
         kinds: tuple[str, ...],
         *,
         on_poll: Callable[[Exception | None], None] = lambda _: None,
-        patience: float = 0.6,
+        poll_interval: float = 0.6,
         settling: float = 1.2,
         grace: float = 7.0,
     ) -> None:
@@ -73,7 +73,7 @@ class Poller:
         self._on_poll = on_poll
         # Seconds between polls while an answer is under way. Within half a second Telegram returns one update
         # at a time to a repeated request.
-        self._patience = patience
+        self._poll_interval = poll_interval
         # Seconds that another process may need to confirm its answers, or to return after a conflict.
         self._settling = settling
         self._grace = grace
@@ -89,14 +89,14 @@ class Poller:
         self._logged_at = float("-inf")
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Serve until `stop`. Raises InvalidToken when the token is no longer good."""
+        """Serve until `stop`. Raises InvalidToken if the token has been revoked."""
         self._resume()
         while not stop.is_set():
             for update in await run_until_stopped(stop, self._fetch(stop)) or ():
                 self._take(update)
                 self._next = max(self._next, update.update_id + 1)
-            if running := [work.task for work in self._open.values() if not work.task.done()]:
-                await run_until_stopped(stop, asyncio.wait(running, timeout=self._patience))
+            if running := [pending.task for pending in self._open.values() if not pending.task.done()]:
+                await run_until_stopped(stop, asyncio.wait(running, timeout=self._poll_interval))
             self._drop_answered()
             if len(self._seen) >= _MAX_UNCONFIRMED:
                 await self._spool_slow_updates()
@@ -104,8 +104,8 @@ class Poller:
 
     def _resume(self) -> None:
         """Continue with the updates that an earlier process left on disk."""
-        for kept in self._spool.kept():
-            update = self._source.read(kept)
+        for stored in self._spool.pending():
+            update = self._source.parse_update(stored)
             self._take(update)
             self._move_to_spool(update.update_id)
 
@@ -166,16 +166,16 @@ class Poller:
         first = await self._poll()
         if first and time.monotonic() - began < max(_ARRIVAL_SECONDS, settling / 2):
             await asyncio.sleep(settling)
-            now = await self._poll(wait=0)
-            if {one.update_id for one in first} - {one.update_id for one in now}:
+            current = await self._poll(wait=0)
+            if {update.update_id for update in first} - {update.update_id for update in current}:
                 raise _TakenError("another process answers")
-            first = now
+            first = current
         self._is_ours = self._was_ours = True
         return first
 
     async def _back_off(self, error: Exception, stop: asyncio.Event) -> None:
         if isinstance(error, RetryAfter):
-            delay = self._outage.failed("Telegram asks us to wait", at_least=seconds(error))
+            delay = self._outage.failed("Telegram asks us to wait", at_least=retry_after_seconds(error))
         elif isinstance(error, Conflict):
             self._log_conflict()
             # Random, so that two processes do not collide again; the one that was answering returns first.
@@ -196,28 +196,28 @@ class Poller:
         if update.update_id in self._seen:
             return
         self._seen.add(update.update_id)
-        if work := self._dispatcher.take(update):
-            self._open[update.update_id] = work
+        if pending := self._dispatcher.take(update):
+            self._open[update.update_id] = pending
 
     def _drop_answered(self) -> None:
         """Forget the updates that have been answered."""
-        for number in [number for number, work in self._open.items() if _is_answered(work)]:
+        for number in [number for number, pending in self._open.items() if _is_answered(pending)]:
             del self._open[number]
 
     async def _spool_slow_updates(self) -> None:
         """Move slow updates to disk, so that Telegram shows later ones."""
-        for number, work in list(self._open.items()):
-            if work.age > _SLOW_SECONDS and await asyncio.to_thread(
-                self._spool.keep, number, work.update.to_dict()
+        for number, pending in list(self._open.items()):
+            if pending.age > _SLOW_SECONDS and await asyncio.to_thread(
+                self._spool.store, number, pending.update.to_dict()
             ):
                 self._move_to_spool(number)
 
     def _move_to_spool(self, number: int) -> None:
         """Keep an update in the spool until it is answered."""
-        work = self._open.pop(number, None)
-        if work is not None:
-            self._spooled[number] = work
-            work.task.add_done_callback(lambda _: self._unspool(number))
+        pending = self._open.pop(number, None)
+        if pending is not None:
+            self._spooled[number] = pending
+            pending.task.add_done_callback(lambda _: self._unspool(number))
 
     def _unspool(self, number: int) -> None:
         if _is_answered(self._spooled.pop(number)):
@@ -232,5 +232,5 @@ class Poller:
                     await self._source.pending(offset=self._offset, limit=1, wait=0, kinds=self._kinds)
 
 
-def _is_answered(work: PendingUpdate) -> bool:
-    return work.task.done() and not work.task.cancelled()
+def _is_answered(pending: PendingUpdate) -> bool:
+    return pending.task.done() and not pending.task.cancelled()

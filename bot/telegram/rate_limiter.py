@@ -1,4 +1,4 @@
-"""Calling Telegram within its limits, and again when it could not take a call."""
+"""Keeps calls to Telegram within its rate limits, and repeats calls that failed for a passing reason."""
 
 from collections import OrderedDict
 from collections.abc import Callable, Coroutine
@@ -15,37 +15,39 @@ from bot.ops.concurrency import CancellableWaits
 from bot.ops.metrics import Metrics
 from bot.ops.outage_log import OutageLog
 
-# What Telegram lets a bot write in a group.
+# Telegram's limit for the messages of a bot in a group.
 GROUP_A_MINUTE = 20
-_MOST_GROUPS = 1024
-# What Telegram surely did not take is tried for an hour. What it may have taken before the answer got lost
-# is tried only so often: each try may show the same reply once more.
-_LONGEST = 3600.0
-_DOUBTFUL_TRIES = 5
-_FIRST_PAUSE = 0.5
-_LONGEST_PAUSE = 30.0
-# A flood limit is told in whole seconds.
-_MARGIN = 0.1
-_WORTH_A_LINE = 4
+_MAX_GROUPS = 1024
+# Calls that surely did not arrive are repeated for an hour. If only the response may have been lost, attempts
+# are fewer, as each may show the same reply once more.
+_RETRY_SECONDS = 3600.0
+_MAX_UNCERTAIN_ATTEMPTS = 5
+_FIRST_DELAY_SECONDS = 0.5
+_MAX_DELAY_SECONDS = 30.0
+# Telegram rounds `retry_after` to whole seconds.
+_RETRY_AFTER_MARGIN_SECONDS = 0.1
+# Fewer failures in a row are not logged as an outage.
+_LOGGED_ATTEMPT = 4
 
-_NEVER_LEFT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
-_ANSWERS_SOMEBODY = frozenset({"chat_id", "callback_query_id", "inline_query_id", "guest_query_id"})
+_NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
+# Only calls that answer somebody have one of these.
+_REPLY_PARAMETERS = frozenset({"chat_id", "callback_query_id", "inline_query_id", "guest_query_id"})
 
 Result = bool | dict[str, Any] | list[dict[str, Any]]
 Send = Callable[..., Coroutine[Any, Any, Result]]
 
 
 class RateLimiter(BaseRateLimiter[int]):
-    """At most `rate` messages a second over all chats, 20 a minute in a group; a rate of 0 lifts both.
+    """Limits messages to `rate` a second over all chats, and 20 a minute in a group. A rate of 0: no limit.
 
-    Each call waits for itself: a chat that Telegram holds back does not hold back the others.
+    Calls wait independently: a flood limit of one chat does not delay other chats.
     """
 
-    def __init__(self, rate: float, pauses: CancellableWaits, metrics: Metrics) -> None:
-        self._pauses = pauses
+    def __init__(self, rate: float, waits: CancellableWaits, metrics: Metrics) -> None:
+        self._waits = waits
         self._metrics = metrics
-        self._all = AsyncLimiter(rate, 1) if rate else None
-        self._groups: OrderedDict[int, AsyncLimiter] = OrderedDict()
+        self._global_limiter = AsyncLimiter(rate, 1) if rate else None
+        self._group_limiters: OrderedDict[int, AsyncLimiter] = OrderedDict()
         self._outage = OutageLog()
 
     async def initialize(self) -> None: ...
@@ -57,97 +59,97 @@ class RateLimiter(BaseRateLimiter[int]):
         callback: Send,
         args: Any,
         kwargs: dict[str, Any],
-        endpoint: str,  # noqa: ARG002  # the data tell
+        endpoint: str,  # noqa: ARG002  # the data are enough
         data: dict[str, Any],
-        rate_limit_args: int | None,  # noqa: ARG002  # we have no use for it
+        rate_limit_args: int | None,  # noqa: ARG002  # not used
     ) -> Result:
-        async def once() -> Result:
+        async def attempt() -> Result:
             if "chat_id" in data:
-                await self._room(data["chat_id"])
+                await self._wait_for_capacity(data["chat_id"])
             try:
                 with self._metrics.timing("send"):
                     result = await callback(*args, **kwargs)
             except TelegramError as error:
                 self._metrics.failed(error)
                 if isinstance(error, ChatMigrated):
-                    # The group became a supergroup, and the reply still reaches it there.
+                    # The group became a supergroup with another id.
                     data["chat_id"] = error.new_chat_id
                 raise
             self._outage.recovered()
             return result
 
-        answers = not _ANSWERS_SOMEBODY.isdisjoint(data)
-        trying = AsyncRetrying(
-            retry=retry_if_exception(lambda error: _passes(error, answers=answers)),
-            stop=_is_enough,
-            wait=_pause,
-            after=self._tell,
-            sleep=self._pauses.sleep,
+        is_reply = not _REPLY_PARAMETERS.isdisjoint(data)
+        retrying = AsyncRetrying(
+            retry=retry_if_exception(lambda error: _is_retryable(error, is_reply=is_reply)),
+            stop=_should_stop,
+            wait=_delay_seconds,
+            after=self._log_outage,
+            sleep=self._waits.sleep,
             reraise=True,
         )
-        return await trying(once)
+        return await retrying(attempt)
 
-    def _tell(self, state: RetryCallState) -> None:
-        error = _error(state)
-        if state.attempt_number == _WORTH_A_LINE and not isinstance(error, RetryAfter):
-            self._outage.failed(f"Telegram takes no replies ({type(error).__name__}); trying again")
+    def _log_outage(self, state: RetryCallState) -> None:
+        error = _last_error(state)
+        if state.attempt_number == _LOGGED_ATTEMPT and not isinstance(error, RetryAfter):
+            self._outage.failed(f"Telegram does not accept replies ({type(error).__name__}); trying again")
 
-    async def _room(self, chat_id: object) -> None:
-        """Wait until the limits leave room for one more message to this chat."""
-        if self._all is None:
+    async def _wait_for_capacity(self, chat_id: object) -> None:
+        """Wait until the limits allow one more message to this chat."""
+        if self._global_limiter is None:
             return
-        with self._pauses.pausing():
+        with self._waits.pausing():
             if isinstance(chat_id, int) and chat_id < 0:
-                await self._of_group(chat_id).acquire()
-            await self._all.acquire()
+                await self._group_limiter(chat_id).acquire()
+            await self._global_limiter.acquire()
 
-    def _of_group(self, chat_id: int) -> AsyncLimiter:
-        limiter = self._groups.setdefault(chat_id, AsyncLimiter(GROUP_A_MINUTE, 60))
-        self._groups.move_to_end(chat_id)
-        if len(self._groups) > _MOST_GROUPS:
-            self._groups.popitem(last=False)
+    def _group_limiter(self, chat_id: int) -> AsyncLimiter:
+        limiter = self._group_limiters.setdefault(chat_id, AsyncLimiter(GROUP_A_MINUTE, 60))
+        self._group_limiters.move_to_end(chat_id)
+        if len(self._group_limiters) > _MAX_GROUPS:
+            self._group_limiters.popitem(last=False)
         return limiter
 
 
-def _passes(error: BaseException, *, answers: bool) -> bool:
-    """Return whether a call should be repeated; calls at the start are repeated by their caller."""
+def _is_retryable(error: BaseException, *, is_reply: bool) -> bool:
+    """Return whether a call should be repeated. Other calls than replies are repeated by their callers."""
     if isinstance(error, RetryAfter):
         return True
-    # An answer that is no JSON is a plain TelegramError.
-    is_passing = type(error) is TelegramError or isinstance(error, NetworkError | ChatMigrated)
-    return answers and is_passing and not isinstance(error, BadRequest)
+    # A response that is not JSON raises a plain TelegramError.
+    is_transient = type(error) is TelegramError or isinstance(error, NetworkError | ChatMigrated)
+    return is_reply and is_transient and not isinstance(error, BadRequest)
 
 
-def _surely_not_taken(error: BaseException | None) -> bool:
+def _is_surely_undelivered(error: BaseException | None) -> bool:
     if isinstance(error, RetryAfter):
         return True
     cause = error.__cause__ if error else None
-    # With a status Telegram has refused; that has no cause, or one that says its words cannot be read.
+    # An error status is a refusal. It has no cause, or a TelegramError if its body could not be parsed.
     is_refused = isinstance(error, NetworkError) and (cause is None or isinstance(cause, TelegramError))
-    return is_refused or isinstance(cause, _NEVER_LEFT)
+    return is_refused or isinstance(cause, _NOT_SENT)
 
 
-def _is_enough(state: RetryCallState) -> bool:
-    error = _error(state)
-    if not _surely_not_taken(error) and state.attempt_number >= _DOUBTFUL_TRIES:
+def _should_stop(state: RetryCallState) -> bool:
+    error = _last_error(state)
+    if not _is_surely_undelivered(error) and state.attempt_number >= _MAX_UNCERTAIN_ATTEMPTS:
         return True
-    return (state.seconds_since_start or 0.0) + _pause(state) > _LONGEST
+    return (state.seconds_since_start or 0.0) + _delay_seconds(state) > _RETRY_SECONDS
 
 
-def _pause(state: RetryCallState) -> float:
-    error = _error(state)
+def _delay_seconds(state: RetryCallState) -> float:
+    error = _last_error(state)
     if isinstance(error, RetryAfter):
-        return seconds(error) + _MARGIN
+        return retry_after_seconds(error) + _RETRY_AFTER_MARGIN_SECONDS
     if isinstance(error, ChatMigrated):
         return 0.0
-    return min(_FIRST_PAUSE * 2.0 ** (state.attempt_number - 1), _LONGEST_PAUSE)
+    return min(_FIRST_DELAY_SECONDS * 2.0 ** (state.attempt_number - 1), _MAX_DELAY_SECONDS)
 
 
-def _error(state: RetryCallState) -> BaseException | None:
+def _last_error(state: RetryCallState) -> BaseException | None:
     return state.outcome.exception() if state.outcome else None
 
 
-def seconds(error: RetryAfter) -> float:
-    """How long Telegram asks us to wait."""
-    wait = error.retry_after
-    return wait.total_seconds() if isinstance(wait, timedelta) else wait
+def retry_after_seconds(error: RetryAfter) -> float:
+    """Return the seconds that Telegram asks to wait."""
+    delay = error.retry_after
+    return delay.total_seconds() if isinstance(delay, timedelta) else delay

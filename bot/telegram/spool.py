@@ -1,7 +1,7 @@
-"""Updates that Telegram need not keep for us any longer, on disk until they are answered.
+"""Keeps slow updates on disk until they are answered.
 
-Telegram shows no more than the first hundred unconfirmed updates. A few that have to wait for long would hide
-all later ones, so those few are kept here instead, and confirmed.
+Telegram returns only the first hundred unconfirmed updates, so a few slow ones would hide all later ones.
+Slow updates are stored here and confirmed instead.
 """
 
 import json
@@ -16,13 +16,13 @@ _log = logging.getLogger(__name__)
 
 
 class Spool:
-    """One file an update, in a folder that only its owner reads."""
+    """One file for each update, in a folder that only its owner can read."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    def keep(self, update_id: int, update: dict[str, Any]) -> bool:
-        """Write an update so that it outlives the machine's power; False where that cannot be done."""
+    def store(self, update_id: int, update: dict[str, Any]) -> bool:
+        """Write an update durably to disk; return False if that fails."""
         try:
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._write(json.dumps(update), self._file(update_id))
@@ -32,12 +32,12 @@ class Spool:
             finally:
                 os.close(handle)
         except OSError as error:
-            _log.warning("%s: waiting questions cannot be kept there (%s)", self._folder, error.strerror)
+            _log.warning("%s: cannot store pending questions (%s)", self._folder, error.strerror)
             return False
         return True
 
     def _write(self, text: str, to: Path) -> None:
-        """Write a file as a whole, or leave nothing behind."""
+        """Write the whole file, or leave nothing behind."""
         with tempfile.NamedTemporaryFile("w", dir=self._folder, delete=False, encoding="utf-8") as file:
             try:
                 file.write(text)
@@ -51,18 +51,18 @@ class Spool:
     def drop(self, update_id: int) -> None:
         self._file(update_id).unlink(missing_ok=True)
 
-    def kept(self) -> Iterator[dict[str, Any]]:
+    def pending(self) -> Iterator[dict[str, Any]]:
         """Yield the updates of an earlier process, oldest first; damaged files are logged and skipped."""
         for file in sorted(self._folder.glob("*.json"), key=lambda file: (len(file.name), file.name)):
             try:
                 update = json.loads(file.read_text(encoding="utf-8"))
-                is_ours = update["update_id"] == int(file.stem)
+                is_valid = update["update_id"] == int(file.stem)
             except (OSError, ValueError, TypeError, LookupError):
-                is_ours = False
-            if is_ours:
+                is_valid = False
+            if is_valid:
                 yield update
             else:
-                _log.warning("%s is no update of ours; remove it", file)
+                _log.warning("%s is not a stored update; remove it", file)
 
     def _file(self, update_id: int) -> Path:
         return self._folder / f"{update_id}.json"

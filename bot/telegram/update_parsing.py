@@ -1,4 +1,4 @@
-"""A bot that takes updates one by one, so that one nobody can read does not hold up the others."""
+"""A bot that parses updates one by one, so an invalid update does not block the others."""
 
 from __future__ import annotations
 
@@ -11,31 +11,31 @@ from telegram.ext import ExtBot
 
 _log = logging.getLogger(__name__)
 
-_MARGIN = 10
+_READ_MARGIN_SECONDS = 10
 
 
-class _Shape(BaseModel):
+class _Schema(BaseModel):
     model_config = ConfigDict(strict=True, frozen=True)
 
 
-class _User(_Shape):
+class _User(_Schema):
     id: int
     language_code: str | None = None
 
 
-class _Chat(_Shape):
+class _Chat(_Schema):
     id: int
     type: str
 
 
-class _Entity(_Shape):
+class _Entity(_Schema):
     type: str
     offset: int = Field(ge=0, lt=2**16)
     length: int = Field(ge=0, lt=2**16)
 
 
-class _Content(_Shape):
-    """What handlers count on in anything that happens, be it a message, a press or a reaction."""
+class _Content(_Schema):
+    """The fields that handlers rely on, in any kind of update: a message, a button press, a reaction ..."""
 
     chat: _Chat | None = None
     sender_chat: _Chat | None = None
@@ -60,26 +60,26 @@ class _Message(_Content):
     message_id: int
 
 
-class _Guest(_Message):
+class _GuestMessage(_Message):
     guest_query_id: str | None = None
 
 
-class _Inline(_Content):
+class _InlineQuery(_Content):
     query: str
     offset: str
 
 
-class _Member(_Shape):
+class _Member(_Schema):
     status: str
 
 
-class _Change(_Content):
+class _MemberChange(_Content):
     chat: _Chat
     old_chat_member: _Member
     new_chat_member: _Member
 
 
-class _Update(_Shape):
+class _Update(_Schema):
     model_config = ConfigDict(extra="allow")
     __pydantic_extra__: dict[str, _Content]
 
@@ -90,25 +90,25 @@ class _Update(_Shape):
     edited_channel_post: _Message | None = None
     business_message: _Message | None = None
     edited_business_message: _Message | None = None
-    guest_message: _Guest | None = None
-    inline_query: _Inline | None = None
-    my_chat_member: _Change | None = None
+    guest_message: _GuestMessage | None = None
+    inline_query: _InlineQuery | None = None
+    my_chat_member: _MemberChange | None = None
 
 
 class Bot(ExtBot[int]):
     async def pending(self, *, offset: int, limit: int, wait: int, kinds: tuple[str, ...]) -> list[Update]:
-        """Confirm what is below `offset` and wait so many seconds for what comes after it."""
-        asked = {"offset": offset, "limit": limit, "timeout": wait, "allowed_updates": kinds}
-        received = await self._post("getUpdates", asked, read_timeout=wait + _MARGIN)
-        return [self.read(one) for one in received]
+        """Confirm the updates below `offset` and return those from it on; wait up to `wait` s for one."""
+        parameters = {"offset": offset, "limit": limit, "timeout": wait, "allowed_updates": kinds}
+        received = await self._post("getUpdates", parameters, read_timeout=wait + _READ_MARGIN_SECONDS)
+        return [self.parse_update(update) for update in received]
 
-    def read(self, received: dict[str, Any]) -> Update:
-        """Return an update; an empty one when it cannot be parsed."""
+    def parse_update(self, received: dict[str, Any]) -> Update:
+        """Return an update; without contents if it cannot be parsed."""
         try:
-            # The library takes a value of any type; here an id is a number, and a text is Unicode.
+            # The library does not check types: ids must be numbers and texts valid Unicode.
             _Update.model_validate(received)
             return Update.de_json(received, self)
-        except Exception as error:  # noqa: BLE001  # what a newer Telegram sends may fail in any way
-            # Without its contents nobody handles it, and it is confirmed like any other.
-            _log.error("Update %s cannot be read: %s", received["update_id"], type(error).__name__)
+        except Exception as error:  # noqa: BLE001  # updates of newer API versions may fail in any way
+            # Without contents no handler matches it, and it is confirmed like any other.
+            _log.error("Update %s cannot be parsed: %s", received["update_id"], type(error).__name__)
             return Update(received["update_id"])

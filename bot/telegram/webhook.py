@@ -1,4 +1,4 @@
-"""Telegram brings the updates: where they come in, and how Telegram learns where that is."""
+"""Webhook mode: receives updates and keeps the webhook registered with Telegram."""
 
 import asyncio
 import hmac
@@ -16,54 +16,54 @@ from bot.telegram.update_parsing import Bot
 
 _log = logging.getLogger(__name__)
 
-# Hosts end a request that takes longer than half a minute.
-_PATIENCE = 20.0
-_LONGER = 7.0
-# The most that Telegram brings at a time: several processes may share them.
-_SIDE_BY_SIDE = 100
-_LOOK = 60.0
-_REFUSALS = 3
+# Seconds to wait for an answer, and more for one that is running. Hosts end a request after 30 s.
+_WAIT_SECONDS = 20.0
+_RUNNING_WAIT_SECONDS = 7.0
+# Concurrent requests of Telegram; several processes may share them.
+_MAX_CONNECTIONS = 100
+_CHECK_INTERVAL_SECONDS = 60.0
+_MAX_TOKEN_REFUSALS = 3
 
 
 class Inbox:
-    """Takes the updates of a webhook. Telegram brings again, here or elsewhere, what is not accepted."""
+    """Accepts the updates of a webhook. Telegram sends others again, to this process or another."""
 
     def __init__(self, url: str, secret: str) -> None:
         self.url = url
         self.path = urlsplit(url).path or "/"
         self._secret = secret.encode()
-        self._read: Callable[[dict[str, Any]], Update] | None = None
+        self._parse: Callable[[dict[str, Any]], Update] | None = None
         self._dispatcher: Dispatcher | None = None
 
-    def open(self, read: Callable[[dict[str, Any]], Update], dispatcher: Dispatcher) -> None:
-        """Begin to take; before that and after `close` nothing is accepted."""
-        self._read, self._dispatcher = read, dispatcher
+    def open(self, parse: Callable[[dict[str, Any]], Update], dispatcher: Dispatcher) -> None:
+        """Start to accept updates; before this, and after `close`, none is accepted."""
+        self._parse, self._dispatcher = parse, dispatcher
 
     def close(self) -> None:
-        self._read = self._dispatcher = None
+        self._parse = self._dispatcher = None
 
-    def knows(self, secret: str) -> bool:
-        """Compare in a time that tells nothing."""
+    def is_secret(self, secret: str) -> bool:
+        """Compare in constant time."""
         return hmac.compare_digest(secret.encode(), self._secret)
 
     async def accept(self, received: Mapping[str, Any]) -> bool:
-        """Answer an update; False when that has to wait, and somebody else may do it meanwhile."""
-        if self._dispatcher is None or self._read is None:
+        """Answer an update, and return whether it was answered. If not, Telegram should send it again."""
+        if self._dispatcher is None or self._parse is None:
             return False
-        work = self._dispatcher.take(self._read(dict(received)))
-        if work is None:
+        pending = self._dispatcher.take(self._parse(dict(received)))
+        if pending is None:
             return True
-        done, _ = await asyncio.wait([work.task], timeout=_PATIENCE)
+        done, _ = await asyncio.wait([pending.task], timeout=_WAIT_SECONDS)
         if not done:
-            # Nothing of an answer that only waits has been sent, so it is not sent twice.
-            self._dispatcher.give_up(work)
-            # What is under way is not to be begun again by another process.
-            done, _ = await asyncio.wait([work.task], timeout=_LONGER)
-        return bool(done) and not work.task.cancelled()
+            # An answer that only waits has sent nothing yet, so another process can give it.
+            self._dispatcher.give_up(pending)
+            # An answer that is running would be given twice if Telegram sent the update again now.
+            done, _ = await asyncio.wait([pending.task], timeout=_RUNNING_WAIT_SECONDS)
+        return bool(done) and not pending.task.cancelled()
 
 
 class Webhook:
-    """Tells Telegram where to bring the updates, and sees that it stays so."""
+    """Registers the webhook with Telegram, and registers it again if somebody removes it."""
 
     def __init__(self, bot: Bot, url: str, secret: str, kinds: tuple[str, ...]) -> None:
         self._bot = bot
@@ -74,37 +74,40 @@ class Webhook:
         self._outage = OutageLog()
 
     async def set(self) -> None:
-        """Register the webhook with Telegram; raises TelegramError when it is refused."""
+        """Register the webhook; raises TelegramError if it is refused."""
         await self._bot.set_webhook(
             self._url,
             secret_token=self._secret,
             allowed_updates=self._kinds,
-            max_connections=_SIDE_BY_SIDE,
+            max_connections=_MAX_CONNECTIONS,
         )
 
-    async def watch(self, on_look: Callable[[Exception | None], None]) -> None:
-        """Look after it for ever. Raises InvalidToken when the token is no longer good."""
+    async def watch(self, on_check: Callable[[Exception | None], None]) -> None:
+        """Check the webhook every minute, for ever. `on_check` gets the error of each check, or None.
+
+        Raises InvalidToken if the token has been revoked.
+        """
         refusals = 0
         while True:
-            await asyncio.sleep(_LOOK)
+            await asyncio.sleep(_CHECK_INTERVAL_SECONDS)
             try:
-                await self._mend(await self._bot.get_webhook_info())
+                await self._restore(await self._bot.get_webhook_info())
             except TelegramError as error:
-                on_look(error)
+                on_check(error)
                 refusals = refusals + 1 if isinstance(error, InvalidToken) else 0
-                if refusals >= _REFUSALS:
+                if refusals >= _MAX_TOKEN_REFUSALS:
                     raise
-                self._outage.failed(f"Telegram cannot be asked about the webhook ({type(error).__name__})")
+                self._outage.failed(f"The webhook cannot be checked ({type(error).__name__})")
             else:
-                on_look(None)
+                on_check(None)
                 refusals = 0
                 self._outage.recovered()
 
-    async def _mend(self, info: WebhookInfo) -> None:
+    async def _restore(self, info: WebhookInfo) -> None:
         failed_at = int(info.last_error_date.timestamp()) if info.last_error_date else 0
         if failed_at > self._failed_at:
-            _log.warning("Telegram could not bring an update: %s", info.last_error_message)
+            _log.warning("Telegram could not deliver an update: %s", info.last_error_message)
         self._failed_at = failed_at
         if info.url != self._url:
-            _log.warning("Somebody took the webhook away; it is set again")
+            _log.warning("The webhook was removed or changed; setting it again")
             await self.set()

@@ -1,4 +1,4 @@
-"""Updates as Telegram sends them, and a queue that keeps them as Telegram does."""
+"""Fake updates, and a fake of Telegram's update queue."""
 
 import asyncio
 import datetime as dt
@@ -17,14 +17,14 @@ def update(number: int, chat: int = 1) -> Update:
 
 
 class FakeQueue:
-    """Telegram's queue: what is below an offset asked for is confirmed and gone; the last to ask wins."""
+    """Telegram's queue: a request confirms the updates below its offset, and ends earlier requests."""
 
     def __init__(self, *pending: Update) -> None:
         self.updates = list(pending)
         self.confirmed: list[int] = []
         self.errors: list[Exception] = []
         self.offsets: list[int] = []
-        self._asking = 0
+        self._requests = 0
         self._changed = asyncio.Event()
 
     async def pending(self, *, offset: int, limit: int, wait: int, kinds: tuple[str, ...]) -> list[Update]:
@@ -32,27 +32,27 @@ class FakeQueue:
         self.offsets.append(offset)
         if self.errors:
             raise self.errors.pop(0)
-        self._asking += 1
-        mine = self._asking
+        self._requests += 1
+        request = self._requests
         self._wake()
-        # As long as a request is on its way.
+        # The time that a request takes to arrive.
         await asyncio.sleep(0.01)
-        self.confirmed += [one.update_id for one in self.updates if one.update_id < offset]
-        self.updates = [one for one in self.updates if one.update_id >= offset]
+        self.confirmed += [update.update_id for update in self.updates if update.update_id < offset]
+        self.updates = [update for update in self.updates if update.update_id >= offset]
         try:
             async with asyncio.timeout(wait):
                 while not self.updates:
                     await self._changed.wait()
-                    if mine != self._asking:
+                    if request != self._requests:
                         raise Conflict("terminated by other getUpdates request")
         except TimeoutError:
             return []
         return self.updates[:limit]
 
-    def read(self, received: dict[str, object]) -> Update:
-        made = Update.de_json(received)
-        assert made is not None
-        return made
+    def parse_update(self, received: dict[str, object]) -> Update:
+        update = Update.de_json(received)
+        assert update is not None
+        return update
 
     def add(self, *updates: Update) -> None:
         self.updates += updates
@@ -64,21 +64,21 @@ class FakeQueue:
 
     @property
     def ids(self) -> list[int]:
-        return [one.update_id for one in self.updates]
+        return [update.update_id for update in self.updates]
 
 
 class Answers:
-    """Answers updates; `takes` has the seconds of those that take a while."""
+    """Answers updates; `takes` has the seconds that an update takes, by id."""
 
     def __init__(self) -> None:
         self.takes: defaultdict[int, float] = defaultdict(float)
         self.begun: list[int] = []
         self.done: list[int] = []
 
-    async def __call__(self, one: Update) -> None:
-        self.begun.append(one.update_id)
-        await asyncio.sleep(self.takes[one.update_id])
-        self.done.append(one.update_id)
+    async def __call__(self, update: Update) -> None:
+        self.begun.append(update.update_id)
+        await asyncio.sleep(self.takes[update.update_id])
+        self.done.append(update.update_id)
 
     @property
     def counts(self) -> Counter[int]:

@@ -8,7 +8,7 @@ import httpx
 import pytest
 from telegram import Update
 
-from bot.http_server import Health, build_pages, serving
+from bot.http_server import Health, build_web_app, serving
 from bot.ops.concurrency import CancellableWaits
 from bot.ops.metrics import Metrics
 from bot.telegram.dispatcher import Dispatcher
@@ -19,46 +19,49 @@ from tests.bot.virtual_clock import fast, now
 SECRET = "right-secret"
 HEADER = "X-Telegram-Bot-Api-Secret-Token"
 MIB = 1024 * 1024
-GONE = "the documents cannot be reached"
+UNREACHABLE = "the documents cannot be reached"
 
 
-class House:
-    """The pages of a process with a webhook at /hook; updates take as long as `takes` says."""
+class Server:
+    """The web application of a process with a webhook at /hook.
+
+    An update waits for `wait_seconds`, and is then answered in `answer_seconds`.
+    """
 
     def __init__(self) -> None:
         self.health = Health()
         self.metrics = Metrics()
-        self.pauses = CancellableWaits()
-        self.takes = 0.0
-        self.waits = 0.0
+        self.waits = CancellableWaits()
+        self.answer_seconds = 0.0
+        self.wait_seconds = 0.0
         self.done: list[int] = []
         self.inbox = Inbox("https://bot.example.org/hook?x=1", SECRET)
-        self.inbox.open(lambda received: Update(received["update_id"]), Dispatcher(self._handle, self.pauses))
-        self.pages = build_pages(self.health, self.metrics, self.inbox)
+        self.inbox.open(lambda received: Update(received["update_id"]), Dispatcher(self._handle, self.waits))
+        self.app = build_web_app(self.health, self.metrics, self.inbox)
 
     async def _handle(self, update: Update) -> None:
-        if self.waits:
-            await self.pauses.sleep(self.waits)
-        await asyncio.sleep(self.takes)
+        if self.wait_seconds:
+            await self.waits.sleep(self.wait_seconds)
+        await asyncio.sleep(self.answer_seconds)
         self.done.append(update.update_id)
 
-    async def ask(self, method: str, path: str, **fields: Any) -> httpx.Response:
-        transport = httpx.ASGITransport(self.pages)
+    async def request(self, method: str, path: str, **fields: Any) -> httpx.Response:
+        transport = httpx.ASGITransport(self.app)
         async with httpx.AsyncClient(transport=transport, base_url="http://bot") as client:
             return await client.request(method, path, **fields)
 
-    async def bring(self, content: Any, secret: str | bytes = SECRET) -> int:
-        response = await self.ask("POST", "/hook", content=content, headers={HEADER: secret})
+    async def send(self, content: Any, secret: str | bytes = SECRET) -> int:
+        response = await self.request("POST", "/hook", content=content, headers={HEADER: secret})
         return response.status_code
 
 
 @pytest.fixture
-def house() -> House:
-    return House()
+def server() -> Server:
+    return Server()
 
 
 class Body:
-    """A body in pieces, without a length; tells how much of it was asked for."""
+    """A request body in pieces, without a length; `read` counts the bytes that were requested."""
 
     def __init__(self, *pieces: bytes, pause: float = 0) -> None:
         self.pieces = pieces
@@ -72,43 +75,45 @@ class Body:
             yield piece
 
 
-async def test_alive_while_telegram_is_heard(house: House) -> None:
-    """The process is alive while something is heard of Telegram, and says for how long it was not."""
-    heard = await house.ask("GET", "/healthz")
-    assert (200, "alive") == (heard.status_code, heard.text)
-    house.health._heard_at -= 200
-    silent = await house.ask("GET", "/healthz")
-    assert (503, "nothing heard of Telegram for 200 s") == (silent.status_code, silent.text)
+@fast
+async def test_alive_while_in_contact_with_telegram() -> None:
+    """The process is alive while in contact with Telegram; after that it says for how long it was not."""
+    server = Server()
+    alive = await server.request("GET", "/healthz")
+    assert (200, "alive") == (alive.status_code, alive.text)
+    await asyncio.sleep(200)
+    silent = await server.request("GET", "/healthz")
+    assert (503, "no contact with Telegram for 200 s") == (silent.status_code, silent.text)
 
 
-async def test_ready_when_all_is_set_up(house: House) -> None:
-    """The process is ready once it says so."""
-    assert 503 == (await house.ask("GET", "/readyz")).status_code
-    house.health.is_ready = True
-    assert 200 == (await house.ask("GET", "/readyz")).status_code
+async def test_ready_once_started(server: Server) -> None:
+    """The process is ready once it has been reported as ready."""
+    assert 503 == (await server.request("GET", "/readyz")).status_code
+    server.health.is_ready = True
+    assert 200 == (await server.request("GET", "/readyz")).status_code
 
 
-@pytest.mark.parametrize(("can_search", "expected"), [(True, (200, "ready")), (False, (503, GONE))])
+@pytest.mark.parametrize(("can_search", "expected"), [(True, (200, "ready")), (False, (503, UNREACHABLE))])
 async def test_ready_while_documents_can_be_searched(
-    house: House, expected: tuple[int, str], *, can_search: bool
+    server: Server, expected: tuple[int, str], *, can_search: bool
 ) -> None:
-    """A process that cannot search is not ready, but alive."""
+    """A process that cannot search its documents is alive, but not ready."""
 
-    async def searches() -> bool:
+    async def search_state() -> bool:
         return can_search
 
-    house.health.is_ready = True
-    house.health.watch_search(searches)
-    found = await house.ask("GET", "/readyz")
-    assert expected == (found.status_code, found.text)
-    assert 200 == (await house.ask("GET", "/healthz")).status_code
+    server.health.is_ready = True
+    server.health.watch_search(search_state)
+    response = await server.request("GET", "/readyz")
+    assert expected == (response.status_code, response.text)
+    assert 200 == (await server.request("GET", "/healthz")).status_code
 
 
-async def test_the_figures(house: House) -> None:
-    """The metrics are a page in the form Prometheus reads."""
-    response = await house.ask("GET", "/metrics")
+async def test_metrics(server: Server) -> None:
+    """/metrics is a page in Prometheus' text format."""
+    response = await server.request("GET", "/metrics")
     assert "text/plain; version=0.0.4; charset=utf-8" == response.headers["content-type"]
-    assert house.metrics.page().decode().splitlines()[0] == response.text.splitlines()[0]
+    assert server.metrics.page().decode().splitlines()[0] == response.text.splitlines()[0]
 
 
 @pytest.mark.parametrize(
@@ -123,15 +128,15 @@ async def test_the_figures(house: House) -> None:
         ("GET", "/docs", 404),
     ],
 )
-async def test_nothing_else_is_there(house: House, method: str, path: str, expected: int) -> None:
-    """Other paths and methods lead nowhere, whatever secret comes with them."""
-    assert expected == (await house.ask(method, path, headers={HEADER: SECRET})).status_code
+async def test_other_paths_and_methods(server: Server, method: str, path: str, expected: int) -> None:
+    """Other paths and methods are refused, also with the right secret."""
+    assert expected == (await server.request(method, path, headers={HEADER: SECRET})).status_code
 
 
-async def test_without_a_webhook_there_is_no_door(house: House) -> None:
-    """A process that asks for updates itself takes none at any path."""
-    house.pages = build_pages(house.health, house.metrics, None)
-    assert 404 == await house.bring(b'{"update_id": 1}')
+async def test_no_webhook_when_polling(server: Server) -> None:
+    """A process that polls for updates accepts none over HTTP."""
+    server.app = build_web_app(server.health, server.metrics, None)
+    assert 404 == await server.send(b'{"update_id": 1}')
 
 
 @pytest.mark.parametrize(
@@ -149,67 +154,67 @@ async def test_without_a_webhook_there_is_no_door(house: House) -> None:
         {"Authorization": SECRET},
     ],
 )
-async def test_without_the_secret_nothing_is_read(house: House, headers: dict[str, Any]) -> None:
-    """With no secret or a wrong one the door stays shut, before a byte of the body is taken."""
+async def test_requests_without_the_secret_are_not_read(server: Server, headers: dict[str, Any]) -> None:
+    """A request with no secret or a wrong one is refused before any of its body is read."""
     body = Body(b'{"update_id": 1}')
-    assert 401 == (await house.ask("POST", "/hook", content=body, headers=headers)).status_code
+    assert 401 == (await server.request("POST", "/hook", content=body, headers=headers)).status_code
     assert 0 == body.read
-    assert [] == house.done
+    assert [] == server.done
 
 
 @fast
-async def test_accepted_is_answered() -> None:
-    """An update is accepted only when it has been answered, and again without answering it again."""
-    house = House()
-    house.takes = 3
-    assert 200 == await house.bring(b'{"update_id": 1}')
-    assert [1] == house.done
+async def test_an_accepted_update_is_answered() -> None:
+    """An update is accepted when it has been answered; sent again, it is accepted without a second answer."""
+    server = Server()
+    server.answer_seconds = 3
+    assert 200 == await server.send(b'{"update_id": 1}')
+    assert [1] == server.done
     assert 3.0 == round(now(), 3)
-    assert 200 == await house.bring(b'{"update_id": 1}')
-    assert [1] == house.done
+    assert 200 == await server.send(b'{"update_id": 1}')
+    assert [1] == server.done
 
 
 @fast
-async def test_a_closed_door() -> None:
-    """Once closed, nothing is accepted, so that Telegram brings it again."""
-    house = House()
-    house.inbox.close()
-    response = await house.ask("POST", "/hook", content=b'{"update_id": 1}', headers={HEADER: SECRET})
+async def test_a_closed_inbox() -> None:
+    """A closed inbox accepts no updates, so that Telegram sends them again."""
+    server = Server()
+    server.inbox.close()
+    response = await server.request("POST", "/hook", content=b'{"update_id": 1}', headers={HEADER: SECRET})
     assert (503, "1") == (response.status_code, response.headers["retry-after"])
-    assert [] == house.done
+    assert [] == server.done
 
 
 @fast
-async def test_what_waits_too_long_is_left_to_others() -> None:
-    """An answer that only waits is given up after a while, so that it can be given elsewhere, or later."""
-    house = House()
-    house.waits = 60
-    assert 503 == await house.bring(b'{"update_id": 1}')
+async def test_an_answer_that_waits_too_long_is_given_up() -> None:
+    """An answer that only waits is given up after a while, so that another process can give it."""
+    server = Server()
+    server.wait_seconds = 60
+    assert 503 == await server.send(b'{"update_id": 1}')
     assert now() < 25
     await asyncio.sleep(100)
-    assert [] == house.done
-    house.waits = 0
-    assert 200 == await house.bring(b'{"update_id": 1}')
-    assert [1] == house.done
+    assert [] == server.done
+    server.wait_seconds = 0
+    assert 200 == await server.send(b'{"update_id": 1}')
+    assert [1] == server.done
 
 
 @fast
-async def test_what_runs_is_waited_for_a_little_longer() -> None:
-    """An answer under way is not left to another process, which would give it again, while hosts wait."""
-    house = House()
-    house.takes = 26
-    assert 200 == await house.bring(b'{"update_id": 1}')
-    assert [1] == house.done
+async def test_a_running_answer_gets_more_time() -> None:
+    """A running answer gets as long as hosts allow, as another process would give it a second time."""
+    server = Server()
+    server.answer_seconds = 26
+    assert 200 == await server.send(b'{"update_id": 1}')
+    assert [1] == server.done
 
 
 @fast
-async def test_what_runs_is_not_given_up() -> None:
-    """An answer under way goes on when the request cannot wait any longer, and is not given again."""
-    house = House()
-    house.takes = 30
-    assert 503 == await house.bring(b'{"update_id": 1}')
-    assert 200 == await house.bring(b'{"update_id": 1}')
-    assert [1] == house.done
+async def test_a_running_answer_is_not_given_up() -> None:
+    """A running answer goes on after its request has timed out, and is not given again."""
+    server = Server()
+    server.answer_seconds = 30
+    assert 503 == await server.send(b'{"update_id": 1}')
+    assert 200 == await server.send(b'{"update_id": 1}')
+    assert [1] == server.done
 
 
 @pytest.mark.parametrize(
@@ -236,45 +241,47 @@ async def test_what_runs_is_not_given_up() -> None:
     ],
     ids=repr,
 )
-async def test_what_is_no_update_is_refused(house: House, content: bytes) -> None:
-    """A body that is not JSON, or not an update, is refused and ends nothing."""
-    assert 400 == await house.bring(content)
-    assert [] == house.done
-    assert 200 == await house.bring(b'{"update_id": 1}')
+async def test_bodies_that_are_not_updates(server: Server, content: bytes) -> None:
+    """A body that is not JSON, or not an update, is refused; later updates are still accepted."""
+    assert 400 == await server.send(content)
+    assert [] == server.done
+    assert 200 == await server.send(b'{"update_id": 1}')
 
 
 @pytest.mark.parametrize("is_chunked", [False, True])
-async def test_a_body_has_a_limit(house: House, is_chunked: bool) -> None:
-    """A body of more than 1 MiB is refused without being read to its end, be its length told or not."""
+async def test_a_body_has_a_limit(server: Server, is_chunked: bool) -> None:
+    """A body of more than 1 MiB is refused without being read to its end, with a stated length or without."""
     update = json.dumps({"update_id": 1, "x": "x" * MIB}).encode()
     body = Body(*(update[at : at + 1000] for at in range(0, 4 * MIB, 1000)), *[b"x" * 1000] * 4000)
     content: Any = body if is_chunked else update
-    assert 413 == await house.bring(content)
+    assert 413 == await server.send(content)
     assert body.read < MIB + 2000
-    assert [] == house.done
+    assert [] == server.done
 
 
-async def test_a_large_body_is_accepted(house: House) -> None:
+async def test_a_large_body_is_accepted(server: Server) -> None:
     """A body just under the limit is an update like any other."""
     update = json.dumps({"update_id": 1, "x": ""}).encode()
     padded = update.replace(b'""', b'"' + b"x" * (MIB - len(update)) + b'"')
     assert MIB == len(padded)
-    assert 200 == await house.bring(padded)
+    assert 200 == await server.send(padded)
 
 
 @fast
 async def test_a_body_must_arrive() -> None:
-    """A body that trickles in for ever is not waited for."""
-    house = House()
-    assert 408 == await house.bring(Body(*[b" "] * 100, pause=1))
+    """A body that arrives too slowly is refused after some seconds."""
+    server = Server()
+    assert 408 == await server.send(Body(*[b" "] * 100, pause=1))
     assert now() < 11
 
 
-async def test_an_update_is_a_sign_of_life(house: House) -> None:
-    """What Telegram brings tells that it is there."""
-    house.health._heard_at -= 200
-    await house.bring(b'{"update_id": 1}')
-    assert house.health.is_alive
+@fast
+async def test_an_update_is_a_contact() -> None:
+    """An update counts as contact with Telegram."""
+    server = Server()
+    await asyncio.sleep(200)
+    await server.send(b'{"update_id": 1}')
+    assert server.health.is_alive
 
 
 def _free_port() -> int:
@@ -283,10 +290,10 @@ def _free_port() -> int:
         return int(taken.getsockname()[1])
 
 
-async def test_serving(house: House) -> None:
-    """The pages are served on a port of the machine, and no longer afterwards."""
+async def test_serving(server: Server) -> None:
+    """The application is served on the port, and no longer afterwards."""
     port = _free_port()
-    async with serving(house.pages, port), httpx.AsyncClient(trust_env=False) as client:
+    async with serving(server.app, port), httpx.AsyncClient(trust_env=False) as client:
         assert 200 == (await client.get(f"http://127.0.0.1:{port}/healthz")).status_code
         at = f"http://127.0.0.1:{port}/hook"
         pieces = Body(b'{"update', b'_id": 1}')
@@ -295,20 +302,20 @@ async def test_serving(house: House) -> None:
         assert 401 == refused.status_code
         large = await client.post(at, content=b"x" * (MIB + 1), headers={HEADER: SECRET})
         assert 413 == large.status_code
-    assert [1] == house.done
+    assert [1] == server.done
     async with httpx.AsyncClient(trust_env=False) as client:
         with pytest.raises(httpx.ConnectError):
             await client.get(f"http://127.0.0.1:{port}/healthz")
 
 
-async def test_a_taken_port_is_one_line(house: House) -> None:
-    """A port that is taken is for the operator to mend: one line that names the setting."""
+async def test_a_taken_port_is_one_line(server: Server) -> None:
+    """A port in use is an error of one line that names the setting."""
     with socket.socket() as taken:
         taken.bind(("", 0))
         taken.listen()
         port = taken.getsockname()[1]
         with pytest.raises(ConfigError) as raised:
-            async with serving(house.pages, port):
+            async with serving(server.app, port):
                 pass
-    told = f"PORT={port}: cannot be listened on (Address already in use); choose another"
-    assert told == str(raised.value)
+    message = f"PORT={port}: cannot listen on this port (Address already in use); choose another"
+    assert message == str(raised.value)

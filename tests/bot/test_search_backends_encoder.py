@@ -24,7 +24,7 @@ def _settings(value: str) -> Settings:
 
 
 def test_the_encoder_is_used_where_it_is_installed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """With `auto` there is an encoder, if it is installed; with `off` there is none."""
+    """`auto` uses the encoder if one is installed; `off` uses none."""
     fake = FakeEncoder()
     monkeypatch.setattr(search_backends, "load_encoder", lambda: fake)
     monkeypatch.setattr(search_backends, "is_installed", lambda: True)
@@ -35,10 +35,8 @@ def test_the_encoder_is_used_where_it_is_installed(monkeypatch: pytest.MonkeyPat
     assert loaded_encoder_for(_settings("auto")) is None
 
 
-def test_an_encoder_that_is_damaged(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    """Where it cannot be had there is none, and one line in the log says why."""
+def test_a_damaged_encoder(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    """An encoder that cannot be loaded is not used, and the log says why in one line."""
 
     def fail() -> FakeEncoder:
         raise EncoderError("model.bin: the encoder cannot be loaded")

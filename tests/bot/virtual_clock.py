@@ -1,4 +1,4 @@
-"""A time that passes only while everybody waits, and then at once: an hour costs no second."""
+"""An event loop with a virtual clock: when all tasks wait, the clock skips to the end of the first wait."""
 
 import asyncio
 import functools
@@ -9,39 +9,39 @@ from typing import Any, ParamSpec, TypeVar
 
 import pytest
 
-_MOMENT = 1e-7
+_MIN_STEP_SECONDS = 1e-7
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
 
-class _Skipping(selectors.DefaultSelector):
-    """Instead of waiting, moves the clock to where the wait would end."""
+class _SkippingSelector(selectors.DefaultSelector):
+    """Advances the clock instead of waiting."""
 
     now = 0.0
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         ready = super().select(0)
         if not ready and timeout is None:
-            raise RuntimeError("Everybody waits, and nobody will ever come")
+            raise RuntimeError("All tasks wait for ever")
         if not ready:
-            # Never less than a moment: some wait for the rest that rounding leaves them.
-            self.now += max(timeout or 0.0, _MOMENT)
+            # A minimum step, as rounding may leave a wait of nearly nothing.
+            self.now += max(timeout or 0.0, _MIN_STEP_SECONDS)
         return ready
 
 
 class FastLoop(asyncio.SelectorEventLoop):
     def __init__(self) -> None:
-        self.skipping = _Skipping()
-        super().__init__(self.skipping)
+        self.selector = _SkippingSelector()
+        super().__init__(self.selector)
 
     def time(self) -> float:
-        return self.skipping.now
+        return self.selector.now
 
-    def run_in_executor(  # type: ignore[override]  # what comes back is the same
+    def run_in_executor(  # type: ignore[override]  # the result is the same
         self, executor: Any, func: Callable[..., T], *args: Any
     ) -> asyncio.Future[T]:
-        """Work at once: a thread's time is not ours to skip."""
+        """Run the function at once, as the time of a thread cannot be skipped."""
         del executor
         future: asyncio.Future[T] = self.create_future()
         future.set_result(func(*args))
@@ -49,7 +49,7 @@ class FastLoop(asyncio.SelectorEventLoop):
 
 
 def fast(test: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, T]:
-    """Run an async test in a time that skips all waiting, `time.monotonic` included."""
+    """Run an async test on the virtual clock, which `time.monotonic` returns too."""
 
     @functools.wraps(test)
     def run(*args: P.args, **kwargs: P.kwargs) -> T:

@@ -12,7 +12,7 @@ TOKEN = "123456789:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw"
 
 
 @pytest.fixture(autouse=True)
-def _as_it_was() -> Iterator[None]:
+def _restore_logging() -> Iterator[None]:
     root, hook = logging.getLogger(), sys.excepthook
     handlers, level = root.handlers[:], root.level
     names = ("httpx", "httpcore", "telegram", "telegram.request", "telegram.ext.ExtBot", "uvicorn")
@@ -27,21 +27,21 @@ def _as_it_was() -> Iterator[None]:
 
 @pytest.mark.parametrize("style", ["text", "json"])
 def test_no_secret_in_any_record(style: Literal["text", "json"], capsys: pytest.CaptureFixture[str]) -> None:
-    """Messages, arguments, tracebacks and addresses come out without the token, at any level."""
+    """Messages, arguments, tracebacks and addresses are logged without secrets, at any level."""
     configure("DEBUG", style, [TOKEN, "hook-secret"])
     log = logging.getLogger("somebody.else")
     log.debug("GET https://host/bot%s/getMe", TOKEN)
     log.info("%r", {"url": f"https://host/bot{TOKEN.replace(':', '%3A')}/getMe", "secret": "hook-secret"})
     error = ValueError(f"The token `{TOKEN}` was rejected")
     log.error("The half %s alone", TOKEN.partition(":")[2], exc_info=error)
-    told = capsys.readouterr().err
-    assert "hook-secret" not in told
-    assert TOKEN.partition(":")[2] not in told
-    assert 4 <= told.count("[secret]")
+    log_text = capsys.readouterr().err
+    assert "hook-secret" not in log_text
+    assert TOKEN.partition(":")[2] not in log_text
+    assert 4 <= log_text.count("[secret]")
 
 
 def test_json_is_one_object_a_line(capsys: pytest.CaptureFixture[str]) -> None:
-    """Each record is one JSON object on one line, the traceback included."""
+    """Each record is one JSON object on one line, with its traceback."""
     configure("INFO", "json")
     logging.getLogger("x").error("It said “%s”", "no\nway", exc_info=ValueError("two\nlines"))
     (line,) = capsys.readouterr().err.splitlines()
@@ -51,8 +51,8 @@ def test_json_is_one_object_a_line(capsys: pytest.CaptureFixture[str]) -> None:
     assert fields["time"].endswith("+00:00")
 
 
-def test_libraries_that_tell_too_much_are_kept_quiet(capsys: pytest.CaptureFixture[str]) -> None:
-    """Addresses with the token and people's messages are not logged even at DEBUG."""
+def test_library_logs_are_limited(capsys: pytest.CaptureFixture[str]) -> None:
+    """URLs with the token and messages of users are not logged even at DEBUG."""
     configure("DEBUG", "text")
     logging.getLogger("httpx").info("HTTP Request: POST ...")
     logging.getLogger("httpcore.connection").debug("connect ...")
@@ -61,12 +61,12 @@ def test_libraries_that_tell_too_much_are_kept_quiet(capsys: pytest.CaptureFixtu
     assert "" == capsys.readouterr().err
 
 
-def test_an_error_nobody_caught_is_redacted(capsys: pytest.CaptureFixture[str]) -> None:
-    """What ends the process is logged too, without the token."""
+def test_unhandled_exceptions_are_redacted(capsys: pytest.CaptureFixture[str]) -> None:
+    """An unhandled exception is logged without the token."""
     configure("INFO", "text", [TOKEN])
     sys.excepthook(ValueError, ValueError(TOKEN), None)
-    told = capsys.readouterr().err
-    assert "ValueError: [secret]" in told
+    log_text = capsys.readouterr().err
+    assert "ValueError: [secret]" in log_text
 
 
 class Clock:
@@ -76,46 +76,50 @@ class Clock:
         return self.now
 
 
-def _complain(sparing: RateLimitFilter, line: int, *args: object, level: int = logging.WARNING) -> str | None:
+def _log_message(
+    rate_limit: RateLimitFilter, line: int, *args: object, level: int = logging.WARNING
+) -> str | None:
     record = logging.LogRecord("x", level, "file.py", line, "%s is odd", args or ("it",), None)
-    return record.getMessage() if sparing(record) else None
+    return record.getMessage() if rate_limit(record) else None
 
 
-def test_one_complaint_does_not_fill_the_log() -> None:
-    """One line of code gets twenty lines a minute, whatever it names; then the rest is counted."""
+def test_repeated_warnings_are_limited() -> None:
+    """A line of code may log twenty warnings a minute; the rest is counted in the next minute."""
     clock = Clock()
-    sparing = RateLimitFilter(clock)
-    told = [_complain(sparing, 1, number) for number in range(50)]
-    assert [f"{number} is odd" for number in range(20)] == [one for one in told if one is not None]
+    rate_limit = RateLimitFilter(clock)
+    messages = [_log_message(rate_limit, 1, number) for number in range(50)]
+    assert [f"{number} is odd" for number in range(20)] == [text for text in messages if text is not None]
     clock.now = 59
-    assert _complain(sparing, 1) is None
+    assert _log_message(rate_limit, 1) is None
     clock.now = 61
-    assert "it is odd (and 31 more like this before)" == _complain(sparing, 1)
-    assert "it is odd" == _complain(sparing, 1)
+    assert "it is odd (and 31 more like this before)" == _log_message(rate_limit, 1)
+    assert "it is odd" == _log_message(rate_limit, 1)
 
 
-def test_other_lines_are_not_affected() -> None:
-    """What another line of code says comes through, and so does all that is no complaint."""
-    sparing = RateLimitFilter(Clock())
+def test_other_records_are_not_limited() -> None:
+    """Warnings of other lines of code are logged, and so is everything below a warning."""
+    rate_limit = RateLimitFilter(Clock())
     for _ in range(50):
-        _complain(sparing, 1)
-    assert "it is odd" == _complain(sparing, 2)
-    assert ["it is odd"] * 50 == [_complain(sparing, 1, level=logging.INFO) for _ in range(50)]
+        _log_message(rate_limit, 1)
+    assert "it is odd" == _log_message(rate_limit, 2)
+    assert ["it is odd"] * 50 == [_log_message(rate_limit, 1, level=logging.INFO) for _ in range(50)]
 
 
-def test_a_quiet_minute_is_not_mentioned() -> None:
-    """Where nothing was left out, nothing is said of it."""
+def test_no_count_without_dropped_records() -> None:
+    """Nothing is counted if no record was dropped."""
     clock = Clock()
-    sparing = RateLimitFilter(clock)
+    rate_limit = RateLimitFilter(clock)
     for _ in range(5):
         for _ in range(20):
-            assert "it is odd" == _complain(sparing, 1)
+            assert "it is odd" == _log_message(rate_limit, 1)
         clock.now += 60
 
 
 @pytest.mark.parametrize("style", ["text", "json"])
-def test_the_log_is_sparing(style: Literal["text", "json"], capsys: pytest.CaptureFixture[str]) -> None:
-    """What is set up for the process holds back repeated complaints."""
+def test_configure_limits_repeated_records(
+    style: Literal["text", "json"], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`configure` sets up the rate limit."""
     configure("INFO", style)
     for _ in range(50):
         logging.getLogger("x").error("odd")

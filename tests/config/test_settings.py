@@ -25,7 +25,7 @@ def _error(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> str:
 
 
 def test_defaults() -> None:
-    """Without any environment the documented defaults hold."""
+    """Without any environment the settings have the documented defaults."""
     settings = Settings.read()
     assert "https://api.telegram.org" == settings.telegram_api_url
     assert (None, frozenset(), 30) == (
@@ -45,7 +45,7 @@ def test_defaults() -> None:
 
 @pytest.mark.parametrize("given", ["1,-2", "[1, -2]", " 1 , -2 ", "1 -2", "[-2,1,1]"])
 def test_ids_are_json_or_commas(monkeypatch: pytest.MonkeyPatch, given: str) -> None:
-    """Id lists are read as JSON and as comma lists."""
+    """Ids may be a JSON list, or separated by commas or spaces."""
     monkeypatch.setenv("TELEGRAM_ALLOWED_CHATS", given)
     assert frozenset({1, -2}) == Settings.read().telegram_allowed_chats
 
@@ -58,7 +58,7 @@ def test_whether_meanings_are_compared(monkeypatch: pytest.MonkeyPatch, given: s
 
 
 def test_a_single_id(monkeypatch: pytest.MonkeyPatch) -> None:
-    """One number alone is a list of one."""
+    """A single number is a list of one id."""
     monkeypatch.setenv("TELEGRAM_ADMINS", "7")
     assert frozenset({7}) == Settings.read().telegram_admins
 
@@ -66,20 +66,20 @@ def test_a_single_id(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("blank", ["", "  "])
 @pytest.mark.parametrize("name", sorted(Settings.model_fields))
 def test_empty_is_unset(monkeypatch: pytest.MonkeyPatch, name: str, blank: str) -> None:
-    """An empty value is as good as none, for every setting."""
+    """An empty value counts as unset, for every setting."""
     expected = getattr(Settings.read(), name)
     monkeypatch.setenv(name.upper(), blank)
     assert expected == getattr(Settings.read(), name)
 
 
-def test_env_file_is_read_and_strangers_in_it_ignored(tmp_path: Path) -> None:
-    """`.env` is read, and keys of other programs in it do no harm."""
+def test_the_env_file_may_have_other_keys(tmp_path: Path) -> None:
+    """`.env` is read, and unknown keys in it are ignored."""
     (tmp_path / ".env").write_text("QUOTE_CHARS=120\nSOMETHING_ELSE=1\n", encoding="utf-8")
     assert 120 == Settings.read().quote_chars
 
 
-def test_the_environment_wins_over_the_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """What the environment says counts more than `.env`."""
+def test_the_environment_takes_precedence(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The environment takes precedence over `.env`."""
     (tmp_path / ".env").write_text("QUOTE_CHARS=120\n", encoding="utf-8")
     monkeypatch.setenv("QUOTE_CHARS", "200")
     assert 200 == Settings.read().quote_chars
@@ -113,32 +113,32 @@ def test_the_environment_wins_over_the_file(monkeypatch: pytest.MonkeyPatch, tmp
 def test_a_bad_value_is_one_clear_line(
     monkeypatch: pytest.MonkeyPatch, name: str, value: str, expected: str
 ) -> None:
-    """An error names the key, the value and what is expected, on one line."""
+    """An error names the key, the value and what is expected, in one line."""
     assert expected == _error(monkeypatch, name, value)
 
 
 @pytest.mark.parametrize("name", ["TELEGRAM_TOKEN", "WEBHOOK_SECRET", "OPENSEARCH_URL", "OPENSEARCH_API_KEY"])
 def test_an_error_never_shows_a_secret(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-    """A secret that is not usable is named, not shown."""
-    told = _error(monkeypatch, name, "s3cr3t / %%%")
-    assert told.startswith(f"{name} is not usable: expected")
-    assert "s3cr3t" not in told
+    """The error of an invalid secret names the setting, but not the value."""
+    message = _error(monkeypatch, name, "s3cr3t / %%%")
+    assert message.startswith(f"{name} is not usable: expected")
+    assert "s3cr3t" not in message
 
 
 def test_a_long_value_is_shortened(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A value of any length makes a line one can read."""
+    """A long value is shortened in the error."""
     assert len(_error(monkeypatch, "PORT", "9" * 3000)) < 200
 
 
 def test_a_file_that_is_not_text(tmp_path: Path) -> None:
-    """A `.env` that is not UTF-8 is one clear line too."""
+    """A `.env` that is not UTF-8 is an error of one line."""
     (tmp_path / ".env").write_bytes(b"\xff\xfe\x00QUOTE_CHARS=1")
     with pytest.raises(ConfigError, match=r"^\.env is not UTF-8 text"):
         Settings.read()
 
 
 def test_secrets_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Neither str nor repr of the settings holds a secret."""
+    """Neither str nor repr of the settings contains a secret."""
     monkeypatch.setenv("TELEGRAM_TOKEN", "123:s3cr3t")
     settings = Settings.read()
     assert "s3cr3t" not in f"{settings} {settings!r}"
@@ -157,7 +157,7 @@ def test_secrets_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_nodes_of_a_cluster(
     monkeypatch: pytest.MonkeyPatch, given: str, expected: tuple[str, ...]
 ) -> None:
-    """A cluster is named by the address of a node, or of several between commas."""
+    """A cluster is the address of a node, or several separated by commas."""
     assert () == Settings.read().opensearch_nodes
     monkeypatch.setenv("OPENSEARCH_URL", given)
     assert expected == Settings.read().opensearch_nodes
@@ -166,13 +166,13 @@ def test_the_nodes_of_a_cluster(
 @pytest.mark.parametrize(
     "given", [",", "http://one,two", "http://one:0", "http://one:99999", "http://one/?x"]
 )
-def test_no_node_of_a_cluster(monkeypatch: pytest.MonkeyPatch, given: str) -> None:
-    """What is no address of a node is refused without being shown."""
+def test_invalid_node_addresses(monkeypatch: pytest.MonkeyPatch, given: str) -> None:
+    """An invalid node address is refused without being shown."""
     assert _error(monkeypatch, "OPENSEARCH_URL", given).startswith("OPENSEARCH_URL is not usable: expected ")
 
 
 def test_the_keys_of_a_cluster_are_in_no_log(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Names, passwords and the key of a cluster are taken out of what is logged, its addresses are not."""
+    """The user, password and key of a cluster are redacted in logs; its addresses are not."""
     monkeypatch.setenv("OPENSEARCH_URL", "https://ann:p%40ssword-1@one:9200,https://two:9200")
     monkeypatch.setenv("OPENSEARCH_API_KEY", "a2V5OnNlY3JldA==")
     redact = Redactor(Settings.read().secrets)
@@ -185,7 +185,7 @@ def test_the_keys_of_a_cluster_are_in_no_log(monkeypatch: pytest.MonkeyPatch) ->
 def test_the_example_names_exactly_the_settings() -> None:
     """`.env.example` names every setting and nothing else, each with a comment above it."""
     lines = (ROOT / ".env.example").read_text(encoding="utf-8").splitlines()
-    named = [found.group(1) for line in lines if (found := re.fullmatch(r"#?([A-Z_]+)=.*", line))]
+    named = [match.group(1) for line in lines if (match := re.fullmatch(r"#?([A-Z_]+)=.*", line))]
     assert [name.upper() for name in Settings.model_fields] == named
     for above, line in pairwise(lines):
         if re.fullmatch(r"#?[A-Z_]+=.*", line):
@@ -193,31 +193,31 @@ def test_the_example_names_exactly_the_settings() -> None:
 
 
 def test_every_setting_is_described() -> None:
-    """Each setting says in a sentence what it is."""
+    """Each setting has a description that ends with a period."""
     assert all((field.description or "").endswith(".") for field in Settings.model_fields.values())
 
 
 def test_the_webhook_key_is_the_secret(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A secret that is set is what Telegram has to show, whatever the token."""
+    """If WEBHOOK_SECRET is set, it is the webhook key, whatever the token."""
     monkeypatch.setenv("TELEGRAM_TOKEN", "123:abc")
     monkeypatch.setenv("WEBHOOK_SECRET", "my-secret")
     assert "my-secret" == Settings.read().webhook_key
 
 
-def test_the_webhook_key_is_made_from_the_token(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without a secret all processes of one token have the same key, and those of another a different one."""
+def test_the_webhook_key_is_derived_from_the_token(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a secret, the key is the same for the same token, differs for others, and reveals no token."""
     monkeypatch.setenv("TELEGRAM_TOKEN", "123:abc")
-    one, again = Settings.read().webhook_key, Settings.read().webhook_key
+    key, same_key = Settings.read().webhook_key, Settings.read().webhook_key
     monkeypatch.setenv("TELEGRAM_TOKEN", "123:abd")
-    assert one == again
-    assert one != Settings.read().webhook_key
-    assert "abc" not in one
-    assert re.fullmatch(r"[A-Za-z0-9_-]{1,256}", one)
+    assert key == same_key
+    assert key != Settings.read().webhook_key
+    assert "abc" not in key
+    assert re.fullmatch(r"[A-Za-z0-9_-]{1,256}", key)
 
 
 @pytest.mark.parametrize("secret", ["", "my-secret"])
 def test_the_webhook_key_is_in_no_log(monkeypatch: pytest.MonkeyPatch, secret: str) -> None:
-    """The key is taken out of what is logged, be it set or made."""
+    """The webhook key is redacted in logs, whether set or derived."""
     monkeypatch.setenv("TELEGRAM_TOKEN", "123:abc")
     monkeypatch.setenv("WEBHOOK_SECRET", secret)
     settings = Settings.read()

@@ -1,4 +1,4 @@
-"""One address before several processes."""
+"""A round-robin load balancer for several processes."""
 
 import asyncio
 import contextlib
@@ -6,8 +6,8 @@ from collections.abc import AsyncIterator
 
 
 @contextlib.asynccontextmanager
-async def forwarding(port: int, to: list[int]) -> AsyncIterator[None]:
-    """Hand connections to ports in turn, as a host's router does; a port that is not there is passed over."""
+async def balance(port: int, to: list[int]) -> AsyncIterator[None]:
+    """Forward connections to the ports in turn, as a host's router does; closed ports are skipped."""
     turn = 0
     carrying: set[asyncio.Task[None]] = set()
 

@@ -1,4 +1,4 @@
-"""The real bot as a process, against the sandbox as a process; both talk HTTP and nothing else."""
+"""Fixtures that run the real bot and the sandbox as processes, which communicate only over HTTP."""
 
 import contextlib
 import os
@@ -17,7 +17,7 @@ from sandbox.client import Sandbox
 from tests.e2e.load_generator import Row, as_table
 
 TOKEN = "1234567890:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw"
-PATIENCE = 20.0
+TIMEOUT_SECONDS = 20.0
 
 # Three passages: the one in the middle is too long to be joined to its neighbours.
 LIGHTHOUSE = """The lighthouse of Nordholm
@@ -45,7 +45,7 @@ The rye bread rests for eighteen hours before it is baked.
 
 
 def settings_of(mode: str, **more: str) -> dict[str, str]:
-    """Return the environment of a bot that is as quick as it can be; in webhook mode at a port of its own."""
+    """Return the environment of a bot without rate limits; in webhook mode with a port of its own."""
     settings = {
         "TELEGRAM_TOKEN": TOKEN,
         "TELEGRAM_MESSAGES_PER_SECOND": "0",
@@ -65,7 +65,7 @@ def free_port() -> int:
 
 @dataclass
 class Process:
-    """A bot under test; `output` is everything it wrote, to either stream."""
+    """A bot process; `output` is everything that it wrote to stdout and stderr."""
 
     popen: subprocess.Popen[bytes]
     log: Path
@@ -92,10 +92,10 @@ class Process:
     def output(self) -> str:
         return self.log.read_text(encoding="utf-8")
 
-    def wait(self, seconds: float = PATIENCE) -> int:
+    def wait(self, seconds: float = TIMEOUT_SECONDS) -> int:
         return self.popen.wait(seconds)
 
-    def until(self, words: str, seconds: float = PATIENCE) -> None:
+    def until(self, words: str, seconds: float = TIMEOUT_SECONDS) -> None:
         deadline = time.monotonic() + seconds
         while words not in self.output:
             assert time.monotonic() < deadline, f"not said within {seconds} s: {words}\n{self.output}"
@@ -118,14 +118,14 @@ class Process:
 
 @pytest.fixture(scope="session")
 def sandbox_url() -> Iterator[str]:
-    """Start one sandbox for all tests that can share it."""
+    """Start one sandbox that tests share."""
     with _sandbox() as url:
         yield url
 
 
 @pytest.fixture
 def own_sandbox_url() -> Iterator[str]:
-    """Start a sandbox that one test has to itself."""
+    """Start a sandbox for one test."""
     with _sandbox() as url:
         yield url
 
@@ -153,7 +153,7 @@ def documents(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def bot(sandbox_url: str, documents: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
-    """Start one bot, at the most talkative log level, for all tests that only talk to it."""
+    """Start one bot, at log level DEBUG, for all tests that only send messages."""
     process = Process.start(
         tmp_path_factory.mktemp("bot"),
         TELEGRAM_TOKEN=TOKEN,
@@ -171,7 +171,7 @@ def bot(sandbox_url: str, documents: Path, tmp_path_factory: pytest.TempPathFact
 
 @dataclass(frozen=True)
 class Served:
-    """A bot in a mode, polling or webhook, and the sandbox it has to itself."""
+    """A bot in one mode, polling or webhook, with a sandbox of its own."""
 
     mode: str
     url: str
@@ -182,7 +182,7 @@ class Served:
 def served(
     request: pytest.FixtureRequest, documents: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Served]:
-    """Start a bot at the most talkative log level, in each mode, for a whole module."""
+    """Start a bot in each mode, at log level DEBUG, for a whole module."""
     with _sandbox() as url:
         settings = settings_of(
             request.param, TELEGRAM_API_URL=url, SEEDS_DIR=str(documents), LOG_LEVEL="DEBUG"
@@ -197,7 +197,7 @@ def served(
 
 @pytest.fixture(scope="session")
 def rows() -> Iterator[list[Row]]:
-    """Collect what became of the questions; VERBATIM_FAULT_TABLE names a file to write that to."""
+    """Collect the outcome of each fault; VERBATIM_FAULT_TABLE is a file to write the table to."""
     collected: list[Row] = []
     yield collected
     if name := os.environ.get("VERBATIM_FAULT_TABLE"):
@@ -206,7 +206,7 @@ def rows() -> Iterator[list[Row]]:
 
 @pytest.fixture
 async def sandbox(sandbox_url: str, bot: Process) -> AsyncIterator[Sandbox]:  # noqa: ARG001  # it has to run
-    """Join the shared sandbox, with the bot listening in it."""
+    """Connect to the shared sandbox, in which the bot is running."""
     async with Sandbox.at(sandbox_url, token=TOKEN) as joined:
         await joined.settings(flood=False)
         yield joined
@@ -214,7 +214,7 @@ async def sandbox(sandbox_url: str, bot: Process) -> AsyncIterator[Sandbox]:  # 
 
 @pytest.fixture
 def starting(tmp_path: Path) -> Iterator[Callable[..., Process]]:
-    """Start bots of a test's own; they are ended with it."""
+    """Return a function that starts bots, which are stopped after the test."""
     processes: list[Process] = []
 
     def start(**environment: str) -> Process:

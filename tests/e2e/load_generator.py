@@ -1,4 +1,4 @@
-"""People who ask much, and the count of what came of it."""
+"""Generates load from many users, and counts the answers."""
 
 import asyncio
 from collections import Counter
@@ -7,12 +7,12 @@ from typing import Self
 
 from sandbox.client import ChatClient, MessageClient, Sandbox
 
-_AT_ONCE = 24
+_MAX_CONCURRENT_CHATS = 24
 
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """Of so many questions: those without an answer, and the answers there are beyond one for each."""
+    """The numbers of questions, of unanswered questions, and of answers beyond one for each."""
 
     asked: int
     lost: int
@@ -21,7 +21,7 @@ class Count:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A line of the table: the questions met by a fault, and what became of them."""
+    """A row of the fault table: a fault, and the outcome of the questions asked during it."""
 
     fault: str
     mode: str
@@ -30,7 +30,7 @@ class Row:
 
 
 def as_table(rows: list[Row]) -> str:
-    """Write the rows as a table in Markdown."""
+    """Return the rows as a Markdown table."""
     head = ["| fault | mode | asked | lost | doubled | |", "|---|---|--:|--:|--:|---|"]
     lines = []
     for row in rows:
@@ -40,8 +40,8 @@ def as_table(rows: list[Row]) -> str:
 
 
 @dataclass(slots=True)
-class Crowd:
-    """Private chats with the bot, and all that was asked in them."""
+class SimulatedUsers:
+    """Private chats with the bot, and the questions asked in them."""
 
     sandbox: Sandbox
     chats: list[ChatClient]
@@ -52,63 +52,63 @@ class Crowd:
         return cls(sandbox, [await sandbox.private_chat(f"Person {number}") for number in range(people)])
 
     async def ask(self, times: int = 1, *, text: str = "/help", pause: float = 0.0) -> None:
-        """Let everybody ask so many times, with pauses between; all together they ask in a steady flow."""
-        gate = asyncio.Semaphore(_AT_ONCE)
+        """Let every user ask several times, with pauses, so that all together ask at a steady rate."""
+        semaphore = asyncio.Semaphore(_MAX_CONCURRENT_CHATS)
 
         async def one(number: int, chat: ChatClient) -> None:
             await asyncio.sleep(pause * number / len(self.chats))
             for _ in range(times):
-                async with gate:
+                async with semaphore:
                     self.asked.append(await chat.send(text))
                 await asyncio.sleep(pause)
 
         await asyncio.gather(*(one(number, chat) for number, chat in enumerate(self.chats)))
 
     async def count(self) -> Count:
-        """Count the answers to each question by what they reply to."""
-        found = await self._answers()
-        copies = [found[one.chat.id, one.id] for one in list(self.asked)]
-        return Count(len(copies), copies.count(0), sum(copy - 1 for copy in copies if copy))
+        """Count the answers to each question, by the message they reply to."""
+        answers = await self._answers()
+        counts = [answers[question.chat.id, question.id] for question in list(self.asked)]
+        return Count(len(counts), counts.count(0), sum(count - 1 for count in counts if count))
 
     async def unsure(self) -> int:
-        """Count what is answered and not confirmed: with no process alive, only this can come again."""
+        """Count answered, unconfirmed updates; with no process running, only these can come again."""
         unconfirmed = {
-            (one["message"]["chat"]["id"], one["message"]["message_id"])
-            for one in await self.sandbox.unconfirmed()
-            if "message" in one
+            (update["message"]["chat"]["id"], update["message"]["message_id"])
+            for update in await self.sandbox.unconfirmed()
+            if "message" in update
         }
         return len(unconfirmed & (await self._answers()).keys())
 
     async def _answers(self) -> Counter[tuple[int, int]]:
         """Count the answers by chat and question."""
-        gate = asyncio.Semaphore(_AT_ONCE)
+        semaphore = asyncio.Semaphore(_MAX_CONCURRENT_CHATS)
 
         async def answers(chat: ChatClient) -> list[tuple[int, int]]:
-            async with gate:
+            async with semaphore:
                 return [
-                    (chat.id, one.raw["reply_to_message"]["message_id"])
-                    for one in await chat.messages()
-                    if one.raw["from"]["is_bot"] and "reply_to_message" in one.raw
+                    (chat.id, message.raw["reply_to_message"]["message_id"])
+                    for message in await chat.messages()
+                    if message.raw["from"]["is_bot"] and "reply_to_message" in message.raw
                 ]
 
-        return Counter(one for chat in await asyncio.gather(*map(answers, self.chats)) for one in chat)
+        return Counter(key for keys in await asyncio.gather(*map(answers, self.chats)) for key in keys)
 
-    async def settled(self, *, within: float = 20.0, calm: float = 0.3) -> Count:
-        """Count when Telegram has nothing left to hand over and everything is answered, or time is up."""
+    async def wait_and_count(self, *, within: float = 20.0, calm: float = 0.3) -> Count:
+        """Count when no updates are pending and all questions are answered, or after a timeout."""
         deadline = asyncio.get_running_loop().time() + within
-        # To count is much work for the sandbox; while it has more to hand over there is no need to.
+        # Counting is expensive for the sandbox, and not needed while updates are pending.
         while await self.sandbox.unconfirmed() or (await self.count()).lost:
             if asyncio.get_running_loop().time() > deadline:
                 return await self.count()
             await asyncio.sleep(0.2)
-        # What is sent twice is sent soon after.
+        # A second answer would come soon after the first.
         await asyncio.sleep(calm)
         return await self.count()
 
 
-def complaints(log: str) -> list[str]:
-    """Return the lines of a log that want somebody to look."""
-    return [line for line in log.splitlines() if any(f" {grave} " in line for grave in GRAVE)]
+def warning_lines(log: str) -> list[str]:
+    """Return the lines of a log that an operator should look at."""
+    return [line for line in log.splitlines() if any(f" {level} " in line for level in _WARNING_LEVELS)]
 
 
-GRAVE = ("WARNING", "ERROR", "CRITICAL")
+_WARNING_LEVELS = ("WARNING", "ERROR", "CRITICAL")

@@ -1,4 +1,4 @@
-"""Knocking at the pages of a bot as it is: bytes over a socket, with no client library to tidy them."""
+"""Sends raw bytes to a bot's HTTP server, without a client library that would correct them."""
 
 import asyncio
 import json
@@ -27,7 +27,7 @@ def free_port() -> int:
 
 @contextmanager
 def serving(folder: Path, documents: Path, **more: str) -> Iterator[tuple[Process, int, str]]:
-    """Run a bot behind a webhook and a sandbox of its own; gives the bot's port and the sandbox's address."""
+    """Run a bot in webhook mode with a sandbox of its own; yield its port and the sandbox's address."""
     command = [sys.executable, "-m", "sandbox", "--token", TOKEN, "--empty"]
     with subprocess.Popen(command, stdout=subprocess.PIPE) as sandbox:
         assert sandbox.stdout is not None
@@ -53,13 +53,13 @@ def serving(folder: Path, documents: Path, **more: str) -> Iterator[tuple[Proces
 
 
 @dataclass(frozen=True, slots=True)
-class Answered:
+class RawResponse:
     status: int
     body: bytes
 
 
 @dataclass(slots=True)
-class Line:
+class Connection:
     """One connection."""
 
     reader: asyncio.StreamReader
@@ -69,8 +69,8 @@ class Line:
         self.writer.write(data)
         await self.writer.drain()
 
-    async def answer(self, seconds: float = 20) -> Answered:
-        """Read one answer; raises ConnectionError when there is none."""
+    async def answer(self, seconds: float = 20) -> RawResponse:
+        """Read one response; raises ConnectionError if there is none."""
         async with asyncio.timeout(seconds):
             try:
                 head = (await self.reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
@@ -78,10 +78,10 @@ class Line:
                 raise ConnectionResetError from error
             fields = dict(line.lower().split(": ", 1) for line in head[1:] if line)
             body = await self.reader.readexactly(int(fields.get("content-length", "0")))
-            return Answered(int(head[0].split()[1]), body)
+            return RawResponse(int(head[0].split()[1]), body)
 
     async def is_closed(self, seconds: float = 20) -> bool:
-        """Whether the other side hangs up within so many seconds."""
+        """Return whether the server closes the connection within so many seconds."""
         try:
             async with asyncio.timeout(seconds):
                 while await self.reader.read(2**16):
@@ -94,19 +94,19 @@ class Line:
 
 
 @asynccontextmanager
-async def line(port: int) -> AsyncIterator[Line]:
+async def connect(port: int) -> AsyncIterator[Connection]:
     reader, writer = await asyncio.open_connection(HOST, port)
     try:
-        yield Line(reader, writer)
+        yield Connection(reader, writer)
     finally:
         writer.transport.abort()
 
 
-def head(
+def request_head(
     fields: Mapping[str, object] | Iterable[tuple[str, object]] = (), path: str = PATH, method: str = "POST"
 ) -> bytes:
-    given = fields.items() if isinstance(fields, Mapping) else fields
-    lines = [f"{method} {path} HTTP/1.1", f"Host: {HOST}", *(f"{name}: {value}" for name, value in given)]
+    pairs = fields.items() if isinstance(fields, Mapping) else fields
+    lines = [f"{method} {path} HTTP/1.1", f"Host: {HOST}", *(f"{name}: {value}" for name, value in pairs)]
     return "\r\n".join([*lines, "", ""]).encode("latin-1")
 
 
@@ -116,18 +116,18 @@ async def post(
     fields: Mapping[str, object] | None = None,
     path: str = PATH,
     method: str = "POST",
-) -> Answered:
-    """Ask once, on a connection of its own; without `fields` the secret is told."""
-    told = {SECRET_HEADER: SECRET} if fields is None else fields
-    async with line(port) as one:
-        await one.send(head({**told, "Content-Length": len(body)}, path, method) + body)
-        return await one.answer()
+) -> RawResponse:
+    """Send one request on a new connection; without `fields` it has the secret."""
+    headers = {SECRET_HEADER: SECRET} if fields is None else fields
+    async with connect(port) as connection:
+        await connection.send(request_head({**headers, "Content-Length": len(body)}, path, method) + body)
+        return await connection.answer()
 
 
-async def get(port: int, path: str) -> Answered:
+async def get(port: int, path: str) -> RawResponse:
     return await post(port, b"", {}, path, "GET")
 
 
-async def bring(port: int, update: Mapping[str, Any]) -> int:
-    """Bring an update as Telegram does; gives the status."""
+async def post_update(port: int, update: Mapping[str, Any]) -> int:
+    """Send an update as Telegram does, and return the status."""
     return (await post(port, json.dumps(update).encode())).status

@@ -1,4 +1,4 @@
-"""The attacker's list of docs/security.md, each tried on the real process over HTTP."""
+"""The attacks listed in docs/security.md, each tried on the real process over HTTP."""
 
 import asyncio
 import contextlib
@@ -21,14 +21,24 @@ from config.settings import Settings
 from sandbox.client import Sandbox
 from tests.e2e import raw_http
 from tests.e2e.conftest import BAKERY, LIGHTHOUSE, TOKEN, Process
-from tests.e2e.raw_http import PATH, SECRET, SECRET_HEADER, bring, get, head, line, post, serving
+from tests.e2e.raw_http import (
+    PATH,
+    SECRET,
+    SECRET_HEADER,
+    connect,
+    get,
+    post,
+    post_update,
+    request_head,
+    serving,
+)
 
 pytestmark = pytest.mark.e2e
 
 TEXTS = speaking("en")
 QUESTION = "Who built the lighthouse of Nordholm?"
 FACT = "Clara Brandt"
-# The first people and group of a sandbox.
+# The first users and the first group of a sandbox.
 ALLOWED, STRANGER = 5_000_000_001, 5_000_000_002
 GROUP = -4_000_001
 MANY = 700
@@ -49,7 +59,7 @@ def target(documents: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 
 @pytest.fixture(scope="module")
 def closed(documents: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
-    """Start a bot that serves one person only."""
+    """Start a bot that allows one user only."""
     folder = tmp_path_factory.mktemp("closed")
     with serving(folder, documents, TELEGRAM_ALLOWED_CHATS=str(ALLOWED)) as served:
         yield Target(*served)
@@ -87,14 +97,14 @@ def _message(number: int, sender: int, chat: int, **more: Any) -> dict[str, Any]
         ({}, f"{PATH}?{SECRET_HEADER}={SECRET}"),
     ],
 )
-async def test_nobody_gets_in_without_the_secret(target: Target, fields: dict[str, str], path: str) -> None:
-    """Without the exact secret in its header an update is refused, and nothing is answered."""
+async def test_requests_without_the_secret(target: Target, fields: dict[str, str], path: str) -> None:
+    """An update without the exact secret in its header is refused and not answered."""
     update = b'{"update_id": 1}'
     assert 401 == (await post(target.port, update, fields, path)).status
 
 
-async def test_the_name_of_a_header_has_no_case(target: Target) -> None:
-    """The secret is found however a proxy writes the name of its header."""
+async def test_header_names_are_case_insensitive(target: Target) -> None:
+    """The header name is not case-sensitive, as proxies may change its case."""
     assert 200 == (await post(target.port, b'{"update_id": 1}', {SECRET_HEADER.upper(): SECRET})).status
 
 
@@ -112,28 +122,28 @@ async def test_the_name_of_a_header_has_no_case(target: Target) -> None:
     ],
 )
 async def test_other_methods_and_paths(target: Target, method: str, path: str, expected: int) -> None:
-    """There is one way in; all others are refused, with the secret too."""
+    """All other methods and paths are refused, also with the secret."""
     assert expected == (await post(target.port, b'{"update_id": 1}', None, path, method)).status
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b"null", b'{"update_id": "1"}', b"\xff\xfe", b"{}" * 9])
-async def test_what_is_no_update(target: Target, body: bytes) -> None:
-    """A body that is no update is refused in a word."""
+async def test_bodies_that_are_not_updates(target: Target, body: bytes) -> None:
+    """A body that is not an update is refused with a short reason."""
     assert 400 == (await post(target.port, body)).status
 
 
 async def test_a_large_body(target: Target) -> None:
-    """A body of more than a megabyte is refused by its length, before it is sent."""
-    async with line(target.port) as one:
-        await one.send(head({SECRET_HEADER: SECRET, "Content-Length": 2 * 2**20}))
+    """A body of more than a megabyte is refused by its Content-Length, before it is sent."""
+    async with connect(target.port) as one:
+        await one.send(request_head({SECRET_HEADER: SECRET, "Content-Length": 2 * 2**20}))
         assert 413 == (await one.answer()).status
 
 
 @pytest.mark.parametrize(("secret", "expected"), [(SECRET, 413), ("wrong", 401)])
 async def test_an_endless_body(target: Target, secret: str, expected: int) -> None:
-    """A body that names no length is refused at a megabyte, and without the secret at once."""
-    async with line(target.port) as one:
-        await one.send(head({SECRET_HEADER: secret, "Transfer-Encoding": "chunked"}))
+    """A body without a length is refused after a megabyte, and without the secret at once."""
+    async with connect(target.port) as one:
+        await one.send(request_head({SECRET_HEADER: secret, "Transfer-Encoding": "chunked"}))
         with contextlib.suppress(ConnectionError):
             for _ in range(40):
                 await one.send(b"10000\r\n" + b" " * 0x10000 + b"\r\n")
@@ -141,10 +151,10 @@ async def test_an_endless_body(target: Target, secret: str, expected: int) -> No
 
 
 async def test_a_slow_body(target: Target) -> None:
-    """A body of one byte a second is waited for no longer than ten seconds."""
+    """A body of one byte a second is refused after ten seconds."""
     began = time.monotonic()
-    async with line(target.port) as one:
-        await one.send(head({SECRET_HEADER: SECRET, "Content-Length": 100}))
+    async with connect(target.port) as one:
+        await one.send(request_head({SECRET_HEADER: SECRET, "Content-Length": 100}))
         waiting = asyncio.create_task(one.answer())
         while not waiting.done():
             await one.send(b" ")
@@ -154,33 +164,33 @@ async def test_a_slow_body(target: Target) -> None:
 
 
 async def test_idle_connections(target: Target) -> None:
-    """Hundreds who connect and say nothing, or half a word, keep nobody else out."""
+    """Hundreds of idle connections, with or without a partial request, do not block other clients."""
     most = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
     assert MANY + 100 < most, "this needs more open files: ulimit -n"
     async with contextlib.AsyncExitStack() as stack:
         for number in range(MANY):
-            one = await stack.enter_async_context(line(target.port))
+            one = await stack.enter_async_context(connect(target.port))
             if number % 2:
-                await one.send(head({SECRET_HEADER: SECRET})[:30])
-        assert 200 == await bring(target.port, {"update_id": 2})
+                await one.send(request_head({SECRET_HEADER: SECRET})[:30])
+        assert 200 == await post_update(target.port, {"update_id": 2})
         assert 200 == (await get(target.port, "/healthz")).status
 
 
-async def test_noise_on_the_line(target: Target) -> None:
-    """What is no HTTP is hung up on, without a traceback."""
-    for noise in (b"\x16\x03\x01\x02\x00" * 40, b"GET\r\n\r\n", head({"a": "b" * 100_000})):
-        async with line(target.port) as one:
+async def test_connections_that_are_not_http(target: Target) -> None:
+    """Connections that do not speak HTTP are closed, without a traceback."""
+    for noise in (b"\x16\x03\x01\x02\x00" * 40, b"GET\r\n\r\n", request_head({"a": "b" * 100_000})):
+        async with connect(target.port) as one:
             with contextlib.suppress(ConnectionError):
                 await one.send(noise + b"\r\n\r\n")
             assert await one.is_closed()
     assert "Traceback" not in target.bot.output
 
 
-# Who is let in
+# Access
 
 
 def _from_elsewhere() -> dict[str, dict[str, Any]]:
-    """Return ways to look like somebody who is allowed."""
+    """Return updates in which a stranger imitates an allowed user."""
     allowed_user = {"id": ALLOWED, "is_bot": False, "first_name": "Ada"}
     allowed_chat = {"id": ALLOWED, "type": "private", "first_name": "Ada"}
     channel = {"id": -1_001_000_000_001, "type": "channel", "title": "News"}
@@ -232,24 +242,24 @@ def _from_elsewhere() -> dict[str, dict[str, Any]]:
 
 
 @pytest.mark.parametrize("way", _from_elsewhere())
-async def test_a_stranger_stays_outside(closed: Target, way: str) -> None:
-    """Nothing that an update quotes, forwards or names lets a stranger in: no message is sent."""
+async def test_a_stranger_is_ignored(closed: Target, way: str) -> None:
+    """A stranger gets no message, whatever the update quotes, forwards or names."""
     async with Sandbox.at(closed.url, token=TOKEN) as sandbox:
         while len((await sandbox.state())["users"]) < 2:
             await sandbox.user("Somebody")
         before = (await sandbox.state())["last_call"]
         number = 1000 + list(_from_elsewhere()).index(way)
-        assert 200 == await bring(closed.port, {"update_id": number, **_from_elsewhere()[way]})
+        assert 200 == await post_update(closed.port, {"update_id": number, **_from_elsewhere()[way]})
         calls = await sandbox.calls(after=before)
-    # What waits for an end gets one, and nothing in it.
+    # Queries are answered, but without contents.
     said = [
         call for call in calls if call["params"].get("text") or call["params"].get("results", "[]") != "[]"
     ]
     assert [] == [(call["method"], call["params"]) for call in said]
 
 
-async def test_the_allowed_one_is_let_in(closed: Target) -> None:
-    """The bot that keeps strangers out does answer the person it is for."""
+async def test_an_allowed_user_is_answered(closed: Target) -> None:
+    """A bot that ignores strangers answers the allowed user."""
     async with Sandbox.at(closed.url, token=TOKEN) as sandbox:
         while len((await sandbox.state())["users"]) < 2:
             await sandbox.user("Somebody")
@@ -259,7 +269,7 @@ async def test_the_allowed_one_is_let_in(closed: Target) -> None:
     assert FACT in call["params"]["text"]
 
 
-# Too much
+# Floods
 
 
 async def _seconds(sandbox: Sandbox) -> float:
@@ -270,10 +280,10 @@ async def _seconds(sandbox: Sandbox) -> float:
     return time.monotonic() - began
 
 
-async def test_a_flood_from_one_person(
+async def test_a_flood_of_one_user(
     starting: Callable[..., Any], own_sandbox_url: str, documents: Path
 ) -> None:
-    """Who floods gets one polite line and then silence; the others are answered as quickly as ever."""
+    """A user who floods the bot gets one notice and then no replies; others are answered without delay."""
     limits = {"TELEGRAM_MESSAGES_PER_SECOND": "0", "TELEGRAM_QUESTIONS_PER_MINUTE": "5"}
     bot = starting(TELEGRAM_TOKEN=TOKEN, TELEGRAM_API_URL=own_sandbox_url, SEEDS_DIR=str(documents), **limits)
     bot.until("is listening")
@@ -294,7 +304,7 @@ async def test_a_flood_from_one_person(
         said = [one.text for one in await flooder.messages() if one.raw["from"]["is_bot"]]
     assert 1 == said.count(TEXTS.slow_down)
     assert said[-1] == TEXTS.slow_down
-    # Five at once, and what the minute gave back meanwhile.
+    # Five at once, and those that the rate allows meanwhile.
     assert 6 <= len(said) <= 8
     assert statistics.median(busy) < statistics.median(calm) + 1
 
@@ -302,7 +312,7 @@ async def test_a_flood_from_one_person(
 async def test_a_flood_of_presses(
     starting: Callable[..., Any], own_sandbox_url: str, documents: Path
 ) -> None:
-    """Presses count like questions: each is ended, one is told so, and no more is edited."""
+    """Button presses are rate limited like questions: all are acknowledged, one with a notice."""
     bot = starting(
         TELEGRAM_TOKEN=TOKEN,
         TELEGRAM_API_URL=own_sandbox_url,
@@ -321,10 +331,10 @@ async def test_a_flood_of_presses(
     assert 4 <= sum(text not in {None, "", TEXTS.slow_down} for text in texts) <= 6
 
 
-async def test_channels_do_not_share_a_portion(
+async def test_channels_have_separate_limits(
     starting: Callable[..., Any], own_sandbox_url: str, documents: Path
 ) -> None:
-    """One who floods a group as a channel takes nothing from those who speak as another one elsewhere."""
+    """A flood sent as one channel does not use up the limits of other channels."""
     name = {"id": 136817688, "is_bot": True, "first_name": "Channel", "username": "Channel_Bot"}
     port = raw_http.free_port()
     bot = starting(
@@ -346,17 +356,17 @@ async def test_channels_do_not_share_a_portion(
             message = _message(
                 50, 0, group.id, text="/help", entities=[command], sender_chat=channel, **{"from": name}
             )
-            assert 200 == await bring(port, {"update_id": number + 10**9, "message": message})
+            assert 200 == await post_update(port, {"update_id": number + 10**9, "message": message})
         assert TEXTS.help in [one.text for one in await groups[1].messages()]
 
 
-# Secrets, and what people ask
+# Secrets and questions
 
 
-async def test_secrets_are_told_nowhere(
+async def test_secrets_appear_nowhere(
     starting: Callable[..., Any], own_sandbox_url: str, documents: Path
 ) -> None:
-    """Token and webhook key are in no line of the log, no traceback, no page and no message."""
+    """The token and the webhook key are in no log line, traceback, HTTP response or message."""
     port = raw_http.free_port()
     key = Settings(telegram_token=TOKEN, _env_file=None).webhook_key
     bot = starting(
@@ -384,10 +394,10 @@ async def test_secrets_are_told_nowhere(
         assert not any(secret in told for secret in (TOKEN, TOKEN.partition(":")[2], key))
 
 
-async def test_a_traceback_tells_no_secret(
+async def test_a_traceback_has_no_secret(
     starting: Callable[..., Any], own_sandbox_url: str, documents: Path
 ) -> None:
-    """An answer of Telegram's that nobody expects is a traceback without the token."""
+    """An unexpected response of Telegram is logged as a traceback without the token."""
     async with _strange_telegram(own_sandbox_url) as url:
         bot = starting(TELEGRAM_TOKEN=TOKEN, TELEGRAM_API_URL=url, SEEDS_DIR=str(documents))
         await asyncio.to_thread(bot.until, "is listening")
@@ -400,7 +410,7 @@ async def test_a_traceback_tells_no_secret(
 
 @contextlib.asynccontextmanager
 async def _strange_telegram(url: str) -> Any:
-    """Stand between bot and sandbox, and give what was sent a date that is none."""
+    """Proxy the sandbox, and replace the dates in its responses by invalid ones."""
     host, port = url.removeprefix("http://").split(":")
 
     open_lines: set[asyncio.Task[None] | None] = set()
@@ -416,7 +426,7 @@ async def _strange_telegram(url: str) -> Any:
 
         async def back() -> None:
             while data := await there.read(2**16):
-                # Of the same length, so that the head still fits.
+                # Of the same length, so that Content-Length stays right.
                 is_update = b"update_id" in data
                 writer.write(data if is_update else re.sub(rb'"date":\d{10}', rb'"date":"12345678"', data))
             writer.close()
@@ -443,7 +453,7 @@ async def _strange_telegram(url: str) -> Any:
 async def test_questions_in_the_log(
     starting: Callable[..., Any], own_sandbox_url: str, documents: Path, setting: str, expected: int
 ) -> None:
-    """Questions are logged only where the operator wants it, without ids, one line each; /privacy says so."""
+    """Questions are logged only if LOG_QUESTIONS is set, without ids, one line each; /privacy says so."""
     bot = starting(
         TELEGRAM_TOKEN=TOKEN,
         TELEGRAM_API_URL=own_sandbox_url,
@@ -472,7 +482,7 @@ async def test_questions_in_the_log(
 
 @contextlib.contextmanager
 def _hostile(folder: Path) -> Iterator[None]:
-    """Fill a folder with what leads outside, hangs, or has a strange name."""
+    """Fill a folder with links to the outside, files that block when read, and unusual names."""
     outside = folder.parent / "outside"
     outside.mkdir()
     (outside / "secret.txt").write_text("The secret of Nordholm is under the stairs of Ravensburg.")
@@ -500,7 +510,7 @@ def _hostile(folder: Path) -> Iterator[None]:
         huge.truncate(65 * 2**20)
     with socket.socket(socket.AF_UNIX) as listener:
         here = Path.cwd()
-        # The address of a socket is short.
+        # The path of a socket has a small maximum length.
         os.chdir(folder)
         try:
             listener.bind("socket.txt")
@@ -510,21 +520,21 @@ def _hostile(folder: Path) -> Iterator[None]:
 
 
 async def test_a_hostile_folder(starting: Callable[..., Any], own_sandbox_url: str, tmp_path: Path) -> None:
-    """Links lead nowhere, pipes do not hang, names are names: what is good is read, and nothing else is."""
+    """Links are not followed, pipes do not block, and unusual names are only names; good files are read."""
     folder = tmp_path / "documents"
     folder.mkdir()
     with _hostile(folder):
         bot = starting(TELEGRAM_TOKEN=TOKEN, TELEGRAM_API_URL=own_sandbox_url, SEEDS_DIR=str(folder))
         bot.until("is listening", 30)
-    assert [] == [one for one in bot.output.splitlines() if not re.match(r"\d{4}-\d\d-\d\d ", one)]
+    assert [] == [line for line in bot.output.splitlines() if not re.match(r"\d{4}-\d\d-\d\d ", line)]
     assert "\u202e" not in bot.output
-    assert "Left out huge.txt: 65 MB is more than" in bot.output
+    assert "Left out huge.txt: 65 MB exceed the limit of" in bot.output
     async with Sandbox.at(own_sandbox_url, token=TOKEN) as sandbox:
         chat = await sandbox.private_chat()
         await chat.send("/sources")
         listed = await chat.next_message()
         assert "I hold 6 documents:" == listed.text.partition("\n")[0]
-        # A name that looks like a link is none.
+        # A name that looks like a link is not one.
         assert [] == [one for one in listed.entities if "example.com" in str(one)]
         for question in ("What is the secret under the stairs of Ravensburg?", "Who is root in /bin/bash?"):
             await chat.send(question)
@@ -542,10 +552,10 @@ def _in_order(*texts: str) -> str:
     return "\n\n".join(texts)
 
 
-async def test_a_document_that_looks_like_us(
+async def test_a_document_that_imitates_the_bot(
     starting: Callable[..., Any], own_sandbox_url: str, tmp_path: Path
 ) -> None:
-    """Commands, buttons and sources in a document are its words: they are quoted, and do nothing."""
+    """Commands, buttons and sources in a document are text: they are quoted, and have no effect."""
     folder = tmp_path / "documents"
     folder.mkdir()
     text = "/reload@verbatim_bot ‹ 1/5 › q2 <b>Zanzibar</b> [press](tg://user?id=1) — other.txt, line 9"
@@ -567,8 +577,8 @@ async def test_a_document_that_looks_like_us(
 
 
 @pytest.mark.parametrize("command", ["/ask", "And who built it?"])
-async def test_a_message_that_looks_like_an_answer(target: Target, command: str) -> None:
-    """What somebody writes in the shape of an answer never becomes a quote."""
+async def test_a_message_that_imitates_an_answer(target: Target, command: str) -> None:
+    """A message in the form of an answer never becomes a quote."""
     async with Sandbox.at(target.url, token=TOKEN) as sandbox:
         await sandbox.settings(privacy=False)
         group = await sandbox.group(users=("Eve", "Ada"))
@@ -583,8 +593,8 @@ async def test_a_message_that_looks_like_an_answer(target: Target, command: str)
         assert "built by Eve" not in answer.text
 
 
-async def test_pressing_on_what_we_never_sent(target: Target) -> None:
-    """A forged press, on a message of another's and with any data, quotes documents or nothing."""
+async def test_forged_presses(target: Target) -> None:
+    """A forged press, on anybody's message and with any data, shows quotes of documents or nothing."""
     chance = random.Random(3)
     async with Sandbox.at(target.url, token=TOKEN) as sandbox:
         chat = await sandbox.private_chat("Eve")
@@ -615,7 +625,7 @@ async def test_pressing_on_what_we_never_sent(target: Target) -> None:
     ],
 )
 async def test_start_with_any_payload(target: Target, payload: str) -> None:
-    """A link that leads nowhere is told kindly, and opens nothing."""
+    """An unknown link gets a friendly notice, and opens nothing."""
     async with Sandbox.at(target.url, token=TOKEN) as sandbox:
         chat = await sandbox.private_chat("Eve")
         await chat.send(f"/start {payload}")

@@ -33,7 +33,7 @@ def _document(folder: Path, message: MessageClient) -> str:
 
 
 async def test_a_question_is_answered_with_a_quote(sandbox: Sandbox, documents: Path) -> None:
-    """A private question gets a verbatim blockquote with bold words, its source, and replies to it."""
+    """A private question gets a reply with a verbatim blockquote, bold matches and the source."""
     chat = await sandbox.private_chat()
     question = await chat.send(QUESTION)
     answer = await chat.next_message()
@@ -47,14 +47,14 @@ async def test_a_question_is_answered_with_a_quote(sandbox: Sandbox, documents: 
 
 
 async def test_headings_are_cited(sandbox: Sandbox) -> None:
-    """A quote under a heading says so, and names the folder of its file."""
+    """A citation has the heading of the quote, and the folder of its file."""
     answer = await _ask(sandbox, "When does the bakery open?")
     assert "under “Opening hours”" in answer.text
     assert ["town/bakery.md"] == answer.entity_texts("code")
 
 
 async def test_paging(sandbox: Sandbox, documents: Path) -> None:
-    """The buttons turn to other quotes and back; every one is verbatim."""
+    """The buttons show other quotes and go back; every quote is verbatim."""
     first = await _ask(sandbox, QUESTION)
     second = await _asked_and_pressed(first, "›")
     assert first.text != second.text
@@ -63,8 +63,8 @@ async def test_paging(sandbox: Sandbox, documents: Path) -> None:
     assert first.text == (await _asked_and_pressed(second, "‹")).text
 
 
-async def test_place_is_told(sandbox: Sandbox) -> None:
-    """The page indicator answers a tap with words, and changes nothing."""
+async def test_the_page_indicator(sandbox: Sandbox) -> None:
+    """A press on the page indicator gets a notice, and changes nothing."""
     answer = await _ask(sandbox, QUESTION)
     told = await answer.press("1/")
     assert told is not None
@@ -72,7 +72,7 @@ async def test_place_is_told(sandbox: Sandbox) -> None:
 
 
 async def test_context_and_back(sandbox: Sandbox) -> None:
-    """The wider context holds the neighbours, the same quote marked, and leads back."""
+    """The context has the neighbouring passages, marks the same quote, and has a way back."""
     answer = await _ask(sandbox, QUESTION)
     around = await _asked_and_pressed(answer, TEXTS.wider)
     assert answer.entity_texts("blockquote") == around.entity_texts("blockquote")
@@ -81,7 +81,7 @@ async def test_context_and_back(sandbox: Sandbox) -> None:
 
 
 async def test_no_answer_has_no_source(sandbox: Sandbox) -> None:
-    """What the documents do not hold is declined, with no source under it but the nearest headings."""
+    """A question without an answer is declined; instead of a source there are the nearest headings."""
     answer = await _ask(sandbox, ABSENT)
     assert answer.text.startswith(f"{TEXTS.declined}\n\n{TEXTS.perhaps_under}\n• ")
     assert [] == answer.entity_texts("blockquote")
@@ -90,7 +90,7 @@ async def test_no_answer_has_no_source(sandbox: Sandbox) -> None:
 
 
 async def test_the_closest_passages_can_be_asked_for(sandbox: Sandbox, documents: Path) -> None:
-    """A tap below a refusal shows what is closest, word for word, with a way to its context and back."""
+    """A button below a refusal shows the closest passages verbatim, with their contexts and a way back."""
     shown = await _asked_and_pressed(await _ask(sandbox, ABSENT), TEXTS.show_closest)
     assert shown.text.startswith(f"{TEXTS.unsure}\n")
     (quote,) = shown.entity_texts("blockquote")
@@ -102,7 +102,7 @@ async def test_the_closest_passages_can_be_asked_for(sandbox: Sandbox, documents
 
 @pytest.mark.parametrize("place", ["private", "group"])
 async def test_the_closest_passages(sandbox: Sandbox, documents: Path, place: str) -> None:
-    """A vague question gets them word for word, folded up in a group, each with a way to its context."""
+    """A vague question gets the closest passages verbatim, collapsed in groups, each with its context."""
     chat = await (_group(sandbox) if place == "group" else sandbox.private_chat())
     await chat.send(f"/ask {VAGUE}")
     answer = await chat.next_message()
@@ -122,14 +122,14 @@ async def test_the_closest_passages(sandbox: Sandbox, documents: Path, place: st
 
 
 async def test_a_reply_to_the_closest_passages_follows_them(sandbox: Sandbox) -> None:
-    """A question in reply to them leans on what was asked."""
+    """A reply to the closest passages is a follow-up question."""
     answer = await _ask(sandbox, VAGUE)
     await answer.reply(FOLLOWING)
     assert "1874" in (await answer.chat.next_message()).entity_texts("blockquote")[0]
 
 
-async def test_what_is_offered_says_when_it_may_not_answer(sandbox: Sandbox) -> None:
-    """In any chat, quotes that are not sure to answer have a title that says so."""
+async def test_unsure_inline_results_say_so(sandbox: Sandbox) -> None:
+    """Inline results that are unsure have a title that says so."""
     chat = await sandbox.private_chat()
     doubted = set()
     for asked in (QUESTION, VAGUE):
@@ -139,7 +139,7 @@ async def test_what_is_offered_says_when_it_may_not_answer(sandbox: Sandbox) -> 
 
 
 async def _group(sandbox: Sandbox) -> ChatClient:
-    """Join a group with the bot, which says hello there."""
+    """Join a group with the bot, which sends its greeting."""
     group = await sandbox.group()
     group.seen = 0
     await group.next_message()
@@ -158,8 +158,8 @@ async def _group(sandbox: Sandbox) -> ChatClient:
         ("من هو نابليون؟", TEXTS.declined),
     ],
 )
-async def test_what_asks_nothing_is_met_kindly(sandbox: Sandbox, text: str, expected: str) -> None:
-    """Small talk gets a friendly line that says how to ask, and nothing of the documents."""
+async def test_small_talk(sandbox: Sandbox, text: str, expected: str) -> None:
+    """Small talk gets a friendly line that says how to ask, and no quotes."""
     answer = await _ask(sandbox, text)
     assert expected == answer.text.partition("\n")[0]
     assert [] == answer.entity_texts("blockquote")
@@ -170,7 +170,7 @@ FOLLOWING = "And when was it built?"
 
 @pytest.mark.parametrize("place", ["private", "group"])
 async def test_a_follow_up_is_answered_on_every_page(sandbox: Sandbox, documents: Path, place: str) -> None:
-    """A reply to an answer leans on its question; paging and context stay with what was answered."""
+    """A reply to an answer is a follow-up question; paging and context stay with its answer."""
     chat = await (_group(sandbox) if place == "group" else sandbox.private_chat())
     await chat.send(f"/ask {QUESTION}")
     await (await chat.next_message()).reply(FOLLOWING)
@@ -195,7 +195,7 @@ async def test_a_follow_up_is_answered_on_every_page(sandbox: Sandbox, documents
 
 
 async def test_a_follow_up_of_a_follow_up(sandbox: Sandbox) -> None:
-    """Each answer carries on what was asked before it."""
+    """A follow-up of a follow-up has the context of the questions before it."""
     chat = await sandbox.private_chat()
     await chat.send(QUESTION)
     await (await chat.next_message()).reply(FOLLOWING)
@@ -204,7 +204,7 @@ async def test_a_follow_up_of_a_follow_up(sandbox: Sandbox) -> None:
 
 
 async def test_a_new_question_may_reply_to_an_answer(sandbox: Sandbox) -> None:
-    """A question that says all it needs is answered for itself, though it replies to another answer."""
+    """A complete question is answered by itself, even if it replies to another answer."""
     answer = await _ask(sandbox, QUESTION)
     await answer.reply("When does the bakery open in the morning?")
     assert "The bakery opens at six" in (await answer.chat.next_message()).text
@@ -221,7 +221,7 @@ async def test_a_new_question_may_reply_to_an_answer(sandbox: Sandbox) -> None:
     ],
 )
 async def test_commands(sandbox: Sandbox, text: str, expected: str) -> None:
-    """Each command has its reply, an unknown one a friendly line."""
+    """Each command has its reply; unknown commands get a friendly line."""
     assert expected == (await _ask(sandbox, text)).text
 
 
@@ -235,14 +235,14 @@ async def test_sources(sandbox: Sandbox) -> None:
 
 
 async def test_a_link_reopens_its_passage(sandbox: Sandbox) -> None:
-    """/start with the passage of a button shows that passage."""
+    """/start with the payload of a link shows its passage."""
     answer = await _ask(sandbox, QUESTION)
     (wider,) = [button["callback_data"] for button in answer.buttons if button["text"] == TEXTS.wider]
     opened = await _ask(sandbox, f"/start {wider.partition(':')[2]}")
     assert FACT in opened.entity_texts("blockquote")[0]
 
 
-async def test_what_has_no_words(sandbox: Sandbox) -> None:
+async def test_messages_without_text(sandbox: Sandbox) -> None:
     """A sticker gets a friendly line; a file's caption is a question."""
     chat = await sandbox.private_chat()
     await chat.send(sticker="🙂")
@@ -251,8 +251,8 @@ async def test_what_has_no_words(sandbox: Sandbox) -> None:
     assert FACT in (await chat.next_message()).text
 
 
-async def test_an_edited_question_is_left_alone(sandbox: Sandbox) -> None:
-    """An edit does no harm and gets no second reply."""
+async def test_an_edited_question_gets_no_second_reply(sandbox: Sandbox) -> None:
+    """An edited question gets no second reply."""
     chat = await sandbox.private_chat()
     question = await chat.send(QUESTION)
     await chat.next_message()
@@ -260,8 +260,8 @@ async def test_an_edited_question_is_left_alone(sandbox: Sandbox) -> None:
     assert await chat.is_quiet(seconds=0.3)
 
 
-async def test_a_deleted_question_is_told(sandbox: Sandbox) -> None:
-    """A button whose question is gone answers with a friendly line."""
+async def test_a_button_of_a_deleted_question(sandbox: Sandbox) -> None:
+    """A button whose question has been deleted answers with a friendly line."""
     chat = await sandbox.private_chat()
     question = await chat.send(QUESTION)
     answer = await chat.next_message()
@@ -273,7 +273,7 @@ async def test_a_deleted_question_is_told(sandbox: Sandbox) -> None:
 
 @pytest.mark.parametrize("data", ["q99", "c1:forged", "nonsense", "q2\x00", "~q1"])
 async def test_forged_buttons_are_answered(sandbox: Sandbox, data: str) -> None:
-    """Data that no button of ours has is answered with words."""
+    """A press with unknown data gets a notice."""
     answer = await _ask(sandbox, QUESTION)
     told = await answer.press_data(data)
     assert told is not None
@@ -281,7 +281,7 @@ async def test_forged_buttons_are_answered(sandbox: Sandbox, data: str) -> None:
 
 
 async def test_pressing_twice_is_no_error(sandbox: Sandbox) -> None:
-    """A second tap, which changes nothing, is answered in silence."""
+    """A second press, which changes nothing, is acknowledged without a notice."""
     answer = await _ask(sandbox, QUESTION)
     await answer.press("›")
     told = await answer.press("›")
@@ -295,7 +295,7 @@ async def test_many_chats_at_once(sandbox: Sandbox) -> None:
     assert all(FACT in answer.text for answer in answers)
 
 
-async def test_groups_are_left_in_peace(sandbox: Sandbox) -> None:
+async def test_unaddressed_group_messages_are_ignored(sandbox: Sandbox) -> None:
     """In a group the bot answers a command, a reply and a mention, and nothing else."""
     await sandbox.settings(privacy=False)
     group = await _group(sandbox)
@@ -314,7 +314,7 @@ async def test_groups_are_left_in_peace(sandbox: Sandbox) -> None:
     assert "six" not in (await _asked_and_pressed(mentioned, "›")).entity_texts("blockquote")
 
 
-async def test_a_bare_ask_asks_the_other_message(sandbox: Sandbox) -> None:
+async def test_ask_in_reply_to_a_question(sandbox: Sandbox) -> None:
     """/ask in reply to somebody's question answers that one, and its buttons work."""
     group = await _group(sandbox)
     question = await group.send(QUESTION)
@@ -325,13 +325,13 @@ async def test_a_bare_ask_asks_the_other_message(sandbox: Sandbox) -> None:
 
 
 async def test_a_misspelt_question_is_answered(sandbox: Sandbox) -> None:
-    """What a slip was meant to be counts as if it had been written."""
+    """A misspelt word counts as its correction."""
     answer = await _ask(sandbox, "Who built the lighthuose of Nordhlom?")
     assert FACT in answer.entity_texts("blockquote")[0]
 
 
-async def test_a_misspelt_question_can_be_mended(sandbox: Sandbox) -> None:
-    """Under a refusal the mended question is a button, and tapping it asks that."""
+async def test_a_misspelt_question_can_be_corrected(sandbox: Sandbox) -> None:
+    """Below a refusal, a button asks the corrected question."""
     answer = await _ask(sandbox, "Which keepr won the chess championship in Reykjavik?")
     assert TEXTS.did_you_mean in answer.text
     assert "Which keeper won the chess championship in Reykjavik?" in answer.text + answer.buttons[0]["text"]
@@ -341,7 +341,7 @@ async def test_a_misspelt_question_can_be_mended(sandbox: Sandbox) -> None:
 
 
 async def test_the_profile_is_set(sandbox: Sandbox) -> None:
-    """The bot's commands and descriptions are the ones it speaks of."""
+    """The bot's commands and descriptions are set in Telegram."""
     chat = await sandbox.private_chat()
     for _ in range(100):
         shown: Any = await sandbox.control("commands", chat_id=chat.id)

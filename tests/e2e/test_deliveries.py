@@ -1,4 +1,4 @@
-"""Every question is answered, and answered once, however processes come, go and meet."""
+"""Every question is answered exactly once, however processes start, stop and overlap."""
 
 import asyncio
 import random
@@ -10,20 +10,20 @@ from pathlib import Path
 import pytest
 
 from sandbox.client import Sandbox
-from tests.e2e.balancer import forwarding
+from tests.e2e.balancer import balance
 from tests.e2e.conftest import TOKEN, Process, free_port, settings_of
-from tests.e2e.load_generator import Count, Crowd, Row, complaints
+from tests.e2e.load_generator import Count, Row, SimulatedUsers, warning_lines
 
 pytestmark = pytest.mark.e2e
 
 SOAK = pytest.mark.soak
 MODES = pytest.mark.parametrize("mode", ["polling", "webhook"])
-HELD = {"status": 429, "description": "Too Many Requests: retry after 60", "retry_after": 60}
+FLOOD_LIMIT = {"status": 429, "description": "Too Many Requests: retry after 60", "retry_after": 60}
 
 
 @dataclass
 class Stage:
-    """A sandbox, and bots that are started and ended in it; they share one folder, as on one host."""
+    """A sandbox, and bots that are started and stopped in it; they share one folder, as on one host."""
 
     sandbox: Sandbox
     folder: Path
@@ -56,40 +56,40 @@ async def stage(
 
 
 async def _stop(bot: Process) -> float:
-    """Ask a process to end, and give the seconds it took."""
+    """Stop a process, and return the seconds that took."""
     began = time.monotonic()
     assert 0 == await asyncio.to_thread(bot.stop)
     return time.monotonic() - began
 
 
-def _is_sober(*bots: Process) -> None:
+def _check_logs(*bots: Process) -> None:
     for bot in bots:
         assert "Traceback" not in bot.output
-        assert len(complaints(bot.output)) <= 2, complaints(bot.output)
+        assert len(warning_lines(bot.output)) <= 2, warning_lines(bot.output)
 
 
 @MODES
 @pytest.mark.parametrize(
     ("people", "each", "kills"), [(40, 4, 1), pytest.param(200, 5, 3, marks=SOAK)], ids=["few", "many"]
 )
-async def test_killed_processes_lose_nothing(
+async def test_killed_processes_lose_no_question(
     stage: Stage, mode: str, people: int, each: int, kills: int
 ) -> None:
-    """Killed again and again, no question is lost; twice comes only what no one could tell was answered."""
+    """Bots that are killed repeatedly lose no question; only unconfirmed ones may be answered twice."""
     moments = random.Random(f"{mode} {people}")
     settings = stage.settings(mode)
-    crowd = await Crowd.of(stage.sandbox, people)
+    crowd = await SimulatedUsers.of(stage.sandbox, people)
     bot = await stage.start(settings)
     asking = asyncio.create_task(crowd.ask(each, pause=4 * kills / each))
     at_risk = 0
     for _ in range(kills):
-        # Before that a process that finds questions there looks on.
+        # Until then a process that finds pending questions only observes.
         await asyncio.sleep(moments.uniform(2.3, 4))
         bot.kill()
         at_risk += await crowd.unsure()
         bot = await stage.start(settings)
     await asking
-    count = await crowd.settled(within=60)
+    count = await crowd.wait_and_count(within=60)
     stage.note(f"kill -9, {kills} times", mode, count, f"at most {at_risk} could come twice")
     assert people * each == count.asked
     assert 0 == count.lost
@@ -99,12 +99,12 @@ async def test_killed_processes_lose_nothing(
 
 
 @SOAK
-async def test_what_waits_long_hides_nothing_and_survives(stage: Stage) -> None:
-    """A question held back by a flood limit lets 160 others pass, survives kill -9, and is answered once."""
+async def test_a_delayed_question_blocks_no_others(stage: Stage) -> None:
+    """A question delayed by a flood limit blocks no others, survives kill -9, and is answered once."""
     settings = stage.settings("polling")
     bot = await stage.start(settings)
-    held, others = await Crowd.of(stage.sandbox, 1), await Crowd.of(stage.sandbox, 40)
-    await stage.sandbox.fault("sendMessage", chat_id=held.chats[0].id, **HELD | {"retry_after": 30})
+    held, others = await SimulatedUsers.of(stage.sandbox, 1), await SimulatedUsers.of(stage.sandbox, 40)
+    await stage.sandbox.fault("sendMessage", chat_id=held.chats[0].id, **FLOOD_LIMIT | {"retry_after": 30})
     await held.ask()
     await others.ask(4, pause=0.8)
     began = time.monotonic()
@@ -119,13 +119,13 @@ async def test_what_waits_long_hides_nothing_and_survives(stage: Stage) -> None:
     assert 1 == len(list((stage.folder / "index" / "unanswered").rglob("*.json")))
     bot.kill()
     bot = await stage.start(settings)
-    count = await held.settled()
+    count = await held.wait_and_count()
     stage.note("held back 30 s among 160 others, then kill -9", "polling", count)
     assert Count(1, 0, 0) == count
     await _stop(bot)
     assert [] == list((stage.folder / "index" / "unanswered").rglob("*.json"))
     assert Count(160, 0, 0) == await others.count()
-    _is_sober(bot)
+    _check_logs(bot)
 
 
 @pytest.mark.parametrize(
@@ -138,65 +138,65 @@ async def test_what_waits_long_hides_nothing_and_survives(stage: Stage) -> None:
     ],
 )
 async def test_stopped_under_load(stage: Stage, mode: str, people: int) -> None:
-    """SIGTERM in full flow: 0 within ten seconds, and the next process answers what is left; each once."""
+    """Under load, SIGTERM ends the bot in ten seconds, and the next process answers the rest once."""
     settings = stage.settings(mode)
     first = await stage.start(settings)
-    crowd = await Crowd.of(stage.sandbox, people)
+    crowd = await SimulatedUsers.of(stage.sandbox, people)
     asking = asyncio.create_task(crowd.ask(5, pause=0.4))
     await asyncio.sleep(1.1)
     assert await _stop(first) < 10
     second = await stage.start(settings)
     await asking
-    count = await crowd.settled()
+    count = await crowd.wait_and_count()
     stage.note("SIGTERM under load", mode, count)
     assert Count(people * 5, 0, 0) == count
     await _stop(second)
-    _is_sober(first, second)
+    _check_logs(first, second)
 
 
 @pytest.mark.parametrize("mode", ["polling", pytest.param("webhook", marks=SOAK)])
 async def test_a_stop_does_not_wait_for_a_flood_limit(stage: Stage, mode: str) -> None:
-    """A chat that has to wait a minute does not hold up the stop; the next process answers it, once."""
+    """A chat with a flood limit does not delay the stop; the next process answers it once."""
     settings = stage.settings(mode)
     first = await stage.start(settings)
-    crowd = await Crowd.of(stage.sandbox, 1)
-    await stage.sandbox.fault("sendMessage", chat_id=crowd.chats[0].id, **HELD)
+    crowd = await SimulatedUsers.of(stage.sandbox, 1)
+    await stage.sandbox.fault("sendMessage", chat_id=crowd.chats[0].id, **FLOOD_LIMIT)
     await crowd.ask()
     await stage.sandbox.calls("sendMessage", timeout=5)
     assert await _stop(first) < 3
     assert Count(1, 1, 0) == await crowd.count()
     second = await stage.start(settings)
-    count = await crowd.settled()
+    count = await crowd.wait_and_count()
     stage.note("SIGTERM while one chat is held back 60 s", mode, count)
     assert Count(1, 0, 0) == count
     await _stop(second)
-    _is_sober(first, second)
+    _check_logs(first, second)
 
 
 @pytest.mark.parametrize("seconds", [3, pytest.param(10, marks=SOAK)])
 async def test_a_deploy_overlaps(stage: Stage, seconds: int) -> None:
-    """The new process starts while the old one is busy, and takes over: each question is answered once."""
+    """A new process takes over from a busy old one, and each question is answered once."""
     first = await stage.start(stage.settings("polling"))
-    crowd = await Crowd.of(stage.sandbox, 40)
+    crowd = await SimulatedUsers.of(stage.sandbox, 40)
     asking = asyncio.create_task(crowd.ask(2 + seconds // 2, pause=2))
     await asyncio.sleep(1)
     second = await stage.start(stage.settings("polling"))
     await asyncio.sleep(seconds)
     await _stop(first)
     await asking
-    count = await crowd.settled(within=30)
+    count = await crowd.wait_and_count(within=30)
     stage.note(f"both alive for {seconds} s", "polling", count)
     assert Count(40 * (2 + seconds // 2), 0, 0) == count
     await _stop(second)
-    _is_sober(first, second)
+    _check_logs(first, second)
 
 
 @SOAK
 @pytest.mark.parametrize(("old", "new"), [("webhook", "polling"), ("polling", "webhook")])
 async def test_the_mode_is_changed(stage: Stage, old: str, new: str) -> None:
-    """A change of mode in full flow loses nothing; twice comes only what was under way at that moment."""
+    """A change of mode under load loses no question; only answers that were running may come twice."""
     first = await stage.start(stage.settings(old))
-    crowd = await Crowd.of(stage.sandbox, 40)
+    crowd = await SimulatedUsers.of(stage.sandbox, 40)
     asking = asyncio.create_task(crowd.ask(6, pause=2))
     await asyncio.sleep(1)
     before = len(await stage.sandbox.calls())
@@ -206,16 +206,16 @@ async def test_the_mode_is_changed(stage: Stage, old: str, new: str) -> None:
     await asyncio.sleep(2)
     await _stop(first)
     await asking
-    count = await crowd.settled(within=30)
+    count = await crowd.wait_and_count(within=30)
     stage.note("both alive", f"{old}, then {new}", count)
     assert (240, 0) == (count.asked, count.lost)
-    assert [] == [one for one in await _first_of_doubles(stage.sandbox) if abs(one - changed) > 2]
+    assert [] == [one for one in await _first_answer_times(stage.sandbox) if abs(one - changed) > 2]
     await _stop(second)
-    _is_sober(first, second)
+    _check_logs(first, second)
 
 
-async def _first_of_doubles(sandbox: Sandbox) -> list[float]:
-    """Return when the first answer was sent to each question that was answered more than once."""
+async def _first_answer_times(sandbox: Sandbox) -> list[float]:
+    """Return the time of the first answer for each question that was answered more than once."""
     times: dict[tuple[int, str], list[float]] = {}
     for call in await sandbox.calls("sendMessage"):
         if call["response"]["ok"]:
@@ -228,13 +228,13 @@ async def _first_of_doubles(sandbox: Sandbox) -> list[float]:
     "end", ["killed", pytest.param("stopped", marks=SOAK), pytest.param("alive", marks=SOAK)]
 )
 async def test_two_processes_behind_one_address(stage: Stage, end: str) -> None:
-    """A second process joins the first behind one webhook: each question is answered once, whatever comes."""
+    """With two processes behind one webhook, each question is answered once, however one of them ends."""
     ports, door = [free_port(), free_port()], free_port()
     address = {"WEBHOOK_URL": f"http://127.0.0.1:{door}/telegram"}
     settings = [stage.settings("polling", **address, PORT=str(port)) for port in ports]
-    async with forwarding(door, ports):
+    async with balance(door, ports):
         first = await stage.start(settings[0])
-        crowd = await Crowd.of(stage.sandbox, 60)
+        crowd = await SimulatedUsers.of(stage.sandbox, 60)
         asking = asyncio.create_task(crowd.ask(5, pause=1))
         second = await stage.start(settings[1])
         await asyncio.sleep(0.8)
@@ -245,11 +245,11 @@ async def test_two_processes_behind_one_address(stage: Stage, end: str) -> None:
         elif end == "stopped":
             await _stop(first)
         await asking
-        count = await crowd.settled()
+        count = await crowd.wait_and_count()
         note = f"at most {at_risk} could come twice" if at_risk else ""
         stage.note(f"two behind one address, one {end}", "webhook", count, note)
         assert (300, 0) == (count.asked, count.lost)
         assert count.doubled <= at_risk
         for bot in [first, second] if end == "alive" else [second]:
             await _stop(bot)
-        _is_sober(first, second)
+        _check_logs(first, second)

@@ -1,4 +1,4 @@
-"""Telegram's bad days: what each does to the answers of the running bot, in both modes."""
+"""Faults of Telegram, and their effect on the answers of the running bot, in both modes."""
 
 import asyncio
 import time
@@ -12,7 +12,7 @@ import pytest
 
 from sandbox.client import ChatClient, Sandbox
 from tests.e2e.conftest import TOKEN, Process, Served, settings_of
-from tests.e2e.load_generator import Count, Crowd, Row, complaints
+from tests.e2e.load_generator import Count, Row, SimulatedUsers, warning_lines
 
 pytestmark = pytest.mark.e2e
 
@@ -29,12 +29,12 @@ OTHER: dict[str, Any] = {
     "status": 409,
     "description": "Conflict: terminated by other getUpdates request",
 }
-MOST_LINES = 5
+MAX_LOG_LINES = 5
 
 
 @dataclass
 class Watched:
-    """A bot in trouble: what it said since the trouble began, and the table the outcome goes to."""
+    """A bot during a fault: its output since the fault began, and the table for the outcome."""
 
     served: Served
     sandbox: Sandbox
@@ -49,15 +49,15 @@ class Watched:
     def log(self) -> str:
         return self.served.process.output[self.start :]
 
-    async def came_through(self, fault: str, count: Count, note: str = "") -> None:
-        """See that the bot lives, answers, and has not cried over it."""
+    async def check_recovery(self, fault: str, count: Count, note: str = "") -> None:
+        """Record the outcome, and check that the bot answers and has not filled its log."""
         self.rows.append(Row(fault, self.mode, count, note))
         assert [] == (await self.sandbox.control("faults"))["faults"]
-        after = await Crowd.of(self.sandbox, 1)
+        after = await SimulatedUsers.of(self.sandbox, 1)
         await after.ask()
-        assert Count(1, 0, 0) == await after.settled(calm=0)
-        said = complaints(self.log)
-        assert len(said) <= MOST_LINES, said
+        assert Count(1, 0, 0) == await after.wait_and_count(calm=0)
+        said = warning_lines(self.log)
+        assert len(said) <= MAX_LOG_LINES, said
         assert "Traceback" not in self.log
         assert TOKEN.partition(":")[2] not in self.log
 
@@ -93,21 +93,21 @@ TIMEOUTS: dict[str, dict[str, Any]] = {
 @pytest.mark.parametrize(
     "is_patient", [False, pytest.param(True, marks=pytest.mark.soak)], ids=["", "timeouts"]
 )
-async def test_replies_meet_faults(watched: Watched, *, is_patient: bool) -> None:
-    """Nothing is lost, twice comes only what Telegram took unsaid, and no chat waits for another."""
+async def test_faults_of_replies(watched: Watched, *, is_patient: bool) -> None:
+    """No question is lost, only unconfirmed replies may come twice, and chats do not delay each other."""
     faults = TIMEOUTS if is_patient else SENDING
-    crowds = {name: await Crowd.of(watched.sandbox, PEOPLE) for name in faults}
+    crowds = {name: await SimulatedUsers.of(watched.sandbox, PEOPLE) for name in faults}
     for name, crowd in crowds.items():
         for chat in crowd.chats:
             await watched.sandbox.fault("sendMessage", chat_id=chat.id, **faults[name])
         await crowd.ask()
-    calm = await Crowd.of(watched.sandbox, PEOPLE)
+    calm = await SimulatedUsers.of(watched.sandbox, PEOPLE)
     await calm.ask()
     assert PEOPLE == len([await chat.next_message() for chat in calm.chats])
     assert Count(PEOPLE, PEOPLE, 0) == await crowds[next(iter(faults))].count()
-    counts = {name: await crowd.settled() for name, crowd in crowds.items()}
+    counts = {name: await crowd.wait_and_count() for name, crowd in crowds.items()}
     for name, count in counts.items():
-        await watched.came_through(f"sendMessage: {name}", count)
+        await watched.check_recovery(f"sendMessage: {name}", count)
     most = {name: PEOPLE if name.endswith("taken") else 0 for name in faults}
     assert dict.fromkeys(faults, 0) == {name: count.lost for name, count in counts.items()}
     assert {} == {name: count for name, count in counts.items() if count.doubled > most[name]}
@@ -146,21 +146,21 @@ GONE: dict[Happening, str] = {
 }
 
 
-async def test_nobody_is_there_any_more(watched: Watched) -> None:
-    """Where the bot may no longer speak it gives up at once, and nobody has to look at its log."""
+async def test_chats_that_cannot_be_written_to(watched: Watched) -> None:
+    """If the bot may no longer write to a chat, it gives up at once and logs no warning."""
     sandbox = watched.sandbox
     chats: list[tuple[Happening, ChatClient, dict[str, Any]]] = []
     for happening in GONE:
         chats += [(happening, *await _place(sandbox, happening)) for _ in range(PEOPLE)]
-    # The bot may greet those who bring it along.
-    await _confirmed(sandbox)
+    # The bot may greet those who add it to a group.
+    await _wait_until_confirmed(sandbox)
     for _, chat, fields in chats:
         await sandbox.fault("sendMessage", chat_id=chat.id, **HELD)
         await chat.send("/help", **fields)
-    await _until(sandbox, lambda faults: not faults)
+    await _wait_for_faults(sandbox, lambda faults: not faults)
     for happening, chat, _ in chats:
         await happening(sandbox, chat)
-    await _confirmed(sandbox)
+    await _wait_until_confirmed(sandbox)
     ids = {chat.id for _, chat, _ in chats}
     calls = [one for one in await sandbox.calls("sendMessage") if _chat(one) in ids]
     refused = Counter(_chat(one) for one in calls if one["response"].get("error_code") in {400, 403})
@@ -168,21 +168,21 @@ async def test_nobody_is_there_any_more(watched: Watched) -> None:
     said = [line.lower() for line in watched.log.splitlines() if " INFO " in line]
     told = {words: sum(words in line for line in said) for words in GONE.values()}
     assert dict.fromkeys(GONE.values(), PEOPLE) == told
-    assert [] == complaints(watched.log)
+    assert [] == warning_lines(watched.log)
     for words in GONE.values():
-        await watched.came_through(words, Count(PEOPLE, PEOPLE, 0), "given up, one line at INFO")
+        await watched.check_recovery(words, Count(PEOPLE, PEOPLE, 0), "given up, one line at INFO")
 
 
-async def _confirmed(sandbox: Sandbox) -> None:
-    """Wait until the bot has finished with all that was asked."""
+async def _wait_until_confirmed(sandbox: Sandbox) -> None:
+    """Wait until the bot has finished all questions."""
     deadline = time.monotonic() + 15
     while await sandbox.unconfirmed():
         assert time.monotonic() < deadline
         await asyncio.sleep(0.05)
 
 
-async def _until(sandbox: Sandbox, is_so: Callable[[list[Any]], bool]) -> None:
-    """Wait for the faults that are still to come to be so."""
+async def _wait_for_faults(sandbox: Sandbox, is_so: Callable[[list[Any]], bool]) -> None:
+    """Wait until the pending faults satisfy a condition."""
     deadline = time.monotonic() + 10
     while not is_so((await sandbox.control("faults"))["faults"]):
         assert time.monotonic() < deadline
@@ -194,22 +194,22 @@ def _chat(call: dict[str, Any]) -> int:
 
 
 async def test_the_question_is_deleted_before_the_answer(watched: Watched) -> None:
-    """The answer goes out all the same, as a reply to nothing, and once."""
-    crowd = await Crowd.of(watched.sandbox, PEOPLE)
+    """The answer is sent once, without being a reply."""
+    crowd = await SimulatedUsers.of(watched.sandbox, PEOPLE)
     for chat in crowd.chats:
         await watched.sandbox.fault("sendMessage", chat_id=chat.id, **HELD)
     await crowd.ask()
-    await _until(watched.sandbox, lambda faults: not faults)
+    await _wait_for_faults(watched.sandbox, lambda faults: not faults)
     for question in crowd.asked:
         await question.delete()
-    count = await _counted(watched.sandbox, crowd.chats)
+    count = await _count_answers(watched.sandbox, crowd.chats)
     assert Count(PEOPLE, 0, 0) == count
-    await watched.came_through("the question is deleted before the answer", count)
+    await watched.check_recovery("the question is deleted before the answer", count)
 
 
-async def _counted(sandbox: Sandbox, chats: list[ChatClient]) -> Count:
-    """Count what the bot said in chats with one question each, once it has finished."""
-    await _confirmed(sandbox)
+async def _count_answers(sandbox: Sandbox, chats: list[ChatClient]) -> Count:
+    """Count the bot's messages in chats with one question each, once it has finished."""
+    await _wait_until_confirmed(sandbox)
     await asyncio.sleep(0.3)
     said = [sum(_is_reply(one.raw) for one in await chat.messages()) for chat in chats]
     return Count(len(chats), said.count(0), sum(copies - 1 for copies in said if copies))
@@ -220,13 +220,13 @@ def _is_reply(message: dict[str, Any]) -> bool:
 
 
 async def test_the_group_becomes_a_supergroup_before_the_answer(watched: Watched) -> None:
-    """The answer follows the group to where it has gone, once."""
+    """The answer is sent once, to the supergroup."""
     groups = [await watched.sandbox.group(f"Group {number}") for number in range(PEOPLE)]
-    await _confirmed(watched.sandbox)
+    await _wait_until_confirmed(watched.sandbox)
     for group in groups:
         await watched.sandbox.fault("sendMessage", chat_id=group.id, **HELD)
         await group.send("/help")
-    await _until(watched.sandbox, lambda faults: not faults)
+    await _wait_for_faults(watched.sandbox, lambda faults: not faults)
     moved = [
         await watched.sandbox.control("migrate", chat_id=group.id, **{"from": group.user_id})
         for group in groups
@@ -235,9 +235,9 @@ async def test_the_group_becomes_a_supergroup_before_the_answer(watched: Watched
         ChatClient(watched.sandbox, chat["id"], group.user_id, 0)
         for chat, group in zip(moved, groups, strict=True)
     ]
-    count = await _counted(watched.sandbox, new)
+    count = await _count_answers(watched.sandbox, new)
     assert Count(PEOPLE, 0, 0) == count
-    await watched.came_through("the group becomes a supergroup before the answer", count)
+    await watched.check_recovery("the group becomes a supergroup before the answer", count)
 
 
 PRESSING: list[dict[str, Any]] = [
@@ -250,8 +250,8 @@ PRESSING: list[dict[str, Any]] = [
 
 
 @pytest.mark.parametrize("method", ["answerCallbackQuery", "editMessageText"])
-async def test_buttons_meet_faults(watched: Watched, method: str) -> None:
-    """A press is answered and the message changes, whatever befalls the calls."""
+async def test_faults_of_button_presses(watched: Watched, method: str) -> None:
+    """A press is acknowledged and the message changes, whatever faults the calls have."""
     chats = [await watched.sandbox.private_chat() for _ in PRESSING]
     for chat in chats:
         await chat.send("lighthouse Nordholm lamp keeper")
@@ -264,7 +264,7 @@ async def test_buttons_meet_faults(watched: Watched, method: str) -> None:
     changed = sum(text != answer.text for text, answer in zip(shown, answers, strict=True))
     count = Count(len(chats), max(told.count(None), len(chats) - changed), 0)
     assert Count(len(chats), 0, 0) == count
-    await watched.came_through(f"{method}: 429, 500, dropped, dropped and garbage once taken", count)
+    await watched.check_recovery(f"{method}: 429, 500, dropped, dropped and garbage once taken", count)
 
 
 POLLING: dict[str, dict[str, Any]] = {
@@ -287,7 +287,7 @@ BRINGING: dict[str, dict[str, Any]] = {
 }
 
 
-# Each has a longer outage behind it, or is much like another.
+# Each causes a longer outage, or is similar to another.
 LONG = {"502 twice", "404 twice", "answers 2 s late", "dropped before it is taken", "garbage with 502"}
 
 
@@ -295,42 +295,42 @@ LONG = {"502 twice", "404 twice", "answers 2 s late", "dropped before it is take
     "name",
     [pytest.param(one, marks=[pytest.mark.soak] if one in LONG else []) for one in [*POLLING, *BRINGING]],
 )
-async def test_taking_updates_meets_a_fault(watched: Watched, name: str) -> None:
-    """No question is lost and none is answered twice when updates come with trouble."""
+async def test_faults_of_receiving_updates(watched: Watched, name: str) -> None:
+    """No question is lost or answered twice when receiving updates fails."""
     faults, method = (POLLING, "getUpdates") if watched.mode == "polling" else (BRINGING, "webhook")
     if name not in faults:
         pytest.skip("this cannot happen in this mode")
-    crowd = await Crowd.of(watched.sandbox, PEOPLE)
+    crowd = await SimulatedUsers.of(watched.sandbox, PEOPLE)
     times = PEOPLE if watched.mode == "webhook" else 1
     await watched.sandbox.fault(method, **faults[name] | {"times": times * faults[name].get("times", 1)})
     await crowd.ask(EACH)
-    count = await crowd.settled()
+    count = await crowd.wait_and_count()
     assert Count(PEOPLE * EACH, 0, 0) == count
-    await watched.came_through(f"{method}: {name}", count)
+    await watched.check_recovery(f"{method}: {name}", count)
 
 
 @pytest.mark.parametrize("mode", ["polling", "webhook"])
-async def test_starting_meets_faults(
+async def test_faults_of_the_start(
     starting: Callable[..., Process],
     own_sandbox_url: str,
     documents: Path,
     rows: list[Row],
     mode: str,
 ) -> None:
-    """A start that is refused, dropped and held back goes on until Telegram has heard of us."""
+    """A start whose calls are refused, dropped and delayed is repeated until it succeeds."""
     method = {"polling": "deleteWebhook", "webhook": "setWebhook"}[mode]
     async with Sandbox.at(own_sandbox_url, token=TOKEN) as sandbox:
-        crowd = await Crowd.of(sandbox, PEOPLE)
+        crowd = await SimulatedUsers.of(sandbox, PEOPLE)
         await crowd.ask()
         await sandbox.fault("getMe", **GATEWAY)
         for fault in (HELD, {"kind": "drop", "is_applied": True}):
             await sandbox.fault(method, **fault)
         bot = starting(**settings_of(mode, TELEGRAM_API_URL=own_sandbox_url, SEEDS_DIR=str(documents)))
         bot.until("is listening")
-        count = await crowd.settled()
+        count = await crowd.wait_and_count()
         assert Count(PEOPLE, 0, 0) == count
         assert [] == (await sandbox.control("faults"))["faults"]
         rows.append(Row(f"getMe: 502, {method}: 429, dropped", mode, count))
     assert 0 == bot.stop()
-    assert len(complaints(bot.output)) <= MOST_LINES
+    assert len(warning_lines(bot.output)) <= MAX_LOG_LINES
     assert "Traceback" not in bot.output

@@ -1,4 +1,4 @@
-"""The documents folder while the bot runs: what is put in, changed, taken out; a page as a picture."""
+"""Changes of the documents folder while the bot runs, and pages as pictures."""
 
 import asyncio
 import io
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.e2e
 TEXTS = speaking("en")
 PRINTED = Path(__file__).parents[1] / "documents" / "printed"
 WHO = "Who is the harbour master of Nordholm?"
-# What the folder holds counts within five seconds of the last write; machines under test may be slow.
+# Changes take effect within five seconds of the last write; test machines may be slower.
 PATIENCE = 30.0
 
 
@@ -46,7 +46,7 @@ async def living(
 
 
 async def _until(sandbox: Sandbox, question: str, *words: str) -> MessageClient:
-    """Ask until the answer holds any of the words."""
+    """Ask until the answer contains any of the words."""
     async with asyncio.timeout(PATIENCE):
         chat = await sandbox.private_chat()
         while True:
@@ -57,8 +57,8 @@ async def _until(sandbox: Sandbox, question: str, *words: str) -> MessageClient:
             await asyncio.sleep(0.1)
 
 
-async def test_a_document_comes_changes_and_goes(living: tuple[Sandbox, Path, Any]) -> None:
-    """What is written into the folder is quoted, as it stands now, until it is taken out."""
+async def test_a_document_is_added_changed_and_removed(living: tuple[Sandbox, Path, Any]) -> None:
+    """A document in the folder is quoted in its current version, until it is removed."""
     sandbox, folder, _ = living
     document = folder / "masters.md"
     for name in ("Greta Lund", "Karl Brandt"):
@@ -69,8 +69,8 @@ async def test_a_document_comes_changes_and_goes(living: tuple[Sandbox, Path, An
     await _until(sandbox, "Who built the lighthouse of Nordholm?", "Clara Brandt")
 
 
-async def test_a_document_that_is_still_written_is_not_read_half(living: tuple[Sandbox, Path, Any]) -> None:
-    """A file that grows for seconds is read when it is whole, once."""
+async def test_an_incomplete_document_is_not_read(living: tuple[Sandbox, Path, Any]) -> None:
+    """A file that is written for seconds is read once, when it is complete."""
     sandbox, folder, bot = living
     with (folder / "slow.txt").open("w", encoding="utf-8") as file:
         for number in range(12):
@@ -81,10 +81,10 @@ async def test_a_document_that_is_still_written_is_not_read_half(living: tuple[S
     assert 2 == bot.output.count("Documents in ")
 
 
-async def test_a_bad_document_is_named_once_and_keeps_no_other_out(
+async def test_unreadable_documents_are_logged_once(
     living: tuple[Sandbox, Path, Any],
 ) -> None:
-    """Among files that cannot be read the good one answers; each bad one is a line, said once."""
+    """Unreadable files do not affect a good one; each is logged once."""
     sandbox, folder, bot = living
     (folder / "empty.docx").write_bytes(b"")
     shutil.copy(PRINTED / "locked.pdf", folder / "locked.pdf")
@@ -99,7 +99,7 @@ async def test_a_bad_document_is_named_once_and_keeps_no_other_out(
 
 
 async def test_a_page_is_shown_with_the_quote_marked(living: tuple[Sandbox, Path, Any]) -> None:
-    """A quote from a PDF names its page, and its button sends that page as a picture with a mark on it."""
+    """A quote from a PDF has its page, and a button that sends the page with the quote marked."""
     sandbox, folder, _ = living
     shutil.copy(PRINTED / "restricted.pdf", folder / "boathouse.pdf")
     answer = await _until(sandbox, "Where is the key of the boathouse?", "behind the stove")

@@ -1,4 +1,4 @@
-"""Updates that nobody would send, made from the published types, brought to the real process."""
+"""Random updates generated from the published types, sent to the real process."""
 
 import json
 import random
@@ -25,16 +25,16 @@ pytestmark = pytest.mark.e2e
 QUESTION = "Who built the lighthouse of Nordholm?"
 FACT = "Clara Brandt"
 BOT_ID = int(TOKEN.partition(":")[0])
-# The first person of a sandbox: answers to this one are sent.
-PERSON = 5_000_000_001
-DEEPEST = 4
-MOST_OPTIONAL = 5
+# The first user of a sandbox, to whom answers can be sent.
+USER_ID = 5_000_000_001
+MAX_DEPTH = 4
+MAX_OPTIONAL_FIELDS = 5
 
-# What a field holds in earnest, so that more than the reader is reached.
+# Realistic values of fields, so that not only the parser is reached.
 KNOWN: dict[tuple[str, str], list[Any]] = {
     ("Chat", "type"): ["private", "group", "supergroup", "channel"],
-    ("Chat", "id"): [PERSON, -PERSON],
-    ("User", "id"): [PERSON, BOT_ID],
+    ("Chat", "id"): [USER_ID, -USER_ID],
+    ("User", "id"): [USER_ID, BOT_ID],
     ("Message", "date"): [0, 1, 1_800_000_000],
     ("InaccessibleMessage", "date"): [0],
     ("User", "language_code"): ["en", "de", "ar", "zh-hans", "xx", ""],
@@ -83,14 +83,14 @@ PLAIN: dict[str, st.SearchStrategy[Any]] = {
 
 @st.composite
 def values(draw: st.DrawFn, table: Table, kind: str, depth: int, where: tuple[str, str]) -> Any:
-    """Make a value of a published type; now and then it is something else."""
+    """Return a random value of a published type, and now and then of another one."""
     if draw(st.integers(0, 149)) == 0:
         return draw(junk)
     if where in KNOWN and draw(st.integers(0, 4)):
         return draw(st.sampled_from(KNOWN[where]))
     if kind.startswith("Array of "):
         inner = values(table, kind.removeprefix("Array of "), depth + 1, where)
-        return draw(st.lists(inner, max_size=0 if depth > DEEPEST else 2))
+        return draw(st.lists(inner, max_size=0 if depth > MAX_DEPTH else 2))
     if kind in PLAIN:
         return draw(PLAIN[kind])
     published = table.types[kind]
@@ -104,8 +104,8 @@ def objects(draw: st.DrawFn, table: Table, kind: str, depth: int = 0, must: str 
     fields = table.types[kind].get("fields", [])
     optional = [one["name"] for one in fields if not one["required"]]
     wanted: set[str] = set()
-    if optional and depth <= DEEPEST:
-        wanted = set(draw(st.lists(st.sampled_from(optional), max_size=MOST_OPTIONAL)))
+    if optional and depth <= MAX_DEPTH:
+        wanted = set(draw(st.lists(st.sampled_from(optional), max_size=MAX_OPTIONAL_FIELDS)))
     if kind == "Message" and draw(st.booleans()):
         wanted |= {"text", "from"}
     made = {}
@@ -118,7 +118,7 @@ def objects(draw: st.DrawFn, table: Table, kind: str, depth: int = 0, must: str 
 
 @st.composite
 def updates(draw: st.DrawFn, table: Table) -> dict[str, Any]:
-    """Make an update with one kind of content; half of them of the kinds that a bot has most of."""
+    """Return a random update with one kind of content, in half of the cases a common one."""
     kinds = [one["name"] for one in table.types["Update"]["fields"] if not one["required"]]
     kind = draw(st.sampled_from(OBJECTS) | st.sampled_from(kinds))
     (published,) = [one for one in table.types["Update"]["fields"] if one["name"] == kind]
@@ -126,8 +126,8 @@ def updates(draw: st.DrawFn, table: Table) -> dict[str, Any]:
     return {"update_id": 0, kind: content}
 
 
-class Door:
-    """The webhook, a connection for each update, with update ids that count up."""
+class WebhookClient:
+    """Sends updates to the webhook, each on a new connection, with increasing ids."""
 
     def __init__(self, port: int) -> None:
         self._port = port
@@ -137,7 +137,7 @@ class Door:
         return self.post(json.dumps(update | {"update_id": next(self._numbers)}).encode())
 
     def post(self, body: bytes) -> int:
-        # One that is kept is hung up on when making the next update takes long.
+        # An idle connection would be closed if generating the next update takes long.
         with closing(HTTPConnection(HOST, self._port, timeout=60)) as connection:
             connection.request("POST", PATH, body, {SECRET_HEADER: SECRET})
             return connection.getresponse().status
@@ -153,10 +153,10 @@ class Running:
     bot: Process
     port: int
     url: str
-    door: Door
+    door: WebhookClient
 
     async def is_well(self) -> None:
-        """Check that the process lives, answers, and has said nothing but single lines."""
+        """Check that the process is running, answers, and has logged no traceback."""
         assert self.bot.popen.poll() is None
         assert 200 == (await get(self.port, "/healthz")).status
         async with Sandbox.at(self.url, token=TOKEN) as sandbox:
@@ -169,16 +169,16 @@ class Running:
 
 @pytest.fixture(scope="module")
 def running(documents: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    """Start a bot behind a webhook that limits nobody."""
+    """Start a bot in webhook mode without rate limits."""
     with serving(tmp_path_factory.mktemp("running"), documents, TELEGRAM_QUESTIONS_PER_MINUTE="0") as (
         bot,
         port,
         url,
     ):
-        yield Running(bot, port, url, Door(port))
+        yield Running(bot, port, url, WebhookClient(port))
 
 
-def _fuzz(table: Table, door: Door, examples: int) -> set[int]:
+def _fuzz(table: Table, door: WebhookClient, examples: int) -> set[int]:
     statuses: set[int] = set()
 
     @settings(
@@ -199,7 +199,7 @@ def _fuzz(table: Table, door: Door, examples: int) -> set[int]:
 
 @pytest.mark.parametrize("examples", [300, pytest.param(10_000, marks=pytest.mark.soak)])
 async def test_updates_of_any_kind(table: Table, running: Running, examples: int) -> None:
-    """Whatever an update holds it is taken, what cannot be read is one line, and the next is answered."""
+    """Every update is accepted; one that cannot be parsed is logged in one line, and the next is answered."""
     async with Sandbox.at(running.url, token=TOKEN) as sandbox:
         chat = await sandbox.private_chat()
         await chat.send("/help")
@@ -209,9 +209,9 @@ async def test_updates_of_any_kind(table: Table, running: Running, examples: int
 
 
 def _bodies(count: int) -> Iterator[bytes]:
-    """Make bodies that are noise, or an update with a few bytes of noise in it."""
+    """Return random bodies, and updates with a few random bytes."""
     chance = random.Random(20)
-    message = {"message_id": 1, "date": 1, "chat": {"id": PERSON, "type": "private"}, "text": QUESTION}
+    message = {"message_id": 1, "date": 1, "chat": {"id": USER_ID, "type": "private"}, "text": QUESTION}
     whole = json.dumps({"update_id": 1, "message": message}).encode()
     for number in range(count):
         if number % 2:
@@ -224,13 +224,13 @@ def _bodies(count: int) -> Iterator[bytes]:
 
 
 async def test_bodies_of_any_bytes(running: Running) -> None:
-    """Bytes that are no update are refused, each with an answer, and leave no trace."""
+    """Bodies that are not updates are refused, each with a response, and have no effect."""
     assert {200, 400} == {running.door.post(body) for body in _bodies(2000)}
     await running.is_well()
 
 
 def _nested(depth: int, inner: str) -> bytes:
-    """Write a reply to a reply to a reply..., which json.dumps would not."""
+    """Return the JSON of deeply nested replies, which json.dumps cannot write."""
     message = '{"message_id":1,"date":1,"chat":{"id":1,"type":"private"},"text":"x"'
     return (f'{{"update_id":{depth},"{inner}":' + f'{message},"reply_to_message":' * depth).encode() + (
         message.encode() + b"}" * (depth + 2)
@@ -257,7 +257,7 @@ def _nested(depth: int, inner: str) -> bytes:
         (b'\xef\xbb\xbf{"update_id":2}', 200),
     ],
 )
-async def test_bodies_that_are_hard_on_readers(running: Running, body: bytes, expected: int) -> None:
-    """Deep nesting and endless numbers are answered like anything else."""
+async def test_bodies_that_are_hard_to_parse(running: Running, body: bytes, expected: int) -> None:
+    """Deep nesting and very long numbers get a response like any other body."""
     assert expected == running.door.post(body)
     await running.is_well()

@@ -1,4 +1,4 @@
-"""The real bot, called in as a guest where it is no member."""
+"""The bot as a guest in chats of which it is not a member."""
 
 import pytest
 
@@ -9,7 +9,7 @@ pytestmark = pytest.mark.e2e
 
 
 async def test_a_guest_answers_with_a_quote(sandbox: Sandbox) -> None:
-    """A mention in a chat without the bot is answered there, word for word and with its source."""
+    """A mention in a chat without the bot is answered there with a verbatim quote and its source."""
     chat = await sandbox.group("Friends", bot=False)
     question = await chat.call_in("@verbatim_bot How many steps does the keeper climb to light the lamp?")
     answer = await chat.next_message()
@@ -22,7 +22,7 @@ async def test_a_guest_answers_with_a_quote(sandbox: Sandbox) -> None:
 
 
 async def test_a_guest_without_an_answer_says_so(sandbox: Sandbox) -> None:
-    """What the documents do not hold is declined in one message without a quote."""
+    """A question without an answer is declined in one message without a quote."""
     chat = await sandbox.group("Friends", bot=False)
     await chat.call_in("@verbatim_bot Who won the chess tournament in Reykjavik?")
     answer = await chat.next_message()
@@ -30,8 +30,8 @@ async def test_a_guest_without_an_answer_says_so(sandbox: Sandbox) -> None:
     assert answer.text
 
 
-async def test_a_bare_mention_is_told_how_to_ask(sandbox: Sandbox) -> None:
-    """The name alone is no question, and is answered with how to put one."""
+async def test_a_mention_without_a_question(sandbox: Sandbox) -> None:
+    """A mention without a question is answered with how to ask."""
     chat = await sandbox.group("Friends", bot=False)
     await chat.call_in("@verbatim_bot")
     answer = await chat.next_message()

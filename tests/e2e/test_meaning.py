@@ -1,4 +1,4 @@
-"""The bot with a sentence encoder: it answers at once, and makes vectors beside that."""
+"""The bot with a sentence encoder: it answers at once, and computes vectors in the background."""
 
 import asyncio
 import re
@@ -26,10 +26,10 @@ async def _without_vector(port: int) -> int:
     return round(float(found))
 
 
-async def test_vectors_are_made_beside_answering(
+async def test_vectors_are_computed_in_the_background(
     starting: Callable[..., Any], own_sandbox_url: str, tmp_path: Path
 ) -> None:
-    """Questions are answered meanwhile and afterwards; a new document is taken up; a stop is quick."""
+    """Questions are answered during and after encoding, new documents are encoded, and a stop is quick."""
     folder, port = tmp_path / "living", free_port()
     folder.mkdir()
     (folder / "lighthouse.txt").write_text(LIGHTHOUSE, encoding="utf-8")

@@ -1,4 +1,4 @@
-"""What there is around an answer: quotes in other chats, links, browsing, votes, and what admins do."""
+"""Inline quotes, links, browsing, votes and admin commands."""
 
 import asyncio
 import json
@@ -52,8 +52,8 @@ QUAY = "\n\n".join(
 
 
 @dataclass(frozen=True)
-class House:
-    """A bot that collects feedback, its documents, and the id of its admin; `url` is its sandbox."""
+class FeedbackBot:
+    """A bot that collects feedback, its documents, and the id of its admin; `url` is that of its sandbox."""
 
     url: str
     folder: Path
@@ -63,8 +63,8 @@ class House:
 
 
 @pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    """Start a bot in a sandbox of its own, for all tests of this file."""
+def feedback_bot(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FeedbackBot]:
+    """Start a bot with a sandbox of its own for all tests of this module."""
     folder, feedback = tmp_path_factory.mktemp("shelf"), tmp_path_factory.mktemp("feedback")
     (folder / "lighthouse.txt").write_text(LIGHTHOUSE, encoding="utf-8")
     (folder / "harbour.md").write_text(HARBOUR, encoding="utf-8")
@@ -82,19 +82,19 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
         )
         try:
             process.until("is listening")
-            yield House(url, folder, feedback, admin, process)
+            yield FeedbackBot(url, folder, feedback, admin, process)
         finally:
             process.end()
 
 
 @pytest.fixture
-async def reading(house: House) -> AsyncIterator[Sandbox]:
-    """Join the sandbox of this file; whatever a test does, nothing in it fails unseen."""
-    async with Sandbox.at(house.url, token=TOKEN) as joined:
+async def reading(feedback_bot: FeedbackBot) -> AsyncIterator[Sandbox]:
+    """Connect to the sandbox of this module; after each test, check that no call violated the Bot API."""
+    async with Sandbox.at(feedback_bot.url, token=TOKEN) as joined:
         await joined.settings(flood=False, privacy=True)
         yield joined
         assert [] == await joined.violations()
-    assert "Traceback" not in house.process.output
+    assert "Traceback" not in feedback_bot.process.output
 
 
 async def _say(sandbox: Sandbox, text: str, **fields: Any) -> MessageClient:
@@ -108,18 +108,18 @@ async def _turn(shown: MessageClient, button: str) -> MessageClient:
     return await shown.chat.next_message(kinds=["edited_message"])
 
 
-async def _admin(sandbox: Sandbox, house: House) -> ChatClient:
-    return ChatClient(sandbox, house.admin, house.admin, (await sandbox.state())["last_event"])
+async def _admin(sandbox: Sandbox, feedback_bot: FeedbackBot) -> ChatClient:
+    return ChatClient(sandbox, feedback_bot.admin, feedback_bot.admin, (await sandbox.state())["last_event"])
 
 
-async def _reload(sandbox: Sandbox, house: House) -> str:
-    chat = await _admin(sandbox, house)
+async def _reload(sandbox: Sandbox, feedback_bot: FeedbackBot) -> str:
+    chat = await _admin(sandbox, feedback_bot)
     await chat.send("/reload")
     return (await chat.next_message(kinds=["edited_message"])).text
 
 
 async def _group(sandbox: Sandbox, **fields: Any) -> ChatClient:
-    """Join a group with the bot, which says hello there, maybe before anybody looks."""
+    """Join a group with the bot, whose greeting may come before the test reads messages."""
     group = await sandbox.group(**fields)
     group.seen = 0
     return group
@@ -131,7 +131,7 @@ def _link(message: MessageClient) -> str:
 
 
 def _start(link: str) -> str:
-    """Follow a link as a client does."""
+    """Open a link as a client does."""
     found = re.fullmatch(r"https://t\.me/verbatim_bot\?start=([A-Za-z0-9_-]{1,64})", link)
     assert found is not None
     return f"/start {found[1]}"
@@ -155,8 +155,8 @@ async def _typed(chat: ChatClient, query: str, offset: str = "") -> dict[str, An
     return answer
 
 
-async def test_a_chosen_quote_is_sent_as_it_stands(reading: Sandbox, house: House) -> None:
-    """An inline question offers articles; the one chosen is the quote, word for word, with its source."""
+async def test_a_chosen_inline_quote_is_verbatim(reading: Sandbox, feedback_bot: FeedbackBot) -> None:
+    """An inline query offers articles; the chosen one sends its verbatim quote with the source."""
     friends = await reading.group("Friends", bot=False)
     typed = await friends.inline(QUESTION)
     results = typed["answer"]["results"]
@@ -165,13 +165,13 @@ async def test_a_chosen_quote_is_sent_as_it_stands(reading: Sandbox, house: Hous
     sent = await friends.pick(typed["query_id"], results[0]["id"])
     (quote,), (name,) = sent.entity_texts("blockquote"), sent.entity_texts("code")
     assert FACT in quote
-    assert quote in (house.folder / name).read_text(encoding="utf-8")
+    assert quote in (feedback_bot.folder / name).read_text(encoding="utf-8")
     opened = await _say(reading, _start(_link(sent)))
     assert quote in opened.text
 
 
-async def test_inline_quotes_are_paged_to_the_end(reading: Sandbox, house: House) -> None:
-    """Ten at most come at once, the rest by the offset given, each once, each verbatim, and they end."""
+async def test_inline_quotes_are_paged_to_the_end(reading: Sandbox, feedback_bot: FeedbackBot) -> None:
+    """Inline results come in pages of at most ten, each result once and verbatim, up to the last one."""
     chat = await reading.private_chat()
     offset, ids, counts = "", list[str](), list[int]()
     while True:
@@ -180,7 +180,7 @@ async def test_inline_quotes_are_paged_to_the_end(reading: Sandbox, house: House
         counts.append(len(answer["results"]))
         for one in answer["results"]:
             quote = one["input_message_content"]["message_text"].partition("\n— ")[0]
-            assert quote in (house.folder / "quays" / "herring.txt").read_text(encoding="utf-8")
+            assert quote in (feedback_bot.folder / "quays" / "herring.txt").read_text(encoding="utf-8")
         offset = answer["next_offset"]
         if not offset:
             break
@@ -193,21 +193,21 @@ async def test_inline_quotes_are_paged_to_the_end(reading: Sandbox, house: House
     ("query", "hint"), [("", TEXTS.inline_help), ("  ", TEXTS.inline_help), (UNANSWERED, TEXTS.inline_none)]
 )
 async def test_inline_help(reading: Sandbox, query: str, hint: str) -> None:
-    """Nothing typed, and nothing found, offer a button that opens the help."""
+    """An inline query without text or results offers a button that opens the help."""
     answer = await _typed(await reading.private_chat(), query)
     assert ([], "", hint) == (answer["results"], answer["next_offset"], answer["button"]["text"])
     assert TEXTS.help == (await _say(reading, f"/start {answer['button']['start_parameter']}")).text
 
 
 @pytest.mark.parametrize("offset", ["7", "49", "50", "99", "-1", "x", "[]", "٣", "1e3", "9" * 60])
-async def test_inline_offsets_are_anybodys(reading: Sandbox, offset: str) -> None:
-    """An offset that was never given out is answered all the same."""
+async def test_any_inline_offset_is_answered(reading: Sandbox, offset: str) -> None:
+    """An inline query with any offset is answered."""
     answer = await _typed(await reading.private_chat(), "herring at the quay by trawlers", offset)
     assert len(answer["results"]) <= 10
 
 
 async def test_a_quote_sent_to_the_bot_itself_is_no_question(reading: Sandbox) -> None:
-    """Choosing a quote in the chat with the bot does not ask it again."""
+    """A quote sent inline in the chat with the bot is not a question."""
     chat = await reading.private_chat()
     typed = await chat.inline(QUESTION)
     await chat.pick(typed["query_id"], typed["answer"]["results"][0]["id"])
@@ -217,8 +217,8 @@ async def test_a_quote_sent_to_the_bot_itself_is_no_question(reading: Sandbox) -
 # Links
 
 
-async def test_every_citation_leads_to_its_passage(reading: Sandbox) -> None:
-    """The link of each quote reopens its passage, taken from a group or from a forwarded answer."""
+async def test_every_citation_links_to_its_passage(reading: Sandbox) -> None:
+    """The link of each quote opens its passage, from a group or from a forwarded answer."""
     group = await _group(reading)
     await group.next_message()
     await group.send("/ask At which quay is herring landed by the trawlers?")
@@ -236,7 +236,7 @@ async def test_every_citation_leads_to_its_passage(reading: Sandbox) -> None:
 
 
 async def test_a_link_shows_the_neighbours(reading: Sandbox) -> None:
-    """What a link opens stands among its neighbours, and leads on into the document."""
+    """A link shows its passage with the neighbouring ones, and a way into the document."""
     opened = await _say(reading, _start(_link(await _say(reading, QUESTION))))
     (passage,) = opened.entity_texts("blockquote")
     assert FACT in passage
@@ -245,12 +245,12 @@ async def test_a_link_shows_the_neighbours(reading: Sandbox) -> None:
     assert FACT in (await _turn(opened, TEXTS.read_on)).text
 
 
-async def test_a_link_outlives_changes(reading: Sandbox, house: House) -> None:
-    """It opens after changes elsewhere in the document, and says so when its passage or document is gone."""
-    file = house.folder / "ferry.md"
+async def test_a_link_works_after_changes(reading: Sandbox, feedback_bot: FeedbackBot) -> None:
+    """A link works after changes elsewhere in the document; without its passage or document it says so."""
+    file = feedback_bot.folder / "ferry.md"
     fact = "The ferry Solveig was launched by Ingrid Dahl in 1902."
     file.write_text(f"# Ferries\n\nA preface.\n\n## Solveig\n\n{fact}\n", encoding="utf-8")
-    assert "4 documents read" in await _reload(reading, house)
+    assert "4 documents read" in await _reload(reading, feedback_bot)
     answer = await _say(reading, "Who launched the ferry Solveig?")
     assert fact in answer.entity_texts("blockquote")[0]
     link = _link(answer)
@@ -258,26 +258,26 @@ async def test_a_link_outlives_changes(reading: Sandbox, house: House) -> None:
         f"# Ferries\n\nAnother start.\n\nMore.\n\n## Solveig\n\n{fact}\n\n## Later\n\nAn end.\n",
         encoding="utf-8",
     )
-    await _reload(reading, house)
+    await _reload(reading, feedback_bot)
     opened = await _say(reading, _start(link))
     assert [fact] == opened.entity_texts("blockquote")
     assert "More." in opened.text
     file.write_text(
         f"# Ferries\n\nA preface.\n\n## Solveig\n\n{fact.replace('1902', '1903')}\n", encoding="utf-8"
     )
-    await _reload(reading, house)
+    await _reload(reading, feedback_bot)
     changed = await _say(reading, _start(link))
     assert TEXTS.passage_gone("Ferries") == changed.text
     assert ["Ferries", "\u2003Solveig"] == _labels(changed)[:2]
     assert "1903" in (await _turn(changed, "Solveig")).text
     file.unlink()
-    await _reload(reading, house)
+    await _reload(reading, feedback_bot)
     assert f"{TEXTS.link_gone}\n\n{TEXTS.start}" == (await _say(reading, _start(link))).text
 
 
 @pytest.mark.parametrize("payload", ["x", "help2", "A" * 64, "-" * 20, "_" * 8, "0" * 12])
-async def test_links_nobody_made(reading: Sandbox, payload: str) -> None:
-    """A payload that names nothing is met with a kind line, and shows no document."""
+async def test_unknown_links(reading: Sandbox, payload: str) -> None:
+    """An unknown payload gets a friendly line, and shows no document."""
     opened = await _say(reading, f"/start {payload}")
     assert f"{TEXTS.link_gone}\n\n{TEXTS.start}" == opened.text
     assert [] == opened.buttons
@@ -287,19 +287,21 @@ async def test_links_nobody_made(reading: Sandbox, payload: str) -> None:
 
 
 @pytest.mark.parametrize("fault", [{}, {"status": 429, "retry_after": 1}, {"kind": "drop"}])
-async def test_the_whole_document_as_a_file(reading: Sandbox, house: House, fault: dict[str, Any]) -> None:
-    """The file that comes is the file, byte for byte, also when Telegram took it only the second time."""
+async def test_the_whole_document_as_a_file(
+    reading: Sandbox, feedback_bot: FeedbackBot, fault: dict[str, Any]
+) -> None:
+    """The document is sent as a file, byte for byte, also if the first attempt fails."""
     answer = await _say(reading, QUESTION)
     if fault:
         await reading.fault("sendDocument", **fault)
     await answer.press(TEXTS.whole_document)
     sent = await answer.chat.next_message()
     assert "lighthouse.txt" == sent.raw["document"]["file_name"]
-    assert (house.folder / "lighthouse.txt").read_bytes() == await _file(sent)
+    assert (feedback_bot.folder / "lighthouse.txt").read_bytes() == await _file(sent)
 
 
 async def test_copying_the_source(reading: Sandbox) -> None:
-    """A button copies where the quote stands, with the link that opens it."""
+    """A button copies the source of the quote, with the link that opens it."""
     answer = await _say(reading, QUESTION)
     (copied,) = [button["copy_text"]["text"] for button in answer.buttons if "copy_text" in button]
     assert len(copied.encode("utf-16-le")) // 2 <= 256
@@ -320,7 +322,7 @@ async def _edited(question: MessageClient, text: str) -> MessageClient:
 
 @pytest.mark.parametrize("place", ["private", "ask", "reply"])
 async def test_an_edited_question_edits_its_answer(reading: Sandbox, place: str) -> None:
-    """The answer follows its question, to another answer, to a refusal, and back."""
+    """Editing a question edits its answer, to another answer, to a refusal, and back."""
     if place == "private":
         chat, begin = await reading.private_chat(), ""
         question = await chat.send(QUESTION)
@@ -340,8 +342,8 @@ async def test_an_edited_question_edits_its_answer(reading: Sandbox, place: str)
     assert "212 steps" in (await _turn(shown, TEXTS.wider)).text
 
 
-async def test_an_edit_of_what_was_not_answered(reading: Sandbox) -> None:
-    """A question whose answer is gone, or that asked nothing at first, is answered anew."""
+async def test_an_edit_of_an_unanswered_question(reading: Sandbox) -> None:
+    """An edited question gets a new answer if the old one was deleted or there was none."""
     chat = await reading.private_chat()
     question = await chat.send(QUESTION)
     answer = await chat.next_message()
@@ -355,8 +357,8 @@ async def test_an_edit_of_what_was_not_answered(reading: Sandbox) -> None:
     assert FACT in (await _edited(sticker, f"/ask {QUESTION}")).text
 
 
-async def test_edits_in_a_group_that_are_not_for_us(reading: Sandbox) -> None:
-    """Editing what was never said to the bot causes nothing."""
+async def test_edits_of_unaddressed_group_messages(reading: Sandbox) -> None:
+    """Editing a message that was not addressed to the bot has no effect."""
     await reading.settings(privacy=False)
     group = await _group(reading)
     await group.next_message()
@@ -370,7 +372,7 @@ async def test_edits_in_a_group_that_are_not_for_us(reading: Sandbox) -> None:
 
 @pytest.mark.parametrize("how", ["question", "answer", "words", "alone"])
 async def test_why(reading: Sandbox, how: str) -> None:
-    """/why tells what the words weigh: of the question or answer it replies to, or of its own words."""
+    """/why shows the weights of words: of the question or answer it replies to, or of its own text."""
     chat = await reading.private_chat()
     question = await chat.send("Who built the lighthouse of Nordholm with unicorns?")
     answer = await chat.next_message()
@@ -392,7 +394,7 @@ async def test_why(reading: Sandbox, how: str) -> None:
 
 
 async def test_browsing_a_document(reading: Sandbox) -> None:
-    """From the list to the headings of a document, to the text under one, and all the way back."""
+    """The buttons lead from the list to the headings of a document, to its text, and back."""
     listed = await _say(reading, "/sources")
     assert ["1. The harbour book", "2. The lighthouse of Nordholm"] == _labels(listed)[:2]
     headings = await _turn(listed, "The harbour book")
@@ -409,7 +411,7 @@ async def test_browsing_a_document(reading: Sandbox) -> None:
 
 
 async def test_reading_from_end_to_end(reading: Sandbox) -> None:
-    """Reading on says every word of the document once and in order, and back is the same way."""
+    """The pages of a document have every word once and in order, in both directions."""
     page = await _turn(await _turn(await _say(reading, "/sources"), "harbour"), TEXTS.read_from_start)
     pages = [page.text]
     while "›" in _labels(page):
@@ -426,8 +428,8 @@ async def test_reading_from_end_to_end(reading: Sandbox) -> None:
     assert pages == back[::-1]
 
 
-async def test_search(reading: Sandbox, house: House) -> None:
-    """/search lists places, one line each, with links; its buttons turn the pages under the command."""
+async def test_search(reading: Sandbox, feedback_bot: FeedbackBot) -> None:
+    """/search lists passages with links, one line each; its buttons show other pages."""
     listed = await _say(reading, "/search herring trawlers")
     first, lines = listed.text.splitlines()[0], list[str]()
     links: list[str] = []
@@ -442,12 +444,12 @@ async def test_search(reading: Sandbox, house: House) -> None:
     assert all(line.endswith(": Herring, trawlers") for line in lines)
     assert len(lines) == len(set(links)) > 10
     (passage,) = (await _say(reading, _start(links[0]))).entity_texts("blockquote")
-    assert passage in (house.folder / "quays" / "herring.txt").read_text(encoding="utf-8")
+    assert passage in (feedback_bot.folder / "quays" / "herring.txt").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("seed", range(3))
 async def test_forged_buttons(reading: Sandbox, seed: int) -> None:
-    """Data that no button has, but nearly, is answered with words or with the view it names."""
+    """A press with slightly wrong data gets a notice or the view it names."""
     answer = await _say(reading, QUESTION)
     real = [button["callback_data"] for button in answer.buttons if "callback_data" in button]
     forged = [data[: len(data) - 1 - seed] for data in real] + [data + "0" * (seed + 1) for data in real]
@@ -461,15 +463,15 @@ async def test_forged_buttons(reading: Sandbox, seed: int) -> None:
 
 
 @pytest.mark.parametrize(("privacy", "hears"), [(True, TEXTS.hears_little), (False, TEXTS.hears_all)])
-async def test_the_hello_tells_what_is_heard(
-    house: House, tmp_path: Path, own_sandbox_url: str, hears: str, *, privacy: bool
+async def test_the_greeting_says_which_messages_are_visible(
+    feedback_bot: FeedbackBot, tmp_path: Path, own_sandbox_url: str, hears: str, *, privacy: bool
 ) -> None:
-    """Taken into a group, the bot says once what it hears there, which is what Telegram tells it."""
+    """Added to a group, the bot says once which messages it can see there."""
     async with Sandbox.at(own_sandbox_url, token=TOKEN) as sandbox:
         await sandbox.settings(privacy=privacy)
         process = Process.start(
             tmp_path,
-            **settings_of("polling", TELEGRAM_API_URL=own_sandbox_url, SEEDS_DIR=str(house.folder)),
+            **settings_of("polling", TELEGRAM_API_URL=own_sandbox_url, SEEDS_DIR=str(feedback_bot.folder)),
         )
         try:
             process.until("is listening")
@@ -481,7 +483,7 @@ async def test_the_hello_tells_what_is_heard(
 
 
 async def test_an_answer_stays_in_its_topic(reading: Sandbox) -> None:
-    """In a forum the answer, its wider context and the file all come where it was asked."""
+    """In a forum the answer, its context and the file are sent to the topic of the question."""
     group = await _group(reading, title="Forum", is_forum=True)
     await group.next_message()
     topic = await reading.control("topic", chat_id=group.id, name="Boats", **{"from": group.user_id})
@@ -498,8 +500,8 @@ async def test_an_answer_stays_in_its_topic(reading: Sandbox) -> None:
 
 
 @pytest.mark.parametrize("code", ["ru", "ar", "zh-hans", "uk", "xx", None])
-async def test_everybody_is_spoken_to_in_their_language(reading: Sandbox, code: str | None) -> None:
-    """Sentences and buttons are in the person's language; who speaks none of ours is spoken to in English."""
+async def test_replies_are_in_the_language_of_the_user(reading: Sandbox, code: str | None) -> None:
+    """Texts and buttons are in the user's language, or in English if that is not supported."""
     texts = speaking(code)
     assert texts.start == (await _say(reading, "/start", language_code=code)).text
     answer = await _say(reading, QUESTION, language_code=code)
@@ -519,26 +521,26 @@ def _records(folder: Path) -> str:
     return "".join(file.read_text(encoding="utf-8") for file in folder.glob("*.jsonl"))
 
 
-async def test_votes_are_nobodys(reading: Sandbox, house: House) -> None:
-    """A vote is kept with its question and quote, and nothing of who gave it."""
+async def test_votes_are_anonymous(reading: Sandbox, feedback_bot: FeedbackBot) -> None:
+    """A vote is stored with its question and quote, but without the user."""
     chat = await reading.private_chat("Wilhelmina", username="wilhelmina")
     await chat.send("When was the lighthouse of Nordholm built?")
     answer = await chat.next_message()
     told = await answer.press("👎")
     assert told is not None
     assert TEXTS.thanks == told["text"]
-    kept = [json.loads(line) for line in _records(house.feedback).splitlines()]
+    kept = [json.loads(line) for line in _records(feedback_bot.feedback).splitlines()]
     asked = [one for one in kept if one["question"] == "When was the lighthouse of Nordholm built?"]
     assert [None, "down"] == [one["vote"] for one in asked]
     assert answer.entity_texts("blockquote") == [asked[1]["quote"]]
     keys = {"day", "question", "answered", "certainty", "confidence", "document", "quote", "vote"}
     assert keys == {key for one in kept for key in one}
-    assert [] == [word for word in (str(chat.id), "ilhelmina") if word in _records(house.feedback)]
+    assert [] == [word for word in (str(chat.id), "ilhelmina") if word in _records(feedback_bot.feedback)]
     assert TEXTS.privacy_feedback == (await _say(reading, "/privacy")).text
 
 
-async def test_no_votes_where_none_are_wanted(sandbox: Sandbox) -> None:
-    """Without a folder for feedback there are no buttons for it, and a forged vote is out of date."""
+async def test_no_votes_without_feedback(sandbox: Sandbox) -> None:
+    """Without a feedback folder there are no vote buttons, and a forged vote is answered as out of date."""
     answer = await _say(sandbox, QUESTION)
     assert not {"👍", "👎"} & set(_labels(answer))
     for data in ("+1", "-1"):
@@ -551,18 +553,20 @@ async def test_no_votes_where_none_are_wanted(sandbox: Sandbox) -> None:
 # Admins
 
 
-async def test_status(reading: Sandbox, house: House) -> None:
-    """/status gives the figures of what the bot holds."""
-    chat = await _admin(reading, house)
+async def test_status(reading: Sandbox, feedback_bot: FeedbackBot) -> None:
+    """/status shows the numbers of documents, passages and answers."""
+    chat = await _admin(reading, feedback_bot)
     await chat.send("/status")
     told = (await chat.next_message()).text
     assert "Documents: 3" in told.splitlines()
     assert re.search(r"^Questions answered: \d+, not sure: \d+, declined: \d+$", told, re.MULTILINE)
 
 
-async def test_an_admin_adds_replaces_and_removes_a_document(reading: Sandbox, house: House) -> None:
-    """A document an admin sends answers at once; another of its name takes its place, till it is removed."""
-    chat = await _admin(reading, house)
+async def test_an_admin_adds_replaces_and_removes_a_document(
+    reading: Sandbox, feedback_bot: FeedbackBot
+) -> None:
+    """An admin can add a document, replace it by another of the same name, and remove it."""
+    chat = await _admin(reading, feedback_bot)
     for fact, told in [("Olga Berg", TEXTS.added), ("Petra Lund", TEXTS.replaced)]:
         await chat.send_document("buoys.md", f"# Buoys\n\nThe bell buoy was cast by {fact}.\n".encode())
         assert told("buoys.md") == (await chat.next_message()).text
@@ -571,11 +575,11 @@ async def test_an_admin_adds_replaces_and_removes_a_document(reading: Sandbox, h
     await chat.send("/sources")
     asked = await _turn(await _turn(await chat.next_message(), "Buoys"), TEXTS.remove)
     assert TEXTS.remove_really("buoys.md") == asked.text
-    assert (house.folder / "buoys.md").exists()
+    assert (feedback_bot.folder / "buoys.md").exists()
     kept = await _turn(asked, TEXTS.remove_no)
     gone = await _turn(await _turn(kept, TEXTS.remove), TEXTS.remove_yes)
     assert TEXTS.removed("buoys.md") == gone.text
-    assert not (house.folder / "buoys.md").exists()
+    assert not (feedback_bot.folder / "buoys.md").exists()
     assert "Petra" not in (await _say(reading, "Who cast the bell buoy?")).text
 
 
@@ -590,20 +594,20 @@ async def test_an_admin_adds_replaces_and_removes_a_document(reading: Sandbox, h
     ],
 )
 async def test_documents_that_are_refused(
-    reading: Sandbox, house: House, name: str, content: bytes, reason: str
+    reading: Sandbox, feedback_bot: FeedbackBot, name: str, content: bytes, reason: str
 ) -> None:
-    """A file of a bad name, or without a text, is refused with the reason, and the folder stays as it was."""
-    chat = await _admin(reading, house)
-    before = sorted(house.folder.iterdir())
+    """A file with an invalid name or without text is refused with the reason, and the folder is unchanged."""
+    chat = await _admin(reading, feedback_bot)
+    before = sorted(feedback_bot.folder.iterdir())
     await chat.send_document(name, content)
     told = (await chat.next_message()).text
     assert f" was not added: {reason}" in told
-    assert before == sorted(house.folder.iterdir())
+    assert before == sorted(feedback_bot.folder.iterdir())
 
 
-async def test_others_are_no_admins(reading: Sandbox, house: House) -> None:
-    """To others the commands are unknown, their files are no documents, and forged removals do nothing."""
-    before = sorted(house.folder.iterdir())
+async def test_other_users_have_no_admin_commands(reading: Sandbox, feedback_bot: FeedbackBot) -> None:
+    """For other users admin commands are unknown, files are not added, and forged removals have no effect."""
+    before = sorted(feedback_bot.folder.iterdir())
     for command in ("/status", "/reload"):
         assert TEXTS.unknown_command == (await _say(reading, command)).text
     chat = await reading.private_chat()
@@ -615,15 +619,15 @@ async def test_others_are_no_admins(reading: Sandbox, house: House) -> None:
         told = await headings.press_data(f"@{shelf}{data[2:]}")
         assert told is not None
         assert TEXTS.stale == told["text"]
-    assert before == sorted(house.folder.iterdir())
+    assert before == sorted(feedback_bot.folder.iterdir())
 
 
-async def test_in_a_group_nobody_is_an_admin(reading: Sandbox, house: House) -> None:
-    """There an admin's commands are met with silence, and a removal is out of date."""
+async def test_admin_commands_are_ignored_in_groups(reading: Sandbox, feedback_bot: FeedbackBot) -> None:
+    """In a group admin commands are ignored, and a removal is answered as out of date."""
     await reading.settings(privacy=False)
-    members = [house.admin]
+    members = [feedback_bot.admin]
     group = await reading.control("group", title="Keepers", members=members)
-    chat = ChatClient(reading, group["id"], house.admin, 0)
+    chat = ChatClient(reading, group["id"], feedback_bot.admin, 0)
     await chat.next_message()
     for command in ("/status", "/reload"):
         await chat.send(command)
@@ -635,4 +639,4 @@ async def test_in_a_group_nobody_is_an_admin(reading: Sandbox, house: House) -> 
     told = await headings.press_data(f"@y{data[2:]}")
     assert told is not None
     assert TEXTS.stale == told["text"]
-    assert (house.folder / "harbour.md").exists()
+    assert (feedback_bot.folder / "harbour.md").exists()

@@ -1,4 +1,4 @@
-"""What a conversation leaves behind: calls that conform, and a log that tells nobody's secrets."""
+"""The traces of a conversation: calls that conform to the Bot API, and a log without secrets."""
 
 import asyncio
 from typing import Any
@@ -24,7 +24,7 @@ async def _converse(sandbox: Sandbox) -> None:
 
 
 async def test_calls_conform(sandbox: Sandbox) -> None:
-    """Every call the bot made is one of the published methods, with parameters of the published types."""
+    """Every call of the bot is a published method with parameters of the published types."""
     table = botapi_table.load()
     await _converse(sandbox)
     calls = await sandbox.calls()
@@ -32,8 +32,8 @@ async def test_calls_conform(sandbox: Sandbox) -> None:
     assert [] == [problem for found in problems for problem in found]
 
 
-async def test_nothing_unknown_was_sent(sandbox: Sandbox) -> None:
-    """The sandbox met no method and no parameter that it does not know, and refused no reply."""
+async def test_no_unknown_calls_were_made(sandbox: Sandbox) -> None:
+    """The sandbox got no unknown method or parameter, and refused no reply."""
     await _converse(sandbox)
     assert [] == await sandbox.violations()
     refused = [call for call in await sandbox.calls() if not call["response"]["ok"]]
@@ -44,8 +44,8 @@ async def test_nothing_unknown_was_sent(sandbox: Sandbox) -> None:
     ]
 
 
-async def test_the_log_holds_no_token_and_no_question(sandbox: Sandbox, bot: Any) -> None:
-    """At the most talkative level there is no token in the log, no question, and no traceback."""
+async def test_the_log_has_no_token_and_no_question(sandbox: Sandbox, bot: Any) -> None:
+    """At log level DEBUG the log contains no token, no question and no traceback."""
     await _converse(sandbox)
     await asyncio.sleep(0.1)
     assert "DEBUG" in bot.output

@@ -1,4 +1,4 @@
-"""`verbatim sandbox`: the bot and a Telegram of its own, in one command."""
+"""`verbatim sandbox` runs the bot and a local Telegram emulator."""
 
 import os
 import re
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.e2e
 
 SEEDS = Path(__file__).parents[2] / "seeds"
 QUESTION = "How many checkpoints does Turkey have in Idlib?"
-PATIENCE = 20.0
+TIMEOUT_SECONDS = 20.0
 
 Calling = Callable[..., subprocess.Popen[str]]
 
@@ -27,7 +27,7 @@ looks_at_processes = pytest.mark.skipif(sys.platform != "linux", reason="finds p
 
 
 @pytest.fixture
-def rehearsing(tmp_path: Path) -> Iterator[Calling]:
+def start_sandbox(tmp_path: Path) -> Iterator[Calling]:
     started: list[subprocess.Popen[str]] = []
 
     def call(*arguments: str, **environment: str) -> subprocess.Popen[str]:
@@ -47,11 +47,11 @@ def rehearsing(tmp_path: Path) -> Iterator[Calling]:
     yield call
     for process in started:
         process.terminate()
-        process.communicate(timeout=PATIENCE)
+        process.communicate(timeout=TIMEOUT_SECONDS)
 
 
 def _invitation(process: subprocess.Popen[str]) -> tuple[str, str]:
-    """Return the page's address, and the line that names it."""
+    """Return the address of the page, and the line that has it."""
     assert process.stdout
     for line in process.stdout:
         if found := re.search(r"Open (http://127\.0\.0\.1:\d+/) in a browser", line):
@@ -79,9 +79,9 @@ def _is_free(address: str) -> bool:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-async def test_a_conversation_and_a_quiet_end(rehearsing: Calling, number: signal.Signals) -> None:
-    """It names the page and a question that is answered there; Ctrl-C ends both with exit code 0."""
-    process = rehearsing("--port", "0")
+async def test_a_conversation_and_a_clean_end(start_sandbox: Calling, number: signal.Signals) -> None:
+    """It prints the address and a question that is answered there; Ctrl-C ends both with exit code 0."""
+    process = start_sandbox("--port", "0")
     address, line = _invitation(process)
     assert QUESTION in line
     async with Sandbox.at(address) as sandbox:
@@ -90,7 +90,7 @@ async def test_a_conversation_and_a_quiet_end(rehearsing: Calling, number: signa
         await chat.send(QUESTION)
         assert "12 checkpoints" in (await chat.next_message()).text
     process.send_signal(number)
-    _, complaints = process.communicate(timeout=PATIENCE)
+    _, complaints = process.communicate(timeout=TIMEOUT_SECONDS)
     assert 0 == process.returncode
     assert "WARNING" not in complaints
     assert "Traceback" not in complaints
@@ -98,11 +98,11 @@ async def test_a_conversation_and_a_quiet_end(rehearsing: Calling, number: signa
 
 
 @looks_at_processes
-def test_the_real_bots_settings_stay_out(rehearsing: Calling, tmp_path: Path) -> None:
-    """Token, webhook, allowed chats and proxy of the operator, in the environment or .env, do not count."""
+def test_settings_of_the_real_bot_are_ignored(start_sandbox: Calling, tmp_path: Path) -> None:
+    """The real bot's token, webhook, allowed chats and proxy are ignored, in the environment and in .env."""
     (tmp_path / ".env").write_text("WEBHOOK_SECRET=abc\nTELEGRAM_ADMINS=1\nPORT=1\n", encoding="utf-8")
     token = "1234567890:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw"
-    process = rehearsing(
+    process = start_sandbox(
         "--port",
         "0",
         TELEGRAM_TOKEN=token,
@@ -123,28 +123,28 @@ def test_the_real_bots_settings_stay_out(rehearsing: Calling, tmp_path: Path) ->
 
 @looks_at_processes
 @pytest.mark.parametrize("victim", ["bot", "sandbox"])
-def test_when_one_dies_the_other_is_stopped(rehearsing: Calling, victim: str) -> None:
-    """A line says which of the two has ended, the other is stopped, and the exit code is 1."""
-    process = rehearsing("--port", "0")
+def test_when_one_dies_the_other_is_stopped(start_sandbox: Calling, victim: str) -> None:
+    """If one process ends, a line names it, the other is stopped, and the exit code is 1."""
+    process = start_sandbox("--port", "0")
     address, _ = _invitation(process)
     children = _children(process)
     os.kill(children[victim], signal.SIGKILL)
-    _, complaints = process.communicate(timeout=PATIENCE)
-    assert f"verbatim: the {victim} ended unasked, so both are stopped" in complaints.splitlines()
+    _, complaints = process.communicate(timeout=TIMEOUT_SECONDS)
+    assert f"verbatim: the {victim} ended unexpectedly, so both are stopped" in complaints.splitlines()
     assert 1 == process.returncode
     assert _is_free(address)
     for child in children.values():
         assert not Path(f"/proc/{child}").exists()
 
 
-def test_a_taken_port_is_one_line(rehearsing: Calling) -> None:
-    """A port that somebody else has is told in one line that names the way out."""
+def test_a_port_in_use_is_one_line(start_sandbox: Calling) -> None:
+    """A port in use is an error of one line that says what to do."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        process = rehearsing("--port", str(port))
-        out, complaints = process.communicate(timeout=PATIENCE)
+        process = start_sandbox("--port", str(port))
+        out, complaints = process.communicate(timeout=TIMEOUT_SECONDS)
     assert ("", 2) == (out, process.returncode)
     (line,) = complaints.splitlines()
     assert line.startswith(f"verbatim: can't listen on 127.0.0.1:{port}: Address already in use")
@@ -152,13 +152,13 @@ def test_a_taken_port_is_one_line(rehearsing: Calling) -> None:
 
 
 @looks_at_processes
-def test_a_stop_while_starting(rehearsing: Calling) -> None:
-    """Told to stop before it is ready, it stops all the same and leaves nothing behind."""
-    process = rehearsing("--port", "0")
-    deadline = time.monotonic() + PATIENCE
+def test_a_stop_while_starting(start_sandbox: Calling) -> None:
+    """Stopped while it is starting, it leaves no process behind."""
+    process = start_sandbox("--port", "0")
+    deadline = time.monotonic() + TIMEOUT_SECONDS
     while not (children := _children(process)) and time.monotonic() < deadline:
         time.sleep(0.01)
     process.terminate()
-    process.communicate(timeout=PATIENCE)
+    process.communicate(timeout=TIMEOUT_SECONDS)
     assert 0 == process.returncode
     assert not any(Path(f"/proc/{child}").exists() for child in children.values())

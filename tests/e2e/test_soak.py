@@ -1,4 +1,4 @@
-"""Twenty thousand questions on end: nothing is lost, nothing said twice, and the process does not grow."""
+"""A long run: 20,000 questions without lost or repeated answers, and without growing memory."""
 
 import asyncio
 import re
@@ -21,10 +21,10 @@ pytestmark = [pytest.mark.e2e, pytest.mark.soak]
 CHATS = 200
 QUESTIONS = 20_000
 STEP = 2_000
-MOST_GROWTH = 10 * 2**20
-PATIENCE = 30.0
-# Some that are answered, some declined, some in other scripts, some that go on for long.
-ASKED = (
+MAX_GROWTH_BYTES = 10 * 2**20
+TIMEOUT_SECONDS = 30.0
+# Some are answered, some declined, some in other scripts, and some long.
+QUESTION_TEXTS = (
     "Who built the lighthouse of Nordholm?",
     "How many steps does the keeper climb?",
     "When does the bakery open in the morning?",
@@ -52,8 +52,8 @@ async def _resident(http: httpx.AsyncClient, port: int) -> int:
 
 
 @dataclass
-class Crowd:
-    """Two hundred people who each ask the next question when the one before is answered."""
+class SimulatedUsers:
+    """Two hundred users, each of whom asks the next question when the last one is answered."""
 
     sandbox: Sandbox
     left: dict[int, list[str]]
@@ -66,12 +66,12 @@ class Crowd:
         self.sent.add((chat, asked["message_id"]))
 
     async def talk(self, seen: int) -> None:
-        """Go on until nothing is left to ask and nothing more is heard."""
+        """Run until all questions are asked and no more answers come."""
         asking = [asyncio.create_task(self.ask(chat)) for chat in self.left]
         while True:
             is_over = self.answers.total() >= STEP
             heard = await self.sandbox.control(
-                "events", after=seen, kinds=["message"], timeout=1 if is_over else PATIENCE
+                "events", after=seen, kinds=["message"], timeout=1 if is_over else TIMEOUT_SECONDS
             )
             if not heard["events"]:
                 break
@@ -84,12 +84,14 @@ class Crowd:
         await asyncio.gather(*asking)
 
 
-async def _crowd(sandbox: Sandbox, step: int) -> Crowd:
-    """Gather new people, so that the sandbox has no chat that grows with the run."""
+async def _create_users(sandbox: Sandbox, step: int) -> SimulatedUsers:
+    """Create new users, so that no chat of the sandbox grows with the run."""
     people = [(await sandbox.user(f"P{number}"))["id"] for number in range(CHATS)]
-    # A number of its own keeps any two questions from being the same text.
-    asked = [f"{ASKED[number % len(ASKED)]} {step * STEP + number}" for number in range(STEP)]
-    return Crowd(sandbox, {person: asked[place::CHATS] for place, person in enumerate(people)})
+    # The number makes the text of each question unique.
+    asked = [
+        f"{QUESTION_TEXTS[number % len(QUESTION_TEXTS)]} {step * STEP + number}" for number in range(STEP)
+    ]
+    return SimulatedUsers(sandbox, {person: asked[place::CHATS] for place, person in enumerate(people)})
 
 
 @pytest.mark.parametrize("mode", ["polling", "webhook"])
@@ -99,7 +101,7 @@ async def test_twenty_thousand_questions(
     own_sandbox_url: str,
     documents: Path,
 ) -> None:
-    """Each of 20,000 questions is answered once, and after the first 2,000 the memory stays as it is."""
+    """Each of 20,000 questions is answered once, and memory does not grow after the first 2,000."""
     port = free_port()
     settings = {
         "TELEGRAM_TOKEN": TOKEN,
@@ -114,15 +116,15 @@ async def test_twenty_thousand_questions(
     bot = starting(**settings)
     bot.until("is listening")
     figures = Figures([], [])
-    # Few connections that are never idle for long: the other side hangs up on those.
+    # Few connections, which are never idle for long: the sandbox closes idle ones.
     limits = httpx.Limits(max_connections=24, keepalive_expiry=2)
-    async with httpx.AsyncClient(timeout=2 * PATIENCE, trust_env=False, limits=limits) as http:
+    async with httpx.AsyncClient(timeout=2 * TIMEOUT_SECONDS, trust_env=False, limits=limits) as http:
         sandbox = Sandbox(own_sandbox_url, TOKEN, http)
         for step in range(QUESTIONS // STEP):
-            crowd = await _crowd(sandbox, step)
+            crowd = await _create_users(sandbox, step)
             began = time.monotonic()
             await crowd.talk((await sandbox.state())["last_event"])
-            # The last second is only listened to.
+            # In the last second no question is sent.
             figures.seconds.append(time.monotonic() - began - 1)
             assert STEP == len(crowd.sent)
             figures.lost += sum(not crowd.answers[one] for one in crowd.sent)
@@ -135,6 +137,6 @@ async def test_twenty_thousand_questions(
             )
         assert [] == await sandbox.unconfirmed()
     assert (0, 0) == (figures.lost, figures.doubled)
-    assert max(figures.resident) - figures.resident[0] < MOST_GROWTH
+    assert max(figures.resident) - figures.resident[0] < MAX_GROWTH_BYTES
     assert "Traceback" not in bot.output
     assert 0 == bot.stop()

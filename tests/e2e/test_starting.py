@@ -1,4 +1,4 @@
-"""Starting, stopping, and what is said when something has to be mended."""
+"""Starting and stopping, and the errors for an operator."""
 
 import asyncio
 import json
@@ -25,21 +25,21 @@ Starting = Callable[..., Any]
 
 
 def _one_line(output: str) -> str:
-    """Return the only line of an output, which is no traceback."""
+    """Return the only line of an output."""
     (line,) = output.splitlines()
     assert "Traceback" not in line
     return line
 
 
 def test_missing_token(starting: Starting, tmp_path: Path) -> None:
-    """Without a token there is one line that says where to get one, and exit code 2."""
+    """A missing token is one line that says where to get one, with exit code 2."""
     bot = starting(SEEDS_DIR=str(tmp_path))
     assert 2 == bot.wait()
     assert "TELEGRAM_TOKEN is not set: get a token from @BotFather" in _one_line(bot.output)
 
 
 def test_bad_setting(starting: Starting) -> None:
-    """A bad setting is one line with its name and value, and exit code 2."""
+    """An invalid setting is one line with its name and value, with exit code 2."""
     bot = starting(TELEGRAM_TOKEN=TOKEN, QUOTE_CHARS="many")
     assert 2 == bot.wait()
     assert "QUOTE_CHARS=many: expected a whole number" == _one_line(bot.output)
@@ -47,7 +47,7 @@ def test_bad_setting(starting: Starting) -> None:
 
 @pytest.mark.parametrize("level", ["DEBUG", "ERROR"])
 def test_wrong_token(starting: Starting, sandbox_url: str, tmp_path: Path, level: str) -> None:
-    """A token Telegram does not know is one clear line without the token, and exit code 1."""
+    """An unknown token is one line without the token, with exit code 1."""
     wrong = "1234567890:BBBdqTcvCH1vGWJxfSeofSAs0K5PALDsaw"
     bot = starting(
         TELEGRAM_TOKEN=wrong, TELEGRAM_API_URL=sandbox_url, SEEDS_DIR=str(tmp_path), LOG_LEVEL=level
@@ -59,14 +59,14 @@ def test_wrong_token(starting: Starting, sandbox_url: str, tmp_path: Path, level
 
 
 def test_missing_folder(starting: Starting, tmp_path: Path) -> None:
-    """A documents folder that is not there is one line, and exit code 2."""
+    """A missing documents folder is one line, with exit code 2."""
     bot = starting(TELEGRAM_TOKEN=TOKEN, SEEDS_DIR=str(tmp_path / "none"))
     assert 2 == bot.wait()
     assert "none" in _one_line(bot.output)
 
 
 def test_unreachable_telegram(starting: Starting, tmp_path: Path) -> None:
-    """Without a network there is one clear line, no traceback, no token, and a stop ends it at once."""
+    """Without a network the log has one line without traceback or token, and a stop ends the bot at once."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{taken.getsockname()[1]}"
@@ -79,8 +79,8 @@ def test_unreachable_telegram(starting: Starting, tmp_path: Path) -> None:
     assert 0 == bot.stop()
 
 
-def test_telegram_comes_later(starting: Starting, tmp_path: Path) -> None:
-    """A Telegram that is reachable only a little later is waited for."""
+def test_telegram_is_reachable_later(starting: Starting, tmp_path: Path) -> None:
+    """The bot waits for a Telegram server that becomes reachable a little later."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         port = taken.getsockname()[1]
@@ -99,7 +99,7 @@ async def _late(port: int, bot: Any) -> None:
 
 
 async def test_no_documents(starting: Starting, own_sandbox_url: str, tmp_path: Path) -> None:
-    """With an empty folder the bot runs and says kindly that it has no documents yet."""
+    """With an empty folder the bot runs, and replies that it has no documents yet."""
     (tmp_path / "empty").mkdir()
     bot = starting(TELEGRAM_TOKEN=TOKEN, TELEGRAM_API_URL=own_sandbox_url, SEEDS_DIR=str(tmp_path / "empty"))
     bot.until("is listening")
@@ -112,7 +112,7 @@ async def test_no_documents(starting: Starting, own_sandbox_url: str, tmp_path: 
     assert 0 == bot.stop()
 
 
-async def test_bad_files_do_not_stop_good_ones(
+async def test_unreadable_files_do_not_affect_good_ones(
     starting: Starting, own_sandbox_url: str, tmp_path: Path
 ) -> None:
     """A binary named .txt and an unreadable file are named in the log; the good document answers."""
@@ -125,7 +125,7 @@ async def test_bad_files_do_not_stop_good_ones(
     bot = starting(TELEGRAM_TOKEN=TOKEN, TELEGRAM_API_URL=own_sandbox_url, SEEDS_DIR=str(folder))
     bot.until("is listening")
     assert "Left out binary.txt: " in bot.output
-    # Root reads everything, so there the file is no problem.
+    # Root can read every file.
     assert ("Left out locked.txt: " in bot.output) is (os.geteuid() != 0)
     assert "Traceback" not in bot.output
     async with Sandbox.at(own_sandbox_url, token=TOKEN) as sandbox:
@@ -134,10 +134,10 @@ async def test_bad_files_do_not_stop_good_ones(
         assert "Clara Brandt" in (await chat.next_message()).text
 
 
-async def test_stopping_is_quick_and_loses_nothing(
+async def test_stopping_is_quick_and_loses_no_question(
     starting: Starting, own_sandbox_url: str, documents: Path
 ) -> None:
-    """SIGTERM ends the process with 0; what came while it was away is answered by the next one, once."""
+    """SIGTERM ends the process with 0; later questions are answered once, by the next process."""
     environment = {
         "TELEGRAM_TOKEN": TOKEN,
         "TELEGRAM_API_URL": own_sandbox_url,
@@ -165,7 +165,7 @@ async def test_stopping_is_quick_and_loses_nothing(
 async def test_an_update_is_confirmed_only_when_answered(
     starting: Starting, own_sandbox_url: str, documents: Path
 ) -> None:
-    """While one answer is held up, its update stays with Telegram, and others are served."""
+    """While an answer is delayed its update stays unconfirmed, and other chats are answered."""
     bot = starting(TELEGRAM_TOKEN=TOKEN, TELEGRAM_API_URL=own_sandbox_url, SEEDS_DIR=str(documents))
     bot.until("is listening")
     async with Sandbox.at(own_sandbox_url, token=TOKEN) as sandbox:
@@ -180,10 +180,8 @@ async def test_an_update_is_confirmed_only_when_answered(
         assert [] == await sandbox.unconfirmed()
 
 
-async def test_a_second_process_is_waited_out(
-    starting: Starting, own_sandbox_url: str, documents: Path
-) -> None:
-    """Two processes for a while, as on every deploy: each says so once at most, and answers go on."""
+async def test_two_processes_at_a_time(starting: Starting, own_sandbox_url: str, documents: Path) -> None:
+    """With two processes, as during a deploy, each logs one warning at most, and questions are answered."""
     bot = starting(TELEGRAM_TOKEN=TOKEN, TELEGRAM_API_URL=own_sandbox_url, SEEDS_DIR=str(documents))
     bot.until("is listening")
     async with Sandbox.at(own_sandbox_url, token=TOKEN) as sandbox:

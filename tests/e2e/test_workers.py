@@ -1,4 +1,4 @@
-"""Four webhook processes behind one address, with no state between them."""
+"""Four webhook processes behind one address, without shared state."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.e2e
 async def test_four_processes_behind_one_address(
     own_sandbox_url: str, documents: Path, starting: Callable[..., Process], rows: list[Row]
 ) -> None:
-    """All of them answer; one is killed and one stopped, the webhook stays, and no question is lost."""
+    """All four answer; when one is killed and one stopped, the webhook stays and no question is lost."""
     async with Sandbox.at(own_sandbox_url, token=TOKEN) as sandbox:
         await sandbox.settings(flood=False)
         count = await four_processes(sandbox, starting, SEEDS_DIR=str(documents))

@@ -1,4 +1,4 @@
-"""Webhook processes behind one address, and what becomes of questions when some of them end."""
+"""Runs webhook processes behind one address, and checks the answers when some of them end."""
 
 import asyncio
 import re
@@ -8,40 +8,40 @@ from typing import Any
 import httpx
 
 from sandbox.client import Sandbox
-from tests.e2e.balancer import forwarding
+from tests.e2e.balancer import balance
 from tests.e2e.conftest import TOKEN, Process, free_port, settings_of
-from tests.e2e.load_generator import Count, Crowd, complaints
+from tests.e2e.load_generator import Count, SimulatedUsers, warning_lines
 
 QUESTION = "Who built the lighthouse of Nordholm?"
 WORKERS = 4
 
 
 async def four_processes(sandbox: Sandbox, start: Callable[..., Process], **common: str) -> Count:
-    """Have four answer, kill one and stop one; all must answer, and the webhook and every question stay."""
+    """Let four processes answer, kill one and stop one; check that all answer and no question is lost."""
     ports, door = [free_port() for _ in range(WORKERS)], free_port()
     address = f"http://127.0.0.1:{door}/telegram"
     common |= {"TELEGRAM_API_URL": sandbox.url, "WEBHOOK_URL": address}
-    async with forwarding(door, ports):
+    async with balance(door, ports):
         workers = [start(**settings_of("polling", **common, PORT=str(port))) for port in ports]
         for worker in workers:
             await asyncio.to_thread(worker.until, "is listening")
-        crowd = await Crowd.of(sandbox, 60)
+        crowd = await SimulatedUsers.of(sandbox, 60)
         asking = asyncio.create_task(crowd.ask(5, text=QUESTION, pause=1))
         await asyncio.sleep(2.5)
-        assert [True] * WORKERS == [await _asked(port) > 0 for port in ports]
+        assert [True] * WORKERS == [await _question_count(port) > 0 for port in ports]
         workers[0].kill()
         at_risk = await crowd.unsure()
         await asyncio.sleep(1)
         assert 0 == await asyncio.to_thread(workers[1].stop)
         assert address == (await _webhook(sandbox))["url"]
         await asking
-        count = await crowd.settled(within=30)
+        count = await crowd.wait_and_count(within=30)
     assert (300, 0) == (count.asked, count.lost)
     assert count.doubled <= at_risk
     assert [] == [call for call in await sandbox.calls("deleteWebhook") if call["params"]]
     for worker in workers[1:]:
         assert "Traceback" not in worker.output
-        assert len(complaints(worker.output)) <= 2, complaints(worker.output)
+        assert len(warning_lines(worker.output)) <= 2, warning_lines(worker.output)
     return count
 
 
@@ -50,8 +50,8 @@ async def _get(url: str) -> httpx.Response:
         return await client.get(url, timeout=10)
 
 
-async def _asked(port: int) -> int:
-    """Count the questions that the process at a port was asked."""
+async def _question_count(port: int) -> int:
+    """Return the number of questions that the process at a port was asked."""
     page = (await _get(f"http://127.0.0.1:{port}/metrics")).text
     (found,) = re.findall(r"^verbatim_questions_total (\S+)$", page, re.MULTILINE)
     return int(float(found))

@@ -1,4 +1,4 @@
-"""The command `verbatim` as people and programs call it: as a process."""
+"""The command `verbatim`, run as a process."""
 
 import json
 import os
@@ -45,17 +45,17 @@ def verbatim(tmp_path: Path) -> Calling:
             check=False,
             timeout=60,
         )
-        told = subprocess.CompletedProcess(
+        decoded = subprocess.CompletedProcess(
             done.args, done.returncode, done.stdout.decode(), done.stderr.decode()
         )
-        assert "Traceback" not in told.stderr
-        return told
+        assert "Traceback" not in decoded.stderr
+        return decoded
 
     return call
 
 
 def test_an_answer_for_people(verbatim: Calling, documents: Path) -> None:
-    """A question on the command line gets the quote and where it stands, and exit code 0."""
+    """`ask` prints the quote and its source, with exit code 0."""
     done = verbatim("ask", "--docs", documents, *QUESTION.split())
     assert (0, "") == (done.returncode, done.stderr)
     quote, source = done.stdout.splitlines()
@@ -66,13 +66,13 @@ def test_an_answer_for_people(verbatim: Calling, documents: Path) -> None:
 
 @pytest.mark.parametrize("question", ["", "zyx", "\udcff"])
 def test_nothing_found(verbatim: Calling, documents: Path, question: str) -> None:
-    """What the documents do not hold is said in one line, with exit code 1; odd bytes are no matter."""
+    """A question without an answer gets one line and exit code 1, even if it is not valid text."""
     done = verbatim("ask", "--docs", documents, "--", question)
     assert (1, 1) == (done.returncode, len(done.stdout.splitlines()))
 
 
 def test_an_empty_folder(verbatim: Calling, tmp_path: Path) -> None:
-    """A folder without documents is said in one line that tells what to do, with exit code 1."""
+    """An empty folder is reported in one line that says what to do, with exit code 1."""
     (tmp_path / "empty").mkdir()
     done = verbatim("ask", "--docs", tmp_path / "empty", "Who built it?")
     assert (1, 1) == (done.returncode, len(done.stderr.splitlines()))
@@ -80,28 +80,28 @@ def test_an_empty_folder(verbatim: Calling, tmp_path: Path) -> None:
 
 
 def test_one_json_object_for_each_line(verbatim: Calling, documents: Path, tmp_path: Path) -> None:
-    """Lines in, objects out, in order: empty lines, a byte order mark, a last line without an end."""
-    asked = ["Who built it?", "", "كم؟ 🗼", "", "the rope"]
-    (tmp_path / "questions.txt").write_text("\ufeff" + "\r\n".join(asked), encoding="utf-8", newline="")
+    """Each line gets one object, in order, also empty lines and a last line without a line end."""
+    questions = ["Who built it?", "", "كم؟ 🗼", "", "the rope"]
+    (tmp_path / "questions.txt").write_text("\ufeff" + "\r\n".join(questions), encoding="utf-8", newline="")
     done = verbatim("ask", "--docs", documents, "--json", "--questions", "questions.txt", "--top", "2")
     answers = [json.loads(line) for line in done.stdout.splitlines()]
-    assert asked == [answer["question"] for answer in answers]
+    assert questions == [answer["question"] for answer in answers]
     assert all(len(answer["citations"]) <= 2 for answer in answers)
     assert 0 == done.returncode
 
 
 def test_quotes_in_json_are_slices_of_the_document(verbatim: Calling, documents: Path) -> None:
-    """`start` and `end` count characters of the file."""
+    """`start` and `end` of a citation are character offsets in the file."""
     done = verbatim("ask", "--docs", documents, "--json", QUESTION)
     answer = json.loads(done.stdout)
     assert answer["answered"]
-    for cited in answer["citations"]:
-        text = (documents / cited["document"]).read_text(encoding="utf-8")
-        assert cited["quote"] == text[cited["start"] : cited["end"]]
+    for citation in answer["citations"]:
+        text = (documents / citation["document"]).read_text(encoding="utf-8")
+        assert citation["quote"] == text[citation["start"] : citation["end"]]
 
 
-def test_answers_come_while_questions_are_still_typed(documents: Path, tmp_path: Path) -> None:
-    """A program can ask on standard input, read the answer, and ask on; leaving early is no error."""
+def test_questions_are_answered_as_they_arrive(documents: Path, tmp_path: Path) -> None:
+    """A program can read each answer before it sends the next question; closing the output is no error."""
     command = [sys.executable, "-m", "bot.cli", "ask", "--docs", str(documents), "--json", "--questions", "-"]
     with subprocess.Popen(
         command,
@@ -126,7 +126,7 @@ def test_answers_come_while_questions_are_still_typed(documents: Path, tmp_path:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "environment", "told"),
+    ("arguments", "environment", "message"),
     [
         (["ask", "--docs", "."], {}, "Error: Give a QUESTION, or --questions FILE."),
         (["ask", "--questions", "missing.txt"], {}, "missing.txt"),
@@ -141,24 +141,24 @@ def test_answers_come_while_questions_are_still_typed(documents: Path, tmp_path:
         (["run"], {}, "TELEGRAM_TOKEN is not set: get a token from @BotFather"),
     ],
 )
-def test_what_is_wrong_is_one_line(
-    verbatim: Calling, arguments: list[str], environment: dict[str, str], told: str
+def test_errors_are_one_line(
+    verbatim: Calling, arguments: list[str], environment: dict[str, str], message: str
 ) -> None:
-    """A wrong call or setting ends with exit code 2 and a line that says what to mend."""
+    """A wrong call or setting ends with exit code 2 and a line that says what is wrong."""
     done = verbatim(*arguments, **environment)
     assert (2, "") == (done.returncode, done.stdout)
-    assert told in done.stderr.splitlines()[-1]
+    assert message in done.stderr.splitlines()[-1]
 
 
-def test_questions_that_are_not_text(verbatim: Calling, documents: Path) -> None:
-    """A line that is not UTF-8 is named, after the answers to those before it."""
+def test_questions_that_are_not_utf8(verbatim: Calling, documents: Path) -> None:
+    """A line that is not UTF-8 is reported with its number, after the answers to the lines before it."""
     done = verbatim("ask", "--docs", documents, "--json", "--questions", "-", typed=b"fine\n\xff\xfe\n")
     assert (2, 1) == (done.returncode, len(done.stdout.splitlines()))
     assert "verbatim: <stdin>: line 2 is not UTF-8 text: save the file as UTF-8\n" == done.stderr
 
 
 def test_asking_needs_no_token_and_shows_none(verbatim: Calling, documents: Path) -> None:
-    """A token in the environment is neither needed nor shown by what does not use it."""
+    """`ask` needs no token, and prints none that is in the environment."""
     done = verbatim("ask", "--docs", documents, QUESTION, TELEGRAM_TOKEN=TOKEN, LOG_LEVEL="DEBUG")
     assert 0 == done.returncode
     assert TOKEN.partition(":")[2] not in done.stdout + done.stderr
@@ -173,35 +173,35 @@ def test_exit_codes(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """The exit code tells a program whether there is something to look at, sure or not."""
+    """The exit code is 0 for an answer or the closest passages, and 1 for neither."""
 
     async def answer(_: Library, question: str, *, top: int = 5) -> Answer:
         assert top == (5 if options else 3)
         return Answer(question, certainty, 0.4, ())
 
     monkeypatch.setattr(Library, "answer", answer)
-    # The handler and the level it sets would outlive this test.
+    # Its handler and level would outlive this test.
     monkeypatch.setattr("config.logging.configure", lambda *_: None)
     environment = {"INDEX_DIR": str(tmp_path / "index"), "MEANING": "off"}
     done = CliRunner().invoke(main, ["ask", "--docs", str(tmp_path), *options, QUESTION], env=environment)
     assert expected == done.exit_code
-    told = {"sure": "", "unsure": speaking().unsure, "none": speaking().declined}
-    assert options or told[certainty] == done.stdout.strip()
+    texts = {"sure": "", "unsure": speaking().unsure, "none": speaking().declined}
+    assert options or texts[certainty] == done.stdout.strip()
 
 
 def test_chat(verbatim: Calling, documents: Path) -> None:
-    """A conversation: an empty line shows the next quote, and the end of the input ends it."""
+    """Questions are answered one by one, with blank lines between; Enter alone shows the next quote."""
     done = verbatim("chat", "--docs", documents, typed=f"\n{QUESTION}\n" + "\n" * 9 + "zyx zyxw?\n\n")
     assert (0, "") == (done.returncode, done.stderr)
-    told = done.stdout.splitlines()
-    assert "2 passages of 2 documents." in told[0]
-    assert FACT.strip() == told[1]
-    assert 1 <= told.count("That was the last quote.")
-    assert 1 == told.count("The documents hold no answer to this.")
+    greeting, answer, *others = done.stdout.removesuffix("\n\n").split("\n\n")
+    assert "2 passages of 2 documents." in greeting
+    assert FACT.strip() == answer.splitlines()[0]
+    assert 1 <= others.count("That was the last quote.")
+    assert "The documents hold no answer to this." == others[-1]
 
 
-def test_index_names_what_it_left_out(verbatim: Calling, documents: Path, tmp_path: Path) -> None:
-    """The index is built and saved; a file that cannot be read is named with the reason."""
+def test_index_names_files_it_left_out(verbatim: Calling, documents: Path, tmp_path: Path) -> None:
+    """`index` saves the index, and names files that cannot be read with the reason."""
     (documents / "binary.txt").write_bytes(b"\x7fELF\x02\x01\x01" + bytes(range(256)) * 20)
     done = verbatim("index", "--docs", documents)
     assert 0 == done.returncode
@@ -210,8 +210,8 @@ def test_index_names_what_it_left_out(verbatim: Calling, documents: Path, tmp_pa
     assert any((tmp_path / "index").iterdir())
 
 
-def test_check_looks_at_everything(verbatim: Calling, documents: Path) -> None:
-    """One line for each thing; what has to be mended makes the exit code 1."""
+def test_check(verbatim: Calling, documents: Path) -> None:
+    """`check` prints one line for each check; a failed one makes the exit code 1."""
     done = verbatim("check", "--docs", documents)
     assert (1, "") == (done.returncode, done.stderr)
     begins = [
@@ -226,17 +226,17 @@ def test_check_looks_at_everything(verbatim: Calling, documents: Path) -> None:
 
 
 @pytest.mark.parametrize("command", [("ask", "Who?"), ("chat",), ("index",), ("eval", os.devnull)])
-def test_a_cluster_that_is_away(verbatim: Calling, documents: Path, command: tuple[str, ...]) -> None:
-    """A cluster that does not answer is one line without its password, and exit code 2."""
+def test_an_unreachable_cluster(verbatim: Calling, documents: Path, command: tuple[str, ...]) -> None:
+    """A cluster that does not answer is reported in one line without its password, with exit code 2."""
     url = "http://user:secret-word@127.0.0.1:1"
     done = verbatim(*command, "--docs", documents, OPENSEARCH_URL=url)
     assert (2, "") == (done.returncode, done.stdout)
-    (told,) = done.stderr.splitlines()
-    assert told.startswith("verbatim: OpenSearch does not answer (http://127.0.0.1:1: ConnectError)")
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("verbatim: OpenSearch does not answer (http://127.0.0.1:1: ConnectError)")
 
 
-def test_asking_starts_light() -> None:
-    """What only the bot and the sandbox need is not imported to answer in the terminal."""
+def test_ask_imports_little() -> None:
+    """`ask` does not import what only the bot and the sandbox need."""
     heavy = {"telegram", "starlette", "httpx", "uvicorn"}
     program = f"import sys, bot.cli.commands; print({heavy} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
@@ -262,7 +262,7 @@ def feedback(tmp_path: Path) -> Path:
 
 
 def test_a_report_of_feedback(verbatim: Calling, feedback: Path) -> None:
-    """`report` tells what was asked, not answered and voted down, from the setting or the option."""
+    """`report` summarises the folder of the option or of the setting."""
     by_option, by_setting = (
         verbatim("report", "--feedback", feedback),
         verbatim("report", FEEDBACK_DIR=str(feedback)),
@@ -284,22 +284,22 @@ def test_a_report_of_feedback(verbatim: Calling, feedback: Path) -> None:
 
 
 def test_a_report_of_several_machines(verbatim: Calling, feedback: Path) -> None:
-    """The folders of several machines are counted together."""
-    told = json.loads(verbatim("report", "--json", "--feedback", feedback, "--feedback", feedback).stdout)
-    assert (6, 4, 0, 2) == tuple(told[key] for key in ("asked", "answered", "up", "down"))
+    """The records of several folders are counted together."""
+    report = json.loads(verbatim("report", "--json", "--feedback", feedback, "--feedback", feedback).stdout)
+    assert (6, 4, 0, 2) == tuple(report[key] for key in ("asked", "answered", "up", "down"))
 
 
 def test_a_report_for_programs(verbatim: Calling, feedback: Path) -> None:
-    """With --json it is one object with all of it."""
-    told = json.loads(verbatim("report", "--json", "--feedback", feedback).stdout)
-    assert (3, 2, 0, 1) == tuple(told[key] for key in ("asked", "answered", "up", "down"))
-    assert [{"question": "how deep?", "times": 1}] == told["unanswered"]
+    """`report --json` prints one object."""
+    report = json.loads(verbatim("report", "--json", "--feedback", feedback).stdout)
+    assert (3, 2, 0, 1) == tuple(report[key] for key in ("asked", "answered", "up", "down"))
+    assert [{"question": "how deep?", "times": 1}] == report["unanswered"]
     voted = {"question": "who built it?", "document": "a.txt", "quote": "Clara.", "times": 1}
-    assert [voted] == told["voted_down"]
+    assert [voted] == report["voted_down"]
 
 
 def test_a_report_of_nothing(verbatim: Calling, tmp_path: Path) -> None:
-    """Where nothing was asked it says so; where nothing is collected it says what to set."""
+    """An empty folder has a report that says so; without a folder, the error names the setting."""
     (tmp_path / "none").mkdir()
     assert "Nothing has been asked yet.\n" == verbatim("report", "--feedback", "none").stdout
     done = verbatim("report")

@@ -1,4 +1,4 @@
-"""The command `verbatim` with an encoder: which vectors it makes, and what it says of them."""
+"""The command `verbatim` with an encoder: the vectors it computes, and what it prints about them."""
 
 import os
 import subprocess
@@ -24,7 +24,7 @@ Calling = Callable[..., Result]
 
 
 class Interrupted(FakeEncoder):
-    """Is interrupted by Ctrl-C after some batches."""
+    """Raises KeyboardInterrupt after some batches."""
 
     def __init__(self, batches: int) -> None:
         super().__init__()
@@ -49,7 +49,7 @@ def docs(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def verbatim(tmp_path: Path, docs: Path, monkeypatch: pytest.MonkeyPatch) -> Calling:
-    """Call the command in this process, with an encoder."""
+    """Return a function that runs a command in this process with a given encoder."""
     monkeypatch.chdir(tmp_path)
     Path("questions.jsonl").write_text(CASE)
     monkeypatch.setattr("config.logging.configure", lambda *_: None)
@@ -64,8 +64,8 @@ def verbatim(tmp_path: Path, docs: Path, monkeypatch: pytest.MonkeyPatch) -> Cal
 
 
 @COMMANDS
-def test_few_vectors_are_made_before_the_first_question(verbatim: Calling, command: tuple[str, ...]) -> None:
-    """What is missing is made silently, and is there the next time."""
+def test_few_missing_vectors_are_computed_first(verbatim: Calling, command: tuple[str, ...]) -> None:
+    """A few missing vectors are computed silently, and saved."""
     first, second = FakeEncoder(), FakeEncoder()
     told, again = verbatim(first, *command), verbatim(second, *command)
     assert (0, "", 0, "") == (told.exit_code, told.stderr, again.exit_code, again.stderr)
@@ -74,11 +74,11 @@ def test_few_vectors_are_made_before_the_first_question(verbatim: Calling, comma
 
 
 @COMMANDS
-def test_many_vectors_are_not(
+def test_many_missing_vectors_are_not_computed(
     verbatim: Calling, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...]
 ) -> None:
-    """Where many are missing nobody waits for them, and one line says what makes them."""
-    monkeypatch.setattr(commands, "_MOST_VECTORS_FIRST", 11)
+    """If many vectors are missing, one line says how to compute them, and questions are answered without."""
+    monkeypatch.setattr(commands, "_MAX_VECTORS_BEFORE_ANSWERS", 11)
     encoder = FakeEncoder()
     told = verbatim(encoder, *command)
     (line,) = told.stderr.splitlines()
@@ -88,14 +88,14 @@ def test_many_vectors_are_not(
     assert (0, []) == (told.exit_code, encoder.texts)
 
 
-def test_the_limit_is_some_minutes() -> None:
-    """Before the first question at most 20,000 vectors are made."""
-    assert 20_000 == commands._MOST_VECTORS_FIRST
+def test_the_limit_of_few() -> None:
+    """At most 20,000 vectors are computed before the first question."""
+    assert 20_000 == commands._MAX_VECTORS_BEFORE_ANSWERS
 
 
-def test_index_makes_all(verbatim: Calling, monkeypatch: pytest.MonkeyPatch) -> None:
-    """All vectors are made, however many, and kept when the documents are read anew."""
-    monkeypatch.setattr(commands, "_MOST_VECTORS_FIRST", 0)
+def test_index_computes_all_vectors(verbatim: Calling, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`index` computes all vectors, however many, and keeps those of unchanged texts."""
+    monkeypatch.setattr(commands, "_MAX_VECTORS_BEFORE_ANSWERS", 0)
     encoder, other = FakeEncoder(), FakeEncoder()
     told = verbatim(encoder, "index")
     texts = len(encoder.texts)
@@ -122,7 +122,7 @@ def test_index_that_is_interrupted(verbatim: Calling) -> None:
 
 
 def test_an_encoder_that_cannot_be_loaded(verbatim: Calling) -> None:
-    """Answers are found by words, and the index is made without vectors."""
+    """Without a working encoder, answers are found by words and the index has no vectors."""
     asked = verbatim(BrokenEncoder(), "ask", QUESTION)
     assert (verbatim(None, "ask", QUESTION).stdout, "") == (asked.stdout, asked.stderr)
     told = verbatim(BrokenEncoder(), "index")
@@ -130,15 +130,15 @@ def test_an_encoder_that_cannot_be_loaded(verbatim: Calling) -> None:
     assert told.stdout.splitlines()[1].startswith("0 of ")
 
 
-def test_without_an_encoder_nothing_is_said_of_vectors(verbatim: Calling) -> None:
-    """`index` tells of documents and passages alone."""
+def test_without_an_encoder_vectors_are_not_mentioned(verbatim: Calling) -> None:
+    """Without an encoder, `index` prints the counts of documents and passages only."""
     assert ["12 documents, 12 passages in en"] == verbatim(None, "index").stdout.splitlines()
 
 
 @pytest.mark.skipif(not is_installed(), reason="no encoder is installed")
 @pytest.mark.parametrize("value", ["auto", "off"])
 def test_the_setting(tmp_path: Path, docs: Path, value: str) -> None:
-    """As a process: with MEANING=auto there are vectors, which `check` counts; with `off` there are none."""
+    """With MEANING=auto there are vectors, which `check` counts; with `off` there are none."""
     bare = {name: value for name, value in os.environ.items() if name in {"PATH", "HOME"}}
 
     def call(*arguments: str) -> "subprocess.CompletedProcess[str]":

@@ -1,4 +1,4 @@
-"""What the records of feedback say."""
+"""The report on stored feedback."""
 
 import pytest
 from hypothesis import given
@@ -18,7 +18,7 @@ RECORDS = [
 
 
 def test_a_summary_counts() -> None:
-    """Questions that differ in case and space are one; votes are counted apart, with what was voted on."""
+    """Questions that differ in case and whitespace are one; votes are counted with their quotes."""
     assert {
         "first_day": "2024-01-01",
         "last_day": "2024-01-03",
@@ -42,7 +42,7 @@ def test_a_summary_counts() -> None:
 
 
 def test_a_summary_for_people() -> None:
-    """In a terminal it is a line of counts and four lists."""
+    """The text is a line of counts and four lists."""
     assert (
         "2024-01-01 to 2024-01-03: 4 asked, 2 answered, 1 not sure, 1 not; 👍 1, 👎 1\n\n"
         "Not answered\n     1 how deep?\n\n"
@@ -53,14 +53,14 @@ def test_a_summary_for_people() -> None:
 
 
 def test_nothing_asked() -> None:
-    """Without records it says so."""
+    """A report without records says so."""
     assert "Nothing has been asked yet." == summary_text(summarise([]))
     assert (0, None) == (summary_json(summarise([]))["asked"], summary_json(summarise([]))["last_day"])
 
 
 @pytest.mark.parametrize("count", [20, 21, 40])
 def test_long_lists_are_cut(count: int) -> None:
-    """A list shows the first twenty, and says how many more there are."""
+    """A list has the first twenty entries, and says how many more there are."""
     listed = summary_text(
         summarise(FeedbackRecord("2024-01-01", f"Q{n}", answered=True, confidence=1) for n in range(count))
     )
@@ -70,8 +70,8 @@ def test_long_lists_are_cut(count: int) -> None:
 
 
 @given(st.lists(st.builds(FeedbackRecord, st.just("2024-01-01"), st.text(), st.booleans(), st.just(0.5))))
-def test_any_questions_are_laid_out(found: list[FeedbackRecord]) -> None:
-    """Whatever was asked, every question is counted, one line each."""
-    summary = summarise(found)
-    assert len(found) == sum(times for _, times in summary.questions)
+def test_any_questions_are_laid_out(feedback_records: list[FeedbackRecord]) -> None:
+    """Any questions are counted, and take one line each."""
+    summary = summarise(feedback_records)
+    assert len(feedback_records) == sum(times for _, times in summary.questions)
     assert len(summary_text(summary).split("\n")) <= 1 + 3 * 23

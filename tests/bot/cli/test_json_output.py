@@ -1,4 +1,4 @@
-"""The JSON that other programs read, spelled out as a schema that allows nothing else."""
+"""The JSON form of answers, checked against a strict schema."""
 
 import json
 from collections.abc import Callable
@@ -54,17 +54,17 @@ class AnswerSchema(Strict):
     suggestion: str | None
 
 
-def test_an_answer_has_exactly_the_fields_of_the_contract(
+def test_an_answer_has_exactly_the_fields_of_the_schema(
     answer: Callable[..., Any], citation: Callable[..., Any]
 ) -> None:
-    """Every field is there with its type, and no other, also after a journey through JSON."""
-    found = answer(citation("The lamp burns.", (4, 8), ((4, 8),)), suggestion="did you mean …")
-    journey = json.loads(json.dumps(answer_json(found), ensure_ascii=False))
-    assert journey == AnswerSchema.model_validate(journey).model_dump()
+    """Every field has its type, and there are no others, also after a round trip through JSON."""
+    result = answer(citation("The lamp burns.", (4, 8), ((4, 8),)), suggestion="did you mean …")
+    parsed = json.loads(json.dumps(answer_json(result), ensure_ascii=False))
+    assert parsed == AnswerSchema.model_validate(parsed).model_dump()
 
 
 def test_all_values(answer: Callable[..., Any], citation: Callable[..., Any]) -> None:
-    """Each value stands under its own name."""
+    """Each value has its own key."""
     expected = {
         "question": "How many are there?",
         "answered": True,
@@ -91,15 +91,15 @@ def test_all_values(answer: Callable[..., Any], citation: Callable[..., Any]) ->
 
 
 @pytest.mark.parametrize("certainty", ["sure", "unsure", "none"])
-def test_only_what_is_sure_is_answered(answer: Callable[..., Any], certainty: Certainty) -> None:
-    """Certainty has its own field; what is not sure counts as not answered."""
-    told = answer_json(answer(certainty=certainty))
-    assert (certainty, certainty == "sure") == (told["certainty"], told["answered"])
+def test_only_sure_answers_count_as_answered(answer: Callable[..., Any], certainty: Certainty) -> None:
+    """Only an answer that is sure has `answered`; `certainty` has all three values."""
+    fields = answer_json(answer(certainty=certainty))
+    assert (certainty, certainty == "sure") == (fields["certainty"], fields["answered"])
 
 
 def test_the_nearest_passages_are_listed_without_an_answer(
     answer: Callable[..., Any], citation: Callable[..., Any]
 ) -> None:
-    """A question without an answer has its citations all the same, and says that it is not answered."""
+    """A question without an answer still has citations, but does not count as answered."""
     listed = answer_json(answer(citation("The lamp burns.", (0, 15)), certainty="none"))
     assert (False, 1) == (listed["answered"], len(listed["citations"]))

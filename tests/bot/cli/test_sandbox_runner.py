@@ -1,14 +1,14 @@
-"""What the bot in the sandbox is told of the operator's settings."""
+"""The settings that are passed on to the bot in the sandbox."""
 
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from bot.cli.sandbox_runner import _environment
+from bot.cli.sandbox_runner import _bot_environment
 from config.settings import Settings
 
-# Those of the real bot and of the network, and those that are for `verbatim index` alone.
+# Settings of the real bot and its network, and those that only `verbatim index` uses.
 LEFT_OUT = {
     "TELEGRAM_TEST_ENVIRONMENT",
     "TELEGRAM_ALLOWED_CHATS",
@@ -22,20 +22,20 @@ LEFT_OUT = {
 }
 
 
-def _told(**given: Any) -> dict[str, str]:
+def _passed_on(**given: Any) -> dict[str, str]:
     settings = Settings(_env_file=None, **given)
-    return _environment(settings, Path("docs"), "http://127.0.0.1:1/", "1:x")
+    return _bot_environment(settings, Path("docs"), "http://127.0.0.1:1/", "1:x")
 
 
 def test_settings_are_passed_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    """All settings that are not of the real bot's Telegram go on to the one in the sandbox."""
+    """All settings are passed on, except those of the real bot's connection to Telegram."""
     for name in Settings.model_fields:
         monkeypatch.delenv(name.upper(), raising=False)
     names = {name.upper() for name in Settings.model_fields}
-    assert names - LEFT_OUT == names & _told().keys()
+    assert names - LEFT_OUT == names & _passed_on().keys()
 
 
 @pytest.mark.parametrize("value", ["auto", "off"])
 def test_whether_meanings_are_compared(value: str) -> None:
-    """The bot in the sandbox compares meanings where the real one would."""
-    assert value == _told(meaning=value)["MEANING"]
+    """The bot in the sandbox compares meanings if the real one would."""
+    assert value == _passed_on(meaning=value)["MEANING"]

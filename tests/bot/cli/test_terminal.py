@@ -39,18 +39,18 @@ def _cited(quote: str, highlights: tuple[tuple[int, int], ...] = (), **fields: A
     return Citation(rank=1, span=span, quote=quote, highlights=matches, score=1.0, passage=passage, **named)
 
 
-def _shown(answer: Any, look: TerminalStyle) -> str:
-    return terminal.render_answer(answer, TEXTS, look, quotes=slice(1))
+def _shown(answer: Any, style: TerminalStyle) -> str:
+    return terminal.render_answer(answer, TEXTS, style, quotes=slice(1))
 
 
-def test_where_there_is_no_terminal_the_quote_stands_as_it_is(answer: Callable[..., Any]) -> None:
-    """A program that reads the output finds the whole quote in it, unbroken, and the source below."""
+def test_quotes_are_unbroken_without_a_terminal(answer: Callable[..., Any]) -> None:
+    """If the output is no terminal, the quote is printed unchanged, with the source below."""
     quote = "The lamp of the tower " * 9 + "\n\nburns."
     assert f"{quote}\n  — Title, lines 5–6 · a.txt" == _shown(answer(_cited(quote, ((4, 8),))), PLAIN)
 
 
 def test_matches_are_bold_in_a_terminal(answer: Callable[..., Any]) -> None:
-    """The matched words are bold, also where a line breaks within them."""
+    """Matched words are bold, also across line breaks."""
     shown = _shown(answer(_cited("one two three four five six", ((4, 18),))), TerminalStyle(20, styled=True))
     assert ["two three four", "five six"] == [
         click.unstyle(line).removeprefix("│ ").removeprefix("one ") for line in shown.splitlines()[:2]
@@ -61,24 +61,24 @@ def test_matches_are_bold_in_a_terminal(answer: Callable[..., Any]) -> None:
 
 @given(TEXT, st.integers(20, 96))
 def test_breaking_lines_changes_no_word(quote: str, width: int) -> None:
-    """Whatever the text, its words come out as they are, in lines that fit where they can."""
-    lines = list(terminal._lines(_cited(quote), TerminalStyle(width), width))
-    visible = quote.translate(terminal._VISIBLE)
+    """Breaking lines changes no word, and lines fit the width unless a word is longer."""
+    lines = list(terminal._quote_lines(_cited(quote), TerminalStyle(width), width))
+    visible = quote.translate(terminal._VISIBLE_CHARS)
     assert "".join(visible.split()) == "".join("".join(lines).split())
     for line in lines:
         breakable = re.split(r"\s", line.strip())
         if len(breakable) > 1:
-            assert sum(map(terminal._columns, line)) <= max(width, *map(len, breakable))
+            assert sum(map(terminal._column_width, line)) <= max(width, *map(len, breakable))
 
 
 @given(TEXT, st.data())
 def test_bold_is_what_matched(quote: str, data: st.DataObject) -> None:
-    """Taking the styles out gives the text; the bold parts are the matched ones."""
+    """Without styles the text is unchanged, and the bold parts are the matches."""
     start = data.draw(st.integers(0, len(quote)))
     end = data.draw(st.integers(start, len(quote)))
     line = Span(0, len(quote))
-    visible = quote.translate(terminal._VISIBLE_LINE)
-    styled = terminal._bold(visible, line, [Span(start, end)])
+    visible = quote.translate(terminal._VISIBLE_LINE_CHARS)
+    styled = terminal._bold_matches(visible, line, [Span(start, end)])
     assert visible == click.unstyle(styled)
     assert ([visible[start:end]] if end > start else []) == re.findall(
         "\x1b\\[1m(.*?)\x1b\\[0m", styled, re.DOTALL
@@ -86,27 +86,29 @@ def test_bold_is_what_matched(quote: str, data: st.DataObject) -> None:
 
 
 def test_a_document_cannot_drive_the_terminal(answer: Callable[..., Any]) -> None:
-    """Control characters of a document, its title and its name are shown as signs."""
+    """Control characters of a document, its title and its name are shown as symbols."""
     cited = _cited("red \x1b[31malert\x07", document="a\x1b[2J\n.txt", title="T\x1b[0m")
     shown = _shown(answer(cited), TerminalStyle(80))
     assert "│ red ␛[31malert␇\n  — T␛[0m, lines 5–6 · a␛[2J␊.txt" == shown
 
 
 def test_columns_of_wide_letters() -> None:
-    """A Chinese letter takes two columns, an accent none."""
-    assert [2, 1, 0] == [terminal._columns(letter) for letter in "灯a\u0301"]
+    """A Chinese character takes two columns, an accent none."""
+    assert [2, 1, 0] == [terminal._column_width(char) for char in "灯a\u0301"]
 
 
 def test_no_answer(answer: Callable[..., Any]) -> None:
-    """Without an answer there is no quote and no source, but near headings and the corrected question."""
+    """Without an answer, nearby headings and the corrected question are shown, in paragraphs of their own."""
     cited = _cited("nearest", locator=Locator("The\x1b lamp", None, 5, 6, 2))
-    found = answer(cited, certainty="none", suggestion="Which lighthouse?", confidence=0.2)
+    declined = answer(cited, certainty="none", suggestion="Which lighthouse?", confidence=0.2)
     perhaps = f"{TEXTS.perhaps_under}\n• The␛ lamp"
-    assert f"{TEXTS.declined}\n\n{perhaps}\n{TEXTS.did_you_mean} Which lighthouse?" == _shown(found, PLAIN)
+    assert f"{TEXTS.declined}\n\n{perhaps}\n\n{TEXTS.did_you_mean} Which lighthouse?" == _shown(
+        declined, PLAIN
+    )
 
 
 def test_the_closest_passages(answer: Callable[..., Any]) -> None:
-    """What is not sure is three short quotes with their sources, below a line that says so."""
+    """An unsure answer is three short quotes with their sources, below a line that says so."""
     long = "The keeper climbs the stairs. " * 9 + "The lamp burns."
     near = _cited(long, ((279, 283),)), _cited("Two."), _cited("Three."), _cited("Four.")
     source = "  — Title, lines 5–6 · a.txt"
@@ -117,9 +119,9 @@ def test_the_closest_passages(answer: Callable[..., Any]) -> None:
 
 
 def test_one_word(answer: Callable[..., Any]) -> None:
-    """The terminal is as kind as the bot."""
-    found = answer(certainty="none", question="hello", confidence=0.0)
-    assert TEXTS.one_word == _shown(found, PLAIN)
+    """A single word that is no question gets the same reply as from the bot."""
+    declined = answer(certainty="none", question="hello", confidence=0.0)
+    assert TEXTS.one_word == _shown(declined, PLAIN)
 
 
 @pytest.mark.parametrize(
@@ -133,10 +135,10 @@ def test_one_word(answer: Callable[..., Any]) -> None:
         (Terminal(), {"COLUMNS": "3"}, TerminalStyle(20, styled=True)),
     ],
 )
-def test_the_look_of_an_output(
+def test_terminal_style(
     stream: io.StringIO, environment: dict[str, str], expected: TerminalStyle, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Styles and line breaks are for terminals, and NO_COLOR is heeded."""
+    """Only terminals have styles and line breaks, and NO_COLOR disables styles."""
     monkeypatch.delenv("NO_COLOR", raising=False)
     monkeypatch.setenv("TERM", "xterm")
     for name, value in environment.items():

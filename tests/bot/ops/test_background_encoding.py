@@ -1,4 +1,4 @@
-"""Vectors that are made beside answering."""
+"""Vectors that are computed in the background."""
 
 import asyncio
 import contextlib
@@ -20,12 +20,12 @@ from retrieval.embeddings.encoder import Vectors
 from retrieval.errors import EncoderError
 from tests.retrieval.fake_encoder import FakeEncoder
 
-SOON = 10.0
+TIMEOUT_SECONDS = 10.0
 GAUGE = "verbatim_texts_without_vector"
 
 
 class Encoder(FakeEncoder):
-    """Waits before each batch until it is let through; `priorities` are those of the threads it ran in."""
+    """Waits for `gate` before each batch; `priorities` has the thread priority of each batch."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -35,7 +35,7 @@ class Encoder(FakeEncoder):
 
     def encode_passages(self, texts: Sequence[str]) -> Vectors:
         self.waiting.set()
-        assert self.gate.acquire(timeout=SOON)
+        assert self.gate.acquire(timeout=TIMEOUT_SECONDS)
         if sys.platform == "linux":
             self.priorities.append(os.getpriority(os.PRIO_PROCESS, threading.get_native_id()))
         return super().encode_passages(texts)
@@ -56,8 +56,8 @@ async def _running(background: BackgroundEncoding) -> AsyncIterator[asyncio.Task
         await asyncio.gather(task, return_exceptions=True)
 
 
-async def _until(is_so: Callable[[], object]) -> None:
-    deadline = time.monotonic() + SOON
+async def _wait_until(is_so: Callable[[], object]) -> None:
+    deadline = time.monotonic() + TIMEOUT_SECONDS
     while not is_so():
         assert time.monotonic() < deadline
         await asyncio.sleep(0.01)
@@ -75,12 +75,12 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def _left(metrics: Metrics) -> float | None:
+def _remaining(metrics: Metrics) -> float | None:
     return metrics.registry.get_sample_value(GAUGE)
 
 
-async def test_missing_vectors_are_made(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """All vectors are made in a thread of low priority; the log has the beginning and the end."""
+async def test_missing_vectors_are_computed(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """All vectors are computed in a thread of low priority; the log has one line at each end."""
     encoder, metrics = Encoder(), Metrics()
     library = Library.open(folder, encoder=encoder)
     texts = library.encodable
@@ -88,13 +88,13 @@ async def test_missing_vectors_are_made(folder: Path, caplog: pytest.LogCaptureF
     with caplog.at_level(logging.INFO):
         async with _running(background):
             background.take(library)
-            await asyncio.to_thread(encoder.waiting.wait, SOON)
-            assert texts == _left(metrics)
+            await asyncio.to_thread(encoder.waiting.wait, TIMEOUT_SECONDS)
+            assert texts == _remaining(metrics)
             assert (await library.answer("How many chairs has room 7?")).citations
             for _ in range(texts):
                 encoder.gate.release()
-            await _until(lambda: not library.unencoded and _left(metrics) == 0)
-            await _until(lambda: len(caplog.messages) > 1)
+            await _wait_until(lambda: not library.unencoded and _remaining(metrics) == 0)
+            await _wait_until(lambda: len(caplog.messages) > 1)
     assert [
         f"Comparing meanings: {texts} texts have no vector yet",
         f"Comparing meanings: all texts have vectors, {texts} of them new",
@@ -104,61 +104,63 @@ async def test_missing_vectors_are_made(folder: Path, caplog: pytest.LogCaptureF
         assert 10 > os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
 
 
-async def test_progress_is_logged_now_and_then(
+async def test_progress_is_logged(
     folder: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """While it takes long the log tells how far it is."""
-    monkeypatch.setattr(background_encoding, "_LOG_SECONDS", 0.0)
+    """Long work logs its progress."""
+    monkeypatch.setattr(background_encoding, "_LOG_INTERVAL_SECONDS", 0.0)
     library = Library.open(folder, encoder=FakeEncoder())
     texts = library.encodable
     background = BackgroundEncoding(Metrics())
     with caplog.at_level(logging.INFO):
         async with _running(background):
             background.take(library)
-            await _until(lambda: "all texts" in caplog.text)
+            await _wait_until(lambda: "all texts" in caplog.text)
     assert f"Comparing meanings: 16 of {texts} texts" == caplog.messages[1]
 
 
-async def test_nothing_is_missing(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """Where all has vectors, or meaning is not compared, nothing is said."""
-    whole = Library.open(folder, encoder=FakeEncoder())
-    whole.encode()
+async def test_without_missing_vectors_nothing_is_logged(
+    folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Nothing is logged if all texts have vectors or there is no encoder."""
+    complete = Library.open(folder, encoder=FakeEncoder())
+    complete.encode()
     metrics = Metrics()
     background = BackgroundEncoding(metrics)
     metrics.unencoded(7)
     with caplog.at_level(logging.INFO):
         async with _running(background):
-            for library in (whole, Library.open(folder)):
+            for library in (complete, Library.open(folder)):
                 background.take(library)
-                await _until(lambda: _left(metrics) == 0)
+                await _wait_until(lambda: _remaining(metrics) == 0)
                 metrics.unencoded(7)
     assert [] == caplog.messages
 
 
-async def test_another_library_takes_over(folder: Path) -> None:
-    """When documents change, work for the old library stops after its batch and the new one is next."""
+async def test_a_new_library_replaces_the_old_one(folder: Path) -> None:
+    """When documents change, work on the old library stops after its batch and goes on with the new one."""
     encoder, background = Encoder(), BackgroundEncoding(Metrics())
     before = Library.open(folder, encoder=encoder)
     async with _running(background):
         background.take(before)
-        await asyncio.to_thread(encoder.waiting.wait, SOON)
+        await asyncio.to_thread(encoder.waiting.wait, TIMEOUT_SECONDS)
         _fill(folder, 20, 30)
         after = Library.open(folder, before=before)
         background.take(after)
         for _ in range(after.encodable):
             encoder.gate.release()
-        await _until(lambda: not after.unencoded)
+        await _wait_until(lambda: not after.unencoded)
     assert after.encodable == len(encoder.texts) == len(set(encoder.texts))
 
 
-async def test_it_ends_soon(folder: Path) -> None:
-    """Told to stop it waits for the batch that is under way, which is kept, and begins no other."""
+async def test_cancelling_waits_for_the_batch(folder: Path) -> None:
+    """When cancelled, it finishes and saves the current batch and starts no other."""
     encoder, background = Encoder(), BackgroundEncoding(Metrics())
     library = Library.open(folder, encoder=encoder)
     texts = library.encodable
     async with _running(background) as task:
         background.take(library)
-        await asyncio.to_thread(encoder.waiting.wait, SOON)
+        await asyncio.to_thread(encoder.waiting.wait, TIMEOUT_SECONDS)
         task.cancel()
         await asyncio.sleep(0.05)
         assert not task.done()
@@ -168,30 +170,30 @@ async def test_it_ends_soon(folder: Path) -> None:
     assert texts - 16 == library.unencoded
 
 
-async def test_a_batch_that_takes_too_long_is_not_waited_for(
+async def test_cancelling_does_not_wait_for_a_slow_batch(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A process that is told to stop ends also when a batch does not."""
-    monkeypatch.setattr(background_encoding, "_STOP_SECONDS", 0.05)
+    """When cancelled, it ends after a time limit even if the batch does not."""
+    monkeypatch.setattr(background_encoding, "_STOP_TIMEOUT_SECONDS", 0.05)
     encoder, background = Encoder(), BackgroundEncoding(Metrics())
     async with _running(background) as task:
         background.take(Library.open(folder, encoder=encoder))
-        await asyncio.to_thread(encoder.waiting.wait, SOON)
+        await asyncio.to_thread(encoder.waiting.wait, TIMEOUT_SECONDS)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
     encoder.gate.release()
 
 
-async def test_an_encoder_that_fails(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """What goes wrong is one line in the log, and the next library is tried again."""
+async def test_a_failing_encoder(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """A failure is logged in one line, and the next library is encoded."""
     background = BackgroundEncoding(Metrics())
     good = Library.open(folder, encoder=FakeEncoder())
     async with _running(background):
         background.take(Library.open(folder, encoder=Broken()))
-        await _until(lambda: caplog.messages)
+        await _wait_until(lambda: caplog.messages)
         background.take(good)
-        await _until(lambda: not good.unencoded)
+        await _wait_until(lambda: not good.unencoded)
     assert [
         "Meanings cannot be compared (16 texts are too many): answers are found by words alone"
     ] == caplog.messages

@@ -1,4 +1,4 @@
-"""What people asked and how they found it: of nobody in particular."""
+"""Stored questions and votes, which name no user."""
 
 import json
 from datetime import UTC, datetime
@@ -21,7 +21,7 @@ def _today() -> str:
 
 
 def test_off_writes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without a folder nothing is written anywhere."""
+    """Without a folder nothing is written."""
     monkeypatch.chdir(tmp_path)
     feedback = Feedback(None)
     feedback.keep("Who?", ASKED)
@@ -31,29 +31,29 @@ def test_off_writes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 @given(st.lists(st.text() | st.sampled_from(["a\u2028b", "\x85", "a\r\nb", "\udce9", "\u0000"]), max_size=5))
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_every_question_is_read_back(tmp_path_factory: pytest.TempPathFactory, questions: list[str]) -> None:
-    """What was asked comes back as it was, whatever signs are in it; half a letter is shown as one lost."""
+    """Questions are read back unchanged, whatever characters they contain, except lone surrogates."""
     folder = tmp_path_factory.mktemp("feedback")
     for question in questions:
         Feedback(folder).keep(question, ASKED)
-    read = [one.question for one in records(folder)]
-    assert len(questions) == len(read)
-    whole = [(asked, one) for asked, one in zip(questions, read, strict=True) if _is_whole(asked)]
-    assert [asked for asked, _ in whole] == [one for _, one in whole]
+    stored = [record.question for record in records(folder)]
+    assert len(questions) == len(stored)
+    for question, copy in zip(questions, stored, strict=True):
+        assert question == copy or _has_surrogates(question)
 
 
-def _is_whole(text: str) -> bool:
-    return not any("\ud800" <= letter <= "\udfff" for letter in text)
+def _has_surrogates(text: str) -> bool:
+    return any("\ud800" <= char <= "\udfff" for char in text)
 
 
 def test_the_folder_is_the_operators_own(tmp_path: Path) -> None:
-    """The folder is made for the operator alone, with one file a day."""
+    """The folder is created with access for its owner only, and has one file a day."""
     Feedback(tmp_path / "new" / "folder").keep("Who?", ASKED)
     assert 0o700 == (tmp_path / "new" / "folder").stat().st_mode & 0o777
     assert [f"{_today()}.jsonl"] == [file.name for file in (tmp_path / "new" / "folder").iterdir()]
 
 
 def test_a_folder_that_cannot_be_written_to(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """A folder that cannot be written to costs a line in the log, without the question."""
+    """A folder that is not writable is logged in one line, without the question."""
     (tmp_path / "file").write_text("x")
     Feedback(tmp_path / "file").keep("Who is it?", ASKED)
     assert 1 == len(caplog.messages)
@@ -65,8 +65,8 @@ def test_a_folder_that_cannot_be_written_to(tmp_path: Path, caplog: pytest.LogCa
     "line",
     ["", "{", "[]", "null", '"text"', "{}", '{"day": 1, "question": null, "answered": 3, "confidence": "x"}'],
 )
-def test_lines_that_are_no_records(line: str, tmp_path: Path) -> None:
-    """A damaged line is passed over, and those around it are read."""
+def test_invalid_lines(line: str, tmp_path: Path) -> None:
+    """An invalid line is skipped, and the lines around it are read."""
     good = '{"day": "2024-01-02", "question": "Who?", "answered": false, "confidence": 0.1}'
     (tmp_path / "2024-01-02.jsonl").write_text(f"{good}\n{line}\n{good}\n")
     assert [FeedbackRecord("2024-01-02", "Who?", answered=False, confidence=0.1)] * 2 == list(
@@ -80,7 +80,7 @@ def _written(folder: Path) -> str:
 
 
 @pytest.fixture
-def one(archive: Any, citation: Any, answer: Any) -> Any:
+def answered_question(archive: Any, citation: Any, answer: Any) -> Any:
     archive.answers = {"Which?": answer(citation("The sea.", (0, 8)))}
     return archive
 
@@ -94,9 +94,9 @@ async def _ask_and_vote(application: Any) -> None:
         await deliver(application, callback_query=press)
 
 
-@pytest.mark.usefixtures("one")
-async def test_records_say_nothing_of_who_asked(connecting: Any, telegram: Any, tmp_path: Path) -> None:
-    """Questions and votes are kept with their quote and day, without person, chat or time of day."""
+@pytest.mark.usefixtures("answered_question")
+async def test_records_name_no_user(connecting: Any, telegram: Any, tmp_path: Path) -> None:
+    """Questions and votes are stored with quote and day, but without user, chat or time of day."""
     await _ask_and_vote(connecting(feedback_dir=tmp_path))
     text = _written(tmp_path)
     usual = {"day": _today(), "question": "Which?", "answered": True, "confidence": 0.9, "certainty": "sure"}
@@ -107,41 +107,41 @@ async def test_records_say_nothing_of_who_asked(connecting: Any, telegram: Any, 
         usual | quote | {"vote": "down"},
     ] == [json.loads(line) for line in text.splitlines()]
     assert [] == [sign for sign in ("424242", "zoe", "Zoe", "T0", "T1", "T2") if sign in text]
-    shown = telegram.calls[0][1]["reply_markup"]["inline_keyboard"]
-    assert ["👍", "👎"] == [button["text"] for button in shown[-1]][1:]
-    told = [sent["text"] for name, sent in telegram.calls if name == "answerCallbackQuery"]
+    keyboard = telegram.calls[0][1]["reply_markup"]["inline_keyboard"]
+    assert ["👍", "👎"] == [button["text"] for button in keyboard[-1]][1:]
+    notices = [sent["text"] for name, sent in telegram.calls if name == "answerCallbackQuery"]
     thanks = "Thank you! That helps to answer better."
-    assert [thanks, thanks, "The documents have changed since. Please ask again."] == told
+    assert [thanks, thanks, "The documents have changed since. Please ask again."] == notices
 
 
 @pytest.mark.parametrize("certainty", ["unsure", "none"])
-async def test_records_say_how_sure_an_answer_was(  # noqa: PLR0913, PLR0917  # five of them are fixtures
+async def test_records_have_the_certainty(  # noqa: PLR0913, PLR0917  # five of them are fixtures
     certainty: str, archive: Any, citation: Any, answer: Any, connecting: Any, tmp_path: Path
 ) -> None:
-    """What was not sure is kept as that, and so are votes on its closest passages."""
+    """Records of unsure answers, and of votes on their passages, have the certainty."""
     archive.answers = {"Which?": answer(citation("The sea.", (0, 8)), certainty=certainty)}
     await _ask_and_vote(connecting(feedback_dir=tmp_path))
-    kept = [json.loads(line) for line in _written(tmp_path).splitlines()]
+    stored = [json.loads(line) for line in _written(tmp_path).splitlines()]
     assert [(False, certainty, vote) for vote in (None, "up", "down")] == [
-        (one["answered"], one["certainty"], one["vote"]) for one in kept
+        (record["answered"], record["certainty"], record["vote"]) for record in stored
     ]
 
 
-@pytest.mark.usefixtures("one")
+@pytest.mark.usefixtures("answered_question")
 async def test_without_feedback_there_are_no_votes(connecting: Any, telegram: Any) -> None:
-    """With feedback off no button asks for an opinion, and a forged vote is told to be out of date."""
+    """Without feedback there are no vote buttons, and a forged vote is answered as out of date."""
     await _ask_and_vote(connecting())
     assert "👍" not in json.dumps(telegram.calls, ensure_ascii=False)
-    told = [sent["text"] for name, sent in telegram.calls if name == "answerCallbackQuery"]
-    assert ["This button is out of date. Please ask again."] * 2 == told[:2]
+    notices = [sent["text"] for name, sent in telegram.calls if name == "answerCallbackQuery"]
+    assert ["This button is out of date. Please ask again."] * 2 == notices[:2]
 
 
-async def test_privacy_says_what_is_kept(connecting: Any, telegram: Any, tmp_path: Path) -> None:
-    """/privacy tells that answers and opinions are collected, where they are."""
+async def test_privacy_says_what_is_stored(connecting: Any, telegram: Any, tmp_path: Path) -> None:
+    """/privacy says whether questions and votes are collected or logged."""
     for settings_ in ({"feedback_dir": tmp_path}, {"log_questions": True}, {}):
         await deliver(connecting(**settings_), message=message("/privacy"))
-    collected, logged, kept_not = telegram.texts()
+    collected, logged, not_stored = telegram.texts()
     assert "collects what is asked" in collected
     assert "Who asked is not kept" in collected
     assert "written to its log" in logged
-    assert kept_not.startswith("I keep no questions")
+    assert not_stored.startswith("I keep no questions")

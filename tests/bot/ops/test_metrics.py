@@ -12,7 +12,7 @@ Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
 
 
 def read(metrics: Metrics) -> Samples:
-    """Read the page as Prometheus does."""
+    """Parse the page as Prometheus does."""
     families = text_string_to_metric_families(metrics.page().decode())
     return {
         (sample.name, frozenset(sample.labels.items())): sample.value
@@ -39,7 +39,7 @@ def _full() -> Metrics:
 
 
 def test_the_page_has_the_documented_names() -> None:
-    """Each figure is on the page under its name, with its value."""
+    """Each metric is on the page with its name and value."""
     samples = read(_full())
     expected = {
         ("verbatim_questions_total", ()): 4,
@@ -62,7 +62,7 @@ def test_the_page_has_the_documented_names() -> None:
 
 
 def test_a_new_process_has_counted_nothing() -> None:
-    """Counts begin with nothing, and two sets do not share them."""
+    """A new process starts with zero counts, which are its own."""
     _full()
     samples = read(Metrics())
     assert 0 == samples["verbatim_questions_total", frozenset()]
@@ -71,7 +71,7 @@ def test_a_new_process_has_counted_nothing() -> None:
 
 
 def test_a_new_index_replaces_the_old_one() -> None:
-    """Only the index that answers is on the page."""
+    """Only the current index is on the page."""
     metrics = _full()
     metrics.index(documents=1, passages=3, version="def")
     samples = read(metrics)
@@ -81,8 +81,8 @@ def test_a_new_index_replaces_the_old_one() -> None:
 
 
 @given(st.text(min_size=8))
-def test_no_words_of_anybody(words: str) -> None:
-    """Whatever an error says, only its kind is on the page."""
+def test_error_messages_are_not_exported(words: str) -> None:
+    """Of an error, only its kind is on the page, never its message."""
     metrics = Metrics()
     before = {name for name, labels in read(metrics) if labels}
     metrics.failed(NetworkError(words))
@@ -90,8 +90,8 @@ def test_no_words_of_anybody(words: str) -> None:
     assert {("kind", "NetworkError")} == {label for _, labels in after for label in labels}
 
 
-def test_a_failure_takes_time_too() -> None:
-    """What ends with an error is timed as well."""
+def test_failures_are_timed() -> None:
+    """A block that raises is timed as well."""
     metrics = Metrics()
     with pytest.raises(ValueError, match="no"), metrics.timing("send"):
         raise ValueError("no")

@@ -8,8 +8,8 @@ from tests.bot.virtual_clock import fast
 
 
 @fast
-async def test_one_line_at_each_end(caplog: pytest.LogCaptureFixture) -> None:
-    """An outage is told when it begins, when its reason changes, and when it is over."""
+async def test_outage_lines(caplog: pytest.LogCaptureFixture) -> None:
+    """An outage is logged when it begins, when its reason changes, and when it is over."""
     outage = OutageLog()
     with caplog.at_level(logging.INFO):
         for reason in ("down", "down", "odd", "odd"):
@@ -20,8 +20,8 @@ async def test_one_line_at_each_end(caplog: pytest.LogCaptureFixture) -> None:
     assert ["down", "odd", "Telegram answers again after 40 s"] == caplog.messages
 
 
-def test_it_says_who_answers_again(caplog: pytest.LogCaptureFixture) -> None:
-    """An outage of somebody else's is over in that one's name; while it goes on it is true."""
+def test_the_service_is_named(caplog: pytest.LogCaptureFixture) -> None:
+    """The last line names the service; the log is true during the outage."""
     outage = OutageLog("The cluster")
     assert not outage
     with caplog.at_level(logging.INFO):
@@ -31,8 +31,8 @@ def test_it_says_who_answers_again(caplog: pytest.LogCaptureFixture) -> None:
     assert ["gone", "The cluster answers again after 0 s"] == caplog.messages
 
 
-def test_the_waits_grow() -> None:
-    """Each attempt waits longer, up to half a minute, and no less than asked; then it begins anew."""
+def test_delays_grow() -> None:
+    """Delays double up to 30 seconds, are at least `at_least`, and start over after a recovery."""
     outage = OutageLog()
     assert [1, 2, 4, 8, 16, 30, 30] == [outage.failed("down") for _ in range(7)]
     assert 90 == outage.failed("flood", at_least=90)

@@ -14,14 +14,14 @@ async def _slowly(seconds: float) -> str:
 
 
 @fast
-async def test_work_that_ends_first_counts() -> None:
-    """Without a stop, the work is done and its result given."""
+async def test_work_that_ends_first() -> None:
+    """Without a stop, the result of the work is returned."""
     assert "done" == await run_until_stopped(asyncio.Event(), _slowly(5))
 
 
 @fast
-async def test_a_stop_drops_the_work() -> None:
-    """When told to stop, the work is dropped at once."""
+async def test_a_stop_cancels_the_work() -> None:
+    """A stop cancels the work at once."""
     stop = asyncio.Event()
     asyncio.get_running_loop().call_later(2, stop.set)
     assert await run_until_stopped(stop, _slowly(5)) is None
@@ -31,8 +31,8 @@ async def test_a_stop_drops_the_work() -> None:
 
 
 @fast
-async def test_an_error_is_handed_on() -> None:
-    """An error of the work is that of the caller."""
+async def test_errors_are_raised() -> None:
+    """An error of the work is raised in the caller."""
 
     async def fail() -> None:
         raise ValueError("no")
@@ -43,10 +43,10 @@ async def test_an_error_is_handed_on() -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 async def test_a_signal_stops(number: signal.Signals) -> None:
-    """Both signals that ask a process to end set the event."""
+    """SIGTERM and SIGINT both set the event."""
     stop = stop_on_signal()
     os.kill(os.getpid(), number)
     async with asyncio.timeout(2):
         await stop.wait()
-    for one in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().remove_signal_handler(one)
+    for handled in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().remove_signal_handler(handled)

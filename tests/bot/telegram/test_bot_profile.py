@@ -6,13 +6,13 @@ from telegram import Bot, BotCommand, BotCommandScope, BotDescription, BotShortD
 from telegram.error import BadRequest, TelegramError
 
 from bot.i18n.messages import LANGUAGES, speaking
-from bot.telegram.bot_profile import introduce
+from bot.telegram.bot_profile import update_profile
 
 TEXTS = speaking("en")
 
 
 class FakeBot:
-    """Keeps a profile by language, and by chat for the commands; counts what is set."""
+    """Stores a profile by language, with commands also by chat; `set` counts the changes."""
 
     def __init__(self) -> None:
         self.commands: dict[tuple[str | None, int | None], dict[str, str]] = {}
@@ -23,7 +23,7 @@ class FakeBot:
         self, *, scope: BotCommandScope, language_code: str | None
     ) -> tuple[BotCommand, ...]:
         listed = self.commands.get((language_code, getattr(scope, "chat_id", None)), {})
-        return tuple(BotCommand(*one) for one in listed.items())
+        return tuple(BotCommand(*entry) for entry in listed.items())
 
     async def get_my_description(self, *, language_code: str | None) -> BotDescription:
         return BotDescription(self.texts["long", language_code])
@@ -47,11 +47,11 @@ class FakeBot:
 
 
 async def test_the_profile_is_brought_up_to_date() -> None:
-    """A new bot gets its commands and descriptions in every language; a second start sets nothing."""
+    """A new bot gets commands and descriptions in every language; a second start changes nothing."""
     bot = FakeBot()
-    await introduce(cast("Bot", bot))
+    await update_profile(cast("Bot", bot))
     assert 3 * len(LANGUAGES) == bot.set
-    await introduce(cast("Bot", bot))
+    await update_profile(cast("Bot", bot))
     assert 3 * len(LANGUAGES) == bot.set
     for language in LANGUAGES:
         code, texts = (None if language == "en" else language), speaking(language)
@@ -61,15 +61,15 @@ async def test_the_profile_is_brought_up_to_date() -> None:
 
 
 async def test_admins_see_their_commands() -> None:
-    """Each admin's own chat lists what admins can do as well; nobody else's does."""
+    """The admin commands are listed in the chats of admins only."""
     bot = FakeBot()
-    await introduce(cast("Bot", bot), [7])
+    await update_profile(cast("Bot", bot), [7])
     assert TEXTS.commands | TEXTS.admin_commands == bot.commands[None, 7]
     assert TEXTS.commands == bot.commands[None, None]
 
 
 async def test_an_admin_who_never_wrote_is_no_failure(caplog: pytest.LogCaptureFixture) -> None:
-    """Telegram knows no chat with an admin who has not written yet; the other admins get their commands."""
+    """An admin who has never written to the bot is skipped; the other admins get their commands."""
 
     class Shy(FakeBot):
         async def set_my_commands(
@@ -81,17 +81,17 @@ async def test_an_admin_who_never_wrote_is_no_failure(caplog: pytest.LogCaptureF
 
     bot = Shy()
     with caplog.at_level("WARNING"):
-        await introduce(cast("Bot", bot), [7, 8])
+        await update_profile(cast("Bot", bot), [7, 8])
     assert [] == caplog.messages
     assert TEXTS.commands | TEXTS.admin_commands == bot.commands[None, 8]
 
 
 async def test_a_failure_is_only_logged(caplog: pytest.LogCaptureFixture) -> None:
-    """A bot whose profile cannot be set still answers."""
+    """A failure to set the profile is logged, not raised."""
 
     class Refusing(FakeBot):
         async def get_my_commands(self, **_: object) -> tuple[BotCommand, ...]:
             raise TelegramError("no")
 
-    await introduce(cast("Bot", Refusing()))
-    assert ["Telegram did not take the bot's commands and descriptions: no"] == caplog.messages
+    await update_profile(cast("Bot", Refusing()))
+    assert ["Telegram rejected the bot's commands or descriptions: no"] == caplog.messages

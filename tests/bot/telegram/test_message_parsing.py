@@ -26,8 +26,8 @@ from bot.telegram.message_parsing import mentions_bot, question_text
         ("", ""),
     ],
 )
-def test_the_question_is_what_is_left(text: str, expected: str) -> None:
-    """Our command and our name are taken out; everything else stays."""
+def test_question_text(text: str, expected: str) -> None:
+    """The bot's commands and its name are removed; everything else stays."""
     assert expected == question_text(text, "verbatim_bot")
 
 
@@ -36,11 +36,11 @@ def test_the_question_is_what_is_left(text: str, expected: str) -> None:
     [("hi @Verbatim_bot!", True), ("hi @verbatim_bot2", False), ("hi verbatim_bot", False), ("", False)],
 )
 def test_mentions(text: str, expected: bool) -> None:
-    """Only our own name calls us."""
+    """Only the bot's own name is a mention."""
     assert expected is mentions_bot(text, "verbatim_bot")
 
 
 @given(st.text())
 def test_any_text_has_a_question_or_none(text: str) -> None:
-    """No text breaks the search for the question, and asking it again gives the same."""
+    """Any text can be parsed, and the question has no whitespace around it."""
     assert question_text(text, "verbatim_bot").strip() == question_text(text, "verbatim_bot")

@@ -23,15 +23,15 @@ from tests.bot.virtual_clock import fast, now
 
 
 class Process:
-    """One process of the bot, as far as it takes updates."""
+    """One process that polls for updates; `polls` has the error of each poll, or None."""
 
     def __init__(self, queue: FakeQueue, handle: Any, folder: Path, **fields: Any) -> None:
-        self.heard: list[Exception | None] = []
-        self.pauses = CancellableWaits()
-        self.dispatcher = Dispatcher(handle, self.pauses)
+        self.polls: list[Exception | None] = []
+        self.waits = CancellableWaits()
+        self.dispatcher = Dispatcher(handle, self.waits)
         self.stop = asyncio.Event()
         self.poller = Poller(
-            queue, self.dispatcher, Spool(folder), ("message",), on_poll=self.heard.append, **fields
+            queue, self.dispatcher, Spool(folder), ("message",), on_poll=self.polls.append, **fields
         )
         self.task = asyncio.create_task(self.poller.run(self.stop))
 
@@ -40,7 +40,7 @@ class Process:
         await self.task
 
     async def die(self) -> None:
-        """End as if the power went."""
+        """End abruptly, as in a power failure."""
         tasks = [self.task, *(work.task for work in self.dispatcher.unfinished.values())]
         for task in tasks:
             task.cancel()
@@ -50,7 +50,7 @@ class Process:
 @contextlib.asynccontextmanager
 async def running(queue: FakeQueue, handle: Any, folder: Path, **fields: Any) -> AsyncIterator[Process]:
     process = Process(queue, handle, folder, **fields)
-    # Long enough to see that nobody else answers what lies there.
+    # Long enough to notice that no other process answers the pending updates.
     await asyncio.sleep(3)
     yield process
     await process.end()
@@ -61,8 +61,8 @@ def spooled(folder: Path) -> list[int]:
 
 
 @fast
-async def test_all_are_answered_and_confirmed(tmp_path: Path) -> None:
-    """Every update is answered once and confirmed, the last ones on stopping."""
+async def test_updates_are_answered_and_confirmed(tmp_path: Path) -> None:
+    """Every update is answered once and confirmed, the last ones at the end."""
     queue, answers = FakeQueue(*(update(number, chat=number) for number in range(5, 300))), Answers()
     async with running(queue, answers, tmp_path):
         await asyncio.sleep(5)
@@ -72,8 +72,8 @@ async def test_all_are_answered_and_confirmed(tmp_path: Path) -> None:
 
 
 @fast
-async def test_nothing_unanswered_is_confirmed(tmp_path: Path) -> None:
-    """An update under way holds the offset back, while other chats are served."""
+async def test_unanswered_updates_are_not_confirmed(tmp_path: Path) -> None:
+    """The offset does not pass an update that is being answered, while other chats are answered."""
     queue, answers = FakeQueue(update(1, chat=1), update(2, chat=2)), Answers()
     answers.takes[1] = 20
     async with running(queue, answers, tmp_path):
@@ -87,8 +87,8 @@ async def test_nothing_unanswered_is_confirmed(tmp_path: Path) -> None:
 
 
 @fast
-async def test_waiting_takes_one_poll(tmp_path: Path) -> None:
-    """While nothing comes, Telegram is asked once a long poll, and not faster."""
+async def test_idle_polling(tmp_path: Path) -> None:
+    """Without updates there is one request for each long poll."""
     queue = FakeQueue()
     async with running(queue, Answers(), tmp_path):
         await asyncio.sleep(500)
@@ -96,8 +96,8 @@ async def test_waiting_takes_one_poll(tmp_path: Path) -> None:
 
 
 @fast
-async def test_what_does_not_finish_is_left_to_the_next_process(tmp_path: Path) -> None:
-    """On stopping, an answer that takes too long is given up, unconfirmed, and the next process gives it."""
+async def test_unfinished_updates_are_left_to_the_next_process(tmp_path: Path) -> None:
+    """At the end, an answer that takes too long is cancelled unconfirmed, and the next process gives it."""
     queue, answers = FakeQueue(update(1, chat=1), update(2, chat=2)), Answers()
     answers.takes[1] = 60
     async with running(queue, answers, tmp_path):
@@ -113,7 +113,7 @@ async def test_what_does_not_finish_is_left_to_the_next_process(tmp_path: Path) 
 
 @fast
 async def test_a_failing_update_does_not_stop_the_others(tmp_path: Path) -> None:
-    """An update that fails is confirmed like any other, and the next is served."""
+    """An update that fails is confirmed like any other, and the next one is answered."""
     queue, done = FakeQueue(update(1), update(2)), []
 
     async def handle(one: Update) -> None:
@@ -128,10 +128,8 @@ async def test_a_failing_update_does_not_stop_the_others(tmp_path: Path) -> None
 
 
 @fast
-async def test_an_outage_is_one_line_and_its_end_another(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    """A network failure is waited out with one line when it begins and one when it is over."""
+async def test_an_outage_is_logged_twice(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Polling survives a network failure; the log has one line when it begins and one when it ends."""
     queue, answers = FakeQueue(update(1)), Answers()
     queue.errors = [NetworkError("a"), NetworkError("b"), NetworkError("c")]
     with caplog.at_level(logging.INFO):
@@ -146,20 +144,20 @@ async def test_an_outage_is_one_line_and_its_end_another(
 
 @pytest.mark.parametrize("error", [Conflict("other"), TimedOut(), InvalidToken("no"), RuntimeError("odd")])
 @fast
-async def test_other_failures_are_waited_out(error: Exception, tmp_path: Path) -> None:
-    """Another process, a time-out, one refusal, a body nobody can read: polling goes on, and tells of it."""
+async def test_polling_survives_other_failures(error: Exception, tmp_path: Path) -> None:
+    """Polling reports a conflict, a timeout, one refusal or an invalid response, and goes on."""
     queue, answers = FakeQueue(update(1)), Answers()
     queue.errors = [error]
     async with running(queue, answers, tmp_path) as process:
         await asyncio.sleep(3)
-        assert [error, None] == process.heard[:2]
+        assert [error, None] == process.polls[:2]
     assert [1] == answers.done
 
 
 @pytest.mark.filterwarnings("ignore:.*retry_after")
 @fast
-async def test_a_flood_limit_is_waited_out(tmp_path: Path) -> None:
-    """When Telegram asks us to wait, we wait as long as it says."""
+async def test_a_flood_limit_is_respected(tmp_path: Path) -> None:
+    """After a flood limit, polling waits as long as Telegram asks."""
     queue, answers = FakeQueue(update(1)), Answers()
     queue.errors = [RetryAfter(40)]
     async with running(queue, answers, tmp_path):
@@ -171,7 +169,7 @@ async def test_a_flood_limit_is_waited_out(tmp_path: Path) -> None:
 
 @fast
 async def test_a_revoked_token_ends_polling(tmp_path: Path) -> None:
-    """A token that is refused three times in a row is for the operator to mend."""
+    """A token that is refused three times in a row raises InvalidToken."""
     queue = FakeQueue()
     queue.errors = [InvalidToken("no"), InvalidToken("no"), InvalidToken("no")]
     process = Process(queue, Answers(), tmp_path)
@@ -181,8 +179,8 @@ async def test_a_revoked_token_ends_polling(tmp_path: Path) -> None:
 
 
 @fast
-async def test_refusals_apart_do_not_end_polling(tmp_path: Path) -> None:
-    """Three refusals of the token with something else between them are a bad day of Telegram's."""
+async def test_refusals_with_other_errors_between(tmp_path: Path) -> None:
+    """Refusals of the token that are not three in a row do not end polling."""
     queue, answers = FakeQueue(update(1)), Answers()
     no = InvalidToken("no")
     queue.errors = [no, no, NetworkError("a"), no, no]
@@ -193,7 +191,7 @@ async def test_refusals_apart_do_not_end_polling(tmp_path: Path) -> None:
 
 @fast
 async def test_stopping_is_quick(tmp_path: Path) -> None:
-    """Told to stop, a process that only listens ends at once."""
+    """A process without updates stops at once."""
     async with running(FakeQueue(), Answers(), tmp_path) as process:
         before = now()
         await process.end()
@@ -201,8 +199,8 @@ async def test_stopping_is_quick(tmp_path: Path) -> None:
 
 
 @fast
-async def test_a_slow_one_does_not_hide_the_others(tmp_path: Path) -> None:
-    """With the window crowded, what takes long is kept on disk till it is answered, and the rest goes on."""
+async def test_a_slow_update_does_not_hide_later_ones(tmp_path: Path) -> None:
+    """When many updates are unconfirmed, slow ones are stored on disk, so that others can be answered."""
     queue = FakeQueue(*(update(number, chat=number) for number in range(1, 400)))
     answers = Answers()
     answers.takes[3] = 100
@@ -218,8 +216,8 @@ async def test_a_slow_one_does_not_hide_the_others(tmp_path: Path) -> None:
 
 
 @fast
-async def test_without_a_spool_nothing_is_lost(tmp_path: Path) -> None:
-    """Where nothing can be kept on disk, a slow update stays with Telegram."""
+async def test_without_a_spool_no_update_is_lost(tmp_path: Path) -> None:
+    """If the spool cannot be written, a slow update stays unconfirmed."""
     (tmp_path / "file").touch()
     queue = FakeQueue(*(update(number, chat=number) for number in range(1, 150)))
     answers = Answers()
@@ -234,9 +232,9 @@ async def test_without_a_spool_nothing_is_lost(tmp_path: Path) -> None:
 
 
 @fast
-async def test_what_an_earlier_process_spooled_is_answered(tmp_path: Path) -> None:
-    """An update on disk is answered on starting, and confirms none of those below it."""
-    Spool(tmp_path).keep(50, update(50, chat=50).to_dict())
+async def test_stored_updates_are_answered_at_the_start(tmp_path: Path) -> None:
+    """A stored update is answered at the start, and does not confirm updates below it."""
+    Spool(tmp_path).store(50, update(50, chat=50).to_dict())
     queue, answers = FakeQueue(update(7, chat=7), update(60, chat=60)), Answers()
     answers.takes[7] = 20
     async with running(queue, answers, tmp_path):
@@ -249,9 +247,9 @@ async def test_what_an_earlier_process_spooled_is_answered(tmp_path: Path) -> No
 
 
 @fast
-async def test_what_is_on_disk_and_with_telegram_is_answered_once(tmp_path: Path) -> None:
-    """An update that was put on disk, but not confirmed any more, is one update."""
-    Spool(tmp_path).keep(5, update(5).to_dict())
+async def test_a_stored_and_unconfirmed_update_is_answered_once(tmp_path: Path) -> None:
+    """An update that was stored but not confirmed before the process ended is answered once."""
+    Spool(tmp_path).store(5, update(5).to_dict())
     queue, answers = FakeQueue(update(5)), Answers()
     async with running(queue, answers, tmp_path):
         pass
@@ -260,9 +258,9 @@ async def test_what_is_on_disk_and_with_telegram_is_answered_once(tmp_path: Path
 
 
 @fast
-async def test_what_is_not_finished_stays_on_disk(tmp_path: Path) -> None:
-    """A spooled update that is given up on stopping is there for the next process."""
-    Spool(tmp_path).keep(5, update(5).to_dict())
+async def test_unfinished_updates_stay_stored(tmp_path: Path) -> None:
+    """A stored update that is cancelled at the end is left for the next process."""
+    Spool(tmp_path).store(5, update(5).to_dict())
     answers = Answers()
     answers.takes[5] = 100
     async with running(FakeQueue(), answers, tmp_path):
@@ -272,8 +270,8 @@ async def test_what_is_not_finished_stays_on_disk(tmp_path: Path) -> None:
 
 
 @fast
-async def test_a_backlog_that_vanishes_is_left_to_the_other(tmp_path: Path) -> None:
-    """On starting, what another process confirms meanwhile is not answered again."""
+async def test_a_backlog_that_another_process_answers(tmp_path: Path) -> None:
+    """A new process does not answer updates that another one confirms meanwhile."""
     queue, answers = FakeQueue(update(1), update(2)), Answers()
     process = Process(queue, answers, tmp_path)
     await asyncio.sleep(0.5)
@@ -284,8 +282,8 @@ async def test_a_backlog_that_vanishes_is_left_to_the_other(tmp_path: Path) -> N
 
 
 @fast
-async def test_a_backlog_that_stays_is_taken(tmp_path: Path) -> None:
-    """On starting, what nobody confirms for a while is answered, and so is what came meanwhile."""
+async def test_a_backlog_that_no_process_answers(tmp_path: Path) -> None:
+    """A new process answers pending updates that no other confirms, and those that arrive meanwhile."""
     queue, answers = FakeQueue(update(1), update(2)), Answers()
     process = Process(queue, answers, tmp_path)
     await asyncio.sleep(0.5)
@@ -297,8 +295,8 @@ async def test_a_backlog_that_stays_is_taken(tmp_path: Path) -> None:
 
 
 @fast
-async def test_what_comes_while_we_wait_is_ours(tmp_path: Path) -> None:
-    """An update that comes while nobody else can have it is answered at once."""
+async def test_updates_that_arrive_during_a_poll(tmp_path: Path) -> None:
+    """An update that arrives during a long poll is answered at once, as no other process can have it."""
     queue, answers = FakeQueue(), Answers()
     async with running(queue, answers, tmp_path):
         queue.add(update(1))
@@ -307,8 +305,8 @@ async def test_what_comes_while_we_wait_is_ours(tmp_path: Path) -> None:
 
 
 @fast
-async def test_after_a_conflict_a_backlog_may_be_the_others(tmp_path: Path) -> None:
-    """A process that lost the queue to another one looks again before it takes what lies there."""
+async def test_a_backlog_after_a_conflict(tmp_path: Path) -> None:
+    """After a conflict, a process checks again whether another one answers the pending updates."""
     queue, answers = FakeQueue(), Answers()
     async with running(queue, answers, tmp_path):
         queue.errors = [Conflict("other")]
@@ -335,23 +333,23 @@ async def test_after_a_conflict_a_backlog_may_be_the_others(tmp_path: Path) -> N
 async def test_a_deploy_answers_nothing_twice(
     gaps: list[float], takes: list[float], start: float, overlap: float
 ) -> None:
-    """While one process stops and another starts, each update is answered exactly once."""
+    """While one process stops and another one starts, each update is answered exactly once."""
     with tempfile.TemporaryDirectory() as name:
         queue, answers = FakeQueue(), Answers()
         answers.takes.update(enumerate(takes))
         old = Process(queue, answers, Path(name))
 
-        async def ask() -> None:
+        async def send_updates() -> None:
             for number, gap in enumerate(gaps):
                 await asyncio.sleep(gap)
                 queue.add(update(number, chat=number + 1))
 
-        asking = asyncio.create_task(ask())
+        sending = asyncio.create_task(send_updates())
         await asyncio.sleep(1 + start)
         new = Process(queue, answers, Path(name))
         await asyncio.sleep(overlap)
         await old.end()
-        await asking
+        await sending
         await asyncio.sleep(30)
         await new.end()
     assert Counter(range(len(gaps))) == answers.counts
@@ -359,7 +357,7 @@ async def test_a_deploy_answers_nothing_twice(
 
 
 class Watched(FakeQueue):
-    """A queue that cannot stand an update confirmed that is neither answered nor on disk."""
+    """A queue that notes updates confirmed before they were answered or stored, as `lost`."""
 
     def __init__(self, answers: Answers, folder: Path) -> None:
         super().__init__()
@@ -367,13 +365,13 @@ class Watched(FakeQueue):
         self.folder = folder
         self.lost: set[int] = set()
 
-    async def pending(self, **asked: Any) -> list[Update]:
+    async def pending(self, **parameters: Any) -> list[Update]:
         before = set(self.ids)
         try:
-            return await super().pending(**asked)
+            return await super().pending(**parameters)
         finally:
-            gone = {number for number in before if number < asked["offset"]}
-            self.lost |= gone - set(self.answers.done) - set(spooled(self.folder))
+            confirmed = {number for number in before if number < parameters["offset"]}
+            self.lost |= confirmed - set(self.answers.done) - set(spooled(self.folder))
 
 
 ERRORS: list[Exception] = [Conflict("other"), NetworkError("down"), TimedOut(), InvalidToken("no")]
@@ -387,8 +385,8 @@ STEPS = st.one_of(
 @settings(max_examples=120)
 @given(st.lists(STEPS, min_size=3, max_size=40))
 @fast
-async def test_whatever_happens_nothing_is_lost(steps: list[tuple[str, float]]) -> None:
-    """Processes start, stop, meet and die as they like: what is confirmed was answered or is on disk."""
+async def test_no_update_is_ever_lost(steps: list[tuple[str, float]]) -> None:
+    """However processes start, stop, overlap and die, confirmed updates have been answered or stored."""
     with tempfile.TemporaryDirectory() as name, pytest.MonkeyPatch.context() as patch:
         patch.setattr(polling, "_MAX_UNCONFIRMED", 3)
         folder, answers = Path(name), Answers()

@@ -27,7 +27,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:.*retry_after")
 
 
 class Calls:
-    """Telegram, for each chat: fails with these errors first, then succeeds."""
+    """Telegram: calls for a chat raise its errors first, and then succeed."""
 
     def __init__(self, **errors: Sequence[Exception]) -> None:
         self.errors = {name: list(given) for name, given in errors.items()}
@@ -47,9 +47,9 @@ class Calls:
 class Sender:
     def __init__(self, calls: Calls, rate: float = 0) -> None:
         self.calls = calls
-        self.pauses = CancellableWaits()
+        self.waits = CancellableWaits()
         self.metrics = Metrics()
-        self.limiter = RateLimiter(rate, self.pauses, self.metrics)
+        self.limiter = RateLimiter(rate, self.waits, self.metrics)
 
     async def send(self, **data: Any) -> Any:
         return await self.limiter.process_request(
@@ -85,8 +85,8 @@ LOST: list[Callable[[], TelegramError]] = [
 
 
 @fast
-async def test_a_chat_held_back_holds_back_no_other() -> None:
-    """While one chat has to wait, replies to another go out at once."""
+async def test_a_flood_limit_of_one_chat_delays_no_other() -> None:
+    """While one chat has to wait, replies to others are sent at once."""
     calls = Calls(chat1=[RetryAfter(30)])
     sender = Sender(calls, rate=30)
     await asyncio.gather(*(sender.send(chat_id=chat) for chat in (1, 2, 3)))
@@ -94,8 +94,8 @@ async def test_a_chat_held_back_holds_back_no_other() -> None:
 
 
 @fast
-async def test_a_flood_limit_is_kept() -> None:
-    """The next try comes when Telegram said, each time it says so, and not before."""
+async def test_a_flood_limit_is_respected() -> None:
+    """The next attempt is made when Telegram allows it, and not before."""
     calls = Calls(chat1=[RetryAfter(30), RetryAfter(5)])
     await Sender(calls).send(chat_id=1)
     assert [0.0, 30.1, 35.2] == calls.times
@@ -103,8 +103,8 @@ async def test_a_flood_limit_is_kept() -> None:
 
 @pytest.mark.filterwarnings("error")
 @fast
-async def test_a_flood_limit_may_be_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The seconds are the same in the library's form to come."""
+async def test_a_flood_limit_may_be_a_timedelta(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A flood limit means the same in the library's future form, a timedelta."""
     monkeypatch.setenv("PTB_TIMEDELTA", "true")
     calls = Calls(chat1=[RetryAfter(30)])
     await Sender(calls).send(chat_id=1)
@@ -113,8 +113,8 @@ async def test_a_flood_limit_may_be_a_time(monkeypatch: pytest.MonkeyPatch) -> N
 
 @pytest.mark.parametrize("error", UNREACHABLE)
 @fast
-async def test_what_was_not_taken_is_tried_for_long(error: Callable[[], TelegramError]) -> None:
-    """A reply that surely did not arrive is sent again for an hour, at most every half a minute."""
+async def test_undelivered_replies_are_repeated_for_an_hour(error: Callable[[], TelegramError]) -> None:
+    """A reply that surely did not arrive is repeated for an hour, at last every 30 seconds."""
     calls = Calls(chat1=[error() for _ in range(1000)])
     with pytest.raises(NetworkError):
         await Sender(calls).send(chat_id=1)
@@ -126,8 +126,8 @@ async def test_what_was_not_taken_is_tried_for_long(error: Callable[[], Telegram
 
 @pytest.mark.parametrize("error", UNREACHABLE + LOST)
 @fast
-async def test_a_reply_is_tried_again(error: Callable[[], TelegramError]) -> None:
-    """A reply that failed for a passing reason is sent again, and arrives."""
+async def test_replies_are_repeated(error: Callable[[], TelegramError]) -> None:
+    """A reply that failed for a passing reason is sent again."""
     calls = Calls(chat1=[error(), error()])
     sender = Sender(calls)
     assert await sender.send(chat_id=1)
@@ -137,8 +137,8 @@ async def test_a_reply_is_tried_again(error: Callable[[], TelegramError]) -> Non
 
 @pytest.mark.parametrize("error", LOST)
 @fast
-async def test_what_may_have_arrived_is_tried_five_times(error: Callable[[], TelegramError]) -> None:
-    """A reply that may have arrived is not shown over and over."""
+async def test_replies_that_may_have_arrived_have_five_attempts(error: Callable[[], TelegramError]) -> None:
+    """A reply that may have arrived is sent five times at most, as users may see each one."""
     calls = Calls(chat1=[error() for _ in range(10)])
     with pytest.raises(type(error())):
         await Sender(calls).send(chat_id=1)
@@ -148,7 +148,7 @@ async def test_what_may_have_arrived_is_tried_five_times(error: Callable[[], Tel
 @pytest.mark.parametrize("error", [BadRequest("no"), Forbidden("no"), InvalidToken("no")])
 @fast
 async def test_a_refusal_is_final(error: TelegramError) -> None:
-    """What Telegram refuses is not sent again, and counted by its kind."""
+    """A refused call is not repeated, and is counted by its error."""
     calls = Calls(chat1=[error])
     sender = Sender(calls)
     with pytest.raises(type(error)):
@@ -158,8 +158,8 @@ async def test_a_refusal_is_final(error: TelegramError) -> None:
 
 
 @fast
-async def test_what_answers_nobody_is_tried_once() -> None:
-    """Other calls fail at once, so that a start can tell; but a flood limit holds for them too."""
+async def test_other_calls_are_not_repeated() -> None:
+    """Calls that are no replies fail at once, for their callers to handle, but flood limits are respected."""
     calls = Calls(chatNone=[RetryAfter(3), NetworkError("a")])
     with pytest.raises(NetworkError):
         await Sender(calls).send()
@@ -168,8 +168,8 @@ async def test_what_answers_nobody_is_tried_once() -> None:
 
 @pytest.mark.parametrize("name", ["callback_query_id", "inline_query_id"])
 @fast
-async def test_answers_to_queries_are_tried_again(name: str) -> None:
-    """The answer to a press or an inline query is as good as a message, and has no limit of ours."""
+async def test_answers_to_queries_are_repeated(name: str) -> None:
+    """Answers to button presses and inline queries are repeated like messages, but not rate limited."""
     calls = Calls(chatNone=[NetworkError("a")])
     sender = Sender(calls, rate=1)
     await asyncio.gather(*(sender.send(**{name: "5"}) for _ in range(9)))
@@ -177,8 +177,8 @@ async def test_answers_to_queries_are_tried_again(name: str) -> None:
 
 
 @fast
-async def test_a_group_that_moved_is_followed(telegram: Any) -> None:
-    """When a group has become a supergroup, the reply goes there, at once."""
+async def test_a_migrated_group(telegram: Any) -> None:
+    """If a group has become a supergroup, the reply is sent there at once."""
     moved: list[Exception] = [ChatMigrated(-100)]
 
     async def move(
@@ -205,7 +205,7 @@ async def test_a_group_that_moved_is_followed(telegram: Any) -> None:
 
 @fast
 async def test_a_group_has_twenty_a_minute() -> None:
-    """A group gets 20 messages at once and then one every 3 seconds, which holds back no other chat."""
+    """A group gets 20 messages at once and then one every 3 seconds, which delays no other chat."""
     calls = Calls()
     sender = Sender(calls, rate=1000)
     groups = [sender.send(chat_id=-5) for _ in range(24)]
@@ -216,8 +216,8 @@ async def test_a_group_has_twenty_a_minute() -> None:
 
 
 @fast
-async def test_all_chats_together_have_a_rate() -> None:
-    """No more than so many messages a second go out after the first ones."""
+async def test_the_global_rate() -> None:
+    """After the first messages, no more than `rate` a second are sent over all chats."""
     calls = Calls()
     sender = Sender(calls, rate=10)
     await asyncio.gather(*(sender.send(chat_id=chat) for chat in range(1, 51)))
@@ -227,53 +227,60 @@ async def test_all_chats_together_have_a_rate() -> None:
 
 
 @fast
-async def test_a_rate_of_none_lifts_the_limits() -> None:
-    """With a rate of 0 nothing waits, in groups neither."""
+async def test_a_rate_of_zero_is_no_limit() -> None:
+    """With a rate of 0 no message waits, not even in groups."""
     calls = Calls()
     sender = Sender(calls)
     await asyncio.gather(*(sender.send(chat_id=-5) for _ in range(500)))
     assert {0.0} == set(calls.times)
 
 
+@pytest.mark.parametrize(("other_groups", "seconds"), [(4, 3.0), (5, 0.0)])
 @fast
-async def test_groups_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Only so many groups are kept in mind."""
-    monkeypatch.setattr(rate_limiter, "_MOST_GROUPS", 5)
-    sender = Sender(Calls(), rate=1000)
-    for group in range(20):
-        await sender.send(chat_id=-1 - group)
-    assert [-16, -17, -18, -19, -20] == list(sender.limiter._groups)
+async def test_only_the_latest_groups_are_remembered(
+    other_groups: int, seconds: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The limit of a group is forgotten when five other groups have had messages since."""
+    monkeypatch.setattr(rate_limiter, "_MAX_GROUPS", 5)
+    calls = Calls()
+    sender = Sender(calls, rate=1000)
+    for _ in range(20):
+        await sender.send(chat_id=-1)
+    for group in range(other_groups):
+        await sender.send(chat_id=-2 - group)
+    await sender.send(chat_id=-1)
+    assert seconds == calls.times[-1]
 
 
 @fast
-async def test_what_waits_is_given_up_in_the_end() -> None:
-    """A reply that waits for another try, or for room, is given up without being sent."""
+async def test_waiting_replies_are_cancelled_at_the_end() -> None:
+    """A reply that waits for a retry or a rate limit is cancelled without being sent."""
     calls = Calls(chat1=[NetworkError("a")] * 99)
     sender = Sender(calls, rate=1)
     tasks = [asyncio.create_task(sender.send(chat_id=chat)) for chat in (1, 2, 3)]
     await asyncio.sleep(0.1)
-    sender.pauses.end()
+    sender.waits.end()
     await asyncio.wait(tasks)
     assert [True, True, True] == [task.cancelled() for task in tasks]
     assert [1] == calls.chats
 
 
 @fast
-async def test_an_outage_is_one_line_and_its_end_another(caplog: pytest.LogCaptureFixture) -> None:
-    """However many replies fail, an outage is told once when it lasts and once when it is over."""
+async def test_an_outage_is_logged_twice(caplog: pytest.LogCaptureFixture) -> None:
+    """However many replies fail, the log has one line when an outage lasts and one when it is over."""
     calls = Calls(**{f"chat{chat}": [NetworkError("a") for _ in range(8)] for chat in range(1, 6)})
     sender = Sender(calls)
     with caplog.at_level(logging.INFO):
         await asyncio.gather(*(sender.send(chat_id=chat) for chat in range(1, 6)))
     assert [
-        "Telegram takes no replies (NetworkError); trying again",
+        "Telegram does not accept replies (NetworkError); trying again",
         "Telegram answers again after 88 s",
     ] == caplog.messages
 
 
 @fast
-async def test_a_hiccup_is_no_outage(caplog: pytest.LogCaptureFixture) -> None:
-    """A few failures, and flood limits, are no line at all."""
+async def test_short_failures_are_not_logged(caplog: pytest.LogCaptureFixture) -> None:
+    """A few failures, and flood limits, are not logged."""
     calls = Calls(chat1=[NetworkError("a")] * 3, chat2=[RetryAfter(1)] * 6)
     sender = Sender(calls)
     with caplog.at_level(logging.INFO):

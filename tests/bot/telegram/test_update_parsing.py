@@ -7,7 +7,7 @@ from bot.telegram.update_parsing import Bot
 
 
 class OneBatch(BaseRequest):
-    """Gives the same updates to whoever asks."""
+    """Returns the same updates to every request."""
 
     def __init__(self, *updates: dict[str, Any]) -> None:
         self.body = json.dumps({"ok": True, "result": updates}).encode()
@@ -24,11 +24,11 @@ class OneBatch(BaseRequest):
         return 200, self.body
 
 
-async def test_an_update_nobody_can_read_is_passed_over() -> None:
-    """One update of a strange shape is taken as empty; the others arrive."""
+async def test_an_invalid_update_is_skipped() -> None:
+    """An update of an unknown form is returned without contents; the others are parsed."""
     good = {"update_id": 2, "message": {"message_id": 1, "date": 1, "chat": {"id": 1, "type": "private"}}}
-    strange = {"update_id": 1, "poll": {"id": 1}}
-    request = OneBatch(strange, good)
+    invalid = {"update_id": 1, "poll": {"id": 1}}
+    request = OneBatch(invalid, good)
     bot = Bot("1:x", request=request, get_updates_request=request)
     first, second = await bot.pending(offset=0, limit=100, wait=0, kinds=("message",))
     assert (1, None) == (first.update_id, first.effective_chat)

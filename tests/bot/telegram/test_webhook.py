@@ -17,7 +17,7 @@ URL = "https://bot.example.org/hook"
 
 
 class FakeBot:
-    """Knows of a webhook; `errors` come first."""
+    """Has a webhook; calls raise the `errors` first."""
 
     def __init__(self) -> None:
         self.url = URL
@@ -44,16 +44,16 @@ def _webhook(bot: Any) -> Webhook:
 
 @contextlib.asynccontextmanager
 async def watching(bot: FakeBot) -> AsyncIterator[list[Exception | None]]:
-    looks: list[Exception | None] = []
-    task = asyncio.create_task(_webhook(bot).watch(looks.append))
+    checks: list[Exception | None] = []
+    task = asyncio.create_task(_webhook(bot).watch(checks.append))
     await asyncio.sleep(1)
-    yield looks
+    yield checks
     task.cancel()
     await asyncio.wait([task])
 
 
 async def test_it_is_set_with_secret_and_kinds() -> None:
-    """Telegram is told the address, the secret it has to show, and what we want to hear of."""
+    """Telegram gets the address, the secret and the kinds of updates to send."""
     bot = FakeBot()
     await _webhook(bot).set()
     assert [
@@ -62,12 +62,12 @@ async def test_it_is_set_with_secret_and_kinds() -> None:
 
 
 @fast
-async def test_it_is_left_alone_while_it_stays(caplog: pytest.LogCaptureFixture) -> None:
-    """A webhook that is as it should be is looked at once a minute, and nothing else."""
+async def test_an_unchanged_webhook_is_not_set_again(caplog: pytest.LogCaptureFixture) -> None:
+    """The webhook is checked once a minute, and not set again while it is unchanged."""
     bot = FakeBot()
-    async with watching(bot) as looks:
+    async with watching(bot) as checks:
         await asyncio.sleep(300)
-        assert [None] * 5 == looks
+        assert [None] * 5 == checks
     assert [] == bot.set
     assert [] == caplog.messages
 
@@ -75,7 +75,7 @@ async def test_it_is_left_alone_while_it_stays(caplog: pytest.LogCaptureFixture)
 @pytest.mark.parametrize("url", ["", "https://other.example.org/"])
 @fast
 async def test_it_is_set_again(url: str, caplog: pytest.LogCaptureFixture) -> None:
-    """A webhook that was taken away is set again, as it was, with one line."""
+    """A webhook that was removed or changed is set again, with one line in the log."""
     bot = FakeBot()
     bot.url = url
     async with watching(bot):
@@ -83,12 +83,12 @@ async def test_it_is_set_again(url: str, caplog: pytest.LogCaptureFixture) -> No
     assert [
         (URL, {"secret_token": "secret", "allowed_updates": ("message",), "max_connections": 100})
     ] == bot.set
-    assert ["Somebody took the webhook away; it is set again"] == caplog.messages
+    assert ["The webhook was removed or changed; setting it again"] == caplog.messages
 
 
 @fast
-async def test_a_failed_delivery_is_told_once(caplog: pytest.LogCaptureFixture) -> None:
-    """What Telegram says it could not bring is told once, and again when it happens again."""
+async def test_a_failed_delivery_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
+    """A delivery that failed is logged once, and again when another one fails."""
     bot = FakeBot()
     async with watching(bot):
         bot.failed = 1_700_000_000, "Connection refused"
@@ -96,31 +96,31 @@ async def test_a_failed_delivery_is_told_once(caplog: pytest.LogCaptureFixture) 
         bot.failed = 1_700_000_200, "Timed out"
         await asyncio.sleep(300)
     assert [
-        "Telegram could not bring an update: Connection refused",
-        "Telegram could not bring an update: Timed out",
+        "Telegram could not deliver an update: Connection refused",
+        "Telegram could not deliver an update: Timed out",
     ] == caplog.messages
 
 
 @fast
-async def test_a_revoked_token_ends_it() -> None:
-    """A token that is refused three times in a row is for the operator to mend."""
+async def test_a_revoked_token_ends_watching() -> None:
+    """A token that is refused three times in a row raises InvalidToken."""
     bot = FakeBot()
     bot.errors = [InvalidToken("no"), NetworkError("a"), *[InvalidToken("no")] * 3]
-    looks: list[Exception | None] = []
+    checks: list[Exception | None] = []
     with pytest.raises(InvalidToken):
-        await _webhook(bot).watch(looks.append)
-    assert 5 == len(looks)
+        await _webhook(bot).watch(checks.append)
+    assert 5 == len(checks)
 
 
 @fast
-async def test_an_outage_is_told_once(caplog: pytest.LogCaptureFixture) -> None:
-    """While Telegram cannot be asked, each look tells of it, and the log does once."""
+async def test_an_outage_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
+    """While Telegram is unreachable, each check reports an error, and the log has one line."""
     bot = FakeBot()
     bot.errors = [NetworkError("a"), NetworkError("b")]
-    async with watching(bot) as looks:
+    async with watching(bot) as checks:
         await asyncio.sleep(200)
-        assert [NetworkError, NetworkError, type(None)] == [type(look) for look in looks]
-    assert ["Telegram cannot be asked about the webhook (NetworkError)"] == caplog.messages
+        assert [NetworkError, NetworkError, type(None)] == [type(error) for error in checks]
+    assert ["The webhook cannot be checked (NetworkError)"] == caplog.messages
 
 
 @pytest.mark.parametrize(
@@ -132,13 +132,13 @@ async def test_an_outage_is_told_once(caplog: pytest.LogCaptureFixture) -> None:
     ],
 )
 def test_the_path_is_that_of_the_address(url: str, path: str) -> None:
-    """The door is where the public address leads."""
+    """The path of the inbox is that of the webhook address."""
     assert path == Inbox(url, "secret").path
 
 
 @given(st.text())
-def test_only_the_secret_opens(given_secret: str) -> None:
-    """No text but the secret is taken for it."""
+def test_only_the_secret_is_accepted(given_secret: str) -> None:
+    """No other text passes for the secret."""
     inbox = Inbox(URL, "secret")
-    assert (given_secret == "secret") == inbox.knows(given_secret)
-    assert inbox.knows("secret")
+    assert (given_secret == "secret") == inbox.is_secret(given_secret)
+    assert inbox.is_secret("secret")

@@ -1,6 +1,9 @@
 import io
 import re
 import zipfile
+import zlib
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -10,6 +13,8 @@ from retrieval.loaders.formats import load
 from retrieval.loaders.zip_archive import ZipArchive
 from tests.documents import make
 
+# Bytes of an entry that are read at once.
+CHUNK = 64 * 1024
 OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(512)
 ARCHIVES = {"a.docx": make.word, "a.pptx": make.slides, "a.xlsx": make.sheets, "a.epub": make.book}
 PARTS = {
@@ -66,14 +71,56 @@ def test_bombs(name: str) -> None:
     assert re.fullmatch(r"unpacks to 3\d MB, which is too much; split it, or remove it", reason(bomb, name))
 
 
-@pytest.mark.parametrize("name", ARCHIVES)
-def test_a_bomb_whose_list_lies(name: str) -> None:
-    """An entry is never read beyond its listed size."""
-    data = make.changed(ARCHIVES[name](), {PARTS[name]: b"<a>" + bytes(30 * 2**20)})
+class CountingDecompressor:
+    """A decompressor that adds up the bytes it unpacks in `sizes`."""
+
+    def __init__(self, sizes: list[int]) -> None:
+        self._sizes = sizes
+        self._decompressor = zlib.decompressobj(-zlib.MAX_WBITS)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._decompressor, name)
+
+    def decompress(self, data: bytes, max_length: int = 0) -> bytes:
+        unpacked = self._decompressor.decompress(data, max_length)
+        self._sizes.append(len(unpacked))
+        return unpacked
+
+
+def understate_size(data: bytes, path: str) -> bytes:
+    """Write a size of 100 bytes for an entry into the list of an archive."""
     with zipfile.ZipFile(io.BytesIO(data)) as file:
-        entry = file.getinfo(PARTS[name])
-    size, lie = entry.file_size.to_bytes(4, "little"), (100).to_bytes(4, "little")
-    assert "is damaged at" in reason(data.replace(size, lie), name)
+        size = file.getinfo(path).file_size
+    return data.replace(size.to_bytes(4, "little"), (100).to_bytes(4, "little"))
+
+
+@pytest.fixture
+def unpacked_sizes(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Return the list that gets the number of bytes of each step of decompression."""
+    sizes: list[int] = []
+    monkeypatch.setattr(zipfile, "_get_decompressor", lambda _: CountingDecompressor(sizes))
+    return sizes
+
+
+@pytest.mark.parametrize("name", ARCHIVES)
+def test_a_bomb_whose_list_lies(name: str, unpacked_sizes: list[int]) -> None:
+    """An entry that is larger than the list of the archive states is refused within one chunk."""
+    data = make.changed(ARCHIVES[name](), {PARTS[name]: b"<a>" + bytes(30 * 2**20)})
+    bomb = understate_size(data, PARTS[name])
+    unpacked_sizes.clear()
+    assert f"is damaged at '{PARTS[name]}'" in reason(bomb, name)
+    assert 100 <= sum(unpacked_sizes) <= 2 * CHUNK
+
+
+@pytest.mark.parametrize("method", [ZipArchive.read, ZipArchive.tree])
+def test_how_far_an_entry_is_unpacked(
+    method: Callable[[ZipArchive, str], object], unpacked_sizes: list[int]
+) -> None:
+    """Neither way to read an entry unpacks more than one chunk beyond the size in the list."""
+    bomb = understate_size(make.archive({"a.xml": b"<a>" + bytes(30 * 2**20)}), "a.xml")
+    with pytest.raises(DocumentError, match=r"is damaged at 'a\.xml'"):
+        method(ZipArchive(bomb, "a.docx"), "a.xml")
+    assert 100 <= sum(unpacked_sizes) <= CHUNK
 
 
 @pytest.mark.parametrize("name", ARCHIVES)
