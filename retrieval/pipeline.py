@@ -48,7 +48,7 @@ async def answer(
     evidence = match_features(question, candidates)
     ranking = rank_spans(question, evidence, candidates, quote_chars)
     sure = confidence(question, ranking.best, ranking.weights) if _says_something(asked, candidates) else 0.0
-    forward, is_match = candidates.forward, matching(question, candidates.forward.forms)
+    forward, is_match = candidates.forward, matching(question, candidates.forward.vocabulary)
     citations = tuple(
         cite(
             candidates.passages[excerpt.candidate],
@@ -112,7 +112,7 @@ async def _corrections(question: Query, index: Index) -> dict[str, str]:
     unknown = [
         word.text for word in question.words if word.content and not any(frequencies[t] for t in word.terms)
     ]
-    near = await index.nearest(unknown[:_MOST_SLIPS])
+    near = await index.corrections(unknown[:_MOST_SLIPS])
     return {word: right for word, right in near.items() if _is_content(right, index)}
 
 

@@ -106,15 +106,15 @@ class LocalIndex:
     def document(self, identity: str) -> Passages:
         """Return the passages of the document with this id, none when there is no such document."""
         for live in self.segments:
-            found = live.segment.find(identity)
+            found = live.segment.document_ordinal(identity)
             if found is not None and found not in live.deleted:
-                return Passages(live.segment, *live.segment.documents[found : found + 2].tolist())
+                return Passages(live.segment, *live.segment.document_starts[found : found + 2].tolist())
         return Passages(None, 0, 0)
 
     def without(self, documents: Iterable[str]) -> "LocalIndex":
         """Return the index without the documents with these ids."""
         gone = list(documents)
-        segments = (live.without(live.segment.find_all(gone)) for live in self.segments)
+        segments = (live.without(live.segment.document_ordinals(gone)) for live in self.segments)
         return LocalIndex([live for live in segments if live.size], self.embeddings)
 
     @property
@@ -259,7 +259,7 @@ class LocalIndex:
         """Return the best passages by BM25; scores equal those of rank_bm25.BM25Plus bit for bit."""
         return self._best(*self._lists(terms), limit)
 
-    async def nearest(self, words: Sequence[str]) -> Mapping[str, str]:
+    async def corrections(self, words: Sequence[str]) -> Mapping[str, str]:
         spellings = [live.segment.spelling for live in self.segments]
         found = {word: find_correction(word, spellings, self._holds) for word in words}
         return {word: right for word, right in found.items() if right}
@@ -343,7 +343,7 @@ class LocalIndex:
             for live, at in zip(present, own, strict=True)
         ]
         passages, forward = read[0] if read else ([], ForwardIndex.join([]))
-        keys = RaggedArray.join(rows) if rows else RaggedArray.of([], np.uint64)
+        keys = RaggedArray.join(rows) if rows else RaggedArray.from_rows([], np.uint64)
         if len(read) < 2:  # noqa: PLR2004
             return passages, forward, keys
         order = np.argsort([place for at in own for place in at.tolist()])

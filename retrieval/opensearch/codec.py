@@ -34,7 +34,7 @@ def pack(
 ) -> list[bytes]:
     """Pack passages; `ordinals` tell which of its document's each is."""
     vectors = vectors or PassageVectors.none(len(passages))
-    forms, tokens = forward.forms, forward.tokens
+    forms, tokens = forward.vocabulary, forward.tokens
     owners = np.repeat(np.arange(len(passages)), tokens.lengths)
     keys, local = np.unique(owners * max(len(forms), 1) + tokens.values, return_inverse=True)
     used = keys % max(len(forms), 1)
@@ -42,7 +42,7 @@ def pack(
     grams = forms.grams.take(used)
     gram_cuts = grams.offsets[cuts].tolist()
     local -= np.repeat(np.array(cuts[:-1], np.int64), tokens.lengths)
-    terms, kinds = _raw(forms.terms[used], "<u8"), _raw(forms.kinds[used], "<u1")
+    terms, kinds = _raw(forms.terms[used], "<u8"), _raw(forms.token_types[used], "<u1")
     lengths, counts = _raw(forms.lengths[used], "<u2"), _raw(grams.lengths, "<u2")
     codes = _raw(grams.values, "<u4")
     numbers, starts = _raw(local, "<u2"), _raw(forward.starts, "<u2")
@@ -134,13 +134,13 @@ def unpack(stored: Iterable[str]) -> DecodedPassages:
         of_terms,
         np.frombuffer(kinds, np.uint8),
         np.frombuffer(lengths, "<u2"),
-        RaggedArray.counted(np.frombuffer(counts, "<u2"), np.frombuffer(codes, "<u4")),
+        RaggedArray.from_lengths(np.frombuffer(counts, "<u2"), np.frombuffer(codes, "<u4")),
     )
     forward = ForwardIndex(
         forms,
-        RaggedArray.counted(sizes[:, 2], values.astype(np.int32)),
+        RaggedArray.from_lengths(sizes[:, 2], values.astype(np.int32)),
         np.frombuffer(starts, "<u2"),
-        RaggedArray.counted(sizes[:, 3], cuts[:, 0]),
+        RaggedArray.from_lengths(sizes[:, 3], cuts[:, 0]),
         cuts[:, 1],
         cuts[:, 2],
     )

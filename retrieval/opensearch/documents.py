@@ -77,7 +77,7 @@ class Reader:
     def __init__(self, segment: Segment, documents: Sequence[int], embeddings: Embeddings | None) -> None:
         self._segment = segment
         self._embeddings = embeddings
-        self._ranges = [range(*segment.documents[one : one + 2].tolist()) for one in documents]
+        self._ranges = [range(*segment.document_starts[one : one + 2].tolist()) for one in documents]
         self._headings: defaultdict[str, list[tuple[str, ...]]] = defaultdict(list)
         self._words: defaultdict[str, set[str]] = defaultdict(set)
 
@@ -101,7 +101,7 @@ class Reader:
     def _part(self, numbers: Sequence[int], ordinals: Sequence[int]) -> list[BulkItem]:
         passages, forward = self._segment.candidates(numbers)
         self._note(passages, forward)
-        terms = mappings.spelt(forward.forms.terms)
+        terms = mappings.spelt(forward.vocabulary.terms)
         tokens, cuts = forward.tokens.values.tolist(), pairwise(forward.tokens.offsets.tolist())
         store = self._embeddings.store if self._embeddings else None
         vectors = vectors_of(self._segment, numbers, store) if store is not None else None
@@ -118,9 +118,9 @@ class Reader:
         names = {name: at for at, name in enumerate(dict.fromkeys(one.document for one in passages))}
         of_passage = np.array([names[passage.document] for passage in passages])
         owners = np.repeat(np.arange(len(passages)), forward.tokens.lengths)
-        lengths = forward.forms.lengths[forward.tokens.values]
+        lengths = forward.vocabulary.lengths[forward.tokens.values]
         (long,) = np.nonzero((lengths >= _SHORTEST_WORD) & (lengths <= _LONGEST_WORD))
-        keys = of_passage[owners[long]] * len(forward.forms) + forward.tokens.values[long]
+        keys = of_passage[owners[long]] * len(forward.vocabulary) + forward.tokens.values[long]
         # Each form once a document, where it stands first.
         _, first = np.unique(keys, return_index=True)
         at = long[first]

@@ -208,7 +208,7 @@ class _Indexer:
             segment = Segment(batch.segment)
             batch.segment.unlink()
             own = [record for record in made if record.source]
-            documents = segment.find_all([document_id(record.file.name) for record in own])
+            documents = segment.document_ordinals([document_id(record.file.name) for record in own])
             reader = Reader(segment, documents, self.embeddings)
             encoding, parts = reader.encode(), reader.parts()
             while (count := await asyncio.to_thread(next, encoding, None)) is not None:

@@ -56,7 +56,7 @@ class PassageVectors:
 
     def take(self, passages: NDArray[np.intp]) -> "PassageVectors":
         """Return the vectors of these passages, in this order."""
-        at, counts = RaggedArray.counted(self.counts, self.scales).positions(passages)
+        at, counts = RaggedArray.from_lengths(self.counts, self.scales).positions(passages)
         return PassageVectors(counts, self.scales[at], self.numbers[at])
 
     def wholes(self) -> Vectors:

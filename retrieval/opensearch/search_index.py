@@ -172,7 +172,7 @@ class OpenSearchIndex:
 
     def _scores(self, forward: ForwardIndex, frequencies: Mapping[str, int]) -> Scores:
         """Score passages as rank-bm25 does, in its order: what the cluster scores is only nearly that."""
-        of_token = forward.forms.rows_of({digest(term): at for at, term in enumerate(frequencies)})[
+        of_token = forward.vocabulary.map_terms({digest(term): at for at, term in enumerate(frequencies)})[
             forward.tokens.values
         ]
         owners = np.repeat(np.arange(len(forward.tokens)), forward.tokens.lengths)[of_token >= 0]
@@ -186,7 +186,7 @@ class OpenSearchIndex:
             scores += gained
         return scores
 
-    async def nearest(self, words: Sequence[str]) -> Mapping[str, str]:
+    async def corrections(self, words: Sequence[str]) -> Mapping[str, str]:
         asked = [word for word in dict.fromkeys(words) if is_correctable(word)]
         if not asked or not self.size:
             return {}
@@ -255,7 +255,7 @@ def _spelt_all(numbers: Mapping[str, float]) -> dict[str, float]:
 def _context_scores(passages: Sequence[Passage], weights: Mapping[str, float]) -> Scores:
     """Add up the weights of the terms in each passage's context."""
     forms, rows = context_tokens(passages)
-    of_token = forms.rows_of({digest(term): at for at, term in enumerate(weights)})[rows.values]
+    of_token = forms.map_terms({digest(term): at for at, term in enumerate(weights)})[rows.values]
     owners = np.repeat(np.arange(len(rows)), rows.lengths)
     is_there = np.zeros((len(weights), len(passages)), np.bool_)
     is_there[of_token[of_token >= 0], owners[of_token >= 0]] = True

@@ -78,13 +78,13 @@ def inverse_document_frequency(frequency: Array, size: int) -> Array:
 def match_features(question: Query, candidates: Candidates) -> MatchFeatures:
     """Count the question's words in the candidates; there must be at least one of either."""
     forward = candidates.forward
-    forms, tokens = forward.forms, forward.tokens.values
+    forms, tokens = forward.vocabulary, forward.tokens.values
     owners = np.repeat(np.arange(len(forward.tokens)), forward.tokens.lengths)
     piece_counts = forward.pieces.lengths
     size = len(forward.piece_ends)
     rows = np.repeat(np.arange(size), forward.piece_tokens)
     of_term = {digest(term): i for i, word in enumerate(question.words) for term in word.terms}
-    columns = forms.rows_of(of_term)[tokens]
+    columns = forms.map_terms(of_term)[tokens]
     shape = (size, len(question.words))
     words = _count(rows, columns, shape)
     found, similar = _grams(question, forms, tokens, rows, size)
@@ -92,7 +92,7 @@ def match_features(question: Query, candidates: Candidates) -> MatchFeatures:
     idf = inverse_document_frequency(np.array(frequencies, np.float64), candidates.size)
     weights = np.array([word.weight for word in question.words])
     idf *= weights
-    kinds = forms.kinds[tokens]
+    kinds = forms.token_types[tokens]
     new = columns < 0
     opening = np.zeros(size, np.uint8)
     opening[rows[::-1]] = kinds[::-1]
@@ -159,7 +159,7 @@ def _grams(
     of_word = [list(dict.fromkeys(grams(word.spelling))) for word in question.words]
     column = _gram_columns(question)
     counts, similar = np.zeros((pieces, len(column))), np.zeros((pieces, len(question.words)))
-    held, owners = forms.holding(list(column))
+    held, owners = forms.find_grams(list(column))
     holders, inverse = np.unique(owners, return_inverse=True)
     if not len(holders):
         return counts, similar

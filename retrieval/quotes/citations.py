@@ -29,12 +29,12 @@ class Excerpt:
 def matching(question: Query, forms: Vocabulary) -> NDArray[np.bool_]:
     """Return a function from a form to whether it is, or resembles, a content word of the question."""
     words = [word for word in question.words if word.content]
-    found = forms.rows_of({digest(term): 0 for word in words for term in word.terms}) >= 0
+    found = forms.map_terms({digest(term): 0 for word in words for term in word.terms}) >= 0
     alike = [set(grams(word.spelling)) for word in words if len(word.spelling) > GRAM_CHARS]
     if not alike:
         return found
     wanted = list(set().union(*alike))
-    held, owners = forms.holding(wanted)
+    held, owners = forms.find_grams(wanted)
     for own in alike:
         is_own = np.array([gram in own for gram in wanted])
         shared = np.bincount(owners[is_own[held]], minlength=len(forms))
@@ -52,7 +52,7 @@ def highlights(
     own = slice(*forward.tokens.offsets[row : row + 2].tolist())
     starts, forms = forward.starts[own], forward.tokens.values[own]
     inside = slice(*np.searchsorted(starts, [start, end]).tolist())
-    lengths = forward.forms.lengths[forms[inside]]
+    lengths = forward.vocabulary.lengths[forms[inside]]
     found: list[Span] = []
     for at in np.flatnonzero(is_match[forms[inside]]).tolist():
         first = int(starts[inside][at])

@@ -94,16 +94,16 @@ async def test_nearest(both: tuple[LocalIndex, OpenSearchIndex]) -> None:
     slips = [word[:2] + word[3] + word[2] + word[4:] for word in sorted(held)]
     for at in range(0, len(slips), 5):
         words = slips[at : at + 5]
-        found = await both[0].nearest(words)
+        found = await both[0].corrections(words)
         unknown = [word for word in words if found.get(word) != word]
         expected = {word: right for word, right in found.items() if word in unknown}
-        assert expected == await both[1].nearest(unknown)
+        assert expected == await both[1].corrections(unknown)
 
 
 @pytest.mark.parametrize("words", [[], ["xylophone"], ["12345", "abc", "茶馆茶馆茶馆"], ["lightouse"] * 2])
 async def test_nothing_is_near(both: tuple[LocalIndex, OpenSearchIndex], words: list[str]) -> None:
     """Numbers, short words and scripts without spaces have no misspellings, nor has what nothing is like."""
-    assert await both[0].nearest(words) == await both[1].nearest(words)
+    assert await both[0].corrections(words) == await both[1].corrections(words)
 
 
 async def test_meaning(cluster: Cluster, alias: str, tmp_path: Path) -> None:

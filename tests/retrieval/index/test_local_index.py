@@ -16,8 +16,8 @@ from tests.retrieval.corpus import all_passages, document, forward_rows, with_ve
 from tests.retrieval.fake_encoder import FakeEncoder
 
 
-def nearest(index: LocalIndex, *words: str) -> dict[str, str]:
-    return dict(asyncio.run(index.nearest(words)))
+def corrections(index: LocalIndex, *words: str) -> dict[str, str]:
+    return dict(asyncio.run(index.corrections(words)))
 
 
 def test_languages(index: LocalIndex, everything: list[Passage]) -> None:
@@ -76,7 +76,7 @@ def test_candidates_of_many_segments(everything: list[Passage], tmp_path: Path) 
 def test_words(index: LocalIndex) -> None:
     """For a misspelt word the index knows its own as they are spelt, and has none for others."""
     asked = ("ligthhouse", "xylophone", "lighthouse")
-    assert {"ligthhouse": "lighthouse", "lighthouse": "lighthouse"} == nearest(index, *asked)
+    assert {"ligthhouse": "lighthouse", "lighthouse": "lighthouse"} == corrections(index, *asked)
 
 
 def test_documents(index: LocalIndex, everything: list[Passage]) -> None:
@@ -99,7 +99,7 @@ def test_without() -> None:
     index = LocalIndex.build([*kept, *gone], 300).without([document_of(gone[0].id), "x" * 8])
     assert kept == all_passages(index) == [passage for passage, _ in index.ranked(["goat", "keeper"], 9)]
     assert (1, {"keeper": 0}) == (index.size, asyncio.run(index.frequencies(["keeper"])))
-    assert {"gaots": "goats"} == nearest(index, "kepeer", "gaots")
+    assert {"gaots": "goats"} == corrections(index, "kepeer", "gaots")
     assert [] == list(index.document(document_of(gone[0].id)))
     again = LocalIndex.build(document("b.txt", ["A keeper wakes."]), 300)
     both = LocalIndex([*index.segments, *again.segments])

@@ -18,7 +18,7 @@ def marked(question: str, text: str, language: str, start: int, end: int) -> tup
         for own in ("Another goat, 茶馆.", text)
     ]
     forward, _ = ForwardIndex.build(passages, 300)
-    return highlights(forward, 1, matching(parse(question, EVERY), forward.forms), start, end)
+    return highlights(forward, 1, matching(parse(question, EVERY), forward.vocabulary), start, end)
 
 
 def shown(question: str, text: str, language: str) -> list[str]:
