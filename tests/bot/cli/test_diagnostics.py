@@ -114,7 +114,7 @@ def test_certificates_that_cannot_be_used(tmp_path: Path) -> None:
     """A file that holds no certificates is one finding."""
     found = _examine(tmp_path, opensearch_url="https://127.0.0.1:1", opensearch_ca=__file__)
     assert not found["backend"].ok
-    assert found["backend"].told.startswith(f"OPENSEARCH_CA={__file__}: cannot be used as certificates")
+    assert found["backend"].told.startswith(f"OPENSEARCH_CA={__file__}: not usable as a CA bundle")
 
 
 def test_votes_on_several_machines(tmp_path: Path) -> None:
