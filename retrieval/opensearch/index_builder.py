@@ -15,8 +15,8 @@ from retrieval.opensearch.mappings import IndexMetadata
 
 # Documents deleted by one request.
 _DOCUMENTS_PER_REQUEST = 500
-# Deleted passages change the cluster's scores and so the candidates, a smaller share hardly. Final scores are
-# computed here and exact in any case.
+# Deleted passages distort the cluster's scores, by which candidates are chosen; this share hardly matters.
+# Final scores are computed here, and always exact.
 _MAX_DELETED_SHARE = 0.01
 _EXPUNGE_TIMEOUT_SECONDS = 40.0
 
