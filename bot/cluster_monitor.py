@@ -11,7 +11,7 @@ from retrieval.errors import RetrievalError, UnavailableError
 from retrieval.opensearch.library import ClusterLibrary
 
 _REFRESH_SECONDS = 30.0
-# While the cluster cannot be reached; questions find out by themselves when it can again.
+# During an outage. A question that is answered ends the outage at once.
 _RETRY_SECONDS = 5.0
 _REACHED_TTL_SECONDS = 3.0
 
@@ -53,7 +53,7 @@ class ClusterMonitor:
         return _REFRESH_SECONDS
 
     async def run(self) -> None:
-        """Refresh the library for ever; at once when a request fails."""
+        """Refresh the library at intervals until cancelled, and at once when a request fails."""
         while True:
             delay = await self.refresh()
             with contextlib.suppress(TimeoutError):
@@ -69,7 +69,7 @@ class ClusterMonitor:
             return time.monotonic() - self._reached_at <= _REACHED_TTL_SECONDS
 
     def _observe(self, error: RetrievalError | None) -> None:
-        """Note how a request to the cluster ended."""
+        """Record the outcome of a request to the cluster; None is a success."""
         if error is None:
             self._reached_at = time.monotonic()
             self._metrics.reaches(documents=True)
@@ -77,7 +77,7 @@ class ClusterMonitor:
             return
         self._reached_at = float("-inf")
         if not self._outage:
-            # Later errors may name other nodes, which is no news.
+            # Later errors may name other nodes; only the first is logged.
             self._reason = str(error)
             self._outage.failed(self._reason)
             self._metrics.reaches(documents=False)

@@ -39,7 +39,7 @@ async def answer(
     ranking = rank_spans(query, matches, candidates, quote_chars)
     is_answerable = _is_answerable(own, candidates)
     probability = confidence(query, ranking.best_features, ranking.coefficients) if is_answerable else 0.0
-    forward, is_match = candidates.forward, match_forms(query, candidates.forward.forms)
+    forward, is_match = candidates.forward, match_forms(query, candidates.forward.vocabulary)
     citations = tuple(
         cite(
             candidates.passages[excerpt.candidate],
@@ -103,7 +103,7 @@ async def _find_corrections(query: Query, index: Index) -> dict[str, str]:
         for word in query.words
         if word.is_content and not any(frequencies[term] for term in word.terms)
     ]
-    nearest = await index.nearest(unknown[:_MAX_CORRECTED_WORDS])
+    nearest = await index.corrections(unknown[:_MAX_CORRECTED_WORDS])
     return {word: correction for word, correction in nearest.items() if _is_content_word(correction, index)}
 
 

@@ -304,7 +304,7 @@ class _IndexUpdate:
                     progress(done, len(self.changed))
             if batch.segment:
                 segment = Segment(batch.segment)
-                segments.append(LiveSegment(segment).without(segment.find_all(copies)))
+                segments.append(LiveSegment(segment).without(segment.document_ordinals(copies)))
             if len(segments) > _MAX_OPEN_SEGMENTS:
                 segments = maybe_merge(segments, scratch)
         return [segment for segment in segments if segment.size], records

@@ -28,18 +28,18 @@ class RaggedArray:
     values: NDArray[Any]
 
     @classmethod
-    def of(cls, rows: Sequence[Sequence[int]], dtype: DTypeLike = np.int32) -> Self:
+    def from_rows(cls, rows: Sequence[Sequence[int]], dtype: DTypeLike = np.int32) -> Self:
         offsets = np.fromiter(accumulate(map(len, rows), initial=0), np.int64, len(rows) + 1)
         return cls(offsets, np.fromiter(chain.from_iterable(rows), dtype, int(offsets[-1])))
 
     @classmethod
-    def counted(cls, lengths: NDArray[Any], values: NDArray[Any]) -> Self:
+    def from_lengths(cls, lengths: NDArray[Any], values: NDArray[Any]) -> Self:
         """Return rows of these lengths; `values` are those of all rows."""
         return cls(row_ends(lengths), values)
 
     @classmethod
     def join(cls, parts: Sequence[Self]) -> Self:
-        return cls.counted(
+        return cls.from_lengths(
             np.concatenate([part.lengths for part in parts]), np.concatenate([part.values for part in parts])
         )
 
@@ -64,7 +64,7 @@ class RaggedArray:
     def take(self, numbers: NDArray[Any]) -> "RaggedArray":
         """Return these rows, in the order of `numbers`."""
         positions, lengths = self.positions(numbers)
-        return RaggedArray.counted(lengths, self.values.take(positions))
+        return RaggedArray.from_lengths(lengths, self.values.take(positions))
 
 
 def row_ends(lengths: NDArray[Any]) -> NDArray[np.int64]:

@@ -51,9 +51,9 @@ def context_tokens(passages: Sequence[Passage]) -> tuple[Vocabulary, RaggedArray
         tokenized = forward_index.tokenize_all(list(own), language)
         for row, number in enumerate(own.values()):
             rows[number] = (tokenized.tokens.row(row) + first).tolist()
-        parts.append(tokenized.forms)
-        first += len(tokenized.forms)
-    return Vocabulary.join(parts), RaggedArray.of([rows[number] for number in contexts])
+        parts.append(tokenized.vocabulary)
+        first += len(tokenized.vocabulary)
+    return Vocabulary.join(parts), RaggedArray.from_rows([rows[number] for number in contexts])
 
 
 def rarest_terms(counts: Sequence[int]) -> list[int]:

@@ -40,7 +40,7 @@ def encoder_keys(
         for passage, (first, last) in zip(passages, pairwise(pieces.offsets.tolist()), strict=True)
     ]
     lengths = np.array([len(row) for row in texts], np.int64)
-    return RaggedArray.counted(lengths, digests(chain.from_iterable(texts)))
+    return RaggedArray.from_lengths(lengths, digests(chain.from_iterable(texts)))
 
 
 def encoder_texts(passage: Passage, starts: Sequence[int], ends: Sequence[int]) -> Iterator[EncoderText]:

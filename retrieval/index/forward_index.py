@@ -40,12 +40,12 @@ _lock = RLock()
 class TokenizedTexts:
     """The tokens of some texts.
 
-    `tokens` has a row for each text: the numbers of its tokens' forms, which are rows of `forms`. `starts`
-    are the tokens' positions in their texts in characters, beside the values of `tokens`. `words` are the
-    folded words of the forms.
+    `tokens` has a row for each text: the numbers of its tokens' forms, which are rows of `vocabulary`.
+    `starts` are the tokens' positions in their texts in characters, beside the values of `tokens`. `words`
+    are the folded words of the forms.
     """
 
-    forms: Vocabulary
+    vocabulary: Vocabulary
     words: list[str]
     tokens: RaggedArray
     starts: NDArray[np.uint16]
@@ -178,13 +178,13 @@ _MAX_PASSAGE_CHARS = 65_535
 class ForwardIndex:
     """The tokens and pieces of some passages; positions are in characters from the start of the passage.
 
-    `tokens` has a row for each passage: the numbers of its tokens' forms (int32), which are rows of `forms`.
-    `starts` are the tokens' positions, beside its values. `pieces` has a row for each passage: the starts of
-    its pieces (uint16), at least one if it has a token. Beside its values are `piece_ends`, and
+    `tokens` has a row for each passage: the numbers of its tokens' forms (int32), which are rows of
+    `vocabulary`. `starts` are the tokens' positions, beside its values. `pieces` has a row for each passage:
+    the starts of its pieces (uint16), at least one if it has a token. Beside its values are `piece_ends`, and
     `piece_tokens`: the number of tokens that begin in each piece.
     """
 
-    forms: Vocabulary
+    vocabulary: Vocabulary
     tokens: RaggedArray
     starts: NDArray[np.uint16]
     pieces: RaggedArray
@@ -201,7 +201,7 @@ class ForwardIndex:
             raise ValueError(f"a passage is longer than {_MAX_PASSAGE_CHARS} characters")
         forms, words, tokens, starts = _tokenize_passages(passages)
         cuts = [pieces(passage.text, passage.language, longest_piece) for passage in passages]
-        rows = RaggedArray.of([[piece.start for piece in row] for row in cuts], np.uint16)
+        rows = RaggedArray.from_rows([[piece.start for piece in row] for row in cuts], np.uint16)
         piece_ends = np.fromiter((piece.end for row in cuts for piece in row), np.uint16)
         return cls(forms, tokens, starts, rows, piece_ends, _count_piece_tokens(tokens, starts, rows)), words
 
@@ -211,15 +211,15 @@ class ForwardIndex:
         if not parts:
             return cls(
                 EMPTY_VOCABULARY,
-                RaggedArray.of([]),
+                RaggedArray.from_rows([]),
                 *_EMPTY_COLUMN,
-                RaggedArray.of([], np.uint16),
+                RaggedArray.from_rows([], np.uint16),
                 *_EMPTY_COLUMN,
                 *_EMPTY_COLUMN,
             )
-        first = np.cumsum([0, *(len(part.forms) for part in parts)]).tolist()
+        first = np.cumsum([0, *(len(part.vocabulary) for part in parts)]).tolist()
         return cls(
-            Vocabulary.join([part.forms for part in parts]),
+            Vocabulary.join([part.vocabulary for part in parts]),
             _join_shifted([part.tokens for part in parts], first),
             np.concatenate([part.starts for part in parts]),
             RaggedArray.join([part.pieces for part in parts]),
@@ -232,7 +232,7 @@ class ForwardIndex:
         positions, _ = self.tokens.positions(numbers)
         cuts, _ = self.pieces.positions(numbers)
         return ForwardIndex(
-            self.forms,
+            self.vocabulary,
             self.tokens.take(numbers),
             self.starts[positions],
             self.pieces.take(numbers),
@@ -254,20 +254,20 @@ def _tokenize_passages(
     for number, passage in enumerate(passages):
         of_language.setdefault(passage.language, []).append(number)
     if not of_language:
-        return EMPTY_VOCABULARY, [], RaggedArray.of([]), np.zeros(0, np.uint16)
+        return EMPTY_VOCABULARY, [], RaggedArray.from_rows([]), np.zeros(0, np.uint16)
     tokenized = [
         tokenize_all([passages[number].text for number in numbers], language)
         for language, numbers in of_language.items()
     ]
     if len(tokenized) == 1:
         (only,) = tokenized
-        return only.forms, only.words, only.tokens, only.starts
-    first = np.cumsum([0, *(len(part.forms) for part in tokenized)]).tolist()
+        return only.vocabulary, only.words, only.tokens, only.starts
+    first = np.cumsum([0, *(len(part.vocabulary) for part in tokenized)]).tolist()
     tokens = _join_shifted([part.tokens for part in tokenized], first)
     order = np.argsort(list(chain.from_iterable(of_language.values())), kind="stable")
     positions, _ = tokens.positions(order)
     return (
-        Vocabulary.join([part.forms for part in tokenized]),
+        Vocabulary.join([part.vocabulary for part in tokenized]),
         list(chain.from_iterable(part.words for part in tokenized)),
         tokens.take(order),
         np.concatenate([part.starts for part in tokenized])[positions],

@@ -106,15 +106,15 @@ class LocalIndex:
     def document(self, identity: str) -> Passages:
         """Return the passages of the document with this id, none when there is no such document."""
         for live in self.segments:
-            found = live.segment.find(identity)
-            if found is not None and found not in live.deleted:
-                return Passages(live.segment, *live.segment.documents[found : found + 2].tolist())
+            ordinal = live.segment.document_ordinal(identity)
+            if ordinal is not None and ordinal not in live.deleted:
+                return Passages(live.segment, *live.segment.document_starts[ordinal : ordinal + 2].tolist())
         return Passages(None, 0, 0)
 
     def without(self, documents: Iterable[str]) -> "LocalIndex":
         """Return the index without the documents with these ids."""
-        gone = list(documents)
-        segments = (live.without(live.segment.find_all(gone)) for live in self.segments)
+        deleted = list(documents)
+        segments = (live.without(live.segment.document_ordinals(deleted)) for live in self.segments)
         return LocalIndex([live for live in segments if live.size], self.embeddings)
 
     @property
@@ -181,23 +181,23 @@ class LocalIndex:
         lists = [live.context_posting_lists(wanted) for live in self.segments]
         counts = [sum(len(of_segment[at]) for of_segment in lists) for at in range(len(terms))]
         used = rarest_terms(counts)
-        weigh = self._weighting.inverse_document_frequency
-        weights = np.array([weigh(count) if count else 0.0 for count in frequencies])[:, None]
-        found: list[tuple[float, int, int]] = []
+        idf = self._weighting.inverse_document_frequency
+        weights = np.array([idf(count) if count else 0.0 for count in frequencies])[:, None]
+        places: list[tuple[float, int, int]] = []
         for ordinal, (live, own, body) in enumerate(zip(self.segments, lists, bodies, strict=True)):
-            held = [decode_passages(own[at]) for at in used]
-            gained = [np.full(len(own[at]), context_weight(counts[at], self.size)) for at in used]
-            numbers, which = np.unique(np.concatenate([*held, np.zeros(0, np.intp)]), return_inverse=True)
+            passages = [decode_passages(own[at]) for at in used]
+            gains = [np.full(len(own[at]), context_weight(counts[at], self.size)) for at in used]
+            numbers, which = np.unique(np.concatenate([*passages, np.zeros(0, np.intp)]), return_inverse=True)
             if not len(numbers):
                 continue
-            scores = np.bincount(which, np.concatenate(gained))
+            scores = np.bincount(which, np.concatenate(gains))
             norms = self._norms(live.segment.postings, numbers)
             scores += term_scores(term_frequencies(numbers, body), weights, norms).sum(axis=0)
             order = np.lexsort((numbers, -scores))[:MAX_CONTEXT_CANDIDATES]
-            found += zip(
+            places += zip(
                 (-scores[order]).tolist(), [ordinal] * len(order), numbers[order].tolist(), strict=True
             )
-        return [(ordinal, number) for _, ordinal, number in sorted(found)[:MAX_CONTEXT_CANDIDATES]]
+        return [(ordinal, number) for _, ordinal, number in sorted(places)[:MAX_CONTEXT_CANDIDATES]]
 
     async def _nearest(self, question: Vectors) -> list[Place]:
         if self.embeddings is None:
@@ -250,21 +250,21 @@ class LocalIndex:
             own = np.repeat(np.arange(len(segment)), segment.encoder_keys.lengths)
             numbers = np.unique(own[np.isin(segment.encoder_keys.values, left) & _live_keys(live)])
             for at in range(0, len(numbers), _PASSAGES_PER_READ):
-                for read in segment.encoder_texts(numbers[at : at + _PASSAGES_PER_READ].tolist()):
-                    if read.key in wanted:
-                        wanted.discard(read.key)
-                        yield read
+                for text in segment.encoder_texts(numbers[at : at + _PASSAGES_PER_READ].tolist()):
+                    if text.key in wanted:
+                        wanted.discard(text.key)
+                        yield text
 
     def best(self, terms: Sequence[str], limit: int) -> Hits:
         """Return the best passages by BM25; scores equal those of rank_bm25.BM25Plus bit for bit."""
         return self._best(*self._lists(terms), limit)
 
-    async def nearest(self, words: Sequence[str]) -> Mapping[str, str]:
+    async def corrections(self, words: Sequence[str]) -> Mapping[str, str]:
         spellings = [live.segment.spelling for live in self.segments]
-        found = {word: find_correction(word, spellings, self._holds) for word in words}
-        return {word: right for word, right in found.items() if right}
+        corrections = {word: find_correction(word, spellings, self._has_word) for word in words}
+        return {word: correction for word, correction in corrections.items() if correction}
 
-    def _holds(self, word: str) -> bool:
+    def _has_word(self, word: str) -> bool:
         """Return whether a passage still has a word: segments keep the words of deleted documents."""
         terms = list({token.term for language in self.languages for token in tokenize(word, language)})
         return any(self._lists(terms)[1])
@@ -272,9 +272,9 @@ class LocalIndex:
     def _lists(self, terms: Sequence[str]) -> tuple[Lists, list[int]]:
         """Return the posting lists of terms, and their document frequencies."""
         wanted = digests(terms)
-        found = [live.posting_lists(wanted) for live in self.segments]
-        lists = [[own for own, _ in of_segment] for of_segment in found]
-        return lists, [sum(of_segment[at][1] for of_segment in found) for at in range(len(terms))]
+        by_segment = [live.posting_lists(wanted) for live in self.segments]
+        lists = [[own for own, _ in of_segment] for of_segment in by_segment]
+        return lists, [sum(of_segment[at][1] for of_segment in by_segment) for at in range(len(terms))]
 
     def ranked(self, terms: Sequence[str], limit: int) -> list[tuple[Passage, float]]:
         """Return the best passages with their BM25 scores."""
@@ -284,29 +284,29 @@ class LocalIndex:
     def _best(self, lists: Lists, frequencies: Sequence[int], limit: int) -> Hits:
         if not any(frequencies):
             return Hits(np.zeros(0, np.intp), np.zeros(0, np.intp), np.zeros(0))
-        weigh = self._weighting.inverse_document_frequency
-        weights = [weigh(count) if count else 0.0 for count in frequencies]
+        idf = self._weighting.inverse_document_frequency
+        weights = [idf(count) if count else 0.0 for count in frequencies]
         try:
             sums = self._sums.pop()
         except IndexError:
             # Other searches, in threads, are using them.
             sums = [np.zeros(len(live.segment), np.float32) for live in self.segments]
-        found: list[tuple[Ordinals, Scores]] = []
+        results: list[tuple[Ordinals, Scores]] = []
         least = 0.0
         for live, own, rough, zeros in zip(self.segments, lists, self._approximate_norms, sums, strict=True):
-            asked = SegmentQuery(own, weights, rough, partial(self._norms, live.segment.postings))
-            found.append(top_passages(asked, limit, least, zeros))
-            least = max(least, kth_best(np.concatenate([scores for _, scores in found]), limit))
+            query = SegmentQuery(own, weights, rough, partial(self._norms, live.segment.postings))
+            results.append(top_passages(query, limit, least, zeros))
+            least = max(least, kth_best(np.concatenate([scores for _, scores in results]), limit))
         self._sums.append(sums)
         self._searches += 1
         if self._is_large and self._searches % _SEARCHES_PER_RELEASE == 0:
             for live in self.segments:
                 live.segment.arrays.release_pages()
-        counts = [len(numbers) for numbers, _ in found]
+        counts = [len(numbers) for numbers, _ in results]
         hits = Hits(
-            np.repeat(np.arange(len(found)), counts),
-            np.concatenate([numbers for numbers, _ in found]),
-            np.concatenate([scores for _, scores in found]),
+            np.repeat(np.arange(len(results)), counts),
+            np.concatenate([numbers for numbers, _ in results]),
+            np.concatenate([scores for _, scores in results]),
         )
         return hits.take(self._order(hits)[:limit])
 
@@ -343,7 +343,7 @@ class LocalIndex:
             for live, at in zip(present, own, strict=True)
         ]
         passages, forward = read[0] if read else ([], ForwardIndex.join([]))
-        keys = RaggedArray.join(rows) if rows else RaggedArray.of([], np.uint64)
+        keys = RaggedArray.join(rows) if rows else RaggedArray.from_rows([], np.uint64)
         if len(read) < 2:  # noqa: PLR2004
             return passages, forward, keys
         order = np.argsort([place for at in own for place in at.tolist()])

@@ -67,7 +67,7 @@ class Index(Protocol):
         come those whose headings, title or file name match best, and those nearest to the question's vector.
         """
 
-    async def nearest(self, words: Sequence[str]) -> Mapping[str, str]:
+    async def corrections(self, words: Sequence[str]) -> Mapping[str, str]:
         """Return for misspelt words the words of the passages that were probably meant."""
 
 

@@ -30,7 +30,7 @@ def encode_line_marks(passage: Passage) -> list[int]:
 
 
 def decode_line_marks(numbers: Sequence[int], line: int) -> tuple[LineMark, ...]:
-    """Return the line marks of a passage that begins in `line`; the inverse of `packed`."""
+    """Return the line marks of a passage that begins in `line`; the inverse of `encode_line_marks`."""
     starts = accumulate(numbers[::2])
     lines = islice(accumulate(numbers[1::2], initial=line), 1, None)
     return tuple(map(LineMark, starts, lines))
@@ -89,7 +89,7 @@ class Segment:
         self.encoder_keys = RaggedArray(arrays["encoder_offsets"], arrays["encoder_keys"])
         self.spelling = spelling.SpellingDictionary(arrays, arrays.facts["shelves"])
         # The first passage of each document, and the number of passages at the end.
-        self.documents: NDArray[np.int64] = arrays["documents"]
+        self.document_starts: NDArray[np.int64] = arrays["documents"]
         self.languages: Counter[str] = Counter(arrays.facts["languages"])
         # Reused working memory, an int32 for each form; a thread takes one and puts it back.
         self._scratch: list[NDArray[np.int32]] = []
@@ -104,14 +104,14 @@ class Segment:
 
     def document_of(self, passages: NDArray[Any]) -> NDArray[np.intp]:
         """Return the ordinal of each passage's document."""
-        return np.searchsorted(self.documents, passages, side="right") - 1
+        return np.searchsorted(self.document_starts, passages, side="right") - 1
 
-    def find(self, document: str) -> int | None:
+    def document_ordinal(self, document: str) -> int | None:
         """Return the ordinal of the document with this id, or None."""
         (ordinals,) = np.nonzero(self.arrays["document_names"] == np.uint64(digest(document)))
         return int(ordinals[-1]) if len(ordinals) else None
 
-    def find_all(self, documents: Sequence[str]) -> list[int]:
+    def document_ordinals(self, documents: Sequence[str]) -> list[int]:
         """Return the ordinals of the documents with these ids, without those not in this segment."""
         return np.flatnonzero(np.isin(self.arrays["document_names"], digests(documents))).tolist()
 
@@ -144,9 +144,9 @@ class Segment:
         pieces = np.frombuffer(b"".join([record.pieces for record in records]), np.uint16).reshape(-1, 3)
         return ForwardIndex(
             self.vocabulary.take(used),
-            RaggedArray.counted(lengths, forms),
+            RaggedArray.from_lengths(lengths, forms),
             np.frombuffer(b"".join([record.starts for record in records]), np.uint16),
-            RaggedArray.counted(piece_counts, pieces[:, 0]),
+            RaggedArray.from_lengths(piece_counts, pieces[:, 0]),
             pieces[:, 1],
             pieces[:, 2],
         )
@@ -286,7 +286,7 @@ class LiveSegment:
         segment = self.segment
         alive = np.ones(len(segment), np.bool_)
         for document in self.deleted:
-            alive[slice(*segment.documents[document : document + 2].tolist())] = False
+            alive[slice(*segment.document_starts[document : document + 2].tolist())] = False
         set_ = object.__setattr__
         set_(self, "alive", alive)
         set_(self, "size", int(alive.sum()))
@@ -328,7 +328,7 @@ class LiveSegment:
     def _count_terms(self, passages: NDArray[np.intp]) -> dict[int, int]:
         """Return for each term that these passages have, by its posting list's row, how many have it."""
         forward = self.segment.forward(passages.tolist())
-        terms, term_of_form = np.unique(forward.forms.terms, return_inverse=True)
+        terms, term_of_form = np.unique(forward.vocabulary.terms, return_inverse=True)
         owners = np.repeat(np.arange(len(passages)), forward.tokens.lengths)
         pairs = np.unique(owners * max(len(terms), 1) + term_of_form[forward.tokens.values])
         counts = np.bincount(pairs % max(len(terms), 1), minlength=len(terms))

@@ -30,7 +30,7 @@ def build(folder: Path, passages: Sequence[Passage], longest_piece: int) -> Segm
     ValueError if a passage is too long or there are too many.
     """
     forward, words = ForwardIndex.build(passages, longest_piece)
-    postings = InvertedIndex.build(forward.forms, forward.tokens)
+    postings = InvertedIndex.build(forward.vocabulary, forward.tokens)
     documents = [list(own) for _, own in groupby(passages, lambda passage: passage.document)]
     names = [json.dumps([own[0].document, own[0].title]).encode() for own in documents]
     context = InvertedIndex.build(*context_tokens(passages))
@@ -40,7 +40,7 @@ def build(folder: Path, passages: Sequence[Passage], longest_piece: int) -> Segm
     records = _pack_records(passages, forward)
 
     def write(writer: ArrayWriter) -> dict[str, Any]:
-        _write_terms(forward.forms, postings, writer)
+        _write_terms(forward.vocabulary, postings, writer)
         _write_context(context, writer)
         writer.add("encoder_offsets", encoder_keys.offsets)
         writer.add("encoder_keys", encoder_keys.values)
@@ -96,8 +96,8 @@ def merge(folder: Path, parts: Sequence[MaskedSegment]) -> Segment:
             "passage_languages",
             np.concatenate([new_codes(part)[part.arrays["passage_languages"][mask]] for part, mask in parts]),
         )
-        documents = [(part, mask[part.documents[:-1]]) for part, mask in parts]
-        sizes = [np.diff(part.documents)[mask] for part, mask in documents]
+        documents = [(part, mask[part.document_starts[:-1]]) for part, mask in parts]
+        sizes = [np.diff(part.document_starts)[mask] for part, mask in documents]
         writer.add("documents", row_ends(np.concatenate(sizes)))
         writer.add(
             "document_names",
@@ -128,7 +128,7 @@ def _write_file(folder: Path, write: Callable[[ArrayWriter], dict[str, Any]]) ->
 def _write_terms(forms: Vocabulary, postings: InvertedIndex, writer: ArrayWriter) -> None:
     writer.add("form_names", forms.names)
     writer.add("form_terms", forms.terms)
-    writer.add("form_kinds", forms.kinds)
+    writer.add("form_kinds", forms.token_types)
     writer.add("form_lengths", forms.lengths)
     writer.add("gram_offsets", forms.grams.offsets)
     writer.add("grams", forms.grams.values)

@@ -87,14 +87,14 @@ def digests(texts: Iterable[str]) -> NDArray[np.uint64]:
 class Vocabulary:
     """Word forms, a row each.
 
-    `names` are digests of language and spelling, which identify a form. `terms` are digests of terms. `kinds`
-    are bits of TokenType, `lengths` the characters of the spelling. `grams` are the codes of the grams of the
-    folded word, as gram_codes returns them.
+    `names` are digests of language and spelling, which identify a form. `terms` are digests of terms.
+    `token_types` are bits of TokenType, `lengths` the characters of the spelling. `grams` are the codes of
+    the grams of the folded word, as gram_codes returns them.
     """
 
     names: NDArray[np.uint64]
     terms: NDArray[np.uint64]
-    kinds: NDArray[np.uint8]
+    token_types: NDArray[np.uint8]
     lengths: NDArray[np.uint16]
     grams: RaggedArray
 
@@ -105,7 +105,7 @@ class Vocabulary:
         """Return these forms, in the order of `numbers`."""
         return _from_columns([getattr(self, name)[numbers] for name in _COLUMNS], self.grams.take(numbers))
 
-    def holding(self, wanted: Sequence[str]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    def find_grams(self, wanted: Sequence[str]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
         """Return each pair of a wanted gram and a form that has it: the gram's index, the form's number.
 
         Both arrays have the shape (pairs,); the forms are in ascending order.
@@ -121,7 +121,7 @@ class Vocabulary:
         matches = codes[order][at] == self.grams.values[positions]
         return order[at[matches]], np.searchsorted(self.grams.offsets, positions[matches], side="right") - 1
 
-    def rows_of(self, terms: Mapping[int, int]) -> NDArray[np.intp]:
+    def map_terms(self, terms: Mapping[int, int]) -> NDArray[np.intp]:
         """Return for each form the value in `terms` of its term's digest, or -1."""
         wanted = np.array(sorted(terms), np.uint64)
         if not len(wanted):
@@ -161,7 +161,7 @@ def _from_columns(columns: Sequence[NDArray[Any]], grams: RaggedArray) -> Vocabu
     return Vocabulary(**dict(zip(_COLUMNS, columns, strict=True)), grams=grams)
 
 
-_COLUMNS = ("names", "terms", "kinds", "lengths")
+_COLUMNS = ("names", "terms", "token_types", "lengths")
 EMPTY_VOCABULARY = Vocabulary(
     np.zeros(0, np.uint64),
     np.zeros(0, np.uint64),

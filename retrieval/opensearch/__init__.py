@@ -1,14 +1,14 @@
-"""Searching an OpenSearch cluster instead of an index on this machine.
+"""Answers from an index in an OpenSearch cluster instead of one on this machine.
 
 `write` brings the cluster's index up to date with a documents folder; a `ClusterLibrary` answers from it:
 
-    async with Cluster(Access.of("https://user:password@host:9200")) as cluster:
-        await write(cluster, folder, Plan(shards=3))
+    async with Cluster(ConnectionSettings.of("https://user:password@host:9200")) as cluster:
+        await write(cluster, folder, IndexPlan(shards=3))
         library = await ClusterLibrary.open(cluster, folder)
-        found = await library.answer("Who built the lighthouse?")
+        answer = await library.answer("Who built the lighthouse?")
 
-Meanings are compared as well with `write(..., embeddings=cached(encoder, index_dir, alias))` and
-`ClusterLibrary.open(..., encoder=encoder)`.
+To compare meanings as well, pass `embeddings=cached_embeddings(encoder, index_dir, alias)` to `write` and
+`encoder=encoder` to `ClusterLibrary.open`.
 """
 
 from retrieval.opensearch.client import Cluster, ConnectionSettings, RefusedError

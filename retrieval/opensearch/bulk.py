@@ -1,4 +1,4 @@
-"""Writing many documents of a cluster's at once, as fast as it takes them."""
+"""Bulk indexing: writes many documents in few requests, with retries for those that the cluster rejects."""
 
 import asyncio
 from collections.abc import Iterator, Sequence
@@ -7,20 +7,20 @@ from dataclasses import dataclass
 from http import HTTPStatus
 
 from retrieval.errors import UnavailableError
-from retrieval.opensearch.client import WRITING, Cluster, RefusedError
+from retrieval.opensearch.client import WRITE_TIMEOUT, Cluster, RefusedError
 
-# Two requests at a time write 17,800 documents a second, one 14,500.
-TOGETHER = 2
-_MOST = 2_000
-_MOST_BYTES = 5_000_000
-_FIRST_WAIT = 0.5
-_LONGEST_WAIT = 15.0
-_PATIENCE = 20
+# Two concurrent requests index 17,800 documents a second, one request 14,500.
+MAX_CONCURRENT_REQUESTS = 2
+_MAX_DOCUMENTS_PER_REQUEST = 2_000
+_MAX_BYTES_PER_REQUEST = 5_000_000
+_FIRST_DELAY_SECONDS = 0.5
+_MAX_DELAY_SECONDS = 15.0
+_MAX_RETRIES = 20
 
 
 @dataclass(frozen=True, slots=True)
 class BulkItem:
-    """A document of the cluster's, as a line of JSON."""
+    """An OpenSearch document to index; `body` is one line of JSON."""
 
     identity: str
     body: bytes
@@ -29,62 +29,62 @@ class BulkItem:
         return b'{"index":{"_id":"%s"}}\n%s\n' % (self.identity.encode(), self.body)
 
 
-async def write(cluster: Cluster, index: str, entries: Sequence[BulkItem]) -> None:
-    """Write documents; what is there by the same ids is replaced, so it can be done again.
+async def write(cluster: Cluster, index: str, items: Sequence[BulkItem]) -> None:
+    """Index documents; those with the same ids are replaced, so a write can be repeated.
 
-    A cluster that has enough to do is given less at a time, and time. Raises UnavailableError when that does
-    not help, and RefusedError for what it will never take.
+    An overloaded cluster gets smaller requests after growing delays. Raises UnavailableError after 20 retries
+    without success, and RefusedError for a document that the cluster cannot index.
     """
-    waiting = list(_parts(entries))
-    wait = _FIRST_WAIT
-    tries = 0
-    while waiting:
-        part = waiting.pop(0)
-        refused = await _send(cluster, index, part)
-        if not refused:
-            wait, tries = _FIRST_WAIT, 0
+    pending = list(_split_into_requests(items))
+    delay = _FIRST_DELAY_SECONDS
+    retries = 0
+    while pending:
+        rejected = await _send_request(cluster, index, pending.pop(0))
+        if not rejected:
+            delay, retries = _FIRST_DELAY_SECONDS, 0
             continue
-        tries += 1
-        if tries > _PATIENCE:
-            raise UnavailableError(
-                f"OpenSearch ({cluster.shown}) takes no more documents; see that it is well"
-            )
-        half = (len(refused) + 1) // 2
-        waiting[:0] = [some for some in (refused[:half], refused[half:]) if some]
-        await asyncio.sleep(wait)
-        wait = min(2 * wait, _LONGEST_WAIT)
+        retries += 1
+        if retries > _MAX_RETRIES:
+            raise UnavailableError(f"OpenSearch ({cluster.shown}) takes no more documents; check its health")
+        half = (len(rejected) + 1) // 2
+        pending[:0] = [part for part in (rejected[:half], rejected[half:]) if part]
+        await asyncio.sleep(delay)
+        delay = min(2 * delay, _MAX_DELAY_SECONDS)
 
 
-def _parts(entries: Sequence[BulkItem]) -> Iterator[list[BulkItem]]:
-    part: list[BulkItem] = []
+def _split_into_requests(items: Sequence[BulkItem]) -> Iterator[list[BulkItem]]:
+    request: list[BulkItem] = []
     size = 0
-    for entry in entries:
-        if part and (len(part) == _MOST or size + len(entry.body) > _MOST_BYTES):
-            yield part
-            part, size = [], 0
-        part.append(entry)
-        size += len(entry.body)
-    if part:
-        yield part
+    for item in items:
+        is_full = len(request) == _MAX_DOCUMENTS_PER_REQUEST
+        if request and (is_full or size + len(item.body) > _MAX_BYTES_PER_REQUEST):
+            yield request
+            request, size = [], 0
+        request.append(item)
+        size += len(item.body)
+    if request:
+        yield request
 
 
-async def _send(cluster: Cluster, index: str, part: Sequence[BulkItem]) -> list[BulkItem]:
-    """Return the items that the cluster has no room for now."""
-    content = b"".join(entry.lines() for entry in part)
+async def _send_request(cluster: Cluster, index: str, items: Sequence[BulkItem]) -> list[BulkItem]:
+    """Send one request; return the items to retry because the cluster is overloaded."""
+    content = b"".join(item.lines() for item in items)
     params = {"filter_path": "errors,items.index.status,items.index.error"}
-    told = None
+    response = None
     with suppress(UnavailableError):
-        told = await cluster.send("POST", f"/{index}/_bulk", content, params=params, timeout=WRITING)
-    if told is None:
-        return list(part)
-    if not told["errors"]:
+        response = await cluster.send(
+            "POST", f"/{index}/_bulk", content, params=params, timeout=WRITE_TIMEOUT
+        )
+    if response is None:
+        return list(items)
+    if not response["errors"]:
         return []
-    refused: list[BulkItem] = []
-    for entry, item in zip(part, told["items"], strict=True):
-        status = item["index"]["status"]
+    rejected: list[BulkItem] = []
+    for item, result in zip(items, response["items"], strict=True):
+        status = result["index"]["status"]
         if status == HTTPStatus.TOO_MANY_REQUESTS or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-            refused.append(entry)
+            rejected.append(item)
         elif status >= HTTPStatus.BAD_REQUEST:
-            error = item["index"]["error"]
+            error = result["index"]["error"]
             raise RefusedError(status, error["type"], error["reason"])
-    return refused
+    return rejected

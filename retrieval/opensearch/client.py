@@ -1,4 +1,4 @@
-"""HTTP client for a cluster: takes its nodes in turn, and retries on another one when a node fails."""
+"""HTTP client of an OpenSearch cluster: rotates through its nodes, and retries on another when one fails."""
 
 import asyncio
 import base64
@@ -20,13 +20,12 @@ from retrieval.errors import RetrievalError, UnavailableError
 
 _log = logging.getLogger(__name__)
 
-
-_PORT = {"http": 80, "https": 443}
+_DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """The address of a node, without user or password; `authorization` is what is sent along."""
+    """A node's URL, without user and password; `authorization` is the value of that request header."""
 
     url: str
     authorization: str | None = field(default=None, repr=False)
@@ -34,24 +33,29 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class ConnectionSettings:
-    """The nodes that questions are sent to by turns. `ca_file` vouches for certificates."""
+    """The nodes of a cluster; `ca_file` is a PEM CA bundle that verifies their certificates."""
 
     nodes: tuple[Node, ...]
     ca_file: Path | None = None
 
     @classmethod
     def of(cls, addresses: str, *, api_key: str | None = None, ca_file: Path | None = None) -> Self:
-        """Take one address or several, parted by commas, such as `https://user:password@host:9200`.
+        """Parse comma-separated addresses such as `https://user:password@host:9200`.
 
-        A user is used for the addresses that name none as well; a key goes before users. Raises ValueError,
-        which tells no secret.
+        Addresses without a user get the first user among the others. With an API key, users are ignored.
+        Raises ValueError, whose message holds no secret.
         """
-        parts = [_split(address.strip()) for address in addresses.split(",") if address.strip()]
+        parts = [_parse_address(address.strip()) for address in addresses.split(",") if address.strip()]
         if not parts:
             raise ValueError("no address of a cluster")
-        common = next((one for part in parts if (one := _user_of(part))), None)
         key = f"ApiKey {api_key}" if api_key else None
-        return cls(tuple(Node(_shown(part), key or _user_of(part) or common) for part in parts), ca_file)
+        users = [_basic_authorization(part) for part in parts]
+        default_user = next(filter(None, users), None)
+        nodes = [
+            Node(_format_url(part), key or user or default_user)
+            for part, user in zip(parts, users, strict=True)
+        ]
+        return cls(tuple(nodes), ca_file)
 
     def trust(self) -> ssl.SSLContext | bool:
         """Return the context that verifies certificates. Raises ValueError for an unusable CA file."""
@@ -60,30 +64,30 @@ class ConnectionSettings:
         try:
             return ssl.create_default_context(cafile=self.ca_file)
         except OSError as error:
-            is_missing = not isinstance(error, ssl.SSLError)
-            reason = error.strerror if is_missing else "no certificates in it"
-            raise ValueError(f"{self.ca_file}: cannot be used as certificates ({reason})") from None
+            is_readable = isinstance(error, ssl.SSLError)
+            reason = "no certificates in it" if is_readable else error.strerror
+            raise ValueError(f"{self.ca_file}: not usable as a CA bundle ({reason})") from None
 
 
-def _split(address: str) -> SplitResult:
+def _parse_address(address: str) -> SplitResult:
     try:
         part = urlsplit(address)
-        is_fine = part.scheme in _PORT and bool(part.hostname) and part.port != 0
+        is_valid = part.scheme in _DEFAULT_PORTS and bool(part.hostname) and part.port != 0
     except ValueError:
-        is_fine = False
-    if not is_fine or part.query or part.fragment:
+        is_valid = False
+    if not is_valid or part.query or part.fragment:
         raise ValueError(
-            "an address of a cluster is like https://host:9200 or https://user:password@host:9200"
+            "the address of a cluster must be like https://host:9200 or https://user:password@host:9200"
         )
     return part
 
 
-def _shown(part: SplitResult) -> str:
+def _format_url(part: SplitResult) -> str:
     host = f"[{part.hostname}]" if ":" in (part.hostname or "") else part.hostname
-    return f"{part.scheme}://{host}:{part.port or _PORT[part.scheme]}{part.path.rstrip('/')}"
+    return f"{part.scheme}://{host}:{part.port or _DEFAULT_PORTS[part.scheme]}{part.path.rstrip('/')}"
 
 
-def _user_of(part: SplitResult) -> str | None:
+def _basic_authorization(part: SplitResult) -> str | None:
     if part.username is None:
         return None
     pair = f"{unquote(part.username)}:{unquote(part.password or '')}"
@@ -92,24 +96,24 @@ def _user_of(part: SplitResult) -> str | None:
 
 Body = Mapping[str, Any]
 
-# A node that hangs is worse than a dead one: searches take milliseconds, so who waits longer asks elsewhere.
-SEARCHING = httpx.Timeout(2.0, connect=1.0)
-WRITING = httpx.Timeout(120.0, connect=5.0)
-MERGING = httpx.Timeout(3600.0, connect=5.0)
-# A node that failed is asked again after so long, or when there is no other.
-_LEFT_OUT = 10.0
-_BREATH = 0.1
-_MOST_CONNECTIONS = 32
-_BROKEN = {500, 502, 503, 504}
-_ELSEWHERE = {HTTPStatus.TOO_MANY_REQUESTS, *_BROKEN}
-_NOT_ALLOWED = {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}
+# Searches take milliseconds: after two seconds a node hangs, and another one is tried.
+SEARCH_TIMEOUT = httpx.Timeout(2.0, connect=1.0)
+WRITE_TIMEOUT = httpx.Timeout(120.0, connect=5.0)
+MERGE_TIMEOUT = httpx.Timeout(3600.0, connect=5.0)
+# A failed node gets no requests for this time unless there is no other.
+_NODE_COOLDOWN_SECONDS = 10.0
+_RETRY_DELAY_SECONDS = 0.1
+_MAX_CONNECTIONS = 32
+_NODE_FAILURE_STATUSES = {500, 502, 503, 504}
+_RETRYABLE_STATUSES = {HTTPStatus.TOO_MANY_REQUESTS, *_NODE_FAILURE_STATUSES}
+_AUTH_FAILURE_STATUSES = {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}
 
 
 class RefusedError(RetrievalError):
-    """The cluster answered that it will not; `status` and `kind` say why in its words."""
+    """The cluster refused a request; `status` is the HTTP status, `kind` OpenSearch's error type."""
 
     def __init__(self, status: int, kind: str, reason: str, *, is_part: bool = False) -> None:
-        """Take the status and the error's type and reason; `is_part` tells one of several searches."""
+        """`is_part` marks the failure of one search of a multi-search."""
         super().__init__(f"OpenSearch refused ({status} {kind}): {reason}")
         self.status = status
         self.kind = kind
@@ -117,45 +121,45 @@ class RefusedError(RetrievalError):
 
     @property
     def is_missing(self) -> bool:
-        """Whether what was asked for is not there (any more)."""
+        """Whether the requested index or document does not exist (any more)."""
         return self.status == HTTPStatus.NOT_FOUND
 
     @property
     def is_conflict(self) -> bool:
-        """Whether somebody else was first."""
+        """Whether another request changed or created it first."""
         return self.status == HTTPStatus.CONFLICT or self.kind == "resource_already_exists_exception"
 
     @property
-    def is_of_node(self) -> bool:
-        """Whether the node that was asked is to blame: not when it is busy, or tells of another one."""
-        return self.status in _BROKEN and not self._is_part
+    def is_node_failure(self) -> bool:
+        """Whether the node itself failed, rather than being busy or reporting the failure of another."""
+        return self.status in _NODE_FAILURE_STATUSES and not self._is_part
 
     @property
-    def is_overload(self) -> bool:
-        """Whether it may be tried again later."""
-        return self.status in _ELSEWHERE
+    def is_retryable(self) -> bool:
+        """Whether the request may succeed on another node or later."""
+        return self.status in _RETRYABLE_STATUSES
 
 
 class Cluster:
-    """The nodes of a cluster. Belongs to one event loop; `close` when it is not needed any more."""
+    """A connection to the nodes of a cluster. Use it in one event loop only, and `close` it at the end."""
 
-    def __init__(self, access: ConnectionSettings, transport: httpx.AsyncBaseTransport | None = None) -> None:
-        """Take what speaks to the nodes instead of the network, for tests. Raises ValueError."""
-        self._nodes = access.nodes
+    def __init__(
+        self, settings: ConnectionSettings, transport: httpx.AsyncBaseTransport | None = None
+    ) -> None:
+        """`transport` replaces the network in tests. Raises ValueError for an unusable CA file."""
+        self._nodes = settings.nodes
         self._client = httpx.AsyncClient(
-            verify=access.trust(),
+            verify=settings.trust(),
             transport=transport,
-            timeout=SEARCHING,
-            limits=httpx.Limits(
-                max_connections=_MOST_CONNECTIONS, max_keepalive_connections=_MOST_CONNECTIONS
-            ),
-            # Unpacking takes longer than what is saved on the way.
+            timeout=SEARCH_TIMEOUT,
+            limits=httpx.Limits(max_connections=_MAX_CONNECTIONS, max_keepalive_connections=_MAX_CONNECTIONS),
+            # Decompression takes longer than the transfer it saves.
             headers={"Accept-Encoding": "identity"},
-            # Proxies and .netrc of the environment are none of ours.
+            # Ignores the environment's proxies and .netrc.
             trust_env=False,
         )
         self._turn = 0
-        self._left_out: dict[Node, float] = {}
+        self._excluded_until: dict[Node, float] = {}
 
     async def __aenter__(self) -> Self:
         return self
@@ -173,26 +177,26 @@ class Cluster:
 
     @property
     def shown(self) -> str:
-        """The addresses, for people: without user and password."""
+        """The addresses for messages, without users and passwords."""
         return ", ".join(node.url for node in self._nodes)
 
     async def get(self, path: str, body: Body | None = None, **params: str) -> Any:
         return await self.send("GET", path, body, params=params)
 
-    async def search(self, index: str, body: Body, timeout: httpx.Timeout = SEARCHING) -> Any:  # noqa: ASYNC109  # httpx' own
-        """Search one index; what only some of its shards would answer is no answer."""
+    async def search(self, index: str, body: Body, timeout: httpx.Timeout = SEARCH_TIMEOUT) -> Any:  # noqa: ASYNC109  # httpx' own
+        """Search one index. The request fails if any of its shards does."""
         params = {"allow_partial_search_results": "false"}
         return await self.send("POST", f"/{index}/_search", body, params=params, timeout=timeout)
 
-    async def searches(self, index: str, bodies: Sequence[Body]) -> list[Any]:
-        """Do several searches in one request, scores by the statistics of all shards."""
-        head = json.dumps(
+    async def multi_search(self, index: str, bodies: Sequence[Body]) -> list[Any]:
+        """Run several searches in one request, scored with the statistics of all shards."""
+        header = json.dumps(
             {"index": index, "search_type": "dfs_query_then_fetch", "allow_partial_search_results": False}
         )
-        lines = [f"{head}\n{json.dumps(body, separators=(',', ':'))}\n" for body in bodies]
+        lines = [f"{header}\n{json.dumps(body, separators=(',', ':'))}\n" for body in bodies]
         params = {"max_concurrent_searches": str(max(len(bodies), 1))}
-        told = await self.send("POST", "/_msearch", "".join(lines).encode(), params=params)
-        return list(told["responses"])
+        response = await self.send("POST", "/_msearch", "".join(lines).encode(), params=params)
+        return list(response["responses"])
 
     async def send(
         self,
@@ -201,52 +205,56 @@ class Cluster:
         body: Body | bytes | None = None,
         *,
         params: Mapping[str, str] | None = None,
-        timeout: httpx.Timeout = SEARCHING,  # noqa: ASYNC109  # httpx' own
+        timeout: httpx.Timeout = SEARCH_TIMEOUT,  # noqa: ASYNC109  # httpx' own
     ) -> Any:
         """Return a node's JSON response. The request must be safe to repeat.
 
-        Raises RefusedError for what another node would answer as well, else UnavailableError.
+        Raises RefusedError when other nodes would refuse as well, otherwise UnavailableError.
         """
         tried: list[Node] = []
-        told = ""
+        failure = ""
         tries = 2
         while tries:
-            node = self._next(tried)
+            node = self._choose_node(tried)
             tried.append(node)
             tries -= 1
             try:
-                return await self._ask(node, method, path, body, params, timeout)
+                return await self._request(node, method, path, body, params, timeout)
             except RefusedError as error:
-                if not error.is_overload:
+                if not error.is_retryable:
                     raise
-                told = f"{node.url}: {error.status} {error.kind}"
-                if error.is_of_node:
-                    self._leave_out(node)
+                failure = f"{node.url}: {error.status} {error.kind}"
+                if error.is_node_failure:
+                    self._exclude(node)
                 if len(self._nodes) == 1 and tries:
-                    await asyncio.sleep(_BREATH)
+                    await asyncio.sleep(_RETRY_DELAY_SECONDS)
             except (httpx.TransportError, ValueError) as error:
-                told = f"{node.url}: {type(error).__name__}"
-                self._leave_out(node)
-                # It cost no time, and nothing was asked.
+                failure = f"{node.url}: {type(error).__name__}"
+                self._exclude(node)
+                # A refused connection took no time, so it does not count as a try.
                 if isinstance(error, httpx.ConnectError) and len(tried) < len(self._nodes):
                     tries = max(tries, 1)
         raise UnavailableError(
-            f"OpenSearch does not answer ({told}); see that it runs and that OPENSEARCH_URL names it"
+            f"OpenSearch does not answer ({failure}); check that it runs and that OPENSEARCH_URL is right"
         )
 
-    def _next(self, tried: Sequence[Node]) -> Node:
-        """Choose the next node by turns: none that was tried, or failed just now, if there is another."""
+    def _choose_node(self, tried: Sequence[Node]) -> Node:
+        """Return the next node in turn; one that was tried or has just failed only as a last resort."""
         now = monotonic()
         self._turn += 1
         order = [self._nodes[(self._turn + i) % len(self._nodes)] for i in range(len(self._nodes))]
-        return min(order, key=lambda node: (node in tried, max(self._left_out.get(node, 0.0) - now, 0.0)))
+        return min(
+            order, key=lambda node: (node in tried, max(self._excluded_until.get(node, 0.0) - now, 0.0))
+        )
 
-    def _leave_out(self, node: Node) -> None:
-        if len(self._nodes) > 1 and self._left_out.get(node, 0.0) < monotonic():
-            _log.warning("OpenSearch: %s failed and is left out for %.0f s", node.url, _LEFT_OUT)
-        self._left_out[node] = monotonic() + _LEFT_OUT
+    def _exclude(self, node: Node) -> None:
+        if len(self._nodes) > 1 and self._excluded_until.get(node, 0.0) < monotonic():
+            _log.warning(
+                "OpenSearch: %s failed and gets no requests for %.0f s", node.url, _NODE_COOLDOWN_SECONDS
+            )
+        self._excluded_until[node] = monotonic() + _NODE_COOLDOWN_SECONDS
 
-    async def _ask(  # noqa: PLR0913, PLR0917
+    async def _request(  # noqa: PLR0913, PLR0917
         self,
         node: Node,
         method: str,
@@ -260,36 +268,36 @@ class Cluster:
         if node.authorization:
             headers["Authorization"] = node.authorization
         content = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
-        answer = await self._client.request(
+        response = await self._client.request(
             method, node.url + path, content=content, params=params, headers=headers, timeout=timeout
         )
-        told = _parsed(answer)
-        if answer.status_code >= HTTPStatus.BAD_REQUEST:
-            raise _refused(answer.status_code, told)
-        for part in told.get("responses", ()) if isinstance(told, dict) else ():
+        result = _parse_json(response)
+        if response.status_code >= HTTPStatus.BAD_REQUEST:
+            raise _build_error(response.status_code, result)
+        for part in result.get("responses", ()) if isinstance(result, dict) else ():
             if part.get("status", 200) >= HTTPStatus.BAD_REQUEST:
-                raise _refused(part["status"], part, is_part=True)
-        self._left_out.pop(node, None)
-        return told
+                raise _build_error(part["status"], part, is_part=True)
+        self._excluded_until.pop(node, None)
+        return result
 
 
-def _parsed(answer: httpx.Response) -> Any:
-    """Read an answer; a proxy in between may say no in its own words. Half an answer raises ValueError."""
+def _parse_json(response: httpx.Response) -> Any:
+    """Return the body; {} for an error without JSON, as proxies send. Raises ValueError if it is cut off."""
     try:
-        return json.loads(answer.content) if answer.content else {}
+        return json.loads(response.content) if response.content else {}
     except ValueError:
-        if answer.status_code < HTTPStatus.BAD_REQUEST:
+        if response.status_code < HTTPStatus.BAD_REQUEST:
             raise
         return {}
 
 
-def _refused(status: int, told: Any, *, is_part: bool = False) -> RetrievalError:
-    error = told.get("error") if isinstance(told, dict) else None
+def _build_error(status: int, body: Any, *, is_part: bool = False) -> RetrievalError:
+    error = body.get("error") if isinstance(body, dict) else None
     kind, reason = "", ""
     if isinstance(error, dict):
         kind, reason = str(error.get("type", "")), str(error.get("reason", ""))
-    if status in _NOT_ALLOWED and kind != "cluster_block_exception":
+    if status in _AUTH_FAILURE_STATUSES and kind != "cluster_block_exception":
         return UnavailableError(
-            f"OpenSearch does not let us in ({status} {kind}); see the user, password or key it is given"
+            f"OpenSearch denied access ({status} {kind}); check the user and password, or the API key"
         )
     return RefusedError(status, kind or "error", reason or "no reason given", is_part=is_part)

@@ -1,4 +1,4 @@
-"""What is written to a cluster: a segment's passages, and what became of each file."""
+"""The OpenSearch documents of an index: one for each passage and file, and one for the vector sample."""
 
 import hashlib
 import json
@@ -23,12 +23,12 @@ from retrieval.model import Passage, Section
 from retrieval.opensearch import mappings
 from retrieval.opensearch.bulk import BulkItem
 from retrieval.opensearch.codec import pack
-from retrieval.opensearch.passage_vectors import VectorSample, encode, vectors_of
+from retrieval.opensearch.passage_vectors import VectorSample, encode, stored_vectors
 
-# Passages that are packed at a time, about as many as go into one request.
-_AT_ONCE = 1_000
-# Shorter words are no misspelt one's right spelling; longer ones the cluster would cut in pieces.
-_SHORTEST_WORD, _LONGEST_WORD = 3, 200
+# About as many as fit into one bulk request.
+_PASSAGES_PER_BATCH = 1_000
+# Shorter words are never suggested as corrections; the whitespace analyzer would split longer ones.
+_MIN_WORD_CHARS, _MAX_WORD_CHARS = 3, 200
 
 
 def record_id(name: str) -> str:
@@ -38,116 +38,120 @@ def record_id(name: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class StoredFileRecord:
-    """What became of a file, and of its document the headings and the words that people may misspell."""
+    """A file's record, and its document's headings and words that misspelt ones can be corrected to."""
 
     record: FileRecord
     sections: tuple[Section, ...] = ()
     words: frozenset[str] = frozenset()
 
-    def entry(self) -> BulkItem:
-        sections = [[one.heading, one.level, one.first] for one in self.sections]
+    def bulk_item(self) -> BulkItem:
+        sections = [[section.heading, section.level, section.first] for section in self.sections]
         name = self.record.file.name
-        told = json.dumps([record_to_row(self.record), sections]).encode()
+        data = json.dumps([record_to_row(self.record), sections]).encode()
         body = {
             "document": document_id(name),
             "name": name,
             "words": " ".join(sorted(self.words)),
-            "b": b2a_base64(told, newline=False).decode("ascii"),
+            "b": b2a_base64(data, newline=False).decode("ascii"),
         }
         return BulkItem(record_id(name), json.dumps(body).encode())
 
     @classmethod
     def read(cls, stored: str) -> "StoredFileRecord":
-        """Read what was kept, but for the words."""
+        """Return the stored record without the words, which are indexed but not stored."""
         record, sections = json.loads(a2b_base64(stored))
         return cls(record_from_row(record), tuple(Section(*row) for row in sections))
 
 
-def sample_entry(sample: VectorSample) -> BulkItem:
-    body = {"b": b2a_base64(sample.packed(), newline=False).decode("ascii")}
-    return BulkItem(mappings.SAMPLE, json.dumps(body).encode())
+def sample_item(sample: VectorSample) -> BulkItem:
+    body = {"b": b2a_base64(sample.pack(), newline=False).decode("ascii")}
+    return BulkItem(mappings.SAMPLE_ID, json.dumps(body).encode())
 
 
-class Reader:
-    """Reads documents of a segment, and notes of each by its name what `Noted` tells.
+class DocumentReader:
+    """Reads documents of a segment as bulk items, and collects their headings and words meanwhile.
 
-    With `embeddings` the passages have vectors, once all of `encode` was gone through.
+    With `embeddings`, passages are stored with vectors; exhaust `encode` before `batches`.
     """
 
     def __init__(self, segment: Segment, documents: Sequence[int], embeddings: Embeddings | None) -> None:
         self._segment = segment
         self._embeddings = embeddings
-        self._ranges = [range(*segment.documents[one : one + 2].tolist()) for one in documents]
+        self._ranges = [
+            range(*segment.document_starts[ordinal : ordinal + 2].tolist()) for ordinal in documents
+        ]
         self._headings: defaultdict[str, list[tuple[str, ...]]] = defaultdict(list)
         self._words: defaultdict[str, set[str]] = defaultdict(set)
 
     def encode(self) -> Iterator[int]:
-        """Make the vectors that the passages lack, some at a time, and yield how many. Blocks."""
+        """Encode the texts that have no vectors yet; yield the size of each batch. Blocks."""
         if self._embeddings:
             yield from encode(self._segment, list(chain.from_iterable(self._ranges)), self._embeddings)
 
-    def parts(self) -> Iterator[list[BulkItem]]:
-        """Yield the passages in order, in parts."""
+    def batches(self) -> Iterator[list[BulkItem]]:
+        """Yield the passages in order, in batches."""
         numbers = list(chain.from_iterable(self._ranges))
         ordinals = list(chain.from_iterable(range(len(own)) for own in self._ranges))
-        for at in range(0, len(numbers), _AT_ONCE):
-            yield self._part(numbers[at : at + _AT_ONCE], ordinals[at : at + _AT_ONCE])
+        for at in range(0, len(numbers), _PASSAGES_PER_BATCH):
+            yield self._read_batch(
+                numbers[at : at + _PASSAGES_PER_BATCH], ordinals[at : at + _PASSAGES_PER_BATCH]
+            )
 
-    def noted(self, record: FileRecord) -> StoredFileRecord:
-        """Return a file's record, after all its passages were read."""
+    def stored_record(self, record: FileRecord) -> StoredFileRecord:
+        """Return a file's record with what was collected, after all its passages were read."""
         name = record.file.name
         return StoredFileRecord(record, table_of_contents(self._headings[name]), frozenset(self._words[name]))
 
-    def _part(self, numbers: Sequence[int], ordinals: Sequence[int]) -> list[BulkItem]:
+    def _read_batch(self, numbers: Sequence[int], ordinals: Sequence[int]) -> list[BulkItem]:
         passages, forward = self._segment.candidates(numbers)
-        self._note(passages, forward)
-        terms = mappings.spelt(forward.forms.terms)
+        self._collect(passages, forward)
+        terms = mappings.spell_terms(forward.vocabulary.terms)
         tokens, cuts = forward.tokens.values.tolist(), pairwise(forward.tokens.offsets.tolist())
         store = self._embeddings.store if self._embeddings else None
-        vectors = vectors_of(self._segment, numbers, store) if store is not None else None
+        vectors = stored_vectors(self._segment, numbers, store) if store is not None else None
         packed = pack(passages, forward, ordinals, vectors)
-        rows = zip(passages, ordinals, cuts, _contexts(passages), packed, strict=True)
+        rows = zip(passages, ordinals, cuts, _context_terms(passages), packed, strict=True)
         return [
-            _entry(passage, n, [terms[form] for form in tokens[first:last]], context, told)
-            for passage, n, (first, last), context, told in rows
+            _passage_item(passage, n, [terms[form] for form in tokens[first:last]], context, data)
+            for passage, n, (first, last), context, data in rows
         ]
 
-    def _note(self, passages: Sequence[Passage], forward: ForwardIndex) -> None:
+    def _collect(self, passages: Sequence[Passage], forward: ForwardIndex) -> None:
         for passage in passages:
             self._headings[passage.document].append(passage.heading)
-        names = {name: at for at, name in enumerate(dict.fromkeys(one.document for one in passages))}
-        of_passage = np.array([names[passage.document] for passage in passages])
+        names = {name: at for at, name in enumerate(dict.fromkeys(passage.document for passage in passages))}
+        document_of_passage = np.array([names[passage.document] for passage in passages])
         owners = np.repeat(np.arange(len(passages)), forward.tokens.lengths)
-        lengths = forward.forms.lengths[forward.tokens.values]
-        (long,) = np.nonzero((lengths >= _SHORTEST_WORD) & (lengths <= _LONGEST_WORD))
-        keys = of_passage[owners[long]] * len(forward.forms) + forward.tokens.values[long]
-        # Each form once a document, where it stands first.
+        lengths = forward.vocabulary.lengths[forward.tokens.values]
+        (words,) = np.nonzero((lengths >= _MIN_WORD_CHARS) & (lengths <= _MAX_WORD_CHARS))
+        keys = document_of_passage[owners[words]] * len(forward.vocabulary) + forward.tokens.values[words]
+        # The first occurrence of each form in each document.
         _, first = np.unique(keys, return_index=True)
-        at = long[first]
-        places = zip(owners[at].tolist(), forward.starts[at].tolist(), lengths[at].tolist(), strict=True)
-        for owner, start, length in places:
+        at = words[first]
+        occurrences = zip(owners[at].tolist(), forward.starts[at].tolist(), lengths[at].tolist(), strict=True)
+        for owner, start, length in occurrences:
             passage = passages[owner]
-            word = _folded(passage.text[start : start + length], passage.language)
+            word = _fold(passage.text[start : start + length], passage.language)
             if word and is_correction_candidate(word):
                 self._words[passage.document].add(word)
 
 
-def _folded(word: str, language: str) -> str:
+def _fold(word: str, language: str) -> str:
     return word.casefold() if word.isascii() and language != "tr" else fold(word, language)
 
 
-def _contexts(passages: Sequence[Passage]) -> Iterator[list[str]]:
-    """Yield the terms of each passage's context, each once."""
-    forms, rows = context_tokens(passages)
-    terms, values = mappings.spelt(forms.terms), rows.values.tolist()
+def _context_terms(passages: Sequence[Passage]) -> Iterator[list[str]]:
+    """Yield the distinct terms of each passage's context fields."""
+    vocabulary, rows = context_tokens(passages)
+    terms, values = mappings.spell_terms(vocabulary.terms), rows.values.tolist()
     for first, last in pairwise(rows.offsets.tolist()):
         yield list(dict.fromkeys(terms[form] for form in values[first:last]))
 
 
-def _entry(
+def _passage_item(
     passage: Passage, ordinal: int, terms: Sequence[str], context: Sequence[str], packed: bytes
 ) -> BulkItem:
-    # Ids, digests and codes of languages need no escapes: ten times as fast as writing any JSON.
+    # Ids, digests and language codes need no escaping, so this is safe, and ten times as fast as json.dumps.
     body = (
         f'{{"document":"{document_of(passage.id)}","n":{ordinal},"tokens":{len(terms)},'
         f'"language":"{passage.language}","terms":"{" ".join(terms)}",'

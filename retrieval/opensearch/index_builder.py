@@ -1,4 +1,4 @@
-"""An index that is being made, which nobody searches yet."""
+"""Builds an index that is not searched yet, as its alias does not point to it."""
 
 import asyncio
 import logging
@@ -9,25 +9,26 @@ from typing import Any, NamedTuple
 
 from retrieval.errors import RetrievalError
 from retrieval.opensearch import mappings
-from retrieval.opensearch.client import MERGING, WRITING, Cluster, RefusedError
+from retrieval.opensearch.client import MERGE_TIMEOUT, WRITE_TIMEOUT, Cluster, RefusedError
 from retrieval.opensearch.codec import DecodedPassages, unpack
 from retrieval.opensearch.mappings import IndexMetadata
 
-# Documents that are taken out in one request.
-_AT_ONCE = 500
-# Fewer deleted passages hardly change what the cluster finds; ours are exact with any.
-_FEW = 0.01
-_PATIENCE = 40.0
+# Documents deleted by one request.
+_DOCUMENTS_PER_REQUEST = 500
+# Deleted passages distort the cluster's scores, by which candidates are chosen; this share hardly matters.
+# Final scores are computed here, and always exact.
+_MAX_DELETED_SHARE = 0.01
+_EXPUNGE_TIMEOUT_SECONDS = 40.0
 
 _log = logging.getLogger(__name__)
 
 
 class IndexingError(RetrievalError):
-    """The index could not be made; the one before is as it was."""
+    """The new index could not be completed; the current one is unchanged."""
 
 
 class IndexCounts(NamedTuple):
-    """How many passages there are, how many tokens in them, and their languages, most passages first."""
+    """The numbers of passages and of their tokens, and the languages, those of most passages first."""
 
     size: int
     length: int
@@ -35,123 +36,125 @@ class IndexCounts(NamedTuple):
 
 
 class IndexBuilder:
-    """An index by its name, while it is made. What the cluster refuses raises RefusedError."""
+    """An index under construction. All methods raise RefusedError for a request that the cluster refuses."""
 
     def __init__(self, cluster: Cluster, name: str) -> None:
         self.cluster = cluster
         self.name = name
 
-    async def create(self, about: IndexMetadata) -> None:
-        """Make it, empty."""
-        shape = mappings.creation(about)
+    async def create(self, metadata: IndexMetadata) -> None:
+        """Create the index without documents."""
+        definition = mappings.index_definition(metadata)
         try:
-            await self._create(self.name, shape)
+            await self._create(self.name, definition)
         except RefusedError as error:
-            # Older versions do not know it.
+            # Older versions of OpenSearch do not have this setting.
             if "recovery_source_enabled" not in str(error):
                 raise
-            del shape["mappings"]["_source"]["recovery_source_enabled"]
-            await self._create(self.name, shape)
+            del definition["mappings"]["_source"]["recovery_source_enabled"]
+            await self._create(self.name, definition)
 
-    async def copy(self, base: str, about: IndexMetadata) -> None:
-        """Make it of all that another one has, which is closed to writing; they share files on the disk."""
-        await self._create(f"{base}/_clone/{self.name}", {"settings": {"index": mappings.LOADING}})
-        await self.tell(about)
+    async def copy(self, base: str, metadata: IndexMetadata) -> None:
+        """Create the index as a clone of `base`, which must be read-only; both share files on disk."""
+        await self._create(f"{base}/_clone/{self.name}", {"settings": {"index": mappings.BULK_LOAD_SETTINGS}})
+        await self.write_metadata(metadata)
 
     async def _create(self, path: str, body: Mapping[str, Any]) -> None:
         try:
             await self._send("PUT", f"/{path}", body)
         except RefusedError as error:
-            # The same request that came through when its answer did not.
+            # The request is repeated when its first response is lost.
             if not error.is_conflict:
                 raise
         if not await self._is_green("60s"):
-            raise IndexingError(f"OpenSearch has no room for {self.name}; see that its nodes are well")
+            raise IndexingError(f"OpenSearch cannot allocate {self.name}; check the health of its nodes")
 
-    async def tell(self, about: IndexMetadata) -> None:
-        """Say what is said of it."""
-        await self._send("PUT", f"/{self.name}/_mapping", {"_meta": about.kept()})
+    async def write_metadata(self, metadata: IndexMetadata) -> None:
+        await self._send("PUT", f"/{self.name}/_mapping", {"_meta": metadata.to_json()})
 
     async def refresh(self) -> None:
-        """Have searches find what was written."""
+        """Make what was written visible to searches."""
         await self._send("POST", f"/{self.name}/_refresh")
 
-    async def documents(self) -> set[str]:
+    async def list_documents(self) -> set[str]:
         """Return the ids of the documents that have passages in this index."""
-        found: set[str] = set()
+        documents: set[str] = set()
         after: dict[str, Any] = {}
         while True:
             source = {"sources": [{"d": {"terms": {"field": "document"}}}], "size": 1_000, **after}
-            asked = {"size": 0, "query": mappings.PASSAGES, "aggs": {"all": {"composite": source}}}
-            told = (await self.cluster.search(self.name, asked, WRITING))["aggregations"]["all"]
-            found.update(bucket["key"]["d"] for bucket in told["buckets"])
-            if "after_key" not in told:
-                return found
-            after = {"after": told["after_key"]}
+            query = {"size": 0, "query": mappings.PASSAGES_FILTER, "aggs": {"all": {"composite": source}}}
+            response = await self.cluster.search(self.name, query, WRITE_TIMEOUT)
+            page = response["aggregations"]["all"]
+            documents.update(bucket["key"]["d"] for bucket in page["buckets"])
+            if "after_key" not in page:
+                return documents
+            after = {"after": page["after_key"]}
 
-    async def remove(self, documents: Iterable[str]) -> None:
-        """Take out documents by their ids: their passages, and what is told of their files."""
+    async def delete_documents(self, documents: Iterable[str]) -> None:
+        """Delete the passages and file records of the documents with these ids."""
         await self.refresh()
         ordered = sorted(documents)
-        for at in range(0, len(ordered), _AT_ONCE):
-            body = {"query": {"terms": {"document": ordered[at : at + _AT_ONCE]}}}
+        for at in range(0, len(ordered), _DOCUMENTS_PER_REQUEST):
+            body = {"query": {"terms": {"document": ordered[at : at + _DOCUMENTS_PER_REQUEST]}}}
             params = {"conflicts": "proceed", "slices": "auto"}
             path = f"/{self.name}/_delete_by_query"
-            told = await self.cluster.send("POST", path, body, params=params, timeout=MERGING)
-            if told["failures"]:
-                raise IndexingError("OpenSearch could not take documents out; the index is as it was")
+            response = await self.cluster.send("POST", path, body, params=params, timeout=MERGE_TIMEOUT)
+            if response["failures"]:
+                raise IndexingError("OpenSearch could not delete documents; the current index is unchanged")
 
-    async def forget(self) -> None:
-        """Have the cluster drop what was taken out, which its own scores count until then.
+    async def expunge_deleted(self) -> None:
+        """Merge away deleted documents, which count in the cluster's scores until then.
 
-        It may have to keep that for half a minute, which is waited for where it is much.
+        The cluster may keep them for half a minute: if they are many, wait up to 40 seconds.
         """
-        deadline = monotonic() + _PATIENCE
+        deadline = monotonic() + _EXPUNGE_TIMEOUT_SECONDS
         while True:
             await self._send("POST", f"/{self.name}/_flush")
             params = {"only_expunge_deletes": "true"}
-            await self.cluster.send("POST", f"/{self.name}/_forcemerge", params=params, timeout=MERGING)
+            await self.cluster.send("POST", f"/{self.name}/_forcemerge", params=params, timeout=MERGE_TIMEOUT)
             await self.refresh()
             docs = (await self.cluster.get(f"/{self.name}/_stats/docs"))["_all"]["primaries"]["docs"]
-            if docs["deleted"] <= docs["count"] * _FEW or monotonic() > deadline:
+            if docs["deleted"] <= docs["count"] * _MAX_DELETED_SHARE or monotonic() > deadline:
                 return
             await asyncio.sleep(1.0)
 
     async def count(self) -> IndexCounts:
-        """Count what is there."""
-        asked = {
+        query = {
             "size": 0,
             "track_total_hits": True,
-            "query": mappings.PASSAGES,
+            "query": mappings.PASSAGES_FILTER,
             "aggs": {
                 "tokens": {"sum": {"field": "tokens"}},
                 "languages": {"terms": {"field": "language", "size": 1_000}},
             },
         }
-        told = await self.cluster.search(self.name, asked, WRITING)
-        counts = {one["key"]: one["doc_count"] for one in told["aggregations"]["languages"]["buckets"]}
+        response = await self.cluster.search(self.name, query, WRITE_TIMEOUT)
+        buckets = response["aggregations"]["languages"]["buckets"]
+        counts = {bucket["key"]: bucket["doc_count"] for bucket in buckets}
         languages = tuple(sorted(counts, key=lambda language: (-counts[language], language)))
         return IndexCounts(
-            told["hits"]["total"]["value"], round(told["aggregations"]["tokens"]["value"]), languages
+            response["hits"]["total"]["value"], round(response["aggregations"]["tokens"]["value"]), languages
         )
 
     async def sample(self, size: int) -> DecodedPassages:
-        """Read so many passages, drawn by lot, or all there are."""
-        hits = (await self.cluster.search(self.name, mappings.sample(size), WRITING))["hits"]["hits"]
-        return unpack(map(mappings.stored, hits))
+        """Return up to `size` random passages."""
+        hits = (await self.cluster.search(self.name, mappings.sample_query(size), WRITE_TIMEOUT))["hits"][
+            "hits"
+        ]
+        return unpack(map(mappings.stored_field, hits))
 
-    async def stop_writing(self) -> None:
-        """Close it to whoever still writes to it."""
+    async def block_writes(self) -> None:
+        """Make the index read-only, in case its last writer still runs."""
         await self._send("PUT", f"/{self.name}/_settings", {"index": {"blocks.write": True}})
 
     async def finish(self, replicas: int) -> None:
-        """Close it to writing, and have as many copies made as are wanted."""
-        await self._send("PUT", f"/{self.name}/_settings", mappings.loaded(replicas))
+        """Make the index read-only and set its number of replicas."""
+        await self._send("PUT", f"/{self.name}/_settings", mappings.finished_settings(replicas))
         if not await self._is_green("110s"):
-            _log.warning("OpenSearch is still making copies of %s", self.name)
+            _log.warning("OpenSearch is still creating replicas of %s", self.name)
 
-    async def drop(self) -> None:
-        """Delete it, if it is there."""
+    async def delete(self) -> None:
+        """Delete the index if it exists."""
         try:
             await self._send("DELETE", f"/{self.name}")
         except RefusedError as error:
@@ -162,13 +165,13 @@ class IndexBuilder:
         params = {"wait_for_status": "green", "timeout": within}
         path = f"/_cluster/health/{self.name}"
         try:
-            told = await self.cluster.send("GET", path, params=params, timeout=WRITING)
+            health = await self.cluster.send("GET", path, params=params, timeout=WRITE_TIMEOUT)
         except RefusedError as error:
-            # Some versions say so when the time is over.
+            # Some versions answer with this status after the timeout.
             if error.status != HTTPStatus.REQUEST_TIMEOUT:
                 raise
             return False
-        return not told["timed_out"]
+        return not health["timed_out"]
 
     async def _send(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
-        return await self.cluster.send(method, path, body, timeout=WRITING)
+        return await self.cluster.send(method, path, body, timeout=WRITE_TIMEOUT)

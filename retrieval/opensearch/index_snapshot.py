@@ -8,42 +8,41 @@ from retrieval.embeddings.encoder import Encoder
 from retrieval.errors import UnavailableError
 from retrieval.model import Problem
 from retrieval.opensearch import mappings
-from retrieval.opensearch.client import WRITING, Cluster, RefusedError
+from retrieval.opensearch.client import WRITE_TIMEOUT, Cluster, RefusedError
 from retrieval.opensearch.documents import StoredFileRecord
 from retrieval.opensearch.mappings import IndexMetadata
 from retrieval.opensearch.search_index import OpenSearchIndex
 
 _log = logging.getLogger(__name__)
 
-
-# What is told of so many files is some 5 MB.
+# About 5 MB.
 _RECORDS_PER_REQUEST = 5_000
 
 
 async def find_current(cluster: Cluster, alias: str) -> tuple[str, IndexMetadata | None] | None:
-    """Find the index that is searched, and what is said of it: nothing when it is laid out in another way."""
+    """Return the index that the alias points to, and its metadata; no metadata if its format differs."""
     try:
-        told = await cluster.get(f"/{alias}/_mapping")
+        mapping_by_index = await cluster.get(f"/{alias}/_mapping")
     except RefusedError as error:
         if not error.is_missing:
             raise
         return None
-    for name, mapping in told.items():
+    for name, mapping in mapping_by_index.items():
         return name, IndexMetadata.read(mapping["mappings"].get("_meta", {}))
     return None
 
 
 async def read_file_records(cluster: Cluster, index: str) -> list[FileRecord]:
-    """List what became of the files, in the order of their names."""
-    found: list[FileRecord] = []
+    """Return the records of all files, ordered by name."""
+    records: list[FileRecord] = []
     while True:
-        after = found[-1].file.name if found else None
-        hits = (await cluster.search(index, mappings.records(after, _RECORDS_PER_REQUEST), WRITING))["hits"][
-            "hits"
-        ]
-        found += [StoredFileRecord.read(mappings.stored(hit)).record for hit in hits]
+        after = records[-1].file.name if records else None
+        query = mappings.file_records_query(after, _RECORDS_PER_REQUEST)
+        response = await cluster.search(index, query, WRITE_TIMEOUT)
+        hits = response["hits"]["hits"]
+        records += [StoredFileRecord.read(mappings.stored_field(hit)).record for hit in hits]
         if len(hits) < _RECORDS_PER_REQUEST:
-            return found
+            return records
 
 
 async def open_current(
@@ -56,7 +55,7 @@ async def open_current(
     while True:
         current = await find_current(cluster, alias)
         name, metadata = current or ("", None)
-        # An index that another version of Verbatim has written is of no use to this process.
+        # This process cannot read the index of another version of Verbatim.
         if known and (known.index.name == name or (current and metadata is None)):
             return known
         if metadata is None or not metadata.done:
@@ -79,10 +78,10 @@ async def _open(
     problems = tuple(sorted([*metadata.problems, *unread], key=lambda problem: problem.name))
     index = OpenSearchIndex(cluster, name, metadata)
     if encoder and metadata.size:
-        index = await index.comparing(encoder)
+        index = await index.with_encoder(encoder)
         if index.encoder is None:
             _log.warning(
-                "OpenSearch: %s has no vectors of the encoder %s: words alone count; run `verbatim index`",
+                "OpenSearch: %s has no vectors of the encoder %s; matching words only; run `verbatim index`",
                 name,
                 encoder.name,
             )

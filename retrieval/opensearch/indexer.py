@@ -1,4 +1,8 @@
-"""From a documents folder to an index in a cluster, which then takes the place of the one before."""
+"""Indexes a documents folder in a cluster.
+
+A new index is built beside the current one, from a clone of it where possible. When it is complete, the alias
+is moved to it. Until then searches use the current index.
+"""
 
 import asyncio
 import logging
@@ -19,8 +23,8 @@ from retrieval.ids import document_id
 from retrieval.index.segment import Segment
 from retrieval.model import Problem
 from retrieval.opensearch import bulk
-from retrieval.opensearch.client import WRITING, Cluster, RefusedError
-from retrieval.opensearch.documents import Reader, StoredFileRecord, sample_entry
+from retrieval.opensearch.client import WRITE_TIMEOUT, Cluster, RefusedError
+from retrieval.opensearch.documents import DocumentReader, StoredFileRecord, sample_item
 from retrieval.opensearch.index_builder import IndexBuilder, IndexingError
 from retrieval.opensearch.index_snapshot import find_current, read_file_records
 from retrieval.opensearch.mappings import IndexMetadata
@@ -28,18 +32,21 @@ from retrieval.opensearch.write_lock import WriteLock
 
 Progress = Callable[[int, int], None]
 
-# Batches that are written at a time; each has a segment on the disk.
-_AHEAD = 2
-_LOG_SECONDS = 60.0
-# The vectors of so many passages stand for those of all.
-_SAMPLE = 1_000
+# Batches written concurrently; each has a segment on disk.
+_MAX_CONCURRENT_BATCHES = 2
+_LOG_INTERVAL_SECONDS = 60.0
+# Passages whose vectors are the sample that baselines are computed from.
+_SAMPLE_PASSAGES = 1_000
 
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class IndexPlan:
-    """How an index is made. `shards` part it, `replicas` copies of each are kept where there are nodes."""
+    """The settings of an index. `replicas` are per shard, as many as there are nodes for.
+
+    `fresh` reads all documents again.
+    """
 
     alias: str = "verbatim"
     quote_chars: int = 300
@@ -57,27 +64,26 @@ async def write(  # noqa: PLR0913  # each has a name
     waits: Callable[[str], None] | None = None,
     embeddings: Embeddings | None = None,
 ) -> None:
-    """Bring the index up to date with the folder: what changed is read, the rest is taken over.
+    """Bring the index up to date with the folder: read changed files, copy the rest from the current index.
 
-    The current index stays as it is until the new one is complete. One process writes at a time; `waits` is
-    called with the writer when that is another process. What an interrupted run has written is used. With
-    `embeddings`, passages are stored with their vectors; missing ones are made, and kept there. Raises
-    FolderError, UnavailableError, IndexingError.
+    Only one process writes at a time. While another one does, wait, after calling `waits` with its name. The
+    work of an interrupted run is continued. With `embeddings`, passages are stored with their vectors,
+    which are made where the store has none. Raises FolderError, UnavailableError and IndexingError.
     """
     files, problems = await asyncio.to_thread(listing.list_files, folder)
     try:
-        async with WriteLock.held(cluster, plan.alias, waits) as lease:
-            await _Indexer(cluster, folder, plan, lease, progress, embeddings).run(files, problems)
+        async with WriteLock.acquire(cluster, plan.alias, waits) as lock:
+            await _Indexer(cluster, folder, plan, lock, progress, embeddings).run(files, problems)
     except RefusedError as error:
-        raise IndexingError(f"{error}; the index is as it was") from None
+        raise IndexingError(f"{error}; the current index is unchanged") from None
 
 
 @dataclass(frozen=True, slots=True)
 class _PreviousIndex:
-    """An index to start from, and whether it was left unfinished."""
+    """An index to start from: the current one, or an unfinished one of an interrupted run."""
 
     name: str
-    about: IndexMetadata
+    metadata: IndexMetadata
 
 
 @dataclass
@@ -85,96 +91,100 @@ class _Indexer:
     cluster: Cluster
     folder: Path
     plan: IndexPlan
-    lease: WriteLock
+    lock: WriteLock
     progress: Progress | None
     embeddings: Embeddings | None
-    draft: IndexBuilder = field(init=False)
+    builder: IndexBuilder = field(init=False)
     _done: int = 0
     _total: int = 0
     _encoded: int = 0
-    _told_at: float = field(default_factory=time.monotonic)
-    _sending: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(bulk.TOGETHER))
+    _logged_at: float = field(default_factory=time.monotonic)
+    _request_slots: asyncio.Semaphore = field(
+        default_factory=lambda: asyncio.Semaphore(bulk.MAX_CONCURRENT_REQUESTS)
+    )
 
     async def run(self, files: Sequence[FileEntry], problems: Sequence[Problem]) -> None:
         model = self.embeddings.encoder.name if self.embeddings else ""
         wanted = IndexMetadata.new(self.plan.alias, self.plan.shards, self.plan.quote_chars, model)
         current = await find_current(self.cluster, self.plan.alias)
-        base = await self._base(wanted, current)
-        known = await self._known(base)
+        base = await self._choose_base(wanted, current)
+        known = await self._read_records(base)
         records = {} if self.plan.fresh else unchanged(files, known)
         changed = [file for file in files if file.name not in records]
-        told = tuple(problems)
+        listing_problems = tuple(problems)
         is_same = not changed and len(records) == len(known)
-        if base and base.about.done and is_same and told == base.about.problems:
+        if base and base.metadata.done and is_same and listing_problems == base.metadata.problems:
             await IndexBuilder(self.cluster, base.name).finish(self.plan.replicas)
             return
-        about = replace(wanted, base=current and current[0], problems=told)
-        self.draft = IndexBuilder(self.cluster, f"{self.plan.alias}-{secrets.token_hex(6)}")
-        await self.lease.builds(self.draft.name)
+        metadata = replace(wanted, base=current and current[0], problems=listing_problems)
+        self.builder = IndexBuilder(self.cluster, f"{self.plan.alias}-{secrets.token_hex(6)}")
+        await self.lock.set_unfinished(self.builder.name)
         try:
-            await self._begin(about, base)
+            await self._create(metadata, base)
         except RefusedError:
-            if base is None or base.about.done:
+            if base is None or base.metadata.done:
                 raise
-            # What was left is of no use.
-            self.lease.left = None
+            # The unfinished index cannot be cloned.
+            self.lock.unfinished = None
             await self.run(files, problems)
             return
-        await self._remove([name for name in known if name not in records], base)
-        await self._fill(changed, records)
-        finished = await self._finish(about, records)
-        await self._swap(finished)
-        await self.lease.builds(None)
-        await self._tidy(keep={self.draft.name, about.base or ""})
+        await self._delete([name for name in known if name not in records], base)
+        await self._index_files(changed, records)
+        finished = await self._finish(metadata, records)
+        await self._move_alias(finished)
+        await self.lock.set_unfinished(None)
+        await self._delete_old(keep={self.builder.name, metadata.base or ""})
 
-    async def _base(
+    async def _choose_base(
         self, wanted: IndexMetadata, current: tuple[str, IndexMetadata | None] | None
     ) -> _PreviousIndex | None:
-        """Choose what to start from: what a run that broke off has left of this, else the index that is."""
+        """Return the index to clone: an interrupted run's, else the current one, or None if neither fits."""
         if self.plan.fresh:
             return None
-        if self.lease.left:
-            about = await _about(self.cluster, self.lease.left)
-            if about and about.fits(wanted) and about.base == (current and current[0]):
-                # Whoever was taken for gone, and is not, writes to it no more.
-                await IndexBuilder(self.cluster, self.lease.left).stop_writing()
-                return _PreviousIndex(self.lease.left, about)
+        if self.lock.unfinished:
+            metadata = await _read_metadata(self.cluster, self.lock.unfinished)
+            if metadata and metadata.fits(wanted) and metadata.base == (current and current[0]):
+                # The interrupted process may only have been suspended.
+                await IndexBuilder(self.cluster, self.lock.unfinished).block_writes()
+                return _PreviousIndex(self.lock.unfinished, metadata)
         if current and current[1] and current[1].done and current[1].fits(wanted):
             return _PreviousIndex(current[0], current[1])
         if current:
-            told = "OpenSearch: %s is of another version or other settings: all documents are read anew"
-            _log.warning(told, current[0])
+            _log.warning(
+                "OpenSearch: %s has another version or other settings; reading all documents again",
+                current[0],
+            )
         return None
 
-    async def _known(self, base: _PreviousIndex | None) -> dict[str, FileRecord]:
+    async def _read_records(self, base: _PreviousIndex | None) -> dict[str, FileRecord]:
         if base is None:
             return {}
         await IndexBuilder(self.cluster, base.name).refresh()
         return {record.file.name: record for record in await read_file_records(self.cluster, base.name)}
 
-    async def _begin(self, about: IndexMetadata, base: _PreviousIndex | None) -> None:
-        """Make the new index: empty, or with all that the base has."""
+    async def _create(self, metadata: IndexMetadata, base: _PreviousIndex | None) -> None:
+        """Create the new index: empty, or as a clone of the base."""
         if base is None:
-            await self.draft.create(about)
+            await self.builder.create(metadata)
             return
-        await self.draft.copy(base.name, about)
-        if not base.about.done:
-            await IndexBuilder(self.cluster, base.name).drop()
+        await self.builder.copy(base.name, metadata)
+        if not base.metadata.done:
+            await IndexBuilder(self.cluster, base.name).delete()
 
-    async def _remove(self, names: Sequence[str], base: _PreviousIndex | None) -> None:
-        """Take out what is not to stay, and passages of documents that were not written to their end."""
-        gone = {document_id(name) for name in names}
-        if base and not base.about.done:
-            await self.draft.refresh()
-            whole = {
-                document_id(one.file.name) for one in await read_file_records(self.cluster, self.draft.name)
-            }
-            gone |= await self.draft.documents() - whole
-        if gone:
-            await self.draft.remove(gone)
+    async def _delete(self, names: Sequence[str], base: _PreviousIndex | None) -> None:
+        """Delete these files, and documents that an interrupted run has not written completely."""
+        deleted = {document_id(name) for name in names}
+        if base and not base.metadata.done:
+            await self.builder.refresh()
+            # A document's record is written after its passages.
+            records = await read_file_records(self.cluster, self.builder.name)
+            complete = {document_id(record.file.name) for record in records}
+            deleted |= await self.builder.list_documents() - complete
+        if deleted:
+            await self.builder.delete_documents(deleted)
 
-    async def _fill(self, changed: Sequence[FileEntry], records: dict[str, FileRecord]) -> None:
-        """Read files and write them; `records` is told what became of each."""
+    async def _index_files(self, changed: Sequence[FileEntry], records: dict[str, FileRecord]) -> None:
+        """Read files and index them; adds the record of each to `records`."""
         self._total = len(changed)
         originals = {record.text_digest: name for name, record in records.items() if record.source}
         writing: set[asyncio.Task[None]] = set()
@@ -182,119 +192,122 @@ class _Indexer:
             batches = ingest(self.folder, changed, self.plan.quote_chars, Path(scratch))
             try:
                 while (batch := await asyncio.to_thread(next, batches, None)) is not None:
-                    self.lease.check()
-                    made: list[FileRecord] = []
+                    self.lock.check()
+                    batch_records: list[FileRecord] = []
                     for file, result in batch.results:
                         record = records[file.name] = file_record(file, result, originals)
-                        made.append(record)
+                        batch_records.append(record)
                         if record.source:
                             originals[record.text_digest] = file.name
-                    if len(writing) == _AHEAD:
+                    if len(writing) == _MAX_CONCURRENT_BATCHES:
                         done, writing = await asyncio.wait(writing, return_when=asyncio.FIRST_COMPLETED)
                         for task in done:
                             task.result()
-                    writing.add(asyncio.create_task(self._write(batch, made)))
+                    writing.add(asyncio.create_task(self._write_batch(batch, batch_records)))
                 await asyncio.gather(*writing)
             finally:
                 for task in writing:
                     task.cancel()
                 await asyncio.gather(*writing, return_exceptions=True)
-                await asyncio.to_thread(_close, batches)
+                await asyncio.to_thread(_close_iterator, batches)
 
-    async def _write(self, batch: Batch, made: Sequence[FileRecord]) -> None:
-        """Write a batch's passages, and then what became of its files: so what is noted is whole."""
-        told = [StoredFileRecord(record) for record in made if not record.source]
+    async def _write_batch(self, batch: Batch, records: Sequence[FileRecord]) -> None:
+        """Write a batch's passages, then its file records: a document with a record is complete."""
+        stored = [StoredFileRecord(record) for record in records if not record.source]
         if batch.segment:
             segment = Segment(batch.segment)
             batch.segment.unlink()
-            own = [record for record in made if record.source]
-            documents = segment.find_all([document_id(record.file.name) for record in own])
-            reader = Reader(segment, documents, self.embeddings)
-            encoding, parts = reader.encode(), reader.parts()
+            indexed = [record for record in records if record.source]
+            documents = segment.document_ordinals([document_id(record.file.name) for record in indexed])
+            reader = DocumentReader(segment, documents, self.embeddings)
+            encoding, batches = reader.encode(), reader.batches()
             while (count := await asyncio.to_thread(next, encoding, None)) is not None:
-                self.lease.check()
-                self._tell_encoded(count)
+                self.lock.check()
+                self._log_encoded(count)
             while True:
-                async with self._sending:
-                    part = await asyncio.to_thread(next, parts, None)
-                    if part is None:
+                async with self._request_slots:
+                    items = await asyncio.to_thread(next, batches, None)
+                    if items is None:
                         break
-                    await bulk.write(self.cluster, self.draft.name, part)
-            told += [reader.noted(record) for record in own]
-        async with self._sending:
-            await bulk.write(self.cluster, self.draft.name, [one.entry() for one in told])
-        self._done += len(made)
+                    await bulk.write(self.cluster, self.builder.name, items)
+            stored += [reader.stored_record(record) for record in indexed]
+        async with self._request_slots:
+            await bulk.write(self.cluster, self.builder.name, [record.bulk_item() for record in stored])
+        self._done += len(records)
         if self.progress:
             self.progress(self._done, self._total)
 
-    def _tell_encoded(self, count: int) -> None:
-        """Log once a minute how many texts were encoded: a batch of files may take an hour."""
+    def _log_encoded(self, count: int) -> None:
+        """Log the number of encoded texts once a minute: a batch of files may take an hour."""
         self._encoded += count
-        if time.monotonic() - self._told_at > _LOG_SECONDS:
-            self._told_at = time.monotonic()
-            _log.info("Comparing meanings: %s texts were encoded", f"{self._encoded:,}")
+        if time.monotonic() - self._logged_at > _LOG_INTERVAL_SECONDS:
+            self._logged_at = time.monotonic()
+            _log.info("Encoding passages: %s texts so far", f"{self._encoded:,}")
 
-    async def _finish(self, about: IndexMetadata, records: Mapping[str, FileRecord]) -> IndexMetadata:
-        """Count what is there, and say so; from here on nothing is written to it any more."""
-        self.lease.check()
-        await self.draft.forget()
-        await self._take_sample()
-        count = await self.draft.count()
+    async def _finish(self, metadata: IndexMetadata, records: Mapping[str, FileRecord]) -> IndexMetadata:
+        """Check that the index is complete, then write its final metadata and make it read-only."""
+        self.lock.check()
+        await self.builder.expunge_deleted()
+        await self._write_sample()
+        count = await self.builder.count()
         wanted = sum(record.source.passages for record in records.values() if record.source)
         if count.size != wanted:
-            told = f"{count.size} of {wanted} passages were written"
-            raise IndexingError(f"{told}; the index is as it was, try again")
+            raise IndexingError(
+                f"{count.size} of {wanted} passages were written; the current index is unchanged, try again"
+            )
         ordered = [records[name] for name in sorted(records)]
-        made = library_version(ordered, about.format_id, self.plan.quote_chars)
-        finished = replace(about, done=True, version=made, **count._asdict())
-        await self.draft.tell(finished)
-        await self.draft.finish(self.plan.replicas)
+        version = library_version(ordered, metadata.format_id, self.plan.quote_chars)
+        finished = replace(metadata, done=True, version=version, **count._asdict())
+        await self.builder.write_metadata(finished)
+        await self.builder.finish(self.plan.replicas)
         return finished
 
-    async def _take_sample(self) -> None:
-        """Have a sample of the vectors in the index: what the others are compared with."""
+    async def _write_sample(self) -> None:
+        """Store the vectors of random passages, from which searches compute baselines."""
         if self.embeddings:
-            sample = (await self.draft.sample(_SAMPLE)).vectors.sample()
-            await bulk.write(self.cluster, self.draft.name, [sample_entry(sample)])
-            await self.draft.refresh()
+            sample = (await self.builder.sample(_SAMPLE_PASSAGES)).vectors.sample()
+            await bulk.write(self.cluster, self.builder.name, [sample_item(sample)])
+            await self.builder.refresh()
 
-    async def _swap(self, finished: IndexMetadata) -> None:
-        """Put the new index in the place of the one that was there at first, unless another one is now."""
-        self.lease.check()
+    async def _move_alias(self, finished: IndexMetadata) -> None:
+        """Point the alias to the new index, unless it no longer points to the index found at the start."""
+        self.lock.check()
         alias, before = self.plan.alias, finished.base
-        add = {"add": {"index": self.draft.name, "alias": alias}}
+        add = {"add": {"index": self.builder.name, "alias": alias}}
         remove = {"remove": {"index": before or f"{alias}-*", "alias": alias, "must_exist": bool(before)}}
         try:
-            await self.cluster.send("POST", "/_aliases", {"actions": [remove, add]}, timeout=WRITING)
+            await self.cluster.send("POST", "/_aliases", {"actions": [remove, add]}, timeout=WRITE_TIMEOUT)
         except RefusedError as error:
             now = await find_current(self.cluster, alias)
-            if now and now[0] == self.draft.name:
+            if now and now[0] == self.builder.name:
                 return
             if error.status == HTTPStatus.NOT_FOUND:
-                raise IndexingError("another process has put its index there meanwhile; try again") from None
+                raise IndexingError("another process has replaced the index meanwhile; try again") from None
             raise
 
-    async def _tidy(self, keep: set[str]) -> None:
-        """Delete what is neither searched nor was until now: who still asks the one before is answered."""
-        told = await self.cluster.get(f"/{self.plan.alias}-*/_mapping", filter_path="*.mappings._meta")
-        for name, mapping in told.items():
-            about = mapping["mappings"]["_meta"]
-            if name not in keep and about.get("alias") == self.plan.alias:
-                await IndexBuilder(self.cluster, name).drop()
+    async def _delete_old(self, keep: set[str]) -> None:
+        """Delete the alias's other indexes; `keep` has the previous one, which clients may still search."""
+        mapping_by_index = await self.cluster.get(
+            f"/{self.plan.alias}-*/_mapping", filter_path="*.mappings._meta"
+        )
+        for name, mapping in mapping_by_index.items():
+            meta = mapping["mappings"]["_meta"]
+            if name not in keep and meta.get("alias") == self.plan.alias:
+                await IndexBuilder(self.cluster, name).delete()
 
 
-async def _about(cluster: Cluster, name: str) -> IndexMetadata | None:
+async def _read_metadata(cluster: Cluster, name: str) -> IndexMetadata | None:
     try:
-        told = await cluster.get(f"/{name}/_mapping")
+        mapping = await cluster.get(f"/{name}/_mapping")
     except RefusedError as error:
         if not error.is_missing:
             raise
         return None
-    return IndexMetadata.read(told[name]["mappings"].get("_meta", {}))
+    return IndexMetadata.read(mapping[name]["mappings"].get("_meta", {}))
 
 
-def _close(batches: Iterator[Batch]) -> None:
-    """End the processes that read, where not all was asked for."""
+def _close_iterator(batches: Iterator[Batch]) -> None:
+    """Stop the processes that read files, if the batches are not exhausted."""
     close = getattr(batches, "close", None)
     if close:
         close()

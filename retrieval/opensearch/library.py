@@ -1,4 +1,4 @@
-"""An archive whose index is in a cluster."""
+"""The archive over an index in a cluster."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -22,7 +22,7 @@ class ClusterLibrary(Archive[OpenSearchIndex]):
     """Answers from the index that an alias points to, as it was at the last `refresh`.
 
     When that index has been deleted, a request is repeated on the one that replaced it. Failures are raised
-    as UnavailableError. `folder` is where the files are looked up that people want to have whole.
+    as UnavailableError. `folder` has the documents' files, for users who want a whole file.
     """
 
     def __init__(
@@ -35,7 +35,7 @@ class ClusterLibrary(Archive[OpenSearchIndex]):
         self._observe: Callable[[RetrievalError | None], None] = lambda _: None
         self._snapshot: ClusterSnapshot | None = None
         self._refreshing = asyncio.Lock()
-        self._reason = "the cluster has not been asked yet"
+        self._reason = "not connected to the cluster yet"
 
     @classmethod
     def at(
@@ -51,7 +51,7 @@ class ClusterLibrary(Archive[OpenSearchIndex]):
     async def open(
         cls, cluster: Cluster, folder: Path, *, alias: str = "verbatim", encoder: Encoder | None = None
     ) -> Self:
-        """Return a library that answers; raises UnavailableError, also when nothing has been indexed."""
+        """Return a library that is ready. Raises UnavailableError, also when nothing has been indexed."""
         library = cls.at(cluster, folder, alias=alias, encoder=encoder)
         await library.refresh()
         return library
@@ -63,13 +63,13 @@ class ClusterLibrary(Archive[OpenSearchIndex]):
         return self._snapshot
 
     def observe(self, observer: Callable[[RetrievalError | None], None]) -> None:
-        """Call `observer` after each request from now on."""
+        """Call `observer` after each request with its error, or with None."""
         self._observe = observer
 
     async def refresh(self) -> bool:
-        """Search the index that the alias points to from now on; return whether that is another one.
+        """Switch to the index that the alias points to; return whether that is another one.
 
-        Raises RetrievalError when the cluster cannot tell.
+        Raises RetrievalError when the cluster cannot be reached or has no index.
         """
         async with self._refreshing:
             before = self._snapshot
@@ -81,7 +81,7 @@ class ClusterLibrary(Archive[OpenSearchIndex]):
             return self._snapshot is not before
 
     async def ping(self) -> None:
-        """Run the cheapest search; raises UnavailableError."""
+        """Run the cheapest search. Raises UnavailableError."""
         await self._ask(lambda snapshot: snapshot.index.ping())
 
     async def _ask(self, work: Callable[[ClusterSnapshot], Awaitable[T]]) -> T:

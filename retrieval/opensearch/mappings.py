@@ -1,7 +1,7 @@
-"""What an index in a cluster is made of: its settings, its fields, and the questions it is asked.
+"""The settings, mappings and metadata of an index in a cluster, and its queries.
 
-A passage is a document of the cluster's with the digests of its terms, in its order; a file of the documents
-folder is another one, which tells what became of it. What we say of the index as a whole is in its `_meta`.
+Each passage is an OpenSearch document with the digests of its terms, in their order. So is the record of each
+file of the documents folder. The metadata of the index is in its `_meta`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,33 +15,34 @@ from retrieval.index.bm25 import K1, B
 from retrieval.index.manifest import format_id
 from retrieval.model import Problem
 
-# Another one whenever what is stored is laid out differently: then an index is made anew.
-FORMAT = 3
-# The cluster takes at most 1,024 in one question.
-MOST_TERMS = 1_000
+# Increase it when the layout of what is stored changes: indexes are then rebuilt.
+FORMAT_VERSION = 3
+# OpenSearch allows 1,024 clauses in a query.
+MAX_TERMS_PER_QUERY = 1_000
 _ALPHABET = np.frombuffer(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_", np.uint8)
-_LETTERS = 11
+_TERM_CHARS = 11
 
-# The id of a document that is a sample of the vectors, where there are any.
-SAMPLE = "sample"
+# The id of the document with the vector sample, if the passages have vectors.
+SAMPLE_ID = "sample"
 
-PASSAGES: Mapping[str, Any] = {"exists": {"field": "n"}}
-RECORDS: Mapping[str, Any] = {"exists": {"field": "name"}}
+PASSAGES_FILTER: Mapping[str, Any] = {"exists": {"field": "n"}}
+FILE_RECORDS_FILTER: Mapping[str, Any] = {"exists": {"field": "name"}}
 
 
 @dataclass(frozen=True, slots=True)
 class IndexMetadata:
-    """What is said of an index: by what it was made, from which other one, and when it is `done`, of what.
+    """The `_meta` of an index.
 
-    `alias` marks it as ours. `length` is in tokens. `model` is the name of the encoder that made the vectors
-    stored with the passages, empty where there are none.
+    `alias` marks the index as ours. `base` is the index that `alias` pointed to when this one was begun. The
+    fields from `size` to `version` are set when the index is `done`; `length` is in tokens. `model` is the
+    name of the encoder of the stored vectors, empty if there are none.
     """
 
     alias: str
     shards: int
     quote_chars: int
     base: str | None = None
-    format: int = FORMAT
+    format: int = FORMAT_VERSION
     format_id: str = ""
     done: bool = False
     size: int = 0
@@ -53,12 +54,12 @@ class IndexMetadata:
 
     @classmethod
     def new(cls, alias: str, shards: int, quote_chars: int, model: str) -> Self:
-        return cls(alias, shards, quote_chars, format=FORMAT, format_id=format_id(), model=model)
+        return cls(alias, shards, quote_chars, format=FORMAT_VERSION, format_id=format_id(), model=model)
 
     @classmethod
     def read(cls, meta: Mapping[str, Any]) -> Self | None:
-        """Read what was kept; None for what is not ours, or laid out in another way."""
-        if meta.get("format") != FORMAT:
+        """Return the metadata, or None for an index that is not ours or of another format."""
+        if meta.get("format") != FORMAT_VERSION:
             return None
         try:
             problems = tuple(Problem(*row) for row in meta["problems"])
@@ -66,8 +67,8 @@ class IndexMetadata:
         except (LookupError, TypeError):
             return None
 
-    def kept(self) -> dict[str, Any]:
-        return asdict(self) | {"problems": [[one.name, one.reason] for one in self.problems]}
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self) | {"problems": [[problem.name, problem.reason] for problem in self.problems]}
 
     def fits(self, other: "IndexMetadata") -> bool:
         """Return whether passages of the other index can be copied into this one unchanged."""
@@ -82,19 +83,19 @@ class IndexMetadata:
         )
 
 
-def creation(about: IndexMetadata) -> dict[str, Any]:
+def index_definition(metadata: IndexMetadata) -> dict[str, Any]:
     """Return the settings and mappings of a new index."""
     return {
         "settings": {
-            "number_of_shards": about.shards,
-            **LOADING,
+            "number_of_shards": metadata.shards,
+            **BULK_LOAD_SETTINGS,
             "similarity": {"ours": {"type": "BM25", "k1": K1, "b": B}},
         },
         "mappings": {
             "dynamic": "strict",
-            # Passages are kept once, in `b`; what else is kept for a while takes three times the disk.
+            # Passages are stored once, in `b`. Sources, even temporary ones, triple the disk space.
             "_source": {"enabled": False, "recovery_source_enabled": False},
-            "_meta": about.kept(),
+            "_meta": metadata.to_json(),
             "properties": {
                 "document": {"type": "keyword"},
                 "n": {"type": "integer"},
@@ -112,7 +113,7 @@ def creation(about: IndexMetadata) -> dict[str, Any]:
                     "index_options": "docs",
                     "norms": False,
                 },
-                # The document's name, by which equals are ordered.
+                # The document's name, which orders passages of equal scores.
                 "path": {"type": "keyword", "index": False},
                 "b": {"type": "binary", "store": True},
                 "name": {"type": "keyword"},
@@ -127,8 +128,8 @@ def creation(about: IndexMetadata) -> dict[str, Any]:
     }
 
 
-# Copies are made of the finished index; until then nobody searches it.
-LOADING = {
+# Replicas are made of the finished index; until then it is not searched.
+BULK_LOAD_SETTINGS = {
     "number_of_replicas": 0,
     "auto_expand_replicas": False,
     "refresh_interval": "-1",
@@ -137,33 +138,35 @@ LOADING = {
 }
 
 
-def loaded(replicas: int) -> dict[str, Any]:
-    """Return the settings of a finished index: up to `replicas` copies, as far as there are nodes."""
+def finished_settings(replicas: int) -> dict[str, Any]:
+    """Return the settings of a finished index: read-only, with up to `replicas` replicas, one per node."""
     return {"index": {"auto_expand_replicas": f"0-{replicas}" if replicas else False, "blocks.write": True}}
 
 
-def spelt(terms: NDArray[np.uint64]) -> list[str]:
-    """Spell the digests of terms as words that the cluster leaves as they are."""
-    shifts = np.arange(0, 6 * _LETTERS, 6, dtype=np.uint64)
-    letters = _ALPHABET[((terms[:, None] >> shifts) & np.uint64(63)).astype(np.intp)]
-    text = letters.tobytes().decode("ascii")
-    return [text[at : at + _LETTERS] for at in range(0, len(text), _LETTERS)]
+def spell_terms(terms: NDArray[np.uint64]) -> list[str]:
+    """Return the digests of terms as words of 11 characters, which the whitespace analyzer does not split."""
+    shifts = np.arange(0, 6 * _TERM_CHARS, 6, dtype=np.uint64)
+    characters = _ALPHABET[((terms[:, None] >> shifts) & np.uint64(63)).astype(np.intp)]
+    text = characters.tobytes().decode("ascii")
+    return [text[at : at + _TERM_CHARS] for at in range(0, len(text), _TERM_CHARS)]
 
 
-def best(terms: Sequence[str], size: int) -> dict[str, Any]:
-    """Ask for the passages with the best scores by any of the terms."""
+def best_passages_query(terms: Sequence[str], size: int) -> dict[str, Any]:
+    """Return a query for the passages with the best scores that have any of the terms."""
     return {
         "size": size,
         "track_total_hits": False,
         "query": {"bool": {"should": [{"term": {"terms": {"value": term}}} for term in terms]}},
-        **STORED,
+        **STORED_FIELD_ONLY,
     }
 
 
-def best_contexts(weights: Mapping[str, float], boosts: Mapping[str, float], size: int) -> dict[str, Any]:
-    """Ask for the passages with the best contexts and texts together, of those whose context holds a term.
+def best_contexts_query(
+    weights: Mapping[str, float], boosts: Mapping[str, float], size: int
+) -> dict[str, Any]:
+    """Return a query for the best passages of those whose context has any of the terms of `weights`.
 
-    A term in the context adds its weight, one in the text its score times its boost.
+    A term in the context adds its weight to the score; one in the text adds its BM25 score times its boost.
     """
     contexts = [
         {"constant_score": {"filter": {"term": {"context": term}}, "boost": weight}}
@@ -175,57 +178,62 @@ def best_contexts(weights: Mapping[str, float], boosts: Mapping[str, float], siz
         "track_total_hits": False,
         "query": {"bool": {"must": {"bool": {"should": contexts}}, "should": texts}},
         "sort": ["_score", "path", "n"],
-        **STORED,
+        **STORED_FIELD_ONLY,
     }
 
 
-def counted(field: str, term: str) -> dict[str, Any]:
-    """Ask how many passages hold a term in a field."""
+def count_query(field: str, term: str) -> dict[str, Any]:
+    """Return a query for the number of passages that have a term in a field."""
     return {"size": 0, "track_total_hits": True, "query": {"term": {field: {"value": term}}}}
 
 
-def sample(size: int) -> dict[str, Any]:
-    """Ask for so many passages, drawn by lot."""
-    by_lot = {"random_score": {"seed": 1, "field": "_seq_no"}, "boost_mode": "replace"}
+def sample_query(size: int) -> dict[str, Any]:
+    """Return a query for `size` random passages, the same ones each time."""
+    random_score = {"random_score": {"seed": 1, "field": "_seq_no"}, "boost_mode": "replace"}
     return {
         "size": size,
         "track_total_hits": False,
-        "query": {"function_score": {"query": PASSAGES, **by_lot}},
-        **STORED,
+        "query": {"function_score": {"query": PASSAGES_FILTER, **random_score}},
+        **STORED_FIELD_ONLY,
     }
 
 
-def of_document(document: str, first: int, count: int) -> dict[str, Any]:
-    """Ask for neighbouring passages of a document, from the ordinal `first` on."""
+def document_query(document: str, first: int, count: int) -> dict[str, Any]:
+    """Return a query for `count` passages of a document, from the ordinal `first` on."""
     within = {"range": {"n": {"gte": first, "lt": first + count}}}
     return {
         "size": count,
         "track_total_hits": False,
         "query": {"bool": {"filter": [{"term": {"document": document}}, within]}},
         "sort": ["n"],
-        **STORED,
+        **STORED_FIELD_ONLY,
     }
 
 
-def by_id(identity: str) -> dict[str, Any]:
-    """Ask for one passage or file."""
-    return {"size": 1, "track_total_hits": False, "query": {"ids": {"values": [identity]}}, **STORED}
+def id_query(identity: str) -> dict[str, Any]:
+    """Return a query for the passage, file record or sample with this id."""
+    return {
+        "size": 1,
+        "track_total_hits": False,
+        "query": {"ids": {"values": [identity]}},
+        **STORED_FIELD_ONLY,
+    }
 
 
-def records(after: str | None, size: int) -> dict[str, Any]:
-    """Ask what became of the files, in the order of their names, after one."""
+def file_records_query(after: str | None, size: int) -> dict[str, Any]:
+    """Return a query for the file records that follow the name `after`, ordered by name."""
     return {
         "size": size,
         "track_total_hits": False,
-        "query": RECORDS,
+        "query": FILE_RECORDS_FILTER,
         "sort": ["name"],
         **({} if after is None else {"search_after": [after]}),
-        **STORED,
+        **STORED_FIELD_ONLY,
     }
 
 
-def near(words: Sequence[str]) -> dict[str, Any]:
-    """Ask for the documents' words within two slips of each of some words."""
+def suggest_query(words: Sequence[str]) -> dict[str, Any]:
+    """Return a query for the words of documents within two edits of each of `words`."""
     rules = {
         "field": "words",
         "suggest_mode": "always",
@@ -241,9 +249,9 @@ def near(words: Sequence[str]) -> dict[str, Any]:
     return {"size": 0, "suggest": {str(i): {"text": word, "term": rules} for i, word in enumerate(words)}}
 
 
-STORED: Mapping[str, Any] = {"_source": False, "stored_fields": ["b"]}
+STORED_FIELD_ONLY: Mapping[str, Any] = {"_source": False, "stored_fields": ["b"]}
 
 
-def stored(hit: Mapping[str, Any]) -> str:
-    """Return the stored bytes of a hit, in base64."""
+def stored_field(hit: Mapping[str, Any]) -> str:
+    """Return the content of a hit: `b` in base64."""
     return str(hit["fields"]["b"][0])

@@ -1,7 +1,7 @@
-"""Who writes the index: one process at a time, and another one when that is gone.
+"""A lock that lets only one process write an index, and passes on when that process dies.
 
-The note that says so is renewed while its holder lives. Who finds it unchanged for long takes it over:
-that it does not change is all that is looked at, so no two clocks need agree.
+The lock is a document that its holder renews every 5 seconds. A process that sees it unchanged for 20 seconds
+takes it over. Only changes of the document count, so the clocks of machines need not agree.
 """
 
 import asyncio
@@ -15,72 +15,72 @@ from dataclasses import dataclass, field
 from typing import Any, Self
 
 from retrieval.errors import RetrievalError, UnavailableError
-from retrieval.opensearch.client import WRITING, Cluster, RefusedError
+from retrieval.opensearch.client import WRITE_TIMEOUT, Cluster, RefusedError
 
-_RENEWED = 5.0
-_GONE = 20.0
-_LOOKS = 1.0
-_NOTE = "writer"
+_RENEW_SECONDS = 5.0
+_EXPIRY_SECONDS = 20.0
+_POLL_SECONDS = 1.0
+_LOCK_ID = "writer"
 
 _log = logging.getLogger(__name__)
 
 
 class WriteLockLostError(RetrievalError):
-    """Another process has taken over, so this one has to leave the index alone."""
+    """Another process has taken over the lock, so this one must not write to the index any more."""
 
 
 @dataclass
 class WriteLock:
-    """The right to write. `left` is what the holder before has left unfinished."""
+    """The exclusive right to write; `unfinished` is the index that an earlier holder has not finished."""
 
     cluster: Cluster
     index: str
-    left: str | None = None
+    unfinished: str | None = None
     _building: str | None = None
     _holder: str | None = None
     _version: dict[str, str] = field(default_factory=dict)
     _is_lost: bool = False
-    _busy: asyncio.Lock = field(default_factory=asyncio.Lock)
+    _write_mutex: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     @classmethod
     @asynccontextmanager
-    async def held(
-        cls, cluster: Cluster, alias: str, waits: Callable[[str], None] | None = None
+    async def acquire(
+        cls, cluster: Cluster, alias: str, on_wait: Callable[[str], None] | None = None
     ) -> AsyncIterator[Self]:
-        """Wait until nobody else writes, and hold the lease meanwhile; `waits` is told who does, once."""
-        lease = cls(cluster, f"{alias}-lock")
-        await lease._take(waits)
-        renewing = asyncio.create_task(lease._renew())
+        """Hold the lock during a `with` block; `on_wait` is called once if another process holds it."""
+        lock = cls(cluster, f"{alias}-lock")
+        await lock._wait_and_acquire(on_wait)
+        renewing = asyncio.create_task(lock._renew())
         try:
-            yield lease
+            yield lock
         finally:
             renewing.cancel()
-            await lease._give_back()
+            await lock._release()
 
-    async def builds(self, index: str | None) -> None:
-        """Note which index is being made, for whoever comes after a crash. Raises OvertakenError."""
+    async def set_unfinished(self, index: str | None) -> None:
+        """Record the index being built, for the next holder after a crash. Raises WriteLockLostError."""
         self._building = index
         await self._write()
 
     def check(self) -> None:
-        """Raise OvertakenError when this process was taken for gone."""
+        """Raise WriteLockLostError if another process has taken over the lock."""
         if self._is_lost:
             raise WriteLockLostError("another process has taken over writing the index; this one stops")
 
-    async def _take(self, waits: Callable[[str], None] | None) -> None:
-        await self._make_place()
-        seen: Any = None
-        since = time.monotonic()
-        told = False
+    async def _wait_and_acquire(self, on_wait: Callable[[str], None] | None) -> None:
+        await self._create_index()
+        last_version: Any = None
+        unchanged_since = time.monotonic()
+        has_reported = False
         while True:
-            note = await self._read()
-            holder = note["_source"]["holder"] if note else None
-            version = (note["_seq_no"], note["_primary_term"]) if note else None
-            if version != seen:
-                seen, since = version, time.monotonic()
-            if holder is None or time.monotonic() - since > _GONE:
-                self._version = {"op_type": "create"} if note is None else _only_if(note)
-                self.left = self._building = note["_source"]["building"] if note else None
+            lock = await self._read()
+            holder = lock["_source"]["holder"] if lock else None
+            version = (lock["_seq_no"], lock["_primary_term"]) if lock else None
+            if version != last_version:
+                last_version, unchanged_since = version, time.monotonic()
+            if holder is None or time.monotonic() - unchanged_since > _EXPIRY_SECONDS:
+                self._version = {"op_type": "create"} if lock is None else _version_condition(lock)
+                self.unfinished = self._building = lock["_source"]["building"] if lock else None
                 self._holder = f"{socket.gethostname()}, process {os.getpid()}"
                 try:
                     await self._write()
@@ -88,13 +88,13 @@ class WriteLock:
                     self._is_lost = False
                     continue
                 return
-            if not told and waits:
-                waits(str(holder))
-                told = True
-            await asyncio.sleep(_LOOKS)
+            if not has_reported and on_wait:
+                on_wait(str(holder))
+                has_reported = True
+            await asyncio.sleep(_POLL_SECONDS)
 
-    async def _make_place(self) -> None:
-        shape = {
+    async def _create_index(self) -> None:
+        definition = {
             "settings": {"number_of_shards": 1, "auto_expand_replicas": "0-1"},
             "mappings": {
                 "dynamic": "strict",
@@ -102,42 +102,47 @@ class WriteLock:
             },
         }
         try:
-            await self.cluster.send("PUT", f"/{self.index}", shape, timeout=WRITING)
+            await self.cluster.send("PUT", f"/{self.index}", definition, timeout=WRITE_TIMEOUT)
         except RefusedError as error:
             if not error.is_conflict:
                 raise
 
     async def _read(self) -> Any:
         try:
-            return await self.cluster.get(f"/{self.index}/_doc/{_NOTE}")
+            return await self.cluster.get(f"/{self.index}/_doc/{_LOCK_ID}")
         except RefusedError as error:
             if not error.is_missing:
                 raise
             return None
 
     async def _write(self) -> None:
+        """Write the lock if nobody else has since the last write. Raises WriteLockLostError."""
         body = {"holder": self._holder, "building": self._building}
-        async with self._busy:
+        async with self._write_mutex:
             self.check()
             try:
-                told = await self.cluster.send(
-                    "PUT", f"/{self.index}/_doc/{_NOTE}", body, params=self._version, timeout=WRITING
+                result = await self.cluster.send(
+                    "PUT",
+                    f"/{self.index}/_doc/{_LOCK_ID}",
+                    body,
+                    params=self._version,
+                    timeout=WRITE_TIMEOUT,
                 )
             except RefusedError as error:
                 if not error.is_conflict:
                     raise
-                # A request that was sent twice meets itself.
-                note = await self._read()
-                if note is None or note["_source"] != body:
+                # When the client repeats a request, the second conflicts with the first.
+                lock = await self._read()
+                if lock is None or lock["_source"] != body:
                     self._is_lost = True
                     self.check()
-                self._version = _only_if(note)
+                self._version = _version_condition(lock)
             else:
-                self._version = _only_if(told)
+                self._version = _version_condition(result)
 
     async def _renew(self) -> None:
         while True:
-            await asyncio.sleep(_RENEWED)
+            await asyncio.sleep(_RENEW_SECONDS)
             try:
                 await self._write()
             except WriteLockLostError:
@@ -145,14 +150,15 @@ class WriteLock:
             except (UnavailableError, RefusedError) as error:
                 _log.warning("%s", error)
 
-    async def _give_back(self) -> None:
+    async def _release(self) -> None:
         self._holder = None
         try:
             await self._write()
         except RetrievalError:
-            # It is taken for gone soon enough.
+            # The lock then expires.
             return
 
 
-def _only_if(note: Any) -> dict[str, str]:
-    return {"if_seq_no": str(note["_seq_no"]), "if_primary_term": str(note["_primary_term"])}
+def _version_condition(document: Any) -> dict[str, str]:
+    """Return the parameters of a write that fails if the document has changed since."""
+    return {"if_seq_no": str(document["_seq_no"]), "if_primary_term": str(document["_primary_term"])}

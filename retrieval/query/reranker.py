@@ -88,20 +88,20 @@ def inverse_document_frequency(frequency: FloatArray, size: int) -> FloatArray:
 def match_features(query: Query, candidates: Candidates) -> MatchFeatures:
     """Match a query to candidates. There must be at least one word and one candidate."""
     forward = candidates.forward
-    forms, tokens = forward.forms, forward.tokens.values
+    forms, tokens = forward.vocabulary, forward.tokens.values
     owners = np.repeat(np.arange(len(forward.tokens)), forward.tokens.lengths)
     piece_counts = forward.pieces.lengths
     piece_count = len(forward.piece_ends)
     rows = np.repeat(np.arange(piece_count), forward.piece_tokens)
     columns_by_term = {digest(term): column for column, word in enumerate(query.words) for term in word.terms}
-    columns = forms.rows_of(columns_by_term)[tokens]
+    columns = forms.map_terms(columns_by_term)[tokens]
     shape = (piece_count, len(query.words))
     words = _count_words(rows, columns, shape)
     gram_counts, gram_shares = _match_grams(query, forms, tokens, rows, piece_count)
     frequencies = [max(candidates.frequencies.get(term, 0) for term in word.terms) for word in query.words]
     idf = inverse_document_frequency(np.array(frequencies, np.float64), candidates.size)
     idf *= np.array([word.weight for word in query.words])
-    types = forms.kinds[tokens]
+    types = forms.token_types[tokens]
     is_new = columns < 0
     first_types = np.zeros(piece_count, np.uint8)
     first_types[rows[::-1]] = types[::-1]
@@ -172,7 +172,7 @@ def _match_grams(
     grams_by_word = [list(dict.fromkeys(grams(word.spelling))) for word in query.words]
     columns = _gram_columns(query)
     counts, shares = np.zeros((piece_count, len(columns))), np.zeros((piece_count, len(query.words)))
-    matched_grams, matched_forms = forms.holding(list(columns))
+    matched_grams, matched_forms = forms.find_grams(list(columns))
     similar_forms, similar_rows = np.unique(matched_forms, return_inverse=True)
     if not len(similar_forms):
         return counts, shares

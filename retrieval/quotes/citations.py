@@ -32,12 +32,12 @@ class Excerpt:
 def match_forms(query: Query, forms: Vocabulary) -> NDArray[np.bool_]:
     """Return which forms are, or resemble, a content word of the query, with shape (forms,)."""
     words = [word for word in query.words if word.is_content]
-    is_match = forms.rows_of({digest(term): 0 for word in words for term in word.terms}) >= 0
+    is_match = forms.map_terms({digest(term): 0 for word in words for term in word.terms}) >= 0
     grams_by_word = [set(grams(word.spelling)) for word in words if len(word.spelling) > GRAM_CHARS]
     if not grams_by_word:
         return is_match
     query_grams = list(set().union(*grams_by_word))
-    matched_grams, matched_forms = forms.holding(query_grams)
+    matched_grams, matched_forms = forms.find_grams(query_grams)
     for own in grams_by_word:
         is_own = np.array([gram in own for gram in query_grams])
         shared = np.bincount(matched_forms[is_own[matched_grams]], minlength=len(forms))
@@ -57,7 +57,7 @@ def find_highlights(
     starts, forms = forward.starts[own], forward.tokens.values[own]
     inside = slice(*np.searchsorted(starts, [start, end]).tolist())
     starts, forms = starts[inside], forms[inside]
-    lengths = forward.forms.lengths[forms]
+    lengths = forward.vocabulary.lengths[forms]
     spans: list[Span] = []
     for token in np.flatnonzero(is_match[forms]).tolist():
         first = int(starts[token])

@@ -27,7 +27,7 @@ def _run(
         ({"telegram_token": "1:x", "webhook_url": "https://x.org"}, "WEBHOOK_URL is set, but"),
         (
             {"telegram_token": "1:x", "opensearch_url": "https://127.0.0.1:1", "opensearch_ca": __file__},
-            f"OPENSEARCH_CA={__file__}: cannot be used as certificates",
+            f"OPENSEARCH_CA={__file__}: not usable as a CA bundle",
         ),
     ],
 )

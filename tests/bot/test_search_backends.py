@@ -30,7 +30,7 @@ def test_invalid_certificates(tmp_path: Path) -> None:
     """A CA file without certificates is a configuration error."""
     (tmp_path / "ca.pem").write_text("no certificate", encoding="utf-8")
     to = connection_settings(_settings(opensearch_url="https://one", opensearch_ca=tmp_path / "ca.pem"))
-    with pytest.raises(ConfigError, match=r"^OPENSEARCH_CA=.*ca\.pem: cannot be used as certificates"):
+    with pytest.raises(ConfigError, match=r"^OPENSEARCH_CA=.*ca\.pem: not usable as a CA bundle"):
         open_cluster(to)
 
 

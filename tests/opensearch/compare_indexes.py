@@ -1,4 +1,4 @@
-"""What both kinds of index are asked, and how what they give is compared."""
+"""Questions and terms to search an index on this machine and one in a cluster for."""
 
 import json
 from pathlib import Path
@@ -25,18 +25,24 @@ def index_of(library: ClusterLibrary) -> OpenSearchIndex:
     return library.snapshot.index
 
 
-def terms_of(index: LocalIndex) -> list[str]:
-    """Return the terms of all passages."""
-    return sorted({token.term for one in all_passages(index) for token in tokenize(one.text, one.language)})
-
-
-def context_terms_of(index: LocalIndex) -> list[str]:
-    """Return the terms of the titles, headings and file names of all passages."""
+def text_terms(index: LocalIndex) -> list[str]:
+    """Return the terms in the texts of all passages."""
     return sorted(
-        {token.term for one in all_passages(index) for token in tokenize(context_text(one), one.language)}
+        {token.term for passage in all_passages(index) for token in tokenize(passage.text, passage.language)}
     )
 
 
-def without_names(forward: ForwardIndex) -> list[Any]:
-    """Return what is known of each passage but for the names of its forms."""
+def context_terms(index: LocalIndex) -> list[str]:
+    """Return the terms of the titles, headings and file names of all passages."""
+    return sorted(
+        {
+            token.term
+            for passage in all_passages(index)
+            for token in tokenize(context_text(passage), passage.language)
+        }
+    )
+
+
+def rows_without_names(forward: ForwardIndex) -> list[Any]:
+    """Return the rows of a forward index without the names of forms, which a cluster does not store."""
     return [row[1:] for row in forward_rows(forward)]

@@ -1,4 +1,4 @@
-"""OpenSearch for the tests: one node that all share, or three that a module may kill."""
+"""OpenSearch for the tests: one node shared by all, or three nodes that the tests of a module may stop."""
 
 import os
 import secrets
@@ -10,27 +10,27 @@ import httpx
 import pytest
 
 from retrieval.opensearch import Cluster, ConnectionSettings
-from tests.opensearch.cluster import Cluster as Nodes
+from tests.opensearch.cluster import LocalCluster
 from tests.retrieval.conftest import TEXTS
 
 
 @pytest.fixture(scope="session")
 def opensearch(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Return the address of one node; tests share it, so each names its indexes itself.
+    """Return the address of a node shared by all tests, each of which uses index names of its own.
 
-    OPENSEARCH_TEST_URL names a cluster that is there already.
+    With OPENSEARCH_TEST_URL, use that cluster instead.
     """
     if url := os.environ.get("OPENSEARCH_TEST_URL"):
         yield url.rstrip("/")
         return
-    with Nodes(tmp_path_factory.mktemp("opensearch")) as cluster:
+    with LocalCluster(tmp_path_factory.mktemp("opensearch")) as cluster:
         yield cluster.urls[0]
 
 
 @pytest.fixture(scope="module")
-def three_nodes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nodes]:
-    """Start three nodes for a module; a test leaves them as it found them: running, and all green."""
-    with Nodes(tmp_path_factory.mktemp("cluster"), size=3) as cluster:
+def three_nodes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCluster]:
+    """Start three nodes for a module; each test leaves them running, with status green."""
+    with LocalCluster(tmp_path_factory.mktemp("cluster"), size=3) as cluster:
         yield cluster
 
 
@@ -42,7 +42,7 @@ async def cluster(opensearch: str) -> AsyncIterator[Cluster]:
 
 @pytest.fixture
 def alias(opensearch: str) -> Iterator[str]:
-    """Return a name that no other test has; its indexes are gone afterwards."""
+    """Return a unique alias; its indexes are deleted afterwards."""
     name = f"test-{secrets.token_hex(6)}"
     yield name
     httpx.delete(f"{opensearch}/{name}-*", timeout=60)
@@ -51,16 +51,16 @@ def alias(opensearch: str) -> Iterator[str]:
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """Return a folder with small documents in eight languages."""
-    place = tmp_path / "documents"
-    place.mkdir()
+    documents = tmp_path / "documents"
+    documents.mkdir()
     for name, text in TEXTS.items():
-        (place / name).write_text(text, encoding="utf-8")
-    settle(place)
-    return place
+        (documents / name).write_text(text, encoding="utf-8")
+    make_old(documents)
+    return documents
 
 
-def settle(folder: Path) -> None:
-    """Make what was written just now a minute old: what is newer may change again, and is read again."""
+def make_old(folder: Path) -> None:
+    """Set the times of new files to a minute ago; files modified just before indexing are read again."""
     now = time.time_ns()
     for n, file in enumerate(sorted(folder.iterdir())):
         if file.stat().st_mtime_ns > now - 10**10:

@@ -1,4 +1,4 @@
-"""The index in a cluster finds what the embedded one finds: the same passages in order, the same numbers."""
+"""An index in a cluster returns the same results as one on this machine: passages, order and numbers."""
 
 import random
 from pathlib import Path
@@ -15,61 +15,64 @@ from retrieval.opensearch import Cluster, ClusterLibrary, IndexPlan, cached_embe
 from retrieval.opensearch.search_index import OpenSearchIndex
 from tests.opensearch.compare_indexes import (
     EVAL,
-    context_terms_of,
+    context_terms,
     index_of,
     questions,
-    terms_of,
-    without_names,
+    rows_without_names,
+    text_terms,
 )
 from tests.retrieval.fake_encoder import FakeEncoder
 
 pytestmark = pytest.mark.opensearch
 
 
-def same(one: Candidates, other: Candidates) -> bool:
-    """Return whether the second stage is given the same."""
-    told = [(list(c.passages), dict(c.frequencies), c.size, without_names(c.forward)) for c in (one, other)]
-    return told[0] == told[1]
+def are_equal(one: Candidates, other: Candidates) -> bool:
+    """Return whether the candidates are the same for the second stage."""
+    first, second = (
+        (list(found.passages), dict(found.frequencies), found.size, rows_without_names(found.forward))
+        for found in (one, other)
+    )
+    return first == second
 
 
 @pytest.fixture(params=[1, 3])
 async def both(
     request: pytest.FixtureRequest, cluster: Cluster, alias: str, tmp_path: Path
 ) -> tuple[LocalIndex, OpenSearchIndex]:
-    """Index the documents of the evaluation in both, in one shard and in three."""
+    """Index the documents of the evaluation on this machine, and in a cluster in one or three shards."""
     await write(cluster, EVAL, IndexPlan(alias, shards=request.param, replicas=0))
     library = await ClusterLibrary.open(cluster, EVAL, alias=alias)
     return Library.open(EVAL, index_dir=tmp_path).index, index_of(library)
 
 
-async def test_what_is_held(both: tuple[LocalIndex, OpenSearchIndex]) -> None:
-    """Both hold as many passages, in the same languages."""
+async def test_sizes_and_languages(both: tuple[LocalIndex, OpenSearchIndex]) -> None:
+    """Both have the same number of passages and the same languages."""
     one, other = both
     assert (one.size, one.languages) == (other.size, other.languages)
 
 
 async def test_frequencies(both: tuple[LocalIndex, OpenSearchIndex]) -> None:
-    """Both count the passages of each term, also when they are asked again, and of terms that none holds."""
-    terms = [*terms_of(both[0]), "", " ", "unknown", "a b", "x" * 40_000, "\u3000", '"\\']
+    """Document frequencies are equal, also when requested again, and for terms that do not occur."""
+    terms = [*text_terms(both[0]), "", " ", "unknown", "a b", "x" * 40_000, "\u3000", '"\\']
     expected = await both[0].frequencies(terms)
     assert [expected] * 2 == [await both[1].frequencies(terms) for _ in range(2)]
 
 
 async def test_search(both: tuple[LocalIndex, OpenSearchIndex]) -> None:
-    """Whatever the terms and however many, both find the same passages in the same order."""
-    chosen, terms = random.Random(1), terms_of(both[0])
-    asked = [chosen.sample(terms, chosen.choice([1, 2, 5, 12])) for _ in range(150)]
+    """Both find the same passages in the same order for any terms."""
+    rng, terms = random.Random(1), text_terms(both[0])
+    queries = [rng.sample(terms, rng.choice([1, 2, 5, 12])) for _ in range(150)]
     different = [
-        one
-        for one in [*asked, [], ["unknown"], ["unknown", *terms[:2]]]
-        if not same(await both[0].search(one, 64), await both[1].search(one, 64))
+        query
+        for query in [*queries, [], ["unknown"], ["unknown", *terms[:2]]]
+        if not are_equal(await both[0].search(query, 64), await both[1].search(query, 64))
     ]
     assert [] == different
 
 
-async def test_more_terms_than_a_cluster_takes(both: tuple[LocalIndex, OpenSearchIndex]) -> None:
-    """A question of thousands of terms is answered, and nearly as by the embedded index."""
-    terms = terms_of(both[0])
+async def test_thousands_of_terms(both: tuple[LocalIndex, OpenSearchIndex]) -> None:
+    """A query of more terms than OpenSearch allows finds passages by its rarest terms."""
+    terms = text_terms(both[0])
     many = [*terms, *(f"unknown{n}" for n in range(3_000))]
     one, other = [await index.search(many, 64) for index in both]
     assert 64 <= len(other.passages) <= 96
@@ -77,37 +80,45 @@ async def test_more_terms_than_a_cluster_takes(both: tuple[LocalIndex, OpenSearc
 
 
 async def test_contexts(both: tuple[LocalIndex, OpenSearchIndex]) -> None:
-    """Both find passages by their titles, headings and file names, also by these alone."""
-    chosen, terms = random.Random(2), context_terms_of(both[0])
+    """Both find the same passages by title, headings and file name, also by these alone."""
+    rng, terms = random.Random(2), context_terms(both[0])
     texts = await both[0].frequencies(terms)
-    only = [term for term in terms if not texts[term]]
-    assert only
-    asked = [[term] for term in only] + [chosen.sample(terms, chosen.choice([2, 3, 8])) for _ in range(60)]
-    different = [one for one in asked if not same(await both[0].search(one, 4), await both[1].search(one, 4))]
+    context_only = [term for term in terms if not texts[term]]
+    assert context_only
+    queries = [[term] for term in context_only] + [
+        rng.sample(terms, rng.choice([2, 3, 8])) for _ in range(60)
+    ]
+    different = [
+        query
+        for query in queries
+        if not are_equal(await both[0].search(query, 4), await both[1].search(query, 4))
+    ]
     assert [] == different
-    assert all([(await both[1].search(one, 4)).passages for one in asked])
+    assert all([(await both[1].search(query, 4)).passages for query in queries])
 
 
-async def test_nearest(both: tuple[LocalIndex, OpenSearchIndex]) -> None:
-    """Both find the word that a misspelt one is meant to be, or that there is none."""
-    held = {word for asked, _ in questions() for word in asked.split() if word.isalpha() and len(word) > 5}
-    slips = [word[:2] + word[3] + word[2] + word[4:] for word in sorted(held)]
-    for at in range(0, len(slips), 5):
-        words = slips[at : at + 5]
-        found = await both[0].nearest(words)
-        unknown = [word for word in words if found.get(word) != word]
-        expected = {word: right for word, right in found.items() if word in unknown}
-        assert expected == await both[1].nearest(unknown)
+async def test_corrections(both: tuple[LocalIndex, OpenSearchIndex]) -> None:
+    """Both correct misspelt words to the same words, or to none."""
+    long_words = {
+        word for question, _ in questions() for word in question.split() if word.isalpha() and len(word) > 5
+    }
+    misspelt = [word[:2] + word[3] + word[2] + word[4:] for word in sorted(long_words)]
+    for at in range(0, len(misspelt), 5):
+        words = misspelt[at : at + 5]
+        corrections = await both[0].corrections(words)
+        unknown = [word for word in words if corrections.get(word) != word]
+        expected = {word: right for word, right in corrections.items() if word in unknown}
+        assert expected == await both[1].corrections(unknown)
 
 
 @pytest.mark.parametrize("words", [[], ["xylophone"], ["12345", "abc", "茶馆茶馆茶馆"], ["lightouse"] * 2])
-async def test_nothing_is_near(both: tuple[LocalIndex, OpenSearchIndex], words: list[str]) -> None:
-    """Numbers, short words and scripts without spaces have no misspellings, nor has what nothing is like."""
-    assert await both[0].nearest(words) == await both[1].nearest(words)
+async def test_no_corrections(both: tuple[LocalIndex, OpenSearchIndex], words: list[str]) -> None:
+    """Neither corrects numbers, short words, words in scripts without spaces, or words unlike any other."""
+    assert await both[0].corrections(words) == await both[1].corrections(words)
 
 
-async def test_meaning(cluster: Cluster, alias: str, tmp_path: Path) -> None:
-    """The candidates that words find compare with a question as they do in the embedded index."""
+async def test_meaning_scores(cluster: Cluster, alias: str, tmp_path: Path) -> None:
+    """Similarities of the candidates found by words equal those of an index on this machine."""
     encoder = FakeEncoder()
     await write(
         cluster,
@@ -115,46 +126,44 @@ async def test_meaning(cluster: Cluster, alias: str, tmp_path: Path) -> None:
         IndexPlan(alias, shards=2, replicas=0),
         embeddings=cached_embeddings(encoder, tmp_path, alias),
     )
-    read = len(encoder.texts)
+    count = len(encoder.texts)
     library = Library.open(EVAL, index_dir=tmp_path, encoder=encoder)
     assert library.encode()
-    # Both read the same, each once.
-    assert set(encoder.texts[:read]) == set(encoder.texts[read:])
-    assert len(set(encoder.texts)) == read == len(encoder.texts) - read
-    index, other = (
-        library.index,
-        index_of(await ClusterLibrary.open(cluster, EVAL, alias=alias, encoder=encoder)),
-    )
+    # Both encode the same texts, each once.
+    assert set(encoder.texts[:count]) == set(encoder.texts[count:])
+    assert len(set(encoder.texts)) == count == len(encoder.texts) - count
+    local = library.index
+    other = index_of(await ClusterLibrary.open(cluster, EVAL, alias=alias, encoder=encoder))
     assert encoder is other.encoder
-    chosen, terms = random.Random(3), terms_of(index)
-    for asked in [chosen.sample(terms, 5) for _ in range(30)]:
-        question = encoder.encode_question(" ".join(asked))
-        mine, others = await index.search(asked, 64, question), await other.search(asked, 64, question)
-        # What only meaning finds comes last, and is not found in the cluster.
-        count = len(others.passages)
-        assert list(others.passages) == list(mine.passages[:count])
-        assert mine.meaning is not None
-        assert others.meaning is not None
-        assert question is others.meaning.question
-        # They differ by their baselines alone: here that of each language, there one for all.
-        apart = mine.meaning.wholes[:count] - others.meaning.wholes
-        languages = np.array([passage.language for passage in others.passages])
+    rng, terms = random.Random(3), text_terms(local)
+    for query in [rng.sample(terms, 5) for _ in range(30)]:
+        question = encoder.encode_question(" ".join(query))
+        expected, found = await local.search(query, 64, question), await other.search(query, 64, question)
+        # Passages found by vectors alone come last; a cluster does not find them.
+        count = len(found.passages)
+        assert list(found.passages) == list(expected.passages[:count])
+        assert expected.meaning is not None
+        assert found.meaning is not None
+        assert question is found.meaning.question
+        # The only differences are the baselines: one for each language here, one for all in the cluster.
+        differences = expected.meaning.wholes[:count] - found.meaning.wholes
+        languages = np.array([passage.language for passage in found.passages])
         for language in set(languages.tolist()):
-            assert np.ptp(apart[languages == language]) < 0.01
-        assert len(set(others.meaning.baselines.tolist())) == 1
+            assert np.ptp(differences[languages == language]) < 0.01
+        assert len(set(found.meaning.baselines.tolist())) == 1
         assert np.allclose(
-            mine.meaning.pieces[: len(others.meaning.pieces)], others.meaning.pieces, atol=1e-6
+            expected.meaning.pieces[: len(found.meaning.pieces)], found.meaning.pieces, atol=1e-6
         )
 
 
-async def test_another_encoder(
+async def test_other_encoder(
     cluster: Cluster, alias: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """An index without vectors, or with another encoder's, is searched by words, and one line says so."""
+    """An index without vectors, or with those of another encoder, is searched by words with a warning."""
     (tmp_path / "a.txt").write_text("Eleven goats.", encoding="utf-8")
     for name, embeddings in [
         ("none", None),
-        ("another", cached_embeddings(FakeEncoder("another"), None, alias)),
+        ("other", cached_embeddings(FakeEncoder("other"), None, alias)),
     ]:
         await write(cluster, tmp_path, IndexPlan(f"{alias}-{name}", replicas=0), embeddings=embeddings)
         caplog.clear()
@@ -167,32 +176,32 @@ async def test_another_encoder(
         assert (await library.answer("How many goats?")).citations
 
 
-async def test_an_encoder_that_fails(
+async def test_failing_encoder(
     cluster: Cluster, alias: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Where the encoder cannot be used any more, answers are those that words find."""
+    """When the encoder fails, answers are found by words."""
     encoder = FakeEncoder()
     (tmp_path / "a.txt").write_text("Eleven goats.", encoding="utf-8")
     await write(
         cluster, tmp_path, IndexPlan(alias, replicas=0), embeddings=cached_embeddings(encoder, None, alias)
     )
     library = await ClusterLibrary.open(cluster, tmp_path, alias=alias, encoder=encoder)
-    words = await ClusterLibrary.open(cluster, tmp_path, alias=alias)
+    without_encoder = await ClusterLibrary.open(cluster, tmp_path, alias=alias)
 
     def fail(_: str) -> Vectors:
         raise EncoderError("no model")
 
     monkeypatch.setattr(encoder, "encode_question", fail)
-    assert await words.answer("How many goats?") == await library.answer("How many goats?")
+    assert await without_encoder.answer("How many goats?") == await library.answer("How many goats?")
 
 
 async def test_answers(cluster: Cluster, alias: str) -> None:
-    """All questions of the evaluation get the same answer from both: quotes, confidence and all."""
+    """All questions of the evaluation get equal answers, including quotes and confidence."""
     await write(cluster, EVAL, IndexPlan(alias, replicas=0))
-    library, other = Library.open(EVAL), await ClusterLibrary.open(cluster, EVAL, alias=alias)
+    local, other = Library.open(EVAL), await ClusterLibrary.open(cluster, EVAL, alias=alias)
     different = [
-        (asked, identity)
-        for asked, identity in questions()
-        if await library.answer(asked) != await other.answer(asked)
+        identity
+        for question, identity in questions()
+        if await local.answer(question) != await other.answer(question)
     ]
     assert [] == different

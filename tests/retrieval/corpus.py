@@ -61,13 +61,13 @@ def library_passages(library: Library) -> list[Passage]:
 
 def forward_rows(forward: ForwardIndex) -> list[Any]:
     """Return the tokens and pieces of each passage, independent of the numbers of the forms."""
-    forms = forward.forms
+    forms = forward.vocabulary
     result: list[Any] = []
     for number in range(len(forward.tokens)):
         tokens, cuts = forward.row(number)
         own = forward.tokens.values[tokens]
         pieces = (forward.pieces.values[cuts], forward.piece_ends[cuts], forward.piece_tokens[cuts])
-        of_forms = (forms.names[own], forms.terms[own], forms.kinds[own], forms.lengths[own])
+        of_forms = (forms.names[own], forms.terms[own], forms.token_types[own], forms.lengths[own])
         grams = [forms.grams.row(form).tolist() for form in own.tolist()]
         columns = [column.tolist() for column in (*of_forms, forward.starts[tokens], *pieces)]
         result.append((*columns, grams))

@@ -116,7 +116,7 @@ def test_invalid_certificates(tmp_path: Path) -> None:
     """A CA file without certificates is reported."""
     results = _check(tmp_path, opensearch_url="https://127.0.0.1:1", opensearch_ca=__file__)
     assert not results["backend"].ok
-    assert results["backend"].message.startswith(f"OPENSEARCH_CA={__file__}: cannot be used as certificates")
+    assert results["backend"].message.startswith(f"OPENSEARCH_CA={__file__}: not usable as a CA bundle")
 
 
 def test_votes_on_several_machines(tmp_path: Path) -> None:

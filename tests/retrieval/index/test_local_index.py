@@ -16,8 +16,8 @@ from tests.retrieval.corpus import all_passages, document, forward_rows, with_ve
 from tests.retrieval.fake_encoder import FakeEncoder
 
 
-def nearest(index: LocalIndex, *words: str) -> dict[str, str]:
-    return dict(asyncio.run(index.nearest(words)))
+def corrections(index: LocalIndex, *words: str) -> dict[str, str]:
+    return dict(asyncio.run(index.corrections(words)))
 
 
 def test_languages(index: LocalIndex, everything: list[Passage]) -> None:
@@ -28,9 +28,12 @@ def test_languages(index: LocalIndex, everything: list[Passage]) -> None:
 
 
 def test_search(index: LocalIndex, everything: list[Passage]) -> None:
-    """Search gives the passages that hold a term, best first, and how many hold each."""
+    """A search returns the passages with any of the terms, best first, and the document frequencies."""
     found = asyncio.run(index.search(["goat", "телескоп", "unknown"], 10))
-    assert ["goats" in one.text or "телескоп" in one.text for one in found.passages] == [True, True]
+    assert ["goats" in passage.text or "телескоп" in passage.text for passage in found.passages] == [
+        True,
+        True,
+    ]
     assert {"goat": 1, "телескоп": 1, "unknown": 0} == found.frequencies
     assert [passage for passage, _ in index.ranked(["goat", "телескоп"], 10)] == list(found.passages)
     assert len(everything) == found.size
@@ -38,29 +41,32 @@ def test_search(index: LocalIndex, everything: list[Passage]) -> None:
     assert 0 == len(asyncio.run(index.search([], 10)).passages)
 
 
-def test_long_searches_are_the_same(index: LocalIndex, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A search that takes long is done beside the event loop, and finds the same."""
+def test_search_in_a_thread(index: LocalIndex, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A long search runs in a thread, with the same results."""
     terms = ["goat", "bay", "телескоп", "茶馆"]
-    here = asyncio.run(index.search(terms, 10))
+    expected = asyncio.run(index.search(terms, 10))
     monkeypatch.setattr(local_index, "_MAX_POSTINGS_ON_EVENT_LOOP", -1)
-    beside = asyncio.run(index.search(terms, 10))
-    assert (here.passages, here.frequencies) == (beside.passages, beside.frequencies)
-    assert forward_rows(here.forward) == forward_rows(beside.forward)
+    found = asyncio.run(index.search(terms, 10))
+    assert (expected.passages, expected.frequencies) == (found.passages, found.frequencies)
+    assert forward_rows(expected.forward) == forward_rows(found.forward)
 
 
-def test_searches_side_by_side(index: LocalIndex, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Many searches at a time find what each finds alone."""
+def test_concurrent_searches(index: LocalIndex, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Concurrent searches find what each finds alone."""
     monkeypatch.setattr(local_index, "_MAX_POSTINGS_ON_EVENT_LOOP", -1)
-    asked = [[word] for word in ("goat", "bay", "ferri", "茶馆", "unknown")] * 20
+    queries = [[word] for word in ("goat", "bay", "ferri", "茶馆", "unknown")] * 20
 
-    async def together() -> list[list[Passage]]:
-        return [list(one.passages) for one in await asyncio.gather(*(index.search(t, 5) for t in asked))]
+    async def search_all() -> list[list[Passage]]:
+        results = await asyncio.gather(*(index.search(terms, 5) for terms in queries))
+        return [list(found.passages) for found in results]
 
-    assert [[one for one, _ in index.ranked(terms, 5)] for terms in asked] == asyncio.run(together())
+    assert [[passage for passage, _ in index.ranked(terms, 5)] for terms in queries] == asyncio.run(
+        search_all()
+    )
 
 
 def test_candidates_of_many_segments(everything: list[Passage], tmp_path: Path) -> None:
-    """Candidates and what the second stage needs of them are the same from one segment and from several."""
+    """Candidates and their forward index are the same from one segment and from several."""
     own: dict[str, list[Passage]] = {}
     for passage in everything:
         own.setdefault(passage.document, []).append(passage)
@@ -73,80 +79,86 @@ def test_candidates_of_many_segments(everything: list[Passage], tmp_path: Path) 
     assert whole.frequencies == apart.frequencies
 
 
-def test_words(index: LocalIndex) -> None:
-    """For a misspelt word the index knows its own as they are spelt, and has none for others."""
-    asked = ("ligthhouse", "xylophone", "lighthouse")
-    assert {"ligthhouse": "lighthouse", "lighthouse": "lighthouse"} == nearest(index, *asked)
+def test_corrections(index: LocalIndex) -> None:
+    """A misspelt word is corrected to a word of the index; words unlike any of its words are not."""
+    words = ("ligthhouse", "xylophone", "lighthouse")
+    assert {"ligthhouse": "lighthouse", "lighthouse": "lighthouse"} == corrections(index, *words)
 
 
 def test_documents(index: LocalIndex, everything: list[Passage]) -> None:
-    """A document's passages are found by its id, in parts too, and none by any other."""
+    """A document's passages are read by its id, whole or in parts; an unknown id has none."""
     for name in {passage.document for passage in everything}:
         own = [passage for passage in everything if passage.document == name]
-        found = index.document(document_of(own[0].id))
-        assert own == list(found)
-        assert own[1:3] == list(found[1:3])
-        assert own[-1] == found[-1]
-        assert list(range(len(own))) == [found.ordinal(passage.id) for passage in own]
-        assert found.ordinal("x" * 20) is None
+        passages = index.document(document_of(own[0].id))
+        assert own == list(passages)
+        assert own[1:3] == list(passages[1:3])
+        assert own[-1] == passages[-1]
+        assert list(range(len(own))) == [passages.ordinal(passage.id) for passage in own]
+        assert passages.ordinal("x" * 20) is None
     assert [] == list(index.document("x" * 8))
     assert index.document("x" * 8).ordinal(everything[0].id) is None
 
 
 def test_without() -> None:
-    """A document that is taken out is found nowhere any more, nor its words; it can come back changed."""
-    kept, gone = document("a.txt", ["The goats eat salt."]), document("b.txt", ["A keeper sleeps.", "Goats!"])
-    index = LocalIndex.build([*kept, *gone], 300).without([document_of(gone[0].id), "x" * 8])
-    assert kept == all_passages(index) == [passage for passage, _ in index.ranked(["goat", "keeper"], 9)]
+    """A deleted document and its words are no longer found; a new version of it can be added."""
+    remaining, deleted = (
+        document("a.txt", ["The goats eat salt."]),
+        document("b.txt", ["A keeper sleeps.", "Goats!"]),
+    )
+    index = LocalIndex.build([*remaining, *deleted], 300).without([document_of(deleted[0].id), "x" * 8])
+    assert remaining == all_passages(index) == [passage for passage, _ in index.ranked(["goat", "keeper"], 9)]
     assert (1, {"keeper": 0}) == (index.size, asyncio.run(index.frequencies(["keeper"])))
-    assert {"gaots": "goats"} == nearest(index, "kepeer", "gaots")
-    assert [] == list(index.document(document_of(gone[0].id)))
+    assert {"gaots": "goats"} == corrections(index, "kepeer", "gaots")
+    assert [] == list(index.document(document_of(deleted[0].id)))
     again = LocalIndex.build(document("b.txt", ["A keeper wakes."]), 300)
     both = LocalIndex([*index.segments, *again.segments])
-    assert ["A keeper wakes."] == [one.text for one in both.document(document_of(gone[0].id))]
-    assert () == both.without([document_of(one.id) for one in (kept[0], gone[0])]).segments
+    assert ["A keeper wakes."] == [passage.text for passage in both.document(document_of(deleted[0].id))]
+    assert () == both.without([document_of(passage.id) for passage in (remaining[0], deleted[0])]).segments
 
 
-# Passages of one document each, which nothing but their bodies tells apart.
+# Passages of one document each, which differ only in their texts.
 BODIES = ["The goat eats salt.", "A keeper sleeps.", "Snow fell on the tower.", "The ferry brings flour."]
 
 
-def of(texts: list[str]) -> list[Passage]:
-    return [one for number, text in enumerate(texts) for one in document(f"{number:02}.txt", [text])]
+def one_per_document(texts: list[str]) -> list[Passage]:
+    return [passage for number, text in enumerate(texts) for passage in document(f"{number:02}.txt", [text])]
 
 
-def test_near_in_meaning() -> None:
-    """Passages with a near vector are candidates though they hold no term, after those that do."""
+def test_nearest_passages() -> None:
+    """The passages nearest to the question are candidates, after those with a term of the question."""
     encoder = FakeEncoder()
-    index = with_vectors(LocalIndex.build(of(BODIES), 300), encoder)
-    asked = encoder.encode_question("Flour by ferry")
-    alone = asyncio.run(index.search(["unknown"], 10, asked))
+    index = with_vectors(LocalIndex.build(one_per_document(BODIES), 300), encoder)
+    question = encoder.encode_question("Flour by ferry")
+    alone = asyncio.run(index.search(["unknown"], 10, question))
     assert BODIES[3] == alone.passages[0].text
-    beside = asyncio.run(index.search(["goat"], 10, asked))
-    assert [BODIES[0], BODIES[3]] == [one.text for one in beside.passages[:2]]
-    assert len(beside.passages) == len({one.id for one in beside.passages})
+    both = asyncio.run(index.search(["goat"], 10, question))
+    assert [BODIES[0], BODIES[3]] == [passage.text for passage in both.passages[:2]]
+    assert len(both.passages) == len({passage.id for passage in both.passages})
     assert [] == list(asyncio.run(index.search(["unknown"], 10)).passages)
 
 
 def test_meaning_of_candidates() -> None:
     """Each candidate has the similarity and the pieces' vectors of its own texts."""
     encoder = FakeEncoder()
-    index = with_vectors(LocalIndex.build(of([*BODIES, "Goats! " * 9]), 20), encoder)
-    asked = encoder.encode_question("Does a goat eat flour?")
-    found = asyncio.run(index.search(["goat", "flour"], 10, asked))
+    index = with_vectors(LocalIndex.build(one_per_document([*BODIES, "Goats! " * 9]), 20), encoder)
+    question = encoder.encode_question("Does a goat eat flour?")
+    found = asyncio.run(index.search(["goat", "flour"], 10, question))
     meaning, forward = found.meaning, found.forward
     assert meaning is not None
     assert (len(found.passages), len(forward.piece_ends)) == (len(meaning.wholes), len(meaning.pieces))
-    assert asked is meaning.question
-    wholes = [f"{one.title} - {one.heading[0]}: {' '.join(one.text.split())}" for one in found.passages]
-    similar = np.array([encoder.encode_question(whole) @ asked for whole in wholes])
-    # All are less than their similarity by the same.
+    assert question is meaning.question
+    wholes = [
+        f"{passage.title} - {passage.heading[0]}: {' '.join(passage.text.split())}"
+        for passage in found.passages
+    ]
+    similar = np.array([encoder.encode_question(whole) @ question for whole in wholes])
+    # All have the same baseline.
     baseline = similar[0] - meaning.wholes[0]
     assert (similar - baseline).tolist() == pytest.approx(meaning.wholes.tolist(), abs=0.02)
     own = zip(found.passages, forward.pieces.offsets[:-1], forward.pieces.offsets[1:], strict=True)
     texts = [
-        one.text[start:end]
-        for one, first, last in own
+        passage.text[start:end]
+        for passage, first, last in own
         for start, end in zip(forward.pieces.values[first:last], forward.piece_ends[first:last], strict=True)
     ]
     for text, vector in zip(texts, meaning.pieces, strict=True):
@@ -154,44 +166,46 @@ def test_meaning_of_candidates() -> None:
 
 
 def test_no_meaning_without_all_vectors() -> None:
-    """As long as a candidate has no vector, meanings are not compared."""
+    """Meanings are compared only if all candidates have vectors."""
     encoder = FakeEncoder()
-    whole = with_vectors(LocalIndex.build(of(BODIES), 300), encoder)
+    whole = with_vectors(LocalIndex.build(one_per_document(BODIES), 300), encoder)
     more = LocalIndex.build(document("new.txt", ["The goat sleeps."]), 300)
     index = LocalIndex([*whole.segments, *more.segments], whole.embeddings)
-    asked = encoder.encode_question("Snow on the tower")
-    assert asyncio.run(whole.search(["goat"], 10, asked)).meaning is not None
+    question = encoder.encode_question("Snow on the tower")
+    assert asyncio.run(whole.search(["goat"], 10, question)).meaning is not None
     assert asyncio.run(whole.search(["goat"], 10)).meaning is None
-    assert asyncio.run(index.search(["goat"], 10, asked)).meaning is None
-    assert asyncio.run(index.search(["snow"], 10, asked)).meaning is not None
+    assert asyncio.run(index.search(["goat"], 10, question)).meaning is None
+    assert asyncio.run(index.search(["snow"], 10, question)).meaning is not None
     assert index.embeddings is not None
     index.embeddings.encode(list(index.encoder_texts(more.encoder_keys().tolist())))
-    assert asyncio.run(index.search(["goat"], 10, asked)).meaning is not None
+    assert asyncio.run(index.search(["goat"], 10, question)).meaning is not None
 
 
 @pytest.mark.parametrize("name", ["z-goat-farm.txt", "zzz/GoatFarm.txt"])
 def test_named_document(name: str) -> None:
-    """A question that names a document finds the passage in it that says most of the rest."""
-    others = [one for n in range(60) for one in document(f"{n:02}.txt", ["The office opens at nine."])]
+    """A question with a document's name finds the passage in it that best matches the rest."""
+    others = [
+        passage for n in range(60) for passage in document(f"{n:02}.txt", ["The office opens at nine."])
+    ]
     named = document(name, ["Snow fell.", "The office opens at ten.", "A keeper sleeps."])
     index = LocalIndex.build([*others, *named], 300)
     found = asyncio.run(index.search(["goat", "farm", "offic", "open"], 5))
-    assert [one.document for one in found.passages[:5]] == [f"{n:02}.txt" for n in range(5)]
+    assert [passage.document for passage in found.passages[:5]] == [f"{n:02}.txt" for n in range(5)]
     assert "The office opens at ten." == found.passages[5].text
-    assert {name} == {one.document for one in found.passages[5:]}
-    gone = index.without([document_of(named[0].id)])
-    assert 5 == len(asyncio.run(gone.search(["goat", "farm", "offic", "open"], 5)).passages)
+    assert {name} == {passage.document for passage in found.passages[5:]}
+    others_only = index.without([document_of(named[0].id)])
+    assert 5 == len(asyncio.run(others_only.search(["goat", "farm", "offic", "open"], 5)).passages)
 
 
 def test_scores_are_rank_bm25s() -> None:
-    """The first candidates are those that rank-bm25 scores best by the bodies alone; others come after."""
+    """The first candidates are those with rank-bm25's best scores of their texts; others come after them."""
     encoder, texts = FakeEncoder(), [*BODIES, "The goat and the keeper.", "A goat, a goat, a tower."]
-    index = with_vectors(LocalIndex.build(of(texts), 300), encoder)
+    index = with_vectors(LocalIndex.build(one_per_document(texts), 300), encoder)
     peer = BM25Plus([[token.term for token in tokenize(text, "en")] for text in texts], k1=K1, b=B, delta=0)
     terms = ["goat", "tower", "flour"]
     scores = peer.get_scores(terms)
     best = np.lexsort((np.arange(len(texts)), -scores))[:3].tolist()
     found = asyncio.run(index.search(terms, 3, encoder.encode_question("A keeper sleeps.")))
-    assert [texts[at] for at in best] == [one.text for one in found.passages[:3]]
+    assert [texts[at] for at in best] == [passage.text for passage in found.passages[:3]]
     assert [scores[at] for at in best] == [score for _, score in index.ranked(terms, 3)]
     assert len(found.passages) > 3

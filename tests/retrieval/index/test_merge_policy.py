@@ -96,7 +96,9 @@ def test_one_small_segment_among_larger_ones(tmp_path: Path) -> None:
 
 def half_deleted(folder: Path, count: int) -> list[LiveSegment]:
     """Build a segment with half of its documents deleted, and one without deletions."""
-    passages = [one for n in range(count) for one in document(f"{n:03}.txt", [f"goat {n}", f"keeper {n}"])]
+    passages = [
+        passage for n in range(count) for passage in document(f"{n:03}.txt", [f"goat {n}", f"keeper {n}"])
+    ]
     half = LiveSegment(segment_writer.build(folder, passages, 300)).without(range(0, count, 2))
     return [half, LiveSegment(segment_writer.build(folder, document("whole.txt", ["goat"]), 300))]
 

@@ -1,7 +1,9 @@
 """Segments are read as they were written, and a merge equals a build of the same documents."""
 
+import asyncio
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -13,8 +15,10 @@ from hypothesis import strategies as st
 from retrieval.ids import document_of
 from retrieval.index import arrays, segment_writer
 from retrieval.index.arrays import ArrayWriter
+from retrieval.index.bm25 import Weighting
 from retrieval.index.forward_index import ForwardIndex
-from retrieval.index.segment import MaskedSegment, Segment
+from retrieval.index.local_index import LocalIndex
+from retrieval.index.segment import LiveSegment, MaskedSegment, Segment
 from retrieval.model import Passage
 from tests.retrieval.corpus import document, forward_rows
 
@@ -23,6 +27,7 @@ SIGNS = ["Ahrental", ".", "!", "😀", "\n", "\u0301", "\u2028"]
 TEXT = st.lists(st.sampled_from(WORDS + SIGNS), min_size=1, max_size=8).map(" ".join)
 DOCUMENT = st.tuples(st.sampled_from(["en", "en", "de", "ru", "zh"]), st.lists(TEXT, min_size=1, max_size=4))
 DOCUMENTS = st.lists(DOCUMENT, min_size=1, max_size=5)
+TERMS = ["goat", "keeper", "the", "коз", "茶馆", "茶", "unknown"]
 Texts = Sequence[tuple[str, list[str]]]
 
 
@@ -35,7 +40,7 @@ def passages_of(documents: Texts, first: int = 0) -> list[list[Passage]]:
 
 
 def build(folder: str | Path, documents: Sequence[Sequence[Passage]]) -> Segment:
-    return segment_writer.build(Path(folder), [one for own in documents for one in own], 60)
+    return segment_writer.build(Path(folder), list(chain.from_iterable(documents)), 60)
 
 
 def all_passages(segment: Segment) -> list[Passage]:
@@ -65,12 +70,12 @@ def test_build(documents: Texts, data: st.DataObject) -> None:
         assert [passages[at] for at in order] == candidates
         assert [forward[at] for at in order] == forward_rows(own_forward)
         for number, own in enumerate(parts):
-            assert number == segment.find(document_of(own[0].id))
+            assert number == segment.document_ordinal(document_of(own[0].id))
             assert (own[0].document, own[0].title) == segment.document_name(number)
         owners = [number for number, own in enumerate(parts) for _ in own]
         assert owners == segment.document_of(np.arange(len(passages))).tolist()
-        assert segment.find("x" * 8) is None
-        assert [] == segment.find_all(["x" * 8])
+        assert segment.document_ordinal("x" * 8) is None
+        assert [] == segment.document_ordinals(["x" * 8])
 
 
 @given(documents=DOCUMENTS)
@@ -82,7 +87,7 @@ def test_posting_lists(documents: Texts) -> None:
         forward = segment.forward(range(len(segment)))
         expected: dict[int, Counter[int]] = {}
         for passage in range(len(segment)):
-            for term in forward.forms.terms[forward.tokens.row(passage)].tolist():
+            for term in forward.vocabulary.terms[forward.tokens.row(passage)].tolist():
                 expected.setdefault(term, Counter())[passage] += 1
         lists = {term: [p << 12 | n for p, n in sorted(counts.items())] for term, counts in expected.items()}
         assert lists == postings(segment)
@@ -121,9 +126,9 @@ def test_merge(parts: Sequence[Texts], data: st.DataObject) -> None:
             assert set(built.spelling.buckets) == set(merged.spelling.buckets)
             assert all(built.spelling.words(b) == merged.spelling.words(b) for b in built.spelling.buckets)
         for passages in remaining:
-            at = merged.find(document_of(passages[0].id))
+            at = merged.document_ordinal(document_of(passages[0].id))
             assert at is not None
-            assert passages == merged.passages(range(*merged.documents[at : at + 2].tolist()))
+            assert passages == merged.passages(range(*merged.document_starts[at : at + 2].tolist()))
 
 
 def test_merge_in_blocks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -162,3 +167,52 @@ def test_deleted_while_open(tmp_path: Path) -> None:
     segment.path.unlink()
     assert before == all_passages(segment)
     assert before == all_passages(segment_writer.merge(tmp_path, [(segment, np.ones(2, np.bool_))]))
+
+
+def term_frequencies(segment: LiveSegment) -> Mapping[str, int]:
+    return asyncio.run(LocalIndex([segment]).frequencies(TERMS))
+
+
+@given(
+    documents=st.lists(DOCUMENT, min_size=1, max_size=6),
+    rounds=st.lists(st.sets(st.integers(0, 5)), max_size=3),
+)
+@settings(max_examples=80)
+def test_without(documents: Texts, rounds: Sequence[set[int]]) -> None:
+    """A segment without some documents, deleted in any steps, counts like a segment built of the others."""
+    passages = passages_of(documents)
+    deleted = set().union(*rounds) & set(range(len(passages)))
+    remaining = [passage for n, own in enumerate(passages) if n not in deleted for passage in own]
+    with TemporaryDirectory() as folder:
+        whole = segment_writer.build(Path(folder), list(chain.from_iterable(passages)), 300)
+        live = LiveSegment(whole)
+        for step in rounds:
+            live = live.without(step & deleted)
+        assert LiveSegment(whole, frozenset(deleted)) == live
+        if not remaining:
+            assert (0, 0) == (live.size, live.length)
+            return
+        rebuilt = LiveSegment(segment_writer.build(Path(folder), remaining, 300))
+        assert (rebuilt.size, rebuilt.length, +rebuilt.languages) == (live.size, live.length, +live.languages)
+        assert remaining == whole.passages(np.flatnonzero(live.alive).tolist())
+        assert term_frequencies(rebuilt) == term_frequencies(live)
+
+
+def test_without_no_documents() -> None:
+    """`without` returns the same object if no more documents are deleted."""
+    with TemporaryDirectory() as folder:
+        live = LiveSegment(segment_writer.build(Path(folder), document("a.txt", ["goat"]), 300), frozenset())
+    assert live.without([]) is live
+    empty = live.without([0])
+    assert empty.without([0]) is empty
+
+
+def test_approximate_norms() -> None:
+    """A passage has the norm of its length; a deleted one has an infinite norm."""
+    texts = ["goat", "goat " * 7, "goat " * 300]
+    with TemporaryDirectory() as folder:
+        passages = list(chain.from_iterable(document(f"{n}.txt", [text]) for n, text in enumerate(texts)))
+        live = LiveSegment(segment_writer.build(Path(folder), passages, 300)).without([1])
+    weighting = Weighting(2, 301)
+    norms = weighting.norms(np.array([1, 7, 300], np.uint16)).astype(np.float32).tolist()
+    assert [norms[0], np.inf, norms[2]] == live.approximate_norms(weighting).tolist()

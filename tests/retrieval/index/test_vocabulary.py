@@ -2,12 +2,21 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from retrieval.index import forward_index
 from retrieval.index.tokenizer import tokenize
-from retrieval.index.vocabulary import EMPTY_VOCABULARY, Vocabulary, digest, gram_codes, grams
+from retrieval.index.vocabulary import (
+    EMPTY_VOCABULARY,
+    TokenType,
+    Vocabulary,
+    digest,
+    gram_codes,
+    grams,
+    token_type,
+)
 
 DOCUMENTS = Path(__file__).parents[2] / "eval" / "documents"
 WORD = st.text(st.characters(exclude_categories=["Cs"]), max_size=9)
@@ -20,7 +29,25 @@ def code(gram: str) -> int:
 
 
 def forms_of(words: Sequence[str]) -> Vocabulary:
-    return forward_index.tokenize_all([" ".join(words)], "en").forms if words else EMPTY_VOCABULARY
+    return forward_index.tokenize_all([" ".join(words)], "en").vocabulary if words else EMPTY_VOCABULARY
+
+
+@pytest.mark.parametrize(
+    ("text", "types"),
+    [
+        ("The Bay bay ÄRGER Ёлка ёлка", [1, 1, 2, 1, 1, 2]),
+        ("1874 2024 2124 999 12 1,874 ١٨٧٤ 18741", [12, 12, 8, 8, 8, 12, 12, 8]),
+        ("السوق किताब", [0, 0]),
+    ],
+)
+def test_token_types(text: str, types: list[int]) -> None:
+    """A word's type is the case of its first letter; a number from 1000 to 2099 is also a year."""
+    assert [TokenType(bits) for bits in types] == [token_type(token, text) for token in tokenize(text, "en")]
+
+
+def test_scripts_without_case() -> None:
+    """Words in scripts without case have no type."""
+    assert {TokenType(0)} == {token_type(token, "茶馆在河边") for token in tokenize("茶馆在河边", "zh")}
 
 
 def test_grams() -> None:
@@ -56,11 +83,11 @@ def test_codes_of_similar_grams() -> None:
 
 
 @given(words=SOME_WORDS, wanted=st.lists(WORD.map(lambda word: word[:4]), unique=True))
-def test_holding(words: Sequence[str], wanted: Sequence[str]) -> None:
+def test_find_grams(words: Sequence[str], wanted: Sequence[str]) -> None:
     """Each pair of a wanted gram and a form with it is found once, in the order of the forms."""
     tokenized = forward_index.tokenize_all([" ".join(words)], "en")
     wanted = list(dict.fromkeys([*wanted, *(gram for word in words for gram in grams(word)[:2])]))
-    indexes, owners = tokenized.forms.holding(wanted)
+    indexes, owners = tokenized.vocabulary.find_grams(wanted)
     expected = {
         (gram, form) for gram in wanted for form, word in enumerate(tokenized.words) if gram in grams(word)
     }
@@ -73,11 +100,11 @@ def test_holding(words: Sequence[str], wanted: Sequence[str]) -> None:
     words=SOME_WORDS,
     values=st.dictionaries(st.sampled_from(["goat", "keeper", "the", "ferri"]), st.integers(0, 9)),
 )
-def test_rows_of_terms(words: Sequence[str], values: dict[str, int]) -> None:
+def test_map_terms(words: Sequence[str], values: dict[str, int]) -> None:
     """Each form gets the value of its term, or -1 if the term has none."""
     forms = forms_of(words)
     by_digest = {digest(term): value for term, value in values.items()}
-    assert [by_digest.get(term, -1) for term in forms.terms.tolist()] == forms.rows_of(by_digest).tolist()
+    assert [by_digest.get(term, -1) for term in forms.terms.tolist()] == forms.map_terms(by_digest).tolist()
 
 
 @given(parts=st.lists(SOME_WORDS, min_size=1, max_size=4), data=st.data())
@@ -105,7 +132,7 @@ def test_merge(parts: Sequence[Sequence[str]], data: st.DataObject) -> None:
 
 
 def row(forms: Vocabulary, form: int) -> list[object]:
-    columns = (forms.names, forms.terms, forms.kinds, forms.lengths)
+    columns = (forms.names, forms.terms, forms.token_types, forms.lengths)
     return [*(int(column[form]) for column in columns), forms.grams.row(form).tolist()]
 
 

@@ -11,81 +11,81 @@ from retrieval.opensearch.bulk import BulkItem
 from retrieval.opensearch.client import Cluster, ConnectionSettings, RefusedError
 
 
-def item(status: int) -> dict[str, Any]:
-    """Tell what became of a document."""
+def result(status: int) -> dict[str, Any]:
+    """Return the result of one document in a bulk response."""
     error = {"error": {"type": "some_exception", "reason": "because"}} if status >= 400 else {}
     return {"index": {"status": status, **error}}
 
 
-class Sink:
-    """Takes documents as long as there are at most `room` in a request; notes how many were in each."""
+class FakeIndex:
+    """Accepts the first `capacity` documents of a request, and rejects the others with `status`."""
 
-    def __init__(self, room: int, status: int = 429) -> None:
-        self.room, self.status = room, status
-        self.sizes: list[int] = []
-        self.held: list[str] = []
+    def __init__(self, capacity: int, status: int = 429) -> None:
+        self.capacity, self.status = capacity, status
+        self.request_sizes: list[int] = []
+        self.accepted: list[str] = []
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
         identities = [json.loads(line)["index"]["_id"] for line in request.content.splitlines()[::2]]
-        self.sizes.append(len(identities))
-        items = []
+        self.request_sizes.append(len(identities))
+        results = []
         for n, identity in enumerate(identities):
-            if n < self.room:
-                self.held.append(identity)
-                items.append(item(201))
+            if n < self.capacity:
+                self.accepted.append(identity)
+                results.append(result(201))
             else:
-                items.append(item(self.status))
-        return httpx.Response(200, json={"errors": len(identities) > self.room, "items": items})
+                results.append(result(self.status))
+        return httpx.Response(200, json={"errors": len(identities) > self.capacity, "items": results})
 
 
 @pytest.fixture(autouse=True)
-def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bulk, "_FIRST_WAIT", 0)
+def _without_delays(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bulk, "_FIRST_DELAY_SECONDS", 0)
 
 
-async def written(play: Callable[[httpx.Request], httpx.Response], count: int, size: int = 10) -> None:
-    async with Cluster(ConnectionSettings.of("http://one"), httpx.MockTransport(play)) as cluster:
+async def write(respond: Callable[[httpx.Request], httpx.Response], count: int, size: int = 10) -> None:
+    async with Cluster(ConnectionSettings.of("http://one"), httpx.MockTransport(respond)) as cluster:
         body = json.dumps({"b": "x" * size}).encode()
         await bulk.write(cluster, "some", [BulkItem(str(n), body) for n in range(count)])
 
 
-async def test_requests_have_bounds() -> None:
-    """A request has at most 2,000 documents, and some 5 MB."""
-    many, large = Sink(10_000), Sink(10_000)
-    await written(many, 4_500)
-    await written(large, 12, 1_000_000)
-    assert ([2_000, 2_000, 500], [4, 4, 4]) == (many.sizes, large.sizes)
+async def test_request_limits() -> None:
+    """A request has at most 2,000 documents and about 5 MB."""
+    many, large = FakeIndex(10_000), FakeIndex(10_000)
+    await write(many, 4_500)
+    await write(large, 12, 1_000_000)
+    assert ([2_000, 2_000, 500], [4, 4, 4]) == (many.request_sizes, large.request_sizes)
 
 
 @pytest.mark.parametrize("status", [429, 503])
-async def test_what_has_no_room_is_sent_again_in_halves(status: int) -> None:
-    """What a cluster cannot take now comes again, and only that, in smaller requests."""
-    sink = Sink(30, status)
-    await written(sink, 100)
-    assert [str(n) for n in range(100)] == sorted(sink.held, key=int)
-    assert [100, 35, 5, 35, 5][:2] == sink.sizes[:2]
-    assert max(sink.sizes[1:]) == 35
+async def test_rejected_documents_are_retried_in_halves(status: int) -> None:
+    """Only the documents that an overloaded cluster rejects are sent again, in smaller requests."""
+    index = FakeIndex(30, status)
+    await write(index, 100)
+    assert [str(n) for n in range(100)] == sorted(index.accepted, key=int)
+    assert [100, 35, 5, 35, 5][:2] == index.request_sizes[:2]
+    assert max(index.request_sizes[1:]) == 35
 
 
-async def test_a_whole_request_is_refused() -> None:
-    """A cluster that takes no request of that size is sent smaller ones."""
-    sink = Sink(10_000)
+async def test_rejected_requests_are_split() -> None:
+    """A request that is rejected as a whole is split into smaller ones."""
+    index = FakeIndex(10_000)
 
-    def play(request: httpx.Request) -> httpx.Response:
-        return sink(request) if len(request.content) < 1_000 else httpx.Response(429, json={})
+    def respond(request: httpx.Request) -> httpx.Response:
+        return index(request) if len(request.content) < 1_000 else httpx.Response(429, json={})
 
-    await written(play, 100)
-    assert [str(n) for n in range(100)] == sorted(sink.held, key=int)
+    await write(respond, 100)
+    assert [str(n) for n in range(100)] == sorted(index.accepted, key=int)
 
 
-async def test_what_will_never_be_taken() -> None:
-    """A document that is refused for what it is ends the writing."""
+async def test_invalid_document() -> None:
+    """A document that the cluster cannot index ends the write with an error."""
     with pytest.raises(RefusedError, match="some_exception"):
-        await written(Sink(0, 400), 1)
+        await write(FakeIndex(0, 400), 1)
 
 
-async def test_patience_ends(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A cluster that never takes anything is given up."""
-    monkeypatch.setattr(bulk, "_PATIENCE", 3)
+async def test_retry_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A cluster that rejects everything raises an error after the last retry."""
+    monkeypatch.setattr(bulk, "_MAX_RETRIES", 3)
     with pytest.raises(UnavailableError, match="takes no more documents"):
-        await written(Sink(0), 10)
+        await write(FakeIndex(0), 10)

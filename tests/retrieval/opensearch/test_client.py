@@ -1,4 +1,5 @@
 import logging
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -6,141 +7,208 @@ import pytest
 
 from retrieval.errors import UnavailableError
 from retrieval.opensearch import client
-from retrieval.opensearch.client import Cluster, ConnectionSettings, RefusedError
+from retrieval.opensearch.client import Cluster, ConnectionSettings, Node, RefusedError
+
+AUTHORIZATION = {"us:pa:ss": "Basic dXM6cGE6c3M=", "o:p": "Basic bzpw"}
+
+
+@pytest.mark.parametrize(
+    ("addresses", "expected"),
+    [
+        ("http://one:9200", [Node("http://one:9200")]),
+        ("https://one/", [Node("https://one:443")]),
+        (" http://one:9200 , http://[::1]:9201/os,", [Node("http://one:9200"), Node("http://[::1]:9201/os")]),
+        (
+            "https://us:pa%3Ass@one:9200,https://two:9200,https://o:p@three:9200",
+            [
+                Node("https://one:9200", AUTHORIZATION["us:pa:ss"]),
+                Node("https://two:9200", AUTHORIZATION["us:pa:ss"]),
+                Node("https://three:9200", AUTHORIZATION["o:p"]),
+            ],
+        ),
+    ],
+)
+def test_addresses(addresses: str, expected: list[Node]) -> None:
+    """Addresses are parsed; those without a user get the first user of the others."""
+    assert expected == list(ConnectionSettings.of(addresses).nodes)
+
+
+def test_api_key() -> None:
+    """An API key is sent instead of users."""
+    assert [Node("http://one:9200", "ApiKey abc")] == list(
+        ConnectionSettings.of("http://u:p@one:9200", api_key="abc").nodes
+    )
+
+
+@pytest.mark.parametrize(
+    "addresses",
+    [
+        "",
+        " , ",
+        "one:9200",
+        "ftp://us:secret@one",
+        "http://us:secret@",
+        "http://us:secret@one:port",
+        "http://x?secret",
+    ],
+)
+def test_invalid_addresses(addresses: str) -> None:
+    """An invalid address is refused in one line without the secrets in it."""
+    with pytest.raises(ValueError, match=r"address of a cluster") as caught:
+        ConnectionSettings.of(addresses)
+    assert "secret" not in str(caught.value)
+
+
+def test_repr_has_no_secrets() -> None:
+    """The repr of connection settings has neither users nor passwords nor keys."""
+    shown = repr(ConnectionSettings.of("https://user:secret@one", api_key="key")) + repr(
+        ConnectionSettings.of("https://user:secret@one")
+    )
+    assert [] == [word for word in ("user", "secret", "key", "Basic", "dXNlc") if word in shown]
+
+
+def test_certificates(tmp_path: Path) -> None:
+    """The error for a missing or invalid CA file names the file."""
+    (tmp_path / "ca.pem").write_text("no certificate", encoding="utf-8")
+    for name, reason in [("none.pem", "No such file"), ("ca.pem", "no certificates in it")]:
+        with pytest.raises(ValueError, match=reason) as caught:
+            ConnectionSettings.of("https://one", ca_file=tmp_path / name).trust()
+        assert name in str(caught.value)
+    assert ConnectionSettings.of("https://one").trust() is True
 
 
 class Nodes:
-    """Nodes that answer as they are told to: with a status, an answer or an error, and note who was asked."""
+    """Fake nodes: each answers with a status, JSON body or exception, or with those of a list in turn."""
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, **plays: Any) -> None:
-        self.plays = plays
-        self.asked: list[str] = []
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, **replies: Any) -> None:
+        self.replies = replies
+        self.hosts: list[str] = []
         self.requests: list[httpx.Request] = []
         self.now = 1000.0
         monkeypatch.setattr(client, "monotonic", lambda: self.now)
-        monkeypatch.setattr(client, "_BREATH", 0)
+        monkeypatch.setattr(client, "_RETRY_DELAY_SECONDS", 0)
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
-        self.asked.append(request.url.host)
+        self.hosts.append(request.url.host)
         self.requests.append(request)
-        play = self.plays[request.url.host]
-        if isinstance(play, list):
-            play = play.pop(0) if len(play) > 1 else play[0]
-        if isinstance(play, type):
-            raise play("user:secret", request=request)
-        if isinstance(play, int):
-            return httpx.Response(play, json={"error": {"type": "some_exception", "reason": "because"}})
-        return httpx.Response(200, json=play)
+        reply = self.replies[request.url.host]
+        if isinstance(reply, list):
+            reply = reply.pop(0) if len(reply) > 1 else reply[0]
+        if isinstance(reply, type):
+            raise reply("user:secret", request=request)
+        if isinstance(reply, int):
+            return httpx.Response(reply, json={"error": {"type": "some_exception", "reason": "because"}})
+        return httpx.Response(200, json=reply)
 
     def cluster(self) -> Cluster:
-        addresses = ",".join(f"http://user:secret@{host}:9200" for host in self.plays)
+        addresses = ",".join(f"http://user:secret@{host}:9200" for host in self.replies)
         return Cluster(ConnectionSettings.of(addresses), httpx.MockTransport(self))
 
 
-FINE = {"fine": True}
+OK = {"ok": True}
 
 
 @pytest.mark.parametrize(
     "failure",
     [httpx.ConnectError, httpx.ConnectTimeout, httpx.ReadTimeout, httpx.ReadError, 429, 502, 503, 504],
 )
-async def test_another_node_is_asked(failure: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where a node fails, the next one is asked."""
-    nodes = Nodes(monkeypatch, one=[failure, FINE], two=FINE, three=FINE)
+async def test_retry_on_another_node(failure: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When a node fails, the request is sent to the next one."""
+    nodes = Nodes(monkeypatch, one=[failure, OK], two=OK, three=OK)
     async with nodes.cluster() as cluster:
-        assert [FINE] * 4 == [await cluster.get("/") for _ in range(4)]
-        assert 5 == len(nodes.asked)
-        nodes.asked.clear()
+        assert [OK] * 4 == [await cluster.get("/") for _ in range(4)]
+        assert 5 == len(nodes.hosts)
+        nodes.hosts.clear()
         for _ in range(3):
             await cluster.get("/")
-    # Who is only busy is asked again when its turn comes.
-    assert (failure == 429) == ("one" in nodes.asked)
+    # A busy node stays in the rotation.
+    assert (failure == 429) == ("one" in nodes.hosts)
 
 
 @pytest.mark.parametrize("failure", [httpx.ReadTimeout, httpx.ConnectError, 503])
-async def test_the_same_node_is_asked_again(failure: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The only node there is gets a second chance."""
-    nodes = Nodes(monkeypatch, one=[failure, FINE])
+async def test_retry_on_the_only_node(failure: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A single node gets the request a second time."""
+    nodes = Nodes(monkeypatch, one=[failure, OK])
     async with nodes.cluster() as cluster:
-        assert FINE == await cluster.get("/")
-    assert ["one", "one"] == nodes.asked
+        assert OK == await cluster.get("/")
+    assert ["one", "one"] == nodes.hosts
 
 
-async def test_a_node_that_failed_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    """For ten seconds a node that failed is not asked; then it is, and stays when it answers."""
-    nodes = Nodes(monkeypatch, one=[httpx.ReadTimeout, FINE], two=FINE, three=FINE)
+async def test_failed_node_is_excluded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A failed node gets no requests for ten seconds, then as many as the others."""
+    nodes = Nodes(monkeypatch, one=[httpx.ReadTimeout, OK], two=OK, three=OK)
     async with nodes.cluster() as cluster:
-        while "one" not in nodes.asked:
+        while "one" not in nodes.hosts:
             await cluster.get("/")
-        nodes.asked.clear()
+        nodes.hosts.clear()
         nodes.now += 9.9
         for _ in range(6):
             await cluster.get("/")
-        assert "one" not in nodes.asked
+        assert "one" not in nodes.hosts
         nodes.now += 0.2
         for _ in range(6):
             await cluster.get("/")
-    assert 2 == nodes.asked.count("one")
+    assert 2 == nodes.hosts.count("one")
 
 
 @pytest.mark.parametrize(("failure", "tries"), [(httpx.ReadTimeout, 2), (503, 2), (httpx.ConnectError, 4)])
 async def test_unavailable(failure: Any, tries: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two tries are enough, but a node that takes no connection costs none; one line says what to do."""
+    """A request is tried twice, not counting refused connections; the error is one line with advice."""
     nodes = Nodes(monkeypatch, one=failure, two=failure, three=failure, four=failure)
     async with nodes.cluster() as cluster:
         with pytest.raises(
             UnavailableError, match=r"^OpenSearch does not answer \(http://\w+:9200: .*OPENSEARCH_URL"
         ):
             await cluster.get("/")
-    assert tries == len(nodes.asked) == len(set(nodes.asked))
+    assert tries == len(nodes.hosts) == len(set(nodes.hosts))
 
 
-async def test_a_refusal_is_told_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What another node would refuse too is asked nowhere else."""
+async def test_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A request that every node would refuse is not sent to another node."""
     nodes = Nodes(monkeypatch, one=404, two=400)
     async with nodes.cluster() as cluster:
-        told = []
+        refusals = []
         for _ in range(2):
             with pytest.raises(RefusedError, match="some_exception") as caught:
                 await cluster.get("/")
-            told.append((caught.value.status, caught.value.is_missing))
-    assert [(400, False), (404, True)] == sorted(told)
-    assert 2 == len(nodes.asked)
+            refusals.append((caught.value.status, caught.value.is_missing))
+    assert [(400, False), (404, True)] == sorted(refusals)
+    assert 2 == len(nodes.hosts)
 
 
 @pytest.mark.parametrize("status", [401, 403])
-async def test_not_let_in(status: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Who is not let in is told so, and goes nowhere else."""
+async def test_access_denied(status: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Denied access is an error of its own, and no other node is tried."""
     nodes = Nodes(monkeypatch, one=status, two=status)
     async with nodes.cluster() as cluster:
-        with pytest.raises(UnavailableError, match="does not let us in"):
+        with pytest.raises(UnavailableError, match="denied access"):
             await cluster.get("/")
-    assert 1 == len(nodes.asked)
+    assert 1 == len(nodes.hosts)
 
 
-async def test_one_of_several_searches_fails(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Several searches are asked again together when one of them fails."""
+async def test_multi_search_fails_in_part(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A multi-search is repeated as a whole when one of its searches fails."""
     half = {"responses": [{"status": 200}, {"status": 503, "error": {"type": "x", "reason": "y"}}]}
     whole = {"responses": [{"status": 200, "n": 1}, {"status": 200, "n": 2}]}
     nodes = Nodes(monkeypatch, one=[half, whole])
     async with nodes.cluster() as cluster:
-        assert [1, 2] == [one["n"] for one in await cluster.searches("some", [{}, {}])]
+        assert [1, 2] == [result["n"] for result in await cluster.multi_search("some", [{}, {}])]
 
 
-async def test_who_tells_of_another_is_not_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A node that says that others failed is asked again when its turn comes."""
+async def test_reporting_node_is_not_excluded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A node that reports the failure of another one stays in the rotation."""
     half = {"responses": [{"status": 503, "error": {"type": "x", "reason": "y"}}]}
-    nodes = Nodes(monkeypatch, one=[half, FINE], two=FINE)
+    nodes = Nodes(monkeypatch, one=[half, OK], two=OK)
     async with nodes.cluster() as cluster:
         for _ in range(4):
             await cluster.get("/")
-    assert 2 <= nodes.asked.count("one")
+    assert 2 <= nodes.hosts.count("one")
 
 
-async def test_who_we_are_is_sent_and_not_told(
+async def test_credentials_are_secret(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The password is in the header alone: in no address, no log and no error."""
+    """User and password are sent in a header only, and are in no URL, log line or error."""
     caplog.set_level(logging.DEBUG)
     nodes = Nodes(monkeypatch, one=httpx.ReadError, two=503)
     async with nodes.cluster() as cluster:
@@ -149,15 +217,15 @@ async def test_who_we_are_is_sent_and_not_told(
         assert "http://one:9200, http://two:9200" == cluster.shown
     assert {"Basic dXNlcjpzZWNyZXQ="} == {request.headers["Authorization"] for request in nodes.requests}
     assert not any("user" in str(request.url) for request in nodes.requests)
-    told = caplog.text + repr(caught.value)
+    output = caplog.text + repr(caught.value)
     assert caplog.text
-    assert [] == [word for word in ("user", "secret", "dXNlc") if word in told]
+    assert [] == [word for word in ("user", "secret", "dXNlc") if word in output]
 
 
-async def test_half_an_answer(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What breaks off in the middle is asked for again."""
-    answers = [httpx.Response(200, content=b'{"fi'), httpx.Response(200, json=FINE)]
-    monkeypatch.setattr(client, "_BREATH", 0)
-    transport_ = httpx.MockTransport(lambda _: answers.pop(0))
-    async with Cluster(ConnectionSettings.of("http://one"), transport_) as cluster:
-        assert await cluster.get("/") == FINE
+async def test_cut_response(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A request is repeated when its response is cut off."""
+    responses = [httpx.Response(200, content=b'{"o'), httpx.Response(200, json=OK)]
+    monkeypatch.setattr(client, "_RETRY_DELAY_SECONDS", 0)
+    transport = httpx.MockTransport(lambda _: responses.pop(0))
+    async with Cluster(ConnectionSettings.of("http://one"), transport) as cluster:
+        assert await cluster.get("/") == OK

@@ -1,5 +1,3 @@
-"""What is said of an index in a cluster."""
-
 import json
 
 import pytest
@@ -9,30 +7,32 @@ from retrieval.opensearch import mappings
 from retrieval.opensearch.mappings import IndexMetadata
 
 
-def about(model: str = "some model") -> IndexMetadata:
+def metadata(model: str = "some model") -> IndexMetadata:
     return IndexMetadata.new("verbatim", 2, 300, model)
 
 
-def test_about_comes_back() -> None:
-    """What is kept of an index as JSON is read as it was, with and without vectors."""
-    for written in (about(), about("")):
-        assert written == IndexMetadata.read(json.loads(json.dumps(written.kept())))
+def test_metadata_round_trip() -> None:
+    """Metadata is read from JSON as it was written, with and without a model."""
+    for written in (metadata(), metadata("")):
+        assert written == IndexMetadata.read(json.loads(json.dumps(written.to_json())))
 
 
-def test_problems_come_back() -> None:
-    """What could not be listed is kept too."""
+def test_problems_round_trip() -> None:
+    """Files that could not be listed are part of the metadata."""
     written = IndexMetadata("verbatim", 1, 300, problems=(Problem("a.txt", "no"),), languages=("en", "de"))
-    assert written == IndexMetadata.read(json.loads(json.dumps(written.kept())))
+    assert written == IndexMetadata.read(json.loads(json.dumps(written.to_json())))
 
 
-def test_another_format(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is laid out in another way is not read."""
-    kept = about().kept()
-    monkeypatch.setattr(mappings, "FORMAT", mappings.FORMAT + 1)
-    assert IndexMetadata.read(kept) is None
+def test_other_format(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Metadata of another format is not read."""
+    stored = metadata().to_json()
+    monkeypatch.setattr(mappings, "FORMAT_VERSION", mappings.FORMAT_VERSION + 1)
+    assert IndexMetadata.read(stored) is None
     assert IndexMetadata.read({}) is None
 
 
-def test_another_model_does_not_fit() -> None:
-    """Passages with vectors of another model, or with none, cannot stay in an index."""
-    assert [True, False, False] == [about().fits(about(model)) for model in ("some model", "another", "")]
+def test_other_model_does_not_fit() -> None:
+    """Passages with vectors of another model, or without vectors, cannot be taken over."""
+    assert [True, False, False] == [
+        metadata().fits(metadata(model)) for model in ("some model", "another", "")
+    ]

@@ -19,7 +19,9 @@ def highlight(question: str, text: str, language: str, start: int, end: int) -> 
         for own in ("Another goat, 茶馆.", text)
     ]
     forward, _ = ForwardIndex.build(passages, 300)
-    return find_highlights(forward, 1, match_forms(parse(question, LANGUAGES), forward.forms), start, end)
+    return find_highlights(
+        forward, 1, match_forms(parse(question, LANGUAGES), forward.vocabulary), start, end
+    )
 
 
 def highlighted(question: str, text: str, language: str) -> list[str]:
