@@ -95,7 +95,7 @@ def _handlers(access: AccessControl) -> list[BaseHandler[Update, BotContext, Non
         CommandHandler("start", limited(questions.start), _MESSAGE),
         CommandHandler("help", limited(questions.help_), _MESSAGE),
         CommandHandler("ask", limited(questions.question), _MESSAGE),
-        CommandHandler("ask", limited(questions.edited), _EDITED),
+        CommandHandler("ask", limited(questions.edited_question), _EDITED),
         CommandHandler("why", limited(questions.why), _MESSAGE),
         CommandHandler("search", limited(browse.search), _MESSAGE),
         CommandHandler("sources", limited(browse.sources), _MESSAGE),
@@ -107,15 +107,16 @@ def _handlers(access: AccessControl) -> list[BaseHandler[Update, BotContext, Non
         MessageHandler(_PRIVATE & _WITH_TEXT, limited(questions.question)),
         MessageHandler(_GROUP & _ADDRESSED, limited(questions.question)),
         MessageHandler(
-            _EDITED & filters.ChatType.PRIVATE & _WITH_TEXT & ~filters.COMMAND, limited(questions.edited)
+            _EDITED & filters.ChatType.PRIVATE & _WITH_TEXT & ~filters.COMMAND,
+            limited(questions.edited_question),
         ),
-        MessageHandler(_EDITED & filters.ChatType.GROUPS & _ADDRESSED, limited(questions.edited)),
+        MessageHandler(_EDITED & filters.ChatType.GROUPS & _ADDRESSED, limited(questions.edited_question)),
         MessageHandler(_PRIVATE & ~filters.StatusUpdate.ALL, limited(questions.unsupported_message)),
         MessageHandler(filters.UpdateType.GUEST_MESSAGE, limited(inline.guest_query)),
         CallbackQueryHandler(limited(browse.browse_press), browse.is_browse_data),
         CallbackQueryHandler(limited(buttons.button_press)),
         InlineQueryHandler(access.rate_limited_inline(inline.inline_query)),
-        ChatMemberHandler(questions.joined, ChatMemberHandler.MY_CHAT_MEMBER),
+        ChatMemberHandler(questions.added_to_group, ChatMemberHandler.MY_CHAT_MEMBER),
     ]
 
 

@@ -16,7 +16,7 @@ from retrieval.quotes.quote_selection import rank_spans, select_quotes
 from retrieval.quotes.scoring import certainty, confidence
 
 # 64 are as good as 100, within 0.002, in two thirds of the time. 99.5 % of the answers are among them.
-CANDIDATES = 64
+MAX_CANDIDATES = 64
 # Each is compared with all words of the documents, and questions rarely have more misspelt words.
 _MAX_CORRECTED_WORDS = 5
 
@@ -32,7 +32,7 @@ async def answer(
     query = with_earlier_words(own, (await _parse_and_correct(earlier, index))[0]) if earlier else own
     asks_nothing = bool(index.languages) and not any(word.is_content for word in query.words)
     vector = await _encode(query, earlier, index)
-    candidates = await index.search(query.terms, CANDIDATES, vector)
+    candidates = await index.search(query.terms, MAX_CANDIDATES, vector)
     if not candidates.passages:
         return Answer(text, certainty="none", confidence=0.0, citations=(), asks_nothing=asks_nothing)
     matches = match_features(query, candidates)

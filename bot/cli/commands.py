@@ -14,7 +14,7 @@ import click
 from bot.cli import feedback_report, terminal
 from bot.cli.json_output import answer_json
 from bot.cli.terminal import TerminalStyle
-from bot.i18n.messages import speaking
+from bot.i18n.messages import texts_for
 from bot.ops import feedback
 from bot.search_backends import (
     connection_settings,
@@ -24,7 +24,7 @@ from bot.search_backends import (
     open_cluster_library,
 )
 from bot.settings_checks import no_documents
-from bot.views.locations import MOST_CLOSEST
+from bot.views.locations import MAX_CLOSEST
 from config import logging
 from config.settings import ConfigError, Settings
 from retrieval.documents.library import Library
@@ -205,11 +205,11 @@ def ask(
     with _open_documents(docs) as (library, runner):
 
         def print_answer(line: str) -> Answer:
-            answer = runner.run(library.answer(line, top=quotes if as_json else max(quotes, MOST_CLOSEST)))
+            answer = runner.run(library.answer(line, top=quotes if as_json else max(quotes, MAX_CLOSEST)))
             if as_json:
                 _print(json.dumps(answer_json(answer), ensure_ascii=False))
             else:
-                _print(terminal.render_answer(answer, speaking(), style, quotes=slice(quotes)))
+                _print(terminal.render_answer(answer, texts_for(), style, quotes=slice(quotes)))
             return answer
 
         if questions is None:
@@ -254,7 +254,7 @@ def chat(docs: Path | None) -> None:
             if answer.answered and shown >= len(answer.citations):
                 _print("That was the last quote.\n")
                 continue
-            _print(terminal.render_answer(answer, speaking(), style, quotes=slice(shown, shown + 1)) + "\n")
+            _print(terminal.render_answer(answer, texts_for(), style, quotes=slice(shown, shown + 1)) + "\n")
             shown += 1
 
 
@@ -329,7 +329,7 @@ def _encode_for_index(library: Library, texts: int) -> None:
 
 
 def _index_cluster(settings: Settings, folder: Path, *, fresh: bool) -> None:
-    from retrieval.opensearch import IndexPlan, cached_embeddings, write  # noqa: PLC0415  # as above
+    from retrieval.opensearch import IndexPlan, cached_embeddings, write_index  # noqa: PLC0415  # as above
 
     # Loaded first to see whether that works: an index has vectors of all its texts or of none.
     encoder = loaded_encoder_for(settings)
@@ -350,7 +350,9 @@ def _index_cluster(settings: Settings, folder: Path, *, fresh: bool) -> None:
     with asyncio.Runner() as runner, _connect(settings, runner) as cluster:
         with _progress_bar("Reading") as progress:
             runner.run(
-                write(cluster, folder, plan, progress=progress, waits=print_waiting, embeddings=embeddings)
+                write_index(
+                    cluster, folder, plan, progress=progress, waits=print_waiting, embeddings=embeddings
+                )
             )
         _print_counts(_open_cluster_documents(settings, folder, cluster, runner))
 

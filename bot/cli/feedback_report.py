@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bot.ops.feedback import FeedbackRecord
-from bot.views.truncation import label
+from bot.views.truncation import one_line
 
 _MAX_LISTED = 20
 _MAX_QUESTION_CHARS = 100
@@ -94,7 +94,9 @@ def _list_lines(heading: str, entries: tuple[tuple[str, int], ...]) -> list[str]
     if not entries:
         return []
     rest = [f"       … and {len(entries) - _MAX_LISTED} more"] if len(entries) > _MAX_LISTED else []
-    shown = [f"{count:6} {label(question, _MAX_QUESTION_CHARS)}" for question, count in entries[:_MAX_LISTED]]
+    shown = [
+        f"{count:6} {one_line(question, _MAX_QUESTION_CHARS)}" for question, count in entries[:_MAX_LISTED]
+    ]
     return ["", heading, *shown, *rest]
 
 

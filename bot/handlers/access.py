@@ -11,8 +11,8 @@ from telegram.error import TelegramError
 from telegram.ext import ApplicationHandlerStop
 
 from bot.handlers.context import BotContext
-from bot.i18n.messages import speaking
-from bot.telegram.rate_limiter import GROUP_A_MINUTE
+from bot.i18n.messages import texts_for
+from bot.telegram.rate_limiter import GROUP_MESSAGES_PER_MINUTE
 from config.settings import Settings
 
 _PERIOD_SECONDS = 60.0
@@ -72,7 +72,7 @@ class AccessControl:
         self._by_user = UserRateLimits(limit)
         # Telegram sends an inline query at every pause in typing.
         self._by_inline_user = UserRateLimits(limit * _INLINE_QUERIES_PER_QUESTION)
-        self._by_group = UserRateLimits(min(limit, GROUP_A_MINUTE) if is_paced else limit)
+        self._by_group = UserRateLimits(min(limit, GROUP_MESSAGES_PER_MINUTE) if is_paced else limit)
 
     async def check_access(self, update: Update, context: BotContext) -> None:
         """Raise ApplicationHandlerStop for an update that is not allowed; runs before all handlers."""
@@ -131,7 +131,7 @@ def _sender_id(update: Update) -> int | None:
 
 async def _dismiss(update: Update, *, with_notice: bool = False) -> None:
     """Answer a query, so that Telegram stops waiting for it; with a notice, ask the user to slow down."""
-    text = speaking(update.effective_user.language_code if update.effective_user else None).slow_down
+    text = texts_for(update.effective_user.language_code if update.effective_user else None).slow_down
     with contextlib.suppress(TelegramError):
         if update.callback_query is not None:
             await update.callback_query.answer(text if with_notice else None)

@@ -10,10 +10,10 @@ from telegram.error import TelegramError
 from bot.handlers.context import BotContext
 from bot.handlers.messaging import message_of, send_reply
 from bot.i18n.messages import Texts
-from bot.ops.document_manager import DocumentManager, is_good_name
+from bot.ops.document_manager import DocumentManager, is_valid_document_name
 from bot.views.locations import isolate
 from bot.views.message import notice
-from bot.views.truncation import label
+from bot.views.truncation import one_line
 from retrieval.errors import DocumentError, FolderError
 
 _log = logging.getLogger(__name__)
@@ -43,7 +43,9 @@ async def status(update: Update, context: BotContext) -> None:
             "median": f"{figures.median * 1000:.1f}",
         }
     )
-    problems = [label(f"• {problem.name}: {problem.reason}", _MAX_LINE_UNITS) for problem in archive.problems]
+    problems = [
+        one_line(f"• {problem.name}: {problem.reason}", _MAX_LINE_UNITS) for problem in archive.problems
+    ]
     if problems:
         text = "\n".join([text, "", texts.left_out(len(problems)), *problems[:_MAX_PROBLEMS]])
     await send_reply(update, notice(text))
@@ -74,7 +76,7 @@ async def receive_document(update: Update, context: BotContext) -> None:
         await send_reply(update, notice(texts.in_a_cluster))
         return
     name = document.file_name or ""
-    shown_name = isolate(label(name, _MAX_NAME_UNITS), texts) or texts.whole_document
+    shown_name = isolate(one_line(name, _MAX_NAME_UNITS), texts) or texts.whole_document
     try:
         confirmation = await _add_document(document, name, manager, texts)
     except DocumentError as error:
@@ -87,7 +89,7 @@ async def _add_document(
     document: Document, name: str, manager: DocumentManager, texts: Texts
 ) -> Callable[[str], str]:
     """Return the reply as a function of the name; raise DocumentError if the document is refused."""
-    if not is_good_name(name):
+    if not is_valid_document_name(name):
         raise DocumentError(name, texts.bad_name)
     if (document.file_size or 0) > _MAX_FILE_MEGABYTES * 1024 * 1024:
         raise DocumentError(name, texts.too_large(_MAX_FILE_MEGABYTES))

@@ -13,7 +13,7 @@ from bot.views import browse, callback_data
 from bot.views.callback_data import BrowsePress, BrowseView
 from bot.views.locations import isolate
 from bot.views.message import notice
-from bot.views.truncation import label
+from bot.views.truncation import one_line
 from bot.views.viewer import Viewer
 from retrieval.model import Source
 
@@ -89,7 +89,7 @@ async def _remove(
     await manager.remove(source)
     _log.info("An admin removed %s", source.name)
     return await edit_reply(
-        query, notice(texts.removed(isolate(label(source.name, _MAX_NAME_UNITS), texts))), texts
+        query, notice(texts.removed(isolate(one_line(source.name, _MAX_NAME_UNITS), texts))), texts
     )
 
 

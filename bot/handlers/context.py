@@ -7,7 +7,7 @@ from typing import Any
 from telegram import Chat, Update
 from telegram.ext import CallbackContext
 
-from bot.i18n.messages import speaking
+from bot.i18n.messages import texts_for
 from bot.ops.document_manager import DocumentManager
 from bot.ops.feedback import Feedback
 from bot.ops.metrics import Metrics
@@ -77,7 +77,7 @@ class BotContext(CallbackContext[Bot, Data, Data, BotState]):
         """Return the language and permissions of the person behind an update."""
         user, chat, state = update.effective_user, update.effective_chat, self.state
         return Viewer(
-            speaking(user.language_code if user else None),
+            texts_for(user.language_code if user else None),
             self.bot.username,
             asks_opinion=state.feedback.is_on,
             can_remove=state.document_manager is not None and user is not None and user.id in state.admins,

@@ -7,7 +7,7 @@ from telegram import InlineQueryResultsButton, Update
 from telegram.error import BadRequest, Forbidden, NetworkError, RetryAfter, TelegramError
 
 from bot.handlers.context import BotContext
-from bot.i18n.messages import Texts, speaking
+from bot.i18n.messages import Texts, texts_for
 from bot.views import inline
 from bot.views.message import notice
 from retrieval.errors import UnavailableError
@@ -89,7 +89,7 @@ async def _notify_unreachable(update: Update, context: BotContext) -> None:
 
 
 def _texts(update: Update) -> Texts:
-    return speaking(update.effective_user.language_code if update.effective_user else None)
+    return texts_for(update.effective_user.language_code if update.effective_user else None)
 
 
 async def _notify(update: Update, text: str) -> None:

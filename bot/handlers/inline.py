@@ -9,7 +9,7 @@ from bot.handlers.context import BotContext
 from bot.telegram.message_parsing import question_text
 from bot.views import answers, inline
 from bot.views.message import notice
-from bot.views.truncation import label
+from bot.views.truncation import one_line
 
 _CACHE_SECONDS = 60
 _MAX_TITLE_UNITS = 80
@@ -56,7 +56,7 @@ async def guest_query(update: Update, context: BotContext) -> None:
         answer = await context.find(text)
         reply = answers.render_answer(answer, viewer) if answer else notice(viewer.texts.declined)
         context.metrics.asked(answer.certainty if answer else "none")
-    title = label(text or reply.text, _MAX_TITLE_UNITS)
+    title = one_line(text or reply.text, _MAX_TITLE_UNITS)
     # Without buttons: they need the question, and a guest cannot see it again.
     await context.bot.answer_guest_query(
         message.guest_query_id, inline.article(reply, name="answer", title=title)

@@ -13,7 +13,7 @@ from bot.views import answers, browse, inline, quotes
 from bot.views.callback_data import AS_WRITTEN, Origin
 from bot.views.locations import MAX_TITLE_UNITS, isolate
 from bot.views.message import Reply, notice
-from bot.views.truncation import label
+from bot.views.truncation import one_line
 from bot.views.viewer import Viewer
 from retrieval.ids import document_of
 
@@ -39,13 +39,13 @@ async def _follow_link(link: str, context: BotContext, viewer: Viewer) -> Reply 
     if passage := await context.archive.context(link):
         return quotes.render_passage(passage, viewer)
     if source := context.archive.source(document_of(link)):
-        text = viewer.texts.passage_gone(isolate(label(source.title, MAX_TITLE_UNITS), viewer.texts))
+        text = viewer.texts.passage_gone(isolate(one_line(source.title, MAX_TITLE_UNITS), viewer.texts))
         headings = browse.render_headings(source, await context.archive.sections(source), 0, viewer)
         return replace(headings, text=text, entities=())
     return notice(f"{viewer.texts.link_gone}\n\n{viewer.texts.start}")
 
 
-async def joined(update: Update, context: BotContext) -> None:
+async def added_to_group(update: Update, context: BotContext) -> None:
     """Greet a group that added the bot, and explain which messages it receives there."""
     change = update.my_chat_member
     if change is None or change.chat.type not in {Chat.GROUP, Chat.SUPERGROUP}:
@@ -90,7 +90,7 @@ async def question(update: Update, context: BotContext) -> None:
     context.state.answer_map.remember(message.chat.id, message.message_id, sent.message_id)
 
 
-async def edited(update: Update, context: BotContext) -> None:
+async def edited_question(update: Update, context: BotContext) -> None:
     """Edit the answer of an edited question; if it is unknown or gone, send a new one."""
     message, viewer = message_of(update), context.viewer(update)
     answer_id = context.state.answer_map.find(message.chat.id, message.message_id)

@@ -446,7 +446,7 @@ class Texts:
         return self._("Removed {name}.").format(name=name)
 
 
-def speaking(language: str | None = None) -> Texts:
+def texts_for(language: str | None = None) -> Texts:
     """Return the sentences for an IETF language tag, such as `zh-hans`; English for unknown languages.
 
     Sentences missing from a catalogue are in English, too.

@@ -112,7 +112,7 @@ def _check_readable(name: str, data: bytes) -> None:
                     raise DocumentError(name, result.reason)
 
 
-def is_good_name(name: str) -> bool:
+def is_valid_document_name(name: str) -> bool:
     """Return whether a name is safe: a visible file right in the folder, of a format that can be read."""
     is_plain = name == PurePath(name).name and not name.startswith((".", "~")) and "\\" not in name
     is_printable = not any(unicodedata.category(letter) in {"Cc", "Cf", "Cs", "Zl", "Zp"} for letter in name)

@@ -6,7 +6,7 @@ from collections.abc import Collection
 from telegram import Bot, BotCommandScope, BotCommandScopeChat, BotCommandScopeDefault
 from telegram.error import BadRequest, TelegramError
 
-from bot.i18n.messages import LANGUAGES, Texts, speaking
+from bot.i18n.messages import LANGUAGES, Texts, texts_for
 
 _log = logging.getLogger(__name__)
 
@@ -16,7 +16,7 @@ async def update_profile(bot: Bot, admins: Collection[int] = ()) -> None:
     try:
         for language in LANGUAGES:
             # English is also the default for all other languages.
-            await _update_texts(bot, speaking(language), language if language != "en" else None)
+            await _update_texts(bot, texts_for(language), language if language != "en" else None)
         for admin in admins:
             await _update_admin_commands(bot, admin)
     except TelegramError as error:
@@ -35,7 +35,7 @@ async def _update_texts(bot: Bot, texts: Texts, language: str | None) -> None:
 
 
 async def _update_admin_commands(bot: Bot, admin: int) -> None:
-    texts = speaking()
+    texts = texts_for()
     try:
         await _update_commands(bot, texts.commands | texts.admin_commands, BotCommandScopeChat(admin), None)
     except BadRequest:

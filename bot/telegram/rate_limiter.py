@@ -16,7 +16,7 @@ from bot.ops.metrics import Metrics
 from bot.ops.outage_log import OutageLog
 
 # Telegram's limit for the messages of a bot in a group.
-GROUP_A_MINUTE = 20
+GROUP_MESSAGES_PER_MINUTE = 20
 _MAX_GROUPS = 1024
 # Calls that surely did not arrive are repeated for an hour. If only the response may have been lost, attempts
 # are fewer, as each may show the same reply once more.
@@ -104,7 +104,7 @@ class RateLimiter(BaseRateLimiter[int]):
             await self._global_limiter.acquire()
 
     def _group_limiter(self, chat_id: int) -> AsyncLimiter:
-        limiter = self._group_limiters.setdefault(chat_id, AsyncLimiter(GROUP_A_MINUTE, 60))
+        limiter = self._group_limiters.setdefault(chat_id, AsyncLimiter(GROUP_MESSAGES_PER_MINUTE, 60))
         self._group_limiters.move_to_end(chat_id)
         if len(self._group_limiters) > _MAX_GROUPS:
             self._group_limiters.popitem(last=False)

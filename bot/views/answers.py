@@ -21,7 +21,7 @@ from bot.views.message import (
     plain,
 )
 from bot.views.quotes import blockquote, button, context_button, render_quote, source_line, vote_buttons
-from bot.views.truncation import label
+from bot.views.truncation import one_line
 from bot.views.viewer import Viewer
 from retrieval.model import Answer, Citation, TermWeight
 
@@ -41,12 +41,12 @@ def render_term_weights(weights: Sequence[TermWeight], texts: Texts) -> Reply:
     if matched:
         body += plain(texts.matched_words + "\n")
     for term in matched:
-        word = label(term.word, _MAX_WORD_UNITS)
+        word = one_line(term.word, _MAX_WORD_UNITS)
         before, _, after = texts.word_weight("\0", f"{term.weight:.1f}", term.passages).partition("\0")
         body += plain(f"\n• {before}") + bold(word) + after
     for line, words in ((texts.unknown_words, unknown), (texts.low_weight_words, light)):
         if words:
-            body += ("\n\n" if body.text else "") + line(label(", ".join(words), _MAX_LINE_UNITS))
+            body += ("\n\n" if body.text else "") + line(one_line(", ".join(words), _MAX_LINE_UNITS))
     return compose(body)
 
 
@@ -111,7 +111,7 @@ def _render_refusal(answer: Answer, viewer: Viewer, origin: Origin) -> Reply:
     if refused.suggestion:
         body += plain(f"\n\n{texts.did_you_mean} ") + code(refused.suggestion)
         press = ButtonPress(Action.QUOTE, origin=replace(origin, corrected=True))
-        rows.append([button(label(refused.suggestion, _MAX_BUTTON_UNITS), press)])
+        rows.append([button(one_line(refused.suggestion, _MAX_BUTTON_UNITS), press)])
     if answer.citations and not answer.asks_nothing:
         rows.append([button(texts.show_closest, ButtonPress(Action.CLOSEST, origin=origin))])
     return compose(body, rows)

@@ -24,7 +24,7 @@ from bot.views.message import (
     plain,
 )
 from bot.views.quotes import browse_button, file_buttons
-from bot.views.truncation import head, label, units
+from bot.views.truncation import head, one_line, units
 from bot.views.viewer import Viewer
 from retrieval.model import Answer, Citation, Passage, Section, Source
 
@@ -52,10 +52,10 @@ def render_sources(sources: Sequence[Source], page: int, viewer: Viewer) -> Repl
     body = plain(viewer.texts.sources(len(sources)) + "\n")
     rows: list[Row] = []
     for number, source in enumerate(sources[first : first + _SOURCES_PER_PAGE], first + 1):
-        title = label(source.title, MAX_TITLE_UNITS)
+        title = one_line(source.title, MAX_TITLE_UNITS)
         body += plain(f"\n{number}. {isolate(title, viewer.texts)} · {_describe(source, viewer.texts)}")
         press = BrowsePress(BrowseView.HEADINGS, source.id)
-        rows.append([browse_button(f"{number}. {label(title, _MAX_BUTTON_UNITS)}", press)])
+        rows.append([browse_button(f"{number}. {one_line(title, _MAX_BUTTON_UNITS)}", press)])
     rows.append(_paging(page, pages, lambda target: BrowsePress(BrowseView.SOURCES, number=target)))
     return compose(body, rows)
 
@@ -64,8 +64,8 @@ def render_headings(source: Source, sections: Sequence[Section], page: int, view
     """Show a document's title, file and a page of its headings."""
     texts = viewer.texts
     page, pages = _clamp_page(page, len(sections), _HEADINGS_PER_PAGE)
-    body = bold(label(source.title, MAX_TITLE_UNITS)) + "\n"
-    body += code(label(source.name, _MAX_NAME_UNITS)) + f"\n{_describe(source, texts)}"
+    body = bold(one_line(source.title, MAX_TITLE_UNITS)) + "\n"
+    body += code(one_line(source.name, _MAX_NAME_UNITS)) + f"\n{_describe(source, texts)}"
     if pages > 1:
         body += f" · {texts.page_of(page + 1, pages)}"
     first = page * _HEADINGS_PER_PAGE
@@ -91,7 +91,7 @@ def _heading_button(source: Source, section: Section, depth: int) -> InlineKeybo
 
 def _visible_label(heading: str) -> str:
     """Return a heading for a button; Telegram refuses buttons without a visible character."""
-    text = label(heading, _MAX_BUTTON_UNITS)
+    text = one_line(heading, _MAX_BUTTON_UNITS)
     return text if any(letter.isprintable() and letter != " " for letter in text) else "…"
 
 
@@ -119,10 +119,10 @@ def _heading_and_source(
 ) -> tuple[FormattedText, FormattedText]:
     """Return the heading above the text of a page and the source below it."""
     heading = passage.heading[-1] if passage.heading else source.title
-    title = isolate(label(source.title, max_units), texts)
+    title = isolate(one_line(source.title, max_units), texts)
     return (
-        bold(label(heading, max_units)) + "\n\n",
-        plain(f"\n\n— {title} · ") + code(label(source.name, max_units)),
+        bold(one_line(heading, max_units)) + "\n\n",
+        plain(f"\n\n— {title} · ") + code(one_line(source.name, max_units)),
     )
 
 
@@ -169,7 +169,7 @@ def render_removal(source: Source, texts: Texts) -> Reply:
         [browse_button(texts.remove_yes, BrowsePress(BrowseView.REMOVE_CONFIRMED, source.id))],
         [browse_button(texts.remove_no, BrowsePress(BrowseView.HEADINGS, source.id))],
     ]
-    return compose(plain(texts.remove_really(isolate(label(source.name, _MAX_NAME_UNITS), texts))), rows)
+    return compose(plain(texts.remove_really(isolate(one_line(source.name, _MAX_NAME_UNITS), texts))), rows)
 
 
 def render_places(answer: Answer, page: int, viewer: Viewer) -> Reply:
@@ -182,7 +182,7 @@ def render_places(answer: Answer, page: int, viewer: Viewer) -> Reply:
     body = plain(viewer.texts.found(len(citations)) + "\n")
     for number, citation in enumerate(citations[first : first + _PLACES_PER_PAGE], first + 1):
         location = location_text(citation.title, citation.locator, viewer.texts)
-        link = linked(label(location, _MAX_LOCATION_UNITS), viewer.link(citation.passage.id))
+        link = linked(one_line(location, _MAX_LOCATION_UNITS), viewer.link(citation.passage.id))
         body += plain(f"\n{number}. ") + link + f": {isolate(_matched_words(citation), viewer.texts)}"
     return compose(body, [_paging(page, pages, lambda target: ButtonPress(Action.PLACES, target + 1))])
 
@@ -190,7 +190,7 @@ def render_places(answer: Answer, page: int, viewer: Viewer) -> Reply:
 def _matched_words(citation: Citation) -> str:
     start, text = citation.passage.span.start, citation.passage.text
     words = (text[span.start - start : span.end - start] for span in citation.highlights)
-    return label(", ".join(dict.fromkeys(words)), _MAX_WORDS_UNITS)
+    return one_line(", ".join(dict.fromkeys(words)), _MAX_WORDS_UNITS)
 
 
 def _describe(source: Source, texts: Texts) -> str:

@@ -5,7 +5,7 @@ from telegram import InlineQueryResultArticle, InputTextMessageContent, LinkPrev
 from bot.views.locations import location_text
 from bot.views.message import Reply, compose
 from bot.views.quotes import quote_and_source
-from bot.views.truncation import label, units
+from bot.views.truncation import one_line, units
 from bot.views.viewer import Viewer
 from retrieval.model import Answer, Citation
 
@@ -30,15 +30,15 @@ def results(answer: Answer, first: int, viewer: Viewer) -> list[InlineQueryResul
 
 def _quote_article(citation: Citation, viewer: Viewer, *, is_sure: bool) -> InlineQueryResultArticle:
     location = location_text(citation.title, citation.locator, viewer.texts)
-    title = label(citation.quote, _MAX_TITLE_UNITS)
+    title = one_line(citation.quote, _MAX_TITLE_UNITS)
     if not is_sure:
         room = _MAX_TITLE_UNITS - units(viewer.texts.inline_unsure(""))
-        title = viewer.texts.inline_unsure(label(citation.quote, room))
+        title = viewer.texts.inline_unsure(one_line(citation.quote, room))
     return article(
         compose(quote_and_source(citation, viewer)),
         name=f"{citation.rank}-{citation.passage.id}",
         title=title,
-        description=label(location, _MAX_DESCRIPTION_UNITS),
+        description=one_line(location, _MAX_DESCRIPTION_UNITS),
     )
 
 

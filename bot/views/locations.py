@@ -5,12 +5,12 @@ from dataclasses import dataclass
 
 from bot.i18n.messages import Texts
 from bot.telegram.message_parsing import is_one_word
-from bot.views.truncation import label
+from bot.views.truncation import one_line
 from retrieval.model import Answer, Citation, Locator
 from retrieval.quotes.quote_selection import shorten
 
 MAX_TITLE_UNITS = 160
-MOST_CLOSEST = 3
+MAX_CLOSEST = 3
 _MAX_SHORT_QUOTE_CHARS = 200
 _MAX_SUGGESTION_UNITS = 1000
 _MAX_NEAR_HEADINGS = 3
@@ -43,7 +43,7 @@ def location_text(title: str, at: Locator, texts: Texts) -> str:
 
 def _position(at: Locator, texts: Texts) -> list[str]:
     """Return the page, slide, row, paragraph or lines; nothing for chapters, which have a name."""
-    number = str(at.page) if at.label is None else label(at.label, _MAX_PAGE_LABEL_UNITS)
+    number = str(at.page) if at.label is None else one_line(at.label, _MAX_PAGE_LABEL_UNITS)
     if at.unit == "slide":
         return [texts.slide(number)]
     if at.unit == "row":
@@ -56,7 +56,7 @@ def _position(at: Locator, texts: Texts) -> list[str]:
 
 
 def _isolated_label(name: str, texts: Texts) -> str:
-    return isolate(label(name, MAX_TITLE_UNITS), texts)
+    return isolate(one_line(name, MAX_TITLE_UNITS), texts)
 
 
 def isolate(name: str, texts: Texts) -> str:
@@ -72,18 +72,18 @@ def refusal(answer: Answer, texts: Texts, *, can_suggest: bool = True) -> Refusa
     """Return why a question has no answer, near headings and a suggestion, but no text of the documents."""
     suggestion = None
     if can_suggest and answer.suggestion and not is_one_word(answer.suggestion):
-        suggestion = label(answer.suggestion, _MAX_SUGGESTION_UNITS)
+        suggestion = one_line(answer.suggestion, _MAX_SUGGESTION_UNITS)
     return Refusal(_reason(answer, texts), _near(answer), suggestion)
 
 
 def heading(citation: Citation) -> str:
     """Return the heading of a quote on one line, or an empty string."""
-    return label(citation.locator.heading or "", MAX_TITLE_UNITS)
+    return one_line(citation.locator.heading or "", MAX_TITLE_UNITS)
 
 
 def closest(answer: Answer) -> tuple[Citation, ...]:
     """Return the closest passages, best first, each with a short quote where it has one."""
-    return tuple(shorten(citation, _MAX_SHORT_QUOTE_CHARS) for citation in answer.citations[:MOST_CLOSEST])
+    return tuple(shorten(citation, _MAX_SHORT_QUOTE_CHARS) for citation in answer.citations[:MAX_CLOSEST])
 
 
 def _reason(answer: Answer, texts: Texts) -> str:

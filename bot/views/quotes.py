@@ -27,7 +27,7 @@ from bot.views.message import (
     linked,
     plain,
 )
-from bot.views.truncation import head, label, tail, units
+from bot.views.truncation import head, one_line, tail, units
 from bot.views.viewer import Viewer
 from retrieval.ids import document_of
 from retrieval.model import Answer, Citation, Locator, Passage, PassageContext, Span
@@ -114,7 +114,7 @@ def context_button(text: str, citation: Citation, rank: int, origin: Origin) -> 
 def _copy_button(citation: Citation, viewer: Viewer) -> InlineKeyboardButton:
     source = f"{location_text(citation.title, citation.locator, viewer.texts)} · {citation.document}"
     link = viewer.link(citation.passage.id)
-    copied = f"{label(source, _MAX_COPIED_UNITS - len(link) - 1)}\n{link}"
+    copied = f"{one_line(source, _MAX_COPIED_UNITS - len(link) - 1)}\n{link}"
     return InlineKeyboardButton(viewer.texts.copy_source, copy_text=CopyTextButton(copied))
 
 
@@ -203,14 +203,14 @@ def source_line(citation: Citation, viewer: Viewer) -> FormattedText:
     """Return the location of a quote, linked to its passage, its files, and a note on altered characters."""
     line = _location_and_file(citation.passage, citation.locator, viewer)
     for copy in citation.copies[:_MAX_COPIES]:
-        line += plain(viewer.texts.comma) + code(label(copy, _MAX_NAME_UNITS))
+        line += plain(viewer.texts.comma) + code(one_line(copy, _MAX_NAME_UNITS))
     is_altered = _ALTERED.search(citation.quote) or citation.quote != citation.quote.strip()
     return line + f"\n{viewer.texts.altered}" if is_altered else line
 
 
 def _location_and_file(passage: Passage, locator: Locator, viewer: Viewer) -> FormattedText:
     location = linked(location_text(passage.title, locator, viewer.texts), viewer.link(passage.id))
-    return plain("— ") + location + " · " + code(label(passage.document, _MAX_NAME_UNITS))
+    return plain("— ") + location + " · " + code(one_line(passage.document, _MAX_NAME_UNITS))
 
 
 def _text_before(context: PassageContext) -> str:

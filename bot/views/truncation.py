@@ -8,7 +8,7 @@ def units(text: str) -> int:
     return len(text) + sum(character > "\uffff" for character in text)
 
 
-def label(text: str, max_units: int) -> str:
+def one_line(text: str, max_units: int) -> str:
     """Put a text on one line and cut its end to fit; lone surrogates become question marks."""
     line = " ".join(text.encode("utf-8", "replace").decode().split())
     return line if units(line) <= max_units else head(line, max_units - 1).rstrip() + "…"

@@ -1,19 +1,21 @@
 """Answers from an index in an OpenSearch cluster instead of one on this machine.
 
-`write` brings the cluster's index up to date with a documents folder; a `ClusterLibrary` answers from it:
+`write_index` brings the cluster's index up to date with a documents folder. A `ClusterLibrary` answers from
+it:
 
     async with Cluster(ConnectionSettings.of("https://user:password@host:9200")) as cluster:
-        await write(cluster, folder, IndexPlan(shards=3))
+        await write_index(cluster, folder, IndexPlan(shards=3))
         library = await ClusterLibrary.open(cluster, folder)
         answer = await library.answer("Who built the lighthouse?")
 
-To compare meanings as well, pass `embeddings=cached_embeddings(encoder, index_dir, alias)` to `write` and
+To search by meaning as well, pass `embeddings=cached_embeddings(encoder, index_dir, alias)` to `write_index`
+and
 `encoder=encoder` to `ClusterLibrary.open`.
 """
 
 from retrieval.opensearch.client import Cluster, ConnectionSettings, RefusedError
 from retrieval.opensearch.index_builder import IndexingError
-from retrieval.opensearch.indexer import IndexPlan, write
+from retrieval.opensearch.indexer import IndexPlan, write_index
 from retrieval.opensearch.library import ClusterLibrary
 from retrieval.opensearch.passage_vectors import cached_embeddings
 from retrieval.opensearch.write_lock import WriteLockLostError
@@ -27,5 +29,5 @@ __all__ = [
     "RefusedError",
     "WriteLockLostError",
     "cached_embeddings",
-    "write",
+    "write_index",
 ]

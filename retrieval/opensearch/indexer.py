@@ -55,7 +55,7 @@ class IndexPlan:
     fresh: bool = False
 
 
-async def write(  # noqa: PLR0913  # each has a name
+async def write_index(  # noqa: PLR0913  # each has a name
     cluster: Cluster,
     folder: Path,
     plan: IndexPlan,

@@ -30,7 +30,7 @@ from retrieval.opensearch.client import Cluster
 from retrieval.opensearch.codec import unpack
 from retrieval.opensearch.documents import StoredFileRecord, record_id
 from retrieval.opensearch.passage_vectors import PassageVectors, VectorSample
-from retrieval.pipeline import CANDIDATES
+from retrieval.pipeline import MAX_CANDIDATES
 
 # OpenSearch rounds the lengths of passages to one byte, so its order differs. To find the best 64 passages by
 # exact scores, it is asked for more: with 72, 7 of 3,560 questions missed one; with 80, 1; with 96, none.
@@ -138,7 +138,7 @@ class OpenSearchIndex:
         self, terms: Sequence[str], frequencies: Mapping[str, int], weights: Mapping[str, float], limit: int
     ) -> tuple[Hits, Hits]:
         """Return the best hits by text, and by context and text together, more than `limit` of each."""
-        texts = self._prefetched.pop(tuple(terms), None) if limit == CANDIDATES else None
+        texts = self._prefetched.pop(tuple(terms), None) if limit == MAX_CANDIDATES else None
         # Without unknown terms; of too many, the rarest distinguish passages best.
         known = sorted((term for term in frequencies if frequencies[term]), key=frequencies.__getitem__)
         queries: list[dict[str, Any]] = []
@@ -171,7 +171,7 @@ class OpenSearchIndex:
             return None
         return self._sample.compare(vectors, question)
 
-    def _best_passages_query(self, terms: Sequence[str], limit: int = CANDIDATES) -> dict[str, Any]:
+    def _best_passages_query(self, terms: Sequence[str], limit: int = MAX_CANDIDATES) -> dict[str, Any]:
         return mappings.best_passages_query(_spell(terms), int(limit * _OVERFETCH_FACTOR))
 
     def _exact_scores(self, forward: ForwardIndex, frequencies: Mapping[str, int]) -> Scores:

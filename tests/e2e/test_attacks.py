@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from bot.i18n.messages import speaking
+from bot.i18n.messages import texts_for
 from config.settings import Settings
 from sandbox.client import Sandbox
 from tests.e2e import raw_http
@@ -35,7 +35,7 @@ from tests.e2e.raw_http import (
 
 pytestmark = pytest.mark.e2e
 
-TEXTS = speaking("en")
+TEXTS = texts_for("en")
 QUESTION = "Who built the lighthouse of Nordholm?"
 FACT = "Clara Brandt"
 # The first users and the first group of a sandbox.

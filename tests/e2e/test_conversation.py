@@ -4,12 +4,12 @@ from typing import Any
 
 import pytest
 
-from bot.i18n.messages import speaking
+from bot.i18n.messages import texts_for
 from sandbox.client import ChatClient, MessageClient, Sandbox
 
 pytestmark = pytest.mark.e2e
 
-TEXTS = speaking("en")
+TEXTS = texts_for("en")
 QUESTION = "Who built the lighthouse of Nordholm?"
 FACT = "Clara Brandt"
 VAGUE = "lighthouse"

@@ -12,13 +12,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from bot.i18n.messages import speaking
+from bot.i18n.messages import texts_for
 from sandbox.client import MessageClient, Sandbox
 from tests.e2e.conftest import LIGHTHOUSE, TOKEN
 
 pytestmark = pytest.mark.e2e
 
-TEXTS = speaking("en")
+TEXTS = texts_for("en")
 PRINTED = Path(__file__).parents[1] / "documents" / "printed"
 WHO = "Who is the harbour master of Nordholm?"
 # Changes take effect within five seconds of the last write; test machines may be slower.

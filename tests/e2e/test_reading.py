@@ -11,13 +11,13 @@ from typing import Any
 import httpx
 import pytest
 
-from bot.i18n.messages import speaking
+from bot.i18n.messages import texts_for
 from sandbox.client import ChatClient, MessageClient, Sandbox
 from tests.e2e.conftest import LIGHTHOUSE, TOKEN, Process, _sandbox, settings_of
 
 pytestmark = pytest.mark.e2e
 
-TEXTS = speaking("en")
+TEXTS = texts_for("en")
 QUESTION = "Who built the lighthouse of Nordholm?"
 FACT = "Clara Brandt"
 OTHER_QUESTION = "What does the pilot boat carry?"
@@ -502,7 +502,7 @@ async def test_an_answer_stays_in_its_topic(reading: Sandbox) -> None:
 @pytest.mark.parametrize("code", ["ru", "ar", "zh-hans", "uk", "xx", None])
 async def test_replies_are_in_the_language_of_the_user(reading: Sandbox, code: str | None) -> None:
     """Texts and buttons are in the user's language, or in English if that is not supported."""
-    texts = speaking(code)
+    texts = texts_for(code)
     assert texts.start == (await _say(reading, "/start", language_code=code)).text
     answer = await _say(reading, QUESTION, language_code=code)
     assert {texts.wider, texts.whole_document, texts.copy_source} <= set(_labels(answer))

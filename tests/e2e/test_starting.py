@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 
-from bot.i18n.messages import speaking
+from bot.i18n.messages import texts_for
 from sandbox.client import Sandbox
 
 pytestmark = pytest.mark.e2e
 
-TEXTS = speaking("en")
+TEXTS = texts_for("en")
 TOKEN = "1234567890:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw"
 QUESTION = "Who built the lighthouse of Nordholm?"
 FACT = "The lighthouse of Nordholm was built in 1874 by the engineer Clara Brandt.\n"

@@ -12,7 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from bot.i18n.messages import speaking
+from bot.i18n.messages import texts_for
 from sandbox.client import ChatClient, Sandbox
 from tests.e2e.conftest import BAKERY, LIGHTHOUSE, TOKEN, Process, free_port
 from tests.e2e.workers import four_processes
@@ -20,7 +20,7 @@ from tests.opensearch.cluster import LocalCluster
 
 pytestmark = pytest.mark.opensearch
 
-TEXTS = speaking("en")
+TEXTS = texts_for("en")
 QUESTION = "Who built the lighthouse of Nordholm?"
 OTHER = "How long does the rye bread rest before it is baked?"
 READY_TIMEOUT_SECONDS = 60.0

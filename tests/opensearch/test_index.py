@@ -11,7 +11,7 @@ from retrieval.embeddings.encoder import Vectors
 from retrieval.errors import EncoderError
 from retrieval.index.local_index import LocalIndex
 from retrieval.index.protocol import Candidates
-from retrieval.opensearch import Cluster, ClusterLibrary, IndexPlan, cached_embeddings, write
+from retrieval.opensearch import Cluster, ClusterLibrary, IndexPlan, cached_embeddings, write_index
 from retrieval.opensearch.search_index import OpenSearchIndex
 from tests.opensearch.compare_indexes import (
     EVAL,
@@ -40,7 +40,7 @@ async def both(
     request: pytest.FixtureRequest, cluster: Cluster, alias: str, tmp_path: Path
 ) -> tuple[LocalIndex, OpenSearchIndex]:
     """Index the documents of the evaluation on this machine, and in a cluster in one or three shards."""
-    await write(cluster, EVAL, IndexPlan(alias, shards=request.param, replicas=0))
+    await write_index(cluster, EVAL, IndexPlan(alias, shards=request.param, replicas=0))
     library = await ClusterLibrary.open(cluster, EVAL, alias=alias)
     return Library.open(EVAL, index_dir=tmp_path).index, index_of(library)
 
@@ -120,7 +120,7 @@ async def test_no_corrections(both: tuple[LocalIndex, OpenSearchIndex], words: l
 async def test_meaning_scores(cluster: Cluster, alias: str, tmp_path: Path) -> None:
     """Similarities of the candidates found by words equal those of an index on this machine."""
     encoder = FakeEncoder()
-    await write(
+    await write_index(
         cluster,
         EVAL,
         IndexPlan(alias, shards=2, replicas=0),
@@ -165,7 +165,7 @@ async def test_other_encoder(
         ("none", None),
         ("other", cached_embeddings(FakeEncoder("other"), None, alias)),
     ]:
-        await write(cluster, tmp_path, IndexPlan(f"{alias}-{name}", replicas=0), embeddings=embeddings)
+        await write_index(cluster, tmp_path, IndexPlan(f"{alias}-{name}", replicas=0), embeddings=embeddings)
         caplog.clear()
         library = await ClusterLibrary.open(cluster, tmp_path, alias=f"{alias}-{name}", encoder=FakeEncoder())
         assert 1 == caplog.text.count("has no vectors of the encoder fake")
@@ -182,7 +182,7 @@ async def test_failing_encoder(
     """When the encoder fails, answers are found by words."""
     encoder = FakeEncoder()
     (tmp_path / "a.txt").write_text("Eleven goats.", encoding="utf-8")
-    await write(
+    await write_index(
         cluster, tmp_path, IndexPlan(alias, replicas=0), embeddings=cached_embeddings(encoder, None, alias)
     )
     library = await ClusterLibrary.open(cluster, tmp_path, alias=alias, encoder=encoder)
@@ -197,7 +197,7 @@ async def test_failing_encoder(
 
 async def test_answers(cluster: Cluster, alias: str) -> None:
     """All questions of the evaluation get equal answers, including quotes and confidence."""
-    await write(cluster, EVAL, IndexPlan(alias, replicas=0))
+    await write_index(cluster, EVAL, IndexPlan(alias, replicas=0))
     local, other = Library.open(EVAL), await ClusterLibrary.open(cluster, EVAL, alias=alias)
     different = [
         identity

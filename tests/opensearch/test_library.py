@@ -7,7 +7,7 @@ import pytest
 
 from retrieval.documents.library import Library
 from retrieval.errors import UnavailableError
-from retrieval.opensearch import Cluster, ClusterLibrary, ConnectionSettings, IndexPlan, write
+from retrieval.opensearch import Cluster, ClusterLibrary, ConnectionSettings, IndexPlan, write_index
 from tests.opensearch.compare_indexes import EVAL
 
 pytestmark = pytest.mark.opensearch
@@ -15,7 +15,7 @@ pytestmark = pytest.mark.opensearch
 
 @pytest.fixture
 async def both(cluster: Cluster, alias: str) -> tuple[Library, ClusterLibrary]:
-    await write(cluster, EVAL, IndexPlan(alias, shards=2, replicas=0))
+    await write_index(cluster, EVAL, IndexPlan(alias, shards=2, replicas=0))
     return Library.open(EVAL), await ClusterLibrary.open(cluster, EVAL, alias=alias)
 
 
@@ -47,7 +47,7 @@ async def test_long_documents(cluster: Cluster, alias: str, tmp_path: Path) -> N
     """A document with more passages than one request returns is read completely."""
     text = "\n\n".join(f"## Goat {n}\n\nGoat {n} eats salt and sleeps on the rock." for n in range(1_500))
     (tmp_path / "long.md").write_text(text, encoding="utf-8")
-    await write(cluster, tmp_path, IndexPlan(alias, replicas=0))
+    await write_index(cluster, tmp_path, IndexPlan(alias, replicas=0))
     other = await ClusterLibrary.open(cluster, tmp_path, alias=alias)
     (source,) = other.sources
     local = Library.open(tmp_path)
@@ -84,7 +84,7 @@ async def test_unreachable(
             await ClusterLibrary.open(unreachable, tmp_path, alias=alias)
     async with Cluster(ConnectionSettings.of(f"http://user:secret@{host}")) as cluster:
         (tmp_path / "a.txt").write_text("Eleven goats.", encoding="utf-8")
-        await write(cluster, tmp_path, IndexPlan(alias, replicas=0))
+        await write_index(cluster, tmp_path, IndexPlan(alias, replicas=0))
         await (await ClusterLibrary.open(cluster, tmp_path, alias=alias)).answer("How many goats?")
     output = caplog.text + repr(caught.value)
     assert [] == [word for word in ("user:", "secret", "dXNlc") if word in output]

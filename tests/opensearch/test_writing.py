@@ -23,7 +23,7 @@ from retrieval.opensearch import (
     cached_embeddings,
     index_builder,
     mappings,
-    write,
+    write_index,
     write_lock,
 )
 from retrieval.opensearch.write_lock import WriteLock
@@ -46,7 +46,7 @@ def progress(done, total):
 
 async def main():
     async with Cluster(ConnectionSettings.of(sys.argv[1])) as cluster:
-        await write(cluster, Path(sys.argv[2]), IndexPlan(sys.argv[3], replicas=0), progress=progress)
+        await write_index(cluster, Path(sys.argv[2]), IndexPlan(sys.argv[3], replicas=0), progress=progress)
 
 if __name__ == "__main__":
     asyncio.run(main())
@@ -120,7 +120,7 @@ async def assert_like_local_library(
 async def test_changes(cluster: Cluster, alias: str, folder: Path) -> None:
     """Only changed, new, renamed, copied and broken files are read; the index then equals a new one."""
     plan = IndexPlan(alias, replicas=0)
-    await write(cluster, folder, plan)
+    await write_index(cluster, folder, plan)
     await assert_like_local_library(cluster, alias, folder)
     os.utime(folder / "zh.txt", (1, 1))
     (folder / "en.txt").write_text("Goats\n\nThe keeper feeds twelve goats.\n", encoding="utf-8")
@@ -131,7 +131,7 @@ async def test_changes(cluster: Cluster, alias: str, folder: Path) -> None:
     (folder / "broken.pdf").write_bytes(b"%PDF-1.4 broken")
     make_old(folder)
     totals, progress = progress_recorder()
-    await write(cluster, folder, plan, progress=progress)
+    await write_index(cluster, folder, plan, progress=progress)
     assert {6} == set(totals)
     await assert_like_local_library(cluster, alias, folder)
     found = await ClusterLibrary.open(cluster, folder, alias=alias)
@@ -140,7 +140,7 @@ async def test_changes(cluster: Cluster, alias: str, folder: Path) -> None:
     # When the original is removed, its copy replaces it.
     (folder / "ar.txt").unlink()
     (folder / "broken.pdf").unlink()
-    await write(cluster, folder, plan)
+    await write_index(cluster, folder, plan)
     await assert_like_local_library(cluster, alias, folder)
 
 
@@ -149,9 +149,9 @@ async def test_deleted_documents_are_expunged(
 ) -> None:
     """Many deleted documents are merged away, so that the cluster's scores do not count them."""
     monkeypatch.setattr(index_builder, "_EXPUNGE_TIMEOUT_SECONDS", 60)
-    await write(cluster, folder, IndexPlan(alias, replicas=0))
+    await write_index(cluster, folder, IndexPlan(alias, replicas=0))
     (folder / "de.txt").unlink()
-    await write(cluster, folder, IndexPlan(alias, replicas=0))
+    await write_index(cluster, folder, IndexPlan(alias, replicas=0))
     (name,) = await aliased_indexes(cluster, alias)
     assert 0 == (await cluster.get(f"/{name}/_stats/docs"))["_all"]["total"]["docs"]["deleted"]
     await assert_like_local_library(cluster, alias, folder)
@@ -159,10 +159,10 @@ async def test_deleted_documents_are_expunged(
 
 async def test_nothing_changed(cluster: Cluster, alias: str, folder: Path) -> None:
     """Without changes nothing is written."""
-    await write(cluster, folder, IndexPlan(alias, replicas=0))
+    await write_index(cluster, folder, IndexPlan(alias, replicas=0))
     before = await aliased_indexes(cluster, alias)
     totals, progress = progress_recorder()
-    await write(cluster, folder, IndexPlan(alias, replicas=0), progress=progress)
+    await write_index(cluster, folder, IndexPlan(alias, replicas=0), progress=progress)
     assert (before, []) == (await aliased_indexes(cluster, alias), totals)
 
 
@@ -171,12 +171,12 @@ async def test_vectors_are_made_once(
 ) -> None:
     """Vectors are kept: a changed document has its own texts encoded, a rebuilt index none."""
     encoder, plan = FakeEncoder(), IndexPlan(alias, replicas=0)
-    await write(cluster, folder, plan, embeddings=cached_embeddings(encoder, tmp_path / "index", alias))
+    await write_index(cluster, folder, plan, embeddings=cached_embeddings(encoder, tmp_path / "index", alias))
     count = len(encoder.texts)
     (folder / "en.txt").write_text("Goats\n\nThe keeper feeds twelve goats.\n", encoding="utf-8")
     make_old(folder)
     totals, progress = progress_recorder()
-    await write(
+    await write_index(
         cluster,
         folder,
         plan,
@@ -189,7 +189,7 @@ async def test_vectors_are_made_once(
     for embeddings in (None, cached_embeddings(encoder, tmp_path / "index", alias)):
         caplog.clear()
         totals.clear()
-        await write(cluster, folder, plan, progress=progress, embeddings=embeddings)
+        await write_index(cluster, folder, plan, progress=progress, embeddings=embeddings)
         assert 1 == caplog.text.count("reading all documents again")
         assert {8} == set(totals)
     assert count + 2 == len(encoder.texts)
@@ -200,9 +200,9 @@ async def test_vectors_are_made_once(
 @pytest.mark.parametrize("change", [{"shards": 2}, {"quote_chars": 200}, {"fresh": True}])
 async def test_rebuild(cluster: Cluster, alias: str, folder: Path, change: dict[str, Any]) -> None:
     """Another number of shards, another length of quotes, or `fresh` rebuilds the index."""
-    await write(cluster, folder, IndexPlan(alias, replicas=0))
+    await write_index(cluster, folder, IndexPlan(alias, replicas=0))
     totals, progress = progress_recorder()
-    await write(cluster, folder, IndexPlan(alias, replicas=0, **change), progress=progress)
+    await write_index(cluster, folder, IndexPlan(alias, replicas=0, **change), progress=progress)
     assert {8} == set(totals)
     found = await ClusterLibrary.open(cluster, folder, alias=alias)
     assert change.get("quote_chars", 300) == found.quote_chars
@@ -215,7 +215,7 @@ async def test_old_indexes_are_deleted(cluster: Cluster, alias: str, folder: Pat
     names: list[str] = []
     for n in range(4):
         (folder / "n.txt").write_text(f"Goat {n}.", encoding="utf-8")
-        await write(cluster, folder, IndexPlan(alias, replicas=0))
+        await write_index(cluster, folder, IndexPlan(alias, replicas=0))
         names += await aliased_indexes(cluster, alias)
     assert sorted([*names[-2:], other]) == await list_indexes(cluster, alias)
 
@@ -224,11 +224,11 @@ async def test_other_version(
     cluster: Cluster, alias: str, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The index of another version is not used: open libraries keep theirs, opening one raises an error."""
-    await write(cluster, folder, IndexPlan(alias, replicas=0))
+    await write_index(cluster, folder, IndexPlan(alias, replicas=0))
     library = await ClusterLibrary.open(cluster, folder, alias=alias)
     with monkeypatch.context() as later:
         later.setattr(mappings, "FORMAT_VERSION", mappings.FORMAT_VERSION + 1)
-        await write(cluster, folder, IndexPlan(alias, replicas=0))
+        await write_index(cluster, folder, IndexPlan(alias, replicas=0))
     assert not await library.refresh()
     assert (await library.answer("How many goats does the keeper feed?")).answered
     with pytest.raises(UnavailableError, match="no index for this version"):
@@ -237,12 +237,12 @@ async def test_other_version(
 
 async def test_an_empty_folder(cluster: Cluster, alias: str, tmp_path: Path) -> None:
     """An empty folder gives an index without passages; a missing one raises an error."""
-    await write(cluster, tmp_path, IndexPlan(alias, replicas=0))
+    await write_index(cluster, tmp_path, IndexPlan(alias, replicas=0))
     found = await ClusterLibrary.open(cluster, tmp_path, alias=alias)
     assert ((), 0, ()) == (found.sources, found.passages, found.languages)
     assert (await found.answer("How many goats?")).citations == ()
     with pytest.raises(FolderError, match="no such folder"):
-        await write(cluster, tmp_path / "missing", IndexPlan(alias, replicas=0))
+        await write_index(cluster, tmp_path / "missing", IndexPlan(alias, replicas=0))
 
 
 async def test_nothing_indexed_yet(cluster: Cluster, alias: str, tmp_path: Path) -> None:
@@ -262,7 +262,7 @@ async def test_killed_writer(opensearch: str, cluster: Cluster, alias: str, page
     (pages / "00.html").unlink()
     (pages / "01.html").write_text("<p>Keeper 1 has no goats.</p>", encoding="utf-8")
     totals, progress = progress_recorder()
-    await write(cluster, pages, IndexPlan(alias, replicas=0), progress=progress)
+    await write_index(cluster, pages, IndexPlan(alias, replicas=0), progress=progress)
     assert totals
     assert set(totals) <= {6, 7}
     await assert_like_local_library(cluster, alias, pages)
@@ -276,7 +276,7 @@ async def test_suspended_writer(opensearch: str, cluster: Cluster, alias: str, p
         assert stopped.stdout is not None
         while "6 12" not in await asyncio.to_thread(stopped.stdout.readline):
             pass
-        await write(cluster, pages, IndexPlan(alias, replicas=0))
+        await write_index(cluster, pages, IndexPlan(alias, replicas=0))
         stopped.send_signal(signal.SIGCONT)
         _, errors = await asyncio.to_thread(stopped.communicate, timeout=120)
     assert 1 == stopped.returncode
@@ -290,8 +290,8 @@ async def test_concurrent_writers(cluster: Cluster, alias: str, pages: Path) -> 
     """Of two writers one waits, is told the name of the other, and then has nothing to do."""
     holders: list[str] = []
     totals, progress = progress_recorder()
-    one = write(cluster, pages, IndexPlan(alias, replicas=0), waits=holders.append, progress=progress)
-    other = write(cluster, pages, IndexPlan(alias, replicas=0), waits=holders.append, progress=progress)
+    one = write_index(cluster, pages, IndexPlan(alias, replicas=0), waits=holders.append, progress=progress)
+    other = write_index(cluster, pages, IndexPlan(alias, replicas=0), waits=holders.append, progress=progress)
     await asyncio.gather(one, other)
     assert [f"process {os.getpid()}"] == [holder.rpartition(", ")[2] for holder in holders]
     assert 12 == len(totals)
@@ -315,7 +315,7 @@ async def test_lost_lock(cluster: Cluster, alias: str, monkeypatch: pytest.Monke
 
 async def test_replaced_meanwhile(cluster: Cluster, alias: str, folder: Path) -> None:
     """An index replaces only the one that was current when it was begun."""
-    await write(cluster, folder, IndexPlan(alias, replicas=0))
+    await write_index(cluster, folder, IndexPlan(alias, replicas=0))
     (before,) = await aliased_indexes(cluster, alias)
     (folder / "n.txt").write_text("One more goat.", encoding="utf-8")
 
@@ -329,7 +329,7 @@ async def test_replaced_meanwhile(cluster: Cluster, alias: str, folder: Path) ->
             client.post("/_aliases", json={"actions": actions}, timeout=30).raise_for_status()
 
     with pytest.raises(IndexingError, match="another process has replaced the index"):
-        await write(cluster, folder, IndexPlan(alias, replicas=0), progress=swap)
+        await write_index(cluster, folder, IndexPlan(alias, replicas=0), progress=swap)
     assert [f"{alias}-other"] == await aliased_indexes(cluster, alias)
 
 
@@ -337,7 +337,7 @@ async def test_replaced_while_read(cluster: Cluster, alias: str, folder: Path) -
     """While indexes are replaced, each question is answered from a single one of them."""
     note = folder / "note.txt"
     note.write_text("The harbour master counts 0 kites.", encoding="utf-8")
-    await write(cluster, folder, IndexPlan(alias, replicas=0))
+    await write_index(cluster, folder, IndexPlan(alias, replicas=0))
     library = await ClusterLibrary.open(cluster, folder, alias=alias)
     is_done = False
     quotes: list[str] = []
@@ -352,7 +352,7 @@ async def test_replaced_while_read(cluster: Cluster, alias: str, folder: Path) -
     asking = asyncio.create_task(ask())
     for n in range(1, 5):
         note.write_text(f"The harbour master counts {n} kites.", encoding="utf-8")
-        await write(cluster, folder, IndexPlan(alias, replicas=0))
+        await write_index(cluster, folder, IndexPlan(alias, replicas=0))
     is_done = True
     await asking
     assert {quote.replace(quote.split()[-2], "N") for quote in quotes} == {

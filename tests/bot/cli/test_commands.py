@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from bot.cli.commands import main
-from bot.i18n.messages import speaking
+from bot.i18n.messages import texts_for
 from retrieval.documents.library import Library
 from retrieval.model import Answer, Certainty
 
@@ -185,7 +185,7 @@ def test_exit_codes(
     environment = {"INDEX_DIR": str(tmp_path / "index"), "MEANING": "off"}
     done = CliRunner().invoke(main, ["ask", "--docs", str(tmp_path), *options, QUESTION], env=environment)
     assert expected == done.exit_code
-    texts = {"sure": "", "unsure": speaking().unsure, "none": speaking().declined}
+    texts = {"sure": "", "unsure": texts_for().unsure, "none": texts_for().declined}
     assert options or texts[certainty] == done.stdout.strip()
 
 

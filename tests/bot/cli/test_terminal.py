@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 
 from bot.cli import terminal
 from bot.cli.terminal import TerminalStyle
-from bot.i18n.messages import speaking
+from bot.i18n.messages import texts_for
 from retrieval.model import Citation, Locator, Passage, Span
 
-TEXTS = speaking("en")
+TEXTS = texts_for("en")
 PLAIN = TerminalStyle()
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), min_size=1) | st.sampled_from(
     [

@@ -8,13 +8,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from telegram.request import RequestData
 
-from bot.i18n.messages import speaking
+from bot.i18n.messages import texts_for
 from retrieval.errors import DocumentError, FolderError
 from retrieval.model import Problem, Source
 from tests.bot.hostile_inputs import LONG, WILD
 from tests.bot.update_builders import GROUP, deliver, message, pressed
 
-TEXTS = speaking("en")
+TEXTS = texts_for("en")
 BYTES = b"The lighthouse was built in 1874.\n"
 OLD = Source("folder01", "folder/name.txt", "Title", 1, 100, "en")
 

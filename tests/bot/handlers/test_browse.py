@@ -7,11 +7,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bot.i18n.messages import speaking
+from bot.i18n.messages import texts_for
 from retrieval.model import Source
 from tests.bot.update_builders import ADA, GROUP, PRIVATE, deliver, message, pressed
 
-TEXTS = speaking("en")
+TEXTS = texts_for("en")
 OTHER = Source("other001", "other.txt", "Another", 1, 100, "en", size=6)
 SECRET = "Only the other document says so."
 

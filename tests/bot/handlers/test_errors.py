@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from bot.i18n.messages import speaking
+from bot.i18n.messages import texts_for
 from tests.bot.ops.test_metrics import read
 from tests.bot.update_builders import ADA, deliver, message, pressed
 
-TEXTS = speaking("en")
+TEXTS = texts_for("en")
 GUEST = message("@verbatim_bot Who built it?") | {"guest_query_id": "7"}
 GERMAN = message("Wer?") | {"from": ADA | {"language_code": "de"}}
 
@@ -26,7 +26,7 @@ def unreachable(archive: Any, application: Any) -> Any:
     ("update", "expected"),
     [
         ({"message": message("Who built it?")}, ("sendMessage", TEXTS.unreachable)),
-        ({"message": GERMAN}, ("sendMessage", speaking("de").unreachable)),
+        ({"message": GERMAN}, ("sendMessage", texts_for("de").unreachable)),
         ({"edited_message": message("Who built it?")}, ("sendMessage", TEXTS.unreachable)),
         ({"message": message("/start 000000000001folder01")}, ("sendMessage", TEXTS.unreachable)),
         ({"message": message("/search words")}, ("sendMessage", TEXTS.unreachable)),

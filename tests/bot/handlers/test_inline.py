@@ -7,10 +7,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bot.i18n.messages import speaking
+from bot.i18n.messages import texts_for
 from tests.bot.update_builders import ADA, GROUP, PRIVATE, US, deliver, message
 
-TEXTS = speaking("en")
+TEXTS = texts_for("en")
 
 
 @pytest.fixture

@@ -7,11 +7,11 @@ from telegram import CallbackQuery, Message, Update
 from telegram.error import BadRequest
 
 from bot.handlers import messaging
-from bot.i18n.messages import speaking
+from bot.i18n.messages import texts_for
 from bot.views.message import notice
 from tests.bot.update_builders import GROUP, deliver, message, pressed
 
-TEXTS = speaking("en")
+TEXTS = texts_for("en")
 
 
 def _query(application: Any, **fields: Any) -> CallbackQuery:

@@ -9,12 +9,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bot.handlers.context import AnswerMap
-from bot.i18n.messages import speaking
+from bot.i18n.messages import texts_for
 from bot.views.callback_data import Action, ButtonPress, Origin, encode
 from retrieval.model import Locator, PassageContext, Source
 from tests.bot.update_builders import ADA, GROUP, PRIVATE, US, deliver, message, pressed
 
-TEXTS = speaking("en")
+TEXTS = texts_for("en")
 
 
 @pytest.fixture

@@ -7,13 +7,13 @@ from typing import Any, get_type_hints
 
 import pytest
 
-from bot.i18n.messages import LANGUAGES, Texts, speaking
+from bot.i18n.messages import LANGUAGES, Texts, texts_for
 from bot.views.truncation import units
 from sandbox import validation
 from sandbox.entity_parsing import utf16_slice
 from sandbox.model import TextWithEntities
 
-TEXTS = speaking("en")
+TEXTS = texts_for("en")
 # `comma` and `is_right_to_left` are no sentences.
 SENTENCES = sorted(
     name for name in vars(Texts) if not name.startswith("_") and name not in {"comma", "is_right_to_left"}
@@ -123,7 +123,7 @@ def _miscounted(table: str, render: Callable[[int], str]) -> list[str]:
 def test_every_sentence_can_be_sent(language: str) -> None:
     """Telegram accepts each sentence with any arguments and shows it unchanged."""
     for name in SENTENCES:
-        for text in _samples_of(speaking(language), name):
+        for text in _samples_of(texts_for(language), name):
             assert 1 <= units(text) <= validation.MAX_TEXT_UNITS
             assert text == validation.text(TextWithEntities(text)).text
 
@@ -133,7 +133,7 @@ def test_commands_and_links_can_be_tapped(language: str) -> None:
     """Telegram detects the same commands and links in a sentence in every language."""
     for name in SENTENCES:
         for original, text in zip(
-            _samples_of(TEXTS, name), _samples_of(speaking(language), name), strict=True
+            _samples_of(TEXTS, name), _samples_of(texts_for(language), name), strict=True
         ):
             assert _tappable(original) == _tappable(text)
 
@@ -141,7 +141,7 @@ def test_commands_and_links_can_be_tapped(language: str) -> None:
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_profile_limits(language: str) -> None:
     """Commands and descriptions are within Telegram's limits, in every language."""
-    texts = speaking(language)
+    texts = texts_for(language)
     commands = texts.commands | texts.admin_commands
     assert list(TEXTS.commands | TEXTS.admin_commands) == list(commands)
     assert [] == [name for name in commands if not re.fullmatch("[a-z]{1,32}", name)]
@@ -153,7 +153,7 @@ def test_profile_limits(language: str) -> None:
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_button_and_popup_limits(language: str) -> None:
     """Texts of buttons are short enough to read; answers to presses have at most 200 characters."""
-    texts = speaking(language)
+    texts = texts_for(language)
     assert [] == _too_long(texts, ON_BUTTONS, MAX_BUTTON_UNITS)
     wide = "inline_help inline_none inline_unreachable show_closest"
     assert [] == _too_long(texts, wide, MAX_WIDE_BUTTON_UNITS)
@@ -163,13 +163,13 @@ def test_button_and_popup_limits(language: str) -> None:
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_the_help_names_a_button(language: str) -> None:
     """The button that the help mentions has that text."""
-    assert speaking(language).wider in speaking(language).help
+    assert texts_for(language).wider in texts_for(language).help
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_plurals(language: str) -> None:
     """After each number, a noun has the right plural form of its language."""
-    texts = speaking(language)
+    texts = texts_for(language)
     assert [] == _miscounted(DOCUMENTS[language], texts.sources)
     assert [] == _miscounted(PLACES[language], texts.found)
 
@@ -178,7 +178,7 @@ def test_plurals(language: str) -> None:
 def test_plurals_after_a_preposition(language: str) -> None:
     """After a preposition, a noun has the right case."""
     assert [] == _miscounted(
-        IN_PASSAGES[language], lambda count: speaking(language).word_weight("x", "1.5", count)
+        IN_PASSAGES[language], lambda count: texts_for(language).word_weight("x", "1.5", count)
     )
 
 
@@ -209,10 +209,10 @@ def test_line_numbers() -> None:
 )
 def test_language_tags(tag: str | None, expected: str) -> None:
     """A tag selects its language if there is a catalogue; all others select English."""
-    assert expected == speaking(tag).language
-    assert speaking(expected).start == speaking(tag).start
+    assert expected == texts_for(tag).language
+    assert texts_for(expected).start == texts_for(tag).start
 
 
 def test_languages_differ() -> None:
     """No language has the sentences of another."""
-    assert len(LANGUAGES) == len({speaking(language).declined for language in LANGUAGES})
+    assert len(LANGUAGES) == len({texts_for(language).declined for language in LANGUAGES})

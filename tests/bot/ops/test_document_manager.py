@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.ops.document_manager import DocumentManager, is_good_name
+from bot.ops.document_manager import DocumentManager, is_valid_document_name
 from retrieval.documents.library import Library
 from retrieval.errors import DocumentError, FolderError
 
@@ -105,20 +105,20 @@ async def test_concurrent_changes(manager: DocumentManager, swapped: list[Librar
 )
 def test_bad_names(name: str) -> None:
     """Names that are hidden, outside the folder, misleading or of an unknown format are refused."""
-    assert not is_good_name(name)
+    assert not is_valid_document_name(name)
 
 
 @pytest.mark.parametrize("name", ["a.txt", "Гид по маяку.MD", "دليل.txt", "灯塔 🗼.txt", "a..b.txt", "-x.md"])
 def test_good_names(name: str) -> None:
     """Names may be in any script, with spaces and punctuation."""
-    assert is_good_name(name)
+    assert is_valid_document_name(name)
 
 
 @given(st.text(max_size=300), st.sampled_from([".txt", ".md", ".exe", ""]))
 def test_a_good_name_stays_in_the_folder(stem: str, ending: str) -> None:
     """Every accepted name is that of a visible file right in the folder, and not too long."""
     name = stem + ending
-    if is_good_name(name):
+    if is_valid_document_name(name):
         path = Path("folder") / name
         assert (Path("folder"), name) == (path.parent, path.name)
         assert not name.startswith(".")

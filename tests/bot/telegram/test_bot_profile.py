@@ -5,10 +5,10 @@ import pytest
 from telegram import Bot, BotCommand, BotCommandScope, BotDescription, BotShortDescription
 from telegram.error import BadRequest, TelegramError
 
-from bot.i18n.messages import LANGUAGES, speaking
+from bot.i18n.messages import LANGUAGES, texts_for
 from bot.telegram.bot_profile import update_profile
 
-TEXTS = speaking("en")
+TEXTS = texts_for("en")
 
 
 class FakeBot:
@@ -54,7 +54,7 @@ async def test_the_profile_is_brought_up_to_date() -> None:
     await update_profile(cast("Bot", bot))
     assert 3 * len(LANGUAGES) == bot.set
     for language in LANGUAGES:
-        code, texts = (None if language == "en" else language), speaking(language)
+        code, texts = (None if language == "en" else language), texts_for(language)
         assert texts.commands == bot.commands[code, None]
         assert texts.description == bot.texts["long", code]
         assert texts.short_description == bot.texts["short", code]

@@ -10,7 +10,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from telegram import Chat, Message
 
-from bot.i18n.messages import LANGUAGES, speaking
+from bot.i18n.messages import LANGUAGES, texts_for
 from bot.views import answers, quotes
 from bot.views.callback_data import (
     AS_WRITTEN,
@@ -27,7 +27,7 @@ from bot.views.viewer import Viewer
 from retrieval.model import Answer, Citation, Locator, PassageContext
 from tests.bot.hostile_inputs import LONG, WILD, check_limits, citations, texts_of
 
-TEXTS = speaking("en")
+TEXTS = texts_for("en")
 VIEWER = Viewer(TEXTS, "verbatim_bot")
 GROUP = replace(VIEWER, in_group=True)
 ORIGINS = st.builds(
@@ -46,7 +46,7 @@ def test_the_closest_passages_are_whole_and_within_limits(
 ) -> None:
     """Each quote is verbatim in a block of its own, best first, with at most five buttons in all."""
     answer = Answer("?", "unsure", 0.3, cited)
-    viewer = Viewer(speaking(language), "verbatim_bot", asks_opinion=asks_opinion)
+    viewer = Viewer(texts_for(language), "verbatim_bot", asks_opinion=asks_opinion)
     reply = answers.render_answer(answer, viewer, origin)
     check_limits(reply)
     quoted = texts_of(reply, "blockquote")

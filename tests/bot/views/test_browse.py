@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.i18n.messages import speaking
+from bot.i18n.messages import texts_for
 from bot.views import browse
 from bot.views.callback_data import Action, BrowsePress, BrowseView, ButtonPress, decode, decode_browse
 from bot.views.message import Reply
@@ -17,7 +17,7 @@ from retrieval.loaders.formats import load
 from retrieval.model import Answer, Citation, Passage, Section, Source, Span
 from tests.bot.hostile_inputs import LONG, NAMES, WILD, check_limits, citations, texts_of
 
-TEXTS = speaking("en")
+TEXTS = texts_for("en")
 VIEWER = Viewer(TEXTS, "verbatim_bot")
 ADMIN = Viewer(TEXTS, "verbatim_bot", can_remove=True)
 SOURCES = st.builds(

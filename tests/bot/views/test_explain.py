@@ -3,12 +3,12 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.i18n.messages import speaking
+from bot.i18n.messages import texts_for
 from bot.views import answers
 from retrieval.model import TermWeight
 from tests.bot.hostile_inputs import LONG, WILD, check_limits, texts_of
 
-TEXTS = speaking("en")
+TEXTS = texts_for("en")
 TERM_WEIGHTS = st.builds(
     TermWeight, WILD | LONG, st.booleans(), st.integers(0, 10**6), st.floats(0, 20, allow_nan=False)
 )

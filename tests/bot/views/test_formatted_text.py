@@ -2,7 +2,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.views.message import bold, compose, plain
-from bot.views.truncation import head, label, tail, units
+from bot.views.truncation import head, one_line, tail, units
 from tests.bot.hostile_inputs import texts_of
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"])) | st.sampled_from(["👨‍👩‍👧 e\u0301 🇹🇷" * 9])
@@ -42,7 +42,7 @@ def test_graphemes_stay_whole() -> None:
 @given(st.text() | st.just("\udce9.txt"), st.integers(1, 50))
 def test_labels_are_one_line_that_can_be_sent(text: str, max_units: int) -> None:
     """A label is one line that fits and can be encoded, even for a file name with lone surrogates."""
-    line = label(text, max_units)
+    line = one_line(text, max_units)
     assert line == " ".join(line.split())
     assert units(line) <= max_units
     line.encode()

@@ -8,14 +8,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from telegram import InlineQueryResultArticle, InputTextMessageContent
 
-from bot.i18n.messages import LANGUAGES, speaking
+from bot.i18n.messages import LANGUAGES, texts_for
 from bot.views import inline
 from bot.views.message import Reply
 from bot.views.viewer import Viewer
 from retrieval.model import Answer, Citation
 from tests.bot.hostile_inputs import check_limits, citations, texts_of
 
-VIEWER = Viewer(speaking("en"), "verbatim_bot")
+VIEWER = Viewer(texts_for("en"), "verbatim_bot")
 
 
 def _sent(article: InlineQueryResultArticle) -> Reply:
@@ -69,7 +69,7 @@ def test_paging(
 @settings(max_examples=50)
 def test_the_title_of_an_unsure_quote(cited: Citation, language: str) -> None:
     """The title of an unsure quote says so; the message it sends is the same as of a sure one."""
-    viewer = Viewer(speaking(language), "verbatim_bot")
+    viewer = Viewer(texts_for(language), "verbatim_bot")
     (article,) = inline.results(Answer("?", "unsure", 0.3, (cited,)), 0, viewer)
     (sure,) = inline.results(Answer("?", "sure", 0.9, (cited,)), 0, viewer)
     assert _sent(sure) == _sent(article)

@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from bot.i18n.messages import speaking
+from bot.i18n.messages import texts_for
 from bot.views.locations import Refusal, location_text, refusal
 from retrieval.model import Locator
 
-TEXTS = speaking("en")
+TEXTS = texts_for("en")
 
 
 @pytest.mark.parametrize(

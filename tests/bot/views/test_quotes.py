@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from telegram import Chat, Message
 
-from bot.i18n.messages import speaking
+from bot.i18n.messages import texts_for
 from bot.views import quotes
 from bot.views.callback_data import MAX_EARLIER_BYTES, Action, ButtonPress, Origin, decode, fit_words
 from bot.views.message import Reply
@@ -17,7 +17,7 @@ from bot.views.viewer import Viewer
 from retrieval.model import Answer, Citation, Locator, Passage, PassageContext, Span
 from tests.bot.hostile_inputs import LONG, WILD, check_limits, citations, texts_of
 
-TEXTS = speaking("en")
+TEXTS = texts_for("en")
 VIEWER = Viewer(TEXTS, "verbatim_bot")
 
 

@@ -3,11 +3,11 @@ import re
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.i18n.messages import speaking
+from bot.i18n.messages import texts_for
 from bot.views.viewer import Viewer
 from retrieval.ids import document_id, passage_id
 
-VIEWER = Viewer(speaking("en"), "verbatim_bot")
+VIEWER = Viewer(texts_for("en"), "verbatim_bot")
 
 
 @given(st.text(), st.text(), st.integers(0, 10**6))

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.i18n.messages import speaking
+from bot.i18n.messages import texts_for
 from bot.views.locations import location_text
 from retrieval.documents.library import Library
 from tests.documents import make
@@ -61,7 +61,7 @@ async def test_questions(name: str, question: str, words: str, expected: str, li
     best = answer.citations[0]
     assert name == best.document
     assert words in best.quote
-    assert expected == location_text(best.title, best.locator, speaking("en"))
+    assert expected == location_text(best.title, best.locator, texts_for("en"))
 
 
 async def test_page_numbers(library: Library) -> None:

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.i18n.messages import speaking
+from bot.i18n.messages import texts_for
 from bot.views.locations import location_text
 from retrieval.documents.file_listing import list_files
 from retrieval.documents.ingestion import FailedFile, ingest
@@ -117,7 +117,7 @@ async def test_questions(name: str, question: str, words: str, expected: str, li
     assert answer.certainty != "none"
     assert name == best.document
     assert words in best.quote
-    assert expected == location_text(best.title, best.locator, speaking("en"))
+    assert expected == location_text(best.title, best.locator, texts_for("en"))
 
 
 def test_the_ledger() -> None:
