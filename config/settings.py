@@ -122,7 +122,7 @@ class Settings(BaseSettings):
 
     telegram_token: Annotated[SecretStr, AfterValidator(_check_token)] | None = Field(
         default=None,
-        description="The bot's token, from @BotFather. Secret. Needed to run the bot, not to ask.",
+        description="The bot's token, from @BotFather. Secret. Required to run on Telegram only.",
     )
     telegram_api_url: Address = Field(
         default="https://api.telegram.org", description="A self-hosted Bot API server, or the sandbox."
@@ -132,51 +132,53 @@ class Settings(BaseSettings):
     )
     telegram_allowed_chats: Ids = Field(
         default=frozenset(),
-        description="Chat and user ids that are answered, as 1,-2 or [1, -2]. Empty: everyone.",
+        description="Ids of the chats and users that the bot answers, as 1,-2 or [1, -2]. Empty: everyone.",
     )
     telegram_admins: Ids = Field(default=frozenset(), description="User ids of the admins, as 1,2 or [1, 2].")
     telegram_messages_per_second: int = Field(
         default=30,
         ge=0,
         le=1000,
-        description="The most messages the bot sends, over all chats. 0: no limit of its own.",
+        description="The maximum number of messages per second, over all chats. 0: no limit.",
     )
     telegram_questions_per_minute: int | None = Field(
         default=None,
         ge=0,
         le=10_000,
-        description="What one person may ask, and one group (there at most 20). 0: no limit. "
-        "Unset: 60, or no limit where TELEGRAM_MESSAGES_PER_SECOND is 0.",
+        description="The maximum number of questions per minute from one user, and from one group (at "
+        "most 20 there). 0: no limit. Unset: 60, or no limit if TELEGRAM_MESSAGES_PER_SECOND "
+        "is 0.",
     )
     seeds_dir: Path = Field(default=Path("seeds"), description="The folder of documents.")
     index_dir: Path = Field(
         default_factory=lambda: Path(platformdirs.user_cache_dir("verbatim")),
-        description="Where indexes are saved. Unset: a cache folder of the user.",
+        description="The folder of saved indexes. Unset: a cache folder of the user.",
     )
     quote_chars: int = Field(
-        default=300, ge=50, le=1000, description="The longest quote, in characters: 50 to 1000."
+        default=300, ge=50, le=1000, description="The maximum length of a quote, in characters: 50 to 1000."
     )
     meaning: Meaning = Field(
         default="auto",
-        description="auto: meanings are compared too, by a sentence encoder, where it is installed. "
-        "off: answers are found by words alone, in 150 MB less.",
+        description="auto: search by meaning too, if the sentence encoder is installed. off: search by "
+        "words only, which takes 150 MB less memory.",
     )
     opensearch_url: Annotated[SecretStr, AfterValidator(_check_node_addresses)] | None = Field(
         default=None,
-        description="An OpenSearch cluster to search instead of the embedded index: the address of a node, "
-        "or of several between commas. Secret, as it may hold a name and a password.",
+        description="An OpenSearch cluster to search instead of the embedded index: the addresses of its "
+        "nodes, separated by commas. Secret, as they may have a user name and a password.",
     )
     opensearch_api_key: Annotated[SecretStr, AfterValidator(_check_api_key)] | None = Field(
         default=None,
-        description="An API key for the cluster, instead of a name and password in its address. Secret.",
+        description="An API key for the cluster, instead of a user name and password in its addresses. "
+        "Secret.",
     )
     opensearch_ca: Annotated[Path, AfterValidator(_check_file)] | None = Field(
         default=None,
-        description="PEM CA bundle of the cluster. Unset: the system's.",
+        description="The PEM CA bundle of the cluster. Unset: the system's.",
     )
     opensearch_index: Annotated[str, AfterValidator(_check_alias)] = Field(
         default="verbatim",
-        description="The name that leads to the index in the cluster: an alias, moved to each new index.",
+        description="The alias of the index in the cluster. `verbatim index` moves it to each new index.",
     )
     opensearch_shards: int = Field(
         default=1,
@@ -188,28 +190,28 @@ class Settings(BaseSettings):
         default=1,
         ge=0,
         le=20,
-        description="The number of replicas of each shard: as many nodes may fail.",
+        description="The number of replicas of each shard, which is the number of nodes that may fail.",
     )
     webhook_url: Address | None = Field(
-        default=None, description="The public address Telegram sends updates to. Unset: long polling."
+        default=None, description="The public address that Telegram sends updates to. Unset: long polling."
     )
     webhook_secret: Annotated[SecretStr, AfterValidator(_check_secret)] | None = Field(
         default=None,
-        description="The secret that Telegram sends along with each update in webhook mode. Secret. "
-        "Unset: made from the token.",
+        description="The secret that Telegram sends with each update in webhook mode. Secret. Unset: "
+        "derived from the token.",
     )
     port: int | None = Field(
-        default=None, ge=1, le=65535, description="The port of the webhook and the health pages."
+        default=None, ge=1, le=65535, description="The port of the webhook, the health pages and the metrics."
     )
     log_level: Level = Field(default="INFO", description="DEBUG, INFO, WARNING, ERROR or CRITICAL.")
-    log_format: Format = Field(default="text", description="text for people, json for hosts.")
+    log_format: Format = Field(default="text", description="text for people, json for log collectors.")
     feedback_dir: Path | None = Field(
         default=None,
-        description="A folder to collect questions and votes in, for `verbatim report`. Unset: neither is "
-        "asked for. The bot says so in /privacy.",
+        description="A folder for questions and votes, which `verbatim report` reads. Unset: none are "
+        "collected. /privacy tells users.",
     )
     log_questions: bool = Field(
-        default=False, description="Log what is asked, without who asks. The bot says so in /privacy."
+        default=False, description="Log questions, without who asked them. /privacy tells users."
     )
 
     @model_validator(mode="before")
