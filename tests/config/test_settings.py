@@ -183,7 +183,7 @@ def test_the_keys_of_a_cluster_are_in_no_log(monkeypatch: pytest.MonkeyPatch) ->
 
 def test_the_example_describes_each_setting() -> None:
     """`.env.example` has all settings in order, each with its description from `Settings`."""
-    described = {}
+    described: dict[str, str] = {}
     for block in (ROOT / ".env.example").read_text(encoding="utf-8").split("\n\n"):
         comment = " ".join(line[2:] for line in block.splitlines() if line.startswith("# "))
         described |= dict.fromkeys(re.findall(r"^#?([A-Z_]+)=", block, re.MULTILINE), comment)
