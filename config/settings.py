@@ -3,13 +3,13 @@
 import hmac
 import json
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import unquote, urlsplit
 
 import platformdirs
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError, model_validator
-from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 
@@ -278,7 +278,7 @@ _PLAIN_WORDS = {
 }
 
 
-def _error_line(error: ErrorDetails) -> str:
+def _error_line(error: Mapping[str, Any]) -> str:
     name = str(error["loc"][0]) if error["loc"] else "settings"
     message = error["msg"].removeprefix("Value error, ").split(", unable to")[0]
     for original, plain in _PLAIN_WORDS.items():
@@ -288,6 +288,6 @@ def _error_line(error: ErrorDetails) -> str:
     return f"{name.upper()}={_shown_value(error)}: {message}"
 
 
-def _shown_value(error: ErrorDetails) -> str:
+def _shown_value(error: Mapping[str, Any]) -> str:
     value = str(error["input"])
     return value if len(value) <= _MAX_SHOWN_CHARS else value[:_MAX_SHOWN_CHARS] + "…"

@@ -1,11 +1,13 @@
 """README, settings, requirements and the wheel agree with the code."""
 
+import ast
 import importlib.metadata
 import re
 import subprocess
 import sys
 import tomllib
 import zipfile
+from collections.abc import Iterable
 from pathlib import Path
 
 import click
@@ -115,6 +117,45 @@ def test_extras_of_requirements_are_pinned() -> None:
 def _applies(requirement: Requirement) -> bool:
     """Return whether a requirement applies on this platform when no extra is installed."""
     return requirement.marker is None or requirement.marker.evaluate({"extra": ""})
+
+
+def _imports(folders: Iterable[str]) -> dict[str, str]:
+    """Return the names of the packages that modules import, each with a module that does."""
+    imported: dict[str, str] = {}
+    for path in sorted(path for folder in folders for path in (ROOT / folder).rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_bytes())):
+            if isinstance(node, ast.Import):
+                names = [alias.name for alias in node.names]
+            else:
+                names = (
+                    [node.module]
+                    if isinstance(node, ast.ImportFrom) and node.module and not node.level
+                    else []
+                )
+            imported |= {name.partition(".")[0]: str(path) for name in names}
+    return imported
+
+
+@pytest.mark.parametrize(
+    ("folders", "declared"),
+    [
+        (["bot", "config", "retrieval", "sandbox"], PROJECT["project"]["dependencies"]),
+        (["tests"], PROJECT["project"]["dependencies"] + PROJECT["dependency-groups"]["dev"]),
+    ],
+    ids=["runtime", "tests"],
+)
+def test_imports_are_declared(folders: list[str], declared: list[str]) -> None:
+    """Every package that is imported is named in pyproject.toml, not only required by another one."""
+    ours = {"bot", "config", "retrieval", "sandbox", "tests", "benchmarks", *sys.stdlib_module_names}
+    projects = {canonicalize_name(Requirement(line).name) for line in declared}
+    packages = importlib.metadata.packages_distributions()
+    undeclared = {
+        package: module
+        for package, module in _imports(folders).items()
+        if package not in ours
+        and projects.isdisjoint(canonicalize_name(project) for project in packages.get(package, []))
+    }
+    assert {} == undeclared
 
 
 def test_the_wheel_carries_what_is_not_python(tmp_path: Path) -> None:

@@ -152,11 +152,13 @@ def spell_terms(terms: NDArray[np.uint64]) -> list[str]:
 
 
 def best_passages_query(terms: Sequence[str], size: int) -> dict[str, Any]:
-    """Return a query for the passages with the best scores that have any of the terms."""
+    """Return a query for the passages with the best scores that have any of the terms; ties by place."""
     return {
         "size": size,
         "track_total_hits": False,
         "query": {"bool": {"should": [{"term": {"terms": {"value": term}}} for term in terms]}},
+        # Without it equal scores would be cut off in the order in which they were written.
+        "sort": ["_score", "path", "n"],
         **STORED_FIELD_ONLY,
     }
 
