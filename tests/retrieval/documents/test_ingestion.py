@@ -109,19 +109,24 @@ class Panic(BaseException):
         raise TypeError("cannot be pickled")
 
 
+def build_unless_bad(error: BaseException) -> Callable[[Path, Sequence[Passage], int], Segment]:
+    """Return a function that writes segments, and raises the error if a passage says that it is bad."""
+    build = segment_writer.build
+
+    def build_or_fail(folder: Path, passages: Sequence[Passage], longest_piece: int) -> Segment:
+        if any("bad" in passage.text for passage in passages):
+            raise error
+        return build(folder, passages, longest_piece)
+
+    return build_or_fail
+
+
 @pytest.mark.parametrize("error", [MemoryError(), ValueError("x"), RecursionError(), Panic()])
 def test_indexing_error_fails_alone(
     error: BaseException, documents: Documents, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A document that cannot be indexed fails alone in its batch."""
-    build = segment_writer.build
-
-    def failing(folder: Path, passages: Sequence[Passage], longest_piece: int) -> Segment:
-        if any("bad" in passage.text for passage in passages):
-            raise error
-        return build(folder, passages, longest_piece)
-
-    monkeypatch.setattr(segment_writer, "build", failing)
+    monkeypatch.setattr(segment_writer, "build", build_unless_bad(error))
     folder = documents({f"{number}.txt": word for number, word in enumerate(["fine", "bad", "well"])})
     results, passages = ingest_folder(folder, tmp_path / "index")
     assert ["1.txt"] == list(reasons(results))
@@ -137,14 +142,7 @@ def panic_if_bad(data: bytes, name: str) -> Document:
 def index_with_panic(folder: Path, files: Sequence[FileEntry], longest_piece: int, scratch: Path) -> Batch:
     """Ingest in a worker process, where a library panics while a bad document is indexed."""
     with pytest.MonkeyPatch.context() as patched:
-        build = segment_writer.build
-
-        def failing(folder: Path, passages: Sequence[Passage], longest_piece: int) -> Segment:
-            if any("bad" in passage.text for passage in passages):
-                raise Panic
-            return build(folder, passages, longest_piece)
-
-        patched.setattr(segment_writer, "build", failing)
+        patched.setattr(segment_writer, "build", build_unless_bad(Panic()))
         return ingestion._ingest_batch_in_worker(folder, files, longest_piece, scratch)
 
 
