@@ -9,7 +9,7 @@ from retrieval.embeddings.encoder import Encoder, is_installed, load_encoder
 from retrieval.errors import EncoderError
 
 if TYPE_CHECKING:
-    from retrieval.opensearch import Cluster, ClusterLibrary, ConnectionSettings
+    from retrieval.opensearch import ClusterClient, ClusterLibrary, ConnectionSettings
 
 _log = logging.getLogger(__name__)
 
@@ -56,18 +56,18 @@ def connection_settings(settings: Settings) -> "ConnectionSettings":
         raise ConfigError(f"OPENSEARCH_URL is not usable: {error}") from None
 
 
-def open_cluster(to: "ConnectionSettings") -> "Cluster":
+def open_cluster(to: "ConnectionSettings") -> "ClusterClient":
     """Return a client for one event loop, to be closed after use; raises ConfigError."""
-    from retrieval.opensearch import Cluster  # noqa: PLC0415  # see above
+    from retrieval.opensearch import ClusterClient  # noqa: PLC0415  # see above
 
     try:
-        return Cluster(to)
+        return ClusterClient(to)
     except ValueError as error:
         raise ConfigError(f"OPENSEARCH_CA={error}") from None
 
 
 def cluster_library(
-    settings: Settings, folder: Path, cluster: "Cluster", encoder: Encoder | None
+    settings: Settings, folder: Path, cluster: "ClusterClient", encoder: Encoder | None
 ) -> "ClusterLibrary":
     """Return a library over the index that the cluster's alias points to; `refresh` opens it."""
     from retrieval.opensearch import ClusterLibrary  # noqa: PLC0415  # see above
@@ -76,7 +76,7 @@ def cluster_library(
 
 
 async def open_cluster_library(
-    settings: Settings, folder: Path, cluster: "Cluster", encoder: Encoder | None
+    settings: Settings, folder: Path, cluster: "ClusterClient", encoder: Encoder | None
 ) -> "ClusterLibrary":
     """Return a library over the index that the cluster's alias points to now; raises UnavailableError."""
     library = cluster_library(settings, folder, cluster, encoder)

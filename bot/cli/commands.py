@@ -34,7 +34,7 @@ from retrieval.model import Answer
 
 if TYPE_CHECKING:
     # The cluster client takes longer to import than answering a question.
-    from retrieval.opensearch import Cluster, ClusterLibrary
+    from retrieval.opensearch import ClusterClient, ClusterLibrary
 
 # So many take some minutes on two cores. More are left to `verbatim index`, so that nobody has to wait.
 _MAX_VECTORS_BEFORE_ANSWERS = 20_000
@@ -130,7 +130,7 @@ def _encode_missing(library: Library) -> None:
 
 
 @contextlib.contextmanager
-def _connect(settings: Settings, runner: asyncio.Runner) -> Iterator["Cluster"]:
+def _connect(settings: Settings, runner: asyncio.Runner) -> Iterator["ClusterClient"]:
     cluster = open_cluster(connection_settings(settings))
     try:
         yield cluster
@@ -139,7 +139,7 @@ def _connect(settings: Settings, runner: asyncio.Runner) -> Iterator["Cluster"]:
 
 
 def _open_cluster_documents(
-    settings: Settings, folder: Path, cluster: "Cluster", runner: asyncio.Runner
+    settings: Settings, folder: Path, cluster: "ClusterClient", runner: asyncio.Runner
 ) -> "ClusterLibrary":
     library = runner.run(open_cluster_library(settings, folder, cluster, encoder_for(settings)))
     _print_problems(library, "the cluster")

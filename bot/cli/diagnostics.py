@@ -15,7 +15,7 @@ from config.settings import ConfigError, Settings
 from retrieval.documents.library import Library
 from retrieval.embeddings.encoder import Encoder, is_installed, load_encoder
 from retrieval.errors import EncoderError, FolderError, RetrievalError
-from retrieval.opensearch import Cluster, ConnectionSettings, RefusedError
+from retrieval.opensearch import ClusterClient, ConnectionSettings, RefusedError
 
 _TIMEOUT_SECONDS = 10.0
 _UNKNOWN_TOKEN_STATUSES = {401, 404}
@@ -106,7 +106,7 @@ async def _check_index(settings: Settings, folder: Path, to: ConnectionSettings)
     ]
 
 
-async def _index_name(cluster: Cluster, alias: str) -> str:
+async def _index_name(cluster: ClusterClient, alias: str) -> str:
     """Return the name and age of the index that an alias points to, or the alias if they are unknown."""
     try:
         response = await cluster.get(f"/{alias}/_settings", filter_path="*.settings.index.creation_date")

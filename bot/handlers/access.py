@@ -1,4 +1,4 @@
-"""Access control and rate limits, checked before any handler runs."""
+"""Access control, checked before all handlers, and the rate limits of questions."""
 
 import contextlib
 from collections import OrderedDict
@@ -33,7 +33,7 @@ class _Bucket:
         self.is_notified = False
 
 
-class UserRateLimits:
+class RateLimits:
     """A token bucket for each key, with `per_minute` tokens refilled in a minute; 0 means no limit."""
 
     def __init__(self, per_minute: int) -> None:
@@ -69,10 +69,10 @@ class AccessControl:
         self.admins = settings.telegram_admins
         limit = settings.questions_per_minute
         is_paced = settings.telegram_messages_per_second > 0
-        self._by_user = UserRateLimits(limit)
+        self._by_user = RateLimits(limit)
         # Telegram sends an inline query at every pause in typing.
-        self._by_inline_user = UserRateLimits(limit * _INLINE_QUERIES_PER_QUESTION)
-        self._by_group = UserRateLimits(min(limit, GROUP_MESSAGES_PER_MINUTE) if is_paced else limit)
+        self._by_inline_user = RateLimits(limit * _INLINE_QUERIES_PER_QUESTION)
+        self._by_group = RateLimits(min(limit, GROUP_MESSAGES_PER_MINUTE) if is_paced else limit)
 
     async def check_access(self, update: Update, context: BotContext) -> None:
         """Raise ApplicationHandlerStop for an update that is not allowed; runs before all handlers."""
@@ -89,7 +89,7 @@ class AccessControl:
         """Return a handler with the rate limit of inline queries, which is higher."""
         return self._limit(handler, self._by_inline_user)
 
-    def _limit(self, handler: Handler, limits: UserRateLimits) -> Handler:
+    def _limit(self, handler: Handler, limits: RateLimits) -> Handler:
         async def serve(update: Update, context: BotContext) -> None:
             verdict = await self._take(update, limits)
             if verdict is Verdict.ADMITTED:
@@ -112,7 +112,7 @@ class AccessControl:
         ids = {chat.id if chat else None, user.id if user else None}
         return not self._allowed or not self._allowed.isdisjoint(ids)
 
-    async def _take(self, update: Update, limits: UserRateLimits) -> Verdict:
+    async def _take(self, update: Update, limits: RateLimits) -> Verdict:
         chat, user, sender = update.effective_chat, update.effective_user, _sender_id(update)
         if user is not None and user.id in self.admins:
             return Verdict.ADMITTED

@@ -1,4 +1,4 @@
-"""Handlers for browsing: /sources, /search and the buttons of their views."""
+"""Handlers of /sources and /search, and of the buttons in lists of documents and headings."""
 
 import logging
 
@@ -114,5 +114,5 @@ async def _send_file(query: CallbackQuery, source: Source, context: BotContext, 
 
 
 def is_browse_data(data: object) -> bool:
-    """Return whether callback data belongs to a button of this module, not to one below an answer."""
+    """Return whether callback data belongs to a button in document lists, not below an answer."""
     return isinstance(data, str) and data.startswith("@")

@@ -39,7 +39,7 @@ class StartError(Exception):
 
 
 async def handle_error(update: object, context: BotContext) -> None:
-    """Log an error once and notify the user, unless it was Telegram that refused a message."""
+    """Log an error once and notify the user, unless Telegram refused a message to them."""
     error = context.error
     if isinstance(error, UnavailableError):
         # Outages are logged when they begin, not for each question.

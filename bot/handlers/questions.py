@@ -1,4 +1,4 @@
-"""Handlers of questions and of the commands that need no documents: /start, /help, /privacy, /why."""
+"""Handlers of questions and of /start, /help, /privacy and /why, and the greeting of a group."""
 
 import logging
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""Long polling that confirms each update only when it has been answered.
+"""Long polling that confirms each update when it has been answered or spooled to disk.
 
 getUpdates confirms all updates below its offset, and Telegram keeps the others. The offset never passes an
 update that is still being answered, so a process that dies leaves it to the next one.
@@ -30,8 +30,8 @@ _ARRIVAL_SECONDS = 0.5
 _MAX_UNCONFIRMED = 50
 _SLOW_SECONDS = 2.0
 _MAX_TOKEN_REFUSALS = 3
-# Shares of the time that a new process observes before it claims the updates: after a conflict, the process
-# that was answering returns, and claims them again, sooner than that.
+# Fractions of the time that a new process observes before it claims the updates. After a conflict, the
+# process that was answering returns and claims them again sooner than a new one.
 _RETURN_FACTOR = 0.1
 _RECLAIM_FACTOR = 0.3
 _LOG_INTERVAL_SECONDS = 60.0
@@ -155,7 +155,7 @@ class Poller:
             self._dispatcher.give_up(self._open.pop(number))
 
     async def _claim(self) -> Sequence[Update]:
-        """Poll until no other process answers updates, as the old one does during a deploy.
+        """Poll; raise _TakenError if another process is answering, as the old one does during a deploy.
 
         Updates that arrive during a long poll belong to this process. Another may be answering those that
         were there already: if so, it soon confirms them. A new process observes for longer than one that was

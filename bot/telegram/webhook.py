@@ -26,7 +26,7 @@ _MAX_TOKEN_REFUSALS = 3
 
 
 class Inbox:
-    """Accepts the updates of a webhook. Telegram sends others again, to this process or another."""
+    """Accepts the updates of a webhook. Telegram sends those that are not accepted again."""
 
     def __init__(self, url: str, secret: str) -> None:
         self.url = url

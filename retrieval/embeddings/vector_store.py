@@ -36,7 +36,7 @@ _MIN_COMPACTED_RECORDS = 20_000
 
 
 @dataclass(frozen=True, slots=True)
-class _Snapshot:
+class _StoreState:
     """Records at one time. `keys` are those of the intact ones, ascending; `order` are their rows."""
 
     records: Records
@@ -62,7 +62,7 @@ class VectorStore:
             [("key", "<u8"), ("sum", "<u8"), ("scale", "<f4"), ("pad", "<u4"), ("vector", "i1", dimensions)]
         )
         self._header = (_MAGIC + f"{model}\n{dimensions}\n".encode()).ljust(_HEADER_BYTES, b"\0")
-        self._empty = _Snapshot(np.zeros(0, self._type), np.zeros(0, np.uint64), np.zeros(0, np.intp))
+        self._empty = _StoreState(np.zeros(0, self._type), np.zeros(0, np.uint64), np.zeros(0, np.intp))
         self._lock = Lock()
         # Of the file that is mapped: another process may have replaced it since.
         self._inode: int | None = None
@@ -123,7 +123,7 @@ class VectorStore:
             self._write(self._snapshot.records[rows[rows >= 0]])
             self._snapshot = self._extend(self._empty, self._map_records())
 
-    def _load(self) -> _Snapshot:
+    def _load(self) -> _StoreState:
         if self.path is None:
             return self._empty
         try:
@@ -148,14 +148,14 @@ class VectorStore:
             return self._empty
         return snapshot
 
-    def _extend(self, old: _Snapshot, records: Records) -> _Snapshot:
+    def _extend(self, old: _StoreState, records: Records) -> _StoreState:
         """Return a snapshot of `records`, which begin with the old ones; only the new ones are verified."""
         blocks = range(len(old.records), len(records), _RECORDS_PER_BLOCK)
         added = [at + _intact_rows(records[at : at + _RECORDS_PER_BLOCK]) for at in blocks]
         rows = np.concatenate([old.order, *added])
         keys = np.concatenate([old.keys, *(records["key"][block] for block in added)])
         order = np.argsort(keys, kind="stable")
-        return _Snapshot(records, keys[order], rows[order])
+        return _StoreState(records, keys[order], rows[order])
 
     def _append_in_memory(self, new: Records) -> None:
         """Add records to a copy in memory, which all later ones are added to as well."""

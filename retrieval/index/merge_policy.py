@@ -17,7 +17,7 @@ _MAX_DELETED_PASSAGES = 2_000
 def force_merge(segments: Sequence[LiveSegment], folder: Path) -> list[LiveSegment]:
     """Merge neighbouring segments into as few new ones as possible, in the same order. Raises OSError.
 
-    `folder` is for the new files. A segment has at most MOST_PASSAGES passages.
+    `folder` is for the new files. A segment has at most MAX_SEGMENT_PASSAGES passages.
     """
     groups: list[list[LiveSegment]] = []
     size = MAX_SEGMENT_PASSAGES

@@ -23,7 +23,7 @@ def table_of_contents(headings: Iterable[tuple[str, ...]]) -> tuple[Section, ...
 
 # The best measured size for parts of long paragraphs: quote@1 is 0.73, and 0.63 to 0.68 at 50 to 100 words.
 MAX_PART_CHARS = 1000
-# Longer paragraphs are split: their place alone would not help a reader find a quote.
+# Longer paragraphs are split: a paragraph number would be too imprecise to find a quote.
 _MAX_PARAGRAPH_CHARS = 2000
 _MAX_PIECE_CHARS = 300
 # Short blocks say little alone, so they are joined to their neighbours up to the size of a long paragraph.

@@ -3,7 +3,7 @@
 `write_index` brings the cluster's index up to date with a documents folder. A `ClusterLibrary` answers from
 it:
 
-    async with Cluster(ConnectionSettings.of("https://user:password@host:9200")) as cluster:
+    async with ClusterClient(ConnectionSettings.of("https://user:password@host:9200")) as cluster:
         await write_index(cluster, folder, IndexPlan(shards=3))
         library = await ClusterLibrary.open(cluster, folder)
         answer = await library.answer("Who built the lighthouse?")
@@ -13,7 +13,7 @@ and
 `encoder=encoder` to `ClusterLibrary.open`.
 """
 
-from retrieval.opensearch.client import Cluster, ConnectionSettings, RefusedError
+from retrieval.opensearch.client import ClusterClient, ConnectionSettings, RefusedError
 from retrieval.opensearch.index_builder import IndexingError
 from retrieval.opensearch.indexer import IndexPlan, write_index
 from retrieval.opensearch.library import ClusterLibrary
@@ -21,7 +21,7 @@ from retrieval.opensearch.passage_vectors import cached_embeddings
 from retrieval.opensearch.write_lock import WriteLockLostError
 
 __all__ = [
-    "Cluster",
+    "ClusterClient",
     "ClusterLibrary",
     "ConnectionSettings",
     "IndexPlan",

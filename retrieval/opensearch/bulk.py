@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 
 from retrieval.errors import UnavailableError
-from retrieval.opensearch.client import WRITE_TIMEOUT, Cluster, RefusedError
+from retrieval.opensearch.client import WRITE_TIMEOUT, ClusterClient, RefusedError
 
 # Two concurrent requests index 17,800 documents a second, one request 14,500.
 MAX_CONCURRENT_REQUESTS = 2
@@ -29,7 +29,7 @@ class BulkItem:
         return b'{"index":{"_id":"%s"}}\n%s\n' % (self.identity.encode(), self.body)
 
 
-async def write(cluster: Cluster, index: str, items: Sequence[BulkItem]) -> None:
+async def write(cluster: ClusterClient, index: str, items: Sequence[BulkItem]) -> None:
     """Index documents; those with the same ids are replaced, so a write can be repeated.
 
     An overloaded cluster gets smaller requests after growing delays. Raises UnavailableError after 20 retries
@@ -66,7 +66,7 @@ def _split_into_requests(items: Sequence[BulkItem]) -> Iterator[list[BulkItem]]:
         yield request
 
 
-async def _send_request(cluster: Cluster, index: str, items: Sequence[BulkItem]) -> list[BulkItem]:
+async def _send_request(cluster: ClusterClient, index: str, items: Sequence[BulkItem]) -> list[BulkItem]:
     """Send one request; return the items to retry because the cluster is overloaded."""
     content = b"".join(item.lines() for item in items)
     params = {"filter_path": "errors,items.index.status,items.index.error"}

@@ -140,7 +140,7 @@ class RefusedError(RetrievalError):
         return self.status in _RETRYABLE_STATUSES
 
 
-class Cluster:
+class ClusterClient:
     """A connection to the nodes of a cluster. Use it in one event loop only, and `close` it at the end."""
 
     def __init__(

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from retrieval.errors import RetrievalError
 from retrieval.opensearch import mappings
-from retrieval.opensearch.client import MERGE_TIMEOUT, WRITE_TIMEOUT, Cluster, RefusedError
+from retrieval.opensearch.client import MERGE_TIMEOUT, WRITE_TIMEOUT, ClusterClient, RefusedError
 from retrieval.opensearch.codec import DecodedPassages, unpack
 from retrieval.opensearch.mappings import IndexMetadata
 
@@ -38,7 +38,7 @@ class IndexCounts(NamedTuple):
 class IndexBuilder:
     """An index under construction. All methods raise RefusedError for a request that the cluster refuses."""
 
-    def __init__(self, cluster: Cluster, name: str) -> None:
+    def __init__(self, cluster: ClusterClient, name: str) -> None:
         self.cluster = cluster
         self.name = name
 

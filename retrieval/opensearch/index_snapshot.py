@@ -8,7 +8,7 @@ from retrieval.embeddings.encoder import Encoder
 from retrieval.errors import UnavailableError
 from retrieval.model import Problem
 from retrieval.opensearch import mappings
-from retrieval.opensearch.client import WRITE_TIMEOUT, Cluster, RefusedError
+from retrieval.opensearch.client import WRITE_TIMEOUT, ClusterClient, RefusedError
 from retrieval.opensearch.documents import StoredFileRecord
 from retrieval.opensearch.mappings import IndexMetadata
 from retrieval.opensearch.search_index import OpenSearchIndex
@@ -19,7 +19,7 @@ _log = logging.getLogger(__name__)
 _RECORDS_PER_REQUEST = 5_000
 
 
-async def find_current(cluster: Cluster, alias: str) -> tuple[str, IndexMetadata | None] | None:
+async def find_current(cluster: ClusterClient, alias: str) -> tuple[str, IndexMetadata | None] | None:
     """Return the index that the alias points to, and its metadata; no metadata if its format differs."""
     try:
         mapping_by_index = await cluster.get(f"/{alias}/_mapping")
@@ -32,7 +32,7 @@ async def find_current(cluster: Cluster, alias: str) -> tuple[str, IndexMetadata
     return None
 
 
-async def read_file_records(cluster: Cluster, index: str) -> list[FileRecord]:
+async def read_file_records(cluster: ClusterClient, index: str) -> list[FileRecord]:
     """Return the records of all files, ordered by name."""
     records: list[FileRecord] = []
     while True:
@@ -46,7 +46,10 @@ async def read_file_records(cluster: Cluster, index: str) -> list[FileRecord]:
 
 
 async def open_current(
-    cluster: Cluster, alias: str, encoder: Encoder | None, known: Snapshot[OpenSearchIndex] | None = None
+    cluster: ClusterClient,
+    alias: str,
+    encoder: Encoder | None,
+    known: Snapshot[OpenSearchIndex] | None = None,
 ) -> Snapshot[OpenSearchIndex]:
     """Return a snapshot of the index that the alias points to; `known` itself when that is still the one.
 
@@ -71,7 +74,7 @@ async def open_current(
 
 
 async def _open(
-    cluster: Cluster, name: str, metadata: IndexMetadata, encoder: Encoder | None
+    cluster: ClusterClient, name: str, metadata: IndexMetadata, encoder: Encoder | None
 ) -> Snapshot[OpenSearchIndex]:
     records = await read_file_records(cluster, name)
     unread = [Problem(record.file.name, record.problem) for record in records if record.problem]

@@ -23,7 +23,7 @@ from retrieval.ids import document_id
 from retrieval.index.segment import Segment
 from retrieval.model import Problem
 from retrieval.opensearch import bulk
-from retrieval.opensearch.client import WRITE_TIMEOUT, Cluster, RefusedError
+from retrieval.opensearch.client import WRITE_TIMEOUT, ClusterClient, RefusedError
 from retrieval.opensearch.documents import DocumentReader, StoredFileRecord, sample_item
 from retrieval.opensearch.index_builder import IndexBuilder, IndexingError
 from retrieval.opensearch.index_snapshot import find_current, read_file_records
@@ -56,7 +56,7 @@ class IndexPlan:
 
 
 async def write_index(  # noqa: PLR0913  # each has a name
-    cluster: Cluster,
+    cluster: ClusterClient,
     folder: Path,
     plan: IndexPlan,
     *,
@@ -88,7 +88,7 @@ class _PreviousIndex:
 
 @dataclass
 class _Indexer:
-    cluster: Cluster
+    cluster: ClusterClient
     folder: Path
     plan: IndexPlan
     lock: WriteLock
@@ -296,7 +296,7 @@ class _Indexer:
                 await IndexBuilder(self.cluster, name).delete()
 
 
-async def _read_metadata(cluster: Cluster, name: str) -> IndexMetadata | None:
+async def _read_metadata(cluster: ClusterClient, name: str) -> IndexMetadata | None:
     try:
         mapping = await cluster.get(f"/{name}/_mapping")
     except RefusedError as error:

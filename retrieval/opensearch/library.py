@@ -9,7 +9,7 @@ from typing import Self, TypeVar
 from retrieval.documents.archive import Archive, Snapshot
 from retrieval.embeddings.encoder import Encoder
 from retrieval.errors import RetrievalError, UnavailableError
-from retrieval.opensearch.client import Cluster, RefusedError
+from retrieval.opensearch.client import ClusterClient, RefusedError
 from retrieval.opensearch.index_snapshot import open_current
 from retrieval.opensearch.search_index import OpenSearchIndex
 
@@ -39,7 +39,7 @@ class ClusterLibrary(Archive[OpenSearchIndex]):
 
     @classmethod
     def at(
-        cls, cluster: Cluster, folder: Path, *, alias: str = "verbatim", encoder: Encoder | None = None
+        cls, cluster: ClusterClient, folder: Path, *, alias: str = "verbatim", encoder: Encoder | None = None
     ) -> Self:
         """Return a library that has to be refreshed before it answers.
 
@@ -49,7 +49,7 @@ class ClusterLibrary(Archive[OpenSearchIndex]):
 
     @classmethod
     async def open(
-        cls, cluster: Cluster, folder: Path, *, alias: str = "verbatim", encoder: Encoder | None = None
+        cls, cluster: ClusterClient, folder: Path, *, alias: str = "verbatim", encoder: Encoder | None = None
     ) -> Self:
         """Return a library that is ready. Raises UnavailableError, also when nothing has been indexed."""
         library = cls.at(cluster, folder, alias=alias, encoder=encoder)

@@ -26,7 +26,7 @@ from retrieval.index.spelling import is_correctable, similar_words
 from retrieval.index.vocabulary import digest, digests
 from retrieval.model import Passage, Section
 from retrieval.opensearch import mappings
-from retrieval.opensearch.client import Cluster
+from retrieval.opensearch.client import ClusterClient
 from retrieval.opensearch.codec import unpack
 from retrieval.opensearch.documents import StoredFileRecord, record_id
 from retrieval.opensearch.passage_vectors import PassageVectors, VectorSample
@@ -58,7 +58,7 @@ class OpenSearchIndex:
 
     def __init__(
         self,
-        cluster: Cluster,
+        cluster: ClusterClient,
         name: str,
         metadata: mappings.IndexMetadata,
         encoder: Encoder | None = None,

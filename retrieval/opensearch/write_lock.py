@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any, Self
 
 from retrieval.errors import RetrievalError, UnavailableError
-from retrieval.opensearch.client import WRITE_TIMEOUT, Cluster, RefusedError
+from retrieval.opensearch.client import WRITE_TIMEOUT, ClusterClient, RefusedError
 
 _RENEW_SECONDS = 5.0
 _EXPIRY_SECONDS = 20.0
@@ -33,7 +33,7 @@ class WriteLockLostError(RetrievalError):
 class WriteLock:
     """The exclusive right to write; `unfinished` is the index that an earlier holder has not finished."""
 
-    cluster: Cluster
+    cluster: ClusterClient
     index: str
     unfinished: str | None = None
     _building: str | None = None
@@ -45,7 +45,7 @@ class WriteLock:
     @classmethod
     @asynccontextmanager
     async def acquire(
-        cls, cluster: Cluster, alias: str, on_wait: Callable[[str], None] | None = None
+        cls, cluster: ClusterClient, alias: str, on_wait: Callable[[str], None] | None = None
     ) -> AsyncIterator[Self]:
         """Hold the lock during a `with` block; `on_wait` is called once if another process holds it."""
         lock = cls(cluster, f"{alias}-lock")

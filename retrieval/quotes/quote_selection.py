@@ -27,7 +27,7 @@ from retrieval.sentences import pieces
 _MAX_PIECES = 24
 # The count of a word at which its frequency feature is 0.5; K1 of the first stage has this value, too.
 _COUNT_SATURATION = 0.6
-# What a span loses next to a selected one, where "wider context" would show it anyway. Excluding such spans
+# What a span loses next to a selected one, where "Show context" would show it anyway. Excluding such spans
 # costs 5 to 8 of 100 answers in the first three quotes.
 _ADJACENT_PENALTY = 0.5
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from retrieval.opensearch import Cluster, ConnectionSettings
+from retrieval.opensearch import ClusterClient, ConnectionSettings
 from tests.opensearch.cluster import LocalCluster
 from tests.retrieval.conftest import TEXTS
 
@@ -35,8 +35,8 @@ def three_nodes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalClust
 
 
 @pytest.fixture
-async def cluster(opensearch: str) -> AsyncIterator[Cluster]:
-    async with Cluster(ConnectionSettings.of(opensearch)) as opened:
+async def cluster(opensearch: str) -> AsyncIterator[ClusterClient]:
+    async with ClusterClient(ConnectionSettings.of(opensearch)) as opened:
         yield opened
 
 

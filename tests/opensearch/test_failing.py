@@ -12,7 +12,7 @@ import pytest
 from retrieval.documents.library import Library
 from retrieval.errors import UnavailableError
 from retrieval.model import Answer
-from retrieval.opensearch import Cluster, ClusterLibrary, ConnectionSettings, IndexPlan, write_index
+from retrieval.opensearch import ClusterClient, ClusterLibrary, ConnectionSettings, IndexPlan, write_index
 from tests.opensearch.cluster import LocalCluster
 from tests.opensearch.compare_indexes import EVAL, questions
 
@@ -62,7 +62,7 @@ async def load(three_nodes: LocalCluster, tmp_path: Path) -> AsyncIterator[Load]
     """Index the documents of the evaluation in three shards with one replica each."""
     local = Library.open(EVAL, index_dir=tmp_path)
     expected = {question: await local.answer(question) for question, _ in questions()[:60]}
-    async with Cluster(ConnectionSettings.of(",".join(three_nodes.urls))) as cluster:
+    async with ClusterClient(ConnectionSettings.of(",".join(three_nodes.urls))) as cluster:
         await write_index(cluster, EVAL, IndexPlan("failing", shards=3, replicas=1))
         yield Load(await ClusterLibrary.open(cluster, EVAL, alias="failing"), expected)
 

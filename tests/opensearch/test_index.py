@@ -11,7 +11,7 @@ from retrieval.embeddings.encoder import Vectors
 from retrieval.errors import EncoderError
 from retrieval.index.local_index import LocalIndex
 from retrieval.index.protocol import Candidates
-from retrieval.opensearch import Cluster, ClusterLibrary, IndexPlan, cached_embeddings, write_index
+from retrieval.opensearch import ClusterClient, ClusterLibrary, IndexPlan, cached_embeddings, write_index
 from retrieval.opensearch.search_index import OpenSearchIndex
 from tests.opensearch.compare_indexes import (
     EVAL,
@@ -37,7 +37,7 @@ def are_equal(one: Candidates, other: Candidates) -> bool:
 
 @pytest.fixture(params=[1, 3])
 async def both(
-    request: pytest.FixtureRequest, cluster: Cluster, alias: str, tmp_path: Path
+    request: pytest.FixtureRequest, cluster: ClusterClient, alias: str, tmp_path: Path
 ) -> tuple[LocalIndex, OpenSearchIndex]:
     """Index the documents of the evaluation on this machine, and in a cluster in one or three shards."""
     await write_index(cluster, EVAL, IndexPlan(alias, shards=request.param, replicas=0))
@@ -117,7 +117,7 @@ async def test_no_corrections(both: tuple[LocalIndex, OpenSearchIndex], words: l
     assert await both[0].corrections(words) == await both[1].corrections(words)
 
 
-async def test_meaning_scores(cluster: Cluster, alias: str, tmp_path: Path) -> None:
+async def test_meaning_scores(cluster: ClusterClient, alias: str, tmp_path: Path) -> None:
     """Similarities of the candidates found by words equal those of an index on this machine."""
     encoder = FakeEncoder()
     await write_index(
@@ -157,7 +157,7 @@ async def test_meaning_scores(cluster: Cluster, alias: str, tmp_path: Path) -> N
 
 
 async def test_other_encoder(
-    cluster: Cluster, alias: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    cluster: ClusterClient, alias: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     """An index without vectors, or with those of another encoder, is searched by words with a warning."""
     (tmp_path / "a.txt").write_text("Eleven goats.", encoding="utf-8")
@@ -177,7 +177,7 @@ async def test_other_encoder(
 
 
 async def test_failing_encoder(
-    cluster: Cluster, alias: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    cluster: ClusterClient, alias: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """When the encoder fails, answers are found by words."""
     encoder = FakeEncoder()
@@ -195,7 +195,7 @@ async def test_failing_encoder(
     assert await without_encoder.answer("How many goats?") == await library.answer("How many goats?")
 
 
-async def test_answers(cluster: Cluster, alias: str) -> None:
+async def test_answers(cluster: ClusterClient, alias: str) -> None:
     """All questions of the evaluation get equal answers, including quotes and confidence."""
     await write_index(cluster, EVAL, IndexPlan(alias, replicas=0))
     local, other = Library.open(EVAL), await ClusterLibrary.open(cluster, EVAL, alias=alias)

@@ -7,14 +7,14 @@ import pytest
 
 from retrieval.documents.library import Library
 from retrieval.errors import UnavailableError
-from retrieval.opensearch import Cluster, ClusterLibrary, ConnectionSettings, IndexPlan, write_index
+from retrieval.opensearch import ClusterClient, ClusterLibrary, ConnectionSettings, IndexPlan, write_index
 from tests.opensearch.compare_indexes import EVAL
 
 pytestmark = pytest.mark.opensearch
 
 
 @pytest.fixture
-async def both(cluster: Cluster, alias: str) -> tuple[Library, ClusterLibrary]:
+async def both(cluster: ClusterClient, alias: str) -> tuple[Library, ClusterLibrary]:
     await write_index(cluster, EVAL, IndexPlan(alias, shards=2, replicas=0))
     return Library.open(EVAL), await ClusterLibrary.open(cluster, EVAL, alias=alias)
 
@@ -43,7 +43,7 @@ async def test_contexts(both: tuple[Library, ClusterLibrary]) -> None:
     assert await other.context("x" * 20) is None
 
 
-async def test_long_documents(cluster: Cluster, alias: str, tmp_path: Path) -> None:
+async def test_long_documents(cluster: ClusterClient, alias: str, tmp_path: Path) -> None:
     """A document with more passages than one request returns is read completely."""
     text = "\n\n".join(f"## Goat {n}\n\nGoat {n} eats salt and sleeps on the rock." for n in range(1_500))
     (tmp_path / "long.md").write_text(text, encoding="utf-8")
@@ -79,10 +79,10 @@ async def test_unreachable(
     """An unreachable cluster raises an error; credentials are in no error and no log line."""
     caplog.set_level(logging.DEBUG)
     host = opensearch.partition("://")[2]
-    async with Cluster(ConnectionSettings.of("http://user:secret@127.0.0.1:9")) as unreachable:
+    async with ClusterClient(ConnectionSettings.of("http://user:secret@127.0.0.1:9")) as unreachable:
         with pytest.raises(UnavailableError, match=r"127\.0\.0\.1:9: ConnectError") as caught:
             await ClusterLibrary.open(unreachable, tmp_path, alias=alias)
-    async with Cluster(ConnectionSettings.of(f"http://user:secret@{host}")) as cluster:
+    async with ClusterClient(ConnectionSettings.of(f"http://user:secret@{host}")) as cluster:
         (tmp_path / "a.txt").write_text("Eleven goats.", encoding="utf-8")
         await write_index(cluster, tmp_path, IndexPlan(alias, replicas=0))
         await (await ClusterLibrary.open(cluster, tmp_path, alias=alias)).answer("How many goats?")

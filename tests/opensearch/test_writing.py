@@ -15,7 +15,7 @@ import pytest
 from retrieval.documents.library import Library
 from retrieval.errors import FolderError, UnavailableError
 from retrieval.opensearch import (
-    Cluster,
+    ClusterClient,
     ClusterLibrary,
     IndexingError,
     IndexPlan,
@@ -37,7 +37,7 @@ ROOT = Path(__file__).parents[2]
 WRITER = """
 import asyncio, os, signal, sys
 from pathlib import Path
-from retrieval.opensearch import Cluster, ConnectionSettings, IndexPlan, write
+from retrieval.opensearch import ClusterClient, ConnectionSettings, IndexPlan, write_index
 
 def progress(done, total):
     print(done, total, flush=True)
@@ -45,7 +45,7 @@ def progress(done, total):
         os.kill(os.getpid(), int(sys.argv[5]))
 
 async def main():
-    async with Cluster(ConnectionSettings.of(sys.argv[1])) as cluster:
+    async with ClusterClient(ConnectionSettings.of(sys.argv[1])) as cluster:
         await write_index(cluster, Path(sys.argv[2]), IndexPlan(sys.argv[3], replicas=0), progress=progress)
 
 if __name__ == "__main__":
@@ -88,11 +88,11 @@ def start_writer(
     )
 
 
-async def list_indexes(cluster: Cluster, alias: str) -> list[str]:
+async def list_indexes(cluster: ClusterClient, alias: str) -> list[str]:
     return sorted(await cluster.get(f"/{alias}-*/_mapping", filter_path="*.mappings._meta"))
 
 
-async def aliased_indexes(cluster: Cluster, alias: str) -> list[str]:
+async def aliased_indexes(cluster: ClusterClient, alias: str) -> list[str]:
     return sorted(await cluster.get(f"/_alias/{alias}"))
 
 
@@ -103,7 +103,7 @@ def progress_recorder() -> tuple[list[int], Callable[[int, int], None]]:
 
 
 async def assert_like_local_library(
-    cluster: Cluster, alias: str, folder: Path, question: str = "How many goats?"
+    cluster: ClusterClient, alias: str, folder: Path, question: str = "How many goats?"
 ) -> None:
     """Compare the cluster's library with one on this machine, and count the documents in the index."""
     local, found = Library.open(folder), await ClusterLibrary.open(cluster, folder, alias=alias)
@@ -117,7 +117,7 @@ async def assert_like_local_library(
     assert local.passages + records + len(samples) == (await cluster.get(f"/{name}/_count"))["count"]
 
 
-async def test_changes(cluster: Cluster, alias: str, folder: Path) -> None:
+async def test_changes(cluster: ClusterClient, alias: str, folder: Path) -> None:
     """Only changed, new, renamed, copied and broken files are read; the index then equals a new one."""
     plan = IndexPlan(alias, replicas=0)
     await write_index(cluster, folder, plan)
@@ -145,7 +145,7 @@ async def test_changes(cluster: Cluster, alias: str, folder: Path) -> None:
 
 
 async def test_deleted_documents_are_expunged(
-    cluster: Cluster, alias: str, folder: Path, monkeypatch: pytest.MonkeyPatch
+    cluster: ClusterClient, alias: str, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Many deleted documents are merged away, so that the cluster's scores do not count them."""
     monkeypatch.setattr(index_builder, "_EXPUNGE_TIMEOUT_SECONDS", 60)
@@ -157,7 +157,7 @@ async def test_deleted_documents_are_expunged(
     await assert_like_local_library(cluster, alias, folder)
 
 
-async def test_nothing_changed(cluster: Cluster, alias: str, folder: Path) -> None:
+async def test_nothing_changed(cluster: ClusterClient, alias: str, folder: Path) -> None:
     """Without changes nothing is written."""
     await write_index(cluster, folder, IndexPlan(alias, replicas=0))
     before = await aliased_indexes(cluster, alias)
@@ -167,7 +167,7 @@ async def test_nothing_changed(cluster: Cluster, alias: str, folder: Path) -> No
 
 
 async def test_vectors_are_made_once(
-    cluster: Cluster, alias: str, folder: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    cluster: ClusterClient, alias: str, folder: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Vectors are kept: a changed document has its own texts encoded, a rebuilt index none."""
     encoder, plan = FakeEncoder(), IndexPlan(alias, replicas=0)
@@ -198,7 +198,7 @@ async def test_vectors_are_made_once(
 
 
 @pytest.mark.parametrize("change", [{"shards": 2}, {"quote_chars": 200}, {"fresh": True}])
-async def test_rebuild(cluster: Cluster, alias: str, folder: Path, change: dict[str, Any]) -> None:
+async def test_rebuild(cluster: ClusterClient, alias: str, folder: Path, change: dict[str, Any]) -> None:
     """Another number of shards, another length of quotes, or `fresh` rebuilds the index."""
     await write_index(cluster, folder, IndexPlan(alias, replicas=0))
     totals, progress = progress_recorder()
@@ -208,7 +208,7 @@ async def test_rebuild(cluster: Cluster, alias: str, folder: Path, change: dict[
     assert change.get("quote_chars", 300) == found.quote_chars
 
 
-async def test_old_indexes_are_deleted(cluster: Cluster, alias: str, folder: Path) -> None:
+async def test_old_indexes_are_deleted(cluster: ClusterClient, alias: str, folder: Path) -> None:
     """The previous index is kept for its last readers, older ones are deleted, those of others are not."""
     other = f"{alias}-of-somebody-else"
     await cluster.send("PUT", f"/{other}", {"mappings": {"_meta": {"alias": "another"}}})
@@ -221,7 +221,7 @@ async def test_old_indexes_are_deleted(cluster: Cluster, alias: str, folder: Pat
 
 
 async def test_other_version(
-    cluster: Cluster, alias: str, folder: Path, monkeypatch: pytest.MonkeyPatch
+    cluster: ClusterClient, alias: str, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The index of another version is not used: open libraries keep theirs, opening one raises an error."""
     await write_index(cluster, folder, IndexPlan(alias, replicas=0))
@@ -235,7 +235,7 @@ async def test_other_version(
         await ClusterLibrary.open(cluster, folder, alias=alias)
 
 
-async def test_an_empty_folder(cluster: Cluster, alias: str, tmp_path: Path) -> None:
+async def test_an_empty_folder(cluster: ClusterClient, alias: str, tmp_path: Path) -> None:
     """An empty folder gives an index without passages; a missing one raises an error."""
     await write_index(cluster, tmp_path, IndexPlan(alias, replicas=0))
     found = await ClusterLibrary.open(cluster, tmp_path, alias=alias)
@@ -245,14 +245,14 @@ async def test_an_empty_folder(cluster: Cluster, alias: str, tmp_path: Path) -> 
         await write_index(cluster, tmp_path / "missing", IndexPlan(alias, replicas=0))
 
 
-async def test_nothing_indexed_yet(cluster: Cluster, alias: str, tmp_path: Path) -> None:
+async def test_nothing_indexed_yet(cluster: ClusterClient, alias: str, tmp_path: Path) -> None:
     """Before the first indexing, the error names the command to run."""
     with pytest.raises(UnavailableError, match="run `verbatim index`"):
         await ClusterLibrary.open(cluster, tmp_path, alias=alias)
 
 
 @pytest.mark.usefixtures("short_expiry")
-async def test_killed_writer(opensearch: str, cluster: Cluster, alias: str, pages: Path) -> None:
+async def test_killed_writer(opensearch: str, cluster: ClusterClient, alias: str, pages: Path) -> None:
     """A killed writer leaves the current index unchanged, and the next one continues its work."""
     with start_writer(opensearch, pages, alias, 6, signal.SIGKILL) as killed:
         killed.communicate(timeout=120)
@@ -270,7 +270,7 @@ async def test_killed_writer(opensearch: str, cluster: Cluster, alias: str, page
 
 
 @pytest.mark.usefixtures("short_expiry")
-async def test_suspended_writer(opensearch: str, cluster: Cluster, alias: str, pages: Path) -> None:
+async def test_suspended_writer(opensearch: str, cluster: ClusterClient, alias: str, pages: Path) -> None:
     """A suspended writer loses the lock; when it is resumed, it ends without changing the index."""
     with start_writer(opensearch, pages, alias, 6, signal.SIGSTOP) as stopped:
         assert stopped.stdout is not None
@@ -286,7 +286,7 @@ async def test_suspended_writer(opensearch: str, cluster: Cluster, alias: str, p
 
 
 @pytest.mark.usefixtures("short_expiry")
-async def test_concurrent_writers(cluster: Cluster, alias: str, pages: Path) -> None:
+async def test_concurrent_writers(cluster: ClusterClient, alias: str, pages: Path) -> None:
     """Of two writers one waits, is told the name of the other, and then has nothing to do."""
     holders: list[str] = []
     totals, progress = progress_recorder()
@@ -298,7 +298,7 @@ async def test_concurrent_writers(cluster: Cluster, alias: str, pages: Path) -> 
     await assert_like_local_library(cluster, alias, pages)
 
 
-async def test_lost_lock(cluster: Cluster, alias: str, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_lost_lock(cluster: ClusterClient, alias: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A holder that does not renew the lock loses it; the next one learns of the unfinished index."""
     monkeypatch.setattr(write_lock, "_EXPIRY_SECONDS", 0.3)
     monkeypatch.setattr(write_lock, "_POLL_SECONDS", 0.1)
@@ -313,7 +313,7 @@ async def test_lost_lock(cluster: Cluster, alias: str, monkeypatch: pytest.Monke
             second.check()
 
 
-async def test_replaced_meanwhile(cluster: Cluster, alias: str, folder: Path) -> None:
+async def test_replaced_meanwhile(cluster: ClusterClient, alias: str, folder: Path) -> None:
     """An index replaces only the one that was current when it was begun."""
     await write_index(cluster, folder, IndexPlan(alias, replicas=0))
     (before,) = await aliased_indexes(cluster, alias)
@@ -333,7 +333,7 @@ async def test_replaced_meanwhile(cluster: Cluster, alias: str, folder: Path) ->
     assert [f"{alias}-other"] == await aliased_indexes(cluster, alias)
 
 
-async def test_replaced_while_read(cluster: Cluster, alias: str, folder: Path) -> None:
+async def test_replaced_while_read(cluster: ClusterClient, alias: str, folder: Path) -> None:
     """While indexes are replaced, each question is answered from a single one of them."""
     note = folder / "note.txt"
     note.write_text("The harbour master counts 0 kites.", encoding="utf-8")

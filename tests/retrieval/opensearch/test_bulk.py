@@ -8,7 +8,7 @@ import pytest
 from retrieval.errors import UnavailableError
 from retrieval.opensearch import bulk
 from retrieval.opensearch.bulk import BulkItem
-from retrieval.opensearch.client import Cluster, ConnectionSettings, RefusedError
+from retrieval.opensearch.client import ClusterClient, ConnectionSettings, RefusedError
 
 
 def result(status: int) -> dict[str, Any]:
@@ -44,7 +44,7 @@ def _without_delays(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def write(respond: Callable[[httpx.Request], httpx.Response], count: int, size: int = 10) -> None:
-    async with Cluster(ConnectionSettings.of("http://one"), httpx.MockTransport(respond)) as cluster:
+    async with ClusterClient(ConnectionSettings.of("http://one"), httpx.MockTransport(respond)) as cluster:
         body = json.dumps({"b": "x" * size}).encode()
         await bulk.write(cluster, "some", [BulkItem(str(n), body) for n in range(count)])
 

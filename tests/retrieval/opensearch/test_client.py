@@ -7,7 +7,7 @@ import pytest
 
 from retrieval.errors import UnavailableError
 from retrieval.opensearch import client
-from retrieval.opensearch.client import Cluster, ConnectionSettings, Node, RefusedError
+from retrieval.opensearch.client import ClusterClient, ConnectionSettings, Node, RefusedError
 
 AUTHORIZATION = {"us:pa:ss": "Basic dXM6cGE6c3M=", "o:p": "Basic bzpw"}
 
@@ -100,9 +100,9 @@ class Nodes:
             return httpx.Response(reply, json={"error": {"type": "some_exception", "reason": "because"}})
         return httpx.Response(200, json=reply)
 
-    def cluster(self) -> Cluster:
+    def cluster(self) -> ClusterClient:
         addresses = ",".join(f"http://user:secret@{host}:9200" for host in self.replies)
-        return Cluster(ConnectionSettings.of(addresses), httpx.MockTransport(self))
+        return ClusterClient(ConnectionSettings.of(addresses), httpx.MockTransport(self))
 
 
 OK = {"ok": True}
@@ -227,5 +227,5 @@ async def test_cut_response(monkeypatch: pytest.MonkeyPatch) -> None:
     responses = [httpx.Response(200, content=b'{"o'), httpx.Response(200, json=OK)]
     monkeypatch.setattr(client, "_RETRY_DELAY_SECONDS", 0)
     transport = httpx.MockTransport(lambda _: responses.pop(0))
-    async with Cluster(ConnectionSettings.of("http://one"), transport) as cluster:
+    async with ClusterClient(ConnectionSettings.of("http://one"), transport) as cluster:
         assert await cluster.get("/") == OK
