@@ -84,12 +84,12 @@ class Texts:
             "my own words: you get the exact quote, and where it is.\n\n"
             "‹ and › under an answer show other quotes, “Show context” shows the text around it. "
             "The source under a quote is a link: it opens the passage here, wherever you forward it. "
-            "Reply to an answer to ask on from there: “And when was that?” "
+            "Reply to an answer to ask a follow-up question: “And when was that?” "
             "Edit your question, and my answer follows.\n\n"
             "/search finds where words occur, /sources lets you browse the documents. "
             "Reply to an answer with /why to see which words matched.\n\n"
-            "In a group, ask with /ask and your question, or reply to a message of mine; mention me where "
-            "the group lets me read along. "
+            "In a group, ask with /ask and your question, or reply to a message of mine; mention me if I "
+            "can see the messages of the group. "
             "Reply to somebody’s message with /ask to ask what it says. "
             "In any other chat, type my name and a question.\n\n"
             "/privacy explains what happens to your questions."
@@ -98,7 +98,7 @@ class Texts:
     @property
     def privacy(self) -> str:
         return self._(
-            "I keep no questions: they are not logged, and stored no longer than until they are answered; I "
+            "I keep no questions: they are not logged, and stored only until they are answered. I "
             "keep no list of who asks. "
             "The documents stay on the operator’s computers, and answers are found there; nothing is sent "
             "to any other service.\n\n"
