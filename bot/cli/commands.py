@@ -241,6 +241,7 @@ def chat(docs: Path | None) -> None:
     """
     style, shown = TerminalStyle.of(sys.stdout), 0
     answer: Answer | None = None
+    question: str | None = None
     with _open_documents(docs) as (library, runner):
         _print(
             f"{_count_noun(library.passages, 'passage')} of {_count_noun(len(library.sources), 'document')}."
@@ -248,7 +249,9 @@ def chat(docs: Path | None) -> None:
         )
         for line in _input_lines():
             if line.strip():
-                answer, shown = runner.run(_answer_line(library, line, answer)), 0
+                answer, shown = runner.run(_answer_line(library, line, question)), 0
+                if not answer.asks_nothing:
+                    question = answer.question
             elif answer is None or not answer.answered:
                 continue
             if answer.answered and shown >= len(answer.citations):
@@ -258,13 +261,13 @@ def chat(docs: Path | None) -> None:
             shown += 1
 
 
-async def _answer_line(library: "Library | ClusterLibrary", line: str, previous: Answer | None) -> Answer:
+async def _answer_line(library: "Library | ClusterLibrary", line: str, earlier: str | None) -> Answer:
     """Answer a line as a question of its own or, if that has no answer, as a follow-up question."""
     alone = await library.answer(line)
-    if alone.answered or previous is None:
+    if alone.answered or earlier is None:
         return alone
-    follow_up = await library.answer(line, earlier=previous.question)
-    # Words of the previous question are no answer to a line of unknown words.
+    follow_up = await library.answer(line, earlier=earlier)
+    # Words of the earlier question are no answer to a line of unknown words.
     return follow_up if follow_up.answered or alone.asks_nothing else alone
 
 

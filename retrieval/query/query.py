@@ -48,13 +48,18 @@ class Word:
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """A question, with its distinct words in order and the kinds of answer it asks for."""
+    """A question, with its distinct words in order and the kinds of answer it asks for.
+
+    `is_greeting` is true for a greeting or thanks without a question word: it asks nothing, not even in reply
+    to an answer.
+    """
 
     text: str
     words: tuple[Word, ...]
     wants_time: bool
     wants_number: bool
     wants_person: bool
+    is_greeting: bool = False
 
     @property
     def terms(self) -> list[str]:
@@ -101,6 +106,7 @@ def parse(text: str, languages: Sequence[str]) -> Query:
         wants_person=any(
             _find_listed(text, folded[name].values(), own.who) for name, own in stopwords.items()
         ),
+        is_greeting=not content and _is_greeting(text, folded),
     )
 
 
@@ -217,6 +223,25 @@ def _find_content(
         for start, end in words.keys() - function_words
         if end > covered_to[start]
     }
+
+
+def _is_greeting(text: str, folded: Mapping[str, FoldedWords]) -> bool:
+    """Return whether a message without content words greets or thanks, in any language, and asks nothing."""
+    own = script(text)
+    for language, listed in load_stopwords().items():
+        if language in folded:
+            words = folded[language]
+        elif script_of(language) == own and _may_greet(text, language, listed):
+            words = _fold_words(text, language)
+        else:
+            continue
+        if (
+            _find_listed(text, words.values(), listed.greet)
+            and not _find_listed(text, words.values(), listed.question_words)
+            and _has_only_stopwords(text, words, listed)
+        ):
+            return True
+    return False
 
 
 def _is_small_talk(text: str, folded: Mapping[str, FoldedWords]) -> bool:

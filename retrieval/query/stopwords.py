@@ -29,9 +29,13 @@ class Stopwords:
     greet: frozenset[str]
 
     @property
+    def question_words(self) -> frozenset[str]:
+        return frozenset().union(self.who, self.when, self.where, self.count, self.why, self.what)
+
+    @property
     def function_words(self) -> frozenset[str]:
         """All words but small talk."""
-        return frozenset().union(self.who, self.when, self.where, self.count, self.why, self.what, self.join)
+        return self.question_words | self.join
 
 
 @cache

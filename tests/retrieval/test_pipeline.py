@@ -155,6 +155,21 @@ def test_new_question_in_a_reply(question: str, document: str, words: str, ask: 
         assert words in result.citations[0].quote
 
 
+@pytest.mark.parametrize("message", ["thanks", "ok, thank you!", "hello", "merci", "谢谢", "спасибо"])
+def test_thanks_in_reply(message: str, ask: Ask) -> None:
+    """Thanks and greetings in reply to an answer do not ask its question again."""
+    result = ask(message, earlier="Who built the lighthouse on Skerry?")
+    assert result.asks_nothing
+    assert "none" == result.certainty
+
+
+def test_follow_up_in_unknown_words(ask: Ask) -> None:
+    """A follow-up whose words no document has is never answered as sure by the question before it."""
+    assert "sure" == ask("Who built the lighthouse on Skerry?").certainty
+    result = ask("what is zydeco", earlier="Who built the lighthouse on Skerry?")
+    assert "sure" != result.certainty
+
+
 def test_suggestion_of_follow_up(ask: Ask) -> None:
     """The suggestion corrects the words of the follow-up only, not of the question before it."""
     result = ask("Who feeds the gaots?", earlier="Are there gaots?")
