@@ -181,4 +181,4 @@ def _print_invitation(address: str, folder: Path, *, waiting: bool) -> None:
     click.echo(f"\nOpen {address} in a browser and ask{example}")
     if waiting:
         click.echo("The bot is still reading the documents; the page shows when it is ready.")
-    click.echo("Ctrl-C stops both.\n")
+    click.echo("Ctrl-C stops the bot and the emulator.\n")
