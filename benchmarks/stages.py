@@ -17,7 +17,7 @@ from benchmarks.table import Table
 from retrieval import pipeline
 from retrieval.documents.library import Library
 from retrieval.index.local_index import LocalIndex
-from retrieval.query.reranker import match_features
+from retrieval.query.match_features import match_features
 from retrieval.quotes.citations import cite, match_forms
 from retrieval.quotes.quote_selection import rank_spans, select_quotes
 

@@ -24,9 +24,9 @@ from bot.handlers.access import AccessControl
 from bot.handlers.context import BotContext, BotState, Data
 from bot.ops.concurrency import CancellableWaits
 from bot.ops.metrics import Metrics
+from bot.telegram.bot_client import Bot
 from bot.telegram.message_parsing import mentions_bot
 from bot.telegram.rate_limiter import RateLimiter
-from bot.telegram.update_parsing import Bot
 from config.settings import Settings
 
 App = Application[Bot, BotContext, Data, Data, BotState, None]

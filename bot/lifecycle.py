@@ -26,11 +26,11 @@ from bot.ops.metrics import Metrics
 from bot.ops.outage_log import OutageLog
 from bot.search_backends import cluster_library, connection_settings, encoder_for, open_cluster
 from bot.settings_checks import missing_settings, no_documents
+from bot.telegram.bot_client import Bot
 from bot.telegram.bot_profile import update_profile
 from bot.telegram.dispatcher import Dispatcher
 from bot.telegram.polling import Poller
 from bot.telegram.spool import Spool
-from bot.telegram.update_parsing import Bot
 from bot.telegram.webhook import Inbox, Webhook
 from config.logging import configure
 from config.settings import ConfigError, Settings

@@ -6,8 +6,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from sandbox import queries, serializers, validation
-from sandbox.entity_parsing import utf16_slice
 from sandbox.errors import bad_request, forbidden
+from sandbox.message_text import utf16_slice
 from sandbox.model import Chat, Json, Message, TextWithEntities, Topic
 from sandbox.state import now
 

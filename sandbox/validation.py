@@ -11,8 +11,8 @@ import re
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from sandbox.entity_parsing import normalise, utf16_length
 from sandbox.errors import ApiError, bad_request
+from sandbox.message_text import normalise, utf16_length
 from sandbox.model import Entity, Json, Quote, TextWithEntities
 
 if TYPE_CHECKING:

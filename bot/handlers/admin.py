@@ -8,7 +8,7 @@ from telegram import Document, Update
 from telegram.error import TelegramError
 
 from bot.handlers.context import BotContext
-from bot.handlers.messaging import message_of, send_reply
+from bot.handlers.replies import message_of, send_reply
 from bot.i18n.messages import Texts
 from bot.ops.document_manager import DocumentManager, is_valid_document_name
 from bot.views.locations import isolate

@@ -6,7 +6,7 @@ from telegram import CallbackQuery, Chat, InputFile, Message, Update
 from telegram.error import TelegramError
 
 from bot.handlers.context import BotContext
-from bot.handlers.messaging import answer_query, edit_reply, query_of, send_reply
+from bot.handlers.replies import answer_query, edit_reply, query_of, send_reply
 from bot.i18n.messages import Texts
 from bot.ops.document_manager import DocumentManager
 from bot.views import browse, callback_data

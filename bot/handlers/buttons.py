@@ -3,7 +3,7 @@
 from telegram import CallbackQuery, Message, Update
 
 from bot.handlers.context import BotContext
-from bot.handlers.messaging import answer_query, asked_text, edit_reply, query_of
+from bot.handlers.replies import answer_query, asked_text, edit_reply, query_of
 from bot.i18n.messages import Texts
 from bot.ops.concurrency import in_thread
 from bot.search_service import TOP

@@ -12,7 +12,7 @@ from bot.ops.document_manager import DocumentManager
 from bot.ops.feedback import Feedback
 from bot.ops.metrics import Metrics
 from bot.search_service import TOP, ask
-from bot.telegram.update_parsing import Bot
+from bot.telegram.bot_client import Bot
 from bot.views.callback_data import AS_WRITTEN, Origin
 from bot.views.viewer import Viewer
 from retrieval.documents.archive import AnyArchive

@@ -7,7 +7,7 @@ from telegram import Chat, ChatMember, Message, Update
 from telegram.error import BadRequest
 
 from bot.handlers.context import BotContext
-from bot.handlers.messaging import asked_text, is_unchanged, message_of, send_reply
+from bot.handlers.replies import asked_text, is_unchanged, message_of, send_reply
 from bot.i18n.messages import Texts
 from bot.views import answers, browse, inline, quotes
 from bot.views.callback_data import AS_WRITTEN, Origin

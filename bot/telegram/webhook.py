@@ -11,8 +11,8 @@ from telegram import Update, WebhookInfo
 from telegram.error import InvalidToken, TelegramError
 
 from bot.ops.outage_log import OutageLog
+from bot.telegram.bot_client import Bot
 from bot.telegram.dispatcher import Dispatcher
-from bot.telegram.update_parsing import Bot
 
 _log = logging.getLogger(__name__)
 

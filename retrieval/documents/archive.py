@@ -11,7 +11,7 @@ from typing import Any, Generic, TypeAlias, TypeVar
 from retrieval.documents.ingestion import render_page
 from retrieval.errors import EncoderError
 from retrieval.ids import document_id, document_of
-from retrieval.index.protocol import DocumentIndex
+from retrieval.index.interface import DocumentIndex
 from retrieval.model import Answer, Citation, Passage, PassageContext, Problem, Section, Source, TermWeight
 from retrieval.pipeline import answer, explain
 

@@ -32,8 +32,8 @@ from retrieval.index.context_fields import MAX_CONTEXT_CANDIDATES, context_weigh
 from retrieval.index.dense_index import DenseIndex
 from retrieval.index.encoder_inputs import EncoderText
 from retrieval.index.forward_index import ForwardIndex
+from retrieval.index.interface import Candidates, MeaningScores
 from retrieval.index.maxscore import SegmentQuery, kth_best, top_passages
-from retrieval.index.protocol import Candidates, MeaningScores
 from retrieval.index.segment import LiveSegment, Passages
 from retrieval.index.spelling import find_correction
 from retrieval.index.tokenizer import tokenize

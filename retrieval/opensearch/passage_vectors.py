@@ -17,7 +17,7 @@ from retrieval.embeddings.vector_store import FILE_NAME, Embeddings, VectorStore
 from retrieval.index.arrays import RaggedArray, row_ends
 from retrieval.index.dense_index import baseline, sample_rows
 from retrieval.index.encoder_inputs import EncoderText
-from retrieval.index.protocol import MeaningScores
+from retrieval.index.interface import MeaningScores
 from retrieval.index.segment import Segment
 
 # Texts in a batch, which takes half a second to a second. Larger batches are no faster.

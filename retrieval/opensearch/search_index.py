@@ -21,7 +21,7 @@ from retrieval.index.context_fields import (
     rarest_terms,
 )
 from retrieval.index.forward_index import ForwardIndex
-from retrieval.index.protocol import Candidates, MeaningScores
+from retrieval.index.interface import Candidates, MeaningScores
 from retrieval.index.spelling import is_correctable, similar_words
 from retrieval.index.vocabulary import digest, digests
 from retrieval.model import Passage, Section

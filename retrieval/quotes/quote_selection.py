@@ -6,10 +6,9 @@ from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
-from retrieval.index.protocol import Candidates
+from retrieval.index.interface import Candidates
 from retrieval.model import Citation, Passage, Span
-from retrieval.query.query import Query
-from retrieval.query.reranker import (
+from retrieval.query.match_features import (
     MEANING_SCALE,
     FloatArray,
     IntArray,
@@ -19,8 +18,9 @@ from retrieval.query.reranker import (
     passage_features,
     shortlist,
 )
+from retrieval.query.query import Query
 from retrieval.quotes.citations import Excerpt, line_range, paragraph_number
-from retrieval.quotes.scoring import WITH_MEANING, WORDS_ONLY, Coefficients
+from retrieval.quotes.confidence import WITH_MEANING, WORDS_ONLY, Coefficients
 from retrieval.sentences import pieces
 
 # A span of more pieces is a list of short items, not sentences.

@@ -9,8 +9,8 @@ import pytest
 from retrieval.documents.library import Library
 from retrieval.embeddings.encoder import Vectors
 from retrieval.errors import EncoderError
+from retrieval.index.interface import Candidates
 from retrieval.index.local_index import LocalIndex
-from retrieval.index.protocol import Candidates
 from retrieval.opensearch import ClusterClient, ClusterLibrary, IndexPlan, cached_embeddings, write_index
 from retrieval.opensearch.search_index import OpenSearchIndex
 from tests.opensearch.compare_indexes import (

@@ -5,14 +5,14 @@ from collections.abc import Callable
 
 import pytest
 
+from retrieval.index.interface import Candidates
 from retrieval.index.local_index import LocalIndex
-from retrieval.index.protocol import Candidates
 from retrieval.loaders.chunking import split_passages
 from retrieval.loaders.formats import load
 from retrieval.model import Answer, Document, Passage, Span
 from retrieval.pipeline import answer
+from retrieval.query.match_features import MatchFeatures, match_features
 from retrieval.query.query import Query, parse
-from retrieval.query.reranker import MatchFeatures, match_features
 from tests.retrieval.corpus import with_vectors
 from tests.retrieval.fake_encoder import FakeEncoder
 

@@ -13,7 +13,7 @@ from retrieval.loaders.chunking import split_passages
 from retrieval.loaders.text.plain_text import load
 from retrieval.model import Answer, Document, Passage
 from retrieval.pipeline import answer, explain
-from retrieval.quotes.scoring import SURE
+from retrieval.quotes.confidence import SURE
 
 Ask = Callable[..., Answer]
 

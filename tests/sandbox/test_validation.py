@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sandbox import validation
-from sandbox.entity_parsing import utf16_length, utf16_slice
 from sandbox.errors import ApiError
+from sandbox.message_text import utf16_length, utf16_slice
 from sandbox.model import Entity, TextWithEntities
 
 

@@ -8,7 +8,7 @@ from telegram.ext import ApplicationHandlerStop
 from bot.handlers.access import AccessControl
 from bot.i18n.messages import texts_for
 from bot.ops.metrics import Metrics
-from bot.telegram.update_parsing import Bot
+from bot.telegram.bot_client import Bot
 from config.settings import Settings
 from tests.bot.virtual_clock import fast
 

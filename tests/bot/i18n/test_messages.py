@@ -10,7 +10,7 @@ import pytest
 from bot.i18n.messages import LANGUAGES, Texts, texts_for
 from bot.views.truncation import units
 from sandbox import validation
-from sandbox.entity_parsing import utf16_slice
+from sandbox.message_text import utf16_slice
 from sandbox.model import TextWithEntities
 
 TEXTS = texts_for("en")

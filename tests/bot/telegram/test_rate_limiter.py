@@ -19,8 +19,8 @@ from telegram.error import (
 from bot.ops.concurrency import CancellableWaits
 from bot.ops.metrics import Metrics
 from bot.telegram import rate_limiter
+from bot.telegram.bot_client import Bot
 from bot.telegram.rate_limiter import RateLimiter
-from bot.telegram.update_parsing import Bot
 from tests.bot.virtual_clock import fast, now
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*retry_after")

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from retrieval.index.protocol import Candidates
+from retrieval.index.interface import Candidates
 from retrieval.index.tokenizer import Token, tokenize
 from retrieval.index.vocabulary import TokenType, grams, token_type
+from retrieval.query.match_features import MatchFeatures, inverse_document_frequency
 from retrieval.query.query import Query, Word
-from retrieval.query.reranker import MatchFeatures, inverse_document_frequency
 from retrieval.sentences import pieces
 
 Look = Callable[..., tuple[Query, Candidates, MatchFeatures] | None]

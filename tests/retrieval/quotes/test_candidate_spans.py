@@ -4,9 +4,9 @@ import numpy as np
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from retrieval.index.protocol import Candidates
+from retrieval.index.interface import Candidates
+from retrieval.query.match_features import MatchFeatures
 from retrieval.query.query import Query
-from retrieval.query.reranker import MatchFeatures
 from retrieval.quotes.quote_selection import CandidateSpans, find_spans
 
 Look = Callable[..., tuple[Query, Candidates, MatchFeatures] | None]

@@ -3,7 +3,7 @@ import math
 import pytest
 
 from retrieval.query.query import parse
-from retrieval.quotes.scoring import UNSURE, WITH_MEANING, WORDS_ONLY, Coefficients, confidence
+from retrieval.quotes.confidence import UNSURE, WITH_MEANING, WORDS_ONLY, Coefficients, confidence
 
 
 @pytest.mark.parametrize("coefficients", [WITH_MEANING, WORDS_ONLY])

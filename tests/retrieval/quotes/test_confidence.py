@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from retrieval.query.query import parse, with_earlier_words
-from retrieval.quotes.scoring import (
+from retrieval.quotes.confidence import (
     SURE,
     UNSURE,
     WITH_MEANING,

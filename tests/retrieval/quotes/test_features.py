@@ -5,11 +5,11 @@ import pytest
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
-from retrieval.index.protocol import Candidates
+from retrieval.index.interface import Candidates
+from retrieval.query.match_features import MEANING_SCALE, MatchFeatures
 from retrieval.query.query import Query
-from retrieval.query.reranker import MEANING_SCALE, MatchFeatures
+from retrieval.quotes.confidence import WITH_MEANING, WORDS_ONLY
 from retrieval.quotes.quote_selection import rank_spans
-from retrieval.quotes.scoring import WITH_MEANING, WORDS_ONLY
 from tests.retrieval.fake_encoder import FakeEncoder
 
 Look = Callable[..., tuple[Query, Candidates, MatchFeatures] | None]

@@ -6,12 +6,12 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from retrieval.index.protocol import Candidates
+from retrieval.index.interface import Candidates
+from retrieval.query.match_features import MatchFeatures
 from retrieval.query.query import Query
-from retrieval.query.reranker import MatchFeatures
 from retrieval.quotes.citations import Excerpt
+from retrieval.quotes.confidence import WITH_MEANING, WORDS_ONLY, Coefficients
 from retrieval.quotes.quote_selection import RankedSpans, rank_spans, select_quotes
-from retrieval.quotes.scoring import WITH_MEANING, WORDS_ONLY, Coefficients
 from tests.retrieval.fake_encoder import FakeEncoder
 
 Look = Callable[..., tuple[Query, Candidates, MatchFeatures] | None]

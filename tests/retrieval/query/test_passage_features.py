@@ -7,9 +7,8 @@ from hypothesis import strategies as st
 from rank_bm25 import BM25Plus
 
 from retrieval.index.bm25 import K1, B
-from retrieval.index.protocol import Candidates
-from retrieval.query.query import Query
-from retrieval.query.reranker import (
+from retrieval.index.interface import Candidates
+from retrieval.query.match_features import (
     SHORTLIST_SIZE,
     MatchFeatures,
     bm25,
@@ -17,6 +16,7 @@ from retrieval.query.reranker import (
     passage_features,
     shortlist,
 )
+from retrieval.query.query import Query
 
 Look = Callable[..., tuple[Query, Candidates, MatchFeatures] | None]
 

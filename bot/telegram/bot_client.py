@@ -1,4 +1,4 @@
-"""A bot that parses updates one by one, so an invalid update does not block the others."""
+"""The client of the Bot API, which parses updates one by one, so an invalid one does not block the others."""
 
 from __future__ import annotations
 

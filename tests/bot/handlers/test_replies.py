@@ -6,7 +6,7 @@ import pytest
 from telegram import CallbackQuery, Message, Update
 from telegram.error import BadRequest
 
-from bot.handlers import messaging
+from bot.handlers import replies
 from bot.i18n.messages import texts_for
 from bot.views.message import notice
 from tests.bot.update_builders import GROUP, deliver, message, pressed
@@ -21,7 +21,7 @@ def _query(application: Any, **fields: Any) -> CallbackQuery:
 async def test_editing_an_inaccessible_message(application: Any, telegram: Any) -> None:
     """A message that the bot cannot access is not edited, and a text says so."""
     async with application:
-        text = await messaging.edit_reply(_query(application, message=None), notice("Words"), TEXTS)
+        text = await replies.edit_reply(_query(application, message=None), notice("Words"), TEXTS)
     assert (TEXTS.stale, []) == (text, telegram.calls)
 
 
@@ -38,21 +38,21 @@ async def test_an_edit_that_fails(
     """An edit without a change is no failure; any other refused edit returns a text."""
     telegram.replies["editMessageText"] = (400, description)
     async with application:
-        assert expected == await messaging.edit_reply(_query(application), notice("Words"), TEXTS)
+        assert expected == await replies.edit_reply(_query(application), notice("Words"), TEXTS)
 
 
 def test_is_unchanged() -> None:
     """Only Telegram's error for an edit without a change counts as unchanged."""
-    assert messaging.is_unchanged(BadRequest("Message is not modified"))
-    assert not messaging.is_unchanged(BadRequest("Message can't be edited"))
+    assert replies.is_unchanged(BadRequest("Message is not modified"))
+    assert not replies.is_unchanged(BadRequest("Message can't be edited"))
 
 
 def test_updates_of_the_wrong_kind() -> None:
     """An update without the required message or query raises TypeError."""
     with pytest.raises(TypeError):
-        messaging.message_of(Update(1))
+        replies.message_of(Update(1))
     with pytest.raises(TypeError):
-        messaging.query_of(Update(1))
+        replies.query_of(Update(1))
 
 
 TOPIC = {"message_thread_id": 44, "is_topic_message": True}
@@ -72,4 +72,4 @@ async def test_an_answer_stays_in_its_topic(
 def test_message_of_an_edit(application: Any) -> None:
     """The message of an update may be an edited one."""
     update = Update.de_json({"update_id": 1, "edited_message": message("Which?")}, application.bot)
-    assert isinstance(messaging.message_of(update), Message)
+    assert isinstance(replies.message_of(update), Message)

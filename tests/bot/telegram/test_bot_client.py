@@ -3,7 +3,7 @@ from typing import Any
 
 from telegram.request import BaseRequest
 
-from bot.telegram.update_parsing import Bot
+from bot.telegram.bot_client import Bot
 
 
 class OneBatch(BaseRequest):

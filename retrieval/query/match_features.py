@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from retrieval.index.bm25 import K1, B
-from retrieval.index.protocol import Candidates, MeaningScores
+from retrieval.index.interface import Candidates, MeaningScores
 from retrieval.index.vocabulary import TokenType, Vocabulary, digest, grams
 from retrieval.model import Passage
 from retrieval.query.context_match import ContextMatch, match_contexts

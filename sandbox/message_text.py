@@ -1,4 +1,4 @@
-"""The processing of a message's text: cleaning, trimming, and detection of links, commands and tags."""
+"""Text of messages as Telegram stores it: cleaned, trimmed, with links, commands and tags detected."""
 
 from __future__ import annotations
 
