@@ -1,9 +1,9 @@
 """The cluster that other tests use is a real one, whose nodes can be killed, stopped and paused."""
 
-import os
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import httpx
@@ -103,12 +103,21 @@ def test_no_orphaned_nodes(tmp_path: Path) -> None:
     with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=Path(__file__).parents[2]) as owner:
         assert owner.stdout is not None
         node = int(owner.stdout.readline())
-        os.kill(node, 0)
+        # setpriv asks the kernel for the signal just before it becomes the node.
+        _wait_until(lambda: _command_name(node) != "setpriv")
         owner.kill()
-    deadline = time.monotonic() + 10
-    while _is_running(node):
-        assert time.monotonic() < deadline, "still running"
+    _wait_until(lambda: not _is_running(node))
+
+
+def _wait_until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < deadline, "did not happen"
         time.sleep(0.05)
+
+
+def _command_name(process: int) -> str:
+    return Path(f"/proc/{process}/comm").read_text(encoding="ascii").strip()
 
 
 def _is_running(process: int) -> bool:
