@@ -12,7 +12,7 @@ from retrieval.query.match_features import inverse_document_frequency, match_fea
 from retrieval.query.query import Query, parse, with_corrections, with_earlier_words
 from retrieval.query.question_phrases import remove_asking_phrases
 from retrieval.quotes.citations import cite, find_highlights, match_forms
-from retrieval.quotes.confidence import SURE, certainty, confidence
+from retrieval.quotes.confidence import below_sure, certainty, confidence
 from retrieval.quotes.quote_selection import rank_spans, select_quotes
 
 # 64 are as good as 100, within 0.002, in two thirds of the time. 99.5 % of the answers are among them.
@@ -39,11 +39,13 @@ async def answer(
         return Answer(text, certainty="none", confidence=0.0, citations=(), asks_nothing=asks_nothing)
     matches = match_features(query, candidates)
     ranking = rank_spans(query, matches, candidates, quote_chars)
-    is_answerable = _is_answerable(own, candidates)
-    probability = confidence(query, ranking.best_features, ranking.coefficients) if is_answerable else 0.0
-    if earlier and _is_unknown(own, candidates):
-        # The earlier question alone found these quotes, and it has been answered already.
-        probability *= SURE
+    probability = confidence(query, ranking.best_features, ranking.coefficients)
+    if _is_unknown(own, candidates):
+        if candidates.meaning is None:
+            probability = 0.0
+        elif earlier:
+            # The earlier question alone may have found these quotes, and it has been answered already.
+            probability = below_sure(probability)
     forward, is_match = candidates.forward, match_forms(query, candidates.forward.vocabulary)
     citations = tuple(
         cite(
@@ -128,16 +130,11 @@ async def _encode(query: Query, earlier: str | None, index: Index) -> Vectors | 
     return await asyncio.to_thread(index.encoder.encode_question, texts)
 
 
-def _is_answerable(own: Query, candidates: Candidates) -> bool:
-    """Return whether the documents have a content word of a question, or may express it in other words.
-
-    `own` is the query without the words of an earlier question: these alone cannot answer unknown words.
-    """
-    return candidates.meaning is not None or not _is_unknown(own, candidates)
-
-
 def _is_unknown(query: Query, candidates: Candidates) -> bool:
-    """Return whether a question has content words, and the documents have none of them."""
+    """Return whether a question has content words, and the documents have none of them.
+
+    They may still express them in other words, which only the encoder can find.
+    """
     content = [word for word in query.words if word.is_content]
     is_known = any(candidates.frequencies.get(term, 0) for word in content for term in word.terms)
     return bool(content) and not is_known

@@ -1,8 +1,8 @@
 """Queries: the words of a question, each with its terms in the languages of the documents."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import accumulate, islice
+from itertools import accumulate, chain, islice
 
 import regex
 
@@ -227,21 +227,12 @@ def _find_content(
 
 def _is_greeting(text: str, folded: Mapping[str, FoldedWords]) -> bool:
     """Return whether a message without content words greets or thanks, in any language, and asks nothing."""
-    own = script(text)
-    for language, listed in load_stopwords().items():
-        if language in folded:
-            words = folded[language]
-        elif script_of(language) == own and _may_greet(text, language, listed):
-            words = _fold_words(text, language)
-        else:
-            continue
-        if (
-            _find_listed(text, words.values(), listed.greet)
-            and not _find_listed(text, words.values(), listed.question_words)
-            and _has_only_stopwords(text, words, listed)
-        ):
-            return True
-    return False
+    stopwords = load_stopwords()
+    own = ((words, stopwords[language]) for language, words in folded.items() if language in stopwords)
+    return any(
+        _greets(text, words, listed) and not _find_listed(text, words.values(), listed.question_words)
+        for words, listed in chain(own, _fold_in_greeting_languages(text, folded))
+    )
 
 
 def _is_small_talk(text: str, folded: Mapping[str, FoldedWords]) -> bool:
@@ -259,16 +250,22 @@ def _is_small_talk(text: str, folded: Mapping[str, FoldedWords]) -> bool:
         return True
     if max(map(len, folded.values()), default=0) > _MAX_GREETING_TOKENS:
         return False
+    return any(_greets(text, words, listed) for words, listed in _fold_in_greeting_languages(text, folded))
+
+
+def _fold_in_greeting_languages(
+    text: str, folded: Mapping[str, FoldedWords]
+) -> Iterator[tuple[FoldedWords, Stopwords]]:
+    """Yield the words of a message in other languages of its script that it may greet in."""
     own = script(text)
-    foreign = (
-        (_fold_words(text, language), listed)
-        for language, listed in stopwords.items()
-        if language not in folded and script_of(language) == own and _may_greet(text, language, listed)
-    )
-    return any(
-        _find_listed(text, words.values(), listed.greet) and _has_only_stopwords(text, words, listed)
-        for words, listed in foreign
-    )
+    for language, listed in load_stopwords().items():
+        if language not in folded and script_of(language) == own and _may_greet(text, language, listed):
+            yield _fold_words(text, language), listed
+
+
+def _greets(text: str, words: FoldedWords, listed: Stopwords) -> bool:
+    """Return whether a message has a greeting or thanks, and no content word."""
+    return bool(_find_listed(text, words.values(), listed.greet)) and _has_only_stopwords(text, words, listed)
 
 
 def _may_greet(text: str, language: str, stopwords: Stopwords) -> bool:

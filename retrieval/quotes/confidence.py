@@ -154,7 +154,12 @@ def confidence(query: Query, features: Mapping[str, float], coefficients: Coeffi
         for name, coefficient in coefficients.confidence.items()
     )
     probability = 1 / (1 + math.exp(-logit))
-    return probability * SURE if _has_one_word(query) else probability
+    return below_sure(probability) if _has_one_word(query) else probability
+
+
+def below_sure(probability: float) -> float:
+    """Return a confidence that is never sure, in the order of the probabilities."""
+    return probability * SURE
 
 
 def certainty(confidence: float) -> Certainty:
