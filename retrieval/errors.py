@@ -1,5 +1,8 @@
 """Errors of this package: one class for each case that callers handle differently."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 
 class RetrievalError(Exception):
     """Base class of all errors that this package raises on purpose."""
@@ -29,3 +32,14 @@ class UnavailableError(RetrievalError):
 
 class EncoderError(RetrievalError):
     """The sentence encoder cannot be used. Search goes on by words alone."""
+
+
+@contextmanager
+def panics_as_errors() -> Iterator[None]:
+    """Raise RuntimeError for a panic of a library in Rust, which is no Exception and cannot be pickled."""
+    try:
+        yield
+    except (Exception, KeyboardInterrupt, SystemExit, GeneratorExit):
+        raise
+    except BaseException as error:
+        raise RuntimeError(f"{type(error).__name__}: {error}") from error

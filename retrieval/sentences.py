@@ -5,6 +5,7 @@ from itertools import pairwise
 import regex
 import sentencex
 
+from retrieval.errors import panics_as_errors
 from retrieval.model import Span
 
 # Characters that extend the grapheme before them, even after a space: marks, joiners, skin tones.
@@ -22,7 +23,10 @@ _GRAPHEME = regex.compile(r"\X")
 # The number of a list item looks like the end of a sentence, but belongs to the text after it.
 _ITEM_NUMBER = regex.compile(r"\(?(?:\p{N}{1,3}|\p{L})[.)]")
 # sentencex counts these as one byte after an abbreviation, and panics inside the character.
-_NON_ASCII_SPACE = regex.compile(r"[^\S\x00-\x7f]")
+_NON_ASCII_SPACES = (
+    "\x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a"
+    "\u2028\u2029\u202f\u205f\u3000"
+)
 _SENTENCE_END = regex.compile(r"(?:[.!?…؟।]++[\p{Pe}\p{Pf}\"']*+(?=\s)|[。！？]++[\p{Pe}\p{Pf}]*+)\s*+")
 # Shorter clauses are joined to the next one, so that each piece of a long sentence says something.
 _MIN_CLAUSE_CHARS = 40
@@ -66,12 +70,14 @@ def _sentences(text: str, language: str) -> list[tuple[int, int]]:
 
 def _sentence_ends(text: str, language: str) -> list[int]:
     """Return where sentencex ends sentences, or a plain rule if it fails on this text."""
-    spaced = text if text.isascii() else _NON_ASCII_SPACE.sub(" ", text)
+    spaced = text
+    if not text.isascii():
+        for space in _NON_ASCII_SPACES:  # several times faster than a regular expression
+            spaced = spaced.replace(space, " ")
     try:
-        return [boundary["end_index"] for boundary in sentencex.get_sentence_boundaries(language, spaced)]
-    except (KeyboardInterrupt, SystemExit):
-        raise
-    except BaseException:  # noqa: BLE001  # a panic in Rust is no Exception
+        with panics_as_errors():
+            return [boundary["end_index"] for boundary in sentencex.get_sentence_boundaries(language, spaced)]
+    except Exception:  # noqa: BLE001  # whatever stops the library, the text is split
         return [match.end() for match in _SENTENCE_END.finditer(text)]
 
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from pebble import ProcessExpired, ProcessFuture, ProcessPool
 
 from retrieval.documents.file_listing import FileEntry
-from retrieval.errors import DocumentError
+from retrieval.errors import DocumentError, panics_as_errors
 from retrieval.ids import document_id
 from retrieval.index import segment_writer
 from retrieval.loaders.chunking import split_passages
@@ -92,9 +92,9 @@ def _ingest_in_process(
     """Read files in this process; one by one if they cannot be indexed together."""
     try:
         batch = _ingest_batch(folder, files, longest_piece, scratch)
-    except (OSError, KeyboardInterrupt, SystemExit, GeneratorExit):
+    except OSError:
         raise
-    except BaseException as error:  # noqa: BLE001  # as in _ingest_file
+    except Exception as error:  # noqa: BLE001  # as in _ingest_file
         if len(files) > 1:
             for file in files:
                 yield from _ingest_in_process(folder, [file], longest_piece, scratch)
@@ -129,7 +129,7 @@ def _schedule(
     pool: ProcessPool, folder: Path, files: Sequence[FileEntry], longest_piece: int, scratch: Path
 ) -> "ProcessFuture[Batch]":
     return pool.schedule(
-        _ingest_batch_in_worker, args=(folder, files, longest_piece, scratch), timeout=_READ_TIMEOUT_SECONDS
+        _ingest_batch, args=(folder, files, longest_piece, scratch), timeout=_READ_TIMEOUT_SECONDS
     )
 
 
@@ -196,18 +196,6 @@ def _render(folder: Path, name: str, page: int, quote: str) -> bytes | None:
     return render_quote(read(folder / name, name), page, quote, name)
 
 
-def _ingest_batch_in_worker(
-    folder: Path, files: Sequence[FileEntry], longest_piece: int, scratch: Path
-) -> Batch:
-    """Ingest a batch; a panic of a library, which cannot be pickled, becomes a RuntimeError."""
-    try:
-        return _ingest_batch(folder, files, longest_piece, scratch)
-    except (Exception, KeyboardInterrupt, SystemExit):
-        raise
-    except BaseException as error:  # noqa: BLE001  # as in _ingest_file
-        raise RuntimeError(f"{type(error).__name__}: {error}") from None
-
-
 def _ingest_batch(folder: Path, files: Sequence[FileEntry], longest_piece: int, scratch: Path) -> Batch:
     results: list[tuple[FileEntry, IngestedFile | FailedFile]] = []
     passages: list[Passage] = []
@@ -218,7 +206,9 @@ def _ingest_batch(folder: Path, files: Sequence[FileEntry], longest_piece: int, 
         else:
             results.append((file, result[0]))
             passages += result[1]
-    return Batch(results, segment_writer.build(scratch, passages, longest_piece).path if passages else None)
+    with panics_as_errors():
+        segment = segment_writer.build(scratch, passages, longest_piece).path if passages else None
+    return Batch(results, segment)
 
 
 def _ingest_file(folder: Path, name: str) -> tuple[IngestedFile, list[Passage]] | FailedFile:
@@ -227,8 +217,9 @@ def _ingest_file(folder: Path, name: str) -> tuple[IngestedFile, list[Passage]] 
     except DocumentError as error:
         return FailedFile(error.reason, is_final=False)
     try:
-        document = load(data, name)
-        passages = list(split_passages(document))
+        with panics_as_errors():
+            document = load(data, name)
+            passages = list(split_passages(document))
         language = Counter(passage.language for passage in passages).most_common(1)[0][0]
         source = Source(document_id(name), name, document.title, len(passages), len(document.text), language)
         return IngestedFile(
@@ -236,13 +227,11 @@ def _ingest_file(folder: Path, name: str) -> tuple[IngestedFile, list[Passage]] 
         ), passages
     except DocumentError as error:
         return FailedFile(error.reason)
-    except (KeyboardInterrupt, SystemExit):
-        raise
-    except BaseException as error:  # noqa: BLE001  # a bug in a loader costs one document; panics are no Exception
+    except Exception as error:  # noqa: BLE001  # a bug in a loader costs one document, not all
         return _unexpected_failure(name, error)
 
 
-def _unexpected_failure(name: str, error: BaseException) -> FailedFile:
+def _unexpected_failure(name: str, error: Exception) -> FailedFile:
     if isinstance(error, MemoryError):
         return FailedFile("takes too much memory to read; split it")
     _log.error("%s: cannot be read", name, exc_info=error)

@@ -143,7 +143,7 @@ def index_with_panic(folder: Path, files: Sequence[FileEntry], longest_piece: in
     """Ingest in a worker process, where a library panics while a bad document is indexed."""
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(segment_writer, "build", build_unless_bad(Panic()))
-        return ingestion._ingest_batch_in_worker(folder, files, longest_piece, scratch)
+        return ingestion._ingest_batch(folder, files, longest_piece, scratch)
 
 
 @pytest.mark.usefixtures("apart")
