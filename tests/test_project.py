@@ -126,12 +126,10 @@ def _imports(folders: Iterable[str]) -> dict[str, str]:
         for node in ast.walk(ast.parse(path.read_bytes())):
             if isinstance(node, ast.Import):
                 names = [alias.name for alias in node.names]
+            elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+                names = [node.module]
             else:
-                names = (
-                    [node.module]
-                    if isinstance(node, ast.ImportFrom) and node.module and not node.level
-                    else []
-                )
+                continue
             imported |= {name.partition(".")[0]: str(path) for name in names}
     return imported
 
