@@ -29,6 +29,9 @@ _ARRIVAL_SECONDS = 0.5
 # Telegram shows at most 100 unconfirmed updates. From half of that on, slow updates are spooled.
 _MAX_UNCONFIRMED = 50
 _SLOW_SECONDS = 2.0
+# While there are always answers under way, those given are confirmed this often. Without a journal, a process
+# that is killed repeats those of this time.
+_CONFIRMATION_SECONDS = 0.2
 _MAX_TOKEN_REFUSALS = 3
 # Fractions of the time that a new process observes before it claims the updates. After a conflict, the
 # process that was answering returns and claims them again sooner than a new one.
@@ -95,8 +98,7 @@ class Poller:
             for update in await run_until_stopped(stop, self._fetch(stop)) or ():
                 self._take(update)
                 self._next = max(self._next, update.update_id + 1)
-            if running := [pending.task for pending in self._open.values() if not pending.task.done()]:
-                await run_until_stopped(stop, asyncio.wait(running, timeout=self._poll_interval))
+            await run_until_stopped(stop, self._wait_for_answers())
             self._drop_answered()
             if len(self._seen) >= _MAX_UNCONFIRMED:
                 await self._spool_slow_updates()
@@ -134,6 +136,18 @@ class Poller:
         self._refusals = 0
         self._outage.recovered()
         return updates
+
+    async def _wait_for_answers(self) -> None:
+        """Wait until all answers are given or some can be confirmed, for a poll interval at most."""
+        deadline = time.monotonic() + self._poll_interval
+        while running := [pending.task for pending in self._open.values() if not pending.task.done()]:
+            left = deadline - time.monotonic()
+            if left <= 0:
+                return
+            await asyncio.wait(running, timeout=min(left, _CONFIRMATION_SECONDS))
+            self._drop_answered()
+            if self._offset > self._polled:
+                return
 
     async def _poll(self, wait: int = _LONG_POLL_SECONDS) -> Sequence[Update]:
         self._drop_answered()
