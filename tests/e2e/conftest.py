@@ -57,6 +57,12 @@ def settings_of(mode: str, **more: str) -> dict[str, str]:
     return settings | more
 
 
+def journaled(folder: Path) -> set[int]:
+    """Return the ids in the journal of a process that was started in this folder."""
+    files = (folder / "index" / "answered").glob("*/*.log")
+    return {int(line.split()[0]) for file in files for line in file.read_text().splitlines() if line}
+
+
 def free_port() -> int:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))

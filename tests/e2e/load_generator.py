@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import Counter
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Self
 
@@ -70,12 +71,15 @@ class SimulatedUsers:
         counts = [answers[question.chat.id, question.id] for question in list(self.asked)]
         return Count(len(counts), counts.count(0), sum(count - 1 for count in counts if count))
 
-    async def unsure(self) -> int:
-        """Count answered, unconfirmed updates; with no process running, only these can come again."""
+    async def in_flight(self, journaled: Collection[int]) -> int:
+        """Count answered updates that are neither confirmed nor in the journal.
+
+        With no process running, only these can be answered again.
+        """
         unconfirmed = {
             (update["message"]["chat"]["id"], update["message"]["message_id"])
             for update in await self.sandbox.unconfirmed()
-            if "message" in update
+            if "message" in update and update["update_id"] not in journaled
         }
         return len(unconfirmed & (await self._answers()).keys())
 
