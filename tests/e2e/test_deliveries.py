@@ -213,50 +213,48 @@ class Replies:
 async def test_thirty_kills(stage: Stage, mode: str) -> None:
     """Over 30 random kills and 3,000 questions none is lost, and a kill repeats only what was in flight.
 
-    In flight at a kill is a question whose reply the sandbox has accepted, whose update it has not seen
-    confirmed, and which is not in the journal. The calls that the sandbox had received are completed first.
-    That the journal is up to date is a check of its own: no reply in flight is older than a second.
+    A hundred questions are asked for each kill, which comes after a random number of replies. In flight is
+    then a question whose reply the sandbox has accepted, whose update it has not seen confirmed, and which is
+    not in the journal; calls that the sandbox had received before the kill are completed first. So that the
+    journal cannot fall behind unnoticed, no reply in flight may be older than a few seconds.
     """
     kills, people = 30, 100
     moments = random.Random(f"kills {mode}")
     settings = stage.settings(mode)
     crowd, replies = await SimulatedUsers.of(stage.sandbox, people), Replies(stage.sandbox)
     in_flight: Counter[tuple[int, int]] = Counter()
-    unconfirmed_answers, oldest = 0, 0.0
-    asking = asyncio.create_task(crowd.ask(kills, pause=6.5, text="Who built the lighthouse of Nordholm?"))
-    for _ in range(kills):
+    unconfirmed, oldest = 0, 0.0
+    for kill in range(1, kills + 1):
+        asking = asyncio.create_task(crowd.ask(pause=1.0, text="Who built the lighthouse of Nordholm?"))
         bot = await stage.start(settings)
-        # In the first second a process that finds pending questions only observes.
-        await asyncio.sleep(moments.uniform(1, 5))
+        last = moments.randint(len(replies.times), kill * people)
+        while len(replies.times) < last:
+            await asyncio.sleep(0.02)
+            await replies.read()
         killed_at = time.time()
         bot.kill()
-        # The sandbox completes the calls that it has received.
-        await asyncio.sleep(0.3)
+        await asking
         await replies.read()
         noted = journaled(stage.folder)
         for update in await stage.sandbox.unconfirmed():
             question = update["message"]["chat"]["id"], update["message"]["message_id"]
             if question in replies.times:
-                unconfirmed_answers += 1
+                unconfirmed += 1
                 if update["update_id"] not in noted:
                     in_flight[question] += 1
                     oldest = max(oldest, killed_at - max(replies.times[question]))
     bot = await stage.start(settings)
-    await asking
-    count = await crowd.wait_and_count(within=120)
+    count = await crowd.wait_and_count(within=300)
     await _stop(bot)
     await replies.read()
-    note = (
-        f"{in_flight.total()} in flight, {oldest:.2f} s old at most; "
-        f"{unconfirmed_answers} were answered and not confirmed"
-    )
+    note = f"in flight: {in_flight.total()}, answered and not confirmed: {unconfirmed}"
     stage.note(f"kill -9, {kills} times", mode, count, note)
-    print(f"{mode}: {count}, {note}", flush=True)  # noqa: T201  # the figures are what the long run is for
+    print(f"{mode}: {count}; {note}; {oldest:.2f} s old at most", flush=True)  # noqa: T201  # the figures are what the long run is for
     assert (kills * people, 0) == (count.asked, count.lost)
     repeated = Counter({question: len(times) - 1 for question, times in replies.times.items()})
     assert count.doubled == repeated.total()
     assert repeated <= in_flight
-    assert oldest < 1
+    assert oldest < 5
     assert "Traceback" not in bot.output
 
 
