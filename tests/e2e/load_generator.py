@@ -76,6 +76,8 @@ class SimulatedUsers:
 
         With no process running, only these can be answered again.
         """
+        # The sandbox completes the calls that it has received.
+        await asyncio.sleep(0.5)
         unconfirmed = {
             (update["message"]["chat"]["id"], update["message"]["message_id"])
             for update in await self.sandbox.unconfirmed()
