@@ -223,8 +223,9 @@ async def test_thirty_kills(stage: Stage, mode: str) -> None:
 
     A hundred questions are asked for each kill, which comes after a random number of replies. A question is
     then in flight if the sandbox has accepted a reply of the killed process, its update is not confirmed or
-    is in the spool, and it is not in the journal. The sandbox completes the calls that it has received before this is counted. So
-    that the journal cannot fall behind unnoticed, no reply in flight may be older than a few seconds.
+    is in the spool, and it is not in the journal. The sandbox completes the calls that it has received before
+    this is counted. So that the journal cannot fall behind unnoticed, no reply in flight may be older than a
+    few seconds.
     """
     kills, people = 30, 100
     moments = random.Random(f"kills {mode}")
