@@ -220,8 +220,8 @@ async def test_a_slow_update_does_not_hide_later_ones(tmp_path: Path) -> None:
 
 
 @fast
-async def test_without_a_spool_no_update_is_lost(tmp_path: Path) -> None:
-    """If the spool cannot be written, a slow update stays unconfirmed."""
+async def test_without_a_spool_no_update_is_lost(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """If the spool cannot be written, a slow update stays unconfirmed; the log has a line in 30 seconds."""
     (tmp_path / "file").touch()
     queue = FakeQueue(*(update(number, chat=number) for number in range(1, 150)))
     answers = Answers()
@@ -230,6 +230,7 @@ async def test_without_a_spool_no_update_is_lost(tmp_path: Path) -> None:
         await asyncio.sleep(10)
         assert 3 == min(queue.ids)
         assert [1, 2] == queue.confirmed
+        assert 1 == sum("cannot store pending questions" in message for message in caplog.messages)
         await asyncio.sleep(60)
     assert set(range(1, 150)) == set(answers.done)
     assert {1} == set(answers.counts.values())
