@@ -19,6 +19,7 @@ LEFT_OUT = {
     "WEBHOOK_URL",
     "WEBHOOK_SECRET",
     "PORT",
+    "HTTP_HOST",
 }
 
 
