@@ -8,7 +8,7 @@ from config.settings import Settings
 _WEBHOOK_PORTS = {443, 80, 88, 8443}
 _SETUP_HINT = (
     "TELEGRAM_TOKEN is not set: get a token from @BotFather in Telegram, "
-    "and put it in the environment or in .env (`make sandbox` needs none)"
+    "and put it in the environment or in .env (`verbatim sandbox` needs none)"
 )
 
 
