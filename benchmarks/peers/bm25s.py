@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import bm25s  # type: ignore[import-not-found]  # installed only where the peers run
+import bm25s  # type: ignore[import-not-found]  # installed in .venv-bench only
 import Stemmer
 
-from benchmarks.peers.engine import K1, B, paragraphs
+from benchmarks.peers.engine import K1, B, read_paragraphs
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,7 +23,7 @@ class Engine:
 
     def build(self, folder: Path, saved: Path) -> None:
         tokens = bm25s.tokenize(
-            list(paragraphs(folder)),
+            list(read_paragraphs(folder)),
             stopwords=None,
             stemmer=Stemmer.Stemmer("english"),
             show_progress=False,

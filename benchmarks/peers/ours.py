@@ -36,7 +36,7 @@ class Engine:
         languages = self._library.languages
         return [Question(text, tuple(parse(text, languages).terms)) for text in texts]
 
-    def timed(self, questions: Sequence[Question], limit: int) -> list[float]:
+    def time_searches(self, questions: Sequence[Question], limit: int) -> list[float]:
         """Search for each question and return the seconds of each, without reading the passages."""
         best, times = self._library.index.best, []
         for question in questions:
@@ -45,7 +45,7 @@ class Engine:
             times.append(time.perf_counter() - start)
         return times
 
-    def answered(self, questions: Sequence[Question]) -> list[float]:
+    def time_answers(self, questions: Sequence[Question]) -> list[float]:
         """Answer each question and return the seconds of each."""
 
         async def run() -> list[float]:
