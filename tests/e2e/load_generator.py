@@ -45,7 +45,7 @@ class SimulatedUsers:
 
     sandbox: Sandbox
     chats: list[ChatClient]
-    asked: list[MessageClient] = field(default_factory=list)
+    questions: list[MessageClient] = field(default_factory=list)
 
     @classmethod
     async def create(cls, sandbox: Sandbox, count: int) -> Self:
@@ -59,7 +59,7 @@ class SimulatedUsers:
             await asyncio.sleep(pause * number / len(self.chats))
             for _ in range(times):
                 async with semaphore:
-                    self.asked.append(await chat.send(text))
+                    self.questions.append(await chat.send(text))
                 await asyncio.sleep(pause)
 
         await asyncio.gather(*(ask_repeatedly(number, chat) for number, chat in enumerate(self.chats)))
@@ -67,7 +67,7 @@ class SimulatedUsers:
     async def count(self) -> Count:
         """Count the answers to each question, by the message they reply to."""
         answers = await self._answers()
-        counts = [answers[question.chat.id, question.id] for question in list(self.asked)]
+        counts = [answers[question.chat.id, question.id] for question in list(self.questions)]
         return Count(len(counts), counts.count(0), sum(count - 1 for count in counts if count))
 
     async def count_unconfirmed_answers(self) -> int:

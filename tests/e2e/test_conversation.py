@@ -240,8 +240,8 @@ async def test_a_link_reopens_its_passage(sandbox: Sandbox) -> None:
     """/start with the payload of a link shows its passage."""
     answer = await _ask(sandbox, QUESTION)
     (data,) = [button["callback_data"] for button in answer.buttons if button["text"] == TEXTS.wider]
-    opened = await _ask(sandbox, f"/start {data.partition(':')[2]}")
-    assert FACT in opened.entity_texts("blockquote")[0]
+    reply = await _ask(sandbox, f"/start {data.partition(':')[2]}")
+    assert FACT in reply.entity_texts("blockquote")[0]
 
 
 async def test_messages_without_text(sandbox: Sandbox) -> None:

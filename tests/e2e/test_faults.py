@@ -202,7 +202,7 @@ async def test_the_question_is_deleted_before_the_answer(watched: WatchedBot) ->
         await watched.sandbox.fault("sendMessage", chat_id=chat.id, **RATE_LIMITED)
     await users.ask()
     await _wait_for_faults(watched.sandbox, lambda faults: not faults)
-    for question in users.asked:
+    for question in users.questions:
         await question.delete()
     count = await _count_answers(watched.sandbox, users.chats)
     assert Count(USERS, 0, 0) == count

@@ -22,7 +22,7 @@ pytestmark = pytest.mark.opensearch
 
 TEXTS = texts_for("en")
 QUESTION = "Who built the lighthouse of Nordholm?"
-OTHER = "How long does the rye bread rest before it is baked?"
+BAKERY_QUESTION = "How long does the rye bread rest before it is baked?"
 READY_TIMEOUT_SECONDS = 60.0
 
 
@@ -124,11 +124,11 @@ async def test_index_is_followed(deployment: Deployment) -> None:
     await asyncio.to_thread(bot.wait_for_output, "is listening")
     chat = await deployment.sandbox.private_chat("Ada")
     assert "Clara Brandt" in await _ask(chat, QUESTION)
-    assert TEXTS.declined in await _ask(chat, OTHER)
+    assert TEXTS.declined in await _ask(chat, BAKERY_QUESTION)
     (deployment.folder / "bakery.md").write_text(BAKERY, encoding="utf-8")
     assert "2 documents, " in deployment.index()
     await asyncio.to_thread(bot.wait_for_output, "Documents in the cluster: 2", READY_TIMEOUT_SECONDS)
-    assert "eighteen hours" in await _ask(chat, OTHER)
+    assert "eighteen hours" in await _ask(chat, BAKERY_QUESTION)
     assert 0 == await asyncio.to_thread(bot.stop)
     assert "Traceback" not in bot.output
 

@@ -166,8 +166,8 @@ async def test_a_chosen_inline_quote_is_verbatim(reading: Sandbox, feedback_bot:
     (quote,), (name,) = sent.entity_texts("blockquote"), sent.entity_texts("code")
     assert FACT in quote
     assert quote in (feedback_bot.folder / name).read_text(encoding="utf-8")
-    opened = await _send(reading, _start_command(_link(sent)))
-    assert quote in opened.text
+    reply = await _send(reading, _start_command(_link(sent)))
+    assert quote in reply.text
 
 
 async def test_inline_quotes_are_paged_to_the_end(reading: Sandbox, feedback_bot: FeedbackBot) -> None:
@@ -230,19 +230,19 @@ async def test_every_citation_links_to_its_passage(reading: Sandbox) -> None:
     forwarded = await pages[-1].forward(await reading.private_chat("Bo"))
     assert _link(pages[-1]) == _link(forwarded)
     for page in (pages[0], forwarded):
-        opened = await _send(reading, _start_command(_link(page)))
-        assert page.entity_texts("blockquote") == opened.entity_texts("blockquote")
-        assert _link(page) == _link(opened)
+        reply = await _send(reading, _start_command(_link(page)))
+        assert page.entity_texts("blockquote") == reply.entity_texts("blockquote")
+        assert _link(page) == _link(reply)
 
 
 async def test_a_link_shows_the_neighbours(reading: Sandbox) -> None:
     """A link shows its passage with the neighbouring ones, and a way into the document."""
-    opened = await _send(reading, _start_command(_link(await _send(reading, QUESTION))))
-    (passage,) = opened.entity_texts("blockquote")
+    reply = await _send(reading, _start_command(_link(await _send(reading, QUESTION))))
+    (passage,) = reply.entity_texts("blockquote")
     assert FACT in passage
     assert passage in LIGHTHOUSE
-    assert "212 steps" in opened.text.replace(passage, "")
-    assert FACT in (await _press(opened, TEXTS.read_on)).text
+    assert "212 steps" in reply.text.replace(passage, "")
+    assert FACT in (await _press(reply, TEXTS.read_on)).text
 
 
 async def test_a_link_works_after_changes(reading: Sandbox, feedback_bot: FeedbackBot) -> None:
@@ -259,9 +259,9 @@ async def test_a_link_works_after_changes(reading: Sandbox, feedback_bot: Feedba
         encoding="utf-8",
     )
     await _reload(reading, feedback_bot)
-    opened = await _send(reading, _start_command(link))
-    assert [fact] == opened.entity_texts("blockquote")
-    assert "More." in opened.text
+    reply = await _send(reading, _start_command(link))
+    assert [fact] == reply.entity_texts("blockquote")
+    assert "More." in reply.text
     file.write_text(
         f"# Ferries\n\nA preface.\n\n## Solveig\n\n{fact.replace('1902', '1903')}\n", encoding="utf-8"
     )
@@ -278,9 +278,9 @@ async def test_a_link_works_after_changes(reading: Sandbox, feedback_bot: Feedba
 @pytest.mark.parametrize("payload", ["x", "help2", "A" * 64, "-" * 20, "_" * 8, "0" * 12])
 async def test_unknown_links(reading: Sandbox, payload: str) -> None:
     """An unknown payload gets a friendly line, and shows no document."""
-    opened = await _send(reading, f"/start {payload}")
-    assert f"{TEXTS.link_gone}\n\n{TEXTS.start}" == opened.text
-    assert [] == opened.buttons
+    reply = await _send(reading, f"/start {payload}")
+    assert f"{TEXTS.link_gone}\n\n{TEXTS.start}" == reply.text
+    assert [] == reply.buttons
 
 
 # Buttons and edits of answers
