@@ -27,9 +27,9 @@ def _respond(engine: Any, request: dict[str, Any]) -> Any:
     questions = [Question(text, tuple(terms)) for text, terms in request.get("questions", ())]
     match request["do"]:
         case "build" | "open" as method:
-            folder, saved = Path(request["folder"]), Path(request["saved"])
+            folder, index_folder = Path(request["folder"]), Path(request["index_folder"])
             start = time.perf_counter()
-            getattr(engine, method)(folder, saved)
+            getattr(engine, method)(folder, index_folder)
             return time.perf_counter() - start
         case "terms":
             return [(question.text, question.terms) for question in engine.terms(request["texts"])]

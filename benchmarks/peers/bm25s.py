@@ -21,7 +21,7 @@ class Engine:
     def __init__(self) -> None:
         self._index: Any = None
 
-    def build(self, folder: Path, saved: Path) -> None:
+    def build(self, folder: Path, index_folder: Path) -> None:
         tokens = bm25s.tokenize(
             list(read_paragraphs(folder)),
             stopwords=None,
@@ -30,10 +30,10 @@ class Engine:
         )
         self._index = bm25s.BM25(k1=K1, b=B, backend="numba")
         self._index.index(tokens, show_progress=False)
-        self._index.save(saved, show_progress=False)
+        self._index.save(index_folder, show_progress=False)
 
-    def open(self, _: Path, saved: Path) -> None:
-        self._index = bm25s.BM25.load(saved, show_progress=False)
+    def open(self, _: Path, index_folder: Path) -> None:
+        self._index = bm25s.BM25.load(index_folder, show_progress=False)
 
     def search(self, question: Question, limit: int) -> object:
         return self._index.retrieve([list(question.terms)], k=limit, show_progress=False, n_threads=1)

@@ -26,10 +26,10 @@ class Question:
 class Engine(Protocol):
     """A search engine over the paragraphs of a folder of texts."""
 
-    def build(self, folder: Path, saved: Path) -> None:
+    def build(self, folder: Path, index_folder: Path) -> None:
         """Index the folder and, if supported, save the index."""
 
-    def open(self, folder: Path, saved: Path) -> None:
+    def open(self, folder: Path, index_folder: Path) -> None:
         """Open the saved index."""
 
     def search(self, question: Question, limit: int) -> object:

@@ -45,14 +45,14 @@ class EngineProcess:
         self.popen.kill()
         self.popen.wait()
 
-    def build(self, folder: Path, saved: Path) -> BuildCost:
+    def build(self, folder: Path, index_folder: Path) -> BuildCost:
         with track_peak(self.popen.pid) as peak:
-            seconds = self._request(do="build", folder=str(folder), saved=str(saved))
+            seconds = self._request(do="build", folder=str(folder), index_folder=str(index_folder))
         return BuildCost(seconds, peak.bytes)
 
-    def open(self, folder: Path, saved: Path) -> float:
+    def open(self, folder: Path, index_folder: Path) -> float:
         """Open the saved index and return the seconds it took."""
-        return float(self._request(do="open", folder=str(folder), saved=str(saved)))
+        return float(self._request(do="open", folder=str(folder), index_folder=str(index_folder)))
 
     def search(self, questions: Sequence[Question], limit: int) -> list[float]:
         """Search for each question and return the seconds of each."""

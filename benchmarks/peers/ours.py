@@ -21,11 +21,11 @@ class Engine:
     def __init__(self) -> None:
         self._library: Library
 
-    def build(self, folder: Path, saved: Path) -> None:
-        self._library = Library.open(folder, index_dir=saved)
+    def build(self, folder: Path, index_folder: Path) -> None:
+        self._library = Library.open(folder, index_dir=index_folder)
 
-    def open(self, folder: Path, saved: Path) -> None:
-        self.build(folder, saved)
+    def open(self, folder: Path, index_folder: Path) -> None:
+        self.build(folder, index_folder)
 
     def search(self, question: Question, limit: int) -> Sequence[str]:
         candidates = asyncio.run(self._library.index.search(question.terms, limit))

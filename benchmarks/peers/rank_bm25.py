@@ -36,8 +36,8 @@ class Engine:
         texts = [[stem(word) for word in _WORD.findall(text.lower())] for text in read_paragraphs(folder)]
         self._index = BM25Plus(texts, k1=K1, b=B, delta=0)
 
-    def open(self, folder: Path, saved: Path) -> None:
-        self.build(folder, saved)
+    def open(self, folder: Path, index_folder: Path) -> None:
+        self.build(folder, index_folder)
 
     def search(self, question: Question, limit: int) -> object:
         scores = self._index.get_scores(question.terms)

@@ -25,19 +25,19 @@ class Engine:
         self._index: Any = None
         self._searcher: Any = None
 
-    def build(self, folder: Path, saved: Path) -> None:
+    def build(self, folder: Path, index_folder: Path) -> None:
         builder = tantivy.SchemaBuilder()
         builder.add_text_field("text", stored=False, tokenizer_name="en_stem", index_option="freq")
-        saved.mkdir(parents=True)
-        index = tantivy.Index(builder.build(), path=str(saved))
+        index_folder.mkdir(parents=True)
+        index = tantivy.Index(builder.build(), path=str(index_folder))
         writer = index.writer(heap_size=_WRITER_HEAP_BYTES, num_threads=1)
         for paragraph in read_paragraphs(folder):
             writer.add_document(tantivy.Document(text=paragraph))
         writer.commit()
         writer.wait_merging_threads()
 
-    def open(self, _: Path, saved: Path) -> None:
-        self._index = tantivy.Index.open(str(saved))
+    def open(self, _: Path, index_folder: Path) -> None:
+        self._index = tantivy.Index.open(str(index_folder))
         self._searcher = self._index.searcher()
 
     def search(self, question: Question, limit: int) -> object:
