@@ -22,10 +22,10 @@ from telegram.request import HTTPXRequest
 from bot.handlers import admin, browse, buttons, errors, inline, questions
 from bot.handlers.access import AccessControl
 from bot.handlers.context import BotContext, BotState, Data
+from bot.handlers.messaging import mentions_bot
 from bot.ops.concurrency import CancellableWaits
 from bot.ops.metrics import Metrics
 from bot.telegram.bot_client import Bot
-from bot.telegram.message_parsing import mentions_bot
 from bot.telegram.rate_limiter import RateLimiter
 from config.settings import Settings
 

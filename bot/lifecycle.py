@@ -14,18 +14,16 @@ from telegram.error import BadRequest, InvalidToken, TelegramError
 
 from bot import application
 from bot.application import App, build_application, build_bot
-from bot.cluster_monitor import ClusterMonitor
 from bot.handlers.context import BotState
-from bot.handlers.errors import StartError
 from bot.http_server import Health, build_web_app, serving
 from bot.ops.background_encoding import BackgroundEncoding
+from bot.ops.cluster_monitor import ClusterMonitor
 from bot.ops.concurrency import CancellableWaits, in_thread, run_until_stopped, stop_on_signal
 from bot.ops.document_manager import DocumentManager, watch
 from bot.ops.feedback import Feedback
 from bot.ops.metrics import Metrics
 from bot.ops.outage_log import OutageLog
-from bot.search_backends import cluster_library, connection_settings, encoder_for, open_cluster
-from bot.settings_checks import missing_settings, no_documents
+from bot.search_backends import cluster_library, connection_settings, encoder_for, no_documents, open_cluster
 from bot.telegram.bot_client import Bot
 from bot.telegram.bot_profile import update_profile
 from bot.telegram.dispatcher import Dispatcher
@@ -33,7 +31,7 @@ from bot.telegram.polling import Poller
 from bot.telegram.spool import Spool
 from bot.telegram.webhook import Inbox, Webhook
 from config.logging import configure
-from config.settings import ConfigError, Settings
+from config.settings import ConfigError, Settings, missing_settings
 from retrieval.documents.archive import AnyArchive
 from retrieval.documents.library import Library
 from retrieval.errors import FolderError
@@ -45,6 +43,10 @@ _MAX_FILES_CHECKED = 20
 _GRACE_PERIOD_SECONDS = 7.0
 
 _log = logging.getLogger(__name__)
+
+
+class StartError(Exception):
+    """The bot cannot start; the message is one line for the operator."""
 
 
 def main() -> int:

@@ -11,20 +11,19 @@ from typing import TYPE_CHECKING, Any, BinaryIO, TextIO
 
 import click
 
-from bot.cli import feedback_report, terminal
-from bot.cli.json_output import answer_json
-from bot.cli.terminal import TerminalStyle
+from bot.cli import answer_output, feedback_report
+from bot.cli.answer_output import TerminalStyle, answer_json
 from bot.i18n.messages import texts_for
 from bot.ops import feedback
 from bot.search_backends import (
     connection_settings,
     encoder_for,
     loaded_encoder_for,
+    no_documents,
     open_cluster,
     open_cluster_library,
 )
-from bot.settings_checks import no_documents
-from bot.views.locations import MAX_CLOSEST
+from bot.views.plain_text import MAX_CLOSEST
 from config import logging
 from config.settings import ConfigError, Settings
 from retrieval.documents.library import Library
@@ -209,7 +208,7 @@ def ask(
             if as_json:
                 _print(json.dumps(answer_json(answer), ensure_ascii=False))
             else:
-                _print(terminal.render_answer(answer, texts_for(), style, quotes=slice(quotes)))
+                _print(answer_output.render_answer(answer, texts_for(), style, quotes=slice(quotes)))
             return answer
 
         if questions is None:
@@ -257,7 +256,9 @@ def chat(docs: Path | None) -> None:
             if answer.answered and shown >= len(answer.citations):
                 _print("That was the last quote.\n")
                 continue
-            _print(terminal.render_answer(answer, texts_for(), style, quotes=slice(shown, shown + 1)) + "\n")
+            _print(
+                answer_output.render_answer(answer, texts_for(), style, quotes=slice(shown, shown + 1)) + "\n"
+            )
             shown += 1
 
 

@@ -9,9 +9,8 @@ from pathlib import Path
 
 import httpx
 
-from bot.search_backends import connection_settings, open_cluster, open_cluster_library
-from bot.settings_checks import missing_settings, no_documents
-from config.settings import ConfigError, Settings
+from bot.search_backends import connection_settings, no_documents, open_cluster, open_cluster_library
+from config.settings import ConfigError, Settings, missing_settings
 from retrieval.documents.library import Library
 from retrieval.embeddings.encoder import Encoder, is_installed, load_encoder
 from retrieval.errors import EncoderError, FolderError, RetrievalError

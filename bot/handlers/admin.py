@@ -8,12 +8,11 @@ from telegram import Document, Update
 from telegram.error import TelegramError
 
 from bot.handlers.context import BotContext
-from bot.handlers.replies import message_of, send_reply
+from bot.handlers.messaging import message_of, send_reply
 from bot.i18n.messages import Texts
 from bot.ops.document_manager import DocumentManager, is_valid_document_name
-from bot.views.locations import isolate
 from bot.views.message import notice
-from bot.views.truncation import one_line
+from bot.views.plain_text import isolate, one_line
 from retrieval.errors import DocumentError, FolderError
 
 _log = logging.getLogger(__name__)
@@ -27,7 +26,7 @@ _MAX_LINE_UNITS = 300
 
 async def status(update: Update, context: BotContext) -> None:
     """Show the state of the bot: documents, index, answers, and files left out."""
-    texts, metrics, archive = context.viewer(update).texts, context.metrics, context.archive
+    texts, metrics, archive = context.recipient(update).texts, context.metrics, context.archive
     figures, minutes = metrics.figures(), round(time.monotonic() - metrics.began) // 60
     text = texts.status(
         {
@@ -53,7 +52,7 @@ async def status(update: Update, context: BotContext) -> None:
 
 async def reload(update: Update, context: BotContext) -> None:
     """Index the documents again; the reply is edited when that has ended."""
-    texts, manager = context.viewer(update).texts, context.state.document_manager
+    texts, manager = context.recipient(update).texts, context.state.document_manager
     if manager is None:
         await send_reply(update, notice(texts.in_a_cluster))
         return
@@ -68,7 +67,7 @@ async def reload(update: Update, context: BotContext) -> None:
 
 async def receive_document(update: Update, context: BotContext) -> None:
     """Add a document that an admin sent to the documents folder, or replace one of that name."""
-    message, texts = message_of(update), context.viewer(update).texts
+    message, texts = message_of(update), context.recipient(update).texts
     document, manager = message.document, context.state.document_manager
     if document is None:
         raise TypeError("the update has no document")

@@ -34,10 +34,6 @@ _CANNOT_WRITE = (
 )
 
 
-class StartError(Exception):
-    """The bot cannot start; the message is one line for the operator."""
-
-
 async def handle_error(update: object, context: BotContext) -> None:
     """Log an error once and notify the user, unless Telegram refused a message to them."""
     error = context.error

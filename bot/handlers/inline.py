@@ -6,10 +6,10 @@ from telegram import InlineQueryResultsButton, Update
 from telegram.error import BadRequest
 
 from bot.handlers.context import BotContext
-from bot.telegram.message_parsing import question_text
+from bot.handlers.messaging import question_text
 from bot.views import answers, inline
 from bot.views.message import notice
-from bot.views.truncation import one_line
+from bot.views.plain_text import one_line
 
 _CACHE_SECONDS = 60
 _MAX_TITLE_UNITS = 80
@@ -20,13 +20,13 @@ async def inline_query(update: Update, context: BotContext) -> None:
     query = update.inline_query
     if query is None:
         raise TypeError("the update has no inline query")
-    texts, text = context.viewer(update).texts, query.query.strip()
+    texts, text = context.recipient(update).texts, query.query.strip()
     answer, results, next_offset = None, [], ""
     if text and context.archive.sources:
         answer = await context.find(text, top=inline.MAX_RESULTS)
     if answer is not None:
         first = inline.parse_offset(query.offset)
-        results = inline.results(answer, first, context.viewer(update))
+        results = inline.results(answer, first, context.recipient(update))
         next_offset = inline.offset_after(answer, first)
     hint = texts.inline_none if text else texts.inline_help
     button = InlineQueryResultsButton(hint, start_parameter=inline.HELP_LINK)
@@ -47,14 +47,14 @@ async def guest_query(update: Update, context: BotContext) -> None:
     message = update.guest_message
     if message is None or message.guest_query_id is None:
         return
-    viewer = context.viewer(update)
+    recipient = context.recipient(update)
     text = question_text(message.text or message.caption or "", context.bot.username)
-    reply = notice(viewer.texts.ask_how)
+    reply = notice(recipient.texts.ask_how)
     if not context.archive.sources:
-        reply = notice(viewer.texts.no_documents)
+        reply = notice(recipient.texts.no_documents)
     elif text:
         answer = await context.find(text)
-        reply = answers.render_answer(answer, viewer) if answer else notice(viewer.texts.declined)
+        reply = answers.render_answer(answer, recipient) if answer else notice(recipient.texts.declined)
         context.metrics.asked(answer.certainty if answer else "none")
     title = one_line(text or reply.text, _MAX_TITLE_UNITS)
     # Without buttons: they need the question, and a guest cannot see it again.

@@ -7,14 +7,12 @@ from telegram import Chat, ChatMember, Message, Update
 from telegram.error import BadRequest
 
 from bot.handlers.context import BotContext
-from bot.handlers.replies import asked_text, is_unchanged, message_of, send_reply
+from bot.handlers.messaging import asked_text, is_unchanged, message_of, send_reply
 from bot.i18n.messages import Texts
 from bot.views import answers, browse, inline, quotes
 from bot.views.callback_data import AS_WRITTEN, Origin
-from bot.views.locations import MAX_TITLE_UNITS, isolate
-from bot.views.message import Reply, notice
-from bot.views.truncation import one_line
-from bot.views.viewer import Viewer
+from bot.views.message import Recipient, Reply, notice
+from bot.views.plain_text import MAX_TITLE_UNITS, isolate, one_line
 from retrieval.ids import document_of
 
 _log = logging.getLogger(__name__)
@@ -22,27 +20,27 @@ _log = logging.getLogger(__name__)
 
 async def start(update: Update, context: BotContext) -> None:
     """Greet, or show what a deep link leads to."""
-    viewer, link = context.viewer(update), context.args[0] if context.args else ""
-    if link and (reply := await _follow_link(link, context, viewer)):
+    recipient, link = context.recipient(update), context.args[0] if context.args else ""
+    if link and (reply := await _follow_link(link, context, recipient)):
         await send_reply(update, reply)
         return
     is_private = update.effective_chat is None or update.effective_chat.type == Chat.PRIVATE
     await send_reply(
-        update, notice(viewer.texts.start if is_private else _group_greeting(context, viewer.texts))
+        update, notice(recipient.texts.start if is_private else _group_greeting(context, recipient.texts))
     )
 
 
-async def _follow_link(link: str, context: BotContext, viewer: Viewer) -> Reply | None:
+async def _follow_link(link: str, context: BotContext, recipient: Recipient) -> Reply | None:
     """Show the passage of a link, the document it was in, or that both are gone."""
     if link == inline.HELP_LINK:
-        return notice(viewer.texts.help)
+        return notice(recipient.texts.help)
     if passage := await context.archive.context(link):
-        return quotes.render_passage(passage, viewer)
+        return quotes.render_passage(passage, recipient)
     if source := context.archive.source(document_of(link)):
-        text = viewer.texts.passage_gone(isolate(one_line(source.title, MAX_TITLE_UNITS), viewer.texts))
-        headings = browse.render_headings(source, await context.archive.sections(source), 0, viewer)
+        text = recipient.texts.passage_gone(isolate(one_line(source.title, MAX_TITLE_UNITS), recipient.texts))
+        headings = browse.render_headings(source, await context.archive.sections(source), 0, recipient)
         return replace(headings, text=text, entities=())
-    return notice(f"{viewer.texts.link_gone}\n\n{viewer.texts.start}")
+    return notice(f"{recipient.texts.link_gone}\n\n{recipient.texts.start}")
 
 
 async def added_to_group(update: Update, context: BotContext) -> None:
@@ -52,7 +50,7 @@ async def added_to_group(update: Update, context: BotContext) -> None:
         return
     was_out = change.old_chat_member.status in {ChatMember.LEFT, ChatMember.BANNED}
     if was_out and change.new_chat_member.status in {ChatMember.MEMBER, ChatMember.ADMINISTRATOR}:
-        texts = context.viewer(update).texts
+        texts = context.recipient(update).texts
         receives_all = change.new_chat_member.status == ChatMember.ADMINISTRATOR
         await change.chat.send_message(_group_greeting(context, texts, receives_all=receives_all))
 
@@ -63,11 +61,11 @@ def _group_greeting(context: BotContext, texts: Texts, *, receives_all: bool = F
 
 
 async def help_(update: Update, context: BotContext) -> None:
-    await send_reply(update, notice(context.viewer(update).texts.help))
+    await send_reply(update, notice(context.recipient(update).texts.help))
 
 
 async def privacy(update: Update, context: BotContext) -> None:
-    texts = context.viewer(update).texts
+    texts = context.recipient(update).texts
     if context.state.feedback.is_on:
         await send_reply(update, notice(texts.privacy_feedback))
     else:
@@ -78,26 +76,26 @@ async def privacy(update: Update, context: BotContext) -> None:
 
 async def question(update: Update, context: BotContext) -> None:
     """Answer a message or, for an /ask without a question, the message it replies to."""
-    message, viewer = message_of(update), context.viewer(update)
+    message, recipient = message_of(update), context.recipient(update)
     question_message = message if asked_text(message) else _message_replied_to(message)
     if question_message is None:
-        await send_reply(update, notice(viewer.texts.ask_how))
+        await send_reply(update, notice(recipient.texts.ask_how))
         return
     # Telegram does not include what the replied-to message itself replies to.
     origin = _origin(message) if question_message is message else AS_WRITTEN
-    reply = await _reply_to(asked_text(question_message), origin, context, viewer)
+    reply = await _reply_to(asked_text(question_message), origin, context, recipient)
     sent = await send_reply(update, reply, to=question_message)
     context.state.answer_map.remember(message.chat.id, message.message_id, sent.message_id)
 
 
 async def edited_question(update: Update, context: BotContext) -> None:
     """Edit the answer of an edited question; if it is unknown or gone, send a new one."""
-    message, viewer = message_of(update), context.viewer(update)
+    message, recipient = message_of(update), context.recipient(update)
     answer_id = context.state.answer_map.find(message.chat.id, message.message_id)
     if answer_id is None or not asked_text(message):
         await question(update, context)
         return
-    reply = await _reply_to(asked_text(message), _origin(message), context, viewer)
+    reply = await _reply_to(asked_text(message), _origin(message), context, recipient)
     try:
         await context.bot.edit_message_text(
             reply.text,
@@ -114,7 +112,7 @@ async def edited_question(update: Update, context: BotContext) -> None:
 
 async def why(update: Update, context: BotContext) -> None:
     """Show the weights of the words in the command's own question or in the message it replies to."""
-    message, texts = message_of(update), context.viewer(update).texts
+    message, texts = message_of(update), context.recipient(update).texts
     text = " ".join(context.args or ()) or _replied_question(message)
     if not text:
         await send_reply(update, notice(texts.why_how))
@@ -131,24 +129,24 @@ def _replied_question(message: Message) -> str:
 
 
 async def unknown_command(update: Update, context: BotContext) -> None:
-    await send_reply(update, notice(context.viewer(update).texts.unknown_command))
+    await send_reply(update, notice(context.recipient(update).texts.unknown_command))
 
 
 async def unsupported_message(update: Update, context: BotContext) -> None:
-    await send_reply(update, notice(context.viewer(update).texts.wordless))
+    await send_reply(update, notice(context.recipient(update).texts.wordless))
 
 
-async def _reply_to(text: str, origin: Origin, context: BotContext, viewer: Viewer) -> Reply:
+async def _reply_to(text: str, origin: Origin, context: BotContext, recipient: Recipient) -> Reply:
     if not context.archive.sources:
-        return notice(viewer.texts.no_documents)
+        return notice(recipient.texts.no_documents)
     answer = await context.find(text, origin)
     if answer is None:
-        return notice(viewer.texts.declined)
+        return notice(recipient.texts.declined)
     context.metrics.asked(answer.certainty)
     if context.state.logs_questions:
         _log.info("Question (confidence %.2f): %s", answer.confidence, text)
     context.state.feedback.keep(text, answer)
-    return answers.render_answer(answer, viewer, origin)
+    return answers.render_answer(answer, recipient, origin)
 
 
 def _message_replied_to(message: Message) -> Message | None:

@@ -10,10 +10,10 @@ from telegram import InlineKeyboardButton
 from bot.i18n.messages import Texts
 from bot.views import callback_data
 from bot.views.callback_data import Action, BrowsePress, BrowseView, ButtonPress
-from bot.views.locations import MAX_TITLE_UNITS, isolate, location_text
 from bot.views.message import (
     MAX_MESSAGE_UNITS,
     FormattedText,
+    Recipient,
     Reply,
     Row,
     bold,
@@ -23,9 +23,8 @@ from bot.views.message import (
     notice,
     plain,
 )
+from bot.views.plain_text import MAX_TITLE_UNITS, head, isolate, location_text, one_line, units
 from bot.views.quotes import browse_button, file_buttons
-from bot.views.truncation import head, one_line, units
-from bot.views.viewer import Viewer
 from retrieval.model import Answer, Citation, Passage, Section, Source
 
 MAX_PLACES = 50
@@ -43,26 +42,26 @@ _EM_SPACE = "\u2003"
 _MAX_INDENT = 3
 
 
-def render_sources(sources: Sequence[Source], page: int, viewer: Viewer) -> Reply:
+def render_sources(sources: Sequence[Source], page: int, recipient: Recipient) -> Reply:
     """Show a page of the list of documents; a page beyond the last shows the last."""
     if not sources:
-        return notice(viewer.texts.no_documents)
+        return notice(recipient.texts.no_documents)
     page, pages = _clamp_page(page, len(sources), _SOURCES_PER_PAGE)
     first = page * _SOURCES_PER_PAGE
-    body = plain(viewer.texts.sources(len(sources)) + "\n")
+    body = plain(recipient.texts.sources(len(sources)) + "\n")
     rows: list[Row] = []
     for number, source in enumerate(sources[first : first + _SOURCES_PER_PAGE], first + 1):
         title = one_line(source.title, MAX_TITLE_UNITS)
-        body += plain(f"\n{number}. {isolate(title, viewer.texts)} · {_describe(source, viewer.texts)}")
+        body += plain(f"\n{number}. {isolate(title, recipient.texts)} · {_describe(source, recipient.texts)}")
         press = BrowsePress(BrowseView.HEADINGS, source.id)
         rows.append([browse_button(f"{number}. {one_line(title, _MAX_BUTTON_UNITS)}", press)])
     rows.append(_paging(page, pages, lambda target: BrowsePress(BrowseView.SOURCES, number=target)))
     return compose(body, rows)
 
 
-def render_headings(source: Source, sections: Sequence[Section], page: int, viewer: Viewer) -> Reply:
+def render_headings(source: Source, sections: Sequence[Section], page: int, recipient: Recipient) -> Reply:
     """Show a document's title, file and a page of its headings."""
-    texts = viewer.texts
+    texts = recipient.texts
     page, pages = _clamp_page(page, len(sections), _HEADINGS_PER_PAGE)
     body = bold(one_line(source.title, MAX_TITLE_UNITS)) + "\n"
     body += code(one_line(source.name, _MAX_NAME_UNITS)) + f"\n{_describe(source, texts)}"
@@ -76,9 +75,9 @@ def render_headings(source: Source, sections: Sequence[Section], page: int, view
     ]
     rows.append(_paging(page, pages, lambda target: BrowsePress(BrowseView.HEADINGS, source.id, target)))
     read = browse_button(texts.read_from_start, BrowsePress(BrowseView.READ, source.id))
-    rows.append([read, *file_buttons(source.id, viewer)])
+    rows.append([read, *file_buttons(source.id, recipient)])
     last = [browse_button(f"‹ {texts.to_sources}", BrowsePress(BrowseView.SOURCES))]
-    if viewer.can_remove:
+    if recipient.can_remove:
         last.append(browse_button(texts.remove, BrowsePress(BrowseView.REMOVE, source.id)))
     return compose(body, [*rows, last])
 
@@ -95,14 +94,14 @@ def _visible_label(heading: str) -> str:
     return text if any(letter.isprintable() and letter != " " for letter in text) else "…"
 
 
-def render_page(source: Source, passages: Sequence[Passage], number: int, viewer: Viewer) -> Reply:
+def render_page(source: Source, passages: Sequence[Passage], number: int, recipient: Recipient) -> Reply:
     """Show the page of a document that has the passage `number`; `passages` are all of the document."""
     start, end = _page_of(passages, min(number, len(passages) - 1))
     text = _join_passages(passages[start:end], passages[start - 1].span.end if start else 0)
-    top, bottom = _heading_and_source(source, passages[start], MAX_TITLE_UNITS, viewer.texts)
+    top, bottom = _heading_and_source(source, passages[start], MAX_TITLE_UNITS, recipient.texts)
     if top.units + units(text) + bottom.units > MAX_MESSAGE_UNITS:
         # Shorten the names rather than the text.
-        top, bottom = _heading_and_source(source, passages[start], _SHORT_NAME_UNITS, viewer.texts)
+        top, bottom = _heading_and_source(source, passages[start], _SHORT_NAME_UNITS, recipient.texts)
     body = top + head(text, MAX_MESSAGE_UNITS - top.units - bottom.units) + bottom
     paging: list[InlineKeyboardButton] = []
     if start:
@@ -110,7 +109,7 @@ def render_page(source: Source, passages: Sequence[Passage], number: int, viewer
         paging.append(browse_button("‹", BrowsePress(BrowseView.READ, source.id, previous)))
     if end < len(passages):
         paging.append(browse_button("›", BrowsePress(BrowseView.READ, source.id, end)))
-    back = browse_button(f"‹ {viewer.texts.to_headings}", BrowsePress(BrowseView.HEADINGS, source.id))
+    back = browse_button(f"‹ {recipient.texts.to_headings}", BrowsePress(BrowseView.HEADINGS, source.id))
     return compose(body, [paging, [back]])
 
 
@@ -172,18 +171,18 @@ def render_removal(source: Source, texts: Texts) -> Reply:
     return compose(plain(texts.remove_really(isolate(one_line(source.name, _MAX_NAME_UNITS), texts))), rows)
 
 
-def render_places(answer: Answer, page: int, viewer: Viewer) -> Reply:
+def render_places(answer: Answer, page: int, recipient: Recipient) -> Reply:
     """List where the words of a search occur, best first: a line each with the location and the words."""
     citations = [citation for citation in answer.citations if citation.highlights]
     if not citations:
-        return notice(viewer.texts.no_places)
+        return notice(recipient.texts.no_places)
     page, pages = _clamp_page(page, len(citations), _PLACES_PER_PAGE)
     first = page * _PLACES_PER_PAGE
-    body = plain(viewer.texts.found(len(citations)) + "\n")
+    body = plain(recipient.texts.found(len(citations)) + "\n")
     for number, citation in enumerate(citations[first : first + _PLACES_PER_PAGE], first + 1):
-        location = location_text(citation.title, citation.locator, viewer.texts)
-        link = linked(one_line(location, _MAX_LOCATION_UNITS), viewer.link(citation.passage.id))
-        body += plain(f"\n{number}. ") + link + f": {isolate(_matched_words(citation), viewer.texts)}"
+        location = location_text(citation.title, citation.locator, recipient.texts)
+        link = linked(one_line(location, _MAX_LOCATION_UNITS), recipient.link(citation.passage.id))
+        body += plain(f"\n{number}. ") + link + f": {isolate(_matched_words(citation), recipient.texts)}"
     return compose(body, [_paging(page, pages, lambda target: ButtonPress(Action.PLACES, target + 1))])
 
 

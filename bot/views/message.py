@@ -1,4 +1,4 @@
-"""Messages: formatted text joined from parts, and rows of buttons."""
+"""Messages: who they are for, formatted text joined from parts, and rows of buttons."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,10 +6,33 @@ from typing import Self
 
 from telegram import InlineKeyboardButton, InlineKeyboardMarkup, MessageEntity
 
-from bot.views.truncation import units
+from bot.i18n.messages import Texts
+from bot.views.plain_text import units
 
 MAX_MESSAGE_UNITS = 4096
 _MAX_ENTITIES = 100
+
+Row = Sequence[InlineKeyboardButton]
+
+
+@dataclass(frozen=True, slots=True)
+class Recipient:
+    """Language and permissions of a person, and the bot's username for deep links.
+
+    `asks_opinion`: answers have vote buttons. `has_files`: the files of documents can be sent. `in_group`:
+    long replies are collapsed.
+    """
+
+    texts: Texts
+    username: str
+    asks_opinion: bool = False
+    can_remove: bool = False
+    has_files: bool = True
+    in_group: bool = False
+
+    def link(self, payload: str) -> str:
+        """Return a deep link, which sends `/start` with the payload, such as the id of a passage."""
+        return f"https://t.me/{self.username}?start={payload}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +73,6 @@ def code(text: str) -> FormattedText:
 
 def linked(text: str, url: str) -> FormattedText:
     return formatted(text, MessageEntity.TEXT_LINK, url)
-
-
-Row = Sequence[InlineKeyboardButton]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,11 +1,14 @@
-"""Locations of quotes and the content of refusals, as text for messages and the terminal."""
+"""Plain text of messages and the terminal: cutting to length, locations of quotes, reasons of refusals.
+
+Lengths count UTF-16 code units, as Telegram does. Cutting never splits a grapheme cluster.
+"""
 
 import unicodedata
 from dataclasses import dataclass
 
+import regex
+
 from bot.i18n.messages import Texts
-from bot.telegram.message_parsing import is_one_word
-from bot.views.truncation import one_line
 from retrieval.model import Answer, Citation, Locator
 from retrieval.quotes.quote_selection import shorten
 
@@ -18,6 +21,52 @@ _MAX_NEAR_HEADINGS = 3
 _MAX_PAGE_LABEL_UNITS = 16
 _LEFT_TO_RIGHT_MARK, _RIGHT_TO_LEFT_MARK = "\u200e", "\u200f"
 _FIRST_STRONG_ISOLATE, _POP_ISOLATE = "\u2068", "\u2069"
+_WORD = regex.compile(r"[\p{L}\p{N}][\p{L}\p{M}\p{N}\u200c\u200d'’-]*")
+_UNSPACED = regex.compile(
+    r"[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}"
+    r"\p{Script=Thai}\p{Script=Lao}\p{Script=Khmer}\p{Script=Myanmar}]"
+)
+# In scripts without spaces between words, a word rarely has more letters and a question rarely has fewer.
+_MAX_UNSPACED_WORD_CHARS = 3
+
+
+def units(text: str) -> int:
+    """Return the length in UTF-16 code units."""
+    return len(text) + sum(character > "\uffff" for character in text)
+
+
+def one_line(text: str, max_units: int) -> str:
+    """Put a text on one line and cut its end to fit; lone surrogates become question marks."""
+    line = " ".join(text.encode("utf-8", "replace").decode().split())
+    return line if units(line) <= max_units else head(line, max_units - 1).rstrip() + "…"
+
+
+def head(text: str, max_units: int) -> str:
+    """Return the beginning that fits."""
+    if units(text) <= max_units:
+        return text
+    room, end = max(max_units, 0), 0
+    # The slice may split the last grapheme, but that one does not fit anyway.
+    for grapheme in regex.finditer(r"\X", text[: room + 1]):
+        room -= units(grapheme.group())
+        if room < 0:
+            break
+        end = grapheme.end()
+    return text[:end]
+
+
+def tail(text: str, max_units: int) -> str:
+    """Return the end that fits."""
+    if units(text) <= max_units:
+        return text
+    end = text[-(max_units + 1) :] if max_units > 0 else ""
+    surplus = units(end) - max(max_units, 0)
+    for grapheme in regex.finditer(r"\X", end):
+        # The slice may split the first grapheme, so that one is always dropped.
+        surplus -= units(grapheme.group())
+        if surplus <= 0:
+            return end[grapheme.end() :]
+    return ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,3 +149,8 @@ def _near(answer: Answer) -> tuple[Citation, ...]:
     for citation in answer.citations:
         by_heading.setdefault(heading(citation), citation)
     return tuple(citation for name, citation in by_heading.items() if name)[:_MAX_NEAR_HEADINGS]
+
+
+def is_one_word(text: str) -> bool:
+    words = _WORD.findall(text)
+    return len(words) == 1 and len(_UNSPACED.findall(words[0])) <= _MAX_UNSPACED_WORD_CHARS

@@ -1,15 +1,60 @@
-"""Sending and editing messages, even if the original is gone or in a topic."""
+"""The question in a message, and replies sent and edited, even if the original is gone or in a topic."""
 
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from telegram import CallbackQuery, Message, Update
 from telegram.error import BadRequest
 
-from bot.handlers import replies
+from bot.handlers import messaging
+from bot.handlers.messaging import mentions_bot, question_text
 from bot.i18n.messages import texts_for
 from bot.views.message import notice
 from tests.bot.update_builders import GROUP, deliver, message, pressed
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Who is it?", "Who is it?"),
+        ("/ask Who is it?", "Who is it?"),
+        ("/ask@verbatim_bot Who is it?", "Who is it?"),
+        ("/ASK@Verbatim_Bot\nWho is it?", "Who is it?"),
+        ("@verbatim_bot Who is it?", "Who is it?"),
+        ("Who is it, @verbatim_bot", "Who is it,"),
+        ("/ask", ""),
+        ("/ask@verbatim_bot", ""),
+        ("@verbatim_bot", ""),
+        ("/ask @verbatim_bot \u200b", ""),
+        ("/asking price?", "/asking price?"),
+        ("/ask@otherbot Who?", "/ask@otherbot Who?"),
+        ("mail me@verbatim_bot", "mail me@verbatim_bot"),
+        ("@verbatim_bots are many", "@verbatim_bots are many"),
+        ("من هو @verbatim_bot؟", "من هو  ؟"),
+        ("", ""),
+    ],
+)
+def test_question_text(text: str, expected: str) -> None:
+    """The bot's commands and its name are removed; everything else stays."""
+    assert expected == question_text(text, "verbatim_bot")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("hi @Verbatim_bot!", True), ("hi @verbatim_bot2", False), ("hi verbatim_bot", False), ("", False)],
+)
+def test_mentions(text: str, expected: bool) -> None:
+    """Only the bot's own name is a mention."""
+    assert expected is mentions_bot(text, "verbatim_bot")
+
+
+@given(st.text())
+def test_any_text_has_a_question_or_none(text: str) -> None:
+    """Any text can be parsed, and the question has no whitespace around it."""
+    assert question_text(text, "verbatim_bot").strip() == question_text(text, "verbatim_bot")
+
 
 TEXTS = texts_for("en")
 
@@ -21,7 +66,7 @@ def _query(application: Any, **fields: Any) -> CallbackQuery:
 async def test_editing_an_inaccessible_message(application: Any, telegram: Any) -> None:
     """A message that the bot cannot access is not edited, and a text says so."""
     async with application:
-        text = await replies.edit_reply(_query(application, message=None), notice("Words"), TEXTS)
+        text = await messaging.edit_reply(_query(application, message=None), notice("Words"), TEXTS)
     assert (TEXTS.stale, []) == (text, telegram.calls)
 
 
@@ -38,21 +83,21 @@ async def test_an_edit_that_fails(
     """An edit without a change is no failure; any other refused edit returns a text."""
     telegram.replies["editMessageText"] = (400, description)
     async with application:
-        assert expected == await replies.edit_reply(_query(application), notice("Words"), TEXTS)
+        assert expected == await messaging.edit_reply(_query(application), notice("Words"), TEXTS)
 
 
 def test_is_unchanged() -> None:
     """Only Telegram's error for an edit without a change counts as unchanged."""
-    assert replies.is_unchanged(BadRequest("Message is not modified"))
-    assert not replies.is_unchanged(BadRequest("Message can't be edited"))
+    assert messaging.is_unchanged(BadRequest("Message is not modified"))
+    assert not messaging.is_unchanged(BadRequest("Message can't be edited"))
 
 
 def test_updates_of_the_wrong_kind() -> None:
     """An update without the required message or query raises TypeError."""
     with pytest.raises(TypeError):
-        replies.message_of(Update(1))
+        messaging.message_of(Update(1))
     with pytest.raises(TypeError):
-        replies.query_of(Update(1))
+        messaging.query_of(Update(1))
 
 
 TOPIC = {"message_thread_id": 44, "is_topic_message": True}
@@ -72,4 +117,4 @@ async def test_an_answer_stays_in_its_topic(
 def test_message_of_an_edit(application: Any) -> None:
     """The message of an update may be an edited one."""
     update = Update.de_json({"update_id": 1, "edited_message": message("Which?")}, application.bot)
-    assert isinstance(replies.message_of(update), Message)
+    assert isinstance(messaging.message_of(update), Message)

@@ -1,11 +1,36 @@
-"""Sending and editing messages, answering queries, and the message or query of an update."""
+"""Finds the question in a message, sends and edits replies, and answers queries."""
+
+import re
+from functools import cache
 
 from telegram import CallbackQuery, Message, ReplyParameters, Update
 from telegram.error import BadRequest
 
 from bot.i18n.messages import Texts
-from bot.telegram.message_parsing import question_text
 from bot.views.message import Reply
+
+# Invisible characters; a text of these alone is not a question.
+_ZERO_WIDTH = "\u200b\u200c\u200d\u2060\ufeff"
+
+
+@cache
+def _mention_pattern(username: str) -> re.Pattern[str]:
+    return re.compile(rf"(?<![\w@.])@{re.escape(username)}(?!\w)", re.IGNORECASE | re.ASCII)
+
+
+@cache
+def _command_pattern(username: str) -> re.Pattern[str]:
+    return re.compile(rf"\s*/(?:ask|search)(@{re.escape(username)})?(?=\s|$)", re.IGNORECASE | re.ASCII)
+
+
+def question_text(text: str, username: str) -> str:
+    """Return the text without `/ask`, `/search` and mentions of the bot; empty if nothing visible is left."""
+    question = _mention_pattern(username).sub(" ", _command_pattern(username).sub("", text, count=1))
+    return question.strip() if question.strip(_ZERO_WIDTH + " \t\r\n") else ""
+
+
+def mentions_bot(text: str, username: str) -> bool:
+    return bool(_mention_pattern(username).search(text))
 
 
 async def send_reply(update: Update, reply: Reply, *, to: Message | None = None) -> Message:

@@ -1,12 +1,14 @@
-"""Locations and refusals as text; test_answers.py and test_terminal.py test how they are shown."""
+"""Locations, refusals and cut texts; test_answers.py and test_answer_output.py test how they are shown."""
 
 from collections.abc import Callable
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from bot.i18n.messages import texts_for
-from bot.views.locations import Refusal, location_text, refusal
+from bot.views.plain_text import Refusal, head, location_text, one_line, refusal, tail, units
 from retrieval.model import Locator
 
 TEXTS = texts_for("en")
@@ -77,3 +79,37 @@ def test_right_to_left_names_are_isolated() -> None:
     assert "Guide, under “\u200e\u2068קומה 2\u2069”, page 3" == location_text(
         "Guide", Locator("קומה 2", 3, 1, 1, 1), TEXTS
     )
+
+
+TEXT = st.text(st.characters(exclude_categories=["Cs"])) | st.sampled_from(["👨‍👩‍👧 e\u0301 🇹🇷" * 9])
+
+
+@given(TEXT)
+def test_units_are_utf_16(text: str) -> None:
+    """The length is the number of UTF-16 code units."""
+    assert len(text.encode("utf-16-le")) // 2 == units(text)
+
+
+@given(TEXT, st.integers(0, 40))
+def test_head_and_tail_fit(text: str, max_units: int) -> None:
+    """Head and tail are ends of the text and fit."""
+    assert text.startswith(head(text, max_units))
+    assert text.endswith(tail(text, max_units))
+    assert max(units(head(text, max_units)), units(tail(text, max_units))) <= max_units
+
+
+def test_graphemes_stay_whole() -> None:
+    """A family emoji or a letter with an accent is kept whole or dropped."""
+    assert "a" == head("a👨‍👩‍👧", 5)
+    assert "e\u0301" == head("e\u0301e\u0301", 3)
+    assert "a" == tail("👨‍👩‍👧a", 5)
+    assert "e\u0301" == tail("e\u0301e\u0301", 3)
+
+
+@given(st.text() | st.just("\udce9.txt"), st.integers(1, 50))
+def test_labels_are_one_line_that_can_be_sent(text: str, max_units: int) -> None:
+    """A label is one line that fits and can be encoded, even for a file name with lone surrogates."""
+    line = one_line(text, max_units)
+    assert line == " ".join(line.split())
+    assert units(line) <= max_units
+    line.encode()
