@@ -208,14 +208,14 @@ class Process:
         _log.info("Documents in %s: %d, passages: %d", place, documents, passages)
         if not documents:
             _log.warning("%s", no_documents(place))
-        self.metrics.index(documents=documents, passages=passages, version=archive.version)
+        self.metrics.set_index(documents=documents, passages=passages, version=archive.version)
 
     def on_poll(self, error: Exception | None) -> None:
         """Note how a request for updates ended."""
         if error is None:
             self.health.note_contact()
         else:
-            self.metrics.failed(error)
+            self.metrics.count_telegram_error(error)
 
 
 class Service:
@@ -263,7 +263,7 @@ class Service:
         if not self._application.done():
             with self._process.waits.pausing():
                 await asyncio.wait({self._application})
-        with self._process.metrics.timing("whole"):
+        with self._process.metrics.time_stage("whole"):
             await self._application.result().process_update(update)
 
     async def _follow_documents(self) -> None:

@@ -10,7 +10,7 @@ from typing import Any, Self, TextIO
 import click
 
 from bot.i18n.messages import Texts
-from bot.views.plain_text import closest, heading, location_text, refusal
+from bot.views.plain_text import closest_quotes, explain_refusal, heading_line, location_text
 from retrieval.model import Answer, Citation, Span
 
 _BAR = "│ "
@@ -85,24 +85,24 @@ def render_answer(answer: Answer, texts: Texts, style: TerminalStyle, *, quotes:
     if answer.certainty == "none":
         return _render_refusal(answer, texts)
     if answer.certainty == "unsure":
-        quoted = [_render_citation(citation, texts, style) for citation in closest(answer)]
-        return "\n\n".join([texts.unsure, *quoted])
+        quoted = [_render_citation(citation, texts, style) for citation in closest_quotes(answer)]
+        return "\n\n".join([texts.unsure_answer, *quoted])
     return "\n\n".join(_render_citation(citation, texts, style) for citation in answer.citations[quotes])
 
 
 def _render_refusal(answer: Answer, texts: Texts) -> str:
-    reply = refusal(answer, texts)
+    reply = explain_refusal(answer, texts)
     lines = [reply.text]
     if reply.near:
-        near = (heading(citation).translate(_VISIBLE_LINE_CHARS) for citation in reply.near)
-        lines += ["", texts.perhaps_under, *(f"• {name}" for name in near)]
+        near = (heading_line(citation).translate(_VISIBLE_LINE_CHARS) for citation in reply.near)
+        lines += ["", texts.near_headings, *(f"• {name}" for name in near)]
     if reply.suggestion:
         lines += ["", f"{texts.did_you_mean} {reply.suggestion.translate(_VISIBLE_LINE_CHARS)}"]
     return "\n".join(lines)
 
 
 def _render_citation(citation: Citation, texts: Texts, style: TerminalStyle) -> str:
-    names = texts.comma.join([citation.document, *citation.copies])
+    names = texts.list_separator.join([citation.document, *citation.copies])
     location = f"— {location_text(citation.title, citation.locator, texts)} · {names}"
     source = _dim(location.translate(_VISIBLE_LINE_CHARS), style)
     if style.width is None:

@@ -6,13 +6,13 @@ from telegram import CallbackQuery, Chat, InputFile, Message, Update
 from telegram.error import TelegramError
 
 from bot.handlers.context import BotContext
-from bot.handlers.messaging import answer_query, edit_reply, query_of, send_reply
+from bot.handlers.messaging import answer_query, edit_reply, require_query, send_reply
 from bot.i18n.messages import Texts
 from bot.ops.document_manager import DocumentManager
 from bot.views import browse, callback_data
 from bot.views.callback_data import BrowsePress, BrowseView
-from bot.views.message import Recipient, notice
-from bot.views.plain_text import isolate, one_line
+from bot.views.message import Recipient, text_reply
+from bot.views.plain_text import isolate_direction, one_line
 from retrieval.model import Source
 
 _log = logging.getLogger(__name__)
@@ -30,16 +30,16 @@ async def search(update: Update, context: BotContext) -> None:
     """List the places where words occur."""
     recipient, words = context.recipient(update), " ".join(context.args or ())
     if not words:
-        await send_reply(update, notice(recipient.texts.search_usage))
+        await send_reply(update, text_reply(recipient.texts.search_usage))
         return
     answer = await context.find(words, top=browse.MAX_PLACES)
-    no_places = notice(recipient.texts.no_places)
+    no_places = text_reply(recipient.texts.no_places)
     await send_reply(update, browse.render_places(answer, 0, recipient) if answer else no_places)
 
 
-async def browse_press(update: Update, context: BotContext) -> None:
+async def handle_browse_button(update: Update, context: BotContext) -> None:
     """Show the view of a button, and answer the query in any case."""
-    query = query_of(update)
+    query = require_query(update)
     await answer_query(query, await _show_view(query, context, context.recipient(update)))
 
 
@@ -47,7 +47,7 @@ async def _show_view(query: CallbackQuery, context: BotContext, recipient: Recip
     """Return the text to answer the query with, if any."""
     press = callback_data.decode_browse(query.data)
     if press is None:
-        return recipient.texts.stale
+        return recipient.texts.button_expired
     if press.view is BrowseView.SOURCES:
         return await edit_reply(
             query, browse.render_sources(context.archive.sources, press.number, recipient), recipient.texts
@@ -74,7 +74,7 @@ async def _show_document(
         return await edit_reply(query, browse.render_page(source, passages, press.number, recipient), texts)
     is_private = query.message is not None and query.message.chat.type == Chat.PRIVATE
     if not (is_private and query.from_user.id in context.state.admins):
-        return texts.stale
+        return texts.button_expired
     return await _remove(query, press, source, context.state.document_manager, texts)
 
 
@@ -83,13 +83,15 @@ async def _remove(
 ) -> str | None:
     """Ask an admin for confirmation, or delete the document once it was given."""
     if manager is None:
-        return texts.in_a_cluster
+        return texts.documents_in_cluster
     if press.view is BrowseView.REMOVE:
         return await edit_reply(query, browse.render_removal(source, texts), texts)
     await manager.remove(source)
     _log.info("An admin removed %s", source.name)
     return await edit_reply(
-        query, notice(texts.removed(isolate(one_line(source.name, _MAX_NAME_UNITS), texts))), texts
+        query,
+        text_reply(texts.document_removed(isolate_direction(one_line(source.name, _MAX_NAME_UNITS), texts))),
+        texts,
     )
 
 
@@ -99,7 +101,7 @@ async def _send_file(
     """Send the document's file unchanged."""
     message, file = query.message, context.archive.file(source)
     if not isinstance(message, Message) or source.size > _MAX_FILE_BYTES:
-        return recipient.texts.file_gone
+        return recipient.texts.file_not_available
     try:
         with file.open("rb") as stream:
             document = InputFile(stream, filename=file.name, read_file_handle=False)
@@ -111,7 +113,7 @@ async def _send_file(
             )
     except (OSError, TelegramError) as error:
         _log.warning("Cannot send %s: %s", source.name, type(error).__name__)
-        return recipient.texts.file_gone
+        return recipient.texts.file_not_available
     return None
 
 

@@ -3,7 +3,7 @@
 from telegram import CallbackQuery, Message, Update
 
 from bot.handlers.context import MAX_QUOTES, BotContext
-from bot.handlers.messaging import answer_query, asked_text, edit_reply, query_of
+from bot.handlers.messaging import answer_query, edit_reply, question_of, require_query
 from bot.i18n.messages import Texts
 from bot.ops.concurrency import in_thread
 from bot.views import answers, browse, callback_data, quotes
@@ -16,19 +16,19 @@ from retrieval.model import Answer, Citation
 _ACTIONS_WITHOUT_ANSWER = {Action.CLOSEST, Action.CONTEXT, Action.VOTE_UP, Action.VOTE_DOWN}
 
 
-async def button_press(update: Update, context: BotContext) -> None:
+async def handle_button(update: Update, context: BotContext) -> None:
     """Do what a button says, and answer the query in any case, with a text when nothing else is visible."""
-    query = query_of(update)
-    await answer_query(query, await _handle_press(query, context, context.recipient(update)))
+    query = require_query(update)
+    await answer_query(query, await _run_action(query, context, context.recipient(update)))
 
 
-async def _handle_press(query: CallbackQuery, context: BotContext, recipient: Recipient) -> str | None:
+async def _run_action(query: CallbackQuery, context: BotContext, recipient: Recipient) -> str | None:
     """Return the text to answer the query with, if any."""
     press = callback_data.decode(query.data)
     if press is None:
-        return recipient.texts.stale
+        return recipient.texts.button_expired
     question = query.message.reply_to_message if isinstance(query.message, Message) else None
-    text = asked_text(question) if question else ""
+    text = question_of(question) if question else ""
     if not text:
         return recipient.texts.question_gone
     top = browse.MAX_PLACES if press.action is Action.PLACES else MAX_QUOTES
@@ -37,14 +37,14 @@ async def _handle_press(query: CallbackQuery, context: BotContext, recipient: Re
         return recipient.texts.documents_changed
     if press.action in {Action.VOTE_UP, Action.VOTE_DOWN}:
         return _record_vote(text, answer, press, context, recipient.texts)
-    return await _show(query, answer, press, context, recipient)
+    return await _show_view(query, answer, press, context, recipient)
 
 
-async def _show(
+async def _show_view(
     query: CallbackQuery, answer: Answer, press: ButtonPress, context: BotContext, recipient: Recipient
 ) -> str | None:
     if press.action is Action.POSITION:
-        return recipient.texts.place(press.rank, len(answer.citations))
+        return recipient.texts.quote_position(press.rank, len(answer.citations))
     if press.action is Action.PAGE_PICTURE:
         return await _send_page(query, answer.citations[press.rank - 1], context, recipient)
     view = await _render(answer, press, context, recipient)
@@ -71,7 +71,7 @@ async def _send_page(
     archive, message = context.archive, query.message
     picture = await in_thread(lambda: archive.picture(citation))
     if picture is None or not isinstance(message, Message):
-        return recipient.texts.no_picture
+        return recipient.texts.page_not_available
     await message.reply_photo(
         picture, caption=location_text(citation.title, citation.locator, recipient.texts)
     )
@@ -82,7 +82,7 @@ def _record_vote(text: str, answer: Answer, press: ButtonPress, context: BotCont
     citation: Citation = answer.citations[press.rank - 1]
     vote = "up" if press.action is Action.VOTE_UP else "down"
     context.state.feedback.keep(text, answer, document=citation.document, quote=citation.quote, vote=vote)
-    return texts.thanks if context.state.feedback.is_on else texts.stale
+    return texts.thanks_for_vote if context.state.feedback.is_on else texts.button_expired
 
 
 async def _render(

@@ -84,7 +84,7 @@ class BotContext(CallbackContext[Bot, Data, Data, BotState]):
         Only verbatim quotes are returned. The time is measured.
         """
         earlier = origin.earlier or None
-        with self.metrics.timing("find"):
+        with self.metrics.time_stage("find"):
             answer = await self.archive.answer(question, top=top, earlier=earlier)
             if origin.corrected:
                 if not answer.suggestion:

@@ -57,7 +57,7 @@ class BackgroundEncoding:
         _lower_priority()
         try:
             missing = library.unencoded
-            self._metrics.unencoded(missing)
+            self._metrics.set_unencoded(missing)
             if not missing:
                 return
             _log.info("Comparing meanings: %s texts have no vector yet", f"{missing:,}")
@@ -73,7 +73,7 @@ class BackgroundEncoding:
 
         def progress(done: int, total: int) -> None:
             nonlocal logged_at
-            self._metrics.unencoded(total - done)
+            self._metrics.set_unencoded(total - done)
             if time.monotonic() - logged_at >= _LOG_INTERVAL_SECONDS:
                 logged_at = time.monotonic()
                 _log.info("Comparing meanings: %s of %s texts", f"{done:,}", f"{total:,}")

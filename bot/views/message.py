@@ -7,7 +7,7 @@ from typing import Self
 from telegram import InlineKeyboardButton, InlineKeyboardMarkup, MessageEntity
 
 from bot.i18n.messages import Texts
-from bot.views.plain_text import units
+from bot.views.plain_text import utf16_length
 
 MAX_MESSAGE_UNITS = 4096
 _MAX_ENTITIES = 100
@@ -50,7 +50,7 @@ class FormattedText:
 
     @property
     def units(self) -> int:
-        return units(self.text)
+        return utf16_length(self.text)
 
 
 def plain(text: str) -> FormattedText:
@@ -59,7 +59,7 @@ def plain(text: str) -> FormattedText:
 
 def formatted(text: str, kind: str, url: str | None = None) -> FormattedText:
     """Return a text with one entity over all of it; none if it is empty, which Telegram would refuse."""
-    return FormattedText(text, (MessageEntity(kind, 0, units(text), url=url),) if text else ())
+    return FormattedText(text, (MessageEntity(kind, 0, utf16_length(text), url=url),) if text else ())
 
 
 def bold(text: str) -> FormattedText:
@@ -84,11 +84,11 @@ class Reply:
     keyboard: InlineKeyboardMarkup | None = None
 
 
-def notice(text: str) -> Reply:
+def text_reply(text: str) -> Reply:
     return Reply(text)
 
 
-def compose(body: FormattedText, rows: Sequence[Row] = ()) -> Reply:
+def build_reply(body: FormattedText, rows: Sequence[Row] = ()) -> Reply:
     """Return a message of a text and rows of buttons; empty rows are left out."""
     filled = [row for row in rows if row]
     keyboard = InlineKeyboardMarkup(filled) if filled else None

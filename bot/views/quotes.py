@@ -21,13 +21,13 @@ from bot.views.message import (
     Recipient,
     Reply,
     Row,
+    build_reply,
     code,
-    compose,
     formatted,
     linked,
     plain,
 )
-from bot.views.plain_text import head, location_text, one_line, tail, units
+from bot.views.plain_text import location_text, one_line, truncate, truncate_start, utf16_length
 from retrieval.ids import document_of
 from retrieval.model import Answer, Citation, Locator, Passage, PassageContext, Span
 
@@ -69,7 +69,7 @@ def _contains(outer: MessageEntity, inner: MessageEntity) -> bool:
 def render_quote(answer: Answer, rank: int, recipient: Recipient, origin: Origin = AS_WRITTEN) -> Reply:
     """Show the quote of a rank, counted from 1, with its source and buttons."""
     body = quote_and_source(answer.citations[rank - 1], recipient)
-    return compose(body, _quote_buttons(answer, rank, recipient, origin))
+    return build_reply(body, _quote_buttons(answer, rank, recipient, origin))
 
 
 def quote_and_source(citation: Citation, recipient: Recipient) -> FormattedText:
@@ -87,11 +87,11 @@ def _quote_buttons(answer: Answer, rank: int, recipient: Recipient, origin: Orig
         *([rank_button("›", Action.QUOTE, rank + 1)] if rank < count else []),
     ]
     context = [
-        context_button(recipient.texts.wider, citation, rank, origin),
+        context_button(recipient.texts.show_context, citation, rank, origin),
         *file_buttons(document_of(citation.passage.id), recipient),
     ]
     if citation.locator.unit == "page" and recipient.has_files:
-        context.append(rank_button(recipient.texts.page_picture, Action.PAGE_PICTURE, rank))
+        context.append(rank_button(recipient.texts.show_page, Action.PAGE_PICTURE, rank))
     last = [_copy_button(citation, recipient), *vote_buttons(rank, recipient, origin)]
     return [paging if count > 1 else [], context, last]
 
@@ -114,14 +114,14 @@ def _copy_button(citation: Citation, recipient: Recipient) -> InlineKeyboardButt
     source = f"{location_text(citation.title, citation.locator, recipient.texts)} · {citation.document}"
     link = recipient.link(citation.passage.id)
     copied = f"{one_line(source, _MAX_COPIED_UNITS - len(link) - 1)}\n{link}"
-    return InlineKeyboardButton(recipient.texts.copy_source, copy_text=CopyTextButton(copied))
+    return InlineKeyboardButton(recipient.texts.copy_citation, copy_text=CopyTextButton(copied))
 
 
 def file_buttons(document: str, recipient: Recipient) -> list[InlineKeyboardButton]:
     """Return the button that sends a document's file, or none where the files are elsewhere."""
     if not recipient.has_files:
         return []
-    return [browse_button(recipient.texts.whole_document, BrowsePress(BrowseView.FILE, document))]
+    return [browse_button(recipient.texts.document, BrowsePress(BrowseView.FILE, document))]
 
 
 def browse_button(text: str, press: BrowsePress) -> InlineKeyboardButton:
@@ -137,14 +137,14 @@ def render_context(
     before = _text_before(context) + passage.text[:start]
     after = passage.text[end:] + _text_after(context)
     body = _fit_around(before, blockquote(citation), after, source_line(citation, recipient))
-    return compose(
+    return build_reply(
         body, [[_back_button(answer, rank, recipient, origin)], [_read_on_button(context, recipient)]]
     )
 
 
 def _back_button(answer: Answer, rank: int, recipient: Recipient, origin: Origin) -> InlineKeyboardButton:
     if answer.answered:
-        return button(f"‹ {recipient.texts.back}", ButtonPress(Action.QUOTE, rank, origin=origin))
+        return button(f"‹ {recipient.texts.back_to_quote}", ButtonPress(Action.QUOTE, rank, origin=origin))
     return button(f"‹ {recipient.texts.back_to_closest}", ButtonPress(Action.CLOSEST, origin=origin))
 
 
@@ -158,10 +158,10 @@ def render_passage(context: PassageContext, recipient: Recipient) -> Reply:
     passage = context.passage
     source = _location_and_file(passage, _locator_of(passage), recipient)
     rows = [[_read_on_button(context, recipient), *file_buttons(document_of(passage.id), recipient)]]
-    if units(passage.text) > _MAX_PASSAGE_UNITS:
-        return compose(plain(head(passage.text, _MAX_PASSAGE_UNITS) + "…\n\n") + source, rows)
+    if utf16_length(passage.text) > _MAX_PASSAGE_UNITS:
+        return build_reply(plain(truncate(passage.text, _MAX_PASSAGE_UNITS) + "…\n\n") + source, rows)
     block = formatted(passage.text, MessageEntity.BLOCKQUOTE)
-    return compose(_fit_around(_text_before(context), block, _text_after(context), source), rows)
+    return build_reply(_fit_around(_text_before(context), block, _text_after(context), source), rows)
 
 
 def _locator_of(passage: Passage) -> Locator:
@@ -204,9 +204,9 @@ def source_line(citation: Citation, recipient: Recipient) -> FormattedText:
     """Return the location of a quote, linked to its passage, its files, and a note on altered characters."""
     line = _location_and_file(citation.passage, citation.locator, recipient)
     for copy in citation.copies[:_MAX_COPIES]:
-        line += plain(recipient.texts.comma) + code(one_line(copy, _MAX_NAME_UNITS))
+        line += plain(recipient.texts.list_separator) + code(one_line(copy, _MAX_NAME_UNITS))
     is_altered = _ALTERED.search(citation.quote) or citation.quote != citation.quote.strip()
-    return line + f"\n{recipient.texts.altered}" if is_altered else line
+    return line + f"\n{recipient.texts.altered_characters}" if is_altered else line
 
 
 def _location_and_file(passage: Passage, locator: Locator, recipient: Recipient) -> FormattedText:
@@ -242,8 +242,8 @@ def _fit_around(before: str, block: FormattedText, after: str, source: Formatted
     """Put a block between its neighbouring text, which is cut at its far ends to fit one message."""
     before, after = before.strip(), after.strip()
     room = MAX_MESSAGE_UNITS - block.units - source.units - len("…\n" + "\n…" + "\n\n")
-    before = _cut_start(before, max(room // 2, room - units(after)))
-    after = _cut_end(after, room - units(before))
+    before = _cut_start(before, max(room // 2, room - utf16_length(after)))
+    after = _cut_end(after, room - utf16_length(before))
     above = plain(before + "\n") if before else plain("")
     below = plain("\n" + after) if after else plain("")
     return above + block + below + "\n\n" + source
@@ -251,7 +251,7 @@ def _fit_around(before: str, block: FormattedText, after: str, source: Formatted
 
 def _cut_start(text: str, max_units: int) -> str:
     """Return the end of a text that fits, from a whole word on if there is one."""
-    end = tail(text, max_units)
+    end = truncate_start(text, max_units)
     if end == text:
         return text
     words = end.split(maxsplit=1)
@@ -260,7 +260,7 @@ def _cut_start(text: str, max_units: int) -> str:
 
 def _cut_end(text: str, max_units: int) -> str:
     """Return the beginning of a text that fits, up to a whole word if there is one."""
-    beginning = head(text, max_units)
+    beginning = truncate(text, max_units)
     if beginning == text:
         return text
     words = beginning.rsplit(maxsplit=1)

@@ -113,7 +113,7 @@ async def test_metrics(server: Server) -> None:
     """/metrics is a page in Prometheus' text format."""
     response = await server.request("GET", "/metrics")
     assert "text/plain; version=0.0.4; charset=utf-8" == response.headers["content-type"]
-    assert server.metrics.page().decode().splitlines()[0] == response.text.splitlines()[0]
+    assert server.metrics.export().decode().splitlines()[0] == response.text.splitlines()[0]
 
 
 @pytest.mark.parametrize(

@@ -105,8 +105,8 @@ def test_no_answer(answer: Callable[..., Any]) -> None:
     """Without an answer, nearby headings and the corrected question are shown, in paragraphs of their own."""
     cited = _cited("nearest", locator=Locator("The\x1b lamp", None, 5, 6, 2))
     declined = answer(cited, certainty="none", suggestion="Which lighthouse?", confidence=0.2)
-    perhaps = f"{TEXTS.perhaps_under}\n• The␛ lamp"
-    assert f"{TEXTS.declined}\n\n{perhaps}\n\n{TEXTS.did_you_mean} Which lighthouse?" == _shown(
+    perhaps = f"{TEXTS.near_headings}\n• The␛ lamp"
+    assert f"{TEXTS.no_answer}\n\n{perhaps}\n\n{TEXTS.did_you_mean} Which lighthouse?" == _shown(
         declined, PLAIN
     )
 
@@ -117,7 +117,7 @@ def test_the_closest_passages(answer: Callable[..., Any]) -> None:
     near = _cited(long, ((279, 283),)), _cited("Two."), _cited("Three."), _cited("Four.")
     source = "  — Title, lines 5–6 · a.txt"
     short = f"{'The keeper climbs the stairs. ' * 6}The lamp burns.\n  — Title, line 1 · a.txt"
-    assert "\n\n".join([TEXTS.unsure, short, f"Two.\n{source}", f"Three.\n{source}"]) == _shown(
+    assert "\n\n".join([TEXTS.unsure_answer, short, f"Two.\n{source}", f"Three.\n{source}"]) == _shown(
         answer(*near, certainty="unsure"), PLAIN
     )
 
@@ -125,7 +125,7 @@ def test_the_closest_passages(answer: Callable[..., Any]) -> None:
 def test_one_word(answer: Callable[..., Any]) -> None:
     """A single word that is no question gets the same reply as from the bot."""
     declined = answer(certainty="none", question="hello", confidence=0.0)
-    assert TEXTS.one_word == _shown(declined, PLAIN)
+    assert TEXTS.one_word_question == _shown(declined, PLAIN)
 
 
 @pytest.mark.parametrize(

@@ -139,7 +139,7 @@ async def test_the_limit_of_a_user_covers_all_chats(telegram: Any) -> None:
     for update in (message(), message(GROUP), message(), message(), message(GROUP)):
         await pipeline(message=update)
     assert 2 == pipeline.handled
-    assert [texts_for("en").slow_down] == telegram.texts()
+    assert [texts_for("en").too_many_questions] == telegram.texts()
     assert 3 == pipeline.refused("too many")
     assert 3 == await pipeline(message=bobs())
 
@@ -151,7 +151,7 @@ async def test_a_group_has_twenty_a_minute(telegram: Any) -> None:
     for number in range(30):
         await pipeline(message=message(GROUP, **{"from": ADA | {"id": 100 + number}}))
     assert 20 == pipeline.handled
-    assert [texts_for("en").slow_down] == telegram.texts()
+    assert [texts_for("en").too_many_questions] == telegram.texts()
 
 
 @fast
@@ -179,7 +179,7 @@ async def test_rate_limited_presses_are_answered(telegram: Any) -> None:
     for _ in range(3):
         await pipeline(callback_query=press(ADA, message()))
     assert 1 == pipeline.handled
-    assert [texts_for("en").slow_down, None] == [sent.get("text") for _, sent in telegram.calls]
+    assert [texts_for("en").too_many_questions, None] == [sent.get("text") for _, sent in telegram.calls]
 
 
 @fast

@@ -9,9 +9,9 @@ from telegram import CallbackQuery, Message, Update
 from telegram.error import BadRequest
 
 from bot.handlers import messaging
-from bot.handlers.messaging import mentions_bot, question_text
+from bot.handlers.messaging import extract_question, mentions_bot
 from bot.i18n.messages import texts_for
-from bot.views.message import notice
+from bot.views.message import text_reply
 from tests.bot.update_builders import GROUP, deliver, message, pressed
 
 
@@ -38,7 +38,7 @@ from tests.bot.update_builders import GROUP, deliver, message, pressed
 )
 def test_question_text(text: str, expected: str) -> None:
     """The bot's commands and its name are removed; everything else stays."""
-    assert expected == question_text(text, "verbatim_bot")
+    assert expected == extract_question(text, "verbatim_bot")
 
 
 @pytest.mark.parametrize(
@@ -53,7 +53,7 @@ def test_mentions(text: str, expected: bool) -> None:
 @given(st.text())
 def test_any_text_has_a_question_or_none(text: str) -> None:
     """Any text can be parsed, and the question has no whitespace around it."""
-    assert question_text(text, "verbatim_bot").strip() == question_text(text, "verbatim_bot")
+    assert extract_question(text, "verbatim_bot").strip() == extract_question(text, "verbatim_bot")
 
 
 TEXTS = texts_for("en")
@@ -66,15 +66,15 @@ def _query(application: Any, **fields: Any) -> CallbackQuery:
 async def test_editing_an_inaccessible_message(application: Any, telegram: Any) -> None:
     """A message that the bot cannot access is not edited, and a text says so."""
     async with application:
-        text = await messaging.edit_reply(_query(application, message=None), notice("Words"), TEXTS)
-    assert (TEXTS.stale, []) == (text, telegram.calls)
+        text = await messaging.edit_reply(_query(application, message=None), text_reply("Words"), TEXTS)
+    assert (TEXTS.button_expired, []) == (text, telegram.calls)
 
 
 @pytest.mark.parametrize(
     ("description", "expected"),
     [
         ("Bad Request: message is not modified: specified new message content", None),
-        ("Bad Request: message to edit not found", TEXTS.stale),
+        ("Bad Request: message to edit not found", TEXTS.button_expired),
     ],
 )
 async def test_an_edit_that_fails(
@@ -83,7 +83,7 @@ async def test_an_edit_that_fails(
     """An edit without a change is no failure; any other refused edit returns a text."""
     telegram.replies["editMessageText"] = (400, description)
     async with application:
-        assert expected == await messaging.edit_reply(_query(application), notice("Words"), TEXTS)
+        assert expected == await messaging.edit_reply(_query(application), text_reply("Words"), TEXTS)
 
 
 def test_is_unchanged() -> None:
@@ -95,9 +95,9 @@ def test_is_unchanged() -> None:
 def test_updates_of_the_wrong_kind() -> None:
     """An update without the required message or query raises TypeError."""
     with pytest.raises(TypeError):
-        messaging.message_of(Update(1))
+        messaging.require_message(Update(1))
     with pytest.raises(TypeError):
-        messaging.query_of(Update(1))
+        messaging.require_query(Update(1))
 
 
 TOPIC = {"message_thread_id": 44, "is_topic_message": True}
@@ -117,4 +117,4 @@ async def test_an_answer_stays_in_its_topic(
 def test_message_of_an_edit(application: Any) -> None:
     """The message of an update may be an edited one."""
     update = Update.de_json({"update_id": 1, "edited_message": message("Which?")}, application.bot)
-    assert isinstance(messaging.message_of(update), Message)
+    assert isinstance(messaging.require_message(update), Message)

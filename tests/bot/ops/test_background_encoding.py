@@ -127,13 +127,13 @@ async def test_without_missing_vectors_nothing_is_logged(
     complete.encode()
     metrics = Metrics()
     background = BackgroundEncoding(metrics)
-    metrics.unencoded(7)
+    metrics.set_unencoded(7)
     with caplog.at_level(logging.INFO):
         async with _running(background):
             for library in (complete, Library.open(folder)):
                 background.take(library)
                 await _wait_until(lambda: _remaining(metrics) == 0)
-                metrics.unencoded(7)
+                metrics.set_unencoded(7)
     assert [] == caplog.messages
 
 

@@ -21,8 +21,8 @@ from bot.views.callback_data import (
     decode,
     fit_words,
 )
-from bot.views.message import Recipient, Reply, notice
-from bot.views.plain_text import closest
+from bot.views.message import Recipient, Reply, text_reply
+from bot.views.plain_text import closest_quotes
 from retrieval.model import Answer, Citation, Locator, PassageContext, TermWeight
 from tests.bot.hostile_inputs import LONG, WILD, check_limits, citations, texts_of
 
@@ -53,7 +53,7 @@ def test_the_closest_passages_are_whole_and_within_limits(
     check_limits(reply)
     quoted = texts_of(reply, "blockquote")
     assert 1 <= len(quoted) <= 3
-    assert [citation.quote for citation in closest(answer)][: len(quoted)] == quoted
+    assert [citation.quote for citation in closest_quotes(answer)][: len(quoted)] == quoted
     assert all(short in citation.quote for short, citation in zip(quoted, cited, strict=False))
     assert len(quoted) == len(texts_of(reply, "text_link"))
     pressed = [press for row in _buttons(reply) for _, press in row]
@@ -71,7 +71,7 @@ def test_in_a_group_the_closest_passages_are_folded(cited: tuple[Citation, ...])
     reply, private = answers.render_answer(answer, GROUP), answers.render_answer(answer, RECIPIENT)
     check_limits(reply)
     assert (private.text, private.keyboard) == (reply.text, reply.keyboard)
-    assert [reply.text.removeprefix(f"{TEXTS.unsure}\n")] == texts_of(reply, "expandable_blockquote")
+    assert [reply.text.removeprefix(f"{TEXTS.unsure_answer}\n")] == texts_of(reply, "expandable_blockquote")
     assert [] == texts_of(reply, "blockquote")
 
 
@@ -124,7 +124,7 @@ def test_replies_without_a_quote_have_no_earlier_words(
     near = citation("Words.", (0, 6), ((0, 5),))
     declined = answers.render_answer(answer(near, certainty="none", suggestion="How many cats?"), RECIPIENT)
     assert "" == quotes.earlier_words(_message(declined))
-    assert "" == quotes.earlier_words(_message(notice(TEXTS.help)))
+    assert "" == quotes.earlier_words(_message(text_reply(TEXTS.help)))
 
 
 def test_a_sure_answer_is_its_quote(citation: Callable[..., Any], answer: Callable[..., Any]) -> None:
@@ -214,7 +214,7 @@ def test_a_declined_suggestion_suggests_nothing(answer: Callable[..., Any]) -> N
 @pytest.mark.parametrize("certainty", ["sure", "unsure", "none"])
 def test_without_passages_there_is_a_refusal(answer: Callable[..., Any], certainty: str) -> None:
     """An answer without citations is shown as a refusal, whatever its certainty."""
-    assert Reply(TEXTS.declined) == answers.render_answer(answer(certainty=certainty), RECIPIENT)
+    assert Reply(TEXTS.no_answer) == answers.render_answer(answer(certainty=certainty), RECIPIENT)
 
 
 def _message(reply: Reply) -> Message:

@@ -201,10 +201,10 @@ def test_headings_show_their_depth() -> None:
 
 def test_only_admins_can_remove() -> None:
     """Only admins see the button that removes a document."""
-    assert TEXTS.remove not in _presses(browse.render_headings(DOCUMENT, [], 0, RECIPIENT))
+    assert TEXTS.remove_document not in _presses(browse.render_headings(DOCUMENT, [], 0, RECIPIENT))
     assert (
         BrowsePress(BrowseView.REMOVE, "document")
-        == _presses(browse.render_headings(DOCUMENT, [], 0, ADMIN))[TEXTS.remove]
+        == _presses(browse.render_headings(DOCUMENT, [], 0, ADMIN))[TEXTS.remove_document]
     )
 
 

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.i18n.messages import texts_for
-from bot.views.message import Recipient, bold, compose, plain
+from bot.views.message import Recipient, bold, build_reply, plain
 from retrieval.ids import document_id, passage_id
 from tests.bot.hostile_inputs import texts_of
 
@@ -24,6 +24,6 @@ def test_links_have_a_valid_payload(name: str, words: str, occurrence: int) -> N
 def test_entities_stay_on_their_text(first: str, second: str) -> None:
     """Joining texts shifts each entity along with the text it formats; an empty text has none."""
     joined = plain(first) + bold(second)
-    reply = compose(joined)
+    reply = build_reply(joined)
     assert first + second == reply.text
     assert ([second] if second else []) == texts_of(reply, "bold")

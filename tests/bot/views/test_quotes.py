@@ -36,7 +36,7 @@ def test_files_are_offered_where_they_are(citation: Callable[..., Citation]) -> 
     """The buttons for the file and the page are shown only where the files are."""
     cited = citation("The sea.", (0, 8), locator=Locator("Heading", 3, 5, 7, 2, "page", "iii"))
     answer = Answer("?", certainty="sure", confidence=1, citations=(cited,))
-    files = {TEXTS.whole_document, TEXTS.page_picture}
+    files = {TEXTS.document, TEXTS.show_page}
     for has_files, expected in ((True, files), (False, set())):
         reply = quotes.render_quote(answer, 1, Recipient(TEXTS, "verbatim_bot", has_files=has_files))
         rows = reply.keyboard.inline_keyboard if reply.keyboard else ()
