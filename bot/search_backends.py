@@ -84,7 +84,7 @@ async def open_cluster_library(
     return library
 
 
-def no_documents(folder: Path | str) -> str:
+def no_documents_message(folder: Path | str) -> str:
     """Return a line that a folder or cluster has no documents, with what to do."""
     return (
         f"{folder} holds no document that can be read: put some there (.pdf, .docx, .md, .txt ...), "

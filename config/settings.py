@@ -300,7 +300,7 @@ _SETUP_HINT = (
 )
 
 
-def missing_settings(settings: Settings) -> dict[str, str]:
+def startup_problems(settings: Settings) -> dict[str, str]:
     """Return the problems that keep the bot from running: topic ("token", "webhook") to a line about it."""
     problems = {}
     if settings.telegram_token is None:

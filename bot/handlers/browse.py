@@ -32,7 +32,7 @@ async def search(update: Update, context: BotContext) -> None:
     if not words:
         await send_reply(update, text_reply(recipient.texts.search_usage))
         return
-    answer = await context.find(words, top=browse.MAX_PLACES)
+    answer = await context.find_answer(words, top=browse.MAX_PLACES)
     no_places = text_reply(recipient.texts.no_places)
     await send_reply(update, browse.render_places(answer, 0, recipient) if answer else no_places)
 

@@ -32,7 +32,7 @@ async def _run_action(query: CallbackQuery, context: BotContext, recipient: Reci
     if not text:
         return recipient.texts.question_gone
     top = browse.MAX_PLACES if press.action is Action.PLACES else MAX_QUOTES
-    answer = await context.find(text, press.origin, top=top)
+    answer = await context.find_answer(text, press.origin, top=top)
     if answer is None or not _is_current(answer, press):
         return recipient.texts.documents_changed
     if press.action in {Action.VOTE_UP, Action.VOTE_DOWN}:
@@ -81,7 +81,7 @@ async def _send_page(
 def _record_vote(text: str, answer: Answer, press: ButtonPress, context: BotContext, texts: Texts) -> str:
     citation: Citation = answer.citations[press.rank - 1]
     vote = "up" if press.action is Action.VOTE_UP else "down"
-    context.state.feedback.keep(text, answer, document=citation.document, quote=citation.quote, vote=vote)
+    context.state.feedback.record(text, answer, document=citation.document, quote=citation.quote, vote=vote)
     return texts.thanks_for_vote if context.state.feedback.is_on else texts.button_expired
 
 

@@ -76,7 +76,7 @@ class BotContext(CallbackContext[Bot, Data, Data, BotState]):
     def metrics(self) -> Metrics:
         return self.bot_data.metrics
 
-    async def find(
+    async def find_answer(
         self, question: str, origin: Origin = AS_WRITTEN, *, top: int = MAX_QUOTES
     ) -> Answer | None:
         """Answer a question, or its corrected spelling; None if there is no correction any more.
@@ -98,7 +98,7 @@ class BotContext(CallbackContext[Bot, Data, Data, BotState]):
         return Recipient(
             texts_for(user.language_code if user else None),
             self.bot.username,
-            asks_opinion=state.feedback.is_on,
+            can_vote=state.feedback.is_on,
             can_remove=state.document_manager is not None and user is not None and user.id in state.admins,
             has_files=state.has_files,
             in_group=chat is not None and chat.type in {Chat.GROUP, Chat.SUPERGROUP},

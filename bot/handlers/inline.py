@@ -6,7 +6,7 @@ from telegram import InlineQueryResultsButton, Update
 from telegram.error import BadRequest
 
 from bot.handlers.context import BotContext
-from bot.handlers.messaging import extract_question
+from bot.handlers.messaging import question_of
 from bot.views import answers, inline
 from bot.views.message import text_reply
 from bot.views.plain_text import one_line
@@ -23,7 +23,7 @@ async def answer_inline_query(update: Update, context: BotContext) -> None:
     texts, text = context.recipient(update).texts, query.query.strip()
     answer, results, next_offset = None, [], ""
     if text and context.archive.sources:
-        answer = await context.find(text, top=inline.MAX_RESULTS)
+        answer = await context.find_answer(text, top=inline.MAX_RESULTS)
     if answer is not None:
         first = inline.parse_offset(query.offset)
         results = inline.render_results(answer, first, context.recipient(update))
@@ -48,12 +48,12 @@ async def answer_guest_query(update: Update, context: BotContext) -> None:
     if message is None or message.guest_query_id is None:
         return
     recipient = context.recipient(update)
-    text = extract_question(message.text or message.caption or "", context.bot.username)
+    text = question_of(message)
     reply = text_reply(recipient.texts.ask_usage)
     if not context.archive.sources:
         reply = text_reply(recipient.texts.no_documents)
     elif text:
-        answer = await context.find(text)
+        answer = await context.find_answer(text)
         reply = answers.render_answer(answer, recipient) if answer else text_reply(recipient.texts.no_answer)
         context.metrics.count_question(answer.certainty if answer else "none")
     title = one_line(text or reply.text, _MAX_TITLE_UNITS)

@@ -141,13 +141,13 @@ async def unsupported_message(update: Update, context: BotContext) -> None:
 async def _find_and_render(text: str, origin: Origin, context: BotContext, recipient: Recipient) -> Reply:
     if not context.archive.sources:
         return text_reply(recipient.texts.no_documents)
-    answer = await context.find(text, origin)
+    answer = await context.find_answer(text, origin)
     if answer is None:
         return text_reply(recipient.texts.no_answer)
     context.metrics.count_question(answer.certainty)
     if context.state.logs_questions:
         _log.info("Question (confidence %.2f): %s", answer.confidence, text)
-    context.state.feedback.keep(text, answer)
+    context.state.feedback.record(text, answer)
     return answers.render_answer(answer, recipient, origin)
 
 

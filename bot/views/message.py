@@ -19,20 +19,20 @@ Row = Sequence[InlineKeyboardButton]
 class Recipient:
     """Language and permissions of a person, and the bot's username for deep links.
 
-    `asks_opinion`: answers have vote buttons. `has_files`: the files of documents can be sent. `in_group`:
+    `can_vote`: answers have vote buttons. `has_files`: the files of documents can be sent. `in_group`:
     long replies are collapsed.
     """
 
     texts: Texts
-    username: str
-    asks_opinion: bool = False
+    bot_username: str
+    can_vote: bool = False
     can_remove: bool = False
     has_files: bool = True
     in_group: bool = False
 
     def link(self, payload: str) -> str:
         """Return a deep link, which sends `/start` with the payload, such as the id of a passage."""
-        return f"https://t.me/{self.username}?start={payload}"
+        return f"https://t.me/{self.bot_username}?start={payload}"
 
 
 @dataclass(frozen=True, slots=True)

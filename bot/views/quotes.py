@@ -98,7 +98,7 @@ def _quote_buttons(answer: Answer, rank: int, recipient: Recipient, origin: Orig
 
 def vote_buttons(rank: int, recipient: Recipient, origin: Origin) -> list[InlineKeyboardButton]:
     """Return the buttons to rate an answer, or none where feedback is off."""
-    if not recipient.asks_opinion:
+    if not recipient.can_vote:
         return []
     actions = (("👍", Action.VOTE_UP), ("👎", Action.VOTE_DOWN))
     return [button(sign, ButtonPress(action, rank, origin=origin)) for sign, action in actions]

@@ -43,12 +43,12 @@ FOUND = st.lists(citations(), min_size=1, max_size=5).map(tuple)
 def test_the_closest_passages_are_whole_and_within_limits(
     cited: tuple[Citation, ...],
     origin: Origin,
-    asks_opinion: bool,
+    can_vote: bool,
     language: str,
 ) -> None:
     """Each quote is verbatim in a block of its own, best first, with at most five buttons in all."""
     answer = Answer("?", "unsure", 0.3, cited)
-    recipient = Recipient(texts_for(language), "verbatim_bot", asks_opinion=asks_opinion)
+    recipient = Recipient(texts_for(language), "verbatim_bot", can_vote=can_vote)
     reply = answers.render_answer(answer, recipient, origin)
     check_limits(reply)
     quoted = texts_of(reply, "blockquote")
@@ -57,7 +57,7 @@ def test_the_closest_passages_are_whole_and_within_limits(
     assert all(short in citation.quote for short, citation in zip(quoted, cited, strict=False))
     assert len(quoted) == len(texts_of(reply, "text_link"))
     pressed = [press for row in _buttons(reply) for _, press in row]
-    assert len(pressed) == len(quoted) + 2 * asks_opinion
+    assert len(pressed) == len(quoted) + 2 * can_vote
     assert [(Action.CONTEXT, rank, origin) for rank in range(1, len(quoted) + 1)] == [
         (press.action, press.rank, press.origin) for press in pressed[: len(quoted)] if press
     ]
@@ -136,7 +136,7 @@ def test_a_sure_answer_is_its_quote(citation: Callable[..., Any], answer: Callab
 def test_the_closest_passages(citation: Callable[..., Any], answer: Callable[..., Any]) -> None:
     """An introduction, then three quotes, each with its source, number and button."""
     near = [citation(f"Cat {n} sat.", (0, 10), ((0, 3),), rank=n) for n in (1, 2, 3, 4)]
-    reply = answers.render_answer(answer(*near, certainty="unsure"), replace(RECIPIENT, asks_opinion=True))
+    reply = answers.render_answer(answer(*near, certainty="unsure"), replace(RECIPIENT, can_vote=True))
     source = "— Title, under “Heading”, lines 5–7 · folder/name.txt"
     assert (
         "I’m not sure this answers it. The closest passages:\n"
