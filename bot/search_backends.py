@@ -82,3 +82,11 @@ async def open_cluster_library(
     library = cluster_library(settings, folder, cluster, encoder)
     await library.refresh()
     return library
+
+
+def no_documents_message(folder: Path | str) -> str:
+    """Return a line that a folder or cluster has no documents, with what to do."""
+    return (
+        f"{folder} holds no document that can be read: put some there (.pdf, .docx, .md, .txt ...), "
+        "or name another folder"
+    )

@@ -302,8 +302,8 @@ async def test_a_flood_of_one_user(
             while await sandbox.unconfirmed():  # noqa: ASYNC110  # it is another process
                 await asyncio.sleep(0.1)
         said = [one.text for one in await flooder.messages() if one.raw["from"]["is_bot"]]
-    assert 1 == said.count(TEXTS.slow_down)
-    assert said[-1] == TEXTS.slow_down
+    assert 1 == said.count(TEXTS.too_many_questions)
+    assert said[-1] == TEXTS.too_many_questions
     # Five at once, and those that the rate allows meanwhile.
     assert 6 <= len(said) <= 8
     assert statistics.median(busy) < statistics.median(calm) + 1
@@ -327,8 +327,8 @@ async def test_a_flood_of_presses(
         told = await asyncio.gather(*(answer.press_data("p1") for _ in range(40)))
         texts = [one.get("text") for one in told if one is not None]
     assert 40 == len(texts)
-    assert 1 == texts.count(TEXTS.slow_down)
-    assert 4 <= sum(text not in {None, "", TEXTS.slow_down} for text in texts) <= 6
+    assert 1 == texts.count(TEXTS.too_many_questions)
+    assert 4 <= sum(text not in {None, "", TEXTS.too_many_questions} for text in texts) <= 6
 
 
 async def test_channels_have_separate_limits(
@@ -631,4 +631,4 @@ async def test_start_with_any_payload(target: Target, payload: str) -> None:
         await chat.send(f"/start {payload}")
         answer = await chat.next_message()
     assert [] == answer.entity_texts("blockquote")
-    assert answer.text.startswith(TEXTS.link_gone)
+    assert answer.text.startswith(TEXTS.linked_document_gone)

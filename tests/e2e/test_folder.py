@@ -65,7 +65,7 @@ async def test_a_document_is_added_changed_and_removed(living: tuple[Sandbox, Pa
         document.write_text(f"# Masters\n\nThe harbour master of Nordholm is {name}.\n", encoding="utf-8")
         await _until(sandbox, WHO, name)
     document.unlink()
-    await _until(sandbox, WHO, TEXTS.unsure, TEXTS.declined)
+    await _until(sandbox, WHO, TEXTS.unsure_answer, TEXTS.no_answer)
     await _until(sandbox, "Who built the lighthouse of Nordholm?", "Clara Brandt")
 
 
@@ -104,7 +104,7 @@ async def test_a_page_is_shown_with_the_quote_marked(living: tuple[Sandbox, Path
     shutil.copy(PRINTED / "restricted.pdf", folder / "boathouse.pdf")
     answer = await _until(sandbox, "Where is the key of the boathouse?", "behind the stove")
     assert "page 1" in answer.text
-    assert await answer.press(TEXTS.page_picture)
+    assert await answer.press(TEXTS.show_page)
     sent = await answer.chat.next_message(timeout=PATIENCE)
     assert "page 1" in sent.raw["caption"]
     shown = f"{sandbox.url}/control/file/{sent.raw['photo'][-1]['file_id']}"

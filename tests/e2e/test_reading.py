@@ -190,7 +190,8 @@ async def test_inline_quotes_are_paged_to_the_end(reading: Sandbox, feedback_bot
 
 
 @pytest.mark.parametrize(
-    ("query", "hint"), [("", TEXTS.inline_help), ("  ", TEXTS.inline_help), (UNANSWERED, TEXTS.inline_none)]
+    ("query", "hint"),
+    [("", TEXTS.inline_hint), ("  ", TEXTS.inline_hint), (UNANSWERED, TEXTS.inline_no_quote)],
 )
 async def test_inline_help(reading: Sandbox, query: str, hint: str) -> None:
     """An inline query without text or results offers a button that opens the help."""
@@ -272,14 +273,14 @@ async def test_a_link_works_after_changes(reading: Sandbox, feedback_bot: Feedba
     assert "1903" in (await _turn(changed, "Solveig")).text
     file.unlink()
     await _reload(reading, feedback_bot)
-    assert f"{TEXTS.link_gone}\n\n{TEXTS.start}" == (await _say(reading, _start(link))).text
+    assert f"{TEXTS.linked_document_gone}\n\n{TEXTS.greeting}" == (await _say(reading, _start(link))).text
 
 
 @pytest.mark.parametrize("payload", ["x", "help2", "A" * 64, "-" * 20, "_" * 8, "0" * 12])
 async def test_unknown_links(reading: Sandbox, payload: str) -> None:
     """An unknown payload gets a friendly line, and shows no document."""
     opened = await _say(reading, f"/start {payload}")
-    assert f"{TEXTS.link_gone}\n\n{TEXTS.start}" == opened.text
+    assert f"{TEXTS.linked_document_gone}\n\n{TEXTS.greeting}" == opened.text
     assert [] == opened.buttons
 
 
@@ -294,7 +295,7 @@ async def test_the_whole_document_as_a_file(
     answer = await _say(reading, QUESTION)
     if fault:
         await reading.fault("sendDocument", **fault)
-    await answer.press(TEXTS.whole_document)
+    await answer.press(TEXTS.document)
     sent = await answer.chat.next_message()
     assert "lighthouse.txt" == sent.raw["document"]["file_name"]
     assert (feedback_bot.folder / "lighthouse.txt").read_bytes() == await _file(sent)
@@ -332,14 +333,14 @@ async def test_an_edited_question_edits_its_answer(reading: Sandbox, place: str)
         question = await (chat.send(begin + QUESTION) if begin else hello.reply(QUESTION))
     answer = await chat.next_message()
     assert FACT in answer.text
-    for text, expected in [(OTHER_QUESTION, "two lanterns"), (UNANSWERED, TEXTS.declined), (QUESTION, FACT)]:
+    for text, expected in [(OTHER_QUESTION, "two lanterns"), (UNANSWERED, TEXTS.no_answer), (QUESTION, FACT)]:
         shown = await _edited(question, begin + text)
         assert answer.id == shown.id
         assert expected in shown.text
         labels = {button["text"] for button in shown.buttons}
-        assert (TEXTS.show_closest if expected == TEXTS.declined else TEXTS.wider) in labels
+        assert (TEXTS.show_closest if expected == TEXTS.no_answer else TEXTS.show_context) in labels
     assert answer.text == shown.text
-    assert "212 steps" in (await _turn(shown, TEXTS.wider)).text
+    assert "212 steps" in (await _turn(shown, TEXTS.show_context)).text
 
 
 async def test_an_edit_of_an_unanswered_question(reading: Sandbox) -> None:
@@ -381,7 +382,7 @@ async def test_why(reading: Sandbox, how: str) -> None:
     await sent(words if how == "words" else "/why")
     told = await chat.next_message()
     if how == "alone":
-        assert TEXTS.why_how == told.text
+        assert TEXTS.why_usage == told.text
         return
     lines = [line for line in told.text.splitlines() if line.startswith("• ")]
     weights = [float(line.partition(": ")[2].partition(",")[0]) for line in lines]
@@ -401,13 +402,13 @@ async def test_browsing_a_document(reading: Sandbox) -> None:
     names = ["The harbour book", "\u2003Pilots", "\u2003\u2003At night", "\u2003Barges"]
     assert names == _labels(headings)[:4]
     assert ["harbour.md"] == headings.entity_texts("code")
-    assert TEXTS.remove not in _labels(headings)
+    assert TEXTS.remove_document not in _labels(headings)
     page = await _turn(headings, "At night")
     assert page.text.startswith("At night\n\nAfter sunset the pilot boat shows")
     assert page.text.endswith("— The harbour book · harbour.md")
-    again = await _turn(page, TEXTS.to_headings)
+    again = await _turn(page, TEXTS.all_headings)
     assert headings.text == again.text
-    assert listed.text == (await _turn(again, TEXTS.to_sources)).text
+    assert listed.text == (await _turn(again, TEXTS.all_documents)).text
 
 
 async def test_reading_from_end_to_end(reading: Sandbox) -> None:
@@ -439,7 +440,7 @@ async def test_search(reading: Sandbox, feedback_bot: FeedbackBot) -> None:
         if "›" not in _labels(listed):
             break
         listed = await _turn(listed, "›")
-    assert TEXTS.found(len(lines)) == first
+    assert TEXTS.place_count(len(lines)) == first
     assert [f"{n}." for n in range(1, len(lines) + 1)] == [line.partition(" ")[0] for line in lines]
     assert all(line.endswith(": Herring, trawlers") for line in lines)
     assert len(lines) == len(set(links)) > 10
@@ -456,13 +457,15 @@ async def test_forged_buttons(reading: Sandbox, seed: int) -> None:
     forged += [data[:2] + data[2:].swapcase() for data in real]
     told = await asyncio.gather(*(answer.press_data(data[:64] or "@") for data in forged))
     assert len(forged) == sum(one is not None for one in told)
-    assert TEXTS.failed not in [one.get("text") for one in told if one]
+    assert TEXTS.internal_error not in [one.get("text") for one in told if one]
 
 
 # Groups
 
 
-@pytest.mark.parametrize(("privacy", "hears"), [(True, TEXTS.hears_little), (False, TEXTS.hears_all)])
+@pytest.mark.parametrize(
+    ("privacy", "hears"), [(True, TEXTS.receives_addressed_only), (False, TEXTS.receives_all_messages)]
+)
 async def test_the_greeting_says_which_messages_are_visible(
     feedback_bot: FeedbackBot, tmp_path: Path, own_sandbox_url: str, hears: str, *, privacy: bool
 ) -> None:
@@ -476,7 +479,7 @@ async def test_the_greeting_says_which_messages_are_visible(
         try:
             process.until("is listening")
             group = await _group(sandbox)
-            assert f"{TEXTS.start_group}\n\n{hears}" == (await group.next_message()).text
+            assert f"{TEXTS.group_greeting}\n\n{hears}" == (await group.next_message()).text
             assert await group.is_quiet(seconds=0.2)
         finally:
             process.end()
@@ -489,8 +492,8 @@ async def test_an_answer_stays_in_its_topic(reading: Sandbox) -> None:
     topic = await reading.control("topic", chat_id=group.id, name="Boats", **{"from": group.user_id})
     await group.send(f"/ask {QUESTION}", thread_id=topic["id"])
     answer = await group.next_message()
-    around = await _turn(answer, TEXTS.wider)
-    await answer.press(TEXTS.whole_document)
+    around = await _turn(answer, TEXTS.show_context)
+    await answer.press(TEXTS.document)
     file = await group.next_message()
     assert [topic["id"]] * 3 == [one.raw["message_thread_id"] for one in (answer, around, file)]
     assert await group.is_quiet(seconds=0.2)
@@ -503,15 +506,15 @@ async def test_an_answer_stays_in_its_topic(reading: Sandbox) -> None:
 async def test_replies_are_in_the_language_of_the_user(reading: Sandbox, code: str | None) -> None:
     """Texts and buttons are in the user's language, or in English if that is not supported."""
     texts = texts_for(code)
-    assert texts.start == (await _say(reading, "/start", language_code=code)).text
+    assert texts.greeting == (await _say(reading, "/start", language_code=code)).text
     answer = await _say(reading, QUESTION, language_code=code)
-    assert {texts.wider, texts.whole_document, texts.copy_source} <= set(_labels(answer))
+    assert {texts.show_context, texts.document, texts.copy_citation} <= set(_labels(answer))
     assert texts.lines(3, 3) in answer.text
     told = await answer.press_data("nonsense")
     assert told is not None
-    assert texts.stale == told["text"]
+    assert texts.button_expired == told["text"]
     listed = await _say(reading, "/sources", language_code=code)
-    assert listed.text.startswith(texts.sources(3))
+    assert listed.text.startswith(texts.document_count(3))
 
 
 # Votes
@@ -528,7 +531,7 @@ async def test_votes_are_anonymous(reading: Sandbox, feedback_bot: FeedbackBot) 
     answer = await chat.next_message()
     told = await answer.press("👎")
     assert told is not None
-    assert TEXTS.thanks == told["text"]
+    assert TEXTS.thanks_for_vote == told["text"]
     kept = [json.loads(line) for line in _records(feedback_bot.feedback).splitlines()]
     asked = [one for one in kept if one["question"] == "When was the lighthouse of Nordholm built?"]
     assert [None, "down"] == [one["vote"] for one in asked]
@@ -546,7 +549,7 @@ async def test_no_votes_without_feedback(sandbox: Sandbox) -> None:
     for data in ("+1", "-1"):
         told = await answer.press_data(data)
         assert told is not None
-        assert TEXTS.stale == told["text"]
+        assert TEXTS.button_expired == told["text"]
     assert TEXTS.privacy == (await _say(sandbox, "/privacy")).text
 
 
@@ -567,18 +570,18 @@ async def test_an_admin_adds_replaces_and_removes_a_document(
 ) -> None:
     """An admin can add a document, replace it by another of the same name, and remove it."""
     chat = await _admin(reading, feedback_bot)
-    for fact, told in [("Olga Berg", TEXTS.added), ("Petra Lund", TEXTS.replaced)]:
+    for fact, told in [("Olga Berg", TEXTS.document_added), ("Petra Lund", TEXTS.document_replaced)]:
         await chat.send_document("buoys.md", f"# Buoys\n\nThe bell buoy was cast by {fact}.\n".encode())
         assert told("buoys.md") == (await chat.next_message()).text
         answer = await _say(reading, "Who cast the bell buoy?")
         assert f"The bell buoy was cast by {fact}." in answer.entity_texts("blockquote")
     await chat.send("/sources")
-    asked = await _turn(await _turn(await chat.next_message(), "Buoys"), TEXTS.remove)
-    assert TEXTS.remove_really("buoys.md") == asked.text
+    asked = await _turn(await _turn(await chat.next_message(), "Buoys"), TEXTS.remove_document)
+    assert TEXTS.confirm_removal("buoys.md") == asked.text
     assert (feedback_bot.folder / "buoys.md").exists()
-    kept = await _turn(asked, TEXTS.remove_no)
-    gone = await _turn(await _turn(kept, TEXTS.remove), TEXTS.remove_yes)
-    assert TEXTS.removed("buoys.md") == gone.text
+    kept = await _turn(asked, TEXTS.removal_cancelled)
+    gone = await _turn(await _turn(kept, TEXTS.remove_document), TEXTS.removal_confirmed)
+    assert TEXTS.document_removed("buoys.md") == gone.text
     assert not (feedback_bot.folder / "buoys.md").exists()
     assert "Petra" not in (await _say(reading, "Who cast the bell buoy?")).text
 
@@ -586,9 +589,9 @@ async def test_an_admin_adds_replaces_and_removes_a_document(
 @pytest.mark.parametrize(
     ("name", "content", "reason"),
     [
-        ("x.exe", b"words", TEXTS.bad_name),
-        (".hidden.txt", b"words", TEXTS.bad_name),
-        ("\u202etxt.txt", b"words", TEXTS.bad_name),
+        ("x.exe", b"words", TEXTS.file_name_not_allowed),
+        (".hidden.txt", b"words", TEXTS.file_name_not_allowed),
+        ("\u202etxt.txt", b"words", TEXTS.file_name_not_allowed),
         ("empty.txt", b" \n", "holds no text"),
         ("picture.txt", b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0", ""),
     ],
@@ -612,13 +615,13 @@ async def test_other_users_have_no_admin_commands(reading: Sandbox, feedback_bot
         assert TEXTS.unknown_command == (await _say(reading, command)).text
     chat = await reading.private_chat()
     await chat.send_document("mine.txt", b"Mine answers.\n")
-    assert TEXTS.wordless == (await chat.next_message()).text
+    assert TEXTS.unsupported_message == (await chat.next_message()).text
     headings = await _turn(await _say(reading, "/sources"), "harbour")
-    data = next(one["callback_data"] for one in headings.buttons if one["text"] == TEXTS.whole_document)
+    data = next(one["callback_data"] for one in headings.buttons if one["text"] == TEXTS.document)
     for shelf in "xy":
         told = await headings.press_data(f"@{shelf}{data[2:]}")
         assert told is not None
-        assert TEXTS.stale == told["text"]
+        assert TEXTS.button_expired == told["text"]
     assert before == sorted(feedback_bot.folder.iterdir())
 
 
@@ -635,8 +638,8 @@ async def test_admin_commands_are_ignored_in_groups(reading: Sandbox, feedback_b
     assert await chat.is_quiet(seconds=0.3)
     await chat.send("/sources@verbatim_bot")
     headings = await _turn(await chat.next_message(), "harbour")
-    data = next(one["callback_data"] for one in headings.buttons if one["text"] == TEXTS.whole_document)
+    data = next(one["callback_data"] for one in headings.buttons if one["text"] == TEXTS.document)
     told = await headings.press_data(f"@y{data[2:]}")
     assert told is not None
-    assert TEXTS.stale == told["text"]
+    assert TEXTS.button_expired == told["text"]
     assert (feedback_bot.folder / "harbour.md").exists()

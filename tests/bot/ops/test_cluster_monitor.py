@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from bot.cluster_monitor import ClusterMonitor
+from bot.ops.cluster_monitor import ClusterMonitor
 from bot.ops.metrics import Metrics
 from retrieval.documents.archive import Snapshot
 from retrieval.errors import RetrievalError, UnavailableError
