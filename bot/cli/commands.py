@@ -354,7 +354,7 @@ def _index_cluster(settings: Settings, folder: Path, *, fresh: bool) -> None:
         with _progress_bar("Reading") as progress:
             runner.run(
                 write_index(
-                    cluster, folder, plan, progress=progress, waits=print_waiting, embeddings=embeddings
+                    cluster, folder, plan, progress=progress, on_wait=print_waiting, embeddings=embeddings
                 )
             )
         _print_counts(_open_cluster_documents(settings, folder, cluster, runner))
