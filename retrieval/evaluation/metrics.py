@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Protocol
 
 from retrieval.errors import DocumentError
-from retrieval.loaders.formats import load, read
+from retrieval.loaders.formats import load_document, read_file
 from retrieval.model import Answer
 
 QUOTES_PER_ANSWER = 5
@@ -146,7 +146,7 @@ def document_texts(folder: Path) -> Callable[[str], str]:
     @cache
     def text_of(name: str) -> str:
         try:
-            return load(read(folder / name, name), name).text
+            return load_document(read_file(folder / name, name), name).text
         except DocumentError:
             return ""
 

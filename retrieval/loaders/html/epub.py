@@ -39,11 +39,11 @@ def load(data: bytes, name: str) -> Document:
         page = parse(decode(archive.read(chapter), name), name)
         label = titles.get(chapter, label)
         if label:
-            builder.page(label)
+            builder.begin_page(label)
         if chapter in titles and (page.body is None or not page.body.css_first("h1, h2, h3, h4, h5, h6")):
-            builder.heading(label, 1)
+            builder.add_heading(label, 1)
         extract_blocks(page, builder)
-    return builder.document(book.findtext(".//title"), unit="chapter")
+    return builder.build(book.findtext(".//title"), unit="chapter")
 
 
 def _spine_paths(book: Element, items: dict[str, Element], path: str, name: str) -> Iterator[str]:

@@ -108,7 +108,7 @@ def load(data: bytes, name: str) -> Document:
     title = page.head.css_first("title") if page.head else None
     builder = DocumentBuilder(name)
     extract_blocks(page, builder)
-    return builder.document(title.text() if title else None)
+    return builder.build(title.text() if title else None)
 
 
 def _browser_encoding(declared: regex.Match[bytes] | None) -> str | None:

@@ -72,7 +72,7 @@ def attribute(element: Element, name: str, space: str = "") -> str | None:
     return next(values, None if space else element.attrib.get(name))
 
 
-def below(
+def descendants(
     element: Element, skipped: frozenset[str], is_whole: Callable[[Element], bool] | None = None
 ) -> Iterator[Element]:
     """Yield all descendants in document order, without skipped ones and those inside elements taken whole."""

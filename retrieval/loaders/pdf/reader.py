@@ -74,7 +74,7 @@ class PdfContents:
     rows: frozenset[int]
 
 
-def read(data: bytes, name: str) -> PdfContents:
+def read_pdf(data: bytes, name: str) -> PdfContents:
     """Read a PDF file; scanned pages have no lines. Raises DocumentError."""
     with open_pdf(data, name) as pdf:
         if len(pdf) > _MAX_PAGES:

@@ -16,7 +16,7 @@ from retrieval.index import segment_writer
 from retrieval.index.forward_index import ForwardIndex
 from retrieval.index.segment import Segment
 from retrieval.loaders.chunking import split_passages
-from retrieval.loaders.formats import load
+from retrieval.loaders.formats import load_document
 from retrieval.model import Document, Passage
 from tests.retrieval.corpus import forward_rows
 
@@ -136,7 +136,7 @@ def test_indexing_error_fails_alone(
 def panic_if_bad(data: bytes, name: str) -> Document:
     if b"bad" in data:
         raise Panic
-    return load(data, name)
+    return load_document(data, name)
 
 
 def index_with_panic(folder: Path, files: Sequence[FileEntry], longest_piece: int, scratch: Path) -> Batch:
@@ -216,7 +216,7 @@ def test_results_do_not_depend_on_batches(
 
 
 def load_passages(folder: Path, name: str) -> list[Passage]:
-    return list(split_passages(load((folder / name).read_bytes(), name)))
+    return list(split_passages(load_document((folder / name).read_bytes(), name)))
 
 
 def test_no_text(tmp_path: Path) -> None:

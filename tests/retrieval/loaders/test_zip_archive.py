@@ -9,7 +9,7 @@ import pytest
 
 from retrieval.errors import DocumentError
 from retrieval.loaders import zip_archive
-from retrieval.loaders.formats import load
+from retrieval.loaders.formats import load_document
 from retrieval.loaders.zip_archive import ZipArchive
 from tests.documents import make
 
@@ -31,7 +31,7 @@ LAUGHS = (
 
 def reason(data: bytes, name: str) -> str:
     with pytest.raises(DocumentError) as refused:
-        load(data, name)
+        load_document(data, name)
     return refused.value.reason
 
 
