@@ -83,18 +83,18 @@ class IndexBuilder:
         documents: set[str] = set()
         after: dict[str, Any] = {}
         while True:
-            source = {"sources": [{"d": {"terms": {"field": "document"}}}], "size": 1_000, **after}
+            composite = {"sources": [{"d": {"terms": {"field": "document"}}}], "size": 1_000, **after}
             query = {
                 "size": 0,
                 "query": index_mapping.PASSAGES_FILTER,
-                "aggs": {"all": {"composite": source}},
+                "aggs": {"all": {"composite": composite}},
             }
             response = await self.cluster.search(self.name, query, WRITE_TIMEOUT)
-            page = response["aggregations"]["all"]
-            documents.update(bucket["key"]["d"] for bucket in page["buckets"])
-            if "after_key" not in page:
+            result = response["aggregations"]["all"]
+            documents.update(bucket["key"]["d"] for bucket in result["buckets"])
+            if "after_key" not in result:
                 return documents
-            after = {"after": page["after_key"]}
+            after = {"after": result["after_key"]}
 
     async def delete_documents(self, documents: Iterable[str]) -> None:
         """Delete the passages and file records of the documents with these ids."""

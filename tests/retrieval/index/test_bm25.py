@@ -91,7 +91,7 @@ def test_scores_and_order_are_rank_bm25s(size: int, layout: str, limit: int) -> 
         expected = [
             (corpus.passages[n], float(scores[n])) for n in order if set(terms) & set(corpus.terms[n])
         ]
-        assert expected[:limit] == corpus.index.ranked(terms, limit)
+        assert expected[:limit] == corpus.index.search_bm25(terms, limit)
 
 
 @pytest.mark.parametrize(("size", "layout"), LAYOUTS)
@@ -107,7 +107,7 @@ def test_frequencies(size: int, layout: str) -> None:
 def test_nothing_to_search(texts: list[str]) -> None:
     """An index without passages, or without terms, finds nothing."""
     index = LocalIndex.build(document("a.txt", texts), 300)
-    assert [] == index.ranked(["a"], 10)
+    assert [] == index.search_bm25(["a"], 10)
     assert len(texts) == index.size
 
 
@@ -116,5 +116,5 @@ def test_high_frequencies() -> None:
     counts = [4094, 4095, 4000, 1]
     index = LocalIndex.build(document("a.txt", ["ab " * count for count in counts], "xx"), 300)
     reference = BM25Plus([["ab"] * count for count in counts], k1=K1, b=B, delta=0)
-    scores = {passage.line - 1: score for passage, score in index.ranked(["ab"], 10)}
+    scores = {passage.line - 1: score for passage, score in index.search_bm25(["ab"], 10)}
     assert dict(enumerate(reference.get_scores(["ab"]).tolist())) == scores

@@ -70,7 +70,7 @@ def test_round_trip(texts: list[str], tmp_path: Path, make: Callable[..., LocalI
     assert all_passages(index) == all_passages(loaded)
     assert (index.languages, index.size) == (loaded.languages, loaded.size)
     terms = ["goat", "keeper", "ferri", "открыт"]
-    assert index.ranked(terms, 9) == loaded.ranked(terms, 9)
+    assert index.search_bm25(terms, 9) == loaded.search_bm25(terms, 9)
     assert names(loaded) == files(place)
 
 
@@ -184,7 +184,7 @@ def test_replaced(place: Path, make: Callable[..., LocalIndex]) -> None:
         passage.text for passage in all_passages(load(place))
     ]
     assert before == all_passages(reader)
-    assert before[:1] == [passage for passage, _ in reader.ranked(["goat"], 9)]
+    assert before[:1] == [passage for passage, _ in reader.search_bm25(["goat"], 9)]
 
 
 def test_only_new_segments_are_written(place: Path, make: Callable[..., LocalIndex]) -> None:
