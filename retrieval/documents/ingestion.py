@@ -207,7 +207,7 @@ def _ingest_batch(folder: Path, files: Sequence[FileEntry], longest_piece: int, 
             results.append((file, result[0]))
             passages += result[1]
     with panics_as_errors():
-        segment = segment_writer.build(scratch, passages, longest_piece).path if passages else None
+        segment = segment_writer.write_segment(scratch, passages, longest_piece).path if passages else None
     return Batch(results, segment)
 
 

@@ -97,7 +97,7 @@ class LocalIndex:
         if not passages:
             return cls()
         with tempfile.TemporaryDirectory() as folder:
-            return cls([LiveSegment(segment_writer.build(Path(folder), passages, longest_piece))])
+            return cls([LiveSegment(segment_writer.write_segment(Path(folder), passages, longest_piece))])
 
     @cached_property
     def _approximate_norms(self) -> list[Float32Array]:

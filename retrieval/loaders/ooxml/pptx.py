@@ -31,7 +31,7 @@ def load(data: bytes, name: str) -> Document:
     for number, path in enumerate(shown, 1):
         builder.begin_page(str(number))
         if path and path in package.archive:
-            _add_slide(builder, package.archive.tree(path))
+            _add_slide(builder, package.archive.parse_xml(path))
             notes = package.related(path, "notesSlide")
             if notes is not None:
                 _add_slide(builder, notes)

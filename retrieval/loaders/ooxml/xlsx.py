@@ -54,7 +54,7 @@ def load(data: bytes, name: str) -> Document:
         path = parts.get(attribute(sheet, "id", "relationships") or "", "")
         if path not in package.archive or sheet.get("state", "visible") != "visible":
             continue
-        numbered = _rows(package.archive.tree(path), book, name)
+        numbered = _rows(package.archive.parse_xml(path), book, name)
         rows = [(number, cells) for number, cells in numbered if any(cells)]
         count += len(rows)
         if count > MAX_ROWS:

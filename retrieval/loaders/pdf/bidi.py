@@ -41,7 +41,7 @@ def is_bidi(text: str) -> bool:
     return not text.isascii() and _LEFTWARD.search(text) is not None
 
 
-def read(glyphs: Sequence[Glyph], space: float) -> tuple[list[tuple[str, int]], bool]:
+def reorder_glyphs(glyphs: Sequence[Glyph], space: float) -> tuple[list[tuple[str, int]], bool]:
     """Return letters and their indices in reading order (-1: a gap), and whether the line runs leftward."""
     clusters = sorted(_clusters(glyphs, space), key=lambda cluster: cluster[0].middle)
     kinds = [_char_direction(cluster[0].letter) for cluster in clusters]

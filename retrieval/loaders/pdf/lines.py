@@ -55,7 +55,7 @@ class Line:
         return -self.left if self.runs_left else self.right
 
 
-def lines(chars: PageChars) -> list[Line]:
+def extract_lines(chars: PageChars) -> list[Line]:
     """Return the lines of a page in reading order: columns one after the other."""
     text, places = chars.text()
     all_lines: list[Line] = []
@@ -69,7 +69,7 @@ def lines(chars: PageChars) -> list[Line]:
     return _by_columns(chars, all_lines)
 
 
-def gaps(chars: PageChars, line: Line) -> Iterator[tuple[int, float, float]]:
+def find_gaps(chars: PageChars, line: Line) -> Iterator[tuple[int, float, float]]:
     """Return the gaps between words wider than a space: offset of the next word, left and right edge."""
     for match in _WORD_END.finditer(line.text):
         after = match.end() + 1
@@ -123,7 +123,7 @@ def _bidi_line(chars: PageChars, text: str, places: Sequence[int]) -> Line | Non
         for letter, place in drawn
         for box in [boxes[place]]
     ]
-    ordered, runs_left = bidi.read(glyphs, _MIN_SPACE_LEFTWARD * height)
+    ordered, runs_left = bidi.reorder_glyphs(glyphs, _MIN_SPACE_LEFTWARD * height)
     return Line(
         text="".join(letter for letter, _ in ordered),
         places=[place for _, place in ordered],
@@ -210,7 +210,7 @@ def _gutter(chars: PageChars, all_lines: list[Line]) -> float | None:
     if len(long) < _MIN_ROWS:
         return None
     sampled = [
-        [(left, right) for _, left, right in gaps(chars, line)]
+        [(left, right) for _, left, right in find_gaps(chars, line)]
         for line in long[:: -(-len(long) // _MAX_SAMPLED_LINES)]
     ]
     crossed = {
@@ -231,7 +231,7 @@ def _split_at(chars: PageChars, line: Line, gutter: float) -> list[Line]:
     """Split a line at its gap over the gutter, if it has one."""
     if not line.left < gutter < line.right:
         return [line]
-    for after, left, right in gaps(chars, line):
+    for after, left, right in find_gaps(chars, line):
         if left <= gutter <= right:
             parts = (line.text[:after], line.places[:after]), (line.text[after:], line.places[after:])
             return [half for part in parts if (half := _line(chars, *part))]

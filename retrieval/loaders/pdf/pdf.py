@@ -15,9 +15,9 @@ from retrieval.loaders.pdf.paragraphs import (
     Paragraph,
     PlacedLine,
     Typography,
+    build_paragraphs,
     continues_paragraph,
     join_lines,
-    paragraphs,
     usual_typography,
 )
 from retrieval.model import Document, Heading, Page, Span
@@ -55,7 +55,7 @@ def load(data: bytes, name: str) -> Document:
         book.outline,
     )
     typography = usual_typography(page_lines)
-    whole = list(_join_over_pages(paragraphs(page, typography) for page in placed))
+    whole = list(_join_over_pages(build_paragraphs(page, typography) for page in placed))
     return _PdfBuilder(whole).build(name, book, typography, anchors)
 
 

@@ -21,7 +21,7 @@ from markdown_it.token import Token
 from retrieval.loaders.decoding import decode
 from retrieval.loaders.document_builder import DocumentBuilder
 from retrieval.loaders.html.blocks import LINE_ATTRIBUTE, extract_all_blocks
-from retrieval.loaders.html.html import parse
+from retrieval.loaders.html.html import parse_html
 from retrieval.loaders.text.markdown_extensions import (
     BLOCK_END,
     BLOCK_START,
@@ -68,7 +68,7 @@ def load(data: bytes, name: str) -> Document:
     body = front.end() if front else 0
     source = convert_extensions(text[body:], 1 + text.count("\n", 0, body))
     builder = DocumentBuilder(name)
-    extract_all_blocks(parse(_render_html(source), name), builder)
+    extract_all_blocks(parse_html(_render_html(source), name), builder)
     title = _FRONT_TITLE.search(front["body"]) if front else None
     return builder.build(title["title"] if title else None, unit="line")
 

@@ -111,7 +111,7 @@ class Panic(BaseException):
 
 def build_unless_bad(error: BaseException) -> Callable[[Path, Sequence[Passage], int], Segment]:
     """Return a function that writes segments, and raises the error if a passage says that it is bad."""
-    build = segment_writer.build
+    build = segment_writer.write_segment
 
     def build_or_fail(folder: Path, passages: Sequence[Passage], longest_piece: int) -> Segment:
         if any("bad" in passage.text for passage in passages):
@@ -126,7 +126,7 @@ def test_indexing_error_fails_alone(
     error: BaseException, documents: Documents, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A document that cannot be indexed fails alone in its batch."""
-    monkeypatch.setattr(segment_writer, "build", build_unless_bad(error))
+    monkeypatch.setattr(segment_writer, "write_segment", build_unless_bad(error))
     folder = documents({f"{number}.txt": word for number, word in enumerate(["fine", "bad", "well"])})
     results, passages = ingest_folder(folder, tmp_path / "index")
     assert ["1.txt"] == list(reasons(results))
@@ -142,7 +142,7 @@ def panic_if_bad(data: bytes, name: str) -> Document:
 def index_with_panic(folder: Path, files: Sequence[FileEntry], longest_piece: int, scratch: Path) -> Batch:
     """Ingest in a worker process, where a library panics while a bad document is indexed."""
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(segment_writer, "build", build_unless_bad(Panic()))
+        patched.setattr(segment_writer, "write_segment", build_unless_bad(Panic()))
         return ingestion._ingest_batch(folder, files, longest_piece, scratch)
 
 
@@ -167,7 +167,7 @@ def test_panic_in_a_loader_fails_alone(
     documents: Documents, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A panic while a document is read costs that document only."""
-    monkeypatch.setattr(ingestion, "load", panic_if_bad)
+    monkeypatch.setattr(ingestion, "load_document", panic_if_bad)
     folder = documents({f"{number}.txt": word for number, word in enumerate(["fine", "bad", "well"])})
     results, passages = ingest_folder(folder, tmp_path / "index")
     assert ["1.txt"] == list(reasons(results))
@@ -180,7 +180,7 @@ def test_full_disk(documents: Documents, tmp_path: Path, monkeypatch: pytest.Mon
     def full(*_: object) -> Segment:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(segment_writer, "build", full)
+    monkeypatch.setattr(segment_writer, "write_segment", full)
     folder = documents({"a.txt": "fine"})
     with pytest.raises(OSError, match="No space left"):
         list(ingest(folder, list_files(folder)[0], 300, tmp_path))

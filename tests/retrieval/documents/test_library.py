@@ -158,7 +158,7 @@ def test_bug_in_a_loader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
             raise RecursionError
         return load(data, name)
 
-    monkeypatch.setattr(ingestion, "load", broken)
+    monkeypatch.setattr(ingestion, "load_document", broken)
     for name in ("a.txt", "b.txt"):
         (tmp_path / name).write_text(HOURS + name)
     opened = Library.open(tmp_path)

@@ -61,7 +61,7 @@ def corpus_of(size: int, layout: str) -> Corpus:
     parts = [order[at::5] for at in range(5)] if deleted else [order]
     with TemporaryDirectory() as folder:
         segments = [
-            LiveSegment(segment_writer.build(Path(folder), list(chain.from_iterable(part)), 300))
+            LiveSegment(segment_writer.write_segment(Path(folder), list(chain.from_iterable(part)), 300))
             for part in parts
         ]
     index = LocalIndex(segments).without([document_of(passages[0].id) for passages in deleted])

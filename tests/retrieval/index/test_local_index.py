@@ -70,7 +70,9 @@ def test_candidates_of_many_segments(everything: list[Passage], tmp_path: Path) 
     own: dict[str, list[Passage]] = {}
     for passage in everything:
         own.setdefault(passage.document, []).append(passage)
-    index = LocalIndex([LiveSegment(segment_writer.build(tmp_path, part, 300)) for part in own.values()])
+    index = LocalIndex(
+        [LiveSegment(segment_writer.write_segment(tmp_path, part, 300)) for part in own.values()]
+    )
     terms = ["goat", "das", "brot", "телескоп", "茶馆", "the", "и"]
     apart = asyncio.run(index.search(terms, 20))
     whole = asyncio.run(LocalIndex.build(everything, 300).search(terms, 20))

@@ -23,7 +23,7 @@ from tests.retrieval.fake_encoder import FakeEncoder
 
 @pytest.fixture
 def segment(everything: list[Passage], tmp_path: Path) -> Segment:
-    return segment_writer.build(tmp_path, everything, 300)
+    return segment_writer.write_segment(tmp_path, everything, 300)
 
 
 def fake_embeddings() -> Embeddings:
