@@ -89,8 +89,10 @@ class VectorIndex:
         similarity = store.vectors(self.rows[likely]) @ question
         # Ties are in the order of the index; the partition does not keep that.
         order = likely[np.lexsort((likely, -similarity))]
-        places = dict.fromkeys(zip(self.segments[order].tolist(), self.passages[order].tolist(), strict=True))
-        return list(places)[:limit]
+        positions = dict.fromkeys(
+            zip(self.segments[order].tolist(), self.passages[order].tolist(), strict=True)
+        )
+        return list(positions)[:limit]
 
     def baselines(
         self, question: Vectors, languages: Sequence[str], mean_vectors: Mapping[str, Vectors]

@@ -141,7 +141,7 @@ class LocalIndex:
     async def ping(self) -> None:
         """Do nothing: an index on this machine can always be searched."""
 
-    async def frequencies(self, terms: Sequence[str]) -> Mapping[str, int]:
+    async def document_frequencies(self, terms: Sequence[str]) -> Mapping[str, int]:
         return dict(zip(terms, self._posting_lists(terms)[1], strict=True))
 
     async def search(self, terms: Sequence[str], limit: int, question: Vectors | None = None) -> Candidates:
@@ -185,7 +185,7 @@ class LocalIndex:
         used = rarest_terms(counts)
         idf = self._weighting.inverse_document_frequency
         weights = np.array([idf(count) if count else 0.0 for count in frequencies])[:, None]
-        places: list[tuple[float, int, int]] = []
+        positions: list[tuple[float, int, int]] = []
         for ordinal, (live, own, body) in enumerate(zip(self.segments, lists, bodies, strict=True)):
             passages = [decode_passages(own[at]) for at in used]
             gains = [np.full(len(own[at]), context_weight(counts[at], self.size)) for at in used]
@@ -196,10 +196,10 @@ class LocalIndex:
             norms = self._norms(live.segment.postings, numbers)
             scores += term_scores(term_frequencies(numbers, body), weights, norms).sum(axis=0)
             order = np.lexsort((numbers, -scores))[:MAX_CONTEXT_CANDIDATES]
-            places += zip(
+            positions += zip(
                 (-scores[order]).tolist(), [ordinal] * len(order), numbers[order].tolist(), strict=True
             )
-        return [(ordinal, number) for _, ordinal, number in sorted(places)[:MAX_CONTEXT_CANDIDATES]]
+        return [(ordinal, number) for _, ordinal, number in sorted(positions)[:MAX_CONTEXT_CANDIDATES]]
 
     async def _find_nearest(self, question: Vectors) -> list[PassagePosition]:
         if self.embeddings is None:
@@ -329,10 +329,11 @@ class LocalIndex:
             for live, number in zip(hits.segments.tolist(), hits.numbers.tolist(), strict=True)
         ]
         names = {
-            place: self.segments[place[0]].segment.document_name(place[1]).name for place in set(documents)
+            position: self.segments[position[0]].segment.document_name(position[1]).name
+            for position in set(documents)
         }
         rank = {name: at for at, name in enumerate(sorted(names.values()))}
-        of_document = np.array([rank[names[place]] for place in documents])
+        of_document = np.array([rank[names[position]] for position in documents])
         return np.lexsort((hits.numbers, of_document, -hits.scores))
 
     def _read_passages(self, hits: Hits) -> tuple[list[Passage], ForwardIndex, RaggedArray]:
@@ -351,7 +352,7 @@ class LocalIndex:
         keys = RaggedArray.join(rows) if rows else RaggedArray.from_rows([], np.uint64)
         if len(read) < 2:  # noqa: PLR2004
             return passages, forward, keys
-        order = np.argsort([place for at in own for place in at.tolist()])
+        order = np.argsort([position for at in own for position in at.tolist()])
         passages = [passage for some, _ in read for passage in some]
         forward = ForwardIndex.join([of_segment for _, of_segment in read])
         return [passages[at] for at in order.tolist()], forward.take(order), keys.take(order)
@@ -366,7 +367,7 @@ def _live_keys(segment: LiveSegment) -> NDArray[np.bool_]:
 def _append(hits: Hits, more: Iterable[PassagePosition]) -> Hits:
     """Append the passages that are not among the hits yet, with a score of 0."""
     known = set(zip(hits.segments.tolist(), hits.numbers.tolist(), strict=True))
-    new = [place for place in dict.fromkeys(more) if place not in known]
+    new = [position for position in dict.fromkeys(more) if position not in known]
     if not new:
         return hits
     segments, numbers = np.array(new, np.intp).T

@@ -100,7 +100,7 @@ def read_metadata(index_dir: Path) -> dict[str, Any]:
 
 
 def delete_stale(index_root: Path, keep: Path) -> None:
-    """Delete the indexes saved in `index_root` whose documents' folder is gone, and abandoned temporary folders.
+    """Delete the indexes in `index_root` whose documents' folder is gone, and abandoned temporary folders.
 
     `keep` is never deleted. Raises OSError.
     """

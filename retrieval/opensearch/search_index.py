@@ -84,7 +84,7 @@ class OpenSearchIndex:
         sample = VectorSample.unpack(stored) if stored else None
         return OpenSearchIndex(self._cluster, self.name, self._metadata, encoder if sample else None, sample)
 
-    async def frequencies(self, terms: Sequence[str]) -> Mapping[str, int]:
+    async def document_frequencies(self, terms: Sequence[str]) -> Mapping[str, int]:
         frequencies = await self._term_frequencies(terms)
         return {term: count.texts for term, count in frequencies.items()}
 

@@ -100,7 +100,7 @@ def test_frequencies(size: int, layout: str) -> None:
     corpus = corpus_of(size, layout)
     for terms in queries(corpus.terms):
         expected = {term: sum(term in own for own in corpus.terms) for term in terms}
-        assert expected == asyncio.run(corpus.index.frequencies(terms))
+        assert expected == asyncio.run(corpus.index.document_frequencies(terms))
 
 
 @pytest.mark.parametrize("texts", [[], ["..."], ["...", "!"]])

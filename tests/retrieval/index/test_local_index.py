@@ -34,7 +34,7 @@ def test_search(index: LocalIndex, everything: list[Passage]) -> None:
         True,
         True,
     ]
-    assert {"goat": 1, "телескоп": 1, "unknown": 0} == found.frequencies
+    assert {"goat": 1, "телескоп": 1, "unknown": 0} == found.document_frequencies
     assert [passage for passage, _ in index.search_bm25(["goat", "телескоп"], 10)] == list(found.passages)
     assert len(everything) == found.size
     assert 1 == len(asyncio.run(index.search(["goat", "телескоп"], 1)).passages)
@@ -47,7 +47,7 @@ def test_search_in_a_thread(index: LocalIndex, monkeypatch: pytest.MonkeyPatch) 
     expected = asyncio.run(index.search(terms, 10))
     monkeypatch.setattr(local_index, "_MAX_POSTINGS_ON_EVENT_LOOP", -1)
     found = asyncio.run(index.search(terms, 10))
-    assert (expected.passages, expected.frequencies) == (found.passages, found.frequencies)
+    assert (expected.passages, expected.document_frequencies) == (found.passages, found.document_frequencies)
     assert forward_rows(expected.forward) == forward_rows(found.forward)
 
 
@@ -78,7 +78,7 @@ def test_candidates_of_many_segments(everything: list[Passage], tmp_path: Path) 
     whole = asyncio.run(LocalIndex.build(everything, 300).search(terms, 20))
     assert list(whole.passages) == list(apart.passages)
     assert forward_rows(whole.forward) == forward_rows(apart.forward)
-    assert whole.frequencies == apart.frequencies
+    assert whole.document_frequencies == apart.document_frequencies
 
 
 def test_corrections(index: LocalIndex) -> None:
@@ -113,7 +113,7 @@ def test_without() -> None:
         == all_passages(index)
         == [passage for passage, _ in index.search_bm25(["goat", "keeper"], 9)]
     )
-    assert (1, {"keeper": 0}) == (index.size, asyncio.run(index.frequencies(["keeper"])))
+    assert (1, {"keeper": 0}) == (index.size, asyncio.run(index.document_frequencies(["keeper"])))
     assert {"gaots": "goats"} == corrections(index, "kepeer", "gaots")
     assert [] == list(index.passages_of(document_of(deleted[0].id)))
     again = LocalIndex.build(document("b.txt", ["A keeper wakes."]), 300)

@@ -170,7 +170,7 @@ def test_deleted_while_open(tmp_path: Path) -> None:
 
 
 def term_frequencies(segment: LiveSegment) -> Mapping[str, int]:
-    return asyncio.run(LocalIndex([segment]).frequencies(TERMS))
+    return asyncio.run(LocalIndex([segment]).document_frequencies(TERMS))
 
 
 @given(
