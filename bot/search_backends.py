@@ -49,7 +49,7 @@ def connection_settings(settings: Settings) -> "ConnectionSettings":
 
     key = settings.opensearch_api_key.get_secret_value() if settings.opensearch_api_key else None
     try:
-        return ConnectionSettings.of(
+        return ConnectionSettings.from_addresses(
             ",".join(settings.opensearch_nodes), api_key=key, ca_file=settings.opensearch_ca
         )
     except ValueError as error:
@@ -72,7 +72,7 @@ def cluster_library(
     """Return a library over the index that the cluster's alias points to; `refresh` opens it."""
     from retrieval.opensearch import ClusterLibrary  # noqa: PLC0415  # see above
 
-    return ClusterLibrary.at(cluster, folder, alias=settings.opensearch_index, encoder=encoder)
+    return ClusterLibrary.without_snapshot(cluster, folder, alias=settings.opensearch_index, encoder=encoder)
 
 
 async def open_cluster_library(

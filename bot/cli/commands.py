@@ -280,7 +280,7 @@ def _index_cluster(settings: Settings, folder: Path, *, fresh: bool) -> None:
         with progress_bar("Reading") as progress:
             runner.run(
                 write_index(
-                    cluster, folder, plan, progress=progress, waits=print_waiting, embeddings=embeddings
+                    cluster, folder, plan, progress=progress, on_wait=print_waiting, embeddings=embeddings
                 )
             )
         _print_counts(open_cluster_documents(settings, folder, cluster, runner))
@@ -336,16 +336,16 @@ def evaluate(  # noqa: PLR0913  # one for each option
         for label in labels:
             if not any(label in case.labels for case in cases):
                 raise UsageFailure(f"{file.name}: --by {label}: no line has this key with a text")
-        limits = floors.read(floors_file.read(), floors_file.name) if floors_file else None
+        limits = floors.read_floors(floors_file.read(), floors_file.name) if floors_file else None
         outcomes = runner.run(metrics.evaluate(library, cases, metrics.document_texts(folder)))
-    checks = floors.checks(limits, outcomes) if limits else None
+    checks = floors.check_floors(limits, outcomes) if limits else None
     evaluation = report.Report(outcomes, labels, checks, misses)
     _print(
         json.dumps(report.report_json(evaluation), ensure_ascii=False)
         if as_json
         else report.report_text(evaluation)
     )
-    if limits and (digest := floors.digest(data, folder, names)) != limits.digest:
+    if limits and (digest := floors.dataset_digest(data, folder, names)) != limits.digest:
         raise UsageFailure(
             f"{limits.name}: digest mismatch: expected {limits.digest}, got {digest}. The questions or "
             "documents have changed: check that the floors still make sense, then put the new digest there"

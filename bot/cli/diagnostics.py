@@ -76,11 +76,11 @@ async def _check_node(settings: Settings, to: ConnectionSettings) -> CheckResult
         except RefusedError as error:
             # A node that reports a missing index is reachable.
             if not error.is_missing:
-                return CheckResult("backend", ok=False, message=f"{cluster.shown}: {error}")
+                return CheckResult("backend", ok=False, message=f"{cluster.addresses}: {error}")
         except RetrievalError as error:
-            return CheckResult("backend", ok=False, message=f"{cluster.shown}: {error}")
+            return CheckResult("backend", ok=False, message=f"{cluster.addresses}: {error}")
         milliseconds = 1000 * (time.monotonic() - started)
-    return CheckResult("backend", ok=True, message=f"{cluster.shown} answers in {milliseconds:.0f} ms")
+    return CheckResult("backend", ok=True, message=f"{cluster.addresses} answers in {milliseconds:.0f} ms")
 
 
 async def _check_index(settings: Settings, folder: Path, to: ConnectionSettings) -> list[CheckResult]:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from bot.ops.metrics import Metrics
 from bot.ops.outage_log import OutageLog
 from retrieval.errors import RetrievalError, UnavailableError
-from retrieval.opensearch.library import ClusterLibrary
+from retrieval.opensearch.cluster_library import ClusterLibrary
 
 _REFRESH_SECONDS = 30.0
 # During an outage. A question that is answered ends the outage at once.

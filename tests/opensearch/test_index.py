@@ -29,7 +29,12 @@ pytestmark = pytest.mark.opensearch
 def are_equal(one: Candidates, other: Candidates) -> bool:
     """Return whether the candidates are the same for the second stage."""
     first, second = (
-        (list(found.passages), dict(found.frequencies), found.size, rows_without_names(found.forward))
+        (
+            list(found.passages),
+            dict(found.document_frequencies),
+            found.size,
+            rows_without_names(found.forward),
+        )
         for found in (one, other)
     )
     return first == second
@@ -54,8 +59,8 @@ async def test_sizes_and_languages(both: tuple[LocalIndex, OpenSearchIndex]) -> 
 async def test_frequencies(both: tuple[LocalIndex, OpenSearchIndex]) -> None:
     """Document frequencies are equal, also when requested again, and for terms that do not occur."""
     terms = [*text_terms(both[0]), "", " ", "unknown", "a b", "x" * 40_000, "\u3000", '"\\']
-    expected = await both[0].frequencies(terms)
-    assert [expected] * 2 == [await both[1].frequencies(terms) for _ in range(2)]
+    expected = await both[0].document_frequencies(terms)
+    assert [expected] * 2 == [await both[1].document_frequencies(terms) for _ in range(2)]
 
 
 async def test_search(both: tuple[LocalIndex, OpenSearchIndex]) -> None:
@@ -76,13 +81,13 @@ async def test_thousands_of_terms(both: tuple[LocalIndex, OpenSearchIndex]) -> N
     many = [*terms, *(f"unknown{n}" for n in range(3_000))]
     one, other = [await index.search(many, 64) for index in both]
     assert 64 <= len(other.passages) <= 96
-    assert one.frequencies == other.frequencies
+    assert one.document_frequencies == other.document_frequencies
 
 
 async def test_contexts(both: tuple[LocalIndex, OpenSearchIndex]) -> None:
     """Both find the same passages by title, headings and file name, also by these alone."""
     rng, terms = random.Random(2), context_terms(both[0])
-    texts = await both[0].frequencies(terms)
+    texts = await both[0].document_frequencies(terms)
     context_only = [term for term in terms if not texts[term]]
     assert context_only
     queries = [[term] for term in context_only] + [

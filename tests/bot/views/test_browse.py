@@ -12,7 +12,7 @@ from bot.views import browse
 from bot.views.callback_data import Action, BrowsePress, BrowseView, ButtonPress, decode, decode_browse
 from bot.views.message import Recipient, Reply
 from retrieval.loaders.chunking import split_passages
-from retrieval.loaders.formats import load
+from retrieval.loaders.formats import load_document
 from retrieval.model import Answer, Citation, Passage, Section, Source, Span
 from tests.bot.hostile_inputs import LONG, NAMES, WILD, check_limits, citations, texts_of
 
@@ -155,7 +155,7 @@ HEADED = st.tuples(st.sampled_from(["# One", "## Two", "## Two", "### Three"]), 
 @settings(max_examples=40)
 def test_the_pages_are_the_document(text: str, data: st.DataObject) -> None:
     """All pages together are the document's text, once and in order, and paging back shows the same pages."""
-    passages = list(split_passages(load(text.encode(), "a.md")))
+    passages = list(split_passages(load_document(text.encode(), "a.md")))
     pages = _read_all_pages(passages)
     assert _join_without_overlaps(passages) == _without_spaces("".join(_body(page) for _, page in pages))
     starts = [at for at, _ in pages]
@@ -168,7 +168,7 @@ def test_the_pages_are_the_document(text: str, data: st.DataObject) -> None:
 @pytest.mark.parametrize("sentence", ["The keeper lights the lamp. ", "守灯人点亮灯。", "𝔖𝔱𝔬𝔯𝔪 𝔴𝔞𝔯𝔫𝔦𝔫𝔤. "])
 def test_a_document_without_headings_is_read_by_its_title(sentence: str) -> None:
     """A long document without headings has pages, too, each with the document's title."""
-    passages = list(split_passages(load((sentence * 900).encode(), "long.txt")))
+    passages = list(split_passages(load_document((sentence * 900).encode(), "long.txt")))
     pages = [page for _, page in _read_all_pages(passages)]
     assert len(pages) > 3
     for page in pages:

@@ -19,7 +19,7 @@ from retrieval.documents.library import Library
 from retrieval.errors import DocumentError
 from retrieval.index.segment import Segment
 from retrieval.loaders.chunking import split_passages
-from retrieval.loaders.formats import load
+from retrieval.loaders.formats import load_document
 from retrieval.loaders.pdf.paragraphs import Dehyphenator
 from retrieval.model import Document
 from tests.documents import generated_pdfs
@@ -77,7 +77,7 @@ def parts(document: Document) -> list[str]:
 
 
 def paper(*pages: list[Text], title: str = "Title") -> Document:
-    return load(Paper(pages, title).data(), "a.pdf")
+    return load_document(Paper(pages, title).data(), "a.pdf")
 
 
 def lines(*words: str, size: float = 10, top: float = 500) -> list[Text]:
@@ -122,7 +122,7 @@ async def test_questions(name: str, question: str, words: str, expected: str, li
 
 def test_the_ledger() -> None:
     """Hyphenated words are joined, footnotes and headers are in no sentence, columns are read in order."""
-    document = load(generated_pdfs.ledger(), "a.pdf")
+    document = load_document(generated_pdfs.ledger(), "a.pdf")
     whole = [
         text.replace("\u00ad", "")
         for text in (generated_pdfs.ROUTINE, generated_pdfs.FOG, generated_pdfs.LEFT, generated_pdfs.RIGHT)
@@ -149,12 +149,12 @@ def test_the_ledger() -> None:
 @pytest.mark.parametrize("name", DOCUMENTS)
 def test_samples_are_sound(name: str) -> None:
     """Blocks, headings and pages are in order and within the text."""
-    check(load(DOCUMENTS[name](), name))
+    check(load_document(DOCUMENTS[name](), name))
 
 
 def test_points_and_brackets_of_hebrew() -> None:
     """Hebrew letters keep their points, brackets open to the left, and numbers run to the right."""
-    last = parts(load(DOCUMENTS["well.pdf"](), "a.pdf"))[-1]
+    last = parts(load_document(DOCUMENTS["well.pdf"](), "a.pdf"))[-1]
     assert normalize("NFC", "שָׁלוֹם לְכָל הָעוֹבְרִים.") == normalize("NFC", last)
 
 
@@ -186,7 +186,7 @@ def test_an_entry_without_a_line_of_its_own() -> None:
     """The heading of an outline entry without a line of its own is at the start of its page."""
     outline = (Entry("Opening", 0), Entry("The Second Part", 1), Entry("   ", 1))
     pages = [lines("At nine it opens."), lines("At six it closes.")]
-    document = load(Paper(pages, "Title", outline).data(), "a.pdf")
+    document = load_document(Paper(pages, "Title", outline).data(), "a.pdf")
     assert ["Opening", "The Second Part"] == [heading.text for heading in document.headings]
     assert [block.start for block in document.blocks] == [h.span.start for h in document.headings]
 
@@ -247,7 +247,7 @@ def test_hyphens(seen: str, before: str, after: str, expected: tuple[str, str]) 
 def test_what_cannot_be_read(data: bytes, reason: str) -> None:
     """An unreadable file is refused with the reason and what to do."""
     with pytest.raises(DocumentError, match=rf"^a\.pdf: (?:{reason})"):
-        load(data, "a.pdf")
+        load_document(data, "a.pdf")
 
 
 TEXTS = st.builds(
@@ -265,7 +265,7 @@ def test_any_page(pages: list[list[Text]], outline: bool) -> None:
     """Any text anywhere on a page gives a sound document or a DocumentError."""
     entries = (Entry("abc", 0), Entry("a", len(pages) - 1)) if outline else ()
     with suppress(DocumentError):
-        check(load(Paper(pages, "x", entries).data(), "a.pdf"))
+        check(load_document(Paper(pages, "x", entries).data(), "a.pdf"))
 
 
 @cache
