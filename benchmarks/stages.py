@@ -29,9 +29,9 @@ _WARM_UP_QUESTIONS = 50
 # Where a function is looked up when it is called, its name, and what it does.
 STAGES: tuple[tuple[Any, str, str], ...] = (
     (pipeline, "_parse_and_correct", "parse the question and correct misspelt words"),
-    (LocalIndex, "_lists", "look up posting lists and frequencies (twice)"),
-    (LocalIndex, "_best", "first stage: the best 64 passages"),
-    (LocalIndex, "_read", "read these passages from the page cache"),
+    (LocalIndex, "_posting_lists", "look up posting lists and frequencies (twice)"),
+    (LocalIndex, "_top_hits", "first stage: the best 64 passages"),
+    (LocalIndex, "_read_passages", "read these passages from the page cache"),
     (pipeline, match_features.__name__, "match words and n-grams in their pieces"),
     (pipeline, rank_spans.__name__, "second stage: score passages and spans"),
     (pipeline, select_quotes.__name__, "select the quotes"),

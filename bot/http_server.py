@@ -90,7 +90,7 @@ def build_web_app(health: Health, metrics: Metrics, inbox: Inbox | None) -> Star
         return PlainTextResponse("ready")
 
     async def export_metrics(_: Request) -> Response:
-        return Response(metrics.page(), media_type=_METRICS_CONTENT_TYPE)
+        return Response(metrics.export(), media_type=_METRICS_CONTENT_TYPE)
 
     routes = [Route("/healthz", healthz), Route("/readyz", readyz), Route("/metrics", export_metrics)]
     if inbox is not None:

@@ -169,7 +169,7 @@ def test_names_in_the_page_are_settings() -> None:
 
 def test_metrics_in_the_page_exist() -> None:
     """Every metric on the page, also in the alerts, is exported by the bot."""
-    exported = set(re.findall(r"^# TYPE (\w+) ", Metrics().page().decode(), re.MULTILINE))
+    exported = set(re.findall(r"^# TYPE (\w+) ", Metrics().export().decode(), re.MULTILINE))
     named = set(re.findall(r"\bverbatim_[a-z_]+", PAGE.read_text(encoding="utf-8")))
     assert "verbatim_questions_total" in named
     assert set() == {name.removesuffix("_bucket") for name in named} - exported

@@ -304,8 +304,8 @@ async def test_a_flood_of_one_user(
             while await sandbox.unconfirmed():  # noqa: ASYNC110  # it is another process
                 await asyncio.sleep(0.1)
         replies = [message.text for message in await flooder.messages() if message.raw["from"]["is_bot"]]
-    assert 1 == replies.count(TEXTS.slow_down)
-    assert replies[-1] == TEXTS.slow_down
+    assert 1 == replies.count(TEXTS.too_many_questions)
+    assert replies[-1] == TEXTS.too_many_questions
     # Five at once, and a few more as the rate limit recovers.
     assert 6 <= len(replies) <= 8
     assert statistics.median(busy_seconds) < statistics.median(idle_seconds) + 1
@@ -329,8 +329,8 @@ async def test_a_flood_of_presses(
         notices = await asyncio.gather(*(answer.press_data("p1") for _ in range(40)))
         texts = [notice.get("text") for notice in notices if notice is not None]
     assert 40 == len(texts)
-    assert 1 == texts.count(TEXTS.slow_down)
-    assert 4 <= sum(text not in {None, "", TEXTS.slow_down} for text in texts) <= 6
+    assert 1 == texts.count(TEXTS.too_many_questions)
+    assert 4 <= sum(text not in {None, "", TEXTS.too_many_questions} for text in texts) <= 6
 
 
 async def test_channels_have_separate_limits(
@@ -639,4 +639,4 @@ async def test_start_with_any_payload(target: Target, payload: str) -> None:
         await chat.send(f"/start {payload}")
         answer = await chat.next_message()
     assert [] == answer.entity_texts("blockquote")
-    assert answer.text.startswith(TEXTS.link_gone)
+    assert answer.text.startswith(TEXTS.linked_document_gone)

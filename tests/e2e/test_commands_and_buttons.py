@@ -190,7 +190,8 @@ async def test_inline_quotes_are_paged_to_the_end(reading: Sandbox, feedback_bot
 
 
 @pytest.mark.parametrize(
-    ("query", "hint"), [("", TEXTS.inline_help), ("  ", TEXTS.inline_help), (UNANSWERABLE, TEXTS.inline_none)]
+    ("query", "hint"),
+    [("", TEXTS.inline_hint), ("  ", TEXTS.inline_hint), (UNANSWERABLE, TEXTS.inline_no_quote)],
 )
 async def test_inline_help(reading: Sandbox, query: str, hint: str) -> None:
     """An inline query without text or results offers a button that opens the help."""
@@ -272,14 +273,17 @@ async def test_a_link_works_after_changes(reading: Sandbox, feedback_bot: Feedba
     assert "1903" in (await _press(changed, "Solveig")).text
     file.unlink()
     await _reload(reading, feedback_bot)
-    assert f"{TEXTS.link_gone}\n\n{TEXTS.start}" == (await _send(reading, _start_command(link))).text
+    assert (
+        f"{TEXTS.linked_document_gone}\n\n{TEXTS.greeting}"
+        == (await _send(reading, _start_command(link))).text
+    )
 
 
 @pytest.mark.parametrize("payload", ["x", "help2", "A" * 64, "-" * 20, "_" * 8, "0" * 12])
 async def test_unknown_links(reading: Sandbox, payload: str) -> None:
     """An unknown payload gets a friendly line, and shows no document."""
     reply = await _send(reading, f"/start {payload}")
-    assert f"{TEXTS.link_gone}\n\n{TEXTS.start}" == reply.text
+    assert f"{TEXTS.linked_document_gone}\n\n{TEXTS.greeting}" == reply.text
     assert [] == reply.buttons
 
 
@@ -294,7 +298,7 @@ async def test_the_whole_document_as_a_file(
     answer = await _send(reading, QUESTION)
     if fault:
         await reading.fault("sendDocument", **fault)
-    await answer.press(TEXTS.whole_document)
+    await answer.press(TEXTS.document)
     sent = await answer.chat.next_message()
     assert "lighthouse.txt" == sent.raw["document"]["file_name"]
     assert (feedback_bot.folder / "lighthouse.txt").read_bytes() == await _download(sent)
@@ -334,16 +338,16 @@ async def test_an_edited_question_edits_its_answer(reading: Sandbox, place: str)
     assert FACT in answer.text
     for text, expected in [
         (OTHER_QUESTION, "two lanterns"),
-        (UNANSWERABLE, TEXTS.declined),
+        (UNANSWERABLE, TEXTS.no_answer),
         (QUESTION, FACT),
     ]:
         edited = await _edit(question, prefix + text)
         assert answer.id == edited.id
         assert expected in edited.text
         labels = {button["text"] for button in edited.buttons}
-        assert (TEXTS.show_closest if expected == TEXTS.declined else TEXTS.wider) in labels
+        assert (TEXTS.show_closest if expected == TEXTS.no_answer else TEXTS.show_context) in labels
     assert answer.text == edited.text
-    assert "212 steps" in (await _press(edited, TEXTS.wider)).text
+    assert "212 steps" in (await _press(edited, TEXTS.show_context)).text
 
 
 async def test_an_edit_of_an_unanswered_question(reading: Sandbox) -> None:
@@ -385,7 +389,7 @@ async def test_why(reading: Sandbox, target: str) -> None:
     await send(command if target == "words" else "/why")
     explanation = await chat.next_message()
     if target == "alone":
-        assert TEXTS.why_how == explanation.text
+        assert TEXTS.why_usage == explanation.text
         return
     lines = [line for line in explanation.text.splitlines() if line.startswith("• ")]
     weights = [float(line.partition(": ")[2].partition(",")[0]) for line in lines]
@@ -405,13 +409,13 @@ async def test_browsing_a_document(reading: Sandbox) -> None:
     names = ["The harbour book", "\u2003Pilots", "\u2003\u2003At night", "\u2003Barges"]
     assert names == _labels(headings)[:4]
     assert ["harbour.md"] == headings.entity_texts("code")
-    assert TEXTS.remove not in _labels(headings)
+    assert TEXTS.remove_document not in _labels(headings)
     page = await _press(headings, "At night")
     assert page.text.startswith("At night\n\nAfter sunset the pilot boat shows")
     assert page.text.endswith("— The harbour book · harbour.md")
-    same_headings = await _press(page, TEXTS.to_headings)
+    same_headings = await _press(page, TEXTS.all_headings)
     assert headings.text == same_headings.text
-    assert sources.text == (await _press(same_headings, TEXTS.to_sources)).text
+    assert sources.text == (await _press(same_headings, TEXTS.all_documents)).text
 
 
 async def test_reading_from_end_to_end(reading: Sandbox) -> None:
@@ -445,7 +449,7 @@ async def test_search(reading: Sandbox, feedback_bot: FeedbackBot) -> None:
         if "›" not in _labels(results):
             break
         results = await _press(results, "›")
-    assert TEXTS.found(len(lines)) == first
+    assert TEXTS.place_count(len(lines)) == first
     assert [f"{n}." for n in range(1, len(lines) + 1)] == [line.partition(" ")[0] for line in lines]
     assert all(line.endswith(": Herring, trawlers") for line in lines)
     assert len(lines) == len(set(links)) > 10
@@ -462,13 +466,15 @@ async def test_forged_buttons(reading: Sandbox, seed: int) -> None:
     forged += [data[:2] + data[2:].swapcase() for data in valid]
     notices = await asyncio.gather(*(answer.press_data(data[:64] or "@") for data in forged))
     assert len(forged) == sum(notice is not None for notice in notices)
-    assert TEXTS.failed not in [notice.get("text") for notice in notices if notice]
+    assert TEXTS.internal_error not in [notice.get("text") for notice in notices if notice]
 
 
 # Groups
 
 
-@pytest.mark.parametrize(("privacy", "hears"), [(True, TEXTS.hears_little), (False, TEXTS.hears_all)])
+@pytest.mark.parametrize(
+    ("privacy", "hears"), [(True, TEXTS.receives_addressed_only), (False, TEXTS.receives_all_messages)]
+)
 async def test_the_greeting_says_which_messages_are_visible(
     feedback_bot: FeedbackBot, tmp_path: Path, own_sandbox_url: str, hears: str, *, privacy: bool
 ) -> None:
@@ -482,7 +488,7 @@ async def test_the_greeting_says_which_messages_are_visible(
         try:
             process.wait_for_output("is listening")
             group = await _group(sandbox)
-            assert f"{TEXTS.start_group}\n\n{hears}" == (await group.next_message()).text
+            assert f"{TEXTS.group_greeting}\n\n{hears}" == (await group.next_message()).text
             assert await group.is_quiet(seconds=0.2)
         finally:
             process.kill_if_running()
@@ -495,8 +501,8 @@ async def test_an_answer_stays_in_its_topic(reading: Sandbox) -> None:
     topic = await reading.control("topic", chat_id=group.id, name="Boats", **{"from": group.user_id})
     await group.send(f"/ask {QUESTION}", thread_id=topic["id"])
     answer = await group.next_message()
-    context = await _press(answer, TEXTS.wider)
-    await answer.press(TEXTS.whole_document)
+    context = await _press(answer, TEXTS.show_context)
+    await answer.press(TEXTS.document)
     file = await group.next_message()
     assert [topic["id"]] * 3 == [message.raw["message_thread_id"] for message in (answer, context, file)]
     assert await group.is_quiet(seconds=0.2)
@@ -509,15 +515,15 @@ async def test_an_answer_stays_in_its_topic(reading: Sandbox) -> None:
 async def test_replies_are_in_the_language_of_the_user(reading: Sandbox, code: str | None) -> None:
     """Texts and buttons are in the user's language, or in English if that is not supported."""
     texts = texts_for(code)
-    assert texts.start == (await _send(reading, "/start", language_code=code)).text
+    assert texts.greeting == (await _send(reading, "/start", language_code=code)).text
     answer = await _send(reading, QUESTION, language_code=code)
-    assert {texts.wider, texts.whole_document, texts.copy_source} <= set(_labels(answer))
+    assert {texts.show_context, texts.document, texts.copy_citation} <= set(_labels(answer))
     assert texts.lines(3, 3) in answer.text
     notice = await answer.press_data("nonsense")
     assert notice is not None
-    assert texts.stale == notice["text"]
+    assert texts.button_expired == notice["text"]
     sources = await _send(reading, "/sources", language_code=code)
-    assert sources.text.startswith(texts.sources(3))
+    assert sources.text.startswith(texts.document_count(3))
 
 
 # Votes
@@ -534,7 +540,7 @@ async def test_votes_are_anonymous(reading: Sandbox, feedback_bot: FeedbackBot) 
     answer = await chat.next_message()
     notice = await answer.press("👎")
     assert notice is not None
-    assert TEXTS.thanks == notice["text"]
+    assert TEXTS.thanks_for_vote == notice["text"]
     records = [json.loads(line) for line in _read_feedback(feedback_bot.feedback).splitlines()]
     votes = [
         record for record in records if record["question"] == "When was the lighthouse of Nordholm built?"
@@ -556,7 +562,7 @@ async def test_no_votes_without_feedback(sandbox: Sandbox) -> None:
     for data in ("+1", "-1"):
         notice = await answer.press_data(data)
         assert notice is not None
-        assert TEXTS.stale == notice["text"]
+        assert TEXTS.button_expired == notice["text"]
     assert TEXTS.privacy == (await _send(sandbox, "/privacy")).text
 
 
@@ -577,18 +583,18 @@ async def test_an_admin_adds_replaces_and_removes_a_document(
 ) -> None:
     """An admin can add a document, replace it by another of the same name, and remove it."""
     chat = await _admin_chat(reading, feedback_bot)
-    for fact, notice in [("Olga Berg", TEXTS.added), ("Petra Lund", TEXTS.replaced)]:
+    for fact, notice in [("Olga Berg", TEXTS.document_added), ("Petra Lund", TEXTS.document_replaced)]:
         await chat.send_document("buoys.md", f"# Buoys\n\nThe bell buoy was cast by {fact}.\n".encode())
         assert notice("buoys.md") == (await chat.next_message()).text
         answer = await _send(reading, "Who cast the bell buoy?")
         assert f"The bell buoy was cast by {fact}." in answer.entity_texts("blockquote")
     await chat.send("/sources")
-    confirmation = await _press(await _press(await chat.next_message(), "Buoys"), TEXTS.remove)
-    assert TEXTS.remove_really("buoys.md") == confirmation.text
+    confirmation = await _press(await _press(await chat.next_message(), "Buoys"), TEXTS.remove_document)
+    assert TEXTS.confirm_removal("buoys.md") == confirmation.text
     assert (feedback_bot.folder / "buoys.md").exists()
-    cancelled = await _press(confirmation, TEXTS.remove_no)
-    removed = await _press(await _press(cancelled, TEXTS.remove), TEXTS.remove_yes)
-    assert TEXTS.removed("buoys.md") == removed.text
+    cancelled = await _press(confirmation, TEXTS.removal_cancelled)
+    removed = await _press(await _press(cancelled, TEXTS.remove_document), TEXTS.removal_confirmed)
+    assert TEXTS.document_removed("buoys.md") == removed.text
     assert not (feedback_bot.folder / "buoys.md").exists()
     assert "Petra" not in (await _send(reading, "Who cast the bell buoy?")).text
 
@@ -596,9 +602,9 @@ async def test_an_admin_adds_replaces_and_removes_a_document(
 @pytest.mark.parametrize(
     ("name", "content", "reason"),
     [
-        ("x.exe", b"words", TEXTS.bad_name),
-        (".hidden.txt", b"words", TEXTS.bad_name),
-        ("\u202etxt.txt", b"words", TEXTS.bad_name),
+        ("x.exe", b"words", TEXTS.file_name_not_allowed),
+        (".hidden.txt", b"words", TEXTS.file_name_not_allowed),
+        ("\u202etxt.txt", b"words", TEXTS.file_name_not_allowed),
         ("empty.txt", b" \n", "holds no text"),
         ("picture.txt", b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0", ""),
     ],
@@ -622,15 +628,13 @@ async def test_other_users_have_no_admin_commands(reading: Sandbox, feedback_bot
         assert TEXTS.unknown_command == (await _send(reading, command)).text
     chat = await reading.private_chat()
     await chat.send_document("mine.txt", b"Mine answers.\n")
-    assert TEXTS.wordless == (await chat.next_message()).text
+    assert TEXTS.unsupported_message == (await chat.next_message()).text
     headings = await _press(await _send(reading, "/sources"), "harbour")
-    data = next(
-        button["callback_data"] for button in headings.buttons if button["text"] == TEXTS.whole_document
-    )
+    data = next(button["callback_data"] for button in headings.buttons if button["text"] == TEXTS.document)
     for action in "xy":
         notice = await headings.press_data(f"@{action}{data[2:]}")
         assert notice is not None
-        assert TEXTS.stale == notice["text"]
+        assert TEXTS.button_expired == notice["text"]
     assert before == sorted(feedback_bot.folder.iterdir())
 
 
@@ -647,10 +651,8 @@ async def test_admin_commands_are_ignored_in_groups(reading: Sandbox, feedback_b
     assert await chat.is_quiet(seconds=0.3)
     await chat.send("/sources@verbatim_bot")
     headings = await _press(await chat.next_message(), "harbour")
-    data = next(
-        button["callback_data"] for button in headings.buttons if button["text"] == TEXTS.whole_document
-    )
+    data = next(button["callback_data"] for button in headings.buttons if button["text"] == TEXTS.document)
     notice = await headings.press_data(f"@y{data[2:]}")
     assert notice is not None
-    assert TEXTS.stale == notice["text"]
+    assert TEXTS.button_expired == notice["text"]
     assert (feedback_bot.folder / "harbour.md").exists()

@@ -74,16 +74,16 @@ async def test_the_page_indicator(sandbox: Sandbox) -> None:
 async def test_context_and_back(sandbox: Sandbox) -> None:
     """The context has the neighbouring passages, marks the same quote, and has a way back."""
     answer = await _ask(sandbox, QUESTION)
-    context = await _press(answer, TEXTS.wider)
+    context = await _press(answer, TEXTS.show_context)
     assert answer.entity_texts("blockquote") == context.entity_texts("blockquote")
     assert "212 steps" in context.text
-    assert answer.text == (await _press(context, TEXTS.back)).text
+    assert answer.text == (await _press(context, TEXTS.back_to_quote)).text
 
 
 async def test_no_answer_has_no_source(sandbox: Sandbox) -> None:
     """A question without an answer is declined; instead of a source there are the nearest headings."""
     answer = await _ask(sandbox, ABSENT)
-    assert answer.text.startswith(f"{TEXTS.declined}\n\n{TEXTS.perhaps_under}\n• ")
+    assert answer.text.startswith(f"{TEXTS.no_answer}\n\n{TEXTS.near_headings}\n• ")
     assert [] == answer.entity_texts("blockquote")
     assert "lighthouse.txt" not in answer.text
     assert answer.entity_texts("text_link")[0] in answer.text.splitlines()[3]
@@ -92,10 +92,10 @@ async def test_no_answer_has_no_source(sandbox: Sandbox) -> None:
 async def test_the_closest_passages_can_be_asked_for(sandbox: Sandbox, documents: Path) -> None:
     """A button below a refusal shows the closest passages verbatim, with their contexts and a way back."""
     closest = await _press(await _ask(sandbox, ABSENT), TEXTS.show_closest)
-    assert closest.text.startswith(f"{TEXTS.unsure}\n")
+    assert closest.text.startswith(f"{TEXTS.unsure_answer}\n")
     (quote,) = closest.entity_texts("blockquote")
     assert quote in _cited_text(documents, closest)
-    context = await _press(closest, TEXTS.wider)
+    context = await _press(closest, TEXTS.show_context)
     assert context.entity_texts("blockquote")[0] in _cited_text(documents, context)
     assert closest.text == (await _press(context, TEXTS.back_to_closest)).text
 
@@ -106,9 +106,9 @@ async def test_the_closest_passages(sandbox: Sandbox, documents: Path, place: st
     chat = await (_group(sandbox) if place == "group" else sandbox.private_chat())
     await chat.send(f"/ask {VAGUE}")
     answer = await chat.next_message()
-    assert answer.text.startswith(f"{TEXTS.unsure}\n")
+    assert answer.text.startswith(f"{TEXTS.unsure_answer}\n")
     if place == "group":
-        quotes_text = answer.text.removeprefix(f"{TEXTS.unsure}\n")
+        quotes_text = answer.text.removeprefix(f"{TEXTS.unsure_answer}\n")
         assert [quotes_text] == answer.entity_texts("expandable_blockquote")
     else:
         quotes = answer.entity_texts("blockquote")
@@ -157,7 +157,7 @@ async def _group(sandbox: Sandbox) -> ChatClient:
         ("what is it?", TEXTS.nothing_asked),
         ("Danke schön!", TEXTS.nothing_asked),
         ("🙂", TEXTS.nothing_asked),
-        ("من هو نابليون؟", TEXTS.declined),
+        ("من هو نابليون؟", TEXTS.no_answer),
     ],
 )
 async def test_small_talk(sandbox: Sandbox, text: str, expected: str) -> None:
@@ -180,9 +180,9 @@ async def test_a_follow_up_is_answered_on_every_page(sandbox: Sandbox, documents
     assert "1874" in answer.entity_texts("blockquote")[0]
     assert "Nordholm" in " ".join(answer.entity_texts("bold"))
     assert any("Nordholm" in button.get("callback_data", "") for button in answer.buttons)
-    context = await _press(answer, TEXTS.wider)
+    context = await _press(answer, TEXTS.show_context)
     assert answer.entity_texts("blockquote") == context.entity_texts("blockquote")
-    page = await _press(context, TEXTS.back)
+    page = await _press(context, TEXTS.back_to_quote)
     page_texts = [page.text]
     while any("›" == button["text"] for button in page.buttons):
         page = await _press(page, "›")
@@ -215,10 +215,10 @@ async def test_a_new_question_may_reply_to_an_answer(sandbox: Sandbox) -> None:
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("/start", TEXTS.start),
+        ("/start", TEXTS.greeting),
         ("/help", TEXTS.help),
         ("/privacy", TEXTS.privacy),
-        ("/ask", TEXTS.ask_how),
+        ("/ask", TEXTS.ask_usage),
         ("/nonsense", TEXTS.unknown_command),
     ],
 )
@@ -239,7 +239,7 @@ async def test_sources(sandbox: Sandbox) -> None:
 async def test_a_link_reopens_its_passage(sandbox: Sandbox) -> None:
     """/start with the payload of a link shows its passage."""
     answer = await _ask(sandbox, QUESTION)
-    (data,) = [button["callback_data"] for button in answer.buttons if button["text"] == TEXTS.wider]
+    (data,) = [button["callback_data"] for button in answer.buttons if button["text"] == TEXTS.show_context]
     reply = await _ask(sandbox, f"/start {data.partition(':')[2]}")
     assert FACT in reply.entity_texts("blockquote")[0]
 
@@ -248,7 +248,7 @@ async def test_messages_without_text(sandbox: Sandbox) -> None:
     """A sticker gets a friendly line; a file's caption is a question."""
     chat = await sandbox.private_chat()
     await chat.send(sticker="🙂")
-    assert TEXTS.wordless == (await chat.next_message()).text
+    assert TEXTS.unsupported_message == (await chat.next_message()).text
     await chat.send_document("a.txt", b"words", caption=QUESTION)
     assert FACT in (await chat.next_message()).text
 
@@ -323,7 +323,7 @@ async def test_ask_in_reply_to_a_question(sandbox: Sandbox) -> None:
     await question.reply("/ask")
     answer = await group.next_message()
     assert question.id == answer.raw["reply_to_message"]["message_id"]
-    assert "212 steps" in (await _press(answer, TEXTS.wider)).text
+    assert "212 steps" in (await _press(answer, TEXTS.show_context)).text
 
 
 async def test_a_misspelt_question_is_answered(sandbox: Sandbox) -> None:
@@ -338,7 +338,7 @@ async def test_a_misspelt_question_can_be_corrected(sandbox: Sandbox) -> None:
     assert TEXTS.did_you_mean in answer.text
     assert "Which keeper won the chess championship in Reykjavik?" in answer.text + answer.buttons[0]["text"]
     corrected = await _press(answer, answer.buttons[0]["text"])
-    assert TEXTS.declined in corrected.text
+    assert TEXTS.no_answer in corrected.text
     assert TEXTS.did_you_mean not in corrected.text
 
 

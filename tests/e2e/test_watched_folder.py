@@ -65,7 +65,7 @@ async def test_a_document_is_added_changed_and_removed(watched_folder: tuple[San
         document.write_text(f"# Masters\n\nThe harbour master of Nordholm is {name}.\n", encoding="utf-8")
         await _ask_until(sandbox, QUESTION, name)
     document.unlink()
-    await _ask_until(sandbox, QUESTION, TEXTS.unsure, TEXTS.declined)
+    await _ask_until(sandbox, QUESTION, TEXTS.unsure_answer, TEXTS.no_answer)
     await _ask_until(sandbox, "Who built the lighthouse of Nordholm?", "Clara Brandt")
 
 
@@ -106,7 +106,7 @@ async def test_a_page_is_shown_with_the_quote_marked(watched_folder: tuple[Sandb
     shutil.copy(PRINTED / "restricted.pdf", folder / "boathouse.pdf")
     answer = await _ask_until(sandbox, "Where is the key of the boathouse?", "behind the stove")
     assert "page 1" in answer.text
-    assert await answer.press(TEXTS.page_picture)
+    assert await answer.press(TEXTS.show_page)
     photo = await answer.chat.next_message(timeout=TIMEOUT_SECONDS)
     assert "page 1" in photo.raw["caption"]
     url = f"{sandbox.url}/control/file/{photo.raw['photo'][-1]['file_id']}"

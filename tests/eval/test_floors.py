@@ -10,7 +10,7 @@ from click.testing import CliRunner
 
 from bot.cli.commands import main
 from retrieval.embeddings.encoder import is_installed
-from retrieval.loaders.formats import load
+from retrieval.loaders.formats import load_document
 
 HERE = Path(__file__).parent
 DOCUMENTS = HERE / "documents"
@@ -40,7 +40,7 @@ def test_floors(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_answers_are_unique(rows: Sequence[dict[str, Any]]) -> None:
     """Each answer occurs once in its document, and in no other."""
     texts = {
-        path.relative_to(DOCUMENTS).as_posix(): load(path.read_bytes(), path.name).text.casefold()
+        path.relative_to(DOCUMENTS).as_posix(): load_document(path.read_bytes(), path.name).text.casefold()
         for path in DOCUMENTS.rglob("*.*")
     }
     for row in rows:

@@ -36,7 +36,7 @@ def three_nodes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalClust
 
 @pytest.fixture
 async def cluster(opensearch: str) -> AsyncIterator[ClusterClient]:
-    async with ClusterClient(ConnectionSettings.of(opensearch)) as client:
+    async with ClusterClient(ConnectionSettings.from_addresses(opensearch)) as client:
         yield client
 
 

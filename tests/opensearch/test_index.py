@@ -31,7 +31,7 @@ def are_equal(local: Candidates, remote: Candidates) -> bool:
     first, second = (
         (
             list(candidates.passages),
-            dict(candidates.frequencies),
+            dict(candidates.document_frequencies),
             candidates.size,
             rows_without_names(candidates.forward),
         )
@@ -59,8 +59,8 @@ async def test_sizes_and_languages(both: tuple[LocalIndex, OpenSearchIndex]) -> 
 async def test_frequencies(both: tuple[LocalIndex, OpenSearchIndex]) -> None:
     """Document frequencies are equal, also when requested again, and for terms that do not occur."""
     terms = [*text_terms(both[0]), "", " ", "unknown", "a b", "x" * 40_000, "\u3000", '"\\']
-    expected = await both[0].frequencies(terms)
-    assert [expected] * 2 == [await both[1].frequencies(terms) for _ in range(2)]
+    expected = await both[0].document_frequencies(terms)
+    assert [expected] * 2 == [await both[1].document_frequencies(terms) for _ in range(2)]
 
 
 async def test_search(both: tuple[LocalIndex, OpenSearchIndex]) -> None:
@@ -81,13 +81,13 @@ async def test_thousands_of_terms(both: tuple[LocalIndex, OpenSearchIndex]) -> N
     many = [*terms, *(f"unknown{n}" for n in range(3_000))]
     local, remote = [await index.search(many, 64) for index in both]
     assert 64 <= len(remote.passages) <= 96
-    assert local.frequencies == remote.frequencies
+    assert local.document_frequencies == remote.document_frequencies
 
 
 async def test_contexts(both: tuple[LocalIndex, OpenSearchIndex]) -> None:
     """Both find the same passages by title, headings and file name, also by these alone."""
     rng, terms = random.Random(2), context_terms(both[0])
-    texts = await both[0].frequencies(terms)
+    texts = await both[0].document_frequencies(terms)
     context_only = [term for term in terms if not texts[term]]
     assert context_only
     queries = [[term] for term in context_only] + [

@@ -79,10 +79,12 @@ async def test_unreachable(
     """An unreachable cluster raises an error; credentials are in no error and no log line."""
     caplog.set_level(logging.DEBUG)
     host = opensearch.partition("://")[2]
-    async with ClusterClient(ConnectionSettings.of("http://user:secret@127.0.0.1:9")) as unreachable:
+    async with ClusterClient(
+        ConnectionSettings.from_addresses("http://user:secret@127.0.0.1:9")
+    ) as unreachable:
         with pytest.raises(UnavailableError, match=r"127\.0\.0\.1:9: ConnectError") as caught:
             await ClusterLibrary.open(unreachable, tmp_path, alias=alias)
-    async with ClusterClient(ConnectionSettings.of(f"http://user:secret@{host}")) as cluster:
+    async with ClusterClient(ConnectionSettings.from_addresses(f"http://user:secret@{host}")) as cluster:
         (tmp_path / "a.txt").write_text("Eleven goats.", encoding="utf-8")
         await write_index(cluster, tmp_path, IndexPlan(alias, replicas=0))
         await (await ClusterLibrary.open(cluster, tmp_path, alias=alias)).answer("How many goats?")

@@ -62,7 +62,7 @@ async def load(three_nodes: LocalCluster, tmp_path: Path) -> AsyncIterator[Load]
     """Index the documents of the evaluation in three shards with one replica each."""
     local = Library.open(EVAL_DOCUMENTS, index_dir=tmp_path)
     expected = {question: await local.answer(question) for question, _ in questions()[:60]}
-    async with ClusterClient(ConnectionSettings.of(",".join(three_nodes.urls))) as cluster:
+    async with ClusterClient(ConnectionSettings.from_addresses(",".join(three_nodes.urls))) as cluster:
         await write_index(cluster, EVAL_DOCUMENTS, IndexPlan("failing", shards=3, replicas=1))
         yield Load(await ClusterLibrary.open(cluster, EVAL_DOCUMENTS, alias="failing"), expected)
 

@@ -22,10 +22,11 @@ from retrieval.opensearch import (
     WriteLockLostError,
     cached_embeddings,
     index_builder,
-    mappings,
+    index_mapping,
     write_index,
     write_lock,
 )
+from retrieval.opensearch.search_index import id_query
 from retrieval.opensearch.write_lock import WriteLock
 from tests.opensearch.conftest import make_old
 from tests.retrieval.fake_encoder import FakeEncoder
@@ -45,7 +46,7 @@ def progress(done, total):
         os.kill(os.getpid(), int(sys.argv[5]))
 
 async def main():
-    async with ClusterClient(ConnectionSettings.of(sys.argv[1])) as cluster:
+    async with ClusterClient(ConnectionSettings.from_addresses(sys.argv[1])) as cluster:
         await write_index(cluster, Path(sys.argv[2]), IndexPlan(sys.argv[3], replicas=0), progress=progress)
 
 if __name__ == "__main__":
@@ -113,7 +114,7 @@ async def assert_like_local_library(
     assert await local.explain(question) == await remote.explain(question)
     (name,) = await aliased_indexes(cluster, alias)
     records = len(local.sources) + sum(len(source.copies) for source in local.sources) + len(remote.problems)
-    samples = (await cluster.search(name, mappings.id_query(mappings.SAMPLE_ID)))["hits"]["hits"]
+    samples = (await cluster.search(name, id_query(index_mapping.SAMPLE_ID)))["hits"]["hits"]
     assert local.passages + records + len(samples) == (await cluster.get(f"/{name}/_count"))["count"]
 
 
@@ -227,7 +228,7 @@ async def test_other_version(
     await write_index(cluster, folder, IndexPlan(alias, replicas=0))
     library = await ClusterLibrary.open(cluster, folder, alias=alias)
     with monkeypatch.context() as later:
-        later.setattr(mappings, "FORMAT_VERSION", mappings.FORMAT_VERSION + 1)
+        later.setattr(index_mapping, "FORMAT_VERSION", index_mapping.FORMAT_VERSION + 1)
         await write_index(cluster, folder, IndexPlan(alias, replicas=0))
     assert not await library.refresh()
     assert (await library.answer("How many goats does the keeper feed?")).answered
@@ -293,10 +294,10 @@ async def test_concurrent_writers(cluster: ClusterClient, alias: str, html_folde
     holders: list[str] = []
     totals, progress = progress_recorder()
     first = write_index(
-        cluster, html_folder, IndexPlan(alias, replicas=0), waits=holders.append, progress=progress
+        cluster, html_folder, IndexPlan(alias, replicas=0), on_wait=holders.append, progress=progress
     )
     second = write_index(
-        cluster, html_folder, IndexPlan(alias, replicas=0), waits=holders.append, progress=progress
+        cluster, html_folder, IndexPlan(alias, replicas=0), on_wait=holders.append, progress=progress
     )
     await asyncio.gather(first, second)
     assert [f"process {os.getpid()}"] == [holder.rpartition(", ")[2] for holder in holders]
@@ -326,7 +327,7 @@ async def test_replaced_meanwhile(cluster: ClusterClient, alias: str, folder: Pa
     (folder / "n.txt").write_text("One more goat.", encoding="utf-8")
 
     def swap(_: int, __: int) -> None:
-        with httpx.Client(base_url=cluster.shown) as client:
+        with httpx.Client(base_url=cluster.addresses) as client:
             client.put(f"/{alias}-other", json={}, timeout=30).raise_for_status()
             actions = [
                 {"remove": {"index": before, "alias": alias}},

@@ -9,7 +9,7 @@ from PIL import Image
 
 from retrieval.documents.library import Library
 from retrieval.errors import DocumentError
-from retrieval.loaders.formats import load
+from retrieval.loaders.formats import load_document
 from retrieval.page_rendering import MarkedArea, find_marks, marked_text, render_quote
 from tests.documents import generated_pdfs
 from tests.documents.pdf_builder import PAGE_HEIGHT, PAGE_WIDTH, PdfBuilder, TextLine
@@ -82,7 +82,7 @@ async def test_cited_page(tmp_path: Path) -> None:
 def test_every_paragraph() -> None:
     """The part of each paragraph that is on its first page can be marked there."""
     for name in ("ledger.pdf", "bath.pdf", "cape.pdf", "well.pdf"):
-        loaded = load(document(name), name)
+        loaded = load_document(document(name), name)
         for block in loaded.blocks:
             number = sum(page.start <= block.start for page in loaded.pages)
             ends = [page.start for page in loaded.pages if block.start < page.start < block.end]
@@ -127,7 +127,7 @@ def test_rotated_page() -> None:
 def test_vertical_text() -> None:
     """Text that runs upward is read as lines, and its marks are as long as the words."""
     data = generated_pdfs.make_rotated_text()
-    loaded = load(data, "a.pdf")
+    loaded = load_document(data, "a.pdf")
     assert ["The rain gauge is read at seven each day."] == [block.of(loaded.text) for block in loaded.blocks]
     first, second = find_marks(data, 1, loaded.text)
     assert first.top - first.bottom > 10 * (first.right - first.left)

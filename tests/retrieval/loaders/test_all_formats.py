@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from bot.i18n.messages import texts_for
-from bot.views.locations import location_text
+from bot.views.plain_text import location_text
 from retrieval.documents.library import Library
 from tests.documents import samples
 from tests.retrieval.corpus import library_passages

@@ -12,14 +12,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.i18n.messages import texts_for
-from bot.views.locations import location_text
+from bot.views.plain_text import location_text
 from retrieval.documents.file_listing import list_files
 from retrieval.documents.ingestion import FailedFile, ingest
 from retrieval.documents.library import Library
 from retrieval.errors import DocumentError
 from retrieval.index.segment import Segment
 from retrieval.loaders.chunking import split_passages
-from retrieval.loaders.formats import load
+from retrieval.loaders.formats import load_document
 from retrieval.loaders.pdf.paragraphs import Dehyphenator
 from retrieval.model import Document
 from tests.documents import generated_pdfs
@@ -85,7 +85,7 @@ def parts(document: Document) -> list[str]:
 
 
 def paper(*pages: list[TextLine], title: str = "Title") -> Document:
-    return load(PdfBuilder(pages, title).build(), "a.pdf")
+    return load_document(PdfBuilder(pages, title).build(), "a.pdf")
 
 
 def lines(*words: str, size: float = 10, top: float = 500) -> list[TextLine]:
@@ -130,7 +130,7 @@ async def test_questions(name: str, question: str, words: str, expected: str, li
 
 def test_the_ledger() -> None:
     """Hyphenated words are joined, footnotes and headers are in no sentence, columns are read in order."""
-    document = load(generated_pdfs.make_book(), "a.pdf")
+    document = load_document(generated_pdfs.make_book(), "a.pdf")
     whole = [
         text.replace("\u00ad", "")
         for text in (
@@ -162,12 +162,12 @@ def test_the_ledger() -> None:
 @pytest.mark.parametrize("name", DOCUMENTS)
 def test_samples_are_sound(name: str) -> None:
     """Blocks, headings and pages are in order and within the text."""
-    check(load(DOCUMENTS[name](), name))
+    check(load_document(DOCUMENTS[name](), name))
 
 
 def test_points_and_brackets_of_hebrew() -> None:
     """Hebrew letters keep their points, brackets open to the left, and numbers run to the right."""
-    last = parts(load(DOCUMENTS["well.pdf"](), "a.pdf"))[-1]
+    last = parts(load_document(DOCUMENTS["well.pdf"](), "a.pdf"))[-1]
     assert normalize("NFC", "שָׁלוֹם לְכָל הָעוֹבְרִים.") == normalize("NFC", last)
 
 
@@ -202,7 +202,7 @@ def test_an_entry_without_a_line_of_its_own() -> None:
     """The heading of an outline entry without a line of its own is at the start of its page."""
     outline = (OutlineEntry("Opening", 0), OutlineEntry("The Second Part", 1), OutlineEntry("   ", 1))
     pages = [lines("At nine it opens."), lines("At six it closes.")]
-    document = load(PdfBuilder(pages, "Title", outline).build(), "a.pdf")
+    document = load_document(PdfBuilder(pages, "Title", outline).build(), "a.pdf")
     assert ["Opening", "The Second Part"] == [heading.text for heading in document.headings]
     assert [block.start for block in document.blocks] == [h.span.start for h in document.headings]
 
@@ -268,7 +268,7 @@ def test_hyphens(seen: str, before: str, after: str, expected: tuple[str, str]) 
 def test_what_cannot_be_read(data: bytes, reason: str) -> None:
     """An unreadable file is refused with the reason and what to do."""
     with pytest.raises(DocumentError, match=rf"^a\.pdf: (?:{reason})"):
-        load(data, "a.pdf")
+        load_document(data, "a.pdf")
 
 
 TEXTS = st.builds(
@@ -286,7 +286,7 @@ def test_any_page(pages: list[list[TextLine]], outline: bool) -> None:
     """Any text anywhere on a page gives a sound document or a DocumentError."""
     entries = (OutlineEntry("abc", 0), OutlineEntry("a", len(pages) - 1)) if outline else ()
     with suppress(DocumentError):
-        check(load(PdfBuilder(pages, "x", entries).build(), "a.pdf"))
+        check(load_document(PdfBuilder(pages, "x", entries).build(), "a.pdf"))
 
 
 @cache

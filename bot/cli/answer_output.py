@@ -1,16 +1,16 @@
-"""Renders answers for a terminal, or as the plain quote and its source if the output is no terminal."""
+"""Prints answers: laid out for a terminal, as the plain quote and its source, or as JSON."""
 
 import os
 import shutil
 import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Self, TextIO
+from typing import Any, Self, TextIO
 
 import click
 
 from bot.i18n.messages import Texts
-from bot.views.locations import closest, heading, location_text, refusal
+from bot.views.plain_text import closest_quotes, explain_refusal, heading_line, location_text
 from retrieval.model import Answer, Citation, Span
 
 _BAR = "│ "
@@ -25,6 +25,43 @@ _VISIBLE_CHARS = {
     **dict.fromkeys(range(0x80, 0xA0), 0xFFFD),
 }
 _VISIBLE_LINE_CHARS = _VISIBLE_CHARS | {ord("\n"): 0x240A}
+
+
+def answer_json(answer: Answer) -> dict[str, Any]:
+    """Return the JSON form of an answer. Other programs read it, so its keys are fixed."""
+    return {
+        "question": answer.question,
+        "answered": answer.answered,
+        "certainty": answer.certainty,
+        "confidence": round(answer.confidence, 4),
+        "citations": [_citation_json(citation) for citation in answer.citations],
+        "suggestion": answer.suggestion,
+    }
+
+
+def _citation_json(citation: Citation) -> dict[str, Any]:
+    locator = citation.locator
+    return {
+        "rank": citation.rank,
+        "document": citation.document,
+        "title": citation.title,
+        **_span_json(citation.span),
+        "quote": citation.quote,
+        "highlights": [[span.start, span.end] for span in citation.highlights],
+        "score": round(citation.score, 4),
+        "locator": {
+            "heading": locator.heading,
+            "page": locator.page,
+            "line": locator.line,
+            "line_end": locator.line_end,
+            "paragraph": locator.paragraph,
+        },
+        "passage": {"id": citation.passage.id, **_span_json(citation.passage.span)},
+    }
+
+
+def _span_json(span: Span) -> dict[str, int]:
+    return {"start": span.start, "end": span.end}
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,24 +85,24 @@ def render_answer(answer: Answer, texts: Texts, style: TerminalStyle, *, quotes:
     if answer.certainty == "none":
         return _render_refusal(answer, texts)
     if answer.certainty == "unsure":
-        quoted = [_render_citation(citation, texts, style) for citation in closest(answer)]
-        return "\n\n".join([texts.unsure, *quoted])
+        quoted = [_render_citation(citation, texts, style) for citation in closest_quotes(answer)]
+        return "\n\n".join([texts.unsure_answer, *quoted])
     return "\n\n".join(_render_citation(citation, texts, style) for citation in answer.citations[quotes])
 
 
 def _render_refusal(answer: Answer, texts: Texts) -> str:
-    reply = refusal(answer, texts)
+    reply = explain_refusal(answer, texts)
     lines = [reply.text]
     if reply.near:
-        near = (heading(citation).translate(_VISIBLE_LINE_CHARS) for citation in reply.near)
-        lines += ["", texts.perhaps_under, *(f"• {name}" for name in near)]
+        near = (heading_line(citation).translate(_VISIBLE_LINE_CHARS) for citation in reply.near)
+        lines += ["", texts.near_headings, *(f"• {name}" for name in near)]
     if reply.suggestion:
         lines += ["", f"{texts.did_you_mean} {reply.suggestion.translate(_VISIBLE_LINE_CHARS)}"]
     return "\n".join(lines)
 
 
 def _render_citation(citation: Citation, texts: Texts, style: TerminalStyle) -> str:
-    names = texts.comma.join([citation.document, *citation.copies])
+    names = texts.list_separator.join([citation.document, *citation.copies])
     location = f"— {location_text(citation.title, citation.locator, texts)} · {names}"
     source = _dim(location.translate(_VISIBLE_LINE_CHARS), style)
     if style.width is None:

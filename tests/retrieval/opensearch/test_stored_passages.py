@@ -8,9 +8,8 @@ from hypothesis import strategies as st
 
 from retrieval.index.forward_index import ForwardIndex
 from retrieval.model import Passage
-from retrieval.opensearch.codec import DecodedPassages, pack, unpack
-from retrieval.opensearch.mappings import spell_terms
 from retrieval.opensearch.passage_vectors import PassageVectors
+from retrieval.opensearch.stored_passages import DecodedPassages, pack_passages, unpack_passages
 from tests.retrieval.corpus import document, forward_rows
 
 
@@ -23,8 +22,8 @@ def round_trip(
     passages: list[Passage], vectors: PassageVectors | None = None
 ) -> tuple[ForwardIndex, DecodedPassages]:
     forward, _ = ForwardIndex.build(passages, 300)
-    packed = pack(passages, forward, range(7, 7 + len(passages)), vectors)
-    return forward, unpack(b2a_base64(data, newline=False).decode() for data in packed)
+    packed = pack_passages(passages, forward, range(7, 7 + len(passages)), vectors)
+    return forward, unpack_passages(b2a_base64(data, newline=False).decode() for data in packed)
 
 
 def random_vectors(counts: list[int], dimensions: int = 16) -> PassageVectors:
@@ -60,13 +59,3 @@ def test_any_text(texts: list[str]) -> None:
     assert rows_without_names(forward) == rows_without_names(decoded.forward)
     assert vectors.counts.tolist() == decoded.vectors.counts.tolist()
     assert vectors.numbers.tolist() == decoded.vectors.numbers.tolist()
-
-
-@given(st.sets(st.integers(0, 2**64 - 1), min_size=1))
-def test_spelled_terms_are_words(digests: set[int]) -> None:
-    """Each digest is spelled as a different word, which the whitespace analyzer does not split."""
-    words = spell_terms(np.array(sorted(digests), np.uint64))
-    assert len(digests) == len(set(words))
-    assert {True} == {
-        len(word) == 11 and word.isascii() and not set(word) & set(' \t\n"\\') for word in words
-    }

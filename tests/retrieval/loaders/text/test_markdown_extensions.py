@@ -2,8 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from retrieval.loaders.text.markdown import load
-from retrieval.loaders.text.markdown_templates import strip_templates
+from retrieval.loaders.text.markdown import convert_extensions, load
 
 
 def blocks(text: str) -> list[str]:
@@ -147,7 +146,7 @@ SYNTAX = st.lists(
 @given(text=SYNTAX)
 def test_line_numbers(text: str) -> None:
     """Every line has a source line number, in ascending order, and no source line is lost."""
-    lines = strip_templates(text, 5)
+    lines = convert_extensions(text, 5)
     assert len(lines.texts) == len(lines.numbers)
     assert lines.numbers == sorted(lines.numbers)
     assert set(range(5, 6 + text.count("\n"))) == set(lines.numbers)
@@ -157,4 +156,4 @@ def test_line_numbers(text: str) -> None:
 def test_text_without_syntax(words: list[str], ends: str) -> None:
     """Text without template syntax is unchanged."""
     text = ends.join(words)
-    assert text.split("\n") == strip_templates(text).texts
+    assert text.split("\n") == convert_extensions(text).texts

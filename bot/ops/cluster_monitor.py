@@ -8,7 +8,7 @@ from collections.abc import Callable
 from bot.ops.metrics import Metrics
 from bot.ops.outage_log import OutageLog
 from retrieval.errors import RetrievalError, UnavailableError
-from retrieval.opensearch.library import ClusterLibrary
+from retrieval.opensearch.cluster_library import ClusterLibrary
 
 _REFRESH_SECONDS = 30.0
 # During an outage. A question that is answered ends the outage at once.
@@ -72,7 +72,7 @@ class ClusterMonitor:
         """Record the outcome of a request to the cluster; None is a success."""
         if error is None:
             self._reached_at = time.monotonic()
-            self._metrics.reaches(documents=True)
+            self._metrics.set_reachable(documents=True)
             self._outage.recovered()
             return
         self._reached_at = float("-inf")
@@ -80,6 +80,6 @@ class ClusterMonitor:
             # Later errors may name other nodes; only the first is logged.
             self._reason = str(error)
             self._outage.failed(self._reason)
-            self._metrics.reaches(documents=False)
+            self._metrics.set_reachable(documents=False)
             # The index may have been replaced and deleted.
             self._wake.set()

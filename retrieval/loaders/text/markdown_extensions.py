@@ -1,11 +1,18 @@
-"""Removes template tags and inline extension syntax from Markdown."""
+"""Converts the syntax of Markdown extensions and template languages to plain Markdown.
+
+Tags are removed; admonitions, tabs, footnotes and definition lists become paragraphs. Covers Hugo, Jekyll
+(Liquid, kramdown), MkDocs, Docusaurus (MDX), VuePress, GitBook, GitHub and mdBook.
+"""
+
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
 
 import regex
 
 # A line that begins with LEAD_MARK is the title of an admonition, tab or glossary entry that follows it. Text
 # between BLOCK_START and BLOCK_END is a paragraph of its own. The marks are Unicode noncharacters, which are
 # removed from the input.
-LEAD_MARK = "\ufdd0"
+TITLE_MARK = "\ufdd0"
 BLOCK_START = "\ufdd1"
 BLOCK_END = "\ufdd2"
 
@@ -17,10 +24,10 @@ _OPENER = regex.compile(
     regex.DOTALL,
 )
 # A JSX expression with braces nested up to four deep.
-_BRACED = r"\{[^{}]*+(?:\{[^{}]*+(?:\{[^{}]*+(?:\{[^{}]*+\}[^{}]*+)*+\}[^{}]*+)*+\}[^{}]*+)*+\}"
-_TAG = regex.compile(
+_JSX_EXPRESSION = r"\{[^{}]*+(?:\{[^{}]*+(?:\{[^{}]*+(?:\{[^{}]*+\}[^{}]*+)*+\}[^{}]*+)*+\}[^{}]*+)*+\}"
+_ELEMENT_TAG = regex.compile(
     r"</?(?P<name>[a-zA-Z][\w.-]*+)(?P<attributes>(?:\s++(?:[\w:@.-]++(?:\s*+=\s*+(?:\"[^\"]*+\"|'[^']*+'"
-    rf"|{_BRACED}|[^\s\"'{{}}<>=`]++))?+|{_BRACED}))*+)\s*+(?P<closed>/?)>"
+    rf"|{_JSX_EXPRESSION}|[^\s\"'{{}}<>=`]++))?+|{_JSX_EXPRESSION}))*+)\s*+(?P<closed>/?)>"
 )
 _PARSES_MARKDOWN = regex.compile(r"\smarkdown(?:\s*=\s*[\"']?\w+[\"']?)?(?=\s|$)")
 _ATTRIBUTE = regex.compile(
@@ -52,9 +59,9 @@ _STATEMENTS = frozenset(
 # Content between these tags is not shown.
 _HIDDEN_BLOCKS = {"comment": "endcomment", "capture": "endcapture"}
 _CLOSERS = {"{{<": ">}}", "{{%": "%}}", "{{": "}}", "{%": "%}", "{/*": "*/}"}
-_LITERAL = regex.compile(r"(?P<open>\{\{[<%])/\*(?P<inner>.*?)\*/(?P<close>[>%]\}\})", regex.DOTALL)
+_ESCAPED_SHORTCODE = regex.compile(r"(?P<open>\{\{[<%])/\*(?P<inner>.*?)\*/(?P<close>[>%]\}\})", regex.DOTALL)
 _FORMULA_BEFORE = regex.compile(r"(?:[\^_]|[\\$][a-zA-Z]*|\\[a-zA-Z]+(?:\{[^{}]*\})*)$")
-_BRACES = regex.compile(
+_ATTRIBUTE_LIST = regex.compile(
     r"\{::(?P<options>comment)\}.*?\{:/(?:comment)?\}|\{::?/?[^{}\n]*\}"
     r"|\{\s*+(?:(?:[.#][a-zA-Z][\w:-]*+|[\w-]++=(?:\"[^\"\n]*+\"|'[^'\n]*+'|[^\s{}\"']++)|data-[\w-]++)\s*+)++\}",
     regex.DOTALL,
@@ -72,7 +79,7 @@ DROPPED_LINE = regex.compile(
 _LINE_PREFIX = regex.compile(r"[ \t]*(?:(?:>|[-*+]|\d{1,9}[.)])[ \t]+)*")
 
 
-class TagRemover:
+class TemplateTagRemover:
     """Removes the tags from one text without code blocks."""
 
     def __init__(self, text: str) -> None:
@@ -82,7 +89,7 @@ class TagRemover:
         self._searched: dict[str, int] = {}
         self._closed = {closing["name"]: closing.start() for closing in _CLOSING_TAG.finditer(self._text)}
 
-    def remove(self) -> str:
+    def remove_tags(self) -> str:
         """Return the text without tags; line breaks inside tags and readable attributes stay."""
         text, parts, copied, at = self._text, list[str](), 0, 0
         while opener := _OPENER.search(text, at):
@@ -115,7 +122,7 @@ class TagRemover:
     def _inline_mark(self, start: int, opener: str) -> tuple[int, str | None]:
         """Remove attributes in braces, footnote references, icons and highlight marks."""
         text = self._text
-        pattern = _INLINE_MARKS.get(opener, _BRACES)
+        pattern = _INLINE_MARKS.get(opener, _ATTRIBUTE_LIST)
         match = pattern.match(text, start, start + _MAX_TAG_CHARS)
         if match is None or (opener == "{" and _is_in_formula(text, start)):
             return start + len(opener), None
@@ -156,7 +163,7 @@ class TagRemover:
             return inside, None
         end += len(closer)
         tag = text[start:end]
-        literal = _LITERAL.fullmatch(tag)
+        literal = _ESCAPED_SHORTCODE.fullmatch(tag)
         if literal:
             return end, literal["open"] + literal["inner"] + literal["close"]
         if opener in {"{{", "{/*"}:
@@ -182,7 +189,7 @@ class TagRemover:
     def _element(self, start: int) -> tuple[int, str | None]:
         """Remove JSX components, and from HTML tags the attributes that only MDX allows."""
         text = self._text
-        tag = _TAG.match(text, start, start + _MAX_TAG_CHARS)
+        tag = _ELEMENT_TAG.match(text, start, start + _MAX_TAG_CHARS)
         if tag is None:
             return start + 2, None
         name, attributes = tag["name"], tag["attributes"]
@@ -220,7 +227,7 @@ class TagRemover:
             return ""
         if _LINE_PREFIX.fullmatch(line) is None and not line.endswith(("}}", "%}", ">")):
             return f"{title} {words}".strip()
-        lead = f"{LEAD_MARK if is_paired or words else BLOCK_START}{title}{BLOCK_END}" if title else ""
+        lead = f"{TITLE_MARK if is_paired or words else BLOCK_START}{title}{BLOCK_END}" if title else ""
         return lead + (f"{BLOCK_START}{words}{BLOCK_END}" if words else "")
 
 
@@ -235,3 +242,148 @@ def _is_component(name: str) -> bool:
 
 def _line_breaks(text: str) -> str:
     return "\n" * text.count("\n")
+
+
+_ADMONITION = regex.compile(
+    r"(?P<prefix> *)(?:!!!|\?\?\?\+?)(?:\s*[\w-]+(?:\s+(?:inline|end|left|right))*)?"
+    r"\s*(?:\"(?P<title>.*)\")?\s*"
+    r"|(?P<prefix> *)(?:!!!|\?\?\?\+?)\s+[a-z][\w-]*\s+(?P<text>.*)"
+)
+_TAB = regex.compile(r"(?P<prefix> *)===[!+]?\s+[\"'](?P<title>.*)[\"']\s*")
+_FOOTNOTE = regex.compile(r"(?P<prefix> *)\[\^[^\]\s\[]+\]:\s*(?P<text>.*)")
+_DEFINITION = regex.compile(r"(?P<prefix> {0,3}):[ ]{1,4}(?P<text>\S.*)")
+_CONTAINER = regex.compile(
+    r"(?P<prefix>[\s>]*):{3,}\s*(?P<kind>[\w-]*)\s*(?:\{[^{}]*\})?\s*(?P<rest>.*?)\s*(?:\{[^{}]*\})?\s*:*"
+)
+_ALERT = regex.compile(r"(?P<prefix>\s*(?:>\s*)+)\[!\w+\][+-]?\s*(?P<title>.*)")
+_NOT_A_TERM = regex.compile(r"\s*(?:[-*+#>|]|\d+[.)]\s|<|$)")
+_ONLY_TAGS = regex.compile(r"\s*(?:</?[a-z][\w-]*(?:\s[^<>]*)?>\s*)+")
+
+
+class MarkdownLines(NamedTuple):
+    """Lines of plain Markdown and the source line number of each.
+
+    `has_components` marks MDX, Markdown with JSX components, in which indented text is not code.
+    """
+
+    texts: list[str]
+    numbers: list[int]
+    has_components: bool = False
+
+
+def opens_indented_block(line: str) -> bool:
+    return any(opener.fullmatch(line) for opener in (_ADMONITION, _TAB, _FOOTNOTE, _DEFINITION))
+
+
+def indentation(line: str) -> int:
+    return len(line) - len(line.lstrip(" ")) if not line.startswith("\t") else 4
+
+
+class ContainerConverter:
+    """Converts the containers of one text, line by line, to plain Markdown."""
+
+    def __init__(self, has_components: bool) -> None:
+        self._has_components = has_components
+        self._out = MarkdownLines([], [], has_components)
+        # The indentation of each open container. Its content is indented by four more.
+        self._open: list[int] = []
+
+    def convert(self, lines: Iterable[str], is_code: Iterable[bool], first: int) -> MarkdownLines:
+        """Return the converted lines; `first` is the source number of the first line."""
+        for number, (line, code) in enumerate(zip(lines, is_code, strict=True), first):
+            content = self._dedent(line)
+            if code or not content.strip():
+                self._add(number, content)
+            elif not self._add_container(number, content):
+                self._add_text(number, content)
+        return self._out
+
+    def _dedent(self, line: str) -> str:
+        if not self._open or not line.strip():
+            return line
+        content = line.replace("\t", "    ", 1) if line.startswith("\t") else line
+        for depth, indent in enumerate(self._open):
+            if indentation(content) < indent + 4:
+                # A line that is indented by less ends the container, but may continue its last paragraph.
+                del self._open[depth:]
+                break
+            content = content[4:]
+        return content
+
+    def _add_container(self, number: int, line: str) -> bool:
+        """Convert a line that opens a container or is dropped. Return False for any other line."""
+        if DROPPED_LINE.fullmatch(line):
+            self._add(number, "")
+        elif match := _ADMONITION.fullmatch(line) or _TAB.fullmatch(line):
+            self._open.append(len(match["prefix"]))
+            self._add_title(number, match["prefix"], match["title"] or "")
+            if "text" in match.groupdict() and match["text"]:
+                self._add(number, match["prefix"] + match["text"])
+        elif match := _FOOTNOTE.fullmatch(line):
+            self._open.append(len(match["prefix"]))
+            self._add(number, "", match["prefix"] + match["text"])
+        elif match := _DEFINITION.fullmatch(line):
+            return self._add_definition(number, match["prefix"], match["text"])
+        elif match := _ALERT.fullmatch(line):
+            self._add_title(number, match["prefix"].rstrip() + " ", match["title"])
+        elif (match := _CONTAINER.fullmatch(line)) and ":::" in line:
+            title = match["rest"].strip("[]\"' ")
+            self._add_title(number, match["prefix"], "" if "=" in title else title)
+        else:
+            return False
+        return True
+
+    def _add_definition(self, number: int, prefix: str, text: str) -> bool:
+        """Mark the line above as the term of a definition. Return whether it can be one."""
+        texts = self._out.texts
+        at = len(texts) - 1
+        while at >= 0 and not texts[at].strip():
+            at -= 1
+        if at < 0 or (_NOT_A_TERM.match(texts[at]) and TITLE_MARK not in texts[at]):
+            return False
+        is_first = not self._follows_definition(at)
+        if is_first and not texts[at].startswith(TITLE_MARK):
+            texts[at] = TITLE_MARK + texts[at].lstrip()
+            if at and texts[at - 1].strip():
+                texts.insert(at, "")
+                self._out.numbers.insert(at, self._out.numbers[at])
+        self._open.append(len(prefix))
+        self._add(number, "", prefix + text)
+        return True
+
+    def _follows_definition(self, at: int) -> bool:
+        """Return whether the line at `at` is a definition of the same term."""
+        above = self._out.texts[max(0, at - 2) : at]
+        return len(above) == 2 and above[0].startswith(TITLE_MARK) and not above[1].strip()  # noqa: PLR2004
+
+    def _add_title(self, number: int, prefix: str, title: str) -> None:
+        blank = prefix.rstrip()
+        if title:
+            self._add(number, blank, f"{prefix}{TITLE_MARK}{title}", blank)
+        else:
+            self._add(number, blank)
+
+    def _add_text(self, number: int, line: str) -> None:
+        if TITLE_MARK in line or BLOCK_START in line:
+            self._add(number, *_split_at_marks(line))
+        elif self._has_components and _ONLY_TAGS.fullmatch(line):
+            self._add(number, "", line.lstrip(), "")
+        else:
+            self._add(number, line)
+
+    def _add(self, number: int, *lines: str) -> None:
+        self._out.texts.extend(lines)
+        self._out.numbers.extend([number] * len(lines))
+
+
+def _split_at_marks(line: str) -> Iterator[str]:
+    """Yield the marked titles and paragraphs of a line and the text around them, with blank lines between."""
+    prefix = regex.match(r"[ \t>]*(?:(?:[-*+]|\d{1,9}[.)])[ \t]+)*", line)
+    first = prefix[0] if prefix else ""
+    rest = "".join(sign if sign in " \t>" else " " for sign in first)
+    yield rest.rstrip()
+    for part in regex.split(rf"(?=[{TITLE_MARK}{BLOCK_START}])|{BLOCK_END}", line[len(first) :]):
+        if part.strip():
+            yield first + part.strip().removeprefix(BLOCK_START)
+            yield rest.rstrip()
+            first = rest

@@ -1,9 +1,21 @@
-"""The supported methods and their published parameters. `name! Type` marks a required one."""
+"""The supported methods with their published parameters, and the decoding of a call's parameters.
+
+In the table, `name! Type` marks a required parameter. Values come from a query, form, multipart body or JSON.
+"""
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from sandbox.errors import bad_request
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from sandbox.model import Json
 
 _TARGET = (
     "business_connection_id String, chat_id! Integer|String, message_thread_id Integer,"
@@ -22,7 +34,7 @@ _CAPTION = "caption String, parse_mode String, caption_entities Array of Message
 _KEYBOARD = "reply_markup InlineKeyboardMarkup"
 _LINK_PREVIEW = "link_preview_options LinkPreviewOptions"
 
-PUBLISHED: dict[str, str] = {
+PUBLISHED_METHODS: dict[str, str] = {
     "getMe": "",
     "logOut": "",
     "close": "",
@@ -92,6 +104,14 @@ PUBLISHED: dict[str, str] = {
     "leaveChat": "chat_id! Integer|String",
     "getFile": "file_id! String",
 }
+METHODS_BY_LOWER_NAME = {name.lower(): name for name in PUBLISHED_METHODS}
+
+_TRUE_WORDS = {"true", "yes", "1"}
+_MISSING_MESSAGES = {
+    "chat_id": "chat_id is empty",
+    "text": "message text is empty",
+    "message_id": "message identifier is not specified",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,13 +122,94 @@ class Parameter:
 
 
 @cache
-def parameters(method: str) -> dict[str, Parameter]:
+def published_parameters(method: str) -> dict[str, Parameter]:
     """Return the published parameters of a method, by name."""
     by_name = {}
-    for part in filter(None, PUBLISHED[method].split(", ")):
+    for part in filter(None, PUBLISHED_METHODS[method].split(", ")):
         name, _, types = part.partition(" ")
         by_name[name.rstrip("!")] = Parameter(name.rstrip("!"), tuple(types.split("|")), name.endswith("!"))
     return by_name
 
 
-BY_LOWER_NAME = {name.lower(): name for name in PUBLISHED}
+@dataclass(frozen=True, slots=True)
+class Upload:
+    name: str
+    mime: str
+    content: bytes
+
+
+class Params:
+    """The decoded parameters of a call. `unknown` lists names that the method does not have."""
+
+    def __init__(self, method: str, raw: Mapping[str, Any], uploads: Mapping[str, Upload]) -> None:
+        declared = published_parameters(method)
+        self.method = method
+        self.values: Json = {}
+        self.uploads = uploads
+        attached = {name for name in uploads if name not in declared}
+        self.unknown = sorted(raw.keys() - declared.keys() - attached)
+        for name, parameter in declared.items():
+            value = uploads.get(name, raw.get(name))
+            if value is None or (value == "" and not parameter.is_required):
+                if parameter.is_required:
+                    raise bad_request(_MISSING_MESSAGES.get(name, f'parameter "{name}" is required'))
+                if value is None:
+                    continue
+            self.values[name] = self._decode(parameter, value)
+
+    def _decode(self, parameter: Parameter, value: Any) -> Any:
+        kinds = parameter.types
+        if isinstance(value, Upload):
+            return value
+        if kinds == ("Boolean",):
+            return value if isinstance(value, bool) else str(value).lower() in _TRUE_WORDS
+        if "Integer" in kinds:
+            return _decode_integer(parameter, value)
+        if "String" in kinds:
+            return self._decode_string(kinds, value)
+        return _decode_object(parameter, value)
+
+    def _decode_string(self, kinds: tuple[str, ...], value: Any) -> str | Upload:
+        text = value if isinstance(value, str) else json.dumps(value)
+        if "InputFile" in kinds and text.startswith("attach://"):
+            if (upload := self.uploads.get(text.removeprefix("attach://"))) is None:
+                raise bad_request("wrong remote file identifier specified: attached file not found")
+            return upload
+        return text
+
+    def get(self, name: str, default: Any = None) -> Any:
+        return self.values.get(name, default)
+
+    def text(self, name: str) -> str:
+        return str(self.values.get(name, ""))
+
+    def integer(self, name: str, default: int = 0) -> int:
+        return int(self.values.get(name, default))
+
+    def flag(self, name: str) -> bool:
+        return bool(self.values.get(name, False))
+
+
+def _decode_integer(parameter: Parameter, value: Any) -> int | str:
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    try:
+        return int(str(value))
+    except ValueError as error:
+        if "String" in parameter.types:
+            return str(value)
+        # Stricter than Telegram, which reads 0.
+        raise bad_request(f'parameter "{parameter.name}" must be of type Integer') from error
+
+
+def _decode_object(parameter: Parameter, value: Any) -> Any:
+    if isinstance(value, str) and not value:
+        return None
+    try:
+        decoded = json.loads(value) if isinstance(value, str) else value
+    except ValueError as error:
+        raise bad_request(f"can't parse {parameter.name} JSON object") from error
+    expected = list if parameter.types[0].startswith("Array") else dict
+    if decoded is not None and not isinstance(decoded, expected):
+        raise bad_request(f"can't parse {parameter.name} JSON object: expected {expected.__name__}")
+    return decoded

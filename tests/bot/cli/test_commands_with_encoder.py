@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from bot.cli import commands
+from bot.cli import commands, open_documents
 from retrieval.embeddings.encoder import Vectors, is_installed
 from tests.retrieval.fake_encoder import BrokenEncoder, FakeEncoder
 
@@ -57,6 +57,7 @@ def verbatim(tmp_path: Path, docs: Path, monkeypatch: pytest.MonkeyPatch) -> Cal
     monkeypatch.setenv("INDEX_DIR", str(tmp_path / "index"))
 
     def call(encoder: FakeEncoder | None, command: str, *arguments: str) -> Result:
+        monkeypatch.setattr(open_documents, "encoder_for", lambda _: encoder)
         monkeypatch.setattr(commands, "encoder_for", lambda _: encoder)
         return CliRunner().invoke(commands.main, [command, "--docs", str(docs), *arguments])
 
@@ -78,7 +79,7 @@ def test_many_missing_vectors_are_not_computed(
     verbatim: Calling, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...]
 ) -> None:
     """If many vectors are missing, one line says how to compute them, and questions are answered without."""
-    monkeypatch.setattr(commands, "_MAX_VECTORS_BEFORE_ANSWERS", 11)
+    monkeypatch.setattr(open_documents, "_MAX_VECTORS_BEFORE_ANSWERS", 11)
     encoder = FakeEncoder()
     told = verbatim(encoder, *command)
     (line,) = told.stderr.splitlines()
@@ -90,12 +91,12 @@ def test_many_missing_vectors_are_not_computed(
 
 def test_the_limit_of_few() -> None:
     """At most 20,000 vectors are computed before the first question."""
-    assert 20_000 == commands._MAX_VECTORS_BEFORE_ANSWERS
+    assert 20_000 == open_documents._MAX_VECTORS_BEFORE_ANSWERS
 
 
 def test_index_computes_all_vectors(verbatim: Calling, monkeypatch: pytest.MonkeyPatch) -> None:
     """`index` computes all vectors, however many, and keeps those of unchanged texts."""
-    monkeypatch.setattr(commands, "_MAX_VECTORS_BEFORE_ANSWERS", 0)
+    monkeypatch.setattr(open_documents, "_MAX_VECTORS_BEFORE_ANSWERS", 0)
     encoder, other = FakeEncoder(), FakeEncoder()
     told = verbatim(encoder, "index")
     texts = len(encoder.texts)

@@ -1,10 +1,10 @@
-"""The settings, mappings and metadata of an index in a cluster, and its queries.
+"""The settings, field mappings and metadata of an index in a cluster.
 
 Each passage is an OpenSearch document with the digests of its terms, in their order. So is the record of each
 file of the documents folder. The metadata of the index is in its `_meta`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Self
 
@@ -17,8 +17,6 @@ from retrieval.model import Problem
 
 # Increase it when the layout of what is stored changes: indexes are then rebuilt.
 FORMAT_VERSION = 3
-# OpenSearch allows 1,024 clauses in a query.
-MAX_TERMS_PER_QUERY = 1_000
 _ALPHABET = np.frombuffer(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_", np.uint8)
 _TERM_CHARS = 11
 
@@ -26,7 +24,6 @@ _TERM_CHARS = 11
 SAMPLE_ID = "sample"
 
 PASSAGES_FILTER: Mapping[str, Any] = {"exists": {"field": "n"}}
-FILE_RECORDS_FILTER: Mapping[str, Any] = {"exists": {"field": "name"}}
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,106 +146,6 @@ def spell_terms(terms: NDArray[np.uint64]) -> list[str]:
     characters = _ALPHABET[((terms[:, None] >> shifts) & np.uint64(63)).astype(np.intp)]
     text = characters.tobytes().decode("ascii")
     return [text[at : at + _TERM_CHARS] for at in range(0, len(text), _TERM_CHARS)]
-
-
-def best_passages_query(terms: Sequence[str], size: int) -> dict[str, Any]:
-    """Return a query for the passages with the best scores that have any of the terms; ties by place."""
-    return {
-        "size": size,
-        "track_total_hits": False,
-        "query": {"bool": {"should": [{"term": {"terms": {"value": term}}} for term in terms]}},
-        # Without it equal scores would be cut off in the order in which they were written.
-        "sort": ["_score", "path", "n"],
-        **STORED_FIELD_ONLY,
-    }
-
-
-def best_contexts_query(
-    weights: Mapping[str, float], boosts: Mapping[str, float], size: int
-) -> dict[str, Any]:
-    """Return a query for the best passages of those whose context has any of the terms of `weights`.
-
-    A term in the context adds its weight to the score; one in the text adds its BM25 score times its boost.
-    """
-    contexts = [
-        {"constant_score": {"filter": {"term": {"context": term}}, "boost": weight}}
-        for term, weight in weights.items()
-    ]
-    texts = [{"term": {"terms": {"value": term, "boost": boost}}} for term, boost in boosts.items()]
-    return {
-        "size": size,
-        "track_total_hits": False,
-        "query": {"bool": {"must": {"bool": {"should": contexts}}, "should": texts}},
-        "sort": ["_score", "path", "n"],
-        **STORED_FIELD_ONLY,
-    }
-
-
-def count_query(field: str, term: str) -> dict[str, Any]:
-    """Return a query for the number of passages that have a term in a field."""
-    return {"size": 0, "track_total_hits": True, "query": {"term": {field: {"value": term}}}}
-
-
-def sample_query(size: int) -> dict[str, Any]:
-    """Return a query for `size` random passages, the same ones each time."""
-    random_score = {"random_score": {"seed": 1, "field": "_seq_no"}, "boost_mode": "replace"}
-    return {
-        "size": size,
-        "track_total_hits": False,
-        "query": {"function_score": {"query": PASSAGES_FILTER, **random_score}},
-        **STORED_FIELD_ONLY,
-    }
-
-
-def document_query(document: str, first: int, count: int) -> dict[str, Any]:
-    """Return a query for `count` passages of a document, from the ordinal `first` on."""
-    within = {"range": {"n": {"gte": first, "lt": first + count}}}
-    return {
-        "size": count,
-        "track_total_hits": False,
-        "query": {"bool": {"filter": [{"term": {"document": document}}, within]}},
-        "sort": ["n"],
-        **STORED_FIELD_ONLY,
-    }
-
-
-def id_query(identity: str) -> dict[str, Any]:
-    """Return a query for the passage, file record or sample with this id."""
-    return {
-        "size": 1,
-        "track_total_hits": False,
-        "query": {"ids": {"values": [identity]}},
-        **STORED_FIELD_ONLY,
-    }
-
-
-def file_records_query(after: str | None, size: int) -> dict[str, Any]:
-    """Return a query for the file records that follow the name `after`, ordered by name."""
-    return {
-        "size": size,
-        "track_total_hits": False,
-        "query": FILE_RECORDS_FILTER,
-        "sort": ["name"],
-        **({} if after is None else {"search_after": [after]}),
-        **STORED_FIELD_ONLY,
-    }
-
-
-def suggest_query(words: Sequence[str]) -> dict[str, Any]:
-    """Return a query for the words of documents within two edits of each of `words`."""
-    rules = {
-        "field": "words",
-        "suggest_mode": "always",
-        "prefix_length": 1,
-        "min_word_length": 5,
-        "max_edits": 2,
-        "string_distance": "damerau_levenshtein",
-        "sort": "score",
-        "size": 20,
-        "shard_size": 20,
-        "accuracy": 0.5,
-    }
-    return {"size": 0, "suggest": {str(i): {"text": word, "term": rules} for i, word in enumerate(words)}}
 
 
 STORED_FIELD_ONLY: Mapping[str, Any] = {"_source": False, "stored_fields": ["b"]}
