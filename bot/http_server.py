@@ -97,7 +97,7 @@ def build_web_app(
         return PlainTextResponse("ready")
 
     async def export_metrics(_: Request) -> Response:
-        return Response(metrics.page(), media_type=_METRICS_CONTENT_TYPE)
+        return Response(metrics.export(), media_type=_METRICS_CONTENT_TYPE)
 
     pages = {"/healthz": healthz, "/readyz": readyz, "/metrics": export_metrics}
     routes = [Route(path, _local(page) if local_pages else page) for path, page in pages.items()]

@@ -114,7 +114,7 @@ async def test_metrics(server: Server) -> None:
     """/metrics is a page in Prometheus' text format."""
     response = await server.request("GET", "/metrics")
     assert "text/plain; version=0.0.4; charset=utf-8" == response.headers["content-type"]
-    assert server.metrics.page().decode().splitlines()[0] == response.text.splitlines()[0]
+    assert server.metrics.export().decode().splitlines()[0] == response.text.splitlines()[0]
 
 
 @pytest.mark.parametrize(
@@ -360,3 +360,23 @@ async def test_a_taken_port_is_one_line(server: Server) -> None:
                 pass
     message = f"PORT={port}: cannot listen on this port (Address already in use); choose another"
     assert message == str(raised.value)
+
+
+@fast
+async def test_silence() -> None:
+    """A process is alive for three minutes after its last contact with Telegram, or its start."""
+    health = Health()
+    await asyncio.sleep(170)
+    assert (True, 170.0) == (health.is_alive, round(health.silence_seconds, 3))
+    health.note_contact()
+    await asyncio.sleep(170)
+    assert health.is_alive
+    await asyncio.sleep(20)
+    assert not health.is_alive
+    health.note_contact()
+    assert health.is_alive
+
+
+def test_a_new_process_is_not_ready() -> None:
+    """A process that has just started is alive, but not ready."""
+    assert (True, False) == (Health().is_alive, Health().is_ready)
