@@ -22,10 +22,10 @@ from telegram.request import HTTPXRequest
 from bot.handlers import admin, browse, buttons, errors, inline, questions
 from bot.handlers.access import AccessControl
 from bot.handlers.context import BotContext, BotState, Data
+from bot.handlers.messaging import mentions_bot
 from bot.ops.concurrency import CancellableWaits
 from bot.ops.metrics import Metrics
 from bot.telegram.bot_client import Bot
-from bot.telegram.message_parsing import mentions_bot
 from bot.telegram.rate_limiter import RateLimiter
 from config.settings import Settings
 
@@ -94,8 +94,8 @@ def _handlers(access: AccessControl) -> list[BaseHandler[Update, BotContext, Non
     return [
         CommandHandler("start", limited(questions.start), _MESSAGE),
         CommandHandler("help", limited(questions.help_), _MESSAGE),
-        CommandHandler("ask", limited(questions.question), _MESSAGE),
-        CommandHandler("ask", limited(questions.edited_question), _EDITED),
+        CommandHandler("ask", limited(questions.answer_question), _MESSAGE),
+        CommandHandler("ask", limited(questions.answer_edited_question), _EDITED),
         CommandHandler("why", limited(questions.why), _MESSAGE),
         CommandHandler("search", limited(browse.search), _MESSAGE),
         CommandHandler("sources", limited(browse.sources), _MESSAGE),
@@ -104,19 +104,21 @@ def _handlers(access: AccessControl) -> list[BaseHandler[Update, BotContext, Non
         CommandHandler("reload", admin.reload, admins),
         MessageHandler(admins & filters.Document.ALL, admin.receive_document),
         MessageHandler(_PRIVATE & filters.COMMAND, limited(questions.unknown_command)),
-        MessageHandler(_PRIVATE & _WITH_TEXT, limited(questions.question)),
-        MessageHandler(_GROUP & _ADDRESSED, limited(questions.question)),
+        MessageHandler(_PRIVATE & _WITH_TEXT, limited(questions.answer_question)),
+        MessageHandler(_GROUP & _ADDRESSED, limited(questions.answer_question)),
         MessageHandler(
             _EDITED & filters.ChatType.PRIVATE & _WITH_TEXT & ~filters.COMMAND,
-            limited(questions.edited_question),
+            limited(questions.answer_edited_question),
         ),
-        MessageHandler(_EDITED & filters.ChatType.GROUPS & _ADDRESSED, limited(questions.edited_question)),
+        MessageHandler(
+            _EDITED & filters.ChatType.GROUPS & _ADDRESSED, limited(questions.answer_edited_question)
+        ),
         MessageHandler(_PRIVATE & ~filters.StatusUpdate.ALL, limited(questions.unsupported_message)),
-        MessageHandler(filters.UpdateType.GUEST_MESSAGE, limited(inline.guest_query)),
-        CallbackQueryHandler(limited(browse.browse_press), browse.is_browse_data),
-        CallbackQueryHandler(limited(buttons.button_press)),
-        InlineQueryHandler(access.rate_limited_inline(inline.inline_query)),
-        ChatMemberHandler(questions.added_to_group, ChatMemberHandler.MY_CHAT_MEMBER),
+        MessageHandler(filters.UpdateType.GUEST_MESSAGE, limited(inline.answer_guest_query)),
+        CallbackQueryHandler(limited(browse.handle_browse_button), browse.is_browse_data),
+        CallbackQueryHandler(limited(buttons.handle_button)),
+        InlineQueryHandler(access.rate_limited_inline(inline.answer_inline_query)),
+        ChatMemberHandler(questions.greet_group, ChatMemberHandler.MY_CHAT_MEMBER),
     ]
 
 

@@ -15,18 +15,22 @@ from telegram.error import BadRequest, InvalidToken, TelegramError
 
 from bot import application
 from bot.application import App, build_application, build_bot
-from bot.cluster_monitor import ClusterMonitor
 from bot.handlers.context import BotState
-from bot.handlers.errors import StartError
 from bot.http_server import Health, build_web_app, serving
 from bot.ops.background_encoding import BackgroundEncoding
+from bot.ops.cluster_monitor import ClusterMonitor
 from bot.ops.concurrency import CancellableWaits, in_thread, run_until_stopped, stop_on_signal
 from bot.ops.document_manager import DocumentManager, watch
 from bot.ops.feedback import Feedback
 from bot.ops.metrics import Metrics
 from bot.ops.outage_log import OutageLog
-from bot.search_backends import cluster_library, connection_settings, encoder_for, open_cluster
-from bot.settings_checks import missing_settings, no_documents
+from bot.search_backends import (
+    cluster_library,
+    connection_settings,
+    encoder_for,
+    no_documents_message,
+    open_cluster,
+)
 from bot.telegram.bot_client import Bot
 from bot.telegram.bot_profile import update_profile
 from bot.telegram.dispatcher import Dispatcher
@@ -35,7 +39,7 @@ from bot.telegram.polling import Poller
 from bot.telegram.spool import Spool
 from bot.telegram.webhook import Inbox, Webhook
 from config.logging import configure
-from config.settings import ConfigError, Settings
+from config.settings import ConfigError, Settings, startup_problems
 from retrieval.documents.archive import AnyArchive
 from retrieval.documents.library import Library
 from retrieval.errors import FolderError
@@ -47,6 +51,10 @@ _MAX_FILES_CHECKED = 20
 _GRACE_PERIOD_SECONDS = 7.0
 
 _log = logging.getLogger(__name__)
+
+
+class StartError(Exception):
+    """The bot cannot start; the message is one line for the operator."""
 
 
 def main() -> int:
@@ -78,15 +86,16 @@ async def serve(settings: Settings) -> None:
 
     Raises ConfigError or FolderError for settings to correct, StartError for what Telegram refuses.
     """
-    for problem in missing_settings(settings).values():
+    for problem in startup_problems(settings).values():
         raise ConfigError(problem)
     stop = stop_on_signal()
     process = Process(settings)
     async with contextlib.AsyncExitStack() as stack:
         # The HTTP server first: it reports the process as alive, and as not ready yet.
         if settings.port is not None:
-            app = build_web_app(process.health, process.metrics, process.inbox)
-            await stack.enter_async_context(serving(app, settings.port))
+            is_local = settings.http_host is None
+            app = build_web_app(process.health, process.metrics, process.inbox, local_pages=is_local)
+            await stack.enter_async_context(serving(app, settings.port, http_host(settings)))
         stack.push_async_callback(process.close)
         bot = build_bot(settings, process.metrics, process.waits)
         stack.push_async_callback(bot.shutdown)
@@ -98,6 +107,11 @@ async def serve(settings: Settings) -> None:
         if opening.done():
             opening.result()
         await answering
+
+
+def http_host(settings: Settings) -> str:
+    """Return the address to serve on; empty: all. Telegram has to reach a webhook from outside."""
+    return settings.http_host or ("" if settings.webhook_url else "127.0.0.1")
 
 
 async def _cancel(*tasks: asyncio.Task[Any]) -> None:
@@ -149,7 +163,7 @@ class Process:
         settings, cluster = self.settings, open_cluster(connection_settings(self.settings))
         self._connection.push_async_callback(cluster.close)
         library = cluster_library(settings, settings.seeds_dir, cluster, encoder_for(settings))
-        state = self._state(library, None)
+        state = self._create_state(library, None)
         self._monitor = ClusterMonitor(library, partial(self._index_changed, state), self.metrics)
         self.health.watch_search(self._monitor.is_reachable)
         await self._monitor.refresh()
@@ -160,22 +174,22 @@ class Process:
         archive = state.archive
         files = map(archive.file, archive.sources[:_MAX_FILES_CHECKED])
         state.has_files = any(file.is_file() for file in files)
-        self._report(archive, "the cluster")
+        self._report_documents(archive, "the cluster")
 
     def _open_folder(self, library: Library) -> BotState:
-        state = self._state(library, None)
-        swap = partial(self._swap, state)
+        state = self._create_state(library, None)
+        swap = partial(self._replace_library, state)
         state.document_manager = DocumentManager(library, self._read_folder, swap, self._save)
         swap(library)
         return state
 
-    def _swap(self, state: BotState, library: Library) -> None:
+    def _replace_library(self, state: BotState, library: Library) -> None:
         """Answer from this library from now on."""
         state.archive = library
-        self._report(library, str(library.folder))
-        self._encoding.take(library)
+        self._report_documents(library, str(library.folder))
+        self._encoding.encode_library(library)
 
-    def _state(self, archive: AnyArchive, manager: DocumentManager | None) -> BotState:
+    def _create_state(self, archive: AnyArchive, manager: DocumentManager | None) -> BotState:
         return BotState(
             archive,
             self.metrics,
@@ -198,7 +212,7 @@ class Process:
     def _save(self, library: Library) -> None:
         library.save(self.settings.index_dir)
 
-    def _report(self, archive: AnyArchive, place: str) -> None:
+    def _report_documents(self, archive: AnyArchive, place: str) -> None:
         """Log the documents of an archive with its new problems, and count them in the metrics."""
         for problem in archive.problems:
             if problem not in self._logged_problems:
@@ -207,15 +221,15 @@ class Process:
         documents, passages = len(archive.sources), archive.passages
         _log.info("Documents in %s: %d, passages: %d", place, documents, passages)
         if not documents:
-            _log.warning("%s", no_documents(place))
-        self.metrics.index(documents=documents, passages=passages, version=archive.version)
+            _log.warning("%s", no_documents_message(place))
+        self.metrics.set_index(documents=documents, passages=passages, version=archive.version)
 
     def on_poll(self, error: Exception | None) -> None:
         """Note how a request for updates ended."""
         if error is None:
             self.health.note_contact()
         else:
-            self.metrics.failed(error)
+            self.metrics.count_telegram_error(error)
 
 
 class Service:
@@ -265,7 +279,7 @@ class Service:
         if not self._application.done():
             with self._process.waits.pausing():
                 await asyncio.wait({self._application})
-        with self._process.metrics.timing("whole"):
+        with self._process.metrics.time_stage("whole"):
             await self._application.result().process_update(update)
 
     async def _follow_documents(self) -> None:

@@ -49,7 +49,7 @@ def connection_settings(settings: Settings) -> "ConnectionSettings":
 
     key = settings.opensearch_api_key.get_secret_value() if settings.opensearch_api_key else None
     try:
-        return ConnectionSettings.of(
+        return ConnectionSettings.from_addresses(
             ",".join(settings.opensearch_nodes), api_key=key, ca_file=settings.opensearch_ca
         )
     except ValueError as error:
@@ -72,7 +72,7 @@ def cluster_library(
     """Return a library over the index that the cluster's alias points to; `refresh` opens it."""
     from retrieval.opensearch import ClusterLibrary  # noqa: PLC0415  # see above
 
-    return ClusterLibrary.at(cluster, folder, alias=settings.opensearch_index, encoder=encoder)
+    return ClusterLibrary.without_snapshot(cluster, folder, alias=settings.opensearch_index, encoder=encoder)
 
 
 async def open_cluster_library(
@@ -82,3 +82,11 @@ async def open_cluster_library(
     library = cluster_library(settings, folder, cluster, encoder)
     await library.refresh()
     return library
+
+
+def no_documents_message(folder: Path | str) -> str:
+    """Return a line that a folder or cluster has no documents, with what to do."""
+    return (
+        f"{folder} holds no document that can be read: put some there (.pdf, .docx, .md, .txt ...), "
+        "or name another folder"
+    )

@@ -1,6 +1,7 @@
 """The settings and their defaults, read from the environment and from .env."""
 
 import hmac
+import ipaddress
 import json
 import re
 from collections.abc import Mapping
@@ -91,6 +92,13 @@ def _check_alias(value: str) -> str:
     if not re.fullmatch(r"[a-z0-9][a-z0-9._-]{0,99}", value):
         raise ValueError("expected up to 100 of a-z 0-9 . _ -, and first a letter or a digit")
     return value
+
+
+def _check_host(value: str) -> str:
+    try:
+        return str(ipaddress.ip_address(value))
+    except ValueError:
+        raise ValueError("expected an IP address, such as 0.0.0.0 or 127.0.0.1") from None
 
 
 def _to_upper(value: Any) -> Any:
@@ -203,6 +211,11 @@ class Settings(BaseSettings):
     port: int | None = Field(
         default=None, ge=1, le=65535, description="The port of the webhook, the health pages and the metrics."
     )
+    http_host: Annotated[str, AfterValidator(_check_host)] | None = Field(
+        default=None,
+        description="The IP address that PORT is opened on; 0.0.0.0: all. Unset: all for the webhook, the "
+        "loopback address for the health pages and the metrics.",
+    )
     log_level: Level = Field(default="INFO", description="DEBUG, INFO, WARNING, ERROR or CRITICAL.")
     log_format: Format = Field(default="text", description="text for people, json for log collectors.")
     feedback_dir: Path | None = Field(
@@ -291,3 +304,34 @@ def _error_line(error: Mapping[str, Any]) -> str:
 def _shown_value(error: Mapping[str, Any]) -> str:
     value = str(error["input"])
     return value if len(value) <= _MAX_SHOWN_CHARS else value[:_MAX_SHOWN_CHARS] + "…"
+
+
+_WEBHOOK_PORTS = {443, 80, 88, 8443}
+_SETUP_HINT = (
+    "TELEGRAM_TOKEN is not set: get a token from @BotFather in Telegram, "
+    "and put it in the environment or in .env (`verbatim sandbox` needs none)"
+)
+
+
+def startup_problems(settings: Settings) -> dict[str, str]:
+    """Return the problems that keep the bot from running: topic ("token", "webhook") to a line about it."""
+    problems = {}
+    if settings.telegram_token is None:
+        problems["token"] = _SETUP_HINT
+    if settings.webhook_url is not None and settings.port is None:
+        problems["webhook"] = (
+            "WEBHOOK_URL is set, but PORT is not: set it to the port that the address leads to"
+        )
+    elif settings.webhook_url is not None and not _is_webhook_url_accepted(settings):
+        problems["webhook"] = (
+            f"WEBHOOK_URL={settings.webhook_url}: Telegram sends updates only to https:// "
+            "addresses with port 443, 80, 88 or 8443"
+        )
+    return problems
+
+
+def _is_webhook_url_accepted(settings: Settings) -> bool:
+    """Return whether Telegram accepts the address; a self-hosted Bot API server may accept others."""
+    address = urlsplit(settings.webhook_url or "")
+    is_public_api = settings.telegram_api_url == Settings.model_fields["telegram_api_url"].default
+    return not is_public_api or (address.scheme == "https" and (address.port or 443) in _WEBHOOK_PORTS)

@@ -132,7 +132,7 @@ def _overlap_length(text: str, quote: str) -> int:
 
 def _mark_chars(chars: PageChars, line: Line, offsets: Sequence[int]) -> Iterator[MarkedArea]:
     """Yield the areas of the characters at these offsets in a line, one for each run without a wide gap."""
-    areas = [chars.area(line.places[offset]) for offset in offsets]
+    areas = [chars.area(line.char_indices[offset]) for offset in offsets]
     bounds = _bounding_area(areas)
     max_gap = _MAX_GAP_HEIGHTS * line.height
     starts = [at for at in range(1, len(areas)) if _is_gap_above(areas[at - 1], areas[at], max_gap)]

@@ -69,7 +69,7 @@ async def answer(
 async def explain(text: str, index: Index) -> tuple[TermWeight, ...]:
     """Return the weight of each word of a question in this index: content words first, heaviest first."""
     query, _ = await _parse_and_correct(text, index)
-    frequencies = await index.frequencies(query.terms)
+    frequencies = await index.document_frequencies(query.terms)
     counts = [max(frequencies[term] for term in word.terms) for word in query.words]
     weights = inverse_document_frequency(np.array(counts, np.float64), index.size)
     terms = [
@@ -104,7 +104,7 @@ async def _parse_and_correct(text: str, index: Index) -> tuple[Query, dict[str, 
 
 async def _find_corrections(query: Query, index: Index) -> dict[str, str]:
     """Return words of the documents that content words no document has are probably meant to be."""
-    frequencies = await index.frequencies(query.terms)
+    frequencies = await index.document_frequencies(query.terms)
     unknown = [
         word.text
         for word in query.words
@@ -136,5 +136,5 @@ def _is_unknown(query: Query, candidates: Candidates) -> bool:
     They may still express them in other words, which only the encoder can find.
     """
     content = [word for word in query.words if word.is_content]
-    is_known = any(candidates.frequencies.get(term, 0) for word in content for term in word.terms)
+    is_known = any(candidates.document_frequencies.get(term, 0) for word in content for term in word.terms)
     return bool(content) and not is_known

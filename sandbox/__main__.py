@@ -10,7 +10,7 @@ import sys
 
 import uvicorn
 
-from sandbox.demo_chats import add_demo_chats
+from sandbox import user_actions
 from sandbox.server import build_app
 from sandbox.state import TOKEN, TelegramState
 
@@ -31,12 +31,20 @@ def main() -> None:
         parser.error("--token must look like 123456:ABC-def")
     telegram = TelegramState(options.token, options.username, options.name)
     if not options.empty:
-        add_demo_chats(telegram)
+        _add_demo_chats(telegram)
     try:
         listener = _listen(options.host, options.port)
     except OSError as error:
         sys.exit(f"sandbox: can't listen on {options.host}:{options.port}: {error.strerror}")
     asyncio.run(_serve(telegram, listener))
+
+
+def _add_demo_chats(telegram: TelegramState) -> None:
+    """Add two users, and a group of both of them and the bot."""
+    ada = telegram.add_user("Ada", last_name="Lovelace", username="ada", language_code="en")
+    omar = telegram.add_user("Omar", last_name="Khayyam", username="omar", language_code="ar")
+    group = telegram.add_group("Reading circle", {ada.id, omar.id}, "supergroup")
+    user_actions.add_bot(telegram, group, ada)
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from sandbox import serializers, validation
 from sandbox.errors import ApiError, bad_request
 from sandbox.model import Chat, Json, Message, Quote, TelegramFile
-from sandbox.params import Params, Upload
+from sandbox.parameters import Params, Upload
 from sandbox.state import now
 
 if TYPE_CHECKING:

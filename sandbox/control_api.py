@@ -50,7 +50,7 @@ from sandbox import bot_messages, serializers, user_actions
 from sandbox.errors import ApiError, bad_request
 from sandbox.fault_injection import Fault
 from sandbox.model import Chat, ChatType, Json, Message, TelegramFile, User
-from sandbox.params import Upload
+from sandbox.parameters import Upload
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

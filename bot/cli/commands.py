@@ -3,41 +3,39 @@
 import asyncio
 import contextlib
 import json
-import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, TextIO
 
 import click
 
-from bot.cli import feedback_report, terminal
-from bot.cli.json_output import answer_json
-from bot.cli.terminal import TerminalStyle
+from bot import __version__
+from bot.cli import answer_output, feedback_report
+from bot.cli.answer_output import TerminalStyle, answer_json
+from bot.cli.open_documents import (
+    connect,
+    encode_missing,
+    open_cluster_documents,
+    open_documents,
+    print_problems,
+    progress_bar,
+    read_settings,
+)
 from bot.i18n.messages import texts_for
 from bot.ops import feedback
-from bot.search_backends import (
-    connection_settings,
-    encoder_for,
-    loaded_encoder_for,
-    open_cluster,
-    open_cluster_library,
-)
-from bot.settings_checks import no_documents
-from bot.views.locations import MAX_CLOSEST
-from config import logging
+from bot.search_backends import encoder_for, loaded_encoder_for
+from bot.views.plain_text import MAX_CLOSEST
 from config.settings import ConfigError, Settings
 from retrieval.documents.library import Library
-from retrieval.errors import EncoderError, RetrievalError
+from retrieval.errors import RetrievalError
 from retrieval.evaluation import dataset, floors, metrics, report
 from retrieval.model import Answer
 
 if TYPE_CHECKING:
     # The cluster client takes longer to import than answering a question.
-    from retrieval.opensearch import ClusterClient, ClusterLibrary
+    from retrieval.opensearch import ClusterLibrary
 
-# So many take some minutes on two cores. More are left to `verbatim index`, so that nobody has to wait.
-_MAX_VECTORS_BEFORE_ANSWERS = 20_000
 # As in shells, for a command that Ctrl-C has ended.
 _INTERRUPTED_EXIT_CODE = 130
 _QUOTES = 1
@@ -80,79 +78,6 @@ docs_option = click.option(
 )
 
 
-def _configure() -> Settings:
-    """Read the settings, and set up logging as they say."""
-    settings = Settings.read()
-    logging.configure(settings.log_level, settings.log_format, settings.secrets)
-    return settings
-
-
-@contextlib.contextmanager
-def _open_documents(docs: Path | None) -> Iterator[tuple["Library | ClusterLibrary", asyncio.Runner]]:
-    """Open the documents, here or in a cluster, with an event loop to search them in."""
-    settings = _configure()
-    folder = docs or settings.seeds_dir
-    with asyncio.Runner() as runner:
-        if settings.opensearch_nodes:
-            with _connect(settings, runner) as cluster:
-                yield _open_cluster_documents(settings, folder, cluster, runner), runner
-            return
-        library = Library.open(
-            folder,
-            index_dir=settings.index_dir,
-            quote_chars=settings.quote_chars,
-            encoder=encoder_for(settings),
-        )
-        _print_problems(library, folder)
-        _encode_if_quick(library)
-        yield library, runner
-
-
-def _encode_if_quick(library: Library) -> None:
-    """Compute the missing vectors if they are few, or print a note if they are many."""
-    missing = library.unencoded
-    if not missing:
-        return
-    if missing > _MAX_VECTORS_BEFORE_ANSWERS:
-        click.echo(
-            f"{missing:,} texts have no vector yet, so answers are found by words alone for now; "
-            "`verbatim index` makes them",
-            err=True,
-        )
-        return
-    _encode_missing(library)
-
-
-def _encode_missing(library: Library) -> None:
-    # If the encoder cannot be loaded, it has logged why.
-    with contextlib.suppress(EncoderError), _progress_bar("Comparing meanings") as progress:
-        library.encode(progress, threads=os.cpu_count() or 1)
-
-
-@contextlib.contextmanager
-def _connect(settings: Settings, runner: asyncio.Runner) -> Iterator["ClusterClient"]:
-    cluster = open_cluster(connection_settings(settings))
-    try:
-        yield cluster
-    finally:
-        runner.run(cluster.close())
-
-
-def _open_cluster_documents(
-    settings: Settings, folder: Path, cluster: "ClusterClient", runner: asyncio.Runner
-) -> "ClusterLibrary":
-    library = runner.run(open_cluster_library(settings, folder, cluster, encoder_for(settings)))
-    _print_problems(library, "the cluster")
-    return library
-
-
-def _print_problems(library: "Library | ClusterLibrary", folder: Path | str) -> None:
-    for problem in library.problems:
-        click.echo(f"left out {problem.name}: {problem.reason}", err=True)
-    if not library.sources:
-        click.echo(no_documents(folder), err=True)
-
-
 def _count_noun(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
@@ -163,7 +88,7 @@ def _print(text: str) -> None:
 
 
 @click.group(cls=CommandGroup, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(package_name="verbatim")
+@click.version_option(__version__, prog_name="verbatim", message="%(prog)s %(version)s")
 def main() -> None:
     """Answer questions with word-for-word quotes from your own documents, each with its source."""
     for stream in (sys.stdin, sys.stdout, sys.stderr):
@@ -202,14 +127,14 @@ def ask(
     if bool(question) == bool(questions):
         raise click.UsageError("Give a QUESTION, or --questions FILE.")
     style, quotes = TerminalStyle.of(sys.stdout), top or (_QUOTES_JSON if as_json else _QUOTES)
-    with _open_documents(docs) as (library, runner):
+    with open_documents(docs) as (library, runner):
 
         def print_answer(line: str) -> Answer:
             answer = runner.run(library.answer(line, top=quotes if as_json else max(quotes, MAX_CLOSEST)))
             if as_json:
                 _print(json.dumps(answer_json(answer), ensure_ascii=False))
             else:
-                _print(terminal.render_answer(answer, texts_for(), style, quotes=slice(quotes)))
+                _print(answer_output.render_answer(answer, texts_for(), style, quotes=slice(quotes)))
             return answer
 
         if questions is None:
@@ -242,7 +167,7 @@ def chat(docs: Path | None) -> None:
     style, shown = TerminalStyle.of(sys.stdout), 0
     answer: Answer | None = None
     question: str | None = None
-    with _open_documents(docs) as (library, runner):
+    with open_documents(docs) as (library, runner):
         _print(
             f"{_count_noun(library.passages, 'passage')} of {_count_noun(len(library.sources), 'document')}."
             " Ask; Enter alone shows the next quote, Ctrl-D ends.\n"
@@ -257,7 +182,9 @@ def chat(docs: Path | None) -> None:
             if answer.answered and shown >= len(answer.citations):
                 _print("That was the last quote.\n")
                 continue
-            _print(terminal.render_answer(answer, texts_for(), style, quotes=slice(shown, shown + 1)) + "\n")
+            _print(
+                answer_output.render_answer(answer, texts_for(), style, quotes=slice(shown, shown + 1)) + "\n"
+            )
             shown += 1
 
 
@@ -297,12 +224,12 @@ def index(docs: Path | None, *, fresh: bool) -> None:
     those that are done, and the next run continues. With OPENSEARCH_URL only changed documents are read, and
     the new index replaces the old one when complete. Files that are left out are listed with the reason.
     """
-    settings = _configure()
+    settings = read_settings()
     folder = docs or settings.seeds_dir
     if settings.opensearch_nodes:
         _index_cluster(settings, folder, fresh=fresh)
         return
-    with _progress_bar("Reading") as progress:
+    with progress_bar("Reading") as progress:
         library = Library.open(
             folder,
             index_dir=settings.index_dir,
@@ -311,7 +238,7 @@ def index(docs: Path | None, *, fresh: bool) -> None:
             fresh=True,
             encoder=encoder_for(settings),
         )
-    _print_problems(library, folder)
+    print_problems(library, folder)
     _print_counts(library)
     if texts := library.encodable:
         _encode_for_index(library, texts)
@@ -321,7 +248,7 @@ def _encode_for_index(library: Library, texts: int) -> None:
     """Compute all missing vectors. Ctrl-C stops this, and keeps those that are done."""
     missing = library.unencoded
     try:
-        _encode_missing(library)
+        encode_missing(library)
     except KeyboardInterrupt:
         sys.exit(_INTERRUPTED_EXIT_CODE)
     finally:
@@ -350,26 +277,14 @@ def _index_cluster(settings: Settings, folder: Path, *, fresh: bool) -> None:
         settings.opensearch_replicas,
         fresh,
     )
-    with asyncio.Runner() as runner, _connect(settings, runner) as cluster:
-        with _progress_bar("Reading") as progress:
+    with asyncio.Runner() as runner, connect(settings, runner) as cluster:
+        with progress_bar("Reading") as progress:
             runner.run(
                 write_index(
-                    cluster, folder, plan, progress=progress, waits=print_waiting, embeddings=embeddings
+                    cluster, folder, plan, progress=progress, on_wait=print_waiting, embeddings=embeddings
                 )
             )
-        _print_counts(_open_cluster_documents(settings, folder, cluster, runner))
-
-
-@contextlib.contextmanager
-def _progress_bar(label: str) -> Iterator[Callable[[int, int], None]]:
-    """Show a progress bar if stderr is a terminal; its update function takes the count done and the total."""
-    with click.progressbar(length=1, label=label, file=sys.stderr, hidden=not sys.stderr.isatty()) as bar:
-
-        def progress(done: int, total: int) -> None:
-            bar.length = total
-            bar.update(done - bar.pos)
-
-        yield progress
+        _print_counts(open_cluster_documents(settings, folder, cluster, runner))
 
 
 def _print_counts(library: "Library | ClusterLibrary") -> None:
@@ -415,23 +330,23 @@ def evaluate(  # noqa: PLR0913  # one for each option
     documents hold no answer. "document", a path below the documents folder, is measured too when it is given.
     Exit codes: 0; 1 if a figure is below its floor or a quote is not verbatim; 2 for a wrong option or file.
     """
-    folder, data = docs or _configure().seeds_dir, file.read()
-    with _open_documents(docs) as (library, runner):
+    folder, data = docs or read_settings().seeds_dir, file.read()
+    with open_documents(docs) as (library, runner):
         names = [name for source in library.sources for name in (source.name, *source.copies)]
         cases = dataset.read_cases(data, file.name, names)
         for label in labels:
             if not any(label in case.labels for case in cases):
                 raise UsageFailure(f"{file.name}: --by {label}: no line has this key with a text")
-        limits = floors.read(floors_file.read(), floors_file.name) if floors_file else None
+        limits = floors.read_floors(floors_file.read(), floors_file.name) if floors_file else None
         outcomes = runner.run(metrics.evaluate(library, cases, metrics.document_texts(folder)))
-    checks = floors.checks(limits, outcomes) if limits else None
+    checks = floors.check_floors(limits, outcomes) if limits else None
     evaluation = report.Report(outcomes, labels, checks, misses)
     _print(
         json.dumps(report.report_json(evaluation), ensure_ascii=False)
         if as_json
         else report.report_text(evaluation)
     )
-    if limits and (digest := floors.digest(data, folder, names)) != limits.digest:
+    if limits and (digest := floors.dataset_digest(data, folder, names)) != limits.digest:
         raise UsageFailure(
             f"{limits.name}: digest mismatch: expected {limits.digest}, got {digest}. The questions or "
             "documents have changed: check that the floors still make sense, then put the new digest there"
@@ -456,11 +371,11 @@ def report_feedback(folders: tuple[Path, ...], *, as_json: bool) -> None:
     The bot stores this only when FEEDBACK_DIR is set, without who asked.
     """
     if not folders:
-        folder = _configure().feedback_dir
+        folder = read_settings().feedback_dir
         if folder is None:
             raise ConfigError("FEEDBACK_DIR is not set, so nothing is collected: set it to a folder")
         folders = (folder,)
-    records = (record for folder in folders for record in feedback.records(folder))
+    records = (record for folder in folders for record in feedback.read_records(folder))
     summary = feedback_report.summarise(records)
     _print(
         json.dumps(feedback_report.summary_json(summary), ensure_ascii=False)
@@ -479,7 +394,7 @@ def check(docs: Path | None) -> None:
     # Imports httpx, which is slow and which `ask` does not need.
     from bot.cli.diagnostics import run_checks  # noqa: PLC0415
 
-    settings, ready = _configure(), True
+    settings, ready = read_settings(), True
     for result in run_checks(settings, docs or settings.seeds_dir):
         mark = {True: "ok  ", False: "FIX ", None: "note"}[result.ok]
         _print(f"{mark} {result.topic}: {result.message}")
@@ -493,7 +408,7 @@ def run() -> None:
     # The Telegram library takes longer to import than answering a question.
     from bot.lifecycle import run as run_bot  # noqa: PLC0415
 
-    sys.exit(run_bot(_configure()))
+    sys.exit(run_bot(read_settings()))
 
 
 @main.command()
@@ -508,9 +423,10 @@ def run() -> None:
 def sandbox(docs: Path | None, port: int) -> None:
     """Run the real bot against a local Telegram emulator.
 
-    It has a page to chat on. No account or token needed.
+    It has a page to chat on. No account or token needed. Without a folder of documents, the bot answers from
+    an example.
     """
-    from bot.cli.sandbox_runner import run_sandbox  # noqa: PLC0415  # httpx, as above
+    from bot.cli.sandbox_runner import documents_folder, run_sandbox  # noqa: PLC0415  # httpx, as above
 
-    settings = _configure()
-    sys.exit(run_sandbox(settings, docs or settings.seeds_dir, port))
+    settings = read_settings()
+    sys.exit(run_sandbox(settings, docs or documents_folder(settings), port))

@@ -9,9 +9,8 @@ from pathlib import Path
 
 import httpx
 
-from bot.search_backends import connection_settings, open_cluster, open_cluster_library
-from bot.settings_checks import missing_settings, no_documents
-from config.settings import ConfigError, Settings
+from bot.search_backends import connection_settings, no_documents_message, open_cluster, open_cluster_library
+from config.settings import ConfigError, Settings, startup_problems
 from retrieval.documents.library import Library
 from retrieval.embeddings.encoder import Encoder, is_installed, load_encoder
 from retrieval.errors import EncoderError, FolderError, RetrievalError
@@ -41,7 +40,7 @@ class CheckResult:
 
 def run_checks(settings: Settings, folder: Path) -> Iterator[CheckResult]:
     """Yield the results one by one; this waits for Telegram and reads the documents."""
-    problems = missing_settings(settings)
+    problems = startup_problems(settings)
     yield (
         CheckResult("token", ok=False, message=problems["token"])
         if "token" in problems
@@ -77,11 +76,11 @@ async def _check_node(settings: Settings, to: ConnectionSettings) -> CheckResult
         except RefusedError as error:
             # A node that reports a missing index is reachable.
             if not error.is_missing:
-                return CheckResult("backend", ok=False, message=f"{cluster.shown}: {error}")
+                return CheckResult("backend", ok=False, message=f"{cluster.addresses}: {error}")
         except RetrievalError as error:
-            return CheckResult("backend", ok=False, message=f"{cluster.shown}: {error}")
+            return CheckResult("backend", ok=False, message=f"{cluster.addresses}: {error}")
         milliseconds = 1000 * (time.monotonic() - started)
-    return CheckResult("backend", ok=True, message=f"{cluster.shown} answers in {milliseconds:.0f} ms")
+    return CheckResult("backend", ok=True, message=f"{cluster.addresses} answers in {milliseconds:.0f} ms")
 
 
 async def _check_index(settings: Settings, folder: Path, to: ConnectionSettings) -> list[CheckResult]:
@@ -94,7 +93,7 @@ async def _check_index(settings: Settings, folder: Path, to: ConnectionSettings)
         languages = f" ({', '.join(library.languages)})" if library.languages else ""
         index_name = await _index_name(cluster, settings.opensearch_index)
     is_filled = bool(library.sources)
-    summary = f"{len(library.sources)} in the cluster" if is_filled else no_documents("the cluster")
+    summary = f"{len(library.sources)} in the cluster" if is_filled else no_documents_message("the cluster")
     return [
         CheckResult("documents", ok=is_filled, message=summary),
         *(
@@ -181,7 +180,7 @@ def _check_documents(settings: Settings, folder: Path) -> Iterator[CheckResult]:
     if library.sources:
         yield CheckResult("documents", ok=True, message=f"{len(library.sources)} in {folder}")
     else:
-        yield CheckResult("documents", ok=False, message=no_documents(folder))
+        yield CheckResult("documents", ok=False, message=no_documents_message(folder))
     for problem in library.problems:
         yield CheckResult("left out", ok=None, message=f"{problem.name}: {problem.reason}")
     languages = f" ({', '.join(library.languages)})" if library.languages else ""

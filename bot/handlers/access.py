@@ -77,7 +77,7 @@ class AccessControl:
     async def check_access(self, update: Update, context: BotContext) -> None:
         """Raise ApplicationHandlerStop for an update that is not allowed; runs before all handlers."""
         if not self._is_allowed(update):
-            context.metrics.refused("not allowed")
+            context.metrics.count_refusal("not allowed")
             await _dismiss(update)
             raise ApplicationHandlerStop
 
@@ -95,7 +95,7 @@ class AccessControl:
             if verdict is Verdict.ADMITTED:
                 await handler(update, context)
             else:
-                context.metrics.refused("too many")
+                context.metrics.count_refusal("too many")
                 await _dismiss(update, with_notice=verdict is Verdict.REFUSED_WITH_NOTICE)
 
         return serve
@@ -131,7 +131,9 @@ def _sender_id(update: Update) -> int | None:
 
 async def _dismiss(update: Update, *, with_notice: bool = False) -> None:
     """Answer a query, so that Telegram stops waiting for it; with a notice, ask the user to slow down."""
-    text = texts_for(update.effective_user.language_code if update.effective_user else None).slow_down
+    text = texts_for(
+        update.effective_user.language_code if update.effective_user else None
+    ).too_many_questions
     with contextlib.suppress(TelegramError):
         if update.callback_query is not None:
             await update.callback_query.answer(text if with_notice else None)

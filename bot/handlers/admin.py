@@ -8,12 +8,11 @@ from telegram import Document, Update
 from telegram.error import TelegramError
 
 from bot.handlers.context import BotContext
-from bot.handlers.replies import message_of, send_reply
+from bot.handlers.messaging import require_message, send_reply
 from bot.i18n.messages import Texts
 from bot.ops.document_manager import DocumentManager, is_valid_document_name
-from bot.views.locations import isolate
-from bot.views.message import notice
-from bot.views.truncation import one_line
+from bot.views.message import text_reply
+from bot.views.plain_text import isolate_direction, one_line
 from retrieval.errors import DocumentError, FolderError
 
 _log = logging.getLogger(__name__)
@@ -27,8 +26,8 @@ _MAX_LINE_UNITS = 300
 
 async def status(update: Update, context: BotContext) -> None:
     """Show the state of the bot: documents, index, answers, and files left out."""
-    texts, metrics, archive = context.viewer(update).texts, context.metrics, context.archive
-    figures, minutes = metrics.figures(), round(time.monotonic() - metrics.began) // 60
+    texts, metrics, archive = context.recipient(update).texts, context.metrics, context.archive
+    figures, minutes = metrics.summary(), round(time.monotonic() - metrics.started_at) // 60
     text = texts.status(
         {
             "documents": str(len(archive.sources)),
@@ -47,17 +46,17 @@ async def status(update: Update, context: BotContext) -> None:
         one_line(f"• {problem.name}: {problem.reason}", _MAX_LINE_UNITS) for problem in archive.problems
     ]
     if problems:
-        text = "\n".join([text, "", texts.left_out(len(problems)), *problems[:_MAX_PROBLEMS]])
-    await send_reply(update, notice(text))
+        text = "\n".join([text, "", texts.files_left_out(len(problems)), *problems[:_MAX_PROBLEMS]])
+    await send_reply(update, text_reply(text))
 
 
 async def reload(update: Update, context: BotContext) -> None:
     """Index the documents again; the reply is edited when that has ended."""
-    texts, manager = context.viewer(update).texts, context.state.document_manager
+    texts, manager = context.recipient(update).texts, context.state.document_manager
     if manager is None:
-        await send_reply(update, notice(texts.in_a_cluster))
+        await send_reply(update, text_reply(texts.documents_in_cluster))
         return
-    sent = await send_reply(update, notice(texts.reloading))
+    sent = await send_reply(update, text_reply(texts.reloading))
     try:
         library = await manager.reload()
     except FolderError as error:
@@ -68,21 +67,21 @@ async def reload(update: Update, context: BotContext) -> None:
 
 async def receive_document(update: Update, context: BotContext) -> None:
     """Add a document that an admin sent to the documents folder, or replace one of that name."""
-    message, texts = message_of(update), context.viewer(update).texts
+    message, texts = require_message(update), context.recipient(update).texts
     document, manager = message.document, context.state.document_manager
     if document is None:
         raise TypeError("the update has no document")
     if manager is None:
-        await send_reply(update, notice(texts.in_a_cluster))
+        await send_reply(update, text_reply(texts.documents_in_cluster))
         return
     name = document.file_name or ""
-    shown_name = isolate(one_line(name, _MAX_NAME_UNITS), texts) or texts.whole_document
+    shown_name = isolate_direction(one_line(name, _MAX_NAME_UNITS), texts) or texts.document
     try:
         confirmation = await _add_document(document, name, manager, texts)
     except DocumentError as error:
-        await send_reply(update, notice(texts.not_added(shown_name, error.reason)))
+        await send_reply(update, text_reply(texts.document_not_added(shown_name, error.reason)))
     else:
-        await send_reply(update, notice(confirmation(shown_name)))
+        await send_reply(update, text_reply(confirmation(shown_name)))
 
 
 async def _add_document(
@@ -90,9 +89,9 @@ async def _add_document(
 ) -> Callable[[str], str]:
     """Return the reply as a function of the name; raise DocumentError if the document is refused."""
     if not is_valid_document_name(name):
-        raise DocumentError(name, texts.bad_name)
+        raise DocumentError(name, texts.file_name_not_allowed)
     if (document.file_size or 0) > _MAX_FILE_MEGABYTES * 1024 * 1024:
-        raise DocumentError(name, texts.too_large(_MAX_FILE_MEGABYTES))
+        raise DocumentError(name, texts.file_too_large(_MAX_FILE_MEGABYTES))
     try:
         data = bytes(await (await document.get_file()).download_as_bytearray())
         replaced = await manager.add(name, data)
@@ -100,4 +99,4 @@ async def _add_document(
         _log.warning("Cannot add %s: %s", name, type(error).__name__)
         raise DocumentError(name, type(error).__name__) from None
     _log.info("An admin added %s", name)
-    return texts.replaced if replaced else texts.added
+    return texts.document_replaced if replaced else texts.document_added

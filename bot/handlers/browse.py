@@ -6,15 +6,13 @@ from telegram import CallbackQuery, Chat, InputFile, Message, Update
 from telegram.error import TelegramError
 
 from bot.handlers.context import BotContext
-from bot.handlers.replies import answer_query, edit_reply, query_of, send_reply
+from bot.handlers.messaging import answer_query, edit_reply, require_query, send_reply
 from bot.i18n.messages import Texts
 from bot.ops.document_manager import DocumentManager
 from bot.views import browse, callback_data
 from bot.views.callback_data import BrowsePress, BrowseView
-from bot.views.locations import isolate
-from bot.views.message import notice
-from bot.views.truncation import one_line
-from bot.views.viewer import Viewer
+from bot.views.message import Recipient, text_reply
+from bot.views.plain_text import isolate_direction, one_line
 from retrieval.model import Source
 
 _log = logging.getLogger(__name__)
@@ -25,56 +23,58 @@ _MAX_NAME_UNITS = 200
 
 
 async def sources(update: Update, context: BotContext) -> None:
-    await send_reply(update, browse.render_sources(context.archive.sources, 0, context.viewer(update)))
+    await send_reply(update, browse.render_sources(context.archive.sources, 0, context.recipient(update)))
 
 
 async def search(update: Update, context: BotContext) -> None:
     """List the places where words occur."""
-    viewer, words = context.viewer(update), " ".join(context.args or ())
+    recipient, words = context.recipient(update), " ".join(context.args or ())
     if not words:
-        await send_reply(update, notice(viewer.texts.search_usage))
+        await send_reply(update, text_reply(recipient.texts.search_usage))
         return
-    answer = await context.find(words, top=browse.MAX_PLACES)
-    no_places = notice(viewer.texts.no_places)
-    await send_reply(update, browse.render_places(answer, 0, viewer) if answer else no_places)
+    answer = await context.find_answer(words, top=browse.MAX_PLACES)
+    no_places = text_reply(recipient.texts.no_places)
+    await send_reply(update, browse.render_places(answer, 0, recipient) if answer else no_places)
 
 
-async def browse_press(update: Update, context: BotContext) -> None:
+async def handle_browse_button(update: Update, context: BotContext) -> None:
     """Show the view of a button, and answer the query in any case."""
-    query = query_of(update)
-    await answer_query(query, await _show_view(query, context, context.viewer(update)))
+    query = require_query(update)
+    await answer_query(query, await _show_view(query, context, context.recipient(update)))
 
 
-async def _show_view(query: CallbackQuery, context: BotContext, viewer: Viewer) -> str | None:
+async def _show_view(query: CallbackQuery, context: BotContext, recipient: Recipient) -> str | None:
     """Return the text to answer the query with, if any."""
     press = callback_data.decode_browse(query.data)
     if press is None:
-        return viewer.texts.stale
+        return recipient.texts.button_expired
     if press.view is BrowseView.SOURCES:
         return await edit_reply(
-            query, browse.render_sources(context.archive.sources, press.number, viewer), viewer.texts
+            query, browse.render_sources(context.archive.sources, press.number, recipient), recipient.texts
         )
     source = context.archive.source(press.document)
     if source is None:
-        return viewer.texts.documents_changed
-    return await _show_document(query, press, source, context, viewer)
+        return recipient.texts.documents_changed
+    return await _show_document(query, press, source, context, recipient)
 
 
 async def _show_document(
-    query: CallbackQuery, press: BrowsePress, source: Source, context: BotContext, viewer: Viewer
+    query: CallbackQuery, press: BrowsePress, source: Source, context: BotContext, recipient: Recipient
 ) -> str | None:
-    archive, texts = context.archive, viewer.texts
+    archive, texts = context.archive, recipient.texts
     if press.view is BrowseView.FILE:
-        return await _send_file(query, source, context, viewer)
+        return await _send_file(query, source, context, recipient)
     if press.view is BrowseView.HEADINGS:
         sections = await archive.sections(source)
-        return await edit_reply(query, browse.render_headings(source, sections, press.number, viewer), texts)
+        return await edit_reply(
+            query, browse.render_headings(source, sections, press.number, recipient), texts
+        )
     if press.view is BrowseView.READ:
         passages = await archive.read(source)
-        return await edit_reply(query, browse.render_page(source, passages, press.number, viewer), texts)
+        return await edit_reply(query, browse.render_page(source, passages, press.number, recipient), texts)
     is_private = query.message is not None and query.message.chat.type == Chat.PRIVATE
     if not (is_private and query.from_user.id in context.state.admins):
-        return texts.stale
+        return texts.button_expired
     return await _remove(query, press, source, context.state.document_manager, texts)
 
 
@@ -83,21 +83,25 @@ async def _remove(
 ) -> str | None:
     """Ask an admin for confirmation, or delete the document once it was given."""
     if manager is None:
-        return texts.in_a_cluster
+        return texts.documents_in_cluster
     if press.view is BrowseView.REMOVE:
         return await edit_reply(query, browse.render_removal(source, texts), texts)
     await manager.remove(source)
     _log.info("An admin removed %s", source.name)
     return await edit_reply(
-        query, notice(texts.removed(isolate(one_line(source.name, _MAX_NAME_UNITS), texts))), texts
+        query,
+        text_reply(texts.document_removed(isolate_direction(one_line(source.name, _MAX_NAME_UNITS), texts))),
+        texts,
     )
 
 
-async def _send_file(query: CallbackQuery, source: Source, context: BotContext, viewer: Viewer) -> str | None:
+async def _send_file(
+    query: CallbackQuery, source: Source, context: BotContext, recipient: Recipient
+) -> str | None:
     """Send the document's file unchanged."""
     message, file = query.message, context.archive.file(source)
     if not isinstance(message, Message) or source.size > _MAX_FILE_BYTES:
-        return viewer.texts.file_gone
+        return recipient.texts.file_not_available
     try:
         with file.open("rb") as stream:
             document = InputFile(stream, filename=file.name, read_file_handle=False)
@@ -109,7 +113,7 @@ async def _send_file(query: CallbackQuery, source: Source, context: BotContext, 
             )
     except (OSError, TelegramError) as error:
         _log.warning("Cannot send %s: %s", source.name, type(error).__name__)
-        return viewer.texts.file_gone
+        return recipient.texts.file_not_available
     return None
 
 

@@ -2,55 +2,53 @@
 
 from telegram import CallbackQuery, Message, Update
 
-from bot.handlers.context import BotContext
-from bot.handlers.replies import answer_query, asked_text, edit_reply, query_of
+from bot.handlers.context import MAX_QUOTES, BotContext
+from bot.handlers.messaging import answer_query, edit_reply, question_of, require_query
 from bot.i18n.messages import Texts
 from bot.ops.concurrency import in_thread
-from bot.search_service import TOP
 from bot.views import answers, browse, callback_data, quotes
 from bot.views.callback_data import Action, ButtonPress
-from bot.views.locations import location_text
-from bot.views.message import Reply
-from bot.views.viewer import Viewer
+from bot.views.message import Recipient, Reply
+from bot.views.plain_text import location_text
 from retrieval.model import Answer, Citation
 
 # Actions of the buttons below the closest passages, which are no answer.
 _ACTIONS_WITHOUT_ANSWER = {Action.CLOSEST, Action.CONTEXT, Action.VOTE_UP, Action.VOTE_DOWN}
 
 
-async def button_press(update: Update, context: BotContext) -> None:
+async def handle_button(update: Update, context: BotContext) -> None:
     """Do what a button says, and answer the query in any case, with a text when nothing else is visible."""
-    query = query_of(update)
-    await answer_query(query, await _handle_press(query, context, context.viewer(update)))
+    query = require_query(update)
+    await answer_query(query, await _run_action(query, context, context.recipient(update)))
 
 
-async def _handle_press(query: CallbackQuery, context: BotContext, viewer: Viewer) -> str | None:
+async def _run_action(query: CallbackQuery, context: BotContext, recipient: Recipient) -> str | None:
     """Return the text to answer the query with, if any."""
     press = callback_data.decode(query.data)
     if press is None:
-        return viewer.texts.stale
+        return recipient.texts.button_expired
     question = query.message.reply_to_message if isinstance(query.message, Message) else None
-    text = asked_text(question) if question else ""
+    text = question_of(question) if question else ""
     if not text:
-        return viewer.texts.question_gone
-    top = browse.MAX_PLACES if press.action is Action.PLACES else TOP
-    answer = await context.find(text, press.origin, top=top)
+        return recipient.texts.question_gone
+    top = browse.MAX_PLACES if press.action is Action.PLACES else MAX_QUOTES
+    answer = await context.find_answer(text, press.origin, top=top)
     if answer is None or not _is_current(answer, press):
-        return viewer.texts.documents_changed
+        return recipient.texts.documents_changed
     if press.action in {Action.VOTE_UP, Action.VOTE_DOWN}:
-        return _record_vote(text, answer, press, context, viewer.texts)
-    return await _show(query, answer, press, context, viewer)
+        return _record_vote(text, answer, press, context, recipient.texts)
+    return await _show_view(query, answer, press, context, recipient)
 
 
-async def _show(
-    query: CallbackQuery, answer: Answer, press: ButtonPress, context: BotContext, viewer: Viewer
+async def _show_view(
+    query: CallbackQuery, answer: Answer, press: ButtonPress, context: BotContext, recipient: Recipient
 ) -> str | None:
     if press.action is Action.POSITION:
-        return viewer.texts.place(press.rank, len(answer.citations))
+        return recipient.texts.quote_position(press.rank, len(answer.citations))
     if press.action is Action.PAGE_PICTURE:
-        return await _send_page(query, answer.citations[press.rank - 1], context, viewer)
-    view = await _render(answer, press, context, viewer)
-    return await edit_reply(query, view, viewer.texts) if view else viewer.texts.documents_changed
+        return await _send_page(query, answer.citations[press.rank - 1], context, recipient)
+    view = await _render(answer, press, context, recipient)
+    return await edit_reply(query, view, recipient.texts) if view else recipient.texts.documents_changed
 
 
 def _is_current(answer: Answer, press: ButtonPress) -> bool:
@@ -67,32 +65,36 @@ def _is_current(answer: Answer, press: ButtonPress) -> bool:
 
 
 async def _send_page(
-    query: CallbackQuery, citation: Citation, context: BotContext, viewer: Viewer
+    query: CallbackQuery, citation: Citation, context: BotContext, recipient: Recipient
 ) -> str | None:
     """Send a picture of the page that a quote is on."""
     archive, message = context.archive, query.message
     picture = await in_thread(lambda: archive.picture(citation))
     if picture is None or not isinstance(message, Message):
-        return viewer.texts.no_picture
-    await message.reply_photo(picture, caption=location_text(citation.title, citation.locator, viewer.texts))
+        return recipient.texts.page_not_available
+    await message.reply_photo(
+        picture, caption=location_text(citation.title, citation.locator, recipient.texts)
+    )
     return None
 
 
 def _record_vote(text: str, answer: Answer, press: ButtonPress, context: BotContext, texts: Texts) -> str:
     citation: Citation = answer.citations[press.rank - 1]
     vote = "up" if press.action is Action.VOTE_UP else "down"
-    context.state.feedback.keep(text, answer, document=citation.document, quote=citation.quote, vote=vote)
-    return texts.thanks if context.state.feedback.is_on else texts.stale
+    context.state.feedback.record(text, answer, document=citation.document, quote=citation.quote, vote=vote)
+    return texts.thanks_for_vote if context.state.feedback.is_on else texts.button_expired
 
 
-async def _render(answer: Answer, press: ButtonPress, context: BotContext, viewer: Viewer) -> Reply | None:
+async def _render(
+    answer: Answer, press: ButtonPress, context: BotContext, recipient: Recipient
+) -> Reply | None:
     if press.action is Action.PLACES:
-        return browse.render_places(answer, press.rank - 1, viewer)
+        return browse.render_places(answer, press.rank - 1, recipient)
     if press.action is Action.QUOTE and answer.answered:
-        return quotes.render_quote(answer, press.rank, viewer, press.origin)
+        return quotes.render_quote(answer, press.rank, recipient, press.origin)
     if press.action is Action.CLOSEST and not answer.answered:
-        return answers.render_closest_passages(answer, viewer, press.origin)
+        return answers.render_closest_passages(answer, recipient, press.origin)
     if press.action in {Action.QUOTE, Action.CLOSEST}:
-        return answers.render_answer(answer, viewer, press.origin)
+        return answers.render_answer(answer, recipient, press.origin)
     around = await context.archive.context(answer.citations[press.rank - 1].passage.id)
-    return quotes.render_context(answer, press.rank, around, viewer, press.origin) if around else None
+    return quotes.render_context(answer, press.rank, around, recipient, press.origin) if around else None

@@ -1,7 +1,8 @@
 """The context of handlers: the shared state of the bot, questions to the documents, and who is asking."""
 
+import logging
 from collections import OrderedDict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from telegram import Chat, Update
@@ -11,16 +12,23 @@ from bot.i18n.messages import texts_for
 from bot.ops.document_manager import DocumentManager
 from bot.ops.feedback import Feedback
 from bot.ops.metrics import Metrics
-from bot.search_service import TOP, ask
 from bot.telegram.bot_client import Bot
 from bot.views.callback_data import AS_WRITTEN, Origin
-from bot.views.viewer import Viewer
+from bot.views.message import Recipient
 from retrieval.documents.archive import AnyArchive
 from retrieval.model import Answer
 
+_log = logging.getLogger(__name__)
+
 Data = dict[Any, Any]
 
-_MAX_ANSWERS = 2_000
+MAX_QUOTES = 5
+_MAX_REMEMBERED_ANSWERS = 2_000
+
+# Quotes after the first that have no word of the question need at least this share of the first quote's
+# score, and at least this score. Quotes unrelated to the question score less.
+_MIN_SHARE_OF_BEST_SCORE = 0.7
+_MIN_SCORE = 6.0
 
 
 class AnswerMap:
@@ -31,7 +39,7 @@ class AnswerMap:
 
     def remember(self, chat: int, question: int, answer: int) -> None:
         self._answers[chat, question] = answer
-        if len(self._answers) > _MAX_ANSWERS:
+        if len(self._answers) > _MAX_REMEMBERED_ANSWERS:
             self._answers.popitem(last=False)
 
     def find(self, chat: int, question: int) -> int | None:
@@ -68,19 +76,46 @@ class BotContext(CallbackContext[Bot, Data, Data, BotState]):
     def metrics(self) -> Metrics:
         return self.bot_data.metrics
 
-    async def find(self, question: str, origin: Origin = AS_WRITTEN, *, top: int = TOP) -> Answer | None:
-        """Answer a question and measure the time; None if a corrected spelling is no longer suggested."""
-        with self.metrics.timing("find"):
-            return await ask(self.archive, question, origin, top=top)
+    async def find_answer(
+        self, question: str, origin: Origin = AS_WRITTEN, *, top: int = MAX_QUOTES
+    ) -> Answer | None:
+        """Answer a question, or its corrected spelling; None if there is no correction any more.
 
-    def viewer(self, update: Update) -> Viewer:
+        Only verbatim quotes are returned. The time is measured.
+        """
+        earlier = origin.earlier or None
+        with self.metrics.time_stage("find"):
+            answer = await self.archive.answer(question, top=top, earlier=earlier)
+            if origin.corrected:
+                if not answer.suggestion:
+                    return None
+                answer = await self.archive.answer(answer.suggestion, top=top, earlier=earlier)
+            return _keep_verified(answer)
+
+    def recipient(self, update: Update) -> Recipient:
         """Return the language and permissions of the person behind an update."""
         user, chat, state = update.effective_user, update.effective_chat, self.state
-        return Viewer(
+        return Recipient(
             texts_for(user.language_code if user else None),
             self.bot.username,
-            asks_opinion=state.feedback.is_on,
+            can_vote=state.feedback.is_on,
             can_remove=state.document_manager is not None and user is not None and user.id in state.admins,
             has_files=state.has_files,
             in_group=chat is not None and chat.type in {Chat.GROUP, Chat.SUPERGROUP},
         )
+
+
+def _keep_verified(answer: Answer) -> Answer:
+    """Drop quotes that are not verbatim, and further quotes that are unlikely to answer."""
+    verified = [citation for citation in answer.citations if citation.is_verbatim]
+    if len(verified) < len(answer.citations):
+        documents = sorted({citation.document for citation in answer.citations if not citation.is_verbatim})
+        _log.error("A quote differs from its document and is not sent: %s", documents)
+    kept = tuple(
+        citation
+        for citation in verified
+        if citation is verified[0]
+        or citation.highlights
+        or citation.score >= max(verified[0].score * _MIN_SHARE_OF_BEST_SCORE, _MIN_SCORE)
+    )
+    return replace(answer, citations=kept, certainty=answer.certainty if kept else "none")

@@ -9,7 +9,7 @@ from telegram.error import BadRequest, Forbidden, NetworkError, RetryAfter, Tele
 from bot.handlers.context import BotContext
 from bot.i18n.messages import Texts, texts_for
 from bot.views import inline
-from bot.views.message import notice
+from bot.views.message import text_reply
 from retrieval.errors import UnavailableError
 
 _log = logging.getLogger(__name__)
@@ -34,16 +34,12 @@ _CANNOT_WRITE = (
 )
 
 
-class StartError(Exception):
-    """The bot cannot start; the message is one line for the operator."""
-
-
 async def handle_error(update: object, context: BotContext) -> None:
     """Log an error once and notify the user, unless Telegram refused a message to them."""
     error = context.error
     if isinstance(error, UnavailableError):
         # Outages are logged when they begin, not for each question.
-        context.metrics.unreached()
+        context.metrics.count_unreachable()
         if isinstance(update, Update):
             await _notify_unreachable(update, context)
         return
@@ -71,7 +67,7 @@ def _cannot_write(error: BadRequest) -> bool:
 
 async def _notify_failure(update: object) -> None:
     if isinstance(update, Update):
-        await _notify(update, _texts(update).failed)
+        await _notify(update, _texts(update).internal_error)
 
 
 async def _notify_unreachable(update: Update, context: BotContext) -> None:
@@ -82,10 +78,12 @@ async def _notify_unreachable(update: Update, context: BotContext) -> None:
             # No caching: the same query may have an answer a moment later.
             await query.answer([], cache_time=0, is_personal=True, button=button)
         elif guest is not None and guest.guest_query_id is not None:
-            result = inline.article(notice(texts.unreachable), name="answer", title=texts.inline_unreachable)
+            result = inline.build_article(
+                text_reply(texts.documents_unreachable), name="answer", title=texts.inline_unreachable
+            )
             await context.bot.answer_guest_query(guest.guest_query_id, result)
         else:
-            await _notify(update, texts.unreachable)
+            await _notify(update, texts.documents_unreachable)
 
 
 def _texts(update: Update) -> Texts:

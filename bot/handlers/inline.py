@@ -6,29 +6,29 @@ from telegram import InlineQueryResultsButton, Update
 from telegram.error import BadRequest
 
 from bot.handlers.context import BotContext
-from bot.telegram.message_parsing import question_text
+from bot.handlers.messaging import question_of
 from bot.views import answers, inline
-from bot.views.message import notice
-from bot.views.truncation import one_line
+from bot.views.message import text_reply
+from bot.views.plain_text import one_line
 
 _CACHE_SECONDS = 60
 _MAX_TITLE_UNITS = 80
 
 
-async def inline_query(update: Update, context: BotContext) -> None:
+async def answer_inline_query(update: Update, context: BotContext) -> None:
     """Offer quotes for what has been typed."""
     query = update.inline_query
     if query is None:
         raise TypeError("the update has no inline query")
-    texts, text = context.viewer(update).texts, query.query.strip()
+    texts, text = context.recipient(update).texts, query.query.strip()
     answer, results, next_offset = None, [], ""
     if text and context.archive.sources:
-        answer = await context.find(text, top=inline.MAX_RESULTS)
+        answer = await context.find_answer(text, top=inline.MAX_RESULTS)
     if answer is not None:
         first = inline.parse_offset(query.offset)
-        results = inline.results(answer, first, context.viewer(update))
-        next_offset = inline.offset_after(answer, first)
-    hint = texts.inline_none if text else texts.inline_help
+        results = inline.render_results(answer, first, context.recipient(update))
+        next_offset = inline.next_offset(answer, first)
+    hint = texts.inline_no_quote if text else texts.inline_hint
     button = InlineQueryResultsButton(hint, start_parameter=inline.HELP_LINK)
     # The query is too old, because the user has typed more since.
     with contextlib.suppress(BadRequest):
@@ -42,22 +42,22 @@ async def inline_query(update: Update, context: BotContext) -> None:
         )
 
 
-async def guest_query(update: Update, context: BotContext) -> None:
+async def answer_guest_query(update: Update, context: BotContext) -> None:
     """Answer one question in a chat that the bot was called into."""
     message = update.guest_message
     if message is None or message.guest_query_id is None:
         return
-    viewer = context.viewer(update)
-    text = question_text(message.text or message.caption or "", context.bot.username)
-    reply = notice(viewer.texts.ask_how)
+    recipient = context.recipient(update)
+    text = question_of(message)
+    reply = text_reply(recipient.texts.ask_usage)
     if not context.archive.sources:
-        reply = notice(viewer.texts.no_documents)
+        reply = text_reply(recipient.texts.no_documents)
     elif text:
-        answer = await context.find(text)
-        reply = answers.render_answer(answer, viewer) if answer else notice(viewer.texts.declined)
-        context.metrics.asked(answer.certainty if answer else "none")
+        answer = await context.find_answer(text)
+        reply = answers.render_answer(answer, recipient) if answer else text_reply(recipient.texts.no_answer)
+        context.metrics.count_question(answer.certainty if answer else "none")
     title = one_line(text or reply.text, _MAX_TITLE_UNITS)
     # Without buttons: they need the question, and a guest cannot see it again.
     await context.bot.answer_guest_query(
-        message.guest_query_id, inline.article(reply, name="answer", title=title)
+        message.guest_query_id, inline.build_article(reply, name="answer", title=title)
     )

@@ -7,14 +7,12 @@ from telegram import Chat, ChatMember, Message, Update
 from telegram.error import BadRequest
 
 from bot.handlers.context import BotContext
-from bot.handlers.replies import asked_text, is_unchanged, message_of, send_reply
+from bot.handlers.messaging import is_unchanged, question_of, require_message, send_reply
 from bot.i18n.messages import Texts
 from bot.views import answers, browse, inline, quotes
 from bot.views.callback_data import AS_WRITTEN, Origin
-from bot.views.locations import MAX_TITLE_UNITS, isolate
-from bot.views.message import Reply, notice
-from bot.views.truncation import one_line
-from bot.views.viewer import Viewer
+from bot.views.message import Recipient, Reply, text_reply
+from bot.views.plain_text import MAX_TITLE_UNITS, isolate_direction, one_line
 from retrieval.ids import document_of
 
 _log = logging.getLogger(__name__)
@@ -22,82 +20,84 @@ _log = logging.getLogger(__name__)
 
 async def start(update: Update, context: BotContext) -> None:
     """Greet, or show what a deep link leads to."""
-    viewer, link = context.viewer(update), context.args[0] if context.args else ""
-    if link and (reply := await _follow_link(link, context, viewer)):
+    recipient, link = context.recipient(update), context.args[0] if context.args else ""
+    if link and (reply := await _follow_link(link, context, recipient)):
         await send_reply(update, reply)
         return
     is_private = update.effective_chat is None or update.effective_chat.type == Chat.PRIVATE
-    await send_reply(
-        update, notice(viewer.texts.start if is_private else _group_greeting(context, viewer.texts))
-    )
+    text = recipient.texts.greeting if is_private else _group_greeting(context, recipient.texts)
+    await send_reply(update, text_reply(text))
 
 
-async def _follow_link(link: str, context: BotContext, viewer: Viewer) -> Reply | None:
+async def _follow_link(link: str, context: BotContext, recipient: Recipient) -> Reply | None:
     """Show the passage of a link, the document it was in, or that both are gone."""
     if link == inline.HELP_LINK:
-        return notice(viewer.texts.help)
+        return text_reply(recipient.texts.help)
     if passage := await context.archive.context(link):
-        return quotes.render_passage(passage, viewer)
+        return quotes.render_passage(passage, recipient)
     if source := context.archive.source(document_of(link)):
-        text = viewer.texts.passage_gone(isolate(one_line(source.title, MAX_TITLE_UNITS), viewer.texts))
-        headings = browse.render_headings(source, await context.archive.sections(source), 0, viewer)
+        text = recipient.texts.passage_gone(
+            isolate_direction(one_line(source.title, MAX_TITLE_UNITS), recipient.texts)
+        )
+        headings = browse.render_headings(source, await context.archive.sections(source), 0, recipient)
         return replace(headings, text=text, entities=())
-    return notice(f"{viewer.texts.link_gone}\n\n{viewer.texts.start}")
+    return text_reply(f"{recipient.texts.linked_document_gone}\n\n{recipient.texts.greeting}")
 
 
-async def added_to_group(update: Update, context: BotContext) -> None:
+async def greet_group(update: Update, context: BotContext) -> None:
     """Greet a group that added the bot, and explain which messages it receives there."""
     change = update.my_chat_member
     if change is None or change.chat.type not in {Chat.GROUP, Chat.SUPERGROUP}:
         return
     was_out = change.old_chat_member.status in {ChatMember.LEFT, ChatMember.BANNED}
     if was_out and change.new_chat_member.status in {ChatMember.MEMBER, ChatMember.ADMINISTRATOR}:
-        texts = context.viewer(update).texts
+        texts = context.recipient(update).texts
         receives_all = change.new_chat_member.status == ChatMember.ADMINISTRATOR
         await change.chat.send_message(_group_greeting(context, texts, receives_all=receives_all))
 
 
 def _group_greeting(context: BotContext, texts: Texts, *, receives_all: bool = False) -> str:
-    receives_all = receives_all or bool(context.bot.bot.can_read_all_group_messages)
-    return f"{texts.start_group}\n\n{texts.hears_all if receives_all else texts.hears_little}"
+    if receives_all or context.bot.bot.can_read_all_group_messages:
+        return f"{texts.group_greeting}\n\n{texts.receives_all_messages}"
+    return f"{texts.group_greeting}\n\n{texts.receives_addressed_only}"
 
 
 async def help_(update: Update, context: BotContext) -> None:
-    await send_reply(update, notice(context.viewer(update).texts.help))
+    await send_reply(update, text_reply(context.recipient(update).texts.help))
 
 
 async def privacy(update: Update, context: BotContext) -> None:
-    texts = context.viewer(update).texts
+    """Explain what happens to questions, which depends on the settings."""
+    texts = context.recipient(update).texts
     if context.state.feedback.is_on:
-        await send_reply(update, notice(texts.privacy_feedback))
+        text = texts.privacy_feedback
     else:
-        await send_reply(
-            update, notice(texts.privacy_logged if context.state.logs_questions else texts.privacy)
-        )
+        text = texts.privacy_logged if context.state.logs_questions else texts.privacy
+    await send_reply(update, text_reply(text))
 
 
-async def question(update: Update, context: BotContext) -> None:
+async def answer_question(update: Update, context: BotContext) -> None:
     """Answer a message or, for an /ask without a question, the message it replies to."""
-    message, viewer = message_of(update), context.viewer(update)
-    question_message = message if asked_text(message) else _message_replied_to(message)
+    message, recipient = require_message(update), context.recipient(update)
+    question_message = message if question_of(message) else _message_replied_to(message)
     if question_message is None:
-        await send_reply(update, notice(viewer.texts.ask_how))
+        await send_reply(update, text_reply(recipient.texts.ask_usage))
         return
     # Telegram does not include what the replied-to message itself replies to.
     origin = _origin(message) if question_message is message else AS_WRITTEN
-    reply = await _reply_to(asked_text(question_message), origin, context, viewer)
+    reply = await _find_and_render(question_of(question_message), origin, context, recipient)
     sent = await send_reply(update, reply, to=question_message)
     context.state.answer_map.remember(message.chat.id, message.message_id, sent.message_id)
 
 
-async def edited_question(update: Update, context: BotContext) -> None:
+async def answer_edited_question(update: Update, context: BotContext) -> None:
     """Edit the answer of an edited question; if it is unknown or gone, send a new one."""
-    message, viewer = message_of(update), context.viewer(update)
+    message, recipient = require_message(update), context.recipient(update)
     answer_id = context.state.answer_map.find(message.chat.id, message.message_id)
-    if answer_id is None or not asked_text(message):
-        await question(update, context)
+    if answer_id is None or not question_of(message):
+        await answer_question(update, context)
         return
-    reply = await _reply_to(asked_text(message), _origin(message), context, viewer)
+    reply = await _find_and_render(question_of(message), _origin(message), context, recipient)
     try:
         await context.bot.edit_message_text(
             reply.text,
@@ -109,15 +109,15 @@ async def edited_question(update: Update, context: BotContext) -> None:
     except BadRequest as error:
         # The answer was deleted, or is too old to be edited.
         if not is_unchanged(error):
-            await question(update, context)
+            await answer_question(update, context)
 
 
 async def why(update: Update, context: BotContext) -> None:
     """Show the weights of the words in the command's own question or in the message it replies to."""
-    message, texts = message_of(update), context.viewer(update).texts
+    message, texts = require_message(update), context.recipient(update).texts
     text = " ".join(context.args or ()) or _replied_question(message)
     if not text:
-        await send_reply(update, notice(texts.why_how))
+        await send_reply(update, text_reply(texts.why_usage))
         return
     await send_reply(update, answers.render_term_weights(await context.archive.explain(text), texts))
 
@@ -127,34 +127,34 @@ def _replied_question(message: Message) -> str:
     other = message.reply_to_message
     if other is None:
         return ""
-    return quotes.earlier_words(other) if _is_from_bot(other) else asked_text(other)
+    return quotes.earlier_words(other) if _is_from_bot(other) else question_of(other)
 
 
 async def unknown_command(update: Update, context: BotContext) -> None:
-    await send_reply(update, notice(context.viewer(update).texts.unknown_command))
+    await send_reply(update, text_reply(context.recipient(update).texts.unknown_command))
 
 
 async def unsupported_message(update: Update, context: BotContext) -> None:
-    await send_reply(update, notice(context.viewer(update).texts.wordless))
+    await send_reply(update, text_reply(context.recipient(update).texts.unsupported_message))
 
 
-async def _reply_to(text: str, origin: Origin, context: BotContext, viewer: Viewer) -> Reply:
+async def _find_and_render(text: str, origin: Origin, context: BotContext, recipient: Recipient) -> Reply:
     if not context.archive.sources:
-        return notice(viewer.texts.no_documents)
-    answer = await context.find(text, origin)
+        return text_reply(recipient.texts.no_documents)
+    answer = await context.find_answer(text, origin)
     if answer is None:
-        return notice(viewer.texts.declined)
-    context.metrics.asked(answer.certainty)
+        return text_reply(recipient.texts.no_answer)
+    context.metrics.count_question(answer.certainty)
     if context.state.logs_questions:
         _log.info("Question (confidence %.2f): %s", answer.confidence, text)
-    context.state.feedback.keep(text, answer)
-    return answers.render_answer(answer, viewer, origin)
+    context.state.feedback.record(text, answer)
+    return answers.render_answer(answer, recipient, origin)
 
 
 def _message_replied_to(message: Message) -> Message | None:
     """Return the message replied to if it has a question and is not from the bot."""
     other = message.reply_to_message
-    return other if other is not None and not _is_from_bot(other) and asked_text(other) else None
+    return other if other is not None and not _is_from_bot(other) and question_of(other) else None
 
 
 def _origin(message: Message) -> Origin:

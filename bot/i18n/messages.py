@@ -51,27 +51,27 @@ class Texts:
         }
 
     @property
-    def start(self) -> str:
+    def greeting(self) -> str:
         return self._(
             "Hello! I answer questions with word-for-word quotes from documents, each with its source.\n"
             "Just write me a question. /sources lists the documents, /help explains more."
         )
 
     @property
-    def start_group(self) -> str:
+    def group_greeting(self) -> str:
         return self._(
             "Hello! I answer questions with word-for-word quotes from documents, each with its source.\n"
             "Ask with /ask and your question. /sources lists the documents, /help explains more."
         )
 
     @property
-    def hears_little(self) -> str:
+    def receives_addressed_only(self) -> str:
         return self._(
             "In this group I see only commands and replies to my messages, nothing else that is written."
         )
 
     @property
-    def hears_all(self) -> str:
+    def receives_all_messages(self) -> str:
         return self._(
             "Telegram lets me see all messages of this group. I read only those that mention me, reply to me "
             "or begin with a command, and forget the others at once."
@@ -129,7 +129,7 @@ class Texts:
     # Questions
 
     @property
-    def ask_how(self) -> str:
+    def ask_usage(self) -> str:
         return self._("Happy to look! Write your question after the command: /ask and then the question.")
 
     @property
@@ -137,11 +137,11 @@ class Texts:
         return self._("Write the words to look for after the command: /search and then the words.")
 
     @property
-    def why_how(self) -> str:
+    def why_usage(self) -> str:
         return self._("Reply to a question or to an answer of mine with /why, or write a question after it.")
 
     @property
-    def wordless(self) -> str:
+    def unsupported_message(self) -> str:
         return self._("I can only read text. Write me your question in words, and I’ll look for a quote.")
 
     @property
@@ -149,11 +149,11 @@ class Texts:
         return self._("I don’t know this command. Just write me your question, or see /help.")
 
     @property
-    def declined(self) -> str:
+    def no_answer(self) -> str:
         return self._("The documents hold no answer to this.")
 
     @property
-    def one_word(self) -> str:
+    def one_word_question(self) -> str:
         return self._("One word is not enough to go on. Ask me a whole question, and I’ll look for a quote.")
 
     @property
@@ -161,11 +161,11 @@ class Texts:
         return self._("Happy to help! Ask me about something in the documents, and I’ll look for a quote.")
 
     @property
-    def perhaps_under(self) -> str:
+    def near_headings(self) -> str:
         return self._("These headings may help:")
 
     @property
-    def unsure(self) -> str:
+    def unsure_answer(self) -> str:
         return self._("I’m not sure this answers it. The closest passages:")
 
     @property
@@ -177,15 +177,15 @@ class Texts:
         return self._("Did you mean:")
 
     @property
-    def slow_down(self) -> str:
+    def too_many_questions(self) -> str:
         return self._("That was a lot at once! Please ask again in a minute.")
 
     @property
-    def failed(self) -> str:
+    def internal_error(self) -> str:
         return self._("Sorry, something went wrong on my side. Please ask again.")
 
     @property
-    def unreachable(self) -> str:
+    def documents_unreachable(self) -> str:
         return self._("The documents cannot be reached at the moment. Please ask again in a minute.")
 
     # Locations of quotes
@@ -196,10 +196,10 @@ class Texts:
         return self.language == "ar"
 
     @property
-    def comma(self) -> str:
+    def list_separator(self) -> str:
         return self._(", ")
 
-    def under(self, heading: str) -> str:
+    def under_heading(self, heading: str) -> str:
         return self._("under “{heading}”").format(heading=heading)
 
     def page(self, label: str) -> str:
@@ -226,7 +226,7 @@ class Texts:
         return self._("lines {first}–{last}").format(first=first, last=last)
 
     @property
-    def altered(self) -> str:
+    def altered_characters(self) -> str:
         return self._("Telegram cannot display some characters of this quote, such as tabs, exactly.")
 
     def passage_gone(self, title: str) -> str:
@@ -260,11 +260,11 @@ class Texts:
     # Inline queries
 
     @property
-    def inline_help(self) -> str:
+    def inline_hint(self) -> str:
         return self._("Type a question to find a quote")
 
     @property
-    def inline_none(self) -> str:
+    def inline_no_quote(self) -> str:
         return self._("No quote found. How does this work?")
 
     def inline_unsure(self, quote: str) -> str:
@@ -277,11 +277,11 @@ class Texts:
     # Buttons and the replies to them
 
     @property
-    def wider(self) -> str:
+    def show_context(self) -> str:
         return self._("Show context")
 
     @property
-    def back(self) -> str:
+    def back_to_quote(self) -> str:
         return self._("Back to the quote")
 
     @property
@@ -292,7 +292,7 @@ class Texts:
     def show_closest(self) -> str:
         return self._("Show the closest passages")
 
-    def context_of(self, number: int) -> str:
+    def show_context_of(self, number: int) -> str:
         return self._("Context {number}").format(number=number)
 
     @property
@@ -300,34 +300,34 @@ class Texts:
         return self._("Read on")
 
     @property
-    def copy_source(self) -> str:
+    def copy_citation(self) -> str:
         return self._("Copy citation")
 
     @property
-    def page_picture(self) -> str:
+    def show_page(self) -> str:
         return self._("Page")
 
     @property
-    def no_picture(self) -> str:
+    def page_not_available(self) -> str:
         return self._("I cannot show this page.")
 
     @property
-    def whole_document(self) -> str:
+    def document(self) -> str:
         return self._("Document")
 
     @property
-    def file_gone(self) -> str:
+    def file_not_available(self) -> str:
         return self._("I cannot send this document.")
 
     @property
-    def thanks(self) -> str:
+    def thanks_for_vote(self) -> str:
         return self._("Thank you! That helps to answer better.")
 
-    def place(self, rank: int, count: int) -> str:
+    def quote_position(self, rank: int, count: int) -> str:
         return self._("Quote {rank} of {count}").format(rank=rank, count=count)
 
     @property
-    def stale(self) -> str:
+    def button_expired(self) -> str:
         return self._("This button is out of date. Please ask again.")
 
     @property
@@ -339,18 +339,18 @@ class Texts:
         return self._("The documents have changed since. Please ask again.")
 
     @property
-    def link_gone(self) -> str:
+    def linked_document_gone(self) -> str:
         return self._("The document this link leads to is no longer here.")
 
     # Browsing
 
-    def sources(self, count: int) -> str:
+    def document_count(self, count: int) -> str:
         return self._n("I hold {count} document:", "I hold {count} documents:", count).format(count=count)
 
-    def passages(self, count: int) -> str:
+    def passage_count(self, count: int) -> str:
         return self._n("{count} passage", "{count} passages", count).format(count=count)
 
-    def size(self, kilobytes: int) -> str:
+    def file_size(self, kilobytes: int) -> str:
         if kilobytes < _KILOBYTES_PER_MEGABYTE:
             return self._("{number} KB").format(number=kilobytes)
         return self._("{number} MB").format(number=round(kilobytes / _KILOBYTES_PER_MEGABYTE, 1))
@@ -360,14 +360,14 @@ class Texts:
         return self._("Read from the beginning")
 
     @property
-    def to_sources(self) -> str:
+    def all_documents(self) -> str:
         return self._("All documents")
 
     @property
-    def to_headings(self) -> str:
+    def all_headings(self) -> str:
         return self._("Headings")
 
-    def found(self, count: int) -> str:
+    def place_count(self, count: int) -> str:
         return self._n("{count} place, the best first:", "{count} places, the best first:", count).format(
             count=count
         )
@@ -392,7 +392,7 @@ class Texts:
         )
         return "\n".join(lines).format_map(figures)
 
-    def left_out(self, count: int) -> str:
+    def files_left_out(self, count: int) -> str:
         return self._n("{count} file was left out:", "{count} files were left out:", count).format(
             count=count
         )
@@ -403,46 +403,46 @@ class Texts:
 
     def reloaded(self, documents: int, passages: int) -> str:
         read = self._n("{count} document read", "{count} documents read", documents).format(count=documents)
-        return f"{read} · {self.passages(passages)}"
+        return f"{read} · {self.passage_count(passages)}"
 
-    def added(self, name: str) -> str:
+    def document_added(self, name: str) -> str:
         return self._("Added {name}. It is searchable now.").format(name=name)
 
-    def replaced(self, name: str) -> str:
+    def document_replaced(self, name: str) -> str:
         return self._("Replaced {name}. The new version is searchable now.").format(name=name)
 
-    def not_added(self, name: str, reason: str) -> str:
+    def document_not_added(self, name: str, reason: str) -> str:
         return self._("{name} was not added: {reason}").format(name=name, reason=reason)
 
     @property
-    def in_a_cluster(self) -> str:
+    def documents_in_cluster(self) -> str:
         return self._(
             "My documents are in a cluster. Change them with the command “verbatim index”, not from Telegram."
         )
 
     @property
-    def bad_name(self) -> str:
+    def file_name_not_allowed(self) -> str:
         return self._("its file name is not allowed here; rename it")
 
-    def too_large(self, most: int) -> str:
+    def file_too_large(self, most: int) -> str:
         return self._("it is larger than {most} MB; split it").format(most=most)
 
     @property
-    def remove(self) -> str:
+    def remove_document(self) -> str:
         return self._("Remove")
 
-    def remove_really(self, name: str) -> str:
+    def confirm_removal(self, name: str) -> str:
         return self._("Remove {name} from the documents? Its file is deleted.").format(name=name)
 
     @property
-    def remove_yes(self) -> str:
+    def removal_confirmed(self) -> str:
         return self._("Yes, remove it")
 
     @property
-    def remove_no(self) -> str:
+    def removal_cancelled(self) -> str:
         return self._("No, keep it")
 
-    def removed(self, name: str) -> str:
+    def document_removed(self, name: str) -> str:
         return self._("Removed {name}.").format(name=name)
 
 

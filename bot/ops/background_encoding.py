@@ -23,7 +23,7 @@ _log = logging.getLogger(__name__)
 
 
 class BackgroundEncoding:
-    """Computes the missing vectors of one library at a time: the last one passed to `take`."""
+    """Computes the missing vectors of one library at a time: the last one passed to `encode_library`."""
 
     def __init__(self, metrics: Metrics) -> None:
         self._metrics = metrics
@@ -31,7 +31,7 @@ class BackgroundEncoding:
         self._has_work = asyncio.Event()
         self._is_stopping = False
 
-    def take(self, library: Library) -> None:
+    def encode_library(self, library: Library) -> None:
         """Switch to this library; work on another one stops after the current batch."""
         self._library = library
         self._has_work.set()
@@ -57,7 +57,7 @@ class BackgroundEncoding:
         _lower_priority()
         try:
             missing = library.unencoded
-            self._metrics.unencoded(missing)
+            self._metrics.set_unencoded(missing)
             if not missing:
                 return
             _log.info("Comparing meanings: %s texts have no vector yet", f"{missing:,}")
@@ -73,7 +73,7 @@ class BackgroundEncoding:
 
         def progress(done: int, total: int) -> None:
             nonlocal logged_at
-            self._metrics.unencoded(total - done)
+            self._metrics.set_unencoded(total - done)
             if time.monotonic() - logged_at >= _LOG_INTERVAL_SECONDS:
                 logged_at = time.monotonic()
                 _log.info("Comparing meanings: %s of %s texts", f"{done:,}", f"{total:,}")

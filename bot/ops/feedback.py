@@ -55,7 +55,7 @@ class Feedback:
     def is_on(self) -> bool:
         return self._folder is not None
 
-    def keep(self, question: str, answer: Answer, **fields: Any) -> None:
+    def record(self, question: str, answer: Answer, **fields: Any) -> None:
         """Store a record with today's date; `fields` are further fields of FeedbackRecord."""
         if self._folder is None:
             return
@@ -74,7 +74,7 @@ class Feedback:
             _log.warning("FEEDBACK_DIR=%s: not writable (%s)", self._folder, error.strerror)
 
 
-def records(folder: Path) -> Iterator[FeedbackRecord]:
+def read_records(folder: Path) -> Iterator[FeedbackRecord]:
     """Yield all records, oldest first; invalid lines are skipped."""
     for file in sorted(folder.glob("*.jsonl")):
         # Questions may contain characters, such as U+2028, at which `splitlines` would split.

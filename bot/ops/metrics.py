@@ -17,7 +17,7 @@ _BUCKETS_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0
 
 
 @dataclass(frozen=True, slots=True)
-class RecentMetrics:
+class MetricsSummary:
     """Counts since the start; `median` is that of recent search times, in seconds."""
 
     answers: int
@@ -31,7 +31,7 @@ class Metrics:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
-        self.began = time.monotonic()
+        self.started_at = time.monotonic()
         self._recent: deque[float] = deque(maxlen=_MAX_RECENT_SEARCHES)
         ProcessCollector(registry=self.registry)
         self._questions = Counter("verbatim_questions", "Questions asked", registry=self.registry)
@@ -86,9 +86,9 @@ class Metrics:
         )
         self._index = Info("verbatim_index", "The index that answers", registry=self.registry)
 
-    def figures(self) -> RecentMetrics:
+    def summary(self) -> MetricsSummary:
         """Return what the command /status shows."""
-        return RecentMetrics(
+        return MetricsSummary(
             answers=self._count("verbatim_answers_total"),
             unsure=self._count("verbatim_unsure_total"),
             declines=self._count("verbatim_declines_total"),
@@ -98,21 +98,21 @@ class Metrics:
     def _count(self, name: str) -> int:
         return round(self.registry.get_sample_value(name) or 0)
 
-    def asked(self, certainty: Certainty) -> None:
+    def count_question(self, certainty: Certainty) -> None:
         counters = {"sure": self._answers, "unsure": self._unsure, "none": self._declines}
         self._questions.inc()
         counters[certainty].inc()
 
-    def refused(self, why: str) -> None:
+    def count_refusal(self, why: str) -> None:
         self._refusals.labels(why).inc()
 
-    def unreached(self) -> None:
+    def count_unreachable(self) -> None:
         self._unreached.inc()
 
-    def reaches(self, *, documents: bool) -> None:
+    def set_reachable(self, *, documents: bool) -> None:
         self._reachable.set(documents)
 
-    def failed(self, error: Exception) -> None:
+    def count_telegram_error(self, error: Exception) -> None:
         """Count a failed call to Telegram by its kind."""
         self._errors.labels(type(error).__name__).inc()
 
@@ -121,7 +121,7 @@ class Metrics:
         self._journal_errors.inc()
 
     @contextlib.contextmanager
-    def timing(self, stage: str) -> Iterator[None]:
+    def time_stage(self, stage: str) -> Iterator[None]:
         started = time.perf_counter()
         try:
             yield
@@ -134,14 +134,14 @@ class Metrics:
     def watch_unfinished(self, count: Callable[[], int]) -> None:
         self._unfinished.set_function(count)
 
-    def index(self, *, documents: int, passages: int, version: str) -> None:
+    def set_index(self, *, documents: int, passages: int, version: str) -> None:
         self._documents.set(documents)
         self._passages.set(passages)
         self._index.info({"version": version})
 
-    def unencoded(self, texts: int) -> None:
+    def set_unencoded(self, texts: int) -> None:
         self._unencoded.set(texts)
 
-    def page(self) -> bytes:
+    def export(self) -> bytes:
         """Return all metrics in Prometheus' text format, UTF-8."""
         return generate_latest(self.registry)

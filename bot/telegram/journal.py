@@ -3,8 +3,8 @@
 Telegram repeats an update until it is confirmed, and a process that is killed leaves answered updates
 unconfirmed. Several processes may share the folder; each sees at once what the others have answered.
 
-The file of an update follows from its id, so the processes need not agree when to begin the next file. Each
-record is one write, begins with a newline, and has a checksum: a torn record damages no other.
+The id of an update determines its file, so the processes need not agree on when to begin the next file. Each
+record is a single write, begins with a newline and has a checksum, so one that is cut off damages no other.
 """
 
 import contextlib
@@ -53,13 +53,13 @@ class AnsweredJournal:
         self._is_failing = self._is_damage_logged = False
 
     def __contains__(self, update_id: int) -> bool:
-        """Return whether this process or another has stored the update, and not too many since."""
+        """Return whether this process or another has stored the update; old ones are forgotten."""
         number = update_id // _IDS_PER_FILE
         self._read(number)
         return update_id in self._files[number].ids
 
     def add(self, update_id: int) -> None:
-        """Store an answered update. Failures are logged, and cost only the record."""
+        """Store an answered update. If that fails, it is logged, and only this record is lost."""
         try:
             self._append(update_id // _IDS_PER_FILE, _record(update_id))
         except OSError as error:
@@ -93,14 +93,14 @@ class AnsweredJournal:
         """Read what has been added to a file."""
         if number not in self._files and len(self._files) >= _MAX_FILES:
             del self._files[next(iter(self._files))]
-        read = self._files.setdefault(number, _File())
+        known = self._files.setdefault(number, _File())
         try:
             with self._path(number).open("rb", buffering=0) as file:
                 size = os.fstat(file.fileno()).st_size
-                if size == read.position:
+                if size == known.position:
                     return
                 # A smaller file is a new one.
-                read.position = file.seek(read.position if size > read.position else 0)
+                known.position = file.seek(known.position if size > known.position else 0)
                 data = file.read(_MAX_READ_BYTES)
         except FileNotFoundError:
             return
@@ -109,13 +109,13 @@ class AnsweredJournal:
             return
         *lines, last = data.split(b"\n")
         if _update_id(last) is None and len(last) < _MAX_RECORD_BYTES:
-            # Perhaps another process is writing it. Read it again, with the newline before it.
-            read.position += max(len(data) - len(last) - 1, 0)
+            # Another process may still be writing it. Read it again next time, with the newline before it.
+            known.position += max(len(data) - len(last) - 1, 0)
         else:
-            read.position += len(data)
+            known.position += len(data)
             lines.append(last)
         ids = [_update_id(line) for line in lines if line]
-        read.ids.update(update_id for update_id in ids if update_id is not None)
+        known.ids.update(update_id for update_id in ids if update_id is not None)
         if None in ids and not self._is_damage_logged:
             self._is_damage_logged = True
             _log.warning("%s is damaged; a few questions may be answered twice", self._path(number))

@@ -67,10 +67,10 @@ class RateLimiter(BaseRateLimiter[int]):
             if "chat_id" in data:
                 await self._wait_for_capacity(data["chat_id"])
             try:
-                with self._metrics.timing("send"):
+                with self._metrics.time_stage("send"):
                     result = await callback(*args, **kwargs)
             except TelegramError as error:
-                self._metrics.failed(error)
+                self._metrics.count_telegram_error(error)
                 if isinstance(error, ChatMigrated):
                     # The group became a supergroup with another id.
                     data["chat_id"] = error.new_chat_id

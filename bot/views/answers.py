@@ -7,22 +7,21 @@ from telegram import MessageEntity
 
 from bot.i18n.messages import Texts
 from bot.views.callback_data import AS_WRITTEN, Action, ButtonPress, Origin
-from bot.views.locations import closest, heading, refusal
 from bot.views.message import (
     MAX_MESSAGE_UNITS,
     FormattedText,
+    Recipient,
     Reply,
     Row,
     bold,
+    build_reply,
     code,
-    compose,
     linked,
-    notice,
     plain,
+    text_reply,
 )
+from bot.views.plain_text import closest_quotes, explain_refusal, heading_line, one_line
 from bot.views.quotes import blockquote, button, context_button, render_quote, source_line, vote_buttons
-from bot.views.truncation import one_line
-from bot.views.viewer import Viewer
 from retrieval.model import Answer, Citation, TermWeight
 
 _MAX_WORD_UNITS = 60
@@ -36,7 +35,7 @@ def render_term_weights(weights: Sequence[TermWeight], texts: Texts) -> Reply:
     unknown = [term.word for term in weights if term.content and not term.passages]
     light = [term.word for term in weights if not term.content]
     if not matched and not unknown:
-        return notice(texts.no_specific_words)
+        return text_reply(texts.no_specific_words)
     body = plain("")
     if matched:
         body += plain(texts.matched_words + "\n")
@@ -47,7 +46,7 @@ def render_term_weights(weights: Sequence[TermWeight], texts: Texts) -> Reply:
     for line, words in ((texts.unknown_words, unknown), (texts.low_weight_words, light)):
         if words:
             body += ("\n\n" if body.text else "") + line(one_line(", ".join(words), _MAX_LINE_UNITS))
-    return compose(body)
+    return build_reply(body)
 
 
 _MAX_BUTTON_UNITS = 60
@@ -56,37 +55,37 @@ _MAX_BUTTON_UNITS = 60
 _MAX_BOLD_WORDS = 25
 
 
-def render_answer(answer: Answer, viewer: Viewer, origin: Origin = AS_WRITTEN) -> Reply:
+def render_answer(answer: Answer, recipient: Recipient, origin: Origin = AS_WRITTEN) -> Reply:
     """Show the best quote, the closest passages, or a refusal with what may help."""
     if not answer.citations or answer.certainty == "none":
-        return _render_refusal(answer, viewer, origin)
+        return _render_refusal(answer, recipient, origin)
     if answer.answered:
-        return render_quote(answer, 1, viewer, origin)
-    return render_closest_passages(answer, viewer, origin)
+        return render_quote(answer, 1, recipient, origin)
+    return render_closest_passages(answer, recipient, origin)
 
 
-def render_closest_passages(answer: Answer, viewer: Viewer, origin: Origin = AS_WRITTEN) -> Reply:
+def render_closest_passages(answer: Answer, recipient: Recipient, origin: Origin = AS_WRITTEN) -> Reply:
     """Show short quotes from the closest passages, best first, each with a button for its context."""
-    intro = plain(viewer.texts.unsure + "\n")
+    intro = plain(recipient.texts.unsure_answer + "\n")
     listing = FormattedText()
     buttons: Row = []
-    citations = closest(answer)
+    citations = closest_quotes(answer)
     for rank, citation in enumerate(citations, 1):
         number = rank if len(citations) > 1 else None
-        longer = listing + ("\n\n" if listing.text else "") + _numbered_quote(citation, number, viewer)
+        longer = listing + ("\n\n" if listing.text else "") + _numbered_quote(citation, number, recipient)
         if intro.units + longer.units > MAX_MESSAGE_UNITS:
             break
         listing = longer
-        text = viewer.texts.wider if number is None else viewer.texts.context_of(number)
+        text = recipient.texts.show_context if number is None else recipient.texts.show_context_of(number)
         buttons = [*buttons, context_button(text, citation, rank, origin)]
-    body = intro + (_folded(listing) if viewer.in_group else listing)
-    return compose(body, [buttons, vote_buttons(1, viewer, origin)])
+    body = intro + (_folded(listing) if recipient.in_group else listing)
+    return build_reply(body, [buttons, vote_buttons(1, recipient, origin)])
 
 
-def _numbered_quote(citation: Citation, number: int | None, viewer: Viewer) -> FormattedText:
+def _numbered_quote(citation: Citation, number: int | None, recipient: Recipient) -> FormattedText:
     """Return a quote and the line of its source, which begins with the number on its button."""
     separator = "\n" if number is None else f"\n{number} "
-    return blockquote(citation, _MAX_BOLD_WORDS) + separator + source_line(citation, viewer)
+    return blockquote(citation, _MAX_BOLD_WORDS) + separator + source_line(citation, recipient)
 
 
 def _folded(listing: FormattedText) -> FormattedText:
@@ -96,17 +95,17 @@ def _folded(listing: FormattedText) -> FormattedText:
     return FormattedText(listing.text, (block, *inner))
 
 
-def _render_refusal(answer: Answer, viewer: Viewer, origin: Origin) -> Reply:
+def _render_refusal(answer: Answer, recipient: Recipient, origin: Origin) -> Reply:
     """Say why there is no answer; offer near headings, a corrected spelling and the closest passages."""
-    texts = viewer.texts
+    texts = recipient.texts
     # A button below the answer to a suggestion could not tell which of two suggestions it means.
-    refused = refusal(answer, texts, can_suggest=not origin.corrected)
+    refused = explain_refusal(answer, texts, can_suggest=not origin.corrected)
     body = plain(refused.text)
     if refused.near:
-        body += f"\n\n{texts.perhaps_under}"
+        body += f"\n\n{texts.near_headings}"
     for citation in refused.near:
         # One line each: headings may be long or run from right to left.
-        body += plain("\n• ") + linked(heading(citation), viewer.link(citation.passage.id))
+        body += plain("\n• ") + linked(heading_line(citation), recipient.link(citation.passage.id))
     rows: list[Row] = []
     if refused.suggestion:
         body += plain(f"\n\n{texts.did_you_mean} ") + code(refused.suggestion)
@@ -114,4 +113,4 @@ def _render_refusal(answer: Answer, viewer: Viewer, origin: Origin) -> Reply:
         rows.append([button(one_line(refused.suggestion, _MAX_BUTTON_UNITS), press)])
     if answer.citations and not answer.asks_nothing:
         rows.append([button(texts.show_closest, ButtonPress(Action.CLOSEST, origin=origin))])
-    return compose(body, rows)
+    return build_reply(body, rows)

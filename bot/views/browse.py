@@ -10,22 +10,28 @@ from telegram import InlineKeyboardButton
 from bot.i18n.messages import Texts
 from bot.views import callback_data
 from bot.views.callback_data import Action, BrowsePress, BrowseView, ButtonPress
-from bot.views.locations import MAX_TITLE_UNITS, isolate, location_text
 from bot.views.message import (
     MAX_MESSAGE_UNITS,
     FormattedText,
+    Recipient,
     Reply,
     Row,
     bold,
+    build_reply,
     code,
-    compose,
     linked,
-    notice,
     plain,
+    text_reply,
+)
+from bot.views.plain_text import (
+    MAX_TITLE_UNITS,
+    isolate_direction,
+    location_text,
+    one_line,
+    truncate,
+    utf16_length,
 )
 from bot.views.quotes import browse_button, file_buttons
-from bot.views.truncation import head, one_line, units
-from bot.views.viewer import Viewer
 from retrieval.model import Answer, Citation, Passage, Section, Source
 
 MAX_PLACES = 50
@@ -43,26 +49,28 @@ _EM_SPACE = "\u2003"
 _MAX_INDENT = 3
 
 
-def render_sources(sources: Sequence[Source], page: int, viewer: Viewer) -> Reply:
+def render_sources(sources: Sequence[Source], page: int, recipient: Recipient) -> Reply:
     """Show a page of the list of documents; a page beyond the last shows the last."""
     if not sources:
-        return notice(viewer.texts.no_documents)
+        return text_reply(recipient.texts.no_documents)
     page, pages = _clamp_page(page, len(sources), _SOURCES_PER_PAGE)
     first = page * _SOURCES_PER_PAGE
-    body = plain(viewer.texts.sources(len(sources)) + "\n")
+    body = plain(recipient.texts.document_count(len(sources)) + "\n")
     rows: list[Row] = []
     for number, source in enumerate(sources[first : first + _SOURCES_PER_PAGE], first + 1):
         title = one_line(source.title, MAX_TITLE_UNITS)
-        body += plain(f"\n{number}. {isolate(title, viewer.texts)} · {_describe(source, viewer.texts)}")
+        body += plain(
+            f"\n{number}. {isolate_direction(title, recipient.texts)} · {_describe(source, recipient.texts)}"
+        )
         press = BrowsePress(BrowseView.HEADINGS, source.id)
         rows.append([browse_button(f"{number}. {one_line(title, _MAX_BUTTON_UNITS)}", press)])
     rows.append(_paging(page, pages, lambda target: BrowsePress(BrowseView.SOURCES, number=target)))
-    return compose(body, rows)
+    return build_reply(body, rows)
 
 
-def render_headings(source: Source, sections: Sequence[Section], page: int, viewer: Viewer) -> Reply:
+def render_headings(source: Source, sections: Sequence[Section], page: int, recipient: Recipient) -> Reply:
     """Show a document's title, file and a page of its headings."""
-    texts = viewer.texts
+    texts = recipient.texts
     page, pages = _clamp_page(page, len(sections), _HEADINGS_PER_PAGE)
     body = bold(one_line(source.title, MAX_TITLE_UNITS)) + "\n"
     body += code(one_line(source.name, _MAX_NAME_UNITS)) + f"\n{_describe(source, texts)}"
@@ -76,11 +84,11 @@ def render_headings(source: Source, sections: Sequence[Section], page: int, view
     ]
     rows.append(_paging(page, pages, lambda target: BrowsePress(BrowseView.HEADINGS, source.id, target)))
     read = browse_button(texts.read_from_start, BrowsePress(BrowseView.READ, source.id))
-    rows.append([read, *file_buttons(source.id, viewer)])
-    last = [browse_button(f"‹ {texts.to_sources}", BrowsePress(BrowseView.SOURCES))]
-    if viewer.can_remove:
-        last.append(browse_button(texts.remove, BrowsePress(BrowseView.REMOVE, source.id)))
-    return compose(body, [*rows, last])
+    rows.append([read, *file_buttons(source.id, recipient)])
+    last = [browse_button(f"‹ {texts.all_documents}", BrowsePress(BrowseView.SOURCES))]
+    if recipient.can_remove:
+        last.append(browse_button(texts.remove_document, BrowsePress(BrowseView.REMOVE, source.id)))
+    return build_reply(body, [*rows, last])
 
 
 def _heading_button(source: Source, section: Section, depth: int) -> InlineKeyboardButton:
@@ -95,23 +103,23 @@ def _visible_label(heading: str) -> str:
     return text if any(letter.isprintable() and letter != " " for letter in text) else "…"
 
 
-def render_page(source: Source, passages: Sequence[Passage], number: int, viewer: Viewer) -> Reply:
+def render_page(source: Source, passages: Sequence[Passage], number: int, recipient: Recipient) -> Reply:
     """Show the page of a document that has the passage `number`; `passages` are all of the document."""
     start, end = _page_of(passages, min(number, len(passages) - 1))
     text = _join_passages(passages[start:end], passages[start - 1].span.end if start else 0)
-    top, bottom = _heading_and_source(source, passages[start], MAX_TITLE_UNITS, viewer.texts)
-    if top.units + units(text) + bottom.units > MAX_MESSAGE_UNITS:
+    top, bottom = _heading_and_source(source, passages[start], MAX_TITLE_UNITS, recipient.texts)
+    if top.units + utf16_length(text) + bottom.units > MAX_MESSAGE_UNITS:
         # Shorten the names rather than the text.
-        top, bottom = _heading_and_source(source, passages[start], _SHORT_NAME_UNITS, viewer.texts)
-    body = top + head(text, MAX_MESSAGE_UNITS - top.units - bottom.units) + bottom
+        top, bottom = _heading_and_source(source, passages[start], _SHORT_NAME_UNITS, recipient.texts)
+    body = top + truncate(text, MAX_MESSAGE_UNITS - top.units - bottom.units) + bottom
     paging: list[InlineKeyboardButton] = []
     if start:
         previous, _ = _page_of(passages, start - 1)
         paging.append(browse_button("‹", BrowsePress(BrowseView.READ, source.id, previous)))
     if end < len(passages):
         paging.append(browse_button("›", BrowsePress(BrowseView.READ, source.id, end)))
-    back = browse_button(f"‹ {viewer.texts.to_headings}", BrowsePress(BrowseView.HEADINGS, source.id))
-    return compose(body, [paging, [back]])
+    back = browse_button(f"‹ {recipient.texts.all_headings}", BrowsePress(BrowseView.HEADINGS, source.id))
+    return build_reply(body, [paging, [back]])
 
 
 def _heading_and_source(
@@ -119,7 +127,7 @@ def _heading_and_source(
 ) -> tuple[FormattedText, FormattedText]:
     """Return the heading above the text of a page and the source below it."""
     heading = passage.heading[-1] if passage.heading else source.title
-    title = isolate(one_line(source.title, max_units), texts)
+    title = isolate_direction(one_line(source.title, max_units), texts)
     return (
         bold(one_line(heading, max_units)) + "\n\n",
         plain(f"\n\n— {title} · ") + code(one_line(source.name, max_units)),
@@ -166,25 +174,31 @@ def _join_passages(passages: Sequence[Passage], end: int) -> str:
 def render_removal(source: Source, texts: Texts) -> Reply:
     """Ask for confirmation before a document is deleted."""
     rows = [
-        [browse_button(texts.remove_yes, BrowsePress(BrowseView.REMOVE_CONFIRMED, source.id))],
-        [browse_button(texts.remove_no, BrowsePress(BrowseView.HEADINGS, source.id))],
+        [browse_button(texts.removal_confirmed, BrowsePress(BrowseView.REMOVE_CONFIRMED, source.id))],
+        [browse_button(texts.removal_cancelled, BrowsePress(BrowseView.HEADINGS, source.id))],
     ]
-    return compose(plain(texts.remove_really(isolate(one_line(source.name, _MAX_NAME_UNITS), texts))), rows)
+    return build_reply(
+        plain(texts.confirm_removal(isolate_direction(one_line(source.name, _MAX_NAME_UNITS), texts))), rows
+    )
 
 
-def render_places(answer: Answer, page: int, viewer: Viewer) -> Reply:
+def render_places(answer: Answer, page: int, recipient: Recipient) -> Reply:
     """List where the words of a search occur, best first: a line each with the location and the words."""
     citations = [citation for citation in answer.citations if citation.highlights]
     if not citations:
-        return notice(viewer.texts.no_places)
+        return text_reply(recipient.texts.no_places)
     page, pages = _clamp_page(page, len(citations), _PLACES_PER_PAGE)
     first = page * _PLACES_PER_PAGE
-    body = plain(viewer.texts.found(len(citations)) + "\n")
+    body = plain(recipient.texts.place_count(len(citations)) + "\n")
     for number, citation in enumerate(citations[first : first + _PLACES_PER_PAGE], first + 1):
-        location = location_text(citation.title, citation.locator, viewer.texts)
-        link = linked(one_line(location, _MAX_LOCATION_UNITS), viewer.link(citation.passage.id))
-        body += plain(f"\n{number}. ") + link + f": {isolate(_matched_words(citation), viewer.texts)}"
-    return compose(body, [_paging(page, pages, lambda target: ButtonPress(Action.PLACES, target + 1))])
+        location = location_text(citation.title, citation.locator, recipient.texts)
+        link = linked(one_line(location, _MAX_LOCATION_UNITS), recipient.link(citation.passage.id))
+        body += (
+            plain(f"\n{number}. ")
+            + link
+            + f": {isolate_direction(_matched_words(citation), recipient.texts)}"
+        )
+    return build_reply(body, [_paging(page, pages, lambda target: ButtonPress(Action.PLACES, target + 1))])
 
 
 def _matched_words(citation: Citation) -> str:
@@ -195,7 +209,7 @@ def _matched_words(citation: Citation) -> str:
 
 def _describe(source: Source, texts: Texts) -> str:
     """Return the language, size and date of a document."""
-    parts = [source.language.upper(), texts.size(ceil(source.size / 1024))]
+    parts = [source.language.upper(), texts.file_size(ceil(source.size / 1024))]
     # A file may have any date, even one that datetime cannot represent.
     with suppress(ValueError, OverflowError, OSError):
         if source.changed:

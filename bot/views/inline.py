@@ -2,11 +2,9 @@
 
 from telegram import InlineQueryResultArticle, InputTextMessageContent, LinkPreviewOptions
 
-from bot.views.locations import location_text
-from bot.views.message import Reply, compose
+from bot.views.message import Recipient, Reply, build_reply
+from bot.views.plain_text import location_text, one_line, utf16_length
 from bot.views.quotes import quote_and_source
-from bot.views.truncation import one_line, units
-from bot.views.viewer import Viewer
 from retrieval.model import Answer, Citation
 
 # The parameter of `/start` that shows the help.
@@ -17,7 +15,7 @@ _MAX_TITLE_UNITS = 80
 _MAX_DESCRIPTION_UNITS = 120
 
 
-def results(answer: Answer, first: int, viewer: Viewer) -> list[InlineQueryResultArticle]:
+def render_results(answer: Answer, first: int, recipient: Recipient) -> list[InlineQueryResultArticle]:
     """Return a page of quotes from offset `first`; each sends itself and its source.
 
     The titles of an unsure answer say that it is unsure.
@@ -25,24 +23,24 @@ def results(answer: Answer, first: int, viewer: Viewer) -> list[InlineQueryResul
     if answer.certainty == "none":
         return []
     page = answer.citations[first : first + _RESULTS_PER_PAGE]
-    return [_quote_article(citation, viewer, is_sure=answer.answered) for citation in page]
+    return [_quote_article(citation, recipient, is_sure=answer.answered) for citation in page]
 
 
-def _quote_article(citation: Citation, viewer: Viewer, *, is_sure: bool) -> InlineQueryResultArticle:
-    location = location_text(citation.title, citation.locator, viewer.texts)
+def _quote_article(citation: Citation, recipient: Recipient, *, is_sure: bool) -> InlineQueryResultArticle:
+    location = location_text(citation.title, citation.locator, recipient.texts)
     title = one_line(citation.quote, _MAX_TITLE_UNITS)
     if not is_sure:
-        room = _MAX_TITLE_UNITS - units(viewer.texts.inline_unsure(""))
-        title = viewer.texts.inline_unsure(one_line(citation.quote, room))
-    return article(
-        compose(quote_and_source(citation, viewer)),
+        room = _MAX_TITLE_UNITS - utf16_length(recipient.texts.inline_unsure(""))
+        title = recipient.texts.inline_unsure(one_line(citation.quote, room))
+    return build_article(
+        build_reply(quote_and_source(citation, recipient)),
         name=f"{citation.rank}-{citation.passage.id}",
         title=title,
         description=one_line(location, _MAX_DESCRIPTION_UNITS),
     )
 
 
-def article(
+def build_article(
     reply: Reply, *, name: str, title: str, description: str | None = None
 ) -> InlineQueryResultArticle:
     content = InputTextMessageContent(
@@ -59,7 +57,7 @@ def parse_offset(offset: str) -> int:
     return min(int(offset), MAX_RESULTS) if is_valid else 0
 
 
-def offset_after(answer: Answer, first: int) -> str:
+def next_offset(answer: Answer, first: int) -> str:
     """Return the offset of the next page, or an empty string after the last."""
     after = first + _RESULTS_PER_PAGE
     return str(after) if answer.certainty != "none" and after < len(answer.citations) else ""

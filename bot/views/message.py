@@ -1,4 +1,4 @@
-"""Messages: formatted text joined from parts, and rows of buttons."""
+"""Messages: who they are for, formatted text joined from parts, and rows of buttons."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,10 +6,33 @@ from typing import Self
 
 from telegram import InlineKeyboardButton, InlineKeyboardMarkup, MessageEntity
 
-from bot.views.truncation import units
+from bot.i18n.messages import Texts
+from bot.views.plain_text import utf16_length
 
 MAX_MESSAGE_UNITS = 4096
 _MAX_ENTITIES = 100
+
+Row = Sequence[InlineKeyboardButton]
+
+
+@dataclass(frozen=True, slots=True)
+class Recipient:
+    """Language and permissions of a person, and the bot's username for deep links.
+
+    `can_vote`: answers have vote buttons. `has_files`: the files of documents can be sent. `in_group`:
+    long replies are collapsed.
+    """
+
+    texts: Texts
+    bot_username: str
+    can_vote: bool = False
+    can_remove: bool = False
+    has_files: bool = True
+    in_group: bool = False
+
+    def link(self, payload: str) -> str:
+        """Return a deep link, which sends `/start` with the payload, such as the id of a passage."""
+        return f"https://t.me/{self.bot_username}?start={payload}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +50,7 @@ class FormattedText:
 
     @property
     def units(self) -> int:
-        return units(self.text)
+        return utf16_length(self.text)
 
 
 def plain(text: str) -> FormattedText:
@@ -36,7 +59,7 @@ def plain(text: str) -> FormattedText:
 
 def formatted(text: str, kind: str, url: str | None = None) -> FormattedText:
     """Return a text with one entity over all of it; none if it is empty, which Telegram would refuse."""
-    return FormattedText(text, (MessageEntity(kind, 0, units(text), url=url),) if text else ())
+    return FormattedText(text, (MessageEntity(kind, 0, utf16_length(text), url=url),) if text else ())
 
 
 def bold(text: str) -> FormattedText:
@@ -52,9 +75,6 @@ def linked(text: str, url: str) -> FormattedText:
     return formatted(text, MessageEntity.TEXT_LINK, url)
 
 
-Row = Sequence[InlineKeyboardButton]
-
-
 @dataclass(frozen=True, slots=True)
 class Reply:
     """A message to send: the text, its entities and the buttons below it."""
@@ -64,11 +84,11 @@ class Reply:
     keyboard: InlineKeyboardMarkup | None = None
 
 
-def notice(text: str) -> Reply:
+def text_reply(text: str) -> Reply:
     return Reply(text)
 
 
-def compose(body: FormattedText, rows: Sequence[Row] = ()) -> Reply:
+def build_reply(body: FormattedText, rows: Sequence[Row] = ()) -> Reply:
     """Return a message of a text and rows of buttons; empty rows are left out."""
     filled = [row for row in rows if row]
     keyboard = InlineKeyboardMarkup(filled) if filled else None

@@ -15,20 +15,19 @@ from bot.views.callback_data import (
     ButtonPress,
     Origin,
 )
-from bot.views.locations import location_text
 from bot.views.message import (
     MAX_MESSAGE_UNITS,
     FormattedText,
+    Recipient,
     Reply,
     Row,
+    build_reply,
     code,
-    compose,
     formatted,
     linked,
     plain,
 )
-from bot.views.truncation import head, one_line, tail, units
-from bot.views.viewer import Viewer
+from bot.views.plain_text import location_text, one_line, truncate, truncate_start, utf16_length
 from retrieval.ids import document_of
 from retrieval.model import Answer, Citation, Locator, Passage, PassageContext, Span
 
@@ -67,17 +66,17 @@ def _contains(outer: MessageEntity, inner: MessageEntity) -> bool:
     return outer.offset <= inner.offset and inner.offset + inner.length <= outer.offset + outer.length
 
 
-def render_quote(answer: Answer, rank: int, viewer: Viewer, origin: Origin = AS_WRITTEN) -> Reply:
+def render_quote(answer: Answer, rank: int, recipient: Recipient, origin: Origin = AS_WRITTEN) -> Reply:
     """Show the quote of a rank, counted from 1, with its source and buttons."""
-    body = quote_and_source(answer.citations[rank - 1], viewer)
-    return compose(body, _quote_buttons(answer, rank, viewer, origin))
+    body = quote_and_source(answer.citations[rank - 1], recipient)
+    return build_reply(body, _quote_buttons(answer, rank, recipient, origin))
 
 
-def quote_and_source(citation: Citation, viewer: Viewer) -> FormattedText:
-    return blockquote(citation) + "\n" + source_line(citation, viewer)
+def quote_and_source(citation: Citation, recipient: Recipient) -> FormattedText:
+    return blockquote(citation) + "\n" + source_line(citation, recipient)
 
 
-def _quote_buttons(answer: Answer, rank: int, viewer: Viewer, origin: Origin) -> list[Row]:
+def _quote_buttons(answer: Answer, rank: int, recipient: Recipient, origin: Origin) -> list[Row]:
     def rank_button(text: str, action: Action, target: int) -> InlineKeyboardButton:
         return button(text, ButtonPress(action, target, origin=origin))
 
@@ -88,18 +87,18 @@ def _quote_buttons(answer: Answer, rank: int, viewer: Viewer, origin: Origin) ->
         *([rank_button("›", Action.QUOTE, rank + 1)] if rank < count else []),
     ]
     context = [
-        context_button(viewer.texts.wider, citation, rank, origin),
-        *file_buttons(document_of(citation.passage.id), viewer),
+        context_button(recipient.texts.show_context, citation, rank, origin),
+        *file_buttons(document_of(citation.passage.id), recipient),
     ]
-    if citation.locator.unit == "page" and viewer.has_files:
-        context.append(rank_button(viewer.texts.page_picture, Action.PAGE_PICTURE, rank))
-    last = [_copy_button(citation, viewer), *vote_buttons(rank, viewer, origin)]
+    if citation.locator.unit == "page" and recipient.has_files:
+        context.append(rank_button(recipient.texts.show_page, Action.PAGE_PICTURE, rank))
+    last = [_copy_button(citation, recipient), *vote_buttons(rank, recipient, origin)]
     return [paging if count > 1 else [], context, last]
 
 
-def vote_buttons(rank: int, viewer: Viewer, origin: Origin) -> list[InlineKeyboardButton]:
+def vote_buttons(rank: int, recipient: Recipient, origin: Origin) -> list[InlineKeyboardButton]:
     """Return the buttons to rate an answer, or none where feedback is off."""
-    if not viewer.asks_opinion:
+    if not recipient.can_vote:
         return []
     actions = (("👍", Action.VOTE_UP), ("👎", Action.VOTE_DOWN))
     return [button(sign, ButtonPress(action, rank, origin=origin)) for sign, action in actions]
@@ -111,18 +110,18 @@ def context_button(text: str, citation: Citation, rank: int, origin: Origin) -> 
     return button(text, ButtonPress(Action.CONTEXT, rank, prefix, origin))
 
 
-def _copy_button(citation: Citation, viewer: Viewer) -> InlineKeyboardButton:
-    source = f"{location_text(citation.title, citation.locator, viewer.texts)} · {citation.document}"
-    link = viewer.link(citation.passage.id)
+def _copy_button(citation: Citation, recipient: Recipient) -> InlineKeyboardButton:
+    source = f"{location_text(citation.title, citation.locator, recipient.texts)} · {citation.document}"
+    link = recipient.link(citation.passage.id)
     copied = f"{one_line(source, _MAX_COPIED_UNITS - len(link) - 1)}\n{link}"
-    return InlineKeyboardButton(viewer.texts.copy_source, copy_text=CopyTextButton(copied))
+    return InlineKeyboardButton(recipient.texts.copy_citation, copy_text=CopyTextButton(copied))
 
 
-def file_buttons(document: str, viewer: Viewer) -> list[InlineKeyboardButton]:
+def file_buttons(document: str, recipient: Recipient) -> list[InlineKeyboardButton]:
     """Return the button that sends a document's file, or none where the files are elsewhere."""
-    if not viewer.has_files:
+    if not recipient.has_files:
         return []
-    return [browse_button(viewer.texts.whole_document, BrowsePress(BrowseView.FILE, document))]
+    return [browse_button(recipient.texts.document, BrowsePress(BrowseView.FILE, document))]
 
 
 def browse_button(text: str, press: BrowsePress) -> InlineKeyboardButton:
@@ -130,37 +129,39 @@ def browse_button(text: str, press: BrowsePress) -> InlineKeyboardButton:
 
 
 def render_context(
-    answer: Answer, rank: int, context: PassageContext, viewer: Viewer, origin: Origin = AS_WRITTEN
+    answer: Answer, rank: int, context: PassageContext, recipient: Recipient, origin: Origin = AS_WRITTEN
 ) -> Reply:
     """Show the text around the quote of a rank, with the quote still in its block."""
     citation, passage = answer.citations[rank - 1], context.passage
     start, end = citation.span.start - passage.span.start, citation.span.end - passage.span.start
     before = _text_before(context) + passage.text[:start]
     after = passage.text[end:] + _text_after(context)
-    body = _fit_around(before, blockquote(citation), after, source_line(citation, viewer))
-    return compose(body, [[_back_button(answer, rank, viewer, origin)], [_read_on_button(context, viewer)]])
+    body = _fit_around(before, blockquote(citation), after, source_line(citation, recipient))
+    return build_reply(
+        body, [[_back_button(answer, rank, recipient, origin)], [_read_on_button(context, recipient)]]
+    )
 
 
-def _back_button(answer: Answer, rank: int, viewer: Viewer, origin: Origin) -> InlineKeyboardButton:
+def _back_button(answer: Answer, rank: int, recipient: Recipient, origin: Origin) -> InlineKeyboardButton:
     if answer.answered:
-        return button(f"‹ {viewer.texts.back}", ButtonPress(Action.QUOTE, rank, origin=origin))
-    return button(f"‹ {viewer.texts.back_to_closest}", ButtonPress(Action.CLOSEST, origin=origin))
+        return button(f"‹ {recipient.texts.back_to_quote}", ButtonPress(Action.QUOTE, rank, origin=origin))
+    return button(f"‹ {recipient.texts.back_to_closest}", ButtonPress(Action.CLOSEST, origin=origin))
 
 
-def _read_on_button(context: PassageContext, viewer: Viewer) -> InlineKeyboardButton:
+def _read_on_button(context: PassageContext, recipient: Recipient) -> InlineKeyboardButton:
     press = BrowsePress(BrowseView.READ, document_of(context.passage.id), context.ordinal)
-    return browse_button(f"{viewer.texts.read_on} ›", press)
+    return browse_button(f"{recipient.texts.read_on} ›", press)
 
 
-def render_passage(context: PassageContext, viewer: Viewer) -> Reply:
+def render_passage(context: PassageContext, recipient: Recipient) -> Reply:
     """Show the passage that a link opens, with its neighbours; cut it if it is very long."""
     passage = context.passage
-    source = _location_and_file(passage, _locator_of(passage), viewer)
-    rows = [[_read_on_button(context, viewer), *file_buttons(document_of(passage.id), viewer)]]
-    if units(passage.text) > _MAX_PASSAGE_UNITS:
-        return compose(plain(head(passage.text, _MAX_PASSAGE_UNITS) + "…\n\n") + source, rows)
+    source = _location_and_file(passage, _locator_of(passage), recipient)
+    rows = [[_read_on_button(context, recipient), *file_buttons(document_of(passage.id), recipient)]]
+    if utf16_length(passage.text) > _MAX_PASSAGE_UNITS:
+        return build_reply(plain(truncate(passage.text, _MAX_PASSAGE_UNITS) + "…\n\n") + source, rows)
     block = formatted(passage.text, MessageEntity.BLOCKQUOTE)
-    return compose(_fit_around(_text_before(context), block, _text_after(context), source), rows)
+    return build_reply(_fit_around(_text_before(context), block, _text_after(context), source), rows)
 
 
 def _locator_of(passage: Passage) -> Locator:
@@ -199,17 +200,17 @@ def _clip_to_quote(highlights: Iterable[Span], citation: Citation) -> Iterable[S
             yield Span(start, end)
 
 
-def source_line(citation: Citation, viewer: Viewer) -> FormattedText:
+def source_line(citation: Citation, recipient: Recipient) -> FormattedText:
     """Return the location of a quote, linked to its passage, its files, and a note on altered characters."""
-    line = _location_and_file(citation.passage, citation.locator, viewer)
+    line = _location_and_file(citation.passage, citation.locator, recipient)
     for copy in citation.copies[:_MAX_COPIES]:
-        line += plain(viewer.texts.comma) + code(one_line(copy, _MAX_NAME_UNITS))
+        line += plain(recipient.texts.list_separator) + code(one_line(copy, _MAX_NAME_UNITS))
     is_altered = _ALTERED.search(citation.quote) or citation.quote != citation.quote.strip()
-    return line + f"\n{viewer.texts.altered}" if is_altered else line
+    return line + f"\n{recipient.texts.altered_characters}" if is_altered else line
 
 
-def _location_and_file(passage: Passage, locator: Locator, viewer: Viewer) -> FormattedText:
-    location = linked(location_text(passage.title, locator, viewer.texts), viewer.link(passage.id))
+def _location_and_file(passage: Passage, locator: Locator, recipient: Recipient) -> FormattedText:
+    location = linked(location_text(passage.title, locator, recipient.texts), recipient.link(passage.id))
     return plain("— ") + location + " · " + code(one_line(passage.document, _MAX_NAME_UNITS))
 
 
@@ -241,8 +242,8 @@ def _fit_around(before: str, block: FormattedText, after: str, source: Formatted
     """Put a block between its neighbouring text, which is cut at its far ends to fit one message."""
     before, after = before.strip(), after.strip()
     room = MAX_MESSAGE_UNITS - block.units - source.units - len("…\n" + "\n…" + "\n\n")
-    before = _cut_start(before, max(room // 2, room - units(after)))
-    after = _cut_end(after, room - units(before))
+    before = _cut_start(before, max(room // 2, room - utf16_length(after)))
+    after = _cut_end(after, room - utf16_length(before))
     above = plain(before + "\n") if before else plain("")
     below = plain("\n" + after) if after else plain("")
     return above + block + below + "\n\n" + source
@@ -250,7 +251,7 @@ def _fit_around(before: str, block: FormattedText, after: str, source: Formatted
 
 def _cut_start(text: str, max_units: int) -> str:
     """Return the end of a text that fits, from a whole word on if there is one."""
-    end = tail(text, max_units)
+    end = truncate_start(text, max_units)
     if end == text:
         return text
     words = end.split(maxsplit=1)
@@ -259,7 +260,7 @@ def _cut_start(text: str, max_units: int) -> str:
 
 def _cut_end(text: str, max_units: int) -> str:
     """Return the beginning of a text that fits, up to a whole word if there is one."""
-    beginning = head(text, max_units)
+    beginning = truncate(text, max_units)
     if beginning == text:
         return text
     words = beginning.rsplit(maxsplit=1)

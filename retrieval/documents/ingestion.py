@@ -4,7 +4,6 @@ import gc
 import hashlib
 import logging
 import os
-import resource
 from collections import Counter, deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import TimeoutError as FutureTimeoutError
@@ -21,7 +20,7 @@ from retrieval.errors import DocumentError, panics_as_errors
 from retrieval.ids import document_id
 from retrieval.index import segment_writer
 from retrieval.loaders.chunking import split_passages
-from retrieval.loaders.formats import load, read
+from retrieval.loaders.formats import load_document, read_file
 from retrieval.model import Citation, Passage, Source
 
 _log = logging.getLogger(__name__)
@@ -193,7 +192,7 @@ def _render(folder: Path, name: str, page: int, quote: str) -> bytes | None:
     # Imported lazily: reading documents does not need the rendering library.
     from retrieval.page_rendering import render_quote  # noqa: PLC0415
 
-    return render_quote(read(folder / name, name), page, quote, name)
+    return render_quote(read_file(folder / name, name), page, quote, name)
 
 
 def _ingest_batch(folder: Path, files: Sequence[FileEntry], longest_piece: int, scratch: Path) -> Batch:
@@ -207,18 +206,18 @@ def _ingest_batch(folder: Path, files: Sequence[FileEntry], longest_piece: int, 
             results.append((file, result[0]))
             passages += result[1]
     with panics_as_errors():
-        segment = segment_writer.build(scratch, passages, longest_piece).path if passages else None
+        segment = segment_writer.write_segment(scratch, passages, longest_piece).path if passages else None
     return Batch(results, segment)
 
 
 def _ingest_file(folder: Path, name: str) -> tuple[IngestedFile, list[Passage]] | FailedFile:
     try:
-        data = read(folder / name, name)
+        data = read_file(folder / name, name)
     except DocumentError as error:
         return FailedFile(error.reason, is_final=False)
     try:
         with panics_as_errors():
-            document = load(data, name)
+            document = load_document(data, name)
             passages = list(split_passages(document))
         language = Counter(passage.language for passage in passages).most_common(1)[0][0]
         source = Source(document_id(name), name, document.title, len(passages), len(document.text), language)
@@ -242,7 +241,10 @@ def _limit_worker() -> None:
     """Limit the memory of a worker process, so that the machine stays usable."""
     # Documents form no reference cycles, and searching for them took a tenth of the time.
     gc.set_threshold(200_000, 20, 20)
-    with suppress(ValueError, OSError):
+    # Windows has no such limit.
+    with suppress(ImportError, ValueError, OSError):
+        import resource  # noqa: PLC0415  # see above
+
         resource.setrlimit(resource.RLIMIT_AS, (_MAX_WORKER_BYTES, _MAX_WORKER_BYTES))
 
 

@@ -141,7 +141,7 @@ class Library(Archive[LocalIndex]):
         thorough: bool,
     ) -> Self | None:
         """Return the library saved in `segment_dir`, or None if it is missing, outdated or damaged."""
-        saved = None if segment_dir is None else manifest.load(segment_dir, thorough=thorough)
+        saved = None if segment_dir is None else manifest.load_index(segment_dir, thorough=thorough)
         if saved is None:
             return None
         index, metadata = saved
@@ -215,7 +215,7 @@ class Library(Archive[LocalIndex]):
             "records": [record_to_row(record) for record in self.records.values()],
         }
         try:
-            manifest.save(self.index, segment_dir, metadata)
+            manifest.save_index(self.index, segment_dir, metadata)
             manifest.delete_stale(index_dir, segment_dir)
         except OSError as error:
             reason = error.strerror or error

@@ -42,7 +42,7 @@ class Encoder(Protocol):
     def encode_question(self, text: str) -> Vectors:
         """Return the vector of a question, shape (dimensions,)."""
 
-    def typical(self, language: str) -> Vectors | None:
+    def mean_vectors(self, language: str) -> Vectors | None:
         """Return the mean vectors of passages and sentences in a language, shape (2, dimensions), or None."""
 
     def encode_passages(self, texts: Sequence[str]) -> Vectors:
@@ -51,13 +51,13 @@ class Encoder(Protocol):
 
 # Mean vectors of the passages and of the sentences of 48 encyclopaedia articles (XQuAD) in each of these
 # languages, shape (languages, 2, dimensions).
-_TYPICAL_FILE = "e5_means.npy"
-_TYPICAL_LANGUAGES = ("en", "de", "ru", "ar", "zh")
+_MEAN_VECTORS_FILE = "e5_means.npy"
+_MEAN_VECTORS_LANGUAGES = ("en", "de", "ru", "ar", "zh")
 
 
 @cache
-def _typical_vectors() -> Vectors:
-    with files(__package__).joinpath(_TYPICAL_FILE).open("rb") as file:
+def _load_mean_vectors() -> Vectors:
+    with files(__package__).joinpath(_MEAN_VECTORS_FILE).open("rb") as file:
         means: Vectors = np.load(file).astype(np.float32)
     return means
 
@@ -89,18 +89,18 @@ class E5Encoder:
         vector: Vectors = self._load().encode([f"query: {text[:_MAX_QUESTION_CHARS]}"])[0]
         return vector
 
-    def typical(self, language: str) -> Vectors | None:
+    def mean_vectors(self, language: str) -> Vectors | None:
         """Return the mean vectors of passages and sentences, shape (2, dimensions), or None.
 
         For a language without its own they are the mean over the languages in the same script.
         """
-        sources = [known for known in _TYPICAL_LANGUAGES if known == language] or [
-            known for known in _TYPICAL_LANGUAGES if script_of(known) == script_of(language)
+        languages = [known for known in _MEAN_VECTORS_LANGUAGES if known == language] or [
+            known for known in _MEAN_VECTORS_LANGUAGES if script_of(known) == script_of(language)
         ]
-        if not sources:
+        if not languages:
             return None
-        rows = [_TYPICAL_LANGUAGES.index(source) for source in sources]
-        means: Vectors = _typical_vectors()[rows].mean(axis=0)
+        rows = [_MEAN_VECTORS_LANGUAGES.index(known) for known in languages]
+        means: Vectors = _load_mean_vectors()[rows].mean(axis=0)
         return means
 
     def encode_passages(self, texts: Sequence[str]) -> Vectors:

@@ -1,13 +1,32 @@
-"""Files of questions and their answers, one JSON object per line."""
+"""Questions with known answers, and their files: one JSON object per line."""
 
 import json
-from collections.abc import Container
+from collections.abc import Container, Mapping
+from dataclasses import dataclass, field
 from typing import Any
-
-from retrieval.evaluation.metrics import Case
 
 # Of a wrong value in a message.
 _MAX_VALUE_CHARS = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A question and its accepted answers; a correct quote contains one. Empty if there is no answer.
+
+    `document` is the name of the document that answers it, if known. `labels` are for grouping. `line` is the
+    line of the file, from 1.
+    """
+
+    question: str
+    answers: tuple[str, ...] = ()
+    document: str | None = None
+    labels: Mapping[str, str] = field(default_factory=dict)
+    line: int = 0
+
+    def accepts(self, quote: str) -> bool:
+        """Return whether the quote contains an answer, ignoring case and line breaks."""
+        text = _normalize(quote)
+        return any(_normalize(answer) in text for answer in self.answers)
 
 
 class DatasetError(Exception):
@@ -92,3 +111,7 @@ def _format_value(value: Any) -> str:
 
 def _truncate(text: str) -> str:
     return text if len(text) <= _MAX_VALUE_CHARS else f"{text[:_MAX_VALUE_CHARS]}…"
+
+
+def _normalize(text: str) -> str:
+    return " ".join(text.casefold().split())

@@ -38,7 +38,7 @@ class Floors:
 
 
 @dataclass(frozen=True, slots=True)
-class Check:
+class FloorCheck:
     """A metric of a group and its floor; `value` is None if the metric is undefined for these questions."""
 
     group: str
@@ -51,7 +51,7 @@ class Check:
         return self.value is not None and self.value >= self.floor - _EPSILON
 
 
-def digest(questions: bytes, folder: Path, documents: Sequence[str]) -> str:
+def dataset_digest(questions: bytes, folder: Path, documents: Sequence[str]) -> str:
     """Return a digest of the questions and of the names and bytes of their documents."""
     total = hashlib.blake2b(questions, digest_size=16)
     for document in sorted(documents):
@@ -60,7 +60,7 @@ def digest(questions: bytes, folder: Path, documents: Sequence[str]) -> str:
     return total.hexdigest()
 
 
-def read(data: bytes, name: str) -> Floors:
+def read_floors(data: bytes, name: str) -> Floors:
     """Parse `{"digest": "...", "all": {METRIC: FLOOR}, LABEL: {VALUE: {METRIC: FLOOR}}}`.
 
     `name` is the file name for messages. Raises FloorError.
@@ -83,7 +83,7 @@ def read(data: bytes, name: str) -> Floors:
     return Floors(name, expected_digest, overall, groups)
 
 
-def checks(floors: Floors, outcomes: Sequence[Outcome]) -> list[Check]:
+def check_floors(floors: Floors, outcomes: Sequence[Outcome]) -> list[FloorCheck]:
     """Compare the metrics with their floors. Raises FloorError if a group has no questions."""
     results = list(_check_group(floors.overall, _ALL_KEY, outcomes))
     for label, groups in floors.groups.items():
@@ -95,10 +95,10 @@ def checks(floors: Floors, outcomes: Sequence[Outcome]) -> list[Check]:
     return results
 
 
-def _check_group(floors: FloorsByMetric, group: str, outcomes: Sequence[Outcome]) -> Iterator[Check]:
+def _check_group(floors: FloorsByMetric, group: str, outcomes: Sequence[Outcome]) -> Iterator[FloorCheck]:
     metrics = as_dict(compute_metrics(outcomes))
     for metric, floor in floors.items():
-        yield Check(group, metric, floor, metrics[metric])
+        yield FloorCheck(group, metric, floor, metrics[metric])
 
 
 def _parse_floors(content: Any, where: str) -> FloorsByMetric:

@@ -3,15 +3,16 @@
 import math
 import statistics
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
 from pathlib import Path
 from typing import Protocol
 
 from retrieval.errors import DocumentError
-from retrieval.loaders.formats import load, read
+from retrieval.evaluation.dataset import Case
+from retrieval.loaders.formats import load_document, read_file
 from retrieval.model import Answer
 
 QUOTES_PER_ANSWER = 5
@@ -21,26 +22,6 @@ class Answerer(Protocol):
     """Answers questions, as an archive does."""
 
     async def answer(self, question: str, *, top: int) -> Answer: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Case:
-    """A question and its accepted answers; a correct quote contains one. Empty if there is no answer.
-
-    `document` is the name of the document that answers it, if known. `labels` are for grouping. `line` is the
-    line of the file, from 1.
-    """
-
-    question: str
-    answers: tuple[str, ...] = ()
-    document: str | None = None
-    labels: Mapping[str, str] = field(default_factory=dict)
-    line: int = 0
-
-    def accepts(self, quote: str) -> bool:
-        """Return whether the quote contains an answer, ignoring case and line breaks."""
-        text = _normalize(quote)
-        return any(_normalize(answer) in text for answer in self.answers)
 
 
 class Miss(StrEnum):
@@ -146,7 +127,7 @@ def document_texts(folder: Path) -> Callable[[str], str]:
     @cache
     def text_of(name: str) -> str:
         try:
-            return load(read(folder / name, name), name).text
+            return load_document(read_file(folder / name, name), name).text
         except DocumentError:
             return ""
 
@@ -208,10 +189,6 @@ def group_by_label(outcomes: Iterable[Outcome], label: str) -> dict[str, list[Ou
     for outcome in outcomes:
         groups.setdefault(outcome.case.labels.get(label, ""), []).append(outcome)
     return dict(sorted(groups.items(), key=lambda group: (not group[0], group[0])))
-
-
-def _normalize(text: str) -> str:
-    return " ".join(text.casefold().split())
 
 
 def _share_within(ranks: Sequence[int | None], max_rank: int) -> float | None:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from retrieval.evaluation.floors import Check
+from retrieval.evaluation.floors import FloorCheck
 from retrieval.evaluation.metrics import (
     EvaluationMetrics,
     Miss,
@@ -43,7 +43,7 @@ class Report:
 
     outcomes: Sequence[Outcome]
     labels: Sequence[str] = ()
-    checks: Sequence[Check] | None = None
+    checks: Sequence[FloorCheck] | None = None
     with_misses: bool = True
 
     @property
@@ -164,7 +164,7 @@ def _rank_text(outcome: Outcome) -> str:
     )
 
 
-def _floors_section(checks: Sequence[Check]) -> str:
+def _floors_section(checks: Sequence[FloorCheck]) -> str:
     rows = [("floors", "figure", "is", "floor", "difference", "")]
     rows += [
         (

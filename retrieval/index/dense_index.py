@@ -89,23 +89,25 @@ class VectorIndex:
         similarity = store.vectors(self.rows[likely]) @ question
         # Ties are in the order of the index; the partition does not keep that.
         order = likely[np.lexsort((likely, -similarity))]
-        places = dict.fromkeys(zip(self.segments[order].tolist(), self.passages[order].tolist(), strict=True))
-        return list(places)[:limit]
+        positions = dict.fromkeys(
+            zip(self.segments[order].tolist(), self.passages[order].tolist(), strict=True)
+        )
+        return list(positions)[:limit]
 
     def baselines(
-        self, question: Vectors, languages: Sequence[str], typical: Mapping[str, Vectors]
+        self, question: Vectors, languages: Sequence[str], mean_vectors: Mapping[str, Vectors]
     ) -> NDArray[np.float32]:
         """Return for each language the question's similarity to vectors that do not answer it.
 
         A question is more similar to any text in its own language. The fewer vectors the index has, the more
-        the language's `typical` vector counts: a few may all be about one subject. A language with hardly any
+        the language's mean vector counts: a few may all be about one subject. A language with hardly any
         vectors gets the baseline of all.
         """
         by_language: dict[str, float] = {}
         for language in set(languages):
             own = baseline(self.samples.get(language, self.sample), question)
-            if language in typical:
-                count, prior = len(self.rows), float(typical[language] @ question) - _LOWER_HALF_OFFSET
+            if language in mean_vectors:
+                count, prior = len(self.rows), float(mean_vectors[language] @ question) - _LOWER_HALF_OFFSET
                 own = (count * own + _PRIOR_VECTORS * prior) / (count + _PRIOR_VECTORS)
             by_language[language] = own
         return np.array([by_language[language] for language in languages], np.float32)

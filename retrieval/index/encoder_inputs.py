@@ -16,7 +16,7 @@ from retrieval.index.arrays import RaggedArray
 from retrieval.index.vocabulary import digest, digests
 from retrieval.model import Passage
 
-_MAX_CONTEXT_CHARS = 160
+_MAX_HEADINGS_CHARS = 160
 _MAX_PASSAGE_CHARS = 1_600
 
 
@@ -52,8 +52,8 @@ def encoder_texts(passage: Passage, starts: Sequence[int], ends: Sequence[int]) 
 def _passage_text(passage: Passage) -> str:
     """Return the title, the last two headings (each once) and the text, all cut to what the encoder reads."""
     parts = dict.fromkeys((passage.title, *passage.heading[-2:]))
-    context = " - ".join(part for part in parts if part)[:_MAX_CONTEXT_CHARS]
-    return f"{context}: {' '.join(passage.text[:_MAX_PASSAGE_CHARS].split())}"
+    headings = " - ".join(part for part in parts if part)[:_MAX_HEADINGS_CHARS]
+    return f"{headings}: {' '.join(passage.text[:_MAX_PASSAGE_CHARS].split())}"
 
 
 def _piece_texts(passage: Passage, starts: Sequence[int], ends: Sequence[int]) -> Iterator[str]:

@@ -31,13 +31,13 @@ class MeaningScores:
 class Candidates:
     """The first stage's best passages, best first, and what the second stage needs to look closer.
 
-    The rows of `forward` are theirs. `frequencies` holds the document frequency of each term asked for, among
+    The rows of `forward` are theirs. `document_frequencies` has the frequency of each term asked for, among
     `size` passages. `meaning` is None where it is not compared, or where a candidate has no vectors yet.
     """
 
     passages: Sequence[Passage]
     forward: ForwardIndex
-    frequencies: Mapping[str, int]
+    document_frequencies: Mapping[str, int]
     size: int
     meaning: MeaningScores | None = None
 
@@ -53,7 +53,7 @@ class Index(Protocol):
     def size(self) -> int:
         """How many passages there are."""
 
-    async def frequencies(self, terms: Sequence[str]) -> Mapping[str, int]:
+    async def document_frequencies(self, terms: Sequence[str]) -> Mapping[str, int]:
         """Return the number of passages that have each term."""
 
     @property

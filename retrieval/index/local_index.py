@@ -54,11 +54,11 @@ _MAX_NEAREST = 32
 _REBUILD_GROWTH = 1.05
 _PASSAGES_PER_READ = 1_000
 
-# A segment's position in the index, and a passage's in the segment.
-Place = tuple[int, int]
+# A segment's position in the index, and the passage's position in the segment.
+PassagePosition = tuple[int, int]
 
 # The posting list of each term (second axis) in each segment (first axis).
-Lists = Sequence[Sequence[NDArray[np.uint32]]]
+PostingLists = Sequence[Sequence[NDArray[np.uint32]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,13 +97,13 @@ class LocalIndex:
         if not passages:
             return cls()
         with tempfile.TemporaryDirectory() as folder:
-            return cls([LiveSegment(segment_writer.build(Path(folder), passages, longest_piece))])
+            return cls([LiveSegment(segment_writer.write_segment(Path(folder), passages, longest_piece))])
 
     @cached_property
     def _approximate_norms(self) -> list[Float32Array]:
         return [live.approximate_norms(self._weighting) for live in self.segments]
 
-    def document(self, identity: str) -> Passages:
+    def passages_of(self, identity: str) -> Passages:
         """Return the passages of the document with this id, none when there is no such document."""
         for live in self.segments:
             ordinal = live.segment.document_ordinal(identity)
@@ -130,19 +130,19 @@ class LocalIndex:
         return LocalIndex(self.segments)
 
     async def document_passages(self, document: str, first: int, count: int) -> Sequence[Passage]:
-        return self.document(document)[first : first + count]
+        return self.passages_of(document)[first : first + count]
 
     async def ordinal(self, passage: str) -> int | None:
-        return self.document(document_of(passage)).ordinal(passage)
+        return self.passages_of(document_of(passage)).ordinal(passage)
 
     async def sections(self, name: str) -> tuple[Section, ...]:
-        return table_of_contents(passage.heading for passage in self.document(document_id(name)))
+        return table_of_contents(passage.heading for passage in self.passages_of(document_id(name)))
 
     async def ping(self) -> None:
         """Do nothing: an index on this machine can always be searched."""
 
-    async def frequencies(self, terms: Sequence[str]) -> Mapping[str, int]:
-        return dict(zip(terms, self._lists(terms)[1], strict=True))
+    async def document_frequencies(self, terms: Sequence[str]) -> Mapping[str, int]:
+        return dict(zip(terms, self._posting_lists(terms)[1], strict=True))
 
     async def search(self, terms: Sequence[str], limit: int, question: Vectors | None = None) -> Candidates:
         """Return candidates; raises DamagedError when a saved segment is damaged."""
@@ -153,25 +153,27 @@ class LocalIndex:
             raise DamagedError(f"{where}: damaged; run `verbatim index` to rebuild it") from error
 
     async def _search(self, terms: Sequence[str], limit: int, question: Vectors | None) -> Candidates:
-        lists, frequencies = self._lists(terms)
+        lists, frequencies = self._posting_lists(terms)
         rare = sum(count for count in frequencies if count <= self.size * _RARE_TERM_SHARE)
         if (rare or sum(frequencies)) > _MAX_POSTINGS_ON_EVENT_LOOP:
-            hits = await asyncio.to_thread(self._best, lists, frequencies, limit)
+            hits = await asyncio.to_thread(self._top_hits, lists, frequencies, limit)
         else:
-            hits = self._best(lists, frequencies, limit)
-        near = await self._nearest(question) if question is not None else []
-        hits = _append(hits, [*self._best_contexts(terms, lists, frequencies), *near])
-        passages, forward, keys = self._read(hits)
+            hits = self._top_hits(lists, frequencies, limit)
+        near = await self._find_nearest(question) if question is not None else []
+        hits = _append(hits, [*self._rank_by_context(terms, lists, frequencies), *near])
+        passages, forward, keys = self._read_passages(hits)
         return Candidates(
             passages,
             forward,
             dict(zip(terms, frequencies, strict=True)),
             self.size,
-            self._compare(passages, keys, question),
+            self._meaning_scores(passages, keys, question),
         )
 
-    def _best_contexts(self, terms: Sequence[str], bodies: Lists, frequencies: Sequence[int]) -> list[Place]:
-        """Return the places of the passages that match best by context fields and text together.
+    def _rank_by_context(
+        self, terms: Sequence[str], bodies: PostingLists, frequencies: Sequence[int]
+    ) -> list[PassagePosition]:
+        """Return the positions of the passages that match best by context fields and text together.
 
         Only passages with a term of the question in their headings, title or file name count: when a question
         names a document or section, these are its passages that match the rest of the question best. `bodies`
@@ -183,7 +185,7 @@ class LocalIndex:
         used = rarest_terms(counts)
         idf = self._weighting.inverse_document_frequency
         weights = np.array([idf(count) if count else 0.0 for count in frequencies])[:, None]
-        places: list[tuple[float, int, int]] = []
+        positions: list[tuple[float, int, int]] = []
         for ordinal, (live, own, body) in enumerate(zip(self.segments, lists, bodies, strict=True)):
             passages = [decode_passages(own[at]) for at in used]
             gains = [np.full(len(own[at]), context_weight(counts[at], self.size)) for at in used]
@@ -194,12 +196,12 @@ class LocalIndex:
             norms = self._norms(live.segment.postings, numbers)
             scores += term_scores(term_frequencies(numbers, body), weights, norms).sum(axis=0)
             order = np.lexsort((numbers, -scores))[:MAX_CONTEXT_CANDIDATES]
-            places += zip(
+            positions += zip(
                 (-scores[order]).tolist(), [ordinal] * len(order), numbers[order].tolist(), strict=True
             )
-        return [(ordinal, number) for _, ordinal, number in sorted(places)[:MAX_CONTEXT_CANDIDATES]]
+        return [(ordinal, number) for _, ordinal, number in sorted(positions)[:MAX_CONTEXT_CANDIDATES]]
 
-    async def _nearest(self, question: Vectors) -> list[Place]:
+    async def _find_nearest(self, question: Vectors) -> list[PassagePosition]:
         if self.embeddings is None:
             return []
         store = self.embeddings.store
@@ -208,7 +210,7 @@ class LocalIndex:
             dense = self._dense = await asyncio.to_thread(DenseIndex.build, self.segments, store)
         return await asyncio.to_thread(dense.nearest, question, store, _MAX_NEAREST)
 
-    def _compare(
+    def _meaning_scores(
         self, passages: Sequence[Passage], keys: RaggedArray, question: Vectors | None
     ) -> MeaningScores | None:
         """Compare passages by the vectors stored under `keys`; None if any vector is missing."""
@@ -222,19 +224,20 @@ class LocalIndex:
         is_whole = np.zeros(len(rows), np.bool_)
         is_whole[keys.offsets[:-1]] = True
         languages = [passage.language for passage in passages]
-        typical = {
+        mean_vectors = {
             language: means
             for language in set(languages)
-            if (means := self.embeddings.encoder.typical(language)) is not None
+            if (means := self.embeddings.encoder.mean_vectors(language)) is not None
         }
-        usual = [{language: means[at] for language, means in typical.items()} for at in (0, 1)]
-        of_wholes = self._dense.wholes.baselines(question, languages, usual[0])
-        of_pieces = self._dense.pieces.baselines(question, languages, usual[1])
+        mean_whole = {language: means[0] for language, means in mean_vectors.items()}
+        mean_piece = {language: means[1] for language, means in mean_vectors.items()}
+        whole_baselines = self._dense.wholes.baselines(question, languages, mean_whole)
+        piece_baselines = self._dense.pieces.baselines(question, languages, mean_piece)
         return MeaningScores(
             question,
-            vectors[is_whole] @ question - of_wholes,
+            vectors[is_whole] @ question - whole_baselines,
             vectors[~is_whole],
-            np.repeat(of_pieces, keys.lengths - 1),
+            np.repeat(piece_baselines, keys.lengths - 1),
         )
 
     def encoder_keys(self) -> NDArray[np.uint64]:
@@ -255,9 +258,9 @@ class LocalIndex:
                         wanted.discard(text.key)
                         yield text
 
-    def best(self, terms: Sequence[str], limit: int) -> Hits:
+    def rank_by_bm25(self, terms: Sequence[str], limit: int) -> Hits:
         """Return the best passages by BM25; scores equal those of rank_bm25.BM25Plus bit for bit."""
-        return self._best(*self._lists(terms), limit)
+        return self._top_hits(*self._posting_lists(terms), limit)
 
     async def corrections(self, words: Sequence[str]) -> Mapping[str, str]:
         spellings = [live.segment.spelling for live in self.segments]
@@ -267,21 +270,21 @@ class LocalIndex:
     def _has_word(self, word: str) -> bool:
         """Return whether a passage still has a word: segments keep the words of deleted documents."""
         terms = list({token.term for language in self.languages for token in tokenize(word, language)})
-        return any(self._lists(terms)[1])
+        return any(self._posting_lists(terms)[1])
 
-    def _lists(self, terms: Sequence[str]) -> tuple[Lists, list[int]]:
+    def _posting_lists(self, terms: Sequence[str]) -> tuple[PostingLists, list[int]]:
         """Return the posting lists of terms, and their document frequencies."""
         wanted = digests(terms)
         by_segment = [live.posting_lists(wanted) for live in self.segments]
         lists = [[own for own, _ in of_segment] for of_segment in by_segment]
         return lists, [sum(of_segment[at][1] for of_segment in by_segment) for at in range(len(terms))]
 
-    def ranked(self, terms: Sequence[str], limit: int) -> list[tuple[Passage, float]]:
+    def search_bm25(self, terms: Sequence[str], limit: int) -> list[tuple[Passage, float]]:
         """Return the best passages with their BM25 scores."""
-        hits = self.best(terms, limit)
-        return list(zip(self._read(hits)[0], hits.scores.tolist(), strict=True))
+        hits = self.rank_by_bm25(terms, limit)
+        return list(zip(self._read_passages(hits)[0], hits.scores.tolist(), strict=True))
 
-    def _best(self, lists: Lists, frequencies: Sequence[int], limit: int) -> Hits:
+    def _top_hits(self, lists: PostingLists, frequencies: Sequence[int], limit: int) -> Hits:
         if not any(frequencies):
             return Hits(np.zeros(0, np.intp), np.zeros(0, np.intp), np.zeros(0))
         idf = self._weighting.inverse_document_frequency
@@ -292,11 +295,13 @@ class LocalIndex:
             # Other searches, in threads, are using them.
             sums = [np.zeros(len(live.segment), np.float32) for live in self.segments]
         results: list[tuple[Ordinals, Scores]] = []
-        least = 0.0
-        for live, own, rough, zeros in zip(self.segments, lists, self._approximate_norms, sums, strict=True):
-            query = SegmentQuery(own, weights, rough, partial(self._norms, live.segment.postings))
-            results.append(top_passages(query, limit, least, zeros))
-            least = max(least, kth_best(np.concatenate([scores for _, scores in results]), limit))
+        min_score = 0.0
+        for live, own, approximate_norms, segment_sums in zip(
+            self.segments, lists, self._approximate_norms, sums, strict=True
+        ):
+            query = SegmentQuery(own, weights, approximate_norms, partial(self._norms, live.segment.postings))
+            results.append(top_passages(query, limit, min_score, segment_sums))
+            min_score = max(min_score, kth_best(np.concatenate([scores for _, scores in results]), limit))
         self._sums.append(sums)
         self._searches += 1
         if self._is_large and self._searches % _SEARCHES_PER_RELEASE == 0:
@@ -308,12 +313,12 @@ class LocalIndex:
             np.concatenate([numbers for numbers, _ in results]),
             np.concatenate([scores for _, scores in results]),
         )
-        return hits.take(self._order(hits)[:limit])
+        return hits.take(self._score_order(hits)[:limit])
 
     def _norms(self, postings: InvertedIndex, passages: Ordinals) -> Scores:
         return self._weighting.norms(postings.lengths[passages])
 
-    def _order(self, hits: Hits) -> Ordinals:
+    def _score_order(self, hits: Hits) -> Ordinals:
         """Return the order of hits by score; ties by document name, then by position."""
         order = np.argsort(-hits.scores)
         ranked = hits.scores[order]
@@ -324,13 +329,14 @@ class LocalIndex:
             for live, number in zip(hits.segments.tolist(), hits.numbers.tolist(), strict=True)
         ]
         names = {
-            place: self.segments[place[0]].segment.document_name(place[1]).name for place in set(documents)
+            position: self.segments[position[0]].segment.document_name(position[1]).name
+            for position in set(documents)
         }
         rank = {name: at for at, name in enumerate(sorted(names.values()))}
-        of_document = np.array([rank[names[place]] for place in documents])
+        of_document = np.array([rank[names[position]] for position in documents])
         return np.lexsort((hits.numbers, of_document, -hits.scores))
 
-    def _read(self, hits: Hits) -> tuple[list[Passage], ForwardIndex, RaggedArray]:
+    def _read_passages(self, hits: Hits) -> tuple[list[Passage], ForwardIndex, RaggedArray]:
         """Return the passages of hits, their rows of the forward index, and their encoder keys."""
         present = np.unique(hits.segments).tolist()
         own = [np.flatnonzero(hits.segments == live) for live in present]
@@ -346,7 +352,7 @@ class LocalIndex:
         keys = RaggedArray.join(rows) if rows else RaggedArray.from_rows([], np.uint64)
         if len(read) < 2:  # noqa: PLR2004
             return passages, forward, keys
-        order = np.argsort([place for at in own for place in at.tolist()])
+        order = np.argsort([position for at in own for position in at.tolist()])
         passages = [passage for some, _ in read for passage in some]
         forward = ForwardIndex.join([of_segment for _, of_segment in read])
         return [passages[at] for at in order.tolist()], forward.take(order), keys.take(order)
@@ -358,10 +364,10 @@ def _live_keys(segment: LiveSegment) -> NDArray[np.bool_]:
     return mask
 
 
-def _append(hits: Hits, more: Iterable[Place]) -> Hits:
-    """Append the places that are not among the hits yet, with a score of 0."""
+def _append(hits: Hits, more: Iterable[PassagePosition]) -> Hits:
+    """Append the passages that are not among the hits yet, with a score of 0."""
     known = set(zip(hits.segments.tolist(), hits.numbers.tolist(), strict=True))
-    new = [place for place in dict.fromkeys(more) if place not in known]
+    new = [position for position in dict.fromkeys(more) if position not in known]
     if not new:
         return hits
     segments, numbers = np.array(new, np.intp).T

@@ -46,29 +46,29 @@ def format_id() -> str:
     return hashlib.blake2b(" ".join(parts).encode(), digest_size=16).hexdigest()
 
 
-def save(index: LocalIndex, place: Path, about: dict[str, Any]) -> None:
-    """Save the index, and `about` as its metadata (any JSON), in the folder `place`. Raises OSError.
+def save_index(index: LocalIndex, index_dir: Path, metadata: dict[str, Any]) -> None:
+    """Save the index, and `metadata` (any JSON), in the folder `index_dir`. Raises OSError.
 
     Copies the segments that are not there yet, and deletes those that only the index saved before had.
     """
-    place.mkdir(parents=True, exist_ok=True)
-    previous = {entry["file"]: entry for entry in _read_manifest(place).get("segments", [])}
+    index_dir.mkdir(parents=True, exist_ok=True)
+    previous = {entry["file"]: entry for entry in _read_manifest(index_dir).get("segments", [])}
     entries = [
         {
             "gone": sorted(live.deleted),
-            **_segment_entry(_persist_segment(live.segment, place), previous),
+            **_segment_entry(_persist_segment(live.segment, index_dir), previous),
         }
         for live in index.segments
     ]
-    body = json.dumps({"format": format_id(), "segments": entries, "about": about}).encode()
-    with tempfile.NamedTemporaryFile(dir=place, prefix=".new-", delete=False) as file:
+    body = json.dumps({"format": format_id(), "segments": entries, "about": metadata}).encode()
+    with tempfile.NamedTemporaryFile(dir=index_dir, prefix=".new-", delete=False) as file:
         file.write(body + b"\n" + _body_digest(body))
         file.flush()
         os.fsync(file.fileno())
-    Path(file.name).replace(place / _MANIFEST)
+    Path(file.name).replace(index_dir / _MANIFEST)
     # Another process may have saved meanwhile, with segments that are not ours.
-    used = {entry["file"] for entry in [*entries, *_read_manifest(place).get("segments", [])]}
-    for path in place.iterdir():
+    used = {entry["file"] for entry in [*entries, *_read_manifest(index_dir).get("segments", [])]}
+    for path in index_dir.iterdir():
         if (
             path.name not in {_MANIFEST, VECTORS}
             and path.name not in used
@@ -77,42 +77,42 @@ def save(index: LocalIndex, place: Path, about: dict[str, Any]) -> None:
             path.unlink(missing_ok=True)
 
 
-def load(place: Path, *, thorough: bool = False) -> tuple[LocalIndex, dict[str, Any]] | None:
-    """Open the index saved in the folder `place`; return it and its metadata.
+def load_index(index_dir: Path, *, thorough: bool = False) -> tuple[LocalIndex, dict[str, Any]] | None:
+    """Open the index saved in the folder `index_dir`; return it and its metadata.
 
     Returns None when it is missing, outdated or damaged. With `thorough` the digests of large segments are
     checked as well, which takes a second for each gigabyte.
     """
     try:
-        manifest = _read_manifest(place)
+        manifest = _read_manifest(index_dir)
         if manifest["format"] != format_id():
             return None
-        segments = [_open_segment(place, entry, thorough) for entry in manifest["segments"]]
+        segments = [_open_segment(index_dir, entry, thorough) for entry in manifest["segments"]]
     except _READ_ERRORS:
         return None
     return LocalIndex(segments), manifest["about"]
 
 
-def read_metadata(place: Path) -> dict[str, Any]:
-    """Return the metadata saved with the index in `place`, empty when the manifest cannot be read."""
-    metadata: dict[str, Any] = _read_manifest(place).get("about", {})
+def read_metadata(index_dir: Path) -> dict[str, Any]:
+    """Return the metadata saved with the index in `index_dir`, empty when the manifest cannot be read."""
+    metadata: dict[str, Any] = _read_manifest(index_dir).get("about", {})
     return metadata
 
 
-def delete_stale(places: Path, keep: Path) -> None:
-    """Delete the indexes saved in `places` whose documents' folder is gone, and abandoned temporary folders.
+def delete_stale(index_root: Path, keep: Path) -> None:
+    """Delete the indexes in `index_root` whose documents' folder is gone, and abandoned temporary folders.
 
     `keep` is never deleted. Raises OSError.
     """
-    for place in places.iterdir():
-        folder = read_metadata(place).get("folder")
-        is_abandoned = place.name.startswith(".new-") and _is_abandoned(place)
-        if place != keep and (is_abandoned or (folder is not None and not Path(folder).is_dir())):
-            shutil.rmtree(place, ignore_errors=True)
+    for index_dir in index_root.iterdir():
+        folder = read_metadata(index_dir).get("folder")
+        is_abandoned = index_dir.name.startswith(".new-") and _is_abandoned(index_dir)
+        if index_dir != keep and (is_abandoned or (folder is not None and not Path(folder).is_dir())):
+            shutil.rmtree(index_dir, ignore_errors=True)
 
 
-def _open_segment(place: Path, entry: dict[str, Any], thorough: bool) -> LiveSegment:
-    path = place / entry["file"]
+def _open_segment(index_dir: Path, entry: dict[str, Any], thorough: bool) -> LiveSegment:
+    path = index_dir / entry["file"]
     size = path.stat().st_size
     if size != entry["size"] or (
         (thorough or size <= _MAX_VERIFIED_BYTES) and _file_digest(path) != entry["digest"]
@@ -128,13 +128,13 @@ def _segment_entry(path: Path, previous: Mapping[str, dict[str, Any]]) -> dict[s
     return {"file": path.name, "size": path.stat().st_size, "digest": _file_digest(path)}
 
 
-def _persist_segment(segment: Segment, place: Path) -> Path:
+def _persist_segment(segment: Segment, index_dir: Path) -> Path:
     """Write the segment to the folder unless it is there, sync it to disk, and return its path there.
 
     Its own file may be deleted by now.
     """
-    path = place / segment.path.name
-    if not (path.exists() and segment.path.parent == place):
+    path = index_dir / segment.path.name
+    if not (path.exists() and segment.path.parent == index_dir):
         segment.arrays.copy(path)
     with path.open("rb") as file:
         os.fsync(file.fileno())
@@ -146,10 +146,10 @@ def _file_digest(path: Path) -> str:
         return hashlib.file_digest(file, "blake2b").hexdigest()[:32]
 
 
-def _read_manifest(place: Path) -> dict[str, Any]:
+def _read_manifest(index_dir: Path) -> dict[str, Any]:
     """Return the manifest, empty when it is missing or damaged."""
     try:
-        body, _, digest = (place / _MANIFEST).read_bytes().rpartition(b"\n")
+        body, _, digest = (index_dir / _MANIFEST).read_bytes().rpartition(b"\n")
         manifest: dict[str, Any] = json.loads(body) if digest == _body_digest(body) else {}
     except _READ_ERRORS:
         return {}

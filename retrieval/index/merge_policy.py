@@ -28,7 +28,7 @@ def force_merge(segments: Sequence[LiveSegment], folder: Path) -> list[LiveSegme
         groups[-1].append(segment)
         size += segment.size
     return [
-        LiveSegment(segment_writer.merge(folder, [(live.segment, live.alive) for live in group]))
+        LiveSegment(segment_writer.merge_segments(folder, [(live.segment, live.alive) for live in group]))
         for group in groups
     ]
 

@@ -23,7 +23,7 @@ from retrieval.index.vocabulary import Vocabulary, digests
 from retrieval.model import Passage
 
 
-def build(folder: Path, passages: Sequence[Passage], longest_piece: int) -> Segment:
+def write_segment(folder: Path, passages: Sequence[Passage], longest_piece: int) -> Segment:
     """Index passages (at least one) in a new file in `folder`.
 
     A document's passages come one after the other. `longest_piece` is in characters. Raises OSError, and
@@ -61,7 +61,7 @@ def build(folder: Path, passages: Sequence[Passage], longest_piece: int) -> Segm
     return _write_file(folder, write)
 
 
-def merge(folder: Path, parts: Sequence[MaskedSegment]) -> Segment:
+def merge_segments(folder: Path, parts: Sequence[MaskedSegment]) -> Segment:
     """Merge the passages where each segment's mask is true into a new file in `folder`. Raises OSError.
 
     A mask is true for all passages of a document or for none.

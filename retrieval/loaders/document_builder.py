@@ -12,7 +12,7 @@ _MAX_COLUMN_NAME_CHARS = 100
 _COLUMN_NAME = regex.compile(r"(?=\D.*\p{L}|\p{L}).*|(?:19|20)\d\d")
 
 
-def column_names(first: Sequence[str], *, marked: bool = False) -> tuple[str, ...]:
+def detect_column_names(first: Sequence[str], *, marked: bool = False) -> tuple[str, ...]:
     """Return the column names in a table's first row, or () if it does not hold names.
 
     A row that the document has `marked` as a header always does. In others every cell but the first must be
@@ -29,7 +29,7 @@ def column_names(first: Sequence[str], *, marked: bool = False) -> tuple[str, ..
     return names if len(set(names)) == len(names) > 1 and are_names else ()
 
 
-def row_text(cells: Sequence[str], columns: Sequence[str] = ()) -> str:
+def format_row(cells: Sequence[str], columns: Sequence[str] = ()) -> str:
     """Format a row as `name: cell` lines, or as `cell | cell` without names; empty cells are omitted."""
     filled = [(number, cell.strip()) for number, cell in enumerate(cells) if cell and not cell.isspace()]
     if not any(columns):
@@ -65,42 +65,42 @@ class DocumentBuilder:
         self._pages: list[Page] = []
         self._lines: list[LineMark] = []
         self._lists: list[Span] = []
-        self._list = 0
+        self._list_number = 0
 
-    def block(self, text: str, lines: Iterable[LineMark] = (), in_list: int = 0) -> None:
+    def add_block(self, text: str, lines: Iterable[LineMark] = (), list_number: int = 0) -> None:
         """Add a paragraph, stripped; a blank one is ignored.
 
         `lines` map its text to source lines, with offsets from the start of `text`. Consecutive blocks with
-        the same non-zero `in_list` belong to one list or table.
+        the same non-zero `list_number` belong to one list or table.
         """
         span = self._add(text, lines)
         if span:
             self._blocks.append(span)
-            if in_list:
-                start = self._lists.pop().start if in_list == self._list else span.start
+            if list_number:
+                start = self._lists.pop().start if list_number == self._list_number else span.start
                 self._lists.append(Span(start, span.end))
-            self._list = in_list
+            self._list_number = list_number
 
-    def heading(self, text: str, level: int, lines: Iterable[LineMark] = ()) -> None:
+    def add_heading(self, text: str, level: int, lines: Iterable[LineMark] = ()) -> None:
         """Add a heading; a blank one is ignored."""
-        self._list = 0
+        self._list_number = 0
         span = self._add(text, lines)
         if span:
             self._headings.append(Heading(span, level, " ".join(text.split())))
 
-    def aside(self, text: str, lines: Iterable[LineMark] = ()) -> None:
+    def add_unquotable(self, text: str, lines: Iterable[LineMark] = ()) -> None:
         """Add text that is no block of its own, such as column names: it can be read but not quoted."""
         self._add(text, lines)
 
-    def page(self, label: str) -> None:
+    def begin_page(self, label: str) -> None:
         """Begin a page, slide, row or chapter; one without text is dropped."""
-        self._list = 0
+        self._list_number = 0
         start = self._end + len(_SEPARATOR) if self._end else 0
         if self._pages and self._pages[-1].start == start:
             self._pages.pop()
         self._pages.append(Page(start, label))
 
-    def document(self, title: str | None = None, unit: Unit = "paragraph") -> Document:
+    def build(self, title: str | None = None, unit: Unit = "paragraph") -> Document:
         """Return the document; its title defaults to the first of the highest headings or the first words."""
         text = _SEPARATOR.join(self._parts)
         pages = tuple(page for page in self._pages if page.start < self._end)

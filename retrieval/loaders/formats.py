@@ -37,7 +37,7 @@ MAX_FILE_BYTES = 64 * 1024 * 1024
 _MAX_BYTES_BY_SUFFIX = {".pdf": 256 * 1024 * 1024}
 
 
-def read(file: Path, name: str) -> bytes:
+def read_file(file: Path, name: str) -> bytes:
     """Return the bytes of a file.
 
     Raises DocumentError when the format is unknown, or the file is too large or cannot be read.
@@ -59,7 +59,7 @@ def read(file: Path, name: str) -> bytes:
         raise DocumentError(name, f"cannot be read ({error.strerror}); check its permissions") from None
 
 
-def load(data: bytes, name: str) -> Document:
+def load_document(data: bytes, name: str) -> Document:
     """Load a document with the loader of its suffix. Raises DocumentError, also for one without text."""
     module = LOADERS[PurePosixPath(name).suffix.lower()]
     loader: Loader = import_module(f"{__package__}.{module}").load

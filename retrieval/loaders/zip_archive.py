@@ -67,7 +67,7 @@ class ZipArchive:
             # A read without a size would unpack all of the entry, whatever size the list states.
             return b"".join(iter(lambda: entry.read(_CHUNK_BYTES), b""))
 
-    def tree(self, path: str) -> ET.Element:
+    def parse_xml(self, path: str) -> ET.Element:
         """Parse an XML entry; tags have no namespaces.
 
         Raises DocumentError as `read` does, and for malformed XML, over MAX_TAGS tags, nesting deeper than
@@ -76,11 +76,11 @@ class ZipArchive:
         try:
             root = self._parse(path)
         except (ET.ParseError, expat.ExpatError, *_DAMAGED):
-            raise self.damaged(path) from None
+            raise self.damaged_error(path) from None
         self._strip_namespaces(root)
         return root
 
-    def damaged(self, path: str) -> DocumentError:
+    def damaged_error(self, path: str) -> DocumentError:
         """Return the error for a damaged entry."""
         return DocumentError(self.name, f"is damaged at {path[:80]!r}; {_SAVE_AGAIN}")
 
@@ -124,7 +124,7 @@ class ZipArchive:
             with self._zip.open(info) as entry:  # never returns more than the listed size
                 yield entry
         except _DAMAGED:
-            raise self.damaged(path) from None
+            raise self.damaged_error(path) from None
 
 
 class _Prologue:

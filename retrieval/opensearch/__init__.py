@@ -3,20 +3,19 @@
 `write_index` brings the cluster's index up to date with a documents folder. A `ClusterLibrary` answers from
 it:
 
-    async with ClusterClient(ConnectionSettings.of("https://user:password@host:9200")) as cluster:
+    async with ClusterClient(ConnectionSettings.from_addresses("https://user:password@host:9200")) as cluster:
         await write_index(cluster, folder, IndexPlan(shards=3))
         library = await ClusterLibrary.open(cluster, folder)
         answer = await library.answer("Who built the lighthouse?")
 
-To search by meaning as well, pass `embeddings=cached_embeddings(encoder, index_dir, alias)` to `write_index`
-and
-`encoder=encoder` to `ClusterLibrary.open`.
+To search by meaning as well, pass `embeddings=cached_embeddings(encoder, index_dir, alias)` to `write_index`,
+and `encoder=encoder` to `ClusterLibrary.open`.
 """
 
 from retrieval.opensearch.client import ClusterClient, ConnectionSettings, RefusedError
+from retrieval.opensearch.cluster_library import ClusterLibrary
 from retrieval.opensearch.index_builder import IndexingError
 from retrieval.opensearch.indexer import IndexPlan, write_index
-from retrieval.opensearch.library import ClusterLibrary
 from retrieval.opensearch.passage_vectors import cached_embeddings
 from retrieval.opensearch.write_lock import WriteLockLostError
 

@@ -8,10 +8,10 @@ from time import monotonic
 from typing import Any, NamedTuple
 
 from retrieval.errors import RetrievalError
-from retrieval.opensearch import mappings
+from retrieval.opensearch import index_mapping
 from retrieval.opensearch.client import MERGE_TIMEOUT, WRITE_TIMEOUT, ClusterClient, RefusedError
-from retrieval.opensearch.codec import DecodedPassages, unpack
-from retrieval.opensearch.mappings import IndexMetadata
+from retrieval.opensearch.index_mapping import IndexMetadata
+from retrieval.opensearch.stored_passages import DecodedPassages, unpack_passages
 
 # Documents deleted by one request.
 _DOCUMENTS_PER_REQUEST = 500
@@ -44,7 +44,7 @@ class IndexBuilder:
 
     async def create(self, metadata: IndexMetadata) -> None:
         """Create the index without documents."""
-        definition = mappings.index_definition(metadata)
+        definition = index_mapping.index_definition(metadata)
         try:
             await self._create(self.name, definition)
         except RefusedError as error:
@@ -56,7 +56,9 @@ class IndexBuilder:
 
     async def copy(self, base: str, metadata: IndexMetadata) -> None:
         """Create the index as a clone of `base`, which must be read-only; both share files on disk."""
-        await self._create(f"{base}/_clone/{self.name}", {"settings": {"index": mappings.BULK_LOAD_SETTINGS}})
+        await self._create(
+            f"{base}/_clone/{self.name}", {"settings": {"index": index_mapping.BULK_LOAD_SETTINGS}}
+        )
         await self.write_metadata(metadata)
 
     async def _create(self, path: str, body: Mapping[str, Any]) -> None:
@@ -81,14 +83,18 @@ class IndexBuilder:
         documents: set[str] = set()
         after: dict[str, Any] = {}
         while True:
-            source = {"sources": [{"d": {"terms": {"field": "document"}}}], "size": 1_000, **after}
-            query = {"size": 0, "query": mappings.PASSAGES_FILTER, "aggs": {"all": {"composite": source}}}
+            composite = {"sources": [{"d": {"terms": {"field": "document"}}}], "size": 1_000, **after}
+            query = {
+                "size": 0,
+                "query": index_mapping.PASSAGES_FILTER,
+                "aggs": {"all": {"composite": composite}},
+            }
             response = await self.cluster.search(self.name, query, WRITE_TIMEOUT)
-            page = response["aggregations"]["all"]
-            documents.update(bucket["key"]["d"] for bucket in page["buckets"])
-            if "after_key" not in page:
+            result = response["aggregations"]["all"]
+            documents.update(bucket["key"]["d"] for bucket in result["buckets"])
+            if "after_key" not in result:
                 return documents
-            after = {"after": page["after_key"]}
+            after = {"after": result["after_key"]}
 
     async def delete_documents(self, documents: Iterable[str]) -> None:
         """Delete the passages and file records of the documents with these ids."""
@@ -122,7 +128,7 @@ class IndexBuilder:
         query = {
             "size": 0,
             "track_total_hits": True,
-            "query": mappings.PASSAGES_FILTER,
+            "query": index_mapping.PASSAGES_FILTER,
             "aggs": {
                 "tokens": {"sum": {"field": "tokens"}},
                 "languages": {"terms": {"field": "language", "size": 1_000}},
@@ -138,10 +144,8 @@ class IndexBuilder:
 
     async def sample(self, size: int) -> DecodedPassages:
         """Return up to `size` random passages."""
-        hits = (await self.cluster.search(self.name, mappings.sample_query(size), WRITE_TIMEOUT))["hits"][
-            "hits"
-        ]
-        return unpack(map(mappings.stored_field, hits))
+        response = await self.cluster.search(self.name, _sample_query(size), WRITE_TIMEOUT)
+        return unpack_passages(map(index_mapping.stored_field, response["hits"]["hits"]))
 
     async def block_writes(self) -> None:
         """Make the index read-only, in case its last writer still runs."""
@@ -149,7 +153,7 @@ class IndexBuilder:
 
     async def finish(self, replicas: int) -> None:
         """Make the index read-only and set its number of replicas."""
-        await self._send("PUT", f"/{self.name}/_settings", mappings.finished_settings(replicas))
+        await self._send("PUT", f"/{self.name}/_settings", index_mapping.finished_settings(replicas))
         if not await self._is_green("110s"):
             _log.warning("OpenSearch is still creating replicas of %s", self.name)
 
@@ -175,3 +179,14 @@ class IndexBuilder:
 
     async def _send(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
         return await self.cluster.send(method, path, body, timeout=WRITE_TIMEOUT)
+
+
+def _sample_query(size: int) -> dict[str, Any]:
+    """Return a query for `size` random passages, the same ones each time."""
+    random_score = {"random_score": {"seed": 1, "field": "_seq_no"}, "boost_mode": "replace"}
+    return {
+        "size": size,
+        "track_total_hits": False,
+        "query": {"function_score": {"query": index_mapping.PASSAGES_FILTER, **random_score}},
+        **index_mapping.STORED_FIELD_ONLY,
+    }

@@ -22,12 +22,17 @@ from retrieval.embeddings.vector_store import Embeddings
 from retrieval.ids import document_id
 from retrieval.index.segment import Segment
 from retrieval.model import Problem
-from retrieval.opensearch import bulk
-from retrieval.opensearch.client import WRITE_TIMEOUT, ClusterClient, RefusedError
-from retrieval.opensearch.documents import DocumentReader, StoredFileRecord, sample_item
+from retrieval.opensearch.client import (
+    MAX_CONCURRENT_BULK_REQUESTS,
+    WRITE_TIMEOUT,
+    ClusterClient,
+    RefusedError,
+    bulk_write,
+)
+from retrieval.opensearch.cluster_library import find_current_index, read_file_records
 from retrieval.opensearch.index_builder import IndexBuilder, IndexingError
-from retrieval.opensearch.index_snapshot import find_current, read_file_records
-from retrieval.opensearch.mappings import IndexMetadata
+from retrieval.opensearch.index_mapping import IndexMetadata
+from retrieval.opensearch.stored_passages import BulkItemReader, StoredFileRecord, sample_item
 from retrieval.opensearch.write_lock import WriteLock
 
 Progress = Callable[[int, int], None]
@@ -61,18 +66,18 @@ async def write_index(  # noqa: PLR0913  # each has a name
     plan: IndexPlan,
     *,
     progress: Progress | None = None,
-    waits: Callable[[str], None] | None = None,
+    on_wait: Callable[[str], None] | None = None,
     embeddings: Embeddings | None = None,
 ) -> None:
     """Bring the index up to date with the folder: read changed files, copy the rest from the current index.
 
-    Only one process writes at a time. While another one does, wait, after calling `waits` with its name. The
-    work of an interrupted run is continued. With `embeddings`, passages are stored with their vectors,
+    Only one process writes at a time. While another one does, wait, after calling `on_wait` with its name.
+    The work of an interrupted run is continued. With `embeddings`, passages are stored with their vectors,
     which are made where the store has none. Raises FolderError, UnavailableError and IndexingError.
     """
     files, problems = await asyncio.to_thread(listing.list_files, folder)
     try:
-        async with WriteLock.acquire(cluster, plan.alias, waits) as lock:
+        async with WriteLock.acquire(cluster, plan.alias, on_wait) as lock:
             await _Indexer(cluster, folder, plan, lock, progress, embeddings).run(files, problems)
     except RefusedError as error:
         raise IndexingError(f"{error}; the current index is unchanged") from None
@@ -100,13 +105,13 @@ class _Indexer:
     _encoded: int = 0
     _logged_at: float = field(default_factory=time.monotonic)
     _request_slots: asyncio.Semaphore = field(
-        default_factory=lambda: asyncio.Semaphore(bulk.MAX_CONCURRENT_REQUESTS)
+        default_factory=lambda: asyncio.Semaphore(MAX_CONCURRENT_BULK_REQUESTS)
     )
 
     async def run(self, files: Sequence[FileEntry], problems: Sequence[Problem]) -> None:
         model = self.embeddings.encoder.name if self.embeddings else ""
         wanted = IndexMetadata.new(self.plan.alias, self.plan.shards, self.plan.quote_chars, model)
-        current = await find_current(self.cluster, self.plan.alias)
+        current = await find_current_index(self.cluster, self.plan.alias)
         base = await self._choose_base(wanted, current)
         known = await self._read_records(base)
         records = {} if self.plan.fresh else unchanged(files, known)
@@ -219,7 +224,7 @@ class _Indexer:
             batch.segment.unlink()
             indexed = [record for record in records if record.source]
             documents = segment.document_ordinals([document_id(record.file.name) for record in indexed])
-            reader = DocumentReader(segment, documents, self.embeddings)
+            reader = BulkItemReader(segment, documents, self.embeddings)
             encoding, batches = reader.encode(), reader.batches()
             while (count := await asyncio.to_thread(next, encoding, None)) is not None:
                 self.lock.check()
@@ -229,10 +234,10 @@ class _Indexer:
                     items = await asyncio.to_thread(next, batches, None)
                     if items is None:
                         break
-                    await bulk.write(self.cluster, self.builder.name, items)
+                    await bulk_write(self.cluster, self.builder.name, items)
             stored += [reader.stored_record(record) for record in indexed]
         async with self._request_slots:
-            await bulk.write(self.cluster, self.builder.name, [record.bulk_item() for record in stored])
+            await bulk_write(self.cluster, self.builder.name, [record.bulk_item() for record in stored])
         self._done += len(records)
         if self.progress:
             self.progress(self._done, self._total)
@@ -266,7 +271,7 @@ class _Indexer:
         """Store the vectors of random passages, from which searches compute baselines."""
         if self.embeddings:
             sample = (await self.builder.sample(_SAMPLE_PASSAGES)).vectors.sample()
-            await bulk.write(self.cluster, self.builder.name, [sample_item(sample)])
+            await bulk_write(self.cluster, self.builder.name, [sample_item(sample)])
             await self.builder.refresh()
 
     async def _move_alias(self, finished: IndexMetadata) -> None:
@@ -278,7 +283,7 @@ class _Indexer:
         try:
             await self.cluster.send("POST", "/_aliases", {"actions": [remove, add]}, timeout=WRITE_TIMEOUT)
         except RefusedError as error:
-            now = await find_current(self.cluster, alias)
+            now = await find_current_index(self.cluster, alias)
             if now and now[0] == self.builder.name:
                 return
             if error.status == HTTPStatus.NOT_FOUND:

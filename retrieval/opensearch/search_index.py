@@ -25,16 +25,17 @@ from retrieval.index.interface import Candidates, MeaningScores
 from retrieval.index.spelling import is_correctable, similar_words
 from retrieval.index.vocabulary import digest, digests
 from retrieval.model import Passage, Section
-from retrieval.opensearch import mappings
+from retrieval.opensearch import index_mapping
 from retrieval.opensearch.client import ClusterClient
-from retrieval.opensearch.codec import unpack
-from retrieval.opensearch.documents import StoredFileRecord, record_id
 from retrieval.opensearch.passage_vectors import PassageVectors, VectorSample
+from retrieval.opensearch.stored_passages import StoredFileRecord, record_id, unpack_passages
 from retrieval.pipeline import MAX_CANDIDATES
 
 # OpenSearch rounds the lengths of passages to one byte, so its order differs. To find the best 64 passages by
 # exact scores, it is asked for more: with 72, 7 of 3,560 questions missed one; with 80, 1; with 96, none.
 _OVERFETCH_FACTOR = 1.5
+# OpenSearch allows 1,024 clauses in a query.
+_MAX_TERMS_PER_QUERY = 1_000
 # About 1 MB.
 _PASSAGES_PER_REQUEST = 200
 _MAX_CACHED_TERMS = 100_000
@@ -60,7 +61,7 @@ class OpenSearchIndex:
         self,
         cluster: ClusterClient,
         name: str,
-        metadata: mappings.IndexMetadata,
+        metadata: index_mapping.IndexMetadata,
         encoder: Encoder | None = None,
         sample: VectorSample | None = None,
     ) -> None:
@@ -77,11 +78,13 @@ class OpenSearchIndex:
 
     async def with_encoder(self, encoder: Encoder) -> "OpenSearchIndex":
         """Return this index with the encoder, or without one if its vectors are another encoder's."""
-        stored = await self.stored_field(mappings.SAMPLE_ID) if encoder.name == self._metadata.model else None
+        stored = (
+            await self.stored_field(index_mapping.SAMPLE_ID) if encoder.name == self._metadata.model else None
+        )
         sample = VectorSample.unpack(stored) if stored else None
         return OpenSearchIndex(self._cluster, self.name, self._metadata, encoder if sample else None, sample)
 
-    async def frequencies(self, terms: Sequence[str]) -> Mapping[str, int]:
+    async def document_frequencies(self, terms: Sequence[str]) -> Mapping[str, int]:
         frequencies = await self._term_frequencies(terms)
         return {term: count.texts for term, count in frequencies.items()}
 
@@ -89,13 +92,11 @@ class OpenSearchIndex:
         counts = {term: self._cached_frequencies[term] for term in terms if term in self._cached_frequencies}
         unknown = [term for term in dict.fromkeys(terms) if term not in counts]
         # A search for the same terms mostly follows; sending it in this request saves 4 of 19 ms.
-        prefetch = (
-            [self._best_passages_query(terms)] if unknown and len(terms) <= _MAX_TERMS_PER_REQUEST else []
-        )
+        prefetch = [self._overfetch_query(terms)] if unknown and len(terms) <= _MAX_TERMS_PER_REQUEST else []
         for start in range(0, len(unknown), _MAX_TERMS_PER_REQUEST):
             part = unknown[start : start + _MAX_TERMS_PER_REQUEST]
             words = _spell(part)
-            queries = [mappings.count_query(field, word) for field in ("terms", "context") for word in words]
+            queries = [_count_query(field, word) for field in ("terms", "context") for word in words]
             responses = await self._cluster.multi_search(self.name, [*queries, *prefetch])
             totals = [int(response["hits"]["total"]["value"]) for response in responses[: len(queries)]]
             counts |= zip(part, map(TermFrequencies, totals[: len(part)], totals[len(part) :]), strict=True)
@@ -115,9 +116,9 @@ class OpenSearchIndex:
         texts, contexts = await self._find_hits(terms, frequencies, weights, limit)
         if not texts and not contexts:
             return Candidates([], ForwardIndex.join([]), frequencies, self.size)
-        stored = {hit["_id"]: mappings.stored_field(hit) for hit in [*texts, *contexts]}
+        stored = {hit["_id"]: index_mapping.stored_field(hit) for hit in [*texts, *contexts]}
         rows = {identity: row for row, identity in enumerate(stored)}
-        decoded = unpack(stored.values())
+        decoded = unpack_passages(stored.values())
         passages = decoded.passages()
         scores = self._exact_scores(decoded.forward, frequencies)
         by_text = _sort_by_score(range(len(texts)), passages, decoded.ordinals, scores)[:limit]
@@ -143,13 +144,11 @@ class OpenSearchIndex:
         known = sorted((term for term in frequencies if frequencies[term]), key=frequencies.__getitem__)
         queries: list[dict[str, Any]] = []
         if texts is None and known:
-            queries.append(self._best_passages_query(known[: mappings.MAX_TERMS_PER_QUERY], limit))
+            queries.append(self._overfetch_query(known[:_MAX_TERMS_PER_QUERY], limit))
         if weights:
-            boosts = {
-                term: self._boost(frequencies[term]) for term in known[: mappings.MAX_TERMS_PER_QUERY // 2]
-            }
+            boosts = {term: self._boost(frequencies[term]) for term in known[: _MAX_TERMS_PER_QUERY // 2]}
             size = int(MAX_CONTEXT_CANDIDATES * _OVERFETCH_FACTOR)
-            queries.append(mappings.best_contexts_query(_spell_keys(weights), _spell_keys(boosts), size))
+            queries.append(_best_contexts_query(_spell_keys(weights), _spell_keys(boosts), size))
         responses = await self._cluster.multi_search(self.name, queries) if queries else []
         contexts = responses.pop() if weights else None
         return _read_hits(responses.pop() if responses else texts), _read_hits(contexts)
@@ -158,7 +157,7 @@ class OpenSearchIndex:
         """Return the terms to search contexts for, and their weights."""
         counts = [frequency.contexts for frequency in frequencies.values()]
         terms = list(frequencies)
-        chosen = rarest_terms(counts)[: mappings.MAX_TERMS_PER_QUERY // 2]
+        chosen = rarest_terms(counts)[: _MAX_TERMS_PER_QUERY // 2]
         return {terms[at]: context_weight(counts[at], self.size) for at in chosen}
 
     def _boost(self, frequency: int) -> float:
@@ -171,8 +170,8 @@ class OpenSearchIndex:
             return None
         return self._sample.compare(vectors, question)
 
-    def _best_passages_query(self, terms: Sequence[str], limit: int = MAX_CANDIDATES) -> dict[str, Any]:
-        return mappings.best_passages_query(_spell(terms), int(limit * _OVERFETCH_FACTOR))
+    def _overfetch_query(self, terms: Sequence[str], limit: int = MAX_CANDIDATES) -> dict[str, Any]:
+        return _best_passages_query(_spell(terms), int(limit * _OVERFETCH_FACTOR))
 
     def _exact_scores(self, forward: ForwardIndex, frequencies: Mapping[str, int]) -> Scores:
         """Return the scores of rank-bm25, of which the cluster's are an approximation."""
@@ -194,7 +193,7 @@ class OpenSearchIndex:
         correctable = [word for word in dict.fromkeys(words) if is_correctable(word)]
         if not correctable or not self.size:
             return {}
-        response = await self._cluster.search(self.name, mappings.suggest_query(correctable))
+        response = await self._cluster.search(self.name, _suggest_query(correctable))
         corrections: dict[str, str] = {}
         for number, word in enumerate(correctable):
             (suggestion,) = response["suggest"][str(number)]
@@ -215,9 +214,9 @@ class OpenSearchIndex:
         passages: list[Passage] = []
         for start in range(first, first + count, _PASSAGES_PER_REQUEST):
             size = min(_PASSAGES_PER_REQUEST, first + count - start)
-            response = await self._cluster.search(self.name, mappings.document_query(document, start, size))
+            response = await self._cluster.search(self.name, _document_query(document, start, size))
             hits = _read_hits(response)
-            passages += unpack(mappings.stored_field(hit) for hit in hits).passages()
+            passages += unpack_passages(index_mapping.stored_field(hit) for hit in hits).passages()
             if len(hits) < size:
                 break
         return passages
@@ -227,16 +226,18 @@ class OpenSearchIndex:
         return StoredFileRecord.read(stored).sections if stored else ()
 
     async def ping(self) -> None:
-        await self._cluster.search(self.name, {"size": 0, "terminate_after": 1, **mappings.STORED_FIELD_ONLY})
+        await self._cluster.search(
+            self.name, {"size": 0, "terminate_after": 1, **index_mapping.STORED_FIELD_ONLY}
+        )
 
     async def ordinal(self, passage: str) -> int | None:
         stored = await self.stored_field(passage)
-        return int(unpack([stored]).ordinals[0]) if stored else None
+        return int(unpack_passages([stored]).ordinals[0]) if stored else None
 
     async def stored_field(self, identity: str) -> str | None:
         """Return the content of the OpenSearch document with this id, in base64, or None."""
-        hits = _read_hits(await self._cluster.search(self.name, mappings.id_query(identity)))
-        return mappings.stored_field(hits[0]) if hits else None
+        hits = _read_hits(await self._cluster.search(self.name, id_query(identity)))
+        return index_mapping.stored_field(hits[0]) if hits else None
 
 
 def _evict_oldest(cache: OrderedDict[Any, Any], size: int) -> None:
@@ -249,7 +250,7 @@ def _read_hits(response: Mapping[str, Any] | None) -> Hits:
 
 
 def _spell(terms: Iterable[str]) -> list[str]:
-    return mappings.spell_terms(digests(terms))
+    return index_mapping.spell_terms(digests(terms))
 
 
 def _spell_keys(numbers: Mapping[str, float]) -> dict[str, float]:
@@ -275,3 +276,80 @@ def _sort_by_score(
 ) -> list[int]:
     """Sort rows by descending score, then by document name and position in the document."""
     return sorted(rows, key=lambda row: (-scores[row], passages[row].document, ordinals[row]))
+
+
+def _best_passages_query(terms: Sequence[str], size: int) -> dict[str, Any]:
+    """Return a query for the passages with the best scores that have any of the terms; ties by place."""
+    return {
+        "size": size,
+        "track_total_hits": False,
+        "query": {"bool": {"should": [{"term": {"terms": {"value": term}}} for term in terms]}},
+        # Without it equal scores would be cut off in the order in which they were written.
+        "sort": ["_score", "path", "n"],
+        **index_mapping.STORED_FIELD_ONLY,
+    }
+
+
+def _best_contexts_query(
+    weights: Mapping[str, float], boosts: Mapping[str, float], size: int
+) -> dict[str, Any]:
+    """Return a query for the best passages of those whose context has any of the terms of `weights`.
+
+    A term in the context adds its weight to the score; one in the text adds its BM25 score times its boost.
+    """
+    contexts = [
+        {"constant_score": {"filter": {"term": {"context": term}}, "boost": weight}}
+        for term, weight in weights.items()
+    ]
+    texts = [{"term": {"terms": {"value": term, "boost": boost}}} for term, boost in boosts.items()]
+    return {
+        "size": size,
+        "track_total_hits": False,
+        "query": {"bool": {"must": {"bool": {"should": contexts}}, "should": texts}},
+        "sort": ["_score", "path", "n"],
+        **index_mapping.STORED_FIELD_ONLY,
+    }
+
+
+def _count_query(field: str, term: str) -> dict[str, Any]:
+    """Return a query for the number of passages that have a term in a field."""
+    return {"size": 0, "track_total_hits": True, "query": {"term": {field: {"value": term}}}}
+
+
+def _document_query(document: str, first: int, count: int) -> dict[str, Any]:
+    """Return a query for `count` passages of a document, from the ordinal `first` on."""
+    within = {"range": {"n": {"gte": first, "lt": first + count}}}
+    return {
+        "size": count,
+        "track_total_hits": False,
+        "query": {"bool": {"filter": [{"term": {"document": document}}, within]}},
+        "sort": ["n"],
+        **index_mapping.STORED_FIELD_ONLY,
+    }
+
+
+def id_query(identity: str) -> dict[str, Any]:
+    """Return a query for the passage, file record or sample with this id."""
+    return {
+        "size": 1,
+        "track_total_hits": False,
+        "query": {"ids": {"values": [identity]}},
+        **index_mapping.STORED_FIELD_ONLY,
+    }
+
+
+def _suggest_query(words: Sequence[str]) -> dict[str, Any]:
+    """Return a query for the words of documents within two edits of each of `words`."""
+    rules = {
+        "field": "words",
+        "suggest_mode": "always",
+        "prefix_length": 1,
+        "min_word_length": 5,
+        "max_edits": 2,
+        "string_distance": "damerau_levenshtein",
+        "sort": "score",
+        "size": 20,
+        "shard_size": 20,
+        "accuracy": 0.5,
+    }
+    return {"size": 0, "suggest": {str(i): {"text": word, "term": rules} for i, word in enumerate(words)}}

@@ -98,7 +98,9 @@ def match_features(query: Query, candidates: Candidates) -> MatchFeatures:
     shape = (piece_count, len(query.words))
     words = _count_words(rows, columns, shape)
     gram_counts, gram_shares = _match_grams(query, forms, tokens, rows, piece_count)
-    frequencies = [max(candidates.frequencies.get(term, 0) for term in word.terms) for word in query.words]
+    frequencies = [
+        max(candidates.document_frequencies.get(term, 0) for term in word.terms) for word in query.words
+    ]
     idf = inverse_document_frequency(np.array(frequencies, np.float64), candidates.size)
     idf *= np.array([word.weight for word in query.words])
     types = forms.token_types[tokens]

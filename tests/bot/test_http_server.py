@@ -1,6 +1,7 @@
 import asyncio
 import json
 import socket
+import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -116,7 +117,7 @@ async def test_metrics(server: Server) -> None:
     """/metrics is a page in Prometheus' text format."""
     response = await server.request("GET", "/metrics")
     assert "text/plain; version=0.0.4; charset=utf-8" == response.headers["content-type"]
-    assert server.metrics.page().decode().splitlines()[0] == response.text.splitlines()[0]
+    assert server.metrics.export().decode().splitlines()[0] == response.text.splitlines()[0]
 
 
 @pytest.mark.parametrize(
@@ -179,7 +180,7 @@ async def test_an_accepted_update_is_answered() -> None:
 
 @fast
 async def test_an_update_that_another_process_answered(tmp_path: Path) -> None:
-    """An update in the journal of another process is accepted without an answer."""
+    """An update that another process has noted in the journal is accepted, and not answered again."""
     first, second = Server(AnsweredJournal(tmp_path)), Server(AnsweredJournal(tmp_path))
     assert 200 == await first.send(b'{"update_id": 1}')
     assert 200 == await second.send(b'{"update_id": 1}')
@@ -332,6 +333,46 @@ async def test_serving(server: Server) -> None:
             await client.get(f"http://127.0.0.1:{port}/healthz")
 
 
+@pytest.mark.parametrize(
+    ("address", "expected"),
+    [("127.0.0.1", 200), ("[::1]", 200), ("[::ffff:127.0.0.1]", 200), ("10.0.0.5", 404), ("[fd00::1]", 404)],
+)
+async def test_local_pages(server: Server, address: str, expected: int) -> None:
+    """Local pages are answered on loopback addresses only; the webhook is answered on all."""
+    app = build_web_app(server.health, server.metrics, server.inbox, local_pages=True)
+    server.health.is_ready = True
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=f"http://{address}") as client:
+        for path in ("/healthz", "/readyz", "/metrics"):
+            assert expected == (await client.get(path, headers={"Host": "127.0.0.1"})).status_code
+        update = await client.post("/hook", content=b'{"update_id": 1}', headers={HEADER: SECRET})
+        assert 200 == update.status_code
+
+
+async def test_local_pages_are_served(server: Server) -> None:
+    """On a socket for all addresses, the pages are answered at 127.0.0.1."""
+    app, port = build_web_app(server.health, server.metrics, None, local_pages=True), _free_port()
+    async with serving(app, port), httpx.AsyncClient(trust_env=False) as client:
+        assert 200 == (await client.get(f"http://127.0.0.1:{port}/healthz")).status_code
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere 127.0.0.2 is no address of the machine")
+async def test_serving_on_one_address(server: Server) -> None:
+    """The application is served on the address that is named, and on no other."""
+    port = _free_port()
+    async with serving(server.app, port, "127.0.0.2"), httpx.AsyncClient(trust_env=False) as client:
+        assert 200 == (await client.get(f"http://127.0.0.2:{port}/healthz")).status_code
+        with pytest.raises(httpx.ConnectError):
+            await client.get(f"http://127.0.0.1:{port}/healthz")
+
+
+async def test_an_address_of_another_machine_is_one_line(server: Server) -> None:
+    """An address that the machine does not have is an error of one line that names the setting."""
+    with pytest.raises(ConfigError) as raised:
+        async with serving(server.app, _free_port(), "192.0.2.1"):
+            pass
+    assert "HTTP_HOST=192.0.2.1: not an address of this machine; choose another" == str(raised.value)
+
+
 async def test_a_taken_port_is_one_line(server: Server) -> None:
     """A port in use is an error of one line that names the setting."""
     with socket.socket() as taken:
@@ -343,3 +384,23 @@ async def test_a_taken_port_is_one_line(server: Server) -> None:
                 pass
     message = f"PORT={port}: cannot listen on this port (Address already in use); choose another"
     assert message == str(raised.value)
+
+
+@fast
+async def test_silence() -> None:
+    """A process is alive for three minutes after its last contact with Telegram, or its start."""
+    health = Health()
+    await asyncio.sleep(170)
+    assert (True, 170.0) == (health.is_alive, round(health.silence_seconds, 3))
+    health.note_contact()
+    await asyncio.sleep(170)
+    assert health.is_alive
+    await asyncio.sleep(20)
+    assert not health.is_alive
+    health.note_contact()
+    assert health.is_alive
+
+
+def test_a_new_process_is_not_ready() -> None:
+    """A process that has just started is alive, but not ready."""
+    assert (True, False) == (Health().is_alive, Health().is_ready)

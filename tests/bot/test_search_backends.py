@@ -1,11 +1,23 @@
+"""The cluster and the encoder that the settings ask for."""
+
+import logging
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from bot.search_backends import connection_settings, open_cluster, open_cluster_library
+from bot import search_backends
+from bot.search_backends import (
+    connection_settings,
+    encoder_for,
+    loaded_encoder_for,
+    open_cluster,
+    open_cluster_library,
+)
 from config.settings import ConfigError, Settings
-from retrieval.errors import UnavailableError
+from retrieval.embeddings.encoder import Vectors
+from retrieval.errors import EncoderError, UnavailableError
+from tests.retrieval.fake_encoder import FakeEncoder
 
 
 def _settings(**given: Any) -> Settings:
@@ -40,3 +52,35 @@ async def test_an_unreachable_cluster(tmp_path: Path) -> None:
     async with open_cluster(connection_settings(settings)) as cluster:
         with pytest.raises(UnavailableError, match="does not answer"):
             await open_cluster_library(settings, tmp_path, cluster, None)
+
+
+class Damaged(FakeEncoder):
+    def encode_question(self, text: str) -> Vectors:
+        raise EncoderError(text)
+
+
+def test_the_encoder_is_used_where_it_is_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`auto` uses the encoder if one is installed; `off` uses none."""
+    fake = FakeEncoder()
+    monkeypatch.setattr(search_backends, "load_encoder", lambda: fake)
+    monkeypatch.setattr(search_backends, "is_installed", lambda: True)
+    assert fake is encoder_for(_settings(meaning="auto")) is loaded_encoder_for(_settings(meaning="auto"))
+    assert encoder_for(_settings(meaning="off")) is None
+    monkeypatch.setattr(search_backends, "is_installed", lambda: False)
+    assert encoder_for(_settings(meaning="auto")) is None
+    assert loaded_encoder_for(_settings(meaning="auto")) is None
+
+
+def test_a_damaged_encoder(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    """An encoder that cannot be loaded is not used, and the log says why in one line."""
+
+    def fail() -> FakeEncoder:
+        raise EncoderError("model.bin: the encoder cannot be loaded")
+
+    monkeypatch.setattr(search_backends, "is_installed", lambda: True)
+    monkeypatch.setattr(search_backends, "load_encoder", fail)
+    with caplog.at_level(logging.WARNING):
+        assert encoder_for(_settings(meaning="auto")) is None
+    assert ["model.bin: the encoder cannot be loaded. Answers are found by words alone"] == caplog.messages
+    monkeypatch.setattr(search_backends, "load_encoder", Damaged)
+    assert loaded_encoder_for(_settings(meaning="auto")) is None

@@ -10,7 +10,7 @@ from click.testing import CliRunner
 
 from bot.cli.commands import main
 from retrieval.embeddings.encoder import is_installed
-from retrieval.loaders.formats import load
+from retrieval.loaders.formats import load_document
 
 HERE = Path(__file__).parent
 DOCUMENTS = HERE / "documents"
@@ -22,7 +22,7 @@ def rows() -> Sequence[dict[str, Any]]:
     return [json.loads(line) for line in QUESTIONS.read_text(encoding="utf-8").splitlines()]
 
 
-@pytest.mark.skipif(not is_installed(), reason="the floors are for answers that compare meanings")
+@pytest.mark.skipif(not is_installed(), reason="the floors apply to answers that compare meanings")
 def test_floors(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """`verbatim eval` succeeds with the floors, as in `make eval`."""
     monkeypatch.chdir(tmp_path)
@@ -40,7 +40,7 @@ def test_floors(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_answers_are_unique(rows: Sequence[dict[str, Any]]) -> None:
     """Each answer occurs once in its document, and in no other."""
     texts = {
-        path.relative_to(DOCUMENTS).as_posix(): load(path.read_bytes(), path.name).text.casefold()
+        path.relative_to(DOCUMENTS).as_posix(): load_document(path.read_bytes(), path.name).text.casefold()
         for path in DOCUMENTS.rglob("*.*")
     }
     for row in rows:

@@ -8,7 +8,7 @@ import pytest
 from retrieval.index.interface import Candidates
 from retrieval.index.local_index import LocalIndex
 from retrieval.loaders.chunking import split_passages
-from retrieval.loaders.formats import load
+from retrieval.loaders.formats import load_document
 from retrieval.model import Answer, Document, Passage, Span
 from retrieval.pipeline import answer
 from retrieval.query.match_features import MatchFeatures, match_features
@@ -94,7 +94,7 @@ Bayram sabahları komşular burada mercimek çorbası dağıtır.
 @pytest.fixture(scope="session")
 def documents() -> dict[str, Document]:
     """Return the documents by name."""
-    return {name: load(text.encode(), name) for name, text in TEXTS.items()}
+    return {name: load_document(text.encode(), name) for name, text in TEXTS.items()}
 
 
 @pytest.fixture(scope="session")

@@ -56,7 +56,7 @@ def with_vectors(index: LocalIndex, encoder: Encoder) -> LocalIndex:
 
 def library_passages(library: Library) -> list[Passage]:
     """Return all passages of a library, in the order of its sources."""
-    return [passage for source in library.sources for passage in library.index.document(source.id)]
+    return [passage for source in library.sources for passage in library.index.passages_of(source.id)]
 
 
 def forward_rows(forward: ForwardIndex) -> list[Any]:

@@ -18,7 +18,7 @@ class FakeEncoder:
         self.name = name
         self.texts: list[str] = []
 
-    def typical(self, language: str) -> None:  # noqa: ARG002  # part of the protocol
+    def mean_vectors(self, language: str) -> None:  # noqa: ARG002  # part of the protocol
         return None
 
     def encode_question(self, text: str) -> Vectors:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from retrieval.documents.library import Library
 from retrieval.ids import document_id, document_of, passage_id
 from retrieval.loaders.chunking import split_passages
-from retrieval.loaders.formats import load
+from retrieval.loaders.formats import load_document
 
 NAMES = st.text(min_size=1)
 TEXTS = st.text(min_size=1)
@@ -50,7 +50,7 @@ UNCHANGED = (
 
 def _ids_by_text(paragraphs: list[str], name: str = "a.txt") -> dict[str, list[str]]:
     ids: dict[str, list[str]] = {}
-    for passage in split_passages(load("\n\n".join(paragraphs).encode(), name)):
+    for passage in split_passages(load_document("\n\n".join(paragraphs).encode(), name)):
         ids.setdefault(passage.text, []).append(passage.id)
     return ids
 

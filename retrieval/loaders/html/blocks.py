@@ -26,15 +26,15 @@ class HtmlBlock(NamedTuple):
     text: str
     level: int | None = None
     lines: tuple[LineMark, ...] = ()
-    in_list: int = 0
+    list_number: int = 0
 
     def add_to(self, builder: DocumentBuilder) -> None:
         if self.level is None:
-            builder.block(self.text, self.lines, self.in_list)
+            builder.add_block(self.text, self.lines, self.list_number)
         elif self.level:
-            builder.heading(self.text, self.level, self.lines)
+            builder.add_heading(self.text, self.level, self.lines)
         else:
-            builder.aside(self.text, self.lines)
+            builder.add_unquotable(self.text, self.lines)
 
 
 class BlockText:
@@ -73,14 +73,16 @@ class BlockText:
         self._gap = ""
         self._append("\n")
 
-    def take_blocks(self, level: int | None, in_list: int) -> Iterator[HtmlBlock]:
+    def take_blocks(self, level: int | None, list_number: int) -> Iterator[HtmlBlock]:
         """Yield the text so far, split at empty lines, and reset."""
         text = "".join(self._parts)
         start = 0
         for end in (*_EMPTY_LINES.finditer(text), None):
             stop = end.start() if end else len(text)
             if text[start:stop].strip():
-                yield HtmlBlock(text[start:stop], level, _marks_between(self._lines, start, stop), in_list)
+                yield HtmlBlock(
+                    text[start:stop], level, _marks_between(self._lines, start, stop), list_number
+                )
             start = end.end() if end else stop
         self._parts.clear()
         self._lines.clear()
@@ -272,7 +274,7 @@ def _blocks(root: LexborNode, skipped: frozenset[str]) -> Iterator[HtmlBlock]:
         if tag in _HEADING_LEVELS:
             level = _HEADING_LEVELS[tag] if is_opening else None
         elif is_opening and tag == "pre":
-            yield _preformatted(node, inline.line)._replace(in_list=lists.number)
+            yield _preformatted(node, inline.line)._replace(list_number=lists.number)
         elif is_opening and _is_table(node):
             yield from _table_blocks(node, inline.line, lists.table_number())
         else:
@@ -358,7 +360,7 @@ def _is_table(node: LexborNode) -> bool:
     return any(len(_cells(row)) > 1 for row in node.css("tr"))
 
 
-def _table_blocks(table: LexborNode, line: int | None, in_list: int) -> Iterator[HtmlBlock]:
+def _table_blocks(table: LexborNode, line: int | None, list_number: int) -> Iterator[HtmlBlock]:
     columns: tuple[str, ...] = ()
     open_cells: dict[int, tuple[int, str]] = {}
     caption = table.css_first("caption")
@@ -368,10 +370,10 @@ def _table_blocks(table: LexborNode, line: int | None, in_list: int) -> Iterator
         line = _source_line(row) or line
         texts = _row_texts(row, open_cells)
         if number == 0 and all(cell.tag == "th" for cell in _cells(row)):
-            columns = document_builder.column_names(texts, marked=True)
-            yield HtmlBlock(document_builder.row_text(texts), 0, _line_mark(line))
+            columns = document_builder.detect_column_names(texts, marked=True)
+            yield HtmlBlock(document_builder.format_row(texts), 0, _line_mark(line))
         else:
-            yield HtmlBlock(document_builder.row_text(texts, columns), None, _line_mark(line), in_list)
+            yield HtmlBlock(document_builder.format_row(texts, columns), None, _line_mark(line), list_number)
 
 
 def _line_mark(line: int | None) -> tuple[LineMark, ...]:

@@ -9,7 +9,7 @@ from retrieval.errors import DocumentError
 from retrieval.loaders.decoding import decode
 from retrieval.loaders.document_builder import DocumentBuilder
 from retrieval.loaders.html.blocks import extract_blocks
-from retrieval.loaders.html.html import parse
+from retrieval.loaders.html.html import parse_html
 from retrieval.loaders.zip_archive import ZipArchive
 from retrieval.model import Document
 
@@ -24,9 +24,9 @@ _PAGE_MEDIA_TYPES = frozenset(
 def load(data: bytes, name: str) -> Document:
     """Load an .epub file. Pages that the table of contents does not list belong to the chapter before."""
     archive = ZipArchive(data, name)
-    root = archive.tree(_CONTAINER).find(".//rootfile")
+    root = archive.parse_xml(_CONTAINER).find(".//rootfile")
     path = normpath(root.get("full-path", "")) if root is not None else ""
-    book = archive.tree(path)
+    book = archive.parse_xml(path)
     items = {item.get("id", ""): item for item in book.iter("item")}
     titles = dict(_chapter_titles(archive, path, items.values()))
     encrypted = set(_encrypted_paths(archive))
@@ -36,14 +36,14 @@ def load(data: bytes, name: str) -> Document:
             raise DocumentError(name, "is copy-protected; replace it with an unprotected copy, or remove it")
         if chapter not in archive:
             continue
-        page = parse(decode(archive.read(chapter), name), name)
+        page = parse_html(decode(archive.read(chapter), name), name)
         label = titles.get(chapter, label)
         if label:
-            builder.page(label)
+            builder.begin_page(label)
         if chapter in titles and (page.body is None or not page.body.css_first("h1, h2, h3, h4, h5, h6")):
-            builder.heading(label, 1)
+            builder.add_heading(label, 1)
         extract_blocks(page, builder)
-    return builder.document(book.findtext(".//title"), unit="chapter")
+    return builder.build(book.findtext(".//title"), unit="chapter")
 
 
 def _spine_paths(book: Element, items: dict[str, Element], path: str, name: str) -> Iterator[str]:
@@ -77,13 +77,13 @@ def _chapter_titles(archive: ZipArchive, path: str, items: Iterable[Element]) ->
 
 
 def _nav_entries(archive: ZipArchive, path: str) -> Iterator[tuple[str, str]]:
-    page = parse(decode(archive.read(path), archive.name), archive.name)
+    page = parse_html(decode(archive.read(path), archive.name), archive.name)
     for link in page.css("nav li a[href]"):
         yield link.attributes.get("href") or "", " ".join(link.text().split())
 
 
 def _ncx_entries(archive: ZipArchive, path: str) -> Iterator[tuple[str, str]]:
-    for point in archive.tree(path).iter("navPoint"):
+    for point in archive.parse_xml(path).iter("navPoint"):
         content = point.find("content")
         if content is not None:
             yield content.get("src", ""), " ".join((point.findtext("navLabel/text") or "").split())
@@ -96,7 +96,7 @@ def _is_nav(item: Element) -> bool:
 def _encrypted_paths(archive: ZipArchive) -> Iterator[str]:
     """Yield the paths of encrypted files; some books encrypt only fonts."""
     if _ENCRYPTION in archive:
-        for reference in archive.tree(_ENCRYPTION).iter("CipherReference"):
+        for reference in archive.parse_xml(_ENCRYPTION).iter("CipherReference"):
             yield normpath(unquote(reference.get("URI", "")))
 
 

@@ -36,7 +36,7 @@ _SELF_CLOSING_TAG = regex.compile(r"<(?P<name>[a-zA-Z][\w:.-]*+)(?P<rest>[^<>]*+
 _PROLOGUE_CHARS = 4096
 
 
-def parse(text: str, name: str) -> LexborHTMLParser:
+def parse_html(text: str, name: str) -> LexborHTMLParser:
     """Parse a page as browsers do. Raises DocumentError when that would take too much time or memory."""
     if text[:_PROLOGUE_CHARS].lstrip().startswith("<?xml"):
         text = _SELF_CLOSING_TAG.sub(_expand_self_closing, text)
@@ -104,11 +104,11 @@ _ACCEPTED_LABEL = regex.compile(
 def load(data: bytes, name: str) -> Document:
     """Load an .html file. The title is that of the page, else its first heading."""
     declared = _DECLARED_ENCODING.search(data, endpos=_DECLARATION_BYTES)
-    page = parse(decode(data, name, _browser_encoding(declared)), name)
+    page = parse_html(decode(data, name, _browser_encoding(declared)), name)
     title = page.head.css_first("title") if page.head else None
     builder = DocumentBuilder(name)
     extract_blocks(page, builder)
-    return builder.document(title.text() if title else None)
+    return builder.build(title.text() if title else None)
 
 
 def _browser_encoding(declared: regex.Match[bytes] | None) -> str | None:

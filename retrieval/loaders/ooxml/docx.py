@@ -11,7 +11,7 @@ import regex
 
 from retrieval.loaders import document_builder
 from retrieval.loaders.document_builder import DocumentBuilder
-from retrieval.loaders.ooxml.package import Package, attribute, below
+from retrieval.loaders.ooxml.package import Package, attribute, descendants
 from retrieval.model import Document
 
 # Deleted and moved text, fallbacks for old programs, phonetic guides over East Asian words, properties.
@@ -37,38 +37,40 @@ def load(data: bytes, name: str) -> Document:
     levels = _style_levels(package.related(package.path, "styles"))
     notes = {kind: _read_notes(package.related(package.path, f"{kind}s"), kind) for kind in _NOTES.values()}
     builder = DocumentBuilder(name)
-    for element in below(package.main, _SKIPPED, _is_table):
+    for element in descendants(package.main, _SKIPPED, _is_table):
         if element.tag == "p":
             _add_paragraph(builder, _paragraph_text(element), _paragraph_level(element, levels))
         elif element.tag == "tbl" and _is_table(element):
             _add_table(builder, element)
-            for reference in below(element, _SKIPPED):
+            for reference in descendants(element, _SKIPPED):
                 _add_note(builder, reference, notes)
         else:
             _add_note(builder, element, notes)
-    return builder.document(package.title)
+    return builder.build(package.title)
 
 
 def _add_paragraph(builder: DocumentBuilder, text: str, level: int | None) -> None:
     if level is None:
-        builder.block(text)
+        builder.add_block(text)
     elif level:
-        builder.heading(text, level)
+        builder.add_heading(text, level)
     else:
-        builder.aside(text)
+        builder.add_unquotable(text)
 
 
 def _paragraph_text(element: Element) -> str:
     """Return the text of a paragraph without that of text boxes anchored in it."""
     return "".join(
         (inner.text or "") if inner.tag == "t" else _SPECIAL_CHARACTERS.get(inner.tag, "")
-        for inner in below(element, _OUTSIDE_PARAGRAPH)
+        for inner in descendants(element, _OUTSIDE_PARAGRAPH)
     )
 
 
 def _join_paragraphs(element: Element) -> str:
     texts = (
-        _paragraph_text(paragraph).strip() for paragraph in below(element, _SKIPPED) if paragraph.tag == "p"
+        _paragraph_text(paragraph).strip()
+        for paragraph in descendants(element, _SKIPPED)
+        if paragraph.tag == "p"
     )
     return "\n".join(text for text in texts if text)
 
@@ -89,7 +91,7 @@ def _read_notes(part: Element | None, kind: str) -> dict[str, str]:
 def _add_note(builder: DocumentBuilder, reference: Element, notes: dict[str, dict[str, str]]) -> None:
     kind = _NOTES.get(reference.tag)
     if kind:
-        builder.block(notes[kind].pop(attribute(reference, "id") or "", ""))
+        builder.add_block(notes[kind].pop(attribute(reference, "id") or "", ""))
 
 
 # Headings
@@ -97,7 +99,9 @@ def _add_note(builder: DocumentBuilder, reference: Element, notes: dict[str, dic
 
 def _style_levels(styles: Element | None) -> dict[str, int]:
     """Return the heading level of each style by its id; 0 for a table of contents."""
-    by_id = {attribute(style, "styleId") or "": style for style in styles or () if style.tag == "style"}
+    if styles is None:
+        return {}
+    by_id = {attribute(style, "styleId") or "": style for style in styles if style.tag == "style"}
     levels = {identity: _style_level(identity, by_id) for identity in by_id}
     return {identity: level for identity, level in levels.items() if level is not None}
 
@@ -154,13 +158,13 @@ def _is_table(element: Element) -> bool:
 def _add_table(builder: DocumentBuilder, table: Element) -> None:
     columns: tuple[str, ...] = ()
     cells_above: dict[int, str] = {}
-    for number, row in enumerate(row for row in below(table, _SKIPPED, _is_row) if _is_row(row)):
+    for number, row in enumerate(row for row in descendants(table, _SKIPPED, _is_row) if _is_row(row)):
         cells = list(_cells(row, cells_above))
         if number == 0 and (row.find("trPr/tblHeader") is not None or _has_header(table)):
-            columns = document_builder.column_names(cells, marked=True)
-            builder.aside(document_builder.row_text(cells))
+            columns = document_builder.detect_column_names(cells, marked=True)
+            builder.add_unquotable(document_builder.format_row(cells))
         else:
-            builder.block(document_builder.row_text(cells, columns))
+            builder.add_block(document_builder.format_row(cells, columns))
 
 
 def _has_header(table: Element) -> bool:
@@ -176,7 +180,7 @@ def _is_row(element: Element) -> bool:
 def _cells(row: Element, cells_above: dict[int, str]) -> Iterator[str]:
     """Return a row's cells: a wide cell is followed by empty ones, a vertically merged one is repeated."""
     column = 0
-    for cell in below(row, _SKIPPED, lambda element: element.tag == "tc"):
+    for cell in descendants(row, _SKIPPED, lambda element: element.tag == "tc"):
         if cell.tag != "tc":
             continue
         properties = cell.find("tcPr")

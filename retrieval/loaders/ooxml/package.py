@@ -28,7 +28,7 @@ class Package:
         if not paths:
             raise DocumentError(name, "is not an Office document; give it the suffix of its real format")
         self.path = paths[0]
-        self.main = self.archive.tree(self.path)
+        self.main = self.archive.parse_xml(self.path)
         if self.main.tag != root:
             raise DocumentError(
                 name,
@@ -40,7 +40,7 @@ class Package:
         """The title in the document properties, if any."""
         for relation in self.relations(""):
             if relation.kind == "core-properties" and relation.path in self.archive:
-                return self.archive.tree(relation.path).findtext("title")
+                return self.archive.parse_xml(relation.path).findtext("title")
         return None
 
     def relations(self, path: str) -> list[Relation]:
@@ -53,7 +53,7 @@ class Package:
             Relation(
                 element.get("Id", ""), element.get("Type", "").rpartition("/")[2], _target(path, element)
             )
-            for element in self.archive.tree(relations_path).iter("Relationship")
+            for element in self.archive.parse_xml(relations_path).iter("Relationship")
             if element.get("TargetMode") != "External"
         ]
 
@@ -61,7 +61,7 @@ class Package:
         """Parse the first existing part of a kind that a part relates to, if any."""
         for relation in self.relations(path):
             if relation.kind == kind and relation.path in self.archive:
-                return self.archive.tree(relation.path)
+                return self.archive.parse_xml(relation.path)
         return None
 
 
@@ -72,7 +72,7 @@ def attribute(element: Element, name: str, space: str = "") -> str | None:
     return next(values, None if space else element.attrib.get(name))
 
 
-def below(
+def descendants(
     element: Element, skipped: frozenset[str], is_whole: Callable[[Element], bool] | None = None
 ) -> Iterator[Element]:
     """Yield all descendants in document order, without skipped ones and those inside elements taken whole."""

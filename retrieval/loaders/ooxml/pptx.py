@@ -6,7 +6,7 @@ from xml.etree.ElementTree import Element
 from retrieval.errors import DocumentError
 from retrieval.loaders import document_builder
 from retrieval.loaders.document_builder import DocumentBuilder
-from retrieval.loaders.ooxml.package import Package, attribute, below
+from retrieval.loaders.ooxml.package import Package, attribute, descendants
 from retrieval.model import Document
 
 MAX_SLIDES = 10_000
@@ -29,28 +29,28 @@ def load(data: bytes, name: str) -> Document:
         raise DocumentError(name, f"has more than {MAX_SLIDES} slides; split it")
     builder = DocumentBuilder(name)
     for number, path in enumerate(shown, 1):
-        builder.page(str(number))
+        builder.begin_page(str(number))
         if path and path in package.archive:
-            _add_slide(builder, package.archive.tree(path))
+            _add_slide(builder, package.archive.parse_xml(path))
             notes = package.related(path, "notesSlide")
             if notes is not None:
                 _add_slide(builder, notes)
-    return builder.document(package.title, unit="slide")
+    return builder.build(package.title, unit="slide")
 
 
 def _add_slide(builder: DocumentBuilder, slide: Element) -> None:
     """Add the title first, wherever it is on the slide, then everything else."""
-    shapes = [shape for shape in below(slide, _SKIPPED, _has_content) if _has_content(shape)]
+    shapes = [shape for shape in descendants(slide, _SKIPPED, _has_content) if _has_content(shape)]
     shapes = [shape for shape in shapes if _placeholder_type(shape) not in _REPEATED]
     for shape in sorted(shapes, key=lambda shape: _placeholder_type(shape) not in _TITLES):
         if shape.tag == "tbl":
             for row in _rows(shape):
-                builder.block(row)
+                builder.add_block(row)
         elif _placeholder_type(shape) in _TITLES:
-            builder.heading(" ".join(_paragraphs(shape)), 1)
+            builder.add_heading(" ".join(_paragraphs(shape)), 1)
         else:
             for paragraph in _paragraphs(shape):
-                builder.block(paragraph)
+                builder.add_block(paragraph)
 
 
 def _has_content(element: Element) -> bool:
@@ -64,14 +64,16 @@ def _placeholder_type(shape: Element) -> str | None:
 
 
 def _paragraphs(element: Element) -> list[str]:
-    texts = (_paragraph_text(paragraph) for paragraph in below(element, _SKIPPED) if paragraph.tag == "p")
+    texts = (
+        _paragraph_text(paragraph) for paragraph in descendants(element, _SKIPPED) if paragraph.tag == "p"
+    )
     return [text for text in texts if text.strip()]
 
 
 def _paragraph_text(paragraph: Element) -> str:
     return "".join(
         (inner.text or "") if inner.tag == "t" else _SPECIAL_CHARACTERS.get(inner.tag, "")
-        for inner in below(paragraph, _SKIPPED)
+        for inner in descendants(paragraph, _SKIPPED)
     )
 
 
@@ -83,6 +85,6 @@ def _rows(table: Element) -> Iterator[str]:
     for number, row in enumerate(table.findall("tr")):
         cells = ["\n".join(_paragraphs(cell)) for cell in row.findall("tc")]
         if number == 0 and is_named and len(cells) > 1:
-            columns = document_builder.column_names(cells)
+            columns = document_builder.detect_column_names(cells)
         if number or not columns:
-            yield document_builder.row_text(cells, columns)
+            yield document_builder.format_row(cells, columns)

@@ -16,7 +16,7 @@ from retrieval.errors import DocumentError
 from retrieval.loaders import document_builder
 from retrieval.loaders.document_builder import MAX_DOCUMENT_CHARS, DocumentBuilder
 from retrieval.loaders.ooxml.number_formats import BUILT_IN, format_number, format_plain
-from retrieval.loaders.ooxml.package import Package, attribute, below
+from retrieval.loaders.ooxml.package import Package, attribute, descendants
 from retrieval.model import Document
 
 MAX_ROWS = 100_000
@@ -54,27 +54,27 @@ def load(data: bytes, name: str) -> Document:
         path = parts.get(attribute(sheet, "id", "relationships") or "", "")
         if path not in package.archive or sheet.get("state", "visible") != "visible":
             continue
-        numbered = _rows(package.archive.tree(path), book, name)
+        numbered = _rows(package.archive.parse_xml(path), book, name)
         rows = [(number, cells) for number, cells in numbered if any(cells)]
         count += len(rows)
         if count > MAX_ROWS:
             raise DocumentError(name, f"has more than {MAX_ROWS} rows; split it")
         _add_sheet(builder, sheet.get("name", ""), rows)
-    return builder.document(package.title or name.rpartition("/")[2].rpartition(".")[0], unit="row")
+    return builder.build(package.title or name.rpartition("/")[2].rpartition(".")[0], unit="row")
 
 
 def _add_sheet(builder: DocumentBuilder, title: str, rows: list[tuple[str, list[str]]]) -> None:
     if rows:
-        builder.heading(title, 1)
+        builder.add_heading(title, 1)
     columns: tuple[str, ...] | None = None
     for number, cells in rows:
         if columns is None and sum(map(bool, cells)) > 1:
-            columns = document_builder.column_names(cells) if number != rows[-1][0] else ()
+            columns = document_builder.detect_column_names(cells) if number != rows[-1][0] else ()
             if columns:
-                builder.aside(document_builder.row_text(cells))
+                builder.add_unquotable(document_builder.format_row(cells))
                 continue
-        builder.page(number)
-        builder.block(document_builder.row_text(cells, columns or ()))
+        builder.begin_page(number)
+        builder.add_block(document_builder.format_row(cells, columns or ()))
 
 
 def _rows(sheet: Element, book: _Workbook, name: str) -> Iterator[tuple[str, list[str]]]:
@@ -143,7 +143,7 @@ def _format_cell(value: str, style: str, book: _Workbook) -> str:
 
 
 def _join_runs(element: Element) -> str:
-    runs = (inner.text or "" for inner in below(element, _SKIPPED) if inner.tag == "t")
+    runs = (inner.text or "" for inner in descendants(element, _SKIPPED) if inner.tag == "t")
     return _unescape("".join(runs)).strip()
 
 

@@ -25,7 +25,7 @@ class Glyph(NamedTuple):
     """A character, its index on the page, and its bounds in points."""
 
     letter: str
-    place: int
+    char_index: int
     left: float
     right: float
     bottom: float = 0.0
@@ -41,7 +41,7 @@ def is_bidi(text: str) -> bool:
     return not text.isascii() and _LEFTWARD.search(text) is not None
 
 
-def read(glyphs: Sequence[Glyph], space: float) -> tuple[list[tuple[str, int]], bool]:
+def reorder_glyphs(glyphs: Sequence[Glyph], space: float) -> tuple[list[tuple[str, int]], bool]:
     """Return letters and their indices in reading order (-1: a gap), and whether the line runs leftward."""
     clusters = sorted(_clusters(glyphs, space), key=lambda cluster: cluster[0].middle)
     kinds = [_char_direction(cluster[0].letter) for cluster in clusters]
@@ -51,12 +51,14 @@ def read(glyphs: Sequence[Glyph], space: float) -> tuple[list[tuple[str, int]], 
         if order and cluster[0].left - order[-1][0].right > space:
             order.append([Glyph(" ", -1, order[-1][0].right, cluster[0].left)])
         order.append(cluster)
-    ordered = [(glyph.letter, glyph.place) for cluster in _logical(order, runs_left) for glyph in cluster]
+    ordered = [
+        (glyph.letter, glyph.char_index) for cluster in _logical(order, runs_left) for glyph in cluster
+    ]
     text = "".join(letter for letter, _ in ordered)
     if runs_left:
         for wrong in (_OPENING, _CLOSING):
             text = wrong.sub(lambda match: match[0].translate(_MIRROR), text)
-    return [(letter, place) for letter, (_, place) in zip(text, ordered, strict=True)], runs_left
+    return [(letter, char_index) for letter, (_, char_index) in zip(text, ordered, strict=True)], runs_left
 
 
 def _clusters(glyphs: Sequence[Glyph], space: float) -> list[list[Glyph]]:

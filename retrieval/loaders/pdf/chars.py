@@ -42,39 +42,39 @@ class PageChars:
         self._text.close()
         self.page.close()
 
-    def area(self, place: int) -> Area:
+    def area(self, char_index: int) -> Area:
         """Return the area of a character in the file's coordinates, as high as its font."""
         rectangle = self._rectangle
-        raw.FPDFText_GetLooseCharBox(self._text, place, rectangle)
+        raw.FPDFText_GetLooseCharBox(self._text, char_index, rectangle)
         return Area(rectangle.left, rectangle.bottom, rectangle.right, rectangle.top)
 
-    def box(self, place: int) -> Area:
+    def box(self, char_index: int) -> Area:
         """Return the area of a character on the page as displayed."""
-        area = self.area(place)
+        area = self.area(char_index)
         if self._quarter_turns == 0:
             return area
         ends = self._rotate(*area[:2]), self._rotate(*area[2:])
         (left, right), (bottom, top) = (sorted(pair) for pair in zip(*ends, strict=True))
         return Area(left, bottom, right, top)
 
-    def base(self, place: int) -> float:
+    def base(self, char_index: int) -> float:
         """Return the baseline of a character."""
-        raw.FPDFText_GetCharOrigin(self._text, place, self._x, self._y)
+        raw.FPDFText_GetCharOrigin(self._text, char_index, self._x, self._y)
         return self._rotate(self._x.value, self._y.value)[1]
 
-    def size(self, place: int) -> float:
+    def size(self, char_index: int) -> float:
         """Return the font size of a character in points, at least 1."""
         matrix = self._matrix
-        raw.FPDFText_GetMatrix(self._text, place, matrix)
-        size = raw.FPDFText_GetFontSize(self._text, place) * hypot(matrix.c, matrix.d)
+        raw.FPDFText_GetMatrix(self._text, char_index, matrix)
+        size = raw.FPDFText_GetFontSize(self._text, char_index) * hypot(matrix.c, matrix.d)
         if _MIN_FONT_POINTS < size < _MAX_FONT_POINTS:
             return float(size)
-        area = self.area(place)  # fonts made of drawings have units of their own
+        area = self.area(char_index)  # fonts made of drawings have units of their own
         return max(area.top - area.bottom, area.right - area.left, 1.0)
 
-    def is_drawn(self, place: int) -> bool:
+    def is_drawn(self, char_index: int) -> bool:
         """Return whether a character is in the document, not inserted by PDFium."""
-        return bool(raw.FPDFText_GetTextObject(self._text, place))
+        return bool(raw.FPDFText_GetTextObject(self._text, char_index))
 
     def text(self) -> tuple[str, Sequence[int]]:
         """Return all characters, each of one UTF-16 unit, and their indices."""

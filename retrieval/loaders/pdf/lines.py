@@ -38,7 +38,7 @@ class Line:
     """
 
     text: str
-    places: Sequence[int]
+    char_indices: Sequence[int]
     left: float
     right: float
     base: float
@@ -55,12 +55,12 @@ class Line:
         return -self.left if self.runs_left else self.right
 
 
-def lines(chars: PageChars) -> list[Line]:
+def extract_lines(chars: PageChars) -> list[Line]:
     """Return the lines of a page in reading order: columns one after the other."""
-    text, places = chars.text()
+    text, char_indices = chars.text()
     all_lines: list[Line] = []
     for match in _LINE.finditer(text):
-        line = _line(chars, match[0], places[match.start() : match.end()])
+        line = _line(chars, match[0], char_indices[match.start() : match.end()])
         if line is None:
             continue
         if all_lines and _is_same_row(all_lines[-1], line):
@@ -69,86 +69,93 @@ def lines(chars: PageChars) -> list[Line]:
     return _by_columns(chars, all_lines)
 
 
-def gaps(chars: PageChars, line: Line) -> Iterator[tuple[int, float, float]]:
+def find_gaps(chars: PageChars, line: Line) -> Iterator[tuple[int, float, float]]:
     """Return the gaps between words wider than a space: offset of the next word, left and right edge."""
     for match in _WORD_END.finditer(line.text):
         after = match.end() + 1
         while line.text[after].isspace():
             after += 1
-        left, right = chars.box(line.places[match.start()]).right, chars.box(line.places[after]).left
+        left, right = (
+            chars.box(line.char_indices[match.start()]).right,
+            chars.box(line.char_indices[after]).left,
+        )
         if right - left > _MIN_GAP * line.height:
             yield after, left, right
 
 
-def _line(chars: PageChars, text: str, places: Sequence[int]) -> Line | None:
+def _line(chars: PageChars, text: str, char_indices: Sequence[int]) -> Line | None:
     """Return the line of these characters without spaces at its ends; None when nothing is left."""
     if text.endswith("\ufffe"):
         text = text[:-1] + "-"
     if not text.isprintable() and _CONTROL.search(text):
-        text, places = _clean(text, places)
+        text, char_indices = _clean(text, char_indices)
     start, end = len(text) - len(text.lstrip()), len(text.rstrip())
-    text, places = text[start:end], places[start:end]
+    text, char_indices = text[start:end], char_indices[start:end]
     if not text:
         return None
     if bidi.is_bidi(text):
-        return _bidi_line(chars, text, places)
-    first, last = chars.box(places[0]), chars.box(places[-1])
+        return _bidi_line(chars, text, char_indices)
+    first, last = chars.box(char_indices[0]), chars.box(char_indices[-1])
     return Line(
         text=text if text.isascii() else _SYMBOL_BULLET.sub("•", text),
-        places=places,
+        char_indices=char_indices,
         left=first.left,
         right=max(first.right, last.right),
-        base=chars.base(places[0]),
-        height=_height(chars, text, places),
+        base=chars.base(char_indices[0]),
+        height=_height(chars, text, char_indices),
     )
 
 
-def _height(chars: PageChars, text: str, places: Sequence[int]) -> float:
+def _height(chars: PageChars, text: str, char_indices: Sequence[int]) -> float:
     """Return the character height in the middle of a line; its ends may have superscripts or an initial."""
     at = len(text) // 2
     at -= text[at].isspace()  # a space that is only a gap has no size
-    return _LEADING * chars.size(places[at])
+    return _LEADING * chars.size(char_indices[at])
 
 
-def _bidi_line(chars: PageChars, text: str, places: Sequence[int]) -> Line | None:
+def _bidi_line(chars: PageChars, text: str, char_indices: Sequence[int]) -> Line | None:
     """Return a line with Hebrew or Arabic, ordered by the positions of its characters."""
-    drawn = [(letter, place) for letter, place in zip(text, places, strict=True) if chars.is_drawn(place)]
-    letters = [place for letter, place in drawn if not letter.isspace()]
+    drawn = [
+        (letter, char_index)
+        for letter, char_index in zip(text, char_indices, strict=True)
+        if chars.is_drawn(char_index)
+    ]
+    letters = [char_index for letter, char_index in drawn if not letter.isspace()]
     if not letters:
         return None
-    boxes = {place: chars.box(place) for _, place in drawn}
+    boxes = {char_index: chars.box(char_index) for _, char_index in drawn}
     height = _LEADING * chars.size(letters[len(letters) // 2])
     glyphs = [
-        bidi.Glyph(letter, place, box.left, box.right, box.bottom, box.top)
-        for letter, place in drawn
-        for box in [boxes[place]]
+        bidi.Glyph(letter, char_index, box.left, box.right, box.bottom, box.top)
+        for letter, char_index in drawn
+        for box in [boxes[char_index]]
     ]
-    ordered, runs_left = bidi.read(glyphs, _MIN_SPACE_LEFTWARD * height)
+    ordered, runs_left = bidi.reorder_glyphs(glyphs, _MIN_SPACE_LEFTWARD * height)
     return Line(
         text="".join(letter for letter, _ in ordered),
-        places=[place for _, place in ordered],
+        char_indices=[char_index for _, char_index in ordered],
         left=min(box.left for box in boxes.values()),
         right=max(box.right for box in boxes.values()),
-        base=chars.base(places[0]),
+        base=chars.base(char_indices[0]),
         height=height,
         runs_left=runs_left,
     )
 
 
-def _clean(text: str, places: Sequence[int]) -> tuple[str, Sequence[int]]:
+def _clean(text: str, char_indices: Sequence[int]) -> tuple[str, Sequence[int]]:
     """Combine surrogate pairs, replace PDFium's hyphen markers by "-", and drop control characters."""
     pairs: list[tuple[str, int]] = []
-    for letter, place in zip(text, places, strict=True):
+    for letter, char_index in zip(text, char_indices, strict=True):
         if "\udc00" <= letter <= "\udfff" and pairs and "\ud800" <= pairs[-1][0] <= "\udbff":
             high = pairs.pop()
             whole = (high[0] + letter).encode("utf-16-le", "surrogatepass").decode("utf-16-le")
             pairs.append((whole, high[1]))
         elif letter in "\ufffe\x02":
-            pairs.append(("-", place))
+            pairs.append(("-", char_index))
         elif "\ud800" <= letter <= "\udbff" or not _CONTROL.match(letter):
-            pairs.append((letter, place))
-    pairs = [(letter, place) for letter, place in pairs if not "\ud800" <= letter <= "\udfff"]
-    return "".join(letter for letter, _ in pairs), [place for _, place in pairs]
+            pairs.append((letter, char_index))
+    pairs = [(letter, char_index) for letter, char_index in pairs if not "\ud800" <= letter <= "\udfff"]
+    return "".join(letter for letter, _ in pairs), [char_index for _, char_index in pairs]
 
 
 # Rows and columns
@@ -165,7 +172,7 @@ def _join_row(before: Line, after: Line) -> Line:
     space = " " if after.start - before.end > _MIN_SPACE * before.height else ""
     return Line(
         text=before.text + space + after.text,
-        places=[*before.places, *([-1] if space else []), *after.places],
+        char_indices=[*before.char_indices, *([-1] if space else []), *after.char_indices],
         left=min(before.left, after.left),
         right=max(before.right, after.right),
         base=before.base,
@@ -210,7 +217,7 @@ def _gutter(chars: PageChars, all_lines: list[Line]) -> float | None:
     if len(long) < _MIN_ROWS:
         return None
     sampled = [
-        [(left, right) for _, left, right in gaps(chars, line)]
+        [(left, right) for _, left, right in find_gaps(chars, line)]
         for line in long[:: -(-len(long) // _MAX_SAMPLED_LINES)]
     ]
     crossed = {
@@ -231,8 +238,11 @@ def _split_at(chars: PageChars, line: Line, gutter: float) -> list[Line]:
     """Split a line at its gap over the gutter, if it has one."""
     if not line.left < gutter < line.right:
         return [line]
-    for after, left, right in gaps(chars, line):
+    for after, left, right in find_gaps(chars, line):
         if left <= gutter <= right:
-            parts = (line.text[:after], line.places[:after]), (line.text[after:], line.places[after:])
+            parts = (
+                (line.text[:after], line.char_indices[:after]),
+                (line.text[after:], line.char_indices[after:]),
+            )
             return [half for part in parts if (half := _line(chars, *part))]
     return [line]

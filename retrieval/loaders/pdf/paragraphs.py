@@ -143,7 +143,7 @@ def usual_typography(pages: Iterable[Sequence[Line]]) -> Typography:
     )
 
 
-def paragraphs(lines: Sequence[PlacedLine], typography: Typography) -> list[Paragraph]:
+def build_paragraphs(lines: Sequence[PlacedLine], typography: Typography) -> list[Paragraph]:
     """Split a page into paragraphs; footnotes come before a paragraph that continues on the next page."""
     result: list[Paragraph] = []
     for run in _runs(lines):

@@ -15,9 +15,9 @@ from retrieval.loaders.pdf.paragraphs import (
     Paragraph,
     PlacedLine,
     Typography,
+    build_paragraphs,
     continues_paragraph,
     join_lines,
-    paragraphs,
     usual_typography,
 )
 from retrieval.model import Document, Heading, Page, Span
@@ -43,7 +43,7 @@ _CONTENTS_ENTRY = regex.compile(r"(?:[.·_]\s?){4,}\s*+[\p{N}ivxlcdm-]*$|…{2,}
 
 def load(data: bytes, name: str) -> Document:
     """Read a .pdf file; the title is that of its properties, else its first heading, else its first words."""
-    book = reader.read(data, name)
+    book = reader.read_pdf(data, name)
     if not any(book.pages):
         raise DocumentError(name, "holds no text, only pictures: have it read by OCR (ocrmypdf) first")
     page_lines = strip_headers_footers(book.pages, book.labels)
@@ -55,8 +55,8 @@ def load(data: bytes, name: str) -> Document:
         book.outline,
     )
     typography = usual_typography(page_lines)
-    whole = list(_join_over_pages(paragraphs(page, typography) for page in placed))
-    return _PdfBuilder(whole).document(name, book, typography, anchors)
+    whole = list(_join_over_pages(build_paragraphs(page, typography) for page in placed))
+    return _PdfBuilder(whole).build(name, book, typography, anchors)
 
 
 def _is_contents(line: Line) -> bool:
@@ -94,7 +94,7 @@ class _PdfBuilder:
         self._spans = [self._write(paragraph) for paragraph in whole]
         self.text = "".join(self._parts)
 
-    def document(
+    def build(
         self, name: str, book: reader.PdfContents, typography: Typography, anchors: Mapping[int, PlacedLine]
     ) -> Document:
         headings, left_out = self._headings(book, typography, anchors)

@@ -14,7 +14,7 @@ from retrieval.errors import DocumentError
 from retrieval.loaders.document_builder import MAX_DOCUMENT_CHARS
 from retrieval.loaders.pdf import tables
 from retrieval.loaders.pdf.chars import PageChars
-from retrieval.loaders.pdf.lines import Line, lines
+from retrieval.loaders.pdf.lines import Line, extract_lines
 
 # PDFium is not thread-safe, not even across documents.
 _LOCK = Lock()
@@ -74,7 +74,7 @@ class PdfContents:
     rows: frozenset[int]
 
 
-def read(data: bytes, name: str) -> PdfContents:
+def read_pdf(data: bytes, name: str) -> PdfContents:
     """Read a PDF file; scanned pages have no lines. Raises DocumentError."""
     with open_pdf(data, name) as pdf:
         if len(pdf) > _MAX_PAGES:
@@ -105,7 +105,7 @@ def page_lines(pdf: pypdfium2.PdfDocument, number: int) -> tuple[list[Line], Pag
         chars = PageChars(pdf[number])
     except pypdfium2.PdfiumError:
         return None
-    all_lines = lines(chars)
+    all_lines = extract_lines(chars)
     if all_lines and not _is_unreadable(all_lines):
         return all_lines, chars
     chars.close()
@@ -117,7 +117,7 @@ def _page(pdf: pypdfium2.PdfDocument, number: int) -> tuple[list[Line], set[int]
     if contents is None:
         return [], set()
     all_lines, chars = contents
-    table_rows = {id(line) for line in tables.table_rows(chars, all_lines)}
+    table_rows = {id(line) for line in tables.find_table_rows(chars, all_lines)}
     chars.close()
     return all_lines, table_rows
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from statistics import median
 
 from retrieval.loaders.pdf.chars import PageChars
-from retrieval.loaders.pdf.lines import Line, gaps
+from retrieval.loaders.pdf.lines import Line, find_gaps
 
 # In line heights.
 _MIN_CELL_GAP = 0.9
@@ -16,7 +16,7 @@ _MIN_ROW_STRETCH = 1.1
 _MAX_MARKER_CHARS = 5
 
 
-def table_rows(chars: PageChars, all_lines: Sequence[Line]) -> list[Line]:
+def find_table_rows(chars: PageChars, all_lines: Sequence[Line]) -> list[Line]:
     """Return the lines that are table rows: they share a wide gap with an adjacent line."""
     usual = median([(line.right - line.left) / len(line.text) for line in all_lines]) if all_lines else 0.0
     wide = [
@@ -32,7 +32,7 @@ def table_rows(chars: PageChars, all_lines: Sequence[Line]) -> list[Line]:
 
 def _cell_gaps(chars: PageChars, line: Line) -> list[tuple[float, float]]:
     """Return the gaps far wider than a space, unless the line is justified."""
-    all_gaps = [(left, right) for after, left, right in gaps(chars, line) if after > _MAX_MARKER_CHARS]
+    all_gaps = [(left, right) for after, left, right in find_gaps(chars, line) if after > _MAX_MARKER_CHARS]
     widths = [right - left for left, right in all_gaps]
     if len(widths) == line.text.count(" ") and max(widths, default=0) < _MAX_JUSTIFIED_GAP * line.height:
         return []

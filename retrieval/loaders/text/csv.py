@@ -40,13 +40,13 @@ def load(data: bytes, name: str) -> Document:
     if len(table) > MAX_ROWS:
         raise DocumentError(name, f"has more than {MAX_ROWS} rows; split it")
     builder = DocumentBuilder(name)
-    columns = document_builder.column_names(table[0][1]) if len(table) > 1 else ()
+    columns = document_builder.detect_column_names(table[0][1]) if len(table) > 1 else ()
     if columns:
-        builder.aside(" | ".join(columns))
+        builder.add_unquotable(" | ".join(columns))
     for number, cells in table[bool(columns) :]:
-        builder.page(str(number))
-        builder.block(document_builder.row_text(cells, columns))
-    return builder.document(title=_title_from_name(name), unit="row")
+        builder.begin_page(str(number))
+        builder.add_block(document_builder.format_row(cells, columns))
+    return builder.build(title=_title_from_name(name), unit="row")
 
 
 def _title_from_name(name: str) -> str:

@@ -1,8 +1,13 @@
-"""Loads Markdown by rendering it to HTML, so that the text is what a reader of the page sees."""
+"""Loads Markdown by rendering it to HTML, so that the text is what a reader of the page sees.
+
+Before that, the syntax of extensions and template languages is converted to plain Markdown; code is left
+unchanged.
+"""
 
 from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
 from html import escape
+from itertools import groupby
 from textwrap import dedent
 
 import regex
@@ -16,10 +21,17 @@ from markdown_it.token import Token
 from retrieval.loaders.decoding import decode
 from retrieval.loaders.document_builder import DocumentBuilder
 from retrieval.loaders.html.blocks import LINE_ATTRIBUTE, extract_all_blocks
-from retrieval.loaders.html.html import parse
-from retrieval.loaders.text.markdown_containers import MarkdownLines
-from retrieval.loaders.text.markdown_tags import LEAD_MARK
-from retrieval.loaders.text.markdown_templates import strip_templates
+from retrieval.loaders.html.html import parse_html
+from retrieval.loaders.text.markdown_extensions import (
+    BLOCK_END,
+    BLOCK_START,
+    TITLE_MARK,
+    ContainerConverter,
+    MarkdownLines,
+    TemplateTagRemover,
+    indentation,
+    opens_indented_block,
+)
 from retrieval.model import Document
 
 # Text may also begin with a horizontal rule; front matter begins with a key.
@@ -32,7 +44,7 @@ _FRONT_TITLE = regex.compile(r"^title\s*[:=][^\S\n]*[\"']?(?P<title>.+?)[\"']?[^
 # Of lists and quotations; deeper ones are omitted.
 _MAX_NESTING = 50
 _TASK_BOX = regex.compile(r"\[[ xX]\]\s+")
-_TAG = regex.compile(r"<(?P<name>[a-zA-Z][\w-]*)(?=[\s/>])")
+_HTML_TAG = regex.compile(r"<(?P<name>[a-zA-Z][\w-]*)(?=[\s/>])")
 # Elements that are not shown or hold no markup: left open, they would swallow the text after them.
 _SWALLOWING_TAG = regex.compile(
     r"<(?=(?P<name>script|style|title|textarea|xmp|iframe|noembed|noframes|plaintext|template|noscript|svg|math"
@@ -46,7 +58,7 @@ _EMPTY_REFERENCE = {"href": "", "title": ""}
 _EAST_ASIAN_EMPHASIS = regex.compile(
     r"\*\*(?P<text>[^*\n]*[\p{Han}\p{Hiragana}\p{Katakana}\p{Hangul}\u3000-\u303f\uff01-\uff5e][^*\n]*)\*\*"
 )
-_CLOSING_TAG = regex.compile(r"</([a-z]+)")
+_CLOSING_HTML_TAG = regex.compile(r"</([a-z]+)")
 
 
 def load(data: bytes, name: str) -> Document:
@@ -54,11 +66,11 @@ def load(data: bytes, name: str) -> Document:
     text = decode(data, name)
     front = _FRONT_MATTER.match(text)
     body = front.end() if front else 0
-    source = strip_templates(text[body:], 1 + text.count("\n", 0, body))
+    source = convert_extensions(text[body:], 1 + text.count("\n", 0, body))
     builder = DocumentBuilder(name)
-    extract_all_blocks(parse(_render_html(source), name), builder)
+    extract_all_blocks(parse_html(_render_html(source), name), builder)
     title = _FRONT_TITLE.search(front["body"]) if front else None
-    return builder.document(title["title"] if title else None, unit="line")
+    return builder.build(title["title"] if title else None, unit="line")
 
 
 def _record_position(rule: Callable[[StateInline, bool], bool]) -> Callable[[StateInline, bool], bool]:
@@ -106,7 +118,7 @@ def _render_html(source: MarkdownLines) -> str:
 
 
 def _escape_text(text: str) -> str:
-    words = text.replace(LEAD_MARK, "")
+    words = text.replace(TITLE_MARK, "")
     return escape(_EAST_ASIAN_EMPHASIS.sub(r"\g<text>", words) if "**" in words else words, quote=False)
 
 
@@ -118,7 +130,7 @@ class _Renderer:
         self._unclosed = unclosed
 
     def blocks(self, tokens: Sequence[Token]) -> Iterator[str]:
-        is_lead = False
+        is_title = False
         for number, token in enumerate(tokens):
             kind = token.type
             if kind == "inline":
@@ -129,11 +141,11 @@ class _Renderer:
                 yield f"<pre{self._line(token, kind == 'fence')}>\n{code}</pre>"
             elif kind == "html_block":
                 yield self._raw_block(token)
-            elif token.type == "paragraph_open" and tokens[number + 1].content.startswith(LEAD_MARK):
-                is_lead = True
+            elif token.type == "paragraph_open" and tokens[number + 1].content.startswith(TITLE_MARK):
+                is_title = True
                 yield f"<summary{self._line(token)}>"
-            elif token.type == "paragraph_close" and is_lead:
-                is_lead = False
+            elif token.type == "paragraph_close" and is_title:
+                is_title = False
                 yield "</summary>"
             elif token.hidden:
                 yield "\n"
@@ -157,7 +169,7 @@ class _Renderer:
             elif kind == "code_inline":
                 yield escape(child.content, quote=False)
             elif kind == "html_inline":
-                closed = {*_CLOSING_TAG.findall(content.lower())} if closed is None else closed
+                closed = {*_CLOSING_HTML_TAG.findall(content.lower())} if closed is None else closed
                 yield self._raw_inline(child.content, closed)
             elif kind in {"softbreak", "hardbreak"}:
                 if breaks is None:
@@ -185,7 +197,7 @@ class _Renderer:
         def escape_unclosed(tag: regex.Match[str]) -> str:
             return "&lt;" if tag["name"].lower() in self._unclosed else "<"
 
-        html = _SWALLOWING_TAG.sub(escape_unclosed, _TAG.sub(add_line, content))
+        html = _SWALLOWING_TAG.sub(escape_unclosed, _HTML_TAG.sub(add_line, content))
         return f"<wbr {LINE_ATTRIBUTE}={self._number(first)}>{html}"
 
     def _line(self, token: Token, after: int = 0) -> str:
@@ -193,3 +205,112 @@ class _Renderer:
 
     def _number(self, line: int) -> int:
         return self._numbers[min(line, len(self._numbers) - 1)]
+
+
+_REMOVE_MARKS = {ord(mark): None for mark in (TITLE_MARK, BLOCK_START, BLOCK_END)}
+_FENCE = regex.compile(
+    r"(?P<prefix>(?:[ \t]|>|[-*+][ \t]|\d{1,9}[.)][ \t])*+)(?P<mark>`{3,}(?=[^`]*$)|~{3,})"
+)
+_OPENING_HIGHLIGHT = regex.compile(
+    r"(?P<prefix>\s*)(?:\{%-?\s*highlight\b[^%]*%\}|\{\{[<%]\s*highlight\b.*?[>%]\}\})\s*$"
+)
+_CLOSING_HIGHLIGHT = regex.compile(
+    r"(?P<prefix>\s*)(?:\{%-?\s*endhighlight\s*-?%\}|\{\{[<%]\s*/\s*highlight\s*[>%]\}\})\s*$"
+)
+_LONG_FENCE = "`" * 8
+_LIST_ITEM = regex.compile(r" {0,3}(?:[-*+]|\d{1,9}[.)])[ \t]")
+_ESM_STATEMENT = regex.compile(
+    r"import\s+(?:[\w*{][^'\"]*?\sfrom\s+)?['\"][^'\"]+['\"];?\s*$"
+    r"|export\s+(?:default|const|let|var|function|class|async)\b|import\s+(?:\w+,\s*)?\{\s*$"
+)
+_JSX_COMPONENT = regex.compile(r"\s*</?[A-Z][a-z]\w*[\s/>]")
+
+
+def convert_extensions(text: str, first: int = 1) -> MarkdownLines:
+    """Return the lines of a text as plain Markdown, without extension and template syntax.
+
+    `first` is the number of its first line.
+    """
+    lines = text.translate(_REMOVE_MARKS).split("\n")
+    has_components = any(map(_JSX_COMPONENT.match, lines)) or any(map(_ESM_STATEMENT.match, lines))
+    is_code = _find_code_lines(lines, has_components)
+    if has_components:
+        _blank_modules(lines, is_code)
+    without_tags = _remove_tags(lines, is_code)
+    return ContainerConverter(has_components).convert(without_tags, is_code, first)
+
+
+def _find_code_lines(lines: list[str], has_components: bool) -> list[bool]:
+    """Return for each line whether it is code. Tags around code are replaced by fences in `lines`."""
+    code_lines: list[bool] = []
+    fence = prefix = ""
+    in_comment = in_list = False
+    was_blank = was_indented = True
+    for number, line in enumerate(lines):
+        is_code = is_indented = False
+        if fence and ">" in prefix and not line.lstrip().startswith(">"):
+            fence = ""
+        if fence == _LONG_FENCE and (closing := _CLOSING_HIGHLIGHT.match(line)):
+            lines[number] = closing["prefix"] + _LONG_FENCE
+            is_code, fence = True, ""
+        elif fence:
+            is_code = True
+            bare = line.lstrip(" \t>").rstrip()
+            if fence != _LONG_FENCE and len(bare) >= len(fence) and not bare.strip(fence[0]):
+                fence = ""
+        elif in_comment:
+            in_comment = "-->" not in line
+        elif opening := _FENCE.match(line):
+            is_code, fence, prefix = True, opening["mark"], opening["prefix"]
+        elif opening := _OPENING_HIGHLIGHT.match(line):
+            lines[number] = opening["prefix"] + _LONG_FENCE
+            is_code, fence, prefix = True, _LONG_FENCE, ""
+        else:
+            indent = indentation(line)
+            is_indented = (
+                not has_components
+                and bool(line.strip())
+                and indent >= (8 if in_list else 4)
+                and (was_blank or was_indented)
+            )
+            is_code = is_indented
+            if line.strip() and not is_indented:
+                opens = _LIST_ITEM.match(line) or opens_indented_block(line)
+                in_list = bool(opens) or (in_list and indent > 0)
+                in_comment = _leaves_comment_open(line)
+        was_blank = not line.strip()
+        was_indented = is_indented or (was_blank and was_indented)
+        code_lines.append(is_code)
+    return code_lines
+
+
+def _leaves_comment_open(line: str) -> bool:
+    begin = line.rfind("<!--")
+    return begin >= 0 and line.find("-->", begin) < 0 and line.count("`", 0, begin) % 2 == 0
+
+
+def _blank_modules(lines: list[str], is_code: list[bool]) -> None:
+    """Blank the imports and exports of MDX, each up to an empty line with all brackets closed."""
+    depth: int | None = None
+    for number, line in enumerate(lines):
+        if is_code[number]:
+            depth = None
+        elif depth is None and _ESM_STATEMENT.match(line):
+            depth = 0
+        if depth is not None:
+            if not line.strip() and depth <= 0:
+                depth = None
+                continue
+            depth += sum(map(line.count, "{([")) - sum(map(line.count, "})]"))
+            lines[number] = ""
+            if depth <= 0 and line.rstrip().endswith((";", "'", '"')):
+                depth = None
+
+
+def _remove_tags(lines: list[str], is_code: list[bool]) -> list[str]:
+    """Return the lines without tags outside code blocks; their number stays the same."""
+    cleaned: list[str] = []
+    for code, run in groupby(zip(is_code, lines, strict=True), key=lambda pair: pair[0]):
+        run_lines = [line for _, line in run]
+        cleaned += run_lines if code else TemplateTagRemover("\n".join(run_lines)).remove_tags().split("\n")
+    return cleaned

@@ -25,14 +25,14 @@ _PARAGRAPH_END = (*_SENTENCE_END, *"?？؟\"'”’»)")
 def load(data: bytes, name: str) -> Document:
     """Load a .txt file. The first line is the title if a blank line follows and it is no sentence."""
     text = decode(data, name)
-    blocks = paragraphs(text)
+    blocks = find_paragraphs(text)
     if len(blocks) > 1 and _is_title(text, blocks[0]):
         title = " ".join(blocks[0].of(text).split())
         return Document(name, title, text, tuple(blocks[1:]), (Heading(blocks[0], 1, title),))
     return Document(name, title_from_opening(text) or name, text, tuple(blocks))
 
 
-def paragraphs(text: str) -> list[Span]:
+def find_paragraphs(text: str) -> list[Span]:
     """Return the spans of a text's paragraphs, stripped."""
     parts = _split(text, _BLANK_LINES, Span(0, len(text)))
     return [line for part in parts for line in _split_lines(text, part)]

@@ -185,7 +185,7 @@ def test_exit_codes(
     environment = {"INDEX_DIR": str(tmp_path / "index"), "MEANING": "off"}
     done = CliRunner().invoke(main, ["ask", "--docs", str(tmp_path), *options, QUESTION], env=environment)
     assert expected == done.exit_code
-    texts = {"sure": "", "unsure": texts_for().unsure, "none": texts_for().declined}
+    texts = {"sure": "", "unsure": texts_for().unsure_answer, "none": texts_for().no_answer}
     assert options or texts[certainty] == done.stdout.strip()
 
 

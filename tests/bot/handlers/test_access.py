@@ -1,11 +1,15 @@
+import asyncio
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from telegram import Update
 from telegram.ext import ApplicationHandlerStop
 
-from bot.handlers.access import AccessControl
+from bot.handlers import access
+from bot.handlers.access import AccessControl, RateLimits, Verdict
 from bot.i18n.messages import texts_for
 from bot.ops.metrics import Metrics
 from bot.telegram.bot_client import Bot
@@ -135,7 +139,7 @@ async def test_the_limit_of_a_user_covers_all_chats(telegram: Any) -> None:
     for update in (message(), message(GROUP), message(), message(), message(GROUP)):
         await pipeline(message=update)
     assert 2 == pipeline.handled
-    assert [texts_for("en").slow_down] == telegram.texts()
+    assert [texts_for("en").too_many_questions] == telegram.texts()
     assert 3 == pipeline.refused("too many")
     assert 3 == await pipeline(message=bobs())
 
@@ -147,7 +151,7 @@ async def test_a_group_has_twenty_a_minute(telegram: Any) -> None:
     for number in range(30):
         await pipeline(message=message(GROUP, **{"from": ADA | {"id": 100 + number}}))
     assert 20 == pipeline.handled
-    assert [texts_for("en").slow_down] == telegram.texts()
+    assert [texts_for("en").too_many_questions] == telegram.texts()
 
 
 @fast
@@ -175,7 +179,7 @@ async def test_rate_limited_presses_are_answered(telegram: Any) -> None:
     for _ in range(3):
         await pipeline(callback_query=press(ADA, message()))
     assert 1 == pipeline.handled
-    assert [texts_for("en").slow_down, None] == [sent.get("text") for _, sent in telegram.calls]
+    assert [texts_for("en").too_many_questions, None] == [sent.get("text") for _, sent in telegram.calls]
 
 
 @fast
@@ -186,3 +190,69 @@ async def test_a_notice_that_cannot_be_sent_is_no_error(telegram: Any) -> None:
     for _ in range(3):
         await pipeline(message=message())
     assert 1 == pipeline.handled
+
+
+ADMITTED, NOTICE, REFUSED = Verdict.ADMITTED, Verdict.REFUSED_WITH_NOTICE, Verdict.REFUSED
+
+
+@fast
+async def test_one_notice() -> None:
+    """The first request beyond the limit gets a notice, the next ones nothing; others are not affected."""
+    limits = RateLimits(3)
+    verdicts = [await limits.take(1) for _ in range(6)]
+    assert [ADMITTED, ADMITTED, ADMITTED, NOTICE, REFUSED, REFUSED] == verdicts
+    assert ADMITTED == await limits.take(2)
+
+
+@pytest.mark.parametrize("per_minute", [1, 2, 3, 60])
+@fast
+async def test_refill(per_minute: int) -> None:
+    """After a minute without requests, the bucket is full again, and a notice is due again."""
+    limits = RateLimits(per_minute)
+    for _ in range(2):
+        verdicts = [await limits.take(1) for _ in range(per_minute + 2)]
+        assert [*[ADMITTED] * per_minute, NOTICE, REFUSED] == verdicts
+        await asyncio.sleep(60.1)
+
+
+@fast
+async def test_no_second_notice_while_requests_continue() -> None:
+    """Continuous requests are admitted at the refill rate, without a second notice."""
+    limits = RateLimits(6)
+    verdicts = []
+    for _ in range(100):
+        verdicts.append(await limits.take(1))
+        await asyncio.sleep(1)
+    assert 1 == verdicts.count(NOTICE)
+    assert 14 <= verdicts.count(ADMITTED) <= 16
+
+
+@fast
+async def test_no_limit() -> None:
+    """A limit of 0 admits everything."""
+    limits = RateLimits(0)
+    assert {ADMITTED} == {await limits.take(1) for _ in range(1000)}
+
+
+@given(st.integers(1, 20), st.lists(st.sampled_from([0.0, 0.5, 2.0, 10.0, 60.0]), max_size=80))
+@fast
+async def test_at_most_a_bucket_and_a_refill_per_minute(per_minute: int, gaps: list[float]) -> None:
+    """In any minute, at most a full bucket and its refill are admitted."""
+    limits, admitted, now = RateLimits(per_minute), [], 0.0
+    for gap in gaps:
+        await asyncio.sleep(gap)
+        now += gap
+        if await limits.take(1) is ADMITTED:
+            admitted.append(now)
+    for at in admitted:
+        assert len([time for time in admitted if at <= time < at + 60]) <= 2 * per_minute
+
+
+@fast
+async def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only the most recently used buckets are kept."""
+    monkeypatch.setattr(access, "_MAX_BUCKETS", 3)
+    limits = RateLimits(1)
+    for key in range(10):
+        await limits.take(key)
+    assert [7, 8, 9] == list(limits._buckets)

@@ -47,7 +47,7 @@ def _document(name: str | None, size: int = 10, **fields: Any) -> dict[str, Any]
 async def test_status(manager: Any, telegram: Any) -> None:
     """/status shows the documents and the counts of answers."""
     for certainty in ("sure", "none", "unsure", "none"):
-        manager.bot.bot_data.metrics.asked(certainty)
+        manager.bot.bot_data.metrics.count_question(certainty)
     await deliver(manager.bot, message=message("/status"))
     (text,) = telegram.texts()
     assert ["Documents: 1", "Passages: 12", "Index: 01234567, embedded"] == text.splitlines()[:3]
@@ -63,7 +63,7 @@ async def test_any_problems_are_within_limits(manager: Any, telegram: Any, probl
     await deliver(manager.bot, message=message("/status"))
     (text,) = telegram.texts()
     assert len(text.encode("utf-16-le")) // 2 <= 4096
-    assert (TEXTS.left_out(len(problems)) in text) is bool(problems)
+    assert (TEXTS.files_left_out(len(problems)) in text) is bool(problems)
     assert min(len(problems), 10) == sum(line.startswith("• ") for line in text.split("\n"))
 
 
@@ -92,7 +92,7 @@ async def test_a_document_is_added_and_replaced(manager: Any, telegram: Any) -> 
     await deliver(manager.bot, message=_document("guide.txt"))
     await deliver(manager.bot, message=_document("guide.txt"))
     assert {"guide.txt": BYTES} == manager.put_in
-    assert [TEXTS.added("guide.txt"), TEXTS.replaced("guide.txt")] == telegram.texts()
+    assert [TEXTS.document_added("guide.txt"), TEXTS.document_replaced("guide.txt")] == telegram.texts()
 
 
 @pytest.mark.parametrize(
@@ -107,7 +107,7 @@ async def test_bad_names_are_refused(manager: Any, telegram: Any, name: str | No
     await deliver(manager.bot, message=_document(name))
     assert {} == manager.put_in
     (text,) = telegram.texts()
-    assert text.endswith(f" was not added: {TEXTS.bad_name}")
+    assert text.endswith(f" was not added: {TEXTS.file_name_not_allowed}")
     assert text == text.strip()
     assert len(text) < 400
 
@@ -123,13 +123,13 @@ async def test_refused_documents(manager: Any, telegram: Any, error: Exception, 
     """The reply to a document that cannot be read or written gives the reason."""
     manager.add = _raising(error)
     await deliver(manager.bot, message=_document("guide.txt"))
-    assert [TEXTS.not_added("guide.txt", reason)] == telegram.texts()
+    assert [TEXTS.document_not_added("guide.txt", reason)] == telegram.texts()
 
 
 async def test_a_document_too_large(manager: Any, telegram: Any) -> None:
     """A document above Telegram's download limit is refused as too large."""
     await deliver(manager.bot, message=_document("guide.txt", 20 * 1024 * 1024 + 1))
-    assert [TEXTS.not_added("guide.txt", TEXTS.too_large(20))] == telegram.texts()
+    assert [TEXTS.document_not_added("guide.txt", TEXTS.file_too_large(20))] == telegram.texts()
     assert {} == manager.put_in
 
 
@@ -150,7 +150,7 @@ async def test_documents_from_others_are_ignored(manager: Any, telegram: Any) ->
     """A document from another user, or sent to a group, is not added."""
     await deliver(manager.bot, message=_document("guide.txt", **BY_BO))
     await deliver(manager.bot, message=_document("guide.txt", chat=GROUP))
-    assert ([TEXTS.wordless], {}) == (telegram.texts(), manager.put_in)
+    assert ([TEXTS.unsupported_message], {}) == (telegram.texts(), manager.put_in)
 
 
 async def test_documents_in_a_cluster_are_read_only(manager: Any, telegram: Any) -> None:
@@ -160,7 +160,7 @@ async def test_documents_in_a_cluster_are_read_only(manager: Any, telegram: Any)
     await deliver(manager.bot, message=_document("guide.txt"))
     for button in ("@xfolder01.0", "@yfolder01.0"):
         await deliver(manager.bot, callback_query=pressed(button, None))
-    assert [TEXTS.in_a_cluster] * 4 == [sent["text"] for _, sent in telegram.calls]
+    assert [TEXTS.documents_in_cluster] * 4 == [sent["text"] for _, sent in telegram.calls]
     assert ({}, [], 0) == (manager.put_in, manager.taken_out, manager.reloads)
     telegram.calls.clear()
     await deliver(manager.bot, message=message("/status"))
@@ -170,11 +170,11 @@ async def test_documents_in_a_cluster_are_read_only(manager: Any, telegram: Any)
 async def test_buttons_of_documents_in_a_cluster(manager: Any, telegram: Any) -> None:
     """With documents in a cluster there is no button to remove one, and none to send a missing file."""
     manager.bot.bot_data.document_manager = None
-    assert [TEXTS.read_from_start, TEXTS.whole_document] == (await _buttons(manager.bot, telegram))[:2]
+    assert [TEXTS.read_from_start, TEXTS.document] == (await _buttons(manager.bot, telegram))[:2]
     manager.bot.bot_data.has_files = False
     buttons = await _buttons(manager.bot, telegram)
     assert TEXTS.read_from_start in buttons
-    assert not {TEXTS.whole_document, TEXTS.remove} & set(buttons)
+    assert not {TEXTS.document, TEXTS.remove_document} & set(buttons)
 
 
 async def _buttons(bot: Any, telegram: Any) -> list[str]:

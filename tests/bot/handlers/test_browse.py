@@ -65,14 +65,14 @@ async def test_buttons_show_their_view(application: Any, telegram: Any, data: st
     [
         ("@hnowhere0.0", TEXTS.documents_changed),
         ("@fnowhere0.0", TEXTS.documents_changed),
-        ("@s", TEXTS.stale),
-        ("@", TEXTS.stale),
-        ("@r.0", TEXTS.stale),
-        ("@sfolder01.0", TEXTS.stale),
-        ("@xfolder01.0", TEXTS.stale),
-        ("@yfolder01.0", TEXTS.stale),
-        ("@rfolder01.-1", TEXTS.stale),
-        ("@rfolder01.999999999", TEXTS.stale),
+        ("@s", TEXTS.button_expired),
+        ("@", TEXTS.button_expired),
+        ("@r.0", TEXTS.button_expired),
+        ("@sfolder01.0", TEXTS.button_expired),
+        ("@xfolder01.0", TEXTS.button_expired),
+        ("@yfolder01.0", TEXTS.button_expired),
+        ("@rfolder01.-1", TEXTS.button_expired),
+        ("@rfolder01.999999999", TEXTS.button_expired),
     ],
 )
 async def test_invalid_buttons(application: Any, telegram: Any, data: str, popup: str) -> None:
@@ -92,7 +92,7 @@ async def test_forged_buttons(application: Any, telegram: Any, two_documents: An
     assert "answerCallbackQuery" == calls[-1][0]
     assert 1 == sum(name == "answerCallbackQuery" for name, _ in calls)
     assert "other001" in data or SECRET not in str(calls)
-    assert TEXTS.failed not in str(calls)
+    assert TEXTS.internal_error not in str(calls)
 
 
 @pytest.mark.usefixtures("two_documents")
@@ -119,10 +119,10 @@ async def test_a_file_that_cannot_be_sent(
 ) -> None:
     """The button of a file that is missing, too large or refused gets a text."""
     telegram.replies["sendDocument"] = (400, description)
-    assert ("answerCallbackQuery", TEXTS.file_gone) == (await _press(application, telegram, "@ffolder01.0"))[
-        -1
-    ]
-    gone = [("answerCallbackQuery", TEXTS.file_gone)]
+    assert ("answerCallbackQuery", TEXTS.file_not_available) == (
+        await _press(application, telegram, "@ffolder01.0")
+    )[-1]
+    gone = [("answerCallbackQuery", TEXTS.file_not_available)]
     assert gone == await _press(application, telegram, "@fother001.0")
     two_documents.sources = (Source("folder01", "name.txt", "Title", 1, 1, "en", size=50 * 1024 * 1024 + 1),)
     assert gone == await _press(application, telegram, "@ffolder01.0")
@@ -138,7 +138,7 @@ async def test_a_button_of_an_old_message(
     for gone in ({"message_id": 11, "date": 0, "chat": PRIVATE}, None):
         *_, (method, popup) = await _press(application, telegram, data, message=gone)
         assert "answerCallbackQuery" == method
-        assert popup in {TEXTS.stale, TEXTS.file_gone}
+        assert popup in {TEXTS.button_expired, TEXTS.file_not_available}
 
 
 async def test_search(application: Any, archive: Any, telegram: Any, citation: Any, answer: Any) -> None:
@@ -184,11 +184,11 @@ async def test_an_admin_removes_a_document(connecting: Any, telegram: Any) -> No
     application = connecting(telegram_admins=[1])
     manager = application.bot_data.document_manager
     (_, prompt), _ = await _press(application, telegram, "@xfolder01.0")
-    assert TEXTS.remove_really("name.txt") == prompt
+    assert TEXTS.confirm_removal("name.txt") == prompt
     rows = telegram.calls[0][1]["reply_markup"]["inline_keyboard"]
     assert ["@yfolder01.0", "@hfolder01.0"] == [row[0]["callback_data"] for row in rows]
     assert [] == manager.taken_out
-    assert TEXTS.removed("name.txt") == (await _press(application, telegram, "@yfolder01.0"))[0][1]
+    assert TEXTS.document_removed("name.txt") == (await _press(application, telegram, "@yfolder01.0"))[0][1]
     assert ["name.txt"] == manager.taken_out
 
 
@@ -208,5 +208,5 @@ async def test_only_admins_remove_documents(
     """Remove buttons of users who are not admins, or in a group, are answered as out of date."""
     application = connecting(telegram_admins=admins)
     popup = await _press_remove(application, telegram, **fields)
-    assert [("answerCallbackQuery", TEXTS.stale)] * 2 == popup
+    assert [("answerCallbackQuery", TEXTS.button_expired)] * 2 == popup
     assert [] == application.bot_data.document_manager.taken_out

@@ -25,14 +25,14 @@ def unreachable(archive: Any, application: Any) -> Any:
 @pytest.mark.parametrize(
     ("update", "expected"),
     [
-        ({"message": message("Who built it?")}, ("sendMessage", TEXTS.unreachable)),
-        ({"message": GERMAN}, ("sendMessage", texts_for("de").unreachable)),
-        ({"edited_message": message("Who built it?")}, ("sendMessage", TEXTS.unreachable)),
-        ({"message": message("/start 000000000001folder01")}, ("sendMessage", TEXTS.unreachable)),
-        ({"message": message("/search words")}, ("sendMessage", TEXTS.unreachable)),
+        ({"message": message("Who built it?")}, ("sendMessage", TEXTS.documents_unreachable)),
+        ({"message": GERMAN}, ("sendMessage", texts_for("de").documents_unreachable)),
+        ({"edited_message": message("Who built it?")}, ("sendMessage", TEXTS.documents_unreachable)),
+        ({"message": message("/start 000000000001folder01")}, ("sendMessage", TEXTS.documents_unreachable)),
+        ({"message": message("/search words")}, ("sendMessage", TEXTS.documents_unreachable)),
         (
             {"callback_query": pressed("q2", message("Who built it?"))},
-            ("answerCallbackQuery", TEXTS.unreachable),
+            ("answerCallbackQuery", TEXTS.documents_unreachable),
         ),
     ],
 )
@@ -62,7 +62,7 @@ async def test_guest_queries_while_unreachable(unreachable: Any, telegram: Any) 
     await deliver(unreachable, guest_message=GUEST)
     ((method, sent),) = telegram.calls
     assert "answerGuestQuery" == method
-    assert TEXTS.unreachable in json.dumps(sent, ensure_ascii=False, default=str)
+    assert TEXTS.documents_unreachable in json.dumps(sent, ensure_ascii=False, default=str)
 
 
 async def test_recovery(unreachable: Any, archive: Any, telegram: Any) -> None:
@@ -70,4 +70,6 @@ async def test_recovery(unreachable: Any, archive: Any, telegram: Any) -> None:
     await deliver(unreachable, message=message("Who built it?"))
     archive.is_away = False
     await deliver(unreachable, message=message("Who built it?"))
-    assert [TEXTS.unreachable, TEXTS.declined] == [text.partition("\n")[0] for text in telegram.texts()]
+    assert [TEXTS.documents_unreachable, TEXTS.no_answer] == [
+        text.partition("\n")[0] for text in telegram.texts()
+    ]

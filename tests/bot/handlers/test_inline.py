@@ -49,7 +49,7 @@ async def test_quotes_are_offered(
 
 
 @pytest.mark.parametrize(
-    ("query", "hint"), [("", TEXTS.inline_help), (" ", TEXTS.inline_help), ("No?", TEXTS.inline_none)]
+    ("query", "hint"), [("", TEXTS.inline_hint), (" ", TEXTS.inline_hint), ("No?", TEXTS.inline_no_quote)]
 )
 async def test_help_instead_of_quotes(application: Any, telegram: Any, query: str, hint: str) -> None:
     """An empty query or one without quotes has a button that opens the bot's help."""
@@ -75,7 +75,7 @@ async def test_no_search_without_documents(application: Any, archive: Any, teleg
     """Without documents, an inline query is not searched for."""
     archive.sources = ()
     sent = await _type(application, telegram, "Which?")
-    assert (TEXTS.inline_none, []) == (sent["button"]["text"], archive.questions)
+    assert (TEXTS.inline_no_quote, []) == (sent["button"]["text"], archive.questions)
 
 
 async def test_an_expired_query_is_no_error(
@@ -118,8 +118,8 @@ async def test_guest_answer(application: Any, telegram: Any) -> None:
 @pytest.mark.parametrize(
     ("text", "sources", "expected"),
     [
-        ("@verbatim_bot", True, TEXTS.ask_how),
-        ("@verbatim_bot No?", True, TEXTS.declined),
+        ("@verbatim_bot", True, TEXTS.ask_usage),
+        ("@verbatim_bot No?", True, TEXTS.no_answer),
         ("@verbatim_bot Which?", False, TEXTS.no_documents),
     ],
 )

@@ -32,16 +32,16 @@ def three_quotes(archive: Any, citation: Callable[..., Any], answer: Callable[..
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("/start", TEXTS.start),
+        ("/start", TEXTS.greeting),
         ("/help", TEXTS.help),
         ("/help@verbatim_bot", TEXTS.help),
         ("/privacy", TEXTS.privacy),
         ("/sources", "I hold 1 document:\n\n1. Title · EN · 0 KB"),
-        ("/ask", TEXTS.ask_how),
+        ("/ask", TEXTS.ask_usage),
         ("/nonsense", TEXTS.unknown_command),
-        ("@verbatim_bot", TEXTS.ask_how),
-        ("Something else", TEXTS.declined),
-        ("/start gone", f"{TEXTS.link_gone}\n\n{TEXTS.start}"),
+        ("@verbatim_bot", TEXTS.ask_usage),
+        ("Something else", TEXTS.no_answer),
+        ("/start gone", f"{TEXTS.linked_document_gone}\n\n{TEXTS.greeting}"),
     ],
 )
 async def test_texts_in_private(text: str, expected: str, application: Any, telegram: Any) -> None:
@@ -79,7 +79,7 @@ async def test_messages_without_text(fields: dict[str, Any], application: Any, t
     """A message without text gets a friendly line in private and nothing in a group."""
     await deliver(application, message=message(**fields))
     await deliver(application, message=message(chat=GROUP, **fields))
-    assert [TEXTS.wordless] == telegram.texts()
+    assert [TEXTS.unsupported_message] == telegram.texts()
 
 
 @pytest.mark.parametrize(
@@ -181,7 +181,7 @@ async def test_a_quote_that_is_not_verbatim_is_not_sent(
     """A quote that differs from its passage is left out; without others the bot declines."""
     three_quotes.answers["Which?"] = answer(citation("Words.", (0, 6), quote="Wordz."))
     await deliver(application, message=message("Which?"))
-    assert [TEXTS.declined] == telegram.texts()
+    assert [TEXTS.no_answer] == telegram.texts()
 
 
 async def test_no_documents(application: Any, archive: Any, telegram: Any) -> None:
@@ -196,7 +196,7 @@ async def test_errors_get_an_apology(application: Any, archive: Any, telegram: A
     archive.answers = None
     await deliver(application, message=message("Which?"))
     await deliver(application, callback_query=pressed("q1", message("Which?")))
-    assert [("sendMessage", TEXTS.failed), ("answerCallbackQuery", TEXTS.failed)] == [
+    assert [("sendMessage", TEXTS.internal_error), ("answerCallbackQuery", TEXTS.internal_error)] == [
         (method, sent["text"]) for method, sent in telegram.calls
     ]
 
@@ -250,7 +250,7 @@ async def test_an_unsure_answer_is_the_closest_passages(
     """An unsure answer introduces the closest passages: open in private, collapsed in a group."""
     await deliver(application, message=message("/ask Perhaps?", chat))
     ((_, sent),) = telegram.calls
-    assert sent["text"].startswith(f"{TEXTS.unsure}\nQuote number 1.\n1 — ")
+    assert sent["text"].startswith(f"{TEXTS.unsure_answer}\nQuote number 1.\n1 — ")
     assert count == [entity["type"] for entity in sent["entities"]].count(kind)
     (row,) = sent["reply_markup"]["inline_keyboard"]
     assert ["Context 1", "Context 2", "Context 3"] == [button["text"] for button in row]
@@ -269,7 +269,7 @@ async def test_the_closest_passages_and_their_context(
         await deliver(application, callback_query=press)
     (_, listed), _, (_, around), _, (_, again), (_, popup) = telegram.calls
     assert (listed["text"], listed["entities"]) == (again["text"], again["entities"])
-    assert listed["text"].startswith(f"{TEXTS.unsure}\nQuote number 1.\n")
+    assert listed["text"].startswith(f"{TEXTS.unsure_answer}\nQuote number 1.\n")
     folded = [entity for entity in listed["entities"] if entity["type"] == "expandable_blockquote"]
     assert len(folded) == (chat is GROUP)
     assert around["text"].startswith("Quote number 2.\n")
@@ -285,7 +285,7 @@ async def test_a_suggestion_may_have_an_unsure_answer(application: Any, telegram
     await deliver(application, callback_query=pressed("~n1", message("Whihc?")))
     (_, first), _, (_, second), _ = telegram.calls
     assert first["text"] == second["text"]
-    assert first["text"].startswith(TEXTS.unsure)
+    assert first["text"].startswith(TEXTS.unsure_answer)
     buttons = first["reply_markup"]["inline_keyboard"][0]
     assert "~c1:000000000001folder01" == buttons[0]["callback_data"]
 
@@ -304,7 +304,7 @@ async def test_an_answer_that_has_become_sure_is_quoted(application: Any, telegr
     [
         ("q2", None, TEXTS.question_gone),
         ("q2", message(photo=[]), TEXTS.question_gone),
-        ("nonsense", message("Which?"), TEXTS.stale),
+        ("nonsense", message("Which?"), TEXTS.button_expired),
         ("q9", message("Which?"), TEXTS.documents_changed),
         ("c1:other", message("Which?"), TEXTS.documents_changed),
         ("~q1", message("Which?"), TEXTS.documents_changed),
@@ -333,7 +333,10 @@ async def test_a_button_of_an_inaccessible_message(application: Any, telegram: A
 @pytest.mark.usefixtures("three_quotes")
 @pytest.mark.parametrize(
     ("description", "expected"),
-    [("Bad Request: message is not modified", None), ("Bad Request: message can't be edited", TEXTS.stale)],
+    [
+        ("Bad Request: message is not modified", None),
+        ("Bad Request: message can't be edited", TEXTS.button_expired),
+    ],
 )
 async def test_refused_edits(description: str, expected: str | None, application: Any, telegram: Any) -> None:
     """An edit without a change is no error; any other refused edit gets a text."""
@@ -419,7 +422,9 @@ async def test_any_link_payload(application: Any, telegram: Any, payload: str) -
     await deliver(application, message=message(f"/start {payload}"))
     (text,) = telegram.texts()
     gone = (
-        TEXTS.passage_gone("Title") if payload[12:] == "folder01" else f"{TEXTS.link_gone}\n\n{TEXTS.start}"
+        TEXTS.passage_gone("Title")
+        if payload[12:] == "folder01"
+        else f"{TEXTS.linked_document_gone}\n\n{TEXTS.greeting}"
     )
     opened = payload == "000000000001folder01"
     assert text.startswith("Quote number 1." if opened else gone)
@@ -466,7 +471,7 @@ async def test_nearly_right_data_is_always_answered(  # noqa: PLR0913, PLR0917  
     await deliver(application, callback_query=pressed(forged, message(question)))
     answers = [sent for name, sent in telegram.calls if name == "answerCallbackQuery"]
     assert 1 == len(answers)
-    assert TEXTS.failed != answers[0].get("text")
+    assert TEXTS.internal_error != answers[0].get("text")
 
 
 async def test_a_changed_passage_offers_its_document(application: Any, archive: Any, telegram: Any) -> None:
@@ -503,7 +508,7 @@ async def test_an_answer_follows_its_question(
         await deliver(application, edited_message=message(text, chat, edit_date=2))
     assert [
         ("sendMessage", "Quote number 1."),
-        ("editMessageText", TEXTS.declined),
+        ("editMessageText", TEXTS.no_answer),
         ("editMessageText", "Quote number 1."),
     ] == _calls(telegram)
     assert [77, 77] == [sent["message_id"] for _, sent in telegram.calls[1:]]
@@ -582,9 +587,9 @@ NAMING = {
             {"reply_to_message": message() | {"from": US, **NAMING}},
             "• Nordholm: 1.5, in 8 passages",
         ),
-        ("/why", {"reply_to_message": message(TEXTS.help) | {"from": US}}, TEXTS.why_how),
-        ("/why", {"reply_to_message": message(photo=[])}, TEXTS.why_how),
-        ("/why", {}, TEXTS.why_how),
+        ("/why", {"reply_to_message": message(TEXTS.help) | {"from": US}}, TEXTS.why_usage),
+        ("/why", {"reply_to_message": message(photo=[])}, TEXTS.why_usage),
+        ("/why", {}, TEXTS.why_usage),
     ],
 )
 async def test_why(application: Any, telegram: Any, text: str, fields: dict[str, Any], expected: str) -> None:
@@ -611,7 +616,10 @@ def _change(before: str, after: str, chat: dict[str, Any] = GROUP) -> dict[str, 
     return {"chat": chat, "from": ADA, "date": 1, **members}
 
 
-LITTLE, ALL = (f"{TEXTS.start_group}\n\n{received}" for received in (TEXTS.hears_little, TEXTS.hears_all))
+LITTLE, ALL = (
+    f"{TEXTS.group_greeting}\n\n{received}"
+    for received in (TEXTS.receives_addressed_only, TEXTS.receives_all_messages)
+)
 
 
 @pytest.mark.parametrize(
@@ -658,10 +666,10 @@ async def test_a_page_is_sent_as_a_picture(
     archive.pictures = {1: b"a picture"}
     await deliver(application, message=message("Which?"))
     buttons = [b["text"] for row in telegram.calls[-1][1]["reply_markup"]["inline_keyboard"] for b in row]
-    assert TEXTS.page_picture in buttons
+    assert TEXTS.show_page in buttons
     for rank in (1, 2):
         press = encode(ButtonPress(Action.PAGE_PICTURE, rank))
         await deliver(application, callback_query=pressed(press, message("Which?")))
     (_, (photo, sent), (_, first), (_, second)) = telegram.calls
     assert ("sendPhoto", "Title, under “Heading”, page iii") == (photo, sent["caption"])
-    assert (None, TEXTS.no_picture) == (first.get("text"), second["text"])
+    assert (None, TEXTS.page_not_available) == (first.get("text"), second["text"])

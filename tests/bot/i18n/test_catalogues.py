@@ -188,4 +188,7 @@ def test_missing_translations_are_in_english() -> None:
     incomplete, english = Texts(_compiled(catalogue), "ru"), Texts(NullTranslations())
     assert "Читать дальше" == incomplete.read_on
     assert english.help == incomplete.help
-    assert [english.sources(1), english.sources(21)] == [incomplete.sources(1), incomplete.sources(21)]
+    assert [english.document_count(1), english.document_count(21)] == [
+        incomplete.document_count(1),
+        incomplete.document_count(21),
+    ]

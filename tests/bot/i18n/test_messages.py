@@ -8,24 +8,26 @@ from typing import Any, get_type_hints
 import pytest
 
 from bot.i18n.messages import LANGUAGES, Texts, texts_for
-from bot.views.truncation import units
+from bot.views.plain_text import utf16_length
 from sandbox import validation
 from sandbox.message_text import utf16_slice
 from sandbox.model import TextWithEntities
 
 TEXTS = texts_for("en")
-# `comma` and `is_right_to_left` are no sentences.
+# `list_separator` and `is_right_to_left` are no sentences.
 SENTENCES = sorted(
-    name for name in vars(Texts) if not name.startswith("_") and name not in {"comma", "is_right_to_left"}
+    name
+    for name in vars(Texts)
+    if not name.startswith("_") and name not in {"list_separator", "is_right_to_left"}
 )
 COUNTS = (0, 1, 2, 3, 5, 11, 21, 100, 101)
 ON_BUTTONS = """
-back back_to_closest context_of copy_source page_picture read_from_start read_on remove remove_no remove_yes
-to_headings to_sources whole_document wider
+back_to_quote back_to_closest show_context_of copy_citation show_page read_from_start read_on
+remove_document removal_cancelled removal_confirmed all_headings all_documents document show_context
 """
 IN_POPUPS = """
-documents_changed failed file_gone place question_gone slow_down stale thanks
-unreachable in_a_cluster
+documents_changed internal_error file_not_available quote_position question_gone too_many_questions
+button_expired thanks_for_vote documents_unreachable documents_in_cluster
 """
 # Narrow screens cut longer texts off if there are two buttons in a row.
 MAX_BUTTON_UNITS = 24
@@ -103,7 +105,9 @@ def _samples_of(texts: Texts, name: str) -> Iterator[str]:
 
 
 def _too_long(texts: Texts, names: str, max_units: int) -> list[str]:
-    return [text for name in names.split() for text in _samples_of(texts, name) if units(text) > max_units]
+    return [
+        text for name in names.split() for text in _samples_of(texts, name) if utf16_length(text) > max_units
+    ]
 
 
 def _tappable(text: str) -> list[tuple[str, str]]:
@@ -124,7 +128,7 @@ def test_every_sentence_can_be_sent(language: str) -> None:
     """Telegram accepts each sentence with any arguments and shows it unchanged."""
     for name in SENTENCES:
         for text in _samples_of(texts_for(language), name):
-            assert 1 <= units(text) <= validation.MAX_TEXT_UNITS
+            assert 1 <= utf16_length(text) <= validation.MAX_TEXT_UNITS
             assert text == validation.text(TextWithEntities(text)).text
 
 
@@ -145,9 +149,9 @@ def test_profile_limits(language: str) -> None:
     commands = texts.commands | texts.admin_commands
     assert list(TEXTS.commands | TEXTS.admin_commands) == list(commands)
     assert [] == [name for name in commands if not re.fullmatch("[a-z]{1,32}", name)]
-    assert [] == [text for text in commands.values() if not 1 <= units(text) <= 256]
-    assert units(texts.description) <= 512
-    assert units(texts.short_description) <= 120
+    assert [] == [text for text in commands.values() if not 1 <= utf16_length(text) <= 256]
+    assert utf16_length(texts.description) <= 512
+    assert utf16_length(texts.short_description) <= 120
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -155,7 +159,7 @@ def test_button_and_popup_limits(language: str) -> None:
     """Texts of buttons are short enough to read; answers to presses have at most 200 characters."""
     texts = texts_for(language)
     assert [] == _too_long(texts, ON_BUTTONS, MAX_BUTTON_UNITS)
-    wide = "inline_help inline_none inline_unreachable show_closest"
+    wide = "inline_hint inline_no_quote inline_unreachable show_closest"
     assert [] == _too_long(texts, wide, MAX_WIDE_BUTTON_UNITS)
     assert [] == _too_long(texts, IN_POPUPS, validation.MAX_CALLBACK_ANSWER_CHARS)
 
@@ -163,15 +167,15 @@ def test_button_and_popup_limits(language: str) -> None:
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_the_help_names_a_button(language: str) -> None:
     """The button that the help mentions has that text."""
-    assert texts_for(language).wider in texts_for(language).help
+    assert texts_for(language).show_context in texts_for(language).help
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_plurals(language: str) -> None:
     """After each number, a noun has the right plural form of its language."""
     texts = texts_for(language)
-    assert [] == _miscounted(DOCUMENTS[language], texts.sources)
-    assert [] == _miscounted(PLACES[language], texts.found)
+    assert [] == _miscounted(DOCUMENTS[language], texts.document_count)
+    assert [] == _miscounted(PLACES[language], texts.place_count)
 
 
 @pytest.mark.parametrize("language", IN_PASSAGES)
@@ -210,9 +214,9 @@ def test_line_numbers() -> None:
 def test_language_tags(tag: str | None, expected: str) -> None:
     """A tag selects its language if there is a catalogue; all others select English."""
     assert expected == texts_for(tag).language
-    assert texts_for(expected).start == texts_for(tag).start
+    assert texts_for(expected).greeting == texts_for(tag).greeting
 
 
 def test_languages_differ() -> None:
     """No language has the sentences of another."""
-    assert len(LANGUAGES) == len({texts_for(language).declined for language in LANGUAGES})
+    assert len(LANGUAGES) == len({texts_for(language).no_answer for language in LANGUAGES})

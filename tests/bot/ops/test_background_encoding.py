@@ -87,7 +87,7 @@ async def test_missing_vectors_are_computed(folder: Path, caplog: pytest.LogCapt
     background = BackgroundEncoding(metrics)
     with caplog.at_level(logging.INFO):
         async with _running(background):
-            background.take(library)
+            background.encode_library(library)
             await asyncio.to_thread(encoder.waiting.wait, TIMEOUT_SECONDS)
             assert texts == _remaining(metrics)
             assert (await library.answer("How many chairs has room 7?")).citations
@@ -114,7 +114,7 @@ async def test_progress_is_logged(
     background = BackgroundEncoding(Metrics())
     with caplog.at_level(logging.INFO):
         async with _running(background):
-            background.take(library)
+            background.encode_library(library)
             await _wait_until(lambda: "all texts" in caplog.text)
     assert f"Comparing meanings: 16 of {texts} texts" == caplog.messages[1]
 
@@ -127,13 +127,13 @@ async def test_without_missing_vectors_nothing_is_logged(
     complete.encode()
     metrics = Metrics()
     background = BackgroundEncoding(metrics)
-    metrics.unencoded(7)
+    metrics.set_unencoded(7)
     with caplog.at_level(logging.INFO):
         async with _running(background):
             for library in (complete, Library.open(folder)):
-                background.take(library)
+                background.encode_library(library)
                 await _wait_until(lambda: _remaining(metrics) == 0)
-                metrics.unencoded(7)
+                metrics.set_unencoded(7)
     assert [] == caplog.messages
 
 
@@ -142,11 +142,11 @@ async def test_a_new_library_replaces_the_old_one(folder: Path) -> None:
     encoder, background = Encoder(), BackgroundEncoding(Metrics())
     before = Library.open(folder, encoder=encoder)
     async with _running(background):
-        background.take(before)
+        background.encode_library(before)
         await asyncio.to_thread(encoder.waiting.wait, TIMEOUT_SECONDS)
         _fill(folder, 20, 30)
         after = Library.open(folder, before=before)
-        background.take(after)
+        background.encode_library(after)
         for _ in range(after.encodable):
             encoder.gate.release()
         await _wait_until(lambda: not after.unencoded)
@@ -159,7 +159,7 @@ async def test_cancelling_waits_for_the_batch(folder: Path) -> None:
     library = Library.open(folder, encoder=encoder)
     texts = library.encodable
     async with _running(background) as task:
-        background.take(library)
+        background.encode_library(library)
         await asyncio.to_thread(encoder.waiting.wait, TIMEOUT_SECONDS)
         task.cancel()
         await asyncio.sleep(0.05)
@@ -177,7 +177,7 @@ async def test_cancelling_does_not_wait_for_a_slow_batch(
     monkeypatch.setattr(background_encoding, "_STOP_TIMEOUT_SECONDS", 0.05)
     encoder, background = Encoder(), BackgroundEncoding(Metrics())
     async with _running(background) as task:
-        background.take(Library.open(folder, encoder=encoder))
+        background.encode_library(Library.open(folder, encoder=encoder))
         await asyncio.to_thread(encoder.waiting.wait, TIMEOUT_SECONDS)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -190,9 +190,9 @@ async def test_a_failing_encoder(folder: Path, caplog: pytest.LogCaptureFixture)
     background = BackgroundEncoding(Metrics())
     good = Library.open(folder, encoder=FakeEncoder())
     async with _running(background):
-        background.take(Library.open(folder, encoder=Broken()))
+        background.encode_library(Library.open(folder, encoder=Broken()))
         await _wait_until(lambda: caplog.messages)
-        background.take(good)
+        background.encode_library(good)
         await _wait_until(lambda: not good.unencoded)
     assert [
         "Meanings cannot be compared (16 texts are too many): answers are found by words alone"

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bot.ops.feedback import Feedback, FeedbackRecord, records
+from bot.ops.feedback import Feedback, FeedbackRecord, read_records
 from retrieval.model import Answer
 from tests.bot.update_builders import deliver, message, pressed
 
@@ -24,7 +24,7 @@ def test_off_writes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     """Without a folder nothing is written."""
     monkeypatch.chdir(tmp_path)
     feedback = Feedback(None)
-    feedback.keep("Who?", ASKED)
+    feedback.record("Who?", ASKED)
     assert (False, []) == (feedback.is_on, list(tmp_path.iterdir()))
 
 
@@ -34,8 +34,8 @@ def test_every_question_is_read_back(tmp_path_factory: pytest.TempPathFactory, q
     """Questions are read back unchanged, whatever characters they contain, except lone surrogates."""
     folder = tmp_path_factory.mktemp("feedback")
     for question in questions:
-        Feedback(folder).keep(question, ASKED)
-    stored = [record.question for record in records(folder)]
+        Feedback(folder).record(question, ASKED)
+    stored = [record.question for record in read_records(folder)]
     assert len(questions) == len(stored)
     for question, copy in zip(questions, stored, strict=True):
         assert question == copy or _has_surrogates(question)
@@ -47,7 +47,7 @@ def _has_surrogates(text: str) -> bool:
 
 def test_the_folder_is_the_operators_own(tmp_path: Path) -> None:
     """The folder is created with access for its owner only, and has one file a day."""
-    Feedback(tmp_path / "new" / "folder").keep("Who?", ASKED)
+    Feedback(tmp_path / "new" / "folder").record("Who?", ASKED)
     assert 0o700 == (tmp_path / "new" / "folder").stat().st_mode & 0o777
     assert [f"{_today()}.jsonl"] == [file.name for file in (tmp_path / "new" / "folder").iterdir()]
 
@@ -55,7 +55,7 @@ def test_the_folder_is_the_operators_own(tmp_path: Path) -> None:
 def test_a_folder_that_cannot_be_written_to(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """A folder that is not writable is logged in one line, without the question."""
     (tmp_path / "file").write_text("x")
-    Feedback(tmp_path / "file").keep("Who is it?", ASKED)
+    Feedback(tmp_path / "file").record("Who is it?", ASKED)
     assert 1 == len(caplog.messages)
     assert "FEEDBACK_DIR=" in caplog.messages[0]
     assert "Who is it?" not in caplog.text
@@ -70,7 +70,7 @@ def test_invalid_lines(line: str, tmp_path: Path) -> None:
     good = '{"day": "2024-01-02", "question": "Who?", "answered": false, "confidence": 0.1}'
     (tmp_path / "2024-01-02.jsonl").write_text(f"{good}\n{line}\n{good}\n")
     assert [FeedbackRecord("2024-01-02", "Who?", answered=False, confidence=0.1)] * 2 == list(
-        records(tmp_path)
+        read_records(tmp_path)
     )
 
 

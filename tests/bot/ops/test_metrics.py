@@ -13,7 +13,7 @@ Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
 
 def read(metrics: Metrics) -> Samples:
     """Parse the page as Prometheus does."""
-    families = text_string_to_metric_families(metrics.page().decode())
+    families = text_string_to_metric_families(metrics.export().decode())
     return {
         (sample.name, frozenset(sample.labels.items())): sample.value
         for family in families
@@ -24,17 +24,17 @@ def read(metrics: Metrics) -> Samples:
 def _full() -> Metrics:
     metrics = Metrics()
     for certainty in CERTAINTIES:
-        metrics.asked(certainty)
-    metrics.refused("too many")
-    metrics.failed(NetworkError("the words of somebody"))
-    metrics.failed(BadRequest("the words of somebody"))
-    with metrics.timing("find"):
+        metrics.count_question(certainty)
+    metrics.count_refusal("too many")
+    metrics.count_telegram_error(NetworkError("the words of somebody"))
+    metrics.count_telegram_error(BadRequest("the words of somebody"))
+    with metrics.time_stage("find"):
         pass
     metrics.watch_unfinished(lambda: 4)
-    metrics.index(documents=2, passages=30, version="abc")
-    metrics.unencoded(1200)
-    metrics.unreached()
-    metrics.reaches(documents=False)
+    metrics.set_index(documents=2, passages=30, version="abc")
+    metrics.set_unencoded(1200)
+    metrics.count_unreachable()
+    metrics.set_reachable(documents=False)
     return metrics
 
 
@@ -73,7 +73,7 @@ def test_a_new_process_has_counted_nothing() -> None:
 def test_a_new_index_replaces_the_old_one() -> None:
     """Only the current index is on the page."""
     metrics = _full()
-    metrics.index(documents=1, passages=3, version="def")
+    metrics.set_index(documents=1, passages=3, version="def")
     samples = read(metrics)
     named = [dict(labels) for name, labels in samples if name == "verbatim_index_info"]
     assert [{"version": "def"}] == named
@@ -85,7 +85,7 @@ def test_error_messages_are_not_exported(words: str) -> None:
     """Of an error, only its kind is on the page, never its message."""
     metrics = Metrics()
     before = {name for name, labels in read(metrics) if labels}
-    metrics.failed(NetworkError(words))
+    metrics.count_telegram_error(NetworkError(words))
     after = {(name, labels) for name, labels in read(metrics) if labels and name not in before}
     assert {("kind", "NetworkError")} == {label for _, labels in after for label in labels}
 
@@ -93,6 +93,6 @@ def test_error_messages_are_not_exported(words: str) -> None:
 def test_failures_are_timed() -> None:
     """A block that raises is timed as well."""
     metrics = Metrics()
-    with pytest.raises(ValueError, match="no"), metrics.timing("send"):
+    with pytest.raises(ValueError, match="no"), metrics.time_stage("send"):
         raise ValueError("no")
     assert 1 == read(metrics)["verbatim_seconds_count", frozenset({("stage", "send")})]

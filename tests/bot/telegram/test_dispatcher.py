@@ -232,10 +232,10 @@ async def test_answered_updates_are_in_the_journal(tmp_path: Path) -> None:
     """An update is in the journal once it has been answered or has failed, and not if it was given up."""
     waits = CancellableWaits()
 
-    async def handle(update_: Update) -> None:
-        if update_.update_id == 2:
+    async def handle(received: Update) -> None:
+        if received.update_id == 2:
             raise ValueError("no")
-        await (waits.sleep(50) if update_.update_id == 3 else asyncio.sleep(1))
+        await (waits.sleep(50) if received.update_id == 3 else asyncio.sleep(1))
 
     dispatcher = Dispatcher(handle, waits, AnsweredJournal(tmp_path))
     for number in (1, 2, 3):
@@ -248,15 +248,15 @@ async def test_answered_updates_are_in_the_journal(tmp_path: Path) -> None:
 
 @fast
 async def test_an_update_in_the_journal_is_not_answered(tmp_path: Path) -> None:
-    """An update that another process has answered, even while it waited here, counts as answered."""
-    answers, other = Answers(), AnsweredJournal(tmp_path)
+    """An update that another process answers, before or while it waits here, counts as answered."""
+    answers, other_process = Answers(), AnsweredJournal(tmp_path)
     answers.takes[2] = 5
     dispatcher = Dispatcher(answers, CancellableWaits(), AnsweredJournal(tmp_path))
-    other.add(1)
-    pending = [dispatcher.take(update(number)) for number in (1, 2, 3)]
+    other_process.add(1)
+    updates = [dispatcher.take(update(number)) for number in (1, 2, 3)]
     await asyncio.sleep(1)
-    other.add(3)
+    other_process.add(3)
     await _wait_for_all(dispatcher)
     assert [2] == answers.done
-    assert [False] * 3 == [one.task.cancelled() for one in pending if one]
+    assert [False] * 3 == [pending.task.cancelled() for pending in updates if pending]
     assert dispatcher.take(update(3)) is None

@@ -16,26 +16,26 @@ from bot.telegram.journal import AnsweredJournal
 IDS = st.integers(0, 2**40)
 
 
-def stored(folder: Path, ids: range) -> list[int]:
+def stored_ids(folder: Path, ids: range) -> list[int]:
     """Return the ids that a new process finds in the journal."""
     journal = AnsweredJournal(folder)
     return [number for number in ids if number in journal]
 
 
-def size(folder: Path) -> int:
+def folder_size(folder: Path) -> int:
     return sum(file.stat().st_size for file in folder.iterdir())
 
 
 def test_stored_updates_are_found(tmp_path: Path) -> None:
-    """Stored updates are found by this process and by others, and no other updates are."""
+    """Stored updates are found by the process that stored them and by others; other updates are not."""
     folder = tmp_path / "deep" / "folder"
     journal = AnsweredJournal(folder)
     assert 7 not in journal
     for number in (1_999_999_997, 1_999_999_999, 2_000_000_000):
         journal.add(number)
         assert number in journal
-    found = stored(folder, range(1_999_999_990, 2_000_000_010))
-    assert [1_999_999_997, 1_999_999_999, 2_000_000_000] == found
+    ids = range(1_999_999_990, 2_000_000_010)
+    assert [1_999_999_997, 1_999_999_999, 2_000_000_000] == stored_ids(folder, ids)
 
 
 @given(st.lists(st.tuples(st.integers(0, 2), st.integers(0, 60)), max_size=40))
@@ -49,7 +49,7 @@ def test_processes_share_a_journal(steps: list[tuple[int, int]]) -> None:
             assert [number in added] * 3 == [number in journal for journal in journals]
             journals[process].add(number)
             added.add(number)
-        assert sorted(added) == stored(Path(name), range(100))
+        assert sorted(added) == stored_ids(Path(name), range(100))
 
 
 def test_processes_write_at_once(tmp_path: Path) -> None:
@@ -59,9 +59,9 @@ def test_processes_write_at_once(tmp_path: Path) -> None:
         "journal = AnsweredJournal(Path(sys.argv[1]))\n"
         "for number in range(int(sys.argv[2]), 2400, 3): journal.add(number)"
     )
-    writers = [subprocess.Popen([sys.executable, "-c", program, tmp_path, str(one)]) for one in range(3)]
+    writers = [subprocess.Popen([sys.executable, "-c", program, tmp_path, str(first)]) for first in range(3)]
     assert [0, 0, 0] == [writer.wait(60) for writer in writers]
-    assert list(range(2400)) == stored(tmp_path, range(3000))
+    assert list(range(2400)) == stored_ids(tmp_path, range(3000))
 
 
 DAMAGE = st.tuples(
@@ -71,7 +71,7 @@ DAMAGE = st.tuples(
 
 @given(st.lists(DAMAGE, min_size=1, max_size=4), st.sets(st.integers(100, 299), max_size=30))
 def test_a_damaged_journal(damage: list[tuple[str, float, bytes]], added: set[int]) -> None:
-    """A torn or garbled line costs no update that was not stored its answer, and no later record."""
+    """After damage no update counts as answered that was not stored, and later records are found."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         journal = AnsweredJournal(folder)
@@ -79,40 +79,40 @@ def test_a_damaged_journal(damage: list[tuple[str, float, bytes]], added: set[in
         for number in added:
             journal.add(number)
         (file,) = folder.iterdir()
-        for kind, where, junk in damage:
+        for kind, fraction, junk in damage:
             data = file.read_bytes()
-            at = round(where * len(data))
-            end = {"cut": len(data), "insert": at, "replace": at + len(junk)}[kind]
-            file.write_bytes(data[:at] + (b"" if kind == "cut" else junk) + data[end:])
-        found = stored(folder, range(400))
-        assert {*found} <= added | {99}
-        after = AnsweredJournal(folder)
+            start = round(fraction * len(data))
+            end = {"cut": len(data), "insert": start, "replace": start + len(junk)}[kind]
+            file.write_bytes(data[:start] + (b"" if kind == "cut" else junk) + data[end:])
+        intact = stored_ids(folder, range(400))
+        assert {*intact} <= added | {99}
+        next_journal = AnsweredJournal(folder)
         for number in range(350, 360):
-            after.add(number)
-            assert number in after
-        assert sorted([*found, *range(350, 360)]) == stored(folder, range(400))
+            next_journal.add(number)
+            assert number in next_journal
+        assert sorted([*intact, *range(350, 360)]) == stored_ids(folder, range(400))
 
 
 @pytest.mark.parametrize("length", range(1, 13))
 def test_a_torn_last_line(length: int, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """A record that was written in part is no record; the one after it is, and so is the whole one."""
+    """A record that was written in part counts only once it is complete; the next record is intact."""
     journal = AnsweredJournal(tmp_path)
     journal.add(100)
     (file,) = tmp_path.iterdir()
-    whole = file.read_bytes()
+    before = file.read_bytes()
     journal.add(101)
-    record = file.read_bytes().removeprefix(whole)
+    record = file.read_bytes().removeprefix(before)
     assert 13 == len(record)
-    file.write_bytes(whole + record[:length])
+    file.write_bytes(before + record[:length])
     reader = AnsweredJournal(tmp_path)
     assert [True, False] == [100 in reader, 101 in reader]
     assert [] == caplog.messages
     with file.open("ab") as stream:
         stream.write(record[length:])
     assert 101 in reader
-    file.write_bytes(whole + record[:length])
+    file.write_bytes(before + record[:length])
     journal.add(102)
-    assert [100, 102] == stored(tmp_path, range(99, 200))
+    assert [100, 102] == stored_ids(tmp_path, range(99, 200))
 
 
 def test_damage_is_logged_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -131,15 +131,15 @@ def test_damage_is_logged_once(tmp_path: Path, caplog: pytest.LogCaptureFixture)
 
 
 def test_the_journal_is_small(tmp_path: Path) -> None:
-    """Files of old updates are removed; the last two thousand updates are always known."""
-    journal, largest = AnsweredJournal(tmp_path), 0
+    """Files of old updates are removed; the last two thousand updates are always found."""
+    journal, max_size = AnsweredJournal(tmp_path), 0
     for number in range(500_000_500, 500_010_500):
         journal.add(number)
         if not number % 100:
-            largest = max(largest, size(tmp_path))
-    assert largest <= 60_000
+            max_size = max(max_size, folder_size(tmp_path))
+    assert max_size <= 60_000
     assert ["500008.log", "500009.log", "500010.log"] == sorted(file.name for file in tmp_path.iterdir())
-    assert list(range(500_008_500, 500_010_500)) == stored(tmp_path, range(500_008_500, 500_011_000))
+    assert list(range(500_008_500, 500_010_500)) == stored_ids(tmp_path, range(500_008_500, 500_011_000))
 
 
 def test_old_files_with_higher_numbers(tmp_path: Path) -> None:
@@ -158,7 +158,7 @@ def test_old_files_with_higher_numbers(tmp_path: Path) -> None:
 
 
 def test_a_journal_that_is_deleted(tmp_path: Path) -> None:
-    """A journal that is deleted while the process runs begins again, also for other processes."""
+    """When the journal is deleted while processes run, later records are stored and found by all of them."""
     journal, reader = AnsweredJournal(tmp_path / "folder"), AnsweredJournal(tmp_path / "folder")
     for number in range(5):
         journal.add(number)
@@ -171,7 +171,7 @@ def test_a_journal_that_is_deleted(tmp_path: Path) -> None:
 
 
 def test_a_folder_that_cannot_be_written(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """Failures are counted, and the log has one line for several in a row; reading is no error."""
+    """Failed writes are counted, and several in a row are logged once; failed reads are ignored."""
     (tmp_path / "file").touch()
     failures: list[None] = []
     journal = AnsweredJournal(tmp_path / "file", lambda: failures.append(None))
@@ -185,7 +185,7 @@ def test_a_folder_that_cannot_be_written(tmp_path: Path, caplog: pytest.LogCaptu
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
 def test_a_full_disk(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """On a full disk records are lost, with one line in the log each time that the disk becomes full."""
+    """On a full disk records are lost; this is logged once each time that the disk becomes full."""
     (tmp_path / "0.log").symlink_to("/dev/full")
     failures: list[None] = []
     journal = AnsweredJournal(tmp_path, lambda: failures.append(None))
@@ -194,7 +194,7 @@ def test_a_full_disk(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     assert 2 == len(failures)
     (tmp_path / "0.log").unlink()
     journal.add(3)
-    assert [3] == stored(tmp_path, range(10))
+    assert [3] == stored_ids(tmp_path, range(10))
     assert 1 == len(caplog.messages)
     assert "No space left on device" in caplog.messages[0]
     (tmp_path / "0.log").unlink()
@@ -204,7 +204,7 @@ def test_a_full_disk(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
 
 
 def test_a_write_that_is_cut_short(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A record that the disk took in part counts as a failure, and damages no later one."""
+    """A record that was written in part counts as a failure, and damages no later record."""
     failures: list[None] = []
     journal = AnsweredJournal(tmp_path, lambda: failures.append(None))
     with monkeypatch.context() as patch:
@@ -214,7 +214,7 @@ def test_a_write_that_is_cut_short(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         journal.add(1)
     assert 1 == len(failures)
     journal.add(2)
-    assert [2] == stored(tmp_path, range(200))
+    assert [2] == stored_ids(tmp_path, range(200))
 
 
 class _LongerThanWritten(bytes):

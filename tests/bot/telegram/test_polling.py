@@ -221,7 +221,7 @@ async def test_a_slow_update_does_not_hide_later_ones(tmp_path: Path) -> None:
 
 @fast
 async def test_without_a_spool_no_update_is_lost(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """If the spool cannot be written, a slow update stays unconfirmed; the log has a line in 30 seconds."""
+    """If the spool cannot be written, a slow update stays unconfirmed; this is logged once in 30 seconds."""
     (tmp_path / "file").touch()
     queue = FakeQueue(*(update(number, chat=number) for number in range(1, 150)))
     answers = Answers()
@@ -264,7 +264,7 @@ async def test_a_stored_and_unconfirmed_update_is_answered_once(tmp_path: Path) 
 
 @fast
 async def test_a_stored_update_that_was_answered(tmp_path: Path) -> None:
-    """A stored update whose answer is in the journal is not answered again, and removed from disk."""
+    """A stored update that is in the journal is not answered again, and is removed from the spool."""
     Spool(tmp_path).store(5, update(5).to_dict())
     AnsweredJournal(tmp_path / "answered").add(5)
     answers = Answers()
@@ -277,7 +277,7 @@ async def test_a_stored_update_that_was_answered(tmp_path: Path) -> None:
 @pytest.mark.parametrize("end", [Process.end, Process.die])
 @fast
 async def test_answers_behind_a_slow_one_are_not_repeated(end: Any, tmp_path: Path) -> None:
-    """Answers that cannot be confirmed because of an earlier update are not given again after the end."""
+    """Answers that an earlier update keeps unconfirmed are not given again by the next process."""
     queue, answers = FakeQueue(*(update(number, chat=number) for number in range(1, 20))), Answers()
     answers.takes[1] = 60
     process = Process(queue, answers, tmp_path)
@@ -293,13 +293,13 @@ async def test_answers_behind_a_slow_one_are_not_repeated(end: Any, tmp_path: Pa
 
 @fast
 async def test_answers_are_confirmed_while_others_are_under_way(tmp_path: Path) -> None:
-    """Under load, an answer is confirmed 0.2 s after it was given, with five requests a second at most."""
+    """Under load, an answer is confirmed within 0.2 s, with about five requests a second at most."""
     queue, answers, answered_at = FakeQueue(), Answers(), dict[int, float]()
     answers.takes.update({number: 0.05 * number for number in range(1, 100)})
 
-    async def handle(one: Update) -> None:
-        await answers(one)
-        answered_at[one.update_id] = now()
+    async def handle(received: Update) -> None:
+        await answers(received)
+        answered_at[received.update_id] = now()
 
     async with running(queue, handle, tmp_path):
         before = len(queue.offsets)
@@ -337,7 +337,7 @@ async def test_a_slow_answer_causes_no_more_requests(tmp_path: Path) -> None:
 )
 @fast
 async def test_kills_and_stops_repeat_no_answer(steps: list[tuple[str, float]]) -> None:
-    """However often a process is killed or stopped, what it answered is not answered by the next one."""
+    """However often processes are killed or stopped, each update is answered once."""
     with tempfile.TemporaryDirectory() as name:
         queue, answers, added = FakeQueue(), Answers(), 0
         process = Process(queue, answers, Path(name))

@@ -1,4 +1,4 @@
-"""Replies to a question: a quote, the closest passages or a refusal."""
+"""Replies to a question: a quote, the closest passages or a refusal; and the reply to /why."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -21,15 +21,17 @@ from bot.views.callback_data import (
     decode,
     fit_words,
 )
-from bot.views.locations import closest
-from bot.views.message import Reply, notice
-from bot.views.viewer import Viewer
-from retrieval.model import Answer, Citation, Locator, PassageContext
+from bot.views.message import Recipient, Reply, text_reply
+from bot.views.plain_text import closest_quotes
+from retrieval.model import Answer, Citation, Locator, PassageContext, TermWeight
 from tests.bot.hostile_inputs import LONG, WILD, check_limits, citations, texts_of
 
 TEXTS = texts_for("en")
-VIEWER = Viewer(TEXTS, "verbatim_bot")
-GROUP = replace(VIEWER, in_group=True)
+TERM_WEIGHTS = st.builds(
+    TermWeight, WILD | LONG, st.booleans(), st.integers(0, 10**6), st.floats(0, 20, allow_nan=False)
+)
+RECIPIENT = Recipient(TEXTS, "verbatim_bot")
+GROUP = replace(RECIPIENT, in_group=True)
 ORIGINS = st.builds(
     Origin, st.booleans(), (WILD | LONG | st.just("")).map(lambda text: fit_words(text.split()))
 )
@@ -41,21 +43,21 @@ FOUND = st.lists(citations(), min_size=1, max_size=5).map(tuple)
 def test_the_closest_passages_are_whole_and_within_limits(
     cited: tuple[Citation, ...],
     origin: Origin,
-    asks_opinion: bool,
+    can_vote: bool,
     language: str,
 ) -> None:
     """Each quote is verbatim in a block of its own, best first, with at most five buttons in all."""
     answer = Answer("?", "unsure", 0.3, cited)
-    viewer = Viewer(texts_for(language), "verbatim_bot", asks_opinion=asks_opinion)
-    reply = answers.render_answer(answer, viewer, origin)
+    recipient = Recipient(texts_for(language), "verbatim_bot", can_vote=can_vote)
+    reply = answers.render_answer(answer, recipient, origin)
     check_limits(reply)
     quoted = texts_of(reply, "blockquote")
     assert 1 <= len(quoted) <= 3
-    assert [citation.quote for citation in closest(answer)][: len(quoted)] == quoted
+    assert [citation.quote for citation in closest_quotes(answer)][: len(quoted)] == quoted
     assert all(short in citation.quote for short, citation in zip(quoted, cited, strict=False))
     assert len(quoted) == len(texts_of(reply, "text_link"))
     pressed = [press for row in _buttons(reply) for _, press in row]
-    assert len(pressed) == len(quoted) + 2 * asks_opinion
+    assert len(pressed) == len(quoted) + 2 * can_vote
     assert [(Action.CONTEXT, rank, origin) for rank in range(1, len(quoted) + 1)] == [
         (press.action, press.rank, press.origin) for press in pressed[: len(quoted)] if press
     ]
@@ -66,10 +68,10 @@ def test_the_closest_passages_are_whole_and_within_limits(
 def test_in_a_group_the_closest_passages_are_folded(cited: tuple[Citation, ...]) -> None:
     """In a group, all quotes and sources are in one expandable block without nested blocks."""
     answer = Answer("?", "unsure", 0.3, cited)
-    reply, private = answers.render_answer(answer, GROUP), answers.render_answer(answer, VIEWER)
+    reply, private = answers.render_answer(answer, GROUP), answers.render_answer(answer, RECIPIENT)
     check_limits(reply)
     assert (private.text, private.keyboard) == (reply.text, reply.keyboard)
-    assert [reply.text.removeprefix(f"{TEXTS.unsure}\n")] == texts_of(reply, "expandable_blockquote")
+    assert [reply.text.removeprefix(f"{TEXTS.unsure_answer}\n")] == texts_of(reply, "expandable_blockquote")
     assert [] == texts_of(reply, "blockquote")
 
 
@@ -93,7 +95,7 @@ def test_a_refusal_is_within_limits(  # noqa: PLR0913, PLR0917  # drawn
 ) -> None:
     """Headings and suggestions of any length and script fit in a message, which has no quote."""
     result = Answer(question, "none", confidence, tuple(near), suggestion, asks_nothing)
-    reply = answers.render_answer(result, VIEWER, origin)
+    reply = answers.render_answer(result, RECIPIENT, origin)
     check_limits(reply)
     assert [] == [e for e in reply.entities if e.type not in {"code", "text_link"}]
     assert len(texts_of(reply, "text_link")) <= 3
@@ -109,7 +111,7 @@ def test_closest_passages_yield_earlier_words(
     in_group: bool,
 ) -> None:
     """The earlier words read from the message, folded or not, are from a quote and fit in callback data."""
-    shown = answers.render_answer(Answer("?", "unsure", 0.3, cited), GROUP if in_group else VIEWER)
+    shown = answers.render_answer(Answer("?", "unsure", 0.3, cited), GROUP if in_group else RECIPIENT)
     words = quotes.earlier_words(_message(shown))
     assert len(words.encode()) <= MAX_EARLIER_BYTES
     assert all(word in shown.text for word in words.split())
@@ -120,21 +122,21 @@ def test_replies_without_a_quote_have_no_earlier_words(
 ) -> None:
     """A reply without a quote, such as a refusal, has no words for a follow-up."""
     near = citation("Words.", (0, 6), ((0, 5),))
-    declined = answers.render_answer(answer(near, certainty="none", suggestion="How many cats?"), VIEWER)
+    declined = answers.render_answer(answer(near, certainty="none", suggestion="How many cats?"), RECIPIENT)
     assert "" == quotes.earlier_words(_message(declined))
-    assert "" == quotes.earlier_words(_message(notice(TEXTS.help)))
+    assert "" == quotes.earlier_words(_message(text_reply(TEXTS.help)))
 
 
 def test_a_sure_answer_is_its_quote(citation: Callable[..., Any], answer: Callable[..., Any]) -> None:
     """A sure answer is the best quote."""
     result = answer(citation("Words.", (0, 6)), citation("Others.", (0, 7)))
-    assert quotes.render_quote(result, 1, VIEWER) == answers.render_answer(result, VIEWER)
+    assert quotes.render_quote(result, 1, RECIPIENT) == answers.render_answer(result, RECIPIENT)
 
 
 def test_the_closest_passages(citation: Callable[..., Any], answer: Callable[..., Any]) -> None:
     """An introduction, then three quotes, each with its source, number and button."""
     near = [citation(f"Cat {n} sat.", (0, 10), ((0, 3),), rank=n) for n in (1, 2, 3, 4)]
-    reply = answers.render_answer(answer(*near, certainty="unsure"), replace(VIEWER, asks_opinion=True))
+    reply = answers.render_answer(answer(*near, certainty="unsure"), replace(RECIPIENT, can_vote=True))
     source = "— Title, under “Heading”, lines 5–7 · folder/name.txt"
     assert (
         "I’m not sure this answers it. The closest passages:\n"
@@ -149,7 +151,7 @@ def test_the_closest_passages(citation: Callable[..., Any], answer: Callable[...
 
 def test_one_closest_passage_has_no_number(citation: Callable[..., Any], answer: Callable[..., Any]) -> None:
     """A single closest passage has no number, and its button is named in words."""
-    reply = answers.render_answer(answer(citation("Words.", (0, 6)), certainty="unsure"), VIEWER)
+    reply = answers.render_answer(answer(citation("Words.", (0, 6)), certainty="unsure"), RECIPIENT)
     assert reply.text.endswith("\nWords.\n— Title, under “Heading”, lines 5–7 · folder/name.txt")
     wider = ButtonPress(Action.CONTEXT, 1, "000000000001folder01")
     assert [[("Show context", wider)]] == _buttons(reply)
@@ -162,7 +164,7 @@ def test_context_leads_back_to_the_closest_passages(
     cited, origin = citation("Words.", (0, 6)), Origin(earlier="cats")
     around = PassageContext(cited.passage, None, None)
     for certainty in ("unsure", "none"):
-        reply = quotes.render_context(answer(cited, certainty=certainty), 1, around, VIEWER, origin)
+        reply = quotes.render_context(answer(cited, certainty=certainty), 1, around, RECIPIENT, origin)
         back = ("‹ Back to the passages", ButtonPress(Action.CLOSEST, origin=origin))
         assert [back] == _buttons(reply)[0]
 
@@ -170,11 +172,11 @@ def test_context_leads_back_to_the_closest_passages(
 def test_a_refusal_shows_no_source(citation: Callable[..., Any], answer: Callable[..., Any]) -> None:
     """A refusal has no quote and no file name, but a button for the closest passages, if any."""
     near = citation("Words.", (0, 6), locator=Locator(None, None, 1, 1, 1))
-    reply = answers.render_answer(answer(near, certainty="none"), VIEWER)
+    reply = answers.render_answer(answer(near, certainty="none"), RECIPIENT)
     assert ("The documents hold no answer to this.", ()) == (reply.text, reply.entities)
     assert [[("Show the closest passages", ButtonPress(Action.CLOSEST))]] == _buttons(reply)
     assert Reply("The documents hold no answer to this.") == answers.render_answer(
-        answer(certainty="none"), VIEWER
+        answer(certainty="none"), RECIPIENT
     )
 
 
@@ -182,7 +184,7 @@ def test_near_headings_are_offered(citation: Callable[..., Any], answer: Callabl
     """A refusal lists at most three distinct headings, as links to passages."""
     headings = ("One", None, "One", "Two", " ", "Three", "Four")
     near = [citation("Words.", (0, 6), locator=Locator(heading, None, 1, 1, 1)) for heading in headings]
-    reply = answers.render_answer(answer(*near, certainty="none"), VIEWER)
+    reply = answers.render_answer(answer(*near, certainty="none"), RECIPIENT)
     perhaps = "These headings may help:\n• One\n• Two\n• Three"
     assert f"The documents hold no answer to this.\n\n{perhaps}" == reply.text
     assert ["One", "Two", "Three"] == texts_of(reply, "text_link")
@@ -192,12 +194,12 @@ def test_near_headings_are_offered(citation: Callable[..., Any], answer: Callabl
 def test_small_talk_is_shown_no_passages(citation: Callable[..., Any], answer: Callable[..., Any]) -> None:
     """Small talk gets a friendly line only, even if passages are near."""
     result = answer(citation("Words.", (0, 6)), certainty="none", asks_nothing=True)
-    assert Reply(TEXTS.nothing_asked) == answers.render_answer(result, VIEWER)
+    assert Reply(TEXTS.nothing_asked) == answers.render_answer(result, RECIPIENT)
 
 
 def test_a_suggestion_can_be_tapped(answer: Callable[..., Any]) -> None:
     """A suggested spelling has a button that asks it."""
-    reply = answers.render_answer(answer(certainty="none", suggestion="How many cats?"), VIEWER)
+    reply = answers.render_answer(answer(certainty="none", suggestion="How many cats?"), RECIPIENT)
     assert "The documents hold no answer to this.\n\nDid you mean: How many cats?" == reply.text
     assert [[("How many cats?", ButtonPress(Action.QUOTE, origin=Origin(corrected=True)))]] == _buttons(reply)
 
@@ -205,14 +207,14 @@ def test_a_suggestion_can_be_tapped(answer: Callable[..., Any]) -> None:
 def test_a_declined_suggestion_suggests_nothing(answer: Callable[..., Any]) -> None:
     """A refusal of a corrected question suggests no further correction."""
     result = answer(certainty="none", suggestion="Other one?")
-    reply = answers.render_answer(result, VIEWER, Origin(corrected=True))
+    reply = answers.render_answer(result, RECIPIENT, Origin(corrected=True))
     assert "The documents hold no answer to this." == reply.text
 
 
 @pytest.mark.parametrize("certainty", ["sure", "unsure", "none"])
 def test_without_passages_there_is_a_refusal(answer: Callable[..., Any], certainty: str) -> None:
     """An answer without citations is shown as a refusal, whatever its certainty."""
-    assert Reply(TEXTS.declined) == answers.render_answer(answer(certainty=certainty), VIEWER)
+    assert Reply(TEXTS.no_answer) == answers.render_answer(answer(certainty=certainty), RECIPIENT)
 
 
 def _message(reply: Reply) -> Message:
@@ -222,3 +224,38 @@ def _message(reply: Reply) -> Message:
 def _buttons(reply: Reply) -> list[list[tuple[str, ButtonPress | None]]]:
     rows = reply.keyboard.inline_keyboard if reply.keyboard else ()
     return [[(b.text, decode(b.callback_data)) for b in row] for row in rows]
+
+
+@given(st.lists(TERM_WEIGHTS, max_size=60))
+@settings(max_examples=50)
+def test_any_words_are_within_limits(words: list[TermWeight]) -> None:
+    """Any number of words of any length and script fits in one message."""
+    check_limits(answers.render_term_weights(words, TEXTS))
+
+
+def test_words_by_weight() -> None:
+    """Matched words come in order, in bold, then unknown words and words of little weight."""
+    words = [
+        TermWeight("Nordholm", content=True, passages=2, weight=3.14),
+        TermWeight("lamp", content=True, passages=1, weight=2.0),
+        TermWeight("unicorn", content=True, passages=0, weight=5.0),
+        TermWeight("the", content=False, passages=9, weight=0.1),
+    ]
+    reply = answers.render_term_weights(words, TEXTS)
+    assert (
+        "Matched words, by weight:\n\n"
+        "• Nordholm: 3.1, in 2 passages\n"
+        "• lamp: 2.0, in 1 passage\n\n"
+        "Not in any document: unicorn\n\n"
+        "Little weight: the"
+    ) == reply.text
+    assert ["Nordholm", "lamp"] == texts_of(reply, "bold")
+
+
+def test_no_specific_words() -> None:
+    """Without a specific word, the reply is one line that says so."""
+    assert TEXTS.no_specific_words == answers.render_term_weights([], TEXTS).text
+    light = TermWeight("the", content=False, passages=9, weight=0.1)
+    assert TEXTS.no_specific_words == answers.render_term_weights([light], TEXTS).text
+    unknown = TermWeight("unicorn", content=True, passages=0, weight=1.0)
+    assert "Not in any document: unicorn" == answers.render_term_weights([unknown], TEXTS).text

@@ -10,16 +10,15 @@ from hypothesis import strategies as st
 from bot.i18n.messages import texts_for
 from bot.views import browse
 from bot.views.callback_data import Action, BrowsePress, BrowseView, ButtonPress, decode, decode_browse
-from bot.views.message import Reply
-from bot.views.viewer import Viewer
+from bot.views.message import Recipient, Reply
 from retrieval.loaders.chunking import split_passages
-from retrieval.loaders.formats import load
+from retrieval.loaders.formats import load_document
 from retrieval.model import Answer, Citation, Passage, Section, Source, Span
 from tests.bot.hostile_inputs import LONG, NAMES, WILD, check_limits, citations, texts_of
 
 TEXTS = texts_for("en")
-VIEWER = Viewer(TEXTS, "verbatim_bot")
-ADMIN = Viewer(TEXTS, "verbatim_bot", can_remove=True)
+RECIPIENT = Recipient(TEXTS, "verbatim_bot")
+ADMIN = Recipient(TEXTS, "verbatim_bot", can_remove=True)
 SOURCES = st.builds(
     Source,
     st.just("Aa0_-123"),
@@ -68,11 +67,13 @@ def _join_without_overlaps(passages: Sequence[Passage]) -> str:
     return _without_spaces(text)
 
 
-@given(st.lists(SOURCES, max_size=30), st.integers(0, 99_999_999), st.sampled_from([VIEWER, ADMIN]))
+@given(st.lists(SOURCES, max_size=30), st.integers(0, 99_999_999), st.sampled_from([RECIPIENT, ADMIN]))
 @settings(max_examples=50)
-def test_the_list_of_documents_is_within_limits(listed: list[Source], page: int, viewer: Viewer) -> None:
+def test_the_list_of_documents_is_within_limits(
+    listed: list[Source], page: int, recipient: Recipient
+) -> None:
     """With any titles and names, a page of the list fits in a message, with a button for each document."""
-    reply = browse.render_sources(listed, page, viewer)
+    reply = browse.render_sources(listed, page, recipient)
     check_limits(reply)
     last = max(len(listed) - 1, 0) // 8
     shown = len(listed[min(page, last) * 8 :][:8])
@@ -84,13 +85,15 @@ def test_the_list_of_documents_is_within_limits(listed: list[Source], page: int,
     assert shown == len(opening)
 
 
-@given(SOURCES, st.lists(SECTIONS, max_size=30), st.integers(0, 99_999_999), st.sampled_from([VIEWER, ADMIN]))
+@given(
+    SOURCES, st.lists(SECTIONS, max_size=30), st.integers(0, 99_999_999), st.sampled_from([RECIPIENT, ADMIN])
+)
 @settings(max_examples=50)
 def test_headings_are_within_limits(
-    source: Source, sections: list[Section], page: int, viewer: Viewer
+    source: Source, sections: list[Section], page: int, recipient: Recipient
 ) -> None:
     """With any headings, even empty ones, each page fits in a message and its buttons have visible text."""
-    check_limits(browse.render_headings(source, sections, page, viewer))
+    check_limits(browse.render_headings(source, sections, page, recipient))
     check_limits(browse.render_removal(source, TEXTS))
 
 
@@ -122,7 +125,7 @@ def test_every_page_of_a_document_is_within_limits(
 ) -> None:
     """Any passage number, even one beyond the document, shows the page of a passage, whole."""
     passages, source = document
-    reply = browse.render_page(source, passages, first, VIEWER)
+    reply = browse.render_page(source, passages, first, RECIPIENT)
     check_limits(reply)
     here = passages[min(first, len(passages) - 1)]
     assert _without_spaces(here.text)[-1:] in _without_spaces(reply.text)
@@ -132,7 +135,7 @@ def _read_all_pages(passages: Sequence[Passage], source: Source = DOCUMENT) -> l
     """Return all pages, each with the number of its first passage."""
     at, pages = 0, list[tuple[int, Reply]]()
     while True:
-        pages.append((at, browse.render_page(source, passages, at, VIEWER)))
+        pages.append((at, browse.render_page(source, passages, at, RECIPIENT)))
         presses = _presses(pages[-1][1])
         if "›" not in presses:
             return pages
@@ -152,20 +155,20 @@ HEADED = st.tuples(st.sampled_from(["# One", "## Two", "## Two", "### Three"]), 
 @settings(max_examples=40)
 def test_the_pages_are_the_document(text: str, data: st.DataObject) -> None:
     """All pages together are the document's text, once and in order, and paging back shows the same pages."""
-    passages = list(split_passages(load(text.encode(), "a.md")))
+    passages = list(split_passages(load_document(text.encode(), "a.md")))
     pages = _read_all_pages(passages)
     assert _join_without_overlaps(passages) == _without_spaces("".join(_body(page) for _, page in pages))
     starts = [at for at, _ in pages]
     backs = [_number_of(_presses(page)["‹"]) for _, page in pages[1:]]
     assert starts[:-1] == backs
     number = data.draw(st.integers(0, len(passages) - 1))
-    assert browse.render_page(DOCUMENT, passages, number, VIEWER) in [page for _, page in pages]
+    assert browse.render_page(DOCUMENT, passages, number, RECIPIENT) in [page for _, page in pages]
 
 
 @pytest.mark.parametrize("sentence", ["The keeper lights the lamp. ", "守灯人点亮灯。", "𝔖𝔱𝔬𝔯𝔪 𝔴𝔞𝔯𝔫𝔦𝔫𝔤. "])
 def test_a_document_without_headings_is_read_by_its_title(sentence: str) -> None:
     """A long document without headings has pages, too, each with the document's title."""
-    passages = list(split_passages(load((sentence * 900).encode(), "long.txt")))
+    passages = list(split_passages(load_document((sentence * 900).encode(), "long.txt")))
     pages = [page for _, page in _read_all_pages(passages)]
     assert len(pages) > 3
     for page in pages:
@@ -173,7 +176,7 @@ def test_a_document_without_headings_is_read_by_its_title(sentence: str) -> None
         assert ["A document"] == texts_of(page, "bold")
     assert _join_without_overlaps(passages) == _without_spaces("".join(map(_body, pages)))
     assert [] == [
-        press for press in _presses(browse.render_headings(DOCUMENT, [], 0, VIEWER)) if "\u2003" in press
+        press for press in _presses(browse.render_headings(DOCUMENT, [], 0, RECIPIENT)) if "\u2003" in press
     ]
 
 
@@ -191,28 +194,28 @@ def test_a_heading_begins_a_page(passage: Callable[..., Any]) -> None:
 def test_headings_show_their_depth() -> None:
     """Headings are indented by level, relative to the highest level of the document."""
     sections = [Section("Part", 2, 0), Section("Chapter", 3, 1), Section("Verse", 9, 4)]
-    reply = browse.render_headings(DOCUMENT, sections, 0, VIEWER)
+    reply = browse.render_headings(DOCUMENT, sections, 0, RECIPIENT)
     assert ["Part", "\u2003Chapter", "\u2003\u2003\u2003Verse"] == list(_presses(reply))[:3]
     assert [0, 1, 4] == [_number_of(press) for press in list(_presses(reply).values())[:3]]
 
 
 def test_only_admins_can_remove() -> None:
     """Only admins see the button that removes a document."""
-    assert TEXTS.remove not in _presses(browse.render_headings(DOCUMENT, [], 0, VIEWER))
+    assert TEXTS.remove_document not in _presses(browse.render_headings(DOCUMENT, [], 0, RECIPIENT))
     assert (
         BrowsePress(BrowseView.REMOVE, "document")
-        == _presses(browse.render_headings(DOCUMENT, [], 0, ADMIN))[TEXTS.remove]
+        == _presses(browse.render_headings(DOCUMENT, [], 0, ADMIN))[TEXTS.remove_document]
     )
 
 
 def test_paging_of_lists() -> None:
     """Pages have buttons to the next and the previous page, if there is one."""
     listed = [Source(f"{n:08}", f"{n}.txt", f"Title {n}", 1, 1, "en") for n in range(20)]
-    pages = [_presses(browse.render_sources(listed, page, VIEWER)) for page in range(3)]
+    pages = [_presses(browse.render_sources(listed, page, RECIPIENT)) for page in range(3)]
     assert [(False, True), (True, True), (True, False)] == [
         ("‹" in presses, "›" in presses) for presses in pages
     ]
-    assert browse.render_sources(listed, 2, VIEWER) == browse.render_sources(listed, 99_999_999, VIEWER)
+    assert browse.render_sources(listed, 2, RECIPIENT) == browse.render_sources(listed, 99_999_999, RECIPIENT)
 
 
 @given(st.lists(citations(), max_size=50), st.integers(0, 98))
@@ -220,7 +223,7 @@ def test_paging_of_lists() -> None:
 def test_places_are_within_limits(cited: list[Citation], page: int) -> None:
     """A page of places fits in a message with any names and has at most ten of them."""
     reply = browse.render_places(
-        Answer("?", certainty="sure", confidence=1, citations=tuple(cited)), page, VIEWER
+        Answer("?", certainty="sure", confidence=1, citations=tuple(cited)), page, RECIPIENT
     )
     check_limits(reply)
     assert len([entity for entity in reply.entities if entity.type == "text_link"]) <= 10
@@ -229,7 +232,7 @@ def test_places_are_within_limits(cited: list[Citation], page: int) -> None:
 def test_a_place_is_a_line(citation: Callable[..., Any], answer: Callable[..., Any]) -> None:
     """Each place is one line: its location, linked to the passage, and the matched words."""
     cited = citation("Sea and salt.", (0, 13), ((0, 3), (8, 12)))
-    reply = browse.render_places(answer(*[cited] * 12), 1, VIEWER)
+    reply = browse.render_places(answer(*[cited] * 12), 1, RECIPIENT)
     lines = ["12 places, the best first:", ""]
     lines += [f"{n}. Title, under “Heading”, lines 5–7: Sea, salt" for n in (11, 12)]
     assert lines == reply.text.splitlines()
@@ -241,4 +244,4 @@ def test_a_place_is_a_line(citation: Callable[..., Any], answer: Callable[..., A
 
 def test_no_places(citation: Callable[..., Any], answer: Callable[..., Any]) -> None:
     """A passage without any of the words is not listed."""
-    assert TEXTS.no_places == browse.render_places(answer(citation("Sea.", (0, 4))), 0, VIEWER).text
+    assert TEXTS.no_places == browse.render_places(answer(citation("Sea.", (0, 4))), 0, RECIPIENT).text

@@ -10,12 +10,11 @@ from telegram import InlineQueryResultArticle, InputTextMessageContent
 
 from bot.i18n.messages import LANGUAGES, texts_for
 from bot.views import inline
-from bot.views.message import Reply
-from bot.views.viewer import Viewer
+from bot.views.message import Recipient, Reply
 from retrieval.model import Answer, Citation
 from tests.bot.hostile_inputs import check_limits, citations, texts_of
 
-VIEWER = Viewer(texts_for("en"), "verbatim_bot")
+RECIPIENT = Recipient(texts_for("en"), "verbatim_bot")
 
 
 def _sent(article: InlineQueryResultArticle) -> Reply:
@@ -28,7 +27,9 @@ def _sent(article: InlineQueryResultArticle) -> Reply:
 @settings(max_examples=50)
 def test_an_article_sends_its_quote(cited: Citation) -> None:
     """An article sends its quote verbatim with its source, within all limits."""
-    (article,) = inline.results(Answer("?", certainty="sure", confidence=1, citations=(cited,)), 0, VIEWER)
+    (article,) = inline.render_results(
+        Answer("?", certainty="sure", confidence=1, citations=(cited,)), 0, RECIPIENT
+    )
     check_limits(_sent(article))
     assert [cited.quote] == texts_of(_sent(article), "blockquote")
     assert 1 <= len(article.id.encode()) <= 64
@@ -57,8 +58,8 @@ def test_paging(
     offset, ids, pages = "", list[str](), 0
     while True:
         first = inline.parse_offset(offset)
-        ids += [result.id for result in inline.results(given_answer, first, VIEWER)]
-        offset, pages = inline.offset_after(given_answer, first), pages + 1
+        ids += [result.id for result in inline.render_results(given_answer, first, RECIPIENT)]
+        offset, pages = inline.next_offset(given_answer, first), pages + 1
         if not offset:
             break
     assert [f"{n}-{n:012}folder01" for n in range(count)] == ids
@@ -69,15 +70,18 @@ def test_paging(
 @settings(max_examples=50)
 def test_the_title_of_an_unsure_quote(cited: Citation, language: str) -> None:
     """The title of an unsure quote says so; the message it sends is the same as of a sure one."""
-    viewer = Viewer(texts_for(language), "verbatim_bot")
-    (article,) = inline.results(Answer("?", "unsure", 0.3, (cited,)), 0, viewer)
-    (sure,) = inline.results(Answer("?", "sure", 0.9, (cited,)), 0, viewer)
+    recipient = Recipient(texts_for(language), "verbatim_bot")
+    (article,) = inline.render_results(Answer("?", "unsure", 0.3, (cited,)), 0, recipient)
+    (sure,) = inline.render_results(Answer("?", "sure", 0.9, (cited,)), 0, recipient)
     assert _sent(sure) == _sent(article)
-    assert article.title.startswith(viewer.texts.inline_unsure("").rstrip("\u2069"))
+    assert article.title.startswith(recipient.texts.inline_unsure("").rstrip("\u2069"))
     assert len(article.title.encode("utf-16-le")) // 2 <= 80
 
 
 def test_a_declined_question_has_no_results(citation: Callable[..., Any], answer: Callable[..., Any]) -> None:
     """A declined question offers no quotes, even if passages are near."""
     given_answer = answer(*[citation("Sea.", (0, 4))] * 30, certainty="none")
-    assert ([], "") == (inline.results(given_answer, 0, VIEWER), inline.offset_after(given_answer, 0))
+    assert ([], "") == (
+        inline.render_results(given_answer, 0, RECIPIENT),
+        inline.next_offset(given_answer, 0),
+    )

@@ -12,13 +12,12 @@ from telegram import Chat, Message
 from bot.i18n.messages import texts_for
 from bot.views import quotes
 from bot.views.callback_data import MAX_EARLIER_BYTES, Action, ButtonPress, Origin, decode, fit_words
-from bot.views.message import Reply
-from bot.views.viewer import Viewer
+from bot.views.message import Recipient, Reply
 from retrieval.model import Answer, Citation, Locator, Passage, PassageContext, Span
 from tests.bot.hostile_inputs import LONG, WILD, check_limits, citations, texts_of
 
 TEXTS = texts_for("en")
-VIEWER = Viewer(TEXTS, "verbatim_bot")
+RECIPIENT = Recipient(TEXTS, "verbatim_bot")
 
 
 @given(st.lists(citations(), min_size=1, max_size=5), st.data())
@@ -28,7 +27,7 @@ def test_a_quote_is_whole_and_within_limits(cited: list[Citation], data: st.Data
     answer = Answer("?", certainty="sure", confidence=0.9, citations=tuple(cited))
     rank = data.draw(st.integers(1, len(cited)))
     origin = Origin(data.draw(st.booleans()), fit_words(data.draw(WILD | LONG | st.just("")).split()))
-    reply = quotes.render_quote(answer, rank, VIEWER, origin)
+    reply = quotes.render_quote(answer, rank, RECIPIENT, origin)
     check_limits(reply)
     assert [cited[rank - 1].quote] == texts_of(reply, "blockquote")
 
@@ -37,9 +36,9 @@ def test_files_are_offered_where_they_are(citation: Callable[..., Citation]) -> 
     """The buttons for the file and the page are shown only where the files are."""
     cited = citation("The sea.", (0, 8), locator=Locator("Heading", 3, 5, 7, 2, "page", "iii"))
     answer = Answer("?", certainty="sure", confidence=1, citations=(cited,))
-    files = {TEXTS.whole_document, TEXTS.page_picture}
+    files = {TEXTS.document, TEXTS.show_page}
     for has_files, expected in ((True, files), (False, set())):
-        reply = quotes.render_quote(answer, 1, Viewer(TEXTS, "verbatim_bot", has_files=has_files))
+        reply = quotes.render_quote(answer, 1, Recipient(TEXTS, "verbatim_bot", has_files=has_files))
         rows = reply.keyboard.inline_keyboard if reply.keyboard else ()
         assert expected == files & {button.text for row in rows for button in row}
 
@@ -54,11 +53,11 @@ def test_context_is_within_limits_and_keeps_the_quote(
         cited.passage, _beside(cited.passage, before, -1), _beside(cited.passage, after, 1)
     )
     reply = quotes.render_context(
-        Answer("?", certainty="sure", confidence=1, citations=(cited,)), 1, around, VIEWER
+        Answer("?", certainty="sure", confidence=1, citations=(cited,)), 1, around, RECIPIENT
     )
     check_limits(reply)
     assert [cited.quote] == texts_of(reply, "blockquote")
-    check_limits(quotes.render_passage(around, VIEWER))
+    check_limits(quotes.render_passage(around, RECIPIENT))
 
 
 def _beside(passage: Passage, text: str | None, side: int) -> Passage | None:
@@ -72,7 +71,7 @@ def _beside(passage: Passage, text: str | None, side: int) -> Passage | None:
 @settings(max_examples=60, deadline=None)
 def test_a_quote_yields_earlier_words(cited: Citation) -> None:
     """The earlier words read from a message of any script are from the quote and fit in callback data."""
-    shown = quotes.render_quote(Answer("?", certainty="sure", confidence=1, citations=(cited,)), 1, VIEWER)
+    shown = quotes.render_quote(Answer("?", certainty="sure", confidence=1, citations=(cited,)), 1, RECIPIENT)
     words = quotes.earlier_words(_message(shown))
     assert len(words.encode()) <= MAX_EARLIER_BYTES
     assert all(word in cited.quote for word in words.split())
@@ -98,7 +97,7 @@ def test_earlier_words(
     answer: Callable[..., Any],
 ) -> None:
     """They are the distinct matched words in order or, if none matched, the first words of the quote."""
-    shown = quotes.render_quote(answer(citation(quote, (0, len(quote)), highlights)), 1, VIEWER)
+    shown = quotes.render_quote(answer(citation(quote, (0, len(quote)), highlights)), 1, RECIPIENT)
     assert expected == quotes.earlier_words(_message(shown))
 
 
@@ -109,7 +108,7 @@ def _message(reply: Reply) -> Message:
 def test_an_answer_is_quote_bold_and_source(citation: Callable[..., Any], answer: Callable[..., Any]) -> None:
     """The quote is a block with matched words in bold; title, heading, lines and file follow."""
     cited = citation("Before. The cat sat on the mat. After.", (8, 31), ((12, 15), (16, 19), (27, 30)))
-    reply = quotes.render_quote(answer(cited), 1, VIEWER)
+    reply = quotes.render_quote(answer(cited), 1, RECIPIENT)
     assert "The cat sat on the mat.\n— Title, under “Heading”, lines 5–7 · folder/name.txt" == reply.text
     assert ["The cat sat on the mat."] == texts_of(reply, "blockquote")
     assert ["cat sat", "mat"] == texts_of(reply, "bold")
@@ -119,7 +118,9 @@ def test_an_answer_is_quote_bold_and_source(citation: Callable[..., Any], answer
 def test_pages_instead_of_lines(citation: Callable[..., Any], answer: Callable[..., Any]) -> None:
     """In a document with pages, the location is the page, not the lines."""
     cited = citation("Words.", (0, 6), locator=Locator(None, 3, 50, 51, 9))
-    assert "Words.\n— Title, page 3 · folder/name.txt" == quotes.render_quote(answer(cited), 1, VIEWER).text
+    assert (
+        "Words.\n— Title, page 3 · folder/name.txt" == quotes.render_quote(answer(cited), 1, RECIPIENT).text
+    )
 
 
 @pytest.mark.parametrize(
@@ -135,13 +136,13 @@ def test_paging(
 ) -> None:
     """There are buttons to the next and the previous quote only where there is one."""
     cited = citation("Words.", (0, 6))
-    reply = quotes.render_quote(answer(cited, cited, cited), rank, VIEWER)
+    reply = quotes.render_quote(answer(cited, cited, cited), rank, RECIPIENT)
     assert expected == [text for row in _buttons(reply) for text, _ in row]
 
 
 def test_one_quote_has_no_paging(citation: Callable[..., Any], answer: Callable[..., Any]) -> None:
     """A single quote has no paging, but a button for its context."""
-    reply = quotes.render_quote(answer(citation("Words.", (0, 6))), 1, VIEWER)
+    reply = quotes.render_quote(answer(citation("Words.", (0, 6))), 1, RECIPIENT)
     wider = ButtonPress(Action.CONTEXT, 1, "000000000001folder01")
     assert [[("Show context", wider), ("Document", None)], [("Copy citation", None)]] == _buttons(reply)
 
@@ -156,7 +157,7 @@ def test_context_reads_as_the_document(
         passage("Earlier.", start=90, paragraph=0),
         passage("Later.", start=122),
     )
-    reply = quotes.render_context(answer(cited), 1, around, VIEWER)
+    reply = quotes.render_context(answer(cited), 1, around, RECIPIENT)
     assert (
         "Earlier.\n\nFirst.\nSecond.\nThird. Later.\n\n— Title, under “Heading”, lines 5–7 · folder/name.txt"
         == reply.text
@@ -170,7 +171,7 @@ def test_context_adds_no_spaces(
     """Passages without a space between them in the document, as in Chinese, have none in the message."""
     cited = citation("灯塔亮。灯塔高。", (0, 4))
     around = PassageContext(cited.passage, passage("海静。", start=97), passage("船来。", start=108))
-    reply = quotes.render_context(answer(cited), 1, around, VIEWER)
+    reply = quotes.render_context(answer(cited), 1, around, RECIPIENT)
     assert reply.text.startswith("海静。\n灯塔亮。\n灯塔高。船来。\n\n— ")
 
 
@@ -178,13 +179,13 @@ def test_an_overlap_is_shown_once(passage: Callable[..., Any]) -> None:
     """Text that a passage shares with its neighbours is shown once."""
     here = passage("Two. Three. Four.", start=105)
     around = PassageContext(here, passage("One. Two.", start=100), passage("Four. Five.", start=117))
-    shown = quotes.render_passage(around, VIEWER).text.partition("\n\n")[0]
+    shown = quotes.render_passage(around, RECIPIENT).text.partition("\n\n")[0]
     assert ["One.", "Two.", "Three.", "Four.", "Five."] == shown.split()
 
 
 def test_altered_characters_are_announced(citation: Callable[..., Any], answer: Callable[..., Any]) -> None:
     """A quote with characters that Telegram cannot show has a line that says so."""
-    reply = quotes.render_quote(answer(citation("one\ttwo", (0, 7))), 1, VIEWER)
+    reply = quotes.render_quote(answer(citation("one\ttwo", (0, 7))), 1, RECIPIENT)
     assert reply.text.endswith(
         "\nTelegram cannot display some characters of this quote, such as tabs, exactly."
     )

@@ -16,7 +16,7 @@ from retrieval.index import segment_writer
 from retrieval.index.forward_index import ForwardIndex
 from retrieval.index.segment import Segment
 from retrieval.loaders.chunking import split_passages
-from retrieval.loaders.formats import load
+from retrieval.loaders.formats import load_document
 from retrieval.model import Document, Passage
 from tests.retrieval.corpus import forward_rows
 
@@ -111,7 +111,7 @@ class Panic(BaseException):
 
 def build_unless_bad(error: BaseException) -> Callable[[Path, Sequence[Passage], int], Segment]:
     """Return a function that writes segments, and raises the error if a passage says that it is bad."""
-    build = segment_writer.build
+    build = segment_writer.write_segment
 
     def build_or_fail(folder: Path, passages: Sequence[Passage], longest_piece: int) -> Segment:
         if any("bad" in passage.text for passage in passages):
@@ -126,7 +126,7 @@ def test_indexing_error_fails_alone(
     error: BaseException, documents: Documents, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A document that cannot be indexed fails alone in its batch."""
-    monkeypatch.setattr(segment_writer, "build", build_unless_bad(error))
+    monkeypatch.setattr(segment_writer, "write_segment", build_unless_bad(error))
     folder = documents({f"{number}.txt": word for number, word in enumerate(["fine", "bad", "well"])})
     results, passages = ingest_folder(folder, tmp_path / "index")
     assert ["1.txt"] == list(reasons(results))
@@ -136,13 +136,13 @@ def test_indexing_error_fails_alone(
 def panic_if_bad(data: bytes, name: str) -> Document:
     if b"bad" in data:
         raise Panic
-    return load(data, name)
+    return load_document(data, name)
 
 
 def index_with_panic(folder: Path, files: Sequence[FileEntry], longest_piece: int, scratch: Path) -> Batch:
     """Ingest in a worker process, where a library panics while a bad document is indexed."""
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(segment_writer, "build", build_unless_bad(Panic()))
+        patched.setattr(segment_writer, "write_segment", build_unless_bad(Panic()))
         return ingestion._ingest_batch(folder, files, longest_piece, scratch)
 
 
@@ -167,7 +167,7 @@ def test_panic_in_a_loader_fails_alone(
     documents: Documents, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A panic while a document is read costs that document only."""
-    monkeypatch.setattr(ingestion, "load", panic_if_bad)
+    monkeypatch.setattr(ingestion, "load_document", panic_if_bad)
     folder = documents({f"{number}.txt": word for number, word in enumerate(["fine", "bad", "well"])})
     results, passages = ingest_folder(folder, tmp_path / "index")
     assert ["1.txt"] == list(reasons(results))
@@ -180,7 +180,7 @@ def test_full_disk(documents: Documents, tmp_path: Path, monkeypatch: pytest.Mon
     def full(*_: object) -> Segment:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(segment_writer, "build", full)
+    monkeypatch.setattr(segment_writer, "write_segment", full)
     folder = documents({"a.txt": "fine"})
     with pytest.raises(OSError, match="No space left"):
         list(ingest(folder, list_files(folder)[0], 300, tmp_path))
@@ -216,7 +216,7 @@ def test_results_do_not_depend_on_batches(
 
 
 def load_passages(folder: Path, name: str) -> list[Passage]:
-    return list(split_passages(load((folder / name).read_bytes(), name)))
+    return list(split_passages(load_document((folder / name).read_bytes(), name)))
 
 
 def test_no_text(tmp_path: Path) -> None:

@@ -151,14 +151,14 @@ def test_unreadable_documents(tmp_path: Path) -> None:
 
 def test_bug_in_a_loader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """An unexpected exception in a loader leaves out one document only."""
-    load = formats.load
+    load = formats.load_document
 
     def broken(data: bytes, name: str) -> Document:
         if name == "a.txt":
             raise RecursionError
         return load(data, name)
 
-    monkeypatch.setattr(ingestion, "load", broken)
+    monkeypatch.setattr(ingestion, "load_document", broken)
     for name in ("a.txt", "b.txt"):
         (tmp_path / name).write_text(HOURS + name)
     opened = Library.open(tmp_path)

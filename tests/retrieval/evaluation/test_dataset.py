@@ -7,8 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from retrieval.evaluation import dataset
-from retrieval.evaluation.dataset import DatasetError
-from retrieval.evaluation.metrics import Case
+from retrieval.evaluation.dataset import Case, DatasetError
 
 DOCUMENTS = ["a.txt", "deep/b.md"]
 

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from retrieval.evaluation import floors
-from retrieval.evaluation.floors import Check, FloorError
-from retrieval.evaluation.metrics import Case, Outcome
+from retrieval.evaluation.dataset import Case
+from retrieval.evaluation.floors import FloorCheck, FloorError
+from retrieval.evaluation.metrics import Outcome
 from retrieval.model import Answer
 
 DECLINED = Outcome(Case("q1", (), None, {"kind": "far"}), Answer("q1", "none", 0.1, ()), 0, 0.001)
@@ -16,7 +17,7 @@ ANSWERED = Outcome(Case("q2", (), None, {"kind": "near"}), Answer("q2", "sure", 
 
 
 def _read(**content: Any) -> floors.Floors:
-    return floors.read(json.dumps({"digest": "x"} | content).encode(), "floors.json")
+    return floors.read_floors(json.dumps({"digest": "x"} | content).encode(), "floors.json")
 
 
 def test_checks() -> None:
@@ -25,12 +26,12 @@ def test_checks() -> None:
         all={"declined": 0.5, "auroc": 0.1}, kind={"near": {"declined": 0.01}, "far": {"declined": 1}}
     )
     expected = [
-        (Check("all", "declined", 0.5, 0.5), True),
-        (Check("all", "auroc", 0.1, None), False),
-        (Check("kind near", "declined", 0.01, 0.0), False),
-        (Check("kind far", "declined", 1, 1.0), True),
+        (FloorCheck("all", "declined", 0.5, 0.5), True),
+        (FloorCheck("all", "auroc", 0.1, None), False),
+        (FloorCheck("kind near", "declined", 0.01, 0.0), False),
+        (FloorCheck("kind far", "declined", 1, 1.0), True),
     ]
-    assert expected == [(check, check.is_met) for check in floors.checks(parsed, [DECLINED, ANSWERED])]
+    assert expected == [(check, check.is_met) for check in floors.check_floors(parsed, [DECLINED, ANSWERED])]
 
 
 @pytest.mark.parametrize(
@@ -60,25 +61,25 @@ def test_unknown_metric(name: str) -> None:
 def test_group_without_questions() -> None:
     """A floor of a group without questions is an error."""
     with pytest.raises(FloorError, match=r"^floors\.json: kind: odd: no such questions$"):
-        floors.checks(_read(kind={"odd": {"declined": 0.5}}), [DECLINED])
+        floors.check_floors(_read(kind={"odd": {"declined": 0.5}}), [DECLINED])
 
 
 def test_invalid_json() -> None:
     """The message for a file that is not JSON names the file."""
     with pytest.raises(FloorError, match=r"^floors\.json: not JSON$"):
-        floors.read(b"{", "floors.json")
+        floors.read_floors(b"{", "floors.json")
 
 
 def test_digest(tmp_path: Path) -> None:
     """The digest depends on the questions and on the names and bytes of the documents, not on their order."""
     (tmp_path / "a.txt").write_bytes(b"one")
     (tmp_path / "b.txt").write_bytes(b"two")
-    first = floors.digest(b"q", tmp_path, ["a.txt", "b.txt"])
-    assert first == floors.digest(b"q", tmp_path, ["b.txt", "a.txt"])
+    first = floors.dataset_digest(b"q", tmp_path, ["a.txt", "b.txt"])
+    assert first == floors.dataset_digest(b"q", tmp_path, ["b.txt", "a.txt"])
     others = {
-        floors.digest(b"r", tmp_path, ["a.txt", "b.txt"]),
-        floors.digest(b"q", tmp_path, ["a.txt"]),
+        floors.dataset_digest(b"r", tmp_path, ["a.txt", "b.txt"]),
+        floors.dataset_digest(b"q", tmp_path, ["a.txt"]),
     }
     (tmp_path / "b.txt").write_bytes(b"three")
-    others.add(floors.digest(b"q", tmp_path, ["a.txt", "b.txt"]))
+    others.add(floors.dataset_digest(b"q", tmp_path, ["a.txt", "b.txt"]))
     assert 3 == len(others - {first})

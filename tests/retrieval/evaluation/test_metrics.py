@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from retrieval.documents.library import Library
+from retrieval.evaluation.dataset import Case
 from retrieval.evaluation.metrics import (
-    Case,
     Miss,
     Outcome,
     as_dict,

@@ -61,7 +61,7 @@ def corpus_of(size: int, layout: str) -> Corpus:
     parts = [order[at::5] for at in range(5)] if deleted else [order]
     with TemporaryDirectory() as folder:
         segments = [
-            LiveSegment(segment_writer.build(Path(folder), list(chain.from_iterable(part)), 300))
+            LiveSegment(segment_writer.write_segment(Path(folder), list(chain.from_iterable(part)), 300))
             for part in parts
         ]
     index = LocalIndex(segments).without([document_of(passages[0].id) for passages in deleted])
@@ -91,7 +91,7 @@ def test_scores_and_order_are_rank_bm25s(size: int, layout: str, limit: int) -> 
         expected = [
             (corpus.passages[n], float(scores[n])) for n in order if set(terms) & set(corpus.terms[n])
         ]
-        assert expected[:limit] == corpus.index.ranked(terms, limit)
+        assert expected[:limit] == corpus.index.search_bm25(terms, limit)
 
 
 @pytest.mark.parametrize(("size", "layout"), LAYOUTS)
@@ -100,14 +100,14 @@ def test_frequencies(size: int, layout: str) -> None:
     corpus = corpus_of(size, layout)
     for terms in queries(corpus.terms):
         expected = {term: sum(term in own for own in corpus.terms) for term in terms}
-        assert expected == asyncio.run(corpus.index.frequencies(terms))
+        assert expected == asyncio.run(corpus.index.document_frequencies(terms))
 
 
 @pytest.mark.parametrize("texts", [[], ["..."], ["...", "!"]])
 def test_nothing_to_search(texts: list[str]) -> None:
     """An index without passages, or without terms, finds nothing."""
     index = LocalIndex.build(document("a.txt", texts), 300)
-    assert [] == index.ranked(["a"], 10)
+    assert [] == index.search_bm25(["a"], 10)
     assert len(texts) == index.size
 
 
@@ -116,5 +116,5 @@ def test_high_frequencies() -> None:
     counts = [4094, 4095, 4000, 1]
     index = LocalIndex.build(document("a.txt", ["ab " * count for count in counts], "xx"), 300)
     reference = BM25Plus([["ab"] * count for count in counts], k1=K1, b=B, delta=0)
-    scores = {passage.line - 1: score for passage, score in index.ranked(["ab"], 10)}
+    scores = {passage.line - 1: score for passage, score in index.search_bm25(["ab"], 10)}
     assert dict(enumerate(reference.get_scores(["ab"]).tolist())) == scores

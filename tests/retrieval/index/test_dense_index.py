@@ -103,7 +103,7 @@ def test_places(tmp_path: Path) -> None:
     encoder = FakeEncoder()
     texts = [["The goat eats salt. Snow fell."], ["A keeper sleeps.", "The ferry brings flour. It is late."]]
     segments = [
-        LiveSegment(segment_writer.build(tmp_path, document(f"{number}.txt", own), 30))
+        LiveSegment(segment_writer.write_segment(tmp_path, document(f"{number}.txt", own), 30))
         for number, own in enumerate(texts)
     ]
     index = with_vectors(LocalIndex(segments), encoder)

@@ -10,7 +10,7 @@ from retrieval.index.forward_index import ForwardIndex
 from retrieval.index.tokenizer import tokenize
 from retrieval.index.vocabulary import digest, gram_codes, token_type
 from retrieval.loaders.chunking import split_passages
-from retrieval.loaders.text.plain_text import paragraphs
+from retrieval.loaders.text.plain_text import find_paragraphs
 from retrieval.model import Document, Passage
 from tests.retrieval.corpus import document, forward_rows
 
@@ -40,7 +40,7 @@ PASSAGES = st.lists(st.tuples(st.sampled_from(["en", "ru", "zh"]), ANY_TEXT), ma
 @given(text=ANY_TEXT, longest=st.integers(1, 80))
 def test_rows(text: str, longest: int) -> None:
     """Every passage has pieces within its text, every token is in a piece, and forms match their tokens."""
-    passages = list(split_passages(Document("a.txt", "a", text, tuple(paragraphs(text)))))
+    passages = list(split_passages(Document("a.txt", "a", text, tuple(find_paragraphs(text)))))
     forward, words = ForwardIndex.build(passages, longest)
     for number, passage in enumerate(passages):
         own, row = forward.row(number)

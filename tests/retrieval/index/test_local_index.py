@@ -34,8 +34,8 @@ def test_search(index: LocalIndex, everything: list[Passage]) -> None:
         True,
         True,
     ]
-    assert {"goat": 1, "телескоп": 1, "unknown": 0} == found.frequencies
-    assert [passage for passage, _ in index.ranked(["goat", "телескоп"], 10)] == list(found.passages)
+    assert {"goat": 1, "телескоп": 1, "unknown": 0} == found.document_frequencies
+    assert [passage for passage, _ in index.search_bm25(["goat", "телескоп"], 10)] == list(found.passages)
     assert len(everything) == found.size
     assert 1 == len(asyncio.run(index.search(["goat", "телескоп"], 1)).passages)
     assert 0 == len(asyncio.run(index.search([], 10)).passages)
@@ -47,7 +47,7 @@ def test_search_in_a_thread(index: LocalIndex, monkeypatch: pytest.MonkeyPatch) 
     expected = asyncio.run(index.search(terms, 10))
     monkeypatch.setattr(local_index, "_MAX_POSTINGS_ON_EVENT_LOOP", -1)
     found = asyncio.run(index.search(terms, 10))
-    assert (expected.passages, expected.frequencies) == (found.passages, found.frequencies)
+    assert (expected.passages, expected.document_frequencies) == (found.passages, found.document_frequencies)
     assert forward_rows(expected.forward) == forward_rows(found.forward)
 
 
@@ -60,7 +60,7 @@ def test_concurrent_searches(index: LocalIndex, monkeypatch: pytest.MonkeyPatch)
         results = await asyncio.gather(*(index.search(terms, 5) for terms in queries))
         return [list(found.passages) for found in results]
 
-    assert [[passage for passage, _ in index.ranked(terms, 5)] for terms in queries] == asyncio.run(
+    assert [[passage for passage, _ in index.search_bm25(terms, 5)] for terms in queries] == asyncio.run(
         search_all()
     )
 
@@ -70,13 +70,15 @@ def test_candidates_of_many_segments(everything: list[Passage], tmp_path: Path) 
     own: dict[str, list[Passage]] = {}
     for passage in everything:
         own.setdefault(passage.document, []).append(passage)
-    index = LocalIndex([LiveSegment(segment_writer.build(tmp_path, part, 300)) for part in own.values()])
+    index = LocalIndex(
+        [LiveSegment(segment_writer.write_segment(tmp_path, part, 300)) for part in own.values()]
+    )
     terms = ["goat", "das", "brot", "телескоп", "茶馆", "the", "и"]
     apart = asyncio.run(index.search(terms, 20))
     whole = asyncio.run(LocalIndex.build(everything, 300).search(terms, 20))
     assert list(whole.passages) == list(apart.passages)
     assert forward_rows(whole.forward) == forward_rows(apart.forward)
-    assert whole.frequencies == apart.frequencies
+    assert whole.document_frequencies == apart.document_frequencies
 
 
 def test_corrections(index: LocalIndex) -> None:
@@ -89,14 +91,14 @@ def test_documents(index: LocalIndex, everything: list[Passage]) -> None:
     """A document's passages are read by its id, whole or in parts; an unknown id has none."""
     for name in {passage.document for passage in everything}:
         own = [passage for passage in everything if passage.document == name]
-        passages = index.document(document_of(own[0].id))
+        passages = index.passages_of(document_of(own[0].id))
         assert own == list(passages)
         assert own[1:3] == list(passages[1:3])
         assert own[-1] == passages[-1]
         assert list(range(len(own))) == [passages.ordinal(passage.id) for passage in own]
         assert passages.ordinal("x" * 20) is None
-    assert [] == list(index.document("x" * 8))
-    assert index.document("x" * 8).ordinal(everything[0].id) is None
+    assert [] == list(index.passages_of("x" * 8))
+    assert index.passages_of("x" * 8).ordinal(everything[0].id) is None
 
 
 def test_without() -> None:
@@ -106,13 +108,17 @@ def test_without() -> None:
         document("b.txt", ["A keeper sleeps.", "Goats!"]),
     )
     index = LocalIndex.build([*remaining, *deleted], 300).without([document_of(deleted[0].id), "x" * 8])
-    assert remaining == all_passages(index) == [passage for passage, _ in index.ranked(["goat", "keeper"], 9)]
-    assert (1, {"keeper": 0}) == (index.size, asyncio.run(index.frequencies(["keeper"])))
+    assert (
+        remaining
+        == all_passages(index)
+        == [passage for passage, _ in index.search_bm25(["goat", "keeper"], 9)]
+    )
+    assert (1, {"keeper": 0}) == (index.size, asyncio.run(index.document_frequencies(["keeper"])))
     assert {"gaots": "goats"} == corrections(index, "kepeer", "gaots")
-    assert [] == list(index.document(document_of(deleted[0].id)))
+    assert [] == list(index.passages_of(document_of(deleted[0].id)))
     again = LocalIndex.build(document("b.txt", ["A keeper wakes."]), 300)
     both = LocalIndex([*index.segments, *again.segments])
-    assert ["A keeper wakes."] == [passage.text for passage in both.document(document_of(deleted[0].id))]
+    assert ["A keeper wakes."] == [passage.text for passage in both.passages_of(document_of(deleted[0].id))]
     assert () == both.without([document_of(passage.id) for passage in (remaining[0], deleted[0])]).segments
 
 
@@ -207,5 +213,5 @@ def test_scores_are_rank_bm25s() -> None:
     best = np.lexsort((np.arange(len(texts)), -scores))[:3].tolist()
     found = asyncio.run(index.search(terms, 3, encoder.encode_question("A keeper sleeps.")))
     assert [texts[at] for at in best] == [passage.text for passage in found.passages[:3]]
-    assert [scores[at] for at in best] == [score for _, score in index.ranked(terms, 3)]
+    assert [scores[at] for at in best] == [score for _, score in index.search_bm25(terms, 3)]
     assert len(found.passages) > 3

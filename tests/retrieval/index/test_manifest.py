@@ -14,7 +14,7 @@ from retrieval.ids import document_of
 from retrieval.index import manifest, segment_writer
 from retrieval.index.local_index import LocalIndex
 from retrieval.index.segment import LiveSegment
-from tests.documents.make import DOCUMENTS
+from tests.documents.samples import DOCUMENTS
 from tests.retrieval.corpus import all_passages, document
 
 GOATS = document("a.txt", ["The goats eat salt.", "Библиотека открыта.", "😀"])
@@ -31,7 +31,7 @@ def make(tmp_path: Path) -> Callable[..., LocalIndex]:
         first = document("d.txt", texts) if texts else GOATS
         parts = [first, [*KEEPER, *FERRY]]
         index = LocalIndex(
-            [LiveSegment(segment_writer.build(tmp_path / "built", part, 300)) for part in parts]
+            [LiveSegment(segment_writer.write_segment(tmp_path / "built", part, 300)) for part in parts]
         )
         return index.without([document_of(KEEPER[0].id)])
 
@@ -40,12 +40,12 @@ def make(tmp_path: Path) -> Callable[..., LocalIndex]:
 
 @pytest.fixture
 def place(tmp_path: Path, make: Callable[..., LocalIndex]) -> Path:
-    manifest.save(make(), tmp_path / "saved", {"folder": "x"})
+    manifest.save_index(make(), tmp_path / "saved", {"folder": "x"})
     return tmp_path / "saved"
 
 
 def load(place: Path) -> LocalIndex:
-    loaded = manifest.load(place)
+    loaded = manifest.load_index(place)
     assert loaded is not None
     return loaded[0]
 
@@ -63,26 +63,26 @@ def files(place: Path) -> set[str]:
 def test_round_trip(texts: list[str], tmp_path: Path, make: Callable[..., LocalIndex]) -> None:
     """A saved index is loaded as it was, without deleted documents; its folder has no other files."""
     index, place = make(*texts), tmp_path / "deep" / "saved"
-    manifest.save(index, place, {"folder": "x"})
+    manifest.save_index(index, place, {"folder": "x"})
     assert {"folder": "x"} == manifest.read_metadata(place)
-    assert (manifest.load(place) or (None, None))[1] == {"folder": "x"}
+    assert (manifest.load_index(place) or (None, None))[1] == {"folder": "x"}
     loaded = load(place)
     assert all_passages(index) == all_passages(loaded)
     assert (index.languages, index.size) == (loaded.languages, loaded.size)
     terms = ["goat", "keeper", "ferri", "открыт"]
-    assert index.ranked(terms, 9) == loaded.ranked(terms, 9)
+    assert index.search_bm25(terms, 9) == loaded.search_bm25(terms, 9)
     assert names(loaded) == files(place)
 
 
 def test_empty(tmp_path: Path) -> None:
     """An index without passages can be saved and loaded."""
-    manifest.save(LocalIndex(), tmp_path / "saved", {})
+    manifest.save_index(LocalIndex(), tmp_path / "saved", {})
     assert () == load(tmp_path / "saved").segments
 
 
 def test_missing(tmp_path: Path) -> None:
     """Without a saved index nothing is loaded, and the metadata is empty."""
-    assert manifest.load(tmp_path / "saved") is None
+    assert manifest.load_index(tmp_path / "saved") is None
     assert {} == manifest.read_metadata(tmp_path / "saved")
 
 
@@ -94,11 +94,11 @@ def test_damaged(place: Path) -> None:
         changed = data[:middle] + bytes([data[middle] ^ 1]) + data[middle + 1 :]
         for damaged in (data[:-1], b"", bytes([data[0] ^ 1]) + data[1:], changed, data + b"x"):
             file.write_bytes(damaged)
-            assert manifest.load(place) is None, file.name
+            assert manifest.load_index(place) is None, file.name
         file.unlink()
-        assert manifest.load(place) is None, file.name
+        assert manifest.load_index(place) is None, file.name
         file.write_bytes(data)
-    assert manifest.load(place) is not None
+    assert manifest.load_index(place) is not None
 
 
 def test_large_segments(
@@ -107,15 +107,15 @@ def test_large_segments(
     """A large segment of another size, or with a damaged end, is not loaded even without digests checked."""
     monkeypatch.setattr(manifest, "_MAX_VERIFIED_BYTES", 0)
     place = tmp_path / "saved"
-    manifest.save(make(), place, {})
-    assert manifest.load(place) is not None
+    manifest.save_index(make(), place, {})
+    assert manifest.load_index(place) is not None
     for file in set(place.iterdir()) - {place / MANIFEST}:
         data = file.read_bytes()
         for damaged in (data[:-1], b"", data + b"x", data[:-1] + b"\xff", b"\0" * len(data)):
             file.write_bytes(damaged)
-            assert manifest.load(place) is None, file.name
+            assert manifest.load_index(place) is None, file.name
         file.write_bytes(data)
-    assert manifest.load(place) is not None
+    assert manifest.load_index(place) is not None
 
 
 def test_damage_in_a_large_segment(
@@ -124,11 +124,11 @@ def test_damage_in_a_large_segment(
     """A changed letter in a large segment is never quoted: a thorough load and a search both notice it."""
     monkeypatch.setattr(manifest, "_MAX_VERIFIED_BYTES", 0)
     place = tmp_path / "saved"
-    manifest.save(make(), place, {})
+    manifest.save_index(make(), place, {})
     for file in set(place.iterdir()) - {place / MANIFEST}:
         file.write_bytes(file.read_bytes().replace(b"eat salt", b"eat rice"))
-    assert manifest.load(place, thorough=True) is None
-    loaded = manifest.load(place)
+    assert manifest.load_index(place, thorough=True) is None
+    loaded = manifest.load_index(place)
     assert loaded is not None
     with pytest.raises(DamagedError, match="verbatim index"):
         asyncio.run(loaded[0].search(["goat", "ferri"], 5))
@@ -142,14 +142,14 @@ def test_damage_anywhere(
     monkeypatch.setattr(manifest, "_MAX_VERIFIED_BYTES", 0)
     place = tmp_path / "saved"
     index = make()
-    manifest.save(index, place, {})
+    manifest.save_index(index, place, {})
     expected = {passage.text for passage in asyncio.run(index.search(["goat", "ferri"], 5)).passages}
     for file in set(place.iterdir()) - {place / MANIFEST}:
         data = bytearray(file.read_bytes())
         part = slice(len(data) * where // 20, len(data) * (where + 1) // 20)
         data[part] = bytes(255 - byte for byte in data[part])
         file.write_bytes(data)
-    loaded = manifest.load(place)
+    loaded = manifest.load_index(place)
     if loaded is None:
         return
     try:
@@ -163,28 +163,28 @@ def test_damage_anywhere(
 def test_foreign_manifest(place: Path, content: object) -> None:
     """A manifest with other contents is not loaded."""
     (place / MANIFEST).write_text(json.dumps(content))
-    assert manifest.load(place) is None
+    assert manifest.load_index(place) is None
     assert {} == manifest.read_metadata(place)
 
 
 def test_outdated(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """An index of another format is not loaded."""
     monkeypatch.setattr(manifest, "format_id", lambda: "another")
-    assert manifest.load(place) is None
+    assert manifest.load_index(place) is None
 
 
 def test_replaced(place: Path, make: Callable[..., LocalIndex]) -> None:
     """Saving over an index replaces all its files; an open reader still reads the old index."""
     reader = load(place)
     before = all_passages(reader)
-    manifest.save(make("Snow fell."), place, {"folder": "y"})
+    manifest.save_index(make("Snow fell."), place, {"folder": "y"})
     assert {"folder": "y"} == manifest.read_metadata(place)
     assert names(load(place)) == files(place)
     assert ["Snow fell.", "The ferry brings flour."] == [
         passage.text for passage in all_passages(load(place))
     ]
     assert before == all_passages(reader)
-    assert before[:1] == [passage for passage, _ in reader.ranked(["goat"], 9)]
+    assert before[:1] == [passage for passage, _ in reader.search_bm25(["goat"], 9)]
 
 
 def test_only_new_segments_are_written(place: Path, make: Callable[..., LocalIndex]) -> None:
@@ -192,7 +192,7 @@ def test_only_new_segments_are_written(place: Path, make: Callable[..., LocalInd
     index = load(place)
     inodes = {path: path.stat().st_ino for path in place.iterdir() if path.name != MANIFEST}
     both = LocalIndex([*index.segments, *make("Snow fell.").segments])
-    manifest.save(both, place, {})
+    manifest.save_index(both, place, {})
     assert inodes == {path: path.stat().st_ino for path in inodes}
     assert all_passages(both) == all_passages(load(place))
 
@@ -200,9 +200,9 @@ def test_only_new_segments_are_written(place: Path, make: Callable[..., LocalInd
 def test_deleted_by_others(place: Path, make: Callable[..., LocalIndex]) -> None:
     """A segment whose file another process has deleted is written again when it is saved."""
     reader = load(place)
-    manifest.save(make("Snow fell."), place, {})
+    manifest.save_index(make("Snow fell."), place, {})
     assert not (names(reader) - {MANIFEST}) & files(place)
-    manifest.save(reader, place, {})
+    manifest.save_index(reader, place, {})
     assert all_passages(reader) == all_passages(load(place))
     assert names(reader) == files(place)
 
@@ -220,14 +220,14 @@ def test_concurrent_saves(
         if is_manifest:
             monkeypatch.setattr(Path, "replace", replace)
         if is_manifest and when == "before":
-            manifest.save(theirs, place, {"by": "them"})
+            manifest.save_index(theirs, place, {"by": "them"})
         path = replace(self, target)
         if is_manifest and when == "after":
-            manifest.save(theirs, place, {"by": "them"})
+            manifest.save_index(theirs, place, {"by": "them"})
         return path
 
     monkeypatch.setattr(Path, "replace", crossing)
-    manifest.save(ours, place, {"by": "us"})
+    manifest.save_index(ours, place, {"by": "us"})
     by = manifest.read_metadata(place)["by"]
     assert ("us" if when == "before" else "them") == by
     assert all_passages(ours if by == "us" else theirs) == all_passages(load(place))
@@ -249,7 +249,7 @@ def test_failed_save(place: Path, make: Callable[..., LocalIndex], monkeypatch: 
         with monkeypatch.context() as patched:
             patched.setattr(Path, "replace", failing)
             with pytest.raises(OSError, match="No space left"):
-                manifest.save(make("Snow fell."), place, {})
+                manifest.save_index(make("Snow fell."), place, {})
         assert before == all_passages(load(place))
 
 
@@ -259,7 +259,7 @@ def test_abandoned_files(place: Path, make: Callable[..., LocalIndex]) -> None:
         (place / name).write_bytes(b"x")
         if "dead" in name:
             os.utime(place / name, (0, 0))
-    manifest.save(make(), place, {})
+    manifest.save_index(make(), place, {})
     assert {*names(load(place)), ".new-live", "live.segment"} == files(place)
 
 
@@ -267,7 +267,7 @@ def test_not_writable(tmp_path: Path, make: Callable[..., LocalIndex]) -> None:
     """A folder that cannot be written to raises OSError."""
     (tmp_path / "file").write_text("x")
     with pytest.raises(OSError, match="file"):
-        manifest.save(make(), tmp_path / "file" / "saved", {})
+        manifest.save_index(make(), tmp_path / "file" / "saved", {})
 
 
 def test_format_version(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ SIZES = st.lists(st.integers(1, 12), max_size=12)
 def segment(folder: str | Path, number: int, size: int) -> LiveSegment:
     """Build a segment of one document with `size` passages."""
     texts = [f"Fact {number} about goats." for _ in range(size)]
-    return LiveSegment(segment_writer.build(Path(folder), document(f"{number:03}.txt", texts), 300))
+    return LiveSegment(segment_writer.write_segment(Path(folder), document(f"{number:03}.txt", texts), 300))
 
 
 def ids(segments: Sequence[LiveSegment]) -> list[str]:
@@ -99,8 +99,8 @@ def half_deleted(folder: Path, count: int) -> list[LiveSegment]:
     passages = [
         passage for n in range(count) for passage in document(f"{n:03}.txt", [f"goat {n}", f"keeper {n}"])
     ]
-    half = LiveSegment(segment_writer.build(folder, passages, 300)).without(range(0, count, 2))
-    return [half, LiveSegment(segment_writer.build(folder, document("whole.txt", ["goat"]), 300))]
+    half = LiveSegment(segment_writer.write_segment(folder, passages, 300)).without(range(0, count, 2))
+    return [half, LiveSegment(segment_writer.write_segment(folder, document("whole.txt", ["goat"]), 300))]
 
 
 def test_many_deleted_passages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -40,7 +40,7 @@ def passages_of(documents: Texts, first: int = 0) -> list[list[Passage]]:
 
 
 def build(folder: str | Path, documents: Sequence[Sequence[Passage]]) -> Segment:
-    return segment_writer.build(Path(folder), list(chain.from_iterable(documents)), 60)
+    return segment_writer.write_segment(Path(folder), list(chain.from_iterable(documents)), 60)
 
 
 def all_passages(segment: Segment) -> list[Passage]:
@@ -110,7 +110,7 @@ def test_merge(parts: Sequence[Texts], data: st.DataObject) -> None:
             remaining += [passages for k, passages in zip(keep, own, strict=True) if k]
         if not remaining:
             return
-        merged, built = segment_writer.merge(Path(folder), masked), build(folder, remaining)
+        merged, built = segment_writer.merge_segments(Path(folder), masked), build(folder, remaining)
         assert all_passages(built) == all_passages(merged)
         assert forward_rows(built.forward(range(len(built)))) == forward_rows(
             merged.forward(range(len(merged)))
@@ -139,7 +139,7 @@ def test_merge_in_blocks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     remaining = [*parts[1:3], parts[5], parts[6], parts[8]]
     monkeypatch.setattr(arrays, "_BLOCK_BYTES", 16)
     monkeypatch.setattr("retrieval.index.bm25._POSTINGS_PER_BLOCK", 5)
-    merged = segment_writer.merge(tmp_path, list(zip(segments, masks, strict=True)))
+    merged = segment_writer.merge_segments(tmp_path, list(zip(segments, masks, strict=True)))
     built = build(tmp_path, remaining)
     assert (all_passages(built), postings(built)) == (all_passages(merged), postings(merged))
     assert forward_rows(built.forward(range(len(built)))) == forward_rows(merged.forward(range(len(merged))))
@@ -156,7 +156,7 @@ def test_failed_write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(OSError, match="No space left"):
         build(tmp_path, [document("b.txt", ["goat"])])
     with pytest.raises(OSError, match="No space left"):
-        segment_writer.merge(tmp_path, [(segment, np.ones(1, np.bool_))])
+        segment_writer.merge_segments(tmp_path, [(segment, np.ones(1, np.bool_))])
     assert [segment.path] == list(tmp_path.iterdir())
 
 
@@ -166,11 +166,11 @@ def test_deleted_while_open(tmp_path: Path) -> None:
     before = all_passages(segment)
     segment.path.unlink()
     assert before == all_passages(segment)
-    assert before == all_passages(segment_writer.merge(tmp_path, [(segment, np.ones(2, np.bool_))]))
+    assert before == all_passages(segment_writer.merge_segments(tmp_path, [(segment, np.ones(2, np.bool_))]))
 
 
 def term_frequencies(segment: LiveSegment) -> Mapping[str, int]:
-    return asyncio.run(LocalIndex([segment]).frequencies(TERMS))
+    return asyncio.run(LocalIndex([segment]).document_frequencies(TERMS))
 
 
 @given(
@@ -184,7 +184,7 @@ def test_without(documents: Texts, rounds: Sequence[set[int]]) -> None:
     deleted = set().union(*rounds) & set(range(len(passages)))
     remaining = [passage for n, own in enumerate(passages) if n not in deleted for passage in own]
     with TemporaryDirectory() as folder:
-        whole = segment_writer.build(Path(folder), list(chain.from_iterable(passages)), 300)
+        whole = segment_writer.write_segment(Path(folder), list(chain.from_iterable(passages)), 300)
         live = LiveSegment(whole)
         for step in rounds:
             live = live.without(step & deleted)
@@ -192,7 +192,7 @@ def test_without(documents: Texts, rounds: Sequence[set[int]]) -> None:
         if not remaining:
             assert (0, 0) == (live.size, live.length)
             return
-        rebuilt = LiveSegment(segment_writer.build(Path(folder), remaining, 300))
+        rebuilt = LiveSegment(segment_writer.write_segment(Path(folder), remaining, 300))
         assert (rebuilt.size, rebuilt.length, +rebuilt.languages) == (live.size, live.length, +live.languages)
         assert remaining == whole.passages(np.flatnonzero(live.alive).tolist())
         assert term_frequencies(rebuilt) == term_frequencies(live)
@@ -201,7 +201,9 @@ def test_without(documents: Texts, rounds: Sequence[set[int]]) -> None:
 def test_without_no_documents() -> None:
     """`without` returns the same object if no more documents are deleted."""
     with TemporaryDirectory() as folder:
-        live = LiveSegment(segment_writer.build(Path(folder), document("a.txt", ["goat"]), 300), frozenset())
+        live = LiveSegment(
+            segment_writer.write_segment(Path(folder), document("a.txt", ["goat"]), 300), frozenset()
+        )
     assert live.without([]) is live
     empty = live.without([0])
     assert empty.without([0]) is empty
@@ -212,7 +214,7 @@ def test_approximate_norms() -> None:
     texts = ["goat", "goat " * 7, "goat " * 300]
     with TemporaryDirectory() as folder:
         passages = list(chain.from_iterable(document(f"{n}.txt", [text]) for n, text in enumerate(texts)))
-        live = LiveSegment(segment_writer.build(Path(folder), passages, 300)).without([1])
+        live = LiveSegment(segment_writer.write_segment(Path(folder), passages, 300)).without([1])
     weighting = Weighting(2, 301)
     norms = weighting.norms(np.array([1, 7, 300], np.uint16)).astype(np.float32).tolist()
     assert [norms[0], np.inf, norms[2]] == live.approximate_norms(weighting).tolist()

@@ -14,12 +14,12 @@ from hypothesis import strategies as st
 
 from retrieval.errors import DocumentError
 from retrieval.loaders.chunking import split_passages
-from retrieval.loaders.formats import load
+from retrieval.loaders.formats import load_document
 from retrieval.model import Document
-from tests.documents import make
+from tests.documents import samples
 
 SAMPLES: dict[str, Callable[[], bytes]] = {
-    **make.DOCUMENTS,
+    **samples.DOCUMENTS,
     "hours.txt": "Opening hours\n\nThe library opens at nine.\n\nIt closes at eight.\n".encode,
     "hours.md": "# Opening hours\n\nThe *library* opens at nine.\n\n- It closes at eight.\n".encode,
 }
@@ -35,7 +35,7 @@ def intact(name: str) -> bytes:
 
 @cache
 def intact_document(name: str) -> Document:
-    return load(intact(name), name)
+    return load_document(intact(name), name)
 
 
 def texts(document: Document) -> list[str]:
@@ -76,7 +76,7 @@ def mutate_entries(data: bytes, seed: int) -> bytes:
         entries = {name: file.read(name) for name in file.namelist()}
     for name in rng.sample(sorted(entries), rng.randint(1, 3)):
         entries[name] = mutate(entries[name], seed)
-    return make.archive(entries)
+    return samples.make_zip(entries)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -84,7 +84,7 @@ def mutate_entries(data: bytes, seed: int) -> bytes:
 def test_any_bytes(name: str, data: bytes) -> None:
     """Any bytes are read as a document with sound spans, or refused with a DocumentError."""
     with suppress(DocumentError):
-        check_spans(load(data, name))
+        check_spans(load_document(data, name))
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -92,7 +92,7 @@ def test_any_bytes(name: str, data: bytes) -> None:
 def test_any_damage(name: str, seed: int) -> None:
     """A document with bytes changed, lost or repeated is read, or refused with a DocumentError."""
     with suppress(DocumentError):
-        check_spans(load(mutate(intact(name), seed), name))
+        check_spans(load_document(mutate(intact(name), seed), name))
 
 
 @pytest.mark.parametrize("name", ARCHIVES)
@@ -100,7 +100,7 @@ def test_any_damage(name: str, seed: int) -> None:
 def test_any_damage_of_entries(name: str, seed: int) -> None:
     """An archive with damaged entries is read, or refused with a DocumentError."""
     with suppress(DocumentError):
-        check_spans(load(mutate_entries(intact(name), seed), name))
+        check_spans(load_document(mutate_entries(intact(name), seed), name))
 
 
 @pytest.mark.parametrize(
@@ -122,15 +122,15 @@ def test_damage_that_is_survived(name: str, mutation: Callable[[bytes, int], byt
     count = 0
     for seed in range(100):
         with suppress(DocumentError):
-            count += bool(load(mutation(intact(name), seed), name).blocks)
+            count += bool(load_document(mutation(intact(name), seed), name).blocks)
     assert count >= least
 
 
 @pytest.mark.parametrize("name", ARCHIVES)
 def test_bytes_around_an_archive(name: str) -> None:
     """Bytes before or after an archive cost nothing."""
-    assert intact_document(name) == load(intact(name) + bytes(3), name)
-    assert intact_document(name) == load(b"xx" + intact(name), name)
+    assert intact_document(name) == load_document(intact(name) + bytes(3), name)
+    assert intact_document(name) == load_document(b"xx" + intact(name), name)
 
 
 @pytest.mark.parametrize(
@@ -146,7 +146,9 @@ def test_bytes_around_an_archive(name: str) -> None:
 )
 def test_damaged_entry_without_text(name: str, entry: str) -> None:
     """A damaged entry that holds no text costs nothing."""
-    assert intact_document(name) == load(make.changed(intact(name), {entry: BROKEN_XML}), name)
+    assert intact_document(name) == load_document(
+        samples.replace_entries(intact(name), {entry: BROKEN_XML}), name
+    )
 
 
 @pytest.mark.parametrize(
@@ -161,15 +163,15 @@ def test_damaged_entry_without_text(name: str, entry: str) -> None:
 def test_damaged_entry_with_text(name: str, entry: str) -> None:
     """A damaged entry that holds text is named in the error."""
     with pytest.raises(DocumentError) as caught:
-        load(make.changed(intact(name), {entry: BROKEN_XML}), name)
+        load_document(samples.replace_entries(intact(name), {entry: BROKEN_XML}), name)
     assert f"is damaged at '{entry}'" in caught.value.reason
 
 
 def test_damaged_chapter() -> None:
     """A damaged chapter of a book costs its own text only."""
-    damaged = make.changed(intact("observatory.epub"), {"OEBPS/text/three.xhtml": BROKEN_XML})
+    damaged = samples.replace_entries(intact("observatory.epub"), {"OEBPS/text/three.xhtml": BROKEN_XML})
     before = texts(intact_document("observatory.epub"))
-    assert [*before[:2], before[3]] == texts(load(damaged, "observatory.epub"))
+    assert [*before[:2], before[3]] == texts(load_document(damaged, "observatory.epub"))
 
 
 @pytest.mark.parametrize(
@@ -188,7 +190,7 @@ def test_minimal_damage_of_text(name: str, old: str, new: str) -> None:
     text = intact(name).decode()
     damaged = text.replace(old, new, 1)
     assert text != damaged
-    before, after = texts(intact_document(name)), texts(load(damaged.encode(), name))
+    before, after = texts(intact_document(name)), texts(load_document(damaged.encode(), name))
     assert len(before) == len(after)
     assert len(before) - 1 <= sum(a == b for a, b in zip(before, after, strict=True))
 
@@ -217,7 +219,7 @@ CUTS = [0.1, 0.5, 0.9, 0.999]
 def test_cut_short(name: str, part: float, length: int) -> None:
     """A text file that was copied in part is read up to the cut; `length` is in characters."""
     text = intact_document(name).text
-    document = load(intact(name)[: int(len(intact(name)) * part)], name)
+    document = load_document(intact(name)[: int(len(intact(name)) * part)], name)
     check_spans(document)
     assert (text[:length], length) == (document.text, len(document.text))
 
@@ -234,5 +236,5 @@ def test_cut_short(name: str, part: float, length: int) -> None:
 def test_cut_short_and_refused(name: str, part: float, reason: str) -> None:
     """An archive that was copied in part is refused, and so is a text without words or cut in a letter."""
     with pytest.raises(DocumentError) as caught:
-        load(intact(name)[: int(len(intact(name)) * part)], name)
+        load_document(intact(name)[: int(len(intact(name)) * part)], name)
     assert reason == caught.value.reason

@@ -62,13 +62,13 @@ def check_document(document: Document) -> None:
 def test_any_bytes(name: str, data: bytes) -> None:
     """Any bytes are read as a document with sound spans, or refused with a DocumentError."""
     with suppress(DocumentError):
-        check_document(formats.load(data, name))
+        check_document(formats.load_document(data, name))
 
 
 def test_empty() -> None:
     """A file without text is refused."""
     with pytest.raises(DocumentError, match=r"^a\.txt: holds no text; add some, or remove the file$"):
-        formats.load(b" \n ", "a.txt")
+        formats.load_document(b" \n ", "a.txt")
 
 
 @pytest.mark.parametrize(
@@ -77,7 +77,7 @@ def test_empty() -> None:
 def test_unknown_format(name: str, reason: str, tmp_path: Path) -> None:
     """An unknown suffix is refused; the error lists the known ones."""
     with pytest.raises(DocumentError, match=rf"{reason} not supported; save it as one of \.txt"):
-        formats.read(tmp_path / name, name)
+        formats.read_file(tmp_path / name, name)
 
 
 def test_too_large(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -85,20 +85,20 @@ def test_too_large(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(formats, "MAX_FILE_BYTES", 2**20)
     (tmp_path / "a.txt").write_bytes(bytes(2**20 + 1))
     with pytest.raises(DocumentError, match="1 MB exceed the limit of 1 MB; split it"):
-        formats.read(tmp_path / "a.txt", "a.txt")
+        formats.read_file(tmp_path / "a.txt", "a.txt")
 
 
 def test_larger_pdf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """PDF files have a size limit of their own."""
     monkeypatch.setattr(formats, "MAX_FILE_BYTES", 2**20)
     (tmp_path / "a.pdf").write_bytes(bytes(2**20 + 1))
-    assert 2**20 + 1 == len(formats.read(tmp_path / "a.pdf", "a.pdf"))
+    assert 2**20 + 1 == len(formats.read_file(tmp_path / "a.pdf", "a.pdf"))
 
 
 def test_removed(tmp_path: Path) -> None:
     """A file that was removed after the folder was listed is refused."""
     with pytest.raises(DocumentError, match=r"^a\.txt: was removed after the folder was listed"):
-        formats.read(tmp_path / "a.txt", "a.txt")
+        formats.read_file(tmp_path / "a.txt", "a.txt")
 
 
 def test_unreadable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -110,10 +110,12 @@ def test_unreadable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "a.txt").write_text("x")
     monkeypatch.setattr(Path, "read_bytes", refuse)
     with pytest.raises(DocumentError, match=r"cannot be read \(Permission denied\); check its permissions"):
-        formats.read(tmp_path / "a.txt", "a.txt")
+        formats.read_file(tmp_path / "a.txt", "a.txt")
 
 
 def test_suffix_in_capitals(tmp_path: Path) -> None:
     """Suffixes are case-insensitive."""
     (tmp_path / "A.TXT").write_text("At nine.")
-    assert (Span(0, 8),) == formats.load(formats.read(tmp_path / "A.TXT", "A.TXT"), "A.TXT").blocks
+    assert (Span(0, 8),) == formats.load_document(
+        formats.read_file(tmp_path / "A.TXT", "A.TXT"), "A.TXT"
+    ).blocks

@@ -1,4 +1,6 @@
+import json
 import logging
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -7,7 +9,7 @@ import pytest
 
 from retrieval.errors import UnavailableError
 from retrieval.opensearch import client
-from retrieval.opensearch.client import ClusterClient, ConnectionSettings, Node, RefusedError
+from retrieval.opensearch.client import BulkItem, ClusterClient, ConnectionSettings, Node, RefusedError
 
 AUTHORIZATION = {"us:pa:ss": "Basic dXM6cGE6c3M=", "o:p": "Basic bzpw"}
 
@@ -30,13 +32,13 @@ AUTHORIZATION = {"us:pa:ss": "Basic dXM6cGE6c3M=", "o:p": "Basic bzpw"}
 )
 def test_addresses(addresses: str, expected: list[Node]) -> None:
     """Addresses are parsed; those without a user get the first user of the others."""
-    assert expected == list(ConnectionSettings.of(addresses).nodes)
+    assert expected == list(ConnectionSettings.from_addresses(addresses).nodes)
 
 
 def test_api_key() -> None:
     """An API key is sent instead of users."""
     assert [Node("http://one:9200", "ApiKey abc")] == list(
-        ConnectionSettings.of("http://u:p@one:9200", api_key="abc").nodes
+        ConnectionSettings.from_addresses("http://u:p@one:9200", api_key="abc").nodes
     )
 
 
@@ -55,14 +57,14 @@ def test_api_key() -> None:
 def test_invalid_addresses(addresses: str) -> None:
     """An invalid address is refused in one line without the secrets in it."""
     with pytest.raises(ValueError, match=r"address of a cluster") as caught:
-        ConnectionSettings.of(addresses)
+        ConnectionSettings.from_addresses(addresses)
     assert "secret" not in str(caught.value)
 
 
 def test_repr_has_no_secrets() -> None:
     """The repr of connection settings has neither users nor passwords nor keys."""
-    shown = repr(ConnectionSettings.of("https://user:secret@one", api_key="key")) + repr(
-        ConnectionSettings.of("https://user:secret@one")
+    shown = repr(ConnectionSettings.from_addresses("https://user:secret@one", api_key="key")) + repr(
+        ConnectionSettings.from_addresses("https://user:secret@one")
     )
     assert [] == [word for word in ("user", "secret", "key", "Basic", "dXNlc") if word in shown]
 
@@ -72,9 +74,9 @@ def test_certificates(tmp_path: Path) -> None:
     (tmp_path / "ca.pem").write_text("no certificate", encoding="utf-8")
     for name, reason in [("none.pem", "No such file"), ("ca.pem", "no certificates in it")]:
         with pytest.raises(ValueError, match=reason) as caught:
-            ConnectionSettings.of("https://one", ca_file=tmp_path / name).trust()
+            ConnectionSettings.from_addresses("https://one", ca_file=tmp_path / name).ssl_verification()
         assert name in str(caught.value)
-    assert ConnectionSettings.of("https://one").trust() is True
+    assert ConnectionSettings.from_addresses("https://one").ssl_verification() is True
 
 
 class Nodes:
@@ -102,7 +104,7 @@ class Nodes:
 
     def cluster(self) -> ClusterClient:
         addresses = ",".join(f"http://user:secret@{host}:9200" for host in self.replies)
-        return ClusterClient(ConnectionSettings.of(addresses), httpx.MockTransport(self))
+        return ClusterClient(ConnectionSettings.from_addresses(addresses), httpx.MockTransport(self))
 
 
 OK = {"ok": True}
@@ -214,7 +216,7 @@ async def test_credentials_are_secret(
     async with nodes.cluster() as cluster:
         with pytest.raises(UnavailableError) as caught:
             await cluster.get("/")
-        assert "http://one:9200, http://two:9200" == cluster.shown
+        assert "http://one:9200, http://two:9200" == cluster.addresses
     assert {"Basic dXNlcjpzZWNyZXQ="} == {request.headers["Authorization"] for request in nodes.requests}
     assert not any("user" in str(request.url) for request in nodes.requests)
     output = caplog.text + repr(caught.value)
@@ -227,5 +229,89 @@ async def test_cut_response(monkeypatch: pytest.MonkeyPatch) -> None:
     responses = [httpx.Response(200, content=b'{"o'), httpx.Response(200, json=OK)]
     monkeypatch.setattr(client, "_RETRY_DELAY_SECONDS", 0)
     transport = httpx.MockTransport(lambda _: responses.pop(0))
-    async with ClusterClient(ConnectionSettings.of("http://one"), transport) as cluster:
+    async with ClusterClient(ConnectionSettings.from_addresses("http://one"), transport) as cluster:
         assert await cluster.get("/") == OK
+
+
+def bulk_result(status: int) -> dict[str, Any]:
+    """Return the result of one document in a bulk response."""
+    error = {"error": {"type": "some_exception", "reason": "because"}} if status >= 400 else {}
+    return {"index": {"status": status, **error}}
+
+
+class FakeIndex:
+    """Accepts the first `capacity` documents of a request, and rejects the others with `status`."""
+
+    def __init__(self, capacity: int, status: int = 429) -> None:
+        self.capacity, self.status = capacity, status
+        self.request_sizes: list[int] = []
+        self.accepted: list[str] = []
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        identities = [json.loads(line)["index"]["_id"] for line in request.content.splitlines()[::2]]
+        self.request_sizes.append(len(identities))
+        results = []
+        for n, identity in enumerate(identities):
+            if n < self.capacity:
+                self.accepted.append(identity)
+                results.append(bulk_result(201))
+            else:
+                results.append(bulk_result(self.status))
+        return httpx.Response(200, json={"errors": len(identities) > self.capacity, "items": results})
+
+
+@pytest.fixture(autouse=True)
+def _without_bulk_delays(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(client, "_FIRST_BULK_DELAY_SECONDS", 0)
+
+
+async def write_documents(
+    respond: Callable[[httpx.Request], httpx.Response], count: int, size: int = 10
+) -> None:
+    async with ClusterClient(
+        ConnectionSettings.from_addresses("http://one"), httpx.MockTransport(respond)
+    ) as cluster:
+        body = json.dumps({"b": "x" * size}).encode()
+        await client.bulk_write(cluster, "some", [BulkItem(str(n), body) for n in range(count)])
+
+
+async def test_request_limits() -> None:
+    """A request has at most 2,000 documents and about 5 MB."""
+    many, large = FakeIndex(10_000), FakeIndex(10_000)
+    await write_documents(many, 4_500)
+    await write_documents(large, 12, 1_000_000)
+    assert ([2_000, 2_000, 500], [4, 4, 4]) == (many.request_sizes, large.request_sizes)
+
+
+@pytest.mark.parametrize("status", [429, 503])
+async def test_rejected_documents_are_retried_in_halves(status: int) -> None:
+    """Only the documents that an overloaded cluster rejects are sent again, in smaller requests."""
+    index = FakeIndex(30, status)
+    await write_documents(index, 100)
+    assert [str(n) for n in range(100)] == sorted(index.accepted, key=int)
+    assert [100, 35, 5, 35, 5][:2] == index.request_sizes[:2]
+    assert max(index.request_sizes[1:]) == 35
+
+
+async def test_rejected_requests_are_split() -> None:
+    """A request that is rejected as a whole is split into smaller ones."""
+    index = FakeIndex(10_000)
+
+    def respond(request: httpx.Request) -> httpx.Response:
+        return index(request) if len(request.content) < 1_000 else httpx.Response(429, json={})
+
+    await write_documents(respond, 100)
+    assert [str(n) for n in range(100)] == sorted(index.accepted, key=int)
+
+
+async def test_invalid_document() -> None:
+    """A document that the cluster cannot index ends the write with an error."""
+    with pytest.raises(RefusedError, match="some_exception"):
+        await write_documents(FakeIndex(0, 400), 1)
+
+
+async def test_retry_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A cluster that rejects everything raises an error after the last retry."""
+    monkeypatch.setattr(client, "_MAX_BULK_RETRIES", 3)
+    with pytest.raises(UnavailableError, match="takes no more documents"):
+        await write_documents(FakeIndex(0), 10)

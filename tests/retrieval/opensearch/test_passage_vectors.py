@@ -15,7 +15,7 @@ from retrieval.opensearch.passage_vectors import (
     PassageVectors,
     VectorSample,
     cached_embeddings,
-    encode,
+    encode_missing,
     stored_vectors,
 )
 from tests.retrieval.fake_encoder import FakeEncoder
@@ -23,7 +23,7 @@ from tests.retrieval.fake_encoder import FakeEncoder
 
 @pytest.fixture
 def segment(everything: list[Passage], tmp_path: Path) -> Segment:
-    return segment_writer.build(tmp_path, everything, 300)
+    return segment_writer.write_segment(tmp_path, everything, 300)
 
 
 def fake_embeddings() -> Embeddings:
@@ -76,7 +76,9 @@ def test_only_missing_vectors_are_made(segment: Segment) -> None:
     encoder = embeddings.encoder
     assert isinstance(encoder, FakeEncoder)
     some, everything = list(range(5)), list(range(len(segment)))
-    encoded = [sum(encode(segment, numbers, embeddings)) for numbers in (some, everything, everything)]
+    encoded = [
+        sum(encode_missing(segment, numbers, embeddings)) for numbers in (some, everything, everything)
+    ]
     assert [len(embeddings.store), 0] == [sum(encoded), encoded[-1]]
     assert len(encoder.texts) == len(embeddings.store)
     assert all(encoded[:2])
@@ -85,7 +87,7 @@ def test_only_missing_vectors_are_made(segment: Segment) -> None:
 def test_same_scores_as_a_local_index(segment: Segment) -> None:
     """Scores equal those of an index on this machine, apart from its baselines by language."""
     embeddings, numbers = fake_embeddings(), list(range(len(segment)))
-    for _ in encode(segment, numbers, embeddings):
+    for _ in encode_missing(segment, numbers, embeddings):
         pass
     index = LocalIndex([LiveSegment(segment)], embeddings)
     question = embeddings.encoder.encode_question("Who built the lighthouse?")
@@ -108,7 +110,7 @@ def test_cached_embeddings(segment: Segment, tmp_path: Path) -> None:
     for name in ("one", "one", "two"):
         embeddings = cached_embeddings(encoder, tmp_path / "index", name)
         before = len(encoder.texts)
-        for _ in encode(segment, numbers, embeddings):
+        for _ in encode_missing(segment, numbers, embeddings):
             pass
         assert (name == "one" and bool(before)) == (before == len(encoder.texts))
     assert {"cluster-one", "cluster-two"} == {path.name for path in (tmp_path / "index").iterdir()}
@@ -127,7 +129,7 @@ def test_vectors_that_cannot_be_saved(
 
     monkeypatch.setattr(embeddings.store, "append", fail)
     with caplog.at_level(logging.WARNING):
-        assert sum(encode(segment, [0], embeddings))
+        assert sum(encode_missing(segment, [0], embeddings))
     assert "No space left on device" in caplog.text
     assert stored_vectors(segment, [0], embeddings.store).counts.all()
 

@@ -1,0 +1,160 @@
+"""Prints answers: laid out for a terminal, as the plain quote and its source, or as JSON."""
+
+import os
+import shutil
+import unicodedata
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Self, TextIO
+
+import click
+
+from bot.i18n.messages import Texts
+from bot.views.plain_text import closest_quotes, explain_refusal, heading_line, location_text
+from retrieval.model import Answer, Citation, Span
+
+_BAR = "│ "
+_MAX_COLUMNS = 96
+_MIN_COLUMNS = 20
+
+# Control characters, which could move the cursor or change the screen, are shown as one symbol each.
+_VISIBLE_CHARS = {
+    **{code: 0x2400 + code for code in range(0x20) if chr(code) != "\n"},
+    ord("\t"): ord(" "),
+    0x7F: 0x2421,
+    **dict.fromkeys(range(0x80, 0xA0), 0xFFFD),
+}
+_VISIBLE_LINE_CHARS = _VISIBLE_CHARS | {ord("\n"): 0x240A}
+
+
+def answer_json(answer: Answer) -> dict[str, Any]:
+    """Return the JSON form of an answer. Other programs read it, so its keys are fixed."""
+    return {
+        "question": answer.question,
+        "answered": answer.answered,
+        "certainty": answer.certainty,
+        "confidence": round(answer.confidence, 4),
+        "citations": [_citation_json(citation) for citation in answer.citations],
+        "suggestion": answer.suggestion,
+    }
+
+
+def _citation_json(citation: Citation) -> dict[str, Any]:
+    locator = citation.locator
+    return {
+        "rank": citation.rank,
+        "document": citation.document,
+        "title": citation.title,
+        **_span_json(citation.span),
+        "quote": citation.quote,
+        "highlights": [[span.start, span.end] for span in citation.highlights],
+        "score": round(citation.score, 4),
+        "locator": {
+            "heading": locator.heading,
+            "page": locator.page,
+            "line": locator.line,
+            "line_end": locator.line_end,
+            "paragraph": locator.paragraph,
+        },
+        "passage": {"id": citation.passage.id, **_span_json(citation.passage.span)},
+    }
+
+
+def _span_json(span: Span) -> dict[str, int]:
+    return {"start": span.start, "end": span.end}
+
+
+@dataclass(frozen=True, slots=True)
+class TerminalStyle:
+    """How the output is laid out: lines of `width` columns (None: unbroken), bold and dim if `styled`."""
+
+    width: int | None = None
+    styled: bool = False
+
+    @classmethod
+    def of(cls, stream: TextIO) -> Self:
+        if not stream.isatty():
+            return cls()
+        plain = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
+        width = min(shutil.get_terminal_size().columns, _MAX_COLUMNS)
+        return cls(max(width, _MIN_COLUMNS), styled=not plain)
+
+
+def render_answer(answer: Answer, texts: Texts, style: TerminalStyle, *, quotes: slice) -> str:
+    """Return the `quotes` of an answer, the closest passages if it is unsure, or why there is no answer."""
+    if answer.certainty == "none":
+        return _render_refusal(answer, texts)
+    if answer.certainty == "unsure":
+        quoted = [_render_citation(citation, texts, style) for citation in closest_quotes(answer)]
+        return "\n\n".join([texts.unsure_answer, *quoted])
+    return "\n\n".join(_render_citation(citation, texts, style) for citation in answer.citations[quotes])
+
+
+def _render_refusal(answer: Answer, texts: Texts) -> str:
+    reply = explain_refusal(answer, texts)
+    lines = [reply.text]
+    if reply.near:
+        near = (heading_line(citation).translate(_VISIBLE_LINE_CHARS) for citation in reply.near)
+        lines += ["", texts.near_headings, *(f"• {name}" for name in near)]
+    if reply.suggestion:
+        lines += ["", f"{texts.did_you_mean} {reply.suggestion.translate(_VISIBLE_LINE_CHARS)}"]
+    return "\n".join(lines)
+
+
+def _render_citation(citation: Citation, texts: Texts, style: TerminalStyle) -> str:
+    names = texts.list_separator.join([citation.document, *citation.copies])
+    location = f"— {location_text(citation.title, citation.locator, texts)} · {names}"
+    source = _dim(location.translate(_VISIBLE_LINE_CHARS), style)
+    if style.width is None:
+        return f"{citation.quote}\n  {source}"
+    bar = _dim(_BAR, style)
+    quoted = "\n".join(bar + line for line in _quote_lines(citation, style, style.width - len(_BAR)))
+    return f"{quoted}\n  {source}"
+
+
+def _dim(text: str, style: TerminalStyle) -> str:
+    return click.style(text, dim=True) if style.styled else text
+
+
+def _quote_lines(citation: Citation, style: TerminalStyle, width: int) -> Iterator[str]:
+    quote, base = citation.quote.translate(_VISIBLE_CHARS), citation.span.start
+    matches = [Span(match.start - base, match.end - base) for match in citation.highlights]
+    for line in _break_lines(quote, width):
+        end = line.start + len(line.of(quote).rstrip())
+        yield _bold_matches(quote, Span(line.start, end), matches if style.styled else [])
+
+
+def _break_lines(text: str, width: int) -> Iterator[Span]:
+    """Yield lines of at most `width` columns, broken at spaces and wide characters; long words stay whole."""
+    start = allowed = columns = 0
+    for position, char in enumerate(text):
+        if char == "\n":
+            yield Span(start, position)
+            start = allowed = position + 1
+            columns = 0
+            continue
+        char_width = _column_width(char)
+        if columns + char_width > width and allowed > start and not char.isspace():
+            yield Span(start, allowed)
+            start = allowed
+            columns = sum(map(_column_width, text[start:position]))
+        columns += char_width
+        if char.isspace() or char_width > 1:
+            allowed = position + 1
+    yield Span(start, len(text))
+
+
+def _column_width(char: str) -> int:
+    if unicodedata.category(char) in {"Mn", "Me", "Cf"}:
+        return 0
+    return 2 if unicodedata.east_asian_width(char) in {"W", "F"} else 1
+
+
+def _bold_matches(text: str, line: Span, matches: list[Span]) -> str:
+    styled, done = "", line.start
+    for match in matches:
+        start, end = max(match.start, done), min(match.end, line.end)
+        if start < end:
+            styled += text[done:start] + click.style(text[start:end], bold=True)
+            done = end
+    return styled + text[done : line.end]

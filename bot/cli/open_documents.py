@@ -1,0 +1,115 @@
+"""Reads the settings and opens the documents for a command, here or in a cluster."""
+
+import asyncio
+import contextlib
+import os
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from bot.search_backends import (
+    connection_settings,
+    encoder_for,
+    no_documents_message,
+    open_cluster,
+    open_cluster_library,
+)
+from config import logging
+from config.settings import Settings
+from retrieval.documents.library import Library
+from retrieval.errors import EncoderError
+
+if TYPE_CHECKING:
+    # The cluster client takes longer to import than answering a question.
+    from retrieval.opensearch import ClusterClient, ClusterLibrary
+
+# So many take some minutes on two cores. More are left to `verbatim index`, so that nobody has to wait.
+_MAX_VECTORS_BEFORE_ANSWERS = 20_000
+
+
+def read_settings() -> Settings:
+    """Read the settings, and set up logging as they say."""
+    settings = Settings.read()
+    logging.configure(settings.log_level, settings.log_format, settings.secrets)
+    return settings
+
+
+@contextlib.contextmanager
+def open_documents(docs: Path | None) -> Iterator[tuple["Library | ClusterLibrary", asyncio.Runner]]:
+    """Open the documents, here or in a cluster, with an event loop to search them in."""
+    settings = read_settings()
+    folder = docs or settings.seeds_dir
+    with asyncio.Runner() as runner:
+        if settings.opensearch_nodes:
+            with connect(settings, runner) as cluster:
+                yield open_cluster_documents(settings, folder, cluster, runner), runner
+            return
+        library = Library.open(
+            folder,
+            index_dir=settings.index_dir,
+            quote_chars=settings.quote_chars,
+            encoder=encoder_for(settings),
+        )
+        print_problems(library, folder)
+        _encode_if_quick(library)
+        yield library, runner
+
+
+def _encode_if_quick(library: Library) -> None:
+    """Compute the missing vectors if they are few, or print a note if they are many."""
+    missing = library.unencoded
+    if not missing:
+        return
+    if missing > _MAX_VECTORS_BEFORE_ANSWERS:
+        click.echo(
+            f"{missing:,} texts have no vector yet, so answers are found by words alone for now; "
+            "`verbatim index` makes them",
+            err=True,
+        )
+        return
+    encode_missing(library)
+
+
+def encode_missing(library: Library) -> None:
+    # If the encoder cannot be loaded, it has logged why.
+    with contextlib.suppress(EncoderError), progress_bar("Comparing meanings") as progress:
+        library.encode(progress, threads=os.cpu_count() or 1)
+
+
+@contextlib.contextmanager
+def connect(settings: Settings, runner: asyncio.Runner) -> Iterator["ClusterClient"]:
+    cluster = open_cluster(connection_settings(settings))
+    try:
+        yield cluster
+    finally:
+        runner.run(cluster.close())
+
+
+def open_cluster_documents(
+    settings: Settings, folder: Path, cluster: "ClusterClient", runner: asyncio.Runner
+) -> "ClusterLibrary":
+    library = runner.run(open_cluster_library(settings, folder, cluster, encoder_for(settings)))
+    print_problems(library, "the cluster")
+    return library
+
+
+def print_problems(library: "Library | ClusterLibrary", folder: Path | str) -> None:
+    for problem in library.problems:
+        click.echo(f"left out {problem.name}: {problem.reason}", err=True)
+    if not library.sources:
+        click.echo(no_documents_message(folder), err=True)
+
+
+@contextlib.contextmanager
+def progress_bar(label: str) -> Iterator[Callable[[int, int], None]]:
+    """Show a progress bar if stderr is a terminal; its update function takes the count done and the total."""
+    with click.progressbar(length=1, label=label, file=sys.stderr, hidden=not sys.stderr.isatty()) as bar:
+
+        def progress(done: int, total: int) -> None:
+            bar.length = total
+            bar.update(done - bar.pos)
+
+        yield progress

@@ -1,0 +1,237 @@
+"""A sample document of each format. Run this file with the path of a folder to write them there."""
+
+import io
+import sys
+import zipfile
+from collections.abc import Mapping
+from datetime import date
+from pathlib import Path
+
+import docx
+import openpyxl  # type: ignore[import-untyped]  # it has no type hints
+import pptx
+from docx.oxml import parse_xml
+from docx.oxml.ns import nsdecls
+from pptx.util import Inches
+
+W_XMLNS = nsdecls("w")
+FOOTNOTE_TEXT = """The horn was sold in 1931 to a brass band from Osterwick."""
+
+
+def make_zip(entries: Mapping[str, str | bytes]) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as file:
+        for path, content in entries.items():
+            file.writestr(path, content)
+    return buffer.getvalue()
+
+
+def replace_entries(data: bytes, changes: Mapping[str, str | bytes]) -> bytes:
+    """Return a copy of a ZIP archive with some entries replaced or added."""
+    with zipfile.ZipFile(io.BytesIO(data)) as file:
+        return make_zip({**{name: file.read(name) for name in file.namelist()}, **changes})
+
+
+def read_entry(data: bytes, path: str) -> str:
+    with zipfile.ZipFile(io.BytesIO(data)) as file:
+        return file.read(path).decode()
+
+
+def to_bytes(document: docx.document.Document | pptx.presentation.Presentation | openpyxl.Workbook) -> bytes:
+    buffer = io.BytesIO()
+    document.save(buffer)
+    return buffer.getvalue()
+
+
+def make_docx() -> bytes:
+    """Return a Word document with styles, lists, a table, a text box, tracked changes and a footnote."""
+    document = docx.Document()
+    document.core_properties.title = "The Skerry Light"
+    document.add_heading("The Skerry Light, a guide", 0)
+    document.add_heading("History", 1)
+    document.add_paragraph("The lighthouse on Skerry was built in 1874 by the engineer Margaret Holloway.")
+    horn = document.add_paragraph("Its fog horn could be heard as far as the mainland.")
+    horn._p.append(parse_xml(f'<w:r {W_XMLNS}><w:footnoteReference w:id="2"/></w:r>'))
+    tracked = document.add_paragraph("The tower is ")
+    for change in (
+        '<w:del {w} w:id="8" w:author="x"><w:r><w:delText>forty</w:delText></w:r></w:del>',
+        '<w:ins {w} w:id="9" w:author="x"><w:r><w:t>thirty-two metres</w:t></w:r></w:ins>',
+        '<w:r {w}><w:t xml:space="preserve"> high.</w:t></w:r>',
+    ):
+        tracked._p.append(parse_xml(change.format(w=W_XMLNS)))
+    document.add_heading("The keeper", 2)
+    document.add_paragraph("The keeper feeds eleven goats.", style="List Bullet")
+    document.add_paragraph("Their milk becomes a salty cheese.", style="List Bullet")
+    boxed = document.add_paragraph("Visitors climb to the lamp.")
+    boxed._p.append(
+        parse_xml(
+            f"<w:r {W_XMLNS}><w:pict><w:txbxContent><w:p><w:r><w:t>Mind the ninth step, it is loose.</w:t>"
+            "</w:r></w:p></w:txbxContent></w:pict></w:r>"
+        )
+    )
+    document.add_heading("Opening hours", 1)
+    table = document.add_table(0, 3)
+    for cells in (("Season", "Hours", "Price"), ("Summer", "9 to 18", "4 crowns"), ("Winter", "", "free")):
+        for cell, text in zip(table.add_row().cells, cells, strict=True):
+            cell.text = text
+    table.rows[0]._tr.get_or_add_trPr().append(parse_xml(f"<w:tblHeader {W_XMLNS}/>"))
+    document.element.body.insert_element_before(
+        parse_xml(
+            f"<w:sdt {W_XMLNS}><w:sdtContent><w:p><w:r><w:t>The ferry leaves from pier four.</w:t></w:r>"
+            "</w:p></w:sdtContent></w:sdt>"
+        ),
+        "w:sectPr",
+    )
+    return _add_footnote(to_bytes(document))
+
+
+def _add_footnote(data: bytes) -> bytes:
+    relations = read_entry(data, "word/_rels/document.xml.rels").replace(
+        "</Relationships>",
+        '<Relationship Id="rIdNotes" Target="footnotes.xml" Type="http://schemas.openxmlformats.org/'
+        'officeDocument/2006/relationships/footnotes"/></Relationships>',
+    )
+    notes = (
+        f'<w:footnotes {W_XMLNS}><w:footnote w:id="0" w:type="separator"><w:p/></w:footnote>'
+        f'<w:footnote w:id="2"><w:p><w:r><w:t>{FOOTNOTE_TEXT}</w:t></w:r></w:p></w:footnote></w:footnotes>'
+    )
+    return replace_entries(data, {"word/_rels/document.xml.rels": relations, "word/footnotes.xml": notes})
+
+
+HTML = """<!DOCTYPE html><html lang="de"><head><meta charset="utf-8"><title>Die Mühle von Ahrental</title>
+<style>p { color: red }</style></head><body>
+<nav><a href="/">Startseite</a></nav>
+<header>Willkommen</header>
+<article><h1>Die Mühle von <em>Ahrental</em></h1>
+<p>Die Wassermühle in Ahrental geh&ouml;rt seit 1911 der Familie
+   <b>Brandstetter</b>.<br>Sie mahlt Roggen &amp; Dinkel.
+<h2>Backtage</h2>
+<ul><li>Das Brot wird im Steinofen gebacken.<li>Am Samstag wird es auf dem Marktplatz verkauft.</ul>
+<table><caption>Preise</caption><thead><tr><th>Brot<th>Gewicht<th>Preis</thead>
+<tr><td>Roggenbrot<td rowspan=2>1 kg<td>4,20 Euro<tr><td>Dinkelbrot<td>5,10 Euro</table>
+<pre>Mehl   Wasser
+Salz</pre>
+<aside>Der Mühlteich friert im Januar zu.</aside></article>
+<script>var verkauft = "nichts"</script><footer>Impressum</footer></body></html>"""
+
+XHTML = """<?xml version="1.0" encoding="utf-8"?><!DOCTYPE html>
+<html xmlns="http://www.w3.org/1999/xhtml"><head><title/><link href="a.css"/></head><body>{}</body></html>"""
+CONTAINER = """<container xmlns="urn:oasis:names:tc:opendocument:xmlns:container"><rootfiles>
+<rootfile full-path="OEBPS/book.opf" media-type="application/oebps-package+xml"/></rootfiles></container>"""
+OPF = """<?xml version="1.0"?><package xmlns="http://www.idpf.org/2007/opf" version="3.0">
+<metadata xmlns:dc="http://purl.org/dc/elements/1.1/">
+<dc:title>Обсерватория на Синей горе</dc:title></metadata>
+<manifest><item id="nav" href="nav.xhtml" media-type="application/xhtml+xml" properties="nav"/>
+<item id="ncx" href="toc.ncx" media-type="application/x-dtbncx+xml"/>
+<item id="one" href="text/one.xhtml" media-type="application/xhtml+xml"/>
+<item id="two" href="text/two%20b.xhtml" media-type="application/xhtml+xml"/>
+<item id="three" href="text/three.xhtml" media-type="application/xhtml+xml"/>
+<item id="css" href="a.css" media-type="text/css"/></manifest>
+<spine toc="ncx"><itemref idref="nav"/>
+<itemref idref="two"/><itemref idref="three"/><itemref idref="one"/></spine>
+</package>"""
+NAV = """<nav epub:type="toc"><ol><li><a href="text/two%20b.xhtml#top">Основание</a></li>
+<li><a href="text/one.xhtml">Ночные правила</a></li></ol></nav>"""
+NCX = """<!DOCTYPE ncx PUBLIC "-//NISO//DTD ncx 2005-1//EN" "http://www.daisy.org/z3986/2005/ncx-2005-1.dtd">
+<ncx xmlns="http://www.daisy.org/z3986/2005/ncx/"><navMap>
+<navPoint><navLabel><text>Основание</text></navLabel><content src="text/two%20b.xhtml"/></navPoint>
+<navPoint><navLabel><text>Ночные правила</text></navLabel><content src="text/one.xhtml#a"/></navPoint>
+</navMap></ncx>"""
+
+
+def make_epub(*, with_nav: bool = True) -> bytes:
+    """Return an EPUB book whose spine differs from the order of its files.
+
+    One file has no heading and continues the chapter before it.
+    """
+    entries = {
+        "mimetype": "application/epub+zip",
+        "META-INF/container.xml": CONTAINER,
+        "OEBPS/book.opf": OPF if with_nav else OPF.replace(' properties="nav"', ""),
+        "OEBPS/nav.xhtml": XHTML.format(NAV if with_nav else ""),
+        "OEBPS/toc.ncx": NCX,
+        "OEBPS/text/one.xhtml": XHTML.format(
+            '<a id="a"/><p>Ночью сторож выключает все фонари, чтобы свет не мешал наблюдениям.</p>'
+        ),
+        "OEBPS/text/two b.xhtml": XHTML.format(
+            "<h1>Основание</h1><p>Обсерваторию на Синей горе основал астроном Павел Лебедев в 1932 году.</p>"
+            "<h2>Телескоп</h2><p>Её телескоп весит двенадцать тонн.</p>"
+        ),
+        "OEBPS/text/three.xhtml": XHTML.format("<p>Летом школьники приезжают смотреть на Персеиды.</p>"),
+    }
+    return make_zip(entries)
+
+
+def make_pptx() -> bytes:
+    """Return a presentation: a subtitle and notes, a table, and a title that is not the first shape."""
+    presentation = pptx.Presentation()
+    first = presentation.slides.add_slide(presentation.slide_layouts[0])
+    first.shapes.title.text = "青石桥茶馆"
+    first.placeholders[1].text = "茶馆每天早上六点开门。"
+    first.notes_slide.notes_text_frame.text = "后院有一口古井,泡茶的水都取自这口井。"
+    second = presentation.slides.add_slide(presentation.slide_layouts[5])
+    second.shapes.title.text = "Tea and prices"
+    table = second.shapes.add_table(3, 2, Inches(1), Inches(2), Inches(4), Inches(2)).table
+    for row, cells in enumerate((("Tea", "Price"), ("Longjing", "12 yuan"), ("Pu-erh", "9 yuan"))):
+        for column, text in enumerate(cells):
+            table.cell(row, column).text = text
+    third = presentation.slides.add_slide(presentation.slide_layouts[5])
+    title = third.shapes.title
+    group = third.shapes.add_group_shape()
+    box = group.shapes.add_textbox(Inches(1), Inches(1), Inches(3), Inches(1))
+    box.text_frame.text = "In winter the guests sit around the stove."
+    box.text_frame.add_paragraph().text = "A storyteller speaks until midnight."
+    title.text = "Winter"
+    title._element.getparent().append(title._element)
+    return to_bytes(presentation)
+
+
+CSV = """Name;Geboren;Beruf;Bemerkung
+Ada Brandt;1815;Müllerin;"mahlt ""Dinkel""; auch Roggen"
+
+Jonas Veit;1822;Bäcker;
+"""
+TSV = """الاسم\tالمدينة\tالسعر
+تمور الواحة\tسيوة\t45
+عسل الجبل\tنزوى\t90
+"""
+
+
+def make_xlsx() -> bytes:
+    """Return a workbook with a title above its table, number formats, a sheet of text and a hidden sheet."""
+    workbook = openpyxl.Workbook()
+    prices = workbook.active
+    prices.title = "Prices"
+    prices.append(["Prices of the harbour shop"])
+    prices.append([])
+    prices.append(["Item", "Price", "Since", "Share", "Total"])
+    for item, price, since, share in (
+        ("Lamp oil", 12.5, date(2024, 3, 1), 0.256),
+        ("Rope", 1234, date(1999, 12, 31), 1),
+    ):
+        prices.append([item, price, since, share, "=B4*2"])
+        row = prices.max_row
+        prices.cell(row, 2).number_format = '#,##0.00 "kr"'
+        prices.cell(row, 3).number_format = "d mmmm yyyy"
+        prices.cell(row, 4).number_format = "0.0%"
+    notes = workbook.create_sheet("Notes")
+    notes["C7"] = "The shop closes when the ferry leaves."
+    hidden = workbook.create_sheet("Secret")
+    hidden.append(["The code of the safe is 4711."])
+    hidden.sheet_state = "hidden"
+    return to_bytes(workbook)
+
+
+DOCUMENTS = {
+    "guide.docx": make_docx,
+    "mill.html": HTML.encode,
+    "observatory.epub": make_epub,
+    "tea.pptx": make_pptx,
+    "people.csv": CSV.encode,
+    "market.tsv": TSV.encode,
+    "shop.xlsx": make_xlsx,
+}
+
+if __name__ == "__main__":
+    for name, make in DOCUMENTS.items():
+        (Path(sys.argv[1]) / name).write_bytes(make())
