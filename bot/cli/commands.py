@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     # The cluster client takes longer to import than answering a question.
     from retrieval.opensearch import ClusterLibrary
 
-# As in shells, for a command that Ctrl-C has ended.
+# 128 + SIGINT, as in shells.
 _INTERRUPTED_EXIT_CODE = 130
 _QUOTES = 1
 _QUOTES_JSON = 5
@@ -215,14 +215,19 @@ def _input_lines() -> Iterator[str]:
 
 
 @main.command()
-@docs_option
-@click.option("--fresh", is_flag=True, help="In a cluster too, read every document again.")
+@click.option(
+    "--docs",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="The documents folder, instead of SEEDS_DIR.",
+)
+@click.option("--fresh", is_flag=True, help="Re-read every document (without a cluster always).")
 def index(docs: Path | None, *, fresh: bool) -> None:
     """Read the documents and save their index.
 
-    All documents are read again; vectors of unchanged texts are kept. Ctrl-C while vectors are made keeps
-    those that are done, and the next run continues. With OPENSEARCH_URL only changed documents are read, and
-    the new index replaces the old one when complete. Files that are left out are listed with the reason.
+    All documents are read again; vectors of unchanged texts are kept. Ctrl-C while texts are encoded
+    keeps the vectors so far, and the next run continues. With OPENSEARCH_URL only changed documents are read,
+    and the new index replaces the old one when complete. Files that are left out are listed with the reason.
     """
     settings = read_settings()
     folder = docs or settings.seeds_dir
@@ -245,7 +250,7 @@ def index(docs: Path | None, *, fresh: bool) -> None:
 
 
 def _encode_for_index(library: Library, texts: int) -> None:
-    """Compute all missing vectors. Ctrl-C stops this, and keeps those that are done."""
+    """Encode all texts without a vector. Ctrl-C stops this, and keeps the vectors so far."""
     missing = library.unencoded
     try:
         encode_missing(library)
@@ -253,7 +258,7 @@ def _encode_for_index(library: Library, texts: int) -> None:
         sys.exit(_INTERRUPTED_EXIT_CODE)
     finally:
         remaining = library.unencoded
-        hint = "; `verbatim index` makes the rest" if remaining else ""
+        hint = "; `verbatim index` encodes the rest" if remaining else ""
         counts = f"{texts - remaining:,} of {texts:,} texts have vectors, {missing - remaining:,} of them new"
         _print(f"{counts}{hint}")
 
@@ -268,7 +273,7 @@ def _index_cluster(settings: Settings, folder: Path, *, fresh: bool) -> None:
     )
 
     def print_waiting(holder: str) -> None:
-        click.echo(f"waiting for {holder}, who writes the index", err=True)
+        click.echo(f"another process ({holder}) is writing the index; waiting", err=True)
 
     plan = IndexPlan(
         settings.opensearch_index,
@@ -305,7 +310,7 @@ def _print_counts(library: "Library | ClusterLibrary") -> None:
     "labels",
     multiple=True,
     metavar="KEY",
-    help="Show figures for each value of this key of the lines too.",
+    help="Also group the figures by this key of the lines.",
 )
 @click.option(
     "--floors",

@@ -41,7 +41,7 @@ class RateLimits:
         self._buckets: OrderedDict[int, _Bucket] = OrderedDict()
 
     async def take(self, key: int) -> Verdict:
-        """Take a token; a user is notified again only after the bucket was half full once more."""
+        """Take a token; a user is notified again only once the bucket has refilled to half."""
         if not self._per_minute:
             return Verdict.ADMITTED
         bucket = self._buckets.setdefault(key, _Bucket(self._per_minute))

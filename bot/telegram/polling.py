@@ -174,9 +174,9 @@ class Poller:
     async def _claim(self) -> Sequence[Update]:
         """Poll; raise _TakenError if another process is answering, as the old one does during a deploy.
 
-        Updates that arrive during a long poll belong to this process. Another may be answering those that
-        were there already: if so, it soon confirms them. A new process observes for longer than one that was
-        answering, so it is the new one that notices the other and holds back.
+        Poll twice; if updates vanish in between, another process is answering: it has confirmed them. Updates
+        that arrive during a long poll belong to this process, so one poll is enough for them. A new process
+        waits longer between the polls than one that was answering before, so the new one backs off.
         """
         settling = self._settling * (_RECLAIM_FACTOR if self._was_ours else random.uniform(0.9, 1.1))  # noqa: S311  # no secret
         began = time.monotonic()

@@ -14,7 +14,7 @@ from retrieval.errors import DocumentError
 
 MAX_ENTRIES = 50_000
 MAX_UNPACKED_BYTES = 256 * 2**20
-# Of the entries that are read: text and lists, never images.
+# Limit for the entries that are read: text and lists, never images.
 MAX_READ_BYTES = 64 * 2**20
 # An element takes 100 to 200 bytes, so this bounds memory.
 MAX_TAGS = 5_000_000

@@ -18,7 +18,7 @@ _MIN_GRAM_SHARE = 0.6
 
 @dataclass(frozen=True, slots=True)
 class Excerpt:
-    """A selected quote: characters `start` to `end` (excluded) of a candidate's passage.
+    """A selected quote: characters `start` to `end` (exclusive) of a candidate's passage.
 
     `candidate` is the candidate's ordinal.
     """

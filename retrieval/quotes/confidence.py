@@ -158,7 +158,7 @@ def confidence(query: Query, features: Mapping[str, float], coefficients: Coeffi
 
 
 def below_sure(probability: float) -> float:
-    """Return a confidence that is never sure, in the order of the probabilities."""
+    """Scale a probability to below MIN_SURE_CONFIDENCE, keeping the order."""
     return probability * SURE
 
 

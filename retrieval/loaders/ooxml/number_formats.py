@@ -39,13 +39,13 @@ _MONTHS = (
 )
 _WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 _NOON = 12
-# Days from 1900 count one February 29 that there was not. The epoch fits the days after it.
+# Days from 1900 count a nonexistent February 29. The epoch fits the days after it.
 _FAKE_LEAP_DAY = 60
 _EPOCH_YEAR_1900 = 1899
 # The end of the year 9999; the largest number that a cell holds to its last digit.
 _LAST_DAY = 2_957_000
 _MAX_NUMBER = 10**15
-# Half a unit is rounded away from zero. The digits of the largest number and of the decimals fit in.
+# Half a unit is rounded away from zero. 60 digits hold the largest number with all its decimals.
 _ROUNDING = Context(prec=60, rounding=ROUND_HALF_UP)
 # Signs of formats that are not supported: powers of ten, fractions, text.
 _UNSUPPORTED = frozenset("Ee/@")

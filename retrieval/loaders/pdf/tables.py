@@ -10,7 +10,7 @@ from retrieval.loaders.pdf.lines import Line, find_gaps
 _MIN_CELL_GAP = 0.9
 # Justified lines are stretched at every space, but rarely by more than this.
 _MAX_JUSTIFIED_GAP = 2.5
-# The width of a row by that of its letters, at least.
+# Minimum row width, relative to its letters.
 _MIN_ROW_STRETCH = 1.1
 # The number or bullet of an item, and the space after it.
 _MAX_MARKER_CHARS = 5
