@@ -25,7 +25,7 @@ from bot.cli.open_documents import (
 from bot.i18n.messages import texts_for
 from bot.ops import feedback
 from bot.search_backends import encoder_for, loaded_encoder_for
-from bot.views.plain_text import MAX_CLOSEST
+from bot.views.plain_text import MAX_CLOSEST_PASSAGES
 from config.settings import ConfigError, Settings
 from retrieval.documents.library import Library
 from retrieval.errors import RetrievalError
@@ -38,8 +38,8 @@ if TYPE_CHECKING:
 
 # 128 + SIGINT, as in shells.
 _INTERRUPTED_EXIT_CODE = 130
-_QUOTES = 1
-_QUOTES_JSON = 5
+_DEFAULT_QUOTES = 1
+_DEFAULT_QUOTES_JSON = 5
 
 
 class UsageFailure(click.ClickException):
@@ -101,7 +101,7 @@ def main() -> None:
 @click.option(
     "--top",
     type=click.IntRange(1, 50),
-    help=f"The number of quotes.  [default: {_QUOTES}; {_QUOTES_JSON} with --json]",
+    help=f"The number of quotes.  [default: {_DEFAULT_QUOTES}; {_DEFAULT_QUOTES_JSON} with --json]",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object per question, for programs.")
 @click.option(
@@ -126,11 +126,16 @@ def ask(
     """
     if bool(question) == bool(questions):
         raise click.UsageError("Give a QUESTION, or --questions FILE.")
-    style, quotes = TerminalStyle.of(sys.stdout), top or (_QUOTES_JSON if as_json else _QUOTES)
+    style, quotes = (
+        TerminalStyle.of(sys.stdout),
+        top or (_DEFAULT_QUOTES_JSON if as_json else _DEFAULT_QUOTES),
+    )
     with open_documents(docs) as (library, runner):
 
         def print_answer(line: str) -> Answer:
-            answer = runner.run(library.answer(line, top=quotes if as_json else max(quotes, MAX_CLOSEST)))
+            answer = runner.run(
+                library.answer(line, top=quotes if as_json else max(quotes, MAX_CLOSEST_PASSAGES))
+            )
             if as_json:
                 _print(json.dumps(answer_json(answer), ensure_ascii=False))
             else:

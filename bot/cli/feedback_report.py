@@ -8,7 +8,7 @@ from typing import Any
 from bot.ops.feedback import FeedbackRecord
 from bot.views.plain_text import one_line
 
-_MAX_LISTED = 20
+_MAX_LISTED_QUESTIONS = 20
 _MAX_QUESTION_CHARS = 100
 
 
@@ -36,12 +36,12 @@ class Summary:
 
 def summarise(records: Iterable[FeedbackRecord]) -> Summary:
     records = list(records)
-    asked = [record for record in records if record.vote is None]
+    questions = [record for record in records if record.vote is None]
     votes = [record for record in records if record.vote is not None]
     days = sorted(record.day for record in records)
-    kinds = Counter(record.kind for record in asked)
+    kinds = Counter(record.kind for record in questions)
     return Summary(
-        asked=len(asked),
+        asked=len(questions),
         answered=kinds["sure"],
         unsure=kinds["unsure"],
         declined=kinds["none"],
@@ -49,9 +49,9 @@ def summarise(records: Iterable[FeedbackRecord]) -> Summary:
         down=sum(record.vote == "down" for record in votes),
         first_day=days[0] if days else "",
         last_day=days[-1] if days else "",
-        questions=_count_questions(asked),
-        unanswered=_count_questions(record for record in asked if record.kind == "none"),
-        doubtful=_count_questions(record for record in asked if record.kind == "unsure"),
+        questions=_count_questions(questions),
+        unanswered=_count_questions(record for record in questions if record.kind == "none"),
+        doubtful=_count_questions(record for record in questions if record.kind == "unsure"),
         disliked=tuple(
             (*vote, count)
             for vote, count in Counter(
@@ -93,9 +93,14 @@ def summary_text(summary: Summary) -> str:
 def _list_lines(heading: str, entries: tuple[tuple[str, int], ...]) -> list[str]:
     if not entries:
         return []
-    rest = [f"       … and {len(entries) - _MAX_LISTED} more"] if len(entries) > _MAX_LISTED else []
+    rest = (
+        [f"       … and {len(entries) - _MAX_LISTED_QUESTIONS} more"]
+        if len(entries) > _MAX_LISTED_QUESTIONS
+        else []
+    )
     shown = [
-        f"{count:6} {one_line(question, _MAX_QUESTION_CHARS)}" for question, count in entries[:_MAX_LISTED]
+        f"{count:6} {one_line(question, _MAX_QUESTION_CHARS)}"
+        for question, count in entries[:_MAX_LISTED_QUESTIONS]
     ]
     return ["", heading, *shown, *rest]
 
