@@ -1,7 +1,7 @@
 """Renders pages of PDF files with a quote highlighted.
 
-A malicious file can crash PDFium and its process, so `retrieval.documents.ingestion.render_page` runs this
-in a process of its own.
+A malicious file can crash PDFium and its process, so
+`retrieval.documents.ingestion.render_page_picture` runs this in a process of its own.
 """
 
 import ctypes
@@ -52,7 +52,7 @@ class MarkedArea:
     top: float
 
 
-def render_quote(data: bytes, page: int, quote: str, name: str = "document.pdf") -> bytes | None:
+def render_quote_picture(data: bytes, page: int, quote: str, name: str = "document.pdf") -> bytes | None:
     """Return a page (from 1) as a JPEG of at most 2,000 pixels a side and 5 MB, the quote marked in yellow.
 
     Only the part of the quote that is on this page is marked. Returns None if no part of it is. Raises

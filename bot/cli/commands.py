@@ -139,7 +139,7 @@ def ask(
             if as_json:
                 _print(json.dumps(answer_json(answer), ensure_ascii=False))
             else:
-                _print(answer_output.render_answer(answer, texts_for(), style, quotes=slice(quotes)))
+                _print(answer_output.answer_text(answer, texts_for(), style, quotes=slice(quotes)))
             return answer
 
         if questions is None:
@@ -188,7 +188,7 @@ def chat(docs: Path | None) -> None:
                 _print("That was the last quote.\n")
                 continue
             _print(
-                answer_output.render_answer(answer, texts_for(), style, quotes=slice(shown, shown + 1)) + "\n"
+                answer_output.answer_text(answer, texts_for(), style, quotes=slice(shown, shown + 1)) + "\n"
             )
             shown += 1
 

@@ -13,7 +13,7 @@ _MAX_QUESTION_CHARS = 100
 
 
 @dataclass(frozen=True, slots=True)
-class Summary:
+class FeedbackSummary:
     """Counts of records, and lists with the most frequent first.
 
     Questions that differ only in case and whitespace count as one. `doubtful` questions were answered with
@@ -34,13 +34,13 @@ class Summary:
     disliked: tuple[tuple[str, str, str, int], ...]
 
 
-def summarise(records: Iterable[FeedbackRecord]) -> Summary:
+def summarise(records: Iterable[FeedbackRecord]) -> FeedbackSummary:
     records = list(records)
     questions = [record for record in records if record.vote is None]
     votes = [record for record in records if record.vote is not None]
     days = sorted(record.day for record in records)
     kinds = Counter(record.kind for record in questions)
-    return Summary(
+    return FeedbackSummary(
         asked=len(questions),
         answered=kinds["sure"],
         unsure=kinds["unsure"],
@@ -71,7 +71,7 @@ def _normalise(question: str) -> str:
     return " ".join(question.casefold().split())
 
 
-def summary_text(summary: Summary) -> str:
+def summary_text(summary: FeedbackSummary) -> str:
     """Return the summary as text for a terminal."""
     if not summary.asked and not summary.up and not summary.down:
         return "Nothing has been asked yet."
@@ -105,7 +105,7 @@ def _list_lines(heading: str, entries: tuple[tuple[str, int], ...]) -> list[str]
     return ["", heading, *shown, *rest]
 
 
-def summary_json(summary: Summary) -> dict[str, Any]:
+def summary_json(summary: FeedbackSummary) -> dict[str, Any]:
     """Return the whole summary as one JSON object."""
     return {
         "first_day": summary.first_day or None,
