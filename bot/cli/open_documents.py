@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     # The cluster client takes longer to import than answering a question.
     from retrieval.opensearch import ClusterClient, ClusterLibrary
 
-# So many take some minutes on two cores. More are left to `verbatim index`, so that nobody has to wait.
+# Encoding this many takes minutes on two cores. More are left to `verbatim index`.
 _MAX_VECTORS_BEFORE_ANSWERS = 20_000
 
 
@@ -75,7 +75,7 @@ def _encode_if_quick(library: Library) -> None:
 
 def encode_missing(library: Library) -> None:
     # If the encoder cannot be loaded, it has logged why.
-    with contextlib.suppress(EncoderError), progress_bar("Comparing meanings") as progress:
+    with contextlib.suppress(EncoderError), progress_bar("Encoding") as progress:
         library.encode(progress, threads=os.cpu_count() or 1)
 
 

@@ -12,7 +12,7 @@ from bot.views.message import Recipient, Reply
 from bot.views.plain_text import location_text
 from retrieval.model import Answer, Citation
 
-# Actions of the buttons below the closest passages, which are no answer.
+# Actions of the buttons below the closest passages, which are not an answer.
 _ACTIONS_WITHOUT_ANSWER = {Action.CLOSEST, Action.CONTEXT, Action.VOTE_UP, Action.VOTE_DOWN}
 
 

@@ -111,11 +111,11 @@ def _keep_verified(answer: Answer) -> Answer:
     if len(verified) < len(answer.citations):
         documents = sorted({citation.document for citation in answer.citations if not citation.is_verbatim})
         _log.error("A quote differs from its document and is not sent: %s", documents)
-    kept = tuple(
+    likely = tuple(
         citation
         for citation in verified
         if citation is verified[0]
         or citation.highlights
         or citation.score >= max(verified[0].score * _MIN_SHARE_OF_BEST_SCORE, _MIN_SCORE)
     )
-    return replace(answer, citations=kept, certainty=answer.certainty if kept else "none")
+    return replace(answer, citations=likely, certainty=answer.certainty if likely else "none")
