@@ -12,8 +12,8 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from retrieval.embeddings.encoder import Encoder, Vectors
-from retrieval.embeddings.vector_store import Embeddings
+from retrieval.embeddings.encoder import Encoder, QuestionVectors, Vectors
+from retrieval.embeddings.vector_store import Embeddings, EncoderText
 from retrieval.errors import DamagedError
 from retrieval.ids import document_id, document_of
 from retrieval.index import segment_writer
@@ -30,7 +30,6 @@ from retrieval.index.bm25 import (
 )
 from retrieval.index.context_fields import MAX_CONTEXT_CANDIDATES, context_weight, rarest_terms
 from retrieval.index.dense_index import DenseIndex
-from retrieval.index.encoder_inputs import EncoderText
 from retrieval.index.forward_index import ForwardIndex
 from retrieval.index.interface import Candidates, MeaningScores
 from retrieval.index.maxscore import SegmentQuery, kth_best, top_passages
@@ -124,7 +123,7 @@ class LocalIndex:
 
     @property
     def vector_count(self) -> int:
-        return len(self.embeddings.store) if self.embeddings else 0
+        return len(self.embeddings) if self.embeddings else 0
 
     def without_encoder(self) -> "LocalIndex":
         return LocalIndex(self.segments)
@@ -144,7 +143,9 @@ class LocalIndex:
     async def document_frequencies(self, terms: Sequence[str]) -> Mapping[str, int]:
         return dict(zip(terms, self._posting_lists(terms)[1], strict=True))
 
-    async def search(self, terms: Sequence[str], limit: int, question: Vectors | None = None) -> Candidates:
+    async def search(
+        self, terms: Sequence[str], limit: int, question: QuestionVectors | None = None
+    ) -> Candidates:
         """Return candidates; raises DamagedError when a saved segment is damaged."""
         try:
             return await self._search(terms, limit, question)
@@ -152,14 +153,14 @@ class LocalIndex:
             where = self.segments[0].segment.path.parent if self.segments else ""
             raise DamagedError(f"{where}: damaged; run `verbatim index` to rebuild it") from error
 
-    async def _search(self, terms: Sequence[str], limit: int, question: Vectors | None) -> Candidates:
+    async def _search(self, terms: Sequence[str], limit: int, question: QuestionVectors | None) -> Candidates:
         lists, frequencies = self._posting_lists(terms)
         rare = sum(count for count in frequencies if count <= self.size * _RARE_TERM_SHARE)
         if (rare or sum(frequencies)) > _MAX_POSTINGS_ON_EVENT_LOOP:
             hits = await asyncio.to_thread(self._top_hits, lists, frequencies, limit)
         else:
             hits = self._top_hits(lists, frequencies, limit)
-        near = await self._find_nearest(question) if question is not None else []
+        near = await self._find_nearest(question.vector) if question is not None else []
         hits = _append(hits, [*self._rank_by_context(terms, lists, frequencies), *near])
         passages, forward, keys = self._read_passages(hits)
         return Candidates(
@@ -211,7 +212,7 @@ class LocalIndex:
         return await asyncio.to_thread(dense.nearest, question, store, _MAX_NEAREST)
 
     def _meaning_scores(
-        self, passages: Sequence[Passage], keys: RaggedArray, question: Vectors | None
+        self, passages: Sequence[Passage], keys: RaggedArray, question: QuestionVectors | None
     ) -> MeaningScores | None:
         """Compare passages by the vectors stored under `keys`; None if any vector is missing."""
         if question is None or self.embeddings is None or self._dense is None or not len(keys):
@@ -231,14 +232,23 @@ class LocalIndex:
         }
         mean_whole = {language: means[0] for language, means in mean_vectors.items()}
         mean_piece = {language: means[1] for language, means in mean_vectors.items()}
-        whole_baselines = self._dense.wholes.baselines(question, languages, mean_whole)
-        piece_baselines = self._dense.pieces.baselines(question, languages, mean_piece)
+        whole_baselines = self._dense.wholes.baselines(question.vector, languages, mean_whole)
+        piece_baselines = self._dense.pieces.baselines(question.vector, languages, mean_piece)
         return MeaningScores(
-            question,
-            vectors[is_whole] @ question - whole_baselines,
+            question.vector,
+            vectors[is_whole] @ question.vector - whole_baselines,
             vectors[~is_whole],
             np.repeat(piece_baselines, keys.lengths - 1),
+            partial(_compare_tokens, self.embeddings, question, keys.values[keys.offsets[:-1]]),
         )
+
+    def whole_keys(self) -> NDArray[np.uint64]:
+        """Return the keys (uint64) of whole passages, which are among `encoder_keys`."""
+        keys = [
+            live.segment.encoder_keys.values[live.segment.encoder_keys.offsets[:-1][live.alive]]
+            for live in self.segments
+        ]
+        return np.concatenate(keys) if keys else np.zeros(0, np.uint64)
 
     def encoder_keys(self) -> NDArray[np.uint64]:
         """Return the keys (uint64) of all texts that the encoder reads."""
@@ -356,6 +366,20 @@ class LocalIndex:
         passages = [passage for some, _ in read for passage in some]
         forward = ForwardIndex.join([of_segment for _, of_segment in read])
         return [passages[at] for at in order.tolist()], forward.take(order), keys.take(order)
+
+
+def _compare_tokens(
+    embeddings: Embeddings, question: QuestionVectors, keys: NDArray[np.uint64], ordinals: NDArray[np.intp]
+) -> NDArray[np.float32] | None:
+    """Return how similar the passages with these keys are to a question, token by token."""
+    found = embeddings.tokens.find(keys[ordinals]) if embeddings.tokens else None
+    if found is None or not len(question.tokens):
+        return None
+    counts, codes = found
+    similarity = embeddings.encoder.token_codec.similarity(question.tokens, codes)
+    best: NDArray[np.float32] = np.maximum.reduceat(similarity, np.cumsum(counts) - counts, axis=1)
+    means: NDArray[np.float32] = best.mean(axis=0)
+    return means
 
 
 def _live_keys(segment: LiveSegment) -> NDArray[np.bool_]:

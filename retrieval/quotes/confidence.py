@@ -81,6 +81,58 @@ WITH_MEANING = Coefficients(
     bias=-6.65,
 )
 
+# For candidates with the vectors of their tokens, too.
+WITH_TOKENS = Coefficients(
+    quote={
+        "terms": 1.65,
+        "grams": -0.98,
+        "pairs": -0.16,
+        "names": 0.52,
+        "heading": 3.87,
+        "faq": -0.58,
+        "coverage": 4.5,
+        "frequency": 2.8,
+        "passage_gain": 2.3,
+        "nearby_gain": 1.52,
+        "span_grams": 2.38,
+        "previous_gain": 3.7,
+        "starts_passage": 1.01,
+        "length": 1.13,
+        "starts_lowercase": -1.11,
+        "meaning": 10.41,
+        "token_meaning": 0.0,
+        "span_meaning": 3.51,
+        "title": 1.29,
+        "year": 0.88,
+        "person": 0.22,
+        "number": 1.38,
+    },
+    confidence={
+        "terms": -0.13,
+        "grams": 1.37,
+        "pairs": 0.63,
+        "names": 0.1,
+        "missing_names": -4.16,
+        "coverage": 1.78,
+        "passage_gain": -0.77,
+        "nearby_gain": -0.73,
+        "span_grams": 1.69,
+        "heading": 2.23,
+        "title": -0.18,
+        "faq": -2.11,
+        "meaning": 4.88,
+        "span_meaning": 1.89,
+        "words": 0.7,
+        "coverage*coverage": 0.38,
+        "span_meaning*span_meaning": -0.31,
+        "meaning*meaning": -1.14,
+        "span_meaning*coverage": 1.06,
+        "meaning*coverage": -3.17,
+        "unspaced": -0.29,
+    },
+    bias=-6.65,
+)
+
 # For candidates without vectors.
 WORDS_ONLY = Coefficients(
     quote={
