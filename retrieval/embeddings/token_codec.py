@@ -38,7 +38,7 @@ class TokenCodec:
     def encode(self, vectors: Floats) -> TokenCodes:
         """Return the codes of vectors of shape (tokens, dimensions)."""
         levels = np.searchsorted(_LIMITS, (vectors - self.means) / self.deviations).astype(np.uint8)
-        parts = levels.reshape(len(vectors), -1, _PER_BYTE) << _SHIFTS
+        parts = levels.reshape(len(vectors), self.code_bytes, _PER_BYTE) << _SHIFTS
         codes: TokenCodes = np.bitwise_or.reduce(parts, axis=2)
         return codes
 

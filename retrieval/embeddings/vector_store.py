@@ -277,8 +277,9 @@ class TokenStore(_RecordStore):
         """Return the positions in `keys` of those that lack a record, ascending, one for equal keys."""
         _, at = np.unique(keys, return_index=True)
         first = self.rows(keys[at])
-        counts = np.where(first < 0, 0, self._snapshot.records["tokens"][np.maximum(first, 0)])
-        record_keys, records_per_key = _record_keys(keys[at], counts.astype(np.int64))
+        counts = np.zeros(len(at), np.int64)
+        counts[first >= 0] = self._snapshot.records["tokens"][first[first >= 0]]
+        record_keys, records_per_key = _record_keys(keys[at], counts)
         is_missing = np.repeat(at, records_per_key)[self.rows(record_keys) < 0]
         return np.unique(is_missing)
 
@@ -342,8 +343,9 @@ class Embeddings:
             TokenStore(folder and folder / CODES_FILE_NAME, encoder.name, code_bytes),
         )
 
-    def __len__(self) -> int:
-        """Return the number of stored records: answers may change with it."""
+    @property
+    def record_count(self) -> int:
+        """The number of stored records: answers may change with it."""
         return len(self.store) + (len(self.tokens) if self.tokens else 0)
 
     def missing(self, keys: Keys, whole_keys: Keys) -> Keys:

@@ -123,7 +123,7 @@ class LocalIndex:
 
     @property
     def vector_count(self) -> int:
-        return len(self.embeddings) if self.embeddings else 0
+        return self.embeddings.record_count if self.embeddings else 0
 
     def without_encoder(self) -> "LocalIndex":
         return LocalIndex(self.segments)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from retrieval.documents.library import Library
-from retrieval.embeddings.encoder import Vectors
+from retrieval.embeddings.encoder import QuestionVectors
 from retrieval.errors import EncoderError
 from retrieval.index.interface import Candidates
 from retrieval.index.local_index import LocalIndex
@@ -149,7 +149,7 @@ async def test_meaning_scores(cluster: ClusterClient, alias: str, tmp_path: Path
         assert list(found.passages) == list(expected.passages[:count])
         assert expected.meaning is not None
         assert found.meaning is not None
-        assert question is found.meaning.question
+        assert question.vector is found.meaning.question
         # The only differences are the baselines: one for each language here, one for all in the cluster.
         differences = expected.meaning.wholes[:count] - found.meaning.wholes
         languages = np.array([passage.language for passage in found.passages])
@@ -193,7 +193,7 @@ async def test_failing_encoder(
     library = await ClusterLibrary.open(cluster, tmp_path, alias=alias, encoder=encoder)
     without_encoder = await ClusterLibrary.open(cluster, tmp_path, alias=alias)
 
-    def fail(_: str) -> Vectors:
+    def fail(_: str) -> QuestionVectors:
         raise EncoderError("no model")
 
     monkeypatch.setattr(encoder, "encode_question", fail)

@@ -45,7 +45,7 @@ def _spec_of(folder: Path) -> ModuleSpec:
 
 def test_similar_meanings_are_near_in_any_language(encoder: Encoder) -> None:
     """A question is nearer to its answer, in any language, than to other sentences."""
-    question = encoder.encode_question("When was the lighthouse built?")
+    question = encoder.encode_question("When was the lighthouse built?").vector
     near, other_language, far, other_far = encoder.encode_passages(
         [
             "The lighthouse was constructed in 1874.",
@@ -62,7 +62,7 @@ def test_similar_meanings_are_near_in_any_language(encoder: Encoder) -> None:
 @pytest.mark.parametrize("text", ODD)
 def test_odd_texts(encoder: Encoder, text: str) -> None:
     """The vector of an unusual text has the length 1."""
-    for vector in (encoder.encode_question(text), *encoder.encode_passages([text])):
+    for vector in (encoder.encode_question(text).vector, *encoder.encode_passages([text])):
         assert (encoder.dimensions,) == vector.shape
         assert 1 == pytest.approx(float(np.linalg.norm(vector)), abs=1e-4)
 
@@ -97,7 +97,7 @@ def test_vectors_of_the_package(encoder: Encoder) -> None:
     theirs, ours = engine.passage(texts), encoder.encode_passages(texts)
     assert (ours * theirs).sum(axis=1).min() > 0.999
     question = engine.query("When was it built?")
-    assert float(encoder.encode_question("When was it built?") @ question.reshape(-1)) > 0.999
+    assert float(encoder.encode_question("When was it built?").vector @ question.reshape(-1)) > 0.999
 
 
 def test_lazy_loading(monkeypatch: pytest.MonkeyPatch) -> None:

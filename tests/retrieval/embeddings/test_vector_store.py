@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from retrieval.embeddings import vector_store
 from retrieval.embeddings.encoder import Vectors
-from retrieval.embeddings.vector_store import Keys, VectorStore, missing_keys
+from retrieval.embeddings.vector_store import Keys, VectorStore
 
 DIMENSIONS = 16
 RECORD_BYTES = 24 + DIMENSIONS
@@ -92,11 +92,11 @@ def test_any_keys_in_any_parts(
         assert np.abs(opened.vectors(opened.rows(keys)) - expected).max(initial=0) <= 0.5 / 127
 
 
-def test_missing_keys() -> None:
-    """missing_keys returns the positions of the keys without a vector, once for equal keys."""
+def test_missing() -> None:
+    """`missing` returns the positions of the keys without a vector, once for equal keys."""
     store = _store_with(None, 7, 3)
-    assert [1, 3] == missing_keys(store, _keys(7, 5, 5, 4, 3)).tolist()
-    assert [] == missing_keys(store, _keys()).tolist()
+    assert [1, 3] == store.missing(_keys(7, 5, 5, 4, 3)).tolist()
+    assert [] == store.missing(_keys()).tolist()
 
 
 def test_reopen(path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -152,12 +152,12 @@ def test_meaning_of_candidates() -> None:
     meaning, forward = found.meaning, found.forward
     assert meaning is not None
     assert (len(found.passages), len(forward.piece_ends)) == (len(meaning.wholes), len(meaning.pieces))
-    assert question is meaning.question
+    assert question.vector is meaning.question
     wholes = [
         f"{passage.title} - {passage.heading[0]}: {' '.join(passage.text.split())}"
         for passage in found.passages
     ]
-    similar = np.array([encoder.encode_question(whole) @ question for whole in wholes])
+    similar = np.array([encoder.encode_question(whole).vector @ question.vector for whole in wholes])
     # All have the same baseline.
     baseline = similar[0] - meaning.wholes[0]
     assert (similar - baseline).tolist() == pytest.approx(meaning.wholes.tolist(), abs=0.02)
@@ -168,7 +168,7 @@ def test_meaning_of_candidates() -> None:
         for start, end in zip(forward.pieces.values[first:last], forward.piece_ends[first:last], strict=True)
     ]
     for text, vector in zip(texts, meaning.pieces, strict=True):
-        assert encoder.encode_question(text) @ vector > 0.99
+        assert encoder.encode_question(text).vector @ vector > 0.99
 
 
 def test_no_meaning_without_all_vectors() -> None:

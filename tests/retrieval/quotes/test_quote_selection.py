@@ -10,7 +10,7 @@ from retrieval.index.interface import Candidates
 from retrieval.query.match_features import MatchFeatures
 from retrieval.query.query import Query
 from retrieval.quotes.citations import Excerpt
-from retrieval.quotes.confidence import WITH_MEANING, WORDS_ONLY, Coefficients
+from retrieval.quotes.confidence import WITH_TOKENS, WORDS_ONLY, Coefficients
 from retrieval.quotes.quote_selection import RankedSpans, rank_spans, select_quotes
 from tests.retrieval.fake_encoder import FakeEncoder
 
@@ -77,9 +77,9 @@ def test_adjacent_spans(advantage: float, expected: list[int], look: Look) -> No
     assert expected_starts == starts(selected)
 
 
-@pytest.mark.parametrize(("encoder", "coefficients"), [(None, WORDS_ONLY), (FakeEncoder(), WITH_MEANING)])
+@pytest.mark.parametrize(("encoder", "coefficients"), [(None, WORDS_ONLY), (FakeEncoder(), WITH_TOKENS)])
 def test_fit(encoder: FakeEncoder | None, coefficients: Coefficients, look: Look) -> None:
-    """Scores are the features times the coefficients, of the fit with meaning if there are vectors."""
+    """Scores are the features times the coefficients, of the fit with tokens if they are encoded."""
     looked = look("Does the goat eat?", [("en", "Snow fell. The goat eats. No.")], 20, encoder=encoder)
     assert looked is not None
     ranking = rank_spans(looked[0], looked[2], looked[1], 20)
