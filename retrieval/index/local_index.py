@@ -376,10 +376,16 @@ def _compare_tokens(
     if found is None or not len(question.tokens):
         return None
     counts, codes = found
+    has_tokens = counts > 0
+    if not has_tokens.any():
+        return None
     similarity = embeddings.encoder.token_codec.similarity(question.tokens, codes)
-    best: NDArray[np.float32] = np.maximum.reduceat(similarity, np.cumsum(counts) - counts, axis=1)
-    means: NDArray[np.float32] = best.mean(axis=0)
-    return means
+    starts = (np.cumsum(counts) - counts)[has_tokens]
+    means = np.maximum.reduceat(similarity, starts, axis=1).mean(axis=0)
+    # A passage without tokens is as similar as the least similar one.
+    result = np.full(len(counts), means.min(), np.float32)
+    result[has_tokens] = means
+    return result
 
 
 def _live_keys(segment: LiveSegment) -> NDArray[np.bool_]:

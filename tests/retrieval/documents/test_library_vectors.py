@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from retrieval.documents import library as module
@@ -126,6 +127,39 @@ def test_answers_meanwhile(docs: Path) -> None:
     before = asyncio.run(opened.answer(QUESTION))
     assert before is asyncio.run(opened.answer(QUESTION))
     assert before.citations
+
+
+def test_an_index_without_tokens(docs: Path, tmp_path: Path) -> None:
+    """An index with vectors but no token codes encodes only whole passages, and answers meanwhile."""
+    saved = tmp_path / "saved"
+    before = Library.open(docs, index_dir=saved, encoder=FakeEncoder())
+    before.encode()
+    before.save(saved)
+    (codes,) = saved.glob("*/token_codes.bin")
+    codes.unlink()
+    encoder = FakeEncoder()
+    opened = Library.open(docs, index_dir=saved, encoder=encoder)
+    wholes = len(set(opened.index.whole_keys().tolist()))
+    assert 0 < wholes == opened.unencoded < opened.encodable
+    assert [False] == _are_tokens_compared(opened)
+    meanwhile = _ask(opened)
+    assert meanwhile.citations
+    assert opened.encode(stop=_after(1)) is False
+    assert [False] == _are_tokens_compared(opened)
+    assert opened.encode()
+    assert (wholes, wholes) == (len(encoder.texts), len(set(encoder.texts)))
+    assert [True] == _are_tokens_compared(opened)
+    assert 0 == opened.unencoded == Library.open(docs, index_dir=saved, encoder=encoder).unencoded
+    assert _ask(before) == _ask(opened)
+
+
+def _are_tokens_compared(library: Library) -> list[bool]:
+    """Return whether the tokens of all candidates for the question are compared; empty without vectors."""
+    question = FakeEncoder().encode_question(QUESTION)
+    found = asyncio.run(library.index.search(["open", "chair"], 100, question))
+    if found.meaning is None or found.meaning.compare_tokens is None:
+        return []
+    return [found.meaning.compare_tokens(np.arange(len(found.passages))) is not None]
 
 
 @pytest.mark.parametrize("question", ["", "?", "😀", " \u200b", "who is it?", "x"])

@@ -3,7 +3,14 @@ import math
 import pytest
 
 from retrieval.query.query import parse
-from retrieval.quotes.confidence import UNSURE, WITH_MEANING, WITH_TOKENS, WORDS_ONLY, Coefficients, confidence
+from retrieval.quotes.confidence import (
+    UNSURE,
+    WITH_MEANING,
+    WITH_TOKENS,
+    WORDS_ONLY,
+    Coefficients,
+    confidence,
+)
 
 
 @pytest.mark.parametrize("coefficients", [WITH_MEANING, WITH_TOKENS, WORDS_ONLY])

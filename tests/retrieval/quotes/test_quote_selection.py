@@ -1,16 +1,24 @@
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from retrieval.index.interface import Candidates
-from retrieval.query.match_features import MatchFeatures
+from retrieval.query.match_features import (
+    SHORTLIST_SIZE,
+    IntArray,
+    MatchFeatures,
+    passage_features,
+    shortlist,
+)
 from retrieval.query.query import Query
 from retrieval.quotes.citations import Excerpt
-from retrieval.quotes.confidence import WITH_TOKENS, WORDS_ONLY, Coefficients
+from retrieval.quotes.confidence import WITH_MEANING, WITH_TOKENS, WORDS_ONLY, Coefficients
 from retrieval.quotes.quote_selection import RankedSpans, rank_spans, select_quotes
 from tests.retrieval.fake_encoder import FakeEncoder
 
@@ -86,6 +94,39 @@ def test_fit(encoder: FakeEncoder | None, coefficients: Coefficients, look: Look
     assert coefficients is ranking.coefficients
     scores = sum(coefficient * ranking.features[name] for name, coefficient in coefficients.quote.items())
     assert ranking.scores.tolist() == pytest.approx(np.asarray(scores).tolist())
+
+
+@pytest.mark.parametrize("is_shortlisted", [True, False])
+def test_fit_with_tokens(look: Look, *, is_shortlisted: bool) -> None:
+    """The fit with tokens is used if all shortlisted passages have tokens, whether or not others have."""
+    texts = [("en", f"The goat eats {'salt ' * number}.") for number in range(SHORTLIST_SIZE + 5)]
+    looked = look("Does the goat eat salt?", texts, 120, encoder=FakeEncoder())
+    assert looked is not None
+    query, candidates, matches = looked
+    shortlisted = shortlist(passage_features(query, matches))
+    others = np.setdiff1d(np.arange(len(candidates.passages)), shortlisted)
+    assert SHORTLIST_SIZE == len(shortlisted) < len(candidates.passages)
+    missing = shortlisted[-1] if is_shortlisted else others[0]
+    assert matches.meaning is not None
+    compare = matches.meaning.compare_tokens
+    assert compare is not None
+
+    def compare_all_but_one(ordinals: IntArray) -> NDArray[np.float32] | None:
+        return None if missing in ordinals else compare(ordinals)
+
+    meaning = replace(matches.meaning, compare_tokens=compare_all_but_one)
+    ranking = rank_spans(query, replace(matches, meaning=meaning), candidates, 120)
+    assert ranking.coefficients is (WITH_MEANING if is_shortlisted else WITH_TOKENS)
+    assert is_shortlisted == ("token_meaning" not in ranking.features)
+    expected = rank_spans(
+        query,
+        replace(matches, meaning=replace(matches.meaning, compare_tokens=None))
+        if is_shortlisted
+        else matches,
+        candidates,
+        120,
+    )
+    assert expected.scores.tolist() == ranking.scores.tolist()
 
 
 def test_best_features(look: Look) -> None:
