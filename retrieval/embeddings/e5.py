@@ -85,8 +85,8 @@ _BATCH_TOKENS = 1_024
 _MAX_TOKENS = 256
 # The layer whose token vectors are compared. Later layers make the tokens of a text alike.
 _TOKEN_LAYER = 9
-# The tokens of "query:" and of "passage:", after the first special one.
-_PREFIX_TOKENS = 2
+# The prefixes that the model was trained with.
+QUERY_PREFIX, PASSAGE_PREFIX = "query: ", "passage: "
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,7 +199,10 @@ class E5Model:
         for numbers, pooled, tokens in self._encode_batches(texts):
             vectors[numbers] = pooled
             for number, own in zip(numbers, tokens, strict=True):
-                token_vectors[number] = own[1 + _PREFIX_TOKENS : -1]
+                is_query = texts[number].startswith(QUERY_PREFIX)
+                prefix = self._tokens(QUERY_PREFIX if is_query else PASSAGE_PREFIX)
+                # All but the special token at the end.
+                token_vectors[number] = own[len(prefix) - 1 : -1]
         return vectors, token_vectors
 
     def _encode_batches(self, texts: Sequence[str]) -> Iterator[tuple[list[int], Array, list[Array]]]:

@@ -18,7 +18,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from retrieval.embeddings.e5 import E5Model, dimensions_of
+from retrieval.embeddings.e5 import PASSAGE_PREFIX, QUERY_PREFIX, E5Model, dimensions_of
 from retrieval.embeddings.token_codec import TokenCodec, TokenCodes
 from retrieval.errors import EncoderError
 from retrieval.language import script_of
@@ -107,7 +107,7 @@ class E5Encoder:
 
     def encode_question(self, text: str) -> QuestionVectors:
         """Return the vectors of the first 500 characters of a question."""
-        vectors, (tokens,) = self._load().encode_with_tokens([f"query: {text[:_MAX_QUESTION_CHARS]}"])
+        vectors, (tokens,) = self._load().encode_with_tokens([QUERY_PREFIX + text[:_MAX_QUESTION_CHARS]])
         return QuestionVectors(vectors[0], tokens)
 
     def mean_vectors(self, language: str) -> Vectors | None:
@@ -126,11 +126,11 @@ class E5Encoder:
 
     def encode_passages(self, texts: Sequence[str]) -> Vectors:
         """Return the vectors of passages or pieces, shape (len(texts), dimensions)."""
-        return self._load().encode([f"passage: {text}" for text in texts])
+        return self._load().encode([PASSAGE_PREFIX + text for text in texts])
 
     def encode_with_tokens(self, texts: Sequence[str]) -> tuple[Vectors, Sequence[TokenCodes]]:
         """Return what `encode_passages` does, and the codes of the tokens of each text."""
-        vectors, tokens = self._load().encode_with_tokens([f"passage: {text}" for text in texts])
+        vectors, tokens = self._load().encode_with_tokens([PASSAGE_PREFIX + text for text in texts])
         return vectors, [self.token_codec.encode(own) for own in tokens]
 
     @cached_property

@@ -256,8 +256,12 @@ class LocalIndex:
         return np.concatenate(keys) if keys else np.zeros(0, np.uint64)
 
     def encoder_texts(self, keys: Iterable[int]) -> Iterator[EncoderText]:
-        """Yield the texts with these keys, each once, in the order of the index."""
+        """Yield the texts with these keys, each once, in the order of the index.
+
+        A text that is a whole passage in one place and a piece in another counts as a whole.
+        """
         wanted = set(keys)
+        wholes = wanted.intersection(self.whole_keys().tolist())
         for live in self.segments:
             segment, left = live.segment, np.array(sorted(wanted), np.uint64)
             own = np.repeat(np.arange(len(segment)), segment.encoder_keys.lengths)
@@ -266,7 +270,7 @@ class LocalIndex:
                 for text in segment.encoder_texts(numbers[at : at + _PASSAGES_PER_READ].tolist()):
                     if text.key in wanted:
                         wanted.discard(text.key)
-                        yield text
+                        yield text._replace(is_whole=text.key in wholes)
 
     def rank_by_bm25(self, terms: Sequence[str], limit: int) -> Hits:
         """Return the best passages by BM25; scores equal those of rank_bm25.BM25Plus bit for bit."""

@@ -153,6 +153,18 @@ def test_an_index_without_tokens(docs: Path, tmp_path: Path) -> None:
     assert _ask(before) == _ask(opened)
 
 
+def test_a_piece_that_is_a_passage_elsewhere(tmp_path: Path) -> None:
+    """A text that is first seen as a piece and later as a whole passage gets the codes of its tokens."""
+    (tmp_path / "a.md").write_text("# Notes\n\nLibrary: It opens at nine.\n\nIt has chairs.\n")
+    (tmp_path / "b.md").write_text("# Library\n\nIt opens at nine.\n")
+    opened = Library.open(tmp_path, encoder=FakeEncoder())
+    wholes = set(opened.index.whole_keys().tolist())
+    texts = list(opened.index.encoder_texts(opened.index.encoder_keys().tolist()))
+    assert {"Library: It opens at nine."} < {text.text for text in texts if text.key in wholes}
+    assert opened.encode()
+    assert 0 == opened.unencoded
+
+
 def _are_tokens_compared(library: Library) -> list[bool]:
     """Return whether the tokens of all candidates for the question are compared; empty without vectors."""
     question = FakeEncoder().encode_question(QUESTION)

@@ -109,6 +109,12 @@ def test_token_vectors(model: E5Model) -> None:
         assert np.linalg.norm(own, axis=1).tolist() == pytest.approx([1] * len(own), abs=1e-4)
 
 
+def test_token_vectors_of_a_question(model: E5Model) -> None:
+    """The tokens of a question's prefix, which are more than those of a passage's, have no vectors either."""
+    _, (own,) = model.encode_with_tokens(["query: goat"])
+    assert _token_count(model, "query: goat") - _token_count(model, "query:") == len(own)
+
+
 def test_token_vectors_of_batches(model: E5Model) -> None:
     """Token vectors are the same whether texts are encoded alone or together."""
     _, together = model.encode_with_tokens(TEXTS)
