@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from benchmarks.words import FORMS, FUNCTION_WORDS, content_word, frequencies
+from benchmarks.words import FORMS, FUNCTION_WORDS, content_word, cumulative_frequencies
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -57,13 +57,13 @@ class _Language:
     """Cumulative probabilities of function words, as shares of all words, and of content words."""
 
     common: NDArray[np.float64] = field(default_factory=lambda: np.cumsum([*FUNCTION_WORDS.values()]))
-    content: NDArray[np.float64] = field(default_factory=lambda: frequencies(_VOCABULARY_SIZE))
+    content: NDArray[np.float64] = field(default_factory=lambda: cumulative_frequencies(_VOCABULARY_SIZE))
 
     def draw(self, rng: np.random.Generator, count: int) -> NDArray[np.int64]:
         return np.searchsorted(self.content, rng.random(count)).astype(np.int64)
 
 
-def write(folder: Path, passages: int, seed: int = 1) -> None:
+def write_corpus(folder: Path, passages: int, seed: int = 1) -> None:
     """Write documents of PASSAGES_PER_DOCUMENT paragraphs of about 100 words, this many in all."""
     folder.mkdir(parents=True, exist_ok=True)
     language = _Language()
@@ -76,16 +76,16 @@ def write(folder: Path, passages: int, seed: int = 1) -> None:
         os.utime(file, (_OLD_MTIME, _OLD_MTIME))
 
 
-def open_corpus(place: Path, passages: int) -> Path:
-    """Return the folder of a corpus in `place`. It is written unless it exists."""
-    folder = place / f"{passages}"
+def open_corpus(root: Path, passages: int) -> Path:
+    """Return the folder of a corpus below `root`. The corpus is written unless it exists."""
+    folder = root / f"{passages}"
     if len(list(folder.glob("*.txt"))) < math.ceil(passages / PASSAGES_PER_DOCUMENT):
-        write(folder, passages)
+        write_corpus(folder, passages)
     return folder
 
 
-def questions(folder: Path, count: int, seed: int = 1) -> list[str]:
-    """Return different questions, each with five content words of a paragraph, of mixed rarity."""
+def make_questions(folder: Path, count: int, seed: int = 1) -> list[str]:
+    """Return different questions, each with five content words of mixed rarity from one paragraph."""
     rng = random.Random(seed)  # noqa: S311 - not for security
     files = sorted(folder.glob("*.txt"))
     counts = Counter(
@@ -105,7 +105,7 @@ def questions(folder: Path, count: int, seed: int = 1) -> list[str]:
 
 
 def _choose_words(rng: random.Random, paragraph: str, shares: dict[str, float]) -> list[str]:
-    """Return two or three words of medium frequency and rare ones, five in all; [] if there are too few."""
+    """Return five words, two or three of medium frequency and the rest rare; [] if there are too few."""
     medium: list[str] = []
     rare: list[str] = []
     for word in sorted(set(re.findall(r"[A-Za-z]{3,}", paragraph))):
@@ -122,20 +122,20 @@ def _choose_words(rng: random.Random, paragraph: str, shares: dict[str, float]) 
 
 def _make_paragraphs(rng: np.random.Generator, language: _Language) -> list[str]:
     """Return the paragraphs of one document."""
-    per_paragraph = 1 + np.minimum(
+    sentence_counts = 1 + np.minimum(
         rng.poisson(_MEAN_EXTRA_SENTENCES, PASSAGES_PER_DOCUMENT), _MAX_SENTENCES - 1
     )
-    lengths = rng.integers(*_SENTENCE_WORDS, size=per_paragraph.sum(), endpoint=True)
+    lengths = rng.integers(*_SENTENCE_WORDS, size=sentence_counts.sum(), endpoint=True)
     ends = np.cumsum(lengths)
-    breaks = [0, *ends[np.cumsum(per_paragraph) - 1].tolist()]
+    breaks = [0, *ends[np.cumsum(sentence_counts) - 1].tolist()]
     owners = np.repeat(np.arange(PASSAGES_PER_DOCUMENT), np.diff(breaks))
     words = _spell_all(_draw_words(rng, language, owners))
     for end, length in zip(ends.tolist(), lengths.tolist(), strict=True):
         words[end - length] = words[end - length][0].upper() + words[end - length][1:]
         words[end - 1] += "."
-    for at in np.flatnonzero(rng.random(len(words)) < _COMMA_SHARE).tolist():
-        if words[at][-1] != ".":
-            words[at] += ","
+    for index in np.flatnonzero(rng.random(len(words)) < _COMMA_SHARE).tolist():
+        if words[index][-1] != ".":
+            words[index] += ","
     return [" ".join(words[start:stop]) for start, stop in pairwise(breaks)]
 
 
@@ -143,13 +143,15 @@ def _draw_words(rng: np.random.Generator, language: _Language, owners: NDArray[n
     """Return word numbers for a document; `owners` is the paragraph of each word, shape (words,)."""
     size = len(owners)
     topic = (np.exp(rng.random(_TOPIC_WORDS) * np.log(_VOCABULARY_SIZE / 100)) * 50).astype(np.int64)
-    own = topic[rng.integers(_TOPIC_WORDS, size=(PASSAGES_PER_DOCUMENT, _PARAGRAPH_WORDS))]
+    paragraph_words = topic[rng.integers(_TOPIC_WORDS, size=(PASSAGES_PER_DOCUMENT, _PARAGRAPH_WORDS))]
     names = language.draw(rng, _TOPIC_NAMES)
-    origin = rng.random(size)
+    source = rng.random(size)
     # Squared, so that the first words of a topic are its most frequent ones.
     drawn = topic[(rng.random(size) ** 2 * _TOPIC_WORDS).astype(np.int64)]
-    drawn = np.where(origin < _PARAGRAPH_SHARE, own[owners, rng.integers(_PARAGRAPH_WORDS, size=size)], drawn)
-    drawn = np.where(origin > _PARAGRAPH_SHARE + _TOPIC_SHARE, language.draw(rng, size), drawn)
+    drawn = np.where(
+        source < _PARAGRAPH_SHARE, paragraph_words[owners, rng.integers(_PARAGRAPH_WORDS, size=size)], drawn
+    )
+    drawn = np.where(source > _PARAGRAPH_SHARE + _TOPIC_SHARE, language.draw(rng, size), drawn)
     numbers = _encode_kind(_WORD, drawn * FORMS + rng.integers(FORMS, size=size))
     kind = rng.random(size)
     is_common = kind < language.common[-1]
@@ -157,8 +159,8 @@ def _draw_words(rng: np.random.Generator, language: _Language, owners: NDArray[n
     is_number = kind > 1 - _NUMBER_SHARE
     numbers[is_number] = _encode_kind(_NUMBER, _draw_numbers(rng, int(is_number.sum())))
     is_name = (kind > 1 - _NUMBER_SHARE - _NAME_SHARE) & ~is_number
-    named = names[(rng.random(int(is_name.sum())) ** 2 * _TOPIC_NAMES).astype(np.int64)]
-    numbers[is_name] = _encode_kind(_NAME, named)
+    name_numbers = names[(rng.random(int(is_name.sum())) ** 2 * _TOPIC_NAMES).astype(np.int64)]
+    numbers[is_name] = _encode_kind(_NAME, name_numbers)
     return numbers
 
 
@@ -177,7 +179,7 @@ def _encode_kind(kind: int, numbers: NDArray[np.int64] | NDArray[np.intp]) -> ND
 
 
 def _spell_all(numbers: NDArray[np.int64]) -> list[str]:
-    """Return the spelling of each word, computing it once per different word."""
+    """Return the spelling of each word number."""
     distinct, which = np.unique(numbers, return_inverse=True)
     spelt = np.array([_spell(number) for number in distinct.tolist()], dtype=object)
     words: list[str] = spelt[which].tolist()

@@ -22,9 +22,9 @@ class PeakMemory:
 
 
 def resident_bytes(pid: int) -> int:
-    """Return the resident bytes of a process and its children. Shared pages count once."""
+    """Return the resident bytes of a process and its descendants. Shared pages count once."""
     pids = _process_tree(pid)
-    # PSS is expensive to read, so only if pages may be shared.
+    # PSS is expensive to read, so it is used only if pages may be shared.
     file, field = ("status", "VmRSS") if len(pids) == 1 else ("smaps_rollup", "Pss")
     return sum(_read_field(each, file, field) for each in pids)
 
@@ -39,11 +39,11 @@ def track_peak(pid: int) -> Iterator[PeakMemory]:
     """Sample the memory of a process and its children during the context."""
     peak, stop = PeakMemory(), threading.Event()
 
-    def watch() -> None:
+    def sample() -> None:
         while not stop.wait(_SAMPLE_SECONDS):
             peak.bytes = max(peak.bytes, resident_bytes(pid))
 
-    thread = threading.Thread(target=watch)
+    thread = threading.Thread(target=sample)
     thread.start()
     try:
         yield peak

@@ -1,8 +1,8 @@
 """Messages answered per second, compared with a bot that only echoes them.
 
-Each bot runs alone with its own sandbox and test users. It is stopped (SIGSTOP) while all questions are
-sent, so that they are waiting when it continues, and the time is that of the bot. The cost of an answer is
-the processor time of the bot's process from then on.
+Each bot runs alone with its own sandbox and test users. It is suspended (SIGSTOP) while all questions are
+sent, so that sending them does not count. The cost of an answer is the processor time of the bot's process
+after it is resumed.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def messages(rounds: int = ROUNDS, questions: int = QUESTIONS) -> Table:
             runs[name].append(asyncio.run(_measure(module, questions)))
     ratios = [own.rate / echo.rate for own, echo in zip(runs["Verbatim"], runs["echo"], strict=True)]
     echo_cost, own_cost = _median_cost(runs["echo"]), _median_cost(runs["Verbatim"])
-    # More stable than answers per second if other processes use the processor.
+    # Less affected by other processes than answers per second.
     cost_ratio = f"{echo_cost / own_cost:.2f}" if own_cost else "-"
     return Table(
         f"Messages answered, {questions} waiting in {CHATS} chats, {rounds} rounds",

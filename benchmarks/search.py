@@ -1,4 +1,4 @@
-"""Search compared with other engines on the same texts: speed, size, and time to open."""
+"""Search speed, index size and opening time, compared with other engines on the same texts."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmarks import corpus
-from benchmarks.contestants import OURS, RANK_BM25, PreparedEngine, engine_names, prepare
-from benchmarks.race import ROUNDS, Runner, Times, run_interleaved
+from benchmarks.engines import OURS, RANK_BM25, PreparedEngine, engine_names, prepare
+from benchmarks.interleaving import ROUNDS, TimedEngine, Times, run_interleaved
 from benchmarks.table import Table
 
 if TYPE_CHECKING:
@@ -26,17 +26,21 @@ _QUESTIONS = 50 * ROUNDS
 _RANK_BM25_QUESTIONS = 5 * ROUNDS
 _WARM_UP_QUESTIONS = 20
 _RESULTS = 10
-# As many as the second stage of an answer reads.
+# The number of passages that the second stage re-ranks.
 _CANDIDATES = 64
 _LARGE_CORPUS_PASSAGES = 1_000_000
 _COMPARED_QUESTIONS = 20
 _TITLES = {OURS: "ours", "bm25s": "bm25s, numba", "tantivy": "tantivy", RANK_BM25: "rank-bm25"}
-_CANDIDATES_ROW, _ANSWER_ROW, _TENTH_ROW = f"ours, first {_CANDIDATES}", "ours, whole answer", "ours, a tenth"
+_CANDIDATES_TITLE, _ANSWER_TITLE, _TENTH_TITLE = (
+    f"ours, first {_CANDIDATES}",
+    "ours, whole answer",
+    "ours, a tenth",
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Goal:
-    """The highest value that a measurement should have."""
+    """A measurement and its target, the highest value that it should have."""
 
     name: str
     value: float
@@ -49,10 +53,10 @@ class Goal:
 
 
 def search(passages: int = PASSAGES, keep: Path | None = None) -> Table:
-    """Measure all engines. Texts and the peers' indexes are saved in `keep`, and reused from there."""
+    """Measure all engines. Texts and the indexes of other engines are kept in `keep` for later runs."""
     with contextlib.ExitStack() as stack:
-        place = keep or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="verbatim-")))
-        folder = corpus.open_corpus(place, passages)
+        root = keep or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="verbatim-")))
+        folder = corpus.open_corpus(root, passages)
         engines: dict[str, PreparedEngine] = {}
         notes: list[str] = []
         for name in engine_names(passages):
@@ -63,16 +67,17 @@ def search(passages: int = PASSAGES, keep: Path | None = None) -> Table:
                 if name == OURS:
                     raise
                 notes.append(f"Left out: {error}.")
-        tenth = prepare(OURS, corpus.open_corpus(place, passages // 10), stack)
+        tenth = prepare(OURS, corpus.open_corpus(root, passages // 10), stack)
         _print_progress("Searching ...")
-        ours = engines[OURS].child
-        questions = ours.terms(corpus.questions(folder, 3 * _QUESTIONS + _WARM_UP_QUESTIONS))
+        ours = engines[OURS].process
+        questions = ours.terms(corpus.make_questions(folder, 3 * _QUESTIONS + _WARM_UP_QUESTIONS))
         times = run_interleaved(
-            list(_runners(engines, tenth, questions[_WARM_UP_QUESTIONS:])), questions[:_WARM_UP_QUESTIONS]
+            list(_timed_engines(engines, tenth, questions[_WARM_UP_QUESTIONS:])),
+            questions[:_WARM_UP_QUESTIONS],
         )
         if len(engines) == 1:
             notes.append("The other engines are not installed; `make bench` installs them.")
-        rows = list(_rows(engines, times))
+        rows = list(_table_rows(engines, times))
         notes = [*_notes(passages, engines, times), *notes]
         if RANK_BM25 in engines:
             notes += _score_differences(engines, questions[:_COMPARED_QUESTIONS])
@@ -82,21 +87,23 @@ def search(passages: int = PASSAGES, keep: Path | None = None) -> Table:
         return Table(title, rows, tuple(notes))
 
 
-def _runners(
+def _timed_engines(
     engines: Mapping[str, PreparedEngine], tenth: PreparedEngine, questions: Sequence[Question]
-) -> Iterator[Runner]:
-    """Yield the engines with their questions. Ours are all different, because answers are cached."""
+) -> Iterator[TimedEngine]:
+    """Yield the engines with their questions. All of ours are different, because answers are cached."""
     for name, engine in engines.items():
-        own = questions[: _RANK_BM25_QUESTIONS if name == RANK_BM25 else _QUESTIONS]
-        yield Runner(name, own, partial(engine.child.search, limit=_RESULTS))
-    ours = engines[OURS].child
-    deeper, answer = questions[_QUESTIONS:][:_QUESTIONS], questions[2 * _QUESTIONS :]
-    yield Runner(_CANDIDATES_ROW, deeper, partial(ours.search, limit=_CANDIDATES))
-    yield Runner(_ANSWER_ROW, answer, ours.answer)
-    yield Runner(_TENTH_ROW, questions[:_QUESTIONS], partial(tenth.child.search, limit=_RESULTS))
+        engine_questions = questions[: _RANK_BM25_QUESTIONS if name == RANK_BM25 else _QUESTIONS]
+        yield TimedEngine(name, engine_questions, partial(engine.process.search, limit=_RESULTS))
+    ours = engines[OURS].process
+    candidate_questions, answer_questions = questions[_QUESTIONS:][:_QUESTIONS], questions[2 * _QUESTIONS :]
+    yield TimedEngine(_CANDIDATES_TITLE, candidate_questions, partial(ours.search, limit=_CANDIDATES))
+    yield TimedEngine(_ANSWER_TITLE, answer_questions, ours.answer)
+    yield TimedEngine(_TENTH_TITLE, questions[:_QUESTIONS], partial(tenth.process.search, limit=_RESULTS))
 
 
-def _rows(engines: Mapping[str, PreparedEngine], times: Mapping[str, Times]) -> Iterator[tuple[str, ...]]:
+def _table_rows(
+    engines: Mapping[str, PreparedEngine], times: Mapping[str, Times]
+) -> Iterator[tuple[str, ...]]:
     yield (
         "",
         "p50 ms",
@@ -114,14 +121,14 @@ def _rows(engines: Mapping[str, PreparedEngine], times: Mapping[str, Times]) -> 
             _TITLES[name],
             *_format_percentiles(times[name]),
             f"{times[OURS].ratio(times[name]):.2g}" if name != OURS else "",
-            f"{engine.built.seconds:.1f}",
-            f"{engine.built.peak / 2**20:.0f}",
+            f"{engine.build_cost.seconds:.1f}",
+            f"{engine.build_cost.peak / 2**20:.0f}",
             "-" if engine.open_seconds is None else f"{engine.open_seconds * 1000:.0f}",
             f"{times[name].first * 1000:.2f}",
             "-" if engine.disk_bytes is None else f"{engine.disk_bytes / 2**20:.0f}",
-            f"{engine.child.resident / 2**20:.0f}",
+            f"{engine.process.resident_bytes / 2**20:.0f}",
         )
-    for name in (_CANDIDATES_ROW, _ANSWER_ROW):
+    for name in (_CANDIDATES_TITLE, _ANSWER_TITLE):
         yield name, *_format_percentiles(times[name]), *[""] * 4, f"{times[name].first * 1000:.2f}", "", ""
 
 
@@ -133,12 +140,12 @@ def _notes(passages: int, engines: Mapping[str, PreparedEngine], times: Mapping[
     load = os.getloadavg()[0]
     yield f"{os.cpu_count()} processors, load {load:.1f} at the end; ratios are medians over the rounds."
     yield (
-        f"Growth with the corpus: p50 {times[_TENTH_ROW].p50 * 1000:.3f} ms at {passages // 10:,} passages, "
-        f"{times[OURS].p50 * 1000:.3f} ms at {passages:,}."
+        f"Growth with the corpus: p50 {times[_TENTH_TITLE].p50 * 1000:.3f} ms at {passages // 10:,} "
+        f"passages, {times[OURS].p50 * 1000:.3f} ms at {passages:,}."
     )
     if cached := [_TITLES[name] for name, engine in engines.items() if engine.is_cached]:
         yield f"Built in an earlier run: {'; '.join(cached)}."
-    yield f"Of our memory, {engines[OURS].child.mapped / 2**20:.0f} MB are pages of files."
+    yield f"Of our memory, {engines[OURS].process.mapped_bytes / 2**20:.0f} MB are pages of files."
     yield from map(str, _goals(passages, engines, times))
 
 
@@ -153,18 +160,20 @@ def _goals(
             yield Goal(f"Search, ours to {_TITLES[name]}", times[OURS].ratio(times[name]), limit)
     if is_large:
         if "bm25s" in engines:
-            yield Goal("Build, ours to bm25s", ours.built.seconds / engines["bm25s"].built.seconds, 0.3)
-        yield Goal("Peak of the build", ours.built.peak / 2**30, 1.5, " GB")
+            yield Goal(
+                "Build, ours to bm25s", ours.build_cost.seconds / engines["bm25s"].build_cost.seconds, 0.3
+            )
+        yield Goal("Peak of the build", ours.build_cost.peak / 2**30, 1.5, " GB")
     yield Goal("Open", (ours.open_seconds or 0) * 1000, 50, " ms")
-    yield Goal("Memory after searching", ours.child.resident / 2**20, 400 if is_large else 200, " MB")
-    yield Goal("Whole answer, p50", times[_ANSWER_ROW].p50 * 1000, 10, " ms")
-    yield Goal("Whole answer, p99", times[_ANSWER_ROW].p99 * 1000, 40, " ms")
+    yield Goal("Memory after searching", ours.process.resident_bytes / 2**20, 400 if is_large else 200, " MB")
+    yield Goal("Whole answer, p50", times[_ANSWER_TITLE].p50 * 1000, 10, " ms")
+    yield Goal("Whole answer, p99", times[_ANSWER_TITLE].p99 * 1000, 40, " ms")
 
 
 def _score_differences(engines: Mapping[str, PreparedEngine], questions: Sequence[Question]) -> Iterator[str]:
     """Yield a note if our results do not have the best scores by rank-bm25."""
-    results = engines[OURS].child.found(questions, _RESULTS)
-    if differing := engines[RANK_BM25].child.differing(questions, results):
+    results = engines[OURS].process.best_paragraphs(questions, _RESULTS)
+    if differing := engines[RANK_BM25].process.count_differing(questions, results):
         yield f"For {differing} of {len(questions)} questions our results differ from those of rank-bm25."
 
 

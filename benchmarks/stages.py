@@ -1,4 +1,4 @@
-"""The share of each stage in the time of an answer."""
+"""How much of the time of an answer each stage takes."""
 
 from __future__ import annotations
 
@@ -28,29 +28,29 @@ _QUESTIONS = 300
 _WARM_UP_QUESTIONS = 50
 # Where a function is looked up when it is called, its name, and what it does.
 STAGES: tuple[tuple[Any, str, str], ...] = (
-    (pipeline, "_parse_and_correct", "understand the question: words, terms, slips"),
-    (LocalIndex, "_posting_lists", "look up posting lists and frequencies, twice"),
+    (pipeline, "_parse_and_correct", "parse the question and correct misspelt words"),
+    (LocalIndex, "_posting_lists", "look up posting lists and frequencies (twice)"),
     (LocalIndex, "_top_hits", "first stage: the best 64 passages"),
-    (LocalIndex, "_read_passages", "read these passages from the disk's cache"),
-    (pipeline, match_features.__name__, "count words and grams in their pieces"),
-    (pipeline, rank_spans.__name__, "second stage: weigh passages and spans"),
-    (pipeline, select_quotes.__name__, "choose the quotes"),
-    (pipeline, match_forms.__name__, "find the words to mark"),
-    (pipeline, cite.__name__, "cite"),
+    (LocalIndex, "_read_passages", "read these passages from the page cache"),
+    (pipeline, match_features.__name__, "match words and n-grams in their pieces"),
+    (pipeline, rank_spans.__name__, "second stage: score passages and spans"),
+    (pipeline, select_quotes.__name__, "select the quotes"),
+    (pipeline, match_forms.__name__, "find the words to highlight"),
+    (pipeline, cite.__name__, "make the citations"),
 )
 
 
 def stages(passages: int, keep: Path | None = None) -> Table:
     """Answer different questions and measure the stages of each answer."""
     with contextlib.ExitStack() as stack:
-        place = keep or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="verbatim-")))
-        folder = corpus.open_corpus(place, passages)
-        library = Library.open(folder, index_dir=place / f"{passages}-stages")
-        texts = corpus.questions(folder, _QUESTIONS + _WARM_UP_QUESTIONS)
+        root = keep or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="verbatim-")))
+        folder = corpus.open_corpus(root, passages)
+        library = Library.open(folder, index_dir=root / f"{passages}-stages")
+        texts = corpus.make_questions(folder, _QUESTIONS + _WARM_UP_QUESTIONS)
         times: dict[str, list[float]] = defaultdict(list)
-        asyncio.run(_ask(library, texts[:_WARM_UP_QUESTIONS]))
-        with _instrumented(times):
-            totals = asyncio.run(_ask(library, texts[_WARM_UP_QUESTIONS:]))
+        asyncio.run(_time_answers(library, texts[:_WARM_UP_QUESTIONS]))
+        with _record_stages(times):
+            totals = asyncio.run(_time_answers(library, texts[_WARM_UP_QUESTIONS:]))
     means = [(description, sum(times[name]) / _QUESTIONS) for _, name, description in STAGES]
     mean = sum(totals) / _QUESTIONS
     other = mean - sum(seconds for _, seconds in means)
@@ -62,13 +62,13 @@ def stages(passages: int, keep: Path | None = None) -> Table:
                 (description, f"{seconds * 1000:.2f}", f"{seconds / mean:.0%}")
                 for description, seconds in means
             ),
-            ("all else", f"{other * 1000:.2f}", f"{other / mean:.0%}"),
-            ("together", f"{mean * 1000:.2f}", "100%"),
+            ("other", f"{other * 1000:.2f}", f"{other / mean:.0%}"),
+            ("total", f"{mean * 1000:.2f}", "100%"),
         ],
     )
 
 
-async def _ask(library: Library, texts: list[str]) -> list[float]:
+async def _time_answers(library: Library, texts: list[str]) -> list[float]:
     times = []
     for text in texts:
         start = time.perf_counter()
@@ -78,43 +78,43 @@ async def _ask(library: Library, texts: list[str]) -> list[float]:
 
 
 @contextlib.contextmanager
-def _instrumented(times: dict[str, list[float]]) -> Iterator[None]:
+def _record_stages(times: dict[str, list[float]]) -> Iterator[None]:
     """Record the seconds of each call of a stage by its name, during the context."""
     originals = [(owner, name, getattr(owner, name)) for owner, name, _ in STAGES]
-    inside: list[float] = []
-    for owner, name, call in originals:
-        setattr(owner, name, _timed(call, times[name], inside))
+    nested: list[float] = []
+    for owner, name, original in originals:
+        setattr(owner, name, _record_calls(original, times[name], nested))
     try:
         yield
     finally:
-        for owner, name, call in originals:
-            setattr(owner, name, call)
+        for owner, name, original in originals:
+            setattr(owner, name, original)
 
 
-def _timed(call: Callable[..., Any], times: list[float], inside: list[float]) -> Callable[..., Any]:
+def _record_calls(call: Callable[..., Any], times: list[float], nested: list[float]) -> Callable[..., Any]:
     """Wrap a function to record the seconds of each call, without those of timed calls inside it.
 
-    `inside` is shared by all wrappers: the seconds of timed calls that have ended within a running one.
+    `nested` is shared by all wrappers: the seconds of timed calls that have ended within a running one.
     """
 
-    def note(start: float, outer: int) -> None:
-        spent = time.perf_counter() - start
-        times.append(spent - sum(inside[outer:]))
-        del inside[outer:]
-        inside.append(spent)
+    def record(start: float, nested_count: int) -> None:
+        seconds = time.perf_counter() - start
+        times.append(seconds - sum(nested[nested_count:]))
+        del nested[nested_count:]
+        nested.append(seconds)
 
     async def timed_coroutine(*args: Any, **kwargs: Any) -> Any:
-        start, outer = time.perf_counter(), len(inside)
+        start, nested_count = time.perf_counter(), len(nested)
         try:
             return await call(*args, **kwargs)
         finally:
-            note(start, outer)
+            record(start, nested_count)
 
     def timed_function(*args: Any, **kwargs: Any) -> Any:
-        start, outer = time.perf_counter(), len(inside)
+        start, nested_count = time.perf_counter(), len(nested)
         try:
             return call(*args, **kwargs)
         finally:
-            note(start, outer)
+            record(start, nested_count)
 
     return timed_coroutine if inspect.iscoroutinefunction(call) else timed_function

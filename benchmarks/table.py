@@ -20,7 +20,7 @@ class Table:
 
 
 def _cells(row: tuple[str, ...], widths: list[int]) -> list[str]:
-    """Align the first column to the left, the others to the right."""
+    """Left-align the first column and right-align the others."""
     return [
         cell.rjust(width) if column else cell.ljust(width)
         for column, (cell, width) in enumerate(zip(row, widths, strict=True))

@@ -1,4 +1,4 @@
-"""Update of one changed document among many, compared with reading all of them."""
+"""The time to index one changed document among many, compared with indexing all of them."""
 
 from __future__ import annotations
 
@@ -21,28 +21,28 @@ _OLD_MTIME = 1_000_000_000
 
 
 def updating() -> Table:
-    """Measure the seconds until the library is open and, for the first one, saved."""
-    with tempfile.TemporaryDirectory() as place:
-        folder, saved = Path(place, "documents"), Path(place, "index")
+    """Measure the seconds to open a library, first without and then with a saved index."""
+    with tempfile.TemporaryDirectory() as root:
+        folder, index_folder = Path(root, "documents"), Path(root, "index")
         _write_documents(folder)
         start = time.perf_counter()
-        library = Library.open(folder, index_dir=saved)
-        full = time.perf_counter() - start
+        library = Library.open(folder, index_dir=index_folder)
+        full_seconds = time.perf_counter() - start
         times = []
-        for turn in range(_ROUNDS):
-            changed = folder / f"{turn}.txt"
-            changed.write_text(f"{changed.read_text()}\n\nThe new sentence of turn {turn} stands here.\n")
+        for round_number in range(_ROUNDS):
+            file = folder / f"{round_number}.txt"
+            file.write_text(f"{file.read_text()}\n\nThe new sentence of turn {round_number} stands here.\n")
             start = time.perf_counter()
-            library = Library.open(folder, index_dir=saved, before=library)
+            library = Library.open(folder, index_dir=index_folder, before=library)
             times.append(time.perf_counter() - start)
-        update = median(times)
+        update_seconds = median(times)
     return Table(
         f"One changed document of {DOCUMENTS:,} ({library.passages:,} passages)",
         [
             ("", "seconds"),
-            ("read all documents", f"{full:.1f}"),
-            ("update one document", f"{update:.2f}"),
-            (f"ratio (goal: under {MAX_RATIO})", f"{update / full:.4f}"),
+            ("read all documents", f"{full_seconds:.1f}"),
+            ("update one document", f"{update_seconds:.2f}"),
+            (f"ratio (goal: under {MAX_RATIO})", f"{update_seconds / full_seconds:.4f}"),
         ],
     )
 

@@ -2,7 +2,7 @@
 
 All questions are sent while the load balancer holds requests back. Then the sandbox delivers them, at most
 100 at a time, and the balancer distributes connections to the processes in turn. The sandbox and the
-balancer need processors as well, so the ratio is meaningful only on a machine with some to spare.
+balancer also need processor time, so the ratio is meaningful only on a machine with spare processors.
 """
 
 from __future__ import annotations
@@ -115,7 +115,7 @@ async def _wait_until_ready(port: int) -> None:
 
 @contextlib.asynccontextmanager
 async def _balance(port: int, to: list[int]) -> AsyncIterator[asyncio.Event]:
-    """Forward connections to the ports in turn. Yields an event; data is held back while it is not set."""
+    """Forward connections to the ports in turn. Yields an event; no data is forwarded while it is not set."""
     targets, is_open = itertools.cycle(to), asyncio.Event()
     is_open.set()
 

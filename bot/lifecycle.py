@@ -91,8 +91,9 @@ async def serve(settings: Settings) -> None:
     async with contextlib.AsyncExitStack() as stack:
         # The HTTP server first: it reports the process as alive, and as not ready yet.
         if settings.port is not None:
-            app = build_web_app(process.health, process.metrics, process.inbox)
-            await stack.enter_async_context(serving(app, settings.port))
+            is_local = settings.http_host is None
+            app = build_web_app(process.health, process.metrics, process.inbox, local_pages=is_local)
+            await stack.enter_async_context(serving(app, settings.port, http_host(settings)))
         stack.push_async_callback(process.close)
         bot = build_bot(settings, process.metrics, process.waits)
         stack.push_async_callback(bot.shutdown)
@@ -104,6 +105,11 @@ async def serve(settings: Settings) -> None:
         if opening.done():
             opening.result()
         await answering
+
+
+def http_host(settings: Settings) -> str:
+    """Return the address to serve on; empty: all. Telegram has to reach a webhook from outside."""
+    return settings.http_host or ("" if settings.webhook_url else "127.0.0.1")
 
 
 async def _cancel(*tasks: asyncio.Task[Any]) -> None:

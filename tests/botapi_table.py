@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 Json = dict[str, Any]
-_PLAIN = {
+_PLAIN_TYPES = {
     "Integer": lambda value: isinstance(value, int) and not isinstance(value, bool),
     "Float": lambda value: isinstance(value, int | float) and not isinstance(value, bool),
     "String": lambda value: isinstance(value, str),
@@ -34,26 +34,26 @@ class Table:
         where = where or kind
         if kind.startswith("Array of "):
             if not isinstance(value, list):
-                return [f"{where} is no array"]
+                return [f"{where} is not an array"]
             inner = kind.removeprefix("Array of ")
             return [
                 problem
                 for at, item in enumerate(value)
                 for problem in self.problems(item, inner, f"{where}[{at}]")
             ]
-        if kind in _PLAIN:
-            return [] if _PLAIN[kind](value) else [f"{where} is no {kind}: {value!r}"]
+        if kind in _PLAIN_TYPES:
+            return [] if _PLAIN_TYPES[kind](value) else [f"{where} is not of type {kind}: {value!r}"]
         published = self.types[kind]
         if subtypes := published.get("subtypes"):
             return min((self.problems(value, subtype, where) for subtype in subtypes), key=len)
         if not isinstance(value, dict):
-            return [f"{where} is no {kind}: {value!r}"]
+            return [f"{where} is not of type {kind}: {value!r}"]
         return self._fields(value, published.get("fields", []), where)
 
     def call_problems(self, method: str, params: Json, files: Json) -> list[str]:
         """Return the problems of a recorded call, with form fields parsed as Telegram parses them."""
         if method not in self.methods:
-            return [f"{method} is no method"]
+            return [f"{method} is not a method"]
         fields = self.methods[method].get("fields", [])
         types = {field["name"]: field["types"] for field in fields}
         parsed = {name: _parse_form_value(value, types.get(name, [])) for name, value in params.items()}

@@ -1,6 +1,6 @@
 """Test configuration: fixed Hypothesis examples in CI, no deadlines, and OpenSearch only on request.
 
-Meanings are compared only in the tests of that: it takes time and changes answers.
+Sentence vectors are used only in their own tests, because they take time and change answers.
 """
 
 import os

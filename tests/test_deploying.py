@@ -51,7 +51,7 @@ def _anchor(heading: str) -> str:
 
 
 def test_the_procfile_defines_a_worker_and_a_release_check() -> None:
-    """The Procfile defines these two processes and no `web`, for which a host would expect an open port."""
+    """The Procfile defines `worker` and `release`, and no `web`, for which a host expects an open port."""
     assert {"release": "python -m bot check", "worker": "python -m bot"} == _processes()
 
 
@@ -63,7 +63,7 @@ def test_the_worker_of_the_procfile_is_the_bot(tmp_path: Path) -> None:
 
 
 def test_a_release_without_a_token_fails(tmp_path: Path) -> None:
-    """The check before a release fails without a token, and names nothing else to fix."""
+    """The release check fails without a token, and names nothing else to fix."""
     process = _run_command(_processes()["release"], tmp_path)
     assert 1 == process.returncode
     fixes = [line for line in process.stdout.splitlines() if line.startswith("FIX")]

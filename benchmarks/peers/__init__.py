@@ -1,1 +1,1 @@
-"""Search engines, one module each, run in their own processes: `python -m benchmarks.peers NAME`."""
+"""Search engines to compare, one per module. `python -m benchmarks.peers NAME` runs one as a process."""

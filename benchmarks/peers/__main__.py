@@ -10,41 +10,41 @@ import time
 from pathlib import Path
 from typing import Any
 
-from benchmarks.peers.engine import Question, timed
+from benchmarks.peers.engine import Question, time_searches
 
 
 def main() -> None:
-    # Output of libraries goes to standard error.
-    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    # Libraries may print, so standard output is redirected to standard error.
+    responses = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
     engine = importlib.import_module(f"benchmarks.peers.{sys.argv[1]}").Engine()
     for line in sys.stdin:
-        print(json.dumps(_answer(engine, json.loads(line))), file=answers, flush=True)
+        print(json.dumps(_respond(engine, json.loads(line))), file=responses, flush=True)
 
 
-def _answer(engine: Any, request: dict[str, Any]) -> Any:
+def _respond(engine: Any, request: dict[str, Any]) -> Any:
     """Return the response to a request: seconds, or results."""
     questions = [Question(text, tuple(terms)) for text, terms in request.get("questions", ())]
     match request["do"]:
-        case "build" | "open" as do:
-            folder, saved = Path(request["folder"]), Path(request["saved"])
+        case "build" | "open" as method:
+            folder, index_folder = Path(request["folder"]), Path(request["index_folder"])
             start = time.perf_counter()
-            getattr(engine, do)(folder, saved)
+            getattr(engine, method)(folder, index_folder)
             return time.perf_counter() - start
         case "terms":
             return [(question.text, question.terms) for question in engine.terms(request["texts"])]
-        case "found":
+        case "best_paragraphs":
             return [engine.search(question, request["limit"]) for question in questions]
-        case "differing":
-            return engine.differing(questions, request["found"])
+        case "count_differing":
+            return engine.count_differing(questions, request["results"])
         case "answer":
-            return engine.answered(questions)
+            return engine.time_answers(questions)
         case _:
             limit = request["limit"]
             return (
-                engine.timed(questions, limit)
-                if hasattr(engine, "timed")
-                else timed(engine, questions, limit)
+                engine.time_searches(questions, limit)
+                if hasattr(engine, "time_searches")
+                else time_searches(engine, questions, limit)
             )
 
 

@@ -26,17 +26,17 @@ class Question:
 class Engine(Protocol):
     """A search engine over the paragraphs of a folder of texts."""
 
-    def build(self, folder: Path, saved: Path) -> None:
+    def build(self, folder: Path, index_folder: Path) -> None:
         """Index the folder and, if supported, save the index."""
 
-    def open(self, folder: Path, saved: Path) -> None:
+    def open(self, folder: Path, index_folder: Path) -> None:
         """Open the saved index."""
 
     def search(self, question: Question, limit: int) -> object:
         """Return the best paragraphs with their scores, in the engine's own form."""
 
 
-def timed(engine: Engine, questions: Sequence[Question], limit: int) -> list[float]:
+def time_searches(engine: Engine, questions: Sequence[Question], limit: int) -> list[float]:
     """Search for each question and return the seconds of each."""
     times = []
     for question in questions:
@@ -46,7 +46,7 @@ def timed(engine: Engine, questions: Sequence[Question], limit: int) -> list[flo
     return times
 
 
-def paragraphs(folder: Path) -> Iterator[str]:
+def read_paragraphs(folder: Path) -> Iterator[str]:
     """Yield all paragraphs in order of file names."""
     for file in sorted(folder.glob("*.txt")):
         yield from file.read_text("utf-8").rstrip("\n").split("\n\n")

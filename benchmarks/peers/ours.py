@@ -21,11 +21,11 @@ class Engine:
     def __init__(self) -> None:
         self._library: Library
 
-    def build(self, folder: Path, saved: Path) -> None:
-        self._library = Library.open(folder, index_dir=saved)
+    def build(self, folder: Path, index_folder: Path) -> None:
+        self._library = Library.open(folder, index_dir=index_folder)
 
-    def open(self, folder: Path, saved: Path) -> None:
-        self.build(folder, saved)
+    def open(self, folder: Path, index_folder: Path) -> None:
+        self.build(folder, index_folder)
 
     def search(self, question: Question, limit: int) -> Sequence[str]:
         candidates = asyncio.run(self._library.index.search(question.terms, limit))
@@ -36,7 +36,7 @@ class Engine:
         languages = self._library.languages
         return [Question(text, tuple(parse(text, languages).terms)) for text in texts]
 
-    def timed(self, questions: Sequence[Question], limit: int) -> list[float]:
+    def time_searches(self, questions: Sequence[Question], limit: int) -> list[float]:
         """Search for each question and return the seconds of each, without reading the passages."""
         rank, times = self._library.index.rank_by_bm25, []
         for question in questions:
@@ -45,7 +45,7 @@ class Engine:
             times.append(time.perf_counter() - start)
         return times
 
-    def answered(self, questions: Sequence[Question]) -> list[float]:
+    def time_answers(self, questions: Sequence[Question]) -> list[float]:
         """Answer each question and return the seconds of each."""
 
         async def run() -> list[float]:

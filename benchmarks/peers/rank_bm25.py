@@ -10,7 +10,7 @@ import numpy as np
 import Stemmer
 from rank_bm25 import BM25Plus
 
-from benchmarks.peers.engine import K1, B, paragraphs
+from benchmarks.peers.engine import K1, B, read_paragraphs
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from benchmarks.peers.engine import Question
 
 _WORD = re.compile(r"\w+")
-# Passages may be in either order if their scores differ by less: some engines use single precision.
-_CLOSE = 1e-6
+# Scores this close may be in either order, because some engines use single precision.
+_RELATIVE_TOLERANCE = 1e-6
 
 
 class Engine:
@@ -33,23 +33,25 @@ class Engine:
     def build(self, folder: Path, _: Path) -> None:
         self._folder = folder
         stem = cache(Stemmer.Stemmer("english").stemWord)
-        texts = [[stem(word) for word in _WORD.findall(text.lower())] for text in paragraphs(folder)]
+        texts = [[stem(word) for word in _WORD.findall(text.lower())] for text in read_paragraphs(folder)]
         self._index = BM25Plus(texts, k1=K1, b=B, delta=0)
 
-    def open(self, folder: Path, saved: Path) -> None:
-        self.build(folder, saved)
+    def open(self, folder: Path, index_folder: Path) -> None:
+        self.build(folder, index_folder)
 
     def search(self, question: Question, limit: int) -> object:
         scores = self._index.get_scores(question.terms)
         best = np.argsort(scores)[::-1][:limit]
         return best, scores[best]
 
-    def differing(self, questions: Sequence[Question], found: Sequence[Sequence[str]]) -> int:
-        """Return the number of questions whose paragraphs in `found` do not have the best scores in order."""
-        numbers = {text: number for number, text in enumerate(paragraphs(self._folder))}
-        wrong = 0
-        for question, texts in zip(questions, found, strict=True):
+    def count_differing(self, questions: Sequence[Question], results: Sequence[Sequence[str]]) -> int:
+        """Return the number of questions whose `results` do not have the best scores in order."""
+        numbers = {text: number for number, text in enumerate(read_paragraphs(self._folder))}
+        differing = 0
+        for question, texts in zip(questions, results, strict=True):
             scores = self._index.get_scores(question.terms)
             best = np.sort(scores)[::-1][: len(texts)]
-            wrong += not np.allclose(scores[[numbers[text] for text in texts]], best, rtol=_CLOSE)
-        return wrong
+            differing += not np.allclose(
+                scores[[numbers[text] for text in texts]], best, rtol=_RELATIVE_TOLERANCE
+            )
+        return differing

@@ -1,6 +1,7 @@
 import asyncio
 import json
 import socket
+import sys
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -306,6 +307,46 @@ async def test_serving(server: Server) -> None:
     async with httpx.AsyncClient(trust_env=False) as client:
         with pytest.raises(httpx.ConnectError):
             await client.get(f"http://127.0.0.1:{port}/healthz")
+
+
+@pytest.mark.parametrize(
+    ("address", "expected"),
+    [("127.0.0.1", 200), ("[::1]", 200), ("[::ffff:127.0.0.1]", 200), ("10.0.0.5", 404), ("[fd00::1]", 404)],
+)
+async def test_local_pages(server: Server, address: str, expected: int) -> None:
+    """Local pages are answered on loopback addresses only; the webhook is answered on all."""
+    app = build_web_app(server.health, server.metrics, server.inbox, local_pages=True)
+    server.health.is_ready = True
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=f"http://{address}") as client:
+        for path in ("/healthz", "/readyz", "/metrics"):
+            assert expected == (await client.get(path, headers={"Host": "127.0.0.1"})).status_code
+        update = await client.post("/hook", content=b'{"update_id": 1}', headers={HEADER: SECRET})
+        assert 200 == update.status_code
+
+
+async def test_local_pages_are_served(server: Server) -> None:
+    """On a socket for all addresses, the pages are answered at 127.0.0.1."""
+    app, port = build_web_app(server.health, server.metrics, None, local_pages=True), _free_port()
+    async with serving(app, port), httpx.AsyncClient(trust_env=False) as client:
+        assert 200 == (await client.get(f"http://127.0.0.1:{port}/healthz")).status_code
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere 127.0.0.2 is no address of the machine")
+async def test_serving_on_one_address(server: Server) -> None:
+    """The application is served on the address that is named, and on no other."""
+    port = _free_port()
+    async with serving(server.app, port, "127.0.0.2"), httpx.AsyncClient(trust_env=False) as client:
+        assert 200 == (await client.get(f"http://127.0.0.2:{port}/healthz")).status_code
+        with pytest.raises(httpx.ConnectError):
+            await client.get(f"http://127.0.0.1:{port}/healthz")
+
+
+async def test_an_address_of_another_machine_is_one_line(server: Server) -> None:
+    """An address that the machine does not have is an error of one line that names the setting."""
+    with pytest.raises(ConfigError) as raised:
+        async with serving(server.app, _free_port(), "192.0.2.1"):
+            pass
+    assert "HTTP_HOST=192.0.2.1: not an address of this machine; choose another" == str(raised.value)
 
 
 async def test_a_taken_port_is_one_line(server: Server) -> None:

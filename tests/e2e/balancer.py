@@ -7,11 +7,11 @@ from collections.abc import AsyncIterator
 
 @contextlib.asynccontextmanager
 async def balance(port: int, to: list[int]) -> AsyncIterator[None]:
-    """Forward connections to the ports in turn, as a host's router does; closed ports are skipped."""
+    """Forward connections to the ports in turn, skipping closed ones."""
     turn = 0
-    carrying: set[asyncio.Task[None]] = set()
+    tasks: set[asyncio.Task[None]] = set()
 
-    async def carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def pipe(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             while data := await reader.read(65536):
                 writer.write(data)
@@ -28,16 +28,16 @@ async def balance(port: int, to: list[int]) -> AsyncIterator[None]:
         for _ in to:
             turn += 1
             try:
-                there = await asyncio.open_connection("127.0.0.1", to[turn % len(to)])
+                target = await asyncio.open_connection("127.0.0.1", to[turn % len(to)])
             except OSError:
                 continue
-            both = [
-                asyncio.create_task(carry(reader, there[1])),
-                asyncio.create_task(carry(there[0], writer)),
+            pair = [
+                asyncio.create_task(pipe(reader, target[1])),
+                asyncio.create_task(pipe(target[0], writer)),
             ]
-            carrying.update(both)
-            await asyncio.gather(*both, return_exceptions=True)
-            carrying.difference_update(both)
+            tasks.update(pair)
+            await asyncio.gather(*pair, return_exceptions=True)
+            tasks.difference_update(pair)
             return
         writer.close()
 
@@ -46,6 +46,6 @@ async def balance(port: int, to: list[int]) -> AsyncIterator[None]:
         yield
     finally:
         server.close()
-        for task in carrying:
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*carrying, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)

@@ -14,12 +14,12 @@ from typing import Self
 import pytest
 
 from sandbox.client import Sandbox
-from tests.e2e.load_generator import Row, as_table
+from tests.e2e.load_generator import FaultRow, format_table
 
 TOKEN = "1234567890:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw"
 TIMEOUT_SECONDS = 20.0
 
-# Three passages: the one in the middle is too long to be joined to its neighbours.
+# Three passages: the second is too long to be merged with its neighbours.
 LIGHTHOUSE = """The lighthouse of Nordholm
 
 The lighthouse of Nordholm 🗼 was built in 1874 by the engineer Clara Brandt. \
@@ -44,8 +44,8 @@ The rye bread rests for eighteen hours before it is baked.
 """
 
 
-def settings_of(mode: str, **more: str) -> dict[str, str]:
-    """Return the environment of a bot without rate limits; in webhook mode with a port of its own."""
+def bot_settings(mode: str, **overrides: str) -> dict[str, str]:
+    """Return the environment of a bot without rate limits, in webhook mode with a free port."""
     settings = {
         "TELEGRAM_TOKEN": TOKEN,
         "TELEGRAM_MESSAGES_PER_SECOND": "0",
@@ -54,13 +54,13 @@ def settings_of(mode: str, **more: str) -> dict[str, str]:
     if mode == "webhook":
         port = free_port()
         settings |= {"PORT": str(port), "WEBHOOK_URL": f"http://127.0.0.1:{port}/telegram"}
-    return settings | more
+    return settings | overrides
 
 
 def free_port() -> int:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return int(taken.getsockname()[1])
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 @dataclass
@@ -72,7 +72,7 @@ class Process:
 
     @classmethod
     def start(cls, folder: Path, **environment: str) -> Self:
-        bare = {
+        inherited = {
             name: value
             for name, value in os.environ.items()
             if name in {"PATH", "HOME", "LANG", "SYSTEMROOT"}
@@ -82,7 +82,7 @@ class Process:
             popen = subprocess.Popen(
                 [sys.executable, "-m", "bot"],
                 cwd=folder,
-                env=bare | {"INDEX_DIR": str(folder / "index"), "MEANING": "off"} | environment,
+                env=inherited | {"INDEX_DIR": str(folder / "index"), "MEANING": "off"} | environment,
                 stdout=stream,
                 stderr=subprocess.STDOUT,
             )
@@ -95,11 +95,11 @@ class Process:
     def wait(self, seconds: float = TIMEOUT_SECONDS) -> int:
         return self.popen.wait(seconds)
 
-    def until(self, words: str, seconds: float = TIMEOUT_SECONDS) -> None:
+    def wait_for_output(self, text: str, seconds: float = TIMEOUT_SECONDS) -> None:
         deadline = time.monotonic() + seconds
-        while words not in self.output:
-            assert time.monotonic() < deadline, f"not said within {seconds} s: {words}\n{self.output}"
-            assert self.popen.poll() is None, f"ended before it said: {words}\n{self.output}"
+        while text not in self.output:
+            assert time.monotonic() < deadline, f"not in the output within {seconds} s: {text}\n{self.output}"
+            assert self.popen.poll() is None, f"ended without the output: {text}\n{self.output}"
             time.sleep(0.02)
 
     def stop(self) -> int:
@@ -110,7 +110,7 @@ class Process:
         self.popen.kill()
         self.popen.wait()
 
-    def end(self) -> None:
+    def kill_if_running(self) -> None:
         if self.popen.poll() is None:
             self.popen.kill()
             self.popen.wait()
@@ -119,19 +119,19 @@ class Process:
 @pytest.fixture(scope="session")
 def sandbox_url() -> Iterator[str]:
     """Start one sandbox that tests share."""
-    with _sandbox() as url:
+    with run_sandbox() as url:
         yield url
 
 
 @pytest.fixture
 def own_sandbox_url() -> Iterator[str]:
     """Start a sandbox for one test."""
-    with _sandbox() as url:
+    with run_sandbox() as url:
         yield url
 
 
 @contextlib.contextmanager
-def _sandbox() -> Iterator[str]:
+def run_sandbox() -> Iterator[str]:
     command = [sys.executable, "-m", "sandbox", "--token", TOKEN, "--empty"]
     with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
@@ -163,14 +163,14 @@ def bot(sandbox_url: str, documents: Path, tmp_path_factory: pytest.TempPathFact
         LOG_LEVEL="DEBUG",
     )
     try:
-        process.until("is listening")
+        process.wait_for_output("is listening")
         yield process
     finally:
-        process.end()
+        process.kill_if_running()
 
 
 @dataclass(frozen=True)
-class Served:
+class ServedBot:
     """A bot in one mode, polling or webhook, with a sandbox of its own."""
 
     mode: str
@@ -181,39 +181,39 @@ class Served:
 @pytest.fixture(scope="module", params=["polling", "webhook"])
 def served(
     request: pytest.FixtureRequest, documents: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Served]:
+) -> Iterator[ServedBot]:
     """Start a bot in each mode, at log level DEBUG, for a whole module."""
-    with _sandbox() as url:
-        settings = settings_of(
+    with run_sandbox() as url:
+        settings = bot_settings(
             request.param, TELEGRAM_API_URL=url, SEEDS_DIR=str(documents), LOG_LEVEL="DEBUG"
         )
         process = Process.start(tmp_path_factory.mktemp("served"), **settings)
         try:
-            process.until("is listening")
-            yield Served(request.param, url, process)
+            process.wait_for_output("is listening")
+            yield ServedBot(request.param, url, process)
         finally:
-            process.end()
+            process.kill_if_running()
 
 
 @pytest.fixture(scope="session")
-def rows() -> Iterator[list[Row]]:
-    """Collect the outcome of each fault; VERBATIM_FAULT_TABLE is a file to write the table to."""
-    collected: list[Row] = []
+def rows() -> Iterator[list[FaultRow]]:
+    """Collect the outcome of each fault. They are written to the file VERBATIM_FAULT_TABLE, if set."""
+    collected: list[FaultRow] = []
     yield collected
     if name := os.environ.get("VERBATIM_FAULT_TABLE"):
-        Path(name).write_text(as_table(collected), encoding="utf-8")
+        Path(name).write_text(format_table(collected), encoding="utf-8")
 
 
 @pytest.fixture
 async def sandbox(sandbox_url: str, bot: Process) -> AsyncIterator[Sandbox]:  # noqa: ARG001  # it has to run
     """Connect to the shared sandbox, in which the bot is running."""
-    async with Sandbox.at(sandbox_url, token=TOKEN) as joined:
-        await joined.settings(flood=False)
-        yield joined
+    async with Sandbox.at(sandbox_url, token=TOKEN) as client:
+        await client.settings(flood=False)
+        yield client
 
 
 @pytest.fixture
-def starting(tmp_path: Path) -> Iterator[Callable[..., Process]]:
+def start_bot(tmp_path: Path) -> Iterator[Callable[..., Process]]:
     """Return a function that starts bots, which are stopped after the test."""
     processes: list[Process] = []
 
@@ -223,4 +223,4 @@ def starting(tmp_path: Path) -> Iterator[Callable[..., Process]]:
 
     yield start
     for process in processes:
-        process.end()
+        process.kill_if_running()

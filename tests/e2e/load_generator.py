@@ -1,4 +1,4 @@
-"""Generates load from many users, and counts the answers."""
+"""Simulated users who ask the bot questions, and counts of the answers."""
 
 import asyncio
 from collections import Counter
@@ -12,7 +12,7 @@ _MAX_CONCURRENT_CHATS = 24
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """The numbers of questions, of unanswered questions, and of answers beyond one for each."""
+    """The numbers of questions, of unanswered questions, and of repeated answers."""
 
     asked: int
     lost: int
@@ -20,7 +20,7 @@ class Count:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class FaultRow:
     """A row of the fault table: a fault, and the outcome of the questions asked during it."""
 
     fault: str
@@ -29,7 +29,7 @@ class Row:
     note: str = ""
 
 
-def as_table(rows: list[Row]) -> str:
+def format_table(rows: list[FaultRow]) -> str:
     """Return the rows as a Markdown table."""
     head = ["| fault | mode | asked | lost | doubled | |", "|---|---|--:|--:|--:|---|"]
     lines = []
@@ -45,33 +45,33 @@ class SimulatedUsers:
 
     sandbox: Sandbox
     chats: list[ChatClient]
-    asked: list[MessageClient] = field(default_factory=list)
+    questions: list[MessageClient] = field(default_factory=list)
 
     @classmethod
-    async def of(cls, sandbox: Sandbox, people: int) -> Self:
-        return cls(sandbox, [await sandbox.private_chat(f"Person {number}") for number in range(people)])
+    async def create(cls, sandbox: Sandbox, count: int) -> Self:
+        return cls(sandbox, [await sandbox.private_chat(f"Person {number}") for number in range(count)])
 
     async def ask(self, times: int = 1, *, text: str = "/help", pause: float = 0.0) -> None:
-        """Let every user ask several times, with pauses, so that all together ask at a steady rate."""
+        """Let every user ask several times with pauses, staggered so that the total rate is steady."""
         semaphore = asyncio.Semaphore(_MAX_CONCURRENT_CHATS)
 
-        async def one(number: int, chat: ChatClient) -> None:
+        async def ask_repeatedly(number: int, chat: ChatClient) -> None:
             await asyncio.sleep(pause * number / len(self.chats))
             for _ in range(times):
                 async with semaphore:
-                    self.asked.append(await chat.send(text))
+                    self.questions.append(await chat.send(text))
                 await asyncio.sleep(pause)
 
-        await asyncio.gather(*(one(number, chat) for number, chat in enumerate(self.chats)))
+        await asyncio.gather(*(ask_repeatedly(number, chat) for number, chat in enumerate(self.chats)))
 
     async def count(self) -> Count:
         """Count the answers to each question, by the message they reply to."""
         answers = await self._answers()
-        counts = [answers[question.chat.id, question.id] for question in list(self.asked)]
+        counts = [answers[question.chat.id, question.id] for question in list(self.questions)]
         return Count(len(counts), counts.count(0), sum(count - 1 for count in counts if count))
 
-    async def unsure(self) -> int:
-        """Count answered, unconfirmed updates; with no process running, only these can come again."""
+    async def count_unconfirmed_answers(self) -> int:
+        """Count updates that are answered but unconfirmed; only these may be delivered and answered again."""
         unconfirmed = {
             (update["message"]["chat"]["id"], update["message"]["message_id"])
             for update in await self.sandbox.unconfirmed()
@@ -93,21 +93,21 @@ class SimulatedUsers:
 
         return Counter(key for keys in await asyncio.gather(*map(answers, self.chats)) for key in keys)
 
-    async def wait_and_count(self, *, within: float = 20.0, calm: float = 0.3) -> Count:
-        """Count when no updates are pending and all questions are answered, or after a timeout."""
-        deadline = asyncio.get_running_loop().time() + within
+    async def wait_and_count(self, *, timeout_seconds: float = 20.0, settle_seconds: float = 0.3) -> Count:
+        """Wait until all updates are confirmed and all questions answered, or for a timeout, and count."""
+        deadline = asyncio.get_running_loop().time() + timeout_seconds
         # Counting is expensive for the sandbox, and not needed while updates are pending.
         while await self.sandbox.unconfirmed() or (await self.count()).lost:
             if asyncio.get_running_loop().time() > deadline:
                 return await self.count()
             await asyncio.sleep(0.2)
-        # A second answer would come soon after the first.
-        await asyncio.sleep(calm)
+        # A repeated answer would come soon after the first.
+        await asyncio.sleep(settle_seconds)
         return await self.count()
 
 
 def warning_lines(log: str) -> list[str]:
-    """Return the lines of a log that an operator should look at."""
+    """Return the log lines of level WARNING or above."""
     return [line for line in log.splitlines() if any(f" {level} " in line for level in _WARNING_LEVELS)]
 
 

@@ -1,4 +1,4 @@
-"""Sends raw bytes to a bot's HTTP server, without a client library that would correct them."""
+"""A client that sends raw bytes to a bot's HTTP server, because HTTP libraries correct invalid requests."""
 
 import asyncio
 import json
@@ -20,14 +20,14 @@ HOST = "127.0.0.1"
 
 
 def free_port() -> int:
-    with socket.socket() as taken:
-        taken.bind((HOST, 0))
-        return int(taken.getsockname()[1])
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        return int(probe.getsockname()[1])
 
 
 @contextmanager
-def serving(folder: Path, documents: Path, **more: str) -> Iterator[tuple[Process, int, str]]:
-    """Run a bot in webhook mode with a sandbox of its own; yield its port and the sandbox's address."""
+def run_webhook_bot(folder: Path, documents: Path, **overrides: str) -> Iterator[tuple[Process, int, str]]:
+    """Run a bot in webhook mode with its own sandbox. Yield the bot, its port and the URL of the sandbox."""
     command = [sys.executable, "-m", "sandbox", "--token", TOKEN, "--empty"]
     with subprocess.Popen(command, stdout=subprocess.PIPE) as sandbox:
         assert sandbox.stdout is not None
@@ -43,12 +43,12 @@ def serving(folder: Path, documents: Path, **more: str) -> Iterator[tuple[Proces
             "SEEDS_DIR": str(documents),
             "LOG_LEVEL": "DEBUG",
         }
-        bot = Process.start(folder, **(settings | more))
+        bot = Process.start(folder, **(settings | overrides))
         try:
-            bot.until("is listening")
+            bot.wait_for_output("is listening")
             yield bot, port, url
         finally:
-            bot.end()
+            bot.kill_if_running()
             sandbox.terminate()
 
 
@@ -60,7 +60,7 @@ class RawResponse:
 
 @dataclass(slots=True)
 class Connection:
-    """One connection."""
+    """An open connection to the server."""
 
     reader: asyncio.StreamReader
     writer: asyncio.StreamWriter
@@ -69,7 +69,7 @@ class Connection:
         self.writer.write(data)
         await self.writer.drain()
 
-    async def answer(self, seconds: float = 20) -> RawResponse:
+    async def read_response(self, seconds: float = 20) -> RawResponse:
         """Read one response; raises ConnectionError if there is none."""
         async with asyncio.timeout(seconds):
             try:
@@ -81,7 +81,7 @@ class Connection:
             return RawResponse(int(head[0].split()[1]), body)
 
     async def is_closed(self, seconds: float = 20) -> bool:
-        """Return whether the server closes the connection within so many seconds."""
+        """Return whether the server closes the connection within `seconds`."""
         try:
             async with asyncio.timeout(seconds):
                 while await self.reader.read(2**16):
@@ -117,11 +117,11 @@ async def post(
     path: str = PATH,
     method: str = "POST",
 ) -> RawResponse:
-    """Send one request on a new connection; without `fields` it has the secret."""
+    """Send a request on a new connection, with the secret in its header unless `fields` are given."""
     headers = {SECRET_HEADER: SECRET} if fields is None else fields
     async with connect(port) as connection:
         await connection.send(request_head({**headers, "Content-Length": len(body)}, path, method) + body)
-        return await connection.answer()
+        return await connection.read_response()
 
 
 async def get(port: int, path: str) -> RawResponse:

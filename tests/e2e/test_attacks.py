@@ -30,7 +30,7 @@ from tests.e2e.raw_http import (
     post,
     post_update,
     request_head,
-    serving,
+    run_webhook_bot,
 )
 
 pytestmark = pytest.mark.e2e
@@ -41,7 +41,7 @@ FACT = "Clara Brandt"
 # The first users and the first group of a sandbox.
 ALLOWED, STRANGER = 5_000_000_001, 5_000_000_002
 GROUP = -4_000_001
-MANY = 700
+IDLE_CONNECTIONS = 700
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class Target:
 
 @pytest.fixture(scope="module")
 def target(documents: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
-    with serving(tmp_path_factory.mktemp("target"), documents) as served:
+    with run_webhook_bot(tmp_path_factory.mktemp("target"), documents) as served:
         yield Target(*served)
 
 
@@ -61,7 +61,7 @@ def target(documents: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 def closed(documents: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
     """Start a bot that allows one user only."""
     folder = tmp_path_factory.mktemp("closed")
-    with serving(folder, documents, TELEGRAM_ALLOWED_CHATS=str(ALLOWED)) as served:
+    with run_webhook_bot(folder, documents, TELEGRAM_ALLOWED_CHATS=str(ALLOWED)) as served:
         yield Target(*served)
 
 
@@ -134,77 +134,77 @@ async def test_bodies_that_are_not_updates(target: Target, body: bytes) -> None:
 
 async def test_a_large_body(target: Target) -> None:
     """A body of more than a megabyte is refused by its Content-Length, before it is sent."""
-    async with connect(target.port) as one:
-        await one.send(request_head({SECRET_HEADER: SECRET, "Content-Length": 2 * 2**20}))
-        assert 413 == (await one.answer()).status
+    async with connect(target.port) as connection:
+        await connection.send(request_head({SECRET_HEADER: SECRET, "Content-Length": 2 * 2**20}))
+        assert 413 == (await connection.read_response()).status
 
 
 @pytest.mark.parametrize(("secret", "expected"), [(SECRET, 413), ("wrong", 401)])
 async def test_an_endless_body(target: Target, secret: str, expected: int) -> None:
     """A body without a length is refused after a megabyte, and without the secret at once."""
-    async with connect(target.port) as one:
-        await one.send(request_head({SECRET_HEADER: secret, "Transfer-Encoding": "chunked"}))
+    async with connect(target.port) as connection:
+        await connection.send(request_head({SECRET_HEADER: secret, "Transfer-Encoding": "chunked"}))
         with contextlib.suppress(ConnectionError):
             for _ in range(40):
-                await one.send(b"10000\r\n" + b" " * 0x10000 + b"\r\n")
-        assert expected == (await one.answer()).status
+                await connection.send(b"10000\r\n" + b" " * 0x10000 + b"\r\n")
+        assert expected == (await connection.read_response()).status
 
 
 async def test_a_slow_body(target: Target) -> None:
     """A body of one byte a second is refused after ten seconds."""
     began = time.monotonic()
-    async with connect(target.port) as one:
-        await one.send(request_head({SECRET_HEADER: SECRET, "Content-Length": 100}))
-        waiting = asyncio.create_task(one.answer())
-        while not waiting.done():
-            await one.send(b" ")
-            await asyncio.wait([waiting], timeout=1)
-        assert 408 == (await waiting).status
+    async with connect(target.port) as connection:
+        await connection.send(request_head({SECRET_HEADER: SECRET, "Content-Length": 100}))
+        response = asyncio.create_task(connection.read_response())
+        while not response.done():
+            await connection.send(b" ")
+            await asyncio.wait([response], timeout=1)
+        assert 408 == (await response).status
     assert 9 < time.monotonic() - began < 15
 
 
 async def test_idle_connections(target: Target) -> None:
     """Hundreds of idle connections, with or without a partial request, do not block other clients."""
-    most = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
-    assert MANY + 100 < most, "this needs more open files: ulimit -n"
+    max_open_files = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    assert IDLE_CONNECTIONS + 100 < max_open_files, "this needs more open files: ulimit -n"
     async with contextlib.AsyncExitStack() as stack:
-        for number in range(MANY):
-            one = await stack.enter_async_context(connect(target.port))
+        for number in range(IDLE_CONNECTIONS):
+            connection = await stack.enter_async_context(connect(target.port))
             if number % 2:
-                await one.send(request_head({SECRET_HEADER: SECRET})[:30])
+                await connection.send(request_head({SECRET_HEADER: SECRET})[:30])
         assert 200 == await post_update(target.port, {"update_id": 2})
         assert 200 == (await get(target.port, "/healthz")).status
 
 
 async def test_connections_that_are_not_http(target: Target) -> None:
-    """Connections that do not speak HTTP are closed, without a traceback."""
-    for noise in (b"\x16\x03\x01\x02\x00" * 40, b"GET\r\n\r\n", request_head({"a": "b" * 100_000})):
-        async with connect(target.port) as one:
+    """Connections with data that is not HTTP are closed without a traceback."""
+    for data in (b"\x16\x03\x01\x02\x00" * 40, b"GET\r\n\r\n", request_head({"a": "b" * 100_000})):
+        async with connect(target.port) as connection:
             with contextlib.suppress(ConnectionError):
-                await one.send(noise + b"\r\n\r\n")
-            assert await one.is_closed()
+                await connection.send(data + b"\r\n\r\n")
+            assert await connection.is_closed()
     assert "Traceback" not in target.bot.output
 
 
 # Access
 
 
-def _from_elsewhere() -> dict[str, dict[str, Any]]:
+def _forged_updates() -> dict[str, dict[str, Any]]:
     """Return updates in which a stranger imitates an allowed user."""
     allowed_user = {"id": ALLOWED, "is_bot": False, "first_name": "Ada"}
     allowed_chat = {"id": ALLOWED, "type": "private", "first_name": "Ada"}
     channel = {"id": -1_001_000_000_001, "type": "channel", "title": "News"}
     stranger = {"id": STRANGER, "is_bot": False, "first_name": "Eve"}
     origin = {"type": "user", "date": 1, "sender_user": allowed_user}
-    through = {"type": "chat", "date": 1, "sender_chat": allowed_chat}
-    theirs = _message(1, ALLOWED, ALLOWED)
-    name = {"id": 136817688, "is_bot": True, "first_name": "Channel", "username": "Channel_Bot"}
+    chat_origin = {"type": "chat", "date": 1, "sender_chat": allowed_chat}
+    allowed_message = _message(1, ALLOWED, ALLOWED)
+    channel_bot = {"id": 136817688, "is_bot": True, "first_name": "Channel", "username": "Channel_Bot"}
     return {
         "a message": {"message": _message(2, STRANGER, STRANGER)},
         "a command": {"message": _message(2, STRANGER, STRANGER, text="/start")},
         "forwarded": {"message": _message(2, STRANGER, STRANGER, forward_origin=origin)},
-        "forwarded from a chat": {"message": _message(2, STRANGER, STRANGER, forward_origin=through)},
-        "a reply": {"message": _message(2, STRANGER, STRANGER, reply_to_message=theirs)},
+        "forwarded from a chat": {"message": _message(2, STRANGER, STRANGER, forward_origin=chat_origin)},
+        "a reply": {"message": _message(2, STRANGER, STRANGER, reply_to_message=allowed_message)},
         "a reply elsewhere": {
             "message": _message(
                 2,
@@ -222,14 +222,14 @@ def _from_elsewhere() -> dict[str, dict[str, Any]]:
         "edited": {"edited_message": _message(2, STRANGER, STRANGER)},
         "a channel": {"channel_post": {**_message(2, STRANGER, -5), "chat": channel, "sender_chat": channel}},
         "a channel in a group": {
-            "message": _message(2, 0, GROUP, text="/ask x", sender_chat=channel, **{"from": name})
+            "message": _message(2, 0, GROUP, text="/ask x", sender_chat=channel, **{"from": channel_bot})
         },
         "a bot": {"message": _message(2, 0, ALLOWED, **{"from": {**allowed_user, "is_bot": True}})},
         "a group": {"message": _message(2, STRANGER, GROUP, text=f"/ask {QUESTION}")},
         "a press": {
             "callback_query": {
                 "id": "1", "from": stranger, "chat_instance": "1", "data": "q1",
-                "message": _message(2, STRANGER, STRANGER, reply_to_message=theirs),
+                "message": _message(2, STRANGER, STRANGER, reply_to_message=allowed_message),
             }
         },
         "a press elsewhere": {
@@ -241,25 +241,25 @@ def _from_elsewhere() -> dict[str, dict[str, Any]]:
     }  # fmt: skip
 
 
-@pytest.mark.parametrize("way", _from_elsewhere())
+@pytest.mark.parametrize("way", _forged_updates())
 async def test_a_stranger_is_ignored(closed: Target, way: str) -> None:
-    """A stranger gets no message, whatever the update quotes, forwards or names."""
+    """A user who is not allowed gets no message, whatever the update quotes, forwards or names."""
     async with Sandbox.at(closed.url, token=TOKEN) as sandbox:
         while len((await sandbox.state())["users"]) < 2:
             await sandbox.user("Somebody")
         before = (await sandbox.state())["last_call"]
-        number = 1000 + list(_from_elsewhere()).index(way)
-        assert 200 == await post_update(closed.port, {"update_id": number, **_from_elsewhere()[way]})
+        number = 1000 + list(_forged_updates()).index(way)
+        assert 200 == await post_update(closed.port, {"update_id": number, **_forged_updates()[way]})
         calls = await sandbox.calls(after=before)
     # Queries are answered, but without contents.
-    said = [
+    replies = [
         call for call in calls if call["params"].get("text") or call["params"].get("results", "[]") != "[]"
     ]
-    assert [] == [(call["method"], call["params"]) for call in said]
+    assert [] == [(call["method"], call["params"]) for call in replies]
 
 
 async def test_an_allowed_user_is_answered(closed: Target) -> None:
-    """A bot that ignores strangers answers the allowed user."""
+    """A bot that ignores strangers answers an allowed user."""
     async with Sandbox.at(closed.url, token=TOKEN) as sandbox:
         while len((await sandbox.state())["users"]) < 2:
             await sandbox.user("Somebody")
@@ -272,7 +272,7 @@ async def test_an_allowed_user_is_answered(closed: Target) -> None:
 # Floods
 
 
-async def _seconds(sandbox: Sandbox) -> float:
+async def _answer_seconds(sandbox: Sandbox) -> float:
     chat = await sandbox.private_chat("Omar")
     began = time.monotonic()
     await chat.send(QUESTION)
@@ -281,14 +281,16 @@ async def _seconds(sandbox: Sandbox) -> float:
 
 
 async def test_a_flood_of_one_user(
-    starting: Callable[..., Any], own_sandbox_url: str, documents: Path
+    start_bot: Callable[..., Any], own_sandbox_url: str, documents: Path
 ) -> None:
     """A user who floods the bot gets one notice and then no replies; others are answered without delay."""
     limits = {"TELEGRAM_MESSAGES_PER_SECOND": "0", "TELEGRAM_QUESTIONS_PER_MINUTE": "5"}
-    bot = starting(TELEGRAM_TOKEN=TOKEN, TELEGRAM_API_URL=own_sandbox_url, SEEDS_DIR=str(documents), **limits)
-    bot.until("is listening")
+    bot = start_bot(
+        TELEGRAM_TOKEN=TOKEN, TELEGRAM_API_URL=own_sandbox_url, SEEDS_DIR=str(documents), **limits
+    )
+    bot.wait_for_output("is listening")
     async with Sandbox.at(own_sandbox_url, token=TOKEN) as sandbox:
-        calm = [await _seconds(sandbox) for _ in range(9)]
+        idle_seconds = [await _answer_seconds(sandbox) for _ in range(9)]
         flooder = await sandbox.private_chat("Eve")
 
         async def flood() -> None:
@@ -296,48 +298,48 @@ async def test_a_flood_of_one_user(
                 await asyncio.gather(*(flooder.send(QUESTION) for _ in range(10)))
 
         flooding = asyncio.create_task(flood())
-        busy = [await _seconds(sandbox) for _ in range(9)]
+        busy_seconds = [await _answer_seconds(sandbox) for _ in range(9)]
         await flooding
         async with asyncio.timeout(20):
             while await sandbox.unconfirmed():  # noqa: ASYNC110  # it is another process
                 await asyncio.sleep(0.1)
-        said = [one.text for one in await flooder.messages() if one.raw["from"]["is_bot"]]
-    assert 1 == said.count(TEXTS.too_many_questions)
-    assert said[-1] == TEXTS.too_many_questions
-    # Five at once, and those that the rate allows meanwhile.
-    assert 6 <= len(said) <= 8
-    assert statistics.median(busy) < statistics.median(calm) + 1
+        replies = [message.text for message in await flooder.messages() if message.raw["from"]["is_bot"]]
+    assert 1 == replies.count(TEXTS.too_many_questions)
+    assert replies[-1] == TEXTS.too_many_questions
+    # Five at once, and a few more as the rate limit recovers.
+    assert 6 <= len(replies) <= 8
+    assert statistics.median(busy_seconds) < statistics.median(idle_seconds) + 1
 
 
 async def test_a_flood_of_presses(
-    starting: Callable[..., Any], own_sandbox_url: str, documents: Path
+    start_bot: Callable[..., Any], own_sandbox_url: str, documents: Path
 ) -> None:
     """Button presses are rate limited like questions: all are acknowledged, one with a notice."""
-    bot = starting(
+    bot = start_bot(
         TELEGRAM_TOKEN=TOKEN,
         TELEGRAM_API_URL=own_sandbox_url,
         SEEDS_DIR=str(documents),
         TELEGRAM_QUESTIONS_PER_MINUTE="5",
     )
-    bot.until("is listening")
+    bot.wait_for_output("is listening")
     async with Sandbox.at(own_sandbox_url, token=TOKEN) as sandbox:
         chat = await sandbox.private_chat("Eve")
         await chat.send(QUESTION)
         answer = await chat.next_message()
-        told = await asyncio.gather(*(answer.press_data("p1") for _ in range(40)))
-        texts = [one.get("text") for one in told if one is not None]
+        notices = await asyncio.gather(*(answer.press_data("p1") for _ in range(40)))
+        texts = [notice.get("text") for notice in notices if notice is not None]
     assert 40 == len(texts)
     assert 1 == texts.count(TEXTS.too_many_questions)
     assert 4 <= sum(text not in {None, "", TEXTS.too_many_questions} for text in texts) <= 6
 
 
 async def test_channels_have_separate_limits(
-    starting: Callable[..., Any], own_sandbox_url: str, documents: Path
+    start_bot: Callable[..., Any], own_sandbox_url: str, documents: Path
 ) -> None:
     """A flood sent as one channel does not use up the limits of other channels."""
-    name = {"id": 136817688, "is_bot": True, "first_name": "Channel", "username": "Channel_Bot"}
+    channel_bot = {"id": 136817688, "is_bot": True, "first_name": "Channel", "username": "Channel_Bot"}
     port = raw_http.free_port()
-    bot = starting(
+    bot = start_bot(
         TELEGRAM_TOKEN=TOKEN,
         TELEGRAM_API_URL=own_sandbox_url,
         SEEDS_DIR=str(documents),
@@ -346,30 +348,36 @@ async def test_channels_have_separate_limits(
         WEBHOOK_URL=f"http://{raw_http.HOST}:{port}{PATH}",
         WEBHOOK_SECRET=SECRET,
     )
-    bot.until("is listening")
+    bot.wait_for_output("is listening")
     async with Sandbox.at(own_sandbox_url, token=TOKEN) as sandbox:
         groups = [await sandbox.group(f"Group {number}") for number in range(2)]
-        asked = [groups[0]] * 6 + [groups[1]]
-        for number, group in enumerate(asked):
+        senders = [groups[0]] * 6 + [groups[1]]
+        for number, group in enumerate(senders):
             channel = {"id": group.id - 10**12, "type": "channel", "title": "News"}
             command = {"type": "bot_command", "offset": 0, "length": len("/help")}
             message = _message(
-                50, 0, group.id, text="/help", entities=[command], sender_chat=channel, **{"from": name}
+                50,
+                0,
+                group.id,
+                text="/help",
+                entities=[command],
+                sender_chat=channel,
+                **{"from": channel_bot},
             )
             assert 200 == await post_update(port, {"update_id": number + 10**9, "message": message})
-        assert TEXTS.help in [one.text for one in await groups[1].messages()]
+        assert TEXTS.help in [message.text for message in await groups[1].messages()]
 
 
 # Secrets and questions
 
 
 async def test_secrets_appear_nowhere(
-    starting: Callable[..., Any], own_sandbox_url: str, documents: Path
+    start_bot: Callable[..., Any], own_sandbox_url: str, documents: Path
 ) -> None:
     """The token and the webhook key are in no log line, traceback, HTTP response or message."""
     port = raw_http.free_port()
     key = Settings(telegram_token=TOKEN, _env_file=None).webhook_key
-    bot = starting(
+    bot = start_bot(
         TELEGRAM_TOKEN=TOKEN,
         TELEGRAM_API_URL=own_sandbox_url,
         SEEDS_DIR=str(documents),
@@ -378,72 +386,72 @@ async def test_secrets_appear_nowhere(
         LOG_LEVEL="DEBUG",
         PYTHONASYNCIODEBUG="1",
     )
-    bot.until("is listening")
+    bot.wait_for_output("is listening")
     async with Sandbox.at(own_sandbox_url, token=TOKEN) as sandbox:
         assert key == (await sandbox.calls("setWebhook"))[-1]["params"]["secret_token"]
-        words = f"Bad Request: {TOKEN} {key} https://api.telegram.org/bot{TOKEN}/sendMessage"
-        await sandbox.fault("sendMessage", kind="error", status=400, description=words)
+        description = f"Bad Request: {TOKEN} {key} https://api.telegram.org/bot{TOKEN}/sendMessage"
+        await sandbox.fault("sendMessage", kind="error", status=400, description=description)
         chat = await sandbox.private_chat()
         await chat.send(QUESTION)
-        bot.until("Telegram refused a reply")
+        bot.wait_for_output("Telegram refused a reply")
         await chat.send(f"/ask {TOKEN}")
-        heard = (await chat.next_message()).text
+        reply = (await chat.next_message()).text
     pages = [(await get(port, path)).body.decode() for path in ("/healthz", "/readyz", "/metrics", "/")]
     refused = (await post(port, b"{}", {SECRET_HEADER: "wrong"})).body.decode()
-    for told in (bot.output, heard, refused, *pages):
-        assert not any(secret in told for secret in (TOKEN, TOKEN.partition(":")[2], key))
+    for text in (bot.output, reply, refused, *pages):
+        assert not any(secret in text for secret in (TOKEN, TOKEN.partition(":")[2], key))
 
 
 async def test_a_traceback_has_no_secret(
-    starting: Callable[..., Any], own_sandbox_url: str, documents: Path
+    start_bot: Callable[..., Any], own_sandbox_url: str, documents: Path
 ) -> None:
     """An unexpected response of Telegram is logged as a traceback without the token."""
-    async with _strange_telegram(own_sandbox_url) as url:
-        bot = starting(TELEGRAM_TOKEN=TOKEN, TELEGRAM_API_URL=url, SEEDS_DIR=str(documents))
-        await asyncio.to_thread(bot.until, "is listening")
+    async with _proxy_with_invalid_dates(own_sandbox_url) as url:
+        bot = start_bot(TELEGRAM_TOKEN=TOKEN, TELEGRAM_API_URL=url, SEEDS_DIR=str(documents))
+        await asyncio.to_thread(bot.wait_for_output, "is listening")
         async with Sandbox.at(own_sandbox_url, token=TOKEN) as sandbox:
             chat = await sandbox.private_chat()
             await chat.send(QUESTION)
-            await asyncio.to_thread(bot.until, "Traceback")
+            await asyncio.to_thread(bot.wait_for_output, "Traceback")
     assert TOKEN.partition(":")[2] not in bot.output
 
 
 @contextlib.asynccontextmanager
-async def _strange_telegram(url: str) -> Any:
+async def _proxy_with_invalid_dates(url: str) -> Any:
     """Proxy the sandbox, and replace the dates in its responses by invalid ones."""
     host, port = url.removeprefix("http://").split(":")
 
-    open_lines: set[asyncio.Task[None] | None] = set()
+    connections: set[asyncio.Task[None] | None] = set()
 
-    async def pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        open_lines.add(asyncio.current_task())
-        there, away = await asyncio.open_connection(host, int(port))
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        connections.add(asyncio.current_task())
+        upstream_reader, upstream_writer = await asyncio.open_connection(host, int(port))
 
-        async def forth() -> None:
+        async def forward_requests() -> None:
             while data := await reader.read(2**16):
-                away.write(data)
-            away.close()
+                upstream_writer.write(data)
+            upstream_writer.close()
 
-        async def back() -> None:
-            while data := await there.read(2**16):
-                # Of the same length, so that Content-Length stays right.
+        async def forward_responses() -> None:
+            while data := await upstream_reader.read(2**16):
+                # The replacement has the same length, so that Content-Length stays correct.
                 is_update = b"update_id" in data
                 writer.write(data if is_update else re.sub(rb'"date":\d{10}', rb'"date":"12345678"', data))
             writer.close()
 
         try:
             with contextlib.suppress(ConnectionError, asyncio.CancelledError):
-                await asyncio.gather(forth(), back())
+                await asyncio.gather(forward_requests(), forward_responses())
         finally:
-            for end in (away, writer):
-                end.transport.abort()
+            for side in (upstream_writer, writer):
+                side.transport.abort()
 
-    server = await asyncio.start_server(pass_on, raw_http.HOST, 0)
+    server = await asyncio.start_server(serve, raw_http.HOST, 0)
     try:
         yield f"http://{raw_http.HOST}:{server.sockets[0].getsockname()[1]}"
     finally:
         server.close()
-        for task in open_lines:
+        for task in connections:
             if task is not None:
                 task.cancel()
         await asyncio.sleep(0.1)
@@ -451,28 +459,28 @@ async def _strange_telegram(url: str) -> Any:
 
 @pytest.mark.parametrize(("setting", "expected"), [("false", 0), ("true", 1)])
 async def test_questions_in_the_log(
-    starting: Callable[..., Any], own_sandbox_url: str, documents: Path, setting: str, expected: int
+    start_bot: Callable[..., Any], own_sandbox_url: str, documents: Path, setting: str, expected: int
 ) -> None:
     """Questions are logged only if LOG_QUESTIONS is set, without ids, one line each; /privacy says so."""
-    bot = starting(
+    bot = start_bot(
         TELEGRAM_TOKEN=TOKEN,
         TELEGRAM_API_URL=own_sandbox_url,
         SEEDS_DIR=str(documents),
         LOG_LEVEL="DEBUG",
         LOG_QUESTIONS=setting,
     )
-    bot.until("is listening")
+    bot.wait_for_output("is listening")
     before = len(bot.output)
     async with Sandbox.at(own_sandbox_url, token=TOKEN) as sandbox:
         chat = await sandbox.private_chat("Marguerite", username="marguerite")
         await chat.send(f"{QUESTION}\n2026-01-01 00:00:00,000 CRITICAL bot.lifecycle: forged\u202e\u2028line")
         await chat.next_message()
         await chat.send("/privacy")
-        said = (await chat.next_message()).text
-        assert (TEXTS.privacy_logged if expected else TEXTS.privacy) == said
+        reply = (await chat.next_message()).text
+        assert (TEXTS.privacy_logged if expected else TEXTS.privacy) == reply
     log = bot.output[before:]
     assert expected == log.count("lighthouse of Nordholm")
-    assert [] == [one for one in re.split("[\n\u2028]", log) if one.startswith(("2026-01-01", "line"))]
+    assert [] == [line for line in re.split("[\n\u2028]", log) if line.startswith(("2026-01-01", "line"))]
     assert "\u202e" not in log
     assert not any(word in log for word in (str(chat.id), "Marguerite", "marguerite"))
 
@@ -481,8 +489,8 @@ async def test_questions_in_the_log(
 
 
 @contextlib.contextmanager
-def _hostile(folder: Path) -> Iterator[None]:
-    """Fill a folder with links to the outside, files that block when read, and unusual names."""
+def _hostile_files(folder: Path) -> Iterator[None]:
+    """Fill a folder with links to files outside it, files that block when read, and unusual names."""
     outside = folder.parent / "outside"
     outside.mkdir()
     (outside / "secret.txt").write_text("The secret of Nordholm is under the stairs of Ravensburg.")
@@ -509,38 +517,38 @@ def _hostile(folder: Path) -> Iterator[None]:
     with (folder / "huge.txt").open("wb") as huge:
         huge.truncate(65 * 2**20)
     with socket.socket(socket.AF_UNIX) as listener:
-        here = Path.cwd()
+        working_folder = Path.cwd()
         # The path of a socket has a small maximum length.
         os.chdir(folder)
         try:
             listener.bind("socket.txt")
         finally:
-            os.chdir(here)
+            os.chdir(working_folder)
         yield
 
 
-async def test_a_hostile_folder(starting: Callable[..., Any], own_sandbox_url: str, tmp_path: Path) -> None:
+async def test_a_hostile_folder(start_bot: Callable[..., Any], own_sandbox_url: str, tmp_path: Path) -> None:
     """Links are not followed, pipes do not block, and unusual names are only names; good files are read."""
     folder = tmp_path / "documents"
     folder.mkdir()
-    with _hostile(folder):
-        bot = starting(TELEGRAM_TOKEN=TOKEN, TELEGRAM_API_URL=own_sandbox_url, SEEDS_DIR=str(folder))
-        bot.until("is listening", 30)
+    with _hostile_files(folder):
+        bot = start_bot(TELEGRAM_TOKEN=TOKEN, TELEGRAM_API_URL=own_sandbox_url, SEEDS_DIR=str(folder))
+        bot.wait_for_output("is listening", 30)
     assert [] == [line for line in bot.output.splitlines() if not re.match(r"\d{4}-\d\d-\d\d ", line)]
     assert "\u202e" not in bot.output
     assert "Left out huge.txt: 65 MB exceed the limit of" in bot.output
     async with Sandbox.at(own_sandbox_url, token=TOKEN) as sandbox:
         chat = await sandbox.private_chat()
         await chat.send("/sources")
-        listed = await chat.next_message()
-        assert "I hold 6 documents:" == listed.text.partition("\n")[0]
+        sources = await chat.next_message()
+        assert "I hold 6 documents:" == sources.text.partition("\n")[0]
         # A name that looks like a link is not one.
-        assert [] == [one for one in listed.entities if "example.com" in str(one)]
+        assert [] == [entity for entity in sources.entities if "example.com" in str(entity)]
         for question in ("What is the secret under the stairs of Ravensburg?", "Who is root in /bin/bash?"):
             await chat.send(question)
-            told = (await chat.next_message()).text
-            assert "Ravensburg" not in told
-            assert "root:" not in told
+            reply = (await chat.next_message()).text
+            assert "Ravensburg" not in reply
+            assert "root:" not in reply
         await chat.send(QUESTION)
         assert FACT in (await chat.next_message()).text
 
@@ -548,20 +556,20 @@ async def test_a_hostile_folder(starting: Callable[..., Any], own_sandbox_url: s
 FALSE_QUOTE = "The lighthouse of Nordholm was built by Eve.\n— lighthouse.txt, line 1 · lighthouse.txt"
 
 
-def _in_order(*texts: str) -> str:
+def _join_paragraphs(*texts: str) -> str:
     return "\n\n".join(texts)
 
 
 async def test_a_document_that_imitates_the_bot(
-    starting: Callable[..., Any], own_sandbox_url: str, tmp_path: Path
+    start_bot: Callable[..., Any], own_sandbox_url: str, tmp_path: Path
 ) -> None:
     """Commands, buttons and sources in a document are text: they are quoted, and have no effect."""
     folder = tmp_path / "documents"
     folder.mkdir()
     text = "/reload@verbatim_bot ‹ 1/5 › q2 <b>Zanzibar</b> [press](tg://user?id=1) — other.txt, line 9"
-    (folder / "false.txt").write_text(_in_order("The title", text), encoding="utf-8")
-    bot = starting(TELEGRAM_TOKEN=TOKEN, TELEGRAM_API_URL=own_sandbox_url, SEEDS_DIR=str(folder))
-    bot.until("is listening")
+    (folder / "false.txt").write_text(_join_paragraphs("The title", text), encoding="utf-8")
+    bot = start_bot(TELEGRAM_TOKEN=TOKEN, TELEGRAM_API_URL=own_sandbox_url, SEEDS_DIR=str(folder))
+    bot.wait_for_output("is listening")
     async with Sandbox.at(own_sandbox_url, token=TOKEN) as sandbox:
         chat = await sandbox.private_chat()
         await chat.send("Where is the press of Zanzibar?")
@@ -573,7 +581,7 @@ async def test_a_document_that_imitates_the_bot(
     assert [] == answer.entity_texts("text_mention")
 
 
-# Words that imitate the bot
+# Forged messages and buttons
 
 
 @pytest.mark.parametrize("command", ["/ask", "And who built it?"])
@@ -583,9 +591,9 @@ async def test_a_message_that_imitates_an_answer(target: Target, command: str) -
         await sandbox.settings(privacy=False)
         group = await sandbox.group(users=("Eve", "Ada"))
         entity = {"type": "blockquote", "offset": 0, "length": len(FALSE_QUOTE.partition("\n")[0])}
-        false = await group.send(FALSE_QUOTE, entities=[entity])
+        forged = await group.send(FALSE_QUOTE, entities=[entity])
         await group.speaking_as(group.members[1]).send(
-            command if command == "/ask" else f"@verbatim_bot {command}", reply_to=false.id
+            command if command == "/ask" else f"@verbatim_bot {command}", reply_to=forged.id
         )
         answer = await group.next_message()
         for quote in answer.entity_texts("blockquote"):
@@ -595,16 +603,16 @@ async def test_a_message_that_imitates_an_answer(target: Target, command: str) -
 
 async def test_forged_presses(target: Target) -> None:
     """A forged press, on anybody's message and with any data, shows quotes of documents or nothing."""
-    chance = random.Random(3)
+    rng = random.Random(3)
     async with Sandbox.at(target.url, token=TOKEN) as sandbox:
         chat = await sandbox.private_chat("Eve")
         await chat.send(QUESTION)
         answer = await chat.next_message()
         alphabet = "~qcplsh+-@:. 0123456789AZé"
-        datas = ["".join(chance.choices(alphabet, k=chance.randint(1, 30))) for _ in range(25)]
-        for data in ["q2 Eve built it", "c1: x", "q1" * 32, *datas]:
-            told = await answer.press_data(data)
-            assert told is not None
+        random_data = ["".join(rng.choices(alphabet, k=rng.randint(1, 30))) for _ in range(25)]
+        for data in ["q2 Eve built it", "c1: x", "q1" * 32, *random_data]:
+            notice = await answer.press_data(data)
+            assert notice is not None
         for message in await chat.messages():
             if message.raw["from"]["is_bot"]:
                 assert all(quote in LIGHTHOUSE + BAKERY for quote in message.entity_texts("blockquote"))
@@ -625,7 +633,7 @@ async def test_forged_presses(target: Target) -> None:
     ],
 )
 async def test_start_with_any_payload(target: Target, payload: str) -> None:
-    """An unknown link gets a friendly notice, and opens nothing."""
+    """A deep link with an unknown payload gets a notice and opens nothing."""
     async with Sandbox.at(target.url, token=TOKEN) as sandbox:
         chat = await sandbox.private_chat("Eve")
         await chat.send(f"/start {payload}")

@@ -22,12 +22,12 @@ async def _ask(sandbox: Sandbox, text: str) -> MessageClient:
     return await chat.next_message()
 
 
-async def _asked_and_pressed(answer: MessageClient, button: str) -> MessageClient:
+async def _press(answer: MessageClient, button: str) -> MessageClient:
     await answer.press(button)
     return await answer.chat.next_message(kinds=["edited_message"])
 
 
-def _document(folder: Path, message: MessageClient) -> str:
+def _cited_text(folder: Path, message: MessageClient) -> str:
     (name,) = message.entity_texts("code")
     return (folder / name).read_text(encoding="utf-8")
 
@@ -39,7 +39,7 @@ async def test_a_question_is_answered_with_a_quote(sandbox: Sandbox, documents: 
     answer = await chat.next_message()
     (quote,) = answer.entity_texts("blockquote")
     assert FACT in quote
-    assert quote in _document(documents, answer)
+    assert quote in _cited_text(documents, answer)
     assert "Nordholm" in " ".join(answer.entity_texts("bold"))
     assert "lighthouse.txt" == answer.entity_texts("code")[0]
     assert "line 3" in answer.text.removeprefix(quote)
@@ -56,28 +56,28 @@ async def test_headings_are_cited(sandbox: Sandbox) -> None:
 async def test_paging(sandbox: Sandbox, documents: Path) -> None:
     """The buttons show other quotes and go back; every quote is verbatim."""
     first = await _ask(sandbox, QUESTION)
-    second = await _asked_and_pressed(first, "›")
+    second = await _press(first, "›")
     assert first.text != second.text
     (quote,) = second.entity_texts("blockquote")
-    assert quote in _document(documents, second)
-    assert first.text == (await _asked_and_pressed(second, "‹")).text
+    assert quote in _cited_text(documents, second)
+    assert first.text == (await _press(second, "‹")).text
 
 
 async def test_the_page_indicator(sandbox: Sandbox) -> None:
     """A press on the page indicator gets a notice, and changes nothing."""
     answer = await _ask(sandbox, QUESTION)
-    told = await answer.press("1/")
-    assert told is not None
-    assert told["text"].startswith("Quote 1 of ")
+    notice = await answer.press("1/")
+    assert notice is not None
+    assert notice["text"].startswith("Quote 1 of ")
 
 
 async def test_context_and_back(sandbox: Sandbox) -> None:
     """The context has the neighbouring passages, marks the same quote, and has a way back."""
     answer = await _ask(sandbox, QUESTION)
-    around = await _asked_and_pressed(answer, TEXTS.show_context)
-    assert answer.entity_texts("blockquote") == around.entity_texts("blockquote")
-    assert "212 steps" in around.text
-    assert answer.text == (await _asked_and_pressed(around, TEXTS.back_to_quote)).text
+    context = await _press(answer, TEXTS.show_context)
+    assert answer.entity_texts("blockquote") == context.entity_texts("blockquote")
+    assert "212 steps" in context.text
+    assert answer.text == (await _press(context, TEXTS.back_to_quote)).text
 
 
 async def test_no_answer_has_no_source(sandbox: Sandbox) -> None:
@@ -91,13 +91,13 @@ async def test_no_answer_has_no_source(sandbox: Sandbox) -> None:
 
 async def test_the_closest_passages_can_be_asked_for(sandbox: Sandbox, documents: Path) -> None:
     """A button below a refusal shows the closest passages verbatim, with their contexts and a way back."""
-    shown = await _asked_and_pressed(await _ask(sandbox, ABSENT), TEXTS.show_closest)
-    assert shown.text.startswith(f"{TEXTS.unsure_answer}\n")
-    (quote,) = shown.entity_texts("blockquote")
-    assert quote in _document(documents, shown)
-    around = await _asked_and_pressed(shown, TEXTS.show_context)
-    assert around.entity_texts("blockquote")[0] in _document(documents, around)
-    assert shown.text == (await _asked_and_pressed(around, TEXTS.back_to_closest)).text
+    closest = await _press(await _ask(sandbox, ABSENT), TEXTS.show_closest)
+    assert closest.text.startswith(f"{TEXTS.unsure_answer}\n")
+    (quote,) = closest.entity_texts("blockquote")
+    assert quote in _cited_text(documents, closest)
+    context = await _press(closest, TEXTS.show_context)
+    assert context.entity_texts("blockquote")[0] in _cited_text(documents, context)
+    assert closest.text == (await _press(context, TEXTS.back_to_closest)).text
 
 
 @pytest.mark.parametrize("place", ["private", "group"])
@@ -108,38 +108,40 @@ async def test_the_closest_passages(sandbox: Sandbox, documents: Path, place: st
     answer = await chat.next_message()
     assert answer.text.startswith(f"{TEXTS.unsure_answer}\n")
     if place == "group":
-        folded = answer.text.removeprefix(f"{TEXTS.unsure_answer}\n")
-        assert [folded] == answer.entity_texts("expandable_blockquote")
+        quotes_text = answer.text.removeprefix(f"{TEXTS.unsure_answer}\n")
+        assert [quotes_text] == answer.entity_texts("expandable_blockquote")
     else:
         quotes = answer.entity_texts("blockquote")
         assert len(quotes) == len(set(quotes)) > 1
         assert all(quote in (documents / "lighthouse.txt").read_text(encoding="utf-8") for quote in quotes)
     assert {"lighthouse.txt"} == set(answer.entity_texts("code"))
     assert ["Context 1", "Context 2"] == [button["text"] for button in answer.buttons][:2]
-    around = await _asked_and_pressed(answer, "Context 2")
-    assert around.entity_texts("blockquote")[0] in _document(documents, around)
-    assert answer.text == (await _asked_and_pressed(around, TEXTS.back_to_closest)).text
+    context = await _press(answer, "Context 2")
+    assert context.entity_texts("blockquote")[0] in _cited_text(documents, context)
+    assert answer.text == (await _press(context, TEXTS.back_to_closest)).text
 
 
 async def test_a_reply_to_the_closest_passages_follows_them(sandbox: Sandbox) -> None:
     """A reply to the closest passages is a follow-up question."""
     answer = await _ask(sandbox, VAGUE)
-    await answer.reply(FOLLOWING)
+    await answer.reply(FOLLOW_UP)
     assert "1874" in (await answer.chat.next_message()).entity_texts("blockquote")[0]
 
 
 async def test_unsure_inline_results_say_so(sandbox: Sandbox) -> None:
     """Inline results that are unsure have a title that says so."""
     chat = await sandbox.private_chat()
-    doubted = set()
-    for asked in (QUESTION, VAGUE):
-        offered = (await chat.inline(asked))["answer"]["results"]
-        doubted |= {(asked, one["title"].startswith(TEXTS.inline_unsure(""))) for one in offered}
-    assert {(QUESTION, False), (VAGUE, True)} == doubted
+    is_unsure_title = set()
+    for question in (QUESTION, VAGUE):
+        results = (await chat.inline(question))["answer"]["results"]
+        is_unsure_title |= {
+            (question, result["title"].startswith(TEXTS.inline_unsure(""))) for result in results
+        }
+    assert {(QUESTION, False), (VAGUE, True)} == is_unsure_title
 
 
 async def _group(sandbox: Sandbox) -> ChatClient:
-    """Join a group with the bot, which sends its greeting."""
+    """Create a group with the bot, and read its greeting."""
     group = await sandbox.group()
     group.seen = 0
     await group.next_message()
@@ -165,7 +167,7 @@ async def test_small_talk(sandbox: Sandbox, text: str, expected: str) -> None:
     assert [] == answer.entity_texts("blockquote")
 
 
-FOLLOWING = "And when was it built?"
+FOLLOW_UP = "And when was it built?"
 
 
 @pytest.mark.parametrize("place", ["private", "group"])
@@ -173,24 +175,24 @@ async def test_a_follow_up_is_answered_on_every_page(sandbox: Sandbox, documents
     """A reply to an answer is a follow-up question; paging and context stay with its answer."""
     chat = await (_group(sandbox) if place == "group" else sandbox.private_chat())
     await chat.send(f"/ask {QUESTION}")
-    await (await chat.next_message()).reply(FOLLOWING)
+    await (await chat.next_message()).reply(FOLLOW_UP)
     answer = await chat.next_message()
     assert "1874" in answer.entity_texts("blockquote")[0]
     assert "Nordholm" in " ".join(answer.entity_texts("bold"))
     assert any("Nordholm" in button.get("callback_data", "") for button in answer.buttons)
-    around = await _asked_and_pressed(answer, TEXTS.show_context)
-    assert answer.entity_texts("blockquote") == around.entity_texts("blockquote")
-    page = await _asked_and_pressed(around, TEXTS.back_to_quote)
-    turned = [page.text]
+    context = await _press(answer, TEXTS.show_context)
+    assert answer.entity_texts("blockquote") == context.entity_texts("blockquote")
+    page = await _press(context, TEXTS.back_to_quote)
+    page_texts = [page.text]
     while any("›" == button["text"] for button in page.buttons):
-        page = await _asked_and_pressed(page, "›")
-        assert page.entity_texts("blockquote")[0] in _document(documents, page)
-        turned.append(page.text)
-    assert len(turned) == len(set(turned)) > 1
+        page = await _press(page, "›")
+        assert page.entity_texts("blockquote")[0] in _cited_text(documents, page)
+        page_texts.append(page.text)
+    assert len(page_texts) == len(set(page_texts)) > 1
     while any("‹" == button["text"] for button in page.buttons):
-        turned.pop()
-        page = await _asked_and_pressed(page, "‹")
-        assert turned[-1] == page.text
+        page_texts.pop()
+        page = await _press(page, "‹")
+        assert page_texts[-1] == page.text
     assert answer.text == page.text
 
 
@@ -198,7 +200,7 @@ async def test_a_follow_up_of_a_follow_up(sandbox: Sandbox) -> None:
     """A follow-up of a follow-up has the context of the questions before it."""
     chat = await sandbox.private_chat()
     await chat.send(QUESTION)
-    await (await chat.next_message()).reply(FOLLOWING)
+    await (await chat.next_message()).reply(FOLLOW_UP)
     await (await chat.next_message()).reply("And from how far away can its lamp be seen?")
     assert "31 kilometres" in (await chat.next_message()).entity_texts("blockquote")[0]
 
@@ -237,9 +239,9 @@ async def test_sources(sandbox: Sandbox) -> None:
 async def test_a_link_reopens_its_passage(sandbox: Sandbox) -> None:
     """/start with the payload of a link shows its passage."""
     answer = await _ask(sandbox, QUESTION)
-    (wider,) = [button["callback_data"] for button in answer.buttons if button["text"] == TEXTS.show_context]
-    opened = await _ask(sandbox, f"/start {wider.partition(':')[2]}")
-    assert FACT in opened.entity_texts("blockquote")[0]
+    (data,) = [button["callback_data"] for button in answer.buttons if button["text"] == TEXTS.show_context]
+    reply = await _ask(sandbox, f"/start {data.partition(':')[2]}")
+    assert FACT in reply.entity_texts("blockquote")[0]
 
 
 async def test_messages_without_text(sandbox: Sandbox) -> None:
@@ -266,27 +268,27 @@ async def test_a_button_of_a_deleted_question(sandbox: Sandbox) -> None:
     question = await chat.send(QUESTION)
     answer = await chat.next_message()
     await question.delete()
-    told = await answer.press("›")
-    assert told is not None
-    assert TEXTS.question_gone == told["text"]
+    notice = await answer.press("›")
+    assert notice is not None
+    assert TEXTS.question_gone == notice["text"]
 
 
 @pytest.mark.parametrize("data", ["q99", "c1:forged", "nonsense", "q2\x00", "~q1"])
 async def test_forged_buttons_are_answered(sandbox: Sandbox, data: str) -> None:
     """A press with unknown data gets a notice."""
     answer = await _ask(sandbox, QUESTION)
-    told = await answer.press_data(data)
-    assert told is not None
-    assert 1 <= len(told["text"]) <= 200
+    notice = await answer.press_data(data)
+    assert notice is not None
+    assert 1 <= len(notice["text"]) <= 200
 
 
 async def test_pressing_twice_is_no_error(sandbox: Sandbox) -> None:
     """A second press, which changes nothing, is acknowledged without a notice."""
     answer = await _ask(sandbox, QUESTION)
     await answer.press("›")
-    told = await answer.press("›")
-    assert told is not None
-    assert not told.get("text")
+    notice = await answer.press("›")
+    assert notice is not None
+    assert not notice.get("text")
 
 
 async def test_many_chats_at_once(sandbox: Sandbox) -> None:
@@ -311,7 +313,7 @@ async def test_unaddressed_group_messages_are_ignored(sandbox: Sandbox) -> None:
     await group.send(f"@verbatim_bot {QUESTION}")
     mentioned = await group.next_message()
     assert FACT in mentioned.text
-    assert "six" not in (await _asked_and_pressed(mentioned, "›")).entity_texts("blockquote")
+    assert "six" not in (await _press(mentioned, "›")).entity_texts("blockquote")
 
 
 async def test_ask_in_reply_to_a_question(sandbox: Sandbox) -> None:
@@ -321,7 +323,7 @@ async def test_ask_in_reply_to_a_question(sandbox: Sandbox) -> None:
     await question.reply("/ask")
     answer = await group.next_message()
     assert question.id == answer.raw["reply_to_message"]["message_id"]
-    assert "212 steps" in (await _asked_and_pressed(answer, TEXTS.show_context)).text
+    assert "212 steps" in (await _press(answer, TEXTS.show_context)).text
 
 
 async def test_a_misspelt_question_is_answered(sandbox: Sandbox) -> None:
@@ -335,18 +337,21 @@ async def test_a_misspelt_question_can_be_corrected(sandbox: Sandbox) -> None:
     answer = await _ask(sandbox, "Which keepr won the chess championship in Reykjavik?")
     assert TEXTS.did_you_mean in answer.text
     assert "Which keeper won the chess championship in Reykjavik?" in answer.text + answer.buttons[0]["text"]
-    mended = await _asked_and_pressed(answer, answer.buttons[0]["text"])
-    assert TEXTS.no_answer in mended.text
-    assert TEXTS.did_you_mean not in mended.text
+    corrected = await _press(answer, answer.buttons[0]["text"])
+    assert TEXTS.no_answer in corrected.text
+    assert TEXTS.did_you_mean not in corrected.text
 
 
 async def test_the_profile_is_set(sandbox: Sandbox) -> None:
     """The bot's commands and descriptions are set in Telegram."""
     chat = await sandbox.private_chat()
     for _ in range(100):
-        shown: Any = await sandbox.control("commands", chat_id=chat.id)
-        if shown["short_description"]:
+        profile: Any = await sandbox.control("commands", chat_id=chat.id)
+        if profile["short_description"]:
             break
         await asyncio.sleep(0.05)
-    assert TEXTS.commands == {one["command"]: one["description"] for one in shown["commands"]}
-    assert (TEXTS.description, TEXTS.short_description) == (shown["description"], shown["short_description"])
+    assert TEXTS.commands == {command["command"]: command["description"] for command in profile["commands"]}
+    assert (TEXTS.description, TEXTS.short_description) == (
+        profile["description"],
+        profile["short_description"],
+    )

@@ -18,7 +18,7 @@ from sandbox.client import Sandbox
 from tests import botapi_table
 from tests.botapi_table import Table
 from tests.e2e.conftest import TOKEN, Process
-from tests.e2e.raw_http import HOST, PATH, SECRET, SECRET_HEADER, get, serving
+from tests.e2e.raw_http import HOST, PATH, SECRET, SECRET_HEADER, get, run_webhook_bot
 
 pytestmark = pytest.mark.e2e
 
@@ -30,8 +30,8 @@ USER_ID = 5_000_000_001
 MAX_DEPTH = 4
 MAX_OPTIONAL_FIELDS = 5
 
-# Realistic values of fields, so that not only the parser is reached.
-KNOWN: dict[tuple[str, str], list[Any]] = {
+# Realistic values of fields, so that updates also reach the code behind the parser.
+REALISTIC_VALUES: dict[tuple[str, str], list[Any]] = {
     ("Chat", "type"): ["private", "group", "supergroup", "channel"],
     ("Chat", "id"): [USER_ID, -USER_ID],
     ("User", "id"): [USER_ID, BOT_ID],
@@ -59,7 +59,7 @@ TEXTS = [
     "🗼" * 2048,
     "\x00",
 ]
-OBJECTS = ["message", "edited_message", "callback_query"]
+COMMON_UPDATES = ["message", "edited_message", "callback_query"]
 
 anything = st.characters(exclude_categories=())
 texts = st.sampled_from(TEXTS) | st.text(anything, max_size=40)
@@ -72,7 +72,7 @@ junk = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts, inner, max_size=3),
     max_leaves=6,
 )
-PLAIN: dict[str, st.SearchStrategy[Any]] = {
+PLAIN_TYPES: dict[str, st.SearchStrategy[Any]] = {
     "Integer": numbers,
     "Float": floats,
     "String": texts,
@@ -82,46 +82,46 @@ PLAIN: dict[str, st.SearchStrategy[Any]] = {
 
 
 @st.composite
-def values(draw: st.DrawFn, table: Table, kind: str, depth: int, where: tuple[str, str]) -> Any:
-    """Return a random value of a published type, and now and then of another one."""
+def values(draw: st.DrawFn, table: Table, kind: str, depth: int, field_path: tuple[str, str]) -> Any:
+    """Return a random value of a published type, and rarely one of another type."""
     if draw(st.integers(0, 149)) == 0:
         return draw(junk)
-    if where in KNOWN and draw(st.integers(0, 4)):
-        return draw(st.sampled_from(KNOWN[where]))
+    if field_path in REALISTIC_VALUES and draw(st.integers(0, 4)):
+        return draw(st.sampled_from(REALISTIC_VALUES[field_path]))
     if kind.startswith("Array of "):
-        inner = values(table, kind.removeprefix("Array of "), depth + 1, where)
+        inner = values(table, kind.removeprefix("Array of "), depth + 1, field_path)
         return draw(st.lists(inner, max_size=0 if depth > MAX_DEPTH else 2))
-    if kind in PLAIN:
-        return draw(PLAIN[kind])
+    if kind in PLAIN_TYPES:
+        return draw(PLAIN_TYPES[kind])
     published = table.types[kind]
     if subtypes := published.get("subtypes"):
-        return draw(values(table, draw(st.sampled_from(subtypes)), depth, where))
+        return draw(values(table, draw(st.sampled_from(subtypes)), depth, field_path))
     return draw(objects(table, kind, depth))
 
 
 @st.composite
-def objects(draw: st.DrawFn, table: Table, kind: str, depth: int = 0, must: str = "") -> dict[str, Any]:
+def objects(draw: st.DrawFn, table: Table, kind: str, depth: int = 0) -> dict[str, Any]:
     fields = table.types[kind].get("fields", [])
-    optional = [one["name"] for one in fields if not one["required"]]
-    wanted: set[str] = set()
+    optional = [field["name"] for field in fields if not field["required"]]
+    chosen: set[str] = set()
     if optional and depth <= MAX_DEPTH:
-        wanted = set(draw(st.lists(st.sampled_from(optional), max_size=MAX_OPTIONAL_FIELDS)))
+        chosen = set(draw(st.lists(st.sampled_from(optional), max_size=MAX_OPTIONAL_FIELDS)))
     if kind == "Message" and draw(st.booleans()):
-        wanted |= {"text", "from"}
-    made = {}
-    for one in fields:
-        if one["required"] or one["name"] in wanted or one["name"] == must:
-            types = draw(st.sampled_from(one["types"]))
-            made[one["name"]] = draw(values(table, types, depth + 1, (kind, one["name"])))
-    return made
+        chosen |= {"text", "from"}
+    content = {}
+    for field in fields:
+        if field["required"] or field["name"] in chosen:
+            types = draw(st.sampled_from(field["types"]))
+            content[field["name"]] = draw(values(table, types, depth + 1, (kind, field["name"])))
+    return content
 
 
 @st.composite
 def updates(draw: st.DrawFn, table: Table) -> dict[str, Any]:
-    """Return a random update with one kind of content, in half of the cases a common one."""
-    kinds = [one["name"] for one in table.types["Update"]["fields"] if not one["required"]]
-    kind = draw(st.sampled_from(OBJECTS) | st.sampled_from(kinds))
-    (published,) = [one for one in table.types["Update"]["fields"] if one["name"] == kind]
+    """Return a random update with one kind of content, a common kind in half of the cases."""
+    kinds = [field["name"] for field in table.types["Update"]["fields"] if not field["required"]]
+    kind = draw(st.sampled_from(COMMON_UPDATES) | st.sampled_from(kinds))
+    (published,) = [field for field in table.types["Update"]["fields"] if field["name"] == kind]
     content = draw(values(table, published["types"][0], 1, ("Update", kind)))
     return {"update_id": 0, kind: content}
 
@@ -133,7 +133,7 @@ class WebhookClient:
         self._port = port
         self._numbers = iter(range(10**9, 2 * 10**9))
 
-    def bring(self, update: dict[str, Any]) -> int:
+    def post_update(self, update: dict[str, Any]) -> int:
         return self.post(json.dumps(update | {"update_id": next(self._numbers)}).encode())
 
     def post(self, body: bytes) -> int:
@@ -149,13 +149,13 @@ def table() -> Table:
 
 
 @dataclass(frozen=True)
-class Running:
+class RunningBot:
     bot: Process
     port: int
     url: str
-    door: WebhookClient
+    client: WebhookClient
 
-    async def is_well(self) -> None:
+    async def check_health(self) -> None:
         """Check that the process is running, answers, and has logged no traceback."""
         assert self.bot.popen.poll() is None
         assert 200 == (await get(self.port, "/healthz")).status
@@ -168,17 +168,19 @@ class Running:
 
 
 @pytest.fixture(scope="module")
-def running(documents: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+def running(documents: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningBot]:
     """Start a bot in webhook mode without rate limits."""
-    with serving(tmp_path_factory.mktemp("running"), documents, TELEGRAM_QUESTIONS_PER_MINUTE="0") as (
+    with run_webhook_bot(
+        tmp_path_factory.mktemp("running"), documents, TELEGRAM_QUESTIONS_PER_MINUTE="0"
+    ) as (
         bot,
         port,
         url,
     ):
-        yield Running(bot, port, url, WebhookClient(port))
+        yield RunningBot(bot, port, url, WebhookClient(port))
 
 
-def _fuzz(table: Table, door: WebhookClient, examples: int) -> set[int]:
+def _post_random_updates(table: Table, client: WebhookClient, examples: int) -> set[int]:
     statuses: set[int] = set()
 
     @settings(
@@ -190,46 +192,46 @@ def _fuzz(table: Table, door: WebhookClient, examples: int) -> set[int]:
         suppress_health_check=list(HealthCheck),
     )
     @given(update=updates(table))
-    def bring(update: dict[str, Any]) -> None:
-        statuses.add(door.bring(update))
+    def post(update: dict[str, Any]) -> None:
+        statuses.add(client.post_update(update))
 
-    bring()
+    post()
     return statuses
 
 
 @pytest.mark.parametrize("examples", [300, pytest.param(10_000, marks=pytest.mark.soak)])
-async def test_updates_of_any_kind(table: Table, running: Running, examples: int) -> None:
+async def test_updates_of_any_kind(table: Table, running: RunningBot, examples: int) -> None:
     """Every update is accepted; one that cannot be parsed is logged in one line, and the next is answered."""
     async with Sandbox.at(running.url, token=TOKEN) as sandbox:
         chat = await sandbox.private_chat()
         await chat.send("/help")
         await chat.next_message()
-    assert {200} == _fuzz(table, running.door, examples)
-    await running.is_well()
+    assert {200} == _post_random_updates(table, running.client, examples)
+    await running.check_health()
 
 
-def _bodies(count: int) -> Iterator[bytes]:
+def _random_bodies(count: int) -> Iterator[bytes]:
     """Return random bodies, and updates with a few random bytes."""
-    chance = random.Random(20)
+    rng = random.Random(20)
     message = {"message_id": 1, "date": 1, "chat": {"id": USER_ID, "type": "private"}, "text": QUESTION}
-    whole = json.dumps({"update_id": 1, "message": message}).encode()
+    valid = json.dumps({"update_id": 1, "message": message}).encode()
     for number in range(count):
         if number % 2:
-            yield chance.randbytes(chance.choice([0, 1, 3, 50, 5000]))
+            yield rng.randbytes(rng.choice([0, 1, 3, 50, 5000]))
         else:
-            damaged = bytearray(whole)
-            for _ in range(chance.randint(1, 4)):
-                damaged[chance.randrange(len(damaged))] = chance.randrange(256)
-            yield bytes(damaged)
+            body = bytearray(valid)
+            for _ in range(rng.randint(1, 4)):
+                body[rng.randrange(len(body))] = rng.randrange(256)
+            yield bytes(body)
 
 
-async def test_bodies_of_any_bytes(running: Running) -> None:
+async def test_bodies_of_any_bytes(running: RunningBot) -> None:
     """Bodies that are not updates are refused, each with a response, and have no effect."""
-    assert {200, 400} == {running.door.post(body) for body in _bodies(2000)}
-    await running.is_well()
+    assert {200, 400} == {running.client.post(body) for body in _random_bodies(2000)}
+    await running.check_health()
 
 
-def _nested(depth: int, inner: str) -> bytes:
+def _nested_replies(depth: int, inner: str) -> bytes:
     """Return the JSON of deeply nested replies, which json.dumps cannot write."""
     message = '{"message_id":1,"date":1,"chat":{"id":1,"type":"private"},"text":"x"'
     return (f'{{"update_id":{depth},"{inner}":' + f'{message},"reply_to_message":' * depth).encode() + (
@@ -240,11 +242,11 @@ def _nested(depth: int, inner: str) -> bytes:
 @pytest.mark.parametrize(
     ("body", "expected"),
     [
-        (_nested(30, "message"), 200),
-        (_nested(150, "message"), 200),
-        (_nested(400, "message"), 200),
-        (_nested(450, "edited_message"), 200),
-        (_nested(5000, "message"), 400),
+        (_nested_replies(30, "message"), 200),
+        (_nested_replies(150, "message"), 200),
+        (_nested_replies(400, "message"), 200),
+        (_nested_replies(450, "edited_message"), 200),
+        (_nested_replies(5000, "message"), 400),
         (b"[" * 100_000, 400),
         (b'{"update_id":' + b"9" * 5000 + b"}", 400),
         (b'{"update_id":' + b"9" * 4000 + b"}", 200),
@@ -257,7 +259,7 @@ def _nested(depth: int, inner: str) -> bytes:
         (b'\xef\xbb\xbf{"update_id":2}', 200),
     ],
 )
-async def test_bodies_that_are_hard_to_parse(running: Running, body: bytes, expected: int) -> None:
+async def test_bodies_that_are_hard_to_parse(running: RunningBot, body: bytes, expected: int) -> None:
     """Deep nesting and very long numbers get a response like any other body."""
-    assert expected == running.door.post(body)
-    await running.is_well()
+    assert expected == running.client.post(body)
+    await running.check_health()

@@ -21,41 +21,41 @@ SEEDS = Path(__file__).parents[2] / "seeds"
 QUESTION = "How many checkpoints does Turkey have in Idlib?"
 TIMEOUT_SECONDS = 20.0
 
-Calling = Callable[..., subprocess.Popen[str]]
+StartSandbox = Callable[..., subprocess.Popen[str]]
 
-looks_at_processes = pytest.mark.skipif(sys.platform != "linux", reason="finds processes in /proc")
+needs_proc = pytest.mark.skipif(sys.platform != "linux", reason="finds processes in /proc")
 
 
 @pytest.fixture
-def start_sandbox(tmp_path: Path) -> Iterator[Calling]:
-    started: list[subprocess.Popen[str]] = []
+def start_sandbox(tmp_path: Path) -> Iterator[StartSandbox]:
+    processes: list[subprocess.Popen[str]] = []
 
-    def call(*arguments: str, **environment: str) -> subprocess.Popen[str]:
-        bare = {name: value for name, value in os.environ.items() if name in {"PATH", "HOME"}}
-        started.append(
+    def start(*arguments: str, **environment: str) -> subprocess.Popen[str]:
+        inherited = {name: value for name, value in os.environ.items() if name in {"PATH", "HOME"}}
+        processes.append(
             subprocess.Popen(
                 [sys.executable, "-m", "bot.cli", "sandbox", "--docs", str(SEEDS), *arguments],
                 cwd=tmp_path,
-                env=bare | {"INDEX_DIR": str(tmp_path / "index"), "MEANING": "off", **environment},
+                env=inherited | {"INDEX_DIR": str(tmp_path / "index"), "MEANING": "off", **environment},
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
                 text=True,
             )
         )
-        return started[-1]
+        return processes[-1]
 
-    yield call
-    for process in started:
+    yield start
+    for process in processes:
         process.terminate()
         process.communicate(timeout=TIMEOUT_SECONDS)
 
 
-def _invitation(process: subprocess.Popen[str]) -> tuple[str, str]:
-    """Return the address of the page, and the line that has it."""
+def _read_address(process: subprocess.Popen[str]) -> tuple[str, str]:
+    """Return the address of the page, and the line of output with it."""
     assert process.stdout
     for line in process.stdout:
-        if found := re.search(r"Open (http://127\.0\.0\.1:\d+/) in a browser", line):
-            return found[1], line
+        if match := re.search(r"Open (http://127\.0\.0\.1:\d+/) in a browser", line):
+            return match[1], line
     pytest.fail(process.stderr.read() if process.stderr else "")
 
 
@@ -79,10 +79,10 @@ def _is_free(address: str) -> bool:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-async def test_a_conversation_and_a_clean_end(start_sandbox: Calling, number: signal.Signals) -> None:
-    """It prints the address and a question that is answered there; Ctrl-C ends both with exit code 0."""
+async def test_a_conversation_and_a_clean_end(start_sandbox: StartSandbox, number: signal.Signals) -> None:
+    """It prints the address and a question to try; SIGINT or SIGTERM ends both processes with exit code 0."""
     process = start_sandbox("--port", "0")
-    address, line = _invitation(process)
+    address, line = _read_address(process)
     assert QUESTION in line
     async with Sandbox.at(address) as sandbox:
         assert "<!doctype html>" in (await sandbox.http.get(address)).text
@@ -90,16 +90,16 @@ async def test_a_conversation_and_a_clean_end(start_sandbox: Calling, number: si
         await chat.send(QUESTION)
         assert "12 checkpoints" in (await chat.next_message()).text
     process.send_signal(number)
-    _, complaints = process.communicate(timeout=TIMEOUT_SECONDS)
+    _, stderr = process.communicate(timeout=TIMEOUT_SECONDS)
     assert 0 == process.returncode
-    assert "WARNING" not in complaints
-    assert "Traceback" not in complaints
+    assert "WARNING" not in stderr
+    assert "Traceback" not in stderr
     assert _is_free(address)
 
 
-@looks_at_processes
-def test_settings_of_the_real_bot_are_ignored(start_sandbox: Calling, tmp_path: Path) -> None:
-    """The real bot's token, webhook, allowed chats and proxy are ignored, in the environment and in .env."""
+@needs_proc
+def test_settings_of_the_real_bot_are_ignored(start_sandbox: StartSandbox, tmp_path: Path) -> None:
+    """Token, webhook, allowed chats and proxy of the real bot are ignored, also those in .env."""
     (tmp_path / ".env").write_text("WEBHOOK_SECRET=abc\nTELEGRAM_ADMINS=1\nPORT=1\n", encoding="utf-8")
     token = "1234567890:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw"
     process = start_sandbox(
@@ -113,7 +113,7 @@ def test_settings_of_the_real_bot_are_ignored(start_sandbox: Calling, tmp_path: 
         HTTP_PROXY="http://127.0.0.1:9",
         http_proxy="http://127.0.0.1:9",
     )
-    address, _ = _invitation(process)
+    address, _ = _read_address(process)
     connected = httpx.post(f"{address}control/state", json={}, trust_env=False).json()["is_connected"]
     assert connected
     for child in _children(process).values():
@@ -121,38 +121,38 @@ def test_settings_of_the_real_bot_are_ignored(start_sandbox: Calling, tmp_path: 
         assert not re.search(r"AAHdqTcv|x\.org|127\.0\.0\.1:9\b|ALLOWED", environment)
 
 
-@looks_at_processes
+@needs_proc
 @pytest.mark.parametrize("victim", ["bot", "sandbox"])
-def test_when_one_dies_the_other_is_stopped(start_sandbox: Calling, victim: str) -> None:
+def test_when_one_dies_the_other_is_stopped(start_sandbox: StartSandbox, victim: str) -> None:
     """If one process ends, a line names it, the other is stopped, and the exit code is 1."""
     process = start_sandbox("--port", "0")
-    address, _ = _invitation(process)
+    address, _ = _read_address(process)
     children = _children(process)
     os.kill(children[victim], signal.SIGKILL)
-    _, complaints = process.communicate(timeout=TIMEOUT_SECONDS)
-    assert f"verbatim: the {victim} ended unexpectedly, so both are stopped" in complaints.splitlines()
+    _, stderr = process.communicate(timeout=TIMEOUT_SECONDS)
+    assert f"verbatim: the {victim} ended unexpectedly, so both are stopped" in stderr.splitlines()
     assert 1 == process.returncode
     assert _is_free(address)
     for child in children.values():
         assert not Path(f"/proc/{child}").exists()
 
 
-def test_a_port_in_use_is_one_line(start_sandbox: Calling) -> None:
+def test_a_port_in_use_is_one_line(start_sandbox: StartSandbox) -> None:
     """A port in use is an error of one line that says what to do."""
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        taken.listen()
-        port = taken.getsockname()[1]
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        port = listener.getsockname()[1]
         process = start_sandbox("--port", str(port))
-        out, complaints = process.communicate(timeout=TIMEOUT_SECONDS)
-    assert ("", 2) == (out, process.returncode)
-    (line,) = complaints.splitlines()
+        stdout, stderr = process.communicate(timeout=TIMEOUT_SECONDS)
+    assert ("", 2) == (stdout, process.returncode)
+    (line,) = stderr.splitlines()
     assert line.startswith(f"verbatim: can't listen on 127.0.0.1:{port}: Address already in use")
     assert "--port" in line
 
 
-@looks_at_processes
-def test_a_stop_while_starting(start_sandbox: Calling) -> None:
+@needs_proc
+def test_a_stop_while_starting(start_sandbox: StartSandbox) -> None:
     """Stopped while it is starting, it leaves no process behind."""
     process = start_sandbox("--port", "0")
     deadline = time.monotonic() + TIMEOUT_SECONDS

@@ -20,7 +20,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.soak]
 
 CHATS = 200
 QUESTIONS = 20_000
-STEP = 2_000
+QUESTIONS_PER_STEP = 2_000
 MAX_GROWTH_BYTES = 10 * 2**20
 TIMEOUT_SECONDS = 30.0
 # Some are answered, some declined, some in other scripts, and some long.
@@ -37,18 +37,18 @@ QUESTION_TEXTS = (
 
 
 @dataclass
-class Figures:
+class Measurements:
     resident: list[int]
     seconds: list[float]
     lost: int = 0
     doubled: int = 0
 
 
-async def _resident(http: httpx.AsyncClient, port: int) -> int:
+async def _resident_bytes(http: httpx.AsyncClient, port: int) -> int:
     page = (await http.get(f"http://127.0.0.1:{port}/metrics")).text
-    found = re.search(r"^process_resident_memory_bytes (\S+)$", page, re.MULTILINE)
-    assert found is not None
-    return int(float(found[1]))
+    match = re.search(r"^process_resident_memory_bytes (\S+)$", page, re.MULTILINE)
+    assert match is not None
+    return int(float(match[1]))
 
 
 @dataclass
@@ -56,48 +56,49 @@ class SimulatedUsers:
     """Two hundred users, each of whom asks the next question when the last one is answered."""
 
     sandbox: Sandbox
-    left: dict[int, list[str]]
+    remaining: dict[int, list[str]]
     sent: set[tuple[int, int]] = field(default_factory=set)
     answers: Counter[tuple[int, int]] = field(default_factory=Counter)
 
     async def ask(self, chat: int) -> None:
-        text = self.left[chat].pop()
-        asked = await self.sandbox.control("send", chat_id=chat, text=text, **{"from": chat})
-        self.sent.add((chat, asked["message_id"]))
+        text = self.remaining[chat].pop()
+        message = await self.sandbox.control("send", chat_id=chat, text=text, **{"from": chat})
+        self.sent.add((chat, message["message_id"]))
 
-    async def talk(self, seen: int) -> None:
+    async def run(self, seen: int) -> None:
         """Run until all questions are asked and no more answers come."""
-        asking = [asyncio.create_task(self.ask(chat)) for chat in self.left]
+        tasks = [asyncio.create_task(self.ask(chat)) for chat in self.remaining]
         while True:
-            is_over = self.answers.total() >= STEP
-            heard = await self.sandbox.control(
-                "events", after=seen, kinds=["message"], timeout=1 if is_over else TIMEOUT_SECONDS
+            is_complete = self.answers.total() >= QUESTIONS_PER_STEP
+            response = await self.sandbox.control(
+                "events", after=seen, kinds=["message"], timeout=1 if is_complete else TIMEOUT_SECONDS
             )
-            if not heard["events"]:
+            if not response["events"]:
                 break
-            seen = heard["last"]
-            for chat, message in ((one["chat_id"], one["message"]) for one in heard["events"]):
+            seen = response["last"]
+            for chat, message in ((event["chat_id"], event["message"]) for event in response["events"]):
                 if message["from"]["is_bot"]:
                     self.answers[chat, message["reply_to_message"]["message_id"]] += 1
-                    if self.left[chat]:
-                        asking.append(asyncio.create_task(self.ask(chat)))
-        await asyncio.gather(*asking)
+                    if self.remaining[chat]:
+                        tasks.append(asyncio.create_task(self.ask(chat)))
+        await asyncio.gather(*tasks)
 
 
 async def _create_users(sandbox: Sandbox, step: int) -> SimulatedUsers:
     """Create new users, so that no chat of the sandbox grows with the run."""
-    people = [(await sandbox.user(f"P{number}"))["id"] for number in range(CHATS)]
+    ids = [(await sandbox.user(f"P{number}"))["id"] for number in range(CHATS)]
     # The number makes the text of each question unique.
-    asked = [
-        f"{QUESTION_TEXTS[number % len(QUESTION_TEXTS)]} {step * STEP + number}" for number in range(STEP)
+    texts = [
+        f"{QUESTION_TEXTS[number % len(QUESTION_TEXTS)]} {step * QUESTIONS_PER_STEP + number}"
+        for number in range(QUESTIONS_PER_STEP)
     ]
-    return SimulatedUsers(sandbox, {person: asked[place::CHATS] for place, person in enumerate(people)})
+    return SimulatedUsers(sandbox, {user_id: texts[index::CHATS] for index, user_id in enumerate(ids)})
 
 
 @pytest.mark.parametrize("mode", ["polling", "webhook"])
 async def test_twenty_thousand_questions(
     mode: str,
-    starting: Callable[..., Any],
+    start_bot: Callable[..., Any],
     own_sandbox_url: str,
     documents: Path,
 ) -> None:
@@ -113,30 +114,31 @@ async def test_twenty_thousand_questions(
     }
     if mode == "webhook":
         settings["WEBHOOK_URL"] = f"http://127.0.0.1:{port}{PATH}"
-    bot = starting(**settings)
-    bot.until("is listening")
-    figures = Figures([], [])
+    bot = start_bot(**settings)
+    bot.wait_for_output("is listening")
+    measured = Measurements([], [])
     # Few connections, which are never idle for long: the sandbox closes idle ones.
     limits = httpx.Limits(max_connections=24, keepalive_expiry=2)
     async with httpx.AsyncClient(timeout=2 * TIMEOUT_SECONDS, trust_env=False, limits=limits) as http:
         sandbox = Sandbox(own_sandbox_url, TOKEN, http)
-        for step in range(QUESTIONS // STEP):
-            crowd = await _create_users(sandbox, step)
-            began = time.monotonic()
-            await crowd.talk((await sandbox.state())["last_event"])
+        for step in range(QUESTIONS // QUESTIONS_PER_STEP):
+            users = await _create_users(sandbox, step)
+            start = time.monotonic()
+            await users.run((await sandbox.state())["last_event"])
             # In the last second no question is sent.
-            figures.seconds.append(time.monotonic() - began - 1)
-            assert STEP == len(crowd.sent)
-            figures.lost += sum(not crowd.answers[one] for one in crowd.sent)
-            figures.doubled += crowd.answers.total() - len(crowd.answers)
-            figures.resident.append(await _resident(http, port))
-            print(  # noqa: T201  # the figures are what the long run is for
-                f"{mode}: {(step + 1) * STEP} questions, {figures.resident[-1] / 2**20:.1f} MB, "
-                f"{STEP / figures.seconds[-1]:.0f} questions a second",
+            measured.seconds.append(time.monotonic() - start - 1)
+            assert QUESTIONS_PER_STEP == len(users.sent)
+            measured.lost += sum(not users.answers[question] for question in users.sent)
+            measured.doubled += users.answers.total() - len(users.answers)
+            measured.resident.append(await _resident_bytes(http, port))
+            print(  # noqa: T201  # progress of a long run
+                f"{mode}: {(step + 1) * QUESTIONS_PER_STEP} questions, "
+                f"{measured.resident[-1] / 2**20:.1f} MB, "
+                f"{QUESTIONS_PER_STEP / measured.seconds[-1]:.0f} questions a second",
                 flush=True,
             )
         assert [] == await sandbox.unconfirmed()
-    assert (0, 0) == (figures.lost, figures.doubled)
-    assert max(figures.resident) - figures.resident[0] < MAX_GROWTH_BYTES
+    assert (0, 0) == (measured.lost, measured.doubled)
+    assert max(measured.resident) - measured.resident[0] < MAX_GROWTH_BYTES
     assert "Traceback" not in bot.output
     assert 0 == bot.stop()

@@ -1,4 +1,4 @@
-"""Runs webhook processes behind one address, and checks the answers when some of them end."""
+"""A check of several webhook processes behind one address while some of them end."""
 
 import asyncio
 import re
@@ -9,33 +9,33 @@ import httpx
 
 from sandbox.client import Sandbox
 from tests.e2e.balancer import balance
-from tests.e2e.conftest import TOKEN, Process, free_port, settings_of
+from tests.e2e.conftest import TOKEN, Process, bot_settings, free_port
 from tests.e2e.load_generator import Count, SimulatedUsers, warning_lines
 
 QUESTION = "Who built the lighthouse of Nordholm?"
 WORKERS = 4
 
 
-async def four_processes(sandbox: Sandbox, start: Callable[..., Process], **common: str) -> Count:
-    """Let four processes answer, kill one and stop one; check that all answer and no question is lost."""
-    ports, door = [free_port() for _ in range(WORKERS)], free_port()
-    address = f"http://127.0.0.1:{door}/telegram"
+async def check_four_processes(sandbox: Sandbox, start: Callable[..., Process], **common: str) -> Count:
+    """Run four processes, kill one and stop one; check that all answer and no question is lost."""
+    ports, public_port = [free_port() for _ in range(WORKERS)], free_port()
+    address = f"http://127.0.0.1:{public_port}/telegram"
     common |= {"TELEGRAM_API_URL": sandbox.url, "WEBHOOK_URL": address}
-    async with balance(door, ports):
-        workers = [start(**settings_of("polling", **common, PORT=str(port))) for port in ports]
+    async with balance(public_port, ports):
+        workers = [start(**bot_settings("polling", **common, PORT=str(port))) for port in ports]
         for worker in workers:
-            await asyncio.to_thread(worker.until, "is listening")
-        crowd = await SimulatedUsers.of(sandbox, 60)
-        asking = asyncio.create_task(crowd.ask(5, text=QUESTION, pause=1))
+            await asyncio.to_thread(worker.wait_for_output, "is listening")
+        users = await SimulatedUsers.create(sandbox, 60)
+        load = asyncio.create_task(users.ask(5, text=QUESTION, pause=1))
         await asyncio.sleep(2.5)
         assert [True] * WORKERS == [await _question_count(port) > 0 for port in ports]
         workers[0].kill()
-        at_risk = await crowd.unsure()
+        at_risk = await users.count_unconfirmed_answers()
         await asyncio.sleep(1)
         assert 0 == await asyncio.to_thread(workers[1].stop)
         assert address == (await _webhook(sandbox))["url"]
-        await asking
-        count = await crowd.wait_and_count(within=30)
+        await load
+        count = await users.wait_and_count(timeout_seconds=30)
     assert (300, 0) == (count.asked, count.lost)
     assert count.doubled <= at_risk
     assert [] == [call for call in await sandbox.calls("deleteWebhook") if call["params"]]
@@ -51,10 +51,10 @@ async def _get(url: str) -> httpx.Response:
 
 
 async def _question_count(port: int) -> int:
-    """Return the number of questions that the process at a port was asked."""
+    """Return the number of questions received by the process at a port."""
     page = (await _get(f"http://127.0.0.1:{port}/metrics")).text
-    (found,) = re.findall(r"^verbatim_questions_total (\S+)$", page, re.MULTILINE)
-    return int(float(found))
+    (value,) = re.findall(r"^verbatim_questions_total (\S+)$", page, re.MULTILINE)
+    return int(float(value))
 
 
 async def _webhook(sandbox: Sandbox) -> Any:

@@ -1,7 +1,7 @@
 """Measure how well everyday questions about real documents are answered: `python -m tests.eval.everyday`.
 
-Collections without their documents are skipped. The exit code is 1 if a metric is beyond its limit or the
-digest of the limits differs, and 2 for invalid arguments.
+Collections without their documents are skipped. The exit code is 1 if a limit is not met or the digest in
+the limits file differs, and 2 for invalid arguments.
 """
 
 import argparse
@@ -14,8 +14,8 @@ from pathlib import Path
 from retrieval.documents.library import Library
 from retrieval.embeddings.encoder import Encoder, is_installed, load_encoder
 from retrieval.errors import RetrievalError
-from tests.eval import limits, pages
-from tests.eval.measures import Metrics, ask, compute_metrics, read_questions
+from tests.eval import limits, page_metrics
+from tests.eval.metrics import Metrics, ask, compute_metrics, read_questions
 from tests.eval.report import ALL, FIT, CollectionResult, report_sections
 from tests.eval.sources import FETCHED_DIR, Collection, digest, find_problems, read_collections
 
@@ -64,15 +64,15 @@ def measure(
     outcomes = asyncio.run(ask(library, read_questions(collection)))
     if not any(outcome.question.pages for outcome in outcomes):
         return CollectionResult(collection, outcomes)
-    search = pages.PageSearch.read(folder, collection.checksums)
-    bm25 = pages.page_metrics(search, (outcome.question for outcome in outcomes))
-    return CollectionResult(collection, outcomes, (pages.quote_metrics(outcomes), bm25))
+    search = page_metrics.PageSearch.read(folder, collection.checksums)
+    bm25 = page_metrics.bm25_metrics(search, (outcome.question for outcome in outcomes))
+    return CollectionResult(collection, outcomes, (page_metrics.quote_metrics(outcomes), bm25))
 
 
 def metrics_by_group(
     results: Sequence[CollectionResult], collections: Iterable[Collection]
 ) -> dict[str, Metrics]:
-    """Return the metrics of each collection, and of each part, and all, that was measured completely."""
+    """Return the metrics of each collection, and of each part (or all) that was measured completely."""
     metrics = {
         result.collection.name: compute_metrics(result.outcomes)
         | (result.page_metrics[0] if result.page_metrics else {})
@@ -98,14 +98,14 @@ def _check_limits(
     expected = limits.read()
     if (actual_digest := digest(collections)) != expected.digest:
         _print_error(
-            f"{limits.LIMITS.name}: digest mismatch: expected {expected.digest}, got {actual_digest}."
+            f"{limits.LIMITS_FILE.name}: digest mismatch: expected {expected.digest}, got {actual_digest}."
             " Check that the limits still make sense, then put the new digest there"
         )
         return 1
     if not with_meaning:
         _print("limits not checked: they are for answers that compare meanings")
         return 0
-    checks = limits.checks(expected, metrics_by_group(results, collections))
+    checks = limits.check_limits(expected, metrics_by_group(results, collections))
     failed = [check for check in checks if not check.is_met]
     _print("\n".join([f"{len(checks) - len(failed)} of {len(checks)} limits met", *map(str, failed)]))
     return 1 if failed else 0

@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from tests.eval import pages
-from tests.eval.measures import (
+from tests.eval import page_metrics
+from tests.eval.metrics import (
     BINS,
     DESCRIPTIONS,
     Metrics,
@@ -16,7 +16,7 @@ from tests.eval.measures import (
 from tests.eval.sources import Collection
 
 ALL = "all"
-# The part that may be fitted to. Misses of the other part are never shown.
+# The part that weights may be fitted to. Misses of the other part are never shown.
 FIT = "fit"
 
 
@@ -99,7 +99,7 @@ def _page_metrics_table(name: str, quotes: Metrics, bm25: Metrics) -> str:
     rows = [[name, "quotes", "BM25 over pages", ""]]
     rows += [
         [metric, _format_value(metric, quotes[metric]), _format_value(metric, bm25[metric]), description]
-        for metric, description in pages.DESCRIPTIONS.items()
+        for metric, description in page_metrics.DESCRIPTIONS.items()
     ]
     return _format_table(rows, left={0, 3})
 

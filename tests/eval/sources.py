@@ -1,4 +1,4 @@
-"""The collections of everyday documents: the sources of their files, and checks of their checksums.
+"""The collections of everyday documents: where their files come from, and verification of checksums.
 
 Imports only the standard library, so that documents can be fetched before anything is installed.
 """
@@ -39,8 +39,8 @@ class Source:
 class Collection:
     """Documents with questions about them.
 
-    `part` is "fit" (weights may be fitted to it) or "report" (only its metrics are looked at). `languages`
-    are those of the documents.
+    `part` is "fit" (weights may be fitted to it) or "report" (only its metrics may be looked at).
+    `languages` are those of the documents.
     """
 
     name: str

@@ -11,8 +11,8 @@ import pytest
 
 from retrieval.documents.library import Library
 from retrieval.model import Answer, Citation, Locator, Passage, Span
-from tests.eval import everyday, limits, pages
-from tests.eval.measures import (
+from tests.eval import everyday, limits, page_metrics
+from tests.eval.metrics import (
     Outcome,
     Question,
     Reliability,
@@ -65,7 +65,7 @@ def _metrics(*outcomes: tuple[Question, Answer]) -> dict[str, float | None]:
 
 @pytest.mark.parametrize("collection", COLLECTIONS, ids=lambda collection: collection.name)
 def test_questions_are_well_formed(collection: Collection) -> None:
-    """Each line has a unique question, its language and kind, and answers unless it is absent."""
+    """Each line has a unique question with its language and kind, and answers unless the kind is `absent`."""
     rows = _rows(collection.name)
     assert len(rows) == len({row["question"] for row in rows})
     for row in rows:
@@ -90,19 +90,19 @@ def test_questions_and_sources_match() -> None:
 
 
 def test_parts() -> None:
-    """Six collections may be fitted to, seven are only reported on."""
+    """Six collections are in the part `fit`, seven in the part `report`."""
     assert {"fit": 6, "report": 7} == Counter(collection.part for collection in COLLECTIONS)
 
 
 def test_counts_in_readme() -> None:
     """There are more than 300 questions, over 40 in another language, and the README has their numbers."""
-    everything = [question for collection in COLLECTIONS for question in read_questions(collection)]
-    absent = sum(not question.answers for question in everything)
-    foreign = sum(question.is_foreign for question in everything)
-    assert len(everything) > 300
+    questions = [question for collection in COLLECTIONS for question in read_questions(collection)]
+    absent = sum(not question.answers for question in questions)
+    foreign = sum(question.is_foreign for question in questions)
+    assert len(questions) > 300
     assert foreign > 40
     assert (
-        f"{len(everything)} questions, {absent} of them without an answer, {foreign} in another language"
+        f"{len(questions)} questions, {absent} of them without an answer, {foreign} in another language"
         in README
     )
 
@@ -116,7 +116,7 @@ def test_share_without_answer(collection: Collection) -> None:
 
 
 def test_sources() -> None:
-    """A source has a licence, a fixed version, and a SHA-256 for each document."""
+    """Each source has a licence, a fixed version and a SHA-256 per document."""
     for source in (source for collection in COLLECTIONS for source in collection.sources):
         assert source.licence
         assert source.is_package or len(bytes.fromhex(source.version)) == 20
@@ -128,8 +128,8 @@ def test_limits_file() -> None:
     expected = limits.read()
     assert digest(COLLECTIONS) == expected.digest
     groups = {"all", "fit", "report", *(collection.name for collection in COLLECTIONS)}
-    names = {*compute_metrics([]), *pages.DESCRIPTIONS}
-    for values_by_group in (expected.least, expected.most):
+    names = {*compute_metrics([]), *page_metrics.DESCRIPTIONS}
+    for values_by_group in (expected.minimums, expected.maximums):
         assert set() == set(values_by_group) - groups
         assert set() == {name for values in values_by_group.values() for name in values} - names
 
@@ -199,7 +199,7 @@ def test_reliability() -> None:
 
 
 async def test_ask(tmp_path: Path) -> None:
-    """The answers of a library to some questions have the expected metrics."""
+    """The answers of a library have the expected metrics."""
     (tmp_path / "leave.md").write_text("# Leave\n\nStaff have 15 days of paid vacation a year.\n")
     questions = [
         Question("a", "How many days of paid vacation do staff have?", ("15 days",), "en", "fact"),
@@ -212,7 +212,7 @@ async def test_ask(tmp_path: Path) -> None:
 def _page_metrics(positions: Iterable[tuple[str, int]]) -> dict[str, float | None]:
     citations = tuple(_citation(rank, "…", *position) for rank, position in enumerate(positions, 1))
     question = Question("a", "?", ("1",), "en", "fact", document="b.pdf", pages=frozenset({6, 8}))
-    return pages.quote_metrics([Outcome(question, Answer("?", "sure", 1.0, citations))])
+    return page_metrics.quote_metrics([Outcome(question, Answer("?", "sure", 1.0, citations))])
 
 
 def test_page_metrics() -> None:
@@ -250,14 +250,14 @@ def test_complete_parts() -> None:
 def test_check_limits() -> None:
     """A metric may equal its limit; an undefined one does not meet it."""
     expected = limits.Limits("", {"one": {"right@1": 0.5}, "two": {"right@1": 1.0}}, {"one": {"wrong": 0.1}})
-    checks = limits.checks(expected, {"one": {"right@1": 0.5, "wrong": 0.2}})
+    checks = limits.check_limits(expected, {"one": {"right@1": 0.5, "wrong": 0.2}})
     assert [True, False] == [check.is_met for check in checks]
     assert "one: wrong is 0.200, not at most 0.1" == str(checks[1])
-    assert not limits.Check("one", "chars", None, 0.0, is_floor=True).is_met
+    assert not limits.Check("one", "chars", None, 0.0, is_minimum=True).is_met
 
 
 def test_misses_of_fit_only() -> None:
-    """Misses are listed for the part that may be fitted to, never for the other."""
+    """Misses are listed for the part `fit`, never for the part `report`."""
     wrong = Outcome(_question("yes"), _answer("no"))
     text = "\n".join(
         report_sections(

@@ -22,7 +22,7 @@ def rows() -> Sequence[dict[str, Any]]:
     return [json.loads(line) for line in QUESTIONS.read_text(encoding="utf-8").splitlines()]
 
 
-@pytest.mark.skipif(not is_installed(), reason="the floors are for answers that compare meanings")
+@pytest.mark.skipif(not is_installed(), reason="the floors apply to answers that compare meanings")
 def test_floors(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """`verbatim eval` succeeds with the floors, as in `make eval`."""
     monkeypatch.chdir(tmp_path)

@@ -147,13 +147,13 @@ class LocalCluster:
                 time.sleep(0.1)
 
     def _node_settings(self, node: Node) -> str:
-        hosts = [f"127.0.0.1:{other.transport}" for other in self.nodes]
+        addresses = [f"127.0.0.1:{other.transport}" for other in self.nodes]
         settings: dict[str, Any] = {
             "network.host": "127.0.0.1",
             "transport.port": node.transport,
-            "discovery.seed_hosts": hosts,
+            "discovery.seed_hosts": addresses,
             # Not by name: the runner gives the node of each process the same name.
-            "cluster.initial_cluster_manager_nodes": hosts,
+            "cluster.initial_cluster_manager_nodes": addresses,
             "path.repo": self.folder / "snapshots",
             # A nearly full disk must not fail the tests.
             "cluster.routing.allocation.disk.threshold_enabled": "false",

@@ -12,16 +12,16 @@ from retrieval.opensearch import ClusterLibrary
 from retrieval.opensearch.search_index import OpenSearchIndex
 from tests.retrieval.corpus import all_passages, forward_rows
 
-EVAL = Path(__file__).parents[1] / "eval" / "documents"
+EVAL_DOCUMENTS = Path(__file__).parents[1] / "eval" / "documents"
 
 
 def questions() -> list[tuple[str, str]]:
     """Return the questions of the evaluation, and their ids."""
-    lines = (EVAL.parent / "questions.jsonl").read_text(encoding="utf-8").splitlines()
+    lines = (EVAL_DOCUMENTS.parent / "questions.jsonl").read_text(encoding="utf-8").splitlines()
     return [(row["question"], row["id"]) for row in map(json.loads, lines)]
 
 
-def index_of(library: ClusterLibrary) -> OpenSearchIndex:
+def cluster_index(library: ClusterLibrary) -> OpenSearchIndex:
     return library.snapshot.index
 
 

@@ -36,8 +36,8 @@ def three_nodes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalClust
 
 @pytest.fixture
 async def cluster(opensearch: str) -> AsyncIterator[ClusterClient]:
-    async with ClusterClient(ConnectionSettings.from_addresses(opensearch)) as opened:
-        yield opened
+    async with ClusterClient(ConnectionSettings.from_addresses(opensearch)) as client:
+        yield client
 
 
 @pytest.fixture

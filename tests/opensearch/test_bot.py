@@ -15,14 +15,14 @@ import pytest
 from bot.i18n.messages import texts_for
 from sandbox.client import ChatClient, Sandbox
 from tests.e2e.conftest import BAKERY, LIGHTHOUSE, TOKEN, Process, free_port
-from tests.e2e.workers import four_processes
+from tests.e2e.workers import check_four_processes
 from tests.opensearch.cluster import LocalCluster
 
 pytestmark = pytest.mark.opensearch
 
 TEXTS = texts_for("en")
 QUESTION = "Who built the lighthouse of Nordholm?"
-OTHER = "How long does the rye bread rest before it is baked?"
+BAKERY_QUESTION = "How long does the rye bread rest before it is baked?"
 READY_TIMEOUT_SECONDS = 60.0
 
 
@@ -109,7 +109,7 @@ async def deployment(cluster: LocalCluster, telegram: str, tmp_path: Path) -> As
             yield Deployment(cluster, folder, sandbox, port, start, environment)
     finally:
         for process in processes:
-            process.end()
+            process.kill_if_running()
 
 
 async def _ask(chat: ChatClient, question: str) -> str:
@@ -121,14 +121,14 @@ async def test_index_is_followed(deployment: Deployment) -> None:
     """The bot answers from the index that `verbatim index` has written, and soon from the next one."""
     assert "1 document, " in deployment.index()
     bot = deployment.start()
-    await asyncio.to_thread(bot.until, "is listening")
+    await asyncio.to_thread(bot.wait_for_output, "is listening")
     chat = await deployment.sandbox.private_chat("Ada")
     assert "Clara Brandt" in await _ask(chat, QUESTION)
-    assert TEXTS.no_answer in await _ask(chat, OTHER)
+    assert TEXTS.no_answer in await _ask(chat, BAKERY_QUESTION)
     (deployment.folder / "bakery.md").write_text(BAKERY, encoding="utf-8")
     assert "2 documents, " in deployment.index()
-    await asyncio.to_thread(bot.until, "Documents in the cluster: 2", READY_TIMEOUT_SECONDS)
-    assert "eighteen hours" in await _ask(chat, OTHER)
+    await asyncio.to_thread(bot.wait_for_output, "Documents in the cluster: 2", READY_TIMEOUT_SECONDS)
+    assert "eighteen hours" in await _ask(chat, BAKERY_QUESTION)
     assert 0 == await asyncio.to_thread(bot.stop)
     assert "Traceback" not in bot.output
 
@@ -137,14 +137,14 @@ async def test_four_processes_on_one_cluster(deployment: Deployment) -> None:
     """Four processes share a cluster; when one is killed and one stopped, no question is lost."""
     deployment.index()
     await deployment.sandbox.settings(flood=False)
-    await four_processes(deployment.sandbox, deployment.start)
+    await check_four_processes(deployment.sandbox, deployment.start)
 
 
 async def test_outage(deployment: Deployment) -> None:
     """During an outage users are told to ask again and /readyz is 503; afterwards the bot answers again."""
     deployment.index()
     bot = deployment.start()
-    await asyncio.to_thread(bot.until, "is listening")
+    await asyncio.to_thread(bot.wait_for_output, "is listening")
     chat = await deployment.sandbox.private_chat("Ada")
     assert "Clara Brandt" in await _ask(chat, QUESTION)
     await deployment.wait_for_readiness(200)
@@ -166,7 +166,7 @@ async def test_start_during_an_outage(deployment: Deployment) -> None:
     deployment.index()
     await asyncio.to_thread(deployment.cluster.kill, 0)
     bot = deployment.start()
-    await asyncio.to_thread(bot.until, "is listening")
+    await asyncio.to_thread(bot.wait_for_output, "is listening")
     chat = await deployment.sandbox.private_chat("Ada")
     assert TEXTS.documents_unreachable == await _ask(chat, QUESTION)
     assert (200, 503) == (await deployment.status_of("/healthz"), await deployment.status_of("/readyz"))

@@ -14,9 +14,9 @@ from retrieval.index.local_index import LocalIndex
 from retrieval.opensearch import ClusterClient, ClusterLibrary, IndexPlan, cached_embeddings, write_index
 from retrieval.opensearch.search_index import OpenSearchIndex
 from tests.opensearch.compare_indexes import (
-    EVAL,
+    EVAL_DOCUMENTS,
+    cluster_index,
     context_terms,
-    index_of,
     questions,
     rows_without_names,
     text_terms,
@@ -26,16 +26,16 @@ from tests.retrieval.fake_encoder import FakeEncoder
 pytestmark = pytest.mark.opensearch
 
 
-def are_equal(one: Candidates, other: Candidates) -> bool:
-    """Return whether the candidates are the same for the second stage."""
+def are_equal(local: Candidates, remote: Candidates) -> bool:
+    """Return whether both candidates are the same for the second stage."""
     first, second = (
         (
-            list(found.passages),
-            dict(found.document_frequencies),
-            found.size,
-            rows_without_names(found.forward),
+            list(candidates.passages),
+            dict(candidates.document_frequencies),
+            candidates.size,
+            rows_without_names(candidates.forward),
         )
-        for found in (one, other)
+        for candidates in (local, remote)
     )
     return first == second
 
@@ -45,15 +45,15 @@ async def both(
     request: pytest.FixtureRequest, cluster: ClusterClient, alias: str, tmp_path: Path
 ) -> tuple[LocalIndex, OpenSearchIndex]:
     """Index the documents of the evaluation on this machine, and in a cluster in one or three shards."""
-    await write_index(cluster, EVAL, IndexPlan(alias, shards=request.param, replicas=0))
-    library = await ClusterLibrary.open(cluster, EVAL, alias=alias)
-    return Library.open(EVAL, index_dir=tmp_path).index, index_of(library)
+    await write_index(cluster, EVAL_DOCUMENTS, IndexPlan(alias, shards=request.param, replicas=0))
+    library = await ClusterLibrary.open(cluster, EVAL_DOCUMENTS, alias=alias)
+    return Library.open(EVAL_DOCUMENTS, index_dir=tmp_path).index, cluster_index(library)
 
 
 async def test_sizes_and_languages(both: tuple[LocalIndex, OpenSearchIndex]) -> None:
     """Both have the same number of passages and the same languages."""
-    one, other = both
-    assert (one.size, one.languages) == (other.size, other.languages)
+    local, remote = both
+    assert (local.size, local.languages) == (remote.size, remote.languages)
 
 
 async def test_frequencies(both: tuple[LocalIndex, OpenSearchIndex]) -> None:
@@ -79,9 +79,9 @@ async def test_thousands_of_terms(both: tuple[LocalIndex, OpenSearchIndex]) -> N
     """A query of more terms than OpenSearch allows finds passages by its rarest terms."""
     terms = text_terms(both[0])
     many = [*terms, *(f"unknown{n}" for n in range(3_000))]
-    one, other = [await index.search(many, 64) for index in both]
-    assert 64 <= len(other.passages) <= 96
-    assert one.document_frequencies == other.document_frequencies
+    local, remote = [await index.search(many, 64) for index in both]
+    assert 64 <= len(remote.passages) <= 96
+    assert local.document_frequencies == remote.document_frequencies
 
 
 async def test_contexts(both: tuple[LocalIndex, OpenSearchIndex]) -> None:
@@ -127,37 +127,40 @@ async def test_meaning_scores(cluster: ClusterClient, alias: str, tmp_path: Path
     encoder = FakeEncoder()
     await write_index(
         cluster,
-        EVAL,
+        EVAL_DOCUMENTS,
         IndexPlan(alias, shards=2, replicas=0),
         embeddings=cached_embeddings(encoder, tmp_path, alias),
     )
     count = len(encoder.texts)
-    library = Library.open(EVAL, index_dir=tmp_path, encoder=encoder)
+    library = Library.open(EVAL_DOCUMENTS, index_dir=tmp_path, encoder=encoder)
     assert library.encode()
     # Both encode the same texts, each once.
     assert set(encoder.texts[:count]) == set(encoder.texts[count:])
     assert len(set(encoder.texts)) == count == len(encoder.texts) - count
     local = library.index
-    other = index_of(await ClusterLibrary.open(cluster, EVAL, alias=alias, encoder=encoder))
-    assert encoder is other.encoder
+    remote = cluster_index(await ClusterLibrary.open(cluster, EVAL_DOCUMENTS, alias=alias, encoder=encoder))
+    assert encoder is remote.encoder
     rng, terms = random.Random(3), text_terms(local)
     for query in [rng.sample(terms, 5) for _ in range(30)]:
         question = encoder.encode_question(" ".join(query))
-        expected, found = await local.search(query, 64, question), await other.search(query, 64, question)
+        expected, candidates = (
+            await local.search(query, 64, question),
+            await remote.search(query, 64, question),
+        )
         # Passages found by vectors alone come last; a cluster does not find them.
-        count = len(found.passages)
-        assert list(found.passages) == list(expected.passages[:count])
+        count = len(candidates.passages)
+        assert list(candidates.passages) == list(expected.passages[:count])
         assert expected.meaning is not None
-        assert found.meaning is not None
-        assert question.vector is found.meaning.question
+        assert candidates.meaning is not None
+        assert question.vector is candidates.meaning.question
         # The only differences are the baselines: one for each language here, one for all in the cluster.
-        differences = expected.meaning.wholes[:count] - found.meaning.wholes
-        languages = np.array([passage.language for passage in found.passages])
+        differences = expected.meaning.wholes[:count] - candidates.meaning.wholes
+        languages = np.array([passage.language for passage in candidates.passages])
         for language in set(languages.tolist()):
             assert np.ptp(differences[languages == language]) < 0.01
-        assert len(set(found.meaning.baselines.tolist())) == 1
+        assert len(set(candidates.meaning.baselines.tolist())) == 1
         assert np.allclose(
-            expected.meaning.pieces[: len(found.meaning.pieces)], found.meaning.pieces, atol=1e-6
+            expected.meaning.pieces[: len(candidates.meaning.pieces)], candidates.meaning.pieces, atol=1e-6
         )
 
 
@@ -174,10 +177,10 @@ async def test_other_encoder(
         caplog.clear()
         library = await ClusterLibrary.open(cluster, tmp_path, alias=f"{alias}-{name}", encoder=FakeEncoder())
         assert 1 == caplog.text.count("has no vectors of the encoder fake")
-        index = index_of(library)
+        index = cluster_index(library)
         assert index.encoder is None
-        found = await index.search(["goat"], 64, FakeEncoder().encode_question("goats"))
-        assert (1, None) == (len(found.passages), found.meaning)
+        candidates = await index.search(["goat"], 64, FakeEncoder().encode_question("goats"))
+        assert (1, None) == (len(candidates.passages), candidates.meaning)
         assert (await library.answer("How many goats?")).citations
 
 
@@ -202,11 +205,14 @@ async def test_failing_encoder(
 
 async def test_answers(cluster: ClusterClient, alias: str) -> None:
     """All questions of the evaluation get equal answers, including quotes and confidence."""
-    await write_index(cluster, EVAL, IndexPlan(alias, replicas=0))
-    local, other = Library.open(EVAL), await ClusterLibrary.open(cluster, EVAL, alias=alias)
+    await write_index(cluster, EVAL_DOCUMENTS, IndexPlan(alias, replicas=0))
+    local, remote = (
+        Library.open(EVAL_DOCUMENTS),
+        await ClusterLibrary.open(cluster, EVAL_DOCUMENTS, alias=alias),
+    )
     different = [
-        identity
-        for question, identity in questions()
-        if await local.answer(question) != await other.answer(question)
+        question_id
+        for question, question_id in questions()
+        if await local.answer(question) != await remote.answer(question)
     ]
     assert [] == different

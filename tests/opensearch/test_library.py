@@ -8,39 +8,39 @@ import pytest
 from retrieval.documents.library import Library
 from retrieval.errors import UnavailableError
 from retrieval.opensearch import ClusterClient, ClusterLibrary, ConnectionSettings, IndexPlan, write_index
-from tests.opensearch.compare_indexes import EVAL
+from tests.opensearch.compare_indexes import EVAL_DOCUMENTS
 
 pytestmark = pytest.mark.opensearch
 
 
 @pytest.fixture
 async def both(cluster: ClusterClient, alias: str) -> tuple[Library, ClusterLibrary]:
-    await write_index(cluster, EVAL, IndexPlan(alias, shards=2, replicas=0))
-    return Library.open(EVAL), await ClusterLibrary.open(cluster, EVAL, alias=alias)
+    await write_index(cluster, EVAL_DOCUMENTS, IndexPlan(alias, shards=2, replicas=0))
+    return Library.open(EVAL_DOCUMENTS), await ClusterLibrary.open(cluster, EVAL_DOCUMENTS, alias=alias)
 
 
 async def test_documents(both: tuple[Library, ClusterLibrary]) -> None:
     """Documents, passages and headings are equal, read whole or in parts."""
-    local, other = both
-    assert local.sources == other.sources
+    local, remote = both
+    assert local.sources == remote.sources
     for source in local.sources:
-        assert source == other.source(source.id)
+        assert source == remote.source(source.id)
         passages = list(await local.read(source))
-        assert passages == list(await other.read(source))
-        assert passages[2:5] == list(await other.read(source, 2, 3))
-        assert passages[3:] == list(await other.read(source, 3))
-        assert await local.sections(source) == await other.sections(source)
-        assert local.file(source) == other.file(source)
-    assert other.source("x" * 8) is None
+        assert passages == list(await remote.read(source))
+        assert passages[2:5] == list(await remote.read(source, 2, 3))
+        assert passages[3:] == list(await remote.read(source, 3))
+        assert await local.sections(source) == await remote.sections(source)
+        assert local.file(source) == remote.file(source)
+    assert remote.source("x" * 8) is None
 
 
 async def test_contexts(both: tuple[Library, ClusterLibrary]) -> None:
     """The context of each passage is equal, also at the ends of a document."""
-    local, other = both
+    local, remote = both
     for source in local.sources[:4]:
         for passage in await local.read(source):
-            assert await local.context(passage.id) == await other.context(passage.id)
-    assert await other.context("x" * 20) is None
+            assert await local.context(passage.id) == await remote.context(passage.id)
+    assert await remote.context("x" * 20) is None
 
 
 async def test_long_documents(cluster: ClusterClient, alias: str, tmp_path: Path) -> None:
@@ -48,11 +48,11 @@ async def test_long_documents(cluster: ClusterClient, alias: str, tmp_path: Path
     text = "\n\n".join(f"## Goat {n}\n\nGoat {n} eats salt and sleeps on the rock." for n in range(1_500))
     (tmp_path / "long.md").write_text(text, encoding="utf-8")
     await write_index(cluster, tmp_path, IndexPlan(alias, replicas=0))
-    other = await ClusterLibrary.open(cluster, tmp_path, alias=alias)
-    (source,) = other.sources
+    remote = await ClusterLibrary.open(cluster, tmp_path, alias=alias)
+    (source,) = remote.sources
     local = Library.open(tmp_path)
-    assert list(await local.read(source)) == list(await other.read(source))
-    assert await local.sections(source) == await other.sections(source)
+    assert list(await local.read(source)) == list(await remote.read(source))
+    assert await local.sections(source) == await remote.sections(source)
 
 
 async def test_explanations(both: tuple[Library, ClusterLibrary]) -> None:

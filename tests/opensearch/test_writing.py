@@ -69,7 +69,7 @@ def short_expiry(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def pages(tmp_path: Path) -> Path:
+def html_folder(tmp_path: Path) -> Path:
     """Return a folder with twelve documents that are read and indexed one by one."""
     folder = tmp_path / "pages"
     folder.mkdir()
@@ -107,13 +107,13 @@ async def assert_like_local_library(
     cluster: ClusterClient, alias: str, folder: Path, question: str = "How many goats?"
 ) -> None:
     """Compare the cluster's library with one on this machine, and count the documents in the index."""
-    local, found = Library.open(folder), await ClusterLibrary.open(cluster, folder, alias=alias)
+    local, remote = Library.open(folder), await ClusterLibrary.open(cluster, folder, alias=alias)
     for name in ("sources", "problems", "passages", "languages", "version"):
-        assert getattr(local, name) == getattr(found, name)
-    assert await local.answer(question) == await found.answer(question)
-    assert await local.explain(question) == await found.explain(question)
+        assert getattr(local, name) == getattr(remote, name)
+    assert await local.answer(question) == await remote.answer(question)
+    assert await local.explain(question) == await remote.explain(question)
     (name,) = await aliased_indexes(cluster, alias)
-    records = len(local.sources) + sum(len(source.copies) for source in local.sources) + len(found.problems)
+    records = len(local.sources) + sum(len(source.copies) for source in local.sources) + len(remote.problems)
     samples = (await cluster.search(name, id_query(index_mapping.SAMPLE_ID)))["hits"]["hits"]
     assert local.passages + records + len(samples) == (await cluster.get(f"/{name}/_count"))["count"]
 
@@ -135,9 +135,9 @@ async def test_changes(cluster: ClusterClient, alias: str, folder: Path) -> None
     await write_index(cluster, folder, plan, progress=progress)
     assert {6} == set(totals)
     await assert_like_local_library(cluster, alias, folder)
-    found = await ClusterLibrary.open(cluster, folder, alias=alias)
-    assert ["broken.pdf"] == [problem.name for problem in found.problems]
-    assert ("copy.txt",) == next(source for source in found.sources if source.name == "ar.txt").copies
+    library = await ClusterLibrary.open(cluster, folder, alias=alias)
+    assert ["broken.pdf"] == [problem.name for problem in library.problems]
+    assert ("copy.txt",) == next(source for source in library.sources if source.name == "ar.txt").copies
     # When the original is removed, its copy replaces it.
     (folder / "ar.txt").unlink()
     (folder / "broken.pdf").unlink()
@@ -205,20 +205,20 @@ async def test_rebuild(cluster: ClusterClient, alias: str, folder: Path, change:
     totals, progress = progress_recorder()
     await write_index(cluster, folder, IndexPlan(alias, replicas=0, **change), progress=progress)
     assert {8} == set(totals)
-    found = await ClusterLibrary.open(cluster, folder, alias=alias)
-    assert change.get("quote_chars", 300) == found.quote_chars
+    library = await ClusterLibrary.open(cluster, folder, alias=alias)
+    assert change.get("quote_chars", 300) == library.quote_chars
 
 
 async def test_old_indexes_are_deleted(cluster: ClusterClient, alias: str, folder: Path) -> None:
     """The previous index is kept for its last readers, older ones are deleted, those of others are not."""
-    other = f"{alias}-of-somebody-else"
-    await cluster.send("PUT", f"/{other}", {"mappings": {"_meta": {"alias": "another"}}})
+    foreign_index = f"{alias}-of-somebody-else"
+    await cluster.send("PUT", f"/{foreign_index}", {"mappings": {"_meta": {"alias": "another"}}})
     names: list[str] = []
     for n in range(4):
         (folder / "n.txt").write_text(f"Goat {n}.", encoding="utf-8")
         await write_index(cluster, folder, IndexPlan(alias, replicas=0))
         names += await aliased_indexes(cluster, alias)
-    assert sorted([*names[-2:], other]) == await list_indexes(cluster, alias)
+    assert sorted([*names[-2:], foreign_index]) == await list_indexes(cluster, alias)
 
 
 async def test_other_version(
@@ -239,9 +239,9 @@ async def test_other_version(
 async def test_an_empty_folder(cluster: ClusterClient, alias: str, tmp_path: Path) -> None:
     """An empty folder gives an index without passages; a missing one raises an error."""
     await write_index(cluster, tmp_path, IndexPlan(alias, replicas=0))
-    found = await ClusterLibrary.open(cluster, tmp_path, alias=alias)
-    assert ((), 0, ()) == (found.sources, found.passages, found.languages)
-    assert (await found.answer("How many goats?")).citations == ()
+    library = await ClusterLibrary.open(cluster, tmp_path, alias=alias)
+    assert ((), 0, ()) == (library.sources, library.passages, library.languages)
+    assert (await library.answer("How many goats?")).citations == ()
     with pytest.raises(FolderError, match="no such folder"):
         await write_index(cluster, tmp_path / "missing", IndexPlan(alias, replicas=0))
 
@@ -253,52 +253,56 @@ async def test_nothing_indexed_yet(cluster: ClusterClient, alias: str, tmp_path:
 
 
 @pytest.mark.usefixtures("short_expiry")
-async def test_killed_writer(opensearch: str, cluster: ClusterClient, alias: str, pages: Path) -> None:
+async def test_killed_writer(opensearch: str, cluster: ClusterClient, alias: str, html_folder: Path) -> None:
     """A killed writer leaves the current index unchanged, and the next one continues its work."""
-    with start_writer(opensearch, pages, alias, 6, signal.SIGKILL) as killed:
+    with start_writer(opensearch, html_folder, alias, 6, signal.SIGKILL) as killed:
         killed.communicate(timeout=120)
     assert -signal.SIGKILL == killed.returncode
     with pytest.raises(UnavailableError):
-        await ClusterLibrary.open(cluster, pages, alias=alias)
-    (pages / "00.html").unlink()
-    (pages / "01.html").write_text("<p>Keeper 1 has no goats.</p>", encoding="utf-8")
+        await ClusterLibrary.open(cluster, html_folder, alias=alias)
+    (html_folder / "00.html").unlink()
+    (html_folder / "01.html").write_text("<p>Keeper 1 has no goats.</p>", encoding="utf-8")
     totals, progress = progress_recorder()
-    await write_index(cluster, pages, IndexPlan(alias, replicas=0), progress=progress)
+    await write_index(cluster, html_folder, IndexPlan(alias, replicas=0), progress=progress)
     assert totals
     assert set(totals) <= {6, 7}
-    await assert_like_local_library(cluster, alias, pages)
+    await assert_like_local_library(cluster, alias, html_folder)
     assert await aliased_indexes(cluster, alias) == await list_indexes(cluster, alias)
 
 
 @pytest.mark.usefixtures("short_expiry")
-async def test_suspended_writer(opensearch: str, cluster: ClusterClient, alias: str, pages: Path) -> None:
+async def test_suspended_writer(
+    opensearch: str, cluster: ClusterClient, alias: str, html_folder: Path
+) -> None:
     """A suspended writer loses the lock; when it is resumed, it ends without changing the index."""
-    with start_writer(opensearch, pages, alias, 6, signal.SIGSTOP) as stopped:
+    with start_writer(opensearch, html_folder, alias, 6, signal.SIGSTOP) as stopped:
         assert stopped.stdout is not None
         while "6 12" not in await asyncio.to_thread(stopped.stdout.readline):
             pass
-        await write_index(cluster, pages, IndexPlan(alias, replicas=0))
+        await write_index(cluster, html_folder, IndexPlan(alias, replicas=0))
         stopped.send_signal(signal.SIGCONT)
         _, errors = await asyncio.to_thread(stopped.communicate, timeout=120)
     assert 1 == stopped.returncode
     assert "another process has taken over" in errors or "the current index is unchanged" in errors
-    await assert_like_local_library(cluster, alias, pages)
+    await assert_like_local_library(cluster, alias, html_folder)
     assert await aliased_indexes(cluster, alias) == await list_indexes(cluster, alias)
 
 
 @pytest.mark.usefixtures("short_expiry")
-async def test_concurrent_writers(cluster: ClusterClient, alias: str, pages: Path) -> None:
+async def test_concurrent_writers(cluster: ClusterClient, alias: str, html_folder: Path) -> None:
     """Of two writers one waits, is told the name of the other, and then has nothing to do."""
     holders: list[str] = []
     totals, progress = progress_recorder()
-    one = write_index(cluster, pages, IndexPlan(alias, replicas=0), on_wait=holders.append, progress=progress)
-    other = write_index(
-        cluster, pages, IndexPlan(alias, replicas=0), on_wait=holders.append, progress=progress
+    first = write_index(
+        cluster, html_folder, IndexPlan(alias, replicas=0), on_wait=holders.append, progress=progress
     )
-    await asyncio.gather(one, other)
+    second = write_index(
+        cluster, html_folder, IndexPlan(alias, replicas=0), on_wait=holders.append, progress=progress
+    )
+    await asyncio.gather(first, second)
     assert [f"process {os.getpid()}"] == [holder.rpartition(", ")[2] for holder in holders]
     assert 12 == len(totals)
-    await assert_like_local_library(cluster, alias, pages)
+    await assert_like_local_library(cluster, alias, html_folder)
 
 
 async def test_lost_lock(cluster: ClusterClient, alias: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -352,12 +356,12 @@ async def test_replaced_while_read(cluster: ClusterClient, alias: str, folder: P
             answer = await library.answer(f"How many kites does the harbour master count {n}")
             quotes.append(answer.citations[0].quote)
 
-    asking = asyncio.create_task(ask())
+    task = asyncio.create_task(ask())
     for n in range(1, 5):
         note.write_text(f"The harbour master counts {n} kites.", encoding="utf-8")
         await write_index(cluster, folder, IndexPlan(alias, replicas=0))
     is_done = True
-    await asking
+    await task
     assert {quote.replace(quote.split()[-2], "N") for quote in quotes} == {
         "The harbour master counts N kites."
     }

@@ -12,7 +12,7 @@ from retrieval.errors import DocumentError
 from retrieval.loaders.formats import load_document
 from retrieval.page_rendering import MarkedArea, find_marks, marked_text, render_quote
 from tests.documents import generated_pdfs
-from tests.documents.pages import HEIGHT, WIDTH, Paper, Text
+from tests.documents.pdf_builder import PAGE_HEIGHT, PAGE_WIDTH, PdfBuilder, TextLine
 
 PRINTED = Path(__file__).parents[1] / "documents" / "printed"
 QUOTES = [
@@ -29,7 +29,7 @@ QUOTES = [
 
 
 def document(name: str) -> bytes:
-    return generated_pdfs.ledger() if name == "ledger.pdf" else (PRINTED / name).read_bytes()
+    return generated_pdfs.make_book() if name == "ledger.pdf" else (PRINTED / name).read_bytes()
 
 
 def without_breaks(text: str) -> str:
@@ -70,12 +70,12 @@ def test_marked_text(name: str, page: int, quote: str) -> None:
 
 async def test_cited_page(tmp_path: Path) -> None:
     """The quote of a citation is marked on the page that the citation names."""
-    (tmp_path / "ledger.pdf").write_bytes(generated_pdfs.ledger())
+    (tmp_path / "ledger.pdf").write_bytes(generated_pdfs.make_book())
     answer = await Library.open(tmp_path).answer("How much heather honey did the hives give?")
     citation = answer.citations[0]
     assert citation.locator.page is not None
     assert without_breaks(citation.quote) == without_breaks(
-        marked_text(generated_pdfs.ledger(), citation.locator.page, citation.quote)
+        marked_text(generated_pdfs.make_book(), citation.locator.page, citation.quote)
     )
 
 
@@ -92,8 +92,10 @@ def test_every_paragraph() -> None:
 
 def test_quote_on_two_pages() -> None:
     """If a quote continues on the next page, its part of each page is marked."""
-    quote = f"{generated_pdfs.CROSSING} {generated_pdfs.CROSSED}".replace("\u00ad", "")
-    first, second = (marked_text(generated_pdfs.ledger(), page, quote) for page in (3, 4))
+    quote = f"{generated_pdfs.SENTENCE_BEFORE_BREAK} {generated_pdfs.SENTENCE_AFTER_BREAK}".replace(
+        "\u00ad", ""
+    )
+    first, second = (marked_text(generated_pdfs.make_book(), page, quote) for page in (3, 4))
     assert first.endswith("only flour and")
     assert second.startswith("dried cod left")
     assert without_breaks(quote) == without_breaks(first + second)
@@ -105,26 +107,26 @@ def test_quote_on_two_pages() -> None:
 def test_quote_not_on_page(page: int, quote: str) -> None:
     """A missing page, or one without the quote, is not rendered."""
     assert ("", None) == (
-        marked_text(generated_pdfs.ledger(), page, quote),
-        render_quote(generated_pdfs.ledger(), page, quote),
+        marked_text(generated_pdfs.make_book(), page, quote),
+        render_quote(generated_pdfs.make_book(), page, quote),
     )
 
 
 def test_rotated_page() -> None:
     """On a page that is rotated for display, the marks are at the words as displayed."""
-    data = generated_pdfs.rotated()
+    data = generated_pdfs.make_rotated_page()
     image = open_jpeg(render_quote(data, 1, "rain gauge"))
     (mark,) = find_marks(data, 1, "rain gauge")
     assert "raingauge" == without_breaks(mark.text)
-    scale = image.width / WIDTH
-    middle = image.getpixel((int((WIDTH - mark.right - 1) * scale) + 3, int((mark.bottom + 3) * scale)))
+    scale = image.width / PAGE_WIDTH
+    middle = image.getpixel((int((PAGE_WIDTH - mark.right - 1) * scale) + 3, int((mark.bottom + 3) * scale)))
     assert isinstance(middle, tuple)
     assert middle[2] < 150
 
 
 def test_vertical_text() -> None:
     """Text that runs upward is read as lines, and its marks are as long as the words."""
-    data = generated_pdfs.upright()
+    data = generated_pdfs.make_rotated_text()
     loaded = load_document(data, "a.pdf")
     assert ["The rain gauge is read at seven each day."] == [block.of(loaded.text) for block in loaded.blocks]
     first, second = find_marks(data, 1, loaded.text)
@@ -136,22 +138,26 @@ def test_vertical_text() -> None:
 @pytest.mark.parametrize("size", [(100, 9000), (9000, 100), (14000, 14000), (3, 3)])
 def test_page_sizes(size: tuple[int, int]) -> None:
     """A long page is cropped around the quote and a large one scaled, so that Telegram shows either."""
-    words = Text(size[0] / 2, size[1] / 2, "Here", min(10, size[0] / 4))
-    data = Paper([[words]]).data().replace(b"[0 0 %d %d]" % (WIDTH, HEIGHT), b"[0 0 %d %d]" % size)
+    words = TextLine(size[0] / 2, size[1] / 2, "Here", min(10, size[0] / 4))
+    data = (
+        PdfBuilder([[words]])
+        .build()
+        .replace(b"[0 0 %d %d]" % (PAGE_WIDTH, PAGE_HEIGHT), b"[0 0 %d %d]" % size)
+    )
     open_jpeg(render_quote(data, 1, "Here"))
 
 
 def test_dark_page() -> None:
     """On a black background the mark lightens the background."""
-    data = Paper([[Text(40, 500, "Stars above")]]).data()
+    data = PdfBuilder([[TextLine(40, 500, "Stars above")]]).build()
     dark = data.replace(b"BT /F1", b"0 0 420 595 re f 1 g BT /F1")
     dark = dark.replace(
         b"<</Length %d>>" % _content_length(data), b"<</Length %d>>" % (_content_length(data) + 21)
     )
     (mark,) = find_marks(dark, 1, "Stars")
     image = open_jpeg(render_quote(dark, 1, "Stars"))
-    scale = image.width / WIDTH
-    pixel = image.getpixel((int(mark.left * scale), int((HEIGHT - mark.top + 0.5) * scale)))
+    scale = image.width / PAGE_WIDTH
+    pixel = image.getpixel((int(mark.left * scale), int((PAGE_HEIGHT - mark.top + 0.5) * scale)))
     assert isinstance(pixel, tuple)
     assert pixel[0] > 80 > pixel[2]
 

@@ -14,7 +14,7 @@ from retrieval.ids import document_of
 from retrieval.index import manifest, segment_writer
 from retrieval.index.local_index import LocalIndex
 from retrieval.index.segment import LiveSegment
-from tests.documents.make import DOCUMENTS
+from tests.documents.samples import DOCUMENTS
 from tests.retrieval.corpus import all_passages, document
 
 GOATS = document("a.txt", ["The goats eat salt.", "Библиотека открыта.", "😀"])

@@ -9,7 +9,7 @@ import pytest
 from bot.i18n.messages import texts_for
 from bot.views.plain_text import location_text
 from retrieval.documents.library import Library
-from tests.documents import make
+from tests.documents import samples
 from tests.retrieval.corpus import library_passages
 
 QUESTIONS = [
@@ -44,7 +44,7 @@ QUESTIONS = [
 def library(tmp_path_factory: pytest.TempPathFactory) -> Library:
     """Return a library opened from the saved index, after checking it against the one that built it."""
     folder, saved = tmp_path_factory.mktemp("documents"), tmp_path_factory.mktemp("index")
-    for name, document in make.DOCUMENTS.items():
+    for name, document in samples.DOCUMENTS.items():
         (folder / name).write_bytes(document())
     first = Library.open(folder, index_dir=saved)
     second = Library.open(folder, index_dir=saved)

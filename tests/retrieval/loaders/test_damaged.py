@@ -16,10 +16,10 @@ from retrieval.errors import DocumentError
 from retrieval.loaders.chunking import split_passages
 from retrieval.loaders.formats import load_document
 from retrieval.model import Document
-from tests.documents import make
+from tests.documents import samples
 
 SAMPLES: dict[str, Callable[[], bytes]] = {
-    **make.DOCUMENTS,
+    **samples.DOCUMENTS,
     "hours.txt": "Opening hours\n\nThe library opens at nine.\n\nIt closes at eight.\n".encode,
     "hours.md": "# Opening hours\n\nThe *library* opens at nine.\n\n- It closes at eight.\n".encode,
 }
@@ -76,7 +76,7 @@ def mutate_entries(data: bytes, seed: int) -> bytes:
         entries = {name: file.read(name) for name in file.namelist()}
     for name in rng.sample(sorted(entries), rng.randint(1, 3)):
         entries[name] = mutate(entries[name], seed)
-    return make.archive(entries)
+    return samples.make_zip(entries)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -146,7 +146,9 @@ def test_bytes_around_an_archive(name: str) -> None:
 )
 def test_damaged_entry_without_text(name: str, entry: str) -> None:
     """A damaged entry that holds no text costs nothing."""
-    assert intact_document(name) == load_document(make.changed(intact(name), {entry: BROKEN_XML}), name)
+    assert intact_document(name) == load_document(
+        samples.replace_entries(intact(name), {entry: BROKEN_XML}), name
+    )
 
 
 @pytest.mark.parametrize(
@@ -161,13 +163,13 @@ def test_damaged_entry_without_text(name: str, entry: str) -> None:
 def test_damaged_entry_with_text(name: str, entry: str) -> None:
     """A damaged entry that holds text is named in the error."""
     with pytest.raises(DocumentError) as caught:
-        load_document(make.changed(intact(name), {entry: BROKEN_XML}), name)
+        load_document(samples.replace_entries(intact(name), {entry: BROKEN_XML}), name)
     assert f"is damaged at '{entry}'" in caught.value.reason
 
 
 def test_damaged_chapter() -> None:
     """A damaged chapter of a book costs its own text only."""
-    damaged = make.changed(intact("observatory.epub"), {"OEBPS/text/three.xhtml": BROKEN_XML})
+    damaged = samples.replace_entries(intact("observatory.epub"), {"OEBPS/text/three.xhtml": BROKEN_XML})
     before = texts(intact_document("observatory.epub"))
     assert [*before[:2], before[3]] == texts(load_document(damaged, "observatory.epub"))
 

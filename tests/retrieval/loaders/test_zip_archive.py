@@ -11,12 +11,17 @@ from retrieval.errors import DocumentError
 from retrieval.loaders import zip_archive
 from retrieval.loaders.formats import load_document
 from retrieval.loaders.zip_archive import ZipArchive
-from tests.documents import make
+from tests.documents import samples
 
 # Bytes of an entry that are read at once.
 CHUNK = 64 * 1024
 OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(512)
-ARCHIVES = {"a.docx": make.word, "a.pptx": make.slides, "a.xlsx": make.sheets, "a.epub": make.book}
+ARCHIVES = {
+    "a.docx": samples.make_docx,
+    "a.pptx": samples.make_pptx,
+    "a.xlsx": samples.make_xlsx,
+    "a.epub": samples.make_epub,
+}
 PARTS = {
     "a.docx": "word/document.xml",
     "a.pptx": "ppt/slides/slide1.xml",
@@ -66,7 +71,7 @@ def test_encrypted_entries(name: str) -> None:
 @pytest.mark.parametrize("name", ARCHIVES)
 def test_bombs(name: str) -> None:
     """An archive with an excessive compression ratio is refused before anything is unpacked."""
-    bomb = make.changed(ARCHIVES[name](), {"media/zeros": bytes(30 * 2**20)})
+    bomb = samples.replace_entries(ARCHIVES[name](), {"media/zeros": bytes(30 * 2**20)})
     assert len(bomb) < 200_000
     assert re.fullmatch(r"unpacks to 3\d MB, which is too much; split it, or remove it", reason(bomb, name))
 
@@ -105,7 +110,7 @@ def unpacked_sizes(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 @pytest.mark.parametrize("name", ARCHIVES)
 def test_a_bomb_whose_list_lies(name: str, unpacked_sizes: list[int]) -> None:
     """An entry that is larger than the list of the archive states is refused within one chunk."""
-    data = make.changed(ARCHIVES[name](), {PARTS[name]: b"<a>" + bytes(30 * 2**20)})
+    data = samples.replace_entries(ARCHIVES[name](), {PARTS[name]: b"<a>" + bytes(30 * 2**20)})
     bomb = understate_size(data, PARTS[name])
     unpacked_sizes.clear()
     assert f"is damaged at '{PARTS[name]}'" in reason(bomb, name)
@@ -117,7 +122,7 @@ def test_how_far_an_entry_is_unpacked(
     method: Callable[[ZipArchive, str], object], unpacked_sizes: list[int]
 ) -> None:
     """Neither way to read an entry unpacks more than one chunk beyond the size in the list."""
-    bomb = understate_size(make.archive({"a.xml": b"<a>" + bytes(30 * 2**20)}), "a.xml")
+    bomb = understate_size(samples.make_zip({"a.xml": b"<a>" + bytes(30 * 2**20)}), "a.xml")
     with pytest.raises(DocumentError, match=r"is damaged at 'a\.xml'"):
         method(ZipArchive(bomb, "a.docx"), "a.xml")
     assert 100 <= sum(unpacked_sizes) <= CHUNK
@@ -128,14 +133,14 @@ def test_how_far_an_entry_is_unpacked(
 def test_entities(name: str, encoding: str) -> None:
     """A part that declares entities is refused before any is expanded."""
     for text in (LAUGHS, '<!DOCTYPE a [<!ENTITY b SYSTEM "file:///etc/hostname">]><a>&b;</a>'):
-        data = make.changed(ARCHIVES[name](), {PARTS[name]: text.encode(encoding)})
+        data = samples.replace_entries(ARCHIVES[name](), {PARTS[name]: text.encode(encoding)})
         assert f"declares entities in '{PARTS[name]}'; remove it" == reason(data, name)
 
 
 @pytest.mark.parametrize("name", ARCHIVES)
 def test_deep_nesting(name: str) -> None:
     """A part that is nested too deep is refused."""
-    data = make.changed(ARCHIVES[name](), {PARTS[name]: "<tbl>" * 100_000 + "</tbl>" * 100_000})
+    data = samples.replace_entries(ARCHIVES[name](), {PARTS[name]: "<tbl>" * 100_000 + "</tbl>" * 100_000})
     assert "is nested more than 256 deep; save it again in the program that made it" == reason(data, name)
 
 
@@ -151,12 +156,12 @@ def test_deep_nesting(name: str) -> None:
 def test_limits(limit: str, expected: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """An archive over a limit is refused with what to do."""
     monkeypatch.setattr(zip_archive, limit, 2)
-    assert expected == reason(make.word(), "a.docx")
+    assert expected == reason(samples.make_docx(), "a.docx")
 
 
 def test_paths() -> None:
     """Paths are case-insensitive and never leave the archive."""
-    found = ZipArchive(make.archive({"A/B.xml": "<a/>", "../c": "x"}), "a.docx")
+    found = ZipArchive(samples.make_zip({"A/B.xml": "<a/>", "../c": "x"}), "a.docx")
     assert b"<a/>" == found.read("a/./b.XML")
     assert "a/b.xml" in found
     with pytest.raises(DocumentError, match=r"^a\.docx: lacks its part '/etc/hostname'"):

@@ -4,7 +4,7 @@ from retrieval.errors import DocumentError
 from retrieval.loaders.html import html
 from retrieval.loaders.html.html import load
 from retrieval.model import Document
-from tests.documents import make
+from tests.documents import samples
 
 
 def read(text: str, name: str = "a.html") -> Document:
@@ -17,7 +17,7 @@ def blocks(document: Document) -> list[str]:
 
 def test_page() -> None:
     """Headings, paragraphs, list items, rows and preformatted text are read; menus and scripts are not."""
-    document = read(make.PAGE)
+    document = read(samples.HTML)
     assert [
         "Die Wassermühle in Ahrental gehört seit 1911 der Familie Brandstetter.\nSie mahlt Roggen & Dinkel.",
         "Das Brot wird im Steinofen gebacken.",

@@ -6,7 +6,7 @@ from docx.oxml import parse_xml
 from retrieval.errors import DocumentError
 from retrieval.loaders.ooxml.docx import load
 from retrieval.model import Document
-from tests.documents import make
+from tests.documents import samples
 
 
 def parts(document: Document) -> list[str]:
@@ -15,11 +15,11 @@ def parts(document: Document) -> list[str]:
 
 def test_all_that_a_guide_holds() -> None:
     """Paragraphs, items, boxes, notes, inserted words and controls are read; deleted words are not."""
-    document = load(make.word(), "a.docx")
+    document = load(samples.make_docx(), "a.docx")
     assert [
         "The lighthouse on Skerry was built in 1874 by the engineer Margaret Holloway.",
         "Its fog horn could be heard as far as the mainland.",
-        make.FOOTNOTE,
+        samples.FOOTNOTE_TEXT,
         "The tower is thirty-two metres high.",
         "The keeper feeds eleven goats.",
         "Their milk becomes a salty cheese.",
@@ -46,10 +46,10 @@ def test_headings_of_any_style() -> None:
         style.base_style = word.styles[based] if based else None
         word.add_paragraph(f"Vom {name}", style=style)
     outlined = word.add_paragraph("Direkt")
-    outlined._p.get_or_add_pPr().append(parse_xml(f'<w:outlineLvl {make.W} w:val="3"/>'))
+    outlined._p.get_or_add_pPr().append(parse_xml(f'<w:outlineLvl {samples.W_XMLNS} w:val="3"/>'))
     body = word.add_paragraph("Text", style="Heading 1")
-    body._p.get_or_add_pPr().append(parse_xml(f'<w:outlineLvl {make.W} w:val="9"/>'))
-    document = load(make.saved(word), "a.docx")
+    body._p.get_or_add_pPr().append(parse_xml(f'<w:outlineLvl {samples.W_XMLNS} w:val="9"/>'))
+    document = load(samples.to_bytes(word), "a.docx")
     assert [("Vom Kapitel", 2), ("Vom Überschrift 3", 3), ("Direkt", 4)] == [
         (heading.text, heading.level) for heading in document.headings
     ]
@@ -61,7 +61,7 @@ def test_contents_are_no_paragraphs() -> None:
     word = Word()
     word.add_paragraph("History 2", style=word.styles.add_style("toc 1", WD_STYLE_TYPE.PARAGRAPH))
     word.add_paragraph("Built in 1874.")
-    assert ["Built in 1874."] == parts(load(make.saved(word), "a.docx"))
+    assert ["Built in 1874."] == parts(load(samples.to_bytes(word), "a.docx"))
 
 
 def test_signs() -> None:
@@ -69,23 +69,25 @@ def test_signs() -> None:
     word = Word()
     paragraph = word.add_paragraph("nine\tten\neleven")
     paragraph._p.append(
-        parse_xml(f"<w:r {make.W}><w:noBreakHyphen/><w:t>twelve</w:t><w:instrText>PAGE</w:instrText></w:r>")
+        parse_xml(
+            f"<w:r {samples.W_XMLNS}><w:noBreakHyphen/><w:t>twelve</w:t><w:instrText>PAGE</w:instrText></w:r>"
+        )
     )
-    assert ["nine\tten\neleven\u2011twelve"] == parts(load(make.saved(word), "a.docx"))
+    assert ["nine\tten\neleven\u2011twelve"] == parts(load(samples.to_bytes(word), "a.docx"))
 
 
 def test_merged_cells() -> None:
     """A vertically merged cell is repeated in each row; a wide cell is in its first column only."""
     word = Word()
     table = word.add_table(3, 3)
-    table.rows[0]._tr.get_or_add_trPr().append(parse_xml(f"<w:tblHeader {make.W}/>"))
+    table.rows[0]._tr.get_or_add_trPr().append(parse_xml(f"<w:tblHeader {samples.W_XMLNS}/>"))
     for column, text in enumerate(("House", "Floor", "Room")):
         table.cell(0, column).text = text
     table.cell(1, 0).merge(table.cell(2, 0)).text = "North"
     table.cell(1, 1).merge(table.cell(1, 2)).text = "all of it"
     table.cell(2, 2).text = "Library\n2nd door"
     assert ["House: North\nFloor: all of it", "House: North\nRoom: Library\n2nd door"] == parts(
-        load(make.saved(word), "a.docx")
+        load(samples.to_bytes(word), "a.docx")
     )
 
 
@@ -96,7 +98,7 @@ def test_tables_for_the_layout() -> None:
     frame.text = "In a frame."
     inner = frame.add_table(1, 2)
     inner.cell(0, 0).text, inner.cell(0, 1).text = "Monday", "9 to 17"
-    assert ["In a frame.", "Monday | 9 to 17"] == parts(load(make.saved(word), "a.docx"))
+    assert ["In a frame.", "Monday | 9 to 17"] == parts(load(samples.to_bytes(word), "a.docx"))
 
 
 def test_no_document() -> None:
@@ -105,6 +107,6 @@ def test_no_document() -> None:
         DocumentError,
         match=r"^a\.docx: is another kind of Office document \(workbook\); give it its real suffix",
     ):
-        load(make.sheets(), "a.docx")
+        load(samples.make_xlsx(), "a.docx")
     with pytest.raises(DocumentError, match=r"^a\.docx: is not an Office document; give it the suffix"):
-        load(make.book(), "a.docx")
+        load(samples.make_epub(), "a.docx")

@@ -4,12 +4,12 @@ from retrieval.errors import DocumentError
 from retrieval.loaders.ooxml import pptx
 from retrieval.loaders.ooxml.pptx import load
 from retrieval.model import Page
-from tests.documents import make
+from tests.documents import samples
 
 
 def test_slides() -> None:
     """A slide is a page: its title, then its texts, tables and notes, also inside groups."""
-    document = load(make.slides(), "a.pptx")
+    document = load(samples.make_pptx(), "a.pptx")
     assert [
         "茶馆每天早上六点开门。",
         "后院有一口古井,泡茶的水都取自这口井。",
@@ -28,11 +28,11 @@ def test_slides() -> None:
 
 def test_order_of_the_show() -> None:
     """Slides are numbered in presentation order, not by file name."""
-    show = make.entry(make.slides(), "ppt/presentation.xml")
+    show = samples.read_entry(samples.make_pptx(), "ppt/presentation.xml")
     first, rest = show.index("<p:sldId "), show.index("/>", show.index("<p:sldId ")) + 2
     end = show.index("</p:sldIdLst>")
     moved = show[:first] + show[rest:end] + show[first:rest] + show[end:]
-    document = load(make.changed(make.slides(), {"ppt/presentation.xml": moved}), "a.pptx")
+    document = load(samples.replace_entries(samples.make_pptx(), {"ppt/presentation.xml": moved}), "a.pptx")
     assert ["Tea and prices", "Winter", "青石桥茶馆"] == [heading.text for heading in document.headings]
 
 
@@ -40,13 +40,14 @@ def test_too_many(monkeypatch: pytest.MonkeyPatch) -> None:
     """A presentation with too many slides is refused with what to do."""
     monkeypatch.setattr(pptx, "MAX_SLIDES", 2)
     with pytest.raises(DocumentError, match=r"^a\.pptx: has more than 2 slides; split it$"):
-        load(make.slides(), "a.pptx")
+        load(samples.make_pptx(), "a.pptx")
 
 
 def test_a_lost_slide_keeps_its_number() -> None:
     """A slide with a missing part is skipped; the others keep their numbers."""
-    relations = make.entry(make.slides(), "ppt/_rels/presentation.xml.rels")
-    data = make.changed(
-        make.slides(), {"ppt/_rels/presentation.xml.rels": relations.replace("slides/slide2.xml", "gone.xml")}
+    relations = samples.read_entry(samples.make_pptx(), "ppt/_rels/presentation.xml.rels")
+    data = samples.replace_entries(
+        samples.make_pptx(),
+        {"ppt/_rels/presentation.xml.rels": relations.replace("slides/slide2.xml", "gone.xml")},
     )
     assert ["1", "3"] == [page.label for page in load(data, "a.pptx").pages]

@@ -5,7 +5,7 @@ from retrieval.errors import DocumentError
 from retrieval.loaders.ooxml import xlsx
 from retrieval.loaders.ooxml.xlsx import load
 from retrieval.model import Document
-from tests.documents import make
+from tests.documents import samples
 
 
 def parts(document: Document) -> list[str]:
@@ -14,7 +14,7 @@ def parts(document: Document) -> list[str]:
 
 def test_workbook() -> None:
     """A sheet is a heading and a row a numbered paragraph; hidden sheets and unknown values are omitted."""
-    document = load(make.sheets(), "a.xlsx")
+    document = load(samples.make_xlsx(), "a.xlsx")
     assert [
         "Prices of the harbour shop",
         "Item: Lamp oil\nPrice: 12.50 kr\nSince: 1 March 2024\nShare: 25.6%",
@@ -35,11 +35,11 @@ TEXTS = (
 
 def sheet(cells: str, text: str = "Lamp oil") -> bytes:
     """Return a workbook of one sheet with one shared string, in two runs and with a phonetic guide."""
-    book = make.saved(openpyxl.Workbook())
-    relations = make.entry(book, "xl/_rels/workbook.xml.rels").replace("</Relationships>", TEXTS)
+    book = samples.to_bytes(openpyxl.Workbook())
+    relations = samples.read_entry(book, "xl/_rels/workbook.xml.rels").replace("</Relationships>", TEXTS)
     data = f"<sheetData>{cells}</sheetData>"
     shared = f"<si><r><t>{text[:4]}</t></r><r><t>{text[4:]}</t></r><rPh><t>aid</t></rPh></si>"
-    return make.changed(
+    return samples.replace_entries(
         book,
         {
             "xl/_rels/workbook.xml.rels": relations,
@@ -72,7 +72,7 @@ def test_too_much(monkeypatch: pytest.MonkeyPatch) -> None:
     """A workbook with too many rows is refused, and so is a row with too much text."""
     monkeypatch.setattr(xlsx, "MAX_ROWS", 2)
     with pytest.raises(DocumentError, match=r"^a\.xlsx: has more than 2 rows; split it$"):
-        load(make.sheets(), "a.xlsx")
+        load(samples.make_xlsx(), "a.xlsx")
     data = sheet("<row>" + '<c t="s"><v>0</v></c>' * 2000 + "</row>", text="x" * 30_000)
     with pytest.raises(DocumentError, match=r"^a\.xlsx: row 1 is too long to be read; split it$"):
         load(data, "a.xlsx")
@@ -84,7 +84,7 @@ def test_dates_from_1904() -> None:
     book.epoch = openpyxl.utils.datetime.CALENDAR_MAC_1904
     book.active.append([0.5])
     book.active["A1"].number_format = "yyyy-mm-dd hh:mm"
-    assert ["1904-01-01 12:00"] == parts(load(make.saved(book), "a.xlsx"))
+    assert ["1904-01-01 12:00"] == parts(load(samples.to_bytes(book), "a.xlsx"))
 
 
 def test_cells_without_references() -> None:

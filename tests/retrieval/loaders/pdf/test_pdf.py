@@ -23,14 +23,22 @@ from retrieval.loaders.formats import load_document
 from retrieval.loaders.pdf.paragraphs import Dehyphenator
 from retrieval.model import Document
 from tests.documents import generated_pdfs
-from tests.documents.pages import HEIGHT, WIDTH, Entry, Paper, Text, column, written
+from tests.documents.pdf_builder import (
+    PAGE_HEIGHT,
+    PAGE_WIDTH,
+    OutlineEntry,
+    PdfBuilder,
+    TextLine,
+    justify_paragraph,
+    write_objects,
+)
 
 PRINTED = Path(__file__).parents[3] / "documents" / "printed"
 DOCUMENTS = {
     **{name: (PRINTED / name).read_bytes for name in ("bath.pdf", "cape.pdf", "well.pdf", "restricted.pdf")},
-    "ledger.pdf": generated_pdfs.ledger,
-    "partly.pdf": generated_pdfs.partly,
-    "gauge.pdf": generated_pdfs.rotated,
+    "ledger.pdf": generated_pdfs.make_book,
+    "partly.pdf": generated_pdfs.make_partial_scan,
+    "gauge.pdf": generated_pdfs.make_rotated_page,
 }
 WELL = "‎\u2068بئر الواحة\u2069"
 QUESTIONS = [
@@ -76,12 +84,12 @@ def parts(document: Document) -> list[str]:
     return [block.of(document.text) for block in document.blocks]
 
 
-def paper(*pages: list[Text], title: str = "Title") -> Document:
-    return load_document(Paper(pages, title).data(), "a.pdf")
+def paper(*pages: list[TextLine], title: str = "Title") -> Document:
+    return load_document(PdfBuilder(pages, title).build(), "a.pdf")
 
 
-def lines(*words: str, size: float = 10, top: float = 500) -> list[Text]:
-    return [Text(40, top - 1.2 * size * at, line, size) for at, line in enumerate(words)]
+def lines(*words: str, size: float = 10, top: float = 500) -> list[TextLine]:
+    return [TextLine(40, top - 1.2 * size * at, line, size) for at, line in enumerate(words)]
 
 
 def check(document: Document) -> None:
@@ -122,19 +130,24 @@ async def test_questions(name: str, question: str, words: str, expected: str, li
 
 def test_the_ledger() -> None:
     """Hyphenated words are joined, footnotes and headers are in no sentence, columns are read in order."""
-    document = load_document(generated_pdfs.ledger(), "a.pdf")
+    document = load_document(generated_pdfs.make_book(), "a.pdf")
     whole = [
         text.replace("\u00ad", "")
-        for text in (generated_pdfs.ROUTINE, generated_pdfs.FOG, generated_pdfs.LEFT, generated_pdfs.RIGHT)
+        for text in (
+            generated_pdfs.FIRST_PARAGRAPH,
+            generated_pdfs.SECOND_PARAGRAPH,
+            generated_pdfs.LEFT_COLUMN,
+            generated_pdfs.RIGHT_COLUMN,
+        )
     ]
-    crossing, rest = f"{generated_pdfs.CROSSING} {generated_pdfs.CROSSED}".replace("\u00ad", "").split(
-        "potatoes. "
-    )
+    crossing, rest = f"{generated_pdfs.SENTENCE_BEFORE_BREAK} {generated_pdfs.SENTENCE_AFTER_BREAK}".replace(
+        "\u00ad", ""
+    ).split("potatoes. ")
     assert [
         "This copy was made for the school of Skerry.",
         whole[0],
         whole[1],
-        generated_pdfs.NOTE,
+        generated_pdfs.FOOTNOTE,
         f"{crossing}potatoes.",
         rest,
         whole[2],
@@ -160,7 +173,7 @@ def test_points_and_brackets_of_hebrew() -> None:
 
 def test_headings_without_an_outline() -> None:
     """Large type is a heading, the largest the highest level; a large sentence is not."""
-    big = [Text(40, 560, "Chapter One", 20), Text(40, 530, "A section", 14)]
+    big = [TextLine(40, 560, "Chapter One", 20), TextLine(40, 530, "A section", 14)]
     document = paper([*big, *lines("Text of the section.", "More of it is here.")], title="")
     assert [("Chapter One", 1), ("A section", 2)] == [(h.text, h.level) for h in document.headings]
     assert "Chapter One" == document.title
@@ -176,7 +189,10 @@ def test_titles_that_are_none(title: str) -> None:
 def test_the_head_names_the_chapter() -> None:
     """A changing header is removed by its page number; a line that only looks similar is kept."""
     pages = [
-        [Text(40, 560, f"{number} The chapter of {name}", 8), *lines(f"Record {number * 3} is of {name}.")]
+        [
+            TextLine(40, 560, f"{number} The chapter of {name}", 8),
+            *lines(f"Record {number * 3} is of {name}."),
+        ]
         for number, name in enumerate(("goats", "bees", "oil"), 5)
     ]
     assert ["Record 15 is of goats.", "Record 18 is of bees.", "Record 21 is of oil."] == parts(paper(*pages))
@@ -184,22 +200,24 @@ def test_the_head_names_the_chapter() -> None:
 
 def test_an_entry_without_a_line_of_its_own() -> None:
     """The heading of an outline entry without a line of its own is at the start of its page."""
-    outline = (Entry("Opening", 0), Entry("The Second Part", 1), Entry("   ", 1))
+    outline = (OutlineEntry("Opening", 0), OutlineEntry("The Second Part", 1), OutlineEntry("   ", 1))
     pages = [lines("At nine it opens."), lines("At six it closes.")]
-    document = load_document(Paper(pages, "Title", outline).data(), "a.pdf")
+    document = load_document(PdfBuilder(pages, "Title", outline).build(), "a.pdf")
     assert ["Opening", "The Second Part"] == [heading.text for heading in document.headings]
     assert [block.start for block in document.blocks] == [h.span.start for h in document.headings]
 
 
 def test_paragraphs_by_indent_gap_and_end() -> None:
     """A paragraph begins with an indent, below a gap, or after a short line that ends a sentence."""
-    first, y = column(
-        "The first has no indent and goes on over a line or two, as it should.", 40, 500, letters=30
+    first, y = justify_paragraph(
+        "The first has no indent and goes on over a line or two, as it should.", 40, 500, line_chars=30
     )
-    second, y = column(
-        "The second is indented, and is also longer than a line.", 40, y - 12, letters=30, indent=3
+    second, y = justify_paragraph(
+        "The second is indented, and is also longer than a line.", 40, y - 12, line_chars=30, indent=3
     )
-    third, _ = column("The third is far below the rest, and has no indent either.", 40, y - 30, letters=30)
+    third, _ = justify_paragraph(
+        "The third is far below the rest, and has no indent either.", 40, y - 30, line_chars=30
+    )
     found = parts(paper([*first, *second, *third]))
     assert ["The first has", "The second is", "The third is "] == [text[:13] for text in found]
 
@@ -238,9 +256,12 @@ def test_hyphens(seen: str, before: str, after: str, expected: tuple[str, str]) 
         (b"PK\3\4 not at all", "is not a PDF, or is cut short or damaged; copy it again"),
         (b"%PDF-1.7\n", "is not a PDF, or is cut short or damaged; copy it again"),
         ((PRINTED / "locked.pdf").read_bytes(), "needs a password; save it without one"),
-        (generated_pdfs.pictures(), r"holds no text, only pictures: have it read by OCR \(ocrmypdf\) first"),
-        (Paper([[]]).data(), "holds no text, only pictures"),
-        (written([b"<</Type/Catalog/Pages 2 0 R>>", b"<</Type/Pages/Count 0/Kids[]>>"]), "is damaged|no PDF"),
+        (generated_pdfs.make_scan(), r"holds no text, only pictures: have it read by OCR \(ocrmypdf\) first"),
+        (PdfBuilder([[]]).build(), "holds no text, only pictures"),
+        (
+            write_objects([b"<</Type/Catalog/Pages 2 0 R>>", b"<</Type/Pages/Count 0/Kids[]>>"]),
+            "is damaged|no PDF",
+        ),
     ],
     ids=["empty", "archive", "head", "locked", "pictures", "blank", "no pages"],
 )  # fmt: skip
@@ -251,21 +272,21 @@ def test_what_cannot_be_read(data: bytes, reason: str) -> None:
 
 
 TEXTS = st.builds(
-    Text,
-    x=st.integers(-50, WIDTH),
-    y=st.integers(-50, HEIGHT),
-    words=st.text(st.sampled_from("abc ABC.-()\\12\xad\xe4•…") | st.characters(codec="cp1252"), max_size=40),
+    TextLine,
+    x=st.integers(-50, PAGE_WIDTH),
+    y=st.integers(-50, PAGE_HEIGHT),
+    text=st.text(st.sampled_from("abc ABC.-()\\12\xad\xe4•…") | st.characters(codec="cp1252"), max_size=40),
     size=st.sampled_from([1, 6, 10, 10, 10, 24, 500]),
 )
 
 
 @given(pages=st.lists(st.lists(TEXTS, max_size=12), min_size=1, max_size=4), outline=st.booleans())
 @settings(max_examples=60, deadline=None)
-def test_any_page(pages: list[list[Text]], outline: bool) -> None:
+def test_any_page(pages: list[list[TextLine]], outline: bool) -> None:
     """Any text anywhere on a page gives a sound document or a DocumentError."""
-    entries = (Entry("abc", 0), Entry("a", len(pages) - 1)) if outline else ()
+    entries = (OutlineEntry("abc", 0), OutlineEntry("a", len(pages) - 1)) if outline else ()
     with suppress(DocumentError):
-        check(load_document(Paper(pages, "x", entries).data(), "a.pdf"))
+        check(load_document(PdfBuilder(pages, "x", entries).build(), "a.pdf"))
 
 
 @cache

@@ -4,7 +4,7 @@ from retrieval.errors import DocumentError
 from retrieval.loaders.text import csv
 from retrieval.loaders.text.csv import load
 from retrieval.model import Document
-from tests.documents import make
+from tests.documents import samples
 
 
 def read(text: str) -> Document:
@@ -17,7 +17,7 @@ def blocks(document: Document) -> list[str]:
 
 def test_rows() -> None:
     """A row is a block of named cells; rows are numbered as in a spreadsheet."""
-    document = read(make.SEPARATED)
+    document = read(samples.CSV)
     assert [
         'Name: Ada Brandt\nGeboren: 1815\nBeruf: Müllerin\nBemerkung: mahlt "Dinkel"; auch Roggen',
         "Name: Jonas Veit\nGeboren: 1822\nBeruf: Bäcker",

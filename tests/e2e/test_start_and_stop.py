@@ -21,7 +21,7 @@ TOKEN = "1234567890:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw"
 QUESTION = "Who built the lighthouse of Nordholm?"
 FACT = "The lighthouse of Nordholm was built in 1874 by the engineer Clara Brandt.\n"
 
-Starting = Callable[..., Any]
+StartBot = Callable[..., Any]
 
 
 def _one_line(output: str) -> str:
@@ -31,25 +31,25 @@ def _one_line(output: str) -> str:
     return line
 
 
-def test_missing_token(starting: Starting, tmp_path: Path) -> None:
+def test_missing_token(start_bot: StartBot, tmp_path: Path) -> None:
     """A missing token is one line that says where to get one, with exit code 2."""
-    bot = starting(SEEDS_DIR=str(tmp_path))
+    bot = start_bot(SEEDS_DIR=str(tmp_path))
     assert 2 == bot.wait()
     assert "TELEGRAM_TOKEN is not set: get a token from @BotFather" in _one_line(bot.output)
 
 
-def test_bad_setting(starting: Starting) -> None:
+def test_bad_setting(start_bot: StartBot) -> None:
     """An invalid setting is one line with its name and value, with exit code 2."""
-    bot = starting(TELEGRAM_TOKEN=TOKEN, QUOTE_CHARS="many")
+    bot = start_bot(TELEGRAM_TOKEN=TOKEN, QUOTE_CHARS="many")
     assert 2 == bot.wait()
     assert "QUOTE_CHARS=many: expected a whole number" == _one_line(bot.output)
 
 
 @pytest.mark.parametrize("level", ["DEBUG", "ERROR"])
-def test_wrong_token(starting: Starting, sandbox_url: str, tmp_path: Path, level: str) -> None:
+def test_wrong_token(start_bot: StartBot, sandbox_url: str, tmp_path: Path, level: str) -> None:
     """An unknown token is one line without the token, with exit code 1."""
     wrong = "1234567890:BBBdqTcvCH1vGWJxfSeofSAs0K5PALDsaw"
-    bot = starting(
+    bot = start_bot(
         TELEGRAM_TOKEN=wrong, TELEGRAM_API_URL=sandbox_url, SEEDS_DIR=str(tmp_path), LOG_LEVEL=level
     )
     assert 1 == bot.wait()
@@ -58,20 +58,20 @@ def test_wrong_token(starting: Starting, sandbox_url: str, tmp_path: Path, level
     assert wrong.partition(":")[2] not in bot.output
 
 
-def test_missing_folder(starting: Starting, tmp_path: Path) -> None:
+def test_missing_folder(start_bot: StartBot, tmp_path: Path) -> None:
     """A missing documents folder is one line, with exit code 2."""
-    bot = starting(TELEGRAM_TOKEN=TOKEN, SEEDS_DIR=str(tmp_path / "none"))
+    bot = start_bot(TELEGRAM_TOKEN=TOKEN, SEEDS_DIR=str(tmp_path / "none"))
     assert 2 == bot.wait()
     assert "none" in _one_line(bot.output)
 
 
-def test_unreachable_telegram(starting: Starting, tmp_path: Path) -> None:
+def test_unreachable_telegram(start_bot: StartBot, tmp_path: Path) -> None:
     """Without a network the log has one line without traceback or token, and a stop ends the bot at once."""
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        url = f"http://127.0.0.1:{taken.getsockname()[1]}"
-    bot = starting(TELEGRAM_TOKEN=TOKEN, TELEGRAM_API_URL=url, SEEDS_DIR=str(tmp_path), LOG_LEVEL="DEBUG")
-    bot.until(f"Telegram cannot be reached at {url}; trying again")
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{probe.getsockname()[1]}"
+    bot = start_bot(TELEGRAM_TOKEN=TOKEN, TELEGRAM_API_URL=url, SEEDS_DIR=str(tmp_path), LOG_LEVEL="DEBUG")
+    bot.wait_for_output(f"Telegram cannot be reached at {url}; trying again")
     time.sleep(2.5)
     assert 1 == bot.output.count("cannot be reached")
     assert "Traceback" not in bot.output
@@ -79,17 +79,19 @@ def test_unreachable_telegram(starting: Starting, tmp_path: Path) -> None:
     assert 0 == bot.stop()
 
 
-def test_telegram_is_reachable_later(starting: Starting, tmp_path: Path) -> None:
+def test_telegram_is_reachable_later(start_bot: StartBot, tmp_path: Path) -> None:
     """The bot waits for a Telegram server that becomes reachable a little later."""
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        port = taken.getsockname()[1]
-    bot = starting(TELEGRAM_TOKEN=TOKEN, TELEGRAM_API_URL=f"http://127.0.0.1:{port}", SEEDS_DIR=str(tmp_path))
-    bot.until("trying again")
-    asyncio.run(_late(port, bot))
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    bot = start_bot(
+        TELEGRAM_TOKEN=TOKEN, TELEGRAM_API_URL=f"http://127.0.0.1:{port}", SEEDS_DIR=str(tmp_path)
+    )
+    bot.wait_for_output("trying again")
+    asyncio.run(_check_late_telegram(port, bot))
 
 
-async def _late(port: int, bot: Any) -> None:
+async def _check_late_telegram(port: int, bot: Any) -> None:
     async with Sandbox.start(token=TOKEN, arguments=("--empty", "--port", str(port))) as sandbox:
         await sandbox.connected()
         chat = await sandbox.private_chat()
@@ -98,11 +100,11 @@ async def _late(port: int, bot: Any) -> None:
         assert 0 == await asyncio.to_thread(bot.stop)
 
 
-async def test_no_documents(starting: Starting, own_sandbox_url: str, tmp_path: Path) -> None:
+async def test_no_documents(start_bot: StartBot, own_sandbox_url: str, tmp_path: Path) -> None:
     """With an empty folder the bot runs, and replies that it has no documents yet."""
     (tmp_path / "empty").mkdir()
-    bot = starting(TELEGRAM_TOKEN=TOKEN, TELEGRAM_API_URL=own_sandbox_url, SEEDS_DIR=str(tmp_path / "empty"))
-    bot.until("is listening")
+    bot = start_bot(TELEGRAM_TOKEN=TOKEN, TELEGRAM_API_URL=own_sandbox_url, SEEDS_DIR=str(tmp_path / "empty"))
+    bot.wait_for_output("is listening")
     assert "empty holds no document that can be read" in bot.output
     async with Sandbox.at(own_sandbox_url, token=TOKEN) as sandbox:
         for text in (QUESTION, "/sources"):
@@ -113,7 +115,7 @@ async def test_no_documents(starting: Starting, own_sandbox_url: str, tmp_path: 
 
 
 async def test_unreadable_files_do_not_affect_good_ones(
-    starting: Starting, own_sandbox_url: str, tmp_path: Path
+    start_bot: StartBot, own_sandbox_url: str, tmp_path: Path
 ) -> None:
     """A binary named .txt and an unreadable file are named in the log; the good document answers."""
     folder = tmp_path / "documents"
@@ -122,8 +124,8 @@ async def test_unreadable_files_do_not_affect_good_ones(
     (folder / "binary.txt").write_bytes(b"\x7fELF\x02\x01\x01" + bytes(range(256)) * 20)
     (folder / "locked.txt").write_text("secret", encoding="utf-8")
     (folder / "locked.txt").chmod(0)
-    bot = starting(TELEGRAM_TOKEN=TOKEN, TELEGRAM_API_URL=own_sandbox_url, SEEDS_DIR=str(folder))
-    bot.until("is listening")
+    bot = start_bot(TELEGRAM_TOKEN=TOKEN, TELEGRAM_API_URL=own_sandbox_url, SEEDS_DIR=str(folder))
+    bot.wait_for_output("is listening")
     assert "Left out binary.txt: " in bot.output
     # Root can read every file.
     assert ("Left out locked.txt: " in bot.output) is (os.geteuid() != 0)
@@ -135,7 +137,7 @@ async def test_unreadable_files_do_not_affect_good_ones(
 
 
 async def test_stopping_is_quick_and_loses_no_question(
-    starting: Starting, own_sandbox_url: str, documents: Path
+    start_bot: StartBot, own_sandbox_url: str, documents: Path
 ) -> None:
     """SIGTERM ends the process with 0; later questions are answered once, by the next process."""
     environment = {
@@ -146,28 +148,28 @@ async def test_stopping_is_quick_and_loses_no_question(
     }
     async with Sandbox.at(own_sandbox_url, token=TOKEN) as sandbox:
         chat = await sandbox.private_chat()
-        first = starting(**environment)
-        first.until("is listening")
+        first = start_bot(**environment)
+        first.wait_for_output("is listening")
         await chat.send("/help")
         await chat.next_message()
-        began = time.monotonic()
+        start = time.monotonic()
         assert 0 == first.stop()
-        assert time.monotonic() - began < 3
+        assert time.monotonic() - start < 3
         assert [] == await sandbox.unconfirmed()
         assert all(json.loads(line)["level"] == "INFO" for line in first.output.splitlines())
         await chat.send("/help")
-        second = starting(**environment)
+        second = start_bot(**environment)
         assert TEXTS.help == (await chat.next_message(timeout=20)).text
         assert 0 == second.stop()
         assert [] == await sandbox.unconfirmed()
 
 
 async def test_an_update_is_confirmed_only_when_answered(
-    starting: Starting, own_sandbox_url: str, documents: Path
+    start_bot: StartBot, own_sandbox_url: str, documents: Path
 ) -> None:
     """While an answer is delayed its update stays unconfirmed, and other chats are answered."""
-    bot = starting(TELEGRAM_TOKEN=TOKEN, TELEGRAM_API_URL=own_sandbox_url, SEEDS_DIR=str(documents))
-    bot.until("is listening")
+    bot = start_bot(TELEGRAM_TOKEN=TOKEN, TELEGRAM_API_URL=own_sandbox_url, SEEDS_DIR=str(documents))
+    bot.wait_for_output("is listening")
     async with Sandbox.at(own_sandbox_url, token=TOKEN) as sandbox:
         slow, quick = await sandbox.private_chat("Ada"), await sandbox.private_chat("Omar")
         await sandbox.fault("sendMessage", kind="delay", seconds=1.5, chat_id=slow.id)
@@ -180,10 +182,10 @@ async def test_an_update_is_confirmed_only_when_answered(
         assert [] == await sandbox.unconfirmed()
 
 
-async def test_two_processes_at_a_time(starting: Starting, own_sandbox_url: str, documents: Path) -> None:
+async def test_two_processes_at_a_time(start_bot: StartBot, own_sandbox_url: str, documents: Path) -> None:
     """With two processes, as during a deploy, each logs one warning at most, and questions are answered."""
-    bot = starting(TELEGRAM_TOKEN=TOKEN, TELEGRAM_API_URL=own_sandbox_url, SEEDS_DIR=str(documents))
-    bot.until("is listening")
+    bot = start_bot(TELEGRAM_TOKEN=TOKEN, TELEGRAM_API_URL=own_sandbox_url, SEEDS_DIR=str(documents))
+    bot.wait_for_output("is listening")
     async with Sandbox.at(own_sandbox_url, token=TOKEN) as sandbox:
         await sandbox.fault("getUpdates", kind="error", status=409, description="Conflict: other")
         chat = await sandbox.private_chat()

@@ -19,21 +19,21 @@ pytestmark = [pytest.mark.e2e, pytest.mark.skipif(not is_installed(), reason="no
 QUESTION = "Who built the lighthouse of Nordholm?"
 
 
-async def _without_vector(port: int) -> int:
+async def _texts_without_vector(port: int) -> int:
     async with httpx.AsyncClient(trust_env=False) as http:
         page = (await http.get(f"http://127.0.0.1:{port}/metrics")).text
-    (found,) = re.findall(r"^verbatim_texts_without_vector (\S+)$", page, re.MULTILINE)
-    return round(float(found))
+    (value,) = re.findall(r"^verbatim_texts_without_vector (\S+)$", page, re.MULTILINE)
+    return round(float(value))
 
 
 async def test_vectors_are_computed_in_the_background(
-    starting: Callable[..., Any], own_sandbox_url: str, tmp_path: Path
+    start_bot: Callable[..., Any], own_sandbox_url: str, tmp_path: Path
 ) -> None:
     """Questions are answered during and after encoding, new documents are encoded, and a stop is quick."""
     folder, port = tmp_path / "living", free_port()
     folder.mkdir()
     (folder / "lighthouse.txt").write_text(LIGHTHOUSE, encoding="utf-8")
-    bot = starting(
+    bot = start_bot(
         TELEGRAM_TOKEN=TOKEN,
         TELEGRAM_API_URL=own_sandbox_url,
         TELEGRAM_MESSAGES_PER_SECOND="0",
@@ -43,24 +43,24 @@ async def test_vectors_are_computed_in_the_background(
         PORT=str(port),
     )
     async with Sandbox.at(own_sandbox_url, token=TOKEN) as sandbox:
-        bot.until("is listening")
+        bot.wait_for_output("is listening")
         chat = await sandbox.private_chat()
         await chat.send(QUESTION)
         assert "Clara Brandt" in (await chat.next_message()).text
-        bot.until("Comparing meanings: all texts have vectors")
-        assert 0 == await _without_vector(port)
+        bot.wait_for_output("Comparing meanings: all texts have vectors")
+        assert 0 == await _texts_without_vector(port)
         lines = (
             f"In the year {1000 + year} the harbour had {year} boats and a keeper.\n" for year in range(900)
         )
         (folder / "harbour.txt").write_text("\n".join(lines), encoding="utf-8")
         deadline = time.monotonic() + 30
-        while not await _without_vector(port):
+        while not await _texts_without_vector(port):
             assert time.monotonic() < deadline
             await asyncio.sleep(0.1)
         for year in (301, 302):
             await chat.send(f"How many boats were there in {1000 + year}?")
             assert f"{year} boats" in (await chat.next_message()).text
-        began = time.monotonic()
+        start = time.monotonic()
         assert 0 == bot.stop()
-        assert time.monotonic() - began < 8
+        assert time.monotonic() - start < 8
     assert "Traceback" not in bot.output

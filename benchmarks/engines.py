@@ -1,4 +1,4 @@
-"""The search engines to compare, each in a process of its own with its index open."""
+"""The search engines to compare, each in its own process with an open index."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING
 
-from benchmarks.peers.child import ROOT, BuildCost, Child
+from benchmarks.peers.engine_process import ROOT, BuildCost, EngineProcess
 
 if TYPE_CHECKING:
     from contextlib import ExitStack
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _PEER_PYTHON = ROOT / ".venv-bench" / "bin" / "python"
 _OPEN_ROUNDS = 3
 OURS = "ours"
-# It scores every passage and keeps all in memory, so only smaller corpora are practical.
+# rank-bm25 scores every passage and keeps its index in memory, so it is too slow for large corpora.
 RANK_BM25 = "rank_bm25"
 _MAX_RANK_BM25_PASSAGES = 100_000
 
@@ -27,11 +27,11 @@ _MAX_RANK_BM25_PASSAGES = 100_000
 class PreparedEngine:
     """A running engine. `open_seconds` and `disk_bytes` are None if it cannot save its index.
 
-    `is_cached` if the index was built in an earlier run.
+    `is_cached` means that the index was built in an earlier run.
     """
 
-    child: Child
-    built: BuildCost
+    process: EngineProcess
+    build_cost: BuildCost
     open_seconds: float | None
     disk_bytes: int | None
     is_cached: bool
@@ -45,27 +45,27 @@ def engine_names(passages: int) -> list[str]:
 
 
 def prepare(name: str, folder: Path, stack: ExitStack) -> PreparedEngine:
-    """Build an engine's index next to the folder and open it. An existing index of a peer is reused."""
+    """Build the index of an engine next to the folder and open it. Other engines reuse an existing index."""
     python = Path(sys.executable) if name == OURS else _PEER_PYTHON
-    saved = folder.with_name(f"{folder.name}-{name}")
+    index_folder = folder.with_name(f"{folder.name}-{name}")
     cost_file = folder.with_name(f"{folder.name}-{name}.json")
     if name == RANK_BM25:
-        child = stack.enter_context(Child.start(name, python))
-        return PreparedEngine(child, child.build(folder, saved), None, None, is_cached=False)
+        process = stack.enter_context(EngineProcess.start(name, python))
+        return PreparedEngine(process, process.build(folder, index_folder), None, None, is_cached=False)
     is_cached = name != OURS and cost_file.exists()
     if not is_cached:
-        shutil.rmtree(saved, ignore_errors=True)
-        with Child.start(name, python) as child:
-            built = child.build(folder, saved)
-        cost_file.write_text(json.dumps(asdict(built)), encoding="utf-8")
+        shutil.rmtree(index_folder, ignore_errors=True)
+        with EngineProcess.start(name, python) as process:
+            build_cost = process.build(folder, index_folder)
+        cost_file.write_text(json.dumps(asdict(build_cost)), encoding="utf-8")
     open_seconds = []
     for _ in range(_OPEN_ROUNDS - 1):
-        with Child.start(name, python) as child:
-            open_seconds.append(child.open(folder, saved))
-    child = stack.enter_context(Child.start(name, python))
-    open_seconds.append(child.open(folder, saved))
-    built = BuildCost(**json.loads(cost_file.read_text("utf-8")))
-    return PreparedEngine(child, built, median(open_seconds), _folder_bytes(saved), is_cached)
+        with EngineProcess.start(name, python) as process:
+            open_seconds.append(process.open(folder, index_folder))
+    process = stack.enter_context(EngineProcess.start(name, python))
+    open_seconds.append(process.open(folder, index_folder))
+    build_cost = BuildCost(**json.loads(cost_file.read_text("utf-8")))
+    return PreparedEngine(process, build_cost, median(open_seconds), _folder_bytes(index_folder), is_cached)
 
 
 def _folder_bytes(folder: Path) -> int:

@@ -13,7 +13,7 @@ import pytest
 
 from bot.i18n.messages import texts_for
 from sandbox.client import ChatClient, MessageClient, Sandbox
-from tests.e2e.conftest import LIGHTHOUSE, TOKEN, Process, _sandbox, settings_of
+from tests.e2e.conftest import LIGHTHOUSE, TOKEN, Process, bot_settings, run_sandbox
 
 pytestmark = pytest.mark.e2e
 
@@ -21,8 +21,8 @@ TEXTS = texts_for("en")
 QUESTION = "Who built the lighthouse of Nordholm?"
 FACT = "Clara Brandt"
 OTHER_QUESTION = "What does the pilot boat carry?"
-UNANSWERED = "Who won the chess championship in Reykjavik?"
-SENTENCES = " ".join(f"Barge number {n} waits at the lock with timber and slate." for n in range(80))
+UNANSWERABLE = "Who won the chess championship in Reykjavik?"
+BARGES = " ".join(f"Barge number {n} waits at the lock with timber and slate." for n in range(80))
 HARBOUR = f"""# The harbour book
 
 A harbour has rules.
@@ -37,7 +37,7 @@ After sunset the pilot boat shows a white light over a red one.
 
 ## Barges
 
-{SENTENCES}
+{BARGES}
 
 The last barge leaves before the ice comes.
 """
@@ -46,7 +46,7 @@ CRATES = (
     "the crates are weighed on the scales at the end of the pier, covered with wet canvas, and taken by the "
     "evening train to the towns on the other side of the bay, where cooks wait for them before noon."
 )
-QUAY = "\n\n".join(
+HERRING = "\n\n".join(
     f"Herring is landed at quay {n} by the trawlers of line {n}, and {CRATES}" for n in range(1, 36)
 )
 
@@ -65,121 +65,121 @@ class FeedbackBot:
 @pytest.fixture(scope="module")
 def feedback_bot(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FeedbackBot]:
     """Start a bot with a sandbox of its own for all tests of this module."""
-    folder, feedback = tmp_path_factory.mktemp("shelf"), tmp_path_factory.mktemp("feedback")
+    folder, feedback = tmp_path_factory.mktemp("documents"), tmp_path_factory.mktemp("feedback")
     (folder / "lighthouse.txt").write_text(LIGHTHOUSE, encoding="utf-8")
     (folder / "harbour.md").write_text(HARBOUR, encoding="utf-8")
     (folder / "quays").mkdir()
-    (folder / "quays" / "herring.txt").write_text(QUAY, encoding="utf-8")
-    with _sandbox() as url:
-        person = {"first_name": "Nora", "language_code": "en"}
-        admin = httpx.post(f"{url}/control/user", json=person, trust_env=False).json()["id"]
+    (folder / "quays" / "herring.txt").write_text(HERRING, encoding="utf-8")
+    with run_sandbox() as url:
+        user = {"first_name": "Nora", "language_code": "en"}
+        admin = httpx.post(f"{url}/control/user", json=user, trust_env=False).json()["id"]
         process = Process.start(
             tmp_path_factory.mktemp("bot"),
-            **settings_of("polling", TELEGRAM_API_URL=url, SEEDS_DIR=str(folder)),
+            **bot_settings("polling", TELEGRAM_API_URL=url, SEEDS_DIR=str(folder)),
             FEEDBACK_DIR=str(feedback),
             TELEGRAM_ADMINS=str(admin),
             LOG_LEVEL="DEBUG",
         )
         try:
-            process.until("is listening")
+            process.wait_for_output("is listening")
             yield FeedbackBot(url, folder, feedback, admin, process)
         finally:
-            process.end()
+            process.kill_if_running()
 
 
 @pytest.fixture
 async def reading(feedback_bot: FeedbackBot) -> AsyncIterator[Sandbox]:
-    """Connect to the sandbox of this module; after each test, check that no call violated the Bot API."""
-    async with Sandbox.at(feedback_bot.url, token=TOKEN) as joined:
-        await joined.settings(flood=False, privacy=True)
-        yield joined
-        assert [] == await joined.violations()
+    """Connect to the sandbox of this module. Check after each test that no call violated the Bot API."""
+    async with Sandbox.at(feedback_bot.url, token=TOKEN) as client:
+        await client.settings(flood=False, privacy=True)
+        yield client
+        assert [] == await client.violations()
     assert "Traceback" not in feedback_bot.process.output
 
 
-async def _say(sandbox: Sandbox, text: str, **fields: Any) -> MessageClient:
+async def _send(sandbox: Sandbox, text: str, **fields: Any) -> MessageClient:
     chat = await sandbox.private_chat(**fields)
     await chat.send(text)
     return await chat.next_message()
 
 
-async def _turn(shown: MessageClient, button: str) -> MessageClient:
-    await shown.press(button)
-    return await shown.chat.next_message(kinds=["edited_message"])
+async def _press(message: MessageClient, button: str) -> MessageClient:
+    await message.press(button)
+    return await message.chat.next_message(kinds=["edited_message"])
 
 
-async def _admin(sandbox: Sandbox, feedback_bot: FeedbackBot) -> ChatClient:
+async def _admin_chat(sandbox: Sandbox, feedback_bot: FeedbackBot) -> ChatClient:
     return ChatClient(sandbox, feedback_bot.admin, feedback_bot.admin, (await sandbox.state())["last_event"])
 
 
 async def _reload(sandbox: Sandbox, feedback_bot: FeedbackBot) -> str:
-    chat = await _admin(sandbox, feedback_bot)
+    chat = await _admin_chat(sandbox, feedback_bot)
     await chat.send("/reload")
     return (await chat.next_message(kinds=["edited_message"])).text
 
 
 async def _group(sandbox: Sandbox, **fields: Any) -> ChatClient:
-    """Join a group with the bot, whose greeting may come before the test reads messages."""
+    """Create a group with the bot. Its greeting is the first unread message."""
     group = await sandbox.group(**fields)
     group.seen = 0
     return group
 
 
 def _link(message: MessageClient) -> str:
-    (link,) = [one["url"] for one in message.entities if one["type"] == "text_link"]
+    (link,) = [entity["url"] for entity in message.entities if entity["type"] == "text_link"]
     return str(link)
 
 
-def _start(link: str) -> str:
-    """Open a link as a client does."""
-    found = re.fullmatch(r"https://t\.me/verbatim_bot\?start=([A-Za-z0-9_-]{1,64})", link)
-    assert found is not None
-    return f"/start {found[1]}"
+def _start_command(link: str) -> str:
+    """Return the command that a client sends when a deep link is opened."""
+    match = re.fullmatch(r"https://t\.me/verbatim_bot\?start=([A-Za-z0-9_-]{1,64})", link)
+    assert match is not None
+    return f"/start {match[1]}"
 
 
 def _labels(message: MessageClient) -> list[str]:
     return [button["text"] for button in message.buttons]
 
 
-async def _file(message: MessageClient) -> bytes:
+async def _download(message: MessageClient) -> bytes:
     sandbox = message.chat.sandbox
-    found = await sandbox.http.get(f"{sandbox.url}/control/file/{message.raw['document']['file_id']}")
-    return found.content
+    response = await sandbox.http.get(f"{sandbox.url}/control/file/{message.raw['document']['file_id']}")
+    return response.content
 
 
-# In other chats
+# Inline queries
 
 
-async def _typed(chat: ChatClient, query: str, offset: str = "") -> dict[str, Any]:
+async def _query_inline(chat: ChatClient, query: str, offset: str = "") -> dict[str, Any]:
     answer: dict[str, Any] = (await chat.inline(query, offset=offset))["answer"]
     return answer
 
 
 async def test_a_chosen_inline_quote_is_verbatim(reading: Sandbox, feedback_bot: FeedbackBot) -> None:
     """An inline query offers articles; the chosen one sends its verbatim quote with the source."""
-    friends = await reading.group("Friends", bot=False)
-    typed = await friends.inline(QUESTION)
-    results = typed["answer"]["results"]
-    assert {"article"} == {one["type"] for one in results}
+    group = await reading.group("Friends", bot=False)
+    query = await group.inline(QUESTION)
+    results = query["answer"]["results"]
+    assert {"article"} == {result["type"] for result in results}
     assert FACT in results[0]["title"]
-    sent = await friends.pick(typed["query_id"], results[0]["id"])
+    sent = await group.pick(query["query_id"], results[0]["id"])
     (quote,), (name,) = sent.entity_texts("blockquote"), sent.entity_texts("code")
     assert FACT in quote
     assert quote in (feedback_bot.folder / name).read_text(encoding="utf-8")
-    opened = await _say(reading, _start(_link(sent)))
-    assert quote in opened.text
+    reply = await _send(reading, _start_command(_link(sent)))
+    assert quote in reply.text
 
 
 async def test_inline_quotes_are_paged_to_the_end(reading: Sandbox, feedback_bot: FeedbackBot) -> None:
-    """Inline results come in pages of at most ten, each result once and verbatim, up to the last one."""
+    """Inline results come in pages of at most ten; each result comes once and is verbatim."""
     chat = await reading.private_chat()
     offset, ids, counts = "", list[str](), list[int]()
     while True:
-        answer = await _typed(chat, "At which quay is herring landed by the trawlers?", offset)
-        ids += [one["id"] for one in answer["results"]]
+        answer = await _query_inline(chat, "At which quay is herring landed by the trawlers?", offset)
+        ids += [result["id"] for result in answer["results"]]
         counts.append(len(answer["results"]))
-        for one in answer["results"]:
-            quote = one["input_message_content"]["message_text"].partition("\n— ")[0]
+        for result in answer["results"]:
+            quote = result["input_message_content"]["message_text"].partition("\n— ")[0]
             assert quote in (feedback_bot.folder / "quays" / "herring.txt").read_text(encoding="utf-8")
         offset = answer["next_offset"]
         if not offset:
@@ -191,27 +191,27 @@ async def test_inline_quotes_are_paged_to_the_end(reading: Sandbox, feedback_bot
 
 @pytest.mark.parametrize(
     ("query", "hint"),
-    [("", TEXTS.inline_hint), ("  ", TEXTS.inline_hint), (UNANSWERED, TEXTS.inline_no_quote)],
+    [("", TEXTS.inline_hint), ("  ", TEXTS.inline_hint), (UNANSWERABLE, TEXTS.inline_no_quote)],
 )
 async def test_inline_help(reading: Sandbox, query: str, hint: str) -> None:
     """An inline query without text or results offers a button that opens the help."""
-    answer = await _typed(await reading.private_chat(), query)
+    answer = await _query_inline(await reading.private_chat(), query)
     assert ([], "", hint) == (answer["results"], answer["next_offset"], answer["button"]["text"])
-    assert TEXTS.help == (await _say(reading, f"/start {answer['button']['start_parameter']}")).text
+    assert TEXTS.help == (await _send(reading, f"/start {answer['button']['start_parameter']}")).text
 
 
 @pytest.mark.parametrize("offset", ["7", "49", "50", "99", "-1", "x", "[]", "٣", "1e3", "9" * 60])
 async def test_any_inline_offset_is_answered(reading: Sandbox, offset: str) -> None:
     """An inline query with any offset is answered."""
-    answer = await _typed(await reading.private_chat(), "herring at the quay by trawlers", offset)
+    answer = await _query_inline(await reading.private_chat(), "herring at the quay by trawlers", offset)
     assert len(answer["results"]) <= 10
 
 
 async def test_a_quote_sent_to_the_bot_itself_is_no_question(reading: Sandbox) -> None:
     """A quote sent inline in the chat with the bot is not a question."""
     chat = await reading.private_chat()
-    typed = await chat.inline(QUESTION)
-    await chat.pick(typed["query_id"], typed["answer"]["results"][0]["id"])
+    query = await chat.inline(QUESTION)
+    await chat.pick(query["query_id"], query["answer"]["results"][0]["id"])
     assert await chat.is_quiet(seconds=0.3)
 
 
@@ -224,26 +224,26 @@ async def test_every_citation_links_to_its_passage(reading: Sandbox) -> None:
     await group.next_message()
     await group.send("/ask At which quay is herring landed by the trawlers?")
     answer = await group.next_message()
-    shown = [answer]
-    while "›" in _labels(shown[-1]):
-        shown.append(await _turn(shown[-1], "›"))
-    assert len(shown) == len({_link(one) for one in shown}) > 1
-    forwarded = await shown[-1].forward(await reading.private_chat("Bo"))
-    assert _link(shown[-1]) == _link(forwarded)
-    for one in (shown[0], forwarded):
-        opened = await _say(reading, _start(_link(one)))
-        assert one.entity_texts("blockquote") == opened.entity_texts("blockquote")
-        assert _link(one) == _link(opened)
+    pages = [answer]
+    while "›" in _labels(pages[-1]):
+        pages.append(await _press(pages[-1], "›"))
+    assert len(pages) == len({_link(page) for page in pages}) > 1
+    forwarded = await pages[-1].forward(await reading.private_chat("Bo"))
+    assert _link(pages[-1]) == _link(forwarded)
+    for page in (pages[0], forwarded):
+        reply = await _send(reading, _start_command(_link(page)))
+        assert page.entity_texts("blockquote") == reply.entity_texts("blockquote")
+        assert _link(page) == _link(reply)
 
 
 async def test_a_link_shows_the_neighbours(reading: Sandbox) -> None:
     """A link shows its passage with the neighbouring ones, and a way into the document."""
-    opened = await _say(reading, _start(_link(await _say(reading, QUESTION))))
-    (passage,) = opened.entity_texts("blockquote")
+    reply = await _send(reading, _start_command(_link(await _send(reading, QUESTION))))
+    (passage,) = reply.entity_texts("blockquote")
     assert FACT in passage
     assert passage in LIGHTHOUSE
-    assert "212 steps" in opened.text.replace(passage, "")
-    assert FACT in (await _turn(opened, TEXTS.read_on)).text
+    assert "212 steps" in reply.text.replace(passage, "")
+    assert FACT in (await _press(reply, TEXTS.read_on)).text
 
 
 async def test_a_link_works_after_changes(reading: Sandbox, feedback_bot: FeedbackBot) -> None:
@@ -252,7 +252,7 @@ async def test_a_link_works_after_changes(reading: Sandbox, feedback_bot: Feedba
     fact = "The ferry Solveig was launched by Ingrid Dahl in 1902."
     file.write_text(f"# Ferries\n\nA preface.\n\n## Solveig\n\n{fact}\n", encoding="utf-8")
     assert "4 documents read" in await _reload(reading, feedback_bot)
-    answer = await _say(reading, "Who launched the ferry Solveig?")
+    answer = await _send(reading, "Who launched the ferry Solveig?")
     assert fact in answer.entity_texts("blockquote")[0]
     link = _link(answer)
     file.write_text(
@@ -260,31 +260,34 @@ async def test_a_link_works_after_changes(reading: Sandbox, feedback_bot: Feedba
         encoding="utf-8",
     )
     await _reload(reading, feedback_bot)
-    opened = await _say(reading, _start(link))
-    assert [fact] == opened.entity_texts("blockquote")
-    assert "More." in opened.text
+    reply = await _send(reading, _start_command(link))
+    assert [fact] == reply.entity_texts("blockquote")
+    assert "More." in reply.text
     file.write_text(
         f"# Ferries\n\nA preface.\n\n## Solveig\n\n{fact.replace('1902', '1903')}\n", encoding="utf-8"
     )
     await _reload(reading, feedback_bot)
-    changed = await _say(reading, _start(link))
+    changed = await _send(reading, _start_command(link))
     assert TEXTS.passage_gone("Ferries") == changed.text
     assert ["Ferries", "\u2003Solveig"] == _labels(changed)[:2]
-    assert "1903" in (await _turn(changed, "Solveig")).text
+    assert "1903" in (await _press(changed, "Solveig")).text
     file.unlink()
     await _reload(reading, feedback_bot)
-    assert f"{TEXTS.linked_document_gone}\n\n{TEXTS.greeting}" == (await _say(reading, _start(link))).text
+    assert (
+        f"{TEXTS.linked_document_gone}\n\n{TEXTS.greeting}"
+        == (await _send(reading, _start_command(link))).text
+    )
 
 
 @pytest.mark.parametrize("payload", ["x", "help2", "A" * 64, "-" * 20, "_" * 8, "0" * 12])
 async def test_unknown_links(reading: Sandbox, payload: str) -> None:
     """An unknown payload gets a friendly line, and shows no document."""
-    opened = await _say(reading, f"/start {payload}")
-    assert f"{TEXTS.linked_document_gone}\n\n{TEXTS.greeting}" == opened.text
-    assert [] == opened.buttons
+    reply = await _send(reading, f"/start {payload}")
+    assert f"{TEXTS.linked_document_gone}\n\n{TEXTS.greeting}" == reply.text
+    assert [] == reply.buttons
 
 
-# Around an answer
+# Buttons and edits of answers
 
 
 @pytest.mark.parametrize("fault", [{}, {"status": 429, "retry_after": 1}, {"kind": "drop"}])
@@ -292,55 +295,59 @@ async def test_the_whole_document_as_a_file(
     reading: Sandbox, feedback_bot: FeedbackBot, fault: dict[str, Any]
 ) -> None:
     """The document is sent as a file, byte for byte, also if the first attempt fails."""
-    answer = await _say(reading, QUESTION)
+    answer = await _send(reading, QUESTION)
     if fault:
         await reading.fault("sendDocument", **fault)
     await answer.press(TEXTS.document)
     sent = await answer.chat.next_message()
     assert "lighthouse.txt" == sent.raw["document"]["file_name"]
-    assert (feedback_bot.folder / "lighthouse.txt").read_bytes() == await _file(sent)
+    assert (feedback_bot.folder / "lighthouse.txt").read_bytes() == await _download(sent)
 
 
 async def test_copying_the_source(reading: Sandbox) -> None:
     """A button copies the source of the quote, with the link that opens it."""
-    answer = await _say(reading, QUESTION)
-    (copied,) = [button["copy_text"]["text"] for button in answer.buttons if "copy_text" in button]
-    assert len(copied.encode("utf-16-le")) // 2 <= 256
-    where, _, link = copied.partition("\n")
+    answer = await _send(reading, QUESTION)
+    (copy_text,) = [button["copy_text"]["text"] for button in answer.buttons if "copy_text" in button]
+    assert len(copy_text.encode("utf-16-le")) // 2 <= 256
+    source, _, link = copy_text.partition("\n")
     assert _link(answer) == link
-    assert where.startswith("The lighthouse of Nordholm, line 3")
-    assert where.endswith("lighthouse.txt")
+    assert source.startswith("The lighthouse of Nordholm, line 3")
+    assert source.endswith("lighthouse.txt")
 
 
-async def _edited(question: MessageClient, text: str) -> MessageClient:
+async def _edit(question: MessageClient, text: str) -> MessageClient:
     question.chat.seen = (await question.chat.sandbox.state())["last_event"]
     await question.edit(text)
     while True:
-        shown = await question.chat.next_message(kinds=["message", "edited_message"])
-        if shown.id != question.id:
-            return shown
+        message = await question.chat.next_message(kinds=["message", "edited_message"])
+        if message.id != question.id:
+            return message
 
 
 @pytest.mark.parametrize("place", ["private", "ask", "reply"])
 async def test_an_edited_question_edits_its_answer(reading: Sandbox, place: str) -> None:
     """Editing a question edits its answer, to another answer, to a refusal, and back."""
     if place == "private":
-        chat, begin = await reading.private_chat(), ""
+        chat, prefix = await reading.private_chat(), ""
         question = await chat.send(QUESTION)
     else:
         chat = await _group(reading)
-        hello, begin = await chat.next_message(), "/ask " if place == "ask" else ""
-        question = await (chat.send(begin + QUESTION) if begin else hello.reply(QUESTION))
+        greeting, prefix = await chat.next_message(), "/ask " if place == "ask" else ""
+        question = await (chat.send(prefix + QUESTION) if prefix else greeting.reply(QUESTION))
     answer = await chat.next_message()
     assert FACT in answer.text
-    for text, expected in [(OTHER_QUESTION, "two lanterns"), (UNANSWERED, TEXTS.no_answer), (QUESTION, FACT)]:
-        shown = await _edited(question, begin + text)
-        assert answer.id == shown.id
-        assert expected in shown.text
-        labels = {button["text"] for button in shown.buttons}
+    for text, expected in [
+        (OTHER_QUESTION, "two lanterns"),
+        (UNANSWERABLE, TEXTS.no_answer),
+        (QUESTION, FACT),
+    ]:
+        edited = await _edit(question, prefix + text)
+        assert answer.id == edited.id
+        assert expected in edited.text
+        labels = {button["text"] for button in edited.buttons}
         assert (TEXTS.show_closest if expected == TEXTS.no_answer else TEXTS.show_context) in labels
-    assert answer.text == shown.text
-    assert "212 steps" in (await _turn(shown, TEXTS.show_context)).text
+    assert answer.text == edited.text
+    assert "212 steps" in (await _press(edited, TEXTS.show_context)).text
 
 
 async def test_an_edit_of_an_unanswered_question(reading: Sandbox) -> None:
@@ -349,13 +356,13 @@ async def test_an_edit_of_an_unanswered_question(reading: Sandbox) -> None:
     question = await chat.send(QUESTION)
     answer = await chat.next_message()
     await answer.delete()
-    again = await _edited(question, OTHER_QUESTION)
-    assert answer.id != again.id
-    assert "two lanterns" in again.text
-    assert "edit_date" not in again.raw
-    sticker = await chat.send("/ask")
+    new_answer = await _edit(question, OTHER_QUESTION)
+    assert answer.id != new_answer.id
+    assert "two lanterns" in new_answer.text
+    assert "edit_date" not in new_answer.raw
+    command = await chat.send("/ask")
     await chat.next_message()
-    assert FACT in (await _edited(sticker, f"/ask {QUESTION}")).text
+    assert FACT in (await _edit(command, f"/ask {QUESTION}")).text
 
 
 async def test_edits_of_unaddressed_group_messages(reading: Sandbox) -> None:
@@ -363,32 +370,32 @@ async def test_edits_of_unaddressed_group_messages(reading: Sandbox) -> None:
     await reading.settings(privacy=False)
     group = await _group(reading)
     await group.next_message()
-    talk = await group.send("What a day!")
-    await talk.edit("What a night in Nordholm!")
+    message = await group.send("What a day!")
+    await message.edit("What a night in Nordholm!")
     sticker = await group.send(sticker="🙂")
     await sticker.edit("lighthouse")
     group.seen = (await reading.state())["last_event"]
     assert await group.is_quiet(seconds=0.3)
 
 
-@pytest.mark.parametrize("how", ["question", "answer", "words", "alone"])
-async def test_why(reading: Sandbox, how: str) -> None:
+@pytest.mark.parametrize("target", ["question", "answer", "words", "alone"])
+async def test_why(reading: Sandbox, target: str) -> None:
     """/why shows the weights of words: of the question or answer it replies to, or of its own text."""
     chat = await reading.private_chat()
     question = await chat.send("Who built the lighthouse of Nordholm with unicorns?")
     answer = await chat.next_message()
-    words = "/why the lighthouse of Nordholm with unicorns"
-    sent = {"question": question.reply, "answer": answer.reply}.get(how, chat.send)
-    await sent(words if how == "words" else "/why")
-    told = await chat.next_message()
-    if how == "alone":
-        assert TEXTS.why_usage == told.text
+    command = "/why the lighthouse of Nordholm with unicorns"
+    send = {"question": question.reply, "answer": answer.reply}.get(target, chat.send)
+    await send(command if target == "words" else "/why")
+    explanation = await chat.next_message()
+    if target == "alone":
+        assert TEXTS.why_usage == explanation.text
         return
-    lines = [line for line in told.text.splitlines() if line.startswith("• ")]
+    lines = [line for line in explanation.text.splitlines() if line.startswith("• ")]
     weights = [float(line.partition(": ")[2].partition(",")[0]) for line in lines]
     assert sorted(weights, reverse=True) == weights
-    assert {"lighthouse", "Nordholm"} <= set(told.entity_texts("bold"))
-    assert (TEXTS.unknown_words("unicorns") in told.text) is (how != "answer")
+    assert {"lighthouse", "Nordholm"} <= set(explanation.entity_texts("bold"))
+    assert (TEXTS.unknown_words("unicorns") in explanation.text) is (target != "answer")
 
 
 # Browsing
@@ -396,68 +403,70 @@ async def test_why(reading: Sandbox, how: str) -> None:
 
 async def test_browsing_a_document(reading: Sandbox) -> None:
     """The buttons lead from the list to the headings of a document, to its text, and back."""
-    listed = await _say(reading, "/sources")
-    assert ["1. The harbour book", "2. The lighthouse of Nordholm"] == _labels(listed)[:2]
-    headings = await _turn(listed, "The harbour book")
+    sources = await _send(reading, "/sources")
+    assert ["1. The harbour book", "2. The lighthouse of Nordholm"] == _labels(sources)[:2]
+    headings = await _press(sources, "The harbour book")
     names = ["The harbour book", "\u2003Pilots", "\u2003\u2003At night", "\u2003Barges"]
     assert names == _labels(headings)[:4]
     assert ["harbour.md"] == headings.entity_texts("code")
     assert TEXTS.remove_document not in _labels(headings)
-    page = await _turn(headings, "At night")
+    page = await _press(headings, "At night")
     assert page.text.startswith("At night\n\nAfter sunset the pilot boat shows")
     assert page.text.endswith("— The harbour book · harbour.md")
-    again = await _turn(page, TEXTS.all_headings)
-    assert headings.text == again.text
-    assert listed.text == (await _turn(again, TEXTS.all_documents)).text
+    same_headings = await _press(page, TEXTS.all_headings)
+    assert headings.text == same_headings.text
+    assert sources.text == (await _press(same_headings, TEXTS.all_documents)).text
 
 
 async def test_reading_from_end_to_end(reading: Sandbox) -> None:
     """The pages of a document have every word once and in order, in both directions."""
-    page = await _turn(await _turn(await _say(reading, "/sources"), "harbour"), TEXTS.read_from_start)
+    page = await _press(await _press(await _send(reading, "/sources"), "harbour"), TEXTS.read_from_start)
     pages = [page.text]
     while "›" in _labels(page):
-        page = await _turn(page, "›")
+        page = await _press(page, "›")
         pages.append(page.text)
     bodies = [text.partition("\n\n")[2].rpartition("\n\n— ")[0] for text in pages]
     words = [line for line in HARBOUR.split("\n") if not line.startswith("#")]
     assert " ".join(words).split() == " ".join(bodies).split()
-    back = [page.text]
+    pages_backwards = [page.text]
     while "‹" in _labels(page):
-        await page.press_data(next(one["callback_data"] for one in page.buttons if one["text"] == "‹"))
+        await page.press_data(
+            next(button["callback_data"] for button in page.buttons if button["text"] == "‹")
+        )
         page = await page.chat.next_message(kinds=["edited_message"])
-        back.append(page.text)
-    assert pages == back[::-1]
+        pages_backwards.append(page.text)
+    assert pages == pages_backwards[::-1]
 
 
 async def test_search(reading: Sandbox, feedback_bot: FeedbackBot) -> None:
     """/search lists passages with links, one line each; its buttons show other pages."""
-    listed = await _say(reading, "/search herring trawlers")
-    first, lines = listed.text.splitlines()[0], list[str]()
+    results = await _send(reading, "/search herring trawlers")
+    first, lines = results.text.splitlines()[0], list[str]()
     links: list[str] = []
     while True:
-        lines += listed.text.splitlines()[2:]
-        links += [one["url"] for one in listed.entities if one["type"] == "text_link"]
-        if "›" not in _labels(listed):
+        lines += results.text.splitlines()[2:]
+        links += [entity["url"] for entity in results.entities if entity["type"] == "text_link"]
+        if "›" not in _labels(results):
             break
-        listed = await _turn(listed, "›")
+        results = await _press(results, "›")
     assert TEXTS.place_count(len(lines)) == first
     assert [f"{n}." for n in range(1, len(lines) + 1)] == [line.partition(" ")[0] for line in lines]
     assert all(line.endswith(": Herring, trawlers") for line in lines)
     assert len(lines) == len(set(links)) > 10
-    (passage,) = (await _say(reading, _start(links[0]))).entity_texts("blockquote")
+    (passage,) = (await _send(reading, _start_command(links[0]))).entity_texts("blockquote")
     assert passage in (feedback_bot.folder / "quays" / "herring.txt").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("seed", range(3))
 async def test_forged_buttons(reading: Sandbox, seed: int) -> None:
-    """A press with slightly wrong data gets a notice or the view it names."""
-    answer = await _say(reading, QUESTION)
-    real = [button["callback_data"] for button in answer.buttons if "callback_data" in button]
-    forged = [data[: len(data) - 1 - seed] for data in real] + [data + "0" * (seed + 1) for data in real]
-    forged += [data[:2] + data[2:].swapcase() for data in real]
-    told = await asyncio.gather(*(answer.press_data(data[:64] or "@") for data in forged))
-    assert len(forged) == sum(one is not None for one in told)
-    assert TEXTS.internal_error not in [one.get("text") for one in told if one]
+    """A button press with slightly changed data gets a notice or the view it names."""
+    answer = await _send(reading, QUESTION)
+    valid = [button["callback_data"] for button in answer.buttons if "callback_data" in button]
+    forged = [data[: len(data) - 1 - seed] for data in valid] + [data + "0" * (seed + 1) for data in valid]
+    forged += [data[:2] + data[2:].swapcase() for data in valid]
+    notices = await asyncio.gather(*(answer.press_data(data[:64] or "@") for data in forged))
+    assert len(forged) == sum(notice is not None for notice in notices)
+    assert TEXTS.internal_error not in [notice.get("text") for notice in notices if notice]
 
 
 # Groups
@@ -474,15 +483,15 @@ async def test_the_greeting_says_which_messages_are_visible(
         await sandbox.settings(privacy=privacy)
         process = Process.start(
             tmp_path,
-            **settings_of("polling", TELEGRAM_API_URL=own_sandbox_url, SEEDS_DIR=str(feedback_bot.folder)),
+            **bot_settings("polling", TELEGRAM_API_URL=own_sandbox_url, SEEDS_DIR=str(feedback_bot.folder)),
         )
         try:
-            process.until("is listening")
+            process.wait_for_output("is listening")
             group = await _group(sandbox)
             assert f"{TEXTS.group_greeting}\n\n{hears}" == (await group.next_message()).text
             assert await group.is_quiet(seconds=0.2)
         finally:
-            process.end()
+            process.kill_if_running()
 
 
 async def test_an_answer_stays_in_its_topic(reading: Sandbox) -> None:
@@ -492,10 +501,10 @@ async def test_an_answer_stays_in_its_topic(reading: Sandbox) -> None:
     topic = await reading.control("topic", chat_id=group.id, name="Boats", **{"from": group.user_id})
     await group.send(f"/ask {QUESTION}", thread_id=topic["id"])
     answer = await group.next_message()
-    around = await _turn(answer, TEXTS.show_context)
+    context = await _press(answer, TEXTS.show_context)
     await answer.press(TEXTS.document)
     file = await group.next_message()
-    assert [topic["id"]] * 3 == [one.raw["message_thread_id"] for one in (answer, around, file)]
+    assert [topic["id"]] * 3 == [message.raw["message_thread_id"] for message in (answer, context, file)]
     assert await group.is_quiet(seconds=0.2)
 
 
@@ -506,21 +515,21 @@ async def test_an_answer_stays_in_its_topic(reading: Sandbox) -> None:
 async def test_replies_are_in_the_language_of_the_user(reading: Sandbox, code: str | None) -> None:
     """Texts and buttons are in the user's language, or in English if that is not supported."""
     texts = texts_for(code)
-    assert texts.greeting == (await _say(reading, "/start", language_code=code)).text
-    answer = await _say(reading, QUESTION, language_code=code)
+    assert texts.greeting == (await _send(reading, "/start", language_code=code)).text
+    answer = await _send(reading, QUESTION, language_code=code)
     assert {texts.show_context, texts.document, texts.copy_citation} <= set(_labels(answer))
     assert texts.lines(3, 3) in answer.text
-    told = await answer.press_data("nonsense")
-    assert told is not None
-    assert texts.button_expired == told["text"]
-    listed = await _say(reading, "/sources", language_code=code)
-    assert listed.text.startswith(texts.document_count(3))
+    notice = await answer.press_data("nonsense")
+    assert notice is not None
+    assert texts.button_expired == notice["text"]
+    sources = await _send(reading, "/sources", language_code=code)
+    assert sources.text.startswith(texts.document_count(3))
 
 
 # Votes
 
 
-def _records(folder: Path) -> str:
+def _read_feedback(folder: Path) -> str:
     return "".join(file.read_text(encoding="utf-8") for file in folder.glob("*.jsonl"))
 
 
@@ -529,28 +538,32 @@ async def test_votes_are_anonymous(reading: Sandbox, feedback_bot: FeedbackBot) 
     chat = await reading.private_chat("Wilhelmina", username="wilhelmina")
     await chat.send("When was the lighthouse of Nordholm built?")
     answer = await chat.next_message()
-    told = await answer.press("👎")
-    assert told is not None
-    assert TEXTS.thanks_for_vote == told["text"]
-    kept = [json.loads(line) for line in _records(feedback_bot.feedback).splitlines()]
-    asked = [one for one in kept if one["question"] == "When was the lighthouse of Nordholm built?"]
-    assert [None, "down"] == [one["vote"] for one in asked]
-    assert answer.entity_texts("blockquote") == [asked[1]["quote"]]
+    notice = await answer.press("👎")
+    assert notice is not None
+    assert TEXTS.thanks_for_vote == notice["text"]
+    records = [json.loads(line) for line in _read_feedback(feedback_bot.feedback).splitlines()]
+    votes = [
+        record for record in records if record["question"] == "When was the lighthouse of Nordholm built?"
+    ]
+    assert [None, "down"] == [record["vote"] for record in votes]
+    assert answer.entity_texts("blockquote") == [votes[1]["quote"]]
     keys = {"day", "question", "answered", "certainty", "confidence", "document", "quote", "vote"}
-    assert keys == {key for one in kept for key in one}
-    assert [] == [word for word in (str(chat.id), "ilhelmina") if word in _records(feedback_bot.feedback)]
-    assert TEXTS.privacy_feedback == (await _say(reading, "/privacy")).text
+    assert keys == {key for record in records for key in record}
+    assert [] == [
+        word for word in (str(chat.id), "ilhelmina") if word in _read_feedback(feedback_bot.feedback)
+    ]
+    assert TEXTS.privacy_feedback == (await _send(reading, "/privacy")).text
 
 
 async def test_no_votes_without_feedback(sandbox: Sandbox) -> None:
     """Without a feedback folder there are no vote buttons, and a forged vote is answered as out of date."""
-    answer = await _say(sandbox, QUESTION)
+    answer = await _send(sandbox, QUESTION)
     assert not {"👍", "👎"} & set(_labels(answer))
     for data in ("+1", "-1"):
-        told = await answer.press_data(data)
-        assert told is not None
-        assert TEXTS.button_expired == told["text"]
-    assert TEXTS.privacy == (await _say(sandbox, "/privacy")).text
+        notice = await answer.press_data(data)
+        assert notice is not None
+        assert TEXTS.button_expired == notice["text"]
+    assert TEXTS.privacy == (await _send(sandbox, "/privacy")).text
 
 
 # Admins
@@ -558,32 +571,32 @@ async def test_no_votes_without_feedback(sandbox: Sandbox) -> None:
 
 async def test_status(reading: Sandbox, feedback_bot: FeedbackBot) -> None:
     """/status shows the numbers of documents, passages and answers."""
-    chat = await _admin(reading, feedback_bot)
+    chat = await _admin_chat(reading, feedback_bot)
     await chat.send("/status")
-    told = (await chat.next_message()).text
-    assert "Documents: 3" in told.splitlines()
-    assert re.search(r"^Questions answered: \d+, not sure: \d+, declined: \d+$", told, re.MULTILINE)
+    status = (await chat.next_message()).text
+    assert "Documents: 3" in status.splitlines()
+    assert re.search(r"^Questions answered: \d+, not sure: \d+, declined: \d+$", status, re.MULTILINE)
 
 
 async def test_an_admin_adds_replaces_and_removes_a_document(
     reading: Sandbox, feedback_bot: FeedbackBot
 ) -> None:
     """An admin can add a document, replace it by another of the same name, and remove it."""
-    chat = await _admin(reading, feedback_bot)
-    for fact, told in [("Olga Berg", TEXTS.document_added), ("Petra Lund", TEXTS.document_replaced)]:
+    chat = await _admin_chat(reading, feedback_bot)
+    for fact, notice in [("Olga Berg", TEXTS.document_added), ("Petra Lund", TEXTS.document_replaced)]:
         await chat.send_document("buoys.md", f"# Buoys\n\nThe bell buoy was cast by {fact}.\n".encode())
-        assert told("buoys.md") == (await chat.next_message()).text
-        answer = await _say(reading, "Who cast the bell buoy?")
+        assert notice("buoys.md") == (await chat.next_message()).text
+        answer = await _send(reading, "Who cast the bell buoy?")
         assert f"The bell buoy was cast by {fact}." in answer.entity_texts("blockquote")
     await chat.send("/sources")
-    asked = await _turn(await _turn(await chat.next_message(), "Buoys"), TEXTS.remove_document)
-    assert TEXTS.confirm_removal("buoys.md") == asked.text
+    confirmation = await _press(await _press(await chat.next_message(), "Buoys"), TEXTS.remove_document)
+    assert TEXTS.confirm_removal("buoys.md") == confirmation.text
     assert (feedback_bot.folder / "buoys.md").exists()
-    kept = await _turn(asked, TEXTS.removal_cancelled)
-    gone = await _turn(await _turn(kept, TEXTS.remove_document), TEXTS.removal_confirmed)
-    assert TEXTS.document_removed("buoys.md") == gone.text
+    cancelled = await _press(confirmation, TEXTS.removal_cancelled)
+    removed = await _press(await _press(cancelled, TEXTS.remove_document), TEXTS.removal_confirmed)
+    assert TEXTS.document_removed("buoys.md") == removed.text
     assert not (feedback_bot.folder / "buoys.md").exists()
-    assert "Petra" not in (await _say(reading, "Who cast the bell buoy?")).text
+    assert "Petra" not in (await _send(reading, "Who cast the bell buoy?")).text
 
 
 @pytest.mark.parametrize(
@@ -600,11 +613,11 @@ async def test_documents_that_are_refused(
     reading: Sandbox, feedback_bot: FeedbackBot, name: str, content: bytes, reason: str
 ) -> None:
     """A file with an invalid name or without text is refused with the reason, and the folder is unchanged."""
-    chat = await _admin(reading, feedback_bot)
+    chat = await _admin_chat(reading, feedback_bot)
     before = sorted(feedback_bot.folder.iterdir())
     await chat.send_document(name, content)
-    told = (await chat.next_message()).text
-    assert f" was not added: {reason}" in told
+    reply = (await chat.next_message()).text
+    assert f" was not added: {reason}" in reply
     assert before == sorted(feedback_bot.folder.iterdir())
 
 
@@ -612,16 +625,16 @@ async def test_other_users_have_no_admin_commands(reading: Sandbox, feedback_bot
     """For other users admin commands are unknown, files are not added, and forged removals have no effect."""
     before = sorted(feedback_bot.folder.iterdir())
     for command in ("/status", "/reload"):
-        assert TEXTS.unknown_command == (await _say(reading, command)).text
+        assert TEXTS.unknown_command == (await _send(reading, command)).text
     chat = await reading.private_chat()
     await chat.send_document("mine.txt", b"Mine answers.\n")
     assert TEXTS.unsupported_message == (await chat.next_message()).text
-    headings = await _turn(await _say(reading, "/sources"), "harbour")
-    data = next(one["callback_data"] for one in headings.buttons if one["text"] == TEXTS.document)
-    for shelf in "xy":
-        told = await headings.press_data(f"@{shelf}{data[2:]}")
-        assert told is not None
-        assert TEXTS.button_expired == told["text"]
+    headings = await _press(await _send(reading, "/sources"), "harbour")
+    data = next(button["callback_data"] for button in headings.buttons if button["text"] == TEXTS.document)
+    for action in "xy":
+        notice = await headings.press_data(f"@{action}{data[2:]}")
+        assert notice is not None
+        assert TEXTS.button_expired == notice["text"]
     assert before == sorted(feedback_bot.folder.iterdir())
 
 
@@ -637,9 +650,9 @@ async def test_admin_commands_are_ignored_in_groups(reading: Sandbox, feedback_b
     await chat.send_document("mine.txt", b"Mine answers.\n")
     assert await chat.is_quiet(seconds=0.3)
     await chat.send("/sources@verbatim_bot")
-    headings = await _turn(await chat.next_message(), "harbour")
-    data = next(one["callback_data"] for one in headings.buttons if one["text"] == TEXTS.document)
-    told = await headings.press_data(f"@y{data[2:]}")
-    assert told is not None
-    assert TEXTS.button_expired == told["text"]
+    headings = await _press(await chat.next_message(), "harbour")
+    data = next(button["callback_data"] for button in headings.buttons if button["text"] == TEXTS.document)
+    notice = await headings.press_data(f"@y{data[2:]}")
+    assert notice is not None
+    assert TEXTS.button_expired == notice["text"]
     assert (feedback_bot.folder / "harbour.md").exists()

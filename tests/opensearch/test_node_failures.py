@@ -14,7 +14,7 @@ from retrieval.errors import UnavailableError
 from retrieval.model import Answer
 from retrieval.opensearch import ClusterClient, ClusterLibrary, ConnectionSettings, IndexPlan, write_index
 from tests.opensearch.cluster import LocalCluster
-from tests.opensearch.compare_indexes import EVAL, questions
+from tests.opensearch.compare_indexes import EVAL_DOCUMENTS, questions
 
 pytestmark = pytest.mark.opensearch
 
@@ -60,11 +60,11 @@ class Load:
 @pytest.fixture
 async def load(three_nodes: LocalCluster, tmp_path: Path) -> AsyncIterator[Load]:
     """Index the documents of the evaluation in three shards with one replica each."""
-    local = Library.open(EVAL, index_dir=tmp_path)
+    local = Library.open(EVAL_DOCUMENTS, index_dir=tmp_path)
     expected = {question: await local.answer(question) for question, _ in questions()[:60]}
     async with ClusterClient(ConnectionSettings.from_addresses(",".join(three_nodes.urls))) as cluster:
-        await write_index(cluster, EVAL, IndexPlan("failing", shards=3, replicas=1))
-        yield Load(await ClusterLibrary.open(cluster, EVAL, alias="failing"), expected)
+        await write_index(cluster, EVAL_DOCUMENTS, IndexPlan("failing", shards=3, replicas=1))
+        yield Load(await ClusterLibrary.open(cluster, EVAL_DOCUMENTS, alias="failing"), expected)
 
 
 async def ask_during(load: Load, three_nodes: LocalCluster, action: str, node: int) -> None:

@@ -1,4 +1,4 @@
-"""The event loop is never blocked, whatever is asked."""
+"""No message blocks the event loop."""
 
 import asyncio
 import random
@@ -19,19 +19,19 @@ pytestmark = pytest.mark.e2e
 
 DOCUMENTS = Path(__file__).parents[1] / "eval" / "documents"
 MAX_MESSAGE_CHARS = 4096
-TRIES = 3
+MAX_ATTEMPTS = 3
 # In debug mode asyncio logs callbacks that take longer than 0.1 s.
-SLOW = re.compile(r"Executing .* took (\d+\.\d+) seconds")
+SLOW_CALLBACK = re.compile(r"Executing .* took (\d+\.\d+) seconds")
 MAX_BLOCKED_SECONDS = 0.1
 
 
-def _words(letters: str, length: int) -> str:
-    chance = random.Random(letters)
-    words = ("".join(chance.choices(letters, k=length)) for _ in range(MAX_MESSAGE_CHARS // length))
+def _random_words(letters: str, length: int) -> str:
+    rng = random.Random(letters)
+    words = ("".join(rng.choices(letters, k=length)) for _ in range(MAX_MESSAGE_CHARS // length))
     return " ".join(words)[:MAX_MESSAGE_CHARS]
 
 
-def _letters(first: int, last: int) -> str:
+def _character_range(first: int, last: int) -> str:
     return "".join(map(chr, range(first, last + 1)))
 
 
@@ -40,26 +40,26 @@ QUESTIONS = {
     "a question": "How many checkpoints does Turkey have in Idlib?",
     "one letter": "a" * MAX_MESSAGE_CHARS,
     "one word": "a " * (MAX_MESSAGE_CHARS // 2),
-    "different words": _words(string.ascii_lowercase, 6),
-    "long words": _words(string.ascii_lowercase, 20),
-    "punctuation": _words(string.punctuation, MAX_MESSAGE_CHARS),
+    "different words": _random_words(string.ascii_lowercase, 6),
+    "long words": _random_words(string.ascii_lowercase, 20),
+    "punctuation": _random_words(string.punctuation, MAX_MESSAGE_CHARS),
     "apostrophes": "a'" * (MAX_MESSAGE_CHARS // 2),
     "marks": "e" + "\u0301" * (MAX_MESSAGE_CHARS - 1),
     "marked letters": "e\u0301" * (MAX_MESSAGE_CHARS // 2),
-    "digits": _words(string.digits, MAX_MESSAGE_CHARS),
+    "digits": _random_words(string.digits, MAX_MESSAGE_CHARS),
     "thousands": "1,000," * (MAX_MESSAGE_CHARS // 6),
-    "numbers": _words(string.digits, 4),
+    "numbers": _random_words(string.digits, 4),
     "spaces": "a" + " " * (MAX_MESSAGE_CHARS - 2) + "b",
     "lines": "\n" * (MAX_MESSAGE_CHARS - 1) + "b",
     "unseen": "a\u200d\ufeff" * (MAX_MESSAGE_CHARS // 3),
     "emoji": "🗼" * (MAX_MESSAGE_CHARS // 2),
-    "Cyrillic": _words(_letters(0x430, 0x44F), 6),
-    "Arabic": _words(_letters(0x627, 0x64A), 6),
-    "Devanagari": _words(_letters(0x905, 0x939), 6),
-    "Thai": _words(_letters(0xE01, 0xE2E), MAX_MESSAGE_CHARS),
-    "Chinese": _words(_letters(0x4E00, 0x9FA5), MAX_MESSAGE_CHARS),
-    "Japanese": _words(_letters(0x3041, 0x3096), MAX_MESSAGE_CHARS),
-    "Korean": _words(_letters(0xAC00, 0xD7A3), MAX_MESSAGE_CHARS),
+    "Cyrillic": _random_words(_character_range(0x430, 0x44F), 6),
+    "Arabic": _random_words(_character_range(0x627, 0x64A), 6),
+    "Devanagari": _random_words(_character_range(0x905, 0x939), 6),
+    "Thai": _random_words(_character_range(0xE01, 0xE2E), MAX_MESSAGE_CHARS),
+    "Chinese": _random_words(_character_range(0x4E00, 0x9FA5), MAX_MESSAGE_CHARS),
+    "Japanese": _random_words(_character_range(0x3041, 0x3096), MAX_MESSAGE_CHARS),
+    "Korean": _random_words(_character_range(0xAC00, 0xD7A3), MAX_MESSAGE_CHARS),
     "mentions": "@verbatim_bot" * (MAX_MESSAGE_CHARS // 13),
     "commands": "/ask " * (MAX_MESSAGE_CHARS // 5),
     "a question in German": "Wie viele Kontrollpunkte hat die Türkei in Idlib?",
@@ -69,12 +69,12 @@ QUESTIONS = {
 
 
 def _questions_from_documents() -> dict[str, str]:
-    """Return questions made of the documents: their texts, all their words, and all words misspelt."""
-    whole = [file.read_text(encoding="utf-8") for file in sorted(DOCUMENTS.rglob("*.*"))]
-    words = sorted({word for text in whole for word in text.split() if word.isalpha() and len(word) > 5})
+    """Return questions made from the documents: a text, all words, and all words misspelt."""
+    texts = [file.read_text(encoding="utf-8") for file in sorted(DOCUMENTS.rglob("*.*"))]
+    words = sorted({word for text in texts for word in text.split() if word.isalpha() and len(word) > 5})
     random.Random(7).shuffle(words)
     return {
-        "a document": whole[0][:MAX_MESSAGE_CHARS],
+        "a document": texts[0][:MAX_MESSAGE_CHARS],
         "all words": " ".join(words)[:MAX_MESSAGE_CHARS],
         "slips": " ".join(word[:2] + word[3:] for word in words)[:MAX_MESSAGE_CHARS],
     }
@@ -94,44 +94,44 @@ async def _converse(sandbox: Sandbox, question: str) -> None:
     await chat.next_message()
 
 
-def _slowdown() -> float:
-    """Return how many times slower work is because of other load on the machine; 1 without any."""
-    began, worked = time.monotonic(), time.thread_time()
-    while time.thread_time() - worked < 0.2:
+def _load_factor() -> float:
+    """Return by which factor other load on the machine slows work down; 1 without any."""
+    start, cpu_start = time.monotonic(), time.thread_time()
+    while time.thread_time() - cpu_start < 0.2:
         pass
-    return (time.monotonic() - began) / (time.thread_time() - worked)
+    return (time.monotonic() - start) / (time.thread_time() - cpu_start)
 
 
 async def _blocking_log_lines(bot: Any, url: str, questions: dict[str, str]) -> list[str]:
-    """Ask a few questions at a time, and return what blocked the event loop."""
-    before, stretch = len(bot.output), _slowdown()
+    """Ask questions, two at a time, and return the log lines of callbacks that blocked the event loop."""
+    before, load = len(bot.output), _load_factor()
     async with Sandbox.at(url, token=TOKEN) as sandbox:
         await sandbox.settings(flood=False)
-        room = asyncio.Semaphore(2)
+        semaphore = asyncio.Semaphore(2)
 
-        async def one(question: str) -> None:
-            async with room:
+        async def converse(question: str) -> None:
+            async with semaphore:
                 await _converse(sandbox, question)
 
-        await asyncio.gather(*(one(question) for question in questions.values()))
-    most = MAX_BLOCKED_SECONDS * max(stretch, _slowdown())
+        await asyncio.gather(*(converse(question) for question in questions.values()))
+    max_seconds = MAX_BLOCKED_SECONDS * max(load, _load_factor())
     lines = bot.output[before:].splitlines()
-    return [line for line in lines if (found := SLOW.search(line)) and float(found[1]) > most]
+    return [line for line in lines if (match := SLOW_CALLBACK.search(line)) and float(match[1]) > max_seconds]
 
 
 @pytest.mark.parametrize("mode", ["polling", "webhook"])
 async def test_the_loop_is_never_blocked(
-    mode: str, starting: Callable[..., Any], own_sandbox_url: str
+    mode: str, start_bot: Callable[..., Any], own_sandbox_url: str
 ) -> None:
     """No message, however long and unusual, blocks the event loop for a tenth of a second."""
     port = free_port()
     address = {"PORT": str(port), "WEBHOOK_URL": f"http://{HOST}:{port}{PATH}"} if mode == "webhook" else {}
     questions = QUESTIONS | _questions_from_documents()
     slow: list[str] = []
-    # The machine may have been held up, not the loop: what is slow by itself is so every time. Each try has a
-    # process of its own, for one logs the same complaint so often only.
-    for _ in range(TRIES):
-        bot = starting(
+    # Other load on the machine may delay a callback; one that blocks the loop is slow in every attempt. Each
+    # attempt has a new process, because a process logs the same warning only a limited number of times.
+    for _ in range(MAX_ATTEMPTS):
+        bot = start_bot(
             TELEGRAM_TOKEN=TOKEN,
             TELEGRAM_API_URL=own_sandbox_url,
             TELEGRAM_MESSAGES_PER_SECOND="0",
@@ -140,7 +140,7 @@ async def test_the_loop_is_never_blocked(
             PYTHONASYNCIODEBUG="1",
             **address,
         )
-        bot.until("is listening", 60)
+        bot.wait_for_output("is listening", 60)
         slow = await _blocking_log_lines(bot, own_sandbox_url, questions)
         assert 0 == bot.stop()
         if not slow:

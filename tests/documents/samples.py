@@ -1,4 +1,4 @@
-"""Documents for the tests of the loaders. Run this file with the name of a folder to write them there."""
+"""A sample document of each format. Run this file with the path of a folder to write them there."""
 
 import io
 import sys
@@ -14,11 +14,11 @@ from docx.oxml import parse_xml
 from docx.oxml.ns import nsdecls
 from pptx.util import Inches
 
-W = nsdecls("w")
-FOOTNOTE = """The horn was sold in 1931 to a brass band from Osterwick."""
+W_XMLNS = nsdecls("w")
+FOOTNOTE_TEXT = """The horn was sold in 1931 to a brass band from Osterwick."""
 
 
-def archive(entries: Mapping[str, str | bytes]) -> bytes:
+def make_zip(entries: Mapping[str, str | bytes]) -> bytes:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as file:
         for path, content in entries.items():
@@ -26,24 +26,24 @@ def archive(entries: Mapping[str, str | bytes]) -> bytes:
     return buffer.getvalue()
 
 
-def changed(data: bytes, changes: Mapping[str, str | bytes]) -> bytes:
+def replace_entries(data: bytes, changes: Mapping[str, str | bytes]) -> bytes:
     """Return a copy of a ZIP archive with some entries replaced or added."""
     with zipfile.ZipFile(io.BytesIO(data)) as file:
-        return archive({**{name: file.read(name) for name in file.namelist()}, **changes})
+        return make_zip({**{name: file.read(name) for name in file.namelist()}, **changes})
 
 
-def entry(data: bytes, path: str) -> str:
+def read_entry(data: bytes, path: str) -> str:
     with zipfile.ZipFile(io.BytesIO(data)) as file:
         return file.read(path).decode()
 
 
-def saved(document: docx.document.Document | pptx.presentation.Presentation | openpyxl.Workbook) -> bytes:
+def to_bytes(document: docx.document.Document | pptx.presentation.Presentation | openpyxl.Workbook) -> bytes:
     buffer = io.BytesIO()
     document.save(buffer)
     return buffer.getvalue()
 
 
-def word() -> bytes:
+def make_docx() -> bytes:
     """Return a Word document with styles, lists, a table, a text box, tracked changes and a footnote."""
     document = docx.Document()
     document.core_properties.title = "The Skerry Light"
@@ -51,22 +51,22 @@ def word() -> bytes:
     document.add_heading("History", 1)
     document.add_paragraph("The lighthouse on Skerry was built in 1874 by the engineer Margaret Holloway.")
     horn = document.add_paragraph("Its fog horn could be heard as far as the mainland.")
-    horn._p.append(parse_xml(f'<w:r {W}><w:footnoteReference w:id="2"/></w:r>'))
+    horn._p.append(parse_xml(f'<w:r {W_XMLNS}><w:footnoteReference w:id="2"/></w:r>'))
     tracked = document.add_paragraph("The tower is ")
     for change in (
         '<w:del {w} w:id="8" w:author="x"><w:r><w:delText>forty</w:delText></w:r></w:del>',
         '<w:ins {w} w:id="9" w:author="x"><w:r><w:t>thirty-two metres</w:t></w:r></w:ins>',
         '<w:r {w}><w:t xml:space="preserve"> high.</w:t></w:r>',
     ):
-        tracked._p.append(parse_xml(change.format(w=W)))
+        tracked._p.append(parse_xml(change.format(w=W_XMLNS)))
     document.add_heading("The keeper", 2)
     document.add_paragraph("The keeper feeds eleven goats.", style="List Bullet")
     document.add_paragraph("Their milk becomes a salty cheese.", style="List Bullet")
     boxed = document.add_paragraph("Visitors climb to the lamp.")
     boxed._p.append(
         parse_xml(
-            f"<w:r {W}><w:pict><w:txbxContent><w:p><w:r><w:t>Mind the ninth step, it is loose.</w:t></w:r>"
-            "</w:p></w:txbxContent></w:pict></w:r>"
+            f"<w:r {W_XMLNS}><w:pict><w:txbxContent><w:p><w:r><w:t>Mind the ninth step, it is loose.</w:t>"
+            "</w:r></w:p></w:txbxContent></w:pict></w:r>"
         )
     )
     document.add_heading("Opening hours", 1)
@@ -74,31 +74,31 @@ def word() -> bytes:
     for cells in (("Season", "Hours", "Price"), ("Summer", "9 to 18", "4 crowns"), ("Winter", "", "free")):
         for cell, text in zip(table.add_row().cells, cells, strict=True):
             cell.text = text
-    table.rows[0]._tr.get_or_add_trPr().append(parse_xml(f"<w:tblHeader {W}/>"))
+    table.rows[0]._tr.get_or_add_trPr().append(parse_xml(f"<w:tblHeader {W_XMLNS}/>"))
     document.element.body.insert_element_before(
         parse_xml(
-            f"<w:sdt {W}><w:sdtContent><w:p><w:r><w:t>The ferry leaves from pier four.</w:t></w:r></w:p>"
-            "</w:sdtContent></w:sdt>"
+            f"<w:sdt {W_XMLNS}><w:sdtContent><w:p><w:r><w:t>The ferry leaves from pier four.</w:t></w:r>"
+            "</w:p></w:sdtContent></w:sdt>"
         ),
         "w:sectPr",
     )
-    return _with_footnote(saved(document))
+    return _add_footnote(to_bytes(document))
 
 
-def _with_footnote(data: bytes) -> bytes:
-    relations = entry(data, "word/_rels/document.xml.rels").replace(
+def _add_footnote(data: bytes) -> bytes:
+    relations = read_entry(data, "word/_rels/document.xml.rels").replace(
         "</Relationships>",
         '<Relationship Id="rIdNotes" Target="footnotes.xml" Type="http://schemas.openxmlformats.org/'
         'officeDocument/2006/relationships/footnotes"/></Relationships>',
     )
     notes = (
-        f'<w:footnotes {W}><w:footnote w:id="0" w:type="separator"><w:p/></w:footnote>'
-        f'<w:footnote w:id="2"><w:p><w:r><w:t>{FOOTNOTE}</w:t></w:r></w:p></w:footnote></w:footnotes>'
+        f'<w:footnotes {W_XMLNS}><w:footnote w:id="0" w:type="separator"><w:p/></w:footnote>'
+        f'<w:footnote w:id="2"><w:p><w:r><w:t>{FOOTNOTE_TEXT}</w:t></w:r></w:p></w:footnote></w:footnotes>'
     )
-    return changed(data, {"word/_rels/document.xml.rels": relations, "word/footnotes.xml": notes})
+    return replace_entries(data, {"word/_rels/document.xml.rels": relations, "word/footnotes.xml": notes})
 
 
-PAGE = """<!DOCTYPE html><html lang="de"><head><meta charset="utf-8"><title>Die Mühle von Ahrental</title>
+HTML = """<!DOCTYPE html><html lang="de"><head><meta charset="utf-8"><title>Die Mühle von Ahrental</title>
 <style>p { color: red }</style></head><body>
 <nav><a href="/">Startseite</a></nav>
 <header>Willkommen</header>
@@ -114,7 +114,7 @@ Salz</pre>
 <aside>Der Mühlteich friert im Januar zu.</aside></article>
 <script>var verkauft = "nichts"</script><footer>Impressum</footer></body></html>"""
 
-CHAPTER = """<?xml version="1.0" encoding="utf-8"?><!DOCTYPE html>
+XHTML = """<?xml version="1.0" encoding="utf-8"?><!DOCTYPE html>
 <html xmlns="http://www.w3.org/1999/xhtml"><head><title/><link href="a.css"/></head><body>{}</body></html>"""
 CONTAINER = """<container xmlns="urn:oasis:names:tc:opendocument:xmlns:container"><rootfiles>
 <rootfile full-path="OEBPS/book.opf" media-type="application/oebps-package+xml"/></rootfiles></container>"""
@@ -139,7 +139,7 @@ NCX = """<!DOCTYPE ncx PUBLIC "-//NISO//DTD ncx 2005-1//EN" "http://www.daisy.or
 </navMap></ncx>"""
 
 
-def book(*, with_nav: bool = True) -> bytes:
+def make_epub(*, with_nav: bool = True) -> bytes:
     """Return an EPUB book whose spine differs from the order of its files.
 
     One file has no heading and continues the chapter before it.
@@ -148,34 +148,34 @@ def book(*, with_nav: bool = True) -> bytes:
         "mimetype": "application/epub+zip",
         "META-INF/container.xml": CONTAINER,
         "OEBPS/book.opf": OPF if with_nav else OPF.replace(' properties="nav"', ""),
-        "OEBPS/nav.xhtml": CHAPTER.format(NAV if with_nav else ""),
+        "OEBPS/nav.xhtml": XHTML.format(NAV if with_nav else ""),
         "OEBPS/toc.ncx": NCX,
-        "OEBPS/text/one.xhtml": CHAPTER.format(
+        "OEBPS/text/one.xhtml": XHTML.format(
             '<a id="a"/><p>Ночью сторож выключает все фонари, чтобы свет не мешал наблюдениям.</p>'
         ),
-        "OEBPS/text/two b.xhtml": CHAPTER.format(
+        "OEBPS/text/two b.xhtml": XHTML.format(
             "<h1>Основание</h1><p>Обсерваторию на Синей горе основал астроном Павел Лебедев в 1932 году.</p>"
             "<h2>Телескоп</h2><p>Её телескоп весит двенадцать тонн.</p>"
         ),
-        "OEBPS/text/three.xhtml": CHAPTER.format("<p>Летом школьники приезжают смотреть на Персеиды.</p>"),
+        "OEBPS/text/three.xhtml": XHTML.format("<p>Летом школьники приезжают смотреть на Персеиды.</p>"),
     }
-    return archive(entries)
+    return make_zip(entries)
 
 
-def slides() -> bytes:
-    """Return slides with a subtitle and notes, with a table, and with a title that is not the first shape."""
-    show = pptx.Presentation()
-    first = show.slides.add_slide(show.slide_layouts[0])
+def make_pptx() -> bytes:
+    """Return a presentation: a subtitle and notes, a table, and a title that is not the first shape."""
+    presentation = pptx.Presentation()
+    first = presentation.slides.add_slide(presentation.slide_layouts[0])
     first.shapes.title.text = "青石桥茶馆"
     first.placeholders[1].text = "茶馆每天早上六点开门。"
     first.notes_slide.notes_text_frame.text = "后院有一口古井,泡茶的水都取自这口井。"
-    second = show.slides.add_slide(show.slide_layouts[5])
+    second = presentation.slides.add_slide(presentation.slide_layouts[5])
     second.shapes.title.text = "Tea and prices"
     table = second.shapes.add_table(3, 2, Inches(1), Inches(2), Inches(4), Inches(2)).table
     for row, cells in enumerate((("Tea", "Price"), ("Longjing", "12 yuan"), ("Pu-erh", "9 yuan"))):
         for column, text in enumerate(cells):
             table.cell(row, column).text = text
-    third = show.slides.add_slide(show.slide_layouts[5])
+    third = presentation.slides.add_slide(presentation.slide_layouts[5])
     title = third.shapes.title
     group = third.shapes.add_group_shape()
     box = group.shapes.add_textbox(Inches(1), Inches(1), Inches(3), Inches(1))
@@ -183,21 +183,21 @@ def slides() -> bytes:
     box.text_frame.add_paragraph().text = "A storyteller speaks until midnight."
     title.text = "Winter"
     title._element.getparent().append(title._element)
-    return saved(show)
+    return to_bytes(presentation)
 
 
-SEPARATED = """Name;Geboren;Beruf;Bemerkung
+CSV = """Name;Geboren;Beruf;Bemerkung
 Ada Brandt;1815;Müllerin;"mahlt ""Dinkel""; auch Roggen"
 
 Jonas Veit;1822;Bäcker;
 """
-TABBED = """الاسم\tالمدينة\tالسعر
+TSV = """الاسم\tالمدينة\tالسعر
 تمور الواحة\tسيوة\t45
 عسل الجبل\tنزوى\t90
 """
 
 
-def sheets() -> bytes:
+def make_xlsx() -> bytes:
     """Return a workbook with a title above its table, number formats, a sheet of text and a hidden sheet."""
     workbook = openpyxl.Workbook()
     prices = workbook.active
@@ -219,17 +219,17 @@ def sheets() -> bytes:
     hidden = workbook.create_sheet("Secret")
     hidden.append(["The code of the safe is 4711."])
     hidden.sheet_state = "hidden"
-    return saved(workbook)
+    return to_bytes(workbook)
 
 
 DOCUMENTS = {
-    "guide.docx": word,
-    "mill.html": PAGE.encode,
-    "observatory.epub": book,
-    "tea.pptx": slides,
-    "people.csv": SEPARATED.encode,
-    "market.tsv": TABBED.encode,
-    "shop.xlsx": sheets,
+    "guide.docx": make_docx,
+    "mill.html": HTML.encode,
+    "observatory.epub": make_epub,
+    "tea.pptx": make_pptx,
+    "people.csv": CSV.encode,
+    "market.tsv": TSV.encode,
+    "shop.xlsx": make_xlsx,
 }
 
 if __name__ == "__main__":

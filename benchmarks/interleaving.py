@@ -1,4 +1,4 @@
-"""Several engines answer the same questions in turn, so that other load on the machine affects all alike."""
+"""Interleaved measurement of several engines, so that other load on the machine affects all alike."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _WARM_UP_QUESTIONS = 20
 
 
 @dataclass(frozen=True, slots=True)
-class Runner:
+class TimedEngine:
     """An engine and its questions, each asked once. `run` returns the seconds per question."""
 
     name: str
@@ -28,7 +28,7 @@ class Runner:
 
 @dataclass(frozen=True, slots=True)
 class Times:
-    """Seconds of the first question, and of each measured question by round."""
+    """The seconds of the first question, and of each measured question by round."""
 
     first: float
     rounds: list[list[float]]
@@ -45,21 +45,21 @@ class Times:
         return float(np.percentile([seconds for times in self.rounds for seconds in times], percent))
 
     def ratio(self, other: Times) -> float:
-        """Return the median over the rounds of own time to other time, for questions that both were asked."""
+        """Return the ratio of median times for questions that both were asked, the median over all rounds."""
         pairs = zip(self.rounds, other.rounds, strict=True)
         return median(median(own[: len(theirs)]) / median(theirs[: len(own)]) for own, theirs in pairs)
 
 
-def run_interleaved(runners: Sequence[Runner], warm_up: Sequence[Question]) -> dict[str, Times]:
-    """Run all engines in turn, a tenth of their questions per round."""
+def run_interleaved(engines: Sequence[TimedEngine], warm_up: Sequence[Question]) -> dict[str, Times]:
+    """Run all engines in turn, each with a tenth of its questions per round."""
     firsts: dict[str, float] = {}
-    rounds: dict[str, list[list[float]]] = {runner.name: [] for runner in runners}
-    for runner in runners:
-        (firsts[runner.name],) = runner.run(warm_up[:1])
-        # A slow engine has fewer questions, and fewer to warm up.
-        count = _WARM_UP_QUESTIONS * len(runner.questions) // len(runners[0].questions)
-        runner.run(warm_up[1 : max(count, 2)])
+    rounds: dict[str, list[list[float]]] = {engine.name: [] for engine in engines}
+    for engine in engines:
+        (firsts[engine.name],) = engine.run(warm_up[:1])
+        # A slow engine has fewer questions, so also fewer to warm up.
+        count = _WARM_UP_QUESTIONS * len(engine.questions) // len(engines[0].questions)
+        engine.run(warm_up[1 : max(count, 2)])
     for number in range(ROUNDS):
-        for runner in runners:
-            rounds[runner.name].append(runner.run(runner.questions[number::ROUNDS]))
+        for engine in engines:
+            rounds[engine.name].append(engine.run(engine.questions[number::ROUNDS]))
     return {name: Times(first, rounds[name]) for name, first in firsts.items()}

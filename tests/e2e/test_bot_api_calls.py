@@ -1,4 +1,4 @@
-"""The traces of a conversation: calls that conform to the Bot API, and a log without secrets."""
+"""Calls of a conversation conform to the Bot API, and its log has no secrets."""
 
 import asyncio
 from typing import Any
@@ -17,10 +17,10 @@ async def _converse(sandbox: Sandbox) -> None:
     chat = await sandbox.private_chat()
     for text in (QUESTION, "/sources", "Who painted the ceiling?"):
         await chat.send(text)
-        last = await chat.next_message()
-        for button in last.buttons:
+        reply = await chat.next_message()
+        for button in reply.buttons:
             if "callback_data" in button:
-                await last.press_data(button["callback_data"])
+                await reply.press_data(button["callback_data"])
 
 
 async def test_calls_conform(sandbox: Sandbox) -> None:
@@ -29,7 +29,7 @@ async def test_calls_conform(sandbox: Sandbox) -> None:
     await _converse(sandbox)
     calls = await sandbox.calls()
     problems = [table.call_problems(call["method"], call["params"], call["files"]) for call in calls]
-    assert [] == [problem for found in problems for problem in found]
+    assert [] == [problem for call_problems in problems for problem in call_problems]
 
 
 async def test_no_unknown_calls_were_made(sandbox: Sandbox) -> None:

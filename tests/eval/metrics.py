@@ -1,4 +1,4 @@
-"""Metrics of everyday questions: whether the first reply shows the answer, and reliable confidence."""
+"""Metrics of everyday questions: whether the first reply shows the answer, and how reliable confidence is."""
 
 import json
 import statistics
@@ -37,8 +37,8 @@ class Answerer(Protocol):
 class Question:
     """A question and its accepted answers; a right quote contains one. Empty if there is no answer.
 
-    `is_foreign` if the documents are in other languages. `document` and `pages` (from 1) contain the answer,
-    if known.
+    `is_foreign` if the documents are in other languages. `document` and `pages` (from 1) say where the answer
+    is, if known.
     """
 
     collection: str

@@ -1,4 +1,4 @@
-"""Whether the right page of a PDF is found, compared with BM25 over whole pages."""
+"""Metrics of finding the right page of a PDF, for quotes and for BM25 over whole pages."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -9,7 +9,7 @@ import numpy as np
 import pypdfium2
 from rank_bm25 import BM25Okapi
 
-from tests.eval.measures import QUOTES_PER_ANSWER, Metrics, Outcome, Question, mean
+from tests.eval.metrics import QUOTES_PER_ANSWER, Metrics, Outcome, Question, mean
 
 DESCRIPTIONS = {
     "document@1": "the first quote (page) is from the right document, shown or not",
@@ -46,7 +46,7 @@ def quote_metrics(outcomes: Iterable[Outcome]) -> Metrics:
     return _compute_metrics([(outcome.question, _positions(outcome)) for outcome in outcomes])
 
 
-def page_metrics(search: PageSearch, questions: Iterable[Question]) -> Metrics:
+def bm25_metrics(search: PageSearch, questions: Iterable[Question]) -> Metrics:
     """Return the metrics of DESCRIPTIONS for whole pages."""
     return _compute_metrics([(question, search.search(question.text)) for question in questions])
 

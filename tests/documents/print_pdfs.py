@@ -1,7 +1,7 @@
 # ruff: noqa: E501, ISC004  # long texts are easier to read unbroken
-"""Prints the PDF files in `printed/` with Chromium and LibreOffice. The tests read the committed files.
+"""Generate the PDF files in `printed/` with Chromium and LibreOffice. The tests read the committed files.
 
-Run it after changing a text here: `python tests/documents/print.py`. It needs `chromium` and `soffice`.
+Run it after changing a text here: `python tests/documents/print_pdfs.py`. It needs `chromium` and `soffice`.
 """
 
 import json
@@ -15,9 +15,9 @@ from docx.oxml import parse_xml
 from docx.oxml.ns import nsdecls
 
 PRINTED = Path(__file__).parent / "printed"
-W = nsdecls("w")
+W_XMLNS = nsdecls("w")
 
-BATH = """<!DOCTYPE html><html lang="de"><head><meta charset="utf-8"><title>Badeordnung Ahrental</title><style>
+BATH_HTML = """<!DOCTYPE html><html lang="de"><head><meta charset="utf-8"><title>Badeordnung Ahrental</title><style>
 @page { size: A5; margin: 18mm 15mm } body { font: 11pt "Liberation Serif", serif }
 .two { columns: 2; text-align: justify } td, th { padding: 2px 14px 2px 0; text-align: left }</style></head><body>
 <h1>Badeordnung</h1>
@@ -36,7 +36,7 @@ Schiffsglocke, die ein Kapitän aus Husum gestiftet hat.</p></div>
 <h2 style="break-before: page">Winter</h2>
 <p>Im Winter wird das Becken abgelassen und dient den Kindern als Rollschuhbahn. 😀</p></body></html>"""
 
-WELL = """<!DOCTYPE html><html lang="ar" dir="rtl"><head><meta charset="utf-8"><title>بئر الواحة</title><style>
+WELL_HTML = """<!DOCTYPE html><html lang="ar" dir="rtl"><head><meta charset="utf-8"><title>بئر الواحة</title><style>
 @page { size: A5; margin: 18mm } body { font: 14pt "DejaVu Sans" }</style></head><body>
 <h1>بئر الواحة</h1>
 <p>حُفر بئر الواحة في عام 1891 بأمر الشيخ منصور البحري. عمقه 42.5 مترا، ولا يجف الماء فيه إلى الآن (حتى في الصيف).</p>
@@ -44,7 +44,7 @@ WELL = """<!DOCTYPE html><html lang="ar" dir="rtl"><head><meta charset="utf-8"><
 <div lang="he"><h2>הגשר</h2><p>הגשר מעל הוואדי נבנה בשנת 1934 על ידי המהנדסת רבקה שטרן (Stern) ואורכו 120 מטר.</p>
 <p>שָׁלוֹם לְכָל הָעוֹבְרִים.</p></div></body></html>"""
 
-CAPE = "Маяк на Песчаном мысу"
+CAPE_TITLE = "Маяк на Песчаном мысу"
 CAPE_PARTS = (
     ("Постройка", "Маяк на Песчаном мысу построил инженер Аркадий Ветлугин в 1887 году. Башню сложили из серого "
      "камня, который привозили на баржах с другого берега залива, и поднимали наверх лебёдкой. ",
@@ -58,10 +58,10 @@ CAPE_END = "Последнюю керосиновую лампу погасил�
 def make_cape() -> docx.document.Document:
     """Return a document with a running head, page numbers, and sentences that continue over pages."""
     document = docx.Document()
-    document.core_properties.title = CAPE
+    document.core_properties.title = CAPE_TITLE
     section = document.sections[0]
     section.header.paragraphs[0].text = "Записки о маяках"
-    section.footer.paragraphs[0]._p.append(parse_xml(f'<w:fldSimple {W} w:instr="PAGE"/>'))
+    section.footer.paragraphs[0]._p.append(parse_xml(f'<w:fldSimple {W_XMLNS} w:instr="PAGE"/>'))
     for heading, first, more in CAPE_PARTS:
         document.add_heading(heading, 1)
         paragraph = document.add_paragraph(first + more * 14)
@@ -103,8 +103,8 @@ def print_document(document: docx.document.Document, name: str, **options: str |
 
 
 if __name__ == "__main__":
-    print_html(BATH, "bath.pdf")
-    print_html(WELL, "well.pdf")
+    print_html(BATH_HTML, "bath.pdf")
+    print_html(WELL_HTML, "well.pdf")
     print_document(make_cape(), "cape.pdf", ExportBookmarks=True)
     print_document(make_note(), "locked.pdf", EncryptFile=True, DocumentOpenPassword="7319")
     print_document(make_note(), "restricted.pdf", RestrictPermissions=True, PermissionPassword="7319")
