@@ -3,6 +3,7 @@ import json
 import socket
 import sys
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -13,6 +14,7 @@ from bot.http_server import Health, build_web_app, serving
 from bot.ops.concurrency import CancellableWaits
 from bot.ops.metrics import Metrics
 from bot.telegram.dispatcher import Dispatcher
+from bot.telegram.journal import AnsweredJournal
 from bot.telegram.webhook import Inbox
 from config.settings import ConfigError
 from tests.bot.virtual_clock import fast, now
@@ -29,7 +31,7 @@ class Server:
     An update waits for `wait_seconds`, and is then answered in `answer_seconds`.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, journal: AnsweredJournal | None = None) -> None:
         self.health = Health()
         self.metrics = Metrics()
         self.waits = CancellableWaits()
@@ -37,7 +39,8 @@ class Server:
         self.wait_seconds = 0.0
         self.done: list[int] = []
         self.inbox = Inbox("https://bot.example.org/hook?x=1", SECRET)
-        self.inbox.open(lambda received: Update(received["update_id"]), Dispatcher(self._handle, self.waits))
+        dispatcher = Dispatcher(self._handle, self.waits, journal)
+        self.inbox.open(lambda received: Update(received["update_id"]), dispatcher)
         self.app = build_web_app(self.health, self.metrics, self.inbox)
 
     async def _handle(self, update: Update) -> None:
@@ -173,6 +176,27 @@ async def test_an_accepted_update_is_answered() -> None:
     assert 3.0 == round(now(), 3)
     assert 200 == await server.send(b'{"update_id": 1}')
     assert [1] == server.done
+
+
+@fast
+async def test_an_update_that_another_process_answered(tmp_path: Path) -> None:
+    """An update that another process has noted in the journal is accepted, and not answered again."""
+    first, second = Server(AnsweredJournal(tmp_path)), Server(AnsweredJournal(tmp_path))
+    assert 200 == await first.send(b'{"update_id": 1}')
+    assert 200 == await second.send(b'{"update_id": 1}')
+    assert 200 == await second.send(b'{"update_id": 2}')
+    assert 200 == await first.send(b'{"update_id": 2}')
+    assert ([1], [2]) == (first.done, second.done)
+
+
+@fast
+async def test_an_update_that_another_process_gave_up(tmp_path: Path) -> None:
+    """An update that another process did not accept is answered."""
+    first, second = Server(AnsweredJournal(tmp_path)), Server(AnsweredJournal(tmp_path))
+    first.wait_seconds = 60
+    assert 503 == await first.send(b'{"update_id": 1}')
+    assert 200 == await second.send(b'{"update_id": 1}')
+    assert ([], [1]) == (first.done, second.done)
 
 
 @fast
