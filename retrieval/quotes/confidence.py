@@ -84,54 +84,39 @@ WITH_MEANING = Coefficients(
 # For candidates with the vectors of their tokens, too.
 WITH_TOKENS = Coefficients(
     quote={
-        "terms": 2.03,
-        "grams": -2.79,
-        "pairs": -3.07,
-        "names": 0.89,
-        "heading": 2.76,
-        "faq": -0.55,
-        "coverage": 2.9,
-        "frequency": 3.2,
-        "passage_gain": 0.71,
-        "nearby_gain": 2.61,
-        "span_grams": 2.78,
-        "previous_gain": 3.9,
-        "starts_passage": 0.84,
-        "length": 1.11,
-        "starts_lowercase": -0.95,
-        "meaning": 9.61,
-        "span_meaning": 3.71,
-        "title": 1.08,
-        "year": 1.03,
-        "person": 0.55,
-        "number": 0.72,
-        "token_meaning": 3.7,
+        "names": 0.94,
+        "heading": 2.74,
+        "coverage": 2.81,
+        "frequency": 3.34,
+        "nearby_gain": 2.73,
+        "span_grams": 1.16,
+        "previous_gain": 3.56,
+        "starts_passage": 0.81,
+        "length": 1.18,
+        "starts_lowercase": -0.91,
+        "meaning": 9.34,
+        "span_meaning": 3.78,
+        "title": 1.3,
+        "year": 1.02,
+        "person": 0.52,
+        "number": 0.76,
+        "token_meaning": 3.5,
     },
     confidence={
-        "terms": -0.56,
-        "grams": 0.81,
-        "pairs": 0.21,
-        "names": -0.28,
-        "missing_names": -3.88,
-        "coverage": -0.12,
-        "passage_gain": -2.75,
-        "nearby_gain": -2.8,
-        "span_grams": 1.48,
-        "heading": 1.1,
-        "title": 2.66,
-        "faq": -3.79,
-        "meaning": 3.91,
-        "span_meaning": 0.14,
-        "words": 1.15,
-        "coverage*coverage": 0.36,
-        "span_meaning*span_meaning": -0.03,
-        "meaning*meaning": 0.55,
-        "span_meaning*coverage": -0.19,
-        "meaning*coverage": -0.06,
-        "unspaced": 0.1,
-        "token_meaning": 1.1,
+        "names": -0.19,
+        "missing_names": -4.08,
+        "coverage": -0.45,
+        "span_grams": 2.09,
+        "grams": -0.08,
+        "heading": 0.6,
+        "title": -0.58,
+        "meaning": 4.32,
+        "span_meaning": 0.04,
+        "token_meaning": 1.04,
+        "words": 0.85,
+        "unspaced": 0.18,
     },
-    bias=-6.26,
+    bias=-5.8,
 )
 
 # For candidates without vectors.
@@ -182,9 +167,9 @@ WORDS_ONLY = Coefficients(
 
 
 # From this confidence on, the best quote counts as the answer. On collections left out of the fit, 0.05 of
-# the answerable questions then get a wrong answer, and 0.89 of the others get none (docs/ranking.md).
-SURE = 0.57
-# From this confidence on, the closest passages are shown. 0.97 of the questions that they answer reach it.
+# the answerable questions then get a wrong answer, and 0.96 of the others get none (docs/ranking.md).
+SURE = 0.6
+# From this confidence on, the closest passages are shown. 0.98 of the questions that they answer reach it.
 UNSURE = 0.08
 # More content words do not make a question clearer.
 _MAX_COUNTED_WORDS = 6
