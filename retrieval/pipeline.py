@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from retrieval.embeddings.encoder import Vectors
+from retrieval.embeddings.encoder import QuestionVectors
 from retrieval.index.interface import Candidates, Index
 from retrieval.model import Answer, TermWeight
 from retrieval.query.match_features import inverse_document_frequency, match_features
@@ -119,8 +119,8 @@ def _is_content_word(text: str, index: Index) -> bool:
     return any(word.is_content for word in parse(text, index.languages).words)
 
 
-async def _encode(query: Query, earlier: str | None, index: Index) -> Vectors | None:
-    """Return the vector of a question, together with the question before it if there is one.
+async def _encode(query: Query, earlier: str | None, index: Index) -> QuestionVectors | None:
+    """Return the vectors of a question, together with the question before it if there is one.
 
     None without an encoder, passages or words.
     """

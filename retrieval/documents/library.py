@@ -25,9 +25,8 @@ from retrieval.documents.file_records import (
     unchanged,
 )
 from retrieval.documents.ingestion import ingest
-from retrieval.embeddings import vector_store
 from retrieval.embeddings.encoder import Encoder
-from retrieval.embeddings.vector_store import Embeddings, VectorStore, missing_keys
+from retrieval.embeddings.vector_store import Embeddings
 from retrieval.ids import document_id
 from retrieval.index import manifest
 from retrieval.index.bm25 import MAX_SEGMENT_PASSAGES
@@ -180,8 +179,7 @@ class Library(Archive[LocalIndex]):
         embeddings = self.index.embeddings
         if embeddings is None:
             return False
-        keys = self.index.encoder_keys()
-        missing = keys[missing_keys(embeddings.store, keys)]
+        missing = embeddings.missing(self.index.encoder_keys(), self.index.whole_keys())
         texts = self.index.encoder_texts(missing.tolist())
         done = 0
         while done < len(missing):
@@ -205,7 +203,9 @@ class Library(Archive[LocalIndex]):
     def unencoded(self) -> int:
         """The number of different texts without a vector."""
         embeddings = self.index.embeddings
-        return len(missing_keys(embeddings.store, self.index.encoder_keys())) if embeddings else 0
+        if embeddings is None:
+            return 0
+        return len(embeddings.missing(self.index.encoder_keys(), self.index.whole_keys()))
 
     def save(self, index_dir: Path) -> None:
         """Save the index, and delete the indexes of folders that no longer exist. Failures are logged."""
@@ -311,10 +311,7 @@ class _IndexUpdate:
 
 
 def _open_embeddings(encoder: Encoder | None, segment_dir: Path | None) -> Embeddings | None:
-    if encoder is None:
-        return None
-    path = segment_dir and segment_dir / vector_store.FILE_NAME
-    return Embeddings(encoder, VectorStore(path, encoder.name, encoder.dimensions))
+    return Embeddings.open(encoder, segment_dir) if encoder else None
 
 
 def _compact_vectors(index: LocalIndex) -> None:
@@ -322,7 +319,7 @@ def _compact_vectors(index: LocalIndex) -> None:
     if index.embeddings is None:
         return
     try:
-        index.embeddings.store.compact(index.encoder_keys())
+        index.embeddings.compact(index.encoder_keys(), index.whole_keys())
     except OSError as error:
         _log.warning("%s cannot be compacted (%s)", index.embeddings.store.path, error.strerror or error)
 

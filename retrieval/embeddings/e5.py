@@ -5,7 +5,7 @@ a build of that (docs/decisions/0001-sentence-encoder.md). Only the weights and 
 """
 
 import struct
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
@@ -83,6 +83,10 @@ _NIBBLE_ZERO = 8
 _BATCH_TOKENS = 1_024
 # Longer texts are cut. A passage with its headings has about 100 tokens.
 _MAX_TOKENS = 256
+# The layer whose token vectors are compared. Later layers make the tokens of a text alike.
+_TOKEN_LAYER = 9
+# The prefixes that the model was trained with.
+QUERY_PREFIX, PASSAGE_PREFIX = "query: ", "passage: "
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,43 +185,67 @@ class E5Model:
     def encode(self, texts: Sequence[str]) -> Array:
         """Return unit vectors, shape (texts, dimensions). Texts must begin with the model's prefix."""
         vectors = np.zeros((len(texts), self.dimensions), np.float32)
+        for numbers, pooled, _ in self._encode_batches(texts):
+            vectors[numbers] = pooled
+        return vectors
+
+    def encode_with_tokens(self, texts: Sequence[str]) -> tuple[Array, list[Array]]:
+        """Return what `encode` does, and unit vectors of each text's tokens, shape (tokens, dimensions).
+
+        Special tokens and those of the prefix are left out.
+        """
+        vectors = np.zeros((len(texts), self.dimensions), np.float32)
+        token_vectors = [np.zeros((0, self.dimensions), np.float32)] * len(texts)
+        for numbers, pooled, tokens in self._encode_batches(texts):
+            vectors[numbers] = pooled
+            for number, own in zip(numbers, tokens, strict=True):
+                is_query = texts[number].startswith(QUERY_PREFIX)
+                prefix = self._tokens(QUERY_PREFIX if is_query else PASSAGE_PREFIX)
+                # All but the special token at the end.
+                token_vectors[number] = own[len(prefix) - 1 : -1]
+        return vectors, token_vectors
+
+    def _encode_batches(self, texts: Sequence[str]) -> Iterator[tuple[list[int], Array, list[Array]]]:
+        """Yield the positions of some texts of similar length, their vectors and those of their tokens."""
         tokens = [self._tokens(text) for text in texts]
         batch: list[int] = []
         size = 0
-        # Batches of texts of similar length.
         for number in sorted(range(len(texts)), key=lambda number: len(tokens[number])):
             if batch and size + len(tokens[number]) > _BATCH_TOKENS:
-                vectors[batch] = self._forward([tokens[at] for at in batch])
+                yield batch, *self._forward([tokens[at] for at in batch])
                 batch, size = [], 0
             batch.append(number)
             size += len(tokens[number])
         if batch:
-            vectors[batch] = self._forward([tokens[at] for at in batch])
-        return vectors
+            yield batch, *self._forward([tokens[at] for at in batch])
 
     def _tokens(self, text: str) -> list[int]:
         return [self._begin, *self._tokenizer.encode(text, self._max_tokens - 2), self._end]
 
-    def _forward(self, tokens: Sequence[Sequence[int]]) -> Array:
+    def _forward(self, tokens: Sequence[Sequence[int]]) -> tuple[Array, list[Array]]:
         """Return unit vectors, shape (texts, dimensions), for the token ids of some texts.
 
-        The tokens of all texts are rows of one matrix, without padding.
+        Also return the unit vectors of the tokens of each text. The tokens of all texts are rows of one
+        matrix, without padding.
         """
         lengths = np.array([len(row) for row in tokens])
         cuts = [0, *np.cumsum(lengths).tolist()]
         x = _dequantize(self._piece_embeddings[np.concatenate(tokens)]).reshape(-1, self.dimensions)
         x += np.concatenate([self._positions[: len(row)] for row in tokens])
         x = self._norm(x)
-        for layer in self._layers:
+        token_vectors = x
+        for number, layer in enumerate(self._layers, 1):
             attended = self._attention(layer.attention_in(x), cuts)
             x += layer.attention_out(attended)
             x = layer.attention_norm(x)
             x += layer.narrow(_gelu(layer.wide(x)))
             x = layer.norm(x)
+            if number == _TOKEN_LAYER:
+                token_vectors = x / np.linalg.norm(x, axis=1, keepdims=True)
         pooled: Array = np.add.reduceat(x, cuts[:-1], axis=0)
         pooled /= lengths[:, None]
         pooled /= np.linalg.norm(pooled, axis=1, keepdims=True)
-        return pooled
+        return pooled, [token_vectors[start:end] for start, end in pairwise(cuts)]
 
     def _attention(self, qkv: Array, cuts: Sequence[int]) -> Array:
         """Return the attention within each text, shape (tokens, dimensions).

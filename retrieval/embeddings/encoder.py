@@ -7,7 +7,8 @@ text of a quote, which is always an exact slice of a document.
 import logging
 import struct
 from collections.abc import Sequence
-from functools import cache
+from dataclasses import dataclass
+from functools import cache, cached_property
 from importlib.resources import files
 from importlib.util import find_spec
 from pathlib import Path
@@ -17,7 +18,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from retrieval.embeddings.e5 import E5Model, dimensions_of
+from retrieval.embeddings.e5 import PASSAGE_PREFIX, QUERY_PREFIX, E5Model, dimensions_of
+from retrieval.embeddings.token_codec import TokenCodec, TokenCodes
 from retrieval.errors import EncoderError
 from retrieval.language import script_of
 
@@ -30,6 +32,14 @@ _MODEL_FILE = "e5-small-q4.bin"
 _MAX_QUESTION_CHARS = 500
 
 
+@dataclass(frozen=True, slots=True)
+class QuestionVectors:
+    """The unit vector of a question, shape (dimensions,), and those of its tokens, (tokens, dimensions)."""
+
+    vector: Vectors
+    tokens: Vectors
+
+
 class Encoder(Protocol):
     """Encodes texts as unit vectors (float32). Calls block, and may come from any thread.
 
@@ -39,14 +49,21 @@ class Encoder(Protocol):
     name: str
     dimensions: int
 
-    def encode_question(self, text: str) -> Vectors:
-        """Return the vector of a question, shape (dimensions,)."""
+    def encode_question(self, text: str) -> QuestionVectors:
+        """Return the vectors of a question and of its tokens."""
 
     def mean_vectors(self, language: str) -> Vectors | None:
         """Return the mean vectors of passages and sentences in a language, shape (2, dimensions), or None."""
 
     def encode_passages(self, texts: Sequence[str]) -> Vectors:
         """Return the vectors of passages or pieces, shape (len(texts), dimensions)."""
+
+    def encode_with_tokens(self, texts: Sequence[str]) -> tuple[Vectors, Sequence[TokenCodes]]:
+        """Return what `encode_passages` does, and the codes of the tokens of each text."""
+
+    @property
+    def token_codec(self) -> TokenCodec:
+        """Compares the tokens of a question with such codes."""
 
 
 # Mean vectors of the passages and of the sentences of 48 encyclopaedia articles (XQuAD) in each of these
@@ -60,6 +77,10 @@ def _load_mean_vectors() -> Vectors:
     with files(__package__).joinpath(_MEAN_VECTORS_FILE).open("rb") as file:
         means: Vectors = np.load(file).astype(np.float32)
     return means
+
+
+# The means and the standard deviations of token vectors in the same texts, shape (2, dimensions).
+_TOKEN_MOMENTS_FILE = "e5_tokens.npy"  # noqa: S105  # not a password
 
 
 class E5Encoder:
@@ -84,10 +105,10 @@ class E5Encoder:
         except (OSError, ValueError) as error:
             raise EncoderError(self._describe(error)) from error
 
-    def encode_question(self, text: str) -> Vectors:
-        """Return the vector of the first 500 characters of a question, shape (dimensions,)."""
-        vector: Vectors = self._load().encode([f"query: {text[:_MAX_QUESTION_CHARS]}"])[0]
-        return vector
+    def encode_question(self, text: str) -> QuestionVectors:
+        """Return the vectors of the first 500 characters of a question."""
+        vectors, (tokens,) = self._load().encode_with_tokens([QUERY_PREFIX + text[:_MAX_QUESTION_CHARS]])
+        return QuestionVectors(vectors[0], tokens)
 
     def mean_vectors(self, language: str) -> Vectors | None:
         """Return the mean vectors of passages and sentences, shape (2, dimensions), or None.
@@ -105,7 +126,19 @@ class E5Encoder:
 
     def encode_passages(self, texts: Sequence[str]) -> Vectors:
         """Return the vectors of passages or pieces, shape (len(texts), dimensions)."""
-        return self._load().encode([f"passage: {text}" for text in texts])
+        return self._load().encode([PASSAGE_PREFIX + text for text in texts])
+
+    def encode_with_tokens(self, texts: Sequence[str]) -> tuple[Vectors, Sequence[TokenCodes]]:
+        """Return what `encode_passages` does, and the codes of the tokens of each text."""
+        vectors, tokens = self._load().encode_with_tokens([PASSAGE_PREFIX + text for text in texts])
+        return vectors, [self.token_codec.encode(own) for own in tokens]
+
+    @cached_property
+    def token_codec(self) -> TokenCodec:
+        """Compares the tokens of a question with such codes."""
+        with files(__package__).joinpath(_TOKEN_MOMENTS_FILE).open("rb") as file:
+            means, deviations = np.load(file).astype(np.float32)
+        return TokenCodec(means, deviations)
 
     def _load(self) -> E5Model:
         with self._lock:

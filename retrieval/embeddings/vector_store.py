@@ -7,16 +7,18 @@ segments change, and a process that was killed continues where it stopped. Each 
 import logging
 import os
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from retrieval.embeddings.encoder import Encoder, Vectors
+from retrieval.embeddings.token_codec import TokenCodes
 
 _log = logging.getLogger(__name__)
 
@@ -24,12 +26,17 @@ Keys = NDArray[np.uint64]
 Rows = NDArray[np.intp]
 Records = NDArray[np.void]
 
+_Encoded = TypeVar("_Encoded")
+
 FILE_NAME = "vectors.bin"
+CODES_FILE_NAME = "token_codes.bin"
 _MAGIC = b"verbatim vectors 1\n"
+# Passages have about 100 tokens.
+_TOKENS_PER_RECORD = 32
 _HEADER_BYTES = 256
 _CHECKSUM_FACTOR = np.uint64(0x9E3779B97F4A7C15)
-# Records verified at a time, 8 MB.
-_RECORDS_PER_BLOCK = 20_000
+# Records verified at a time.
+_BLOCK_BYTES = 8 * 1024**2
 # A file is compacted if it has this many times the vectors in use, and not only a few.
 _MIN_WASTE_FACTOR = 3
 _MIN_COMPACTED_RECORDS = 20_000
@@ -44,24 +51,22 @@ class _StoreState:
     order: Rows
 
 
-class VectorStore:
-    """Vectors by key, quantized to 8 bits per dimension. Any thread may read and append.
+class _RecordStore:
+    """Records of one size by key. Any thread may read and append.
 
-    Several processes may share a file. Each appends its own vectors, and sees those of the others when it
+    Several processes may share a file. Each appends its own records, and sees those of the others when it
     opens the file or appends to it.
     """
 
-    def __init__(self, path: Path | None, model: str, dimensions: int) -> None:
-        """Open the file, or keep vectors in memory if `path` is None.
+    def __init__(self, path: Path | None, description: str, fields: list[tuple[Any, ...]]) -> None:
+        """Open the file, or keep records in memory if `path` is None.
 
-        A file of another model, or with a damaged header, is replaced. Damaged records are dropped. If the
-        file cannot be used, vectors are kept in memory. Each of these logs a warning.
+        A file with another description, or with a damaged header, is replaced. Damaged records are dropped.
+        If the file cannot be used, records are kept in memory. Each of these logs a warning.
         """
         self.path = path
-        self._type = np.dtype(
-            [("key", "<u8"), ("sum", "<u8"), ("scale", "<f4"), ("pad", "<u4"), ("vector", "i1", dimensions)]
-        )
-        self._header = (_MAGIC + f"{model}\n{dimensions}\n".encode()).ljust(_HEADER_BYTES, b"\0")
+        self._type = np.dtype([("key", "<u8"), ("sum", "<u8"), *fields])
+        self._header = (_MAGIC + description.encode()).ljust(_HEADER_BYTES, b"\0")
         self._empty = _StoreState(np.zeros(0, self._type), np.zeros(0, np.uint64), np.zeros(0, np.intp))
         self._lock = Lock()
         # Of the file that is mapped: another process may have replaced it since.
@@ -79,21 +84,13 @@ class VectorStore:
         at = np.minimum(np.searchsorted(snapshot.keys, keys), len(snapshot.keys) - 1)
         return np.where(snapshot.keys[at] == keys, snapshot.order[at], -1)
 
-    def vectors(self, rows: Rows) -> Vectors:
-        """Return the vectors of these rows, shape (len(rows), dimensions)."""
-        records = self._snapshot.records[rows]
-        vectors: Vectors = records["vector"].astype(np.float32) * records["scale"][:, None]
-        return vectors
+    def missing(self, keys: Keys) -> Rows:
+        """Return the positions in `keys` of those without a record, ascending, one for equal keys."""
+        _, first = np.unique(keys, return_index=True)
+        return np.sort(first[self.rows(keys[first]) < 0])
 
-    def append(self, keys: Keys, vectors: Vectors) -> None:
-        """Add vectors, shape (len(keys), dimensions), and sync them to disk.
-
-        Raises OSError if they cannot be written. They, and all later ones, are then kept in memory.
-        """
-        new = np.zeros(len(keys), self._type)
-        scale = np.maximum(np.abs(vectors).max(axis=1, initial=1e-9), 1e-9) / 127
-        new["key"], new["scale"] = keys, scale
-        new["vector"] = np.rint(vectors / scale[:, None])
+    def _append(self, new: Records) -> None:
+        """Add records, and sync them to disk. Raises OSError as the `append` of the subclasses."""
         new["sum"] = _checksums(new)
         with self._lock:
             try:
@@ -150,8 +147,9 @@ class VectorStore:
 
     def _extend(self, old: _StoreState, records: Records) -> _StoreState:
         """Return a snapshot of `records`, which begin with the old ones; only the new ones are verified."""
-        blocks = range(len(old.records), len(records), _RECORDS_PER_BLOCK)
-        added = [at + _intact_rows(records[at : at + _RECORDS_PER_BLOCK]) for at in blocks]
+        size = max(_BLOCK_BYTES // self._type.itemsize, 1)
+        blocks = range(len(old.records), len(records), size)
+        added = [at + _intact_rows(records[at : at + size]) for at in blocks]
         rows = np.concatenate([old.order, *added])
         keys = np.concatenate([old.keys, *(records["key"][block] for block in added)])
         order = np.argsort(keys, kind="stable")
@@ -203,10 +201,104 @@ class VectorStore:
         Path(file.name).replace(self.path)
 
 
-def missing_keys(store: VectorStore, keys: Keys) -> Rows:
-    """Return the positions in `keys` of those without a vector, ascending, one for equal keys."""
-    _, first = np.unique(keys, return_index=True)
-    return np.sort(first[store.rows(keys[first]) < 0])
+class VectorStore(_RecordStore):
+    """Vectors by key, quantized to 8 bits per dimension."""
+
+    def __init__(self, path: Path | None, model: str, dimensions: int) -> None:
+        """Open the file, or keep vectors in memory if `path` is None. Problems are logged as warnings."""
+        fields = [("scale", "<f4"), ("pad", "<u4"), ("vector", "i1", dimensions)]
+        super().__init__(path, f"{model}\n{dimensions}\n", fields)
+
+    def vectors(self, rows: Rows) -> Vectors:
+        """Return the vectors of these rows, shape (len(rows), dimensions)."""
+        records = self._snapshot.records[rows]
+        vectors: Vectors = records["vector"].astype(np.float32) * records["scale"][:, None]
+        return vectors
+
+    def append(self, keys: Keys, vectors: Vectors) -> None:
+        """Add vectors, shape (len(keys), dimensions), and sync them to disk.
+
+        Raises OSError if they cannot be written. They, and all later ones, are then kept in memory.
+        """
+        new = np.zeros(len(keys), self._type)
+        scale = np.maximum(np.abs(vectors).max(axis=1, initial=1e-9), 1e-9) / 127
+        new["key"], new["scale"] = keys, scale
+        new["vector"] = np.rint(vectors / scale[:, None])
+        self._append(new)
+
+
+class TokenStore(_RecordStore):
+    """The codes of the tokens of passages, by the key of the passage, in records of 32 tokens.
+
+    The first record of a passage has its key and the number of its tokens. The keys of the others follow
+    from it.
+    """
+
+    def __init__(self, path: Path | None, model: str, code_bytes: int) -> None:
+        """Open the file, or keep codes in memory if `path` is None. Problems are logged as warnings."""
+        self._code_bytes = code_bytes
+        fields = [("tokens", "<u4"), ("pad", "<u4"), ("codes", "u1", (_TOKENS_PER_RECORD, code_bytes))]
+        super().__init__(path, f"{model}\ntokens\n{code_bytes}\n", fields)
+
+    def append(self, keys: Keys, codes: Sequence[TokenCodes]) -> None:
+        """Add the codes of the tokens of passages, and sync them to disk.
+
+        Raises OSError if they cannot be written. They, and all later ones, are then kept in memory.
+        """
+        counts = np.array([len(own) for own in codes], np.int64)
+        record_keys, records_per_key = _record_keys(keys, counts)
+        new = np.zeros(len(record_keys), self._type)
+        new["key"], new["tokens"] = record_keys, np.repeat(counts, records_per_key)
+        for own, end, count in zip(codes, np.cumsum(records_per_key).tolist(), records_per_key, strict=True):
+            padded = np.zeros((count * _TOKENS_PER_RECORD, self._code_bytes), np.uint8)
+            padded[: len(own)] = own
+            new["codes"][end - count : end] = padded.reshape(count, _TOKENS_PER_RECORD, self._code_bytes)
+        self._append(new)
+
+    def find(self, keys: Keys) -> tuple[NDArray[np.int64], TokenCodes] | None:
+        """Return how many tokens passages have and the codes of all, or None if a passage has none stored."""
+        first = self.rows(keys)
+        if (first < 0).any():
+            return None
+        snapshot = self._snapshot
+        counts = snapshot.records["tokens"][first].astype(np.int64)
+        record_keys, records_per_key = _record_keys(keys, counts)
+        rows = self.rows(record_keys)
+        if (rows < 0).any():
+            return None
+        codes = snapshot.records["codes"][rows].reshape(-1, self._code_bytes)
+        position = np.arange(len(codes)) - np.repeat(
+            (np.cumsum(records_per_key) - records_per_key) * _TOKENS_PER_RECORD,
+            records_per_key * _TOKENS_PER_RECORD,
+        )
+        return counts, codes[position < np.repeat(counts, records_per_key * _TOKENS_PER_RECORD)]
+
+    def missing(self, keys: Keys) -> Rows:
+        """Return the positions in `keys` of those that lack a record, ascending, one for equal keys."""
+        _, at = np.unique(keys, return_index=True)
+        first = self.rows(keys[at])
+        counts = np.zeros(len(at), np.int64)
+        counts[first >= 0] = self._snapshot.records["tokens"][first[first >= 0]]
+        record_keys, records_per_key = _record_keys(keys[at], counts)
+        is_missing = np.repeat(at, records_per_key)[self.rows(record_keys) < 0]
+        return np.unique(is_missing)
+
+    def compact(self, keys: Keys) -> None:
+        """Rewrite the file without the codes of other passages, if those are most of it. Raises OSError."""
+        used = np.unique(keys)
+        first = self.rows(used)
+        counts = self._snapshot.records["tokens"][first[first >= 0]].astype(np.int64)
+        super().compact(_record_keys(used[first >= 0], counts)[0])
+
+
+def _record_keys(keys: Keys, counts: NDArray[np.int64]) -> tuple[Keys, NDArray[np.int64]]:
+    """Return the keys of the records of passages with so many tokens, and how many records each has."""
+    records_per_key = np.maximum(-(-counts // _TOKENS_PER_RECORD), 1)
+    first = np.cumsum(records_per_key) - records_per_key
+    ordinals = np.arange(records_per_key.sum()) - np.repeat(first, records_per_key)
+    with np.errstate(over="ignore"):
+        record_keys: Keys = np.repeat(keys, records_per_key) + ordinals.astype(np.uint64) * _CHECKSUM_FACTOR
+    return record_keys, records_per_key
 
 
 def _intact_rows(records: Records) -> Rows:
@@ -225,30 +317,90 @@ def _checksums(records: Records) -> NDArray[np.uint64]:
     return sums
 
 
+class EncoderText(NamedTuple):
+    """A text that the encoder reads, and its key in the stores. `is_whole`: it is a whole passage."""
+
+    key: int
+    text: str
+    is_whole: bool
+
+
 @dataclass(frozen=True, slots=True)
 class Embeddings:
-    """An encoder and the store of its vectors."""
+    """An encoder, the store of its vectors, and that of the token codes of passages if these are compared."""
 
     encoder: Encoder
     store: VectorStore
+    tokens: TokenStore | None = None
 
-    def encode(self, texts: Sequence[tuple[int, str]], threads: int = 1) -> None:
-        """Compute and store the vectors of (key, text) pairs. Blocks.
+    @classmethod
+    def open(cls, encoder: Encoder, folder: Path | None) -> "Embeddings":
+        """Return the encoder with the stores in a folder, or in memory."""
+        code_bytes = encoder.token_codec.code_bytes
+        return cls(
+            encoder,
+            VectorStore(folder and folder / FILE_NAME, encoder.name, encoder.dimensions),
+            TokenStore(folder and folder / CODES_FILE_NAME, encoder.name, code_bytes),
+        )
 
-        With more than one of `threads` the work is done in a pool of threads. If the vectors cannot be saved,
+    @property
+    def record_count(self) -> int:
+        """The number of stored records: answers may change with it."""
+        return len(self.store) + (len(self.tokens) if self.tokens else 0)
+
+    def missing(self, keys: Keys, whole_keys: Keys) -> Keys:
+        """Return the keys of the texts that are not encoded yet, each once; `whole_keys` are of passages."""
+        missing = keys[self.store.missing(keys)]
+        if self.tokens is None:
+            return missing
+        return np.unique(np.concatenate([missing, whole_keys[self.tokens.missing(whole_keys)]]))
+
+    def encode(self, texts: Sequence[EncoderText], threads: int = 1) -> None:
+        """Encode texts and store the results. Blocks.
+
+        With more than one of `threads` the work is done in a pool of threads. If the results cannot be saved,
         logs a warning and keeps them in memory. Raises EncoderError if the encoder cannot be loaded.
         """
-        vectors = self._encode_in_threads([text for _, text in texts], threads)
-        path = self.store.path
+        with_tokens = [text for text in texts if text.is_whole and self.tokens is not None]
+        others = [text for text in texts if not (text.is_whole and self.tokens is not None)]
+        parts = _encode_in_threads(self.encoder.encode_with_tokens, with_tokens, threads)
+        if not texts:
+            return
+        codes = [own for _, part in parts for own in part]
+        vectors = [part for part, _ in parts] + _encode_in_threads(
+            self.encoder.encode_passages, others, threads
+        )
+        keys = np.array([text.key for text in (*with_tokens, *others)], np.uint64)
+        is_new = self.store.missing(keys)
+        self._save(self.store, lambda: self.store.append(keys[is_new], np.concatenate(vectors)[is_new]))
+        if self.tokens is not None and codes:
+            tokens, own_keys = self.tokens, keys[: len(codes)]
+            self._save(tokens, lambda: tokens.append(own_keys, codes))
+
+    def compact(self, keys: Keys, whole_keys: Keys) -> None:
+        """Remove the results of texts that no longer exist from files where they are most. Raises OSError."""
+        self.store.compact(keys)
+        if self.tokens is not None:
+            self.tokens.compact(whole_keys)
+
+    @staticmethod
+    def _save(store: _RecordStore, append: Callable[[], None]) -> None:
+        path = store.path
         try:
-            self.store.append(np.array([key for key, _ in texts], np.uint64), vectors)
+            append()
         except OSError as error:
             _log.warning("%s: vectors cannot be saved (%s)", path, error.strerror or error)
 
-    def _encode_in_threads(self, texts: Sequence[str], threads: int) -> Vectors:
-        if threads == 1:
-            return self.encoder.encode_passages(texts)
-        size = -(-len(texts) // threads)
-        parts = [texts[at : at + size] for at in range(0, len(texts), size)]
-        with ThreadPoolExecutor(threads) as pool:
-            return np.concatenate(list(pool.map(self.encoder.encode_passages, parts)))
+
+def _encode_in_threads(
+    encode: Callable[[Sequence[str]], _Encoded], texts: Sequence[EncoderText], threads: int
+) -> list[_Encoded]:
+    """Return the results for equal parts of the texts, one for each thread."""
+    if not texts:
+        return []
+    size = -(-len(texts) // threads)
+    parts = [[text.text for text in texts[at : at + size]] for at in range(0, len(texts), size)]
+    if len(parts) == 1:
+        return [encode(parts[0])]
+    with ThreadPoolExecutor(threads) as pool:
+        return list(pool.map(encode, parts))

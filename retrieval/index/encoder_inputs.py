@@ -7,24 +7,17 @@ itself (figures in docs/ranking.md).
 
 from collections.abc import Iterator, Sequence
 from itertools import chain, pairwise
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from retrieval.embeddings.vector_store import EncoderText
 from retrieval.index.arrays import RaggedArray
 from retrieval.index.vocabulary import digest, digests
 from retrieval.model import Passage
 
 _MAX_HEADINGS_CHARS = 160
 _MAX_INPUT_CHARS = 1_600
-
-
-class EncoderText(NamedTuple):
-    """A text that the encoder reads, and its key in a vector store."""
-
-    key: int
-    text: str
 
 
 def encoder_keys(
@@ -45,8 +38,10 @@ def encoder_keys(
 
 def encoder_texts(passage: Passage, starts: Sequence[int], ends: Sequence[int]) -> Iterator[EncoderText]:
     """Yield the texts of a passage with pieces from `starts` to `ends`, in the order of `encoder_keys`."""
-    for text in (_passage_text(passage), *_piece_texts(passage, starts, ends)):
-        yield EncoderText(digest(text), text)
+    whole = _passage_text(passage)
+    yield EncoderText(digest(whole), whole, is_whole=True)
+    for text in _piece_texts(passage, starts, ends):
+        yield EncoderText(digest(text), text, is_whole=False)
 
 
 def _passage_text(passage: Passage) -> str:

@@ -1,13 +1,13 @@
 """What the rest of retrieval asks of an index, embedded or distributed."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from retrieval.embeddings.encoder import Encoder, Vectors
+from retrieval.embeddings.encoder import Encoder, QuestionVectors, Vectors
 from retrieval.index.forward_index import ForwardIndex
 from retrieval.model import Passage, Section
 
@@ -19,12 +19,17 @@ class MeaningScores:
     `question` is its vector. `wholes` tells how much more similar each passage is to it than passages of its
     language that do not answer it. `pieces` holds a vector for each piece, in the order of the passages, and
     `baselines` how similar pieces of its language that do not answer are to the question.
+
+    `compare_tokens` returns for some of the candidates, given by ordinal, how similar the most similar token
+    of each is to a token of the question, as the mean over the question's tokens; None if a passage's tokens
+    are not encoded yet. It is None where tokens are not compared.
     """
 
     question: Vectors
     wholes: NDArray[np.float32]
     pieces: Vectors
     baselines: NDArray[np.float32]
+    compare_tokens: Callable[[NDArray[np.intp]], NDArray[np.float32] | None] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +65,9 @@ class Index(Protocol):
     def encoder(self) -> Encoder | None:
         """What encodes questions for this index, or None where meaning is not compared."""
 
-    async def search(self, terms: Sequence[str], limit: int, question: Vectors | None = None) -> Candidates:
+    async def search(
+        self, terms: Sequence[str], limit: int, question: QuestionVectors | None = None
+    ) -> Candidates:
         """Return the `limit` passages with the best BM25 scores among those that hold any of the terms.
 
         Passages of equal scores come by the names of their documents, and in their order there. After them

@@ -12,8 +12,8 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from retrieval.embeddings.encoder import Encoder, Vectors
-from retrieval.embeddings.vector_store import Embeddings
+from retrieval.embeddings.encoder import Encoder, QuestionVectors, Vectors
+from retrieval.embeddings.vector_store import Embeddings, EncoderText
 from retrieval.errors import DamagedError
 from retrieval.ids import document_id, document_of
 from retrieval.index import segment_writer
@@ -30,7 +30,6 @@ from retrieval.index.bm25 import (
 )
 from retrieval.index.context_fields import MAX_CONTEXT_CANDIDATES, context_weight, rarest_terms
 from retrieval.index.dense_index import DenseIndex
-from retrieval.index.encoder_inputs import EncoderText
 from retrieval.index.forward_index import ForwardIndex
 from retrieval.index.interface import Candidates, MeaningScores
 from retrieval.index.maxscore import SegmentQuery, kth_best, top_passages
@@ -124,7 +123,7 @@ class LocalIndex:
 
     @property
     def vector_count(self) -> int:
-        return len(self.embeddings.store) if self.embeddings else 0
+        return self.embeddings.record_count if self.embeddings else 0
 
     def without_encoder(self) -> "LocalIndex":
         return LocalIndex(self.segments)
@@ -144,7 +143,9 @@ class LocalIndex:
     async def document_frequencies(self, terms: Sequence[str]) -> Mapping[str, int]:
         return dict(zip(terms, self._posting_lists(terms)[1], strict=True))
 
-    async def search(self, terms: Sequence[str], limit: int, question: Vectors | None = None) -> Candidates:
+    async def search(
+        self, terms: Sequence[str], limit: int, question: QuestionVectors | None = None
+    ) -> Candidates:
         """Return candidates; raises DamagedError when a saved segment is damaged."""
         try:
             return await self._search(terms, limit, question)
@@ -152,14 +153,14 @@ class LocalIndex:
             where = self.segments[0].segment.path.parent if self.segments else ""
             raise DamagedError(f"{where}: damaged; run `verbatim index` to rebuild it") from error
 
-    async def _search(self, terms: Sequence[str], limit: int, question: Vectors | None) -> Candidates:
+    async def _search(self, terms: Sequence[str], limit: int, question: QuestionVectors | None) -> Candidates:
         lists, frequencies = self._posting_lists(terms)
         rare = sum(count for count in frequencies if count <= self.size * _RARE_TERM_SHARE)
         if (rare or sum(frequencies)) > _MAX_POSTINGS_ON_EVENT_LOOP:
             hits = await asyncio.to_thread(self._top_hits, lists, frequencies, limit)
         else:
             hits = self._top_hits(lists, frequencies, limit)
-        near = await self._find_nearest(question) if question is not None else []
+        near = await self._find_nearest(question.vector) if question is not None else []
         hits = _append(hits, [*self._rank_by_context(terms, lists, frequencies), *near])
         passages, forward, keys = self._read_passages(hits)
         return Candidates(
@@ -211,7 +212,7 @@ class LocalIndex:
         return await asyncio.to_thread(dense.nearest, question, store, _MAX_NEAREST)
 
     def _meaning_scores(
-        self, passages: Sequence[Passage], keys: RaggedArray, question: Vectors | None
+        self, passages: Sequence[Passage], keys: RaggedArray, question: QuestionVectors | None
     ) -> MeaningScores | None:
         """Compare passages by the vectors stored under `keys`; None if any vector is missing."""
         if question is None or self.embeddings is None or self._dense is None or not len(keys):
@@ -231,14 +232,23 @@ class LocalIndex:
         }
         mean_whole = {language: means[0] for language, means in mean_vectors.items()}
         mean_piece = {language: means[1] for language, means in mean_vectors.items()}
-        whole_baselines = self._dense.wholes.baselines(question, languages, mean_whole)
-        piece_baselines = self._dense.pieces.baselines(question, languages, mean_piece)
+        whole_baselines = self._dense.wholes.baselines(question.vector, languages, mean_whole)
+        piece_baselines = self._dense.pieces.baselines(question.vector, languages, mean_piece)
         return MeaningScores(
-            question,
-            vectors[is_whole] @ question - whole_baselines,
+            question.vector,
+            vectors[is_whole] @ question.vector - whole_baselines,
             vectors[~is_whole],
             np.repeat(piece_baselines, keys.lengths - 1),
+            partial(_compare_tokens, self.embeddings, question, keys.values[keys.offsets[:-1]]),
         )
+
+    def whole_keys(self) -> NDArray[np.uint64]:
+        """Return the keys (uint64) of whole passages, which are among `encoder_keys`."""
+        keys = [
+            live.segment.encoder_keys.values[live.segment.encoder_keys.offsets[:-1][live.alive]]
+            for live in self.segments
+        ]
+        return np.concatenate(keys) if keys else np.zeros(0, np.uint64)
 
     def encoder_keys(self) -> NDArray[np.uint64]:
         """Return the keys (uint64) of all texts that the encoder reads."""
@@ -246,8 +256,12 @@ class LocalIndex:
         return np.concatenate(keys) if keys else np.zeros(0, np.uint64)
 
     def encoder_texts(self, keys: Iterable[int]) -> Iterator[EncoderText]:
-        """Yield the texts with these keys, each once, in the order of the index."""
+        """Yield the texts with these keys, each once, in the order of the index.
+
+        A text that is a whole passage in one place and a piece in another counts as a whole.
+        """
         wanted = set(keys)
+        wholes = wanted.intersection(self.whole_keys().tolist())
         for live in self.segments:
             segment, left = live.segment, np.array(sorted(wanted), np.uint64)
             own = np.repeat(np.arange(len(segment)), segment.encoder_keys.lengths)
@@ -256,7 +270,7 @@ class LocalIndex:
                 for text in segment.encoder_texts(numbers[at : at + _PASSAGES_PER_READ].tolist()):
                     if text.key in wanted:
                         wanted.discard(text.key)
-                        yield text
+                        yield text._replace(is_whole=text.key in wholes)
 
     def rank_by_bm25(self, terms: Sequence[str], limit: int) -> Hits:
         """Return the best passages by BM25; scores equal those of rank_bm25.BM25Plus bit for bit."""
@@ -356,6 +370,26 @@ class LocalIndex:
         passages = [passage for some, _ in read for passage in some]
         forward = ForwardIndex.join([of_segment for _, of_segment in read])
         return [passages[at] for at in order.tolist()], forward.take(order), keys.take(order)
+
+
+def _compare_tokens(
+    embeddings: Embeddings, question: QuestionVectors, keys: NDArray[np.uint64], ordinals: NDArray[np.intp]
+) -> NDArray[np.float32] | None:
+    """Return how similar the passages with these keys are to a question, token by token."""
+    found = embeddings.tokens.find(keys[ordinals]) if embeddings.tokens else None
+    if found is None or not len(question.tokens):
+        return None
+    counts, codes = found
+    has_tokens = counts > 0
+    if not has_tokens.any():
+        return None
+    similarity = embeddings.encoder.token_codec.similarity(question.tokens, codes)
+    starts = (np.cumsum(counts) - counts)[has_tokens]
+    means = np.maximum.reduceat(similarity, starts, axis=1).mean(axis=0)
+    # A passage without tokens is as similar as the least similar one.
+    result = np.full(len(counts), means.min(), np.float32)
+    result[has_tokens] = means
+    return result
 
 
 def _live_keys(segment: LiveSegment) -> NDArray[np.bool_]:

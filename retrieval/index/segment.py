@@ -13,11 +13,11 @@ from zlib import crc32
 import numpy as np
 from numpy.typing import NDArray
 
+from retrieval.embeddings.vector_store import EncoderText
 from retrieval.errors import DamagedError
 from retrieval.index import encoder_inputs, spelling
 from retrieval.index.arrays import ArrayFile, RaggedArray
 from retrieval.index.bm25 import Float32Array, InvertedIndex, Weighting, decode_passages
-from retrieval.index.encoder_inputs import EncoderText
 from retrieval.index.forward_index import ForwardIndex
 from retrieval.index.vocabulary import Vocabulary, digest, digests
 from retrieval.model import LineMark, Passage, Span

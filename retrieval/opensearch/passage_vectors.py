@@ -12,11 +12,10 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from retrieval.embeddings.encoder import Encoder, Vectors
-from retrieval.embeddings.vector_store import FILE_NAME, Embeddings, VectorStore, missing_keys
+from retrieval.embeddings.encoder import Encoder, QuestionVectors, Vectors
+from retrieval.embeddings.vector_store import FILE_NAME, Embeddings, EncoderText, VectorStore
 from retrieval.index.arrays import RaggedArray, row_ends
 from retrieval.index.dense_index import baseline, sample_rows
-from retrieval.index.encoder_inputs import EncoderText
 from retrieval.index.interface import MeaningScores
 from retrieval.index.segment import Segment
 
@@ -87,14 +86,15 @@ class VectorSample:
     wholes: Vectors
     pieces: Vectors
 
-    def compare(self, passages: PassageVectors, question: Vectors) -> MeaningScores | None:
+    def compare(self, passages: PassageVectors, question: QuestionVectors) -> MeaningScores | None:
         """Return similarities to a question and their baselines, or None if a passage was not encoded."""
         if not len(passages.counts) or not passages.counts.all():
             return None
-        wholes: Vectors = passages.wholes() @ question - np.float32(baseline(self.wholes, question))
+        vector = question.vector
+        wholes: Vectors = passages.wholes() @ vector - np.float32(baseline(self.wholes, vector))
         pieces = passages.pieces()
-        baselines = np.full(len(pieces), baseline(self.pieces, question), np.float32)
-        return MeaningScores(question, wholes, pieces, baselines)
+        baselines = np.full(len(pieces), baseline(self.pieces, vector), np.float32)
+        return MeaningScores(vector, wholes, pieces, baselines)
 
     def pack(self) -> bytes:
         vectors = PassageVectors.quantize(
@@ -129,7 +129,7 @@ def encode_missing_passages(
         block = numbers[start : start + _PASSAGES_PER_BLOCK]
         keys = segment.encoder_keys.take(np.array(block, np.int64))
         # Positions in `keys`; a text of several passages is encoded for the first of them.
-        missing = missing_keys(embeddings.store, keys.values)
+        missing = embeddings.store.missing(keys.values)
         if not len(missing):
             continue
         passages = np.unique(np.repeat(block, keys.lengths)[missing])

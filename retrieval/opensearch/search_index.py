@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from retrieval.embeddings.encoder import Encoder, Vectors
+from retrieval.embeddings.encoder import Encoder, QuestionVectors
 from retrieval.index.bm25 import Scores, Weighting, term_scores
 from retrieval.index.context_fields import (
     MAX_CONTEXT_CANDIDATES,
@@ -109,7 +109,9 @@ class OpenSearchIndex:
         _evict_oldest(self._cached_frequencies, _MAX_CACHED_TERMS)
         return {term: counts[term] for term in terms}
 
-    async def search(self, terms: Sequence[str], limit: int, question: Vectors | None = None) -> Candidates:
+    async def search(
+        self, terms: Sequence[str], limit: int, question: QuestionVectors | None = None
+    ) -> Candidates:
         counts = await self._term_frequencies(terms)
         frequencies = {term: count.texts for term, count in counts.items()}
         weights = self._context_weights(counts)
@@ -165,7 +167,7 @@ class OpenSearchIndex:
         opensearch_weight = math.log(1 + (self.size - frequency + 0.5) / (frequency + 0.5))
         return self._weighting.inverse_document_frequency(frequency) / opensearch_weight
 
-    def _compare(self, vectors: PassageVectors, question: Vectors | None) -> MeaningScores | None:
+    def _compare(self, vectors: PassageVectors, question: QuestionVectors | None) -> MeaningScores | None:
         if question is None or self._sample is None:
             return None
         return self._sample.compare(vectors, question)

@@ -226,6 +226,24 @@ def _meaning_feature(matches: MatchFeatures) -> FloatArray:
     return np.asarray(matches.meaning.wholes * MEANING_SCALE, np.float64)
 
 
+def token_similarity(matches: MatchFeatures, shortlisted: IntArray) -> FloatArray | None:
+    """Return how similar shortlisted candidates are to the question token by token, shape (candidates,).
+
+    The values are relative to the mean of the less similar half of them, and 0 for candidates that are not
+    shortlisted. None if tokens are not compared.
+    """
+    meaning = matches.meaning
+    if meaning is None or meaning.compare_tokens is None:
+        return None
+    similarity = meaning.compare_tokens(shortlisted)
+    if similarity is None:
+        return None
+    less_similar = np.sort(similarity)[: -(-len(similarity) // 2)]
+    relative = np.zeros(len(matches.first_pieces))
+    relative[shortlisted] = (similarity - less_similar.mean()) * MEANING_SCALE
+    return relative
+
+
 def gram_idf(matches: MatchFeatures) -> FloatArray:
     """Return the weights of the query's grams, by how rare they are among the candidates."""
     frequency = (matches.sum_by_candidate(matches.grams) > 0).sum(axis=0)

@@ -17,10 +17,11 @@ from retrieval.query.match_features import (
     nearby_similarity,
     passage_features,
     shortlist,
+    token_similarity,
 )
 from retrieval.query.query import Query
 from retrieval.quotes.citations import Excerpt, line_range, paragraph_number
-from retrieval.quotes.confidence import WITH_MEANING, WORDS_ONLY, Coefficients
+from retrieval.quotes.confidence import WITH_MEANING, WITH_TOKENS, WORDS_ONLY, Coefficients
 from retrieval.sentences import pieces
 
 # A span of more pieces is a list of short items, not sentences.
@@ -69,11 +70,17 @@ def rank_spans(query: Query, matches: MatchFeatures, candidates: Candidates, max
     """Score the spans of at most `max_chars` characters in the shortlisted candidates."""
     by_passage = passage_features(query, matches)
     shortlisted = shortlist(by_passage)
+    by_token = token_similarity(matches, shortlisted)
+    if by_token is not None:
+        by_passage["token_meaning"] = by_token
     spans = find_spans(matches, shortlisted, max_chars)
     features = {name: values[matches.owners[spans.first]] for name, values in by_passage.items()}
     features |= span_features(query, matches, spans, candidates.passages, shortlisted)
     features["length"] = (matches.ends[spans.last] - matches.starts[spans.first]) / max_chars
-    coefficients = WORDS_ONLY if matches.meaning is None else WITH_MEANING
+    if matches.meaning is None:
+        coefficients = WORDS_ONLY
+    else:
+        coefficients = WITH_MEANING if by_token is None else WITH_TOKENS
     scores = sum(
         (coefficient * features[name] for name, coefficient in coefficients.quote.items()),
         np.zeros(len(spans.first)),

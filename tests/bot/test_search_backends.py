@@ -15,7 +15,7 @@ from bot.search_backends import (
     open_cluster_library,
 )
 from config.settings import ConfigError, Settings
-from retrieval.embeddings.encoder import Vectors
+from retrieval.embeddings.encoder import QuestionVectors
 from retrieval.errors import EncoderError, UnavailableError
 from tests.retrieval.fake_encoder import FakeEncoder
 
@@ -55,7 +55,7 @@ async def test_an_unreachable_cluster(tmp_path: Path) -> None:
 
 
 class Damaged(FakeEncoder):
-    def encode_question(self, text: str) -> Vectors:
+    def encode_question(self, text: str) -> QuestionVectors:
         raise EncoderError(text)
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from retrieval.documents.library import Library
-from retrieval.embeddings.encoder import Vectors
+from retrieval.embeddings.encoder import QuestionVectors
 from retrieval.errors import EncoderError
 from retrieval.index.interface import Candidates
 from retrieval.index.local_index import LocalIndex
@@ -152,7 +152,7 @@ async def test_meaning_scores(cluster: ClusterClient, alias: str, tmp_path: Path
         assert list(candidates.passages) == list(expected.passages[:count])
         assert expected.meaning is not None
         assert candidates.meaning is not None
-        assert question is candidates.meaning.question
+        assert question.vector is candidates.meaning.question
         # The only differences are the baselines: one for each language here, one for all in the cluster.
         differences = expected.meaning.wholes[:count] - candidates.meaning.wholes
         languages = np.array([passage.language for passage in candidates.passages])
@@ -196,7 +196,7 @@ async def test_failing_encoder(
     library = await ClusterLibrary.open(cluster, tmp_path, alias=alias, encoder=encoder)
     without_encoder = await ClusterLibrary.open(cluster, tmp_path, alias=alias)
 
-    def fail(_: str) -> Vectors:
+    def fail(_: str) -> QuestionVectors:
         raise EncoderError("no model")
 
     monkeypatch.setattr(encoder, "encode_question", fail)

@@ -9,7 +9,7 @@ import numpy as np
 
 from retrieval.documents.library import Library
 from retrieval.embeddings.encoder import Encoder
-from retrieval.embeddings.vector_store import Embeddings, VectorStore
+from retrieval.embeddings.vector_store import Embeddings
 from retrieval.ids import passage_id
 from retrieval.index.forward_index import ForwardIndex
 from retrieval.index.local_index import LocalIndex
@@ -47,7 +47,7 @@ def all_passages(index: LocalIndex) -> list[Passage]:
 
 def with_vectors(index: LocalIndex, encoder: Encoder) -> LocalIndex:
     """Return the index with the vectors of all texts that the encoder reads."""
-    embeddings = Embeddings(encoder, VectorStore(None, encoder.name, encoder.dimensions))
+    embeddings = Embeddings.open(encoder, None)
     texts = list(index.encoder_texts(index.encoder_keys().tolist()))
     if texts:
         embeddings.encode(texts)

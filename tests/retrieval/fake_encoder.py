@@ -5,7 +5,8 @@ from zlib import crc32
 
 import numpy as np
 
-from retrieval.embeddings.encoder import Vectors
+from retrieval.embeddings.encoder import QuestionVectors, Vectors
+from retrieval.embeddings.token_codec import TokenCodec, TokenCodes
 from retrieval.errors import EncoderError
 
 
@@ -13,6 +14,7 @@ class FakeEncoder:
     """Encodes a text as the sum of random vectors seeded by its words; `texts` are the passages encoded."""
 
     dimensions = 64
+    token_codec = TokenCodec(np.zeros(64, np.float32), np.full(64, 0.125, np.float32))
 
     def __init__(self, name: str = "fake") -> None:
         self.name = name
@@ -21,12 +23,22 @@ class FakeEncoder:
     def mean_vectors(self, language: str) -> None:  # noqa: ARG002  # part of the protocol
         return None
 
-    def encode_question(self, text: str) -> Vectors:
-        return self._encode(text)
+    def encode_question(self, text: str) -> QuestionVectors:
+        return QuestionVectors(self._encode(text), self._encode_words(text))
 
     def encode_passages(self, texts: Sequence[str]) -> Vectors:
         self.texts += texts
         return np.array([self._encode(text) for text in texts], np.float32).reshape(-1, self.dimensions)
+
+    def encode_with_tokens(self, texts: Sequence[str]) -> tuple[Vectors, list[TokenCodes]]:
+        return self.encode_passages(texts), [
+            self.token_codec.encode(self._encode_words(text)) for text in texts
+        ]
+
+    def _encode_words(self, text: str) -> Vectors:
+        return np.array([self._encode(word) for word in text.split()], np.float32).reshape(
+            -1, self.dimensions
+        )
 
     def _encode(self, text: str) -> Vectors:
         # As with a real encoder, no two vectors point in opposite directions.
@@ -41,7 +53,7 @@ class FakeEncoder:
 class BrokenEncoder(FakeEncoder):
     """Raises EncoderError, as an encoder that cannot be loaded does."""
 
-    def encode_question(self, text: str) -> Vectors:
+    def encode_question(self, text: str) -> QuestionVectors:
         raise EncoderError(text)
 
     def encode_passages(self, texts: Sequence[str]) -> Vectors:

@@ -24,11 +24,11 @@ Calling = Callable[..., Result]
 
 
 class Interrupted(FakeEncoder):
-    """Raises KeyboardInterrupt after some batches."""
+    """Raises KeyboardInterrupt after some calls: a batch takes one for wholes and one for pieces."""
 
-    def __init__(self, batches: int) -> None:
+    def __init__(self, calls: int) -> None:
         super().__init__()
-        self.left = batches
+        self.left = calls
 
     def encode_passages(self, texts: Sequence[str]) -> Vectors:
         if not self.left:
@@ -111,7 +111,7 @@ def test_index_computes_all_vectors(verbatim: Calling, monkeypatch: pytest.Monke
 
 def test_index_that_is_interrupted(verbatim: Calling) -> None:
     """Ctrl-C keeps the vectors that were made, says how many, and the next run goes on there."""
-    encoder, other = Interrupted(1), FakeEncoder()
+    encoder, other = Interrupted(2), FakeEncoder()
     told = verbatim(encoder, "index")
     assert 130 == told.exit_code
     line = told.stdout.splitlines()[1]

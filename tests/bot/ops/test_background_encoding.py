@@ -25,7 +25,10 @@ GAUGE = "verbatim_texts_without_vector"
 
 
 class Encoder(FakeEncoder):
-    """Waits for `gate` before each batch; `priorities` has the thread priority of each batch."""
+    """Waits for `gate` before each call; `priorities` has the thread priority of each call.
+
+    A batch takes two calls: one for whole passages and one for pieces.
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -164,7 +167,7 @@ async def test_cancelling_waits_for_the_batch(folder: Path) -> None:
         task.cancel()
         await asyncio.sleep(0.05)
         assert not task.done()
-        encoder.gate.release()
+        encoder.gate.release(2)
         with pytest.raises(asyncio.CancelledError):
             await task
     assert texts - 16 == library.unencoded
@@ -195,5 +198,5 @@ async def test_a_failing_encoder(folder: Path, caplog: pytest.LogCaptureFixture)
         background.encode_library(good)
         await _wait_until(lambda: not good.unencoded)
     assert [
-        "Sentence encoder unavailable (16 texts are too many): answers are found by words alone"
+        "Sentence encoder unavailable (8 texts are too many): answers are found by words alone"
     ] == caplog.messages

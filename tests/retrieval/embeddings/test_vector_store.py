@@ -1,4 +1,4 @@
-"""The vector store, its file, and how it recovers from damage."""
+"""The stores of vectors and of token codes, their files, and how they recover from damage."""
 
 import logging
 import os
@@ -11,10 +11,23 @@ from hypothesis import strategies as st
 
 from retrieval.embeddings import vector_store
 from retrieval.embeddings.encoder import Vectors
-from retrieval.embeddings.vector_store import Keys, VectorStore, missing_keys
+from retrieval.embeddings.token_codec import TokenCodes
+from retrieval.embeddings.vector_store import (
+    CODES_FILE_NAME,
+    FILE_NAME,
+    Embeddings,
+    EncoderText,
+    Keys,
+    TokenStore,
+    VectorStore,
+)
+from retrieval.errors import EncoderError
+from tests.retrieval.fake_encoder import BrokenEncoder, FakeEncoder
 
 DIMENSIONS = 16
 RECORD_BYTES = 24 + DIMENSIONS
+CODE_BYTES = 4
+TOKEN_RECORD_BYTES = 24 + 32 * CODE_BYTES
 
 
 def _keys(*numbers: int) -> Keys:
@@ -92,11 +105,11 @@ def test_any_keys_in_any_parts(
         assert np.abs(opened.vectors(opened.rows(keys)) - expected).max(initial=0) <= 0.5 / 127
 
 
-def test_missing_keys() -> None:
-    """missing_keys returns the positions of the keys without a vector, once for equal keys."""
+def test_missing() -> None:
+    """`missing` returns the positions of the keys without a vector, once for equal keys."""
     store = _store_with(None, 7, 3)
-    assert [1, 3] == missing_keys(store, _keys(7, 5, 5, 4, 3)).tolist()
-    assert [] == missing_keys(store, _keys()).tolist()
+    assert [1, 3] == store.missing(_keys(7, 5, 5, 4, 3)).tolist()
+    assert [] == store.missing(_keys()).tolist()
 
 
 def test_reopen(path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -223,3 +236,268 @@ def test_few_vectors_are_not_compacted(path: Path) -> None:
     store = _store_with(path, *range(8))
     store.compact(_keys(1))
     assert 8 == len(store)
+
+
+def _codes(seed: int, tokens: int) -> TokenCodes:
+    return np.random.default_rng(seed).integers(0, 256, (tokens, CODE_BYTES), np.uint8)
+
+
+def _open_tokens(path: Path | None, model: str = "model") -> TokenStore:
+    return TokenStore(path, model, CODE_BYTES)
+
+
+def _token_store_with(path: Path | None, *parts: dict[int, int]) -> TokenStore:
+    """Open a store and append the codes of passages, part by part, as {key: number of tokens}."""
+    store = _open_tokens(path)
+    for part in parts:
+        store.append(_keys(*part), [_codes(key, tokens) for key, tokens in part.items()])
+    return store
+
+
+def _assert_found(store: TokenStore, tokens: dict[int, int]) -> None:
+    """Check that the store finds the codes of passages, as {key: number of tokens}."""
+    found = store.find(_keys(*tokens))
+    assert found is not None
+    counts, codes = found
+    assert list(tokens.values()) == counts.tolist()
+    expected = [_codes(key, count) for key, count in tokens.items()]
+    assert np.array_equal(np.concatenate([np.zeros((0, CODE_BYTES), np.uint8), *expected]), codes)
+
+
+@given(
+    tokens=st.dictionaries(
+        st.integers(0, 2**64 - 1),
+        st.sampled_from([0, 1, 31, 32, 33, 64, 100, 256]) | st.integers(0, 300),
+        max_size=8,
+    ),
+    is_saved=st.booleans(),
+    data=st.data(),
+)
+@settings(max_examples=40)
+def test_tokens_of_any_passages(
+    tmp_path_factory: pytest.TempPathFactory, tokens: dict[int, int], data: st.DataObject, *, is_saved: bool
+) -> None:
+    """The codes of any passages, appended in any parts, are found in any order, also after reopening."""
+    path = tmp_path_factory.mktemp("store") / "token_codes.bin" if is_saved else None
+    store, items = _open_tokens(path), list(tokens.items())
+    while items:
+        size = data.draw(st.integers(1, len(items)))
+        part, items = dict(items[:size]), items[size:]
+        assert list(range(len(part))) == store.missing(_keys(*part)).tolist()
+        store.append(_keys(*part), [_codes(key, count) for key, count in part.items()])
+    for opened in (store, _open_tokens(path)) if is_saved else (store,):
+        order = data.draw(st.permutations(list(tokens)))
+        _assert_found(opened, {key: tokens[key] for key in order})
+        assert [] == opened.missing(_keys(*tokens)).tolist()
+        assert sum(max(-(-count // 32), 1) for count in tokens.values()) == len(opened)
+
+
+def test_tokens_of_some_passages() -> None:
+    """The same passage can be asked for twice, and no passages have no codes."""
+    store = _token_store_with(None, {7: 33, 3: 0, 5: 2})
+    counts, codes = store.find(_keys(5, 7, 5)) or (None, None)
+    assert counts is not None
+    assert codes is not None
+    assert [2, 33, 2] == counts.tolist()
+    assert np.array_equal(np.concatenate([_codes(5, 2), _codes(7, 33), _codes(5, 2)]), codes)
+    counts, codes = store.find(_keys()) or (None, None)
+    assert counts is not None
+    assert codes is not None
+    assert ((0,), (0, CODE_BYTES)) == (counts.shape, codes.shape)
+
+
+def test_missing_tokens() -> None:
+    """A passage without codes is missing, once for equal keys, and nothing is found together with it."""
+    store = _token_store_with(None, {7: 33, 3: 0})
+    assert store.find(_keys(7, 5)) is None
+    assert store.find(_keys(5)) is None
+    assert [1, 4] == store.missing(_keys(7, 5, 5, 3, 2)).tolist()
+    empty = _open_tokens(None)
+    assert empty.find(_keys(5)) is None
+    assert [0, 2] == empty.missing(_keys(5, 5, 3)).tolist()
+    assert [] == empty.missing(_keys()).tolist()
+
+
+@pytest.mark.parametrize("record", [1, 2, 3, 4])
+def test_damaged_tokens(path: Path, record: int, caplog: pytest.LogCaptureFixture) -> None:
+    """A passage is missing while any of its records is damaged, and found when it is appended again."""
+    _token_store_with(path, {7: 32, 3: 100, 9: 40})
+    content = bytearray(path.read_bytes())
+    content[256 + record * TOKEN_RECORD_BYTES + 30] ^= 0x10
+    path.write_bytes(content)
+    with caplog.at_level(logging.WARNING):
+        store = _open_tokens(path)
+    assert [f"{path}: dropped damaged vectors: 1; they are computed again"] == caplog.messages
+    assert [1] == store.missing(_keys(7, 3, 9)).tolist()
+    assert store.find(_keys(7, 3, 9)) is None
+    _assert_found(store, {7: 32, 9: 40})
+    store.append(_keys(3), [_codes(3, 100)])
+    for opened in (store, _open_tokens(path)):
+        assert [] == opened.missing(_keys(7, 3, 9)).tolist()
+        _assert_found(opened, {9: 40, 3: 100, 7: 32})
+
+
+def test_partial_tokens(path: Path) -> None:
+    """A passage whose last record was not written to its end is missing."""
+    _token_store_with(path, {7: 33}, {3: 100})
+    os.truncate(path, path.stat().st_size - 1)
+    store = _open_tokens(path)
+    assert [1] == store.missing(_keys(7, 3)).tolist()
+    _assert_found(store, {7: 33})
+
+
+@pytest.mark.parametrize("change", ["model", "code_bytes"])
+def test_tokens_of_another_model(path: Path, change: str, caplog: pytest.LogCaptureFixture) -> None:
+    """Codes of another model are not read, nor are vectors."""
+    _token_store_with(path, {7: 33})
+    other = TokenStore(path, "other" if change == "model" else "model", CODE_BYTES + 8 * (change != "model"))
+    assert [0] == other.missing(_keys(7)).tolist()
+    _store_with(path, 7)
+    assert 0 == len(_open_tokens(path))
+    assert [f"{path}: damaged or written for another model; replacing it"] * 3 == caplog.messages
+
+
+def test_compacting_tokens(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All records of the passages in use are kept when the others are removed."""
+    monkeypatch.setattr(vector_store, "_MIN_COMPACTED_RECORDS", 6)
+    tokens = {1: 100, 2: 0, 3: 33, 4: 256, 5: 300}
+    store = _token_store_with(path, tokens)
+    records = 4 + 1 + 2 + 8 + 10
+    for keys in (_keys(), _keys(9), _keys(3, 4)):
+        store.compact(keys)
+        assert records == len(store)
+    store.compact(_keys(1, 2, 3, 9, 1))
+    for opened in (store, _open_tokens(path)):
+        assert 4 + 1 + 2 == len(opened)
+        _assert_found(opened, {3: 33, 2: 0, 1: 100})
+        assert [0, 1] == opened.missing(_keys(4, 5)).tolist()
+    assert 256 + 7 * TOKEN_RECORD_BYTES == path.stat().st_size
+    store.append(_keys(4), [_codes(4, 256)])
+    _assert_found(_open_tokens(path), {4: 256, 1: 100})
+
+
+def test_compacting_an_empty_token_store(path: Path) -> None:
+    """A store without codes stays as it is."""
+    for store in (_open_tokens(path), _open_tokens(None)):
+        store.compact(_keys(1, 2))
+        assert 0 == len(store)
+
+
+WHOLES = [
+    EncoderText(1, "Goats: The goat eats salt. A keeper sleeps.", is_whole=True),
+    EncoderText(2, "Snow: Snow fell.", is_whole=True),
+    EncoderText(3, " ", is_whole=True),
+]
+PIECES = [EncoderText(4, "The goat eats salt.", is_whole=False), EncoderText(5, "Snow fell.", is_whole=False)]
+TEXTS = [WHOLES[0], PIECES[0], WHOLES[1], PIECES[1], WHOLES[2]]
+KEYS, WHOLE_KEYS = _keys(1, 2, 3, 4, 5), _keys(1, 2, 3)
+
+
+def _assert_complete(embeddings: Embeddings, encoder: FakeEncoder) -> None:
+    """Check that all texts have their vectors, and the wholes the codes of their tokens."""
+    assert embeddings.tokens is not None
+    assert [] == embeddings.missing(KEYS, WHOLE_KEYS).tolist()
+    ordered = [*WHOLES, *PIECES]
+    expected = FakeEncoder().encode_passages([text.text for text in ordered])
+    assert np.abs(embeddings.store.vectors(embeddings.store.rows(KEYS)) - expected).max() <= 0.5 / 127
+    found = embeddings.tokens.find(WHOLE_KEYS)
+    assert found is not None
+    assert [len(text.text.split()) for text in WHOLES] == found[0].tolist()
+    codes = encoder.encode_with_tokens([text.text for text in WHOLES])[1]
+    assert np.array_equal(np.concatenate(codes), found[1])
+
+
+@pytest.mark.parametrize("threads", [1, 2, 7])
+@pytest.mark.parametrize("is_saved", [True, False])
+def test_encode(tmp_path: Path, threads: int, *, is_saved: bool) -> None:
+    """All texts get a vector and wholes the codes of their tokens, the same from one thread or several."""
+    encoder = FakeEncoder()
+    embeddings = Embeddings.open(encoder, tmp_path if is_saved else None)
+    assert (sorted(KEYS.tolist()), 0) == (
+        sorted(embeddings.missing(KEYS, WHOLE_KEYS).tolist()),
+        embeddings.record_count,
+    )
+    embeddings.encode([], threads)
+    embeddings.encode(TEXTS, threads)
+    assert sorted(text.text for text in TEXTS) == sorted(encoder.texts)
+    assert len(TEXTS) + len(WHOLES) == embeddings.record_count
+    _assert_complete(embeddings, encoder)
+    assert embeddings.tokens is not None
+    assert embeddings.tokens.find(_keys(4)) is None
+    if is_saved:
+        _assert_complete(Embeddings.open(encoder, tmp_path), encoder)
+
+
+def test_encode_without_tokens() -> None:
+    """Where tokens are not compared, wholes get a vector only."""
+    encoder = FakeEncoder()
+    embeddings = Embeddings(encoder, VectorStore(None, encoder.name, encoder.dimensions))
+    embeddings.encode(TEXTS)
+    assert len(TEXTS) == embeddings.record_count == len(encoder.texts)
+    assert [] == embeddings.missing(KEYS, WHOLE_KEYS).tolist()
+
+
+def test_encode_missing_tokens(tmp_path: Path) -> None:
+    """Wholes without token codes are encoded again, but their vectors are not stored again."""
+    Embeddings.open(FakeEncoder(), tmp_path).encode(TEXTS)
+    size = (tmp_path / FILE_NAME).stat().st_size
+    (tmp_path / CODES_FILE_NAME).unlink()
+    encoder = FakeEncoder()
+    embeddings = Embeddings.open(encoder, tmp_path)
+    missing = embeddings.missing(KEYS, WHOLE_KEYS).tolist()
+    assert WHOLE_KEYS.tolist() == missing
+    embeddings.encode([text for text in TEXTS if text.key in missing])
+    assert [text.text for text in WHOLES] == encoder.texts
+    assert size == (tmp_path / FILE_NAME).stat().st_size
+    _assert_complete(embeddings, encoder)
+
+
+@pytest.mark.parametrize("failing", [FILE_NAME, CODES_FILE_NAME])
+def test_encode_on_a_full_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, failing: str
+) -> None:
+    """Results that cannot be written are kept in memory, and one line is logged; the others are saved."""
+    encoder = FakeEncoder()
+    embeddings = Embeddings.open(encoder, tmp_path)
+    assert embeddings.tokens is not None
+    store = {FILE_NAME: embeddings.store, CODES_FILE_NAME: embeddings.tokens}[failing]
+    sync, is_failing = os.fsync, iter([failing == FILE_NAME, failing != FILE_NAME])
+
+    def full(descriptor: int) -> None:
+        if next(is_failing, False):
+            raise OSError(28, "No space left on device")
+        sync(descriptor)
+
+    with caplog.at_level(logging.WARNING), monkeypatch.context() as patched:
+        patched.setattr(os, "fsync", full)
+        embeddings.encode(TEXTS[:2])
+    embeddings.encode(TEXTS[2:])
+    assert [f"{tmp_path / failing}: vectors cannot be saved (No space left on device)"] == caplog.messages
+    assert store.path is None
+    _assert_complete(embeddings, encoder)
+    (tmp_path / failing).unlink()
+    again = Embeddings.open(encoder, tmp_path)
+    assert again.tokens is not None
+    counts = {FILE_NAME: (0, len(WHOLES)), CODES_FILE_NAME: (len(TEXTS), 0)}
+    assert counts[failing] == (len(again.store), len(again.tokens))
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_encode_with_a_broken_encoder(threads: int) -> None:
+    """If the encoder cannot be loaded, an error is raised and nothing stored."""
+    embeddings = Embeddings.open(BrokenEncoder(), None)
+    with pytest.raises(EncoderError):
+        embeddings.encode(TEXTS, threads)
+    assert 0 == embeddings.record_count
+
+
+def test_compacting_both_stores(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Vectors and token codes of texts that no longer exist are removed."""
+    monkeypatch.setattr(vector_store, "_MIN_COMPACTED_RECORDS", 2)
+    encoder = FakeEncoder()
+    embeddings = Embeddings.open(encoder, tmp_path)
+    embeddings.encode(TEXTS)
+    embeddings.compact(_keys(1), _keys(1))
+    again = Embeddings.open(encoder, tmp_path)
+    assert [2, 3, 4, 5] == sorted(again.missing(KEYS, WHOLE_KEYS).tolist())
+    assert 2 == again.record_count

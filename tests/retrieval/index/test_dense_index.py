@@ -113,7 +113,7 @@ def test_places(tmp_path: Path) -> None:
     assert (len(store), 0) == (dense.stored, dense.missing)
     assert (3, 5) == (len(dense.wholes.rows), len(dense.pieces.rows))
     for text, place in (("Snow fell.", (0, 0)), ("A keeper sleeps.", (1, 0)), ("It is late.", (1, 1))):
-        nearest = dense.nearest(encoder.encode_question(text), store, 2)
+        nearest = dense.nearest(encoder.encode_question(text).vector, store, 2)
         assert place == nearest[2]
         assert place in nearest[:2]
 
@@ -127,7 +127,7 @@ def test_deleted() -> None:
     store = whole.embeddings.store
     remaining = [segment.without([1]) for segment in whole.segments]
     index = DenseIndex.build(remaining, store)
-    question = encoder.encode_question("A keeper sleeps.")
+    question = encoder.encode_question("A keeper sleeps.").vector
     assert {(0, 0), (0, 1), (0, 2)} == set(
         DenseIndex.build(whole.segments, store).nearest(question, store, 9)
     )

@@ -28,7 +28,7 @@ def passages(draw: st.DrawFn) -> Passage:
 def texts_of(passage: Passage, longest: int = 300) -> list[str]:
     forward = ForwardIndex.build([passage], longest)[0]
     starts, ends = forward.pieces.values.tolist(), forward.piece_ends.tolist()
-    return [text for _, text in encoder_inputs.encoder_texts(passage, starts, ends)]
+    return [own.text for own in encoder_inputs.encoder_texts(passage, starts, ends)]
 
 
 @given(several=st.lists(passages(), min_size=1, max_size=4), longest=st.integers(10, 300))
@@ -43,10 +43,10 @@ def test_keys_and_texts(several: Sequence[Passage], longest: int) -> None:
         own = slice(int(forward.pieces.offsets[number]), int(ends[number]))
         starts, stops = forward.pieces.values[own].tolist(), forward.piece_ends[own].tolist()
         texts = list(encoder_inputs.encoder_texts(passage, starts, stops))
-        assert keys.row(number).tolist() == [key for key, _ in texts] == [digest(text) for _, text in texts]
-        assert 1 + len(starts) == len(texts)
-        for start, stop, (_, text) in zip(starts, stops, texts[1:], strict=True):
-            assert passage.text[start:stop].split() == text.split()
+        assert keys.row(number).tolist() == [own.key for own in texts] == [digest(own.text) for own in texts]
+        assert [True, *[False] * len(starts)] == [own.is_whole for own in texts]
+        for start, stop, own_text in zip(starts, stops, texts[1:], strict=True):
+            assert passage.text[start:stop].split() == own_text.text.split()
 
 
 def passage_of(text: str, title: str = "", heading: tuple[str, ...] = ()) -> Passage:

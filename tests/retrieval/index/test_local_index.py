@@ -1,10 +1,13 @@
 import asyncio
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from rank_bm25 import BM25Plus
 
+from retrieval.embeddings.vector_store import Embeddings, TokenStore
 from retrieval.ids import document_of
 from retrieval.index import local_index, segment_writer
 from retrieval.index.bm25 import K1, B
@@ -14,6 +17,8 @@ from retrieval.index.tokenizer import tokenize
 from retrieval.model import Passage
 from tests.retrieval.corpus import all_passages, document, forward_rows, with_vectors
 from tests.retrieval.fake_encoder import FakeEncoder
+
+CompareTokens = Callable[[NDArray[np.intp]], NDArray[np.float32] | None]
 
 
 def corrections(index: LocalIndex, *words: str) -> dict[str, str]:
@@ -152,12 +157,12 @@ def test_meaning_of_candidates() -> None:
     meaning, forward = found.meaning, found.forward
     assert meaning is not None
     assert (len(found.passages), len(forward.piece_ends)) == (len(meaning.wholes), len(meaning.pieces))
-    assert question is meaning.question
+    assert question.vector is meaning.question
     wholes = [
         f"{passage.title} - {passage.heading[0]}: {' '.join(passage.text.split())}"
         for passage in found.passages
     ]
-    similar = np.array([encoder.encode_question(whole) @ question for whole in wholes])
+    similar = np.array([encoder.encode_question(whole).vector @ question.vector for whole in wholes])
     # All have the same baseline.
     baseline = similar[0] - meaning.wholes[0]
     assert (similar - baseline).tolist() == pytest.approx(meaning.wholes.tolist(), abs=0.02)
@@ -168,7 +173,7 @@ def test_meaning_of_candidates() -> None:
         for start, end in zip(forward.pieces.values[first:last], forward.piece_ends[first:last], strict=True)
     ]
     for text, vector in zip(texts, meaning.pieces, strict=True):
-        assert encoder.encode_question(text) @ vector > 0.99
+        assert encoder.encode_question(text).vector @ vector > 0.99
 
 
 def test_no_meaning_without_all_vectors() -> None:
@@ -185,6 +190,92 @@ def test_no_meaning_without_all_vectors() -> None:
     assert index.embeddings is not None
     index.embeddings.encode(list(index.encoder_texts(more.encoder_keys().tolist())))
     assert asyncio.run(index.search(["goat"], 10, question)).meaning is not None
+
+
+def _compare(index: LocalIndex, question: str) -> tuple[list[str], CompareTokens]:
+    """Return the texts of the candidates for a question, and the function that compares their tokens."""
+    encoder = index.encoder
+    assert encoder is not None
+    found = asyncio.run(index.search(["goat"], 10, encoder.encode_question(question)))
+    assert found.meaning is not None
+    assert found.meaning.compare_tokens is not None
+    return [passage.text for passage in found.passages], found.meaning.compare_tokens
+
+
+def _token_store(index: LocalIndex, tokens: dict[str, int]) -> TokenStore:
+    """Return a store with the first tokens of the passages that have these texts."""
+    encoder = FakeEncoder()
+    store = TokenStore(None, encoder.name, encoder.token_codec.code_bytes)
+    texts = [own for own in index.encoder_texts(index.whole_keys().tolist()) if own.is_whole]
+    for own in texts:
+        for text, count in tokens.items():
+            if own.text.endswith(text):
+                codes = encoder.encode_with_tokens([own.text])[1][0]
+                store.append(np.array([own.key], np.uint64), [codes[:count]])
+    return store
+
+
+@pytest.mark.parametrize(("question", "best"), [("Does the goat eat?", 0), ("the ferry? flour!", 3)])
+def test_compare_tokens(question: str, best: int) -> None:
+    """The passage with the words of the question is the most similar one, token by token, in any order."""
+    encoder = FakeEncoder()
+    index = with_vectors(LocalIndex.build(one_per_document(BODIES), 300), encoder)
+    texts, compare = _compare(index, question)
+    assert sorted(BODIES) == sorted(texts)
+    ordinals = np.arange(len(texts))
+    similarity = compare(ordinals)
+    assert similarity is not None
+    assert BODIES[best] == texts[int(similarity.argmax())]
+    for order in ([2, 0, 3, 1], [3], [1, 1, 0]):
+        some = compare(ordinals[order])
+        assert some is not None
+        assert similarity[order].tolist() == pytest.approx(some.tolist(), abs=1e-6)
+    wholes = {own.text: own for own in index.encoder_texts(index.whole_keys().tolist())}
+    tokens = encoder.encode_question(question).tokens
+    for text, value in zip(texts, similarity.tolist(), strict=True):
+        (whole,) = [own for own in wholes if own.endswith(text)]
+        products = encoder.token_codec.similarity(tokens, encoder.encode_with_tokens([whole])[1][0])
+        assert products.max(axis=1).mean() == pytest.approx(value, abs=1e-5)
+
+
+def test_compare_tokens_that_are_missing() -> None:
+    """Tokens are compared only if all passages in question have theirs, and the question has some, too."""
+    encoder = FakeEncoder()
+    whole = with_vectors(LocalIndex.build(one_per_document(BODIES), 300), encoder)
+    assert whole.embeddings is not None
+    some = _token_store(whole, {BODIES[0]: 99, BODIES[1]: 99, BODIES[2]: 99})
+    index = LocalIndex(whole.segments, Embeddings(encoder, whole.embeddings.store, some))
+    texts, compare = _compare(index, "Does the goat eat?")
+    known = np.array([texts.index(text) for text in BODIES[:3]])
+    assert compare(known) is not None
+    assert compare(np.arange(4)) is None
+    _, compare = _compare(whole, "")
+    assert compare(np.arange(4)) is None
+    for tokens in (None, _token_store(whole, {})):
+        index = LocalIndex(whole.segments, Embeddings(encoder, whole.embeddings.store, tokens))
+        _, compare = _compare(index, "Does the goat eat?")
+        assert compare(np.arange(4)) is None
+
+
+@pytest.mark.parametrize("empty", range(4))
+def test_compare_with_passages_without_tokens(empty: int) -> None:
+    """A passage without tokens is as similar as the least similar one; the others are as without it."""
+    encoder = FakeEncoder()
+    whole = with_vectors(LocalIndex.build(one_per_document(BODIES), 300), encoder)
+    assert whole.embeddings is not None
+    texts, compare = _compare(whole, "Does the goat eat?")
+    expected = compare(np.arange(4))
+    assert expected is not None
+    store = _token_store(whole, {text: 99 * (number != empty) for number, text in enumerate(texts)})
+    index = LocalIndex(whole.segments, Embeddings(encoder, whole.embeddings.store, store))
+    texts_again, compare = _compare(index, "Does the goat eat?")
+    similarity = compare(np.arange(4))
+    assert texts == texts_again
+    assert similarity is not None
+    others = np.delete(np.arange(4), empty)
+    assert expected[others].tolist() == pytest.approx(similarity[others].tolist(), abs=1e-6)
+    assert similarity[others].min() == similarity[empty]
+    assert compare(np.array([empty])) is None
 
 
 @pytest.mark.parametrize("name", ["z-goat-farm.txt", "zzz/GoatFarm.txt"])

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from retrieval.embeddings.encoder import QuestionVectors, Vectors
 from retrieval.embeddings.vector_store import Embeddings, VectorStore
 from retrieval.index import segment_writer
 from retrieval.index.local_index import LocalIndex
@@ -26,6 +27,10 @@ def segment(everything: list[Passage], tmp_path: Path) -> Segment:
     return segment_writer.write_segment(tmp_path, everything, 300)
 
 
+def question_of(vector: Vectors) -> QuestionVectors:
+    return QuestionVectors(vector, np.zeros((0, len(vector)), np.float32))
+
+
 def fake_embeddings() -> Embeddings:
     encoder = FakeEncoder()
     return Embeddings(encoder, VectorStore(None, encoder.name, encoder.dimensions))
@@ -44,7 +49,8 @@ def test_quantizing_twice() -> None:
 def test_compare() -> None:
     """Similarities of wholes are relative to their baseline; those of pieces are returned with theirs."""
     vectors = PassageVectors.quantize(np.array([2, 1, 3]), np.eye(6, 8, dtype=np.float32))
-    scores = vectors.sample().compare(vectors.take(np.array([2, 0, 1])), np.arange(8, dtype=np.float32))
+    question = question_of(np.arange(8, dtype=np.float32))
+    scores = vectors.sample().compare(vectors.take(np.array([2, 0, 1])), question)
     assert scores is not None
     # Passages are as similar as 0, 2 and 3, pieces as 1, 4 and 5: the lower halves have means of 1 and 2.5.
     assert [2.0, -1.0, 1.0] == np.round(scores.wholes, 4).tolist()
@@ -56,7 +62,7 @@ def test_compare() -> None:
 def test_compare_without_vectors(counts: list[int]) -> None:
     """There are no scores if a passage has no vectors, or if there are no passages."""
     vectors = PassageVectors.quantize(np.array(counts, np.int64), np.ones((sum(counts), 8), np.float32))
-    assert vectors.sample().compare(vectors, np.ones(8, np.float32)) is None
+    assert vectors.sample().compare(vectors, question_of(np.ones(8, np.float32))) is None
 
 
 @pytest.mark.parametrize("counts", [[3, 1, 2], [1], [0]])

@@ -1,6 +1,7 @@
 """Match features equal counts made a token at a time."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -11,9 +12,15 @@ from hypothesis import strategies as st
 from retrieval.index.interface import Candidates
 from retrieval.index.tokenizer import Token, tokenize
 from retrieval.index.vocabulary import TokenType, grams, token_type
-from retrieval.query.match_features import MatchFeatures, inverse_document_frequency
+from retrieval.query.match_features import (
+    MEANING_SCALE,
+    MatchFeatures,
+    inverse_document_frequency,
+    token_similarity,
+)
 from retrieval.query.query import Query, Word
 from retrieval.sentences import pieces
+from tests.retrieval.fake_encoder import FakeEncoder
 
 Look = Callable[..., tuple[Query, Candidates, MatchFeatures] | None]
 
@@ -143,3 +150,36 @@ def test_rare_words_weigh_more() -> None:
     weights = inverse_document_frequency(np.array([0.0, 1.0, 5.0, 10.0]), 10)
     assert sorted(weights.tolist(), reverse=True) == weights.tolist()
     assert weights[-1] > 0
+
+
+@pytest.mark.parametrize(
+    ("shortlisted", "expected"),
+    # The less similar half of 0.9, 0.2 and 0.4 has a mean of 0.3, that of 0.4 and 0.9 one of 0.4.
+    [([3, 0, 1], [-0.1, 0.1, 0, 0.6]), ([1, 3], [0, 0, 0, 0.5]), ([2], [0, 0, 0, 0])],
+)
+def test_token_similarity(shortlisted: list[int], expected: list[float], look: Look) -> None:
+    """Similarities are relative to the less similar half of the shortlisted, and 0 for other candidates."""
+    looked = look("goat", [("en", "goat")] * 4, encoder=FakeEncoder())
+    assert looked is not None
+    matches = looked[2]
+    assert matches.meaning is not None
+    similarity = np.array([0.2, 0.4, 0.7, 0.9], np.float32)
+    meaning = replace(matches.meaning, compare_tokens=lambda ordinals: similarity[ordinals])
+    result = token_similarity(replace(matches, meaning=meaning), np.array(shortlisted))
+    assert result is not None
+    assert [value * MEANING_SCALE for value in expected] == pytest.approx(result.tolist(), abs=1e-5)
+
+
+def test_no_token_similarity(look: Look) -> None:
+    """There are none without meaning scores, without token vectors, or if a passage has none."""
+    texts, encoder = [("en", "The goat eats."), ("en", "A goat.")], FakeEncoder()
+    by_words, looked = look("goat", texts), look("goat", texts, encoder=encoder)
+    assert by_words is not None
+    assert looked is not None
+    assert token_similarity(by_words[2], np.arange(2)) is None
+    matches = looked[2]
+    assert token_similarity(matches, np.arange(2)) is not None
+    assert matches.meaning is not None
+    for compare in (None, lambda _: None):
+        meaning = replace(matches.meaning, compare_tokens=compare)
+        assert token_similarity(replace(matches, meaning=meaning), np.arange(2)) is None

@@ -6,13 +6,14 @@ from retrieval.query.query import parse
 from retrieval.quotes.confidence import (
     MIN_UNSURE_CONFIDENCE,
     WITH_MEANING,
+    WITH_TOKENS,
     WORDS_ONLY,
     Coefficients,
     confidence,
 )
 
 
-@pytest.mark.parametrize("coefficients", [WITH_MEANING, WORDS_ONLY])
+@pytest.mark.parametrize("coefficients", [WITH_MEANING, WITH_TOKENS, WORDS_ONLY])
 def test_values(coefficients: Coefficients) -> None:
     """All coefficients are finite; a question without matches is far below the threshold."""
     assert all(
@@ -27,7 +28,7 @@ def test_values(coefficients: Coefficients) -> None:
     )
 
 
-@pytest.mark.parametrize("coefficients", [WITH_MEANING, WORDS_ONLY])
+@pytest.mark.parametrize("coefficients", [WITH_MEANING, WITH_TOKENS, WORDS_ONLY])
 def test_products(coefficients: Coefficients) -> None:
     """Every factor of a product has a coefficient of its own, too."""
     parts = {part for name in coefficients.confidence if "*" in name for part in name.split("*")}

@@ -1,16 +1,24 @@
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from retrieval.index.interface import Candidates
-from retrieval.query.match_features import MatchFeatures
+from retrieval.query.match_features import (
+    SHORTLIST_SIZE,
+    IntArray,
+    MatchFeatures,
+    passage_features,
+    shortlist,
+)
 from retrieval.query.query import Query
 from retrieval.quotes.citations import Excerpt
-from retrieval.quotes.confidence import WITH_MEANING, WORDS_ONLY, Coefficients
+from retrieval.quotes.confidence import WITH_MEANING, WITH_TOKENS, WORDS_ONLY, Coefficients
 from retrieval.quotes.quote_selection import RankedSpans, rank_spans, select_quotes
 from tests.retrieval.fake_encoder import FakeEncoder
 
@@ -77,15 +85,48 @@ def test_adjacent_spans(advantage: float, expected: list[int], look: Look) -> No
     assert expected_starts == starts(selected)
 
 
-@pytest.mark.parametrize(("encoder", "coefficients"), [(None, WORDS_ONLY), (FakeEncoder(), WITH_MEANING)])
+@pytest.mark.parametrize(("encoder", "coefficients"), [(None, WORDS_ONLY), (FakeEncoder(), WITH_TOKENS)])
 def test_fit(encoder: FakeEncoder | None, coefficients: Coefficients, look: Look) -> None:
-    """Scores are the features times the coefficients, of the fit with meaning if there are vectors."""
+    """Scores are the features times the coefficients, of the fit with tokens if they are encoded."""
     looked = look("Does the goat eat?", [("en", "Snow fell. The goat eats. No.")], 20, encoder=encoder)
     assert looked is not None
     ranking = rank_spans(looked[0], looked[2], looked[1], 20)
     assert coefficients is ranking.coefficients
     scores = sum(coefficient * ranking.features[name] for name, coefficient in coefficients.quote.items())
     assert ranking.scores.tolist() == pytest.approx(np.asarray(scores).tolist())
+
+
+@pytest.mark.parametrize("is_shortlisted", [True, False])
+def test_fit_with_tokens(look: Look, *, is_shortlisted: bool) -> None:
+    """The fit with tokens is used if all shortlisted passages have tokens, whether or not others have."""
+    texts = [("en", f"The goat eats {'salt ' * number}.") for number in range(SHORTLIST_SIZE + 5)]
+    looked = look("Does the goat eat salt?", texts, 120, encoder=FakeEncoder())
+    assert looked is not None
+    query, candidates, matches = looked
+    shortlisted = shortlist(passage_features(query, matches))
+    others = np.setdiff1d(np.arange(len(candidates.passages)), shortlisted)
+    assert SHORTLIST_SIZE == len(shortlisted) < len(candidates.passages)
+    missing = shortlisted[-1] if is_shortlisted else others[0]
+    assert matches.meaning is not None
+    compare = matches.meaning.compare_tokens
+    assert compare is not None
+
+    def compare_all_but_one(ordinals: IntArray) -> NDArray[np.float32] | None:
+        return None if missing in ordinals else compare(ordinals)
+
+    meaning = replace(matches.meaning, compare_tokens=compare_all_but_one)
+    ranking = rank_spans(query, replace(matches, meaning=meaning), candidates, 120)
+    assert ranking.coefficients is (WITH_MEANING if is_shortlisted else WITH_TOKENS)
+    assert is_shortlisted == ("token_meaning" not in ranking.features)
+    expected = rank_spans(
+        query,
+        replace(matches, meaning=replace(matches.meaning, compare_tokens=None))
+        if is_shortlisted
+        else matches,
+        candidates,
+        120,
+    )
+    assert expected.scores.tolist() == ranking.scores.tolist()
 
 
 def test_best_features(look: Look) -> None:
