@@ -1,0 +1,50 @@
+"""Finds the document that a person names: "the travel policy" is travel-policy.md."""
+
+from collections.abc import Sequence
+
+from retrieval.index.tokenizer import tokenize
+from retrieval.model import Source
+from retrieval.query.document_questions import is_document_word
+from retrieval.query.stopwords import load_stopwords
+
+
+def find_documents(name: str, sources: Sequence[Source]) -> list[Source]:
+    """Return the documents whose title or file name has all words of a name, in the order of `sources`.
+
+    Inflected words match. If the words are all of a title or file name, documents that have others as well
+    are left out. Empty if the name has no words but function words and "document".
+    """
+    matches: list[Source] = []
+    exact: list[Source] = []
+    for language in sorted({source.language for source in sources}):
+        own = _content_terms(name, language)
+        wanted = own - _document_terms(name, language)
+        if not wanted:
+            continue
+        for source in sources:
+            if source.language != language:
+                continue
+            names = [
+                _content_terms(text, language) for text in (source.title, source.name, _stem(source.name))
+            ]
+            if any(terms in (own, wanted) for terms in names):
+                exact.append(source)
+            elif wanted <= set().union(*names):
+                matches.append(source)
+    found = {source.id for source in exact or matches}
+    return [source for source in sources if source.id in found]
+
+
+def _stem(name: str) -> str:
+    """Return a file name without its folder and suffix."""
+    return name.rpartition("/")[2].rpartition(".")[0]
+
+
+def _content_terms(text: str, language: str) -> set[str]:
+    stopwords = load_stopwords()
+    ignored = stopwords[language].function_words if language in stopwords else frozenset()
+    return {token.term for token in tokenize(text, language) if token.word not in ignored}
+
+
+def _document_terms(text: str, language: str) -> set[str]:
+    return {token.term for token in tokenize(text, language) if is_document_word(token.word)}
