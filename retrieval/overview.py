@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from retrieval.index.tokenizer import tokenize
 from retrieval.language import script
 from retrieval.loaders.chunking import table_of_contents
-from retrieval.model import Citation, Passage, Span
+from retrieval.model import Citation, Passage, Section, Span
 from retrieval.query.stopwords import load_stopwords
 from retrieval.quotes.citations import Excerpt, cite
 from retrieval.sentences import pieces
@@ -35,13 +35,13 @@ _SENTENCE_START = regex.compile(r"[\p{Pi}\p{Ps}\"'“„«¿¡]*[\p{Lu}\p{Lt}\p{
 _LETTER = regex.compile(r"[\p{L}\p{M}]")
 # Figures for these are in docs/ranking.md.
 _TITLE_WEIGHT = 0.5
-_POSITION_WEIGHT = 1.0
+_POSITION_WEIGHT, _POSITION_WEIGHT_OF_LONG = 1.0, 0.3
 _REPETITION_WEIGHT = 1.0
 # Sentences after which the weight of the position is halved, or a share of all if that is more.
 _POSITION_DECAY, _POSITION_DECAY_SHARE = 10, 0.1
 # Shorter documents are shown without a list of headings.
 _MIN_CHARS_FOR_HEADINGS = 5_000
-_MIN_HEADINGS = 3
+_MIN_HEADINGS, _MANY_HEADINGS = 3, 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +82,7 @@ class _TermMatrix:
     def similarity(self, vector: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the inner product of each row and a vector, shape (rows,)."""
         products = self.weights * vector[self.terms]
-        sums: NDArray[np.float64] = np.bincount(self.rows, products, minlength=self.shape[0])
-        return sums
+        return np.bincount(self.rows, products, minlength=self.shape[0]).astype(np.float64)
 
     def row(self, number: int) -> NDArray[np.float64]:
         own = self.rows == number
@@ -92,7 +91,7 @@ class _TermMatrix:
         return vector
 
     def mean(self) -> NDArray[np.float64]:
-        sums: NDArray[np.float64] = np.bincount(self.terms, self.weights, minlength=self.shape[1])
+        sums = np.bincount(self.terms, self.weights, minlength=self.shape[1]).astype(np.float64)
         return sums / self.shape[0]
 
 
@@ -108,7 +107,7 @@ def make_overview(passages: Sequence[Passage], quote_chars: int) -> Overview:
         cite(sentence.passage, Excerpt(0, sentence.span.start, sentence.span.end, 0.0), rank, ())
         for rank, sentence in enumerate(chosen, 1)
     )
-    return Overview(citations, tuple(_main_headings(passages)))
+    return Overview(citations, _main_headings(passages))
 
 
 def _sentences(passages: Sequence[Passage], quote_chars: int) -> Iterator[_Sentence]:
@@ -207,7 +206,9 @@ def _choose(matrix: _TermMatrix, count: int) -> list[int]:
     decay = max(_POSITION_DECAY, _POSITION_DECAY_SHARE * total)
     relevance = _scale(matrix.similarity(matrix.mean())[:total])
     relevance += _TITLE_WEIGHT * _scale(matrix.similarity(matrix.row(total))[:total])
-    relevance = _scale(relevance + _POSITION_WEIGHT / (1 + np.arange(total) / decay))
+    # The beginning of a long document is its imprint and contents as often as its introduction.
+    weight = _POSITION_WEIGHT if total <= _LONG_DOCUMENT else _POSITION_WEIGHT_OF_LONG
+    relevance = _scale(relevance + weight / (1 + np.arange(total) / decay))
     repetition = np.zeros(total)
     chosen: list[int] = []
     for _ in range(min(count, total)):
@@ -225,13 +226,17 @@ def _scale(values: NDArray[np.float64]) -> NDArray[np.float64]:
     return (values - low) / (high - low) if high > low else np.zeros(len(values))
 
 
-def _main_headings(passages: Sequence[Passage]) -> Iterator[OverviewHeading]:
-    """Yield the headings of the highest level that has several, if the document is long."""
+def _main_headings(passages: Sequence[Passage]) -> tuple[OverviewHeading, ...]:
+    """Return the headings of the highest levels if the document is long: as many levels as stay few."""
     if not passages or passages[-1].span.end < _MIN_CHARS_FOR_HEADINGS:
-        return
+        return ()
     sections = table_of_contents(passage.heading for passage in passages)
+    main: list[Section] = []
     for level in sorted({section.level for section in sections}):
-        own = [section for section in sections if section.level == level]
-        if len(own) >= _MIN_HEADINGS:
-            yield from (OverviewHeading(section.heading, passages[section.first].id) for section in own)
-            return
+        upper = [section for section in sections if section.level <= level]
+        if len(main) >= _MIN_HEADINGS and len(upper) > _MANY_HEADINGS:
+            break
+        main = upper
+    if len(main) < _MIN_HEADINGS:
+        return ()
+    return tuple(OverviewHeading(section.heading, passages[section.first].id) for section in main)

@@ -12,6 +12,7 @@ import click
 
 from bot.cli import answer_output, feedback_report
 from bot.cli.answer_output import TerminalStyle, answer_json
+from bot.cli.document_questions import answer_about_documents
 from bot.cli.open_documents import (
     connect,
     encode_missing,
@@ -120,6 +121,7 @@ def ask(
 ) -> None:
     """Ask the documents one QUESTION, or each line of a file.
 
+    Without --json, "What is this about?" and "Which documents do you have?" show an overview or the list.
     Exit codes: 0 for an answer or the closest passages, 1 for no answer, 2 for a wrong option or setting.
     With --questions always 0.
     """
@@ -128,16 +130,21 @@ def ask(
     style, quotes = TerminalStyle.of(sys.stdout), top or (_QUOTES_JSON if as_json else _QUOTES)
     with open_documents(docs) as (library, runner):
 
-        def print_answer(line: str) -> Answer:
+        def print_answer(line: str) -> bool:
+            """Print an answer, and return whether it is one."""
+            about = None if as_json else runner.run(answer_about_documents(line, library, texts_for(), style))
+            if about is not None:
+                _print(about)
+                return True
             answer = runner.run(library.answer(line, top=quotes if as_json else max(quotes, MAX_CLOSEST)))
             if as_json:
                 _print(json.dumps(answer_json(answer), ensure_ascii=False))
             else:
                 _print(answer_output.render_answer(answer, texts_for(), style, quotes=slice(quotes)))
-            return answer
+            return answer.certainty != "none"
 
         if questions is None:
-            sys.exit(1 if print_answer(" ".join(question)).certainty == "none" else 0)
+            sys.exit(0 if print_answer(" ".join(question)) else 1)
         for number, line in enumerate(_read_lines(questions)):
             if number and not as_json:
                 _print("")
@@ -172,6 +179,12 @@ def chat(docs: Path | None) -> None:
             " Ask; Enter alone shows the next quote, Ctrl-D ends.\n"
         )
         for line in _input_lines():
+            if line.strip() and (
+                about := runner.run(answer_about_documents(line, library, texts_for(), style))
+            ):
+                answer = None
+                _print(about + "\n")
+                continue
             if line.strip():
                 answer, shown = runner.run(_answer_line(library, line, question)), 0
                 if not answer.asks_nothing:

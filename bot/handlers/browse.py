@@ -12,6 +12,7 @@ from bot.ops.document_manager import DocumentManager
 from bot.views import browse, callback_data
 from bot.views.callback_data import BrowsePress, BrowseView
 from bot.views.message import Recipient, text_reply
+from bot.views.overview import render_overview
 from bot.views.plain_text import isolate_direction, one_line
 from retrieval.model import Source
 
@@ -52,6 +53,9 @@ async def _show_view(query: CallbackQuery, context: BotContext, recipient: Recip
         return await edit_reply(
             query, browse.render_sources(context.archive.sources, press.number, recipient), recipient.texts
         )
+    if press.view is BrowseView.OVERVIEW and not press.document:
+        choice = browse.render_overview_choice(context.archive.sources, press.number, recipient)
+        return await edit_reply(query, choice, recipient.texts)
     source = context.archive.source(press.document)
     if source is None:
         return recipient.texts.documents_changed
@@ -64,6 +68,9 @@ async def _show_document(
     archive, texts = context.archive, recipient.texts
     if press.view is BrowseView.FILE:
         return await _send_file(query, source, context, recipient)
+    if press.view is BrowseView.OVERVIEW:
+        overview = await context.find_overview(source)
+        return await edit_reply(query, render_overview(source, overview, recipient), texts)
     if press.view is BrowseView.HEADINGS:
         sections = await archive.sections(source)
         return await edit_reply(

@@ -11,6 +11,7 @@ from bot.views.callback_data import Action, ButtonPress
 from bot.views.message import Recipient, Reply
 from bot.views.plain_text import location_text
 from retrieval.model import Answer, Citation
+from retrieval.query.document_questions import Topic, parse_document_question
 
 # Actions of the buttons below the closest passages, which are no answer.
 _ACTIONS_WITHOUT_ANSWER = {Action.CLOSEST, Action.CONTEXT, Action.VOTE_UP, Action.VOTE_DOWN}
@@ -31,13 +32,21 @@ async def _run_action(query: CallbackQuery, context: BotContext, recipient: Reci
     text = question_of(question) if question else ""
     if not text:
         return recipient.texts.question_gone
-    top = browse.MAX_PLACES if press.action is Action.PLACES else MAX_QUOTES
+    top = MAX_QUOTES
+    if press.action is Action.PLACES:
+        top, text = browse.MAX_PLACES, _searched_words(text)
     answer = await context.find_answer(text, press.origin, top=top)
     if answer is None or not _is_current(answer, press):
         return recipient.texts.documents_changed
     if press.action in {Action.VOTE_UP, Action.VOTE_DOWN}:
         return _record_vote(text, answer, press, context, recipient.texts)
     return await _show_view(query, answer, press, context, recipient)
+
+
+def _searched_words(text: str) -> str:
+    """Return the words of a search: of /search, or of a question where they are mentioned."""
+    question = parse_document_question(text)
+    return question.subject if question and question.topic is Topic.PLACES else text
 
 
 async def _show_view(

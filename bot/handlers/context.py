@@ -2,6 +2,7 @@
 
 import logging
 from collections import OrderedDict
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -16,7 +17,8 @@ from bot.telegram.bot_client import Bot
 from bot.views.callback_data import AS_WRITTEN, Origin
 from bot.views.message import Recipient
 from retrieval.documents.archive import AnyArchive
-from retrieval.model import Answer
+from retrieval.model import Answer, Citation, Source
+from retrieval.overview import Overview
 
 _log = logging.getLogger(__name__)
 
@@ -92,6 +94,12 @@ class BotContext(CallbackContext[Bot, Data, Data, BotState]):
                 answer = await self.archive.answer(answer.suggestion, top=top, earlier=earlier)
             return _keep_verified(answer)
 
+    async def find_overview(self, source: Source) -> Overview:
+        """Return the overview of a document, of verbatim quotes only. The time is measured."""
+        with self.metrics.time_stage("find"):
+            overview = await self.archive.overview(source)
+        return replace(overview, sentences=tuple(_drop_altered(overview.sentences)))
+
     def recipient(self, update: Update) -> Recipient:
         """Return the language and permissions of the person behind an update."""
         user, chat, state = update.effective_user, update.effective_chat, self.state
@@ -107,10 +115,7 @@ class BotContext(CallbackContext[Bot, Data, Data, BotState]):
 
 def _keep_verified(answer: Answer) -> Answer:
     """Drop quotes that are not verbatim, and further quotes that are unlikely to answer."""
-    verified = [citation for citation in answer.citations if citation.is_verbatim]
-    if len(verified) < len(answer.citations):
-        documents = sorted({citation.document for citation in answer.citations if not citation.is_verbatim})
-        _log.error("A quote differs from its document and is not sent: %s", documents)
+    verified = _drop_altered(answer.citations)
     kept = tuple(
         citation
         for citation in verified
@@ -119,3 +124,12 @@ def _keep_verified(answer: Answer) -> Answer:
         or citation.score >= max(verified[0].score * _MIN_SHARE_OF_BEST_SCORE, _MIN_SCORE)
     )
     return replace(answer, citations=kept, certainty=answer.certainty if kept else "none")
+
+
+def _drop_altered(citations: Sequence[Citation]) -> list[Citation]:
+    """Drop quotes that are not verbatim."""
+    verified = [citation for citation in citations if citation.is_verbatim]
+    if len(verified) < len(citations):
+        documents = sorted({citation.document for citation in citations if not citation.is_verbatim})
+        _log.error("A quote differs from its document and is not sent: %s", documents)
+    return verified

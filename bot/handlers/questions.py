@@ -8,6 +8,7 @@ from telegram.error import BadRequest
 
 from bot.handlers.context import BotContext
 from bot.handlers.messaging import is_unchanged, question_of, require_message, send_reply
+from bot.handlers.overview import answer_about_documents
 from bot.i18n.messages import Texts
 from bot.views import answers, browse, inline, quotes
 from bot.views.callback_data import AS_WRITTEN, Origin
@@ -85,7 +86,7 @@ async def answer_question(update: Update, context: BotContext) -> None:
         return
     # Telegram does not include what the replied-to message itself replies to.
     origin = _origin(message) if question_message is message else AS_WRITTEN
-    reply = await _find_and_render(question_of(question_message), origin, context, recipient)
+    reply = await _find_and_render(question_message, origin, context, recipient)
     sent = await send_reply(update, reply, to=question_message)
     context.state.answer_map.remember(message.chat.id, message.message_id, sent.message_id)
 
@@ -97,7 +98,7 @@ async def answer_edited_question(update: Update, context: BotContext) -> None:
     if answer_id is None or not question_of(message):
         await answer_question(update, context)
         return
-    reply = await _find_and_render(question_of(message), _origin(message), context, recipient)
+    reply = await _find_and_render(message, _origin(message), context, recipient)
     try:
         await context.bot.edit_message_text(
             reply.text,
@@ -138,7 +139,13 @@ async def unsupported_message(update: Update, context: BotContext) -> None:
     await send_reply(update, text_reply(context.recipient(update).texts.unsupported_message))
 
 
-async def _find_and_render(text: str, origin: Origin, context: BotContext, recipient: Recipient) -> Reply:
+async def _find_and_render(
+    message: Message, origin: Origin, context: BotContext, recipient: Recipient
+) -> Reply:
+    """Return the reply to the question in a message."""
+    text = question_of(message)
+    if reply := await answer_about_documents(text, message, context, recipient):
+        return reply
     if not context.archive.sources:
         return text_reply(recipient.texts.no_documents)
     answer = await context.find_answer(text, origin)

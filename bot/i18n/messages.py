@@ -36,6 +36,7 @@ class Texts:
     def commands(self) -> dict[str, str]:
         return {
             "ask": self._("Ask the documents a question"),
+            "overview": self._("See what a document is about"),
             "search": self._("Find where words occur"),
             "sources": self._("Browse the documents"),
             "why": self._("See which words matched, and their weight"),
@@ -86,6 +87,8 @@ class Texts:
             "The source under a quote is a link: it opens the passage here, wherever you forward it. "
             "Reply to an answer to ask a follow-up question: “And when was that?” "
             "Edit your question, and my answer follows.\n\n"
+            "Ask “What is this about?” or send /overview and the name of a document, and I show its most "
+            "telling sentences. "
             "/search finds where words occur, /sources lets you browse the documents. "
             "Reply to an answer with /why to see which words matched.\n\n"
             "In a group, ask with /ask and your question, or reply to a message of mine; mention me if I "
@@ -354,6 +357,26 @@ class Texts:
         if kilobytes < _KILOBYTES_PER_MEGABYTE:
             return self._("{number} KB").format(number=kilobytes)
         return self._("{number} MB").format(number=round(kilobytes / _KILOBYTES_PER_MEGABYTE, 1))
+
+    @property
+    def overview(self) -> str:
+        return self._("Overview")
+
+    @property
+    def overview_opening(self) -> str:
+        return self._("What it is about, in its own sentences:")
+
+    @property
+    def overview_headings(self) -> str:
+        return self._("Headings:")
+
+    @property
+    def choose_document(self) -> str:
+        return self._("Which document do you mean?")
+
+    @property
+    def unknown_document(self) -> str:
+        return self._("I have no document of this name. Which one do you mean?")
 
     @property
     def read_from_start(self) -> str:

@@ -36,7 +36,7 @@ from retrieval.model import Answer, Citation, Passage, Section, Source
 
 MAX_PLACES = 50
 _PLACES_PER_PAGE = 10
-_SOURCES_PER_PAGE = 8
+SOURCES_PER_PAGE = 8
 _HEADINGS_PER_PAGE = 10
 _MAX_BUTTON_UNITS = 60
 _MAX_NAME_UNITS = 200
@@ -53,18 +53,39 @@ def render_sources(sources: Sequence[Source], page: int, recipient: Recipient) -
     """Show a page of the list of documents; a page beyond the last shows the last."""
     if not sources:
         return text_reply(recipient.texts.no_documents)
-    page, pages = _clamp_page(page, len(sources), _SOURCES_PER_PAGE)
-    first = page * _SOURCES_PER_PAGE
-    body = plain(recipient.texts.document_count(len(sources)) + "\n")
+    opening = recipient.texts.document_count(len(sources))
+    return _render_list(sources, page, recipient, opening, BrowseView.SOURCES)
+
+
+def render_overview_choice(
+    sources: Sequence[Source], page: int, recipient: Recipient, *, is_unknown: bool = False
+) -> Reply:
+    """Ask which document to give an overview of; `is_unknown` says that none has the name asked for.
+
+    The pages are those of the list of all documents. A list of a part of them should fit on one page.
+    """
+    texts = recipient.texts
+    opening = texts.unknown_document if is_unknown else texts.choose_document
+    return _render_list(sources, page, recipient, opening, BrowseView.OVERVIEW)
+
+
+def _render_list(
+    sources: Sequence[Source], page: int, recipient: Recipient, opening: str, list_view: BrowseView
+) -> Reply:
+    """Show a page of documents below an opening: buttons lead to each, and to the other pages of the list."""
+    view = BrowseView.HEADINGS if list_view is BrowseView.SOURCES else BrowseView.OVERVIEW
+    page, pages = _clamp_page(page, len(sources), SOURCES_PER_PAGE)
+    first = page * SOURCES_PER_PAGE
+    body = plain(opening + "\n")
     rows: list[Row] = []
-    for number, source in enumerate(sources[first : first + _SOURCES_PER_PAGE], first + 1):
+    for number, source in enumerate(sources[first : first + SOURCES_PER_PAGE], first + 1):
         title = one_line(source.title, MAX_TITLE_UNITS)
         body += plain(
             f"\n{number}. {isolate_direction(title, recipient.texts)} · {_describe(source, recipient.texts)}"
         )
-        press = BrowsePress(BrowseView.HEADINGS, source.id)
+        press = BrowsePress(view, source.id)
         rows.append([browse_button(f"{number}. {one_line(title, _MAX_BUTTON_UNITS)}", press)])
-    rows.append(_paging(page, pages, lambda target: BrowsePress(BrowseView.SOURCES, number=target)))
+    rows.append(_paging(page, pages, lambda target: BrowsePress(list_view, number=target)))
     return build_reply(body, rows)
 
 
@@ -85,6 +106,7 @@ def render_headings(source: Source, sections: Sequence[Section], page: int, reci
     rows.append(_paging(page, pages, lambda target: BrowsePress(BrowseView.HEADINGS, source.id, target)))
     read = browse_button(texts.read_from_start, BrowsePress(BrowseView.READ, source.id))
     rows.append([read, *file_buttons(source.id, recipient)])
+    rows.append([browse_button(texts.overview, BrowsePress(BrowseView.OVERVIEW, source.id))])
     last = [browse_button(f"‹ {texts.all_documents}", BrowsePress(BrowseView.SOURCES))]
     if recipient.can_remove:
         last.append(browse_button(texts.remove_document, BrowsePress(BrowseView.REMOVE, source.id)))

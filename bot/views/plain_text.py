@@ -80,14 +80,24 @@ class Refusal:
 
 def location_text(title: str, at: Locator, texts: Texts) -> str:
     """Return title, heading and page, row or lines on one line."""
-    parts = [_isolated_label(title, texts)]
+    return texts.list_separator.join([_isolated_label(title, texts), *_place(title, at, texts)])
+
+
+def place_text(title: str, at: Locator, texts: Texts) -> str:
+    """Return the location without the title, or the title if there is nothing else."""
+    return texts.list_separator.join(_place(title, at, texts)) or _isolated_label(title, texts)
+
+
+def _place(title: str, at: Locator, texts: Texts) -> list[str]:
+    """Return the heading, and the page, row or lines."""
+    parts: list[str] = []
     chapter = at.label if at.unit == "chapter" else None
     if chapter and chapter != title:
         parts.append(texts.chapter(_isolated_label(chapter, texts)))
     if at.heading and at.heading not in {title, chapter}:
         heading_text = texts.sheet if at.unit == "row" else texts.under_heading
         parts.append(heading_text(_isolated_label(at.heading, texts)))
-    return texts.list_separator.join([*parts, *_position(at, texts)])
+    return [*parts, *_position(at, texts)]
 
 
 def _position(at: Locator, texts: Texts) -> list[str]:

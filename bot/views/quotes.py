@@ -209,6 +209,13 @@ def source_line(citation: Citation, recipient: Recipient) -> FormattedText:
     return line + f"\n{recipient.texts.altered_characters}" if is_altered else line
 
 
+def folded(listing: FormattedText) -> FormattedText:
+    """Put all quotes and sources in one expandable block; blocks cannot be nested, so theirs are removed."""
+    block = MessageEntity(MessageEntity.EXPANDABLE_BLOCKQUOTE, 0, listing.units)
+    inner = (entity for entity in listing.entities if entity.type != MessageEntity.BLOCKQUOTE)
+    return FormattedText(listing.text, (block, *inner))
+
+
 def _location_and_file(passage: Passage, locator: Locator, recipient: Recipient) -> FormattedText:
     location = linked(location_text(passage.title, locator, recipient.texts), recipient.link(passage.id))
     return plain("— ") + location + " · " + code(one_line(passage.document, _MAX_NAME_UNITS))

@@ -4,8 +4,13 @@ from collections.abc import Sequence
 
 from retrieval.index.tokenizer import tokenize
 from retrieval.model import Source
-from retrieval.query.document_questions import is_document_word
+from retrieval.query.document_questions import is_any_document, is_document_word
 from retrieval.query.stopwords import load_stopwords
+
+
+def documents_meant(name: str, sources: Sequence[Source]) -> list[Source]:
+    """Return the documents of a name; all of them without a name, or for "this" and "the article"."""
+    return find_documents(name, sources) if name and not is_any_document(name) else list(sources)
 
 
 def find_documents(name: str, sources: Sequence[Source]) -> list[Source]:

@@ -29,6 +29,7 @@ from retrieval.model import (
     Span,
     TermWeight,
 )
+from retrieval.overview import Overview, make_overview
 
 ME = {"id": 999, "is_bot": True, "first_name": "Verbatim", "username": "verbatim_bot"}
 
@@ -127,6 +128,10 @@ class FakeArchive(AnyArchive):
         for first, passage in enumerate(await self.read(source)):
             found.setdefault(passage.heading[-1], Section(passage.heading[-1], 1, first))
         return tuple(found.values())
+
+    async def overview(self, source: Source) -> Overview:
+        self._reach()
+        return make_overview(await self.read(source), 300)
 
     async def read(self, source: Source, first: int = 0, count: int | None = None) -> list[Passage]:
         return self.texts.get(source.id, [])[first:][:count]
