@@ -37,6 +37,8 @@ _LETTER = regex.compile(r"[\p{L}\p{M}]")
 _TITLE_WEIGHT = 0.5
 _POSITION_WEIGHT, _POSITION_WEIGHT_OF_LONG = 1.0, 0.3
 _REPETITION_WEIGHT = 1.0
+# Sentences that are more similar say the same.
+_MAX_SIMILARITY = 0.8
 # Sentences after which the weight of the position is halved, or a share of all if that is more.
 _POSITION_DECAY, _POSITION_DECAY_SHARE = 10, 0.1
 # Shorter documents are shown without a list of headings.
@@ -54,10 +56,14 @@ class OverviewHeading:
 
 @dataclass(frozen=True, slots=True)
 class Overview:
-    """The central sentences of a document, in its order, and the headings of a long one."""
+    """The central sentences of a document, in its order, and the headings of a long one.
+
+    `is_table`: it has rows instead, and the sentences are the first ones.
+    """
 
     sentences: tuple[Citation, ...]
     headings: tuple[OverviewHeading, ...] = ()
+    is_table: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,12 +108,13 @@ def make_overview(passages: Sequence[Passage], quote_chars: int) -> Overview:
     """
     passages = list(passages)
     sentences = list(_sentences(passages, quote_chars))
-    chosen = _first_rows(sentences) if _is_table(passages) else _central(sentences)
+    is_table = bool(passages) and passages[0].unit == "row"
+    chosen = _first_rows(sentences) if is_table else _central(sentences)
     citations = tuple(
         cite(sentence.passage, Excerpt(0, sentence.span.start, sentence.span.end, 0.0), rank, ())
         for rank, sentence in enumerate(chosen, 1)
     )
-    return Overview(citations, _main_headings(passages))
+    return Overview(citations, _main_headings(passages), is_table)
 
 
 def _sentences(passages: Sequence[Passage], quote_chars: int) -> Iterator[_Sentence]:
@@ -122,10 +129,6 @@ def _sentences(passages: Sequence[Passage], quote_chars: int) -> Iterator[_Sente
             count += 1
         if count > _MAX_SENTENCES:
             return
-
-
-def _is_table(passages: Sequence[Passage]) -> bool:
-    return bool(passages) and passages[0].unit == "row"
 
 
 def _first_rows(sentences: Sequence[_Sentence]) -> list[_Sentence]:
@@ -213,10 +216,13 @@ def _choose(matrix: _TermMatrix, count: int) -> list[int]:
     chosen: list[int] = []
     for _ in range(min(count, total)):
         value = relevance - _REPETITION_WEIGHT * repetition
-        value[chosen] = -np.inf
+        value[repetition > _MAX_SIMILARITY] = -np.inf
         best = int(value.argmax())
+        if value[best] == -np.inf:
+            break
         chosen.append(best)
         repetition = np.maximum(repetition, matrix.similarity(matrix.row(best))[:total])
+        repetition[best] = np.inf
     return sorted(chosen)
 
 

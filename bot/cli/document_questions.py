@@ -55,7 +55,7 @@ async def _render_overview(source: Source, archive: AnyArchive, texts: Texts, st
     title, name = visible_line(source.title), visible_line(source.name)
     parts = [
         f"{click.style(title, bold=True) if style.styled else title}\n{name}",
-        texts.overview_opening,
+        texts.overview_of_table if overview.is_table else texts.overview_opening,
         *(
             render_quote(citation, place_text(citation.title, citation.locator, texts), style)
             for citation in overview.sentences

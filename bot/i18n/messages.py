@@ -367,6 +367,10 @@ class Texts:
         return self._("What it is about, in its own sentences:")
 
     @property
+    def overview_of_table(self) -> str:
+        return self._("The first rows:")
+
+    @property
     def overview_headings(self) -> str:
         return self._("Headings:")
 

@@ -35,7 +35,8 @@ def render_overview(source: Source, overview: Overview, recipient: Recipient) ->
     if not overview.sentences:
         return text_reply(texts.documents_changed)
     title = isolate_direction(one_line(source.title, MAX_TITLE_UNITS), texts)
-    top = bold(title) + "\n" + texts.overview_opening + "\n"
+    opening = texts.overview_of_table if overview.is_table else texts.overview_opening
+    top = bold(title) + f"\n{opening}\n"
     listing = FormattedText()
     for citation in overview.sentences:
         longer = listing + ("\n" if listing.text else "") + _quote_and_place(citation, recipient)

@@ -1,6 +1,7 @@
 """Finds the document that a person names: "the travel policy" is travel-policy.md."""
 
 from collections.abc import Sequence
+from pathlib import PurePosixPath
 
 from retrieval.index.tokenizer import tokenize
 from retrieval.model import Source
@@ -10,7 +11,8 @@ from retrieval.query.stopwords import load_stopwords
 
 def documents_meant(name: str, sources: Sequence[Source]) -> list[Source]:
     """Return the documents of a name; all of them without a name, or for "this" and "the article"."""
-    return find_documents(name, sources) if name and not is_any_document(name) else list(sources)
+    found = find_documents(name, sources)
+    return list(sources) if not found and (not name or is_any_document(name)) else found
 
 
 def find_documents(name: str, sources: Sequence[Source]) -> list[Source]:
@@ -24,25 +26,20 @@ def find_documents(name: str, sources: Sequence[Source]) -> list[Source]:
     for language in sorted({source.language for source in sources}):
         own = _content_terms(name, language)
         wanted = own - _document_terms(name, language)
-        if not wanted:
-            continue
-        for source in sources:
-            if source.language != language:
-                continue
-            names = [
-                _content_terms(text, language) for text in (source.title, source.name, _stem(source.name))
-            ]
-            if any(terms in (own, wanted) for terms in names):
+        for source in (source for source in sources if source.language == language):
+            names = [_content_terms(text, language) for text in _names(source)]
+            if own and any(terms in (own, wanted) for terms in names):
                 exact.append(source)
-            elif wanted <= set().union(*names):
+            elif wanted and wanted <= set().union(*names):
                 matches.append(source)
     found = {source.id for source in exact or matches}
     return [source for source in sources if source.id in found]
 
 
-def _stem(name: str) -> str:
-    """Return a file name without its folder and suffix."""
-    return name.rpartition("/")[2].rpartition(".")[0]
+def _names(source: Source) -> tuple[str, ...]:
+    """Return the title, the path, the file name and the file name without its suffix."""
+    file = PurePosixPath(source.name)
+    return source.title, source.name, file.name, file.stem
 
 
 def _content_terms(text: str, language: str) -> set[str]:

@@ -46,8 +46,9 @@ class Topic(StrEnum):
 class DocumentQuestion:
     """A question about the documents.
 
-    `subject` is the name of the document for an overview, which may be empty, or the words to list the places
-    of, as they were written. An overview with a `subject` that names no document is an ordinary question.
+    `subject` is the words to list the places of, or the name of the document for an overview, as written.
+    The name may be empty, or words like "the article". If no document has another name, the question is an
+    ordinary one.
     """
 
     topic: Topic
@@ -71,20 +72,28 @@ def parse_document_question(text: str) -> DocumentQuestion | None:
         return None
     folded, offsets = _fold(text)
     compact = folded.replace(" ", "")
-    candidates: list[tuple[bool, str, _Phrase, re.Match[str]]] = [
-        (bool(match.lastgroup), match[match.lastgroup] if match.lastgroup else "", phrase, match)
-        for phrase in _load_phrases()
-        if all(any(option in compact for option in options) for options in phrase.required)
-        and (match := _compile(phrase).fullmatch(folded))
-    ]
-    if not candidates:
+    # Of several readings with a subject, the shortest subject says most about the rest.
+    readings = sorted(
+        (
+            (match.end(slot) - match.start(slot) if slot else 0, phrase.topic, match.span(slot or 0))
+            for phrase in _load_phrases()
+            if all(any(option in compact for option in options) for options in phrase.required)
+            and (match := _compile(phrase).fullmatch(folded))
+            for slot in (match.lastgroup,)
+        ),
+    )
+    if not readings:
         return None
-    # Of several readings, the one that says most about itself: without a subject, or with the shortest.
-    _, _, phrase, match = min(candidates, key=lambda candidate: (candidate[0], len(candidate[1])))
-    if match.lastgroup is None:
-        return DocumentQuestion(phrase.topic)
-    start, end = match.span(match.lastgroup)
-    return DocumentQuestion(phrase.topic, text[offsets[start] : offsets[end - 1] + 1])
+    length, topic, _ = readings[0]
+    subjects = (
+        text[offsets[start] : offsets[end - 1] + 1]
+        for size, other, (start, end) in readings
+        if size and other is topic
+    )
+    if length:
+        return DocumentQuestion(topic, next(subjects))
+    # "The handbook" may be any document, or the name of one.
+    return DocumentQuestion(topic, next(filter(is_any_document, subjects), ""))
 
 
 def is_any_document(name: str) -> bool:
