@@ -145,7 +145,11 @@ def _first_rows(sentences: Sequence[_Sentence]) -> list[_Sentence]:
 
 def _central(sentences: Sequence[_Sentence]) -> list[_Sentence]:
     """Return the most central sentences in document order, or the first pieces without any sentences."""
-    whole = [sentence for sentence in sentences if _is_whole(sentence)]
+    by_text: dict[str, _Sentence] = {}
+    for sentence in sentences:
+        if _is_whole(sentence):
+            by_text.setdefault(sentence.text, sentence)
+    whole = list(by_text.values())
     if len(whole) <= _SHORT_OVERVIEW:
         whole += [sentence for sentence in sentences if sentence not in whole][: _SHORT_OVERVIEW - len(whole)]
         return sorted(whole, key=lambda sentence: sentence.passage.span.start + sentence.span.start)

@@ -1,6 +1,6 @@
 """Handler of /overview, and replies to questions about the documents themselves."""
 
-from urllib.parse import parse_qs, urlsplit
+import re
 
 from telegram import Message, MessageEntity, Update
 
@@ -14,6 +14,8 @@ from retrieval.ids import document_of
 from retrieval.model import Source
 from retrieval.query.document_names import documents_meant
 from retrieval.query.document_questions import Topic, is_any_document, parse_document_question
+
+_PASSAGE_LINK = re.compile(r"\?start=([A-Za-z0-9_-]{1,64})$")
 
 
 async def overview(update: Update, context: BotContext) -> None:
@@ -72,8 +74,7 @@ def _document_replied_to(message: Message, context: BotContext) -> Source | None
     if other is None or other.from_user is None or other.from_user.id != message.get_bot().id:
         return None
     for entity in (*other.entities, *other.caption_entities):
-        if entity.type == MessageEntity.TEXT_LINK and entity.url:
-            for payload in parse_qs(urlsplit(entity.url).query).get("start", ()):
-                if source := context.archive.source(document_of(payload)):
-                    return source
+        link = _PASSAGE_LINK.search(entity.url or "") if entity.type == MessageEntity.TEXT_LINK else None
+        if link and (source := context.archive.source(document_of(link[1]))):
+            return source
     return None

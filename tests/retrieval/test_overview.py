@@ -47,7 +47,8 @@ def test_quotes_are_sentences_in_document_order(file: Path) -> None:
 
 def test_central_sentences() -> None:
     """A sentence on the subject of the title is found among others, and its near copy left out."""
-    fillers = [FILLER.format(number) for number in range(40)]
+    names = [first + second for first in "bcdfghklmn" for second in "aeio"]
+    fillers = [f"A {' '.join(name + 'rs' + end for end in 'abcdefghijk')} stands here." for name in names]
     text = f"# Goats and salt in Nordholm\n\n{' '.join(fillers)}\n\n{CENTRAL}\n\n{CENTRAL}\n\n{ABOUT}\n"
     quotes = _quotes(make_overview(_passages(text), 300))
     assert 1 == quotes.count(CENTRAL)
@@ -71,11 +72,11 @@ def test_fragments_are_left_out() -> None:
 
 
 def test_a_text_without_sentences() -> None:
-    """A list of words is shown from its beginning."""
+    """A list of words is shown by its first ones."""
     text = "\n\n".join(f"word {number}" for number in range(30))
     overview = make_overview(_passages(text, "a.txt"), 300)
     assert 1 <= len(overview.sentences) <= 3
-    assert 0 == overview.sentences[0].span.start
+    assert overview.sentences[-1].span.end < 40
 
 
 def test_a_table_is_shown_by_its_first_rows() -> None:
