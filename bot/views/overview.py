@@ -1,5 +1,7 @@
 """Overviews of a document: quotes in its order, each with its place, and the headings of a long one."""
 
+from dataclasses import replace
+
 from bot.i18n.messages import Texts
 from bot.views.callback_data import BrowsePress, BrowseView
 from bot.views.message import (
@@ -23,6 +25,7 @@ from retrieval.overview import Overview, OverviewHeading
 _MAX_HEADINGS = 12
 _MAX_HEADING_UNITS = 80
 _MAX_PLACE_UNITS = 160
+_MAX_PLACE_HEADING_UNITS = 60
 _ENTITIES_PER_QUOTE = 2
 
 
@@ -39,7 +42,7 @@ def render_overview(source: Source, overview: Overview, recipient: Recipient) ->
     top = bold(title) + f"\n{opening}\n"
     listing = FormattedText()
     for citation in overview.sentences:
-        longer = listing + ("\n" if listing.text else "") + _quote_and_place(citation, recipient)
+        longer = listing + ("\n\n" if listing.text else "") + _quote_and_place(citation, recipient)
         if not _fits(top, longer):
             break
         listing = longer
@@ -49,15 +52,19 @@ def render_overview(source: Source, overview: Overview, recipient: Recipient) ->
 
 
 def _quote_and_place(citation: Citation, recipient: Recipient) -> FormattedText:
-    place = one_line(place_text(citation.title, citation.locator, recipient.texts), _MAX_PLACE_UNITS)
-    return blockquote(citation) + "\n— " + linked(place, recipient.link(citation.passage.id)) + "\n"
+    title, at = citation.title, citation.locator
+    heading = at.heading or ""
+    # A title page has the title once more.
+    at = replace(at, heading=None if heading in title else one_line(heading, _MAX_PLACE_HEADING_UNITS))
+    place = one_line(place_text(title, at, recipient.texts), _MAX_PLACE_UNITS)
+    return blockquote(citation) + "\n— " + linked(place, recipient.link(citation.passage.id))
 
 
 def _render_headings(overview: Overview, above: FormattedText, recipient: Recipient) -> FormattedText:
     """Return the first headings, each a link to the text below it, as far as they fit below the rest."""
     if not overview.headings:
         return FormattedText()
-    body = plain(f"\n{recipient.texts.overview_headings}")
+    body = plain(f"\n\n{recipient.texts.overview_headings}")
     more = plain("\n…")
     for shown, heading in enumerate(overview.headings):
         line = _heading_line(heading, recipient)

@@ -418,6 +418,53 @@ async def test_browsing_a_document(reading: Sandbox) -> None:
     assert sources.text == (await _press(same_headings, TEXTS.all_documents)).text
 
 
+async def test_an_overview(reading: Sandbox, feedback_bot: FeedbackBot) -> None:
+    """The overview of a chosen document has its sentences in order, with links that open their passages."""
+    choice = await _send(reading, "What is this about?")
+    assert choice.text.startswith(TEXTS.choose_document)
+    chosen = await _press(choice, "harbour")
+    named = await _send(reading, "/overview harbour book")
+    asked = await _send(reading, "give me a short summary of the harbour book, please")
+    assert chosen.text == named.text == asked.text
+    document = (feedback_bot.folder / "harbour.md").read_text(encoding="utf-8")
+    quotes = named.entity_texts("blockquote")
+    starts = [document.index(quote) for quote in quotes]
+    assert len(quotes) >= 3
+    assert sorted(starts) == starts
+    links = [entity["url"] for entity in named.entities if entity["type"] == "text_link"]
+    opened = await _send(reading, _start_command(links[0]))
+    assert quotes[0] in opened.text
+
+
+async def test_the_overview_of_a_quoted_document(reading: Sandbox) -> None:
+    """A question in reply to a quote is about its document."""
+    chat = await reading.private_chat()
+    await chat.send(QUESTION)
+    answer = await chat.next_message()
+    await chat.send("what is this about?", reply_to=answer.id)
+    overview = await chat.next_message()
+    assert overview.text.startswith("The lighthouse of Nordholm\n")
+    assert all(quote in LIGHTHOUSE for quote in overview.entity_texts("blockquote"))
+
+
+@pytest.mark.parametrize(
+    ("code", "question"),
+    [
+        ("de", "Welche Dokumente hast du?"),
+        ("ru", "какие у тебя документы?"),
+        ("ar", "ما الوثائق التي لديك؟"),
+        ("zh", "你有哪些文档？"),
+    ],
+)
+async def test_questions_for_the_documents(reading: Sandbox, code: str, question: str) -> None:
+    """People may ask for the documents and for places in their language."""
+    listed = await _send(reading, question, language_code=code)
+    assert listed.text == (await _send(reading, "/sources", language_code=code)).text
+    places = await _send(reading, "where is herring mentioned?", language_code=code)
+    assert places.text == (await _send(reading, "/search herring", language_code=code)).text
+    assert places.text != (await _press(places, "›")).text
+
+
 async def test_reading_from_end_to_end(reading: Sandbox) -> None:
     """The pages of a document have every word once and in order, in both directions."""
     page = await _press(await _press(await _send(reading, "/sources"), "harbour"), TEXTS.read_from_start)

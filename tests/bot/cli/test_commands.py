@@ -17,6 +17,7 @@ from retrieval.model import Answer, Certainty
 
 FACT = "The lighthouse of Nordholm was built in 1874 by the engineer Clara Brandt.\n"
 QUESTION = "Who built the lighthouse of Nordholm?"
+TEXTS = texts_for("en")
 TOKEN = "1234567890:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw"
 
 Done = subprocess.CompletedProcess[str]
@@ -198,6 +199,33 @@ def test_chat(verbatim: Calling, documents: Path) -> None:
     assert FACT.strip() == answer.splitlines()[0]
     assert 1 <= others.count("That was the last quote.")
     assert "The documents hold no answer to this." == others[-1]
+
+
+@pytest.mark.parametrize(
+    ("question", "begins", "has"),
+    [
+        (
+            "overview of the lighthouse",
+            "",
+            f"{TEXTS.overview_opening}\n\n{FACT.strip()}\n  — line 1",
+        ),
+        ("what is this about?", TEXTS.choose_document, "lighthouse.txt"),
+        ("which documents do you have?", TEXTS.document_count(2), "rope.txt"),
+        ("where is hemp mentioned?", TEXTS.place_count(1), "rope.txt"),
+        ("who are you?", TEXTS.description, ""),
+    ],
+)
+def test_questions_about_the_documents(
+    verbatim: Calling, documents: Path, question: str, begins: str, has: str
+) -> None:
+    """`ask` and `chat` print overviews, documents and places; `ask --json` answers from the documents."""
+    done = verbatim("ask", "--docs", documents, question)
+    assert (0, "") == (done.returncode, done.stderr)
+    assert done.stdout.startswith(begins)
+    assert has in done.stdout
+    assert done.stdout in verbatim("chat", "--docs", documents, typed=f"{question}\n\n").stdout
+    answer = json.loads(verbatim("ask", "--docs", documents, "--json", question).stdout)
+    assert question == answer["question"]
 
 
 def test_index_names_files_it_left_out(verbatim: Calling, documents: Path, tmp_path: Path) -> None:
