@@ -72,16 +72,20 @@ def parse_document_question(text: str) -> DocumentQuestion | None:
         return None
     folded, offsets = _fold(text)
     compact = folded.replace(" ", "")
+    cores: dict[str, list[tuple[int, int]]] = {}
+    readings: list[tuple[int, Topic, tuple[int, int]]] = []
+    for phrase in _load_phrases():
+        if not all(any(option in compact for option in options) for options in phrase.required):
+            continue
+        if phrase.language not in cores:
+            cores[phrase.language] = list(_without_polite_words(folded, phrase.language))
+        for start, end in cores[phrase.language]:
+            if match := _compile(phrase).fullmatch(folded, start, end):
+                slot = match.lastgroup
+                size = match.end(slot) - match.start(slot) if slot else 0
+                readings.append((size, phrase.topic, match.span(slot or 0)))
     # Of several readings with a subject, the shortest subject says most about the rest.
-    readings = sorted(
-        (
-            (match.end(slot) - match.start(slot) if slot else 0, phrase.topic, match.span(slot or 0))
-            for phrase in _load_phrases()
-            if all(any(option in compact for option in options) for options in phrase.required)
-            and (match := _compile(phrase).fullmatch(folded))
-            for slot in (match.lastgroup,)
-        ),
-    )
+    readings.sort()
     if not readings:
         return None
     length, topic, _ = readings[0]
@@ -167,11 +171,22 @@ def _required_options(phrase: str) -> Iterator[tuple[str, ...]]:
                 yield compact
 
 
+def _without_polite_words(text: str, language: str) -> Iterator[tuple[int, int]]:
+    """Yield the spans of a folded text without none, some or all of the words before and after a phrase."""
+    before, after = _compile_polite(language)
+    starts, ends = [0], [len(text)]
+    while len(starts) <= _MAX_POLITE_WORDS and (match := before.match(text, starts[-1])):
+        starts.append(match.end())
+    while len(ends) <= _MAX_POLITE_WORDS and (match := after.search(text, 0, ends[-1])):
+        ends.append(match.start())
+    for start in starts:
+        yield from ((start, end) for end in ends if start < end)
+
+
+# Few phrases are ever compiled: those whose required words a text has.
 @lru_cache(maxsize=512)
 def _compile(phrase: _Phrase) -> "re.Pattern[str]":
-    table = _load_tables()[phrase.language]
-    before, after = (_polite_pattern(table[key], phrase.language) for key in ("before", "after"))
-    return re.compile(f"{before}{_pattern(phrase.text, phrase.language)}{after}")
+    return re.compile(_pattern(phrase.text, phrase.language))
 
 
 @cache
@@ -179,9 +194,16 @@ def _compile_reference(language: str) -> "re.Pattern[str]":
     return re.compile(_slot_pattern("this", language))
 
 
-def _polite_pattern(phrases: Sequence[str], language: str) -> str:
-    options = "|".join(_pattern(phrase, language) for phrase in phrases)
-    return rf"(?:\s*(?:{options})(?:(?!\w)|(?<=[{_UNSPACED}]))\s*){{0,{_MAX_POLITE_WORDS}}}"
+@cache
+def _compile_polite(language: str) -> tuple["re.Pattern[str]", "re.Pattern[str]"]:
+    """Return the patterns of the words at the beginning and at the end of a text."""
+    table = _load_tables()[language]
+    before, after = (
+        "|".join(_pattern(phrase, language) for phrase in table[key]) for key in ("before", "after")
+    )
+    edge = rf"(?:(?!\w)|(?<=[{_UNSPACED}]))"
+    first = rf"(?:(?<!\w)|(?<=[{_UNSPACED}])|(?=[{_UNSPACED}]))"
+    return re.compile(rf"(?:{before}){edge}\s*"), re.compile(rf"\s*{first}(?:{after})$")
 
 
 def _pattern(phrase: str, language: str) -> str:
