@@ -24,8 +24,8 @@ from retrieval.sentences import pieces
 _SHORT_DOCUMENT, _SHORT_OVERVIEW = 16, 3
 _LONG_DOCUMENT, _LONG_OVERVIEW = 150, 7
 _OVERVIEW = 5
-# Sentences are compared in their first part; more are not read of a document of several hundred pages.
-_MAX_SENTENCES = 10_000
+# Those of about 200 pages; the rest of a longer document is not read.
+_MAX_SENTENCES = 5_000
 # A sentence of these scripts has fewer characters.
 _DENSE_SCRIPTS = frozenset({"Han", "Kana", "Hangul"})
 _MIN_CHARS, _MIN_DENSE_CHARS = 40, 12
