@@ -22,6 +22,7 @@ from bot.cli.open_documents import (
     read_settings,
 )
 from bot.i18n.messages import texts_for
+from bot.i18n.small_talk import small_talk_reply
 from bot.ops import feedback
 from bot.search_backends import encoder_for, loaded_encoder_for
 from bot.views.plain_text import MAX_CLOSEST
@@ -128,16 +129,20 @@ def ask(
     style, quotes = TerminalStyle.of(sys.stdout), top or (_QUOTES_JSON if as_json else _QUOTES)
     with open_documents(docs) as (library, runner):
 
-        def print_answer(line: str) -> Answer:
+        def print_answer(line: str) -> bool:
+            """Print the answer to a line, and return whether it has quotes."""
+            if not as_json and (reply := small_talk_reply(line, texts_for())):
+                _print(reply)
+                return False
             answer = runner.run(library.answer(line, top=quotes if as_json else max(quotes, MAX_CLOSEST)))
             if as_json:
                 _print(json.dumps(answer_json(answer), ensure_ascii=False))
             else:
                 _print(answer_output.render_answer(answer, texts_for(), style, quotes=slice(quotes)))
-            return answer
+            return answer.certainty != "none"
 
         if questions is None:
-            sys.exit(1 if print_answer(" ".join(question)).certainty == "none" else 0)
+            sys.exit(0 if print_answer(" ".join(question)) else 1)
         for number, line in enumerate(_read_lines(questions)):
             if number and not as_json:
                 _print("")

@@ -1,6 +1,7 @@
 """Handler of the buttons below answers: other quotes, context, pages, votes; and below search results."""
 
 from telegram import CallbackQuery, Message, Update
+from telegram.constants import ChatAction
 
 from bot.handlers.context import MAX_QUOTES, BotContext
 from bot.handlers.messaging import answer_query, edit_reply, question_of, require_query
@@ -19,12 +20,17 @@ _ACTIONS_WITHOUT_ANSWER = {Action.CLOSEST, Action.CONTEXT, Action.VOTE_UP, Actio
 async def handle_button(update: Update, context: BotContext) -> None:
     """Do what a button says, and answer the query in any case, with a text when nothing else is visible."""
     query = require_query(update)
-    await answer_query(query, await _run_action(query, context, context.recipient(update)))
-
-
-async def _run_action(query: CallbackQuery, context: BotContext, recipient: Recipient) -> str | None:
-    """Return the text to answer the query with, if any."""
     press = callback_data.decode(query.data)
+    is_picture = press is not None and press.action is Action.PAGE_PICTURE
+    with context.show_action(update, ChatAction.UPLOAD_PHOTO if is_picture else ChatAction.TYPING):
+        notice = await _run_action(query, press, context, context.recipient(update))
+    await answer_query(query, notice)
+
+
+async def _run_action(
+    query: CallbackQuery, press: ButtonPress | None, context: BotContext, recipient: Recipient
+) -> str | None:
+    """Return the text to answer the query with, if any."""
     if press is None:
         return recipient.texts.button_expired
     question = query.message.reply_to_message if isinstance(query.message, Message) else None

@@ -54,8 +54,28 @@ def render_sources(sources: Sequence[Source], page: int, recipient: Recipient) -
     if not sources:
         return text_reply(recipient.texts.no_documents)
     page, pages = _clamp_page(page, len(sources), _SOURCES_PER_PAGE)
-    first = page * _SOURCES_PER_PAGE
-    body = plain(recipient.texts.document_count(len(sources)) + "\n")
+    intro = recipient.texts.document_count(len(sources))
+    body, rows = _list_sources(intro, sources, page * _SOURCES_PER_PAGE, recipient)
+    rows.append(_paging(page, pages, lambda target: BrowsePress(BrowseView.SOURCES, number=target)))
+    return build_reply(body, rows)
+
+
+def render_named(sources: Sequence[Source], recipient: Recipient) -> Reply:
+    """List the documents that a message names; of very many, the first."""
+    return build_reply(*_list_sources(recipient.texts.documents_named, sources, 0, recipient))
+
+
+def add_intro(intro: str, reply: Reply) -> Reply:
+    """Put a sentence above a reply."""
+    body = plain(f"{intro}\n\n") + FormattedText(reply.text, reply.entities)
+    return Reply(body.text, body.entities, reply.keyboard)
+
+
+def _list_sources(
+    intro: str, sources: Sequence[Source], first: int, recipient: Recipient
+) -> tuple[FormattedText, list[Row]]:
+    """Return a page of documents as lines below a sentence, and their buttons."""
+    body = plain(intro + "\n")
     rows: list[Row] = []
     for number, source in enumerate(sources[first : first + _SOURCES_PER_PAGE], first + 1):
         title = one_line(source.title, MAX_TITLE_UNITS)
@@ -64,8 +84,7 @@ def render_sources(sources: Sequence[Source], page: int, recipient: Recipient) -
         )
         press = BrowsePress(BrowseView.HEADINGS, source.id)
         rows.append([browse_button(f"{number}. {one_line(title, _MAX_BUTTON_UNITS)}", press)])
-    rows.append(_paging(page, pages, lambda target: BrowsePress(BrowseView.SOURCES, number=target)))
-    return build_reply(body, rows)
+    return body, rows
 
 
 def render_headings(source: Source, sections: Sequence[Section], page: int, recipient: Recipient) -> Reply:

@@ -628,7 +628,7 @@ async def test_other_users_have_no_admin_commands(reading: Sandbox, feedback_bot
         assert TEXTS.unknown_command == (await _send(reading, command)).text
     chat = await reading.private_chat()
     await chat.send_document("mine.txt", b"Mine answers.\n")
-    assert TEXTS.unsupported_message == (await chat.next_message()).text
+    assert TEXTS.document_not_taken == (await chat.next_message()).text
     headings = await _press(await _send(reading, "/sources"), "harbour")
     data = next(button["callback_data"] for button in headings.buttons if button["text"] == TEXTS.document)
     for action in "xy":

@@ -151,11 +151,11 @@ async def _group(sandbox: Sandbox) -> ChatClient:
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("hello", TEXTS.nothing_asked),
+        ("hello", TEXTS.greeted),
         ("why?", TEXTS.nothing_asked),
-        ("你好", TEXTS.nothing_asked),
+        ("你好", texts_for("zh").greeted),
         ("what is it?", TEXTS.nothing_asked),
-        ("Danke schön!", TEXTS.nothing_asked),
+        ("Danke schön!", texts_for("de").thanked),
         ("🙂", TEXTS.nothing_asked),
         ("من هو نابليون؟", TEXTS.no_answer),
     ],

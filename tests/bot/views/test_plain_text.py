@@ -25,7 +25,6 @@ TEXTS = texts_for("en")
 @pytest.mark.parametrize(
     ("question", "asks_nothing", "expected"),
     [
-        ("hello", True, TEXTS.nothing_asked),
         ("what is it?", True, TEXTS.nothing_asked),
         ("🙂", True, TEXTS.nothing_asked),
         ("Idlib?", False, TEXTS.one_word_question),
