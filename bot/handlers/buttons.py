@@ -10,7 +10,7 @@ from bot.ops.concurrency import in_thread
 from bot.views import answers, browse, callback_data, quotes
 from bot.views.callback_data import Action, ButtonPress
 from bot.views.message import Recipient, Reply
-from bot.views.plain_text import location_text
+from bot.views.plain_text import citation_location
 from retrieval.model import Answer, Citation
 
 # Actions of the buttons below the closest passages, which are no answer.
@@ -78,9 +78,7 @@ async def _send_page(
     picture = await in_thread(lambda: archive.picture(citation))
     if picture is None or not isinstance(message, Message):
         return recipient.texts.page_not_available
-    await message.reply_photo(
-        picture, caption=location_text(citation.title, citation.locator, recipient.texts)
-    )
+    await message.reply_photo(picture, caption=citation_location(citation, recipient.texts))
     return None
 
 
