@@ -57,8 +57,8 @@ class SeenAlbums:
     def __init__(self) -> None:
         self._ids: OrderedDict[str, None] = OrderedDict()
 
-    def is_first(self, message: Message) -> bool:
-        """Note the album of a message, and return whether it is the first message of it that was seen."""
+    def add(self, message: Message) -> bool:
+        """Return whether a message is the first of its album, or of none."""
         album = message.media_group_id
         if album is None:
             return True

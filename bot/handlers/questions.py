@@ -91,7 +91,7 @@ async def answer_question(update: Update, context: BotContext) -> None:
         return
     # Telegram does not include what the replied-to message itself replies to.
     origin = _origin(message) if question_message is message else AS_WRITTEN
-    context.state.albums.is_first(message)
+    context.state.albums.add(message)
     with context.show_action(update):
         reply = await _find_and_render(question_of(question_message), origin, context, recipient)
     sent = await send_reply(update, reply, to=question_message)
@@ -148,7 +148,7 @@ async def unknown_command(update: Update, context: BotContext) -> None:
 async def unsupported_message(update: Update, context: BotContext) -> None:
     """Explain what the bot can read; an album gets one reply."""
     message = require_message(update)
-    if context.state.albums.is_first(message):
+    if context.state.albums.add(message):
         await send_reply(update, text_reply(explain_unreadable(message, context.recipient(update).texts)))
 
 

@@ -5,7 +5,10 @@ from telegram import Message
 
 from bot.i18n.messages import Texts
 
-_LINKS = regex.compile(r"(?:(?:https?://|www\.)[^\s<>]+[\s,;]*)+", regex.IGNORECASE)
+# `t.me/name` is a link, too, but `guide.pdf` may be a file.
+_LINKS = regex.compile(
+    r"(?:(?:https?://|www\.|(?:[a-z0-9-]+\.)+[a-z]{2,}/)[^\s<>]*+[\s,;]*+)+", regex.IGNORECASE
+)
 
 
 def explain_unreadable(message: Message, texts: Texts) -> str:

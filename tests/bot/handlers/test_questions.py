@@ -98,6 +98,15 @@ async def test_messages_without_text(
     assert [expected] == telegram.texts()
 
 
+@pytest.mark.parametrize(
+    ("caption", "expected"), [("/help", TEXTS.unknown_command), ("/ask Which?", TEXTS.no_answer)]
+)
+async def test_commands_in_captions(caption: str, expected: str, application: Any, telegram: Any) -> None:
+    """A command in a caption is no question, but /ask and its question are."""
+    await deliver(application, message=message(photo=PHOTO, caption=caption))
+    assert [expected] == telegram.texts()
+
+
 @pytest.mark.parametrize("caption", [{}, {"caption": "Which?"}])
 async def test_an_album_gets_one_reply(application: Any, telegram: Any, caption: dict[str, Any]) -> None:
     """The pictures of an album, which are messages of their own, get one reply together."""
