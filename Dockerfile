@@ -26,6 +26,7 @@ ENV PATH=/venv/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     SEEDS_DIR=/documents \
     INDEX_DIR=/index \
+    HTTP_HOST=0.0.0.0 \
     PORT=8080
 VOLUME ["/documents", "/index"]
 EXPOSE 8080

@@ -5,7 +5,7 @@ UV ?= uv
 Q ?=
 CLONES ?=
 
-.PHONY: help sandbox run ask chat test test-opensearch soak check eval eval-fetch bench screenshots diagram messages format lock clean
+.PHONY: help sandbox run ask chat test test-opensearch soak check eval eval-fetch bench screenshots diagram messages docs dist format lock clean
 
 help:
 	@echo "make sandbox       the bot against a local Telegram emulator, in your browser; no token needed"
@@ -15,13 +15,15 @@ help:
 	@echo "make test          all tests except the slow ones"
 	@echo "make test-opensearch  tests against OpenSearch, downloaded once; needs Java 17 and Maven"
 	@echo "make soak          slow tests: kills, stops and overlapping processes under load"
-	@echo "make check         lint, types and import layers"
+	@echo "make check         lint, types, import layers and known vulnerabilities"
 	@echo "make eval          quality of the answers, against pinned floors"
 	@echo "make eval-fetch    download the documents of the everyday questions for make eval"
 	@echo "make messages      update the translations from bot/i18n/messages.py and compile them"
 	@echo "make bench         speed, compared with an echo bot and other search engines"
 	@echo "make screenshots   take the pictures in the README; needs Chromium and its driver"
 	@echo "make diagram       draw the diagram of packages in ARCHITECTURE.md"
+	@echo "make docs          the documentation as a website, in site/"
+	@echo "make dist          the wheel and the source archive, in dist/"
 	@echo "make format        format the code and fix what the linter can fix"
 	@echo "make lock          update the requirement lists; needs uv"
 	@echo "make clean         delete environments, caches and downloads"
@@ -80,6 +82,7 @@ check: $(BIN)/.installed-dev
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+	@$(BIN)/python -m tests.audit
 
 # These settings influence the results, so an operator's .env must not change them.
 eval: export QUOTE_CHARS = 300
@@ -123,6 +126,21 @@ diagram: $(BIN)/.installed-dev
 screenshots: $(BIN)/.installed-dev
 	@$(BIN)/python docs/screenshots.py
 
+# The tool of the website has its own environment: the bot and the tests do not need it.
+.venv-docs/.installed: requirements-docs.txt
+	@echo "Setting up .venv-docs (once) ..."
+	@$(PYTHON) -m venv .venv-docs
+	@.venv-docs/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@
+
+docs: $(BIN)/.installed-dev .venv-docs/.installed
+	@$(BIN)/python docs/reference.py
+	@NO_MKDOCS_2_WARNING=1 .venv-docs/bin/mkdocs --quiet build --strict
+
+dist: $(BIN)/.installed-dev
+	@rm -rf dist
+	@$(BIN)/python -m hatchling build -d dist
+
 format: $(BIN)/.installed-dev
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
@@ -133,9 +151,10 @@ COMPILE := pip compile --no-strip-extras --universal --python-version 3.11 --gen
 	--custom-compile-command "make lock"
 
 lock:
-	$(UV) $(COMPILE) pyproject.toml --group dev -o requirements-dev.txt
-	$(UV) $(COMPILE) pyproject.toml --constraints requirements-dev.txt -o requirements.txt
+	$(UV) $(COMPILE) pyproject.toml --all-extras --group dev -o requirements-dev.txt
+	$(UV) $(COMPILE) pyproject.toml --all-extras --constraints requirements-dev.txt -o requirements.txt
+	$(UV) $(COMPILE) --group docs -o requirements-docs.txt
 	$(UV) $(COMPILE) benchmarks/requirements.in -o benchmarks/requirements.txt
 
 clean:
-	rm -rf .venv .venv-bench .mypy_cache .ruff_cache .pytest_cache .hypothesis .opensearch .eval .coverage*
+	rm -rf .venv .venv-bench .venv-docs dist site .mypy_cache .ruff_cache .pytest_cache .hypothesis .opensearch .eval .coverage*

@@ -2,6 +2,8 @@
 
 import asyncio
 import contextlib
+import errno
+import ipaddress
 import json
 import logging
 import socket
@@ -74,8 +76,13 @@ _METRICS_CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 
-def build_web_app(health: Health, metrics: Metrics, inbox: Inbox | None) -> Starlette:
-    """Return the web application; the webhook is part of it if there is an inbox."""
+def build_web_app(
+    health: Health, metrics: Metrics, inbox: Inbox | None, *, local_pages: bool = False
+) -> Starlette:
+    """Return the web application; the webhook is part of it if there is an inbox.
+
+    With `local_pages`, all but the webhook is answered only on loopback addresses.
+    """
 
     async def healthz(_: Request) -> Response:
         if health.is_alive:
@@ -92,11 +99,31 @@ def build_web_app(health: Health, metrics: Metrics, inbox: Inbox | None) -> Star
     async def export_metrics(_: Request) -> Response:
         return Response(metrics.export(), media_type=_METRICS_CONTENT_TYPE)
 
-    routes = [Route("/healthz", healthz), Route("/readyz", readyz), Route("/metrics", export_metrics)]
+    pages = {"/healthz": healthz, "/readyz": readyz, "/metrics": export_metrics}
+    routes = [Route(path, _local(page) if local_pages else page) for path, page in pages.items()]
     if inbox is not None:
         endpoint = _webhook_endpoint(inbox, health)
         routes.append(Route(inbox.path, endpoint, methods=["POST"], max_body_size=_MAX_BODY_BYTES))
     return Starlette(routes=routes)
+
+
+def _local(page: Endpoint) -> Endpoint:
+    async def answer(request: Request) -> Response:
+        host, _ = request.scope.get("server") or ("", 0)
+        return await page(request) if _is_loopback(host) else PlainTextResponse("Not Found", 404)
+
+    return answer
+
+
+def _is_loopback(host: str) -> bool:
+    """Return whether the own end of a connection is an address of this machine alone."""
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    # A socket for both protocols shows IPv4 addresses as ::ffff:127.0.0.1.
+    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+    return (mapped or address).is_loopback
 
 
 def _webhook_endpoint(inbox: Inbox, health: Health) -> Endpoint:
@@ -145,9 +172,12 @@ class _Server(uvicorn.Server):
 
 
 @contextlib.asynccontextmanager
-async def serving(app: Starlette, port: int) -> AsyncIterator[None]:
-    """Serve the application on all addresses of the machine; raises ConfigError if the port is not usable."""
-    listener = _listen(port)
+async def serving(app: Starlette, port: int, host: str = "") -> AsyncIterator[None]:
+    """Serve the application; raises ConfigError if the port or the address is not usable.
+
+    `host` is an IP address of the machine; empty: all of them.
+    """
+    listener = _listen(port, host)
     config = uvicorn.Config(
         app,
         http=_Connection,
@@ -167,18 +197,21 @@ async def serving(app: Starlette, port: int) -> AsyncIterator[None]:
         await task
 
 
-def _listen(port: int) -> socket.socket:
+def _listen(port: int, host: str) -> socket.socket:
     # asyncio disables Nagle's algorithm only on sockets that name their protocol.
-    family = socket.AF_INET6 if socket.has_dualstack_ipv6() else socket.AF_INET
+    is_ipv6 = ":" in host if host else socket.has_dualstack_ipv6()
+    family = socket.AF_INET6 if is_ipv6 else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if family == socket.AF_INET6:
             listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
-        listener.bind(("", port))
+        listener.bind((host, port))
         listener.listen(_MAX_CONNECTIONS)
     except OSError as error:
         listener.close()
+        if error.errno == errno.EADDRNOTAVAIL:
+            raise ConfigError(f"HTTP_HOST={host}: not an address of this machine; choose another") from None
         raise ConfigError(
             f"PORT={port}: cannot listen on this port ({error.strerror}); choose another"
         ) from None

@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from telegram import Chat, Update
@@ -35,6 +36,7 @@ from bot.search_backends import (
 from bot.telegram.bot_client import Bot
 from bot.telegram.bot_profile import update_profile
 from bot.telegram.dispatcher import Dispatcher
+from bot.telegram.journal import AnsweredJournal
 from bot.telegram.polling import Poller
 from bot.telegram.spool import Spool
 from bot.telegram.webhook import Inbox, Webhook
@@ -93,8 +95,9 @@ async def serve(settings: Settings) -> None:
     async with contextlib.AsyncExitStack() as stack:
         # The HTTP server first: it reports the process as alive, and as not ready yet.
         if settings.port is not None:
-            app = build_web_app(process.health, process.metrics, process.inbox)
-            await stack.enter_async_context(serving(app, settings.port))
+            is_local = settings.http_host is None
+            app = build_web_app(process.health, process.metrics, process.inbox, local_pages=is_local)
+            await stack.enter_async_context(serving(app, settings.port, http_host(settings)))
         stack.push_async_callback(process.close)
         bot = build_bot(settings, process.metrics, process.waits)
         stack.push_async_callback(bot.shutdown)
@@ -106,6 +109,11 @@ async def serve(settings: Settings) -> None:
         if opening.done():
             opening.result()
         await answering
+
+
+def http_host(settings: Settings) -> str:
+    """Return the address to serve on; empty: all. Telegram has to reach a webhook from outside."""
+    return settings.http_host or ("" if settings.webhook_url else "127.0.0.1")
 
 
 async def _cancel(*tasks: asyncio.Task[Any]) -> None:
@@ -239,13 +247,15 @@ class Service:
         self._opening = opening
         self._application: asyncio.Task[App]
         self._access = AccessControl(process.settings)
-        self._dispatcher = Dispatcher(self._handle, process.waits)
+        self._dispatcher: Dispatcher
 
     async def run(self, stop: asyncio.Event) -> None:
         """Answer updates until told to stop; raises StartError."""
         process, bot = self._process, self._bot
         if not await run_until_stopped(stop, _retry_start(bot, bot.initialize)):
             return
+        journal = AnsweredJournal(self._folder("answered"), process.metrics.journal_failed)
+        self._dispatcher = Dispatcher(self._handle, process.waits, journal)
         self._application = asyncio.create_task(self._initialize())
         process.metrics.watch_unfinished(lambda: len(self._dispatcher.unfinished))
         background = [
@@ -294,12 +304,16 @@ class Service:
         _log.info("@%s is listening%s", self._bot.username, at)
         await self._process.follow(opened.bot_data)
 
+    def _folder(self, name: str) -> Path:
+        """Return a folder beside the index for this bot, as the ids of updates are numbered for each bot."""
+        return self._settings.index_dir / name / str(self._bot.id)
+
     async def _poll(self, stop: asyncio.Event) -> None:
         # Telegram sends nothing to a process that polls while a webhook is set.
         if not await run_until_stopped(stop, _retry_start(self._bot, self._bot.delete_webhook)):
             return
         self._process.is_connected.set()
-        spool = Spool(self._settings.index_dir / "unanswered" / str(self._bot.id))
+        spool = Spool(self._folder("unanswered"))
         poller = Poller(
             self._bot,
             self._dispatcher,

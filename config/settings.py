@@ -1,6 +1,7 @@
 """The settings and their defaults, read from the environment and from .env."""
 
 import hmac
+import ipaddress
 import json
 import re
 from collections.abc import Mapping
@@ -91,6 +92,13 @@ def _check_alias(value: str) -> str:
     if not re.fullmatch(r"[a-z0-9][a-z0-9._-]{0,99}", value):
         raise ValueError("expected up to 100 of a-z 0-9 . _ -, and first a letter or a digit")
     return value
+
+
+def _check_host(value: str) -> str:
+    try:
+        return str(ipaddress.ip_address(value))
+    except ValueError:
+        raise ValueError("expected an IP address, such as 0.0.0.0 or 127.0.0.1") from None
 
 
 def _to_upper(value: Any) -> Any:
@@ -203,6 +211,11 @@ class Settings(BaseSettings):
     port: int | None = Field(
         default=None, ge=1, le=65535, description="The port of the webhook, the health pages and the metrics."
     )
+    http_host: Annotated[str, AfterValidator(_check_host)] | None = Field(
+        default=None,
+        description="The IP address that PORT is opened on; 0.0.0.0: all. Unset: all for the webhook, the "
+        "loopback address for the health pages and the metrics.",
+    )
     log_level: Level = Field(default="INFO", description="DEBUG, INFO, WARNING, ERROR or CRITICAL.")
     log_format: Format = Field(default="text", description="text for people, json for log collectors.")
     feedback_dir: Path | None = Field(
@@ -296,7 +309,7 @@ def _shown_value(error: Mapping[str, Any]) -> str:
 _WEBHOOK_PORTS = {443, 80, 88, 8443}
 _SETUP_HINT = (
     "TELEGRAM_TOKEN is not set: get a token from @BotFather in Telegram, "
-    "and put it in the environment or in .env (`make sandbox` needs none)"
+    "and put it in the environment or in .env (`verbatim sandbox` needs none)"
 )
 
 

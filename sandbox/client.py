@@ -70,7 +70,11 @@ class Sandbox:
     @classmethod
     @contextlib.asynccontextmanager
     async def at(cls, url: str, *, token: str = TOKEN) -> AsyncIterator[Sandbox]:
-        async with httpx.AsyncClient(timeout=_REQUEST_TIMEOUT_SECONDS, trust_env=False) as http:
+        # The sandbox closes connections that were idle for five seconds.
+        limits = httpx.Limits(max_connections=100, max_keepalive_connections=20, keepalive_expiry=2)
+        async with httpx.AsyncClient(
+            timeout=_REQUEST_TIMEOUT_SECONDS, trust_env=False, limits=limits
+        ) as http:
             yield cls(url.rstrip("/"), token, http)
 
     async def control(self, action: str, **body: Any) -> Json:

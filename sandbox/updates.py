@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from sandbox.model import Json
 
 MAX_POLL_SECONDS = 50
+_MIN_FIRST_ID = 500_000_000
 _NOT_BY_DEFAULT = frozenset({"chat_member", "message_reaction", "message_reaction_count"})
 _REPEAT_HOLD_SECONDS = 3.0
 """A poll that repeats the last offset within this time waits for an update this long."""
@@ -32,12 +34,13 @@ class UpdateQueue:
     `holds_repeats` slows down bots that poll in a busy loop, as Telegram does.
     """
 
-    def __init__(self, *, holds_repeats: bool = True, first_id: int = 100_000_001) -> None:
+    def __init__(self, *, holds_repeats: bool = True, first_id: int | None = None) -> None:
         self.holds_repeats = holds_repeats
         self.has_webhook = False
         self._allowed: frozenset[str] | None = None
         self._pending: dict[int, Json] = {}
-        self._next_id = first_id
+        # Random, as after a week without updates, so that bots can tell the updates of two runs apart.
+        self._next_id = first_id or random.randrange(_MIN_FIRST_ID, 2 * _MIN_FIRST_ID)  # noqa: S311  # no secret
         self._changed = asyncio.Event()
         self._waiting: asyncio.Future[None] | None = None
         self._last_offset: int | None = None

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import click
 import pytest
+from click.testing import CliRunner
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
@@ -26,6 +27,12 @@ CONFIGURATION = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
 CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
 MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+
+
+ALL_DEPENDENCIES = [
+    *PROJECT["project"]["dependencies"],
+    *(line for extra in PROJECT["project"]["optional-dependencies"].values() for line in extra),
+]
 
 
 def _pinned(name: str) -> set[tuple[str, str]]:
@@ -64,6 +71,20 @@ def test_every_setting_is_documented() -> None:
     assert set() == {name.upper() for name in Settings.model_fields} - documented
 
 
+@pytest.mark.parametrize("name", ["configuration.md", "commands.md"])
+def test_generated_tables_are_up_to_date(name: str) -> None:
+    """The tables of settings and commands match the code. `make docs` updates them."""
+    code = (
+        "import sys; sys.path.insert(0, 'docs'); import reference as r; p = r.ROOT / 'docs' / sys.argv[1]; "
+    )
+    process = subprocess.run(
+        [sys.executable, "-c", f"{code}sys.exit(p.read_text('utf-8') != r.updated(p))", name],
+        cwd=ROOT,
+        check=False,
+    )
+    assert 0 == process.returncode
+
+
 def test_every_format_is_documented() -> None:
     """The page on documents lists exactly the formats that have a loader."""
     (formats,) = re.findall(r"^.*It reads (`\.\w+`.*?), in any language", DOCUMENTS, re.MULTILINE)
@@ -82,12 +103,12 @@ def test_links_in_the_pages_lead_somewhere() -> None:
 def test_requirements_are_locked() -> None:
     """Dependencies are pinned with hashes and without an index, to the versions that the tests run with."""
     runtime, dev = _pinned("requirements.txt"), _pinned("requirements-dev.txt")
-    dependencies = {re.split(r"[\[><=]", line)[0].lower() for line in PROJECT["project"]["dependencies"]}
+    dependencies = {re.split(r"[\[><=]", line)[0].lower() for line in ALL_DEPENDENCIES}
     dev_dependencies = {re.split(r"[\[><=]", line)[0].lower() for line in PROJECT["dependency-groups"]["dev"]}
     assert set() == dependencies - {name for name, _ in runtime}
     assert set() == dev_dependencies - {name for name, _ in dev}
     assert set() == runtime - dev
-    for name in ("requirements.txt", "requirements-dev.txt"):
+    for name in ("requirements.txt", "requirements-dev.txt", "requirements-docs.txt"):
         text = (ROOT / name).read_text(encoding="utf-8")
         assert len(_pinned(name)) == len(re.findall(r"^\S+==.*\\\n +--hash=sha256:", text, re.MULTILINE))
         assert not re.search(r"https?://|--(extra-)?index-url|--find-links", text)
@@ -137,8 +158,8 @@ def _imports(folders: Iterable[str]) -> dict[str, str]:
 @pytest.mark.parametrize(
     ("folders", "declared"),
     [
-        (["bot", "config", "retrieval", "sandbox"], PROJECT["project"]["dependencies"]),
-        (["tests"], PROJECT["project"]["dependencies"] + PROJECT["dependency-groups"]["dev"]),
+        (["bot", "config", "retrieval", "sandbox"], ALL_DEPENDENCIES),
+        (["tests"], ALL_DEPENDENCIES + PROJECT["dependency-groups"]["dev"]),
     ],
     ids=["runtime", "tests"],
 )
@@ -156,8 +177,17 @@ def test_imports_are_declared(folders: list[str], declared: list[str]) -> None:
     assert {} == undeclared
 
 
+def test_the_version_is_the_same_everywhere() -> None:
+    """`verbatim --version`, pyproject.toml and the newest heading of the changelog have the same version."""
+    version = PROJECT["project"]["version"]
+    assert f"/{PROJECT['project']['name'].replace('-', '_')}-{version}-py3-none-any.whl" in README
+    assert f"verbatim {version}\n" == CliRunner().invoke(main, ["--version"]).output
+    changelog = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    assert version == re.findall(r"^## (\d+\.\d+\.\d+) - \d{4}-\d\d-\d\d$", changelog, re.MULTILINE)[0]
+
+
 def test_the_wheel_carries_what_is_not_python(tmp_path: Path) -> None:
-    """The wheel has exactly the files of the four packages, with the chat page."""
+    """The wheel has the files of the four packages, with the chat page, and the example document."""
     command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)]
     subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
     (wheel,) = tmp_path.glob("*.whl")
@@ -168,7 +198,7 @@ def test_the_wheel_carries_what_is_not_python(tmp_path: Path) -> None:
         for path in (ROOT / package).rglob("*")
         if path.is_file() and "__pycache__" not in path.parts
     }
-    assert expected == packaged
+    assert expected | {f"bot/example/{path.name}" for path in ROOT.glob("seeds/000_*.txt")} == packaged
     assert "sandbox/page/index.html" in packaged
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, TextIO
 
 import click
 
+from bot import __version__
 from bot.cli import answer_output, feedback_report
 from bot.cli.answer_output import TerminalStyle, answer_json
 from bot.cli.open_documents import (
@@ -99,7 +100,7 @@ def _print(text: str) -> None:
 
 
 @click.group(cls=CommandGroup, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(package_name="verbatim")
+@click.version_option(__version__, prog_name="verbatim", message="%(prog)s %(version)s")
 def main() -> None:
     """Answer questions with word-for-word quotes from your own documents, each with its source."""
     for stream in (sys.stdin, sys.stdout, sys.stderr):
@@ -451,9 +452,10 @@ def run() -> None:
 def sandbox(docs: Path | None, port: int) -> None:
     """Run the real bot against a local Telegram emulator.
 
-    It has a page to chat on. No account or token needed.
+    It has a page to chat on. No account or token needed. Without a folder of documents, the bot answers from
+    an example.
     """
-    from bot.cli.sandbox_runner import run_sandbox  # noqa: PLC0415  # httpx, as above
+    from bot.cli.sandbox_runner import documents_folder, run_sandbox  # noqa: PLC0415  # httpx, as above
 
     settings = read_settings()
-    sys.exit(run_sandbox(settings, docs or settings.seeds_dir, port))
+    sys.exit(run_sandbox(settings, docs or documents_folder(settings), port))

@@ -25,6 +25,23 @@ _PROXY_VARIABLES = {"HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"}
 # The document that comes with the project, and a question that it answers.
 _EXAMPLE_DOCUMENT = "000_61b1ccc5978d4202.txt"
 _EXAMPLE_QUESTION = "How many checkpoints does Turkey have in Idlib?"
+# Where it is in an installed package, and in a checkout.
+_EXAMPLE_FOLDERS = (Path(__file__).parents[1] / "example", Path(__file__).parents[2] / "seeds")
+
+
+def documents_folder(settings: Settings) -> Path:
+    """Return the folder of the settings, or that of the example if none is set and the default is missing."""
+    folder = settings.seeds_dir
+    if "seeds_dir" in settings.model_fields_set or folder.exists() or settings.opensearch_nodes:
+        return folder
+    for example in _EXAMPLE_FOLDERS:
+        if (example / _EXAMPLE_DOCUMENT).is_file():
+            click.echo(
+                f"There is no folder {folder}/ here, so the bot answers from the example in {example}. "
+                "Name your documents with --docs."
+            )
+            return example
+    return folder
 
 
 def run_sandbox(settings: Settings, folder: Path, port: int) -> int:

@@ -72,6 +72,11 @@ class Metrics:
         self._unfinished = Gauge(
             "verbatim_updates_unfinished", "Updates taken and not answered yet", registry=self.registry
         )
+        self._journal_errors = Counter(
+            "verbatim_journal_errors",
+            "Answered updates that could not be noted on disk, and may come twice after a crash",
+            registry=self.registry,
+        )
         self._documents = Gauge("verbatim_documents", "Documents in the index", registry=self.registry)
         self._passages = Gauge("verbatim_passages", "Passages in the index", registry=self.registry)
         self._unencoded = Gauge(
@@ -110,6 +115,10 @@ class Metrics:
     def count_telegram_error(self, error: Exception) -> None:
         """Count a failed call to Telegram by its kind."""
         self._errors.labels(type(error).__name__).inc()
+
+    def journal_failed(self) -> None:
+        """Count an answered update that could not be stored in the journal."""
+        self._journal_errors.inc()
 
     @contextlib.contextmanager
     def time_stage(self, stage: str) -> Iterator[None]:

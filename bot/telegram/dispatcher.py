@@ -11,6 +11,7 @@ from weakref import WeakValueDictionary
 from telegram import Update
 
 from bot.ops.concurrency import CancellableWaits
+from bot.telegram.journal import AnsweredJournal
 
 _log = logging.getLogger(__name__)
 
@@ -33,11 +34,17 @@ class PendingUpdate:
 
 
 class Dispatcher:
-    """Runs `handle` for every update, in a task of its own."""
+    """Runs `handle` for every update that is not in the journal, in a task of its own."""
 
-    def __init__(self, handle: Callable[[Update], Awaitable[None]], waits: CancellableWaits) -> None:
+    def __init__(
+        self,
+        handle: Callable[[Update], Awaitable[None]],
+        waits: CancellableWaits,
+        journal: AnsweredJournal | None = None,
+    ) -> None:
         self._handle = handle
         self._waits = waits
+        self._journal = journal
         self._unfinished: dict[int, PendingUpdate] = {}
         self._started: set[int] = set()
         self._answered: OrderedDict[int, None] = OrderedDict()
@@ -82,10 +89,17 @@ class Dispatcher:
     async def _answer(self, update: Update, lock: asyncio.Lock) -> None:
         async with lock:
             self._started.add(update.update_id)
+            # Not checked in `take`: another process may answer it while it waits here.
+            if self._journal and update.update_id in self._journal:
+                _log.debug("Update %d has been answered already", update.update_id)
+                return
             try:
                 await self._handle(update)
             except Exception:  # noqa: BLE001  # a failed update must not stop the others
                 _log.exception("Update %d could not be handled", update.update_id)
+            # If the task is cancelled, the update was not answered, and this is not reached.
+            if self._journal:
+                self._journal.add(update.update_id)
 
     def _finish_update(self, update_id: int, task: asyncio.Task[None]) -> None:
         del self._unfinished[update_id]

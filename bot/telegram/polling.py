@@ -29,6 +29,11 @@ _ARRIVAL_SECONDS = 0.5
 # Telegram shows at most 100 unconfirmed updates. From half of that on, slow updates are spooled.
 _MAX_UNCONFIRMED = 50
 _SLOW_SECONDS = 2.0
+# If the disk is full or read-only, many attempts would only delay the next request.
+_SPOOL_PAUSE_SECONDS = 30.0
+# While there are always answers under way, those given are confirmed this often. Without a journal, a process
+# that is killed repeats those of this time.
+_CONFIRMATION_SECONDS = 0.2
 _MAX_TOKEN_REFUSALS = 3
 # Fractions of the time that a new process observes before it claims the updates. After a conflict, the
 # process that was answering returns and claims them again sooner than a new one.
@@ -79,6 +84,7 @@ class Poller:
         self._grace = grace
         self._open: dict[int, PendingUpdate] = {}
         self._spooled: dict[int, PendingUpdate] = {}
+        self._spool_from = float("-inf")
         self._seen: set[int] = set()
         self._next = 0
         self._polled, self._polled_at = 0, 0.0
@@ -95,8 +101,7 @@ class Poller:
             for update in await run_until_stopped(stop, self._fetch(stop)) or ():
                 self._take(update)
                 self._next = max(self._next, update.update_id + 1)
-            if running := [pending.task for pending in self._open.values() if not pending.task.done()]:
-                await run_until_stopped(stop, asyncio.wait(running, timeout=self._poll_interval))
+            await run_until_stopped(stop, self._wait_for_answers())
             self._drop_answered()
             if len(self._seen) >= _MAX_UNCONFIRMED:
                 await self._spool_slow_updates()
@@ -134,6 +139,18 @@ class Poller:
         self._refusals = 0
         self._outage.recovered()
         return updates
+
+    async def _wait_for_answers(self) -> None:
+        """Wait until all answers are given or some can be confirmed, for a poll interval at most."""
+        deadline = time.monotonic() + self._poll_interval
+        while running := [pending.task for pending in self._open.values() if not pending.task.done()]:
+            left = deadline - time.monotonic()
+            if left <= 0:
+                return
+            await asyncio.wait(running, timeout=min(left, _CONFIRMATION_SECONDS))
+            self._drop_answered()
+            if self._offset > self._polled:
+                return
 
     async def _poll(self, wait: int = _LONG_POLL_SECONDS) -> Sequence[Update]:
         self._drop_answered()
@@ -205,12 +222,14 @@ class Poller:
             del self._open[number]
 
     async def _spool_slow_updates(self) -> None:
-        """Move slow updates to disk, so that Telegram shows later ones."""
-        for number, pending in list(self._open.items()):
-            if pending.age > _SLOW_SECONDS and await asyncio.to_thread(
-                self._spool.store, number, pending.update.to_dict()
-            ):
-                self._move_to_spool(number)
+        """Move slow updates to disk, so that Telegram shows later ones; pause after a failure."""
+        slow = [number for number, pending in self._open.items() if pending.age > _SLOW_SECONDS]
+        for number in slow if time.monotonic() >= self._spool_from else ():
+            update = self._open[number].update.to_dict()
+            if not await asyncio.to_thread(self._spool.store, number, update):
+                self._spool_from = time.monotonic() + _SPOOL_PAUSE_SECONDS
+                return
+            self._move_to_spool(number)
 
     def _move_to_spool(self, number: int) -> None:
         """Keep an update in the spool until it is answered."""

@@ -4,7 +4,6 @@ import gc
 import hashlib
 import logging
 import os
-import resource
 from collections import Counter, deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import TimeoutError as FutureTimeoutError
@@ -242,7 +241,10 @@ def _limit_worker() -> None:
     """Limit the memory of a worker process, so that the machine stays usable."""
     # Documents form no reference cycles, and searching for them took a tenth of the time.
     gc.set_threshold(200_000, 20, 20)
-    with suppress(ValueError, OSError):
+    # Windows has no such limit.
+    with suppress(ImportError, ValueError, OSError):
+        import resource  # noqa: PLC0415  # see above
+
         resource.setrlimit(resource.RLIMIT_AS, (_MAX_WORKER_BYTES, _MAX_WORKER_BYTES))
 
 

@@ -1,7 +1,9 @@
 import asyncio
 import json
 import socket
+import sys
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -12,6 +14,7 @@ from bot.http_server import Health, build_web_app, serving
 from bot.ops.concurrency import CancellableWaits
 from bot.ops.metrics import Metrics
 from bot.telegram.dispatcher import Dispatcher
+from bot.telegram.journal import AnsweredJournal
 from bot.telegram.webhook import Inbox
 from config.settings import ConfigError
 from tests.bot.virtual_clock import fast, now
@@ -28,7 +31,7 @@ class Server:
     An update waits for `wait_seconds`, and is then answered in `answer_seconds`.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, journal: AnsweredJournal | None = None) -> None:
         self.health = Health()
         self.metrics = Metrics()
         self.waits = CancellableWaits()
@@ -36,7 +39,8 @@ class Server:
         self.wait_seconds = 0.0
         self.done: list[int] = []
         self.inbox = Inbox("https://bot.example.org/hook?x=1", SECRET)
-        self.inbox.open(lambda received: Update(received["update_id"]), Dispatcher(self._handle, self.waits))
+        dispatcher = Dispatcher(self._handle, self.waits, journal)
+        self.inbox.open(lambda received: Update(received["update_id"]), dispatcher)
         self.app = build_web_app(self.health, self.metrics, self.inbox)
 
     async def _handle(self, update: Update) -> None:
@@ -175,6 +179,27 @@ async def test_an_accepted_update_is_answered() -> None:
 
 
 @fast
+async def test_an_update_that_another_process_answered(tmp_path: Path) -> None:
+    """An update that another process has noted in the journal is accepted, and not answered again."""
+    first, second = Server(AnsweredJournal(tmp_path)), Server(AnsweredJournal(tmp_path))
+    assert 200 == await first.send(b'{"update_id": 1}')
+    assert 200 == await second.send(b'{"update_id": 1}')
+    assert 200 == await second.send(b'{"update_id": 2}')
+    assert 200 == await first.send(b'{"update_id": 2}')
+    assert ([1], [2]) == (first.done, second.done)
+
+
+@fast
+async def test_an_update_that_another_process_gave_up(tmp_path: Path) -> None:
+    """An update that another process did not accept is answered."""
+    first, second = Server(AnsweredJournal(tmp_path)), Server(AnsweredJournal(tmp_path))
+    first.wait_seconds = 60
+    assert 503 == await first.send(b'{"update_id": 1}')
+    assert 200 == await second.send(b'{"update_id": 1}')
+    assert ([], [1]) == (first.done, second.done)
+
+
+@fast
 async def test_a_closed_inbox() -> None:
     """A closed inbox accepts no updates, so that Telegram sends them again."""
     server = Server()
@@ -306,6 +331,46 @@ async def test_serving(server: Server) -> None:
     async with httpx.AsyncClient(trust_env=False) as client:
         with pytest.raises(httpx.ConnectError):
             await client.get(f"http://127.0.0.1:{port}/healthz")
+
+
+@pytest.mark.parametrize(
+    ("address", "expected"),
+    [("127.0.0.1", 200), ("[::1]", 200), ("[::ffff:127.0.0.1]", 200), ("10.0.0.5", 404), ("[fd00::1]", 404)],
+)
+async def test_local_pages(server: Server, address: str, expected: int) -> None:
+    """Local pages are answered on loopback addresses only; the webhook is answered on all."""
+    app = build_web_app(server.health, server.metrics, server.inbox, local_pages=True)
+    server.health.is_ready = True
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=f"http://{address}") as client:
+        for path in ("/healthz", "/readyz", "/metrics"):
+            assert expected == (await client.get(path, headers={"Host": "127.0.0.1"})).status_code
+        update = await client.post("/hook", content=b'{"update_id": 1}', headers={HEADER: SECRET})
+        assert 200 == update.status_code
+
+
+async def test_local_pages_are_served(server: Server) -> None:
+    """On a socket for all addresses, the pages are answered at 127.0.0.1."""
+    app, port = build_web_app(server.health, server.metrics, None, local_pages=True), _free_port()
+    async with serving(app, port), httpx.AsyncClient(trust_env=False) as client:
+        assert 200 == (await client.get(f"http://127.0.0.1:{port}/healthz")).status_code
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere 127.0.0.2 is no address of the machine")
+async def test_serving_on_one_address(server: Server) -> None:
+    """The application is served on the address that is named, and on no other."""
+    port = _free_port()
+    async with serving(server.app, port, "127.0.0.2"), httpx.AsyncClient(trust_env=False) as client:
+        assert 200 == (await client.get(f"http://127.0.0.2:{port}/healthz")).status_code
+        with pytest.raises(httpx.ConnectError):
+            await client.get(f"http://127.0.0.1:{port}/healthz")
+
+
+async def test_an_address_of_another_machine_is_one_line(server: Server) -> None:
+    """An address that the machine does not have is an error of one line that names the setting."""
+    with pytest.raises(ConfigError) as raised:
+        async with serving(server.app, _free_port(), "192.0.2.1"):
+            pass
+    assert "HTTP_HOST=192.0.2.1: not an address of this machine; choose another" == str(raised.value)
 
 
 async def test_a_taken_port_is_one_line(server: Server) -> None:

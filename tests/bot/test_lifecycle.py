@@ -56,3 +56,17 @@ def test_presentation_does_not_import_telegram() -> None:
     modules = "bot.i18n.messages, bot.views.callback_data, bot.views.plain_text"
     program = f"import sys, {modules}; sys.exit('telegram' in sys.modules)"
     assert 0 == subprocess.run([sys.executable, "-c", program], check=False).returncode
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({}, "127.0.0.1"),
+        ({"webhook_url": "https://x.org"}, ""),
+        ({"http_host": "0.0.0.0"}, "0.0.0.0"),
+        ({"http_host": "127.0.0.1", "webhook_url": "https://x.org"}, "127.0.0.1"),
+    ],
+)
+def test_pages_are_local_and_a_webhook_is_public(given: dict[str, Any], expected: str) -> None:
+    """Unless HTTP_HOST is set, polling serves on the loopback address, and a webhook on all addresses."""
+    assert expected == lifecycle.http_host(Settings(_env_file=None, **given))

@@ -181,6 +181,23 @@ def test_the_keys_of_a_cluster_are_in_no_log(monkeypatch: pytest.MonkeyPatch) ->
     assert "[secret] [secret] [secret]" == redact("p%40ssword-1 p@ssword-1 a2V5OnNlY3JldA==")
 
 
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [("0.0.0.0", "0.0.0.0"), (" ::1 ", "::1"), ("", None), ("2001:DB8::0", "2001:db8::")],
+)
+def test_the_address_to_serve_on(monkeypatch: pytest.MonkeyPatch, given: str, expected: str | None) -> None:
+    """HTTP_HOST is an IP address of either kind; empty counts as unset."""
+    monkeypatch.setenv("HTTP_HOST", given)
+    assert expected == Settings.read().http_host
+
+
+@pytest.mark.parametrize("given", ["localhost", "10.0.0", "http://10.0.0.1", "10.0.0.1:80", "[::1]"])
+def test_the_address_to_serve_on_is_no_name(monkeypatch: pytest.MonkeyPatch, given: str) -> None:
+    """A name or an address with a port is an error that says what is expected."""
+    message = f"HTTP_HOST={given}: expected an IP address, such as 0.0.0.0 or 127.0.0.1"
+    assert message == _error(monkeypatch, "HTTP_HOST", given)
+
+
 def test_the_example_describes_each_setting() -> None:
     """`.env.example` has all settings in order, each with its description from `Settings`."""
     described: dict[str, str] = {}

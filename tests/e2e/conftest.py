@@ -1,6 +1,7 @@
 """Fixtures that run the real bot and the sandbox as processes, which communicate only over HTTP."""
 
 import contextlib
+import json
 import os
 import socket
 import subprocess
@@ -9,7 +10,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import pytest
 
@@ -55,6 +56,18 @@ def bot_settings(mode: str, **overrides: str) -> dict[str, str]:
         port = free_port()
         settings |= {"PORT": str(port), "WEBHOOK_URL": f"http://127.0.0.1:{port}/telegram"}
     return settings | overrides
+
+
+def journaled_ids(folder: Path) -> set[int]:
+    """Return the ids in the journal of a process that was started in this folder."""
+    files = (folder / "index" / "answered").glob("*/*.log")
+    return {int(line.split()[0]) for file in files for line in file.read_text().splitlines() if line}
+
+
+def spooled_updates(folder: Path) -> list[dict[str, Any]]:
+    """Return the updates in the spool of a process that was started in this folder."""
+    files = (folder / "index" / "unanswered").glob("*/*.json")
+    return [json.loads(file.read_text(encoding="utf-8")) for file in files]
 
 
 def free_port() -> int:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import Counter
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Self
 
@@ -70,12 +71,17 @@ class SimulatedUsers:
         counts = [answers[question.chat.id, question.id] for question in list(self.questions)]
         return Count(len(counts), counts.count(0), sum(count - 1 for count in counts if count))
 
-    async def count_unconfirmed_answers(self) -> int:
-        """Count updates that are answered but unconfirmed; only these may be delivered and answered again."""
+    async def count_replies_in_flight(self, journaled: Collection[int] = ()) -> int:
+        """Count answered updates that are neither confirmed nor in the journal.
+
+        While no process is running, only these can be delivered and answered again.
+        """
+        # The sandbox completes the calls that it has received.
+        await asyncio.sleep(0.5)
         unconfirmed = {
             (update["message"]["chat"]["id"], update["message"]["message_id"])
             for update in await self.sandbox.unconfirmed()
-            if "message" in update
+            if "message" in update and update["update_id"] not in journaled
         }
         return len(unconfirmed & (await self._answers()).keys())
 

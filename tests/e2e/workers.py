@@ -30,7 +30,7 @@ async def check_four_processes(sandbox: Sandbox, start: Callable[..., Process], 
         await asyncio.sleep(2.5)
         assert [True] * WORKERS == [await _question_count(port) > 0 for port in ports]
         workers[0].kill()
-        at_risk = await users.count_unconfirmed_answers()
+        at_risk = await users.count_replies_in_flight()
         await asyncio.sleep(1)
         assert 0 == await asyncio.to_thread(workers[1].stop)
         assert address == (await _webhook(sandbox))["url"]

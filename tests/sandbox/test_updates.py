@@ -28,6 +28,12 @@ async def test_an_offset_confirms_all_below(updates: UpdateQueue) -> None:
     assert update_ids(await updates.get(0, 100, 0)) == [12, 13]
 
 
+def test_the_first_id_differs() -> None:
+    """Updates of two runs have different ids, as bots may remember those that they have answered."""
+    ids = [UpdateQueue().push("message", {}) for _ in range(4)]
+    assert len(set(ids)) == 4
+
+
 async def test_a_negative_offset_keeps_the_last(updates: UpdateQueue) -> None:
     """Offset -1 returns the last update and drops the others."""
     for _ in range(3):

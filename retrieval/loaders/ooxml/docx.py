@@ -99,7 +99,9 @@ def _add_note(builder: DocumentBuilder, reference: Element, notes: dict[str, dic
 
 def _style_levels(styles: Element | None) -> dict[str, int]:
     """Return the heading level of each style by its id; 0 for a table of contents."""
-    by_id = {attribute(style, "styleId") or "": style for style in styles or () if style.tag == "style"}
+    if styles is None:
+        return {}
+    by_id = {attribute(style, "styleId") or "": style for style in styles if style.tag == "style"}
     levels = {identity: _style_level(identity, by_id) for identity in by_id}
     return {identity: level for identity, level in levels.items() if level is not None}
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from bot.cli.sandbox_runner import _bot_environment
+from bot.cli.sandbox_runner import _bot_environment, documents_folder
 from config.settings import Settings
 
 # Settings of the real bot and its network, and those that only `verbatim index` uses.
@@ -19,6 +19,7 @@ LEFT_OUT = {
     "WEBHOOK_URL",
     "WEBHOOK_SECRET",
     "PORT",
+    "HTTP_HOST",
 }
 
 
@@ -39,3 +40,37 @@ def test_settings_are_passed_on(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_whether_meanings_are_compared(value: str) -> None:
     """The bot in the sandbox compares meanings if the real one would."""
     assert value == _passed_on(meaning=value)["MEANING"]
+
+
+def test_the_example_replaces_a_missing_folder(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Where there is no seeds/, the documents are the example, and one line says so."""
+    monkeypatch.delenv("SEEDS_DIR", raising=False)
+    monkeypatch.chdir(tmp_path)
+    folder = documents_folder(Settings(_env_file=None))
+    assert ["000_61b1ccc5978d4202.txt"] == [path.name for path in folder.glob("000_*")]
+    (line,) = capsys.readouterr().out.splitlines()
+    assert line.startswith(
+        f"There is no folder seeds/ here, so the bot answers from the example in {folder}."
+    )
+
+
+@pytest.mark.parametrize(
+    "given", [{"seeds_dir": "seeds"}, {"opensearch_url": "http://127.0.0.1:1"}], ids=["named", "cluster"]
+)
+def test_the_example_replaces_no_other_folder(
+    given: dict[str, Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A folder that is named, and a cluster, are used as they are."""
+    monkeypatch.delenv("SEEDS_DIR", raising=False)
+    monkeypatch.chdir(tmp_path)
+    assert Path("seeds") == documents_folder(Settings(_env_file=None, **given))
+
+
+def test_a_folder_of_documents_is_used(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A folder seeds/ is used even if it is empty: documents may be added while the bot runs."""
+    monkeypatch.delenv("SEEDS_DIR", raising=False)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "seeds").mkdir()
+    assert Path("seeds") == documents_folder(Settings(_env_file=None))

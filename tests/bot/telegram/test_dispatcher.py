@@ -1,6 +1,7 @@
 import asyncio
 import gc
 import logging
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -10,6 +11,7 @@ from telegram import Update, User
 from bot.ops.concurrency import CancellableWaits
 from bot.telegram import dispatcher as dispatcher_module
 from bot.telegram.dispatcher import Dispatcher, PendingUpdate
+from bot.telegram.journal import AnsweredJournal
 from tests.bot.fake_updates import Answers, update
 from tests.bot.virtual_clock import fast, now
 
@@ -223,3 +225,38 @@ async def test_age() -> None:
     await asyncio.sleep(3)
     assert pending
     assert 3.0 == round(pending.age, 3)
+
+
+@fast
+async def test_answered_updates_are_in_the_journal(tmp_path: Path) -> None:
+    """An update is in the journal once it has been answered or has failed, and not if it was given up."""
+    waits = CancellableWaits()
+
+    async def handle(received: Update) -> None:
+        if received.update_id == 2:
+            raise ValueError("no")
+        await (waits.sleep(50) if received.update_id == 3 else asyncio.sleep(1))
+
+    dispatcher = Dispatcher(handle, waits, AnsweredJournal(tmp_path))
+    for number in (1, 2, 3):
+        dispatcher.take(update(number, chat=number))
+    await asyncio.sleep(0.5)
+    assert [False, True, False] == [number in AnsweredJournal(tmp_path) for number in (1, 2, 3)]
+    await dispatcher.finish(grace=7)
+    assert [True, True, False] == [number in AnsweredJournal(tmp_path) for number in (1, 2, 3)]
+
+
+@fast
+async def test_an_update_in_the_journal_is_not_answered(tmp_path: Path) -> None:
+    """An update that another process answers, before or while it waits here, counts as answered."""
+    answers, other_process = Answers(), AnsweredJournal(tmp_path)
+    answers.takes[2] = 5
+    dispatcher = Dispatcher(answers, CancellableWaits(), AnsweredJournal(tmp_path))
+    other_process.add(1)
+    updates = [dispatcher.take(update(number)) for number in (1, 2, 3)]
+    await asyncio.sleep(1)
+    other_process.add(3)
+    await _wait_for_all(dispatcher)
+    assert [2] == answers.done
+    assert [False] * 3 == [pending.task.cancelled() for pending in updates if pending]
+    assert dispatcher.take(update(3)) is None
