@@ -10,7 +10,7 @@ from typing import Any, Self, TextIO
 import click
 
 from bot.i18n.messages import Texts
-from bot.views.plain_text import closest_quotes, explain_refusal, heading_line, location_text
+from bot.views.plain_text import citation_location, closest_quotes, explain_refusal, heading_line
 from retrieval.model import Answer, Citation, Span
 
 _BAR = "│ "
@@ -109,7 +109,7 @@ def visible_line(text: str) -> str:
 def render_citation(citation: Citation, texts: Texts, style: TerminalStyle) -> str:
     """Return a quote and, below it, its source."""
     names = texts.list_separator.join([citation.document, *citation.copies])
-    location = f"{location_text(citation.title, citation.locator, texts)} · {names}"
+    location = f"{citation_location(citation, texts)} · {names}"
     return render_quote(citation, location, style)
 
 

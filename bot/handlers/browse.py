@@ -3,8 +3,10 @@
 import logging
 
 from telegram import CallbackQuery, Chat, InputFile, Message, Update
+from telegram.constants import ChatAction
 from telegram.error import TelegramError
 
+from bot.handlers.chat_actions import topic_of
 from bot.handlers.context import BotContext
 from bot.handlers.messaging import answer_query, edit_reply, require_query, send_reply
 from bot.i18n.messages import Texts
@@ -33,7 +35,8 @@ async def search(update: Update, context: BotContext) -> None:
     if not words:
         await send_reply(update, text_reply(recipient.texts.search_usage))
         return
-    answer = await context.find_answer(words, top=browse.MAX_PLACES)
+    with context.show_action(update):
+        answer = await context.find_answer(words, top=browse.MAX_PLACES)
     no_places = text_reply(recipient.texts.no_places)
     await send_reply(update, browse.render_places(answer, 0, recipient) if answer else no_places)
 
@@ -41,12 +44,17 @@ async def search(update: Update, context: BotContext) -> None:
 async def handle_browse_button(update: Update, context: BotContext) -> None:
     """Show the view of a button, and answer the query in any case."""
     query = require_query(update)
-    await answer_query(query, await _show_view(query, context, context.recipient(update)))
-
-
-async def _show_view(query: CallbackQuery, context: BotContext, recipient: Recipient) -> str | None:
-    """Return the text to answer the query with, if any."""
     press = callback_data.decode_browse(query.data)
+    is_file = press is not None and press.view is BrowseView.FILE
+    with context.show_action(update, ChatAction.UPLOAD_DOCUMENT if is_file else ChatAction.TYPING):
+        notice = await _show_view(query, press, context, context.recipient(update))
+    await answer_query(query, notice)
+
+
+async def _show_view(
+    query: CallbackQuery, press: BrowsePress | None, context: BotContext, recipient: Recipient
+) -> str | None:
+    """Return the text to answer the query with, if any."""
     if press is None:
         return recipient.texts.button_expired
     if press.view is BrowseView.SOURCES:
@@ -115,8 +123,7 @@ async def _send_file(
             await context.bot.send_document(
                 message.chat.id,
                 document,
-                # A chain of replies has a thread id, too, but only topics can be written to.
-                message_thread_id=message.message_thread_id if message.is_topic_message else None,
+                message_thread_id=topic_of(message),
             )
     except (OSError, TelegramError) as error:
         _log.warning("Cannot send %s: %s", source.name, type(error).__name__)

@@ -22,7 +22,8 @@ async def overview(update: Update, context: BotContext) -> None:
     """Show the overview of the document named, or else of the one replied to, or of the only one."""
     message, recipient = require_message(update), context.recipient(update)
     name = " ".join(context.args or ())
-    reply = await _render_overview(name, message, context, recipient)
+    with context.show_action(update):
+        reply = await _render_overview(name, message, context, recipient)
     if reply is None:
         reply = browse.render_overview_choice(context.archive.sources, 0, recipient, is_unknown=True)
     await send_reply(update, reply)

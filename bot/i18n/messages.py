@@ -148,6 +148,53 @@ class Texts:
         return self._("I can only read text. Write me your question in words, and I’ll look for a quote.")
 
     @property
+    def recording_not_heard(self) -> str:
+        return self._(
+            "I can’t listen to recordings. Write me your question in words, and I’ll look for a quote."
+        )
+
+    @property
+    def picture_not_seen(self) -> str:
+        return self._(
+            "I can’t see what is in pictures and videos. Write me your question as a caption or a message, "
+            "and I’ll look for a quote."
+        )
+
+    @property
+    def document_not_taken(self) -> str:
+        return self._(
+            "I answer only from the documents that my operator has given me; /sources lists them. Write me a "
+            "question about these, and I’ll look for a quote."
+        )
+
+    @property
+    def link_not_opened(self) -> str:
+        return self._(
+            "I don’t open links, I only read the documents I hold. Write me your question in words, and I’ll "
+            "look for a quote."
+        )
+
+    @property
+    def document_named(self) -> str:
+        return self._("You named a document of mine. Ask me something about it, or choose a heading:")
+
+    @property
+    def documents_named(self) -> str:
+        return self._("You named documents of mine. Ask me something about them, or choose one:")
+
+    @property
+    def greeted(self) -> str:
+        return self._("Hello! Ask me about something in the documents, and I’ll look for a quote.")
+
+    @property
+    def thanked(self) -> str:
+        return self._("You’re welcome! If you want to know anything else from the documents, just ask.")
+
+    @property
+    def said_goodbye(self) -> str:
+        return self._("Goodbye! Write to me whenever you want to know something from the documents.")
+
+    @property
     def unknown_command(self) -> str:
         return self._("I don’t know this command. Just write me your question, or see /help.")
 
@@ -431,6 +478,9 @@ class Texts:
     def reloaded(self, documents: int, passages: int) -> str:
         read = self._n("{count} document read", "{count} documents read", documents).format(count=documents)
         return f"{read} · {self.passage_count(passages)}"
+
+    def reading_document(self, name: str) -> str:
+        return self._("Reading {name} …").format(name=name)
 
     def document_added(self, name: str) -> str:
         return self._("Added {name}. It is searchable now.").format(name=name)

@@ -78,9 +78,24 @@ class Refusal:
     suggestion: str | None = None
 
 
+def citation_location(citation: Citation, texts: Texts) -> str:
+    """Return the location of a quote; without the title of a document if that is how the quote begins.
+
+    A text without a heading has its first words as its title.
+    """
+    opening = citation.title.removesuffix("…")
+    is_opening = citation.span.start < len(opening) and one_line(citation.quote, MAX_TITLE_UNITS).startswith(
+        opening
+    )
+    return location_text("" if is_opening else citation.title, citation.locator, texts) or _isolated_label(
+        citation.document, texts
+    )
+
+
 def location_text(title: str, at: Locator, texts: Texts) -> str:
-    """Return title, heading and page, row or lines on one line."""
-    return texts.list_separator.join([_isolated_label(title, texts), *_place(title, at, texts)])
+    """Return title, heading and page, row or lines on one line; an empty title is left out."""
+    parts = [_isolated_label(title, texts)] if title else []
+    return texts.list_separator.join([*parts, *_place(title, at, texts)])
 
 
 def place_text(title: str, at: Locator, texts: Texts) -> str:
@@ -152,12 +167,13 @@ def _reason(answer: Answer, texts: Texts) -> str:
 
 
 def _near(answer: Answer) -> tuple[Citation, ...]:
-    """Return the best citation of each heading, at most three."""
+    """Return the best citation of each heading that has a word of the question, at most three."""
     if answer.asks_nothing:
         return ()
     by_heading: dict[str, Citation] = {}
     for citation in answer.citations:
-        by_heading.setdefault(heading_line(citation), citation)
+        if citation.highlights:
+            by_heading.setdefault(heading_line(citation), citation)
     return tuple(citation for name, citation in by_heading.items() if name)[:_MAX_NEAR_HEADINGS]
 
 

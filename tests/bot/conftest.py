@@ -152,11 +152,11 @@ class FakeDocumentManager:
     taken_out: list[str] = field(default_factory=list)
     reloads: int = 0
 
-    async def reload(self) -> FakeArchive:
+    async def reload(self, **_: object) -> FakeArchive:
         self.reloads += 1
         return self.library
 
-    async def add(self, name: str, data: bytes) -> bool:
+    async def add(self, name: str, data: bytes, _: object = None) -> bool:
         replaced = name in self.put_in
         self.put_in[name] = data
         return replaced

@@ -486,19 +486,24 @@ async def test_reading_from_end_to_end(reading: Sandbox) -> None:
 
 
 async def test_search(reading: Sandbox, feedback_bot: FeedbackBot) -> None:
-    """/search lists passages with links, one line each; its buttons show other pages."""
+    """/search lists passages with links and the sentences of the words; its buttons show other pages."""
     results = await _send(reading, "/search herring trawlers")
     first, lines = results.text.splitlines()[0], list[str]()
+    sentences: list[str] = []
     links: list[str] = []
     while True:
-        lines += results.text.splitlines()[2:]
+        lines += [line for line in results.text.splitlines()[2:] if line[0].isdigit()]
+        sentences += results.entity_texts("blockquote")
+        assert {"Herring", "trawlers"} <= set(results.entity_texts("bold"))
         links += [entity["url"] for entity in results.entities if entity["type"] == "text_link"]
         if "›" not in _labels(results):
             break
         results = await _press(results, "›")
     assert TEXTS.place_count(len(lines)) == first
     assert [f"{n}." for n in range(1, len(lines) + 1)] == [line.partition(" ")[0] for line in lines]
-    assert all(line.endswith(": Herring, trawlers") for line in lines)
+    text = (feedback_bot.folder / "quays" / "herring.txt").read_text(encoding="utf-8")
+    assert len(lines) == len(sentences)
+    assert all(sentence in text for sentence in sentences)
     assert len(lines) == len(set(links)) > 10
     (passage,) = (await _send(reading, _start_command(links[0]))).entity_texts("blockquote")
     assert passage in (feedback_bot.folder / "quays" / "herring.txt").read_text(encoding="utf-8")
@@ -675,7 +680,7 @@ async def test_other_users_have_no_admin_commands(reading: Sandbox, feedback_bot
         assert TEXTS.unknown_command == (await _send(reading, command)).text
     chat = await reading.private_chat()
     await chat.send_document("mine.txt", b"Mine answers.\n")
-    assert TEXTS.unsupported_message == (await chat.next_message()).text
+    assert TEXTS.document_not_taken == (await chat.next_message()).text
     headings = await _press(await _send(reading, "/sources"), "harbour")
     data = next(button["callback_data"] for button in headings.buttons if button["text"] == TEXTS.document)
     for action in "xy":

@@ -126,6 +126,15 @@ async def test_the_documents_and_the_help(application: Any, archive: Any, telegr
     assert [] == archive.questions
 
 
+@pytest.mark.usefixtures("two_documents")
+async def test_small_talk_and_file_names_come_first(application: Any, archive: Any, telegram: Any) -> None:
+    """A greeting alone is greeted, with a question about the bot it gets the help; a file name is browsed."""
+    assert TEXTS.greeted == await _ask(application, telegram, "hi")
+    assert TEXTS.help == await _ask(application, telegram, "hi, who are you?")
+    assert (await _ask(application, telegram, "land.txt")).startswith(TEXTS.document_named)
+    assert [] == archive.questions
+
+
 async def test_places(application: Any, archive: Any, answer: Any, citation: Any, telegram: Any) -> None:
     """A question where something is mentioned is answered as by /search, also on further pages."""
     found = [citation("Salt here.", (0, 4), ((0, 4),)) for _ in range(12)]
