@@ -39,7 +39,7 @@ ALLOWED_UPDATES = (
     "my_chat_member",
     "guest_message",
 )
-_MAX_CONNECTIONS = 256
+_MAX_TELEGRAM_CONNECTIONS = 256
 
 
 class _AddressedToBot(filters.MessageFilter):
@@ -139,7 +139,7 @@ def build_bot(settings: Settings, metrics: Metrics, waits: CancellableWaits) -> 
         token.get_secret_value(),
         base_url=f"{api}/bot{{token}}{environment}",
         base_file_url=f"{api}/file/bot{{token}}{environment}",
-        request=HTTPXRequest(connection_pool_size=_MAX_CONNECTIONS),
+        request=HTTPXRequest(connection_pool_size=_MAX_TELEGRAM_CONNECTIONS),
         get_updates_request=HTTPXRequest(connection_pool_size=2),
         defaults=Defaults(link_preview_options=LinkPreviewOptions(is_disabled=True)),
         rate_limiter=RateLimiter(settings.telegram_messages_per_second, waits, metrics),

@@ -67,9 +67,9 @@ _SECRET_HEADER = "x-telegram-bot-api-secret-token"  # noqa: S105  # the header's
 # The longest message with all its entities is far smaller.
 _MAX_BODY_BYTES = 1024 * 1024
 _BODY_TIMEOUT_SECONDS = 10.0
-_MAX_CONNECTIONS = 512
+_MAX_CLIENT_CONNECTIONS = 512
 # From so many open connections on, each new one closes the oldest that is idle.
-_IDLE_CLOSING_THRESHOLD = 400
+_IDLE_CLOSING_THRESHOLD_CONNECTIONS = 400
 _SHUTDOWN_SECONDS = 8
 _METRICS_CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -158,7 +158,7 @@ class _Connection(H11Protocol):
         self.opened_at = time.monotonic()
         others = [other for other in self.connections if isinstance(other, _Connection) and other is not self]
         still_open = [other for other in others if not other.transport.is_closing()]
-        if len(still_open) >= _IDLE_CLOSING_THRESHOLD:
+        if len(still_open) >= _IDLE_CLOSING_THRESHOLD_CONNECTIONS:
             idle = (other for other in still_open if other.cycle is None or other.cycle.response_complete)
             if oldest := min(idle, key=lambda other: other.opened_at, default=None):
                 oldest.transport.abort()
@@ -185,7 +185,7 @@ async def serving(app: Starlette, port: int, host: str = "") -> AsyncIterator[No
         access_log=False,
         server_header=False,
         lifespan="off",
-        limit_concurrency=_MAX_CONNECTIONS,
+        limit_concurrency=_MAX_CLIENT_CONNECTIONS,
         timeout_graceful_shutdown=_SHUTDOWN_SECONDS,
     )
     server = _Server(config)
@@ -207,7 +207,7 @@ def _listen(port: int, host: str) -> socket.socket:
         if family == socket.AF_INET6:
             listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
         listener.bind((host, port))
-        listener.listen(_MAX_CONNECTIONS)
+        listener.listen(_MAX_CLIENT_CONNECTIONS)
     except OSError as error:
         listener.close()
         if error.errno == errno.EADDRNOTAVAIL:

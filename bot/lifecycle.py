@@ -91,19 +91,19 @@ async def serve(settings: Settings) -> None:
     for problem in startup_problems(settings).values():
         raise ConfigError(problem)
     stop = stop_on_signal()
-    process = Process(settings)
+    resources = BotResources(settings)
     async with contextlib.AsyncExitStack() as stack:
         # The HTTP server first: it reports the process as alive, and as not ready yet.
         if settings.port is not None:
             is_local = settings.http_host is None
-            app = build_web_app(process.health, process.metrics, process.inbox, local_pages=is_local)
+            app = build_web_app(resources.health, resources.metrics, resources.inbox, local_pages=is_local)
             await stack.enter_async_context(serving(app, settings.port, http_host(settings)))
-        stack.push_async_callback(process.close)
-        bot = build_bot(settings, process.metrics, process.waits)
+        stack.push_async_callback(resources.close)
+        bot = build_bot(settings, resources.metrics, resources.waits)
         stack.push_async_callback(bot.shutdown)
         # Connect to Telegram while the documents load; updates that arrive wait for them.
-        opening = asyncio.create_task(process.open(bot))
-        answering = asyncio.create_task(Service(process, bot, opening).run(stop))
+        opening = asyncio.create_task(resources.open(bot))
+        answering = asyncio.create_task(TelegramConnection(resources, bot, opening).run(stop))
         stack.push_async_callback(_cancel, opening, answering)
         await asyncio.wait({opening, answering}, return_when=asyncio.FIRST_COMPLETED)
         if opening.done():
@@ -122,7 +122,7 @@ async def _cancel(*tasks: asyncio.Task[Any]) -> None:
     await asyncio.gather(*tasks, return_exceptions=True)
 
 
-class Process:
+class BotResources:
     """What exists once per process: metrics, health, and the documents with what keeps them up to date."""
 
     def __init__(self, settings: Settings) -> None:
@@ -237,40 +237,40 @@ class Process:
             self.metrics.count_telegram_error(error)
 
 
-class Service:
+class TelegramConnection:
     """Connects to Telegram and hands updates to the application, which may still be opening its documents."""
 
-    def __init__(self, process: Process, bot: Bot, opening: asyncio.Task[App]) -> None:
-        self._process = process
-        self._settings = process.settings
+    def __init__(self, resources: BotResources, bot: Bot, opening: asyncio.Task[App]) -> None:
+        self._resources = resources
+        self._settings = resources.settings
         self._bot = bot
         self._opening = opening
         self._application: asyncio.Task[App]
-        self._access = AccessControl(process.settings)
+        self._access = AccessControl(resources.settings)
         self._dispatcher: Dispatcher
 
     async def run(self, stop: asyncio.Event) -> None:
         """Answer updates until told to stop; raises StartError."""
-        process, bot = self._process, self._bot
+        resources, bot = self._resources, self._bot
         if not await run_until_stopped(stop, _retry_start(bot, bot.initialize)):
             return
-        journal = AnsweredJournal(self._folder("answered"), process.metrics.journal_failed)
-        self._dispatcher = Dispatcher(self._handle, process.waits, journal)
+        journal = AnsweredJournal(self._folder("answered"), resources.metrics.journal_failed)
+        self._dispatcher = Dispatcher(self._handle, resources.waits, journal)
         self._application = asyncio.create_task(self._initialize())
-        process.metrics.watch_unfinished(lambda: len(self._dispatcher.unfinished))
+        resources.metrics.watch_unfinished(lambda: len(self._dispatcher.unfinished))
         background = [
             self._application,
             asyncio.create_task(self._follow_documents()),
-            asyncio.create_task(update_profile(bot, process.settings.telegram_admins)),
+            asyncio.create_task(update_profile(bot, resources.settings.telegram_admins)),
         ]
         try:
-            await (self._receive_webhook(process.inbox, stop) if process.inbox else self._poll(stop))
+            await (self._receive_webhook(resources.inbox, stop) if resources.inbox else self._poll(stop))
         except InvalidToken:
             raise StartError(
                 "Telegram no longer knows TELEGRAM_TOKEN: get a new one from @BotFather"
             ) from None
         finally:
-            process.health.is_ready = False
+            resources.health.is_ready = False
             for task in background:
                 task.cancel()
         _log.info("@%s has stopped", bot.username)
@@ -283,9 +283,9 @@ class Service:
 
     async def _handle(self, update: Update) -> None:
         if not self._application.done():
-            with self._process.waits.pausing(), self._show_waiting(update):
+            with self._resources.waits.pausing(), self._show_waiting(update):
                 await asyncio.wait({self._application})
-        with self._process.metrics.time_stage("whole"):
+        with self._resources.metrics.time_stage("whole"):
             await self._application.result().process_update(update)
 
     def _show_waiting(self, update: Update) -> contextlib.AbstractContextManager[None]:
@@ -293,16 +293,16 @@ class Service:
         chat = update.message.chat if update.message else None
         if chat is None or chat.type != Chat.PRIVATE or not self._access.is_allowed(update):
             return contextlib.nullcontext()
-        return self._process.chat_actions.show(self._bot, update)
+        return self._resources.chat_actions.show(self._bot, update)
 
     async def _follow_documents(self) -> None:
         """Report the process as ready when it is, and keep the documents up to date from then on."""
         opened = await asyncio.shield(self._application)
-        await self._process.is_connected.wait()
-        self._process.health.is_ready = True
-        at = f" at {self._settings.webhook_url}" if self._process.inbox else ""
+        await self._resources.is_connected.wait()
+        self._resources.health.is_ready = True
+        at = f" at {self._settings.webhook_url}" if self._resources.inbox else ""
         _log.info("@%s is listening%s", self._bot.username, at)
-        await self._process.follow(opened.bot_data)
+        await self._resources.follow(opened.bot_data)
 
     def _folder(self, name: str) -> Path:
         """Return a folder beside the index for this bot, as the ids of updates are numbered for each bot."""
@@ -312,14 +312,14 @@ class Service:
         # Telegram sends nothing to a process that polls while a webhook is set.
         if not await run_until_stopped(stop, _retry_start(self._bot, self._bot.delete_webhook)):
             return
-        self._process.is_connected.set()
+        self._resources.is_connected.set()
         spool = Spool(self._folder("unanswered"))
         poller = Poller(
             self._bot,
             self._dispatcher,
             spool,
             application.ALLOWED_UPDATES,
-            on_poll=self._process.on_poll,
+            on_poll=self._resources.on_poll,
         )
         await poller.run(stop)
 
@@ -328,9 +328,9 @@ class Service:
         inbox.open(self._bot.parse_update, self._dispatcher)
         if not await run_until_stopped(stop, _retry_start(self._bot, webhook.set)):
             return
-        self._process.is_connected.set()
+        self._resources.is_connected.set()
         # The webhook stays set: other processes may serve it, and Telegram queues updates meanwhile.
-        await run_until_stopped(stop, webhook.watch(self._process.on_poll))
+        await run_until_stopped(stop, webhook.watch(self._resources.on_poll))
         inbox.close()
         await self._dispatcher.finish(_GRACE_PERIOD_SECONDS)
 

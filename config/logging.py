@@ -22,7 +22,7 @@ _LIBRARY_LEVELS = {
 }
 # Control characters, line separators, and characters that change the direction of text.
 _CONTROL_CHARS = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
-_MIN_HALF_CHARS = 8
+_MIN_SECRET_HALF_CHARS = 8
 _MAX_RECORDS_PER_PERIOD = 20
 _PERIOD_SECONDS = 60.0
 
@@ -42,7 +42,7 @@ class Redactor:
 
 def _secret_forms(secret: str) -> Iterable[str]:
     half = secret.rpartition(":")[2]
-    return filter(None, (secret, quote(secret, safe=""), half if len(half) >= _MIN_HALF_CHARS else ""))
+    return filter(None, (secret, quote(secret, safe=""), half if len(half) >= _MIN_SECRET_HALF_CHARS else ""))
 
 
 class TextFormatter(logging.Formatter):

@@ -4,15 +4,15 @@ import base64
 import hashlib
 from functools import lru_cache
 
-_DOCUMENT_BYTES = 6
-_PASSAGE_BYTES = 9
-_PASSAGE_CHARS = 12
+_DOCUMENT_ID_BYTES = 6
+_PASSAGE_DIGEST_BYTES = 9
+_PASSAGE_DIGEST_CHARS = 12
 
 
 @lru_cache(maxsize=256)
 def document_id(name: str) -> str:
     """Return the id of a document: 8 characters of A-Z a-z 0-9 _ -, a digest of its name."""
-    return _digest(name, _DOCUMENT_BYTES)
+    return _digest(name, _DOCUMENT_ID_BYTES)
 
 
 def passage_id(document: str, words: str, occurrence: int) -> str:
@@ -21,12 +21,12 @@ def passage_id(document: str, words: str, occurrence: int) -> str:
     `occurrence`, from 0, distinguishes passages with the same words. A passage keeps its id when the document
     changes elsewhere.
     """
-    return _digest(f"{document}\0{occurrence}\0{words}", _PASSAGE_BYTES) + document_id(document)
+    return _digest(f"{document}\0{occurrence}\0{words}", _PASSAGE_DIGEST_BYTES) + document_id(document)
 
 
 def document_of(passage: str) -> str:
     """Return the id of the document that a passage id belongs to."""
-    return passage[_PASSAGE_CHARS:]
+    return passage[_PASSAGE_DIGEST_CHARS:]
 
 
 def _digest(text: str, size: int) -> str:

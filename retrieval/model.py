@@ -15,7 +15,7 @@ Certainty = Literal["sure", "unsure", "none"]
 
 @dataclass(frozen=True, slots=True, order=True)
 class Span:
-    """Characters `start` to `end` (excluded) of a document's text."""
+    """Characters `start` to `end` (exclusive) of a document's text."""
 
     start: int
     end: int

@@ -1,7 +1,7 @@
 """Renders pages of PDF files with a quote highlighted.
 
-A malicious file can crash PDFium and its process, so `retrieval.documents.ingestion.render_page` runs this
-in a process of its own.
+A malicious file can crash PDFium and its process, so
+`retrieval.documents.ingestion.render_page_picture` runs this in a process of its own.
 """
 
 import ctypes
@@ -21,14 +21,14 @@ from retrieval.loaders.pdf.reader import open_pdf, page_lines
 
 # Telegram takes photos whose width and height add up to at most 10,000, and shows them no larger than this.
 _MAX_SIDE_PIXELS = 2000
-# Longer side to shorter side. A longer page is cropped around the quote, to the second ratio.
+# Limit for the longer side relative to the shorter. Longer pages are cropped around the quote.
 _MAX_ASPECT_RATIO = 3.0
 _CROP_ASPECT_RATIO = 2.0
 _MAX_JPEG_BYTES = 5_000_000
 # Tried in this order until the image is small enough.
 _JPEG_QUALITIES = (88, 70, 40)
 _YELLOW = (255, 232, 64)
-# Of the median pixel below the marks, from 0 to 255. A darker background gets a translucent mark.
+# Limit for the median pixel below the marks, from 0 to 255. A darker background gets a translucent mark.
 _MAX_DARK_LUMINANCE = 110
 _DARK_MARK_OPACITY = 0.45
 # Characters with a wider gap between them, in line heights, are marked separately.
@@ -52,7 +52,7 @@ class MarkedArea:
     top: float
 
 
-def render_quote(data: bytes, page: int, quote: str, name: str = "document.pdf") -> bytes | None:
+def render_quote_picture(data: bytes, page: int, quote: str, name: str = "document.pdf") -> bytes | None:
     """Return a page (from 1) as a JPEG of at most 2,000 pixels a side and 5 MB, the quote marked in yellow.
 
     Only the part of the quote that is on this page is marked. Returns None if no part of it is. Raises

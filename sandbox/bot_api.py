@@ -6,9 +6,9 @@ import inspect
 import time
 from typing import TYPE_CHECKING, Any
 
-from sandbox import bot_messages, parameters, serializers, validation
+from sandbox import api_methods, bot_messages, serializers, validation
+from sandbox.api_methods import Params, Upload
 from sandbox.errors import ApiError, bad_request
-from sandbox.parameters import Params, Upload
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -68,7 +68,7 @@ class BotApi:
     async def call(self, name: str, raw: Mapping[str, Any], uploads: Mapping[str, Upload]) -> Json:
         """Return the response body: the result, or an error code and a description."""
         started = time.time()
-        method = parameters.METHODS_BY_LOWER_NAME.get(name.lower())
+        method = api_methods.METHODS_BY_LOWER_NAME.get(name.lower())
         try:
             result = await self._run(name, method, raw, uploads)
             answer: Json = {"ok": True, "result": result}

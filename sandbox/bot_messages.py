@@ -7,9 +7,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from sandbox import serializers, validation
+from sandbox.api_methods import Params, Upload
 from sandbox.errors import ApiError, bad_request
 from sandbox.model import Chat, Json, Message, Quote, TelegramFile
-from sandbox.parameters import Params, Upload
 from sandbox.state import now
 
 if TYPE_CHECKING:

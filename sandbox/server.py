@@ -18,11 +18,11 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from sandbox import parameters, serializers
+from sandbox import api_methods, serializers
+from sandbox.api_methods import Upload
 from sandbox.bot_api import BotApi, envelope
 from sandbox.control_api import ControlApi
 from sandbox.errors import ApiError
-from sandbox.parameters import Upload
 from sandbox.queries import PendingQueries
 from sandbox.validation import MAX_UPLOAD_BYTES
 from sandbox.webhook import WebhookDelivery
@@ -137,7 +137,7 @@ class BotEndpoint:
         except ApiError as error:
             await JSONResponse(envelope(error), error.code)(scope, receive, send)
             return
-        method = parameters.METHODS_BY_LOWER_NAME.get(name.lower(), name)
+        method = api_methods.METHODS_BY_LOWER_NAME.get(name.lower(), name)
         if fault := self._telegram.faults.take(method, raw.get("chat_id")):
             await self._apply_fault(fault, method, raw, uploads, scope, receive, send)
             return

@@ -12,8 +12,8 @@ from sandbox.bot_profile import BotProfile
 from sandbox.errors import ApiError, bad_request, forbidden
 from sandbox.event_log import EventLog
 from sandbox.fault_injection import FaultQueue
+from sandbox.flood_limits import FloodLimits
 from sandbox.model import Chat, ChatType, Json, Membership, Message, TelegramFile, Topic, User
-from sandbox.rate_limits import FloodLimits
 from sandbox.updates import UpdateQueue
 
 if TYPE_CHECKING:

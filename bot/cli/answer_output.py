@@ -80,7 +80,7 @@ class TerminalStyle:
         return cls(max(width, _MIN_COLUMNS), styled=not plain)
 
 
-def render_answer(answer: Answer, texts: Texts, style: TerminalStyle, *, quotes: slice) -> str:
+def answer_text(answer: Answer, texts: Texts, style: TerminalStyle, *, quotes: slice) -> str:
     """Return the `quotes` of an answer, the closest passages if it is unsure, or why there is no answer."""
     if answer.certainty == "none":
         return _render_refusal(answer, texts)

@@ -28,7 +28,7 @@ from bot.i18n.messages import texts_for
 from bot.i18n.small_talk import small_talk_reply
 from bot.ops import feedback
 from bot.search_backends import encoder_for, loaded_encoder_for
-from bot.views.plain_text import MAX_CLOSEST
+from bot.views.plain_text import MAX_CLOSEST_PASSAGES
 from config.settings import ConfigError, Settings
 from retrieval.documents.library import Library
 from retrieval.errors import RetrievalError
@@ -39,12 +39,12 @@ if TYPE_CHECKING:
     # The cluster client takes longer to import than answering a question.
     from retrieval.opensearch import ClusterLibrary
 
-# As in shells, for a command that Ctrl-C has ended.
+# 128 + SIGINT, as in shells.
 _INTERRUPTED_EXIT_CODE = 130
 # A wrong setting or call, and a folder without documents.
 _SETTING_EXIT_CODE = 2
-_QUOTES = 1
-_QUOTES_JSON = 5
+_DEFAULT_QUOTES = 1
+_DEFAULT_QUOTES_JSON = 5
 
 # A line that begins like this is no question but a command, such as those of the bot in Telegram.
 _COMMAND = re.compile(r"\s*/[a-z]\w*(\s|$)", re.IGNORECASE)
@@ -114,7 +114,7 @@ def main() -> None:
 @click.option(
     "--top",
     type=click.IntRange(1, 50),
-    help=f"The number of quotes.  [default: {_QUOTES}; {_QUOTES_JSON} with --json]",
+    help=f"The number of quotes.  [default: {_DEFAULT_QUOTES}; {_DEFAULT_QUOTES_JSON} with --json]",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object per question, for programs.")
 @click.option(
@@ -140,7 +140,10 @@ def ask(
     """
     if bool(question) == bool(questions):
         raise click.UsageError("Give a QUESTION, or --questions FILE.")
-    style, quotes = TerminalStyle.of(sys.stdout), top or (_QUOTES_JSON if as_json else _QUOTES)
+    style, quotes = (
+        TerminalStyle.of(sys.stdout),
+        top or (_DEFAULT_QUOTES_JSON if as_json else _DEFAULT_QUOTES),
+    )
     with open_documents(docs) as (library, runner):
 
         def print_answer(line: str) -> bool:
@@ -152,11 +155,13 @@ def ask(
                 if about := runner.run(answer_about_documents(line, library, texts_for(), style)):
                     _print(about)
                     return True
-            answer = runner.run(library.answer(line, top=quotes if as_json else max(quotes, MAX_CLOSEST)))
+            answer = runner.run(
+                library.answer(line, top=quotes if as_json else max(quotes, MAX_CLOSEST_PASSAGES))
+            )
             if as_json:
                 _print(json.dumps(answer_json(answer), ensure_ascii=False))
             else:
-                _print(answer_output.render_answer(answer, texts_for(), style, quotes=slice(quotes)))
+                _print(answer_output.answer_text(answer, texts_for(), style, quotes=slice(quotes)))
             return answer.certainty != "none"
 
         if questions is None:
@@ -217,7 +222,7 @@ def chat(docs: Path | None) -> None:
                 _print("That was the last quote.\n")
                 continue
             _print(
-                answer_output.render_answer(answer, texts_for(), style, quotes=slice(shown, shown + 1)) + "\n"
+                answer_output.answer_text(answer, texts_for(), style, quotes=slice(shown, shown + 1)) + "\n"
             )
             shown += 1
 
@@ -249,14 +254,19 @@ def _input_lines() -> Iterator[str]:
 
 
 @main.command()
-@docs_option
-@click.option("--fresh", is_flag=True, help="In a cluster too, read every document again.")
+@click.option(
+    "--docs",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="The documents folder, instead of SEEDS_DIR.",
+)
+@click.option("--fresh", is_flag=True, help="Re-read every document (without a cluster always).")
 def index(docs: Path | None, *, fresh: bool) -> None:
     """Read the documents and save their index.
 
-    All documents are read again; vectors of unchanged texts are kept. Ctrl-C while vectors are made keeps
-    those that are done, and the next run continues. With OPENSEARCH_URL only changed documents are read, and
-    the new index replaces the old one when complete. Files that are left out are listed with the reason.
+    All documents are read again; vectors of unchanged texts are kept. Ctrl-C while texts are encoded
+    keeps the vectors so far, and the next run continues. With OPENSEARCH_URL only changed documents are read,
+    and the new index replaces the old one when complete. Files that are left out are listed with the reason.
     Exit code 2 if no document can be read.
     """
     settings = read_settings()
@@ -282,7 +292,7 @@ def index(docs: Path | None, *, fresh: bool) -> None:
 
 
 def _encode_for_index(library: Library, texts: int) -> None:
-    """Compute all missing vectors. Ctrl-C stops this, and keeps those that are done."""
+    """Encode all texts without a vector. Ctrl-C stops this, and keeps the vectors so far."""
     missing = library.unencoded
     try:
         encode_missing(library)
@@ -290,7 +300,7 @@ def _encode_for_index(library: Library, texts: int) -> None:
         sys.exit(_INTERRUPTED_EXIT_CODE)
     finally:
         remaining = library.unencoded
-        hint = "; `verbatim index` makes the rest" if remaining else ""
+        hint = "; `verbatim index` encodes the rest" if remaining else ""
         counts = f"{texts - remaining:,} of {texts:,} texts have vectors, {missing - remaining:,} of them new"
         _print(f"{counts}{hint}")
 
@@ -305,7 +315,7 @@ def _index_cluster(settings: Settings, folder: Path, *, fresh: bool) -> None:
     )
 
     def print_waiting(holder: str) -> None:
-        click.echo(f"waiting for {holder}, who writes the index", err=True)
+        click.echo(f"another process ({holder}) is writing the index; waiting", err=True)
 
     plan = IndexPlan(
         settings.opensearch_index,
@@ -346,7 +356,7 @@ def _print_counts(library: "Library | ClusterLibrary") -> None:
     "labels",
     multiple=True,
     metavar="KEY",
-    help="Show figures for each value of this key of the lines too.",
+    help="Also group the figures by this key of the lines.",
 )
 @click.option(
     "--floors",

@@ -206,7 +206,7 @@ def _load_encoder(settings: Settings) -> tuple[Encoder | None, CheckResult | Non
 
 def _check_vectors(library: Library) -> CheckResult:
     texts, remaining = library.encodable, library.unencoded
-    hint = "; the bot makes the rest while it answers, `verbatim index` makes them now" if remaining else ""
+    hint = "; the bot encodes the rest while it answers, `verbatim index` now" if remaining else ""
     return CheckResult(
         "meaning", ok=True, message=f"{texts - remaining:,} of {texts:,} texts have vectors{hint}"
     )

@@ -8,12 +8,12 @@ from typing import Any
 from bot.ops.feedback import FeedbackRecord
 from bot.views.plain_text import one_line
 
-_MAX_LISTED = 20
+_MAX_LISTED_QUESTIONS = 20
 _MAX_QUESTION_CHARS = 100
 
 
 @dataclass(frozen=True, slots=True)
-class Summary:
+class FeedbackSummary:
     """Counts of records, and lists with the most frequent first.
 
     Questions that differ only in case and whitespace count as one. `doubtful` questions were answered with
@@ -34,14 +34,14 @@ class Summary:
     disliked: tuple[tuple[str, str, str, int], ...]
 
 
-def summarise(records: Iterable[FeedbackRecord]) -> Summary:
+def summarise(records: Iterable[FeedbackRecord]) -> FeedbackSummary:
     records = list(records)
-    asked = [record for record in records if record.vote is None]
+    questions = [record for record in records if record.vote is None]
     votes = [record for record in records if record.vote is not None]
     days = sorted(record.day for record in records)
-    kinds = Counter(record.kind for record in asked)
-    return Summary(
-        asked=len(asked),
+    kinds = Counter(record.kind for record in questions)
+    return FeedbackSummary(
+        asked=len(questions),
         answered=kinds["sure"],
         unsure=kinds["unsure"],
         declined=kinds["none"],
@@ -49,9 +49,9 @@ def summarise(records: Iterable[FeedbackRecord]) -> Summary:
         down=sum(record.vote == "down" for record in votes),
         first_day=days[0] if days else "",
         last_day=days[-1] if days else "",
-        questions=_count_questions(asked),
-        unanswered=_count_questions(record for record in asked if record.kind == "none"),
-        doubtful=_count_questions(record for record in asked if record.kind == "unsure"),
+        questions=_count_questions(questions),
+        unanswered=_count_questions(record for record in questions if record.kind == "none"),
+        doubtful=_count_questions(record for record in questions if record.kind == "unsure"),
         disliked=tuple(
             (*vote, count)
             for vote, count in Counter(
@@ -71,7 +71,7 @@ def _normalise(question: str) -> str:
     return " ".join(question.casefold().split())
 
 
-def summary_text(summary: Summary) -> str:
+def summary_text(summary: FeedbackSummary) -> str:
     """Return the summary as text for a terminal."""
     if not summary.asked and not summary.up and not summary.down:
         return "Nothing has been asked yet."
@@ -93,14 +93,19 @@ def summary_text(summary: Summary) -> str:
 def _list_lines(heading: str, entries: tuple[tuple[str, int], ...]) -> list[str]:
     if not entries:
         return []
-    rest = [f"       … and {len(entries) - _MAX_LISTED} more"] if len(entries) > _MAX_LISTED else []
+    rest = (
+        [f"       … and {len(entries) - _MAX_LISTED_QUESTIONS} more"]
+        if len(entries) > _MAX_LISTED_QUESTIONS
+        else []
+    )
     shown = [
-        f"{count:6} {one_line(question, _MAX_QUESTION_CHARS)}" for question, count in entries[:_MAX_LISTED]
+        f"{count:6} {one_line(question, _MAX_QUESTION_CHARS)}"
+        for question, count in entries[:_MAX_LISTED_QUESTIONS]
     ]
     return ["", heading, *shown, *rest]
 
 
-def summary_json(summary: Summary) -> dict[str, Any]:
+def summary_json(summary: FeedbackSummary) -> dict[str, Any]:
     """Return the whole summary as one JSON object."""
     return {
         "first_day": summary.first_day or None,

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     # The cluster client takes longer to import than answering a question.
     from retrieval.opensearch import ClusterClient, ClusterLibrary
 
-# So many take some minutes on two cores. More are left to `verbatim index`, so that nobody has to wait.
+# Encoding this many takes minutes on two cores. More are left to `verbatim index`.
 _MAX_VECTORS_BEFORE_ANSWERS = 20_000
 # More are announced, as they take some seconds at least.
 _MIN_VECTORS_ANNOUNCED = 50
@@ -87,7 +87,7 @@ def encode_missing(library: Library) -> None:
         about = "a minute" if minutes == 1 else f"{minutes} minutes"
         click.echo(f"comparing the meanings of {missing:,} texts, once; this may take {about}", err=True)
     # If the encoder cannot be loaded, it has logged why.
-    with contextlib.suppress(EncoderError), progress_bar("Comparing meanings") as progress:
+    with contextlib.suppress(EncoderError), progress_bar("Encoding") as progress:
         library.encode(progress, threads=os.cpu_count() or 1)
 
 

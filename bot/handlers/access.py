@@ -33,15 +33,15 @@ class _Bucket:
         self.is_notified = False
 
 
-class RateLimits:
-    """A token bucket for each key, with `per_minute` tokens refilled in a minute; 0 means no limit."""
+class QuestionQuota:
+    """A token bucket for each user or group: `per_minute` questions a minute; 0 means no limit."""
 
     def __init__(self, per_minute: int) -> None:
         self._per_minute = per_minute
         self._buckets: OrderedDict[int, _Bucket] = OrderedDict()
 
     async def take(self, key: int) -> Verdict:
-        """Take a token; a user is notified again only after the bucket was half full once more."""
+        """Take a token; a user is notified again only once the bucket has refilled to half."""
         if not self._per_minute:
             return Verdict.ADMITTED
         bucket = self._buckets.setdefault(key, _Bucket(self._per_minute))
@@ -69,10 +69,10 @@ class AccessControl:
         self.admins = settings.telegram_admins
         limit = settings.questions_per_minute
         is_paced = settings.telegram_messages_per_second > 0
-        self._by_user = RateLimits(limit)
+        self._by_user = QuestionQuota(limit)
         # Telegram sends an inline query at every pause in typing.
-        self._by_inline_user = RateLimits(limit * _INLINE_QUERIES_PER_QUESTION)
-        self._by_group = RateLimits(min(limit, GROUP_MESSAGES_PER_MINUTE) if is_paced else limit)
+        self._by_inline_user = QuestionQuota(limit * _INLINE_QUERIES_PER_QUESTION)
+        self._by_group = QuestionQuota(min(limit, GROUP_MESSAGES_PER_MINUTE) if is_paced else limit)
 
     async def check_access(self, update: Update, context: BotContext) -> None:
         """Raise ApplicationHandlerStop for an update that is not allowed; runs before all handlers."""
@@ -89,9 +89,9 @@ class AccessControl:
         """Return a handler with the rate limit of inline queries, which is higher."""
         return self._limit(handler, self._by_inline_user)
 
-    def _limit(self, handler: Handler, limits: RateLimits) -> Handler:
+    def _limit(self, handler: Handler, quota: QuestionQuota) -> Handler:
         async def serve(update: Update, context: BotContext) -> None:
-            verdict = await self._take(update, limits)
+            verdict = await self._take(update, quota)
             if verdict is Verdict.ADMITTED:
                 await handler(update, context)
             else:
@@ -112,11 +112,11 @@ class AccessControl:
         ids = {chat.id if chat else None, user.id if user else None}
         return not self._allowed or not self._allowed.isdisjoint(ids)
 
-    async def _take(self, update: Update, limits: RateLimits) -> Verdict:
+    async def _take(self, update: Update, quota: QuestionQuota) -> Verdict:
         chat, user, sender = update.effective_chat, update.effective_user, _sender_id(update)
         if user is not None and user.id in self.admins:
             return Verdict.ADMITTED
-        if sender is not None and (verdict := await limits.take(sender)) is not Verdict.ADMITTED:
+        if sender is not None and (verdict := await quota.take(sender)) is not Verdict.ADMITTED:
             return verdict
         return await self._by_group.take(chat.id) if chat and chat.id < 0 else Verdict.ADMITTED
 

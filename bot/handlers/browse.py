@@ -86,7 +86,9 @@ async def _show_document(
         )
     if press.view is BrowseView.READ:
         passages = await archive.read(source)
-        return await edit_reply(query, browse.render_page(source, passages, press.number, recipient), texts)
+        return await edit_reply(
+            query, browse.render_document_page(source, passages, press.number, recipient), texts
+        )
     is_private = query.message is not None and query.message.chat.type == Chat.PRIVATE
     if not (is_private and query.from_user.id in context.state.admins):
         return texts.button_expired

@@ -14,7 +14,7 @@ from bot.views.plain_text import citation_location
 from retrieval.model import Answer, Citation
 from retrieval.query.document_questions import Topic, parse_document_question
 
-# Actions of the buttons below the closest passages, which are no answer.
+# Actions of the buttons below the closest passages, which are not an answer.
 _ACTIONS_WITHOUT_ANSWER = {Action.CLOSEST, Action.CONTEXT, Action.VOTE_UP, Action.VOTE_DOWN}
 
 

@@ -148,14 +148,14 @@ class BotContext(CallbackContext[Bot, Data, Data, BotState]):
 def _keep_verified(answer: Answer) -> Answer:
     """Drop quotes that are not verbatim, and further quotes that are unlikely to answer."""
     verified = _drop_altered(answer.citations)
-    kept = tuple(
+    likely = tuple(
         citation
         for citation in verified
         if citation is verified[0]
         or citation.highlights
         or citation.score >= max(verified[0].score * _MIN_SHARE_OF_BEST_SCORE, _MIN_SCORE)
     )
-    return replace(answer, citations=kept, certainty=answer.certainty if kept else "none")
+    return replace(answer, citations=likely, certainty=answer.certainty if likely else "none")
 
 
 def _drop_altered(citations: Sequence[Citation]) -> list[Citation]:

@@ -1,4 +1,4 @@
-"""Computes the missing vectors of a library in the background, while the bot answers."""
+"""Encodes the texts of a library that have no vector, in the background, while the bot answers."""
 
 import asyncio
 import contextlib
@@ -23,7 +23,7 @@ _log = logging.getLogger(__name__)
 
 
 class BackgroundEncoding:
-    """Computes the missing vectors of one library at a time: the last one passed to `encode_library`."""
+    """Encodes the missing vectors of one library at a time: the last one passed to `encode_library`."""
 
     def __init__(self, metrics: Metrics) -> None:
         self._metrics = metrics
@@ -37,7 +37,7 @@ class BackgroundEncoding:
         self._has_work.set()
 
     async def run(self) -> None:
-        """Compute vectors, for ever. When cancelled, wait for the current batch first."""
+        """Encode texts, for ever. When cancelled, wait for the current batch first."""
         while True:
             await self._has_work.wait()
             self._has_work.clear()
@@ -60,13 +60,13 @@ class BackgroundEncoding:
             self._metrics.set_unencoded(missing)
             if not missing:
                 return
-            _log.info("Comparing meanings: %s texts have no vector yet", f"{missing:,}")
+            _log.info("Sentence encoder: %s texts to encode", f"{missing:,}")
             if library.encode(
                 self._progress(), stop=lambda: self._is_stopping or self._library is not library
             ):
-                _log.info("Comparing meanings: all texts have vectors, %s of them new", f"{missing:,}")
+                _log.info("Sentence encoder: all texts encoded, %s of them new", f"{missing:,}")
         except Exception as error:  # noqa: BLE001  # no failure may stop the bot, which answers without vectors too
-            _log.warning("Meanings cannot be compared (%s): answers are found by words alone", error)
+            _log.warning("Sentence encoder unavailable (%s): answers are found by words alone", error)
 
     def _progress(self) -> Callable[[int, int], None]:
         logged_at = time.monotonic()
@@ -76,7 +76,7 @@ class BackgroundEncoding:
             self._metrics.set_unencoded(total - done)
             if time.monotonic() - logged_at >= _LOG_INTERVAL_SECONDS:
                 logged_at = time.monotonic()
-                _log.info("Comparing meanings: %s of %s texts", f"{done:,}", f"{total:,}")
+                _log.info("Sentence encoder: %s of %s texts", f"{done:,}", f"{total:,}")
 
         return progress
 

@@ -10,9 +10,9 @@ from bot.ops.outage_log import OutageLog
 from retrieval.errors import RetrievalError, UnavailableError
 from retrieval.opensearch.cluster_library import ClusterLibrary
 
-_REFRESH_SECONDS = 30.0
+_REFRESH_INTERVAL_SECONDS = 30.0
 # During an outage. A question that is answered ends the outage at once.
-_RETRY_SECONDS = 5.0
+_RETRY_INTERVAL_SECONDS = 5.0
 _REACHED_TTL_SECONDS = 3.0
 
 
@@ -48,9 +48,9 @@ class ClusterMonitor:
                 await self._library.ping()
         except RetrievalError as error:
             self._observe(error)
-            return min(self._outage.failed(self._reason), _RETRY_SECONDS)
+            return min(self._outage.failed(self._reason), _RETRY_INTERVAL_SECONDS)
         self._observe(None)
-        return _REFRESH_SECONDS
+        return _REFRESH_INTERVAL_SECONDS
 
     async def run(self) -> None:
         """Refresh the library at intervals until cancelled, and at once when a request fails."""

@@ -123,9 +123,9 @@ def is_valid_document_name(name: str) -> bool:
 
 
 # A file that was modified more recently may still be being copied.
-_QUIET_SECONDS = 1.0
-_STEP_MS = 200
-_DEBOUNCE_MS = 1000
+_QUIET_PERIOD_SECONDS = 1.0
+_WATCH_STEP_MS = 200
+_WATCH_DEBOUNCE_MS = 1000
 # How often to read a folder that cannot be watched or is missing.
 _RESCAN_SECONDS = 30.0
 
@@ -135,7 +135,7 @@ async def watch(manager: DocumentManager) -> None:
     while True:
         try:
             async for _ in awatch(
-                manager.library.folder, step=_STEP_MS, debounce=_DEBOUNCE_MS, watch_filter=None
+                manager.library.folder, step=_WATCH_STEP_MS, debounce=_WATCH_DEBOUNCE_MS, watch_filter=None
             ):
                 await _reload_changes(manager)
         except FolderError as error:
@@ -154,8 +154,8 @@ async def watch(manager: DocumentManager) -> None:
 
 async def _reload_changes(manager: DocumentManager) -> None:
     """Reload the library, again while files are still being written, and compact its index."""
-    library = await manager.reload(quiet=_QUIET_SECONDS)
+    library = await manager.reload(quiet=_QUIET_PERIOD_SECONDS)
     while library.waiting:
-        await asyncio.sleep(_QUIET_SECONDS)
-        library = await manager.reload(quiet=_QUIET_SECONDS)
+        await asyncio.sleep(_QUIET_PERIOD_SECONDS)
+        library = await manager.reload(quiet=_QUIET_PERIOD_SECONDS)
     await manager.compact()

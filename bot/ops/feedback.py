@@ -1,4 +1,4 @@
-"""Questions and votes on answers, stored in a folder of the operator's without the users they came from."""
+"""Questions and votes on answers, stored without user ids in FEEDBACK_DIR."""
 
 import json
 import logging

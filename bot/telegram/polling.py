@@ -25,10 +25,10 @@ _log = logging.getLogger(__name__)
 
 _LONG_POLL_SECONDS = 50
 _UPDATES_PER_POLL = 100
-_ARRIVAL_SECONDS = 0.5
+_MAX_ARRIVAL_SECONDS = 0.5
 # Telegram shows at most 100 unconfirmed updates. From half of that on, slow updates are spooled.
 _MAX_UNCONFIRMED = 50
-_SLOW_SECONDS = 2.0
+_SLOW_UPDATE_SECONDS = 2.0
 # If the disk is full or read-only, many attempts would only delay the next request.
 _SPOOL_PAUSE_SECONDS = 30.0
 # While there are always answers under way, those given are confirmed this often. Without a journal, a process
@@ -37,8 +37,8 @@ _CONFIRMATION_SECONDS = 0.2
 _MAX_TOKEN_REFUSALS = 3
 # Fractions of the time that a new process observes before it claims the updates. After a conflict, the
 # process that was answering returns and claims them again sooner than a new one.
-_RETURN_FACTOR = 0.1
-_RECLAIM_FACTOR = 0.3
+_RETURN_DELAY_FACTOR = 0.1
+_RECLAIM_DELAY_FACTOR = 0.3
 _LOG_INTERVAL_SECONDS = 60.0
 
 
@@ -120,7 +120,7 @@ class Poller:
 
     def _is_confirmed(self) -> bool:
         # A poll confirms updates when it arrives, long before it returns.
-        return self._polled == self._offset and time.monotonic() - self._polled_at > _ARRIVAL_SECONDS
+        return self._polled == self._offset and time.monotonic() - self._polled_at > _MAX_ARRIVAL_SECONDS
 
     async def _fetch(self, stop: asyncio.Event) -> Sequence[Update]:
         try:
@@ -174,14 +174,14 @@ class Poller:
     async def _claim(self) -> Sequence[Update]:
         """Poll; raise _TakenError if another process is answering, as the old one does during a deploy.
 
-        Updates that arrive during a long poll belong to this process. Another may be answering those that
-        were there already: if so, it soon confirms them. A new process observes for longer than one that was
-        answering, so it is the new one that notices the other and holds back.
+        Poll twice; if updates vanish in between, another process is answering: it has confirmed them. Updates
+        that arrive during a long poll belong to this process, so one poll is enough for them. A new process
+        waits longer between the polls than one that was answering before, so the new one backs off.
         """
-        settling = self._settling * (_RECLAIM_FACTOR if self._was_ours else random.uniform(0.9, 1.1))  # noqa: S311  # no secret
+        settling = self._settling * (_RECLAIM_DELAY_FACTOR if self._was_ours else random.uniform(0.9, 1.1))  # noqa: S311  # no secret
         began = time.monotonic()
         first = await self._poll()
-        if first and time.monotonic() - began < max(_ARRIVAL_SECONDS, settling / 2):
+        if first and time.monotonic() - began < max(_MAX_ARRIVAL_SECONDS, settling / 2):
             await asyncio.sleep(settling)
             current = await self._poll(wait=0)
             if {update.update_id for update in first} - {update.update_id for update in current}:
@@ -196,7 +196,7 @@ class Poller:
         elif isinstance(error, Conflict):
             self._log_conflict()
             # Random, so that two processes do not collide again; the one that was answering returns first.
-            delay = self._settling * (_RETURN_FACTOR if self._was_ours else 1.0)
+            delay = self._settling * (_RETURN_DELAY_FACTOR if self._was_ours else 1.0)
             delay *= random.uniform(1, 2)  # noqa: S311  # no secret
         else:
             delay = self._outage.failed(f"No updates from Telegram ({type(error).__name__}); trying again")
@@ -223,7 +223,7 @@ class Poller:
 
     async def _spool_slow_updates(self) -> None:
         """Move slow updates to disk, so that Telegram shows later ones; pause after a failure."""
-        slow = [number for number, pending in self._open.items() if pending.age > _SLOW_SECONDS]
+        slow = [number for number, pending in self._open.items() if pending.age > _SLOW_UPDATE_SECONDS]
         for number in slow if time.monotonic() >= self._spool_from else ():
             update = self._open[number].update.to_dict()
             if not await asyncio.to_thread(self._spool.store, number, update):

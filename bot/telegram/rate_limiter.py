@@ -22,7 +22,7 @@ _MAX_GROUPS = 1024
 _CHAT_ACTION = "sendChatAction"
 # Calls that surely did not arrive are repeated for an hour. If only the response may have been lost, attempts
 # are fewer, as each may show the same reply once more.
-_RETRY_SECONDS = 3600.0
+_MAX_RETRY_SECONDS = 3600.0
 _MAX_UNCERTAIN_ATTEMPTS = 5
 _FIRST_DELAY_SECONDS = 0.5
 _MAX_DELAY_SECONDS = 30.0
@@ -153,7 +153,7 @@ def _should_stop(state: RetryCallState) -> bool:
     error = _last_error(state)
     if not _is_surely_undelivered(error) and state.attempt_number >= _MAX_UNCERTAIN_ATTEMPTS:
         return True
-    return (state.seconds_since_start or 0.0) + _delay_seconds(state) > _RETRY_SECONDS
+    return (state.seconds_since_start or 0.0) + _delay_seconds(state) > _MAX_RETRY_SECONDS
 
 
 def _delay_seconds(state: RetryCallState) -> float:

@@ -17,10 +17,10 @@ from bot.telegram.dispatcher import Dispatcher
 _log = logging.getLogger(__name__)
 
 # Seconds to wait for an answer, and more for one that is running. Hosts end a request after 30 s.
-_WAIT_SECONDS = 20.0
-_RUNNING_WAIT_SECONDS = 7.0
+_ANSWER_TIMEOUT_SECONDS = 20.0
+_RUNNING_ANSWER_TIMEOUT_SECONDS = 7.0
 # Concurrent requests of Telegram; several processes may share them.
-_MAX_CONNECTIONS = 100
+_MAX_WEBHOOK_CONNECTIONS = 100
 _CHECK_INTERVAL_SECONDS = 60.0
 _MAX_TOKEN_REFUSALS = 3
 
@@ -53,12 +53,12 @@ class Inbox:
         pending = self._dispatcher.take(self._parse(dict(received)))
         if pending is None:
             return True
-        done, _ = await asyncio.wait([pending.task], timeout=_WAIT_SECONDS)
+        done, _ = await asyncio.wait([pending.task], timeout=_ANSWER_TIMEOUT_SECONDS)
         if not done:
             # An answer that only waits has sent nothing yet, so another process can give it.
             self._dispatcher.give_up(pending)
             # An answer that is running would be given twice if Telegram sent the update again now.
-            done, _ = await asyncio.wait([pending.task], timeout=_RUNNING_WAIT_SECONDS)
+            done, _ = await asyncio.wait([pending.task], timeout=_RUNNING_ANSWER_TIMEOUT_SECONDS)
         return bool(done) and not pending.task.cancelled()
 
 
@@ -79,7 +79,7 @@ class Webhook:
             self._url,
             secret_token=self._secret,
             allowed_updates=self._kinds,
-            max_connections=_MAX_CONNECTIONS,
+            max_connections=_MAX_WEBHOOK_CONNECTIONS,
         )
 
     async def watch(self, on_check: Callable[[Exception | None], None]) -> None:

@@ -31,13 +31,13 @@ from bot.views.quotes import (
 from retrieval.model import Answer, Citation, TermWeight
 
 _MAX_WORD_UNITS = 60
-_MAX_WORDS = 25
+_MAX_EXPLAINED_WORDS = 25
 _MAX_LINE_UNITS = 400
 
 
 def render_term_weights(weights: Sequence[TermWeight], texts: Texts) -> Reply:
     """List the words of a question with their weights, then the unknown ones and those of little weight."""
-    matched = [term for term in weights if term.content and term.passages][:_MAX_WORDS]
+    matched = [term for term in weights if term.content and term.passages][:_MAX_EXPLAINED_WORDS]
     unknown = [term.word for term in weights if term.content and not term.passages]
     light = [term.word for term in weights if not term.content]
     if not matched and not unknown:

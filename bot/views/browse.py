@@ -148,7 +148,9 @@ def _visible_label(heading: str) -> str:
     return text if any(letter.isprintable() and letter != " " for letter in text) else "…"
 
 
-def render_page(source: Source, passages: Sequence[Passage], number: int, recipient: Recipient) -> Reply:
+def render_document_page(
+    source: Source, passages: Sequence[Passage], number: int, recipient: Recipient
+) -> Reply:
     """Show the page of a document that has the passage `number`; `passages` are all of the document."""
     start, end = _page_of(passages, min(number, len(passages) - 1))
     text = _join_passages(passages[start:end], passages[start - 1].span.end if start else 0)

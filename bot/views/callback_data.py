@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
-MAX_BYTES = 64
+MAX_CALLBACK_DATA_BYTES = 64
 # Next to words of an earlier question there is room for only this much of a passage's id.
 SHORT_PASSAGE_ID_CHARS = 8
 
@@ -50,7 +50,7 @@ class ButtonPress:
 
 
 _BUTTON_DATA = re.compile(r"(~?)([qcnpgl+-])([1-9][0-9]?)(?::([A-Za-z0-9_-]{1,32}))?(?: (.+))?", re.DOTALL)
-MAX_EARLIER_BYTES = MAX_BYTES - len("~c99:") - SHORT_PASSAGE_ID_CHARS - len(" ")
+MAX_EARLIER_BYTES = MAX_CALLBACK_DATA_BYTES - len("~c99:") - SHORT_PASSAGE_ID_CHARS - len(" ")
 
 
 def encode(press: ButtonPress) -> str:

@@ -13,7 +13,7 @@ from retrieval.model import Answer, Citation, Locator
 from retrieval.quotes.quote_selection import shorten
 
 MAX_TITLE_UNITS = 160
-MAX_CLOSEST = 3
+MAX_CLOSEST_PASSAGES = 3
 _MAX_SHORT_QUOTE_CHARS = 200
 _MAX_SUGGESTION_UNITS = 1000
 _MAX_NEAR_HEADINGS = 3
@@ -157,7 +157,9 @@ def heading_line(citation: Citation) -> str:
 
 def closest_quotes(answer: Answer) -> tuple[Citation, ...]:
     """Return the closest passages, best first, each with a short quote where it has one."""
-    return tuple(shorten(citation, _MAX_SHORT_QUOTE_CHARS) for citation in answer.citations[:MAX_CLOSEST])
+    return tuple(
+        shorten(citation, _MAX_SHORT_QUOTE_CHARS) for citation in answer.citations[:MAX_CLOSEST_PASSAGES]
+    )
 
 
 def _reason(answer: Answer, texts: Texts) -> str:

@@ -42,9 +42,9 @@ from retrieval.model import Answer, Citation, Locator, Passage, PassageContext, 
 _MAX_PASSAGE_UNITS = 3000
 _MAX_NAME_UNITS = 300
 _MAX_BOLD_WORDS = 90
-_FALLBACK_WORDS = 8
+_MAX_FALLBACK_WORDS = 8
 _MAX_COPIED_UNITS = 256
-_MAX_COPIES = 2
+_MAX_SHOWN_COPIES = 2
 
 # Characters that Telegram replaces or removes: control characters, line separators, direction marks, three
 # accents.
@@ -66,7 +66,7 @@ def earlier_words(reply: Message) -> str:
         for word in text.split()
     ]
     quoted = [word for text in blocks.values() for word in text.split()]
-    return callback_data.fit_words(matched or quoted[:_FALLBACK_WORDS])
+    return callback_data.fit_words(matched or quoted[:_MAX_FALLBACK_WORDS])
 
 
 def _contains(outer: MessageEntity, inner: MessageEntity) -> bool:
@@ -211,7 +211,7 @@ def _clip_to_quote(highlights: Iterable[Span], citation: Citation) -> Iterable[S
 def source_line(citation: Citation, recipient: Recipient) -> FormattedText:
     """Return the location of a quote, linked to its passage, its files, and a note on altered characters."""
     line = _location_and_file(citation.passage, citation_location(citation, recipient.texts), recipient)
-    for copy in citation.copies[:_MAX_COPIES]:
+    for copy in citation.copies[:_MAX_SHOWN_COPIES]:
         line += plain(recipient.texts.list_separator) + code(one_line(copy, _MAX_NAME_UNITS))
     is_altered = _ALTERED.search(citation.quote) or citation.quote != citation.quote.strip()
     return line + f"\n{recipient.texts.altered_characters}" if is_altered else line

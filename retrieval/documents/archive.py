@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Generic, TypeAlias, TypeVar
 
-from retrieval.documents.ingestion import render_page
+from retrieval.documents.ingestion import render_page_picture
 from retrieval.errors import EncoderError
 from retrieval.ids import document_id, document_of
 from retrieval.index.interface import DocumentIndex
@@ -176,7 +176,7 @@ class Archive(ABC, Generic[IndexT]):
 
     def picture(self, citation: Citation) -> bytes | None:
         """Return the page of a quote as a JPEG with the quote marked, or None without pages. Blocks."""
-        return render_page(self.folder, citation)
+        return render_page_picture(self.folder, citation)
 
 
 AnyArchive: TypeAlias = Archive[Any]

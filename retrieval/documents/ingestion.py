@@ -173,7 +173,7 @@ def _finish(  # noqa: PLR0913, PLR0917  # the arguments to schedule failed files
         )
 
 
-def render_page(folder: Path, citation: Citation) -> bytes | None:
+def render_page_picture(folder: Path, citation: Citation) -> bytes | None:
     """Return the page of a quote as a JPEG with the quote marked, or None if it cannot be rendered."""
     if citation.locator.unit != "page" or citation.locator.page is None:
         return None
@@ -190,9 +190,9 @@ def render_page(folder: Path, citation: Citation) -> bytes | None:
 
 def _render(folder: Path, name: str, page: int, quote: str) -> bytes | None:
     # Imported lazily: reading documents does not need the rendering library.
-    from retrieval.page_rendering import render_quote  # noqa: PLC0415
+    from retrieval.page_rendering import render_quote_picture  # noqa: PLC0415
 
-    return render_quote(read_file(folder / name, name), page, quote, name)
+    return render_quote_picture(read_file(folder / name, name), page, quote, name)
 
 
 def _ingest_batch(folder: Path, files: Sequence[FileEntry], longest_piece: int, scratch: Path) -> Batch:

@@ -5,7 +5,7 @@ from collections.abc import Container, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-# Of a wrong value in a message.
+# Limit for a wrong value that a message shows.
 _MAX_VALUE_CHARS = 60
 
 

@@ -15,7 +15,7 @@ METRICS_WITH_FLOORS = tuple(name for name in METRIC_NAMES if not name.endswith("
 _ALL_KEY = "all"
 _DIGEST_KEY = "digest"
 # Floors are written with three decimals; metrics are fractions.
-_EPSILON = 1e-9
+_FLOOR_TOLERANCE = 1e-9
 
 FloorsByMetric = Mapping[str, float]
 
@@ -48,7 +48,7 @@ class FloorCheck:
 
     @property
     def is_met(self) -> bool:
-        return self.value is not None and self.value >= self.floor - _EPSILON
+        return self.value is not None and self.value >= self.floor - _FLOOR_TOLERANCE
 
 
 def dataset_digest(questions: bytes, folder: Path, documents: Sequence[str]) -> str:

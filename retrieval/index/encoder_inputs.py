@@ -17,7 +17,7 @@ from retrieval.index.vocabulary import digest, digests
 from retrieval.model import Passage
 
 _MAX_HEADINGS_CHARS = 160
-_MAX_PASSAGE_CHARS = 1_600
+_MAX_INPUT_CHARS = 1_600
 
 
 class EncoderText(NamedTuple):
@@ -53,7 +53,7 @@ def _passage_text(passage: Passage) -> str:
     """Return the title, the last two headings (each once) and the text, all cut to what the encoder reads."""
     parts = dict.fromkeys((passage.title, *passage.heading[-2:]))
     headings = " - ".join(part for part in parts if part)[:_MAX_HEADINGS_CHARS]
-    return f"{headings}: {' '.join(passage.text[:_MAX_PASSAGE_CHARS].split())}"
+    return f"{headings}: {' '.join(passage.text[:_MAX_INPUT_CHARS].split())}"
 
 
 def _piece_texts(passage: Passage, starts: Sequence[int], ends: Sequence[int]) -> Iterator[str]:

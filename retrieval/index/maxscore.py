@@ -1,8 +1,8 @@
 """MaxScore (Turtle and Flood 1995): the exact top passages of a segment, without scoring every passage.
 
-Terms are taken in the order of their weights, rare ones first. At some point `limit` passages have more than
-all remaining terms could add together. From there on a passage with none of the terms so far cannot be among
-the top, and the remaining lists are only searched for the passages that still can.
+Terms are taken in the order of their weights, rare ones first. As soon as `limit` passages each score more
+than the remaining terms can add, a passage with none of the terms so far cannot be among the top. The
+remaining lists are then only searched for the passages that still can.
 """
 
 from collections.abc import Callable, Sequence

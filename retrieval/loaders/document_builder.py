@@ -89,7 +89,7 @@ class DocumentBuilder:
             self._headings.append(Heading(span, level, " ".join(text.split())))
 
     def add_unquotable(self, text: str, lines: Iterable[LineMark] = ()) -> None:
-        """Add text that is no block of its own, such as column names: it can be read but not quoted."""
+        """Add text that is not a block of its own, such as column names: it can be read but not quoted."""
         self._add(text, lines)
 
     def begin_page(self, label: str) -> None:

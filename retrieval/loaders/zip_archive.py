@@ -14,20 +14,20 @@ from retrieval.errors import DocumentError
 
 MAX_ENTRIES = 50_000
 MAX_UNPACKED_BYTES = 256 * 2**20
-# Of the entries that are read: text and lists, never images.
+# Limit for the entries that are read: text and lists, never images.
 MAX_READ_BYTES = 64 * 2**20
 # An element takes 100 to 200 bytes, so this bounds memory.
 MAX_TAGS = 5_000_000
 MAX_DEPTH = 256
 # Office files unpack to 3 to 50 times their size, a bomb to 1000 times. Small archives are harmless.
-_MAX_RATIO = 200
-_SMALL_BYTES = 8 * 2**20
+_MAX_UNPACK_RATIO = 200
+_MAX_SMALL_ARCHIVE_BYTES = 8 * 2**20
 _METHODS = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED})
 _DAMAGED = (
     *(zipfile.BadZipFile, zlib.error, EOFError, OSError),
     *(ValueError, LookupError, NotImplementedError, RuntimeError),
 )
-_IS_ENCRYPTED = 1
+_ENCRYPTED_FLAG = 1
 _CHUNK_BYTES = 64 * 1024
 _SAVE_AGAIN = "save it again in the program that made it"
 # The container of Office files before 2007, and of those with a password.
@@ -151,13 +151,13 @@ class _Prologue:
 
 def _refusal(entries: list[zipfile.ZipInfo], size: int) -> str | None:
     unpacked = sum(entry.file_size for entry in entries)
-    if any(entry.flag_bits & _IS_ENCRYPTED for entry in entries):
+    if any(entry.flag_bits & _ENCRYPTED_FLAG for entry in entries):
         return "is encrypted; save it without a password"
     if any(entry.compress_type not in _METHODS for entry in entries):
         return f"is compressed in a way that cannot be read; {_SAVE_AGAIN}"
     if len(entries) > MAX_ENTRIES:
         return f"has more than {MAX_ENTRIES} parts; split it"
-    if unpacked > MAX_UNPACKED_BYTES or unpacked > max(_SMALL_BYTES, size * _MAX_RATIO):
+    if unpacked > MAX_UNPACKED_BYTES or unpacked > max(_MAX_SMALL_ARCHIVE_BYTES, size * _MAX_UNPACK_RATIO):
         return f"unpacks to {unpacked / 2**20:.0f} MB, which is too much; split it, or remove it"
     return None
 

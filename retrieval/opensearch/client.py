@@ -110,7 +110,7 @@ MERGE_TIMEOUT = httpx.Timeout(3600.0, connect=5.0)
 # A failed node gets no requests for this time unless there is no other.
 _NODE_COOLDOWN_SECONDS = 10.0
 _RETRY_DELAY_SECONDS = 0.1
-_MAX_CONNECTIONS = 32
+_MAX_NODE_CONNECTIONS = 32
 _NODE_FAILURE_STATUSES = {500, 502, 503, 504}
 _RETRYABLE_STATUSES = {HTTPStatus.TOO_MANY_REQUESTS, *_NODE_FAILURE_STATUSES}
 _AUTH_FAILURE_STATUSES = {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}
@@ -159,7 +159,9 @@ class ClusterClient:
             verify=settings.ssl_verification(),
             transport=transport,
             timeout=SEARCH_TIMEOUT,
-            limits=httpx.Limits(max_connections=_MAX_CONNECTIONS, max_keepalive_connections=_MAX_CONNECTIONS),
+            limits=httpx.Limits(
+                max_connections=_MAX_NODE_CONNECTIONS, max_keepalive_connections=_MAX_NODE_CONNECTIONS
+            ),
             # Decompression takes longer than the transfer it saves.
             headers={"Accept-Encoding": "identity"},
             # Ignores the environment's proxies and .netrc.

@@ -121,7 +121,9 @@ def cached_embeddings(encoder: Encoder, index_dir: Path | None, alias: str) -> E
     return Embeddings(encoder, VectorStore(path, encoder.name, encoder.dimensions))
 
 
-def encode_missing(segment: Segment, numbers: Sequence[int], embeddings: Embeddings) -> Iterator[int]:
+def encode_missing_passages(
+    segment: Segment, numbers: Sequence[int], embeddings: Embeddings
+) -> Iterator[int]:
     """Encode the texts of passages that have no vectors yet; yield the size of each batch. Blocks."""
     for start in range(0, len(numbers), _PASSAGES_PER_BLOCK):
         block = numbers[start : start + _PASSAGES_PER_BLOCK]

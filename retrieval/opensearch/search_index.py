@@ -91,7 +91,7 @@ class OpenSearchIndex:
     async def _term_frequencies(self, terms: Sequence[str]) -> dict[str, TermFrequencies]:
         counts = {term: self._cached_frequencies[term] for term in terms if term in self._cached_frequencies}
         unknown = [term for term in dict.fromkeys(terms) if term not in counts]
-        # A search for the same terms mostly follows; sending it in this request saves 4 of 19 ms.
+        # A search for the same terms usually follows; sending it in this request saves 4 of 19 ms.
         prefetch = [self._overfetch_query(terms)] if unknown and len(terms) <= _MAX_TERMS_PER_REQUEST else []
         for start in range(0, len(unknown), _MAX_TERMS_PER_REQUEST):
             part = unknown[start : start + _MAX_TERMS_PER_REQUEST]

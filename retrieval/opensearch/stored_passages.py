@@ -32,7 +32,12 @@ from retrieval.loaders.chunking import table_of_contents
 from retrieval.model import Passage, Section, Span
 from retrieval.opensearch import index_mapping
 from retrieval.opensearch.client import BulkItem
-from retrieval.opensearch.passage_vectors import PassageVectors, VectorSample, encode_missing, stored_vectors
+from retrieval.opensearch.passage_vectors import (
+    PassageVectors,
+    VectorSample,
+    encode_missing_passages,
+    stored_vectors,
+)
 
 # The numbers of forms, grams, tokens and pieces, the passage's ordinal in its document, and the number of
 # vectors and of their dimensions.
@@ -260,7 +265,7 @@ class BulkItemReader:
     def encode(self) -> Iterator[int]:
         """Encode the texts that have no vectors yet; yield the size of each batch. Blocks."""
         if self._embeddings:
-            yield from encode_missing(
+            yield from encode_missing_passages(
                 self._segment, list(chain.from_iterable(self._ranges)), self._embeddings
             )
 

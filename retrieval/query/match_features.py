@@ -23,7 +23,7 @@ IntArray = NDArray[np.intp]
 
 # A word is similar to a word of the question if it has more than this share of its grams.
 MIN_GRAM_SHARE = 0.5
-# In how many candidates quotes are looked for. For 1 % of the questions the answer is in none of them.
+# Number of candidates searched for quotes. For 1 % of the questions the answer is in none of them.
 SHORTLIST_SIZE = 20
 # Similarities of the encoder differ by about 0.1. This brings them to the range of the other features.
 MEANING_SCALE = 10.0

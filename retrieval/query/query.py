@@ -19,7 +19,7 @@ FoldedWords = dict[Offsets, str]
 _MAX_GREETING_TOKENS = 8
 # Longer texts are cut: they are not questions, and would delay the answers to others.
 _MAX_QUESTION_CHARS = 500
-_MAX_WORDS = 200
+_MAX_QUERY_WORDS = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +96,7 @@ def parse(text: str, languages: Sequence[str]) -> Query:
         words.setdefault(word.terms, word)
     return Query(
         text,
-        tuple(islice(words.values(), _MAX_WORDS)),
+        tuple(islice(words.values(), _MAX_QUERY_WORDS)),
         wants_time=any(
             _find_listed(text, folded[name].values(), own.when) for name, own in stopwords.items()
         ),

@@ -13,12 +13,12 @@ from retrieval.model import Citation, Locator, Passage, Span
 from retrieval.query.query import Query
 
 # A word with another term is highlighted if it shares more than this part of its grams with a query word.
-_MIN_GRAM_SHARE = 0.6
+_MIN_HIGHLIGHT_GRAM_SHARE = 0.6
 
 
 @dataclass(frozen=True, slots=True)
 class Excerpt:
-    """A selected quote: characters `start` to `end` (excluded) of a candidate's passage.
+    """A selected quote: characters `start` to `end` (exclusive) of a candidate's passage.
 
     `candidate` is the candidate's ordinal.
     """
@@ -41,7 +41,7 @@ def match_forms(query: Query, forms: Vocabulary) -> NDArray[np.bool_]:
     for own in grams_by_word:
         is_own = np.array([gram in own for gram in query_grams])
         shared = np.bincount(matched_forms[is_own[matched_grams]], minlength=len(forms))
-        is_match |= shared > _MIN_GRAM_SHARE * np.maximum(forms.grams.lengths, len(own))
+        is_match |= shared > _MIN_HIGHLIGHT_GRAM_SHARE * np.maximum(forms.grams.lengths, len(own))
     return is_match
 
 

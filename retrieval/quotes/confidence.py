@@ -130,9 +130,9 @@ WORDS_ONLY = Coefficients(
 
 # From this confidence on, the best quote counts as the answer. On collections left out of the fit, 0.05 of
 # the answerable questions then get a wrong answer, and 0.89 of the others get none (docs/ranking.md).
-SURE = 0.57
+MIN_SURE_CONFIDENCE = 0.57
 # From this confidence on, the closest passages are shown. 0.97 of the questions that they answer reach it.
-UNSURE = 0.08
+MIN_UNSURE_CONFIDENCE = 0.08
 # More content words do not make a question clearer.
 _MAX_COUNTED_WORDS = 6
 
@@ -141,7 +141,7 @@ def confidence(query: Query, features: Mapping[str, float], coefficients: Coeffi
     """Return the probability (0 to 1) that a question is answered, by the features of its best span.
 
     It is 0 for a question without content words, which asks for nothing. For a single word, which asks for
-    nothing in particular, it stays below SURE.
+    nothing in particular, it stays below MIN_SURE_CONFIDENCE.
     """
     word_count = sum(word.is_content for word in query.words)
     if not word_count:
@@ -158,15 +158,15 @@ def confidence(query: Query, features: Mapping[str, float], coefficients: Coeffi
 
 
 def below_sure(probability: float) -> float:
-    """Return a confidence that is never sure, in the order of the probabilities."""
-    return probability * SURE
+    """Scale a probability to below MIN_SURE_CONFIDENCE, keeping the order."""
+    return probability * MIN_SURE_CONFIDENCE
 
 
 def certainty(confidence: float) -> Certainty:
     """Return the kind of reply that a confidence allows."""
-    if confidence >= SURE:
+    if confidence >= MIN_SURE_CONFIDENCE:
         return "sure"
-    return "unsure" if confidence >= UNSURE else "none"
+    return "unsure" if confidence >= MIN_UNSURE_CONFIDENCE else "none"
 
 
 def _has_one_word(query: Query) -> bool:

@@ -47,7 +47,7 @@ async def test_vectors_are_computed_in_the_background(
         chat = await sandbox.private_chat()
         await chat.send(QUESTION)
         assert "Clara Brandt" in (await chat.next_message()).text
-        bot.wait_for_output("Comparing meanings: all texts have vectors")
+        bot.wait_for_output("Sentence encoder: all texts encoded")
         assert 0 == await _texts_without_vector(port)
         lines = (
             f"In the year {1000 + year} the harbour had {year} boats and a keeper.\n" for year in range(900)

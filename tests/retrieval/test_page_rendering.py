@@ -10,7 +10,7 @@ from PIL import Image
 from retrieval.documents.library import Library
 from retrieval.errors import DocumentError
 from retrieval.loaders.formats import load_document
-from retrieval.page_rendering import MarkedArea, find_marks, marked_text, render_quote
+from retrieval.page_rendering import MarkedArea, find_marks, marked_text, render_quote_picture
 from tests.documents import generated_pdfs
 from tests.documents.pdf_builder import PAGE_HEIGHT, PAGE_WIDTH, PdfBuilder, TextLine
 
@@ -65,7 +65,7 @@ def count_yellow(image: Image.Image) -> int:
 def test_marked_text(name: str, page: int, quote: str) -> None:
     """The marked text is the quote, and the marks are visible."""
     assert without_breaks(quote) == without_breaks(marked_text(document(name), page, quote))
-    assert count_yellow(open_jpeg(render_quote(document(name), page, quote))) > 200
+    assert count_yellow(open_jpeg(render_quote_picture(document(name), page, quote))) > 200
 
 
 async def test_cited_page(tmp_path: Path) -> None:
@@ -108,14 +108,14 @@ def test_quote_not_on_page(page: int, quote: str) -> None:
     """A missing page, or one without the quote, is not rendered."""
     assert ("", None) == (
         marked_text(generated_pdfs.make_book(), page, quote),
-        render_quote(generated_pdfs.make_book(), page, quote),
+        render_quote_picture(generated_pdfs.make_book(), page, quote),
     )
 
 
 def test_rotated_page() -> None:
     """On a page that is rotated for display, the marks are at the words as displayed."""
     data = generated_pdfs.make_rotated_page()
-    image = open_jpeg(render_quote(data, 1, "rain gauge"))
+    image = open_jpeg(render_quote_picture(data, 1, "rain gauge"))
     (mark,) = find_marks(data, 1, "rain gauge")
     assert "raingauge" == without_breaks(mark.text)
     scale = image.width / PAGE_WIDTH
@@ -132,7 +132,7 @@ def test_vertical_text() -> None:
     first, second = find_marks(data, 1, loaded.text)
     assert first.top - first.bottom > 10 * (first.right - first.left)
     assert second.left > first.left
-    assert count_yellow(open_jpeg(render_quote(data, 1, loaded.text))) > 200
+    assert count_yellow(open_jpeg(render_quote_picture(data, 1, loaded.text))) > 200
 
 
 @pytest.mark.parametrize("size", [(100, 9000), (9000, 100), (14000, 14000), (3, 3)])
@@ -144,7 +144,7 @@ def test_page_sizes(size: tuple[int, int]) -> None:
         .build()
         .replace(b"[0 0 %d %d]" % (PAGE_WIDTH, PAGE_HEIGHT), b"[0 0 %d %d]" % size)
     )
-    open_jpeg(render_quote(data, 1, "Here"))
+    open_jpeg(render_quote_picture(data, 1, "Here"))
 
 
 def test_dark_page() -> None:
@@ -155,7 +155,7 @@ def test_dark_page() -> None:
         b"<</Length %d>>" % _content_length(data), b"<</Length %d>>" % (_content_length(data) + 21)
     )
     (mark,) = find_marks(dark, 1, "Stars")
-    image = open_jpeg(render_quote(dark, 1, "Stars"))
+    image = open_jpeg(render_quote_picture(dark, 1, "Stars"))
     scale = image.width / PAGE_WIDTH
     pixel = image.getpixel((int(mark.left * scale), int((PAGE_HEIGHT - mark.top + 0.5) * scale)))
     assert isinstance(pixel, tuple)
@@ -166,7 +166,7 @@ def _content_length(data: bytes) -> int:
     return int(data.partition(b"<</Length ")[2].partition(b">>")[0])
 
 
-@pytest.mark.parametrize("call", [render_quote, marked_text, find_marks])
+@pytest.mark.parametrize("call", [render_quote_picture, marked_text, find_marks])
 def test_unreadable_file(
     call: Callable[[bytes, int, str, str], bytes | str | list[MarkedArea] | None],
 ) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from sandbox import parameters
+from sandbox import api_methods
 from sandbox.bot_api import BotApi
 from sandbox.queries import PendingQueries
 from sandbox.webhook import WebhookDelivery
@@ -27,17 +27,17 @@ def table() -> botapi_table.Table:
 def test_every_method_of_the_table_is_served(telegram: TelegramState) -> None:
     """Every method with published parameters has a handler, and no other has one."""
     api = BotApi(telegram, PendingQueries(telegram), WebhookDelivery(telegram.updates, telegram.faults))
-    assert sorted(api._handlers) == sorted(parameters.PUBLISHED_METHODS)
+    assert sorted(api._handlers) == sorted(api_methods.PUBLISHED_METHODS)
 
 
-@pytest.mark.parametrize("method", parameters.PUBLISHED_METHODS)
+@pytest.mark.parametrize("method", api_methods.PUBLISHED_METHODS)
 def test_parameters_are_the_published_ones(table: botapi_table.Table, method: str) -> None:
     """Names, types and required parameters equal those of the published table."""
     published = {
-        field["name"]: parameters.Parameter(field["name"], tuple(field["types"]), field["required"])
+        field["name"]: api_methods.Parameter(field["name"], tuple(field["types"]), field["required"])
         for field in table.methods[method].get("fields", [])
     }
-    assert parameters.published_parameters(method) == published
+    assert api_methods.published_parameters(method) == published
 
 
 async def test_everything_sent_conforms(table: botapi_table.Table, sandbox: Sandbox, bot: Bot) -> None:

@@ -38,14 +38,14 @@ _MONTHS = (
     *("August", "September", "October", "November", "December"),
 )
 _WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
-_NOON = 12
-# Days from 1900 count one February 29 that there was not. The epoch fits the days after it.
+_NOON_HOUR = 12
+# Days from 1900 count a nonexistent February 29. The epoch fits the days after it.
 _FAKE_LEAP_DAY = 60
 _EPOCH_YEAR_1900 = 1899
 # The end of the year 9999; the largest number that a cell holds to its last digit.
-_LAST_DAY = 2_957_000
-_MAX_NUMBER = 10**15
-# Half a unit is rounded away from zero. The digits of the largest number and of the decimals fit in.
+_MAX_DAY = 2_957_000
+_MAX_EXACT_NUMBER = 10**15
+# Half a unit is rounded away from zero. 60 digits hold the largest number with all its decimals.
 _ROUNDING = Context(prec=60, rounding=ROUND_HALF_UP)
 # Signs of formats that are not supported: powers of ten, fractions, text.
 _UNSUPPORTED = frozenset("Ee/@")
@@ -58,7 +58,7 @@ def format_number(value: float, code: str, epoch: datetime) -> str:
     """Format a number by a code; `epoch` is day 0. Unsupported formats give the plain number."""
     section, has_sign = _choose_section(value, code[:_MAX_CODE_CHARS])
     if any(token["date"] or token["elapsed"] for token in section):
-        is_date = 0 <= value < _LAST_DAY
+        is_date = 0 <= value < _MAX_DAY
         return _format_date(value, section, epoch) if is_date else format_plain(value)
     return _format_decimal(value, section, has_sign=has_sign)
 
@@ -119,7 +119,7 @@ def _literal(token: regex.Match[str]) -> str:
 def _format_decimal(value: float, section: Section, *, has_sign: bool) -> str:
     signs = {token["sign"] for token in section}
     digits = [token["digits"] for token in section if token["digits"]]
-    if signs & _UNSUPPORTED or len(digits) > 1 or abs(value) >= _MAX_NUMBER:
+    if signs & _UNSUPPORTED or len(digits) > 1 or abs(value) >= _MAX_EXACT_NUMBER:
         return format_plain(value)
     is_percent = "%" in signs
     texts = (
@@ -138,10 +138,10 @@ def _format_digits(value: float, digits: str, *, is_percent: bool) -> str:
     placeholders = digits.rstrip(",")
     exponent = (2 if is_percent else 0) - 3 * (len(digits) - len(placeholders))
     whole, _, decimals = placeholders.partition(".")
-    required, most = len(decimals.rstrip("#?")), min(len(decimals), _MAX_DECIMALS)
+    required, max_decimals = len(decimals.rstrip("#?")), min(len(decimals), _MAX_DECIMALS)
     amount = Decimal(str(abs(value))).scaleb(exponent, _ROUNDING)
-    rounded = amount.quantize(Decimal(1).scaleb(-most), context=_ROUNDING)
-    integer, _, fraction = f"{rounded:.{most}f}".partition(".")
+    rounded = amount.quantize(Decimal(1).scaleb(-max_decimals), context=_ROUNDING)
+    integer, _, fraction = f"{rounded:.{max_decimals}f}".partition(".")
     separator, width = "," if "," in whole else "", len(whole.replace(",", "").lstrip("#?"))
     if separator:
         width += max(width - 1, 0) // 3
@@ -163,7 +163,7 @@ def _format_date(value: float, section: Section, epoch: datetime) -> str:
         if token["elapsed"]:
             parts.append(str(int(seconds // _UNIT_SECONDS[units[at]])))
         elif token["half"]:
-            parts.append("PM" if moment.hour >= _NOON else "AM")
+            parts.append("PM" if moment.hour >= _NOON_HOUR else "AM")
         elif token["date"]:
             is_minute = _is_minute(units, at)
             parts.append(_format_unit(moment, codes[at], is_minute=is_minute, has_halves=has_halves))
@@ -195,7 +195,7 @@ def _format_unit(moment: datetime, code: str, *, is_minute: bool, has_halves: bo
     if unit == "d" and length > 2:  # noqa: PLR2004 ddd
         name = _WEEKDAYS[moment.weekday()]
         return name[:3] if length == 3 else name  # noqa: PLR2004 dddd
-    hour = (moment.hour - 1) % _NOON + 1 if has_halves else moment.hour
+    hour = (moment.hour - 1) % _NOON_HOUR + 1 if has_halves else moment.hour
     minute_or_month = moment.minute if is_minute else moment.month
     number = {"m": minute_or_month, "d": moment.day, "h": hour, "s": moment.second}[unit]
     text = f"{number:02}" if length > 1 else str(number)

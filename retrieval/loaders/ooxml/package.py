@@ -22,7 +22,7 @@ class Package:
     """A package whose main part has the root element `root`."""
 
     def __init__(self, data: bytes, name: str, root: str) -> None:
-        """Raise DocumentError when the file is no package, or its main part has another root element."""
+        """Raise DocumentError when the file is not a package, or its main part has another root element."""
         self.archive = ZipArchive(data, name)
         paths = [relation.path for relation in self.relations("") if relation.kind == "officeDocument"]
         if not paths:

@@ -15,19 +15,22 @@ _CONTROL = regex.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ufffe\uffff\ud800-\udfff
 # Symbol fonts map their bullets to private use characters.
 _SYMBOL_BULLET = regex.compile(r"[\uf000-\uf0ff](?=\s)")
 _WORD_END = regex.compile(r"\S(?=\s+\S)")
-# Spaces and gaps are in line heights. A line is a bit higher than its font size.
-_LEADING = 1.1
-_MIN_SPACE = 0.12
+# Constants in _HEIGHTS are in line heights. A line is a bit higher than its font size.
+_LINE_HEIGHT_RATIO = 1.1
+_MIN_SPACE_HEIGHTS = 0.12
 # Arabic letters fill less of their boxes than Latin ones.
-_MIN_SPACE_LEFTWARD = 0.18
-_MIN_GAP = 0.7
+_MIN_LEFTWARD_SPACE_HEIGHTS = 0.18
+_MIN_GAP_HEIGHTS = 0.7
 _MAX_SAMPLED_LINES = 6
 _LONG_LINE_CHARS = 40
 _MIN_ROWS = 6
 _MIN_CELL_CHARS = 18
-_MAX_GUTTER_DISTANCE = 2.5
+_MAX_GUTTER_DISTANCE_HEIGHTS = 2.5
 _MIN_FULL_SHARE = 0.6
 _MIN_GUTTER_SHARE = 0.4
+# Parts of one row: how far their base lines differ, and how far the second may reach back into the first.
+_MAX_BASE_DISTANCE_HEIGHTS = 0.4
+_MAX_ROW_OVERLAP_HEIGHTS = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +82,7 @@ def find_gaps(chars: PageChars, line: Line) -> Iterator[tuple[int, float, float]
             chars.box(line.char_indices[match.start()]).right,
             chars.box(line.char_indices[after]).left,
         )
-        if right - left > _MIN_GAP * line.height:
+        if right - left > _MIN_GAP_HEIGHTS * line.height:
             yield after, left, right
 
 
@@ -110,7 +113,7 @@ def _height(chars: PageChars, text: str, char_indices: Sequence[int]) -> float:
     """Return the character height in the middle of a line; its ends may have superscripts or an initial."""
     at = len(text) // 2
     at -= text[at].isspace()  # a space that is only a gap has no size
-    return _LEADING * chars.size(char_indices[at])
+    return _LINE_HEIGHT_RATIO * chars.size(char_indices[at])
 
 
 def _bidi_line(chars: PageChars, text: str, char_indices: Sequence[int]) -> Line | None:
@@ -124,13 +127,13 @@ def _bidi_line(chars: PageChars, text: str, char_indices: Sequence[int]) -> Line
     if not letters:
         return None
     boxes = {char_index: chars.box(char_index) for _, char_index in drawn}
-    height = _LEADING * chars.size(letters[len(letters) // 2])
+    height = _LINE_HEIGHT_RATIO * chars.size(letters[len(letters) // 2])
     glyphs = [
         bidi.Glyph(letter, char_index, box.left, box.right, box.bottom, box.top)
         for letter, char_index in drawn
         for box in [boxes[char_index]]
     ]
-    ordered, runs_left = bidi.reorder_glyphs(glyphs, _MIN_SPACE_LEFTWARD * height)
+    ordered, runs_left = bidi.reorder_glyphs(glyphs, _MIN_LEFTWARD_SPACE_HEIGHTS * height)
     return Line(
         text="".join(letter for letter, _ in ordered),
         char_indices=[char_index for _, char_index in ordered],
@@ -163,13 +166,13 @@ def _clean(text: str, char_indices: Sequence[int]) -> tuple[str, Sequence[int]]:
 
 def _is_same_row(before: Line, after: Line) -> bool:
     """Return whether a line continues the one before in the same row, as after a superscript."""
-    overlaps = abs(before.base - after.base) < 0.4 * min(before.height, after.height)
-    beside = -0.2 * before.height < after.start - before.end < before.height
+    overlaps = abs(before.base - after.base) < _MAX_BASE_DISTANCE_HEIGHTS * min(before.height, after.height)
+    beside = -_MAX_ROW_OVERLAP_HEIGHTS * before.height < after.start - before.end < before.height
     return overlaps and beside and before.runs_left == after.runs_left
 
 
 def _join_row(before: Line, after: Line) -> Line:
-    space = " " if after.start - before.end > _MIN_SPACE * before.height else ""
+    space = " " if after.start - before.end > _MIN_SPACE_HEIGHTS * before.height else ""
     return Line(
         text=before.text + space + after.text,
         char_indices=[*before.char_indices, *([-1] if space else []), *after.char_indices],
@@ -207,7 +210,7 @@ def _is_prose(pairs: list[list[Line]], gutter: float) -> bool:
     if len(pairs) < _MIN_ROWS:
         return False
     cells = median(min(len(left.text), len(right.text)) for left, right in pairs)
-    full = sum(gutter - left.right < _MAX_GUTTER_DISTANCE * left.height for left, _ in pairs)
+    full = sum(gutter - left.right < _MAX_GUTTER_DISTANCE_HEIGHTS * left.height for left, _ in pairs)
     return cells >= _MIN_CELL_CHARS and full >= _MIN_FULL_SHARE * len(pairs)
 
 

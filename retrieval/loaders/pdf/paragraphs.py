@@ -63,18 +63,18 @@ _ITEM = regex.compile(r"[•◦▪▫‣●○■□◆➢✓·*–-]\s|\(?(?:\p
 _BULLET = regex.compile(r"[•◦▪▫‣●○■□◆➢✓·*]\s")
 _SMALL_LETTER = regex.compile(r"\p{Ll}")
 _LETTER = regex.compile(r"\p{L}")
-# Distances in line heights, and ratios of them.
-_MAX_LINE_DISTANCE = 1.2
-_MAX_ROW_DISTANCE = 2.5
-_INDENT = 0.7
+# In line heights, in usual line pitches of the document, or ratios of line heights.
+_MAX_LINE_DISTANCE_PITCHES = 1.2
+_MAX_ROW_DISTANCE_HEIGHTS = 2.5
+_MIN_INDENT_HEIGHTS = 0.7
 _MIN_SIZE_RATIO = 1.2
-_MIN_HEADING_SIZE = 1.15
-_MAX_NOTE_SIZE = 0.92
-_MIN_ROOM = 0.3
+_MIN_HEADING_SIZE_RATIO = 1.15
+_MAX_NOTE_SIZE_RATIO = 0.92
+_MIN_ROOM_HEIGHTS = 0.3
 _NEIGHBOUR_LINES = 4
 _MAX_ENDING_CHARS = 8
-_USUAL_PITCH = 0.9
-_MIN_PITCH, _MAX_PITCH = 0.5, 2
+_DEFAULT_PITCH_HEIGHTS = 0.9
+_MIN_PITCH_HEIGHTS, _MAX_PITCH_HEIGHTS = 0.5, 2
 _MAX_HEADING_CHARS = 160
 _MAX_HEADING_LINES = 3
 _NO_HEADING_END = tuple(".,;:!。，；：、،")
@@ -116,12 +116,12 @@ class Typography(NamedTuple):
         """Return whether a paragraph looks like a heading: short, large and not a sentence."""
         text = " ".join(placed.line.text for placed in paragraph.lines)
         is_short = len(text) <= _MAX_HEADING_CHARS and len(paragraph.lines) <= _MAX_HEADING_LINES
-        large = min(placed.line.height for placed in paragraph.lines) >= _MIN_HEADING_SIZE * self.height
+        large = min(placed.line.height for placed in paragraph.lines) >= _MIN_HEADING_SIZE_RATIO * self.height
         return large and is_short and bool(_LETTER.search(text)) and not text.endswith(_NO_HEADING_END)
 
     def is_small(self, paragraph: Paragraph) -> bool:
         """Return whether the paragraph is smaller than the text, as footnotes are."""
-        return max(placed.line.height for placed in paragraph.lines) <= _MAX_NOTE_SIZE * self.height
+        return max(placed.line.height for placed in paragraph.lines) <= _MAX_NOTE_SIZE_RATIO * self.height
 
 
 def usual_typography(pages: Iterable[Sequence[Line]]) -> Typography:
@@ -133,13 +133,13 @@ def usual_typography(pages: Iterable[Sequence[Line]]) -> Typography:
             heights[round(line.height, 1)] += len(line.text)
         for before, line in pairwise(page):
             pitch = (before.base - line.base) / line.height
-            if _MIN_PITCH < pitch < _MAX_PITCH and _is_same_size(before, line):
+            if _MIN_PITCH_HEIGHTS < pitch < _MAX_PITCH_HEIGHTS and _is_same_size(before, line):
                 pitches[round(pitch, 2)] += 1
     # Paragraphs are further apart than lines, so the lower tercile of all pitches is one within paragraphs.
     ordered = sorted(pitches.elements())
     return Typography(
         height=heights.most_common(1)[0][0] if heights else 1.0,
-        pitch=ordered[len(ordered) // 3] if ordered else _USUAL_PITCH,
+        pitch=ordered[len(ordered) // 3] if ordered else _DEFAULT_PITCH_HEIGHTS,
     )
 
 
@@ -214,7 +214,7 @@ def _joint(run: Sequence[PlacedLine], at: int, typography: Typography, *, is_fir
     if placed.heading is not None:
         return " "
     if before.is_row and placed.is_row:
-        return "\n" if before.line.base - line.base < _MAX_ROW_DISTANCE * line.height else None
+        return "\n" if before.line.base - line.base < _MAX_ROW_DISTANCE_HEIGHTS * line.height else None
     if _is_apart(run, at, typography) or before.is_row or placed.is_row or _BULLET.match(line.text):
         return None
     return _text_joint(run, at, typography, is_first=is_first)
@@ -225,7 +225,9 @@ def _text_joint(run: Sequence[PlacedLine], at: int, typography: Typography, *, i
     before, line = run[at - 1].line, run[at].line
     if before.text.endswith(_HYPHENS):
         return " "
-    if _is_indented(run, at) or (not is_first and line.start < before.start - _INDENT * line.height):
+    if _is_indented(run, at) or (
+        not is_first and line.start < before.start - _MIN_INDENT_HEIGHTS * line.height
+    ):
         return None
     if not _has_room(run, at - 1, line.text.partition(" ")[0], typography):
         return " "
@@ -234,7 +236,7 @@ def _text_joint(run: Sequence[PlacedLine], at: int, typography: Typography, *, i
 
 def _is_indented(run: Sequence[PlacedLine], at: int) -> bool:
     line = run[at].line
-    indent = _INDENT * line.height
+    indent = _MIN_INDENT_HEIGHTS * line.height
     goes_back = at + 1 == len(run) or run[at + 1].line.start < line.start - indent
     before = run[at - 1].line
     return goes_back and line.start > before.start + indent and not _ITEM.match(before.text)
@@ -245,7 +247,7 @@ def _has_room(run: Sequence[PlacedLine], at: int, word: str, typography: Typogra
     line = run[at].line
     letter = (line.right - line.left) / max(1, len(line.text))
     room = max(near.end for near in _near(run, at, typography)) - line.end
-    return room > (len(word) + 1) * letter + _MIN_ROOM * line.height
+    return room > (len(word) + 1) * letter + _MIN_ROOM_HEIGHTS * line.height
 
 
 def _near(run: Sequence[PlacedLine], at: int, typography: Typography) -> list[Line]:
@@ -262,7 +264,7 @@ def _near(run: Sequence[PlacedLine], at: int, typography: Typography) -> list[Li
 def _is_apart(run: Sequence[PlacedLine], at: int, typography: Typography) -> bool:
     """Return whether there is a gap above a line."""
     line = run[at].line
-    return (run[at - 1].line.base - line.base) / line.height > _MAX_LINE_DISTANCE * typography.pitch
+    return (run[at - 1].line.base - line.base) / line.height > _MAX_LINE_DISTANCE_PITCHES * typography.pitch
 
 
 def _is_ended(line: Line) -> bool:

@@ -29,7 +29,7 @@ _MAX_LEVELS = 6
 # An outline with a single entry is a title.
 _MIN_OUTLINE_ENTRIES = 2
 # Sentences are not split by length.
-_NO_LIMIT = 2**30
+_UNLIMITED_CHARS = 2**30
 _LANGUAGE_SAMPLE_CHARS = 20_000
 # Default titles of programs.
 _NO_TITLE = regex.compile(
@@ -152,7 +152,7 @@ class _PdfBuilder:
         numbers = sorted({placed.page for placed in paragraph.lines})
         for number in numbers[1:]:
             turn = self._starts[number]
-            for piece in pieces(self.text[start : span.end], language, _NO_LIMIT):
+            for piece in pieces(self.text[start : span.end], language, _UNLIMITED_CHARS):
                 if start + piece.end > turn:
                     yield Span(start, start + piece.end)
                     start += piece.end

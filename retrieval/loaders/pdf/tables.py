@@ -6,12 +6,11 @@ from statistics import median
 from retrieval.loaders.pdf.chars import PageChars
 from retrieval.loaders.pdf.lines import Line, find_gaps
 
-# In line heights.
-_MIN_CELL_GAP = 0.9
+_MIN_CELL_GAP_HEIGHTS = 0.9
 # Justified lines are stretched at every space, but rarely by more than this.
-_MAX_JUSTIFIED_GAP = 2.5
-# The width of a row by that of its letters, at least.
-_MIN_ROW_STRETCH = 1.1
+_MAX_JUSTIFIED_GAP_HEIGHTS = 2.5
+# Minimum row width, relative to its letters.
+_MIN_ROW_WIDTH_RATIO = 1.1
 # The number or bullet of an item, and the space after it.
 _MAX_MARKER_CHARS = 5
 
@@ -20,7 +19,9 @@ def find_table_rows(chars: PageChars, all_lines: Sequence[Line]) -> list[Line]:
     """Return the lines that are table rows: they share a wide gap with an adjacent line."""
     usual = median([(line.right - line.left) / len(line.text) for line in all_lines]) if all_lines else 0.0
     wide = [
-        [] if line.right - line.left < _MIN_ROW_STRETCH * usual * len(line.text) else _cell_gaps(chars, line)
+        []
+        if line.right - line.left < _MIN_ROW_WIDTH_RATIO * usual * len(line.text)
+        else _cell_gaps(chars, line)
         for line in all_lines
     ]
     return [
@@ -34,9 +35,12 @@ def _cell_gaps(chars: PageChars, line: Line) -> list[tuple[float, float]]:
     """Return the gaps far wider than a space, unless the line is justified."""
     all_gaps = [(left, right) for after, left, right in find_gaps(chars, line) if after > _MAX_MARKER_CHARS]
     widths = [right - left for left, right in all_gaps]
-    if len(widths) == line.text.count(" ") and max(widths, default=0) < _MAX_JUSTIFIED_GAP * line.height:
+    if (
+        len(widths) == line.text.count(" ")
+        and max(widths, default=0) < _MAX_JUSTIFIED_GAP_HEIGHTS * line.height
+    ):
         return []
-    return [(left, right) for left, right in all_gaps if right - left > _MIN_CELL_GAP * line.height]
+    return [(left, right) for left, right in all_gaps if right - left > _MIN_CELL_GAP_HEIGHTS * line.height]
 
 
 def _beside(wide: list[list[tuple[float, float]]], at: int) -> list[list[tuple[float, float]]]:

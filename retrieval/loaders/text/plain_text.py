@@ -23,7 +23,7 @@ _PARAGRAPH_END = (*_SENTENCE_END, *"?？؟\"'”’»)")
 
 
 def load(data: bytes, name: str) -> Document:
-    """Load a .txt file. The first line is the title if a blank line follows and it is no sentence."""
+    """Load a .txt file. The first line is the title if a blank line follows and it is not a sentence."""
     text = decode(data, name)
     blocks = find_paragraphs(text)
     if len(blocks) > 1 and _is_title(text, blocks[0]):

@@ -44,7 +44,7 @@ def _cited(quote: str, highlights: tuple[tuple[int, int], ...] = (), **fields: A
 
 
 def _shown(answer: Any, style: TerminalStyle) -> str:
-    return answer_output.render_answer(answer, TEXTS, style, quotes=slice(1))
+    return answer_output.answer_text(answer, TEXTS, style, quotes=slice(1))
 
 
 def test_quotes_are_unbroken_without_a_terminal(answer: Callable[..., Any]) -> None:

@@ -130,7 +130,7 @@ def test_index_that_is_interrupted(verbatim: Calling) -> None:
     assert 130 == told.exit_code
     line = told.stdout.splitlines()[1]
     assert line.startswith("16 of ")
-    assert line.endswith(" texts have vectors, 16 of them new; `verbatim index` makes the rest")
+    assert line.endswith(" texts have vectors, 16 of them new; `verbatim index` encodes the rest")
     verbatim(other, "index")
     assert f"16 of {len(encoder.texts) + len(other.texts)} texts" in line
     assert not {*encoder.texts} & {*other.texts}

@@ -180,7 +180,7 @@ def test_meanings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(diagnostics, "load_encoder", lambda: encoder)
     library = Library.open(tmp_path, index_dir=tmp_path / ".index", encoder=encoder)
     texts = library.encodable
-    rest = "the bot makes the rest while it answers, `verbatim index` makes them now"
+    rest = "the bot encodes the rest while it answers, `verbatim index` now"
     assert (True, f"0 of {texts} texts have vectors; {rest}") == check()
     library.encode()
     assert (True, f"{texts} of {texts} texts have vectors") == check()

@@ -9,7 +9,7 @@ from telegram import Update
 from telegram.ext import ApplicationHandlerStop
 
 from bot.handlers import access
-from bot.handlers.access import AccessControl, RateLimits, Verdict
+from bot.handlers.access import AccessControl, QuestionQuota, Verdict
 from bot.i18n.messages import texts_for
 from bot.ops.metrics import Metrics
 from bot.telegram.bot_client import Bot
@@ -198,7 +198,7 @@ ADMITTED, NOTICE, REFUSED = Verdict.ADMITTED, Verdict.REFUSED_WITH_NOTICE, Verdi
 @fast
 async def test_one_notice() -> None:
     """The first request beyond the limit gets a notice, the next ones nothing; others are not affected."""
-    limits = RateLimits(3)
+    limits = QuestionQuota(3)
     verdicts = [await limits.take(1) for _ in range(6)]
     assert [ADMITTED, ADMITTED, ADMITTED, NOTICE, REFUSED, REFUSED] == verdicts
     assert ADMITTED == await limits.take(2)
@@ -208,7 +208,7 @@ async def test_one_notice() -> None:
 @fast
 async def test_refill(per_minute: int) -> None:
     """After a minute without requests, the bucket is full again, and a notice is due again."""
-    limits = RateLimits(per_minute)
+    limits = QuestionQuota(per_minute)
     for _ in range(2):
         verdicts = [await limits.take(1) for _ in range(per_minute + 2)]
         assert [*[ADMITTED] * per_minute, NOTICE, REFUSED] == verdicts
@@ -218,7 +218,7 @@ async def test_refill(per_minute: int) -> None:
 @fast
 async def test_no_second_notice_while_requests_continue() -> None:
     """Continuous requests are admitted at the refill rate, without a second notice."""
-    limits = RateLimits(6)
+    limits = QuestionQuota(6)
     verdicts = []
     for _ in range(100):
         verdicts.append(await limits.take(1))
@@ -230,7 +230,7 @@ async def test_no_second_notice_while_requests_continue() -> None:
 @fast
 async def test_no_limit() -> None:
     """A limit of 0 admits everything."""
-    limits = RateLimits(0)
+    limits = QuestionQuota(0)
     assert {ADMITTED} == {await limits.take(1) for _ in range(1000)}
 
 
@@ -238,7 +238,7 @@ async def test_no_limit() -> None:
 @fast
 async def test_at_most_a_bucket_and_a_refill_per_minute(per_minute: int, gaps: list[float]) -> None:
     """In any minute, at most a full bucket and its refill are admitted."""
-    limits, admitted, now = RateLimits(per_minute), [], 0.0
+    limits, admitted, now = QuestionQuota(per_minute), [], 0.0
     for gap in gaps:
         await asyncio.sleep(gap)
         now += gap
@@ -252,7 +252,7 @@ async def test_at_most_a_bucket_and_a_refill_per_minute(per_minute: int, gaps: l
 async def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     """Only the most recently used buckets are kept."""
     monkeypatch.setattr(access, "_MAX_BUCKETS", 3)
-    limits = RateLimits(1)
+    limits = QuestionQuota(1)
     for key in range(10):
         await limits.take(key)
     assert [7, 8, 9] == list(limits._buckets)

@@ -96,8 +96,8 @@ async def test_missing_vectors_are_computed(folder: Path, caplog: pytest.LogCapt
             await _wait_until(lambda: not library.unencoded and _remaining(metrics) == 0)
             await _wait_until(lambda: len(caplog.messages) > 1)
     assert [
-        f"Comparing meanings: {texts} texts have no vector yet",
-        f"Comparing meanings: all texts have vectors, {texts} of them new",
+        f"Sentence encoder: {texts} texts to encode",
+        f"Sentence encoder: all texts encoded, {texts} of them new",
     ] == caplog.messages
     if sys.platform == "linux":
         assert {10} == set(encoder.priorities)
@@ -116,7 +116,7 @@ async def test_progress_is_logged(
         async with _running(background):
             background.encode_library(library)
             await _wait_until(lambda: "all texts" in caplog.text)
-    assert f"Comparing meanings: 16 of {texts} texts" == caplog.messages[1]
+    assert f"Sentence encoder: 16 of {texts} texts" == caplog.messages[1]
 
 
 async def test_without_missing_vectors_nothing_is_logged(
@@ -195,5 +195,5 @@ async def test_a_failing_encoder(folder: Path, caplog: pytest.LogCaptureFixture)
         background.encode_library(good)
         await _wait_until(lambda: not good.unencoded)
     assert [
-        "Meanings cannot be compared (16 texts are too many): answers are found by words alone"
+        "Sentence encoder unavailable (16 texts are too many): answers are found by words alone"
     ] == caplog.messages

@@ -125,7 +125,7 @@ def test_every_page_of_a_document_is_within_limits(
 ) -> None:
     """Any passage number, even one beyond the document, shows the page of a passage, whole."""
     passages, source = document
-    reply = browse.render_page(source, passages, first, RECIPIENT)
+    reply = browse.render_document_page(source, passages, first, RECIPIENT)
     check_limits(reply)
     here = passages[min(first, len(passages) - 1)]
     assert _without_spaces(here.text)[-1:] in _without_spaces(reply.text)
@@ -135,7 +135,7 @@ def _read_all_pages(passages: Sequence[Passage], source: Source = DOCUMENT) -> l
     """Return all pages, each with the number of its first passage."""
     at, pages = 0, list[tuple[int, Reply]]()
     while True:
-        pages.append((at, browse.render_page(source, passages, at, RECIPIENT)))
+        pages.append((at, browse.render_document_page(source, passages, at, RECIPIENT)))
         presses = _presses(pages[-1][1])
         if "›" not in presses:
             return pages
@@ -162,7 +162,7 @@ def test_the_pages_are_the_document(text: str, data: st.DataObject) -> None:
     backs = [_number_of(_presses(page)["‹"]) for _, page in pages[1:]]
     assert starts[:-1] == backs
     number = data.draw(st.integers(0, len(passages) - 1))
-    assert browse.render_page(DOCUMENT, passages, number, RECIPIENT) in [page for _, page in pages]
+    assert browse.render_document_page(DOCUMENT, passages, number, RECIPIENT) in [page for _, page in pages]
 
 
 @pytest.mark.parametrize("sentence", ["The keeper lights the lamp. ", "守灯人点亮灯。", "𝔖𝔱𝔬𝔯𝔪 𝔴𝔞𝔯𝔫𝔦𝔫𝔤. "])

@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 
 from bot.views.callback_data import (
     AS_WRITTEN,
-    MAX_BYTES,
+    MAX_CALLBACK_DATA_BYTES,
     MAX_EARLIER_BYTES,
     SHORT_PASSAGE_ID_CHARS,
     Action,
@@ -36,7 +36,7 @@ PRESSES = st.builds(
 def test_round_trip(press: ButtonPress) -> None:
     """Any press survives encoding and fits in callback data."""
     assert press == decode(encode(press))
-    assert len(encode(press).encode()) <= MAX_BYTES
+    assert len(encode(press).encode()) <= MAX_CALLBACK_DATA_BYTES
 
 
 @given(st.text() | st.none() | st.integers() | st.binary())
@@ -79,7 +79,7 @@ BROWSE_PRESSES = st.builds(
 def test_browse_round_trip(press: BrowsePress) -> None:
     """Any press survives encoding, fits in callback data, and is not taken for a button of an answer."""
     assert press == decode_browse(encode_browse(press))
-    assert len(encode_browse(press).encode()) <= MAX_BYTES
+    assert len(encode_browse(press).encode()) <= MAX_CALLBACK_DATA_BYTES
     assert decode(encode_browse(press)) is None
 
 

@@ -113,7 +113,7 @@ def test_another_encoder_begins_anew(docs: Path, tmp_path: Path, caplog: pytest.
 
 
 def test_answers_meanwhile(docs: Path) -> None:
-    """While vectors are made answers are found by words, and asked again afterwards."""
+    """While texts are encoded, answers are found by words, and computed again afterwards."""
     opened = Library.open(docs, encoder=FakeEncoder())
     by_words = _ask(Library.open(docs))
     assert by_words.citations[0].quote == asyncio.run(opened.answer(QUESTION)).citations[0].quote

@@ -15,7 +15,7 @@ from retrieval.opensearch.passage_vectors import (
     PassageVectors,
     VectorSample,
     cached_embeddings,
-    encode_missing,
+    encode_missing_passages,
     stored_vectors,
 )
 from tests.retrieval.fake_encoder import FakeEncoder
@@ -77,7 +77,8 @@ def test_only_missing_vectors_are_made(segment: Segment) -> None:
     assert isinstance(encoder, FakeEncoder)
     some, everything = list(range(5)), list(range(len(segment)))
     encoded = [
-        sum(encode_missing(segment, numbers, embeddings)) for numbers in (some, everything, everything)
+        sum(encode_missing_passages(segment, numbers, embeddings))
+        for numbers in (some, everything, everything)
     ]
     assert [len(embeddings.store), 0] == [sum(encoded), encoded[-1]]
     assert len(encoder.texts) == len(embeddings.store)
@@ -87,7 +88,7 @@ def test_only_missing_vectors_are_made(segment: Segment) -> None:
 def test_same_scores_as_a_local_index(segment: Segment) -> None:
     """Scores equal those of an index on this machine, apart from its baselines by language."""
     embeddings, numbers = fake_embeddings(), list(range(len(segment)))
-    for _ in encode_missing(segment, numbers, embeddings):
+    for _ in encode_missing_passages(segment, numbers, embeddings):
         pass
     index = LocalIndex([LiveSegment(segment)], embeddings)
     question = embeddings.encoder.encode_question("Who built the lighthouse?")
@@ -110,7 +111,7 @@ def test_cached_embeddings(segment: Segment, tmp_path: Path) -> None:
     for name in ("one", "one", "two"):
         embeddings = cached_embeddings(encoder, tmp_path / "index", name)
         before = len(encoder.texts)
-        for _ in encode_missing(segment, numbers, embeddings):
+        for _ in encode_missing_passages(segment, numbers, embeddings):
             pass
         assert (name == "one" and bool(before)) == (before == len(encoder.texts))
     assert {"cluster-one", "cluster-two"} == {path.name for path in (tmp_path / "index").iterdir()}
@@ -129,7 +130,7 @@ def test_vectors_that_cannot_be_saved(
 
     monkeypatch.setattr(embeddings.store, "append", fail)
     with caplog.at_level(logging.WARNING):
-        assert sum(encode_missing(segment, [0], embeddings))
+        assert sum(encode_missing_passages(segment, [0], embeddings))
     assert "No space left on device" in caplog.text
     assert stored_vectors(segment, [0], embeddings.store).counts.all()
 

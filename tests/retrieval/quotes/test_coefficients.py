@@ -3,7 +3,13 @@ import math
 import pytest
 
 from retrieval.query.query import parse
-from retrieval.quotes.confidence import UNSURE, WITH_MEANING, WORDS_ONLY, Coefficients, confidence
+from retrieval.quotes.confidence import (
+    MIN_UNSURE_CONFIDENCE,
+    WITH_MEANING,
+    WORDS_ONLY,
+    Coefficients,
+    confidence,
+)
 
 
 @pytest.mark.parametrize("coefficients", [WITH_MEANING, WORDS_ONLY])
@@ -16,7 +22,9 @@ def test_values(coefficients: Coefficients) -> None:
         )
     )
     query = parse(" ".join(f"unknown{number}" for number in range(30)), ["en"])
-    assert confidence(query, dict.fromkeys(coefficients.confidence, 0.0), coefficients) < UNSURE
+    assert (
+        confidence(query, dict.fromkeys(coefficients.confidence, 0.0), coefficients) < MIN_UNSURE_CONFIDENCE
+    )
 
 
 @pytest.mark.parametrize("coefficients", [WITH_MEANING, WORDS_ONLY])

@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 
 from retrieval.query.query import parse, with_earlier_words
 from retrieval.quotes.confidence import (
-    SURE,
-    UNSURE,
+    MIN_SURE_CONFIDENCE,
+    MIN_UNSURE_CONFIDENCE,
     WITH_MEANING,
     WORDS_ONLY,
     Coefficients,
@@ -45,7 +45,7 @@ def test_nothing_asked(question: str, coefficients: Coefficients) -> None:
 @pytest.mark.parametrize("question", ["lighthouse", "goats?", "茶馆", "茶", "ตลา"])
 def test_one_word(question: str, coefficients: Coefficients) -> None:
     """One word stays below the threshold, even for a perfect match. Its characters are not more words."""
-    assert 0 < confidence(parse(question, LANGUAGES), PERFECT, coefficients) < SURE
+    assert 0 < confidence(parse(question, LANGUAGES), PERFECT, coefficients) < MIN_SURE_CONFIDENCE
 
 
 @FITS
@@ -53,25 +53,25 @@ def test_one_word(question: str, coefficients: Coefficients) -> None:
 def test_several_words(question: str, coefficients: Coefficients) -> None:
     """Several words are answered by a perfect match and declined for its opposite."""
     query = parse(question, LANGUAGES)
-    assert confidence(query, PERFECT, coefficients) > SURE
-    assert confidence(query, OPPOSITE, coefficients) < UNSURE
+    assert confidence(query, PERFECT, coefficients) > MIN_SURE_CONFIDENCE
+    assert confidence(query, OPPOSITE, coefficients) < MIN_UNSURE_CONFIDENCE
 
 
 @FITS
 def test_follow_up_of_one_word(coefficients: Coefficients) -> None:
     """A single word with words of the earlier question counts as several."""
     query = with_earlier_words(parse("goats?", ["en"]), parse("Who feeds the sheep?", ["en"]))
-    assert confidence(query, PERFECT, coefficients) > SURE
+    assert confidence(query, PERFECT, coefficients) > MIN_SURE_CONFIDENCE
 
 
 @pytest.mark.parametrize(
     ("probability", "expected"),
     [
         (0.0, "none"),
-        (math.nextafter(UNSURE, 0), "none"),
-        (UNSURE, "unsure"),
-        (math.nextafter(SURE, 0), "unsure"),
-        (SURE, "sure"),
+        (math.nextafter(MIN_UNSURE_CONFIDENCE, 0), "none"),
+        (MIN_UNSURE_CONFIDENCE, "unsure"),
+        (math.nextafter(MIN_SURE_CONFIDENCE, 0), "unsure"),
+        (MIN_SURE_CONFIDENCE, "sure"),
         (1.0, "sure"),
     ],
 )
