@@ -19,7 +19,7 @@ from telegram.ext import (
 )
 from telegram.request import HTTPXRequest
 
-from bot.handlers import admin, browse, buttons, errors, inline, questions
+from bot.handlers import admin, browse, buttons, errors, inline, overview, questions
 from bot.handlers.access import AccessControl
 from bot.handlers.context import BotContext, BotState, Data
 from bot.handlers.messaging import mentions_bot
@@ -62,6 +62,8 @@ _MESSAGE = filters.UpdateType.MESSAGE & ~_SentViaBot()
 _PRIVATE = _MESSAGE & filters.ChatType.PRIVATE
 _GROUP = _MESSAGE & filters.ChatType.GROUPS
 _WITH_TEXT = filters.TEXT | filters.CAPTION
+# /ask and /search in a caption are followed by a question; other commands cannot be used there.
+_COMMAND_IN_CAPTION = filters.CaptionRegex(r"^\s*/(?!ask\b|search\b)[A-Za-z]\w*(@\w+)?(\s|$)")
 _ADDRESSED = _WITH_TEXT & ~filters.COMMAND & _AddressedToBot()
 _EDITED = filters.UpdateType.EDITED_MESSAGE
 
@@ -97,13 +99,16 @@ def _handlers(access: AccessControl) -> list[BaseHandler[Update, BotContext, Non
         CommandHandler("ask", limited(questions.answer_question), _MESSAGE),
         CommandHandler("ask", limited(questions.answer_edited_question), _EDITED),
         CommandHandler("why", limited(questions.why), _MESSAGE),
+        CommandHandler("overview", limited(overview.overview), _MESSAGE),
         CommandHandler("search", limited(browse.search), _MESSAGE),
         CommandHandler("sources", limited(browse.sources), _MESSAGE),
         CommandHandler("privacy", limited(questions.privacy), _MESSAGE),
         CommandHandler("status", admin.status, admins),
         CommandHandler("reload", admin.reload, admins),
         MessageHandler(admins & filters.Document.ALL, admin.receive_document),
-        MessageHandler(_PRIVATE & filters.COMMAND, limited(questions.unknown_command)),
+        MessageHandler(
+            _PRIVATE & (filters.COMMAND | _COMMAND_IN_CAPTION), limited(questions.unknown_command)
+        ),
         MessageHandler(_PRIVATE & _WITH_TEXT, limited(questions.answer_question)),
         MessageHandler(_GROUP & _ADDRESSED, limited(questions.answer_question)),
         MessageHandler(

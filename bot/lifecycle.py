@@ -10,11 +10,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from telegram import Update
+from telegram import Chat, Update
 from telegram.error import BadRequest, InvalidToken, TelegramError
 
 from bot import application
 from bot.application import App, build_application, build_bot
+from bot.handlers.access import AccessControl
+from bot.handlers.chat_actions import ChatActions
 from bot.handlers.context import BotState
 from bot.http_server import Health, build_web_app, serving
 from bot.ops.background_encoding import BackgroundEncoding
@@ -41,7 +43,7 @@ from bot.telegram.webhook import Inbox, Webhook
 from config.logging import configure
 from config.settings import ConfigError, Settings, startup_problems
 from retrieval.documents.archive import AnyArchive
-from retrieval.documents.library import Library
+from retrieval.documents.library import Library, Progress
 from retrieval.errors import FolderError
 
 _START_TIMEOUT_SECONDS = 30.0
@@ -132,6 +134,7 @@ class BotResources:
         self.is_connected = asyncio.Event()
         url = settings.webhook_url
         self.inbox = Inbox(url, settings.webhook_key) if url else None
+        self.chat_actions = ChatActions()
         self._encoding = BackgroundEncoding(self.metrics)
         self._monitor: ClusterMonitor | None = None
         self._logged_problems: Sequence[object] = ()
@@ -197,15 +200,17 @@ class BotResources:
             manager,
             self.settings.telegram_admins,
             self.settings.log_questions,
+            chat_actions=self.chat_actions,
         )
 
-    def _read_folder(self, before: Library | None, quiet: float) -> Library:
+    def _read_folder(self, before: Library | None, quiet: float, progress: Progress | None = None) -> Library:
         return Library.open(
             self.settings.seeds_dir,
             index_dir=self.settings.index_dir,
             quote_chars=self.settings.quote_chars,
             before=before,
             quiet=quiet,
+            progress=progress,
             encoder=None if before else encoder_for(self.settings),
         )
 
@@ -241,6 +246,7 @@ class TelegramConnection:
         self._bot = bot
         self._opening = opening
         self._application: asyncio.Task[App]
+        self._access = AccessControl(resources.settings)
         self._dispatcher: Dispatcher
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -277,10 +283,17 @@ class TelegramConnection:
 
     async def _handle(self, update: Update) -> None:
         if not self._application.done():
-            with self._resources.waits.pausing():
+            with self._resources.waits.pausing(), self._show_waiting(update):
                 await asyncio.wait({self._application})
         with self._resources.metrics.time_stage("whole"):
             await self._application.result().process_update(update)
+
+    def _show_waiting(self, update: Update) -> contextlib.AbstractContextManager[None]:
+        """Show in a private chat that its message is being worked on while the documents load."""
+        chat = update.message.chat if update.message else None
+        if chat is None or chat.type != Chat.PRIVATE or not self._access.is_allowed(update):
+            return contextlib.nullcontext()
+        return self._resources.chat_actions.show(self._bot, update)
 
     async def _follow_documents(self) -> None:
         """Report the process as ready when it is, and keep the documents up to date from then on."""

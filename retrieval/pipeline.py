@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 
@@ -26,8 +27,21 @@ async def answer(
 ) -> Answer:
     """Answer a question with up to `top` quotes of at most `quote_chars` characters.
 
-    `earlier` is the question before it, if the question is a reply to its answer.
+    `earlier` is the question before it, if the question is a reply to its answer. A declined question keeps
+    its suggestion only if that is not declined too.
     """
+    result = await _answer_as_written(text, index, quote_chars=quote_chars, top=top, earlier=earlier)
+    if result.certainty != "none" or result.suggestion is None:
+        return result
+    corrected = await _answer_as_written(
+        result.suggestion, index, quote_chars=quote_chars, top=1, earlier=earlier
+    )
+    return result if corrected.certainty != "none" else replace(result, suggestion=None)
+
+
+async def _answer_as_written(
+    text: str, index: Index, *, quote_chars: int, top: int, earlier: str | None
+) -> Answer:
     own, corrections = await _parse_and_correct(text, index)
     if own.is_greeting:
         earlier = None

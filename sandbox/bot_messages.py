@@ -45,11 +45,12 @@ def send_photo(telegram: TelegramState, params: Params) -> Json:
 def copy_message(telegram: TelegramState, params: Params) -> Json:
     chat, source = _target_chat(telegram, params), _source_message(telegram, params, "copy")
     formatted = source.formatted
-    if source.file and "caption" in params.values:
+    if (source.file or source.attachment) and "caption" in params.values:
         formatted = validation.caption(
             serializers.read_text(params.text("caption"), params.get("caption_entities"))
         )
-    return {"message_id": _send(telegram, chat, params, formatted=formatted, file=source.file)["message_id"]}
+    content = {"file": source.file, "attachment": source.attachment}
+    return {"message_id": _send(telegram, chat, params, formatted=formatted, **content)["message_id"]}
 
 
 def forward_message(telegram: TelegramState, params: Params) -> Json:
@@ -58,7 +59,8 @@ def forward_message(telegram: TelegramState, params: Params) -> Json:
         "forward_from": source.forward_from or source.sender,
         "forward_date": source.forward_date or source.date,
     }
-    return _send(telegram, chat, params, formatted=source.formatted, file=source.file, **origin)
+    content = {"file": source.file, "attachment": source.attachment}
+    return _send(telegram, chat, params, formatted=source.formatted, **content, **origin)
 
 
 def send_chat_action(telegram: TelegramState, params: Params) -> bool:

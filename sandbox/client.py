@@ -156,7 +156,7 @@ class ChatClient:
         return ChatClient(self.sandbox, self.id, user_id, self.seen, self.members)
 
     async def send(self, text: str = "", **fields: Any) -> MessageClient:
-        """Send a message. `fields` are those of the `send` action: reply_to (an id), quote, thread_id, ..."""
+        """Send a message. `fields` are those of the `send` action: reply_to (an id), attachment, ..."""
         sent = await self.sandbox.control(
             "send", chat_id=self.id, **{"from": self.user_id}, text=text, **fields
         )

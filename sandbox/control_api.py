@@ -14,7 +14,8 @@ Users and chats
 
 Messages
     send {chat_id, from, text?, entities?, reply_to?, quote?, thread_id?, sticker?: emoji,
-          document? | photo?: {name, mime?, base64}}
+          document? | photo?: {name, mime?, base64}, attachment?: voice | audio | video | video_note |
+          animation | poll | contact | location | dice}
     edit {chat_id, message_id, text, entities?}
     forward {chat_id, message_id, to, from}
     delete {chat_id, message_id}
@@ -46,7 +47,7 @@ import binascii
 from dataclasses import asdict, fields
 from typing import TYPE_CHECKING, Any
 
-from sandbox import bot_messages, serializers, user_actions
+from sandbox import attachments, bot_messages, serializers, user_actions
 from sandbox.api_methods import Upload
 from sandbox.errors import ApiError, bad_request
 from sandbox.fault_injection import Fault
@@ -153,6 +154,7 @@ class ControlApi:
             self._person(body),
             serializers.read_text(body.get("text") or "", body.get("entities")),
             file=self._file(body),
+            attachment=self._attachment(body),
             reply_to=body.get("reply_to"),
             quote=body.get("quote"),
             **({"thread_id": body["thread_id"]} if body.get("thread_id") else {}),
@@ -288,6 +290,11 @@ class ControlApi:
                 upload = Upload(file["name"], file.get("mime", "application/octet-stream"), content)
                 return bot_messages.add_upload(self._telegram, upload, kind)
         return None
+
+    def _attachment(self, body: Json) -> Json | None:
+        if not (kind := body.get("attachment")):
+            return None
+        return attachments.build(kind, self._telegram.next_number(), has_caption=bool(body.get("text")))
 
     async def _wait_for_answer(self, query_id: str, kind: str, last_event: int, body: Json) -> Json:
         def is_wanted(event: Json) -> bool:

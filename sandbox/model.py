@@ -66,7 +66,10 @@ class Quote:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A message in a chat. `formatted` is the caption if there is a file, else the text."""
+    """A message in a chat. `formatted` is the caption if there is a file or an attachment, else the text.
+
+    `attachment` has the fields of other content, such as a voice message or a poll.
+    """
 
     id: int
     chat_id: int
@@ -74,6 +77,7 @@ class Message:
     date: int
     formatted: TextWithEntities = TextWithEntities()
     file: TelegramFile | None = None
+    attachment: Json | None = None
     reply_to: int | None = None
     quote: Quote | None = None
     thread_id: int | None = None

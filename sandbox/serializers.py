@@ -149,8 +149,8 @@ def message(source: Message, find_chat: FindChat, find_user: FindUser, *, with_r
         reply_markup={"inline_keyboard": [list(row) for row in source.keyboard]} if source.keyboard else None,
         link_preview_options={"is_disabled": True} if source.is_preview_disabled else None,
     )
-    if source.file:
-        result |= {source.file.kind: _media(source.file)}
+    if source.file or source.attachment:
+        result |= {source.file.kind: _media(source.file)} if source.file else source.attachment or {}
         result |= _without_none(caption=source.formatted.text or None, caption_entities=spans)
     elif source.service is None:
         result |= _without_none(text=source.formatted.text, entities=spans)

@@ -232,7 +232,7 @@ class TelegramState:
 
     def _is_command(self, message: Message) -> bool:
         first = next(iter(message.formatted.entities), None)
-        if message.file or first is None or first.type != "bot_command" or first.offset:
+        if message.file or message.attachment or first is None or first.type != "bot_command" or first.offset:
             return False
         _, _, name = message.formatted.text[: first.length].partition("@")
         return name.lower() in {"", str(self.bot.username).lower()}

@@ -24,13 +24,14 @@ def write(  # noqa: PLR0913 - the parts of a message
     formatted: TextWithEntities,
     *,
     file: TelegramFile | None = None,
+    attachment: Json | None = None,
     reply_to: int | None = None,
     quote: str | None = None,
     **fields: Any,
 ) -> Message:
     """Post a user's message, and deliver it to the bot if it may see it."""
     _require_membership(chat, person)
-    stored = validation.caption(formatted) if file else validation.text(formatted)
+    stored = validation.caption(formatted) if file or attachment else validation.text(formatted)
     if (topic := telegram.topic(chat, fields.get("thread_id"))) and topic.is_closed:
         raise bad_request("TOPIC_CLOSED")
     quoted: Quote | None = None
@@ -41,14 +42,22 @@ def write(  # noqa: PLR0913 - the parts of a message
     if chat.type == "private":
         chat.is_started = True
     message = telegram.post(
-        chat, person, formatted=stored, file=file, reply_to=reply_to, quote=quoted, **fields
+        chat,
+        person,
+        formatted=stored,
+        file=file,
+        attachment=attachment,
+        reply_to=reply_to,
+        quote=quoted,
+        **fields,
     )
     telegram.deliver(message)
     return message
 
 
 def edit(telegram: TelegramState, message: Message, formatted: TextWithEntities) -> Message:
-    stored = validation.caption(formatted) if message.file else validation.text(formatted)
+    has_caption = message.file or message.attachment
+    stored = validation.caption(formatted) if has_caption else validation.text(formatted)
     changed = telegram.change(message, formatted=stored, edit_date=now())
     telegram.deliver(changed, "edited_message")
     return changed
@@ -63,6 +72,7 @@ def forward(telegram: TelegramState, message: Message, chat: Chat, person: User)
         person,
         formatted=message.formatted,
         file=message.file,
+        attachment=message.attachment,
         via_bot=message.via_bot,
         forward_from=message.forward_from or message.sender,
         forward_date=message.forward_date or message.date,

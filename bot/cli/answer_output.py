@@ -10,7 +10,7 @@ from typing import Any, Self, TextIO
 import click
 
 from bot.i18n.messages import Texts
-from bot.views.plain_text import closest_quotes, explain_refusal, heading_line, location_text
+from bot.views.plain_text import citation_location, closest_quotes, explain_refusal, heading_line
 from retrieval.model import Answer, Citation, Span
 
 _BAR = "│ "
@@ -85,9 +85,9 @@ def answer_text(answer: Answer, texts: Texts, style: TerminalStyle, *, quotes: s
     if answer.certainty == "none":
         return _render_refusal(answer, texts)
     if answer.certainty == "unsure":
-        quoted = [_render_citation(citation, texts, style) for citation in closest_quotes(answer)]
+        quoted = [render_citation(citation, texts, style) for citation in closest_quotes(answer)]
         return "\n\n".join([texts.unsure_answer, *quoted])
-    return "\n\n".join(_render_citation(citation, texts, style) for citation in answer.citations[quotes])
+    return "\n\n".join(render_citation(citation, texts, style) for citation in answer.citations[quotes])
 
 
 def _render_refusal(answer: Answer, texts: Texts) -> str:
@@ -101,10 +101,21 @@ def _render_refusal(answer: Answer, texts: Texts) -> str:
     return "\n".join(lines)
 
 
-def _render_citation(citation: Citation, texts: Texts, style: TerminalStyle) -> str:
+def visible_line(text: str) -> str:
+    """Return a text with each control character and line break as one symbol."""
+    return text.translate(_VISIBLE_LINE_CHARS)
+
+
+def render_citation(citation: Citation, texts: Texts, style: TerminalStyle) -> str:
+    """Return a quote and, below it, its source."""
     names = texts.list_separator.join([citation.document, *citation.copies])
-    location = f"— {location_text(citation.title, citation.locator, texts)} · {names}"
-    source = _dim(location.translate(_VISIBLE_LINE_CHARS), style)
+    location = f"{citation_location(citation, texts)} · {names}"
+    return render_quote(citation, location, style)
+
+
+def render_quote(citation: Citation, location: str, style: TerminalStyle) -> str:
+    """Return a quote and, below it, its location."""
+    source = _dim(visible_line(f"— {location}"), style)
     if style.width is None:
         return f"{citation.quote}\n  {source}"
     bar = _dim(_BAR, style)

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +14,7 @@ import click
 from bot import __version__
 from bot.cli import answer_output, feedback_report
 from bot.cli.answer_output import TerminalStyle, answer_json
+from bot.cli.document_questions import answer_about_documents
 from bot.cli.open_documents import (
     connect,
     encode_missing,
@@ -23,6 +25,7 @@ from bot.cli.open_documents import (
     read_settings,
 )
 from bot.i18n.messages import texts_for
+from bot.i18n.small_talk import small_talk_reply
 from bot.ops import feedback
 from bot.search_backends import encoder_for, loaded_encoder_for
 from bot.views.plain_text import MAX_CLOSEST_PASSAGES
@@ -38,14 +41,24 @@ if TYPE_CHECKING:
 
 # 128 + SIGINT, as in shells.
 _INTERRUPTED_EXIT_CODE = 130
+# A wrong setting or call, and a folder without documents.
+_SETTING_EXIT_CODE = 2
 _DEFAULT_QUOTES = 1
 _DEFAULT_QUOTES_JSON = 5
+
+# A line that begins like this is no question but a command, such as those of the bot in Telegram.
+_COMMAND = re.compile(r"\s*/[a-z]\w*(\s|$)", re.IGNORECASE)
+_CHAT_HELP = """\
+Write a question, and the documents are searched for the sentences that answer it.
+Enter alone shows the next quote. "And when was that?" asks on about the question before. Ctrl-D ends.
+The commands of the bot in Telegram, such as /search and /sources, do not work here.
+"""
 
 
 class UsageFailure(click.ClickException):
     """A wrong setting or call: one line on stderr and exit code 2."""
 
-    exit_code = 2
+    exit_code = _SETTING_EXIT_CODE
 
     def show(self, file: TextIO | None = None) -> None:  # type: ignore[override]  # click types it IO[Any]
         click.echo(f"verbatim: {self.message}", file=file or sys.stderr)
@@ -121,6 +134,7 @@ def ask(
 ) -> None:
     """Ask the documents one QUESTION, or each line of a file.
 
+    Without --json, "What is this about?" and "Which documents do you have?" show an overview or the list.
     Exit codes: 0 for an answer or the closest passages, 1 for no answer, 2 for a wrong option or setting.
     With --questions always 0.
     """
@@ -132,7 +146,15 @@ def ask(
     )
     with open_documents(docs) as (library, runner):
 
-        def print_answer(line: str) -> Answer:
+        def print_answer(line: str) -> bool:
+            """Print the answer to a line, and return whether it shows any of the documents."""
+            if not as_json:
+                if reply := small_talk_reply(line, texts_for()):
+                    _print(reply)
+                    return False
+                if about := runner.run(answer_about_documents(line, library, texts_for(), style)):
+                    _print(about)
+                    return True
             answer = runner.run(
                 library.answer(line, top=quotes if as_json else max(quotes, MAX_CLOSEST_PASSAGES))
             )
@@ -140,10 +162,10 @@ def ask(
                 _print(json.dumps(answer_json(answer), ensure_ascii=False))
             else:
                 _print(answer_output.answer_text(answer, texts_for(), style, quotes=slice(quotes)))
-            return answer
+            return answer.certainty != "none"
 
         if questions is None:
-            sys.exit(1 if print_answer(" ".join(question)).certainty == "none" else 0)
+            sys.exit(0 if print_answer(" ".join(question)) else 1)
         for number, line in enumerate(_read_lines(questions)):
             if number and not as_json:
                 _print("")
@@ -167,7 +189,7 @@ def _read_lines(file: BinaryIO) -> Iterator[str]:
 def chat(docs: Path | None) -> None:
     """Ask and answer in the terminal.
 
-    An empty line shows the next quote, Ctrl-D ends.
+    An empty line shows the next quote, /help explains, Ctrl-D ends.
     """
     style, shown = TerminalStyle.of(sys.stdout), 0
     answer: Answer | None = None
@@ -178,6 +200,18 @@ def chat(docs: Path | None) -> None:
             " Ask; Enter alone shows the next quote, Ctrl-D ends.\n"
         )
         for line in _input_lines():
+            if _COMMAND.match(line):
+                _print(_CHAT_HELP)
+                continue
+            if reply := small_talk_reply(line, texts_for()):
+                _print(reply + "\n")
+                continue
+            if line.strip() and (
+                about := runner.run(answer_about_documents(line, library, texts_for(), style))
+            ):
+                answer = None
+                _print(about + "\n")
+                continue
             if line.strip():
                 answer, shown = runner.run(_answer_line(library, line, question)), 0
                 if not answer.asks_nothing:
@@ -233,6 +267,7 @@ def index(docs: Path | None, *, fresh: bool) -> None:
     All documents are read again; vectors of unchanged texts are kept. Ctrl-C while texts are encoded
     keeps the vectors so far, and the next run continues. With OPENSEARCH_URL only changed documents are read,
     and the new index replaces the old one when complete. Files that are left out are listed with the reason.
+    Exit code 2 if no document can be read.
     """
     settings = read_settings()
     folder = docs or settings.seeds_dir
@@ -250,6 +285,8 @@ def index(docs: Path | None, *, fresh: bool) -> None:
         )
     print_problems(library, folder)
     _print_counts(library)
+    if not library.sources:
+        sys.exit(_SETTING_EXIT_CODE)
     if texts := library.encodable:
         _encode_for_index(library, texts)
 
@@ -294,7 +331,11 @@ def _index_cluster(settings: Settings, folder: Path, *, fresh: bool) -> None:
                     cluster, folder, plan, progress=progress, on_wait=print_waiting, embeddings=embeddings
                 )
             )
-        _print_counts(open_cluster_documents(settings, folder, cluster, runner))
+        library = open_cluster_documents(settings, folder, cluster, runner)
+    print_problems(library, "the cluster")
+    _print_counts(library)
+    if not library.sources:
+        sys.exit(_SETTING_EXIT_CODE)
 
 
 def _print_counts(library: "Library | ClusterLibrary") -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import os
+import shlex
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
 
 # Encoding this many takes minutes on two cores. More are left to `verbatim index`.
 _MAX_VECTORS_BEFORE_ANSWERS = 20_000
+# More are announced, as they take some seconds at least.
+_MIN_VECTORS_ANNOUNCED = 50
+_VECTORS_PER_MINUTE = 400
 
 
 def read_settings() -> Settings:
@@ -45,7 +49,9 @@ def open_documents(docs: Path | None) -> Iterator[tuple["Library | ClusterLibrar
     with asyncio.Runner() as runner:
         if settings.opensearch_nodes:
             with connect(settings, runner) as cluster:
-                yield open_cluster_documents(settings, folder, cluster, runner), runner
+                in_cluster = open_cluster_documents(settings, folder, cluster, runner)
+                print_problems(in_cluster, "the cluster", list_with=_check_command(docs))
+                yield in_cluster, runner
             return
         library = Library.open(
             folder,
@@ -53,7 +59,7 @@ def open_documents(docs: Path | None) -> Iterator[tuple["Library | ClusterLibrar
             quote_chars=settings.quote_chars,
             encoder=encoder_for(settings),
         )
-        print_problems(library, folder)
+        print_problems(library, folder, list_with=_check_command(docs))
         _encode_if_quick(library)
         yield library, runner
 
@@ -74,6 +80,12 @@ def _encode_if_quick(library: Library) -> None:
 
 
 def encode_missing(library: Library) -> None:
+    """Compute the missing vectors, with a progress bar, or where that is hidden with a line before it."""
+    missing = library.unencoded
+    if missing >= _MIN_VECTORS_ANNOUNCED and not sys.stderr.isatty():
+        minutes = max(round(missing / _VECTORS_PER_MINUTE), 1)
+        about = "a minute" if minutes == 1 else f"{minutes} minutes"
+        click.echo(f"comparing the meanings of {missing:,} texts, once; this may take {about}", err=True)
     # If the encoder cannot be loaded, it has logged why.
     with contextlib.suppress(EncoderError), progress_bar("Encoding") as progress:
         library.encode(progress, threads=os.cpu_count() or 1)
@@ -91,13 +103,22 @@ def connect(settings: Settings, runner: asyncio.Runner) -> Iterator["ClusterClie
 def open_cluster_documents(
     settings: Settings, folder: Path, cluster: "ClusterClient", runner: asyncio.Runner
 ) -> "ClusterLibrary":
-    library = runner.run(open_cluster_library(settings, folder, cluster, encoder_for(settings)))
-    print_problems(library, "the cluster")
-    return library
+    return runner.run(open_cluster_library(settings, folder, cluster, encoder_for(settings)))
 
 
-def print_problems(library: "Library | ClusterLibrary", folder: Path | str) -> None:
-    for problem in library.problems:
+def _check_command(docs: Path | None) -> str:
+    return f"verbatim check --docs {shlex.quote(str(docs))}" if docs else "verbatim check"
+
+
+def print_problems(
+    library: "Library | ClusterLibrary", folder: Path | str, *, list_with: str | None = None
+) -> None:
+    """List the files that were left out, or only count them and name the command that lists them."""
+    count = len(library.problems)
+    if list_with and count:
+        files = "1 file was" if count == 1 else f"{count:,} files were"
+        click.echo(f"{files} left out; `{list_with}` says why", err=True)
+    for problem in () if list_with else library.problems:
         click.echo(f"left out {problem.name}: {problem.reason}", err=True)
     if not library.sources:
         click.echo(no_documents_message(folder), err=True)

@@ -76,7 +76,7 @@ class AccessControl:
 
     async def check_access(self, update: Update, context: BotContext) -> None:
         """Raise ApplicationHandlerStop for an update that is not allowed; runs before all handlers."""
-        if not self._is_allowed(update):
+        if not self.is_allowed(update):
             context.metrics.count_refusal("not allowed")
             await _dismiss(update)
             raise ApplicationHandlerStop
@@ -100,7 +100,7 @@ class AccessControl:
 
         return serve
 
-    def _is_allowed(self, update: Update) -> bool:
+    def is_allowed(self, update: Update) -> bool:
         """Decide by chat and sender only; a message may quote, forward or reply to anything."""
         chat, user, message = update.effective_chat, update.effective_user, update.effective_message
         if user is not None and user.id in self.admins:

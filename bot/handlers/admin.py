@@ -9,6 +9,7 @@ from telegram.error import TelegramError
 
 from bot.handlers.context import BotContext
 from bot.handlers.messaging import require_message, send_reply
+from bot.handlers.progress import ProgressMessage
 from bot.i18n.messages import Texts
 from bot.ops.document_manager import DocumentManager, is_valid_document_name
 from bot.views.message import text_reply
@@ -56,17 +57,21 @@ async def reload(update: Update, context: BotContext) -> None:
     if manager is None:
         await send_reply(update, text_reply(texts.documents_in_cluster))
         return
-    sent = await send_reply(update, text_reply(texts.reloading))
-    try:
-        library = await manager.reload()
-    except FolderError as error:
-        await sent.edit_text(str(error))
-    else:
-        await sent.edit_text(texts.reloaded(len(library.sources), library.passages))
+    async with ProgressMessage(update, texts.reloading, at_once=True) as progress:
+        try:
+            library = await manager.reload(progress=progress.count)
+        except FolderError as error:
+            result = str(error)
+        else:
+            result = texts.reloaded(len(library.sources), library.passages)
+    await progress.finish(result)
 
 
 async def receive_document(update: Update, context: BotContext) -> None:
-    """Add a document that an admin sent to the documents folder, or replace one of that name."""
+    """Add a document that an admin sent to the documents folder, or replace one of that name.
+
+    A message shows that it is being read, if that takes long; it is edited to show the result.
+    """
     message, texts = require_message(update), context.recipient(update).texts
     document, manager = message.document, context.state.document_manager
     if document is None:
@@ -76,16 +81,23 @@ async def receive_document(update: Update, context: BotContext) -> None:
         return
     name = document.file_name or ""
     shown_name = isolate_direction(one_line(name, _MAX_NAME_UNITS), texts) or texts.document
-    try:
-        confirmation = await _add_document(document, name, manager, texts)
-    except DocumentError as error:
-        await send_reply(update, text_reply(texts.document_not_added(shown_name, error.reason)))
-    else:
-        await send_reply(update, text_reply(confirmation(shown_name)))
+    with context.show_action(update):
+        async with ProgressMessage(update, texts.reading_document(shown_name)) as progress:
+            try:
+                confirmation = await _add_document(document, name, manager, texts, progress.count)
+            except DocumentError as error:
+                result = texts.document_not_added(shown_name, error.reason)
+            else:
+                result = confirmation(shown_name)
+    await progress.finish(result)
 
 
 async def _add_document(
-    document: Document, name: str, manager: DocumentManager, texts: Texts
+    document: Document,
+    name: str,
+    manager: DocumentManager,
+    texts: Texts,
+    progress: Callable[[int, int], None],
 ) -> Callable[[str], str]:
     """Return the reply as a function of the name; raise DocumentError if the document is refused."""
     if not is_valid_document_name(name):
@@ -94,7 +106,7 @@ async def _add_document(
         raise DocumentError(name, texts.file_too_large(_MAX_FILE_MEGABYTES))
     try:
         data = bytes(await (await document.get_file()).download_as_bytearray())
-        replaced = await manager.add(name, data)
+        replaced = await manager.add(name, data, progress)
     except (TelegramError, OSError) as error:
         _log.warning("Cannot add %s: %s", name, type(error).__name__)
         raise DocumentError(name, type(error).__name__) from None

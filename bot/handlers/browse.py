@@ -3,8 +3,10 @@
 import logging
 
 from telegram import CallbackQuery, Chat, InputFile, Message, Update
+from telegram.constants import ChatAction
 from telegram.error import TelegramError
 
+from bot.handlers.chat_actions import topic_of
 from bot.handlers.context import BotContext
 from bot.handlers.messaging import answer_query, edit_reply, require_query, send_reply
 from bot.i18n.messages import Texts
@@ -12,6 +14,7 @@ from bot.ops.document_manager import DocumentManager
 from bot.views import browse, callback_data
 from bot.views.callback_data import BrowsePress, BrowseView
 from bot.views.message import Recipient, text_reply
+from bot.views.overview import render_overview
 from bot.views.plain_text import isolate_direction, one_line
 from retrieval.model import Source
 
@@ -32,7 +35,8 @@ async def search(update: Update, context: BotContext) -> None:
     if not words:
         await send_reply(update, text_reply(recipient.texts.search_usage))
         return
-    answer = await context.find_answer(words, top=browse.MAX_PLACES)
+    with context.show_action(update):
+        answer = await context.find_answer(words, top=browse.MAX_PLACES)
     no_places = text_reply(recipient.texts.no_places)
     await send_reply(update, browse.render_places(answer, 0, recipient) if answer else no_places)
 
@@ -40,18 +44,26 @@ async def search(update: Update, context: BotContext) -> None:
 async def handle_browse_button(update: Update, context: BotContext) -> None:
     """Show the view of a button, and answer the query in any case."""
     query = require_query(update)
-    await answer_query(query, await _show_view(query, context, context.recipient(update)))
-
-
-async def _show_view(query: CallbackQuery, context: BotContext, recipient: Recipient) -> str | None:
-    """Return the text to answer the query with, if any."""
     press = callback_data.decode_browse(query.data)
+    is_file = press is not None and press.view is BrowseView.FILE
+    with context.show_action(update, ChatAction.UPLOAD_DOCUMENT if is_file else ChatAction.TYPING):
+        notice = await _show_view(query, press, context, context.recipient(update))
+    await answer_query(query, notice)
+
+
+async def _show_view(
+    query: CallbackQuery, press: BrowsePress | None, context: BotContext, recipient: Recipient
+) -> str | None:
+    """Return the text to answer the query with, if any."""
     if press is None:
         return recipient.texts.button_expired
     if press.view is BrowseView.SOURCES:
         return await edit_reply(
             query, browse.render_sources(context.archive.sources, press.number, recipient), recipient.texts
         )
+    if press.view is BrowseView.OVERVIEW and not press.document:
+        choice = browse.render_overview_choice(context.archive.sources, press.number, recipient)
+        return await edit_reply(query, choice, recipient.texts)
     source = context.archive.source(press.document)
     if source is None:
         return recipient.texts.documents_changed
@@ -64,6 +76,9 @@ async def _show_document(
     archive, texts = context.archive, recipient.texts
     if press.view is BrowseView.FILE:
         return await _send_file(query, source, context, recipient)
+    if press.view is BrowseView.OVERVIEW:
+        overview = await context.find_overview(source)
+        return await edit_reply(query, render_overview(source, overview, recipient), texts)
     if press.view is BrowseView.HEADINGS:
         sections = await archive.sections(source)
         return await edit_reply(
@@ -110,8 +125,7 @@ async def _send_file(
             await context.bot.send_document(
                 message.chat.id,
                 document,
-                # A chain of replies has a thread id, too, but only topics can be written to.
-                message_thread_id=message.message_thread_id if message.is_topic_message else None,
+                message_thread_id=topic_of(message),
             )
     except (OSError, TelegramError) as error:
         _log.warning("Cannot send %s: %s", source.name, type(error).__name__)

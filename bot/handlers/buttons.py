@@ -1,6 +1,7 @@
 """Handler of the buttons below answers: other quotes, context, pages, votes; and below search results."""
 
 from telegram import CallbackQuery, Message, Update
+from telegram.constants import ChatAction
 
 from bot.handlers.context import MAX_QUOTES, BotContext
 from bot.handlers.messaging import answer_query, edit_reply, question_of, require_query
@@ -9,8 +10,9 @@ from bot.ops.concurrency import in_thread
 from bot.views import answers, browse, callback_data, quotes
 from bot.views.callback_data import Action, ButtonPress
 from bot.views.message import Recipient, Reply
-from bot.views.plain_text import location_text
+from bot.views.plain_text import citation_location
 from retrieval.model import Answer, Citation
+from retrieval.query.document_questions import Topic, parse_document_question
 
 # Actions of the buttons below the closest passages, which are not an answer.
 _ACTIONS_WITHOUT_ANSWER = {Action.CLOSEST, Action.CONTEXT, Action.VOTE_UP, Action.VOTE_DOWN}
@@ -19,25 +21,38 @@ _ACTIONS_WITHOUT_ANSWER = {Action.CLOSEST, Action.CONTEXT, Action.VOTE_UP, Actio
 async def handle_button(update: Update, context: BotContext) -> None:
     """Do what a button says, and answer the query in any case, with a text when nothing else is visible."""
     query = require_query(update)
-    await answer_query(query, await _run_action(query, context, context.recipient(update)))
-
-
-async def _run_action(query: CallbackQuery, context: BotContext, recipient: Recipient) -> str | None:
-    """Return the text to answer the query with, if any."""
     press = callback_data.decode(query.data)
+    is_picture = press is not None and press.action is Action.PAGE_PICTURE
+    with context.show_action(update, ChatAction.UPLOAD_PHOTO if is_picture else ChatAction.TYPING):
+        notice = await _run_action(query, press, context, context.recipient(update))
+    await answer_query(query, notice)
+
+
+async def _run_action(
+    query: CallbackQuery, press: ButtonPress | None, context: BotContext, recipient: Recipient
+) -> str | None:
+    """Return the text to answer the query with, if any."""
     if press is None:
         return recipient.texts.button_expired
     question = query.message.reply_to_message if isinstance(query.message, Message) else None
     text = question_of(question) if question else ""
     if not text:
         return recipient.texts.question_gone
-    top = browse.MAX_PLACES if press.action is Action.PLACES else MAX_QUOTES
+    top = MAX_QUOTES
+    if press.action is Action.PLACES:
+        top, text = browse.MAX_PLACES, _searched_words(text)
     answer = await context.find_answer(text, press.origin, top=top)
     if answer is None or not _is_current(answer, press):
         return recipient.texts.documents_changed
     if press.action in {Action.VOTE_UP, Action.VOTE_DOWN}:
         return _record_vote(text, answer, press, context, recipient.texts)
     return await _show_view(query, answer, press, context, recipient)
+
+
+def _searched_words(text: str) -> str:
+    """Return the words of a search: of /search, or of a question where they are mentioned."""
+    question = parse_document_question(text)
+    return question.subject if question and question.topic is Topic.PLACES else text
 
 
 async def _show_view(
@@ -72,9 +87,7 @@ async def _send_page(
     picture = await in_thread(lambda: archive.picture(citation))
     if picture is None or not isinstance(message, Message):
         return recipient.texts.page_not_available
-    await message.reply_photo(
-        picture, caption=location_text(citation.title, citation.locator, recipient.texts)
-    )
+    await message.reply_photo(picture, caption=citation_location(citation, recipient.texts))
     return None
 
 

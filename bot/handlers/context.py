@@ -2,12 +2,17 @@
 
 import logging
 from collections import OrderedDict
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from telegram import Chat, Update
+from telegram import Chat, Message, Update
+from telegram.constants import ChatAction
 from telegram.ext import CallbackContext
 
+from bot.handlers.chat_actions import ChatActions
+from bot.handlers.named_documents import DocumentNames
 from bot.i18n.messages import texts_for
 from bot.ops.document_manager import DocumentManager
 from bot.ops.feedback import Feedback
@@ -16,7 +21,8 @@ from bot.telegram.bot_client import Bot
 from bot.views.callback_data import AS_WRITTEN, Origin
 from bot.views.message import Recipient
 from retrieval.documents.archive import AnyArchive
-from retrieval.model import Answer
+from retrieval.model import Answer, Citation, Source
+from retrieval.overview import Overview
 
 _log = logging.getLogger(__name__)
 
@@ -24,6 +30,7 @@ Data = dict[Any, Any]
 
 MAX_QUOTES = 5
 _MAX_REMEMBERED_ANSWERS = 2_000
+_MAX_REMEMBERED_ALBUMS = 500
 
 # Quotes after the first that have no word of the question need at least this share of the first quote's
 # score, and at least this score. Quotes unrelated to the question score less.
@@ -46,6 +53,24 @@ class AnswerMap:
         return self._answers.get((chat, question))
 
 
+class SeenAlbums:
+    """Ids of recent albums, in memory: Telegram sends each picture of an album as a message of its own."""
+
+    def __init__(self) -> None:
+        self._ids: OrderedDict[str, None] = OrderedDict()
+
+    def add(self, message: Message) -> bool:
+        """Return whether a message is the first of its album, or of none."""
+        album = message.media_group_id
+        if album is None:
+            return True
+        is_first = album not in self._ids
+        self._ids[album] = None
+        if len(self._ids) > _MAX_REMEMBERED_ALBUMS:
+            self._ids.popitem(last=False)
+        return is_first
+
+
 @dataclass(slots=True)
 class BotState:
     """State that all handlers share; `archive` is replaced when the documents change.
@@ -61,6 +86,9 @@ class BotState:
     logs_questions: bool = False
     has_files: bool = True
     answer_map: AnswerMap = field(default_factory=AnswerMap)
+    albums: SeenAlbums = field(default_factory=SeenAlbums)
+    document_names: DocumentNames = field(default_factory=DocumentNames)
+    chat_actions: ChatActions = field(default_factory=ChatActions)
 
 
 class BotContext(CallbackContext[Bot, Data, Data, BotState]):
@@ -92,6 +120,18 @@ class BotContext(CallbackContext[Bot, Data, Data, BotState]):
                 answer = await self.archive.answer(answer.suggestion, top=top, earlier=earlier)
             return _keep_verified(answer)
 
+    async def find_overview(self, source: Source) -> Overview:
+        """Return the overview of a document, of verbatim quotes only. The time is measured."""
+        with self.metrics.time_stage("find"):
+            overview = await self.archive.overview(source)
+        return replace(overview, sentences=tuple(_drop_altered(overview.sentences)))
+
+    def show_action(
+        self, update: Update, action: ChatAction = ChatAction.TYPING
+    ) -> AbstractContextManager[None]:
+        """Show in the chat that the bot is at work while a block runs, if it takes long."""
+        return self.state.chat_actions.show(self.bot, update, action)
+
     def recipient(self, update: Update) -> Recipient:
         """Return the language and permissions of the person behind an update."""
         user, chat, state = update.effective_user, update.effective_chat, self.state
@@ -107,10 +147,7 @@ class BotContext(CallbackContext[Bot, Data, Data, BotState]):
 
 def _keep_verified(answer: Answer) -> Answer:
     """Drop quotes that are not verbatim, and further quotes that are unlikely to answer."""
-    verified = [citation for citation in answer.citations if citation.is_verbatim]
-    if len(verified) < len(answer.citations):
-        documents = sorted({citation.document for citation in answer.citations if not citation.is_verbatim})
-        _log.error("A quote differs from its document and is not sent: %s", documents)
+    verified = _drop_altered(answer.citations)
     likely = tuple(
         citation
         for citation in verified
@@ -119,3 +156,12 @@ def _keep_verified(answer: Answer) -> Answer:
         or citation.score >= max(verified[0].score * _MIN_SHARE_OF_BEST_SCORE, _MIN_SCORE)
     )
     return replace(answer, citations=likely, certainty=answer.certainty if likely else "none")
+
+
+def _drop_altered(citations: Sequence[Citation]) -> list[Citation]:
+    """Drop quotes that are not verbatim."""
+    verified = [citation for citation in citations if citation.is_verbatim]
+    if len(verified) < len(citations):
+        documents = sorted({citation.document for citation in citations if not citation.is_verbatim})
+        _log.error("A quote differs from its document and is not sent: %s", documents)
+    return verified

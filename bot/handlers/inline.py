@@ -7,6 +7,8 @@ from telegram.error import BadRequest
 
 from bot.handlers.context import BotContext
 from bot.handlers.messaging import question_of
+from bot.handlers.overview import answer_about_documents
+from bot.i18n.small_talk import small_talk_reply
 from bot.views import answers, inline
 from bot.views.message import text_reply
 from bot.views.plain_text import one_line
@@ -52,6 +54,10 @@ async def answer_guest_query(update: Update, context: BotContext) -> None:
     reply = text_reply(recipient.texts.ask_usage)
     if not context.archive.sources:
         reply = text_reply(recipient.texts.no_documents)
+    elif greeting := small_talk_reply(text, recipient.texts):
+        reply = text_reply(greeting)
+    elif text and (about := await answer_about_documents(text, message, context, recipient)):
+        reply = about
     elif text:
         answer = await context.find_answer(text)
         reply = answers.render_answer(answer, recipient) if answer else text_reply(recipient.texts.no_answer)

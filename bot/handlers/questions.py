@@ -1,6 +1,7 @@
 """Handlers of questions and of /start, /help, /privacy and /why, and the greeting of a group."""
 
 import logging
+from collections.abc import Sequence
 from dataclasses import replace
 
 from telegram import Chat, ChatMember, Message, Update
@@ -8,12 +9,16 @@ from telegram.error import BadRequest
 
 from bot.handlers.context import BotContext
 from bot.handlers.messaging import is_unchanged, question_of, require_message, send_reply
+from bot.handlers.overview import answer_about_documents
 from bot.i18n.messages import Texts
+from bot.i18n.small_talk import small_talk_reply
 from bot.views import answers, browse, inline, quotes
 from bot.views.callback_data import AS_WRITTEN, Origin
 from bot.views.message import Recipient, Reply, text_reply
+from bot.views.odd_inputs import explain_unreadable, is_link
 from bot.views.plain_text import MAX_TITLE_UNITS, isolate_direction, one_line
 from retrieval.ids import document_of
+from retrieval.model import Source
 
 _log = logging.getLogger(__name__)
 
@@ -21,7 +26,9 @@ _log = logging.getLogger(__name__)
 async def start(update: Update, context: BotContext) -> None:
     """Greet, or show what a deep link leads to."""
     recipient, link = context.recipient(update), context.args[0] if context.args else ""
-    if link and (reply := await _follow_link(link, context, recipient)):
+    if link:
+        with context.show_action(update):
+            reply = await _follow_link(link, context, recipient)
         await send_reply(update, reply)
         return
     is_private = update.effective_chat is None or update.effective_chat.type == Chat.PRIVATE
@@ -29,7 +36,7 @@ async def start(update: Update, context: BotContext) -> None:
     await send_reply(update, text_reply(text))
 
 
-async def _follow_link(link: str, context: BotContext, recipient: Recipient) -> Reply | None:
+async def _follow_link(link: str, context: BotContext, recipient: Recipient) -> Reply:
     """Show the passage of a link, the document it was in, or that both are gone."""
     if link == inline.HELP_LINK:
         return text_reply(recipient.texts.help)
@@ -85,7 +92,9 @@ async def answer_question(update: Update, context: BotContext) -> None:
         return
     # Telegram does not include what the replied-to message itself replies to.
     origin = _origin(message) if question_message is message else AS_WRITTEN
-    reply = await _find_and_render(question_of(question_message), origin, context, recipient)
+    context.state.albums.add(message)
+    with context.show_action(update):
+        reply = await _find_and_render(question_message, origin, context, recipient)
     sent = await send_reply(update, reply, to=question_message)
     context.state.answer_map.remember(message.chat.id, message.message_id, sent.message_id)
 
@@ -97,7 +106,8 @@ async def answer_edited_question(update: Update, context: BotContext) -> None:
     if answer_id is None or not question_of(message):
         await answer_question(update, context)
         return
-    reply = await _find_and_render(question_of(message), _origin(message), context, recipient)
+    with context.show_action(update):
+        reply = await _find_and_render(message, _origin(message), context, recipient)
     try:
         await context.bot.edit_message_text(
             reply.text,
@@ -119,7 +129,9 @@ async def why(update: Update, context: BotContext) -> None:
     if not text:
         await send_reply(update, text_reply(texts.why_usage))
         return
-    await send_reply(update, answers.render_term_weights(await context.archive.explain(text), texts))
+    with context.show_action(update):
+        weights = await context.archive.explain(text)
+    await send_reply(update, answers.render_term_weights(weights, texts))
 
 
 def _replied_question(message: Message) -> str:
@@ -135,12 +147,26 @@ async def unknown_command(update: Update, context: BotContext) -> None:
 
 
 async def unsupported_message(update: Update, context: BotContext) -> None:
-    await send_reply(update, text_reply(context.recipient(update).texts.unsupported_message))
+    """Explain what the bot can read; an album gets one reply."""
+    message = require_message(update)
+    if context.state.albums.add(message):
+        await send_reply(update, text_reply(explain_unreadable(message, context.recipient(update).texts)))
 
 
-async def _find_and_render(text: str, origin: Origin, context: BotContext, recipient: Recipient) -> Reply:
+async def _find_and_render(
+    message: Message, origin: Origin, context: BotContext, recipient: Recipient
+) -> Reply:
+    """Return the reply to the question in a message."""
+    text = question_of(message)
     if not context.archive.sources:
-        return text_reply(recipient.texts.no_documents)
+        about = await answer_about_documents(text, message, context, recipient)
+        return about or text_reply(recipient.texts.no_documents)
+    if greeting := small_talk_reply(text, recipient.texts):
+        return text_reply(greeting)
+    if named := await context.state.document_names.find_files(text, context.archive):
+        return await _render_named(named, context, recipient)
+    if about := await answer_about_documents(text, message, context, recipient):
+        return about
     answer = await context.find_answer(text, origin)
     if answer is None:
         return text_reply(recipient.texts.no_answer)
@@ -148,7 +174,25 @@ async def _find_and_render(text: str, origin: Origin, context: BotContext, recip
     if context.state.logs_questions:
         _log.info("Question (confidence %.2f): %s", answer.confidence, text)
     context.state.feedback.record(text, answer)
-    return answers.render_answer(answer, recipient, origin)
+    reply = None if answer.answered else await _render_odd_question(text, context, recipient)
+    return reply or answers.render_answer(answer, recipient, origin)
+
+
+async def _render_odd_question(text: str, context: BotContext, recipient: Recipient) -> Reply | None:
+    """Return the reply to a message that has only links or titles of documents; None for a question."""
+    if is_link(text):
+        return text_reply(recipient.texts.link_not_opened)
+    named = await context.state.document_names.find_titles(text, context.archive)
+    return await _render_named(named, context, recipient) if named else None
+
+
+async def _render_named(named: Sequence[Source], context: BotContext, recipient: Recipient) -> Reply:
+    """Show the headings of a document that was named, or the list of several."""
+    if len(named) > 1:
+        return browse.render_named(named, recipient)
+    sections = await context.archive.sections(named[0])
+    headings = browse.render_headings(named[0], sections, 0, recipient)
+    return browse.add_intro(recipient.texts.document_named, headings)
 
 
 def _message_replied_to(message: Message) -> Message | None:

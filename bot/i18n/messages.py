@@ -36,6 +36,7 @@ class Texts:
     def commands(self) -> dict[str, str]:
         return {
             "ask": self._("Ask the documents a question"),
+            "overview": self._("See what a document is about"),
             "search": self._("Find where words occur"),
             "sources": self._("Browse the documents"),
             "why": self._("See which words matched, and their weight"),
@@ -86,6 +87,8 @@ class Texts:
             "The source under a quote is a link: it opens the passage here, wherever you forward it. "
             "Reply to an answer to ask a follow-up question: “And when was that?” "
             "Edit your question, and my answer follows.\n\n"
+            "Ask “What is this about?” or send /overview and the name of a document, and I show its most "
+            "telling sentences. "
             "/search finds where words occur, /sources lets you browse the documents. "
             "Reply to an answer with /why to see which words matched.\n\n"
             "In a group, ask with /ask and your question, or reply to a message of mine; mention me if I "
@@ -143,6 +146,53 @@ class Texts:
     @property
     def unsupported_message(self) -> str:
         return self._("I can only read text. Write me your question in words, and I’ll look for a quote.")
+
+    @property
+    def recording_not_heard(self) -> str:
+        return self._(
+            "I can’t listen to recordings. Write me your question in words, and I’ll look for a quote."
+        )
+
+    @property
+    def picture_not_seen(self) -> str:
+        return self._(
+            "I can’t see what is in pictures and videos. Write me your question as a caption or a message, "
+            "and I’ll look for a quote."
+        )
+
+    @property
+    def document_not_taken(self) -> str:
+        return self._(
+            "I answer only from the documents that my operator has given me; /sources lists them. Write me a "
+            "question about these, and I’ll look for a quote."
+        )
+
+    @property
+    def link_not_opened(self) -> str:
+        return self._(
+            "I don’t open links, I only read the documents I hold. Write me your question in words, and I’ll "
+            "look for a quote."
+        )
+
+    @property
+    def document_named(self) -> str:
+        return self._("You named a document of mine. Ask me something about it, or choose a heading:")
+
+    @property
+    def documents_named(self) -> str:
+        return self._("You named documents of mine. Ask me something about them, or choose one:")
+
+    @property
+    def greeted(self) -> str:
+        return self._("Hello! Ask me about something in the documents, and I’ll look for a quote.")
+
+    @property
+    def thanked(self) -> str:
+        return self._("You’re welcome! If you want to know anything else from the documents, just ask.")
+
+    @property
+    def said_goodbye(self) -> str:
+        return self._("Goodbye! Write to me whenever you want to know something from the documents.")
 
     @property
     def unknown_command(self) -> str:
@@ -356,6 +406,30 @@ class Texts:
         return self._("{number} MB").format(number=round(kilobytes / _KILOBYTES_PER_MEGABYTE, 1))
 
     @property
+    def overview(self) -> str:
+        return self._("Overview")
+
+    @property
+    def overview_opening(self) -> str:
+        return self._("What it is about, in its own sentences:")
+
+    @property
+    def overview_of_table(self) -> str:
+        return self._("The first rows:")
+
+    @property
+    def overview_headings(self) -> str:
+        return self._("Headings:")
+
+    @property
+    def choose_document(self) -> str:
+        return self._("Which document do you mean?")
+
+    @property
+    def unknown_document(self) -> str:
+        return self._("I have no document of this name. Which one do you mean?")
+
+    @property
     def read_from_start(self) -> str:
         return self._("Read from the beginning")
 
@@ -404,6 +478,9 @@ class Texts:
     def reloaded(self, documents: int, passages: int) -> str:
         read = self._n("{count} document read", "{count} documents read", documents).format(count=documents)
         return f"{read} · {self.passage_count(passages)}"
+
+    def reading_document(self, name: str) -> str:
+        return self._("Reading {name} …").format(name=name)
 
     def document_added(self, name: str) -> str:
         return self._("Added {name}. It is searchable now.").format(name=name)

@@ -12,7 +12,7 @@ from watchfiles import awatch
 from bot.ops.concurrency import in_thread
 from retrieval.documents.file_listing import list_files
 from retrieval.documents.ingestion import FailedFile, ingest
-from retrieval.documents.library import QUOTE_CHARS, Library
+from retrieval.documents.library import QUOTE_CHARS, Library, Progress
 from retrieval.errors import DocumentError, FolderError
 from retrieval.loaders import formats
 from retrieval.model import Source
@@ -26,13 +26,14 @@ _MAX_NAME_BYTES = 200
 class DocumentManager:
     """Keeps a library up to date with its folder, one change at a time, while the bot answers from it.
 
-    `reopen` returns an updated library; `swap`, and then `save`, are called with it.
+    `reopen` returns an updated library, and may call a function with the number of files read and their
+    total meanwhile; `swap`, and then `save`, are called with the library.
     """
 
     def __init__(
         self,
         library: Library,
-        reopen: Callable[[Library, float], Library],
+        reopen: Callable[[Library, float, Progress | None], Library],
         swap: Callable[[Library], None],
         save: Callable[[Library], None],
     ) -> None:
@@ -42,14 +43,14 @@ class DocumentManager:
         self._swap = swap
         self._lock = asyncio.Lock()
 
-    async def reload(self, *, quiet: float = 0.0) -> Library:
+    async def reload(self, *, quiet: float = 0.0, progress: Progress | None = None) -> Library:
         """Read the folder again, except files modified in the last `quiet` seconds.
 
         Raises FolderError if the folder is missing.
         """
         async with self._lock:
             before = self.library
-            library = await in_thread(lambda: self._reopen(before, quiet))
+            library = await in_thread(lambda: self._reopen(before, quiet, progress))
             self.library = library
             if library.version != before.version or library.problems != before.problems:
                 self._swap(library)
@@ -67,7 +68,7 @@ class DocumentManager:
                 self._swap(library)
                 await in_thread(lambda: self._save(library))
 
-    async def add(self, name: str, data: bytes) -> bool:
+    async def add(self, name: str, data: bytes, progress: Progress | None = None) -> bool:
         """Add a document to the folder, and return whether it replaced another.
 
         Raises DocumentError if it cannot be read, OSError if it cannot be written.
@@ -75,7 +76,7 @@ class DocumentManager:
         await in_thread(lambda: _check_readable(name, data))
         replaced = (self.library.folder / name).exists()
         await in_thread(lambda: self._write(name, data))
-        await self.reload()
+        await self.reload(progress=progress)
         return replaced
 
     async def remove(self, source: Source) -> None:

@@ -18,6 +18,8 @@ from bot.ops.outage_log import OutageLog
 # Telegram's limit for the messages of a bot in a group.
 GROUP_MESSAGES_PER_MINUTE = 20
 _MAX_GROUPS = 1024
+# Telegram shows it for seconds, so it is neither repeated nor sent late.
+_CHAT_ACTION = "sendChatAction"
 # Calls that surely did not arrive are repeated for an hour. If only the response may have been lost, attempts
 # are fewer, as each may show the same reply once more.
 _MAX_RETRY_SECONDS = 3600.0
@@ -59,10 +61,13 @@ class RateLimiter(BaseRateLimiter[int]):
         callback: Send,
         args: Any,
         kwargs: dict[str, Any],
-        endpoint: str,  # noqa: ARG002  # the data are enough
+        endpoint: str,
         data: dict[str, Any],
         rate_limit_args: int | None,  # noqa: ARG002  # not used
     ) -> Result:
+        if endpoint == _CHAT_ACTION:
+            return await self._send_if_idle(callback, args, kwargs)
+
         async def attempt() -> Result:
             if "chat_id" in data:
                 await self._wait_for_capacity(data["chat_id"])
@@ -88,6 +93,21 @@ class RateLimiter(BaseRateLimiter[int]):
             reraise=True,
         )
         return await retrying(attempt)
+
+    async def _send_if_idle(self, callback: Send, args: Any, kwargs: dict[str, Any]) -> Result:
+        """Send a chat action, unless a message would then have to wait.
+
+        Telegram counts it among the calls of a bot, but not among the messages of a group.
+        """
+        if self._global_limiter is not None:
+            if not self._global_limiter.has_capacity(2):
+                return False
+            await self._global_limiter.acquire()
+        try:
+            return await callback(*args, **kwargs)
+        except TelegramError as error:
+            self._metrics.count_telegram_error(error)
+            raise
 
     def _log_outage(self, state: RetryCallState) -> None:
         error = _last_error(state)

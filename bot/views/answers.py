@@ -3,8 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from telegram import MessageEntity
-
 from bot.i18n.messages import Texts
 from bot.views.callback_data import AS_WRITTEN, Action, ButtonPress, Origin
 from bot.views.message import (
@@ -21,7 +19,15 @@ from bot.views.message import (
     text_reply,
 )
 from bot.views.plain_text import closest_quotes, explain_refusal, heading_line, one_line
-from bot.views.quotes import blockquote, button, context_button, render_quote, source_line, vote_buttons
+from bot.views.quotes import (
+    blockquote,
+    button,
+    context_button,
+    folded,
+    render_quote,
+    source_line,
+    vote_buttons,
+)
 from retrieval.model import Answer, Citation, TermWeight
 
 _MAX_WORD_UNITS = 60
@@ -78,7 +84,7 @@ def render_closest_passages(answer: Answer, recipient: Recipient, origin: Origin
         listing = longer
         text = recipient.texts.show_context if number is None else recipient.texts.show_context_of(number)
         buttons = [*buttons, context_button(text, citation, rank, origin)]
-    body = intro + (_folded(listing) if recipient.in_group else listing)
+    body = intro + (folded(listing) if recipient.in_group else listing)
     return build_reply(body, [buttons, vote_buttons(1, recipient, origin)])
 
 
@@ -86,13 +92,6 @@ def _numbered_quote(citation: Citation, number: int | None, recipient: Recipient
     """Return a quote and the line of its source, which begins with the number on its button."""
     separator = "\n" if number is None else f"\n{number} "
     return blockquote(citation, _MAX_BOLD_WORDS) + separator + source_line(citation, recipient)
-
-
-def _folded(listing: FormattedText) -> FormattedText:
-    """Put all quotes and sources in one expandable block; blocks cannot be nested, so theirs are removed."""
-    block = MessageEntity(MessageEntity.EXPANDABLE_BLOCKQUOTE, 0, listing.units)
-    inner = (entity for entity in listing.entities if entity.type != MessageEntity.BLOCKQUOTE)
-    return FormattedText(listing.text, (block, *inner))
 
 
 def _render_refusal(answer: Answer, recipient: Recipient, origin: Origin) -> Reply:

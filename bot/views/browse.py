@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from math import ceil
 
@@ -25,23 +26,26 @@ from bot.views.message import (
 )
 from bot.views.plain_text import (
     MAX_TITLE_UNITS,
+    citation_location,
     isolate_direction,
-    location_text,
     one_line,
     truncate,
     utf16_length,
 )
-from bot.views.quotes import browse_button, file_buttons
-from retrieval.model import Answer, Citation, Passage, Section, Source
+from bot.views.quotes import blockquote, browse_button, file_buttons
+from retrieval.model import Answer, Citation, Passage, Section, Source, Span
+from retrieval.quotes.quote_selection import shorten
 
 MAX_PLACES = 50
 _PLACES_PER_PAGE = 10
-_SOURCES_PER_PAGE = 8
+SOURCES_PER_PAGE = 8
 _HEADINGS_PER_PAGE = 10
 _MAX_BUTTON_UNITS = 60
 _MAX_NAME_UNITS = 200
-_MAX_WORDS_UNITS = 80
-_MAX_LOCATION_UNITS = 240
+# Ten places of this size, and their entities, fit in a message.
+_MAX_LOCATION_UNITS = 150
+_MAX_SENTENCE_UNITS = 220
+_MAX_BOLD_WORDS = 6
 # A page of a document has about as much text as a screen, or one passage if that is longer.
 _TARGET_PAGE_CHARS = 1800
 _SHORT_NAME_UNITS = 25
@@ -53,19 +57,59 @@ def render_sources(sources: Sequence[Source], page: int, recipient: Recipient) -
     """Show a page of the list of documents; a page beyond the last shows the last."""
     if not sources:
         return text_reply(recipient.texts.no_documents)
-    page, pages = _clamp_page(page, len(sources), _SOURCES_PER_PAGE)
-    first = page * _SOURCES_PER_PAGE
-    body = plain(recipient.texts.document_count(len(sources)) + "\n")
+    intro = recipient.texts.document_count(len(sources))
+    return _render_list(intro, sources, page, recipient, BrowseView.SOURCES)
+
+
+def render_overview_choice(
+    sources: Sequence[Source], page: int, recipient: Recipient, *, is_unknown: bool = False
+) -> Reply:
+    """Ask which document to give an overview of; `is_unknown` says that none has the name asked for.
+
+    The pages are those of the list of all documents. A list of a part of them should fit on one page.
+    """
+    texts = recipient.texts
+    intro = texts.unknown_document if is_unknown else texts.choose_document
+    return _render_list(intro, sources, page, recipient, BrowseView.OVERVIEW)
+
+
+def render_named(sources: Sequence[Source], recipient: Recipient) -> Reply:
+    """List the documents that a message names; of very many, the first."""
+    intro = recipient.texts.documents_named
+    return build_reply(*_list_sources(intro, sources, 0, recipient, BrowseView.HEADINGS))
+
+
+def add_intro(intro: str, reply: Reply) -> Reply:
+    """Put a sentence above a reply."""
+    body = plain(f"{intro}\n\n") + FormattedText(reply.text, reply.entities)
+    return Reply(body.text, body.entities, reply.keyboard)
+
+
+def _render_list(
+    intro: str, sources: Sequence[Source], page: int, recipient: Recipient, list_view: BrowseView
+) -> Reply:
+    """Show a page of documents below a sentence: buttons lead to each, and to the other pages of the list."""
+    view = BrowseView.HEADINGS if list_view is BrowseView.SOURCES else BrowseView.OVERVIEW
+    page, pages = _clamp_page(page, len(sources), SOURCES_PER_PAGE)
+    body, rows = _list_sources(intro, sources, page * SOURCES_PER_PAGE, recipient, view)
+    rows.append(_paging(page, pages, lambda target: BrowsePress(list_view, number=target)))
+    return build_reply(body, rows)
+
+
+def _list_sources(
+    intro: str, sources: Sequence[Source], first: int, recipient: Recipient, view: BrowseView
+) -> tuple[FormattedText, list[Row]]:
+    """Return a page of documents as lines below a sentence, and buttons that lead to a view of each."""
+    body = plain(intro + "\n")
     rows: list[Row] = []
-    for number, source in enumerate(sources[first : first + _SOURCES_PER_PAGE], first + 1):
+    for number, source in enumerate(sources[first : first + SOURCES_PER_PAGE], first + 1):
         title = one_line(source.title, MAX_TITLE_UNITS)
         body += plain(
             f"\n{number}. {isolate_direction(title, recipient.texts)} · {_describe(source, recipient.texts)}"
         )
-        press = BrowsePress(BrowseView.HEADINGS, source.id)
+        press = BrowsePress(view, source.id)
         rows.append([browse_button(f"{number}. {one_line(title, _MAX_BUTTON_UNITS)}", press)])
-    rows.append(_paging(page, pages, lambda target: BrowsePress(BrowseView.SOURCES, number=target)))
-    return build_reply(body, rows)
+    return body, rows
 
 
 def render_headings(source: Source, sections: Sequence[Section], page: int, recipient: Recipient) -> Reply:
@@ -85,6 +129,7 @@ def render_headings(source: Source, sections: Sequence[Section], page: int, reci
     rows.append(_paging(page, pages, lambda target: BrowsePress(BrowseView.HEADINGS, source.id, target)))
     read = browse_button(texts.read_from_start, BrowsePress(BrowseView.READ, source.id))
     rows.append([read, *file_buttons(source.id, recipient)])
+    rows.append([browse_button(texts.overview, BrowsePress(BrowseView.OVERVIEW, source.id))])
     last = [browse_button(f"‹ {texts.all_documents}", BrowsePress(BrowseView.SOURCES))]
     if recipient.can_remove:
         last.append(browse_button(texts.remove_document, BrowsePress(BrowseView.REMOVE, source.id)))
@@ -185,7 +230,7 @@ def render_removal(source: Source, texts: Texts) -> Reply:
 
 
 def render_places(answer: Answer, page: int, recipient: Recipient) -> Reply:
-    """List where the words of a search occur, best first: a line each with the location and the words."""
+    """List where the words of a search occur, best first: each place with its sentence, the words in bold."""
     citations = [citation for citation in answer.citations if citation.highlights]
     if not citations:
         return text_reply(recipient.texts.no_places)
@@ -193,20 +238,22 @@ def render_places(answer: Answer, page: int, recipient: Recipient) -> Reply:
     first = page * _PLACES_PER_PAGE
     body = plain(recipient.texts.place_count(len(citations)) + "\n")
     for number, citation in enumerate(citations[first : first + _PLACES_PER_PAGE], first + 1):
-        location = location_text(citation.title, citation.locator, recipient.texts)
+        location = citation_location(citation, recipient.texts)
         link = linked(one_line(location, _MAX_LOCATION_UNITS), recipient.link(citation.passage.id))
-        body += (
-            plain(f"\n{number}. ")
-            + link
-            + f": {isolate_direction(_matched_words(citation), recipient.texts)}"
-        )
+        body += plain(f"\n{number}. ") + link + "\n" + blockquote(_shorten(citation), _MAX_BOLD_WORDS)
     return build_reply(body, [_paging(page, pages, lambda target: ButtonPress(Action.PLACES, target + 1))])
 
 
-def _matched_words(citation: Citation) -> str:
-    start, text = citation.passage.span.start, citation.passage.text
-    words = (text[span.start - start : span.end - start] for span in citation.highlights)
-    return one_line(", ".join(dict.fromkeys(words)), _MAX_WORDS_UNITS)
+def _shorten(citation: Citation) -> Citation:
+    """Return a citation with the sentence of its words; of a very long one, the part with the first word."""
+    short = shorten(citation, _MAX_SENTENCE_UNITS)
+    quote, start = short.quote, 0
+    first = min((span.start for span in short.highlights), default=short.span.start) - short.span.start
+    if _MAX_SENTENCE_UNITS // 2 < first < len(quote) and utf16_length(quote) > _MAX_SENTENCE_UNITS:
+        start = quote.rfind(" ", 0, first - _MAX_SENTENCE_UNITS // 4) + 1 or first
+    quote = truncate(quote[start:], _MAX_SENTENCE_UNITS)
+    begin = short.span.start + start
+    return replace(short, quote=quote, span=Span(begin, begin + len(quote)))
 
 
 def _describe(source: Source, texts: Texts) -> str:

@@ -76,18 +76,22 @@ class BrowseView(StrEnum):
     FILE = "f"
     REMOVE = "x"
     REMOVE_CONFIRMED = "y"
+    OVERVIEW = "o"
 
 
 @dataclass(frozen=True, slots=True)
 class BrowsePress:
-    """A view of the documents: the id of one, and the number of a page or passage, counted from 0."""
+    """A view of the documents: the id of one, and the number of a page or passage, counted from 0.
+
+    An overview without a document is the list to choose one from.
+    """
 
     view: BrowseView
     document: str = ""
     number: int = 0
 
 
-_BROWSE_DATA = re.compile(r"@([shrfxy])([A-Za-z0-9_-]{8})?\.(0|[1-9][0-9]{0,7})", re.ASCII)
+_BROWSE_DATA = re.compile(r"@([shrfxyo])([A-Za-z0-9_-]{8})?\.(0|[1-9][0-9]{0,7})", re.ASCII)
 
 
 def encode_browse(press: BrowsePress) -> str:
@@ -100,7 +104,8 @@ def decode_browse(data: object) -> BrowsePress | None:
     if match is None:
         return None
     view, document, number = BrowseView(match[1]), match[2] or "", int(match[3])
-    return BrowsePress(view, document, number) if bool(document) != (view is BrowseView.SOURCES) else None
+    is_list = view is BrowseView.SOURCES or (view is BrowseView.OVERVIEW and not document)
+    return BrowsePress(view, document, number) if bool(document) != is_list else None
 
 
 def fit_words(words: Iterable[str]) -> str:

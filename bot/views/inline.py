@@ -3,7 +3,7 @@
 from telegram import InlineQueryResultArticle, InputTextMessageContent, LinkPreviewOptions
 
 from bot.views.message import Recipient, Reply, build_reply
-from bot.views.plain_text import location_text, one_line, utf16_length
+from bot.views.plain_text import citation_location, one_line, utf16_length
 from bot.views.quotes import quote_and_source
 from retrieval.model import Answer, Citation
 
@@ -27,7 +27,7 @@ def render_results(answer: Answer, first: int, recipient: Recipient) -> list[Inl
 
 
 def _quote_article(citation: Citation, recipient: Recipient, *, is_sure: bool) -> InlineQueryResultArticle:
-    location = location_text(citation.title, citation.locator, recipient.texts)
+    location = citation_location(citation, recipient.texts)
     title = one_line(citation.quote, _MAX_TITLE_UNITS)
     if not is_sure:
         room = _MAX_TITLE_UNITS - utf16_length(recipient.texts.inline_unsure(""))

@@ -10,7 +10,7 @@ from bot.i18n.messages import Texts
 from bot.views.plain_text import utf16_length
 
 MAX_MESSAGE_UNITS = 4096
-_MAX_ENTITIES = 100
+MAX_ENTITIES = 100
 
 Row = Sequence[InlineKeyboardButton]
 
@@ -92,4 +92,4 @@ def build_reply(body: FormattedText, rows: Sequence[Row] = ()) -> Reply:
     """Return a message of a text and rows of buttons; empty rows are left out."""
     filled = [row for row in rows if row]
     keyboard = InlineKeyboardMarkup(filled) if filled else None
-    return Reply(body.text, body.entities[:_MAX_ENTITIES], keyboard)
+    return Reply(body.text, body.entities[:MAX_ENTITIES], keyboard)

@@ -78,16 +78,41 @@ class Refusal:
     suggestion: str | None = None
 
 
+def citation_location(citation: Citation, texts: Texts) -> str:
+    """Return the location of a quote; without the title of a document if that is how the quote begins.
+
+    A text without a heading has its first words as its title.
+    """
+    opening = citation.title.removesuffix("…")
+    is_opening = citation.span.start < len(opening) and one_line(citation.quote, MAX_TITLE_UNITS).startswith(
+        opening
+    )
+    return location_text("" if is_opening else citation.title, citation.locator, texts) or _isolated_label(
+        citation.document, texts
+    )
+
+
 def location_text(title: str, at: Locator, texts: Texts) -> str:
-    """Return title, heading and page, row or lines on one line."""
-    parts = [_isolated_label(title, texts)]
+    """Return title, heading and page, row or lines on one line; an empty title is left out."""
+    parts = [_isolated_label(title, texts)] if title else []
+    return texts.list_separator.join([*parts, *_place(title, at, texts)])
+
+
+def place_text(title: str, at: Locator, texts: Texts) -> str:
+    """Return the location without the title, or the title if there is nothing else."""
+    return texts.list_separator.join(_place(title, at, texts)) or _isolated_label(title, texts)
+
+
+def _place(title: str, at: Locator, texts: Texts) -> list[str]:
+    """Return the heading, and the page, row or lines."""
+    parts: list[str] = []
     chapter = at.label if at.unit == "chapter" else None
     if chapter and chapter != title:
         parts.append(texts.chapter(_isolated_label(chapter, texts)))
     if at.heading and at.heading not in {title, chapter}:
         heading_text = texts.sheet if at.unit == "row" else texts.under_heading
         parts.append(heading_text(_isolated_label(at.heading, texts)))
-    return texts.list_separator.join([*parts, *_position(at, texts)])
+    return [*parts, *_position(at, texts)]
 
 
 def _position(at: Locator, texts: Texts) -> list[str]:
@@ -144,12 +169,13 @@ def _reason(answer: Answer, texts: Texts) -> str:
 
 
 def _near(answer: Answer) -> tuple[Citation, ...]:
-    """Return the best citation of each heading, at most three."""
+    """Return the best citation of each heading that has a word of the question, at most three."""
     if answer.asks_nothing:
         return ()
     by_heading: dict[str, Citation] = {}
     for citation in answer.citations:
-        by_heading.setdefault(heading_line(citation), citation)
+        if citation.highlights:
+            by_heading.setdefault(heading_line(citation), citation)
     return tuple(citation for name, citation in by_heading.items() if name)[:_MAX_NEAR_HEADINGS]
 
 

@@ -27,7 +27,14 @@ from bot.views.message import (
     linked,
     plain,
 )
-from bot.views.plain_text import location_text, one_line, truncate, truncate_start, utf16_length
+from bot.views.plain_text import (
+    citation_location,
+    location_text,
+    one_line,
+    truncate,
+    truncate_start,
+    utf16_length,
+)
 from retrieval.ids import document_of
 from retrieval.model import Answer, Citation, Locator, Passage, PassageContext, Span
 
@@ -111,7 +118,7 @@ def context_button(text: str, citation: Citation, rank: int, origin: Origin) -> 
 
 
 def _copy_button(citation: Citation, recipient: Recipient) -> InlineKeyboardButton:
-    source = f"{location_text(citation.title, citation.locator, recipient.texts)} · {citation.document}"
+    source = f"{citation_location(citation, recipient.texts)} · {citation.document}"
     link = recipient.link(citation.passage.id)
     copied = f"{one_line(source, _MAX_COPIED_UNITS - len(link) - 1)}\n{link}"
     return InlineKeyboardButton(recipient.texts.copy_citation, copy_text=CopyTextButton(copied))
@@ -156,7 +163,8 @@ def _read_on_button(context: PassageContext, recipient: Recipient) -> InlineKeyb
 def render_passage(context: PassageContext, recipient: Recipient) -> Reply:
     """Show the passage that a link opens, with its neighbours; cut it if it is very long."""
     passage = context.passage
-    source = _location_and_file(passage, _locator_of(passage), recipient)
+    location = location_text(passage.title, _locator_of(passage), recipient.texts)
+    source = _location_and_file(passage, location, recipient)
     rows = [[_read_on_button(context, recipient), *file_buttons(document_of(passage.id), recipient)]]
     if utf16_length(passage.text) > _MAX_PASSAGE_UNITS:
         return build_reply(plain(truncate(passage.text, _MAX_PASSAGE_UNITS) + "…\n\n") + source, rows)
@@ -202,16 +210,23 @@ def _clip_to_quote(highlights: Iterable[Span], citation: Citation) -> Iterable[S
 
 def source_line(citation: Citation, recipient: Recipient) -> FormattedText:
     """Return the location of a quote, linked to its passage, its files, and a note on altered characters."""
-    line = _location_and_file(citation.passage, citation.locator, recipient)
+    line = _location_and_file(citation.passage, citation_location(citation, recipient.texts), recipient)
     for copy in citation.copies[:_MAX_SHOWN_COPIES]:
         line += plain(recipient.texts.list_separator) + code(one_line(copy, _MAX_NAME_UNITS))
     is_altered = _ALTERED.search(citation.quote) or citation.quote != citation.quote.strip()
     return line + f"\n{recipient.texts.altered_characters}" if is_altered else line
 
 
-def _location_and_file(passage: Passage, locator: Locator, recipient: Recipient) -> FormattedText:
-    location = linked(location_text(passage.title, locator, recipient.texts), recipient.link(passage.id))
-    return plain("— ") + location + " · " + code(one_line(passage.document, _MAX_NAME_UNITS))
+def folded(listing: FormattedText) -> FormattedText:
+    """Put all quotes and sources in one expandable block; blocks cannot be nested, so theirs are removed."""
+    block = MessageEntity(MessageEntity.EXPANDABLE_BLOCKQUOTE, 0, listing.units)
+    inner = (entity for entity in listing.entities if entity.type != MessageEntity.BLOCKQUOTE)
+    return FormattedText(listing.text, (block, *inner))
+
+
+def _location_and_file(passage: Passage, location: str, recipient: Recipient) -> FormattedText:
+    link = linked(location, recipient.link(passage.id))
+    return plain("— ") + link + " · " + code(one_line(passage.document, _MAX_NAME_UNITS))
 
 
 def _text_before(context: PassageContext) -> str:

@@ -1,5 +1,6 @@
 """Questions and lookups over indexed documents. The index is on this machine or in a cluster."""
 
+import asyncio
 from abc import ABC, abstractmethod
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -13,9 +14,11 @@ from retrieval.errors import EncoderError
 from retrieval.ids import document_id, document_of
 from retrieval.index.interface import DocumentIndex
 from retrieval.model import Answer, Citation, Passage, PassageContext, Problem, Section, Source, TermWeight
+from retrieval.overview import Overview, make_overview
 from retrieval.pipeline import answer, explain
 
 _MAX_CACHED_ANSWERS = 256
+_MAX_CACHED_OVERVIEWS = 64
 
 T = TypeVar("T")
 IndexT = TypeVar("IndexT", bound=DocumentIndex)
@@ -23,7 +26,7 @@ IndexT = TypeVar("IndexT", bound=DocumentIndex)
 
 @dataclass(frozen=True, slots=True)
 class Snapshot(Generic[IndexT]):
-    """The indexed documents at one time. Immutable, except for a cache of answers.
+    """The indexed documents at one time. Immutable, except for a cache of answers and overviews.
 
     `problems` are the files that were left out. `version` changes with the documents or their index.
     """
@@ -34,6 +37,7 @@ class Snapshot(Generic[IndexT]):
     version: str
     quote_chars: int
     _answers: OrderedDict[tuple[str, int, str | None, int], Answer] = field(default_factory=OrderedDict)
+    _overviews: OrderedDict[str, Overview] = field(default_factory=OrderedDict)
     _by_id: Mapping[str, Source] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -74,6 +78,18 @@ class Snapshot(Generic[IndexT]):
         before = passages[at - 1] if at else None
         after = passages[at + 1] if at + 1 < len(passages) else None
         return PassageContext(passages[at], before, after, ordinal)
+
+    async def overview(self, source: Source) -> Overview:
+        """Return the overview of a document. Those made last are cached."""
+        if (cached := self._overviews.get(source.id)) is not None:
+            self._overviews.move_to_end(source.id)
+            return cached
+        passages = await self.index.document_passages(source.id, 0, source.passages)
+        result = await asyncio.to_thread(make_overview, passages, self.quote_chars)
+        self._overviews[source.id] = result
+        if len(self._overviews) > _MAX_CACHED_OVERVIEWS:
+            self._overviews.popitem(last=False)
+        return result
 
 
 class Archive(ABC, Generic[IndexT]):
@@ -145,6 +161,10 @@ class Archive(ABC, Generic[IndexT]):
     async def sections(self, source: Source) -> tuple[Section, ...]:
         """Return the sections of a document that have text, in document order."""
         return await self._ask(lambda snapshot: snapshot.index.sections(source.name))
+
+    async def overview(self, source: Source) -> Overview:
+        """Return the central sentences of a document, and the headings of a long one."""
+        return await self._ask(lambda snapshot: snapshot.overview(source))
 
     async def context(self, passage_id: str) -> PassageContext | None:
         """Return a passage and its neighbours, or None without a passage of this id."""

@@ -28,6 +28,7 @@ class Miss(StrEnum):
     """How an answer can be wrong."""
 
     WRONG = "wrong"  # the first quote does not contain the answer
+    UNSURE = "unsure"  # only the closest passages are shown, although there is an answer
     DECLINED = "declined"  # although there is an answer
     UNFOUNDED = "unfounded"  # answered although there is no answer
 
@@ -57,7 +58,7 @@ class Outcome:
         if not self.case.answers:
             return Miss.UNFOUNDED if self.answer.answered else None
         if not self.answer.answered:
-            return Miss.DECLINED
+            return Miss.UNSURE if self.answer.certainty == "unsure" else Miss.DECLINED
         return None if self.rank == 1 else Miss.WRONG
 
 

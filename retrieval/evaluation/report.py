@@ -31,6 +31,7 @@ _DESCRIPTIONS = {
 }
 _MISS_TITLES = {
     Miss.WRONG: "Answered with a wrong quote",
+    Miss.UNSURE: "Not sure, though there is an answer",
     Miss.DECLINED: "Declined, though there is an answer",
     Miss.UNFOUNDED: "Answered, though there is no answer",
 }

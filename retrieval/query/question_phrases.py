@@ -5,6 +5,7 @@ The phrases are in question_phrases.toml, which a speaker of a language can edit
 
 import re
 import tomllib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from importlib.resources import files
@@ -71,12 +72,22 @@ def remove_asking_phrases(text: str) -> str:
     return subject if _WORD.search(subject) else text
 
 
+def document_words(language: str) -> Sequence[str]:
+    """Return what people call documents in general, in a language of the file."""
+    return _load_tables()[language]["documents"]
+
+
+@cache
+def _load_tables() -> Mapping[str, Mapping[str, Sequence[str]]]:
+    source = files(__package__).joinpath("question_phrases.toml").read_text(encoding="utf-8")
+    return tomllib.loads(source)
+
+
 @cache
 def _load_phrases() -> tuple[_Phrase, ...]:
-    source = files(__package__).joinpath("question_phrases.toml").read_text(encoding="utf-8")
     return tuple(
         _parse_phrase(phrase.lower(), tuple(table["documents"]))
-        for table in tomllib.loads(source).values()
+        for table in _load_tables().values()
         for phrase in table["phrases"]
     )
 

@@ -5,6 +5,7 @@ import { avatar, clock, element, formattedText, messageElement, nameOf, plainTex
 
 const $ = (id) => document.getElementById(id);
 const TYPING_MS = 5000;
+const ACTIONS = { upload_photo: "sending a photo", upload_document: "sending a file" };
 const INLINE_DELAY_MS = 250;
 const INLINE_TIMEOUT_SECONDS = 10;
 const CALLBACK_TIMEOUT_SECONDS = 15;
@@ -125,8 +126,8 @@ function onDeleted({ chat_id: id, message_id: messageId }) {
   showChats();
 }
 
-function onAction({ chat_id: id }) {
-  state.typing.set(id, Date.now() + TYPING_MS);
+function onAction({ chat_id: id, action }) {
+  state.typing.set(id, { until: Date.now() + TYPING_MS, action });
   showStatus();
   setTimeout(showStatus, TYPING_MS + 50);
 }
@@ -246,9 +247,11 @@ const scrollToBottom = () => requestAnimationFrame(() => ($("scroll").scrollTop 
 function showStatus() {
   if (!state.openId) return;
   const chat = openedChat();
-  const isTyping = (state.typing.get(chat.id) ?? 0) > Date.now();
+  const { until = 0, action } = state.typing.get(chat.id) ?? {};
+  const isTyping = until > Date.now();
+  const doing = ACTIONS[action] ?? action;
   $("chat-status").classList.toggle("typing", isTyping);
-  if (isTyping) $("chat-status").textContent = isGroup(chat) ? `${state.bot.first_name} is typing` : "typing";
+  if (isTyping) $("chat-status").textContent = isGroup(chat) ? `${state.bot.first_name} is ${doing}` : doing;
   else if (isGroup(chat)) $("chat-status").textContent = `${chat.members.length + (chat.bot_status === "member")} members`;
   else $("chat-status").textContent = state.isConnected ? "bot" : "waiting for the bot to connect…";
 }

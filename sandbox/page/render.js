@@ -28,11 +28,17 @@ export function avatar(node, name, id) {
 
 export const nameOf = (user) => [user.first_name, user.last_name].filter(Boolean).join(" ");
 
+const ATTACHMENTS = {
+  voice: "Voice message", audio: "Audio", video: "Video", video_note: "Video message", animation: "GIF",
+  poll: "Poll", contact: "Contact", location: "Location", dice: "Dice",
+};
+const attachmentName = (message) => Object.entries(ATTACHMENTS).find(([kind]) => message[kind])?.[1];
+
 export const plainText = (message) =>
   message.text ??
   (message.sticker
     ? `${message.sticker.emoji} Sticker`
-    : message.caption ?? (message.photo ? "Photo" : message.document ? message.document.file_name : serviceText(message) ?? ""));
+    : message.caption ?? attachmentName(message) ?? (message.photo ? "Photo" : message.document ? message.document.file_name : serviceText(message) ?? ""));
 
 // A deep link sends "/start payload". As in Telegram, the payload is not shown.
 const visibleText = (message) => (message.text?.startsWith("/start ") ? "/start" : plainText(message));
@@ -192,6 +198,8 @@ function media(message) {
     return picture;
   }
   if (message.sticker) return element("div", "sticker", message.sticker.emoji);
+  const attachment = attachmentName(message);
+  if (attachment) return element("div", "attachment", attachment);
   if (!message.document) return null;
   const link = element("a", "document");
   link.href = fileUrl(message.document.file_id);

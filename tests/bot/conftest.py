@@ -29,6 +29,7 @@ from retrieval.model import (
     Span,
     TermWeight,
 )
+from retrieval.overview import Overview, make_overview
 
 ME = {"id": 999, "is_bot": True, "first_name": "Verbatim", "username": "verbatim_bot"}
 
@@ -128,6 +129,10 @@ class FakeArchive(AnyArchive):
             found.setdefault(passage.heading[-1], Section(passage.heading[-1], 1, first))
         return tuple(found.values())
 
+    async def overview(self, source: Source) -> Overview:
+        self._reach()
+        return make_overview(await self.read(source), 300)
+
     async def read(self, source: Source, first: int = 0, count: int | None = None) -> list[Passage]:
         return self.texts.get(source.id, [])[first:][:count]
 
@@ -147,11 +152,11 @@ class FakeDocumentManager:
     taken_out: list[str] = field(default_factory=list)
     reloads: int = 0
 
-    async def reload(self) -> FakeArchive:
+    async def reload(self, **_: object) -> FakeArchive:
         self.reloads += 1
         return self.library
 
-    async def add(self, name: str, data: bytes) -> bool:
+    async def add(self, name: str, data: bytes, _: object = None) -> bool:
         replaced = name in self.put_in
         self.put_in[name] = data
         return replaced

@@ -418,6 +418,53 @@ async def test_browsing_a_document(reading: Sandbox) -> None:
     assert sources.text == (await _press(same_headings, TEXTS.all_documents)).text
 
 
+async def test_an_overview(reading: Sandbox, feedback_bot: FeedbackBot) -> None:
+    """The overview of a chosen document has its sentences in order, with links that open their passages."""
+    choice = await _send(reading, "What is this about?")
+    assert choice.text.startswith(TEXTS.choose_document)
+    chosen = await _press(choice, "harbour")
+    named = await _send(reading, "/overview harbour book")
+    asked = await _send(reading, "give me a short summary of the harbour book, please")
+    assert chosen.text == named.text == asked.text
+    document = (feedback_bot.folder / "harbour.md").read_text(encoding="utf-8")
+    quotes = named.entity_texts("blockquote")
+    starts = [document.index(quote) for quote in quotes]
+    assert len(quotes) >= 3
+    assert sorted(starts) == starts
+    links = [entity["url"] for entity in named.entities if entity["type"] == "text_link"]
+    opened = await _send(reading, _start_command(links[0]))
+    assert quotes[0] in opened.text
+
+
+async def test_the_overview_of_a_quoted_document(reading: Sandbox) -> None:
+    """A question in reply to a quote is about its document."""
+    chat = await reading.private_chat()
+    await chat.send(QUESTION)
+    answer = await chat.next_message()
+    await chat.send("what is this about?", reply_to=answer.id)
+    overview = await chat.next_message()
+    assert overview.text.startswith("The lighthouse of Nordholm\n")
+    assert all(quote in LIGHTHOUSE for quote in overview.entity_texts("blockquote"))
+
+
+@pytest.mark.parametrize(
+    ("code", "question"),
+    [
+        ("de", "Welche Dokumente hast du?"),
+        ("ru", "какие у тебя документы?"),
+        ("ar", "ما الوثائق التي لديك؟"),
+        ("zh", "你有哪些文档？"),
+    ],
+)
+async def test_questions_for_the_documents(reading: Sandbox, code: str, question: str) -> None:
+    """People may ask for the documents and for places in their language."""
+    listed = await _send(reading, question, language_code=code)
+    assert listed.text == (await _send(reading, "/sources", language_code=code)).text
+    places = await _send(reading, "where is herring mentioned?", language_code=code)
+    assert places.text == (await _send(reading, "/search herring", language_code=code)).text
+    assert places.text != (await _press(places, "›")).text
+
+
 async def test_reading_from_end_to_end(reading: Sandbox) -> None:
     """The pages of a document have every word once and in order, in both directions."""
     page = await _press(await _press(await _send(reading, "/sources"), "harbour"), TEXTS.read_from_start)
@@ -439,19 +486,24 @@ async def test_reading_from_end_to_end(reading: Sandbox) -> None:
 
 
 async def test_search(reading: Sandbox, feedback_bot: FeedbackBot) -> None:
-    """/search lists passages with links, one line each; its buttons show other pages."""
+    """/search lists passages with links and the sentences of the words; its buttons show other pages."""
     results = await _send(reading, "/search herring trawlers")
     first, lines = results.text.splitlines()[0], list[str]()
+    sentences: list[str] = []
     links: list[str] = []
     while True:
-        lines += results.text.splitlines()[2:]
+        lines += [line for line in results.text.splitlines()[2:] if line[0].isdigit()]
+        sentences += results.entity_texts("blockquote")
+        assert {"Herring", "trawlers"} <= set(results.entity_texts("bold"))
         links += [entity["url"] for entity in results.entities if entity["type"] == "text_link"]
         if "›" not in _labels(results):
             break
         results = await _press(results, "›")
     assert TEXTS.place_count(len(lines)) == first
     assert [f"{n}." for n in range(1, len(lines) + 1)] == [line.partition(" ")[0] for line in lines]
-    assert all(line.endswith(": Herring, trawlers") for line in lines)
+    text = (feedback_bot.folder / "quays" / "herring.txt").read_text(encoding="utf-8")
+    assert len(lines) == len(sentences)
+    assert all(sentence in text for sentence in sentences)
     assert len(lines) == len(set(links)) > 10
     (passage,) = (await _send(reading, _start_command(links[0]))).entity_texts("blockquote")
     assert passage in (feedback_bot.folder / "quays" / "herring.txt").read_text(encoding="utf-8")
@@ -628,7 +680,7 @@ async def test_other_users_have_no_admin_commands(reading: Sandbox, feedback_bot
         assert TEXTS.unknown_command == (await _send(reading, command)).text
     chat = await reading.private_chat()
     await chat.send_document("mine.txt", b"Mine answers.\n")
-    assert TEXTS.unsupported_message == (await chat.next_message()).text
+    assert TEXTS.document_not_taken == (await chat.next_message()).text
     headings = await _press(await _send(reading, "/sources"), "harbour")
     data = next(button["callback_data"] for button in headings.buttons if button["text"] == TEXTS.document)
     for action in "xy":

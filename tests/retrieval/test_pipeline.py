@@ -177,6 +177,13 @@ def test_suggestion_of_follow_up(ask: Ask) -> None:
     assert ask("Who feeds them?", earlier="Where are the gaots?").suggestion is None
 
 
+def test_useless_suggestion(ask: Ask) -> None:
+    """A declined question keeps no suggestion that would be declined, too."""
+    for word in ("keepr", "keeper"):
+        result = ask(f"Which {word} married Napoleon Bonaparte in Paris?")
+        assert ("none", None) == (result.certainty, result.suggestion)
+
+
 def test_misspelt_earlier_question(ask: Ask) -> None:
     """A follow-up is understood with the corrected words of the question before it."""
     assert "goats" in ask("And who feeds them?", earlier="Where are the gaots?").citations[0].quote

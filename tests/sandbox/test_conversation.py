@@ -252,3 +252,44 @@ async def test_flood_limits(sandbox: Sandbox, bot: Bot, ada: ChatClient) -> None
     answer = await bot("sendMessage", chat_id=ada.id, text="2")
     assert answer["error_code"] == 429
     assert answer["parameters"] == {"retry_after": 1}
+
+
+ATTACHMENTS = ("voice", "audio", "video", "video_note", "animation", "poll", "contact", "location", "dice")
+
+
+@pytest.mark.parametrize("kind", ATTACHMENTS)
+async def test_attachments(sandbox: Sandbox, ada: ChatClient, kind: str) -> None:
+    """A bot gets what users send besides text and files, also when it is forwarded."""
+    sent = await ada.send(attachment=kind)
+    await sent.forward(ada)
+    received = [update["message"] for update in (await sandbox.unconfirmed())[-2:]]
+    assert all(kind in message and "text" not in message for message in received)
+    assert "forward_origin" in received[1]
+
+
+async def test_attachments_with_a_caption(sandbox: Sandbox, ada: ChatClient) -> None:
+    """A voice message may have a caption, a dice may not, and other kinds are refused."""
+    await ada.send("What is this?", attachment="voice")
+    assert (await sandbox.unconfirmed())[-1]["message"]["caption"] == "What is this?"
+    with pytest.raises(ControlError, match="a dice has no caption"):
+        await ada.send("What is this?", attachment="dice")
+    with pytest.raises(ControlError, match="no such attachment: elephant"):
+        await ada.send(attachment="elephant")
+
+
+async def test_a_chat_action_is_shown(sandbox: Sandbox, bot: Bot, ada: ChatClient) -> None:
+    """Users see what the bot is doing; an unknown action is refused, and so is one for a stranger."""
+    await bot.result("sendChatAction", chat_id=ada.id, action="upload_photo")
+    assert (await ada.next_event(kinds=["action"]))["action"] == "upload_photo"
+    refused = await bot.refusal("sendChatAction", chat_id=ada.id, action="sleeping")
+    assert refused == "Bad Request: wrong parameter action in request"
+    stranger = await sandbox.private_chat("Omar")
+    assert "can't initiate" in await bot.refusal("sendChatAction", chat_id=stranger.id, action="typing")
+
+
+async def test_a_chat_action_is_no_message(sandbox: Sandbox, bot: Bot, ada: ChatClient) -> None:
+    """Chat actions do not count towards the limit of one message a second in a chat."""
+    await sandbox.settings(flood=True)
+    for _ in range(3):
+        await bot.result("sendChatAction", chat_id=ada.id, action="typing")
+    await bot.result("sendMessage", chat_id=ada.id, text="hi")

@@ -11,6 +11,7 @@ from sandbox.bot_api import BotApi
 from sandbox.queries import PendingQueries
 from sandbox.webhook import WebhookDelivery
 from tests import botapi_table
+from tests.sandbox.test_conversation import ATTACHMENTS
 
 if TYPE_CHECKING:
     from sandbox.client import Sandbox
@@ -70,7 +71,7 @@ def test_the_table_finds_wrong_fields(table: botapi_table.Table) -> None:
     assert sorted(table.problems(wrong, "Message")) == [
         "Message.colour is unknown",
         "Message.date is missing",
-        "Message.message_id is no Integer: '1'",
+        "Message.message_id is not of type Integer: '1'",
     ]
     params = {"chat_id": "1", "entities": '[{"type": "bold", "offset": 0}]'}
     assert sorted(table.call_problems("sendMessage", params, {})) == [
@@ -88,6 +89,8 @@ async def _exercise_every_kind(sandbox: Sandbox, bot: Bot) -> None:
         "bold 😀 https://example.com", entities=[{"type": "bold", "offset": 0, "length": 4}]
     )
     await chat.send(sticker="😀")
+    for kind in ATTACHMENTS:
+        await chat.send(attachment=kind)
     sent_file = await chat.send_document("a.txt", b"words", caption="a file")
     await question.edit("another")
     where = {"chat_id": chat.id}

@@ -17,6 +17,7 @@ from retrieval.model import Answer, Certainty
 
 FACT = "The lighthouse of Nordholm was built in 1874 by the engineer Clara Brandt.\n"
 QUESTION = "Who built the lighthouse of Nordholm?"
+TEXTS = texts_for("en")
 TOKEN = "1234567890:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw"
 
 Done = subprocess.CompletedProcess[str]
@@ -198,6 +199,82 @@ def test_chat(verbatim: Calling, documents: Path) -> None:
     assert FACT.strip() == answer.splitlines()[0]
     assert 1 <= others.count("That was the last quote.")
     assert "The documents hold no answer to this." == others[-1]
+
+
+@pytest.mark.parametrize(
+    ("question", "begins", "has"),
+    [
+        (
+            "overview of the lighthouse",
+            "",
+            f"{TEXTS.overview_opening}\n\n{FACT.strip()}\n  — line 1",
+        ),
+        ("what is this about?", TEXTS.choose_document, "lighthouse.txt"),
+        ("which documents do you have?", TEXTS.document_count(2), "rope.txt"),
+        ("where is hemp mentioned?", TEXTS.place_count(1), "rope.txt"),
+        ("who are you?", TEXTS.description, ""),
+    ],
+)
+def test_questions_about_the_documents(
+    verbatim: Calling, documents: Path, question: str, begins: str, has: str
+) -> None:
+    """`ask` and `chat` print overviews, documents and places; `ask --json` answers from the documents."""
+    done = verbatim("ask", "--docs", documents, question)
+    assert (0, "") == (done.returncode, done.stderr)
+    assert done.stdout.startswith(begins)
+    assert has in done.stdout
+    assert done.stdout in verbatim("chat", "--docs", documents, typed=f"{question}\n\n").stdout
+    answer = json.loads(verbatim("ask", "--docs", documents, "--json", question).stdout)
+    assert question == answer["question"]
+
+
+@pytest.mark.parametrize("line", ["/help", "  /start", "/search lighthouse", "/HELP me"])
+def test_commands_in_a_chat(verbatim: Calling, documents: Path, line: str) -> None:
+    """A command of the bot typed in `chat` is explained, not searched for."""
+    done = verbatim("chat", "--docs", documents, typed=f"{line}\n")
+    assert (0, "") == (done.returncode, done.stderr)
+    assert "Enter alone shows the next quote." in done.stdout.split("\n\n")[1]
+    assert texts_for().no_answer not in done.stdout
+
+
+def test_small_talk(verbatim: Calling, documents: Path) -> None:
+    """Greetings and thanks get a reply in their language, in `ask` and `chat`."""
+    done = verbatim("ask", "--docs", documents, "hi")
+    assert (1, texts_for().greeted + "\n") == (done.returncode, done.stdout)
+    done = verbatim("chat", "--docs", documents, typed="Danke!\nhola\n")
+    assert [texts_for("de").thanked, texts_for("es").greeted] == done.stdout.rstrip().split("\n\n")[1:]
+    (answer,) = map(json.loads, verbatim("ask", "--docs", documents, "--json", "hi").stdout.splitlines())
+    assert ("none", []) == (answer["certainty"], answer["citations"])
+
+
+def test_left_out_files_are_counted(verbatim: Calling, documents: Path) -> None:
+    """`ask` counts the files that were left out in one line, which names the command that lists them."""
+    for name in ("one", "two"):
+        (documents / f"{name}.txt").write_bytes(b"\x7fELF\x02\x01\x01" + bytes(range(256)) * 20)
+    done = verbatim("ask", "--docs", documents, QUESTION)
+    assert f"2 files were left out; `verbatim check --docs {documents}` says why\n" == done.stderr
+    listed = verbatim("check", "--docs", documents).stdout
+    assert all(f"{name}.txt: " in listed for name in ("one", "two"))
+
+
+def test_indexing_an_empty_folder(verbatim: Calling, tmp_path: Path) -> None:
+    """`index` of a folder without documents says so and fails."""
+    (tmp_path / "empty").mkdir()
+    done = verbatim("index", "--docs", tmp_path / "empty")
+    assert (2, "0 documents, 0 passages\n") == (done.returncode, done.stdout)
+    assert "holds no document that can be read: put some there" in done.stderr
+
+
+def test_a_text_of_one_paragraph(verbatim: Calling, tmp_path: Path) -> None:
+    """The source of a text of one paragraph does not repeat it as its title."""
+    (tmp_path / "one").mkdir()
+    (tmp_path / "one" / "note.txt").write_text("The lighthouse of Nordholm was built by Clara Brandt.\n")
+    done = verbatim("ask", "--docs", tmp_path / "one", "Who built the lighthouse of Nordholm?")
+    quote, source = done.stdout.splitlines()[-2:]
+    assert ("The lighthouse of Nordholm was built by Clara Brandt.", "  — line 1 · note.txt") == (
+        quote,
+        source,
+    )
 
 
 def test_index_names_files_it_left_out(verbatim: Calling, documents: Path, tmp_path: Path) -> None:

@@ -89,6 +89,20 @@ def test_many_missing_vectors_are_not_computed(
     assert (0, []) == (told.exit_code, encoder.texts)
 
 
+@COMMANDS
+def test_a_wait_for_vectors_is_announced(
+    verbatim: Calling, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...]
+) -> None:
+    """Where no progress bar can be seen, a line says that vectors are made, once, and how long that takes."""
+    monkeypatch.setattr(open_documents, "_MIN_VECTORS_ANNOUNCED", 12)
+    monkeypatch.setattr(open_documents, "_VECTORS_PER_MINUTE", 6)
+    told, again = verbatim(FakeEncoder(), *command), verbatim(FakeEncoder(), *command)
+    (line,) = told.stderr.splitlines()
+    assert line.startswith("comparing the meanings of ")
+    assert line.endswith(" texts, once; this may take 4 minutes")
+    assert "" == again.stderr
+
+
 def test_the_limit_of_few() -> None:
     """At most 20,000 vectors are computed before the first question."""
     assert 20_000 == open_documents._MAX_VECTORS_BEFORE_ANSWERS

@@ -150,7 +150,7 @@ async def test_documents_from_others_are_ignored(manager: Any, telegram: Any) ->
     """A document from another user, or sent to a group, is not added."""
     await deliver(manager.bot, message=_document("guide.txt", **BY_BO))
     await deliver(manager.bot, message=_document("guide.txt", chat=GROUP))
-    assert ([TEXTS.unsupported_message], {}) == (telegram.texts(), manager.put_in)
+    assert ([TEXTS.document_not_taken], {}) == (telegram.texts(), manager.put_in)
 
 
 async def test_documents_in_a_cluster_are_read_only(manager: Any, telegram: Any) -> None:

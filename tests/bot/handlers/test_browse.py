@@ -146,13 +146,15 @@ async def test_search(application: Any, archive: Any, telegram: Any, citation: A
     archive.answers = {"sea": answer(*[citation("The sea.", (0, 8), ((4, 7),))] * 12)}
     await deliver(application, message=message("/search sea"))
     ((_, sent),) = telegram.calls
-    assert sent["text"].startswith("12 places, the best first:\n\n1. Title, under “Heading”, lines 5–7: sea")
+    assert sent["text"].startswith(
+        "12 places, the best first:\n\n1. Title, under “Heading”, lines 5–7\nThe sea."
+    )
     ((button,),) = sent["reply_markup"]["inline_keyboard"]
     await deliver(
         application, callback_query=pressed(button["callback_data"], message("/search@verbatim_bot sea"))
     )
     (_, shown), (_, popup) = telegram.calls[1:]
-    assert ["11.", "12."] == [line[:3] for line in shown["text"].splitlines()[2:]]
+    assert ["11.", "The", "12.", "The"] == [line[:3] for line in shown["text"].splitlines()[2:]]
     assert "text" not in popup
 
 

@@ -74,12 +74,104 @@ async def test_a_caption_is_a_question(application: Any, archive: Any) -> None:
     assert ["Which?"] == archive.questions
 
 
-@pytest.mark.parametrize("fields", [{"photo": []}, {"dice": {"emoji": "🎲", "value": 1}}, {}])
-async def test_messages_without_text(fields: dict[str, Any], application: Any, telegram: Any) -> None:
+FILE = {"file_id": "1", "file_unique_id": "1"}
+PHOTO = [{**FILE, "width": 1, "height": 1}]
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        ({"photo": PHOTO}, TEXTS.picture_not_seen),
+        ({"voice": {**FILE, "duration": 1}}, TEXTS.recording_not_heard),
+        ({"video_note": {**FILE, "duration": 1, "length": 1}}, TEXTS.recording_not_heard),
+        ({"document": FILE}, TEXTS.document_not_taken),
+        ({"dice": {"emoji": "🎲", "value": 1}}, TEXTS.unsupported_message),
+        ({}, TEXTS.unsupported_message),
+    ],
+)
+async def test_messages_without_text(
+    fields: dict[str, Any], expected: str, application: Any, telegram: Any
+) -> None:
     """A message without text gets a friendly line in private and nothing in a group."""
     await deliver(application, message=message(**fields))
     await deliver(application, message=message(chat=GROUP, **fields))
-    assert [TEXTS.unsupported_message] == telegram.texts()
+    assert [expected] == telegram.texts()
+
+
+@pytest.mark.parametrize(
+    ("caption", "expected"), [("/help", TEXTS.unknown_command), ("/ask Which?", TEXTS.no_answer)]
+)
+async def test_commands_in_captions(caption: str, expected: str, application: Any, telegram: Any) -> None:
+    """A command in a caption is no question, but /ask and its question are."""
+    await deliver(application, message=message(photo=PHOTO, caption=caption))
+    assert [expected] == telegram.texts()
+
+
+@pytest.mark.parametrize("caption", [{}, {"caption": "Which?"}])
+async def test_an_album_gets_one_reply(application: Any, telegram: Any, caption: dict[str, Any]) -> None:
+    """The pictures of an album, which are messages of their own, get one reply together."""
+    await deliver(application, message=message(photo=PHOTO, media_group_id="7", **caption))
+    await deliver(application, message=message(photo=PHOTO, media_group_id="7"))
+    assert [TEXTS.no_answer if caption else TEXTS.picture_not_seen] == telegram.texts()
+    await deliver(application, message=message(photo=PHOTO, media_group_id="8"))
+    assert 2 == len(telegram.texts())
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("thanks!", TEXTS.thanked),
+        ("/ask hello", TEXTS.greeted),
+        ("Danke", texts_for("de").thanked),
+        ("https://example.com/page", TEXTS.link_not_opened),
+    ],
+)
+async def test_messages_that_ask_nothing(text: str, expected: str, application: Any, telegram: Any) -> None:
+    """Greetings and thanks get a reply in their language, and a link a line; neither is a question."""
+    await deliver(application, message=message(text))
+    assert [expected] == telegram.texts()
+
+
+GUIDE = Source("guide001", "town/guide.pdf", "The Town", 1, 100, "en", copies=("guide copy.pdf",))
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("guide.pdf", [GUIDE]),
+        ("Town/Guide.pdf", [GUIDE]),
+        ("«guide copy.pdf»", [GUIDE]),
+        ("the town", [GUIDE]),
+        ("guide.pdf and name.txt", [GUIDE, "Title"]),
+        ("guide.pdf, folder/name.txt", [GUIDE, "Title"]),
+        ("The Town; Title", [GUIDE, "Title"]),
+        ("guide.pdf page 3", []),
+        ("a.b", []),
+    ],
+)
+async def test_names_of_documents(
+    text: str, named: list[Any], application: Any, archive: Any, telegram: Any
+) -> None:
+    """A message of names of documents alone shows the headings of one, or the list of several."""
+    archive.sources = (*archive.sources, GUIDE)
+    await deliver(application, message=message(text))
+    ((_, sent),) = telegram.calls
+    if not named:
+        assert TEXTS.no_answer == sent["text"]
+        return
+    assert [TEXTS.document_named, TEXTS.documents_named][len(named) > 1] == sent["text"].split("\n")[0]
+    assert "The Town" in sent["text"]
+    buttons = [button["text"] for row in sent["reply_markup"]["inline_keyboard"] for button in row]
+    assert (["1. The Town", "2. Title"] == buttons) is (len(named) > 1)
+
+
+async def test_a_title_may_be_answered(
+    application: Any, archive: Any, telegram: Any, citation: Callable[..., Any], answer: Callable[..., Any]
+) -> None:
+    """A title with a sure answer gets its quote."""
+    archive.answers = {"Title": answer(citation("Words.", (0, 6)))}
+    await deliver(application, message=message("Title"))
+    assert telegram.texts()[0].startswith("Words.\n")
 
 
 @pytest.mark.parametrize(

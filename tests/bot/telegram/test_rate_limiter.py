@@ -287,3 +287,38 @@ async def test_short_failures_are_not_logged(caplog: pytest.LogCaptureFixture) -
         await sender.send(chat_id=1)
         await sender.send(chat_id=2)
     assert [] == caplog.messages
+
+
+@fast
+async def test_a_chat_action_leaves_room_for_messages() -> None:
+    """A chat action is sent if that delays no message, is not sent late, and is not repeated."""
+    calls = Calls(chat1=[RetryAfter(30)])
+    sender = Sender(calls, rate=3)
+
+    async def act(chat_id: int) -> Any:
+        data = {"chat_id": chat_id, "action": "typing"}
+        return await sender.limiter.process_request(
+            calls, ("sendChatAction", data), {}, "sendChatAction", data, None
+        )
+
+    with pytest.raises(RetryAfter):
+        await act(1)
+    assert await act(2)
+    assert not await act(2)
+    assert await sender.send(chat_id=2)
+    assert ([1, 2, 2], [0.0, 0.0, 0.0]) == (calls.chats, calls.times)
+    assert 1 == sender.errors("RetryAfter")
+
+
+@fast
+async def test_chat_actions_are_no_messages_of_a_group() -> None:
+    """Chat actions do not use up the twenty messages a minute of a group."""
+    calls = Calls()
+    sender = Sender(calls, rate=1000)
+    for _ in range(20):
+        data = {"chat_id": -5, "action": "typing"}
+        await sender.limiter.process_request(
+            calls, ("sendChatAction", data), {}, "sendChatAction", data, None
+        )
+        await sender.send(chat_id=-5)
+    assert 0.0 == calls.times[-1]

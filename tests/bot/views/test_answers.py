@@ -181,9 +181,12 @@ def test_a_refusal_shows_no_source(citation: Callable[..., Any], answer: Callabl
 
 
 def test_near_headings_are_offered(citation: Callable[..., Any], answer: Callable[..., Any]) -> None:
-    """A refusal lists at most three distinct headings, as links to passages."""
+    """A refusal lists at most three distinct headings with a word of the question, as links to passages."""
     headings = ("One", None, "One", "Two", " ", "Three", "Four")
-    near = [citation("Words.", (0, 6), locator=Locator(heading, None, 1, 1, 1)) for heading in headings]
+    near = [
+        citation("Words.", (0, 6), ((0, 5),), locator=Locator(heading, None, 1, 1, 1)) for heading in headings
+    ]
+    near.insert(1, citation("Others.", (0, 7), locator=Locator("Elsewhere", None, 1, 1, 1)))
     reply = answers.render_answer(answer(*near, certainty="none"), RECIPIENT)
     perhaps = "These headings may help:\n• One\n• Two\n• Three"
     assert f"The documents hold no answer to this.\n\n{perhaps}" == reply.text

@@ -229,17 +229,32 @@ def test_places_are_within_limits(cited: list[Citation], page: int) -> None:
     assert len([entity for entity in reply.entities if entity.type == "text_link"]) <= 10
 
 
-def test_a_place_is_a_line(citation: Callable[..., Any], answer: Callable[..., Any]) -> None:
-    """Each place is one line: its location, linked to the passage, and the matched words."""
+def test_a_place_has_its_sentence(citation: Callable[..., Any], answer: Callable[..., Any]) -> None:
+    """Each place has its location, linked to the passage, and its sentence with the words in bold."""
     cited = citation("Sea and salt.", (0, 13), ((0, 3), (8, 12)))
     reply = browse.render_places(answer(*[cited] * 12), 1, RECIPIENT)
     lines = ["12 places, the best first:", ""]
-    lines += [f"{n}. Title, under “Heading”, lines 5–7: Sea, salt" for n in (11, 12)]
+    for number in (11, 12):
+        lines += [f"{number}. Title, under “Heading”, lines 5–7", "Sea and salt."]
     assert lines == reply.text.splitlines()
-    assert {"https://t.me/verbatim_bot?start=000000000001folder01"} == {
-        entity.url for entity in reply.entities
-    }
+    assert ["Sea and salt."] * 2 == texts_of(reply, "blockquote")
+    assert ["Sea", "salt"] * 2 == texts_of(reply, "bold")
+    links = {entity.url for entity in reply.entities if entity.url}
+    assert {"https://t.me/verbatim_bot?start=000000000001folder01"} == links
     assert {"‹": ButtonPress(Action.PLACES, 1)} == _presses(reply)
+
+
+def test_a_long_sentence_is_cut_around_its_word(
+    citation: Callable[..., Any], answer: Callable[..., Any]
+) -> None:
+    """Of a very long sentence a place shows the part that has the word."""
+    text = "and then " * 60 + "the sea " + "and then " * 60
+    cited = citation(text, (0, len(text)), ((544, 547),))
+    reply = browse.render_places(answer(cited), 0, RECIPIENT)
+    assert ["sea"] == texts_of(reply, "bold")
+    (block,) = texts_of(reply, "blockquote")
+    assert block in text
+    assert len(block) <= 220
 
 
 def test_no_places(citation: Callable[..., Any], answer: Callable[..., Any]) -> None:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from bot.i18n.messages import texts_for
 from bot.views.plain_text import (
     Refusal,
+    citation_location,
     explain_refusal,
     location_text,
     one_line,
@@ -17,7 +18,7 @@ from bot.views.plain_text import (
     truncate_start,
     utf16_length,
 )
-from retrieval.model import Locator
+from retrieval.model import Citation, Locator
 
 TEXTS = texts_for("en")
 
@@ -25,7 +26,6 @@ TEXTS = texts_for("en")
 @pytest.mark.parametrize(
     ("question", "asks_nothing", "expected"),
     [
-        ("hello", True, TEXTS.nothing_asked),
         ("what is it?", True, TEXTS.nothing_asked),
         ("🙂", True, TEXTS.nothing_asked),
         ("Idlib?", False, TEXTS.one_word_question),
@@ -76,6 +76,26 @@ def test_suggestions(suggestion: str | None, expected: str | None, answer: Calla
 def test_locations(at: Locator, expected: str) -> None:
     """A location names lines, pages, slides, rows, paragraphs or chapters, whichever the document has."""
     assert expected == location_text("Guide", at, TEXTS)
+
+
+@pytest.mark.parametrize(
+    ("title", "start", "document", "expected"),
+    [
+        ("The harbour was built in 1874.", 0, "a.txt", "line 1"),
+        ("The harbour was…", 0, "a.txt", "line 1"),
+        ("The harbour was…", 200, "a.txt", "The harbour was…, line 1"),
+        ("The harbour", 40, "a.md", "The harbour, line 1"),
+        ("Guide", 0, "a.txt", "Guide, line 1"),
+    ],
+)
+def test_a_title_that_the_quote_begins_with(
+    title: str, start: int, document: str, expected: str, passage: Callable[..., Any]
+) -> None:
+    """The title of a text without headings, which is its beginning, is not repeated below a quote of that."""
+    text = "The harbour was built in 1874."
+    own = passage(text, start=start, document=document, title=title)
+    cited = Citation(1, document, title, own.span, text, (), 1.0, Locator(None, None, 1, 1, 1), own)
+    assert expected == citation_location(cited, TEXTS)
 
 
 def test_right_to_left_names_are_isolated() -> None:

@@ -1,6 +1,7 @@
 """The metrics of small cases computed by hand, and AUROC compared with counting all pairs."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 
@@ -96,6 +97,8 @@ def test_misses() -> None:
     """An outcome has the kind of its miss, or None."""
     expected = [None, Miss.WRONG, Miss.DECLINED, None, Miss.UNFOUNDED]
     assert expected == [outcome.miss for outcome in OUTCOMES]
+    unsure = replace(OUTCOMES[2], answer=replace(OUTCOMES[2].answer, certainty="unsure"))
+    assert Miss.UNSURE is unsure.miss
 
 
 def test_group_by_label() -> None:

@@ -1,0 +1,67 @@
+"""Answers questions about the documents themselves in the terminal, as the bot does in a chat."""
+
+from collections.abc import Sequence
+
+import click
+
+from bot.cli.answer_output import TerminalStyle, render_quote, visible_line
+from bot.i18n.messages import Texts
+from bot.views.plain_text import location_text, place_text
+from retrieval.documents.archive import AnyArchive
+from retrieval.model import Answer, Source
+from retrieval.query.document_names import documents_meant
+from retrieval.query.document_questions import Topic, parse_document_question
+
+_MAX_PLACES = 50
+
+
+async def answer_about_documents(
+    text: str, archive: AnyArchive, texts: Texts, style: TerminalStyle
+) -> str | None:
+    """Return what to print for a question about the documents themselves; None for any other question."""
+    question = parse_document_question(text)
+    if question is None or not archive.sources:
+        return None
+    if question.topic is Topic.HELP:
+        return texts.description
+    if question.topic is Topic.SOURCES:
+        return _list_sources(texts.document_count(len(archive.sources)), archive.sources)
+    if question.topic is Topic.PLACES:
+        return _list_places(await archive.answer(question.subject, top=_MAX_PLACES), texts)
+    candidates = documents_meant(question.subject, archive.sources)
+    if len(candidates) == 1:
+        return await _render_overview(candidates[0], archive, texts, style)
+    return _list_sources(texts.choose_document, candidates) if candidates else None
+
+
+def _list_sources(opening: str, sources: Sequence[Source]) -> str:
+    lines = [visible_line(f"{source.title} · {source.name}") for source in sources]
+    return "\n".join([opening, "", *(f"• {line}" for line in lines)])
+
+
+def _list_places(answer: Answer, texts: Texts) -> str:
+    citations = [citation for citation in answer.citations if citation.highlights]
+    if not citations:
+        return texts.no_places
+    lines = [
+        visible_line(f"{location_text(citation.title, citation.locator, texts)} · {citation.document}")
+        for citation in citations
+    ]
+    return "\n".join([texts.place_count(len(lines)), "", *(f"• {line}" for line in lines)])
+
+
+async def _render_overview(source: Source, archive: AnyArchive, texts: Texts, style: TerminalStyle) -> str:
+    overview = await archive.overview(source)
+    title, name = visible_line(source.title), visible_line(source.name)
+    parts = [
+        f"{click.style(title, bold=True) if style.styled else title}\n{name}",
+        texts.overview_of_table if overview.is_table else texts.overview_opening,
+        *(
+            render_quote(citation, place_text(citation.title, citation.locator, texts), style)
+            for citation in overview.sentences
+        ),
+    ]
+    if overview.headings:
+        headings = (f"• {visible_line(heading.text)}" for heading in overview.headings)
+        parts.append("\n".join([texts.overview_headings, *headings]))
+    return "\n\n".join(parts)

@@ -1,0 +1,70 @@
+"""Recognises messages that only greet, thank or say goodbye, in the languages of the bot."""
+
+import tomllib
+import unicodedata
+from enum import Enum
+from functools import cache
+from pathlib import Path
+
+import regex
+
+from bot.i18n.messages import LANGUAGES, Texts, texts_for
+
+# Longer messages say more than that.
+_MAX_CHARS = 120
+_PHRASES = Path(__file__).with_name("small_talk.toml")
+_NO_LETTER = regex.compile(r"[^\p{L}\p{M}\p{N}]+")
+_DOTLESS_I = str.maketrans("ı", "i")
+
+
+class SmallTalk(Enum):
+    """What a message without a question does; the first of several counts."""
+
+    THANKS = "thanks"
+    GOODBYE = "goodbye"
+    GREETING = "greeting"
+
+
+def small_talk_reply(message: str, texts: Texts) -> str | None:
+    """Return the reply to a message of small talk, in its language; None for any other message.
+
+    A word of several languages ("hi") counts as one of the language of `texts`, if that has it.
+    """
+    if len(message) > _MAX_CHARS:
+        return None
+    folded = _fold(message)
+    for language in dict.fromkeys([texts.language, *LANGUAGES]):
+        if kind := _kind(folded, language):
+            return _reply(kind, texts_for(language))
+    return None
+
+
+def _reply(kind: SmallTalk, texts: Texts) -> str:
+    if kind is SmallTalk.THANKS:
+        return texts.thanked
+    return texts.said_goodbye if kind is SmallTalk.GOODBYE else texts.greeted
+
+
+def _kind(folded: str, language: str) -> SmallTalk | None:
+    """Return what a folded message does if it consists of phrases of this language alone."""
+    text = folded.replace(" ", "") if language == "zh" else f"{folded} "
+    match = _pattern(language).fullmatch(text) if text.strip() else None
+    return next((kind for kind in SmallTalk if match and match.captures(kind.value)), None)
+
+
+@cache
+def _pattern(language: str) -> regex.Pattern[str]:
+    groups = tomllib.loads(_PHRASES.read_text(encoding="utf-8"))[language]
+    end = "" if language == "zh" else " "
+    choices = []
+    for name, phrases in groups.items():
+        words = sorted(map(_fold, phrases.split(",")), key=len, reverse=True)
+        choices.append(f"(?P<{name}>{'|'.join(map(regex.escape, words))}){end}")
+    return regex.compile(f"(?:{'|'.join(choices)})+")
+
+
+def _fold(text: str) -> str:
+    """Return the words of a text in lower case and without accents, separated by one space."""
+    letters = unicodedata.normalize("NFKD", text).casefold().translate(_DOTLESS_I)
+    bare = "".join(letter for letter in letters if unicodedata.category(letter) != "Mn")
+    return _NO_LETTER.sub(" ", bare).strip()

@@ -1,0 +1,244 @@
+"""What the chat shows while a reply takes long, on a virtual clock."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from telegram import Message, Update
+from telegram.error import BadRequest
+
+from bot.handlers import progress
+from bot.handlers.chat_actions import ChatActions
+from bot.i18n.messages import texts_for
+from bot.views.callback_data import BrowsePress, BrowseView, encode_browse
+from tests.bot.update_builders import GROUP, deliver, message, pressed
+from tests.bot.virtual_clock import fast, now
+
+TEXTS = texts_for("en")
+
+
+@pytest.fixture
+def calls(telegram: Any, monkeypatch: pytest.MonkeyPatch) -> list[tuple[float, str, Any]]:
+    """Return the calls to Telegram with the seconds since the start, the method and what it shows."""
+    timed: list[tuple[float, str, Any]] = []
+    request = type(telegram).do_request
+
+    async def keep(url: str, method: str, request_data: Any = None, **more: Any) -> Any:
+        name, parameters = url.rpartition("/")[2], request_data.parameters if request_data else {}
+        if name != "getMe":
+            timed.append((round(now(), 1), name, parameters.get("action") or parameters.get("text")))
+        return await request(telegram, url, method, request_data, **more)
+
+    monkeypatch.setattr(telegram, "do_request", keep)
+    return timed
+
+
+def _slow(archive: Any, seconds: float) -> None:
+    fast_answer = archive.answer
+
+    async def answer(*arguments: Any, **more: Any) -> Any:
+        await asyncio.sleep(seconds)
+        return await fast_answer(*arguments, **more)
+
+    archive.answer = answer
+
+
+@pytest.mark.parametrize(("seconds", "expected"), [(0.9, []), (5.0, [1.0]), (12.0, [1.0, 5.5, 10.0])])
+def test_a_slow_answer_shows_typing(
+    seconds: float, expected: list[float], application: Any, archive: Any, calls: list[Any]
+) -> None:
+    """From the first second on the chat shows "typing" every 4.5 s, and the answer is not delayed."""
+    _slow(archive, seconds)
+
+    @fast
+    async def ask() -> None:
+        await deliver(application, message=message("Which?"))
+
+    ask()
+    assert [(time, "sendChatAction", "typing") for time in expected] == calls[:-1]
+    assert (seconds, "sendMessage", TEXTS.no_answer) == calls[-1]
+
+
+@pytest.mark.parametrize(
+    "reply", [(403, "Forbidden: bot was blocked"), (429, "Too Many Requests"), (502, "?")]
+)
+def test_failures_to_show_it_are_ignored(
+    application: Any, archive: Any, telegram: Any, calls: list[Any], reply: tuple[int, str]
+) -> None:
+    """A refused action neither delays the answer nor is repeated before its time."""
+    _slow(archive, 6.0)
+    telegram.replies = {"sendChatAction": reply}
+
+    @fast
+    async def ask() -> None:
+        await deliver(application, message=message("Which?"))
+
+    ask()
+    assert [1.0, 5.5, 6.0] == [time for time, *_ in calls]
+    assert [TEXTS.no_answer] == telegram.texts()
+
+
+def test_an_action_on_its_way_does_not_delay_the_answer(
+    application: Any, archive: Any, telegram: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An answer does not wait for the response to an action."""
+    _slow(archive, 2.0)
+    request, sent = telegram.do_request, []
+
+    async def hang(url: str, *arguments: Any, **more: Any) -> Any:
+        if url.endswith("sendChatAction"):
+            await asyncio.sleep(60)
+        if url.endswith("sendMessage"):
+            sent.append(now())
+        return await request(url, *arguments, **more)
+
+    monkeypatch.setattr(telegram, "do_request", hang)
+
+    @fast
+    async def ask() -> None:
+        await deliver(application, message=message("Which?"))
+
+    ask()
+    assert [2.0] == [round(time, 1) for time in sent]
+
+
+def test_an_unaddressed_message_shows_nothing(application: Any, archive: Any, calls: list[Any]) -> None:
+    """In a group only messages to the bot make it type."""
+    _slow(archive, 3.0)
+
+    @fast
+    async def ask() -> None:
+        await deliver(application, message=message("Nice weather", GROUP))
+        assert [] == calls
+        await deliver(application, message=message("/ask Which?", GROUP))
+
+    ask()
+    assert ["sendChatAction", "sendMessage"] == [name for _, name, _ in calls]
+
+
+def test_a_file_shows_that_it_is_sent(application: Any, archive: Any, telegram: Any, tmp_path: Any) -> None:
+    """While a document is sent, the chat shows that."""
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "name.txt").write_text("words")
+    archive.folder = tmp_path
+    button = encode_browse(BrowsePress(BrowseView.FILE, "folder01"))
+    request = telegram.do_request
+    names: list[Any] = []
+
+    async def slow(url: str, method: str, request_data: Any = None, **more: Any) -> Any:
+        name = url.rpartition("/")[2]
+        names.append(request_data.parameters.get("action", name) if request_data else name)
+        if name == "sendDocument":
+            await asyncio.sleep(3)
+            return 200, b'{"ok":true,"result":{"message_id":1,"date":1,"chat":{"id":1,"type":"private"}}}'
+        return await request(url, method, request_data, **more)
+
+    telegram.do_request = slow
+
+    @fast
+    async def press() -> None:
+        await deliver(application, callback_query=pressed(button, message("/sources")))
+
+    press()
+    assert ["sendDocument", "upload_document", "answerCallbackQuery"] == names[1:]
+
+
+class _Client:
+    def __init__(self) -> None:
+        self.actions: list[tuple[int, str, int | None]] = []
+
+    async def send_chat_action(self, chat_id: int, action: str, message_thread_id: int | None) -> None:
+        self.actions.append((chat_id, str(action), message_thread_id))
+
+
+def _update(chat: int = 1, **fields: Any) -> Update:
+    group = {"id": chat, "type": "supergroup" if chat < 0 else "private", "title": "x"}
+    return Update(1, message=Message.de_json(message("?", group, **fields), None))
+
+
+@fast
+async def test_one_action_at_a_time_in_a_chat() -> None:
+    """Two pieces of work in one chat show one action; other chats have their own, and topics too."""
+    client: Any = _Client()
+    actions = ChatActions()
+    topic = _update(-5, message_thread_id=7, is_topic_message=True)
+    with actions.show(client, _update()), actions.show(client, _update()), actions.show(client, topic):
+        await asyncio.sleep(1.5)
+    await asyncio.sleep(10)
+    assert [(1, "typing", None), (-5, "typing", 7)] == client.actions
+    with actions.show(client, _update()):
+        await asyncio.sleep(1.5)
+    assert 3 == len(client.actions)
+
+
+def _document() -> dict[str, Any]:
+    return message(
+        document={"file_id": "1", "file_unique_id": "1", "file_name": "guide.txt", "file_size": 10}
+    )
+
+
+@pytest.mark.parametrize(
+    ("seconds", "expected"),
+    [
+        (0.5, [("sendMessage", 0.5, TEXTS.document_added("guide.txt"))]),
+        (
+            8.0,
+            [
+                ("sendMessage", 1.0, "Reading guide.txt …"),
+                ("editMessageText", 4.0, "Reading guide.txt … 2/9 · 0:04"),
+                ("editMessageText", 7.0, "Reading guide.txt … 2/9 · 0:07"),
+                ("editMessageText", 8.0, TEXTS.document_added("guide.txt")),
+            ],
+        ),
+    ],
+)
+def test_reading_a_document_shows_its_progress(
+    seconds: float,
+    expected: list[Any],
+    connecting: Callable[..., Any],
+    calls: list[Any],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A document that takes long to read has one message, edited every few seconds and in the end."""
+    bot = connecting(telegram_admins=[1])
+
+    async def add(*_: Any) -> Any:
+        count: Callable[[int, int], None] = _[-1]
+        await asyncio.sleep(seconds / 4)
+        count(2, 9)
+        await asyncio.sleep(seconds * 3 / 4)
+        return TEXTS.document_added
+
+    monkeypatch.setattr("bot.handlers.admin._add_document", add)
+
+    @fast
+    async def send() -> None:
+        await deliver(bot, message=_document())
+
+    send()
+    shown = [(name, time, text) for time, name, text in calls if name != "sendChatAction"]
+    assert expected == shown
+
+
+@fast
+async def test_a_deleted_progress_message_is_replaced(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """If the message was deleted meanwhile, the result is a new one."""
+
+    class Sent:
+        async def edit_text(self, _: str) -> None:
+            raise BadRequest("message to edit not found")
+
+    sent: list[str] = []
+
+    async def send(_: Any, reply: Any) -> Any:
+        sent.append(reply.text)
+        return Sent()
+
+    monkeypatch.setattr(progress, "send_reply", send)
+    async with progress.ProgressMessage(_update(), "Reading …") as shown:
+        await asyncio.sleep(6)
+    await shown.finish("Done")
+    assert ["Reading …", "Done"] == sent

@@ -1,0 +1,46 @@
+"""Documents by the names that people give them."""
+
+import pytest
+
+from retrieval.model import Source
+from retrieval.query.document_names import documents_meant, find_documents
+
+SOURCES = [
+    Source("travel00", "hr/travel-policy.md", "Travel policy", 1, 1, "en"),
+    Source("expenses", "hr/expenses.md", "Policy on expenses", 1, 1, "en"),
+    Source("travel22", "old/2022.md", "Travel policy of 2022", 1, 1, "en"),
+    Source("ziegen00", "ziegen.txt", "Über Ziegen", 1, 1, "de"),
+    Source("poezdki0", "poezdki.txt", "Политика командировок", 1, 1, "ru"),
+    Source("zhengce0", "zhengce.txt", "差旅政策", 1, 1, "zh"),
+    Source("handbook", "handbook.pdf", "Handbook", 1, 1, "en"),
+]
+
+
+@pytest.mark.parametrize(
+    ("name", "found"),
+    [
+        ("the travel policy", ["travel00"]),
+        ("Travel Policies", ["travel00"]),
+        ("travel policy document", ["travel00"]),
+        ("travel-policy.md", ["travel00"]),
+        ("policy", ["travel00", "expenses", "travel22"]),
+        ("travel 2022", ["travel22"]),
+        ("Ziegen", ["ziegen00"]),
+        ("политики командировок", ["poezdki0"]),
+        ("差旅政策", ["zhengce0"]),
+        ("handbook.pdf", ["handbook"]),
+        ("the holiday policy", []),
+        ("drones", []),
+        ("of the", []),
+        ("", []),
+    ],
+)
+def test_documents_by_name(name: str, found: list[str]) -> None:
+    """All words of a name are in the title or file name; a title that is the name is preferred."""
+    assert found == [source.id for source in find_documents(name, SOURCES)]
+
+
+@pytest.mark.parametrize("name", ["", "this", "the article", "эта статья"])
+def test_no_name_means_all(name: str) -> None:
+    """Without a name, any document may be meant."""
+    assert SOURCES == documents_meant(name, SOURCES)
