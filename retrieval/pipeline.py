@@ -59,7 +59,7 @@ async def _answer_as_written(
             probability = 0.0
         elif earlier:
             # The earlier question alone may have found these quotes, and it has been answered already.
-            probability = below_sure(probability)
+            probability = below_sure(probability, ranking.coefficients)
     forward, is_match = candidates.forward, match_forms(query, candidates.forward.vocabulary)
     citations = tuple(
         cite(
@@ -72,7 +72,7 @@ async def _answer_as_written(
     )
     return Answer(
         text,
-        certainty="none" if asks_nothing else certainty(probability),
+        certainty="none" if asks_nothing else certainty(probability, ranking.coefficients),
         confidence=probability,
         citations=citations,
         suggestion=suggest_correction(own, corrections),

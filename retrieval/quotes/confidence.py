@@ -23,11 +23,14 @@ class Coefficients:
     `confidence` and `bias` are a logistic regression over the features of the best span. A name with * is the
     product of two features. `words` is the logarithm of the number of content words, `unspaced` is 1 in
     scripts without spaces.
+
+    From the confidence `min_sure` on, the best quote counts as the answer.
     """
 
     quote: Mapping[str, float]
     confidence: Mapping[str, float]
     bias: float
+    min_sure: float
 
 
 # For candidates with vectors.
@@ -79,6 +82,7 @@ WITH_MEANING = Coefficients(
         "unspaced": -0.29,
     },
     bias=-6.65,
+    min_sure=0.57,
 )
 
 # For candidates with the vectors of their tokens, too.
@@ -117,6 +121,9 @@ WITH_TOKENS = Coefficients(
         "unspaced": 0.18,
     },
     bias=-5.8,
+    # On collections left out of the fit, 0.04 of the answerable questions then get a wrong answer, and 0.96
+    # of the others get none (docs/ranking.md).
+    min_sure=0.65,
 )
 
 # For candidates without vectors.
@@ -163,12 +170,10 @@ WORDS_ONLY = Coefficients(
     },
     # The fit gave -5.73. With 0.6 more, about as many questions are answered as with meanings.
     bias=-5.13,
+    min_sure=0.57,
 )
 
 
-# From this confidence on, the best quote counts as the answer. On collections left out of the fit, 0.04 of
-# the answerable questions then get a wrong answer, and 0.96 of the others get none (docs/ranking.md).
-MIN_SURE_CONFIDENCE = 0.65
 # From this confidence on, the closest passages are shown. 0.98 of the questions that they answer reach it.
 MIN_UNSURE_CONFIDENCE = 0.08
 # More content words do not make a question clearer.
@@ -179,7 +184,7 @@ def confidence(query: Query, features: Mapping[str, float], coefficients: Coeffi
     """Return the probability (0 to 1) that a question is answered, by the features of its best span.
 
     It is 0 for a question without content words, which asks for nothing. For a single word, which asks for
-    nothing in particular, it stays below MIN_SURE_CONFIDENCE.
+    nothing in particular, it stays below `min_sure`.
     """
     word_count = sum(word.is_content for word in query.words)
     if not word_count:
@@ -192,17 +197,17 @@ def confidence(query: Query, features: Mapping[str, float], coefficients: Coeffi
         for name, coefficient in coefficients.confidence.items()
     )
     probability = 1 / (1 + math.exp(-logit))
-    return below_sure(probability) if _has_one_word(query) else probability
+    return below_sure(probability, coefficients) if _has_one_word(query) else probability
 
 
-def below_sure(probability: float) -> float:
-    """Scale a probability to below MIN_SURE_CONFIDENCE, keeping the order."""
-    return probability * MIN_SURE_CONFIDENCE
+def below_sure(probability: float, coefficients: Coefficients) -> float:
+    """Scale a probability to below `min_sure`, keeping the order."""
+    return probability * coefficients.min_sure
 
 
-def certainty(confidence: float) -> Certainty:
+def certainty(confidence: float, coefficients: Coefficients) -> Certainty:
     """Return the kind of reply that a confidence allows."""
-    if confidence >= MIN_SURE_CONFIDENCE:
+    if confidence >= coefficients.min_sure:
         return "sure"
     return "unsure" if confidence >= MIN_UNSURE_CONFIDENCE else "none"
 

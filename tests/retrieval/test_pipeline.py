@@ -13,7 +13,7 @@ from retrieval.loaders.chunking import split_passages
 from retrieval.loaders.text.plain_text import load
 from retrieval.model import Answer, Document, Passage
 from retrieval.pipeline import answer, explain
-from retrieval.quotes.confidence import MIN_SURE_CONFIDENCE
+from retrieval.quotes.confidence import WORDS_ONLY
 
 Ask = Callable[..., Answer]
 
@@ -80,7 +80,7 @@ def test_nothing_asked(text: str, ask: Ask) -> None:
     """Greetings, thanks, bare question words, gibberish and symbols are declined without a suggestion."""
     result = ask(text)
     assert "none" == result.certainty
-    assert result.confidence < MIN_SURE_CONFIDENCE / 2
+    assert result.confidence < WORDS_ONLY.min_sure / 2
     assert result.suggestion is None
 
 
@@ -108,7 +108,7 @@ def test_one_word(word: str, ask: Ask) -> None:
     """For one word the closest passages are cited, but no quote is sure."""
     result = ask(word)
     assert not result.answered
-    assert 0 < result.confidence < MIN_SURE_CONFIDENCE
+    assert 0 < result.confidence < WORDS_ONLY.min_sure
     assert result.citations
 
 

@@ -6,7 +6,6 @@ from hypothesis import strategies as st
 
 from retrieval.query.query import parse, with_earlier_words
 from retrieval.quotes.confidence import (
-    MIN_SURE_CONFIDENCE,
     MIN_UNSURE_CONFIDENCE,
     WITH_MEANING,
     WORDS_ONLY,
@@ -45,7 +44,7 @@ def test_nothing_asked(question: str, coefficients: Coefficients) -> None:
 @pytest.mark.parametrize("question", ["lighthouse", "goats?", "茶馆", "茶", "ตลา"])
 def test_one_word(question: str, coefficients: Coefficients) -> None:
     """One word stays below the threshold, even for a perfect match. Its characters are not more words."""
-    assert 0 < confidence(parse(question, LANGUAGES), PERFECT, coefficients) < MIN_SURE_CONFIDENCE
+    assert 0 < confidence(parse(question, LANGUAGES), PERFECT, coefficients) < coefficients.min_sure
 
 
 @FITS
@@ -53,7 +52,7 @@ def test_one_word(question: str, coefficients: Coefficients) -> None:
 def test_several_words(question: str, coefficients: Coefficients) -> None:
     """Several words are answered by a perfect match and declined for its opposite."""
     query = parse(question, LANGUAGES)
-    assert confidence(query, PERFECT, coefficients) > MIN_SURE_CONFIDENCE
+    assert confidence(query, PERFECT, coefficients) > coefficients.min_sure
     assert confidence(query, OPPOSITE, coefficients) < MIN_UNSURE_CONFIDENCE
 
 
@@ -61,23 +60,22 @@ def test_several_words(question: str, coefficients: Coefficients) -> None:
 def test_follow_up_of_one_word(coefficients: Coefficients) -> None:
     """A single word with words of the earlier question counts as several."""
     query = with_earlier_words(parse("goats?", ["en"]), parse("Who feeds the sheep?", ["en"]))
-    assert confidence(query, PERFECT, coefficients) > MIN_SURE_CONFIDENCE
+    assert confidence(query, PERFECT, coefficients) > coefficients.min_sure
 
 
-@pytest.mark.parametrize(
-    ("probability", "expected"),
-    [
+@FITS
+def test_certainty(coefficients: Coefficients) -> None:
+    """Two thresholds, themselves included, divide all probabilities into three kinds of reply."""
+    sure = coefficients.min_sure
+    for probability, expected in (
         (0.0, "none"),
         (math.nextafter(MIN_UNSURE_CONFIDENCE, 0), "none"),
         (MIN_UNSURE_CONFIDENCE, "unsure"),
-        (math.nextafter(MIN_SURE_CONFIDENCE, 0), "unsure"),
-        (MIN_SURE_CONFIDENCE, "sure"),
+        (math.nextafter(sure, 0), "unsure"),
+        (sure, "sure"),
         (1.0, "sure"),
-    ],
-)
-def test_certainty(probability: float, expected: str) -> None:
-    """Two thresholds, themselves included, divide all probabilities into three kinds of reply."""
-    assert expected == certainty(probability)
+    ):
+        assert expected == certainty(probability, coefficients)
 
 
 @FITS
@@ -95,6 +93,8 @@ def test_products(coefficients: Coefficients) -> None:
     """A name with * stands for the product of two features."""
     query = parse("Who feeds the goats?", ["en"])
     features = {"coverage": 0.25, "grams": 0.5}
-    product = Coefficients({}, {"coverage": 2.0, "coverage*grams": 3.0}, coefficients.bias)
-    equivalent = Coefficients({}, {"coverage": 2.0 + 3.0 * 0.5}, coefficients.bias)
+    product = Coefficients(
+        {}, {"coverage": 2.0, "coverage*grams": 3.0}, coefficients.bias, coefficients.min_sure
+    )
+    equivalent = Coefficients({}, {"coverage": 2.0 + 3.0 * 0.5}, coefficients.bias, coefficients.min_sure)
     assert confidence(query, features, equivalent) == pytest.approx(confidence(query, features, product))
