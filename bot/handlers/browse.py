@@ -9,6 +9,7 @@ from telegram.error import TelegramError
 from bot.handlers.chat_actions import topic_of
 from bot.handlers.context import BotContext
 from bot.handlers.messaging import answer_query, edit_reply, require_query, send_reply
+from bot.handlers.overview import list_places
 from bot.i18n.messages import Texts
 from bot.ops.document_manager import DocumentManager
 from bot.views import browse, callback_data
@@ -36,9 +37,8 @@ async def search(update: Update, context: BotContext) -> None:
         await send_reply(update, text_reply(recipient.texts.search_usage))
         return
     with context.show_action(update):
-        answer = await context.find_answer(words, top=browse.MAX_PLACES)
-    no_places = text_reply(recipient.texts.no_places)
-    await send_reply(update, browse.render_places(answer, 0, recipient) if answer else no_places)
+        reply = await list_places(words, context, recipient)
+    await send_reply(update, reply)
 
 
 async def handle_browse_button(update: Update, context: BotContext) -> None:

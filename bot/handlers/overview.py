@@ -42,10 +42,14 @@ async def answer_about_documents(
     if question.topic is Topic.SOURCES:
         return browse.render_sources(context.archive.sources, 0, recipient)
     if question.topic is Topic.PLACES:
-        answer = await context.find_answer(question.subject, top=browse.MAX_PLACES)
-        no_places = text_reply(recipient.texts.no_places)
-        return browse.render_places(answer, 0, recipient) if answer else no_places
+        return await list_places(question.subject, context, recipient)
     return await _render_overview(question.subject, message, context, recipient)
+
+
+async def list_places(words: str, context: BotContext, recipient: Recipient) -> Reply:
+    """Return the first page of the places where words occur."""
+    answer = await context.find_answer(words, top=browse.MAX_PLACES)
+    return browse.render_places(answer, 0, recipient) if answer else text_reply(recipient.texts.no_places)
 
 
 async def _render_overview(

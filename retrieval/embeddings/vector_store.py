@@ -266,12 +266,10 @@ class TokenStore(_RecordStore):
         rows = self.rows(record_keys)
         if (rows < 0).any():
             return None
-        codes = snapshot.records["codes"][rows].reshape(-1, self._code_bytes)
-        position = np.arange(len(codes)) - np.repeat(
-            (np.cumsum(records_per_key) - records_per_key) * _TOKENS_PER_RECORD,
-            records_per_key * _TOKENS_PER_RECORD,
-        )
-        return counts, codes[position < np.repeat(counts, records_per_key * _TOKENS_PER_RECORD)]
+        # Only the last record of a passage is not full.
+        used = np.full(len(rows), _TOKENS_PER_RECORD)
+        used[np.cumsum(records_per_key) - 1] = counts - (records_per_key - 1) * _TOKENS_PER_RECORD
+        return counts, snapshot.records["codes"][rows][np.arange(_TOKENS_PER_RECORD) < used[:, None]]
 
     def missing(self, keys: Keys) -> Rows:
         """Return the positions in `keys` of those that lack a record, ascending, one for equal keys."""

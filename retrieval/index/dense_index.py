@@ -169,15 +169,17 @@ def sample_rows(rows: NDArray[Any]) -> NDArray[Any]:
 
 
 def baseline(sample: Vectors, question: Vectors) -> float:
-    """Return the question's mean similarity to the less similar half of a sample, 0 for an empty one.
+    """Return the question's mean similarity to the less similar half of a sample, 0 for an empty one."""
+    return lower_half_mean(sample @ question) if len(sample) else 0.0
+
+
+def lower_half_mean(similarity: Vectors) -> float:
+    """Return the mean of the lower half of similarities, of which there must be one.
 
     That half does not answer the question. The mean of all would be too high in a library of a few passages
     on one subject.
     """
-    if not len(sample):
-        return 0.0
-    similarity = np.sort(sample @ question)
-    return float(similarity[: -(-len(similarity) // 2)].mean())
+    return float(np.sort(similarity)[: -(-len(similarity) // 2)].mean())
 
 
 def _sign_bits(vectors: Vectors) -> NDArray[np.uint64]:

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from retrieval.index.bm25 import K1, B
+from retrieval.index.dense_index import lower_half_mean
 from retrieval.index.interface import Candidates, MeaningScores
 from retrieval.index.vocabulary import TokenType, Vocabulary, digest, grams
 from retrieval.model import Passage
@@ -238,9 +239,8 @@ def token_similarity(matches: MatchFeatures, shortlisted: IntArray) -> FloatArra
     similarity = meaning.compare_tokens(shortlisted)
     if similarity is None:
         return None
-    less_similar = np.sort(similarity)[: -(-len(similarity) // 2)]
     relative = np.zeros(len(matches.first_pieces))
-    relative[shortlisted] = (similarity - less_similar.mean()) * MEANING_SCALE
+    relative[shortlisted] = (similarity - lower_half_mean(similarity)) * MEANING_SCALE
     return relative
 
 
