@@ -149,7 +149,8 @@ class LocalIndex:
         """Return candidates; raises DamagedError when a saved segment is damaged."""
         try:
             return await self._search(terms, limit, question)
-        except (ValueError, IndexError) as error:
+        # Damaged lengths may ask for terabytes, which ends in a MemoryError.
+        except (ValueError, IndexError, MemoryError) as error:
             where = self.segments[0].segment.path.parent if self.segments else ""
             raise DamagedError(f"{where}: damaged; run `verbatim index` to rebuild it") from error
 
