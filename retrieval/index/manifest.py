@@ -17,12 +17,14 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from retrieval.embeddings.vector_store import FILE_NAME as VECTORS
+from retrieval.embeddings.vector_store import CODES_FILE_NAME, FILE_NAME
 from retrieval.errors import DamagedError
 from retrieval.index.local_index import LocalIndex
 from retrieval.index.segment import LiveSegment, Segment
 
 _MANIFEST = "manifest.json"
+# Files beside the segments that no manifest lists.
+_KEPT_FILES = {_MANIFEST, FILE_NAME, CODES_FILE_NAME}
 # Increase this when the same files would be indexed differently: other text, passages, tokens or arrays.
 # Saved indexes of another version are rebuilt.
 FORMAT_VERSION = 2
@@ -70,7 +72,7 @@ def save_index(index: LocalIndex, index_dir: Path, metadata: dict[str, Any]) -> 
     used = {entry["file"] for entry in [*entries, *_read_manifest(index_dir).get("segments", [])]}
     for path in index_dir.iterdir():
         if (
-            path.name not in {_MANIFEST, VECTORS}
+            path.name not in _KEPT_FILES
             and path.name not in used
             and (path.name in previous or _is_abandoned(path))
         ):

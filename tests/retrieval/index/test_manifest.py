@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from retrieval.documents.library import Library
+from retrieval.embeddings.vector_store import CODES_FILE_NAME, FILE_NAME
 from retrieval.errors import DamagedError
 from retrieval.ids import document_of
 from retrieval.index import manifest, segment_writer
@@ -254,13 +255,14 @@ def test_failed_save(place: Path, make: Callable[..., LocalIndex], monkeypatch: 
 
 
 def test_abandoned_files(place: Path, make: Callable[..., LocalIndex]) -> None:
-    """A save deletes old unfinished files, and no recent ones."""
-    for name in (".new-dead", "dead.segment", ".new-live", "live.segment"):
+    """A save deletes old unfinished files, and neither recent ones nor vectors of any age."""
+    for name in (".new-dead", "dead.segment", ".new-live", "live.segment", FILE_NAME, CODES_FILE_NAME):
         (place / name).write_bytes(b"x")
-        if "dead" in name:
+        if "live" not in name:
             os.utime(place / name, (0, 0))
     manifest.save_index(make(), place, {})
-    assert {*names(load(place)), ".new-live", "live.segment"} == files(place)
+    kept = {".new-live", "live.segment", FILE_NAME, CODES_FILE_NAME}
+    assert {*names(load(place)), *kept} == files(place)
 
 
 def test_not_writable(tmp_path: Path, make: Callable[..., LocalIndex]) -> None:
