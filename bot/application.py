@@ -1,5 +1,6 @@
 """Builds the bot: its handlers, in the order in which they are tried."""
 
+from collections import OrderedDict
 from typing import cast
 
 from pydantic import SecretStr
@@ -23,6 +24,7 @@ from bot.handlers import admin, browse, buttons, errors, inline, overview, quest
 from bot.handlers.access import AccessControl
 from bot.handlers.context import BotContext, BotState, Data
 from bot.handlers.messaging import mentions_bot
+from bot.handlers.own_documents import OwnDocuments, is_own_data
 from bot.ops.concurrency import CancellableWaits
 from bot.ops.metrics import Metrics
 from bot.telegram.bot_client import Bot
@@ -40,6 +42,7 @@ ALLOWED_UPDATES = (
     "guest_message",
 )
 _MAX_TELEGRAM_CONNECTIONS = 256
+_MAX_REMEMBERED_ALBUMS = 500
 
 
 class _AddressedToBot(filters.MessageFilter):
@@ -49,6 +52,27 @@ class _AddressedToBot(filters.MessageFilter):
         bot, original = message.get_bot(), message.reply_to_message
         is_reply = original is not None and original.from_user is not None and original.from_user.id == bot.id
         return is_reply or mentions_bot(message.text or message.caption or "", bot.username)
+
+
+class _DocumentForBot(_AddressedToBot):
+    """Matches documents addressed to the bot, and the others of their albums.
+
+    Telegram sends each document of an album as a message of its own, only one of which has the caption.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._albums: OrderedDict[str, None] = OrderedDict()
+
+    def filter(self, message: Message) -> bool:
+        album, is_addressed = message.media_group_id, super().filter(message)
+        if album is None:
+            return is_addressed
+        if is_addressed:
+            self._albums[album] = None
+            if len(self._albums) > _MAX_REMEMBERED_ALBUMS:
+                self._albums.popitem(last=False)
+        return album in self._albums
 
 
 class _SentViaBot(filters.MessageFilter):
@@ -64,12 +88,17 @@ _GROUP = _MESSAGE & filters.ChatType.GROUPS
 _WITH_TEXT = filters.TEXT | filters.CAPTION
 # /ask and /search in a caption are followed by a question; other commands cannot be used there.
 _COMMAND_IN_CAPTION = filters.CaptionRegex(r"^\s*/(?!ask\b|search\b)[A-Za-z]\w*(@\w+)?(\s|$)")
+# An animation comes with a document of the same file.
+_DOCUMENT = filters.Document.ALL & ~filters.ANIMATION
 _ADDRESSED = _WITH_TEXT & ~filters.COMMAND & _AddressedToBot()
 _EDITED = filters.UpdateType.EDITED_MESSAGE
 
 
-def build_application(settings: Settings, state: BotState, bot: Bot) -> App:
-    """Return the application with its handlers; it has no updater and no job queue."""
+def build_application(settings: Settings, state: BotState, bot: Bot, own: OwnDocuments | None = None) -> App:
+    """Return the application with its handlers; it has no updater and no job queue.
+
+    With `own`, chats can have documents of their own.
+    """
     application = (
         Application.builder()
         .bot(bot)
@@ -79,13 +108,19 @@ def build_application(settings: Settings, state: BotState, bot: Bot) -> App:
         .build()
     )
     access = AccessControl(settings)
-    application.add_handler(TypeHandler(Update, access.check_access), group=-1)
-    application.add_handlers(_handlers(access))
+    application.add_handler(TypeHandler(Update, access.check_access), group=-2)
+    if own is not None:
+        application.add_handler(TypeHandler(Update, own.choose_archive), group=-1)
+    application.add_handlers(
+        _handlers(access, own, takes_admin_documents=settings.telegram_uploads == "admins")
+    )
     application.add_error_handler(errors.handle_error)
     return application
 
 
-def _handlers(access: AccessControl) -> list[BaseHandler[Update, BotContext, None]]:
+def _handlers(
+    access: AccessControl, own: OwnDocuments | None, *, takes_admin_documents: bool
+) -> list[BaseHandler[Update, BotContext, None]]:
     """Return the handlers; the first that matches an update handles it.
 
     The bot's own commands come first, then unknown commands, questions and messages without text. In groups
@@ -105,7 +140,8 @@ def _handlers(access: AccessControl) -> list[BaseHandler[Update, BotContext, Non
         CommandHandler("privacy", limited(questions.privacy), _MESSAGE),
         CommandHandler("status", admin.status, admins),
         CommandHandler("reload", admin.reload, admins),
-        MessageHandler(admins & filters.Document.ALL, admin.receive_document),
+        *([MessageHandler(admins & filters.Document.ALL, admin.receive_document)] * takes_admin_documents),
+        *(_own_document_handlers(access, own) if own else []),
         MessageHandler(
             _PRIVATE & (filters.COMMAND | _COMMAND_IN_CAPTION), limited(questions.unknown_command)
         ),
@@ -123,7 +159,24 @@ def _handlers(access: AccessControl) -> list[BaseHandler[Update, BotContext, Non
         CallbackQueryHandler(limited(browse.handle_browse_button), browse.is_browse_data),
         CallbackQueryHandler(limited(buttons.handle_button)),
         InlineQueryHandler(access.rate_limited_inline(inline.answer_inline_query)),
-        ChatMemberHandler(questions.greet_group, ChatMemberHandler.MY_CHAT_MEMBER),
+        ChatMemberHandler(
+            own.follow_membership if own else questions.greet_group, ChatMemberHandler.MY_CHAT_MEMBER
+        ),
+    ]
+
+
+def _own_document_handlers(
+    access: AccessControl, own: OwnDocuments
+) -> list[BaseHandler[Update, BotContext, None]]:
+    """Return the handlers of documents that belong to a chat, and of the buttons below them."""
+    limited = access.rate_limited
+    return [
+        CommandHandler("mine", limited(own.mine), _MESSAGE),
+        CommandHandler("forget", limited(own.forget), _MESSAGE),
+        MessageHandler(_PRIVATE & _DOCUMENT, limited(own.receive)),
+        MessageHandler(_GROUP & _DOCUMENT & _DocumentForBot(), limited(own.receive)),
+        MessageHandler(filters.StatusUpdate.MIGRATE, own.migrate),
+        CallbackQueryHandler(limited(own.handle_button), is_own_data),
     ]
 
 

@@ -18,9 +18,12 @@ from bot.application import App, build_application, build_bot
 from bot.handlers.access import AccessControl
 from bot.handlers.chat_actions import ChatActions
 from bot.handlers.context import BotState
+from bot.handlers.own_documents import OwnDocuments, UploadLimits
+from bot.handlers.upload_queue import UploadQueue
 from bot.http_server import Health, build_web_app, serving
 from bot.ops.background_encoding import BackgroundEncoding
 from bot.ops.cluster_monitor import ClusterMonitor
+from bot.ops.collections import Collections
 from bot.ops.concurrency import CancellableWaits, in_thread, run_until_stopped, stop_on_signal
 from bot.ops.document_manager import DocumentManager, watch
 from bot.ops.feedback import Feedback
@@ -135,10 +138,13 @@ class BotResources:
         url = settings.webhook_url
         self.inbox = Inbox(url, settings.webhook_key) if url else None
         self.chat_actions = ChatActions()
+        self.collections: Collections | None = None
+        self._uploads: UploadQueue | None = None
         self._encoding = BackgroundEncoding(self.metrics)
         self._monitor: ClusterMonitor | None = None
         self._logged_problems: Sequence[object] = ()
         self._connection = contextlib.AsyncExitStack()
+        self._encoder = encoder_for(settings)
 
     async def open(self, bot: Bot) -> App:
         """Open the documents and build the application; raises FolderError or ConfigError.
@@ -149,7 +155,22 @@ class BotResources:
             state = await self._open_cluster()
         else:
             state = self._open_folder(await in_thread(partial(self._read_folder, None, 0.0)))
-        return build_application(self.settings, state, bot)
+        own = self._own_documents(bot) if self.settings.telegram_uploads == "members" else None
+        state.collections, state.upload_days = self.collections, self.settings.upload_days
+        return build_application(self.settings, state, bot, own)
+
+    def _own_documents(self, bot: Bot) -> OwnDocuments:
+        """Return the handlers of documents that belong to a chat."""
+        settings = self.settings
+        self.collections = Collections(
+            settings.collections_dir / str(bot.id),
+            quote_chars=settings.quote_chars,
+            encoder=self._encoder,
+            unused_days=settings.upload_days,
+        )
+        self._uploads = UploadQueue(bot, self.collections, self.metrics)
+        limits = UploadLimits(settings.upload_files, settings.upload_mb * 1024 * 1024)
+        return OwnDocuments(self.collections, self._uploads, limits)
 
     async def close(self) -> None:
         """Close the connection to the cluster."""
@@ -157,15 +178,19 @@ class BotResources:
 
     async def follow(self, state: BotState) -> None:
         """Keep the documents up to date, for ever."""
+        work: list[Awaitable[object]] = []
         if state.document_manager:
-            await asyncio.gather(watch(state.document_manager), self._encoding.run())
+            work += [watch(state.document_manager), self._encoding.run()]
         elif self._monitor:
-            await self._monitor.run()
+            work.append(self._monitor.run())
+        if self.collections and self._uploads:
+            work += [self.collections.sweep_forever(), self._uploads.run()]
+        await asyncio.gather(*work)
 
     async def _open_cluster(self) -> BotState:
         settings, cluster = self.settings, open_cluster(connection_settings(self.settings))
         self._connection.push_async_callback(cluster.close)
-        library = cluster_library(settings, settings.seeds_dir, cluster, encoder_for(settings))
+        library = cluster_library(settings, settings.seeds_dir, cluster, self._encoder)
         state = self._create_state(library, None)
         self._monitor = ClusterMonitor(library, partial(self._index_changed, state), self.metrics)
         self.health.watch_search(self._monitor.is_reachable)
@@ -211,7 +236,7 @@ class BotResources:
             before=before,
             quiet=quiet,
             progress=progress,
-            encoder=None if before else encoder_for(self.settings),
+            encoder=None if before else self._encoder,
         )
 
     def _save(self, library: Library) -> None:
@@ -261,7 +286,7 @@ class TelegramConnection:
         background = [
             self._application,
             asyncio.create_task(self._follow_documents()),
-            asyncio.create_task(update_profile(bot, resources.settings.telegram_admins)),
+            asyncio.create_task(self._update_profile()),
         ]
         try:
             await (self._receive_webhook(resources.inbox, stop) if resources.inbox else self._poll(stop))
@@ -274,6 +299,11 @@ class TelegramConnection:
             for task in background:
                 task.cancel()
         _log.info("@%s has stopped", bot.username)
+
+    async def _update_profile(self) -> None:
+        settings = self._settings
+        takes_uploads = settings.telegram_uploads == "members"
+        await update_profile(self._bot, settings.telegram_admins, takes_uploads=takes_uploads)
 
     async def _initialize(self) -> App:
         """Return the application when its documents are open and it is initialized."""

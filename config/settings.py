@@ -114,6 +114,7 @@ Address = Annotated[str, AfterValidator(_check_address)]
 Level = Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"], BeforeValidator(_to_upper)]
 Format = Annotated[Literal["text", "json"], BeforeValidator(_to_lower)]
 Meaning = Annotated[Literal["auto", "off"], BeforeValidator(_to_lower)]
+Uploads = Annotated[Literal["off", "admins", "members"], BeforeValidator(_to_lower)]
 
 
 class Settings(BaseSettings):
@@ -157,10 +158,31 @@ class Settings(BaseSettings):
         "most 20 there). 0: no limit. Unset: 60, or no limit if TELEGRAM_MESSAGES_PER_SECOND "
         "is 0.",
     )
+    telegram_uploads: Uploads = Field(
+        default="admins",
+        description="Who may send the bot documents. off: nobody. admins: TELEGRAM_ADMINS, into SEEDS_DIR. "
+        "members: everyone the bot answers, into the chat's own collection; in a group its administrators.",
+    )
     seeds_dir: Path = Field(default=Path("seeds"), description="The folder of documents.")
     index_dir: Path = Field(
         default_factory=lambda: Path(platformdirs.user_cache_dir("verbatim")),
         description="The folder of saved indexes. Unset: a cache folder of the user.",
+    )
+    collections_dir: Path = Field(
+        default_factory=lambda: Path(platformdirs.user_data_dir("verbatim"), "collections"),
+        description="The folder of the documents that belong to one chat. Unset: a data folder of the user.",
+    )
+    upload_files: int = Field(
+        default=50, ge=1, le=1000, description="The maximum number of documents in a chat's collection."
+    )
+    upload_mb: int = Field(
+        default=100, ge=1, le=10_000, description="The maximum size of a chat's collection, in megabytes."
+    )
+    upload_days: int = Field(
+        default=0,
+        ge=0,
+        le=3650,
+        description="The days without a question after which a chat's collection is deleted. 0: never.",
     )
     quote_chars: int = Field(
         default=300, ge=50, le=1000, description="The maximum length of a quote, in characters: 50 to 1000."

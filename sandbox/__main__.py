@@ -44,6 +44,7 @@ def _add_demo_chats(telegram: TelegramState) -> None:
     ada = telegram.add_user("Ada", last_name="Lovelace", username="ada", language_code="en")
     omar = telegram.add_user("Omar", last_name="Khayyam", username="omar", language_code="ar")
     group = telegram.add_group("Reading circle", {ada.id, omar.id}, "supergroup")
+    group.owner = ada.id
     user_actions.add_bot(telegram, group, ada)
 
 

@@ -208,7 +208,9 @@ class BotApi:
         user = self._telegram.user(params.integer("user_id"))
         if user == self._telegram.bot:
             return serializers.member(user, chat.bot)
-        return serializers.member(user, "member" if user.id in chat.members else "left")
+        if user.id not in chat.members:
+            return serializers.member(user, "left")
+        return serializers.member(user, "creator" if user.id == chat.owner else "member")
 
     def _leave_chat(self, params: Params) -> bool:
         chat = self._telegram.reachable_chat(params.get("chat_id"))

@@ -13,7 +13,7 @@ Users and chats
     settings {privacy?, inline?, inline_feedback?, guests?, flood?, holds_repeats?}
 
 Messages
-    send {chat_id, from, text?, entities?, reply_to?, quote?, thread_id?, sticker?: emoji,
+    send {chat_id, from, text?, entities?, reply_to?, quote?, thread_id?, media_group_id?, sticker?: emoji,
           document? | photo?: {name, mime?, base64}, attachment?: voice | audio | video | video_note |
           animation | poll | contact | location | dice}
     edit {chat_id, message_id, text, entities?}
@@ -111,6 +111,7 @@ class ControlApi:
             raise bad_request("expected a group or supergroup with at least one member")
         chat = self._telegram.add_group(body["title"], members, kind, is_forum=bool(body.get("is_forum")))
         chat.username = body.get("username")
+        chat.owner = body["members"][0]
         if body.get("bot", True):
             user_actions.add_bot(self._telegram, chat, self._telegram.user(body["members"][0]))
         return self._telegram.chat_view(chat)
@@ -157,6 +158,7 @@ class ControlApi:
             attachment=self._attachment(body),
             reply_to=body.get("reply_to"),
             quote=body.get("quote"),
+            media_group_id=body.get("media_group_id"),
             **({"thread_id": body["thread_id"]} if body.get("thread_id") else {}),
         )
         return self._telegram.person_view(message)

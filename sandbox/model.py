@@ -9,7 +9,7 @@ Json = dict[str, Any]
 """A Bot API object as decoded JSON."""
 
 ChatType = Literal["private", "group", "supergroup"]
-Membership = Literal["member", "left", "kicked"]
+Membership = Literal["creator", "member", "left", "kicked"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +78,7 @@ class Message:
     formatted: TextWithEntities = TextWithEntities()
     file: TelegramFile | None = None
     attachment: Json | None = None
+    media_group_id: str | None = None
     reply_to: int | None = None
     quote: Quote | None = None
     thread_id: int | None = None
@@ -102,7 +103,10 @@ class Topic:
 
 @dataclass(slots=True)
 class Chat:
-    """A chat and its history. `members` are user ids without the bot, whose membership is `bot`."""
+    """A chat and its history. `members` are user ids without the bot, whose membership is `bot`.
+
+    `owner` is the user id of who created a group.
+    """
 
     id: int
     type: ChatType
@@ -110,6 +114,7 @@ class Chat:
     username: str | None = None
     is_forum: bool = False
     members: set[int] = field(default_factory=set)
+    owner: int | None = None
     bot: Membership = "left"
     is_started: bool = False
     migrated_to: int | None = None

@@ -142,6 +142,7 @@ def message(source: Message, find_chat: FindChat, find_user: FindUser, *, with_r
         forward_origin=_forward_origin(source),
         is_topic_message=True if source.thread_id else None,
         reply_to_message=message(replied, find_chat, find_user, with_reply=False) if replied else None,
+        media_group_id=source.media_group_id,
         quote=quote(source.quote) if source.quote and replied else None,
         via_bot=user(source.via_bot) if source.via_bot else None,
         guest_bot_caller_user=user(source.guest_caller) if source.guest_caller else None,
@@ -164,7 +165,9 @@ def _forward_origin(source: Message) -> Json | None:
 
 
 def member(person: User, membership: Membership) -> Json:
-    result = {"status": membership, "user": user(person)}
+    result: Json = {"status": membership, "user": user(person)}
+    if membership == "creator":
+        return {**result, "is_anonymous": False}
     return {**result, "until_date": 0} if membership == "kicked" else result
 
 

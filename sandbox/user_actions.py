@@ -187,7 +187,7 @@ def set_topic_closed(chat: Chat, topic_id: int, *, is_closed: bool) -> None:
 def migrate(telegram: TelegramState, chat: Chat, person: User) -> Chat:
     """Upgrade a group to a supergroup: a new chat with a new id. Both get a service message."""
     upgraded = telegram.add_group(chat.title or "", chat.members, "supergroup")
-    upgraded.bot = chat.bot
+    upgraded.bot, upgraded.owner = chat.bot, chat.owner
     telegram.deliver(telegram.post(chat, person, service={"migrate_to_chat_id": upgraded.id}))
     telegram.deliver(telegram.post(upgraded, person, service={"migrate_from_chat_id": chat.id}))
     chat.migrated_to = upgraded.id

@@ -66,7 +66,8 @@ async def _run(settings: Settings, folder: Path, port: int) -> int:
             address = await run_until_stopped(stop, _read_address(sandbox))
             if address is None:
                 return 0
-            environment = _bot_environment(settings, folder, address, token)
+            # The chats of the emulator do not exist any more when it has ended, so their documents need not.
+            environment = _bot_environment(settings, folder, address, token, Path(empty, "collections"))
             async with _start_process(("bot",), empty, environment) as bot, _relay_errors(sandbox):
                 return await _wait_for_end(sandbox, bot, stop, address, folder)
 
@@ -112,7 +113,9 @@ def _inherited_environment() -> dict[str, str]:
     return inherited | {"PYTHONPATH": os.pathsep.join(paths)}
 
 
-def _bot_environment(settings: Settings, folder: Path, address: str, token: str) -> dict[str, str]:
+def _bot_environment(
+    settings: Settings, folder: Path, address: str, token: str, collections: Path
+) -> dict[str, str]:
     cluster, key = settings.opensearch_url, settings.opensearch_api_key
     return _inherited_environment() | {
         "TELEGRAM_TOKEN": token,
@@ -125,12 +128,23 @@ def _bot_environment(settings: Settings, folder: Path, address: str, token: str)
         "OPENSEARCH_API_KEY": key.get_secret_value() if key else "",
         "OPENSEARCH_CA": str(settings.opensearch_ca.resolve()) if settings.opensearch_ca else "",
         "OPENSEARCH_INDEX": settings.opensearch_index,
+        "TELEGRAM_UPLOADS": _uploads(settings),
+        "COLLECTIONS_DIR": str(collections),
+        "UPLOAD_FILES": str(settings.upload_files),
+        "UPLOAD_MB": str(settings.upload_mb),
+        "UPLOAD_DAYS": str(settings.upload_days),
         "TELEGRAM_ADMINS": ",".join(map(str, settings.telegram_admins)),
         "FEEDBACK_DIR": str(settings.feedback_dir.resolve()) if settings.feedback_dir else "",
         "LOG_QUESTIONS": str(settings.log_questions),
         "LOG_LEVEL": settings.log_level,
         "LOG_FORMAT": settings.log_format,
     }
+
+
+def _uploads(settings: Settings) -> str:
+    """Return who may send documents: everyone, unless the settings say otherwise or name admins."""
+    is_chosen = {"telegram_uploads", "telegram_admins"} & settings.model_fields_set
+    return settings.telegram_uploads if is_chosen else "members"
 
 
 async def _read_address(sandbox: Process) -> str:

@@ -4,13 +4,14 @@ import logging
 import time
 from collections.abc import Callable
 
-from telegram import Document, Update
+from telegram import Document, Message, Update
 from telegram.error import TelegramError
 
 from bot.handlers.context import BotContext
-from bot.handlers.messaging import require_message, send_reply
+from bot.handlers.messaging import require_message, send_reply, send_to
 from bot.handlers.progress import ProgressMessage
 from bot.i18n.messages import Texts
+from bot.ops.concurrency import in_thread
 from bot.ops.document_manager import DocumentManager, is_valid_document_name
 from bot.views.message import text_reply
 from bot.views.plain_text import isolate_direction, one_line
@@ -19,7 +20,7 @@ from retrieval.errors import DocumentError, FolderError
 _log = logging.getLogger(__name__)
 
 # Telegram lets bots download files of at most this size.
-_MAX_FILE_MEGABYTES = 20
+MAX_FILE_MEGABYTES = 20
 _MAX_NAME_UNITS = 200
 _MAX_PROBLEMS = 10
 _MAX_LINE_UNITS = 300
@@ -27,7 +28,7 @@ _MAX_LINE_UNITS = 300
 
 async def status(update: Update, context: BotContext) -> None:
     """Show the state of the bot: documents, index, answers, and files left out."""
-    texts, metrics, archive = context.recipient(update).texts, context.metrics, context.archive
+    texts, metrics, archive = context.recipient(update).texts, context.metrics, context.state.archive
     figures, minutes = metrics.summary(), round(time.monotonic() - metrics.started_at) // 60
     text = texts.status(
         {
@@ -43,6 +44,9 @@ async def status(update: Update, context: BotContext) -> None:
             "median": f"{figures.median * 1000:.1f}",
         }
     )
+    if context.state.collections is not None:
+        chats, documents, size = await in_thread(context.state.collections.totals)
+        text += "\n" + texts.collections_status(chats, documents, round(size / 1024**2))
     problems = [
         one_line(f"• {problem.name}: {problem.reason}", _MAX_LINE_UNITS) for problem in archive.problems
     ]
@@ -57,7 +61,7 @@ async def reload(update: Update, context: BotContext) -> None:
     if manager is None:
         await send_reply(update, text_reply(texts.documents_in_cluster))
         return
-    async with ProgressMessage(update, texts.reloading, at_once=True) as progress:
+    async with ProgressMessage(require_message(update), texts.reloading, at_once=True) as progress:
         try:
             library = await manager.reload(progress=progress.count)
         except FolderError as error:
@@ -68,27 +72,35 @@ async def reload(update: Update, context: BotContext) -> None:
 
 
 async def receive_document(update: Update, context: BotContext) -> None:
-    """Add a document that an admin sent to the documents folder, or replace one of that name.
+    """Add a document that an admin sent to the documents folder."""
+    message = require_message(update)
+    with context.show_action(update):
+        await add_to_library(message, context, context.recipient(update).texts)
 
-    A message shows that it is being read, if that takes long; it is edited to show the result.
+
+async def add_to_library(
+    message: Message, context: BotContext, texts: Texts, *, shown: Message | None = None
+) -> None:
+    """Add the document in a message to the documents folder, or replace one of that name.
+
+    A message shows that it is being read, if that takes long; it is edited to show the result. It is `shown`,
+    a message of the bot, or a new one.
     """
-    message, texts = require_message(update), context.recipient(update).texts
     document, manager = message.document, context.state.document_manager
     if document is None:
-        raise TypeError("the update has no document")
+        raise TypeError("the message has no document")
     if manager is None:
-        await send_reply(update, text_reply(texts.documents_in_cluster))
+        await send_to(message, text_reply(texts.documents_in_cluster))
         return
     name = document.file_name or ""
     shown_name = isolate_direction(one_line(name, _MAX_NAME_UNITS), texts) or texts.document
-    with context.show_action(update):
-        async with ProgressMessage(update, texts.reading_document(shown_name)) as progress:
-            try:
-                confirmation = await _add_document(document, name, manager, texts, progress.count)
-            except DocumentError as error:
-                result = texts.document_not_added(shown_name, error.reason)
-            else:
-                result = confirmation(shown_name)
+    async with ProgressMessage(message, texts.reading_document(shown_name), shown=shown) as progress:
+        try:
+            confirmation = await _add_document(document, name, manager, texts, progress.count)
+        except DocumentError as error:
+            result = texts.document_not_added(shown_name, error.reason)
+        else:
+            result = confirmation(shown_name)
     await progress.finish(result)
 
 
@@ -102,8 +114,8 @@ async def _add_document(
     """Return the reply as a function of the name; raise DocumentError if the document is refused."""
     if not is_valid_document_name(name):
         raise DocumentError(name, texts.file_name_not_allowed)
-    if (document.file_size or 0) > _MAX_FILE_MEGABYTES * 1024 * 1024:
-        raise DocumentError(name, texts.file_too_large(_MAX_FILE_MEGABYTES))
+    if (document.file_size or 0) > MAX_FILE_MEGABYTES * 1024 * 1024:
+        raise DocumentError(name, texts.file_too_large(MAX_FILE_MEGABYTES))
     try:
         data = bytes(await (await document.get_file()).download_as_bytearray())
         replaced = await manager.add(name, data, progress)

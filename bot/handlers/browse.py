@@ -17,6 +17,7 @@ from bot.views.callback_data import BrowsePress, BrowseView
 from bot.views.message import Recipient, text_reply
 from bot.views.overview import render_overview
 from bot.views.plain_text import isolate_direction, one_line
+from retrieval.ids import is_own, logged_name, shown_name
 from retrieval.model import Source
 
 _log = logging.getLogger(__name__)
@@ -90,7 +91,7 @@ async def _show_document(
             query, browse.render_document_page(source, passages, press.number, recipient), texts
         )
     is_private = query.message is not None and query.message.chat.type == Chat.PRIVATE
-    if not (is_private and query.from_user.id in context.state.admins):
+    if is_own(source.name) or not (is_private and query.from_user.id in context.state.admins):
         return texts.button_expired
     return await _remove(query, press, source, context.state.document_manager, texts)
 
@@ -107,7 +108,11 @@ async def _remove(
     _log.info("An admin removed %s", source.name)
     return await edit_reply(
         query,
-        text_reply(texts.document_removed(isolate_direction(one_line(source.name, _MAX_NAME_UNITS), texts))),
+        text_reply(
+            texts.document_removed(
+                isolate_direction(one_line(shown_name(source.name), _MAX_NAME_UNITS), texts)
+            )
+        ),
         texts,
     )
 
@@ -128,7 +133,7 @@ async def _send_file(
                 message_thread_id=topic_of(message),
             )
     except (OSError, TelegramError) as error:
-        _log.warning("Cannot send %s: %s", source.name, type(error).__name__)
+        _log.warning("Cannot send %s: %s", logged_name(source.name), type(error).__name__)
         return recipient.texts.file_not_available
     return None
 

@@ -14,13 +14,17 @@ from telegram.ext import CallbackContext
 from bot.handlers.chat_actions import ChatActions
 from bot.handlers.named_documents import DocumentNames
 from bot.i18n.messages import texts_for
+from bot.ops.collections import ChatArchive, Collections
 from bot.ops.document_manager import DocumentManager
 from bot.ops.feedback import Feedback
 from bot.ops.metrics import Metrics
 from bot.telegram.bot_client import Bot
 from bot.views.callback_data import AS_WRITTEN, Origin
 from bot.views.message import Recipient
+from bot.views.own_documents import scope_note
 from retrieval.documents.archive import AnyArchive
+from retrieval.documents.combined_archive import ArchiveView
+from retrieval.ids import logged_name
 from retrieval.model import Answer, Citation, Source
 from retrieval.overview import Overview
 
@@ -76,6 +80,7 @@ class BotState:
     """State that all handlers share; `archive` is replaced when the documents change.
 
     `document_manager` is None if the documents are in a cluster. `has_files`: the folder has their files.
+    `collections` has the documents of single chats; None if chats cannot have any.
     """
 
     archive: AnyArchive
@@ -85,6 +90,8 @@ class BotState:
     admins: frozenset[int] = frozenset()
     logs_questions: bool = False
     has_files: bool = True
+    collections: Collections | None = None
+    upload_days: int = 0
     answer_map: AnswerMap = field(default_factory=AnswerMap)
     albums: SeenAlbums = field(default_factory=SeenAlbums)
     document_names: DocumentNames = field(default_factory=DocumentNames)
@@ -92,13 +99,29 @@ class BotState:
 
 
 class BotContext(CallbackContext[Bot, Data, Data, BotState]):
+    _chat_archive: ChatArchive | None = None
+
     @property
     def state(self) -> BotState:
         return self.bot_data
 
     @property
-    def archive(self) -> AnyArchive:
-        return self.bot_data.archive
+    def archive(self) -> ArchiveView:
+        """The documents that the chat of the update asks."""
+        return self._chat_archive.archive if self._chat_archive else self.bot_data.archive
+
+    @property
+    def has_own_documents(self) -> bool:
+        """Whether the chat has documents of its own: then nothing about its questions is kept."""
+        return self._chat_archive is not None and self._chat_archive.scope is not None
+
+    async def choose_archive(self, chat: int) -> None:
+        """Answer this update from what a chat asks."""
+        collections = self.state.collections
+        if collections is not None:
+            self._chat_archive = await collections.archive(chat, self.state.archive)
+            if self.has_own_documents:
+                collections.note_use(chat)
 
     @property
     def metrics(self) -> Metrics:
@@ -135,13 +158,18 @@ class BotContext(CallbackContext[Bot, Data, Data, BotState]):
     def recipient(self, update: Update) -> Recipient:
         """Return the language and permissions of the person behind an update."""
         user, chat, state = update.effective_user, update.effective_chat, self.state
+        texts = texts_for(user.language_code if user else None)
+        scope = self._chat_archive.scope if self._chat_archive else None
+        in_group = chat is not None and chat.type in {Chat.GROUP, Chat.SUPERGROUP}
         return Recipient(
-            texts_for(user.language_code if user else None),
+            texts,
             self.bot.username,
-            can_vote=state.feedback.is_on,
+            can_vote=state.feedback.is_on and scope is None,
             can_remove=state.document_manager is not None and user is not None and user.id in state.admins,
-            has_files=state.has_files,
-            in_group=chat is not None and chat.type in {Chat.GROUP, Chat.SUPERGROUP},
+            has_files=state.has_files or scope is not None,
+            in_group=in_group,
+            group=chat.id if in_group and chat and scope is not None else None,
+            scope_note=scope_note(scope, texts) if scope else "",
         )
 
 
@@ -162,6 +190,8 @@ def _drop_altered(citations: Sequence[Citation]) -> list[Citation]:
     """Drop quotes that are not verbatim."""
     verified = [citation for citation in citations if citation.is_verbatim]
     if len(verified) < len(citations):
-        documents = sorted({citation.document for citation in citations if not citation.is_verbatim})
+        documents = sorted(
+            {logged_name(citation.document) for citation in citations if not citation.is_verbatim}
+        )
         _log.error("A quote differs from its document and is not sent: %s", documents)
     return verified

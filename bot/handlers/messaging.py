@@ -34,8 +34,12 @@ def mentions_bot(text: str, username: str) -> bool:
 
 
 async def send_reply(update: Update, reply: Reply, *, to: Message | None = None) -> Message:
-    """Reply to the message of an update, or to another; it may have been deleted meanwhile."""
-    message = to or require_message(update)
+    """Reply to the message of an update, or to another."""
+    return await send_to(to or require_message(update), reply)
+
+
+async def send_to(message: Message, reply: Reply) -> Message:
+    """Reply to a message, which may have been deleted meanwhile."""
     return await message.reply_text(
         reply.text,
         entities=reply.entities or None,

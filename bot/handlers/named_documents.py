@@ -1,13 +1,14 @@
 """Finds the documents that a message names, if it consists of their names alone."""
 
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 import regex
 
 from bot.ops.concurrency import in_thread
-from retrieval.documents.archive import AnyArchive
+from retrieval.documents.combined_archive import ArchiveView, CombinedArchive
 from retrieval.model import Source
 
 _MAX_CHARS = 1000
@@ -17,52 +18,68 @@ _AROUND = " \t\r\n\"'“”„«»‹›()[].!?。！？؟"
 _MAX_JOINING_CHARS = 3
 # The names of more documents are prepared in a thread.
 _MAX_PREPARED_AT_ONCE = 2_000
+# The library has one list, and each chat with documents of its own has another.
+_MAX_PREPARED_LISTS = 16
+
+
+@dataclass(frozen=True, slots=True)
+class _Names:
+    """Documents by file name and by title."""
+
+    sources: Sequence[Source]
+    files: Mapping[str, Sequence[Source]]
+    titles: Mapping[str, Sequence[Source]]
 
 
 class DocumentNames:
-    """Documents by file name and title, prepared once for each list of documents."""
+    """Documents by file name and title, prepared once for each list of documents used of late."""
 
     def __init__(self) -> None:
-        self._sources: Sequence[Source] = ()
-        self._files: Mapping[str, Sequence[Source]] = {}
-        self._titles: Mapping[str, Sequence[Source]] = {}
+        self._prepared: deque[_Names] = deque(maxlen=_MAX_PREPARED_LISTS)
 
-    async def find_files(self, text: str, archive: AnyArchive) -> list[Source]:
+    async def find_files(self, text: str, archive: ArchiveView) -> list[Source]:
         """Return the documents whose file names make up the text; none if it has other words."""
         if len(text) > _MAX_CHARS or "." not in text:
             return []
-        await self._prepare(archive)
+        files = [names.files for names in await self._names_of(archive)]
         for parts in ([text], _SEPARATORS.split(text), _SEPARATORS.sub(" ", text).split()):
             names = [name for part in parts if (name := _fold(part))]
-            matches = [self._files.get(name, ()) for name in names]
+            matches = [[source for part in files for source in part.get(name, ())] for name in names]
             rest = [name for name, match in zip(names, matches, strict=True) if not match]
             if all(len(name) <= _MAX_JOINING_CHARS for name in rest) and any(matches):
                 return list({source.id: source for match in matches for source in match}.values())
         return []
 
-    async def find_titles(self, text: str, archive: AnyArchive) -> list[Source]:
+    async def find_titles(self, text: str, archive: ArchiveView) -> list[Source]:
         """Return the documents whose title is the text, or whose titles are its parts."""
         if len(text) > _MAX_CHARS:
             return []
-        await self._prepare(archive)
+        titles = [names.titles for names in await self._names_of(archive)]
         for parts in ([text], _SEPARATORS.split(text)):
-            matches = [self._titles.get(name, ()) for part in parts if (name := _fold(part))]
+            matches = [
+                [source for titled in titles for source in titled.get(name, ())]
+                for part in parts
+                if (name := _fold(part))
+            ]
             if matches and all(matches):
                 return list({source.id: source for match in matches for source in match}.values())
         return []
 
-    async def _prepare(self, archive: AnyArchive) -> None:
-        sources = archive.sources
-        if self._sources is sources:
-            return
+    async def _names_of(self, archive: ArchiveView) -> list[_Names]:
+        parts = (archive.own, archive.shared) if isinstance(archive, CombinedArchive) else (archive,)
+        return [await self._prepare(part.sources) for part in parts]
+
+    async def _prepare(self, sources: Sequence[Source]) -> _Names:
+        for names in self._prepared:
+            if names.sources is sources:
+                return names
         few = len(sources) <= _MAX_PREPARED_AT_ONCE
-        self._files, self._titles = _by_name(sources) if few else await in_thread(lambda: _by_name(sources))
-        self._sources = sources
+        names = _by_name(sources) if few else await in_thread(lambda: _by_name(sources))
+        self._prepared.appendleft(names)
+        return names
 
 
-def _by_name(
-    sources: Sequence[Source],
-) -> tuple[Mapping[str, Sequence[Source]], Mapping[str, Sequence[Source]]]:
+def _by_name(sources: Sequence[Source]) -> _Names:
     files, titles = defaultdict(list), defaultdict(list)
     for source in sources:
         for name in dict.fromkeys(
@@ -70,7 +87,7 @@ def _by_name(
         ):
             files[name].append(source)
         titles[_fold(source.title)].append(source)
-    return files, titles
+    return _Names(sources, files, titles)
 
 
 def _fold(name: str) -> str:

@@ -6,10 +6,10 @@ import time
 from types import TracebackType
 from typing import Self
 
-from telegram import Message, Update
+from telegram import Message
 from telegram.error import BadRequest, TelegramError
 
-from bot.handlers.messaging import is_unchanged, send_reply
+from bot.handlers.messaging import is_unchanged, send_to
 from bot.views.message import text_reply
 
 _DELAY_SECONDS = 1.0
@@ -17,24 +17,26 @@ _INTERVAL_SECONDS = 3.0
 
 
 class ProgressMessage:
-    """Replies with `text`, the time and the count so far, and edits that message every few seconds.
+    """Replies to `message` with `text`, the time and the count so far, and edits that every few seconds.
 
     Jobs that take less than a second have no such message, only their result; with `at_once` it is sent at
-    the start.
+    the start. With `shown`, a message of the bot, that one is edited and no other is sent.
     """
 
-    def __init__(self, update: Update, text: str, *, at_once: bool = False) -> None:
-        self._update = update
+    def __init__(
+        self, message: Message, text: str, *, at_once: bool = False, shown: Message | None = None
+    ) -> None:
+        self._replied_to = message
         self._text = text
         self._delay = 0.0 if at_once else _DELAY_SECONDS
         self._count: tuple[int, int] | None = None
-        self._message: Message | None = None
+        self._message = shown
         self._ended = asyncio.Event()
         self._showing: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
-        if not self._delay:
-            self._message = await send_reply(self._update, text_reply(self._text))
+        if not self._delay and self._message is None:
+            self._message = await send_to(self._replied_to, text_reply(self._text))
         self._showing = asyncio.create_task(self._show())
         return self
 
@@ -53,14 +55,14 @@ class ProgressMessage:
     async def finish(self, text: str) -> None:
         """Show the result in place of the progress, or as a new message if there is none to edit."""
         if self._message is None:
-            await send_reply(self._update, text_reply(text))
+            await send_to(self._replied_to, text_reply(text))
             return
         try:
             await self._message.edit_text(text)
         except BadRequest as error:
             # The message was deleted meanwhile.
             if not is_unchanged(error):
-                await send_reply(self._update, text_reply(text))
+                await send_to(self._replied_to, text_reply(text))
 
     async def _show(self) -> None:
         started = time.monotonic()
@@ -69,7 +71,7 @@ class ProgressMessage:
             shown = self._describe(time.monotonic() - started)
             with contextlib.suppress(TelegramError):
                 if self._message is None:
-                    self._message = await send_reply(self._update, text_reply(shown))
+                    self._message = await send_to(self._replied_to, text_reply(shown))
                 elif shown != self._text:
                     await self._message.edit_text(shown)
             await self._wait(_INTERVAL_SECONDS)

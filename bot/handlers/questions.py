@@ -1,6 +1,7 @@
 """Handlers of questions and of /start, /help, /privacy and /why, and the greeting of a group."""
 
 import logging
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -8,6 +9,7 @@ from telegram import Chat, ChatMember, Message, Update
 from telegram.error import BadRequest
 
 from bot.handlers.context import BotContext
+from bot.handlers.group_members import is_member
 from bot.handlers.messaging import is_unchanged, question_of, require_message, send_reply
 from bot.handlers.overview import answer_about_documents
 from bot.i18n.messages import Texts
@@ -22,13 +24,17 @@ from retrieval.model import Source
 
 _log = logging.getLogger(__name__)
 
+# The id of a passage, and the id of the group that the document belongs to.
+_GROUP_LINK = re.compile(r"([A-Za-z0-9_-]{20})(-[0-9]{1,20})")
+
 
 async def start(update: Update, context: BotContext) -> None:
     """Greet, or show what a deep link leads to."""
     recipient, link = context.recipient(update), context.args[0] if context.args else ""
     if link:
+        person = update.effective_user.id if update.effective_user else 0
         with context.show_action(update):
-            reply = await _follow_link(link, context, recipient)
+            reply = await _follow_link(link, person, context, recipient)
         await send_reply(update, reply)
         return
     is_private = update.effective_chat is None or update.effective_chat.type == Chat.PRIVATE
@@ -36,10 +42,12 @@ async def start(update: Update, context: BotContext) -> None:
     await send_reply(update, text_reply(text))
 
 
-async def _follow_link(link: str, context: BotContext, recipient: Recipient) -> Reply:
+async def _follow_link(link: str, person: int, context: BotContext, recipient: Recipient) -> Reply:
     """Show the passage of a link, the document it was in, or that both are gone."""
     if link == inline.HELP_LINK:
         return text_reply(recipient.texts.help)
+    if match := _GROUP_LINK.fullmatch(link):
+        return await _follow_group_link(match[1], int(match[2]), person, context, recipient)
     if passage := await context.archive.context(link):
         return quotes.render_passage(passage, recipient)
     if source := context.archive.source(document_of(link)):
@@ -48,6 +56,19 @@ async def _follow_link(link: str, context: BotContext, recipient: Recipient) -> 
         )
         headings = browse.render_headings(source, await context.archive.sections(source), 0, recipient)
         return replace(headings, text=text, entities=())
+    return text_reply(f"{recipient.texts.linked_document_gone}\n\n{recipient.texts.greeting}")
+
+
+async def _follow_group_link(
+    passage_id: str, group: int, person: int, context: BotContext, recipient: Recipient
+) -> Reply:
+    """Show a passage of a group's document to a member of the group, without buttons that lead further."""
+    collections = context.state.collections
+    if collections is not None and await is_member(group, person, context):
+        library = await collections.library(group)
+        passage = await library.context(passage_id) if library else None
+        if passage is not None:
+            return replace(quotes.render_passage(passage, recipient), keyboard=None)
     return text_reply(f"{recipient.texts.linked_document_gone}\n\n{recipient.texts.greeting}")
 
 
@@ -70,7 +91,11 @@ def _group_greeting(context: BotContext, texts: Texts, *, receives_all: bool = F
 
 
 async def help_(update: Update, context: BotContext) -> None:
-    await send_reply(update, text_reply(context.recipient(update).texts.help))
+    texts = context.recipient(update).texts
+    takes_documents = context.state.collections is not None
+    await send_reply(
+        update, text_reply(f"{texts.help}\n\n{texts.help_uploads}" if takes_documents else texts.help)
+    )
 
 
 async def privacy(update: Update, context: BotContext) -> None:
@@ -80,6 +105,10 @@ async def privacy(update: Update, context: BotContext) -> None:
         text = texts.privacy_feedback
     else:
         text = texts.privacy_logged if context.state.logs_questions else texts.privacy
+    if context.state.collections is not None:
+        days = context.state.upload_days
+        kept = texts.kept_for_days(days) if days else texts.kept_until_removed
+        text += f"\n\n{texts.privacy_uploads} {kept}"
     await send_reply(update, text_reply(text))
 
 
@@ -171,9 +200,10 @@ async def _find_and_render(
     if answer is None:
         return text_reply(recipient.texts.no_answer)
     context.metrics.count_question(answer.certainty)
-    if context.state.logs_questions:
-        _log.info("Question (confidence %.2f): %s", answer.confidence, text)
-    context.state.feedback.record(text, answer)
+    if not context.has_own_documents:
+        if context.state.logs_questions:
+            _log.info("Question (confidence %.2f): %s", answer.confidence, text)
+        context.state.feedback.record(text, answer)
     reply = None if answer.answered else await _render_odd_question(text, context, recipient)
     return reply or answers.render_answer(answer, recipient, origin)
 

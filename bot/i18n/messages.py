@@ -45,6 +45,14 @@ class Texts:
         }
 
     @property
+    def upload_commands(self) -> dict[str, str]:
+        """The commands of bots that take documents from everyone."""
+        return {
+            "mine": self._("The documents of this chat"),
+            "forget": self._("Delete the documents of this chat"),
+        }
+
+    @property
     def admin_commands(self) -> dict[str, str]:
         return {
             "status": self._("How the bot is doing"),
@@ -390,7 +398,7 @@ class Texts:
 
     @property
     def linked_document_gone(self) -> str:
-        return self._("The document this link leads to is no longer here.")
+        return self._("The document this link leads to is no longer here, or belongs to another chat.")
 
     # Browsing
 
@@ -453,7 +461,182 @@ class Texts:
     def page_of(self, number: int, count: int) -> str:
         return self._("Page {number} of {count}").format(number=number, count=count)
 
+    # Documents of a chat
+
+    @property
+    def help_uploads(self) -> str:
+        return self._(
+            "Send me a document, and I answer from it too, in this chat only. In a group, its administrators "
+            "send it as a reply to a message of mine, or with my name in the caption. "
+            "/mine lists the documents of the chat, and /forget deletes them."
+        )
+
+    @property
+    def privacy_uploads(self) -> str:
+        return self._(
+            "Documents that you send me are stored on the operator’s computers, with the name of who sent "
+            "them and the time of the last question. I quote them in this chat only; what you ask about them "
+            "is neither logged nor collected. /mine lists them and removes single ones, and /forget deletes "
+            "them all at once. When I am removed from a group, its documents are deleted a day later."
+        )
+
+    def kept_for_days(self, days: int) -> str:
+        return self._n(
+            "After {count} day without a question, they are deleted.",
+            "After {count} days without a question, they are deleted.",
+            days,
+        ).format(count=days)
+
+    @property
+    def kept_until_removed(self) -> str:
+        return self._("Otherwise they are kept until somebody removes them.")
+
+    def document_read(self, name: str) -> str:
+        return self._("I’ve read {name}. Ask away!").format(name=name)
+
+    def document_read_pages(self, name: str, pages: int) -> str:
+        return self._n(
+            "I’ve read {name} ({count} page). Ask away!",
+            "I’ve read {name} ({count} pages). Ask away!",
+            pages,
+        ).format(name=name, count=pages)
+
+    def confirm_replacement(self, name: str) -> str:
+        return self._(
+            "This chat already has a document named {name}. Shall I replace it with this one?"
+        ).format(name=name)
+
+    @property
+    def replacement_confirmed(self) -> str:
+        return self._("Yes, replace it")
+
+    @property
+    def replacement_cancelled(self) -> str:
+        return self._("No, keep the old one")
+
+    def document_kept(self, name: str) -> str:
+        return self._("I’ve kept the {name} that was here.").format(name=name)
+
+    def confirm_library(self, name: str) -> str:
+        return self._("Where does {name} belong?").format(name=name)
+
+    @property
+    def to_this_chat(self) -> str:
+        return self._("To this chat only")
+
+    @property
+    def to_the_library(self) -> str:
+        return self._("To the library, for everyone")
+
+    def format_not_supported(self, formats: str) -> str:
+        return self._("I cannot read files of this kind; send it as {formats}").format(formats=formats)
+
+    def too_many_documents(self, most: int) -> str:
+        return self._n(
+            "a chat may have {count} document at most; remove one with /mine first",
+            "a chat may have {count} documents at most; remove one with /mine first",
+            most,
+        ).format(count=most)
+
+    def documents_too_large(self, megabytes: int) -> str:
+        return self._(
+            "the documents of a chat may have {megabytes} MB together at most; remove some with /mine first"
+        ).format(megabytes=megabytes)
+
+    @property
+    def cannot_store(self) -> str:
+        return self._("I cannot store it at the moment; please try again later")
+
+    @property
+    def file_not_delivered(self) -> str:
+        return self._("Telegram does not deliver it any more; please send it again")
+
+    @property
+    def group_admins_only(self) -> str:
+        return self._("Only administrators of this group can do that.")
+
+    def own_document_count(self, count: int) -> str:
+        return self._n(
+            "This chat has {count} document of its own:", "This chat has {count} documents of its own:", count
+        ).format(count=count)
+
+    @property
+    def no_own_documents(self) -> str:
+        return self._(
+            "This chat has no documents of its own. Send me one, and I answer from it in this chat only."
+        )
+
+    @property
+    def no_own_documents_in_group(self) -> str:
+        return self._(
+            "This group has no documents of its own. An administrator can send one as a reply to this "
+            "message, and I answer from it in this group only."
+        )
+
+    def added_by(self, person: str) -> str:
+        return self._("added by {person}").format(person=person)
+
+    @property
+    def still_reading(self) -> str:
+        return self._("still being read")
+
+    @property
+    def scope_question(self) -> str:
+        return self._("What do you want to ask?")
+
+    @property
+    def scope_both(self) -> str:
+        return self._("These documents and the library")
+
+    @property
+    def scope_own(self) -> str:
+        return self._("Only these documents")
+
+    @property
+    def scope_library(self) -> str:
+        return self._("Only the library")
+
+    @property
+    def searched_own(self) -> str:
+        return self._("Searched: only the documents of this chat (change with /mine)")
+
+    @property
+    def searched_library(self) -> str:
+        return self._("Searched: only the library (change with /mine)")
+
+    @property
+    def forget_all(self) -> str:
+        return self._("Delete all")
+
+    def confirm_forgetting(self, count: int) -> str:
+        return self._n(
+            "Delete the {count} document of this chat? This cannot be undone.",
+            "Delete all {count} documents of this chat? This cannot be undone.",
+            count,
+        ).format(count=count)
+
+    @property
+    def forgetting_confirmed(self) -> str:
+        return self._("Yes, delete all")
+
+    @property
+    def forgetting_cancelled(self) -> str:
+        return self._("No, keep them")
+
+    @property
+    def forgotten(self) -> str:
+        return self._("Done. Nothing of the documents of this chat is left.")
+
+    @property
+    def nothing_to_forget(self) -> str:
+        return self._("There is nothing to delete: this chat has no documents of its own.")
+
     # Admins
+
+    def collections_status(self, chats: int, documents: int, megabytes: int) -> str:
+        return self._(
+            "Chats with documents of their own: {chats} ({documents} documents, {megabytes} MB)"
+        ).format(chats=chats, documents=documents, megabytes=megabytes)
 
     def status(self, figures: Mapping[str, str]) -> str:
         lines = (

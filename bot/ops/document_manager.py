@@ -114,12 +114,17 @@ def _check_readable(name: str, data: bytes) -> None:
 
 
 def is_valid_document_name(name: str) -> bool:
-    """Return whether a name is safe: a visible file right in the folder, of a format that can be read."""
+    """Return whether a name is safe, and of a format that can be read."""
+    return is_plain_name(name) and PurePath(name).suffix.lower() in formats.LOADERS
+
+
+def is_plain_name(name: str) -> bool:
+    """Return whether a name is safe: a visible file right in the folder."""
     is_plain = name == PurePath(name).name and not name.startswith((".", "~")) and "\\" not in name
     is_printable = not any(unicodedata.category(letter) in {"Cc", "Cf", "Cs", "Zl", "Zp"} for letter in name)
     if not (name and is_plain and is_printable):
         return False
-    return len(name.encode()) <= _MAX_NAME_BYTES and PurePath(name).suffix.lower() in formats.LOADERS
+    return len(name.encode()) <= _MAX_NAME_BYTES
 
 
 # A file that was modified more recently may still be being copied.

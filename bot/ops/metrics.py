@@ -50,6 +50,12 @@ class Metrics:
             ["why"],
             registry=self.registry,
         )
+        self._uploads = Counter(
+            "verbatim_uploads",
+            "Documents that people sent into their chats, by how that ended",
+            ["outcome"],
+            registry=self.registry,
+        )
         self._seconds = Histogram(
             "verbatim_seconds",
             "Seconds by stage: find (documents), send (a call of Telegram), whole (an update)",
@@ -105,6 +111,9 @@ class Metrics:
 
     def count_refusal(self, why: str) -> None:
         self._refusals.labels(why).inc()
+
+    def count_upload(self, outcome: str) -> None:
+        self._uploads.labels(outcome).inc()
 
     def count_unreachable(self) -> None:
         self._unreached.inc()

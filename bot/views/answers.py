@@ -27,6 +27,7 @@ from bot.views.quotes import (
     render_quote,
     source_line,
     vote_buttons,
+    with_scope_note,
 )
 from retrieval.model import Answer, Citation, TermWeight
 
@@ -79,12 +80,12 @@ def render_closest_passages(answer: Answer, recipient: Recipient, origin: Origin
     for rank, citation in enumerate(citations, 1):
         number = rank if len(citations) > 1 else None
         longer = listing + ("\n\n" if listing.text else "") + _numbered_quote(citation, number, recipient)
-        if intro.units + longer.units > MAX_MESSAGE_UNITS:
+        if with_scope_note(intro + longer, recipient).units > MAX_MESSAGE_UNITS:
             break
         listing = longer
         text = recipient.texts.show_context if number is None else recipient.texts.show_context_of(number)
         buttons = [*buttons, context_button(text, citation, rank, origin)]
-    body = intro + (folded(listing) if recipient.in_group else listing)
+    body = with_scope_note(intro + (folded(listing) if recipient.in_group else listing), recipient)
     return build_reply(body, [buttons, vote_buttons(1, recipient, origin)])
 
 
@@ -104,7 +105,9 @@ def _render_refusal(answer: Answer, recipient: Recipient, origin: Origin) -> Rep
         body += f"\n\n{texts.near_headings}"
     for citation in refused.near:
         # One line each: headings may be long or run from right to left.
-        body += plain("\n• ") + linked(heading_line(citation), recipient.link(citation.passage.id))
+        body += plain("\n• ") + linked(
+            heading_line(citation), recipient.link(citation.passage.id, citation.document)
+        )
     rows: list[Row] = []
     if refused.suggestion:
         body += plain(f"\n\n{texts.did_you_mean} ") + code(refused.suggestion)
@@ -112,4 +115,4 @@ def _render_refusal(answer: Answer, recipient: Recipient, origin: Origin) -> Rep
         rows.append([button(one_line(refused.suggestion, _MAX_BUTTON_UNITS), press)])
     if answer.citations and not answer.asks_nothing:
         rows.append([button(texts.show_closest, ButtonPress(Action.CLOSEST, origin=origin))])
-    return build_reply(body, rows)
+    return build_reply(with_scope_note(body, recipient), rows)

@@ -33,6 +33,7 @@ from bot.views.plain_text import (
     utf16_length,
 )
 from bot.views.quotes import blockquote, browse_button, file_buttons
+from retrieval.ids import is_own, shown_name
 from retrieval.model import Answer, Citation, Passage, Section, Source, Span
 from retrieval.quotes.quote_selection import shorten
 
@@ -104,9 +105,9 @@ def _list_sources(
     rows: list[Row] = []
     for number, source in enumerate(sources[first : first + SOURCES_PER_PAGE], first + 1):
         title = one_line(source.title, MAX_TITLE_UNITS)
-        body += plain(
-            f"\n{number}. {isolate_direction(title, recipient.texts)} · {_describe(source, recipient.texts)}"
-        )
+        mark = "📎 " if is_own(source.name) else ""
+        shown_title = mark + isolate_direction(title, recipient.texts)
+        body += plain(f"\n{number}. {shown_title} · {_describe(source, recipient.texts)}")
         press = BrowsePress(view, source.id)
         rows.append([browse_button(f"{number}. {one_line(title, _MAX_BUTTON_UNITS)}", press)])
     return body, rows
@@ -117,7 +118,7 @@ def render_headings(source: Source, sections: Sequence[Section], page: int, reci
     texts = recipient.texts
     page, pages = _clamp_page(page, len(sections), _HEADINGS_PER_PAGE)
     body = bold(one_line(source.title, MAX_TITLE_UNITS)) + "\n"
-    body += code(one_line(source.name, _MAX_NAME_UNITS)) + f"\n{_describe(source, texts)}"
+    body += code(one_line(shown_name(source.name), _MAX_NAME_UNITS)) + f"\n{_describe(source, texts)}"
     if pages > 1:
         body += f" · {texts.page_of(page + 1, pages)}"
     first = page * _HEADINGS_PER_PAGE
@@ -131,7 +132,7 @@ def render_headings(source: Source, sections: Sequence[Section], page: int, reci
     rows.append([read, *file_buttons(source.id, recipient)])
     rows.append([browse_button(texts.overview, BrowsePress(BrowseView.OVERVIEW, source.id))])
     last = [browse_button(f"‹ {texts.all_documents}", BrowsePress(BrowseView.SOURCES))]
-    if recipient.can_remove:
+    if recipient.can_remove and not is_own(source.name):
         last.append(browse_button(texts.remove_document, BrowsePress(BrowseView.REMOVE, source.id)))
     return build_reply(body, [*rows, last])
 
@@ -177,7 +178,7 @@ def _heading_and_source(
     title = isolate_direction(one_line(source.title, max_units), texts)
     return (
         bold(one_line(heading, max_units)) + "\n\n",
-        plain(f"\n\n— {title} · ") + code(one_line(source.name, max_units)),
+        plain(f"\n\n— {title} · ") + code(one_line(shown_name(source.name), max_units)),
     )
 
 
@@ -225,7 +226,12 @@ def render_removal(source: Source, texts: Texts) -> Reply:
         [browse_button(texts.removal_cancelled, BrowsePress(BrowseView.HEADINGS, source.id))],
     ]
     return build_reply(
-        plain(texts.confirm_removal(isolate_direction(one_line(source.name, _MAX_NAME_UNITS), texts))), rows
+        plain(
+            texts.confirm_removal(
+                isolate_direction(one_line(shown_name(source.name), _MAX_NAME_UNITS), texts)
+            )
+        ),
+        rows,
     )
 
 
@@ -239,7 +245,9 @@ def render_places(answer: Answer, page: int, recipient: Recipient) -> Reply:
     body = plain(recipient.texts.place_count(len(citations)) + "\n")
     for number, citation in enumerate(citations[first : first + _PLACES_PER_PAGE], first + 1):
         location = citation_location(citation, recipient.texts)
-        link = linked(one_line(location, _MAX_LOCATION_UNITS), recipient.link(citation.passage.id))
+        link = linked(
+            one_line(location, _MAX_LOCATION_UNITS), recipient.link(citation.passage.id, citation.document)
+        )
         body += plain(f"\n{number}. ") + link + "\n" + blockquote(_shorten(citation), _MAX_BOLD_WORDS)
     return build_reply(body, [_paging(page, pages, lambda target: ButtonPress(Action.PLACES, target + 1))])
 

@@ -108,6 +108,49 @@ def decode_browse(data: object) -> BrowsePress | None:
     return BrowsePress(view, document, number) if bool(document) != is_list else None
 
 
+class OwnView(StrEnum):
+    """What a button below the documents of a chat does."""
+
+    LIST = "m"
+    REMOVE = "x"
+    REMOVE_CONFIRMED = "y"
+    ASK_BOTH = "b"
+    ASK_OWN = "o"
+    ASK_LIBRARY = "l"
+    FORGET = "f"
+    FORGET_CONFIRMED = "g"
+    REPLACE = "r"
+    KEEP = "k"
+    ADD_HERE = "h"
+    ADD_TO_LIBRARY = "p"
+
+
+@dataclass(frozen=True, slots=True)
+class OwnPress:
+    """An action on the documents of a chat: the id of one, or the number of a page of the list from 0."""
+
+    view: OwnView
+    document: str = ""
+    number: int = 0
+
+
+_OWN_DATA = re.compile(r"%([mxybolfgrkhp])([A-Za-z0-9_-]{8})?\.(0|[1-9][0-9]{0,4})", re.ASCII)
+
+
+def encode_own(press: OwnPress) -> str:
+    return f"%{press.view}{press.document}.{press.number}"
+
+
+def decode_own(data: object) -> OwnPress | None:
+    """Parse callback data, which anybody can forge; None for anything that `encode_own` does not make."""
+    match = _OWN_DATA.fullmatch(data) if isinstance(data, str) else None
+    if match is None:
+        return None
+    view, document, number = OwnView(match[1]), match[2] or "", int(match[3])
+    needs_document = view in {OwnView.REMOVE, OwnView.REMOVE_CONFIRMED}
+    return OwnPress(view, document, number) if bool(document) == needs_document else None
+
+
 def fit_words(words: Iterable[str]) -> str:
     """Join distinct words, in order, as far as callback data has room.
 

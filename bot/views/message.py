@@ -8,6 +8,7 @@ from telegram import InlineKeyboardButton, InlineKeyboardMarkup, MessageEntity
 
 from bot.i18n.messages import Texts
 from bot.views.plain_text import utf16_length
+from retrieval.ids import is_own
 
 MAX_MESSAGE_UNITS = 4096
 MAX_ENTITIES = 100
@@ -20,7 +21,8 @@ class Recipient:
     """Language and permissions of a person, and the bot's username for deep links.
 
     `can_vote`: answers have vote buttons. `has_files`: the files of documents can be sent. `in_group`:
-    long replies are collapsed.
+    long replies are collapsed. `group` is the chat id of a group that has documents of its own. `scope_note`
+    is a line on what was searched, empty if it was everything.
     """
 
     texts: Texts
@@ -29,10 +31,17 @@ class Recipient:
     can_remove: bool = False
     has_files: bool = True
     in_group: bool = False
+    group: int | None = None
+    scope_note: str = ""
 
-    def link(self, payload: str) -> str:
-        """Return a deep link, which sends `/start` with the payload, such as the id of a passage."""
-        return f"https://t.me/{self.bot_username}?start={payload}"
+    def link(self, passage: str, document: str) -> str:
+        """Return a deep link to a passage of a document, which sends `/start` with the passage's id.
+
+        It opens in the private chat with the bot. For a document of a group it names the group, so that the
+        bot can check that whoever opens it is a member.
+        """
+        group = self.group if self.group is not None and is_own(document) else ""
+        return f"https://t.me/{self.bot_username}?start={passage}{group}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,7 +46,7 @@ def render_overview(source: Source, overview: Overview, recipient: Recipient) ->
         if not _fits(top, longer):
             break
         listing = longer
-    headings = _render_headings(overview, top + listing, recipient)
+    headings = _render_headings(overview, source.name, top + listing, recipient)
     body = top + (folded(listing + headings) if recipient.in_group else listing + headings)
     return build_reply(body, _buttons(source, overview, texts, recipient))
 
@@ -57,26 +57,30 @@ def _quote_and_place(citation: Citation, recipient: Recipient) -> FormattedText:
     # A title page has the title once more.
     at = replace(at, heading=None if heading in title else one_line(heading, _MAX_PLACE_HEADING_UNITS))
     place = one_line(place_text(title, at, recipient.texts), _MAX_PLACE_UNITS)
-    return blockquote(citation) + "\n— " + linked(place, recipient.link(citation.passage.id))
+    return (
+        blockquote(citation) + "\n— " + linked(place, recipient.link(citation.passage.id, citation.document))
+    )
 
 
-def _render_headings(overview: Overview, above: FormattedText, recipient: Recipient) -> FormattedText:
+def _render_headings(
+    overview: Overview, document: str, above: FormattedText, recipient: Recipient
+) -> FormattedText:
     """Return the first headings, each a link to the text below it, as far as they fit below the rest."""
     if not overview.headings:
         return FormattedText()
     body = plain(f"\n\n{recipient.texts.overview_headings}")
     more = plain("\n…")
     for shown, heading in enumerate(overview.headings):
-        line = _heading_line(heading, recipient)
+        line = _heading_line(heading, document, recipient)
         if shown == _MAX_HEADINGS or not _fits(above, body + line + more):
             return body + more
         body += line
     return body
 
 
-def _heading_line(heading: OverviewHeading, recipient: Recipient) -> FormattedText:
+def _heading_line(heading: OverviewHeading, document: str, recipient: Recipient) -> FormattedText:
     text = isolate_direction(one_line(heading.text, _MAX_HEADING_UNITS), recipient.texts)
-    return plain("\n• ") + linked(text, recipient.link(heading.passage))
+    return plain("\n• ") + linked(text, recipient.link(heading.passage, document))
 
 
 def _fits(above: FormattedText, below: FormattedText) -> bool:

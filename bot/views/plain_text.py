@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import regex
 
 from bot.i18n.messages import Texts
+from retrieval.ids import shown_name
 from retrieval.model import Answer, Citation, Locator
 from retrieval.quotes.quote_selection import shorten
 
@@ -88,7 +89,7 @@ def citation_location(citation: Citation, texts: Texts) -> str:
         opening
     )
     return location_text("" if is_opening else citation.title, citation.locator, texts) or _isolated_label(
-        citation.document, texts
+        shown_name(citation.document), texts
     )
 
 

@@ -35,7 +35,7 @@ from bot.views.plain_text import (
     truncate_start,
     utf16_length,
 )
-from retrieval.ids import document_of
+from retrieval.ids import document_of, is_own, shown_name
 from retrieval.model import Answer, Citation, Locator, Passage, PassageContext, Span
 
 # A quote has at most 1000 characters, so it always fits with the longest source line.
@@ -75,8 +75,13 @@ def _contains(outer: MessageEntity, inner: MessageEntity) -> bool:
 
 def render_quote(answer: Answer, rank: int, recipient: Recipient, origin: Origin = AS_WRITTEN) -> Reply:
     """Show the quote of a rank, counted from 1, with its source and buttons."""
-    body = quote_and_source(answer.citations[rank - 1], recipient)
+    body = with_scope_note(quote_and_source(answer.citations[rank - 1], recipient), recipient)
     return build_reply(body, _quote_buttons(answer, rank, recipient, origin))
+
+
+def with_scope_note(body: FormattedText, recipient: Recipient) -> FormattedText:
+    """Add the line that tells what was searched, if it was not everything."""
+    return body + f"\n\n{recipient.scope_note}" if recipient.scope_note else body
 
 
 def quote_and_source(citation: Citation, recipient: Recipient) -> FormattedText:
@@ -118,8 +123,8 @@ def context_button(text: str, citation: Citation, rank: int, origin: Origin) -> 
 
 
 def _copy_button(citation: Citation, recipient: Recipient) -> InlineKeyboardButton:
-    source = f"{citation_location(citation, recipient.texts)} · {citation.document}"
-    link = recipient.link(citation.passage.id)
+    source = f"{citation_location(citation, recipient.texts)} · {shown_name(citation.document)}"
+    link = recipient.link(citation.passage.id, citation.document)
     copied = f"{one_line(source, _MAX_COPIED_UNITS - len(link) - 1)}\n{link}"
     return InlineKeyboardButton(recipient.texts.copy_citation, copy_text=CopyTextButton(copied))
 
@@ -212,7 +217,7 @@ def source_line(citation: Citation, recipient: Recipient) -> FormattedText:
     """Return the location of a quote, linked to its passage, its files, and a note on altered characters."""
     line = _location_and_file(citation.passage, citation_location(citation, recipient.texts), recipient)
     for copy in citation.copies[:_MAX_SHOWN_COPIES]:
-        line += plain(recipient.texts.list_separator) + code(one_line(copy, _MAX_NAME_UNITS))
+        line += plain(recipient.texts.list_separator) + code(one_line(shown_name(copy), _MAX_NAME_UNITS))
     is_altered = _ALTERED.search(citation.quote) or citation.quote != citation.quote.strip()
     return line + f"\n{recipient.texts.altered_characters}" if is_altered else line
 
@@ -225,8 +230,10 @@ def folded(listing: FormattedText) -> FormattedText:
 
 
 def _location_and_file(passage: Passage, location: str, recipient: Recipient) -> FormattedText:
-    link = linked(location, recipient.link(passage.id))
-    return plain("— ") + link + " · " + code(one_line(passage.document, _MAX_NAME_UNITS))
+    link = linked(location, recipient.link(passage.id, passage.document))
+    # A paper clip marks documents that belong to the chat.
+    mark = " · 📎 " if is_own(passage.document) else " · "
+    return plain("— ") + link + mark + code(one_line(shown_name(passage.document), _MAX_NAME_UNITS))
 
 
 def _text_before(context: PassageContext) -> str:

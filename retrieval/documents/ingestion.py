@@ -17,7 +17,7 @@ from pebble import ProcessExpired, ProcessFuture, ProcessPool
 
 from retrieval.documents.file_listing import FileEntry
 from retrieval.errors import DocumentError, panics_as_errors
-from retrieval.ids import document_id
+from retrieval.ids import document_id, logged_name
 from retrieval.index import segment_writer
 from retrieval.loaders.chunking import split_passages
 from retrieval.loaders.formats import load_document, read_file
@@ -183,7 +183,8 @@ def render_page_picture(folder: Path, citation: Citation) -> bytes | None:
         try:
             image: bytes | None = job.result()
         except (FutureTimeoutError, ProcessExpired, BrokenProcessPool, DocumentError) as error:
-            _log.warning("%s: page %s cannot be rendered (%s)", *arguments[1:3], type(error).__name__)
+            name = logged_name(citation.document)
+            _log.warning("%s: page %s cannot be rendered (%s)", name, arguments[2], type(error).__name__)
             return None
     return image
 
@@ -233,7 +234,7 @@ def _ingest_file(folder: Path, name: str) -> tuple[IngestedFile, list[Passage]] 
 def _unexpected_failure(name: str, error: Exception) -> FailedFile:
     if isinstance(error, MemoryError):
         return FailedFile("takes too much memory to read; split it")
-    _log.error("%s: cannot be read", name, exc_info=error)
+    _log.error("%s: cannot be read", logged_name(name), exc_info=error)
     return FailedFile("cannot be read because of an internal error (see the log); save it again or remove it")
 
 

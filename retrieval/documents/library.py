@@ -91,7 +91,7 @@ class Library(Archive[LocalIndex]):
         """
         files, problems = list_files(folder)
         segment_dir = (
-            before.segment_dir if before else index_dir and index_dir / _index_name(folder, quote_chars)
+            before.segment_dir if before else index_dir and saved_index_dir(folder, index_dir, quote_chars)
         )
         embeddings = before.index.embeddings if before else _open_embeddings(encoder, segment_dir)
         old = before or (
@@ -115,6 +115,24 @@ class Library(Archive[LocalIndex]):
         if index_dir and not before:
             _compact_vectors(library.index)
         return library.with_problems(problems, waiting)
+
+    @classmethod
+    def load(
+        cls,
+        folder: Path,
+        index_dir: Path,
+        *,
+        quote_chars: int = QUOTE_CHARS,
+        encoder: Encoder | None = None,
+    ) -> Self | None:
+        """Return the library as it was last saved, whatever the folder has now. Blocks.
+
+        Returns None if it was not saved, or if the saved index is outdated or damaged.
+        """
+        segment_dir = saved_index_dir(folder, index_dir, quote_chars)
+        embeddings = _open_embeddings(encoder, segment_dir)
+        library = cls._load(folder, quote_chars, segment_dir, embeddings, thorough=False)
+        return library and library.with_problems((), frozenset())
 
     @classmethod
     def _build(
@@ -209,7 +227,7 @@ class Library(Archive[LocalIndex]):
 
     def save(self, index_dir: Path) -> None:
         """Save the index, and delete the indexes of folders that no longer exist. Failures are logged."""
-        segment_dir = index_dir / _index_name(self.folder, self.quote_chars)
+        segment_dir = saved_index_dir(self.folder, index_dir, self.quote_chars)
         metadata = {
             "folder": str(self.folder.resolve()),
             "records": [record_to_row(record) for record in self.records.values()],
@@ -336,6 +354,11 @@ def _segment_folders(segment_dir: Path | None) -> Iterator[tuple[Path, Path]]:
         prefix=".new-" if segment_dir else "verbatim-", dir=segment_dir and segment_dir.parent
     ) as scratch:
         yield Path(scratch), segment_dir or Path(scratch)
+
+
+def saved_index_dir(folder: Path, index_dir: Path, quote_chars: int = QUOTE_CHARS) -> Path:
+    """Return the folder in `index_dir` that the index of a documents folder is saved in."""
+    return index_dir / _index_name(folder, quote_chars)
 
 
 def _index_name(folder: Path, quote_chars: int) -> str:

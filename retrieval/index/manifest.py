@@ -22,9 +22,9 @@ from retrieval.errors import DamagedError
 from retrieval.index.local_index import LocalIndex
 from retrieval.index.segment import LiveSegment, Segment
 
-_MANIFEST = "manifest.json"
+MANIFEST = "manifest.json"
 # Files beside the segments that no manifest lists.
-_KEPT_FILES = {_MANIFEST, FILE_NAME, CODES_FILE_NAME}
+_KEPT_FILES = {MANIFEST, FILE_NAME, CODES_FILE_NAME}
 # Increase this when the same files would be indexed differently: other text, passages, tokens or arrays.
 # Saved indexes of another version are rebuilt.
 FORMAT_VERSION = 2
@@ -67,7 +67,7 @@ def save_index(index: LocalIndex, index_dir: Path, metadata: dict[str, Any]) -> 
         file.write(body + b"\n" + _body_digest(body))
         file.flush()
         os.fsync(file.fileno())
-    Path(file.name).replace(index_dir / _MANIFEST)
+    Path(file.name).replace(index_dir / MANIFEST)
     # Another process may have saved meanwhile, with segments that are not ours.
     used = {entry["file"] for entry in [*entries, *_read_manifest(index_dir).get("segments", [])]}
     for path in index_dir.iterdir():
@@ -151,7 +151,7 @@ def _file_digest(path: Path) -> str:
 def _read_manifest(index_dir: Path) -> dict[str, Any]:
     """Return the manifest, empty when it is missing or damaged."""
     try:
-        body, _, digest = (index_dir / _MANIFEST).read_bytes().rpartition(b"\n")
+        body, _, digest = (index_dir / MANIFEST).read_bytes().rpartition(b"\n")
         manifest: dict[str, Any] = json.loads(body) if digest == _body_digest(body) else {}
     except _READ_ERRORS:
         return {}

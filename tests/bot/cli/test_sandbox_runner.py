@@ -25,7 +25,7 @@ LEFT_OUT = {
 
 def _passed_on(**given: Any) -> dict[str, str]:
     settings = Settings(_env_file=None, **given)
-    return _bot_environment(settings, Path("docs"), "http://127.0.0.1:1/", "1:x")
+    return _bot_environment(settings, Path("docs"), "http://127.0.0.1:1/", "1:x", Path("chats"))
 
 
 def test_settings_are_passed_on(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -237,8 +237,14 @@ async def test_a_deleted_progress_message_is_replaced(
         sent.append(reply.text)
         return Sent()
 
-    monkeypatch.setattr(progress, "send_reply", send)
-    async with progress.ProgressMessage(_update(), "Reading …") as shown:
+    monkeypatch.setattr(progress, "send_to", send)
+    async with progress.ProgressMessage(_message(), "Reading …") as shown:
         await asyncio.sleep(6)
     await shown.finish("Done")
     assert ["Reading …", "Done"] == sent
+
+
+def _message() -> Message:
+    message = _update().effective_message
+    assert message is not None
+    return message

@@ -15,7 +15,7 @@ RECIPIENT = Recipient(texts_for("en"), "verbatim_bot")
 @given(st.text(), st.text(), st.integers(0, 10**6))
 def test_links_have_a_valid_payload(name: str, words: str, occurrence: int) -> None:
     """The payload of a link to a passage is valid for Telegram: at most 64 of A-Z a-z 0-9 _ -."""
-    link = RECIPIENT.link(passage_id(name, words, occurrence))
+    link = RECIPIENT.link(passage_id(name, words, occurrence), name)
     assert re.fullmatch(r"https://t\.me/verbatim_bot\?start=[A-Za-z0-9_-]{1,64}", link)
     assert link.endswith(document_id(name))
 

@@ -1,0 +1,320 @@
+"""Handlers of documents that people send into their chats: uploads, /mine, /forget and their buttons."""
+
+import logging
+import time
+from dataclasses import dataclass
+from pathlib import PurePath
+
+from telegram import CallbackQuery, Chat, ChatMember, Document, Message, Update, User
+
+from bot.handlers.admin import MAX_FILE_MEGABYTES, add_to_library
+from bot.handlers.context import BotContext
+from bot.handlers.group_members import is_group_admin
+from bot.handlers.messaging import answer_query, edit_reply, require_message, require_query, send_reply
+from bot.handlers.questions import greet_group
+from bot.handlers.upload_queue import Upload, UploadQueue
+from bot.i18n.messages import Texts
+from bot.ops.collections import Collections, Scope
+from bot.ops.concurrency import in_thread
+from bot.ops.document_manager import is_plain_name
+from bot.views import callback_data, own_documents
+from bot.views.callback_data import OwnPress, OwnView
+from bot.views.message import Recipient, Reply, text_reply
+from bot.views.own_documents import OwnDocument
+from bot.views.plain_text import isolate_direction, one_line
+from retrieval.ids import document_id, own_folder
+from retrieval.loaders.formats import LOADERS
+
+_log = logging.getLogger(__name__)
+
+_MAX_NAME_UNITS = 200
+_MAX_PERSON_UNITS = 60
+_BYTES_PER_MEGABYTE = 1024 * 1024
+_SCOPES: dict[OwnView, Scope] = {
+    OwnView.ASK_BOTH: "both",
+    OwnView.ASK_OWN: "own",
+    OwnView.ASK_LIBRARY: "library",
+}
+_SHOWN_FORMATS = "PDF, DOCX, XLSX, PPTX, EPUB, HTML, MD, CSV, TXT"
+
+
+@dataclass(frozen=True, slots=True)
+class UploadLimits:
+    """The most documents in a chat, and their size in bytes together."""
+
+    files: int
+    bytes: int
+
+
+class OwnDocuments:
+    """The handlers, with the collections, the queue of uploads and its limits."""
+
+    def __init__(self, collections: Collections, uploads: UploadQueue, limits: UploadLimits) -> None:
+        self.collections = collections
+        self._uploads = uploads
+        self._limits = limits
+
+    async def choose_archive(self, update: Update, context: BotContext) -> None:
+        """Answer an update from what its chat asks; runs before the handlers."""
+        chat = update.effective_chat
+        if chat is not None and update.guest_message is None:
+            await context.choose_archive(chat.id)
+        elif update.inline_query is not None:
+            await context.choose_archive(update.inline_query.from_user.id)
+
+    async def receive(self, update: Update, context: BotContext) -> None:
+        """Accept a document, or say why not, or ask where it belongs or whether it replaces another."""
+        message, recipient = require_message(update), context.recipient(update)
+        document, texts = message.document, recipient.texts
+        if document is None:
+            raise TypeError("the update has no document")
+        if self._uploads.is_known(message.chat.id, message.message_id):
+            return
+        if not await self._may_change(message.chat, message, message.from_user, context):
+            await send_reply(update, text_reply(texts.group_admins_only))
+            return
+        name = document.file_name or ""
+        if reason := self._reason_to_refuse(document, message.chat.id, texts):
+            context.metrics.count_upload("refused")
+            await send_reply(update, text_reply(texts.document_not_added(_shown(name, texts), reason)))
+            return
+        is_admin = message.from_user is not None and message.from_user.id in context.state.admins
+        if is_admin and message.chat.type == Chat.PRIVATE and context.state.document_manager is not None:
+            await send_reply(update, own_documents.render_destination(_shown(name, texts), texts))
+            return
+        if self._has(message.chat.id, name):
+            await send_reply(update, own_documents.render_replacement(_shown(name, texts), texts))
+            return
+        sent = await send_reply(update, text_reply(texts.reading_document(_shown(name, texts))))
+        await self._accept(message, sent, context, texts)
+
+    async def _accept(self, message: Message, shown: Message, context: BotContext, texts: Texts) -> None:
+        """Save an upload, whose progress is shown in the message `shown`."""
+        document = message.document
+        if document is None:
+            return
+        user = message.from_user
+        person = message.sender_chat.title if message.sender_chat else (user.full_name if user else "")
+        upload = Upload(
+            id=message.message_id,
+            chat=message.chat.id,
+            progress_message=shown.message_id,
+            file_id=document.file_id,
+            name=document.file_name or "",
+            language=texts.language,
+            person=one_line(person or "", _MAX_PERSON_UNITS),
+        )
+        try:
+            await in_thread(lambda: self._uploads.save(upload))
+        except OSError as error:
+            _log.error("COLLECTIONS_DIR=%s: not writable (%s)", self.collections.root, error.strerror)
+            context.metrics.count_upload("not writable")
+            text = texts.document_not_added(_shown(upload.name, texts), texts.cannot_store)
+            await shown.edit_text(text)
+            return
+        self._uploads.start(upload)
+
+    def _reason_to_refuse(self, document: Document, chat: int, texts: Texts) -> str | None:
+        """Return why a document is not accepted, or None."""
+        name, size = document.file_name or "", document.file_size or 0
+        if PurePath(name).suffix.lower() not in LOADERS:
+            return texts.format_not_supported(_SHOWN_FORMATS)
+        if not is_plain_name(name):
+            return texts.file_name_not_allowed
+        if size > MAX_FILE_MEGABYTES * _BYTES_PER_MEGABYTE:
+            return texts.file_too_large(MAX_FILE_MEGABYTES)
+        held, waiting = self.collections.size(chat), self._uploads.waiting(chat)
+        replaced = self._size_of(chat, name)
+        if held.files + waiting - (replaced is not None) >= self._limits.files:
+            return texts.too_many_documents(self._limits.files)
+        if held.bytes - (replaced or 0) + size > self._limits.bytes:
+            return texts.documents_too_large(self._limits.bytes // _BYTES_PER_MEGABYTE)
+        return None
+
+    def _has(self, chat: int, name: str) -> bool:
+        return self._size_of(chat, name) is not None
+
+    def _size_of(self, chat: int, name: str) -> int | None:
+        """Return the size of a chat's document in bytes, or None without it."""
+        try:
+            return (self.collections.paths(chat).documents / name).stat().st_size
+        except (OSError, ValueError):
+            return None
+
+    async def mine(self, update: Update, context: BotContext) -> None:
+        """List the documents of the chat."""
+        message, recipient = require_message(update), context.recipient(update)
+        can_change = await self._may_change(message.chat, message, message.from_user, context)
+        reply = await self._render_list(message.chat.id, 0, context, recipient, can_change=can_change)
+        await send_reply(update, reply)
+
+    async def forget(self, update: Update, context: BotContext) -> None:
+        """Ask for confirmation before all documents of the chat are deleted."""
+        message, texts = require_message(update), context.recipient(update).texts
+        if not await self._may_change(message.chat, message, message.from_user, context):
+            await send_reply(update, text_reply(texts.group_admins_only))
+            return
+        await send_reply(update, self._render_forgetting(message.chat.id, texts))
+
+    def _render_forgetting(self, chat: int, texts: Texts) -> Reply:
+        count = self.collections.size(chat).files + self._uploads.waiting(chat)
+        if not count and not self.collections.paths(chat).folder.exists():
+            return text_reply(texts.nothing_to_forget)
+        return own_documents.render_forgetting(count, texts)
+
+    async def handle_button(self, update: Update, context: BotContext) -> None:
+        """Do what a button below the documents of a chat says, and answer the query in any case."""
+        query = require_query(update)
+        press = callback_data.decode_own(query.data)
+        with context.show_action(update):
+            notice = await self._press(query, press, context, context.recipient(update))
+        await answer_query(query, notice)
+
+    async def _press(
+        self, query: CallbackQuery, press: OwnPress | None, context: BotContext, recipient: Recipient
+    ) -> str | None:
+        """Return the text to answer the query with, if any."""
+        message, texts = query.message, recipient.texts
+        if press is None or not isinstance(message, Message):
+            return texts.button_expired
+        can_change = await self._may_change(message.chat, None, query.from_user, context)
+        if not can_change and press.view is not OwnView.LIST:
+            return texts.group_admins_only
+        if press.view in {OwnView.REPLACE, OwnView.KEEP, OwnView.ADD_HERE, OwnView.ADD_TO_LIBRARY}:
+            return await self._decide_upload(query, message, press, context, recipient)
+        try:
+            reply = await self._change(message.chat.id, press, context, recipient, can_change=can_change)
+        except OSError as error:
+            _log.error("COLLECTIONS_DIR=%s: not writable (%s)", self.collections.root, error.strerror)
+            return texts.internal_error
+        return await edit_reply(query, reply, texts)
+
+    async def _change(
+        self, chat: int, press: OwnPress, context: BotContext, recipient: Recipient, *, can_change: bool
+    ) -> Reply:
+        """Do what a button says, and return the view after it. Raises OSError."""
+        texts, collections = recipient.texts, self.collections
+        if press.view is OwnView.FORGET:
+            return self._render_forgetting(chat, texts)
+        if press.view is OwnView.FORGET_CONFIRMED:
+            had_any = await in_thread(lambda: collections.delete(chat))
+            return text_reply(texts.forgotten if had_any else texts.nothing_to_forget)
+        documents = await self._list(chat)
+        document = next((one for one in documents if one.id == press.document), None)
+        if press.view is OwnView.REMOVE and document is not None:
+            return own_documents.render_removal(document, texts)
+        if press.view is OwnView.REMOVE_CONFIRMED and document is not None:
+            name = document.name
+            await in_thread(lambda: collections.remove(chat, name))
+        elif (scope := _SCOPES.get(press.view)) and collections.exists(chat):
+            await in_thread(lambda: collections.set_scope(chat, scope))
+        return await self._render_list(chat, press.number, context, recipient, can_change=can_change)
+
+    async def _decide_upload(
+        self,
+        query: CallbackQuery,
+        message: Message,
+        press: OwnPress,
+        context: BotContext,
+        recipient: Recipient,
+    ) -> str | None:
+        """Add, replace or leave the document in the message that a question of the bot replies to."""
+        texts, sent = recipient.texts, message.reply_to_message
+        document = sent.document if sent else None
+        if sent is None or document is None:
+            return texts.file_not_delivered
+        name = document.file_name or ""
+        if press.view is OwnView.KEEP:
+            return await edit_reply(query, text_reply(texts.document_kept(_shown(name, texts))), texts)
+        if press.view is OwnView.ADD_TO_LIBRARY:
+            return await _add_to_library(query, message, sent, context, texts)
+        if reason := self._reason_to_refuse(document, message.chat.id, texts):
+            refusal = texts.document_not_added(_shown(name, texts), reason)
+            return await edit_reply(query, text_reply(refusal), texts)
+        is_question = press.view is OwnView.ADD_HERE and self._has(message.chat.id, name)
+        reply = text_reply(texts.reading_document(_shown(name, texts)))
+        if is_question:
+            reply = own_documents.render_replacement(_shown(name, texts), texts)
+        notice = await edit_reply(query, reply, texts)
+        if notice is None and not is_question:
+            await self._accept(sent, message, context, texts)
+        return notice
+
+    async def _render_list(
+        self, chat: int, page: int, context: BotContext, recipient: Recipient, *, can_change: bool
+    ) -> Reply:
+        return own_documents.render_own_documents(
+            await self._list(chat),
+            self.collections.record(chat).scope,
+            page,
+            recipient,
+            can_change=can_change,
+            has_library=bool(context.state.archive.sources),
+        )
+
+    async def _list(self, chat: int) -> list[OwnDocument]:
+        """Return the documents of a chat by name, then those that are still being read."""
+        record = self.collections.record(chat)
+        names = await in_thread(lambda: self.collections.documents(chat))
+        documents = []
+        for name, size, modified in names:
+            added = record.added.get(name)
+            identity = document_id(f"{own_folder(chat)}/{name}")
+            person = added.person if added else ""
+            documents.append(OwnDocument(identity, name, size, added.at if added else modified, person))
+        held = {document.name for document in documents}
+        reading = [
+            OwnDocument("", upload.name, 0, time.time(), upload.person)
+            for upload in await in_thread(lambda: self._uploads.saved(chat))
+            if upload.name not in held
+        ]
+        return [*documents, *reading]
+
+    async def _may_change(
+        self, chat: Chat, message: Message | None, user: User | None, context: BotContext
+    ) -> bool:
+        """Return whether somebody may change the documents of a chat: in a group, its administrators."""
+        if chat.type == Chat.PRIVATE or (user is not None and user.id in context.state.admins):
+            return True
+        if message is not None and message.sender_chat is not None:
+            # An anonymous administrator writes as the group.
+            return message.sender_chat.id == chat.id
+        return user is not None and await is_group_admin(chat.id, user.id, context)
+
+    async def follow_membership(self, update: Update, context: BotContext) -> None:
+        """Note when the bot is removed from a group, and greet a group that adds it."""
+        await greet_group(update, context)
+        change = update.my_chat_member
+        if change is None or change.chat.type not in {Chat.GROUP, Chat.SUPERGROUP}:
+            return
+        has_left = change.new_chat_member.status in {ChatMember.LEFT, ChatMember.BANNED}
+        chat = change.chat.id
+        await in_thread(lambda: self.collections.set_left(chat, has_left=has_left))
+
+    async def migrate(self, update: Update, _: BotContext) -> None:
+        """Move the documents of a group that has become a supergroup."""
+        message = require_message(update)
+        old, new = message.migrate_from_chat_id, message.migrate_to_chat_id
+        if old is None and new is None:
+            return
+        source, target = (old, message.chat.id) if old is not None else (message.chat.id, new)
+        await in_thread(lambda: self.collections.migrate(source or 0, target or 0))
+
+
+async def _add_to_library(
+    query: CallbackQuery, shown: Message, sent: Message, context: BotContext, texts: Texts
+) -> str | None:
+    """Add the document that an admin has sent to the library, and show how that ends in `shown`."""
+    if query.from_user.id not in context.state.admins or shown.chat.type != Chat.PRIVATE:
+        return texts.button_expired
+    await add_to_library(sent, context, texts, shown=shown)
+    return None
+
+
+def is_own_data(data: object) -> bool:
+    """Return whether callback data belongs to a button below the documents of a chat."""
+    return isinstance(data, str) and data.startswith("%")
+
+
+def _shown(name: str, texts: Texts) -> str:
+    return isolate_direction(one_line(name, _MAX_NAME_UNITS), texts) or texts.document

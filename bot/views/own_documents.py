@@ -1,0 +1,145 @@
+"""Views of the documents of a chat: their list, what is asked, and the questions before a change."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from math import ceil
+from typing import Literal
+
+from telegram import InlineKeyboardButton
+
+from bot.i18n.messages import Texts
+from bot.views import callback_data
+from bot.views.callback_data import BrowsePress, BrowseView, OwnPress, OwnView
+from bot.views.message import Recipient, Reply, Row, build_reply, plain, text_reply
+from bot.views.plain_text import isolate_direction, one_line
+from bot.views.quotes import browse_button
+
+_DOCUMENTS_PER_PAGE = 8
+_MAX_NAME_UNITS = 160
+_MAX_PERSON_UNITS = 60
+_MAX_BUTTON_UNITS = 40
+_SCOPES = {"both": OwnView.ASK_BOTH, "own": OwnView.ASK_OWN, "library": OwnView.ASK_LIBRARY}
+
+
+@dataclass(frozen=True, slots=True)
+class OwnDocument:
+    """A document of a chat as listed: `id` is empty while it is still being read. `added` is POSIX time."""
+
+    id: str
+    name: str
+    bytes: int
+    added: float
+    person: str
+
+
+def render_own_documents(  # noqa: PLR0913  # what the list shows
+    documents: Sequence[OwnDocument],
+    scope: Literal["both", "own", "library"],
+    page: int,
+    recipient: Recipient,
+    *,
+    can_change: bool,
+    has_library: bool,
+) -> Reply:
+    """List the documents of a chat with buttons to read and remove each, and to choose what is asked."""
+    texts = recipient.texts
+    if not documents:
+        return text_reply(texts.no_own_documents_in_group if recipient.in_group else texts.no_own_documents)
+    pages = ceil(len(documents) / _DOCUMENTS_PER_PAGE)
+    page = min(page, pages - 1)
+    first = page * _DOCUMENTS_PER_PAGE
+    body = plain(texts.own_document_count(len(documents)) + "\n")
+    rows: list[Row] = []
+    for number, document in enumerate(documents[first : first + _DOCUMENTS_PER_PAGE], first + 1):
+        body += f"\n{number}. {_describe(document, recipient)}"
+        if document.id:
+            rows.append(_document_buttons(number, document, texts, can_change=can_change))
+    targets = [("‹", page - 1)] * (page > 0) + [("›", page + 1)] * (page < pages - 1)
+    rows.append([own_button(sign, OwnPress(OwnView.LIST, number=target)) for sign, target in targets])
+    if can_change and has_library:
+        body += f"\n\n{texts.scope_question}"
+        rows += _scope_buttons(scope, texts)
+    elif note := scope_note(scope, texts):
+        body += f"\n\n{note}"
+    if can_change:
+        rows.append([own_button(texts.forget_all, OwnPress(OwnView.FORGET))])
+    return build_reply(body, rows)
+
+
+def _describe(document: OwnDocument, recipient: Recipient) -> str:
+    texts = recipient.texts
+    parts = [isolate_direction(one_line(document.name, _MAX_NAME_UNITS), texts)]
+    if not document.id:
+        return " · ".join([*parts, texts.still_reading])
+    parts.append(texts.file_size(ceil(document.bytes / 1024)))
+    parts.append(datetime.fromtimestamp(document.added, UTC).date().isoformat())
+    if recipient.in_group and document.person:
+        person = isolate_direction(one_line(document.person, _MAX_PERSON_UNITS), texts)
+        parts.append(texts.added_by(person))
+    return " · ".join(parts)
+
+
+def _document_buttons(
+    number: int, document: OwnDocument, texts: Texts, *, can_change: bool
+) -> list[InlineKeyboardButton]:
+    title = f"{number}. {one_line(document.name, _MAX_BUTTON_UNITS)}"
+    buttons = [browse_button(title, BrowsePress(BrowseView.HEADINGS, document.id))]
+    if can_change:
+        buttons.append(own_button(texts.remove_document, OwnPress(OwnView.REMOVE, document.id)))
+    return buttons
+
+
+def _scope_buttons(scope: str, texts: Texts) -> list[Row]:
+    """Return a button for each choice of what is asked; the current one has a mark."""
+    labels = {"both": texts.scope_both, "own": texts.scope_own, "library": texts.scope_library}
+    return [
+        [own_button(("✓ " if name == scope else "") + label, OwnPress(_SCOPES[name]))]
+        for name, label in labels.items()
+    ]
+
+
+def scope_note(scope: str, texts: Texts) -> str:
+    """Return the line that tells what was searched, empty if it was everything."""
+    return {"own": texts.searched_own, "library": texts.searched_library}.get(scope, "")
+
+
+def render_removal(document: OwnDocument, texts: Texts) -> Reply:
+    """Ask for confirmation before a document is deleted."""
+    name = isolate_direction(one_line(document.name, _MAX_NAME_UNITS), texts)
+    rows = [
+        [own_button(texts.removal_confirmed, OwnPress(OwnView.REMOVE_CONFIRMED, document.id))],
+        [own_button(texts.removal_cancelled, OwnPress(OwnView.LIST))],
+    ]
+    return build_reply(plain(texts.confirm_removal(name)), rows)
+
+
+def render_forgetting(count: int, texts: Texts) -> Reply:
+    """Ask for confirmation before all documents of a chat are deleted."""
+    rows = [
+        [own_button(texts.forgetting_confirmed, OwnPress(OwnView.FORGET_CONFIRMED))],
+        [own_button(texts.forgetting_cancelled, OwnPress(OwnView.LIST))],
+    ]
+    return build_reply(plain(texts.confirm_forgetting(count)), rows)
+
+
+def render_replacement(name: str, texts: Texts) -> Reply:
+    """Ask whether a document replaces the one of the same name."""
+    rows = [
+        [own_button(texts.replacement_confirmed, OwnPress(OwnView.REPLACE))],
+        [own_button(texts.replacement_cancelled, OwnPress(OwnView.KEEP))],
+    ]
+    return build_reply(plain(texts.confirm_replacement(name)), rows)
+
+
+def render_destination(name: str, texts: Texts) -> Reply:
+    """Ask an admin whether a document belongs to the chat or to the library."""
+    rows = [
+        [own_button(texts.to_this_chat, OwnPress(OwnView.ADD_HERE))],
+        [own_button(texts.to_the_library, OwnPress(OwnView.ADD_TO_LIBRARY))],
+    ]
+    return build_reply(plain(texts.confirm_library(name)), rows)
+
+
+def own_button(text: str, press: OwnPress) -> InlineKeyboardButton:
+    return InlineKeyboardButton(text, callback_data=callback_data.encode_own(press))
