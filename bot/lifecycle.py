@@ -163,7 +163,8 @@ class BotResources:
         """Return the handlers of documents that belong to a chat."""
         settings = self.settings
         self.collections = Collections(
-            settings.collections_dir / str(bot.id),
+            # The id of the bot begins its token; the client knows it only when Telegram has answered.
+            settings.collections_dir / bot.token.partition(":")[0],
             quote_chars=settings.quote_chars,
             encoder=self._encoder,
             unused_days=settings.upload_days,

@@ -17,6 +17,7 @@ BEGIN, END = "<!-- generated: begin -->", "<!-- generated: end -->"
 # Defaults that are no single value.
 _DEFAULTS = {
     "index_dir": "a cache folder",
+    "collections_dir": "a data folder",
     "telegram_allowed_chats": "everyone",
     "telegram_questions_per_minute": "60",
     "webhook_secret": "from the token",

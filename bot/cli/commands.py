@@ -435,6 +435,58 @@ def report_feedback(folders: tuple[Path, ...], *, as_json: bool) -> None:
     )
 
 
+_bot_option = click.option("--bot", type=int, help="The id of the bot, if several have such a chat.")
+# Ids of groups begin with a minus sign, like options.
+_WITH_NEGATIVE_IDS = {"ignore_unknown_options": True}
+
+
+@main.group(invoke_without_command=True)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object for each chat.")
+@click.pass_context
+def collections(context: click.Context, *, as_json: bool) -> None:
+    """List the documents that belong to single chats; export or delete those of one.
+
+    `verbatim collections export CHAT FILE` writes them to a ZIP file, `verbatim collections delete CHAT`
+    deletes them with all that is kept about them. The bot may be running.
+    """
+    if context.invoked_subcommand is not None:
+        return
+    from bot.cli import collections as chats  # noqa: PLC0415  # as above
+
+    settings = read_settings()
+    summaries = chats.list_collections(settings)
+    if not summaries:
+        click.echo(f"No chat has documents of its own in {settings.collections_dir}", err=True)
+    for summary in summaries:
+        _print(json.dumps(chats.summary_json(summary)) if as_json else chats.summary_line(summary))
+
+
+@collections.command(context_settings=_WITH_NEGATIVE_IDS)
+@click.argument("chat", type=int)
+@click.argument("file", type=click.Path(path_type=Path))
+@_bot_option
+def export(chat: int, file: Path, bot: int | None) -> None:
+    """Write the documents of a chat to a ZIP file."""
+    from bot.cli import collections as chats  # noqa: PLC0415  # as above
+
+    count = chats.export_collection(read_settings(), chat, file, bot)
+    _print(f"{file}: {count} documents of the chat {chat}")
+
+
+@collections.command(context_settings=_WITH_NEGATIVE_IDS)
+@click.argument("chat", type=int)
+@_bot_option
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def delete(chat: int, bot: int | None, *, yes: bool) -> None:
+    """Delete the documents of a chat and all that is kept about them."""
+    from bot.cli import collections as chats  # noqa: PLC0415  # as above
+
+    if not yes:
+        click.confirm(f"Delete the documents of the chat {chat}? This cannot be undone.", abort=True)
+    chats.delete_collection(read_settings(), chat, bot)
+    _print(f"Deleted the documents of the chat {chat}")
+
+
 @main.command()
 @docs_option
 def check(docs: Path | None) -> None:

@@ -127,6 +127,8 @@ def _format_age(seconds: float) -> str:
 def _check_folders(settings: Settings) -> Iterator[CheckResult]:
     """Yield a result for each folder that is not writable."""
     folders = {"INDEX_DIR": settings.index_dir, "FEEDBACK_DIR": settings.feedback_dir}
+    if settings.telegram_uploads == "members":
+        folders["COLLECTIONS_DIR"] = settings.collections_dir
     for name, folder in folders.items():
         if folder is None:
             continue

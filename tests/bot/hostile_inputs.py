@@ -2,7 +2,7 @@
 
 from hypothesis import strategies as st
 
-from bot.views.callback_data import decode, decode_browse
+from bot.views.callback_data import decode, decode_browse, decode_own
 from bot.views.message import Reply
 from retrieval.model import Citation, Locator, Passage, Span
 
@@ -65,7 +65,7 @@ def check_limits(reply: Reply) -> None:
                 assert 1 <= len(button.copy_text.text.encode("utf-16-le")) // 2 <= 256
                 continue
             assert 1 <= len(str(button.callback_data).encode()) <= 64
-            assert decode(button.callback_data) or decode_browse(button.callback_data)
+            assert any(parse(button.callback_data) for parse in (decode, decode_browse, decode_own))
 
 
 @st.composite

@@ -1,0 +1,113 @@
+"""Lists, exports and deletes the documents of single chats, for the operator."""
+
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from bot.ops.collections import Collections
+from config.settings import ConfigError, Settings
+
+
+@dataclass(frozen=True, slots=True)
+class CollectionSummary:
+    """The documents of a chat: how many, their bytes, and the day of the last question or change."""
+
+    bot: int
+    chat: int
+    documents: int
+    bytes: int
+    last_used: str
+
+
+def list_collections(settings: Settings) -> list[CollectionSummary]:
+    """Return the collections of all bots below COLLECTIONS_DIR."""
+    return [summary for bot in _bots(settings) for summary in _summaries(settings, bot)]
+
+
+def _summaries(settings: Settings, bot: int) -> Iterator[CollectionSummary]:
+    collections = _open(settings, bot)
+    for chat in collections.chats():
+        size, paths = collections.size(chat), collections.paths(chat)
+        used = [path.stat().st_mtime for path in (paths.used, paths.record) if path.exists()]
+        day = datetime.fromtimestamp(max(used), UTC).date().isoformat() if used else ""
+        yield CollectionSummary(bot, chat, size.files, size.bytes, day)
+
+
+def export_collection(settings: Settings, chat: int, target: Path, bot: int | None) -> int:
+    """Write a chat's documents and what is noted about them to a new ZIP file; return their number.
+
+    Raises ConfigError if there is no such collection, or if the file exists or cannot be written.
+    """
+    collections = _find(settings, chat, bot)
+    try:
+        with collections.locked(chat) as paths, zipfile.ZipFile(target, "x", zipfile.ZIP_DEFLATED) as archive:
+            names = [name for name, _, _ in collections.documents(chat)]
+            for name in names:
+                archive.write(paths.documents / name, f"documents/{name}")
+            if paths.record.exists():
+                archive.write(paths.record, paths.record.name)
+    except FileExistsError:
+        raise ConfigError(f"{target}: exists already; name another file") from None
+    except OSError as error:
+        raise ConfigError(f"{target}: cannot be written ({error.strerror})") from None
+    return len(names)
+
+
+def delete_collection(settings: Settings, chat: int, bot: int | None) -> None:
+    """Delete all that is kept for a chat. Raises ConfigError if there is no such collection."""
+    collections = _find(settings, chat, bot)
+    try:
+        collections.delete(chat)
+    except OSError as error:
+        raise ConfigError(f"{collections.root}: cannot be deleted ({error.strerror})") from None
+
+
+def _find(settings: Settings, chat: int, bot: int | None) -> Collections:
+    """Return the collections of the bot that has this chat; raises ConfigError unless one bot has it."""
+    bots = [
+        known for known in _bots(settings) if bot in {None, known} and chat in _open(settings, known).chats()
+    ]
+    if not bots:
+        raise ConfigError(
+            f"COLLECTIONS_DIR={settings.collections_dir} has no documents of a chat {chat}; "
+            "`verbatim collections` lists the chats"
+        )
+    if len(bots) > 1:
+        raise ConfigError(f"several bots have documents of the chat {chat}: name one with --bot {bots[0]}")
+    return _open(settings, bots[0])
+
+
+def _bots(settings: Settings) -> list[int]:
+    try:
+        names = [path.name for path in settings.collections_dir.iterdir()]
+    except OSError:
+        return []
+    return sorted(int(name) for name in names if name.isascii() and name.isdecimal())
+
+
+def _open(settings: Settings, bot: int) -> Collections:
+    root = settings.collections_dir / str(bot)
+    return Collections(root, quote_chars=settings.quote_chars, encoder=None)
+
+
+def summary_json(summary: CollectionSummary) -> dict[str, Any]:
+    """Return a collection as a JSON object."""
+    return {
+        "bot": summary.bot,
+        "chat": summary.chat,
+        "documents": summary.documents,
+        "bytes": summary.bytes,
+        "last_used": summary.last_used or None,
+    }
+
+
+def summary_line(summary: CollectionSummary) -> str:
+    """Return a line of the list: chat, documents, megabytes, the last day of use, and the bot."""
+    megabytes = summary.bytes / 1024**2
+    return (
+        f"{summary.chat:>16} {summary.documents:>5} documents {megabytes:>8.1f} MB"
+        f"   last used {summary.last_used or 'never'}   bot {summary.bot}"
+    )
