@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from benchmarks.collections import collections
 from benchmarks.messages import messages
 from benchmarks.search import PASSAGES, search
 from benchmarks.stages import stages
@@ -22,6 +23,7 @@ BENCHMARKS: dict[str, Callable[[], Table]] = {
     "messages": messages,
     "workers": workers,
     "updating": updating,
+    "collections": collections,
     "search": search,
     "stages": partial(stages, PASSAGES),
 }
