@@ -155,11 +155,11 @@ class BotResources:
             state = await self._open_cluster()
         else:
             state = self._open_folder(await in_thread(partial(self._read_folder, None, 0.0)))
-        own = self._own_documents(bot) if self.settings.telegram_uploads == "members" else None
+        own = self._own_documents(bot, state) if self.settings.telegram_uploads == "members" else None
         state.collections, state.upload_days = self.collections, self.settings.upload_days
         return build_application(self.settings, state, bot, own)
 
-    def _own_documents(self, bot: Bot) -> OwnDocuments:
+    def _own_documents(self, bot: Bot, state: BotState) -> OwnDocuments:
         """Return the handlers of documents that belong to a chat."""
         settings = self.settings
         self.collections = Collections(
@@ -169,7 +169,7 @@ class BotResources:
             encoder=self._encoder,
             unused_days=settings.upload_days,
         )
-        self._uploads = UploadQueue(bot, self.collections, self.metrics)
+        self._uploads = UploadQueue(bot, self.collections, self.metrics, lambda: state.archive)
         limits = UploadLimits(settings.upload_files, settings.upload_mb * 1024 * 1024)
         return OwnDocuments(self.collections, self._uploads, limits)
 

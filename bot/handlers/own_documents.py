@@ -10,7 +10,14 @@ from telegram import CallbackQuery, Chat, ChatMember, Document, Message, Update,
 from bot.handlers.admin import MAX_FILE_MEGABYTES, add_to_library
 from bot.handlers.context import BotContext
 from bot.handlers.group_members import is_group_admin
-from bot.handlers.messaging import answer_query, edit_reply, require_message, require_query, send_reply
+from bot.handlers.messaging import (
+    answer_query,
+    edit_reply,
+    question_of,
+    require_message,
+    require_query,
+    send_reply,
+)
 from bot.handlers.questions import greet_group
 from bot.handlers.upload_queue import Upload, UploadQueue
 from bot.i18n.messages import Texts
@@ -103,6 +110,7 @@ class OwnDocuments:
             name=document.file_name or "",
             language=texts.language,
             person=one_line(person or "", _MAX_PERSON_UNITS),
+            question=question_of(message),
         )
         try:
             await in_thread(lambda: self._uploads.save(upload))

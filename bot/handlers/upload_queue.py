@@ -16,14 +16,18 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
-from telegram import Bot
+from telegram import Bot, ReplyParameters
 from telegram.error import BadRequest, Forbidden, TelegramError
 
 from bot.i18n.messages import Texts, texts_for
 from bot.ops.collections import AddedBy, CollectionPaths, Collections, write_durably
 from bot.ops.concurrency import in_thread
 from bot.ops.metrics import Metrics
+from bot.views import answers
+from bot.views.message import Recipient
+from bot.views.own_documents import explain_problem
 from bot.views.plain_text import isolate_direction, one_line
+from retrieval.documents.archive import AnyArchive
 from retrieval.documents.library import Library
 from retrieval.errors import EncoderError
 from retrieval.ids import document_id, own_folder
@@ -41,7 +45,7 @@ class Upload:
     """A document to read: where it was sent, the message that shows its progress, and the file at Telegram.
 
     `id` is that of the message with the document. `language` is that of the person who sent it, `person` is
-    shown to the members of a group as the one who added it.
+    shown to the members of a group as the one who added it. `question` is the caption, answered afterwards.
     """
 
     id: int
@@ -51,6 +55,7 @@ class Upload:
     name: str
     language: str
     person: str
+    question: str = ""
 
 
 _UPLOAD = TypeAdapter(Upload)
@@ -59,8 +64,12 @@ _UPLOAD = TypeAdapter(Upload)
 class UploadQueue:
     """Reads uploads: those of one chat in order, two at a time over all chats, each chat in turn."""
 
-    def __init__(self, bot: Bot, collections: Collections, metrics: Metrics) -> None:
+    def __init__(
+        self, bot: Bot, collections: Collections, metrics: Metrics, library: Callable[[], AnyArchive]
+    ) -> None:
+        """`library` returns what chats ask beside their own documents."""
         self._bot = bot
+        self._library = library
         self._collections = collections
         self._metrics = metrics
         # Both locks are fair, and each chat waits for its turn with one upload only.
@@ -156,7 +165,25 @@ class UploadQueue:
                 self._metrics.count_upload("read")
         if text:
             await self._tell(upload, text)
+        if text and upload.question:
+            await self._answer_caption(upload, texts)
         await in_thread(lambda: self._discard(upload))
+
+    async def _answer_caption(self, upload: Upload, texts: Texts) -> None:
+        """Answer the question that came with a document, as a reply to it, where its buttons find it."""
+        chosen = await self._collections.archive(upload.chat, self._library())
+        answer = await chosen.archive.answer(upload.question)
+        group = upload.chat if upload.chat < 0 else None
+        recipient = Recipient(texts, self._bot.username, in_group=group is not None, group=group)
+        reply = answers.render_answer(answer, recipient)
+        with contextlib.suppress(BadRequest, Forbidden):
+            await self._bot.send_message(
+                upload.chat,
+                reply.text,
+                entities=reply.entities or None,
+                reply_markup=reply.keyboard,
+                reply_parameters=ReplyParameters(upload.id, allow_sending_without_reply=True),
+            )
 
     async def _give_up(self, upload: Upload) -> None:
         """Tell that something went wrong, and do not try again."""
@@ -210,7 +237,7 @@ class UploadQueue:
                 if problem:
                     _restore(target, earlier)
                     self._collections.read(upload.chat)
-                    raise _RefusedError("not readable", problem)
+                    raise _RefusedError("not readable", explain_problem(problem, texts))
                 self._note_added(upload)
             except OSError as error:
                 _restore(target, earlier)

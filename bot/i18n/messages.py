@@ -531,6 +531,26 @@ class Texts:
     def format_not_supported(self, formats: str) -> str:
         return self._("I cannot read files of this kind; send it as {formats}").format(formats=formats)
 
+    @property
+    def document_is_protected(self) -> str:
+        return self._("it is protected; send a copy without a password")
+
+    @property
+    def document_is_pictures(self) -> str:
+        return self._("it has pictures only, and no text that I could quote; have its text recognised first")
+
+    @property
+    def document_is_empty(self) -> str:
+        return self._("it has no text that I could quote")
+
+    @property
+    def document_is_too_large(self) -> str:
+        return self._("it is too large; split it and send the parts")
+
+    @property
+    def document_is_damaged(self) -> str:
+        return self._("it is damaged, or another kind of file than its name says; save it again and send it")
+
     def too_many_documents(self, most: int) -> str:
         return self._n(
             "a chat may have {count} document at most; remove one with /mine first",

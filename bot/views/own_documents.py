@@ -141,5 +141,22 @@ def render_destination(name: str, texts: Texts) -> Reply:
     return build_reply(plain(texts.confirm_library(name)), rows)
 
 
+def explain_problem(reason: str, texts: Texts) -> str:
+    """Return why a document cannot be read, in the language of the texts.
+
+    `reason` is that of a loader, in English. Other languages have a sentence for each kind of reason.
+    """
+    if texts.language == "en":
+        return reason
+    kinds = {
+        "protect": texts.document_is_protected,
+        "password": texts.document_is_protected,
+        "only pictures": texts.document_is_pictures,
+        "no text": texts.document_is_empty,
+        "split it": texts.document_is_too_large,
+    }
+    return next((text for word, text in kinds.items() if word in reason), texts.document_is_damaged)
+
+
 def own_button(text: str, press: OwnPress) -> InlineKeyboardButton:
     return InlineKeyboardButton(text, callback_data=callback_data.encode_own(press))

@@ -266,6 +266,32 @@ async def test_refusals(running: Running) -> None:
         assert TEXTS.too_many_documents(4) in (await ada.next_message()).text
 
 
+async def test_a_caption_is_answered(running: Running) -> None:
+    """A question in the caption of a document is answered when it has been read, with buttons that work."""
+    async with Sandbox.at(running.url) as sandbox:
+        ada = await sandbox.private_chat("Ada")
+        sent = await ada.send_document("lease.txt", LEASE.encode(), caption=QUESTION)
+        await _read(ada)
+        ada.seen = 0
+        answer = await ada.next_message()
+        while FACT not in answer.text:
+            answer = await ada.next_message()
+        assert sent.id == answer.raw["reply_to_message"]["message_id"]
+        await answer.press(TEXTS.show_context)
+        assert FACT in (await ada.next_message(kinds=["edited_message"])).text
+
+
+@pytest.mark.parametrize("language", ["ar", "de", "ru"])
+async def test_reasons_in_other_languages(running: Running, language: str) -> None:
+    """Why a document cannot be read is told in the person's language."""
+    async with Sandbox.at(running.url) as sandbox:
+        chat = await sandbox.private_chat("Ada", language_code=language)
+        await chat.send_document("broken.pdf", b"%PDF-1.7 broken")
+        await chat.next_message()
+        edited = await chat.next_message(kinds=["edited_message"], timeout=TIMEOUT_SECONDS)
+        assert texts_for(language).document_is_damaged in edited.text
+
+
 async def test_replacing_after_asking(running: Running) -> None:
     """A document of the same name replaces the old one after a question; a damaged one does not."""
     async with Sandbox.at(running.url) as sandbox:
