@@ -150,7 +150,8 @@ class Answer:
     `citations` are ordered best first; unless `certainty` is "sure" they are the closest passages rather than
     an answer. `confidence` is from 0 to 1, comparable between questions and corpora. `suggestion` is the
     question with misspelt words corrected from the corpus, or None. `asks_nothing` is True for small talk and
-    questions without content words.
+    questions without content words. If a question has several `parts`, the first citations, as many as these,
+    answer one each.
     """
 
     question: str
@@ -159,6 +160,7 @@ class Answer:
     citations: tuple[Citation, ...]
     suggestion: str | None = None
     asks_nothing: bool = False
+    parts: int = 1
 
     @property
     def answered(self) -> bool:

@@ -1,16 +1,18 @@
 """The stages of retrieval in their order, from a question to an Answer."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
 
 from retrieval.embeddings.encoder import QuestionVectors
 from retrieval.index.interface import Candidates, Index
-from retrieval.model import Answer, TermWeight
+from retrieval.index.tokenizer import tokenize
+from retrieval.model import Answer, Citation, TermWeight
 from retrieval.query.match_features import inverse_document_frequency, match_features
 from retrieval.query.query import Query, parse, with_corrections, with_earlier_words
+from retrieval.query.question_parts import split_question
 from retrieval.query.question_phrases import remove_asking_phrases
 from retrieval.quotes.citations import cite, find_highlights, match_forms
 from retrieval.quotes.confidence import below_sure, certainty, confidence
@@ -31,6 +33,8 @@ async def answer(
     its suggestion only if that is not declined too.
     """
     result = await _answer_as_written(text, index, quote_chars=quote_chars, top=top, earlier=earlier)
+    if not earlier and (parts := split_question(text)):
+        result = await _answer_parts(result, parts, index, quote_chars=quote_chars, top=top)
     if result.certainty != "none" or result.suggestion is None:
         return result
     corrected = await _answer_as_written(
@@ -78,6 +82,46 @@ async def _answer_as_written(
         suggestion=suggest_correction(own, corrections),
         asks_nothing=asks_nothing,
     )
+
+
+async def _answer_parts(
+    whole: Answer, parts: Sequence[str], index: Index, *, quote_chars: int, top: int
+) -> Answer:
+    """Return one quote for each part of a question if all parts have a sure answer, in different places.
+
+    Otherwise return the answer to the whole question; also if its first quote has words of each part.
+    """
+    queries = [parse(part, index.languages) for part in parts]
+    own = [_content_terms(query) for query in queries]
+    distinct = [terms - set().union(*(other for other in own if other is not terms)) for terms in own]
+    if top < len(parts) or not all(distinct):
+        return whole
+    if whole.answered and all(_mentions(whole.citations[0], terms) for terms in distinct):
+        return whole
+    answers = [
+        await _answer_as_written(part, index, quote_chars=quote_chars, top=1, earlier=None) for part in parts
+    ]
+    firsts = [answer.citations[0] for answer in answers if answer.answered]
+    if len(firsts) < len(parts) or len({citation.passage.id for citation in firsts}) < len(parts):
+        return whole
+    shown = {(citation.document, citation.span) for citation in firsts}
+    others = [other for other in whole.citations if (other.document, other.span) not in shown]
+    citations = tuple(
+        replace(citation, rank=rank) for rank, citation in enumerate([*firsts, *others][:top], 1)
+    )
+    lowest = min(answer.confidence for answer in answers)
+    return replace(whole, certainty="sure", confidence=lowest, citations=citations, parts=len(parts))
+
+
+def _content_terms(query: Query) -> frozenset[str]:
+    return frozenset(term for word in query.words if word.is_content for term in word.terms)
+
+
+def _mentions(citation: Citation, terms: frozenset[str]) -> bool:
+    """Return whether a quote, its heading or the title of its document has one of the terms."""
+    passage = citation.passage
+    text = " ".join([citation.quote, *passage.heading, passage.title])
+    return any(token.term in terms for token in tokenize(text, passage.language))
 
 
 async def explain(text: str, index: Index) -> tuple[TermWeight, ...]:

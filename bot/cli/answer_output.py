@@ -87,6 +87,8 @@ def answer_text(answer: Answer, texts: Texts, style: TerminalStyle, *, quotes: s
     if answer.certainty == "unsure":
         quoted = [render_citation(citation, texts, style) for citation in closest_quotes(answer)]
         return "\n\n".join([texts.unsure_answer, *quoted])
+    if answer.parts > 1 and not quotes.start:
+        quotes = slice(0, max(quotes.stop or 0, answer.parts))
     return "\n\n".join(render_citation(citation, texts, style) for citation in answer.citations[quotes])
 
 

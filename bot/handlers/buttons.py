@@ -105,6 +105,8 @@ async def _render(
 ) -> Reply | None:
     if press.action is Action.PLACES:
         return browse.render_places(answer, press.rank - 1, recipient)
+    if press.action is Action.QUOTE and answer.answered and press.rank <= answer.parts:
+        return answers.render_answer(answer, recipient, press.origin)
     if press.action is Action.QUOTE and answer.answered:
         return quotes.render_quote(answer, press.rank, recipient, press.origin)
     if press.action is Action.CLOSEST and not answer.answered:

@@ -183,7 +183,13 @@ def _keep_verified(answer: Answer) -> Answer:
         or citation.highlights
         or citation.score >= max(verified[0].score * _MIN_SHARE_OF_BEST_SCORE, _MIN_SCORE)
     )
-    return replace(answer, citations=likely, certainty=answer.certainty if likely else "none")
+    are_parts_kept = likely[: answer.parts] == answer.citations[: answer.parts]
+    return replace(
+        answer,
+        citations=likely,
+        certainty=answer.certainty if likely else "none",
+        parts=answer.parts if are_parts_kept else 1,
+    )
 
 
 def _drop_altered(citations: Sequence[Citation]) -> list[Citation]:

@@ -66,17 +66,37 @@ def render_answer(answer: Answer, recipient: Recipient, origin: Origin = AS_WRIT
     """Show the best quote, the closest passages, or a refusal with what may help."""
     if not answer.citations or answer.certainty == "none":
         return _render_refusal(answer, recipient, origin)
+    if answer.answered and answer.parts > 1:
+        return render_parts(answer, recipient, origin)
     if answer.answered:
         return render_quote(answer, 1, recipient, origin)
     return render_closest_passages(answer, recipient, origin)
 
 
+def render_parts(answer: Answer, recipient: Recipient, origin: Origin = AS_WRITTEN) -> Reply:
+    """Show the quotes that answer one part of the question each, with a button for the context of each."""
+    listing, buttons = _list_quotes(answer.citations[: answer.parts], FormattedText(), recipient, origin)
+    more: Row = []
+    if len(answer.citations) > answer.parts:
+        more = [button("›", ButtonPress(Action.QUOTE, answer.parts + 1, origin=origin))]
+    body = with_scope_note(listing, recipient)
+    return build_reply(body, [more, buttons, vote_buttons(1, recipient, origin)])
+
+
 def render_closest_passages(answer: Answer, recipient: Recipient, origin: Origin = AS_WRITTEN) -> Reply:
     """Show short quotes from the closest passages, best first, each with a button for its context."""
     intro = plain(recipient.texts.unsure_answer + "\n")
+    listing, buttons = _list_quotes(closest_quotes(answer), intro, recipient, origin)
+    body = with_scope_note(intro + (folded(listing) if recipient.in_group else listing), recipient)
+    return build_reply(body, [buttons, vote_buttons(1, recipient, origin)])
+
+
+def _list_quotes(
+    citations: Sequence[Citation], intro: FormattedText, recipient: Recipient, origin: Origin
+) -> tuple[FormattedText, Row]:
+    """Return quotes with sources as far as they fit below `intro`, and a button for the context of each."""
     listing = FormattedText()
     buttons: Row = []
-    citations = closest_quotes(answer)
     for rank, citation in enumerate(citations, 1):
         number = rank if len(citations) > 1 else None
         longer = listing + ("\n\n" if listing.text else "") + _numbered_quote(citation, number, recipient)
@@ -85,8 +105,7 @@ def render_closest_passages(answer: Answer, recipient: Recipient, origin: Origin
         listing = longer
         text = recipient.texts.show_context if number is None else recipient.texts.show_context_of(number)
         buttons = [*buttons, context_button(text, citation, rank, origin)]
-    body = with_scope_note(intro + (folded(listing) if recipient.in_group else listing), recipient)
-    return build_reply(body, [buttons, vote_buttons(1, recipient, origin)])
+    return listing, buttons
 
 
 def _numbered_quote(citation: Citation, number: int | None, recipient: Recipient) -> FormattedText:

@@ -119,12 +119,14 @@ def merge_answers(own: Answer, shared: Answer, top: int) -> Answer:
         shared_rank == own_rank and shared.confidence > own.confidence + _EQUALLY_GOOD
     ):
         first, second = shared, own
-    merged: list[Citation] = []
+    # The quotes that answer a part each stay together.
+    together = first.parts if first.parts > 1 else 0
+    merged, rest = list(first.citations[:together]), first.citations[together:]
     if second.certainty == "none" and first.certainty != "none":
-        merged += [*first.citations, *second.citations]
+        merged += [*rest, *second.citations]
     else:
-        for number in range(max(len(first.citations), len(second.citations))):
-            merged += [*first.citations[number : number + 1], *second.citations[number : number + 1]]
+        for number in range(max(len(rest), len(second.citations))):
+            merged += [*rest[number : number + 1], *second.citations[number : number + 1]]
     citations = tuple(replace(citation, rank=rank) for rank, citation in enumerate(merged[:top], 1))
     return replace(
         first,

@@ -708,3 +708,18 @@ async def test_admin_commands_are_ignored_in_groups(reading: Sandbox, feedback_b
     assert notice is not None
     assert TEXTS.button_expired == notice["text"]
     assert (feedback_bot.folder / "harbour.md").exists()
+
+
+async def test_a_question_of_two_parts(sandbox: Sandbox) -> None:
+    """A message with two questions gets both quotes; each has its context, from which one comes back."""
+    chat = await sandbox.private_chat()
+    await chat.send("Who built the lighthouse of Nordholm? How long does the rye bread rest?")
+    reply = await chat.next_message()
+    assert ["Clara Brandt" in reply.text, "eighteen hours" in reply.text] == [True, True]
+    assert TEXTS.unsure_answer not in reply.text
+    await reply.press(TEXTS.show_context_of(2))
+    context = await chat.next_message(kinds=["edited_message"])
+    assert "eighteen hours" in context.text
+    assert "Clara Brandt" not in context.text
+    await context.press(TEXTS.back_to_quote)
+    assert reply.text == (await chat.next_message(kinds=["edited_message"])).text

@@ -295,3 +295,63 @@ def test_explain_any_text(index: LocalIndex, text: str) -> None:
     """Every word of any text has a weight, also without documents."""
     for searched in (index, LocalIndex.build([], 300)):
         assert all(term.word in text for term in asyncio.run(explain(text, searched)))
+
+
+@pytest.mark.parametrize(
+    ("question", "words"),
+    [
+        (
+            "Who built the lighthouse on Skerry? What does the ferry bring in winter?",
+            ["Margaret Holloway", "lamp oil"],
+        ),
+        (
+            "What does the ferry bring in winter and how many goats does the keeper feed?",
+            ["lamp oil", "eleven"],
+        ),
+        (
+            "Wem gehört die Wassermühle in Ahrental und wo wird das Brot gebacken?",
+            ["Brandstetter", "Steinofen"],
+        ),
+    ],
+)
+def test_several_questions(question: str, words: list[str], ask: Ask) -> None:
+    """A message with several questions gets a quote for each, in their order, then the others."""
+    result = ask(question)
+    if result.parts == 1:
+        # Both answers stand in one quote, or next to each other.
+        assert all(word in " ".join(citation.quote for citation in result.citations[:2]) for word in words)
+        return
+    assert len(words) == result.parts
+    assert result.answered
+    for word, citation in zip(words, result.citations, strict=False):
+        assert word in citation.quote
+    assert list(range(1, len(result.citations) + 1)) == [citation.rank for citation in result.citations]
+    spans = [(citation.document, citation.span) for citation in result.citations]
+    assert len(spans) == len(set(spans))
+
+
+def test_parts_answered_apart(ask: Ask) -> None:
+    """Parts in different documents are answered apart."""
+    result = ask("Who built the lighthouse on Skerry? Wem gehört die Wassermühle in Ahrental?")
+    assert 2 == result.parts
+    assert ["en.txt", "de.txt"] == [citation.document for citation in result.citations[:2]]
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "Who built the lighthouse on Skerry? Who won the election in Peru?",
+        "How many goats and zebras does the keeper feed?",
+        "Who built the lighthouse on Skerry and",
+    ],
+)
+def test_a_part_without_an_answer(question: str, ask: Ask) -> None:
+    """If a part has no sure answer, the whole question is answered as one."""
+    assert 1 == ask(question).parts
+
+
+def test_one_quote_is_not_split(index: LocalIndex) -> None:
+    """With room for one quote only, the whole question is answered."""
+    question = "Who built the lighthouse on Skerry? Wem gehört die Wassermühle in Ahrental?"
+    for top, parts in ((1, 1), (2, 2)):
+        assert parts == asyncio.run(answer(question, index, quote_chars=300, top=top)).parts

@@ -262,3 +262,16 @@ def test_no_specific_words() -> None:
     assert TEXTS.no_specific_words == answers.render_term_weights([light], TEXTS).text
     unknown = TermWeight("unicorn", content=True, passages=0, weight=1.0)
     assert "Not in any document: unicorn" == answers.render_term_weights([unknown], TEXTS).text
+
+
+@given(st.lists(citations(), min_size=2, max_size=5), st.integers(2, 4), st.booleans())
+def test_parts_fit(cited: list[Citation], parts: int, in_group: bool) -> None:
+    """The quotes of a question with several parts fit into one message, each with its button and source."""
+    several = Answer("?", "sure", 0.9, tuple(cited), parts=min(parts, len(cited)))
+    shown = answers.render_answer(several, GROUP if in_group else RECIPIENT)
+    check_limits(shown)
+    assert shown.keyboard is not None
+    presses = [decode(button.callback_data) for row in shown.keyboard.inline_keyboard for button in row]
+    contexts = [press.rank for press in presses if press and press.action is Action.CONTEXT]
+    assert contexts == list(range(1, len(contexts) + 1))
+    assert 1 <= len(contexts) <= several.parts
