@@ -5,6 +5,7 @@ segments change, and a process that was killed continues where it stopped. Each 
 """
 
 import logging
+import mmap
 import os
 import tempfile
 from collections.abc import Callable, Sequence
@@ -50,6 +51,13 @@ class _StoreState:
     keys: Keys
     order: Rows
 
+    def rows(self, keys: Keys) -> Rows:
+        """Return the row of each key, -1 for those without a record."""
+        if not len(self.keys):
+            return np.full(len(keys), -1, np.intp)
+        at = np.minimum(np.searchsorted(self.keys, keys), len(self.keys) - 1)
+        return np.where(self.keys[at] == keys, self.order[at], -1)
+
 
 class _RecordStore:
     """Records of one size by key. Any thread may read and append.
@@ -78,11 +86,7 @@ class _RecordStore:
 
     def rows(self, keys: Keys) -> Rows:
         """Return the row of each key, -1 for those without a vector. Rows do not change until `compact`."""
-        snapshot = self._snapshot
-        if not len(snapshot.keys):
-            return np.full(len(keys), -1, np.intp)
-        at = np.minimum(np.searchsorted(snapshot.keys, keys), len(snapshot.keys) - 1)
-        return np.where(snapshot.keys[at] == keys, snapshot.order[at], -1)
+        return self._snapshot.rows(keys)
 
     def missing(self, keys: Keys) -> Rows:
         """Return the positions in `keys` of those without a record, ascending, one for equal keys."""
@@ -133,14 +137,14 @@ class _RecordStore:
                 self._write(self._empty.records)
             snapshot = self._extend(self._empty, self._map_records())
             if damaged := len(snapshot.records) - len(snapshot.keys):
-                _log.warning("%s: dropped damaged vectors: %d; they are computed again", self.path, damaged)
+                _log.warning("%s: dropped damaged records: %d; they are computed again", self.path, damaged)
             # The size is off if a process died while it wrote a record.
             if damaged or (self.path.stat().st_size - _HEADER_BYTES) % self._type.itemsize:
                 self._write(snapshot.records[np.sort(snapshot.order)])
                 snapshot = self._extend(self._empty, self._map_records())
         except OSError as error:
             reason = error.strerror or error
-            _log.warning("%s: cannot be used (%s); vectors stay in memory", self.path, reason)
+            _log.warning("%s: cannot be used (%s); its records stay in memory", self.path, reason)
             self.path = None
             return self._empty
         return snapshot
@@ -149,9 +153,13 @@ class _RecordStore:
         """Return a snapshot of `records`, which begin with the old ones; only the new ones are verified."""
         size = max(_BLOCK_BYTES // self._type.itemsize, 1)
         blocks = range(len(old.records), len(records), size)
-        added = [at + _intact_rows(records[at : at + size]) for at in blocks]
-        rows = np.concatenate([old.order, *added])
-        keys = np.concatenate([old.keys, *(records["key"][block] for block in added)])
+        added_rows, added_keys = [old.order], [old.keys]
+        for at in blocks:
+            intact = at + _intact_rows(records[at : at + size])
+            added_rows.append(intact)
+            added_keys.append(records["key"][intact])
+            _release_pages(records)
+        rows, keys = np.concatenate(added_rows), np.concatenate(added_keys)
         order = np.argsort(keys, kind="stable")
         return _StoreState(records, keys[order], rows[order])
 
@@ -257,13 +265,14 @@ class TokenStore(_RecordStore):
 
     def find(self, keys: Keys) -> tuple[NDArray[np.int64], TokenCodes] | None:
         """Return how many tokens passages have and the codes of all, or None if a passage has none stored."""
-        first = self.rows(keys)
+        # One state for all of it: another thread may compact the file meanwhile.
+        snapshot = self._snapshot
+        first = snapshot.rows(keys)
         if (first < 0).any():
             return None
-        snapshot = self._snapshot
         counts = snapshot.records["tokens"][first].astype(np.int64)
         record_keys, records_per_key = _record_keys(keys, counts)
-        rows = self.rows(record_keys)
+        rows = snapshot.rows(record_keys)
         if (rows < 0).any():
             return None
         # Only the last record of a passage is not full.
@@ -297,6 +306,15 @@ def _record_keys(keys: Keys, counts: NDArray[np.int64]) -> tuple[Keys, NDArray[n
     with np.errstate(over="ignore"):
         record_keys: Keys = np.repeat(keys, records_per_key) + ordinals.astype(np.uint64) * _CHECKSUM_FACTOR
     return record_keys, records_per_key
+
+
+def _release_pages(records: Records) -> None:
+    """Unmap the pages of a file that were read to verify it, which would count as memory of the process."""
+    base = records.base
+    while isinstance(base, np.ndarray):
+        base = base.base
+    if isinstance(base, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):
+        base.madvise(mmap.MADV_DONTNEED)
 
 
 def _intact_rows(records: Records) -> Rows:

@@ -141,7 +141,7 @@ def test_damaged_record(path: Path, at: int, caplog: pytest.LogCaptureFixture) -
     with caplog.at_level(logging.WARNING):
         for _ in range(2):
             assert [5, 7] == _stored(_open(path), 3, 5, 7)
-    assert [f"{path}: dropped damaged vectors: 1; they are computed again"] == caplog.messages
+    assert [f"{path}: dropped damaged records: 1; they are computed again"] == caplog.messages
 
 
 @pytest.mark.parametrize("change", ["model", "dimensions", "header", "short"])
@@ -165,7 +165,7 @@ def test_not_writable(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     store = _store_with(tmp_path / "file" / "vectors.bin", 7, 3)
     assert [3, 7] == _stored(store, 3, 7)
     (line,) = caplog.messages
-    assert "cannot be used (File exists); vectors stay in memory" in line
+    assert "cannot be used (File exists); its records stay in memory" in line
 
 
 def test_full_disk(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -327,7 +327,7 @@ def test_damaged_tokens(path: Path, record: int, caplog: pytest.LogCaptureFixtur
     path.write_bytes(content)
     with caplog.at_level(logging.WARNING):
         store = _open_tokens(path)
-    assert [f"{path}: dropped damaged vectors: 1; they are computed again"] == caplog.messages
+    assert [f"{path}: dropped damaged records: 1; they are computed again"] == caplog.messages
     assert [1] == store.missing(_keys(7, 3, 9)).tolist()
     assert store.find(_keys(7, 3, 9)) is None
     _assert_found(store, {7: 32, 9: 40})
