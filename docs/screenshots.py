@@ -231,7 +231,72 @@ def dark(phone: Phone) -> None:
     phone.picture("dark")
 
 
-SCENES = {scene.__name__: scene for scene in (private, group, inline, arabic, sources, dark)}
+LEASE = """Lease of the flat in Quince Street
+
+The monthly rent is 740 euros, due on the third of each month.
+
+Either party may end this lease with a notice period of three months.
+
+The tenant may keep one cat or one small dog.
+"""
+
+
+def own(phone: Phone) -> None:
+    """Send a document, and ask about it."""
+    phone.open("Ada")
+    phone.private("Ada")
+    phone.clear(phone.ids["Ada"])
+    lease = {"name": "lease.txt", "mime": "text/plain", "base64": base64.b64encode(LEASE.encode()).decode()}
+    phone.act("send", chat_id=phone.ids["Ada"], document=lease, **{"from": phone.ids["Ada"]})
+    phone.wait(lambda: any("Ask away" in one.text for one in phone.all(".message.bot")))
+    phone.say("may i have a dog in the flat?")
+    phone.answered(2)
+    phone.picture("own")
+    phone.act("press", **_last_message(phone, "/forget"), data="%g.0", **{"from": phone.ids["Ada"]})
+
+
+def _last_message(phone: Phone, text: str) -> dict[str, int]:
+    """Send a text, and return where the bot's reply to it is."""
+    phone.say(text)
+    ada = phone.ids["Ada"]
+    phone.answered(3)
+    return {"chat_id": ada, "message_id": phone.act("messages", chat_id=ada)["messages"][-1]["message_id"]}
+
+
+def unsure(phone: Phone) -> None:
+    """Ask something that is answered only nearly."""
+    phone.open("Ada")
+    phone.private("Ada")
+    phone.clear(phone.ids["Ada"])
+    phone.say("is the museum fun for small kids")
+    phone.answered(1)
+    phone.picture("unsure")
+
+
+def overview(phone: Phone) -> None:
+    """Ask what a document is about."""
+    phone.open("Ada")
+    phone.private("Ada")
+    phone.clear(phone.ids["Ada"])
+    phone.say("/overview Harbour Museum")
+    phone.answered(1)
+    phone.picture("overview")
+
+
+def parts(phone: Phone) -> None:
+    """Ask two things at once."""
+    phone.open("Ada")
+    phone.private("Ada")
+    phone.clear(phone.ids["Ada"])
+    phone.say("How many objects does the Harbour Museum hold, and when does it open?")
+    phone.answered(1)
+    phone.picture("parts")
+
+
+SCENES = {
+    scene.__name__: scene
+    for scene in (private, group, inline, arabic, sources, dark, own, unsure, overview, parts)
+}
 
 
 @contextlib.contextmanager
