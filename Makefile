@@ -5,7 +5,7 @@ UV ?= uv
 Q ?=
 CLONES ?=
 
-.PHONY: help sandbox run ask chat test test-opensearch soak check eval eval-fetch bench screenshots diagram messages docs dist format lock clean
+.PHONY: help sandbox run ask chat test test-fast coverage test-opensearch soak check eval eval-fetch bench screenshots diagram messages docs dist format lock clean
 
 help:
 	@echo "make sandbox       the bot against a local Telegram emulator, in your browser; no token needed"
@@ -13,6 +13,8 @@ help:
 	@echo "make chat          questions and answers in the terminal"
 	@echo "make run           the bot on Telegram (TELEGRAM_TOKEN from the environment or .env)"
 	@echo "make test          all tests except the slow ones"
+	@echo "make test-fast     most unit tests, with fewer examples: for while you write"
+	@echo "make coverage      make test with the share of the code that it runs"
 	@echo "make test-opensearch  tests against OpenSearch, downloaded once; needs Java 17 and Maven"
 	@echo "make soak          slow tests: kills, stops and overlapping processes under load"
 	@echo "make check         lint, types, import layers and known vulnerabilities"
@@ -57,9 +59,23 @@ ask: $(BIN)/.installed
 chat: $(BIN)/.installed
 	@$(BIN)/verbatim chat
 
-# Test files run in parallel, each in one process. Coverage leaves out the processes that tests start.
+# Tests run in parallel, in one process more than there are processors. Python keeps the bytecode of the tests,
+# also where the environment says not to: compiling it takes a tenth of the time.
+PYTEST := env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m pytest
+PARALLEL := -n auto --dist worksteal
+
 test: $(BIN)/.installed-dev
-	@$(BIN)/python -m pytest -n auto --dist loadfile --cov
+	@$(PYTEST) $(PARALLEL)
+
+# A tenth of the examples of property tests, and no test that starts processes or takes long.
+test-fast: export VERBATIM_EXAMPLES = 0.1
+test-fast: $(BIN)/.installed-dev
+	@$(PYTEST) $(PARALLEL) -m "not e2e and not slow and not soak"
+
+# All tests of `make test`, which take twice as long when lines are counted. What runs in processes that tests
+# start is not counted.
+coverage: $(BIN)/.installed-dev
+	@$(PYTEST) $(PARALLEL) --cov
 
 # An unmodified OpenSearch from the configured Maven repository.
 .opensearch/.fetched: tests/opensearch/pom.xml
