@@ -70,7 +70,8 @@ test: $(BIN)/.installed-dev
 # A tenth of the examples of property tests, and no test that starts processes or takes long.
 test-fast: export VERBATIM_EXAMPLES = 0.1
 test-fast: $(BIN)/.installed-dev
-	@$(PYTEST) $(PARALLEL) -m "not e2e and not slow and not soak"
+	@$(PYTEST) $(PARALLEL) -m "not e2e and not browser and not slow and not soak" \
+		--ignore tests/e2e --ignore tests/opensearch
 
 # All tests of `make test`, which take twice as long when lines are counted. What runs in processes that tests
 # start is not counted.

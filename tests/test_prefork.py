@@ -11,6 +11,8 @@ import pytest
 
 from tests import prefork
 
+pytestmark = pytest.mark.slow
+
 PROBE = """\
 import atexit, json, os, signal, sys
 atexit.register(print, "at exit")

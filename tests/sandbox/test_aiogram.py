@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     from sandbox.client import ChatClient, Sandbox
 
+pytestmark = pytest.mark.slow
+
 
 @asynccontextmanager
 async def open_bot(sandbox: Sandbox, token: str = "") -> AsyncIterator[Bot]:

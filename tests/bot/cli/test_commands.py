@@ -16,6 +16,8 @@ from retrieval.documents.library import Library
 from retrieval.model import Answer, Certainty
 from tests import prefork
 
+pytestmark = pytest.mark.slow
+
 FACT = "The lighthouse of Nordholm was built in 1874 by the engineer Clara Brandt.\n"
 QUESTION = "Who built the lighthouse of Nordholm?"
 TEXTS = texts_for("en")
