@@ -4,8 +4,9 @@ BIN := .venv/bin
 UV ?= uv
 Q ?=
 CLONES ?=
+SECONDS ?= 900
 
-.PHONY: help sandbox run ask chat test test-fast coverage test-opensearch soak check eval eval-fetch bench screenshots diagram messages docs dist format lock clean
+.PHONY: help sandbox run ask chat test test-fast coverage test-opensearch soak fuzz check eval eval-fetch bench screenshots diagram messages docs dist format lock clean
 
 help:
 	@echo "make sandbox       the bot against a local Telegram emulator, in your browser; no token needed"
@@ -17,6 +18,7 @@ help:
 	@echo "make coverage      make test with the share of the code that it runs"
 	@echo "make test-opensearch  tests against OpenSearch, downloaded once; needs Java 17 and Maven"
 	@echo "make soak          slow tests: kills, stops and overlapping processes under load"
+	@echo "make fuzz          edited documents, index files and updates, for SECONDS=900"
 	@echo "make check         lint, types, import layers and known vulnerabilities"
 	@echo "make eval          quality of the answers, against pinned floors"
 	@echo "make eval-fetch    download the documents of the everyday questions for make eval"
@@ -93,6 +95,11 @@ test-opensearch: $(BIN)/.installed-dev .opensearch/.fetched
 
 soak: $(BIN)/.installed-dev
 	@$(BIN)/python -m pytest -m soak --timeout 3600
+
+# What fails is kept in tests/fuzz/corpus, and `make test` repeats it.
+fuzz: export MEANING = off
+fuzz: $(BIN)/.installed-dev
+	@$(BIN)/python -m tests.fuzz --seconds $(SECONDS)
 
 check: $(BIN)/.installed-dev
 	@$(BIN)/ruff check .
