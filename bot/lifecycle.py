@@ -141,14 +141,18 @@ class BotResources:
         self._connection = contextlib.AsyncExitStack()
 
     async def open(self, bot: Bot) -> App:
-        """Open the documents and build the application; raises FolderError or ConfigError.
+        """Open the documents and build the application; raises FolderError, ConfigError or StartError.
 
         A cluster may be unreachable: `follow` keeps trying.
         """
         if self.settings.opensearch_nodes:
             state = await self._open_cluster()
         else:
-            state = self._open_folder(await in_thread(partial(self._read_folder, None, 0.0)))
+            try:
+                library = await in_thread(partial(self._read_folder, None, 0.0))
+            except OSError as error:
+                raise StartError(error.strerror or str(error)) from error
+            state = self._open_folder(library)
         return build_application(self.settings, state, bot)
 
     async def close(self) -> None:

@@ -1,7 +1,7 @@
 """Test configuration: fixed Hypothesis examples in CI, no deadlines, and OpenSearch only on request.
 
 Sentence vectors are used only in their own tests, because they take time and change answers.
-VERBATIM_EXAMPLES multiplies the number of examples of every property test: `make test-fast` and `make fuzz`.
+VERBATIM_EXAMPLES multiplies the number of examples of every property test, as in `make test-fast`.
 """
 
 import multiprocessing

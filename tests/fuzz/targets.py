@@ -24,7 +24,7 @@ from retrieval.index import manifest
 from retrieval.index.local_index import LocalIndex
 from retrieval.loaders.chunking import split_passages
 from retrieval.loaders.formats import LOADERS, load_document
-from retrieval.model import Passage
+from retrieval.model import Document, Passage
 from tests.bot import conftest as fakes
 from tests.documents import samples
 from tests.fuzz import edits
@@ -92,15 +92,21 @@ def _loader(kind: str) -> Target:
         except DocumentError:
             return "refused"
         if kind == "pdf":
-            # An empty page starts where the next one does, or at the end.
-            starts = [page.start for page in document.pages]
-            assert starts == sorted(starts)
-            pages = {page.start: page for page in document.pages if page.start < len(document.text)}
-            document = replace(document, pages=tuple(pages.values()))
+            document = _without_overlaps(document)
         check_spans(document)
         return "read"
 
     return Target(f"loader-{kind}", tuple(_documents(f".{kind}")), check)
+
+
+def _without_overlaps(document: Document) -> Document:
+    """Return a PDF document without what may overlap there: headings at the same line, and empty pages."""
+    starts = [page.start for page in document.pages]
+    assert starts == sorted(starts)
+    assert all(0 <= heading.span.start < heading.span.end for heading in document.headings)
+    assert all(heading.span.end <= len(document.text) for heading in document.headings)
+    pages = {page.start: page for page in document.pages if page.start < len(document.text)}
+    return replace(document, pages=tuple(pages.values()), headings=())
 
 
 @cache
