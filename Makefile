@@ -4,8 +4,9 @@ BIN := .venv/bin
 UV ?= uv
 Q ?=
 CLONES ?=
+SECONDS ?= 900
 
-.PHONY: help sandbox run ask chat test test-opensearch soak check eval eval-fetch bench screenshots diagram messages docs dist format lock clean
+.PHONY: help sandbox run ask chat test test-fast coverage test-opensearch soak fuzz check eval eval-fetch bench screenshots diagram messages docs dist format lock clean
 
 help:
 	@echo "make sandbox       the bot against a local Telegram emulator, in your browser; no token needed"
@@ -13,8 +14,11 @@ help:
 	@echo "make chat          questions and answers in the terminal"
 	@echo "make run           the bot on Telegram (TELEGRAM_TOKEN from the environment or .env)"
 	@echo "make test          all tests except the slow ones"
+	@echo "make test-fast     most unit tests, with fewer examples: for while you write"
+	@echo "make coverage      make test with the share of the code that it runs"
 	@echo "make test-opensearch  tests against OpenSearch, downloaded once; needs Java 17 and Maven"
 	@echo "make soak          slow tests: kills, stops and overlapping processes under load"
+	@echo "make fuzz          edited documents, index files and updates, for SECONDS=900"
 	@echo "make check         lint, types, import layers and known vulnerabilities"
 	@echo "make eval          quality of the answers, against pinned floors"
 	@echo "make eval-fetch    download the documents of the everyday questions for make eval"
@@ -57,9 +61,24 @@ ask: $(BIN)/.installed
 chat: $(BIN)/.installed
 	@$(BIN)/verbatim chat
 
-# Test files run in parallel, each in one process. Coverage leaves out the processes that tests start.
+# Tests run in parallel, in one process more than there are processors. Python keeps the bytecode of the tests,
+# also where the environment says not to: compiling it takes a tenth of the time.
+PYTEST := env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m pytest
+PARALLEL := -n auto --dist worksteal
+
 test: $(BIN)/.installed-dev
-	@$(BIN)/python -m pytest -n auto --dist loadfile --cov
+	@$(PYTEST) $(PARALLEL)
+
+# A tenth of the examples of property tests, and no test that starts processes or takes long.
+test-fast: export VERBATIM_EXAMPLES = 0.1
+test-fast: $(BIN)/.installed-dev
+	@$(PYTEST) $(PARALLEL) -m "not e2e and not browser and not slow and not soak" \
+		--ignore tests/e2e --ignore tests/opensearch
+
+# All tests of `make test`, which take twice as long when lines are counted. What runs in processes that tests
+# start is not counted.
+coverage: $(BIN)/.installed-dev
+	@$(PYTEST) $(PARALLEL) --cov
 
 # An unmodified OpenSearch from the configured Maven repository.
 .opensearch/.fetched: tests/opensearch/pom.xml
@@ -76,6 +95,11 @@ test-opensearch: $(BIN)/.installed-dev .opensearch/.fetched
 
 soak: $(BIN)/.installed-dev
 	@$(BIN)/python -m pytest -m soak --timeout 3600
+
+# What fails is kept in tests/fuzz/corpus, and `make test` repeats it.
+fuzz: export MEANING = off
+fuzz: $(BIN)/.installed-dev
+	@$(BIN)/python -m tests.fuzz --seconds $(SECONDS)
 
 check: $(BIN)/.installed-dev
 	@$(BIN)/ruff check .

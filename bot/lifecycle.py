@@ -147,14 +147,18 @@ class BotResources:
         self._encoder = encoder_for(settings)
 
     async def open(self, bot: Bot) -> App:
-        """Open the documents and build the application; raises FolderError or ConfigError.
+        """Open the documents and build the application; raises FolderError, ConfigError or StartError.
 
         A cluster may be unreachable: `follow` keeps trying.
         """
         if self.settings.opensearch_nodes:
             state = await self._open_cluster()
         else:
-            state = self._open_folder(await in_thread(partial(self._read_folder, None, 0.0)))
+            try:
+                library = await in_thread(partial(self._read_folder, None, 0.0))
+            except OSError as error:
+                raise StartError(error.strerror or str(error)) from error
+            state = self._open_folder(library)
         own = self._own_documents(bot, state) if self.settings.telegram_uploads == "members" else None
         state.collections, state.upload_days = self.collections, self.settings.upload_days
         return build_application(self.settings, state, bot, own)

@@ -11,6 +11,8 @@ from bot.cli.commands import main
 from bot.ops.metrics import Metrics
 from config.settings import Settings
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "deploying.md"
 UNIT = ROOT / "deploy" / "verbatim.service"

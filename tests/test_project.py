@@ -20,6 +20,8 @@ from bot.cli.commands import main
 from config.settings import Settings
 from retrieval.loaders.formats import LOADERS
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 DOCUMENTS = (ROOT / "docs" / "documents.md").read_text(encoding="utf-8")

@@ -150,11 +150,24 @@ async def watch(manager: DocumentManager) -> None:
             _log.warning(
                 "%s cannot be watched (%s); reading it every %.0f s instead", folder, error, _RESCAN_SECONDS
             )
+        await _reload_later(manager)
+
+
+async def _reload_later(manager: DocumentManager) -> None:
+    """Reload the library after a while, and again while the index cannot be written, as on a full disk."""
+    reason = ""
+    while True:
         await asyncio.sleep(_RESCAN_SECONDS)
         try:
             await _reload_changes(manager)
         except FolderError:
-            continue
+            return
+        except OSError as error:
+            if str(error) != reason:
+                _log.warning("The documents cannot be read again: %s", error.strerror or error)
+            reason = str(error)
+        else:
+            return
 
 
 async def _reload_changes(manager: DocumentManager) -> None:

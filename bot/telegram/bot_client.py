@@ -34,6 +34,11 @@ class _Entity(_Schema):
     length: int = Field(ge=0, lt=2**16)
 
 
+class _Document(_Schema):
+    file_name: str | None = None
+    file_size: int | None = None
+
+
 class _Content(_Schema):
     """The fields that handlers rely on, in any kind of update: a message, a button press, a reaction ..."""
 
@@ -51,6 +56,7 @@ class _Content(_Schema):
     caption: str | None = None
     entities: list[_Entity] | None = None
     caption_entities: list[_Entity] | None = None
+    document: _Document | None = None
     data: str | None = None
     query: str | None = None
 

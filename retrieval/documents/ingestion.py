@@ -234,6 +234,12 @@ def _ingest_file(folder: Path, name: str) -> tuple[IngestedFile, list[Passage]] 
 def _unexpected_failure(name: str, error: Exception) -> FailedFile:
     if isinstance(error, MemoryError):
         return FailedFile("takes too much memory to read; split it")
+    if isinstance(error, OSError):
+        # Not the fault of the document: reading needs temporary files, and the disk may be full.
+        reason = (
+            f"cannot be read now ({error.strerror or error}); free some space, then read the folder again"
+        )
+        return FailedFile(reason, is_final=False)
     _log.error("%s: cannot be read", logged_name(name), exc_info=error)
     return FailedFile("cannot be read because of an internal error (see the log); save it again or remove it")
 

@@ -4,7 +4,7 @@ import hashlib
 import logging
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
@@ -282,14 +282,20 @@ class _IndexUpdate:
     def run(
         self, segment_dir: Path | None, progress: Progress | None
     ) -> tuple[list[LiveSegment], dict[str, FileRecord]]:
-        """Return the segments, and the records of all files, sorted by name. Raises OSError."""
+        """Return the segments, and the records of all files, sorted by name.
+
+        Raises OSError, with a line for the operator as `strerror`.
+        """
+        if segment_dir:
+            # `save` reports why it cannot be written.
+            with suppress(OSError):
+                return self._run(segment_dir, progress)
         try:
-            return self._run(segment_dir, progress)
-        except OSError:
-            if segment_dir is None:
-                raise
-        # `save` reports why `segment_dir` cannot be written.
-        return self._run(None, progress)
+            return self._run(None, progress)
+        except OSError as error:
+            tried = "to INDEX_DIR or the temporary folder" if segment_dir else "to the temporary folder"
+            reason = f"the index cannot be written {tried} ({error.strerror}); free some space"
+            raise OSError(error.errno, reason) from error
 
     def _run(
         self, segment_dir: Path | None, progress: Progress | None

@@ -149,8 +149,8 @@ class LocalIndex:
         """Return candidates; raises DamagedError when a saved segment is damaged."""
         try:
             return await self._search(terms, limit, question)
-        # Damaged lengths may ask for terabytes, which ends in a MemoryError.
-        except (ValueError, IndexError, MemoryError) as error:
+        # Damaged lengths may ask for terabytes, or for what is before the file.
+        except (ValueError, LookupError, TypeError, MemoryError, OverflowError, OSError) as error:
             where = self.segments[0].segment.path.parent if self.segments else ""
             raise DamagedError(f"{where}: damaged; run `verbatim index` to rebuild it") from error
 

@@ -38,7 +38,18 @@ _ABANDONED_AFTER_SECONDS = 3600
 # Reading larger segments would make opening slow, so their digests are not checked then. They are synced to
 # disk before the manifest is written.
 _MAX_VERIFIED_BYTES = 16 * 1024**2
-_READ_ERRORS = (DamagedError, OSError, ValueError, LookupError, TypeError, AttributeError, EOFError)
+# Damage may turn a length into terabytes.
+_READ_ERRORS = (
+    DamagedError,
+    OSError,
+    ValueError,
+    LookupError,
+    TypeError,
+    AttributeError,
+    EOFError,
+    MemoryError,
+    OverflowError,
+)
 
 
 @cache

@@ -3,15 +3,13 @@
 import asyncio
 import json
 import socket
-import subprocess
-import sys
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.e2e.conftest import TOKEN, Process
+from tests.e2e.conftest import TOKEN, Process, run_sandbox
 
 SECRET = "a-secret-of-this-test"
 SECRET_HEADER = "X-Telegram-Bot-Api-Secret-Token"
@@ -28,10 +26,7 @@ def free_port() -> int:
 @contextmanager
 def run_webhook_bot(folder: Path, documents: Path, **overrides: str) -> Iterator[tuple[Process, int, str]]:
     """Run a bot in webhook mode with its own sandbox. Yield the bot, its port and the URL of the sandbox."""
-    command = [sys.executable, "-m", "sandbox", "--token", TOKEN, "--empty"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE) as sandbox:
-        assert sandbox.stdout is not None
-        url = sandbox.stdout.readline().decode().removeprefix("sandbox ready: ").strip().rstrip("/")
+    with run_sandbox() as url:
         port = free_port()
         settings = {
             "TELEGRAM_TOKEN": TOKEN,
@@ -49,7 +44,6 @@ def run_webhook_bot(folder: Path, documents: Path, **overrides: str) -> Iterator
             yield bot, port, url
         finally:
             bot.kill_if_running()
-            sandbox.terminate()
 
 
 @dataclass(frozen=True, slots=True)

@@ -198,6 +198,7 @@ def test_reliability() -> None:
     assert Reliability(0, None, None) == rows[5]
 
 
+@pytest.mark.slow
 async def test_ask(tmp_path: Path) -> None:
     """The answers of a library have the expected metrics."""
     (tmp_path / "leave.md").write_text("# Leave\n\nStaff have 15 days of paid vacation a year.\n")

@@ -13,6 +13,8 @@ import pytest
 from tests.eval import fetch
 from tests.eval.sources import sha256
 
+pytestmark = pytest.mark.slow
+
 LEAVE, PAY, SCRIPT = "15 days.\r\n", "On the 25th.\n", "rm -r docs\n"
 
 

@@ -12,6 +12,8 @@ from bot.cli.commands import main
 from retrieval.embeddings.encoder import is_installed
 from retrieval.loaders.formats import load_document
 
+pytestmark = pytest.mark.slow
+
 HERE = Path(__file__).parent
 DOCUMENTS = HERE / "documents"
 QUESTIONS = HERE / "questions.jsonl"

@@ -14,6 +14,8 @@ from retrieval.page_rendering import MarkedArea, find_marks, marked_text, render
 from tests.documents import generated_pdfs
 from tests.documents.pdf_builder import PAGE_HEIGHT, PAGE_WIDTH, PdfBuilder, TextLine
 
+pytestmark = pytest.mark.slow
+
 PRINTED = Path(__file__).parents[1] / "documents" / "printed"
 QUOTES = [
     ("ledger.pdf", 3, "The lighthouse keeper of Skerry had an extraordinary routine: before sunset"),

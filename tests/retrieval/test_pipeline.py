@@ -231,6 +231,7 @@ def test_same_answer_twice(ask: Ask) -> None:
         assert ask(question) == ask(question)
 
 
+@pytest.mark.slow
 def test_same_answer_in_every_process() -> None:
     """Answers do not depend on the order of sets, which differs between processes."""
     script = """

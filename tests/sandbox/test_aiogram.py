@@ -1,5 +1,8 @@
 """The sandbox works with aiogram, a Bot API library that the bot does not use."""
 
+# ruff: noqa: PLC0415
+# aiogram takes five seconds of processor time to import, so that only its tests import it.
+
 from __future__ import annotations
 
 import asyncio
@@ -7,39 +10,24 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 import pytest
-from aiogram import Bot, Dispatcher
-from aiogram.client.session.aiohttp import AiohttpSession
-from aiogram.client.telegram import TelegramAPIServer
-from aiogram.exceptions import (
-    TelegramBadRequest,
-    TelegramConflictError,
-    TelegramForbiddenError,
-    TelegramNetworkError,
-    TelegramRetryAfter,
-    TelegramServerError,
-    TelegramUnauthorizedError,
-)
-from aiogram.types import (
-    BufferedInputFile,
-    CallbackQuery,
-    InlineKeyboardButton,
-    InlineKeyboardMarkup,
-    InlineQuery,
-    InlineQueryResultArticle,
-    InputTextMessageContent,
-    Message,
-    MessageEntity,
-    ReplyParameters,
-)
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    from aiogram import Bot
+    from aiogram.types import CallbackQuery, InlineQuery, Message
+
     from sandbox.client import ChatClient, Sandbox
+
+pytestmark = pytest.mark.slow
 
 
 @asynccontextmanager
 async def open_bot(sandbox: Sandbox, token: str = "") -> AsyncIterator[Bot]:
+    from aiogram import Bot
+    from aiogram.client.session.aiohttp import AiohttpSession
+    from aiogram.client.telegram import TelegramAPIServer
+
     session = AiohttpSession(api=TelegramAPIServer.from_base(sandbox.url))
     async with Bot(token or sandbox.token, session=session) as bot:
         yield bot
@@ -60,6 +48,8 @@ async def ada(served: Sandbox) -> ChatClient:
 
 async def test_it_sends_edits_and_reads_files(aio: Bot, ada: ChatClient, served: Sandbox) -> None:
     """A bot built on aiogram can reply with a quote, edit, and upload and download a document."""
+    from aiogram.types import BufferedInputFile, Message, MessageEntity, ReplyParameters
+
     assert (await aio.get_me()).username == "verbatim_bot"
     question = await ada.send("How many checkpoints?")
     sent = await aio.send_message(
@@ -83,6 +73,14 @@ async def test_it_sends_edits_and_reads_files(aio: Bot, ada: ChatClient, served:
 
 async def test_it_polls_and_answers(aio: Bot, ada: ChatClient, served: Sandbox) -> None:
     """A dispatcher of aiogram polls, replies, and answers a pressed button and an inline query."""
+    from aiogram import Dispatcher
+    from aiogram.types import (
+        InlineKeyboardButton,
+        InlineKeyboardMarkup,
+        InlineQueryResultArticle,
+        InputTextMessageContent,
+    )
+
     dispatcher = Dispatcher()
 
     @dispatcher.message()
@@ -119,32 +117,36 @@ async def test_it_polls_and_answers(aio: Bot, ada: ChatClient, served: Sandbox) 
 
 async def test_its_errors_are_telegrams(aio: Bot, ada: ChatClient, served: Sandbox) -> None:
     """Each error is raised as the same class as with the real server."""
-    with pytest.raises(TelegramBadRequest, match="message is too long"):
+    from aiogram import exceptions
+
+    with pytest.raises(exceptions.TelegramBadRequest, match="message is too long"):
         await aio.send_message(ada.id, "a" * 4097)
-    with pytest.raises(TelegramBadRequest, match="chat not found"):
+    with pytest.raises(exceptions.TelegramBadRequest, match="chat not found"):
         await aio.send_message(1, "a")
     await ada.block()
-    with pytest.raises(TelegramForbiddenError, match="blocked by the user"):
+    with pytest.raises(exceptions.TelegramForbiddenError, match="blocked by the user"):
         await aio.send_message(ada.id, "a")
     await served.fault(
         "sendMessage", status=429, retry_after=7, description="Too Many Requests: retry after 7"
     )
-    with pytest.raises(TelegramRetryAfter) as caught:
+    with pytest.raises(exceptions.TelegramRetryAfter) as caught:
         await aio.send_message(ada.id, "a")
     assert caught.value.retry_after == 7
     await served.fault("getMe", status=502, description="Bad Gateway")
-    with pytest.raises(TelegramServerError):
+    with pytest.raises(exceptions.TelegramServerError):
         await aio.get_me()
     await served.fault("getMe", kind="drop")
-    with pytest.raises(TelegramNetworkError):
+    with pytest.raises(exceptions.TelegramNetworkError):
         await aio.get_me()
     async with open_bot(served, "1:wrong") as stranger:
-        with pytest.raises(TelegramUnauthorizedError):
+        with pytest.raises(exceptions.TelegramUnauthorizedError):
             await stranger.get_me()
 
 
 async def test_a_second_poller_is_a_conflict(aio: Bot, served: Sandbox) -> None:
     """When a second poller starts, the waiting one gets a conflict."""
+    from aiogram.exceptions import TelegramConflictError
+
     await served.settings(holds_repeats=False)
     waiting = asyncio.create_task(aio.get_updates(timeout=20))
     await asyncio.sleep(0.3)

@@ -11,6 +11,8 @@ from telegram.error import BadRequest, Forbidden, InvalidToken, NetworkError, Re
 if TYPE_CHECKING:
     from sandbox.client import Sandbox
 
+pytestmark = pytest.mark.slow
+
 BOARD = InlineKeyboardMarkup([[InlineKeyboardButton("Next", callback_data="n")]])
 
 

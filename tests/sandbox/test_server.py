@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from sandbox.client import ChatClient, Sandbox
     from tests.sandbox.conftest import Bot
 
+pytestmark = pytest.mark.slow
+
 PIXEL = bytes.fromhex(
     "89504e470d0a1a0a0000000d49484452000000010000000108060000001f15c4890000000d49444154789c6360000002000001000500"
     "0d0a2db40000000049454e44ae426082"

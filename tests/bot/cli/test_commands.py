@@ -14,6 +14,9 @@ from bot.cli.commands import main
 from bot.i18n.messages import texts_for
 from retrieval.documents.library import Library
 from retrieval.model import Answer, Certainty
+from tests import prefork
+
+pytestmark = pytest.mark.slow
 
 FACT = "The lighthouse of Nordholm was built in 1874 by the engineer Clara Brandt.\n"
 QUESTION = "Who built the lighthouse of Nordholm?"
@@ -37,13 +40,12 @@ def documents(tmp_path: Path) -> Path:
 def verbatim(tmp_path: Path) -> Calling:
     def call(*arguments: str | Path, typed: str | bytes = "", **environment: str) -> Done:
         bare = {name: value for name, value in os.environ.items() if name in {"PATH", "HOME"}}
-        done = subprocess.run(
-            [sys.executable, "-m", "bot.cli", *map(str, arguments)],
+        done = prefork.run(
+            "bot.cli",
+            [*map(str, arguments)],
             cwd=tmp_path,
             env=bare | {"INDEX_DIR": str(tmp_path / "index"), "MEANING": "off", **environment},
-            input=typed if isinstance(typed, bytes) else typed.encode(),
-            capture_output=True,
-            check=False,
+            typed=typed if isinstance(typed, bytes) else typed.encode(),
             timeout=60,
         )
         decoded = subprocess.CompletedProcess(

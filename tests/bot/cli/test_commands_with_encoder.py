@@ -13,6 +13,8 @@ from bot.cli import commands, open_documents
 from retrieval.embeddings.encoder import Vectors, is_installed
 from tests.retrieval.fake_encoder import BrokenEncoder, FakeEncoder
 
+pytestmark = pytest.mark.slow
+
 TEXT = "Room {0}\n\nThe library opens at {0} in room {0}.\n"
 QUESTION = "When does the library open in room 7?"
 

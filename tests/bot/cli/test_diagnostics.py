@@ -136,6 +136,7 @@ def test_how_old_an_index_is(seconds: float, message: str) -> None:
     assert message == _format_age(seconds)
 
 
+@pytest.mark.slow
 def test_documents(tmp_path: Path) -> None:
     """Documents are counted and those left out are named; only an empty folder is a failure."""
     assert not _check(tmp_path)["documents"].ok

@@ -88,6 +88,8 @@ async def test_missing_vectors_are_computed(folder: Path, caplog: pytest.LogCapt
     library = Library.open(folder, encoder=encoder)
     texts = library.encodable
     background = BackgroundEncoding(metrics)
+    # 0, unless the tests run at a low priority themselves.
+    usual = os.getpriority(os.PRIO_PROCESS, threading.get_native_id()) if sys.platform == "linux" else 0
     with caplog.at_level(logging.INFO):
         async with _running(background):
             background.encode_library(library)
@@ -103,8 +105,8 @@ async def test_missing_vectors_are_computed(folder: Path, caplog: pytest.LogCapt
         f"Sentence encoder: all texts encoded, {texts} of them new",
     ] == caplog.messages
     if sys.platform == "linux":
-        assert {10} == set(encoder.priorities)
-        assert 10 > os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+        assert {max(10, usual)} == set(encoder.priorities)
+        assert usual == os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
 
 
 async def test_progress_is_logged(

@@ -165,6 +165,7 @@ async def test_only_the_latest_answered_updates_are_remembered(monkeypatch: pyte
     await _wait_for_all(dispatcher)
 
 
+@pytest.mark.slow
 @fast
 async def test_idle_chats_take_no_memory() -> None:
     """When all updates of a chat are answered, nothing is left in memory for the chat."""

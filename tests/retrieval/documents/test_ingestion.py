@@ -20,6 +20,8 @@ from retrieval.loaders.formats import load_document
 from retrieval.model import Document, Passage
 from tests.retrieval.corpus import forward_rows
 
+pytestmark = pytest.mark.slow
+
 Documents = Callable[[dict[str, str]], Path]
 
 

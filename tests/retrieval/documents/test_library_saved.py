@@ -162,6 +162,7 @@ def test_one_index_of_two_libraries(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.slow
 def test_processes_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Processes that make the same index at the same time leave one that can be used."""
     docs, saved = tmp_path / "docs", tmp_path / "saved"

@@ -17,7 +17,7 @@ from retrieval.embeddings.e5 import E5Model
 from retrieval.embeddings.encoder import E5Encoder, Encoder, is_installed, load_encoder
 from retrieval.errors import EncoderError
 
-pytestmark = pytest.mark.skipif(not is_installed(), reason="no encoder is installed")
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(not is_installed(), reason="no encoder is installed")]
 
 ODD = [
     "",

@@ -76,6 +76,7 @@ def queries(corpus: list[list[str]]) -> list[list[str]]:
     return [*samples, [terms[0]] * 3, ["unknown"], ["unknown", terms[0]], []]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("size", "layout"), LAYOUTS)
 @pytest.mark.parametrize("limit", [1, 10, 2000])
 def test_scores_and_order_are_rank_bm25s(size: int, layout: str, limit: int) -> None:

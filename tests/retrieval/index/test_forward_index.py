@@ -135,6 +135,7 @@ def test_cleared_cache(rounds: Sequence[tuple[Sequence[str], str]]) -> None:
             assert_tokens_as_alone(texts, language)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("language", ["en", "tr", "uk", "zh", "ja", "th", "xx"])
 def test_any_two_neighbours(language: str) -> None:
     """Any two neighbouring words, with or without a space between them, have the same tokens as alone."""

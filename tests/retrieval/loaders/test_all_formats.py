@@ -12,6 +12,8 @@ from retrieval.documents.library import Library
 from tests.documents import samples
 from tests.retrieval.corpus import library_passages
 
+pytestmark = pytest.mark.slow
+
 QUESTIONS = [
     ("guide.docx", "Who built the lighthouse on Skerry?", "Margaret Holloway",
      "The Skerry Light, under “History”, paragraph 1"),

@@ -103,6 +103,7 @@ def test_any_damage_of_entries(name: str, seed: int) -> None:
         check_spans(load_document(mutate_entries(intact(name), seed), name))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "mutation", "least"),
     [

@@ -137,6 +137,7 @@ def test_entities(name: str, encoding: str) -> None:
         assert f"declares entities in '{PARTS[name]}'; remove it" == reason(data, name)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ARCHIVES)
 def test_deep_nesting(name: str) -> None:
     """A part that is nested too deep is refused."""

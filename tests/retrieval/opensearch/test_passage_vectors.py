@@ -76,6 +76,7 @@ def test_sample_round_trip(counts: list[int]) -> None:
     assert np.allclose(sample.pieces, unpacked.pieces, rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_only_missing_vectors_are_made(segment: Segment) -> None:
     """Each text is encoded once, however often its passages are encoded."""
     embeddings = fake_embeddings()

@@ -129,6 +129,7 @@ def test_xhtml() -> None:
     assert ["Text"] == blocks(read(f"{page}</html>", "a.xhtml"))
 
 
+@pytest.mark.slow
 def test_hostile_tags(monkeypatch: pytest.MonkeyPatch) -> None:
     """A page that would take hours or all memory to parse is refused before it is parsed."""
     open_tags = "".join(f"<b id={number}>" for number in range(3000))

@@ -1,0 +1,81 @@
+"""Processes that the tests fork behave like processes that are started."""
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from tests import prefork
+
+pytestmark = pytest.mark.slow
+
+PROBE = """\
+import atexit, json, os, signal, sys
+atexit.register(print, "at exit")
+print(json.dumps({
+    "argv": sys.argv, "environment": dict(os.environ), "folder": os.getcwd(), "path": sys.path[0],
+    "files": sorted(os.listdir("/proc/self/fd"))[:3], "interrupt": signal.getsignal(signal.SIGINT).__name__,
+    "streams": [
+        (s.name, s.encoding, s.errors, s.line_buffering) for s in (sys.stdin, sys.stdout, sys.stderr)
+    ],
+    "project": sorted({"bot", "config", "retrieval", "sandbox", "tests"} & set(sys.modules)),
+    "name": __name__, "input": sys.stdin.read(), "main": sys.modules["__main__"].__spec__.name,
+}))
+ENDING
+"""
+needs_fork = pytest.mark.skipif(sys.platform != "linux", reason="elsewhere no process is forked")
+
+
+@pytest.fixture
+def environment() -> dict[str, str]:
+    return {"PATH": os.environ["PATH"], "SETTING": "é"}
+
+
+@needs_fork
+@pytest.mark.parametrize(
+    "ending", ["", "sys.exit(3)", "sys.exit('a reason')", "raise ValueError", "os.kill(os.getpid(), 9)"]
+)
+def test_a_forked_process_is_like_a_started_one(
+    tmp_path: Path, environment: dict[str, str], ending: str
+) -> None:
+    """Arguments, environment, streams, loaded modules of the project, output and exit code are the same."""
+    (tmp_path / "probe.py").write_text(PROBE.replace("ENDING", ending), encoding="utf-8")
+    arguments, typed = ["--first", "ü"], b"a line\n"
+    forked = prefork.run("probe", arguments, cwd=tmp_path, env=environment, typed=typed, timeout=60)
+    command = [sys.executable, "-m", "probe", *arguments]
+    started = subprocess.run(
+        command, cwd=tmp_path, env=environment, input=typed, capture_output=True, check=False
+    )
+    assert (started.returncode, started.stdout) == (forked.returncode, forked.stdout)
+    assert started.stderr.splitlines()[-1:] == forked.stderr.splitlines()[-1:]
+
+
+@needs_fork
+def test_a_forked_process_can_be_ended(tmp_path: Path, environment: dict[str, str]) -> None:
+    """Waiting takes a timeout, and a signal that ends the process is its exit code."""
+    (tmp_path / "sleeper.py").write_text("import time; time.sleep(60)", encoding="utf-8")
+    with tempfile.TemporaryFile() as output:
+        process = prefork.start("sleeper", cwd=tmp_path, env=environment, stdout=output)
+        assert process.poll() is None
+        with pytest.raises(subprocess.TimeoutExpired):
+            process.wait(0.01)
+        process.terminate()
+        assert [-signal.SIGTERM] * 2 == [process.wait(60), process.wait(60)]
+        process.kill()
+
+
+@needs_fork
+@pytest.mark.parametrize(("name", "is_started"), [("PYTHONUTF8", True), ("SETTING", False)])
+def test_variables_that_python_reads_at_its_start(
+    tmp_path: Path, environment: dict[str, str], name: str, *, is_started: bool
+) -> None:
+    """A process is started, not forked, if its environment has a variable that would have no effect."""
+    (tmp_path / "empty.py").touch()
+    with tempfile.TemporaryFile() as output:
+        process = prefork.start("empty", cwd=tmp_path, env=environment | {name: "1"}, stdout=output)
+        assert 0 == process.wait(60)
+    assert is_started is isinstance(process, subprocess.Popen)
