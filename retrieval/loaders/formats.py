@@ -30,6 +30,9 @@ LOADERS = {
     ".epub": "html.epub",
     ".pptx": "ooxml.pptx",
     ".xlsx": "ooxml.xlsx",
+    ".odt": "odf.odt",
+    ".odp": "odf.odp",
+    ".ods": "odf.ods",
     ".pdf": "pdf.pdf",
 }
 MAX_FILE_BYTES = 64 * 1024 * 1024
