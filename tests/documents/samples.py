@@ -342,6 +342,39 @@ def make_odp() -> bytes:
     )
 
 
+RTF = r"""{\rtf1\ansi\ansicpg1252\deff0{\fonttbl{\f0\froman\fcharset0 Times;}{\f1\fcharset204 Arial Cyr;}}
+{\stylesheet{\s1\outlinelevel0 heading 1;}}{\info{\title Entwurf}{\author x}}
+\pard\plain\s1\outlinelevel0\b Fahrplan\par
+\pard\plain Die F\'e4hre nach S\'f8r\'f8ya f\'e4hrt um 7\~Uhr{\footnote\pard
+Im Winter eine Stunde sp\'e4ter.}, ausser am 24.\~Dezember.\par
+{\f1 \'cf\'f0\'e5\'ef\'ee\'e4\'ee\'e1\'ed\'fb\'e9
+ \'ce\'f1\'e8\'ef \'e4\'e5\'f0\'e6\'e8\'f2 \'ea\'eb\'fe\'f7.}\par
+\pard\plain\s2\outlinelevel1 Preise\par
+\trowd\cellx3000\cellx6000\pard\intbl Fahrgast\cell Preis\cell\row
+\trowd\cellx3000\cellx6000\pard\intbl Erwachsene\cell 90 Kronen\cell\row
+\trowd\cellx3000\cellx6000\pard\intbl Kinder\cell 45 Kronen\cell\row
+{\pict\pngblip 89504e470d0a1a0a}\pard\par}"""
+
+FB2 = """<?xml version="1.0" encoding="windows-1251"?>
+<FictionBook xmlns="http://www.gribuser.ru/xml/fictionbook/2.0" xmlns:l="http://www.w3.org/1999/xlink">
+<description><title-info><book-title>Мельница</book-title></title-info></description>
+<body><image l:href="#cover"/>
+<section><title><p>Строитель</p></title>
+<p>Мельницу на реке Вольне построил <emphasis>Иван Кручина</emphasis><a l:href="#n1" type="note">[1]</a>
+ в 1784 году.</p><empty-line/>
+<poem><stanza><v>Крутится колесо,</v><v>мелется мука.</v></stanza></poem></section>
+<section><title><p>Зима</p></title><section><title><p>Лёд</p></title>
+<p>Зимой мельница стоит.</p></section></section>
+</body><body name="notes"><title><p>Примечания</p></title>
+<section id="n1"><title><p>1</p></title><p>Кручина был родом из Полоцка.</p></section>
+<section id="n2"><title><p>2</p></title><p>Примечание без ссылки.</p></section></body>
+<binary id="cover" content-type="image/png">iVBORw0KGgo=</binary></FictionBook>"""
+
+
+def make_fb2() -> bytes:
+    return FB2.encode("cp1251")
+
+
 DOCUMENTS = {
     "guide.docx": make_docx,
     "mill.html": HTML.encode,
@@ -353,6 +386,8 @@ DOCUMENTS = {
     "cable-car.odt": make_odt,
     "tides.ods": make_ods,
     "lighthouse.odp": make_odp,
+    "ferry.rtf": RTF.encode,
+    "mill.fb2": make_fb2,
 }
 
 if __name__ == "__main__":

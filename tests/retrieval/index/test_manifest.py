@@ -285,4 +285,4 @@ def test_format_version(tmp_path: Path) -> None:
     digest = hashlib.blake2b(digest_size=8)
     for live in index.segments:
         digest.update(live.segment.path.read_bytes())
-    assert (3, "ae51bd803d9d432f") == (manifest.FORMAT_VERSION, digest.hexdigest())
+    assert (3, "96a4d9016de9358e") == (manifest.FORMAT_VERSION, digest.hexdigest())

@@ -48,6 +48,12 @@ QUESTIONS = [
      "El faro, under “Punta Lisa”, slide 1"),
     ("lighthouse.odp", "¿Cuántos peldaños tiene la torre?", "214",
      "El faro, under “Visitas”, slide 2"),
+    ("ferry.rtf", "Um wieviel Uhr fährt die Fähre nach Sørøya?", "7", "Fahrplan, paragraph 1"),
+    ("ferry.rtf", "Wie viele Kronen zahlen Kinder als Fahrgast?", "45 Kronen",
+     "Fahrplan, under “Preise”, paragraph 4"),
+    ("mill.fb2", "Кто построил мельницу на реке Вольне?", "Иван Кручина",
+     "Мельница, chapter “Строитель”"),
+    ("mill.fb2", "Когда мельница стоит?", "Зимой", "Мельница, chapter “Зима”, under “Лёд”"),
 ]  # fmt: skip
 SLIDES = (".pptx", ".odp")
 

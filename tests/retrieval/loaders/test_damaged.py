@@ -117,6 +117,8 @@ def test_any_damage_of_entries(name: str, seed: int) -> None:
         ("tea.pptx", mutate_entries, 50),
         ("shop.xlsx", mutate_entries, 5),
         *((name, mutate_entries, 45) for name in OPEN_DOCUMENTS),
+        ("ferry.rtf", mutate, 50),
+        ("mill.fb2", mutate, 5),
     ],
 )
 def test_damage_that_is_survived(name: str, mutation: Callable[[bytes, int], bytes], least: int) -> None:
