@@ -116,7 +116,7 @@ def _format_value(cell: Element) -> str:
         return value.upper() if kind == "boolean" else value
     number = _number(cell.get(f"{OFFICE}value", ""))
     if number is None:
-        return ""
+        return cell.get(f"{OFFICE}string-value", "").strip()
     if kind == "percentage":
         return f"{format_plain(100 * number)}%"
     return f"{format_plain(number)} {cell.get(f'{OFFICE}currency', '')}".strip()

@@ -38,6 +38,7 @@ def test_workbook() -> None:
         ('office:value-type="float" office:value="12.5"', "12.5"),
         ('office:value-type="float" office:value="1e999"', ""),
         ('office:value-type="float" office:value="x"', ""),
+        ('office:value-type="float" office:string-value="OK"', "OK"),
         ('office:value-type="percentage" office:value="0.255"', "25.5%"),
         ('office:value-type="currency" office:value="3" office:currency="EUR"', "3 EUR"),
         ('office:value-type="boolean" office:boolean-value="true"', "TRUE"),
