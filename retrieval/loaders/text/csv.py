@@ -27,7 +27,8 @@ csv.field_size_limit(MAX_DOCUMENT_CHARS)
 def load(data: bytes, name: str) -> Document:
     """Load a .csv or .tsv file. The first row with two cells names the columns if it looks like names.
 
-    Above it may be a title. Rows are numbered as in spreadsheets. Raises DocumentError for more than MAX_ROWS or MAX_CELLS.
+    Above it may be a title. Rows are numbered as in spreadsheets. Raises DocumentError for more than MAX_ROWS
+    or MAX_CELLS.
     """
     text = decode(data, name)
     sep_line = _SEP_LINE.match(text)
