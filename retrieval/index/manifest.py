@@ -27,11 +27,11 @@ MANIFEST = "manifest.json"
 _KEPT_FILES = {MANIFEST, FILE_NAME, CODES_FILE_NAME}
 # Increase this when the same files would be indexed differently: other text, passages, tokens or arrays.
 # Saved indexes of another version are rebuilt.
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 # A new version of one of these may read text differently, or tokenise it differently.
 _PACKAGES = (
     "charset-normalizer", "markdown-it-py", "numpy", "py3langid", "pypdfium2", "PyStemmer", "rank-bm25",
-    "regex", "selectolax", "sentencex",
+    "regex", "selectolax", "sentencex", "striprtf",
 )  # fmt: skip
 # Unfinished files older than this were left by a process that died.
 _ABANDONED_AFTER_SECONDS = 3600

@@ -5,6 +5,7 @@ from pathlib import Path, PurePosixPath
 from typing import Protocol
 
 from retrieval.errors import DocumentError
+from retrieval.loaders import libreoffice
 from retrieval.model import Document
 
 
@@ -24,15 +25,22 @@ LOADERS = {
     ".csv": "text.csv",
     ".tsv": "text.csv",
     ".docx": "ooxml.docx",
+    ".doc": "doc",
+    ".rtf": "text.rtf",
     ".html": "html.html",
     ".htm": "html.html",
     ".xhtml": "html.html",
     ".epub": "html.epub",
+    ".fb2": "html.fb2",
     ".pptx": "ooxml.pptx",
     ".xlsx": "ooxml.xlsx",
+    ".odt": "odf.odt",
+    ".odp": "odf.odp",
+    ".ods": "odf.ods",
     ".pdf": "pdf.pdf",
 }
 MAX_FILE_BYTES = 64 * 1024 * 1024
+_KINDLE_SUFFIXES = frozenset({".mobi", ".azw", ".azw3"})
 # A large PDF consists mostly of pictures, which are not read.
 _MAX_BYTES_BY_SUFFIX = {".pdf": 256 * 1024 * 1024}
 
@@ -40,8 +48,11 @@ _MAX_BYTES_BY_SUFFIX = {".pdf": 256 * 1024 * 1024}
 def read_file(file: Path, name: str) -> bytes:
     """Return the bytes of a file.
 
-    Raises DocumentError when the format is unknown, or the file is too large or cannot be read.
+    Raises DocumentError when the format is unknown, its reader is not installed, or the file is too large or
+    cannot be read.
     """
+    if file.suffix.lower() in _KINDLE_SUFFIXES:
+        raise DocumentError(name, "is a Kindle book, which cannot be read; convert it to .epub")
     if file.suffix.lower() not in LOADERS:
         files = f"{file.suffix} files" if file.suffix else "files without a suffix"
         raise DocumentError(name, f"{files} are not supported; save it as one of {', '.join(LOADERS)}")
@@ -52,11 +63,14 @@ def read_file(file: Path, name: str) -> bytes:
             raise DocumentError(
                 name, f"{size / 2**20:.0f} MB exceed the limit of {limit // 2**20} MB; split it"
             )
-        return file.read_bytes()
+        data = file.read_bytes()
     except FileNotFoundError:
         raise DocumentError(name, "was removed after the folder was listed; read the folder again") from None
     except OSError as error:
         raise DocumentError(name, f"cannot be read ({error.strerror}); check its permissions") from None
+    if file.suffix.lower() == ".doc" and libreoffice.is_needed(data) and libreoffice.find() is None:
+        raise DocumentError(name, libreoffice.MISSING)
+    return data
 
 
 def load_document(data: bytes, name: str) -> Document:

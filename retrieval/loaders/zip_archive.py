@@ -3,7 +3,7 @@
 import io
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from posixpath import normpath
 from typing import IO
@@ -73,42 +73,12 @@ class ZipArchive:
         Raises DocumentError as `read` does, and for malformed XML, over MAX_TAGS tags, nesting deeper than
         MAX_DEPTH, and entity declarations, which may expand without limit or refer to other files.
         """
-        try:
-            root = self._parse(path)
-        except (ET.ParseError, expat.ExpatError, *_DAMAGED):
-            raise self.damaged_error(path) from None
-        self._strip_namespaces(root)
-        return root
+        with self._open(path) as entry:
+            return parse_xml(iter(lambda: entry.read(_CHUNK_BYTES), b""), self.name, path)
 
     def damaged_error(self, path: str) -> DocumentError:
         """Return the error for a damaged entry."""
-        return DocumentError(self.name, f"is damaged at {path[:80]!r}; {_SAVE_AGAIN}")
-
-    def _parse(self, path: str) -> ET.Element:
-        parser, prologue, tags = ET.XMLParser(), _Prologue(), 0  # noqa: S314 declarations are refused first
-        with self._open(path) as entry:
-            while chunk := entry.read(_CHUNK_BYTES):
-                tags += chunk.count(b"<")
-                if tags > MAX_TAGS:
-                    raise DocumentError(self.name, "is too large to be read as a whole; split it")
-                if prologue.has_declarations(chunk):
-                    raise DocumentError(self.name, f"declares entities in {path[:80]!r}; remove it")
-                parser.feed(chunk)
-        return parser.close()
-
-    def _strip_namespaces(self, root: ET.Element) -> None:
-        """Remove the namespaces from all tags, level by level."""
-        names: dict[str, str] = {}
-        level, depth = [root], 0
-        while level:
-            for element in level:
-                tag = element.tag
-                if tag not in names:
-                    names[tag] = tag.rpartition("}")[2]
-                element.tag = names[tag]
-            level, depth = [inner for element in level for inner in element], depth + 1
-            if depth > MAX_DEPTH:
-                raise DocumentError(self.name, f"is nested more than {MAX_DEPTH} deep; {_SAVE_AGAIN}")
+        return _damaged_error(self.name, path)
 
     @contextmanager
     def _open(self, path: str) -> Iterator[IO[bytes]]:
@@ -125,6 +95,47 @@ class ZipArchive:
                 yield entry
         except _DAMAGED:
             raise self.damaged_error(path) from None
+
+
+def parse_xml(chunks: Iterable[bytes], name: str, path: str) -> ET.Element:
+    """Parse a part of a document as ZipArchive.parse_xml does; errors name the part by `path`."""
+    try:
+        root = _parse(chunks, name, path)
+    except (ET.ParseError, expat.ExpatError, *_DAMAGED):
+        raise _damaged_error(name, path) from None
+    _strip_namespaces(root, name)
+    return root
+
+
+def _parse(chunks: Iterable[bytes], name: str, path: str) -> ET.Element:
+    parser, prologue, tags = ET.XMLParser(), _Prologue(), 0  # noqa: S314 declarations are refused first
+    for chunk in chunks:
+        tags += chunk.count(b"<")
+        if tags > MAX_TAGS:
+            raise DocumentError(name, "is too large to be read as a whole; split it")
+        if prologue.has_declarations(chunk):
+            raise DocumentError(name, f"declares entities in {path[:80]!r}; remove it")
+        parser.feed(chunk)
+    return parser.close()
+
+
+def _strip_namespaces(root: ET.Element, name: str) -> None:
+    """Remove the namespaces from all tags, level by level."""
+    names: dict[str, str] = {}
+    level, depth = [root], 0
+    while level:
+        for element in level:
+            tag = element.tag
+            if tag not in names:
+                names[tag] = tag.rpartition("}")[2]
+            element.tag = names[tag]
+        level, depth = [inner for element in level for inner in element], depth + 1
+        if depth > MAX_DEPTH:
+            raise DocumentError(name, f"is nested more than {MAX_DEPTH} deep; {_SAVE_AGAIN}")
+
+
+def _damaged_error(name: str, path: str) -> DocumentError:
+    return DocumentError(name, f"is damaged at {path[:80]!r}; {_SAVE_AGAIN}")
 
 
 class _Prologue:

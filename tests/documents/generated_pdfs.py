@@ -150,3 +150,28 @@ def _image_pages(line: TextLine | None) -> bytes:
             b"<</Length %d>>stream\n%s\nendstream" % (len(words), words),
         ]
     )
+
+
+def make_form(lines: Sequence[TextLine] = (), annotations: Sequence[str] = ()) -> bytes:
+    """Return a page with these lines, and with annotations and form fields given as dictionaries of a PDF."""
+    content = b"".join(line.operators() for line in lines)
+    first = 7
+    references = " ".join(f"{first + number} 0 R" for number in range(len(annotations))).encode()
+    return write_objects(
+        [
+            b"<</Type/Catalog/Pages 2 0 R/AcroForm<</Fields[%s]/DA(/F1 10 Tf)/DR<</Font<</F1 3 0 R>>>>>>>>"
+            % references,
+            b"<</Type/Pages/Count 2/Kids[4 0 R 6 0 R]>>",
+            b"<</Type/Font/Subtype/Type1/BaseFont/Courier/Encoding/WinAnsiEncoding>>",
+            b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 420 595]/Contents 5 0 R/Annots[%s]"
+            b"/Resources<</Font<</F1 3 0 R>>>>>>" % references,
+            b"<</Length %d>>stream\n%s\nendstream" % (len(content), content),
+            b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 420 595]>>",
+            *(
+                f"<</Type/Annot{annotation}>>".encode("latin-1")
+                for annotation in (
+                    one if "/Rect" in one else f"/Rect[100 500 200 514]{one}" for one in annotations
+                )
+            ),
+        ]
+    )

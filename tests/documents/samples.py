@@ -222,6 +222,159 @@ def make_xlsx() -> bytes:
     return to_bytes(workbook)
 
 
+ODF_SPACES = " ".join(
+    f'xmlns:{space}="urn:oasis:names:tc:opendocument:xmlns:{name}:1.0"'
+    for space, name in (
+        *(
+            ("office", "office"),
+            ("text", "text"),
+            ("table", "table"),
+            ("style", "style"),
+            ("draw", "drawing"),
+        ),
+        *(("presentation", "presentation"), ("meta", "meta")),
+    )
+)
+
+
+def make_odf(kind: str, body: str, styles: str = "", title: str = "") -> bytes:
+    """Return an OpenDocument file of a kind, such as `text`, from the XML of its body and its styles."""
+    return make_zip(
+        {
+            "mimetype": f"application/vnd.oasis.opendocument.{kind}",
+            "content.xml": f"<office:document-content {ODF_SPACES}><office:automatic-styles>{styles}"
+            f"</office:automatic-styles><office:body><office:{kind}>{body}</office:{kind}></office:body>"
+            "</office:document-content>",
+            "styles.xml": f"<office:document-styles {ODF_SPACES}/>",
+            "meta.xml": f'<office:document-meta {ODF_SPACES} xmlns:dc="http://purl.org/dc/elements/1.1/">'
+            f"<office:meta><dc:title>{title}</dc:title></office:meta></office:document-meta>",
+            "settings.xml": f"<office:document-settings {ODF_SPACES}/>",
+            "META-INF/manifest.xml": "<manifest/>",
+        }
+    )
+
+
+def odf_row(*cells: str) -> str:
+    """Return a table row of OpenDocument with text in its cells."""
+    texts = "".join(f"<table:table-cell><text:p>{cell}</text:p></table:table-cell>" for cell in cells)
+    return f"<table:table-row>{texts}</table:table-row>"
+
+
+def make_odt() -> bytes:
+    """Return a text with headings, a list, a note, a text box, deleted text and a table with merged cells."""
+    rows = odf_row("Ticket", "Valid for", "Fare")
+    return make_odf(
+        "text",
+        "<text:tracked-changes><text:changed-region><text:deletion><text:p>Gone.</text:p></text:deletion>"
+        "</text:changed-region></text:tracked-changes>"
+        '<text:p text:style-name="P1">Die Seilbahn am Hohen Eck</text:p>'
+        "<text:table-of-content><text:index-body><text:p>Fahrpreise 2</text:p></text:index-body>"
+        '</text:table-of-content><text:h text:outline-level="1">Geschichte</text:h>'
+        "<text:p>Die Seilbahn wurde 1937 von der Ingenieurin <text:span>Luise <text:s text:c='1'/>Amrein"
+        "</text:span>"
+        " gebaut.<text:note><text:note-citation>1</text:note-citation><text:note-body><text:p>Das"
+        " Tragseil wiegt"
+        " neun Tonnen.</text:p></text:note-body></text:note></text:p>"
+        "<text:p>Die Bergstation<office:annotation><text:p>prüfen!</text:p></office:annotation> liegt hoch."
+        "<draw:frame><draw:text-box><text:p>Bei Sturm fährt die Bahn nicht.</text:p></draw:text-box>"
+        "</draw:frame>"
+        "</text:p><text:list><text:list-item><text:p>Hunde fahren gratis.</text:p><text:list><text:list-item>"
+        "<text:p>Katzen auch.</text:p></text:list-item></text:list></text:list-item></text:list>"
+        '<text:h text:outline-level="2">Fahrpreise</text:h><table:table><table:table-header-rows>'
+        f"{rows}</table:table-header-rows>"
+        '<table:table-row><table:table-cell table:number-rows-spanned="2"><text:p>Bergfahrt</text:p>'
+        "</table:table-cell><table:table-cell><text:p>Erwachsene</text:p></table:table-cell>"
+        "<table:table-cell>"
+        "<text:p>18 Franken</text:p></table:table-cell></table:table-row>"
+        "<table:table-row><table:covered-table-cell/><table:table-cell><text:p>Kinder</text:p>"
+        "</table:table-cell>"
+        "<table:table-cell><text:p>7 Franken</text:p></table:table-cell></table:table-row></table:table>"
+        '<text:section text:display="none"><text:p>Entwurf.</text:p></text:section>',
+        '<style:style style:name="P1" style:family="paragraph" style:parent-style-name="Title"/>',
+    )
+
+
+def make_ods() -> bytes:
+    """Return a workbook with a title above its table, repeated rows and columns, and a hidden sheet."""
+    empty = '<table:table-row table:number-rows-repeated="{}"><table:table-cell/></table:table-row>'
+    return make_odf(
+        "spreadsheet",
+        f'<table:table table:name="Marées">{odf_row("Marées du port de Brelidy")}{empty.format(2)}'
+        f"{odf_row('Jour', 'Pleine mer', 'Hauteur')}{odf_row('12 août', '06:42', '9,80 m')}"
+        '<table:table-row table:number-rows-repeated="2"><table:table-cell><text:p>13 août</text:p>'
+        '</table:table-cell><table:table-cell table:number-columns-repeated="2"><text:p>fermé</text:p>'
+        f"</table:table-cell></table:table-row>{empty.format(1048570)}</table:table>"
+        f'<table:table table:name="Secret" table:style-name="ta2">{odf_row("Le code est 4711.")}'
+        "</table:table>"
+        '<table:table table:name="Notes"><table:table-row><table:table-cell'
+        ' table:number-columns-repeated="16384"/>'
+        "</table:table-row><table:table-row><table:table-cell/><table:table-cell><text:p>Le phare est"
+        " gardé par"
+        "</text:p><text:p>Anaïs Kerbrat.</text:p></table:table-cell></table:table-row></table:table>",
+        '<style:style style:name="ta2" style:family="table"><style:table-properties table:display="false"/>'
+        "</style:style>",
+    )
+
+
+def make_odp() -> bytes:
+    """Return a presentation with a subtitle, notes, a table and a title that is not the first shape."""
+    frame = (
+        '<draw:frame presentation:class="{}"><draw:text-box><text:p>{}</text:p></draw:text-box></draw:frame>'
+    )
+    return make_odf(
+        "presentation",
+        f"<draw:page>{frame.format('subtitle', 'El faro de Punta Lisa cumple cien años.')}"
+        f"{frame.format('title', 'Punta Lisa')}{frame.format('footer', 'Borrador')}"
+        "<presentation:notes><draw:page-thumbnail/>"
+        f"{frame.format('notes', 'La farera se llama Inés Quiroga.')}"
+        "</presentation:notes></draw:page>"
+        f"<draw:page>{frame.format('title', 'Visitas')}<draw:frame><table:table"
+        " table:use-first-row-styles='true'>"
+        f"{odf_row('Visita', 'Precio')}{odf_row('Torre', '6 euros')}{odf_row('Jardín', 'gratis')}"
+        "</table:table>"
+        '</draw:frame><draw:frame presentation:class="outline" presentation:placeholder="true">'
+        "<draw:text-box>"
+        "<text:p>Pulse para añadir</text:p></draw:text-box></draw:frame>"
+        "<draw:g><draw:custom-shape><text:p>La torre tiene 214 peldaños.</text:p></draw:custom-shape>"
+        "</draw:g>"
+        "</draw:page>",
+        title="El faro",
+    )
+
+
+RTF = r"""{\rtf1\ansi\ansicpg1252\deff0{\fonttbl{\f0\froman\fcharset0 Times;}{\f1\fcharset204 Arial Cyr;}}
+{\stylesheet{\s1\outlinelevel0 heading 1;}}{\info{\title Entwurf}{\author x}}
+\pard\plain\s1\outlinelevel0\b Fahrplan\par
+\pard\plain Die F\'e4hre nach S\'f8r\'f8ya f\'e4hrt um 7\~Uhr{\footnote\pard
+Im Winter eine Stunde sp\'e4ter.}, ausser am 24.\~Dezember.\par
+{\f1 \'cf\'f0\'e5\'ef\'ee\'e4\'ee\'e1\'ed\'fb\'e9
+ \'ce\'f1\'e8\'ef \'e4\'e5\'f0\'e6\'e8\'f2 \'ea\'eb\'fe\'f7.}\par
+\pard\plain\s2\outlinelevel1 Preise\par
+\trowd\cellx3000\cellx6000\pard\intbl Fahrgast\cell Preis\cell\row
+\trowd\cellx3000\cellx6000\pard\intbl Erwachsene\cell 90 Kronen\cell\row
+\trowd\cellx3000\cellx6000\pard\intbl Kinder\cell 45 Kronen\cell\row
+{\pict\pngblip 89504e470d0a1a0a}\pard\par}"""
+
+FB2 = """<?xml version="1.0" encoding="windows-1251"?>
+<FictionBook xmlns="http://www.gribuser.ru/xml/fictionbook/2.0" xmlns:l="http://www.w3.org/1999/xlink">
+<description><title-info><book-title>Мельница</book-title></title-info></description>
+<body><image l:href="#cover"/>
+<section><title><p>Строитель</p></title>
+<p>Мельницу на реке Вольне построил <emphasis>Иван Кручина</emphasis><a l:href="#n1" type="note">[1]</a>
+ в 1784 году.</p><empty-line/>
+<poem><stanza><v>Крутится колесо,</v><v>мелется мука.</v></stanza></poem></section>
+<section><title><p>Зима</p></title><section><title><p>Лёд</p></title>
+<p>Зимой мельница стоит.</p></section></section>
+</body><body name="notes"><title><p>Примечания</p></title>
+<section id="n1"><title><p>1</p></title><p>Кручина был родом из Полоцка.</p></section>
+<section id="n2"><title><p>2</p></title><p>Примечание без ссылки.</p></section></body>
+<binary id="cover" content-type="image/png">iVBORw0KGgo=</binary></FictionBook>"""
+
+
+def make_fb2() -> bytes:
+    return FB2.encode("cp1251")
+
+
 DOCUMENTS = {
     "guide.docx": make_docx,
     "mill.html": HTML.encode,
@@ -230,6 +383,11 @@ DOCUMENTS = {
     "people.csv": CSV.encode,
     "market.tsv": TSV.encode,
     "shop.xlsx": make_xlsx,
+    "cable-car.odt": make_odt,
+    "tides.ods": make_ods,
+    "lighthouse.odp": make_odp,
+    "ferry.rtf": RTF.encode,
+    "mill.fb2": make_fb2,
 }
 
 if __name__ == "__main__":

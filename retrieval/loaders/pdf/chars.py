@@ -37,6 +37,11 @@ class PageChars:
         """Whether the page is rotated by 90 or 270 degrees for display."""
         return bool(self._quarter_turns % 2)
 
+    @property
+    def is_turned(self) -> bool:
+        """Whether the page is rotated for display at all."""
+        return bool(self._quarter_turns)
+
     def close(self) -> None:
         """Free the memory of the page; must happen before the document is closed."""
         self._text.close()

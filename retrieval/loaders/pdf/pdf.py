@@ -44,7 +44,7 @@ _CONTENTS_ENTRY = regex.compile(r"(?:[.·_]\s?){4,}\s*+[\p{N}ivxlcdm-]*$|…{2,}
 def load(data: bytes, name: str) -> Document:
     """Read a .pdf file; the title is that of its properties, else its first heading, else its first words."""
     book = reader.read_pdf(data, name)
-    if not any(book.pages):
+    if not any(book.pages) and not any(book.annotations):
         raise DocumentError(name, "holds no text, only pictures: have it read by OCR (ocrmypdf) first")
     page_lines = strip_headers_footers(book.pages, book.labels)
     placed, anchors = outline.place_outline(
@@ -55,8 +55,25 @@ def load(data: bytes, name: str) -> Document:
         book.outline,
     )
     typography = usual_typography(page_lines)
-    whole = list(_join_over_pages(build_paragraphs(page, typography) for page in placed))
+    by_page = (
+        _with_annotations(build_paragraphs(page, typography), texts, number)
+        for number, (page, texts) in enumerate(zip(placed, book.annotations, strict=True))
+    )
+    whole = list(_join_over_pages(by_page))
     return _PdfBuilder(whole).build(name, book, typography, anchors)
+
+
+def _with_annotations(page: list[Paragraph], texts: Sequence[str], number: int) -> list[Paragraph]:
+    """Return the paragraphs of a page followed by the texts of its annotations.
+
+    A last paragraph that may continue on the next page stays the last.
+    """
+    noted = [
+        Paragraph((PlacedLine(Line(text, [-1] * len(text), 0, 0, 0, 0), number),), (), is_open=False)
+        for text in texts
+    ]
+    end = len(page) - 1 if len(page) > 1 and page[-1].is_open else len(page)
+    return [*page[:end], *noted, *page[end:]]
 
 
 def _is_contents(line: Line) -> bool:

@@ -1,5 +1,6 @@
 """Reads a PDF file with PDFium: pages with their labels and lines, outline and title."""
 
+import logging
 import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -13,11 +14,14 @@ from pypdfium2 import raw
 from retrieval.errors import DocumentError
 from retrieval.loaders.document_builder import MAX_DOCUMENT_CHARS
 from retrieval.loaders.pdf import tables
+from retrieval.loaders.pdf.annotations import annotation_texts
 from retrieval.loaders.pdf.chars import PageChars
 from retrieval.loaders.pdf.lines import Line, extract_lines
 
 # PDFium is not thread-safe, not even across documents.
 _LOCK = Lock()
+# It warns of forms that it cannot run as programs, whose fields it reads.
+logging.getLogger("pypdfium2").setLevel(logging.ERROR)
 _REASONS = {
     raw.FPDF_ERR_PASSWORD: "needs a password; save it without one",
     raw.FPDF_ERR_SECURITY: "is protected in a way that cannot be read; save it without protection",
@@ -65,13 +69,17 @@ class OutlineEntry:
 
 @dataclass(frozen=True, slots=True)
 class PdfContents:
-    """The contents of a file; `rows` are the ids (`id()`) of lines that are table rows."""
+    """The contents of a file; `rows` are the ids (`id()`) of lines that are table rows.
+
+    `annotations` are the texts of form fields and comments of each page.
+    """
 
     title: str
     outline: tuple[OutlineEntry, ...]
     labels: tuple[str, ...]
     pages: tuple[list[Line], ...]
     rows: frozenset[int]
+    annotations: tuple[list[str], ...]
 
 
 def read_pdf(data: bytes, name: str) -> PdfContents:
@@ -80,13 +88,16 @@ def read_pdf(data: bytes, name: str) -> PdfContents:
         if len(pdf) > _MAX_PAGES:
             raise DocumentError(name, f"has more than {_MAX_PAGES} pages; split it")
         pages: list[list[Line]] = []
+        annotations: list[list[str]] = []
         rows: set[int] = set()
+        pdf.init_forms()
         left = MAX_DOCUMENT_CHARS
         for number in range(len(pdf)):
-            all_lines, table_rows = _page(pdf, number)
+            all_lines, table_rows, texts = _page(pdf, number)
             pages.append(all_lines)
+            annotations.append(texts)
             rows |= table_rows
-            left -= sum(len(line.text) for line in all_lines)
+            left -= sum(len(line.text) for line in all_lines) + sum(map(len, texts))
             if left < 0:
                 millions = MAX_DOCUMENT_CHARS // 2**20
                 raise DocumentError(name, f"holds more than {millions} million characters; split it")
@@ -96,6 +107,7 @@ def read_pdf(data: bytes, name: str) -> PdfContents:
             labels=tuple(_label(pdf, number) for number in range(len(pdf))),
             pages=tuple(pages),
             rows=frozenset(rows),
+            annotations=tuple(annotations),
         )
 
 
@@ -112,14 +124,26 @@ def page_lines(pdf: pypdfium2.PdfDocument, number: int) -> tuple[list[Line], Pag
     return None
 
 
-def _page(pdf: pypdfium2.PdfDocument, number: int) -> tuple[list[Line], set[int]]:
+def _page(pdf: pypdfium2.PdfDocument, number: int) -> tuple[list[Line], set[int], list[str]]:
+    """Return the lines of a page, the ids of those that are table rows, and the texts of its annotations."""
     contents = page_lines(pdf, number)
     if contents is None:
-        return [], set()
+        return [], set(), _annotations_without_lines(pdf, number)
     all_lines, chars = contents
     table_rows = {id(line) for line in tables.find_table_rows(chars, all_lines)}
+    texts = annotation_texts(pdf, chars.page, all_lines, chars)
     chars.close()
-    return all_lines, table_rows
+    return all_lines, table_rows, texts
+
+
+def _annotations_without_lines(pdf: pypdfium2.PdfDocument, number: int) -> list[str]:
+    try:
+        page = pdf[number]
+    except pypdfium2.PdfiumError:
+        return []
+    texts = annotation_texts(pdf, page, (), None)
+    page.close()
+    return texts
 
 
 def _is_unreadable(all_lines: Sequence[Line]) -> bool:

@@ -25,9 +25,10 @@ csv.field_size_limit(MAX_DOCUMENT_CHARS)
 
 
 def load(data: bytes, name: str) -> Document:
-    """Load a .csv or .tsv file. Its first row names the columns if it looks like names.
+    """Load a .csv or .tsv file. The first row with two cells names the columns if it looks like names.
 
-    Rows are numbered as in spreadsheets. Raises DocumentError for more than MAX_ROWS or MAX_CELLS.
+    Above it may be a title. Rows are numbered as in spreadsheets. Raises DocumentError for more than MAX_ROWS
+    or MAX_CELLS.
     """
     text = decode(data, name)
     sep_line = _SEP_LINE.match(text)
@@ -40,12 +41,14 @@ def load(data: bytes, name: str) -> Document:
     if len(table) > MAX_ROWS:
         raise DocumentError(name, f"has more than {MAX_ROWS} rows; split it")
     builder = DocumentBuilder(name)
-    columns = document_builder.detect_column_names(table[0][1]) if len(table) > 1 else ()
-    if columns:
-        builder.add_unquotable(" | ".join(columns))
-    for number, cells in table[bool(columns) :]:
-        builder.begin_page(str(number))
-        builder.add_block(document_builder.format_row(cells, columns))
+    head = next((at for at, (_, cells) in enumerate(table) if sum(map(bool, map(str.strip, cells))) > 1), 0)
+    columns = document_builder.detect_column_names(table[head][1]) if len(table) > head + 1 else ()
+    for at, (number, cells) in enumerate(table):
+        if at == head and columns:
+            builder.add_unquotable(" | ".join(columns))
+        else:
+            builder.begin_page(str(number))
+            builder.add_block(document_builder.format_row(cells, columns if at > head else ()))
     return builder.build(title=_title_from_name(name), unit="row")
 
 

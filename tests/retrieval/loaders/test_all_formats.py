@@ -39,7 +39,25 @@ QUESTIONS = [
     ("market.tsv", "ما سعر عسل الجبل؟", "90", "market, row 3"),
     ("shop.xlsx", "What is the price of lamp oil?", "12.50 kr", "shop, sheet “Prices”, row 4"),
     ("shop.xlsx", "When does the shop close?", "ferry leaves", "shop, sheet “Notes”, row 7"),
+    ("cable-car.odt", "Wer hat die Seilbahn gebaut?", "Luise",
+     "Die Seilbahn am Hohen Eck, under “Geschichte”, paragraph 1"),
+    ("cable-car.odt", "Was kostet die Bergfahrt für Kinder?", "7 Franken",
+     "Die Seilbahn am Hohen Eck, under “Fahrpreise”, paragraph 7"),
+    ("tides.ods", "À quelle heure est la pleine mer le 12 août ?", "06:42",
+     "tides, sheet “Marées”, row 5"),
+    ("tides.ods", "Par qui le phare est-il gardé ?", "Anaïs Kerbrat", "tides, sheet “Notes”, row 2"),
+    ("lighthouse.odp", "¿Cómo se llama la farera?", "Inés Quiroga",
+     "El faro, under “Punta Lisa”, slide 1"),
+    ("lighthouse.odp", "¿Cuántos peldaños tiene la torre?", "214",
+     "El faro, under “Visitas”, slide 2"),
+    ("ferry.rtf", "Um wieviel Uhr fährt die Fähre nach Sørøya?", "7", "Fahrplan, paragraph 1"),
+    ("ferry.rtf", "Wie viele Kronen zahlen Kinder als Fahrgast?", "45 Kronen",
+     "Fahrplan, under “Preise”, paragraph 4"),
+    ("mill.fb2", "Кто построил мельницу на реке Вольне?", "Иван Кручина",
+     "Мельница, chapter “Строитель”"),
+    ("mill.fb2", "Когда мельница стоит?", "Зимой", "Мельница, chapter “Зима”, under “Лёд”"),
 ]  # fmt: skip
+SLIDES = (".pptx", ".odp")
 
 
 @pytest.fixture(scope="module")
@@ -69,9 +87,9 @@ async def test_questions(name: str, question: str, words: str, expected: str, li
 async def test_page_numbers(library: Library) -> None:
     """`page` is the number of a slide, and None for rows and chapters."""
     best = [(await library.answer(question)).citations[0] for _, question, *_ in QUESTIONS]
-    pages = {cited.document: cited.locator.page for cited in best if cited.document != "tea.pptx"}
+    pages = {cited.document: cited.locator.page for cited in best if not cited.document.endswith(SLIDES)}
     assert {None} == set(pages.values())
-    assert [1, 2] == [cited.locator.page for cited in best if cited.document == "tea.pptx"]
+    assert [1, 2, 1, 2] == [cited.locator.page for cited in best if cited.document.endswith(SLIDES)]
 
 
 def test_lazy_imports(tmp_path: Path) -> None:

@@ -24,7 +24,8 @@ SAMPLES: dict[str, Callable[[], bytes]] = {
     "hours.md": "# Opening hours\n\nThe *library* opens at nine.\n\n- It closes at eight.\n".encode,
 }
 NAMES = list(SAMPLES)
-ARCHIVES = ["guide.docx", "observatory.epub", "tea.pptx", "shop.xlsx"]
+OPEN_DOCUMENTS = ["cable-car.odt", "tides.ods", "lighthouse.odp"]
+ARCHIVES = ["guide.docx", "observatory.epub", "tea.pptx", "shop.xlsx", *OPEN_DOCUMENTS]
 BROKEN_XML = "<broken"
 
 
@@ -116,6 +117,9 @@ def test_any_damage_of_entries(name: str, seed: int) -> None:
         ("observatory.epub", mutate_entries, 10),
         ("tea.pptx", mutate_entries, 50),
         ("shop.xlsx", mutate_entries, 5),
+        *((name, mutate_entries, 45) for name in OPEN_DOCUMENTS),
+        ("ferry.rtf", mutate, 50),
+        ("mill.fb2", mutate, 5),
     ],
 )
 def test_damage_that_is_survived(name: str, mutation: Callable[[bytes, int], bytes], least: int) -> None:
@@ -143,6 +147,9 @@ def test_bytes_around_an_archive(name: str) -> None:
         ("tea.pptx", "ppt/slideMasters/slideMaster1.xml"),
         ("tea.pptx", "docProps/thumbnail.jpeg"),
         ("shop.xlsx", "xl/theme/theme1.xml"),
+        *((name, entry) for name in OPEN_DOCUMENTS for entry in ("mimetype", "settings.xml")),
+        ("cable-car.odt", "meta.xml"),
+        ("tides.ods", "styles.xml"),
     ],
 )
 def test_damaged_entry_without_text(name: str, entry: str) -> None:
@@ -159,6 +166,7 @@ def test_damaged_entry_without_text(name: str, entry: str) -> None:
         ("observatory.epub", "OEBPS/book.opf"),
         ("tea.pptx", "ppt/slides/slide2.xml"),
         ("shop.xlsx", "xl/worksheets/sheet1.xml"),
+        *((name, "content.xml") for name in OPEN_DOCUMENTS),
     ],
 )
 def test_damaged_entry_with_text(name: str, entry: str) -> None:

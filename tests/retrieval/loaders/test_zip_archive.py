@@ -21,12 +21,18 @@ ARCHIVES = {
     "a.pptx": samples.make_pptx,
     "a.xlsx": samples.make_xlsx,
     "a.epub": samples.make_epub,
+    "a.odt": samples.make_odt,
+    "a.ods": samples.make_ods,
+    "a.odp": samples.make_odp,
 }
 PARTS = {
     "a.docx": "word/document.xml",
     "a.pptx": "ppt/slides/slide1.xml",
     "a.xlsx": "xl/worksheets/sheet1.xml",
     "a.epub": "OEBPS/book.opf",
+    "a.odt": "content.xml",
+    "a.ods": "content.xml",
+    "a.odp": "content.xml",
 }
 LAUGHS = (
     '<!DOCTYPE a [<!ENTITY b "ha"><!ENTITY c "&b;&b;&b;&b;&b;&b;&b;&b;"><!ENTITY d "&c;&c;&c;&c;&c;&c;&c;">]>'

@@ -42,6 +42,8 @@ def test_rows() -> None:
         (",Monday,Sunday\nOpen,nine,never\n", ["Open\nMonday: nine\nSunday: never"]),
         ("Name,Name\nAda,Bob\n", ["Name | Name", "Ada | Bob"]),
         ("Name,City\n", ["Name | City"]),
+        ("Prices,,\n\nItem,Price,Unit\nOil,1,l\n", ["Prices", "Item: Oil\nPrice: 1\nUnit: l"]),
+        ("Prices,\n1,2\n3,4\n", ["Prices", "1 | 2", "3 | 4"]),
         ("one\ntwo\n", ["one", "two"]),
         ("Name,City\nAda,London,1815\n", ["Name: Ada\nCity: London\n1815"]),
         ('Name,City\n"Ada\nB",London\n', ["Name: Ada\nB\nCity: London"]),

@@ -1,0 +1,82 @@
+"""Rows of OpenDocument tables, in texts, presentations and spreadsheets."""
+
+from collections.abc import Callable, Iterator
+from xml.etree.ElementTree import Element
+
+from retrieval.loaders.odf.package import repetitions
+from retrieval.loaders.odf.paragraphs import joined_text
+
+# Tables in texts are small.
+MAX_COLUMNS = 1024
+_MAX_TEXT_ROWS = 10_000
+_ROW_GROUPS = frozenset({"table-row-group", "table-rows", "table-header-rows"})
+
+
+def table_rows(table: Element, *, in_header: bool = False) -> Iterator[tuple[Element, bool]]:
+    """Yield the rows of a table and whether each is marked as a header; nested tables are not entered."""
+    for child in table:
+        if child.tag == "table-row":
+            yield child, in_header
+        elif child.tag in _ROW_GROUPS:
+            yield from table_rows(child, in_header=in_header or child.tag == "table-header-rows")
+
+
+def is_data_table(table: Element) -> bool:
+    """Return whether a table is data, not page layout: it has two columns and no table inside."""
+    if table.find(".//table-cell//table") is not None:
+        return False
+    return any(
+        sum(repetitions(cell, "columns-repeated") for cell in _cells(row)) > 1 for row, _ in table_rows(table)
+    )
+
+
+class TableRows:
+    """The rows of a table in a text or on a slide, without empty ones.
+
+    A cell over several rows is repeated in each; one over several columns stands in the first.
+    """
+
+    def __init__(self, table: Element, text_of: Callable[[Element], str] = joined_text) -> None:
+        self._table = table
+        self._text_of = text_of
+
+    def __iter__(self) -> Iterator[tuple[bool, list[str]]]:
+        """Yield whether a row is marked as a header, and the text of its columns."""
+        above: dict[int, tuple[int, str]] = {}
+        for row, is_header in table_rows(self._table):
+            cells = self._row_texts(row, above)
+            if any(cells):
+                for _ in range(min(repetitions(row, "rows-repeated"), _MAX_TEXT_ROWS)):
+                    yield is_header, cells
+
+    def _row_texts(self, row: Element, above: dict[int, tuple[int, str]]) -> list[str]:
+        texts: list[str] = []
+        for cell in _cells(row):
+            text, rows = "", 1
+            if cell.tag == "table-cell":
+                text, rows = self._text_of(cell), repetitions(cell, "rows-spanned")
+            for column in range(
+                len(texts), min(len(texts) + repetitions(cell, "columns-repeated"), MAX_COLUMNS)
+            ):
+                if cell.tag != "table-cell":
+                    text = _take_from_above(above, column)
+                elif rows > 1:
+                    above[column] = rows - 1, text
+                else:
+                    above.pop(column, None)
+                texts.append(text)
+        return texts
+
+
+def _take_from_above(above: dict[int, tuple[int, str]], column: int) -> str:
+    """Return the text of the cell that covers a column of the next row, if one does."""
+    left, text = above.pop(column, (0, ""))
+    if left > 1:
+        above[column] = (left - 1, text)
+    return text
+
+
+def _cells(row: Element) -> Iterator[Element]:
+    for cell in row:
+        if cell.tag in {"table-cell", "covered-table-cell"}:
+            yield cell

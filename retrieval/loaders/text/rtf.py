@@ -1,0 +1,110 @@
+"""Rich Text files: paragraphs and table rows, as striprtf reads them.
+
+It skips notes and knows no headings: notes are moved behind their paragraphs, and headings are marked, before
+it reads the file. docs/decisions/0011-rich-text-and-books.md has the measurements.
+"""
+
+import re
+
+import regex
+from striprtf.striprtf import font_table_group, rtf_to_text
+
+from retrieval.errors import DocumentError
+from retrieval.loaders import document_builder
+from retrieval.loaders.document_builder import DocumentBuilder
+from retrieval.model import Document
+
+_START = re.compile(rb"[\s\xef\xbb\xbf]*\{\\rtf", re.IGNORECASE)
+# Pictures and embedded files are long runs of digits.
+_HEX_RUN = regex.compile(r"[0-9a-fA-F\r\n]{200,}+")
+# What striprtf adds to links ("text(address)"), and takes much time to find, is not what a reader sees.
+_FIELD_INSTRUCTION, _IGNORED_DESTINATION = "\\fldinst", "\\ud"
+# striprtf searches the table of fonts from each font up to the end of its line.
+_MAX_FONT_TABLE_CHARS = 1024 * 1024
+_MAX_FONT_CHARS = 2048
+# The level of a heading is a property of its paragraph; a private character takes it to the text.
+_OUTLINE_LEVEL = regex.compile(r"\\outlinelevel(?P<level>[0-8])(?![0-9]) ?")
+_FIRST_LEVEL, _LEVELS = 0xE000, 9
+_NOTE = regex.compile(r"\{\\footnote(?![a-z])")
+_BRACE = regex.compile(r"\\[^a-z]|[{}]")
+_PARAGRAPH_END = regex.compile(r"\\(?:par|cell|row|sect)(?![a-z])")
+_MARK = regex.compile(f"[{chr(_FIRST_LEVEL)}-{chr(_FIRST_LEVEL + _LEVELS - 1)}]")
+_CONTROL = regex.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
+_CELL_END = "|"
+_DAMAGED = "is damaged; save it again"
+
+
+def load(data: bytes, name: str) -> Document:
+    """Load an .rtf file; rows of a table have the names of its first row if it looks like names."""
+    if not _START.match(data):
+        raise DocumentError(name, "is not Rich Text; give it the suffix of its real format")
+    text = _HEX_RUN.sub("", data.decode("latin-1")).replace(_FIELD_INSTRUCTION, _IGNORED_DESTINATION)
+    text = _OUTLINE_LEVEL.sub(lambda match: chr(_FIRST_LEVEL + int(match["level"])), _move_notes(text))
+    fonts = font_table_group(text)
+    broken = fonts.replace("}{", "}\n{")
+    if len(fonts) > _MAX_FONT_TABLE_CHARS or max(map(len, broken.split("\n"))) > _MAX_FONT_CHARS:
+        raise DocumentError(name, _DAMAGED)
+    try:
+        plain = rtf_to_text(text.replace(fonts, broken, 1) if fonts else text, errors="replace")
+    except (ValueError, LookupError, TypeError, OverflowError):
+        raise DocumentError(name, _DAMAGED) from None
+    # Characters beyond the first 65536 are written as two halves.
+    plain = plain.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    builder = DocumentBuilder(name)
+    _add_lines(builder, _CONTROL.sub("", plain))
+    return builder.build()
+
+
+def _add_lines(builder: DocumentBuilder, text: str) -> None:
+    """Add each line as a paragraph; the rows of a table are lines that end with the mark of a cell."""
+    rows: list[list[str]] = []
+    tables = 0
+    for line in [*text.split("\n"), ""]:
+        if line.rstrip().endswith(_CELL_END) and line.count(_CELL_END) > 1:
+            rows.append([_MARK.sub("", cell).strip() for cell in line.rstrip()[:-1].split(_CELL_END)])
+            continue
+        if rows:
+            tables += 1
+            _add_table(builder, rows, tables)
+            rows = []
+        level = ord(line.lstrip()[:1] or " ") - _FIRST_LEVEL
+        words = _MARK.sub("", line)
+        if 0 <= level < _LEVELS:
+            builder.add_heading(words, level + 1)
+        else:
+            builder.add_block(words)
+
+
+def _move_notes(text: str) -> str:
+    """Return the file with each note as a paragraph after the one that refers to it."""
+    parts: list[str] = []
+    waiting: list[str] = []
+    start = at = 0
+    while True:
+        # Outside of notes: the next note, or the end of the paragraph of one that waits.
+        note = _NOTE.search(text, at)
+        end = _PARAGRAPH_END.search(text, at) if waiting else None
+        if end and (note is None or end.start() < note.start()):
+            parts += [text[start : end.start()], *waiting]
+            start = at = end.start()
+            waiting = []
+        elif note:
+            depth, at = 1, note.end()
+            while depth and (brace := _BRACE.search(text, at)):
+                depth += {"{": 1, "}": -1}.get(brace[0], 0)
+                at = brace.end()
+            if depth:
+                return text
+            parts.append(text[start : note.start()])
+            waiting.append("{\\par " + text[note.end() : at])
+            start = at
+        else:
+            return "".join([*parts, text[start:]])
+
+
+def _add_table(builder: DocumentBuilder, rows: list[list[str]], number: int) -> None:
+    columns = document_builder.detect_column_names(rows[0]) if len(rows) > 1 else ()
+    if columns:
+        builder.add_unquotable(document_builder.format_row(rows[0]))
+    for cells in rows[bool(columns) :]:
+        builder.add_block(document_builder.format_row(cells, columns), list_number=number)
