@@ -25,7 +25,7 @@ from retrieval.index.segment import LiveSegment, Segment
 _MANIFEST = "manifest.json"
 # Increase this when the same files would be indexed differently: other text, passages, tokens or arrays.
 # Saved indexes of another version are rebuilt.
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 # A new version of one of these may read text differently, or tokenise it differently.
 _PACKAGES = (
     "charset-normalizer", "markdown-it-py", "numpy", "py3langid", "pypdfium2", "PyStemmer", "rank-bm25",

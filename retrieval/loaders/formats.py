@@ -31,6 +31,8 @@ LOADERS = {
     ".pptx": "ooxml.pptx",
     ".xlsx": "ooxml.xlsx",
     ".pdf": "pdf.pdf",
+    ".srt": "text.subtitles",
+    ".vtt": "text.subtitles",
 }
 MAX_FILE_BYTES = 64 * 1024 * 1024
 # A large PDF consists mostly of pictures, which are not read.

@@ -285,4 +285,4 @@ def test_format_version(tmp_path: Path) -> None:
     digest = hashlib.blake2b(digest_size=8)
     for live in index.segments:
         digest.update(live.segment.path.read_bytes())
-    assert (2, "d2a535841bbdba95") == (manifest.FORMAT_VERSION, digest.hexdigest())
+    assert (3, "c206518970604ba4") == (manifest.FORMAT_VERSION, digest.hexdigest())

@@ -9,7 +9,7 @@ import pytest
 from bot.i18n.messages import texts_for
 from bot.views.plain_text import location_text
 from retrieval.documents.library import Library
-from tests.documents import samples
+from tests.documents import samples, text_samples
 from tests.retrieval.corpus import library_passages
 
 QUESTIONS = [
@@ -36,6 +36,8 @@ QUESTIONS = [
     ("people.csv", "Welchen Beruf hatte Jonas Veit?", "Bäcker", "people, row 4"),
     ("market.tsv", "ما سعر عسل الجبل؟", "90", "market, row 3"),
     ("shop.xlsx", "What is the price of lamp oil?", "12.50 kr", "shop, sheet “Prices”, row 4"),
+    ("ferry.srt", "Who built the ferry?", "Brandt shipyard", "ferry, at 00:12:31"),
+    ("harbour.vtt", "How much does the crane lift?", "forty tons", "Harbour tour, at 00:00:02"),
     ("shop.xlsx", "When does the shop close?", "ferry leaves", "shop, sheet “Notes”, row 7"),
 ]  # fmt: skip
 
@@ -44,7 +46,7 @@ QUESTIONS = [
 def library(tmp_path_factory: pytest.TempPathFactory) -> Library:
     """Return a library opened from the saved index, after checking it against the one that built it."""
     folder, saved = tmp_path_factory.mktemp("documents"), tmp_path_factory.mktemp("index")
-    for name, document in samples.DOCUMENTS.items():
+    for name, document in {**samples.DOCUMENTS, **text_samples.DOCUMENTS}.items():
         (folder / name).write_bytes(document())
     first = Library.open(folder, index_dir=saved)
     second = Library.open(folder, index_dir=saved)

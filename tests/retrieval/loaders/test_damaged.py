@@ -16,10 +16,11 @@ from retrieval.errors import DocumentError
 from retrieval.loaders.chunking import split_passages
 from retrieval.loaders.formats import load_document
 from retrieval.model import Document
-from tests.documents import samples
+from tests.documents import samples, text_samples
 
 SAMPLES: dict[str, Callable[[], bytes]] = {
     **samples.DOCUMENTS,
+    **text_samples.DOCUMENTS,
     "hours.txt": "Opening hours\n\nThe library opens at nine.\n\nIt closes at eight.\n".encode,
     "hours.md": "# Opening hours\n\nThe *library* opens at nine.\n\n- It closes at eight.\n".encode,
 }
@@ -111,6 +112,8 @@ def test_any_damage_of_entries(name: str, seed: int) -> None:
         ("market.tsv", mutate, 5),
         ("hours.txt", mutate, 30),
         ("hours.md", mutate, 25),
+        ("ferry.srt", mutate, 60),
+        ("harbour.vtt", mutate, 50),
         ("guide.docx", mutate_entries, 30),
         ("observatory.epub", mutate_entries, 10),
         ("tea.pptx", mutate_entries, 50),
