@@ -101,6 +101,10 @@ class DocumentBuilder:
         """Add text that is not a block of its own, such as column names: it can be read but not quoted."""
         self._add(text, lines)
 
+    @property
+    def has_headings(self) -> bool:
+        return bool(self._headings)
+
     def begin_page(self, label: str) -> None:
         """Begin a page, slide, row or chapter; one without text is dropped."""
         self._list_number = 0

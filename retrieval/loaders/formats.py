@@ -33,6 +33,7 @@ LOADERS = {
     ".pdf": "pdf.pdf",
     ".srt": "text.subtitles",
     ".vtt": "text.subtitles",
+    ".ipynb": "text.notebook",
 }
 MAX_FILE_BYTES = 64 * 1024 * 1024
 # A large PDF consists mostly of pictures, which are not read.

@@ -1,5 +1,7 @@
 """A sample document of each format that is text with markup, records, mail or subtitles."""
 
+import json
+
 SRT = """1
 00:00:01,000 --> 00:00:03,500
 <i>Welcome to the ferry</i>
@@ -12,7 +14,7 @@ It opened in 1931,
 3
 00:00:06,100 --> 00:00:09,000
 when the last steam ferry
-was taken out of service.
+was sold.
 
 4
 00:12:31,200 --> 00:12:34,000
@@ -38,7 +40,48 @@ intro
 <v Jonas Veit>Who runs it now?
 """
 
+NOTEBOOK = {
+    "nbformat": 4,
+    "nbformat_minor": 5,
+    "metadata": {"kernelspec": {"name": "python3"}},
+    "cells": [
+        {
+            "cell_type": "markdown",
+            "source": ["# Tides at Skerry\n", "\n", "The gauge was *calibrated* in 2019.\n"],
+        },
+        {
+            "cell_type": "code",
+            "execution_count": 7,
+            "source": "levels = read('gauge.csv')\n\nlevels.max()",
+            "outputs": [
+                {"output_type": "stream", "name": "stdout", "text": ["read \u001b[1m412\u001b[0m rows\n"]},
+                {"output_type": "execute_result", "data": {"text/plain": ["5.12 metres"]}},
+                {"output_type": "display_data", "data": {"image/png": "aGk=", "text/plain": "<Figure>"}},
+            ],
+        },
+        {
+            "cell_type": "code",
+            "source": ["levels.head()"],
+            "outputs": [
+                {
+                    "output_type": "execute_result",
+                    "data": {
+                        "text/html": [
+                            "<style>td {color: red}</style><table><tr><th>day</th><th>level</th></tr>",
+                            "<tr><td>Monday</td><td>4.75</td></tr></table>",
+                        ],
+                        "text/plain": "day level",
+                    },
+                },
+                {"output_type": "error", "ename": "KeyError", "evalue": "'surge'", "traceback": ["..."]},
+            ],
+        },
+        {"cell_type": "raw", "source": "Kept by the harbour office."},
+    ],
+}
+
 DOCUMENTS = {
     "ferry.srt": SRT.encode,
     "harbour.vtt": VTT.encode,
+    "tides.ipynb": json.dumps(NOTEBOOK, indent=1).encode,
 }

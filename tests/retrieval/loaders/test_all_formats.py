@@ -38,6 +38,8 @@ QUESTIONS = [
     ("shop.xlsx", "What is the price of lamp oil?", "12.50 kr", "shop, sheet “Prices”, row 4"),
     ("ferry.srt", "Who built the ferry?", "Brandt shipyard", "ferry, at 00:12:31"),
     ("harbour.vtt", "How much does the crane lift?", "forty tons", "Harbour tour, at 00:00:02"),
+    ("tides.ipynb", "When was the gauge calibrated?", "in 2019", "Tides at Skerry, cell 1"),
+    ("tides.ipynb", "How high was the level on Monday?", "4.75", "Tides at Skerry, cell 3"),
     ("shop.xlsx", "When does the shop close?", "ferry leaves", "shop, sheet “Notes”, row 7"),
 ]  # fmt: skip
 
