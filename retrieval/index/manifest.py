@@ -28,7 +28,7 @@ _MANIFEST = "manifest.json"
 FORMAT_VERSION = 3
 # A new version of one of these may read text differently, or tokenise it differently.
 _PACKAGES = (
-    "charset-normalizer", "markdown-it-py", "numpy", "py3langid", "pypdfium2", "PyStemmer", "rank-bm25",
+    "charset-normalizer", "docutils", "markdown-it-py", "numpy", "py3langid", "pypdfium2", "PyStemmer", "rank-bm25",
     "regex", "selectolax", "sentencex",
 )  # fmt: skip
 # Unfinished files older than this were left by a process that died.

@@ -34,6 +34,7 @@ LOADERS = {
     ".srt": "text.subtitles",
     ".vtt": "text.subtitles",
     ".ipynb": "text.notebook",
+    ".rst": "text.rst",
 }
 MAX_FILE_BYTES = 64 * 1024 * 1024
 # A large PDF consists mostly of pictures, which are not read.

@@ -80,8 +80,60 @@ NOTEBOOK = {
     ],
 }
 
+RST = """\
+==============
+Signal station
+==============
+
+:Keeper: Edda Holm
+:Since: 1962
+
+The station on *Storholm* relays
+weather reports of ``ten`` ships, see :ref:`the log <log>`
+and `its charter`_.
+
+.. _its charter: https://example.org
+.. A comment.
+
+Equipment
+---------
+
+.. note::
+
+   The mast was struck by lightning in 1988.
+
+Flags
+  are hoisted at **eight**.
+
+.. code-block:: python
+   :caption: x
+
+   def hoist(flag):
+
+       return flag.up()
+
+.. function:: lower(flag)
+
+   Lowers it at :func:`~times.sunset`.
+
+=======  ======
+Flag     Means
+=======  ======
+Blue     calm
+Red      storm
+=======  ======
+
+3. Count them.
+4. Wait for |answer|.
+
+.. |answer| replace:: a reply
+
+.. [1] Since the war.
+"""
+
 DOCUMENTS = {
     "ferry.srt": SRT.encode,
     "harbour.vtt": VTT.encode,
+    "signal.rst": RST.encode,
     "tides.ipynb": json.dumps(NOTEBOOK, indent=1).encode,
 }

@@ -40,6 +40,9 @@ QUESTIONS = [
     ("harbour.vtt", "How much does the crane lift?", "forty tons", "Harbour tour, at 00:00:02"),
     ("tides.ipynb", "When was the gauge calibrated?", "in 2019", "Tides at Skerry, cell 1"),
     ("tides.ipynb", "How high was the level on Monday?", "4.75", "Tides at Skerry, cell 3"),
+    ("signal.rst", "When was the mast struck by lightning?", "in 1988",
+     "Signal station, under “Equipment”, lines 20–48"),
+    ("signal.rst", "What does the red flag mean?", "storm", "Signal station, under “Equipment”, lines 20–48"),
     ("shop.xlsx", "When does the shop close?", "ferry leaves", "shop, sheet “Notes”, row 7"),
 ]  # fmt: skip
 

@@ -114,6 +114,7 @@ def test_any_damage_of_entries(name: str, seed: int) -> None:
         ("hours.md", mutate, 25),
         ("ferry.srt", mutate, 60),
         ("harbour.vtt", mutate, 50),
+        ("signal.rst", mutate, 50),
         ("tides.ipynb", mutate, 5),
         ("guide.docx", mutate_entries, 30),
         ("observatory.epub", mutate_entries, 10),
