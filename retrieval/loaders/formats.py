@@ -35,6 +35,11 @@ LOADERS = {
     ".vtt": "text.subtitles",
     ".ipynb": "text.notebook",
     ".rst": "text.rst",
+    ".json": "text.records",
+    ".jsonl": "text.records",
+    ".ndjson": "text.records",
+    ".yaml": "text.records",
+    ".yml": "text.records",
 }
 MAX_FILE_BYTES = 64 * 1024 * 1024
 # A large PDF consists mostly of pictures, which are not read.

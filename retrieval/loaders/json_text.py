@@ -41,9 +41,11 @@ def without_surrogates(text: str) -> str:
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
-def _keep(number: str) -> str:
+def keep_number(number: str) -> str:
     return number
 
 
 # `1.10` is a version or a price: as a number it would be told as 1.1.
-DECODER = json.JSONDecoder(parse_float=_keep, parse_int=_keep, parse_constant=_keep, strict=False)
+DECODER = json.JSONDecoder(
+    parse_float=keep_number, parse_int=keep_number, parse_constant=keep_number, strict=False
+)

@@ -131,9 +131,43 @@ Red      storm
 .. [1] Since the war.
 """
 
+JSON = """\
+[
+  {"berth": 1, "ship": "Alma", "owner": {"name": "Ida Falk", "town": "Brun\\u00f8"}},
+  {"berth": 2, "ship": "Borre", "price": 12.50, "cargo": ["salt", "rope"], "sold": false, "note": null}
+]
+"""
+
+JSONL = """\
+{"id": "a1", "question": "How deep is the quay?", "reply": "Nine metres at low tide."}
+
+{"id": "a2", "question": "Who pays the dues?", "reply": "The captain."}
+"""
+
+YAML = """\
+# Timetable of the islands
+title: Island ferries
+season: summer
+base: &base
+  operator: Nordlys
+  seats: 120
+routes:
+  - <<: *base
+    from: Brunoe
+    departs: 09:10
+  - from: Storholm   # no Sundays
+    departs: "17:45"
+    notes: |
+      Bicycles travel free.
+      Dogs pay half.
+"""
+
 DOCUMENTS = {
     "ferry.srt": SRT.encode,
     "harbour.vtt": VTT.encode,
     "signal.rst": RST.encode,
+    "berths.json": JSON.encode,
+    "harbour.jsonl": JSONL.encode,
+    "ferries.yaml": YAML.encode,
     "tides.ipynb": json.dumps(NOTEBOOK, indent=1).encode,
 }

@@ -43,6 +43,10 @@ QUESTIONS = [
     ("signal.rst", "When was the mast struck by lightning?", "in 1988",
      "Signal station, under “Equipment”, lines 20–48"),
     ("signal.rst", "What does the red flag mean?", "storm", "Signal station, under “Equipment”, lines 20–48"),
+    ("berths.json", "Who owns the Alma?", "Ida Falk", "berths, record 1"),
+    ("harbour.jsonl", "Who pays the dues?", "The captain", "harbour, record 2"),
+    ("ferries.yaml", "When does the ferry from Storholm depart?", "17:45",
+     "Island ferries, under “routes”, record 2"),
     ("shop.xlsx", "When does the shop close?", "ferry leaves", "shop, sheet “Notes”, row 7"),
 ]  # fmt: skip
 
