@@ -128,8 +128,10 @@ def _position(at: Locator, texts: Texts) -> list[str]:
     if at.unit in numbered:
         return [numbered[at.unit](number)]
     if at.unit == "message":
-        number_in_file, _, date = number.partition(" ")
-        return [texts.mail(number_in_file, date)]
+        words = number.split()
+        date = next((word for word in words if "-" in word), "")
+        number_in_file = next((word for word in words if word != date), "")
+        return [texts.mail(number_in_file, date)] if words else []
     if at.unit == "chapter":
         return []
     if at.unit == "paragraph":

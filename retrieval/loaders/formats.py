@@ -40,6 +40,9 @@ LOADERS = {
     ".ndjson": "text.records",
     ".yaml": "text.records",
     ".yml": "text.records",
+    ".eml": "mail.eml",
+    ".mbox": "mail.mbox",
+    ".msg": "mail.msg",
 }
 MAX_FILE_BYTES = 64 * 1024 * 1024
 # A large PDF consists mostly of pictures, which are not read.

@@ -1,6 +1,7 @@
 """A sample document of each format that is text with markup, records, mail or subtitles."""
 
 import json
+from pathlib import Path
 
 SRT = """1
 00:00:01,000 --> 00:00:03,500
@@ -162,6 +163,64 @@ routes:
       Dogs pay half.
 """
 
+EML = """\
+From: =?utf-8?q?Ida_M=C3=BCller?= <ida@example.org>
+To: Jonas Veit <jonas@example.org>
+Subject: Re: The bell of the =?utf-8?b?TGlnaHRob3VzZQ==?=
+Date: Tue, 5 Mar 2024 09:12:00 +0100
+MIME-Version: 1.0
+Content-Type: multipart/mixed; boundary="outer"
+
+--outer
+Content-Type: multipart/alternative; boundary="inner"
+
+--inner
+Content-Type: text/plain; charset=utf-8
+Content-Transfer-Encoding: quoted-printable
+
+On Monday, 4 March 2024, Jonas Veit wrote:
+> Who cast the bell, and when?
+
+It was cast in L=C3=BCbeck in 1788.
+
+--
+Ida
+--inner
+Content-Type: text/html; charset=utf-8
+
+<p>It was cast in <b>Lübeck</b> in 1788.</p>
+--inner--
+--outer
+Content-Type: application/pdf; name="bell.pdf"
+Content-Disposition: attachment; filename="bell.pdf"
+Content-Transfer-Encoding: base64
+
+JVBERi0=
+--outer--
+"""
+
+MBOX = """\
+From jonas@example.org Mon Mar  4 10:00:00 2024
+From: Jonas Veit <jonas@example.org>
+Subject: Fog horn
+Date: Mon, 4 Mar 2024 10:00:00 +0000
+
+When was the fog horn replaced?
+>From 1950 on there are no papers.
+
+From ida@example.org Tue Mar  5 10:00:00 2024
+From: Ida Falk <ida@example.org>
+Subject: Re: Fog horn
+Date: Tue, 5 Mar 2024 10:00:00 +0000
+
+In 1967, by an electric one.
+
+Jonas Veit wrote on Monday, 4 March:
+> When was the fog horn replaced?
+> From 1950 on there are no papers.
+> A sentence that nobody sent.
+"""
+
 DOCUMENTS = {
     "ferry.srt": SRT.encode,
     "harbour.vtt": VTT.encode,
@@ -169,5 +228,8 @@ DOCUMENTS = {
     "berths.json": JSON.encode,
     "harbour.jsonl": JSONL.encode,
     "ferries.yaml": YAML.encode,
+    "bell.eml": EML.encode,
+    "horn.mbox": MBOX.encode,
+    "simple.msg": (Path(__file__).parent / "mail" / "simple_test_msg.msg").read_bytes,
     "tides.ipynb": json.dumps(NOTEBOOK, indent=1).encode,
 }

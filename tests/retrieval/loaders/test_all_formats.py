@@ -47,6 +47,10 @@ QUESTIONS = [
     ("harbour.jsonl", "Who pays the dues?", "The captain", "harbour, record 2"),
     ("ferries.yaml", "When does the ferry from Storholm depart?", "17:45",
      "Island ferries, under “routes”, record 2"),
+    ("bell.eml", "Where was the bell cast?", "Lübeck in 1788",
+     "Re: The bell of the Lighthouse, message of 2024-03-05"),
+    ("horn.mbox", "What replaced the fog horn in 1967?", "an electric one",
+     "horn, under “Re: Fog horn”, message 2 of 2024-03-05"),
     ("shop.xlsx", "When does the shop close?", "ferry leaves", "shop, sheet “Notes”, row 7"),
 ]  # fmt: skip
 
