@@ -40,6 +40,7 @@ from bot.telegram.journal import AnsweredJournal
 from bot.telegram.polling import Poller
 from bot.telegram.spool import Spool
 from bot.telegram.webhook import Inbox, Webhook
+from bot.views.left_out import left_out_lines
 from config.logging import configure
 from config.settings import ConfigError, Settings, startup_problems
 from retrieval.documents.archive import AnyArchive
@@ -137,7 +138,7 @@ class BotResources:
         self.chat_actions = ChatActions()
         self._encoding = BackgroundEncoding(self.metrics)
         self._monitor: ClusterMonitor | None = None
-        self._logged_problems: Sequence[object] = ()
+        self._logged_problems: Sequence[str] = ()
         self._connection = contextlib.AsyncExitStack()
 
     async def open(self, bot: Bot) -> App:
@@ -219,10 +220,11 @@ class BotResources:
 
     def _report_documents(self, archive: AnyArchive, place: str) -> None:
         """Log the documents of an archive with its new problems, and count them in the metrics."""
-        for problem in archive.problems:
-            if problem not in self._logged_problems:
-                _log.warning("Left out %s: %s", problem.name, problem.reason)
-        self._logged_problems = archive.problems
+        lines = tuple(left_out_lines(archive.problems))
+        for line in lines:
+            if line not in self._logged_problems:
+                _log.warning("Left out %s", line)
+        self._logged_problems = lines
         documents, passages = len(archive.sources), archive.passages
         _log.info("Documents in %s: %d, passages: %d", place, documents, passages)
         if not documents:

@@ -49,6 +49,11 @@ MAX_FILE_BYTES = 64 * 1024 * 1024
 _MAX_BYTES_BY_SUFFIX = {".pdf": 256 * 1024 * 1024}
 
 
+def is_document_name(name: str) -> bool:
+    """Return whether a file's name ends as one of a format that can be read does."""
+    return PurePosixPath(name).suffix.lower() in LOADERS
+
+
 def read_file(file: Path, name: str) -> bytes:
     """Return the bytes of a file.
 

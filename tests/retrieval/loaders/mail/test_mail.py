@@ -79,7 +79,7 @@ HEAD = "From: a@b.org\nSubject: S\n"
         ("\nYes.\n\n> Is it open?\n", ["Yes.", "Is it open?"]),
         ("\n> Is it open?\n\nYes.\n", ["Yes.", "Is it open?"]),
         ("\n> One?\n\nYes.\n\n> Two?\n\nNo.\n", ["One?", "Yes.", "Two?", "No."]),
-        ("\nYes.\n\n--Original Message--\nFrom: c\nIs it?", ["Yes.", "--Original Message--\nFrom: c\nIs it?"]),
+        ("\nYes.\n\n--Original Message--\nFrom: c\nOld?", ["Yes.", "--Original Message--\nFrom: c\nOld?"]),
         ("\nYes.\n\nVon: Ida\nGesendet: gestern\n\nGut?\n", ["Yes.", "Von: Ida\nGesendet: gestern", "Gut?"]),
         ("Content-Type: text/plain; format=flowed\n\nOne \nline.\n", ["One line."]),
         (f"{HTML}\n\nNew.<blockquote type=cite>Old.</blockquote><p>End.</p>", ["New.", "End.", "Old."]),
