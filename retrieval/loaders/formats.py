@@ -35,6 +35,7 @@ LOADERS = {
     ".vtt": "text.subtitles",
     ".ipynb": "text.notebook",
     ".rst": "text.rst",
+    ".org": "text.org",
     ".json": "text.records",
     ".jsonl": "text.records",
     ".ndjson": "text.records",

@@ -221,11 +221,52 @@ Jonas Veit wrote on Monday, 4 March:
 > A sentence that nobody sent.
 """
 
+ORG = """\
+#+TITLE: Storm log
+#+AUTHOR: Edda Holm
+
+* DONE Winter                                                :log:
+:PROPERTIES:
+:ID: 1
+:END:
+SCHEDULED: <2023-12-01 Fri>
+
+The *gale* of [[https://example.org][21 October]] broke the ~north~ mole,
+and flooded /two/ cellars.[fn:1]
+
+- The harbour master :: Sven Aas
+- [X] sandbags
+  1. counted
+  2. stacked
+
+| Date   | Gusts |
+|--------+-------|
+| 21 Oct | 118   |
+| 22 Oct | 96    |
+
+# A comment.
+** Repairs
+#+begin_src sh
+  tar xf mole.tar
+
+  make mole
+#+end_src
+
+#+begin_quote
+It held.
+#+end_quote
+
+: fixed width
+
+[fn:1] Both were empty.
+"""
+
 DOCUMENTS = {
     "ferry.srt": SRT.encode,
     "harbour.vtt": VTT.encode,
     "signal.rst": RST.encode,
     "berths.json": JSON.encode,
+    "storm.org": ORG.encode,
     "harbour.jsonl": JSONL.encode,
     "ferries.yaml": YAML.encode,
     "bell.eml": EML.encode,

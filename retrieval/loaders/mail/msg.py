@@ -2,7 +2,7 @@
 
 import io
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 
 import oxmsg
 
@@ -15,8 +15,6 @@ from retrieval.model import Document
 
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _DAMAGED = "is damaged; save it again in Outlook"
-
-T = TypeVar("T")
 
 
 def load(data: bytes, name: str) -> Document:
@@ -37,7 +35,7 @@ def load(data: bytes, name: str) -> Document:
         ("Date", sent.strftime("%Y-%m-%d %H:%M") if sent else ""),
     ]
     attachments = [
-        _clean(_value(lambda file=file: file.file_name, ""))  # type: ignore[misc]  # the types of a lambda
+        _clean(_value(lambda file=file: file.file_name, ""))
         for file in _value(lambda: list(source.attachments), [])
     ]
     text = _value(lambda: source.body, "") or ""
@@ -55,7 +53,7 @@ def load(data: bytes, name: str) -> Document:
     return builder.build(subject or title_from_name(name), unit="message")
 
 
-def _value(read: Callable[[], T], default: T) -> T:
+def _value(read: Callable[[], Any], default: Any) -> Any:
     """Return a property, or the default if its part of the file is damaged."""
     try:
         value = read()
