@@ -36,6 +36,8 @@ LOADERS = {
     ".ipynb": "text.notebook",
     ".rst": "text.rst",
     ".org": "text.org",
+    ".adoc": "text.asciidoc",
+    ".asciidoc": "text.asciidoc",
     ".json": "text.records",
     ".jsonl": "text.records",
     ".ndjson": "text.records",

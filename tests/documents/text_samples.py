@@ -261,11 +261,58 @@ It held.
 [fn:1] Both were empty.
 """
 
+ADOC = """\
+= Pilot's handbook
+Edda Holm
+:region: Brunoe
+:toc:
+
+// A comment.
+A pilot boards off *{region}* at
+link:https://example.org[buoy seven].
+
+== Signals
+
+.When to call
+[cols="1,1",options="header"]
+|===
+|Light |Meaning
+|Green |Pilot *aboard*
+|Red |Ship at
+ anchor
+|===
+
+* Radio on `channel 12`
+** by day
+** by night
++
+Keep it short.
+
+Draught:: The depth of a hull.
+
+[source,sh]
+----
+tide --at 06:00 <1>
+
+tide --at noon
+----
+<1> Local time.
+
+NOTE: Tugs wait at the mole.footnote:[Since 1990.]
+
+****
+Beside the point.
+****
+
+include::secret.txt[]
+"""
+
 DOCUMENTS = {
     "ferry.srt": SRT.encode,
     "harbour.vtt": VTT.encode,
     "signal.rst": RST.encode,
     "berths.json": JSON.encode,
+    "pilot.adoc": ADOC.encode,
     "storm.org": ORG.encode,
     "harbour.jsonl": JSONL.encode,
     "ferries.yaml": YAML.encode,

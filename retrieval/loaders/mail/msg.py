@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import oxmsg
@@ -35,7 +36,7 @@ def load(data: bytes, name: str) -> Document:
         ("Date", sent.strftime("%Y-%m-%d %H:%M") if sent else ""),
     ]
     attachments = [
-        _clean(_value(lambda file=file: file.file_name, ""))
+        _clean(_value(partial(getattr, file, "file_name"), ""))
         for file in _value(lambda: list(source.attachments), [])
     ]
     text = _value(lambda: source.body, "") or ""

@@ -196,11 +196,11 @@ class _YamlBuilder:
 
     def documents(self, text: str) -> list[_Entry]:
         for event in yaml.parse(text, Loader=_YAML_LOADER):
-            line = event.start_mark.line + 1
+            line = event.start_mark.line + 1 if event.start_mark else 1
             if isinstance(event, yaml.DocumentStartEvent):
                 self._anchors.clear()
             elif isinstance(event, yaml.AliasEvent):
-                self._add(self._anchors.get(event.anchor), line)
+                self._add(self._anchors.get(event.anchor or ""), line)
             elif isinstance(event, yaml.ScalarEvent):
                 self._add(self._anchor(event, _scalar(event)), line)
             elif isinstance(event, yaml.CollectionStartEvent):

@@ -52,6 +52,8 @@ QUESTIONS = [
     ("horn.mbox", "What replaced the fog horn in 1967?", "an electric one",
      "horn, under “Re: Fog horn”, message 2 of 2024-03-05"),
     ("storm.org", "Who is the harbour master?", "Sven Aas", "Storm log, under “Winter”, lines 10–21"),
+    ("pilot.adoc", "What does a green light mean?", "Pilot aboard",
+     "Pilot's handbook, under “Signals”, lines 12–40"),
     ("shop.xlsx", "When does the shop close?", "ferry leaves", "shop, sheet “Notes”, row 7"),
 ]  # fmt: skip
 
