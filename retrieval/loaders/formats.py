@@ -36,6 +36,8 @@ LOADERS = {
     ".ipynb": "text.notebook",
     ".rst": "text.rst",
     ".org": "text.org",
+    ".tex": "text.latex",
+    ".latex": "text.latex",
     ".adoc": "text.asciidoc",
     ".asciidoc": "text.asciidoc",
     ".json": "text.records",

@@ -307,11 +307,44 @@ Beside the point.
 include::secret.txt[]
 """
 
+TEX = r"""
+\documentclass{article}
+\newcommand{\secret}{hidden}
+\title{Currents of the \emph{Sound}}
+\author{Edda Holm}
+\begin{document}
+\maketitle
+% A comment.
+\section{Tides}\label{sec:tides}
+The current turns \textbf{twice} a day~\cite{aas},
+at $\alpha > 2$ knots.\footnote{Measured at Storholm.}
+
+\begin{itemize}
+\item Ebb runs north.
+\item Flood runs south.
+\end{itemize}
+
+\subsection{Gauges}
+\begin{tabular}{ll}
+Place & Height \\
+\hline
+Brunoe & 4.1 m \\
+\end{tabular}
+
+\begin{verbatim}
+read gauge 7
+
+  % kept
+\end{verbatim}
+\end{document}
+"""
+
 DOCUMENTS = {
     "ferry.srt": SRT.encode,
     "harbour.vtt": VTT.encode,
     "signal.rst": RST.encode,
     "berths.json": JSON.encode,
+    "currents.tex": TEX.encode,
     "pilot.adoc": ADOC.encode,
     "storm.org": ORG.encode,
     "harbour.jsonl": JSONL.encode,

@@ -115,6 +115,7 @@ def test_any_damage_of_entries(name: str, seed: int) -> None:
         ("ferry.srt", mutate, 60),
         ("harbour.vtt", mutate, 50),
         ("signal.rst", mutate, 50),
+        ("currents.tex", mutate, 50),
         ("pilot.adoc", mutate, 50),
         ("storm.org", mutate, 50),
         ("bell.eml", mutate, 80),

@@ -44,9 +44,21 @@ def test_document() -> None:
 
 @pytest.mark.parametrize(
     ("words", "line"),
-    [("Pilot's", 1), ("A pilot", 7), ("buoy", 8), ("Signals", 10), ("Green", 16), ("Red", 17),
-     ("by night", 23), ("Draught", 27), ("tide --at 06", 31), ("tide --at noon", 33), ("Local", 35), ("Beside", 40)],
-)  # fmt: skip
+    [
+        ("Pilot's", 1),
+        ("A pilot", 7),
+        ("buoy", 8),
+        ("Signals", 10),
+        ("Green", 16),
+        ("Red", 17),
+        ("by night", 23),
+        ("Draught", 27),
+        ("tide --at 06", 31),
+        ("tide --at noon", 33),
+        ("Local", 35),
+        ("Beside", 40),
+    ],
+)
 def test_lines(words: str, line: int) -> None:
     """Each part of the text knows its line."""
     document = read(text_samples.ADOC)
@@ -60,9 +72,14 @@ def test_lines(words: str, line: int) -> None:
         ("Title\n-----\n\nText.", ["Text."]),
         ("a **b**c _d_ __e__f #g# [.red]#h# x^2^ H~2~O", ["a bc d ef g h x2 H2O"]),
         ("2 * 3 * 4, snake_case_name", ["2 * 3 * 4, snake_case_name"]),
-        ("see <<id,part>>, xref:a:b.adoc[that], https://x.org[site^], https://y.org",
-         ["see part, that, site, https://y.org"]),
-        ("kbd:[Ctrl+C], menu:File[Save > All], image:a.png[no], +++<u>+++", ["Ctrl+C, File > Save > All, , <u>"]),
+        (
+            "see <<id,part>>, xref:a:b.adoc[that], https://x.org[site^], https://y.org",
+            ["see part, that, site, https://y.org"],
+        ),
+        (
+            "kbd:[Ctrl+C], menu:File[Save > All], image:a.png[no], +++<u>+++",
+            ["Ctrl+C, File > Save > All, , <u>"],
+        ),
         ("a ((shown)) and (((hidden, term))) word", ["a shown and word"]),
         ('"`quoted`" \\*star*', ["“quoted” *star*"]),
         ("one +\ntwo", ["one\ntwo"]),
@@ -80,7 +97,7 @@ def test_lines(words: str, line: int) -> None:
         ("[verse]\nA line\n  and one", ["A line\n  and one"]),
         ("* one\n\n* two\n\nAfter.", ["one", "two", "After."]),
     ],
-)  # fmt: skip
+)
 def test_markup(text: str, expected: list[str]) -> None:
     """What a reader of the page sees is read."""
     assert expected == blocks(read(text))
@@ -89,11 +106,23 @@ def test_markup(text: str, expected: list[str]) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        *("*a " * 50_000, "`a " * 50_000, "----\n=\n" * 20_000, "[[a " * 30_000, "xref:a" * 30_000, "|===\n" * 9999),
-        *("\n".join("*" * (n % 7) + " a" for n in range(9000)), "999+|a " * 5000, "999*|a " * 5000, "a::\n" * 9999),
+        *(
+            "*a " * 50_000,
+            "`a " * 50_000,
+            "----\n=\n" * 20_000,
+            "[[a " * 30_000,
+            "xref:a" * 30_000,
+            "|===\n" * 9999,
+        ),
+        *(
+            "\n".join("*" * (n % 7) + " a" for n in range(9000)),
+            "999+|a " * 5000,
+            "999*|a " * 5000,
+            "a::\n" * 9999,
+        ),
         ":a: {a}{a}\n" * 9000 + "{a}",
     ],
-)  # fmt: skip
+)
 def test_time(text: str) -> None:
     """Markup that is never closed, and tables that span much, take seconds, not minutes."""
     before = process_time()

@@ -40,9 +40,21 @@ def test_document() -> None:
 
 @pytest.mark.parametrize(
     ("words", "line"),
-    [("Winter", 4), ("The gale", 10), ("and flooded", 11), ("Sven", 13), ("stacked", 16), ("118", 20),
-     ("Repairs", 24), ("tar xf", 26), ("make mole", 28), ("It held", 32), ("fixed", 35), ("Both", 37)],
-)  # fmt: skip
+    [
+        ("Winter", 4),
+        ("The gale", 10),
+        ("and flooded", 11),
+        ("Sven", 13),
+        ("stacked", 16),
+        ("118", 20),
+        ("Repairs", 24),
+        ("tar xf", 26),
+        ("make mole", 28),
+        ("It held", 32),
+        ("fixed", 35),
+        ("Both", 37),
+    ],
+)
 def test_lines(words: str, line: int) -> None:
     """Each part of the text knows its line."""
     document = read(text_samples.ORG)

@@ -51,9 +51,24 @@ def test_document() -> None:
 
 @pytest.mark.parametrize(
     "words",
-    ["Signal station", "Keeper", "The station", "weather reports", "and its charter", "Equipment", "The mast",
-     "Flags", "are hoisted", "def hoist", "return flag", "lower(flag)", "Lowers it", "calm", "storm"],
-)  # fmt: skip
+    [
+        "Signal station",
+        "Keeper",
+        "The station",
+        "weather reports",
+        "and its charter",
+        "Equipment",
+        "The mast",
+        "Flags",
+        "are hoisted",
+        "def hoist",
+        "return flag",
+        "lower(flag)",
+        "Lowers it",
+        "calm",
+        "storm",
+    ],
+)
 def test_lines(words: str) -> None:
     """Each part of the text knows the line of the file that it comes from."""
     source = text_samples.RST.split("\n")
