@@ -28,8 +28,8 @@ _MANIFEST = "manifest.json"
 FORMAT_VERSION = 3
 # A new version of one of these may read text differently, or tokenise it differently.
 _PACKAGES = (
-    "charset-normalizer", "docutils", "markdown-it-py", "numpy", "py3langid", "pypdfium2", "PyStemmer",
-    "PyYAML", "rank-bm25", "regex", "selectolax", "sentencex",
+    "charset-normalizer", "docutils", "markdown-it-py", "numpy", "py3langid", "pylatexenc", "pypdfium2",
+    "PyStemmer", "python-oxmsg", "PyYAML", "rank-bm25", "regex", "selectolax", "sentencex",
 )  # fmt: skip
 # Unfinished files older than this were left by a process that died.
 _ABANDONED_AFTER_SECONDS = 3600
