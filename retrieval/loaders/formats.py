@@ -5,6 +5,7 @@ from pathlib import Path, PurePosixPath
 from typing import Protocol
 
 from retrieval.errors import DocumentError
+from retrieval.loaders.zip_folder import container_of, read_packed_file
 from retrieval.model import Document
 
 
@@ -75,7 +76,11 @@ def read_file(file: Path, name: str) -> bytes:
                 name, f"{size / 2**20:.0f} MB exceed the limit of {limit // 2**20} MB; split it"
             )
         return file.read_bytes()
+    except NotADirectoryError:
+        return read_packed_file(file, name, MAX_FILE_BYTES)
     except FileNotFoundError:
+        if container_of(file):
+            return read_packed_file(file, name, MAX_FILE_BYTES)
         raise DocumentError(name, "was removed after the folder was listed; read the folder again") from None
     except OSError as error:
         raise DocumentError(name, f"cannot be read ({error.strerror}); check its permissions") from None

@@ -23,7 +23,7 @@ MAX_DEPTH = 256
 _MAX_UNPACK_RATIO = 200
 _MAX_SMALL_ARCHIVE_BYTES = 8 * 2**20
 _METHODS = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED})
-_DAMAGED = (
+DAMAGED = (
     *(zipfile.BadZipFile, zlib.error, EOFError, OSError),
     *(ValueError, LookupError, NotImplementedError, RuntimeError),
 )
@@ -49,10 +49,10 @@ class ZipArchive:
         self.name = name
         try:
             self._zip = zipfile.ZipFile(io.BytesIO(data))
-        except _DAMAGED:
+        except DAMAGED:
             raise DocumentError(name, _reason_not_zip(data)) from None
         entries = self._zip.infolist()
-        reason = _refusal(entries, len(data))
+        reason = archive_refusal(entries, len(data))
         if reason:
             raise DocumentError(name, reason)
         self._entries = {_key(entry.filename): entry for entry in entries}
@@ -75,7 +75,7 @@ class ZipArchive:
         """
         try:
             root = self._parse(path)
-        except (ET.ParseError, expat.ExpatError, *_DAMAGED):
+        except (ET.ParseError, expat.ExpatError, *DAMAGED):
             raise self.damaged_error(path) from None
         self._strip_namespaces(root)
         return root
@@ -123,7 +123,7 @@ class ZipArchive:
         try:
             with self._zip.open(info) as entry:  # never returns more than the listed size
                 yield entry
-        except _DAMAGED:
+        except DAMAGED:
             raise self.damaged_error(path) from None
 
 
@@ -149,7 +149,8 @@ class _Prologue:
         self._has_ended = True
 
 
-def _refusal(entries: list[zipfile.ZipInfo], size: int) -> str | None:
+def archive_refusal(entries: list[zipfile.ZipInfo], size: int) -> str | None:
+    """Return why an archive of `size` bytes is not read, or None; nothing is unpacked for that."""
     unpacked = sum(entry.file_size for entry in entries)
     if any(entry.flag_bits & _ENCRYPTED_FLAG for entry in entries):
         return "is encrypted; save it without a password"
