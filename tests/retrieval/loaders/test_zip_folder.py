@@ -64,7 +64,7 @@ def test_unchanged_archives_are_not_read_again(folder: Path, tmp_path: Path) -> 
 
 
 def _write(path: Path, entries: dict[str, bytes]) -> Path:
-    path.write_bytes(samples.make_zip(entries))  # type: ignore[arg-type]  # a dict of bytes is one of both
+    path.write_bytes(samples.make_zip(entries))
     return path
 
 
