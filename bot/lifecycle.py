@@ -43,6 +43,7 @@ from bot.telegram.journal import AnsweredJournal
 from bot.telegram.polling import Poller
 from bot.telegram.spool import Spool
 from bot.telegram.webhook import Inbox, Webhook
+from bot.views.left_out import left_out_lines
 from config.logging import configure
 from config.settings import ConfigError, Settings, startup_problems
 from retrieval.documents.archive import AnyArchive
@@ -142,7 +143,7 @@ class BotResources:
         self._uploads: UploadQueue | None = None
         self._encoding = BackgroundEncoding(self.metrics)
         self._monitor: ClusterMonitor | None = None
-        self._logged_problems: Sequence[object] = ()
+        self._logged_problems: Sequence[str] = ()
         self._connection = contextlib.AsyncExitStack()
         self._encoder = encoder_for(settings)
 
@@ -249,10 +250,11 @@ class BotResources:
 
     def _report_documents(self, archive: AnyArchive, place: str) -> None:
         """Log the documents of an archive with its new problems, and count them in the metrics."""
-        for problem in archive.problems:
-            if problem not in self._logged_problems:
-                _log.warning("Left out %s: %s", problem.name, problem.reason)
-        self._logged_problems = archive.problems
+        lines = tuple(left_out_lines(archive.problems))
+        for line in lines:
+            if line not in self._logged_problems:
+                _log.warning("Left out %s", line)
+        self._logged_problems = lines
         documents, passages = len(archive.sources), archive.passages
         _log.info("Documents in %s: %d, passages: %d", place, documents, passages)
         if not documents:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 # The unit of locations in a document: lines, unless the format has something better.
-Unit = Literal["line", "paragraph", "page", "slide", "row", "chapter"]
+Unit = Literal["line", "paragraph", "page", "slide", "row", "chapter", "time", "cell", "record", "message"]
 
 # Whether the first quote answers the question, may answer it, or does not.
 Certainty = Literal["sure", "unsure", "none"]
@@ -41,7 +41,11 @@ class Heading:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A page, slide, row or chapter: the offset of its text, and its number or name for people."""
+    """A page, row or another place of the document's unit: the offset of its text, and its label for people.
+
+    The label is its number or name; of a time, hours, minutes and seconds; of a message, its number and date,
+    with a space between them, of which one may be missing.
+    """
 
     start: int
     label: str
@@ -83,7 +87,8 @@ class Passage:
     passage's words. `heading` is the path of headings above the passage. `line`, `paragraph` and `page` count
     from 1; only pages and slides have a `page`. `label` is the number or name of the `unit` where the passage
     begins. `language` is an ISO 639-1 code. Offsets in `lines` and `paragraphs` are from the start of the
-    passage: `lines` are as in Document, the first at 0; `paragraphs` are the starts of all but the first.
+    passage: `lines` are as in Document, the first at 0; `paragraphs` are the starts of all but the first;
+    `labels` are the places of the unit that begin after the passage does, which only times can.
     """
 
     id: str
@@ -100,6 +105,7 @@ class Passage:
     label: str | None = None
     lines: tuple[LineMark, ...] = ()
     paragraphs: tuple[int, ...] = ()
+    labels: tuple[Page, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -108,7 +108,7 @@ def make_overview(passages: Sequence[Passage], quote_chars: int) -> Overview:
     """
     passages = list(passages)
     sentences = list(_sentences(passages, quote_chars))
-    is_table = bool(passages) and passages[0].unit == "row"
+    is_table = bool(passages) and passages[0].unit in {"row", "record"}
     chosen = _first_rows(sentences) if is_table else _central(sentences)
     citations = tuple(
         cite(sentence.passage, Excerpt(0, sentence.span.start, sentence.span.end, 0.0), rank, ())

@@ -83,6 +83,9 @@ class CommandGroup(click.Group):
             raise UsageFailure(f"{prefix}{error.strerror or error}") from None
 
 
+list_all_option = click.option(
+    "--list-all", is_flag=True, help="List every file that is not read, also those that are no documents."
+)
 docs_option = click.option(
     "--docs",
     type=click.Path(path_type=Path),
@@ -261,18 +264,20 @@ def _input_lines() -> Iterator[str]:
     help="The documents folder, instead of SEEDS_DIR.",
 )
 @click.option("--fresh", is_flag=True, help="Re-read every document (without a cluster always).")
-def index(docs: Path | None, *, fresh: bool) -> None:
+@list_all_option
+def index(docs: Path | None, *, fresh: bool, list_all: bool) -> None:
     """Read the documents and save their index.
 
     All documents are read again; vectors of unchanged texts are kept. Ctrl-C while texts are encoded
     keeps the vectors so far, and the next run continues. With OPENSEARCH_URL only changed documents are read,
-    and the new index replaces the old one when complete. Files that are left out are listed with the reason.
+    and the new index replaces the old one when complete. Files that cannot be read are
+    listed with the reason; others that are no documents are counted, and listed with --list-all.
     Exit code 2 if no document can be read.
     """
     settings = read_settings()
     folder = docs or settings.seeds_dir
     if settings.opensearch_nodes:
-        _index_cluster(settings, folder, fresh=fresh)
+        _index_cluster(settings, folder, fresh=fresh, list_all=list_all)
         return
     with progress_bar("Reading") as progress:
         library = Library.open(
@@ -283,7 +288,7 @@ def index(docs: Path | None, *, fresh: bool) -> None:
             fresh=True,
             encoder=encoder_for(settings),
         )
-    print_problems(library, folder)
+    print_problems(library, folder, list_all=list_all)
     _print_counts(library)
     if not library.sources:
         sys.exit(_SETTING_EXIT_CODE)
@@ -305,7 +310,7 @@ def _encode_for_index(library: Library, texts: int) -> None:
         _print(f"{counts}{hint}")
 
 
-def _index_cluster(settings: Settings, folder: Path, *, fresh: bool) -> None:
+def _index_cluster(settings: Settings, folder: Path, *, fresh: bool, list_all: bool) -> None:
     from retrieval.opensearch import IndexPlan, cached_embeddings, write_index  # noqa: PLC0415  # as above
 
     # Loaded first to see whether that works: an index has vectors of all its texts or of none.
@@ -332,7 +337,7 @@ def _index_cluster(settings: Settings, folder: Path, *, fresh: bool) -> None:
                 )
             )
         library = open_cluster_documents(settings, folder, cluster, runner)
-    print_problems(library, "the cluster")
+    print_problems(library, "the cluster", list_all=list_all)
     _print_counts(library)
     if not library.sources:
         sys.exit(_SETTING_EXIT_CODE)
@@ -489,7 +494,8 @@ def delete(chat: int, bot: int | None, *, yes: bool) -> None:
 
 @main.command()
 @docs_option
-def check(docs: Path | None) -> None:
+@list_all_option
+def check(docs: Path | None, *, list_all: bool) -> None:
     """Check that everything is ready to run.
 
     Checks the token, documents, index and backend, one line each. Exit code 1 if something has to be fixed.
@@ -498,7 +504,7 @@ def check(docs: Path | None) -> None:
     from bot.cli.diagnostics import run_checks  # noqa: PLC0415
 
     settings, ready = read_settings(), True
-    for result in run_checks(settings, docs or settings.seeds_dir):
+    for result in run_checks(settings, docs or settings.seeds_dir, list_all=list_all):
         mark = {True: "ok  ", False: "FIX ", None: "note"}[result.ok]
         _print(f"{mark} {result.topic}: {result.message}")
         ready = ready and result.ok is not False

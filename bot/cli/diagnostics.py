@@ -10,6 +10,7 @@ from pathlib import Path
 import httpx
 
 from bot.search_backends import connection_settings, no_documents_message, open_cluster, open_cluster_library
+from bot.views.left_out import full_lines, left_out_lines
 from config.settings import ConfigError, Settings, startup_problems
 from retrieval.documents.library import Library
 from retrieval.embeddings.encoder import Encoder, is_installed, load_encoder
@@ -38,8 +39,11 @@ class CheckResult:
     message: str
 
 
-def run_checks(settings: Settings, folder: Path) -> Iterator[CheckResult]:
-    """Yield the results one by one; this waits for Telegram and reads the documents."""
+def run_checks(settings: Settings, folder: Path, *, list_all: bool = False) -> Iterator[CheckResult]:
+    """Yield the results one by one; this waits for Telegram and reads the documents.
+
+    With `list_all`, files that are no documents are listed, not only counted.
+    """
     problems = startup_problems(settings)
     yield (
         CheckResult("token", ok=False, message=problems["token"])
@@ -49,21 +53,21 @@ def run_checks(settings: Settings, folder: Path) -> Iterator[CheckResult]:
     if "webhook" in problems:
         yield CheckResult("webhook", ok=False, message=problems["webhook"])
     if settings.opensearch_nodes:
-        yield from asyncio.run(_check_cluster(settings, folder))
+        yield from asyncio.run(_check_cluster(settings, folder, list_all=list_all))
     else:
-        yield from _check_documents(settings, folder)
+        yield from _check_documents(settings, folder, list_all=list_all)
         yield CheckResult("backend", ok=True, message="embedded: the index is on this machine")
     yield from _check_folders(settings)
     if settings.webhook_url and settings.feedback_dir:
         yield CheckResult("feedback", ok=None, message=_SEVERAL_MACHINES.format(folder=settings.feedback_dir))
 
 
-async def _check_cluster(settings: Settings, folder: Path) -> list[CheckResult]:
+async def _check_cluster(settings: Settings, folder: Path, *, list_all: bool) -> list[CheckResult]:
     """Check every node by itself, and the index."""
     try:
         to = connection_settings(settings)
         nodes = [await _check_node(settings, replace(to, nodes=(node,))) for node in to.nodes]
-        return [*await _check_index(settings, folder, to), *nodes]
+        return [*await _check_index(settings, folder, to, list_all=list_all), *nodes]
     except ConfigError as error:
         return [CheckResult("backend", ok=False, message=str(error))]
 
@@ -83,7 +87,9 @@ async def _check_node(settings: Settings, to: ConnectionSettings) -> CheckResult
     return CheckResult("backend", ok=True, message=f"{cluster.addresses} answers in {milliseconds:.0f} ms")
 
 
-async def _check_index(settings: Settings, folder: Path, to: ConnectionSettings) -> list[CheckResult]:
+async def _check_index(
+    settings: Settings, folder: Path, to: ConnectionSettings, *, list_all: bool
+) -> list[CheckResult]:
     encoder, meaning = _load_encoder(settings)
     async with open_cluster(to) as cluster:
         try:
@@ -97,8 +103,8 @@ async def _check_index(settings: Settings, folder: Path, to: ConnectionSettings)
     return [
         CheckResult("documents", ok=is_filled, message=summary),
         *(
-            CheckResult("left out", ok=None, message=f"{problem.name}: {problem.reason}")
-            for problem in library.problems
+            CheckResult("left out", ok=None, message=line)
+            for line in (full_lines if list_all else left_out_lines)(library.problems)
         ),
         CheckResult("index", ok=True, message=f"passages: {library.passages}{languages}, in {index_name}"),
         meaning or CheckResult("meaning", ok=True, message="ready, for an index that was made with it"),
@@ -166,7 +172,7 @@ def _error_name(error: Exception) -> str:
     return type(error).__name__
 
 
-def _check_documents(settings: Settings, folder: Path) -> Iterator[CheckResult]:
+def _check_documents(settings: Settings, folder: Path, *, list_all: bool) -> Iterator[CheckResult]:
     encoder, meaning = _load_encoder(settings)
     try:
         library = Library.open(
@@ -183,8 +189,8 @@ def _check_documents(settings: Settings, folder: Path) -> Iterator[CheckResult]:
         yield CheckResult("documents", ok=True, message=f"{len(library.sources)} in {folder}")
     else:
         yield CheckResult("documents", ok=False, message=no_documents_message(folder))
-    for problem in library.problems:
-        yield CheckResult("left out", ok=None, message=f"{problem.name}: {problem.reason}")
+    for line in (full_lines if list_all else left_out_lines)(library.problems):
+        yield CheckResult("left out", ok=None, message=line)
     languages = f" ({', '.join(library.languages)})" if library.languages else ""
     yield CheckResult("index", ok=True, message=f"passages: {library.passages}{languages}")
     yield meaning or _check_vectors(library)

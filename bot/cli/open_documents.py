@@ -18,6 +18,7 @@ from bot.search_backends import (
     open_cluster,
     open_cluster_library,
 )
+from bot.views.left_out import full_lines, left_out_lines
 from config import logging
 from config.settings import Settings
 from retrieval.documents.library import Library
@@ -111,15 +112,22 @@ def _check_command(docs: Path | None) -> str:
 
 
 def print_problems(
-    library: "Library | ClusterLibrary", folder: Path | str, *, list_with: str | None = None
+    library: "Library | ClusterLibrary",
+    folder: Path | str,
+    *,
+    list_with: str | None = None,
+    list_all: bool = False,
 ) -> None:
-    """List the files that were left out, or only count them and name the command that lists them."""
+    """List the files that were left out, or only count them and name the command that lists them.
+
+    With `list_all`, files that are no documents are listed, too; else they are counted by kind.
+    """
     count = len(library.problems)
     if list_with and count:
         files = "1 file was" if count == 1 else f"{count:,} files were"
         click.echo(f"{files} left out; `{list_with}` says why", err=True)
-    for problem in () if list_with else library.problems:
-        click.echo(f"left out {problem.name}: {problem.reason}", err=True)
+    for line in (full_lines if list_all else left_out_lines)(() if list_with else library.problems):
+        click.echo(f"left out {line}", err=True)
     if not library.sources:
         click.echo(no_documents_message(folder), err=True)
 

@@ -13,6 +13,7 @@ from bot.handlers.progress import ProgressMessage
 from bot.i18n.messages import Texts
 from bot.ops.concurrency import in_thread
 from bot.ops.document_manager import DocumentManager, is_valid_document_name
+from bot.views.left_out import left_out_lines
 from bot.views.message import text_reply
 from bot.views.plain_text import isolate_direction, one_line
 from retrieval.errors import DocumentError, FolderError
@@ -47,11 +48,10 @@ async def status(update: Update, context: BotContext) -> None:
     if context.state.collections is not None:
         chats, documents, size = await in_thread(context.state.collections.totals)
         text += "\n" + texts.collections_status(chats, documents, round(size / 1024**2))
-    problems = [
-        one_line(f"• {problem.name}: {problem.reason}", _MAX_LINE_UNITS) for problem in archive.problems
-    ]
+    problems = [one_line(f"• {line}", _MAX_LINE_UNITS) for line in left_out_lines(archive.problems)]
     if problems:
-        text = "\n".join([text, "", texts.files_left_out(len(problems)), *problems[:_MAX_PROBLEMS]])
+        count = texts.files_left_out(len(archive.problems))
+        text = "\n".join([text, "", count, *problems[:_MAX_PROBLEMS]])
     await send_reply(update, text_reply(text))
 
 

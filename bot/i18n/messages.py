@@ -272,6 +272,24 @@ class Texts:
     def row(self, label: str) -> str:
         return self._("row {label}").format(label=label)
 
+    def time(self, label: str) -> str:
+        """Return a place in a recording; `label` is a time such as 00:12:31."""
+        return self._("at {label}").format(label=label)
+
+    def cell(self, label: str) -> str:
+        return self._("cell {label}").format(label=label)
+
+    def record(self, label: str) -> str:
+        return self._("record {label}").format(label=label)
+
+    def mail(self, number: str, date: str) -> str:
+        """Return which e-mail of a file it is; one of number and date may be empty."""
+        if not date:
+            return self._("message {number}").format(number=number)
+        if not number:
+            return self._("message of {date}").format(date=date)
+        return self._("message {number} of {date}").format(number=number, date=date)
+
     def chapter(self, name: str) -> str:
         return self._("chapter “{name}”").format(name=name)
 

@@ -19,7 +19,7 @@ _MAX_SHORT_QUOTE_CHARS = 200
 _MAX_SUGGESTION_UNITS = 1000
 _MAX_NEAR_HEADINGS = 3
 # A document may have page labels of any length.
-_MAX_PAGE_LABEL_UNITS = 16
+_MAX_PAGE_LABEL_UNITS = 20
 _LEFT_TO_RIGHT_MARK, _RIGHT_TO_LEFT_MARK = "\u200e", "\u200f"
 _FIRST_STRONG_ISOLATE, _POP_ISOLATE = "\u2068", "\u2069"
 _WORD = regex.compile(r"[\p{L}\p{N}][\p{L}\p{M}\p{N}\u200c\u200d'’-]*")
@@ -117,12 +117,22 @@ def _place(title: str, at: Locator, texts: Texts) -> list[str]:
 
 
 def _position(at: Locator, texts: Texts) -> list[str]:
-    """Return the page, slide, row, paragraph or lines; nothing for chapters, which have a name."""
+    """Return the page or another place; nothing for chapters, which have a name."""
     number = str(at.page) if at.label is None else one_line(at.label, _MAX_PAGE_LABEL_UNITS)
-    if at.unit == "slide":
-        return [texts.slide(number)]
-    if at.unit == "row":
-        return [texts.row(number)]
+    numbered = {
+        "slide": texts.slide,
+        "row": texts.row,
+        "time": texts.time,
+        "cell": texts.cell,
+        "record": texts.record,
+    }
+    if at.unit in numbered:
+        return [numbered[at.unit](number)]
+    if at.unit == "message":
+        words = number.split()
+        date = next((word for word in words if "-" in word), "")
+        number_in_file = next((word for word in words if word != date), "")
+        return [texts.mail(number_in_file, date)] if words else []
     if at.unit == "chapter":
         return []
     if at.unit == "paragraph":

@@ -13,6 +13,7 @@ from retrieval.documents.ingestion import render_page_picture
 from retrieval.errors import EncoderError
 from retrieval.ids import document_id, document_of
 from retrieval.index.interface import DocumentIndex
+from retrieval.loaders.zip_folder import container_of
 from retrieval.model import Answer, Citation, Passage, PassageContext, Problem, Section, Source, TermWeight
 from retrieval.overview import Overview, make_overview
 from retrieval.pipeline import answer, explain
@@ -171,8 +172,9 @@ class Archive(ABC, Generic[IndexT]):
         return await self._ask(lambda snapshot: snapshot.context(passage_id))
 
     def file(self, source: Source) -> Path:
-        """Return the path of a document's file."""
-        return self.folder / source.name
+        """Return the path of a document's file, or of the archive that it is in."""
+        file = self.folder / source.name
+        return container_of(file) or file
 
     def picture(self, citation: Citation) -> bytes | None:
         """Return the page of a quote as a JPEG with the quote marked, or None without pages. Blocks."""

@@ -4,7 +4,8 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from retrieval.errors import FolderError
+from retrieval.errors import DocumentError, FolderError
+from retrieval.loaders import zip_folder
 from retrieval.model import Problem
 
 
@@ -20,7 +21,8 @@ class FileEntry:
 def list_files(folder: Path) -> tuple[list[FileEntry], list[Problem]]:
     """Return the files sorted by name, and the problems of files and folders that cannot be listed.
 
-    Hidden files and symbolic links are left out. Raises FolderError when the folder itself cannot be listed.
+    Hidden files and symbolic links are left out. The files in a .zip file are listed in its place.
+    Raises FolderError when the folder itself cannot be listed.
     """
     try:
         folders, files = _scan(folder, "")
@@ -40,6 +42,8 @@ def list_files(folder: Path) -> tuple[list[FileEntry], list[Problem]]:
         else:
             folders += inner_folders
             files += inner_files
+    files, packed_problems = _unpacked(folder, files)
+    problems += packed_problems
     valid = [file for file in files if _is_unicode(file.name)]
     problems += [
         Problem(os.fsencode(file.name).decode("utf-8", "replace"), "its name is not valid UTF-8; rename it")
@@ -47,6 +51,28 @@ def list_files(folder: Path) -> tuple[list[FileEntry], list[Problem]]:
         if not _is_unicode(file.name)
     ]
     return sorted(valid, key=lambda file: file.name), problems
+
+
+def _unpacked(folder: Path, files: list[FileEntry]) -> tuple[list[FileEntry], list[Problem]]:
+    """Return the files with those in archives in place of the archives, and the problems of these."""
+    listed: list[FileEntry] = []
+    problems: list[Problem] = []
+    for file in files:
+        if not file.name.lower().endswith(zip_folder.SUFFIX) or not _is_unicode(file.name):
+            listed.append(file)
+            continue
+        try:
+            packed = zip_folder.list_packed_files(folder / file.name, file.name)
+        except DocumentError as error:
+            problems.append(Problem(file.name, error.reason))
+            continue
+        for inner in packed:
+            name = f"{file.name}/{inner.path}"
+            if inner.problem:
+                problems.append(Problem(name, inner.problem))
+            else:
+                listed.append(FileEntry(name, inner.size, file.changed))
+    return listed, problems
 
 
 def _scan(folder: Path, above: str) -> tuple[list[str], list[FileEntry]]:

@@ -28,6 +28,11 @@ _log = logging.getLogger(__name__)
 # Plain text is read in this process if there is little of it. Other formats are always read in worker
 # processes: a malicious document may crash or block the library that reads it.
 _PLAIN_TEXT_SUFFIXES = (".txt", ".text", ".md", ".markdown", ".csv", ".tsv")
+# Many of these are small, too: they share the jobs of worker processes.
+_BATCHED_SUFFIXES = (
+    *_PLAIN_TEXT_SUFFIXES,
+    *(".srt", ".vtt", ".ipynb", ".rst", ".org", ".adoc", ".json", ".jsonl", ".yaml", ".yml", ".eml"),
+)
 _MAX_BYTES_IN_PROCESS = 512 * 1024
 _MAX_BATCH_BYTES = 8 * 1024**2
 _MAX_BATCH_FILES = 500
@@ -107,11 +112,11 @@ def _is_plain_text(file: FileEntry) -> bool:
 
 
 def _make_batches(files: Sequence[FileEntry]) -> Iterator[list[FileEntry]]:
-    """Group plain text files so that each job has enough to do; other files are jobs of their own."""
+    """Group small files of text so that each job has enough to do; other files are jobs of their own."""
     batch: list[FileEntry] = []
     size = 0
     for file in files:
-        is_own = _is_plain_text(file)
+        is_own = file.name.lower().endswith(_BATCHED_SUFFIXES)
         if batch and (not is_own or size + file.size > _MAX_BATCH_BYTES or len(batch) == _MAX_BATCH_FILES):
             yield batch
             batch, size = [], 0

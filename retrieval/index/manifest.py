@@ -30,8 +30,8 @@ _KEPT_FILES = {MANIFEST, FILE_NAME, CODES_FILE_NAME}
 FORMAT_VERSION = 3
 # A new version of one of these may read text differently, or tokenise it differently.
 _PACKAGES = (
-    "charset-normalizer", "markdown-it-py", "numpy", "py3langid", "pypdfium2", "PyStemmer", "rank-bm25",
-    "regex", "selectolax", "sentencex", "striprtf",
+    "charset-normalizer", "docutils", "markdown-it-py", "numpy", "py3langid", "pylatexenc", "pypdfium2",
+    "PyStemmer", "python-oxmsg", "PyYAML", "rank-bm25", "regex", "selectolax", "sentencex", "striprtf",
 )  # fmt: skip
 # Unfinished files older than this were left by a process that died.
 _ABANDONED_AFTER_SECONDS = 3600

@@ -20,7 +20,7 @@ from retrieval.index.arrays import ArrayFile, RaggedArray
 from retrieval.index.bm25 import Float32Array, InvertedIndex, Weighting, decode_passages
 from retrieval.index.forward_index import ForwardIndex
 from retrieval.index.vocabulary import Vocabulary, digest, digests
-from retrieval.model import LineMark, Passage, Span
+from retrieval.model import LineMark, Page, Passage, Span
 
 
 def encode_line_marks(passage: Passage) -> list[int]:
@@ -34,6 +34,16 @@ def decode_line_marks(numbers: Sequence[int], line: int) -> tuple[LineMark, ...]
     starts = accumulate(numbers[::2])
     lines = islice(accumulate(numbers[1::2], initial=line), 1, None)
     return tuple(map(LineMark, starts, lines))
+
+
+def encode_labels(passage: Passage) -> list[int | str]:
+    """Return the labels of the places that begin inside a passage: offset and label in turn."""
+    return [value for page in passage.labels for value in (page.start, page.label)]
+
+
+def decode_labels(values: Sequence[Any]) -> tuple[Page, ...]:
+    """Return the places that `encode_labels` was given."""
+    return tuple(map(Page, values[::2], values[1::2]))
 
 
 SUFFIX = ".segment"
@@ -186,7 +196,8 @@ class Segment:
     def _parse(self, body: bytes, document: int) -> Passage:
         decoded = body.decode()
         head, end = _decode_json(decoded)
-        identity, start, heading, line, paragraph, language, page, unit, label, lines, paragraphs = head
+        identity, start, heading, line, paragraph, language, page, unit, label, lines, *later = head
+        paragraphs, labels = later
         text = decoded[end + 1 :]
         name, title = self.document_name(document)
         return Passage(
@@ -204,6 +215,7 @@ class Segment:
             label,
             decode_line_marks(lines, line),
             tuple(paragraphs),
+            decode_labels(labels),
         )
 
     def passage_languages(self) -> NDArray[np.str_]:

@@ -177,6 +177,7 @@ def _pack_body(passage: Passage) -> bytes:
         passage.label,
         segment.encode_line_marks(passage),
         passage.paragraphs,
+        segment.encode_labels(passage),
     ]
     return f"{json.dumps(head, separators=(',', ':'))}\n{passage.text}".encode()
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from retrieval.ids import passage_id
 from retrieval.language import detect, script, script_of
-from retrieval.model import Document, Heading, LineMark, Passage, Section, Span
+from retrieval.model import Document, Heading, LineMark, Page, Passage, Section, Span
 from retrieval.sentences import pieces
 
 
@@ -32,9 +32,13 @@ _SHORT_BLOCK_CHARS = 250
 # A character of these scripts carries as much text as 2.5 letters of an alphabet.
 _DENSE_SCRIPTS = frozenset({"Han", "Kana", "Hangul"})
 _DENSE_SCRIPT_FACTOR = 2.5
+# Of a recording: what is said before and after is not quoted together.
+_LONG_PAUSE_SECONDS = 60
 _LEAD_IN_ENDINGS = (":", "：", "﹕")
 # Units with page numbers; rows and chapters have labels only.
 _PAGE_UNITS = frozenset({"page", "slide"})
+# Rows and records are passages of their own.
+_SEPARATE_UNITS = frozenset({"row", "record"})
 
 
 def split_passages(document: Document) -> Iterator[Passage]:
@@ -71,6 +75,7 @@ def split_passages(document: Document) -> Iterator[Passage]:
                 label=document.pages[page - 1].label if page else None,
                 lines=lines,
                 paragraphs=tuple(block.start - span.start for block in document.blocks[first + 1 : last + 1]),
+                labels=_later_labels(document, span, page) if document.unit == "time" else (),
             )
             occurrences[words] += 1
 
@@ -104,7 +109,7 @@ def _takes_next(document: Document, first: int, last: int) -> bool:
 def _belongs_to_next(document: Document, number: int) -> bool:
     """Return whether a block and the next one may share a passage."""
     before, block = document.blocks[number : number + 2]
-    if document.unit == "row" or _has_boundary(document, before, block):
+    if document.unit in _SEPARATE_UNITS or _has_boundary(document, before, block):
         return False
     if _is_lead_in(document, number):
         return True
@@ -127,16 +132,37 @@ def _is_lead_in(document: Document, number: int) -> bool:
 def _has_boundary(document: Document, before: Span, block: Span) -> bool:
     """Return whether a heading, page or slide begins between two blocks."""
     heading = bisect_right(document.headings, before.start, key=lambda heading: heading.span.start)
-    page = bisect_right(document.pages, before.start, key=lambda page: page.start)
     starts = [heading.span.start for heading in document.headings[heading : heading + 1]]
+    if document.unit == "time":
+        return _has_pause(document, block) or any(start <= block.start for start in starts)
+    page = bisect_right(document.pages, before.start, key=lambda page: page.start)
     starts += [page.start for page in document.pages[page : page + 1]]
     return any(start <= block.start for start in starts)
+
+
+def _has_pause(document: Document, block: Span) -> bool:
+    """Return whether a block of a recording begins long after what was said before it."""
+    at = bisect_right(document.pages, block.start, key=lambda page: page.start)
+    before, after = (_seconds(page.label) for page in document.pages[at - 2 : at])
+    return after - before >= _LONG_PAUSE_SECONDS
+
+
+def _seconds(time: str) -> int:
+    """Return a time such as 00:12:31 in seconds."""
+    hours, minutes, seconds = map(int, time.split(":"))
+    return 3600 * hours + 60 * minutes + seconds
 
 
 def _enclosing_list(document: Document, block: Span) -> Span | None:
     """Return the span of the list or table around a block."""
     at = bisect_right(document.lists, block.start, key=lambda span: span.start)
     return document.lists[at - 1] if at and block.end <= document.lists[at - 1].end else None
+
+
+def _later_labels(document: Document, span: Span, page: int) -> tuple[Page, ...]:
+    """Return the places that begin inside a passage after its first one, with offsets from its start."""
+    last = bisect_left(document.pages, span.end, key=lambda place: place.start)
+    return tuple(Page(place.start - span.start, place.label) for place in document.pages[page:last])
 
 
 def _line_marks(document: Document, span: Span) -> tuple[LineMark, ...]:

@@ -67,14 +67,23 @@ class DocumentBuilder:
         self._lists: list[Span] = []
         self._list_number = 0
 
-    def add_block(self, text: str, lines: Iterable[LineMark] = (), list_number: int = 0) -> None:
+    def add_block(
+        self,
+        text: str,
+        lines: Iterable[LineMark] = (),
+        list_number: int = 0,
+        *,
+        pages: Iterable[Page] = (),
+    ) -> None:
         """Add a paragraph, stripped; a blank one is ignored.
 
         `lines` map its text to source lines, with offsets from the start of `text`. Consecutive blocks with
-        the same non-zero `list_number` belong to one list or table.
+        the same non-zero `list_number` belong to one list or table. `pages` begin inside it, with offsets
+        as those of `lines`.
         """
         span = self._add(text, lines)
         if span:
+            self._add_pages(span, len(text) - len(text.lstrip()), pages)
             self._blocks.append(span)
             if list_number:
                 start = self._lists.pop().start if list_number == self._list_number else span.start
@@ -91,6 +100,10 @@ class DocumentBuilder:
     def add_unquotable(self, text: str, lines: Iterable[LineMark] = ()) -> None:
         """Add text that is not a block of its own, such as column names: it can be read but not quoted."""
         self._add(text, lines)
+
+    @property
+    def has_headings(self) -> bool:
+        return bool(self._headings)
 
     def begin_page(self, label: str) -> None:
         """Begin a page, slide, row or chapter; one without text is dropped."""
@@ -136,6 +149,12 @@ class DocumentBuilder:
         self._add_line_marks(start, len(text) - len(text.lstrip()), lines)
         return Span(start, self._end)
 
+    def _add_pages(self, span: Span, stripped: int, pages: Iterable[Page]) -> None:
+        for page in pages:
+            start = span.start + max(page.start - stripped, 0)
+            if start < span.end and not (self._pages and self._pages[-1].start >= start):
+                self._pages.append(Page(start, page.label))
+
     def _add_line_marks(self, start: int, stripped: int, lines: Iterable[LineMark]) -> None:
         for mark in lines:
             shifted = LineMark(start + max(mark.start - stripped, 0), mark.line)
@@ -145,6 +164,11 @@ class DocumentBuilder:
                 self._lines.pop()
             if not self._lines or self._lines[-1].line != shifted.line:
                 self._lines.append(shifted)
+
+
+def title_from_name(name: str) -> str:
+    """Return the file name without folder and suffix, for formats whose first words make no title."""
+    return name.rpartition("/")[2].rpartition(".")[0]
 
 
 def title_from_opening(text: str) -> str:

@@ -6,6 +6,7 @@ from typing import Protocol
 
 from retrieval.errors import DocumentError
 from retrieval.loaders import libreoffice
+from retrieval.loaders.zip_folder import container_of, read_packed_file
 from retrieval.model import Document
 
 
@@ -38,11 +39,33 @@ LOADERS = {
     ".odp": "odf.odp",
     ".ods": "odf.ods",
     ".pdf": "pdf.pdf",
+    ".srt": "text.subtitles",
+    ".vtt": "text.subtitles",
+    ".ipynb": "text.notebook",
+    ".rst": "text.rst",
+    ".org": "text.org",
+    ".tex": "text.latex",
+    ".latex": "text.latex",
+    ".adoc": "text.asciidoc",
+    ".asciidoc": "text.asciidoc",
+    ".json": "text.records",
+    ".jsonl": "text.records",
+    ".ndjson": "text.records",
+    ".yaml": "text.records",
+    ".yml": "text.records",
+    ".eml": "mail.eml",
+    ".mbox": "mail.mbox",
+    ".msg": "mail.msg",
 }
 MAX_FILE_BYTES = 64 * 1024 * 1024
 _KINDLE_SUFFIXES = frozenset({".mobi", ".azw", ".azw3"})
 # A large PDF consists mostly of pictures, which are not read.
 _MAX_BYTES_BY_SUFFIX = {".pdf": 256 * 1024 * 1024}
+
+
+def is_document_name(name: str) -> bool:
+    """Return whether a file's name ends as one of a format that can be read does."""
+    return PurePosixPath(name).suffix.lower() in LOADERS
 
 
 def read_file(file: Path, name: str) -> bytes:
@@ -64,8 +87,13 @@ def read_file(file: Path, name: str) -> bytes:
                 name, f"{size / 2**20:.0f} MB exceed the limit of {limit // 2**20} MB; split it"
             )
         data = file.read_bytes()
+    except NotADirectoryError:
+        data = read_packed_file(file, name, MAX_FILE_BYTES)
     except FileNotFoundError:
-        raise DocumentError(name, "was removed after the folder was listed; read the folder again") from None
+        if not container_of(file):
+            reason = "was removed after the folder was listed; read the folder again"
+            raise DocumentError(name, reason) from None
+        data = read_packed_file(file, name, MAX_FILE_BYTES)
     except OSError as error:
         raise DocumentError(name, f"cannot be read ({error.strerror}); check its permissions") from None
     if file.suffix.lower() == ".doc" and libreoffice.is_needed(data) and libreoffice.find() is None:

@@ -2,7 +2,6 @@
 
 import io
 import zipfile
-import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from posixpath import normpath
@@ -11,25 +10,14 @@ from xml.etree import ElementTree as ET
 from xml.parsers import expat
 
 from retrieval.errors import DocumentError
+from retrieval.loaders.zip_limits import DAMAGED, SAVE_AGAIN, archive_refusal
 
-MAX_ENTRIES = 50_000
-MAX_UNPACKED_BYTES = 256 * 2**20
 # Limit for the entries that are read: text and lists, never images.
 MAX_READ_BYTES = 64 * 2**20
 # An element takes 100 to 200 bytes, so this bounds memory.
 MAX_TAGS = 5_000_000
 MAX_DEPTH = 256
-# Office files unpack to 3 to 50 times their size, a bomb to 1000 times. Small archives are harmless.
-_MAX_UNPACK_RATIO = 200
-_MAX_SMALL_ARCHIVE_BYTES = 8 * 2**20
-_METHODS = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED})
-_DAMAGED = (
-    *(zipfile.BadZipFile, zlib.error, EOFError, OSError),
-    *(ValueError, LookupError, NotImplementedError, RuntimeError),
-)
-_ENCRYPTED_FLAG = 1
 _CHUNK_BYTES = 64 * 1024
-_SAVE_AGAIN = "save it again in the program that made it"
 # The container of Office files before 2007, and of those with a password.
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _WITH_PASSWORD = "EncryptedPackage".encode("utf-16-le")
@@ -49,10 +37,10 @@ class ZipArchive:
         self.name = name
         try:
             self._zip = zipfile.ZipFile(io.BytesIO(data))
-        except _DAMAGED:
+        except DAMAGED:
             raise DocumentError(name, _reason_not_zip(data)) from None
         entries = self._zip.infolist()
-        reason = _refusal(entries, len(data))
+        reason = archive_refusal(entries, len(data))
         if reason:
             raise DocumentError(name, reason)
         self._entries = {_key(entry.filename): entry for entry in entries}
@@ -84,7 +72,7 @@ class ZipArchive:
     def _open(self, path: str) -> Iterator[IO[bytes]]:
         info = self._entries.get(_key(path))
         if info is None:
-            raise DocumentError(self.name, f"lacks its part {path[:80]!r}; {_SAVE_AGAIN}")
+            raise DocumentError(self.name, f"lacks its part {path[:80]!r}; {SAVE_AGAIN}")
         self._remaining_bytes -= info.file_size  # every read of an entry counts
         if self._remaining_bytes < 0:
             raise DocumentError(
@@ -93,7 +81,7 @@ class ZipArchive:
         try:
             with self._zip.open(info) as entry:  # never returns more than the listed size
                 yield entry
-        except _DAMAGED:
+        except DAMAGED:
             raise self.damaged_error(path) from None
 
 
@@ -101,7 +89,7 @@ def parse_xml(chunks: Iterable[bytes], name: str, path: str) -> ET.Element:
     """Parse a part of a document as ZipArchive.parse_xml does; errors name the part by `path`."""
     try:
         root = _parse(chunks, name, path)
-    except (ET.ParseError, expat.ExpatError, *_DAMAGED):
+    except (ET.ParseError, expat.ExpatError, *DAMAGED):
         raise _damaged_error(name, path) from None
     _strip_namespaces(root, name)
     return root
@@ -131,11 +119,11 @@ def _strip_namespaces(root: ET.Element, name: str) -> None:
             element.tag = names[tag]
         level, depth = [inner for element in level for inner in element], depth + 1
         if depth > MAX_DEPTH:
-            raise DocumentError(name, f"is nested more than {MAX_DEPTH} deep; {_SAVE_AGAIN}")
+            raise DocumentError(name, f"is nested more than {MAX_DEPTH} deep; {SAVE_AGAIN}")
 
 
 def _damaged_error(name: str, path: str) -> DocumentError:
-    return DocumentError(name, f"is damaged at {path[:80]!r}; {_SAVE_AGAIN}")
+    return DocumentError(name, f"is damaged at {path[:80]!r}; {SAVE_AGAIN}")
 
 
 class _Prologue:
@@ -158,19 +146,6 @@ class _Prologue:
 
     def _on_root(self, *_: object) -> None:
         self._has_ended = True
-
-
-def _refusal(entries: list[zipfile.ZipInfo], size: int) -> str | None:
-    unpacked = sum(entry.file_size for entry in entries)
-    if any(entry.flag_bits & _ENCRYPTED_FLAG for entry in entries):
-        return "is encrypted; save it without a password"
-    if any(entry.compress_type not in _METHODS for entry in entries):
-        return f"is compressed in a way that cannot be read; {_SAVE_AGAIN}"
-    if len(entries) > MAX_ENTRIES:
-        return f"has more than {MAX_ENTRIES} parts; split it"
-    if unpacked > MAX_UNPACKED_BYTES or unpacked > max(_MAX_SMALL_ARCHIVE_BYTES, size * _MAX_UNPACK_RATIO):
-        return f"unpacks to {unpacked / 2**20:.0f} MB, which is too much; split it, or remove it"
-    return None
 
 
 def _reason_not_zip(data: bytes) -> str:

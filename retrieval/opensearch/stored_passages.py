@@ -192,15 +192,16 @@ def _encode_record(passage: Passage) -> bytes:
         passage.label,
         segment.encode_line_marks(passage),
         passage.paragraphs,
+        segment.encode_labels(passage),
     ]
     return f"{json.dumps(fields, separators=(',', ':'))}\n{passage.text}".encode()
 
 
 def _decode_record(record: bytes) -> Passage:
     fields, _, text = record.decode().partition("\n")
-    identity, document, title, start, heading, line, *place, lines, paragraphs = json.loads(fields)
+    identity, document, title, start, heading, line, *place, lines, paragraphs, labels = json.loads(fields)
     span = Span(start, start + len(text))
-    place += [segment.decode_line_marks(lines, line), tuple(paragraphs)]
+    place += [segment.decode_line_marks(lines, line), tuple(paragraphs), segment.decode_labels(labels)]
     return Passage(identity, document, title, span, text, tuple(heading), line, *place)
 
 

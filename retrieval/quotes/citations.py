@@ -93,8 +93,14 @@ def _locate(passage: Passage, excerpt: Excerpt) -> Locator:
         line_end=line_end,
         paragraph=paragraph_number(passage, excerpt.start),
         unit=passage.unit,
-        label=passage.label,
+        label=place_label(passage, excerpt.start),
     )
+
+
+def place_label(passage: Passage, start: int) -> str | None:
+    """Return the label of the place at an offset of a passage."""
+    later = bisect_right(passage.labels, start, key=lambda place: place.start)
+    return passage.labels[later - 1].label if later else passage.label
 
 
 def paragraph_number(passage: Passage, start: int) -> int:

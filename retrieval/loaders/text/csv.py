@@ -49,12 +49,7 @@ def load(data: bytes, name: str) -> Document:
         else:
             builder.begin_page(str(number))
             builder.add_block(document_builder.format_row(cells, columns if at > head else ()))
-    return builder.build(title=_title_from_name(name), unit="row")
-
-
-def _title_from_name(name: str) -> str:
-    """Return the file name without folder and suffix: the first words of a table make no title."""
-    return name.rpartition("/")[2].rpartition(".")[0]
+    return builder.build(title=document_builder.title_from_name(name), unit="row")
 
 
 def _numbered_rows(text: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:

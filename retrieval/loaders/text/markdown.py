@@ -66,11 +66,22 @@ def load(data: bytes, name: str) -> Document:
     text = decode(data, name)
     front = _FRONT_MATTER.match(text)
     body = front.end() if front else 0
-    source = convert_extensions(text[body:], 1 + text.count("\n", 0, body))
     builder = DocumentBuilder(name)
-    extract_all_blocks(parse_html(_render_html(source), name), builder)
+    add_markdown(text[body:], builder, name, first=1 + text.count("\n", 0, body))
     title = _FRONT_TITLE.search(front["body"]) if front else None
     return builder.build(title["title"] if title else None, unit="line")
+
+
+def add_markdown(text: str, builder: DocumentBuilder, name: str, *, first: int | None = None) -> None:
+    """Add the text of some Markdown to a builder. `first` is the number of its first line, if it has one.
+
+    Raises DocumentError when its HTML would take too long to parse.
+    """
+    page = parse_html(_render_html(convert_extensions(text, first or 1)), name)
+    if first is None:
+        for node in page.css(f"[{LINE_ATTRIBUTE}]"):
+            del node.attrs[LINE_ATTRIBUTE]
+    extract_all_blocks(page, builder)
 
 
 def _record_position(rule: Callable[[StateInline, bool], bool]) -> Callable[[StateInline, bool], bool]:

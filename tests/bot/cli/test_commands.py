@@ -289,6 +289,20 @@ def test_index_names_files_it_left_out(verbatim: Calling, documents: Path, tmp_p
     assert any((tmp_path / "index").iterdir())
 
 
+@pytest.mark.parametrize("command", ["index", "check"])
+def test_files_that_are_no_documents(verbatim: Calling, documents: Path, command: str) -> None:
+    """Files that are no documents are counted by kind in one line, and listed on request."""
+    for name in ("a.py", "b.py", "c.PY", "d.so", "Makefile"):
+        (documents / name).write_text("x")
+    done = verbatim(command, "--docs", documents)
+    printed = done.stdout + done.stderr
+    assert 1 == printed.count("left out") - (command == "index")
+    assert "3 .py, 1 .so, 1 without an ending: not read" in printed
+    done = verbatim(command, "--docs", documents, "--list-all")
+    assert "a.py: .py files are not supported" in done.stdout + done.stderr
+    assert "Makefile: files without a suffix are not supported" in done.stdout + done.stderr
+
+
 def test_check(verbatim: Calling, documents: Path) -> None:
     """`check` prints one line for each check; a failed one makes the exit code 1."""
     done = verbatim("check", "--docs", documents)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.i18n.messages import texts_for
+from bot.i18n.messages import LANGUAGES, texts_for
 from bot.views.plain_text import (
     Refusal,
     citation_location,
@@ -144,3 +144,24 @@ def test_labels_are_one_line_that_can_be_sent(text: str, max_units: int) -> None
     assert line == " ".join(line.split())
     assert utf16_length(line) <= max_units
     line.encode()
+
+
+@pytest.mark.parametrize(
+    ("unit", "label", "expected"),
+    [
+        ("time", "00:12:31", "at 00:12:31"),
+        ("cell", "7", "cell 7"),
+        ("record", "12", "record 12"),
+        ("message", "3 2024-03-05", "message 3 of 2024-03-05"),
+        ("message", "2024-03-05", "message of 2024-03-05"),
+        ("message", "3", "message 3"),
+        ("message", "", ""),
+    ],
+)
+def test_places_of_other_units(unit: Any, label: str, expected: str) -> None:
+    """Times, cells, records and messages are told in each language with their labels."""
+    at = Locator(None, None, 5, 7, 2, unit, label)
+    assert expected == location_text("", at, TEXTS)
+    shown = {language: location_text("", at, texts_for(language)) for language in LANGUAGES}
+    assert all(word in text for text in shown.values() for word in label.split())
+    assert not expected or all(text != expected for code, text in shown.items() if code not in {"en", "fr"})

@@ -9,7 +9,7 @@ import pytest
 from bot.i18n.messages import texts_for
 from bot.views.plain_text import location_text
 from retrieval.documents.library import Library
-from tests.documents import samples
+from tests.documents import samples, text_samples
 from tests.retrieval.corpus import library_passages
 
 pytestmark = pytest.mark.slow
@@ -38,6 +38,24 @@ QUESTIONS = [
     ("people.csv", "Welchen Beruf hatte Jonas Veit?", "Bäcker", "people, row 4"),
     ("market.tsv", "ما سعر عسل الجبل؟", "90", "market, row 3"),
     ("shop.xlsx", "What is the price of lamp oil?", "12.50 kr", "shop, sheet “Prices”, row 4"),
+    ("ferry.srt", "Who built the ferry?", "Brandt shipyard", "ferry, at 00:12:31"),
+    ("harbour.vtt", "How much does the crane lift?", "forty tons", "Harbour tour, at 00:00:02"),
+    ("tides.ipynb", "When was the gauge calibrated?", "in 2019", "Tides at Skerry, cell 1"),
+    ("tides.ipynb", "How high was the level on Monday?", "4.75", "Tides at Skerry, cell 3"),
+    ("signal.rst", "When was the mast struck by lightning?", "in 1988",
+     "Signal station, under “Equipment”, lines 20–48"),
+    ("signal.rst", "What does the red flag mean?", "storm", "Signal station, under “Equipment”, lines 20–48"),
+    ("berths.json", "Who owns the Alma?", "Ida Falk", "berths, record 1"),
+    ("harbour.jsonl", "Who pays the dues?", "The captain", "harbour, record 2"),
+    ("ferries.yaml", "When does the ferry from Storholm depart?", "17:45",
+     "Island ferries, under “routes”, record 2"),
+    ("bell.eml", "Where was the bell cast?", "Lübeck in 1788",
+     "Re: The bell of the Lighthouse, message of 2024-03-05"),
+    ("horn.mbox", "What replaced the fog horn in 1967?", "an electric one",
+     "horn, under “Re: Fog horn”, message 2 of 2024-03-05"),
+    ("storm.org", "Who is the harbour master?", "Sven Aas", "Storm log, under “Winter”, lines 10–21"),
+    ("pilot.adoc", "What does a green light mean?", "Pilot aboard",
+     "Pilot's handbook, under “Signals”, lines 12–40"),
     ("shop.xlsx", "When does the shop close?", "ferry leaves", "shop, sheet “Notes”, row 7"),
     ("cable-car.odt", "Wer hat die Seilbahn gebaut?", "Luise",
      "Die Seilbahn am Hohen Eck, under “Geschichte”, paragraph 1"),
@@ -64,7 +82,7 @@ SLIDES = (".pptx", ".odp")
 def library(tmp_path_factory: pytest.TempPathFactory) -> Library:
     """Return a library opened from the saved index, after checking it against the one that built it."""
     folder, saved = tmp_path_factory.mktemp("documents"), tmp_path_factory.mktemp("index")
-    for name, document in samples.DOCUMENTS.items():
+    for name, document in {**samples.DOCUMENTS, **text_samples.DOCUMENTS}.items():
         (folder / name).write_bytes(document())
     first = Library.open(folder, index_dir=saved)
     second = Library.open(folder, index_dir=saved)

@@ -16,10 +16,11 @@ from retrieval.errors import DocumentError
 from retrieval.loaders.chunking import split_passages
 from retrieval.loaders.formats import load_document
 from retrieval.model import Document
-from tests.documents import samples
+from tests.documents import samples, text_samples
 
 SAMPLES: dict[str, Callable[[], bytes]] = {
     **samples.DOCUMENTS,
+    **text_samples.DOCUMENTS,
     "hours.txt": "Opening hours\n\nThe library opens at nine.\n\nIt closes at eight.\n".encode,
     "hours.md": "# Opening hours\n\nThe *library* opens at nine.\n\n- It closes at eight.\n".encode,
 }
@@ -113,6 +114,19 @@ def test_any_damage_of_entries(name: str, seed: int) -> None:
         ("market.tsv", mutate, 5),
         ("hours.txt", mutate, 30),
         ("hours.md", mutate, 25),
+        ("ferry.srt", mutate, 60),
+        ("harbour.vtt", mutate, 50),
+        ("signal.rst", mutate, 50),
+        ("currents.tex", mutate, 50),
+        ("pilot.adoc", mutate, 50),
+        ("storm.org", mutate, 50),
+        ("bell.eml", mutate, 80),
+        ("horn.mbox", mutate, 70),
+        ("simple.msg", mutate, 5),
+        ("berths.json", mutate, 3),
+        ("harbour.jsonl", mutate, 20),
+        ("ferries.yaml", mutate, 5),
+        ("tides.ipynb", mutate, 5),
         ("guide.docx", mutate_entries, 30),
         ("observatory.epub", mutate_entries, 10),
         ("tea.pptx", mutate_entries, 50),

@@ -7,9 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from retrieval.index.forward_index import ForwardIndex
+from retrieval.loaders.chunking import split_passages
+from retrieval.loaders.text import subtitles
 from retrieval.model import Passage
 from retrieval.opensearch.passage_vectors import PassageVectors
 from retrieval.opensearch.stored_passages import DecodedPassages, pack_passages, unpack_passages
+from tests.documents import text_samples
 from tests.retrieval.corpus import document, forward_rows
 
 
@@ -59,3 +62,10 @@ def test_any_text(texts: list[str]) -> None:
     assert rows_without_names(forward) == rows_without_names(decoded.forward)
     assert vectors.counts.tolist() == decoded.vectors.counts.tolist()
     assert vectors.numbers.tolist() == decoded.vectors.numbers.tolist()
+
+
+def test_times() -> None:
+    """A passage of subtitles keeps the times of the cues in it."""
+    passages = list(split_passages(subtitles.load(text_samples.SRT.encode(), "ferry.srt")))
+    assert 2 == len(passages[0].labels)
+    assert passages == round_trip(passages)[1].passages()

@@ -1,0 +1,146 @@
+"""Loads e-mails (.eml): the headers that matter, the text, what it quotes, and the names of attachments."""
+
+import email
+import email.policy
+import re
+from collections.abc import Iterator
+from email.errors import MessageError
+from email.header import decode_header, make_header
+from email.message import Message as Part
+from email.utils import parsedate_to_datetime
+
+from retrieval.errors import DocumentError
+from retrieval.loaders.decoding import decode
+from retrieval.loaders.document_builder import DocumentBuilder, title_from_name
+from retrieval.loaders.mail.message import MailWriter, Message
+from retrieval.model import Document
+
+MAX_PARTS = 5000
+MAX_DEPTH = 32
+_HEADER_ERRORS = (ValueError, LookupError, TypeError, MessageError)
+_SHOWN_HEADERS = ("From", "To", "Cc", "Date")
+_EXPECTED_HEADERS = (*_SHOWN_HEADERS, "Subject", "Received", "Message-ID", "Content-Type", "MIME-Version")
+_UUENCODED = re.compile(r"^begin [0-7]{3,4} (?P<name>\S.*)\n(?:[ -`]{1,61}\n)+end$", re.MULTILINE)
+_FLOWED_BREAK = re.compile(r"(?<=\S) \n(?![>\n])")
+
+
+def load(data: bytes, name: str) -> Document:
+    """Load an .eml file; its title is the subject, and it is labelled by its date."""
+    messages = list(read_messages(data, name))
+    if not messages:
+        raise DocumentError(name, "has no headers of an e-mail, such as From and Subject; save it again")
+    builder = DocumentBuilder(name)
+    writer = MailWriter(builder, name)
+    for message in messages:
+        writer.add(message, message.date)
+    return builder.build(messages[0].subject or title_from_name(name), unit="message")
+
+
+def read_messages(data: bytes, name: str) -> Iterator[Message]:
+    """Yield a message and those attached to it; none if the bytes have no headers of an e-mail."""
+    try:
+        root = email.message_from_bytes(data, policy=email.policy.compat32)
+        if any(header in root for header in _EXPECTED_HEADERS):
+            yield from _messages(root, name)
+    except RecursionError:
+        raise DocumentError(name, "has parts nested too deep; save its attachments on their own") from None
+
+
+def _messages(root: Part, name: str) -> Iterator[Message]:
+    reader = _PartReader(name)
+    text, html = reader.read(root, 0)
+    headers = [(header, _header(root, header)) for header in _SHOWN_HEADERS]
+    subject = _header(root, "Subject")
+    yield Message(subject, _date(root), headers, text, html, reader.attachments)
+    for inner in reader.messages:
+        yield from _messages(inner, name)
+
+
+class _PartReader:
+    """Collects the text of a message, the names of its attachments, and the messages attached to it."""
+
+    def __init__(self, name: str) -> None:
+        self.attachments: list[str] = []
+        self.messages: list[Part] = []
+        self._name = name
+        self._parts = 0
+
+    def read(self, part: Part, depth: int) -> tuple[str, str]:
+        """Return the plain text and the HTML of a part. Raises DocumentError for too many or deep parts."""
+        self._parts += 1
+        if self._parts > MAX_PARTS or depth > MAX_DEPTH:
+            raise DocumentError(self._name, "has too many parts; save its attachments on their own")
+        kind = part.get_content_type()
+        payload = part.get_payload()
+        if isinstance(payload, list):
+            inner = [child for child in payload if isinstance(child, Part)]
+            if kind == "message/rfc822":
+                self.messages += inner
+                return "", ""
+            return self._join(inner, kind, depth)
+        filename = _filename(part)
+        if part.get_content_disposition() == "attachment" or not kind.startswith("text/"):
+            if filename:
+                self.attachments.append(filename)
+            return "", ""
+        if filename and kind not in {"text/plain", "text/html"}:
+            self.attachments.append(filename)
+            return "", ""
+        text = self._decode(part)
+        return ("", text) if kind == "text/html" else (self._without_files(text), "")
+
+    def _without_files(self, text: str) -> str:
+        """Return a text without the files in it, as programs before MIME attached them."""
+        self.attachments += [file["name"] for file in _UUENCODED.finditer(text)]
+        return _UUENCODED.sub("", text)
+
+    def _join(self, parts: list[Part], kind: str, depth: int) -> tuple[str, str]:
+        both = [self.read(part, depth + 1) for part in parts]
+        texts = [text for text, _ in both if text.strip()]
+        pages = [page for _, page in both if page.strip()]
+        if kind == "multipart/alternative":
+            return (texts[0], "") if texts else ("", pages[0] if pages else "")
+        return "\n\n".join(texts), "\n".join(pages)
+
+    def _decode(self, part: Part) -> str:
+        data = part.get_payload(decode=True)
+        if not isinstance(data, bytes):
+            return ""
+        charset = part.get_content_charset()
+        try:
+            text = decode(data, self._name, charset)
+        except DocumentError:
+            text = data.decode("utf-8", "replace").replace("\r\n", "\n").replace("\0", "")
+        if str(part.get_param("format", "")).lower() == "flowed":
+            text = _FLOWED_BREAK.sub(" ", text)
+        return text
+
+
+def _header(part: Part, name: str) -> str:
+    """Return a header as people see it; as it is if its encoding is broken."""
+    value = next((given for key, given in part.raw_items() if key.lower() == name.lower()), None)
+    if value is None:
+        return ""
+    # Bytes that are not ASCII are held as lone surrogates.
+    value = str(value).encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    try:
+        shown = str(make_header(decode_header(value)))
+    except _HEADER_ERRORS:
+        shown = str(value)
+    return " ".join(shown.encode("utf-8", "replace").decode().split())
+
+
+def _filename(part: Part) -> str:
+    try:
+        name = part.get_filename() or ""
+        shown = str(make_header(decode_header(name)))
+    except _HEADER_ERRORS:
+        return ""
+    return " ".join(shown.encode("utf-8", "replace").decode().split())
+
+
+def _date(part: Part) -> str:
+    try:
+        return parsedate_to_datetime(str(part.get("Date", ""))).date().isoformat()
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return ""

@@ -1,0 +1,36 @@
+from bot.views.left_out import full_lines, left_out_lines
+from retrieval.model import Problem
+
+PROBLEMS = [
+    Problem("a.py", ".py files are not supported; save it as one of .txt"),
+    Problem("docs/bad.txt", "holds no text"),
+    Problem("docs/b.PY", ".PY files are not supported; save it as one of .txt"),
+    Problem("LICENSE", "files without a suffix are not supported; save it as one of .txt"),
+    Problem("secret", "cannot be listed (Permission denied); check its permissions"),
+]
+
+
+def test_lines() -> None:
+    """A document that cannot be read has its line; files of other kinds are counted in one."""
+    assert [
+        "docs/bad.txt: holds no text",
+        "secret: cannot be listed (Permission denied); check its permissions",
+        "2 .py, 1 without an ending: not read",
+    ] == list(left_out_lines(PROBLEMS))
+
+
+def test_many_kinds() -> None:
+    """Of very many kinds, the rarest are summed up."""
+    problems = [Problem(f"a.k{n:02}", f".k{n:02} files are not supported") for n in range(20)]
+    (line,) = left_out_lines(problems)
+    assert line.endswith("1 .k11, 8 of other kinds: not read")
+
+
+def test_nothing() -> None:
+    """Without problems there is no line."""
+    assert [] == list(left_out_lines([]))
+
+
+def test_full() -> None:
+    """The full list names every file."""
+    assert 5 == len(list(full_lines(PROBLEMS)))
