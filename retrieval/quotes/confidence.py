@@ -16,6 +16,19 @@ from retrieval.query.query import Query
 
 
 @dataclass(frozen=True, slots=True)
+class Shortening:
+    """When a part of a quote is shown in its place.
+
+    `weights` and `bias` are a logistic regression over what is lost, by feature: how likely a part of a right
+    quote is right, too. From `min_probability` on, the shortest part is shown.
+    """
+
+    weights: Mapping[str, float]
+    bias: float
+    min_probability: float
+
+
+@dataclass(frozen=True, slots=True)
 class Coefficients:
     """The coefficients of one fit, by feature.
 
@@ -24,13 +37,15 @@ class Coefficients:
     product of two features. `words` is the logarithm of the number of content words, `unspaced` is 1 in
     scripts without spaces.
 
-    From the confidence `min_sure` on, the best quote counts as the answer.
+    From the confidence `min_sure` on, the best quote counts as the answer. Without `shortening`, quotes are
+    not shortened.
     """
 
     quote: Mapping[str, float]
     confidence: Mapping[str, float]
     bias: float
     min_sure: float
+    shortening: Shortening | None = None
 
 
 # For candidates with vectors.
@@ -96,6 +111,7 @@ WITH_TOKENS = Coefficients(
         "span_grams": 1.16,
         "previous_gain": 3.56,
         "starts_passage": 0.81,
+        "starts_section": 0.0,
         "length": 1.18,
         "starts_lowercase": -0.91,
         "meaning": 9.34,
@@ -105,6 +121,7 @@ WITH_TOKENS = Coefficients(
         "person": 0.52,
         "number": 0.76,
         "token_meaning": 3.5,
+        "answer_likeness": 0.0,
     },
     confidence={
         "names": -0.19,
@@ -117,6 +134,8 @@ WITH_TOKENS = Coefficients(
         "meaning": 4.32,
         "span_meaning": 0.04,
         "token_meaning": 1.04,
+        "answer_likeness": 0.0,
+        "starts_section": 0.0,
         "words": 0.85,
         "unspaced": 0.18,
     },
@@ -124,6 +143,20 @@ WITH_TOKENS = Coefficients(
     # On collections left out of the fit, 0.04 of the answerable questions then get a wrong answer, and 0.96
     # of the others get none (docs/ranking.md).
     min_sure=0.65,
+    shortening=Shortening(
+        weights={
+            "cuts_start": 0.0,
+            "cuts_end": 0.0,
+            "ends_in_colon": 0.0,
+            "number": 0.0,
+            "year": 0.0,
+            "span_meaning": 0.0,
+            "answer_likeness": 0.0,
+            "best_left_out": 0.0,
+        },
+        bias=0.0,
+        min_probability=0.92,
+    ),
 )
 
 # For candidates without vectors.
@@ -189,15 +222,22 @@ def confidence(query: Query, features: Mapping[str, float], coefficients: Coeffi
     word_count = sum(word.is_content for word in query.words)
     if not word_count:
         return 0.0
-    unspaced = float(any(is_unspaced(word.text) for word in query.words))
-    words = math.log(min(word_count, _MAX_COUNTED_WORDS))
-    values = {**features, "words": words, "unspaced": unspaced}
+    values = {**features, **confidence_features(query)}
     logit = coefficients.bias + sum(
         coefficient * math.prod(values[part] for part in name.split("*"))
         for name, coefficient in coefficients.confidence.items()
     )
     probability = 1 / (1 + math.exp(-logit))
     return below_sure(probability, coefficients) if _has_one_word(query) else probability
+
+
+def confidence_features(query: Query) -> dict[str, float]:
+    """Return the features of a question that has a content word."""
+    word_count = sum(word.is_content for word in query.words)
+    return {
+        "words": math.log(min(word_count, _MAX_COUNTED_WORDS)),
+        "unspaced": float(any(is_unspaced(word.text) for word in query.words)),
+    }
 
 
 def below_sure(probability: float, coefficients: Coefficients) -> float:
