@@ -303,7 +303,9 @@ def lost_in_parts(
         "cuts_end": (last[parts] < last[row]).astype(np.float64),
         "best_left_out": np.maximum(left_out - kept, _LEAST_LEFT_OUT),
     }
-    losses |= {name: features[name][row] - features[name][parts] for name in _LOST_FEATURES}
+    for name in _LOST_FEATURES:
+        values = features[name].astype(np.float64)
+        losses[name] = values[row] - values[parts]
     losses["ends_in_colon"] = np.maximum(features["ends_in_colon"][parts] - features["ends_in_colon"][row], 0)
     return parts, losses
 

@@ -55,7 +55,8 @@ _SHORTENING_ENCYCLOPAEDIA_WEIGHT = 0.5
 _MIN_PROBABILITIES = (0.85, 0.88, 0.9, 0.91, 0.92, 0.93, 0.94, 0.96)
 
 
-@dataclass(frozen=True, slots=True)
+# Without a repr: that of its arrays would take seconds, and asyncio makes one of every result.
+@dataclass(frozen=True, slots=True, repr=False)
 class Example:
     """A question and the spans that may be quoted for it.
 
