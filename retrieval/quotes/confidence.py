@@ -138,7 +138,7 @@ WITH_TOKENS = Coefficients(
         "unspaced": -0.01,
     },
     bias=-5.27,
-    # On collections left out of the fit, 0.04 to 0.05 of the answerable questions then get a wrong answer, and
+    # On collections left out of the fit, some 0.05 of the answerable questions then get a wrong answer, and
     # 0.96 of the others get none (docs/ranking.md).
     min_sure=0.62,
     shortening=Shortening(
