@@ -138,23 +138,9 @@ WITH_TOKENS = Coefficients(
         "unspaced": -0.01,
     },
     bias=-5.27,
-    # On collections left out of the fit, some 0.05 of the answerable questions then get a wrong answer, and
+    # On collections left out of the fit, 0.04 of the answerable questions then get a wrong answer, and
     # 0.96 of the others get none (docs/ranking.md).
-    min_sure=0.62,
-    shortening=Shortening(
-        weights={
-            "cuts_start": -1.07,
-            "cuts_end": -1.35,
-            "ends_in_colon": -1.01,
-            "number": -0.98,
-            "year": -2.27,
-            "span_meaning": -2.4,
-            "answer_likeness": -0.54,
-            "best_left_out": -0.3,
-        },
-        bias=2.45,
-        min_probability=0.92,
-    ),
+    min_sure=0.65,
 )
 
 # For candidates without vectors.
