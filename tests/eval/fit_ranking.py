@@ -50,6 +50,16 @@ _DIRECTION = "answer_likeness"
 _THRESHOLDS = (0.5, 0.55, 0.6, 0.65, 0.7)
 _TOP_QUOTES = 3
 _SHORTENING_L2 = 0.002
+_SHORTENING_FEATURES = (
+    "cuts_start",
+    "cuts_end",
+    "ends_in_colon",
+    "number",
+    "year",
+    "span_meaning",
+    "answer_likeness",
+    "best_left_out",
+)
 # Encyclopaedia answers are a few words, which is easier to keep than what an everyday question asks for.
 _SHORTENING_ENCYCLOPAEDIA_WEIGHT = 0.5
 _MIN_PROBABILITIES = (0.85, 0.88, 0.9, 0.91, 0.92, 0.93, 0.94, 0.96)
@@ -404,14 +414,10 @@ def shortened_reply(example: Example, ranking: Ranking) -> Parts:
     row = int(np.argmax(scores))
     features = {**example.features, _DIRECTION: example.vectors @ ranking.direction}
     rows, losses = lost_in_parts(example.first, example.last, features, scores, row)
-    values = np.stack([losses[name] for name in _shortening_names()], axis=1)
+    values = np.stack([losses[name] for name in _SHORTENING_FEATURES], axis=1)
     return Parts(
         example, values, example.chars[rows], example.answers[rows], int(np.flatnonzero(rows == row)[0])
     )
-
-
-def _shortening_names() -> list[str]:
-    return list(WITH_TOKENS.shortening.weights) if WITH_TOKENS.shortening else []
 
 
 def fit_shortening(replies: Sequence[Parts]) -> Logistic:
@@ -427,7 +433,7 @@ def fit_shortening(replies: Sequence[Parts]) -> Logistic:
         for own in right
     ]
     return _fit_logistic(
-        _shortening_names(),
+        _SHORTENING_FEATURES,
         np.concatenate([own.values for own in right]),
         np.concatenate([own.answers for own in right]),
         np.concatenate(weights),
