@@ -28,7 +28,7 @@ _QUESTIONS = 300
 _WARM_UP_QUESTIONS = 50
 # Where a function is looked up when it is called, its name, and what it does.
 STAGES: tuple[tuple[Any, str, str], ...] = (
-    (pipeline, "_parse_and_correct", "parse the question and correct misspelt words"),
+    (pipeline, "parse_and_correct", "parse the question and correct misspelt words"),
     (LocalIndex, "_posting_lists", "look up posting lists and frequencies (twice)"),
     (LocalIndex, "_top_hits", "first stage: the best 64 passages"),
     (LocalIndex, "_read_passages", "read these passages from the page cache"),

@@ -46,13 +46,12 @@ async def answer(
 async def _answer_as_written(
     text: str, index: Index, *, quote_chars: int, top: int, earlier: str | None
 ) -> Answer:
-    own, corrections = await _parse_and_correct(text, index)
+    own, corrections = await parse_and_correct(text, index)
     if own.is_greeting:
         earlier = None
-    query = with_earlier_words(own, (await _parse_and_correct(earlier, index))[0]) if earlier else own
+    query = with_earlier_words(own, (await parse_and_correct(earlier, index))[0]) if earlier else own
     asks_nothing = bool(index.languages) and not any(word.is_content for word in query.words)
-    vector = await _encode(query, earlier, index)
-    candidates = await index.search(query.terms, MAX_CANDIDATES, vector)
+    candidates = await find_candidates(query, earlier, index)
     if not candidates.passages:
         return Answer(text, certainty="none", confidence=0.0, citations=(), asks_nothing=asks_nothing)
     matches = match_features(query, candidates)
@@ -82,6 +81,12 @@ async def _answer_as_written(
         suggestion=suggest_correction(own, corrections),
         asks_nothing=asks_nothing,
     )
+
+
+async def find_candidates(query: Query, earlier: str | None, index: Index) -> Candidates:
+    """Return the passages to look for quotes in. `earlier` is as in `answer`."""
+    vector = await _encode(query, earlier, index)
+    return await index.search(query.terms, MAX_CANDIDATES, vector)
 
 
 async def _answer_parts(
@@ -126,7 +131,7 @@ def _mentions(citation: Citation, terms: frozenset[str]) -> bool:
 
 async def explain(text: str, index: Index) -> tuple[TermWeight, ...]:
     """Return the weight of each word of a question in this index: content words first, heaviest first."""
-    query, _ = await _parse_and_correct(text, index)
+    query, _ = await parse_and_correct(text, index)
     frequencies = await index.document_frequencies(query.terms)
     counts = [max(frequencies[term] for term in word.terms) for word in query.words]
     weights = inverse_document_frequency(np.array(counts, np.float64), index.size)
@@ -153,7 +158,7 @@ def suggest_correction(query: Query, corrections: Mapping[str, str]) -> str | No
     return text + query.text[copied_to:] if copied_to else None
 
 
-async def _parse_and_correct(text: str, index: Index) -> tuple[Query, dict[str, str]]:
+async def parse_and_correct(text: str, index: Index) -> tuple[Query, dict[str, str]]:
     """Return the corrected query for a question, and the corrections by folded spelling."""
     query = parse(text, index.languages)
     corrections = await _find_corrections(query, index)

@@ -67,6 +67,13 @@ class Encoder(Protocol):
     def token_codec(self) -> TokenCodec:
         """Compares the tokens of a question with such codes."""
 
+    @property
+    def answer_direction(self) -> Vectors:
+        """What vectors of sentences that answer questions have in common, shape (dimensions,).
+
+        The inner product with it is higher for them than for links, captions and remarks.
+        """
+
 
 # Mean vectors of the passages and of the sentences of 48 encyclopaedia articles (XQuAD) in each of these
 # languages, shape (languages, 2, dimensions).
@@ -83,6 +90,8 @@ def _load_mean_vectors() -> Vectors:
 
 # The means and the standard deviations of token vectors in the same texts, shape (2, dimensions).
 _TOKEN_MOMENTS_FILE = "e5_tokens.npy"  # noqa: S105  # not a password
+# The direction that the fit of the coefficients found (tests/eval/fit_ranking.py), shape (dimensions,).
+ANSWER_DIRECTION_FILE = "e5_answers.npy"
 
 
 class E5Encoder:
@@ -151,6 +160,13 @@ class E5Encoder:
         with files(__package__).joinpath(_TOKEN_MOMENTS_FILE).open("rb") as file:
             means, deviations = np.load(file).astype(np.float32)
         return TokenCodec(means, deviations)
+
+    @cached_property
+    def answer_direction(self) -> Vectors:
+        """What vectors of sentences that answer questions have in common, shape (dimensions,)."""
+        with files(__package__).joinpath(ANSWER_DIRECTION_FILE).open("rb") as file:
+            direction: Vectors = np.load(file).astype(np.float32)
+        return direction
 
     def _load(self) -> E5Model:
         with self._lock:

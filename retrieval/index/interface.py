@@ -23,6 +23,9 @@ class MeaningScores:
     `compare_tokens` returns for some of the candidates, given by ordinal, how similar the most similar token
     of each is to a token of the question, as the mean over the question's tokens; None if a passage's tokens
     are not encoded yet. It is None where tokens are not compared.
+
+    `answer_likeness` is, for each piece, how much it is like sentences that answer questions, whatever the
+    question. It is None where tokens are not compared.
     """
 
     question: Vectors
@@ -30,6 +33,7 @@ class MeaningScores:
     pieces: Vectors
     baselines: NDArray[np.float32]
     compare_tokens: Callable[[NDArray[np.intp]], NDArray[np.float32] | None] | None = None
+    answer_likeness: NDArray[np.float32] | None = None
 
 
 @dataclass(frozen=True, slots=True)

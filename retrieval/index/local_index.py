@@ -241,6 +241,7 @@ class LocalIndex:
             vectors[~is_whole],
             np.repeat(piece_baselines, keys.lengths - 1),
             partial(_compare_tokens, self.embeddings, question, keys.values[keys.offsets[:-1]]),
+            vectors[~is_whole] @ self.embeddings.encoder.answer_direction,
         )
 
     def whole_keys(self) -> NDArray[np.uint64]:

@@ -16,6 +16,19 @@ from retrieval.query.query import Query
 
 
 @dataclass(frozen=True, slots=True)
+class Shortening:
+    """When a part of a quote is shown in its place.
+
+    `weights` and `bias` are a logistic regression over what is lost, by feature: how likely a part of a right
+    quote is right, too. From `min_probability` on, the shortest part is shown.
+    """
+
+    weights: Mapping[str, float]
+    bias: float
+    min_probability: float
+
+
+@dataclass(frozen=True, slots=True)
 class Coefficients:
     """The coefficients of one fit, by feature.
 
@@ -24,13 +37,15 @@ class Coefficients:
     product of two features. `words` is the logarithm of the number of content words, `unspaced` is 1 in
     scripts without spaces.
 
-    From the confidence `min_sure` on, the best quote counts as the answer.
+    From the confidence `min_sure` on, the best quote counts as the answer. Without `shortening`, quotes are
+    not shortened.
     """
 
     quote: Mapping[str, float]
     confidence: Mapping[str, float]
     bias: float
     min_sure: float
+    shortening: Shortening | None = None
 
 
 # For candidates with vectors.
@@ -88,41 +103,43 @@ WITH_MEANING = Coefficients(
 # For candidates with the vectors of their tokens, too.
 WITH_TOKENS = Coefficients(
     quote={
-        "names": 0.94,
-        "heading": 2.74,
-        "coverage": 2.81,
-        "frequency": 3.34,
-        "nearby_gain": 2.73,
-        "span_grams": 1.16,
-        "previous_gain": 3.56,
-        "starts_passage": 0.81,
-        "length": 1.18,
-        "starts_lowercase": -0.91,
-        "meaning": 9.34,
-        "span_meaning": 3.78,
-        "title": 1.3,
-        "year": 1.02,
-        "person": 0.52,
-        "number": 0.76,
-        "token_meaning": 3.5,
+        "names": 1.08,
+        "heading": 2.26,
+        "coverage": 2.53,
+        "frequency": 2.47,
+        "nearby_gain": 2.41,
+        "span_grams": 1.56,
+        "previous_gain": 1.84,
+        "starts_passage": 0.41,
+        "starts_section": 1.03,
+        "length": 1.39,
+        "starts_lowercase": -0.08,
+        "meaning": 8.78,
+        "span_meaning": 4.21,
+        "title": 1.41,
+        "year": 2.09,
+        "person": 2.06,
+        "number": 0.34,
+        "token_meaning": 3.66,
+        "answer_likeness": 1.0,
     },
     confidence={
-        "names": -0.19,
-        "missing_names": -4.08,
-        "coverage": -0.45,
-        "span_grams": 2.09,
-        "grams": -0.08,
-        "heading": 0.6,
-        "title": -0.58,
-        "meaning": 4.32,
-        "span_meaning": 0.04,
-        "token_meaning": 1.04,
-        "words": 0.85,
-        "unspaced": 0.18,
+        "names": 0.04,
+        "missing_names": -4.24,
+        "coverage": -0.29,
+        "span_grams": 0.48,
+        "grams": 0.91,
+        "heading": 0.36,
+        "title": -0.16,
+        "meaning": 3.38,
+        "span_meaning": 0.05,
+        "token_meaning": 1.45,
+        "words": 0.8,
+        "unspaced": -0.01,
     },
-    bias=-5.8,
-    # On collections left out of the fit, 0.04 of the answerable questions then get a wrong answer, and 0.96
-    # of the others get none (docs/ranking.md).
+    bias=-5.27,
+    # On collections left out of the fit, 0.04 of the answerable questions then get a wrong answer, and
+    # 0.96 of the others get none (docs/ranking.md).
     min_sure=0.65,
 )
 
@@ -189,15 +206,22 @@ def confidence(query: Query, features: Mapping[str, float], coefficients: Coeffi
     word_count = sum(word.is_content for word in query.words)
     if not word_count:
         return 0.0
-    unspaced = float(any(is_unspaced(word.text) for word in query.words))
-    words = math.log(min(word_count, _MAX_COUNTED_WORDS))
-    values = {**features, "words": words, "unspaced": unspaced}
+    values = {**features, **confidence_features(query)}
     logit = coefficients.bias + sum(
         coefficient * math.prod(values[part] for part in name.split("*"))
         for name, coefficient in coefficients.confidence.items()
     )
     probability = 1 / (1 + math.exp(-logit))
     return below_sure(probability, coefficients) if _has_one_word(query) else probability
+
+
+def confidence_features(query: Query) -> dict[str, float]:
+    """Return the features of a question that has a content word."""
+    word_count = sum(word.is_content for word in query.words)
+    return {
+        "words": math.log(min(word_count, _MAX_COUNTED_WORDS)),
+        "unspaced": float(any(is_unspaced(word.text) for word in query.words)),
+    }
 
 
 def below_sure(probability: float, coefficients: Coefficients) -> float:

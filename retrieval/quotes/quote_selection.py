@@ -1,10 +1,13 @@
 """Selection of quotes: spans of whole sentences, scored by their features over all candidates at once."""
 
+import math
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from retrieval.index.interface import Candidates
 from retrieval.model import Citation, Passage, Span
@@ -28,9 +31,10 @@ from retrieval.sentences import pieces
 _MAX_PIECES = 24
 # The count of a word at which its frequency feature is 0.5; K1 of the first stage has this value, too.
 _COUNT_SATURATION = 0.6
-# What a span loses next to a selected one, where "Show context" would show it anyway. Excluding such spans
-# costs 5 to 8 of 100 answers in the first three quotes.
-_ADJACENT_PENALTY = 0.5
+# What parts of a span may lack. Where nothing is left out, the best piece left out counts as this much worse.
+_LOST_FEATURES = ("number", "year", "span_meaning", "answer_likeness")
+_LEAST_LEFT_OUT = -5.0
+_LEAD_IN_ENDINGS = (":", "：", "﹕")
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +168,12 @@ def span_features(
     in_context = np.maximum(matches.context.heading, matches.context.title)[owners]
     nearby = nearby_similarity(matches, passages, shortlisted)[row[owners]]
     previous = np.maximum(spans.first - 1, 0)
+    starts_passage = spans.first == matches.first_pieces[owners]
+    opens_section = _first_in_sections(passages)
+    ends_in_colon = np.zeros(len(matches.owners))
+    for piece in np.unique(spans.last).tolist():
+        end = matches.ends[piece]
+        ends_in_colon[piece] = passages[matches.owners[piece]].text[end - 1 : end] in _LEAD_IN_ENDINGS
     has_previous = (previous < spans.first) & (matches.owners[previous] == owners)
     return {
         "coverage": coverage / max_coverage,
@@ -173,8 +183,11 @@ def span_features(
         "nearby_gain": gain(np.maximum(nearby, in_passage)) - gain(in_passage),
         "previous_gain": gain(matches.similarity[previous]) * has_previous,
         "starts_lowercase": matches.starts_lowercase[spans.first],
-        "starts_passage": (spans.first == matches.first_pieces[owners]).astype(np.float64),
+        "ends_in_colon": ends_in_colon[spans.last],
+        "starts_passage": starts_passage.astype(np.float64),
+        "starts_section": (starts_passage & opens_section[owners]).astype(np.float64),
         "span_meaning": _meaning_feature(matches, spans),
+        "answer_likeness": _answer_likeness(matches, spans),
         "number": (query.wants_time or query.wants_number) * (spans.numbers > 0),
         "year": query.wants_time * (spans.years > 0),
         "person": query.wants_person * (spans.capitals > 0),
@@ -189,13 +202,42 @@ def _meaning_feature(matches: MatchFeatures, spans: CandidateSpans) -> FloatArra
     meaning = matches.meaning
     if meaning is None:
         return np.zeros(len(spans.first))
-    lengths = (matches.ends - matches.starts).astype(np.float32)
-    sums = np.zeros((len(lengths) + 1, meaning.pieces.shape[1]), np.float64)
-    np.cumsum(meaning.pieces * lengths[:, None], axis=0, out=sums[1:])
-    vectors = sums[spans.last + 1] - sums[spans.first]
+    vectors = mean_vectors(meaning.pieces, matches, spans)
     norms = np.maximum(np.linalg.norm(vectors, axis=1), 1e-9)
     similarity: FloatArray = vectors @ meaning.question / norms - meaning.baselines[spans.first]
     return similarity * MEANING_SCALE
+
+
+def _first_in_sections(passages: Sequence[Passage]) -> NDArray[np.bool_]:
+    """Return for each candidate whether it is the first of those below the same headings of its document."""
+    first: dict[tuple[str, tuple[str, ...]], int] = {}
+    for passage in passages:
+        section = (passage.document, passage.heading)
+        first[section] = min(first.get(section, passage.span.start), passage.span.start)
+    return np.array(
+        [passage.span.start == first[passage.document, passage.heading] for passage in passages], np.bool_
+    )
+
+
+def _answer_likeness(matches: MatchFeatures, spans: CandidateSpans) -> FloatArray:
+    """Return how much the mean vector of each span is like those of sentences that answer questions."""
+    if matches.meaning is None or matches.meaning.answer_likeness is None:
+        return np.zeros(len(spans.first))
+    return mean_vectors(matches.meaning.answer_likeness[:, None], matches, spans)[:, 0]
+
+
+def mean_vectors(values: NDArray[Any], matches: MatchFeatures, spans: CandidateSpans) -> FloatArray:
+    """Return the means over the pieces of each span, weighted by their lengths in characters.
+
+    `values` has a row for each piece, the result one for each span.
+    """
+    lengths = (matches.ends - matches.starts).astype(np.float32)
+    sums = np.zeros((len(lengths) + 1, values.shape[1]), np.float64)
+    np.cumsum(values * lengths[:, None], axis=0, out=sums[1:])
+    ends = np.append(0, np.cumsum(lengths, dtype=np.float64))
+    total = np.maximum(ends[spans.last + 1] - ends[spans.first], 1)
+    means: FloatArray = (sums[spans.last + 1] - sums[spans.first]) / total[:, None]
+    return means
 
 
 def _weighted_share(values: FloatArray, weights: FloatArray) -> FloatArray:
@@ -211,18 +253,61 @@ def select_quotes(ranking: RankedSpans, matches: MatchFeatures, top: int) -> lis
     while len(selected) < top and scores.max() > -np.inf:
         row = int(np.argmax(scores))
         first, last = spans.first[row], spans.last[row]
+        shown = _shorten_span(ranking, row)
         selected.append(
             Excerpt(
                 candidate=int(matches.owners[first]),
-                start=int(matches.starts[first]),
-                end=int(matches.ends[last]),
+                start=int(matches.starts[spans.first[shown]]),
+                end=int(matches.ends[spans.last[shown]]),
                 score=float(ranking.scores[row]),
             )
         )
-        is_adjacent = (spans.first == last + 1) | (spans.last == first - 1)
-        scores[is_adjacent & (matches.owners[spans.first] == matches.owners[first])] -= _ADJACENT_PENALTY
         scores[(spans.first <= last) & (spans.last >= first)] = -np.inf
     return selected
+
+
+def _shorten_span(ranking: RankedSpans, row: int) -> int:
+    """Return the row of the shortest part of a span that is likely right if the span is, or `row` itself."""
+    shortening = ranking.coefficients.shortening
+    if shortening is None:
+        return row
+    parts, losses = lost_in_parts(
+        ranking.spans.first, ranking.spans.last, ranking.features, ranking.scores, row
+    )
+    logits = shortening.bias + sum(
+        (weight * losses[name] for name, weight in shortening.weights.items()), np.zeros(len(parts))
+    )
+    min_logit = math.log(shortening.min_probability / (1 - shortening.min_probability))
+    likely = np.flatnonzero(logits >= min_logit)
+    if not len(likely):
+        return row
+    shortest = np.lexsort((-logits[likely], ranking.features["length"][parts[likely]]))[0]
+    return int(parts[likely[shortest]])
+
+
+def lost_in_parts(
+    first: IntArray, last: IntArray, features: Mapping[str, FloatArray], scores: FloatArray, row: int
+) -> tuple[IntArray, dict[str, FloatArray]]:
+    """Return the rows of the parts of a span, and by feature what each lacks of the whole.
+
+    `first` and `last` are the pieces of each span, `row` is the span's. Single pieces must be among the rows.
+    `best_left_out` is the score of the best piece that is left out, above that of the best one that is kept.
+    """
+    parts = np.flatnonzero((first >= first[row]) & (last <= last[row]))
+    pieces = parts[first[parts] == last[parts]]
+    is_kept = (first[pieces] >= first[parts, None]) & (first[pieces] <= last[parts, None])
+    kept = np.where(is_kept, scores[pieces], -np.inf).max(axis=1)
+    left_out = np.where(is_kept, -np.inf, scores[pieces]).max(axis=1)
+    losses = {
+        "cuts_start": (first[parts] > first[row]).astype(np.float64),
+        "cuts_end": (last[parts] < last[row]).astype(np.float64),
+        "best_left_out": np.maximum(left_out - kept, _LEAST_LEFT_OUT),
+    }
+    for name in _LOST_FEATURES:
+        values = features[name].astype(np.float64)
+        losses[name] = values[row] - values[parts]
+    losses["ends_in_colon"] = np.maximum(features["ends_in_colon"][parts] - features["ends_in_colon"][row], 0)
+    return parts, losses
 
 
 def shorten(citation: Citation, max_chars: int) -> Citation:

@@ -14,6 +14,7 @@ class FakeEncoder:
     """Encodes a text as the sum of random vectors seeded by its words; `texts` are the passages encoded."""
 
     dimensions = 64
+    answer_direction = np.zeros(64, np.float32)
     token_codec = TokenCodec(np.zeros(64, np.float32), np.full(64, 0.125, np.float32))
 
     def __init__(self, name: str = "fake") -> None:

@@ -1,4 +1,4 @@
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
 
@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from retrieval.index.interface import Candidates
+from retrieval.model import Span
 from retrieval.query.match_features import (
     SHORTLIST_SIZE,
     IntArray,
@@ -18,8 +19,8 @@ from retrieval.query.match_features import (
 )
 from retrieval.query.query import Query
 from retrieval.quotes.citations import Excerpt
-from retrieval.quotes.confidence import WITH_MEANING, WITH_TOKENS, WORDS_ONLY, Coefficients
-from retrieval.quotes.quote_selection import RankedSpans, rank_spans, select_quotes
+from retrieval.quotes.confidence import WITH_MEANING, WITH_TOKENS, WORDS_ONLY, Coefficients, Shortening
+from retrieval.quotes.quote_selection import RankedSpans, lost_in_parts, rank_spans, select_quotes
 from tests.retrieval.fake_encoder import FakeEncoder
 
 Look = Callable[..., tuple[Query, Candidates, MatchFeatures] | None]
@@ -65,24 +66,101 @@ def starts(selected: list[Excerpt]) -> list[tuple[int, int]]:
     return [(excerpt.candidate, excerpt.start) for excerpt in selected]
 
 
-@pytest.mark.parametrize(("advantage", "expected"), [(0.4, [0, 2, 1]), (0.6, [0, 1, 2])])
-def test_adjacent_spans(advantage: float, expected: list[int], look: Look) -> None:
-    """Next to a selected span, a span must score 0.5 more than one elsewhere to be selected first."""
+def test_adjacent_spans(look: Look) -> None:
+    """Spans that do not overlap are selected by their scores, next to a selected one too."""
     looked = look("goat", [("en", "The goat eats. A goat."), ("en", "The goat.")], 16)
     assert looked is not None
     ranking = rank_spans(looked[0], looked[2], looked[1], 16)
-    assert [0, 1, 2] == sorted(ranking.spans.first.tolist())
-    elsewhere = 0 if looked[2].owners.tolist() == [0, 1, 1] else 2
-    near = [piece for piece in range(3) if piece != elsewhere]
-    scores = np.zeros(3)
-    by_piece = dict(zip(ranking.spans.first.tolist(), range(3), strict=True))
-    scores[by_piece[near[0]]], scores[by_piece[near[1]]], scores[by_piece[elsewhere]] = 9, 5 + advantage, 5
+    scores = np.array([5.0, 7.0, 6.0])
     selected = select_quotes(
         RankedSpans(ranking.spans, ranking.features, scores, ranking.coefficients), looked[2], 3
     )
-    order = [near[0], near[1], elsewhere]
-    expected_starts = [(int(looked[2].owners[order[i]]), int(looked[2].starts[order[i]])) for i in expected]
-    assert expected_starts == starts(selected)
+    pieces = ranking.spans.first[[1, 2, 0]]
+    expected = list(zip(looked[2].owners[pieces].tolist(), looked[2].starts[pieces].tolist(), strict=True))
+    assert expected == starts(selected)
+
+
+def test_starts_section(look: Look) -> None:
+    """A span starts its section if no candidate below the same headings comes before it."""
+    looked = look("goat salt", [("en", "A goat eats. Snow."), ("en", "Goats."), ("en", "Salt. Goat.")], 30)
+    assert looked is not None
+    query, candidates, matches = looked
+    passages = [
+        replace(
+            passage,
+            span=Span(100 * passage.paragraph, 100 * passage.paragraph + len(passage.text)),
+            heading=("Food",) if passage.paragraph == 3 else (),
+        )
+        for passage in candidates.passages
+    ]
+    ranking = rank_spans(query, matches, replace(candidates, passages=passages), 30)
+    opening = {
+        (passages[matches.owners[piece]].paragraph, int(matches.starts[piece]))
+        for piece in ranking.spans.first[ranking.features["starts_section"] > 0]
+    }
+    assert {(1, 0), (3, 0)} == opening
+
+
+def test_answer_likeness(look: Look) -> None:
+    """The likeness of a span is that of its pieces, weighted by their lengths."""
+    looked = look("goat", [("en", "The goat eats salt. Goats. ")], 60, encoder=FakeEncoder())
+    assert looked is not None
+    query, candidates, matches = looked
+    assert matches.meaning is not None
+    meaning = replace(matches.meaning, answer_likeness=np.array([1.0, -2.0], np.float32))
+    ranking = rank_spans(query, replace(matches, meaning=meaning), candidates, 60)
+    lengths = matches.ends - matches.starts
+    expected = {(0, 0): 1.0, (1, 1): -2.0, (0, 1): (lengths[0] - 2 * lengths[1]) / lengths.sum()}
+    spans = zip(ranking.spans.first.tolist(), ranking.spans.last.tolist(), strict=True)
+    likeness = dict(zip(spans, ranking.features["answer_likeness"].tolist(), strict=True))
+    assert expected == pytest.approx(likeness)
+
+
+NOTHING_LOST = Shortening(
+    dict.fromkeys(("cuts_start", "cuts_end", "span_meaning"), 0.0), bias=3.0, min_probability=0.9
+)
+
+
+@pytest.mark.parametrize(
+    ("weights", "expected"),
+    [
+        ({}, ["Goats."]),
+        ({"cuts_start": -9.0}, ["The goat eats salt."]),
+        ({"cuts_start": -9.0, "cuts_end": -9.0}, ["The goat eats salt. Goats. No goat."]),
+        ({"cuts_start": -9.0, "ends_in_colon": -9.0}, ["The goat eats salt."]),
+    ],
+)
+def test_shortened_quotes(weights: Mapping[str, float], expected: list[str], look: Look) -> None:
+    """The shortest part that is likely right is shown, and the rest is not quoted again."""
+    looked = look("Does the goat eat salt?", [("en", "The goat eats salt. Goats. No goat.")], 60)
+    assert looked is not None
+    query, candidates, matches = looked
+    ranking = rank_spans(query, matches, candidates, 60)
+    whole = np.flatnonzero((ranking.spans.first == 0) & (ranking.spans.last == 2))
+    scores = np.zeros(len(ranking.scores))
+    scores[whole] = 1
+    shortening = replace(NOTHING_LOST, weights={**NOTHING_LOST.weights, **weights})
+    coefficients = replace(ranking.coefficients, shortening=shortening)
+    selected = select_quotes(RankedSpans(ranking.spans, ranking.features, scores, coefficients), matches, 3)
+    assert expected == [candidates.passages[0].text[own.start : own.end] for own in selected]
+
+
+def test_colon(look: Look) -> None:
+    """A part that ends in a colon lacks what the colon announces; the best piece left out counts."""
+    looked = look("What does the goat eat?", [("en", "The goat eats: \n\nSalt. \n\nMilk.")], 60)
+    assert looked is not None
+    query, candidates, matches = looked
+    ranking = rank_spans(query, matches, candidates, 60)
+    whole = int(np.argmax(ranking.features["length"]))
+    first, last = ranking.spans.first, ranking.spans.last
+    scores = np.where(first == last, first.astype(np.float64), 9.0)
+    parts, losses = lost_in_parts(first, last, ranking.features, scores, whole)
+    rows = {(int(first[part]), int(last[part])): row for row, part in enumerate(parts.tolist())}
+    assert len(rows) == len(ranking.scores)
+    assert [1.0, 0.0, 0.0] == [losses["ends_in_colon"][rows[piece, piece]] for piece in range(3)]
+    assert [2.0, 1.0, -1.0] == [losses["best_left_out"][rows[piece, piece]] for piece in range(3)]
+    assert losses["best_left_out"][rows[0, 2]] == -5
+    assert losses["cuts_start"][rows[1, 2]] > losses["cuts_end"][rows[1, 2]] == 0
 
 
 @pytest.mark.parametrize(("encoder", "coefficients"), [(None, WORDS_ONLY), (FakeEncoder(), WITH_TOKENS)])

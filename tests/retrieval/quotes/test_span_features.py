@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from retrieval.index.interface import Candidates
 from retrieval.query.match_features import MEANING_SCALE, MatchFeatures
 from retrieval.query.query import Query
-from retrieval.quotes.confidence import WITH_MEANING, WORDS_ONLY
+from retrieval.quotes.confidence import WITH_MEANING, WITH_TOKENS, WORDS_ONLY
 from retrieval.quotes.quote_selection import rank_spans
 from tests.retrieval.fake_encoder import FakeEncoder
 
@@ -68,14 +68,19 @@ def features(look: Look, question: str, *texts: str) -> dict[tuple[int, int], di
 def test_every_coefficient_has_a_feature(look: Look) -> None:
     """Every coefficient has a feature and every feature a coefficient.
 
-    `words` and `unspaced` are features of the question; `best_piece` is for the shortlist only.
+    `words` and `unspaced` are features of the question; `best_piece` is for the shortlist only, and
+    `ends_in_colon` for shortening. Without token vectors there is no `token_meaning`.
     """
     computed = features(look, "goat", "The goat eats.")[0, 0]
-    for_quotes = {name for fit in (WITH_MEANING, WORDS_ONLY) for name in fit.quote}
+    for_quotes = {name for fit in (WITH_MEANING, WITH_TOKENS, WORDS_ONLY) for name in fit.quote}
     for_confidence = {
-        part for fit in (WITH_MEANING, WORDS_ONLY) for name in fit.confidence for part in name.split("*")
+        part
+        for fit in (WITH_MEANING, WITH_TOKENS, WORDS_ONLY)
+        for name in fit.confidence
+        for part in name.split("*")
     }
-    assert {*computed, "words", "unspaced"} == {*for_quotes, *for_confidence, "best_piece"}
+    expected = {*for_quotes, *for_confidence, "best_piece", "ends_in_colon"}
+    assert {*computed, "words", "unspaced", "token_meaning"} == expected
     assert not {"words", "unspaced", "best_piece"} & for_quotes
 
 

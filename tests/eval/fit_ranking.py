@@ -1,0 +1,626 @@
+"""Fit the coefficients of ranking and confidence: `python -m tests.eval.fit_ranking` (docs/ranking.md).
+
+Reads the everyday collections of the part "fit", never those of the part "report", and encyclopaedia
+questions, if there are any. Prints how well each collection is answered with coefficients fitted on the
+others, the thresholds of certainty, and the constants for `retrieval/quotes/confidence.py`.
+"""
+
+import argparse
+import asyncio
+import json
+import math
+import sys
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import minimize
+
+import retrieval.embeddings
+from retrieval.documents.library import Library
+from retrieval.embeddings.encoder import ANSWER_DIRECTION_FILE, Encoder, load_encoder
+from retrieval.index.local_index import LocalIndex
+from retrieval.pipeline import find_candidates, parse_and_correct
+from retrieval.query.match_features import FloatArray, IntArray, match_features
+from retrieval.quotes.confidence import WITH_TOKENS, confidence_features
+from retrieval.quotes.quote_selection import lost_in_parts, mean_vectors, rank_spans
+from tests.eval.metrics import MAX_QUOTE_CHARS, Question, read_questions
+from tests.eval.report import FIT
+from tests.eval.sources import FETCHED_DIR, find_problems, read_collections
+
+_L2 = 0.001
+# The direction has a weight for each of the main components of sentence vectors. More overfit.
+_DIRECTION_COMPONENTS = 48
+_DIRECTION_L2 = 0.03
+# An encyclopaedia language weighs as much as two everyday collections.
+_ENCYCLOPAEDIA_WEIGHT = 2.0
+_ENCYCLOPAEDIA_STEP = 2
+# Share of the loss for the spans that answer; the rest is for all spans of the passages that answer.
+_SPAN_SHARE = 0.75
+# Spans that score lower have hardly any weight in the softmax.
+_MAX_SPANS = 150
+# A fit may prefer the spans of any of the passages of this many.
+_SHORTENED_SPANS = 10
+_CONFIDENCE_L2 = 0.002
+# Fitted as a direction, which has its size: the coefficient is 1.
+_DIRECTION = "answer_likeness"
+_THRESHOLDS = (0.5, 0.55, 0.6, 0.65, 0.7)
+_TOP_QUOTES = 3
+_SHORTENING_L2 = 0.002
+_SHORTENING_FEATURES = (
+    "cuts_start",
+    "cuts_end",
+    "ends_in_colon",
+    "number",
+    "year",
+    "span_meaning",
+    "answer_likeness",
+    "best_left_out",
+)
+# Encyclopaedia answers are a few words, which is easier to keep than what an everyday question asks for.
+_SHORTENING_ENCYCLOPAEDIA_WEIGHT = 0.5
+_MIN_PROBABILITIES = (0.85, 0.88, 0.9, 0.91, 0.92, 0.93, 0.94, 0.96)
+
+
+# Without a repr: that of its arrays would take seconds, and asyncio makes one of every result.
+@dataclass(frozen=True, slots=True, repr=False)
+class Example:
+    """A question and the spans that may be quoted for it.
+
+    Of shape (spans,): each of `features`, the pieces `first` and `last`, and whether the span `answers` or is
+    in a passage that does (`is_near`). `vectors` are the spans' mean vectors, shape (spans, dimensions).
+    `for_confidence` has what confidence knows about the question. `fold` is what is left out together.
+    """
+
+    collection: str
+    fold: str
+    is_encyclopaedia: bool
+    has_answer: bool
+    features: Mapping[str, FloatArray]
+    vectors: NDArray[np.float16]
+    first: IntArray
+    last: IntArray
+    chars: IntArray
+    answers: NDArray[np.bool_]
+    is_near: NDArray[np.bool_]
+    for_confidence: Mapping[str, float] = field(default_factory=dict)
+
+    def top(self, scores: FloatArray) -> list[int]:
+        """Return the rows of the first quotes: the best spans that do not overlap."""
+        rows: list[int] = []
+        scores = scores.copy()
+        while len(rows) < _TOP_QUOTES and scores.max() > -np.inf:
+            row = int(np.argmax(scores))
+            rows.append(row)
+            scores[(self.first <= self.last[row]) & (self.last >= self.first[row])] = -np.inf
+        return rows
+
+
+@dataclass(frozen=True, slots=True)
+class Ranking:
+    """Coefficients by feature, and the direction that `answer_likeness` is the inner product with."""
+
+    coefficients: Mapping[str, float]
+    direction: FloatArray
+
+    def scores(self, example: Example) -> FloatArray:
+        total: FloatArray = example.vectors @ self.direction
+        for name, coefficient in self.coefficients.items():
+            total = total + coefficient * example.features[name]
+        return total
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What the confidence of a reply is fitted to: features of the best span, and which quotes are right."""
+
+    example: Example
+    features: Mapping[str, float]
+    is_right: bool
+    is_right_in_three: bool
+    chars: int
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """The parts of a best span, the one in row `whole` being all of it.
+
+    Of shape (parts,): the lengths in characters, and whether each `answers`. `values` has a column for each
+    feature of shortening.
+    """
+
+    example: Example
+    values: FloatArray
+    chars: IntArray
+    answers: NDArray[np.bool_]
+    whole: int
+
+    def shortest(self, shortening: "Logistic", min_probability: float) -> int:
+        """Return the row of the shortest part that is likely right."""
+        probabilities = shortening.probabilities(self.values)
+        likely = np.flatnonzero(probabilities >= min_probability)
+        if not len(likely):
+            return self.whole
+        return int(likely[np.lexsort((-probabilities[likely], self.chars[likely]))[0]])
+
+
+@dataclass(frozen=True, slots=True)
+class Logistic:
+    """A logistic regression: the weight of each feature."""
+
+    weights: Mapping[str, float]
+    bias: float
+
+    def probabilities(self, values: FloatArray) -> FloatArray:
+        """Return the probabilities of rows of values, a column for each feature."""
+        result: FloatArray = 1 / (1 + np.exp(-(values @ list(self.weights.values()) + self.bias)))
+        return result
+
+
+@dataclass(frozen=True, slots=True)
+class Collection:
+    """A library with questions. `paragraphs` are those that answer, and `folds`, if known; by question."""
+
+    name: str
+    folder: Path
+    questions: Sequence[Question]
+    paragraphs: Sequence[str | None] = ()
+    folds: Sequence[str] = ()
+    is_for_quotes: bool = True
+    is_for_confidence: bool = True
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Fit, print the results and return the exit code."""
+    options = _build_parser().parse_args(arguments)
+    collections = [*_everyday_collections(options.documents), *(_read_extra(*pair) for pair in options.also)]
+    if options.xquad:
+        for path in sorted(options.xquad.glob("xquad.*.json")):
+            collections += xquad_collections(path, options.index / "xquad")
+    if len(collections) < 2:  # one is left out
+        sys.stderr.write(f"{options.documents}: fewer than two collections; run `make eval-fetch`\n")
+        return 2
+    encoder = load_encoder()
+    examples: list[Example] = []
+    confidence_examples: list[Example] = []
+    for collection in collections:
+        own = asyncio.run(_examples(collection, encoder, options.index))
+        examples += own if collection.is_for_quotes else []
+        confidence_examples += own if collection.is_for_confidence else []
+        _print(f"{collection.name}: {len(own)} questions")
+    names = [name for name in WITH_TOKENS.quote if name != _DIRECTION]
+    folds = sorted({example.fold for example in examples})
+    rankings = {fold: fit_ranking([e for e in examples if e.fold != fold], names) for fold in folds}
+    _print_rankings([e for e in examples if e.has_answer], rankings)
+    replies = [reply(example, rankings[example.fold]) for example in confidence_examples]
+    _print_thresholds(replies, folds)
+    shortened = [
+        shortened_reply(example, rankings[example.fold]) for example in examples if example.has_answer
+    ]
+    _print_shortening(shortened, folds)
+    ranking = fit_ranking(examples, names)
+    _print(_format_constants(ranking, fit_confidence(replies), fit_shortening(shortened)))
+    if options.write_direction:
+        path = Path(next(iter(retrieval.embeddings.__path__))) / ANSWER_DIRECTION_FILE
+        np.save(path, ranking.direction.astype(np.float32))
+        _print(f"wrote {path}")
+    return 0
+
+
+def _everyday_collections(root: Path) -> Iterator[Collection]:
+    for collection in read_collections():
+        if collection.part == FIT and not find_problems(collection.folder(root), collection.checksums):
+            yield Collection(collection.name, collection.folder(root), read_questions(collection))
+
+
+def _read_extra(folder: str, questions: str) -> Collection:
+    """Return a collection of one's own; its questions are lines with "question" and "answers"."""
+    name = Path(questions).stem
+    rows = [json.loads(line) for line in Path(questions).read_text(encoding="utf-8").splitlines() if line]
+    return Collection(
+        name,
+        Path(folder),
+        [Question(name, row["question"], tuple(row["answers"]), row.get("language", ""), "") for row in rows],
+    )
+
+
+def xquad_collections(path: Path, work: Path) -> Iterator[Collection]:
+    """Yield two libraries of XQuAD's articles in a language, written to `work`.
+
+    In the first are every second article, and questions about them. In the other are half of these, so that
+    half of the same questions have no answer. The fold is by article, since the languages have the same.
+    """
+    articles = json.loads(path.read_text(encoding="utf-8"))["data"]
+    language = path.name.split(".")[1]
+    asked = [
+        (number, paragraph["context"], row["question"], tuple(answer["text"] for answer in row["answers"]))
+        for number, article in enumerate(articles)
+        for paragraph in article["paragraphs"]
+        for row in paragraph["qas"]
+        if number % 2 == 0
+    ][::_ENCYCLOPAEDIA_STEP]
+    for step in (2, 4):
+        name = f"xquad-{language}-{step}"
+        folder = work / name
+        folder.mkdir(parents=True, exist_ok=True)
+        for number, article in list(enumerate(articles))[::step]:
+            paragraphs = [article["title"].replace("_", " ")]
+            paragraphs += [paragraph["context"] for paragraph in article["paragraphs"]]
+            (folder / f"{number:03d}.txt").write_text("\n\n".join(paragraphs) + "\n", encoding="utf-8")
+        is_quoted = step == 2
+        yield Collection(
+            name,
+            folder,
+            [
+                Question(name, text, answers if number % step == 0 else (), language, "")
+                for number, _, text, answers in asked
+            ],
+            [context if number % step == 0 else None for number, context, _, _ in asked],
+            [f"articles {number // 4 % 2}" for number, _, _, _ in asked],
+            is_for_quotes=is_quoted,
+            is_for_confidence=not is_quoted,
+        )
+
+
+async def _examples(collection: Collection, encoder: Encoder, index_dir: Path) -> list[Example]:
+    """Ask the questions of a collection, and return the spans that may be quoted."""
+    library = Library.open(collection.folder, index_dir=index_dir, encoder=encoder)
+    library.encode()
+    library.save(index_dir)
+    count = len(collection.questions)
+    paragraphs = collection.paragraphs or [None] * count
+    folds = collection.folds or [collection.name] * count
+    examples = [
+        await _example(question, paragraph, fold, collection, library.index)
+        for question, paragraph, fold in zip(collection.questions, paragraphs, folds, strict=True)
+    ]
+    return [example for example in examples if example is not None]
+
+
+async def _example(
+    question: Question, paragraph: str | None, fold: str, collection: Collection, index: LocalIndex
+) -> Example | None:
+    """Return the spans for a question, or None if it asks nothing."""
+    query, _ = await parse_and_correct(question.text, index)
+    candidates = await find_candidates(query, None, index)
+    passages = candidates.passages
+    if not passages or not any(word.is_content for word in query.words):
+        return None
+    matches = match_features(query, candidates)
+    ranking = rank_spans(query, matches, candidates, MAX_QUOTE_CHARS)
+    if ranking.coefficients is not WITH_TOKENS or matches.meaning is None:
+        return None
+    spans = ranking.spans
+    owners, starts, ends = matches.owners[spans.first], matches.starts[spans.first], matches.ends[spans.last]
+    is_expected = [paragraph is None or _overlaps(passage.text, paragraph) for passage in passages]
+    accepts = [
+        expected and question.accepts(passage.text)
+        for expected, passage in zip(is_expected, passages, strict=True)
+    ]
+    answers = np.array(
+        [
+            accepts[owner]
+            and end - start <= MAX_QUOTE_CHARS
+            and question.accepts(passages[owner].text[start:end])
+            for owner, start, end in zip(owners.tolist(), starts.tolist(), ends.tolist(), strict=True)
+        ],
+        np.bool_,
+    )
+    best = np.argsort(-ranking.scores, kind="stable")[:_MAX_SPANS]
+    # All parts of the best spans are needed to shorten them.
+    is_kept = answers | np.isin(owners, np.unique(owners[best[:_SHORTENED_SPANS]]))
+    is_kept[best] = True
+    kept = np.flatnonzero(is_kept)
+    return Example(
+        collection=collection.name,
+        fold=fold,
+        is_encyclopaedia=bool(collection.folds),
+        has_answer=bool(question.answers),
+        features={name: values[kept] for name, values in ranking.features.items()},
+        vectors=mean_vectors(matches.meaning.pieces, matches, spans)[kept].astype(np.float16),
+        first=spans.first[kept],
+        last=spans.last[kept],
+        chars=(ends - starts)[kept],
+        answers=answers[kept],
+        is_near=np.array(accepts, np.bool_)[owners][kept],
+        for_confidence=confidence_features(query),
+    )
+
+
+def _overlaps(text: str, paragraph: str) -> bool:
+    """Return whether a passage is a part of a paragraph or the other way round."""
+    inner, outer = sorted(("".join(text.split()), "".join(paragraph.split())), key=len)
+    return inner in outer
+
+
+def _question_weights(examples: Sequence[Example]) -> FloatArray:
+    """Return weights of the questions with the sum 1: those of a collection weigh the same together."""
+    counts = Counter(example.collection for example in examples)
+    weights = np.array(
+        [
+            (_ENCYCLOPAEDIA_WEIGHT if example.is_encyclopaedia else 1.0) / counts[example.collection]
+            for example in examples
+        ]
+    )
+    normalized: FloatArray = weights / weights.sum()
+    return normalized
+
+
+def fit_ranking(examples: Sequence[Example], names: Sequence[str]) -> Ranking:
+    """Fit a softmax over the spans of each question that has spans with an answer.
+
+    No coefficient may be negative, except that of a span that starts in lower case, which is not positive.
+    """
+    examples = [example for example in examples if example.answers.any()]
+    plain = np.concatenate([np.stack([e.features[name] for name in names], axis=1) for e in examples])
+    vectors = np.concatenate([example.vectors for example in examples]).astype(np.float32)
+    centred = vectors - vectors.mean(axis=0)
+    _, components = np.linalg.eigh(centred.T @ centred)
+    components = components[:, ::-1][:, :_DIRECTION_COMPONENTS]
+    projected = centred @ components
+    scales = np.concatenate([plain.std(axis=0) + 1e-9, np.full(projected.shape[1], projected.std() + 1e-9)])
+    values = (np.concatenate([plain, projected], axis=1) / scales).astype(np.float32)
+    penalty = np.concatenate([np.full(len(names), _L2), np.full(projected.shape[1], _DIRECTION_L2)])
+    bounds: list[tuple[float | None, float | None]] = [
+        (None, 0) if name == "starts_lowercase" else (0, None) for name in names
+    ]
+    bounds += [(None, None)] * projected.shape[1]
+    answers = np.concatenate([example.answers for example in examples]).astype(np.float32)
+    is_near = np.concatenate([example.is_near for example in examples]).astype(np.float32)
+    lengths = [len(example.answers) for example in examples]
+    starts = np.cumsum([0, *lengths[:-1]])
+    rows = np.repeat(np.arange(len(lengths)), lengths)
+    weights = _question_weights(examples)
+
+    def loss(weight: FloatArray) -> tuple[float, FloatArray]:
+        scores = values @ weight.astype(np.float32)
+        exponentials = np.exp(scores - np.maximum.reduceat(scores, starts)[rows])
+        total = np.add.reduceat(exponentials, starts)
+        answering = np.add.reduceat(exponentials * answers, starts)
+        near = np.add.reduceat(exponentials * is_near, starts)
+        by_question = -_SPAN_SHARE * np.log(answering / total) - (1 - _SPAN_SHARE) * np.log(near / total)
+        gradient = exponentials / total[rows]
+        gradient -= _SPAN_SHARE * exponentials * answers / answering[rows]
+        gradient -= (1 - _SPAN_SHARE) * exponentials * is_near / near[rows]
+        slope = values.T @ (gradient * weights[rows]).astype(np.float32) + 2 * penalty * weight
+        return float(weights @ by_question + penalty @ weight**2), slope
+
+    fitted = minimize(loss, np.zeros(len(scales)), jac=True, method="L-BFGS-B", bounds=bounds).x / scales
+    return Ranking(
+        dict(zip(names, fitted[: len(names)].tolist(), strict=True)), components @ fitted[len(names) :]
+    )
+
+
+def reply(example: Example, ranking: Ranking) -> Reply:
+    """Return the reply to a question, as a ranking gives it."""
+    rows = example.top(ranking.scores(example))
+    best = {name: float(values[rows[0]]) for name, values in example.features.items()}
+    best[_DIRECTION] = float(example.vectors[rows[0]] @ ranking.direction)
+    return Reply(
+        example,
+        best | dict(example.for_confidence),
+        bool(example.answers[rows[0]]),
+        bool(example.answers[rows].any()),
+        int(example.chars[rows[0]]),
+    )
+
+
+def shortened_reply(example: Example, ranking: Ranking) -> Parts:
+    """Return the parts of the best span of a question with an answer."""
+    scores = ranking.scores(example)
+    row = int(np.argmax(scores))
+    features = {**example.features, _DIRECTION: example.vectors @ ranking.direction}
+    rows, losses = lost_in_parts(example.first, example.last, features, scores, row)
+    values = np.stack([losses[name] for name in _SHORTENING_FEATURES], axis=1)
+    return Parts(
+        example, values, example.chars[rows], example.answers[rows], int(np.flatnonzero(rows == row)[0])
+    )
+
+
+def fit_shortening(replies: Sequence[Parts]) -> Logistic:
+    """Fit a logistic regression over the parts of right quotes, for whether a part is right too."""
+    right = [own for own in replies if own.answers[own.whole]]
+    counts = Counter(own.example.collection for own in right)
+    weights = [
+        np.full(
+            len(own.answers),
+            (_SHORTENING_ENCYCLOPAEDIA_WEIGHT if own.example.is_encyclopaedia else 1.0)
+            / (counts[own.example.collection] * len(own.answers)),
+        )
+        for own in right
+    ]
+    return _fit_logistic(
+        _SHORTENING_FEATURES,
+        np.concatenate([own.values for own in right]),
+        np.concatenate([own.answers for own in right]),
+        np.concatenate(weights),
+        _SHORTENING_L2,
+    )
+
+
+def fit_confidence(replies: Sequence[Reply]) -> Logistic:
+    """Fit a logistic regression: is one of the first three quotes right? Both classes weigh the same."""
+    names = list(WITH_TOKENS.confidence)
+    values = np.array([_confidence_values(own, names) for own in replies])
+    is_right = np.array([own.is_right_in_three for own in replies])
+    counts = Counter((own.example.collection, own.is_right_in_three) for own in replies)
+    weights = np.array([1 / counts[own.example.collection, own.is_right_in_three] for own in replies])
+    return _fit_logistic(names, values, is_right, weights, _CONFIDENCE_L2)
+
+
+def _fit_logistic(
+    names: Sequence[str], values: FloatArray, is_right: NDArray[np.bool_], weights: FloatArray, l2: float
+) -> Logistic:
+    """Fit by weighted rows; the penalty is on features scaled by their deviations."""
+    means, deviations = values.mean(axis=0), values.std(axis=0) + 1e-9
+    scaled, weights = (values - means) / deviations, weights / weights.sum()
+
+    def loss(weight: FloatArray) -> tuple[float, FloatArray]:
+        logits = scaled @ weight[1:] + weight[0]
+        by_row = np.logaddexp(0, np.where(is_right, -logits, logits))
+        slope = weights * (1 / (1 + np.exp(-logits)) - is_right)
+        gradient = np.append(slope.sum(), scaled.T @ slope + 2 * l2 * weight[1:])
+        return float(weights @ by_row + l2 * (weight[1:] @ weight[1:])), gradient
+
+    fitted = minimize(loss, np.zeros(len(names) + 1), jac=True, method="L-BFGS-B").x
+    own = fitted[1:] / deviations
+    return Logistic(dict(zip(names, own.tolist(), strict=True)), float(fitted[0] - own @ means))
+
+
+def _confidence_values(own: Reply, names: Iterable[str]) -> list[float]:
+    return [math.prod(own.features[part] for part in name.split("*")) for name in names]
+
+
+def _print_rankings(examples: Sequence[Example], rankings: Mapping[str, Ranking]) -> None:
+    """Print what each collection gets from coefficients fitted without it."""
+    replies: dict[str, list[Reply]] = {}
+    for example in examples:
+        replies.setdefault(example.collection, []).append(reply(example, rankings[example.fold]))
+    _print(f"{'left out':24} questions  right@1  right@3  median characters of right first quotes")
+    rows = {name: _summary(own) for name, own in replies.items()}
+    for kind in (False, True):
+        own = [name for name, of in replies.items() if of[0].example.is_encyclopaedia == kind]
+        for name in own:
+            _print(f"{name:24} {len(replies[name]):9}  {_format_row(rows[name])}")
+        if own:
+            mean = np.mean([rows[name] for name in own], axis=0).tolist()
+            _print(f"{'mean (encyclopaedia)' if kind else 'mean (everyday)':24} {'':9}  {_format_row(mean)}")
+
+
+def _summary(replies: Sequence[Reply]) -> list[float]:
+    lengths = [own.chars for own in replies if own.is_right]
+    return [
+        float(np.mean([own.is_right for own in replies])),
+        float(np.mean([own.is_right_in_three for own in replies])),
+        float(np.median(lengths)) if lengths else 0.0,
+    ]
+
+
+def _format_row(row: Sequence[float]) -> str:
+    return f"{row[0]:7.3f}  {row[1]:7.3f}  {row[2]:8.0f}"
+
+
+def _print_thresholds(replies: Sequence[Reply], folds: Iterable[str]) -> None:
+    """Print what each threshold of certainty costs, each fold with the confidence fitted on the others."""
+    judged: list[tuple[Reply, float]] = []
+    for fold in folds:
+        fitted = fit_confidence([own for own in replies if own.example.fold != fold])
+        left_out = [own for own in replies if own.example.fold == fold]
+        values = np.array([_confidence_values(own, fitted.weights) for own in left_out])
+        judged += zip(left_out, fitted.probabilities(values).tolist(), strict=True)
+    for kind, name in ((False, "everyday"), (True, "encyclopaedia")):
+        own = [pair for pair in judged if pair[0].example.is_encyclopaedia == kind]
+        if not own:
+            continue
+        _print(f"{name}, sure from  wrong  sure   declined  (means over collections)")
+        for threshold in _THRESHOLDS:
+            wrong, sure, declined = _rates(own, threshold)
+            _print(f"{threshold:20.2f}  {wrong:.3f}  {sure:.3f}  {declined:.3f}")
+        answered = sorted(probability for one, probability in own if one.is_right_in_three)
+        if answered:
+            _print(f"98 % of the questions with a right quote reach {answered[len(answered) // 50]:.3f}")
+
+
+def _rates(judged: Sequence[tuple[Reply, float]], threshold: float) -> list[float]:
+    """Return shares: wrong and sure of the questions with an answer, not sure of those without."""
+    by_collection: dict[str, list[tuple[Reply, float]]] = {}
+    for pair in judged:
+        by_collection.setdefault(pair[0].example.collection, []).append(pair)
+    rows = []
+    for own in by_collection.values():
+        answerable = [(one, p >= threshold) for one, p in own if one.example.has_answer]
+        others = [p >= threshold for one, p in own if not one.example.has_answer]
+        rows.append(
+            (
+                np.mean([is_sure and not one.is_right_in_three for one, is_sure in answerable]),
+                np.mean([is_sure for _, is_sure in answerable]),
+                1 - np.mean(others) if others else np.nan,
+            )
+        )
+    rates: list[float] = np.nanmean(np.array(rows), axis=0).tolist()
+    return rates
+
+
+def _print_shortening(replies: Sequence[Parts], folds: Iterable[str]) -> None:
+    """Print what shortening costs, each fold with the weights fitted on the others."""
+    fitted = {fold: fit_shortening([own for own in replies if own.example.fold != fold]) for fold in folds}
+    for kind, name in ((False, "everyday"), (True, "encyclopaedia")):
+        own = [parts for parts in replies if parts.example.is_encyclopaedia == kind]
+        if not own:
+            continue
+        _print(f"{name}, shortened from  right@1  median characters")
+        for threshold in (*_MIN_PROBABILITIES, None):
+            right: dict[str, list[bool]] = {}
+            lengths = []
+            for parts in own:
+                row = (
+                    parts.whole
+                    if threshold is None
+                    else parts.shortest(fitted[parts.example.fold], threshold)
+                )
+                right.setdefault(parts.example.collection, []).append(bool(parts.answers[row]))
+                lengths += [int(parts.chars[row])] if parts.answers[row] else []
+            mean = np.mean([np.mean(collection) for collection in right.values()])
+            _print(f"{threshold or 'never':>24}  {mean:7.3f}  {np.median(lengths):8.0f}")
+
+
+def _format_constants(ranking: Ranking, confidence: Logistic, shortening: Logistic) -> str:
+    """Return the constants as they stand in `confidence.py`. A coefficient of 0 is left out."""
+    quote = {name: value for name, value in ranking.coefficients.items() if round(value, 2)}
+    lines = ["quote={", *_format_weights(quote | {_DIRECTION: 1.0}), "},"]
+    lines += ["confidence={", *_format_weights(confidence.weights), "},", f"bias={confidence.bias:.2f},"]
+    lines += ["shortening=Shortening(weights={", *_format_weights(shortening.weights), "},"]
+    return "\n".join([*lines, f"bias={shortening.bias:.2f},"])
+
+
+def _format_weights(weights: Mapping[str, float]) -> Iterator[str]:
+    for name, value in weights.items():
+        yield f'    "{name}": {round(value, 2)},'
+
+
+def _print(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
+def _build_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.eval.fit_ranking",
+        description="Fit the coefficients of ranking and confidence.",
+    )
+    parser.add_argument(
+        "--documents",
+        type=Path,
+        default=FETCHED_DIR,
+        metavar="DIR",
+        help="folder with the documents in NAME/docs (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--index",
+        type=Path,
+        default=FETCHED_DIR / ".index",
+        metavar="DIR",
+        help="folder of saved indexes (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--also",
+        nargs=2,
+        action="append",
+        default=[],
+        metavar=("DOCS", "QUESTIONS.jsonl"),
+        help="another everyday collection; may be repeated",
+    )
+    parser.add_argument(
+        "--xquad", type=Path, metavar="DIR", help="folder with xquad.LANGUAGE.json of the XQuAD repository"
+    )
+    parser.add_argument(
+        "--write-direction", action="store_true", help=f"replace {ANSWER_DIRECTION_FILE} with the fitted one"
+    )
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())
