@@ -42,7 +42,6 @@ _SCOPES: dict[OwnView, Scope] = {
     OwnView.ASK_OWN: "own",
     OwnView.ASK_LIBRARY: "library",
 }
-_SHOWN_FORMATS = "PDF, DOCX, XLSX, PPTX, EPUB, HTML, MD, CSV, TXT"
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +125,7 @@ class OwnDocuments:
         """Return why a document is not accepted, or None."""
         name, size = document.file_name or "", document.file_size or 0
         if PurePath(name).suffix.lower() not in LOADERS:
-            return texts.format_not_supported(_SHOWN_FORMATS)
+            return texts.format_not_supported(own_documents.SHOWN_FORMATS)
         if not is_plain_name(name):
             return texts.file_name_not_allowed
         if size > MAX_FILE_MEGABYTES * _BYTES_PER_MEGABYTE:

@@ -15,6 +15,7 @@ from bot.views.message import Recipient, Reply, Row, build_reply, plain, text_re
 from bot.views.plain_text import isolate_direction, one_line
 from bot.views.quotes import browse_button
 
+SHOWN_FORMATS = "PDF, DOCX, ODT, RTF, XLSX, PPTX, EPUB, HTML, MD, CSV, TXT"
 _DOCUMENTS_PER_PAGE = 8
 _MAX_NAME_UNITS = 160
 _MAX_PERSON_UNITS = 60
@@ -144,8 +145,11 @@ def render_destination(name: str, texts: Texts) -> Reply:
 def explain_problem(reason: str, texts: Texts) -> str:
     """Return why a document cannot be read, in the language of the texts.
 
-    `reason` is that of a loader, in English. Other languages have a sentence for each kind of reason.
+    `reason` is that of a loader, in English. Other languages have a sentence for each kind of reason. What
+    the operator could install is no advice for people.
     """
+    if "LibreOffice" in reason:
+        return texts.format_not_supported(SHOWN_FORMATS)
     if texts.language == "en":
         return reason
     kinds = {
