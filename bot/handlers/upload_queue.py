@@ -11,8 +11,9 @@ import json
 import logging
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
@@ -37,6 +38,7 @@ _log = logging.getLogger(__name__)
 _MAX_READING = 2
 _PROGRESS_INTERVAL_SECONDS = 3.0
 _RETRY_SECONDS = 30.0
+_ENCODING_TURN_SECONDS = 20.0
 _MAX_SHOWN_NAME_UNITS = 200
 
 
@@ -88,7 +90,10 @@ class UploadQueue:
 
     def start(self, upload: Upload) -> None:
         """Start to read a saved upload."""
-        task = asyncio.create_task(self._run(upload))
+        self._run_task(self._run(upload))
+
+    def _run_task(self, work: Coroutine[object, object, None]) -> None:
+        task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
@@ -113,10 +118,12 @@ class UploadQueue:
         return (self._collections.paths(chat).uploads / f"{identity}.json").exists()
 
     async def run(self) -> None:
-        """Continue with the uploads on disk, and wait for others, for ever."""
+        """Continue with the uploads on disk and with missing vectors, and wait for others, for ever."""
         try:
             for upload in await in_thread(self._saved_uploads):
                 self.start(upload)
+            for chat in await in_thread(self._unencoded_chats):
+                self._run_task(self._encode(chat))
             await asyncio.Event().wait()
         finally:
             self._is_stopping = True
@@ -126,6 +133,10 @@ class UploadQueue:
 
     def _saved_uploads(self) -> list[Upload]:
         return [upload for chat in self._collections.chats() for upload in self.saved(chat)]
+
+    def _unencoded_chats(self) -> list[int]:
+        collections = self._collections
+        return [chat for chat in collections.chats() if collections.paths(chat).unencoded.exists()]
 
     async def _run(self, upload: Upload) -> None:
         """Read an upload and tell how it ended, again while Telegram cannot be reached."""
@@ -243,6 +254,7 @@ class UploadQueue:
                 _restore(target, earlier)
                 raise _refusal_of(error, texts) from error
             earlier.unlink(missing_ok=True)
+            paths.unencoded.touch()
             return _describe(library, upload, texts, shown_name)
 
     def _note_added(self, upload: Upload) -> None:
@@ -263,15 +275,27 @@ class UploadQueue:
                     await self._bot.send_message(upload.chat, text)
 
     async def _encode(self, chat: int) -> None:
-        """Compute the vectors of the documents of one chat at a time; until then words alone are compared."""
-        async with self._encoding:
-            try:
-                await self._collections.encode(chat, lambda: self._is_stopping)
-            except EncoderError:
-                # The encoder has logged why.
-                return
-            except Exception as error:  # noqa: BLE001  # answers are found without vectors too
-                _log.warning("The documents of a chat are not encoded: %s", type(error).__name__)
+        """Compute the vectors of a chat's documents; until then words alone are compared.
+
+        One chat is served at a time, for some seconds, then the next: a long document delays nobody.
+        """
+        is_complete = False
+        while not is_complete and not self._is_stopping:
+            async with self._encoding:
+                deadline = time.monotonic() + _ENCODING_TURN_SECONDS
+                try:
+                    is_complete = await self._collections.encode(chat, partial(self._must_pause, deadline))
+                except EncoderError:
+                    # The encoder has logged why.
+                    return
+                except Exception as error:  # noqa: BLE001  # answers are found without vectors too
+                    _log.warning("The documents of a chat are not encoded: %s", type(error).__name__)
+                    return
+        if is_complete:
+            self._collections.paths(chat).unencoded.unlink(missing_ok=True)
+
+    def _must_pause(self, deadline: float) -> bool:
+        return self._is_stopping or time.monotonic() > deadline
 
 
 class _RefusedError(Exception):

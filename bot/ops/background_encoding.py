@@ -54,7 +54,7 @@ class BackgroundEncoding:
             raise
 
     def _encode(self, library: Library) -> None:
-        _lower_priority()
+        lower_priority()
         try:
             missing = library.unencoded
             self._metrics.set_unencoded(missing)
@@ -81,7 +81,7 @@ class BackgroundEncoding:
         return progress
 
 
-def _lower_priority() -> None:
+def lower_priority() -> None:
     """Lower the priority of this thread, on systems where each thread has its own."""
     if sys.platform == "linux":
         with contextlib.suppress(OSError):

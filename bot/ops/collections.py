@@ -7,6 +7,7 @@ Each collection is a folder `COLLECTIONS_DIR/<bot id>/<chat id>/`:
     uploads/             documents that were accepted and have not been read yet
     collection.json      who added which document, what is asked, and when the bot left the group
     used                 modified at the last question
+    unencoded            there while vectors are missing
 
 Several processes may share it. A lock file beside the folder admits one writer at a time; readers see the
 index that was saved last.
@@ -28,6 +29,7 @@ from typing import Literal, TypeAlias
 
 from pydantic import TypeAdapter, ValidationError
 
+from bot.ops.background_encoding import lower_priority
 from bot.ops.concurrency import in_thread
 from retrieval.documents.archive import AnyArchive
 from retrieval.documents.combined_archive import ArchiveView, CombinedArchive
@@ -106,6 +108,11 @@ class CollectionPaths:
     @property
     def used(self) -> Path:
         return self.folder / "used"
+
+    @property
+    def unencoded(self) -> Path:
+        """A file that is there while vectors are missing."""
+        return self.folder / "unencoded"
 
     @property
     def lock(self) -> Path:
@@ -225,15 +232,25 @@ class Collections:
             progress=progress,
         )
 
-    async def encode(self, chat: int, stop: Callable[[], bool]) -> None:
-        """Compute the vectors of a chat's documents that are missing; raises EncoderError."""
+    async def encode(self, chat: int, stop: Callable[[], bool]) -> bool:
+        """Compute the vectors of a chat's documents that are missing; return whether none is left.
+
+        `stop` is called about once a second. Raises EncoderError.
+        """
         library = await self.library(chat)
-        if library is None or not library.unencoded:
-            return
-        await in_thread(lambda: library.encode(stop=stop))
+        if library is None or self._encoder is None:
+            return True
+
+        def encode() -> bool:
+            lower_priority()
+            return not library.unencoded or library.encode(stop=stop)
+
+        if not await in_thread(encode):
+            return False
         # Other processes see the vectors once they open the collection again.
         with contextlib.suppress(OSError):
             os.utime(_manifest_path(self.paths(chat), self._quote_chars))
+        return True
 
     def close(self, chat: int) -> None:
         """Forget an open collection; its files are released with the last answer from it."""
