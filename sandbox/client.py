@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from sandbox.model import Json
 
 _READY_PREFIX = "sandbox ready: "
-_TIMEOUT_SECONDS = 10.0
+_TIMEOUT_SECONDS = 30.0
 _START_TIMEOUT_SECONDS = 20.0
 # Longer than the longest wait that the control API allows.
 _REQUEST_TIMEOUT_SECONDS = 70.0

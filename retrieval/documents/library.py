@@ -357,7 +357,10 @@ def _segment_folders(segment_dir: Path | None) -> Iterator[tuple[Path, Path]]:
     if segment_dir:
         segment_dir.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(
-        prefix=".new-" if segment_dir else "verbatim-", dir=segment_dir and segment_dir.parent
+        prefix=".new-" if segment_dir else "verbatim-",
+        dir=segment_dir and segment_dir.parent,
+        # A process may end while a thread is still in here, and both would remove the same files.
+        ignore_cleanup_errors=True,
     ) as scratch:
         yield Path(scratch), segment_dir or Path(scratch)
 
