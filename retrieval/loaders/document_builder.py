@@ -166,6 +166,21 @@ class DocumentBuilder:
                 self._lines.append(shifted)
 
 
+def add_sheet(builder: DocumentBuilder, title: str, rows: list[tuple[str, list[str]]]) -> None:
+    """Add the rows of a sheet, with their numbers, below its title; the first of two cells names columns."""
+    if rows:
+        builder.add_heading(title, 1)
+    columns: tuple[str, ...] | None = None
+    for number, cells in rows:
+        if columns is None and sum(map(bool, cells)) > 1:
+            columns = detect_column_names(cells) if number != rows[-1][0] else ()
+            if columns:
+                builder.add_unquotable(format_row(cells))
+                continue
+        builder.begin_page(number)
+        builder.add_block(format_row(cells, columns or ()))
+
+
 def title_from_name(name: str) -> str:
     """Return the file name without folder and suffix, for formats whose first words make no title."""
     return name.rpartition("/")[2].rpartition(".")[0]

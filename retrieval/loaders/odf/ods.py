@@ -50,22 +50,8 @@ def load(data: bytes, name: str) -> Document:
                 raise DocumentError(name, f"has more than {MAX_ROWS} rows; split it")
             if cell_count > MAX_CELLS:
                 raise DocumentError(name, f"has more than {MAX_CELLS} cells; split it")
-        _add_sheet(builder, sheet.get(f"{TABLE}name", ""), rows)
+        document_builder.add_sheet(builder, sheet.get(f"{TABLE}name", ""), rows)
     return builder.build(package.title or name.rpartition("/")[2].rpartition(".")[0], unit="row")
-
-
-def _add_sheet(builder: DocumentBuilder, title: str, rows: list[tuple[str, list[str]]]) -> None:
-    if rows:
-        builder.add_heading(title, 1)
-    columns: tuple[str, ...] | None = None
-    for number, cells in rows:
-        if columns is None and sum(map(bool, cells)) > 1:
-            columns = document_builder.detect_column_names(cells) if number != rows[-1][0] else ()
-            if columns:
-                builder.add_unquotable(document_builder.format_row(cells))
-                continue
-        builder.begin_page(number)
-        builder.add_block(document_builder.format_row(cells, columns or ()))
 
 
 def _rows(sheet: Element, name: str) -> Iterator[tuple[str, list[str]]]:
