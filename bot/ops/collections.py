@@ -331,7 +331,6 @@ class Collections:
         with self.locked(chat) as paths:
             had_any = paths.folder.exists()
             self._delete_folder(paths)
-            paths.lock.unlink(missing_ok=True)
         return had_any
 
     def delete_if_empty(self, chat: int) -> None:
@@ -347,6 +346,8 @@ class Collections:
         self.close(paths.chat)
         if paths.folder.exists():
             shutil.rmtree(paths.folder)
+        # Others that wait for the lock notice that its file is gone.
+        paths.lock.unlink(missing_ok=True)
 
     def migrate(self, old: int, new: int) -> None:
         """Move the documents of a group to the supergroup that it has become. Blocks; raises OSError."""
@@ -359,6 +360,7 @@ class Collections:
             if moved.exists():
                 moved.rename(target.documents)
             self.close(old)
+            source.lock.unlink(missing_ok=True)
             self.read(new)
 
     def set_left(self, chat: int, *, has_left: bool) -> None:

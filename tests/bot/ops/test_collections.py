@@ -108,7 +108,7 @@ def test_removing_and_deleting_leave_nothing(collections: Collections) -> None:
     """With its last document a collection is gone; deleting leaves no byte, and other chats keep theirs."""
     _add(collections, CHAT)
     collections.remove(CHAT, "lease.txt")
-    assert not collections.paths(CHAT).folder.exists()
+    assert not list(collections.root.iterdir())
     _add(collections, CHAT)
     _add(collections, GROUP)
     assert collections.delete(CHAT)
