@@ -204,7 +204,9 @@ class OwnDocuments:
         if press.view is OwnView.FORGET:
             return self._render_forgetting(chat, texts)
         if press.view is OwnView.FORGET_CONFIRMED:
+            uploads = await in_thread(lambda: self._uploads.saved(chat))
             had_any = await in_thread(lambda: collections.delete(chat))
+            await self._uploads.tell_deleted(uploads)
             return text_reply(texts.forgotten if had_any else texts.nothing_to_forget)
         documents = await self._list(chat)
         document = next((one for one in documents if one.id == press.document), None)

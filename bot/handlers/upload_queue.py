@@ -11,7 +11,7 @@ import json
 import logging
 import os
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -174,6 +174,9 @@ class UploadQueue:
                 self._metrics.count_upload(refusal.kind)
             else:
                 self._metrics.count_upload("read")
+        if not record.exists():
+            # The documents of the chat were deleted meanwhile, and the message says so.
+            return
         if text:
             await self._tell(upload, text)
         if text and upload.question:
@@ -195,6 +198,12 @@ class UploadQueue:
                 reply_markup=reply.keyboard,
                 reply_parameters=ReplyParameters(upload.id, allow_sending_without_reply=True),
             )
+
+    async def tell_deleted(self, uploads: Iterable[Upload]) -> None:
+        """Show that uploads were deleted, with all documents of their chat, before they had been read."""
+        for upload in uploads:
+            with contextlib.suppress(TelegramError):
+                await self._tell(upload, texts_for(upload.language).forgotten)
 
     async def _give_up(self, upload: Upload) -> None:
         """Tell that something went wrong, and do not try again."""

@@ -335,6 +335,22 @@ async def test_forgetting_leaves_no_byte(running: Running) -> None:
         assert FACT in (await _ask(omar)).text
 
 
+async def test_forgetting_while_reading(running: Running) -> None:
+    """/forget ends the uploads that have not been read, and their messages say so."""
+    async with Sandbox.at(running.url) as sandbox:
+        ada = await sandbox.private_chat("Ada")
+        await sandbox.fault("getFile", kind="delay", seconds=2, times=1)
+        await ada.send_document("lease.txt", LEASE.encode())
+        await ada.send_document("other.txt", LEASE.encode())
+        first, second = await ada.next_message(), await ada.next_message()
+        question = await _ask(ada, "/forget")
+        await question.press(TEXTS.forgetting_confirmed)
+        await asyncio.sleep(3)
+        shown = {message.id: message.text for message in await ada.messages()}
+        assert [TEXTS.forgotten] * 3 == [shown[message.id] for message in (first, second, question)]
+        assert not [path for path in running.files() if str(ada.id) in str(path)]
+
+
 async def test_removing_one(running: Running) -> None:
     """A document is removed from /mine after a confirmation."""
     async with Sandbox.at(running.url) as sandbox:
@@ -349,6 +365,9 @@ async def test_removing_one(running: Running) -> None:
         assert "other.txt" in listed.text
         assert "lease.txt" not in listed.text
         assert "lease.txt" not in (await _ask(ada)).text
+        await listed.press(TEXTS.remove_document)
+        await (await ada.next_message(kinds=["edited_message"])).press(TEXTS.removal_confirmed)
+        assert not [path for path in running.files() if str(ada.id) in str(path)]
 
 
 async def test_leaving_and_migrating(running: Running) -> None:
