@@ -234,7 +234,10 @@ class OwnDocuments:
             return texts.file_not_delivered
         name = document.file_name or ""
         if press.view is OwnView.KEEP:
-            return await edit_reply(query, text_reply(texts.document_kept(_shown(name, texts))), texts)
+            notice = await edit_reply(query, text_reply(texts.document_kept(_shown(name, texts))), texts)
+            if notice is None and (question := question_of(sent)):
+                await self._uploads.answer_caption(message.chat.id, sent.message_id, question, texts)
+            return notice
         if press.view is OwnView.ADD_TO_LIBRARY:
             return await _add_to_library(query, message, sent, context, texts)
         if reason := self._reason_to_refuse(document, message.chat.id, texts):

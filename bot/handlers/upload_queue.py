@@ -180,23 +180,23 @@ class UploadQueue:
         if text:
             await self._tell(upload, text)
         if text and upload.question:
-            await self._answer_caption(upload, texts)
+            await self.answer_caption(upload.chat, upload.id, upload.question, texts)
         await in_thread(lambda: self._discard(upload))
 
-    async def _answer_caption(self, upload: Upload, texts: Texts) -> None:
+    async def answer_caption(self, chat: int, document_message: int, question: str, texts: Texts) -> None:
         """Answer the question that came with a document, as a reply to it, where its buttons find it."""
-        chosen = await self._collections.archive(upload.chat, self._library())
-        answer = await chosen.archive.answer(upload.question)
-        group = upload.chat if upload.chat < 0 else None
+        chosen = await self._collections.archive(chat, self._library())
+        answer = await chosen.archive.answer(question)
+        group = chat if chat < 0 else None
         recipient = Recipient(texts, self._bot.username, in_group=group is not None, group=group)
         reply = answers.render_answer(answer, recipient)
         with contextlib.suppress(BadRequest, Forbidden):
             await self._bot.send_message(
-                upload.chat,
+                chat,
                 reply.text,
                 entities=reply.entities or None,
                 reply_markup=reply.keyboard,
-                reply_parameters=ReplyParameters(upload.id, allow_sending_without_reply=True),
+                reply_parameters=ReplyParameters(document_message, allow_sending_without_reply=True),
             )
 
     async def tell_deleted(self, uploads: Iterable[Upload]) -> None:
@@ -264,7 +264,9 @@ class UploadQueue:
                 raise _refusal_of(error, texts) from error
             earlier.unlink(missing_ok=True)
             paths.unencoded.touch()
-            return _describe(library, upload, texts, shown_name)
+            text = _describe(library, upload, texts, shown_name)
+            is_searched = self._collections.record(upload.chat).scope != "library"
+            return text if is_searched else f"{text}\n\n{texts.searched_library}"
 
     def _note_added(self, upload: Upload) -> None:
         record = self._collections.record(upload.chat)

@@ -281,6 +281,26 @@ async def test_a_caption_is_answered(running: Running) -> None:
         assert FACT in (await ada.next_message(kinds=["edited_message"])).text
 
 
+async def test_a_caption_is_answered_from_the_document_kept(running: Running) -> None:
+    """A question in the caption is answered too if the document is not to replace the one that is there."""
+    async with Sandbox.at(running.url) as sandbox:
+        ada = await sandbox.private_chat("Ada")
+        await _add(ada)
+        await ada.send_document("lease.txt", LEASE.encode(), caption=QUESTION)
+        await (await ada.next_message()).press(TEXTS.replacement_cancelled)
+        assert FACT in (await ada.next_message()).text
+
+
+async def test_reading_tells_what_is_searched(running: Running) -> None:
+    """Where only the library is asked, the bot says so when it has read a document."""
+    async with Sandbox.at(running.url) as sandbox:
+        ada = await sandbox.private_chat("Ada")
+        await _add(ada)
+        await (await _ask(ada, "/mine")).press(TEXTS.scope_library)
+        read = await _add(ada, "other.txt")
+        assert f"{TEXTS.document_read('other.txt')}\n\n{TEXTS.searched_library}" == read.text
+
+
 @pytest.mark.parametrize("language", ["ar", "de", "ru"])
 async def test_reasons_in_other_languages(running: Running, language: str) -> None:
     """Why a document cannot be read is told in the person's language."""
