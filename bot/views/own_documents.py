@@ -145,21 +145,21 @@ def render_destination(name: str, texts: Texts) -> Reply:
 def explain_problem(reason: str, texts: Texts) -> str:
     """Return why a document cannot be read, in the language of the texts.
 
-    `reason` is that of a loader, in English. Other languages have a sentence for each kind of reason. What
-    the operator could install is no advice for people.
+    `reason` is that of a loader, in English. Other languages have a sentence for each kind of reason, English
+    for those whose advice is meant for the operator.
     """
     if "LibreOffice" in reason:
         return texts.format_not_supported(SHOWN_FORMATS)
-    if texts.language == "en":
-        return reason
     kinds = {
         "protect": texts.document_is_protected,
         "password": texts.document_is_protected,
         "only pictures": texts.document_is_pictures,
         "no text": texts.document_is_empty,
-        "split it": texts.document_is_too_large,
     }
-    return next((text for word, text in kinds.items() if word in reason), texts.document_is_damaged)
+    if texts.language != "en":
+        kinds["split it"] = texts.document_is_too_large
+    other = reason if texts.language == "en" else texts.document_is_damaged
+    return next((text for word, text in kinds.items() if word in reason), other)
 
 
 def own_button(text: str, press: OwnPress) -> InlineKeyboardButton:

@@ -249,7 +249,7 @@ async def test_refusals(running: Running) -> None:
         ada = await sandbox.private_chat("Ada")
         for name, content, reason in (
             ("setup.exe", b"MZ", "cannot read files of this kind"),
-            ("empty.txt", b" \n", "holds no text"),
+            ("empty.txt", b" \n", "has no text"),
             ("broken.pdf", b"%PDF-1.7 broken", "damaged"),
             (".lease.txt", LEASE.encode(), "not allowed"),
             ("huge.txt", b"x" * (20 * 1024 * 1024 + 1), "larger than 20 MB"),
