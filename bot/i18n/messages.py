@@ -485,7 +485,8 @@ class Texts:
     def help_uploads(self) -> str:
         return self._(
             "Send me a document, and I answer from it too, in this chat only. In a group, its administrators "
-            "send it as a reply to a message of mine, or with my name in the caption. "
+            "send it as a reply to a message of mine, or with my name in the caption if I can see the "
+            "messages of the group. "
             "/mine lists the documents of the chat, and /forget deletes them."
         )
 
