@@ -224,6 +224,9 @@ class Collections:
         The caller holds the lock of the collection.
         """
         paths = self.paths(chat)
+        # A process that was killed while it read may have left texts there. No other process writes now.
+        for folder in paths.index.glob(".new-*"):
+            shutil.rmtree(folder, ignore_errors=True)
         return Library.open(
             paths.files,
             index_dir=paths.index,

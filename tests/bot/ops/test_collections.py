@@ -118,6 +118,18 @@ def test_removing_and_deleting_leave_nothing(collections: Collections) -> None:
     assert 1 == collections.size(GROUP).files
 
 
+def test_texts_of_a_killed_process_are_deleted(collections: Collections) -> None:
+    """What a process left that was killed while it read is gone once the next document is removed."""
+    _add(collections, CHAT)
+    _add(collections, CHAT, "other.txt")
+    abandoned = collections.paths(CHAT).index / ".new-killed"
+    abandoned.mkdir()
+    (abandoned / "a.segment").write_text(LEASE)
+    collections.remove(CHAT, "lease.txt")
+    assert not abandoned.exists()
+    assert ["other.txt"] == [name for name, _, _ in collections.documents(CHAT)]
+
+
 def test_groups_left_and_unused_chats_are_deleted(tmp_path: Path) -> None:
     """A group's documents are deleted a day after it was left; a chat's after the days of the settings."""
     collections = _open(tmp_path / "chats", unused_days=30)
