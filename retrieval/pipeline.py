@@ -103,9 +103,11 @@ async def _answer_parts(
         return whole
     if whole.answered and all(_mentions(whole.citations[0], terms) for terms in distinct):
         return whole
-    answers = [
-        await _answer_as_written(part, index, quote_chars=quote_chars, top=1, earlier=None) for part in parts
-    ]
+    answers = []
+    for part in parts:
+        # Other questions come in between.
+        await asyncio.sleep(0)
+        answers.append(await _answer_as_written(part, index, quote_chars=quote_chars, top=1, earlier=None))
     firsts = [answer.citations[0] for answer in answers if answer.answered]
     if len(firsts) < len(parts) or len({citation.passage.id for citation in firsts}) < len(parts):
         return whole

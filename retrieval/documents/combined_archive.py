@@ -61,6 +61,8 @@ class CombinedArchive:
         """Answer a question from both archives with up to `top` quotes; raises UnavailableError."""
         # One after the other: the second takes the vectors of the question from the encoder's cache.
         own = await self.own.answer(question, top=top, earlier=earlier)
+        # Other questions come in between.
+        await asyncio.sleep(0)
         return merge_answers(own, await self.shared.answer(question, top=top, earlier=earlier), top)
 
     async def explain(self, question: str) -> tuple[TermWeight, ...]:

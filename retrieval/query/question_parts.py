@@ -13,7 +13,7 @@ from importlib.resources import files
 import regex
 
 MAX_PARTS = 4
-_MAX_CHARS = 500
+_MAX_CHARS = 300
 _PREFIX = "prefix:"
 _UNSPACED = regex.compile(r"[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}]")
 _END_OF_QUESTION = regex.compile(r"(?<=[?？؟])\s*(?=\S)")

@@ -44,6 +44,8 @@ def read_messages(data: bytes, name: str) -> Iterator[Message]:
             yield from _messages(root, name)
     except RecursionError:
         raise DocumentError(name, "has parts nested too deep; save its attachments on their own") from None
+    except _HEADER_ERRORS:
+        raise DocumentError(name, "has damaged headers; save it again") from None
 
 
 def _messages(root: Part, name: str) -> Iterator[Message]:
@@ -71,9 +73,8 @@ class _PartReader:
         if self._parts > MAX_PARTS or depth > MAX_DEPTH:
             raise DocumentError(self._name, "has too many parts; save its attachments on their own")
         kind = part.get_content_type()
-        payload = part.get_payload()
-        if isinstance(payload, list):
-            inner = [child for child in payload if isinstance(child, Part)]
+        if part.is_multipart():
+            inner = [child for child in part.get_payload() if isinstance(child, Part)]
             if kind == "message/rfc822":
                 self.messages += inner
                 return "", ""
