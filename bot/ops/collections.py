@@ -221,19 +221,24 @@ class Collections:
     def read(self, chat: int, progress: Callable[[int, int], None] | None = None) -> Library:
         """Read the documents that have changed, save the index and return the library. Blocks.
 
+        Nothing of removed and replaced documents stays in the index.
         The caller holds the lock of the collection.
         """
         paths = self.paths(chat)
         # A process that was killed while it read may have left texts there. No other process writes now.
         for folder in paths.index.glob(".new-*"):
             shutil.rmtree(folder, ignore_errors=True)
-        return Library.open(
+        library = Library.open(
             paths.files,
             index_dir=paths.index,
             quote_chars=self._quote_chars,
             encoder=self._encoder,
             progress=progress,
         )
+        clean = library.without_deleted()
+        if clean is not library:
+            clean.save(paths.index)
+        return clean
 
     async def encode(self, chat: int, stop: Callable[[], bool]) -> bool:
         """Compute the vectors of a chat's documents that are missing; return whether none is left.

@@ -248,7 +248,8 @@ def render_places(answer: Answer, page: int, recipient: Recipient) -> Reply:
         link = linked(
             one_line(location, _MAX_LOCATION_UNITS), recipient.link(citation.passage.id, citation.document)
         )
-        body += plain(f"\n{number}. ") + link + "\n" + blockquote(_shorten(citation), _MAX_BOLD_WORDS)
+        mark = "📎 " if is_own(citation.document) else ""
+        body += plain(f"\n{number}. {mark}") + link + "\n" + blockquote(_shorten(citation), _MAX_BOLD_WORDS)
     return build_reply(body, [_paging(page, pages, lambda target: ButtonPress(Action.PLACES, target + 1))])
 
 

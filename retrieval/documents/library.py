@@ -252,6 +252,22 @@ class Library(Archive[LocalIndex]):
         index = LocalIndex(segments, self.index.embeddings)
         return replace(self, _snapshot=replace(self.snapshot, index=index))
 
+    def without_deleted(self) -> Self:
+        """Return the library with segments that have nothing of removed documents. Blocks; raises OSError.
+
+        The files of the old segments are deleted when the library is saved.
+        """
+        if not any(live.deleted for live in self.index.segments):
+            return self
+        with _segment_folders(self.segment_dir) as (_, target):
+            segments = [
+                segment
+                for live in self.index.segments
+                for segment in (force_merge([live], target) if live.deleted else [live])
+            ]
+        index = LocalIndex(segments, self.index.embeddings)
+        return replace(self, _snapshot=replace(self.snapshot, index=index))
+
 
 def _remaining(library: Library | None, records: Mapping[str, FileRecord]) -> Sequence[LiveSegment]:
     """Return the segments of a library without the documents that are not in `records`."""

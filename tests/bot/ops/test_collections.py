@@ -1,5 +1,6 @@
 """The documents of single chats on disk."""
 
+import json
 import multiprocessing
 import os
 import time
@@ -188,3 +189,23 @@ async def test_few_are_open(collections: Collections, monkeypatch: pytest.Monkey
         _add(collections, chat)
         await collections.library(chat)
     assert [2, 3] == list(collections._open)  # whether one is open has no other effect
+
+
+def test_removed_documents_leave_the_index(collections: Collections) -> None:
+    """The text of a removed or replaced document does not stay in a segment until it is merged."""
+    with collections.locked(CHAT) as paths:
+        paths.documents.mkdir(parents=True)
+        for number in range(40):
+            (paths.documents / f"{number}.txt").write_text(f"Clause {number} of this lease is about cats.\n")
+        collections.read(CHAT)
+        collections.write_record(CHAT, collections.record(CHAT))
+    collections.remove(CHAT, "7.txt")
+    with collections.locked(CHAT) as paths:
+        (paths.documents / "8.txt").write_text("Clause 8 is about dogs now.\n")
+        library = collections.read(CHAT)
+    assert 39 == len(library.sources)
+    (manifest,) = collections.paths(CHAT).index.glob("*/manifest.json")
+    entries = json.loads(manifest.read_bytes().rpartition(b"\n")[0])["segments"]
+    assert [[] for _ in entries] == [entry["gone"] for entry in entries]
+    files = {path.name for path in manifest.parent.glob("*.segment")}
+    assert {entry["file"] for entry in entries} == files
