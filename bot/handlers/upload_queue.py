@@ -206,7 +206,7 @@ class UploadQueue:
                 await self._tell(upload, texts_for(upload.language).forgotten)
 
     async def _give_up(self, upload: Upload) -> None:
-        """Tell that something went wrong, and do not try again."""
+        """Send a message that something went wrong, and drop the upload."""
         with contextlib.suppress(TelegramError):
             await self._tell(upload, texts_for(upload.language).internal_error)
         with contextlib.suppress(OSError):

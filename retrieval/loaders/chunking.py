@@ -32,7 +32,7 @@ _SHORT_BLOCK_CHARS = 250
 # A character of these scripts carries as much text as 2.5 letters of an alphabet.
 _DENSE_SCRIPTS = frozenset({"Han", "Kana", "Hangul"})
 _DENSE_SCRIPT_FACTOR = 2.5
-# Of a recording: what is said before and after is not quoted together.
+# Subtitles further apart than this are not quoted together.
 _LONG_PAUSE_SECONDS = 60
 _LEAD_IN_ENDINGS = (":", "：", "﹕")
 # Units with page numbers; rows and chapters have labels only.
@@ -141,7 +141,7 @@ def _has_boundary(document: Document, before: Span, block: Span) -> bool:
 
 
 def _has_pause(document: Document, block: Span) -> bool:
-    """Return whether a block of a recording begins long after what was said before it."""
+    """Return whether a block of subtitles begins long after the end of the block before it."""
     at = bisect_right(document.pages, block.start, key=lambda page: page.start)
     before, after = (_seconds(page.label) for page in document.pages[at - 2 : at])
     return after - before >= _LONG_PAUSE_SECONDS
