@@ -1,7 +1,6 @@
 """Builds the bot: its handlers, in the order in which they are tried."""
 
 import ssl
-from collections import OrderedDict
 from functools import cache
 from typing import cast
 
@@ -25,7 +24,7 @@ from telegram.request import HTTPXRequest
 
 from bot.handlers import admin, browse, buttons, errors, inline, overview, questions
 from bot.handlers.access import AccessControl
-from bot.handlers.context import BotContext, BotState, Data
+from bot.handlers.context import BotContext, BotState, Data, SeenAlbums
 from bot.handlers.messaging import mentions_bot
 from bot.handlers.own_documents import OwnDocuments, is_own_data
 from bot.ops.concurrency import CancellableWaits
@@ -45,7 +44,6 @@ ALLOWED_UPDATES = (
     "guest_message",
 )
 _MAX_TELEGRAM_CONNECTIONS = 256
-_MAX_REMEMBERED_ALBUMS = 500
 
 
 class _AddressedToBot(filters.MessageFilter):
@@ -65,16 +63,14 @@ class _DocumentForBot(_AddressedToBot):
 
     def __init__(self) -> None:
         super().__init__()
-        self._albums: OrderedDict[str, None] = OrderedDict()
+        self._albums = SeenAlbums()
 
     def filter(self, message: Message) -> bool:
         album, is_addressed = message.media_group_id, super().filter(message)
         if album is None:
             return is_addressed
         if is_addressed:
-            self._albums[album] = None
-            if len(self._albums) > _MAX_REMEMBERED_ALBUMS:
-                self._albums.popitem(last=False)
+            self._albums.add(message)
         return album in self._albums
 
 

@@ -49,6 +49,11 @@ def own_folder(chat: int) -> str:
     return f"@{chat}"
 
 
+def own_name(chat: int, file_name: str) -> str:
+    """Return the name of a document of a chat."""
+    return f"{own_folder(chat)}/{file_name}"
+
+
 def is_own(name: str) -> bool:
     """Return whether a document belongs to a chat rather than to the library."""
     return _OWN_DOCUMENT.match(name) is not None

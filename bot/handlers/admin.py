@@ -15,14 +15,13 @@ from bot.ops.concurrency import in_thread
 from bot.ops.document_manager import DocumentManager, is_valid_document_name
 from bot.views.left_out import left_out_lines
 from bot.views.message import text_reply
-from bot.views.plain_text import isolate_direction, one_line
+from bot.views.plain_text import file_label, one_line
 from retrieval.errors import DocumentError, FolderError
 
 _log = logging.getLogger(__name__)
 
 # Telegram lets bots download files of at most this size.
 MAX_FILE_MEGABYTES = 20
-_MAX_NAME_UNITS = 200
 _MAX_PROBLEMS = 10
 _MAX_LINE_UNITS = 300
 
@@ -93,7 +92,7 @@ async def add_to_library(
         await send_to(message, text_reply(texts.documents_in_cluster))
         return
     name = document.file_name or ""
-    shown_name = isolate_direction(one_line(name, _MAX_NAME_UNITS), texts) or texts.document
+    shown_name = file_label(name, texts)
     async with ProgressMessage(message, texts.reading_document(shown_name), shown=shown) as progress:
         try:
             confirmation = await _add_document(document, name, manager, texts, progress.count)

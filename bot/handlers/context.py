@@ -63,6 +63,9 @@ class SeenAlbums:
     def __init__(self) -> None:
         self._ids: OrderedDict[str, None] = OrderedDict()
 
+    def __contains__(self, album: str) -> bool:
+        return album in self._ids
+
     def add(self, message: Message) -> bool:
         """Return whether a message is the first of its album, or of none."""
         album = message.media_group_id

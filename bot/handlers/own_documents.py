@@ -3,7 +3,6 @@
 import logging
 import time
 from dataclasses import dataclass
-from pathlib import PurePath
 
 from telegram import CallbackQuery, Chat, ChatMember, Document, Message, Update, User
 
@@ -28,13 +27,12 @@ from bot.views import callback_data, own_documents
 from bot.views.callback_data import OwnPress, OwnView
 from bot.views.message import Recipient, Reply, text_reply
 from bot.views.own_documents import OwnDocument
-from bot.views.plain_text import isolate_direction, one_line
-from retrieval.ids import document_id, own_folder
-from retrieval.loaders.formats import LOADERS
+from bot.views.plain_text import file_label, one_line
+from retrieval.ids import document_id, own_name
+from retrieval.loaders.formats import is_document_name
 
 _log = logging.getLogger(__name__)
 
-_MAX_NAME_UNITS = 200
 _MAX_PERSON_UNITS = 60
 _BYTES_PER_MEGABYTE = 1024 * 1024
 _SCOPES: dict[OwnView, Scope] = {
@@ -82,16 +80,16 @@ class OwnDocuments:
         name = document.file_name or ""
         if reason := self._reason_to_refuse(document, message.chat.id, texts):
             context.metrics.count_upload("refused")
-            await send_reply(update, text_reply(texts.document_not_added(_shown(name, texts), reason)))
+            await send_reply(update, text_reply(texts.document_not_added(file_label(name, texts), reason)))
             return
         is_admin = message.from_user is not None and message.from_user.id in context.state.admins
         if is_admin and message.chat.type == Chat.PRIVATE and context.state.document_manager is not None:
-            await send_reply(update, own_documents.render_destination(_shown(name, texts), texts))
+            await send_reply(update, own_documents.render_destination(file_label(name, texts), texts))
             return
         if self._has(message.chat.id, name):
-            await send_reply(update, own_documents.render_replacement(_shown(name, texts), texts))
+            await send_reply(update, own_documents.render_replacement(file_label(name, texts), texts))
             return
-        sent = await send_reply(update, text_reply(texts.reading_document(_shown(name, texts))))
+        sent = await send_reply(update, text_reply(texts.reading_document(file_label(name, texts))))
         await self._accept(message, sent, context, texts)
 
     async def _accept(self, message: Message, shown: Message, context: BotContext, texts: Texts) -> None:
@@ -116,7 +114,7 @@ class OwnDocuments:
         except OSError as error:
             _log.error("COLLECTIONS_DIR=%s: not writable (%s)", self.collections.root, error.strerror)
             context.metrics.count_upload("not writable")
-            text = texts.document_not_added(_shown(upload.name, texts), texts.cannot_store)
+            text = texts.document_not_added(file_label(upload.name, texts), texts.cannot_store)
             await shown.edit_text(text)
             return
         self._uploads.start(upload)
@@ -124,7 +122,7 @@ class OwnDocuments:
     def _reason_to_refuse(self, document: Document, chat: int, texts: Texts) -> str | None:
         """Return why a document is not accepted, or None."""
         name, size = document.file_name or "", document.file_size or 0
-        if PurePath(name).suffix.lower() not in LOADERS:
+        if not is_document_name(name):
             return texts.format_not_supported(own_documents.SHOWN_FORMATS)
         if not is_plain_name(name):
             return texts.file_name_not_allowed
@@ -234,19 +232,19 @@ class OwnDocuments:
             return texts.file_not_delivered
         name = document.file_name or ""
         if press.view is OwnView.KEEP:
-            notice = await edit_reply(query, text_reply(texts.document_kept(_shown(name, texts))), texts)
+            notice = await edit_reply(query, text_reply(texts.document_kept(file_label(name, texts))), texts)
             if notice is None and (question := question_of(sent)):
                 await self._uploads.answer_caption(message.chat.id, sent.message_id, question, texts)
             return notice
         if press.view is OwnView.ADD_TO_LIBRARY:
             return await _add_to_library(query, message, sent, context, texts)
         if reason := self._reason_to_refuse(document, message.chat.id, texts):
-            refusal = texts.document_not_added(_shown(name, texts), reason)
+            refusal = texts.document_not_added(file_label(name, texts), reason)
             return await edit_reply(query, text_reply(refusal), texts)
         is_question = press.view is OwnView.ADD_HERE and self._has(message.chat.id, name)
-        reply = text_reply(texts.reading_document(_shown(name, texts)))
+        reply = text_reply(texts.reading_document(file_label(name, texts)))
         if is_question:
-            reply = own_documents.render_replacement(_shown(name, texts), texts)
+            reply = own_documents.render_replacement(file_label(name, texts), texts)
         notice = await edit_reply(query, reply, texts)
         if notice is None and not is_question:
             await self._accept(sent, message, context, texts)
@@ -271,7 +269,7 @@ class OwnDocuments:
         documents = []
         for name, size, modified in names:
             added = record.added.get(name)
-            identity = document_id(f"{own_folder(chat)}/{name}")
+            identity = document_id(own_name(chat, name))
             person = added.person if added else ""
             documents.append(OwnDocument(identity, name, size, added.at if added else modified, person))
         held = {document.name for document in documents}
@@ -326,7 +324,3 @@ async def _add_to_library(
 def is_own_data(data: object) -> bool:
     """Return whether callback data belongs to a button below the documents of a chat."""
     return isinstance(data, str) and data.startswith("%")
-
-
-def _shown(name: str, texts: Texts) -> str:
-    return isolate_direction(one_line(name, _MAX_NAME_UNITS), texts) or texts.document

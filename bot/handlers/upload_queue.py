@@ -15,11 +15,13 @@ from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
+from weakref import WeakValueDictionary
 
 from pydantic import TypeAdapter, ValidationError
 from telegram import Bot, ReplyParameters
 from telegram.error import BadRequest, Forbidden, TelegramError
 
+from bot.handlers.messaging import is_unchanged
 from bot.i18n.messages import Texts, texts_for
 from bot.ops.collections import AddedBy, CollectionPaths, Collections, write_durably
 from bot.ops.concurrency import in_thread
@@ -27,11 +29,11 @@ from bot.ops.metrics import Metrics
 from bot.views import answers
 from bot.views.message import Recipient
 from bot.views.own_documents import explain_problem
-from bot.views.plain_text import isolate_direction, one_line
+from bot.views.plain_text import file_label
 from retrieval.documents.archive import AnyArchive
 from retrieval.documents.library import Library
 from retrieval.errors import EncoderError
-from retrieval.ids import document_id, own_folder
+from retrieval.ids import document_id, own_name
 
 _log = logging.getLogger(__name__)
 
@@ -39,7 +41,6 @@ _MAX_READING = 2
 _PROGRESS_INTERVAL_SECONDS = 3.0
 _RETRY_SECONDS = 30.0
 _ENCODING_TURN_SECONDS = 20.0
-_MAX_SHOWN_NAME_UNITS = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +77,7 @@ class UploadQueue:
         self._metrics = metrics
         # Both locks are fair, and each chat waits for its turn with one upload only.
         self._reading = asyncio.Semaphore(_MAX_READING)
-        self._chats: dict[int, asyncio.Lock] = {}
+        self._chats: WeakValueDictionary[int, asyncio.Lock] = WeakValueDictionary()
         self._tasks: set[asyncio.Task[None]] = set()
         self._encoding = asyncio.Lock()
         self._is_stopping = False
@@ -100,7 +101,7 @@ class UploadQueue:
     def saved(self, chat: int) -> list[Upload]:
         """Return the uploads of a chat that have not been read yet, oldest first. Blocks."""
         uploads = []
-        for path in self._collections.paths(chat).uploads.glob("*.json"):
+        for path in self._collections.paths(chat).saved_uploads():
             try:
                 uploads.append(_UPLOAD.validate_json(path.read_bytes()))
             except FileNotFoundError:
@@ -111,7 +112,7 @@ class UploadQueue:
 
     def waiting(self, chat: int) -> int:
         """Return the number of uploads of a chat that have not been read yet."""
-        return sum(1 for _ in self._collections.paths(chat).uploads.glob("*.json"))
+        return len(self._collections.paths(chat).saved_uploads())
 
     def is_known(self, chat: int, identity: int) -> bool:
         """Return whether this upload was accepted before; Telegram may repeat an update."""
@@ -163,12 +164,11 @@ class UploadQueue:
         if not record.exists():
             # The documents of the chat were deleted, or another process has read it.
             return
-        name = isolate_direction(one_line(upload.name, _MAX_SHOWN_NAME_UNITS), texts)
-        progress = _Progress(self._bot, upload, texts.reading_document(name))
-        async with progress:
+        name = file_label(upload.name, texts)
+        async with _Progress(self._bot, upload, texts.reading_document(name)):
             try:
                 await self._download(upload, paths)
-                text = await in_thread(lambda: self._read(upload, texts, name, progress.count))
+                text = await in_thread(lambda: self._read(upload, texts, name))
             except _RefusedError as refusal:
                 text = texts.document_not_added(name, refusal.reason)
                 self._metrics.count_upload(refusal.kind)
@@ -235,9 +235,7 @@ class UploadQueue:
         except OSError as error:
             raise _refusal_of(error, texts_for(upload.language)) from error
 
-    def _read(
-        self, upload: Upload, texts: Texts, shown_name: str, progress: Callable[[int, int], None]
-    ) -> str:
+    def _read(self, upload: Upload, texts: Texts, shown_name: str) -> str:
         """Add the file to the collection, read it, and return what to tell. Blocks.
 
         Raises _RefusedError if it cannot be read; an earlier version of it is then kept.
@@ -252,7 +250,7 @@ class UploadQueue:
                     os.link(target, earlier)
                 # Copied, not moved: a process that is killed now begins again with the same file.
                 write_durably(target, _data_path(paths, upload).read_bytes())
-                library = self._collections.read(upload.chat, progress)
+                library = self._collections.read(upload.chat)
                 problem = _problem_of(library, upload)
                 if problem:
                     _restore(target, earlier)
@@ -281,7 +279,7 @@ class UploadQueue:
             # The person has blocked the bot, or the group has removed it.
             return
         except BadRequest as error:
-            if "not modified" not in error.message.lower():
+            if not is_unchanged(error):
                 with contextlib.suppress(BadRequest, Forbidden):
                     await self._bot.send_message(upload.chat, text)
 
@@ -325,7 +323,6 @@ class _Progress:
         self._bot = bot
         self._upload = upload
         self._text = text
-        self._count: tuple[int, int] | None = None
 
     async def __aenter__(self) -> None:
         self._task = asyncio.create_task(self._show())
@@ -334,10 +331,6 @@ class _Progress:
         self._task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await self._task
-
-    def count(self, done: int, total: int) -> None:
-        """Note how much is read; may be called from any thread."""
-        self._count = done, total
 
     async def _show(self) -> None:
         started = time.monotonic()
@@ -374,7 +367,7 @@ def _restore(target: Path, earlier: Path) -> None:
 
 
 def _problem_of(library: Library, upload: Upload) -> str:
-    name = f"{own_folder(upload.chat)}/{upload.name}"
+    name = own_name(upload.chat, upload.name)
     return next((problem.reason for problem in library.problems if problem.name == name), "")
 
 
@@ -386,7 +379,6 @@ def _refusal_of(error: OSError, texts: Texts) -> _RefusedError:
 
 def _describe(library: Library, upload: Upload, texts: Texts, shown_name: str) -> str:
     """Return that a document was read, with its number of pages if it has any."""
-    name = f"{own_folder(upload.chat)}/{upload.name}"
-    passages = library.index.passages_of(document_id(name))
+    passages = library.index.passages_of(document_id(own_name(upload.chat, upload.name)))
     pages = max((passage.page or 0 for passage in passages if passage.unit == "page"), default=0)
     return texts.document_read_pages(shown_name, pages) if pages else texts.document_read(shown_name)

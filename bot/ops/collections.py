@@ -26,6 +26,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Literal, TypeAlias
+from weakref import WeakValueDictionary
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -101,6 +102,10 @@ class CollectionPaths:
     def uploads(self) -> Path:
         return self.folder / "uploads"
 
+    def saved_uploads(self) -> list[Path]:
+        """Return the files of the uploads that have not been read yet."""
+        return list(self.uploads.glob("*.json"))
+
     @property
     def record(self) -> Path:
         return self.folder / "collection.json"
@@ -154,7 +159,7 @@ class Collections:
         self._encoder = encoder
         self._unused_days = unused_days
         self._open: OrderedDict[int, _OpenCollection] = OrderedDict()
-        self._opening: dict[int, asyncio.Lock] = {}
+        self._opening: WeakValueDictionary[int, asyncio.Lock] = WeakValueDictionary()
 
     def paths(self, chat: int) -> CollectionPaths:
         return CollectionPaths(self.root, chat)
@@ -218,7 +223,7 @@ class Collections:
         with self.locked(chat):
             return self.read(chat)
 
-    def read(self, chat: int, progress: Callable[[int, int], None] | None = None) -> Library:
+    def read(self, chat: int) -> Library:
         """Read the documents that have changed, save the index and return the library. Blocks.
 
         Nothing of removed and replaced documents stays in the index.
@@ -233,7 +238,6 @@ class Collections:
             index_dir=paths.index,
             quote_chars=self._quote_chars,
             encoder=self._encoder,
-            progress=progress,
         )
         clean = library.without_deleted()
         if clean is not library:
@@ -348,7 +352,7 @@ class Collections:
                 self._delete_folder(paths)
 
     def _is_empty(self, paths: CollectionPaths) -> bool:
-        return not self.size(paths.chat).files and not any(paths.uploads.glob("*.json"))
+        return not self.size(paths.chat).files and not paths.saved_uploads()
 
     def _delete_folder(self, paths: CollectionPaths) -> None:
         self.close(paths.chat)
@@ -394,8 +398,6 @@ class Collections:
         for chat, opened in list(self._open.items()):
             if now - opened.used_at > _IDLE_SECONDS:
                 self.close(chat)
-        for chat in [chat for chat, lock in self._opening.items() if not lock.locked()]:
-            del self._opening[chat]
 
     def delete_due(self) -> int:
         """Delete the collections of groups left a day ago, and those unused for too long; return how many."""

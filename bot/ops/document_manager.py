@@ -115,7 +115,7 @@ def _check_readable(name: str, data: bytes) -> None:
 
 def is_valid_document_name(name: str) -> bool:
     """Return whether a name is safe, and of a format that can be read."""
-    return is_plain_name(name) and PurePath(name).suffix.lower() in formats.LOADERS
+    return is_plain_name(name) and formats.is_document_name(name)
 
 
 def is_plain_name(name: str) -> bool:

@@ -51,7 +51,7 @@ def load(data: bytes, name: str) -> Document:
             if cell_count > MAX_CELLS:
                 raise DocumentError(name, f"has more than {MAX_CELLS} cells; split it")
         document_builder.add_sheet(builder, sheet.get(f"{TABLE}name", ""), rows)
-    return builder.build(package.title or name.rpartition("/")[2].rpartition(".")[0], unit="row")
+    return builder.build(package.title or document_builder.title_from_name(name), unit="row")
 
 
 def _rows(sheet: Element, name: str) -> Iterator[tuple[str, list[str]]]:

@@ -60,7 +60,7 @@ def load(data: bytes, name: str) -> Document:
         if count > MAX_ROWS:
             raise DocumentError(name, f"has more than {MAX_ROWS} rows; split it")
         document_builder.add_sheet(builder, sheet.get("name", ""), rows)
-    return builder.build(package.title or name.rpartition("/")[2].rpartition(".")[0], unit="row")
+    return builder.build(package.title or document_builder.title_from_name(name), unit="row")
 
 
 def _rows(sheet: Element, book: _Workbook, name: str) -> Iterator[tuple[str, list[str]]]:
