@@ -60,12 +60,26 @@ class LineMark:
 
 
 @dataclass(frozen=True, slots=True)
+class ScanMark:
+    """How sure OCR was, from 0 to 100, of the text from offset `start` to the next mark.
+
+    None: the text was not read by OCR.
+    """
+
+    start: int
+    confidence: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class Document:
     """The text of a file in the documents folder, without lone surrogates, and its structure.
 
     `name` is the path below the folder, with forward slashes. `blocks` are the spans of paragraphs in reading
     order, without headings. `unit` is the kind of `pages`, if there are any. `lines` are sorted, and empty if
     the text equals the file or the format has no lines. `lists` are the spans of outermost lists and tables.
+    `scan` has a mark for each word that was read by OCR; it is sorted, and empty without any. `scanned_pages`
+    is the number of pages with such words; `unread_pages` are those, from 0, that only OCR can read and that
+    have not been read yet.
     """
 
     name: str
@@ -77,6 +91,9 @@ class Document:
     unit: Unit = "line"
     lines: tuple[LineMark, ...] = ()
     lists: tuple[Span, ...] = ()
+    scan: tuple[ScanMark, ...] = ()
+    scanned_pages: int = 0
+    unread_pages: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +105,8 @@ class Passage:
     from 1; only pages and slides have a `page`. `label` is the number or name of the `unit` where the passage
     begins. `language` is an ISO 639-1 code. Offsets in `lines` and `paragraphs` are from the start of the
     passage: `lines` are as in Document, the first at 0; `paragraphs` are the starts of all but the first;
-    `labels` are the places of the unit that begin after the passage does, which only times can.
+    `labels` are the places of the unit that begin after the passage does, which only times can. `scan` are
+    the marks of words that were read by OCR, empty without any.
     """
 
     id: str
@@ -106,13 +124,28 @@ class Passage:
     lines: tuple[LineMark, ...] = ()
     paragraphs: tuple[int, ...] = ()
     labels: tuple[Page, ...] = ()
+    scan: tuple[ScanMark, ...] = ()
+
+    def scan_confidence(self, start: int, end: int) -> float | None:
+        """Return how sure OCR was, from 0 to 100, of the text between two offsets of the passage.
+
+        This is the mean over the characters that OCR has read, None without any.
+        """
+        total = chars = 0
+        ends = [mark.start for mark in self.scan[1:]] + [len(self.text)]
+        for mark, mark_end in zip(self.scan, ends, strict=False):
+            count = min(mark_end, end) - max(mark.start, start)
+            if count > 0 and mark.confidence is not None:
+                total, chars = total + count * mark.confidence, chars + count
+        return total / chars if chars else None
 
 
 @dataclass(frozen=True, slots=True)
 class Locator:
     """The location of a quote in its document, as shown to people. Values are None if not applicable.
 
-    Lines count from 1. `page`, `unit` and `label` are as in Passage.
+    Lines count from 1. `page`, `unit` and `label` are as in Passage. `is_scanned` means that the quote was
+    read by OCR.
     """
 
     heading: str | None
@@ -122,6 +155,11 @@ class Locator:
     paragraph: int
     unit: Unit = "line"
     label: str | None = None
+    is_scanned: bool = False
+
+
+# Of quotes that OCR was this sure of, 9 words in 10 and more are right; below it, fewer.
+MIN_QUOTED_CONFIDENCE = 80.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +185,18 @@ class Citation:
         """Whether the quote equals its span of the passage's text."""
         start, end = self.span.start - self.passage.span.start, self.span.end - self.passage.span.start
         return 0 <= start < end and self.passage.text[start:end] == self.quote
+
+    @property
+    def scan_confidence(self) -> float | None:
+        """How sure OCR was of the quote, from 0 to 100; None if it was not read by OCR."""
+        offset = self.passage.span.start
+        return self.passage.scan_confidence(self.span.start - offset, self.span.end - offset)
+
+    @property
+    def is_legible(self) -> bool:
+        """Whether the quote may be shown as text: OCR was sure enough of it, or had no part in it."""
+        confidence = self.scan_confidence
+        return confidence is None or confidence >= MIN_QUOTED_CONFIDENCE
 
 
 @dataclass(frozen=True, slots=True)

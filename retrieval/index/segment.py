@@ -20,7 +20,7 @@ from retrieval.index.arrays import ArrayFile, RaggedArray
 from retrieval.index.bm25 import Float32Array, InvertedIndex, Weighting, decode_passages
 from retrieval.index.forward_index import ForwardIndex
 from retrieval.index.vocabulary import Vocabulary, digest, digests
-from retrieval.model import LineMark, Page, Passage, Span
+from retrieval.model import LineMark, Page, Passage, ScanMark, Span
 
 
 def encode_line_marks(passage: Passage) -> list[int]:
@@ -44,6 +44,21 @@ def encode_labels(passage: Passage) -> list[int | str]:
 def decode_labels(values: Sequence[Any]) -> tuple[Page, ...]:
     """Return the places that `encode_labels` was given."""
     return tuple(map(Page, values[::2], values[1::2]))
+
+
+def encode_scan(passage: Passage) -> list[list[int | None]]:
+    """Return what only passages that were read by OCR have: offset and confidence of their marks in turn.
+
+    It is the last field of a stored passage, and left out of others.
+    """
+    if not passage.scan:
+        return []
+    return [[value for mark in passage.scan for value in (mark.start, mark.confidence)]]
+
+
+def decode_scan(values: Sequence[Sequence[Any]]) -> tuple[ScanMark, ...]:
+    """Return the marks that `encode_scan` was given."""
+    return tuple(map(ScanMark, values[0][::2], values[0][1::2])) if values else ()
 
 
 SUFFIX = ".segment"
@@ -197,7 +212,7 @@ class Segment:
         decoded = body.decode()
         head, end = _decode_json(decoded)
         identity, start, heading, line, paragraph, language, page, unit, label, lines, *later = head
-        paragraphs, labels = later
+        paragraphs, labels, *scan = later
         text = decoded[end + 1 :]
         name, title = self.document_name(document)
         return Passage(
@@ -216,6 +231,7 @@ class Segment:
             decode_line_marks(lines, line),
             tuple(paragraphs),
             decode_labels(labels),
+            decode_scan(scan),
         )
 
     def passage_languages(self) -> NDArray[np.str_]:

@@ -178,6 +178,7 @@ def _pack_body(passage: Passage) -> bytes:
         segment.encode_line_marks(passage),
         passage.paragraphs,
         segment.encode_labels(passage),
+        *segment.encode_scan(passage),
     ]
     return f"{json.dumps(head, separators=(',', ':'))}\n{passage.text}".encode()
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from retrieval.ids import passage_id
 from retrieval.language import detect, script, script_of
-from retrieval.model import Document, Heading, LineMark, Page, Passage, Section, Span
+from retrieval.model import Document, Heading, LineMark, Page, Passage, ScanMark, Section, Span
 from retrieval.sentences import pieces
 
 
@@ -76,6 +76,7 @@ def split_passages(document: Document) -> Iterator[Passage]:
                 lines=lines,
                 paragraphs=tuple(block.start - span.start for block in document.blocks[first + 1 : last + 1]),
                 labels=_later_labels(document, span, page) if document.unit == "time" else (),
+                scan=_scan_marks(document, span),
             )
             occurrences[words] += 1
 
@@ -171,6 +172,15 @@ def _line_marks(document: Document, span: Span) -> tuple[LineMark, ...]:
     first = max(bisect_right(marks, span.start, key=lambda mark: mark.start) - 1, 0)
     last = bisect_left(marks, span.end, key=lambda mark: mark.start)
     return tuple(LineMark(max(mark.start - span.start, 0), mark.line) for mark in marks[first:last])
+
+
+def _scan_marks(document: Document, span: Span) -> tuple[ScanMark, ...]:
+    """Return the marks of a passage's words that were read by OCR, with offsets from its start."""
+    marks = document.scan
+    first = max(bisect_right(marks, span.start, key=lambda mark: mark.start) - 1, 0)
+    last = bisect_left(marks, span.end, key=lambda mark: mark.start)
+    own = tuple(ScanMark(max(mark.start - span.start, 0), mark.confidence) for mark in marks[first:last])
+    return own if any(mark.confidence is not None for mark in own) else ()
 
 
 def _block_language(text: str, document_language: str) -> str:

@@ -177,6 +177,10 @@ def _to_bytes(numbers: NDArray[Any], dtype: str) -> bytes:
     return numbers.astype(dtype).tobytes()
 
 
+# From the paragraph's number to the label of the place.
+_PLACE_FIELDS = 5
+
+
 def _encode_record(passage: Passage) -> bytes:
     fields = [
         passage.id,
@@ -193,15 +197,18 @@ def _encode_record(passage: Passage) -> bytes:
         segment.encode_line_marks(passage),
         passage.paragraphs,
         segment.encode_labels(passage),
+        *segment.encode_scan(passage),
     ]
     return f"{json.dumps(fields, separators=(',', ':'))}\n{passage.text}".encode()
 
 
 def _decode_record(record: bytes) -> Passage:
     fields, _, text = record.decode().partition("\n")
-    identity, document, title, start, heading, line, *place, lines, paragraphs, labels = json.loads(fields)
+    identity, document, title, start, heading, line, *rest = json.loads(fields)
+    place, (lines, paragraphs, labels, *scan) = rest[:_PLACE_FIELDS], rest[_PLACE_FIELDS:]
     span = Span(start, start + len(text))
     place += [segment.decode_line_marks(lines, line), tuple(paragraphs), segment.decode_labels(labels)]
+    place.append(segment.decode_scan(scan))
     return Passage(identity, document, title, span, text, tuple(heading), line, *place)
 
 

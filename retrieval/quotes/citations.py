@@ -94,6 +94,7 @@ def _locate(passage: Passage, excerpt: Excerpt) -> Locator:
         paragraph=paragraph_number(passage, excerpt.start),
         unit=passage.unit,
         label=place_label(passage, excerpt.start),
+        is_scanned=passage.scan_confidence(excerpt.start, excerpt.end) is not None,
     )
 
 

@@ -1,0 +1,181 @@
+"""Tesseract, if it is installed: reads the picture of a page, and detects its script and orientation.
+
+Each call is a process of its own with a limit of time; its memory is limited as that of the process that starts
+it.
+"""
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import cache
+
+from selectolax.lexbor import LexborHTMLParser, LexborNode
+
+from retrieval.ocr.scanned_page import ScannedLine, ScannedPage, ScannedWord
+
+PAGE_SECONDS = 60.0
+_LIST_SECONDS = 20.0
+_MAX_OUTPUT_BYTES = 32 * 1024**2
+# Its models of orientation, of equations and of whole scripts are no languages.
+_NO_LANGUAGES = frozenset({"osd", "equ", "snum"})
+_NUMBERS = re.compile(r"-?\d+(?:\.\d+)?")
+_LINES = "span.ocr_line, span.ocr_header, span.ocr_textfloat, span.ocr_caption"
+
+
+class OcrError(Exception):
+    """A page cannot be read; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Orientation:
+    """The script of a page in Tesseract's words, such as "Latin" or "Han", and how to turn it upright.
+
+    `turn` is in degrees clockwise. Confidences below about 1 are guesses.
+    """
+
+    script: str
+    script_confidence: float
+    turn: int
+    turn_confidence: float
+
+
+def find() -> str | None:
+    """Return the path of Tesseract, or None if it is not installed."""
+    return shutil.which("tesseract")
+
+
+def version() -> str:
+    """Return the name and version of the installed engine, empty without one."""
+    output = _run(["--version"], b"", _LIST_SECONDS) if find() else b""
+    return output.decode(errors="replace").partition("\n")[0].strip()
+
+
+@cache
+def languages() -> tuple[str, ...]:
+    """Return Tesseract's names of the languages that it can read here, sorted; empty without Tesseract."""
+    if not find():
+        return ()
+    try:
+        lines = _run(["--list-langs"], b"", _LIST_SECONDS).decode(errors="replace").splitlines()[1:]
+    except OcrError:
+        return ()
+    names = {line.strip().rpartition("/")[2] for line in lines}
+    return tuple(sorted(name for name in names if name and name not in _NO_LANGUAGES))
+
+
+@cache
+def can_detect_scripts() -> bool:
+    """Return whether the model that detects scripts and orientation is installed."""
+    try:
+        return bool(find()) and b"osd" in _run(["--list-langs"], b"", _LIST_SECONDS).split()
+    except OcrError:
+        return False
+
+
+def is_available() -> bool:
+    """Return whether Tesseract is installed with a language."""
+    return bool(languages())
+
+
+def detect_orientation(png: bytes, dpi: int) -> Orientation | None:
+    """Return the script and orientation of a page, or None if it has too few characters. Raises OcrError."""
+    if not can_detect_scripts():
+        return None
+    try:
+        output = _run(["stdin", "stdout", "--psm", "0", "--dpi", str(dpi)], png, PAGE_SECONDS)
+    except OcrError as error:
+        # It fails on pages with few characters.
+        if isinstance(error.__cause__, subprocess.CalledProcessError):
+            return None
+        raise
+    fields = dict(line.split(": ", 1) for line in output.decode(errors="replace").splitlines() if ": " in line)
+    try:
+        return Orientation(
+            fields["Script"].strip(),
+            float(fields["Script confidence"]),
+            int(fields["Rotate"]) % 360,
+            float(fields["Orientation confidence"]),
+        )
+    except (LookupError, ValueError):
+        return None
+
+
+def read(png: bytes, language: str, dpi: int, *, seconds: float = PAGE_SECONDS) -> ScannedPage:
+    """Return the words of an upright page. Raises OcrError."""
+    arguments = ["stdin", "stdout", "-l", language, "--psm", "3", "--dpi", str(dpi), "hocr"]
+    return parse_hocr(_run(arguments, png, seconds).decode(errors="replace"), language)
+
+
+def parse_hocr(hocr: str, language: str) -> ScannedPage:
+    """Return the page that Tesseract has described as hOCR. Raises OcrError."""
+    tree = LexborHTMLParser(hocr)
+    page = tree.css_first("div.ocr_page")
+    if page is None:
+        raise OcrError("the engine has returned no page")
+    _, _, width, height = map(int, _property(page, "bbox")[:4])
+    lines = tuple(line for node in tree.css(_LINES) if (line := _line(node)) is not None)
+    return ScannedPage(width, height, lines, language)
+
+
+def _line(node: LexborNode) -> ScannedLine | None:
+    words = tuple(word for each in node.css("span.ocrx_word") if (word := _word(each)) is not None)
+    if not words:
+        return None
+    left, _, right, bottom = _property(node, "bbox")[:4]
+    slope, offset = (_property(node, "baseline") or [0.0, 0.0])[:2]
+    size = (_property(node, "x_size") or [max(word.bottom - word.top for word in words)])[0]
+    return ScannedLine(words, bottom + offset + slope * (right - left) / 2, max(size, 1.0))
+
+
+def _word(node: LexborNode) -> ScannedWord | None:
+    # A word has no spaces, whatever the engine has read.
+    text = "".join(node.text().split())
+    box, confidence = _property(node, "bbox"), _property(node, "x_wconf")
+    if not text or len(box) < 4 or not confidence:  # noqa: PLR2004  # the sides of a box
+        return None
+    left, top, right, bottom = map(int, box[:4])
+    return ScannedWord(text, left, top, right, bottom, round(confidence[0]))
+
+
+def _property(node: LexborNode, name: str) -> list[float]:
+    """Return the numbers of a property in the title of an element."""
+    for part in (node.attributes.get("title") or "").split(";"):
+        key, _, values = part.strip().partition(" ")
+        if key == name:
+            return [float(number) for number in _NUMBERS.findall(values)]
+    return []
+
+
+def _run(arguments: list[str], data: bytes, seconds: float) -> bytes:
+    """Run Tesseract on the bytes of a picture. Raises OcrError."""
+    program = find()
+    if program is None:
+        raise OcrError("Tesseract is not installed")
+    try:
+        process = subprocess.Popen(  # noqa: S603  # the program is Tesseract, the arguments are ours
+            [program, *arguments],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            # More threads take twice the processor time to gain a third.
+            env={**os.environ, "OMP_THREAD_LIMIT": "1"},
+            start_new_session=True,
+        )
+    except OSError as error:
+        raise OcrError(f"Tesseract cannot be started ({error.strerror})") from error
+    try:
+        output, _ = process.communicate(data, timeout=seconds)
+    except subprocess.TimeoutExpired:
+        raise OcrError(f"takes more than {seconds:.0f} s to read") from None
+    finally:
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+    if process.returncode != 0 or len(output) > _MAX_OUTPUT_BYTES:
+        failure = subprocess.CalledProcessError(process.returncode, "tesseract")
+        raise OcrError(f"Tesseract has failed (exit code {process.returncode})") from failure
+    return output
