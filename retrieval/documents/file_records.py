@@ -9,6 +9,7 @@ from typing import Any
 from retrieval.documents.file_listing import FileEntry
 from retrieval.documents.ingestion import FailedFile, IngestedFile
 from retrieval.model import Source
+from retrieval.ocr.scan_store import ScanStore
 
 # A file read within this time after its modification may change again without a change of its mtime.
 _CLOCK_TICK_NS = 2_000_000_000
@@ -19,7 +20,8 @@ class FileRecord:
     """The result of reading a file: a `source`, the name of the file it is a `copy_of`, or a `problem`.
 
     `digest` is of the bytes and `text_digest` of the text; both are empty if the file could not be read. A
-    file that `is_settled` is not read again while its size and mtime stay the same.
+    file that `is_settled` is not read again while its size and mtime stay the same. OCR has read
+    `scanned_pages`, and still has to read `unread_pages`, which count from 0.
     """
 
     file: FileEntry
@@ -29,12 +31,27 @@ class FileRecord:
     source: Source | None = None
     copy_of: str | None = None
     problem: str | None = None
+    scanned_pages: int = 0
+    unread_pages: tuple[int, ...] = ()
+
+    def is_outdated(self, scans: ScanStore | None) -> bool:
+        """Return whether OCR has read the missing pages since, or is turned off for a file that it has read."""
+        if scans is None:
+            return bool(self.scanned_pages or self.unread_pages)
+        return bool(self.unread_pages) and scans.has(self.digest, self.unread_pages)
 
 
-def unchanged(files: Sequence[FileEntry], records: Mapping[str, FileRecord]) -> dict[str, FileRecord]:
-    """Return the records of unchanged files, except copies of files that are not unchanged."""
+def unchanged(
+    files: Sequence[FileEntry], records: Mapping[str, FileRecord], scans: ScanStore | None = None
+) -> dict[str, FileRecord]:
+    """Return the records of unchanged files, except copies of files that are not unchanged.
+
+    A file of which OCR has read more since, in `scans`, is not unchanged.
+    """
     reusable = {
-        file.name: records[file.name] for file in files if _is_unchanged(file, records.get(file.name))
+        file.name: records[file.name]
+        for file in files
+        if _is_unchanged(file, records.get(file.name)) and not records[file.name].is_outdated(scans)
     }
     return {
         name: record
@@ -62,10 +79,25 @@ def file_record(
     """Return the record of a file; `originals` maps text digests to the names of their sources."""
     is_settled = time.time_ns() - file.changed > _CLOCK_TICK_NS
     if isinstance(result, FailedFile):
-        return FileRecord(file, is_settled and result.is_final, problem=result.reason)
+        return FileRecord(
+            file,
+            is_settled and result.is_final,
+            result.digest,
+            problem=result.reason,
+            unread_pages=result.unread_pages,
+        )
     original = originals.get(result.text_digest)
     source = None if original else result.source
-    return FileRecord(file, is_settled, result.digest, result.text_digest, source, original)
+    return FileRecord(
+        file,
+        is_settled,
+        result.digest,
+        result.text_digest,
+        source,
+        original,
+        scanned_pages=result.scanned_pages,
+        unread_pages=result.unread_pages,
+    )
 
 
 def list_sources(records: Iterable[FileRecord]) -> tuple[Source, ...]:
@@ -103,14 +135,24 @@ def record_to_row(record: FileRecord) -> list[Any]:
         and [source.id, source.name, source.title, source.passages, source.characters, source.language],
         record.copy_of,
         record.problem,
+        *([record.scanned_pages, record.unread_pages] if record.scanned_pages or record.unread_pages else []),
     ]
 
 
 def record_from_row(row: list[Any]) -> FileRecord:
     """Return the record that `record_to_row` turned into a JSON array."""
-    file, is_settled, digest, text_digest, source, copy_of, problem = row
+    file, is_settled, digest, text_digest, source, copy_of, problem, *scanned = row
+    scanned_pages, unread_pages = scanned or (0, ())
     return FileRecord(
-        FileEntry(*file), is_settled, digest, text_digest, source and Source(*source), copy_of, problem
+        FileEntry(*file),
+        is_settled,
+        digest,
+        text_digest,
+        source and Source(*source),
+        copy_of,
+        problem,
+        scanned_pages,
+        tuple(unread_pages),
     )
 
 
@@ -118,5 +160,7 @@ def library_version(records: Iterable[FileRecord], format_id: str, quote_chars: 
     """Return a digest of the documents and of all that determines how they are indexed."""
     digest = hashlib.blake2b(f"{format_id} {quote_chars} ".encode(), digest_size=16)
     for record in records:
-        digest.update(hashlib.blake2b(f"{record.file.name}\0{record.digest}".encode()).digest())
+        # The text of a scanned file also depends on what OCR has read.
+        scanned = f"\0{record.text_digest}" if record.scanned_pages or record.unread_pages else ""
+        digest.update(hashlib.blake2b(f"{record.file.name}\0{record.digest}{scanned}".encode()).digest())
     return digest.hexdigest()

@@ -22,6 +22,7 @@ from retrieval.index import segment_writer
 from retrieval.loaders.chunking import split_passages
 from retrieval.loaders.formats import load_document, read_file
 from retrieval.model import Citation, Passage, Source
+from retrieval.ocr.scan_store import ScanStore
 
 _log = logging.getLogger(__name__)
 
@@ -40,23 +41,44 @@ _MAX_PENDING_BATCHES = 16
 _READ_TIMEOUT_SECONDS = 180.0
 _RENDER_TIMEOUT_SECONDS = 20.0
 _MAX_WORKER_BYTES = 2 * 1024**3
+WAITS_FOR_OCR = "is scanned: OCR is reading it"
 
 
 @dataclass(frozen=True, slots=True)
 class IngestedFile:
-    """A file that was read: `digest` is of its bytes, `text_digest` of its text."""
+    """A file that was read: `digest` is of its bytes, `text_digest` of its text.
+
+    `scanned_pages` and `unread_pages` are as in Document.
+    """
 
     digest: str
     text_digest: str
     source: Source
+    scanned_pages: int = 0
+    unread_pages: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class FailedFile:
-    """Why a file could not be read; with `is_final` it is not tried again until it changes."""
+    """Why a file could not be read; with `is_final` it is not tried again until it changes.
+
+    A file whose pages all wait for OCR has them in `unread_pages`, and a `digest`.
+    """
 
     reason: str
     is_final: bool = True
+    digest: str = ""
+    unread_pages: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _ReadJob:
+    """How files are read: the arguments of `ingest`."""
+
+    folder: Path
+    longest_piece: int
+    scratch: Path
+    scans: ScanStore | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,15 +89,22 @@ class Batch:
     segment: Path | None
 
 
-def ingest(folder: Path, files: Sequence[FileEntry], longest_piece: int, scratch: Path) -> Iterator[Batch]:
+def ingest(
+    folder: Path,
+    files: Sequence[FileEntry],
+    longest_piece: int,
+    scratch: Path,
+    scans: ScanStore | None = None,
+) -> Iterator[Batch]:
     """Read and index files in order, and yield them in batches; segments are written to `scratch`.
 
-    Raises OSError when a segment cannot be written.
+    `scans` has the pages that OCR has read, None without OCR. Raises OSError when a segment cannot be written.
     """
     if all(map(_is_plain_text, files)) and sum(file.size for file in files) <= _MAX_BYTES_IN_PROCESS:
         if files:
             yield from _ingest_in_process(folder, files, longest_piece, scratch)
         return
+    job = _ReadJob(folder, longest_piece, scratch, scans)
     batches = list(_make_batches(files))
     with ProcessPool(
         min(os.cpu_count() or 1, len(batches)), context=get_context("forkserver"), initializer=_limit_worker
@@ -84,10 +113,10 @@ def ingest(folder: Path, files: Sequence[FileEntry], longest_piece: int, scratch
         waiting: deque[tuple[list[FileEntry], ProcessFuture[Batch]]] = deque()
         for batch in batches:
             if len(waiting) == _MAX_PENDING_BATCHES:
-                yield from _finish(*waiting.popleft(), folder, longest_piece, scratch, pool)
-            waiting.append((batch, _schedule(pool, folder, batch, longest_piece, scratch)))
+                yield from _finish(*waiting.popleft(), job, pool)
+            waiting.append((batch, _schedule(pool, batch, job)))
         while waiting:
-            yield from _finish(*waiting.popleft(), folder, longest_piece, scratch, pool)
+            yield from _finish(*waiting.popleft(), job, pool)
 
 
 def _ingest_in_process(
@@ -95,7 +124,7 @@ def _ingest_in_process(
 ) -> Iterator[Batch]:
     """Read files in this process; one by one if they cannot be indexed together."""
     try:
-        batch = _ingest_batch(folder, files, longest_piece, scratch)
+        batch = _ingest_batch(files, _ReadJob(folder, longest_piece, scratch))
     except OSError:
         raise
     except Exception as error:  # noqa: BLE001  # as in _ingest_file
@@ -129,25 +158,16 @@ def _make_batches(files: Sequence[FileEntry]) -> Iterator[list[FileEntry]]:
         yield batch
 
 
-def _schedule(
-    pool: ProcessPool, folder: Path, files: Sequence[FileEntry], longest_piece: int, scratch: Path
-) -> "ProcessFuture[Batch]":
-    return pool.schedule(
-        _ingest_batch, args=(folder, files, longest_piece, scratch), timeout=_READ_TIMEOUT_SECONDS
-    )
+def _schedule(pool: ProcessPool, files: Sequence[FileEntry], job: _ReadJob) -> "ProcessFuture[Batch]":
+    return pool.schedule(_ingest_batch, args=(files, job), timeout=_READ_TIMEOUT_SECONDS)
 
 
-def _finish(  # noqa: PLR0913, PLR0917  # the arguments to schedule failed files again
-    files: list[FileEntry],
-    job: "ProcessFuture[Batch]",
-    folder: Path,
-    longest_piece: int,
-    scratch: Path,
-    pool: ProcessPool,
+def _finish(
+    files: list[FileEntry], reading: "ProcessFuture[Batch]", job: _ReadJob, pool: ProcessPool
 ) -> Iterator[Batch]:
     """Wait for a batch. If it breaks off, read its files one by one, so that only the faulty one fails."""
     try:
-        batch: Batch = job.result()
+        batch: Batch = reading.result()
     except FutureTimeoutError:
         failed = FailedFile(
             f"takes more than {_READ_TIMEOUT_SECONDS:.0f} s to read; save it again, or split it"
@@ -168,22 +188,18 @@ def _finish(  # noqa: PLR0913, PLR0917  # the arguments to schedule failed files
         yield Batch([(file, failed) for file in files], None)
         return
     for file in files:
-        yield from _finish(
-            [file],
-            _schedule(pool, folder, [file], longest_piece, scratch),
-            folder,
-            longest_piece,
-            scratch,
-            pool,
-        )
+        yield from _finish([file], _schedule(pool, [file], job), job, pool)
 
 
-def render_page_picture(folder: Path, citation: Citation) -> bytes | None:
-    """Return the page of a quote as a JPEG with the quote marked, or None if it cannot be rendered."""
+def render_page_picture(folder: Path, citation: Citation, scans: ScanStore | None = None) -> bytes | None:
+    """Return the page of a quote as a JPEG with the quote marked, or None if it cannot be rendered.
+
+    `scans` has the pages that OCR has read.
+    """
     if citation.locator.unit != "page" or citation.locator.page is None:
         return None
     with ProcessPool(1, context=get_context("forkserver"), initializer=_limit_worker) as pool:
-        arguments = folder, citation.document, citation.locator.page, citation.quote
+        arguments = folder, citation.document, citation.locator.page, citation.quote, scans
         job = pool.schedule(_render, args=arguments, timeout=_RENDER_TIMEOUT_SECONDS)
         try:
             image: bytes | None = job.result()
@@ -194,41 +210,56 @@ def render_page_picture(folder: Path, citation: Citation) -> bytes | None:
     return image
 
 
-def _render(folder: Path, name: str, page: int, quote: str) -> bytes | None:
+def _render(folder: Path, name: str, page: int, quote: str, scans: ScanStore | None) -> bytes | None:
     # Imported lazily: reading documents does not need the rendering library.
-    from retrieval.page_rendering import render_quote_picture  # noqa: PLC0415
+    from retrieval import page_rendering  # noqa: PLC0415
 
-    return render_quote_picture(read_file(folder / name, name), page, quote, name)
+    data = read_file(folder / name, name, pictures=True)
+    scan = scans.read(_digest(data)).get(page - 1) if scans else None
+    if scan is None:
+        return page_rendering.render_quote_picture(data, page, quote, name)
+    return page_rendering.render_scanned_picture(data, page, quote, scan, name)
 
 
-def _ingest_batch(folder: Path, files: Sequence[FileEntry], longest_piece: int, scratch: Path) -> Batch:
+def _ingest_batch(files: Sequence[FileEntry], job: _ReadJob) -> Batch:
     results: list[tuple[FileEntry, IngestedFile | FailedFile]] = []
     passages: list[Passage] = []
     for file in files:
-        result = _ingest_file(folder, file.name)
+        result = _ingest_file(job.folder, file.name, job.scans)
         if isinstance(result, FailedFile):
             results.append((file, result))
         else:
             results.append((file, result[0]))
             passages += result[1]
     with panics_as_errors():
-        segment = segment_writer.write_segment(scratch, passages, longest_piece).path if passages else None
+        segment = (
+            segment_writer.write_segment(job.scratch, passages, job.longest_piece).path if passages else None
+        )
     return Batch(results, segment)
 
 
-def _ingest_file(folder: Path, name: str) -> tuple[IngestedFile, list[Passage]] | FailedFile:
+def _ingest_file(
+    folder: Path, name: str, scans: ScanStore | None
+) -> tuple[IngestedFile, list[Passage]] | FailedFile:
     try:
-        data = read_file(folder / name, name)
+        data = read_file(folder / name, name, pictures=scans is not None)
     except DocumentError as error:
         return FailedFile(error.reason, is_final=False)
     try:
         with panics_as_errors():
-            document = load_document(data, name)
+            digest = _digest(data)
+            document = load_document(data, name, None if scans is None else scans.read(digest))
+            if not document.blocks:
+                return FailedFile(WAITS_FOR_OCR, digest=digest, unread_pages=document.unread_pages)
             passages = list(split_passages(document))
         language = Counter(passage.language for passage in passages).most_common(1)[0][0]
         source = Source(document_id(name), name, document.title, len(passages), len(document.text), language)
         return IngestedFile(
-            _digest(data), _digest(document.text.encode("utf-8", "surrogatepass")), source
+            digest,
+            _digest(document.text.encode("utf-8", "surrogatepass")),
+            source,
+            document.scanned_pages,
+            document.unread_pages,
         ), passages
     except DocumentError as error:
         return FailedFile(error.reason)

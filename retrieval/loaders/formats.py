@@ -1,5 +1,6 @@
 """Maps file suffixes to loaders, reads files and loads documents."""
 
+from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path, PurePosixPath
 from typing import Protocol
@@ -8,6 +9,7 @@ from retrieval.errors import DocumentError
 from retrieval.loaders import libreoffice
 from retrieval.loaders.zip_folder import container_of, read_packed_file
 from retrieval.model import Document
+from retrieval.ocr.scanned_page import ScannedPage
 
 
 class Loader(Protocol):
@@ -15,6 +17,13 @@ class Loader(Protocol):
 
     def __call__(self, data: bytes, name: str) -> Document:
         """Return the document that a file's bytes hold. Raises DocumentError and no other exception."""
+
+
+class ScanLoader(Protocol):
+    """The `load` function of a loader module for formats that OCR helps to read."""
+
+    def __call__(self, data: bytes, name: str, scans: Mapping[int, ScannedPage]) -> Document:
+        """As a Loader does; `scans` are the pages (from 0) that OCR has read."""
 
 
 # Module names: a loader and the library it needs are imported when the first file of its format is loaded.
@@ -57,6 +66,15 @@ LOADERS = {
     ".mbox": "mail.mbox",
     ".msg": "mail.msg",
 }
+# Only OCR can read these: without it they are no documents.
+PICTURE_LOADERS = {
+    ".png": "pictures",
+    ".jpg": "pictures",
+    ".jpeg": "pictures",
+    ".tif": "pictures",
+    ".tiff": "pictures",
+}
+_SCAN_LOADERS = {".pdf": "pdf.pdf", **PICTURE_LOADERS}
 MAX_FILE_BYTES = 64 * 1024 * 1024
 _KINDLE_SUFFIXES = frozenset({".mobi", ".azw", ".azw3"})
 # A large PDF consists mostly of pictures, which are not read.
@@ -64,19 +82,24 @@ _MAX_BYTES_BY_SUFFIX = {".pdf": 256 * 1024 * 1024}
 
 
 def is_document_name(name: str) -> bool:
-    """Return whether a file's name ends as one of a format that can be read does."""
+    """Return whether a file's name ends as one of a format that can be read without OCR does."""
     return PurePosixPath(name).suffix.lower() in LOADERS
 
 
-def read_file(file: Path, name: str) -> bytes:
+def is_picture_name(name: str) -> bool:
+    """Return whether a file's name ends as that of a picture, which OCR can read, does."""
+    return PurePosixPath(name).suffix.lower() in PICTURE_LOADERS
+
+
+def read_file(file: Path, name: str, *, pictures: bool = False) -> bytes:
     """Return the bytes of a file.
 
     Raises DocumentError when the format is unknown, its reader is not installed, or the file is too large or
-    cannot be read.
+    cannot be read. `pictures` are read only where OCR can be.
     """
     if file.suffix.lower() in _KINDLE_SUFFIXES:
         raise DocumentError(name, "is a Kindle book, which cannot be read; convert it to .epub")
-    if file.suffix.lower() not in LOADERS:
+    if file.suffix.lower() not in LOADERS and not (pictures and is_picture_name(name)):
         files = f"{file.suffix} files" if file.suffix else "files without a suffix"
         raise DocumentError(name, f"{files} are not supported; save it as one of {', '.join(LOADERS)}")
     try:
@@ -101,11 +124,19 @@ def read_file(file: Path, name: str) -> bytes:
     return data
 
 
-def load_document(data: bytes, name: str) -> Document:
-    """Load a document with the loader of its suffix. Raises DocumentError, also for one without text."""
-    module = LOADERS[PurePosixPath(name).suffix.lower()]
-    loader: Loader = import_module(f"{__package__}.{module}").load
-    document = loader(data, name)
-    if not document.blocks:
+def load_document(data: bytes, name: str, scans: Mapping[int, ScannedPage] | None = None) -> Document:
+    """Load a document with the loader of its suffix. Raises DocumentError, also for one without text.
+
+    `scans` are the pages (from 0) that OCR has read, None without OCR. A document without text may have pages
+    that wait for OCR.
+    """
+    suffix = PurePosixPath(name).suffix.lower()
+    if scans is not None and suffix in _SCAN_LOADERS:
+        scan_loader: ScanLoader = import_module(f"{__package__}.{_SCAN_LOADERS[suffix]}").load
+        document = scan_loader(data, name, scans)
+    else:
+        loader: Loader = import_module(f"{__package__}.{LOADERS[suffix]}").load
+        document = loader(data, name)
+    if not document.blocks and not document.unread_pages:
         raise DocumentError(name, "holds no text; add some, or remove the file")
     return document

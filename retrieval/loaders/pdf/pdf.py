@@ -20,9 +20,15 @@ from retrieval.loaders.pdf.paragraphs import (
     join_lines,
     usual_typography,
 )
-from retrieval.model import Document, Heading, Page, Span
+from retrieval.model import Document, Heading, Page, ScanMark, Span
+from retrieval.ocr.scanned_page import ScannedPage
 from retrieval.sentences import pieces
 
+NO_OCR = (
+    "holds no text, only pictures: install Tesseract with the languages of your documents "
+    "(on Debian: apt install tesseract-ocr tesseract-ocr-eng) and set OCR=auto, or have it read by OCR (ocrmypdf)"
+)
+NO_TEXT = "holds no text, only pictures without text that could be read: scan it again, or remove it"
 _PARAGRAPH_BREAK = "\n\n"
 _MAX_TITLE_CHARS = 200
 _MAX_LEVELS = 6
@@ -41,11 +47,23 @@ _LEADER_CHARS, _MIN_LEADER_DOTS = 24, 2
 _CONTENTS_ENTRY = regex.compile(r"(?:[.·_]\s?){4,}\s*+[\p{N}ivxlcdm-]*$|…{2,}\s*+[\p{N}ivxlcdm-]*$")
 
 
-def load(data: bytes, name: str) -> Document:
-    """Read a .pdf file; the title is that of its properties, else its first heading, else its first words."""
-    book = reader.read_pdf(data, name)
+def load(data: bytes, name: str, scans: Mapping[int, ScannedPage] | None = None) -> Document:
+    """Read a .pdf file; the title is that of its properties, else its first heading, else its first words.
+
+    `scans` are the pages that OCR has read, None without OCR.
+    """
+    book = reader.read_pdf(data, name, scans)
+    if scans is None and not any(book.pages) and not any(book.annotations):
+        raise DocumentError(name, NO_OCR)
+    return build(book, name)
+
+
+def build(book: reader.PdfContents, name: str) -> Document:
+    """Return the document of a file's contents. It has no blocks if all its pages wait for OCR."""
     if not any(book.pages) and not any(book.annotations):
-        raise DocumentError(name, "holds no text, only pictures: have it read by OCR (ocrmypdf) first")
+        if not book.unread_pages:
+            raise DocumentError(name, NO_TEXT)
+        return Document(name, book.title or name, "", (), unit="page", unread_pages=book.unread_pages)
     page_lines = strip_headers_footers(book.pages, book.labels)
     placed, anchors = outline.place_outline(
         [
@@ -130,6 +148,9 @@ class _PdfBuilder:
             headings=headings,
             pages=self._pages(book.labels),
             unit="page",
+            scan=self._scan_marks(book.scan_marks) if book.scan_marks else (),
+            scanned_pages=book.scanned_pages,
+            unread_pages=book.unread_pages,
         )
 
     def _write(self, paragraph: Paragraph) -> Span:
@@ -154,6 +175,14 @@ class _PdfBuilder:
     def _add(self, text: str) -> None:
         self._parts.append(text)
         self._length += len(text)
+
+    def _scan_marks(self, by_line: Mapping[int, Sequence[ScanMark]]) -> tuple[ScanMark, ...]:
+        """Return the marks of words that OCR has read; other lines begin with a mark without confidence."""
+        return tuple(
+            ScanMark(start + mark.start, mark.confidence)
+            for line, start in sorted(self._lines.items(), key=lambda item: item[1])
+            for mark in by_line.get(line, (ScanMark(0, None),))
+        )
 
     def _pages(self, labels: Sequence[str]) -> tuple[Page, ...]:
         """Return all pages of the file; an empty page starts where the next one does."""

@@ -2,9 +2,9 @@
 
 import logging
 import unicodedata
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from threading import Lock
 
 import pypdfium2
@@ -17,6 +17,9 @@ from retrieval.loaders.pdf import tables
 from retrieval.loaders.pdf.annotations import annotation_texts
 from retrieval.loaders.pdf.chars import PageChars
 from retrieval.loaders.pdf.lines import Line, extract_lines
+from retrieval.loaders.pdf.scanned_lines import scanned_lines
+from retrieval.model import ScanMark
+from retrieval.ocr.scanned_page import ScannedPage
 
 # PDFium is not thread-safe, not even across documents.
 _LOCK = Lock()
@@ -52,6 +55,10 @@ def open_pdf(data: bytes, name: str) -> Iterator[pypdfium2.PdfDocument]:
 _MAX_PAGES = 20_000
 _MAX_OUTLINE_ENTRIES = 5_000
 _MAX_OUTLINE_DEPTH = 15
+# A name of a program, a date or a page number, put on a scanned page.
+_MAX_STAMP_CHARS = 100
+_MIN_PICTURE_SHARE = 0.5
+_MAX_PICTURE_DEPTH = 3
 # The index of the y position among the parameters of each kind of target.
 _TOP_INDEX = {raw.PDFDEST_VIEW_XYZ: 1, raw.PDFDEST_VIEW_FITH: 0, raw.PDFDEST_VIEW_FITBH: 0}
 _UNREADABLE = regex.compile(r"[\p{Co}\p{Cn}\ufffd]")
@@ -71,7 +78,8 @@ class OutlineEntry:
 class PdfContents:
     """The contents of a file; `rows` are the ids (`id()`) of lines that are table rows.
 
-    `annotations` are the texts of form fields and comments of each page.
+    `annotations` are the texts of form fields and comments of each page. `scan_marks` are the marks of lines
+    that OCR has read, by their id. `scanned_pages` and `unread_pages` are as in Document.
     """
 
     title: str
@@ -80,20 +88,34 @@ class PdfContents:
     pages: tuple[list[Line], ...]
     rows: frozenset[int]
     annotations: tuple[list[str], ...]
+    scan_marks: Mapping[int, tuple[ScanMark, ...]] = field(default_factory=dict)
+    scanned_pages: int = 0
+    unread_pages: tuple[int, ...] = ()
 
 
-def read_pdf(data: bytes, name: str) -> PdfContents:
-    """Read a PDF file; scanned pages have no lines. Raises DocumentError."""
+def read_pdf(data: bytes, name: str, scans: Mapping[int, ScannedPage] | None = None) -> PdfContents:
+    """Read a PDF file. Raises DocumentError.
+
+    `scans` are the pages (from 0) that OCR has read. With None there is no OCR, and scanned pages have no
+    lines.
+    """
     with open_pdf(data, name) as pdf:
         if len(pdf) > _MAX_PAGES:
             raise DocumentError(name, f"has more than {_MAX_PAGES} pages; split it")
         pages: list[list[Line]] = []
         annotations: list[list[str]] = []
         rows: set[int] = set()
+        scanned: dict[int, ScannedPage] = {}
+        unread: list[int] = []
         pdf.init_forms()
         left = MAX_DOCUMENT_CHARS
         for number in range(len(pdf)):
             all_lines, table_rows, texts = _page(pdf, number)
+            if scans is not None and _is_scanned(pdf, number, all_lines):
+                if number in scans:
+                    scanned[number] = scans[number]
+                else:
+                    unread.append(number)
             pages.append(all_lines)
             annotations.append(texts)
             rows |= table_rows
@@ -101,6 +123,8 @@ def read_pdf(data: bytes, name: str) -> PdfContents:
             if left < 0:
                 millions = MAX_DOCUMENT_CHARS // 2**20
                 raise DocumentError(name, f"holds more than {millions} million characters; split it")
+        read = scanned_lines(scanned)
+        pages = [read.pages.get(number) or own for number, own in enumerate(pages)]
         return PdfContents(
             title=_read_text(lambda: pdf.get_metadata_value("Title")),
             outline=tuple(_outline(pdf)),
@@ -108,6 +132,9 @@ def read_pdf(data: bytes, name: str) -> PdfContents:
             pages=tuple(pages),
             rows=frozenset(rows),
             annotations=tuple(annotations),
+            scan_marks=read.marks,
+            scanned_pages=sum(map(bool, read.pages.values())),
+            unread_pages=tuple(unread),
         )
 
 
@@ -134,6 +161,35 @@ def _page(pdf: pypdfium2.PdfDocument, number: int) -> tuple[list[Line], set[int]
     texts = annotation_texts(pdf, chars.page, all_lines, chars)
     chars.close()
     return all_lines, table_rows, texts
+
+
+def _is_scanned(pdf: pypdfium2.PdfDocument, number: int, lines: Sequence[Line]) -> bool:
+    """Return whether a page has a picture of text rather than text, so that only OCR can read it.
+
+    A stamp of the scanner's program on a picture of the page does not count as text.
+    """
+    if sum(len(line.text) for line in lines) > _MAX_STAMP_CHARS:
+        return False
+    try:
+        page = pdf[number]
+    except pypdfium2.PdfiumError:
+        return False
+    try:
+        # Letters may also be drawn as paths.
+        if not lines:
+            return raw.FPDFPage_CountObjects(page) > 0
+        width, height = page.get_size()
+        pictures = page.get_objects(filter=[raw.FPDF_PAGEOBJ_IMAGE], max_depth=_MAX_PICTURE_DEPTH)
+        return any(_share(picture.get_bounds(), width * height) > _MIN_PICTURE_SHARE for picture in pictures)
+    except pypdfium2.PdfiumError:
+        return False
+    finally:
+        page.close()
+
+
+def _share(bounds: tuple[float, float, float, float], area: float) -> float:
+    left, bottom, right, top = bounds
+    return (right - left) * (top - bottom) / max(area, 1.0)
 
 
 def _annotations_without_lines(pdf: pypdfium2.PdfDocument, number: int) -> list[str]:
