@@ -11,13 +11,17 @@ from dataclasses import dataclass
 from itertools import groupby, pairwise
 
 import pypdfium2
-from PIL import Image, ImageChops, ImageStat
+from PIL import Image, ImageChops, ImageOps, ImageStat
 from pypdfium2 import raw
 
 from retrieval.errors import DocumentError
+from retrieval.loaders.formats import is_picture_name
 from retrieval.loaders.pdf.chars import Area, PageChars
 from retrieval.loaders.pdf.lines import Line
 from retrieval.loaders.pdf.reader import open_pdf, page_lines
+from retrieval.loaders.pdf.scanned_lines import scanned_lines
+from retrieval.loaders.pictures import open_picture
+from retrieval.ocr.scanned_page import ScannedPage
 
 # Telegram takes photos whose width and height add up to at most 10,000, and shows them no larger than this.
 _MAX_SIDE_PIXELS = 2000
@@ -63,6 +67,56 @@ def render_quote_picture(data: bytes, page: int, quote: str, name: str = "docume
         return _encode_jpeg(_draw_page(chars.page, marks), name) if chars and marks else None
 
 
+def render_scanned_picture(data: bytes, page: int, quote: str, scan: ScannedPage, name: str) -> bytes | None:
+    """Return a scanned page as `render_quote_picture` does, upright, with the words of the quote marked.
+
+    `scan` is what OCR has read on the page. Raises DocumentError.
+    """
+    words = _scanned_boxes(scan, quote)
+    if not words:
+        return None
+    image = _scanned_image(data, page - 1, name)
+    image = image.rotate(-scan.turned, expand=True) if scan.turned else image
+    size = _picture_size(*image.size)
+    across, down = size[0] / scan.width, size[1] / scan.height
+    boxes = [
+        (round(left * across) - 1, round(top * down), round(right * across) + 1, round(bottom * down))
+        for left, top, right, bottom in words
+    ]
+    crop = _crop_box(size, boxes[0])
+    part = image.resize(size, Image.Resampling.LANCZOS).crop(crop)
+    return _encode_jpeg(_with_marks(part, crop, boxes), name)
+
+
+def _scanned_boxes(scan: ScannedPage, quote: str) -> list[Box]:
+    """Return the boxes of a quote's lines, in pixels of the scan."""
+    lines = scanned_lines({0: scan}).pages[0]
+    words = scan.words
+    boxes = []
+    for number, offsets in _matched_offsets(lines, quote) if lines else ():
+        own = [words[index] for index in sorted({lines[number].char_indices[offset] for offset in offsets})]
+        boxes.append(
+            (
+                min(word.left for word in own),
+                min(word.top for word in own),
+                max(word.right for word in own),
+                max(word.bottom for word in own),
+            )
+        )
+    return boxes
+
+
+def _scanned_image(data: bytes, number: int, name: str) -> Image.Image:
+    """Return a page (from 0) as displayed. Raises DocumentError."""
+    if is_picture_name(name):
+        with open_picture(data, name, number) as picture:
+            return ImageOps.exif_transpose(picture).convert("RGB")
+    with open_pdf(data, name) as pdf:
+        page = pdf[number]
+        size = _picture_size(*page.get_size())
+        return _render_crop(page, size, (0, 0, *size))
+
+
 def find_marks(data: bytes, page: int, quote: str, name: str = "document.pdf") -> list[MarkedArea]:
     """Return the areas of a quote on a page (from 1) in reading order. Raises DocumentError."""
     with open_pdf(data, name) as pdf:
@@ -82,6 +136,15 @@ def _locate_quote(
     if content is None:
         return None, []
     lines, chars = content
+    return chars, [
+        mark
+        for number, offsets in _matched_offsets(lines, quote)
+        for mark in _mark_chars(chars, lines[number], offsets)
+    ]
+
+
+def _matched_offsets(lines: Sequence[Line], quote: str) -> list[tuple[int, list[int]]]:
+    """Return the numbers of the lines that have a part of the quote, and the offsets of its characters."""
     # Line number and offset in the line of each significant character.
     positions = [
         (number, offset)
@@ -93,10 +156,9 @@ def _locate_quote(
     line_ends = [at for at in range(1, len(positions)) if positions[at][0] > positions[at - 1][0]]
     ranges = _match_ranges(page_text, "".join(filter(_is_significant, quote)), [*line_ends, len(positions)])
     matched = [positions[at] for start, end in ranges for at in range(start, end)]
-    return chars, [
-        mark
+    return [
+        (number, [offset for _, offset in group])
         for number, group in groupby(matched, key=lambda position: position[0])
-        for mark in _mark_chars(chars, lines[number], [offset for _, offset in group])
     ]
 
 
@@ -159,13 +221,21 @@ def _is_gap_above(first: Area, second: Area, max_gap: float) -> bool:
 
 
 def _draw_page(page: pypdfium2.PdfPage, marks: Sequence[MarkedArea]) -> Image.Image:
-    width, height = (max(1.0, side) for side in page.get_size())
-    ratio = _CROP_ASPECT_RATIO if _is_long(width, height) else _MAX_ASPECT_RATIO
-    scale = _MAX_SIDE_PIXELS / min(max(width, height), ratio * min(width, height))
-    size = round(width * scale) or 1, round(height * scale) or 1
+    size = _picture_size(*page.get_size())
     boxes = [_pixel_box(page, size, mark) for mark in marks]
     crop = _crop_box(size, boxes[0])
-    image = _render_crop(page, size, crop)
+    return _with_marks(_render_crop(page, size, crop), crop, boxes)
+
+
+def _picture_size(width: float, height: float) -> tuple[int, int]:
+    """Return the size in pixels of a page to draw. A long page is larger than a picture, which shows a part."""
+    width, height = max(1.0, width), max(1.0, height)
+    ratio = _CROP_ASPECT_RATIO if _is_long(width, height) else _MAX_ASPECT_RATIO
+    scale = _MAX_SIDE_PIXELS / min(max(width, height), ratio * min(width, height))
+    return round(width * scale) or 1, round(height * scale) or 1
+
+
+def _with_marks(image: Image.Image, crop: Box, boxes: Sequence[Box]) -> Image.Image:
     mask = Image.new("L", image.size)
     for left, top, right, bottom in boxes:
         mask.paste(255, (left - crop[0], top - crop[1], right - crop[0], bottom - crop[1]))

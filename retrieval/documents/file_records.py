@@ -9,6 +9,7 @@ from typing import Any
 from retrieval.documents.file_listing import FileEntry
 from retrieval.documents.ingestion import FailedFile, IngestedFile
 from retrieval.model import Source
+from retrieval.ocr import tesseract
 from retrieval.ocr.scan_store import ScanStore
 
 # A file read within this time after its modification may change again without a change of its mtime.
@@ -34,10 +35,14 @@ class FileRecord:
     scanned_pages: int = 0
     unread_pages: tuple[int, ...] = ()
 
+    @property
+    def has_scans(self) -> bool:
+        return bool(self.scanned_pages or self.unread_pages)
+
     def is_outdated(self, scans: ScanStore | None) -> bool:
         """Return whether OCR has read the missing pages since, or is turned off for a file that it has read."""
         if scans is None:
-            return bool(self.scanned_pages or self.unread_pages)
+            return self.has_scans
         return bool(self.unread_pages) and scans.has(self.digest, self.unread_pages)
 
 
@@ -100,6 +105,15 @@ def file_record(
     )
 
 
+def unread_reason(record: FileRecord, scans: ScanStore | None) -> str:
+    """Return why a file is left out: of a scan, what keeps OCR from reading it for now."""
+    if not record.unread_pages or scans is None:
+        return record.problem or ""
+    if not tesseract.is_available():
+        return tesseract.MISSING
+    return scans.failure(record.digest) or record.problem or ""
+
+
 def list_sources(records: Iterable[FileRecord]) -> tuple[Source, ...]:
     """Return the sources with the size, mtime and copies of their files."""
     copies: dict[str, list[str]] = {}
@@ -135,7 +149,7 @@ def record_to_row(record: FileRecord) -> list[Any]:
         and [source.id, source.name, source.title, source.passages, source.characters, source.language],
         record.copy_of,
         record.problem,
-        *([record.scanned_pages, record.unread_pages] if record.scanned_pages or record.unread_pages else []),
+        *([record.scanned_pages, record.unread_pages] if record.has_scans else []),
     ]
 
 
@@ -161,6 +175,6 @@ def library_version(records: Iterable[FileRecord], format_id: str, quote_chars: 
     digest = hashlib.blake2b(f"{format_id} {quote_chars} ".encode(), digest_size=16)
     for record in records:
         # The text of a scanned file also depends on what OCR has read.
-        scanned = f"\0{record.text_digest}" if record.scanned_pages or record.unread_pages else ""
+        scanned = f"\0{record.text_digest}" if record.has_scans else ""
         digest.update(hashlib.blake2b(f"{record.file.name}\0{record.digest}{scanned}".encode()).digest())
     return digest.hexdigest()

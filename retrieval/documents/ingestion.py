@@ -107,7 +107,7 @@ def ingest(
     job = _ReadJob(folder, longest_piece, scratch, scans)
     batches = list(_make_batches(files))
     with ProcessPool(
-        min(os.cpu_count() or 1, len(batches)), context=get_context("forkserver"), initializer=_limit_worker
+        min(os.cpu_count() or 1, len(batches)), context=get_context("forkserver"), initializer=limit_worker
     ) as pool:
         # Bounded, since finished batches wait here for their turn and scheduled ones in the pool.
         waiting: deque[tuple[list[FileEntry], ProcessFuture[Batch]]] = deque()
@@ -198,7 +198,7 @@ def render_page_picture(folder: Path, citation: Citation, scans: ScanStore | Non
     """
     if citation.locator.unit != "page" or citation.locator.page is None:
         return None
-    with ProcessPool(1, context=get_context("forkserver"), initializer=_limit_worker) as pool:
+    with ProcessPool(1, context=get_context("forkserver"), initializer=limit_worker) as pool:
         arguments = folder, citation.document, citation.locator.page, citation.quote, scans
         job = pool.schedule(_render, args=arguments, timeout=_RENDER_TIMEOUT_SECONDS)
         try:
@@ -215,7 +215,7 @@ def _render(folder: Path, name: str, page: int, quote: str, scans: ScanStore | N
     from retrieval import page_rendering  # noqa: PLC0415
 
     data = read_file(folder / name, name, pictures=True)
-    scan = scans.read(_digest(data)).get(page - 1) if scans else None
+    scan = scans.read(digest_of(data)).get(page - 1) if scans else None
     if scan is None:
         return page_rendering.render_quote_picture(data, page, quote, name)
     return page_rendering.render_scanned_picture(data, page, quote, scan, name)
@@ -247,7 +247,7 @@ def _ingest_file(
         return FailedFile(error.reason, is_final=False)
     try:
         with panics_as_errors():
-            digest = _digest(data)
+            digest = digest_of(data)
             document = load_document(data, name, None if scans is None else scans.read(digest))
             if not document.blocks:
                 return FailedFile(WAITS_FOR_OCR, digest=digest, unread_pages=document.unread_pages)
@@ -256,7 +256,7 @@ def _ingest_file(
         source = Source(document_id(name), name, document.title, len(passages), len(document.text), language)
         return IngestedFile(
             digest,
-            _digest(document.text.encode("utf-8", "surrogatepass")),
+            digest_of(document.text.encode("utf-8", "surrogatepass")),
             source,
             document.scanned_pages,
             document.unread_pages,
@@ -280,7 +280,7 @@ def _unexpected_failure(name: str, error: Exception) -> FailedFile:
     return FailedFile("cannot be read because of an internal error (see the log); save it again or remove it")
 
 
-def _limit_worker() -> None:
+def limit_worker() -> None:
     """Limit the memory of a worker process, so that the machine stays usable."""
     # Documents form no reference cycles, and searching for them took a tenth of the time.
     gc.set_threshold(200_000, 20, 20)
@@ -291,5 +291,6 @@ def _limit_worker() -> None:
         resource.setrlimit(resource.RLIMIT_AS, (_MAX_WORKER_BYTES, _MAX_WORKER_BYTES))
 
 
-def _digest(data: bytes) -> str:
+def digest_of(data: bytes) -> str:
+    """Return the digest of a file's bytes or text that records have."""
     return hashlib.blake2b(data, digest_size=16).hexdigest()

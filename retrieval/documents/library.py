@@ -23,8 +23,10 @@ from retrieval.documents.file_records import (
     record_from_row,
     record_to_row,
     unchanged,
+    unread_reason,
 )
 from retrieval.documents.ingestion import ingest
+from retrieval.documents.scan_reader import UnreadFile, read_scan, shortest_first
 from retrieval.embeddings.encoder import Encoder
 from retrieval.embeddings.vector_store import Embeddings
 from retrieval.ids import document_id
@@ -34,6 +36,8 @@ from retrieval.index.local_index import LocalIndex
 from retrieval.index.merge_policy import delete_unused_segments, force_merge, maybe_merge
 from retrieval.index.segment import LiveSegment, Segment
 from retrieval.model import Problem
+from retrieval.ocr import scan_store, tesseract
+from retrieval.ocr.scan_store import ScanStore
 
 QUOTE_CHARS = 300
 
@@ -54,7 +58,8 @@ class Library(Archive[LocalIndex]):
     """A documents folder as of the time it was read. Immutable: an update returns a new library.
 
     `records` are by file name. Files in `waiting` are still being written and are read later. Segments are
-    written to the folder `segment_dir`, or to a temporary one if it is None.
+    written to the folder `segment_dir`, or to a temporary one if it is None. `scans` has the pages that OCR has
+    read, None without OCR.
     """
 
     _snapshot: Snapshot[LocalIndex]
@@ -62,6 +67,7 @@ class Library(Archive[LocalIndex]):
     records: Mapping[str, FileRecord]
     segment_dir: Path | None
     waiting: frozenset[str] = frozenset()
+    scans: ScanStore | None = None
 
     @classmethod
     def open(  # noqa: PLR0913  # optional keyword arguments
@@ -76,6 +82,7 @@ class Library(Archive[LocalIndex]):
         before: Self | None = None,
         quiet: float = 0.0,
         encoder: Encoder | None = None,
+        ocr: bool = False,
     ) -> Self:
         """Read what has changed in the folder since the index was saved in `index_dir`. Blocks.
 
@@ -84,7 +91,8 @@ class Library(Archive[LocalIndex]):
         the checksums of saved segments of any size. A file modified less than `quiet` seconds ago may be
         incomplete: its previous version stays in the index, and it is listed in `waiting`. `progress` is
         called with the number of files read and their total. With an `encoder`, answers compare meanings
-        once `encode` has run.
+        once `encode` has run. With `ocr`, which needs an `index_dir`, `read_scan` reads scanned pages, and the next
+        `open` indexes them.
 
         A file that cannot be read is left out and listed in `problems`. Raises FolderError if the folder is
         missing or cannot be listed.
@@ -94,22 +102,25 @@ class Library(Archive[LocalIndex]):
             before.segment_dir if before else index_dir and saved_index_dir(folder, index_dir, quote_chars)
         )
         embeddings = before.index.embeddings if before else _open_embeddings(encoder, segment_dir)
+        scans = before.scans if before else _scan_store(segment_dir, ocr=ocr)
         old = before or (
             None if fresh else cls._load(folder, quote_chars, segment_dir, embeddings, thorough=thorough)
         )
         known = old.records if old else {}
-        records = unchanged(files, known)
+        records = unchanged(files, known, scans)
         waiting = recently_modified(files, records, quiet)
         records |= {name: known[name] for name in waiting if name in known}
         changed = [file for file in files if file.name not in records and file.name not in waiting]
         if old and not changed and len(records) == len(known):
-            library = old
+            library = replace(old, scans=scans)
         else:
             # While a bot runs, an update must be quick; `compact` merges the rest later.
             max_merged = _MAX_PASSAGES_MERGED_BY_UPDATE if before else MAX_SEGMENT_PASSAGES
-            update = _IndexUpdate(folder, changed, records, _remaining(old, records), quote_chars, max_merged)
+            remaining = _remaining(old, records)
+            update = _IndexUpdate(folder, changed, records, remaining, quote_chars, max_merged, scans)
             segments, records = update.run(segment_dir, progress)
             library = cls._build(LocalIndex(segments, embeddings), records, quote_chars, folder, segment_dir)
+            library = replace(library, scans=scans)
             if index_dir and not before:
                 library.save(index_dir)
         if index_dir and not before:
@@ -124,6 +135,7 @@ class Library(Archive[LocalIndex]):
         *,
         quote_chars: int = QUOTE_CHARS,
         encoder: Encoder | None = None,
+        ocr: bool = False,
     ) -> Self | None:
         """Return the library as it was last saved, whatever the folder has now. Blocks.
 
@@ -132,7 +144,9 @@ class Library(Archive[LocalIndex]):
         segment_dir = saved_index_dir(folder, index_dir, quote_chars)
         embeddings = _open_embeddings(encoder, segment_dir)
         library = cls._load(folder, quote_chars, segment_dir, embeddings, thorough=False)
-        return library and library.with_problems((), frozenset())
+        if library is None:
+            return None
+        return replace(library, scans=_scan_store(segment_dir, ocr=ocr)).with_problems((), frozenset())
 
     @classmethod
     def _build(
@@ -168,7 +182,9 @@ class Library(Archive[LocalIndex]):
     def with_problems(self, problems: Iterable[Problem], waiting: frozenset[str]) -> Self:
         """Return the library with these problems, of files that were not listed, and those of its records."""
         unread = [
-            Problem(record.file.name, record.problem) for record in self.records.values() if record.problem
+            Problem(record.file.name, unread_reason(record, self.scans))
+            for record in self.records.values()
+            if record.problem
         ]
         all_problems = tuple(sorted([*problems, *unread], key=lambda problem: problem.name))
         return replace(self, _snapshot=replace(self.snapshot, problems=all_problems), waiting=waiting)
@@ -213,6 +229,30 @@ class Library(Archive[LocalIndex]):
         return True
 
     @property
+    def unread_scans(self) -> list[UnreadFile]:
+        """The files with pages that OCR can read and has not read yet, in the order to read them."""
+        if self.scans is None:
+            return []
+        return shortest_first(
+            [
+                UnreadFile(record.file.name, record.digest, record.unread_pages)
+                for record in self.records.values()
+                if record.unread_pages
+            ]
+        )
+
+    def read_scan(
+        self, file: UnreadFile, progress: Progress | None = None, *, stop: Callable[[], bool] = lambda: False
+    ) -> bool:
+        """Read a file of `unread_scans` by OCR, to be indexed by the next `open`. Blocks. Raises OSError.
+
+        Returns whether it was read. `progress` and `stop` are as in `encode`, for pages.
+        """
+        if self.scans is None or not tesseract.is_available():
+            return False
+        return read_scan(self.folder, file, self.scans, progress=progress, stop=stop)
+
+    @property
     def encodable(self) -> int:
         """The number of different texts to encode, 0 without an encoder."""
         return len(np.unique(self.index.encoder_keys())) if self.index.embeddings else 0
@@ -235,6 +275,8 @@ class Library(Archive[LocalIndex]):
         try:
             manifest.save_index(self.index, segment_dir, metadata)
             manifest.delete_stale(index_dir, segment_dir)
+            if self.scans:
+                self.scans.keep_only({record.digest for record in self.records.values() if record.has_scans})
         except OSError as error:
             reason = error.strerror or error
             _log.warning("INDEX_DIR=%s: the index cannot be saved there (%s)", index_dir, reason)
@@ -294,6 +336,7 @@ class _IndexUpdate:
     segments: Sequence[LiveSegment]
     quote_chars: int
     max_merged: int
+    scans: ScanStore | None
 
     def run(
         self, segment_dir: Path | None, progress: Progress | None
@@ -331,7 +374,7 @@ class _IndexUpdate:
         records = dict(self.records)
         originals = {record.text_digest: name for name, record in records.items() if record.source}
         done = 0
-        for batch in ingest(self.folder, self.changed, self.quote_chars, scratch):
+        for batch in ingest(self.folder, self.changed, self.quote_chars, scratch, self.scans):
             copies: list[str] = []
             for file, result in batch.results:
                 record = records[file.name] = file_record(file, result, originals)
@@ -348,6 +391,10 @@ class _IndexUpdate:
             if len(segments) > _MAX_OPEN_SEGMENTS:
                 segments = maybe_merge(segments, scratch)
         return [segment for segment in segments if segment.size], records
+
+
+def _scan_store(segment_dir: Path | None, *, ocr: bool) -> ScanStore | None:
+    return ScanStore(segment_dir / scan_store.FOLDER_NAME) if ocr and segment_dir else None
 
 
 def _open_embeddings(encoder: Encoder | None, segment_dir: Path | None) -> Embeddings | None:

@@ -21,10 +21,11 @@ from retrieval.embeddings.vector_store import CODES_FILE_NAME, FILE_NAME
 from retrieval.errors import DamagedError
 from retrieval.index.local_index import LocalIndex
 from retrieval.index.segment import LiveSegment, Segment
+from retrieval.ocr.scan_store import FOLDER_NAME
 
 MANIFEST = "manifest.json"
 # Files beside the segments that no manifest lists.
-_KEPT_FILES = {MANIFEST, FILE_NAME, CODES_FILE_NAME}
+_KEPT_FILES = {MANIFEST, FILE_NAME, CODES_FILE_NAME, FOLDER_NAME}
 # Increase this when the same files would be indexed differently: other text, passages, tokens or arrays.
 # Saved indexes of another version are rebuilt.
 FORMAT_VERSION = 3

@@ -5,6 +5,7 @@ A file grows by a line for each page, so that a process that is killed goes on w
 
 import json
 import os
+import re
 from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -13,7 +14,8 @@ from pathlib import Path
 from retrieval.ocr.scanned_page import ScannedPage
 
 FOLDER_NAME = "scans"
-_SUFFIX = ".jsonl"
+_SUFFIX, _FAILURE_SUFFIX = ".jsonl", ".txt"
+_PAGE_NUMBER = re.compile(rb'^\{"page": (\d+),', re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +40,30 @@ class ScanStore:
 
     def has(self, digest: str, pages: Iterable[int]) -> bool:
         """Return whether all these pages of a document have been read."""
+        try:
+            data = (self.folder / f"{digest}{_SUFFIX}").read_bytes()
+        except OSError:
+            return False
+        # The numbers alone: a file may have megabytes.
+        if set(pages) - {int(number) for number in _PAGE_NUMBER.findall(data)}:
+            return False
         return not set(pages) - self.read(digest).keys()
+
+    def failure(self, digest: str) -> str:
+        """Return why OCR cannot read a document for now, empty if it can."""
+        try:
+            return (self.folder / f"{digest}{_FAILURE_SUFFIX}").read_text("utf-8")
+        except (OSError, ValueError):
+            return ""
+
+    def set_failure(self, digest: str, reason: str) -> None:
+        """Save why OCR cannot read a document for now; empty: it can. Raises OSError."""
+        path = self.folder / f"{digest}{_FAILURE_SUFFIX}"
+        if reason:
+            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            path.write_text(reason, "utf-8")
+        else:
+            path.unlink(missing_ok=True)
 
     def add(self, digest: str, pages: Mapping[int, ScannedPage]) -> None:
         """Save pages that were read. Raises OSError."""
@@ -57,7 +82,7 @@ class ScanStore:
         if not self.folder.is_dir():
             return
         for path in self.folder.iterdir():
-            if path.name.removesuffix(_SUFFIX) not in digests:
+            if path.stem not in digests:
                 path.unlink(missing_ok=True)
 
 

@@ -18,6 +18,10 @@ from selectolax.lexbor import LexborHTMLParser, LexborNode
 from retrieval.ocr.scanned_page import ScannedLine, ScannedPage, ScannedWord
 
 PAGE_SECONDS = 60.0
+MISSING = (
+    "holds no text, only pictures: have it read by OCR (ocrmypdf), or install Tesseract with the languages of your "
+    "documents, such as tesseract-ocr and tesseract-ocr-eng, and do not set OCR=off"
+)
 _LIST_SECONDS = 20.0
 _MAX_OUTPUT_BYTES = 32 * 1024**2
 # Its models of orientation, of equations and of whole scripts are no languages.

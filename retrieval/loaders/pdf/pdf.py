@@ -21,13 +21,10 @@ from retrieval.loaders.pdf.paragraphs import (
     usual_typography,
 )
 from retrieval.model import Document, Heading, Page, ScanMark, Span
+from retrieval.ocr import tesseract
 from retrieval.ocr.scanned_page import ScannedPage
 from retrieval.sentences import pieces
 
-NO_OCR = (
-    "holds no text, only pictures: install Tesseract with the languages of your documents "
-    "(on Debian: apt install tesseract-ocr tesseract-ocr-eng) and set OCR=auto, or have it read by OCR (ocrmypdf)"
-)
 NO_TEXT = "holds no text, only pictures without text that could be read: scan it again, or remove it"
 _PARAGRAPH_BREAK = "\n\n"
 _MAX_TITLE_CHARS = 200
@@ -54,7 +51,7 @@ def load(data: bytes, name: str, scans: Mapping[int, ScannedPage] | None = None)
     """
     book = reader.read_pdf(data, name, scans)
     if scans is None and not any(book.pages) and not any(book.annotations):
-        raise DocumentError(name, NO_OCR)
+        raise DocumentError(name, tesseract.MISSING)
     return build(book, name)
 
 

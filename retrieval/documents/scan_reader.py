@@ -1,0 +1,132 @@
+"""Reads scanned pages by OCR, one after the other, in a worker process with limits of time and memory."""
+
+import logging
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import CancelledError, wait
+from concurrent.futures import TimeoutError as FutureTimeoutError
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import lru_cache
+from multiprocessing import get_context
+from pathlib import Path
+
+from pebble import ProcessExpired, ProcessPool
+
+from retrieval.documents.ingestion import digest_of, limit_worker
+from retrieval.errors import DocumentError, panics_as_errors
+from retrieval.ids import logged_name
+from retrieval.loaders import pictures
+from retrieval.loaders.formats import is_picture_name, read_file
+from retrieval.loaders.pdf import page_images
+from retrieval.ocr import page_reader, tesseract
+from retrieval.ocr.page_reader import MissingLanguageError
+from retrieval.ocr.scan_store import ScanStore
+from retrieval.ocr.scanned_page import ScannedPage
+from retrieval.ocr.tesseract import OcrError
+
+_log = logging.getLogger(__name__)
+
+# A page takes some seconds, and its first one up to three runs of the engine.
+_PAGE_TIMEOUT_SECONDS = 3 * tesseract.PAGE_SECONDS + 20.0
+_STOP_CHECK_SECONDS = 0.25
+_NICENESS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class UnreadFile:
+    """A file with pages (from 0) that only OCR can read; `digest` is of its bytes."""
+
+    name: str
+    digest: str
+    pages: tuple[int, ...]
+
+
+def read_scan(
+    folder: Path,
+    file: UnreadFile,
+    scans: ScanStore,
+    *,
+    progress: Callable[[int, int], None] | None = None,
+    stop: Callable[[], bool] = lambda: False,
+) -> bool:
+    """Read the pages of a file that are not in `scans` yet, and save each. Blocks. Raises OSError.
+
+    Returns whether all are there now: not if `stop` has returned True, the file has changed, or its language
+    is not installed, which `scans.failure` tells then. A page that cannot be read is saved without lines.
+    """
+    done = scans.read(file.digest)
+    language = next((page.language for page in done.values() if page.language), None)
+    with ProcessPool(1, context=get_context("forkserver"), initializer=_start_worker) as pool:
+        for count, number in enumerate(file.pages, 1):
+            if number not in done:
+                try:
+                    page = _read_in_worker(pool, (folder, file, number, language), stop)
+                except MissingLanguageError as error:
+                    _log.warning("%s: %s", logged_name(file.name), error)
+                    scans.set_failure(file.digest, str(error))
+                    return False
+                except DocumentError as error:
+                    _log.warning("%s: not read by OCR: %s", logged_name(file.name), error.reason)
+                    return False
+                if page is None:
+                    return False
+                scans.add(file.digest, {number: page})
+                language = page.language or language
+            if progress:
+                progress(count, len(file.pages))
+    scans.set_failure(file.digest, "")
+    return True
+
+
+def _read_in_worker(
+    pool: ProcessPool, arguments: tuple[Path, UnreadFile, int, str | None], stop: Callable[[], bool]
+) -> ScannedPage | None:
+    """Return a page; one without lines if it cannot be read, None if stopped.
+
+    Raises MissingLanguageError, and DocumentError if the file has changed.
+    """
+    job = pool.schedule(_read_page, args=arguments, timeout=_PAGE_TIMEOUT_SECONDS)
+    while not wait([job], timeout=_STOP_CHECK_SECONDS).done:
+        if stop():
+            job.cancel()
+            return None
+    try:
+        page: ScannedPage = job.result()
+    except CancelledError:
+        return None
+    except (MissingLanguageError, DocumentError):
+        raise
+    except (FutureTimeoutError, ProcessExpired, BrokenProcessPool, OcrError, MemoryError, RuntimeError) as error:
+        _, file, number, _ = arguments
+        _log.warning("%s, page %d: not read by OCR: %s", logged_name(file.name), number + 1, error)
+        return ScannedPage(1, 1, ())
+    return page
+
+
+def _read_page(folder: Path, file: UnreadFile, number: int, language: str | None) -> ScannedPage:
+    data = _read_bytes(folder, file)
+    with panics_as_errors():
+        picture = pictures.page_picture if is_picture_name(file.name) else page_images.render_page
+        image, dpi = picture(data, number, file.name)
+        return page_reader.read_page(image, dpi, language)
+
+
+@lru_cache(maxsize=1)
+def _read_bytes(folder: Path, file: UnreadFile) -> bytes:
+    data = read_file(folder / file.name, file.name, pictures=True)
+    if digest_of(data) != file.digest:
+        raise DocumentError(file.name, "has changed meanwhile")
+    return data
+
+
+def _start_worker() -> None:
+    limit_worker()
+    with suppress(OSError):
+        os.nice(_NICENESS)
+
+
+def shortest_first(files: Sequence[UnreadFile]) -> list[UnreadFile]:
+    """Return files in the order to read them: a long one delays no other."""
+    return sorted(files, key=lambda file: (len(file.pages), file.name))
