@@ -89,6 +89,7 @@ _WITH_TEXT = filters.TEXT | filters.CAPTION
 _COMMAND_IN_CAPTION = filters.CaptionRegex(r"^\s*/(?!ask\b|search\b)[A-Za-z]\w*(@\w+)?(\s|$)")
 # An animation comes with a document of the same file.
 _DOCUMENT = filters.Document.ALL & ~filters.ANIMATION
+_DOCUMENT_OR_PHOTO = _DOCUMENT | filters.PHOTO
 _ADDRESSED = _WITH_TEXT & ~filters.COMMAND & _AddressedToBot()
 _EDITED = filters.UpdateType.EDITED_MESSAGE
 
@@ -111,19 +112,29 @@ def build_application(settings: Settings, state: BotState, bot: Bot, own: OwnDoc
     if own is not None:
         application.add_handler(TypeHandler(Update, own.choose_archive), group=-1)
     application.add_handlers(
-        _handlers(access, own, takes_admin_documents=settings.telegram_uploads == "admins")
+        _handlers(
+            access,
+            own,
+            _DOCUMENT_OR_PHOTO if state.reads_pictures else _DOCUMENT,
+            takes_admin_documents=settings.telegram_uploads == "admins",
+        )
     )
     application.add_error_handler(errors.handle_error)
     return application
 
 
 def _handlers(
-    access: AccessControl, own: OwnDocuments | None, *, takes_admin_documents: bool
+    access: AccessControl,
+    own: OwnDocuments | None,
+    files: filters.BaseFilter,
+    *,
+    takes_admin_documents: bool,
 ) -> list[BaseHandler[Update, BotContext, None]]:
     """Return the handlers; the first that matches an update handles it.
 
     The bot's own commands come first, then unknown commands, questions and messages without text. In groups
-    only messages addressed to the bot are questions, and other messages are ignored.
+    only messages addressed to the bot are questions, and other messages are ignored. `files` matches messages
+    with a file that can be a document.
     """
     limited = access.rate_limited
     admins = _PRIVATE & filters.User(access.admins)
@@ -139,8 +150,8 @@ def _handlers(
         CommandHandler("privacy", limited(questions.privacy), _MESSAGE),
         CommandHandler("status", admin.status, admins),
         CommandHandler("reload", admin.reload, admins),
-        *([MessageHandler(admins & filters.Document.ALL, admin.receive_document)] * takes_admin_documents),
-        *(_own_document_handlers(access, own) if own else []),
+        *([MessageHandler(admins & files, admin.receive_document)] * takes_admin_documents),
+        *(_own_document_handlers(access, own, files) if own else []),
         MessageHandler(
             _PRIVATE & (filters.COMMAND | _COMMAND_IN_CAPTION), limited(questions.unknown_command)
         ),
@@ -165,15 +176,15 @@ def _handlers(
 
 
 def _own_document_handlers(
-    access: AccessControl, own: OwnDocuments
+    access: AccessControl, own: OwnDocuments, files: filters.BaseFilter
 ) -> list[BaseHandler[Update, BotContext, None]]:
     """Return the handlers of documents that belong to a chat, and of the buttons below them."""
     limited = access.rate_limited
     return [
         CommandHandler("mine", limited(own.mine), _MESSAGE),
         CommandHandler("forget", limited(own.forget), _MESSAGE),
-        MessageHandler(_PRIVATE & _DOCUMENT, limited(own.receive)),
-        MessageHandler(_GROUP & _DOCUMENT & _DocumentForBot(), limited(own.receive)),
+        MessageHandler(_PRIVATE & files, limited(own.receive)),
+        MessageHandler(_GROUP & files & _DocumentForBot(), limited(own.receive)),
         MessageHandler(filters.StatusUpdate.MIGRATE, own.migrate),
         CallbackQueryHandler(limited(own.handle_button), is_own_data),
     ]

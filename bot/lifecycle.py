@@ -22,6 +22,7 @@ from bot.handlers.own_documents import OwnDocuments, UploadLimits
 from bot.handlers.upload_queue import UploadQueue
 from bot.http_server import Health, build_web_app, serving
 from bot.ops.background_encoding import BackgroundEncoding
+from bot.ops.background_ocr import BackgroundOcr
 from bot.ops.cluster_monitor import ClusterMonitor
 from bot.ops.collections import Collections
 from bot.ops.concurrency import CancellableWaits, in_thread, run_until_stopped, stop_on_signal
@@ -49,6 +50,7 @@ from config.settings import ConfigError, Settings, startup_problems
 from retrieval.documents.archive import AnyArchive
 from retrieval.documents.library import Library, Progress
 from retrieval.errors import FolderError
+from retrieval.ocr import tesseract
 
 _START_TIMEOUT_SECONDS = 30.0
 # Files of a cluster's documents to look for in the folder: if one is there, all are expected to be.
@@ -142,6 +144,7 @@ class BotResources:
         self.collections: Collections | None = None
         self._uploads: UploadQueue | None = None
         self._encoding = BackgroundEncoding(self.metrics)
+        self._ocr: BackgroundOcr | None = None
         self._monitor: ClusterMonitor | None = None
         self._logged_problems: Sequence[str] = ()
         self._connection = contextlib.AsyncExitStack()
@@ -160,6 +163,7 @@ class BotResources:
             except OSError as error:
                 raise StartError(error.strerror or str(error)) from error
             state = self._open_folder(library)
+        state.reads_pictures = self.settings.ocr == "auto" and await in_thread(tesseract.is_available)
         own = self._own_documents(bot, state) if self.settings.telegram_uploads == "members" else None
         state.collections, state.upload_days = self.collections, self.settings.upload_days
         return build_application(self.settings, state, bot, own)
@@ -173,6 +177,7 @@ class BotResources:
             quote_chars=settings.quote_chars,
             encoder=self._encoder,
             unused_days=settings.upload_days,
+            ocr=settings.ocr == "auto",
         )
         self._uploads = UploadQueue(bot, self.collections, self.metrics, lambda: state.archive)
         limits = UploadLimits(settings.upload_files, settings.upload_mb * 1024 * 1024)
@@ -187,6 +192,7 @@ class BotResources:
         work: list[Awaitable[object]] = []
         if state.document_manager:
             work += [watch(state.document_manager), self._encoding.run()]
+            work += [self._ocr.run()] if self._ocr else []
         elif self._monitor:
             work.append(self._monitor.run())
         if self.collections and self._uploads:
@@ -214,6 +220,8 @@ class BotResources:
         state = self._create_state(library, None)
         swap = partial(self._replace_library, state)
         state.document_manager = DocumentManager(library, self._read_folder, swap, self._save)
+        if self.settings.ocr == "auto":
+            self._ocr = BackgroundOcr(state.document_manager, self._encoding)
         swap(library)
         return state
 
@@ -222,6 +230,8 @@ class BotResources:
         state.archive = library
         self._report_documents(library, str(library.folder))
         self._encoding.encode_library(library)
+        if self._ocr:
+            self._ocr.library_changed()
 
     def _create_state(self, archive: AnyArchive, manager: DocumentManager | None) -> BotState:
         return BotState(
@@ -243,6 +253,7 @@ class BotResources:
             quiet=quiet,
             progress=progress,
             encoder=None if before else self._encoder,
+            ocr=self.settings.ocr == "auto",
         )
 
     def _save(self, library: Library) -> None:

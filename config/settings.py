@@ -114,6 +114,7 @@ Address = Annotated[str, AfterValidator(_check_address)]
 Level = Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"], BeforeValidator(_to_upper)]
 Format = Annotated[Literal["text", "json"], BeforeValidator(_to_lower)]
 Meaning = Annotated[Literal["auto", "off"], BeforeValidator(_to_lower)]
+Ocr = Annotated[Literal["auto", "off"], BeforeValidator(_to_lower)]
 Uploads = Annotated[Literal["off", "admins", "members"], BeforeValidator(_to_lower)]
 
 
@@ -191,6 +192,11 @@ class Settings(BaseSettings):
         default="auto",
         description="auto: search by meaning too, if the sentence encoder is installed. off: search by "
         "words only, which takes 150 MB less memory.",
+    )
+    ocr: Ocr = Field(
+        default="auto",
+        description="auto: read scanned pages and pictures of pages by OCR, if Tesseract is installed. off: leave "
+        "them out.",
     )
     opensearch_url: Annotated[SecretStr, AfterValidator(_check_node_addresses)] | None = Field(
         default=None,

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from retrieval.index.tokenizer import tokenize
 from retrieval.language import script
 from retrieval.loaders.chunking import table_of_contents
-from retrieval.model import Citation, Passage, Section, Span
+from retrieval.model import Citation, MIN_QUOTED_CONFIDENCE, Passage, Section, Span
 from retrieval.query.stopwords import load_stopwords
 from retrieval.quotes.citations import Excerpt, cite
 from retrieval.sentences import pieces
@@ -122,6 +122,9 @@ def _sentences(passages: Sequence[Passage], quote_chars: int) -> Iterator[_Sente
     end = count = 0
     for passage in passages:
         for span in pieces(passage.text, passage.language, quote_chars):
+            confidence = passage.scan_confidence(span.start, span.end)
+            if confidence is not None and confidence < MIN_QUOTED_CONFIDENCE:
+                continue
             if passage.span.start + span.start < end:
                 continue
             yield _Sentence(passage, span)

@@ -46,8 +46,10 @@ def _citation_json(citation: Citation) -> dict[str, Any]:
         "document": citation.document,
         "title": citation.title,
         **_span_json(citation.span),
-        "quote": citation.quote,
+        # A scan that is hard to read is not quoted: its place says where to look.
+        "quote": citation.quote if citation.is_legible else None,
         "highlights": [[span.start, span.end] for span in citation.highlights],
+        **_scan_json(citation),
         "score": round(citation.score, 4),
         "locator": {
             "heading": locator.heading,
@@ -58,6 +60,11 @@ def _citation_json(citation: Citation) -> dict[str, Any]:
         },
         "passage": {"id": citation.passage.id, **_span_json(citation.passage.span)},
     }
+
+
+def _scan_json(citation: Citation) -> dict[str, Any]:
+    confidence = citation.scan_confidence
+    return {} if confidence is None else {"scan_confidence": round(confidence, 1)}
 
 
 def _span_json(span: Span) -> dict[str, int]:
@@ -112,6 +119,8 @@ def render_citation(citation: Citation, texts: Texts, style: TerminalStyle) -> s
     """Return a quote and, below it, its source."""
     names = texts.list_separator.join([citation.document, *citation.copies])
     location = f"{citation_location(citation, texts)} · {names}"
+    if not citation.is_legible:
+        return f"{texts.scan_hard_to_read}\n  {_dim(visible_line(f'— {location}'), style)}"
     return render_quote(citation, location, style)
 
 

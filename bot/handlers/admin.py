@@ -4,9 +4,10 @@ import logging
 import time
 from collections.abc import Callable
 
-from telegram import Document, Message, Update
+from telegram import Message, Update
 from telegram.error import TelegramError
 
+from bot.handlers.attachments import AttachedFile, attached_file
 from bot.handlers.context import BotContext
 from bot.handlers.messaging import require_message, send_reply, send_to
 from bot.handlers.progress import ProgressMessage
@@ -85,38 +86,41 @@ async def add_to_library(
     A message shows that it is being read, if that takes long; it is edited to show the result. It is `shown`,
     a message of the bot, or a new one.
     """
-    document, manager = message.document, context.state.document_manager
+    document, manager = attached_file(message), context.state.document_manager
     if document is None:
         raise TypeError("the message has no document")
     if manager is None:
         await send_to(message, text_reply(texts.documents_in_cluster))
         return
-    name = document.file_name or ""
+    name = document.name
     shown_name = file_label(name, texts)
     async with ProgressMessage(message, texts.reading_document(shown_name), shown=shown) as progress:
         try:
-            confirmation = await _add_document(document, name, manager, texts, progress.count)
+            confirmation = await _add_document(document, manager, context, texts, progress.count)
         except DocumentError as error:
             result = texts.document_not_added(shown_name, error.reason)
         else:
             result = confirmation(shown_name)
+            if waiting := manager.unread_pages(name):
+                result += "\n\n" + texts.scanned_pages_waiting(waiting)
     await progress.finish(result)
 
 
 async def _add_document(
-    document: Document,
-    name: str,
+    document: AttachedFile,
     manager: DocumentManager,
+    context: BotContext,
     texts: Texts,
     progress: Callable[[int, int], None],
 ) -> Callable[[str], str]:
     """Return the reply as a function of the name; raise DocumentError if the document is refused."""
-    if not is_valid_document_name(name):
+    name = document.name
+    if not is_valid_document_name(name, pictures=context.state.reads_pictures):
         raise DocumentError(name, texts.file_name_not_allowed)
-    if (document.file_size or 0) > MAX_FILE_MEGABYTES * 1024 * 1024:
+    if document.bytes > MAX_FILE_MEGABYTES * 1024 * 1024:
         raise DocumentError(name, texts.file_too_large(MAX_FILE_MEGABYTES))
     try:
-        data = bytes(await (await document.get_file()).download_as_bytearray())
+        data = bytes(await (await context.bot.get_file(document.id)).download_as_bytearray())
         replaced = await manager.add(name, data, progress)
     except (TelegramError, OSError) as error:
         _log.warning("Cannot add %s: %s", name, type(error).__name__)

@@ -15,7 +15,13 @@ from retrieval.model import Answer, Citation
 from retrieval.query.document_questions import Topic, parse_document_question
 
 # Actions of the buttons below the closest passages, which are not an answer.
-_ACTIONS_WITHOUT_ANSWER = {Action.CLOSEST, Action.CONTEXT, Action.VOTE_UP, Action.VOTE_DOWN}
+_ACTIONS_WITHOUT_ANSWER = {
+    Action.CLOSEST,
+    Action.CONTEXT,
+    Action.PAGE_PICTURE,
+    Action.VOTE_UP,
+    Action.VOTE_DOWN,
+}
 
 
 async def handle_button(update: Update, context: BotContext) -> None:

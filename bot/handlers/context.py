@@ -83,7 +83,8 @@ class BotState:
     """State that all handlers share; `archive` is replaced when the documents change.
 
     `document_manager` is None if the documents are in a cluster. `has_files`: the folder has their files.
-    `collections` has the documents of single chats; None if chats cannot have any.
+    `collections` has the documents of single chats; None if chats cannot have any. `reads_pictures`: OCR is
+    there, so that pictures of pages are documents.
     """
 
     archive: AnyArchive
@@ -95,6 +96,7 @@ class BotState:
     has_files: bool = True
     collections: Collections | None = None
     upload_days: int = 0
+    reads_pictures: bool = False
     answer_map: AnswerMap = field(default_factory=AnswerMap)
     albums: SeenAlbums = field(default_factory=SeenAlbums)
     document_names: DocumentNames = field(default_factory=DocumentNames)

@@ -4,9 +4,10 @@ import logging
 import time
 from dataclasses import dataclass
 
-from telegram import CallbackQuery, Chat, ChatMember, Document, Message, Update, User
+from telegram import CallbackQuery, Chat, ChatMember, Message, Update, User
 
 from bot.handlers.admin import MAX_FILE_MEGABYTES, add_to_library
+from bot.handlers.attachments import AttachedFile, attached_file
 from bot.handlers.context import BotContext
 from bot.handlers.group_members import is_group_admin
 from bot.handlers.messaging import (
@@ -29,7 +30,7 @@ from bot.views.message import Recipient, Reply, text_reply
 from bot.views.own_documents import OwnDocument
 from bot.views.plain_text import file_label, one_line
 from retrieval.ids import document_id, own_name
-from retrieval.loaders.formats import is_document_name
+from retrieval.loaders.formats import is_document_name, is_picture_name
 
 _log = logging.getLogger(__name__)
 
@@ -69,7 +70,7 @@ class OwnDocuments:
     async def receive(self, update: Update, context: BotContext) -> None:
         """Accept a document, or say why not, or ask where it belongs or whether it replaces another."""
         message, recipient = require_message(update), context.recipient(update)
-        document, texts = message.document, recipient.texts
+        document, texts = attached_file(message), recipient.texts
         if document is None:
             raise TypeError("the update has no document")
         if self._uploads.is_known(message.chat.id, message.message_id):
@@ -77,8 +78,8 @@ class OwnDocuments:
         if not await self._may_change(message.chat, message, message.from_user, context):
             await send_reply(update, text_reply(texts.group_admins_only))
             return
-        name = document.file_name or ""
-        if reason := self._reason_to_refuse(document, message.chat.id, texts):
+        name, with_pictures = document.name, context.state.reads_pictures
+        if reason := self._reason_to_refuse(document, message.chat.id, texts, with_pictures=with_pictures):
             context.metrics.count_upload("refused")
             await send_reply(update, text_reply(texts.document_not_added(file_label(name, texts), reason)))
             return
@@ -94,7 +95,7 @@ class OwnDocuments:
 
     async def _accept(self, message: Message, shown: Message, context: BotContext, texts: Texts) -> None:
         """Save an upload, whose progress is shown in the message `shown`."""
-        document = message.document
+        document = attached_file(message)
         if document is None:
             return
         user = message.from_user
@@ -103,8 +104,8 @@ class OwnDocuments:
             id=message.message_id,
             chat=message.chat.id,
             progress_message=shown.message_id,
-            file_id=document.file_id,
-            name=document.file_name or "",
+            file_id=document.id,
+            name=document.name,
             language=texts.language,
             person=one_line(person or "", _MAX_PERSON_UNITS),
             question=question_of(message),
@@ -119,10 +120,12 @@ class OwnDocuments:
             return
         self._uploads.start(upload)
 
-    def _reason_to_refuse(self, document: Document, chat: int, texts: Texts) -> str | None:
-        """Return why a document is not accepted, or None."""
-        name, size = document.file_name or "", document.file_size or 0
-        if not is_document_name(name):
+    def _reason_to_refuse(
+        self, document: AttachedFile, chat: int, texts: Texts, *, with_pictures: bool
+    ) -> str | None:
+        """Return why a document is not accepted, or None. Pictures are accepted only `with_pictures`."""
+        name, size = document.name, document.bytes
+        if not is_document_name(name) and not (with_pictures and is_picture_name(name)):
             return texts.format_not_supported(own_documents.SHOWN_FORMATS)
         if not is_plain_name(name):
             return texts.file_name_not_allowed
@@ -227,10 +230,10 @@ class OwnDocuments:
     ) -> str | None:
         """Add, replace or leave the document in the message that a question of the bot replies to."""
         texts, sent = recipient.texts, message.reply_to_message
-        document = sent.document if sent else None
+        document = attached_file(sent) if sent else None
         if sent is None or document is None:
             return texts.file_not_delivered
-        name = document.file_name or ""
+        name = document.name
         if press.view is OwnView.KEEP:
             notice = await edit_reply(query, text_reply(texts.document_kept(file_label(name, texts))), texts)
             if notice is None and (question := question_of(sent)):
@@ -238,7 +241,8 @@ class OwnDocuments:
             return notice
         if press.view is OwnView.ADD_TO_LIBRARY:
             return await _add_to_library(query, message, sent, context, texts)
-        if reason := self._reason_to_refuse(document, message.chat.id, texts):
+        with_pictures = context.state.reads_pictures
+        if reason := self._reason_to_refuse(document, message.chat.id, texts, with_pictures=with_pictures):
             refusal = texts.document_not_added(file_label(name, texts), reason)
             return await edit_reply(query, text_reply(refusal), texts)
         is_question = press.view is OwnView.ADD_HERE and self._has(message.chat.id, name)

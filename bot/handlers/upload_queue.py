@@ -32,8 +32,10 @@ from bot.views.own_documents import explain_problem
 from bot.views.plain_text import file_label
 from retrieval.documents.archive import AnyArchive
 from retrieval.documents.library import Library
+from retrieval.documents.scan_reader import UnreadFile
 from retrieval.errors import EncoderError
 from retrieval.ids import document_id, own_name
+from retrieval.ocr import tesseract
 
 _log = logging.getLogger(__name__)
 
@@ -64,6 +66,14 @@ class Upload:
 _UPLOAD = TypeAdapter(Upload)
 
 
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """An upload with pages that wait for OCR, in the library of its chat."""
+
+    library: Library
+    file: UnreadFile
+
+
 class UploadQueue:
     """Reads uploads: those of one chat in order, two at a time over all chats, each chat in turn."""
 
@@ -80,6 +90,8 @@ class UploadQueue:
         self._chats: WeakValueDictionary[int, asyncio.Lock] = WeakValueDictionary()
         self._tasks: set[asyncio.Task[None]] = set()
         self._encoding = asyncio.Lock()
+        # One page of one chat at a time: the others' documents are read meanwhile.
+        self._scanning = asyncio.Lock()
         self._is_stopping = False
 
     def save(self, upload: Upload) -> None:
@@ -141,34 +153,60 @@ class UploadQueue:
 
     async def _run(self, upload: Upload) -> None:
         """Read an upload and tell how it ended, again while Telegram cannot be reached."""
-        lock = self._chats.setdefault(upload.chat, asyncio.Lock())
-        async with lock:
-            while True:
-                try:
-                    async with self._reading:
-                        await self._complete(upload)
-                except TelegramError as error:
-                    _log.warning("An upload is tried again later: %s", type(error).__name__)
-                    await asyncio.sleep(_RETRY_SECONDS)
-                except Exception:  # noqa: BLE001  # no upload may stop the others
-                    _log.exception("An upload could not be read")
-                    await self._give_up(upload)
-                    return
-                else:
-                    break
+        while True:
+            try:
+                scan = await self._complete(upload)
+                if scan is not None:
+                    await self._read_scan(upload, scan)
+                    await self._complete(upload, is_scanned=True)
+            except TelegramError as error:
+                _log.warning("An upload is tried again later: %s", type(error).__name__)
+                await asyncio.sleep(_RETRY_SECONDS)
+            except Exception:  # noqa: BLE001  # no upload may stop the others
+                _log.exception("An upload could not be read")
+                await self._give_up(upload)
+                return
+            else:
+                break
         await self._encode(upload.chat)
 
-    async def _complete(self, upload: Upload) -> None:
+    async def _complete(self, upload: Upload, *, is_scanned: bool = False) -> Scan | None:
+        """Read an upload, in its turn, and tell how it ended; or return its pages that wait for OCR.
+
+        `is_scanned` means that OCR has had its turn.
+        """
+        lock = self._chats.setdefault(upload.chat, asyncio.Lock())
+        async with lock, self._reading:
+            return await self._complete_now(upload, is_scanned=is_scanned)
+
+    async def _read_scan(self, upload: Upload, scan: Scan) -> None:
+        """Read the scanned pages of an upload by OCR, while documents of others and of the same chat are read."""
+        record = _record_path(self._collections.paths(upload.chat), upload)
+
+        def must_stop() -> bool:
+            return self._is_stopping or not record.exists()
+
+        texts = texts_for(upload.language)
+        async with _Progress(self._bot, upload, texts.reading_document(file_label(upload.name, texts))):
+            async with self._scanning:
+                with contextlib.suppress(FileNotFoundError):
+                    # The documents of the chat may be deleted meanwhile.
+                    await in_thread(lambda: scan.library.read_scan(scan.file, stop=must_stop))
+
+    async def _complete_now(self, upload: Upload, *, is_scanned: bool) -> Scan | None:
         paths, texts = self._collections.paths(upload.chat), texts_for(upload.language)
         record = _record_path(paths, upload)
         if not record.exists():
             # The documents of the chat were deleted, or another process has read it.
-            return
+            return None
         name = file_label(upload.name, texts)
         async with _Progress(self._bot, upload, texts.reading_document(name)):
             try:
-                await self._download(upload, paths)
-                text = await in_thread(lambda: self._read(upload, texts, name))
+                if not is_scanned:
+                    await self._download(upload, paths)
+                text = await in_thread(lambda: self._read(upload, texts, name, is_scanned=is_scanned))
+                if isinstance(text, Scan):
+                    return text
             except _RefusedError as refusal:
                 text = texts.document_not_added(name, refusal.reason)
                 self._metrics.count_upload(refusal.kind)
@@ -176,12 +214,13 @@ class UploadQueue:
                 self._metrics.count_upload("read")
         if not record.exists():
             # The documents of the chat were deleted meanwhile, and the message says so.
-            return
+            return None
         if text:
             await self._tell(upload, text)
         if text and upload.question:
             await self.answer_caption(upload.chat, upload.id, upload.question, texts)
         await in_thread(lambda: self._discard(upload))
+        return None
 
     async def answer_caption(self, chat: int, document_message: int, question: str, texts: Texts) -> None:
         """Answer the question that came with a document, as a reply to it, where its buttons find it."""
@@ -235,22 +274,27 @@ class UploadQueue:
         except OSError as error:
             raise _refusal_of(error, texts_for(upload.language)) from error
 
-    def _read(self, upload: Upload, texts: Texts, shown_name: str) -> str:
-        """Add the file to the collection, read it, and return what to tell. Blocks.
+    def _read(self, upload: Upload, texts: Texts, shown_name: str, *, is_scanned: bool) -> str | Scan:
+        """Add the file to the collection, read it, and return what to tell, or what waits for OCR. Blocks.
 
-        Raises _RefusedError if it cannot be read; an earlier version of it is then kept.
+        Raises _RefusedError if it cannot be read; an earlier version of it is then kept. With `is_scanned` it
+        was added before, and OCR has had its turn.
         """
         with self._collections.locked(upload.chat) as paths:
             if not _record_path(paths, upload).exists():
                 return ""
             target, earlier = paths.documents / upload.name, _earlier_path(paths, upload)
             try:
-                paths.documents.mkdir(mode=0o700, parents=True, exist_ok=True)
-                if target.exists() and not earlier.exists():
-                    os.link(target, earlier)
-                # Copied, not moved: a process that is killed now begins again with the same file.
-                write_durably(target, _data_path(paths, upload).read_bytes())
+                if is_scanned and not target.exists():
+                    # It was removed while OCR read it.
+                    self._collections.read(upload.chat).prune_scans()
+                    return ""
+                if not is_scanned:
+                    _replace_document(target, earlier, _data_path(paths, upload).read_bytes())
                 library = self._collections.read(upload.chat)
+                scan = _unread_scan(library, upload)
+                if scan is not None and not is_scanned:
+                    return scan
                 problem = _problem_of(library, upload)
                 if problem:
                     _restore(target, earlier)
@@ -356,6 +400,23 @@ def _data_path(paths: CollectionPaths, upload: Upload) -> Path:
 def _earlier_path(paths: CollectionPaths, upload: Upload) -> Path:
     """Return where the earlier version of a replaced document is kept until the new one has been read."""
     return paths.uploads / f"{upload.id}.earlier"
+
+
+def _replace_document(target: Path, earlier: Path, data: bytes) -> None:
+    """Write a document, and keep its earlier version as `earlier`. Raises OSError."""
+    target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    # A process that was killed has written the same file.
+    if target.exists() and not earlier.exists() and target.read_bytes() != data:
+        os.link(target, earlier)
+    # Copied, not moved: a process that is killed now begins again with the same file.
+    write_durably(target, data)
+
+
+def _unread_scan(library: Library, upload: Upload) -> Scan | None:
+    """Return the pages of an upload that OCR can read, if there are any."""
+    name = own_name(upload.chat, upload.name)
+    unread = next((file for file in library.unread_scans if file.name == name), None)
+    return Scan(library, unread) if unread and tesseract.is_available() else None
 
 
 def _restore(target: Path, earlier: Path) -> None:

@@ -263,6 +263,19 @@ class Texts:
     def page(self, label: str) -> str:
         return self._("page {label}").format(label=label)
 
+    @property
+    def scanned(self) -> str:
+        """Follows the page of a quote that was read by OCR: page 3, scanned."""
+        return self._("scanned")
+
+    @property
+    def scan_hard_to_read(self) -> str:
+        return self._("The scan is hard to read here, so I don’t quote it.")
+
+    @property
+    def can_show_page(self) -> str:
+        return self._("I can show you the page.")
+
     def slide(self, label: str) -> str:
         return self._("slide {label}").format(label=label)
 
@@ -559,6 +572,10 @@ class Texts:
         return self._("it has pictures only, and no text that I could quote; have its text recognised first")
 
     @property
+    def scan_language_missing(self) -> str:
+        return self._("it is scanned, in a script that I can’t read here")
+
+    @property
     def document_is_empty(self) -> str:
         return self._("it has no text that I could quote")
 
@@ -709,6 +726,13 @@ class Texts:
 
     def document_replaced(self, name: str) -> str:
         return self._("Replaced {name}. The new version is searchable now.").format(name=name)
+
+    def scanned_pages_waiting(self, count: int) -> str:
+        return self._n(
+            "Its {count} scanned page is being read and will be searchable later.",
+            "Its {count} scanned pages are being read and will be searchable later.",
+            count,
+        ).format(count=count)
 
     def document_not_added(self, name: str, reason: str) -> str:
         return self._("{name} was not added: {reason}").format(name=name, reason=reason)

@@ -29,12 +29,18 @@ class BackgroundEncoding:
         self._metrics = metrics
         self._library: Library | None = None
         self._has_work = asyncio.Event()
+        self._is_idle = asyncio.Event()
         self._is_stopping = False
 
     def encode_library(self, library: Library) -> None:
         """Switch to this library; work on another one stops after the current batch."""
         self._library = library
+        self._is_idle.clear()
         self._has_work.set()
+
+    async def wait_until_idle(self) -> None:
+        """Wait until all texts of the last library are encoded, or cannot be."""
+        await self._is_idle.wait()
 
     async def run(self) -> None:
         """Encode texts, for ever. When cancelled, wait for the current batch first."""
@@ -43,6 +49,8 @@ class BackgroundEncoding:
             self._has_work.clear()
             if (library := self._library) is not None:
                 await self._encode_in_thread(library)
+            if not self._has_work.is_set():
+                self._is_idle.set()
 
     async def _encode_in_thread(self, library: Library) -> None:
         working = asyncio.ensure_future(in_thread(lambda: self._encode(library)))

@@ -152,9 +152,16 @@ class Collections:
     """The collections of one bot, in `root`. Opens at most 200 at a time, and closes those not in use."""
 
     def __init__(
-        self, root: Path, *, quote_chars: int, encoder: Encoder | None, unused_days: int = 0
+        self,
+        root: Path,
+        *,
+        quote_chars: int,
+        encoder: Encoder | None,
+        unused_days: int = 0,
+        ocr: bool = False,
     ) -> None:
         self.root = root
+        self._ocr = ocr
         self._quote_chars = quote_chars
         self._encoder = encoder
         self._unused_days = unused_days
@@ -216,7 +223,13 @@ class Collections:
 
     def _load(self, chat: int) -> Library | None:
         paths = self.paths(chat)
-        library = Library.load(paths.files, paths.index, quote_chars=self._quote_chars, encoder=self._encoder)
+        library = Library.load(
+            paths.files,
+            paths.index,
+            quote_chars=self._quote_chars,
+            encoder=self._encoder,
+            ocr=self._ocr,
+        )
         if library is not None or not paths.documents.is_dir():
             return library
         # The saved index is damaged, or of another version of the program.
@@ -238,6 +251,7 @@ class Collections:
             index_dir=paths.index,
             quote_chars=self._quote_chars,
             encoder=self._encoder,
+            ocr=self._ocr,
         )
         clean = library.without_deleted()
         if clean is not library:

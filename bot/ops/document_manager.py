@@ -16,6 +16,8 @@ from retrieval.documents.library import QUOTE_CHARS, Library, Progress
 from retrieval.errors import DocumentError, FolderError
 from retrieval.loaders import formats
 from retrieval.model import Source
+from retrieval.ocr import tesseract
+from retrieval.ocr.scan_store import ScanStore
 
 _log = logging.getLogger(__name__)
 
@@ -73,11 +75,17 @@ class DocumentManager:
 
         Raises DocumentError if it cannot be read, OSError if it cannot be written.
         """
-        await in_thread(lambda: _check_readable(name, data))
+        with_ocr = self.library.scans is not None and await in_thread(tesseract.is_available)
+        await in_thread(lambda: _check_readable(name, data, with_ocr=with_ocr))
         replaced = (self.library.folder / name).exists()
         await in_thread(lambda: self._write(name, data))
         await self.reload(progress=progress)
         return replaced
+
+    def unread_pages(self, name: str) -> int:
+        """Return how many pages of a document wait for OCR."""
+        record = self.library.records.get(name)
+        return len(record.unread_pages) if record else 0
 
     async def remove(self, source: Source) -> None:
         """Delete a document's file; raises OSError."""
@@ -98,8 +106,8 @@ class DocumentManager:
                 raise
 
 
-def _check_readable(name: str, data: bytes) -> None:
-    """Raise DocumentError if a document cannot be read.
+def _check_readable(name: str, data: bytes, *, with_ocr: bool) -> None:
+    """Raise DocumentError if a document cannot be read. A scan can be `with_ocr`.
 
     It is read as those of the folder are: in a worker process, if the format is risky to parse.
     """
@@ -107,15 +115,17 @@ def _check_readable(name: str, data: bytes) -> None:
         folder, scratch = Path(directory, "folder"), Path(directory, "index")
         folder.mkdir()
         (folder / name).write_bytes(data)
-        for batch in ingest(folder, list_files(folder)[0], QUOTE_CHARS, scratch):
+        scans = ScanStore(Path(directory, "scans")) if with_ocr else None
+        for batch in ingest(folder, list_files(folder)[0], QUOTE_CHARS, scratch, scans):
             for _, result in batch.results:
-                if isinstance(result, FailedFile):
+                if isinstance(result, FailedFile) and not result.unread_pages:
                     raise DocumentError(name, result.reason)
 
 
-def is_valid_document_name(name: str) -> bool:
-    """Return whether a name is safe, and of a format that can be read."""
-    return is_plain_name(name) and formats.is_document_name(name)
+def is_valid_document_name(name: str, *, pictures: bool = False) -> bool:
+    """Return whether a name is safe, and of a format that can be read; with OCR that includes `pictures`."""
+    is_readable = formats.is_document_name(name) or (pictures and formats.is_picture_name(name))
+    return is_plain_name(name) and is_readable
 
 
 def is_plain_name(name: str) -> bool:

@@ -20,10 +20,11 @@ from bot.views.message import (
 )
 from bot.views.plain_text import closest_quotes, explain_refusal, heading_line, one_line
 from bot.views.quotes import (
-    blockquote,
     button,
     context_button,
     folded,
+    page_buttons,
+    quote_or_pointer,
     render_quote,
     source_line,
     vote_buttons,
@@ -103,15 +104,27 @@ def _list_quotes(
         if with_scope_note(intro + longer, recipient).units > MAX_MESSAGE_UNITS:
             break
         listing = longer
-        text = recipient.texts.show_context if number is None else recipient.texts.show_context_of(number)
-        buttons = [*buttons, context_button(text, citation, rank, origin)]
+        buttons = [*buttons, *_place_buttons(citation, rank, number, recipient, origin)]
     return listing, buttons
+
+
+def _place_buttons(
+    citation: Citation, rank: int, number: int | None, recipient: Recipient, origin: Origin
+) -> Row:
+    """Return the button that shows the context of a quote; the page of one that is hard to read."""
+    texts = recipient.texts
+    if not citation.is_legible:
+        text = texts.show_page if number is None else f"{number} · {texts.show_page}"
+        return page_buttons(text, citation, rank, recipient, origin)
+    text = texts.show_context if number is None else texts.show_context_of(number)
+    return [context_button(text, citation, rank, origin)]
 
 
 def _numbered_quote(citation: Citation, number: int | None, recipient: Recipient) -> FormattedText:
     """Return a quote and the line of its source, which begins with the number on its button."""
     separator = "\n" if number is None else f"\n{number} "
-    return blockquote(citation, _MAX_BOLD_WORDS) + separator + source_line(citation, recipient)
+    quote = quote_or_pointer(citation, recipient, _MAX_BOLD_WORDS)
+    return quote + separator + source_line(citation, recipient)
 
 
 def _render_refusal(answer: Answer, recipient: Recipient, origin: Origin) -> Reply:

@@ -32,7 +32,7 @@ from bot.views.plain_text import (
     truncate,
     utf16_length,
 )
-from bot.views.quotes import blockquote, browse_button, file_buttons
+from bot.views.quotes import quote_or_pointer, browse_button, file_buttons
 from retrieval.ids import is_own, shown_name
 from retrieval.model import Answer, Citation, Passage, Section, Source, Span
 from retrieval.quotes.quote_selection import shorten
@@ -249,7 +249,8 @@ def render_places(answer: Answer, page: int, recipient: Recipient) -> Reply:
             one_line(location, _MAX_LOCATION_UNITS), recipient.link(citation.passage.id, citation.document)
         )
         mark = "📎 " if is_own(citation.document) else ""
-        body += plain(f"\n{number}. {mark}") + link + "\n" + blockquote(_shorten(citation), _MAX_BOLD_WORDS)
+        body += plain(f"\n{number}. {mark}") + link + "\n"
+        body += quote_or_pointer(_shorten(citation), recipient, _MAX_BOLD_WORDS)
     return build_reply(body, [_paging(page, pages, lambda target: ButtonPress(Action.PLACES, target + 1))])
 
 

@@ -23,7 +23,12 @@ def render_results(answer: Answer, first: int, recipient: Recipient) -> list[Inl
     if answer.certainty == "none":
         return []
     page = answer.citations[first : first + _RESULTS_PER_PAGE]
-    return [_quote_article(citation, recipient, is_sure=answer.answered) for citation in page]
+    # A scan that is hard to read is not quoted, and here no button can show its page.
+    return [
+        _quote_article(citation, recipient, is_sure=answer.answered)
+        for citation in page
+        if citation.is_legible
+    ]
 
 
 def _quote_article(citation: Citation, recipient: Recipient, *, is_sure: bool) -> InlineQueryResultArticle:

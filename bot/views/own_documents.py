@@ -151,9 +151,11 @@ def explain_problem(reason: str, texts: Texts) -> str:
     if "LibreOffice" in reason:
         return texts.format_not_supported(SHOWN_FORMATS)
     kinds = {
+        "OCR has no language": texts.scan_language_missing,
         "protect": texts.document_is_protected,
         "password": texts.document_is_protected,
         "only pictures": texts.document_is_pictures,
+        "too small a picture": texts.document_is_pictures,
         "no text": texts.document_is_empty,
     }
     if texts.language != "en":

@@ -114,7 +114,7 @@ def _place(title: str, at: Locator, texts: Texts) -> list[str]:
     if at.heading and at.heading not in {title, chapter}:
         heading_text = texts.sheet if at.unit == "row" else texts.under_heading
         parts.append(heading_text(_isolated_label(at.heading, texts)))
-    return [*parts, *_position(at, texts)]
+    return [*parts, *_position(at, texts), *([texts.scanned] if at.is_scanned else [])]
 
 
 def _position(at: Locator, texts: Texts) -> list[str]:

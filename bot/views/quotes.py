@@ -85,7 +85,19 @@ def with_scope_note(body: FormattedText, recipient: Recipient) -> FormattedText:
 
 
 def quote_and_source(citation: Citation, recipient: Recipient) -> FormattedText:
-    return blockquote(citation) + "\n" + source_line(citation, recipient)
+    return quote_or_pointer(citation, recipient) + "\n" + source_line(citation, recipient)
+
+
+def quote_or_pointer(
+    citation: Citation, recipient: Recipient, max_bold: int = _MAX_BOLD_WORDS
+) -> FormattedText:
+    """Return a quote as a block; of a scan that is hard to read, that the page can be shown instead."""
+    if citation.is_legible:
+        return blockquote(citation, max_bold)
+    texts = recipient.texts
+    return plain(
+        f"{texts.scan_hard_to_read} {texts.can_show_page}" if recipient.has_files else texts.scan_hard_to_read
+    )
 
 
 def _quote_buttons(answer: Answer, rank: int, recipient: Recipient, origin: Origin) -> list[Row]:
@@ -98,14 +110,24 @@ def _quote_buttons(answer: Answer, rank: int, recipient: Recipient, origin: Orig
         rank_button(f"{rank}/{count}", Action.POSITION, rank),
         *([rank_button("›", Action.QUOTE, rank + 1)] if rank < count else []),
     ]
-    context = [
-        context_button(recipient.texts.show_context, citation, rank, origin),
-        *file_buttons(document_of(citation.passage.id), recipient),
-    ]
-    if citation.locator.unit == "page" and recipient.has_files:
-        context.append(rank_button(recipient.texts.show_page, Action.PAGE_PICTURE, rank))
+    context = file_buttons(document_of(citation.passage.id), recipient)
+    if citation.is_legible:
+        context.insert(0, context_button(recipient.texts.show_context, citation, rank, origin))
+    page = page_buttons(recipient.texts.show_page, citation, rank, recipient, origin)
     last = [_copy_button(citation, recipient), *vote_buttons(rank, recipient, origin)]
-    return [paging if count > 1 else [], context, last]
+    if citation.locator.is_scanned:
+        # The page shows whether OCR has read it right.
+        return [page, paging if count > 1 else [], context, last]
+    return [paging if count > 1 else [], [*context, *page], last]
+
+
+def page_buttons(
+    text: str, citation: Citation, rank: int, recipient: Recipient, origin: Origin
+) -> list[InlineKeyboardButton]:
+    """Return the button that sends the page of a quote, or none where it has no page or no file."""
+    if citation.locator.unit != "page" or not recipient.has_files:
+        return []
+    return [button(text, ButtonPress(Action.PAGE_PICTURE, rank, origin=origin))]
 
 
 def vote_buttons(rank: int, recipient: Recipient, origin: Origin) -> list[InlineKeyboardButton]:
@@ -148,7 +170,7 @@ def render_context(
     start, end = citation.span.start - passage.span.start, citation.span.end - passage.span.start
     before = _text_before(context) + passage.text[:start]
     after = passage.text[end:] + _text_after(context)
-    body = _fit_around(before, blockquote(citation), after, source_line(citation, recipient))
+    body = _fit_around(before, quote_or_pointer(citation, recipient), after, source_line(citation, recipient))
     return build_reply(
         body, [[_back_button(answer, rank, recipient, origin)], [_read_on_button(context, recipient)]]
     )
@@ -180,7 +202,8 @@ def render_passage(context: PassageContext, recipient: Recipient) -> Reply:
 def _locator_of(passage: Passage) -> Locator:
     heading = passage.heading[-1] if passage.heading else None
     line, paragraph = passage.line, passage.paragraph
-    return Locator(heading, passage.page, line, line, paragraph, passage.unit, passage.label)
+    is_scanned = bool(passage.scan)
+    return Locator(heading, passage.page, line, line, paragraph, passage.unit, passage.label, is_scanned)
 
 
 def blockquote(citation: Citation, max_bold: int = _MAX_BOLD_WORDS) -> FormattedText:

@@ -25,7 +25,7 @@ from retrieval.documents.file_records import (
     unchanged,
     unread_reason,
 )
-from retrieval.documents.ingestion import ingest
+from retrieval.documents.ingestion import ingest, render_page_picture
 from retrieval.documents.scan_reader import UnreadFile, read_scan, shortest_first
 from retrieval.embeddings.encoder import Encoder
 from retrieval.embeddings.vector_store import Embeddings
@@ -35,7 +35,7 @@ from retrieval.index.bm25 import MAX_SEGMENT_PASSAGES
 from retrieval.index.local_index import LocalIndex
 from retrieval.index.merge_policy import delete_unused_segments, force_merge, maybe_merge
 from retrieval.index.segment import LiveSegment, Segment
-from retrieval.model import Problem
+from retrieval.model import Citation, Problem
 from retrieval.ocr import scan_store, tesseract
 from retrieval.ocr.scan_store import ScanStore
 
@@ -241,6 +241,9 @@ class Library(Archive[LocalIndex]):
             ]
         )
 
+    def picture(self, citation: Citation) -> bytes | None:
+        return render_page_picture(self.folder, citation, self.scans)
+
     def read_scan(
         self, file: UnreadFile, progress: Progress | None = None, *, stop: Callable[[], bool] = lambda: False
     ) -> bool:
@@ -275,11 +278,19 @@ class Library(Archive[LocalIndex]):
         try:
             manifest.save_index(self.index, segment_dir, metadata)
             manifest.delete_stale(index_dir, segment_dir)
-            if self.scans:
-                self.scans.keep_only({record.digest for record in self.records.values() if record.has_scans})
+            self._prune_scans(segment_dir)
         except OSError as error:
             reason = error.strerror or error
             _log.warning("INDEX_DIR=%s: the index cannot be saved there (%s)", index_dir, reason)
+
+    def prune_scans(self) -> None:
+        """Delete what OCR has read of documents that are gone. Raises OSError."""
+        if self.segment_dir:
+            self._prune_scans(self.segment_dir)
+
+    def _prune_scans(self, segment_dir: Path) -> None:
+        kept = {record.digest for record in self.records.values() if record.has_scans and self.scans}
+        ScanStore(segment_dir / scan_store.FOLDER_NAME).keep_only(kept)
 
     def compact(self) -> Self:
         """Return the library with the small segments left by updates merged. Blocks, possibly for long."""

@@ -98,7 +98,14 @@ def _read_in_worker(
         return None
     except (MissingLanguageError, DocumentError):
         raise
-    except (FutureTimeoutError, ProcessExpired, BrokenProcessPool, OcrError, MemoryError, RuntimeError) as error:
+    except (
+        FutureTimeoutError,
+        ProcessExpired,
+        BrokenProcessPool,
+        OcrError,
+        MemoryError,
+        RuntimeError,
+    ) as error:
         _, file, number, _ = arguments
         _log.warning("%s, page %d: not read by OCR: %s", logged_name(file.name), number + 1, error)
         return ScannedPage(1, 1, ())

@@ -55,7 +55,9 @@ def page_picture(data: bytes, number: int, name: str) -> tuple[Image.Image, int]
         dots = image.info.get("dpi", (0,))[0]
         upright = ImageOps.exif_transpose(image).convert("L")
     width, height = upright.size
-    dpi = round(float(dots)) if _MIN_DPI <= dots <= _MAX_DPI else round(min(width, height) / _PAGE_WIDTH_INCHES)
+    dpi = (
+        round(float(dots)) if _MIN_DPI <= dots <= _MAX_DPI else round(min(width, height) / _PAGE_WIDTH_INCHES)
+    )
     ratio = min(1.0, (_MAX_READ_PIXELS / (width * height)) ** 0.5)
     if ratio < 1:
         upright = upright.resize((round(width * ratio), round(height * ratio)), Image.Resampling.LANCZOS)
@@ -79,5 +81,14 @@ def open_picture(data: bytes, name: str, number: int = 0) -> Iterator[Image.Imag
         raise
     except (UnidentifiedImageError, Image.DecompressionBombError):
         raise DocumentError(name, "is not a picture that can be read; save it as .png or .jpg") from None
-    except (OSError, ValueError, SyntaxError, LookupError, TypeError, AttributeError, EOFError, ArithmeticError):
+    except (
+        OSError,
+        ValueError,
+        SyntaxError,
+        LookupError,
+        TypeError,
+        AttributeError,
+        EOFError,
+        ArithmeticError,
+    ):
         raise DocumentError(name, "is damaged; save it again") from None

@@ -60,14 +60,14 @@ class ScanStore:
         """Save why OCR cannot read a document for now; empty: it can. Raises OSError."""
         path = self.folder / f"{digest}{_FAILURE_SUFFIX}"
         if reason:
-            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self.folder.mkdir(mode=0o700, exist_ok=True)
             path.write_text(reason, "utf-8")
         else:
             path.unlink(missing_ok=True)
 
     def add(self, digest: str, pages: Mapping[int, ScannedPage]) -> None:
-        """Save pages that were read. Raises OSError."""
-        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        """Save pages that were read. Raises OSError, also if the index that they belong to was deleted."""
+        self.folder.mkdir(mode=0o700, exist_ok=True)
         rows = [json.dumps({"page": number, **page.to_json()}) + "\n" for number, page in pages.items()]
         with (self.folder / f"{digest}{_SUFFIX}").open("ab+") as file:
             # The line of a process that was killed may have no end.

@@ -96,7 +96,9 @@ def detect_orientation(png: bytes, dpi: int) -> Orientation | None:
         if isinstance(error.__cause__, subprocess.CalledProcessError):
             return None
         raise
-    fields = dict(line.split(": ", 1) for line in output.decode(errors="replace").splitlines() if ": " in line)
+    fields = dict(
+        line.split(": ", 1) for line in output.decode(errors="replace").splitlines() if ": " in line
+    )
     try:
         return Orientation(
             fields["Script"].strip(),
