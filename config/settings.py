@@ -195,8 +195,8 @@ class Settings(BaseSettings):
     )
     ocr: Ocr = Field(
         default="auto",
-        description="auto: read scanned pages and pictures of pages by OCR, if Tesseract is installed. off: leave "
-        "them out.",
+        description="auto: read scanned pages and pictures of pages by OCR, if Tesseract is installed. off: "
+        "leave them out.",
     )
     opensearch_url: Annotated[SecretStr, AfterValidator(_check_node_addresses)] | None = Field(
         default=None,

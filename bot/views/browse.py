@@ -32,7 +32,7 @@ from bot.views.plain_text import (
     truncate,
     utf16_length,
 )
-from bot.views.quotes import quote_or_pointer, browse_button, file_buttons
+from bot.views.quotes import browse_button, file_buttons, quote_or_pointer
 from retrieval.ids import is_own, shown_name
 from retrieval.model import Answer, Citation, Passage, Section, Source, Span
 from retrieval.quotes.quote_selection import shorten

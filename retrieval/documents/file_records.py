@@ -40,7 +40,7 @@ class FileRecord:
         return bool(self.scanned_pages or self.unread_pages)
 
     def is_outdated(self, scans: ScanStore | None) -> bool:
-        """Return whether OCR has read the missing pages since, or is turned off for a file that it has read."""
+        """Return whether OCR has read the missing pages since, or has read any and is turned off now."""
         if scans is None:
             return self.has_scans
         return bool(self.unread_pages) and scans.has(self.digest, self.unread_pages)

@@ -98,7 +98,8 @@ def ingest(
 ) -> Iterator[Batch]:
     """Read and index files in order, and yield them in batches; segments are written to `scratch`.
 
-    `scans` has the pages that OCR has read, None without OCR. Raises OSError when a segment cannot be written.
+    `scans` has the pages that OCR has read, None without OCR. Raises OSError when a segment cannot be
+    written.
     """
     if all(map(_is_plain_text, files)) and sum(file.size for file in files) <= _MAX_BYTES_IN_PROCESS:
         if files:

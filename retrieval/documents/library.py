@@ -58,8 +58,8 @@ class Library(Archive[LocalIndex]):
     """A documents folder as of the time it was read. Immutable: an update returns a new library.
 
     `records` are by file name. Files in `waiting` are still being written and are read later. Segments are
-    written to the folder `segment_dir`, or to a temporary one if it is None. `scans` has the pages that OCR has
-    read, None without OCR.
+    written to the folder `segment_dir`, or to a temporary one if it is None. `scans` has the pages that OCR
+    has read, None without OCR.
     """
 
     _snapshot: Snapshot[LocalIndex]
@@ -91,8 +91,8 @@ class Library(Archive[LocalIndex]):
         the checksums of saved segments of any size. A file modified less than `quiet` seconds ago may be
         incomplete: its previous version stays in the index, and it is listed in `waiting`. `progress` is
         called with the number of files read and their total. With an `encoder`, answers compare meanings
-        once `encode` has run. With `ocr`, which needs an `index_dir`, `read_scan` reads scanned pages, and the next
-        `open` indexes them.
+        once `encode` has run. With `ocr`, which needs an `index_dir`, `read_scan` reads scanned pages, and
+        the next `open` indexes them.
 
         A file that cannot be read is left out and listed in `problems`. Raises FolderError if the folder is
         missing or cannot be listed.

@@ -90,7 +90,7 @@ def _read_in_worker(
     job = pool.schedule(_read_page, args=arguments, timeout=_PAGE_TIMEOUT_SECONDS)
     while not wait([job], timeout=_STOP_CHECK_SECONDS).done:
         if stop():
-            job.cancel()
+            job.cancel()  # type: ignore[no-untyped-call]
             return None
     try:
         page: ScannedPage = job.result()

@@ -73,9 +73,7 @@ def open_picture(data: bytes, name: str, number: int = 0) -> Iterator[Image.Imag
             with Image.open(io.BytesIO(data), formats=_FORMATS) as image:
                 if number:
                     image.seek(number)
-                if image.width * image.height > _MAX_PIXELS:
-                    millions = _MAX_PIXELS // 10**6
-                    raise DocumentError(name, f"has more than {millions} million pixels; reduce it")
+                _check_size(image, name)
                 yield image
     except DocumentError:
         raise
@@ -92,3 +90,8 @@ def open_picture(data: bytes, name: str, number: int = 0) -> Iterator[Image.Imag
         ArithmeticError,
     ):
         raise DocumentError(name, "is damaged; save it again") from None
+
+
+def _check_size(image: Image.Image, name: str) -> None:
+    if image.width * image.height > _MAX_PIXELS:
+        raise DocumentError(name, f"has more than {_MAX_PIXELS // 10**6} million pixels; reduce it")

@@ -16,8 +16,9 @@ from retrieval.ocr.tesseract import OcrError, Orientation
 # Tesseract's languages of each script, the most likely first, and of each ISO 639-1 code.
 _LANGUAGES = {
     "Latin": (
-        "eng", "deu", "fra", "spa", "ita", "por", "nld", "tur", "pol", "ces", "slk", "slv", "hrv", "hun", "ron",
-        "dan", "nor", "swe", "fin", "est", "lav", "lit", "cat", "eus", "gle", "ind", "sqi", "swa", "fil", "vie",
+        "eng", "deu", "fra", "spa", "ita", "por", "nld", "tur", "pol", "ces", "slk", "slv", "hrv", "hun",
+        "ron", "dan", "nor", "swe", "fin", "est", "lav", "lit", "cat", "eus", "gle", "ind", "sqi", "swa",
+        "fil", "vie",
     ),
     "Cyrillic": ("rus", "ukr", "bel", "bul", "srp", "mkd", "kaz"),
     "Arabic": ("ara", "fas", "urd"),

@@ -1,7 +1,6 @@
 """Tesseract, if it is installed: reads the picture of a page, and detects its script and orientation.
 
-Each call is a process of its own with a limit of time; its memory is limited as that of the process that starts
-it.
+Each call is a process of its own with a limit of time. It inherits the limit of memory of its parent.
 """
 
 import os
@@ -19,8 +18,8 @@ from retrieval.ocr.scanned_page import ScannedLine, ScannedPage, ScannedWord
 
 PAGE_SECONDS = 60.0
 MISSING = (
-    "holds no text, only pictures: have it read by OCR (ocrmypdf), or install Tesseract with the languages of your "
-    "documents, such as tesseract-ocr and tesseract-ocr-eng, and do not set OCR=off"
+    "holds no text, only pictures: have it read by OCR (ocrmypdf) first, or install Tesseract with the "
+    "languages of your documents, such as tesseract-ocr and tesseract-ocr-eng, and do not set OCR=off"
 )
 _LIST_SECONDS = 20.0
 _MAX_OUTPUT_BYTES = 32 * 1024**2

@@ -24,6 +24,7 @@ from config.settings import Settings
 from retrieval import language
 from retrieval.documents import ingestion
 from retrieval.documents.library import Library
+from retrieval.ocr.scan_store import ScanStore
 from tests.bot.conftest import FakeArchive, FakeTelegram
 from tests.bot.virtual_clock import fast, now
 
@@ -168,9 +169,9 @@ def _record_files(monkeypatch: pytest.MonkeyPatch, read: list[str]) -> None:
     """Keep the names of the files that are read from now on."""
     ingest_file = ingestion._ingest_file
 
-    def record(folder: Path, name: str) -> Any:
+    def record(folder: Path, name: str, scans: ScanStore | None) -> Any:
         read.append(name)
-        return ingest_file(folder, name)
+        return ingest_file(folder, name, scans)
 
     monkeypatch.setattr(ingestion, "_ingest_file", record)
 

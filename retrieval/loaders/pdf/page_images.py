@@ -7,7 +7,7 @@ from pypdfium2 import raw
 from retrieval.errors import DocumentError
 from retrieval.loaders.pdf.reader import open_pdf
 
-# Pages are rendered with the dots of their scan, within these limits: more take longer and are read no better.
+# Pages are rendered with the dots of their scan, within these limits. More take longer for no better words.
 _MIN_DPI, _USUAL_DPI, _MAX_DPI = 150, 200, 300
 _MIN_PICTURE_SHARE = 0.5
 _MAX_PICTURE_DEPTH = 3

@@ -177,7 +177,7 @@ def _is_scanned(pdf: pypdfium2.PdfDocument, number: int, lines: Sequence[Line]) 
     try:
         # Letters may also be drawn as paths.
         if not lines:
-            return raw.FPDFPage_CountObjects(page) > 0
+            return bool(raw.FPDFPage_CountObjects(page) > 0)
         width, height = page.get_size()
         pictures = page.get_objects(filter=[raw.FPDF_PAGEOBJ_IMAGE], max_depth=_MAX_PICTURE_DEPTH)
         return any(_share(picture.get_bounds(), width * height) > _MIN_PICTURE_SHARE for picture in pictures)

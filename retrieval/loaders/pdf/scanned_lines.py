@@ -1,4 +1,4 @@
-"""Turns what OCR has read on pages into lines as those of other PDF pages, and into the areas of their words."""
+"""Turns what OCR has read on pages into lines as those of other PDF pages."""
 
 import unicodedata
 from collections.abc import Mapping, Sequence
@@ -13,7 +13,7 @@ from retrieval.ocr.scanned_page import ScannedLine, ScannedPage
 _MIN_LINE_CONFIDENCE = 35.0
 # So are signs without a letter or digit that it is less sure of than this.
 _MIN_SIGN_CONFIDENCE = 70
-# The sizes of one font differ from line to line. Lines of other sizes than these, in usual sizes, keep theirs.
+# The sizes of one font differ from line to line. Lines outside these, in usual sizes, keep their size.
 _MIN_BODY_SIZE, _MAX_BODY_SIZE = 0.8, 1.3
 # A4, for pictures that do not know their size.
 PAGE_WIDTH_POINTS = 595.0
@@ -91,7 +91,8 @@ def _with_usual_heights(lines: ScannedLines) -> ScannedLines:
     if not heights:
         return lines
     usual = median(heights)
-    pages, marks = {}, {}
+    pages: dict[int, list[Line]] = {}
+    marks: dict[int, tuple[ScanMark, ...]] = {}
     for number, page in lines.pages.items():
         pages[number] = []
         for line in page:

@@ -31,8 +31,8 @@ def shared(tmp_path: Path) -> Library:
     return Library.open(folder)
 
 
-def _open(root: Path, **fields: int) -> Collections:
-    return Collections(root, quote_chars=300, encoder=None, **fields)
+def _open(root: Path, *, unused_days: int = 0) -> Collections:
+    return Collections(root, quote_chars=300, encoder=None, unused_days=unused_days)
 
 
 def _add(collections: Collections, chat: int, name: str = "lease.txt", text: str = LEASE) -> None:

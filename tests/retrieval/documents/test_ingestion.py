@@ -66,24 +66,24 @@ def reasons(results: dict[str, IngestedFile | FailedFile]) -> dict[str, str]:
     return {name: result.reason for name, result in results.items() if isinstance(result, FailedFile)}
 
 
-def ingest_faultily(folder: Path, files: Sequence[FileEntry], longest_piece: int, scratch: Path) -> Batch:
+def ingest_faultily(files: Sequence[FileEntry], job: ingestion._ReadJob) -> Batch:
     """Crash, hang or fail if a file says so, else ingest the batch; runs in a worker process."""
-    text = "".join((folder / file.name).read_text() for file in files)
+    text = "".join((job.folder / file.name).read_text() for file in files)
     if "crash" in text:
         os._exit(3)
     if "hang" in text:
         time.sleep(60)
     if "memory" in text:
         raise MemoryError
-    return ingestion._ingest_batch(folder, files, longest_piece, scratch)
+    return ingestion._ingest_batch(files, job)
 
 
 def schedule_faultily(
-    pool: ProcessPool, folder: Path, files: Sequence[FileEntry], *arguments: Any
+    pool: ProcessPool, files: Sequence[FileEntry], job: ingestion._ReadJob
 ) -> "ProcessFuture[Batch]":
     """Set a short timeout for the hanging file only: on a busy machine processes take seconds to start."""
-    alone = len(files) == 1 and "hang" in (folder / files[0].name).read_text()
-    return pool.schedule(ingest_faultily, args=(folder, files, *arguments), timeout=3 if alone else 60)
+    alone = len(files) == 1 and "hang" in (job.folder / files[0].name).read_text()
+    return pool.schedule(ingest_faultily, args=(files, job), timeout=3 if alone else 60)
 
 
 @pytest.mark.usefixtures("apart")
@@ -141,11 +141,11 @@ def panic_if_bad(data: bytes, name: str) -> Document:
     return load_document(data, name)
 
 
-def index_with_panic(folder: Path, files: Sequence[FileEntry], longest_piece: int, scratch: Path) -> Batch:
+def index_with_panic(files: Sequence[FileEntry], job: ingestion._ReadJob) -> Batch:
     """Ingest in a worker process, where a library panics while a bad document is indexed."""
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(segment_writer, "write_segment", build_unless_bad(Panic()))
-        return ingestion._ingest_batch(folder, files, longest_piece, scratch)
+        return ingestion._ingest_batch(files, job)
 
 
 @pytest.mark.usefixtures("apart")
