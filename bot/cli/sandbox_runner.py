@@ -124,6 +124,7 @@ def _bot_environment(
         "INDEX_DIR": str(settings.index_dir.resolve()),
         "QUOTE_CHARS": str(settings.quote_chars),
         "MEANING": settings.meaning,
+        "OCR": settings.ocr,
         "OPENSEARCH_URL": cluster.get_secret_value() if cluster else "",
         "OPENSEARCH_API_KEY": key.get_secret_value() if key else "",
         "OPENSEARCH_CA": str(settings.opensearch_ca.resolve()) if settings.opensearch_ca else "",

@@ -42,6 +42,12 @@ def test_whether_meanings_are_compared(value: str) -> None:
     assert value == _passed_on(meaning=value)["MEANING"]
 
 
+@pytest.mark.parametrize("value", ["auto", "off"])
+def test_whether_scans_are_read(value: str) -> None:
+    """The bot in the sandbox reads scans if the real one would."""
+    assert value == _passed_on(ocr=value)["OCR"]
+
+
 def test_the_example_replaces_a_missing_folder(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -135,7 +135,7 @@ def test_indexing_error_fails_alone(
     assert ["fine", "well"] == [passage.text for passage in passages]
 
 
-def panic_if_bad(data: bytes, name: str) -> Document:
+def panic_if_bad(data: bytes, name: str, _: object) -> Document:
     if b"bad" in data:
         raise Panic
     return load_document(data, name)

@@ -153,7 +153,7 @@ def test_bug_in_a_loader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     """An unexpected exception in a loader leaves out one document only."""
     load = formats.load_document
 
-    def broken(data: bytes, name: str) -> Document:
+    def broken(data: bytes, name: str, _: object) -> Document:
         if name == "a.txt":
             raise RecursionError
         return load(data, name)
