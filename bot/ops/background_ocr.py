@@ -53,11 +53,11 @@ class BackgroundOcr:
         )
         try:
             is_read = await asyncio.shield(reading)
-            if is_read:
-                _log.info("OCR: %s read", file.name)
             # Not again, even if indexing it fails.
             self._tried.add(file.digest)
             await self._manager.reload()
+            if is_read:
+                _log.info("OCR: %s read", file.name)
         except asyncio.CancelledError:
             self._is_stopping = True
             await asyncio.wait({reading}, timeout=_STOP_TIMEOUT_SECONDS)

@@ -42,8 +42,9 @@ class FileRecord:
     def is_outdated(self, scans: ScanStore | None) -> bool:
         """Return whether OCR has read the missing pages since, or has read any and is turned off now."""
         if scans is None:
-            return self.has_scans
-        return bool(self.unread_pages) and scans.has(self.digest, self.unread_pages)
+            return bool(self.scanned_pages or (self.unread_pages and self.problem))
+        needed_ocr = (self.problem or "").startswith(tesseract.NEEDED)
+        return needed_ocr or (bool(self.unread_pages) and scans.has(self.digest, self.unread_pages))
 
 
 def unchanged(

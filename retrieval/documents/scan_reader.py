@@ -43,6 +43,18 @@ class UnreadFile:
     pages: tuple[int, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class _UnreadablePage:
+    """Why a page cannot be read, or with `is_changed` the whole file."""
+
+    reason: str
+    is_changed: bool = False
+
+
+# What is saved of a page that cannot be read.
+_EMPTY_PAGE = ScannedPage(1, 1, ())
+
+
 def read_scan(
     folder: Path,
     file: UnreadFile,
@@ -93,10 +105,10 @@ def _read_in_worker(
             job.cancel()  # type: ignore[no-untyped-call]
             return None
     try:
-        page: ScannedPage = job.result()
+        page: ScannedPage | _UnreadablePage = job.result()
     except CancelledError:
         return None
-    except (MissingLanguageError, DocumentError):
+    except MissingLanguageError:
         raise
     except (
         FutureTimeoutError,
@@ -108,24 +120,40 @@ def _read_in_worker(
     ) as error:
         _, file, number, _ = arguments
         _log.warning("%s, page %d: not read by OCR: %s", logged_name(file.name), number + 1, error)
-        return ScannedPage(1, 1, ())
-    return page
+        return _EMPTY_PAGE
+    if not isinstance(page, _UnreadablePage):
+        return page
+    if page.is_changed:
+        raise DocumentError(arguments[1].name, page.reason)
+    _log.warning(
+        "%s, page %d: not read by OCR: %s", logged_name(arguments[1].name), arguments[2] + 1, page.reason
+    )
+    return _EMPTY_PAGE
 
 
-def _read_page(folder: Path, file: UnreadFile, number: int, language: str | None) -> ScannedPage:
-    data = _read_bytes(folder, file)
-    with panics_as_errors():
-        picture = pictures.page_picture if is_picture_name(file.name) else page_images.render_page
-        image, dpi = picture(data, number, file.name)
-        return page_reader.read_page(image, dpi, language)
+def _read_page(
+    folder: Path, file: UnreadFile, number: int, language: str | None
+) -> ScannedPage | _UnreadablePage:
+    try:
+        data = _read_bytes(folder, file)
+    except DocumentError as error:
+        return _UnreadablePage(error.reason, is_changed=True)
+    if not data:
+        return _UnreadablePage("has changed meanwhile", is_changed=True)
+    try:
+        with panics_as_errors():
+            picture = pictures.page_picture if is_picture_name(file.name) else page_images.render_page
+            image, dpi = picture(data, number, file.name)
+            return page_reader.read_page(image, dpi, language)
+    except DocumentError as error:
+        return _UnreadablePage(error.reason)
 
 
 @lru_cache(maxsize=1)
 def _read_bytes(folder: Path, file: UnreadFile) -> bytes:
+    """Return the bytes of a file, none if it has changed. Raises DocumentError."""
     data = read_file(folder / file.name, file.name, pictures=True)
-    if digest_of(data) != file.digest:
-        raise DocumentError(file.name, "has changed meanwhile")
-    return data
+    return data if digest_of(data) == file.digest else b""
 
 
 def _start_worker() -> None:

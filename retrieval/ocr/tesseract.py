@@ -17,8 +17,9 @@ from selectolax.lexbor import LexborHTMLParser, LexborNode
 from retrieval.ocr.scanned_page import ScannedLine, ScannedPage, ScannedWord
 
 PAGE_SECONDS = 60.0
+NEEDED = "holds no text, only pictures: have it read by OCR"
 MISSING = (
-    "holds no text, only pictures: have it read by OCR (ocrmypdf) first, or install Tesseract with the "
+    f"{NEEDED} (ocrmypdf) first, or install Tesseract with the "
     "languages of your documents, such as tesseract-ocr and tesseract-ocr-eng, and do not set OCR=off"
 )
 _LIST_SECONDS = 20.0
@@ -172,14 +173,14 @@ def _run(arguments: list[str], data: bytes, seconds: float) -> bytes:
         )
     except OSError as error:
         raise OcrError(f"Tesseract cannot be started ({error.strerror})") from error
-    try:
-        output, _ = process.communicate(data, timeout=seconds)
-    except subprocess.TimeoutExpired:
-        raise OcrError(f"takes more than {seconds:.0f} s to read") from None
-    finally:
-        with suppress(ProcessLookupError, PermissionError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+    with process:
+        try:
+            output, _ = process.communicate(data, timeout=seconds)
+        except subprocess.TimeoutExpired:
+            raise OcrError(f"takes more than {seconds:.0f} s to read") from None
+        finally:
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(process.pid, signal.SIGKILL)
     if process.returncode != 0 or len(output) > _MAX_OUTPUT_BYTES:
         failure = subprocess.CalledProcessError(process.returncode, "tesseract")
         raise OcrError(f"Tesseract has failed (exit code {process.returncode})") from failure

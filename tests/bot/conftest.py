@@ -150,6 +150,7 @@ class FakeDocumentManager:
     library: FakeArchive
     put_in: dict[str, bytes] = field(default_factory=dict)
     taken_out: list[str] = field(default_factory=list)
+    waiting: dict[str, int] = field(default_factory=dict)
     reloads: int = 0
 
     async def reload(self, **_: object) -> FakeArchive:
@@ -160,6 +161,9 @@ class FakeDocumentManager:
         replaced = name in self.put_in
         self.put_in[name] = data
         return replaced
+
+    def unread_pages(self, name: str) -> int:
+        return self.waiting.get(name, 0)
 
     async def remove(self, source: Source) -> None:
         self.taken_out.append(source.name)

@@ -111,8 +111,8 @@ def read_pdf(data: bytes, name: str, scans: Mapping[int, ScannedPage] | None = N
         left = MAX_DOCUMENT_CHARS
         for number in range(len(pdf)):
             all_lines, table_rows, texts = _page(pdf, number)
-            if scans is not None and _is_scanned(pdf, number, all_lines):
-                if number in scans:
+            if _is_scanned(pdf, number, all_lines):
+                if scans and number in scans:
                     scanned[number] = scans[number]
                 else:
                     unread.append(number)
