@@ -272,7 +272,8 @@ def index(docs: Path | None, *, fresh: bool, list_all: bool) -> None:
     All documents are read again; vectors of unchanged texts are kept, and what OCR has read of unchanged
     files. Ctrl-C while texts are encoded or scans are read keeps what was done, and the next run
     continues. With OPENSEARCH_URL only changed documents are read, and the new index replaces the old
-    one when complete. Files that cannot be read are listed with the reason; others that are no documents are counted, and listed with --list-all.
+    one when complete. Files that cannot be read are listed with the reason; others that are no
+    documents are counted, and listed with --list-all.
     Exit code 2 if no document can be read.
     """
     settings = read_settings()

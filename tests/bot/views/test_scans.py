@@ -1,6 +1,7 @@
-"""Quotes of scanned pages: they say so, the page comes first, and a quote that OCR is not sure of is not shown."""
+"""Quotes of scanned pages: they say so, and one that OCR is not sure of is pointed at."""
 
 from dataclasses import replace
+from itertools import chain
 from typing import Any
 
 import pytest
@@ -37,7 +38,7 @@ def _answer(*citations: Citation, certainty: Certainty = "sure") -> Answer:
 def _actions(reply: Reply) -> list[list[Action | None]]:
     rows = reply.keyboard.inline_keyboard if reply.keyboard else ()
     presses = [[decode(button.callback_data) for button in row] for row in rows]
-    return [[press and press.action for press in row] for row in presses]
+    return [[press.action if press else None for press in row] for row in presses]
 
 
 def test_confidence_is_the_mean_over_the_characters() -> None:
@@ -74,7 +75,7 @@ def test_a_quote_that_is_hard_to_read_is_pointed_at(confidence: int, is_quoted: 
     reply = quotes.render_quote(_answer(_citation(confidence)), 1, RECIPIENT)
     assert is_quoted == ("nine berths" in reply.text)
     assert is_quoted == (TEXTS.scan_hard_to_read not in reply.text)
-    assert is_quoted == (Action.CONTEXT in sum(_actions(reply), []))
+    assert is_quoted == (Action.CONTEXT in chain(*_actions(reply)))
     assert [Action.PAGE_PICTURE] == _actions(reply)[0]
     without_files = Recipient(TEXTS, "verbatim_bot", has_files=False)
     assert (

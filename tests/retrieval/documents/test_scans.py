@@ -37,7 +37,7 @@ PDF = scans.make_scanned_pdf([FIRST, SECOND])
 
 @pytest.fixture
 def engine(monkeypatch: pytest.MonkeyPatch) -> None:
-    """An engine is there, which is not called."""
+    """Pretend that an engine is there. It is not called."""
     monkeypatch.setattr(tesseract, "is_available", lambda: True)
 
 

@@ -102,7 +102,7 @@ def test_a_script_without_a_language(monkeypatch: pytest.MonkeyPatch) -> None:
     """The error names the package to install."""
     engine = Engine(monkeypatch, Orientation("Arabic", 9.0, 0, 9.0))
     engine.texts = {"eng": ("", 0)}
-    with pytest.raises(MissingLanguageError, match="Arabic script.*tesseract-ocr-ara"):
+    with pytest.raises(MissingLanguageError, match=r"Arabic script.*tesseract-ocr-ara"):
         read_page(Image.new("L", (50, 80)), 150)
     assert [] == engine.calls
 
@@ -120,7 +120,7 @@ def test_a_language_has_the_package_of_its_script() -> None:
 
 
 def test_without_an_engine(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tesseract.shutil, "which", lambda _: None)
+    monkeypatch.setattr("shutil.which", lambda _: None)
     tesseract.languages.cache_clear()
     try:
         assert not tesseract.is_available()
