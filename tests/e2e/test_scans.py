@@ -1,15 +1,17 @@
 """A scanned document and a photo of a page, read by the real engine in the real bot."""
 
+import asyncio
 import base64
+import time
 from pathlib import Path
 
 import pytest
 
 from bot.i18n.messages import texts_for
 from retrieval.ocr import tesseract
-from sandbox.client import Sandbox
+from sandbox.client import ChatClient, Sandbox
 from tests.documents import scans
-from tests.e2e.conftest import TOKEN, Process, bot_settings, run_sandbox
+from tests.e2e.conftest import TIMEOUT_SECONDS, TOKEN, Process, bot_settings, run_sandbox
 
 pytestmark = [
     pytest.mark.e2e,
@@ -58,9 +60,7 @@ async def test_a_scan_and_a_photo(tmp_path: Path) -> None:
                 photo = base64.b64encode(scans.make_png(["The cat of the keeper is called Muriel."])).decode()
                 await omar.send(photo={"name": "page.png", "mime": "image/png", "base64": photo})
                 await omar.next_message()
-                done = await omar.next_message(kinds=("edited_message",), timeout=60)
-                while "Ask away" not in done.text:
-                    done = await omar.next_message(kinds=("edited_message",), timeout=60)
+                await _told(omar)
                 await omar.send("What is the cat of the keeper called?")
                 assert "Muriel" in (await omar.next_message()).text
                 await ada.send("What is the cat of the keeper called?")
@@ -68,3 +68,52 @@ async def test_a_scan_and_a_photo(tmp_path: Path) -> None:
         finally:
             process.kill_if_running()
     assert 1 == process.output.count("OCR: harbour.pdf read")
+
+
+async def test_a_kill_while_a_scan_is_read(tmp_path: Path) -> None:
+    """The next process goes on with the pages that are missing, and tells the chat; others did not wait."""
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs" / "mill.txt").write_text("The mill of Nordholm was built by Anna Holm in 1790.\n")
+    pages = [[*HARBOUR, f"Berth {number} is the berth of ship {number}."] for number in range(1, 5)]
+    with run_sandbox() as url:
+        process = _start(tmp_path, url)
+        try:
+            async with Sandbox.at(url, token=TOKEN) as sandbox:
+                ada = await sandbox.private_chat("Ada")
+                await ada.send_document("scan.pdf", scans.make_scanned_pdf(pages), mime="application/pdf")
+                await ada.next_message()
+                saved = await _first_page(tmp_path)
+                # A text that comes later is read first.
+                await ada.send_document("cat.txt", b"The cat of the keeper is called Muriel.\n")
+                assert "cat.txt" in await _told(ada)
+                process.kill()
+                before = saved.read_bytes()
+                process = _start(tmp_path, url)
+                assert "4 pages" in await _told(ada)
+                assert saved.read_bytes().startswith(before[: before.rfind(b"\n") + 1])
+                assert 4 == saved.read_bytes().count(b'"page":')
+                await ada.send(QUESTION)
+                assert FACT in (await ada.next_message()).text
+                await ada.send("/forget")
+                await (await ada.next_message()).press(TEXTS.forgetting_confirmed)
+                assert not saved.exists()
+        finally:
+            process.kill_if_running()
+
+
+async def _first_page(folder: Path) -> Path:
+    """Wait until OCR has saved a page of a chat's document, and return the file."""
+    deadline = time.monotonic() + TIMEOUT_SECONDS
+    while time.monotonic() < deadline:
+        for path in (folder / "chats").rglob("scans/*.jsonl"):
+            return path
+        await asyncio.sleep(0.05)
+    raise TimeoutError
+
+
+async def _told(chat: ChatClient) -> str:
+    """Return how reading a document has ended."""
+    while True:
+        done = await chat.next_message(kinds=("edited_message",), timeout=TIMEOUT_SECONDS)
+        if "Ask away" in done.text:
+            return done.text

@@ -7,8 +7,8 @@ from pypdfium2 import raw
 from retrieval.errors import DocumentError
 from retrieval.loaders.pdf.reader import open_pdf
 
-# Pages are rendered with the dots of their scan, within these limits. More take longer for no better words.
-_MIN_DPI, _USUAL_DPI, _MAX_DPI = 150, 200, 300
+# Pages are rendered with the dots of their scan, within these limits: enlarged, they are read no better.
+_MIN_DPI, _USUAL_DPI, _MAX_DPI = 72, 200, 300
 _MIN_PICTURE_SHARE = 0.5
 _MAX_PICTURE_DEPTH = 3
 # A page of A3 at 300 dots per inch has 17 million. Larger ones are reduced.
