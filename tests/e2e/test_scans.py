@@ -74,7 +74,8 @@ async def test_a_kill_while_a_scan_is_read(tmp_path: Path) -> None:
     """The next process goes on with the pages that are missing, and tells the chat; others did not wait."""
     (tmp_path / "docs").mkdir()
     (tmp_path / "docs" / "mill.txt").write_text("The mill of Nordholm was built by Anna Holm in 1790.\n")
-    pages = [[*HARBOUR, f"Berth {number} is the berth of ship {number}."] for number in range(1, 5)]
+    others = ["The fishermen mend their nets in winter.", "Ice closes the bay.", "Coal comes from the south."]
+    pages = [HARBOUR, *([other] for other in others)]
     with run_sandbox() as url:
         process = _start(tmp_path, url)
         try:
