@@ -104,6 +104,7 @@ def index_definition(metadata: IndexMetadata) -> dict[str, Any]:
                     "similarity": "ours",
                     "index_options": "freqs",
                 },
+                # The heading fields.
                 "context": {
                     "type": "text",
                     "analyzer": "whitespace",

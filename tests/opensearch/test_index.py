@@ -16,7 +16,7 @@ from retrieval.opensearch.search_index import OpenSearchIndex
 from tests.opensearch.compare_indexes import (
     EVAL_DOCUMENTS,
     cluster_index,
-    context_terms,
+    heading_terms,
     questions,
     rows_without_names,
     text_terms,
@@ -84,13 +84,13 @@ async def test_thousands_of_terms(both: tuple[LocalIndex, OpenSearchIndex]) -> N
     assert local.document_frequencies == remote.document_frequencies
 
 
-async def test_contexts(both: tuple[LocalIndex, OpenSearchIndex]) -> None:
+async def test_heading_fields(both: tuple[LocalIndex, OpenSearchIndex]) -> None:
     """Both find the same passages by title, headings and file name, also by these alone."""
-    rng, terms = random.Random(2), context_terms(both[0])
+    rng, terms = random.Random(2), heading_terms(both[0])
     texts = await both[0].document_frequencies(terms)
-    context_only = [term for term in terms if not texts[term]]
-    assert context_only
-    queries = [[term] for term in context_only] + [
+    headings_only = [term for term in terms if not texts[term]]
+    assert headings_only
+    queries = [[term] for term in headings_only] + [
         rng.sample(terms, rng.choice([2, 3, 8])) for _ in range(60)
     ]
     different = [

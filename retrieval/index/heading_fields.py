@@ -1,6 +1,6 @@
-"""The context of a passage: its file name, its title and its headings.
+"""The heading fields of a passage: its file name, its title and its headings.
 
-The context is a search field of its own: a heading is often the question itself, and a question often names
+They are searched apart from the text: a heading is often the question itself, and a question often names
 its document.
 """
 
@@ -15,8 +15,8 @@ from retrieval.index.arrays import RaggedArray
 from retrieval.index.vocabulary import Vocabulary
 from retrieval.model import Passage
 
-# Passages that match by their context and are added to the candidates.
-MAX_CONTEXT_CANDIDATES = 16
+# Passages that match by their heading fields and are added to the candidates.
+MAX_HEADING_CANDIDATES = 16
 # Context postings read for a question, unless its rarest term alone has more.
 _MAX_POSTINGS = 50_000
 _SEPARATORS = regex.compile(r"[/_\-+.]+|(?<=\p{Ll})(?=\p{Lu})|(?<=\p{L})(?=\p{N})|(?<=\p{N})(?=\p{L})")
@@ -32,16 +32,16 @@ def name_words(name: str) -> str:
     return " ".join(_SEPARATORS.sub(" ", stem if dot else name).split())
 
 
-def context_text(passage: Passage) -> str:
+def heading_text(passage: Passage) -> str:
     """Return the file name, the title and the headings of a passage, one per line."""
     return "\n".join((name_words(passage.document), passage.title, *passage.heading))
 
 
-def context_tokens(passages: Sequence[Passage]) -> tuple[Vocabulary, RaggedArray]:
-    """Return the forms in the contexts of passages, and a row of form numbers for each passage."""
+def heading_tokens(passages: Sequence[Passage]) -> tuple[Vocabulary, RaggedArray]:
+    """Return the forms in the heading fields of passages, and a row of form numbers for each passage."""
     numbers: dict[tuple[str, str], int] = {}
-    contexts = [
-        numbers.setdefault((passage.language, context_text(passage)), len(numbers)) for passage in passages
+    fields = [
+        numbers.setdefault((passage.language, heading_text(passage)), len(numbers)) for passage in passages
     ]
     rows: list[list[int]] = [[] for _ in numbers]
     parts: list[Vocabulary] = []
@@ -53,14 +53,14 @@ def context_tokens(passages: Sequence[Passage]) -> tuple[Vocabulary, RaggedArray
             rows[number] = (tokenized.tokens.row(row) + first).tolist()
         parts.append(tokenized.vocabulary)
         first += len(tokenized.vocabulary)
-    return Vocabulary.join(parts), RaggedArray.from_rows([rows[number] for number in contexts])
+    return Vocabulary.join(parts), RaggedArray.from_rows([rows[number] for number in fields])
 
 
 def rarest_terms(counts: Sequence[int]) -> list[int]:
-    """Return the indexes of the terms to search contexts for, rarest first.
+    """Return the indexes of the terms to search heading fields for, rarest first.
 
-    `counts` is how many passages have each term in their context. Rare terms discriminate best; a term in the
-    context of nearly all passages hardly does.
+    `counts` is how many passages have each term in their heading fields. Rare terms discriminate best; a
+    term in the heading fields of nearly all passages hardly does.
     """
     chosen: list[int] = []
     total = 0
@@ -72,6 +72,6 @@ def rarest_terms(counts: Sequence[int]) -> list[int]:
     return chosen
 
 
-def context_weight(count: int, size: int) -> float:
-    """Return the weight of a term that is in the contexts of `count` of `size` passages."""
+def heading_weight(count: int, size: int) -> float:
+    """Return the weight of a term that is in the heading fields of `count` of `size` passages."""
     return float(np.log((size + 1) / count))

@@ -7,15 +7,15 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from retrieval.index.context_fields import name_words
+from retrieval.index.heading_fields import name_words
 from retrieval.index.tokenizer import tokenize
 from retrieval.model import Passage
 from retrieval.query.query import Query
 
 
 @dataclass(frozen=True, slots=True)
-class ContextMatch:
-    """Which words of a query occur in the context of candidates: above them, or in the file's name.
+class HeadingMatch:
+    """Which words of a query occur in the heading fields of candidates.
 
     `heading` and `title` have shape (candidates, words) and are 1 where the word occurs, else 0: `heading` in
     the nearest heading (the title, if there is none), `title` in the title, the headings above and the name.
@@ -28,8 +28,8 @@ class ContextMatch:
     faq: NDArray[np.float64]
 
 
-def match_contexts(query: Query, passages: Sequence[Passage], idf: NDArray[np.float64]) -> ContextMatch:
-    """Match the words of a query to the contexts of passages; `idf` has a weight for each word."""
+def match_headings(query: Query, passages: Sequence[Passage], idf: NDArray[np.float64]) -> HeadingMatch:
+    """Match the words of a query to the heading fields of passages; `idf` has a weight for each word."""
     heading = np.zeros((len(passages), len(query.words)))
     title = np.zeros_like(heading)
     faq = np.zeros(len(passages))
@@ -38,7 +38,7 @@ def match_contexts(query: Query, passages: Sequence[Passage], idf: NDArray[np.fl
         for term in word.terms:
             columns_by_term.setdefault(term, []).append(column)
     query_terms, total_idf = frozenset(columns_by_term), max(float(idf.sum()), 1e-9)
-    # Candidates of one section have the same context.
+    # Candidates of one section have the same heading fields.
     matches: dict[tuple[str, str, tuple[str, ...]], tuple[list[int], list[int], float]] = {}
     for row, passage in enumerate(passages):
         key = passage.language, passage.document, passage.heading
@@ -56,7 +56,7 @@ def match_contexts(query: Query, passages: Sequence[Passage], idf: NDArray[np.fl
         in_heading, in_title, faq[row] = matches[key]
         heading[row, in_heading] = 1
         title[row, in_title] = 1
-    return ContextMatch(heading, title, faq)
+    return HeadingMatch(heading, title, faq)
 
 
 def _columns(terms: frozenset[str], columns_by_term: Mapping[str, Sequence[int]]) -> list[int]:

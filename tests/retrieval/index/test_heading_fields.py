@@ -1,17 +1,17 @@
 import numpy as np
 import pytest
 
-from retrieval.index.context_fields import (
-    context_text,
-    context_tokens,
-    context_weight,
+from retrieval.index.heading_fields import (
+    heading_text,
+    heading_tokens,
+    heading_weight,
     name_words,
     rarest_terms,
 )
 from retrieval.index.tokenizer import tokenize
 from retrieval.index.vocabulary import digest
 from retrieval.model import Passage, Span
-from retrieval.query.context_match import ContextMatch, match_contexts
+from retrieval.query.heading_match import HeadingMatch, match_headings
 from retrieval.query.query import parse
 
 
@@ -40,13 +40,13 @@ def passage(
     return Passage("p", document, title, Span(0, 4), "Text", heading, 1, 1, language)
 
 
-def test_context_text() -> None:
-    """The context of a passage is its file name, its title and all its headings."""
-    assert "goat care\nGoats\nFood\nSalt" == context_text(passage(("Food", "Salt"), "Goats", "goat-care.md"))
+def test_heading_text() -> None:
+    """The heading fields of a passage are its file name, its title and all its headings."""
+    assert "goat care\nGoats\nFood\nSalt" == heading_text(passage(("Food", "Salt"), "Goats", "goat-care.md"))
 
 
-def test_context_tokens() -> None:
-    """Each passage has the terms of its context in its language; equal contexts have equal rows."""
+def test_heading_tokens() -> None:
+    """Each passage has the terms of its heading fields in its language; equal fields have equal rows."""
     passages = [
         passage(("Feeding goats",), "The farm"),
         passage(("茶馆",), "关于", language="zh"),
@@ -54,10 +54,10 @@ def test_context_tokens() -> None:
         passage(("Feeding goats",), "Der Hof", language="de"),
         passage((), "", "1.txt"),
     ]
-    forms, rows = context_tokens(passages)
+    forms, rows = heading_tokens(passages)
     assert len(passages) == len(rows)
     for number, own in enumerate(passages):
-        expected = [digest(token.term) for token in tokenize(context_text(own), own.language)]
+        expected = [digest(token.term) for token in tokenize(heading_text(own), own.language)]
         assert sorted(expected) == sorted(forms.terms[rows.row(number)].tolist())
     assert rows.row(0).tolist() == rows.row(2).tolist()
 
@@ -72,14 +72,14 @@ def test_rarest() -> None:
 
 
 def test_rare_terms_weigh_more() -> None:
-    """A term in fewer contexts weighs more; one in all of them still weighs more than nothing."""
-    assert context_weight(1, 100) > context_weight(2, 100) > context_weight(100, 100) > 0
+    """A term of fewer passages weighs more; one of all passages still weighs more than nothing."""
+    assert heading_weight(1, 100) > heading_weight(2, 100) > heading_weight(100, 100) > 0
 
 
-def matched(question: str, *passages: Passage) -> tuple[ContextMatch, list[str]]:
+def matched(question: str, *passages: Passage) -> tuple[HeadingMatch, list[str]]:
     """Return the match with equal weights of the question's words, and these words."""
     query = parse(question, ["en", "de"])
-    return match_contexts(query, passages, np.ones(len(query.words))), [word.text for word in query.words]
+    return match_headings(query, passages, np.ones(len(query.words))), [word.text for word in query.words]
 
 
 def test_heading_and_title() -> None:
