@@ -175,7 +175,7 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
-class PassageContext:
+class PassageWithNeighbours:
     """A passage and its neighbours, which are None at the ends of the document.
 
     `ordinal` is its position among the document's passages, from 0.

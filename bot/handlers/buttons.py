@@ -15,7 +15,7 @@ from retrieval.model import Answer, Citation
 from retrieval.query.document_questions import Topic, parse_document_question
 
 # Actions of the buttons below the closest passages, which are not an answer.
-_ACTIONS_WITHOUT_ANSWER = {Action.CLOSEST, Action.CONTEXT, Action.VOTE_UP, Action.VOTE_DOWN}
+_ACTIONS_WITHOUT_ANSWER = {Action.CLOSEST, Action.SURROUNDING_TEXT, Action.VOTE_UP, Action.VOTE_DOWN}
 
 
 async def handle_button(update: Update, context: BotContext) -> None:
@@ -76,7 +76,7 @@ def _is_current(answer: Answer, press: ButtonPress) -> bool:
     if press.rank > len(answer.citations):
         return False
     passage = answer.citations[press.rank - 1].passage.id
-    return press.action is not Action.CONTEXT or passage.startswith(press.passage or "?")
+    return press.action is not Action.SURROUNDING_TEXT or passage.startswith(press.passage or "?")
 
 
 async def _send_page(
@@ -113,5 +113,9 @@ async def _render(
         return answers.render_closest_passages(answer, recipient, press.origin)
     if press.action in {Action.QUOTE, Action.CLOSEST}:
         return answers.render_answer(answer, recipient, press.origin)
-    around = await context.archive.context(answer.citations[press.rank - 1].passage.id)
-    return quotes.render_context(answer, press.rank, around, recipient, press.origin) if around else None
+    around = await context.archive.passage_with_neighbours(answer.citations[press.rank - 1].passage.id)
+    return (
+        quotes.render_surrounding_text(answer, press.rank, around, recipient, press.origin)
+        if around
+        else None
+    )

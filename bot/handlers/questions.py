@@ -48,7 +48,7 @@ async def _follow_link(link: str, person: int, context: BotContext, recipient: R
         return text_reply(recipient.texts.help)
     if match := _GROUP_LINK.fullmatch(link):
         return await _follow_group_link(match[1], int(match[2]), person, context, recipient)
-    if passage := await context.archive.context(link):
+    if passage := await context.archive.passage_with_neighbours(link):
         return quotes.render_passage(passage, recipient)
     if source := context.archive.source(document_of(link)):
         text = recipient.texts.passage_gone(
@@ -66,7 +66,7 @@ async def _follow_group_link(
     collections = context.state.collections
     if collections is not None and await is_member(group, person, context):
         library = await collections.library(group)
-        passage = await library.context(passage_id) if library else None
+        passage = await library.passage_with_neighbours(passage_id) if library else None
         if passage is not None:
             return replace(quotes.render_passage(passage, recipient), keyboard=None)
     return text_reply(f"{recipient.texts.linked_document_gone}\n\n{recipient.texts.greeting}")

@@ -12,7 +12,7 @@ SHORT_PASSAGE_ID_CHARS = 8
 
 class Action(StrEnum):
     QUOTE = "q"
-    CONTEXT = "c"
+    SURROUNDING_TEXT = "c"
     CLOSEST = "n"
     POSITION = "p"
     PAGE_PICTURE = "g"

@@ -14,7 +14,16 @@ from retrieval.errors import EncoderError
 from retrieval.ids import document_id, document_of
 from retrieval.index.interface import DocumentIndex
 from retrieval.loaders.zip_folder import container_of
-from retrieval.model import Answer, Citation, Passage, PassageContext, Problem, Section, Source, TermWeight
+from retrieval.model import (
+    Answer,
+    Citation,
+    Passage,
+    PassageWithNeighbours,
+    Problem,
+    Section,
+    Source,
+    TermWeight,
+)
 from retrieval.overview import Overview, make_overview
 from retrieval.pipeline import answer, explain
 
@@ -69,7 +78,7 @@ class Snapshot(Generic[IndexT]):
         copies = self._by_id[document_id(citation.document)].copies
         return replace(citation, copies=copies) if copies else citation
 
-    async def context(self, passage_id: str) -> PassageContext | None:
+    async def passage_with_neighbours(self, passage_id: str) -> PassageWithNeighbours | None:
         ordinal = await self.index.ordinal(passage_id)
         if ordinal is None:
             return None
@@ -78,7 +87,7 @@ class Snapshot(Generic[IndexT]):
         at = ordinal - first
         before = passages[at - 1] if at else None
         after = passages[at + 1] if at + 1 < len(passages) else None
-        return PassageContext(passages[at], before, after, ordinal)
+        return PassageWithNeighbours(passages[at], before, after, ordinal)
 
     async def overview(self, source: Source) -> Overview:
         """Return the overview of a document. Those made last are cached."""
@@ -167,9 +176,9 @@ class Archive(ABC, Generic[IndexT]):
         """Return the central sentences of a document, and the headings of a long one."""
         return await self._ask(lambda snapshot: snapshot.overview(source))
 
-    async def context(self, passage_id: str) -> PassageContext | None:
+    async def passage_with_neighbours(self, passage_id: str) -> PassageWithNeighbours | None:
         """Return a passage and its neighbours, or None without a passage of this id."""
-        return await self._ask(lambda snapshot: snapshot.context(passage_id))
+        return await self._ask(lambda snapshot: snapshot.passage_with_neighbours(passage_id))
 
     def file(self, source: Source) -> Path:
         """Return the path of a document's file, or of the archive that it is in."""

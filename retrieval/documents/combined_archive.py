@@ -13,7 +13,7 @@ from retrieval.model import (
     Certainty,
     Citation,
     Passage,
-    PassageContext,
+    PassageWithNeighbours,
     Problem,
     Section,
     Source,
@@ -90,9 +90,9 @@ class CombinedArchive:
         """Return the central sentences of a document, and the headings of a long one."""
         return await self._holding(source.id).overview(source)
 
-    async def context(self, passage_id: str) -> PassageContext | None:
+    async def passage_with_neighbours(self, passage_id: str) -> PassageWithNeighbours | None:
         """Return a passage and its neighbours, or None without a passage of this id."""
-        return await self._holding(document_of(passage_id)).context(passage_id)
+        return await self._holding(document_of(passage_id)).passage_with_neighbours(passage_id)
 
     def file(self, source: Source) -> Path:
         """Return the path of a document's file."""

@@ -22,7 +22,7 @@ from retrieval.model import (
     Citation,
     Locator,
     Passage,
-    PassageContext,
+    PassageWithNeighbours,
     Problem,
     Section,
     Source,
@@ -86,7 +86,7 @@ class FakeArchive(AnyArchive):
     """Answers from a table; the questions it was asked are kept."""
 
     answers: dict[str, Answer] = field(default_factory=dict)
-    contexts: dict[str, PassageContext] = field(default_factory=dict)
+    neighbours: dict[str, PassageWithNeighbours] = field(default_factory=dict)
     sources: tuple[Source, ...] = (Source("folder01", "folder/name.txt", "Title", 1, 100, "en"),)
     questions: list[str] = field(default_factory=list)
     earlier: list[str | None] = field(default_factory=list)
@@ -105,9 +105,9 @@ class FakeArchive(AnyArchive):
         self.earlier.append(earlier)
         return self.answers.get(question, make_answer(certainty="none"))
 
-    async def context(self, passage_id: str) -> PassageContext | None:
+    async def passage_with_neighbours(self, passage_id: str) -> PassageWithNeighbours | None:
         self._reach()
-        return self.contexts.get(passage_id)
+        return self.neighbours.get(passage_id)
 
     @property
     def snapshot(self) -> Snapshot[Any]:

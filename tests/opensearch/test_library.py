@@ -34,13 +34,15 @@ async def test_documents(both: tuple[Library, ClusterLibrary]) -> None:
     assert remote.source("x" * 8) is None
 
 
-async def test_contexts(both: tuple[Library, ClusterLibrary]) -> None:
-    """The context of each passage is equal, also at the ends of a document."""
+async def test_neighbours(both: tuple[Library, ClusterLibrary]) -> None:
+    """The neighbours of each passage are equal, also at the ends of a document."""
     local, remote = both
     for source in local.sources[:4]:
         for passage in await local.read(source):
-            assert await local.context(passage.id) == await remote.context(passage.id)
-    assert await remote.context("x" * 20) is None
+            assert await local.passage_with_neighbours(passage.id) == await remote.passage_with_neighbours(
+                passage.id
+            )
+    assert await remote.passage_with_neighbours("x" * 20) is None
 
 
 async def test_long_documents(cluster: ClusterClient, alias: str, tmp_path: Path) -> None:

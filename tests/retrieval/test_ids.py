@@ -83,7 +83,7 @@ async def test_library_lookup(tmp_path: Path) -> None:
     for source in library.sources:
         assert source == library.source(source.id)
         for ordinal, passage in enumerate(await library.read(source)):
-            context = await library.context(passage.id)
+            context = await library.passage_with_neighbours(passage.id)
             assert context is not None
             assert (passage, ordinal, source.id) == (
                 context.passage,
@@ -94,4 +94,4 @@ async def test_library_lookup(tmp_path: Path) -> None:
         (section.heading, section.level, section.first)
         for section in await library.sections(library.sources[0])
     ]
-    assert (None, None) == (library.source("nowhere0"), await library.context("x" * 20))
+    assert (None, None) == (library.source("nowhere0"), await library.passage_with_neighbours("x" * 20))

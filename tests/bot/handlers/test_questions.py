@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from bot.handlers.context import AnswerMap
 from bot.i18n.messages import texts_for
 from bot.views.callback_data import Action, ButtonPress, Origin, encode
-from retrieval.model import Locator, PassageContext, Source
+from retrieval.model import Locator, PassageWithNeighbours, Source
 from tests.bot.update_builders import ADA, GROUP, PRIVATE, US, deliver, message, pressed
 
 TEXTS = texts_for("en")
@@ -25,7 +25,7 @@ def three_quotes(archive: Any, citation: Callable[..., Any], answer: Callable[..
         "Which?": answer(*citations),
         "Whihc?": answer(certainty="none", suggestion="Which?"),
     }
-    archive.contexts = {"000000000001folder01": PassageContext(citations[0].passage, None, None)}
+    archive.neighbours = {"000000000001folder01": PassageWithNeighbours(citations[0].passage, None, None)}
     return archive
 
 
@@ -299,9 +299,9 @@ async def test_errors_get_an_apology(application: Any, archive: Any, telegram: A
     [
         (ButtonPress(Action.QUOTE, 2), "Which?", "Quote number 2.\n"),
         (ButtonPress(Action.QUOTE, 1), "/ask@verbatim_bot Which?", "Quote number 1.\n"),
-        (ButtonPress(Action.CONTEXT, 1, "000000000001folder01"), "Which?", "Quote number 1.\n\n"),
+        (ButtonPress(Action.SURROUNDING_TEXT, 1, "000000000001folder01"), "Which?", "Quote number 1.\n\n"),
         (
-            ButtonPress(Action.CONTEXT, 2, "00000000", Origin(earlier="Old words")),
+            ButtonPress(Action.SURROUNDING_TEXT, 2, "00000000", Origin(earlier="Old words")),
             "Which?",
             "Quote number 2.\n",
         ),
@@ -328,7 +328,7 @@ def near_passages(archive: Any, citation: Callable[..., Any], answer: Callable[.
         "Hardly?": answer(*citations, certainty="none"),
         "Whihc?": answer(certainty="none", suggestion="Perhaps?"),
     }
-    archive.contexts = {"000000000001folder01": PassageContext(citations[0].passage, None, None)}
+    archive.neighbours = {"000000000001folder01": PassageWithNeighbours(citations[0].passage, None, None)}
     return archive
 
 

@@ -98,7 +98,7 @@ async def test_same_names_are_told_apart(folders: Callable[[int, str], Library])
     for source in (own, shared):
         assert source == archive.source(source.id)
         (passage,) = await archive.read(source)
-        context = await archive.context(passage.id)
+        context = await archive.passage_with_neighbours(passage.id)
         assert context is not None
         assert source.name == context.passage.document
         assert archive.file(source).read_text() == LEASE
@@ -109,7 +109,7 @@ async def test_nothing_of_another_chat(folders: Callable[[int, str], Library]) -
     ada, omar, library = folders(7, LEASE), folders(-8, LEASE), folders(0, FERRY)
     (passage,) = await ada.read(ada.sources[0])
     other = CombinedArchive(omar, library)
-    assert await other.context(passage.id) is None
+    assert await other.passage_with_neighbours(passage.id) is None
     assert other.source(ada.sources[0].id) is None
 
 

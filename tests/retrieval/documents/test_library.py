@@ -89,7 +89,7 @@ def test_quotes_are_verbatim(text: str, question: str, max_chars: int) -> None:
                 assert list(citation.highlights) == sorted(citation.highlights)
                 for highlight in citation.highlights:
                     assert citation.span.start <= highlight.start < highlight.end <= citation.span.end
-                context = asyncio.run(opened.context(citation.passage.id))
+                context = asyncio.run(opened.passage_with_neighbours(citation.passage.id))
                 assert context is not None
                 assert citation.passage == context.passage
 
@@ -100,7 +100,7 @@ def test_empty_folder(tmp_path: Path) -> None:
         opened = Library.open(tmp_path, index_dir=tmp_path / ".index")
         assert (0, (), ()) == (opened.passages, opened.sources, opened.problems)
         assert not ask(opened, "When does it open?").answered
-        assert asyncio.run(opened.context("x")) is None
+        assert asyncio.run(opened.passage_with_neighbours("x")) is None
 
 
 @pytest.mark.parametrize("name", ["missing", "file"])
@@ -195,7 +195,7 @@ async def test_context(tmp_path: Path) -> None:
     (tmp_path / "b.txt").write_text(HOURS)
     opened = Library.open(tmp_path)
     for passage in library_passages(opened):
-        context = await opened.context(passage.id)
+        context = await opened.passage_with_neighbours(passage.id)
         assert context is not None
         assert passage == context.passage
         if context.before:
@@ -205,8 +205,8 @@ async def test_context(tmp_path: Path) -> None:
         neighbours = [other.document for other in (context.before, context.after) if other]
         assert {passage.document} == {passage.document, *neighbours}
     first, *_, last = library_passages(opened)
-    assert (await opened.context(first.id)).before is None  # type: ignore[union-attr]
-    assert (await opened.context(last.id)).after is None  # type: ignore[union-attr]
+    assert (await opened.passage_with_neighbours(first.id)).before is None  # type: ignore[union-attr]
+    assert (await opened.passage_with_neighbours(last.id)).after is None  # type: ignore[union-attr]
 
 
 def test_answers_by_meaning(tmp_path: Path) -> None:
