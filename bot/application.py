@@ -109,7 +109,7 @@ def build_application(settings: Settings, state: BotState, bot: Bot, own: OwnDoc
     access = AccessControl(settings)
     application.add_handler(TypeHandler(Update, access.check_access), group=-2)
     if own is not None:
-        application.add_handler(TypeHandler(Update, own.choose_archive), group=-1)
+        application.add_handler(TypeHandler(Update, own.choose_library), group=-1)
     application.add_handlers(
         _handlers(access, own, takes_admin_documents=settings.telegram_uploads == "admins")
     )

@@ -12,7 +12,7 @@ import httpx
 from bot.search_backends import connection_settings, no_documents_message, open_cluster, open_cluster_library
 from bot.views.left_out import full_lines, left_out_lines
 from config.settings import ConfigError, Settings, startup_problems
-from retrieval.documents.library import Library
+from retrieval.documents.local_library import LocalLibrary
 from retrieval.embeddings.encoder import Encoder, is_installed, load_encoder
 from retrieval.errors import EncoderError, FolderError, RetrievalError
 from retrieval.opensearch import ClusterClient, ConnectionSettings, RefusedError
@@ -175,7 +175,7 @@ def _error_name(error: Exception) -> str:
 def _check_documents(settings: Settings, folder: Path, *, list_all: bool) -> Iterator[CheckResult]:
     encoder, meaning = _load_encoder(settings)
     try:
-        library = Library.open(
+        library = LocalLibrary.open(
             folder,
             index_dir=settings.index_dir,
             quote_chars=settings.quote_chars,
@@ -212,7 +212,7 @@ def _load_encoder(settings: Settings) -> tuple[Encoder | None, CheckResult | Non
     return encoder, None
 
 
-def _check_vectors(library: Library) -> CheckResult:
+def _check_vectors(library: LocalLibrary) -> CheckResult:
     texts, remaining = library.encodable, library.unencoded
     hint = "; the bot encodes the rest while it answers, `verbatim index` now" if remaining else ""
     return CheckResult(

@@ -83,8 +83,8 @@ async def _send_page(
     query: CallbackQuery, citation: Citation, context: BotContext, recipient: Recipient
 ) -> str | None:
     """Send a picture of the page that a quote is on."""
-    archive, message = context.archive, query.message
-    picture = await in_thread(lambda: archive.picture(citation))
+    library, message = context.library, query.message
+    picture = await in_thread(lambda: library.picture(citation))
     if picture is None or not isinstance(message, Message):
         return recipient.texts.page_not_available
     await message.reply_photo(picture, caption=citation_location(citation, recipient.texts))
@@ -113,7 +113,7 @@ async def _render(
         return answers.render_closest_passages(answer, recipient, press.origin)
     if press.action in {Action.QUOTE, Action.CLOSEST}:
         return answers.render_answer(answer, recipient, press.origin)
-    around = await context.archive.passage_with_neighbours(answer.citations[press.rank - 1].passage.id)
+    around = await context.library.passage_with_neighbours(answer.citations[press.rank - 1].passage.id)
     return (
         quotes.render_surrounding_text(answer, press.rank, around, recipient, press.origin)
         if around

@@ -14,7 +14,7 @@ from telegram.ext import CallbackContext
 from bot.handlers.chat_actions import ChatActions
 from bot.handlers.named_documents import DocumentNames
 from bot.i18n.messages import texts_for
-from bot.ops.collections import ChatArchive, Collections
+from bot.ops.collections import ChatLibrary, Collections
 from bot.ops.document_manager import DocumentManager
 from bot.ops.feedback import Feedback
 from bot.ops.metrics import Metrics
@@ -22,8 +22,8 @@ from bot.telegram.bot_client import Bot
 from bot.views.callback_data import AS_WRITTEN, Origin
 from bot.views.message import Recipient
 from bot.views.own_documents import scope_note
-from retrieval.documents.archive import AnyArchive
-from retrieval.documents.combined_archive import ArchiveView
+from retrieval.documents.combined_library import AnyLibrary
+from retrieval.documents.library import SingleLibrary
 from retrieval.ids import logged_name
 from retrieval.model import Answer, Citation, Source
 from retrieval.overview import Overview
@@ -80,13 +80,13 @@ class SeenAlbums:
 
 @dataclass(slots=True)
 class BotState:
-    """State that all handlers share; `archive` is replaced when the documents change.
+    """State that all handlers share; `library` is replaced when the documents change.
 
     `document_manager` is None if the documents are in a cluster. `has_files`: the folder has their files.
     `collections` has the documents of single chats; None if chats cannot have any.
     """
 
-    archive: AnyArchive
+    library: SingleLibrary
     metrics: Metrics
     feedback: Feedback
     document_manager: DocumentManager | None
@@ -102,27 +102,27 @@ class BotState:
 
 
 class BotContext(CallbackContext[Bot, Data, Data, BotState]):
-    _chat_archive: ChatArchive | None = None
+    _chat_library: ChatLibrary | None = None
 
     @property
     def state(self) -> BotState:
         return self.bot_data
 
     @property
-    def archive(self) -> ArchiveView:
+    def library(self) -> AnyLibrary:
         """The documents that the chat of the update asks."""
-        return self._chat_archive.archive if self._chat_archive else self.bot_data.archive
+        return self._chat_library.library if self._chat_library else self.bot_data.library
 
     @property
     def has_own_documents(self) -> bool:
         """Whether the chat has documents of its own: then nothing about its questions is kept."""
-        return self._chat_archive is not None and self._chat_archive.scope is not None
+        return self._chat_library is not None and self._chat_library.scope is not None
 
-    async def choose_archive(self, chat: int) -> None:
+    async def choose_library(self, chat: int) -> None:
         """Answer this update from what a chat asks."""
         collections = self.state.collections
         if collections is not None:
-            self._chat_archive = await collections.archive(chat, self.state.archive)
+            self._chat_library = await collections.chosen_library(chat, self.state.library)
             if self.has_own_documents:
                 collections.note_use(chat)
 
@@ -139,17 +139,17 @@ class BotContext(CallbackContext[Bot, Data, Data, BotState]):
         """
         earlier = origin.earlier or None
         with self.metrics.time_stage("find"):
-            answer = await self.archive.answer(question, top=top, earlier=earlier)
+            answer = await self.library.answer(question, top=top, earlier=earlier)
             if origin.corrected:
                 if not answer.suggestion:
                     return None
-                answer = await self.archive.answer(answer.suggestion, top=top, earlier=earlier)
+                answer = await self.library.answer(answer.suggestion, top=top, earlier=earlier)
             return _keep_verified(answer)
 
     async def find_overview(self, source: Source) -> Overview:
         """Return the overview of a document, of verbatim quotes only. The time is measured."""
         with self.metrics.time_stage("find"):
-            overview = await self.archive.overview(source)
+            overview = await self.library.overview(source)
         return replace(overview, sentences=tuple(_drop_altered(overview.sentences)))
 
     def show_action(
@@ -162,7 +162,7 @@ class BotContext(CallbackContext[Bot, Data, Data, BotState]):
         """Return the language and permissions of the person behind an update."""
         user, chat, state = update.effective_user, update.effective_chat, self.state
         texts = texts_for(user.language_code if user else None)
-        scope = self._chat_archive.scope if self._chat_archive else None
+        scope = self._chat_library.scope if self._chat_library else None
         in_group = chat is not None and chat.type in {Chat.GROUP, Chat.SUPERGROUP}
         return Recipient(
             texts,

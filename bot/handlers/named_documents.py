@@ -8,7 +8,7 @@ from pathlib import PurePosixPath
 import regex
 
 from bot.ops.concurrency import in_thread
-from retrieval.documents.combined_archive import ArchiveView, CombinedArchive
+from retrieval.documents.combined_library import AnyLibrary, CombinedLibrary
 from retrieval.model import Source
 
 _MAX_CHARS = 1000
@@ -37,11 +37,11 @@ class DocumentNames:
     def __init__(self) -> None:
         self._prepared: deque[_Names] = deque(maxlen=_MAX_PREPARED_LISTS)
 
-    async def find_files(self, text: str, archive: ArchiveView) -> list[Source]:
+    async def find_files(self, text: str, library: AnyLibrary) -> list[Source]:
         """Return the documents whose file names make up the text; none if it has other words."""
         if len(text) > _MAX_CHARS or "." not in text:
             return []
-        files = [names.files for names in await self._names_of(archive)]
+        files = [names.files for names in await self._names_of(library)]
         for parts in ([text], _SEPARATORS.split(text), _SEPARATORS.sub(" ", text).split()):
             names = [name for part in parts if (name := _fold(part))]
             matches = [[source for part in files for source in part.get(name, ())] for name in names]
@@ -50,11 +50,11 @@ class DocumentNames:
                 return list({source.id: source for match in matches for source in match}.values())
         return []
 
-    async def find_titles(self, text: str, archive: ArchiveView) -> list[Source]:
+    async def find_titles(self, text: str, library: AnyLibrary) -> list[Source]:
         """Return the documents whose title is the text, or whose titles are its parts."""
         if len(text) > _MAX_CHARS:
             return []
-        titles = [names.titles for names in await self._names_of(archive)]
+        titles = [names.titles for names in await self._names_of(library)]
         for parts in ([text], _SEPARATORS.split(text)):
             matches = [
                 [source for titled in titles for source in titled.get(name, ())]
@@ -65,8 +65,8 @@ class DocumentNames:
                 return list({source.id: source for match in matches for source in match}.values())
         return []
 
-    async def _names_of(self, archive: ArchiveView) -> list[_Names]:
-        parts = (archive.own, archive.shared) if isinstance(archive, CombinedArchive) else (archive,)
+    async def _names_of(self, library: AnyLibrary) -> list[_Names]:
+        parts = (library.own, library.shared) if isinstance(library, CombinedLibrary) else (library,)
         return [await self._prepare(part.sources) for part in parts]
 
     async def _prepare(self, sources: Sequence[Source]) -> _Names:

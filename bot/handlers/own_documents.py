@@ -58,13 +58,13 @@ class OwnDocuments:
         self._uploads = uploads
         self._limits = limits
 
-    async def choose_archive(self, update: Update, context: BotContext) -> None:
+    async def choose_library(self, update: Update, context: BotContext) -> None:
         """Answer an update from what its chat asks; runs before the handlers."""
         chat = update.effective_chat
         if chat is not None and update.guest_message is None:
-            await context.choose_archive(chat.id)
+            await context.choose_library(chat.id)
         elif update.inline_query is not None:
-            await context.choose_archive(update.inline_query.from_user.id)
+            await context.choose_library(update.inline_query.from_user.id)
 
     async def receive(self, update: Update, context: BotContext) -> None:
         """Accept a document, or say why not, or ask where it belongs or whether it replaces another."""
@@ -259,7 +259,7 @@ class OwnDocuments:
             page,
             recipient,
             can_change=can_change,
-            has_library=bool(context.state.archive.sources),
+            has_library=bool(context.state.library.sources),
         )
 
     async def _list(self, chat: int) -> list[OwnDocument]:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 from bot.ops.concurrency import in_thread
 from bot.ops.metrics import Metrics
-from retrieval.documents.library import Library
+from retrieval.documents.local_library import LocalLibrary
 
 # The thread yields to those that answer: on a busy core it gets a tenth of their share.
 _NICENESS = 10
@@ -27,11 +27,11 @@ class BackgroundEncoding:
 
     def __init__(self, metrics: Metrics) -> None:
         self._metrics = metrics
-        self._library: Library | None = None
+        self._library: LocalLibrary | None = None
         self._has_work = asyncio.Event()
         self._is_stopping = False
 
-    def encode_library(self, library: Library) -> None:
+    def encode_library(self, library: LocalLibrary) -> None:
         """Switch to this library; work on another one stops after the current batch."""
         self._library = library
         self._has_work.set()
@@ -44,7 +44,7 @@ class BackgroundEncoding:
             if (library := self._library) is not None:
                 await self._encode_in_thread(library)
 
-    async def _encode_in_thread(self, library: Library) -> None:
+    async def _encode_in_thread(self, library: LocalLibrary) -> None:
         working = asyncio.ensure_future(in_thread(lambda: self._encode(library)))
         try:
             await asyncio.shield(working)
@@ -53,7 +53,7 @@ class BackgroundEncoding:
             await asyncio.wait({working}, timeout=_STOP_TIMEOUT_SECONDS)
             raise
 
-    def _encode(self, library: Library) -> None:
+    def _encode(self, library: LocalLibrary) -> None:
         lower_priority()
         try:
             missing = library.unencoded

@@ -32,9 +32,9 @@ from pydantic import TypeAdapter, ValidationError
 
 from bot.ops.background_encoding import lower_priority
 from bot.ops.concurrency import in_thread
-from retrieval.documents.archive import AnyArchive
-from retrieval.documents.combined_archive import ArchiveView, CombinedArchive
-from retrieval.documents.library import Library, saved_index_dir
+from retrieval.documents.combined_library import AnyLibrary, CombinedLibrary
+from retrieval.documents.library import SingleLibrary
+from retrieval.documents.local_library import LocalLibrary, saved_index_dir
 from retrieval.embeddings.encoder import Encoder
 from retrieval.ids import own_folder
 from retrieval.index.manifest import MANIFEST
@@ -134,16 +134,16 @@ class CollectionSize:
 
 
 @dataclass(frozen=True, slots=True)
-class ChatArchive:
+class ChatLibrary:
     """What a chat asks. `scope` is what it has chosen, None for a chat without documents of its own."""
 
-    archive: ArchiveView
+    library: AnyLibrary
     scope: Scope | None = None
 
 
 @dataclass(slots=True)
 class _OpenCollection:
-    library: Library
+    library: LocalLibrary
     state: object
     used_at: float
 
@@ -176,26 +176,26 @@ class Collections:
             return []
         return sorted(int(name) for name in names if _is_chat_id(name))
 
-    async def archive(self, chat: int, shared: AnyArchive) -> ChatArchive:
+    async def chosen_library(self, chat: int, shared: SingleLibrary) -> ChatLibrary:
         """Return what a chat asks: its documents, the library, or both. Failures to open are logged."""
         if not self.exists(chat):
-            return ChatArchive(shared)
+            return ChatLibrary(shared)
         try:
             library = await self.library(chat)
             scope = self.record(chat).scope
         except Exception as error:  # noqa: BLE001  # a damaged collection must not cost the library's answers
             _log.warning("The documents of a chat cannot be opened: %s", type(error).__name__)
-            return ChatArchive(shared)
+            return ChatLibrary(shared)
         if library is None or not library.sources:
-            return ChatArchive(shared)
-        archives: dict[Scope, ArchiveView] = {
+            return ChatLibrary(shared)
+        libraries: dict[Scope, AnyLibrary] = {
             "library": shared,
             "own": library,
-            "both": CombinedArchive(library, shared) if shared.sources else library,
+            "both": CombinedLibrary(library, shared) if shared.sources else library,
         }
-        return ChatArchive(archives[scope], scope)
+        return ChatLibrary(libraries[scope], scope)
 
-    async def library(self, chat: int) -> Library | None:
+    async def library(self, chat: int) -> LocalLibrary | None:
         """Return the library of a chat as it was last saved, or None without one."""
         lock = self._opening.setdefault(chat, asyncio.Lock())
         async with lock:
@@ -214,16 +214,18 @@ class Collections:
                 self._open.popitem(last=False)
             return opened.library
 
-    def _load(self, chat: int) -> Library | None:
+    def _load(self, chat: int) -> LocalLibrary | None:
         paths = self.paths(chat)
-        library = Library.load(paths.files, paths.index, quote_chars=self._quote_chars, encoder=self._encoder)
+        library = LocalLibrary.load(
+            paths.files, paths.index, quote_chars=self._quote_chars, encoder=self._encoder
+        )
         if library is not None or not paths.documents.is_dir():
             return library
         # The saved index is damaged, or of another version of the program.
         with self.locked(chat):
             return self.read(chat)
 
-    def read(self, chat: int) -> Library:
+    def read(self, chat: int) -> LocalLibrary:
         """Read the documents that have changed, save the index and return the library. Blocks.
 
         Nothing of removed and replaced documents stays in the index.
@@ -233,7 +235,7 @@ class Collections:
         # A process that was killed while it read may have left texts there. No other process writes now.
         for folder in paths.index.glob(".new-*"):
             shutil.rmtree(folder, ignore_errors=True)
-        library = Library.open(
+        library = LocalLibrary.open(
             paths.files,
             index_dir=paths.index,
             quote_chars=self._quote_chars,

@@ -12,7 +12,7 @@ from watchfiles import awatch
 from bot.ops.concurrency import in_thread
 from retrieval.documents.file_listing import list_files
 from retrieval.documents.ingestion import FailedFile, ingest
-from retrieval.documents.library import QUOTE_CHARS, Library, Progress
+from retrieval.documents.local_library import QUOTE_CHARS, LocalLibrary, Progress
 from retrieval.errors import DocumentError, FolderError
 from retrieval.loaders import formats
 from retrieval.model import Source
@@ -32,10 +32,10 @@ class DocumentManager:
 
     def __init__(
         self,
-        library: Library,
-        reopen: Callable[[Library, float, Progress | None], Library],
-        swap: Callable[[Library], None],
-        save: Callable[[Library], None],
+        library: LocalLibrary,
+        reopen: Callable[[LocalLibrary, float, Progress | None], LocalLibrary],
+        swap: Callable[[LocalLibrary], None],
+        save: Callable[[LocalLibrary], None],
     ) -> None:
         self.library = library
         self._save = save
@@ -43,7 +43,7 @@ class DocumentManager:
         self._swap = swap
         self._lock = asyncio.Lock()
 
-    async def reload(self, *, quiet: float = 0.0, progress: Progress | None = None) -> Library:
+    async def reload(self, *, quiet: float = 0.0, progress: Progress | None = None) -> LocalLibrary:
         """Read the folder again, except files modified in the last `quiet` seconds.
 
         Raises FolderError if the folder is missing.

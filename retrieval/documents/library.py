@@ -1,393 +1,193 @@
-"""The documents folder and its index on this machine."""
+"""Questions and lookups over indexed documents. The index is on this machine or in a cluster."""
 
-import hashlib
-import logging
-import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
-from itertools import islice
+import asyncio
+from abc import ABC, abstractmethod
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
-from typing import Self
+from typing import Any, Generic, TypeAlias, TypeVar
 
-import numpy as np
-
-from retrieval.documents.archive import Archive, Snapshot
-from retrieval.documents.file_listing import FileEntry, list_files
-from retrieval.documents.file_records import (
-    FileRecord,
-    file_record,
-    library_version,
-    list_sources,
-    recently_modified,
-    record_from_row,
-    record_to_row,
-    unchanged,
+from retrieval.documents.ingestion import render_page_picture
+from retrieval.errors import EncoderError
+from retrieval.ids import document_id, document_of
+from retrieval.index.interface import DocumentIndex
+from retrieval.loaders.zip_folder import container_of
+from retrieval.model import (
+    Answer,
+    Citation,
+    Passage,
+    PassageWithNeighbours,
+    Problem,
+    Section,
+    Source,
+    TermWeight,
 )
-from retrieval.documents.ingestion import ingest
-from retrieval.embeddings.encoder import Encoder
-from retrieval.embeddings.vector_store import Embeddings
-from retrieval.ids import document_id
-from retrieval.index import manifest
-from retrieval.index.bm25 import MAX_SEGMENT_PASSAGES
-from retrieval.index.local_index import LocalIndex
-from retrieval.index.merge_policy import delete_unused_segments, force_merge, maybe_merge
-from retrieval.index.segment import LiveSegment, Segment
-from retrieval.model import Problem
+from retrieval.overview import Overview, make_overview
+from retrieval.pipeline import answer, explain
 
-QUOTE_CHARS = 300
+_MAX_CACHED_ANSWERS = 256
+_MAX_CACHED_OVERVIEWS = 64
 
-Progress = Callable[[int, int], None]
-
-# Segments kept open while documents are read: each takes two file descriptors.
-_MAX_OPEN_SEGMENTS = 200
-# Merging larger segments would take longer than an update may: `compact` does it later.
-_MAX_PASSAGES_MERGED_BY_UPDATE = 20_000
-# Half a second to a second on one core. Larger batches are no faster.
-_TEXTS_PER_BATCH = 16
-
-_log = logging.getLogger(__name__)
+T = TypeVar("T")
+IndexT = TypeVar("IndexT", bound=DocumentIndex)
 
 
 @dataclass(frozen=True, slots=True)
-class Library(Archive[LocalIndex]):
-    """A documents folder as of the time it was read. Immutable: an update returns a new library.
+class Snapshot(Generic[IndexT]):
+    """The indexed documents at one time. Immutable, except for a cache of answers and overviews.
 
-    `records` are by file name. Files in `waiting` are still being written and are read later. Segments are
-    written to the folder `segment_dir`, or to a temporary one if it is None.
+    `problems` are the files that were left out. `version` changes with the documents or their index.
     """
 
-    _snapshot: Snapshot[LocalIndex]
-    folder: Path
-    records: Mapping[str, FileRecord]
-    segment_dir: Path | None
-    waiting: frozenset[str] = frozenset()
-
-    @classmethod
-    def open(  # noqa: PLR0913  # optional keyword arguments
-        cls,
-        folder: Path,
-        *,
-        index_dir: Path | None = None,
-        quote_chars: int = QUOTE_CHARS,
-        progress: Progress | None = None,
-        fresh: bool = False,
-        thorough: bool = False,
-        before: Self | None = None,
-        quiet: float = 0.0,
-        encoder: Encoder | None = None,
-    ) -> Self:
-        """Read what has changed in the folder since the index was saved in `index_dir`. Blocks.
-
-        With `before`, a library of the same folder, only files changed since then are read, and `index_dir`
-        is neither read nor written: call `save` for that. `fresh` reads all files again; `thorough` verifies
-        the checksums of saved segments of any size. A file modified less than `quiet` seconds ago may be
-        incomplete: its previous version stays in the index, and it is listed in `waiting`. `progress` is
-        called with the number of files read and their total. With an `encoder`, answers compare meanings
-        once `encode` has run.
-
-        A file that cannot be read is left out and listed in `problems`. Raises FolderError if the folder is
-        missing or cannot be listed.
-        """
-        files, problems = list_files(folder)
-        segment_dir = (
-            before.segment_dir if before else index_dir and saved_index_dir(folder, index_dir, quote_chars)
-        )
-        embeddings = before.index.embeddings if before else _open_embeddings(encoder, segment_dir)
-        old = before or (
-            None if fresh else cls._load(folder, quote_chars, segment_dir, embeddings, thorough=thorough)
-        )
-        known = old.records if old else {}
-        records = unchanged(files, known)
-        waiting = recently_modified(files, records, quiet)
-        records |= {name: known[name] for name in waiting if name in known}
-        changed = [file for file in files if file.name not in records and file.name not in waiting]
-        if old and not changed and len(records) == len(known):
-            library = old
-        else:
-            # While a bot runs, an update must be quick; `compact` merges the rest later.
-            max_merged = _MAX_PASSAGES_MERGED_BY_UPDATE if before else MAX_SEGMENT_PASSAGES
-            update = _IndexUpdate(folder, changed, records, _remaining(old, records), quote_chars, max_merged)
-            segments, records = update.run(segment_dir, progress)
-            library = cls._build(LocalIndex(segments, embeddings), records, quote_chars, folder, segment_dir)
-            if index_dir and not before:
-                library.save(index_dir)
-        if index_dir and not before:
-            _compact_vectors(library.index)
-        return library.with_problems(problems, waiting)
-
-    @classmethod
-    def load(
-        cls,
-        folder: Path,
-        index_dir: Path,
-        *,
-        quote_chars: int = QUOTE_CHARS,
-        encoder: Encoder | None = None,
-    ) -> Self | None:
-        """Return the library as it was last saved, whatever the folder has now. Blocks.
-
-        Returns None if it was not saved, or if the saved index is outdated or damaged.
-        """
-        segment_dir = saved_index_dir(folder, index_dir, quote_chars)
-        embeddings = _open_embeddings(encoder, segment_dir)
-        library = cls._load(folder, quote_chars, segment_dir, embeddings, thorough=False)
-        return library and library.with_problems((), frozenset())
-
-    @classmethod
-    def _build(
-        cls,
-        index: LocalIndex,
-        records: Mapping[str, FileRecord],
-        quote_chars: int,
-        folder: Path,
-        segment_dir: Path | None,
-    ) -> Self:
-        version = library_version(records.values(), manifest.format_id(), quote_chars)
-        snapshot = Snapshot(index, list_sources(records.values()), (), version, quote_chars)
-        return cls(snapshot, folder, records, segment_dir)
-
-    @classmethod
-    def _load(
-        cls,
-        folder: Path,
-        quote_chars: int,
-        segment_dir: Path | None,
-        embeddings: Embeddings | None,
-        *,
-        thorough: bool,
-    ) -> Self | None:
-        """Return the library saved in `segment_dir`, or None if it is missing, outdated or damaged."""
-        saved = None if segment_dir is None else manifest.load_index(segment_dir, thorough=thorough)
-        if saved is None:
-            return None
-        index, metadata = saved
-        records = {record.file.name: record for record in map(record_from_row, metadata["records"])}
-        return cls._build(LocalIndex(index.segments, embeddings), records, quote_chars, folder, segment_dir)
-
-    def with_problems(self, problems: Iterable[Problem], waiting: frozenset[str]) -> Self:
-        """Return the library with these problems, of files that were not listed, and those of its records."""
-        unread = [
-            Problem(record.file.name, record.problem) for record in self.records.values() if record.problem
-        ]
-        all_problems = tuple(sorted([*problems, *unread], key=lambda problem: problem.name))
-        return replace(self, _snapshot=replace(self.snapshot, problems=all_problems), waiting=waiting)
-
-    @property
-    def snapshot(self) -> Snapshot[LocalIndex]:
-        return self._snapshot
-
-    @property
-    def index(self) -> LocalIndex:
-        return self.snapshot.index
-
-    def encode(
-        self,
-        progress: Progress | None = None,
-        *,
-        stop: Callable[[], bool] = lambda: False,
-        threads: int = 1,
-    ) -> bool:
-        """Compute and store the missing vectors in batches. Blocks. Returns whether all texts have a vector.
-
-        `progress` is called with the number of texts encoded and their total; `stop` is called between
-        batches, about once a second. With more than one of `threads` the work is done in a pool of threads.
-        Raises EncoderError if the encoder cannot be loaded.
-        """
-        embeddings = self.index.embeddings
-        if embeddings is None:
-            return False
-        missing = embeddings.missing(self.index.encoder_keys(), self.index.whole_keys())
-        texts = self.index.encoder_texts(missing.tolist())
-        done = 0
-        while done < len(missing):
-            if stop():
-                return False
-            batch = list(islice(texts, _TEXTS_PER_BATCH * threads))
-            if not batch:
-                return False
-            embeddings.encode(batch, threads)
-            done += len(batch)
-            if progress:
-                progress(done, len(missing))
-        return True
-
-    @property
-    def encodable(self) -> int:
-        """The number of different texts to encode, 0 without an encoder."""
-        return len(np.unique(self.index.encoder_keys())) if self.index.embeddings else 0
-
-    @property
-    def unencoded(self) -> int:
-        """The number of different texts without a vector."""
-        embeddings = self.index.embeddings
-        if embeddings is None:
-            return 0
-        return len(embeddings.missing(self.index.encoder_keys(), self.index.whole_keys()))
-
-    def save(self, index_dir: Path) -> None:
-        """Save the index, and delete the indexes of folders that no longer exist. Failures are logged."""
-        segment_dir = saved_index_dir(self.folder, index_dir, self.quote_chars)
-        metadata = {
-            "folder": str(self.folder.resolve()),
-            "records": [record_to_row(record) for record in self.records.values()],
-        }
-        try:
-            manifest.save_index(self.index, segment_dir, metadata)
-            manifest.delete_stale(index_dir, segment_dir)
-        except OSError as error:
-            reason = error.strerror or error
-            _log.warning("INDEX_DIR=%s: the index cannot be saved there (%s)", index_dir, reason)
-
-    def compact(self) -> Self:
-        """Return the library with the small segments left by updates merged. Blocks, possibly for long."""
-        try:
-            with _segment_folders(self.segment_dir) as (_, target):
-                segments = maybe_merge(self.index.segments, target)
-        except OSError as error:
-            _log.warning("The segments of the index cannot be merged (%s)", error.strerror or error)
-            return self
-        if segments == list(self.index.segments):
-            return self
-        index = LocalIndex(segments, self.index.embeddings)
-        return replace(self, _snapshot=replace(self.snapshot, index=index))
-
-    def without_deleted(self) -> Self:
-        """Return the library with segments that have nothing of removed documents. Blocks; raises OSError.
-
-        The files of the old segments are deleted when the library is saved.
-        """
-        if not any(live.deleted for live in self.index.segments):
-            return self
-        with _segment_folders(self.segment_dir) as (_, target):
-            segments = [
-                segment
-                for live in self.index.segments
-                for segment in (force_merge([live], target) if live.deleted else [live])
-            ]
-        index = LocalIndex(segments, self.index.embeddings)
-        return replace(self, _snapshot=replace(self.snapshot, index=index))
-
-
-def _remaining(library: Library | None, records: Mapping[str, FileRecord]) -> Sequence[LiveSegment]:
-    """Return the segments of a library without the documents that are not in `records`."""
-    if library is None:
-        return ()
-    known = library.records
-    current = {known[name].source for name in records if name in known}
-    removed = [
-        record.source.id for record in known.values() if record.source and record.source not in current
-    ]
-    return library.index.without(removed).segments
-
-
-@dataclass(frozen=True, slots=True)
-class _IndexUpdate:
-    """An update of an index: reads the `changed` files and adds them to `segments`.
-
-    `records` are those of unchanged files. Only segments of up to `max_merged` passages are merged.
-    """
-
-    folder: Path
-    changed: Sequence[FileEntry]
-    records: Mapping[str, FileRecord]
-    segments: Sequence[LiveSegment]
+    index: IndexT
+    sources: tuple[Source, ...]
+    problems: tuple[Problem, ...]
+    version: str
     quote_chars: int
-    max_merged: int
+    _answers: OrderedDict[tuple[str, int, str | None, int], Answer] = field(default_factory=OrderedDict)
+    _overviews: OrderedDict[str, Overview] = field(default_factory=OrderedDict)
+    _by_id: Mapping[str, Source] = field(init=False)
 
-    def run(
-        self, segment_dir: Path | None, progress: Progress | None
-    ) -> tuple[list[LiveSegment], dict[str, FileRecord]]:
-        """Return the segments, and the records of all files, sorted by name.
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_by_id", {source.id: source for source in self.sources})
 
-        Raises OSError, with a line for the operator as `strerror`.
-        """
-        if segment_dir:
-            # `save` reports why it cannot be written.
-            with suppress(OSError):
-                return self._run(segment_dir, progress)
+    def source(self, identity: str) -> Source | None:
+        return self._by_id.get(identity)
+
+    async def answer(self, question: str, top: int, earlier: str | None) -> Answer:
+        """Answer a question. Answers are cached: paging repeats questions, and people ask the same."""
+        key = question, top, earlier, self.index.vector_count
+        if (cached := self._answers.get(key)) is not None:
+            self._answers.move_to_end(key)
+            return cached
+        answer_with = partial(answer, question, quote_chars=self.quote_chars, top=top, earlier=earlier)
         try:
-            return self._run(None, progress)
-        except OSError as error:
-            tried = "to INDEX_DIR or the temporary folder" if segment_dir else "to the temporary folder"
-            reason = f"the index cannot be written {tried} ({error.strerror}); free some space"
-            raise OSError(error.errno, reason) from error
+            result = await answer_with(self.index)
+        except EncoderError:
+            # The encoder has logged the reason.
+            result = await answer_with(self.index.without_encoder())
+        result = replace(result, citations=tuple(map(self._with_copies, result.citations)))
+        self._answers[key] = result
+        if len(self._answers) > _MAX_CACHED_ANSWERS:
+            self._answers.popitem(last=False)
+        return result
 
-    def _run(
-        self, segment_dir: Path | None, progress: Progress | None
-    ) -> tuple[list[LiveSegment], dict[str, FileRecord]]:
-        with _segment_folders(segment_dir) as (scratch, target):
-            added, records = self._read(scratch, progress)
-            new = force_merge(added, target)
-            segments = maybe_merge([*self.segments, *new], target, self.max_merged)
-            delete_unused_segments(new, segments)
-        return segments, {name: records[name] for name in sorted(records)}
+    def _with_copies(self, citation: Citation) -> Citation:
+        copies = self._by_id[document_id(citation.document)].copies
+        return replace(citation, copies=copies) if copies else citation
 
-    def _read(
-        self, scratch: Path, progress: Progress | None
-    ) -> tuple[list[LiveSegment], dict[str, FileRecord]]:
-        """Read the changed files into segments. A file with the same text as another one adds no passages."""
-        segments: list[LiveSegment] = []
-        records = dict(self.records)
-        originals = {record.text_digest: name for name, record in records.items() if record.source}
-        done = 0
-        for batch in ingest(self.folder, self.changed, self.quote_chars, scratch):
-            copies: list[str] = []
-            for file, result in batch.results:
-                record = records[file.name] = file_record(file, result, originals)
-                if record.source:
-                    originals[record.text_digest] = file.name
-                else:
-                    copies.append(document_id(file.name))
-                done += 1
-                if progress:
-                    progress(done, len(self.changed))
-            if batch.segment:
-                segment = Segment(batch.segment)
-                segments.append(LiveSegment(segment).without(segment.document_ordinals(copies)))
-            if len(segments) > _MAX_OPEN_SEGMENTS:
-                segments = maybe_merge(segments, scratch)
-        return [segment for segment in segments if segment.size], records
+    async def passage_with_neighbours(self, passage_id: str) -> PassageWithNeighbours | None:
+        ordinal = await self.index.ordinal(passage_id)
+        if ordinal is None:
+            return None
+        first = max(ordinal - 1, 0)
+        passages = await self.index.document_passages(document_of(passage_id), first, ordinal + 2 - first)
+        at = ordinal - first
+        before = passages[at - 1] if at else None
+        after = passages[at + 1] if at + 1 < len(passages) else None
+        return PassageWithNeighbours(passages[at], before, after, ordinal)
+
+    async def overview(self, source: Source) -> Overview:
+        """Return the overview of a document. Those made last are cached."""
+        if (cached := self._overviews.get(source.id)) is not None:
+            self._overviews.move_to_end(source.id)
+            return cached
+        passages = await self.index.document_passages(source.id, 0, source.passages)
+        result = await asyncio.to_thread(make_overview, passages, self.quote_chars)
+        self._overviews[source.id] = result
+        if len(self._overviews) > _MAX_CACHED_OVERVIEWS:
+            self._overviews.popitem(last=False)
+        return result
 
 
-def _open_embeddings(encoder: Encoder | None, segment_dir: Path | None) -> Embeddings | None:
-    return Embeddings.open(encoder, segment_dir) if encoder else None
+class Library(ABC, Generic[IndexT]):
+    """Answers questions about the documents in `folder`, and returns their passages.
 
-
-def _compact_vectors(index: LocalIndex) -> None:
-    """Remove the vectors of texts that no longer exist, if they are most of the file."""
-    if index.embeddings is None:
-        return
-    try:
-        index.embeddings.compact(index.encoder_keys(), index.whole_keys())
-    except OSError as error:
-        _log.warning("%s cannot be compacted (%s)", index.embeddings.store.path, error.strerror or error)
-
-
-@contextmanager
-def _segment_folders(segment_dir: Path | None) -> Iterator[tuple[Path, Path]]:
-    """Yield two folders to write segments to: one for temporary segments, one for permanent ones.
-
-    Without a `segment_dir` both are deleted at the end, but open segments stay readable. Raises OSError.
+    All coroutines raise UnavailableError while the cluster cannot be reached.
     """
-    if segment_dir:
-        segment_dir.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(
-        prefix=".new-" if segment_dir else "verbatim-",
-        dir=segment_dir and segment_dir.parent,
-        # A process may end while a thread is still in here, and both would remove the same files.
-        ignore_cleanup_errors=True,
-    ) as scratch:
-        yield Path(scratch), segment_dir or Path(scratch)
+
+    __slots__ = ()
+
+    folder: Path
+
+    @property
+    @abstractmethod
+    def snapshot(self) -> Snapshot[IndexT]:
+        """The current documents and index."""
+
+    async def _ask(self, work: Callable[[Snapshot[IndexT]], Awaitable[T]]) -> T:
+        """Run `work` on the current snapshot. A subclass may retry it on a newer one."""
+        return await work(self.snapshot)
+
+    @property
+    def sources(self) -> tuple[Source, ...]:
+        """The documents, sorted by name."""
+        return self.snapshot.sources
+
+    @property
+    def problems(self) -> tuple[Problem, ...]:
+        """The files that were left out of the index."""
+        return self.snapshot.problems
+
+    @property
+    def passages(self) -> int:
+        """The number of passages."""
+        return self.snapshot.index.size
+
+    @property
+    def languages(self) -> Sequence[str]:
+        """The languages of the documents, by number of passages, most first."""
+        return self.snapshot.index.languages
+
+    @property
+    def version(self) -> str:
+        """A digest that changes with the documents or their index."""
+        return self.snapshot.version
+
+    @property
+    def quote_chars(self) -> int:
+        """The maximum length of a quote in characters. Documents are indexed for it."""
+        return self.snapshot.quote_chars
+
+    async def answer(self, question: str, *, top: int = 5, earlier: str | None = None) -> Answer:
+        """Answer a question with up to `top` quotes. It may refer to the `earlier` question."""
+        return await self._ask(lambda snapshot: snapshot.answer(question, top, earlier))
+
+    async def explain(self, question: str) -> tuple[TermWeight, ...]:
+        """Return the weights of the words of a question, highest first."""
+        return await self._ask(lambda snapshot: explain(question, snapshot.index))
+
+    def source(self, identity: str) -> Source | None:
+        """Return the document with this id, or None."""
+        return self.snapshot.source(identity)
+
+    async def read(self, source: Source, first: int = 0, count: int | None = None) -> Sequence[Passage]:
+        """Return up to `count` passages of a document (default: all) from ordinal `first` on."""
+        number = source.passages - first if count is None else count
+        return await self._ask(lambda snapshot: snapshot.index.document_passages(source.id, first, number))
+
+    async def sections(self, source: Source) -> tuple[Section, ...]:
+        """Return the sections of a document that have text, in document order."""
+        return await self._ask(lambda snapshot: snapshot.index.sections(source.name))
+
+    async def overview(self, source: Source) -> Overview:
+        """Return the central sentences of a document, and the headings of a long one."""
+        return await self._ask(lambda snapshot: snapshot.overview(source))
+
+    async def passage_with_neighbours(self, passage_id: str) -> PassageWithNeighbours | None:
+        """Return a passage and its neighbours, or None without a passage of this id."""
+        return await self._ask(lambda snapshot: snapshot.passage_with_neighbours(passage_id))
+
+    def file(self, source: Source) -> Path:
+        """Return the path of a document's file, or of the archive that it is in."""
+        file = self.folder / source.name
+        return container_of(file) or file
+
+    def picture(self, citation: Citation) -> bytes | None:
+        """Return the page of a quote as a JPEG with the quote marked, or None without pages. Blocks."""
+        return render_page_picture(self.folder, citation)
 
 
-def saved_index_dir(folder: Path, index_dir: Path, quote_chars: int = QUOTE_CHARS) -> Path:
-    """Return the folder in `index_dir` that the index of a documents folder is saved in."""
-    return index_dir / _index_name(folder, quote_chars)
-
-
-def _index_name(folder: Path, quote_chars: int) -> str:
-    """Return the name of a saved index: a digest of its folder and maximum quote length."""
-    digest = hashlib.blake2b(f"{quote_chars} ".encode(), digest_size=16)
-    digest.update(str(folder.resolve()).encode("utf-8", "surrogateescape"))
-    return digest.hexdigest()
+SingleLibrary: TypeAlias = Library[Any]

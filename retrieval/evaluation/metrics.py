@@ -19,7 +19,7 @@ QUOTES_PER_ANSWER = 5
 
 
 class Answerer(Protocol):
-    """Answers questions, as an archive does."""
+    """Answers questions, as a library does."""
 
     async def answer(self, question: str, *, top: int) -> Answer: ...
 

@@ -1,4 +1,4 @@
-"""The archive over an index in a cluster: finds the index that the alias points to, and answers from it."""
+"""A library with its index in a cluster: finds the index that the alias points to, and answers from it."""
 
 import asyncio
 import logging
@@ -7,8 +7,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
-from retrieval.documents.archive import Archive, Snapshot
 from retrieval.documents.file_records import FileRecord, list_sources
+from retrieval.documents.library import Library, Snapshot
 from retrieval.embeddings.encoder import Encoder
 from retrieval.errors import RetrievalError, UnavailableError
 from retrieval.model import Problem
@@ -115,7 +115,7 @@ T = TypeVar("T")
 ClusterSnapshot = Snapshot[OpenSearchIndex]
 
 
-class ClusterLibrary(Archive[OpenSearchIndex]):
+class ClusterLibrary(Library[OpenSearchIndex]):
     """Answers from the index that an alias points to, as it was at the last `refresh`.
 
     When that index has been deleted, a request is repeated on the one that replaced it. Failures are raised

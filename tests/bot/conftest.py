@@ -14,7 +14,7 @@ from bot.ops.concurrency import CancellableWaits
 from bot.ops.feedback import Feedback
 from bot.ops.metrics import Metrics
 from config.settings import Settings
-from retrieval.documents.archive import AnyArchive, Snapshot
+from retrieval.documents.library import SingleLibrary, Snapshot
 from retrieval.errors import UnavailableError
 from retrieval.model import (
     Answer,
@@ -82,7 +82,7 @@ def make_answer(
 
 
 @dataclass
-class FakeArchive(AnyArchive):
+class FakeLibrary(SingleLibrary):
     """Answers from a table; the questions it was asked are kept."""
 
     answers: dict[str, Answer] = field(default_factory=dict)
@@ -147,12 +147,12 @@ class FakeArchive(AnyArchive):
 class FakeDocumentManager:
     """Keeps what was put in and taken out."""
 
-    library: FakeArchive
+    library: FakeLibrary
     put_in: dict[str, bytes] = field(default_factory=dict)
     taken_out: list[str] = field(default_factory=list)
     reloads: int = 0
 
-    async def reload(self, **_: object) -> FakeArchive:
+    async def reload(self, **_: object) -> FakeLibrary:
         self.reloads += 1
         return self.library
 
@@ -220,8 +220,8 @@ def answer() -> Callable[..., Answer]:
 
 
 @pytest.fixture
-def archive() -> FakeArchive:
-    return FakeArchive()
+def library() -> FakeLibrary:
+    return FakeLibrary()
 
 
 @pytest.fixture
@@ -230,24 +230,24 @@ def telegram() -> FakeTelegram:
 
 
 @pytest.fixture
-def application(archive: FakeArchive, telegram: FakeTelegram) -> Any:
-    return connect(archive, telegram)
+def application(library: FakeLibrary, telegram: FakeTelegram) -> Any:
+    return connect(library, telegram)
 
 
 @pytest.fixture
-def connecting(archive: FakeArchive, telegram: FakeTelegram) -> Callable[..., Any]:
-    return lambda **settings: connect(archive, telegram, **settings)
+def connecting(library: FakeLibrary, telegram: FakeTelegram) -> Callable[..., Any]:
+    return lambda **settings: connect(library, telegram, **settings)
 
 
 def connect(
-    archive: FakeArchive, telegram: FakeTelegram, **settings: Any
+    library: FakeLibrary, telegram: FakeTelegram, **settings: Any
 ) -> Application[Any, Any, Any, Any, Any, Any]:
     given = Settings(_env_file=None, telegram_token="1:x", **settings)
     state = BotState(
-        archive,
+        library,
         Metrics(),
         Feedback(given.feedback_dir),
-        FakeDocumentManager(archive),  # type: ignore[arg-type]  # a fake
+        FakeDocumentManager(library),  # type: ignore[arg-type]  # a fake
         given.telegram_admins,
         given.log_questions,
     )

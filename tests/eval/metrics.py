@@ -28,7 +28,7 @@ Metrics = dict[str, float | None]
 
 
 class Answerer(Protocol):
-    """Answers questions, as an archive does."""
+    """Answers questions, as a library does."""
 
     async def answer(self, question: str, *, top: int) -> Answer: ...
 

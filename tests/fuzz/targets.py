@@ -215,7 +215,7 @@ def _updates() -> Target:
 async def _handle_update(data: bytes) -> str:
     """Handle an update as a bot does whose administrator wrote it."""
     citation = fakes.make_citation("There are 12 goats in the yard.", (0, 31))
-    archive = fakes.FakeArchive(
+    archive = fakes.FakeLibrary(
         answers={_QUESTION: fakes.make_answer(citation)}, texts={"folder01": [citation.passage]}
     )
     application = fakes.connect(archive, _FakeTelegram(), telegram_admins="7")

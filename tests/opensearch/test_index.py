@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from retrieval.documents.library import Library
+from retrieval.documents.local_library import LocalLibrary
 from retrieval.embeddings.encoder import QuestionVectors
 from retrieval.errors import EncoderError
 from retrieval.index.interface import Candidates
@@ -47,7 +47,7 @@ async def both(
     """Index the documents of the evaluation on this machine, and in a cluster in one or three shards."""
     await write_index(cluster, EVAL_DOCUMENTS, IndexPlan(alias, shards=request.param, replicas=0))
     library = await ClusterLibrary.open(cluster, EVAL_DOCUMENTS, alias=alias)
-    return Library.open(EVAL_DOCUMENTS, index_dir=tmp_path).index, cluster_index(library)
+    return LocalLibrary.open(EVAL_DOCUMENTS, index_dir=tmp_path).index, cluster_index(library)
 
 
 async def test_sizes_and_languages(both: tuple[LocalIndex, OpenSearchIndex]) -> None:
@@ -132,7 +132,7 @@ async def test_meaning_scores(cluster: ClusterClient, alias: str, tmp_path: Path
         embeddings=cached_embeddings(encoder, tmp_path, alias),
     )
     count = len(encoder.texts)
-    library = Library.open(EVAL_DOCUMENTS, index_dir=tmp_path, encoder=encoder)
+    library = LocalLibrary.open(EVAL_DOCUMENTS, index_dir=tmp_path, encoder=encoder)
     assert library.encode()
     # Both encode the same texts, each once.
     assert set(encoder.texts[:count]) == set(encoder.texts[count:])
@@ -207,7 +207,7 @@ async def test_answers(cluster: ClusterClient, alias: str) -> None:
     """All questions of the evaluation get equal answers, including quotes and confidence."""
     await write_index(cluster, EVAL_DOCUMENTS, IndexPlan(alias, replicas=0))
     local, remote = (
-        Library.open(EVAL_DOCUMENTS),
+        LocalLibrary.open(EVAL_DOCUMENTS),
         await ClusterLibrary.open(cluster, EVAL_DOCUMENTS, alias=alias),
     )
     different = [

@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 import pytest
 
-from retrieval.documents.library import Library
+from retrieval.documents.local_library import LocalLibrary
 from retrieval.errors import FolderError, UnavailableError
 from retrieval.opensearch import (
     ClusterClient,
@@ -107,7 +107,7 @@ async def assert_like_local_library(
     cluster: ClusterClient, alias: str, folder: Path, question: str = "How many goats?"
 ) -> None:
     """Compare the cluster's library with one on this machine, and count the documents in the index."""
-    local, remote = Library.open(folder), await ClusterLibrary.open(cluster, folder, alias=alias)
+    local, remote = LocalLibrary.open(folder), await ClusterLibrary.open(cluster, folder, alias=alias)
     for name in ("sources", "problems", "passages", "languages", "version"):
         assert getattr(local, name) == getattr(remote, name)
     assert await local.answer(question) == await remote.answer(question)

@@ -6,7 +6,7 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from retrieval.documents.library import Library
+from retrieval.documents.local_library import LocalLibrary
 from retrieval.ids import document_id, document_of, passage_id
 from retrieval.loaders.chunking import split_passages
 from retrieval.loaders.formats import load_document
@@ -79,7 +79,7 @@ async def test_library_lookup(tmp_path: Path) -> None:
     """A library finds passages and documents by their ids, and returns None for unknown ids."""
     (tmp_path / "a.md").write_text("# One\n\nThe sea.\n\n## Two\n\nThe sea.\n\n# One\n\nThe land.\n")
     (tmp_path / "b.txt").write_text("The sea.\n\nThe sea.\n")
-    library = Library.open(tmp_path)
+    library = LocalLibrary.open(tmp_path)
     for source in library.sources:
         assert source == library.source(source.id)
         for ordinal, passage in enumerate(await library.read(source)):

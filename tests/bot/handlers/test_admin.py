@@ -35,7 +35,7 @@ def manager(connecting: Callable[..., Any], telegram: Any, monkeypatch: pytest.M
     monkeypatch.setattr(telegram, "do_request", request)
     manager: Any = bot.bot_data.document_manager
     manager.bot = bot
-    manager.library = bot.bot_data.archive
+    manager.library = bot.bot_data.library
     return manager
 
 

@@ -15,7 +15,7 @@ import pytest
 from bot.ops import background_encoding
 from bot.ops.background_encoding import BackgroundEncoding
 from bot.ops.metrics import Metrics
-from retrieval.documents.library import Library
+from retrieval.documents.local_library import LocalLibrary
 from retrieval.embeddings.encoder import Vectors
 from retrieval.errors import EncoderError
 from tests.retrieval.fake_encoder import FakeEncoder
@@ -85,7 +85,7 @@ def _remaining(metrics: Metrics) -> float | None:
 async def test_missing_vectors_are_computed(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
     """All vectors are computed in a thread of low priority; the log has one line at each end."""
     encoder, metrics = Encoder(), Metrics()
-    library = Library.open(folder, encoder=encoder)
+    library = LocalLibrary.open(folder, encoder=encoder)
     texts = library.encodable
     background = BackgroundEncoding(metrics)
     # 0, unless the tests run at a low priority themselves.
@@ -114,7 +114,7 @@ async def test_progress_is_logged(
 ) -> None:
     """Long work logs its progress."""
     monkeypatch.setattr(background_encoding, "_LOG_INTERVAL_SECONDS", 0.0)
-    library = Library.open(folder, encoder=FakeEncoder())
+    library = LocalLibrary.open(folder, encoder=FakeEncoder())
     texts = library.encodable
     background = BackgroundEncoding(Metrics())
     with caplog.at_level(logging.INFO):
@@ -128,14 +128,14 @@ async def test_without_missing_vectors_nothing_is_logged(
     folder: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Nothing is logged if all texts have vectors or there is no encoder."""
-    complete = Library.open(folder, encoder=FakeEncoder())
+    complete = LocalLibrary.open(folder, encoder=FakeEncoder())
     complete.encode()
     metrics = Metrics()
     background = BackgroundEncoding(metrics)
     metrics.set_unencoded(7)
     with caplog.at_level(logging.INFO):
         async with _running(background):
-            for library in (complete, Library.open(folder)):
+            for library in (complete, LocalLibrary.open(folder)):
                 background.encode_library(library)
                 await _wait_until(lambda: _remaining(metrics) == 0)
                 metrics.set_unencoded(7)
@@ -145,12 +145,12 @@ async def test_without_missing_vectors_nothing_is_logged(
 async def test_a_new_library_replaces_the_old_one(folder: Path) -> None:
     """When documents change, work on the old library stops after its batch and goes on with the new one."""
     encoder, background = Encoder(), BackgroundEncoding(Metrics())
-    before = Library.open(folder, encoder=encoder)
+    before = LocalLibrary.open(folder, encoder=encoder)
     async with _running(background):
         background.encode_library(before)
         await asyncio.to_thread(encoder.waiting.wait, TIMEOUT_SECONDS)
         _fill(folder, 20, 30)
-        after = Library.open(folder, before=before)
+        after = LocalLibrary.open(folder, before=before)
         background.encode_library(after)
         for _ in range(after.encodable):
             encoder.gate.release()
@@ -161,7 +161,7 @@ async def test_a_new_library_replaces_the_old_one(folder: Path) -> None:
 async def test_cancelling_waits_for_the_batch(folder: Path) -> None:
     """When cancelled, it finishes and saves the current batch and starts no other."""
     encoder, background = Encoder(), BackgroundEncoding(Metrics())
-    library = Library.open(folder, encoder=encoder)
+    library = LocalLibrary.open(folder, encoder=encoder)
     texts = library.encodable
     async with _running(background) as task:
         background.encode_library(library)
@@ -182,7 +182,7 @@ async def test_cancelling_does_not_wait_for_a_slow_batch(
     monkeypatch.setattr(background_encoding, "_STOP_TIMEOUT_SECONDS", 0.05)
     encoder, background = Encoder(), BackgroundEncoding(Metrics())
     async with _running(background) as task:
-        background.encode_library(Library.open(folder, encoder=encoder))
+        background.encode_library(LocalLibrary.open(folder, encoder=encoder))
         await asyncio.to_thread(encoder.waiting.wait, TIMEOUT_SECONDS)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -193,9 +193,9 @@ async def test_cancelling_does_not_wait_for_a_slow_batch(
 async def test_a_failing_encoder(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
     """A failure is logged in one line, and the next library is encoded."""
     background = BackgroundEncoding(Metrics())
-    good = Library.open(folder, encoder=FakeEncoder())
+    good = LocalLibrary.open(folder, encoder=FakeEncoder())
     async with _running(background):
-        background.encode_library(Library.open(folder, encoder=Broken()))
+        background.encode_library(LocalLibrary.open(folder, encoder=Broken()))
         await _wait_until(lambda: caplog.messages)
         background.encode_library(good)
         await _wait_until(lambda: not good.unencoded)

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from bot.ops.collections import AddedBy, Collections
-from retrieval.documents.combined_archive import CombinedArchive
-from retrieval.documents.library import Library
+from retrieval.documents.combined_library import CombinedLibrary
+from retrieval.documents.local_library import LocalLibrary
 
 CHAT, GROUP = 7, -100_000_000_0042
 LEASE = "Either party may end this lease with a notice period of three months.\n"
@@ -24,11 +24,11 @@ def collections(tmp_path: Path) -> Collections:
 
 
 @pytest.fixture
-def shared(tmp_path: Path) -> Library:
+def shared(tmp_path: Path) -> LocalLibrary:
     folder = tmp_path / "library"
     folder.mkdir()
     (folder / "ferry.txt").write_text("The ferry to the island of Runa leaves at seven in the morning.\n")
-    return Library.open(folder)
+    return LocalLibrary.open(folder)
 
 
 def _open(root: Path, **fields: int) -> Collections:
@@ -45,30 +45,32 @@ def _add(collections: Collections, chat: int, name: str = "lease.txt", text: str
         collections.write_record(chat, replace(record, added=added))
 
 
-async def test_a_chat_without_documents_asks_the_library(collections: Collections, shared: Library) -> None:
+async def test_a_chat_without_documents_asks_the_library(
+    collections: Collections, shared: LocalLibrary
+) -> None:
     """A chat without a collection gets the library itself, and nothing is created on disk."""
-    chosen = await collections.archive(CHAT, shared)
-    assert chosen.archive is shared
+    chosen = await collections.chosen_library(CHAT, shared)
+    assert chosen.library is shared
     assert chosen.scope is None
     assert not collections.root.exists()
 
 
 @pytest.mark.parametrize("scope", ["both", "own", "library"])
-async def test_scopes(collections: Collections, shared: Library, scope: str) -> None:
+async def test_scopes(collections: Collections, shared: LocalLibrary, scope: str) -> None:
     """A chat asks what it has chosen, and the choice lasts."""
     _add(collections, CHAT)
     collections.set_scope(CHAT, scope)  # type: ignore[arg-type]
-    chosen = await _open(collections.root).archive(CHAT, shared)
+    chosen = await _open(collections.root).chosen_library(CHAT, shared)
     assert scope == chosen.scope
     names = {"both": ["@7/lease.txt", "ferry.txt"], "own": ["@7/lease.txt"], "library": ["ferry.txt"]}
-    assert names[scope] == [source.name for source in chosen.archive.sources]
+    assert names[scope] == [source.name for source in chosen.library.sources]
 
 
-async def test_another_process_sees_changes(collections: Collections, shared: Library) -> None:
+async def test_another_process_sees_changes(collections: Collections, shared: LocalLibrary) -> None:
     """What one process adds or removes, another sees with its next question."""
     other = _open(collections.root)
     _add(collections, CHAT)
-    assert isinstance((await other.archive(CHAT, shared)).archive, CombinedArchive)
+    assert isinstance((await other.chosen_library(CHAT, shared)).library, CombinedLibrary)
     _add(collections, CHAT, "second.txt", LEASE.replace("three", "nine"))
     library = await other.library(CHAT)
     assert library is not None
@@ -78,22 +80,22 @@ async def test_another_process_sees_changes(collections: Collections, shared: Li
     assert library is not None
     assert ["@7/second.txt"] == [source.name for source in library.sources]
     collections.delete(CHAT)
-    assert (await other.archive(CHAT, shared)).archive is shared
+    assert (await other.chosen_library(CHAT, shared)).library is shared
 
 
-async def test_a_damaged_collection_is_read_again(collections: Collections, shared: Library) -> None:
+async def test_a_damaged_collection_is_read_again(collections: Collections, shared: LocalLibrary) -> None:
     """A damaged index is made again from the documents; a damaged record costs the choice, not an answer."""
     _add(collections, CHAT)
     paths = collections.paths(CHAT)
     for file in paths.index.rglob("*.json"):
         file.write_bytes(b"damaged")
     paths.record.write_bytes(b"{")
-    chosen = await _open(collections.root).archive(CHAT, shared)
-    assert ["@7/lease.txt", "ferry.txt"] == [source.name for source in chosen.archive.sources]
+    chosen = await _open(collections.root).chosen_library(CHAT, shared)
+    assert ["@7/lease.txt", "ferry.txt"] == [source.name for source in chosen.library.sources]
 
 
 async def test_an_unreadable_collection_costs_no_answer(
-    collections: Collections, shared: Library, monkeypatch: pytest.MonkeyPatch
+    collections: Collections, shared: LocalLibrary, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """If a collection cannot be opened, the chat still asks the library."""
     _add(collections, CHAT)
@@ -101,8 +103,8 @@ async def test_an_unreadable_collection_costs_no_answer(
     def fail(*_: object, **__: object) -> None:
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(Library, "load", fail)
-    assert (await _open(collections.root).archive(CHAT, shared)).archive is shared
+    monkeypatch.setattr(LocalLibrary, "load", fail)
+    assert (await _open(collections.root).chosen_library(CHAT, shared)).library is shared
 
 
 def test_removing_and_deleting_leave_nothing(collections: Collections) -> None:
@@ -148,14 +150,14 @@ def test_groups_left_and_unused_chats_are_deleted(tmp_path: Path) -> None:
     assert [CHAT] == collections.chats()
 
 
-async def test_migrating(collections: Collections, shared: Library) -> None:
+async def test_migrating(collections: Collections, shared: LocalLibrary) -> None:
     """A group that becomes a supergroup keeps its documents, choice and who added them."""
     _add(collections, -5)
     collections.set_scope(-5, "own")
     collections.migrate(-5, GROUP)
     collections.migrate(-5, GROUP)
-    chosen = await collections.archive(GROUP, shared)
-    assert [f"@{GROUP}/lease.txt"] == [source.name for source in chosen.archive.sources]
+    chosen = await collections.chosen_library(GROUP, shared)
+    assert [f"@{GROUP}/lease.txt"] == [source.name for source in chosen.library.sources]
     assert "own" == chosen.scope
     assert "Ada" == collections.record(GROUP).added["lease.txt"].person
     assert not collections.exists(-5)

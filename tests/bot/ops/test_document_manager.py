@@ -8,29 +8,29 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.ops.document_manager import DocumentManager, is_valid_document_name
-from retrieval.documents.library import Library
+from retrieval.documents.local_library import LocalLibrary
 from retrieval.errors import DocumentError, FolderError
 
 FACT = "The lighthouse of Nordholm was built in 1874.\n"
 
 
 @pytest.fixture
-def swapped() -> list[Library]:
+def swapped() -> list[LocalLibrary]:
     return []
 
 
 @pytest.fixture
-def manager(tmp_path: Path, swapped: list[Library]) -> DocumentManager:
+def manager(tmp_path: Path, swapped: list[LocalLibrary]) -> DocumentManager:
     """Return the manager of a folder with one document."""
     folder = tmp_path / "documents"
     folder.mkdir()
     (folder / "a.txt").write_text(FACT)
     return DocumentManager(
-        Library.open(folder), lambda *_: Library.open(folder), swapped.append, lambda _: None
+        LocalLibrary.open(folder), lambda *_: LocalLibrary.open(folder), swapped.append, lambda _: None
     )
 
 
-def _names(library: Library) -> list[str]:
+def _names(library: LocalLibrary) -> list[str]:
     return [source.name for source in library.sources]
 
 
@@ -38,7 +38,7 @@ def _files(manager: DocumentManager) -> list[str]:
     return sorted(file.name for file in manager.library.folder.iterdir())
 
 
-async def test_adding_and_replacing_a_document(manager: DocumentManager, swapped: list[Library]) -> None:
+async def test_adding_and_replacing_a_document(manager: DocumentManager, swapped: list[LocalLibrary]) -> None:
     """An added document is in the library; one of the same name replaces it."""
     assert not await manager.add("b.md", b"# Knots\n\nA bowline.\n")
     assert ["a.txt", "b.md"] == _names(swapped[-1])
@@ -50,7 +50,7 @@ async def test_adding_and_replacing_a_document(manager: DocumentManager, swapped
 
 @pytest.mark.parametrize("data", [b"", b" \n", b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0"])
 async def test_unreadable_documents_are_not_added(
-    manager: DocumentManager, swapped: list[Library], data: bytes
+    manager: DocumentManager, swapped: list[LocalLibrary], data: bytes
 ) -> None:
     """A document that cannot be read changes nothing, not even the one it would replace."""
     with pytest.raises(DocumentError):
@@ -59,7 +59,7 @@ async def test_unreadable_documents_are_not_added(
     assert FACT == (manager.library.folder / "a.txt").read_text()
 
 
-async def test_a_failed_write_leaves_no_file(manager: DocumentManager, swapped: list[Library]) -> None:
+async def test_a_failed_write_leaves_no_file(manager: DocumentManager, swapped: list[LocalLibrary]) -> None:
     """A failed write leaves no temporary file."""
     (manager.library.folder / "b.txt").mkdir()
     with pytest.raises(OSError, match="directory"):
@@ -67,7 +67,7 @@ async def test_a_failed_write_leaves_no_file(manager: DocumentManager, swapped: 
     assert (["a.txt", "b.txt"], []) == (_files(manager), swapped)
 
 
-async def test_removing_a_document(manager: DocumentManager, swapped: list[Library]) -> None:
+async def test_removing_a_document(manager: DocumentManager, swapped: list[LocalLibrary]) -> None:
     """The file is deleted and the document leaves the library; removing it twice is no error."""
     (source,) = manager.library.sources
     await manager.remove(source)
@@ -75,7 +75,7 @@ async def test_removing_a_document(manager: DocumentManager, swapped: list[Libra
     assert ([], []) == (_files(manager), _names(swapped[-1]))
 
 
-async def test_reloading(manager: DocumentManager, swapped: list[Library]) -> None:
+async def test_reloading(manager: DocumentManager, swapped: list[LocalLibrary]) -> None:
     """A reload finds new files, and raises FolderError if the folder is missing."""
     folder = manager.library.folder
     (folder / "c.txt").write_text("A rope is fixed to the wall.")
@@ -87,7 +87,7 @@ async def test_reloading(manager: DocumentManager, swapped: list[Library]) -> No
     assert 1 == len(swapped)
 
 
-async def test_concurrent_changes(manager: DocumentManager, swapped: list[Library]) -> None:
+async def test_concurrent_changes(manager: DocumentManager, swapped: list[LocalLibrary]) -> None:
     """Documents that are added concurrently are all in the library in the end."""
     names = [f"{number}.txt" for number in range(5)]
     await asyncio.gather(*(manager.add(name, f"Facts of {name}.".encode()) for name in names))

@@ -80,9 +80,9 @@ def _written(folder: Path) -> str:
 
 
 @pytest.fixture
-def answered_question(archive: Any, citation: Any, answer: Any) -> Any:
-    archive.answers = {"Which?": answer(citation("The sea.", (0, 8)))}
-    return archive
+def answered_question(library: Any, citation: Any, answer: Any) -> Any:
+    library.answers = {"Which?": answer(citation("The sea.", (0, 8)))}
+    return library
 
 
 async def _ask_and_vote(application: Any) -> None:
@@ -116,10 +116,10 @@ async def test_records_name_no_user(connecting: Any, telegram: Any, tmp_path: Pa
 
 @pytest.mark.parametrize("certainty", ["unsure", "none"])
 async def test_records_have_the_certainty(  # noqa: PLR0913, PLR0917  # five of them are fixtures
-    certainty: str, archive: Any, citation: Any, answer: Any, connecting: Any, tmp_path: Path
+    certainty: str, library: Any, citation: Any, answer: Any, connecting: Any, tmp_path: Path
 ) -> None:
     """Records of unsure answers, and of votes on their passages, have the certainty."""
-    archive.answers = {"Which?": answer(citation("The sea.", (0, 8)), certainty=certainty)}
+    library.answers = {"Which?": answer(citation("The sea.", (0, 8)), certainty=certainty)}
     await _ask_and_vote(connecting(feedback_dir=tmp_path))
     stored = [json.loads(line) for line in _written(tmp_path).splitlines()]
     assert [(False, certainty, vote) for vote in (None, "up", "down")] == [

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from retrieval.documents.library import Library
+from retrieval.documents.local_library import LocalLibrary
 from retrieval.evaluation.dataset import Case
 from retrieval.evaluation.metrics import (
     Miss,
@@ -128,7 +128,7 @@ async def test_changed_document(tmp_path: Path) -> None:
     """Quotes are compared with the current text of the file, not with the index."""
     path = tmp_path / "tower.txt"
     path.write_text("The tower of Nordholm was built in 1874 by Clara Brandt.\n", encoding="utf-8")
-    library = Library.open(tmp_path)
+    library = LocalLibrary.open(tmp_path)
     case = Case("Who built the tower of Nordholm?", ("Clara Brandt",), "tower.txt")
     (outcome,) = await evaluate(library, [case], document_texts(tmp_path))
     assert (1, 1, 1) == (outcome.rank, outcome.document_rank, outcome.verbatim)

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from retrieval.documents import library
-from retrieval.documents.library import Library
+from retrieval.documents import local_library
+from retrieval.documents.local_library import LocalLibrary
 from retrieval.index.arrays import ArrayFile, ArrayWriter
 from retrieval.index.segment import Segment
 from retrieval.model import Answer
@@ -19,7 +19,7 @@ SENTENCE = "The keeper of the lighthouse writes the weather into a blue book eve
 HOURS = "Hours\n\nThe library opens at nine in the morning.\n\nIt closes at eight in the evening.\n"
 
 
-def ask(opened: Library, question: str) -> Answer:
+def ask(opened: LocalLibrary, question: str) -> Answer:
     return asyncio.run(opened.answer(question))
 
 
@@ -31,14 +31,14 @@ def test_saved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (docs / "bad.txt").write_bytes(b"")
     for file in docs.iterdir():
         os.utime(file, (1e9, 1e9))  # just now written, it would be read again
-    built = Library.open(docs, index_dir=saved)
+    built = LocalLibrary.open(docs, index_dir=saved)
     with monkeypatch.context() as patched:
-        patched.setattr(library, "ingest", None)  # is not called
-        opened = Library.open(docs, index_dir=saved)
+        patched.setattr(local_library, "ingest", None)  # is not called
+        opened = LocalLibrary.open(docs, index_dir=saved)
     assert (built.sources, built.problems) == (opened.sources, opened.problems)
     assert ask(built, "When does the library open?") == ask(opened, "When does the library open?")
     (docs / "a.txt").write_text(HOURS.replace("nine", "ten"))
-    assert "ten" in ask(Library.open(docs, index_dir=saved), "When does it open?").citations[0].quote
+    assert "ten" in ask(LocalLibrary.open(docs, index_dir=saved), "When does it open?").citations[0].quote
     assert 1 == len(list(saved.iterdir()))
 
 
@@ -51,7 +51,7 @@ def test_lines_of_the_source(tmp_path: Path) -> None:
         "- It closes at eight\n  in the evening.\n- The reading room has twelve chairs.\n"
     )
     for _ in range(2):
-        opened = Library.open(docs, index_dir=saved)
+        opened = LocalLibrary.open(docs, index_dir=saved)
         found = [ask(opened, question).citations[0] for question in ("When does the library open?", "chairs")]
         assert "The library opens at nine in the morning." in found[0].quote
         assert (7, 1) == (found[0].locator.line, found[0].locator.paragraph)
@@ -71,11 +71,11 @@ def test_damaged_save_is_rebuilt(tmp_path: Path) -> None:
     docs, saved = tmp_path / "docs", tmp_path / "saved"
     docs.mkdir()
     (docs / "a.txt").write_text(HOURS)
-    Library.open(docs, index_dir=saved)
+    LocalLibrary.open(docs, index_dir=saved)
     manifest = next(saved.iterdir()) / "manifest.json"
     manifest.write_text("{}")
     for fresh in (False, True):
-        assert 1 == Library.open(docs, index_dir=saved, fresh=fresh).passages
+        assert 1 == LocalLibrary.open(docs, index_dir=saved, fresh=fresh).passages
         assert manifest.read_text() != "{}"
 
 
@@ -84,7 +84,7 @@ def test_index_that_cannot_be_saved(tmp_path: Path, caplog: pytest.LogCaptureFix
     (tmp_path / "docs").mkdir()
     (tmp_path / "docs" / "a.txt").write_text(HOURS)
     (tmp_path / "file").write_text("x")
-    assert 1 == Library.open(tmp_path / "docs", index_dir=tmp_path / "file" / "saved").passages
+    assert 1 == LocalLibrary.open(tmp_path / "docs", index_dir=tmp_path / "file" / "saved").passages
     assert 1 == len(caplog.messages)
     assert "the index cannot be saved there" in caplog.messages[0]
 
@@ -106,19 +106,19 @@ def test_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pyte
 
     monkeypatch.setattr(ArrayWriter, "close", full)
     monkeypatch.setattr(ArrayFile, "copy", no_copy)
-    opened = Library.open(docs, index_dir=saved)
+    opened = LocalLibrary.open(docs, index_dir=saved)
     assert "nine" in ask(opened, "When does the library open?").citations[0].quote
     (line,) = caplog.messages
     assert f"INDEX_DIR={saved}: the index cannot be saved there (No space left on device)" == line
     (docs / "b.txt").write_text(SENTENCE)
-    monkeypatch.setattr(library, "_MAX_PASSAGES_MERGED_BY_UPDATE", 1)
-    more = Library.open(docs, before=opened)
+    monkeypatch.setattr(local_library, "_MAX_PASSAGES_MERGED_BY_UPDATE", 1)
+    more = LocalLibrary.open(docs, before=opened)
     assert 2 == len(more.index.segments) == len(more.compact().index.segments)
     assert "weather" in ask(more, "What does the keeper of the lighthouse write?").citations[0].quote
     monkeypatch.undo()
     assert 1 == len(more.compact().index.segments)
     more.save(saved)
-    assert library_passages(more) == library_passages(Library.open(docs, index_dir=saved))
+    assert library_passages(more) == library_passages(LocalLibrary.open(docs, index_dir=saved))
 
 
 def test_opening_reads_no_passage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -127,11 +127,11 @@ def test_opening_reads_no_passage(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     docs.mkdir()
     (docs / "a.txt").write_text(HOURS)
     os.utime(docs / "a.txt", (1e9, 1e9))
-    Library.open(docs, index_dir=saved)
+    LocalLibrary.open(docs, index_dir=saved)
     with monkeypatch.context() as patched:
         for name in ("passages", "candidates", "forward"):
             patched.setattr(Segment, name, None)  # is not called
-        opened = Library.open(docs, index_dir=saved)
+        opened = LocalLibrary.open(docs, index_dir=saved)
         assert 1 == opened.passages
     assert "nine" in ask(opened, "When does the library open?").citations[0].quote
 
@@ -141,24 +141,24 @@ def test_one_index_of_two_libraries(tmp_path: Path) -> None:
     docs, saved = tmp_path / "docs", tmp_path / "saved"
     docs.mkdir()
     (docs / "a.txt").write_text(HOURS)
-    one = Library.open(docs, index_dir=saved)
-    other = Library.open(docs, index_dir=saved)
+    one = LocalLibrary.open(docs, index_dir=saved)
+    other = LocalLibrary.open(docs, index_dir=saved)
     for number, opening in enumerate(["ten", "eleven", "noon"]):
         (docs / "a.txt").write_text(HOURS.replace("nine", opening))
         (docs / f"{number}.txt").write_text(f"{SENTENCE} It has number {number}.")
         before = ask(other, "When does the library open?")
-        one = Library.open(docs, before=one)
+        one = LocalLibrary.open(docs, before=one)
         one.save(saved)
         assert before == asyncio.run(uncached(other).answer("When does the library open?"))
         assert opening in ask(one, "When does the library open?").citations[0].quote
-        assert library_passages(one) == library_passages(Library.open(docs, index_dir=saved))
+        assert library_passages(one) == library_passages(LocalLibrary.open(docs, index_dir=saved))
         one, other = other, one
-    last = Library.open(docs, before=one)
+    last = LocalLibrary.open(docs, before=one)
     last.save(saved)
     assert (
-        library_passages(Library.open(docs))
+        library_passages(LocalLibrary.open(docs))
         == library_passages(last)
-        == library_passages(Library.open(docs, index_dir=saved))
+        == library_passages(LocalLibrary.open(docs, index_dir=saved))
     )
 
 
@@ -171,16 +171,16 @@ def test_processes_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
         (docs / f"{number}.txt").write_text(f"{SENTENCE} It has number {number}.")
         os.utime(docs / f"{number}.txt", (1e9, 1e9))
     code = (
-        "from pathlib import Path; from retrieval.documents.library import Library;"
-        f"print(Library.open(Path({str(docs)!r}), index_dir=Path({str(saved)!r}), fresh=True).passages)"
+        "from pathlib import Path; from retrieval.documents.local_library import LocalLibrary;"
+        f"print(LocalLibrary.open(Path({str(docs)!r}), index_dir=Path({str(saved)!r}), fresh=True).passages)"
     )
     root = Path(__file__).parents[3]
     running = [
         subprocess.Popen([sys.executable, "-c", code], cwd=root, stdout=subprocess.PIPE) for _ in range(3)
     ]
     assert [b"3\n"] * 3 == [process.communicate()[0] for process in running]
-    monkeypatch.setattr(library, "ingest", None)  # is not called
-    assert 3 == Library.open(docs, index_dir=saved).passages
+    monkeypatch.setattr(local_library, "ingest", None)  # is not called
+    assert 3 == LocalLibrary.open(docs, index_dir=saved).passages
 
 
 def test_work_of_others_is_left(tmp_path: Path) -> None:
@@ -190,6 +190,6 @@ def test_work_of_others_is_left(tmp_path: Path) -> None:
     for name in (".new-live", ".new-dead"):
         (saved / name).mkdir(parents=True)
     os.utime(saved / ".new-dead", (0, 0))
-    Library.open(docs, index_dir=saved)
+    LocalLibrary.open(docs, index_dir=saved)
     assert (saved / ".new-live").exists()
     assert not (saved / ".new-dead").exists()

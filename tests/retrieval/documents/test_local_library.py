@@ -11,9 +11,9 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from retrieval.documents import ingestion, library
+from retrieval.documents import ingestion, local_library
 from retrieval.documents.file_listing import FileEntry
-from retrieval.documents.library import Library
+from retrieval.documents.local_library import LocalLibrary
 from retrieval.embeddings.encoder import QuestionVectors
 from retrieval.errors import FolderError
 from retrieval.loaders import formats
@@ -49,7 +49,7 @@ TEXT = st.text(
 HOURS = "Hours\n\nThe library opens at nine in the morning.\n\nIt closes at eight in the evening.\n"
 
 
-def ask(opened: Library, question: str) -> Answer:
+def ask(opened: LocalLibrary, question: str) -> Answer:
     return asyncio.run(opened.answer(question))
 
 
@@ -80,7 +80,7 @@ def test_quotes_are_verbatim(text: str, question: str, max_chars: int) -> None:
     """For any text, a quote equals its span of the file, is within the limit, and contains its highlights."""
     # A file with NULs is not read as UTF-8.
     with folder_of(text.replace("\0", "")) as folder:
-        opened = Library.open(folder, quote_chars=max_chars)
+        opened = LocalLibrary.open(folder, quote_chars=max_chars)
         for query in (question, text[:50] + " library"):
             for citation in ask(opened, query).citations:
                 content = (folder / citation.document).read_text(encoding="utf-8").removeprefix("\ufeff")
@@ -97,7 +97,7 @@ def test_quotes_are_verbatim(text: str, question: str, max_chars: int) -> None:
 def test_empty_folder(tmp_path: Path) -> None:
     """An empty folder is a library without passages, which declines every question."""
     for _ in range(2):  # indexed, then loaded
-        opened = Library.open(tmp_path, index_dir=tmp_path / ".index")
+        opened = LocalLibrary.open(tmp_path, index_dir=tmp_path / ".index")
         assert (0, (), ()) == (opened.passages, opened.sources, opened.problems)
         assert not ask(opened, "When does it open?").answered
         assert asyncio.run(opened.passage_with_neighbours("x")) is None
@@ -108,7 +108,7 @@ def test_missing_folder(name: str, tmp_path: Path) -> None:
     """A missing folder, or a file, raises FolderError, which says what to do."""
     (tmp_path / "file").write_text("x")
     with pytest.raises(FolderError, match=rf"{name}: no such folder of documents; make it, or name another"):
-        Library.open(tmp_path / name)
+        LocalLibrary.open(tmp_path / name)
 
 
 def test_unlistable_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -125,12 +125,12 @@ def test_unlistable_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
 
     monkeypatch.setattr(os, "scandir", refuse)
     refused = "closed"
-    opened = Library.open(tmp_path)
+    opened = LocalLibrary.open(tmp_path)
     assert ["closed"] == [problem.name for problem in opened.problems]
     assert ["a.txt"] == [source.name for source in opened.sources]
     refused = "all"
     with pytest.raises(FolderError, match=r"cannot be listed \(Permission denied\); check its permissions"):
-        Library.open(tmp_path)
+        LocalLibrary.open(tmp_path)
 
 
 def test_unreadable_documents(tmp_path: Path) -> None:
@@ -140,7 +140,7 @@ def test_unreadable_documents(tmp_path: Path) -> None:
     (tmp_path / "picture.txt").write_bytes(b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0")
     (tmp_path / "sheet.ods").write_bytes(b"x")
     (tmp_path / os.fsdecode(b"caf\xe9.txt")).write_text(HOURS)
-    opened = Library.open(tmp_path)
+    opened = LocalLibrary.open(tmp_path)
     assert ["good.txt"] == [source.name for source in opened.sources]
     assert ["caf\ufffd.txt", "empty.txt", "picture.txt", "sheet.ods"] == [
         problem.name for problem in opened.problems
@@ -161,7 +161,7 @@ def test_bug_in_a_loader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(ingestion, "load_document", broken)
     for name in ("a.txt", "b.txt"):
         (tmp_path / name).write_text(HOURS + name)
-    opened = Library.open(tmp_path)
+    opened = LocalLibrary.open(tmp_path)
     assert ["b.txt"] == [source.name for source in opened.sources]
     assert ["cannot be read because of an internal error (see the log); save it again or remove it"] == [
         problem.reason for problem in opened.problems
@@ -176,7 +176,7 @@ def test_listed_files(tmp_path: Path) -> None:
     (tmp_path / "link.txt").symlink_to(tmp_path / "B.txt")
     (tmp_path / "loop").symlink_to(tmp_path)
     os.mkfifo(tmp_path / "pipe.txt")
-    opened = Library.open(tmp_path)
+    opened = LocalLibrary.open(tmp_path)
     assert ["B.txt", "x.txt/b.txt", "книги/ا.txt"] == [source.name for source in opened.sources]
     assert () == opened.problems
 
@@ -185,15 +185,15 @@ def test_deleted_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A file deleted between listing and reading is a problem, not an error."""
     (tmp_path / "a.txt").write_text(HOURS)
     listed = [FileEntry(name, 1, 1) for name in ("a.txt", "gone.txt")]
-    monkeypatch.setattr(library, "list_files", lambda _: (listed, []))
-    assert ["gone.txt"] == [problem.name for problem in Library.open(tmp_path).problems]
+    monkeypatch.setattr(local_library, "list_files", lambda _: (listed, []))
+    assert ["gone.txt"] == [problem.name for problem in LocalLibrary.open(tmp_path).problems]
 
 
 async def test_context(tmp_path: Path) -> None:
     """The neighbours of a passage are those before and after it in its document."""
     (tmp_path / "a.txt").write_text(SENTENCE * 60)
     (tmp_path / "b.txt").write_text(HOURS)
-    opened = Library.open(tmp_path)
+    opened = LocalLibrary.open(tmp_path)
     for passage in library_passages(opened):
         context = await opened.passage_with_neighbours(passage.id)
         assert context is not None
@@ -214,7 +214,7 @@ def test_answers_by_meaning(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text(HOURS)
     for number in range(5):
         (tmp_path / f"{number}.txt").write_text(f"Weather\n\n{SENTENCE}It has number {number}.\n")
-    opened = Library.open(tmp_path, encoder=Translator())
+    opened = LocalLibrary.open(tmp_path, encoder=Translator())
     question = "Wann wird die Bibliothek geöffnet"
     assert not ask(opened, question).citations
     assert opened.encode()
@@ -229,7 +229,7 @@ def test_vectors_of_unchanged_passages(tmp_path: Path) -> None:
     paragraphs = [SENTENCE.replace("blue", f"blue{number}") * 6 for number in range(4)]
     (tmp_path / "a.txt").write_text("\n\n".join(paragraphs))
     (tmp_path / "b.txt").write_text(HOURS)
-    opened = Library.open(tmp_path, encoder=encoder)
+    opened = LocalLibrary.open(tmp_path, encoder=encoder)
     assert opened.passages > 2
     opened.encode()
     before = set(encoder.texts)
@@ -237,7 +237,7 @@ def test_vectors_of_unchanged_passages(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text(
         "\n\n".join((*paragraphs[:3], paragraphs[3].replace("every morning", "at noon")))
     )
-    changed = Library.open(tmp_path, before=opened)
+    changed = LocalLibrary.open(tmp_path, before=opened)
     assert 0 < changed.unencoded < changed.encodable / 2
     changed.encode()
     assert encoder.texts
@@ -250,5 +250,5 @@ def test_progress(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text(HOURS)
     (tmp_path / "b.txt").write_bytes(b"")
     calls: list[tuple[int, int]] = []
-    Library.open(tmp_path, progress=lambda done, total: calls.append((done, total)))
+    LocalLibrary.open(tmp_path, progress=lambda done, total: calls.append((done, total)))
     assert [(1, 2), (2, 2)] == calls

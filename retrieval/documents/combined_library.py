@@ -1,4 +1,4 @@
-"""The documents of a chat and those of the library, asked as one archive."""
+"""The documents of a chat and the library that all chats share, asked as one library."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeAlias
 
-from retrieval.documents.archive import AnyArchive
+from retrieval.documents.library import SingleLibrary
 from retrieval.ids import document_of
 from retrieval.model import (
     Answer,
@@ -22,20 +22,20 @@ from retrieval.model import (
 from retrieval.overview import Overview
 
 _BY_CERTAINTY: Mapping[Certainty, int] = {"none": 0, "unsure": 1, "sure": 2}
-# The first quote is the chat's own unless the library's confidence is higher by more than this.
+# The first quote is the chat's own unless the confidence of the shared library is higher by more than this.
 _EQUALLY_GOOD = 0.1
 
 
 @dataclass(frozen=True, slots=True)
-class CombinedArchive:
-    """Two archives with the interface of one. Documents in `own` come before those in `shared`.
+class CombinedLibrary:
+    """Two libraries with the interface of one. Documents in `own` come before those in `shared`.
 
-    Each archive ranks its own passages, so no document of a chat has an effect on what other chats are
+    Each library ranks its own passages, so no document of a chat has an effect on what other chats are
     answered.
     """
 
-    own: AnyArchive
-    shared: AnyArchive
+    own: SingleLibrary
+    shared: SingleLibrary
 
     @property
     def sources(self) -> tuple[Source, ...]:
@@ -44,7 +44,7 @@ class CombinedArchive:
 
     @property
     def problems(self) -> tuple[Problem, ...]:
-        """The files that were left out of the library."""
+        """The files that were left out of the shared library."""
         return self.shared.problems
 
     @property
@@ -54,11 +54,11 @@ class CombinedArchive:
 
     @property
     def version(self) -> str:
-        """The version of the library."""
+        """The version of the shared library."""
         return self.shared.version
 
     async def answer(self, question: str, *, top: int = 5, earlier: str | None = None) -> Answer:
-        """Answer a question from both archives with up to `top` quotes; raises UnavailableError."""
+        """Answer a question from both libraries with up to `top` quotes; raises UnavailableError."""
         # One after the other: the second takes the vectors of the question from the encoder's cache.
         own = await self.own.answer(question, top=top, earlier=earlier)
         # Other questions come in between.
@@ -102,11 +102,11 @@ class CombinedArchive:
         """Return the page of a quote as a JPEG with the quote marked, or None without pages. Blocks."""
         return self._holding(document_of(citation.passage.id)).picture(citation)
 
-    def _holding(self, document: str) -> AnyArchive:
+    def _holding(self, document: str) -> SingleLibrary:
         return self.own if self.own.source(document) else self.shared
 
 
-ArchiveView: TypeAlias = AnyArchive | CombinedArchive
+AnyLibrary: TypeAlias = SingleLibrary | CombinedLibrary
 
 
 def merge_answers(own: Answer, shared: Answer, top: int) -> Answer:
@@ -139,7 +139,7 @@ def merge_answers(own: Answer, shared: Answer, top: int) -> Answer:
 
 
 def _merge_weights(one: TermWeight, other: TermWeight) -> TermWeight:
-    """Return how often a word occurs in both archives, and its weight where it occurs."""
+    """Return how often a word occurs in both libraries, and its weight where it occurs."""
     weights = [term.weight for term in (one, other) if term.passages] or [one.weight]
     passages = one.passages + other.passages
     return TermWeight(one.word, one.content or other.content, passages, max(weights))

@@ -1,4 +1,4 @@
-"""A chat's documents and the library, asked as one archive."""
+"""A chat's documents and the shared library, asked as one."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from retrieval.documents.combined_archive import CombinedArchive, merge_answers
-from retrieval.documents.library import Library
+from retrieval.documents.combined_library import CombinedLibrary, merge_answers
+from retrieval.documents.local_library import LocalLibrary
 from retrieval.ids import document_id, is_own, logged_name, own_folder, passage_id, shown_name
 from retrieval.model import Answer, Citation, Locator, Passage, Span
 
@@ -78,52 +78,52 @@ def test_suggestions_and_small_talk() -> None:
 
 
 @pytest.fixture
-def folders(tmp_path: Path) -> Callable[[int, str], Library]:
-    def make(chat: int, text: str) -> Library:
+def folders(tmp_path: Path) -> Callable[[int, str], LocalLibrary]:
+    def make(chat: int, text: str) -> LocalLibrary:
         folder = tmp_path / str(chat)
         target = folder / own_folder(chat) if chat else folder
         target.mkdir(parents=True)
         (target / "lease.txt").write_text(text)
-        return Library.open(folder)
+        return LocalLibrary.open(folder)
 
     return make
 
 
-async def test_same_names_are_told_apart(folders: Callable[[int, str], Library]) -> None:
+async def test_same_names_are_told_apart(folders: Callable[[int, str], LocalLibrary]) -> None:
     """A chat's document and one of the library with the same name and text each keep their own ids."""
-    archive = CombinedArchive(folders(7, LEASE), folders(0, LEASE))
-    own, shared = archive.sources
+    library = CombinedLibrary(folders(7, LEASE), folders(0, LEASE))
+    own, shared = library.sources
     assert ["@7/lease.txt", "lease.txt"] == [own.name, shared.name]
     assert own.id != shared.id
     for source in (own, shared):
-        assert source == archive.source(source.id)
-        (passage,) = await archive.read(source)
-        context = await archive.passage_with_neighbours(passage.id)
+        assert source == library.source(source.id)
+        (passage,) = await library.read(source)
+        context = await library.passage_with_neighbours(passage.id)
         assert context is not None
         assert source.name == context.passage.document
-        assert archive.file(source).read_text() == LEASE
+        assert library.file(source).read_text() == LEASE
 
 
-async def test_nothing_of_another_chat(folders: Callable[[int, str], Library]) -> None:
+async def test_nothing_of_another_chat(folders: Callable[[int, str], LocalLibrary]) -> None:
     """Chats with the same document share no id, so no link or button of one opens anything in another."""
     ada, omar, library = folders(7, LEASE), folders(-8, LEASE), folders(0, FERRY)
     (passage,) = await ada.read(ada.sources[0])
-    other = CombinedArchive(omar, library)
+    other = CombinedLibrary(omar, library)
     assert await other.passage_with_neighbours(passage.id) is None
     assert other.source(ada.sources[0].id) is None
 
 
-async def test_both_are_asked(folders: Callable[[int, str], Library]) -> None:
+async def test_both_are_asked(folders: Callable[[int, str], LocalLibrary]) -> None:
     """Each question finds its document; the words of both are explained."""
-    archive = CombinedArchive(folders(7, OTHER), folders(0, FERRY))
+    library = CombinedLibrary(folders(7, OTHER), folders(0, FERRY))
     for question, name in (
         ("How long is the notice period of the lease?", "@7/lease.txt"),
         ("When does the ferry to Runa leave?", "lease.txt"),
     ):
-        answer = await archive.answer(question)
+        answer = await library.answer(question)
         assert name == answer.citations[0].document
         assert all(citation.is_verbatim for citation in answer.citations)
-    weights = {term.word: term.passages for term in await archive.explain("lease ferry zeppelin")}
+    weights = {term.word: term.passages for term in await library.explain("lease ferry zeppelin")}
     assert {"lease": 1, "ferry": 1, "zeppelin": 0} == weights
 
 
