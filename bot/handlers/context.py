@@ -1,18 +1,17 @@
 """The context of handlers: the shared state of the bot, questions to the documents, and who is asking."""
 
-import logging
-from collections import OrderedDict
-from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from telegram import Chat, Message, Update
+from telegram import Chat, Update
 from telegram.constants import ChatAction
 from telegram.ext import CallbackContext
 
+from bot.handlers.answer_checks import drop_altered, keep_checked
 from bot.handlers.chat_actions import ChatActions
 from bot.handlers.named_documents import DocumentNames
+from bot.handlers.recent_messages import AnswerMap, SeenAlbums
 from bot.i18n.messages import texts_for
 from bot.ops.collections import ChatLibrary, Collections
 from bot.ops.document_manager import DocumentManager
@@ -24,58 +23,12 @@ from bot.views.message import Recipient
 from bot.views.own_documents import scope_note
 from retrieval.documents.combined_library import AnyLibrary
 from retrieval.documents.library import SingleLibrary
-from retrieval.ids import logged_name
-from retrieval.model import Answer, Citation, Source
+from retrieval.model import Answer, Source
 from retrieval.overview import Overview
-
-_log = logging.getLogger(__name__)
 
 Data = dict[Any, Any]
 
 MAX_QUOTES = 5
-_MAX_REMEMBERED_ANSWERS = 2_000
-_MAX_REMEMBERED_ALBUMS = 500
-
-# Quotes after the first that have no word of the question need at least this share of the first quote's
-# score, and at least this score. Quotes unrelated to the question score less.
-_MIN_SHARE_OF_BEST_SCORE = 0.7
-_MIN_SCORE = 6.0
-
-
-class AnswerMap:
-    """Ids of recent questions and their answers, in memory, to edit the answer of an edited question."""
-
-    def __init__(self) -> None:
-        self._answers: OrderedDict[tuple[int, int], int] = OrderedDict()
-
-    def remember(self, chat: int, question: int, answer: int) -> None:
-        self._answers[chat, question] = answer
-        if len(self._answers) > _MAX_REMEMBERED_ANSWERS:
-            self._answers.popitem(last=False)
-
-    def find(self, chat: int, question: int) -> int | None:
-        return self._answers.get((chat, question))
-
-
-class SeenAlbums:
-    """Ids of recent albums, in memory: Telegram sends each picture of an album as a message of its own."""
-
-    def __init__(self) -> None:
-        self._ids: OrderedDict[str, None] = OrderedDict()
-
-    def __contains__(self, album: str) -> bool:
-        return album in self._ids
-
-    def add(self, message: Message) -> bool:
-        """Return whether a message is the first of its album, or of none."""
-        album = message.media_group_id
-        if album is None:
-            return True
-        is_first = album not in self._ids
-        self._ids[album] = None
-        if len(self._ids) > _MAX_REMEMBERED_ALBUMS:
-            self._ids.popitem(last=False)
-        return is_first
 
 
 @dataclass(slots=True)
@@ -144,13 +97,13 @@ class BotContext(CallbackContext[Bot, Data, Data, BotState]):
                 if not answer.suggestion:
                     return None
                 answer = await self.library.answer(answer.suggestion, top=top, earlier=earlier)
-            return _keep_verified(answer)
+            return keep_checked(answer)
 
     async def find_overview(self, source: Source) -> Overview:
         """Return the overview of a document, of verbatim quotes only. The time is measured."""
         with self.metrics.time_stage("find"):
             overview = await self.library.overview(source)
-        return replace(overview, sentences=tuple(_drop_altered(overview.sentences)))
+        return replace(overview, sentences=tuple(drop_altered(overview.sentences)))
 
     def show_action(
         self, update: Update, action: ChatAction = ChatAction.TYPING
@@ -174,33 +127,3 @@ class BotContext(CallbackContext[Bot, Data, Data, BotState]):
             group=chat.id if in_group and chat and scope is not None else None,
             scope_note=scope_note(scope, texts) if scope else "",
         )
-
-
-def _keep_verified(answer: Answer) -> Answer:
-    """Drop quotes that are not verbatim, and further quotes that are unlikely to answer."""
-    verified = _drop_altered(answer.citations)
-    likely = tuple(
-        citation
-        for citation in verified
-        if citation is verified[0]
-        or citation.highlights
-        or citation.score >= max(verified[0].score * _MIN_SHARE_OF_BEST_SCORE, _MIN_SCORE)
-    )
-    are_parts_kept = likely[: answer.parts] == answer.citations[: answer.parts]
-    return replace(
-        answer,
-        citations=likely,
-        certainty=answer.certainty if likely else "none",
-        parts=answer.parts if are_parts_kept else 1,
-    )
-
-
-def _drop_altered(citations: Sequence[Citation]) -> list[Citation]:
-    """Drop quotes that are not verbatim."""
-    verified = [citation for citation in citations if citation.is_verbatim]
-    if len(verified) < len(citations):
-        documents = sorted(
-            {logged_name(citation.document) for citation in citations if not citation.is_verbatim}
-        )
-        _log.error("A quote differs from its document and is not sent: %s", documents)
-    return verified
