@@ -9,7 +9,7 @@ from retrieval.language import detect
 from retrieval.loaders.document_builder import title_from_opening
 from retrieval.loaders.pdf import outline, reader
 from retrieval.loaders.pdf.headers_footers import strip_headers_footers
-from retrieval.loaders.pdf.lines import Line
+from retrieval.loaders.pdf.lines_and_columns import Line
 from retrieval.loaders.pdf.paragraphs import (
     Dehyphenator,
     Paragraph,

@@ -16,7 +16,7 @@ from retrieval.loaders.document_builder import MAX_DOCUMENT_CHARS
 from retrieval.loaders.pdf import tables
 from retrieval.loaders.pdf.annotations import annotation_texts
 from retrieval.loaders.pdf.chars import PageChars
-from retrieval.loaders.pdf.lines import Line, extract_lines
+from retrieval.loaders.pdf.lines_and_columns import Line, extract_lines
 
 # PDFium is not thread-safe, not even across documents.
 _LOCK = Lock()

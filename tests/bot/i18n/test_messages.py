@@ -11,7 +11,7 @@ from bot.i18n.messages import LANGUAGES, Texts, texts_for
 from bot.views.plain_text import utf16_length
 from sandbox import validation
 from sandbox.message_text import utf16_slice
-from sandbox.model import TextWithEntities
+from sandbox.telegram_objects import TextWithEntities
 
 TEXTS = texts_for("en")
 # `list_separator` and `is_right_to_left` are no sentences.

@@ -30,8 +30,8 @@ from retrieval.opensearch.client import (
     bulk_write,
 )
 from retrieval.opensearch.cluster_library import find_current_index, read_file_records
-from retrieval.opensearch.index_builder import IndexBuilder, IndexingError
 from retrieval.opensearch.index_mapping import IndexMetadata
+from retrieval.opensearch.new_index import IndexingError, NewIndex
 from retrieval.opensearch.stored_passages import BulkItemReader, StoredFileRecord, sample_item
 from retrieval.opensearch.write_lock import WriteLock
 
@@ -78,7 +78,7 @@ async def write_index(  # noqa: PLR0913  # each has a name
     files, problems = await asyncio.to_thread(listing.list_files, folder)
     try:
         async with WriteLock.acquire(cluster, plan.alias, on_wait) as lock:
-            await _Indexer(cluster, folder, plan, lock, progress, embeddings).run(files, problems)
+            await _IndexUpdate(cluster, folder, plan, lock, progress, embeddings).run(files, problems)
     except RefusedError as error:
         raise IndexingError(f"{error}; the current index is unchanged") from None
 
@@ -92,14 +92,14 @@ class _PreviousIndex:
 
 
 @dataclass
-class _Indexer:
+class _IndexUpdate:
     cluster: ClusterClient
     folder: Path
     plan: IndexPlan
     lock: WriteLock
     progress: Progress | None
     embeddings: Embeddings | None
-    builder: IndexBuilder = field(init=False)
+    new_index: NewIndex = field(init=False)
     _done: int = 0
     _total: int = 0
     _encoded: int = 0
@@ -119,11 +119,11 @@ class _Indexer:
         listing_problems = tuple(problems)
         is_same = not changed and len(records) == len(known)
         if base and base.metadata.done and is_same and listing_problems == base.metadata.problems:
-            await IndexBuilder(self.cluster, base.name).finish(self.plan.replicas)
+            await NewIndex(self.cluster, base.name).finish(self.plan.replicas)
             return
         metadata = replace(wanted, base=current and current[0], problems=listing_problems)
-        self.builder = IndexBuilder(self.cluster, f"{self.plan.alias}-{secrets.token_hex(6)}")
-        await self.lock.set_unfinished(self.builder.name)
+        self.new_index = NewIndex(self.cluster, f"{self.plan.alias}-{secrets.token_hex(6)}")
+        await self.lock.set_unfinished(self.new_index.name)
         try:
             await self._create(metadata, base)
         except RefusedError:
@@ -138,7 +138,7 @@ class _Indexer:
         finished = await self._finish(metadata, records)
         await self._move_alias(finished)
         await self.lock.set_unfinished(None)
-        await self._delete_old(keep={self.builder.name, metadata.base or ""})
+        await self._delete_old(keep={self.new_index.name, metadata.base or ""})
 
     async def _choose_base(
         self, wanted: IndexMetadata, current: tuple[str, IndexMetadata | None] | None
@@ -150,7 +150,7 @@ class _Indexer:
             metadata = await _read_metadata(self.cluster, self.lock.unfinished)
             if metadata and metadata.fits(wanted) and metadata.base == (current and current[0]):
                 # The interrupted process may only have been suspended.
-                await IndexBuilder(self.cluster, self.lock.unfinished).block_writes()
+                await NewIndex(self.cluster, self.lock.unfinished).block_writes()
                 return _PreviousIndex(self.lock.unfinished, metadata)
         if current and current[1] and current[1].done and current[1].fits(wanted):
             return _PreviousIndex(current[0], current[1])
@@ -164,29 +164,29 @@ class _Indexer:
     async def _read_records(self, base: _PreviousIndex | None) -> dict[str, FileRecord]:
         if base is None:
             return {}
-        await IndexBuilder(self.cluster, base.name).refresh()
+        await NewIndex(self.cluster, base.name).refresh()
         return {record.file.name: record for record in await read_file_records(self.cluster, base.name)}
 
     async def _create(self, metadata: IndexMetadata, base: _PreviousIndex | None) -> None:
         """Create the new index: empty, or as a clone of the base."""
         if base is None:
-            await self.builder.create(metadata)
+            await self.new_index.create(metadata)
             return
-        await self.builder.copy(base.name, metadata)
+        await self.new_index.copy(base.name, metadata)
         if not base.metadata.done:
-            await IndexBuilder(self.cluster, base.name).delete()
+            await NewIndex(self.cluster, base.name).delete()
 
     async def _delete(self, names: Sequence[str], base: _PreviousIndex | None) -> None:
         """Delete these files, and documents that an interrupted run has not written completely."""
         deleted = {document_id(name) for name in names}
         if base and not base.metadata.done:
-            await self.builder.refresh()
+            await self.new_index.refresh()
             # A document's record is written after its passages.
-            records = await read_file_records(self.cluster, self.builder.name)
+            records = await read_file_records(self.cluster, self.new_index.name)
             complete = {document_id(record.file.name) for record in records}
-            deleted |= await self.builder.list_documents() - complete
+            deleted |= await self.new_index.list_documents() - complete
         if deleted:
-            await self.builder.delete_documents(deleted)
+            await self.new_index.delete_documents(deleted)
 
     async def _index_files(self, changed: Sequence[FileEntry], records: dict[str, FileRecord]) -> None:
         """Read files and index them; adds the record of each to `records`."""
@@ -234,10 +234,10 @@ class _Indexer:
                     items = await asyncio.to_thread(next, batches, None)
                     if items is None:
                         break
-                    await bulk_write(self.cluster, self.builder.name, items)
+                    await bulk_write(self.cluster, self.new_index.name, items)
             stored += [reader.stored_record(record) for record in indexed]
         async with self._request_slots:
-            await bulk_write(self.cluster, self.builder.name, [record.bulk_item() for record in stored])
+            await bulk_write(self.cluster, self.new_index.name, [record.bulk_item() for record in stored])
         self._done += len(records)
         if self.progress:
             self.progress(self._done, self._total)
@@ -252,9 +252,9 @@ class _Indexer:
     async def _finish(self, metadata: IndexMetadata, records: Mapping[str, FileRecord]) -> IndexMetadata:
         """Check that the index is complete, then write its final metadata and make it read-only."""
         self.lock.check()
-        await self.builder.expunge_deleted()
+        await self.new_index.expunge_deleted()
         await self._write_sample()
-        count = await self.builder.count()
+        count = await self.new_index.count()
         wanted = sum(record.source.passages for record in records.values() if record.source)
         if count.size != wanted:
             raise IndexingError(
@@ -263,28 +263,28 @@ class _Indexer:
         ordered = [records[name] for name in sorted(records)]
         version = library_version(ordered, metadata.format_id, self.plan.quote_chars)
         finished = replace(metadata, done=True, version=version, **count._asdict())
-        await self.builder.write_metadata(finished)
-        await self.builder.finish(self.plan.replicas)
+        await self.new_index.write_metadata(finished)
+        await self.new_index.finish(self.plan.replicas)
         return finished
 
     async def _write_sample(self) -> None:
         """Store the vectors of random passages, from which searches compute baselines."""
         if self.embeddings:
-            sample = (await self.builder.sample(_SAMPLE_PASSAGES)).vectors.sample()
-            await bulk_write(self.cluster, self.builder.name, [sample_item(sample)])
-            await self.builder.refresh()
+            sample = (await self.new_index.sample(_SAMPLE_PASSAGES)).vectors.sample()
+            await bulk_write(self.cluster, self.new_index.name, [sample_item(sample)])
+            await self.new_index.refresh()
 
     async def _move_alias(self, finished: IndexMetadata) -> None:
         """Point the alias to the new index, unless it no longer points to the index found at the start."""
         self.lock.check()
         alias, before = self.plan.alias, finished.base
-        add = {"add": {"index": self.builder.name, "alias": alias}}
+        add = {"add": {"index": self.new_index.name, "alias": alias}}
         remove = {"remove": {"index": before or f"{alias}-*", "alias": alias, "must_exist": bool(before)}}
         try:
             await self.cluster.send("POST", "/_aliases", {"actions": [remove, add]}, timeout=WRITE_TIMEOUT)
         except RefusedError as error:
             now = await find_current_index(self.cluster, alias)
-            if now and now[0] == self.builder.name:
+            if now and now[0] == self.new_index.name:
                 return
             if error.status == HTTPStatus.NOT_FOUND:
                 raise IndexingError("another process has replaced the index meanwhile; try again") from None
@@ -298,7 +298,7 @@ class _Indexer:
         for name, mapping in mapping_by_index.items():
             meta = mapping["mappings"]["_meta"]
             if name not in keep and meta.get("alias") == self.plan.alias:
-                await IndexBuilder(self.cluster, name).delete()
+                await NewIndex(self.cluster, name).delete()
 
 
 async def _read_metadata(cluster: ClusterClient, name: str) -> IndexMetadata | None:

@@ -26,7 +26,7 @@ from sandbox.state import TOKEN
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
 
-    from sandbox.model import Json
+    from sandbox.telegram_objects import Json
 
 _READY_PREFIX = "sandbox ready: "
 _TIMEOUT_SECONDS = 30.0

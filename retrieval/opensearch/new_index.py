@@ -35,7 +35,7 @@ class IndexCounts(NamedTuple):
     languages: tuple[str, ...]
 
 
-class IndexBuilder:
+class NewIndex:
     """An index under construction. All methods raise RefusedError for a request that the cluster refuses."""
 
     def __init__(self, cluster: ClusterClient, name: str) -> None:
