@@ -43,7 +43,7 @@ from bot.telegram.journal import AnsweredJournal
 from bot.telegram.polling import Poller
 from bot.telegram.spool import Spool
 from bot.telegram.webhook import Inbox, Webhook
-from bot.views.left_out import left_out_lines
+from bot.views.problems import problem_lines
 from config.logging import configure
 from config.settings import ConfigError, Settings, startup_problems
 from retrieval.documents.library import SingleLibrary
@@ -252,7 +252,7 @@ class BotResources:
 
     def _report_documents(self, library: SingleLibrary, place: str) -> None:
         """Log the documents of a library with its new problems, and count them in the metrics."""
-        lines = tuple(left_out_lines(library.problems))
+        lines = tuple(problem_lines(library.problems))
         for line in lines:
             if line not in self._logged_problems:
                 _log.warning("Left out %s", line)

@@ -28,7 +28,7 @@ from bot.i18n.messages import texts_for
 from bot.i18n.small_talk import small_talk_reply
 from bot.ops import feedback
 from bot.search_backends import encoder_for, loaded_encoder_for
-from bot.views.plain_text import MAX_CLOSEST_PASSAGES
+from bot.views.refusals import MAX_CLOSEST_PASSAGES
 from config.settings import ConfigError, Settings
 from retrieval.documents.local_library import LocalLibrary
 from retrieval.errors import RetrievalError

@@ -10,7 +10,7 @@ from pathlib import Path
 import httpx
 
 from bot.search_backends import connection_settings, no_documents_message, open_cluster, open_cluster_library
-from bot.views.left_out import full_lines, left_out_lines
+from bot.views.problems import all_problem_lines, problem_lines
 from config.settings import ConfigError, Settings, startup_problems
 from retrieval.documents.local_library import LocalLibrary
 from retrieval.embeddings.encoder import Encoder, is_installed, load_encoder
@@ -104,7 +104,7 @@ async def _check_index(
         CheckResult("documents", ok=is_filled, message=summary),
         *(
             CheckResult("left out", ok=None, message=line)
-            for line in (full_lines if list_all else left_out_lines)(library.problems)
+            for line in (all_problem_lines if list_all else problem_lines)(library.problems)
         ),
         CheckResult("index", ok=True, message=f"passages: {library.passages}{languages}, in {index_name}"),
         meaning or CheckResult("meaning", ok=True, message="ready, for an index that was made with it"),
@@ -189,7 +189,7 @@ def _check_documents(settings: Settings, folder: Path, *, list_all: bool) -> Ite
         yield CheckResult("documents", ok=True, message=f"{len(library.sources)} in {folder}")
     else:
         yield CheckResult("documents", ok=False, message=no_documents_message(folder))
-    for line in (full_lines if list_all else left_out_lines)(library.problems):
+    for line in (all_problem_lines if list_all else problem_lines)(library.problems):
         yield CheckResult("left out", ok=None, message=line)
     languages = f" ({', '.join(library.languages)})" if library.languages else ""
     yield CheckResult("index", ok=True, message=f"passages: {library.passages}{languages}")

@@ -6,13 +6,11 @@ import click
 
 from bot.cli.answer_output import TerminalStyle, render_quote, visible_line
 from bot.i18n.messages import Texts
-from bot.views.plain_text import location_text, place_text
+from bot.views.locations import MAX_PLACES, location_text, place_text
 from retrieval.documents.library import SingleLibrary
 from retrieval.model import Answer, Source
 from retrieval.query.document_names import documents_meant
 from retrieval.query.document_questions import Topic, parse_document_question
-
-_MAX_PLACES = 50
 
 
 async def answer_about_documents(
@@ -27,7 +25,7 @@ async def answer_about_documents(
     if question.topic is Topic.SOURCES:
         return _list_sources(texts.document_count(len(library.sources)), library.sources)
     if question.topic is Topic.PLACES:
-        return _list_places(await library.answer(question.subject, top=_MAX_PLACES), texts)
+        return _list_places(await library.answer(question.subject, top=MAX_PLACES), texts)
     candidates = documents_meant(question.subject, library.sources)
     if len(candidates) == 1:
         return await _render_overview(candidates[0], library, texts, style)

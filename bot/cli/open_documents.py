@@ -18,7 +18,7 @@ from bot.search_backends import (
     open_cluster,
     open_cluster_library,
 )
-from bot.views.left_out import full_lines, left_out_lines
+from bot.views.problems import all_problem_lines, problem_lines
 from config import logging
 from config.settings import Settings
 from retrieval.documents.local_library import LocalLibrary
@@ -126,7 +126,7 @@ def print_problems(
     if list_with and count:
         files = "1 file was" if count == 1 else f"{count:,} files were"
         click.echo(f"{files} left out; `{list_with}` says why", err=True)
-    for line in (full_lines if list_all else left_out_lines)(() if list_with else library.problems):
+    for line in (all_problem_lines if list_all else problem_lines)(() if list_with else library.problems):
         click.echo(f"left out {line}", err=True)
     if not library.sources:
         click.echo(no_documents_message(folder), err=True)

@@ -13,9 +13,10 @@ from bot.handlers.progress import ProgressMessage
 from bot.i18n.messages import Texts
 from bot.ops.concurrency import in_thread
 from bot.ops.document_manager import DocumentManager, is_valid_document_name
-from bot.views.left_out import left_out_lines
+from bot.views.labels import file_label
 from bot.views.message import text_reply
-from bot.views.plain_text import file_label, one_line
+from bot.views.problems import problem_lines
+from bot.views.truncation import one_line
 from retrieval.errors import DocumentError, FolderError
 
 _log = logging.getLogger(__name__)
@@ -47,7 +48,7 @@ async def status(update: Update, context: BotContext) -> None:
     if context.state.collections is not None:
         chats, documents, size = await in_thread(context.state.collections.totals)
         text += "\n" + texts.collections_status(chats, documents, round(size / 1024**2))
-    problems = [one_line(f"• {line}", _MAX_LINE_UNITS) for line in left_out_lines(library.problems)]
+    problems = [one_line(f"• {line}", _MAX_LINE_UNITS) for line in problem_lines(library.problems)]
     if problems:
         count = texts.files_left_out(len(library.problems))
         text = "\n".join([text, "", count, *problems[:_MAX_PROBLEMS]])

@@ -14,9 +14,10 @@ from bot.i18n.messages import Texts
 from bot.ops.document_manager import DocumentManager
 from bot.views import browse, callback_data
 from bot.views.callback_data import BrowsePress, BrowseView
+from bot.views.labels import isolate_direction
 from bot.views.message import Recipient, text_reply
 from bot.views.overview import render_overview
-from bot.views.plain_text import isolate_direction, one_line
+from bot.views.truncation import one_line
 from retrieval.ids import is_own, logged_name, shown_name
 from retrieval.model import Source
 

@@ -9,8 +9,8 @@ from bot.i18n.messages import Texts
 from bot.ops.concurrency import in_thread
 from bot.views import answers, browse, callback_data, quotes
 from bot.views.callback_data import Action, ButtonPress
+from bot.views.locations import MAX_PLACES, citation_location
 from bot.views.message import Recipient, Reply
-from bot.views.plain_text import citation_location
 from retrieval.model import Answer, Citation
 from retrieval.query.document_questions import Topic, parse_document_question
 
@@ -40,7 +40,7 @@ async def _run_action(
         return recipient.texts.question_gone
     top = MAX_QUOTES
     if press.action is Action.PLACES:
-        top, text = browse.MAX_PLACES, _searched_words(text)
+        top, text = MAX_PLACES, _searched_words(text)
     answer = await context.find_answer(text, press.origin, top=top)
     if answer is None or not _is_current(answer, press):
         return recipient.texts.documents_changed

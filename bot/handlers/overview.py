@@ -8,6 +8,7 @@ from bot.handlers.context import BotContext
 from bot.handlers.messaging import require_message, send_reply
 from bot.ops.concurrency import in_thread
 from bot.views import browse
+from bot.views.locations import MAX_PLACES
 from bot.views.message import Recipient, Reply, text_reply
 from bot.views.overview import render_overview
 from retrieval.ids import document_of
@@ -48,7 +49,7 @@ async def answer_about_documents(
 
 async def list_places(words: str, context: BotContext, recipient: Recipient) -> Reply:
     """Return the first page of the places where words occur."""
-    answer = await context.find_answer(words, top=browse.MAX_PLACES)
+    answer = await context.find_answer(words, top=MAX_PLACES)
     return browse.render_places(answer, 0, recipient) if answer else text_reply(recipient.texts.no_places)
 
 

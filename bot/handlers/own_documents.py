@@ -25,9 +25,10 @@ from bot.ops.concurrency import in_thread
 from bot.ops.document_manager import is_plain_name
 from bot.views import callback_data, own_documents
 from bot.views.callback_data import OwnPress, OwnView
+from bot.views.labels import file_label
 from bot.views.message import Recipient, Reply, text_reply
 from bot.views.own_documents import OwnDocument
-from bot.views.plain_text import file_label, one_line
+from bot.views.truncation import one_line
 from retrieval.ids import document_id, own_name
 from retrieval.loaders.formats import is_document_name
 

@@ -16,9 +16,10 @@ from bot.i18n.messages import Texts
 from bot.i18n.small_talk import small_talk_reply
 from bot.views import answers, browse, inline, quotes
 from bot.views.callback_data import AS_WRITTEN, Origin
+from bot.views.labels import MAX_TITLE_UNITS, isolate_direction
 from bot.views.message import Recipient, Reply, text_reply
-from bot.views.odd_inputs import explain_unreadable, is_link
-from bot.views.plain_text import MAX_TITLE_UNITS, isolate_direction, one_line
+from bot.views.truncation import one_line
+from bot.views.unsupported_messages import explain_unreadable, is_link
 from retrieval.ids import document_of
 from retrieval.model import Source
 

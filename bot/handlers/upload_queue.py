@@ -27,9 +27,9 @@ from bot.ops.collections import AddedBy, CollectionPaths, Collections, write_dur
 from bot.ops.concurrency import in_thread
 from bot.ops.metrics import Metrics
 from bot.views import answers
+from bot.views.labels import file_label
 from bot.views.message import Recipient
 from bot.views.own_documents import explain_problem
-from bot.views.plain_text import file_label
 from retrieval.documents.library import SingleLibrary
 from retrieval.documents.local_library import LocalLibrary
 from retrieval.errors import EncoderError

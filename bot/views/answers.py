@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from bot.i18n.messages import Texts
 from bot.views.callback_data import AS_WRITTEN, Action, ButtonPress, Origin
+from bot.views.locations import heading_line
 from bot.views.message import (
     MAX_MESSAGE_UNITS,
     FormattedText,
@@ -18,7 +19,6 @@ from bot.views.message import (
     plain,
     text_reply,
 )
-from bot.views.plain_text import closest_quotes, explain_refusal, heading_line, one_line
 from bot.views.quotes import (
     blockquote,
     button,
@@ -29,6 +29,8 @@ from bot.views.quotes import (
     vote_buttons,
     with_scope_note,
 )
+from bot.views.refusals import closest_quotes, explain_refusal
+from bot.views.truncation import one_line
 from retrieval.model import Answer, Citation, TermWeight
 
 _MAX_WORD_UNITS = 60

@@ -7,7 +7,7 @@ from typing import Self
 from telegram import InlineKeyboardButton, InlineKeyboardMarkup, MessageEntity
 
 from bot.i18n.messages import Texts
-from bot.views.plain_text import utf16_length
+from bot.views.truncation import utf16_length
 from retrieval.ids import is_own
 
 MAX_MESSAGE_UNITS = 4096

@@ -11,9 +11,10 @@ from telegram import InlineKeyboardButton
 from bot.i18n.messages import Texts
 from bot.views import callback_data
 from bot.views.callback_data import BrowsePress, BrowseView, OwnPress, OwnView
+from bot.views.labels import isolate_direction
 from bot.views.message import Recipient, Reply, Row, build_reply, plain, text_reply
-from bot.views.plain_text import isolate_direction, one_line
 from bot.views.quotes import browse_button
+from bot.views.truncation import one_line
 
 SHOWN_FORMATS = "PDF, DOCX, ODT, RTF, XLSX, PPTX, EPUB, HTML, MD, CSV, TXT"
 _DOCUMENTS_PER_PAGE = 8

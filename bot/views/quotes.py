@@ -15,6 +15,7 @@ from bot.views.callback_data import (
     ButtonPress,
     Origin,
 )
+from bot.views.locations import citation_location, location_text
 from bot.views.message import (
     MAX_MESSAGE_UNITS,
     FormattedText,
@@ -27,14 +28,7 @@ from bot.views.message import (
     linked,
     plain,
 )
-from bot.views.plain_text import (
-    citation_location,
-    location_text,
-    one_line,
-    truncate,
-    truncate_start,
-    utf16_length,
-)
+from bot.views.truncation import one_line, truncate, truncate_start, utf16_length
 from retrieval.ids import document_of, is_own, shown_name
 from retrieval.model import Answer, Citation, Locator, Passage, PassageWithNeighbours, Span
 

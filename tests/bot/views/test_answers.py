@@ -22,7 +22,7 @@ from bot.views.callback_data import (
     fit_words,
 )
 from bot.views.message import Recipient, Reply, text_reply
-from bot.views.plain_text import closest_quotes
+from bot.views.refusals import closest_quotes
 from retrieval.model import Answer, Citation, Locator, PassageWithNeighbours, TermWeight
 from tests.bot.hostile_inputs import LONG, WILD, check_limits, citations, texts_of
 

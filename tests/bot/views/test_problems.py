@@ -1,4 +1,4 @@
-from bot.views.left_out import full_lines, left_out_lines
+from bot.views.problems import all_problem_lines, problem_lines
 from retrieval.model import Problem
 
 PROBLEMS = [
@@ -16,21 +16,21 @@ def test_lines() -> None:
         "docs/bad.txt: holds no text",
         "secret: cannot be listed (Permission denied); check its permissions",
         "2 .py, 1 without an ending: not read",
-    ] == list(left_out_lines(PROBLEMS))
+    ] == list(problem_lines(PROBLEMS))
 
 
 def test_many_kinds() -> None:
     """Of very many kinds, the rarest are summed up."""
     problems = [Problem(f"a.k{n:02}", f".k{n:02} files are not supported") for n in range(20)]
-    (line,) = left_out_lines(problems)
+    (line,) = problem_lines(problems)
     assert line.endswith("1 .k11, 8 of other kinds: not read")
 
 
 def test_nothing() -> None:
     """Without problems there is no line."""
-    assert [] == list(left_out_lines([]))
+    assert [] == list(problem_lines([]))
 
 
 def test_full() -> None:
     """The full list names every file."""
-    assert 5 == len(list(full_lines(PROBLEMS)))
+    assert 5 == len(list(all_problem_lines(PROBLEMS)))

@@ -11,7 +11,7 @@ _MAX_KINDS = 12
 _MAX_KIND_CHARS = 16
 
 
-def left_out_lines(problems: Iterable[Problem]) -> Iterator[str]:
+def problem_lines(problems: Iterable[Problem]) -> Iterator[str]:
     """Yield a line for each document that cannot be read, and then one that counts all other files."""
     kinds: Counter[str] = Counter()
     for problem in problems:
@@ -23,7 +23,7 @@ def left_out_lines(problems: Iterable[Problem]) -> Iterator[str]:
         yield f"{_counts(kinds)}: not read"
 
 
-def full_lines(problems: Iterable[Problem]) -> Iterator[str]:
+def all_problem_lines(problems: Iterable[Problem]) -> Iterator[str]:
     """Yield a line for each file that was left out."""
     return (f"{problem.name}: {problem.reason}" for problem in problems)
 

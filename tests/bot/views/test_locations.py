@@ -1,57 +1,15 @@
-"""Locations, refusals and cut texts; test_answers.py and test_answer_output.py test how they are shown."""
+"""Locations; test_answers.py and test_answer_output.py test how they are shown."""
 
 from collections.abc import Callable
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from bot.i18n.messages import LANGUAGES, texts_for
-from bot.views.plain_text import (
-    Refusal,
-    citation_location,
-    explain_refusal,
-    location_text,
-    one_line,
-    truncate,
-    truncate_start,
-    utf16_length,
-)
+from bot.views.locations import citation_location, location_text
 from retrieval.model import Citation, Locator
 
 TEXTS = texts_for("en")
-
-
-@pytest.mark.parametrize(
-    ("question", "asks_nothing", "expected"),
-    [
-        ("what is it?", True, TEXTS.nothing_asked),
-        ("🙂", True, TEXTS.nothing_asked),
-        ("Idlib?", False, TEXTS.one_word_question),
-        ("茶馆", False, TEXTS.one_word_question),
-        ("best pizza", False, TEXTS.no_answer),
-        ("من هو نابليون؟", False, TEXTS.no_answer),
-        ("灯塔是谁建造的", False, TEXTS.no_answer),
-    ],
-)
-def test_a_refusal_fits_its_question(
-    question: str, expected: str, answer: Callable[..., Any], *, asks_nothing: bool
-) -> None:
-    """One word and small talk get a friendly line; a question is told that there is no answer."""
-    result = answer(certainty="none", question=question, asks_nothing=asks_nothing)
-    assert Refusal(expected) == explain_refusal(result, TEXTS)
-
-
-@pytest.mark.parametrize(
-    ("suggestion", "expected"),
-    [("How many\ncats?", "How many cats?"), ("Cats", None), (None, None)],
-)
-def test_suggestions(suggestion: str | None, expected: str | None, answer: Callable[..., Any]) -> None:
-    """A corrected spelling is on one line; a single word is not suggested, because it would be declined."""
-    result = answer(certainty="none", suggestion=suggestion)
-    assert Refusal(TEXTS.no_answer, suggestion=expected) == explain_refusal(result, TEXTS)
-    assert Refusal(TEXTS.no_answer) == explain_refusal(result, TEXTS, can_suggest=False)
 
 
 @pytest.mark.parametrize(
@@ -107,43 +65,6 @@ def test_right_to_left_names_are_isolated() -> None:
     assert "Guide, under “\u200e\u2068קומה 2\u2069”, page 3" == location_text(
         "Guide", Locator("קומה 2", 3, 1, 1, 1), TEXTS
     )
-
-
-TEXT = st.text(st.characters(exclude_categories=["Cs"])) | st.sampled_from(["👨‍👩‍👧 e\u0301 🇹🇷" * 9])
-
-
-@given(TEXT)
-def test_units_are_utf_16(text: str) -> None:
-    """The length is the number of UTF-16 code units."""
-    assert len(text.encode("utf-16-le")) // 2 == utf16_length(text)
-
-
-@given(TEXT, st.integers(0, 40))
-def test_head_and_tail_fit(text: str, max_units: int) -> None:
-    """Head and tail are ends of the text and fit."""
-    assert text.startswith(truncate(text, max_units))
-    assert text.endswith(truncate_start(text, max_units))
-    assert (
-        max(utf16_length(truncate(text, max_units)), utf16_length(truncate_start(text, max_units)))
-        <= max_units
-    )
-
-
-def test_graphemes_stay_whole() -> None:
-    """A family emoji or a letter with an accent is kept whole or dropped."""
-    assert "a" == truncate("a👨‍👩‍👧", 5)
-    assert "e\u0301" == truncate("e\u0301e\u0301", 3)
-    assert "a" == truncate_start("👨‍👩‍👧a", 5)
-    assert "e\u0301" == truncate_start("e\u0301e\u0301", 3)
-
-
-@given(st.text() | st.just("\udce9.txt"), st.integers(1, 50))
-def test_labels_are_one_line_that_can_be_sent(text: str, max_units: int) -> None:
-    """A label is one line that fits and can be encoded, even for a file name with lone surrogates."""
-    line = one_line(text, max_units)
-    assert line == " ".join(line.split())
-    assert utf16_length(line) <= max_units
-    line.encode()
 
 
 @pytest.mark.parametrize(

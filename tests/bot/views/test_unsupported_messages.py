@@ -1,6 +1,6 @@
 import pytest
 
-from bot.views.odd_inputs import is_link
+from bot.views.unsupported_messages import is_link
 
 
 @pytest.mark.parametrize(
