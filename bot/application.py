@@ -22,14 +22,14 @@ from telegram.ext import (
 )
 from telegram.request import HTTPXRequest
 
+from bot.concurrency import CancellableWaits
 from bot.handlers import admin, browse, buttons, errors, inline, overview, questions
 from bot.handlers.access import AccessControl
 from bot.handlers.context import BotContext, BotState, Data
 from bot.handlers.messaging import mentions_bot
 from bot.handlers.own_documents import OwnDocuments, is_own_data
 from bot.handlers.recent_messages import SeenAlbums
-from bot.ops.concurrency import CancellableWaits
-from bot.ops.metrics import Metrics
+from bot.monitoring.metrics import Metrics
 from bot.telegram.bot_client import Bot
 from bot.telegram.rate_limiter import RateLimiter
 from config.settings import Settings

@@ -15,27 +15,27 @@ from telegram.error import BadRequest, InvalidToken, TelegramError
 
 from bot import application
 from bot.application import App, build_application, build_bot
-from bot.handlers.access import AccessControl
-from bot.handlers.chat_actions import ChatActions
-from bot.handlers.context import BotState
-from bot.handlers.own_documents import OwnDocuments, UploadLimits
-from bot.handlers.upload_queue import UploadQueue
-from bot.http_server import Health, build_web_app, serving
-from bot.ops.background_encoding import BackgroundEncoding
-from bot.ops.cluster_monitor import ClusterMonitor
-from bot.ops.collections import Collections
-from bot.ops.concurrency import CancellableWaits, in_thread, run_until_stopped, stop_on_signal
-from bot.ops.document_manager import DocumentManager, watch
-from bot.ops.feedback import Feedback
-from bot.ops.metrics import Metrics
-from bot.ops.outage_log import OutageLog
-from bot.search_backends import (
+from bot.concurrency import CancellableWaits, in_thread, run_until_stopped, stop_on_signal
+from bot.documents.background_encoding import BackgroundEncoding
+from bot.documents.cluster_monitor import ClusterMonitor
+from bot.documents.collections import Collections
+from bot.documents.document_manager import DocumentManager, watch
+from bot.documents.search_backends import (
     cluster_library,
     connection_settings,
     encoder_for,
     no_documents_message,
     open_cluster,
 )
+from bot.handlers.access import AccessControl
+from bot.handlers.chat_actions import ChatActions
+from bot.handlers.context import BotState
+from bot.handlers.own_documents import OwnDocuments, UploadLimits
+from bot.handlers.upload_queue import UploadQueue
+from bot.http_server import Health, build_web_app, serving
+from bot.monitoring.feedback import Feedback
+from bot.monitoring.metrics import Metrics
+from bot.monitoring.outage_log import OutageLog
 from bot.telegram.bot_client import Bot
 from bot.telegram.bot_profile import update_profile
 from bot.telegram.dispatcher import Dispatcher

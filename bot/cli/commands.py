@@ -24,10 +24,10 @@ from bot.cli.open_documents import (
     progress_bar,
     read_settings,
 )
+from bot.documents.search_backends import encoder_for, loaded_encoder_for
 from bot.i18n.messages import texts_for
 from bot.i18n.small_talk import small_talk_reply
-from bot.ops import feedback
-from bot.search_backends import encoder_for, loaded_encoder_for
+from bot.monitoring import feedback
 from bot.views.refusals import MAX_CLOSEST_PASSAGES
 from config.settings import ConfigError, Settings
 from retrieval.documents.local_library import LocalLibrary

@@ -9,7 +9,12 @@ from pathlib import Path
 
 import httpx
 
-from bot.search_backends import connection_settings, no_documents_message, open_cluster, open_cluster_library
+from bot.documents.search_backends import (
+    connection_settings,
+    no_documents_message,
+    open_cluster,
+    open_cluster_library,
+)
 from bot.views.problems import all_problem_lines, problem_lines
 from config.settings import ConfigError, Settings, startup_problems
 from retrieval.documents.local_library import LocalLibrary

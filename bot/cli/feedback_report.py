@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from bot.ops.feedback import FeedbackRecord
+from bot.monitoring.feedback import FeedbackRecord
 from bot.views.truncation import one_line
 
 _MAX_LISTED_QUESTIONS = 20

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from bot.search_backends import (
+from bot.documents.search_backends import (
     connection_settings,
     encoder_for,
     no_documents_message,

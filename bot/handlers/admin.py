@@ -7,12 +7,12 @@ from collections.abc import Callable
 from telegram import Document, Message, Update
 from telegram.error import TelegramError
 
+from bot.concurrency import in_thread
+from bot.documents.document_manager import DocumentManager, is_valid_document_name
 from bot.handlers.context import BotContext
 from bot.handlers.messaging import require_message, send_reply, send_to
 from bot.handlers.progress import ProgressMessage
 from bot.i18n.messages import Texts
-from bot.ops.concurrency import in_thread
-from bot.ops.document_manager import DocumentManager, is_valid_document_name
 from bot.views.labels import file_label
 from bot.views.message import text_reply
 from bot.views.problems import problem_lines

@@ -8,15 +8,15 @@ from telegram import Chat, Update
 from telegram.constants import ChatAction
 from telegram.ext import CallbackContext
 
+from bot.documents.collections import ChatLibrary, Collections
+from bot.documents.document_manager import DocumentManager
 from bot.handlers.answer_checks import drop_altered, keep_checked
 from bot.handlers.chat_actions import ChatActions
 from bot.handlers.named_documents import DocumentNames
 from bot.handlers.recent_messages import AnswerMap, SeenAlbums
 from bot.i18n.messages import texts_for
-from bot.ops.collections import ChatLibrary, Collections
-from bot.ops.document_manager import DocumentManager
-from bot.ops.feedback import Feedback
-from bot.ops.metrics import Metrics
+from bot.monitoring.feedback import Feedback
+from bot.monitoring.metrics import Metrics
 from bot.telegram.bot_client import Bot
 from bot.views.callback_data import AS_WRITTEN, Origin
 from bot.views.message import Recipient

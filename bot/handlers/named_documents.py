@@ -7,7 +7,7 @@ from pathlib import PurePosixPath
 
 import regex
 
-from bot.ops.concurrency import in_thread
+from bot.concurrency import in_thread
 from retrieval.documents.combined_library import AnyLibrary, CombinedLibrary
 from retrieval.model import Source
 

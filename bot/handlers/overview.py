@@ -4,9 +4,9 @@ import re
 
 from telegram import Message, MessageEntity, Update
 
+from bot.concurrency import in_thread
 from bot.handlers.context import BotContext
 from bot.handlers.messaging import require_message, send_reply
-from bot.ops.concurrency import in_thread
 from bot.views import browse
 from bot.views.locations import MAX_PLACES
 from bot.views.message import Recipient, Reply, text_reply

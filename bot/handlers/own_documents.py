@@ -6,6 +6,9 @@ from dataclasses import dataclass
 
 from telegram import CallbackQuery, Chat, ChatMember, Document, Message, Update, User
 
+from bot.concurrency import in_thread
+from bot.documents.collections import Collections, Scope
+from bot.documents.document_manager import is_plain_name
 from bot.handlers.admin import MAX_FILE_MEGABYTES, add_to_library
 from bot.handlers.context import BotContext
 from bot.handlers.group_members import is_group_admin
@@ -20,9 +23,6 @@ from bot.handlers.messaging import (
 from bot.handlers.questions import greet_group
 from bot.handlers.upload_queue import Upload, UploadQueue
 from bot.i18n.messages import Texts
-from bot.ops.collections import Collections, Scope
-from bot.ops.concurrency import in_thread
-from bot.ops.document_manager import is_plain_name
 from bot.views import callback_data, own_documents
 from bot.views.callback_data import OwnPress, OwnView
 from bot.views.labels import file_label

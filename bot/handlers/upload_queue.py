@@ -21,11 +21,11 @@ from pydantic import TypeAdapter, ValidationError
 from telegram import Bot, ReplyParameters
 from telegram.error import BadRequest, Forbidden, TelegramError
 
+from bot.concurrency import in_thread
+from bot.documents.collections import AddedBy, CollectionPaths, Collections, write_durably
 from bot.handlers.messaging import is_unchanged
 from bot.i18n.messages import Texts, texts_for
-from bot.ops.collections import AddedBy, CollectionPaths, Collections, write_durably
-from bot.ops.concurrency import in_thread
-from bot.ops.metrics import Metrics
+from bot.monitoring.metrics import Metrics
 from bot.views import answers
 from bot.views.labels import file_label
 from bot.views.message import Recipient

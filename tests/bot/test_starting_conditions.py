@@ -17,9 +17,9 @@ import pytest
 
 from bot import lifecycle
 from bot.application import build_bot
-from bot.ops import document_manager
-from bot.ops.concurrency import CancellableWaits
-from bot.ops.metrics import Metrics
+from bot.concurrency import CancellableWaits
+from bot.documents import document_manager
+from bot.monitoring.metrics import Metrics
 from config.settings import Settings
 from retrieval import language
 from retrieval.documents import ingestion

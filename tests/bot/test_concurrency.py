@@ -4,7 +4,7 @@ import signal
 
 import pytest
 
-from bot.ops.concurrency import CancellableWaits, run_until_stopped, stop_on_signal
+from bot.concurrency import CancellableWaits, run_until_stopped, stop_on_signal
 from tests.bot.virtual_clock import fast, now
 
 

@@ -9,7 +9,7 @@ from pathlib import Path, PurePath
 
 from watchfiles import awatch
 
-from bot.ops.concurrency import in_thread
+from bot.concurrency import in_thread
 from retrieval.documents.file_listing import list_files
 from retrieval.documents.ingestion import FailedFile, ingest
 from retrieval.documents.local_library import QUOTE_CHARS, LocalLibrary, Progress

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from bot import search_backends
-from bot.search_backends import (
+from bot.documents import search_backends
+from bot.documents.search_backends import (
     connection_settings,
     encoder_for,
     loaded_encoder_for,

@@ -9,8 +9,8 @@ import threading
 import time
 from collections.abc import Callable
 
-from bot.ops.concurrency import in_thread
-from bot.ops.metrics import Metrics
+from bot.concurrency import in_thread
+from bot.monitoring.metrics import Metrics
 from retrieval.documents.local_library import LocalLibrary
 
 # The thread yields to those that answer: on a busy core it gets a tenth of their share.

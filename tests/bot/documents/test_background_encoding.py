@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from bot.ops import background_encoding
-from bot.ops.background_encoding import BackgroundEncoding
-from bot.ops.metrics import Metrics
+from bot.documents import background_encoding
+from bot.documents.background_encoding import BackgroundEncoding
+from bot.monitoring.metrics import Metrics
 from retrieval.documents.local_library import LocalLibrary
 from retrieval.embeddings.encoder import Vectors
 from retrieval.errors import EncoderError

@@ -30,8 +30,8 @@ from weakref import WeakValueDictionary
 
 from pydantic import TypeAdapter, ValidationError
 
-from bot.ops.background_encoding import lower_priority
-from bot.ops.concurrency import in_thread
+from bot.concurrency import in_thread
+from bot.documents.background_encoding import lower_priority
 from retrieval.documents.combined_library import AnyLibrary, CombinedLibrary
 from retrieval.documents.library import SingleLibrary
 from retrieval.documents.local_library import LocalLibrary, saved_index_dir

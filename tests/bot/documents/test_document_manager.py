@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.ops.document_manager import DocumentManager, is_valid_document_name
+from bot.documents.document_manager import DocumentManager, is_valid_document_name
 from retrieval.documents.local_library import LocalLibrary
 from retrieval.errors import DocumentError, FolderError
 
