@@ -8,8 +8,8 @@ from pathlib import PurePosixPath
 import regex
 
 from bot.concurrency import in_thread
+from retrieval.document_structure import Source
 from retrieval.documents.combined_library import AnyLibrary, CombinedLibrary
-from retrieval.model import Source
 
 _MAX_CHARS = 1000
 _SEPARATORS = regex.compile(r"[,;\n،、，；]+")

@@ -4,8 +4,8 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import PurePath
 
+from retrieval.document_structure import Problem
 from retrieval.loaders.formats import is_document_name
-from retrieval.model import Problem
 
 _MAX_KINDS = 12
 _MAX_KIND_CHARS = 16

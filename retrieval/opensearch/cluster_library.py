@@ -7,11 +7,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
+from retrieval.document_structure import Problem
 from retrieval.documents.file_records import FileRecord, list_sources
 from retrieval.documents.library import Library, Snapshot
 from retrieval.embeddings.encoder import Encoder
 from retrieval.errors import RetrievalError, UnavailableError
-from retrieval.model import Problem
 from retrieval.opensearch import index_mapping
 from retrieval.opensearch.client import WRITE_TIMEOUT, ClusterClient, RefusedError
 from retrieval.opensearch.index_mapping import IndexMetadata

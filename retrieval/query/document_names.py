@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from pathlib import PurePosixPath
 
+from retrieval.document_structure import Source
 from retrieval.index.tokenizer import tokenize
-from retrieval.model import Source
 from retrieval.query.document_questions import is_any_document, is_document_word
 from retrieval.query.stopwords import load_stopwords
 

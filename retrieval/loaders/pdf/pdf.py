@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import regex
 
+from retrieval.document_structure import Document, Heading, Page, Span
 from retrieval.errors import DocumentError
 from retrieval.language import detect
 from retrieval.loaders.document_builder import title_from_opening
@@ -20,7 +21,6 @@ from retrieval.loaders.pdf.paragraphs import (
     join_lines,
     usual_typography,
 )
-from retrieval.model import Document, Heading, Page, Span
 from retrieval.sentences import pieces
 
 _PARAGRAPH_BREAK = "\n\n"

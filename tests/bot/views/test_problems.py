@@ -1,5 +1,5 @@
 from bot.views.problems import all_problem_lines, problem_lines
-from retrieval.model import Problem
+from retrieval.document_structure import Problem
 
 PROBLEMS = [
     Problem("a.py", ".py files are not supported; save it as one of .txt"),

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from retrieval.model import Problem
+from retrieval.document_structure import Problem
 from retrieval.opensearch import index_mapping
 from retrieval.opensearch.index_mapping import IndexMetadata, spell_terms
 

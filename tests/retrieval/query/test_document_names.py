@@ -2,7 +2,7 @@
 
 import pytest
 
-from retrieval.model import Source
+from retrieval.document_structure import Source
 from retrieval.query.document_names import documents_meant, find_documents
 
 SOURCES = [

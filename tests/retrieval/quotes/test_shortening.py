@@ -3,9 +3,10 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from retrieval.answer import Citation
+from retrieval.document_structure import Span
 from retrieval.loaders.chunking import split_passages
 from retrieval.loaders.text.plain_text import load
-from retrieval.model import Citation, Span
 from retrieval.quotes.citations import Excerpt, cite
 from retrieval.quotes.quote_selection import shorten
 
