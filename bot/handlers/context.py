@@ -12,7 +12,7 @@ from bot.documents.collections import ChatLibrary, Collections
 from bot.documents.document_manager import DocumentManager
 from bot.handlers.answer_checks import drop_altered, keep_checked
 from bot.handlers.chat_actions import ChatActions
-from bot.handlers.named_documents import DocumentNames
+from bot.handlers.name_tables import NameTables
 from bot.handlers.recent_messages import AnswerMap, SeenAlbums
 from bot.i18n.messages import texts_for
 from bot.monitoring.feedback import Feedback
@@ -26,6 +26,7 @@ from retrieval.document_structure import Source
 from retrieval.documents.combined_library import AnyLibrary
 from retrieval.documents.library import SingleLibrary
 from retrieval.overview import Overview
+from retrieval.query.document_names import NameTable
 
 Data = dict[Any, Any]
 
@@ -51,7 +52,7 @@ class BotState:
     upload_days: int = 0
     answer_map: AnswerMap = field(default_factory=AnswerMap)
     albums: SeenAlbums = field(default_factory=SeenAlbums)
-    document_names: DocumentNames = field(default_factory=DocumentNames)
+    name_tables: NameTables = field(default_factory=NameTables)
     chat_actions: ChatActions = field(default_factory=ChatActions)
 
 
@@ -79,6 +80,10 @@ class BotContext(CallbackContext[Bot, Data, Data, BotState]):
             self._chat_library = await collections.chosen_library(chat, self.state.library)
             if self.has_own_documents:
                 collections.note_use(chat)
+
+    async def name_tables(self) -> list[NameTable]:
+        """Return the names of the documents that the chat of the update asks."""
+        return await self.state.name_tables.of(self.library)
 
     @property
     def metrics(self) -> Metrics:

@@ -22,6 +22,7 @@ from bot.views.truncation import one_line
 from bot.views.unsupported_messages import explain_unreadable, is_link
 from retrieval.document_structure import Source
 from retrieval.ids import document_of
+from retrieval.query.document_names import find_files, find_titles, may_name_files
 
 _log = logging.getLogger(__name__)
 
@@ -193,7 +194,7 @@ async def _find_and_render(
         return about or text_reply(recipient.texts.no_documents)
     if greeting := small_talk_reply(text, recipient.texts):
         return text_reply(greeting)
-    if named := await context.state.document_names.find_files(text, context.library):
+    if may_name_files(text) and (named := find_files(text, await context.name_tables())):
         return await _render_named(named, context, recipient)
     if about := await answer_about_documents(text, message, context, recipient):
         return about
@@ -213,7 +214,7 @@ async def _render_odd_question(text: str, context: BotContext, recipient: Recipi
     """Return the reply to a message that has only links or titles of documents; None for a question."""
     if is_link(text):
         return text_reply(recipient.texts.link_not_opened)
-    named = await context.state.document_names.find_titles(text, context.library)
+    named = find_titles(text, await context.name_tables())
     return await _render_named(named, context, recipient) if named else None
 
 
