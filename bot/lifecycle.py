@@ -46,7 +46,7 @@ from bot.telegram.webhook import Inbox, Webhook
 from bot.views.problems import problem_lines
 from config.logging import configure
 from config.settings import ConfigError, Settings, startup_problems
-from retrieval.documents.library import SingleLibrary
+from retrieval.documents.base_library import SingleLibrary
 from retrieval.documents.local_library import LocalLibrary, Progress
 from retrieval.errors import FolderError
 

@@ -9,7 +9,7 @@ from bot.i18n.messages import Texts
 from bot.views.locations import MAX_PLACES, location_text, place_text
 from retrieval.answer import Answer
 from retrieval.document_structure import Source
-from retrieval.documents.library import SingleLibrary
+from retrieval.documents.base_library import SingleLibrary
 from retrieval.query.document_names import documents_meant
 from retrieval.query.document_questions import Topic, parse_document_question
 

@@ -23,8 +23,8 @@ from bot.views.message import Recipient
 from bot.views.own_documents import scope_note
 from retrieval.answer import Answer
 from retrieval.document_structure import Source
+from retrieval.documents.base_library import SingleLibrary
 from retrieval.documents.combined_library import AnyLibrary
-from retrieval.documents.library import SingleLibrary
 from retrieval.overview import Overview
 from retrieval.query.document_names import NameTable
 

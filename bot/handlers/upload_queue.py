@@ -30,7 +30,7 @@ from bot.views import answers
 from bot.views.labels import file_label
 from bot.views.message import Recipient
 from bot.views.own_documents import explain_problem
-from retrieval.documents.library import SingleLibrary
+from retrieval.documents.base_library import SingleLibrary
 from retrieval.documents.local_library import LocalLibrary
 from retrieval.errors import EncoderError
 from retrieval.ids import document_id, own_name

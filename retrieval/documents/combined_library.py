@@ -8,7 +8,7 @@ from typing import TypeAlias
 
 from retrieval.answer import Answer, Certainty, Citation, TermWeight
 from retrieval.document_structure import Passage, PassageWithNeighbours, Problem, Section, Source
-from retrieval.documents.library import SingleLibrary
+from retrieval.documents.base_library import SingleLibrary
 from retrieval.ids import document_of
 from retrieval.overview import Overview
 

@@ -13,6 +13,7 @@ from typing import Self
 import numpy as np
 
 from retrieval.document_structure import Problem
+from retrieval.documents.base_library import Library, Snapshot
 from retrieval.documents.file_listing import FileEntry, list_files
 from retrieval.documents.file_records import (
     FileRecord,
@@ -25,7 +26,6 @@ from retrieval.documents.file_records import (
     unchanged,
 )
 from retrieval.documents.ingestion import ingest
-from retrieval.documents.library import Library, Snapshot
 from retrieval.embeddings.encoder import Encoder
 from retrieval.embeddings.vector_store import Embeddings
 from retrieval.ids import document_id

@@ -16,7 +16,7 @@ from bot.monitoring.metrics import Metrics
 from config.settings import Settings
 from retrieval.answer import Answer, Certainty, Citation, Locator, TermWeight
 from retrieval.document_structure import Passage, PassageWithNeighbours, Problem, Section, Source, Span
-from retrieval.documents.library import SingleLibrary, Snapshot
+from retrieval.documents.base_library import SingleLibrary, Snapshot
 from retrieval.errors import UnavailableError
 from retrieval.overview import Overview, make_overview
 
