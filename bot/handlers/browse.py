@@ -137,8 +137,3 @@ async def _send_file(
         _log.warning("Cannot send %s: %s", logged_name(source.name), type(error).__name__)
         return recipient.texts.file_not_available
     return None
-
-
-def is_browse_data(data: object) -> bool:
-    """Return whether callback data belongs to a button in document lists, not below an answer."""
-    return isinstance(data, str) and data.startswith("@")

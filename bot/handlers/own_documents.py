@@ -320,8 +320,3 @@ async def _add_to_library(
         return texts.button_expired
     await add_to_library(sent, context, texts, shown=shown)
     return None
-
-
-def is_own_data(data: object) -> bool:
-    """Return whether callback data belongs to a button below the documents of a chat."""
-    return isinstance(data, str) and data.startswith("%")
