@@ -6,6 +6,8 @@ Positions in a document are spans over its text, so that a quote is verbatim by 
 from dataclasses import dataclass
 from typing import Literal
 
+from retrieval.errors import ProblemKind
+
 # The unit of locations in a document: lines, unless the format has something better.
 Unit = Literal["line", "paragraph", "page", "slide", "row", "chapter", "time", "cell", "record", "message"]
 
@@ -152,3 +154,4 @@ class Problem:
 
     name: str
     reason: str
+    kind: ProblemKind = ProblemKind.UNREADABLE

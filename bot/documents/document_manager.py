@@ -110,7 +110,7 @@ def _check_readable(name: str, data: bytes) -> None:
         for batch in ingest(folder, list_files(folder)[0], QUOTE_CHARS, scratch):
             for _, result in batch.results:
                 if isinstance(result, FailedFile):
-                    raise DocumentError(name, result.reason)
+                    raise DocumentError(name, result.reason, kind=result.kind)
 
 
 def is_valid_document_name(name: str) -> bool:

@@ -30,6 +30,7 @@ from bot.views import answers
 from bot.views.labels import file_label
 from bot.views.message import Recipient
 from bot.views.own_documents import explain_problem
+from retrieval.document_structure import Problem
 from retrieval.documents.base_library import SingleLibrary
 from retrieval.documents.local_library import LocalLibrary
 from retrieval.errors import EncoderError
@@ -366,9 +367,9 @@ def _restore(target: Path, earlier: Path) -> None:
         target.unlink(missing_ok=True)
 
 
-def _problem_of(library: LocalLibrary, upload: Upload) -> str:
+def _problem_of(library: LocalLibrary, upload: Upload) -> Problem | None:
     name = own_name(upload.chat, upload.name)
-    return next((problem.reason for problem in library.problems if problem.name == name), "")
+    return next((problem for problem in library.problems if problem.name == name), None)
 
 
 def _refusal_of(error: OSError, texts: Texts) -> _RefusedError:

@@ -15,6 +15,8 @@ from bot.views.labels import isolate_direction
 from bot.views.message import Recipient, Reply, Row, build_reply, plain, text_reply
 from bot.views.quotes import browse_button
 from bot.views.truncation import one_line
+from retrieval.document_structure import Problem
+from retrieval.errors import ProblemKind
 
 SHOWN_FORMATS = "PDF, DOCX, ODT, RTF, XLSX, PPTX, EPUB, HTML, MD, CSV, TXT"
 _DOCUMENTS_PER_PAGE = 8
@@ -143,24 +145,22 @@ def render_destination(name: str, texts: Texts) -> Reply:
     return build_reply(plain(texts.confirm_library(name)), rows)
 
 
-def explain_problem(reason: str, texts: Texts) -> str:
+def explain_problem(problem: Problem, texts: Texts) -> str:
     """Return why a document cannot be read, in the language of the texts.
 
-    `reason` is that of a loader, in English. Other languages have a sentence for each kind of reason, English
+    The reason of a problem is in English. Other languages have a sentence for each kind of problem, English
     for those whose advice is meant for the operator.
     """
-    if "LibreOffice" in reason:
-        return texts.format_not_supported(SHOWN_FORMATS)
     kinds = {
-        "protect": texts.document_is_protected,
-        "password": texts.document_is_protected,
-        "only pictures": texts.document_is_pictures,
-        "no text": texts.document_is_empty,
+        ProblemKind.UNSUPPORTED: texts.format_not_supported(SHOWN_FORMATS),
+        ProblemKind.PROTECTED: texts.document_is_protected,
+        ProblemKind.PICTURES: texts.document_is_pictures,
+        ProblemKind.EMPTY: texts.document_is_empty,
     }
     if texts.language != "en":
-        kinds["split it"] = texts.document_is_too_large
-    other = reason if texts.language == "en" else texts.document_is_damaged
-    return next((text for word, text in kinds.items() if word in reason), other)
+        kinds[ProblemKind.TOO_LARGE] = texts.document_is_too_large
+        kinds[ProblemKind.UNREADABLE] = texts.document_is_damaged
+    return kinds.get(problem.kind, problem.reason)
 
 
 def own_button(text: str, press: OwnPress) -> InlineKeyboardButton:

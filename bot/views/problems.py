@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import PurePath
 
 from retrieval.document_structure import Problem
+from retrieval.errors import ProblemKind
 from retrieval.loaders.formats import is_document_name
 
 _MAX_KINDS = 12
@@ -15,7 +16,7 @@ def problem_lines(problems: Iterable[Problem]) -> Iterator[str]:
     """Yield a line for each document that cannot be read, and then one that counts all other files."""
     kinds: Counter[str] = Counter()
     for problem in problems:
-        if is_document_name(problem.name) or "not supported" not in problem.reason:
+        if is_document_name(problem.name) or problem.kind is not ProblemKind.UNSUPPORTED:
             yield f"{problem.name}: {problem.reason}"
         else:
             kinds[_kind(problem.name)] += 1

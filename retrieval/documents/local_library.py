@@ -167,9 +167,7 @@ class LocalLibrary(Library[LocalIndex]):
 
     def with_problems(self, problems: Iterable[Problem], waiting: frozenset[str]) -> Self:
         """Return the library with these problems, of files that were not listed, and those of its records."""
-        unread = [
-            Problem(record.file.name, record.problem) for record in self.records.values() if record.problem
-        ]
+        unread = [record.problem for record in self.records.values() if record.problem]
         all_problems = tuple(sorted([*problems, *unread], key=lambda problem: problem.name))
         return replace(self, _snapshot=replace(self.snapshot, problems=all_problems), waiting=waiting)
 

@@ -7,7 +7,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
-from retrieval.document_structure import Problem
 from retrieval.documents.base_library import Library, Snapshot
 from retrieval.documents.file_records import FileRecord, list_sources
 from retrieval.embeddings.encoder import Encoder
@@ -96,7 +95,7 @@ async def _open_snapshot(
     cluster: ClusterClient, name: str, metadata: IndexMetadata, encoder: Encoder | None
 ) -> Snapshot[OpenSearchIndex]:
     records = await read_file_records(cluster, name)
-    unread = [Problem(record.file.name, record.problem) for record in records if record.problem]
+    unread = [record.problem for record in records if record.problem]
     problems = tuple(sorted([*metadata.problems, *unread], key=lambda problem: problem.name))
     index = OpenSearchIndex(cluster, name, metadata)
     if encoder and metadata.size:

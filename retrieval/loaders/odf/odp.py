@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from xml.etree.ElementTree import Element
 
 from retrieval.document_structure import Document
-from retrieval.errors import DocumentError
+from retrieval.errors import DocumentError, ProblemKind
 from retrieval.loaders import document_builder
 from retrieval.loaders.document_builder import DocumentBuilder
 from retrieval.loaders.odf import paragraphs
@@ -23,7 +23,7 @@ def load(data: bytes, name: str) -> Document:
     package = OpenDocument(data, name, "presentation")
     slides = package.body.findall("page")
     if len(slides) > MAX_SLIDES:
-        raise DocumentError(name, f"has more than {MAX_SLIDES} slides; split it")
+        raise DocumentError(name, f"has more than {MAX_SLIDES} slides; split it", kind=ProblemKind.TOO_LARGE)
     builder = DocumentBuilder(name)
     for number, slide in enumerate(slides, 1):
         builder.begin_page(str(number))

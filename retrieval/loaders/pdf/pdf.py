@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 import regex
 
 from retrieval.document_structure import Document, Heading, Page, Span
-from retrieval.errors import DocumentError
+from retrieval.errors import DocumentError, ProblemKind
 from retrieval.language import detect
 from retrieval.loaders.document_builder import title_from_opening
 from retrieval.loaders.pdf import outline, reader
@@ -45,7 +45,11 @@ def load(data: bytes, name: str) -> Document:
     """Read a .pdf file; the title is that of its properties, else its first heading, else its first words."""
     book = reader.read_pdf(data, name)
     if not any(book.pages) and not any(book.annotations):
-        raise DocumentError(name, "holds no text, only pictures: have it read by OCR (ocrmypdf) first")
+        raise DocumentError(
+            name,
+            "holds no text, only pictures: have it read by OCR (ocrmypdf) first",
+            kind=ProblemKind.PICTURES,
+        )
     page_lines = strip_headers_footers(book.pages, book.labels)
     placed, anchors = outline.place_outline(
         [

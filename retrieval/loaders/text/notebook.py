@@ -9,7 +9,7 @@ from typing import Any
 import regex
 
 from retrieval.document_structure import Document
-from retrieval.errors import DocumentError
+from retrieval.errors import DocumentError, ProblemKind
 from retrieval.loaders.decoding import decode
 from retrieval.loaders.document_builder import DocumentBuilder, title_from_name
 from retrieval.loaders.html.blocks import extract_all_blocks
@@ -34,7 +34,7 @@ def load(data: bytes, name: str) -> Document:
     if not cells:
         raise DocumentError(name, "is no notebook, or one without cells; save it again in Jupyter")
     if len(cells) > MAX_CELLS:
-        raise DocumentError(name, f"has more than {MAX_CELLS} cells; split it")
+        raise DocumentError(name, f"has more than {MAX_CELLS} cells; split it", kind=ProblemKind.TOO_LARGE)
     builder = DocumentBuilder(name)
     for number, cell in enumerate(cells, 1):
         builder.begin_page(str(number))

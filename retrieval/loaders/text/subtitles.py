@@ -11,7 +11,7 @@ from itertools import pairwise
 import regex
 
 from retrieval.document_structure import Document, LineMark, Page
-from retrieval.errors import DocumentError
+from retrieval.errors import DocumentError, ProblemKind
 from retrieval.loaders.decoding import decode
 from retrieval.loaders.document_builder import DocumentBuilder, title_from_name
 
@@ -104,7 +104,7 @@ def _cues(lines: Sequence[str], name: str, *, is_vtt: bool) -> Iterator[_Cue]:
     """Yield the cues that have text. Raises DocumentError for more than MAX_CUES or for none with a time."""
     timings = [(at, timing) for at, line in enumerate(lines) if (timing := _TIMING.fullmatch(line))]
     if len(timings) > MAX_CUES:
-        raise DocumentError(name, f"has more than {MAX_CUES} cues; split it")
+        raise DocumentError(name, f"has more than {MAX_CUES} cues; split it", kind=ProblemKind.TOO_LARGE)
     if not timings:
         raise DocumentError(name, "has no times such as 00:00:01,000 --> 00:00:02,000; save it again")
     ends = [at for at, _ in timings[1:]] + [len(lines)]

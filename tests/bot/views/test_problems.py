@@ -1,11 +1,12 @@
 from bot.views.problems import all_problem_lines, problem_lines
 from retrieval.document_structure import Problem
+from retrieval.errors import ProblemKind
 
 PROBLEMS = [
-    Problem("a.py", ".py files are not supported; save it as one of .txt"),
+    Problem("a.py", ".py files are not supported", ProblemKind.UNSUPPORTED),
     Problem("docs/bad.txt", "holds no text"),
-    Problem("docs/b.PY", ".PY files are not supported; save it as one of .txt"),
-    Problem("LICENSE", "files without a suffix are not supported; save it as one of .txt"),
+    Problem("docs/b.PY", ".PY files are not supported", ProblemKind.UNSUPPORTED),
+    Problem("LICENSE", "files without a suffix are not supported", ProblemKind.UNSUPPORTED),
     Problem("secret", "cannot be listed (Permission denied); check its permissions"),
 ]
 
@@ -21,7 +22,9 @@ def test_lines() -> None:
 
 def test_many_kinds() -> None:
     """Of very many kinds, the rarest are summed up."""
-    problems = [Problem(f"a.k{n:02}", f".k{n:02} files are not supported") for n in range(20)]
+    problems = [
+        Problem(f"a.k{n:02}", f".k{n:02} files are not supported", ProblemKind.UNSUPPORTED) for n in range(20)
+    ]
     (line,) = problem_lines(problems)
     assert line.endswith("1 .k11, 8 of other kinds: not read")
 
