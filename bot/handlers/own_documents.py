@@ -28,6 +28,7 @@ from bot.views.callback_data import OwnPress, OwnView
 from bot.views.labels import file_label
 from bot.views.message import Recipient, Reply, text_reply
 from bot.views.own_documents import OwnDocument
+from bot.views.problems import SHOWN_FORMATS
 from bot.views.truncation import one_line
 from retrieval.ids import document_id, own_name
 from retrieval.loaders.formats import is_document_name
@@ -124,7 +125,7 @@ class OwnDocuments:
         """Return why a document is not accepted, or None."""
         name, size = document.file_name or "", document.file_size or 0
         if not is_document_name(name):
-            return texts.format_not_supported(own_documents.SHOWN_FORMATS)
+            return texts.format_not_supported(SHOWN_FORMATS)
         if not is_plain_name(name):
             return texts.file_name_not_allowed
         if size > MAX_FILE_MEGABYTES * _BYTES_PER_MEGABYTE:

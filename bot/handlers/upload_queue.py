@@ -29,7 +29,7 @@ from bot.monitoring.metrics import Metrics
 from bot.views import answers
 from bot.views.labels import file_label
 from bot.views.message import Recipient
-from bot.views.own_documents import explain_problem
+from bot.views.problems import explain_problem
 from retrieval.document_structure import Problem
 from retrieval.documents.base_library import SingleLibrary
 from retrieval.documents.local_library import LocalLibrary

@@ -15,10 +15,7 @@ from bot.views.labels import isolate_direction
 from bot.views.message import Recipient, Reply, Row, build_reply, plain, text_reply
 from bot.views.quotes import browse_button
 from bot.views.truncation import one_line
-from retrieval.document_structure import Problem
-from retrieval.errors import ProblemKind
 
-SHOWN_FORMATS = "PDF, DOCX, ODT, RTF, XLSX, PPTX, EPUB, HTML, MD, CSV, TXT"
 _DOCUMENTS_PER_PAGE = 8
 _MAX_NAME_UNITS = 160
 _MAX_PERSON_UNITS = 60
@@ -143,24 +140,6 @@ def render_destination(name: str, texts: Texts) -> Reply:
         [own_button(texts.to_the_library, OwnPress(OwnView.ADD_TO_LIBRARY))],
     ]
     return build_reply(plain(texts.confirm_library(name)), rows)
-
-
-def explain_problem(problem: Problem, texts: Texts) -> str:
-    """Return why a document cannot be read, in the language of the texts.
-
-    The reason of a problem is in English. Other languages have a sentence for each kind of problem, English
-    for those whose advice is meant for the operator.
-    """
-    kinds = {
-        ProblemKind.UNSUPPORTED: texts.format_not_supported(SHOWN_FORMATS),
-        ProblemKind.PROTECTED: texts.document_is_protected,
-        ProblemKind.PICTURES: texts.document_is_pictures,
-        ProblemKind.EMPTY: texts.document_is_empty,
-    }
-    if texts.language != "en":
-        kinds[ProblemKind.TOO_LARGE] = texts.document_is_too_large
-        kinds[ProblemKind.UNREADABLE] = texts.document_is_damaged
-    return kinds.get(problem.kind, problem.reason)
 
 
 def own_button(text: str, press: OwnPress) -> InlineKeyboardButton:

@@ -1,13 +1,15 @@
-"""Lines about the files that were left out: those that are no documents are only counted, by kind."""
+"""What is told of files that were left out: a line each, or a sentence to the person who sent one."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import PurePath
 
+from bot.i18n.messages import Texts
 from retrieval.document_structure import Problem
 from retrieval.errors import ProblemKind
 from retrieval.loaders.formats import is_document_name
 
+SHOWN_FORMATS = "PDF, DOCX, ODT, RTF, XLSX, PPTX, EPUB, HTML, MD, CSV, TXT"
 _MAX_KINDS = 12
 _MAX_KIND_CHARS = 16
 
@@ -27,6 +29,24 @@ def problem_lines(problems: Iterable[Problem]) -> Iterator[str]:
 def all_problem_lines(problems: Iterable[Problem]) -> Iterator[str]:
     """Yield a line for each file that was left out."""
     return (f"{problem.name}: {problem.reason}" for problem in problems)
+
+
+def explain_problem(problem: Problem, texts: Texts) -> str:
+    """Return why a document cannot be read, in the language of the texts.
+
+    The reason of a problem is in English. Other languages have a sentence for each kind of problem, English
+    for those whose advice is meant for the operator.
+    """
+    kinds = {
+        ProblemKind.UNSUPPORTED: texts.format_not_supported(SHOWN_FORMATS),
+        ProblemKind.PROTECTED: texts.document_is_protected,
+        ProblemKind.PICTURES: texts.document_is_pictures,
+        ProblemKind.EMPTY: texts.document_is_empty,
+    }
+    if texts.language != "en":
+        kinds[ProblemKind.TOO_LARGE] = texts.document_is_too_large
+        kinds[ProblemKind.UNREADABLE] = texts.document_is_damaged
+    return kinds.get(problem.kind, problem.reason)
 
 
 def _kind(name: str) -> str:

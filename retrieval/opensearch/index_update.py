@@ -78,7 +78,7 @@ async def write_index(  # noqa: PLR0913  # each has a name
     files, problems = await asyncio.to_thread(listing.list_files, folder)
     try:
         async with WriteLock.acquire(cluster, plan.alias, on_wait) as lock:
-            await _IndexUpdate(cluster, folder, plan, lock, progress, embeddings).run(files, problems)
+            await _ClusterUpdate(cluster, folder, plan, lock, progress, embeddings).run(files, problems)
     except RefusedError as error:
         raise IndexingError(f"{error}; the current index is unchanged") from None
 
@@ -92,7 +92,7 @@ class _PreviousIndex:
 
 
 @dataclass
-class _IndexUpdate:
+class _ClusterUpdate:
     cluster: ClusterClient
     folder: Path
     plan: IndexPlan

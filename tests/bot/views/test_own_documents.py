@@ -9,10 +9,7 @@ from bot.views import callback_data, own_documents
 from bot.views.callback_data import OwnPress, OwnView
 from bot.views.message import Recipient
 from bot.views.own_documents import OwnDocument
-from retrieval.document_structure import Problem
-from retrieval.errors import ProblemKind
 from retrieval.ids import document_id
-from retrieval.loaders import libreoffice
 from tests.bot.hostile_inputs import LONG, WILD, check_limits
 
 NAMES = WILD | LONG
@@ -85,23 +82,3 @@ def test_the_choice_is_marked_and_told() -> None:
         documents, "own", 0, group, can_change=False, has_library=True
     )
     assert texts.searched_own in member.text
-
-
-@pytest.mark.parametrize("language", LANGUAGES)
-def test_reasons_are_explained(language: str) -> None:
-    """Each kind of reason has its sentence in each language; English keeps exact reasons for people."""
-    texts = texts_for(language)
-    for kind, sentence in (
-        (ProblemKind.PROTECTED, texts.document_is_protected),
-        (ProblemKind.PICTURES, texts.document_is_pictures),
-        (ProblemKind.EMPTY, texts.document_is_empty),
-        (ProblemKind.TOO_LARGE, texts.document_is_too_large),
-        (ProblemKind.UNREADABLE, texts.document_is_damaged),
-    ):
-        is_exact = language == "en" and kind in {ProblemKind.TOO_LARGE, ProblemKind.UNREADABLE}
-        explained = own_documents.explain_problem(Problem("a.pdf", "is so", kind), texts)
-        assert explained == ("is so" if is_exact else sentence)
-    problem = Problem("a.doc", libreoffice.MISSING, ProblemKind.UNSUPPORTED)
-    old_word = own_documents.explain_problem(problem, texts)
-    assert "LibreOffice" not in old_word
-    assert "DOCX" in old_word

@@ -1,6 +1,10 @@
-from bot.views.problems import all_problem_lines, problem_lines
+import pytest
+
+from bot.i18n.messages import LANGUAGES, texts_for
+from bot.views.problems import all_problem_lines, explain_problem, problem_lines
 from retrieval.document_structure import Problem
 from retrieval.errors import ProblemKind
+from retrieval.loaders import libreoffice
 
 PROBLEMS = [
     Problem("a.py", ".py files are not supported", ProblemKind.UNSUPPORTED),
@@ -37,3 +41,23 @@ def test_nothing() -> None:
 def test_full() -> None:
     """The full list names every file."""
     assert 5 == len(list(all_problem_lines(PROBLEMS)))
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_reasons_are_explained(language: str) -> None:
+    """Each kind of reason has its sentence in each language; English keeps exact reasons for people."""
+    texts = texts_for(language)
+    for kind, sentence in (
+        (ProblemKind.PROTECTED, texts.document_is_protected),
+        (ProblemKind.PICTURES, texts.document_is_pictures),
+        (ProblemKind.EMPTY, texts.document_is_empty),
+        (ProblemKind.TOO_LARGE, texts.document_is_too_large),
+        (ProblemKind.UNREADABLE, texts.document_is_damaged),
+    ):
+        is_exact = language == "en" and kind in {ProblemKind.TOO_LARGE, ProblemKind.UNREADABLE}
+        explained = explain_problem(Problem("a.pdf", "is so", kind), texts)
+        assert explained == ("is so" if is_exact else sentence)
+    problem = Problem("a.doc", libreoffice.MISSING, ProblemKind.UNSUPPORTED)
+    old_word = explain_problem(problem, texts)
+    assert "LibreOffice" not in old_word
+    assert "DOCX" in old_word
