@@ -12,11 +12,11 @@ import numpy as np
 import regex
 from numpy.typing import NDArray
 
-from retrieval.answer import Citation
-from retrieval.document_structure import Passage, Section, Span
 from retrieval.index.tokenizer import tokenize
 from retrieval.language import script
 from retrieval.loaders.chunking import table_of_contents
+from retrieval.model.answer import Citation
+from retrieval.model.document import Passage, Section, Span
 from retrieval.query.stopwords import load_stopwords
 from retrieval.quotes.citations import Excerpt, cite
 from retrieval.sentences import pieces

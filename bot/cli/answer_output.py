@@ -12,8 +12,8 @@ import click
 from bot.i18n.messages import Texts
 from bot.views.locations import citation_location, heading_line
 from bot.views.refusals import closest_quotes, explain_refusal
-from retrieval.answer import Answer, Citation
-from retrieval.document_structure import Span
+from retrieval.model.answer import Answer, Citation
+from retrieval.model.document import Span
 
 _BAR = "│ "
 _MAX_COLUMNS = 96

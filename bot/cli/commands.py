@@ -30,10 +30,10 @@ from bot.i18n.small_talk import small_talk_reply
 from bot.monitoring import feedback
 from bot.views.refusals import MAX_CLOSEST_PASSAGES
 from config.settings import ConfigError, Settings
-from retrieval.answer import Answer
 from retrieval.documents.local_library import LocalLibrary
 from retrieval.errors import RetrievalError
 from retrieval.evaluation import dataset, floors, metrics, report
+from retrieval.model.answer import Answer
 
 if TYPE_CHECKING:
     # The cluster client takes longer to import than answering a question.

@@ -7,9 +7,9 @@ import click
 from bot.cli.answer_output import TerminalStyle, render_quote, visible_line
 from bot.i18n.messages import Texts
 from bot.views.locations import MAX_PLACES, location_text, place_text
-from retrieval.answer import Answer
-from retrieval.document_structure import Source
 from retrieval.documents.base_library import SingleLibrary
+from retrieval.model.answer import Answer
+from retrieval.model.document import Source
 from retrieval.query.document_names import documents_meant
 from retrieval.query.document_questions import Topic, parse_document_question
 

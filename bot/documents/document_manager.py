@@ -10,12 +10,12 @@ from pathlib import Path, PurePath
 from watchfiles import awatch
 
 from bot.concurrency import in_thread
-from retrieval.document_structure import Source
 from retrieval.documents.file_listing import list_files
 from retrieval.documents.ingestion import FailedFile, ingest
 from retrieval.documents.local_library import QUOTE_CHARS, LocalLibrary, Progress
 from retrieval.errors import DocumentError, FolderError
 from retrieval.loaders import formats
+from retrieval.model.document import Source
 
 _log = logging.getLogger(__name__)
 

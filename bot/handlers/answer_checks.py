@@ -4,8 +4,8 @@ import logging
 from collections.abc import Sequence
 from dataclasses import replace
 
-from retrieval.answer import Answer, Citation
 from retrieval.ids import logged_name
+from retrieval.model.answer import Answer, Citation
 
 _log = logging.getLogger(__name__)
 

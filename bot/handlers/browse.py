@@ -18,8 +18,8 @@ from bot.views.labels import isolate_direction
 from bot.views.message import Recipient, text_reply
 from bot.views.overview import render_overview
 from bot.views.truncation import one_line
-from retrieval.document_structure import Source
 from retrieval.ids import is_own, logged_name, shown_name
+from retrieval.model.document import Source
 
 _log = logging.getLogger(__name__)
 

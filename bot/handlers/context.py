@@ -21,10 +21,10 @@ from bot.telegram.bot_client import Bot
 from bot.views.callback_data import AS_WRITTEN, Origin
 from bot.views.message import Recipient
 from bot.views.own_documents import scope_note
-from retrieval.answer import Answer
-from retrieval.document_structure import Source
 from retrieval.documents.base_library import SingleLibrary
 from retrieval.documents.combined_library import AnyLibrary
+from retrieval.model.answer import Answer
+from retrieval.model.document import Source
 from retrieval.overview import Overview
 from retrieval.query.document_names import NameTable
 

@@ -4,8 +4,8 @@ from collections import deque
 from collections.abc import Sequence
 
 from bot.concurrency import in_thread
-from retrieval.document_structure import Source
 from retrieval.documents.combined_library import AnyLibrary, CombinedLibrary
+from retrieval.model.document import Source
 from retrieval.query.document_names import NameTable
 
 # The names of more documents are prepared in a thread.

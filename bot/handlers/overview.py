@@ -11,8 +11,8 @@ from bot.views import browse
 from bot.views.locations import MAX_PLACES
 from bot.views.message import Recipient, Reply, text_reply
 from bot.views.overview import render_overview
-from retrieval.document_structure import Source
 from retrieval.ids import document_of
+from retrieval.model.document import Source
 from retrieval.query.document_names import documents_meant
 from retrieval.query.document_questions import Topic, is_any_document, parse_document_question
 

@@ -20,8 +20,8 @@ from bot.views.labels import MAX_TITLE_UNITS, isolate_direction
 from bot.views.message import Recipient, Reply, text_reply
 from bot.views.truncation import one_line
 from bot.views.unsupported_messages import explain_unreadable, is_link
-from retrieval.document_structure import Source
 from retrieval.ids import document_of
+from retrieval.model.document import Source
 from retrieval.query.document_names import find_files, find_titles, may_name_files
 
 _log = logging.getLogger(__name__)

@@ -30,11 +30,11 @@ from bot.views import answers
 from bot.views.labels import file_label
 from bot.views.message import Recipient
 from bot.views.problems import explain_problem
-from retrieval.document_structure import Problem
 from retrieval.documents.base_library import SingleLibrary
 from retrieval.documents.local_library import LocalLibrary
 from retrieval.errors import EncoderError
 from retrieval.ids import document_id, own_name
+from retrieval.model.document import Problem
 
 _log = logging.getLogger(__name__)
 

@@ -31,7 +31,7 @@ from bot.views.quotes import (
 )
 from bot.views.refusals import closest_quotes, explain_refusal
 from bot.views.truncation import one_line
-from retrieval.answer import Answer, Citation, TermWeight
+from retrieval.model.answer import Answer, Citation, TermWeight
 
 _MAX_WORD_UNITS = 60
 _MAX_EXPLAINED_WORDS = 25

@@ -28,9 +28,9 @@ from bot.views.message import (
 )
 from bot.views.quotes import blockquote, browse_button, file_buttons
 from bot.views.truncation import one_line, truncate, utf16_length
-from retrieval.answer import Answer, Citation
-from retrieval.document_structure import Passage, Section, Source, Span
 from retrieval.ids import is_own, shown_name
+from retrieval.model.answer import Answer, Citation
+from retrieval.model.document import Passage, Section, Source, Span
 from retrieval.quotes.quote_selection import shorten
 
 _PLACES_PER_PAGE = 10

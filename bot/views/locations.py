@@ -3,8 +3,8 @@
 from bot.i18n.messages import Texts
 from bot.views.labels import MAX_TITLE_UNITS, title_label
 from bot.views.truncation import one_line
-from retrieval.answer import Citation, Locator
 from retrieval.ids import shown_name
+from retrieval.model.answer import Citation, Locator
 
 # Places that are listed for the words of a search.
 MAX_PLACES = 50

@@ -21,8 +21,8 @@ from bot.views.message import (
 )
 from bot.views.quotes import blockquote, browse_button, file_buttons, folded
 from bot.views.truncation import one_line
-from retrieval.answer import Citation
-from retrieval.document_structure import Source
+from retrieval.model.answer import Citation
+from retrieval.model.document import Source
 from retrieval.overview import Overview, OverviewHeading
 
 _MAX_HEADINGS = 12

@@ -5,9 +5,9 @@ from collections.abc import Iterable, Iterator
 from pathlib import PurePath
 
 from bot.i18n.messages import Texts
-from retrieval.document_structure import Problem
 from retrieval.errors import ProblemKind
 from retrieval.loaders.formats import is_document_name
+from retrieval.model.document import Problem
 
 SHOWN_FORMATS = "PDF, DOCX, ODT, RTF, XLSX, PPTX, EPUB, HTML, MD, CSV, TXT"
 _MAX_KINDS = 12

@@ -29,9 +29,9 @@ from bot.views.message import (
     plain,
 )
 from bot.views.truncation import one_line, truncate, truncate_start, utf16_length
-from retrieval.answer import Answer, Citation, Locator
-from retrieval.document_structure import Passage, PassageWithNeighbours, Span
 from retrieval.ids import document_of, is_own, shown_name
+from retrieval.model.answer import Answer, Citation, Locator
+from retrieval.model.document import Passage, PassageWithNeighbours, Span
 
 # A quote has at most 1000 characters, so it always fits with the longest source line.
 _MAX_PASSAGE_UNITS = 3000

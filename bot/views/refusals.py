@@ -7,7 +7,7 @@ import regex
 from bot.i18n.messages import Texts
 from bot.views.locations import heading_line
 from bot.views.truncation import one_line
-from retrieval.answer import Answer, Citation
+from retrieval.model.answer import Answer, Citation
 from retrieval.quotes.quote_selection import shorten
 
 MAX_CLOSEST_PASSAGES = 3

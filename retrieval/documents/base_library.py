@@ -9,13 +9,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Generic, TypeAlias, TypeVar
 
-from retrieval.answer import Answer, Citation, TermWeight
-from retrieval.document_structure import Passage, PassageWithNeighbours, Problem, Section, Source
 from retrieval.documents.ingestion import render_page_picture
 from retrieval.errors import EncoderError
 from retrieval.ids import document_id, document_of
 from retrieval.index.interface import DocumentIndex
 from retrieval.loaders.zip_folder import container_of
+from retrieval.model.answer import Answer, Citation, TermWeight
+from retrieval.model.document import Passage, PassageWithNeighbours, Problem, Section, Source
 from retrieval.overview import Overview, make_overview
 from retrieval.pipeline import answer, explain
 

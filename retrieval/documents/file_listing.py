@@ -4,9 +4,9 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from retrieval.document_structure import Problem
 from retrieval.errors import DocumentError, FolderError
 from retrieval.loaders import zip_folder
+from retrieval.model.document import Problem
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,10 +6,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from retrieval.document_structure import Problem, Source
 from retrieval.documents.file_listing import FileEntry
 from retrieval.documents.ingestion import FailedFile, IngestedFile
 from retrieval.errors import ProblemKind
+from retrieval.model.document import Problem, Source
 
 # A file read within this time after its modification may change again without a change of its mtime.
 _CLOCK_TICK_NS = 2_000_000_000

@@ -15,14 +15,14 @@ from pathlib import Path
 
 from pebble import ProcessExpired, ProcessFuture, ProcessPool
 
-from retrieval.answer import Citation
-from retrieval.document_structure import Passage, Source
 from retrieval.documents.file_listing import FileEntry
 from retrieval.errors import DocumentError, ProblemKind, panics_as_errors
 from retrieval.ids import document_id, logged_name
 from retrieval.index import segment_writer
 from retrieval.loaders.chunking import split_passages
 from retrieval.loaders.formats import load_document, read_file
+from retrieval.model.answer import Citation
+from retrieval.model.document import Passage, Source
 
 _log = logging.getLogger(__name__)
 

@@ -12,7 +12,6 @@ from typing import Self
 
 import numpy as np
 
-from retrieval.document_structure import Problem
 from retrieval.documents.base_library import Library, Snapshot
 from retrieval.documents.file_listing import FileEntry, list_files
 from retrieval.documents.file_records import (
@@ -34,6 +33,7 @@ from retrieval.index.bm25 import MAX_SEGMENT_PASSAGES
 from retrieval.index.local_index import LocalIndex
 from retrieval.index.merge_policy import delete_unused_segments, force_merge, maybe_merge
 from retrieval.index.segment import LiveSegment, Segment
+from retrieval.model.document import Problem
 
 QUOTE_CHARS = 300
 

@@ -10,10 +10,10 @@ from functools import cache
 from pathlib import Path
 from typing import Protocol
 
-from retrieval.answer import Answer
 from retrieval.errors import DocumentError
 from retrieval.evaluation.dataset import Case
 from retrieval.loaders.formats import load_document, read_file
+from retrieval.model.answer import Answer
 
 QUOTES_PER_ANSWER = 5
 

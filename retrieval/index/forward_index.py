@@ -19,10 +19,10 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from retrieval.document_structure import Passage
 from retrieval.index.arrays import RaggedArray
 from retrieval.index.tokenizer import Token, fold_and_stem, tokenize
 from retrieval.index.vocabulary import EMPTY_VOCABULARY, Vocabulary, digest, gram_codes, token_type
+from retrieval.model.document import Passage
 from retrieval.sentences import pieces
 
 # Whitespace that is never inside a token. Other spaces may group the digits of a number.

@@ -10,10 +10,10 @@ from functools import lru_cache
 import numpy as np
 import regex
 
-from retrieval.document_structure import Passage
 from retrieval.index import forward_index
 from retrieval.index.arrays import RaggedArray
 from retrieval.index.vocabulary import Vocabulary
+from retrieval.model.document import Passage
 
 # Passages that match by their heading fields and are added to the candidates.
 MAX_HEADING_CANDIDATES = 16

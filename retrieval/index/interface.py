@@ -7,9 +7,9 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from retrieval.document_structure import Passage, Section
 from retrieval.embeddings.encoder import Encoder, QuestionVectors, Vectors
 from retrieval.index.forward_index import ForwardIndex
+from retrieval.model.document import Passage, Section
 
 
 @dataclass(frozen=True, slots=True)

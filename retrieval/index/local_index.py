@@ -12,7 +12,6 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from retrieval.document_structure import Passage, Section
 from retrieval.embeddings.encoder import Encoder, QuestionVectors, Vectors
 from retrieval.embeddings.vector_store import Embeddings, EncoderText
 from retrieval.errors import DamagedError
@@ -39,6 +38,7 @@ from retrieval.index.spelling import find_correction
 from retrieval.index.tokenizer import tokenize
 from retrieval.index.vocabulary import digests
 from retrieval.loaders.chunking import table_of_contents
+from retrieval.model.document import Passage, Section
 
 # A search of more postings takes 5 ms or more and runs in a thread; handing it over costs 0.1 ms.
 _MAX_POSTINGS_ON_EVENT_LOOP = 1_000_000

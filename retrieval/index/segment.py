@@ -13,7 +13,6 @@ from zlib import crc32
 import numpy as np
 from numpy.typing import NDArray
 
-from retrieval.document_structure import LineMark, Page, Passage, Span
 from retrieval.embeddings.vector_store import EncoderText
 from retrieval.errors import DamagedError
 from retrieval.index import encoder_inputs, spelling
@@ -21,6 +20,7 @@ from retrieval.index.arrays import ArrayFile, RaggedArray
 from retrieval.index.bm25 import Float32Array, InvertedIndex, Weighting, decode_passages
 from retrieval.index.forward_index import ForwardIndex
 from retrieval.index.vocabulary import Vocabulary, digest, digests
+from retrieval.model.document import LineMark, Page, Passage, Span
 
 
 def encode_line_marks(passage: Passage) -> list[int]:

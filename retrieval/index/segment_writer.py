@@ -12,7 +12,6 @@ from zlib import crc32
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from retrieval.document_structure import Passage
 from retrieval.ids import document_of
 from retrieval.index import encoder_inputs, segment, spelling
 from retrieval.index.arrays import ArrayWriter, row_ends
@@ -21,6 +20,7 @@ from retrieval.index.forward_index import ForwardIndex
 from retrieval.index.heading_fields import heading_tokens
 from retrieval.index.segment import SUFFIX, Mask, MaskedSegment, Segment
 from retrieval.index.vocabulary import Vocabulary, digests
+from retrieval.model.document import Passage
 
 
 def write_segment(folder: Path, passages: Sequence[Passage], longest_piece: int) -> Segment:

@@ -4,9 +4,9 @@ from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
-from retrieval.document_structure import Document, Heading, LineMark, Page, Passage, Section, Span
 from retrieval.ids import passage_id
 from retrieval.language import detect, script, script_of
+from retrieval.model.document import Document, Heading, LineMark, Page, Passage, Section, Span
 from retrieval.sentences import pieces
 
 

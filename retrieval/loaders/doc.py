@@ -1,9 +1,9 @@
 """Word documents before 2007 (.doc), which LibreOffice converts if it is installed."""
 
-from retrieval.document_structure import Document
 from retrieval.loaders import libreoffice
 from retrieval.loaders.ooxml import docx
 from retrieval.loaders.text import rtf
+from retrieval.model.document import Document
 
 
 def load(data: bytes, name: str) -> Document:

@@ -4,8 +4,8 @@ from collections.abc import Iterable, Sequence
 
 import regex
 
-from retrieval.document_structure import Document, Heading, LineMark, Page, Span, Unit
 from retrieval.errors import DocumentError, ProblemKind
+from retrieval.model.document import Document, Heading, LineMark, Page, Span, Unit
 
 _MAX_COLUMN_NAME_CHARS = 100
 # Text with a letter and without a leading digit, or a year; not a date, number or amount.

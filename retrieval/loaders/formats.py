@@ -4,10 +4,10 @@ from importlib import import_module
 from pathlib import Path, PurePosixPath
 from typing import Protocol
 
-from retrieval.document_structure import Document
 from retrieval.errors import DocumentError, ProblemKind
 from retrieval.loaders import libreoffice
 from retrieval.loaders.zip_folder import container_of, read_packed_file
+from retrieval.model.document import Document
 
 
 class Loader(Protocol):

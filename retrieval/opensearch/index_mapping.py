@@ -11,10 +11,10 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from retrieval.document_structure import Problem
 from retrieval.errors import ProblemKind
 from retrieval.index.bm25 import K1, B
 from retrieval.index.manifest import format_id
+from retrieval.model.document import Problem
 
 # Increase it when the layout of what is stored changes: indexes are then rebuilt.
 FORMAT_VERSION = 5

@@ -14,7 +14,6 @@ from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from pathlib import Path
 
-from retrieval.document_structure import Problem
 from retrieval.documents import file_listing as listing
 from retrieval.documents.file_listing import FileEntry
 from retrieval.documents.file_records import FileRecord, file_record, library_version, unchanged
@@ -22,6 +21,7 @@ from retrieval.documents.ingestion import Batch, ingest
 from retrieval.embeddings.vector_store import Embeddings
 from retrieval.ids import document_id
 from retrieval.index.segment import Segment
+from retrieval.model.document import Problem
 from retrieval.opensearch.client import (
     MAX_CONCURRENT_BULK_REQUESTS,
     WRITE_TIMEOUT,

@@ -12,7 +12,6 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from retrieval.document_structure import Passage, Section
 from retrieval.embeddings.encoder import Encoder, QuestionVectors
 from retrieval.index.bm25 import Scores, Weighting, term_scores
 from retrieval.index.forward_index import ForwardIndex
@@ -25,6 +24,7 @@ from retrieval.index.heading_fields import (
 from retrieval.index.interface import Candidates, MeaningScores
 from retrieval.index.spelling import is_correctable, similar_words
 from retrieval.index.vocabulary import digest, digests
+from retrieval.model.document import Passage, Section
 from retrieval.opensearch import index_mapping
 from retrieval.opensearch.client import ClusterClient
 from retrieval.opensearch.passage_vectors import PassageVectors, VectorSample

@@ -17,7 +17,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from retrieval.document_structure import Passage, Section, Span
 from retrieval.documents.file_records import FileRecord, record_from_row, record_to_row
 from retrieval.embeddings.vector_store import Embeddings
 from retrieval.ids import document_id, document_of
@@ -30,6 +29,7 @@ from retrieval.index.spelling import is_correction_candidate
 from retrieval.index.tokenizer import fold
 from retrieval.index.vocabulary import Vocabulary
 from retrieval.loaders.chunking import table_of_contents
+from retrieval.model.document import Passage, Section, Span
 from retrieval.opensearch import index_mapping
 from retrieval.opensearch.client import BulkItem
 from retrieval.opensearch.passage_vectors import (

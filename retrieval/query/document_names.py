@@ -12,8 +12,8 @@ from typing import Self
 
 import regex
 
-from retrieval.document_structure import Source
 from retrieval.index.tokenizer import tokenize
+from retrieval.model.document import Source
 from retrieval.phrase_folding import fold_phrase
 from retrieval.query.document_questions import is_any_document, is_document_word
 from retrieval.query.stopwords import load_stopwords

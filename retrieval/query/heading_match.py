@@ -7,9 +7,9 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from retrieval.document_structure import Passage
 from retrieval.index.heading_fields import name_words
 from retrieval.index.tokenizer import tokenize
+from retrieval.model.document import Passage
 from retrieval.query.query import Query
 
 

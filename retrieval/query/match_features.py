@@ -11,11 +11,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from retrieval.document_structure import Passage
 from retrieval.index.bm25 import K1, B
 from retrieval.index.dense_index import lower_half_mean
 from retrieval.index.interface import Candidates, MeaningScores
 from retrieval.index.vocabulary import TokenType, Vocabulary, digest, grams
+from retrieval.model.document import Passage
 from retrieval.query.heading_match import HeadingMatch, match_headings
 from retrieval.query.query import Query
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from retrieval.answer import Citation, Locator
-from retrieval.document_structure import Passage, Span
 from retrieval.index.forward_index import ForwardIndex
 from retrieval.index.vocabulary import GRAM_CHARS, Vocabulary, digest, grams
+from retrieval.model.answer import Citation, Locator
+from retrieval.model.document import Passage, Span
 from retrieval.query.query import Query
 
 # A word with another term is highlighted if it shares more than this part of its grams with a query word.

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from retrieval.answer import Citation
-from retrieval.document_structure import Passage, Span
 from retrieval.index.interface import Candidates
+from retrieval.model.answer import Citation
+from retrieval.model.document import Passage, Span
 from retrieval.query.match_features import (
     MEANING_SCALE,
     FloatArray,

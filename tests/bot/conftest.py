@@ -14,10 +14,10 @@ from bot.handlers.context import BotState
 from bot.monitoring.feedback import Feedback
 from bot.monitoring.metrics import Metrics
 from config.settings import Settings
-from retrieval.answer import Answer, Certainty, Citation, Locator, TermWeight
-from retrieval.document_structure import Passage, PassageWithNeighbours, Problem, Section, Source, Span
 from retrieval.documents.base_library import SingleLibrary, Snapshot
 from retrieval.errors import UnavailableError
+from retrieval.model.answer import Answer, Certainty, Citation, Locator, TermWeight
+from retrieval.model.document import Passage, PassageWithNeighbours, Problem, Section, Source, Span
 from retrieval.overview import Overview, make_overview
 
 ME = {"id": 999, "is_bot": True, "first_name": "Verbatim", "username": "verbatim_bot"}

@@ -18,13 +18,13 @@ from unittest import mock
 import numpy as np
 from hypothesis import strategies as st
 
-from retrieval.document_structure import Document, Passage
 from retrieval.embeddings.vector_store import VectorStore
 from retrieval.errors import DamagedError, DocumentError
 from retrieval.index import manifest
 from retrieval.index.local_index import LocalIndex
 from retrieval.loaders.chunking import split_passages
 from retrieval.loaders.formats import LOADERS, load_document
+from retrieval.model.document import Document, Passage
 from tests.bot import conftest as fakes
 from tests.documents import samples
 from tests.fuzz import edits

@@ -5,13 +5,13 @@ from posixpath import dirname, join, normpath
 from urllib.parse import unquote
 from xml.etree.ElementTree import Element
 
-from retrieval.document_structure import Document
 from retrieval.errors import DocumentError, ProblemKind
 from retrieval.loaders.decoding import decode
 from retrieval.loaders.document_builder import DocumentBuilder
 from retrieval.loaders.html.blocks import extract_blocks
 from retrieval.loaders.html.html import parse_html
 from retrieval.loaders.zip_archive import ZipArchive
+from retrieval.model.document import Document
 
 MAX_CHAPTERS = 10_000
 _CONTAINER = "META-INF/container.xml"

@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 from xml.etree.ElementTree import Element
 
-from retrieval.document_structure import Document
 from retrieval.errors import DocumentError
 from retrieval.loaders import document_builder
 from retrieval.loaders.document_builder import DocumentBuilder
 from retrieval.loaders.zip_archive import parse_xml
+from retrieval.model.document import Document
 
 _HREF = "href"
 _NOTE_BODIES = frozenset({"notes", "comments", "footnotes"})

@@ -5,11 +5,11 @@ from collections import Counter
 import regex
 from selectolax.lexbor import LexborHTMLParser
 
-from retrieval.document_structure import Document
 from retrieval.errors import DocumentError
 from retrieval.loaders.decoding import decode
 from retrieval.loaders.document_builder import DocumentBuilder
 from retrieval.loaders.html.blocks import extract_blocks
+from retrieval.model.document import Document
 
 # The parser searches all open elements at every tag. The sum of open elements over all tags is bounded: this
 # many steps take one to two seconds.

@@ -9,11 +9,11 @@ from email.header import decode_header, make_header
 from email.message import Message as Part
 from email.utils import parsedate_to_datetime
 
-from retrieval.document_structure import Document
 from retrieval.errors import DocumentError
 from retrieval.loaders.decoding import decode
 from retrieval.loaders.document_builder import DocumentBuilder, title_from_name
 from retrieval.loaders.mail.message import MailWriter, Message
+from retrieval.model.document import Document
 
 MAX_PARTS = 5000
 MAX_DEPTH = 32

@@ -3,13 +3,13 @@
 from collections.abc import Iterator
 from xml.etree.ElementTree import Element
 
-from retrieval.document_structure import Document
 from retrieval.errors import DocumentError, ProblemKind
 from retrieval.loaders import document_builder
 from retrieval.loaders.document_builder import DocumentBuilder
 from retrieval.loaders.odf import paragraphs
 from retrieval.loaders.odf.package import PRESENTATION, TABLE, OpenDocument
 from retrieval.loaders.odf.tables import TableRows
+from retrieval.model.document import Document
 
 MAX_SLIDES = 10_000
 _TITLE = "title"

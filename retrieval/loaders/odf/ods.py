@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from math import isfinite
 from xml.etree.ElementTree import Element
 
-from retrieval.document_structure import Document
 from retrieval.errors import DocumentError, ProblemKind
 from retrieval.loaders import document_builder
 from retrieval.loaders.document_builder import MAX_DOCUMENT_CHARS, DocumentBuilder
@@ -16,6 +15,7 @@ from retrieval.loaders.odf.package import OFFICE, TABLE, OpenDocument, repetitio
 from retrieval.loaders.odf.paragraphs import joined_text
 from retrieval.loaders.odf.tables import table_rows
 from retrieval.loaders.ooxml.number_formats import format_plain
+from retrieval.model.document import Document
 
 MAX_ROWS = 100_000
 MAX_COLUMNS = 16_384

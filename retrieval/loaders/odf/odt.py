@@ -8,12 +8,12 @@ from xml.etree.ElementTree import Element
 
 import regex
 
-from retrieval.document_structure import Document
 from retrieval.loaders import document_builder
 from retrieval.loaders.document_builder import DocumentBuilder
 from retrieval.loaders.odf import paragraphs
 from retrieval.loaders.odf.package import TEXT, OpenDocument, Style
 from retrieval.loaders.odf.tables import TableRows, is_data_table
+from retrieval.model.document import Document
 
 _LISTS_OF_ENTRIES = frozenset(
     {

@@ -9,10 +9,10 @@ from xml.etree.ElementTree import Element
 
 import regex
 
-from retrieval.document_structure import Document
 from retrieval.loaders import document_builder
 from retrieval.loaders.document_builder import DocumentBuilder
 from retrieval.loaders.ooxml.package import Package, attribute, descendants
+from retrieval.model.document import Document
 
 # Deleted and moved text, fallbacks for old programs, phonetic guides over East Asian words, properties.
 _SKIPPED = frozenset({"del", "moveFrom", "Fallback", "rt", "pPr", "rPr", "tblPr", "sectPr", "instrText"})

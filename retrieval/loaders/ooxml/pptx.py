@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 from xml.etree.ElementTree import Element
 
-from retrieval.document_structure import Document
 from retrieval.errors import DocumentError, ProblemKind
 from retrieval.loaders import document_builder
 from retrieval.loaders.document_builder import DocumentBuilder
 from retrieval.loaders.ooxml.package import Package, attribute, descendants
+from retrieval.model.document import Document
 
 MAX_SLIDES = 10_000
 _SKIPPED = frozenset({"Fallback", "pPr", "rPr", "spPr", "tblPr", "nvPicPr"})

@@ -12,12 +12,12 @@ from xml.etree.ElementTree import Element
 
 import regex
 
-from retrieval.document_structure import Document
 from retrieval.errors import DocumentError, ProblemKind
 from retrieval.loaders import document_builder
 from retrieval.loaders.document_builder import MAX_DOCUMENT_CHARS, DocumentBuilder
 from retrieval.loaders.ooxml.number_formats import BUILT_IN, format_number, format_plain
 from retrieval.loaders.ooxml.package import Package, attribute, descendants
+from retrieval.model.document import Document
 
 MAX_ROWS = 100_000
 MAX_COLUMNS = 16_384

@@ -4,7 +4,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import regex
 
-from retrieval.document_structure import Document, Heading, Page, Span
 from retrieval.errors import DocumentError, ProblemKind
 from retrieval.language import detect
 from retrieval.loaders.document_builder import title_from_opening
@@ -21,6 +20,7 @@ from retrieval.loaders.pdf.paragraphs import (
     join_lines,
     usual_typography,
 )
+from retrieval.model.document import Document, Heading, Page, Span
 from retrieval.sentences import pieces
 
 _PARAGRAPH_BREAK = "\n\n"

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 
 import regex
 
-from retrieval.document_structure import Document
 from retrieval.errors import DocumentError, ProblemKind
 from retrieval.loaders import document_builder
 from retrieval.loaders.decoding import decode
 from retrieval.loaders.document_builder import MAX_DOCUMENT_CHARS, DocumentBuilder
+from retrieval.model.document import Document
 
 # Larger tables are data rather than text, and their passages would fill the memory.
 MAX_ROWS = 100_000

@@ -18,7 +18,6 @@ from markdown_it.rules_inline import escape as escape_rule
 from markdown_it.rules_inline import newline as newline_rule
 from markdown_it.token import Token
 
-from retrieval.document_structure import Document
 from retrieval.loaders.decoding import decode
 from retrieval.loaders.document_builder import DocumentBuilder
 from retrieval.loaders.html.blocks import LINE_ATTRIBUTE, extract_all_blocks
@@ -33,6 +32,7 @@ from retrieval.loaders.text.markdown_extensions import (
     indentation,
     opens_indented_block,
 )
+from retrieval.model.document import Document
 
 # Text may also begin with a horizontal rule; front matter begins with a key.
 _FRONT_MATTER = regex.compile(

@@ -8,7 +8,6 @@ from typing import Any
 
 import regex
 
-from retrieval.document_structure import Document
 from retrieval.errors import DocumentError, ProblemKind
 from retrieval.loaders.decoding import decode
 from retrieval.loaders.document_builder import DocumentBuilder, title_from_name
@@ -16,6 +15,7 @@ from retrieval.loaders.html.blocks import extract_all_blocks
 from retrieval.loaders.html.html import parse_html
 from retrieval.loaders.json_text import parse_json, without_surrogates
 from retrieval.loaders.text.markdown import add_markdown
+from retrieval.model.document import Document
 
 MAX_CELLS = 20_000
 _TERMINAL_CODE = regex.compile(r"\x1b\[[0-9;?]*[A-Za-z]")

@@ -17,12 +17,12 @@ from docutils.frontend import get_default_settings
 from docutils.parsers.rst import Directive, Parser, directives, roles
 from docutils.utils import Reporter, new_document, unescape
 
-from retrieval.document_structure import Document
 from retrieval.errors import DocumentError
 from retrieval.loaders.decoding import decode
 from retrieval.loaders.document_builder import DocumentBuilder
 from retrieval.loaders.html.blocks import LINE_ATTRIBUTE, extract_all_blocks
 from retrieval.loaders.html.html import parse_html
+from retrieval.model.document import Document
 
 # docutils refuses longer lines, and does not let substitutions grow beyond this.
 MAX_LINE_CHARS = 50_000

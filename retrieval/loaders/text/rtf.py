@@ -9,10 +9,10 @@ import re
 import regex
 from striprtf.striprtf import font_table_group, rtf_to_text
 
-from retrieval.document_structure import Document
 from retrieval.errors import DocumentError
 from retrieval.loaders import document_builder
 from retrieval.loaders.document_builder import DocumentBuilder
+from retrieval.model.document import Document
 
 _START = re.compile(rb"[\s\xef\xbb\xbf]*\{\\rtf", re.IGNORECASE)
 # Pictures and embedded files are long runs of digits.

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from bot.handlers.recent_messages import AnswerMap
 from bot.i18n.messages import texts_for
 from bot.views.callback_data import Action, ButtonPress, Origin, encode
-from retrieval.answer import Locator
-from retrieval.document_structure import PassageWithNeighbours, Source
+from retrieval.model.answer import Locator
+from retrieval.model.document import PassageWithNeighbours, Source
 from tests.bot.update_builders import ADA, GROUP, PRIVATE, US, deliver, message, pressed
 
 TEXTS = texts_for("en")

@@ -11,10 +11,10 @@ from bot.i18n.messages import texts_for
 from bot.views import browse
 from bot.views.callback_data import Action, BrowsePress, BrowseView, ButtonPress, decode, decode_browse
 from bot.views.message import Recipient, Reply
-from retrieval.answer import Answer, Citation
-from retrieval.document_structure import Passage, Section, Source, Span
 from retrieval.loaders.chunking import split_passages
 from retrieval.loaders.formats import load_document
+from retrieval.model.answer import Answer, Citation
+from retrieval.model.document import Passage, Section, Source, Span
 from tests.bot.hostile_inputs import LONG, NAMES, WILD, check_limits, citations, texts_of
 
 TEXTS = texts_for("en")

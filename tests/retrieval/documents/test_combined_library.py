@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from retrieval.answer import Answer, Citation, Locator
-from retrieval.document_structure import Passage, Span
 from retrieval.documents.combined_library import CombinedLibrary, merge_answers
 from retrieval.documents.local_library import LocalLibrary
 from retrieval.ids import document_id, is_own, logged_name, own_folder, passage_id, shown_name
+from retrieval.model.answer import Answer, Citation, Locator
+from retrieval.model.document import Passage, Span
 
 LEASE = "Either party may end this lease with a notice period of three months.\n"
 OTHER = "Either party may end this lease with a notice period of nine weeks.\n"

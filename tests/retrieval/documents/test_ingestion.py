@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 from pebble import ProcessFuture, ProcessPool
 
-from retrieval.document_structure import Document, Passage
 from retrieval.documents import ingestion
 from retrieval.documents.file_listing import FileEntry, list_files
 from retrieval.documents.ingestion import Batch, FailedFile, IngestedFile, ingest
@@ -18,6 +17,7 @@ from retrieval.index.forward_index import ForwardIndex
 from retrieval.index.segment import Segment
 from retrieval.loaders.chunking import split_passages
 from retrieval.loaders.formats import load_document
+from retrieval.model.document import Document, Passage
 from tests.retrieval.corpus import forward_rows
 
 pytestmark = pytest.mark.slow

@@ -11,14 +11,14 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from retrieval.answer import Answer
-from retrieval.document_structure import Document
 from retrieval.documents import ingestion, local_library
 from retrieval.documents.file_listing import FileEntry
 from retrieval.documents.local_library import LocalLibrary
 from retrieval.embeddings.encoder import QuestionVectors
 from retrieval.errors import FolderError
 from retrieval.loaders import formats
+from retrieval.model.answer import Answer
+from retrieval.model.document import Document
 from tests.retrieval.corpus import library_passages
 from tests.retrieval.fake_encoder import FakeEncoder
 

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from retrieval.answer import Answer
 from retrieval.documents import ingestion, local_library
 from retrieval.documents.local_library import LocalLibrary
+from retrieval.model.answer import Answer
 from tests.retrieval.corpus import library_passages
 
 TEXTS = (

@@ -9,8 +9,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from retrieval.answer import Answer, Citation, Locator
-from retrieval.document_structure import Passage, Span
 from retrieval.documents.local_library import LocalLibrary
 from retrieval.evaluation.dataset import Case
 from retrieval.evaluation.metrics import (
@@ -23,6 +21,8 @@ from retrieval.evaluation.metrics import (
     evaluate,
     group_by_label,
 )
+from retrieval.model.answer import Answer, Citation, Locator
+from retrieval.model.document import Passage, Span
 
 CONFIDENCES = st.lists(st.sampled_from([0.0, 0.1, 0.25, 0.5, 1.0]) | st.floats(0, 1), max_size=30)
 

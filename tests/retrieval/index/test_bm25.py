@@ -12,12 +12,12 @@ import numpy as np
 import pytest
 from rank_bm25 import BM25Plus
 
-from retrieval.document_structure import Passage
 from retrieval.ids import document_of
 from retrieval.index import segment_writer
 from retrieval.index.bm25 import K1, B
 from retrieval.index.local_index import LocalIndex
 from retrieval.index.segment import LiveSegment
+from retrieval.model.document import Passage
 from tests.retrieval.corpus import document
 
 LAYOUTS = [

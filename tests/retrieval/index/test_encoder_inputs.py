@@ -3,10 +3,10 @@ from collections.abc import Sequence
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from retrieval.document_structure import Passage, Span
 from retrieval.index import encoder_inputs
 from retrieval.index.forward_index import ForwardIndex
 from retrieval.index.vocabulary import digest
+from retrieval.model.document import Passage, Span
 
 TEXT = (
     st.text(st.characters(exclude_categories=["Cs"]), max_size=120)

@@ -5,13 +5,13 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from retrieval.document_structure import Document, Passage
 from retrieval.index import forward_index
 from retrieval.index.forward_index import ForwardIndex
 from retrieval.index.tokenizer import tokenize
 from retrieval.index.vocabulary import digest, gram_codes, token_type
 from retrieval.loaders.chunking import split_passages
 from retrieval.loaders.text.plain_text import find_paragraphs
+from retrieval.model.document import Document, Passage
 from tests.retrieval.corpus import document, forward_rows
 
 LANGUAGES = st.sampled_from(

@@ -1,7 +1,6 @@
 import numpy as np
 import pytest
 
-from retrieval.document_structure import Passage, Span
 from retrieval.index.heading_fields import (
     heading_text,
     heading_tokens,
@@ -11,6 +10,7 @@ from retrieval.index.heading_fields import (
 )
 from retrieval.index.tokenizer import tokenize
 from retrieval.index.vocabulary import digest
+from retrieval.model.document import Passage, Span
 from retrieval.query.heading_match import HeadingMatch, match_headings
 from retrieval.query.query import parse
 

@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from retrieval.document_structure import Document, LineMark, Page, Passage, Span, Unit
 from retrieval.loaders.chunking import MAX_JOINED_CHARS, MAX_PART_CHARS, split_passages
 from retrieval.loaders.text import markdown, plain_text
+from retrieval.model.document import Document, LineMark, Page, Passage, Span, Unit
 
 SENTENCE = "The keeper of the lighthouse writes the weather into a blue book every morning. "
 

@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from retrieval.document_structure import Document
 from retrieval.errors import DocumentError
 from retrieval.loaders.chunking import split_passages
 from retrieval.loaders.formats import load_document
+from retrieval.model.document import Document
 from tests.documents import samples, text_samples
 
 SAMPLES: dict[str, Callable[[], bytes]] = {

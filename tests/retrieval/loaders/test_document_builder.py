@@ -2,10 +2,10 @@ from collections.abc import Sequence
 
 import pytest
 
-from retrieval.document_structure import Document, Heading, Page, Span
 from retrieval.errors import DocumentError
 from retrieval.loaders import document_builder
 from retrieval.loaders.document_builder import DocumentBuilder, detect_column_names, format_row
+from retrieval.model.document import Document, Heading, Page, Span
 
 
 def test_document() -> None:

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from retrieval.document_structure import Document, Span
 from retrieval.errors import DocumentError
 from retrieval.loaders import formats
 from retrieval.loaders.chunking import split_passages
+from retrieval.model.document import Document, Span
 
 FRAGMENTS = [
     *(

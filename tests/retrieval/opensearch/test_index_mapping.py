@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from retrieval.document_structure import Problem
 from retrieval.errors import ProblemKind
+from retrieval.model.document import Problem
 from retrieval.opensearch import index_mapping
 from retrieval.opensearch.index_mapping import IndexMetadata, spell_terms
 

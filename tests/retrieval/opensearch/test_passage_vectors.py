@@ -6,12 +6,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from retrieval.document_structure import Passage
 from retrieval.embeddings.encoder import QuestionVectors, Vectors
 from retrieval.embeddings.vector_store import Embeddings, VectorStore
 from retrieval.index import segment_writer
 from retrieval.index.local_index import LocalIndex
 from retrieval.index.segment import LiveSegment, Segment
+from retrieval.model.document import Passage
 from retrieval.opensearch.passage_vectors import (
     PassageVectors,
     VectorSample,

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from retrieval.document_structure import Passage
 from retrieval.index.forward_index import ForwardIndex
 from retrieval.loaders.chunking import split_passages
 from retrieval.loaders.text import subtitles
+from retrieval.model.document import Passage
 from retrieval.opensearch.passage_vectors import PassageVectors
 from retrieval.opensearch.stored_passages import DecodedPassages, pack_passages, unpack_passages
 from tests.documents import text_samples

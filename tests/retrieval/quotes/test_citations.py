@@ -1,9 +1,9 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from retrieval.document_structure import Span
 from retrieval.loaders.chunking import split_passages
 from retrieval.loaders.text.markdown import load
+from retrieval.model.document import Span
 from retrieval.quotes.citations import Excerpt, cite
 
 LINES = st.lists(

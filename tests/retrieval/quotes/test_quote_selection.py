@@ -8,8 +8,8 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from retrieval.document_structure import Span
 from retrieval.index.interface import Candidates
+from retrieval.model.document import Span
 from retrieval.query.match_features import (
     SHORTLIST_SIZE,
     IntArray,

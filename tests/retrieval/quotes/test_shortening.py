@@ -3,10 +3,10 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from retrieval.answer import Citation
-from retrieval.document_structure import Span
 from retrieval.loaders.chunking import split_passages
 from retrieval.loaders.text.plain_text import load
+from retrieval.model.answer import Citation
+from retrieval.model.document import Span
 from retrieval.quotes.citations import Excerpt, cite
 from retrieval.quotes.quote_selection import shorten
 

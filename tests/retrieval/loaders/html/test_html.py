@@ -1,9 +1,9 @@
 import pytest
 
-from retrieval.document_structure import Document
 from retrieval.errors import DocumentError
 from retrieval.loaders.html import html
 from retrieval.loaders.html.html import load
+from retrieval.model.document import Document
 from tests.documents import samples
 
 

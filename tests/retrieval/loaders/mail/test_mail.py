@@ -2,9 +2,9 @@ from pathlib import Path
 
 import pytest
 
-from retrieval.document_structure import Document
 from retrieval.errors import DocumentError
 from retrieval.loaders.mail import eml, mbox, msg
+from retrieval.model.document import Document
 from tests.documents import text_samples
 
 MSG = Path("tests/documents/mail/simple_test_msg.msg").read_bytes()

@@ -1,8 +1,8 @@
 import pytest
 
-from retrieval.document_structure import Document
 from retrieval.errors import DocumentError
 from retrieval.loaders.odf.odt import load
+from retrieval.model.document import Document
 from tests.documents import samples
 
 

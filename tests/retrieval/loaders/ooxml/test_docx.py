@@ -3,9 +3,9 @@ from docx import Document as Word
 from docx.enum.style import WD_STYLE_TYPE
 from docx.oxml import parse_xml
 
-from retrieval.document_structure import Document
 from retrieval.errors import DocumentError
 from retrieval.loaders.ooxml.docx import load
+from retrieval.model.document import Document
 from tests.documents import samples
 
 

@@ -1,9 +1,9 @@
 import pytest
 
-from retrieval.document_structure import Page
 from retrieval.errors import DocumentError
 from retrieval.loaders.ooxml import pptx
 from retrieval.loaders.ooxml.pptx import load
+from retrieval.model.document import Page
 from tests.documents import samples
 
 

@@ -1,10 +1,10 @@
 import openpyxl  # type: ignore[import-untyped]  # it has no types
 import pytest
 
-from retrieval.document_structure import Document
 from retrieval.errors import DocumentError
 from retrieval.loaders.ooxml import xlsx
 from retrieval.loaders.ooxml.xlsx import load
+from retrieval.model.document import Document
 from tests.documents import samples
 
 

@@ -5,10 +5,10 @@ from contextlib import suppress
 
 import pytest
 
-from retrieval.document_structure import Document
 from retrieval.errors import DocumentError
 from retrieval.loaders.chunking import split_passages
 from retrieval.loaders.formats import load_document
+from retrieval.model.document import Document
 from tests.documents.generated_pdfs import make_form
 from tests.documents.pdf_builder import TextLine
 

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from retrieval.document_structure import Document
 from retrieval.loaders.text.asciidoc import load
+from retrieval.model.document import Document
 from tests.documents import text_samples
 
 

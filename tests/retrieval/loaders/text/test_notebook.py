@@ -3,11 +3,11 @@ from typing import Any
 
 import pytest
 
-from retrieval.document_structure import Document
 from retrieval.errors import DocumentError
 from retrieval.loaders.chunking import split_passages
 from retrieval.loaders.text import notebook
 from retrieval.loaders.text.notebook import load
+from retrieval.model.document import Document
 from tests.documents import text_samples
 
 

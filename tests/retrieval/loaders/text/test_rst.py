@@ -5,9 +5,9 @@ from docutils.parsers.rst import directives, roles
 from hypothesis import given
 from hypothesis import strategies as st
 
-from retrieval.document_structure import Document
 from retrieval.errors import DocumentError
 from retrieval.loaders.text.rst import load
+from retrieval.model.document import Document
 from tests.documents import text_samples
 
 DOUBLING = "\n".join(f".. |x{n}| replace:: |x{n + 1}| |x{n + 1}| |x{n + 1}|" for n in range(9))

@@ -3,9 +3,9 @@ from contextlib import suppress
 
 import pytest
 
-from retrieval.document_structure import Document
 from retrieval.errors import DocumentError
 from retrieval.loaders.text.rtf import load
+from retrieval.model.document import Document
 from tests.documents import samples
 
 

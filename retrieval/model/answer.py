@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from retrieval.document_structure import Passage, Span, Unit
+from retrieval.model.document import Passage, Span, Unit
 
 # Whether the first quote answers the question, may answer it, or does not.
 Certainty = Literal["sure", "unsure", "none"]
