@@ -10,7 +10,7 @@ def paragraphs(text: str) -> list[str]:
 
 def test_title() -> None:
     """A first line before a blank line is the title and a heading, not a paragraph."""
-    document = load(b"The  Harbour LocalLibrary\n\nIt opens at nine.\n", "a.txt")
+    document = load(b"The  Harbour Library\n\nIt opens at nine.\n", "a.txt")
     assert "The Harbour Library" == document.title
     assert ["The Harbour Library"] == [heading.text for heading in document.headings]
     assert ["It opens at nine."] == [block.of(document.text) for block in document.blocks]
