@@ -17,7 +17,7 @@ from pypdfium2 import raw
 from retrieval.errors import DocumentError
 from retrieval.loaders.formats import is_picture_name
 from retrieval.loaders.pdf.chars import Area, PageChars
-from retrieval.loaders.pdf.lines import Line
+from retrieval.loaders.pdf.lines_and_columns import Line
 from retrieval.loaders.pdf.reader import open_pdf, page_lines
 from retrieval.loaders.pdf.scanned_lines import scanned_lines
 from retrieval.loaders.pictures import open_picture

@@ -21,20 +21,21 @@ from pydantic import TypeAdapter, ValidationError
 from telegram import Bot, ReplyParameters
 from telegram.error import BadRequest, Forbidden, TelegramError
 
+from bot.concurrency import in_thread
+from bot.documents.collections import AddedBy, CollectionPaths, Collections, write_durably
 from bot.handlers.messaging import is_unchanged
 from bot.i18n.messages import Texts, texts_for
-from bot.ops.collections import AddedBy, CollectionPaths, Collections, write_durably
-from bot.ops.concurrency import in_thread
-from bot.ops.metrics import Metrics
+from bot.monitoring.metrics import Metrics
 from bot.views import answers
+from bot.views.labels import file_label
 from bot.views.message import Recipient
-from bot.views.own_documents import explain_problem
-from bot.views.plain_text import file_label
-from retrieval.documents.archive import AnyArchive
-from retrieval.documents.library import Library
+from bot.views.problems import explain_problem
+from retrieval.documents.base_library import SingleLibrary
+from retrieval.documents.local_library import LocalLibrary
 from retrieval.documents.scan_reader import UnreadFile
 from retrieval.errors import EncoderError
 from retrieval.ids import document_id, own_name
+from retrieval.model.document import Problem
 from retrieval.ocr import tesseract
 
 _log = logging.getLogger(__name__)
@@ -70,7 +71,7 @@ _UPLOAD = TypeAdapter(Upload)
 class Scan:
     """An upload with pages that wait for OCR, in the library of its chat."""
 
-    library: Library
+    library: LocalLibrary
     file: UnreadFile
 
 
@@ -78,7 +79,7 @@ class UploadQueue:
     """Reads uploads: those of one chat in order, two at a time over all chats, each chat in turn."""
 
     def __init__(
-        self, bot: Bot, collections: Collections, metrics: Metrics, library: Callable[[], AnyArchive]
+        self, bot: Bot, collections: Collections, metrics: Metrics, library: Callable[[], SingleLibrary]
     ) -> None:
         """`library` returns what chats ask beside their own documents."""
         self._bot = bot
@@ -224,8 +225,8 @@ class UploadQueue:
 
     async def answer_caption(self, chat: int, document_message: int, question: str, texts: Texts) -> None:
         """Answer the question that came with a document, as a reply to it, where its buttons find it."""
-        chosen = await self._collections.archive(chat, self._library())
-        answer = await chosen.archive.answer(question)
+        chosen = await self._collections.chosen_library(chat, self._library())
+        answer = await chosen.library.answer(question)
         group = chat if chat < 0 else None
         recipient = Recipient(texts, self._bot.username, in_group=group is not None, group=group)
         reply = answers.render_answer(answer, recipient)
@@ -412,7 +413,7 @@ def _replace_document(target: Path, earlier: Path, data: bytes) -> None:
     write_durably(target, data)
 
 
-def _unread_scan(library: Library, upload: Upload) -> Scan | None:
+def _unread_scan(library: LocalLibrary, upload: Upload) -> Scan | None:
     """Return the pages of an upload that OCR can read, if there are any."""
     name = own_name(upload.chat, upload.name)
     unread = next((file for file in library.unread_scans if file.name == name), None)
@@ -427,9 +428,9 @@ def _restore(target: Path, earlier: Path) -> None:
         target.unlink(missing_ok=True)
 
 
-def _problem_of(library: Library, upload: Upload) -> str:
+def _problem_of(library: LocalLibrary, upload: Upload) -> Problem | None:
     name = own_name(upload.chat, upload.name)
-    return next((problem.reason for problem in library.problems if problem.name == name), "")
+    return next((problem for problem in library.problems if problem.name == name), None)
 
 
 def _refusal_of(error: OSError, texts: Texts) -> _RefusedError:
@@ -438,7 +439,7 @@ def _refusal_of(error: OSError, texts: Texts) -> _RefusedError:
     return _RefusedError("disk full" if is_full else "not writable", texts.cannot_store)
 
 
-def _describe(library: Library, upload: Upload, texts: Texts, shown_name: str) -> str:
+def _describe(library: LocalLibrary, upload: Upload, texts: Texts, shown_name: str) -> str:
     """Return that a document was read, with its number of pages if it has any."""
     passages = library.index.passages_of(document_id(own_name(upload.chat, upload.name)))
     pages = max((passage.page or 0 for passage in passages if passage.unit == "page"), default=0)

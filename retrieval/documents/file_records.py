@@ -8,7 +8,8 @@ from typing import Any
 
 from retrieval.documents.file_listing import FileEntry
 from retrieval.documents.ingestion import FailedFile, IngestedFile
-from retrieval.model import Source
+from retrieval.errors import ProblemKind
+from retrieval.model.document import Problem, Source
 from retrieval.ocr import tesseract
 from retrieval.ocr.scan_store import ScanStore
 
@@ -31,7 +32,7 @@ class FileRecord:
     text_digest: str = ""
     source: Source | None = None
     copy_of: str | None = None
-    problem: str | None = None
+    problem: Problem | None = None
     scanned_pages: int = 0
     unread_pages: tuple[int, ...] = ()
 
@@ -43,7 +44,7 @@ class FileRecord:
         """Return whether OCR has read the missing pages since, or has read any and is turned off now."""
         if scans is None:
             return bool(self.scanned_pages or (self.unread_pages and self.problem))
-        needed_ocr = (self.problem or "").startswith(tesseract.NEEDED)
+        needed_ocr = self.problem is not None and self.problem.reason.startswith(tesseract.NEEDED)
         return needed_ocr or (bool(self.unread_pages) and scans.has(self.digest, self.unread_pages))
 
 
@@ -89,7 +90,7 @@ def file_record(
             file,
             is_settled and result.is_final,
             result.digest,
-            problem=result.reason,
+            problem=Problem(file.name, result.reason, result.kind),
             unread_pages=result.unread_pages,
         )
     original = originals.get(result.text_digest)
@@ -106,13 +107,14 @@ def file_record(
     )
 
 
-def unread_reason(record: FileRecord, scans: ScanStore | None) -> str:
+def unread_problem(problem: Problem, record: FileRecord, scans: ScanStore | None) -> Problem:
     """Return why a file is left out: of a scan, what keeps OCR from reading it for now."""
     if not record.unread_pages or scans is None:
-        return record.problem or ""
+        return problem
     if not tesseract.is_available():
-        return tesseract.MISSING
-    return scans.failure(record.digest) or record.problem or ""
+        return Problem(problem.name, tesseract.MISSING, ProblemKind.PICTURES)
+    failure = scans.failure(record.digest)
+    return Problem(problem.name, failure, ProblemKind.SCRIPT) if failure else problem
 
 
 def list_sources(records: Iterable[FileRecord]) -> tuple[Source, ...]:
@@ -149,7 +151,7 @@ def record_to_row(record: FileRecord) -> list[Any]:
         source
         and [source.id, source.name, source.title, source.passages, source.characters, source.language],
         record.copy_of,
-        record.problem,
+        record.problem and [record.problem.reason, record.problem.kind],
         *([record.scanned_pages, record.unread_pages] if record.has_scans else []),
     ]
 
@@ -165,7 +167,7 @@ def record_from_row(row: list[Any]) -> FileRecord:
         text_digest,
         source and Source(*source),
         copy_of,
-        problem,
+        problem and Problem(file[0], problem[0], ProblemKind(problem[1])),
         scanned_pages,
         tuple(unread_pages),
     )

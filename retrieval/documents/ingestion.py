@@ -16,12 +16,13 @@ from pathlib import Path
 from pebble import ProcessExpired, ProcessFuture, ProcessPool
 
 from retrieval.documents.file_listing import FileEntry
-from retrieval.errors import DocumentError, panics_as_errors
+from retrieval.errors import DocumentError, ProblemKind, panics_as_errors
 from retrieval.ids import document_id, logged_name
 from retrieval.index import segment_writer
 from retrieval.loaders.chunking import split_passages
 from retrieval.loaders.formats import load_document, read_file
-from retrieval.model import Citation, Passage, Source
+from retrieval.model.answer import Citation
+from retrieval.model.document import Passage, Source
 from retrieval.ocr.scan_store import ScanStore
 
 _log = logging.getLogger(__name__)
@@ -67,6 +68,7 @@ class FailedFile:
 
     reason: str
     is_final: bool = True
+    kind: ProblemKind = ProblemKind.UNREADABLE
     digest: str = ""
     unread_pages: tuple[int, ...] = ()
 
@@ -171,7 +173,8 @@ def _finish(
         batch: Batch = reading.result()
     except FutureTimeoutError:
         failed = FailedFile(
-            f"takes more than {_READ_TIMEOUT_SECONDS:.0f} s to read; save it again, or split it"
+            f"takes more than {_READ_TIMEOUT_SECONDS:.0f} s to read; save it again, or split it",
+            kind=ProblemKind.TOO_LARGE,
         )
     except ProcessExpired as error:
         failed = FailedFile(f"reading it crashed (exit code {error.exitcode}); save it again or remove it")
@@ -245,13 +248,18 @@ def _ingest_file(
     try:
         data = read_file(folder / name, name, pictures=scans is not None)
     except DocumentError as error:
-        return FailedFile(error.reason, is_final=False)
+        return FailedFile(error.reason, is_final=False, kind=error.kind)
     try:
         with panics_as_errors():
             digest = digest_of(data)
             document = load_document(data, name, None if scans is None else scans.read(digest))
             if not document.blocks:
-                return FailedFile(WAITS_FOR_OCR, digest=digest, unread_pages=document.unread_pages)
+                return FailedFile(
+                    WAITS_FOR_OCR,
+                    kind=ProblemKind.PICTURES,
+                    digest=digest,
+                    unread_pages=document.unread_pages,
+                )
             passages = list(split_passages(document))
         language = Counter(passage.language for passage in passages).most_common(1)[0][0]
         source = Source(document_id(name), name, document.title, len(passages), len(document.text), language)
@@ -263,14 +271,14 @@ def _ingest_file(
             document.unread_pages,
         ), passages
     except DocumentError as error:
-        return FailedFile(error.reason)
+        return FailedFile(error.reason, kind=error.kind)
     except Exception as error:  # noqa: BLE001  # a bug in a loader costs one document, not all
         return _unexpected_failure(name, error)
 
 
 def _unexpected_failure(name: str, error: Exception) -> FailedFile:
     if isinstance(error, MemoryError):
-        return FailedFile("takes too much memory to read; split it")
+        return FailedFile("takes too much memory to read; split it", kind=ProblemKind.TOO_LARGE)
     if isinstance(error, OSError):
         # Not the fault of the document: reading needs temporary files, and the disk may be full.
         reason = (

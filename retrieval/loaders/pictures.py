@@ -7,12 +7,12 @@ from contextlib import contextmanager
 
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from retrieval.errors import DocumentError
+from retrieval.errors import DocumentError, ProblemKind
 from retrieval.loaders.document_builder import title_from_name
 from retrieval.loaders.pdf import pdf
 from retrieval.loaders.pdf.reader import PdfContents
 from retrieval.loaders.pdf.scanned_lines import scanned_lines
-from retrieval.model import Document
+from retrieval.model.document import Document
 from retrieval.ocr.scanned_page import ScannedPage
 
 _FORMATS = ("JPEG", "PNG", "TIFF")
@@ -31,9 +31,15 @@ def load(data: bytes, name: str, scans: Mapping[int, ScannedPage]) -> Document:
     with open_picture(data, name) as image:
         count = getattr(image, "n_frames", 1)
         if count > _MAX_PAGES:
-            raise DocumentError(name, f"has more than {_MAX_PAGES} pages; split it")
+            raise DocumentError(
+                name, f"has more than {_MAX_PAGES} pages; split it", kind=ProblemKind.TOO_LARGE
+            )
         if min(image.size) < _MIN_SIDE_PIXELS:
-            raise DocumentError(name, "is too small a picture to hold text that could be read by OCR")
+            raise DocumentError(
+                name,
+                "is too small a picture to hold text that could be read by OCR",
+                kind=ProblemKind.PICTURES,
+            )
     read = scanned_lines({number: page for number, page in scans.items() if number < count})
     contents = PdfContents(
         title=title_from_name(name),
@@ -94,4 +100,8 @@ def open_picture(data: bytes, name: str, number: int = 0) -> Iterator[Image.Imag
 
 def _check_size(image: Image.Image, name: str) -> None:
     if image.width * image.height > _MAX_PIXELS:
-        raise DocumentError(name, f"has more than {_MAX_PIXELS // 10**6} million pixels; reduce it")
+        raise DocumentError(
+            name,
+            f"has more than {_MAX_PIXELS // 10**6} million pixels; reduce it",
+            kind=ProblemKind.TOO_LARGE,
+        )

@@ -9,7 +9,7 @@ import pytest
 
 from bot.i18n.messages import texts_for
 from retrieval.ocr import tesseract
-from sandbox.client import ChatClient, Sandbox
+from sandbox.control_client import ChatClient, Sandbox
 from tests.documents import scans
 from tests.e2e.conftest import TIMEOUT_SECONDS, TOKEN, Process, bot_settings, run_sandbox
 

@@ -4,12 +4,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import regex
 
-from retrieval.errors import DocumentError
+from retrieval.errors import DocumentError, ProblemKind
 from retrieval.language import detect
 from retrieval.loaders.document_builder import title_from_opening
 from retrieval.loaders.pdf import outline, reader
 from retrieval.loaders.pdf.headers_footers import strip_headers_footers
-from retrieval.loaders.pdf.lines import Line
+from retrieval.loaders.pdf.lines_and_columns import Line
 from retrieval.loaders.pdf.paragraphs import (
     Dehyphenator,
     Paragraph,
@@ -20,7 +20,7 @@ from retrieval.loaders.pdf.paragraphs import (
     join_lines,
     usual_typography,
 )
-from retrieval.model import Document, Heading, Page, ScanMark, Span
+from retrieval.model.document import Document, Heading, Page, ScanMark, Span
 from retrieval.ocr import tesseract
 from retrieval.ocr.scanned_page import ScannedPage
 from retrieval.sentences import pieces
@@ -51,7 +51,7 @@ def load(data: bytes, name: str, scans: Mapping[int, ScannedPage] | None = None)
     """
     book = reader.read_pdf(data, name, scans)
     if scans is None and not any(book.pages) and not any(book.annotations):
-        raise DocumentError(name, tesseract.MISSING)
+        raise DocumentError(name, tesseract.MISSING, kind=ProblemKind.PICTURES)
     return build(book, name)
 
 
@@ -59,7 +59,7 @@ def build(book: reader.PdfContents, name: str) -> Document:
     """Return the document of a file's contents. It has no blocks if all its pages wait for OCR."""
     if not any(book.pages) and not any(book.annotations):
         if not book.unread_pages:
-            raise DocumentError(name, NO_TEXT)
+            raise DocumentError(name, NO_TEXT, kind=ProblemKind.PICTURES)
         return Document(name, book.title or name, "", (), unit="page", unread_pages=book.unread_pages)
     page_lines = strip_headers_footers(book.pages, book.labels)
     placed, anchors = outline.place_outline(

@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import median
 
-from retrieval.loaders.pdf.lines import Line
-from retrieval.model import ScanMark
+from retrieval.loaders.pdf.lines_and_columns import Line
+from retrieval.model.document import ScanMark
 from retrieval.ocr.scanned_page import ScannedLine, ScannedPage
 
 # Lines that OCR is less sure of than this, from 0 to 100, are mostly parts of drawings and stains.

@@ -12,9 +12,10 @@ from bot.i18n.messages import LANGUAGES, texts_for
 from bot.views import answers, inline, quotes
 from bot.views.callback_data import Action, decode
 from bot.views.message import Recipient, Reply
-from bot.views.own_documents import explain_problem
-from retrieval.loaders.pdf.pdf import NO_TEXT
-from retrieval.model import Answer, Certainty, Citation, Locator, ScanMark
+from bot.views.problems import explain_problem
+from retrieval.errors import ProblemKind
+from retrieval.model.answer import Answer, Certainty, Citation, Locator
+from retrieval.model.document import Problem, ScanMark
 from tests.bot.conftest import make_citation, make_passage
 
 TEXTS = texts_for("en")
@@ -66,7 +67,7 @@ def test_the_page_comes_first() -> None:
     assert TEXT[:28] in reply.text
     assert [Action.PAGE_PICTURE] == _actions(reply)[0]
     typed = quotes.render_quote(_answer(make_citation(TEXT, (0, 28), locator=PAGE)), 1, RECIPIENT)
-    assert Action.CONTEXT == _actions(typed)[0][0]
+    assert Action.SURROUNDING_TEXT == _actions(typed)[0][0]
 
 
 @pytest.mark.parametrize(("confidence", "is_quoted"), [(80, True), (79, False), (0, False)])
@@ -75,7 +76,7 @@ def test_a_quote_that_is_hard_to_read_is_pointed_at(confidence: int, is_quoted: 
     reply = quotes.render_quote(_answer(_citation(confidence)), 1, RECIPIENT)
     assert is_quoted == ("nine berths" in reply.text)
     assert is_quoted == (TEXTS.scan_hard_to_read not in reply.text)
-    assert is_quoted == (Action.CONTEXT in chain(*_actions(reply)))
+    assert is_quoted == (Action.SURROUNDING_TEXT in chain(*_actions(reply)))
     assert [Action.PAGE_PICTURE] == _actions(reply)[0]
     without_files = Recipient(TEXTS, "verbatim_bot", has_files=False)
     assert (
@@ -86,7 +87,7 @@ def test_a_quote_that_is_hard_to_read_is_pointed_at(confidence: int, is_quoted: 
 def test_closest_passages() -> None:
     """Among the closest passages, one that is hard to read has the button for its page."""
     reply = answers.render_answer(_answer(_citation(95), _citation(40), certainty="unsure"), RECIPIENT)
-    assert [[Action.CONTEXT, Action.PAGE_PICTURE]] == _actions(reply)
+    assert [[Action.SURROUNDING_TEXT, Action.PAGE_PICTURE]] == _actions(reply)
     assert 1 == reply.text.count("nine berths")
     assert TEXTS.scan_hard_to_read in reply.text
 
@@ -112,6 +113,6 @@ def test_the_terminal_points_at_it() -> None:
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_reasons(language: str) -> None:
     texts = texts_for(language)
-    reason = "is in Arabic script, of which OCR has no language here; install its pack"
-    assert texts.scan_language_missing == explain_problem(reason, texts)
-    assert texts.document_is_pictures == explain_problem(NO_TEXT, texts)
+    problem = Problem("a.pdf", "is in Arabic script", ProblemKind.SCRIPT)
+    assert texts.scan_language_missing == explain_problem(problem, texts)
+    assert texts.document_is_pictures == explain_problem(Problem("a.pdf", "", ProblemKind.PICTURES), texts)

@@ -10,10 +10,10 @@ from PIL import Image
 
 from retrieval.documents import scan_reader
 from retrieval.documents.ingestion import WAITS_FOR_OCR, digest_of, render_page_picture
-from retrieval.documents.library import Library
+from retrieval.documents.local_library import LocalLibrary
 from retrieval.documents.scan_reader import UnreadFile
 from retrieval.loaders.formats import load_document
-from retrieval.model import ScanMark
+from retrieval.model.document import ScanMark
 from retrieval.ocr import tesseract
 from retrieval.ocr.page_reader import MissingLanguageError
 from retrieval.ocr.scanned_page import ScannedPage
@@ -52,11 +52,11 @@ def folder(tmp_path: Path) -> Path:
     return folder
 
 
-def _open(folder: Path, *, ocr: bool = True) -> Library:
-    return Library.open(folder, index_dir=folder.parent / "index", ocr=ocr)
+def _open(folder: Path, *, ocr: bool = True) -> LocalLibrary:
+    return LocalLibrary.open(folder, index_dir=folder.parent / "index", ocr=ocr)
 
 
-def _read(library: Library, pages: dict[int, ScannedPage] = PAGES) -> None:
+def _read(library: LocalLibrary, pages: dict[int, ScannedPage] = PAGES) -> None:
     """Do as if OCR had read pages of the only scan."""
     assert library.scans
     (unread,) = library.unread_scans
@@ -118,9 +118,9 @@ def test_a_scan_waits_and_is_indexed_later(folder: Path) -> None:
     assert [UnreadFile("scan.pdf", digest_of(PDF), (0, 1))] == library.unread_scans
     pages = {0: scans.scanned_page([*FIRST[:3], "It is open all year."]), 1: scans.scanned_page(FEE, 60)}
     _read(library, {0: pages[0]})
-    assert library.version == Library.open(folder, before=library).version
+    assert library.version == LocalLibrary.open(folder, before=library).version
     _read(library, {1: pages[1]})
-    updated = Library.open(folder, before=library)
+    updated = LocalLibrary.open(folder, before=library)
     assert updated.version != library.version
     assert () == updated.problems
     citation = asyncio.run(updated.answer(QUESTION)).citations[0]
@@ -139,7 +139,9 @@ def test_unchanged_scans_are_not_read_again(folder: Path) -> None:
     _read(library)
     library = _open(folder)
     assert () == library.problems
-    assert [] == Library.open(folder, index_dir=folder.parent / "index", ocr=True, fresh=True).unread_scans
+    assert (
+        [] == LocalLibrary.open(folder, index_dir=folder.parent / "index", ocr=True, fresh=True).unread_scans
+    )
     (folder / "copy.pdf").write_bytes(PDF)
     library = _open(folder)
     assert ([], ()) == (library.unread_scans, library.problems)
@@ -181,7 +183,7 @@ def test_pictures_are_documents(tmp_path: Path, name: str) -> None:
     pages = (0,) if name.endswith("png") else (0, 1)
     assert [pages] == [file.pages for file in library.unread_scans]
     _read(library, {number: PAGES[number] for number in pages})
-    library = Library.open(folder, before=library)
+    library = LocalLibrary.open(folder, before=library)
     assert [(name, "page")] == [(source.name, source.title) for source in library.sources]
     assert ["icon.png"] == [problem.name for problem in library.problems]
     assert "too small" in library.problems[0].reason
@@ -204,7 +206,7 @@ def test_the_words_of_a_quote_are_marked(folder: Path, turned: int) -> None:
     library = _open(folder)
     pages = {number: PAGES[number] for number in library.unread_scans[0].pages}
     _read(library, {0: _turned(PAGES[0], turned), **{n: page for n, page in pages.items() if n}})
-    library = Library.open(folder, before=library)
+    library = LocalLibrary.open(folder, before=library)
     citation = asyncio.run(library.answer(QUESTION)).citations[0]
     picture = library.picture(citation)
     assert picture is not None
@@ -273,7 +275,7 @@ def test_the_engine_in_a_process_of_its_own(folder: Path) -> None:
     library = _open(folder)
     (file,) = library.unread_scans
     assert library.read_scan(file)
-    library = Library.open(folder, before=library)
+    library = LocalLibrary.open(folder, before=library)
     citation = asyncio.run(library.answer(QUESTION)).citations[0]
     assert ANSWER in citation.quote
     assert citation.scan_confidence is not None
