@@ -46,7 +46,7 @@ class BackgroundOcr:
         return next((file for file in unread if file.digest not in self._tried), None)
 
     async def _read(self, file: UnreadFile) -> None:
-        _log.info("OCR: %d pages of %s to read", len(file.pages), file.name)
+        _log.info("OCR: reading %s, pages: %d", file.name, len(file.pages))
         library = self._manager.library
         reading = asyncio.ensure_future(
             in_thread(lambda: library.read_scan(file, stop=lambda: self._is_stopping))
