@@ -42,7 +42,7 @@ _MAX_PENDING_BATCHES = 16
 _READ_TIMEOUT_SECONDS = 180.0
 _RENDER_TIMEOUT_SECONDS = 20.0
 _MAX_WORKER_BYTES = 2 * 1024**3
-WAITS_FOR_OCR = "is scanned: OCR is reading it"
+WAITS_FOR_OCR = "is scanned, and waits for OCR"
 
 
 @dataclass(frozen=True, slots=True)

@@ -233,7 +233,7 @@ def connecting(library: FakeLibrary, telegram: FakeTelegram) -> Callable[..., An
 
 
 def connect(
-    library: FakeLibrary, telegram: FakeTelegram, **settings: Any
+    library: FakeLibrary, telegram: FakeTelegram, *, reads_pictures: bool = False, **settings: Any
 ) -> Application[Any, Any, Any, Any, Any, Any]:
     given = Settings(_env_file=None, telegram_token="1:x", **settings)
     state = BotState(
@@ -243,6 +243,7 @@ def connect(
         FakeDocumentManager(library),  # type: ignore[arg-type]  # a fake
         given.telegram_admins,
         given.log_questions,
+        reads_pictures=reads_pictures,
     )
     built = build_application(given, state, build_bot(given, state.metrics, CancellableWaits()))
     built.bot._request = (telegram, telegram)
