@@ -305,13 +305,14 @@ def test_files_that_are_no_documents(verbatim: Calling, documents: Path, command
 
 def test_check(verbatim: Calling, documents: Path) -> None:
     """`check` prints one line for each check; a failed one makes the exit code 1."""
-    done = verbatim("check", "--docs", documents)
+    done = verbatim("check", "--docs", documents, OCR="off")
     assert (1, "") == (done.returncode, done.stderr)
     begins = [
         "FIX  token: ",
         "ok   documents: 2 in ",
         "ok   index: passages: 2 (en)",
         "note meaning: off by MEANING",
+        "note ocr: off by OCR",
         "ok   backend: ",
     ]
     lines = done.stdout.splitlines()

@@ -14,6 +14,8 @@ from bot.cli.diagnostics import CheckResult, _format_age, run_checks
 from config.settings import Settings
 from retrieval.documents.local_library import LocalLibrary
 from retrieval.errors import EncoderError
+from retrieval.ocr import tesseract
+from tests.documents import scans
 from tests.retrieval.fake_encoder import FakeEncoder
 
 TOKEN = "1234567890:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw"
@@ -147,6 +149,23 @@ def test_documents(tmp_path: Path) -> None:
     assert results["left out"].message.startswith("bad.txt: ")
     assert results["documents"].ok
     assert results["left out"].ok is None
+
+
+def test_the_engine_and_languages_of_ocr(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What reads scans is told with its languages and the pages that wait; else how to install it."""
+    (tmp_path / "scan.pdf").write_bytes(scans.make_scanned_pdf([["The harbour"], ["Its berths"]]))
+    index = tmp_path / "index"
+    monkeypatch.setattr(tesseract, "is_available", lambda: False)
+    assert "apt install tesseract-ocr" in _check(tmp_path, index_dir=index)["ocr"].message
+    monkeypatch.setattr(tesseract, "is_available", lambda: True)
+    monkeypatch.setattr(tesseract, "languages", lambda: ("deu", "eng"))
+    monkeypatch.setattr(tesseract, "can_detect_scripts", lambda: True)
+    monkeypatch.setattr(tesseract, "version", lambda: "tesseract 5.3.0")
+    ready = _check(tmp_path, index_dir=index)["ocr"]
+    assert ready.ok
+    assert ready.message.startswith("tesseract 5.3.0 reads deu, eng; 2 scanned pages wait for it")
+    off = _check(tmp_path, index_dir=index, ocr="off")["ocr"]
+    assert (None, "off by OCR: scanned pages are left out") == (off.ok, off.message)
 
 
 def test_folders_that_are_not_writable(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from bot.i18n.messages import texts_for
 from tests.bot.update_builders import deliver, message
 
 TEXTS = texts_for("en")
-PHOTO = [
+PHOTO: list[dict[str, Any]] = [
     {"file_id": "small", "file_unique_id": "s", "width": 90, "height": 60, "file_size": 900},
     {"file_id": "large", "file_unique_id": "l", "width": 1280, "height": 853, "file_size": 90_000},
 ]
