@@ -18,6 +18,10 @@ class DocumentError(RetrievalError):
         self.reason = reason
 
 
+class ReadingStoppedError(RetrievalError):
+    """Reading was stopped because its result is no longer wanted. Nothing has changed."""
+
+
 class FolderError(RetrievalError):
     """The documents folder itself is missing or cannot be listed."""
 

@@ -2,7 +2,8 @@
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from itertools import islice
 
 from telegram import Document, Message, Update
 from telegram.error import TelegramError
@@ -13,17 +14,19 @@ from bot.handlers.progress import ProgressMessage
 from bot.i18n.messages import Texts
 from bot.ops.concurrency import in_thread
 from bot.ops.document_manager import DocumentManager, is_valid_document_name
-from bot.views.left_out import left_out_lines
-from bot.views.message import text_reply
-from bot.views.plain_text import file_label, one_line
+from bot.views.left_out import left_out
+from bot.views.message import FormattedText, about_file, build_reply, file_name, plain, text_reply
+from bot.views.own_documents import document_not_added
+from bot.views.plain_text import one_line
 from retrieval.errors import DocumentError, FolderError
+from retrieval.model import Problem
 
 _log = logging.getLogger(__name__)
 
 # Telegram lets bots download files of at most this size.
 MAX_FILE_MEGABYTES = 20
 _MAX_PROBLEMS = 10
-_MAX_LINE_UNITS = 300
+_MAX_REASON_UNITS = 200
 
 
 async def status(update: Update, context: BotContext) -> None:
@@ -47,11 +50,16 @@ async def status(update: Update, context: BotContext) -> None:
     if context.state.collections is not None:
         chats, documents, size = await in_thread(context.state.collections.totals)
         text += "\n" + texts.collections_status(chats, documents, round(size / 1024**2))
-    problems = [one_line(f"• {line}", _MAX_LINE_UNITS) for line in left_out_lines(archive.problems)]
-    if problems:
-        count = texts.files_left_out(len(archive.problems))
-        text = "\n".join([text, "", count, *problems[:_MAX_PROBLEMS]])
-    await send_reply(update, text_reply(text))
+    await send_reply(update, build_reply(plain(text) + _problems(archive.problems, texts)))
+
+
+def _problems(problems: Sequence[Problem], texts: Texts) -> FormattedText:
+    """Return the number of files that were left out, and the reasons for the first of them."""
+    listing = plain(f"\n\n{texts.files_left_out(len(problems))}" if problems else "")
+    for name, reason in islice(left_out(problems), _MAX_PROBLEMS):
+        named = file_name(name, texts) + ": " if name else FormattedText()
+        listing += plain("\n• ") + named + one_line(reason, _MAX_REASON_UNITS)
+    return listing
 
 
 async def reload(update: Update, context: BotContext) -> None:
@@ -60,14 +68,14 @@ async def reload(update: Update, context: BotContext) -> None:
     if manager is None:
         await send_reply(update, text_reply(texts.documents_in_cluster))
         return
-    async with ProgressMessage(require_message(update), texts.reloading, at_once=True) as progress:
+    async with ProgressMessage(require_message(update), plain(texts.reloading), at_once=True) as progress:
         try:
             library = await manager.reload(progress=progress.count)
         except FolderError as error:
             result = str(error)
         else:
             result = texts.reloaded(len(library.sources), library.passages)
-    await progress.finish(result)
+    await progress.finish(plain(result))
 
 
 async def receive_document(update: Update, context: BotContext) -> None:
@@ -92,14 +100,14 @@ async def add_to_library(
         await send_to(message, text_reply(texts.documents_in_cluster))
         return
     name = document.file_name or ""
-    shown_name = file_label(name, texts)
-    async with ProgressMessage(message, texts.reading_document(shown_name), shown=shown) as progress:
+    reading = about_file(texts.reading_document, name, texts)
+    async with ProgressMessage(message, reading, shown=shown) as progress:
         try:
             confirmation = await _add_document(document, name, manager, texts, progress.count)
         except DocumentError as error:
-            result = texts.document_not_added(shown_name, error.reason)
+            result = document_not_added(name, error.reason, texts)
         else:
-            result = confirmation(shown_name)
+            result = about_file(confirmation, name, texts)
     await progress.finish(result)
 
 

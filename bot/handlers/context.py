@@ -20,7 +20,7 @@ from bot.ops.feedback import Feedback
 from bot.ops.metrics import Metrics
 from bot.telegram.bot_client import Bot
 from bot.views.callback_data import AS_WRITTEN, Origin
-from bot.views.message import Recipient
+from bot.views.message import Recipient, Uploads
 from bot.views.own_documents import scope_note
 from retrieval.documents.archive import AnyArchive
 from retrieval.documents.combined_archive import ArchiveView
@@ -83,7 +83,8 @@ class BotState:
     """State that all handlers share; `archive` is replaced when the documents change.
 
     `document_manager` is None if the documents are in a cluster. `has_files`: the folder has their files.
-    `collections` has the documents of single chats; None if chats cannot have any.
+    `collections` has the documents of single chats; None if chats cannot have any. `takes_admin_documents`:
+    documents that admins send are added to the library.
     """
 
     archive: AnyArchive
@@ -95,6 +96,7 @@ class BotState:
     has_files: bool = True
     collections: Collections | None = None
     upload_days: int = 0
+    takes_admin_documents: bool = False
     answer_map: AnswerMap = field(default_factory=AnswerMap)
     albums: SeenAlbums = field(default_factory=SeenAlbums)
     document_names: DocumentNames = field(default_factory=DocumentNames)
@@ -144,13 +146,13 @@ class BotContext(CallbackContext[Bot, Data, Data, BotState]):
                 if not answer.suggestion:
                     return None
                 answer = await self.archive.answer(answer.suggestion, top=top, earlier=earlier)
-            return _keep_verified(answer)
+            return keep_verified(answer)
 
     async def find_overview(self, source: Source) -> Overview:
         """Return the overview of a document, of verbatim quotes only. The time is measured."""
         with self.metrics.time_stage("find"):
             overview = await self.archive.overview(source)
-        return replace(overview, sentences=tuple(_drop_altered(overview.sentences)))
+        return keep_verified_sentences(overview)
 
     def show_action(
         self, update: Update, action: ChatAction = ChatAction.TYPING
@@ -173,10 +175,21 @@ class BotContext(CallbackContext[Bot, Data, Data, BotState]):
             in_group=in_group,
             group=chat.id if in_group and chat and scope is not None else None,
             scope_note=scope_note(scope, texts) if scope else "",
+            uploads=self._uploads(update),
         )
 
+    def _uploads(self, update: Update) -> Uploads:
+        """Return where documents go that the person behind an update may send."""
+        user, chat, state = update.effective_user, update.effective_chat, self.state
+        is_private = chat is None or chat.type == Chat.PRIVATE
+        is_admin = is_private and user is not None and user.id in state.admins
+        can_add_to_library = is_admin and state.document_manager is not None
+        if state.collections is not None:
+            return Uploads.TO_CHAT_OR_LIBRARY if can_add_to_library else Uploads.TO_CHAT
+        return Uploads.TO_LIBRARY if can_add_to_library and state.takes_admin_documents else Uploads.NONE
 
-def _keep_verified(answer: Answer) -> Answer:
+
+def keep_verified(answer: Answer) -> Answer:
     """Drop quotes that are not verbatim, and further quotes that are unlikely to answer."""
     verified = _drop_altered(answer.citations)
     likely = tuple(
@@ -193,6 +206,11 @@ def _keep_verified(answer: Answer) -> Answer:
         certainty=answer.certainty if likely else "none",
         parts=answer.parts if are_parts_kept else 1,
     )
+
+
+def keep_verified_sentences(overview: Overview) -> Overview:
+    """Drop sentences that are not verbatim."""
+    return replace(overview, sentences=tuple(_drop_altered(overview.sentences)))
 
 
 def _drop_altered(citations: Sequence[Citation]) -> list[Citation]:

@@ -11,12 +11,14 @@ from telegram import InlineKeyboardButton
 from bot.i18n.messages import Texts
 from bot.views import callback_data
 from bot.views.callback_data import Action, BrowsePress, BrowseView, ButtonPress
+from bot.views.help import no_documents
 from bot.views.message import (
     MAX_MESSAGE_UNITS,
     FormattedText,
     Recipient,
     Reply,
     Row,
+    about_file,
     bold,
     build_reply,
     code,
@@ -57,7 +59,7 @@ _MAX_INDENT = 3
 def render_sources(sources: Sequence[Source], page: int, recipient: Recipient) -> Reply:
     """Show a page of the list of documents; a page beyond the last shows the last."""
     if not sources:
-        return text_reply(recipient.texts.no_documents)
+        return text_reply(no_documents(recipient))
     intro = recipient.texts.document_count(len(sources))
     return _render_list(intro, sources, page, recipient, BrowseView.SOURCES)
 
@@ -225,14 +227,7 @@ def render_removal(source: Source, texts: Texts) -> Reply:
         [browse_button(texts.removal_confirmed, BrowsePress(BrowseView.REMOVE_CONFIRMED, source.id))],
         [browse_button(texts.removal_cancelled, BrowsePress(BrowseView.HEADINGS, source.id))],
     ]
-    return build_reply(
-        plain(
-            texts.confirm_removal(
-                isolate_direction(one_line(shown_name(source.name), _MAX_NAME_UNITS), texts)
-            )
-        ),
-        rows,
-    )
+    return build_reply(about_file(texts.confirm_removal, shown_name(source.name), texts), rows)
 
 
 def render_places(answer: Answer, page: int, recipient: Recipient) -> Reply:

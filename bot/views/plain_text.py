@@ -15,7 +15,6 @@ from retrieval.quotes.quote_selection import shorten
 
 MAX_TITLE_UNITS = 160
 MAX_CLOSEST_PASSAGES = 3
-_MAX_FILE_NAME_UNITS = 200
 _MAX_SHORT_QUOTE_CHARS = 200
 _MAX_SUGGESTION_UNITS = 1000
 _MAX_NEAR_HEADINGS = 3
@@ -143,11 +142,6 @@ def _position(at: Locator, texts: Texts) -> list[str]:
 
 def _isolated_label(name: str, texts: Texts) -> str:
     return isolate_direction(one_line(name, MAX_TITLE_UNITS), texts)
-
-
-def file_label(name: str, texts: Texts) -> str:
-    """Return the name of a file that somebody sent, on one line; "Document" if it has none."""
-    return isolate_direction(one_line(name, _MAX_FILE_NAME_UNITS), texts) or texts.document
 
 
 def isolate_direction(name: str, texts: Texts) -> str:

@@ -76,6 +76,7 @@ class Library(Archive[LocalIndex]):
         before: Self | None = None,
         quiet: float = 0.0,
         encoder: Encoder | None = None,
+        stop: Callable[[], bool] | None = None,
     ) -> Self:
         """Read what has changed in the folder since the index was saved in `index_dir`. Blocks.
 
@@ -84,7 +85,8 @@ class Library(Archive[LocalIndex]):
         the checksums of saved segments of any size. A file modified less than `quiet` seconds ago may be
         incomplete: its previous version stays in the index, and it is listed in `waiting`. `progress` is
         called with the number of files read and their total. With an `encoder`, answers compare meanings
-        once `encode` has run.
+        once `encode` has run. `stop` is called several times a second while worker processes read; once it
+        returns True, they are killed, and this raises ReadingStoppedError.
 
         A file that cannot be read is left out and listed in `problems`. Raises FolderError if the folder is
         missing or cannot be listed.
@@ -107,7 +109,8 @@ class Library(Archive[LocalIndex]):
         else:
             # While a bot runs, an update must be quick; `compact` merges the rest later.
             max_merged = _MAX_PASSAGES_MERGED_BY_UPDATE if before else MAX_SEGMENT_PASSAGES
-            update = _IndexUpdate(folder, changed, records, _remaining(old, records), quote_chars, max_merged)
+            remaining = _remaining(old, records)
+            update = _IndexUpdate(folder, changed, records, remaining, quote_chars, max_merged, stop)
             segments, records = update.run(segment_dir, progress)
             library = cls._build(LocalIndex(segments, embeddings), records, quote_chars, folder, segment_dir)
             if index_dir and not before:
@@ -294,6 +297,7 @@ class _IndexUpdate:
     segments: Sequence[LiveSegment]
     quote_chars: int
     max_merged: int
+    stop: Callable[[], bool] | None = None
 
     def run(
         self, segment_dir: Path | None, progress: Progress | None
@@ -331,7 +335,7 @@ class _IndexUpdate:
         records = dict(self.records)
         originals = {record.text_digest: name for name, record in records.items() if record.source}
         done = 0
-        for batch in ingest(self.folder, self.changed, self.quote_chars, scratch):
+        for batch in ingest(self.folder, self.changed, self.quote_chars, scratch, self.stop):
             copies: list[str] = []
             for file, result in batch.results:
                 record = records[file.name] = file_record(file, result, originals)
