@@ -213,8 +213,8 @@ class Texts:
     def link_not_opened_but_files(self) -> str:
         """Where people can send documents."""
         return self._(
-            "I don’t open links. Save what is there as a file and send me that, and I answer from it. Or write "
-            "me your question in words."
+            "I don’t open links. Save what is there as a file and send me that, and I answer from it. Or "
+            "write me your question in words."
         )
 
     @property

@@ -391,10 +391,12 @@ class Collections:
 
         A document that is being read is not waited for: its reader is stopped.
         """
+        # The reader that is stopped may delete an empty folder itself.
+        had_any = self.paths(chat).folder.exists()
         for upload in self.paths(chat).saved_uploads():
             upload.unlink(missing_ok=True)
         with self.locked(chat) as paths:
-            had_any = paths.folder.exists()
+            had_any = had_any or paths.folder.exists()
             self._delete_folder(paths)
         return had_any
 
