@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,13 +26,14 @@ LIBRARY_QUESTION, LIBRARY_FACT = "Who built the lighthouse of Nordholm?", "Clara
 class Running:
     """A bot that takes documents from everyone, and its sandbox."""
 
-    def __init__(self, url: str, folder: Path, documents: Path) -> None:
+    def __init__(self, url: str, folder: Path, documents: Path, **settings: str) -> None:
         self.url = url
+        self._settings = settings
         self.folder = folder
         self._documents = documents
         self.process = self._start()
 
-    def _start(self, **more: str) -> Process:
+    def _start(self) -> Process:
         settings = bot_settings("polling", TELEGRAM_API_URL=self.url, SEEDS_DIR=str(self._documents))
         own = {
             "TELEGRAM_UPLOADS": "members",
@@ -41,7 +43,7 @@ class Running:
             "LOG_LEVEL": "DEBUG",
             "UPLOAD_FILES": "4",
         }
-        process = Process.start(self.folder, **settings, **own, **more)
+        process = Process.start(self.folder, **settings, **(own | self._settings))
         process.wait_for_output("is listening")
         return process
 
@@ -49,9 +51,9 @@ class Running:
     def chats(self) -> Path:
         return self.folder / "chats"
 
-    def restart(self, **more: str) -> None:
+    def restart(self) -> None:
         self.process.kill_if_running()
-        self.process = self._start(**more)
+        self.process = self._start()
 
     def files(self) -> list[Path]:
         """Return all files below COLLECTIONS_DIR."""
@@ -417,12 +419,120 @@ async def test_a_kill_while_reading(documents: Path, tmp_path: Path) -> None:
             bot.process.kill_if_running()
 
 
+async def test_names_are_no_links(running: Running) -> None:
+    """File names that end like a domain are no links in any message of the bot, in any language."""
+    async with Sandbox.at(running.url) as sandbox:
+        for language in ("en", "ar", "de"):
+            texts = texts_for(language)
+            ada = await sandbox.private_chat("Ada", language_code=language)
+            for name, content in (
+                ("notes.md", LEASE),
+                ("setup.py", "x = 1"),
+                ("empty.md", " "),
+                ("notes.md", LEASE),
+            ):
+                await ada.send_document(name, content.encode(), caption=QUESTION)
+                while not await ada.is_quiet():
+                    pass
+            await (await ask(ada, "/mine")).press(texts.remove_document)
+            await ask(ada, "/sources")
+            await ask(ada, "/overview")
+            await ask(ada, "notes.md")
+            shown = [message for message in await ada.messages() if message.raw["from"]["is_bot"]]
+            assert sum("notes.md" in message.text for message in shown) >= 7
+            assert [] == [(message.text, urls) for message in shown if (urls := message.entity_texts("url"))]
+
+
+async def test_the_caption_of_a_refused_document(running: Running) -> None:
+    """A question that came with a document which is refused at once is answered from what is there."""
+    async with Sandbox.at(running.url) as sandbox:
+        group = await sandbox.group("Flat", users=("Eve", "Ida"))
+        greeting = await _greeting(group)
+        ida = group.speaking_as(group.members[1])
+        ada = await sandbox.private_chat("Ada")
+        for chat, name, refusal in (
+            (ada, "setup.exe", "cannot read files of this kind"),
+            (ida, "lease.txt", TEXTS.group_admins_only),
+        ):
+            caption = f"/ask {LIBRARY_QUESTION}"
+            ida.seen = group.seen
+            sent = await chat.send(
+                caption, document=_file(name), reply_to=greeting.id if chat is ida else None
+            )
+            assert refusal in (await chat.next_message()).text
+            answer = await chat.next_message()
+            assert LIBRARY_FACT in answer.text
+            assert sent.id == answer.raw["reply_to_message"]["message_id"]
+
+
+async def test_links_are_not_fetched(running: Running) -> None:
+    """A link to a text file is not opened: the bot says to send the file itself."""
+    async with Sandbox.at(running.url) as sandbox:
+        ada = await sandbox.private_chat("Ada")
+        reply = await ask(ada, "https://example.com/lease.txt")
+        assert TEXTS.link_not_opened_but_files == reply.text
+
+
+async def test_unused_documents_are_deleted(documents: Path, tmp_path: Path) -> None:
+    """A process with UPLOAD_DAYS deletes the documents of chats that have not asked for so long only."""
+    with run_sandbox() as url:
+        bot = Running(url, tmp_path, documents, UPLOAD_DAYS="30")
+        try:
+            async with Sandbox.at(url) as sandbox:
+                ada, omar = await sandbox.private_chat("Ada"), await sandbox.private_chat("Omar")
+                for chat in (ada, omar):
+                    await add_document(chat)
+                    assert FACT in (await ask(chat)).text
+                bot.process.stop()
+                for chat, days in ((ada, 31), (omar, 29)):
+                    (used,) = bot.chats.rglob(f"{chat.id}/used")
+                    then = time.time() - days * 24 * 3600
+                    for path in (used, used.with_name("collection.json")):
+                        os.utime(path, (then, then))
+                bot.restart()
+                bot.process.wait_for_output("Deleted the documents of 1 chats")
+                assert not [path for path in bot.files() if str(ada.id) in str(path)]
+                assert FACT not in (await ask(ada)).text
+                assert FACT in (await ask(omar)).text
+                (used,) = bot.chats.rglob(f"{omar.id}/used")
+                assert time.time() - used.stat().st_mtime < 3600
+                assert TEXTS.kept_for_days(30) in (await ask(omar, "/privacy")).text
+        finally:
+            bot.process.kill_if_running()
+
+
+async def test_status_shows_totals(documents: Path, tmp_path: Path) -> None:
+    """/status tells an admin how many chats have documents, and how many, but no name of any."""
+    with run_sandbox() as url:
+        async with Sandbox.at(url) as sandbox:
+            admin, ada = await sandbox.private_chat("Root"), await sandbox.private_chat("Ada")
+            bot = Running(url, tmp_path, documents, TELEGRAM_ADMINS=str(admin.id))
+            try:
+                for name in ("lease.txt", "second.txt"):
+                    await add_document(ada, name, LEASE.replace("lease", name).encode())
+                text = (await ask(admin, "/status")).text
+                assert TEXTS.collections_status(1, 2, 0) in text
+                assert not {"lease", "second", "Ada", str(ada.id)} & set(text.replace(".", " ").split())
+                assert TEXTS.unknown_command == (await ask(ada, "/status")).text
+                for command, start in (("/start", TEXTS.greeting), ("/help", TEXTS.help_uploads)):
+                    shown = (await ask(admin, command)).text
+                    assert start in shown
+                    assert TEXTS.uploads_of_admin in shown
+                    assert TEXTS.uploads_of_admin not in (await ask(ada, command)).text
+            finally:
+                bot.process.kill_if_running()
+
+
 async def test_privacy_help_and_status_tell_it(running: Running) -> None:
     """/privacy and /help tell about documents, and the commands are listed."""
     async with Sandbox.at(running.url) as sandbox:
         ada = await sandbox.private_chat("Ada")
         assert TEXTS.privacy_uploads in (await ask(ada, "/privacy")).text
         assert TEXTS.help_uploads in (await ask(ada, "/help")).text
+        assert f"{TEXTS.greeting}\n\n{TEXTS.uploads}" == (await ask(ada, "/start")).text
+        group = await sandbox.group("Flat", users=("Eve",))
+        assert TEXTS.uploads_in_group in (await _greeting(group)).text
+        assert TEXTS.uploads_in_group in (await ask(group, "/start@verbatim_bot")).text
         commands = await sandbox.control("commands", chat_id=ada.id)
         assert {"mine", "forget"} <= {command["command"] for command in commands["commands"]}
         assert not await sandbox.violations()
