@@ -27,7 +27,7 @@ from bot.handlers.context import keep_verified, keep_verified_sentences
 from bot.handlers.messaging import is_unchanged
 from bot.i18n.messages import Texts, texts_for
 from bot.i18n.small_talk import small_talk_reply
-from bot.ops.collections import AddedBy, CollectionPaths, Collections, locked_file
+from bot.ops.collections import MAX_URGENT_TEXTS, AddedBy, CollectionPaths, Collections, locked_file
 from bot.ops.concurrency import in_thread
 from bot.ops.durable_files import write_durably
 from bot.ops.metrics import Metrics
@@ -47,12 +47,10 @@ _log = logging.getLogger(__name__)
 _MAX_READING = 2
 _PROGRESS_INTERVAL_SECONDS = 3.0
 _RETRY_SECONDS = 30.0
-_ENCODING_TURN_SECONDS = 20.0
-# A person who has just sent a document waits this long for the vectors, without which answers are worse.
+_ENCODING_TURN_SECONDS = 3.0
+# How long the message that a document was read, and the answer to its caption, wait for its vectors.
 _MAX_VECTOR_WAIT_SECONDS = 10.0
 _MAX_VECTOR_WAIT_FOR_CAPTION_SECONDS = 30.0
-# About as many texts are encoded in that time. Of a longer document the first vectors would not help.
-_MAX_AWAITED_TEXTS = 400
 # How often to look for uploads that another process has left, and how old these are at least.
 _TAKEOVER_INTERVAL_SECONDS = 30.0
 _TAKEOVER_AGE_SECONDS = 60.0
@@ -267,7 +265,7 @@ class UploadQueue:
 
     async def _is_encoded_soon(self, chat: int) -> bool:
         library = await self._collections.library(chat)
-        return library is not None and await in_thread(lambda: library.unencoded) <= _MAX_AWAITED_TEXTS
+        return library is not None and await in_thread(lambda: library.unencoded) <= MAX_URGENT_TEXTS
 
     async def _answer_saved(self, upload: Upload) -> None:
         """Answer the question in the caption of an upload that has been read or refused."""
