@@ -11,6 +11,7 @@ import argparse
 import base64
 import contextlib
 import io
+import os
 import re
 import shutil
 import subprocess
@@ -44,7 +45,7 @@ FLAGS = (
 # Left, top, right and bottom of where faces are: above the chat, and beside what is in a list.
 FACES = ((100, 10, 210, 110), (50, 680, 170, 1400))
 FONTS = 'Roboto, "Noto Sans", "Noto Sans Arabic", "Noto Color Emoji", sans-serif'
-PATIENCE = 15.0
+PATIENCE = 60.0
 # Where a stranger looks, and where the documents of the project's own tests are.
 DOCUMENTS = (ROOT / "seeds", ROOT / "tests" / "eval" / "documents")
 
@@ -306,8 +307,15 @@ def _sandbox() -> Iterator[str]:
         documents = Path(folder) / "documents"
         for source in DOCUMENTS:
             shutil.copytree(source, documents, dirs_exist_ok=True)
-        command = [sys.executable, "-m", "bot", "sandbox", "--port", "0", "--docs", str(documents)]
-        with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603 - ours
+        program = [sys.executable, "-m", "bot"]
+        environment = os.environ | {"INDEX_DIR": str(Path(folder) / "index")}
+        # With vectors, the replies are those that people see.
+        indexing = [*program, "index", "--docs", str(documents)]
+        subprocess.run(indexing, cwd=ROOT, env=environment, check=True)  # noqa: S603 - ours
+        command = [*program, "sandbox", "--port", "0", "--docs", str(documents)]
+        with subprocess.Popen(  # noqa: S603 - ours
+            command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True
+        ) as process:
             try:
                 address = None
                 while address is None and process.stdout and (line := process.stdout.readline()):
