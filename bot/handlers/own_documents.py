@@ -18,7 +18,7 @@ from bot.handlers.messaging import (
     send_reply,
 )
 from bot.handlers.questions import greet_group
-from bot.handlers.upload_queue import Caption, Upload, UploadQueue
+from bot.handlers.upload_queue import Caption, RefusedUploadError, Upload, UploadQueue, refusal_of
 from bot.i18n.messages import Texts
 from bot.ops.collections import Collections, Scope
 from bot.ops.concurrency import in_thread
@@ -79,9 +79,9 @@ class OwnDocuments:
             await send_reply(update, text_reply(texts.group_admins_only))
             await self._answer_caption(message, texts)
             return
-        if reason := self._reason_to_refuse(document, message.chat.id, texts):
-            context.metrics.count_upload("refused")
-            await send_reply(update, build_reply(document_not_added(name, reason, texts)))
+        if refusal := self._refusal(document, message.chat.id, texts):
+            context.metrics.count_upload(refusal.kind)
+            await send_reply(update, build_reply(document_not_added(name, refusal.reason, texts)))
             await self._answer_caption(message, texts)
             return
         is_admin = message.from_user is not None and message.from_user.id in context.state.admins
@@ -117,33 +117,37 @@ class OwnDocuments:
             language=texts.language,
             person=one_line(person or "", _MAX_PERSON_UNITS),
             question=question_of(message),
+            size=document.file_size or 0,
         )
         try:
             await in_thread(lambda: self._uploads.save(upload))
         except OSError as error:
-            _log.error("COLLECTIONS_DIR=%s: not writable (%s)", self.collections.root, error.strerror)
-            context.metrics.count_upload("not writable")
-            text = document_not_added(upload.name, texts.cannot_store, texts)
+            refusal = refusal_of(error, texts)
+            context.metrics.count_upload(refusal.kind)
+            text = document_not_added(upload.name, refusal.reason, texts)
             await shown.edit_text(text.text, entities=text.entities or None)
             await self._answer_caption(message, texts)
             return
         self._uploads.start(upload)
 
-    def _reason_to_refuse(self, document: Document, chat: int, texts: Texts) -> str | None:
+    def _refusal(self, document: Document, chat: int, texts: Texts) -> RefusedUploadError | None:
         """Return why a document is not accepted, or None."""
         name, size = document.file_name or "", document.file_size or 0
         if not is_document_name(name):
-            return texts.format_not_supported(own_documents.SHOWN_FORMATS)
+            reason = texts.format_not_supported(own_documents.SHOWN_FORMATS)
+            return RefusedUploadError("not supported", reason)
         if not is_plain_name(name):
-            return texts.file_name_not_allowed
+            return RefusedUploadError("name not allowed", texts.file_name_not_allowed)
         if size > MAX_FILE_MEGABYTES * _BYTES_PER_MEGABYTE:
-            return texts.file_too_large(MAX_FILE_MEGABYTES)
-        held, waiting = self.collections.size(chat), self._uploads.waiting(chat)
+            return RefusedUploadError("too large", texts.file_too_large(MAX_FILE_MEGABYTES))
+        held, waiting = self.collections.size(chat), self._uploads.saved(chat)
         replaced = self._size_of(chat, name)
-        if held.files + waiting - (replaced is not None) >= self._limits.files:
-            return texts.too_many_documents(self._limits.files)
-        if held.bytes - (replaced or 0) + size > self._limits.bytes:
-            return texts.documents_too_large(self._limits.bytes // _BYTES_PER_MEGABYTE)
+        if held.files + len(waiting) - (replaced is not None) >= self._limits.files:
+            return RefusedUploadError("quota", texts.too_many_documents(self._limits.files))
+        accepted = held.bytes - (replaced or 0) + sum(upload.size for upload in waiting)
+        if accepted + size > self._limits.bytes:
+            megabytes = self._limits.bytes // _BYTES_PER_MEGABYTE
+            return RefusedUploadError("quota", texts.documents_too_large(megabytes))
         return None
 
     def _has(self, chat: int, name: str) -> bool:
@@ -249,9 +253,10 @@ class OwnDocuments:
             return notice
         if press.view is OwnView.ADD_TO_LIBRARY:
             return await _add_to_library(query, message, sent, context, texts)
-        if reason := self._reason_to_refuse(document, message.chat.id, texts):
-            refusal = build_reply(document_not_added(name, reason, texts))
-            notice = await edit_reply(query, refusal, texts)
+        if refusal := self._refusal(document, message.chat.id, texts):
+            context.metrics.count_upload(refusal.kind)
+            refused = build_reply(document_not_added(name, refusal.reason, texts))
+            notice = await edit_reply(query, refused, texts)
             if notice is None:
                 await self._answer_caption(sent, texts)
             return notice

@@ -62,6 +62,7 @@ class Upload:
 
     `id` is that of the message with the document. `language` is that of the person who sent it, `person` is
     shown to the members of a group as the one who added it. `question` is the caption, answered afterwards.
+    `size` is in bytes, as Telegram says.
     """
 
     id: int
@@ -72,6 +73,7 @@ class Upload:
     language: str
     person: str
     question: str = ""
+    size: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,7 +251,7 @@ class UploadQueue:
                     await self._download(upload, paths)
                     text = await in_thread(lambda: self._read(upload, texts))
                 outcome = "read"
-            except _RefusedError as refusal:
+            except RefusedUploadError as refusal:
                 text = document_not_added(upload.name, refusal.reason, texts)
                 outcome = refusal.kind
             else:
@@ -357,7 +359,7 @@ class UploadQueue:
         self._collections.delete_if_empty(upload.chat)
 
     async def _download(self, upload: Upload, paths: CollectionPaths) -> None:
-        """Fetch the file unless it is on disk. Raises _RefusedError if Telegram no longer has it."""
+        """Fetch the file unless it is on disk. Raises RefusedUploadError if Telegram no longer has it."""
         data_path = _data_path(paths, upload)
         if data_path.exists():
             return
@@ -366,7 +368,7 @@ class UploadQueue:
             data = bytes(await file.download_as_bytearray())
         except BadRequest as error:
             reason = texts_for(upload.language).file_not_delivered
-            raise _RefusedError("not delivered", reason) from error
+            raise RefusedUploadError("not delivered", reason) from error
         if not paths.upload(upload.id).exists():
             return
         try:
@@ -375,12 +377,12 @@ class UploadQueue:
             # The documents of the chat have just been deleted.
             return
         except OSError as error:
-            raise _refusal_of(error, texts_for(upload.language)) from error
+            raise refusal_of(error, texts_for(upload.language)) from error
 
     def _read(self, upload: Upload, texts: Texts) -> FormattedText | None:
         """Add the file to the collection, read it, and return what to tell, None if it was deleted. Blocks.
 
-        Raises _RefusedError if it cannot be read; an earlier version of it is then kept.
+        Raises RefusedUploadError if it cannot be read; an earlier version of it is then kept.
         """
         with self._collections.locked(upload.chat) as paths:
             text = self._read_locked(upload, paths, texts) if paths.upload(upload.id).exists() else None
@@ -401,7 +403,7 @@ class UploadQueue:
             if problem := _problem_of(library, upload):
                 _restore(target, earlier)
                 self._collections.read(upload.chat)
-                raise _RefusedError("not readable", explain_problem(problem, texts))
+                raise RefusedUploadError("not readable", explain_problem(problem, texts))
             self._note_added(upload)
         except ReadingStoppedError:
             # Whoever deletes the documents of the chat is waiting for the lock.
@@ -411,7 +413,7 @@ class UploadQueue:
             _restore(target, earlier)
             if not record.exists():
                 return None
-            raise _refusal_of(error, texts) from error
+            raise refusal_of(error, texts) from error
         earlier.unlink(missing_ok=True)
         paths.unencoded.touch()
         text = _describe(library, upload, texts)
@@ -478,7 +480,7 @@ class UploadQueue:
         return self._is_stopping or time.monotonic() > deadline or not folder.exists()
 
 
-class _RefusedError(Exception):
+class RefusedUploadError(Exception):
     """An upload cannot be read: a word for the metrics, and the reason for the person."""
 
     def __init__(self, kind: str, reason: str) -> None:
@@ -556,10 +558,11 @@ def _problem_of(library: Library, upload: Upload) -> str:
     return next((problem.reason for problem in library.problems if problem.name == name), "")
 
 
-def _refusal_of(error: OSError, texts: Texts) -> _RefusedError:
+def refusal_of(error: OSError, texts: Texts) -> RefusedUploadError:
+    """Return the refusal of an upload that could not be written, which is logged."""
     is_full = error.errno in {errno.ENOSPC, errno.EDQUOT}
     _log.error("COLLECTIONS_DIR: a document cannot be written (%s)", error.strerror or type(error).__name__)
-    return _RefusedError("disk full" if is_full else "not writable", texts.cannot_store)
+    return RefusedUploadError("disk full" if is_full else "not writable", texts.cannot_store)
 
 
 def _describe(library: Library, upload: Upload, texts: Texts) -> FormattedText:

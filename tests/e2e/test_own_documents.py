@@ -7,14 +7,15 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 
 from bot.i18n.messages import texts_for
 from retrieval.ids import document_id, own_folder
 from sandbox.client import ChatClient, MessageClient, Sandbox
 from tests.documents.samples import make_docx
-from tests.e2e.conftest import TIMEOUT_SECONDS, Process, bot_settings, run_sandbox
-from tests.e2e.own_documents import FACT, LEASE, QUESTION, add_document, ask, upload_outcome
+from tests.e2e.conftest import TIMEOUT_SECONDS, Process, bot_settings, free_port, run_sandbox
+from tests.e2e.own_documents import FACT, LEASE, QUESTION, add_document, ask, read_message, upload_outcome
 
 pytestmark = pytest.mark.e2e
 
@@ -241,13 +242,37 @@ async def test_refusals(running: Running) -> None:
             await ada.send_document(name, content)
             reply = await ada.next_message()
             if reply.text.startswith("Reading"):
-                reply = await ada.next_message(kinds=["edited_message"])
+                reply = await read_message(ada)
             assert reason in reply.text, name
         assert TEXTS.no_own_documents == (await ask(ada, "/mine")).text
         for number in range(4):
             await add_document(ada, f"lease-{number}.txt", LEASE.replace("740", str(740 + number)).encode())
         await ada.send_document("fifth.txt", LEASE.encode())
         assert TEXTS.too_many_documents(4) in (await ada.next_message()).text
+
+
+async def test_quotas_of_an_album(documents: Path, tmp_path: Path) -> None:
+    """Documents that have not been read yet count for the limits; a metric counts refusals."""
+    with run_sandbox() as url:
+        port = str(free_port())
+        bot = Running(url, tmp_path, documents, UPLOAD_MB="1", PORT=port)
+        try:
+            async with Sandbox.at(url) as sandbox:
+                ada = await sandbox.private_chat("Ada")
+                await sandbox.fault("getFile", kind="delay", seconds=2, times=1)
+                half = (LEASE * (600_000 // len(LEASE))).encode()
+                for name in ("one.txt", "two.txt"):
+                    await ada.send_document(name, half)
+                first, second = await ada.next_message(), await ada.next_message()
+                assert TEXTS.reading_document("one.txt") == first.text
+                assert TEXTS.documents_too_large(1) in second.text
+                await read_message(ada)
+                async with httpx.AsyncClient(trust_env=False) as http:
+                    metrics = (await http.get(f"http://127.0.0.1:{port}/metrics")).text
+                assert 'verbatim_uploads_total{outcome="quota"} 1.0' in metrics
+                assert 'verbatim_uploads_total{outcome="read"} 1.0' in metrics
+        finally:
+            bot.process.kill_if_running()
 
 
 async def test_a_caption_is_answered(running: Running) -> None:
@@ -291,8 +316,10 @@ async def test_reasons_in_other_languages(running: Running, language: str) -> No
     async with Sandbox.at(running.url) as sandbox:
         chat = await sandbox.private_chat("Ada", language_code=language)
         await chat.send_document("broken.pdf", b"%PDF-1.7 broken")
-        await chat.next_message()
+        reading = (await chat.next_message()).text
         edited = await chat.next_message(kinds=["edited_message"], timeout=TIMEOUT_SECONDS)
+        while edited.text.startswith(reading):
+            edited = await chat.next_message(kinds=["edited_message"], timeout=TIMEOUT_SECONDS)
         assert texts_for(language).document_is_damaged in edited.text
 
 
@@ -411,7 +438,7 @@ async def test_a_kill_while_reading(documents: Path, tmp_path: Path) -> None:
                 bot.process.kill()
                 await sandbox.control("faults", clear=True)
                 bot.restart()
-                edited = await ada.next_message(kinds=["edited_message"], timeout=TIMEOUT_SECONDS)
+                edited = await read_message(ada)
                 assert (shown.id, TEXTS.document_read("lease.txt")) == (edited.id, edited.text)
                 assert FACT in (await ask(ada)).text
                 assert not list(bot.chats.rglob("uploads/*"))
