@@ -433,11 +433,11 @@ class Collections:
             shutil.rmtree(source.index, ignore_errors=True)
             source.folder.rename(target.folder)
             moved = target.files / own_folder(old)
-            if moved.exists():
-                moved.rename(target.documents)
             self.close(old)
             source.lock.unlink(missing_ok=True)
-            self.read(new)
+            if moved.exists():
+                moved.rename(target.documents)
+                self.read(new)
             return True
 
     def set_left(self, chat: int, *, has_left: bool) -> None:

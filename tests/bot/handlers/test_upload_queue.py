@@ -4,6 +4,7 @@ import asyncio
 import multiprocessing
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from multiprocessing.synchronize import Event
 from pathlib import Path
 from types import SimpleNamespace
@@ -280,3 +281,18 @@ async def test_a_refused_document(bot: FakeBot, collections: Collections, queue:
     ] == bot.told[:2]
     assert TEXTS.document_not_added("none.txt", TEXTS.document_is_empty) == bot.told[4]
     assert "three months" in bot.told[5]
+
+
+async def test_uploads_of_a_group_that_has_moved(
+    bot: FakeBot, collections: Collections, queue: UploadQueue
+) -> None:
+    """An upload that was not read before its group became a supergroup is read there."""
+    group, supergroup = -5, -1_000_000_000_005
+    queue.save(replace(_upload(1, "lease.txt"), chat=group))
+    assert collections.migrate(group, supergroup)
+    queue.resume(supergroup)
+    await _until(lambda: bot.told)
+    await _until(lambda: not collections.paths(supergroup).saved_uploads())
+    assert [TEXTS.document_read("lease.txt")] == bot.told
+    assert ["lease.txt"] == [name for name, _, _ in collections.documents(supergroup)]
+    assert [supergroup] == collections.chats()
