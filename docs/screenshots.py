@@ -232,25 +232,38 @@ def dark(phone: Phone) -> None:
     phone.picture("dark")
 
 
-LEASE = """Lease of the flat in Quince Street
+LEASE = """# Lease of the flat in Quince Street
 
-The monthly rent is 740 euros, due on the third of each month.
+## Rent
 
-Either party may end this lease with a notice period of three months.
+The monthly rent is 740 euros. It is due on the third of each month and is paid into the account of the
+landlord, Mr Harald Lindqvist. Heating and water are charged once a year, by consumption.
 
-The tenant may keep one cat or one small dog.
+## Notice
+
+Either party may end this lease with a notice period of three months. The notice must be in writing, and it
+counts from the day on which it arrives.
+
+## Pets
+
+The tenant may keep one cat or one small dog. Other animals need the consent of the landlord, which he may
+refuse if a neighbour objects.
+
+## Keys
+
+The tenant receives three keys to the flat and one to the bicycle cellar. A lost key is reported at once, and
+the tenant pays for the new lock.
 """
 
 
 def own(phone: Phone) -> None:
-    """Send a document, and ask about it."""
+    """Send a document with a question."""
     phone.open("Ada")
     phone.private("Ada")
     phone.clear(phone.ids["Ada"])
-    lease = {"name": "lease.txt", "mime": "text/plain", "base64": base64.b64encode(LEASE.encode()).decode()}
-    phone.act("send", chat_id=phone.ids["Ada"], document=lease, **{"from": phone.ids["Ada"]})
-    phone.wait(lambda: any("Ask away" in one.text for one in phone.all(".message.bot")))
-    phone.say("may i have a dog in the flat?")
+    lease = {"name": "lease.md", "mime": "text/plain", "base64": base64.b64encode(LEASE.encode()).decode()}
+    question = {"text": "am i allowed to keep a dog?", "from": phone.ids["Ada"]}
+    phone.act("send", chat_id=phone.ids["Ada"], document=lease, **question)
     phone.answered(2)
     phone.picture("own")
     phone.act("press", **_last_message(phone, "/forget"), data="%g.0", **{"from": phone.ids["Ada"]})
