@@ -282,7 +282,7 @@ def unsure(phone: Phone) -> None:
     phone.open("Ada")
     phone.private("Ada")
     phone.clear(phone.ids["Ada"])
-    phone.say("is the museum fun for small kids")
+    phone.say("is the museum good for toddlers")
     phone.answered(1)
     phone.picture("unsure")
 
@@ -294,6 +294,7 @@ def overview(phone: Phone) -> None:
     phone.clear(phone.ids["Ada"])
     phone.say("/overview Harbour Museum")
     phone.answered(1)
+    phone.driver.execute_script("document.querySelector('.message.out').scrollIntoView()")
     phone.picture("overview")
 
 
@@ -302,7 +303,7 @@ def parts(phone: Phone) -> None:
     phone.open("Ada")
     phone.private("Ada")
     phone.clear(phone.ids["Ada"])
-    phone.say("How many objects does the Harbour Museum hold, and when does it open?")
+    phone.say("How high was the flood of 1898, and who built the great beam scale?")
     phone.answered(1)
     phone.picture("parts")
 

@@ -34,7 +34,7 @@ from bot.views.plain_text import (
     truncate,
     utf16_length,
 )
-from bot.views.quotes import blockquote, browse_button, file_buttons
+from bot.views.quotes import blockquote, browse_button, file_buttons, with_scope_note
 from retrieval.ids import is_own, shown_name
 from retrieval.model import Answer, Citation, Passage, Section, Source, Span
 from retrieval.quotes.quote_selection import shorten
@@ -61,6 +61,8 @@ def render_sources(sources: Sequence[Source], page: int, recipient: Recipient) -
     if not sources:
         return text_reply(no_documents(recipient))
     intro = recipient.texts.document_count(len(sources))
+    if recipient.scope_note:
+        intro = f"{recipient.scope_note}\n\n{intro}"
     return _render_list(intro, sources, page, recipient, BrowseView.SOURCES)
 
 
@@ -234,7 +236,7 @@ def render_places(answer: Answer, page: int, recipient: Recipient) -> Reply:
     """List where the words of a search occur, best first: each place with its sentence, the words in bold."""
     citations = [citation for citation in answer.citations if citation.highlights]
     if not citations:
-        return text_reply(recipient.texts.no_places)
+        return build_reply(with_scope_note(plain(recipient.texts.no_places), recipient))
     page, pages = _clamp_page(page, len(citations), _PLACES_PER_PAGE)
     first = page * _PLACES_PER_PAGE
     body = plain(recipient.texts.place_count(len(citations)) + "\n")
@@ -245,7 +247,8 @@ def render_places(answer: Answer, page: int, recipient: Recipient) -> Reply:
         )
         mark = "📎 " if is_own(citation.document) else ""
         body += plain(f"\n{number}. {mark}") + link + "\n" + blockquote(_shorten(citation), _MAX_BOLD_WORDS)
-    return build_reply(body, [_paging(page, pages, lambda target: ButtonPress(Action.PLACES, target + 1))])
+    rows = [_paging(page, pages, lambda target: ButtonPress(Action.PLACES, target + 1))]
+    return build_reply(with_scope_note(body, recipient), rows)
 
 
 def _shorten(citation: Citation) -> Citation:

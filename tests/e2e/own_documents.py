@@ -16,7 +16,7 @@ LEASE = (
 
 async def ask(chat: ChatClient, question: str = QUESTION) -> MessageClient:
     await chat.send(question)
-    return await chat.next_message()
+    return await chat.next_message(timeout=TIMEOUT_SECONDS)
 
 
 async def add_document(
@@ -29,7 +29,7 @@ async def add_document(
 
 async def upload_outcome(chat: ChatClient) -> MessageClient:
     """Return the message about an upload after it has been read."""
-    shown = await chat.next_message()
+    shown = await chat.next_message(timeout=TIMEOUT_SECONDS)
     assert shown.text.startswith("Reading ")
     return await read_message(chat)
 

@@ -218,6 +218,8 @@ async def test_what_is_asked_can_be_chosen(running: Running) -> None:
         reply = await ask(ada, LIBRARY_QUESTION)
         assert LIBRARY_FACT not in reply.text
         assert TEXTS.searched_own in reply.text
+        for command in ("/search lighthouse", "/search notice", "/sources"):
+            assert TEXTS.searched_own in (await ask(ada, command)).text
         await mine.press(TEXTS.scope_library)
         assert FACT not in (await ask(ada)).text
         reply = await ask(ada, LIBRARY_QUESTION)
