@@ -282,8 +282,9 @@ def unsure(phone: Phone) -> None:
     phone.open("Ada")
     phone.private("Ada")
     phone.clear(phone.ids["Ada"])
-    phone.say("is the museum good for toddlers")
+    phone.say("can i park at the museum")
     phone.answered(1)
+    phone.driver.execute_script("document.querySelector('.message.out').scrollIntoView()")
     phone.picture("unsure")
 
 
@@ -303,7 +304,7 @@ def parts(phone: Phone) -> None:
     phone.open("Ada")
     phone.private("Ada")
     phone.clear(phone.ids["Ada"])
-    phone.say("How high was the flood of 1898, and who built the great beam scale?")
+    phone.say("How high was the flood of 1898 and who built the great beam scale?")
     phone.answered(1)
     phone.picture("parts")
 

@@ -4,6 +4,7 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from itertools import islice
+from math import ceil
 
 from telegram import Document, Message, Update
 from telegram.error import TelegramError
@@ -49,7 +50,7 @@ async def status(update: Update, context: BotContext) -> None:
     )
     if context.state.collections is not None:
         chats, documents, size = await in_thread(context.state.collections.totals)
-        text += "\n" + texts.collections_status(chats, documents, round(size / 1024**2))
+        text += "\n" + texts.collections_status(chats, documents, ceil(size / 1024**2))
     await send_reply(update, build_reply(plain(text) + _problems(archive.problems, texts)))
 
 

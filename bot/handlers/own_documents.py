@@ -252,7 +252,10 @@ class OwnDocuments:
                 await self._answer_caption(sent, texts)
             return notice
         if press.view is OwnView.ADD_TO_LIBRARY:
-            return await _add_to_library(query, message, sent, context, texts)
+            notice = await _add_to_library(query, message, sent, context, texts)
+            if notice is None:
+                await self._answer_caption(sent, texts)
+            return notice
         if refusal := self._refusal(document, message.chat.id, texts):
             context.metrics.count_upload(refusal.kind)
             refused = build_reply(document_not_added(name, refusal.reason, texts))

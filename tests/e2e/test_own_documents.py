@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import os
+import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -535,12 +536,14 @@ async def test_status_shows_totals(documents: Path, tmp_path: Path) -> None:
     with run_sandbox() as url:
         async with Sandbox.at(url) as sandbox:
             admin, ada = await sandbox.private_chat("Root"), await sandbox.private_chat("Ada")
-            bot = Running(url, tmp_path, documents, TELEGRAM_ADMINS=str(admin.id))
+            library = tmp_path / "library"
+            shutil.copytree(documents, library)
+            bot = Running(url, tmp_path, library, TELEGRAM_ADMINS=str(admin.id))
             try:
                 for name in ("lease.txt", "second.txt"):
                     await add_document(ada, name, LEASE.replace("lease", name).encode())
                 text = (await ask(admin, "/status")).text
-                assert TEXTS.collections_status(1, 2, 0) in text
+                assert TEXTS.collections_status(1, 2, 1) in text
                 assert not {"lease", "second", "Ada", str(ada.id)} & set(text.replace(".", " ").split())
                 assert TEXTS.unknown_command == (await ask(ada, "/status")).text
                 for command, start in (("/start", TEXTS.greeting), ("/help", TEXTS.help_uploads)):
@@ -548,6 +551,9 @@ async def test_status_shows_totals(documents: Path, tmp_path: Path) -> None:
                     assert start in shown
                     assert TEXTS.uploads_of_admin in shown
                     assert TEXTS.uploads_of_admin not in (await ask(ada, command)).text
+                await admin.send_document("rent.md", LEASE.encode(), caption=QUESTION)
+                await (await admin.next_message()).press(TEXTS.to_the_library)
+                assert FACT in (await admin.next_message()).text
             finally:
                 bot.process.kill_if_running()
 
