@@ -271,18 +271,19 @@ class UploadQueue:
 
     async def _answer_saved(self, upload: Upload) -> None:
         """Answer the question in the caption of an upload that has been read or refused."""
+        if encoding := self._encoders.get(upload.chat):
+            with self._chat_actions.show_in(self._bot, upload.chat):
+                await asyncio.wait({encoding}, timeout=_MAX_VECTOR_WAIT_FOR_CAPTION_SECONDS)
+        if not self._collections.paths(upload.chat).question(upload.id).exists():
+            # The documents of the chat were deleted meanwhile.
+            return
         caption = Caption(upload.chat, upload.id, upload.name, upload.question, upload.language)
-        await self.answer_caption(caption, max_wait=_MAX_VECTOR_WAIT_FOR_CAPTION_SECONDS)
+        await self.answer_caption(caption)
         await in_thread(lambda: self._discard(upload))
 
-    async def answer_caption(self, caption: Caption, *, max_wait: float = 0.0) -> None:
-        """Answer the question that came with a document, as a reply to it, where its buttons find it.
-
-        Waits up to `max_wait` seconds for the vectors of the chat's documents.
-        """
+    async def answer_caption(self, caption: Caption) -> None:
+        """Answer the question that came with a document, as a reply to it, where its buttons find it."""
         with self._chat_actions.show_in(self._bot, caption.chat):
-            if max_wait and (encoding := self._encoders.get(caption.chat)):
-                await asyncio.wait({encoding}, timeout=max_wait)
             reply = await self._render_answer(caption)
         with contextlib.suppress(BadRequest, Forbidden):
             await self._bot.send_message(
