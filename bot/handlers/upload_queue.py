@@ -27,7 +27,7 @@ from bot.handlers.context import keep_verified, keep_verified_sentences
 from bot.handlers.messaging import is_unchanged
 from bot.i18n.messages import Texts, texts_for
 from bot.i18n.small_talk import small_talk_reply
-from bot.ops.collections import MAX_URGENT_TEXTS, AddedBy, CollectionPaths, Collections, locked_file
+from bot.ops.collections import AddedBy, CollectionPaths, Collections, locked_file
 from bot.ops.concurrency import in_thread
 from bot.ops.durable_files import write_durably
 from bot.ops.metrics import Metrics
@@ -41,6 +41,7 @@ from retrieval.documents.library import Library
 from retrieval.errors import EncoderError, ReadingStoppedError, UnavailableError
 from retrieval.ids import document_id, own_name
 from retrieval.query.document_questions import Topic, is_any_document, parse_document_question
+from retrieval.query.question_parts import looks_like_question
 
 _log = logging.getLogger(__name__)
 
@@ -51,6 +52,8 @@ _ENCODING_TURN_SECONDS = 3.0
 # How long the message that a document was read, and the answer to its caption, wait for its vectors.
 _MAX_VECTOR_WAIT_SECONDS = 10.0
 _MAX_VECTOR_WAIT_FOR_CAPTION_SECONDS = 30.0
+# On one core, about.
+_TEXTS_PER_SECOND = 40
 # How often to look for uploads that another process has left, and how old these are at least.
 _TAKEOVER_INTERVAL_SECONDS = 30.0
 _TAKEOVER_AGE_SECONDS = 60.0
@@ -255,9 +258,9 @@ class UploadQueue:
                 text = document_not_added(upload.name, refusal.reason, texts)
                 outcome = refusal.kind
             else:
-                encoding = self._encode_in_background(upload.chat)
-                if self.waiting(upload.chat) == 1 and await self._is_encoded_soon(upload.chat):
-                    await asyncio.wait({encoding}, timeout=_MAX_VECTOR_WAIT_SECONDS)
+                self._encode_in_background(upload.chat)
+                if self.waiting(upload.chat) == 1:
+                    await self._wait_for_vectors(upload.chat, _MAX_VECTOR_WAIT_SECONDS)
         if text is None or not record.exists():
             # The documents of the chat were deleted meanwhile, and the message says so.
             return
@@ -265,15 +268,21 @@ class UploadQueue:
         await self._tell(upload, text)
         await in_thread(lambda: self._finish_reading(upload))
 
-    async def _is_encoded_soon(self, chat: int) -> bool:
-        library = await self._collections.library(chat)
-        return library is not None and await in_thread(lambda: library.unencoded) <= MAX_URGENT_TEXTS
+    async def _wait_for_vectors(self, chat: int, seconds: float) -> None:
+        """Wait until all vectors of a chat's documents are there, if that can be within some seconds.
+
+        Some of the vectors would not help.
+        """
+        encoding, library = self._encoders.get(chat), await self._collections.library(chat)
+        if encoding is None or library is None:
+            return
+        if await in_thread(lambda: library.unencoded) <= seconds * _TEXTS_PER_SECOND:
+            await asyncio.wait({encoding}, timeout=seconds)
 
     async def _answer_saved(self, upload: Upload) -> None:
         """Answer the question in the caption of an upload that has been read or refused."""
-        if encoding := self._encoders.get(upload.chat):
-            with self._chat_actions.show_in(self._bot, upload.chat):
-                await asyncio.wait({encoding}, timeout=_MAX_VECTOR_WAIT_FOR_CAPTION_SECONDS)
+        with self._chat_actions.show_in(self._bot, upload.chat):
+            await self._wait_for_vectors(upload.chat, _MAX_VECTOR_WAIT_FOR_CAPTION_SECONDS)
         if not self._collections.paths(upload.chat).question(upload.id).exists():
             # The documents of the chat were deleted meanwhile.
             return
@@ -282,9 +291,14 @@ class UploadQueue:
         await in_thread(lambda: self._discard(upload))
 
     async def answer_caption(self, caption: Caption) -> None:
-        """Answer the question that came with a document, as a reply to it, where its buttons find it."""
+        """Answer the question that came with a document, as a reply to it, where its buttons find it.
+
+        A caption that is no question, such as "minutes of May", gets an answer only if that is sure.
+        """
         with self._chat_actions.show_in(self._bot, caption.chat):
             reply = await self._render_answer(caption)
+        if reply is None:
+            return
         with contextlib.suppress(BadRequest, Forbidden):
             await self._bot.send_message(
                 caption.chat,
@@ -294,8 +308,8 @@ class UploadQueue:
                 reply_parameters=ReplyParameters(caption.message, allow_sending_without_reply=True),
             )
 
-    async def _render_answer(self, caption: Caption) -> Reply:
-        """Return the reply to the question in a caption; "What is this about?" asks about its document."""
+    async def _render_answer(self, caption: Caption) -> Reply | None:
+        """Return the reply to a caption, if any; "What is this about?" asks about its document."""
         texts, chat = texts_for(caption.language), caption.chat
         chosen = await self._collections.archive(chat, self._library())
         group = chat if chat < 0 else None
@@ -321,6 +335,8 @@ class UploadQueue:
                 answer = keep_verified(await chosen.archive.answer(caption.question))
         except UnavailableError:
             return text_reply(texts.documents_unreachable)
+        if not answer.answered and not looks_like_question(caption.question):
+            return None
         self._metrics.count_question(answer.certainty)
         return answers.render_answer(answer, recipient)
 

@@ -47,9 +47,8 @@ _log = logging.getLogger(__name__)
 Scope: TypeAlias = Literal["both", "own", "library"]
 """What a chat asks: its own documents and the library, or one of them."""
 
-# About as many texts are encoded in ten seconds on one core. Somebody who has sent a document of that size
-# waits for them, without which answers are worse.
-MAX_URGENT_TEXTS = 400
+# As many texts are encoded in ten seconds or so, and somebody who has just sent a document waits for them.
+_MAX_URGENT_TEXTS = 400
 _MAX_OPEN = 200
 _IDLE_SECONDS = 15 * 60.0
 _SWEEP_INTERVAL_SECONDS = 3600.0
@@ -292,7 +291,7 @@ class Collections:
 
         def encode() -> bool:
             missing = library.unencoded
-            if missing > MAX_URGENT_TEXTS:
+            if missing > _MAX_URGENT_TEXTS:
                 lower_priority()
             return not missing or library.encode(stop=stop)
 

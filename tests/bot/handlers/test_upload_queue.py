@@ -289,6 +289,20 @@ def _hang(jobs: ingestion._Jobs, _: object) -> Any:
     return jobs.pool.schedule(time.sleep, args=(60,), timeout=90)
 
 
+async def test_a_caption_that_is_no_question(
+    bot: FakeBot, collections: Collections, queue: UploadQueue
+) -> None:
+    """A caption that only describes its document gets no reply, unless there is a sure one."""
+    captions = [("Here you go", 0), ("Scanned on Tuesday", 0), ("notice period of the lease", 1)]
+    for number, (caption, replies) in enumerate(captions, 1):
+        bot.told.clear()
+        upload = _upload(number, f"lease-{number}.txt", LEASE * number, caption)
+        queue.save(upload)
+        queue.start(upload)
+        await _until(lambda: not collections.paths(CHAT).saved_uploads())
+        assert 1 + replies == len(bot.told), bot.told
+
+
 async def test_a_refused_document(bot: FakeBot, collections: Collections, queue: UploadQueue) -> None:
     """The caption of a document that cannot be read is answered from the others, if there are any."""
     for number, (name, text) in enumerate([("empty.txt", " \n"), ("lease.txt", LEASE), ("none.txt", "")], 1):
