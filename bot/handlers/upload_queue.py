@@ -52,6 +52,7 @@ _ENCODING_TURN_SECONDS = 3.0
 # How long the message that a document was read, and the answer to its caption, wait for its vectors.
 _MAX_VECTOR_WAIT_SECONDS = 10.0
 _MAX_VECTOR_WAIT_FOR_CAPTION_SECONDS = 30.0
+_VECTOR_CHECK_SECONDS = 1.0
 # On one core, about.
 _TEXTS_PER_SECOND = 40
 # How often to look for uploads that another process has left, and how old these are at least.
@@ -269,15 +270,18 @@ class UploadQueue:
         await in_thread(lambda: self._finish_reading(upload))
 
     async def _wait_for_vectors(self, chat: int, seconds: float) -> None:
-        """Wait until all vectors of a chat's documents are there, if that can be within some seconds.
+        """Wait until all vectors of a chat's documents are there, as long as that can be within some seconds.
 
         Some of the vectors would not help.
         """
-        encoding, library = self._encoders.get(chat), await self._collections.library(chat)
-        if encoding is None or library is None:
-            return
-        if await in_thread(lambda: library.unencoded) <= seconds * _TEXTS_PER_SECOND:
-            await asyncio.wait({encoding}, timeout=seconds)
+        deadline = time.monotonic() + seconds
+        while encoding := self._encoders.get(chat):
+            left, library = deadline - time.monotonic(), await self._collections.library(chat)
+            if left <= 0 or library is None:
+                return
+            if await in_thread(partial(_count_unencoded, library)) > left * _TEXTS_PER_SECOND:
+                return
+            await asyncio.wait({encoding}, timeout=min(left, _VECTOR_CHECK_SECONDS))
 
     async def _answer_saved(self, upload: Upload) -> None:
         """Answer the question in the caption of an upload that has been read or refused."""
@@ -538,6 +542,10 @@ class _Progress:
                     message_id=self._upload.progress_message,
                     entities=shown.entities or None,
                 )
+
+
+def _count_unencoded(library: Library) -> int:
+    return library.unencoded
 
 
 def _is_unnamed(document: str) -> bool:

@@ -30,6 +30,7 @@ from bot.views.plain_text import (
     MAX_TITLE_UNITS,
     citation_location,
     isolate_direction,
+    location_text,
     one_line,
     truncate,
     utf16_length,
@@ -47,6 +48,7 @@ _MAX_BUTTON_UNITS = 60
 _MAX_NAME_UNITS = 200
 # Ten places of this size, and their entities, fit in a message.
 _MAX_LOCATION_UNITS = 150
+_MAX_CUT_UNITS = 50
 _MAX_SENTENCE_UNITS = 220
 _MAX_BOLD_WORDS = 6
 # A page of a document has about as much text as a screen, or one passage if that is longer.
@@ -241,14 +243,23 @@ def render_places(answer: Answer, page: int, recipient: Recipient) -> Reply:
     first = page * _PLACES_PER_PAGE
     body = plain(recipient.texts.place_count(len(citations)) + "\n")
     for number, citation in enumerate(citations[first : first + _PLACES_PER_PAGE], first + 1):
-        location = citation_location(citation, recipient.texts)
-        link = linked(
-            one_line(location, _MAX_LOCATION_UNITS), recipient.link(citation.passage.id, citation.document)
-        )
+        location = _short_location(citation, recipient.texts)
+        link = linked(location, recipient.link(citation.passage.id, citation.document))
         mark = "📎 " if is_own(citation.document) else ""
         body += plain(f"\n{number}. {mark}") + link + "\n" + blockquote(_shorten(citation), _MAX_BOLD_WORDS)
     rows = [_paging(page, pages, lambda target: ButtonPress(Action.PLACES, target + 1))]
     return build_reply(with_scope_note(body, recipient), rows)
+
+
+def _short_location(citation: Citation, texts: Texts) -> str:
+    """Return the location of a quote. If it is too long, title and heading are cut rather than the page."""
+    location = citation_location(citation, texts)
+    if utf16_length(location) <= _MAX_LOCATION_UNITS:
+        return location
+    title, at = citation.title, citation.locator
+    at = replace(at, heading=None if at.heading == title else one_line(at.heading or "", _MAX_CUT_UNITS))
+    short = location_text(one_line(title, _MAX_CUT_UNITS), at, texts)
+    return one_line(short, _MAX_LOCATION_UNITS)
 
 
 def _shorten(citation: Citation) -> Citation:
