@@ -9,18 +9,18 @@ from math import ceil
 from telegram import Document, Message, Update
 from telegram.error import TelegramError
 
+from bot.concurrency import in_thread
+from bot.documents.document_manager import DocumentManager, is_valid_document_name
 from bot.handlers.context import BotContext
 from bot.handlers.messaging import require_message, send_reply, send_to
 from bot.handlers.progress import ProgressMessage
 from bot.i18n.messages import Texts
-from bot.ops.concurrency import in_thread
-from bot.ops.document_manager import DocumentManager, is_valid_document_name
-from bot.views.left_out import left_out
 from bot.views.message import FormattedText, about_file, build_reply, file_name, plain, text_reply
 from bot.views.own_documents import document_not_added
-from bot.views.plain_text import one_line
+from bot.views.problems import named_problems
+from bot.views.truncation import one_line
 from retrieval.errors import DocumentError, FolderError
-from retrieval.model import Problem
+from retrieval.model.document import Problem
 
 _log = logging.getLogger(__name__)
 
@@ -32,13 +32,13 @@ _MAX_REASON_UNITS = 200
 
 async def status(update: Update, context: BotContext) -> None:
     """Show the state of the bot: documents, index, answers, and files left out."""
-    texts, metrics, archive = context.recipient(update).texts, context.metrics, context.state.archive
+    texts, metrics, library = context.recipient(update).texts, context.metrics, context.state.library
     figures, minutes = metrics.summary(), round(time.monotonic() - metrics.started_at) // 60
     text = texts.status(
         {
-            "documents": str(len(archive.sources)),
-            "passages": str(archive.passages),
-            "version": archive.version[:8],
+            "documents": str(len(library.sources)),
+            "passages": str(library.passages),
+            "version": library.version[:8],
             "backend": "embedded" if context.state.document_manager else "OpenSearch",
             "hours": str(minutes // 60),
             "minutes": str(minutes % 60),
@@ -51,13 +51,13 @@ async def status(update: Update, context: BotContext) -> None:
     if context.state.collections is not None:
         chats, documents, size = await in_thread(context.state.collections.totals)
         text += "\n" + texts.collections_status(chats, documents, ceil(size / 1024**2))
-    await send_reply(update, build_reply(plain(text) + _problems(archive.problems, texts)))
+    await send_reply(update, build_reply(plain(text) + _problems(library.problems, texts)))
 
 
 def _problems(problems: Sequence[Problem], texts: Texts) -> FormattedText:
     """Return the number of files that were left out, and the reasons for the first of them."""
     listing = plain(f"\n\n{texts.files_left_out(len(problems))}" if problems else "")
-    for name, reason in islice(left_out(problems), _MAX_PROBLEMS):
+    for name, reason in islice(named_problems(problems), _MAX_PROBLEMS):
         named = file_name(name, texts) + ": " if name else FormattedText()
         listing += plain("\n• ") + named + one_line(reason, _MAX_REASON_UNITS)
     return listing

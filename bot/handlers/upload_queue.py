@@ -22,24 +22,26 @@ from pydantic import TypeAdapter, ValidationError
 from telegram import Bot, ReplyParameters
 from telegram.error import BadRequest, Forbidden, TelegramError
 
+from bot.concurrency import in_thread
+from bot.documents.collections import AddedBy, CollectionPaths, Collections, locked_file
+from bot.documents.durable_files import write_durably
+from bot.handlers.answer_checks import keep_checked, keep_checked_sentences
 from bot.handlers.chat_actions import ChatActions
-from bot.handlers.context import keep_verified, keep_verified_sentences
 from bot.handlers.messaging import is_unchanged
 from bot.i18n.messages import Texts, texts_for
 from bot.i18n.small_talk import small_talk_reply
-from bot.ops.collections import AddedBy, CollectionPaths, Collections, locked_file
-from bot.ops.concurrency import in_thread
-from bot.ops.durable_files import write_durably
-from bot.ops.metrics import Metrics
+from bot.monitoring.metrics import Metrics
 from bot.views import answers
 from bot.views.help import no_own_documents
 from bot.views.message import FormattedText, Recipient, Reply, about_file, plain, text_reply
 from bot.views.overview import render_overview
-from bot.views.own_documents import document_not_added, explain_problem, scope_note
-from retrieval.documents.archive import AnyArchive
-from retrieval.documents.library import Library
+from bot.views.own_documents import document_not_added, scope_note
+from bot.views.problems import explain_problem
+from retrieval.documents.base_library import SingleLibrary
+from retrieval.documents.local_library import LocalLibrary
 from retrieval.errors import EncoderError, ReadingStoppedError, UnavailableError
 from retrieval.ids import document_id, own_name
+from retrieval.model.document import Problem
 from retrieval.query.document_questions import Topic, is_any_document, parse_document_question
 from retrieval.query.question_parts import looks_like_question
 
@@ -107,7 +109,7 @@ class UploadQueue:
         bot: Bot,
         collections: Collections,
         metrics: Metrics,
-        library: Callable[[], AnyArchive],
+        library: Callable[[], SingleLibrary],
         chat_actions: ChatActions,
     ) -> None:
         """`library` returns what chats ask beside their own documents."""
@@ -315,7 +317,7 @@ class UploadQueue:
     async def _render_answer(self, caption: Caption) -> Reply | None:
         """Return the reply to a caption, if any; "What is this about?" asks about its document."""
         texts, chat = texts_for(caption.language), caption.chat
-        chosen = await self._collections.archive(chat, self._library())
+        chosen = await self._collections.chosen_library(chat, self._library())
         group = chat if chat < 0 else None
         recipient = Recipient(
             texts,
@@ -326,17 +328,17 @@ class UploadQueue:
         )
         if greeting := small_talk_reply(caption.question, texts):
             return text_reply(greeting)
-        if not chosen.archive.sources:
+        if not chosen.library.sources:
             return text_reply(no_own_documents(texts, in_group=group is not None))
         # The first call reads a table.
         about = await in_thread(lambda: parse_document_question(caption.question))
-        source = chosen.archive.source(document_id(own_name(chat, caption.name)))
+        source = chosen.library.source(document_id(own_name(chat, caption.name)))
         try:
             with self._metrics.time_stage("find"):
                 if source and about and about.topic is Topic.OVERVIEW and _is_unnamed(about.subject):
-                    overview = keep_verified_sentences(await chosen.archive.overview(source))
+                    overview = keep_checked_sentences(await chosen.library.overview(source))
                     return render_overview(source, overview, recipient)
-                answer = keep_verified(await chosen.archive.answer(caption.question))
+                answer = keep_checked(await chosen.library.answer(caption.question))
         except UnavailableError:
             return text_reply(texts.documents_unreachable)
         if not answer.answered and not looks_like_question(caption.question):
@@ -544,7 +546,7 @@ class _Progress:
                 )
 
 
-def _count_unencoded(library: Library) -> int:
+def _count_unencoded(library: LocalLibrary) -> int:
     return library.unencoded
 
 
@@ -578,9 +580,9 @@ def _restore(target: Path, earlier: Path) -> None:
         target.unlink(missing_ok=True)
 
 
-def _problem_of(library: Library, upload: Upload) -> str:
+def _problem_of(library: LocalLibrary, upload: Upload) -> Problem | None:
     name = own_name(upload.chat, upload.name)
-    return next((problem.reason for problem in library.problems if problem.name == name), "")
+    return next((problem for problem in library.problems if problem.name == name), None)
 
 
 def refusal_of(error: OSError, texts: Texts) -> RefusedUploadError:
@@ -590,7 +592,7 @@ def refusal_of(error: OSError, texts: Texts) -> RefusedUploadError:
     return RefusedUploadError("disk full" if is_full else "not writable", texts.cannot_store)
 
 
-def _describe(library: Library, upload: Upload, texts: Texts) -> FormattedText:
+def _describe(library: LocalLibrary, upload: Upload, texts: Texts) -> FormattedText:
     """Return that a document was read, with its number of pages if it has any."""
     passages = library.index.passages_of(document_id(own_name(upload.chat, upload.name)))
     pages = max((passage.page or 0 for passage in passages if passage.unit == "page"), default=0)

@@ -1,6 +1,6 @@
 """Messages: who they are for, formatted text joined from parts, and rows of buttons."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Self
@@ -8,7 +8,8 @@ from typing import Self
 from telegram import InlineKeyboardButton, InlineKeyboardMarkup, MessageEntity
 
 from bot.i18n.messages import Texts
-from bot.views.plain_text import isolate_direction, one_line, utf16_length
+from bot.views.labels import isolate_direction
+from bot.views.truncation import one_line, truncate, utf16_length
 from retrieval.ids import is_own
 
 MAX_MESSAGE_UNITS = 4096
@@ -115,11 +116,32 @@ def linked(text: str, url: str) -> FormattedText:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """A message to send: the text, its entities and the buttons below it."""
+    """A message to send: the text, its entities and the buttons below it.
+
+    It keeps to Telegram's limits, whatever it is made of: a longer text loses its end, and further entities
+    are left out. Views choose themselves what to shorten, so this is the exception.
+    """
 
     text: str
     entities: tuple[MessageEntity, ...] = ()
     keyboard: InlineKeyboardMarkup | None = None
+
+    def __post_init__(self) -> None:
+        text, entities = self.text, self.entities
+        if utf16_length(text) > MAX_MESSAGE_UNITS:
+            text = truncate(text, MAX_MESSAGE_UNITS - 1) + "…"
+            entities = tuple(_cut_entities(entities, utf16_length(text)))
+        object.__setattr__(self, "text", text)
+        object.__setattr__(self, "entities", entities[:MAX_ENTITIES])
+
+
+def _cut_entities(entities: Iterable[MessageEntity], end: int) -> Iterator[MessageEntity]:
+    """Yield the parts of entities that are before an offset."""
+    for entity in entities:
+        if entity.offset + entity.length <= end:
+            yield entity
+        elif entity.offset < end:
+            yield MessageEntity(entity.type, entity.offset, end - entity.offset, url=entity.url)
 
 
 def text_reply(text: str) -> Reply:
@@ -130,4 +152,4 @@ def build_reply(body: FormattedText, rows: Sequence[Row] = ()) -> Reply:
     """Return a message of a text and rows of buttons; empty rows are left out."""
     filled = [row for row in rows if row]
     keyboard = InlineKeyboardMarkup(filled) if filled else None
-    return Reply(body.text, body.entities[:MAX_ENTITIES], keyboard)
+    return Reply(body.text, body.entities, keyboard)

@@ -1,7 +1,7 @@
 """What tests of documents of a chat have in common: a lease, a long document, and how to send and ask."""
 
 from bot.i18n.messages import texts_for
-from sandbox.client import ChatClient, MessageClient
+from sandbox.control_client import ChatClient, MessageClient
 from tests.e2e.conftest import TIMEOUT_SECONDS
 
 TEXTS = texts_for("en")

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from bot.i18n.messages import texts_for
-from sandbox.client import ChatClient, Sandbox
+from sandbox.control_client import ChatClient, Sandbox
 from tests.e2e.balancer import balance
 from tests.e2e.conftest import TIMEOUT_SECONDS, Process, bot_settings, free_port
 from tests.e2e.own_documents import FACT, add_document, ask, large_document, read_message

@@ -12,15 +12,15 @@ from typing import Any
 
 import pytest
 
+from bot.concurrency import in_thread
+from bot.documents.collections import Collections, locked_file
 from bot.handlers import upload_queue
 from bot.handlers.chat_actions import ChatActions
 from bot.handlers.upload_queue import Upload, UploadQueue
 from bot.i18n.messages import texts_for
-from bot.ops.collections import Collections, locked_file
-from bot.ops.concurrency import in_thread
-from bot.ops.metrics import Metrics
+from bot.monitoring.metrics import Metrics
 from retrieval.documents import ingestion
-from retrieval.documents.library import Library
+from retrieval.documents.local_library import LocalLibrary
 from tests.retrieval.fake_encoder import FakeEncoder
 
 TEXTS = texts_for("en")
@@ -145,7 +145,7 @@ def collections(tmp_path: Path) -> Collections:
 @pytest.fixture
 def queue(bot: Any, collections: Collections, tmp_path: Path) -> UploadQueue:
     (tmp_path / "library").mkdir()
-    library = Library.open(tmp_path / "library")
+    library = LocalLibrary.open(tmp_path / "library")
     return UploadQueue(bot, collections, Metrics(), lambda: library, ChatActions())
 
 
