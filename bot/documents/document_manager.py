@@ -10,6 +10,7 @@ from pathlib import Path, PurePath
 from watchfiles import awatch
 
 from bot.concurrency import in_thread
+from bot.documents.durable_files import write_durably
 from retrieval.documents.file_listing import list_files
 from retrieval.documents.ingestion import FailedFile, ingest
 from retrieval.documents.local_library import QUOTE_CHARS, LocalLibrary, Progress
@@ -23,6 +24,8 @@ _log = logging.getLogger(__name__)
 
 # Common file systems allow 255.
 _MAX_NAME_BYTES = 200
+# Documents of the folder may be read by other programs.
+_FILE_MODE = 0o644
 
 
 class DocumentManager:
@@ -78,7 +81,7 @@ class DocumentManager:
         with_ocr = self.library.scans is not None and await in_thread(tesseract.is_available)
         await in_thread(lambda: _check_readable(name, data, with_ocr=with_ocr))
         replaced = (self.library.folder / name).exists()
-        await in_thread(lambda: self._write(name, data))
+        await in_thread(lambda: write_durably(self.library.folder / name, data, mode=_FILE_MODE))
         await self.reload(progress=progress)
         return replaced
 
@@ -92,19 +95,6 @@ class DocumentManager:
         (self.library.folder / source.name).unlink(missing_ok=True)
         await self.reload()
 
-    def _write(self, name: str, data: bytes) -> None:
-        # Hidden files are not read, so nobody reads a file that is only half written.
-        with tempfile.NamedTemporaryFile(dir=self.library.folder, prefix=".", delete=False) as file:
-            temporary = Path(file.name)
-            try:
-                file.write(data)
-                file.flush()
-                temporary.chmod(0o644)
-                temporary.replace(self.library.folder / name)
-            except OSError:
-                temporary.unlink()
-                raise
-
 
 def _check_readable(name: str, data: bytes, *, with_ocr: bool) -> None:
     """Raise DocumentError if a document cannot be read. A scan can be `with_ocr`.
@@ -116,7 +106,7 @@ def _check_readable(name: str, data: bytes, *, with_ocr: bool) -> None:
         folder.mkdir()
         (folder / name).write_bytes(data)
         scans = ScanStore(Path(directory, "scans")) if with_ocr else None
-        for batch in ingest(folder, list_files(folder)[0], QUOTE_CHARS, scratch, scans):
+        for batch in ingest(folder, list_files(folder)[0], QUOTE_CHARS, scratch, scans=scans):
             for _, result in batch.results:
                 if isinstance(result, FailedFile) and not result.unread_pages:
                     raise DocumentError(name, result.reason, kind=result.kind)

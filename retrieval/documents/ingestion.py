@@ -5,8 +5,9 @@ import hashlib
 import logging
 import os
 from collections import Counter, deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import TimeoutError as FutureTimeoutError
+from concurrent.futures import wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from pathlib import Path
 from pebble import ProcessExpired, ProcessFuture, ProcessPool
 
 from retrieval.documents.file_listing import FileEntry
-from retrieval.errors import DocumentError, ProblemKind, panics_as_errors
+from retrieval.errors import DocumentError, ProblemKind, ReadingStoppedError, panics_as_errors
 from retrieval.ids import document_id, logged_name
 from retrieval.index import segment_writer
 from retrieval.loaders.chunking import split_passages
@@ -40,6 +41,7 @@ _MAX_BATCH_BYTES = 8 * 1024**2
 _MAX_BATCH_FILES = 500
 _MAX_PENDING_BATCHES = 16
 _READ_TIMEOUT_SECONDS = 180.0
+_STOP_CHECK_SECONDS = 0.2
 _RENDER_TIMEOUT_SECONDS = 20.0
 _MAX_WORKER_BYTES = 2 * 1024**3
 WAITS_FOR_OCR = "is scanned, and waits for OCR"
@@ -74,16 +76,6 @@ class FailedFile:
 
 
 @dataclass(frozen=True, slots=True)
-class _ReadJob:
-    """How files are read: the arguments of `ingest`."""
-
-    folder: Path
-    longest_piece: int
-    scratch: Path
-    scans: ScanStore | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class Batch:
     """The results of some files, and the segment of those that were read, or None without any."""
 
@@ -91,35 +83,37 @@ class Batch:
     segment: Path | None
 
 
-def ingest(
+def ingest(  # noqa: PLR0913, PLR0917  # as many as there are
     folder: Path,
     files: Sequence[FileEntry],
     longest_piece: int,
     scratch: Path,
+    stop: Callable[[], bool] | None = None,
     scans: ScanStore | None = None,
 ) -> Iterator[Batch]:
     """Read and index files in order, and yield them in batches; segments are written to `scratch`.
 
-    `scans` has the pages that OCR has read, None without OCR. Raises OSError when a segment cannot be
-    written.
+    `scans` has the pages that OCR has read, None without OCR. `stop` is called several times a second while
+    worker processes read; once it returns True, they are killed, and this raises ReadingStoppedError. Raises
+    OSError when a segment cannot be written.
     """
     if all(map(_is_plain_text, files)) and sum(file.size for file in files) <= _MAX_BYTES_IN_PROCESS:
         if files:
             yield from _ingest_in_process(folder, files, longest_piece, scratch)
         return
-    job = _ReadJob(folder, longest_piece, scratch, scans)
     batches = list(_make_batches(files))
     with ProcessPool(
         min(os.cpu_count() or 1, len(batches)), context=get_context("forkserver"), initializer=limit_worker
     ) as pool:
+        jobs = _Jobs(pool, folder, longest_piece, scratch, stop, scans)
         # Bounded, since finished batches wait here for their turn and scheduled ones in the pool.
         waiting: deque[tuple[list[FileEntry], ProcessFuture[Batch]]] = deque()
         for batch in batches:
             if len(waiting) == _MAX_PENDING_BATCHES:
-                yield from _finish(*waiting.popleft(), job, pool)
-            waiting.append((batch, _schedule(pool, batch, job)))
+                yield from jobs.finish(*waiting.popleft())
+            waiting.append((batch, jobs.schedule(batch)))
         while waiting:
-            yield from _finish(*waiting.popleft(), job, pool)
+            yield from jobs.finish(*waiting.popleft())
 
 
 def _ingest_in_process(
@@ -127,7 +121,7 @@ def _ingest_in_process(
 ) -> Iterator[Batch]:
     """Read files in this process; one by one if they cannot be indexed together."""
     try:
-        batch = _ingest_batch(files, _ReadJob(folder, longest_piece, scratch))
+        batch = _ingest_batch(folder, files, longest_piece, scratch)
     except OSError:
         raise
     except Exception as error:  # noqa: BLE001  # as in _ingest_file
@@ -161,38 +155,58 @@ def _make_batches(files: Sequence[FileEntry]) -> Iterator[list[FileEntry]]:
         yield batch
 
 
-def _schedule(pool: ProcessPool, files: Sequence[FileEntry], job: _ReadJob) -> "ProcessFuture[Batch]":
-    return pool.schedule(_ingest_batch, args=(files, job), timeout=_READ_TIMEOUT_SECONDS)
+@dataclass(frozen=True, slots=True)
+class _Jobs:
+    """Reads batches of files from `folder` in the worker processes of a pool; `stop` as for `ingest`."""
 
+    pool: ProcessPool
+    folder: Path
+    longest_piece: int
+    scratch: Path
+    stop: Callable[[], bool] | None
+    scans: ScanStore | None = None
 
-def _finish(
-    files: list[FileEntry], reading: "ProcessFuture[Batch]", job: _ReadJob, pool: ProcessPool
-) -> Iterator[Batch]:
-    """Wait for a batch. If it breaks off, read its files one by one, so that only the faulty one fails."""
-    try:
-        batch: Batch = reading.result()
-    except FutureTimeoutError:
-        failed = FailedFile(
-            f"takes more than {_READ_TIMEOUT_SECONDS:.0f} s to read; save it again, or split it",
-            kind=ProblemKind.TOO_LARGE,
-        )
-    except ProcessExpired as error:
-        failed = FailedFile(f"reading it crashed (exit code {error.exitcode}); save it again or remove it")
-    except BrokenProcessPool:
-        reason = "no process could be started to read it; check that the machine has free memory"
-        failed = FailedFile(reason, is_final=False)
-    except OSError:
-        raise
-    except Exception as error:  # noqa: BLE001  # as in _ingest_file
-        failed = _unexpected_failure(files[0].name, error)
-    else:
-        yield batch
-        return
-    if len(files) == 1 or not failed.is_final:
-        yield Batch([(file, failed) for file in files], None)
-        return
-    for file in files:
-        yield from _finish([file], _schedule(pool, [file], job), job, pool)
+    def schedule(self, files: Sequence[FileEntry]) -> "ProcessFuture[Batch]":
+        arguments = self.folder, files, self.longest_piece, self.scratch, self.scans
+        return self.pool.schedule(_ingest_batch, args=arguments, timeout=_READ_TIMEOUT_SECONDS)
+
+    def finish(self, files: list[FileEntry], job: "ProcessFuture[Batch]") -> Iterator[Batch]:
+        """Wait for a batch. If it breaks off, read its files one by one: only the faulty one fails."""
+        self._wait(job)
+        try:
+            batch: Batch = job.result()
+        except FutureTimeoutError:
+            failed = FailedFile(
+                f"takes more than {_READ_TIMEOUT_SECONDS:.0f} s to read; save it again, or split it",
+                kind=ProblemKind.TOO_LARGE,
+            )
+        except ProcessExpired as error:
+            failed = FailedFile(
+                f"reading it crashed (exit code {error.exitcode}); save it again or remove it"
+            )
+        except BrokenProcessPool:
+            reason = "no process could be started to read it; check that the machine has free memory"
+            failed = FailedFile(reason, is_final=False)
+        except OSError:
+            raise
+        except Exception as error:  # noqa: BLE001  # as in _ingest_file
+            failed = _unexpected_failure(files[0].name, error)
+        else:
+            yield batch
+            return
+        if len(files) == 1 or not failed.is_final:
+            yield Batch([(file, failed) for file in files], None)
+            return
+        for file in files:
+            yield from self.finish([file], self.schedule([file]))
+
+    def _wait(self, job: "ProcessFuture[Batch]") -> None:
+        """Wait until a job has ended; raise ReadingStoppedError, and kill the worker processes, on a stop."""
+        while self.stop is not None and not wait([job], _STOP_CHECK_SECONDS).done:
+            if self.stop():
+                job.cancel()  # type: ignore[no-untyped-call]
+                self.pool.stop()  # type: ignore[no-untyped-call]
+                raise ReadingStoppedError
 
 
 def render_page_picture(folder: Path, citation: Citation, scans: ScanStore | None = None) -> bytes | None:
@@ -225,20 +239,24 @@ def _render(folder: Path, name: str, page: int, quote: str, scans: ScanStore | N
     return page_rendering.render_scanned_picture(data, page, quote, scan, name)
 
 
-def _ingest_batch(files: Sequence[FileEntry], job: _ReadJob) -> Batch:
+def _ingest_batch(
+    folder: Path,
+    files: Sequence[FileEntry],
+    longest_piece: int,
+    scratch: Path,
+    scans: ScanStore | None = None,
+) -> Batch:
     results: list[tuple[FileEntry, IngestedFile | FailedFile]] = []
     passages: list[Passage] = []
     for file in files:
-        result = _ingest_file(job.folder, file.name, job.scans)
+        result = _ingest_file(folder, file.name, scans)
         if isinstance(result, FailedFile):
             results.append((file, result))
         else:
             results.append((file, result[0]))
             passages += result[1]
     with panics_as_errors():
-        segment = (
-            segment_writer.write_segment(job.scratch, passages, job.longest_piece).path if passages else None
-        )
+        segment = segment_writer.write_segment(scratch, passages, longest_piece).path if passages else None
     return Batch(results, segment)
 
 

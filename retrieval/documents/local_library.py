@@ -84,6 +84,7 @@ class LocalLibrary(Library[LocalIndex]):
         quiet: float = 0.0,
         encoder: Encoder | None = None,
         ocr: bool = False,
+        stop: Callable[[], bool] | None = None,
     ) -> Self:
         """Read what has changed in the folder since the index was saved in `index_dir`. Blocks.
 
@@ -93,7 +94,8 @@ class LocalLibrary(Library[LocalIndex]):
         incomplete: its previous version stays in the index, and it is listed in `waiting`. `progress` is
         called with the number of files read and their total. With an `encoder`, answers compare meanings
         once `encode` has run. With `ocr`, which needs an `index_dir`, `read_scan` reads scanned pages, and
-        the next `open` indexes them.
+        the next `open` indexes them. `stop` is called several times a second while worker processes read;
+        once it returns True, they are killed, and this raises ReadingStoppedError.
 
         A file that cannot be read is left out and listed in `problems`. Raises FolderError if the folder is
         missing or cannot be listed.
@@ -118,7 +120,7 @@ class LocalLibrary(Library[LocalIndex]):
             # While a bot runs, an update must be quick; `compact` merges the rest later.
             max_merged = _MAX_PASSAGES_MERGED_BY_UPDATE if before else MAX_SEGMENT_PASSAGES
             remaining = _remaining(old, records)
-            update = _IndexUpdate(folder, changed, records, remaining, quote_chars, max_merged, scans)
+            update = _IndexUpdate(folder, changed, records, remaining, quote_chars, max_merged, scans, stop)
             segments, records = update.run(segment_dir, progress)
             library = cls._build(LocalIndex(segments, embeddings), records, quote_chars, folder, segment_dir)
             library = replace(library, scans=scans)
@@ -349,6 +351,7 @@ class _IndexUpdate:
     quote_chars: int
     max_merged: int
     scans: ScanStore | None
+    stop: Callable[[], bool] | None = None
 
     def run(
         self, segment_dir: Path | None, progress: Progress | None
@@ -386,7 +389,7 @@ class _IndexUpdate:
         records = dict(self.records)
         originals = {record.text_digest: name for name, record in records.items() if record.source}
         done = 0
-        for batch in ingest(self.folder, self.changed, self.quote_chars, scratch, self.scans):
+        for batch in ingest(self.folder, self.changed, self.quote_chars, scratch, self.stop, self.scans):
             copies: list[str] = []
             for file, result in batch.results:
                 record = records[file.name] = file_record(file, result, originals)

@@ -154,17 +154,16 @@ def test_documents(tmp_path: Path) -> None:
 def test_the_engine_and_languages_of_ocr(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What reads scans is told with its languages and the pages that wait; else how to install it."""
     (tmp_path / "scan.pdf").write_bytes(scans.make_scanned_pdf([["The harbour"], ["Its berths"]]))
-    index = tmp_path / "index"
     monkeypatch.setattr(tesseract, "is_available", lambda: False)
-    assert "apt install tesseract-ocr" in _check(tmp_path, index_dir=index)["ocr"].message
+    assert "apt install tesseract-ocr" in _check(tmp_path)["ocr"].message
     monkeypatch.setattr(tesseract, "is_available", lambda: True)
     monkeypatch.setattr(tesseract, "languages", lambda: ("deu", "eng"))
     monkeypatch.setattr(tesseract, "can_detect_scripts", lambda: True)
     monkeypatch.setattr(tesseract, "version", lambda: "tesseract 5.3.0")
-    ready = _check(tmp_path, index_dir=index)["ocr"]
+    ready = _check(tmp_path)["ocr"]
     assert ready.ok
     assert ready.message.startswith("tesseract 5.3.0 reads deu, eng; 2 scanned pages wait for it")
-    off = _check(tmp_path, index_dir=index, ocr="off")["ocr"]
+    off = _check(tmp_path, ocr="off")["ocr"]
     assert (None, "off by OCR: scanned pages are left out") == (off.ok, off.message)
 
 

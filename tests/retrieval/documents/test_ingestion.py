@@ -4,14 +4,14 @@ import os
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 import pytest
-from pebble import ProcessFuture, ProcessPool
+from pebble import ProcessFuture
 
 from retrieval.documents import ingestion
 from retrieval.documents.file_listing import FileEntry, list_files
 from retrieval.documents.ingestion import Batch, FailedFile, IngestedFile, ingest
+from retrieval.errors import ReadingStoppedError
 from retrieval.index import segment_writer
 from retrieval.index.forward_index import ForwardIndex
 from retrieval.index.segment import Segment
@@ -66,24 +66,23 @@ def reasons(results: dict[str, IngestedFile | FailedFile]) -> dict[str, str]:
     return {name: result.reason for name, result in results.items() if isinstance(result, FailedFile)}
 
 
-def ingest_faultily(files: Sequence[FileEntry], job: ingestion._ReadJob) -> Batch:
+def ingest_faultily(folder: Path, files: Sequence[FileEntry], longest_piece: int, scratch: Path) -> Batch:
     """Crash, hang or fail if a file says so, else ingest the batch; runs in a worker process."""
-    text = "".join((job.folder / file.name).read_text() for file in files)
+    text = "".join((folder / file.name).read_text() for file in files)
     if "crash" in text:
         os._exit(3)
     if "hang" in text:
         time.sleep(60)
     if "memory" in text:
         raise MemoryError
-    return ingestion._ingest_batch(files, job)
+    return ingestion._ingest_batch(folder, files, longest_piece, scratch)
 
 
-def schedule_faultily(
-    pool: ProcessPool, files: Sequence[FileEntry], job: ingestion._ReadJob
-) -> "ProcessFuture[Batch]":
+def schedule_faultily(jobs: ingestion._Jobs, files: Sequence[FileEntry]) -> ProcessFuture[Batch]:
     """Set a short timeout for the hanging file only: on a busy machine processes take seconds to start."""
-    alone = len(files) == 1 and "hang" in (job.folder / files[0].name).read_text()
-    return pool.schedule(ingest_faultily, args=(files, job), timeout=3 if alone else 60)
+    alone = len(files) == 1 and "hang" in (jobs.folder / files[0].name).read_text()
+    arguments = jobs.folder, files, jobs.longest_piece, jobs.scratch
+    return jobs.pool.schedule(ingest_faultily, args=arguments, timeout=3 if alone else 60)
 
 
 @pytest.mark.usefixtures("apart")
@@ -91,7 +90,7 @@ def test_faulty_document_fails_alone(
     documents: Documents, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A document that crashes a worker, blocks it or exhausts its memory fails alone."""
-    monkeypatch.setattr(ingestion, "_schedule", schedule_faultily)
+    monkeypatch.setattr(ingestion._Jobs, "schedule", schedule_faultily)
     words = ["fine", "crash", "also fine", "hang", "memory", "well"]
     folder = documents({f"{number}.txt": f"This is {word}.\n" for number, word in enumerate(words)})
     results, passages = ingest_folder(folder, tmp_path / "index")
@@ -141,11 +140,28 @@ def panic_if_bad(data: bytes, name: str, _: object) -> Document:
     return load_document(data, name)
 
 
-def index_with_panic(files: Sequence[FileEntry], job: ingestion._ReadJob) -> Batch:
+def index_with_panic(
+    folder: Path, files: Sequence[FileEntry], longest_piece: int, scratch: Path, _: object = None
+) -> Batch:
     """Ingest in a worker process, where a library panics while a bad document is indexed."""
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(segment_writer, "write_segment", build_unless_bad(Panic()))
-        return ingestion._ingest_batch(files, job)
+        return ingestion._ingest_batch(folder, files, longest_piece, scratch)
+
+
+@pytest.mark.usefixtures("apart")
+def test_stopping(documents: Documents, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Reading that is no longer wanted ends long before its limit, and the worker processes with it."""
+
+    def schedule(jobs: ingestion._Jobs, files: Sequence[FileEntry]) -> ProcessFuture[Batch]:
+        return jobs.pool.schedule(ingest_faultily, args=(jobs.folder, files, 300, jobs.scratch), timeout=60)
+
+    monkeypatch.setattr(ingestion._Jobs, "schedule", schedule)
+    folder = documents({"0.txt": "hang"})
+    started = time.monotonic()
+    with pytest.raises(ReadingStoppedError):
+        list(ingest(folder, list_files(folder)[0], 300, tmp_path, lambda: time.monotonic() > started + 1))
+    assert time.monotonic() - started < 20
 
 
 @pytest.mark.usefixtures("apart")
@@ -154,10 +170,11 @@ def test_panic_in_worker_fails_alone(
 ) -> None:
     """A panic while a worker indexes a document costs that document only, and its reason names no class."""
 
-    def schedule(pool: ProcessPool, *arguments: Any) -> "ProcessFuture[Batch]":
-        return pool.schedule(index_with_panic, args=arguments)
+    def schedule(jobs: ingestion._Jobs, files: Sequence[FileEntry]) -> ProcessFuture[Batch]:
+        arguments = jobs.folder, files, jobs.longest_piece, jobs.scratch
+        return jobs.pool.schedule(index_with_panic, args=arguments)
 
-    monkeypatch.setattr(ingestion, "_schedule", schedule)
+    monkeypatch.setattr(ingestion._Jobs, "schedule", schedule)
     folder = documents({f"{number}.txt": word for number, word in enumerate(["fine", "bad", "well"])})
     results, passages = ingest_folder(folder, tmp_path / "index")
     expected = "cannot be read because of an internal error (see the log); save it again or remove it"
