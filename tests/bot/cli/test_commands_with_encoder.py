@@ -11,6 +11,7 @@ from click.testing import CliRunner, Result
 
 from bot.cli import commands, open_documents
 from retrieval.embeddings.encoder import Vectors, is_installed
+from retrieval.embeddings.vector_store import VectorStore
 from tests.retrieval.fake_encoder import BrokenEncoder, FakeEncoder
 
 pytestmark = pytest.mark.slow
@@ -136,6 +137,26 @@ def test_index_that_is_interrupted(verbatim: Calling) -> None:
     verbatim(other, "index")
     assert f"16 of {len(encoder.texts) + len(other.texts)} texts" in line
     assert not {*encoder.texts} & {*other.texts}
+
+
+def test_index_that_cannot_save_vectors(
+    verbatim: Calling, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """`index` fails if the disk is full when it saves vectors; the next run computes them again."""
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    encoder, other = FakeEncoder(), FakeEncoder()
+    with monkeypatch.context() as disk:
+        disk.setattr(VectorStore, "_append_to_file", full)
+        told = verbatim(encoder, "index")
+    assert 1 == told.exit_code
+    assert told.stderr.endswith(
+        f"verbatim: INDEX_DIR={tmp_path / 'index'}: vectors are not saved; `verbatim index` tries again\n"
+    )
+    assert 0 == verbatim(other, "index").exit_code
+    assert sorted(encoder.texts) == sorted(other.texts)
 
 
 def test_an_encoder_that_cannot_be_loaded(verbatim: Calling) -> None:
