@@ -128,11 +128,7 @@ def _fold(text: str) -> tuple[str, list[int]]:
     folded: list[str] = []
     offsets: list[int] = []
     for at, character in enumerate(text):
-        for part in unicodedata.normalize("NFKD", character.casefold()).translate(_ALIKE):
-            kind = unicodedata.category(part)
-            if kind[0] in "MC" and part not in "\t\r\n":
-                continue
-            letter = part if kind[0] in "LN" else " "
+        for letter in _fold_character(character):
             if letter != " " or (folded and folded[-1] != " "):
                 folded.append(letter)
                 offsets.append(at)
@@ -141,8 +137,20 @@ def _fold(text: str) -> tuple[str, list[int]]:
         offsets.pop()
     joined = "".join(folded)
     gaps = {match.start() for match in _UNSPACED_GAP.finditer(joined)}
+    if not gaps:
+        return joined, offsets
     kept = [at for at in range(len(joined)) if at not in gaps]
     return "".join(joined[at] for at in kept), [offsets[at] for at in kept]
+
+
+@lru_cache(maxsize=4096)
+def _fold_character(character: str) -> str:
+    """Return the letters and digits of a character in lower case, and a blank for all others."""
+    parts = unicodedata.normalize("NFKD", character.casefold()).translate(_ALIKE)
+    kinds = ((part, unicodedata.category(part)[0]) for part in parts)
+    return "".join(
+        part if kind in "LN" else " " for part, kind in kinds if kind not in "MC" or part in "\t\r\n"
+    )
 
 
 @cache
