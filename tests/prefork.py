@@ -42,6 +42,8 @@ PROJECT_MODULES = ("bot.cli.commands", "bot.lifecycle", "sandbox.server")
 _MAX_REQUEST_BYTES = 2**17
 # Variables that Python reads when it starts, so that a fork would ignore them.
 _STARTUP_VARIABLES = ("PYTHON", "LC_", "OPENBLAS_")
+# Read when an event loop is made.
+_LATER_VARIABLES = {"PYTHONASYNCIODEBUG"}
 
 
 class StartedProcess(Protocol):
@@ -124,7 +126,7 @@ def start(  # noqa: PLR0913  # as subprocess.Popen
 
 def _changes_the_start(env: Mapping[str, str]) -> bool:
     """Return whether a variable has an effect that the server does not have already."""
-    names = [name for name in env if name.startswith(_STARTUP_VARIABLES)]
+    names = {name for name in env if name.startswith(_STARTUP_VARIABLES)} - _LATER_VARIABLES
     return any(name != "PYTHONPATH" or env[name] != os.environ.get(name) for name in names)
 
 

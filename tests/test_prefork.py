@@ -96,7 +96,9 @@ def test_a_forked_process_can_be_ended(tmp_path: Path, environment: dict[str, st
 
 
 @needs_fork
-@pytest.mark.parametrize(("name", "is_started"), [("PYTHONUTF8", True), ("SETTING", False)])
+@pytest.mark.parametrize(
+    ("name", "is_started"), [("PYTHONUTF8", True), ("PYTHONASYNCIODEBUG", False), ("SETTING", False)]
+)
 def test_variables_that_python_reads_at_its_start(
     tmp_path: Path, environment: dict[str, str], name: str, *, is_started: bool
 ) -> None:
