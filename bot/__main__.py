@@ -14,5 +14,6 @@ if __name__ == "__main__":
     else:
         # Running the bot needs no other command.
         from bot.lifecycle import main
+        from bot.ops.concurrency import end_process
 
-        sys.exit(main())
+        end_process(main())

@@ -528,8 +528,9 @@ def run() -> None:
     """Run the bot on Telegram until it is told to stop."""
     # The Telegram library takes longer to import than answering a question.
     from bot.lifecycle import run as run_bot  # noqa: PLC0415
+    from bot.ops.concurrency import end_process  # noqa: PLC0415
 
-    sys.exit(run_bot(read_settings()))
+    end_process(run_bot(read_settings()))
 
 
 @main.command()
