@@ -16,7 +16,7 @@ from pypdfium2 import raw
 
 from retrieval.errors import DocumentError
 from retrieval.loaders.pdf.chars import Area, PageChars
-from retrieval.loaders.pdf.lines import Line
+from retrieval.loaders.pdf.lines_and_columns import Line
 from retrieval.loaders.pdf.reader import open_pdf, page_lines
 
 # Telegram takes photos whose width and height add up to at most 10,000, and shows them no larger than this.

@@ -1,7 +1,6 @@
 """Recognises messages that only greet, thank or say goodbye, in the languages of the bot."""
 
 import tomllib
-import unicodedata
 from collections.abc import Mapping, Sequence
 from enum import Enum
 from functools import cache
@@ -10,12 +9,11 @@ from pathlib import Path
 import regex
 
 from bot.i18n.messages import LANGUAGES, Texts, texts_for
+from retrieval.phrase_folding import fold_phrase
 
 # Longer messages say more than that.
 _MAX_CHARS = 120
 _PHRASES = Path(__file__).with_name("small_talk.toml")
-_NO_LETTER = regex.compile(r"[^\p{L}\p{M}\p{N}]+")
-_DOTLESS_I = str.maketrans("ı", "i")
 
 
 class SmallTalk(Enum):
@@ -33,7 +31,7 @@ def small_talk_reply(message: str, texts: Texts) -> str | None:
     """
     if len(message) > _MAX_CHARS:
         return None
-    folded = _fold(message)
+    folded = fold_phrase(message)
     for language in dict.fromkeys([texts.language, *LANGUAGES]):
         if kind := _kind(folded, language):
             return _reply(kind, texts_for(language))
@@ -69,7 +67,7 @@ def _folded_phrases(language: str) -> Mapping[str, Sequence[str]]:
     """Return the folded phrases of each kind, the longest first, each with the blank after it."""
     end = "" if language == "zh" else " "
     return {
-        kind: [phrase + end for phrase in sorted(map(_fold, phrases.split(",")), key=len, reverse=True)]
+        kind: [phrase + end for phrase in sorted(map(fold_phrase, phrases.split(",")), key=len, reverse=True)]
         for kind, phrases in _load_phrases()[language].items()
     }
 
@@ -77,10 +75,3 @@ def _folded_phrases(language: str) -> Mapping[str, Sequence[str]]:
 @cache
 def _load_phrases() -> Mapping[str, Mapping[str, str]]:
     return tomllib.loads(_PHRASES.read_text(encoding="utf-8"))
-
-
-def _fold(text: str) -> str:
-    """Return the words of a text in lower case and without accents, separated by one space."""
-    letters = unicodedata.normalize("NFKD", text).casefold().translate(_DOTLESS_I)
-    bare = "".join(letter for letter in letters if unicodedata.category(letter) != "Mn")
-    return _NO_LETTER.sub(" ", bare).strip()

@@ -4,8 +4,8 @@ from collections.abc import Iterable, Sequence
 
 import regex
 
-from retrieval.errors import DocumentError
-from retrieval.model import Document, Heading, LineMark, Page, Span, Unit
+from retrieval.errors import DocumentError, ProblemKind
+from retrieval.model.document import Document, Heading, LineMark, Page, Span, Unit
 
 _MAX_COLUMN_NAME_CHARS = 100
 # Text with a letter and without a leading digit, or a year; not a date, number or amount.
@@ -143,7 +143,9 @@ class DocumentBuilder:
         self._end = start + len(words)
         if self._end > MAX_DOCUMENT_CHARS:
             raise DocumentError(
-                self._name, f"holds more than {MAX_DOCUMENT_CHARS // 2**20} million characters; split it"
+                self._name,
+                f"holds more than {MAX_DOCUMENT_CHARS // 2**20} million characters; split it",
+                kind=ProblemKind.TOO_LARGE,
             )
         self._parts.append(words)
         self._add_line_marks(start, len(text) - len(text.lstrip()), lines)

@@ -7,7 +7,7 @@ from retrieval.errors import DocumentError
 from retrieval.loaders import document_builder
 from retrieval.loaders.document_builder import DocumentBuilder
 from retrieval.loaders.zip_archive import parse_xml
-from retrieval.model import Document
+from retrieval.model.document import Document
 
 _HREF = "href"
 _NOTE_BODIES = frozenset({"notes", "comments", "footnotes"})

@@ -12,7 +12,7 @@ from striprtf.striprtf import font_table_group, rtf_to_text
 from retrieval.errors import DocumentError
 from retrieval.loaders import document_builder
 from retrieval.loaders.document_builder import DocumentBuilder
-from retrieval.model import Document
+from retrieval.model.document import Document
 
 _START = re.compile(rb"[\s\xef\xbb\xbf]*\{\\rtf", re.IGNORECASE)
 # Pictures and embedded files are long runs of digits.

@@ -5,7 +5,7 @@ import pytest
 from retrieval.errors import DocumentError
 from retrieval.loaders import document_builder
 from retrieval.loaders.document_builder import DocumentBuilder, detect_column_names, format_row
-from retrieval.model import Document, Heading, Page, Span
+from retrieval.model.document import Document, Heading, Page, Span
 
 
 def test_document() -> None:
