@@ -527,8 +527,8 @@ def check(docs: Path | None, *, list_all: bool) -> None:
 def run() -> None:
     """Run the bot on Telegram until it is told to stop."""
     # The Telegram library takes longer to import than answering a question.
+    from bot.concurrency import end_process  # noqa: PLC0415
     from bot.lifecycle import run as run_bot  # noqa: PLC0415
-    from bot.ops.concurrency import end_process  # noqa: PLC0415
 
     end_process(run_bot(read_settings()))
 

@@ -10,7 +10,7 @@ import pytest
 from bot.concurrency import CancellableWaits, run_until_stopped, stop_on_signal
 from tests.bot.virtual_clock import fast, now
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[2]
 
 
 @fast
@@ -127,7 +127,7 @@ def write():
 is_writing, is_ending = threading.Event(), threading.Event()
 # Called last, as it is registered before the functions of the modules that are imported next.
 atexit.register(at_exit)
-from bot.ops.concurrency import end_process
+from bot.concurrency import end_process
 sys.stderr = io.TextIOWrapper(io.BufferedWriter(SlowStream()), line_buffering=True)
 if sys.argv[1] == "working":
     threading.Thread(target=write, daemon=True).start()

@@ -14,7 +14,7 @@ from click.testing import CliRunner
 
 from bot.cli.commands import main
 from retrieval import embeddings
-from retrieval.documents.library import saved_index_dir
+from retrieval.documents.local_library import saved_index_dir
 from retrieval.embeddings.encoder import is_installed
 from retrieval.embeddings.vector_store import CODES_FILE_NAME, FILE_NAME
 from retrieval.loaders.formats import load_document

@@ -39,8 +39,8 @@ if __name__ == "__mp_main__":
         time.sleep(1)
 if __name__ == "__main__":
     os.cpu_count = lambda: 2
-    from retrieval.documents.library import Library
-    print(Library.open(folder / "docs").passages)
+    from retrieval.documents.local_library import LocalLibrary
+    print(LocalLibrary.open(folder / "docs").passages)
 """
 
 ROOT = Path(__file__).parents[3]
