@@ -1,48 +1,9 @@
-"""Builds documents for formats whose files are not plain text, and formats table rows as text."""
+"""Builds documents for formats whose files are not plain text."""
 
-from collections.abc import Iterable, Sequence
-
-import regex
+from collections.abc import Iterable
 
 from retrieval.errors import DocumentError
 from retrieval.model import Document, Heading, LineMark, Page, Span, Unit
-
-_MAX_COLUMN_NAME_CHARS = 100
-# Text with a letter and without a leading digit, or a year; not a date, number or amount.
-_COLUMN_NAME = regex.compile(r"(?=\D.*\p{L}|\p{L}).*|(?:19|20)\d\d")
-
-
-def detect_column_names(first: Sequence[str], *, marked: bool = False) -> tuple[str, ...]:
-    """Return the column names in a table's first row, or () if it does not hold names.
-
-    A row that the document has `marked` as a header always does. In others every cell but the first must be
-    filled, short, no number and unique, and there must be two or more.
-    """
-    names = tuple(" ".join(cell.split()) for cell in first)
-    while names and not names[-1]:
-        names = names[:-1]
-    if marked:
-        return tuple(name if len(name) <= _MAX_COLUMN_NAME_CHARS else "" for name in names)
-    are_names = all(map(_is_column_name, names[1:])) and (
-        not names or not names[0] or _is_column_name(names[0])
-    )
-    return names if len(set(names)) == len(names) > 1 and are_names else ()
-
-
-def format_row(cells: Sequence[str], columns: Sequence[str] = ()) -> str:
-    """Format a row as `name: cell` lines, or as `cell | cell` without names; empty cells are omitted."""
-    filled = [(number, cell.strip()) for number, cell in enumerate(cells) if cell and not cell.isspace()]
-    if not any(columns):
-        return " | ".join(cell for _, cell in filled)
-    return "\n".join(
-        f"{columns[number]}: {cell}" if number < len(columns) and columns[number] else cell
-        for number, cell in filled
-    )
-
-
-def _is_column_name(text: str) -> bool:
-    return len(text) <= _MAX_COLUMN_NAME_CHARS and _COLUMN_NAME.fullmatch(text) is not None
-
 
 # Compressed text, and column names repeated in each row, can be far larger than the file.
 MAX_DOCUMENT_CHARS = 32 * 1024 * 1024
@@ -164,21 +125,6 @@ class DocumentBuilder:
                 self._lines.pop()
             if not self._lines or self._lines[-1].line != shifted.line:
                 self._lines.append(shifted)
-
-
-def add_sheet(builder: DocumentBuilder, title: str, rows: list[tuple[str, list[str]]]) -> None:
-    """Add the rows of a sheet, with their numbers, below its title; the first of two cells names columns."""
-    if rows:
-        builder.add_heading(title, 1)
-    columns: tuple[str, ...] | None = None
-    for number, cells in rows:
-        if columns is None and sum(map(bool, cells)) > 1:
-            columns = detect_column_names(cells) if number != rows[-1][0] else ()
-            if columns:
-                builder.add_unquotable(format_row(cells))
-                continue
-        builder.begin_page(number)
-        builder.add_block(format_row(cells, columns or ()))
 
 
 def title_from_name(name: str) -> str:

@@ -6,8 +6,9 @@ from typing import NamedTuple
 import regex
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
-from retrieval.loaders import document_builder
+from retrieval.loaders import tables
 from retrieval.loaders.document_builder import DocumentBuilder
+from retrieval.loaders.tables import TableRow
 from retrieval.model import LineMark
 
 _WHITE_SPACE = " \t\n\r\f"
@@ -21,7 +22,7 @@ _IS_EAST_ASIAN = regex.compile(_EAST_ASIAN)
 
 
 class HtmlBlock(NamedTuple):
-    """A paragraph (`level` None), a heading of a level from 1, or the column names of a table (`level` 0)."""
+    """A paragraph (`level` None), or a heading of a level from 1."""
 
     text: str
     level: int | None = None
@@ -31,10 +32,8 @@ class HtmlBlock(NamedTuple):
     def add_to(self, builder: DocumentBuilder) -> None:
         if self.level is None:
             builder.add_block(self.text, self.lines, self.list_number)
-        elif self.level:
-            builder.add_heading(self.text, self.level, self.lines)
         else:
-            builder.add_unquotable(self.text, self.lines)
+            builder.add_heading(self.text, self.level, self.lines)
 
 
 class BlockText:
@@ -361,36 +360,61 @@ def _is_table(node: LexborNode) -> bool:
 
 
 def _table_blocks(table: LexborNode, line: int | None, list_number: int) -> Iterator[HtmlBlock]:
-    columns: tuple[str, ...] = ()
-    open_cells: dict[int, tuple[int, str]] = {}
     caption = table.css_first("caption")
     if caption:
         yield HtmlBlock(_cell_text(caption), lines=_line_mark(line))
-    for number, row in enumerate(table.css("tr")):
+    rows: list[TableRow] = []
+    lines: list[int | None] = []
+    open_cells: dict[int, tuple[int, str]] = {}
+    for row in table.css("tr"):
         line = _source_line(row) or line
-        texts = _row_texts(row, open_cells)
-        if number == 0 and all(cell.tag == "th" for cell in _cells(row)):
-            columns = document_builder.detect_column_names(texts, marked=True)
-            yield HtmlBlock(document_builder.format_row(texts), 0, _line_mark(line))
-        else:
-            yield HtmlBlock(document_builder.format_row(texts, columns), None, _line_mark(line), list_number)
+        lines.append(line)
+        cells = _cells(row)
+        rows.append(
+            _read_row(cells, open_cells, is_header=_is_header(row, cells) and all(r.is_header for r in rows))
+        )
+    for text in tables.lay_out(rows):
+        for part in text.parts:
+            yield HtmlBlock(part, None, _line_mark(lines[text.row]), list_number)
+
+
+def _is_header(row: LexborNode, cells: list[LexborNode]) -> bool:
+    """Return whether a row is marked as column names, in the head of its table or in all of its cells."""
+    parent = row.parent
+    return (parent is not None and parent.tag == "thead") or (
+        bool(cells) and all(cell.tag == "th" for cell in cells)
+    )
 
 
 def _line_mark(line: int | None) -> tuple[LineMark, ...]:
     return () if line is None else (LineMark(0, line),)
 
 
-def _row_texts(row: LexborNode, open_cells: dict[int, tuple[int, str]]) -> list[str]:
-    """Return the text of each column. A cell is repeated in all rows it spans, but not in all columns."""
+def _read_row(
+    cells: list[LexborNode], open_cells: dict[int, tuple[int, str]], *, is_header: bool
+) -> TableRow:
+    """Return a row. A cell is repeated in all rows it spans, but not in all columns."""
     texts: list[str] = []
-    for cell in _cells(row):
+    covered: set[int] = set()
+    for cell in cells:
         _repeat_open_cells(texts, open_cells)
         text, attributes = _cell_text(cell), cell.attributes
         if (rows := _cell_span(attributes.get("rowspan"))) > 1:
             open_cells[len(texts)] = (rows - 1, text)
-        texts += [text] + [""] * (_cell_span(attributes.get("colspan")) - 1)
+        texts.append(text)
+        width = _cell_span(attributes.get("colspan")) - 1
+        covered.update(range(len(texts), len(texts) + width))
+        texts += [""] * width
     _repeat_open_cells(texts, open_cells)
-    return texts
+    return TableRow(tuple(texts), is_header, frozenset(covered), is_strong=_is_strong(cells[:1]))
+
+
+def _is_strong(first: list[LexborNode]) -> bool:
+    """Return whether all text of a row's first cell is emphasized."""
+    for cell in first:
+        strong = cell.css_first("b, strong")
+        return cell.tag == "th" or (strong is not None and strong.text().strip() == cell.text().strip())
+    return False
 
 
 def _repeat_open_cells(texts: list[str], open_cells: dict[int, tuple[int, str]]) -> None:
