@@ -28,6 +28,8 @@ _MAX_KEY_COLUMNS = 3
 # The columns that tell which row it is may take this much of a part.
 _MAX_KEY_CHARS = 140
 _MIN_IDENTIFIED_SHARE = 0.9
+# A row of a single cell is a note if that is longer than the first cells of other rows by this.
+_NOTE_LENGTH_RATIO = 2
 _LEVEL_SEPARATOR = ", "
 # Text with a letter and without a leading digit, or a year; not a date, number or amount.
 _COLUMN_NAME = regex.compile(r"(?=\D.*\p{L}|\p{L}).*|(?:19|20)\d\d", regex.DOTALL)
@@ -36,6 +38,8 @@ _YEAR = regex.compile(r"(?:19|20)\d\d(?:\s?[-–/]\s?(?:19|20)?\d\d)?\s?\*?")
 _VALUE = regex.compile(
     r"\P{L}*\d\P{L}*(?:\p{L}{1,3}\.?)?|[-–—.…*]+|(?:n\s?/\s?a|nan|na|nil|x|\([a-z]\))\.?", regex.IGNORECASE
 )
+# A number and its unit as a word.
+_AMOUNT = regex.compile(r"\P{L}*\d\P{L}*\p{L}+\.?")
 _DIGITS = regex.compile(r"\d+")
 
 
@@ -170,7 +174,7 @@ def _has_table(rows: Sequence[TableRow]) -> bool:
 def _header_at(
     rows: Sequence[TableRow], at: int, header: Header, *, is_first: bool
 ) -> tuple[int, int, _ColumnNames] | None:
-    """Return the first and last (exclusive) header row from index `at`, and the names, if one begins there."""
+    """Return the first and last (exclusive) row of a header that begins at `at`, and its names."""
     if rows[at].is_header:
         end = at + 1
         while end < len(rows) and rows[end].is_header:
@@ -179,9 +183,9 @@ def _header_at(
         return (at, end, _column_names(rows[at:end])) if end < len(rows) else None
     if any(row.is_header for row in rows):
         return None
-    if (end := _evident_end(rows, at)) is not None:
-        first = _first_level(rows, at, end)
-        return first, end, _column_names(rows[first:end])
+    if (last := _evident_end(rows, at)) is not None:
+        first = _first_level(rows, at, last)
+        return first, last, _column_names(rows[first:last])
     if is_first and len(rows[at].filled) > 1 and _is_likely_header(rows, at, header):
         names = _first_row_names(rows[at].cells)
         return (at, at + 1, tuple(map(_ColumnName, names))) if names else None
@@ -222,7 +226,7 @@ def _evident_end(rows: Sequence[TableRow], at: int) -> int | None:
     if data is None:
         return None
     columns = [column for column in data.filled if column > 0]
-    values = [column for column in columns if _is_value(data.cells[column]) and column in named]
+    values = [column for column in columns if column in named and _is_amount(data.cells[column])]
     return end if values and len(values) * 2 >= len(columns) else None
 
 
@@ -248,6 +252,10 @@ def _are_names(row: TableRow) -> bool:
 
 def _is_value(cell: str) -> bool:
     return _VALUE.fullmatch(cell) is not None
+
+
+def _is_amount(cell: str) -> bool:
+    return _is_value(cell) or _AMOUNT.fullmatch(cell) is not None
 
 
 def _is_likely_header(rows: Sequence[TableRow], at: int, header: Header) -> bool:
@@ -318,6 +326,7 @@ def _lay_out_body(first: int, names: _ColumnNames, body: Sequence[TableRow]) -> 
         return
     filled = _carry_keys(body)
     keys = _key_columns(filled)
+    longest = max((len(row.cells[0]) for row in filled if len(row.filled) > 1), default=0)
     section, is_strong = "", False
     for number, row in enumerate(filled):
         if not row.filled:
@@ -326,7 +335,7 @@ def _lay_out_body(first: int, names: _ColumnNames, body: Sequence[TableRow]) -> 
             section = ""  # a row on the level of the section
         if _is_section(filled, number, keys):
             section, is_strong = row.cells[row.filled[0]], row.is_strong
-        elif len(row.filled) == 1 and row.filled[0] == 0:
+        elif row.filled == [0] and len(row.cells[0]) > _NOTE_LENGTH_RATIO * longest:
             yield RowText(first + number, (row.cells[0],))
         else:
             yield RowText(first + number, tuple(_parts(row.cells, names, keys, section)))
