@@ -78,10 +78,11 @@ _ColumnNames = tuple[_ColumnName, ...]
 
 @dataclass(frozen=True, slots=True)
 class RowText:
-    """The parts of a row as text, and its index in the table."""
+    """The parts of a row as text, its index in the table, and whether its cells have names."""
 
     row: int
     parts: tuple[str, ...]
+    is_named: bool = False
 
 
 # How sure it is that a table without marked rows begins with column names: a file of a table alone often
@@ -100,17 +101,23 @@ def add_sheet(builder: DocumentBuilder, title: str, rows: Sequence[tuple[str, Ta
     """Add the rows of a sheet, with their labels, below its title; each row is a page."""
     if rows:
         builder.add_heading(title, 1)
+    title_of_table = ""
     for text in lay_out([row for _, row in rows], "expected"):
         builder.begin_page(rows[text.row][0])
+        title_of_table = builder.take_table_title() or title_of_table
         for part in text.parts:
-            builder.add_block(part)
+            builder.add_row(part, title_of_table) if text.is_named else builder.add_block(part)
 
 
 def add_table(builder: DocumentBuilder, rows: Sequence[TableRow], list_number: int = 0) -> None:
     """Add the rows of a table in a text."""
+    title = builder.take_table_title()
     for text in lay_out(rows):
         for part in text.parts:
-            builder.add_block(part, list_number=list_number)
+            if text.is_named:
+                builder.add_row(part, title, list_number=list_number)
+            else:
+                builder.add_block(part, list_number=list_number)
 
 
 def _first_row_names(cells: Sequence[str]) -> tuple[str, ...]:
@@ -338,7 +345,8 @@ def _lay_out_body(first: int, names: _ColumnNames, body: Sequence[TableRow]) -> 
         elif row.filled == [0] and len(row.cells[0]) > _NOTE_LENGTH_RATIO * longest:
             yield RowText(first + number, (row.cells[0],))
         else:
-            yield RowText(first + number, tuple(_parts(row.cells, names, keys, section)))
+            parts = tuple(_parts(row.cells, names, keys, section))
+            yield RowText(first + number, parts, is_named=True)
 
 
 def _is_section(body: Sequence[TableRow], number: int, keys: int) -> bool:
@@ -404,16 +412,39 @@ def _parts(cells: Sequence[str], names: _ColumnNames, keys: int, section: str) -
     key = [*_section_lines(section), *_lines(cells, names, [column for column in filled if column < keys])]
     if len("\n".join(key)) > _MAX_KEY_CHARS:
         key, keys = [], 0
-    part: list[int] = []
-    for column in filled:
-        if column < keys:
-            continue
-        if part and len("\n".join([*key, *_lines(cells, names, [*part, column])])) > MAX_PART_CHARS:
-            yield "\n".join([*key, *_lines(cells, names, part)])
-            part = []
-        part.append(column)
-    if part:
+    rest = _bound([column for column in filled if column >= keys], names)
+    parts = _fill(cells, names, key, rest, MAX_PART_CHARS)
+    # Parts of about the same length say more than a short last one.
+    for limit in range(MAX_PART_CHARS * 2 // 5, MAX_PART_CHARS, MAX_PART_CHARS // 20):
+        if len(even := _fill(cells, names, key, rest, limit)) == len(parts):
+            parts = even
+            break
+    for part in parts:
         yield "\n".join([*key, *_lines(cells, names, part)])
+
+
+def _fill(
+    cells: Sequence[str], names: _ColumnNames, key: Sequence[str], bound: Sequence[list[int]], limit: int
+) -> list[list[int]]:
+    """Return the columns of each part of a row, as many as fit below the key."""
+    parts: list[list[int]] = []
+    for columns in bound:
+        if parts and len("\n".join([*key, *_lines(cells, names, [*parts[-1], *columns])])) <= limit:
+            parts[-1] += columns
+        else:
+            parts.append([*columns])
+    return parts
+
+
+def _bound(columns: Sequence[int], names: _ColumnNames) -> list[list[int]]:
+    """Return the columns with those whose group they name, such as a number and its rate, together."""
+    bound: list[list[int]] = []
+    for column in columns:
+        if bound and names[column].group and names[bound[-1][0]].full == names[column].group:
+            bound[-1].append(column)
+        else:
+            bound.append([column])
+    return bound
 
 
 def _section_lines(section: str) -> list[str]:

@@ -1,6 +1,6 @@
 """Extracts headings, paragraphs, list items and table rows from an HTML tree, in reading order."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 import regex
@@ -28,12 +28,8 @@ class HtmlBlock(NamedTuple):
     level: int | None = None
     lines: tuple[LineMark, ...] = ()
     list_number: int = 0
-
-    def add_to(self, builder: DocumentBuilder) -> None:
-        if self.level is None:
-            builder.add_block(self.text, self.lines, self.list_number)
-        else:
-            builder.add_heading(self.text, self.level, self.lines)
+    # Whether it is a row of a table with the names of its columns.
+    is_row: bool = False
 
 
 class BlockText:
@@ -220,16 +216,28 @@ def extract_blocks(page: LexborHTMLParser, builder: DocumentBuilder) -> None:
         blocks = list(_blocks(root, skipped))
         if any(block.level is None for block in blocks):
             break
-    for block in blocks:
-        block.add_to(builder)
+    _add_blocks(blocks, builder)
 
 
 def extract_all_blocks(page: LexborHTMLParser, builder: DocumentBuilder) -> None:
     """Add all visible text of a page to a builder, with the source lines that LINE_ATTRIBUTE gives."""
     if page.body is not None:
         _remove_invisible(page.body, _INVISIBLE)
-        for block in _blocks(page.body, frozenset()):
-            block.add_to(builder)
+        _add_blocks(_blocks(page.body, frozenset()), builder)
+
+
+def _add_blocks(blocks: Iterable[HtmlBlock], builder: DocumentBuilder) -> None:
+    title, is_in_table = "", False
+    for block in blocks:
+        if block.is_row and not is_in_table:
+            title = builder.take_table_title()
+        is_in_table = block.is_row
+        if block.is_row:
+            builder.add_row(block.text, title, block.lines, block.list_number)
+        elif block.level is None:
+            builder.add_block(block.text, block.lines, block.list_number)
+        else:
+            builder.add_heading(block.text, block.level, block.lines)
 
 
 def _remove_invisible(body: LexborNode, selector: str) -> None:
@@ -375,7 +383,7 @@ def _table_blocks(table: LexborNode, line: int | None, list_number: int) -> Iter
         )
     for text in tables.lay_out(rows):
         for part in text.parts:
-            yield HtmlBlock(part, None, _line_mark(lines[text.row]), list_number)
+            yield HtmlBlock(part, None, _line_mark(lines[text.row]), list_number, text.is_named)
 
 
 def _is_header(row: LexborNode, cells: list[LexborNode]) -> bool:
