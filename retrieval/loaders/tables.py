@@ -190,7 +190,8 @@ def _header_at(
         return (at, end, _column_names(rows[at:end])) if end < len(rows) else None
     if any(row.is_header for row in rows):
         return None
-    if (last := _evident_end(rows, at)) is not None:
+    starts = is_first or at == 0 or len(rows[at - 1].filled) < 2  # noqa: PLR2004
+    if starts and (last := _evident_end(rows, at)) is not None:
         first = _first_level(rows, at, last)
         return first, last, _column_names(rows[first:last])
     if is_first and len(rows[at].filled) > 1 and _is_likely_header(rows, at, header):
@@ -222,8 +223,8 @@ def _evident_end(rows: Sequence[TableRow], at: int) -> int | None:
     """Return the end of the header rows from `at`; None unless names stand above values."""
     end = at
     while end < len(rows) and end - at < _MAX_HEADER_ROWS and _are_names(rows[end]):
-        if end > at and 2 * len(rows[end].filled) < len(rows[end - 1].filled):
-            break  # a level below has names for most columns
+        if end > at and not _is_level(rows[end - 1], rows[end]):
+            break
         end += 1
     if end == at or end == len(rows):
         return None
@@ -235,6 +236,16 @@ def _evident_end(rows: Sequence[TableRow], at: int) -> int | None:
     columns = [column for column in data.filled if column > 0]
     values = [column for column in columns if column in named and _is_amount(data.cells[column])]
     return end if values and len(values) * 2 >= len(columns) else None
+
+
+def _is_level(above: TableRow, row: TableRow) -> bool:
+    """Return whether a row below names, itself of names, has those of parts of the columns."""
+    if 2 * len(row.filled) < len(above.filled):
+        return False
+    if any(_AMOUNT.fullmatch(cell) and not _YEAR.fullmatch(cell) for cell in row.cells):
+        return False
+    has_gap = any(column >= len(above.cells) or not above.cells[column] for column in row.filled)
+    return has_gap or not row.cells[0] or len(above.filled) <= 2 < len(row.filled)  # noqa: PLR2004
 
 
 def _first_level(rows: Sequence[TableRow], first: int, end: int) -> int:
