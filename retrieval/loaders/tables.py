@@ -57,6 +57,11 @@ class TableRow:
     is_strong: bool = False
 
     @property
+    def label(self) -> str:
+        """The text of the first column."""
+        return self.cells[0] if self.cells else ""
+
+    @property
     def filled(self) -> list[int]:
         """The columns with text."""
         return [column for column, cell in enumerate(self.cells) if cell]
@@ -208,12 +213,7 @@ def _add_levels(rows: Sequence[TableRow], first: int, end: int) -> int:
     while end < len(rows) and end - first < _MAX_HEADER_ROWS:
         row, above = rows[end], rows[end - 1]
         has_gap = any(column >= len(above.cells) or not above.cells[column] for column in row.filled)
-        if (
-            not has_gap
-            or not row.filled
-            or not _are_names(row)
-            or (row.cells[0] and row.cells[0] != above.cells[0])
-        ):
+        if not has_gap or not row.filled or not _are_names(row) or (row.label and row.label != above.label):
             break
         end += 1
     return end
@@ -245,7 +245,7 @@ def _is_level(above: TableRow, row: TableRow) -> bool:
     if any(_AMOUNT.fullmatch(cell) and not _YEAR.fullmatch(cell) for cell in row.cells):
         return False
     has_gap = any(column >= len(above.cells) or not above.cells[column] for column in row.filled)
-    return has_gap or not row.cells[0] or len(above.filled) <= 2 < len(row.filled)  # noqa: PLR2004
+    return has_gap or not row.label or len(above.filled) <= 2 < len(row.filled)  # noqa: PLR2004
 
 
 def _first_level(rows: Sequence[TableRow], first: int, end: int) -> int:
@@ -344,7 +344,7 @@ def _lay_out_body(first: int, names: _ColumnNames, body: Sequence[TableRow]) -> 
         return
     filled = _carry_keys(body)
     keys = _key_columns(filled)
-    longest = max((len(row.cells[0]) for row in filled if len(row.filled) > 1), default=0)
+    longest = max((len(row.label) for row in filled if len(row.filled) > 1), default=0)
     section, is_strong = "", False
     for number, row in enumerate(filled):
         if not row.filled:
@@ -353,8 +353,8 @@ def _lay_out_body(first: int, names: _ColumnNames, body: Sequence[TableRow]) -> 
             section = ""  # a row on the level of the section
         if _is_section(filled, number, keys):
             section, is_strong = row.cells[row.filled[0]], row.is_strong
-        elif row.filled == [0] and len(row.cells[0]) > _NOTE_LENGTH_RATIO * longest:
-            yield RowText(first + number, (row.cells[0],))
+        elif row.filled == [0] and len(row.label) > _NOTE_LENGTH_RATIO * longest > 0:
+            yield RowText(first + number, (row.label,))
         else:
             parts = tuple(_parts(row.cells, names, keys, section))
             yield RowText(first + number, parts, is_named=True)

@@ -160,7 +160,9 @@ def _build_parser() -> argparse.ArgumentParser:
         help="folder of saved indexes (default: %(default)s)",
     )
     parser.add_argument("--words", action="store_true", help="do not compare meanings")
-    parser.add_argument("--misses", action="store_true", help=f"list the misses of {' and '.join(SHOWN_PARTS)}")
+    parser.add_argument(
+        "--misses", action="store_true", help=f"list the misses of {' and '.join(SHOWN_PARTS)}"
+    )
     return parser
 
 

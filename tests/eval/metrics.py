@@ -37,8 +37,8 @@ class Answerer(Protocol):
 class Question:
     """A question and its accepted answers; a right quote contains one. Empty if there is no answer.
 
-    A right quote also contains all `names`, those of the row and column of a table. `is_foreign` if the documents are in other languages. `document` and `pages` (from 1) say where the answer
-    is, if known.
+    A right quote also contains all `names`, those of the row and column of a table. `is_foreign` if the
+    documents are in other languages. `document` and `pages` (from 1) say where the answer is, if known.
     """
 
     collection: str

@@ -16,7 +16,7 @@ from tests.eval.metrics import (
 from tests.eval.sources import Collection
 
 ALL = "all"
-# The part that weights may be fitted to, and tables to look at. Misses of the parts to report are never shown.
+# The part that weights may be fitted to, and tables to look at. Misses of other parts are never shown.
 FIT = "fit"
 TABLES = "tables"
 SHOWN_PARTS = (FIT, TABLES)

@@ -94,7 +94,9 @@ def test_questions_and_sources_match() -> None:
 
 def test_parts() -> None:
     """Six collections are in the part `fit`, seven in the part `report`, and two have tables."""
-    assert {"fit": 6, "report": 7, "tables": 1, "tables-report": 1} == Counter(collection.part for collection in COLLECTIONS)
+    assert {"fit": 6, "report": 7, "tables": 1, "tables-report": 1} == Counter(
+        collection.part for collection in COLLECTIONS
+    )
 
 
 def test_counts_in_readme() -> None:

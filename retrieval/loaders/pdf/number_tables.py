@@ -29,6 +29,7 @@ _MIN_ROWS = 3
 # With a single column of numbers, more rows, further from their texts, tell a table from other lines.
 _MIN_ROWS_OF_PAIRS = 4
 _MIN_PAIR_GAP_HEIGHTS = 1.0
+_MIN_CELL_GAP_HEIGHTS = 0.7
 _MAX_HEADER_LINES = 6
 _MAX_LABEL_CHARS = 120
 # In line heights.
@@ -155,7 +156,7 @@ def _columns(rows: Sequence[_Row]) -> list[_Column]:
         full = [row for row in rows if len(row.numbers) == count]
         if len(full) < max(_MIN_ROWS, len(rows) / 3):
             continue
-        if count == 1 and not _are_pairs(full):
+        if not (_are_pairs(full) if count == 1 else _are_apart(full)):
             return []
         height = median(row.line.height for row in full)
         columns = [
@@ -177,6 +178,16 @@ def _are_pairs(rows: Sequence[_Row]) -> bool:
         and not any(_DIGIT.match(word.text) or _DOTS.fullmatch(word.text) for word in row.label)
         for row in rows
     )
+
+
+def _are_apart(rows: Sequence[_Row]) -> bool:
+    """Return whether the cells of a row are further apart than words, somewhere in it."""
+    gaps = (
+        [after.left - before.right for before, after in pairwise((row.label[-1], *row.numbers))]
+        for row in rows
+    )
+    height = median(row.line.height for row in rows)
+    return any(median(own) > _MIN_CELL_GAP_HEIGHTS * height for own in zip(*gaps, strict=True))
 
 
 def _is_aligned(cells: Sequence[_Word], height: float) -> bool:
@@ -310,7 +321,7 @@ class _PageTables:
             if id(line) in self._used or line.base - below.base > distance:
                 return
             words = self._words_of(line)
-            if not words or _NOTE.match(line.text) or _is_title(line, words, columns):
+            if not words or _NOTE.match(line.text) or _is_title(line, words, left, columns):
                 return
             yield line
             below = line
@@ -367,17 +378,18 @@ def _clean_label(text: str) -> str:
 # Column names
 
 
-def _is_title(line: Line, words: Sequence[_Word], columns: Sequence[_Column]) -> bool:
-    """Return whether a line runs from before the first column of numbers into the columns."""
+def _is_title(line: Line, words: Sequence[_Word], left: float, columns: Sequence[_Column]) -> bool:
+    """Return whether a line runs from the labels, or from before several columns, into the columns."""
     clusters = list(_clusters(words, line.height))
+    over = [cluster for cluster in clusters if cluster.right > columns[0].middle]
     return any(
-        cluster.left < columns[0].left - line.height and cluster.right > columns[0].middle
-        for cluster in clusters
-    ) or (
-        len(clusters) == 1
-        and clusters[0].right < columns[0].left
-        and len(clusters[0].text) > _MAX_LABEL_CHARS
-    )
+        cluster.left < left + line.height
+        or (
+            cluster.left < columns[0].left - line.height
+            and cluster.right > columns[min(1, len(columns) - 1)].middle
+        )
+        for cluster in over
+    ) or (len(clusters) == 1 and not over and len(clusters[0].text) > _MAX_LABEL_CHARS)
 
 
 def _clusters(words: Sequence[_Word], height: float) -> Iterator[_Word]:
