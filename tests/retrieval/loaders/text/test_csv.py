@@ -46,9 +46,9 @@ def test_rows() -> None:
         ("Prices,\n1,2\n3,4\n", ["Prices", "1 | 2", "3 | 4"]),
         ("one\ntwo\n", ["one", "two"]),
         (
-            "Table 5;;\nSource: Harbour;;\n;2023;2023\nShip;Crew;Length (m)\nTern;3;12,5\nAuk;4;9\n(a) Guess\n",
+            "Table 5;;\nSource: Port;;\n;2023;2023\nShip;Crew;Length (m)\nTern;3;12,5\nAuk;4;9\n(a) Guess\n",
             [
-                "Source: Harbour",
+                "Source: Port",
                 "Ship: Tern\n2023\nCrew: 3\nLength (m): 12,5",
                 "Ship: Auk\n2023\nCrew: 4\nLength (m): 9",
                 "(a) Guess",
