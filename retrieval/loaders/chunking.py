@@ -38,8 +38,10 @@ _LONG_PAUSE_SECONDS = 60
 _LEAD_IN_ENDINGS = (":", "：", "﹕")
 # Units with page numbers; rows and chapters have labels only.
 _PAGE_UNITS = frozenset({"page", "slide"})
-# Rows and records are passages of their own, as are rows of tables in texts.
+# Rows and records are passages of their own.
 _SEPARATE_UNITS = frozenset({"row", "record"})
+# So are rows of tables in texts, unless all of the table fits into a quote.
+_MAX_TABLE_CHARS = 280
 
 
 def split_passages(document: Document) -> Iterator[Passage]:
@@ -112,8 +114,11 @@ def _belongs_to_next(document: Document, number: int) -> bool:
     before, block = document.blocks[number : number + 2]
     if document.unit in _SEPARATE_UNITS or _has_boundary(document, before, block):
         return False
-    if _table_of(document, before) or _table_of(document, block):
+    table = _table_of(document, before)
+    if table != _table_of(document, block):
         return False
+    if table is not None:
+        return len(table.span) <= _MAX_TABLE_CHARS
     if _is_lead_in(document, number):
         return True
     density = _DENSE_SCRIPT_FACTOR if script(before.of(document.text)) in _DENSE_SCRIPTS else 1.0

@@ -95,7 +95,7 @@ ITEM = LONG[:260]
         (f"{ITEM}\n\n{ITEM}", [ITEM, ITEM]),
         (f"- {ITEM}\n- {ITEM}\n\nEnd", [f"{ITEM} | {ITEM}", "End"]),
         ("So:\n\n# A\n\none\n\n# B\n\ntwo", ["So:", "one", "two"]),
-        ("So:\n\n|a|b|\n|-|-|\n|1|2|\n|3|4|", ["So:", "a: 1\nb: 2", "a: 3\nb: 4"]),
+        ("So:\n\n|a|b|\n|-|-|\n|1|2|\n|3|4|", ["So:", "a: 1\nb: 2 | a: 3\nb: 4"]),
         (f"|a|b|\n|-|-|\n|{ITEM}|2|\n|{ITEM}|4|", [f"a: {ITEM}\nb: 2", f"a: {ITEM}\nb: 4"]),
         ("Ferry\n: A ship.\n\nBoat\n: Another.", ["Ferry\nA ship. | Boat\nAnother."]),
         (f"{ITEM[:199]}\n\n{ITEM[:199]}\n\nSo:\n\n{LONG}", [f"{ITEM[:199]} | {ITEM[:199]}", f"So: | {LONG}"]),
