@@ -118,6 +118,13 @@ class Passage:
     paragraphs: tuple[int, ...] = ()
     labels: tuple[Page, ...] = ()
 
+    @property
+    def section(self) -> str | None:
+        """The last heading, as shown to people; of a row its sheet, not the title of its table."""
+        if not self.heading:
+            return None
+        return self.heading[0 if self.unit == "row" else -1]
+
 
 @dataclass(frozen=True, slots=True)
 class Locator:

@@ -155,7 +155,7 @@ def test_table_in_text() -> None:
     builder.add_heading("Prices", 1)
     builder.add_block("Table 2: Prices of the harbour shop")
     builder.add_block("In crowns.")
-    add_table(builder, table("Item | Price", "Oil | 12", f"Rope of {'good ' * 60} hemp | 9"))
+    add_table(builder, table("Item | Price", "Oil | 12", f"Rope of {'good ' * 50} hemp | 9"))
     builder.add_block("Closed on Sunday.")
     document = builder.build()
     passages = list(split_passages(document))
@@ -186,6 +186,7 @@ def test_sheet() -> None:
     passages = list(split_passages(builder.build(unit="row")))
     assert ["3", "4", "5"] == [passage.label for passage in passages]
     assert all(("Sheet", "Table 1 of the harbour") == passage.heading for passage in passages)
+    assert all(passage.section == "Sheet" for passage in passages)
 
 
 CELLS = st.lists(st.sampled_from(["", "a", "Total", "12", "2019", "n/a", "x" * 150, "a\nb"]), max_size=9)
