@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 
 from benchmarks.memory import resident_bytes
 from benchmarks.table import Table
-from bot.ops.collections import CollectionRecord, Collections
-from retrieval.documents.library import Library
+from bot.documents.collections import CollectionRecord, Collections
+from retrieval.documents.local_library import LocalLibrary
 
 if TYPE_CHECKING:
-    from retrieval.documents.archive import AnyArchive
+    from retrieval.documents.base_library import SingleLibrary
 
 CHATS = 1_000
 _DOCUMENTS_PER_CHAT = 3
@@ -36,7 +36,7 @@ def collections(chats: int = CHATS) -> Table:
         library_folder = Path(root, "library")
         library_folder.mkdir()
         (library_folder / "shared.txt").write_text(_text(rng, words), "utf-8")
-        shared = Library.open(library_folder)
+        shared = LocalLibrary.open(library_folder)
         store = Collections(Path(root, "chats"), quote_chars=300, encoder=None)
         for chat in range(1, chats + 1):
             _write_collection(store, chat, rng, words)
@@ -71,7 +71,7 @@ def _text(rng: random.Random, words: list[str]) -> str:
 
 
 async def _ask(
-    store: Collections, shared: AnyArchive, questions: list[tuple[int, str]]
+    store: Collections, shared: SingleLibrary, questions: list[tuple[int, str]]
 ) -> tuple[list[float], list[float]]:
     """Return the seconds of the first and of the second answer to each chat."""
     cold: list[float] = []
@@ -79,9 +79,9 @@ async def _ask(
     for chat, question in questions:
         for times in (cold, warm):
             start = time.perf_counter()
-            chosen = await store.archive(chat, shared)
+            chosen = await store.chosen_library(chat, shared)
             # The words differ, so that the answer is not cached.
-            await chosen.archive.answer(question + " again" * (times is warm))
+            await chosen.library.answer(question + " again" * (times is warm))
             times.append(time.perf_counter() - start)
     return cold, warm
 

@@ -22,12 +22,12 @@ from statistics import median
 from typing import TYPE_CHECKING
 
 from benchmarks.table import Table
-from sandbox.client import Sandbox
+from sandbox.control_client import Sandbox
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from sandbox.client import ChatClient
+    from sandbox.control_client import ChatClient
 
 ROOT = Path(__file__).parents[1]
 EVAL_DIR = ROOT / "tests" / "eval"

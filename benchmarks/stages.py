@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from benchmarks import corpus
 from benchmarks.table import Table
 from retrieval import pipeline
-from retrieval.documents.library import Library
+from retrieval.documents.local_library import LocalLibrary
 from retrieval.index.local_index import LocalIndex
 from retrieval.query.match_features import match_features
 from retrieval.quotes.citations import cite, match_forms
@@ -45,7 +45,7 @@ def stages(passages: int, keep: Path | None = None) -> Table:
     with contextlib.ExitStack() as stack:
         root = keep or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="verbatim-")))
         folder = corpus.open_corpus(root, passages)
-        library = Library.open(folder, index_dir=root / f"{passages}-stages")
+        library = LocalLibrary.open(folder, index_dir=root / f"{passages}-stages")
         texts = corpus.make_questions(folder, _QUESTIONS + _WARM_UP_QUESTIONS)
         times: dict[str, list[float]] = defaultdict(list)
         asyncio.run(_time_answers(library, texts[:_WARM_UP_QUESTIONS]))
@@ -68,7 +68,7 @@ def stages(passages: int, keep: Path | None = None) -> Table:
     )
 
 
-async def _time_answers(library: Library, texts: list[str]) -> list[float]:
+async def _time_answers(library: LocalLibrary, texts: list[str]) -> list[float]:
     times = []
     for text in texts:
         start = time.perf_counter()

@@ -10,7 +10,7 @@ from pathlib import Path
 from statistics import median
 
 from benchmarks.table import Table
-from retrieval.documents.library import Library
+from retrieval.documents.local_library import LocalLibrary
 
 DOCUMENTS = 10_000
 MAX_RATIO = 0.02
@@ -26,14 +26,14 @@ def updating() -> Table:
         folder, index_folder = Path(root, "documents"), Path(root, "index")
         _write_documents(folder)
         start = time.perf_counter()
-        library = Library.open(folder, index_dir=index_folder)
+        library = LocalLibrary.open(folder, index_dir=index_folder)
         full_seconds = time.perf_counter() - start
         times = []
         for round_number in range(_ROUNDS):
             file = folder / f"{round_number}.txt"
             file.write_text(f"{file.read_text()}\n\nThe new sentence of turn {round_number} stands here.\n")
             start = time.perf_counter()
-            library = Library.open(folder, index_dir=index_folder, before=library)
+            library = LocalLibrary.open(folder, index_dir=index_folder, before=library)
             times.append(time.perf_counter() - start)
         update_seconds = median(times)
     return Table(

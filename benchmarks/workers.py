@@ -23,7 +23,7 @@ import httpx
 
 from benchmarks.messages import CHATS, EVAL_DIR, ROOT, question_texts, send_questions, wait_for_answers
 from benchmarks.table import Table
-from sandbox.client import Sandbox
+from sandbox.control_client import Sandbox
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -22,15 +22,17 @@ from telegram.ext import (
 )
 from telegram.request import HTTPXRequest
 
+from bot.concurrency import CancellableWaits
 from bot.handlers import admin, browse, buttons, errors, inline, overview, questions
 from bot.handlers.access import AccessControl
-from bot.handlers.context import BotContext, BotState, Data, SeenAlbums
+from bot.handlers.context import BotContext, BotState, Data
 from bot.handlers.messaging import mentions_bot
-from bot.handlers.own_documents import OwnDocuments, is_own_data
-from bot.ops.concurrency import CancellableWaits
-from bot.ops.metrics import Metrics
+from bot.handlers.own_documents import OwnDocuments
+from bot.handlers.recent_messages import SeenAlbums
+from bot.monitoring.metrics import Metrics
 from bot.telegram.bot_client import Bot
 from bot.telegram.rate_limiter import RateLimiter
+from bot.views.callback_data import is_browse_data, is_own_data
 from config.settings import Settings
 
 App = Application[Bot, BotContext, Data, Data, BotState, None]
@@ -109,7 +111,7 @@ def build_application(settings: Settings, state: BotState, bot: Bot, own: OwnDoc
     access = AccessControl(settings)
     application.add_handler(TypeHandler(Update, access.check_access), group=-2)
     if own is not None:
-        application.add_handler(TypeHandler(Update, own.choose_archive), group=-1)
+        application.add_handler(TypeHandler(Update, own.choose_library), group=-1)
     application.add_handlers(
         _handlers(access, own, takes_admin_documents=settings.telegram_uploads == "admins")
     )
@@ -155,7 +157,7 @@ def _handlers(
         ),
         MessageHandler(_PRIVATE & ~filters.StatusUpdate.ALL, limited(questions.unsupported_message)),
         MessageHandler(filters.UpdateType.GUEST_MESSAGE, limited(inline.answer_guest_query)),
-        CallbackQueryHandler(limited(browse.handle_browse_button), browse.is_browse_data),
+        CallbackQueryHandler(limited(browse.handle_browse_button), is_browse_data),
         CallbackQueryHandler(limited(buttons.handle_button)),
         InlineQueryHandler(access.rate_limited_inline(inline.answer_inline_query)),
         ChatMemberHandler(

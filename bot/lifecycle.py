@@ -15,27 +15,27 @@ from telegram.error import BadRequest, InvalidToken, TelegramError
 
 from bot import application
 from bot.application import App, build_application, build_bot
-from bot.handlers.access import AccessControl
-from bot.handlers.chat_actions import ChatActions
-from bot.handlers.context import BotState
-from bot.handlers.own_documents import OwnDocuments, UploadLimits
-from bot.handlers.upload_queue import UploadQueue
-from bot.http_server import Health, build_web_app, serving
-from bot.ops.background_encoding import BackgroundEncoding
-from bot.ops.cluster_monitor import ClusterMonitor
-from bot.ops.collections import Collections
-from bot.ops.concurrency import CancellableWaits, in_thread, run_until_stopped, stop_on_signal
-from bot.ops.document_manager import DocumentManager, watch
-from bot.ops.feedback import Feedback
-from bot.ops.metrics import Metrics
-from bot.ops.outage_log import OutageLog
-from bot.search_backends import (
+from bot.concurrency import CancellableWaits, in_thread, run_until_stopped, stop_on_signal
+from bot.documents.background_encoding import BackgroundEncoding
+from bot.documents.cluster_monitor import ClusterMonitor
+from bot.documents.collections import Collections
+from bot.documents.document_manager import DocumentManager, watch
+from bot.documents.search_backends import (
     cluster_library,
     connection_settings,
     encoder_for,
     no_documents_message,
     open_cluster,
 )
+from bot.handlers.access import AccessControl
+from bot.handlers.chat_actions import ChatActions
+from bot.handlers.context import BotState
+from bot.handlers.own_documents import OwnDocuments, UploadLimits
+from bot.handlers.upload_queue import UploadQueue
+from bot.http_server import Health, build_web_app, serving
+from bot.monitoring.feedback import Feedback
+from bot.monitoring.metrics import Metrics
+from bot.monitoring.outage_log import OutageLog
 from bot.telegram.bot_client import Bot
 from bot.telegram.bot_profile import update_profile
 from bot.telegram.dispatcher import Dispatcher
@@ -43,11 +43,11 @@ from bot.telegram.journal import AnsweredJournal
 from bot.telegram.polling import Poller
 from bot.telegram.spool import Spool
 from bot.telegram.webhook import Inbox, Webhook
-from bot.views.left_out import left_out_lines
+from bot.views.problems import problem_lines
 from config.logging import configure
 from config.settings import ConfigError, Settings, startup_problems
-from retrieval.documents.archive import AnyArchive
-from retrieval.documents.library import Library, Progress
+from retrieval.documents.base_library import SingleLibrary
+from retrieval.documents.local_library import LocalLibrary, Progress
 from retrieval.errors import FolderError
 
 _START_TIMEOUT_SECONDS = 30.0
@@ -174,7 +174,7 @@ class BotResources:
             encoder=self._encoder,
             unused_days=settings.upload_days,
         )
-        self._uploads = UploadQueue(bot, self.collections, self.metrics, lambda: state.archive)
+        self._uploads = UploadQueue(bot, self.collections, self.metrics, lambda: state.library)
         limits = UploadLimits(settings.upload_files, settings.upload_mb * 1024 * 1024)
         return OwnDocuments(self.collections, self._uploads, limits)
 
@@ -205,27 +205,27 @@ class BotResources:
 
     def _index_changed(self, state: BotState) -> None:
         """Report the cluster index that answers from now on."""
-        archive = state.archive
-        files = map(archive.file, archive.sources[:_MAX_FILES_CHECKED])
+        library = state.library
+        files = map(library.file, library.sources[:_MAX_FILES_CHECKED])
         state.has_files = any(file.is_file() for file in files)
-        self._report_documents(archive, "the cluster")
+        self._report_documents(library, "the cluster")
 
-    def _open_folder(self, library: Library) -> BotState:
+    def _open_folder(self, library: LocalLibrary) -> BotState:
         state = self._create_state(library, None)
         swap = partial(self._replace_library, state)
         state.document_manager = DocumentManager(library, self._read_folder, swap, self._save)
         swap(library)
         return state
 
-    def _replace_library(self, state: BotState, library: Library) -> None:
+    def _replace_library(self, state: BotState, library: LocalLibrary) -> None:
         """Answer from this library from now on."""
-        state.archive = library
+        state.library = library
         self._report_documents(library, str(library.folder))
         self._encoding.encode_library(library)
 
-    def _create_state(self, archive: AnyArchive, manager: DocumentManager | None) -> BotState:
+    def _create_state(self, library: SingleLibrary, manager: DocumentManager | None) -> BotState:
         return BotState(
-            archive,
+            library,
             self.metrics,
             Feedback(self.settings.feedback_dir),
             manager,
@@ -234,8 +234,10 @@ class BotResources:
             chat_actions=self.chat_actions,
         )
 
-    def _read_folder(self, before: Library | None, quiet: float, progress: Progress | None = None) -> Library:
-        return Library.open(
+    def _read_folder(
+        self, before: LocalLibrary | None, quiet: float, progress: Progress | None = None
+    ) -> LocalLibrary:
+        return LocalLibrary.open(
             self.settings.seeds_dir,
             index_dir=self.settings.index_dir,
             quote_chars=self.settings.quote_chars,
@@ -245,21 +247,21 @@ class BotResources:
             encoder=None if before else self._encoder,
         )
 
-    def _save(self, library: Library) -> None:
+    def _save(self, library: LocalLibrary) -> None:
         library.save(self.settings.index_dir)
 
-    def _report_documents(self, archive: AnyArchive, place: str) -> None:
-        """Log the documents of an archive with its new problems, and count them in the metrics."""
-        lines = tuple(left_out_lines(archive.problems))
+    def _report_documents(self, library: SingleLibrary, place: str) -> None:
+        """Log the documents of a library with its new problems, and count them in the metrics."""
+        lines = tuple(problem_lines(library.problems))
         for line in lines:
             if line not in self._logged_problems:
                 _log.warning("Left out %s", line)
         self._logged_problems = lines
-        documents, passages = len(archive.sources), archive.passages
+        documents, passages = len(library.sources), library.passages
         _log.info("Documents in %s: %d, passages: %d", place, documents, passages)
         if not documents:
             _log.warning("%s", no_documents_message(place))
-        self.metrics.set_index(documents=documents, passages=passages, version=archive.version)
+        self.metrics.set_index(documents=documents, passages=passages, version=library.version)
 
     def on_poll(self, error: Exception | None) -> None:
         """Note how a request for updates ended."""

@@ -2,6 +2,23 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from enum import StrEnum
+from functools import partial
+from typing import Self
+
+
+class ProblemKind(StrEnum):
+    """Why a file cannot be read, as far as it matters for what a person is told."""
+
+    UNSUPPORTED = "unsupported"
+    """Nothing here reads its format."""
+    PROTECTED = "protected"
+    PICTURES = "pictures"
+    EMPTY = "empty"
+    TOO_LARGE = "too large"
+    """It exceeds a limit, of which a part of it would stay below."""
+    UNREADABLE = "unreadable"
+    """It is damaged, or anything else."""
 
 
 class RetrievalError(Exception):
@@ -11,11 +28,16 @@ class RetrievalError(Exception):
 class DocumentError(RetrievalError):
     """A document cannot be read; others are not affected."""
 
-    def __init__(self, name: str, reason: str) -> None:
+    def __init__(self, name: str, reason: str, *, kind: ProblemKind = ProblemKind.UNREADABLE) -> None:
         """`name` is the path below the documents folder, `reason` the problem and what to do about it."""
         super().__init__(f"{name}: {reason}")
         self.name = name
         self.reason = reason
+        self.kind = kind
+
+    def __reduce__(self) -> tuple[partial[Self], tuple[str, str]]:
+        """Return how the error is made again in another process."""
+        return partial(type(self), kind=self.kind), (self.name, self.reason)
 
 
 class FolderError(RetrievalError):

@@ -16,7 +16,7 @@ from pypdfium2 import raw
 
 from retrieval.errors import DocumentError
 from retrieval.loaders.pdf.chars import Area, PageChars
-from retrieval.loaders.pdf.lines import Line
+from retrieval.loaders.pdf.lines_and_columns import Line
 from retrieval.loaders.pdf.number_tables import find_number_tables
 from retrieval.loaders.pdf.reader import open_pdf, page_lines
 

@@ -15,7 +15,7 @@ from sandbox.errors import bad_request
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from sandbox.model import Json
+    from sandbox.telegram_objects import Json
 
 _TARGET = (
     "business_connection_id String, chat_id! Integer|String, message_thread_id Integer,"

@@ -9,7 +9,7 @@ from sandbox.errors import bad_request
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from sandbox.model import Json
+    from sandbox.telegram_objects import Json
 
 _DICE_VALUE = 4
 # These may have a caption.

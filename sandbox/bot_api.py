@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from sandbox.bot_profile import ProfileField
-    from sandbox.model import Json
     from sandbox.queries import PendingQueries
     from sandbox.state import TelegramState
+    from sandbox.telegram_objects import Json
     from sandbox.webhook import WebhookDelivery
 
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, Literal
 from sandbox import serializers, validation
 from sandbox.api_methods import Params, Upload
 from sandbox.errors import ApiError, bad_request
-from sandbox.model import Chat, Json, Message, Quote, TelegramFile
 from sandbox.state import now
+from sandbox.telegram_objects import Chat, Json, Message, Quote, TelegramFile
 
 if TYPE_CHECKING:
     from sandbox.state import TelegramState

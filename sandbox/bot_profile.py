@@ -8,7 +8,7 @@ from sandbox import validation
 from sandbox.errors import bad_request
 
 if TYPE_CHECKING:
-    from sandbox.model import Chat, Json
+    from sandbox.telegram_objects import Chat, Json
 
 ProfileField = Literal["name", "description", "short_description"]
 _MAX_CHARS: dict[ProfileField, int] = {"name": 64, "description": 512, "short_description": 120}

@@ -51,7 +51,7 @@ from sandbox import attachments, bot_messages, serializers, user_actions
 from sandbox.api_methods import Upload
 from sandbox.errors import ApiError, bad_request
 from sandbox.fault_injection import Fault
-from sandbox.model import Chat, ChatType, Json, Message, TelegramFile, User
+from sandbox.telegram_objects import Chat, ChatType, Json, Message, TelegramFile, User
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from sandbox.model import Json
+    from sandbox.telegram_objects import Json
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from sandbox.model import Entity, TextWithEntities
+from sandbox.telegram_objects import Entity, TextWithEntities
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

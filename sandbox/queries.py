@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from sandbox import serializers, validation
 from sandbox.errors import bad_request
-from sandbox.model import Json, Message, TextWithEntities, User
+from sandbox.telegram_objects import Json, Message, TextWithEntities, User
 
 if TYPE_CHECKING:
     from sandbox.state import TelegramState

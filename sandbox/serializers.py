@@ -5,7 +5,17 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING
 
-from sandbox.model import Chat, Entity, Json, Membership, Message, Quote, TelegramFile, TextWithEntities, User
+from sandbox.telegram_objects import (
+    Chat,
+    Entity,
+    Json,
+    Membership,
+    Message,
+    Quote,
+    TelegramFile,
+    TextWithEntities,
+    User,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

@@ -33,8 +33,8 @@ if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
 
     from sandbox.fault_injection import Fault
-    from sandbox.model import Json
     from sandbox.state import TelegramState
+    from sandbox.telegram_objects import Json
 
 _PAGE_FOLDER = Path(__file__).parent / "page"
 _METHOD_PATH = re.compile(r"/bot(?P<token>[^/]*)(?:/test)?/(?P<method>\w+)/?")

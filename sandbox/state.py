@@ -13,7 +13,7 @@ from sandbox.errors import ApiError, bad_request, forbidden
 from sandbox.event_log import EventLog
 from sandbox.fault_injection import FaultQueue
 from sandbox.flood_limits import FloodLimits
-from sandbox.model import Chat, ChatType, Json, Membership, Message, TelegramFile, Topic, User
+from sandbox.telegram_objects import Chat, ChatType, Json, Membership, Message, TelegramFile, Topic, User
 from sandbox.updates import UpdateQueue
 
 if TYPE_CHECKING:

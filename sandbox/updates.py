@@ -12,7 +12,7 @@ from sandbox.errors import conflict
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from sandbox.model import Json
+    from sandbox.telegram_objects import Json
 
 MAX_POLL_SECONDS = 50
 _MIN_FIRST_ID = 500_000_000

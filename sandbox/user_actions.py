@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 from sandbox import queries, serializers, validation
 from sandbox.errors import bad_request, forbidden
 from sandbox.message_text import utf16_slice
-from sandbox.model import Chat, Json, Message, TextWithEntities, Topic
 from sandbox.state import now
+from sandbox.telegram_objects import Chat, Json, Message, TextWithEntities, Topic
 
 if TYPE_CHECKING:
-    from sandbox.model import Quote, TelegramFile, User
     from sandbox.queries import PendingQueries, PendingQuery
     from sandbox.state import TelegramState
+    from sandbox.telegram_objects import Quote, TelegramFile, User
 
 
 def write(  # noqa: PLR0913 - the parts of a message

@@ -13,10 +13,10 @@ from urllib.parse import urlsplit
 
 from sandbox.errors import ApiError, bad_request
 from sandbox.message_text import normalise, utf16_length
-from sandbox.model import Entity, Json, Quote, TextWithEntities
+from sandbox.telegram_objects import Entity, Json, Quote, TextWithEntities
 
 if TYPE_CHECKING:
-    from sandbox.model import Json
+    from sandbox.telegram_objects import Json
 
 MAX_TEXT_UNITS = 4096
 MAX_CAPTION_UNITS = 1024

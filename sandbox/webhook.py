@@ -13,7 +13,7 @@ from sandbox.fault_injection import WEBHOOK_METHOD
 
 if TYPE_CHECKING:
     from sandbox.fault_injection import FaultQueue
-    from sandbox.model import Json
+    from sandbox.telegram_objects import Json
     from sandbox.updates import UpdateQueue
 
 _SECRET_HEADER = "X-Telegram-Bot-Api-Secret-Token"  # noqa: S105 - the header's name

@@ -7,7 +7,7 @@ import time
 from typing import TYPE_CHECKING
 
 from benchmarks.peers.engine import Question
-from retrieval.documents.library import Library
+from retrieval.documents.local_library import LocalLibrary
 from retrieval.query.query import parse
 
 if TYPE_CHECKING:
@@ -19,10 +19,10 @@ class Engine:
     """A library. It has more methods than the other engines."""
 
     def __init__(self) -> None:
-        self._library: Library
+        self._library: LocalLibrary
 
     def build(self, folder: Path, index_folder: Path) -> None:
-        self._library = Library.open(folder, index_dir=index_folder)
+        self._library = LocalLibrary.open(folder, index_dir=index_folder)
 
     def open(self, folder: Path, index_folder: Path) -> None:
         self.build(folder, index_folder)

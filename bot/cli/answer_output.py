@@ -10,8 +10,10 @@ from typing import Any, Self, TextIO
 import click
 
 from bot.i18n.messages import Texts
-from bot.views.plain_text import citation_location, closest_quotes, explain_refusal, heading_line
-from retrieval.model import Answer, Citation, Span
+from bot.views.locations import citation_location, heading_line
+from bot.views.refusals import closest_quotes, explain_refusal
+from retrieval.model.answer import Answer, Citation
+from retrieval.model.document import Span
 
 _BAR = "│ "
 _MAX_COLUMNS = 96

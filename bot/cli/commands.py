@@ -24,16 +24,16 @@ from bot.cli.open_documents import (
     progress_bar,
     read_settings,
 )
+from bot.documents.search_backends import encoder_for, loaded_encoder_for
 from bot.i18n.messages import texts_for
 from bot.i18n.small_talk import small_talk_reply
-from bot.ops import feedback
-from bot.search_backends import encoder_for, loaded_encoder_for
-from bot.views.plain_text import MAX_CLOSEST_PASSAGES
+from bot.monitoring import feedback
+from bot.views.refusals import MAX_CLOSEST_PASSAGES
 from config.settings import ConfigError, Settings
-from retrieval.documents.library import Library
+from retrieval.documents.local_library import LocalLibrary
 from retrieval.errors import RetrievalError
 from retrieval.evaluation import dataset, floors, metrics, report
-from retrieval.model import Answer
+from retrieval.model.answer import Answer
 
 if TYPE_CHECKING:
     # The cluster client takes longer to import than answering a question.
@@ -230,7 +230,7 @@ def chat(docs: Path | None) -> None:
             shown += 1
 
 
-async def _answer_line(library: "Library | ClusterLibrary", line: str, earlier: str | None) -> Answer:
+async def _answer_line(library: "LocalLibrary | ClusterLibrary", line: str, earlier: str | None) -> Answer:
     """Answer a line as a question of its own or, if that has no answer, as a follow-up question."""
     alone = await library.answer(line)
     if alone.answered or earlier is None:
@@ -280,7 +280,7 @@ def index(docs: Path | None, *, fresh: bool, list_all: bool) -> None:
         _index_cluster(settings, folder, fresh=fresh, list_all=list_all)
         return
     with progress_bar("Reading") as progress:
-        library = Library.open(
+        library = LocalLibrary.open(
             folder,
             index_dir=settings.index_dir,
             quote_chars=settings.quote_chars,
@@ -296,7 +296,7 @@ def index(docs: Path | None, *, fresh: bool, list_all: bool) -> None:
         _encode_for_index(library, texts)
 
 
-def _encode_for_index(library: Library, texts: int) -> None:
+def _encode_for_index(library: LocalLibrary, texts: int) -> None:
     """Encode all texts without a vector. Ctrl-C stops this, and keeps the vectors so far."""
     missing = library.unencoded
     try:
@@ -343,7 +343,7 @@ def _index_cluster(settings: Settings, folder: Path, *, fresh: bool, list_all: b
         sys.exit(_SETTING_EXIT_CODE)
 
 
-def _print_counts(library: "Library | ClusterLibrary") -> None:
+def _print_counts(library: "LocalLibrary | ClusterLibrary") -> None:
     languages = f" in {', '.join(library.languages)}" if library.languages else ""
     left_out = f"; {len(library.problems)} left out" if library.problems else ""
     counts = f"{_count_noun(len(library.sources), 'document')}, {_count_noun(library.passages, 'passage')}"

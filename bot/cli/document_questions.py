@@ -6,31 +6,30 @@ import click
 
 from bot.cli.answer_output import TerminalStyle, render_quote, visible_line
 from bot.i18n.messages import Texts
-from bot.views.plain_text import location_text, place_text
-from retrieval.documents.archive import AnyArchive
-from retrieval.model import Answer, Source
+from bot.views.locations import MAX_PLACES, location_text, place_text
+from retrieval.documents.base_library import SingleLibrary
+from retrieval.model.answer import Answer
+from retrieval.model.document import Source
 from retrieval.query.document_names import documents_meant
 from retrieval.query.document_questions import Topic, parse_document_question
 
-_MAX_PLACES = 50
-
 
 async def answer_about_documents(
-    text: str, archive: AnyArchive, texts: Texts, style: TerminalStyle
+    text: str, library: SingleLibrary, texts: Texts, style: TerminalStyle
 ) -> str | None:
     """Return what to print for a question about the documents themselves; None for any other question."""
     question = parse_document_question(text)
-    if question is None or not archive.sources:
+    if question is None or not library.sources:
         return None
     if question.topic is Topic.HELP:
         return texts.description
     if question.topic is Topic.SOURCES:
-        return _list_sources(texts.document_count(len(archive.sources)), archive.sources)
+        return _list_sources(texts.document_count(len(library.sources)), library.sources)
     if question.topic is Topic.PLACES:
-        return _list_places(await archive.answer(question.subject, top=_MAX_PLACES), texts)
-    candidates = documents_meant(question.subject, archive.sources)
+        return _list_places(await library.answer(question.subject, top=MAX_PLACES), texts)
+    candidates = documents_meant(question.subject, library.sources)
     if len(candidates) == 1:
-        return await _render_overview(candidates[0], archive, texts, style)
+        return await _render_overview(candidates[0], library, texts, style)
     return _list_sources(texts.choose_document, candidates) if candidates else None
 
 
@@ -50,8 +49,8 @@ def _list_places(answer: Answer, texts: Texts) -> str:
     return "\n".join([texts.place_count(len(lines)), "", *(f"• {line}" for line in lines)])
 
 
-async def _render_overview(source: Source, archive: AnyArchive, texts: Texts, style: TerminalStyle) -> str:
-    overview = await archive.overview(source)
+async def _render_overview(source: Source, library: SingleLibrary, texts: Texts, style: TerminalStyle) -> str:
+    overview = await library.overview(source)
     title, name = visible_line(source.title), visible_line(source.name)
     parts = [
         f"{click.style(title, bold=True) if style.styled else title}\n{name}",

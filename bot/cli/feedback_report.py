@@ -5,8 +5,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from bot.ops.feedback import FeedbackRecord
-from bot.views.plain_text import one_line
+from bot.monitoring.feedback import FeedbackRecord
+from bot.views.truncation import one_line
 
 _MAX_LISTED_QUESTIONS = 20
 _MAX_QUESTION_CHARS = 100

@@ -11,17 +11,17 @@ from typing import TYPE_CHECKING
 
 import click
 
-from bot.search_backends import (
+from bot.documents.search_backends import (
     connection_settings,
     encoder_for,
     no_documents_message,
     open_cluster,
     open_cluster_library,
 )
-from bot.views.left_out import full_lines, left_out_lines
+from bot.views.problems import all_problem_lines, problem_lines
 from config import logging
 from config.settings import Settings
-from retrieval.documents.library import Library
+from retrieval.documents.local_library import LocalLibrary
 from retrieval.errors import EncoderError
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def read_settings() -> Settings:
 
 
 @contextlib.contextmanager
-def open_documents(docs: Path | None) -> Iterator[tuple["Library | ClusterLibrary", asyncio.Runner]]:
+def open_documents(docs: Path | None) -> Iterator[tuple["LocalLibrary | ClusterLibrary", asyncio.Runner]]:
     """Open the documents, here or in a cluster, with an event loop to search them in."""
     settings = read_settings()
     folder = docs or settings.seeds_dir
@@ -54,7 +54,7 @@ def open_documents(docs: Path | None) -> Iterator[tuple["Library | ClusterLibrar
                 print_problems(in_cluster, "the cluster", list_with=_check_command(docs))
                 yield in_cluster, runner
             return
-        library = Library.open(
+        library = LocalLibrary.open(
             folder,
             index_dir=settings.index_dir,
             quote_chars=settings.quote_chars,
@@ -65,7 +65,7 @@ def open_documents(docs: Path | None) -> Iterator[tuple["Library | ClusterLibrar
         yield library, runner
 
 
-def _encode_if_quick(library: Library) -> None:
+def _encode_if_quick(library: LocalLibrary) -> None:
     """Compute the missing vectors if they are few, or print a note if they are many."""
     missing = library.unencoded
     if not missing:
@@ -80,7 +80,7 @@ def _encode_if_quick(library: Library) -> None:
     encode_missing(library)
 
 
-def encode_missing(library: Library) -> None:
+def encode_missing(library: LocalLibrary) -> None:
     """Compute the missing vectors, with a progress bar, or where that is hidden with a line before it."""
     missing = library.unencoded
     if missing >= _MIN_VECTORS_ANNOUNCED and not sys.stderr.isatty():
@@ -112,7 +112,7 @@ def _check_command(docs: Path | None) -> str:
 
 
 def print_problems(
-    library: "Library | ClusterLibrary",
+    library: "LocalLibrary | ClusterLibrary",
     folder: Path | str,
     *,
     list_with: str | None = None,
@@ -126,7 +126,7 @@ def print_problems(
     if list_with and count:
         files = "1 file was" if count == 1 else f"{count:,} files were"
         click.echo(f"{files} left out; `{list_with}` says why", err=True)
-    for line in (full_lines if list_all else left_out_lines)(() if list_with else library.problems):
+    for line in (all_problem_lines if list_all else problem_lines)(() if list_with else library.problems):
         click.echo(f"left out {line}", err=True)
     if not library.sources:
         click.echo(no_documents_message(folder), err=True)

@@ -14,7 +14,7 @@ from pathlib import Path
 import click
 import httpx
 
-from bot.ops.concurrency import run_until_stopped, stop_on_signal
+from bot.concurrency import run_until_stopped, stop_on_signal
 from config.settings import ConfigError, Settings
 
 _READY_PREFIX = "sandbox ready: "

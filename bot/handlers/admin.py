@@ -7,15 +7,16 @@ from collections.abc import Callable
 from telegram import Document, Message, Update
 from telegram.error import TelegramError
 
+from bot.concurrency import in_thread
+from bot.documents.document_manager import DocumentManager, is_valid_document_name
 from bot.handlers.context import BotContext
 from bot.handlers.messaging import require_message, send_reply, send_to
 from bot.handlers.progress import ProgressMessage
 from bot.i18n.messages import Texts
-from bot.ops.concurrency import in_thread
-from bot.ops.document_manager import DocumentManager, is_valid_document_name
-from bot.views.left_out import left_out_lines
+from bot.views.labels import file_label
 from bot.views.message import text_reply
-from bot.views.plain_text import file_label, one_line
+from bot.views.problems import problem_lines
+from bot.views.truncation import one_line
 from retrieval.errors import DocumentError, FolderError
 
 _log = logging.getLogger(__name__)
@@ -28,13 +29,13 @@ _MAX_LINE_UNITS = 300
 
 async def status(update: Update, context: BotContext) -> None:
     """Show the state of the bot: documents, index, answers, and files left out."""
-    texts, metrics, archive = context.recipient(update).texts, context.metrics, context.state.archive
+    texts, metrics, library = context.recipient(update).texts, context.metrics, context.state.library
     figures, minutes = metrics.summary(), round(time.monotonic() - metrics.started_at) // 60
     text = texts.status(
         {
-            "documents": str(len(archive.sources)),
-            "passages": str(archive.passages),
-            "version": archive.version[:8],
+            "documents": str(len(library.sources)),
+            "passages": str(library.passages),
+            "version": library.version[:8],
             "backend": "embedded" if context.state.document_manager else "OpenSearch",
             "hours": str(minutes // 60),
             "minutes": str(minutes % 60),
@@ -47,9 +48,9 @@ async def status(update: Update, context: BotContext) -> None:
     if context.state.collections is not None:
         chats, documents, size = await in_thread(context.state.collections.totals)
         text += "\n" + texts.collections_status(chats, documents, round(size / 1024**2))
-    problems = [one_line(f"• {line}", _MAX_LINE_UNITS) for line in left_out_lines(archive.problems)]
+    problems = [one_line(f"• {line}", _MAX_LINE_UNITS) for line in problem_lines(library.problems)]
     if problems:
-        count = texts.files_left_out(len(archive.problems))
+        count = texts.files_left_out(len(library.problems))
         text = "\n".join([text, "", count, *problems[:_MAX_PROBLEMS]])
     await send_reply(update, text_reply(text))
 

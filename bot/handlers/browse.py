@@ -6,19 +6,20 @@ from telegram import CallbackQuery, Chat, InputFile, Message, Update
 from telegram.constants import ChatAction
 from telegram.error import TelegramError
 
+from bot.documents.document_manager import DocumentManager
 from bot.handlers.chat_actions import topic_of
 from bot.handlers.context import BotContext
 from bot.handlers.messaging import answer_query, edit_reply, require_query, send_reply
 from bot.handlers.overview import list_places
 from bot.i18n.messages import Texts
-from bot.ops.document_manager import DocumentManager
 from bot.views import browse, callback_data
 from bot.views.callback_data import BrowsePress, BrowseView
+from bot.views.labels import isolate_direction
 from bot.views.message import Recipient, text_reply
 from bot.views.overview import render_overview
-from bot.views.plain_text import isolate_direction, one_line
+from bot.views.truncation import one_line
 from retrieval.ids import is_own, logged_name, shown_name
-from retrieval.model import Source
+from retrieval.model.document import Source
 
 _log = logging.getLogger(__name__)
 
@@ -28,7 +29,7 @@ _MAX_NAME_UNITS = 200
 
 
 async def sources(update: Update, context: BotContext) -> None:
-    await send_reply(update, browse.render_sources(context.archive.sources, 0, context.recipient(update)))
+    await send_reply(update, browse.render_sources(context.library.sources, 0, context.recipient(update)))
 
 
 async def search(update: Update, context: BotContext) -> None:
@@ -60,12 +61,12 @@ async def _show_view(
         return recipient.texts.button_expired
     if press.view is BrowseView.SOURCES:
         return await edit_reply(
-            query, browse.render_sources(context.archive.sources, press.number, recipient), recipient.texts
+            query, browse.render_sources(context.library.sources, press.number, recipient), recipient.texts
         )
     if press.view is BrowseView.OVERVIEW and not press.document:
-        choice = browse.render_overview_choice(context.archive.sources, press.number, recipient)
+        choice = browse.render_overview_choice(context.library.sources, press.number, recipient)
         return await edit_reply(query, choice, recipient.texts)
-    source = context.archive.source(press.document)
+    source = context.library.source(press.document)
     if source is None:
         return recipient.texts.documents_changed
     return await _show_document(query, press, source, context, recipient)
@@ -74,19 +75,19 @@ async def _show_view(
 async def _show_document(
     query: CallbackQuery, press: BrowsePress, source: Source, context: BotContext, recipient: Recipient
 ) -> str | None:
-    archive, texts = context.archive, recipient.texts
+    library, texts = context.library, recipient.texts
     if press.view is BrowseView.FILE:
         return await _send_file(query, source, context, recipient)
     if press.view is BrowseView.OVERVIEW:
         overview = await context.find_overview(source)
         return await edit_reply(query, render_overview(source, overview, recipient), texts)
     if press.view is BrowseView.HEADINGS:
-        sections = await archive.sections(source)
+        sections = await library.sections(source)
         return await edit_reply(
             query, browse.render_headings(source, sections, press.number, recipient), texts
         )
     if press.view is BrowseView.READ:
-        passages = await archive.read(source)
+        passages = await library.read(source)
         return await edit_reply(
             query, browse.render_document_page(source, passages, press.number, recipient), texts
         )
@@ -121,7 +122,7 @@ async def _send_file(
     query: CallbackQuery, source: Source, context: BotContext, recipient: Recipient
 ) -> str | None:
     """Send the document's file unchanged."""
-    message, file = query.message, context.archive.file(source)
+    message, file = query.message, context.library.file(source)
     if not isinstance(message, Message) or source.size > _MAX_FILE_BYTES:
         return recipient.texts.file_not_available
     try:
@@ -136,8 +137,3 @@ async def _send_file(
         _log.warning("Cannot send %s: %s", logged_name(source.name), type(error).__name__)
         return recipient.texts.file_not_available
     return None
-
-
-def is_browse_data(data: object) -> bool:
-    """Return whether callback data belongs to a button in document lists, not below an answer."""
-    return isinstance(data, str) and data.startswith("@")

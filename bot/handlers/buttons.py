@@ -3,19 +3,19 @@
 from telegram import CallbackQuery, Message, Update
 from telegram.constants import ChatAction
 
+from bot.concurrency import in_thread
 from bot.handlers.context import MAX_QUOTES, BotContext
 from bot.handlers.messaging import answer_query, edit_reply, question_of, require_query
 from bot.i18n.messages import Texts
-from bot.ops.concurrency import in_thread
 from bot.views import answers, browse, callback_data, quotes
 from bot.views.callback_data import Action, ButtonPress
+from bot.views.locations import MAX_PLACES, citation_location
 from bot.views.message import Recipient, Reply
-from bot.views.plain_text import citation_location
-from retrieval.model import Answer, Citation
+from retrieval.model.answer import Answer, Citation
 from retrieval.query.document_questions import Topic, parse_document_question
 
 # Actions of the buttons below the closest passages, which are not an answer.
-_ACTIONS_WITHOUT_ANSWER = {Action.CLOSEST, Action.CONTEXT, Action.VOTE_UP, Action.VOTE_DOWN}
+_ACTIONS_WITHOUT_ANSWER = {Action.CLOSEST, Action.SURROUNDING_TEXT, Action.VOTE_UP, Action.VOTE_DOWN}
 
 
 async def handle_button(update: Update, context: BotContext) -> None:
@@ -40,7 +40,7 @@ async def _run_action(
         return recipient.texts.question_gone
     top = MAX_QUOTES
     if press.action is Action.PLACES:
-        top, text = browse.MAX_PLACES, _searched_words(text)
+        top, text = MAX_PLACES, _searched_words(text)
     answer = await context.find_answer(text, press.origin, top=top)
     if answer is None or not _is_current(answer, press):
         return recipient.texts.documents_changed
@@ -76,15 +76,15 @@ def _is_current(answer: Answer, press: ButtonPress) -> bool:
     if press.rank > len(answer.citations):
         return False
     passage = answer.citations[press.rank - 1].passage.id
-    return press.action is not Action.CONTEXT or passage.startswith(press.passage or "?")
+    return press.action is not Action.SURROUNDING_TEXT or passage.startswith(press.passage or "?")
 
 
 async def _send_page(
     query: CallbackQuery, citation: Citation, context: BotContext, recipient: Recipient
 ) -> str | None:
     """Send a picture of the page that a quote is on."""
-    archive, message = context.archive, query.message
-    picture = await in_thread(lambda: archive.picture(citation))
+    library, message = context.library, query.message
+    picture = await in_thread(lambda: library.picture(citation))
     if picture is None or not isinstance(message, Message):
         return recipient.texts.page_not_available
     await message.reply_photo(picture, caption=citation_location(citation, recipient.texts))
@@ -113,5 +113,9 @@ async def _render(
         return answers.render_closest_passages(answer, recipient, press.origin)
     if press.action in {Action.QUOTE, Action.CLOSEST}:
         return answers.render_answer(answer, recipient, press.origin)
-    around = await context.archive.context(answer.citations[press.rank - 1].passage.id)
-    return quotes.render_context(answer, press.rank, around, recipient, press.origin) if around else None
+    around = await context.library.passage_with_neighbours(answer.citations[press.rank - 1].passage.id)
+    return (
+        quotes.render_surrounding_text(answer, press.rank, around, recipient, press.origin)
+        if around
+        else None
+    )

@@ -1,92 +1,47 @@
 """The context of handlers: the shared state of the bot, questions to the documents, and who is asking."""
 
-import logging
-from collections import OrderedDict
-from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from telegram import Chat, Message, Update
+from telegram import Chat, Update
 from telegram.constants import ChatAction
 from telegram.ext import CallbackContext
 
+from bot.documents.collections import ChatLibrary, Collections
+from bot.documents.document_manager import DocumentManager
+from bot.handlers.answer_checks import drop_altered, keep_checked
 from bot.handlers.chat_actions import ChatActions
-from bot.handlers.named_documents import DocumentNames
+from bot.handlers.name_tables import NameTables
+from bot.handlers.recent_messages import AnswerMap, SeenAlbums
 from bot.i18n.messages import texts_for
-from bot.ops.collections import ChatArchive, Collections
-from bot.ops.document_manager import DocumentManager
-from bot.ops.feedback import Feedback
-from bot.ops.metrics import Metrics
+from bot.monitoring.feedback import Feedback
+from bot.monitoring.metrics import Metrics
 from bot.telegram.bot_client import Bot
 from bot.views.callback_data import AS_WRITTEN, Origin
 from bot.views.message import Recipient
 from bot.views.own_documents import scope_note
-from retrieval.documents.archive import AnyArchive
-from retrieval.documents.combined_archive import ArchiveView
-from retrieval.ids import logged_name
-from retrieval.model import Answer, Citation, Source
+from retrieval.documents.base_library import SingleLibrary
+from retrieval.documents.combined_library import AnyLibrary
+from retrieval.model.answer import Answer
+from retrieval.model.document import Source
 from retrieval.overview import Overview
-
-_log = logging.getLogger(__name__)
+from retrieval.query.document_names import NameTable
 
 Data = dict[Any, Any]
 
 MAX_QUOTES = 5
-_MAX_REMEMBERED_ANSWERS = 2_000
-_MAX_REMEMBERED_ALBUMS = 500
-
-# Quotes after the first that have no word of the question need at least this share of the first quote's
-# score, and at least this score. Quotes unrelated to the question score less.
-_MIN_SHARE_OF_BEST_SCORE = 0.7
-_MIN_SCORE = 6.0
-
-
-class AnswerMap:
-    """Ids of recent questions and their answers, in memory, to edit the answer of an edited question."""
-
-    def __init__(self) -> None:
-        self._answers: OrderedDict[tuple[int, int], int] = OrderedDict()
-
-    def remember(self, chat: int, question: int, answer: int) -> None:
-        self._answers[chat, question] = answer
-        if len(self._answers) > _MAX_REMEMBERED_ANSWERS:
-            self._answers.popitem(last=False)
-
-    def find(self, chat: int, question: int) -> int | None:
-        return self._answers.get((chat, question))
-
-
-class SeenAlbums:
-    """Ids of recent albums, in memory: Telegram sends each picture of an album as a message of its own."""
-
-    def __init__(self) -> None:
-        self._ids: OrderedDict[str, None] = OrderedDict()
-
-    def __contains__(self, album: str) -> bool:
-        return album in self._ids
-
-    def add(self, message: Message) -> bool:
-        """Return whether a message is the first of its album, or of none."""
-        album = message.media_group_id
-        if album is None:
-            return True
-        is_first = album not in self._ids
-        self._ids[album] = None
-        if len(self._ids) > _MAX_REMEMBERED_ALBUMS:
-            self._ids.popitem(last=False)
-        return is_first
 
 
 @dataclass(slots=True)
 class BotState:
-    """State that all handlers share; `archive` is replaced when the documents change.
+    """State that all handlers share; `library` is replaced when the documents change.
 
     `document_manager` is None if the documents are in a cluster. `has_files`: the folder has their files.
     `collections` has the documents of single chats; None if chats cannot have any.
     """
 
-    archive: AnyArchive
+    library: SingleLibrary
     metrics: Metrics
     feedback: Feedback
     document_manager: DocumentManager | None
@@ -97,34 +52,38 @@ class BotState:
     upload_days: int = 0
     answer_map: AnswerMap = field(default_factory=AnswerMap)
     albums: SeenAlbums = field(default_factory=SeenAlbums)
-    document_names: DocumentNames = field(default_factory=DocumentNames)
+    name_tables: NameTables = field(default_factory=NameTables)
     chat_actions: ChatActions = field(default_factory=ChatActions)
 
 
 class BotContext(CallbackContext[Bot, Data, Data, BotState]):
-    _chat_archive: ChatArchive | None = None
+    _chat_library: ChatLibrary | None = None
 
     @property
     def state(self) -> BotState:
         return self.bot_data
 
     @property
-    def archive(self) -> ArchiveView:
+    def library(self) -> AnyLibrary:
         """The documents that the chat of the update asks."""
-        return self._chat_archive.archive if self._chat_archive else self.bot_data.archive
+        return self._chat_library.library if self._chat_library else self.bot_data.library
 
     @property
     def has_own_documents(self) -> bool:
         """Whether the chat has documents of its own: then nothing about its questions is kept."""
-        return self._chat_archive is not None and self._chat_archive.scope is not None
+        return self._chat_library is not None and self._chat_library.scope is not None
 
-    async def choose_archive(self, chat: int) -> None:
+    async def choose_library(self, chat: int) -> None:
         """Answer this update from what a chat asks."""
         collections = self.state.collections
         if collections is not None:
-            self._chat_archive = await collections.archive(chat, self.state.archive)
+            self._chat_library = await collections.chosen_library(chat, self.state.library)
             if self.has_own_documents:
                 collections.note_use(chat)
+
+    async def name_tables(self) -> list[NameTable]:
+        """Return the names of the documents that the chat of the update asks."""
+        return await self.state.name_tables.of(self.library)
 
     @property
     def metrics(self) -> Metrics:
@@ -139,18 +98,18 @@ class BotContext(CallbackContext[Bot, Data, Data, BotState]):
         """
         earlier = origin.earlier or None
         with self.metrics.time_stage("find"):
-            answer = await self.archive.answer(question, top=top, earlier=earlier)
+            answer = await self.library.answer(question, top=top, earlier=earlier)
             if origin.corrected:
                 if not answer.suggestion:
                     return None
-                answer = await self.archive.answer(answer.suggestion, top=top, earlier=earlier)
-            return _keep_verified(answer)
+                answer = await self.library.answer(answer.suggestion, top=top, earlier=earlier)
+            return keep_checked(answer)
 
     async def find_overview(self, source: Source) -> Overview:
         """Return the overview of a document, of verbatim quotes only. The time is measured."""
         with self.metrics.time_stage("find"):
-            overview = await self.archive.overview(source)
-        return replace(overview, sentences=tuple(_drop_altered(overview.sentences)))
+            overview = await self.library.overview(source)
+        return replace(overview, sentences=tuple(drop_altered(overview.sentences)))
 
     def show_action(
         self, update: Update, action: ChatAction = ChatAction.TYPING
@@ -162,7 +121,7 @@ class BotContext(CallbackContext[Bot, Data, Data, BotState]):
         """Return the language and permissions of the person behind an update."""
         user, chat, state = update.effective_user, update.effective_chat, self.state
         texts = texts_for(user.language_code if user else None)
-        scope = self._chat_archive.scope if self._chat_archive else None
+        scope = self._chat_library.scope if self._chat_library else None
         in_group = chat is not None and chat.type in {Chat.GROUP, Chat.SUPERGROUP}
         return Recipient(
             texts,
@@ -174,33 +133,3 @@ class BotContext(CallbackContext[Bot, Data, Data, BotState]):
             group=chat.id if in_group and chat and scope is not None else None,
             scope_note=scope_note(scope, texts) if scope else "",
         )
-
-
-def _keep_verified(answer: Answer) -> Answer:
-    """Drop quotes that are not verbatim, and further quotes that are unlikely to answer."""
-    verified = _drop_altered(answer.citations)
-    likely = tuple(
-        citation
-        for citation in verified
-        if citation is verified[0]
-        or citation.highlights
-        or citation.score >= max(verified[0].score * _MIN_SHARE_OF_BEST_SCORE, _MIN_SCORE)
-    )
-    are_parts_kept = likely[: answer.parts] == answer.citations[: answer.parts]
-    return replace(
-        answer,
-        citations=likely,
-        certainty=answer.certainty if likely else "none",
-        parts=answer.parts if are_parts_kept else 1,
-    )
-
-
-def _drop_altered(citations: Sequence[Citation]) -> list[Citation]:
-    """Drop quotes that are not verbatim."""
-    verified = [citation for citation in citations if citation.is_verbatim]
-    if len(verified) < len(citations):
-        documents = sorted(
-            {logged_name(citation.document) for citation in citations if not citation.is_verbatim}
-        )
-        _log.error("A quote differs from its document and is not sent: %s", documents)
-    return verified

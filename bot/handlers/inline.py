@@ -11,7 +11,7 @@ from bot.handlers.overview import answer_about_documents
 from bot.i18n.small_talk import small_talk_reply
 from bot.views import answers, inline
 from bot.views.message import text_reply
-from bot.views.plain_text import one_line
+from bot.views.truncation import one_line
 
 _CACHE_SECONDS = 60
 _MAX_TITLE_UNITS = 80
@@ -24,7 +24,7 @@ async def answer_inline_query(update: Update, context: BotContext) -> None:
         raise TypeError("the update has no inline query")
     texts, text = context.recipient(update).texts, query.query.strip()
     answer, results, next_offset = None, [], ""
-    if text and context.archive.sources:
+    if text and context.library.sources:
         answer = await context.find_answer(text, top=inline.MAX_RESULTS)
     if answer is not None:
         first = inline.parse_offset(query.offset)
@@ -52,7 +52,7 @@ async def answer_guest_query(update: Update, context: BotContext) -> None:
     recipient = context.recipient(update)
     text = question_of(message)
     reply = text_reply(recipient.texts.ask_usage)
-    if not context.archive.sources:
+    if not context.library.sources:
         reply = text_reply(recipient.texts.no_documents)
     elif greeting := small_talk_reply(text, recipient.texts):
         reply = text_reply(greeting)

@@ -4,14 +4,15 @@ import re
 
 from telegram import Message, MessageEntity, Update
 
+from bot.concurrency import in_thread
 from bot.handlers.context import BotContext
 from bot.handlers.messaging import require_message, send_reply
-from bot.ops.concurrency import in_thread
 from bot.views import browse
+from bot.views.locations import MAX_PLACES
 from bot.views.message import Recipient, Reply, text_reply
 from bot.views.overview import render_overview
 from retrieval.ids import document_of
-from retrieval.model import Source
+from retrieval.model.document import Source
 from retrieval.query.document_names import documents_meant
 from retrieval.query.document_questions import Topic, is_any_document, parse_document_question
 
@@ -25,7 +26,7 @@ async def overview(update: Update, context: BotContext) -> None:
     with context.show_action(update):
         reply = await _render_overview(name, message, context, recipient)
     if reply is None:
-        reply = browse.render_overview_choice(context.archive.sources, 0, recipient, is_unknown=True)
+        reply = browse.render_overview_choice(context.library.sources, 0, recipient, is_unknown=True)
     await send_reply(update, reply)
 
 
@@ -40,7 +41,7 @@ async def answer_about_documents(
     if question.topic is Topic.HELP:
         return text_reply(recipient.texts.help)
     if question.topic is Topic.SOURCES:
-        return browse.render_sources(context.archive.sources, 0, recipient)
+        return browse.render_sources(context.library.sources, 0, recipient)
     if question.topic is Topic.PLACES:
         return await list_places(question.subject, context, recipient)
     return await _render_overview(question.subject, message, context, recipient)
@@ -48,7 +49,7 @@ async def answer_about_documents(
 
 async def list_places(words: str, context: BotContext, recipient: Recipient) -> Reply:
     """Return the first page of the places where words occur."""
-    answer = await context.find_answer(words, top=browse.MAX_PLACES)
+    answer = await context.find_answer(words, top=MAX_PLACES)
     return browse.render_places(answer, 0, recipient) if answer else text_reply(recipient.texts.no_places)
 
 
@@ -59,7 +60,7 @@ async def _render_overview(
 
     A name such as "the article" is no name.
     """
-    sources = context.archive.sources
+    sources = context.library.sources
     if not sources:
         return text_reply(recipient.texts.no_documents)
     replied_to = None if name and not is_any_document(name) else _document_replied_to(message, context)
@@ -81,6 +82,6 @@ def _document_replied_to(message: Message, context: BotContext) -> Source | None
         return None
     for entity in (*other.entities, *other.caption_entities):
         link = _PASSAGE_LINK.search(entity.url or "") if entity.type == MessageEntity.TEXT_LINK else None
-        if link and (source := context.archive.source(document_of(link[1]))):
+        if link and (source := context.library.source(document_of(link[1]))):
             return source
     return None

@@ -6,6 +6,9 @@ from dataclasses import dataclass
 
 from telegram import CallbackQuery, Chat, ChatMember, Document, Message, Update, User
 
+from bot.concurrency import in_thread
+from bot.documents.collections import Collections, Scope
+from bot.documents.document_manager import is_plain_name
 from bot.handlers.admin import MAX_FILE_MEGABYTES, add_to_library
 from bot.handlers.context import BotContext
 from bot.handlers.group_members import is_group_admin
@@ -20,14 +23,13 @@ from bot.handlers.messaging import (
 from bot.handlers.questions import greet_group
 from bot.handlers.upload_queue import Upload, UploadQueue
 from bot.i18n.messages import Texts
-from bot.ops.collections import Collections, Scope
-from bot.ops.concurrency import in_thread
-from bot.ops.document_manager import is_plain_name
 from bot.views import callback_data, own_documents
 from bot.views.callback_data import OwnPress, OwnView
+from bot.views.labels import file_label
 from bot.views.message import Recipient, Reply, text_reply
 from bot.views.own_documents import OwnDocument
-from bot.views.plain_text import file_label, one_line
+from bot.views.problems import SHOWN_FORMATS
+from bot.views.truncation import one_line
 from retrieval.ids import document_id, own_name
 from retrieval.loaders.formats import is_document_name
 
@@ -58,13 +60,13 @@ class OwnDocuments:
         self._uploads = uploads
         self._limits = limits
 
-    async def choose_archive(self, update: Update, context: BotContext) -> None:
+    async def choose_library(self, update: Update, context: BotContext) -> None:
         """Answer an update from what its chat asks; runs before the handlers."""
         chat = update.effective_chat
         if chat is not None and update.guest_message is None:
-            await context.choose_archive(chat.id)
+            await context.choose_library(chat.id)
         elif update.inline_query is not None:
-            await context.choose_archive(update.inline_query.from_user.id)
+            await context.choose_library(update.inline_query.from_user.id)
 
     async def receive(self, update: Update, context: BotContext) -> None:
         """Accept a document, or say why not, or ask where it belongs or whether it replaces another."""
@@ -123,7 +125,7 @@ class OwnDocuments:
         """Return why a document is not accepted, or None."""
         name, size = document.file_name or "", document.file_size or 0
         if not is_document_name(name):
-            return texts.format_not_supported(own_documents.SHOWN_FORMATS)
+            return texts.format_not_supported(SHOWN_FORMATS)
         if not is_plain_name(name):
             return texts.file_name_not_allowed
         if size > MAX_FILE_MEGABYTES * _BYTES_PER_MEGABYTE:
@@ -259,7 +261,7 @@ class OwnDocuments:
             page,
             recipient,
             can_change=can_change,
-            has_library=bool(context.state.archive.sources),
+            has_library=bool(context.state.library.sources),
         )
 
     async def _list(self, chat: int) -> list[OwnDocument]:
@@ -319,8 +321,3 @@ async def _add_to_library(
         return texts.button_expired
     await add_to_library(sent, context, texts, shown=shown)
     return None
-
-
-def is_own_data(data: object) -> bool:
-    """Return whether callback data belongs to a button below the documents of a chat."""
-    return isinstance(data, str) and data.startswith("%")

@@ -16,11 +16,13 @@ from bot.i18n.messages import Texts
 from bot.i18n.small_talk import small_talk_reply
 from bot.views import answers, browse, inline, quotes
 from bot.views.callback_data import AS_WRITTEN, Origin
+from bot.views.labels import MAX_TITLE_UNITS, isolate_direction
 from bot.views.message import Recipient, Reply, text_reply
-from bot.views.odd_inputs import explain_unreadable, is_link
-from bot.views.plain_text import MAX_TITLE_UNITS, isolate_direction, one_line
+from bot.views.truncation import one_line
+from bot.views.unsupported_messages import explain_unreadable, is_link
 from retrieval.ids import document_of
-from retrieval.model import Source
+from retrieval.model.document import Source
+from retrieval.query.document_names import find_files, find_titles, may_name_files
 
 _log = logging.getLogger(__name__)
 
@@ -48,13 +50,13 @@ async def _follow_link(link: str, person: int, context: BotContext, recipient: R
         return text_reply(recipient.texts.help)
     if match := _GROUP_LINK.fullmatch(link):
         return await _follow_group_link(match[1], int(match[2]), person, context, recipient)
-    if passage := await context.archive.context(link):
+    if passage := await context.library.passage_with_neighbours(link):
         return quotes.render_passage(passage, recipient)
-    if source := context.archive.source(document_of(link)):
+    if source := context.library.source(document_of(link)):
         text = recipient.texts.passage_gone(
             isolate_direction(one_line(source.title, MAX_TITLE_UNITS), recipient.texts)
         )
-        headings = browse.render_headings(source, await context.archive.sections(source), 0, recipient)
+        headings = browse.render_headings(source, await context.library.sections(source), 0, recipient)
         return replace(headings, text=text, entities=())
     return text_reply(f"{recipient.texts.linked_document_gone}\n\n{recipient.texts.greeting}")
 
@@ -66,7 +68,7 @@ async def _follow_group_link(
     collections = context.state.collections
     if collections is not None and await is_member(group, person, context):
         library = await collections.library(group)
-        passage = await library.context(passage_id) if library else None
+        passage = await library.passage_with_neighbours(passage_id) if library else None
         if passage is not None:
             return replace(quotes.render_passage(passage, recipient), keyboard=None)
     return text_reply(f"{recipient.texts.linked_document_gone}\n\n{recipient.texts.greeting}")
@@ -159,7 +161,7 @@ async def why(update: Update, context: BotContext) -> None:
         await send_reply(update, text_reply(texts.why_usage))
         return
     with context.show_action(update):
-        weights = await context.archive.explain(text)
+        weights = await context.library.explain(text)
     await send_reply(update, answers.render_term_weights(weights, texts))
 
 
@@ -187,12 +189,12 @@ async def _find_and_render(
 ) -> Reply:
     """Return the reply to the question in a message."""
     text = question_of(message)
-    if not context.archive.sources:
+    if not context.library.sources:
         about = await answer_about_documents(text, message, context, recipient)
         return about or text_reply(recipient.texts.no_documents)
     if greeting := small_talk_reply(text, recipient.texts):
         return text_reply(greeting)
-    if named := await context.state.document_names.find_files(text, context.archive):
+    if may_name_files(text) and (named := find_files(text, await context.name_tables())):
         return await _render_named(named, context, recipient)
     if about := await answer_about_documents(text, message, context, recipient):
         return about
@@ -212,7 +214,7 @@ async def _render_odd_question(text: str, context: BotContext, recipient: Recipi
     """Return the reply to a message that has only links or titles of documents; None for a question."""
     if is_link(text):
         return text_reply(recipient.texts.link_not_opened)
-    named = await context.state.document_names.find_titles(text, context.archive)
+    named = find_titles(text, await context.name_tables())
     return await _render_named(named, context, recipient) if named else None
 
 
@@ -220,7 +222,7 @@ async def _render_named(named: Sequence[Source], context: BotContext, recipient:
     """Show the headings of a document that was named, or the list of several."""
     if len(named) > 1:
         return browse.render_named(named, recipient)
-    sections = await context.archive.sections(named[0])
+    sections = await context.library.sections(named[0])
     headings = browse.render_headings(named[0], sections, 0, recipient)
     return browse.add_intro(recipient.texts.document_named, headings)
 

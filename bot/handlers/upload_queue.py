@@ -21,19 +21,20 @@ from pydantic import TypeAdapter, ValidationError
 from telegram import Bot, ReplyParameters
 from telegram.error import BadRequest, Forbidden, TelegramError
 
+from bot.concurrency import in_thread
+from bot.documents.collections import AddedBy, CollectionPaths, Collections, write_durably
 from bot.handlers.messaging import is_unchanged
 from bot.i18n.messages import Texts, texts_for
-from bot.ops.collections import AddedBy, CollectionPaths, Collections, write_durably
-from bot.ops.concurrency import in_thread
-from bot.ops.metrics import Metrics
+from bot.monitoring.metrics import Metrics
 from bot.views import answers
+from bot.views.labels import file_label
 from bot.views.message import Recipient
-from bot.views.own_documents import explain_problem
-from bot.views.plain_text import file_label
-from retrieval.documents.archive import AnyArchive
-from retrieval.documents.library import Library
+from bot.views.problems import explain_problem
+from retrieval.documents.base_library import SingleLibrary
+from retrieval.documents.local_library import LocalLibrary
 from retrieval.errors import EncoderError
 from retrieval.ids import document_id, own_name
+from retrieval.model.document import Problem
 
 _log = logging.getLogger(__name__)
 
@@ -68,7 +69,7 @@ class UploadQueue:
     """Reads uploads: those of one chat in order, two at a time over all chats, each chat in turn."""
 
     def __init__(
-        self, bot: Bot, collections: Collections, metrics: Metrics, library: Callable[[], AnyArchive]
+        self, bot: Bot, collections: Collections, metrics: Metrics, library: Callable[[], SingleLibrary]
     ) -> None:
         """`library` returns what chats ask beside their own documents."""
         self._bot = bot
@@ -185,8 +186,8 @@ class UploadQueue:
 
     async def answer_caption(self, chat: int, document_message: int, question: str, texts: Texts) -> None:
         """Answer the question that came with a document, as a reply to it, where its buttons find it."""
-        chosen = await self._collections.archive(chat, self._library())
-        answer = await chosen.archive.answer(question)
+        chosen = await self._collections.chosen_library(chat, self._library())
+        answer = await chosen.library.answer(question)
         group = chat if chat < 0 else None
         recipient = Recipient(texts, self._bot.username, in_group=group is not None, group=group)
         reply = answers.render_answer(answer, recipient)
@@ -366,9 +367,9 @@ def _restore(target: Path, earlier: Path) -> None:
         target.unlink(missing_ok=True)
 
 
-def _problem_of(library: Library, upload: Upload) -> str:
+def _problem_of(library: LocalLibrary, upload: Upload) -> Problem | None:
     name = own_name(upload.chat, upload.name)
-    return next((problem.reason for problem in library.problems if problem.name == name), "")
+    return next((problem for problem in library.problems if problem.name == name), None)
 
 
 def _refusal_of(error: OSError, texts: Texts) -> _RefusedError:
@@ -377,7 +378,7 @@ def _refusal_of(error: OSError, texts: Texts) -> _RefusedError:
     return _RefusedError("disk full" if is_full else "not writable", texts.cannot_store)
 
 
-def _describe(library: Library, upload: Upload, texts: Texts, shown_name: str) -> str:
+def _describe(library: LocalLibrary, upload: Upload, texts: Texts, shown_name: str) -> str:
     """Return that a document was read, with its number of pages if it has any."""
     passages = library.index.passages_of(document_id(own_name(upload.chat, upload.name)))
     pages = max((passage.page or 0 for passage in passages if passage.unit == "page"), default=0)

@@ -1,7 +1,6 @@
 """Recognises messages that only greet, thank or say goodbye, in the languages of the bot."""
 
 import tomllib
-import unicodedata
 from enum import Enum
 from functools import cache
 from pathlib import Path
@@ -9,12 +8,11 @@ from pathlib import Path
 import regex
 
 from bot.i18n.messages import LANGUAGES, Texts, texts_for
+from retrieval.phrase_folding import fold_phrase
 
 # Longer messages say more than that.
 _MAX_CHARS = 120
 _PHRASES = Path(__file__).with_name("small_talk.toml")
-_NO_LETTER = regex.compile(r"[^\p{L}\p{M}\p{N}]+")
-_DOTLESS_I = str.maketrans("ı", "i")
 
 
 class SmallTalk(Enum):
@@ -32,7 +30,7 @@ def small_talk_reply(message: str, texts: Texts) -> str | None:
     """
     if len(message) > _MAX_CHARS:
         return None
-    folded = _fold(message)
+    folded = fold_phrase(message)
     for language in dict.fromkeys([texts.language, *LANGUAGES]):
         if kind := _kind(folded, language):
             return _reply(kind, texts_for(language))
@@ -58,13 +56,6 @@ def _pattern(language: str) -> regex.Pattern[str]:
     end = "" if language == "zh" else " "
     choices = []
     for name, phrases in groups.items():
-        words = sorted(map(_fold, phrases.split(",")), key=len, reverse=True)
+        words = sorted(map(fold_phrase, phrases.split(",")), key=len, reverse=True)
         choices.append(f"(?P<{name}>{'|'.join(map(regex.escape, words))}){end}")
     return regex.compile(f"(?:{'|'.join(choices)})+")
-
-
-def _fold(text: str) -> str:
-    """Return the words of a text in lower case and without accents, separated by one space."""
-    letters = unicodedata.normalize("NFKD", text).casefold().translate(_DOTLESS_I)
-    bare = "".join(letter for letter in letters if unicodedata.category(letter) != "Mn")
-    return _NO_LETTER.sub(" ", bare).strip()

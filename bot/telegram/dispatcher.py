@@ -10,7 +10,7 @@ from weakref import WeakValueDictionary
 
 from telegram import Update
 
-from bot.ops.concurrency import CancellableWaits
+from bot.concurrency import CancellableWaits
 from bot.telegram.journal import AnsweredJournal
 
 _log = logging.getLogger(__name__)

@@ -15,8 +15,8 @@ from typing import Protocol
 from telegram import Update
 from telegram.error import Conflict, InvalidToken, RetryAfter, TelegramError
 
-from bot.ops.concurrency import run_until_stopped
-from bot.ops.outage_log import OutageLog
+from bot.concurrency import run_until_stopped
+from bot.monitoring.outage_log import OutageLog
 from bot.telegram.dispatcher import Dispatcher, PendingUpdate
 from bot.telegram.rate_limiter import retry_after_seconds
 from bot.telegram.spool import Spool

@@ -11,9 +11,9 @@ from telegram.error import BadRequest, ChatMigrated, NetworkError, RetryAfter, T
 from telegram.ext import BaseRateLimiter
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception
 
-from bot.ops.concurrency import CancellableWaits
-from bot.ops.metrics import Metrics
-from bot.ops.outage_log import OutageLog
+from bot.concurrency import CancellableWaits
+from bot.monitoring.metrics import Metrics
+from bot.monitoring.outage_log import OutageLog
 
 # Telegram's limit for the messages of a bot in a group.
 GROUP_MESSAGES_PER_MINUTE = 20

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from bot.i18n.messages import Texts
 from bot.views.callback_data import AS_WRITTEN, Action, ButtonPress, Origin
+from bot.views.locations import heading_line
 from bot.views.message import (
     MAX_MESSAGE_UNITS,
     FormattedText,
@@ -18,18 +19,19 @@ from bot.views.message import (
     plain,
     text_reply,
 )
-from bot.views.plain_text import closest_quotes, explain_refusal, heading_line, one_line
 from bot.views.quotes import (
     blockquote,
     button,
-    context_button,
     folded,
     render_quote,
     source_line,
+    surrounding_text_button,
     vote_buttons,
     with_scope_note,
 )
-from retrieval.model import Answer, Citation, TermWeight
+from bot.views.refusals import closest_quotes, explain_refusal
+from bot.views.truncation import one_line
+from retrieval.model.answer import Answer, Citation, TermWeight
 
 _MAX_WORD_UNITS = 60
 _MAX_EXPLAINED_WORDS = 25
@@ -74,7 +76,7 @@ def render_answer(answer: Answer, recipient: Recipient, origin: Origin = AS_WRIT
 
 
 def render_parts(answer: Answer, recipient: Recipient, origin: Origin = AS_WRITTEN) -> Reply:
-    """Show the quotes that answer one part of the question each, with a button for the context of each."""
+    """Show the quotes that answer one part of the question each, with a button for the text around each."""
     listing, buttons = _list_quotes(answer.citations[: answer.parts], FormattedText(), recipient, origin)
     more: Row = []
     if len(answer.citations) > answer.parts:
@@ -84,7 +86,7 @@ def render_parts(answer: Answer, recipient: Recipient, origin: Origin = AS_WRITT
 
 
 def render_closest_passages(answer: Answer, recipient: Recipient, origin: Origin = AS_WRITTEN) -> Reply:
-    """Show short quotes from the closest passages, best first, each with a button for its context."""
+    """Show short quotes from the closest passages, best first, each with a button for the text around it."""
     intro = plain(recipient.texts.unsure_answer + "\n")
     listing, buttons = _list_quotes(closest_quotes(answer), intro, recipient, origin)
     body = with_scope_note(intro + (folded(listing) if recipient.in_group else listing), recipient)
@@ -94,7 +96,7 @@ def render_closest_passages(answer: Answer, recipient: Recipient, origin: Origin
 def _list_quotes(
     citations: Sequence[Citation], intro: FormattedText, recipient: Recipient, origin: Origin
 ) -> tuple[FormattedText, Row]:
-    """Return quotes with sources as far as they fit below `intro`, and a button for the context of each."""
+    """Return quotes with sources as far as they fit below `intro`, and a button for the text around each."""
     listing = FormattedText()
     buttons: Row = []
     for rank, citation in enumerate(citations, 1):
@@ -104,7 +106,7 @@ def _list_quotes(
             break
         listing = longer
         text = recipient.texts.show_context if number is None else recipient.texts.show_context_of(number)
-        buttons = [*buttons, context_button(text, citation, rank, origin)]
+        buttons = [*buttons, surrounding_text_button(text, citation, rank, origin)]
     return listing, buttons
 
 

@@ -11,6 +11,8 @@ from telegram import InlineKeyboardButton
 from bot.i18n.messages import Texts
 from bot.views import callback_data
 from bot.views.callback_data import Action, BrowsePress, BrowseView, ButtonPress
+from bot.views.labels import MAX_TITLE_UNITS, isolate_direction
+from bot.views.locations import citation_location
 from bot.views.message import (
     MAX_MESSAGE_UNITS,
     FormattedText,
@@ -24,20 +26,13 @@ from bot.views.message import (
     plain,
     text_reply,
 )
-from bot.views.plain_text import (
-    MAX_TITLE_UNITS,
-    citation_location,
-    isolate_direction,
-    one_line,
-    truncate,
-    utf16_length,
-)
 from bot.views.quotes import blockquote, browse_button, file_buttons
+from bot.views.truncation import one_line, truncate, utf16_length
 from retrieval.ids import is_own, shown_name
-from retrieval.model import Answer, Citation, Passage, Section, Source, Span
+from retrieval.model.answer import Answer, Citation
+from retrieval.model.document import Passage, Section, Source, Span
 from retrieval.quotes.quote_selection import shorten
 
-MAX_PLACES = 50
 _PLACES_PER_PAGE = 10
 SOURCES_PER_PAGE = 8
 _HEADINGS_PER_PAGE = 10

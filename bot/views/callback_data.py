@@ -4,15 +4,19 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TypeVar
 
 MAX_CALLBACK_DATA_BYTES = 64
 # Next to words of an earlier question there is room for only this much of a passage's id.
 SHORT_PASSAGE_ID_CHARS = 8
 
 
+ViewT = TypeVar("ViewT", bound=StrEnum)
+
+
 class Action(StrEnum):
     QUOTE = "q"
-    CONTEXT = "c"
+    SURROUNDING_TEXT = "c"
     CLOSEST = "n"
     POSITION = "p"
     PAGE_PICTURE = "g"
@@ -70,6 +74,8 @@ def decode(data: object) -> ButtonPress | None:
 
 
 class BrowseView(StrEnum):
+    """What a button in a list of documents or headings shows or does."""
+
     SOURCES = "s"
     HEADINGS = "h"
     READ = "r"
@@ -90,22 +96,11 @@ class BrowsePress:
     document: str = ""
     number: int = 0
 
-
-_BROWSE_DATA = re.compile(r"@([shrfxyo])([A-Za-z0-9_-]{8})?\.(0|[1-9][0-9]{0,7})", re.ASCII)
-
-
-def encode_browse(press: BrowsePress) -> str:
-    return f"@{press.view}{press.document}.{press.number}"
-
-
-def decode_browse(data: object) -> BrowsePress | None:
-    """Parse callback data, which anybody can forge; None for anything that `encode_browse` does not make."""
-    match = _BROWSE_DATA.fullmatch(data) if isinstance(data, str) else None
-    if match is None:
-        return None
-    view, document, number = BrowseView(match[1]), match[2] or "", int(match[3])
-    is_list = view is BrowseView.SOURCES or (view is BrowseView.OVERVIEW and not document)
-    return BrowsePress(view, document, number) if bool(document) != is_list else None
+    @property
+    def is_complete(self) -> bool:
+        """Whether it has a document exactly if the view is of one."""
+        is_list = self.view is BrowseView.SOURCES or (self.view is BrowseView.OVERVIEW and not self.document)
+        return bool(self.document) != is_list
 
 
 class OwnView(StrEnum):
@@ -133,22 +128,55 @@ class OwnPress:
     document: str = ""
     number: int = 0
 
+    @property
+    def is_complete(self) -> bool:
+        """Whether it has a document exactly if the action is on one."""
+        return bool(self.document) == (self.view in {OwnView.REMOVE, OwnView.REMOVE_CONFIRMED})
 
-_OWN_DATA = re.compile(r"%([mxybolfgrkhp])([A-Za-z0-9_-]{8})?\.(0|[1-9][0-9]{0,4})", re.ASCII)
+
+_BROWSE_SIGN, _OWN_SIGN = "@", "%"
+# The sign, a letter for the view, the id of a document if there is one, and a number.
+_VIEW_DATA = re.compile(r"([@%])([a-z])([A-Za-z0-9_-]{8})?\.(0|[1-9][0-9]{0,7})", re.ASCII)
+
+
+def encode_browse(press: BrowsePress) -> str:
+    return f"{_BROWSE_SIGN}{press.view}{press.document}.{press.number}"
 
 
 def encode_own(press: OwnPress) -> str:
-    return f"%{press.view}{press.document}.{press.number}"
+    return f"{_OWN_SIGN}{press.view}{press.document}.{press.number}"
+
+
+def decode_browse(data: object) -> BrowsePress | None:
+    """Parse callback data, which anybody can forge; None for anything that `encode_browse` does not make."""
+    parts = _split_view_data(data, _BROWSE_SIGN, BrowseView)
+    press = BrowsePress(*parts) if parts else None
+    return press if press and press.is_complete else None
 
 
 def decode_own(data: object) -> OwnPress | None:
     """Parse callback data, which anybody can forge; None for anything that `encode_own` does not make."""
-    match = _OWN_DATA.fullmatch(data) if isinstance(data, str) else None
-    if match is None:
+    parts = _split_view_data(data, _OWN_SIGN, OwnView)
+    press = OwnPress(*parts) if parts else None
+    return press if press and press.is_complete else None
+
+
+def _split_view_data(data: object, sign: str, views: type[ViewT]) -> tuple[ViewT, str, int] | None:
+    """Return the view, the id of the document and the number."""
+    match = _VIEW_DATA.fullmatch(data) if isinstance(data, str) else None
+    if match is None or match[1] != sign or match[2] not in set(views):
         return None
-    view, document, number = OwnView(match[1]), match[2] or "", int(match[3])
-    needs_document = view in {OwnView.REMOVE, OwnView.REMOVE_CONFIRMED}
-    return OwnPress(view, document, number) if bool(document) == needs_document else None
+    return views(match[2]), match[3] or "", int(match[4])
+
+
+def is_browse_data(data: object) -> bool:
+    """Return whether callback data belongs to a button in lists of documents and headings."""
+    return isinstance(data, str) and data.startswith(_BROWSE_SIGN)
+
+
+def is_own_data(data: object) -> bool:
+    """Return whether callback data belongs to a button below the documents of a chat."""
+    return isinstance(data, str) and data.startswith(_OWN_SIGN)
 
 
 def fit_words(words: Iterable[str]) -> str:

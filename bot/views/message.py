@@ -1,13 +1,13 @@
 """Messages: who they are for, formatted text joined from parts, and rows of buttons."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Self
 
 from telegram import InlineKeyboardButton, InlineKeyboardMarkup, MessageEntity
 
 from bot.i18n.messages import Texts
-from bot.views.plain_text import utf16_length
+from bot.views.truncation import truncate, utf16_length
 from retrieval.ids import is_own
 
 MAX_MESSAGE_UNITS = 4096
@@ -86,11 +86,32 @@ def linked(text: str, url: str) -> FormattedText:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """A message to send: the text, its entities and the buttons below it."""
+    """A message to send: the text, its entities and the buttons below it.
+
+    It keeps to Telegram's limits, whatever it is made of: a longer text loses its end, and further entities
+    are left out. Views choose themselves what to shorten, so this is the exception.
+    """
 
     text: str
     entities: tuple[MessageEntity, ...] = ()
     keyboard: InlineKeyboardMarkup | None = None
+
+    def __post_init__(self) -> None:
+        text, entities = self.text, self.entities
+        if utf16_length(text) > MAX_MESSAGE_UNITS:
+            text = truncate(text, MAX_MESSAGE_UNITS - 1) + "…"
+            entities = tuple(_cut_entities(entities, utf16_length(text)))
+        object.__setattr__(self, "text", text)
+        object.__setattr__(self, "entities", entities[:MAX_ENTITIES])
+
+
+def _cut_entities(entities: Iterable[MessageEntity], end: int) -> Iterator[MessageEntity]:
+    """Yield the parts of entities that are before an offset."""
+    for entity in entities:
+        if entity.offset + entity.length <= end:
+            yield entity
+        elif entity.offset < end:
+            yield MessageEntity(entity.type, entity.offset, end - entity.offset, url=entity.url)
 
 
 def text_reply(text: str) -> Reply:
@@ -101,4 +122,4 @@ def build_reply(body: FormattedText, rows: Sequence[Row] = ()) -> Reply:
     """Return a message of a text and rows of buttons; empty rows are left out."""
     filled = [row for row in rows if row]
     keyboard = InlineKeyboardMarkup(filled) if filled else None
-    return Reply(body.text, body.entities[:MAX_ENTITIES], keyboard)
+    return Reply(body.text, body.entities, keyboard)

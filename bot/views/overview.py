@@ -4,6 +4,8 @@ from dataclasses import replace
 
 from bot.i18n.messages import Texts
 from bot.views.callback_data import BrowsePress, BrowseView
+from bot.views.labels import MAX_TITLE_UNITS, isolate_direction
+from bot.views.locations import place_text
 from bot.views.message import (
     MAX_ENTITIES,
     MAX_MESSAGE_UNITS,
@@ -17,9 +19,10 @@ from bot.views.message import (
     plain,
     text_reply,
 )
-from bot.views.plain_text import MAX_TITLE_UNITS, isolate_direction, one_line, place_text
 from bot.views.quotes import blockquote, browse_button, file_buttons, folded
-from retrieval.model import Citation, Source
+from bot.views.truncation import one_line
+from retrieval.model.answer import Citation
+from retrieval.model.document import Source
 from retrieval.overview import Overview, OverviewHeading
 
 _MAX_HEADINGS = 12

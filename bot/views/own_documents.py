@@ -11,11 +11,11 @@ from telegram import InlineKeyboardButton
 from bot.i18n.messages import Texts
 from bot.views import callback_data
 from bot.views.callback_data import BrowsePress, BrowseView, OwnPress, OwnView
+from bot.views.labels import isolate_direction
 from bot.views.message import Recipient, Reply, Row, build_reply, plain, text_reply
-from bot.views.plain_text import isolate_direction, one_line
 from bot.views.quotes import browse_button
+from bot.views.truncation import one_line
 
-SHOWN_FORMATS = "PDF, DOCX, ODT, RTF, XLSX, PPTX, EPUB, HTML, MD, CSV, TXT"
 _DOCUMENTS_PER_PAGE = 8
 _MAX_NAME_UNITS = 160
 _MAX_PERSON_UNITS = 60
@@ -140,26 +140,6 @@ def render_destination(name: str, texts: Texts) -> Reply:
         [own_button(texts.to_the_library, OwnPress(OwnView.ADD_TO_LIBRARY))],
     ]
     return build_reply(plain(texts.confirm_library(name)), rows)
-
-
-def explain_problem(reason: str, texts: Texts) -> str:
-    """Return why a document cannot be read, in the language of the texts.
-
-    `reason` is that of a loader, in English. Other languages have a sentence for each kind of reason, English
-    for those whose advice is meant for the operator.
-    """
-    if "LibreOffice" in reason:
-        return texts.format_not_supported(SHOWN_FORMATS)
-    kinds = {
-        "protect": texts.document_is_protected,
-        "password": texts.document_is_protected,
-        "only pictures": texts.document_is_pictures,
-        "no text": texts.document_is_empty,
-    }
-    if texts.language != "en":
-        kinds["split it"] = texts.document_is_too_large
-    other = reason if texts.language == "en" else texts.document_is_damaged
-    return next((text for word, text in kinds.items() if word in reason), other)
 
 
 def own_button(text: str, press: OwnPress) -> InlineKeyboardButton:

@@ -1,4 +1,4 @@
-"""Quotes as messages: the quote with its source and buttons, its context, and a passage opened by a link."""
+"""Quotes as messages: a quote with source and buttons, the text around it, a passage opened by a link."""
 
 import re
 from collections.abc import Iterable
@@ -15,6 +15,7 @@ from bot.views.callback_data import (
     ButtonPress,
     Origin,
 )
+from bot.views.locations import citation_location, location_text
 from bot.views.message import (
     MAX_MESSAGE_UNITS,
     FormattedText,
@@ -27,16 +28,10 @@ from bot.views.message import (
     linked,
     plain,
 )
-from bot.views.plain_text import (
-    citation_location,
-    location_text,
-    one_line,
-    truncate,
-    truncate_start,
-    utf16_length,
-)
+from bot.views.truncation import one_line, truncate, truncate_start, utf16_length
 from retrieval.ids import document_of, is_own, shown_name
-from retrieval.model import Answer, Citation, Locator, Passage, PassageContext, Span
+from retrieval.model.answer import Answer, Citation, Locator
+from retrieval.model.document import Passage, PassageWithNeighbours, Span
 
 # A quote has at most 1000 characters, so it always fits with the longest source line.
 _MAX_PASSAGE_UNITS = 3000
@@ -98,14 +93,14 @@ def _quote_buttons(answer: Answer, rank: int, recipient: Recipient, origin: Orig
         rank_button(f"{rank}/{count}", Action.POSITION, rank),
         *([rank_button("›", Action.QUOTE, rank + 1)] if rank < count else []),
     ]
-    context = [
-        context_button(recipient.texts.show_context, citation, rank, origin),
+    around = [
+        surrounding_text_button(recipient.texts.show_context, citation, rank, origin),
         *file_buttons(document_of(citation.passage.id), recipient),
     ]
     if citation.locator.unit == "page" and recipient.has_files:
-        context.append(rank_button(recipient.texts.show_page, Action.PAGE_PICTURE, rank))
+        around.append(rank_button(recipient.texts.show_page, Action.PAGE_PICTURE, rank))
     last = [_copy_button(citation, recipient), *vote_buttons(rank, recipient, origin)]
-    return [paging if count > 1 else [], context, last]
+    return [paging if count > 1 else [], around, last]
 
 
 def vote_buttons(rank: int, recipient: Recipient, origin: Origin) -> list[InlineKeyboardButton]:
@@ -116,10 +111,10 @@ def vote_buttons(rank: int, recipient: Recipient, origin: Origin) -> list[Inline
     return [button(sign, ButtonPress(action, rank, origin=origin)) for sign, action in actions]
 
 
-def context_button(text: str, citation: Citation, rank: int, origin: Origin) -> InlineKeyboardButton:
+def surrounding_text_button(text: str, citation: Citation, rank: int, origin: Origin) -> InlineKeyboardButton:
     passage = citation.passage.id
     prefix = passage[:SHORT_PASSAGE_ID_CHARS] if origin.earlier else passage
-    return button(text, ButtonPress(Action.CONTEXT, rank, prefix, origin))
+    return button(text, ButtonPress(Action.SURROUNDING_TEXT, rank, prefix, origin))
 
 
 def _copy_button(citation: Citation, recipient: Recipient) -> InlineKeyboardButton:
@@ -140,17 +135,17 @@ def browse_button(text: str, press: BrowsePress) -> InlineKeyboardButton:
     return InlineKeyboardButton(text, callback_data=callback_data.encode_browse(press))
 
 
-def render_context(
-    answer: Answer, rank: int, context: PassageContext, recipient: Recipient, origin: Origin = AS_WRITTEN
+def render_surrounding_text(
+    answer: Answer, rank: int, shown: PassageWithNeighbours, recipient: Recipient, origin: Origin = AS_WRITTEN
 ) -> Reply:
     """Show the text around the quote of a rank, with the quote still in its block."""
-    citation, passage = answer.citations[rank - 1], context.passage
+    citation, passage = answer.citations[rank - 1], shown.passage
     start, end = citation.span.start - passage.span.start, citation.span.end - passage.span.start
-    before = _text_before(context) + passage.text[:start]
-    after = passage.text[end:] + _text_after(context)
+    before = _text_before(shown) + passage.text[:start]
+    after = passage.text[end:] + _text_after(shown)
     body = _fit_around(before, blockquote(citation), after, source_line(citation, recipient))
     return build_reply(
-        body, [[_back_button(answer, rank, recipient, origin)], [_read_on_button(context, recipient)]]
+        body, [[_back_button(answer, rank, recipient, origin)], [_read_on_button(shown, recipient)]]
     )
 
 
@@ -160,21 +155,21 @@ def _back_button(answer: Answer, rank: int, recipient: Recipient, origin: Origin
     return button(f"‹ {recipient.texts.back_to_closest}", ButtonPress(Action.CLOSEST, origin=origin))
 
 
-def _read_on_button(context: PassageContext, recipient: Recipient) -> InlineKeyboardButton:
-    press = BrowsePress(BrowseView.READ, document_of(context.passage.id), context.ordinal)
+def _read_on_button(shown: PassageWithNeighbours, recipient: Recipient) -> InlineKeyboardButton:
+    press = BrowsePress(BrowseView.READ, document_of(shown.passage.id), shown.ordinal)
     return browse_button(f"{recipient.texts.read_on} ›", press)
 
 
-def render_passage(context: PassageContext, recipient: Recipient) -> Reply:
+def render_passage(shown: PassageWithNeighbours, recipient: Recipient) -> Reply:
     """Show the passage that a link opens, with its neighbours; cut it if it is very long."""
-    passage = context.passage
+    passage = shown.passage
     location = location_text(passage.title, _locator_of(passage), recipient.texts)
     source = _location_and_file(passage, location, recipient)
-    rows = [[_read_on_button(context, recipient), *file_buttons(document_of(passage.id), recipient)]]
+    rows = [[_read_on_button(shown, recipient), *file_buttons(document_of(passage.id), recipient)]]
     if utf16_length(passage.text) > _MAX_PASSAGE_UNITS:
         return build_reply(plain(truncate(passage.text, _MAX_PASSAGE_UNITS) + "…\n\n") + source, rows)
     block = formatted(passage.text, MessageEntity.BLOCKQUOTE)
-    return build_reply(_fit_around(_text_before(context), block, _text_after(context), source), rows)
+    return build_reply(_fit_around(_text_before(shown), block, _text_after(shown), source), rows)
 
 
 def _locator_of(passage: Passage) -> Locator:
@@ -235,21 +230,21 @@ def _location_and_file(passage: Passage, location: str, recipient: Recipient) ->
     return plain("— ") + link + mark + code(one_line(shown_name(passage.document), _MAX_NAME_UNITS))
 
 
-def _text_before(context: PassageContext) -> str:
+def _text_before(shown: PassageWithNeighbours) -> str:
     """Return the text before the passage, without what the two share if they overlap."""
-    previous = context.before
+    previous = shown.before
     if previous is None:
         return ""
-    own = previous.text[: max(context.passage.span.start - previous.span.start, 0)]
-    return own + _separator(previous, context.passage)
+    own = previous.text[: max(shown.passage.span.start - previous.span.start, 0)]
+    return own + _separator(previous, shown.passage)
 
 
-def _text_after(context: PassageContext) -> str:
-    following = context.after
+def _text_after(shown: PassageWithNeighbours) -> str:
+    following = shown.after
     if following is None:
         return ""
-    own = following.text[max(context.passage.span.end - following.span.start, 0) :]
-    return _separator(context.passage, following) + own
+    own = following.text[max(shown.passage.span.end - following.span.start, 0) :]
+    return _separator(shown.passage, following) + own
 
 
 def _separator(first: Passage, second: Passage) -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from retrieval.errors import DocumentError, FolderError
 from retrieval.loaders import zip_folder
-from retrieval.model import Problem
+from retrieval.model.document import Problem
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,7 @@ def _unpacked(folder: Path, files: list[FileEntry]) -> tuple[list[FileEntry], li
         try:
             packed = zip_folder.list_packed_files(folder / file.name, file.name)
         except DocumentError as error:
-            problems.append(Problem(file.name, error.reason))
+            problems.append(Problem(file.name, error.reason, error.kind))
             continue
         for inner in packed:
             name = f"{file.name}/{inner.path}"

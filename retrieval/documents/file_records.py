@@ -8,7 +8,8 @@ from typing import Any
 
 from retrieval.documents.file_listing import FileEntry
 from retrieval.documents.ingestion import FailedFile, IngestedFile
-from retrieval.model import Source
+from retrieval.errors import ProblemKind
+from retrieval.model.document import Problem, Source
 
 # A file read within this time after its modification may change again without a change of its mtime.
 _CLOCK_TICK_NS = 2_000_000_000
@@ -28,7 +29,7 @@ class FileRecord:
     text_digest: str = ""
     source: Source | None = None
     copy_of: str | None = None
-    problem: str | None = None
+    problem: Problem | None = None
 
 
 def unchanged(files: Sequence[FileEntry], records: Mapping[str, FileRecord]) -> dict[str, FileRecord]:
@@ -62,7 +63,9 @@ def file_record(
     """Return the record of a file; `originals` maps text digests to the names of their sources."""
     is_settled = time.time_ns() - file.changed > _CLOCK_TICK_NS
     if isinstance(result, FailedFile):
-        return FileRecord(file, is_settled and result.is_final, problem=result.reason)
+        return FileRecord(
+            file, is_settled and result.is_final, problem=Problem(file.name, result.reason, result.kind)
+        )
     original = originals.get(result.text_digest)
     source = None if original else result.source
     return FileRecord(file, is_settled, result.digest, result.text_digest, source, original)
@@ -102,7 +105,7 @@ def record_to_row(record: FileRecord) -> list[Any]:
         source
         and [source.id, source.name, source.title, source.passages, source.characters, source.language],
         record.copy_of,
-        record.problem,
+        record.problem and [record.problem.reason, record.problem.kind],
     ]
 
 
@@ -110,7 +113,13 @@ def record_from_row(row: list[Any]) -> FileRecord:
     """Return the record that `record_to_row` turned into a JSON array."""
     file, is_settled, digest, text_digest, source, copy_of, problem = row
     return FileRecord(
-        FileEntry(*file), is_settled, digest, text_digest, source and Source(*source), copy_of, problem
+        FileEntry(*file),
+        is_settled,
+        digest,
+        text_digest,
+        source and Source(*source),
+        copy_of,
+        problem and Problem(file[0], problem[0], ProblemKind(problem[1])),
     )
 
 

@@ -16,12 +16,13 @@ from pathlib import Path
 from pebble import ProcessExpired, ProcessFuture, ProcessPool
 
 from retrieval.documents.file_listing import FileEntry
-from retrieval.errors import DocumentError, panics_as_errors
+from retrieval.errors import DocumentError, ProblemKind, panics_as_errors
 from retrieval.ids import document_id, logged_name
 from retrieval.index import segment_writer
 from retrieval.loaders.chunking import split_passages
 from retrieval.loaders.formats import load_document, read_file
-from retrieval.model import Citation, Passage, Source
+from retrieval.model.answer import Citation
+from retrieval.model.document import Passage, Source
 
 _log = logging.getLogger(__name__)
 
@@ -57,6 +58,7 @@ class FailedFile:
 
     reason: str
     is_final: bool = True
+    kind: ProblemKind = ProblemKind.UNREADABLE
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +152,8 @@ def _finish(  # noqa: PLR0913, PLR0917  # the arguments to schedule failed files
         batch: Batch = job.result()
     except FutureTimeoutError:
         failed = FailedFile(
-            f"takes more than {_READ_TIMEOUT_SECONDS:.0f} s to read; save it again, or split it"
+            f"takes more than {_READ_TIMEOUT_SECONDS:.0f} s to read; save it again, or split it",
+            kind=ProblemKind.TOO_LARGE,
         )
     except ProcessExpired as error:
         failed = FailedFile(f"reading it crashed (exit code {error.exitcode}); save it again or remove it")
@@ -220,7 +223,7 @@ def _ingest_file(folder: Path, name: str) -> tuple[IngestedFile, list[Passage]] 
     try:
         data = read_file(folder / name, name)
     except DocumentError as error:
-        return FailedFile(error.reason, is_final=False)
+        return FailedFile(error.reason, is_final=False, kind=error.kind)
     try:
         with panics_as_errors():
             document = load_document(data, name)
@@ -231,14 +234,14 @@ def _ingest_file(folder: Path, name: str) -> tuple[IngestedFile, list[Passage]] 
             _digest(data), _digest(document.text.encode("utf-8", "surrogatepass")), source
         ), passages
     except DocumentError as error:
-        return FailedFile(error.reason)
+        return FailedFile(error.reason, kind=error.kind)
     except Exception as error:  # noqa: BLE001  # a bug in a loader costs one document, not all
         return _unexpected_failure(name, error)
 
 
 def _unexpected_failure(name: str, error: Exception) -> FailedFile:
     if isinstance(error, MemoryError):
-        return FailedFile("takes too much memory to read; split it")
+        return FailedFile("takes too much memory to read; split it", kind=ProblemKind.TOO_LARGE)
     if isinstance(error, OSError):
         # Not the fault of the document: reading needs temporary files, and the disk may be full.
         reason = (

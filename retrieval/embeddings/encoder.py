@@ -120,7 +120,7 @@ class E5Encoder:
     def encode_question(self, text: str) -> QuestionVectors:
         """Return the vectors of the first 500 characters of a question. Those encoded last are cached.
 
-        A chat with documents of its own asks two archives the same question.
+        A chat with documents of its own asks two libraries the same question.
         """
         text = text[:_MAX_QUESTION_CHARS]
         cached = self._questions.get(text)

@@ -13,13 +13,13 @@ from typing import Protocol
 from retrieval.errors import DocumentError
 from retrieval.evaluation.dataset import Case
 from retrieval.loaders.formats import load_document, read_file
-from retrieval.model import Answer
+from retrieval.model.answer import Answer
 
 QUOTES_PER_ANSWER = 5
 
 
 class Answerer(Protocol):
-    """Answers questions, as an archive does."""
+    """Answers questions, as a library does."""
 
     async def answer(self, question: str, *, top: int) -> Answer: ...
 

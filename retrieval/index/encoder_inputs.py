@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from retrieval.embeddings.vector_store import EncoderText
 from retrieval.index.arrays import RaggedArray
 from retrieval.index.vocabulary import digest, digests
-from retrieval.model import Passage
+from retrieval.model.document import Passage
 
 _MAX_HEADINGS_CHARS = 160
 _MAX_INPUT_CHARS = 1_600

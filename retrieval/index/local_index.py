@@ -28,9 +28,9 @@ from retrieval.index.bm25 import (
     term_frequencies,
     term_scores,
 )
-from retrieval.index.context_fields import MAX_CONTEXT_CANDIDATES, context_weight, rarest_terms
 from retrieval.index.dense_index import DenseIndex
 from retrieval.index.forward_index import ForwardIndex
+from retrieval.index.heading_fields import MAX_HEADING_CANDIDATES, heading_weight, rarest_terms
 from retrieval.index.interface import Candidates, MeaningScores
 from retrieval.index.maxscore import SegmentQuery, kth_best, top_passages
 from retrieval.index.segment import LiveSegment, Passages
@@ -38,7 +38,7 @@ from retrieval.index.spelling import find_correction
 from retrieval.index.tokenizer import tokenize
 from retrieval.index.vocabulary import digests
 from retrieval.loaders.chunking import table_of_contents
-from retrieval.model import Passage, Section
+from retrieval.model.document import Passage, Section
 
 # A search of more postings takes 5 ms or more and runs in a thread; handing it over costs 0.1 ms.
 _MAX_POSTINGS_ON_EVENT_LOOP = 1_000_000
@@ -162,7 +162,7 @@ class LocalIndex:
         else:
             hits = self._top_hits(lists, frequencies, limit)
         near = await self._find_nearest(question.vector) if question is not None else []
-        hits = _append(hits, [*self._rank_by_context(terms, lists, frequencies), *near])
+        hits = _append(hits, [*self._rank_by_headings(terms, lists, frequencies), *near])
         passages, forward, keys = self._read_passages(hits)
         return Candidates(
             passages,
@@ -172,17 +172,17 @@ class LocalIndex:
             self._meaning_scores(passages, keys, question),
         )
 
-    def _rank_by_context(
+    def _rank_by_headings(
         self, terms: Sequence[str], bodies: PostingLists, frequencies: Sequence[int]
     ) -> list[PassagePosition]:
-        """Return the positions of the passages that match best by context fields and text together.
+        """Return the positions of the passages that match best by heading fields and text together.
 
         Only passages with a term of the question in their headings, title or file name count: when a question
         names a document or section, these are its passages that match the rest of the question best. `bodies`
         and `frequencies` are those of the passages' own text.
         """
         wanted = digests(terms)
-        lists = [live.context_posting_lists(wanted) for live in self.segments]
+        lists = [live.heading_posting_lists(wanted) for live in self.segments]
         counts = [sum(len(of_segment[at]) for of_segment in lists) for at in range(len(terms))]
         used = rarest_terms(counts)
         idf = self._weighting.inverse_document_frequency
@@ -190,18 +190,18 @@ class LocalIndex:
         positions: list[tuple[float, int, int]] = []
         for ordinal, (live, own, body) in enumerate(zip(self.segments, lists, bodies, strict=True)):
             passages = [decode_passages(own[at]) for at in used]
-            gains = [np.full(len(own[at]), context_weight(counts[at], self.size)) for at in used]
+            gains = [np.full(len(own[at]), heading_weight(counts[at], self.size)) for at in used]
             numbers, which = np.unique(np.concatenate([*passages, np.zeros(0, np.intp)]), return_inverse=True)
             if not len(numbers):
                 continue
             scores = np.bincount(which, np.concatenate(gains))
             norms = self._norms(live.segment.postings, numbers)
             scores += term_scores(term_frequencies(numbers, body), weights, norms).sum(axis=0)
-            order = np.lexsort((numbers, -scores))[:MAX_CONTEXT_CANDIDATES]
+            order = np.lexsort((numbers, -scores))[:MAX_HEADING_CANDIDATES]
             positions += zip(
                 (-scores[order]).tolist(), [ordinal] * len(order), numbers[order].tolist(), strict=True
             )
-        return [(ordinal, number) for _, ordinal, number in sorted(positions)[:MAX_CONTEXT_CANDIDATES]]
+        return [(ordinal, number) for _, ordinal, number in sorted(positions)[:MAX_HEADING_CANDIDATES]]
 
     async def _find_nearest(self, question: Vectors) -> list[PassagePosition]:
         if self.embeddings is None:

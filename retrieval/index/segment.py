@@ -20,7 +20,7 @@ from retrieval.index.arrays import ArrayFile, RaggedArray
 from retrieval.index.bm25 import Float32Array, InvertedIndex, Weighting, decode_passages
 from retrieval.index.forward_index import ForwardIndex
 from retrieval.index.vocabulary import Vocabulary, digest, digests
-from retrieval.model import LineMark, Page, Passage, Span
+from retrieval.model.document import LineMark, Page, Passage, Span
 
 
 def encode_line_marks(passage: Passage) -> list[int]:
@@ -90,7 +90,7 @@ class Segment:
             RaggedArray(arrays["list_offsets"], arrays["postings"]),
             arrays["passage_lengths"],
         )
-        self.context = InvertedIndex(
+        self.heading_fields = InvertedIndex(
             arrays["context_terms"],
             RaggedArray(arrays["context_offsets"], arrays["context_postings"]),
             arrays["context_lengths"],
@@ -320,10 +320,10 @@ class LiveSegment:
         lists = ((row, postings.posting_list(row)) for row in postings.rows(terms))
         return [(own, len(own) - deleted_counts.get(row, 0)) for row, own in lists]
 
-    def context_posting_lists(self, terms: NDArray[np.uint64]) -> list[NDArray[np.uint32]]:
-        """Return for each term, by digest, the postings of the passages whose context has it."""
-        context = self.segment.context
-        lists = [context.posting_list(row) for row in context.rows(terms)]
+    def heading_posting_lists(self, terms: NDArray[np.uint64]) -> list[NDArray[np.uint32]]:
+        """Return for each term, by digest, the postings of the passages whose heading fields have it."""
+        fields = self.segment.heading_fields
+        lists = [fields.posting_list(row) for row in fields.rows(terms)]
         return [own[self.alive[decode_passages(own)]] for own in lists] if self.deleted else lists
 
     def approximate_norms(self, weighting: Weighting) -> Float32Array:

@@ -16,11 +16,11 @@ from retrieval.ids import document_of
 from retrieval.index import encoder_inputs, segment, spelling
 from retrieval.index.arrays import ArrayWriter, row_ends
 from retrieval.index.bm25 import InvertedIndex
-from retrieval.index.context_fields import context_tokens
 from retrieval.index.forward_index import ForwardIndex
+from retrieval.index.heading_fields import heading_tokens
 from retrieval.index.segment import SUFFIX, Mask, MaskedSegment, Segment
 from retrieval.index.vocabulary import Vocabulary, digests
-from retrieval.model import Passage
+from retrieval.model.document import Passage
 
 
 def write_segment(folder: Path, passages: Sequence[Passage], longest_piece: int) -> Segment:
@@ -33,7 +33,7 @@ def write_segment(folder: Path, passages: Sequence[Passage], longest_piece: int)
     postings = InvertedIndex.build(forward.vocabulary, forward.tokens)
     documents = [list(own) for _, own in groupby(passages, lambda passage: passage.document)]
     names = [json.dumps([own[0].document, own[0].title]).encode() for own in documents]
-    context = InvertedIndex.build(*context_tokens(passages))
+    heading_fields = InvertedIndex.build(*heading_tokens(passages))
     encoder_keys = encoder_inputs.encoder_keys(passages, forward.pieces, forward.piece_ends)
     languages = Counter(passage.language for passage in passages)
     codes = {language: code for code, language in enumerate(languages)}
@@ -41,7 +41,7 @@ def write_segment(folder: Path, passages: Sequence[Passage], longest_piece: int)
 
     def write(writer: ArrayWriter) -> dict[str, Any]:
         _write_terms(forward.vocabulary, postings, writer)
-        _write_context(context, writer)
+        _write_heading_fields(heading_fields, writer)
         writer.add("encoder_offsets", encoder_keys.offsets)
         writer.add("encoder_keys", encoder_keys.values)
         writer.add("token_offsets", forward.tokens.offsets)
@@ -69,7 +69,7 @@ def merge_segments(folder: Path, parts: Sequence[MaskedSegment]) -> Segment:
     counts = [_count_forms(part, mask) for part, mask in parts]
     vocabulary, numbers = Vocabulary.merge([part.vocabulary for part, _ in parts], counts)
     postings = InvertedIndex.merge([(part.postings, mask) for part, mask in parts])
-    context = InvertedIndex.merge([(part.context, mask) for part, mask in parts])
+    heading_fields = InvertedIndex.merge([(part.heading_fields, mask) for part, mask in parts])
     languages = sum((part.count_languages(mask) for part, mask in parts), Counter[str]())
     codes = {language: code for code, language in enumerate(languages)}
 
@@ -83,7 +83,7 @@ def merge_segments(folder: Path, parts: Sequence[MaskedSegment]) -> Segment:
 
     def write(writer: ArrayWriter) -> dict[str, Any]:
         _write_terms(vocabulary, postings, writer)
-        _write_context(context, writer)
+        _write_heading_fields(heading_fields, writer)
         _copy_rows(parts, "encoder_keys", "encoder_offsets", writer, np.uint64)
         writer.add("token_offsets", row_ends(postings.lengths))
         writer.add("tokens", tokens(), np.int32)
@@ -138,11 +138,12 @@ def _write_terms(forms: Vocabulary, postings: InvertedIndex, writer: ArrayWriter
     writer.add("passage_lengths", postings.lengths)
 
 
-def _write_context(context: InvertedIndex, writer: ArrayWriter) -> None:
-    writer.add("context_terms", context.terms)
-    writer.add("context_offsets", context.lists.offsets)
-    writer.add("context_postings", context.lists.values)
-    writer.add("context_lengths", context.lengths)
+def _write_heading_fields(fields: InvertedIndex, writer: ArrayWriter) -> None:
+    # Saved segments name these fields `context`.
+    writer.add("context_terms", fields.terms)
+    writer.add("context_offsets", fields.lists.offsets)
+    writer.add("context_postings", fields.lists.values)
+    writer.add("context_lengths", fields.lengths)
 
 
 def _pack_records(passages: Sequence[Passage], forward: ForwardIndex) -> list[bytes]:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from retrieval.ids import passage_id
 from retrieval.language import detect, script, script_of
-from retrieval.model import Document, Heading, LineMark, Page, Passage, Section, Span, Table
+from retrieval.model.document import Document, Heading, LineMark, Page, Passage, Section, Span, Table
 from retrieval.sentences import pieces
 
 

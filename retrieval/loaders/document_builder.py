@@ -4,8 +4,8 @@ from collections.abc import Iterable, Sequence
 
 import regex
 
-from retrieval.errors import DocumentError
-from retrieval.model import Document, Heading, LineMark, Page, Span, Table, Unit
+from retrieval.errors import DocumentError, ProblemKind
+from retrieval.model.document import Document, Heading, LineMark, Page, Span, Table, Unit
 
 # Compressed text, and column names repeated in each row, can be far larger than the file.
 MAX_DOCUMENT_CHARS = 32 * 1024 * 1024
@@ -147,7 +147,9 @@ class DocumentBuilder:
         self._end = start + len(words)
         if self._end > MAX_DOCUMENT_CHARS:
             raise DocumentError(
-                self._name, f"holds more than {MAX_DOCUMENT_CHARS // 2**20} million characters; split it"
+                self._name,
+                f"holds more than {MAX_DOCUMENT_CHARS // 2**20} million characters; split it",
+                kind=ProblemKind.TOO_LARGE,
             )
         self._parts.append(words)
         self._add_line_marks(start, len(text) - len(text.lstrip()), lines)

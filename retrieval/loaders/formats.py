@@ -4,10 +4,10 @@ from importlib import import_module
 from pathlib import Path, PurePosixPath
 from typing import Protocol
 
-from retrieval.errors import DocumentError
+from retrieval.errors import DocumentError, ProblemKind
 from retrieval.loaders import libreoffice
 from retrieval.loaders.zip_folder import container_of, read_packed_file
-from retrieval.model import Document
+from retrieval.model.document import Document
 
 
 class Loader(Protocol):
@@ -78,13 +78,19 @@ def read_file(file: Path, name: str) -> bytes:
         raise DocumentError(name, "is a Kindle book, which cannot be read; convert it to .epub")
     if file.suffix.lower() not in LOADERS:
         files = f"{file.suffix} files" if file.suffix else "files without a suffix"
-        raise DocumentError(name, f"{files} are not supported; save it as one of {', '.join(LOADERS)}")
+        raise DocumentError(
+            name,
+            f"{files} are not supported; save it as one of {', '.join(LOADERS)}",
+            kind=ProblemKind.UNSUPPORTED,
+        )
     try:
         size = file.stat().st_size
         limit = _MAX_BYTES_BY_SUFFIX.get(file.suffix.lower(), MAX_FILE_BYTES)
         if size > limit:
             raise DocumentError(
-                name, f"{size / 2**20:.0f} MB exceed the limit of {limit // 2**20} MB; split it"
+                name,
+                f"{size / 2**20:.0f} MB exceed the limit of {limit // 2**20} MB; split it",
+                kind=ProblemKind.TOO_LARGE,
             )
         data = file.read_bytes()
     except NotADirectoryError:
@@ -97,7 +103,7 @@ def read_file(file: Path, name: str) -> bytes:
     except OSError as error:
         raise DocumentError(name, f"cannot be read ({error.strerror}); check its permissions") from None
     if file.suffix.lower() == ".doc" and libreoffice.is_needed(data) and libreoffice.find() is None:
-        raise DocumentError(name, libreoffice.MISSING)
+        raise DocumentError(name, libreoffice.MISSING, kind=ProblemKind.UNSUPPORTED)
     return data
 
 
@@ -107,5 +113,5 @@ def load_document(data: bytes, name: str) -> Document:
     loader: Loader = import_module(f"{__package__}.{module}").load
     document = loader(data, name)
     if not document.blocks:
-        raise DocumentError(name, "holds no text; add some, or remove the file")
+        raise DocumentError(name, "holds no text; add some, or remove the file", kind=ProblemKind.EMPTY)
     return document

@@ -11,7 +11,7 @@ import tempfile
 from contextlib import suppress
 from pathlib import Path
 
-from retrieval.errors import DocumentError
+from retrieval.errors import DocumentError, ProblemKind
 
 # Less than the limit for reading a file, so that LibreOffice is ended by the process that started it.
 CONVERSION_SECONDS = 120.0
@@ -43,7 +43,7 @@ def convert_to_docx(data: bytes, name: str) -> bytes:
     """Return a .doc file as LibreOffice saves it as .docx. Raises DocumentError, also when it is missing."""
     program = find()
     if program is None:
-        raise DocumentError(name, MISSING)
+        raise DocumentError(name, MISSING, kind=ProblemKind.UNSUPPORTED)
     with tempfile.TemporaryDirectory(prefix="verbatim-", ignore_cleanup_errors=True) as folder:
         source, profile = Path(folder, "document.doc"), Path(folder, "profile")
         (profile / "user").mkdir(parents=True)
@@ -61,7 +61,9 @@ def convert_to_docx(data: bytes, name: str) -> bytes:
             process.wait(CONVERSION_SECONDS)
         except subprocess.TimeoutExpired:
             raise DocumentError(
-                name, f"takes LibreOffice more than {CONVERSION_SECONDS:.0f} s; save it as .docx"
+                name,
+                f"takes LibreOffice more than {CONVERSION_SECONDS:.0f} s; save it as .docx",
+                kind=ProblemKind.UNSUPPORTED,
             ) from None
         finally:
             # Its own children too, which outlive it when it crashes.
@@ -70,5 +72,7 @@ def convert_to_docx(data: bytes, name: str) -> bytes:
             process.wait()
         converted = source.with_suffix(".docx")
         if not converted.is_file():
-            raise DocumentError(name, "cannot be read by LibreOffice; save it as .docx")
+            raise DocumentError(
+                name, "cannot be read by LibreOffice; save it as .docx", kind=ProblemKind.UNSUPPORTED
+            )
         return converted.read_bytes()

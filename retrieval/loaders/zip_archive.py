@@ -9,8 +9,8 @@ from typing import IO
 from xml.etree import ElementTree as ET
 from xml.parsers import expat
 
-from retrieval.errors import DocumentError
-from retrieval.loaders.zip_limits import DAMAGED, SAVE_AGAIN, archive_refusal
+from retrieval.errors import DocumentError, ProblemKind
+from retrieval.loaders.zip_limits import DAMAGED, SAVE_AGAIN, check_archive
 
 # Limit for the entries that are read: text and lists, never images.
 MAX_READ_BYTES = 64 * 2**20
@@ -38,11 +38,9 @@ class ZipArchive:
         try:
             self._zip = zipfile.ZipFile(io.BytesIO(data))
         except DAMAGED:
-            raise DocumentError(name, _reason_not_zip(data)) from None
+            raise _not_zip_error(name, data) from None
         entries = self._zip.infolist()
-        reason = archive_refusal(entries, len(data))
-        if reason:
-            raise DocumentError(name, reason)
+        check_archive(entries, len(data), name)
         self._entries = {_key(entry.filename): entry for entry in entries}
         self._remaining_bytes = MAX_READ_BYTES
 
@@ -76,7 +74,9 @@ class ZipArchive:
         self._remaining_bytes -= info.file_size  # every read of an entry counts
         if self._remaining_bytes < 0:
             raise DocumentError(
-                self.name, f"unpacks to more than {MAX_READ_BYTES // 2**20} MB of text; split it"
+                self.name,
+                f"unpacks to more than {MAX_READ_BYTES // 2**20} MB of text; split it",
+                kind=ProblemKind.TOO_LARGE,
             )
         try:
             with self._zip.open(info) as entry:  # never returns more than the listed size
@@ -100,7 +100,9 @@ def _parse(chunks: Iterable[bytes], name: str, path: str) -> ET.Element:
     for chunk in chunks:
         tags += chunk.count(b"<")
         if tags > MAX_TAGS:
-            raise DocumentError(name, "is too large to be read as a whole; split it")
+            raise DocumentError(
+                name, "is too large to be read as a whole; split it", kind=ProblemKind.TOO_LARGE
+            )
         if prologue.has_declarations(chunk):
             raise DocumentError(name, f"declares entities in {path[:80]!r}; remove it")
         parser.feed(chunk)
@@ -148,14 +150,16 @@ class _Prologue:
         self._has_ended = True
 
 
-def _reason_not_zip(data: bytes) -> str:
+def _not_zip_error(name: str, data: bytes) -> DocumentError:
     if data.startswith(_OLE):
         if _WITH_PASSWORD in data:
-            return "is encrypted; save it without a password"
-        return "is of a version before 2007; save it in the format of its suffix"
+            return DocumentError(name, "is encrypted; save it without a password", kind=ProblemKind.PROTECTED)
+        return DocumentError(name, "is of a version before 2007; save it in the format of its suffix")
     start = data[:1024].lstrip(b"\xef\xbb\xbf \t\r\n")
     reasons = (reason for mark, reason in _OTHER_FORMATS.items() if start.startswith(mark))
-    return next(reasons, "is not what its suffix says; give it the suffix of its real format")
+    return DocumentError(
+        name, next(reasons, "is not what its suffix says; give it the suffix of its real format")
+    )
 
 
 def _key(path: str) -> str:

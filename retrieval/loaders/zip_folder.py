@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
 
-from retrieval.errors import DocumentError
-from retrieval.loaders.zip_limits import DAMAGED, archive_refusal
+from retrieval.errors import DocumentError, ProblemKind
+from retrieval.loaders.zip_limits import DAMAGED, check_archive
 
 SUFFIX = ".zip"
 MAX_FILES = 10_000
@@ -59,7 +59,9 @@ def read_packed_file(file: Path, name: str, limit: int) -> bytes:
     if not entries:
         raise DocumentError(name, "is no longer in its archive; read the folder again")
     if entries[-1].file_size > limit:
-        raise DocumentError(name, f"unpacks to more than {limit // 2**20} MB; split it")
+        raise DocumentError(
+            name, f"unpacks to more than {limit // 2**20} MB; split it", kind=ProblemKind.TOO_LARGE
+        )
     try:
         with archive.open(entries[-1]) as entry:
             # A read without a size would unpack all of the entry, whatever size the list states.
@@ -80,10 +82,11 @@ def _open(file: Path, name: str) -> zipfile.ZipFile:
 def _open_cached(file: Path, size: int, _changed: int, name: str) -> zipfile.ZipFile:
     """Open an archive. The files of one are read one after the other, so it stays open for the next."""
     archive = zipfile.ZipFile(file)
-    reason = archive_refusal(archive.infolist(), size)
-    if reason:
+    try:
+        check_archive(archive.infolist(), size, name)
+    except DocumentError:
         archive.close()
-        raise DocumentError(name, reason)
+        raise
     return archive
 
 

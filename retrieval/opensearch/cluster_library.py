@@ -1,4 +1,4 @@
-"""The archive over an index in a cluster: finds the index that the alias points to, and answers from it."""
+"""A library with its index in a cluster: finds the index that the alias points to, and answers from it."""
 
 import asyncio
 import logging
@@ -7,11 +7,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
-from retrieval.documents.archive import Archive, Snapshot
+from retrieval.documents.base_library import Library, Snapshot
 from retrieval.documents.file_records import FileRecord, list_sources
 from retrieval.embeddings.encoder import Encoder
 from retrieval.errors import RetrievalError, UnavailableError
-from retrieval.model import Problem
 from retrieval.opensearch import index_mapping
 from retrieval.opensearch.client import WRITE_TIMEOUT, ClusterClient, RefusedError
 from retrieval.opensearch.index_mapping import IndexMetadata
@@ -96,7 +95,7 @@ async def _open_snapshot(
     cluster: ClusterClient, name: str, metadata: IndexMetadata, encoder: Encoder | None
 ) -> Snapshot[OpenSearchIndex]:
     records = await read_file_records(cluster, name)
-    unread = [Problem(record.file.name, record.problem) for record in records if record.problem]
+    unread = [record.problem for record in records if record.problem]
     problems = tuple(sorted([*metadata.problems, *unread], key=lambda problem: problem.name))
     index = OpenSearchIndex(cluster, name, metadata)
     if encoder and metadata.size:
@@ -115,7 +114,7 @@ T = TypeVar("T")
 ClusterSnapshot = Snapshot[OpenSearchIndex]
 
 
-class ClusterLibrary(Archive[OpenSearchIndex]):
+class ClusterLibrary(Library[OpenSearchIndex]):
     """Answers from the index that an alias points to, as it was at the last `refresh`.
 
     When that index has been deleted, a request is repeated on the one that replaced it. Failures are raised

@@ -5,18 +5,19 @@ file of the documents folder. The metadata of the index is in its `_meta`.
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, astuple, dataclass
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from retrieval.errors import ProblemKind
 from retrieval.index.bm25 import K1, B
 from retrieval.index.manifest import format_id
-from retrieval.model import Problem
+from retrieval.model.document import Problem
 
 # Increase it when the layout of what is stored changes: indexes are then rebuilt.
-FORMAT_VERSION = 4
+FORMAT_VERSION = 5
 _ALPHABET = np.frombuffer(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_", np.uint8)
 _TERM_CHARS = 11
 
@@ -59,13 +60,15 @@ class IndexMetadata:
         if meta.get("format") != FORMAT_VERSION:
             return None
         try:
-            problems = tuple(Problem(*row) for row in meta["problems"])
+            problems = tuple(
+                Problem(name, reason, ProblemKind(kind)) for name, reason, kind in meta["problems"]
+            )
             return cls(**{**meta, "languages": tuple(meta["languages"]), "problems": problems})
-        except (LookupError, TypeError):
+        except (LookupError, TypeError, ValueError):
             return None
 
     def to_json(self) -> dict[str, Any]:
-        return asdict(self) | {"problems": [[problem.name, problem.reason] for problem in self.problems]}
+        return asdict(self) | {"problems": [astuple(problem) for problem in self.problems]}
 
     def fits(self, other: "IndexMetadata") -> bool:
         """Return whether passages of the other index can be copied into this one unchanged."""
@@ -104,6 +107,7 @@ def index_definition(metadata: IndexMetadata) -> dict[str, Any]:
                     "similarity": "ours",
                     "index_options": "freqs",
                 },
+                # The heading fields.
                 "context": {
                     "type": "text",
                     "analyzer": "whitespace",

@@ -1,7 +1,7 @@
 """Searches an index in a cluster, with the results of an index on this machine.
 
 There is no vector search: similarities are computed for the candidates that were found by words. A passage
-that shares no word with the question, in its text or its context, is not found.
+that shares no word with the question, in its text or its heading fields, is not found.
 """
 
 import math
@@ -14,17 +14,17 @@ from numpy.typing import NDArray
 
 from retrieval.embeddings.encoder import Encoder, QuestionVectors
 from retrieval.index.bm25 import Scores, Weighting, term_scores
-from retrieval.index.context_fields import (
-    MAX_CONTEXT_CANDIDATES,
-    context_tokens,
-    context_weight,
+from retrieval.index.forward_index import ForwardIndex
+from retrieval.index.heading_fields import (
+    MAX_HEADING_CANDIDATES,
+    heading_tokens,
+    heading_weight,
     rarest_terms,
 )
-from retrieval.index.forward_index import ForwardIndex
 from retrieval.index.interface import Candidates, MeaningScores
 from retrieval.index.spelling import is_correctable, similar_words
 from retrieval.index.vocabulary import digest, digests
-from retrieval.model import Passage, Section
+from retrieval.model.document import Passage, Section
 from retrieval.opensearch import index_mapping
 from retrieval.opensearch.client import ClusterClient
 from retrieval.opensearch.passage_vectors import PassageVectors, VectorSample
@@ -48,10 +48,10 @@ Hits = list[Mapping[str, Any]]
 
 
 class TermFrequencies(NamedTuple):
-    """The numbers of passages with a term in their text, and in their context."""
+    """The numbers of passages with a term in their text, and in their heading fields."""
 
     texts: int
-    contexts: int
+    headings: int
 
 
 class OpenSearchIndex:
@@ -114,21 +114,23 @@ class OpenSearchIndex:
     ) -> Candidates:
         counts = await self._term_frequencies(terms)
         frequencies = {term: count.texts for term, count in counts.items()}
-        weights = self._context_weights(counts)
-        texts, contexts = await self._find_hits(terms, frequencies, weights, limit)
-        if not texts and not contexts:
+        weights = self._heading_weights(counts)
+        texts, headings = await self._find_hits(terms, frequencies, weights, limit)
+        if not texts and not headings:
             return Candidates([], ForwardIndex.join([]), frequencies, self.size)
-        stored = {hit["_id"]: index_mapping.stored_field(hit) for hit in [*texts, *contexts]}
+        stored = {hit["_id"]: index_mapping.stored_field(hit) for hit in [*texts, *headings]}
         rows = {identity: row for row, identity in enumerate(stored)}
         decoded = unpack_passages(stored.values())
         passages = decoded.passages()
         scores = self._exact_scores(decoded.forward, frequencies)
         by_text = _sort_by_score(range(len(texts)), passages, decoded.ordinals, scores)[:limit]
-        context_rows = [rows[hit["_id"]] for hit in contexts]
-        if context_rows:
-            scores[context_rows] += _context_scores([passages[row] for row in context_rows], weights)
-        by_context = _sort_by_score(context_rows, passages, decoded.ordinals, scores)[:MAX_CONTEXT_CANDIDATES]
-        order = np.array(list(dict.fromkeys([*by_text, *by_context])), np.intp)
+        heading_rows = [rows[hit["_id"]] for hit in headings]
+        if heading_rows:
+            scores[heading_rows] += _heading_scores([passages[row] for row in heading_rows], weights)
+        by_headings = _sort_by_score(heading_rows, passages, decoded.ordinals, scores)[
+            :MAX_HEADING_CANDIDATES
+        ]
+        order = np.array(list(dict.fromkeys([*by_text, *by_headings])), np.intp)
         return Candidates(
             [passages[row] for row in order.tolist()],
             decoded.forward.take(order),
@@ -140,7 +142,7 @@ class OpenSearchIndex:
     async def _find_hits(
         self, terms: Sequence[str], frequencies: Mapping[str, int], weights: Mapping[str, float], limit: int
     ) -> tuple[Hits, Hits]:
-        """Return the best hits by text, and by context and text together, more than `limit` of each."""
+        """Return the best hits by text, and by heading fields and text; more than `limit` of each."""
         texts = self._prefetched.pop(tuple(terms), None) if limit == MAX_CANDIDATES else None
         # Without unknown terms; of too many, the rarest distinguish passages best.
         known = sorted((term for term in frequencies if frequencies[term]), key=frequencies.__getitem__)
@@ -149,18 +151,18 @@ class OpenSearchIndex:
             queries.append(self._overfetch_query(known[:_MAX_TERMS_PER_QUERY], limit))
         if weights:
             boosts = {term: self._boost(frequencies[term]) for term in known[: _MAX_TERMS_PER_QUERY // 2]}
-            size = int(MAX_CONTEXT_CANDIDATES * _OVERFETCH_FACTOR)
-            queries.append(_best_contexts_query(_spell_keys(weights), _spell_keys(boosts), size))
+            size = int(MAX_HEADING_CANDIDATES * _OVERFETCH_FACTOR)
+            queries.append(_best_headings_query(_spell_keys(weights), _spell_keys(boosts), size))
         responses = await self._cluster.multi_search(self.name, queries) if queries else []
-        contexts = responses.pop() if weights else None
-        return _read_hits(responses.pop() if responses else texts), _read_hits(contexts)
+        headings = responses.pop() if weights else None
+        return _read_hits(responses.pop() if responses else texts), _read_hits(headings)
 
-    def _context_weights(self, frequencies: Mapping[str, TermFrequencies]) -> dict[str, float]:
-        """Return the terms to search contexts for, and their weights."""
-        counts = [frequency.contexts for frequency in frequencies.values()]
+    def _heading_weights(self, frequencies: Mapping[str, TermFrequencies]) -> dict[str, float]:
+        """Return the terms to search heading fields for, and their weights."""
+        counts = [frequency.headings for frequency in frequencies.values()]
         terms = list(frequencies)
         chosen = rarest_terms(counts)[: _MAX_TERMS_PER_QUERY // 2]
-        return {terms[at]: context_weight(counts[at], self.size) for at in chosen}
+        return {terms[at]: heading_weight(counts[at], self.size) for at in chosen}
 
     def _boost(self, frequency: int) -> float:
         """Return the factor from OpenSearch's weight of a term to rank-bm25's."""
@@ -259,9 +261,9 @@ def _spell_keys(numbers: Mapping[str, float]) -> dict[str, float]:
     return dict(zip(_spell(numbers), numbers.values(), strict=True))
 
 
-def _context_scores(passages: Sequence[Passage], weights: Mapping[str, float]) -> Scores:
-    """Return for each passage the sum of the weights of the terms in its context."""
-    vocabulary, rows = context_tokens(passages)
+def _heading_scores(passages: Sequence[Passage], weights: Mapping[str, float]) -> Scores:
+    """Return for each passage the sum of the weights of the terms in its heading fields."""
+    vocabulary, rows = heading_tokens(passages)
     # Each token's position in `weights`, or -1.
     terms = vocabulary.map_terms({digest(term): n for n, term in enumerate(weights)})[rows.values]
     owners = np.repeat(np.arange(len(rows)), rows.lengths)
@@ -292,14 +294,14 @@ def _best_passages_query(terms: Sequence[str], size: int) -> dict[str, Any]:
     }
 
 
-def _best_contexts_query(
+def _best_headings_query(
     weights: Mapping[str, float], boosts: Mapping[str, float], size: int
 ) -> dict[str, Any]:
     """Return a query for the best passages of those whose context has any of the terms of `weights`.
 
-    A term in the context adds its weight to the score; one in the text adds its BM25 score times its boost.
+    A term there adds its weight to the score; one in the text adds its BM25 score times its boost.
     """
-    contexts = [
+    headings = [
         {"constant_score": {"filter": {"term": {"context": term}}, "boost": weight}}
         for term, weight in weights.items()
     ]
@@ -307,7 +309,7 @@ def _best_contexts_query(
     return {
         "size": size,
         "track_total_hits": False,
-        "query": {"bool": {"must": {"bool": {"should": contexts}}, "should": texts}},
+        "query": {"bool": {"must": {"bool": {"should": headings}}, "should": texts}},
         "sort": ["_score", "path", "n"],
         **index_mapping.STORED_FIELD_ONLY,
     }

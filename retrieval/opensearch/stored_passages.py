@@ -22,14 +22,14 @@ from retrieval.embeddings.vector_store import Embeddings
 from retrieval.ids import document_id, document_of
 from retrieval.index import segment
 from retrieval.index.arrays import RaggedArray, row_ends
-from retrieval.index.context_fields import context_tokens
 from retrieval.index.forward_index import ForwardIndex
+from retrieval.index.heading_fields import heading_tokens
 from retrieval.index.segment import Segment
 from retrieval.index.spelling import is_correction_candidate
 from retrieval.index.tokenizer import fold
 from retrieval.index.vocabulary import Vocabulary
 from retrieval.loaders.chunking import table_of_contents
-from retrieval.model import Passage, Section, Span
+from retrieval.model.document import Passage, Section, Span
 from retrieval.opensearch import index_mapping
 from retrieval.opensearch.client import BulkItem
 from retrieval.opensearch.passage_vectors import (
@@ -292,10 +292,10 @@ class BulkItemReader:
         store = self._embeddings.store if self._embeddings else None
         vectors = stored_vectors(self._segment, numbers, store) if store is not None else None
         packed = pack_passages(passages, forward, ordinals, vectors)
-        rows = zip(passages, ordinals, cuts, _context_terms(passages), packed, strict=True)
+        rows = zip(passages, ordinals, cuts, _heading_terms(passages), packed, strict=True)
         return [
-            _passage_item(passage, n, [terms[form] for form in tokens[first:last]], context, data)
-            for passage, n, (first, last), context, data in rows
+            _passage_item(passage, n, [terms[form] for form in tokens[first:last]], headings, data)
+            for passage, n, (first, last), headings, data in rows
         ]
 
     def _collect(self, passages: Sequence[Passage], forward: ForwardIndex) -> None:
@@ -322,21 +322,21 @@ def _fold(word: str, language: str) -> str:
     return word.casefold() if word.isascii() and language != "tr" else fold(word, language)
 
 
-def _context_terms(passages: Sequence[Passage]) -> Iterator[list[str]]:
-    """Yield the distinct terms of each passage's context fields."""
-    vocabulary, rows = context_tokens(passages)
+def _heading_terms(passages: Sequence[Passage]) -> Iterator[list[str]]:
+    """Yield the distinct terms of each passage's heading fields."""
+    vocabulary, rows = heading_tokens(passages)
     terms, values = index_mapping.spell_terms(vocabulary.terms), rows.values.tolist()
     for first, last in pairwise(rows.offsets.tolist()):
         yield list(dict.fromkeys(terms[form] for form in values[first:last]))
 
 
 def _passage_item(
-    passage: Passage, ordinal: int, terms: Sequence[str], context: Sequence[str], packed: bytes
+    passage: Passage, ordinal: int, terms: Sequence[str], headings: Sequence[str], packed: bytes
 ) -> BulkItem:
     # Ids, digests and language codes need no escaping, so this is safe, and ten times as fast as json.dumps.
     body = (
         f'{{"document":"{document_of(passage.id)}","n":{ordinal},"tokens":{len(terms)},'
         f'"language":"{passage.language}","terms":"{" ".join(terms)}",'
-        f'"context":"{" ".join(context)}","path":{json.dumps(passage.document)},"b":"'
+        f'"context":"{" ".join(headings)}","path":{json.dumps(passage.document)},"b":"'
     )
     return BulkItem(passage.id, b'%s%s"}' % (body.encode(), b2a_base64(packed, newline=False)))

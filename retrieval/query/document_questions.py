@@ -6,13 +6,13 @@ counts: "what is this about the drones?" is a question to the documents.
 
 import re
 import tomllib
-import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache, lru_cache
 from importlib.resources import files
 
+from retrieval.phrase_folding import fold_phrase, fold_with_offsets
 from retrieval.query.question_phrases import document_words
 
 # Longer messages are not such questions.
@@ -22,15 +22,12 @@ _MAX_POLITE_WORDS = 4
 _PART = re.compile(r"\{(?P<slot>[a-z]+)\}|\[(?P<optional>[^\]]*)\]|\((?P<either>[^)]*)\)|(?P<words>[^\[({]+)")
 _SLOT = re.compile(r"\{([a-z]+)\}")
 _UNSPACED = r"\u2e80-\u9fff\u3040-\u30ff"
-_UNSPACED_GAP = re.compile(rf"(?<=[{_UNSPACED}]) (?=[{_UNSPACED}])")
 # What the caller fills in: whole words, or any characters of a script without spaces.
 _FREE_SLOT = (
     rf"(?:^|(?<=[\s{_UNSPACED}])|(?=[{_UNSPACED}]))(?P<{{}}>\S(?:.*\S)?)"
     rf"(?:$|(?=[\s{_UNSPACED}])|(?<=[{_UNSPACED}]))"
 )
 _FREE_SLOTS = frozenset({"name", "words"})
-# Letters that people write for one another, beside those with accents.
-_ALIKE = str.maketrans({"ı": "i", "ى": "ي", "ة": "ه", "ٱ": "ا", "ـ": ""})
 
 
 class Topic(StrEnum):
@@ -70,7 +67,7 @@ def parse_document_question(text: str) -> DocumentQuestion | None:
     """Return what a question asks about the documents themselves, or None for any other question."""
     if len(text) > _MAX_QUESTION_CHARS:
         return None
-    folded, offsets = _fold(text)
+    folded, offsets = fold_with_offsets(text)
     compact = folded.replace(" ", "")
     cores: dict[str, list[tuple[int, int]]] = {}
     readings: list[tuple[int, Topic, tuple[int, int]]] = []
@@ -102,47 +99,22 @@ def parse_document_question(text: str) -> DocumentQuestion | None:
 
 def is_any_document(name: str) -> bool:
     """Return whether a name is only "this", "the article" and the like, in any language."""
-    folded, _ = _fold(name)
+    folded = fold_phrase(name)
     return any(_compile_reference(language).fullmatch(folded) for language in _load_tables())
 
 
 def is_document_word(word: str) -> bool:
     """Return whether a word means documents in general, in any language."""
-    return _fold(word)[0] in _document_words()
+    return fold_phrase(word) in _document_words()
 
 
 @cache
 def _document_words() -> frozenset[str]:
     return frozenset(
-        _fold(word)[0]
+        fold_phrase(word)
         for language, table in _load_tables().items()
         for word in (*document_words(language), *table["documents"])
     )
-
-
-def _fold(text: str) -> tuple[str, list[int]]:
-    """Return a text in lower case, without accents and punctuation, and the offset of each character in it.
-
-    Words are separated by one blank; characters of scripts without spaces are not.
-    """
-    folded: list[str] = []
-    offsets: list[int] = []
-    for at, character in enumerate(text):
-        for part in unicodedata.normalize("NFKD", character.casefold()).translate(_ALIKE):
-            kind = unicodedata.category(part)
-            if kind[0] in "MC" and part not in "\t\r\n":
-                continue
-            letter = part if kind[0] in "LN" else " "
-            if letter != " " or (folded and folded[-1] != " "):
-                folded.append(letter)
-                offsets.append(at)
-    while folded and folded[-1] == " ":
-        folded.pop()
-        offsets.pop()
-    joined = "".join(folded)
-    gaps = {match.start() for match in _UNSPACED_GAP.finditer(joined)}
-    kept = [at for at in range(len(joined)) if at not in gaps]
-    return "".join(joined[at] for at in kept), [offsets[at] for at in kept]
 
 
 @cache
@@ -166,7 +138,7 @@ def _required_options(phrase: str) -> Iterator[tuple[str, ...]]:
     for match in _PART.finditer(phrase):
         options = (match["either"] or match["words"] or "").split("|")
         if not any(_SLOT.search(option) for option in options):
-            compact = tuple(_fold(option)[0].replace(" ", "") for option in options)
+            compact = tuple(fold_phrase(option).replace(" ", "") for option in options)
             if all(compact):
                 yield compact
 
@@ -227,7 +199,7 @@ def _slot_pattern(slot: str, language: str) -> str:
         return _FREE_SLOT.format(slot)
     table = _load_tables()[language]
     if slot == "document":
-        words = {_fold(word)[0] for word in (*document_words(language), *table["documents"])}
+        words = {fold_phrase(word) for word in (*document_words(language), *table["documents"])}
         return f"(?:{'|'.join(map(re.escape, sorted(words, key=len, reverse=True)))})"
     return f"(?:{'|'.join(_pattern(phrase, language) for phrase in table[slot])})"
 
@@ -241,6 +213,6 @@ def _words_pattern(words: str, language: str) -> str:
     return "".join(
         _slot_pattern(part, language)
         if at % 2
-        else r"\s*".join(re.escape(_fold(word)[0]).replace(r"\ ", r"\s*") for word in part.split(" "))
+        else r"\s*".join(re.escape(fold_phrase(word)).replace(r"\ ", r"\s*") for word in part.split(" "))
         for at, part in enumerate(parts)
     )

@@ -15,8 +15,8 @@ from retrieval.index.bm25 import K1, B
 from retrieval.index.dense_index import lower_half_mean
 from retrieval.index.interface import Candidates, MeaningScores
 from retrieval.index.vocabulary import TokenType, Vocabulary, digest, grams
-from retrieval.model import Passage
-from retrieval.query.context_match import ContextMatch, match_contexts
+from retrieval.model.document import Passage
+from retrieval.query.heading_match import HeadingMatch, match_headings
 from retrieval.query.query import Query
 
 FloatArray = NDArray[np.float64]
@@ -68,7 +68,7 @@ class MatchFeatures:
     numbers: FloatArray
     capitals: FloatArray
     starts_lowercase: FloatArray
-    context: ContextMatch
+    headings: HeadingMatch
     meaning: MeaningScores | None
 
     def sum_by_candidate(self, values: FloatArray) -> FloatArray:
@@ -125,7 +125,7 @@ def match_features(query: Query, candidates: Candidates) -> MatchFeatures:
         numbers=_count_by_piece(rows, is_new & (types & TokenType.NUMBER > 0), piece_count),
         capitals=_count_by_piece(rows, is_new & (types & TokenType.CAPITAL > 0), piece_count),
         starts_lowercase=(first_types & TokenType.SMALL > 0).astype(np.float64),
-        context=match_contexts(query, candidates.passages, idf),
+        headings=match_headings(query, candidates.passages, idf),
         meaning=candidates.meaning,
     )
 
@@ -206,17 +206,17 @@ def passage_features(query: Query, matches: MatchFeatures) -> dict[str, FloatArr
     name_idf = matches.content_idf * [word.is_name for word in query.words]
     similarity = matches.max_by_candidate(matches.similarity)
     # A name that only the title or a heading has is not missing.
-    in_context = np.maximum(similarity, np.maximum(matches.context.heading, matches.context.title))
+    in_headings = np.maximum(similarity, np.maximum(matches.headings.heading, matches.headings.title))
     return {
         "terms": bm25(matches.sum_by_candidate(matches.words), matches.idf, lengths) / max_score,
         "grams": bm25(gram_counts, idf_by_gram, lengths) / _nonzero(idf_by_gram.sum()),
         "best_piece": matches.max_by_candidate(bm25(matches.words, matches.idf, matches.lengths)) / max_score,
         "pairs": bm25(matches.sum_by_candidate(matches.pairs), pair_idf, lengths) / _nonzero(pair_idf.sum()),
         "names": similarity @ name_idf / _nonzero(name_idf.sum()),
-        "missing_names": (in_context <= MIN_GRAM_SHARE) @ name_idf / max_content,
-        "heading": matches.context.heading @ matches.content_idf / max_content,
-        "title": matches.context.title @ matches.content_idf / max_content,
-        "faq": matches.context.faq,
+        "missing_names": (in_headings <= MIN_GRAM_SHARE) @ name_idf / max_content,
+        "heading": matches.headings.heading @ matches.content_idf / max_content,
+        "title": matches.headings.title @ matches.content_idf / max_content,
+        "faq": matches.headings.faq,
         "meaning": _meaning_feature(matches),
     }
 

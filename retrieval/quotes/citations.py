@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from retrieval.index.forward_index import ForwardIndex
 from retrieval.index.vocabulary import GRAM_CHARS, Vocabulary, digest, grams
-from retrieval.model import Citation, Locator, Passage, Span
+from retrieval.model.answer import Citation, Locator
+from retrieval.model.document import Passage, Span
 from retrieval.query.query import Query
 
 # A word with another term is highlighted if it shares more than this part of its grams with a query word.

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from retrieval.index.interface import Candidates
-from retrieval.model import Citation, Passage, Span
+from retrieval.model.answer import Citation
+from retrieval.model.document import Passage, Span
 from retrieval.query.match_features import (
     MEANING_SCALE,
     FloatArray,
@@ -165,7 +166,7 @@ def span_features(
         return gained
 
     in_passage = matches.max_by_candidate(matches.similarity)[owners]
-    in_context = np.maximum(matches.context.heading, matches.context.title)[owners]
+    in_headings = np.maximum(matches.headings.heading, matches.headings.title)[owners]
     nearby = nearby_similarity(matches, passages, shortlisted)[row[owners]]
     previous = np.maximum(spans.first - 1, 0)
     starts_passage = spans.first == matches.first_pieces[owners]
@@ -179,7 +180,7 @@ def span_features(
         "coverage": coverage / max_coverage,
         "frequency": spans.words / (spans.words + _COUNT_SATURATION) @ content_idf / max_coverage,
         "span_grams": _weighted_share(np.minimum(spans.grams, 1), gram_idf(matches)),
-        "passage_gain": gain(np.maximum(in_passage, in_context)),
+        "passage_gain": gain(np.maximum(in_passage, in_headings)),
         "nearby_gain": gain(np.maximum(nearby, in_passage)) - gain(in_passage),
         "previous_gain": gain(matches.similarity[previous]) * has_previous,
         "starts_lowercase": matches.starts_lowercase[spans.first],

@@ -9,26 +9,15 @@ from telegram.ext import Application
 from telegram.request import BaseRequest, RequestData
 
 from bot.application import build_application, build_bot
+from bot.concurrency import CancellableWaits
 from bot.handlers.context import BotState
-from bot.ops.concurrency import CancellableWaits
-from bot.ops.feedback import Feedback
-from bot.ops.metrics import Metrics
+from bot.monitoring.feedback import Feedback
+from bot.monitoring.metrics import Metrics
 from config.settings import Settings
-from retrieval.documents.archive import AnyArchive, Snapshot
+from retrieval.documents.base_library import SingleLibrary, Snapshot
 from retrieval.errors import UnavailableError
-from retrieval.model import (
-    Answer,
-    Certainty,
-    Citation,
-    Locator,
-    Passage,
-    PassageContext,
-    Problem,
-    Section,
-    Source,
-    Span,
-    TermWeight,
-)
+from retrieval.model.answer import Answer, Certainty, Citation, Locator, TermWeight
+from retrieval.model.document import Passage, PassageWithNeighbours, Problem, Section, Source, Span
 from retrieval.overview import Overview, make_overview
 
 ME = {"id": 999, "is_bot": True, "first_name": "Verbatim", "username": "verbatim_bot"}
@@ -82,11 +71,11 @@ def make_answer(
 
 
 @dataclass
-class FakeArchive(AnyArchive):
+class FakeLibrary(SingleLibrary):
     """Answers from a table; the questions it was asked are kept."""
 
     answers: dict[str, Answer] = field(default_factory=dict)
-    contexts: dict[str, PassageContext] = field(default_factory=dict)
+    neighbours: dict[str, PassageWithNeighbours] = field(default_factory=dict)
     sources: tuple[Source, ...] = (Source("folder01", "folder/name.txt", "Title", 1, 100, "en"),)
     questions: list[str] = field(default_factory=list)
     earlier: list[str | None] = field(default_factory=list)
@@ -105,9 +94,9 @@ class FakeArchive(AnyArchive):
         self.earlier.append(earlier)
         return self.answers.get(question, make_answer(certainty="none"))
 
-    async def context(self, passage_id: str) -> PassageContext | None:
+    async def passage_with_neighbours(self, passage_id: str) -> PassageWithNeighbours | None:
         self._reach()
-        return self.contexts.get(passage_id)
+        return self.neighbours.get(passage_id)
 
     @property
     def snapshot(self) -> Snapshot[Any]:
@@ -147,12 +136,12 @@ class FakeArchive(AnyArchive):
 class FakeDocumentManager:
     """Keeps what was put in and taken out."""
 
-    library: FakeArchive
+    library: FakeLibrary
     put_in: dict[str, bytes] = field(default_factory=dict)
     taken_out: list[str] = field(default_factory=list)
     reloads: int = 0
 
-    async def reload(self, **_: object) -> FakeArchive:
+    async def reload(self, **_: object) -> FakeLibrary:
         self.reloads += 1
         return self.library
 
@@ -220,8 +209,8 @@ def answer() -> Callable[..., Answer]:
 
 
 @pytest.fixture
-def archive() -> FakeArchive:
-    return FakeArchive()
+def library() -> FakeLibrary:
+    return FakeLibrary()
 
 
 @pytest.fixture
@@ -230,24 +219,24 @@ def telegram() -> FakeTelegram:
 
 
 @pytest.fixture
-def application(archive: FakeArchive, telegram: FakeTelegram) -> Any:
-    return connect(archive, telegram)
+def application(library: FakeLibrary, telegram: FakeTelegram) -> Any:
+    return connect(library, telegram)
 
 
 @pytest.fixture
-def connecting(archive: FakeArchive, telegram: FakeTelegram) -> Callable[..., Any]:
-    return lambda **settings: connect(archive, telegram, **settings)
+def connecting(library: FakeLibrary, telegram: FakeTelegram) -> Callable[..., Any]:
+    return lambda **settings: connect(library, telegram, **settings)
 
 
 def connect(
-    archive: FakeArchive, telegram: FakeTelegram, **settings: Any
+    library: FakeLibrary, telegram: FakeTelegram, **settings: Any
 ) -> Application[Any, Any, Any, Any, Any, Any]:
     given = Settings(_env_file=None, telegram_token="1:x", **settings)
     state = BotState(
-        archive,
+        library,
         Metrics(),
         Feedback(given.feedback_dir),
-        FakeDocumentManager(archive),  # type: ignore[arg-type]  # a fake
+        FakeDocumentManager(library),  # type: ignore[arg-type]  # a fake
         given.telegram_admins,
         given.log_questions,
     )

@@ -10,9 +10,9 @@ import httpx
 import pytest
 from telegram import Update
 
+from bot.concurrency import CancellableWaits
 from bot.http_server import Health, build_web_app, serving
-from bot.ops.concurrency import CancellableWaits
-from bot.ops.metrics import Metrics
+from bot.monitoring.metrics import Metrics
 from bot.telegram.dispatcher import Dispatcher
 from bot.telegram.journal import AnsweredJournal
 from bot.telegram.webhook import Inbox

@@ -17,14 +17,14 @@ import pytest
 
 from bot import lifecycle
 from bot.application import build_bot
-from bot.ops import document_manager
-from bot.ops.concurrency import CancellableWaits
-from bot.ops.metrics import Metrics
+from bot.concurrency import CancellableWaits
+from bot.documents import document_manager
+from bot.monitoring.metrics import Metrics
 from config.settings import Settings
 from retrieval import language
 from retrieval.documents import ingestion
-from retrieval.documents.library import Library
-from tests.bot.conftest import FakeArchive, FakeTelegram
+from retrieval.documents.local_library import LocalLibrary
+from tests.bot.conftest import FakeLibrary, FakeTelegram
 from tests.bot.virtual_clock import fast, now
 
 ROOT = Path(__file__).parents[2]
@@ -128,9 +128,9 @@ def test_documents_are_read_when_the_disk_has_space_again(
         full.setattr(tempfile, "TemporaryFile", fail)
         full.setattr(language, "_identifier", language._identifier.__wrapped__)
         full.setattr(language, "_model", language._model.__wrapped__)
-        (problem,) = Library.open(docs, index_dir=tmp_path / "index").problems
+        (problem,) = LocalLibrary.open(docs, index_dir=tmp_path / "index").problems
     assert "cannot be read now (No space left on device)" in problem.reason
-    library = Library.open(docs, index_dir=tmp_path / "index")
+    library = LocalLibrary.open(docs, index_dir=tmp_path / "index")
     assert (1, ()) == (library.passages, library.problems)
 
 
@@ -143,13 +143,13 @@ def test_the_clock_jumps(
     start = time.time()
     for name in ("kept.txt", "changed.txt"):
         _write(docs / name, f"{FACT}This is {name}.\n", start - 100)
-    before = Library.open(docs, index_dir=tmp_path / "index")
+    before = LocalLibrary.open(docs, index_dir=tmp_path / "index")
     read: list[str] = []
     _record_files(monkeypatch, read)
     monkeypatch.setattr(time, "time_ns", lambda: int((start + jump) * 1e9))
     _write(docs / "changed.txt", "The ferry brings flour.\n", start + jump - 10)
     _write(docs / "new.txt", "The keeper feeds eleven goats.\n", start + jump - 10)
-    after = Library.open(docs, before=before, quiet=quiet)
+    after = LocalLibrary.open(docs, before=before, quiet=quiet)
     assert ["changed.txt", "new.txt"] == read
     assert frozenset() == after.waiting
     assert 3 == len(after.sources)
@@ -158,10 +158,10 @@ def test_the_clock_jumps(
 def test_files_from_the_future(docs: Path, tmp_path: Path) -> None:
     """A file whose time is ahead of the clock is read at once, and again when it changes."""
     _write(docs / "a.txt", FACT, time.time() + YEAR_SECONDS)
-    library = Library.open(docs, index_dir=tmp_path / "index", quiet=1.0)
+    library = LocalLibrary.open(docs, index_dir=tmp_path / "index", quiet=1.0)
     assert 1 == library.passages
     _write(docs / "a.txt", f"{FACT}\n\nThe ferry brings flour.\n", time.time() + YEAR_SECONDS)
-    assert library.version != Library.open(docs, index_dir=tmp_path / "index").version
+    assert library.version != LocalLibrary.open(docs, index_dir=tmp_path / "index").version
 
 
 def _record_files(monkeypatch: pytest.MonkeyPatch, read: list[str]) -> None:
@@ -183,7 +183,7 @@ async def test_the_folder_is_watched_after_a_full_disk(
     results: list[OSError | None] = [OSError(28, "No space left on device")] * 3 + [None, None]
 
     class Manager:
-        library = FakeArchive(folder=Path("docs"))
+        library = FakeLibrary(folder=Path("docs"))
 
         async def reload(self, **_: float) -> Any:
             if error := results.pop(0):

@@ -12,7 +12,7 @@ from typing import Any, Self
 
 import pytest
 
-from sandbox.client import Sandbox
+from sandbox.control_client import Sandbox
 from tests import prefork
 from tests.e2e.load_generator import FaultRow, format_table
 

@@ -6,7 +6,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Self
 
-from sandbox.client import ChatClient, MessageClient, Sandbox
+from sandbox.control_client import ChatClient, MessageClient, Sandbox
 
 _MAX_CONCURRENT_CHATS = 24
 

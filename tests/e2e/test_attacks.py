@@ -18,7 +18,7 @@ import pytest
 
 from bot.i18n.messages import texts_for
 from config.settings import Settings
-from sandbox.client import Sandbox
+from sandbox.control_client import Sandbox
 from tests.e2e import raw_http
 from tests.e2e.conftest import BAKERY, LIGHTHOUSE, TOKEN, Process
 from tests.e2e.raw_http import (

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from sandbox.client import Sandbox
+from sandbox.control_client import Sandbox
 from tests import botapi_table
 
 pytestmark = pytest.mark.e2e

@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from bot.i18n.messages import texts_for
-from sandbox.client import ChatClient, Sandbox
+from sandbox.control_client import ChatClient, Sandbox
 from tests.e2e.conftest import LIGHTHOUSE, TIMEOUT_SECONDS, TOKEN, Process, bot_settings, run_sandbox
 
 pytestmark = pytest.mark.e2e

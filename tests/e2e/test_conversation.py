@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from bot.i18n.messages import texts_for
-from sandbox.client import ChatClient, MessageClient, Sandbox
+from sandbox.control_client import ChatClient, MessageClient, Sandbox
 
 pytestmark = pytest.mark.e2e
 

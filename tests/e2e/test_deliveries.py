@@ -12,7 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from sandbox.client import Sandbox
+from sandbox.control_client import Sandbox
 from tests.e2e.balancer import balance
 from tests.e2e.conftest import TOKEN, Process, bot_settings, free_port, journaled_ids, spooled_updates
 from tests.e2e.load_generator import Count, FaultRow, SimulatedUsers, warning_lines

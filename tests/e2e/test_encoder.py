@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from retrieval.embeddings.encoder import is_installed
-from sandbox.client import Sandbox
+from sandbox.control_client import Sandbox
 from tests.e2e.conftest import LIGHTHOUSE, TOKEN, free_port
 
 pytestmark = [pytest.mark.e2e, pytest.mark.skipif(not is_installed(), reason="no encoder is installed")]

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from sandbox.client import Sandbox
+from sandbox.control_client import Sandbox
 from tests.e2e.conftest import TOKEN
 from tests.e2e.raw_http import HOST, PATH, free_port
 

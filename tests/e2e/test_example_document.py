@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from sandbox.client import Sandbox
+from sandbox.control_client import Sandbox
 
 pytestmark = pytest.mark.e2e
 

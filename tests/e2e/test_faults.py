@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from sandbox.client import ChatClient, Sandbox
+from sandbox.control_client import ChatClient, Sandbox
 from tests.e2e.conftest import TOKEN, Process, ServedBot, bot_settings
 from tests.e2e.load_generator import Count, FaultRow, SimulatedUsers, warning_lines
 

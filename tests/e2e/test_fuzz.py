@@ -14,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from sandbox.client import Sandbox
+from sandbox.control_client import Sandbox
 from tests import botapi_table
 from tests.botapi_table import Table
 from tests.e2e.conftest import TOKEN, Process

@@ -2,7 +2,7 @@
 
 import pytest
 
-from sandbox.client import Sandbox
+from sandbox.control_client import Sandbox
 from tests.e2e.conftest import LIGHTHOUSE
 
 pytestmark = pytest.mark.e2e

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from bot.i18n.messages import LANGUAGES, texts_for
-from sandbox.client import MessageClient, Sandbox
+from sandbox.control_client import MessageClient, Sandbox
 
 pytestmark = pytest.mark.e2e
 

@@ -10,7 +10,7 @@ import pytest
 
 from bot.i18n.messages import texts_for
 from retrieval.ids import document_id, own_folder
-from sandbox.client import ChatClient, MessageClient, Sandbox
+from sandbox.control_client import ChatClient, MessageClient, Sandbox
 from tests.documents.samples import make_docx
 from tests.e2e.conftest import TIMEOUT_SECONDS, Process, bot_settings, run_sandbox
 

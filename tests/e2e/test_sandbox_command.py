@@ -13,7 +13,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from sandbox.client import Sandbox
+from sandbox.control_client import Sandbox
 
 pytestmark = pytest.mark.e2e
 

@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 import pytest
 
-from sandbox.client import Sandbox
+from sandbox.control_client import Sandbox
 from tests.e2e.conftest import TOKEN
 from tests.e2e.raw_http import PATH, free_port
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from bot.i18n.messages import texts_for
-from sandbox.client import Sandbox
+from sandbox.control_client import Sandbox
 
 pytestmark = pytest.mark.e2e
 

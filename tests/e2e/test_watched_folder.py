@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from bot.i18n.messages import texts_for
-from sandbox.client import MessageClient, Sandbox
+from sandbox.control_client import MessageClient, Sandbox
 from tests.e2e.conftest import LIGHTHOUSE, TOKEN
 
 pytestmark = pytest.mark.e2e

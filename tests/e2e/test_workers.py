@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.client import Sandbox
+from sandbox.control_client import Sandbox
 from tests.e2e.conftest import TOKEN, Process
 from tests.e2e.load_generator import FaultRow
 from tests.e2e.workers import check_four_processes

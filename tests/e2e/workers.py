@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx
 
-from sandbox.client import Sandbox
+from sandbox.control_client import Sandbox
 from tests.e2e.balancer import balance
 from tests.e2e.conftest import TOKEN, Process, bot_settings, free_port
 from tests.e2e.load_generator import Count, SimulatedUsers, warning_lines

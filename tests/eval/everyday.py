@@ -11,7 +11,7 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from retrieval.documents.library import Library
+from retrieval.documents.local_library import LocalLibrary
 from retrieval.embeddings.encoder import Encoder, is_installed, load_encoder
 from retrieval.errors import RetrievalError
 from tests.eval import limits, page_metrics
@@ -56,7 +56,7 @@ def measure(
     """Ask the questions about a collection whose documents are complete. Raises RetrievalError."""
     folder = collection.folder(root)
     _print_error(f"{collection.name} ...")
-    library = Library.open(folder, index_dir=index_dir, encoder=encoder)
+    library = LocalLibrary.open(folder, index_dir=index_dir, encoder=encoder)
     for problem in library.problems:
         _print_error(f"{collection.name}: left out {problem.name}: {problem.reason}")
     if encoder:

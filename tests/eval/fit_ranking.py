@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 
 import retrieval.embeddings
-from retrieval.documents.library import Library
+from retrieval.documents.local_library import LocalLibrary
 from retrieval.embeddings.encoder import ANSWER_DIRECTION_FILE, Encoder, load_encoder
 from retrieval.index.local_index import LocalIndex
 from retrieval.pipeline import find_candidates, parse_and_correct
@@ -267,7 +267,7 @@ def xquad_collections(path: Path, work: Path) -> Iterator[Collection]:
 
 async def _examples(collection: Collection, encoder: Encoder, index_dir: Path) -> list[Example]:
     """Ask the questions of a collection, and return the spans that may be quoted."""
-    library = Library.open(collection.folder, index_dir=index_dir, encoder=encoder)
+    library = LocalLibrary.open(collection.folder, index_dir=index_dir, encoder=encoder)
     library.encode()
     library.save(index_dir)
     count = len(collection.questions)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from retrieval.model import Answer
+from retrieval.model.answer import Answer
 from tests.eval.sources import Collection
 
 QUOTES_PER_ANSWER = 5
@@ -28,7 +28,7 @@ Metrics = dict[str, float | None]
 
 
 class Answerer(Protocol):
-    """Answers questions, as an archive does."""
+    """Answers questions, as a library does."""
 
     async def answer(self, question: str, *, top: int) -> Answer: ...
 

@@ -9,8 +9,9 @@ from typing import Any, cast
 
 import pytest
 
-from retrieval.documents.library import Library
-from retrieval.model import Answer, Citation, Locator, Passage, Span
+from retrieval.documents.local_library import LocalLibrary
+from retrieval.model.answer import Answer, Citation, Locator
+from retrieval.model.document import Passage, Span
 from tests.eval import everyday, limits, page_metrics
 from tests.eval.metrics import (
     Outcome,
@@ -211,7 +212,7 @@ async def test_ask(tmp_path: Path) -> None:
         Question("a", "How many days of paid vacation do staff have?", ("15 days",), "en", "fact"),
         Question("a", "Who painted the Mona Lisa?", (), "en", "absent"),
     ]
-    metrics = compute_metrics(await ask(Library.open(tmp_path), questions))
+    metrics = compute_metrics(await ask(LocalLibrary.open(tmp_path), questions))
     assert (1, 0, 0, 1) == (metrics["right@1"], metrics["silent"], metrics["wrong"], metrics["declined"])
 
 

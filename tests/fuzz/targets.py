@@ -24,7 +24,7 @@ from retrieval.index import manifest
 from retrieval.index.local_index import LocalIndex
 from retrieval.loaders.chunking import split_passages
 from retrieval.loaders.formats import LOADERS, load_document
-from retrieval.model import Document, Passage
+from retrieval.model.document import Document, Passage
 from tests.bot import conftest as fakes
 from tests.documents import samples
 from tests.fuzz import edits
@@ -215,7 +215,7 @@ def _updates() -> Target:
 async def _handle_update(data: bytes) -> str:
     """Handle an update as a bot does whose administrator wrote it."""
     citation = fakes.make_citation("There are 12 goats in the yard.", (0, 31))
-    archive = fakes.FakeArchive(
+    archive = fakes.FakeLibrary(
         answers={_QUESTION: fakes.make_answer(citation)}, texts={"folder01": [citation.passage]}
     )
     application = fakes.connect(archive, _FakeTelegram(), telegram_admins="7")

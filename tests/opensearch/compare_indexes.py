@@ -4,8 +4,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from retrieval.index.context_fields import context_text
 from retrieval.index.forward_index import ForwardIndex
+from retrieval.index.heading_fields import heading_text
 from retrieval.index.local_index import LocalIndex
 from retrieval.index.tokenizer import tokenize
 from retrieval.opensearch import ClusterLibrary
@@ -32,13 +32,13 @@ def text_terms(index: LocalIndex) -> list[str]:
     )
 
 
-def context_terms(index: LocalIndex) -> list[str]:
+def heading_terms(index: LocalIndex) -> list[str]:
     """Return the terms of the titles, headings and file names of all passages."""
     return sorted(
         {
             token.term
             for passage in all_passages(index)
-            for token in tokenize(context_text(passage), passage.language)
+            for token in tokenize(heading_text(passage), passage.language)
         }
     )
 

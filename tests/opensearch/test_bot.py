@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from bot.i18n.messages import texts_for
-from sandbox.client import ChatClient, Sandbox
+from sandbox.control_client import ChatClient, Sandbox
 from tests.e2e.conftest import BAKERY, LIGHTHOUSE, TOKEN, Process, free_port
 from tests.e2e.workers import check_four_processes
 from tests.opensearch.cluster import LocalCluster

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from retrieval.documents.library import Library
+from retrieval.documents.local_library import LocalLibrary
 from retrieval.embeddings.encoder import QuestionVectors
 from retrieval.errors import EncoderError
 from retrieval.index.interface import Candidates
@@ -16,7 +16,7 @@ from retrieval.opensearch.search_index import OpenSearchIndex
 from tests.opensearch.compare_indexes import (
     EVAL_DOCUMENTS,
     cluster_index,
-    context_terms,
+    heading_terms,
     questions,
     rows_without_names,
     text_terms,
@@ -47,7 +47,7 @@ async def both(
     """Index the documents of the evaluation on this machine, and in a cluster in one or three shards."""
     await write_index(cluster, EVAL_DOCUMENTS, IndexPlan(alias, shards=request.param, replicas=0))
     library = await ClusterLibrary.open(cluster, EVAL_DOCUMENTS, alias=alias)
-    return Library.open(EVAL_DOCUMENTS, index_dir=tmp_path).index, cluster_index(library)
+    return LocalLibrary.open(EVAL_DOCUMENTS, index_dir=tmp_path).index, cluster_index(library)
 
 
 async def test_sizes_and_languages(both: tuple[LocalIndex, OpenSearchIndex]) -> None:
@@ -84,13 +84,13 @@ async def test_thousands_of_terms(both: tuple[LocalIndex, OpenSearchIndex]) -> N
     assert local.document_frequencies == remote.document_frequencies
 
 
-async def test_contexts(both: tuple[LocalIndex, OpenSearchIndex]) -> None:
+async def test_heading_fields(both: tuple[LocalIndex, OpenSearchIndex]) -> None:
     """Both find the same passages by title, headings and file name, also by these alone."""
-    rng, terms = random.Random(2), context_terms(both[0])
+    rng, terms = random.Random(2), heading_terms(both[0])
     texts = await both[0].document_frequencies(terms)
-    context_only = [term for term in terms if not texts[term]]
-    assert context_only
-    queries = [[term] for term in context_only] + [
+    headings_only = [term for term in terms if not texts[term]]
+    assert headings_only
+    queries = [[term] for term in headings_only] + [
         rng.sample(terms, rng.choice([2, 3, 8])) for _ in range(60)
     ]
     different = [
@@ -132,7 +132,7 @@ async def test_meaning_scores(cluster: ClusterClient, alias: str, tmp_path: Path
         embeddings=cached_embeddings(encoder, tmp_path, alias),
     )
     count = len(encoder.texts)
-    library = Library.open(EVAL_DOCUMENTS, index_dir=tmp_path, encoder=encoder)
+    library = LocalLibrary.open(EVAL_DOCUMENTS, index_dir=tmp_path, encoder=encoder)
     assert library.encode()
     # Both encode the same texts, each once.
     assert set(encoder.texts[:count]) == set(encoder.texts[count:])
@@ -207,7 +207,7 @@ async def test_answers(cluster: ClusterClient, alias: str) -> None:
     """All questions of the evaluation get equal answers, including quotes and confidence."""
     await write_index(cluster, EVAL_DOCUMENTS, IndexPlan(alias, replicas=0))
     local, remote = (
-        Library.open(EVAL_DOCUMENTS),
+        LocalLibrary.open(EVAL_DOCUMENTS),
         await ClusterLibrary.open(cluster, EVAL_DOCUMENTS, alias=alias),
     )
     different = [

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from retrieval.documents.library import Library
+from retrieval.documents.local_library import LocalLibrary
 from retrieval.errors import UnavailableError
 from retrieval.opensearch import ClusterClient, ClusterLibrary, ConnectionSettings, IndexPlan, write_index
 from tests.opensearch.compare_indexes import EVAL_DOCUMENTS
@@ -14,12 +14,12 @@ pytestmark = pytest.mark.opensearch
 
 
 @pytest.fixture
-async def both(cluster: ClusterClient, alias: str) -> tuple[Library, ClusterLibrary]:
+async def both(cluster: ClusterClient, alias: str) -> tuple[LocalLibrary, ClusterLibrary]:
     await write_index(cluster, EVAL_DOCUMENTS, IndexPlan(alias, shards=2, replicas=0))
-    return Library.open(EVAL_DOCUMENTS), await ClusterLibrary.open(cluster, EVAL_DOCUMENTS, alias=alias)
+    return LocalLibrary.open(EVAL_DOCUMENTS), await ClusterLibrary.open(cluster, EVAL_DOCUMENTS, alias=alias)
 
 
-async def test_documents(both: tuple[Library, ClusterLibrary]) -> None:
+async def test_documents(both: tuple[LocalLibrary, ClusterLibrary]) -> None:
     """Documents, passages and headings are equal, read whole or in parts."""
     local, remote = both
     assert local.sources == remote.sources
@@ -34,13 +34,15 @@ async def test_documents(both: tuple[Library, ClusterLibrary]) -> None:
     assert remote.source("x" * 8) is None
 
 
-async def test_contexts(both: tuple[Library, ClusterLibrary]) -> None:
-    """The context of each passage is equal, also at the ends of a document."""
+async def test_neighbours(both: tuple[LocalLibrary, ClusterLibrary]) -> None:
+    """The neighbours of each passage are equal, also at the ends of a document."""
     local, remote = both
     for source in local.sources[:4]:
         for passage in await local.read(source):
-            assert await local.context(passage.id) == await remote.context(passage.id)
-    assert await remote.context("x" * 20) is None
+            assert await local.passage_with_neighbours(passage.id) == await remote.passage_with_neighbours(
+                passage.id
+            )
+    assert await remote.passage_with_neighbours("x" * 20) is None
 
 
 async def test_long_documents(cluster: ClusterClient, alias: str, tmp_path: Path) -> None:
@@ -50,25 +52,25 @@ async def test_long_documents(cluster: ClusterClient, alias: str, tmp_path: Path
     await write_index(cluster, tmp_path, IndexPlan(alias, replicas=0))
     remote = await ClusterLibrary.open(cluster, tmp_path, alias=alias)
     (source,) = remote.sources
-    local = Library.open(tmp_path)
+    local = LocalLibrary.open(tmp_path)
     assert list(await local.read(source)) == list(await remote.read(source))
     assert await local.sections(source) == await remote.sections(source)
 
 
-async def test_explanations(both: tuple[Library, ClusterLibrary]) -> None:
+async def test_explanations(both: tuple[LocalLibrary, ClusterLibrary]) -> None:
     """The weights of a question's words are equal."""
     question = "When did the town acquire the customs house?"
     assert await both[0].explain(question) == await both[1].explain(question)
 
 
-async def test_earlier_questions(both: tuple[Library, ClusterLibrary]) -> None:
+async def test_earlier_questions(both: tuple[LocalLibrary, ClusterLibrary]) -> None:
     """A follow-up question gets the same answer."""
     question, earlier = "And when did it burn?", "When did the town acquire the customs house?"
     assert await both[0].answer(question, earlier=earlier) == await both[1].answer(question, earlier=earlier)
     assert await both[0].answer(question, top=2) == await both[1].answer(question, top=2)
 
 
-async def test_ping(both: tuple[Library, ClusterLibrary]) -> None:
+async def test_ping(both: tuple[LocalLibrary, ClusterLibrary]) -> None:
     """`ping` raises no error while the cluster can be searched."""
     await both[1].ping()
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from retrieval.documents.library import Library
+from retrieval.documents.local_library import LocalLibrary
 from retrieval.errors import UnavailableError
-from retrieval.model import Answer
+from retrieval.model.answer import Answer
 from retrieval.opensearch import ClusterClient, ClusterLibrary, ConnectionSettings, IndexPlan, write_index
 from tests.opensearch.cluster import LocalCluster
 from tests.opensearch.compare_indexes import EVAL_DOCUMENTS, questions
@@ -60,7 +60,7 @@ class Load:
 @pytest.fixture
 async def load(three_nodes: LocalCluster, tmp_path: Path) -> AsyncIterator[Load]:
     """Index the documents of the evaluation in three shards with one replica each."""
-    local = Library.open(EVAL_DOCUMENTS, index_dir=tmp_path)
+    local = LocalLibrary.open(EVAL_DOCUMENTS, index_dir=tmp_path)
     expected = {question: await local.answer(question) for question, _ in questions()[:60]}
     async with ClusterClient(ConnectionSettings.from_addresses(",".join(three_nodes.urls))) as cluster:
         await write_index(cluster, EVAL_DOCUMENTS, IndexPlan("failing", shards=3, replicas=1))

@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 import pytest
 
-from retrieval.documents.library import Library
+from retrieval.documents.local_library import LocalLibrary
 from retrieval.errors import FolderError, UnavailableError
 from retrieval.opensearch import (
     ClusterClient,
@@ -21,8 +21,8 @@ from retrieval.opensearch import (
     IndexPlan,
     WriteLockLostError,
     cached_embeddings,
-    index_builder,
     index_mapping,
+    new_index,
     write_index,
     write_lock,
 )
@@ -57,7 +57,7 @@ if __name__ == "__main__":
 @pytest.fixture(autouse=True)
 def _without_expunge_delay(monkeypatch: pytest.MonkeyPatch) -> None:
     """Do not wait until deleted documents are merged away."""
-    monkeypatch.setattr(index_builder, "_EXPUNGE_TIMEOUT_SECONDS", 0)
+    monkeypatch.setattr(new_index, "_EXPUNGE_TIMEOUT_SECONDS", 0)
 
 
 @pytest.fixture
@@ -107,7 +107,7 @@ async def assert_like_local_library(
     cluster: ClusterClient, alias: str, folder: Path, question: str = "How many goats?"
 ) -> None:
     """Compare the cluster's library with one on this machine, and count the documents in the index."""
-    local, remote = Library.open(folder), await ClusterLibrary.open(cluster, folder, alias=alias)
+    local, remote = LocalLibrary.open(folder), await ClusterLibrary.open(cluster, folder, alias=alias)
     for name in ("sources", "problems", "passages", "languages", "version"):
         assert getattr(local, name) == getattr(remote, name)
     assert await local.answer(question) == await remote.answer(question)
@@ -149,7 +149,7 @@ async def test_deleted_documents_are_expunged(
     cluster: ClusterClient, alias: str, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Many deleted documents are merged away, so that the cluster's scores do not count them."""
-    monkeypatch.setattr(index_builder, "_EXPUNGE_TIMEOUT_SECONDS", 60)
+    monkeypatch.setattr(new_index, "_EXPUNGE_TIMEOUT_SECONDS", 60)
     await write_index(cluster, folder, IndexPlan(alias, replicas=0))
     (folder / "de.txt").unlink()
     await write_index(cluster, folder, IndexPlan(alias, replicas=0))

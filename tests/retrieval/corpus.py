@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from retrieval.documents.library import Library
+from retrieval.documents.local_library import LocalLibrary
 from retrieval.embeddings.encoder import Encoder
 from retrieval.embeddings.vector_store import Embeddings
 from retrieval.ids import passage_id
 from retrieval.index.forward_index import ForwardIndex
 from retrieval.index.local_index import LocalIndex
-from retrieval.model import LineMark, Passage, Span
+from retrieval.model.document import LineMark, Passage, Span
 
 
 def document(name: str, texts: Sequence[str], language: str = "en") -> list[Passage]:
@@ -54,7 +54,7 @@ def with_vectors(index: LocalIndex, encoder: Encoder) -> LocalIndex:
     return LocalIndex(index.segments, embeddings)
 
 
-def library_passages(library: Library) -> list[Passage]:
+def library_passages(library: LocalLibrary) -> list[Passage]:
     """Return all passages of a library, in the order of its sources."""
     return [passage for source in library.sources for passage in library.index.passages_of(source.id)]
 
@@ -74,6 +74,6 @@ def forward_rows(forward: ForwardIndex) -> list[Any]:
     return result
 
 
-def uncached(library: Library) -> Library:
+def uncached(library: LocalLibrary) -> LocalLibrary:
     """Return the library without the answers it has cached."""
     return replace(library, _snapshot=replace(library.snapshot, _answers=OrderedDict()))

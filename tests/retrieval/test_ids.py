@@ -6,7 +6,7 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from retrieval.documents.library import Library
+from retrieval.documents.local_library import LocalLibrary
 from retrieval.ids import document_id, document_of, passage_id
 from retrieval.loaders.chunking import split_passages
 from retrieval.loaders.formats import load_document
@@ -79,11 +79,11 @@ async def test_library_lookup(tmp_path: Path) -> None:
     """A library finds passages and documents by their ids, and returns None for unknown ids."""
     (tmp_path / "a.md").write_text("# One\n\nThe sea.\n\n## Two\n\nThe sea.\n\n# One\n\nThe land.\n")
     (tmp_path / "b.txt").write_text("The sea.\n\nThe sea.\n")
-    library = Library.open(tmp_path)
+    library = LocalLibrary.open(tmp_path)
     for source in library.sources:
         assert source == library.source(source.id)
         for ordinal, passage in enumerate(await library.read(source)):
-            context = await library.context(passage.id)
+            context = await library.passage_with_neighbours(passage.id)
             assert context is not None
             assert (passage, ordinal, source.id) == (
                 context.passage,
@@ -94,4 +94,4 @@ async def test_library_lookup(tmp_path: Path) -> None:
         (section.heading, section.level, section.first)
         for section in await library.sections(library.sources[0])
     ]
-    assert (None, None) == (library.source("nowhere0"), await library.context("x" * 20))
+    assert (None, None) == (library.source("nowhere0"), await library.passage_with_neighbours("x" * 20))

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from retrieval.documents.library import Library
+from retrieval.documents.local_library import LocalLibrary
 from retrieval.loaders.chunking import split_passages
 from retrieval.loaders.formats import load_document
-from retrieval.model import Passage
+from retrieval.model.document import Passage
 from retrieval.overview import Overview, make_overview
 
 TESTS = Path(__file__).parents[1]
@@ -141,7 +141,7 @@ async def test_the_overview_of_a_source(tmp_path: Path) -> None:
     """A library makes the overview of each of its documents, and keeps it."""
     (tmp_path / "goats.txt").write_text(f"{CENTRAL} {ABOUT}", encoding="utf-8")
     (tmp_path / "weather.txt").write_text(FILLER.format(1), encoding="utf-8")
-    library = Library.open(tmp_path)
+    library = LocalLibrary.open(tmp_path)
     goats, weather = library.sources
     overview = await library.overview(goats)
     assert [CENTRAL, ABOUT] == _quotes(overview)

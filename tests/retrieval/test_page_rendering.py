@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from retrieval.documents.library import Library
+from retrieval.documents.local_library import LocalLibrary
 from retrieval.errors import DocumentError
 from retrieval.loaders.formats import load_document
 from retrieval.page_rendering import MarkedArea, find_marks, marked_text, render_quote_picture
@@ -73,7 +73,7 @@ def test_marked_text(name: str, page: int, quote: str) -> None:
 async def test_cited_page(tmp_path: Path) -> None:
     """The quote of a citation is marked on the page that the citation names."""
     (tmp_path / "ledger.pdf").write_bytes(generated_pdfs.make_book())
-    answer = await Library.open(tmp_path).answer("How much heather honey did the hives give?")
+    answer = await LocalLibrary.open(tmp_path).answer("How much heather honey did the hives give?")
     citation = answer.citations[0]
     assert citation.locator.page is not None
     assert without_breaks(citation.quote) == without_breaks(

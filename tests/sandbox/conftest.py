@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
-from sandbox.client import Sandbox
+from sandbox.control_client import Sandbox
 from sandbox.server import build_app
 from sandbox.state import TelegramState
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from aiogram import Bot
     from aiogram.types import CallbackQuery, InlineQuery, Message
 
-    from sandbox.client import ChatClient, Sandbox
+    from sandbox.control_client import ChatClient, Sandbox
 
 pytestmark = pytest.mark.slow
 

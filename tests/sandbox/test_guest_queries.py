@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from sandbox.client import ControlError
+from sandbox.control_client import ControlError
 
 if TYPE_CHECKING:
-    from sandbox.client import ChatClient, Sandbox
+    from sandbox.control_client import ChatClient, Sandbox
     from tests.sandbox.conftest import Bot
 
 CALL = "@Verbatim_bot how many steps?"

@@ -16,7 +16,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import WebDriverWait
 
-from sandbox.client import Sandbox
+from sandbox.control_client import Sandbox
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator

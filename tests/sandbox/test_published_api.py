@@ -14,7 +14,7 @@ from tests import botapi_table
 from tests.sandbox.test_conversation import ATTACHMENTS
 
 if TYPE_CHECKING:
-    from sandbox.client import Sandbox
+    from sandbox.control_client import Sandbox
     from sandbox.state import TelegramState
     from tests.sandbox.conftest import Bot
 

@@ -9,7 +9,7 @@ from telegram import Bot, InlineKeyboardButton, InlineKeyboardMarkup, MessageEnt
 from telegram.error import BadRequest, Forbidden, InvalidToken, NetworkError, RetryAfter
 
 if TYPE_CHECKING:
-    from sandbox.client import Sandbox
+    from sandbox.control_client import Sandbox
 
 pytestmark = pytest.mark.slow
 

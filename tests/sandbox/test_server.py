@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from starlette.requests import Request
 
-    from sandbox.client import ChatClient, Sandbox
+    from sandbox.control_client import ChatClient, Sandbox
     from tests.sandbox.conftest import Bot
 
 pytestmark = pytest.mark.slow

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from sandbox import validation
 from sandbox.errors import ApiError
 from sandbox.message_text import utf16_length, utf16_slice
-from sandbox.model import Entity, TextWithEntities
+from sandbox.telegram_objects import Entity, TextWithEntities
 
 
 def refusal(formatted: TextWithEntities) -> str:

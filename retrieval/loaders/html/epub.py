@@ -5,13 +5,13 @@ from posixpath import dirname, join, normpath
 from urllib.parse import unquote
 from xml.etree.ElementTree import Element
 
-from retrieval.errors import DocumentError
+from retrieval.errors import DocumentError, ProblemKind
 from retrieval.loaders.decoding import decode
 from retrieval.loaders.document_builder import DocumentBuilder
 from retrieval.loaders.html.blocks import extract_blocks
 from retrieval.loaders.html.html import parse_html
 from retrieval.loaders.zip_archive import ZipArchive
-from retrieval.model import Document
+from retrieval.model.document import Document
 
 MAX_CHAPTERS = 10_000
 _CONTAINER = "META-INF/container.xml"
@@ -33,7 +33,11 @@ def load(data: bytes, name: str) -> Document:
     builder, label = DocumentBuilder(name), ""
     for chapter in _spine_paths(book, items, path, name):
         if chapter in encrypted:
-            raise DocumentError(name, "is copy-protected; replace it with an unprotected copy, or remove it")
+            raise DocumentError(
+                name,
+                "is copy-protected; replace it with an unprotected copy, or remove it",
+                kind=ProblemKind.PROTECTED,
+            )
         if chapter not in archive:
             continue
         page = parse_html(decode(archive.read(chapter), name), name)
@@ -51,7 +55,7 @@ def _spine_paths(book: Element, items: dict[str, Element], path: str, name: str)
     item_ids = dict.fromkeys(reference.get("idref", "") for reference in book.iter("itemref"))
     spine = [items.get(item_id) for item_id in item_ids]
     if len(spine) > MAX_CHAPTERS:
-        raise DocumentError(name, f"has more than {MAX_CHAPTERS} parts; split it")
+        raise DocumentError(name, f"has more than {MAX_CHAPTERS} parts; split it", kind=ProblemKind.TOO_LARGE)
     for item in spine:
         if item is not None and item.get("media-type") in _PAGE_MEDIA_TYPES and not _is_nav(item):
             yield _resolve_link(path, item.get("href", ""))

@@ -13,7 +13,7 @@ from retrieval.errors import DocumentError
 from retrieval.loaders.decoding import decode
 from retrieval.loaders.document_builder import DocumentBuilder, title_from_name
 from retrieval.loaders.mail.message import MailWriter, Message
-from retrieval.model import Document
+from retrieval.model.document import Document
 
 MAX_PARTS = 5000
 MAX_DEPTH = 32

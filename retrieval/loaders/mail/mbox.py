@@ -3,11 +3,11 @@
 import re
 from collections.abc import Iterator
 
-from retrieval.errors import DocumentError
+from retrieval.errors import DocumentError, ProblemKind
 from retrieval.loaders.document_builder import DocumentBuilder, title_from_name
 from retrieval.loaders.mail.eml import read_messages
 from retrieval.loaders.mail.message import MailWriter
-from retrieval.model import Document
+from retrieval.model.document import Document
 
 MAX_MESSAGES = 50_000
 _FROM_LINE = re.compile(rb"(?:\A\s*|(?<=\n\n)|(?<=\n\r\n))From [^\r\n]*\r?\n")
@@ -18,18 +18,21 @@ def load(data: bytes, name: str) -> Document:
     """Load an .mbox file. A message that cannot be read is left out, unless it is the only one."""
     builder = DocumentBuilder(name)
     writer = MailWriter(builder, name)
-    count, reason = 0, "has no line that begins with `From ` before a message; save it again"
+    count = 0
+    problem = DocumentError(name, "has no line that begins with `From ` before a message; save it again")
     for number, part in enumerate(_split(data), 1):
         if number > MAX_MESSAGES:
-            raise DocumentError(name, f"has more than {MAX_MESSAGES} messages; split it")
+            raise DocumentError(
+                name, f"has more than {MAX_MESSAGES} messages; split it", kind=ProblemKind.TOO_LARGE
+            )
         try:
             for message in read_messages(part, name):
                 writer.add(message, f"{number} {message.date}".strip())
                 count += 1
         except DocumentError as error:
-            reason = error.reason
+            problem = error
     if not count:
-        raise DocumentError(name, reason)
+        raise problem
     return builder.build(title_from_name(name), unit="message")
 
 

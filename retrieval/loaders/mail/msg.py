@@ -12,7 +12,7 @@ from retrieval.loaders.decoding import decode
 from retrieval.loaders.document_builder import DocumentBuilder, title_from_name
 from retrieval.loaders.mail import eml
 from retrieval.loaders.mail.message import MailWriter, Message
-from retrieval.model import Document
+from retrieval.model.document import Document
 
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _DAMAGED = "is damaged; save it again in Outlook"

@@ -3,13 +3,13 @@
 from collections.abc import Iterator
 from xml.etree.ElementTree import Element
 
-from retrieval.errors import DocumentError
+from retrieval.errors import DocumentError, ProblemKind
 from retrieval.loaders import tables
 from retrieval.loaders.document_builder import DocumentBuilder
 from retrieval.loaders.odf import paragraphs
 from retrieval.loaders.odf.package import PRESENTATION, TABLE, OpenDocument
 from retrieval.loaders.odf.tables import read_rows
-from retrieval.model import Document
+from retrieval.model.document import Document
 
 MAX_SLIDES = 10_000
 _TITLE = "title"
@@ -23,7 +23,7 @@ def load(data: bytes, name: str) -> Document:
     package = OpenDocument(data, name, "presentation")
     slides = package.body.findall("page")
     if len(slides) > MAX_SLIDES:
-        raise DocumentError(name, f"has more than {MAX_SLIDES} slides; split it")
+        raise DocumentError(name, f"has more than {MAX_SLIDES} slides; split it", kind=ProblemKind.TOO_LARGE)
     builder = DocumentBuilder(name)
     for number, slide in enumerate(slides, 1):
         builder.begin_page(str(number))

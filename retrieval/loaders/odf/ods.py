@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from math import isfinite
 from xml.etree.ElementTree import Element
 
-from retrieval.errors import DocumentError
+from retrieval.errors import DocumentError, ProblemKind
 from retrieval.loaders import document_builder, tables
 from retrieval.loaders.document_builder import MAX_DOCUMENT_CHARS, DocumentBuilder
 from retrieval.loaders.odf.package import OFFICE, TABLE, OpenDocument, repetitions
@@ -16,7 +16,7 @@ from retrieval.loaders.odf.paragraphs import joined_text
 from retrieval.loaders.odf.tables import table_rows
 from retrieval.loaders.ooxml.number_formats import format_plain
 from retrieval.loaders.tables import TableRow
-from retrieval.model import Document
+from retrieval.model.document import Document
 
 MAX_ROWS = 100_000
 MAX_COLUMNS = 16_384
@@ -47,9 +47,13 @@ def load(data: bytes, name: str) -> Document:
             row_count += 1
             cell_count += len(row[1].cells)
             if row_count > MAX_ROWS:
-                raise DocumentError(name, f"has more than {MAX_ROWS} rows; split it")
+                raise DocumentError(
+                    name, f"has more than {MAX_ROWS} rows; split it", kind=ProblemKind.TOO_LARGE
+                )
             if cell_count > MAX_CELLS:
-                raise DocumentError(name, f"has more than {MAX_CELLS} cells; split it")
+                raise DocumentError(
+                    name, f"has more than {MAX_CELLS} cells; split it", kind=ProblemKind.TOO_LARGE
+                )
         tables.add_sheet(builder, sheet.get(f"{TABLE}name", ""), rows)
     return builder.build(package.title or document_builder.title_from_name(name), unit="row")
 
@@ -63,7 +67,9 @@ def _rows(sheet: Element, name: str) -> Iterator[tuple[str, TableRow]]:
         cells, covered = _row_texts(row, above)
         if cells:
             if sum(map(len, cells)) > MAX_DOCUMENT_CHARS:
-                raise DocumentError(name, f"row {number} is too long to be read; split it")
+                raise DocumentError(
+                    name, f"row {number} is too long to be read; split it", kind=ProblemKind.TOO_LARGE
+                )
             for repeated in range(times):
                 yield str(number + repeated), TableRow(tuple(cells), is_header, covered)
         number = min(number + times, _MAX_ROW_NUMBER)

@@ -5,7 +5,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from xml.etree.ElementTree import Element
 
-from retrieval.errors import DocumentError
+from retrieval.errors import DocumentError, ProblemKind
 from retrieval.loaders.zip_archive import ZipArchive
 
 # The parser keeps the namespaces of attributes. All versions of OASIS OpenDocument have the same.
@@ -33,7 +33,7 @@ class OpenDocument:
         """Raise DocumentError when the file is no OpenDocument, is encrypted, or is of another kind."""
         self.archive = ZipArchive(data, name)
         if _MANIFEST in self.archive and _is_encrypted(self.archive):
-            raise DocumentError(name, "is encrypted; save it without a password")
+            raise DocumentError(name, "is encrypted; save it without a password", kind=ProblemKind.PROTECTED)
         if _CONTENT not in self.archive:
             raise DocumentError(name, "is not an OpenDocument file; give it the suffix of its real format")
         self._content = self.archive.parse_xml(_CONTENT)

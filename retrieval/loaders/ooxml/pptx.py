@@ -2,12 +2,12 @@
 
 from xml.etree.ElementTree import Element
 
-from retrieval.errors import DocumentError
+from retrieval.errors import DocumentError, ProblemKind
 from retrieval.loaders import tables
 from retrieval.loaders.document_builder import DocumentBuilder
 from retrieval.loaders.ooxml.package import Package, attribute, descendants
 from retrieval.loaders.tables import TableRow
-from retrieval.model import Document
+from retrieval.model.document import Document
 
 MAX_SLIDES = 10_000
 _SKIPPED = frozenset({"Fallback", "pPr", "rPr", "spPr", "tblPr", "nvPicPr"})
@@ -27,7 +27,7 @@ def load(data: bytes, name: str) -> Document:
     }
     shown = [paths.get(attribute(slide, "id", "relationships") or "") for slide in package.main.iter("sldId")]
     if len(shown) > MAX_SLIDES:
-        raise DocumentError(name, f"has more than {MAX_SLIDES} slides; split it")
+        raise DocumentError(name, f"has more than {MAX_SLIDES} slides; split it", kind=ProblemKind.TOO_LARGE)
     builder = DocumentBuilder(name)
     for number, path in enumerate(shown, 1):
         builder.begin_page(str(number))

@@ -13,13 +13,13 @@ from xml.etree.ElementTree import Element
 
 import regex
 
-from retrieval.errors import DocumentError
+from retrieval.errors import DocumentError, ProblemKind
 from retrieval.loaders import document_builder, tables
 from retrieval.loaders.document_builder import MAX_DOCUMENT_CHARS, DocumentBuilder
 from retrieval.loaders.ooxml.number_formats import BUILT_IN, format_number, format_plain
 from retrieval.loaders.ooxml.package import Package, attribute, descendants
 from retrieval.loaders.tables import TableRow
-from retrieval.model import Document
+from retrieval.model.document import Document
 
 MAX_ROWS = 100_000
 MAX_COLUMNS = 16_384
@@ -69,7 +69,7 @@ def load(data: bytes, name: str) -> Document:
         rows = [(label, row) for label, row in numbered if row.filled]
         count += len(rows)
         if count > MAX_ROWS:
-            raise DocumentError(name, f"has more than {MAX_ROWS} rows; split it")
+            raise DocumentError(name, f"has more than {MAX_ROWS} rows; split it", kind=ProblemKind.TOO_LARGE)
         tables.add_sheet(builder, sheet.get("name", ""), rows)
     return builder.build(package.title or document_builder.title_from_name(name), unit="row")
 
@@ -89,7 +89,9 @@ def _rows(sheet: Element, book: _Workbook, name: str) -> Iterator[tuple[str, Tab
                 cells += [""] * (column - len(cells))
                 cells.append(text)
         if sum(map(len, cells)) > MAX_DOCUMENT_CHARS:
-            raise DocumentError(name, f"row {number} is too long to be read; split it")
+            raise DocumentError(
+                name, f"row {number} is too long to be read; split it", kind=ProblemKind.TOO_LARGE
+            )
         yield str(number), merged.apply(number, cells)
 
 

@@ -9,7 +9,7 @@ import regex
 from pypdfium2 import raw
 
 from retrieval.loaders.pdf.chars import PageChars
-from retrieval.loaders.pdf.lines import Line, find_gaps
+from retrieval.loaders.pdf.lines_and_columns import Line, find_gaps
 
 # Links, pop-up windows of comments, sounds and the like have no text of their own.
 _COMMENTS = frozenset(

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import regex
 
-from retrieval.loaders.pdf.lines import Line
+from retrieval.loaders.pdf.lines_and_columns import Line
 
 _NUMBER = regex.compile(r"\b(?:[0-9]{1,5}|[ivxlcdm]{1,9})\b", regex.IGNORECASE)
 _ROMAN = {"i": 1, "v": 5, "x": 10, "l": 50, "c": 100, "d": 500, "m": 1000}

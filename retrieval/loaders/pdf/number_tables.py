@@ -13,7 +13,7 @@ from typing import NamedTuple
 import regex
 
 from retrieval.loaders.pdf.chars import PageChars
-from retrieval.loaders.pdf.lines import Line
+from retrieval.loaders.pdf.lines_and_columns import Line
 from retrieval.loaders.tables import TableRow, lay_out
 
 _NUMBER = regex.compile(

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import regex
 
-from retrieval.loaders.pdf.lines import Line
+from retrieval.loaders.pdf.lines_and_columns import Line
 
 _HYPHENS = ("-", "\u2010", "\u00ad")
 _MAX_WORD_CHARS = 80

@@ -4,12 +4,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import regex
 
-from retrieval.errors import DocumentError
+from retrieval.errors import DocumentError, ProblemKind
 from retrieval.language import detect
 from retrieval.loaders.document_builder import find_table_title, is_lead_in, title_from_opening
 from retrieval.loaders.pdf import outline, reader
 from retrieval.loaders.pdf.headers_footers import strip_headers_footers
-from retrieval.loaders.pdf.lines import Line
+from retrieval.loaders.pdf.lines_and_columns import Line
 from retrieval.loaders.pdf.paragraphs import (
     Dehyphenator,
     Paragraph,
@@ -20,7 +20,7 @@ from retrieval.loaders.pdf.paragraphs import (
     join_lines,
     usual_typography,
 )
-from retrieval.model import Document, Heading, Page, Span, Table
+from retrieval.model.document import Document, Heading, Page, Span, Table
 from retrieval.sentences import pieces
 
 _PARAGRAPH_BREAK = "\n\n"
@@ -46,7 +46,11 @@ def load(data: bytes, name: str) -> Document:
     """Read a .pdf file; the title is that of its properties, else its first heading, else its first words."""
     book = reader.read_pdf(data, name)
     if not any(book.pages) and not any(book.annotations):
-        raise DocumentError(name, "holds no text, only pictures: have it read by OCR (ocrmypdf) first")
+        raise DocumentError(
+            name,
+            "holds no text, only pictures: have it read by OCR (ocrmypdf) first",
+            kind=ProblemKind.PICTURES,
+        )
     page_lines = strip_headers_footers(book.pages, book.labels)
     placed, anchors = outline.place_outline(
         [

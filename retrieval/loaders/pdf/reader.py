@@ -11,12 +11,12 @@ import pypdfium2
 import regex
 from pypdfium2 import raw
 
-from retrieval.errors import DocumentError
+from retrieval.errors import DocumentError, ProblemKind
 from retrieval.loaders.document_builder import MAX_DOCUMENT_CHARS
 from retrieval.loaders.pdf import number_tables, tables
 from retrieval.loaders.pdf.annotations import annotation_texts
 from retrieval.loaders.pdf.chars import PageChars
-from retrieval.loaders.pdf.lines import Line, extract_lines
+from retrieval.loaders.pdf.lines_and_columns import Line, extract_lines
 
 # PDFium is not thread-safe, not even across documents.
 _LOCK = Lock()
@@ -27,6 +27,7 @@ _REASONS = {
     raw.FPDF_ERR_SECURITY: "is protected in a way that cannot be read; save it without protection",
     raw.FPDF_ERR_FORMAT: "is not a PDF, or is cut short or damaged; copy it again, or save it again",
 }
+_PROTECTED = {raw.FPDF_ERR_PASSWORD, raw.FPDF_ERR_SECURITY}
 _DAMAGED = "is damaged; save it again"
 
 
@@ -46,7 +47,9 @@ def open_pdf(data: bytes, name: str) -> Iterator[pypdfium2.PdfDocument]:
             # PDFium may report the error of an earlier file.
             is_reliable = error.err_code != raw.FPDF_ERR_PASSWORD or b"/Encrypt" in data
             reason = _REASONS.get(error.err_code, _DAMAGED) if is_reliable else _DAMAGED
-            raise DocumentError(name, reason) from None
+            is_protected = is_reliable and error.err_code in _PROTECTED
+            kind = ProblemKind.PROTECTED if is_protected else ProblemKind.UNREADABLE
+            raise DocumentError(name, reason, kind=kind) from None
 
 
 _MAX_PAGES = 20_000
@@ -86,7 +89,9 @@ def read_pdf(data: bytes, name: str) -> PdfContents:
     """Read a PDF file; scanned pages have no lines. Raises DocumentError."""
     with open_pdf(data, name) as pdf:
         if len(pdf) > _MAX_PAGES:
-            raise DocumentError(name, f"has more than {_MAX_PAGES} pages; split it")
+            raise DocumentError(
+                name, f"has more than {_MAX_PAGES} pages; split it", kind=ProblemKind.TOO_LARGE
+            )
         pages: list[list[Line]] = []
         annotations: list[list[str]] = []
         rows: set[int] = set()
@@ -100,7 +105,11 @@ def read_pdf(data: bytes, name: str) -> PdfContents:
             left -= sum(len(line.text) for line in all_lines) + sum(map(len, texts))
             if left < 0:
                 millions = MAX_DOCUMENT_CHARS // 2**20
-                raise DocumentError(name, f"holds more than {millions} million characters; split it")
+                raise DocumentError(
+                    name,
+                    f"holds more than {millions} million characters; split it",
+                    kind=ProblemKind.TOO_LARGE,
+                )
         return PdfContents(
             title=_read_text(lambda: pdf.get_metadata_value("Title")),
             outline=tuple(_outline(pdf)),

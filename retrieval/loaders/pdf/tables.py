@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from statistics import median
 
 from retrieval.loaders.pdf.chars import PageChars
-from retrieval.loaders.pdf.lines import Line, find_gaps
+from retrieval.loaders.pdf.lines_and_columns import Line, find_gaps
 
 _MIN_CELL_GAP_HEIGHTS = 0.9
 # Justified lines are stretched at every space, but rarely by more than this.

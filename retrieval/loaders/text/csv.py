@@ -6,12 +6,12 @@ from collections.abc import Iterator
 
 import regex
 
-from retrieval.errors import DocumentError
+from retrieval.errors import DocumentError, ProblemKind
 from retrieval.loaders import document_builder, tables
 from retrieval.loaders.decoding import decode
 from retrieval.loaders.document_builder import MAX_DOCUMENT_CHARS, DocumentBuilder
 from retrieval.loaders.tables import TableRow
-from retrieval.model import Document
+from retrieval.model.document import Document
 
 # Larger tables are data rather than text, and their passages would fill the memory.
 MAX_ROWS = 100_000
@@ -37,10 +37,10 @@ def load(data: bytes, name: str) -> Document:
         text = text[sep_line.end() :]
     delimiter = sep_line["delimiter"] if sep_line else _detect_delimiter(text)
     if text.count(delimiter) > MAX_CELLS:
-        raise DocumentError(name, f"has more than {MAX_CELLS} cells; split it")
+        raise DocumentError(name, f"has more than {MAX_CELLS} cells; split it", kind=ProblemKind.TOO_LARGE)
     table = list(_numbered_rows(text, delimiter))
     if len(table) > MAX_ROWS:
-        raise DocumentError(name, f"has more than {MAX_ROWS} rows; split it")
+        raise DocumentError(name, f"has more than {MAX_ROWS} rows; split it", kind=ProblemKind.TOO_LARGE)
     builder = DocumentBuilder(name)
     tables.add_sheet(builder, "", [(str(number), TableRow(tuple(cells))) for number, cells in table])
     return builder.build(title=document_builder.title_from_name(name), unit="row")

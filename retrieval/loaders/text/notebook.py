@@ -8,14 +8,14 @@ from typing import Any
 
 import regex
 
-from retrieval.errors import DocumentError
+from retrieval.errors import DocumentError, ProblemKind
 from retrieval.loaders.decoding import decode
 from retrieval.loaders.document_builder import DocumentBuilder, title_from_name
 from retrieval.loaders.html.blocks import extract_all_blocks
 from retrieval.loaders.html.html import parse_html
 from retrieval.loaders.json_text import parse_json, without_surrogates
 from retrieval.loaders.text.markdown import add_markdown
-from retrieval.model import Document
+from retrieval.model.document import Document
 
 MAX_CELLS = 20_000
 _TERMINAL_CODE = regex.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
@@ -34,7 +34,7 @@ def load(data: bytes, name: str) -> Document:
     if not cells:
         raise DocumentError(name, "is no notebook, or one without cells; save it again in Jupyter")
     if len(cells) > MAX_CELLS:
-        raise DocumentError(name, f"has more than {MAX_CELLS} cells; split it")
+        raise DocumentError(name, f"has more than {MAX_CELLS} cells; split it", kind=ProblemKind.TOO_LARGE)
     builder = DocumentBuilder(name)
     for number, cell in enumerate(cells, 1):
         builder.begin_page(str(number))

@@ -7,7 +7,7 @@ import regex
 
 from retrieval.loaders.decoding import decode
 from retrieval.loaders.document_builder import title_from_opening
-from retrieval.model import Document, Heading, Span
+from retrieval.model.document import Document, Heading, Span
 
 # An ideographic space also begins a Chinese or Japanese paragraph.
 _BLANK_LINES = regex.compile(r"\n[^\S\n]*\n\s*|\n(?=\u3000)\s*")

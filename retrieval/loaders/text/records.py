@@ -12,11 +12,11 @@ from typing import Any
 
 import yaml
 
-from retrieval.errors import DocumentError
+from retrieval.errors import DocumentError, ProblemKind
 from retrieval.loaders.decoding import decode
 from retrieval.loaders.document_builder import MAX_DOCUMENT_CHARS, DocumentBuilder, title_from_name
 from retrieval.loaders.json_text import keep_number, nesting_error, skip_space, without_surrogates
-from retrieval.model import Document, LineMark
+from retrieval.model.document import Document, LineMark
 
 MAX_RECORDS = 100_000
 # Also of aliases in YAML, which may repeat others, which repeat others.
@@ -292,7 +292,9 @@ class _Writer:
         if len(lines) > bool(key):
             self._records += 1
             if self._records > MAX_RECORDS:
-                raise DocumentError(self._name, f"has more than {MAX_RECORDS} records; split it")
+                raise DocumentError(
+                    self._name, f"has more than {MAX_RECORDS} records; split it", kind=ProblemKind.TOO_LARGE
+                )
             self.builder.begin_page(str(number))
             self.builder.add_block("\n".join(lines), marks)
 
@@ -333,7 +335,11 @@ class _Writer:
         self._values += 1
         self._chars += chars
         if self._values > MAX_VALUES or self._chars > MAX_DOCUMENT_CHARS:
-            raise DocumentError(self._name, "holds too many values, or repeats them too often; split it")
+            raise DocumentError(
+                self._name,
+                "holds too many values, or repeats them too often; split it",
+                kind=ProblemKind.TOO_LARGE,
+            )
 
 
 def _holds_records(value: Any) -> bool:

@@ -10,10 +10,10 @@ from itertools import pairwise
 
 import regex
 
-from retrieval.errors import DocumentError
+from retrieval.errors import DocumentError, ProblemKind
 from retrieval.loaders.decoding import decode
 from retrieval.loaders.document_builder import DocumentBuilder, title_from_name
-from retrieval.model import Document, LineMark, Page
+from retrieval.model.document import Document, LineMark, Page
 
 MAX_CUES = 200_000
 _TIME = r"(?:(?P<{0}h>\d{{1,4}}):)?(?P<{0}m>\d{{1,2}}):(?P<{0}s>\d{{1,2}})(?:[.,:]\d{{1,3}})?"
@@ -104,7 +104,7 @@ def _cues(lines: Sequence[str], name: str, *, is_vtt: bool) -> Iterator[_Cue]:
     """Yield the cues that have text. Raises DocumentError for more than MAX_CUES or for none with a time."""
     timings = [(at, timing) for at, line in enumerate(lines) if (timing := _TIMING.fullmatch(line))]
     if len(timings) > MAX_CUES:
-        raise DocumentError(name, f"has more than {MAX_CUES} cues; split it")
+        raise DocumentError(name, f"has more than {MAX_CUES} cues; split it", kind=ProblemKind.TOO_LARGE)
     if not timings:
         raise DocumentError(name, "has no times such as 00:00:01,000 --> 00:00:02,000; save it again")
     ends = [at for at, _ in timings[1:]] + [len(lines)]

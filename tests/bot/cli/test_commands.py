@@ -12,8 +12,8 @@ from click.testing import CliRunner
 
 from bot.cli.commands import main
 from bot.i18n.messages import texts_for
-from retrieval.documents.library import Library
-from retrieval.model import Answer, Certainty
+from retrieval.documents.local_library import LocalLibrary
+from retrieval.model.answer import Answer, Certainty
 from tests import prefork
 
 pytestmark = pytest.mark.slow
@@ -178,11 +178,11 @@ def test_exit_codes(
 ) -> None:
     """The exit code is 0 for an answer or the closest passages, and 1 for neither."""
 
-    async def answer(_: Library, question: str, *, top: int = 5) -> Answer:
+    async def answer(_: LocalLibrary, question: str, *, top: int = 5) -> Answer:
         assert top == (5 if options else 3)
         return Answer(question, certainty, 0.4, ())
 
-    monkeypatch.setattr(Library, "answer", answer)
+    monkeypatch.setattr(LocalLibrary, "answer", answer)
     # Its handler and level would outlive this test.
     monkeypatch.setattr("config.logging.configure", lambda *_: None)
     environment = {"INDEX_DIR": str(tmp_path / "index"), "MEANING": "off"}

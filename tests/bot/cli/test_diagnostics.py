@@ -12,7 +12,7 @@ import pytest
 from bot.cli import diagnostics
 from bot.cli.diagnostics import CheckResult, _format_age, run_checks
 from config.settings import Settings
-from retrieval.documents.library import Library
+from retrieval.documents.local_library import LocalLibrary
 from retrieval.errors import EncoderError
 from tests.retrieval.fake_encoder import FakeEncoder
 
@@ -179,7 +179,7 @@ def test_meanings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert (False, why) == check()
     encoder = FakeEncoder()
     monkeypatch.setattr(diagnostics, "load_encoder", lambda: encoder)
-    library = Library.open(tmp_path, index_dir=tmp_path / ".index", encoder=encoder)
+    library = LocalLibrary.open(tmp_path, index_dir=tmp_path / ".index", encoder=encoder)
     texts = library.encodable
     rest = "the bot encodes the rest while it answers, `verbatim index` now"
     assert (True, f"0 of {texts} texts have vectors; {rest}") == check()

@@ -10,7 +10,7 @@ from telegram.request import RequestData
 
 from bot.i18n.messages import texts_for
 from retrieval.errors import DocumentError, FolderError
-from retrieval.model import Problem, Source
+from retrieval.model.document import Problem, Source
 from tests.bot.hostile_inputs import LONG, WILD
 from tests.bot.update_builders import GROUP, deliver, message, pressed
 
@@ -35,7 +35,7 @@ def manager(connecting: Callable[..., Any], telegram: Any, monkeypatch: pytest.M
     monkeypatch.setattr(telegram, "do_request", request)
     manager: Any = bot.bot_data.document_manager
     manager.bot = bot
-    manager.library = bot.bot_data.archive
+    manager.library = bot.bot_data.library
     return manager
 
 

@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bot.i18n.messages import texts_for
-from retrieval.model import Source
+from retrieval.model.document import Source
 from tests.bot.update_builders import ADA, GROUP, PRIVATE, deliver, message, pressed
 
 TEXTS = texts_for("en")
@@ -17,21 +17,21 @@ SECRET = "Only the other document says so."
 
 
 @pytest.fixture
-def two_documents(archive: Any, passage: Any, tmp_path: Path) -> Any:
-    """Return an archive of two documents; the first has two headings."""
+def two_documents(library: Any, passage: Any, tmp_path: Path) -> Any:
+    """Return a library of two documents; the first has two headings."""
     name = "name.txt"
     first = Source("folder01", name, "Title", 3, 100, "en", size=11)
-    archive.sources = (first, OTHER)
-    archive.folder = tmp_path
+    library.sources = (first, OTHER)
+    library.folder = tmp_path
     (tmp_path / name).write_bytes(b"The \xff bytes")
-    archive.texts = {
+    library.texts = {
         "folder01": [
             passage(text, number=n, start=n * 100, heading=(heading,), paragraph=n)
             for n, (heading, text) in enumerate([("Sea", "Salt."), ("Sea", "Waves."), ("Land", "Sand.")])
         ],
         "other001": [passage(SECRET, heading=("Hidden",))],
     }
-    return archive
+    return library
 
 
 async def _press(application: Any, telegram: Any, data: str, **fields: Any) -> list[tuple[str, Any]]:
@@ -141,9 +141,9 @@ async def test_a_button_of_an_old_message(
         assert popup in {TEXTS.button_expired, TEXTS.file_not_available}
 
 
-async def test_search(application: Any, archive: Any, telegram: Any, citation: Any, answer: Any) -> None:
+async def test_search(application: Any, library: Any, telegram: Any, citation: Any, answer: Any) -> None:
     """/search lists places, and its buttons page through the results of the same words."""
-    archive.answers = {"sea": answer(*[citation("The sea.", (0, 8), ((4, 7),))] * 12)}
+    library.answers = {"sea": answer(*[citation("The sea.", (0, 8), ((4, 7),))] * 12)}
     await deliver(application, message=message("/search sea"))
     ((_, sent),) = telegram.calls
     assert sent["text"].startswith(
@@ -167,9 +167,9 @@ async def test_search_without_places(application: Any, telegram: Any, text: str,
     assert [expected] == telegram.texts()
 
 
-async def test_no_documents(application: Any, archive: Any, telegram: Any) -> None:
+async def test_no_documents(application: Any, library: Any, telegram: Any) -> None:
     """Without documents, /sources and its old buttons say so."""
-    archive.sources = ()
+    library.sources = ()
     await deliver(application, message=message("/sources"))
     assert [TEXTS.no_documents] == telegram.texts()
     assert ("editMessageText", TEXTS.no_documents) == (await _press(application, telegram, "@s.0"))[0]

@@ -37,22 +37,22 @@ def calls(telegram: Any, monkeypatch: pytest.MonkeyPatch) -> list[tuple[float, s
     return timed
 
 
-def _slow(archive: Any, seconds: float) -> None:
-    fast_answer = archive.answer
+def _slow(library: Any, seconds: float) -> None:
+    fast_answer = library.answer
 
     async def answer(*arguments: Any, **more: Any) -> Any:
         await asyncio.sleep(seconds)
         return await fast_answer(*arguments, **more)
 
-    archive.answer = answer
+    library.answer = answer
 
 
 @pytest.mark.parametrize(("seconds", "expected"), [(0.9, []), (5.0, [1.0]), (12.0, [1.0, 5.5, 10.0])])
 def test_a_slow_answer_shows_typing(
-    seconds: float, expected: list[float], application: Any, archive: Any, calls: list[Any]
+    seconds: float, expected: list[float], application: Any, library: Any, calls: list[Any]
 ) -> None:
     """From the first second on the chat shows "typing" every 4.5 s, and the answer is not delayed."""
-    _slow(archive, seconds)
+    _slow(library, seconds)
 
     @fast
     async def ask() -> None:
@@ -67,10 +67,10 @@ def test_a_slow_answer_shows_typing(
     "reply", [(403, "Forbidden: bot was blocked"), (429, "Too Many Requests"), (502, "?")]
 )
 def test_failures_to_show_it_are_ignored(
-    application: Any, archive: Any, telegram: Any, calls: list[Any], reply: tuple[int, str]
+    application: Any, library: Any, telegram: Any, calls: list[Any], reply: tuple[int, str]
 ) -> None:
     """A refused action neither delays the answer nor is repeated before its time."""
-    _slow(archive, 6.0)
+    _slow(library, 6.0)
     telegram.replies = {"sendChatAction": reply}
 
     @fast
@@ -83,10 +83,10 @@ def test_failures_to_show_it_are_ignored(
 
 
 def test_an_action_on_its_way_does_not_delay_the_answer(
-    application: Any, archive: Any, telegram: Any, monkeypatch: pytest.MonkeyPatch
+    application: Any, library: Any, telegram: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An answer does not wait for the response to an action."""
-    _slow(archive, 2.0)
+    _slow(library, 2.0)
     request, sent = telegram.do_request, []
 
     async def hang(url: str, *arguments: Any, **more: Any) -> Any:
@@ -106,9 +106,9 @@ def test_an_action_on_its_way_does_not_delay_the_answer(
     assert [2.0] == [round(time, 1) for time in sent]
 
 
-def test_an_unaddressed_message_shows_nothing(application: Any, archive: Any, calls: list[Any]) -> None:
+def test_an_unaddressed_message_shows_nothing(application: Any, library: Any, calls: list[Any]) -> None:
     """In a group only messages to the bot make it type."""
-    _slow(archive, 3.0)
+    _slow(library, 3.0)
 
     @fast
     async def ask() -> None:
@@ -120,11 +120,11 @@ def test_an_unaddressed_message_shows_nothing(application: Any, archive: Any, ca
     assert ["sendChatAction", "sendMessage"] == [name for _, name, _ in calls]
 
 
-def test_a_file_shows_that_it_is_sent(application: Any, archive: Any, telegram: Any, tmp_path: Any) -> None:
+def test_a_file_shows_that_it_is_sent(application: Any, library: Any, telegram: Any, tmp_path: Any) -> None:
     """While a document is sent, the chat shows that."""
     (tmp_path / "folder").mkdir()
     (tmp_path / "folder" / "name.txt").write_text("words")
-    archive.folder = tmp_path
+    library.folder = tmp_path
     button = encode_browse(BrowsePress(BrowseView.FILE, "folder01"))
     request = telegram.do_request
     names: list[Any] = []

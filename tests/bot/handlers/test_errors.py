@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from bot.i18n.messages import texts_for
-from tests.bot.ops.test_metrics import read
+from tests.bot.monitoring.test_metrics import read
 from tests.bot.update_builders import ADA, deliver, message, pressed
 
 TEXTS = texts_for("en")
@@ -16,9 +16,9 @@ GERMAN = message("Wer?") | {"from": ADA | {"language_code": "de"}}
 
 
 @pytest.fixture
-def unreachable(archive: Any, application: Any) -> Any:
+def unreachable(library: Any, application: Any) -> Any:
     """Return a bot whose documents are unreachable."""
-    archive.is_away = True
+    library.is_away = True
     return application
 
 
@@ -65,10 +65,10 @@ async def test_guest_queries_while_unreachable(unreachable: Any, telegram: Any) 
     assert TEXTS.documents_unreachable in json.dumps(sent, ensure_ascii=False, default=str)
 
 
-async def test_recovery(unreachable: Any, archive: Any, telegram: Any) -> None:
+async def test_recovery(unreachable: Any, library: Any, telegram: Any) -> None:
     """The first question after an outage is answered as usual."""
     await deliver(unreachable, message=message("Who built it?"))
-    archive.is_away = False
+    library.is_away = False
     await deliver(unreachable, message=message("Who built it?"))
     assert [TEXTS.documents_unreachable, TEXTS.no_answer] == [
         text.partition("\n")[0] for text in telegram.texts()

@@ -14,14 +14,14 @@ TEXTS = texts_for("en")
 
 
 @pytest.fixture
-def twelve_quotes(archive: Any, citation: Any, answer: Any, passage: Any) -> Any:
-    """Return an archive with a question that has twelve quotes."""
+def twelve_quotes(library: Any, citation: Any, answer: Any, passage: Any) -> Any:
+    """Return a library with a question that has twelve quotes."""
     citations = [
         citation("The sea.", (0, 8), ((4, 7),), rank=n, passage=passage("The sea.", number=n, start=100))
         for n in range(1, 13)
     ]
-    archive.answers = {"Which?": answer(*citations)}
-    return archive
+    library.answers = {"Which?": answer(*citations)}
+    return library
 
 
 async def _type(application: Any, telegram: Any, query: str, offset: str = "") -> dict[str, Any]:
@@ -71,11 +71,11 @@ async def test_any_offset(
     assert len(ids) == len(set(ids)) <= 10
 
 
-async def test_no_search_without_documents(application: Any, archive: Any, telegram: Any) -> None:
+async def test_no_search_without_documents(application: Any, library: Any, telegram: Any) -> None:
     """Without documents, an inline query is not searched for."""
-    archive.sources = ()
+    library.sources = ()
     sent = await _type(application, telegram, "Which?")
-    assert (TEXTS.inline_no_quote, []) == (sent["button"]["text"], archive.questions)
+    assert (TEXTS.inline_no_quote, []) == (sent["button"]["text"], library.questions)
 
 
 async def test_an_expired_query_is_no_error(
@@ -124,11 +124,11 @@ async def test_guest_answer(application: Any, telegram: Any) -> None:
     ],
 )
 async def test_guest_query_without_an_answer(  # noqa: PLR0913  # three of them are fixtures
-    application: Any, archive: Any, telegram: Any, text: str, expected: str, *, sources: bool
+    application: Any, library: Any, telegram: Any, text: str, expected: str, *, sources: bool
 ) -> None:
     """A guest query without an answer gets a text that says why."""
     telegram.replies["answerGuestQuery"] = (400, "Bad Request: query is too old")
     if not sources:
-        archive.sources = ()
+        library.sources = ()
     result = await _guest_query(application, telegram, text)
     assert expected == result["input_message_content"]["message_text"]

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from bot.i18n.messages import texts_for
-from retrieval.model import Source
+from retrieval.model.document import Source
 from tests.bot.update_builders import GROUP, PRIVATE, US, deliver, message, pressed
 
 TEXTS = texts_for("en")
@@ -15,22 +15,22 @@ LAND = "The land of the island is sand, and the goats do not eat of it."
 
 
 @pytest.fixture
-def two_documents(archive: Any, passage: Any) -> Any:
-    archive.sources = (
+def two_documents(library: Any, passage: Any) -> Any:
+    library.sources = (
         Source("folder01", "sea.txt", "On the sea", 1, 100, "en"),
         Source("folder02", "land.txt", "On the land", 1, 100, "en"),
     )
-    archive.texts = {
+    library.texts = {
         "folder01": [passage(SEA, title="On the sea")],
         "folder02": [passage(LAND, id="000000000001folder02", title="On the land")],
     }
-    return archive
+    return library
 
 
 @pytest.fixture
-def one_document(archive: Any, passage: Any) -> Any:
-    archive.texts = {"folder01": [passage(SEA)]}
-    return archive
+def one_document(library: Any, passage: Any) -> Any:
+    library.texts = {"folder01": [passage(SEA)]}
+    return library
 
 
 def _reply_to(url: str) -> dict[str, Any]:
@@ -109,36 +109,36 @@ async def test_choosing_a_document(application: Any, telegram: Any) -> None:
 
 
 @pytest.mark.usefixtures("two_documents")
-async def test_an_unknown_name(application: Any, archive: Any, telegram: Any) -> None:
+async def test_an_unknown_name(application: Any, library: Any, telegram: Any) -> None:
     """/overview says that there is no such document; a question with another subject is an ordinary one."""
     assert (await _ask(application, telegram, "/overview drones")).startswith(TEXTS.unknown_document)
     question = "give me a summary of the drones"
     assert TEXTS.no_answer == await _ask(application, telegram, question)
-    assert [question] == archive.questions
+    assert [question] == library.questions
 
 
 @pytest.mark.usefixtures("two_documents")
-async def test_the_documents_and_the_help(application: Any, archive: Any, telegram: Any) -> None:
+async def test_the_documents_and_the_help(application: Any, library: Any, telegram: Any) -> None:
     """Questions for the documents and for help are answered as by /sources and /help, from no document."""
     listed = await _ask(application, telegram, "which documents do you have?")
     assert listed == await _ask(application, telegram, "/sources")
     assert TEXTS.help == await _ask(application, telegram, "who are you?")
-    assert [] == archive.questions
+    assert [] == library.questions
 
 
 @pytest.mark.usefixtures("two_documents")
-async def test_small_talk_and_file_names_come_first(application: Any, archive: Any, telegram: Any) -> None:
+async def test_small_talk_and_file_names_come_first(application: Any, library: Any, telegram: Any) -> None:
     """A greeting alone is greeted, with a question about the bot it gets the help; a file name is browsed."""
     assert TEXTS.greeted == await _ask(application, telegram, "hi")
     assert TEXTS.help == await _ask(application, telegram, "hi, who are you?")
     assert (await _ask(application, telegram, "land.txt")).startswith(TEXTS.document_named)
-    assert [] == archive.questions
+    assert [] == library.questions
 
 
-async def test_places(application: Any, archive: Any, answer: Any, citation: Any, telegram: Any) -> None:
+async def test_places(application: Any, library: Any, answer: Any, citation: Any, telegram: Any) -> None:
     """A question where something is mentioned is answered as by /search, also on further pages."""
     found = [citation("Salt here.", (0, 4), ((0, 4),)) for _ in range(12)]
-    archive.answers = {"salt": answer(*found, question="salt")}
+    library.answers = {"salt": answer(*found, question="salt")}
     places = await _ask(application, telegram, "where is salt mentioned?")
     assert places == await _ask(application, telegram, "/search salt")
     telegram.calls.clear()
@@ -146,9 +146,9 @@ async def test_places(application: Any, archive: Any, answer: Any, citation: Any
     assert "11. Title" in telegram.calls[0][1]["text"]
 
 
-async def test_no_documents(application: Any, archive: Any, telegram: Any) -> None:
+async def test_no_documents(application: Any, library: Any, telegram: Any) -> None:
     """Without documents there is nothing to give an overview of."""
-    archive.sources = ()
+    library.sources = ()
     for text in ("/overview", "/overview name", "what is this about?"):
         assert TEXTS.no_documents == await _ask(application, telegram, text)
 
@@ -165,15 +165,15 @@ async def test_an_edited_question(application: Any, telegram: Any) -> None:
 
 
 async def test_a_quote_that_is_not_verbatim_is_not_sent(
-    application: Any, archive: Any, passage: Any, telegram: Any, monkeypatch: pytest.MonkeyPatch
+    application: Any, library: Any, passage: Any, telegram: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An altered quote is dropped from an overview."""
-    archive.texts = {"folder01": [passage(SEA)]}
-    overview = await archive.overview(archive.sources[0])
+    library.texts = {"folder01": [passage(SEA)]}
+    overview = await library.overview(library.sources[0])
     altered = replace(overview, sentences=tuple(replace(c, quote="Altered.") for c in overview.sentences))
 
     async def altered_overview(_: Source) -> Any:
         return altered
 
-    monkeypatch.setattr(archive, "overview", altered_overview)
+    monkeypatch.setattr(library, "overview", altered_overview)
     assert TEXTS.documents_changed == await _ask(application, telegram, "/overview")

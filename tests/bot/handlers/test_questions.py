@@ -8,25 +8,26 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bot.handlers.context import AnswerMap
+from bot.handlers.recent_messages import AnswerMap
 from bot.i18n.messages import texts_for
 from bot.views.callback_data import Action, ButtonPress, Origin, encode
-from retrieval.model import Locator, PassageContext, Source
+from retrieval.model.answer import Locator
+from retrieval.model.document import PassageWithNeighbours, Source
 from tests.bot.update_builders import ADA, GROUP, PRIVATE, US, deliver, message, pressed
 
 TEXTS = texts_for("en")
 
 
 @pytest.fixture
-def three_quotes(archive: Any, citation: Callable[..., Any], answer: Callable[..., Any]) -> Any:
-    """Return an archive with a question that has three quotes and a misspelling of it."""
+def three_quotes(library: Any, citation: Callable[..., Any], answer: Callable[..., Any]) -> Any:
+    """Return a library with a question that has three quotes and a misspelling of it."""
     citations = [citation(f"Quote number {n}.", (0, 15), ((0, 5),), rank=n) for n in (1, 2, 3)]
-    archive.answers = {
+    library.answers = {
         "Which?": answer(*citations),
         "Whihc?": answer(certainty="none", suggestion="Which?"),
     }
-    archive.contexts = {"000000000001folder01": PassageContext(citations[0].passage, None, None)}
-    return archive
+    library.neighbours = {"000000000001folder01": PassageWithNeighbours(citations[0].passage, None, None)}
+    return library
 
 
 @pytest.mark.parametrize(
@@ -68,10 +69,10 @@ async def test_a_link_shows_its_passage(application: Any, telegram: Any) -> None
     assert text.startswith("Quote number 1.\n\n— Title, under “Heading”, line 5")
 
 
-async def test_a_caption_is_a_question(application: Any, archive: Any) -> None:
+async def test_a_caption_is_a_question(application: Any, library: Any) -> None:
     """In private, the caption of a photo is a question."""
     await deliver(application, message=message(photo=[], caption="Which?"))
-    assert ["Which?"] == archive.questions
+    assert ["Which?"] == library.questions
 
 
 FILE = {"file_id": "1", "file_unique_id": "1"}
@@ -150,10 +151,10 @@ GUIDE = Source("guide001", "town/guide.pdf", "The Town", 1, 100, "en", copies=("
     ],
 )
 async def test_names_of_documents(
-    text: str, named: list[Any], application: Any, archive: Any, telegram: Any
+    text: str, named: list[Any], application: Any, library: Any, telegram: Any
 ) -> None:
     """A message of names of documents alone shows the headings of one, or the list of several."""
-    archive.sources = (*archive.sources, GUIDE)
+    library.sources = (*library.sources, GUIDE)
     await deliver(application, message=message(text))
     ((_, sent),) = telegram.calls
     if not named:
@@ -166,10 +167,10 @@ async def test_names_of_documents(
 
 
 async def test_a_title_may_be_answered(
-    application: Any, archive: Any, telegram: Any, citation: Callable[..., Any], answer: Callable[..., Any]
+    application: Any, library: Any, telegram: Any, citation: Callable[..., Any], answer: Callable[..., Any]
 ) -> None:
     """A title with a sure answer gets its quote."""
-    archive.answers = {"Title": answer(citation("Words.", (0, 6)))}
+    library.answers = {"Title": answer(citation("Words.", (0, 6)))}
     await deliver(application, message=message("Title"))
     assert telegram.texts()[0].startswith("Words.\n")
 
@@ -190,11 +191,11 @@ async def test_a_title_may_be_answered(
     ],
 )
 async def test_groups(  # noqa: PLR0913, PLR0917  # three of them are fixtures
-    text: str, fields: dict[str, Any], expected: list[str], application: Any, archive: Any, telegram: Any
+    text: str, fields: dict[str, Any], expected: list[str], application: Any, library: Any, telegram: Any
 ) -> None:
     """In a group the bot answers only messages addressed to it."""
     await deliver(application, message=message(text, GROUP, **fields))
-    assert expected == archive.questions
+    assert expected == library.questions
     assert len(expected) == len(telegram.calls)
 
 
@@ -233,11 +234,11 @@ async def test_a_reply_to_an_answer_follows_it(  # noqa: PLR0913, PLR0917  # two
     expected: list[str],
     chat: dict[str, Any],
     application: Any,
-    archive: Any,
+    library: Any,
 ) -> None:
     """A question in reply to an answer of the bot is a follow-up; a reply to anything else is not."""
     await deliver(application, message=message(text, chat, reply_to_message=message(chat=chat) | other))
-    assert expected == archive.earlier
+    assert expected == library.earlier
 
 
 async def test_buttons_keep_the_follow_up(application: Any, telegram: Any, three_quotes: Any) -> None:
@@ -276,16 +277,16 @@ async def test_a_quote_that_is_not_verbatim_is_not_sent(
     assert [TEXTS.no_answer] == telegram.texts()
 
 
-async def test_no_documents(application: Any, archive: Any, telegram: Any) -> None:
+async def test_no_documents(application: Any, library: Any, telegram: Any) -> None:
     """Without documents, a question gets a text that says so."""
-    archive.sources = ()
+    library.sources = ()
     await deliver(application, message=message("Which?"))
     assert [TEXTS.no_documents] == telegram.texts()
 
 
-async def test_errors_get_an_apology(application: Any, archive: Any, telegram: Any) -> None:
+async def test_errors_get_an_apology(application: Any, library: Any, telegram: Any) -> None:
     """An exception in a handler is answered with an apology."""
-    archive.answers = None
+    library.answers = None
     await deliver(application, message=message("Which?"))
     await deliver(application, callback_query=pressed("q1", message("Which?")))
     assert [("sendMessage", TEXTS.internal_error), ("answerCallbackQuery", TEXTS.internal_error)] == [
@@ -299,9 +300,9 @@ async def test_errors_get_an_apology(application: Any, archive: Any, telegram: A
     [
         (ButtonPress(Action.QUOTE, 2), "Which?", "Quote number 2.\n"),
         (ButtonPress(Action.QUOTE, 1), "/ask@verbatim_bot Which?", "Quote number 1.\n"),
-        (ButtonPress(Action.CONTEXT, 1, "000000000001folder01"), "Which?", "Quote number 1.\n\n"),
+        (ButtonPress(Action.SURROUNDING_TEXT, 1, "000000000001folder01"), "Which?", "Quote number 1.\n\n"),
         (
-            ButtonPress(Action.CONTEXT, 2, "00000000", Origin(earlier="Old words")),
+            ButtonPress(Action.SURROUNDING_TEXT, 2, "00000000", Origin(earlier="Old words")),
             "Which?",
             "Quote number 2.\n",
         ),
@@ -320,16 +321,16 @@ async def test_buttons_edit_the_answer(
 
 
 @pytest.fixture
-def near_passages(archive: Any, citation: Callable[..., Any], answer: Callable[..., Any]) -> Any:
-    """Return an archive with an unsure answer, a refusal with near passages, and a misspelling."""
+def near_passages(library: Any, citation: Callable[..., Any], answer: Callable[..., Any]) -> Any:
+    """Return a library with an unsure answer, a refusal with near passages, and a misspelling."""
     citations = [citation(f"Quote number {n}.", (0, 15), ((0, 5),), rank=n) for n in (1, 2, 3)]
-    archive.answers = {
+    library.answers = {
         "Perhaps?": answer(*citations, certainty="unsure"),
         "Hardly?": answer(*citations, certainty="none"),
         "Whihc?": answer(certainty="none", suggestion="Perhaps?"),
     }
-    archive.contexts = {"000000000001folder01": PassageContext(citations[0].passage, None, None)}
-    return archive
+    library.neighbours = {"000000000001folder01": PassageWithNeighbours(citations[0].passage, None, None)}
+    return library
 
 
 @pytest.mark.usefixtures("near_passages")
@@ -566,9 +567,9 @@ async def test_nearly_right_data_is_always_answered(  # noqa: PLR0913, PLR0917  
     assert TEXTS.internal_error != answers[0].get("text")
 
 
-async def test_a_changed_passage_offers_its_document(application: Any, archive: Any, telegram: Any) -> None:
+async def test_a_changed_passage_offers_its_document(application: Any, library: Any, telegram: Any) -> None:
     """A link whose passage is gone names the document, with any title, and offers its headings."""
-    archive.sources = (Source("folder01", "name.txt", "Title " * 900, 1, 100, "en"),)
+    library.sources = (Source("folder01", "name.txt", "Title " * 900, 1, 100, "en"),)
     await deliver(application, message=message("/start " + "x" * 12 + "folder01"))
     ((_, sent),) = telegram.calls
     assert sent["text"].startswith("The document “Title Title")
@@ -748,14 +749,14 @@ def test_api_addresses(connecting: Callable[..., Any]) -> None:
 
 
 async def test_a_page_is_sent_as_a_picture(
-    archive: Any, citation: Callable[..., Any], answer: Callable[..., Any], application: Any, telegram: Any
+    library: Any, citation: Callable[..., Any], answer: Callable[..., Any], application: Any, telegram: Any
 ) -> None:
     """A quote from a page has a button that sends the page with its location, or a text if it cannot."""
     at = Locator("Heading", 3, 5, 7, 2, "page", "iii")
-    archive.answers = {
+    library.answers = {
         "Which?": answer(*(citation("The sea.", (0, 8), ((4, 7),), rank=n, locator=at) for n in (1, 2)))
     }
-    archive.pictures = {1: b"a picture"}
+    library.pictures = {1: b"a picture"}
     await deliver(application, message=message("Which?"))
     buttons = [b["text"] for row in telegram.calls[-1][1]["reply_markup"]["inline_keyboard"] for b in row]
     assert TEXTS.show_page in buttons

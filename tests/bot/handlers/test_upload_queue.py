@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
+from bot.documents.collections import Collections
 from bot.handlers import upload_queue
 from bot.handlers.upload_queue import UploadQueue
-from bot.ops.collections import Collections
-from bot.ops.metrics import Metrics
+from bot.monitoring.metrics import Metrics
 
 
 class EncodedCollections(Collections):

@@ -8,10 +8,10 @@ from typing import Any, get_type_hints
 import pytest
 
 from bot.i18n.messages import LANGUAGES, Texts, texts_for
-from bot.views.plain_text import utf16_length
+from bot.views.truncation import utf16_length
 from sandbox import validation
 from sandbox.message_text import utf16_slice
-from sandbox.model import TextWithEntities
+from sandbox.telegram_objects import TextWithEntities
 
 TEXTS = texts_for("en")
 # `list_separator` and `is_right_to_left` are no sentences.

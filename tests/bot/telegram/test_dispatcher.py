@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from telegram import Update, User
 
-from bot.ops.concurrency import CancellableWaits
+from bot.concurrency import CancellableWaits
 from bot.telegram import dispatcher as dispatcher_module
 from bot.telegram.dispatcher import Dispatcher, PendingUpdate
 from bot.telegram.journal import AnsweredJournal

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from telegram import Update
 from telegram.error import Conflict, InvalidToken, NetworkError, RetryAfter, TimedOut
 
-from bot.ops.concurrency import CancellableWaits
+from bot.concurrency import CancellableWaits
 from bot.telegram import polling
 from bot.telegram.dispatcher import Dispatcher
 from bot.telegram.journal import AnsweredJournal

@@ -16,8 +16,8 @@ from telegram.error import (
     TimedOut,
 )
 
-from bot.ops.concurrency import CancellableWaits
-from bot.ops.metrics import Metrics
+from bot.concurrency import CancellableWaits
+from bot.monitoring.metrics import Metrics
 from bot.telegram import rate_limiter
 from bot.telegram.bot_client import Bot
 from bot.telegram.rate_limiter import RateLimiter

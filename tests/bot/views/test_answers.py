@@ -22,8 +22,9 @@ from bot.views.callback_data import (
     fit_words,
 )
 from bot.views.message import Recipient, Reply, text_reply
-from bot.views.plain_text import closest_quotes
-from retrieval.model import Answer, Citation, Locator, PassageContext, TermWeight
+from bot.views.refusals import closest_quotes
+from retrieval.model.answer import Answer, Citation, Locator, TermWeight
+from retrieval.model.document import PassageWithNeighbours
 from tests.bot.hostile_inputs import LONG, WILD, check_limits, citations, texts_of
 
 TEXTS = texts_for("en")
@@ -58,7 +59,7 @@ def test_the_closest_passages_are_whole_and_within_limits(
     assert len(quoted) == len(texts_of(reply, "text_link"))
     pressed = [press for row in _buttons(reply) for _, press in row]
     assert len(pressed) == len(quoted) + 2 * can_vote
-    assert [(Action.CONTEXT, rank, origin) for rank in range(1, len(quoted) + 1)] == [
+    assert [(Action.SURROUNDING_TEXT, rank, origin) for rank in range(1, len(quoted) + 1)] == [
         (press.action, press.rank, press.origin) for press in pressed[: len(quoted)] if press
     ]
 
@@ -144,7 +145,9 @@ def test_the_closest_passages(citation: Callable[..., Any], answer: Callable[...
     ) == reply.text
     assert ["Cat 1 sat.", "Cat 2 sat.", "Cat 3 sat."] == texts_of(reply, "blockquote")
     assert ["Cat"] * 3 == texts_of(reply, "bold")
-    contexts = [(f"Context {n}", ButtonPress(Action.CONTEXT, n, "000000000001folder01")) for n in (1, 2, 3)]
+    contexts = [
+        (f"Context {n}", ButtonPress(Action.SURROUNDING_TEXT, n, "000000000001folder01")) for n in (1, 2, 3)
+    ]
     votes = [("👍", ButtonPress(Action.VOTE_UP)), ("👎", ButtonPress(Action.VOTE_DOWN))]
     assert [contexts, votes] == _buttons(reply)
 
@@ -153,7 +156,7 @@ def test_one_closest_passage_has_no_number(citation: Callable[..., Any], answer:
     """A single closest passage has no number, and its button is named in words."""
     reply = answers.render_answer(answer(citation("Words.", (0, 6)), certainty="unsure"), RECIPIENT)
     assert reply.text.endswith("\nWords.\n— Title, under “Heading”, lines 5–7 · folder/name.txt")
-    wider = ButtonPress(Action.CONTEXT, 1, "000000000001folder01")
+    wider = ButtonPress(Action.SURROUNDING_TEXT, 1, "000000000001folder01")
     assert [[("Show context", wider)]] == _buttons(reply)
 
 
@@ -162,9 +165,11 @@ def test_context_leads_back_to_the_closest_passages(
 ) -> None:
     """The context of one closest passage has a button back to all of them."""
     cited, origin = citation("Words.", (0, 6)), Origin(earlier="cats")
-    around = PassageContext(cited.passage, None, None)
+    around = PassageWithNeighbours(cited.passage, None, None)
     for certainty in ("unsure", "none"):
-        reply = quotes.render_context(answer(cited, certainty=certainty), 1, around, RECIPIENT, origin)
+        reply = quotes.render_surrounding_text(
+            answer(cited, certainty=certainty), 1, around, RECIPIENT, origin
+        )
         back = ("‹ Back to the passages", ButtonPress(Action.CLOSEST, origin=origin))
         assert [back] == _buttons(reply)[0]
 
@@ -272,6 +277,6 @@ def test_parts_fit(cited: list[Citation], parts: int, in_group: bool) -> None:
     check_limits(shown)
     assert shown.keyboard is not None
     presses = [decode(button.callback_data) for row in shown.keyboard.inline_keyboard for button in row]
-    contexts = [press.rank for press in presses if press and press.action is Action.CONTEXT]
+    contexts = [press.rank for press in presses if press and press.action is Action.SURROUNDING_TEXT]
     assert contexts == list(range(1, len(contexts) + 1))
     assert 1 <= len(contexts) <= several.parts

@@ -4,7 +4,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.i18n.messages import texts_for
-from bot.views.message import Recipient, bold, build_reply, plain
+from bot.views.message import (
+    MAX_ENTITIES,
+    MAX_MESSAGE_UNITS,
+    FormattedText,
+    Recipient,
+    bold,
+    build_reply,
+    linked,
+    plain,
+)
+from bot.views.truncation import utf16_length
 from retrieval.ids import document_id, passage_id
 from tests.bot.hostile_inputs import texts_of
 
@@ -27,3 +37,34 @@ def test_entities_stay_on_their_text(first: str, second: str) -> None:
     reply = build_reply(joined)
     assert first + second == reply.text
     assert ([second] if second else []) == texts_of(reply, "bold")
+
+
+PART = st.builds(
+    lambda text, times, form: form(text * times),
+    st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=8) | st.just("👨‍👩‍👧e\u0301🇹🇷"),
+    st.integers(1, 3_000),
+    st.sampled_from([plain, bold, lambda text: linked(text, "https://example.com")]),
+)
+
+
+@given(st.lists(PART, max_size=4), st.integers(0, 150))
+def test_a_message_keeps_to_the_limits(parts: list[FormattedText], words: int) -> None:
+    """Whatever a message is made of, Telegram accepts its size; it loses nothing but its end."""
+    body = sum([bold("a") + " " for _ in range(words)], start=plain("")) + sum(parts, start=plain(""))
+    reply = build_reply(body)
+    units = utf16_length(reply.text)
+    assert units <= MAX_MESSAGE_UNITS
+    assert len(reply.entities) <= MAX_ENTITIES
+    assert all(entity.length > 0 and entity.offset + entity.length <= units for entity in reply.entities)
+    assert reply.text == body.text or body.text.startswith(reply.text.removesuffix("…"))
+    before = list(zip(reply.entities, body.entities, strict=False))
+    assert all((cut.type, cut.offset, cut.url) == (own.type, own.offset, own.url) for cut, own in before)
+    if body.units <= MAX_MESSAGE_UNITS:
+        assert (body.text, body.entities[:MAX_ENTITIES]) == (reply.text, reply.entities)
+
+
+def test_what_is_too_long_loses_its_end() -> None:
+    """A text over the limit is cut to it, with the entity on it."""
+    reply = build_reply(plain("ab ") + bold("é" * 5_000))
+    assert "ab " + "é" * 4_092 + "…" == reply.text
+    assert [(3, 4_093)] == [(entity.offset, entity.length) for entity in reply.entities]

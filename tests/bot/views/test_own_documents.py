@@ -10,7 +10,6 @@ from bot.views.callback_data import OwnPress, OwnView
 from bot.views.message import Recipient
 from bot.views.own_documents import OwnDocument
 from retrieval.ids import document_id
-from retrieval.loaders import libreoffice
 from tests.bot.hostile_inputs import LONG, WILD, check_limits
 
 NAMES = WILD | LONG
@@ -83,22 +82,3 @@ def test_the_choice_is_marked_and_told() -> None:
         documents, "own", 0, group, can_change=False, has_library=True
     )
     assert texts.searched_own in member.text
-
-
-@pytest.mark.parametrize("language", LANGUAGES)
-def test_reasons_are_explained(language: str) -> None:
-    """Each kind of reason has its sentence in each language; English keeps exact reasons for people."""
-    texts = texts_for(language)
-    for reason, sentence in (
-        ("is encrypted; save it without a password", texts.document_is_protected),
-        ("is copy-protected; replace it with an unprotected copy, or remove it", texts.document_is_protected),
-        ("holds no text, only pictures: have it read by OCR (ocrmypdf) first", texts.document_is_pictures),
-        ("holds no text; add some, or remove the file", texts.document_is_empty),
-        ("has more than 5 rows; split it", texts.document_is_too_large),
-        ("is not a PDF, or is cut short or damaged; copy it again", texts.document_is_damaged),
-    ):
-        is_exact = language == "en" and ("split it" in reason or "copy it again" in reason)
-        assert own_documents.explain_problem(reason, texts) == (reason if is_exact else sentence)
-    old_word = own_documents.explain_problem(libreoffice.MISSING, texts)
-    assert "LibreOffice" not in old_word
-    assert "DOCX" in old_word

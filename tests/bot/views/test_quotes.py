@@ -13,7 +13,8 @@ from bot.i18n.messages import texts_for
 from bot.views import quotes
 from bot.views.callback_data import MAX_EARLIER_BYTES, Action, ButtonPress, Origin, decode, fit_words
 from bot.views.message import Recipient, Reply
-from retrieval.model import Answer, Citation, Locator, Passage, PassageContext, Span
+from retrieval.model.answer import Answer, Citation, Locator
+from retrieval.model.document import Passage, PassageWithNeighbours, Span
 from tests.bot.hostile_inputs import LONG, WILD, check_limits, citations, texts_of
 
 TEXTS = texts_for("en")
@@ -49,10 +50,10 @@ def test_context_is_within_limits_and_keeps_the_quote(
     cited: Citation, before: str | None, after: str | None
 ) -> None:
     """The context is cut to fit in a message; the quote is not."""
-    around = PassageContext(
+    around = PassageWithNeighbours(
         cited.passage, _beside(cited.passage, before, -1), _beside(cited.passage, after, 1)
     )
-    reply = quotes.render_context(
+    reply = quotes.render_surrounding_text(
         Answer("?", certainty="sure", confidence=1, citations=(cited,)), 1, around, RECIPIENT
     )
     check_limits(reply)
@@ -143,7 +144,7 @@ def test_paging(
 def test_one_quote_has_no_paging(citation: Callable[..., Any], answer: Callable[..., Any]) -> None:
     """A single quote has no paging, but a button for its context."""
     reply = quotes.render_quote(answer(citation("Words.", (0, 6))), 1, RECIPIENT)
-    wider = ButtonPress(Action.CONTEXT, 1, "000000000001folder01")
+    wider = ButtonPress(Action.SURROUNDING_TEXT, 1, "000000000001folder01")
     assert [[("Show context", wider), ("Document", None)], [("Copy citation", None)]] == _buttons(reply)
 
 
@@ -152,12 +153,12 @@ def test_context_reads_as_the_document(
 ) -> None:
     """The context is the passage between its neighbours, with a button back to the quote."""
     cited = citation("First. Second. Third.", (7, 14))
-    around = PassageContext(
+    around = PassageWithNeighbours(
         cited.passage,
         passage("Earlier.", start=90, paragraph=0),
         passage("Later.", start=122),
     )
-    reply = quotes.render_context(answer(cited), 1, around, RECIPIENT)
+    reply = quotes.render_surrounding_text(answer(cited), 1, around, RECIPIENT)
     assert (
         "Earlier.\n\nFirst.\nSecond.\nThird. Later.\n\n— Title, under “Heading”, lines 5–7 · folder/name.txt"
         == reply.text
@@ -170,15 +171,15 @@ def test_context_adds_no_spaces(
 ) -> None:
     """Passages without a space between them in the document, as in Chinese, have none in the message."""
     cited = citation("灯塔亮。灯塔高。", (0, 4))
-    around = PassageContext(cited.passage, passage("海静。", start=97), passage("船来。", start=108))
-    reply = quotes.render_context(answer(cited), 1, around, RECIPIENT)
+    around = PassageWithNeighbours(cited.passage, passage("海静。", start=97), passage("船来。", start=108))
+    reply = quotes.render_surrounding_text(answer(cited), 1, around, RECIPIENT)
     assert reply.text.startswith("海静。\n灯塔亮。\n灯塔高。船来。\n\n— ")
 
 
 def test_an_overlap_is_shown_once(passage: Callable[..., Any]) -> None:
     """Text that a passage shares with its neighbours is shown once."""
     here = passage("Two. Three. Four.", start=105)
-    around = PassageContext(here, passage("One. Two.", start=100), passage("Four. Five.", start=117))
+    around = PassageWithNeighbours(here, passage("One. Two.", start=100), passage("Four. Five.", start=117))
     shown = quotes.render_passage(around, RECIPIENT).text.partition("\n\n")[0]
     assert ["One.", "Two.", "Three.", "Four.", "Five."] == shown.split()
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from retrieval.documents.library import Library
+from retrieval.documents.local_library import LocalLibrary
 from retrieval.evaluation.dataset import Case
 from retrieval.evaluation.metrics import (
     Miss,
@@ -21,7 +21,8 @@ from retrieval.evaluation.metrics import (
     evaluate,
     group_by_label,
 )
-from retrieval.model import Answer, Citation, Locator, Passage, Span
+from retrieval.model.answer import Answer, Citation, Locator
+from retrieval.model.document import Passage, Span
 
 CONFIDENCES = st.lists(st.sampled_from([0.0, 0.1, 0.25, 0.5, 1.0]) | st.floats(0, 1), max_size=30)
 
@@ -128,7 +129,7 @@ async def test_changed_document(tmp_path: Path) -> None:
     """Quotes are compared with the current text of the file, not with the index."""
     path = tmp_path / "tower.txt"
     path.write_text("The tower of Nordholm was built in 1874 by Clara Brandt.\n", encoding="utf-8")
-    library = Library.open(tmp_path)
+    library = LocalLibrary.open(tmp_path)
     case = Case("Who built the tower of Nordholm?", ("Clara Brandt",), "tower.txt")
     (outcome,) = await evaluate(library, [case], document_texts(tmp_path))
     assert (1, 1, 1) == (outcome.rank, outcome.document_rank, outcome.verbatim)

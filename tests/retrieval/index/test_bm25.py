@@ -17,7 +17,7 @@ from retrieval.index import segment_writer
 from retrieval.index.bm25 import K1, B
 from retrieval.index.local_index import LocalIndex
 from retrieval.index.segment import LiveSegment
-from retrieval.model import Passage
+from retrieval.model.document import Passage
 from tests.retrieval.corpus import document
 
 LAYOUTS = [

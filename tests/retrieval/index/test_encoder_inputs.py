@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from retrieval.index import encoder_inputs
 from retrieval.index.forward_index import ForwardIndex
 from retrieval.index.vocabulary import digest
-from retrieval.model import Passage, Span
+from retrieval.model.document import Passage, Span
 
 TEXT = (
     st.text(st.characters(exclude_categories=["Cs"]), max_size=120)

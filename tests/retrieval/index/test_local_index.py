@@ -14,7 +14,7 @@ from retrieval.index.bm25 import K1, B
 from retrieval.index.local_index import LocalIndex
 from retrieval.index.segment import LiveSegment
 from retrieval.index.tokenizer import tokenize
-from retrieval.model import Passage
+from retrieval.model.document import Passage
 from tests.retrieval.corpus import all_passages, document, forward_rows, with_vectors
 from tests.retrieval.fake_encoder import FakeEncoder
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from retrieval.documents.library import Library
+from retrieval.documents.local_library import LocalLibrary
 from retrieval.embeddings.vector_store import CODES_FILE_NAME, FILE_NAME
 from retrieval.errors import DamagedError
 from retrieval.ids import document_of
@@ -283,8 +283,8 @@ def test_format_version(tmp_path: Path) -> None:
     shutil.copytree("tests/documents/printed", documents / "pdf")
     for name, make in DOCUMENTS.items():
         (documents / name).write_bytes(make())
-    index = Library.open(documents, index_dir=tmp_path / "index").index
+    index = LocalLibrary.open(documents, index_dir=tmp_path / "index").index
     digest = hashlib.blake2b(digest_size=8)
     for live in index.segments:
         digest.update(live.segment.path.read_bytes())
-    assert (4, "132cf90cd5029f8e") == (manifest.FORMAT_VERSION, digest.hexdigest())
+    assert (5, "132cf90cd5029f8e") == (manifest.FORMAT_VERSION, digest.hexdigest())

@@ -19,7 +19,7 @@ from retrieval.index.bm25 import Weighting
 from retrieval.index.forward_index import ForwardIndex
 from retrieval.index.local_index import LocalIndex
 from retrieval.index.segment import LiveSegment, MaskedSegment, Segment
-from retrieval.model import Passage
+from retrieval.model.document import Passage
 from tests.retrieval.corpus import document, forward_rows
 
 WORDS = ["goat", "Goats", "keeper", "the", "lighthouse", "1874", "козы", "смотрит", "茶馆"]

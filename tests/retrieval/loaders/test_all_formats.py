@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from bot.i18n.messages import texts_for
-from bot.views.plain_text import location_text
-from retrieval.documents.library import Library
+from bot.views.locations import location_text
+from retrieval.documents.local_library import LocalLibrary
 from tests.documents import samples, text_samples
 from tests.retrieval.corpus import library_passages
 
@@ -79,20 +79,20 @@ SLIDES = (".pptx", ".odp")
 
 
 @pytest.fixture(scope="module")
-def library(tmp_path_factory: pytest.TempPathFactory) -> Library:
+def library(tmp_path_factory: pytest.TempPathFactory) -> LocalLibrary:
     """Return a library opened from the saved index, after checking it against the one that built it."""
     folder, saved = tmp_path_factory.mktemp("documents"), tmp_path_factory.mktemp("index")
     for name, document in {**samples.DOCUMENTS, **text_samples.DOCUMENTS}.items():
         (folder / name).write_bytes(document())
-    first = Library.open(folder, index_dir=saved)
-    second = Library.open(folder, index_dir=saved)
+    first = LocalLibrary.open(folder, index_dir=saved)
+    second = LocalLibrary.open(folder, index_dir=saved)
     assert () == first.problems
     assert library_passages(first) == library_passages(second)
     return second
 
 
 @pytest.mark.parametrize(("name", "question", "words", "expected"), QUESTIONS)
-async def test_questions(name: str, question: str, words: str, expected: str, library: Library) -> None:
+async def test_questions(name: str, question: str, words: str, expected: str, library: LocalLibrary) -> None:
     """The first quote is from the right document, has the answer and a readable location."""
     answer = await library.answer(question)
     assert answer.certainty != "none"
@@ -102,7 +102,7 @@ async def test_questions(name: str, question: str, words: str, expected: str, li
     assert expected == location_text(best.title, best.locator, texts_for("en"))
 
 
-async def test_page_numbers(library: Library) -> None:
+async def test_page_numbers(library: LocalLibrary) -> None:
     """`page` is the number of a slide, and None for rows and chapters."""
     best = [(await library.answer(question)).citations[0] for _, question, *_ in QUESTIONS]
     pages = {cited.document: cited.locator.page for cited in best if not cited.document.endswith(SLIDES)}
@@ -114,8 +114,8 @@ def test_lazy_imports(tmp_path: Path) -> None:
     """Plain text is read without importing the libraries of other formats."""
     (tmp_path / "a.txt").write_text("It opens at nine.")
     code = (
-        "import sys; from pathlib import Path; from retrieval.documents.library import Library;"
-        f"Library.open(Path({str(tmp_path)!r}));"
+        "import sys; from pathlib import Path; from retrieval.documents.local_library import LocalLibrary;"
+        f"LocalLibrary.open(Path({str(tmp_path)!r}));"
         "print({'docx', 'pptx', 'openpyxl', 'lxml', 'selectolax', 'xml.etree'} & set(sys.modules))"
     )
     done = subprocess.run(

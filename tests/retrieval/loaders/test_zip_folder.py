@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from bot.i18n.messages import texts_for
-from bot.views.plain_text import location_text
+from bot.views.locations import location_text
 from retrieval.documents.file_listing import list_files
-from retrieval.documents.library import Library
+from retrieval.documents.local_library import LocalLibrary
 from retrieval.errors import DocumentError
 from retrieval.loaders import zip_folder
 from retrieval.loaders.formats import read_file
@@ -36,7 +36,7 @@ def folder(tmp_path: Path) -> Path:
 
 async def test_documents(folder: Path, tmp_path: Path) -> None:
     """Each file in an archive is a document, cited with its path through the archive."""
-    library = Library.open(folder, index_dir=tmp_path / "index")
+    library = LocalLibrary.open(folder, index_dir=tmp_path / "index")
     assert [
         "more/pack.zip/guide.docx",
         "more/pack.zip/notes/hours.txt",
@@ -55,11 +55,11 @@ async def test_documents(folder: Path, tmp_path: Path) -> None:
 
 def test_unchanged_archives_are_not_read_again(folder: Path, tmp_path: Path) -> None:
     """A saved index knows the files of an archive; a new archive replaces them."""
-    first = Library.open(folder, index_dir=tmp_path / "index")
-    assert first.version == Library.open(folder, index_dir=tmp_path / "index").version
+    first = LocalLibrary.open(folder, index_dir=tmp_path / "index")
+    assert first.version == LocalLibrary.open(folder, index_dir=tmp_path / "index").version
     (folder / "more" / "pack.zip").write_bytes(samples.make_zip({"new.txt": "A new sentence."}))
     assert ["more/pack.zip/new.txt", "own.txt"] == [
-        source.name for source in Library.open(folder, index_dir=tmp_path / "index").sources
+        source.name for source in LocalLibrary.open(folder, index_dir=tmp_path / "index").sources
     ]
 
 

@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from retrieval.model import Problem
+from retrieval.errors import ProblemKind
+from retrieval.model.document import Problem
 from retrieval.opensearch import index_mapping
 from retrieval.opensearch.index_mapping import IndexMetadata, spell_terms
 
@@ -22,7 +23,9 @@ def test_metadata_round_trip() -> None:
 
 def test_problems_round_trip() -> None:
     """Files that could not be listed are part of the metadata."""
-    written = IndexMetadata("verbatim", 1, 300, problems=(Problem("a.txt", "no"),), languages=("en", "de"))
+    written = IndexMetadata(
+        "verbatim", 1, 300, problems=(Problem("a.txt", "no", ProblemKind.EMPTY),), languages=("en", "de")
+    )
     assert written == IndexMetadata.read(json.loads(json.dumps(written.to_json())))
 
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from retrieval.model import Source
-from retrieval.query.document_names import documents_meant, find_documents
+from retrieval.model.document import Source
+from retrieval.query.document_names import NameTable, documents_meant, find_documents, find_files, find_titles
 
 SOURCES = [
     Source("travel00", "hr/travel-policy.md", "Travel policy", 1, 1, "en"),
@@ -44,3 +44,48 @@ def test_documents_by_name(name: str, found: list[str]) -> None:
 def test_no_name_means_all(name: str) -> None:
     """Without a name, any document may be meant."""
     assert SOURCES == documents_meant(name, SOURCES)
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("travel-policy.md", ["travel00"]),
+        ("“hr/Travel-Policy.md”!", ["travel00"]),
+        ("travel-policy.md and handbook.pdf", ["travel00", "handbook"]),
+        ("handbook.pdf; ziegen.txt", ["handbook", "ziegen00"]),
+        ("old/2022.md 2022.md", ["travel22"]),
+        ("what does handbook.pdf say", []),
+        ("handbook", []),
+        ("?.", []),
+        ("handbook.pdf " * 99, []),
+    ],
+)
+def test_file_names(text: str, found: list[str]) -> None:
+    """A message of file names alone names these documents, each once."""
+    assert found == [source.id for source in find_files(text, [NameTable.of(SOURCES)])]
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("travel policy?", ["travel00"]),
+        ("Uber Ziegen", ["ziegen00"]),
+        ("Handbook, 差旅政策", ["handbook", "zhengce0"]),
+        ("Handbook, please", []),
+        ("travel", []),
+        ("", []),
+        ("handbook, " * 101, []),
+    ],
+)
+def test_titles(text: str, found: list[str]) -> None:
+    """A message of whole titles alone names these documents."""
+    assert found == [source.id for source in find_titles(text, [NameTable.of(SOURCES)])]
+
+
+def test_names_of_several_lists() -> None:
+    """The documents of all tables are found, those of the first table first."""
+    tables = [
+        NameTable.of(SOURCES[-1:]),
+        NameTable.of([Source("handboo2", "handbook.pdf", "Other", 1, 1, "en")]),
+    ]
+    assert ["handbook", "handboo2"] == [source.id for source in find_files("handbook.pdf", tables)]

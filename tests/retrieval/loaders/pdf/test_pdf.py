@@ -12,16 +12,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.i18n.messages import texts_for
-from bot.views.plain_text import location_text
+from bot.views.locations import location_text
 from retrieval.documents.file_listing import list_files
 from retrieval.documents.ingestion import FailedFile, ingest
-from retrieval.documents.library import Library
+from retrieval.documents.local_library import LocalLibrary
 from retrieval.errors import DocumentError
 from retrieval.index.segment import Segment
 from retrieval.loaders.chunking import split_passages
 from retrieval.loaders.formats import load_document
 from retrieval.loaders.pdf.paragraphs import Dehyphenator
-from retrieval.model import Document
+from retrieval.model.document import Document
 from tests.documents import generated_pdfs
 from tests.documents.pdf_builder import (
     PAGE_HEIGHT,
@@ -108,17 +108,17 @@ def check(document: Document) -> None:
 
 
 @pytest.fixture(scope="module")
-def library(tmp_path_factory: pytest.TempPathFactory) -> Library:
+def library(tmp_path_factory: pytest.TempPathFactory) -> LocalLibrary:
     folder = tmp_path_factory.mktemp("documents")
     for name, make in DOCUMENTS.items():
         (folder / name).write_bytes(make())
-    opened = Library.open(folder, index_dir=tmp_path_factory.mktemp("index"))
+    opened = LocalLibrary.open(folder, index_dir=tmp_path_factory.mktemp("index"))
     assert () == opened.problems
     return opened
 
 
 @pytest.mark.parametrize(("name", "question", "words", "expected"), QUESTIONS)
-async def test_questions(name: str, question: str, words: str, expected: str, library: Library) -> None:
+async def test_questions(name: str, question: str, words: str, expected: str, library: LocalLibrary) -> None:
     """The right document is quoted first, in whole words, with the page as it is numbered in print."""
     answer = await library.answer(question)
     best = answer.citations[0]

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from retrieval.errors import DocumentError
 from retrieval.loaders.text import records
 from retrieval.loaders.text.records import load
-from retrieval.model import Document
+from retrieval.model.document import Document
 from tests.documents import text_samples
 
 

@@ -2,12 +2,12 @@ from pathlib import Path
 
 import pytest
 
-from retrieval.documents.library import Library
+from retrieval.documents.local_library import LocalLibrary
 from retrieval.errors import DocumentError
 from retrieval.loaders.chunking import split_passages
 from retrieval.loaders.text import subtitles
 from retrieval.loaders.text.subtitles import load
-from retrieval.model import Document
+from retrieval.model.document import Document
 from retrieval.quotes.citations import Excerpt, cite
 from tests.documents import text_samples
 from tests.retrieval.corpus import library_passages
@@ -118,5 +118,5 @@ def test_long_pause() -> None:
 def test_saved_times(tmp_path: Path) -> None:
     """An index that was saved and opened again knows the time of each cue."""
     (tmp_path / "talk.srt").write_text(text_samples.SRT)
-    opened = [library_passages(Library.open(tmp_path, index_dir=tmp_path / "index")) for _ in range(2)]
+    opened = [library_passages(LocalLibrary.open(tmp_path, index_dir=tmp_path / "index")) for _ in range(2)]
     assert [list(split_passages(read(text_samples.SRT, "talk.srt")))] * 2 == opened

@@ -1,0 +1,463 @@
+"""The documents that belong to one chat: kept on disk, opened when asked, deleted on request or when unused.
+
+Each collection is a folder `COLLECTIONS_DIR/<bot id>/<chat id>/`:
+
+    files/@<chat id>/    the documents
+    index/               their saved index, with vectors
+    uploads/             documents that were accepted and have not been read yet
+    collection.json      who added which document, what is asked, and when the bot left the group
+    used                 modified at the last question
+    unencoded            there while vectors are missing
+
+Several processes may share it. A lock file beside the folder admits one writer at a time; readers see the
+index that was saved last.
+"""
+
+import asyncio
+import contextlib
+import fcntl
+import json
+import logging
+import os
+import shutil
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Literal, TypeAlias
+from weakref import WeakValueDictionary
+
+from pydantic import TypeAdapter, ValidationError
+
+from bot.concurrency import in_thread
+from bot.documents.background_encoding import lower_priority
+from retrieval.documents.base_library import SingleLibrary
+from retrieval.documents.combined_library import AnyLibrary, CombinedLibrary
+from retrieval.documents.local_library import LocalLibrary, saved_index_dir
+from retrieval.embeddings.encoder import Encoder
+from retrieval.ids import own_folder
+from retrieval.index.manifest import MANIFEST
+
+_log = logging.getLogger(__name__)
+
+Scope: TypeAlias = Literal["both", "own", "library"]
+"""What a chat asks: its own documents and the library, or one of them."""
+
+_MAX_OPEN = 200
+_IDLE_SECONDS = 15 * 60.0
+_SWEEP_INTERVAL_SECONDS = 3600.0
+_DAY_SECONDS = 24 * 3600.0
+# A group that removed the bot by mistake can add it again within a day.
+_GRACE_AFTER_LEAVING_SECONDS = _DAY_SECONDS
+# The time of the last question decides after how many days a collection is deleted, so hours are enough.
+_USED_INTERVAL_SECONDS = 3600.0
+
+
+@dataclass(frozen=True, slots=True)
+class AddedBy:
+    """Who added a document, as shown to the members of a group, and when (POSIX time)."""
+
+    person: str
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class CollectionRecord:
+    """What `collection.json` holds. `left_at` is when the bot left the group (POSIX time), or None."""
+
+    scope: Scope = "both"
+    added: dict[str, AddedBy] = field(default_factory=dict)
+    left_at: float | None = None
+
+
+_RECORD = TypeAdapter(CollectionRecord)
+
+
+@dataclass(frozen=True, slots=True)
+class CollectionPaths:
+    """The files of one collection."""
+
+    root: Path
+    chat: int
+
+    @property
+    def folder(self) -> Path:
+        return self.root / str(self.chat)
+
+    @property
+    def files(self) -> Path:
+        """The documents folder as the library sees it."""
+        return self.folder / "files"
+
+    @property
+    def documents(self) -> Path:
+        return self.files / own_folder(self.chat)
+
+    @property
+    def index(self) -> Path:
+        return self.folder / "index"
+
+    @property
+    def uploads(self) -> Path:
+        return self.folder / "uploads"
+
+    def saved_uploads(self) -> list[Path]:
+        """Return the files of the uploads that have not been read yet."""
+        return list(self.uploads.glob("*.json"))
+
+    @property
+    def record(self) -> Path:
+        return self.folder / "collection.json"
+
+    @property
+    def used(self) -> Path:
+        return self.folder / "used"
+
+    @property
+    def unencoded(self) -> Path:
+        """A file that is there while vectors are missing."""
+        return self.folder / "unencoded"
+
+    @property
+    def lock(self) -> Path:
+        """The lock file; it is outside the folder, so that deleting the collection leaves the lock valid."""
+        return self.root / f".{self.chat}.lock"
+
+
+@dataclass(frozen=True, slots=True)
+class CollectionSize:
+    """The number of documents in a collection and their size in bytes."""
+
+    files: int
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class ChatLibrary:
+    """What a chat asks. `scope` is what it has chosen, None for a chat without documents of its own."""
+
+    library: AnyLibrary
+    scope: Scope | None = None
+
+
+@dataclass(slots=True)
+class _OpenCollection:
+    library: LocalLibrary
+    state: object
+    used_at: float
+
+
+class Collections:
+    """The collections of one bot, in `root`. Opens at most 200 at a time, and closes those not in use."""
+
+    def __init__(
+        self, root: Path, *, quote_chars: int, encoder: Encoder | None, unused_days: int = 0
+    ) -> None:
+        self.root = root
+        self._quote_chars = quote_chars
+        self._encoder = encoder
+        self._unused_days = unused_days
+        self._open: OrderedDict[int, _OpenCollection] = OrderedDict()
+        self._opening: WeakValueDictionary[int, asyncio.Lock] = WeakValueDictionary()
+
+    def paths(self, chat: int) -> CollectionPaths:
+        return CollectionPaths(self.root, chat)
+
+    def exists(self, chat: int) -> bool:
+        """Return whether a chat has a collection; without one, this is all that an update costs."""
+        return self.paths(chat).record.exists()
+
+    def chats(self) -> list[int]:
+        """Return the ids of the chats that have a collection, sorted."""
+        try:
+            names = [path.name for path in self.root.iterdir()]
+        except OSError:
+            return []
+        return sorted(int(name) for name in names if _is_chat_id(name))
+
+    async def chosen_library(self, chat: int, shared: SingleLibrary) -> ChatLibrary:
+        """Return what a chat asks: its documents, the library, or both. Failures to open are logged."""
+        if not self.exists(chat):
+            return ChatLibrary(shared)
+        try:
+            library = await self.library(chat)
+            scope = self.record(chat).scope
+        except Exception as error:  # noqa: BLE001  # a damaged collection must not cost the library's answers
+            _log.warning("The documents of a chat cannot be opened: %s", type(error).__name__)
+            return ChatLibrary(shared)
+        if library is None or not library.sources:
+            return ChatLibrary(shared)
+        libraries: dict[Scope, AnyLibrary] = {
+            "library": shared,
+            "own": library,
+            "both": CombinedLibrary(library, shared) if shared.sources else library,
+        }
+        return ChatLibrary(libraries[scope], scope)
+
+    async def library(self, chat: int) -> LocalLibrary | None:
+        """Return the library of a chat as it was last saved, or None without one."""
+        lock = self._opening.setdefault(chat, asyncio.Lock())
+        async with lock:
+            state = _saved_state(self.paths(chat), self._quote_chars)
+            opened = self._open.get(chat)
+            if opened is None or opened.state != state:
+                library = await in_thread(lambda: self._load(chat))
+                if library is None:
+                    self.close(chat)
+                    return None
+                opened = _OpenCollection(library, state, 0.0)
+                self._open[chat] = opened
+            opened.used_at = time.monotonic()
+            self._open.move_to_end(chat)
+            while len(self._open) > _MAX_OPEN:
+                self._open.popitem(last=False)
+            return opened.library
+
+    def _load(self, chat: int) -> LocalLibrary | None:
+        paths = self.paths(chat)
+        library = LocalLibrary.load(
+            paths.files, paths.index, quote_chars=self._quote_chars, encoder=self._encoder
+        )
+        if library is not None or not paths.documents.is_dir():
+            return library
+        # The saved index is damaged, or of another version of the program.
+        with self.locked(chat):
+            return self.read(chat)
+
+    def read(self, chat: int) -> LocalLibrary:
+        """Read the documents that have changed, save the index and return the library. Blocks.
+
+        Nothing of removed and replaced documents stays in the index.
+        The caller holds the lock of the collection.
+        """
+        paths = self.paths(chat)
+        # A process that was killed while it read may have left texts there. No other process writes now.
+        for folder in paths.index.glob(".new-*"):
+            shutil.rmtree(folder, ignore_errors=True)
+        library = LocalLibrary.open(
+            paths.files,
+            index_dir=paths.index,
+            quote_chars=self._quote_chars,
+            encoder=self._encoder,
+        )
+        clean = library.without_deleted()
+        if clean is not library:
+            clean.save(paths.index)
+        return clean
+
+    async def encode(self, chat: int, stop: Callable[[], bool]) -> bool:
+        """Compute the vectors of a chat's documents that are missing; return whether none is left.
+
+        `stop` is called about once a second. Raises EncoderError.
+        """
+        library = await self.library(chat)
+        if library is None or self._encoder is None:
+            return True
+
+        def encode() -> bool:
+            lower_priority()
+            return not library.unencoded or library.encode(stop=stop)
+
+        if not await in_thread(encode):
+            return False
+        # Other processes see the vectors once they open the collection again.
+        with contextlib.suppress(OSError):
+            os.utime(_manifest_path(self.paths(chat), self._quote_chars))
+        return True
+
+    def close(self, chat: int) -> None:
+        """Forget an open collection; its files are released with the last answer from it."""
+        self._open.pop(chat, None)
+
+    @contextlib.contextmanager
+    def locked(self, chat: int) -> Iterator[CollectionPaths]:
+        """Hold the lock of a collection, of all processes that share it. Blocks."""
+        paths = self.paths(chat)
+        self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        while True:
+            with paths.lock.open("ab") as file:
+                fcntl.flock(file, fcntl.LOCK_EX)
+                # Another process may have deleted the file, with the collection, while this one waited.
+                if _is_same_file(file.fileno(), paths.lock):
+                    yield paths
+                    return
+
+    def record(self, chat: int) -> CollectionRecord:
+        """Return what is noted about a collection; the default if nothing can be read."""
+        try:
+            return _RECORD.validate_json(self.paths(chat).record.read_bytes())
+        except (OSError, ValidationError):
+            return CollectionRecord()
+
+    def write_record(self, chat: int, record: CollectionRecord) -> None:
+        """Save what is noted about a collection. Raises OSError."""
+        paths = self.paths(chat)
+        paths.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        write_durably(paths.record, json.dumps(asdict(record), ensure_ascii=False).encode())
+
+    def documents(self, chat: int) -> list[tuple[str, int, float]]:
+        """Return name, size in bytes and modification time (POSIX) of each document, by name. Blocks."""
+        documents = []
+        with contextlib.suppress(OSError), os.scandir(self.paths(chat).documents) as entries:
+            for entry in entries:
+                if not entry.name.startswith("."):
+                    status = entry.stat()
+                    documents.append((entry.name, status.st_size, status.st_mtime))
+        return sorted(documents)
+
+    def size(self, chat: int) -> CollectionSize:
+        """Return the number and size of a chat's documents."""
+        sizes = [size for _, size, _ in self.documents(chat)]
+        return CollectionSize(len(sizes), sum(sizes))
+
+    def totals(self) -> tuple[int, int, int]:
+        """Return the number of chats with documents of their own, of these documents, and of their bytes."""
+        sizes = [size for chat in self.chats() if (size := self.size(chat)).files]
+        return len(sizes), sum(size.files for size in sizes), sum(size.bytes for size in sizes)
+
+    def note_use(self, chat: int) -> None:
+        """Note that a chat has asked its documents."""
+        used = self.paths(chat).used
+        with contextlib.suppress(OSError):
+            if not used.exists() or time.time() - used.stat().st_mtime > _USED_INTERVAL_SECONDS:
+                used.touch()
+
+    def set_scope(self, chat: int, scope: Scope) -> None:
+        """Choose what a chat asks from now on. Blocks; raises OSError."""
+        with self.locked(chat):
+            self.write_record(chat, replace(self.record(chat), scope=scope))
+
+    def remove(self, chat: int, name: str) -> None:
+        """Delete a document of a chat; with the last one, the whole collection. Blocks; raises OSError."""
+        with self.locked(chat) as paths:
+            (paths.documents / name).unlink(missing_ok=True)
+            if self._is_empty(paths):
+                self._delete_folder(paths)
+                return
+            record = self.record(chat)
+            added = {known: by for known, by in record.added.items() if known != name}
+            self.write_record(chat, replace(record, added=added))
+            self.read(chat)
+
+    def delete(self, chat: int) -> bool:
+        """Delete all that is kept for a chat; return whether there was anything. Blocks; raises OSError."""
+        with self.locked(chat) as paths:
+            had_any = paths.folder.exists()
+            self._delete_folder(paths)
+        return had_any
+
+    def delete_if_empty(self, chat: int) -> None:
+        """Delete the folder of a chat without documents and without uploads. Blocks; raises OSError."""
+        with self.locked(chat) as paths:
+            if self._is_empty(paths):
+                self._delete_folder(paths)
+
+    def _is_empty(self, paths: CollectionPaths) -> bool:
+        return not self.size(paths.chat).files and not paths.saved_uploads()
+
+    def _delete_folder(self, paths: CollectionPaths) -> None:
+        self.close(paths.chat)
+        if paths.folder.exists():
+            shutil.rmtree(paths.folder)
+        # Others that wait for the lock notice that its file is gone.
+        paths.lock.unlink(missing_ok=True)
+
+    def migrate(self, old: int, new: int) -> None:
+        """Move the documents of a group to the supergroup that it has become. Blocks; raises OSError."""
+        with self.locked(old) as source, self.locked(new) as target:
+            if not source.folder.exists() or target.folder.exists():
+                return
+            shutil.rmtree(source.index, ignore_errors=True)
+            source.folder.rename(target.folder)
+            moved = target.files / own_folder(old)
+            if moved.exists():
+                moved.rename(target.documents)
+            self.close(old)
+            source.lock.unlink(missing_ok=True)
+            self.read(new)
+
+    def set_left(self, chat: int, *, has_left: bool) -> None:
+        """Note that the bot has left a group, or is a member again. Blocks; raises OSError."""
+        if not self.exists(chat):
+            return
+        with self.locked(chat):
+            left_at = time.time() if has_left else None
+            self.write_record(chat, replace(self.record(chat), left_at=left_at))
+
+    async def sweep_forever(self) -> None:
+        """Close collections that are not in use, and delete those that are due, every hour."""
+        swept_at = 0.0
+        while True:
+            self._close_idle()
+            if time.monotonic() - swept_at >= _SWEEP_INTERVAL_SECONDS or not swept_at:
+                swept_at = time.monotonic()
+                await in_thread(self.delete_due)
+            await asyncio.sleep(60.0)
+
+    def _close_idle(self) -> None:
+        now = time.monotonic()
+        for chat, opened in list(self._open.items()):
+            if now - opened.used_at > _IDLE_SECONDS:
+                self.close(chat)
+
+    def delete_due(self) -> int:
+        """Delete the collections of groups left a day ago, and those unused for too long; return how many."""
+        deleted = 0
+        for chat in self.chats():
+            try:
+                if self._is_due(chat):
+                    self.delete(chat)
+                    deleted += 1
+            except OSError as error:
+                _log.warning("The documents of chat %d cannot be deleted (%s)", chat, error.strerror)
+        if deleted:
+            _log.info("Deleted the documents of %d chats that were due", deleted)
+        return deleted
+
+    def _is_due(self, chat: int) -> bool:
+        paths, left_at, now = self.paths(chat), self.record(chat).left_at, time.time()
+        if left_at is not None and now - left_at > _GRACE_AFTER_LEAVING_SECONDS:
+            return True
+        if not self._unused_days:
+            return False
+        used = paths.used if paths.used.exists() else paths.record
+        return used.exists() and now - used.stat().st_mtime > self._unused_days * _DAY_SECONDS
+
+
+def write_durably(path: Path, data: bytes) -> None:
+    """Replace a file, so that it has the old or the new content even if the power fails. Raises OSError."""
+    temporary = path.with_name(f".new-{path.name}")
+    try:
+        with temporary.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except OSError:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def _saved_state(paths: CollectionPaths, quote_chars: int) -> object:
+    """Return a value that changes when any process saves the index of a collection."""
+    try:
+        status = _manifest_path(paths, quote_chars).stat()
+    except OSError:
+        return None
+    return status.st_ino, status.st_mtime_ns
+
+
+def _manifest_path(paths: CollectionPaths, quote_chars: int) -> Path:
+    return saved_index_dir(paths.files, paths.index, quote_chars) / MANIFEST
+
+
+def _is_same_file(descriptor: int, path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(descriptor), path.stat())
+    except FileNotFoundError:
+        return False
+
+
+def _is_chat_id(name: str) -> bool:
+    return name.removeprefix("-").isdecimal() and name.isascii()

@@ -1,0 +1,62 @@
+"""What is told of files that were left out: a line each, or a sentence to the person who sent one."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from pathlib import PurePath
+
+from bot.i18n.messages import Texts
+from retrieval.errors import ProblemKind
+from retrieval.loaders.formats import is_document_name
+from retrieval.model.document import Problem
+
+SHOWN_FORMATS = "PDF, DOCX, ODT, RTF, XLSX, PPTX, EPUB, HTML, MD, CSV, TXT"
+_MAX_KINDS = 12
+_MAX_KIND_CHARS = 16
+
+
+def problem_lines(problems: Iterable[Problem]) -> Iterator[str]:
+    """Yield a line for each document that cannot be read, and then one that counts all other files."""
+    kinds: Counter[str] = Counter()
+    for problem in problems:
+        if is_document_name(problem.name) or problem.kind is not ProblemKind.UNSUPPORTED:
+            yield f"{problem.name}: {problem.reason}"
+        else:
+            kinds[_kind(problem.name)] += 1
+    if kinds:
+        yield f"{_counts(kinds)}: not read"
+
+
+def all_problem_lines(problems: Iterable[Problem]) -> Iterator[str]:
+    """Yield a line for each file that was left out."""
+    return (f"{problem.name}: {problem.reason}" for problem in problems)
+
+
+def explain_problem(problem: Problem, texts: Texts) -> str:
+    """Return why a document cannot be read, in the language of the texts.
+
+    The reason of a problem is in English. Other languages have a sentence for each kind of problem, English
+    for those whose advice is meant for the operator.
+    """
+    kinds = {
+        ProblemKind.UNSUPPORTED: texts.format_not_supported(SHOWN_FORMATS),
+        ProblemKind.PROTECTED: texts.document_is_protected,
+        ProblemKind.PICTURES: texts.document_is_pictures,
+        ProblemKind.EMPTY: texts.document_is_empty,
+    }
+    if texts.language != "en":
+        kinds[ProblemKind.TOO_LARGE] = texts.document_is_too_large
+        kinds[ProblemKind.UNREADABLE] = texts.document_is_damaged
+    return kinds.get(problem.kind, problem.reason)
+
+
+def _kind(name: str) -> str:
+    suffix = PurePath(name).suffix.lower()
+    return suffix if suffix and len(suffix) <= _MAX_KIND_CHARS else "without an ending"
+
+
+def _counts(kinds: Counter[str]) -> str:
+    ordered = sorted(kinds.items(), key=lambda kind: (-kind[1], kind[0]))
+    parts = [f"{count:,} {kind}" for kind, count in ordered[:_MAX_KINDS]]
+    if others := sum(count for _, count in ordered[_MAX_KINDS:]):
+        parts.append(f"{others:,} of other kinds")
+    return ", ".join(parts)

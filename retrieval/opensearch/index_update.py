@@ -1,0 +1,318 @@
+"""Indexes a documents folder in a cluster.
+
+A new index is built beside the current one, from a clone of it where possible. When it is complete, the alias
+is moved to it. Until then searches use the current index.
+"""
+
+import asyncio
+import logging
+import secrets
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from http import HTTPStatus
+from pathlib import Path
+
+from retrieval.documents import file_listing as listing
+from retrieval.documents.file_listing import FileEntry
+from retrieval.documents.file_records import FileRecord, file_record, library_version, unchanged
+from retrieval.documents.ingestion import Batch, ingest
+from retrieval.embeddings.vector_store import Embeddings
+from retrieval.ids import document_id
+from retrieval.index.segment import Segment
+from retrieval.model.document import Problem
+from retrieval.opensearch.client import (
+    MAX_CONCURRENT_BULK_REQUESTS,
+    WRITE_TIMEOUT,
+    ClusterClient,
+    RefusedError,
+    bulk_write,
+)
+from retrieval.opensearch.cluster_library import find_current_index, read_file_records
+from retrieval.opensearch.index_mapping import IndexMetadata
+from retrieval.opensearch.new_index import IndexingError, NewIndex
+from retrieval.opensearch.stored_passages import BulkItemReader, StoredFileRecord, sample_item
+from retrieval.opensearch.write_lock import WriteLock
+
+Progress = Callable[[int, int], None]
+
+# Batches written concurrently; each has a segment on disk.
+_MAX_CONCURRENT_BATCHES = 2
+_LOG_INTERVAL_SECONDS = 60.0
+# Passages whose vectors are the sample that baselines are computed from.
+_SAMPLE_PASSAGES = 1_000
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class IndexPlan:
+    """The settings of an index. `replicas` are per shard, as many as there are nodes for.
+
+    `fresh` reads all documents again.
+    """
+
+    alias: str = "verbatim"
+    quote_chars: int = 300
+    shards: int = 1
+    replicas: int = 1
+    fresh: bool = False
+
+
+async def write_index(  # noqa: PLR0913  # each has a name
+    cluster: ClusterClient,
+    folder: Path,
+    plan: IndexPlan,
+    *,
+    progress: Progress | None = None,
+    on_wait: Callable[[str], None] | None = None,
+    embeddings: Embeddings | None = None,
+) -> None:
+    """Bring the index up to date with the folder: read changed files, copy the rest from the current index.
+
+    Only one process writes at a time. While another one does, wait, after calling `on_wait` with its name.
+    The work of an interrupted run is continued. With `embeddings`, passages are stored with their vectors,
+    which are made where the store has none. Raises FolderError, UnavailableError and IndexingError.
+    """
+    files, problems = await asyncio.to_thread(listing.list_files, folder)
+    try:
+        async with WriteLock.acquire(cluster, plan.alias, on_wait) as lock:
+            await _ClusterUpdate(cluster, folder, plan, lock, progress, embeddings).run(files, problems)
+    except RefusedError as error:
+        raise IndexingError(f"{error}; the current index is unchanged") from None
+
+
+@dataclass(frozen=True, slots=True)
+class _PreviousIndex:
+    """An index to start from: the current one, or an unfinished one of an interrupted run."""
+
+    name: str
+    metadata: IndexMetadata
+
+
+@dataclass
+class _ClusterUpdate:
+    cluster: ClusterClient
+    folder: Path
+    plan: IndexPlan
+    lock: WriteLock
+    progress: Progress | None
+    embeddings: Embeddings | None
+    new_index: NewIndex = field(init=False)
+    _done: int = 0
+    _total: int = 0
+    _encoded: int = 0
+    _logged_at: float = field(default_factory=time.monotonic)
+    _request_slots: asyncio.Semaphore = field(
+        default_factory=lambda: asyncio.Semaphore(MAX_CONCURRENT_BULK_REQUESTS)
+    )
+
+    async def run(self, files: Sequence[FileEntry], problems: Sequence[Problem]) -> None:
+        model = self.embeddings.encoder.name if self.embeddings else ""
+        wanted = IndexMetadata.new(self.plan.alias, self.plan.shards, self.plan.quote_chars, model)
+        current = await find_current_index(self.cluster, self.plan.alias)
+        base = await self._choose_base(wanted, current)
+        known = await self._read_records(base)
+        records = {} if self.plan.fresh else unchanged(files, known)
+        changed = [file for file in files if file.name not in records]
+        listing_problems = tuple(problems)
+        is_same = not changed and len(records) == len(known)
+        if base and base.metadata.done and is_same and listing_problems == base.metadata.problems:
+            await NewIndex(self.cluster, base.name).finish(self.plan.replicas)
+            return
+        metadata = replace(wanted, base=current and current[0], problems=listing_problems)
+        self.new_index = NewIndex(self.cluster, f"{self.plan.alias}-{secrets.token_hex(6)}")
+        await self.lock.set_unfinished(self.new_index.name)
+        try:
+            await self._create(metadata, base)
+        except RefusedError:
+            if base is None or base.metadata.done:
+                raise
+            # The unfinished index cannot be cloned.
+            self.lock.unfinished = None
+            await self.run(files, problems)
+            return
+        await self._delete([name for name in known if name not in records], base)
+        await self._index_files(changed, records)
+        finished = await self._finish(metadata, records)
+        await self._move_alias(finished)
+        await self.lock.set_unfinished(None)
+        await self._delete_old(keep={self.new_index.name, metadata.base or ""})
+
+    async def _choose_base(
+        self, wanted: IndexMetadata, current: tuple[str, IndexMetadata | None] | None
+    ) -> _PreviousIndex | None:
+        """Return the index to clone: an interrupted run's, else the current one, or None if neither fits."""
+        if self.plan.fresh:
+            return None
+        if self.lock.unfinished:
+            metadata = await _read_metadata(self.cluster, self.lock.unfinished)
+            if metadata and metadata.fits(wanted) and metadata.base == (current and current[0]):
+                # The interrupted process may only have been suspended.
+                await NewIndex(self.cluster, self.lock.unfinished).block_writes()
+                return _PreviousIndex(self.lock.unfinished, metadata)
+        if current and current[1] and current[1].done and current[1].fits(wanted):
+            return _PreviousIndex(current[0], current[1])
+        if current:
+            _log.warning(
+                "OpenSearch: %s has another version or other settings; reading all documents again",
+                current[0],
+            )
+        return None
+
+    async def _read_records(self, base: _PreviousIndex | None) -> dict[str, FileRecord]:
+        if base is None:
+            return {}
+        await NewIndex(self.cluster, base.name).refresh()
+        return {record.file.name: record for record in await read_file_records(self.cluster, base.name)}
+
+    async def _create(self, metadata: IndexMetadata, base: _PreviousIndex | None) -> None:
+        """Create the new index: empty, or as a clone of the base."""
+        if base is None:
+            await self.new_index.create(metadata)
+            return
+        await self.new_index.copy(base.name, metadata)
+        if not base.metadata.done:
+            await NewIndex(self.cluster, base.name).delete()
+
+    async def _delete(self, names: Sequence[str], base: _PreviousIndex | None) -> None:
+        """Delete these files, and documents that an interrupted run has not written completely."""
+        deleted = {document_id(name) for name in names}
+        if base and not base.metadata.done:
+            await self.new_index.refresh()
+            # A document's record is written after its passages.
+            records = await read_file_records(self.cluster, self.new_index.name)
+            complete = {document_id(record.file.name) for record in records}
+            deleted |= await self.new_index.list_documents() - complete
+        if deleted:
+            await self.new_index.delete_documents(deleted)
+
+    async def _index_files(self, changed: Sequence[FileEntry], records: dict[str, FileRecord]) -> None:
+        """Read files and index them; adds the record of each to `records`."""
+        self._total = len(changed)
+        originals = {record.text_digest: name for name, record in records.items() if record.source}
+        writing: set[asyncio.Task[None]] = set()
+        with tempfile.TemporaryDirectory(prefix="verbatim-") as scratch:
+            batches = ingest(self.folder, changed, self.plan.quote_chars, Path(scratch))
+            try:
+                while (batch := await asyncio.to_thread(next, batches, None)) is not None:
+                    self.lock.check()
+                    batch_records: list[FileRecord] = []
+                    for file, result in batch.results:
+                        record = records[file.name] = file_record(file, result, originals)
+                        batch_records.append(record)
+                        if record.source:
+                            originals[record.text_digest] = file.name
+                    if len(writing) == _MAX_CONCURRENT_BATCHES:
+                        done, writing = await asyncio.wait(writing, return_when=asyncio.FIRST_COMPLETED)
+                        for task in done:
+                            task.result()
+                    writing.add(asyncio.create_task(self._write_batch(batch, batch_records)))
+                await asyncio.gather(*writing)
+            finally:
+                for task in writing:
+                    task.cancel()
+                await asyncio.gather(*writing, return_exceptions=True)
+                await asyncio.to_thread(_close_iterator, batches)
+
+    async def _write_batch(self, batch: Batch, records: Sequence[FileRecord]) -> None:
+        """Write a batch's passages, then its file records: a document with a record is complete."""
+        stored = [StoredFileRecord(record) for record in records if not record.source]
+        if batch.segment:
+            segment = Segment(batch.segment)
+            batch.segment.unlink()
+            indexed = [record for record in records if record.source]
+            documents = segment.document_ordinals([document_id(record.file.name) for record in indexed])
+            reader = BulkItemReader(segment, documents, self.embeddings)
+            encoding, batches = reader.encode(), reader.batches()
+            while (count := await asyncio.to_thread(next, encoding, None)) is not None:
+                self.lock.check()
+                self._log_encoded(count)
+            while True:
+                async with self._request_slots:
+                    items = await asyncio.to_thread(next, batches, None)
+                    if items is None:
+                        break
+                    await bulk_write(self.cluster, self.new_index.name, items)
+            stored += [reader.stored_record(record) for record in indexed]
+        async with self._request_slots:
+            await bulk_write(self.cluster, self.new_index.name, [record.bulk_item() for record in stored])
+        self._done += len(records)
+        if self.progress:
+            self.progress(self._done, self._total)
+
+    def _log_encoded(self, count: int) -> None:
+        """Log the number of encoded texts once a minute: a batch of files may take an hour."""
+        self._encoded += count
+        if time.monotonic() - self._logged_at > _LOG_INTERVAL_SECONDS:
+            self._logged_at = time.monotonic()
+            _log.info("Encoding passages: %s texts so far", f"{self._encoded:,}")
+
+    async def _finish(self, metadata: IndexMetadata, records: Mapping[str, FileRecord]) -> IndexMetadata:
+        """Check that the index is complete, then write its final metadata and make it read-only."""
+        self.lock.check()
+        await self.new_index.expunge_deleted()
+        await self._write_sample()
+        count = await self.new_index.count()
+        wanted = sum(record.source.passages for record in records.values() if record.source)
+        if count.size != wanted:
+            raise IndexingError(
+                f"{count.size} of {wanted} passages were written; the current index is unchanged, try again"
+            )
+        ordered = [records[name] for name in sorted(records)]
+        version = library_version(ordered, metadata.format_id, self.plan.quote_chars)
+        finished = replace(metadata, done=True, version=version, **count._asdict())
+        await self.new_index.write_metadata(finished)
+        await self.new_index.finish(self.plan.replicas)
+        return finished
+
+    async def _write_sample(self) -> None:
+        """Store the vectors of random passages, from which searches compute baselines."""
+        if self.embeddings:
+            sample = (await self.new_index.sample(_SAMPLE_PASSAGES)).vectors.sample()
+            await bulk_write(self.cluster, self.new_index.name, [sample_item(sample)])
+            await self.new_index.refresh()
+
+    async def _move_alias(self, finished: IndexMetadata) -> None:
+        """Point the alias to the new index, unless it no longer points to the index found at the start."""
+        self.lock.check()
+        alias, before = self.plan.alias, finished.base
+        add = {"add": {"index": self.new_index.name, "alias": alias}}
+        remove = {"remove": {"index": before or f"{alias}-*", "alias": alias, "must_exist": bool(before)}}
+        try:
+            await self.cluster.send("POST", "/_aliases", {"actions": [remove, add]}, timeout=WRITE_TIMEOUT)
+        except RefusedError as error:
+            now = await find_current_index(self.cluster, alias)
+            if now and now[0] == self.new_index.name:
+                return
+            if error.status == HTTPStatus.NOT_FOUND:
+                raise IndexingError("another process has replaced the index meanwhile; try again") from None
+            raise
+
+    async def _delete_old(self, keep: set[str]) -> None:
+        """Delete the alias's other indexes; `keep` has the previous one, which clients may still search."""
+        mapping_by_index = await self.cluster.get(
+            f"/{self.plan.alias}-*/_mapping", filter_path="*.mappings._meta"
+        )
+        for name, mapping in mapping_by_index.items():
+            meta = mapping["mappings"]["_meta"]
+            if name not in keep and meta.get("alias") == self.plan.alias:
+                await NewIndex(self.cluster, name).delete()
+
+
+async def _read_metadata(cluster: ClusterClient, name: str) -> IndexMetadata | None:
+    try:
+        mapping = await cluster.get(f"/{name}/_mapping")
+    except RefusedError as error:
+        if not error.is_missing:
+            raise
+        return None
+    return IndexMetadata.read(mapping[name]["mappings"].get("_meta", {}))
+
+
+def _close_iterator(batches: Iterator[Batch]) -> None:
+    """Stop the processes that read files, if the batches are not exhausted."""
+    close = getattr(batches, "close", None)
+    if close:
+        close()

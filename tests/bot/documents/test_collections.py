@@ -1,0 +1,213 @@
+"""The documents of single chats on disk."""
+
+import json
+import multiprocessing
+import os
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from bot.documents.collections import AddedBy, Collections
+from retrieval.documents.combined_library import CombinedLibrary
+from retrieval.documents.local_library import LocalLibrary
+
+CHAT, GROUP = 7, -100_000_000_0042
+LEASE = "Either party may end this lease with a notice period of three months.\n"
+DAY_SECONDS = 24 * 3600
+
+
+@pytest.fixture
+def collections(tmp_path: Path) -> Collections:
+    return _open(tmp_path / "chats")
+
+
+@pytest.fixture
+def shared(tmp_path: Path) -> LocalLibrary:
+    folder = tmp_path / "library"
+    folder.mkdir()
+    (folder / "ferry.txt").write_text("The ferry to the island of Runa leaves at seven in the morning.\n")
+    return LocalLibrary.open(folder)
+
+
+def _open(root: Path, **fields: int) -> Collections:
+    return Collections(root, quote_chars=300, encoder=None, **fields)
+
+
+def _add(collections: Collections, chat: int, name: str = "lease.txt", text: str = LEASE) -> None:
+    with collections.locked(chat) as paths:
+        paths.documents.mkdir(parents=True, exist_ok=True)
+        (paths.documents / name).write_text(text)
+        collections.read(chat)
+        record = collections.record(chat)
+        added = record.added | {name: AddedBy("Ada", time.time())}
+        collections.write_record(chat, replace(record, added=added))
+
+
+async def test_a_chat_without_documents_asks_the_library(
+    collections: Collections, shared: LocalLibrary
+) -> None:
+    """A chat without a collection gets the library itself, and nothing is created on disk."""
+    chosen = await collections.chosen_library(CHAT, shared)
+    assert chosen.library is shared
+    assert chosen.scope is None
+    assert not collections.root.exists()
+
+
+@pytest.mark.parametrize("scope", ["both", "own", "library"])
+async def test_scopes(collections: Collections, shared: LocalLibrary, scope: str) -> None:
+    """A chat asks what it has chosen, and the choice lasts."""
+    _add(collections, CHAT)
+    collections.set_scope(CHAT, scope)  # type: ignore[arg-type]
+    chosen = await _open(collections.root).chosen_library(CHAT, shared)
+    assert scope == chosen.scope
+    names = {"both": ["@7/lease.txt", "ferry.txt"], "own": ["@7/lease.txt"], "library": ["ferry.txt"]}
+    assert names[scope] == [source.name for source in chosen.library.sources]
+
+
+async def test_another_process_sees_changes(collections: Collections, shared: LocalLibrary) -> None:
+    """What one process adds or removes, another sees with its next question."""
+    other = _open(collections.root)
+    _add(collections, CHAT)
+    assert isinstance((await other.chosen_library(CHAT, shared)).library, CombinedLibrary)
+    _add(collections, CHAT, "second.txt", LEASE.replace("three", "nine"))
+    library = await other.library(CHAT)
+    assert library is not None
+    assert 2 == len(library.sources)
+    collections.remove(CHAT, "lease.txt")
+    library = await other.library(CHAT)
+    assert library is not None
+    assert ["@7/second.txt"] == [source.name for source in library.sources]
+    collections.delete(CHAT)
+    assert (await other.chosen_library(CHAT, shared)).library is shared
+
+
+async def test_a_damaged_collection_is_read_again(collections: Collections, shared: LocalLibrary) -> None:
+    """A damaged index is made again from the documents; a damaged record costs the choice, not an answer."""
+    _add(collections, CHAT)
+    paths = collections.paths(CHAT)
+    for file in paths.index.rglob("*.json"):
+        file.write_bytes(b"damaged")
+    paths.record.write_bytes(b"{")
+    chosen = await _open(collections.root).chosen_library(CHAT, shared)
+    assert ["@7/lease.txt", "ferry.txt"] == [source.name for source in chosen.library.sources]
+
+
+async def test_an_unreadable_collection_costs_no_answer(
+    collections: Collections, shared: LocalLibrary, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """If a collection cannot be opened, the chat still asks the library."""
+    _add(collections, CHAT)
+
+    def fail(*_: object, **__: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(LocalLibrary, "load", fail)
+    assert (await _open(collections.root).chosen_library(CHAT, shared)).library is shared
+
+
+def test_removing_and_deleting_leave_nothing(collections: Collections) -> None:
+    """With its last document a collection is gone; deleting leaves no byte, and other chats keep theirs."""
+    _add(collections, CHAT)
+    collections.remove(CHAT, "lease.txt")
+    assert not list(collections.root.iterdir())
+    _add(collections, CHAT)
+    _add(collections, GROUP)
+    assert collections.delete(CHAT)
+    assert not collections.delete(CHAT)
+    assert [GROUP] == collections.chats()
+    assert not [path for path in collections.root.rglob("*") if str(CHAT) in path.name.split(".")]
+    assert 1 == collections.size(GROUP).files
+
+
+def test_texts_of_a_killed_process_are_deleted(collections: Collections) -> None:
+    """What a process left that was killed while it read is gone once the next document is removed."""
+    _add(collections, CHAT)
+    _add(collections, CHAT, "other.txt")
+    abandoned = collections.paths(CHAT).index / ".new-killed"
+    abandoned.mkdir()
+    (abandoned / "a.segment").write_text(LEASE)
+    collections.remove(CHAT, "lease.txt")
+    assert not abandoned.exists()
+    assert ["other.txt"] == [name for name, _, _ in collections.documents(CHAT)]
+
+
+def test_groups_left_and_unused_chats_are_deleted(tmp_path: Path) -> None:
+    """A group's documents are deleted a day after it was left; a chat's after the days of the settings."""
+    collections = _open(tmp_path / "chats", unused_days=30)
+    for chat in (CHAT, GROUP, 9):
+        _add(collections, chat)
+        collections.note_use(chat)
+    collections.set_left(GROUP, has_left=True)
+    assert 0 == collections.delete_due()
+    collections.set_left(GROUP, has_left=False)
+    old = time.time() - 31 * DAY_SECONDS
+    os.utime(collections.paths(9).used, (old, old))
+    record = collections.record(GROUP)
+    collections.write_record(GROUP, replace(record, left_at=time.time() - 2 * DAY_SECONDS))
+    assert 2 == collections.delete_due()
+    assert [CHAT] == collections.chats()
+
+
+async def test_migrating(collections: Collections, shared: LocalLibrary) -> None:
+    """A group that becomes a supergroup keeps its documents, choice and who added them."""
+    _add(collections, -5)
+    collections.set_scope(-5, "own")
+    collections.migrate(-5, GROUP)
+    collections.migrate(-5, GROUP)
+    chosen = await collections.chosen_library(GROUP, shared)
+    assert [f"@{GROUP}/lease.txt"] == [source.name for source in chosen.library.sources]
+    assert "own" == chosen.scope
+    assert "Ada" == collections.record(GROUP).added["lease.txt"].person
+    assert not collections.exists(-5)
+
+
+def _hold(root: Path, ready: "multiprocessing.synchronize.Event") -> None:
+    with _open(root).locked(CHAT):
+        ready.set()
+        time.sleep(0.5)
+
+
+def test_one_writer_at_a_time(collections: Collections) -> None:
+    """The lock of a collection excludes other processes, also when the collection is deleted meanwhile."""
+    context = multiprocessing.get_context("fork")
+    ready = context.Event()
+    process = context.Process(target=_hold, args=(collections.root, ready))
+    process.start()
+    assert ready.wait(5)
+    started = time.monotonic()
+    assert not collections.delete(CHAT)
+    assert time.monotonic() - started > 0.2
+    process.join()
+    with collections.locked(CHAT):
+        assert collections.paths(CHAT).lock.exists()
+
+
+async def test_few_are_open(collections: Collections, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only so many collections are open at a time; the one used longest ago is closed first."""
+    monkeypatch.setattr("bot.documents.collections._MAX_OPEN", 2)
+    for chat in (1, 2, 3):
+        _add(collections, chat)
+        await collections.library(chat)
+    assert [2, 3] == list(collections._open)  # whether one is open has no other effect
+
+
+def test_removed_documents_leave_the_index(collections: Collections) -> None:
+    """The text of a removed or replaced document does not stay in a segment until it is merged."""
+    with collections.locked(CHAT) as paths:
+        paths.documents.mkdir(parents=True)
+        for number in range(40):
+            (paths.documents / f"{number}.txt").write_text(f"Clause {number} of this lease is about cats.\n")
+        collections.read(CHAT)
+        collections.write_record(CHAT, collections.record(CHAT))
+    collections.remove(CHAT, "7.txt")
+    with collections.locked(CHAT) as paths:
+        (paths.documents / "8.txt").write_text("Clause 8 is about dogs now.\n")
+        library = collections.read(CHAT)
+    assert 39 == len(library.sources)
+    (manifest,) = collections.paths(CHAT).index.glob("*/manifest.json")
+    entries = json.loads(manifest.read_bytes().rpartition(b"\n")[0])["segments"]
+    assert [[] for _ in entries] == [entry["gone"] for entry in entries]
+    files = {path.name for path in manifest.parent.glob("*.segment")}
+    assert {entry["file"] for entry in entries} == files

@@ -1,0 +1,42 @@
+"""Refusals; test_answers.py and test_answer_output.py test how they are shown."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from bot.i18n.messages import texts_for
+from bot.views.refusals import Refusal, explain_refusal
+
+TEXTS = texts_for("en")
+
+
+@pytest.mark.parametrize(
+    ("question", "asks_nothing", "expected"),
+    [
+        ("what is it?", True, TEXTS.nothing_asked),
+        ("🙂", True, TEXTS.nothing_asked),
+        ("Idlib?", False, TEXTS.one_word_question),
+        ("茶馆", False, TEXTS.one_word_question),
+        ("best pizza", False, TEXTS.no_answer),
+        ("من هو نابليون؟", False, TEXTS.no_answer),
+        ("灯塔是谁建造的", False, TEXTS.no_answer),
+    ],
+)
+def test_a_refusal_fits_its_question(
+    question: str, expected: str, answer: Callable[..., Any], *, asks_nothing: bool
+) -> None:
+    """One word and small talk get a friendly line; a question is told that there is no answer."""
+    result = answer(certainty="none", question=question, asks_nothing=asks_nothing)
+    assert Refusal(expected) == explain_refusal(result, TEXTS)
+
+
+@pytest.mark.parametrize(
+    ("suggestion", "expected"),
+    [("How many\ncats?", "How many cats?"), ("Cats", None), (None, None)],
+)
+def test_suggestions(suggestion: str | None, expected: str | None, answer: Callable[..., Any]) -> None:
+    """A corrected spelling is on one line; a single word is not suggested, because it would be declined."""
+    result = answer(certainty="none", suggestion=suggestion)
+    assert Refusal(TEXTS.no_answer, suggestion=expected) == explain_refusal(result, TEXTS)
+    assert Refusal(TEXTS.no_answer) == explain_refusal(result, TEXTS, can_suggest=False)
