@@ -273,6 +273,8 @@ class _PageTables:
         ]
         header_lines = list(self._header_lines(group[0], left, columns))
         sections = self._take_sections(header_lines, columns)
+        while header_lines and all(_is_label(word, columns) for word in self._words_of(header_lines[-1])):
+            header_lines.pop()  # a title
         header = self._read_header(header_lines, columns)
         if header:
             self._columns, self._header = columns, header
@@ -382,12 +384,10 @@ def _is_title(line: Line, words: Sequence[_Word], left: float, columns: Sequence
     """Return whether a line runs from the labels, or from before several columns, into the columns."""
     clusters = list(_clusters(words, line.height))
     over = [cluster for cluster in clusters if cluster.right > columns[0].middle]
+    before = columns[0].left - line.height
     return any(
         cluster.left < left + line.height
-        or (
-            cluster.left < columns[0].left - line.height
-            and cluster.right > columns[min(1, len(columns) - 1)].middle
-        )
+        or (len(columns) > 1 and cluster.left < before and cluster.right > columns[1].middle)
         for cluster in over
     ) or (len(clusters) == 1 and not over and len(clusters[0].text) > _MAX_LABEL_CHARS)
 
