@@ -18,6 +18,7 @@ from retrieval.errors import DocumentError
 from retrieval.loaders.formats import is_picture_name
 from retrieval.loaders.pdf.chars import Area, PageChars
 from retrieval.loaders.pdf.lines_and_columns import Line
+from retrieval.loaders.pdf.number_tables import find_number_tables
 from retrieval.loaders.pdf.reader import open_pdf, page_lines
 from retrieval.loaders.pdf.scanned_lines import scanned_lines
 from retrieval.loaders.pictures import open_picture
@@ -136,6 +137,14 @@ def _locate_quote(
     if content is None:
         return None, []
     lines, chars = content
+    if rows := _quoted_rows(chars, lines, quote):
+        return chars, [
+            mark
+            for row in rows
+            for mark in _mark_chars(
+                chars, row, [offset for offset, char in enumerate(row.text) if _is_significant(char)]
+            )
+        ]
     return chars, [
         mark
         for number, offsets in _matched_offsets(lines, quote)
@@ -160,6 +169,17 @@ def _matched_offsets(lines: Sequence[Line], quote: str) -> list[tuple[int, list[
         (number, [offset for _, offset in group])
         for number, group in groupby(matched, key=lambda position: position[0])
     ]
+
+
+def _quoted_rows(chars: PageChars, lines: Sequence[Line], quote: str) -> list[Line]:
+    """Return the lines of table rows in a quote, which has them with the names of their columns."""
+    rows = (
+        row.source
+        for table in find_number_tables(chars, lines)
+        for row in table.rows
+        if row.line.text in quote
+    )
+    return list({id(row): row for row in rows}.values())
 
 
 def _is_significant(char: str) -> bool:

@@ -195,10 +195,10 @@ def render_passage(shown: PassageWithNeighbours, recipient: Recipient) -> Reply:
 
 
 def _locator_of(passage: Passage) -> Locator:
-    heading = passage.heading[-1] if passage.heading else None
     line, paragraph = passage.line, passage.paragraph
-    is_scanned = bool(passage.scan)
-    return Locator(heading, passage.page, line, line, paragraph, passage.unit, passage.label, is_scanned)
+    return Locator(
+        passage.section, passage.page, line, line, paragraph, passage.unit, passage.label, bool(passage.scan)
+    )
 
 
 def blockquote(citation: Citation, max_bold: int = _MAX_BOLD_WORDS) -> FormattedText:

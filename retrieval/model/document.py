@@ -70,12 +70,21 @@ class ScanMark:
 
 
 @dataclass(frozen=True, slots=True)
+class Table:
+    """The span of rows that are told with the names of their columns, and the title of the table, if any."""
+
+    span: Span
+    title: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Document:
     """The text of a file in the documents folder, without lone surrogates, and its structure.
 
     `name` is the path below the folder, with forward slashes. `blocks` are the spans of paragraphs in reading
     order, without headings. `unit` is the kind of `pages`, if there are any. `lines` are sorted, and empty if
     the text equals the file or the format has no lines. `lists` are the spans of outermost lists and tables.
+    `tables` are sorted.
     `scan` has a mark for each word that was read by OCR; it is sorted, and empty without any. `scanned_pages`
     is the number of pages with such words; `unread_pages` are those, from 0, that only OCR can read and that
     have not been read yet.
@@ -90,6 +99,7 @@ class Document:
     unit: Unit = "line"
     lines: tuple[LineMark, ...] = ()
     lists: tuple[Span, ...] = ()
+    tables: tuple[Table, ...] = ()
     scan: tuple[ScanMark, ...] = ()
     scanned_pages: int = 0
     unread_pages: tuple[int, ...] = ()
@@ -100,12 +110,12 @@ class Passage:
     """The unit of ranking: a paragraph, several short ones that belong together, or part of a long one.
 
     `id` has at most 32 characters of A-Z a-z 0-9 _ - and depends only on the document's name and the
-    passage's words. `heading` is the path of headings above the passage. `line`, `paragraph` and `page` count
-    from 1; only pages and slides have a `page`. `label` is the number or name of the `unit` where the passage
-    begins. `language` is an ISO 639-1 code. Offsets in `lines` and `paragraphs` are from the start of the
-    passage: `lines` are as in Document, the first at 0; `paragraphs` are the starts of all but the first;
-    `labels` are the places of the unit that begin after the passage does, which only times can. `scan` are
-    the marks of words that were read by OCR, empty without any.
+    passage's words. `heading` is the path of headings above the passage, and the title of its table. `line`,
+    `paragraph` and `page` count from 1; only pages and slides have a `page`. `label` is the number or name of
+    the `unit` where the passage begins. `language` is an ISO 639-1 code. Offsets in `lines` and `paragraphs`
+    are from the start of the passage: `lines` are as in Document, the first at 0; `paragraphs` are the starts
+    of all but the first; `labels` are the places of the unit that begin after the passage does, which only
+    times can. `scan` are the marks of words that were read by OCR, empty without any.
     """
 
     id: str
@@ -137,6 +147,13 @@ class Passage:
             if count > 0 and mark.confidence is not None:
                 total, chars = total + count * mark.confidence, chars + count
         return total / chars if chars else None
+
+    @property
+    def section(self) -> str | None:
+        """The last heading, as shown to people; of a row its sheet, not the title of its table."""
+        if not self.heading:
+            return None
+        return self.heading[0 if self.unit == "row" else -1]
 
 
 @dataclass(frozen=True, slots=True)
