@@ -17,6 +17,7 @@ from pypdfium2 import raw
 from retrieval.errors import DocumentError
 from retrieval.loaders.pdf.chars import Area, PageChars
 from retrieval.loaders.pdf.lines_and_columns import Line
+from retrieval.loaders.pdf.number_tables import find_number_tables
 from retrieval.loaders.pdf.reader import open_pdf, page_lines
 
 # Telegram takes photos whose width and height add up to at most 10,000, and shows them no larger than this.
@@ -82,6 +83,14 @@ def _locate_quote(
     if content is None:
         return None, []
     lines, chars = content
+    if rows := _quoted_rows(chars, lines, quote):
+        return chars, [
+            mark
+            for row in rows
+            for mark in _mark_chars(
+                chars, row, [offset for offset, char in enumerate(row.text) if _is_significant(char)]
+            )
+        ]
     # Line number and offset in the line of each significant character.
     positions = [
         (number, offset)
@@ -98,6 +107,17 @@ def _locate_quote(
         for number, group in groupby(matched, key=lambda position: position[0])
         for mark in _mark_chars(chars, lines[number], [offset for _, offset in group])
     ]
+
+
+def _quoted_rows(chars: PageChars, lines: Sequence[Line], quote: str) -> list[Line]:
+    """Return the lines of table rows in a quote, which has them with the names of their columns."""
+    rows = (
+        row.source
+        for table in find_number_tables(chars, lines)
+        for row in table.rows
+        if row.line.text in quote
+    )
+    return list({id(row): row for row in rows}.values())
 
 
 def _is_significant(char: str) -> bool:

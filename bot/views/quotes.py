@@ -173,9 +173,8 @@ def render_passage(shown: PassageWithNeighbours, recipient: Recipient) -> Reply:
 
 
 def _locator_of(passage: Passage) -> Locator:
-    heading = passage.heading[-1] if passage.heading else None
     line, paragraph = passage.line, passage.paragraph
-    return Locator(heading, passage.page, line, line, paragraph, passage.unit, passage.label)
+    return Locator(passage.section, passage.page, line, line, paragraph, passage.unit, passage.label)
 
 
 def blockquote(citation: Citation, max_bold: int = _MAX_BOLD_WORDS) -> FormattedText:

@@ -9,10 +9,11 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from concurrent.futures import wait
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from pebble import ProcessExpired, ProcessFuture, ProcessPool
 
@@ -24,6 +25,9 @@ from retrieval.loaders.chunking import split_passages
 from retrieval.loaders.formats import load_document, read_file
 from retrieval.model.answer import Citation
 from retrieval.model.document import Passage, Source
+
+if TYPE_CHECKING:
+    from multiprocessing.synchronize import RLock
 
 _log = logging.getLogger(__name__)
 
@@ -88,9 +92,7 @@ def ingest(
             yield from _ingest_in_process(folder, files, longest_piece, scratch)
         return
     batches = list(_make_batches(files))
-    with ProcessPool(
-        min(os.cpu_count() or 1, len(batches)), context=get_context("forkserver"), initializer=_limit_worker
-    ) as pool:
+    with _worker_pool(min(os.cpu_count() or 1, len(batches))) as pool:
         jobs = _Jobs(pool, folder, longest_piece, scratch, stop)
         # Bounded, since finished batches wait here for their turn and scheduled ones in the pool.
         waiting: deque[tuple[list[FileEntry], ProcessFuture[Batch]]] = deque()
@@ -100,6 +102,33 @@ def ingest(
             waiting.append((batch, jobs.schedule(batch)))
         while waiting:
             yield from jobs.finish(*waiting.popleft())
+
+
+class _WorkerContext:
+    """Starts worker processes. Holds the locks of a pool until its workers have ended.
+
+    A pool deletes its locks before it stops its workers. One that is still starting then, as on a busy
+    machine, would print a traceback.
+    """
+
+    def __init__(self) -> None:
+        self._context = get_context("forkserver")
+        self._locks: list[RLock] = []
+
+    def RLock(self) -> "RLock":  # noqa: N802  # as in multiprocessing
+        self._locks.append(self._context.RLock())
+        return self._locks[-1]
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._context, name)
+
+
+@contextmanager
+def _worker_pool(size: int) -> Iterator[ProcessPool]:
+    """Yield a pool of so many processes; at the end wait for its jobs and stop the processes."""
+    context = _WorkerContext()
+    with ProcessPool(size, context=context, initializer=_limit_worker) as pool:
+        yield pool
 
 
 def _ingest_in_process(
@@ -198,7 +227,7 @@ def render_page_picture(folder: Path, citation: Citation) -> bytes | None:
     """Return the page of a quote as a JPEG with the quote marked, or None if it cannot be rendered."""
     if citation.locator.unit != "page" or citation.locator.page is None:
         return None
-    with ProcessPool(1, context=get_context("forkserver"), initializer=_limit_worker) as pool:
+    with _worker_pool(1) as pool:
         arguments = folder, citation.document, citation.locator.page, citation.quote
         job = pool.schedule(_render, args=arguments, timeout=_RENDER_TIMEOUT_SECONDS)
         try:

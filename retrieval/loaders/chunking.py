@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from retrieval.ids import passage_id
 from retrieval.language import detect, script, script_of
-from retrieval.model.document import Document, Heading, LineMark, Page, Passage, Section, Span
+from retrieval.model.document import Document, Heading, LineMark, Page, Passage, Section, Span, Table
 from retrieval.sentences import pieces
 
 
@@ -15,7 +15,8 @@ def table_of_contents(headings: Iterable[tuple[str, ...]]) -> tuple[Section, ...
     sections: list[Section] = []
     path: tuple[str, ...] | None = None
     for first, heading in enumerate(headings):
-        if heading != path and heading:
+        is_new = path is None or heading != path[: len(heading)]
+        if is_new and heading:
             sections.append(Section(heading[-1], len(heading), first))
         path = heading
     return tuple(sections)
@@ -39,6 +40,8 @@ _LEAD_IN_ENDINGS = (":", "：", "﹕")
 _PAGE_UNITS = frozenset({"page", "slide"})
 # Rows and records are passages of their own.
 _SEPARATE_UNITS = frozenset({"row", "record"})
+# So are rows of tables in texts, unless all of the table fits into a quote.
+_MAX_TABLE_CHARS = 280
 
 
 def split_passages(document: Document) -> Iterator[Passage]:
@@ -66,7 +69,7 @@ def split_passages(document: Document) -> Iterator[Passage]:
                 title=document.title,
                 span=span,
                 text=words,
-                heading=paths[bisect_right(starts, span.start)],
+                heading=(*paths[bisect_right(starts, span.start)], *_table_title(document, span)),
                 line=line,
                 paragraph=first + 1,
                 language=block_language,
@@ -111,6 +114,11 @@ def _belongs_to_next(document: Document, number: int) -> bool:
     before, block = document.blocks[number : number + 2]
     if document.unit in _SEPARATE_UNITS or _has_boundary(document, before, block):
         return False
+    table = _table_of(document, before)
+    if table != _table_of(document, block):
+        return False
+    if table is not None:
+        return len(table.span) <= _MAX_TABLE_CHARS
     if _is_lead_in(document, number):
         return True
     density = _DENSE_SCRIPT_FACTOR if script(before.of(document.text)) in _DENSE_SCRIPTS else 1.0
@@ -157,6 +165,17 @@ def _enclosing_list(document: Document, block: Span) -> Span | None:
     """Return the span of the list or table around a block."""
     at = bisect_right(document.lists, block.start, key=lambda span: span.start)
     return document.lists[at - 1] if at and block.end <= document.lists[at - 1].end else None
+
+
+def _table_of(document: Document, block: Span) -> Table | None:
+    """Return the table that a block is a row of."""
+    at = bisect_right(document.tables, block.start, key=lambda table: table.span.start)
+    return document.tables[at - 1] if at and block.end <= document.tables[at - 1].span.end else None
+
+
+def _table_title(document: Document, block: Span) -> tuple[str, ...]:
+    table = _table_of(document, block)
+    return (table.title,) if table and table.title else ()
 
 
 def _later_labels(document: Document, span: Span, page: int) -> tuple[Page, ...]:

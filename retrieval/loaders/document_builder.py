@@ -1,53 +1,25 @@
-"""Builds documents for formats whose files are not plain text, and formats table rows as text."""
+"""Builds documents for formats whose files are not plain text."""
 
 from collections.abc import Iterable, Sequence
 
 import regex
 
 from retrieval.errors import DocumentError, ProblemKind
-from retrieval.model.document import Document, Heading, LineMark, Page, Span, Unit
-
-_MAX_COLUMN_NAME_CHARS = 100
-# Text with a letter and without a leading digit, or a year; not a date, number or amount.
-_COLUMN_NAME = regex.compile(r"(?=\D.*\p{L}|\p{L}).*|(?:19|20)\d\d")
-
-
-def detect_column_names(first: Sequence[str], *, marked: bool = False) -> tuple[str, ...]:
-    """Return the column names in a table's first row, or () if it does not hold names.
-
-    A row that the document has `marked` as a header always does. In others every cell but the first must be
-    filled, short, no number and unique, and there must be two or more.
-    """
-    names = tuple(" ".join(cell.split()) for cell in first)
-    while names and not names[-1]:
-        names = names[:-1]
-    if marked:
-        return tuple(name if len(name) <= _MAX_COLUMN_NAME_CHARS else "" for name in names)
-    are_names = all(map(_is_column_name, names[1:])) and (
-        not names or not names[0] or _is_column_name(names[0])
-    )
-    return names if len(set(names)) == len(names) > 1 and are_names else ()
-
-
-def format_row(cells: Sequence[str], columns: Sequence[str] = ()) -> str:
-    """Format a row as `name: cell` lines, or as `cell | cell` without names; empty cells are omitted."""
-    filled = [(number, cell.strip()) for number, cell in enumerate(cells) if cell and not cell.isspace()]
-    if not any(columns):
-        return " | ".join(cell for _, cell in filled)
-    return "\n".join(
-        f"{columns[number]}: {cell}" if number < len(columns) and columns[number] else cell
-        for number, cell in filled
-    )
-
-
-def _is_column_name(text: str) -> bool:
-    return len(text) <= _MAX_COLUMN_NAME_CHARS and _COLUMN_NAME.fullmatch(text) is not None
-
+from retrieval.model.document import Document, Heading, LineMark, Page, Span, Table, Unit
 
 # Compressed text, and column names repeated in each row, can be far larger than the file.
 MAX_DOCUMENT_CHARS = 32 * 1024 * 1024
 _MAX_TITLE_CHARS = 60
 _SEPARATOR = "\n\n"
+_MAX_TABLE_TITLE_CHARS = 250
+# The title of a table may be followed by notes.
+_MAX_LINES_AFTER_TITLE = 2
+_TABLE_TITLE = regex.compile(
+    r"(?:\p{L}{0,3}(?:table|tabelle|tableau|tab\.|tabla|tabela|tabella|cuadro|quadro|tablo|çizelge|таблица|таблиця)"
+    r"|جدول|表|표)\s*(?:\p{L}[.-]?)?\p{N}",
+    regex.IGNORECASE,
+)
+_LEAD_IN_ENDINGS = (":", "：", "﹕")
 
 
 class DocumentBuilder:
@@ -66,6 +38,9 @@ class DocumentBuilder:
         self._lines: list[LineMark] = []
         self._lists: list[Span] = []
         self._list_number = 0
+        self._tables: list[Table] = []
+        # The texts of the last blocks below a heading.
+        self._recent: list[str] = []
 
     def add_block(
         self,
@@ -85,14 +60,42 @@ class DocumentBuilder:
         if span:
             self._add_pages(span, len(text) - len(text.lstrip()), pages)
             self._blocks.append(span)
+            self._recent = [*self._recent[-_MAX_LINES_AFTER_TITLE:], text.strip()]
             if list_number:
                 start = self._lists.pop().start if list_number == self._list_number else span.start
                 self._lists.append(Span(start, span.end))
             self._list_number = list_number
 
+    def add_row(
+        self, text: str, title: str = "", lines: Iterable[LineMark] = (), list_number: int = 0
+    ) -> None:
+        """Add a row of a table with the names of its columns, as a paragraph."""
+        count = len(self._blocks)
+        self.add_block(text, lines, list_number)
+        if len(self._blocks) == count:
+            return
+        span = self._blocks[-1]
+        last = self._tables[-1] if self._tables else None
+        if last and count and last.span.end == self._blocks[-2].end and last.title == title:
+            self._tables[-1] = Table(Span(last.span.start, span.end), title)
+        else:
+            self._tables.append(Table(span, title))
+
+    def take_table_title(self) -> str:
+        """Return the title of a table that begins here: one of the last blocks, if it looks like a title.
+
+        It is a heading of the rows and cannot be quoted any more, unless it is a lead-in.
+        """
+        at, title = find_table_title(self._recent)
+        if title and not is_lead_in(self._recent[at]):
+            del self._blocks[at - len(self._recent)]
+            self._recent = []
+        return title
+
     def add_heading(self, text: str, level: int, lines: Iterable[LineMark] = ()) -> None:
         """Add a heading; a blank one is ignored."""
         self._list_number = 0
+        self._recent = []
         span = self._add(text, lines)
         if span:
             self._headings.append(Heading(span, level, " ".join(text.split())))
@@ -130,6 +133,7 @@ class DocumentBuilder:
             unit=unit,
             lines=tuple(self._lines),
             lists=tuple(self._lists),
+            tables=tuple(self._tables),
         )
 
     def _first_heading(self) -> str | None:
@@ -168,19 +172,23 @@ class DocumentBuilder:
                 self._lines.append(shifted)
 
 
-def add_sheet(builder: DocumentBuilder, title: str, rows: list[tuple[str, list[str]]]) -> None:
-    """Add the rows of a sheet, with their numbers, below its title; the first of two cells names columns."""
-    if rows:
-        builder.add_heading(title, 1)
-    columns: tuple[str, ...] | None = None
-    for number, cells in rows:
-        if columns is None and sum(map(bool, cells)) > 1:
-            columns = detect_column_names(cells) if number != rows[-1][0] else ()
-            if columns:
-                builder.add_unquotable(format_row(cells))
-                continue
-        builder.begin_page(number)
-        builder.add_block(format_row(cells, columns or ()))
+def find_table_title(before: Sequence[str]) -> tuple[int, str]:
+    """Return the index of the title of a table among the texts before it, and the title; empty if none is.
+
+    The last text may also be a lead-in.
+    """
+    for at, text in reversed(list(enumerate(before))):
+        words = " ".join(text.split())
+        is_last = at == len(before) - 1
+        if at < len(before) - 1 - _MAX_LINES_AFTER_TITLE or len(words) > _MAX_TABLE_TITLE_CHARS:
+            continue
+        if (_TABLE_TITLE.match(words) and not words.endswith(".")) or (is_last and is_lead_in(words)):
+            return at, words.rstrip(" :：﹕")
+    return -1, ""
+
+
+def is_lead_in(text: str) -> bool:
+    return text.rstrip().endswith(_LEAD_IN_ENDINGS)
 
 
 def title_from_name(name: str) -> str:

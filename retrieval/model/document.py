@@ -59,12 +59,21 @@ class LineMark:
 
 
 @dataclass(frozen=True, slots=True)
+class Table:
+    """The span of rows that are told with the names of their columns, and the title of the table, if any."""
+
+    span: Span
+    title: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Document:
     """The text of a file in the documents folder, without lone surrogates, and its structure.
 
     `name` is the path below the folder, with forward slashes. `blocks` are the spans of paragraphs in reading
     order, without headings. `unit` is the kind of `pages`, if there are any. `lines` are sorted, and empty if
     the text equals the file or the format has no lines. `lists` are the spans of outermost lists and tables.
+    `tables` are sorted.
     """
 
     name: str
@@ -76,6 +85,7 @@ class Document:
     unit: Unit = "line"
     lines: tuple[LineMark, ...] = ()
     lists: tuple[Span, ...] = ()
+    tables: tuple[Table, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,11 +93,12 @@ class Passage:
     """The unit of ranking: a paragraph, several short ones that belong together, or part of a long one.
 
     `id` has at most 32 characters of A-Z a-z 0-9 _ - and depends only on the document's name and the
-    passage's words. `heading` is the path of headings above the passage. `line`, `paragraph` and `page` count
-    from 1; only pages and slides have a `page`. `label` is the number or name of the `unit` where the passage
-    begins. `language` is an ISO 639-1 code. Offsets in `lines` and `paragraphs` are from the start of the
-    passage: `lines` are as in Document, the first at 0; `paragraphs` are the starts of all but the first;
-    `labels` are the places of the unit that begin after the passage does, which only times can.
+    passage's words. `heading` is the path of headings above the passage, and the title of its table. `line`,
+    `paragraph` and `page` count from 1; only pages and slides have a `page`. `label` is the number or name of
+    the `unit` where the passage begins. `language` is an ISO 639-1 code. Offsets in `lines` and `paragraphs`
+    are from the start of the passage: `lines` are as in Document, the first at 0; `paragraphs` are the starts
+    of all but the first; `labels` are the places of the unit that begin after the passage does, which only
+    times can.
     """
 
     id: str
@@ -105,6 +116,13 @@ class Passage:
     lines: tuple[LineMark, ...] = ()
     paragraphs: tuple[int, ...] = ()
     labels: tuple[Page, ...] = ()
+
+    @property
+    def section(self) -> str | None:
+        """The last heading, as shown to people; of a row its sheet, not the title of its table."""
+        if not self.heading:
+            return None
+        return self.heading[0 if self.unit == "row" else -1]
 
 
 @dataclass(frozen=True, slots=True)

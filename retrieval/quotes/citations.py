@@ -88,7 +88,7 @@ def cite(passage: Passage, excerpt: Excerpt, rank: int, highlights: Iterable[Spa
 def _locate(passage: Passage, excerpt: Excerpt) -> Locator:
     line, line_end = line_range(passage, excerpt.start, excerpt.end)
     return Locator(
-        heading=passage.heading[-1] if passage.heading else None,
+        heading=passage.section,
         page=passage.page,
         line=line,
         line_end=line_end,

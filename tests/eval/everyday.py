@@ -16,7 +16,7 @@ from retrieval.embeddings.encoder import Encoder, is_installed, load_encoder
 from retrieval.errors import RetrievalError
 from tests.eval import limits, page_metrics
 from tests.eval.metrics import Metrics, ask, compute_metrics, read_questions
-from tests.eval.report import ALL, FIT, CollectionResult, report_sections
+from tests.eval.report import ALL, PARTS, SHOWN_PARTS, CollectionResult, report_sections
 from tests.eval.sources import FETCHED_DIR, Collection, digest, find_problems, read_collections
 
 
@@ -144,7 +144,7 @@ def _build_parser() -> argparse.ArgumentParser:
         description="Measure how well everyday questions about real documents are answered.",
     )
     parser.add_argument("names", nargs="*", metavar="NAME", help="collections to measure (default: all)")
-    parser.add_argument("--part", choices=(FIT, "report"), help="only collections of this part")
+    parser.add_argument("--part", choices=PARTS, help="only collections of this part")
     parser.add_argument(
         "--documents",
         type=Path,
@@ -160,7 +160,9 @@ def _build_parser() -> argparse.ArgumentParser:
         help="folder of saved indexes (default: %(default)s)",
     )
     parser.add_argument("--words", action="store_true", help="do not compare meanings")
-    parser.add_argument("--misses", action="store_true", help=f"list the misses of the part {FIT}")
+    parser.add_argument(
+        "--misses", action="store_true", help=f"list the misses of {' and '.join(SHOWN_PARTS)}"
+    )
     return parser
 
 

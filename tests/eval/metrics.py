@@ -37,8 +37,8 @@ class Answerer(Protocol):
 class Question:
     """A question and its accepted answers; a right quote contains one. Empty if there is no answer.
 
-    `is_foreign` if the documents are in other languages. `document` and `pages` (from 1) say where the answer
-    is, if known.
+    A right quote also contains all `names`, those of the row and column of a table. `is_foreign` if the
+    documents are in other languages. `document` and `pages` (from 1) say where the answer is, if known.
     """
 
     collection: str
@@ -49,10 +49,14 @@ class Question:
     is_foreign: bool = False
     document: str | None = None
     pages: frozenset[int] = frozenset()
+    names: tuple[str, ...] = ()
 
     def accepts(self, quote: str) -> bool:
-        """Return whether the quote contains an answer, ignoring whitespace and case."""
-        return any(_normalize(answer) in _normalize(quote) for answer in self.answers)
+        """Return whether the quote contains an answer and all names, ignoring whitespace and case."""
+        text = _normalize(quote)
+        return any(_normalize(answer) in text for answer in self.answers) and all(
+            _normalize(name) in text for name in self.names
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +115,7 @@ def read_questions(collection: Collection) -> list[Question]:
             is_foreign=row["language"] not in collection.languages,
             document=row.get("document"),
             pages=frozenset(row.get("pages", ())),
+            names=tuple(row.get("names", ())),
         )
         for row in rows
     ]

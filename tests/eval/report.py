@@ -16,8 +16,11 @@ from tests.eval.metrics import (
 from tests.eval.sources import Collection
 
 ALL = "all"
-# The part that weights may be fitted to. Misses of the other part are never shown.
+# The part that weights may be fitted to, and tables to look at. Misses of other parts are never shown.
 FIT = "fit"
+TABLES = "tables"
+SHOWN_PARTS = (FIT, TABLES)
+PARTS = (*SHOWN_PARTS, "report", "tables-report")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +33,7 @@ class CollectionResult:
 
 
 def report_sections(results: Sequence[CollectionResult], *, with_misses: bool = False) -> Iterator[str]:
-    """Yield the sections of the report. Questions are shown for the part FIT only."""
+    """Yield the sections of the report. Questions are shown for SHOWN_PARTS only."""
     outcomes = [outcome for result in results for outcome in result.outcomes]
     answerable = sum(bool(outcome.question.answers) for outcome in outcomes)
     unanswerable = len(outcomes) - answerable
@@ -55,7 +58,7 @@ def report_sections(results: Sequence[CollectionResult], *, with_misses: bool = 
         if result.page_metrics:
             yield _page_metrics_table(result.collection.name, *result.page_metrics)
     if with_misses:
-        yield from (_misses_section(result) for result in results if result.collection.part == FIT)
+        yield from (_misses_section(result) for result in results if result.collection.part in SHOWN_PARTS)
 
 
 def _group_by_collection(results: Sequence[CollectionResult]) -> dict[str, list[Outcome]]:

@@ -1,13 +1,14 @@
 """Extracts headings, paragraphs, list items and table rows from an HTML tree, in reading order."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 import regex
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
-from retrieval.loaders import document_builder
+from retrieval.loaders import tables
 from retrieval.loaders.document_builder import DocumentBuilder
+from retrieval.loaders.tables import TableRow
 from retrieval.model.document import LineMark
 
 _WHITE_SPACE = " \t\n\r\f"
@@ -21,20 +22,14 @@ _IS_EAST_ASIAN = regex.compile(_EAST_ASIAN)
 
 
 class HtmlBlock(NamedTuple):
-    """A paragraph (`level` None), a heading of a level from 1, or the column names of a table (`level` 0)."""
+    """A paragraph (`level` None), or a heading of a level from 1."""
 
     text: str
     level: int | None = None
     lines: tuple[LineMark, ...] = ()
     list_number: int = 0
-
-    def add_to(self, builder: DocumentBuilder) -> None:
-        if self.level is None:
-            builder.add_block(self.text, self.lines, self.list_number)
-        elif self.level:
-            builder.add_heading(self.text, self.level, self.lines)
-        else:
-            builder.add_unquotable(self.text, self.lines)
+    # Whether it is a row of a table with the names of its columns.
+    is_row: bool = False
 
 
 class BlockText:
@@ -221,16 +216,28 @@ def extract_blocks(page: LexborHTMLParser, builder: DocumentBuilder) -> None:
         blocks = list(_blocks(root, skipped))
         if any(block.level is None for block in blocks):
             break
-    for block in blocks:
-        block.add_to(builder)
+    _add_blocks(blocks, builder)
 
 
 def extract_all_blocks(page: LexborHTMLParser, builder: DocumentBuilder) -> None:
     """Add all visible text of a page to a builder, with the source lines that LINE_ATTRIBUTE gives."""
     if page.body is not None:
         _remove_invisible(page.body, _INVISIBLE)
-        for block in _blocks(page.body, frozenset()):
-            block.add_to(builder)
+        _add_blocks(_blocks(page.body, frozenset()), builder)
+
+
+def _add_blocks(blocks: Iterable[HtmlBlock], builder: DocumentBuilder) -> None:
+    title, is_in_table = "", False
+    for block in blocks:
+        if block.is_row and not is_in_table:
+            title = builder.take_table_title()
+        is_in_table = block.is_row
+        if block.is_row:
+            builder.add_row(block.text, title, block.lines, block.list_number)
+        elif block.level is None:
+            builder.add_block(block.text, block.lines, block.list_number)
+        else:
+            builder.add_heading(block.text, block.level, block.lines)
 
 
 def _remove_invisible(body: LexborNode, selector: str) -> None:
@@ -361,36 +368,61 @@ def _is_table(node: LexborNode) -> bool:
 
 
 def _table_blocks(table: LexborNode, line: int | None, list_number: int) -> Iterator[HtmlBlock]:
-    columns: tuple[str, ...] = ()
-    open_cells: dict[int, tuple[int, str]] = {}
     caption = table.css_first("caption")
     if caption:
         yield HtmlBlock(_cell_text(caption), lines=_line_mark(line))
-    for number, row in enumerate(table.css("tr")):
+    rows: list[TableRow] = []
+    lines: list[int | None] = []
+    open_cells: dict[int, tuple[int, str]] = {}
+    for row in table.css("tr"):
         line = _source_line(row) or line
-        texts = _row_texts(row, open_cells)
-        if number == 0 and all(cell.tag == "th" for cell in _cells(row)):
-            columns = document_builder.detect_column_names(texts, marked=True)
-            yield HtmlBlock(document_builder.format_row(texts), 0, _line_mark(line))
-        else:
-            yield HtmlBlock(document_builder.format_row(texts, columns), None, _line_mark(line), list_number)
+        lines.append(line)
+        cells = _cells(row)
+        rows.append(
+            _read_row(cells, open_cells, is_header=_is_header(row, cells) and all(r.is_header for r in rows))
+        )
+    for text in tables.lay_out(rows):
+        for part in text.parts:
+            yield HtmlBlock(part, None, _line_mark(lines[text.row]), list_number, text.is_named)
+
+
+def _is_header(row: LexborNode, cells: list[LexborNode]) -> bool:
+    """Return whether a row is marked as column names, in the head of its table or in all of its cells."""
+    parent = row.parent
+    return (parent is not None and parent.tag == "thead") or (
+        bool(cells) and all(cell.tag == "th" for cell in cells)
+    )
 
 
 def _line_mark(line: int | None) -> tuple[LineMark, ...]:
     return () if line is None else (LineMark(0, line),)
 
 
-def _row_texts(row: LexborNode, open_cells: dict[int, tuple[int, str]]) -> list[str]:
-    """Return the text of each column. A cell is repeated in all rows it spans, but not in all columns."""
+def _read_row(
+    cells: list[LexborNode], open_cells: dict[int, tuple[int, str]], *, is_header: bool
+) -> TableRow:
+    """Return a row. A cell is repeated in all rows it spans, but not in all columns."""
     texts: list[str] = []
-    for cell in _cells(row):
+    covered: set[int] = set()
+    for cell in cells:
         _repeat_open_cells(texts, open_cells)
         text, attributes = _cell_text(cell), cell.attributes
         if (rows := _cell_span(attributes.get("rowspan"))) > 1:
             open_cells[len(texts)] = (rows - 1, text)
-        texts += [text] + [""] * (_cell_span(attributes.get("colspan")) - 1)
+        texts.append(text)
+        width = _cell_span(attributes.get("colspan")) - 1
+        covered.update(range(len(texts), len(texts) + width))
+        texts += [""] * width
     _repeat_open_cells(texts, open_cells)
-    return texts
+    return TableRow(tuple(texts), is_header, frozenset(covered), is_strong=_is_strong(cells[:1]))
+
+
+def _is_strong(first: list[LexborNode]) -> bool:
+    """Return whether all text of a row's first cell is emphasized."""
+    for cell in first:
+        strong = cell.css_first("b, strong")
+        return cell.tag == "th" or (strong is not None and strong.text().strip() == cell.text().strip())
+    return False
 
 
 def _repeat_open_cells(texts: list[str], open_cells: dict[int, tuple[int, str]]) -> None:

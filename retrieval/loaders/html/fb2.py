@@ -4,8 +4,9 @@ from collections.abc import Iterator
 from xml.etree.ElementTree import Element
 
 from retrieval.errors import DocumentError
-from retrieval.loaders import document_builder
+from retrieval.loaders import tables
 from retrieval.loaders.document_builder import DocumentBuilder
+from retrieval.loaders.tables import TableRow
 from retrieval.loaders.zip_archive import parse_xml
 from retrieval.model.document import Document
 
@@ -84,14 +85,12 @@ class _BookReader:
             self._builder.add_block(self._notes.pop(target.removeprefix("#"), ""))
 
     def _add_table(self, table: Element) -> None:
-        columns: tuple[str, ...] = ()
-        for number, row in enumerate(table.iter("tr")):
-            cells = [_text(cell) for cell in row if cell.tag in {"td", "th"}]
-            if number == 0 and len(cells) > 1 and all(cell.tag == "th" for cell in row):
-                columns = document_builder.detect_column_names(cells, marked=True)
-                self._builder.add_unquotable(document_builder.format_row(cells))
-            else:
-                self._builder.add_block(document_builder.format_row(cells, columns))
+        rows: list[TableRow] = []
+        for row in table.iter("tr"):
+            cells = [cell for cell in row if cell.tag in {"td", "th"}]
+            is_header = not rows and len(cells) > 1 and all(cell.tag == "th" for cell in cells)
+            rows.append(TableRow(tuple(map(_text, cells)), is_header))
+        tables.add_table(self._builder, rows)
 
 
 def _text(element: Element) -> str:

@@ -4,11 +4,11 @@ from collections.abc import Iterator
 from xml.etree.ElementTree import Element
 
 from retrieval.errors import DocumentError, ProblemKind
-from retrieval.loaders import document_builder
+from retrieval.loaders import tables
 from retrieval.loaders.document_builder import DocumentBuilder
 from retrieval.loaders.odf import paragraphs
 from retrieval.loaders.odf.package import PRESENTATION, TABLE, OpenDocument
-from retrieval.loaders.odf.tables import TableRows
+from retrieval.loaders.odf.tables import read_rows
 from retrieval.model.document import Document
 
 MAX_SLIDES = 10_000
@@ -69,11 +69,4 @@ def _add_table(builder: DocumentBuilder, table: Element) -> None:
     is_named = (
         table.find("table-header-rows") is not None or table.get(f"{TABLE}use-first-row-styles") == "true"
     )
-    columns: tuple[str, ...] = ()
-    for number, (_, cells) in enumerate(TableRows(table)):
-        if number == 0 and is_named and len(cells) > 1:
-            columns = document_builder.detect_column_names(cells)
-        if number or not columns:
-            builder.add_block(document_builder.format_row(cells, columns))
-        else:
-            builder.add_unquotable(document_builder.format_row(cells))
+    tables.add_table(builder, read_rows(table, is_first_header=is_named))

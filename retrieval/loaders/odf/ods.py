@@ -9,12 +9,13 @@ from math import isfinite
 from xml.etree.ElementTree import Element
 
 from retrieval.errors import DocumentError, ProblemKind
-from retrieval.loaders import document_builder
+from retrieval.loaders import document_builder, tables
 from retrieval.loaders.document_builder import MAX_DOCUMENT_CHARS, DocumentBuilder
 from retrieval.loaders.odf.package import OFFICE, TABLE, OpenDocument, repetitions
 from retrieval.loaders.odf.paragraphs import joined_text
 from retrieval.loaders.odf.tables import table_rows
 from retrieval.loaders.ooxml.number_formats import format_plain
+from retrieval.loaders.tables import TableRow
 from retrieval.model.document import Document
 
 MAX_ROWS = 100_000
@@ -30,9 +31,8 @@ _CALC_EXTENSION = "{urn:org:documentfoundation:names:experimental:calc:xmlns:cal
 def load(data: bytes, name: str) -> Document:
     """Load an .ods file; a row is labelled by its number.
 
-    A sheet's first row with more than one cell names the columns when it looks like names. Raises
-    DocumentError for more than MAX_ROWS or MAX_CELLS in all sheets, counting each repetition of a row that
-    holds text.
+    Raises DocumentError for more than MAX_ROWS or MAX_CELLS in all sheets, counting each repetition of a row
+    that holds text.
     """
     package = OpenDocument(data, name, "spreadsheet")
     styles = package.styles("table")
@@ -41,11 +41,11 @@ def load(data: bytes, name: str) -> Document:
         style = styles.get(sheet.get(f"{TABLE}style-name", ""))
         if style is not None and not style.is_shown:
             continue
-        rows: list[tuple[str, list[str]]] = []
+        rows: list[tuple[str, TableRow]] = []
         for row in _rows(sheet, name):
             rows.append(row)
             row_count += 1
-            cell_count += len(row[1])
+            cell_count += len(row[1].cells)
             if row_count > MAX_ROWS:
                 raise DocumentError(
                     name, f"has more than {MAX_ROWS} rows; split it", kind=ProblemKind.TOO_LARGE
@@ -54,41 +54,67 @@ def load(data: bytes, name: str) -> Document:
                 raise DocumentError(
                     name, f"has more than {MAX_CELLS} cells; split it", kind=ProblemKind.TOO_LARGE
                 )
-        document_builder.add_sheet(builder, sheet.get(f"{TABLE}name", ""), rows)
+        tables.add_sheet(builder, sheet.get(f"{TABLE}name", ""), rows)
     return builder.build(package.title or document_builder.title_from_name(name), unit="row")
 
 
-def _rows(sheet: Element, name: str) -> Iterator[tuple[str, list[str]]]:
+def _rows(sheet: Element, name: str) -> Iterator[tuple[str, TableRow]]:
     """Yield the rows that hold text with their numbers. Empty rows cost nothing, however often repeated."""
     number = 1
-    for row, _ in table_rows(sheet):
+    above: dict[int, tuple[int, str]] = {}
+    for row, is_header in table_rows(sheet):
         times = repetitions(row, "rows-repeated")
-        cells = _row_texts(row)
+        cells, covered = _row_texts(row, above)
         if cells:
             if sum(map(len, cells)) > MAX_DOCUMENT_CHARS:
                 raise DocumentError(
                     name, f"row {number} is too long to be read; split it", kind=ProblemKind.TOO_LARGE
                 )
             for repeated in range(times):
-                yield str(number + repeated), cells
+                yield str(number + repeated), TableRow(tuple(cells), is_header, covered)
         number = min(number + times, _MAX_ROW_NUMBER)
 
 
-def _row_texts(row: Element) -> list[str]:
-    """Return the text of each column up to the last that is filled."""
+def _row_texts(row: Element, above: dict[int, tuple[int, str]]) -> tuple[list[str], frozenset[int]]:
+    """Return the text of each column up to the last that is filled, and the columns under wide cells.
+
+    `above` has the merged cells of the rows above by column: how many more rows they cover, and their text.
+    It is repeated in rows that have other text.
+    """
     texts: list[str] = []
+    covered: set[int] = set()
+    merged: dict[int, str] = {}
     column = 0
     for cell in row:
         if cell.tag not in {"table-cell", "covered-table-cell"}:
             continue
         times = min(repetitions(cell, "columns-repeated"), MAX_COLUMNS - column)
-        # A covered cell lies under a merged one and is not displayed.
-        text = _cell_text(cell) if cell.tag == "table-cell" else ""
-        if text:
+        if cell.tag == "covered-table-cell":
+            # A covered cell lies under a merged one and is not displayed.
+            for under in range(column, column + times):
+                if under in above:
+                    merged[under] = _take_merged(above, under)
+                else:
+                    covered.add(under)
+        elif text := _cell_text(cell):
             texts += [""] * (column - len(texts))
             texts += [text] * times
+            if (rows := repetitions(cell, "rows-spanned")) > 1:
+                above[column] = rows - 1, text
         column += times
-    return texts
+    if texts:
+        for under, text in merged.items():
+            texts += [""] * (under + 1 - len(texts))
+            texts[under] = text
+    return texts, frozenset(covered)
+
+
+def _take_merged(above: dict[int, tuple[int, str]], column: int) -> str:
+    """Return the text of the merged cell that covers a column of the next row."""
+    left, text = above.pop(column)
+    if left > 1:
+        above[column] = left - 1, text
+    return text
 
 
 def _cell_text(cell: Element) -> str:

@@ -8,11 +8,11 @@ from xml.etree.ElementTree import Element
 
 import regex
 
-from retrieval.loaders import document_builder
+from retrieval.loaders import tables
 from retrieval.loaders.document_builder import DocumentBuilder
 from retrieval.loaders.odf import paragraphs
 from retrieval.loaders.odf.package import TEXT, OpenDocument, Style
-from retrieval.loaders.odf.tables import TableRows, is_data_table
+from retrieval.loaders.odf.tables import is_data_table, read_rows
 from retrieval.model.document import Document
 
 _LISTS_OF_ENTRIES = frozenset(
@@ -82,14 +82,7 @@ class _TextReader:
             self._list_number = 0
 
     def _add_table(self, table: Element) -> None:
-        rows = TableRows(table)
-        columns: tuple[str, ...] = ()
-        for is_header, cells in rows:
-            if is_header and not columns:
-                columns = document_builder.detect_column_names(cells, marked=True)
-                self._builder.add_unquotable(document_builder.format_row(cells))
-            else:
-                self._builder.add_block(document_builder.format_row(cells, columns))
+        tables.add_table(self._builder, read_rows(table))
 
     def _level(self, element: Element) -> int | None:
         """Return the level of a heading, or None for a paragraph."""

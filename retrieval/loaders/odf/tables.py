@@ -5,6 +5,7 @@ from xml.etree.ElementTree import Element
 
 from retrieval.loaders.odf.package import repetitions
 from retrieval.loaders.odf.paragraphs import joined_text
+from retrieval.loaders.tables import TableRow
 
 # Tables in texts are small.
 MAX_COLUMNS = 1024
@@ -30,42 +31,46 @@ def is_data_table(table: Element) -> bool:
     )
 
 
-class TableRows:
-    """The rows of a table in a text or on a slide, without empty ones.
+def read_rows(
+    table: Element, text_of: Callable[[Element], str] = joined_text, *, is_first_header: bool = False
+) -> list[TableRow]:
+    """Return the rows of a table in a text or on a slide, without empty ones.
 
     A cell over several rows is repeated in each; one over several columns stands in the first.
+    `is_first_header` if the first row is styled as a header.
     """
+    rows: list[TableRow] = []
+    above: dict[int, tuple[int, str]] = {}
+    for row, is_header in table_rows(table):
+        texts, covered = _row_texts(row, text_of, above)
+        if any(texts):
+            marked = is_header or (is_first_header and not rows)
+            times = min(repetitions(row, "rows-repeated"), _MAX_TEXT_ROWS)
+            rows += [TableRow(tuple(texts), marked, covered)] * times
+    return rows
 
-    def __init__(self, table: Element, text_of: Callable[[Element], str] = joined_text) -> None:
-        self._table = table
-        self._text_of = text_of
 
-    def __iter__(self) -> Iterator[tuple[bool, list[str]]]:
-        """Yield whether a row is marked as a header, and the text of its columns."""
-        above: dict[int, tuple[int, str]] = {}
-        for row, is_header in table_rows(self._table):
-            cells = self._row_texts(row, above)
-            if any(cells):
-                for _ in range(min(repetitions(row, "rows-repeated"), _MAX_TEXT_ROWS)):
-                    yield is_header, cells
-
-    def _row_texts(self, row: Element, above: dict[int, tuple[int, str]]) -> list[str]:
-        texts: list[str] = []
-        for cell in _cells(row):
-            text, rows = "", 1
-            if cell.tag == "table-cell":
-                text, rows = self._text_of(cell), repetitions(cell, "rows-spanned")
-            for column in range(
-                len(texts), min(len(texts) + repetitions(cell, "columns-repeated"), MAX_COLUMNS)
-            ):
-                if cell.tag != "table-cell":
-                    text = _take_from_above(above, column)
-                elif rows > 1:
-                    above[column] = rows - 1, text
-                else:
-                    above.pop(column, None)
-                texts.append(text)
-        return texts
+def _row_texts(
+    row: Element, text_of: Callable[[Element], str], above: dict[int, tuple[int, str]]
+) -> tuple[list[str], frozenset[int]]:
+    """Return the text of each column, and the columns under a wide cell."""
+    texts: list[str] = []
+    covered: set[int] = set()
+    for cell in _cells(row):
+        text, rows = "", 1
+        if cell.tag == "table-cell":
+            text, rows = text_of(cell), repetitions(cell, "rows-spanned")
+        for column in range(len(texts), min(len(texts) + repetitions(cell, "columns-repeated"), MAX_COLUMNS)):
+            if cell.tag != "table-cell":
+                if column not in above:
+                    covered.add(column)
+                text = _take_from_above(above, column)
+            elif rows > 1:
+                above[column] = rows - 1, text
+            else:
+                above.pop(column, None)
+            texts.append(text)
+    return texts, frozenset(covered)
 
 
 def _take_from_above(above: dict[int, tuple[int, str]], column: int) -> str:

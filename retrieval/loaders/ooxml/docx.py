@@ -4,14 +4,14 @@ Read from the XML itself: python-docx leaves out content controls, text boxes, n
 (docs/decisions/0004-office-readers.md).
 """
 
-from collections.abc import Iterator
 from xml.etree.ElementTree import Element
 
 import regex
 
-from retrieval.loaders import document_builder
+from retrieval.loaders import tables
 from retrieval.loaders.document_builder import DocumentBuilder
 from retrieval.loaders.ooxml.package import Package, attribute, descendants
+from retrieval.loaders.tables import TableRow
 from retrieval.model.document import Document
 
 # Deleted and moved text, fallbacks for old programs, phonetic guides over East Asian words, properties.
@@ -156,15 +156,14 @@ def _is_table(element: Element) -> bool:
 
 
 def _add_table(builder: DocumentBuilder, table: Element) -> None:
-    columns: tuple[str, ...] = ()
+    rows: list[TableRow] = []
     cells_above: dict[int, str] = {}
-    for number, row in enumerate(row for row in descendants(table, _SKIPPED, _is_row) if _is_row(row)):
-        cells = list(_cells(row, cells_above))
-        if number == 0 and (row.find("trPr/tblHeader") is not None or _has_header(table)):
-            columns = document_builder.detect_column_names(cells, marked=True)
-            builder.add_unquotable(document_builder.format_row(cells))
-        else:
-            builder.add_block(document_builder.format_row(cells, columns))
+    for row in (row for row in descendants(table, _SKIPPED, _is_row) if _is_row(row)):
+        is_marked = row.find("trPr/tblHeader") is not None or (not rows and _has_header(table))
+        rows.append(
+            _read_row(row, cells_above, is_header=is_marked and all(above.is_header for above in rows))
+        )
+    tables.add_table(builder, rows)
 
 
 def _has_header(table: Element) -> bool:
@@ -177,21 +176,23 @@ def _is_row(element: Element) -> bool:
     return element.tag == "tr"
 
 
-def _cells(row: Element, cells_above: dict[int, str]) -> Iterator[str]:
-    """Return a row's cells: a wide cell is followed by empty ones, a vertically merged one is repeated."""
-    column = 0
+def _read_row(row: Element, cells_above: dict[int, str], *, is_header: bool) -> TableRow:
+    """Return a row: a wide cell is followed by empty ones, a vertically merged one is repeated."""
+    texts: list[str] = []
+    covered: set[int] = set()
     for cell in descendants(row, _SKIPPED, lambda element: element.tag == "tc"):
         if cell.tag != "tc":
             continue
         properties = cell.find("tcPr")
         merged = properties.find("vMerge") if properties is not None else None
         is_continued = merged is not None and attribute(merged, "val") in {None, "continue"}
-        text = cells_above.get(column, "") if is_continued else _join_paragraphs(cell)
-        cells_above[column] = text
-        yield text
-        width = _column_span(properties)
-        yield from [""] * (width - 1)
-        column += width
+        text = cells_above.get(len(texts), "") if is_continued else _join_paragraphs(cell)
+        cells_above[len(texts)] = text
+        texts.append(text)
+        width = _column_span(properties) - 1
+        covered.update(range(len(texts), len(texts) + width))
+        texts += [""] * width
+    return TableRow(tuple(texts), is_header, frozenset(covered))
 
 
 def _column_span(properties: Element | None) -> int:

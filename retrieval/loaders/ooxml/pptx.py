@@ -1,12 +1,12 @@
 """Presentations: each slide is a page with its title, texts, tables and speaker notes."""
 
-from collections.abc import Iterator
 from xml.etree.ElementTree import Element
 
 from retrieval.errors import DocumentError, ProblemKind
-from retrieval.loaders import document_builder
+from retrieval.loaders import tables
 from retrieval.loaders.document_builder import DocumentBuilder
 from retrieval.loaders.ooxml.package import Package, attribute, descendants
+from retrieval.loaders.tables import TableRow
 from retrieval.model.document import Document
 
 MAX_SLIDES = 10_000
@@ -16,6 +16,7 @@ _TITLES = frozenset({"title", "ctrTitle"})
 _REPEATED = frozenset({"ftr", "hdr", "dt", "sldNum", "sldImg"})
 _SPECIAL_CHARACTERS = {"br": "\n", "tab": "\t"}
 _CONTENT_TAGS = frozenset({"sp", "tbl"})
+_TRUE = frozenset({"1", "true"})
 
 
 def load(data: bytes, name: str) -> Document:
@@ -44,8 +45,7 @@ def _add_slide(builder: DocumentBuilder, slide: Element) -> None:
     shapes = [shape for shape in shapes if _placeholder_type(shape) not in _REPEATED]
     for shape in sorted(shapes, key=lambda shape: _placeholder_type(shape) not in _TITLES):
         if shape.tag == "tbl":
-            for row in _rows(shape):
-                builder.add_block(row)
+            tables.add_table(builder, _rows(shape))
         elif _placeholder_type(shape) in _TITLES:
             builder.add_heading(" ".join(_paragraphs(shape)), 1)
         else:
@@ -77,14 +77,18 @@ def _paragraph_text(paragraph: Element) -> str:
     )
 
 
-def _rows(table: Element) -> Iterator[str]:
-    """Yield the rows, with column names from the first when the table is marked as having a header row."""
+def _rows(table: Element) -> list[TableRow]:
+    """Return the rows; the first is a header when the table is marked as having a header row."""
     properties = table.find("tblPr")
-    is_named = properties is not None and properties.get("firstRow") in {"1", "true"}
-    columns: tuple[str, ...] = ()
-    for number, row in enumerate(table.findall("tr")):
-        cells = ["\n".join(_paragraphs(cell)) for cell in row.findall("tc")]
-        if number == 0 and is_named and len(cells) > 1:
-            columns = document_builder.detect_column_names(cells)
-        if number or not columns:
-            yield document_builder.format_row(cells, columns)
+    is_named = properties is not None and properties.get("firstRow") in _TRUE
+    rows: list[TableRow] = []
+    above: dict[int, str] = {}
+    for row in table.findall("tr"):
+        cells = row.findall("tc")
+        covered = frozenset(column for column, cell in enumerate(cells) if cell.get("hMerge") in _TRUE)
+        for column, cell in enumerate(cells):
+            if cell.get("vMerge") not in _TRUE:
+                above[column] = "\n".join(_paragraphs(cell))
+        texts = tuple("" if column in covered else above[column] for column in range(len(cells)))
+        rows.append(TableRow(texts, is_named and not rows, covered))
+    return rows

@@ -8,15 +8,17 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 from math import isfinite
+from typing import NamedTuple
 from xml.etree.ElementTree import Element
 
 import regex
 
 from retrieval.errors import DocumentError, ProblemKind
-from retrieval.loaders import document_builder
+from retrieval.loaders import document_builder, tables
 from retrieval.loaders.document_builder import MAX_DOCUMENT_CHARS, DocumentBuilder
 from retrieval.loaders.ooxml.number_formats import BUILT_IN, format_number, format_plain
 from retrieval.loaders.ooxml.package import Package, attribute, descendants
+from retrieval.loaders.tables import TableRow
 from retrieval.model.document import Document
 
 MAX_ROWS = 100_000
@@ -24,11 +26,21 @@ MAX_COLUMNS = 16_384
 _SKIPPED = frozenset({"rPh", "rPr"})
 _LETTERS = regex.compile(r"[A-Z]{1,3}")
 _NUMBER = regex.compile(r"[0-9]{1,7}")
+_AREA = regex.compile(r"(?P<left>[A-Z]{1,3})(?P<top>[0-9]{1,7}):(?P<right>[A-Z]{1,3})(?P<bottom>[0-9]{1,7})")
 _ESCAPE = regex.compile(r"_x([0-9A-Fa-f]{4})_")
 _CONTROL = regex.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")
 # Day 0 of the 1900 date system, which counts a February 29 that 1900 did not have; and of the 1904 system.
 _EPOCH = datetime(1899, 12, 30)  # noqa: DTZ001 a spreadsheet's times have no zone
 _EPOCH_1904 = datetime(1904, 1, 1)  # noqa: DTZ001
+
+
+class _MergedArea(NamedTuple):
+    """Rows from 1 and columns from 0, each first and last."""
+
+    top: int
+    bottom: int
+    left: int
+    right: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +55,7 @@ class _Workbook:
 def load(data: bytes, name: str) -> Document:
     """Read a .xlsx file; a row is labelled by its number, and a formula has its saved result, if any.
 
-    A sheet's first row with more than one cell names the columns when it looks like names. Raises
-    DocumentError for more than MAX_ROWS in all sheets.
+    Raises DocumentError for more than MAX_ROWS in all sheets.
     """
     package = Package(data, name, "workbook")
     parts = {relation.id: relation.path for relation in package.relations(package.path)}
@@ -55,17 +66,18 @@ def load(data: bytes, name: str) -> Document:
         if path not in package.archive or sheet.get("state", "visible") != "visible":
             continue
         numbered = _rows(package.archive.parse_xml(path), book, name)
-        rows = [(number, cells) for number, cells in numbered if any(cells)]
+        rows = [(label, row) for label, row in numbered if row.filled]
         count += len(rows)
         if count > MAX_ROWS:
             raise DocumentError(name, f"has more than {MAX_ROWS} rows; split it", kind=ProblemKind.TOO_LARGE)
-        document_builder.add_sheet(builder, sheet.get("name", ""), rows)
+        tables.add_sheet(builder, sheet.get("name", ""), rows)
     return builder.build(package.title or document_builder.title_from_name(name), unit="row")
 
 
-def _rows(sheet: Element, book: _Workbook, name: str) -> Iterator[tuple[str, list[str]]]:
+def _rows(sheet: Element, book: _Workbook, name: str) -> Iterator[tuple[str, TableRow]]:
     """Yield the rows with their numbers; a row without one follows the row before it."""
     number = 0
+    merged = _MergedCells(sheet)
     for row in sheet.iter("row"):
         given = row.get("r", "")
         number = int(given) if _NUMBER.fullmatch(given) else number + 1
@@ -80,7 +92,45 @@ def _rows(sheet: Element, book: _Workbook, name: str) -> Iterator[tuple[str, lis
             raise DocumentError(
                 name, f"row {number} is too long to be read; split it", kind=ProblemKind.TOO_LARGE
             )
-        yield str(number), cells
+        yield str(number), merged.apply(number, cells)
+
+
+class _MergedCells:
+    """The merged cells of a sheet. A cell over several rows is repeated in each that has other text."""
+
+    def __init__(self, sheet: Element) -> None:
+        areas = (_AREA.fullmatch(cell.get("ref", "")) for cell in sheet.iter("mergeCell"))
+        self._areas: list[_MergedArea] = sorted(
+            _MergedArea(
+                int(area["top"]),
+                int(area["bottom"]),
+                _column_number(area["left"]) - 1,
+                _column_number(area["right"]) - 1,
+            )
+            for area in areas
+            if area
+        )
+        self._next = 0
+        self._open: list[tuple[_MergedArea, str]] = []
+
+    def apply(self, number: int, cells: list[str]) -> TableRow:
+        """Return a row, the next one from the top, with the text of cells merged with those of rows above."""
+        has_text = any(cells)
+        self._open = [(area, text) for area, text in self._open if area.bottom >= number]
+        covered: set[int] = set()
+        for area, text in self._open:
+            covered.update(range(area.left + 1, area.right + 1))
+            if has_text and text:
+                cells += [""] * (area.left + 1 - len(cells))
+                cells[area.left] = cells[area.left] or text
+        while self._next < len(self._areas) and self._areas[self._next].top <= number:
+            area = self._areas[self._next]
+            self._next += 1
+            if area.top == number:
+                covered.update(range(area.left + 1, area.right + 1))
+                if area.bottom > number:
+                    self._open.append((area, cells[area.left] if area.left < len(cells) else ""))
+        return TableRow(tuple(cells), covered=frozenset(covered))
 
 
 def _column_index(reference: str, following: int) -> int:

@@ -37,7 +37,8 @@ _MAX_ROW_OVERLAP_HEIGHTS = 0.2
 class Line:
     """A line: its text, and the index of each character in PDFium (-1: a space that is only a gap).
 
-    A word hyphenated at the end of the line ends in "-" or a soft hyphen.
+    A word hyphenated at the end of the line ends in "-" or a soft hyphen. `is_laid_out` if it is a row of a
+    table with the names of its columns, which may be several lines of text.
     """
 
     text: str
@@ -47,6 +48,7 @@ class Line:
     base: float
     height: float
     runs_left: bool = False
+    is_laid_out: bool = False
 
     @property
     def start(self) -> float:

@@ -117,7 +117,14 @@ class Typography(NamedTuple):
         text = " ".join(placed.line.text for placed in paragraph.lines)
         is_short = len(text) <= _MAX_HEADING_CHARS and len(paragraph.lines) <= _MAX_HEADING_LINES
         large = min(placed.line.height for placed in paragraph.lines) >= _MIN_HEADING_SIZE_RATIO * self.height
-        return large and is_short and bool(_LETTER.search(text)) and not text.endswith(_NO_HEADING_END)
+        is_row = any(placed.line.is_laid_out for placed in paragraph.lines)
+        return (
+            large
+            and is_short
+            and not is_row
+            and bool(_LETTER.search(text))
+            and not text.endswith(_NO_HEADING_END)
+        )
 
     def is_small(self, paragraph: Paragraph) -> bool:
         """Return whether the paragraph is smaller than the text, as footnotes are."""
@@ -163,6 +170,8 @@ def continues_paragraph(before: Paragraph, after: Paragraph) -> bool:
     """Return whether a paragraph continues in another column or on another page."""
     last, first = before.lines[-1], after.lines[0]
     if last.heading is not None or first.heading is not None or last.is_row or first.is_row:
+        return False
+    if last.line.is_laid_out or first.line.is_laid_out:
         return False
     if not _is_same_size(last.line, first.line) or _is_ended(last.line):
         return False
@@ -210,6 +219,8 @@ def _joint(run: Sequence[PlacedLine], at: int, typography: Typography, *, is_fir
     before, placed = run[at - 1], run[at]
     line = placed.line
     if before.heading != placed.heading or not _is_same_size(before.line, line):
+        return None
+    if before.line.is_laid_out or line.is_laid_out:
         return None
     if placed.heading is not None:
         return " "

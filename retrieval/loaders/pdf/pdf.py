@@ -6,7 +6,7 @@ import regex
 
 from retrieval.errors import DocumentError, ProblemKind
 from retrieval.language import detect
-from retrieval.loaders.document_builder import title_from_opening
+from retrieval.loaders.document_builder import find_table_title, is_lead_in, title_from_opening
 from retrieval.loaders.pdf import outline, reader
 from retrieval.loaders.pdf.headers_footers import strip_headers_footers
 from retrieval.loaders.pdf.lines_and_columns import Line
@@ -20,12 +20,13 @@ from retrieval.loaders.pdf.paragraphs import (
     join_lines,
     usual_typography,
 )
-from retrieval.model.document import Document, Heading, Page, Span
+from retrieval.model.document import Document, Heading, Page, Span, Table
 from retrieval.sentences import pieces
 
 _PARAGRAPH_BREAK = "\n\n"
 _MAX_TITLE_CHARS = 200
 _MAX_LEVELS = 6
+_MAX_PARAGRAPHS_FROM_TITLE = 3
 # An outline with a single entry is a title.
 _MIN_OUTLINE_ENTRIES = 2
 # Sentences are not split by length.
@@ -119,6 +120,8 @@ class _PdfBuilder:
         self, name: str, book: reader.PdfContents, typography: Typography, anchors: Mapping[int, PlacedLine]
     ) -> Document:
         headings, left_out = self._headings(book, typography, anchors)
+        tables, titles = self._tables()
+        left_out |= titles
         language = detect(self.text[:_LANGUAGE_SAMPLE_CHARS])
         blocks = tuple(
             block
@@ -134,7 +137,26 @@ class _PdfBuilder:
             headings=headings,
             pages=self._pages(book.labels),
             unit="page",
+            tables=tuple(tables),
         )
+
+    def _tables(self) -> tuple[list[Table], set[int]]:
+        """Return each row of a table with the title above the table, and the paragraphs that are titles."""
+        tables: list[Table] = []
+        titles: set[int] = set()
+        title, is_in_table = "", False
+        for number, paragraph in enumerate(self._whole):
+            is_row = paragraph.lines[0].line.is_laid_out
+            if is_row and not is_in_table:
+                first = max(0, number - _MAX_PARAGRAPHS_FROM_TITLE)
+                texts = [span.of(self.text) for span in self._spans[first:number]]
+                at, title = find_table_title(texts)
+                if title and not is_lead_in(texts[at]):
+                    titles.add(first + at)
+            is_in_table = is_row
+            if is_row:
+                tables.append(Table(self._spans[number], title))
+        return tables, titles
 
     def _write(self, paragraph: Paragraph) -> Span:
         """Append a paragraph with hyphenated words joined, and return its span."""

@@ -13,7 +13,7 @@ from pypdfium2 import raw
 
 from retrieval.errors import DocumentError, ProblemKind
 from retrieval.loaders.document_builder import MAX_DOCUMENT_CHARS
-from retrieval.loaders.pdf import tables
+from retrieval.loaders.pdf import number_tables, tables
 from retrieval.loaders.pdf.annotations import annotation_texts
 from retrieval.loaders.pdf.chars import PageChars
 from retrieval.loaders.pdf.lines_and_columns import Line, extract_lines
@@ -139,10 +139,12 @@ def _page(pdf: pypdfium2.PdfDocument, number: int) -> tuple[list[Line], set[int]
     if contents is None:
         return [], set(), _annotations_without_lines(pdf, number)
     all_lines, chars = contents
-    table_rows = {id(line) for line in tables.find_table_rows(chars, all_lines)}
     texts = annotation_texts(pdf, chars.page, all_lines, chars)
+    found = number_tables.find_number_tables(chars, all_lines)
+    rest = number_tables.lines_outside(all_lines, found)
+    table_rows = {id(line) for line in tables.find_table_rows(chars, rest)}
     chars.close()
-    return all_lines, table_rows, texts
+    return number_tables.replace_tables(all_lines, found), table_rows, texts
 
 
 def _annotations_without_lines(pdf: pypdfium2.PdfDocument, number: int) -> list[str]:

@@ -7,9 +7,10 @@ from collections.abc import Iterator
 import regex
 
 from retrieval.errors import DocumentError, ProblemKind
-from retrieval.loaders import document_builder
+from retrieval.loaders import document_builder, tables
 from retrieval.loaders.decoding import decode
 from retrieval.loaders.document_builder import MAX_DOCUMENT_CHARS, DocumentBuilder
+from retrieval.loaders.tables import TableRow
 from retrieval.model.document import Document
 
 # Larger tables are data rather than text, and their passages would fill the memory.
@@ -25,9 +26,9 @@ csv.field_size_limit(MAX_DOCUMENT_CHARS)
 
 
 def load(data: bytes, name: str) -> Document:
-    """Load a .csv or .tsv file. The first row with two cells names the columns if it looks like names.
+    """Load a .csv or .tsv file; the rows that name its columns may stand below a title and notes.
 
-    Above it may be a title. Rows are numbered as in spreadsheets. Raises DocumentError for more than MAX_ROWS
+    Rows are numbered as in spreadsheets. Raises DocumentError for more than MAX_ROWS
     or MAX_CELLS.
     """
     text = decode(data, name)
@@ -41,14 +42,7 @@ def load(data: bytes, name: str) -> Document:
     if len(table) > MAX_ROWS:
         raise DocumentError(name, f"has more than {MAX_ROWS} rows; split it", kind=ProblemKind.TOO_LARGE)
     builder = DocumentBuilder(name)
-    head = next((at for at, (_, cells) in enumerate(table) if sum(map(bool, map(str.strip, cells))) > 1), 0)
-    columns = document_builder.detect_column_names(table[head][1]) if len(table) > head + 1 else ()
-    for at, (number, cells) in enumerate(table):
-        if at == head and columns:
-            builder.add_unquotable(" | ".join(columns))
-        else:
-            builder.begin_page(str(number))
-            builder.add_block(document_builder.format_row(cells, columns if at > head else ()))
+    tables.add_sheet(builder, "", [(str(number), TableRow(tuple(cells))) for number, cells in table])
     return builder.build(title=document_builder.title_from_name(name), unit="row")
 
 

@@ -179,6 +179,8 @@ class _Renderer:
                 yield _escape_text(child.content)
             elif kind == "code_inline":
                 yield escape(child.content, quote=False)
+            elif kind in {"strong_open", "strong_close"}:
+                yield f"<{'/' * (kind == 'strong_close')}strong>"
             elif kind == "html_inline":
                 closed = {*_CLOSING_HTML_TAG.findall(content.lower())} if closed is None else closed
                 yield self._raw_inline(child.content, closed)

@@ -10,8 +10,9 @@ import regex
 from striprtf.striprtf import font_table_group, rtf_to_text
 
 from retrieval.errors import DocumentError
-from retrieval.loaders import document_builder
+from retrieval.loaders import tables
 from retrieval.loaders.document_builder import DocumentBuilder
+from retrieval.loaders.tables import TableRow
 from retrieval.model.document import Document
 
 _START = re.compile(rb"[\s\xef\xbb\xbf]*\{\\rtf", re.IGNORECASE)
@@ -57,15 +58,16 @@ def load(data: bytes, name: str) -> Document:
 
 def _add_lines(builder: DocumentBuilder, text: str) -> None:
     """Add each line as a paragraph; the rows of a table are lines that end with the mark of a cell."""
-    rows: list[list[str]] = []
-    tables = 0
+    rows: list[TableRow] = []
+    number = 0
     for line in [*text.split("\n"), ""]:
         if line.rstrip().endswith(_CELL_END) and line.count(_CELL_END) > 1:
-            rows.append([_MARK.sub("", cell).strip() for cell in line.rstrip()[:-1].split(_CELL_END)])
+            cells = line.rstrip()[:-1].split(_CELL_END)
+            rows.append(TableRow(tuple(_MARK.sub("", cell).strip() for cell in cells)))
             continue
         if rows:
-            tables += 1
-            _add_table(builder, rows, tables)
+            number += 1
+            tables.add_table(builder, rows, number)
             rows = []
         level = ord(line.lstrip()[:1] or " ") - _FIRST_LEVEL
         words = _MARK.sub("", line)
@@ -100,11 +102,3 @@ def _move_notes(text: str) -> str:
             start = at
         else:
             return "".join([*parts, text[start:]])
-
-
-def _add_table(builder: DocumentBuilder, rows: list[list[str]], number: int) -> None:
-    columns = document_builder.detect_column_names(rows[0]) if len(rows) > 1 else ()
-    if columns:
-        builder.add_unquotable(document_builder.format_row(rows[0]))
-    for cells in rows[bool(columns) :]:
-        builder.add_block(document_builder.format_row(cells, columns), list_number=number)

@@ -1,6 +1,8 @@
 """Reading files in worker processes: a faulty document fails alone."""
 
 import os
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -21,6 +23,27 @@ from retrieval.model.document import Document, Passage
 from tests.retrieval.corpus import forward_rows
 
 pytestmark = pytest.mark.slow
+
+# Of the two workers, the second imports this module for a second, and the first takes longer to end.
+LATE_WORKER = """\
+import multiprocessing.util, os, sys, time
+from pathlib import Path
+folder = Path(sys.argv[1])
+if __name__ == "__mp_main__":
+    (folder / str(os.getpid())).touch()
+    while len(workers := sorted(int(path.name) for path in folder.glob("[0-9]*"))) < 2:
+        time.sleep(0.01)
+    if os.getpid() == workers[0]:
+        multiprocessing.util._exit_function = lambda: time.sleep(2)
+    else:
+        time.sleep(1)
+if __name__ == "__main__":
+    os.cpu_count = lambda: 2
+    from retrieval.documents.local_library import LocalLibrary
+    print(LocalLibrary.open(folder / "docs").passages)
+"""
+
+ROOT = Path(__file__).parents[3]
 
 Documents = Callable[[dict[str, str]], Path]
 
@@ -253,3 +276,18 @@ def test_final_failures(tmp_path: Path) -> None:
     assert {"a.txt": True, "b.odd": False} == {
         name: result.is_final for name, result in results.items() if isinstance(result, FailedFile)
     }
+
+
+def test_a_worker_that_starts_late(documents: Documents, tmp_path: Path) -> None:
+    """A worker that is still starting when all files have been read ends without a traceback."""
+    documents({"a.html": "<p>The lighthouse was built in 1874.</p>", "b.html": "<p>It has 212 steps.</p>"})
+    program = tmp_path / "program.py"
+    program.write_text(LATE_WORKER)
+    done = subprocess.run(
+        [sys.executable, str(program), str(tmp_path)],
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (0, "2\n", "") == (done.returncode, done.stdout, done.stderr)

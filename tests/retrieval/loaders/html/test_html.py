@@ -57,7 +57,7 @@ def test_page() -> None:
         ("<table><tr><th>Monday<td>9 to 17<tr><th>Sunday<td></table>", ["Monday | 9 to 17", "Sunday"]),
         ("<table><tr><td><h2>A</h2>text<td>side</table>", ["text", "side"]),
         ("<table><tr><td>x<table><tr><td>a<td>b</table></table>", ["x", "a | b"]),
-        ("<table><tr><th colspan=2>A<th>B<tr><td>1<td>2<td>3</table>", ["A: 1\n2\nB: 3"]),
+        ("<table><tr><th colspan=2>A<th>B<tr><td>1<td>2<td>3</table>", ["A: 1\nA: 2\nB: 3"]),
     ],
 )
 def test_blocks(page: str, expected: list[str]) -> None:

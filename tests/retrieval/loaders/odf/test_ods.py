@@ -88,3 +88,18 @@ def test_merged_cells_and_groups() -> None:
     last = "<table:table-cell><text:p>last</text:p></table:table-cell>"
     rows = f"<table:table-row>{wide}{hidden}{last}</table:table-row>"
     assert ["wide | last"] == parts(read(f"<table:table-row-group>{rows}</table:table-row-group>"))
+
+
+def test_merged_cells() -> None:
+    """Merged cells name all columns and rows they cover."""
+    port = '<table:table-cell table:number-rows-spanned="2"><text:p>Brunoe</text:p></table:table-cell>'
+    cod = '<table:table-cell table:number-columns-spanned="2"><text:p>Cod</text:p></table:table-cell>'
+    under = "<table:covered-table-cell/>"
+    head = samples.odf_row("Port", "Year").replace("</table:table-row>", f"{cod}{under}</table:table-row>")
+    years = samples.odf_row("2023", "12", "340").replace("<table:table-row>", f"<table:table-row>{port}")
+    later = samples.odf_row("2024", "14", "390").replace("<table:table-row>", f"<table:table-row>{under}")
+    document = read(f"{head}{samples.odf_row('', '', 'tons', 'crowns')}{years}{later}")
+    assert [
+        "Port: Brunoe\nYear: 2023\nCod\ntons: 12\ncrowns: 340",
+        "Port: Brunoe\nYear: 2024\nCod\ntons: 14\ncrowns: 390",
+    ] == parts(document)

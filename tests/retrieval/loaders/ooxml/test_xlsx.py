@@ -109,3 +109,27 @@ def test_escaped_characters(text: str, expected: str) -> None:
     """Escaped characters that XML does not allow are decoded."""
     cell = f'<c t="inlineStr"><is><t>{text}</t></is></c>'
     assert [expected] == parts(load(sheet(f"<row>{cell}</row>"), "a.xlsx"))
+
+
+def test_merged_cells() -> None:
+    """Merged cells name all columns and rows they cover; a merged title is read once."""
+    book = openpyxl.Workbook()
+    page = book.active
+    for row in (
+        ["Catch of the harbour"],
+        [],
+        ["Port", "Year", "Cod", None, "Ling"],
+        [None, None, "tons", "crowns", "tons"],
+        ["Brunoe", 2023, 12, 340, 5],
+        [None, 2024, 14, 390, 6],
+    ):
+        page.append(row)
+    for area in ("A1:E2", "A3:A4", "B3:B4", "C3:D3", "A5:A6"):
+        page.merge_cells(area)
+    document = load(samples.to_bytes(book), "a.xlsx")
+    assert [
+        "Catch of the harbour",
+        "Port: Brunoe\nYear: 2023\nCod\ntons: 12\ncrowns: 340\nLing, tons: 5",
+        "Port: Brunoe\nYear: 2024\nCod\ntons: 14\ncrowns: 390\nLing, tons: 6",
+    ] == parts(document)
+    assert ["1", "5", "6"] == [place.label for place in document.pages]

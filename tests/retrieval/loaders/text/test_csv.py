@@ -45,6 +45,15 @@ def test_rows() -> None:
         ("Prices,,\n\nItem,Price,Unit\nOil,1,l\n", ["Prices", "Item: Oil\nPrice: 1\nUnit: l"]),
         ("Prices,\n1,2\n3,4\n", ["Prices", "1 | 2", "3 | 4"]),
         ("one\ntwo\n", ["one", "two"]),
+        (
+            "Table 5;;\nSource: Port;;\n;2023;2023\nShip;Crew;Length (m)\nTern;3;12,5\nAuk;4;9\n(a) Guess\n",
+            [
+                "Source: Port",
+                "Ship: Tern\n2023\nCrew: 3\nLength (m): 12,5",
+                "Ship: Auk\n2023\nCrew: 4\nLength (m): 9",
+                "(a) Guess",
+            ],
+        ),
         ("Name,City\nAda,London,1815\n", ["Name: Ada\nCity: London\n1815"]),
         ('Name,City\n"Ada\nB",London\n', ["Name: Ada\nB\nCity: London"]),
         ('A,B\n"c,d\ne,f\ng,h\ni,j\n', ['A: "c\nB: d', "A: e\nB: f", "A: g\nB: h", "A: i\nB: j"]),

@@ -27,8 +27,7 @@ def test_document() -> None:
         "The current turns twice a day\u00a0[aas], at α > 2 knots. [Measured at Storholm.]",
         "Ebb runs north.",
         "Flood runs south.",
-        "Place | Height",
-        "Brunoe | 4.1 m",
+        "Place: Brunoe\nHeight: 4.1 m",
         "read gauge 7\n\n  % kept",
     ] == blocks(document)
     assert "Currents of the Sound" == document.title

@@ -39,7 +39,7 @@ def test_notebook() -> None:
 def test_places() -> None:
     """A passage is in one cell, and says which."""
     passages = list(split_passages(read(text_samples.NOTEBOOK)))
-    assert ["1", "2", "3", "4"] == [passage.label for passage in passages]
+    assert ["1", "2", "3", "3", "3", "4"] == [passage.label for passage in passages]
     assert {None} == {passage.page for passage in passages}
 
 

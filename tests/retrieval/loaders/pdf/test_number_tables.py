@@ -1,0 +1,105 @@
+"""Tables of numbers on PDF pages, whose cells are only aligned."""
+
+from collections.abc import Sequence
+
+import pytest
+
+from retrieval.loaders.chunking import split_passages
+from retrieval.loaders.formats import load_document
+from retrieval.model.document import Document
+from retrieval.page_rendering import marked_text
+from tests.documents.pdf_builder import PdfBuilder, TextLine
+
+# Right edges of three columns of numbers.
+EDGES = (220, 300, 380)
+NOTE = "The harbour office counts each ship that stays for a night or longer."
+
+
+def row(y: float, label: str, *cells: str, edges: Sequence[float] = EDGES) -> list[TextLine]:
+    """Return the label of a row and its cells, which end at the edges of the columns."""
+    ends = [TextLine(edge - 6 * len(cell), y, cell) for edge, cell in zip(edges, cells, strict=False) if cell]
+    return [TextLine(40, y, label), *ends] if label else ends
+
+
+def read(*lines: Sequence[TextLine]) -> Document:
+    page = [line for group in lines for line in group]
+    return load_document(PdfBuilder([page]).build(), "a.pdf")
+
+
+def blocks(document: Document) -> list[str]:
+    return [block.of(document.text) for block in document.blocks]
+
+
+TABLE = [
+    [TextLine(40, 520, "Table 7. Ships in the harbours")],
+    row(490, "Harbour", "2022", "2023", "2024"),
+    row(474, "Brunoe", "1,204", "1,310", "1,422"),
+    row(460, "Storholm", "88", "91", "103"),
+    row(446, "Skerry", "7", "-", "12"),
+    row(432, "Total", "1,299", "1,401", "1,537"),
+    [TextLine(40, 380, NOTE)],
+]
+
+
+def test_table() -> None:
+    """Each row is a paragraph with the names of its columns; the title is a heading of the rows."""
+    document = read(*TABLE)
+    assert [
+        "Harbour: Brunoe\n2022: 1,204\n2023: 1,310\n2024: 1,422",
+        "Harbour: Storholm\n2022: 88\n2023: 91\n2024: 103",
+        "Harbour: Skerry\n2022: 7\n2023: -\n2024: 12",
+        "Harbour: Total\n2022: 1,299\n2023: 1,401\n2024: 1,537",
+        NOTE,
+    ] == blocks(document)
+    passages = list(split_passages(document))
+    assert ("Table 7. Ships in the harbours",) == passages[0].heading
+    assert () == passages[-1].heading
+    assert all(passage.text == passage.span.of(document.text) for passage in passages)
+
+
+def test_names_of_several_columns() -> None:
+    """Words over the middle of several columns name each of them, and lines below the names the rows."""
+    edges = (190, 230, 300, 340)
+    document = read(
+        [TextLine(186, 520, "Summer"), TextLine(296, 520, "Winter")],
+        row(506, "Boat", "days", "km", "days", "km", edges=edges),
+        [TextLine(40, 492, "Ferries")],
+        row(478, "Tern", "90", "812", "60", "544", edges=edges),
+        row(464, "Auk", "88", "790", "12", "101", edges=edges),
+        [TextLine(40, 450, "Boats with")],
+        row(436, "sails", "70", "311", "9", "77", edges=edges),
+    )
+    assert [
+        "Ferries\nBoat: Tern\nSummer\ndays: 90\nkm: 812\nWinter\ndays: 60\nkm: 544",
+        "Ferries\nBoat: Auk\nSummer\ndays: 88\nkm: 790\nWinter\ndays: 12\nkm: 101",
+        "Ferries\nBoat: Boats with sails\nSummer\ndays: 70\nkm: 311\nWinter\ndays: 9\nkm: 77",
+    ] == blocks(document)
+
+
+def test_leaders() -> None:
+    """Dots between a label and its numbers are left out."""
+    rows = [
+        row(500 - 14 * n, f"Ship {letter} . . . . .", f"{n}10", f"{n}20")
+        for n, letter in enumerate("ABCD", 1)
+    ]
+    assert "Ship A | 110 | 120" == blocks(read(*rows))[0]
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        [TextLine(40, 500 - 14 * n, f"The ferry leaves at noon on 12 {n}") for n in range(5)],
+        [TextLine(40, 500 - 14 * n, f"{'word ' * n}in 1990 and 1991") for n in range(1, 6)],
+        [TextLine(40, 500 - 14 * n, f"Chapter of the book . . . . . . . {n}") for n in range(1, 6)],
+    ],
+)
+def test_no_table(lines: list[TextLine]) -> None:
+    """Sentences that end in numbers and tables of contents are no tables."""
+    assert () == read(lines, [TextLine(40, 300, NOTE)]).tables
+
+
+def test_picture_of_row() -> None:
+    """The picture of a page marks the line of a quoted row."""
+    page = [line for group in TABLE for line in group]
+    quote = "Harbour: Storholm\n2022: 88\n2023: 91\n2024: 103"
+    assert "Storholm 88 91 103" == " ".join(marked_text(PdfBuilder([page]).build(), 1, quote).split())

@@ -1,0 +1,222 @@
+"""Rows of tables as text."""
+
+from collections.abc import Sequence
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from retrieval.loaders.chunking import split_passages
+from retrieval.loaders.document_builder import DocumentBuilder
+from retrieval.loaders.tables import MAX_PART_CHARS, Header, TableRow, add_sheet, add_table, lay_out
+
+
+def table(*rows: str, headers: int = 0) -> list[TableRow]:
+    """Return rows from texts with cells between bars; `<` is under the cell to its left, `*` emphasizes."""
+    result = []
+    for number, row in enumerate(rows):
+        cells = [cell.strip() for cell in row.split("|")]
+        covered = frozenset(column for column, cell in enumerate(cells) if cell == "<")
+        texts = tuple("" if cell == "<" else cell.strip("*") for cell in cells)
+        result.append(TableRow(texts, number < headers, covered, is_strong=cells[0].startswith("*")))
+    return result
+
+
+def parts(rows: Sequence[TableRow], header: Header = "evident") -> list[str]:
+    return [part for text in lay_out(rows, header) for part in text.parts]
+
+
+@pytest.mark.parametrize(
+    ("rows", "expected"),
+    [
+        # Names above values.
+        (["Item | Price", "Oil | 12.50", "Rope | 9"], ["Item: Oil\nPrice: 12.50", "Item: Rope\nPrice: 9"]),
+        (["Fahrgast | Preis", "Kinder | 45 Kronen"], ["Fahrgast: Kinder\nPreis: 45 Kronen"]),
+        (["| 2019 | 2020", "Births | 12 | 14"], ["Births\n2019: 12\n2020: 14"]),
+        # Names below a title, notes and a row of two cells.
+        (
+            ["Table 1", "Source: | the harbour", "Item | 2023 | 2024 | Unit", "Oil | 1 | 2 | l"],
+            ["Table 1", "Source: | the harbour", "Item: Oil\n2023: 1\n2024: 2\nUnit: l"],
+        ),
+        # Two levels of names, over merged cells or over empty ones, and their units.
+        (
+            ["Area | Yes | < | No | <", " | no. | % | no. | %", "North | 5 | 50 | 5 | 50"],
+            ["Area: North\nYes\nno.: 5\n%: 50\nNo\nno.: 5\n%: 50"],
+        ),
+        (
+            ["Year | Share |  ", " | old | new", "2032 | 60% | 40%"],
+            ["Year: 2032\nShare\nold: 60%\nnew: 40%"],
+        ),
+        (
+            ["Area | Robbery | < | Arson | <", " |  | Rate |  | Rate", "North | 5 | 0.1 | 6 | 0.2"],
+            ["Area: North\nRobbery: 5\nRobbery, Rate: 0.1\nArson: 6\nArson, Rate: 0.2"],
+        ),
+        # A second table below the first.
+        (
+            ["Item | Price", "Oil | 12", "Depth of ports at low tide", "Port | Depth", "Brunoe | 4"],
+            ["Item: Oil\nPrice: 12", "Depth of ports at low tide", "Port: Brunoe\nDepth: 4"],
+        ),
+        # No names.
+        (["Ada | London", "Jonas | Bern"], ["Ada | London", "Jonas | Bern"]),
+        (["1 | 2", "3 | 4"], ["1 | 2", "3 | 4"]),
+        (["N/A | NA", "Oil | 5"], ["N/A | NA", "Oil | 5"]),
+        (["Item | Price"], ["Item | Price"]),
+        ([], []),
+    ],
+)
+def test_column_names(rows: Sequence[str], expected: Sequence[str]) -> None:
+    """Rows of texts above values name the columns, wherever they are."""
+    assert expected == parts(table(*rows))
+
+
+@pytest.mark.parametrize(
+    ("rows", "expected"),
+    [
+        (["Name | City", "Ada | London"], ["Name: Ada\nCity: London"]),
+        (["Item | 12.03.2024", "Oil | rope"], ["Item | 12.03.2024", "Oil | rope"]),
+        (["Name | Name", "Ada | Bob"], ["Name | Name", "Ada | Bob"]),
+        (["Table 1 | States", "Table 2 | Divisions"], ["Table 1 | States", "Table 2 | Divisions"]),
+    ],
+)
+def test_expected_column_names(rows: Sequence[str], expected: Sequence[str]) -> None:
+    """In a file of a table, a first row of different texts names the columns, unless the next is like it."""
+    assert expected == parts(table(*rows), "expected")
+
+
+def test_marked_header() -> None:
+    """A row that the document marks as a header names the columns, whatever it holds."""
+    rows = table("12.50 | Name | ", "Oil | Ada | x", headers=1)
+    assert ["12.50: Oil\nName: Ada\nx"] == parts(rows)
+    rows = table("Year | Share |  ", " | old | new", "2032 | much | little", headers=1)
+    assert ["Year: 2032\nShare\nold: much\nnew: little"] == parts(rows)
+    assert ["Name | City"] == parts(table("Name | City", headers=1))
+
+
+def test_long_names() -> None:
+    """A name longer than 200 characters is left out."""
+    assert ["Ada\nB: 5"] == parts(table(f"{'x' * 201} | B", "Ada | 5", headers=1))
+
+
+def test_groups_of_rows() -> None:
+    """A row of one short cell names those below; a long one is a note. An emphasized row ends the group."""
+    rows = table("Item | Fee", "*Rezoning* |", "R-A | 100", "R-B | 200", "*Variance* | 50", headers=1)
+    assert [
+        "Rezoning\nItem: R-A\nFee: 100",
+        "Rezoning\nItem: R-B\nFee: 200",
+        "Item: Variance\nFee: 50",
+    ] == parts(rows)
+    note = "(a) Without the harbour, which has fees of its own."
+    assert ["Item: Oil\nFee: 5", note] == parts(table("Item | Fee", "Oil | 5", note))
+    assert ["Item: Oil\nFee: 5", "Item: Rope"] == parts(table("Item | Fee", "Oil | 5", "Rope |"))
+
+
+def test_rows_without_label() -> None:
+    """A row that begins with a name or a year has the cells before it in common with the row above."""
+    rows = table("State | Year | Sum", "Maine | 2015 | 5", " | 2016 | 7", " | Change | 2", " |  | 14")
+    assert [
+        "State: Maine\nYear: 2015\nSum: 5",
+        "State: Maine\nYear: 2016\nSum: 7",
+        "State: Maine\nYear: Change\nSum: 2",
+        "Sum: 14",
+    ] == parts(rows)
+
+
+def test_wide_rows() -> None:
+    """A row longer than a quote is split; each part names its row, and a number keeps its rate."""
+    names = [f"Column number {number}" for number in range(1, 21)]
+    rows = table(
+        " | ".join(["State", "Year", *names]),
+        *(" | ".join(["Maine", year, *["1,234"] * 20]) for year in ("2015", "2016")),
+    )
+    found = parts(rows)
+    assert 4 == len(found)
+    assert all(len(part) <= MAX_PART_CHARS and part.startswith("State: Maine\nYear: 201") for part in found)
+    assert max(map(len, found)) - min(map(len, found)) < 60
+    pairs = [text for number in range(6) for text in (f"Kind of crime number {number}", "<")]
+    rates = ["Rate per 100,000" if number % 2 else "" for number in range(12)]
+    rows = table(
+        " | ".join(["Area", *pairs]), " | ".join(["", *rates]), " | ".join(["North", *["12,345"] * 12])
+    )
+    for part in parts(rows):
+        assert part.count("Kind of crime") == 2 * part.count("Rate per")
+
+
+def test_numbered_rows() -> None:
+    """The number of a row does not tell which it is; the cell after it does."""
+    rows = table(
+        "No. | Name | Text", *(f"{number} | Name {number} | {'word ' * 60}" for number in (1, 2)), headers=1
+    )
+    assert all(part.startswith("No.: ") and "\nName: Name " in part for part in parts(rows))
+
+
+def test_table_in_text() -> None:
+    """Rows are passages of their own, under the title of the table, which is not a quote."""
+    builder = DocumentBuilder("a.x")
+    builder.add_heading("Prices", 1)
+    builder.add_block("Table 2: Prices of the harbour shop")
+    builder.add_block("In crowns.")
+    add_table(builder, table("Item | Price", "Oil | 12", f"Rope of {'good ' * 50} hemp | 9"))
+    builder.add_block("Closed on Sunday.")
+    document = builder.build()
+    passages = list(split_passages(document))
+    assert ["In crowns.", "Item: Oil\nPrice: 12", "Item: Rope of good g", "Closed on Sunday."] == [
+        passage.text[:20] for passage in passages
+    ]
+    assert ("Prices", "Table 2: Prices of the harbour shop") == passages[1].heading == passages[2].heading
+    assert ("Prices",) == passages[3].heading
+    assert "Table 2: Prices of the harbour shop" in document.text
+
+
+def test_lead_in() -> None:
+    """The text that leads in a table is its title, and can still be quoted."""
+    builder = DocumentBuilder("a.x")
+    builder.add_block("The fees are:")
+    add_table(builder, table("Item | Price", "Oil | 12"))
+    passages = list(split_passages(builder.build()))
+    assert [((), "The fees are:"), (("The fees are",), "Item: Oil\nPrice: 12")] == [
+        (passage.heading, passage.text) for passage in passages
+    ]
+
+
+def test_sheet() -> None:
+    """Rows of a sheet keep their labels, also in parts."""
+    builder = DocumentBuilder("a.x")
+    rows = table("Table 1 of the harbour", "Item | Text", f"Oil | {'word ' * 40}", "Rope | 9", "Tar | 8")
+    add_sheet(builder, "Sheet", [(str(number), row) for number, row in enumerate(rows, 1)])
+    passages = list(split_passages(builder.build(unit="row")))
+    assert ["3", "4", "5"] == [passage.label for passage in passages]
+    assert all(("Sheet", "Table 1 of the harbour") == passage.heading for passage in passages)
+    assert all(passage.section == "Sheet" for passage in passages)
+
+
+CELLS = st.lists(st.sampled_from(["", "a", "Total", "12", "2019", "n/a", "x" * 150, "a\nb"]), max_size=9)
+
+
+ROWS = st.builds(
+    TableRow,
+    CELLS.map(tuple),
+    is_header=st.booleans(),
+    covered=st.frozensets(st.integers(0, 9)),
+    is_strong=st.booleans(),
+)
+
+
+@given(st.lists(ROWS, max_size=9))
+def test_any_rows(rows: list[TableRow]) -> None:
+    """Whatever the rows, their values are in the text, in order, and quotes are slices of the text."""
+    for texts in (list(lay_out(rows, "expected")), list(lay_out(rows, "evident"))):
+        assert [text.row for text in texts] == sorted(text.row for text in texts)
+        assert all(part and part.strip() == part for text in texts for part in text.parts)
+        for text in texts:
+            whole = "\n".join(text.parts)
+            assert all(cell in whole for cell in rows[text.row].cells)
+        assert all(
+            "12" not in row.cells
+            for number, row in enumerate(rows)
+            if number not in {text.row for text in texts}
+        ) or any(row.is_header for row in rows)
+    builder = DocumentBuilder("a.x")
+    add_table(builder, rows)
+    document = builder.build()
+    for passage in split_passages(document):
+        assert passage.text == document.text[passage.span.start : passage.span.end]
