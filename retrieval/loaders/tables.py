@@ -28,6 +28,8 @@ _MAX_KEY_COLUMNS = 3
 # The columns that tell which row it is may take this much of a part.
 _MAX_KEY_CHARS = 140
 _MIN_IDENTIFIED_SHARE = 0.9
+# Rows of texts with more cells than this, on average, are records and not items of a list.
+_MAX_LIST_CELLS = 3
 # A row of a single cell is a note if that is longer than the first cells of other rows by this.
 _NOTE_LENGTH_RATIO = 2
 _LEVEL_SEPARATOR = ", "
@@ -366,8 +368,10 @@ def _lay_out_body(first: int, names: _ColumnNames, body: Sequence[TableRow]) -> 
 
 
 def _is_of_values(body: Sequence[TableRow]) -> bool:
-    """Return whether most rows have a value after their first cell."""
+    """Return whether most rows have a value after their first cell, or too many cells for a list."""
     rows = [row for row in body if len(row.filled) > 1]
+    if rows and sum(len(row.filled) for row in rows) > _MAX_LIST_CELLS * len(rows):
+        return True
     return 2 * sum(any(map(_is_amount, row.cells[1:])) for row in rows) > len(rows)
 
 
