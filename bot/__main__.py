@@ -13,6 +13,7 @@ if __name__ == "__main__":
         runpy.run_module("bot.cli", run_name="__main__", alter_sys=True)
     else:
         # Running the bot needs no other command.
+        from bot.concurrency import end_process
         from bot.lifecycle import main
 
-        sys.exit(main())
+        end_process(main())

@@ -1,11 +1,14 @@
-"""Cancellable waits, shutdown signals and work in threads."""
+"""Cancellable waits, shutdown signals, work in threads and the end of the process."""
 
 import asyncio
+import atexit
 import contextlib
+import os
 import signal
+import sys
 import threading
 from collections.abc import Callable, Coroutine, Iterator
-from typing import TypeVar
+from typing import NoReturn, TypeVar
 
 
 class CancellableWaits:
@@ -90,3 +93,18 @@ async def in_thread(work: Callable[[], T]) -> T:
 
     threading.Thread(target=run, daemon=True, name="background").start()
     return await future
+
+
+def end_process(code: int) -> NoReturn:
+    """End the process with an exit code, also while a thread of `in_thread` works.
+
+    The interpreter would stop such a thread anywhere. If it is in compiled code or writes a line of the log,
+    the process aborts.
+    """
+    if any(thread.daemon for thread in threading.enumerate()):
+        # All that the interpreter does at exit, before it stops the threads.
+        atexit._run_exitfuncs()  # noqa: SLF001
+        for stream in (sys.stdout, sys.stderr):
+            stream.flush()
+        os._exit(code)
+    sys.exit(code)

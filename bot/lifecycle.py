@@ -174,7 +174,9 @@ class BotResources:
             encoder=self._encoder,
             unused_days=settings.upload_days,
         )
-        self._uploads = UploadQueue(bot, self.collections, self.metrics, lambda: state.library)
+        self._uploads = UploadQueue(
+            bot, self.collections, self.metrics, lambda: state.library, self.chat_actions
+        )
         limits = UploadLimits(settings.upload_files, settings.upload_mb * 1024 * 1024)
         return OwnDocuments(self.collections, self._uploads, limits)
 
@@ -231,6 +233,7 @@ class BotResources:
             manager,
             self.settings.telegram_admins,
             self.settings.log_questions,
+            takes_admin_documents=self.settings.telegram_uploads == "admins",
             chat_actions=self.chat_actions,
         )
 

@@ -40,6 +40,10 @@ class DocumentError(RetrievalError):
         return partial(type(self), kind=self.kind), (self.name, self.reason)
 
 
+class ReadingStoppedError(RetrievalError):
+    """Reading was stopped because its result is no longer wanted. Nothing has changed."""
+
+
 class FolderError(RetrievalError):
     """The documents folder itself is missing or cannot be listed."""
 

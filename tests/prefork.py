@@ -1,8 +1,7 @@
-"""Starts `python -m MODULE` quickly: as a fork of a process that has already imported the libraries.
+"""Starts `python -m MODULE` quickly: as a fork of a process that has already imported the modules.
 
-A bot takes a second of processor time to import its libraries and to unpack the model that detects languages.
-The server here does that once and forks for each process that a test starts. The modules of the project are
-not imported before the fork: each process imports its own, as it would without the server. With
+A bot takes a second of processor time to import the libraries and its own modules, and to unpack the model
+that detects languages. The server here does that once and forks for each process that a test starts. With
 VERBATIM_COLD_STARTS set, and on other systems than Linux, every process is started afresh.
 """
 
@@ -38,9 +37,13 @@ LIBRARIES = (
     "uvicorn.lifespan.on", "uvicorn.loops.auto",
     "uvicorn.protocols.http.h11_impl", "watchfiles",
 )  # fmt: skip
+# They import most modules of the project, and read nothing of the environment before they are called.
+PROJECT_MODULES = ("bot.cli.commands", "bot.lifecycle", "sandbox.server")
 _MAX_REQUEST_BYTES = 2**17
 # Variables that Python reads when it starts, so that a fork would ignore them.
 _STARTUP_VARIABLES = ("PYTHON", "LC_", "OPENBLAS_")
+# Read when an event loop is made.
+_LATER_VARIABLES = {"PYTHONASYNCIODEBUG"}
 
 
 class StartedProcess(Protocol):
@@ -123,7 +126,7 @@ def start(  # noqa: PLR0913  # as subprocess.Popen
 
 def _changes_the_start(env: Mapping[str, str]) -> bool:
     """Return whether a variable has an effect that the server does not have already."""
-    names = [name for name in env if name.startswith(_STARTUP_VARIABLES)]
+    names = {name for name in env if name.startswith(_STARTUP_VARIABLES)} - _LATER_VARIABLES
     return any(name != "PYTHONPATH" or env[name] != os.environ.get(name) for name in names)
 
 
@@ -250,6 +253,10 @@ def _preload() -> None:
     for name in LIBRARIES:
         with contextlib.suppress(ImportError):
             importlib.import_module(name)
+    sys.path.insert(0, str(Path(__file__).parents[1]))
+    for name in PROJECT_MODULES:
+        importlib.import_module(name)
+    del sys.path[0]
     from py3langid.langid import MODEL_FILE, LanguageIdentifier  # noqa: PLC0415  # only here
 
     load = functools.cache(LanguageIdentifier.from_model_file)

@@ -13,6 +13,7 @@ from tests import prefork
 
 pytestmark = pytest.mark.slow
 
+ROOT = Path(__file__).parents[1]
 PROBE = """\
 import atexit, json, os, signal, sys
 atexit.register(print, "at exit")
@@ -22,10 +23,28 @@ print(json.dumps({
     "streams": [
         (s.name, s.encoding, s.errors, s.line_buffering) for s in (sys.stdin, sys.stdout, sys.stderr)
     ],
-    "project": sorted({"bot", "config", "retrieval", "sandbox", "tests"} & set(sys.modules)),
     "name": __name__, "input": sys.stdin.read(), "main": sys.modules["__main__"].__spec__.name,
 }))
 ENDING
+"""
+WATCHED_IMPORTS = """\
+import importlib, os, sys, threading
+from tests import prefork
+for name in prefork.LIBRARIES:
+    importlib.import_module(name)
+read = []
+class Watched(type(os.environ)):
+    def __getitem__(self, name):
+        frame = sys._getframe(1)
+        while frame.f_globals["__name__"] in {"os", "_collections_abc", "collections.abc"}:
+            frame = frame.f_back
+        if frame.f_globals["__name__"].startswith(("bot.", "config.", "retrieval.", "sandbox.")):
+            read.append(name)
+        return super().__getitem__(name)
+os.environ.__class__ = Watched
+for name in prefork.PROJECT_MODULES:
+    importlib.import_module(name)
+sys.exit(f"read {read}" if read else threading.active_count() - 1)
 """
 needs_fork = pytest.mark.skipif(sys.platform != "linux", reason="elsewhere no process is forked")
 
@@ -42,7 +61,7 @@ def environment() -> dict[str, str]:
 def test_a_forked_process_is_like_a_started_one(
     tmp_path: Path, environment: dict[str, str], ending: str
 ) -> None:
-    """Arguments, environment, streams, loaded modules of the project, output and exit code are the same."""
+    """Arguments, environment, streams, output and exit code are the same."""
     (tmp_path / "probe.py").write_text(PROBE.replace("ENDING", ending), encoding="utf-8")
     arguments, typed = ["--first", "ü"], b"a line\n"
     forked = prefork.run("probe", arguments, cwd=tmp_path, env=environment, typed=typed, timeout=60)
@@ -52,6 +71,14 @@ def test_a_forked_process_is_like_a_started_one(
     )
     assert (started.returncode, started.stdout) == (forked.returncode, forked.stdout)
     assert started.stderr.splitlines()[-1:] == forked.stderr.splitlines()[-1:]
+
+
+def test_modules_imported_before_the_fork() -> None:
+    """Importing them reads no environment variable and starts no thread, so a fork of it is like a start."""
+    done = subprocess.run(
+        [sys.executable, "-c", WATCHED_IMPORTS], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert (0, "") == (done.returncode, done.stderr)
 
 
 @needs_fork
@@ -69,7 +96,9 @@ def test_a_forked_process_can_be_ended(tmp_path: Path, environment: dict[str, st
 
 
 @needs_fork
-@pytest.mark.parametrize(("name", "is_started"), [("PYTHONUTF8", True), ("SETTING", False)])
+@pytest.mark.parametrize(
+    ("name", "is_started"), [("PYTHONUTF8", True), ("PYTHONASYNCIODEBUG", False), ("SETTING", False)]
+)
 def test_variables_that_python_reads_at_its_start(
     tmp_path: Path, environment: dict[str, str], name: str, *, is_started: bool
 ) -> None:

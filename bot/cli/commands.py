@@ -7,7 +7,7 @@ import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, TextIO
+from typing import TYPE_CHECKING, Any, BinaryIO, NoReturn, TextIO
 
 import click
 
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 
 # 128 + SIGINT, as in shells.
 _INTERRUPTED_EXIT_CODE = 130
+_UNSAVED_EXIT_CODE = 1
 # A wrong setting or call, and a folder without documents.
 _SETTING_EXIT_CODE = 2
 _DEFAULT_QUOTES = 1
@@ -272,7 +273,8 @@ def index(docs: Path | None, *, fresh: bool, list_all: bool) -> None:
     keeps the vectors so far, and the next run continues. With OPENSEARCH_URL only changed documents are read,
     and the new index replaces the old one when complete. Files that cannot be read are
     listed with the reason; others that are no documents are counted, and listed with --list-all.
-    Exit code 2 if no document can be read.
+    Exit codes: 0; 1 if the index or vectors cannot be saved; 2 for a wrong option or setting, or if no
+    document can be read.
     """
     settings = read_settings()
     folder = docs or settings.seeds_dir
@@ -292,8 +294,18 @@ def index(docs: Path | None, *, fresh: bool, list_all: bool) -> None:
     _print_counts(library)
     if not library.sources:
         sys.exit(_SETTING_EXIT_CODE)
+    if not library.is_saved:
+        _fail_unsaved(settings, "the index is not saved")
     if texts := library.encodable:
         _encode_for_index(library, texts)
+        if not library.has_saved_vectors:
+            _fail_unsaved(settings, "vectors are not saved")
+
+
+def _fail_unsaved(settings: Settings, what: str) -> NoReturn:
+    """End with exit code 1 and a line; the reason has been logged."""
+    click.echo(f"verbatim: INDEX_DIR={settings.index_dir}: {what}; `verbatim index` tries again", err=True)
+    sys.exit(_UNSAVED_EXIT_CODE)
 
 
 def _encode_for_index(library: LocalLibrary, texts: int) -> None:
@@ -515,9 +527,10 @@ def check(docs: Path | None, *, list_all: bool) -> None:
 def run() -> None:
     """Run the bot on Telegram until it is told to stop."""
     # The Telegram library takes longer to import than answering a question.
+    from bot.concurrency import end_process  # noqa: PLC0415
     from bot.lifecycle import run as run_bot  # noqa: PLC0415
 
-    sys.exit(run_bot(read_settings()))
+    end_process(run_bot(read_settings()))
 
 
 @main.command()

@@ -10,7 +10,8 @@ Each collection is a folder `COLLECTIONS_DIR/<bot id>/<chat id>/`:
     unencoded            there while vectors are missing
 
 Several processes may share it. A lock file beside the folder admits one writer at a time; readers see the
-index that was saved last.
+index that was saved last. Whoever deletes a collection deletes `uploads` first: that stops a process that is
+reading one of them, and holds the lock.
 """
 
 import asyncio
@@ -32,10 +33,12 @@ from pydantic import TypeAdapter, ValidationError
 
 from bot.concurrency import in_thread
 from bot.documents.background_encoding import lower_priority
+from bot.documents.durable_files import TEMPORARY_PREFIX, write_durably
 from retrieval.documents.base_library import SingleLibrary
 from retrieval.documents.combined_library import AnyLibrary, CombinedLibrary
 from retrieval.documents.local_library import LocalLibrary, saved_index_dir
 from retrieval.embeddings.encoder import Encoder
+from retrieval.errors import ReadingStoppedError
 from retrieval.ids import own_folder
 from retrieval.index.manifest import MANIFEST
 
@@ -44,6 +47,8 @@ _log = logging.getLogger(__name__)
 Scope: TypeAlias = Literal["both", "own", "library"]
 """What a chat asks: its own documents and the library, or one of them."""
 
+# As many texts are encoded in ten seconds or so, and somebody who has just sent a document waits for them.
+_MAX_URGENT_TEXTS = 400
 _MAX_OPEN = 200
 _IDLE_SECONDS = 15 * 60.0
 _SWEEP_INTERVAL_SECONDS = 3600.0
@@ -102,9 +107,21 @@ class CollectionPaths:
     def uploads(self) -> Path:
         return self.folder / "uploads"
 
-    def saved_uploads(self) -> list[Path]:
+    def upload(self, identity: int) -> Path:
+        """Return the file of an upload until it has been read."""
+        return self.uploads / f"{identity}.json"
+
+    def question(self, identity: int) -> Path:
+        """Return the file of an upload that has been read, until the question in its caption is answered."""
+        return self.uploads / f"{identity}.question"
+
+    def unread_uploads(self) -> list[Path]:
         """Return the files of the uploads that have not been read yet."""
         return list(self.uploads.glob("*.json"))
+
+    def saved_uploads(self) -> list[Path]:
+        """Return the files of the uploads that have not been read, or whose caption has not been answered."""
+        return [*self.unread_uploads(), *self.uploads.glob("*.question")]
 
     @property
     def record(self) -> Path:
@@ -141,6 +158,14 @@ class ChatLibrary:
     scope: Scope | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class _SavedRecord:
+    """What `collection.json` held when it was read; `state` changes when it is written."""
+
+    state: object
+    record: CollectionRecord
+
+
 @dataclass(slots=True)
 class _OpenCollection:
     library: LocalLibrary
@@ -159,6 +184,7 @@ class Collections:
         self._encoder = encoder
         self._unused_days = unused_days
         self._open: OrderedDict[int, _OpenCollection] = OrderedDict()
+        self._records: OrderedDict[int, _SavedRecord] = OrderedDict()
         self._opening: WeakValueDictionary[int, asyncio.Lock] = WeakValueDictionary()
 
     def paths(self, chat: int) -> CollectionPaths:
@@ -216,34 +242,42 @@ class Collections:
 
     def _load(self, chat: int) -> LocalLibrary | None:
         paths = self.paths(chat)
+        if not paths.documents.is_dir():
+            # Opening an index creates the file of vectors.
+            return None
         library = LocalLibrary.load(
             paths.files, paths.index, quote_chars=self._quote_chars, encoder=self._encoder
         )
-        if library is not None or not paths.documents.is_dir():
+        if library is not None:
             return library
         # The saved index is damaged, or of another version of the program.
         with self.locked(chat):
             return self.read(chat)
 
-    def read(self, chat: int) -> LocalLibrary:
+    def read(self, chat: int, stop: Callable[[], bool] | None = None) -> LocalLibrary:
         """Read the documents that have changed, save the index and return the library. Blocks.
 
-        Nothing of removed and replaced documents stays in the index.
-        The caller holds the lock of the collection.
+        Nothing of removed and replaced documents stays in the index. `stop` is called several times a second;
+        once it returns True, this raises ReadingStoppedError. The caller holds the lock of the collection.
         """
         paths = self.paths(chat)
         # A process that was killed while it read may have left texts there. No other process writes now.
         for folder in paths.index.glob(".new-*"):
             shutil.rmtree(folder, ignore_errors=True)
+        for file in paths.documents.glob(f"{TEMPORARY_PREFIX}*"):
+            file.unlink(missing_ok=True)
         library = LocalLibrary.open(
             paths.files,
             index_dir=paths.index,
             quote_chars=self._quote_chars,
             encoder=self._encoder,
+            stop=stop,
         )
         clean = library.without_deleted()
         if clean is not library:
             clean.save(paths.index)
+        if stop is not None and stop():
+            raise ReadingStoppedError
         return clean
 
     async def encode(self, chat: int, stop: Callable[[], bool]) -> bool:
@@ -251,19 +285,26 @@ class Collections:
 
         `stop` is called about once a second. Raises EncoderError.
         """
+        paths = self.paths(chat)
+        state = _saved_state(paths, self._quote_chars)
         library = await self.library(chat)
         if library is None or self._encoder is None:
             return True
 
         def encode() -> bool:
-            lower_priority()
-            return not library.unencoded or library.encode(stop=stop)
+            missing = library.unencoded
+            if missing > _MAX_URGENT_TEXTS:
+                lower_priority()
+            return not missing or library.encode(stop=stop)
 
         if not await in_thread(encode):
             return False
+        if state != _saved_state(paths, self._quote_chars):
+            # A document was added meanwhile.
+            return not paths.folder.exists()
         # Other processes see the vectors once they open the collection again.
         with contextlib.suppress(OSError):
-            os.utime(_manifest_path(self.paths(chat), self._quote_chars))
+            os.utime(_manifest_path(paths, self._quote_chars))
         return True
 
     def close(self, chat: int) -> None:
@@ -285,10 +326,21 @@ class Collections:
 
     def record(self, chat: int) -> CollectionRecord:
         """Return what is noted about a collection; the default if nothing can be read."""
+        path = self.paths(chat).record
         try:
-            return _RECORD.validate_json(self.paths(chat).record.read_bytes())
+            state = _file_state(path)
+            known = self._records.get(chat)
+            if known is None or known.state != state:
+                known = _SavedRecord(state, _RECORD.validate_json(path.read_bytes()))
         except (OSError, ValidationError):
+            self._records.pop(chat, None)
             return CollectionRecord()
+        self._records[chat] = known
+        if len(self._records) > _MAX_OPEN:
+            # Calls come from several threads.
+            with contextlib.suppress(KeyError):
+                self._records.popitem(last=False)
+        return known.record
 
     def write_record(self, chat: int, record: CollectionRecord) -> None:
         """Save what is noted about a collection. Raises OSError."""
@@ -341,9 +393,16 @@ class Collections:
             self.read(chat)
 
     def delete(self, chat: int) -> bool:
-        """Delete all that is kept for a chat; return whether there was anything. Blocks; raises OSError."""
+        """Delete all that is kept for a chat; return whether there was anything. Blocks; raises OSError.
+
+        A document that is being read is not waited for: its reader is stopped.
+        """
+        # The reader that is stopped may delete an empty folder itself.
+        had_any = self.paths(chat).folder.exists()
+        for upload in self.paths(chat).saved_uploads():
+            upload.unlink(missing_ok=True)
         with self.locked(chat) as paths:
-            had_any = paths.folder.exists()
+            had_any = had_any or paths.folder.exists()
             self._delete_folder(paths)
         return had_any
 
@@ -358,24 +417,29 @@ class Collections:
 
     def _delete_folder(self, paths: CollectionPaths) -> None:
         self.close(paths.chat)
+        self._records.pop(paths.chat, None)
         if paths.folder.exists():
             shutil.rmtree(paths.folder)
         # Others that wait for the lock notice that its file is gone.
         paths.lock.unlink(missing_ok=True)
 
-    def migrate(self, old: int, new: int) -> None:
-        """Move the documents of a group to the supergroup that it has become. Blocks; raises OSError."""
+    def migrate(self, old: int, new: int) -> bool:
+        """Move the documents of a group to the supergroup that it has become; return whether it had any.
+
+        Blocks; raises OSError. Telegram tells both groups of it, so the second call finds nothing.
+        """
         with self.locked(old) as source, self.locked(new) as target:
             if not source.folder.exists() or target.folder.exists():
-                return
+                return False
             shutil.rmtree(source.index, ignore_errors=True)
             source.folder.rename(target.folder)
             moved = target.files / own_folder(old)
-            if moved.exists():
-                moved.rename(target.documents)
             self.close(old)
             source.lock.unlink(missing_ok=True)
-            self.read(new)
+            if moved.exists():
+                moved.rename(target.documents)
+                self.read(new)
+            return True
 
     def set_left(self, chat: int, *, has_left: bool) -> None:
         """Note that the bot has left a group, or is a member again. Blocks; raises OSError."""
@@ -425,26 +489,38 @@ class Collections:
         return used.exists() and now - used.stat().st_mtime > self._unused_days * _DAY_SECONDS
 
 
-def write_durably(path: Path, data: bytes) -> None:
-    """Replace a file, so that it has the old or the new content even if the power fails. Raises OSError."""
-    temporary = path.with_name(f".new-{path.name}")
+@contextlib.contextmanager
+def locked_file(path: Path) -> Iterator[bool]:
+    """Hold the lock of a file; yields False if there is no such file, or if it is locked already.
+
+    The lock stays with the file when that is renamed, and ends with the process.
+    """
     try:
-        with temporary.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except OSError:
-        temporary.unlink(missing_ok=True)
-        raise
+        # Some network file systems lock only files that are open for writing.
+        file = path.open("r+b")
+    except FileNotFoundError:
+        yield False
+        return
+    with file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+            return
+        yield _is_same_file(file.fileno(), path)
 
 
 def _saved_state(paths: CollectionPaths, quote_chars: int) -> object:
     """Return a value that changes when any process saves the index of a collection."""
     try:
-        status = _manifest_path(paths, quote_chars).stat()
+        return _file_state(_manifest_path(paths, quote_chars))
     except OSError:
         return None
+
+
+def _file_state(path: Path) -> object:
+    """Return a value that changes when a file is replaced. Raises OSError."""
+    status = path.stat()
     return status.st_ino, status.st_mtime_ns
 
 

@@ -10,6 +10,7 @@ from pathlib import Path, PurePath
 from watchfiles import awatch
 
 from bot.concurrency import in_thread
+from bot.documents.durable_files import write_durably
 from retrieval.documents.file_listing import list_files
 from retrieval.documents.ingestion import FailedFile, ingest
 from retrieval.documents.local_library import QUOTE_CHARS, LocalLibrary, Progress
@@ -21,6 +22,8 @@ _log = logging.getLogger(__name__)
 
 # Common file systems allow 255.
 _MAX_NAME_BYTES = 200
+# Documents of the folder may be read by other programs.
+_FILE_MODE = 0o644
 
 
 class DocumentManager:
@@ -75,7 +78,7 @@ class DocumentManager:
         """
         await in_thread(lambda: _check_readable(name, data))
         replaced = (self.library.folder / name).exists()
-        await in_thread(lambda: self._write(name, data))
+        await in_thread(lambda: write_durably(self.library.folder / name, data, mode=_FILE_MODE))
         await self.reload(progress=progress)
         return replaced
 
@@ -83,19 +86,6 @@ class DocumentManager:
         """Delete a document's file; raises OSError."""
         (self.library.folder / source.name).unlink(missing_ok=True)
         await self.reload()
-
-    def _write(self, name: str, data: bytes) -> None:
-        # Hidden files are not read, so nobody reads a file that is only half written.
-        with tempfile.NamedTemporaryFile(dir=self.library.folder, prefix=".", delete=False) as file:
-            temporary = Path(file.name)
-            try:
-                file.write(data)
-                file.flush()
-                temporary.chmod(0o644)
-                temporary.replace(self.library.folder / name)
-            except OSError:
-                temporary.unlink()
-                raise
 
 
 def _check_readable(name: str, data: bytes) -> None:

@@ -2,7 +2,9 @@
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from itertools import islice
+from math import ceil
 
 from telegram import Document, Message, Update
 from telegram.error import TelegramError
@@ -13,18 +15,19 @@ from bot.handlers.context import BotContext
 from bot.handlers.messaging import require_message, send_reply, send_to
 from bot.handlers.progress import ProgressMessage
 from bot.i18n.messages import Texts
-from bot.views.labels import file_label
-from bot.views.message import text_reply
-from bot.views.problems import problem_lines
+from bot.views.message import FormattedText, about_file, build_reply, file_name, plain, text_reply
+from bot.views.own_documents import document_not_added
+from bot.views.problems import named_problems
 from bot.views.truncation import one_line
 from retrieval.errors import DocumentError, FolderError
+from retrieval.model.document import Problem
 
 _log = logging.getLogger(__name__)
 
 # Telegram lets bots download files of at most this size.
 MAX_FILE_MEGABYTES = 20
 _MAX_PROBLEMS = 10
-_MAX_LINE_UNITS = 300
+_MAX_REASON_UNITS = 200
 
 
 async def status(update: Update, context: BotContext) -> None:
@@ -47,12 +50,17 @@ async def status(update: Update, context: BotContext) -> None:
     )
     if context.state.collections is not None:
         chats, documents, size = await in_thread(context.state.collections.totals)
-        text += "\n" + texts.collections_status(chats, documents, round(size / 1024**2))
-    problems = [one_line(f"• {line}", _MAX_LINE_UNITS) for line in problem_lines(library.problems)]
-    if problems:
-        count = texts.files_left_out(len(library.problems))
-        text = "\n".join([text, "", count, *problems[:_MAX_PROBLEMS]])
-    await send_reply(update, text_reply(text))
+        text += "\n" + texts.collections_status(chats, documents, ceil(size / 1024**2))
+    await send_reply(update, build_reply(plain(text) + _problems(library.problems, texts)))
+
+
+def _problems(problems: Sequence[Problem], texts: Texts) -> FormattedText:
+    """Return the number of files that were left out, and the reasons for the first of them."""
+    listing = plain(f"\n\n{texts.files_left_out(len(problems))}" if problems else "")
+    for name, reason in islice(named_problems(problems), _MAX_PROBLEMS):
+        named = file_name(name, texts) + ": " if name else FormattedText()
+        listing += plain("\n• ") + named + one_line(reason, _MAX_REASON_UNITS)
+    return listing
 
 
 async def reload(update: Update, context: BotContext) -> None:
@@ -61,14 +69,14 @@ async def reload(update: Update, context: BotContext) -> None:
     if manager is None:
         await send_reply(update, text_reply(texts.documents_in_cluster))
         return
-    async with ProgressMessage(require_message(update), texts.reloading, at_once=True) as progress:
+    async with ProgressMessage(require_message(update), plain(texts.reloading), at_once=True) as progress:
         try:
             library = await manager.reload(progress=progress.count)
         except FolderError as error:
             result = str(error)
         else:
             result = texts.reloaded(len(library.sources), library.passages)
-    await progress.finish(result)
+    await progress.finish(plain(result))
 
 
 async def receive_document(update: Update, context: BotContext) -> None:
@@ -93,14 +101,14 @@ async def add_to_library(
         await send_to(message, text_reply(texts.documents_in_cluster))
         return
     name = document.file_name or ""
-    shown_name = file_label(name, texts)
-    async with ProgressMessage(message, texts.reading_document(shown_name), shown=shown) as progress:
+    reading = about_file(texts.reading_document, name, texts)
+    async with ProgressMessage(message, reading, shown=shown) as progress:
         try:
             confirmation = await _add_document(document, name, manager, texts, progress.count)
         except DocumentError as error:
-            result = texts.document_not_added(shown_name, error.reason)
+            result = document_not_added(name, error.reason, texts)
         else:
-            result = confirmation(shown_name)
+            result = about_file(confirmation, name, texts)
     await progress.finish(result)
 
 

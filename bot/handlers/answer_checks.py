@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from retrieval.ids import logged_name
 from retrieval.model.answer import Answer, Citation
+from retrieval.overview import Overview
 
 _log = logging.getLogger(__name__)
 
@@ -17,7 +18,7 @@ _MIN_SCORE = 6.0
 
 def keep_checked(answer: Answer) -> Answer:
     """Drop quotes that are not verbatim, and further quotes that are unlikely to answer."""
-    verified = drop_altered(answer.citations)
+    verified = _drop_altered(answer.citations)
     likely = tuple(
         citation
         for citation in verified
@@ -34,7 +35,12 @@ def keep_checked(answer: Answer) -> Answer:
     )
 
 
-def drop_altered(citations: Sequence[Citation]) -> list[Citation]:
+def keep_checked_sentences(overview: Overview) -> Overview:
+    """Drop sentences that are not verbatim."""
+    return replace(overview, sentences=tuple(_drop_altered(overview.sentences)))
+
+
+def _drop_altered(citations: Sequence[Citation]) -> list[Citation]:
     """Drop quotes that are not verbatim."""
     verified = [citation for citation in citations if citation.is_verbatim]
     if len(verified) < len(citations):

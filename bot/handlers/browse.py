@@ -14,10 +14,8 @@ from bot.handlers.overview import list_places
 from bot.i18n.messages import Texts
 from bot.views import browse, callback_data
 from bot.views.callback_data import BrowsePress, BrowseView
-from bot.views.labels import isolate_direction
-from bot.views.message import Recipient, text_reply
+from bot.views.message import Recipient, about_file, build_reply, text_reply
 from bot.views.overview import render_overview
-from bot.views.truncation import one_line
 from retrieval.ids import is_own, logged_name, shown_name
 from retrieval.model.document import Source
 
@@ -25,7 +23,6 @@ _log = logging.getLogger(__name__)
 
 # Telegram lets bots send files of at most this size.
 _MAX_FILE_BYTES = 50 * 1024 * 1024
-_MAX_NAME_UNITS = 200
 
 
 async def sources(update: Update, context: BotContext) -> None:
@@ -107,15 +104,8 @@ async def _remove(
         return await edit_reply(query, browse.render_removal(source, texts), texts)
     await manager.remove(source)
     _log.info("An admin removed %s", source.name)
-    return await edit_reply(
-        query,
-        text_reply(
-            texts.document_removed(
-                isolate_direction(one_line(shown_name(source.name), _MAX_NAME_UNITS), texts)
-            )
-        ),
-        texts,
-    )
+    removed = about_file(texts.document_removed, shown_name(source.name), texts)
+    return await edit_reply(query, build_reply(removed), texts)
 
 
 async def _send_file(

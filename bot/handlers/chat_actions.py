@@ -27,12 +27,22 @@ class ChatActions:
         The block never waits for it, and failures to show it are ignored.
         """
         message = update.effective_message
-        if message is None or message.chat.id in self._busy_chats:
+        if message is None:
             yield
             return
-        chat_id = message.chat.id
+        with self.show_in(bot, message.chat.id, action, topic_of(message)):
+            yield
+
+    @contextlib.contextmanager
+    def show_in(
+        self, bot: Bot, chat_id: int, action: ChatAction = ChatAction.TYPING, topic: int | None = None
+    ) -> Iterator[None]:
+        """Show an action in a chat, or in a topic of it, in the same way."""
+        if chat_id in self._busy_chats:
+            yield
+            return
         self._busy_chats.add(chat_id)
-        repeating = asyncio.create_task(_repeat(bot, chat_id, action, topic_of(message)))
+        repeating = asyncio.create_task(_repeat(bot, chat_id, action, topic))
         try:
             yield
         finally:

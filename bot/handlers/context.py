@@ -1,7 +1,7 @@
 """The context of handlers: the shared state of the bot, questions to the documents, and who is asking."""
 
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from telegram import Chat, Update
@@ -10,7 +10,7 @@ from telegram.ext import CallbackContext
 
 from bot.documents.collections import ChatLibrary, Collections
 from bot.documents.document_manager import DocumentManager
-from bot.handlers.answer_checks import drop_altered, keep_checked
+from bot.handlers.answer_checks import keep_checked, keep_checked_sentences
 from bot.handlers.chat_actions import ChatActions
 from bot.handlers.name_tables import NameTables
 from bot.handlers.recent_messages import AnswerMap, SeenAlbums
@@ -19,7 +19,7 @@ from bot.monitoring.feedback import Feedback
 from bot.monitoring.metrics import Metrics
 from bot.telegram.bot_client import Bot
 from bot.views.callback_data import AS_WRITTEN, Origin
-from bot.views.message import Recipient
+from bot.views.message import Recipient, Uploads
 from bot.views.own_documents import scope_note
 from retrieval.documents.base_library import SingleLibrary
 from retrieval.documents.combined_library import AnyLibrary
@@ -38,7 +38,8 @@ class BotState:
     """State that all handlers share; `library` is replaced when the documents change.
 
     `document_manager` is None if the documents are in a cluster. `has_files`: the folder has their files.
-    `collections` has the documents of single chats; None if chats cannot have any.
+    `collections` has the documents of single chats; None if chats cannot have any. `takes_admin_documents`:
+    documents that admins send are added to the library.
     """
 
     library: SingleLibrary
@@ -50,6 +51,7 @@ class BotState:
     has_files: bool = True
     collections: Collections | None = None
     upload_days: int = 0
+    takes_admin_documents: bool = False
     answer_map: AnswerMap = field(default_factory=AnswerMap)
     albums: SeenAlbums = field(default_factory=SeenAlbums)
     name_tables: NameTables = field(default_factory=NameTables)
@@ -108,8 +110,7 @@ class BotContext(CallbackContext[Bot, Data, Data, BotState]):
     async def find_overview(self, source: Source) -> Overview:
         """Return the overview of a document, of verbatim quotes only. The time is measured."""
         with self.metrics.time_stage("find"):
-            overview = await self.library.overview(source)
-        return replace(overview, sentences=tuple(drop_altered(overview.sentences)))
+            return keep_checked_sentences(await self.library.overview(source))
 
     def show_action(
         self, update: Update, action: ChatAction = ChatAction.TYPING
@@ -132,4 +133,15 @@ class BotContext(CallbackContext[Bot, Data, Data, BotState]):
             in_group=in_group,
             group=chat.id if in_group and chat and scope is not None else None,
             scope_note=scope_note(scope, texts) if scope else "",
+            uploads=self._uploads(update),
         )
+
+    def _uploads(self, update: Update) -> Uploads:
+        """Return where documents go that the person behind an update may send."""
+        user, chat, state = update.effective_user, update.effective_chat, self.state
+        is_private = chat is None or chat.type == Chat.PRIVATE
+        is_admin = is_private and user is not None and user.id in state.admins
+        can_add_to_library = is_admin and state.document_manager is not None
+        if state.collections is not None:
+            return Uploads.TO_CHAT_OR_LIBRARY if can_add_to_library else Uploads.TO_CHAT
+        return Uploads.TO_LIBRARY if can_add_to_library and state.takes_admin_documents else Uploads.NONE

@@ -8,6 +8,7 @@ from bot.concurrency import in_thread
 from bot.handlers.context import BotContext
 from bot.handlers.messaging import require_message, send_reply
 from bot.views import browse
+from bot.views.help import help_text, no_documents
 from bot.views.locations import MAX_PLACES
 from bot.views.message import Recipient, Reply, text_reply
 from bot.views.overview import render_overview
@@ -39,7 +40,7 @@ async def answer_about_documents(
     if question is None:
         return None
     if question.topic is Topic.HELP:
-        return text_reply(recipient.texts.help)
+        return text_reply(help_text(recipient))
     if question.topic is Topic.SOURCES:
         return browse.render_sources(context.library.sources, 0, recipient)
     if question.topic is Topic.PLACES:
@@ -62,7 +63,7 @@ async def _render_overview(
     """
     sources = context.library.sources
     if not sources:
-        return text_reply(recipient.texts.no_documents)
+        return text_reply(no_documents(recipient))
     replied_to = None if name and not is_any_document(name) else _document_replied_to(message, context)
     candidates = [replied_to] if replied_to else await in_thread(lambda: documents_meant(name, sources))
     if not candidates:

@@ -21,13 +21,12 @@ from bot.handlers.messaging import (
     send_reply,
 )
 from bot.handlers.questions import greet_group
-from bot.handlers.upload_queue import Upload, UploadQueue
+from bot.handlers.upload_queue import Caption, RefusedUploadError, Upload, UploadQueue, refusal_of
 from bot.i18n.messages import Texts
 from bot.views import callback_data, own_documents
 from bot.views.callback_data import OwnPress, OwnView
-from bot.views.labels import file_label
-from bot.views.message import Recipient, Reply, text_reply
-from bot.views.own_documents import OwnDocument
+from bot.views.message import Recipient, Reply, about_file, build_reply, text_reply
+from bot.views.own_documents import OwnDocument, document_not_added
 from bot.views.problems import SHOWN_FORMATS
 from bot.views.truncation import one_line
 from retrieval.ids import document_id, own_name
@@ -76,23 +75,32 @@ class OwnDocuments:
             raise TypeError("the update has no document")
         if self._uploads.is_known(message.chat.id, message.message_id):
             return
+        name = document.file_name or ""
         if not await self._may_change(message.chat, message, message.from_user, context):
             await send_reply(update, text_reply(texts.group_admins_only))
+            await self._answer_caption(message, texts)
             return
-        name = document.file_name or ""
-        if reason := self._reason_to_refuse(document, message.chat.id, texts):
-            context.metrics.count_upload("refused")
-            await send_reply(update, text_reply(texts.document_not_added(file_label(name, texts), reason)))
+        if refusal := self._refusal(document, message.chat.id, texts):
+            context.metrics.count_upload(refusal.kind)
+            await send_reply(update, build_reply(document_not_added(name, refusal.reason, texts)))
+            await self._answer_caption(message, texts)
             return
         is_admin = message.from_user is not None and message.from_user.id in context.state.admins
         if is_admin and message.chat.type == Chat.PRIVATE and context.state.document_manager is not None:
-            await send_reply(update, own_documents.render_destination(file_label(name, texts), texts))
+            await send_reply(update, own_documents.render_destination(name, texts))
             return
         if self._has(message.chat.id, name):
-            await send_reply(update, own_documents.render_replacement(file_label(name, texts), texts))
+            await send_reply(update, own_documents.render_replacement(name, texts))
             return
-        sent = await send_reply(update, text_reply(texts.reading_document(file_label(name, texts))))
+        sent = await send_reply(update, build_reply(about_file(texts.reading_document, name, texts)))
         await self._accept(message, sent, context, texts)
+
+    async def _answer_caption(self, message: Message, texts: Texts) -> None:
+        """Answer the question in the caption of a document that was not taken, if it has one."""
+        if question := question_of(message):
+            name = message.document.file_name or "" if message.document else ""
+            caption = Caption(message.chat.id, message.message_id, name, question, texts.language)
+            await self._uploads.answer_caption(caption)
 
     async def _accept(self, message: Message, shown: Message, context: BotContext, texts: Texts) -> None:
         """Save an upload, whose progress is shown in the message `shown`."""
@@ -110,32 +118,36 @@ class OwnDocuments:
             language=texts.language,
             person=one_line(person or "", _MAX_PERSON_UNITS),
             question=question_of(message),
+            size=document.file_size or 0,
         )
         try:
             await in_thread(lambda: self._uploads.save(upload))
         except OSError as error:
-            _log.error("COLLECTIONS_DIR=%s: not writable (%s)", self.collections.root, error.strerror)
-            context.metrics.count_upload("not writable")
-            text = texts.document_not_added(file_label(upload.name, texts), texts.cannot_store)
-            await shown.edit_text(text)
+            refusal = refusal_of(error, texts)
+            context.metrics.count_upload(refusal.kind)
+            text = document_not_added(upload.name, refusal.reason, texts)
+            await shown.edit_text(text.text, entities=text.entities or None)
+            await self._answer_caption(message, texts)
             return
         self._uploads.start(upload)
 
-    def _reason_to_refuse(self, document: Document, chat: int, texts: Texts) -> str | None:
+    def _refusal(self, document: Document, chat: int, texts: Texts) -> RefusedUploadError | None:
         """Return why a document is not accepted, or None."""
         name, size = document.file_name or "", document.file_size or 0
         if not is_document_name(name):
-            return texts.format_not_supported(SHOWN_FORMATS)
+            return RefusedUploadError("not supported", texts.format_not_supported(SHOWN_FORMATS))
         if not is_plain_name(name):
-            return texts.file_name_not_allowed
+            return RefusedUploadError("name not allowed", texts.file_name_not_allowed)
         if size > MAX_FILE_MEGABYTES * _BYTES_PER_MEGABYTE:
-            return texts.file_too_large(MAX_FILE_MEGABYTES)
-        held, waiting = self.collections.size(chat), self._uploads.waiting(chat)
+            return RefusedUploadError("too large", texts.file_too_large(MAX_FILE_MEGABYTES))
+        held, waiting = self.collections.size(chat), self._uploads.saved(chat)
         replaced = self._size_of(chat, name)
-        if held.files + waiting - (replaced is not None) >= self._limits.files:
-            return texts.too_many_documents(self._limits.files)
-        if held.bytes - (replaced or 0) + size > self._limits.bytes:
-            return texts.documents_too_large(self._limits.bytes // _BYTES_PER_MEGABYTE)
+        if held.files + len(waiting) - (replaced is not None) >= self._limits.files:
+            return RefusedUploadError("quota", texts.too_many_documents(self._limits.files))
+        accepted = held.bytes - (replaced or 0) + sum(upload.size for upload in waiting)
+        if accepted + size > self._limits.bytes:
+            megabytes = self._limits.bytes // _BYTES_PER_MEGABYTE
+            return RefusedUploadError("quota", texts.documents_too_large(megabytes))
         return None
 
     def _has(self, chat: int, name: str) -> bool:
@@ -234,19 +246,27 @@ class OwnDocuments:
             return texts.file_not_delivered
         name = document.file_name or ""
         if press.view is OwnView.KEEP:
-            notice = await edit_reply(query, text_reply(texts.document_kept(file_label(name, texts))), texts)
-            if notice is None and (question := question_of(sent)):
-                await self._uploads.answer_caption(message.chat.id, sent.message_id, question, texts)
+            kept = build_reply(about_file(texts.document_kept, name, texts))
+            notice = await edit_reply(query, kept, texts)
+            if notice is None:
+                await self._answer_caption(sent, texts)
             return notice
         if press.view is OwnView.ADD_TO_LIBRARY:
-            return await _add_to_library(query, message, sent, context, texts)
-        if reason := self._reason_to_refuse(document, message.chat.id, texts):
-            refusal = texts.document_not_added(file_label(name, texts), reason)
-            return await edit_reply(query, text_reply(refusal), texts)
+            notice = await _add_to_library(query, message, sent, context, texts)
+            if notice is None:
+                await self._answer_caption(sent, texts)
+            return notice
+        if refusal := self._refusal(document, message.chat.id, texts):
+            context.metrics.count_upload(refusal.kind)
+            refused = build_reply(document_not_added(name, refusal.reason, texts))
+            notice = await edit_reply(query, refused, texts)
+            if notice is None:
+                await self._answer_caption(sent, texts)
+            return notice
         is_question = press.view is OwnView.ADD_HERE and self._has(message.chat.id, name)
-        reply = text_reply(texts.reading_document(file_label(name, texts)))
+        reply = build_reply(about_file(texts.reading_document, name, texts))
         if is_question:
-            reply = own_documents.render_replacement(file_label(name, texts), texts)
+            reply = own_documents.render_replacement(name, texts)
         notice = await edit_reply(query, reply, texts)
         if notice is None and not is_question:
             await self._accept(sent, message, context, texts)
@@ -310,7 +330,8 @@ class OwnDocuments:
         if old is None and new is None:
             return
         source, target = (old, message.chat.id) if old is not None else (message.chat.id, new)
-        await in_thread(lambda: self.collections.migrate(source or 0, target or 0))
+        if await in_thread(lambda: self.collections.migrate(source or 0, target or 0)):
+            self._uploads.resume(target or 0)
 
 
 async def _add_to_library(

@@ -10,7 +10,7 @@ from telegram import Message
 from telegram.error import BadRequest, TelegramError
 
 from bot.handlers.messaging import is_unchanged, send_to
-from bot.views.message import text_reply
+from bot.views.message import FormattedText, build_reply
 
 _DELAY_SECONDS = 1.0
 _INTERVAL_SECONDS = 3.0
@@ -24,7 +24,7 @@ class ProgressMessage:
     """
 
     def __init__(
-        self, message: Message, text: str, *, at_once: bool = False, shown: Message | None = None
+        self, message: Message, text: FormattedText, *, at_once: bool = False, shown: Message | None = None
     ) -> None:
         self._replied_to = message
         self._text = text
@@ -36,7 +36,7 @@ class ProgressMessage:
 
     async def __aenter__(self) -> Self:
         if not self._delay and self._message is None:
-            self._message = await send_to(self._replied_to, text_reply(self._text))
+            self._message = await send_to(self._replied_to, build_reply(self._text))
         self._showing = asyncio.create_task(self._show())
         return self
 
@@ -52,17 +52,17 @@ class ProgressMessage:
         """Note how much of the job is done; may be called from any thread."""
         self._count = done, total
 
-    async def finish(self, text: str) -> None:
+    async def finish(self, text: FormattedText) -> None:
         """Show the result in place of the progress, or as a new message if there is none to edit."""
         if self._message is None:
-            await send_to(self._replied_to, text_reply(text))
+            await send_to(self._replied_to, build_reply(text))
             return
         try:
-            await self._message.edit_text(text)
+            await self._message.edit_text(text.text, entities=text.entities or None)
         except BadRequest as error:
             # The message was deleted meanwhile.
             if not is_unchanged(error):
-                await send_to(self._replied_to, text_reply(text))
+                await send_to(self._replied_to, build_reply(text))
 
     async def _show(self) -> None:
         started = time.monotonic()
@@ -71,19 +71,19 @@ class ProgressMessage:
             shown = self._describe(time.monotonic() - started)
             with contextlib.suppress(TelegramError):
                 if self._message is None:
-                    self._message = await send_to(self._replied_to, text_reply(shown))
+                    self._message = await send_to(self._replied_to, build_reply(shown))
                 elif shown != self._text:
-                    await self._message.edit_text(shown)
+                    await self._message.edit_text(shown.text, entities=shown.entities or None)
             await self._wait(_INTERVAL_SECONDS)
 
     async def _wait(self, seconds: float) -> None:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._ended.wait(), seconds)
 
-    def _describe(self, seconds: float) -> str:
+    def _describe(self, seconds: float) -> FormattedText:
         """Return the text with what needs no translation: "Reading the documents … 12/340 · 0:04"."""
         minutes, rest = divmod(round(seconds), 60)
         parts = [f"{self._count[0]}/{self._count[1]}"] if self._count and self._count[1] > 1 else []
         if seconds >= _INTERVAL_SECONDS:
             parts.append(f"{minutes}:{rest:02}")
-        return " ".join([self._text, " · ".join(parts)]).strip()
+        return self._text + f" {' · '.join(parts)}" if parts else self._text

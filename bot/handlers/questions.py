@@ -12,10 +12,10 @@ from bot.handlers.context import BotContext
 from bot.handlers.group_members import is_member
 from bot.handlers.messaging import is_unchanged, question_of, require_message, send_reply
 from bot.handlers.overview import answer_about_documents
-from bot.i18n.messages import Texts
 from bot.i18n.small_talk import small_talk_reply
 from bot.views import answers, browse, inline, quotes
 from bot.views.callback_data import AS_WRITTEN, Origin
+from bot.views.help import greeting, group_greeting, help_text, link_not_opened, no_documents
 from bot.views.labels import MAX_TITLE_UNITS, isolate_direction
 from bot.views.message import Recipient, Reply, text_reply
 from bot.views.truncation import one_line
@@ -40,14 +40,14 @@ async def start(update: Update, context: BotContext) -> None:
         await send_reply(update, reply)
         return
     is_private = update.effective_chat is None or update.effective_chat.type == Chat.PRIVATE
-    text = recipient.texts.greeting if is_private else _group_greeting(context, recipient.texts)
+    text = greeting(recipient) if is_private else _group_greeting(context, recipient)
     await send_reply(update, text_reply(text))
 
 
 async def _follow_link(link: str, person: int, context: BotContext, recipient: Recipient) -> Reply:
     """Show the passage of a link, the document it was in, or that both are gone."""
     if link == inline.HELP_LINK:
-        return text_reply(recipient.texts.help)
+        return text_reply(help_text(recipient))
     if match := _GROUP_LINK.fullmatch(link):
         return await _follow_group_link(match[1], int(match[2]), person, context, recipient)
     if passage := await context.library.passage_with_neighbours(link):
@@ -58,7 +58,7 @@ async def _follow_link(link: str, person: int, context: BotContext, recipient: R
         )
         headings = browse.render_headings(source, await context.library.sections(source), 0, recipient)
         return replace(headings, text=text, entities=())
-    return text_reply(f"{recipient.texts.linked_document_gone}\n\n{recipient.texts.greeting}")
+    return text_reply(f"{recipient.texts.linked_document_gone}\n\n{greeting(recipient)}")
 
 
 async def _follow_group_link(
@@ -71,7 +71,7 @@ async def _follow_group_link(
         passage = await library.passage_with_neighbours(passage_id) if library else None
         if passage is not None:
             return replace(quotes.render_passage(passage, recipient), keyboard=None)
-    return text_reply(f"{recipient.texts.linked_document_gone}\n\n{recipient.texts.greeting}")
+    return text_reply(f"{recipient.texts.linked_document_gone}\n\n{greeting(recipient)}")
 
 
 async def greet_group(update: Update, context: BotContext) -> None:
@@ -81,23 +81,18 @@ async def greet_group(update: Update, context: BotContext) -> None:
         return
     was_out = change.old_chat_member.status in {ChatMember.LEFT, ChatMember.BANNED}
     if was_out and change.new_chat_member.status in {ChatMember.MEMBER, ChatMember.ADMINISTRATOR}:
-        texts = context.recipient(update).texts
         receives_all = change.new_chat_member.status == ChatMember.ADMINISTRATOR
-        await change.chat.send_message(_group_greeting(context, texts, receives_all=receives_all))
+        text = _group_greeting(context, context.recipient(update), receives_all=receives_all)
+        await change.chat.send_message(text)
 
 
-def _group_greeting(context: BotContext, texts: Texts, *, receives_all: bool = False) -> str:
-    if receives_all or context.bot.bot.can_read_all_group_messages:
-        return f"{texts.group_greeting}\n\n{texts.receives_all_messages}"
-    return f"{texts.group_greeting}\n\n{texts.receives_addressed_only}"
+def _group_greeting(context: BotContext, recipient: Recipient, *, receives_all: bool = False) -> str:
+    receives_all = receives_all or bool(context.bot.bot.can_read_all_group_messages)
+    return group_greeting(recipient, receives_all=receives_all)
 
 
 async def help_(update: Update, context: BotContext) -> None:
-    texts = context.recipient(update).texts
-    takes_documents = context.state.collections is not None
-    await send_reply(
-        update, text_reply(f"{texts.help}\n\n{texts.help_uploads}" if takes_documents else texts.help)
-    )
+    await send_reply(update, text_reply(help_text(context.recipient(update))))
 
 
 async def privacy(update: Update, context: BotContext) -> None:
@@ -191,7 +186,7 @@ async def _find_and_render(
     text = question_of(message)
     if not context.library.sources:
         about = await answer_about_documents(text, message, context, recipient)
-        return about or text_reply(recipient.texts.no_documents)
+        return about or text_reply(no_documents(recipient))
     if greeting := small_talk_reply(text, recipient.texts):
         return text_reply(greeting)
     if may_name_files(text) and (named := find_files(text, await context.name_tables())):
@@ -213,7 +208,7 @@ async def _find_and_render(
 async def _render_odd_question(text: str, context: BotContext, recipient: Recipient) -> Reply | None:
     """Return the reply to a message that has only links or titles of documents; None for a question."""
     if is_link(text):
-        return text_reply(recipient.texts.link_not_opened)
+        return text_reply(link_not_opened(recipient))
     named = find_titles(text, await context.name_tables())
     return await _render_named(named, context, recipient) if named else None
 

@@ -9,6 +9,7 @@ import contextlib
 import errno
 import json
 import logging
+import math
 import os
 import time
 from collections.abc import Callable, Coroutine, Iterable
@@ -22,26 +23,43 @@ from telegram import Bot, ReplyParameters
 from telegram.error import BadRequest, Forbidden, TelegramError
 
 from bot.concurrency import in_thread
-from bot.documents.collections import AddedBy, CollectionPaths, Collections, write_durably
+from bot.documents.collections import AddedBy, CollectionPaths, Collections, locked_file
+from bot.documents.durable_files import write_durably
+from bot.handlers.answer_checks import keep_checked, keep_checked_sentences
+from bot.handlers.chat_actions import ChatActions
 from bot.handlers.messaging import is_unchanged
 from bot.i18n.messages import Texts, texts_for
+from bot.i18n.small_talk import small_talk_reply
 from bot.monitoring.metrics import Metrics
 from bot.views import answers
-from bot.views.labels import file_label
-from bot.views.message import Recipient
+from bot.views.help import no_own_documents
+from bot.views.message import FormattedText, Recipient, Reply, about_file, plain, text_reply
+from bot.views.overview import render_overview
+from bot.views.own_documents import document_not_added, scope_note
 from bot.views.problems import explain_problem
 from retrieval.documents.base_library import SingleLibrary
 from retrieval.documents.local_library import LocalLibrary
-from retrieval.errors import EncoderError
+from retrieval.errors import EncoderError, ReadingStoppedError, UnavailableError
 from retrieval.ids import document_id, own_name
 from retrieval.model.document import Problem
+from retrieval.query.document_questions import Topic, is_any_document, parse_document_question
+from retrieval.query.question_parts import looks_like_question
 
 _log = logging.getLogger(__name__)
 
 _MAX_READING = 2
 _PROGRESS_INTERVAL_SECONDS = 3.0
 _RETRY_SECONDS = 30.0
-_ENCODING_TURN_SECONDS = 20.0
+_ENCODING_TURN_SECONDS = 3.0
+# How long the message that a document was read, and the answer to its caption, wait for its vectors.
+_MAX_VECTOR_WAIT_SECONDS = 10.0
+_MAX_VECTOR_WAIT_FOR_CAPTION_SECONDS = 30.0
+_VECTOR_CHECK_SECONDS = 1.0
+# On one core, about.
+_TEXTS_PER_SECOND = 40
+# How often to look for uploads that another process has left, and how old these are at least.
+_TAKEOVER_INTERVAL_SECONDS = 30.0
+_TAKEOVER_AGE_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +68,7 @@ class Upload:
 
     `id` is that of the message with the document. `language` is that of the person who sent it, `person` is
     shown to the members of a group as the one who added it. `question` is the caption, answered afterwards.
+    `size` is in bytes, as Telegram says.
     """
 
     id: int
@@ -60,27 +79,52 @@ class Upload:
     language: str
     person: str
     question: str = ""
+    size: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Caption:
+    """A question that came with a document: the message with both, the document's name, and the language."""
+
+    chat: int
+    message: int
+    name: str
+    question: str
+    language: str
 
 
 _UPLOAD = TypeAdapter(Upload)
 
 
 class UploadQueue:
-    """Reads uploads: those of one chat in order, two at a time over all chats, each chat in turn."""
+    """Reads uploads: those of one chat in order, two at a time over all chats, each chat in turn.
+
+    An upload is a file in the folder of its chat: `ID.json` until it has been read, then `ID.question` until
+    the question in its caption has been answered. A process locks the file while it works on it, so that
+    processes that share the folder can take over from one that was killed.
+    """
 
     def __init__(
-        self, bot: Bot, collections: Collections, metrics: Metrics, library: Callable[[], SingleLibrary]
+        self,
+        bot: Bot,
+        collections: Collections,
+        metrics: Metrics,
+        library: Callable[[], SingleLibrary],
+        chat_actions: ChatActions,
     ) -> None:
         """`library` returns what chats ask beside their own documents."""
         self._bot = bot
         self._library = library
         self._collections = collections
         self._metrics = metrics
+        self._chat_actions = chat_actions
         # Both locks are fair, and each chat waits for its turn with one upload only.
         self._reading = asyncio.Semaphore(_MAX_READING)
         self._chats: WeakValueDictionary[int, asyncio.Lock] = WeakValueDictionary()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._started: set[tuple[int, int]] = set()
         self._encoding = asyncio.Lock()
+        self._encoders: dict[int, asyncio.Task[None]] = {}
         self._is_stopping = False
 
     def save(self, upload: Upload) -> None:
@@ -88,140 +132,257 @@ class UploadQueue:
         with self._collections.locked(upload.chat) as paths:
             paths.uploads.mkdir(mode=0o700, parents=True, exist_ok=True)
             record = json.dumps(asdict(upload), ensure_ascii=False)
-            write_durably(_record_path(paths, upload), record.encode("utf-8", "surrogatepass"))
+            write_durably(paths.upload(upload.id), record.encode("utf-8", "surrogatepass"))
 
     def start(self, upload: Upload) -> None:
-        """Start to read a saved upload."""
-        self._run_task(self._run(upload))
+        """Start to read a saved upload, or to answer its caption, unless that is under way."""
+        key = upload.chat, upload.id
+        if key not in self._started:
+            self._started.add(key)
+            self._run_task(self._run(upload)).add_done_callback(lambda _: self._started.discard(key))
 
-    def _run_task(self, work: Coroutine[object, object, None]) -> None:
+    def _run_task(self, work: Coroutine[object, object, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return task
 
     def saved(self, chat: int) -> list[Upload]:
         """Return the uploads of a chat that have not been read yet, oldest first. Blocks."""
+        return self._load(chat, self._collections.paths(chat).unread_uploads())
+
+    def _load(self, chat: int, paths: Iterable[Path]) -> list[Upload]:
         uploads = []
-        for path in self._collections.paths(chat).saved_uploads():
+        for path in paths:
             try:
-                uploads.append(_UPLOAD.validate_json(path.read_bytes()))
+                upload = _UPLOAD.validate_json(path.read_bytes())
             except FileNotFoundError:
                 continue
             except (OSError, ValidationError) as error:
                 _log.warning("%s: not a saved upload (%s)", path, type(error).__name__)
+            else:
+                # A group that has become a supergroup has another id.
+                uploads.append(replace(upload, chat=chat))
         return sorted(uploads, key=lambda upload: upload.id)
 
     def waiting(self, chat: int) -> int:
         """Return the number of uploads of a chat that have not been read yet."""
-        return len(self._collections.paths(chat).saved_uploads())
+        return len(self._collections.paths(chat).unread_uploads())
 
     def is_known(self, chat: int, identity: int) -> bool:
         """Return whether this upload was accepted before; Telegram may repeat an update."""
-        return (self._collections.paths(chat).uploads / f"{identity}.json").exists()
+        paths = self._collections.paths(chat)
+        return paths.upload(identity).exists() or paths.question(identity).exists()
 
     async def run(self) -> None:
-        """Continue with the uploads on disk and with missing vectors, and wait for others, for ever."""
+        """Continue with the uploads on disk and with missing vectors, and wait for others, for ever.
+
+        Uploads that another process has left are taken over after a while.
+        """
         try:
-            for upload in await in_thread(self._saved_uploads):
-                self.start(upload)
             for chat in await in_thread(self._unencoded_chats):
-                self._run_task(self._encode(chat))
-            await asyncio.Event().wait()
+                self._encode_in_background(chat)
+            least_age = 0.0
+            while True:
+                for upload in await in_thread(partial(self._saved_uploads, least_age)):
+                    self.start(upload)
+                await asyncio.sleep(_TAKEOVER_INTERVAL_SECONDS)
+                least_age = _TAKEOVER_AGE_SECONDS
         finally:
             self._is_stopping = True
             for task in self._tasks:
                 task.cancel()
             await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    def _saved_uploads(self) -> list[Upload]:
-        return [upload for chat in self._collections.chats() for upload in self.saved(chat)]
+    def resume(self, chat: int) -> None:
+        """Continue with the uploads of a chat, which has another id than before."""
+        for upload in self._load(chat, self._collections.paths(chat).saved_uploads()):
+            self.start(upload)
+
+    def _saved_uploads(self, least_age: float) -> list[Upload]:
+        """Return the uploads on disk that have not changed for some seconds."""
+        latest = time.time() - least_age
+        uploads = []
+        for chat in self._collections.chats():
+            saved = [
+                path for path in self._collections.paths(chat).saved_uploads() if _written_at(path) <= latest
+            ]
+            uploads += self._load(chat, saved)
+        return uploads
 
     def _unencoded_chats(self) -> list[int]:
         collections = self._collections
         return [chat for chat in collections.chats() if collections.paths(chat).unencoded.exists()]
 
     async def _run(self, upload: Upload) -> None:
-        """Read an upload and tell how it ended, again while Telegram cannot be reached."""
+        """Read an upload, tell how it ended, and answer its caption when the others of its chat are read."""
+        paths = self._collections.paths(upload.chat)
         lock = self._chats.setdefault(upload.chat, asyncio.Lock())
         async with lock:
-            while True:
-                try:
-                    async with self._reading:
-                        await self._complete(upload)
-                except TelegramError as error:
-                    _log.warning("An upload is tried again later: %s", type(error).__name__)
-                    await asyncio.sleep(_RETRY_SECONDS)
-                except Exception:  # noqa: BLE001  # no upload may stop the others
-                    _log.exception("An upload could not be read")
-                    await self._give_up(upload)
-                    return
-                else:
-                    break
-        await self._encode(upload.chat)
+            await self._work_on(upload, paths.upload(upload.id), self._complete)
+        if upload.question:
+            async with lock:
+                # Those that were waiting for their turn are read now.
+                pass
+            await self._work_on(upload, paths.question(upload.id), self._answer_saved)
+
+    async def _work_on(
+        self, upload: Upload, path: Path, work: Callable[[Upload], Coroutine[object, object, None]]
+    ) -> None:
+        """Do a part of the work on an upload, again while Telegram cannot be reached.
+
+        Nothing is done if its file is gone, or if another process is working on it.
+        """
+        while True:
+            try:
+                with locked_file(path) as is_locked:
+                    if is_locked:
+                        await work(upload)
+            except TelegramError as error:
+                _log.warning("An upload is tried again later: %s", type(error).__name__)
+                await asyncio.sleep(_RETRY_SECONDS)
+            except Exception:  # noqa: BLE001  # no upload may stop the others
+                _log.exception("An upload could not be read")
+                await self._give_up(upload)
+                return
+            else:
+                return
 
     async def _complete(self, upload: Upload) -> None:
         paths, texts = self._collections.paths(upload.chat), texts_for(upload.language)
-        record = _record_path(paths, upload)
-        if not record.exists():
-            # The documents of the chat were deleted, or another process has read it.
-            return
-        name = file_label(upload.name, texts)
-        async with _Progress(self._bot, upload, texts.reading_document(name)):
+        record = paths.upload(upload.id)
+        async with _Progress(self._bot, upload, record, texts):
             try:
-                await self._download(upload, paths)
-                text = await in_thread(lambda: self._read(upload, texts, name))
-            except _RefusedError as refusal:
-                text = texts.document_not_added(name, refusal.reason)
-                self._metrics.count_upload(refusal.kind)
+                async with self._reading:
+                    await self._download(upload, paths)
+                    text = await in_thread(lambda: self._read(upload, texts))
+                outcome = "read"
+            except RefusedUploadError as refusal:
+                text = document_not_added(upload.name, refusal.reason, texts)
+                outcome = refusal.kind
             else:
-                self._metrics.count_upload("read")
-        if not record.exists():
+                self._encode_in_background(upload.chat)
+                if self.waiting(upload.chat) == 1:
+                    await self._wait_for_vectors(upload.chat, _MAX_VECTOR_WAIT_SECONDS)
+        if text is None or not record.exists():
             # The documents of the chat were deleted meanwhile, and the message says so.
             return
-        if text:
-            await self._tell(upload, text)
-        if text and upload.question:
-            await self.answer_caption(upload.chat, upload.id, upload.question, texts)
+        self._metrics.count_upload(outcome)
+        await self._tell(upload, text)
+        await in_thread(lambda: self._finish_reading(upload))
+
+    async def _wait_for_vectors(self, chat: int, seconds: float) -> None:
+        """Wait until all vectors of a chat's documents are there, as long as that can be within some seconds.
+
+        Some of the vectors would not help.
+        """
+        deadline = time.monotonic() + seconds
+        while encoding := self._encoders.get(chat):
+            left, library = deadline - time.monotonic(), await self._collections.library(chat)
+            if left <= 0 or library is None:
+                return
+            if await in_thread(partial(_count_unencoded, library)) > left * _TEXTS_PER_SECOND:
+                return
+            await asyncio.wait({encoding}, timeout=min(left, _VECTOR_CHECK_SECONDS))
+
+    async def _answer_saved(self, upload: Upload) -> None:
+        """Answer the question in the caption of an upload that has been read or refused."""
+        with self._chat_actions.show_in(self._bot, upload.chat):
+            await self._wait_for_vectors(upload.chat, _MAX_VECTOR_WAIT_FOR_CAPTION_SECONDS)
+        if not self._collections.paths(upload.chat).question(upload.id).exists():
+            # The documents of the chat were deleted meanwhile.
+            return
+        caption = Caption(upload.chat, upload.id, upload.name, upload.question, upload.language)
+        await self.answer_caption(caption)
         await in_thread(lambda: self._discard(upload))
 
-    async def answer_caption(self, chat: int, document_message: int, question: str, texts: Texts) -> None:
-        """Answer the question that came with a document, as a reply to it, where its buttons find it."""
-        chosen = await self._collections.chosen_library(chat, self._library())
-        answer = await chosen.library.answer(question)
-        group = chat if chat < 0 else None
-        recipient = Recipient(texts, self._bot.username, in_group=group is not None, group=group)
-        reply = answers.render_answer(answer, recipient)
+    async def answer_caption(self, caption: Caption) -> None:
+        """Answer the question that came with a document, as a reply to it, where its buttons find it.
+
+        A caption that is no question, such as "minutes of May", gets an answer only if that is sure.
+        """
+        with self._chat_actions.show_in(self._bot, caption.chat):
+            reply = await self._render_answer(caption)
+        if reply is None:
+            return
         with contextlib.suppress(BadRequest, Forbidden):
             await self._bot.send_message(
-                chat,
+                caption.chat,
                 reply.text,
                 entities=reply.entities or None,
                 reply_markup=reply.keyboard,
-                reply_parameters=ReplyParameters(document_message, allow_sending_without_reply=True),
+                reply_parameters=ReplyParameters(caption.message, allow_sending_without_reply=True),
             )
+
+    async def _render_answer(self, caption: Caption) -> Reply | None:
+        """Return the reply to a caption, if any; "What is this about?" asks about its document."""
+        texts, chat = texts_for(caption.language), caption.chat
+        chosen = await self._collections.chosen_library(chat, self._library())
+        group = chat if chat < 0 else None
+        recipient = Recipient(
+            texts,
+            self._bot.username,
+            in_group=group is not None,
+            group=group if chosen.scope else None,
+            scope_note=scope_note(chosen.scope, texts) if chosen.scope else "",
+        )
+        if greeting := small_talk_reply(caption.question, texts):
+            return text_reply(greeting)
+        if not chosen.library.sources:
+            return text_reply(no_own_documents(texts, in_group=group is not None))
+        # The first call reads a table.
+        about = await in_thread(lambda: parse_document_question(caption.question))
+        source = chosen.library.source(document_id(own_name(chat, caption.name)))
+        try:
+            with self._metrics.time_stage("find"):
+                if source and about and about.topic is Topic.OVERVIEW and _is_unnamed(about.subject):
+                    overview = keep_checked_sentences(await chosen.library.overview(source))
+                    return render_overview(source, overview, recipient)
+                answer = keep_checked(await chosen.library.answer(caption.question))
+        except UnavailableError:
+            return text_reply(texts.documents_unreachable)
+        if not answer.answered and not looks_like_question(caption.question):
+            return None
+        self._metrics.count_question(answer.certainty)
+        return answers.render_answer(answer, recipient)
 
     async def tell_deleted(self, uploads: Iterable[Upload]) -> None:
         """Show that uploads were deleted, with all documents of their chat, before they had been read."""
         for upload in uploads:
             with contextlib.suppress(TelegramError):
-                await self._tell(upload, texts_for(upload.language).forgotten)
+                await self._tell(upload, plain(texts_for(upload.language).forgotten))
 
     async def _give_up(self, upload: Upload) -> None:
         """Send a message that something went wrong, and drop the upload."""
+        text = texts_for(upload.language).internal_error
+        is_read = not self._collections.paths(upload.chat).upload(upload.id).exists()
         with contextlib.suppress(TelegramError):
-            await self._tell(upload, texts_for(upload.language).internal_error)
+            if is_read:
+                await self._bot.send_message(upload.chat, text)
+            else:
+                await self._tell(upload, plain(text))
         with contextlib.suppress(OSError):
             await in_thread(lambda: self._discard(upload))
 
-    def _discard(self, upload: Upload) -> None:
-        """Delete what was kept to read an upload."""
+    def _finish_reading(self, upload: Upload) -> None:
+        """Delete what was kept to read an upload; the question in its caption is kept to be answered."""
+        if not upload.question:
+            self._discard(upload)
+            return
         with self._collections.locked(upload.chat) as paths:
-            for path in (_record_path(paths, upload), _data_path(paths, upload)):
+            _data_path(paths, upload).unlink(missing_ok=True)
+            with contextlib.suppress(FileNotFoundError):
+                paths.upload(upload.id).rename(paths.question(upload.id))
+
+    def _discard(self, upload: Upload) -> None:
+        """Delete what was kept of an upload."""
+        with self._collections.locked(upload.chat) as paths:
+            for path in (paths.upload(upload.id), paths.question(upload.id), _data_path(paths, upload)):
                 path.unlink(missing_ok=True)
         self._collections.delete_if_empty(upload.chat)
 
     async def _download(self, upload: Upload, paths: CollectionPaths) -> None:
-        """Fetch the file unless it is on disk. Raises _RefusedError if Telegram no longer has it."""
+        """Fetch the file unless it is on disk. Raises RefusedUploadError if Telegram no longer has it."""
         data_path = _data_path(paths, upload)
         if data_path.exists():
             return
@@ -230,85 +391,119 @@ class UploadQueue:
             data = bytes(await file.download_as_bytearray())
         except BadRequest as error:
             reason = texts_for(upload.language).file_not_delivered
-            raise _RefusedError("not delivered", reason) from error
+            raise RefusedUploadError("not delivered", reason) from error
+        if not paths.upload(upload.id).exists():
+            return
         try:
             await in_thread(lambda: write_durably(data_path, data))
+        except FileNotFoundError:
+            # The documents of the chat have just been deleted.
+            return
         except OSError as error:
-            raise _refusal_of(error, texts_for(upload.language)) from error
+            raise refusal_of(error, texts_for(upload.language)) from error
 
-    def _read(self, upload: Upload, texts: Texts, shown_name: str) -> str:
-        """Add the file to the collection, read it, and return what to tell. Blocks.
+    def _read(self, upload: Upload, texts: Texts) -> FormattedText | None:
+        """Add the file to the collection, read it, and return what to tell, None if it was deleted. Blocks.
 
-        Raises _RefusedError if it cannot be read; an earlier version of it is then kept.
+        Raises RefusedUploadError if it cannot be read; an earlier version of it is then kept.
         """
         with self._collections.locked(upload.chat) as paths:
-            if not _record_path(paths, upload).exists():
-                return ""
-            target, earlier = paths.documents / upload.name, _earlier_path(paths, upload)
-            try:
-                paths.documents.mkdir(mode=0o700, parents=True, exist_ok=True)
-                if target.exists() and not earlier.exists():
-                    os.link(target, earlier)
-                # Copied, not moved: a process that is killed now begins again with the same file.
-                write_durably(target, _data_path(paths, upload).read_bytes())
-                library = self._collections.read(upload.chat)
-                problem = _problem_of(library, upload)
-                if problem:
-                    _restore(target, earlier)
-                    self._collections.read(upload.chat)
-                    raise _RefusedError("not readable", explain_problem(problem, texts))
-                self._note_added(upload)
-            except OSError as error:
+            text = self._read_locked(upload, paths, texts) if paths.upload(upload.id).exists() else None
+        if text is None:
+            self._collections.delete_if_empty(upload.chat)
+        return text
+
+    def _read_locked(self, upload: Upload, paths: CollectionPaths, texts: Texts) -> FormattedText | None:
+        target, earlier = paths.documents / upload.name, _earlier_path(paths, upload)
+        record = paths.upload(upload.id)
+        try:
+            paths.documents.mkdir(mode=0o700, parents=True, exist_ok=True)
+            if target.exists() and not earlier.exists():
+                os.link(target, earlier)
+            # Copied, not moved: a process that is killed now begins again with the same file.
+            write_durably(target, _data_path(paths, upload).read_bytes())
+            library = self._collections.read(upload.chat, stop=lambda: not record.exists())
+            if problem := _problem_of(library, upload):
                 _restore(target, earlier)
-                raise _refusal_of(error, texts) from error
-            earlier.unlink(missing_ok=True)
-            paths.unencoded.touch()
-            text = _describe(library, upload, texts, shown_name)
-            is_searched = self._collections.record(upload.chat).scope != "library"
-            return text if is_searched else f"{text}\n\n{texts.searched_library}"
+                self._collections.read(upload.chat)
+                raise RefusedUploadError("not readable", explain_problem(problem, texts))
+            self._note_added(upload)
+        except ReadingStoppedError:
+            # Whoever deletes the documents of the chat is waiting for the lock.
+            _restore(target, earlier)
+            return None
+        except OSError as error:
+            _restore(target, earlier)
+            if not record.exists():
+                return None
+            raise refusal_of(error, texts) from error
+        earlier.unlink(missing_ok=True)
+        paths.unencoded.touch()
+        text = _describe(library, upload, texts)
+        is_searched = self._collections.record(upload.chat).scope != "library"
+        return text if is_searched else text + f"\n\n{texts.searched_library}"
 
     def _note_added(self, upload: Upload) -> None:
         record = self._collections.record(upload.chat)
         added = record.added | {upload.name: AddedBy(upload.person, time.time())}
         self._collections.write_record(upload.chat, replace(record, added=added))
 
-    async def _tell(self, upload: Upload, text: str) -> None:
+    async def _tell(self, upload: Upload, text: FormattedText) -> None:
         """Show how an upload ended in the message that showed its progress, or in a new one."""
+        entities = text.entities or None
         try:
-            await self._bot.edit_message_text(text, chat_id=upload.chat, message_id=upload.progress_message)
+            await self._bot.edit_message_text(
+                text.text, chat_id=upload.chat, message_id=upload.progress_message, entities=entities
+            )
         except Forbidden:
             # The person has blocked the bot, or the group has removed it.
             return
         except BadRequest as error:
             if not is_unchanged(error):
                 with contextlib.suppress(BadRequest, Forbidden):
-                    await self._bot.send_message(upload.chat, text)
+                    await self._bot.send_message(upload.chat, text.text, entities=entities)
+
+    def _encode_in_background(self, chat: int) -> asyncio.Task[None]:
+        """Return the task that computes the vectors of a chat's documents; it takes in new documents."""
+        task = self._encoders.get(chat)
+        if task is None or task.done():
+            task = self._encoders[chat] = self._run_task(self._encode(chat))
+            task.add_done_callback(partial(self._forget_encoder, chat))
+        return task
+
+    def _forget_encoder(self, chat: int, task: asyncio.Task[None]) -> None:
+        if self._encoders.get(chat) is task:
+            del self._encoders[chat]
 
     async def _encode(self, chat: int) -> None:
         """Compute the vectors of a chat's documents; until then words alone are compared.
 
         One chat is served at a time, for some seconds, then the next: a long document delays nobody.
         """
+        folder = self._collections.paths(chat).folder
         is_complete = False
         while not is_complete and not self._is_stopping:
             async with self._encoding:
                 deadline = time.monotonic() + _ENCODING_TURN_SECONDS
                 try:
-                    is_complete = await self._collections.encode(chat, partial(self._must_pause, deadline))
+                    is_complete = await self._collections.encode(
+                        chat, partial(self._must_pause, deadline, folder)
+                    )
                 except EncoderError:
                     # The encoder has logged why.
                     return
                 except Exception as error:  # noqa: BLE001  # answers are found without vectors too
-                    _log.warning("The documents of a chat are not encoded: %s", type(error).__name__)
+                    if folder.exists():
+                        _log.warning("The documents of a chat are not encoded: %s", type(error).__name__)
                     return
         if is_complete:
             self._collections.paths(chat).unencoded.unlink(missing_ok=True)
 
-    def _must_pause(self, deadline: float) -> bool:
-        return self._is_stopping or time.monotonic() > deadline
+    def _must_pause(self, deadline: float, folder: Path) -> bool:
+        return self._is_stopping or time.monotonic() > deadline or not folder.exists()
 
 
-class _RefusedError(Exception):
+class RefusedUploadError(Exception):
     """An upload cannot be read: a word for the metrics, and the reason for the person."""
 
     def __init__(self, kind: str, reason: str) -> None:
@@ -318,12 +513,13 @@ class _RefusedError(Exception):
 
 
 class _Progress:
-    """Edits the message of an upload every few seconds while it is read."""
+    """Edits the message of an upload every few seconds while it is read and its file `record` is there."""
 
-    def __init__(self, bot: Bot, upload: Upload, text: str) -> None:
+    def __init__(self, bot: Bot, upload: Upload, record: Path, texts: Texts) -> None:
         self._bot = bot
         self._upload = upload
-        self._text = text
+        self._record = record
+        self._text = about_file(texts.reading_document, upload.name, texts)
 
     async def __aenter__(self) -> None:
         self._task = asyncio.create_task(self._show())
@@ -337,17 +533,34 @@ class _Progress:
         started = time.monotonic()
         while True:
             await asyncio.sleep(_PROGRESS_INTERVAL_SECONDS)
+            if not self._record.exists():
+                return
             minutes, seconds = divmod(round(time.monotonic() - started), 60)
+            shown = self._text + f" {minutes}:{seconds:02}"
             with contextlib.suppress(TelegramError):
                 await self._bot.edit_message_text(
-                    f"{self._text} {minutes}:{seconds:02}",
+                    shown.text,
                     chat_id=self._upload.chat,
                     message_id=self._upload.progress_message,
+                    entities=shown.entities or None,
                 )
 
 
-def _record_path(paths: CollectionPaths, upload: Upload) -> Path:
-    return paths.uploads / f"{upload.id}.json"
+def _count_unencoded(library: LocalLibrary) -> int:
+    return library.unencoded
+
+
+def _is_unnamed(document: str) -> bool:
+    """Return whether a question about a document does not say which."""
+    return not document or is_any_document(document)
+
+
+def _written_at(path: Path) -> float:
+    """Return when a file was written (POSIX time); in the future if it is gone."""
+    try:
+        return path.stat().st_mtime
+    except OSError:
+        return math.inf
 
 
 def _data_path(paths: CollectionPaths, upload: Upload) -> Path:
@@ -372,14 +585,17 @@ def _problem_of(library: LocalLibrary, upload: Upload) -> Problem | None:
     return next((problem for problem in library.problems if problem.name == name), None)
 
 
-def _refusal_of(error: OSError, texts: Texts) -> _RefusedError:
+def refusal_of(error: OSError, texts: Texts) -> RefusedUploadError:
+    """Return the refusal of an upload that could not be written, which is logged."""
     is_full = error.errno in {errno.ENOSPC, errno.EDQUOT}
     _log.error("COLLECTIONS_DIR: a document cannot be written (%s)", error.strerror or type(error).__name__)
-    return _RefusedError("disk full" if is_full else "not writable", texts.cannot_store)
+    return RefusedUploadError("disk full" if is_full else "not writable", texts.cannot_store)
 
 
-def _describe(library: LocalLibrary, upload: Upload, texts: Texts, shown_name: str) -> str:
+def _describe(library: LocalLibrary, upload: Upload, texts: Texts) -> FormattedText:
     """Return that a document was read, with its number of pages if it has any."""
     passages = library.index.passages_of(document_id(own_name(upload.chat, upload.name)))
     pages = max((passage.page or 0 for passage in passages if passage.unit == "page"), default=0)
-    return texts.document_read_pages(shown_name, pages) if pages else texts.document_read(shown_name)
+    if not pages:
+        return about_file(texts.document_read, upload.name, texts)
+    return about_file(lambda name: texts.document_read_pages(name, pages), upload.name, texts)

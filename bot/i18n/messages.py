@@ -74,6 +74,33 @@ class Texts:
         )
 
     @property
+    def uploads(self) -> str:
+        return self._("You can also send me a document, and I answer from it too, in this chat only.")
+
+    @property
+    def uploads_in_group(self) -> str:
+        return self._(
+            "Administrators can also send me documents, as a reply to a message of mine, and I answer from "
+            "them in this group only."
+        )
+
+    @property
+    def uploads_of_admin(self) -> str:
+        """Follows `uploads` or `help_uploads`, for people who may add documents to the library, too."""
+        return self._(
+            "As you are one of my admins, I ask whether it is for this chat only or for the library, which "
+            "everyone can ask."
+        )
+
+    @property
+    def uploads_to_library(self) -> str:
+        """For people who may add documents to the library, where others cannot send any."""
+        return self._(
+            "As you are one of my admins, you can send me documents: I add them to the library, which "
+            "everyone can ask."
+        )
+
+    @property
     def receives_addressed_only(self) -> str:
         return self._(
             "In this group I see only commands and replies to my messages, nothing else that is written."
@@ -180,6 +207,14 @@ class Texts:
         return self._(
             "I don’t open links, I only read the documents I hold. Write me your question in words, and I’ll "
             "look for a quote."
+        )
+
+    @property
+    def link_not_opened_but_files(self) -> str:
+        """Where people can send documents."""
+        return self._(
+            "I don’t open links. Save what is there as a file and send me that, and I answer from it. Or "
+            "write me your question in words."
         )
 
     @property

@@ -1,6 +1,7 @@
 """Recognises messages that only greet, thank or say goodbye, in the languages of the bot."""
 
 import tomllib
+from collections.abc import Mapping, Sequence
 from enum import Enum
 from functools import cache
 from pathlib import Path
@@ -46,16 +47,31 @@ def _reply(kind: SmallTalk, texts: Texts) -> str:
 def _kind(folded: str, language: str) -> SmallTalk | None:
     """Return what a folded message does if it consists of phrases of this language alone."""
     text = folded.replace(" ", "") if language == "zh" else f"{folded} "
-    match = _pattern(language).fullmatch(text) if text.strip() else None
+    # Compiling a pattern takes longer than answering a question; few messages begin with a phrase.
+    begins = any(text.startswith(tuple(words)) for words in _folded_phrases(language).values())
+    match = _pattern(language).fullmatch(text) if begins else None
     return next((kind for kind in SmallTalk if match and match.captures(kind.value)), None)
 
 
 @cache
 def _pattern(language: str) -> regex.Pattern[str]:
-    groups = tomllib.loads(_PHRASES.read_text(encoding="utf-8"))[language]
-    end = "" if language == "zh" else " "
-    choices = []
-    for name, phrases in groups.items():
-        words = sorted(map(fold_phrase, phrases.split(",")), key=len, reverse=True)
-        choices.append(f"(?P<{name}>{'|'.join(map(regex.escape, words))}){end}")
+    choices = (
+        f"(?P<{name}>{'|'.join(map(regex.escape, words))})"
+        for name, words in _folded_phrases(language).items()
+    )
     return regex.compile(f"(?:{'|'.join(choices)})+")
+
+
+@cache
+def _folded_phrases(language: str) -> Mapping[str, Sequence[str]]:
+    """Return the folded phrases of each kind, the longest first, each with the blank after it."""
+    end = "" if language == "zh" else " "
+    return {
+        kind: [phrase + end for phrase in sorted(map(fold_phrase, phrases.split(",")), key=len, reverse=True)]
+        for kind, phrases in _load_phrases()[language].items()
+    }
+
+
+@cache
+def _load_phrases() -> Mapping[str, Mapping[str, str]]:
+    return tomllib.loads(_PHRASES.read_text(encoding="utf-8"))

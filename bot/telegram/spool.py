@@ -6,11 +6,11 @@ Slow updates are stored here and confirmed instead.
 
 import json
 import logging
-import os
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+
+from bot.documents.durable_files import write_durably
 
 _log = logging.getLogger(__name__)
 
@@ -25,28 +25,11 @@ class Spool:
         """Write an update durably to disk; return False if that fails."""
         try:
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._write(json.dumps(update), self._file(update_id))
-            handle = os.open(self._folder, os.O_RDONLY)
-            try:
-                os.fsync(handle)
-            finally:
-                os.close(handle)
+            write_durably(self._file(update_id), json.dumps(update).encode())
         except OSError as error:
             _log.warning("%s: cannot store pending questions (%s)", self._folder, error.strerror)
             return False
         return True
-
-    def _write(self, text: str, to: Path) -> None:
-        """Write the whole file, or leave nothing behind."""
-        with tempfile.NamedTemporaryFile("w", dir=self._folder, delete=False, encoding="utf-8") as file:
-            try:
-                file.write(text)
-                file.flush()
-                os.fsync(file.fileno())
-                Path(file.name).replace(to)
-            except OSError:
-                Path(file.name).unlink()
-                raise
 
     def drop(self, update_id: int) -> None:
         self._file(update_id).unlink(missing_ok=True)

@@ -11,14 +11,16 @@ from telegram import InlineKeyboardButton
 from bot.i18n.messages import Texts
 from bot.views import callback_data
 from bot.views.callback_data import Action, BrowsePress, BrowseView, ButtonPress
+from bot.views.help import no_documents
 from bot.views.labels import MAX_TITLE_UNITS, isolate_direction
-from bot.views.locations import citation_location
+from bot.views.locations import citation_location, location_text
 from bot.views.message import (
     MAX_MESSAGE_UNITS,
     FormattedText,
     Recipient,
     Reply,
     Row,
+    about_file,
     bold,
     build_reply,
     code,
@@ -26,7 +28,7 @@ from bot.views.message import (
     plain,
     text_reply,
 )
-from bot.views.quotes import blockquote, browse_button, file_buttons
+from bot.views.quotes import blockquote, browse_button, file_buttons, with_scope_note
 from bot.views.truncation import one_line, truncate, utf16_length
 from retrieval.ids import is_own, shown_name
 from retrieval.model.answer import Answer, Citation
@@ -40,6 +42,7 @@ _MAX_BUTTON_UNITS = 60
 _MAX_NAME_UNITS = 200
 # Ten places of this size, and their entities, fit in a message.
 _MAX_LOCATION_UNITS = 150
+_MAX_CUT_UNITS = 50
 _MAX_SENTENCE_UNITS = 220
 _MAX_BOLD_WORDS = 6
 # A page of a document has about as much text as a screen, or one passage if that is longer.
@@ -52,8 +55,10 @@ _MAX_INDENT = 3
 def render_sources(sources: Sequence[Source], page: int, recipient: Recipient) -> Reply:
     """Show a page of the list of documents; a page beyond the last shows the last."""
     if not sources:
-        return text_reply(recipient.texts.no_documents)
+        return text_reply(no_documents(recipient))
     intro = recipient.texts.document_count(len(sources))
+    if recipient.scope_note:
+        intro = f"{recipient.scope_note}\n\n{intro}"
     return _render_list(intro, sources, page, recipient, BrowseView.SOURCES)
 
 
@@ -220,32 +225,35 @@ def render_removal(source: Source, texts: Texts) -> Reply:
         [browse_button(texts.removal_confirmed, BrowsePress(BrowseView.REMOVE_CONFIRMED, source.id))],
         [browse_button(texts.removal_cancelled, BrowsePress(BrowseView.HEADINGS, source.id))],
     ]
-    return build_reply(
-        plain(
-            texts.confirm_removal(
-                isolate_direction(one_line(shown_name(source.name), _MAX_NAME_UNITS), texts)
-            )
-        ),
-        rows,
-    )
+    return build_reply(about_file(texts.confirm_removal, shown_name(source.name), texts), rows)
 
 
 def render_places(answer: Answer, page: int, recipient: Recipient) -> Reply:
     """List where the words of a search occur, best first: each place with its sentence, the words in bold."""
     citations = [citation for citation in answer.citations if citation.highlights]
     if not citations:
-        return text_reply(recipient.texts.no_places)
+        return build_reply(with_scope_note(plain(recipient.texts.no_places), recipient))
     page, pages = _clamp_page(page, len(citations), _PLACES_PER_PAGE)
     first = page * _PLACES_PER_PAGE
     body = plain(recipient.texts.place_count(len(citations)) + "\n")
     for number, citation in enumerate(citations[first : first + _PLACES_PER_PAGE], first + 1):
-        location = citation_location(citation, recipient.texts)
-        link = linked(
-            one_line(location, _MAX_LOCATION_UNITS), recipient.link(citation.passage.id, citation.document)
-        )
+        location = _short_location(citation, recipient.texts)
+        link = linked(location, recipient.link(citation.passage.id, citation.document))
         mark = "📎 " if is_own(citation.document) else ""
         body += plain(f"\n{number}. {mark}") + link + "\n" + blockquote(_shorten(citation), _MAX_BOLD_WORDS)
-    return build_reply(body, [_paging(page, pages, lambda target: ButtonPress(Action.PLACES, target + 1))])
+    rows = [_paging(page, pages, lambda target: ButtonPress(Action.PLACES, target + 1))]
+    return build_reply(with_scope_note(body, recipient), rows)
+
+
+def _short_location(citation: Citation, texts: Texts) -> str:
+    """Return the location of a quote. If it is too long, title and heading are cut rather than the page."""
+    location = citation_location(citation, texts)
+    if utf16_length(location) <= _MAX_LOCATION_UNITS:
+        return location
+    title, at = citation.title, citation.locator
+    at = replace(at, heading=None if at.heading == title else one_line(at.heading or "", _MAX_CUT_UNITS))
+    short = location_text(one_line(title, _MAX_CUT_UNITS), at, texts)
+    return one_line(short, _MAX_LOCATION_UNITS)
 
 
 def _shorten(citation: Citation) -> Citation:

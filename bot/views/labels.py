@@ -6,7 +6,6 @@ from bot.i18n.messages import Texts
 from bot.views.truncation import one_line
 
 MAX_TITLE_UNITS = 160
-_MAX_FILE_NAME_UNITS = 200
 _LEFT_TO_RIGHT_MARK, _RIGHT_TO_LEFT_MARK = "\u200e", "\u200f"
 _FIRST_STRONG_ISOLATE, _POP_ISOLATE = "\u2068", "\u2069"
 
@@ -14,11 +13,6 @@ _FIRST_STRONG_ISOLATE, _POP_ISOLATE = "\u2068", "\u2069"
 def title_label(name: str, texts: Texts) -> str:
     """Return a title or heading on one line."""
     return isolate_direction(one_line(name, MAX_TITLE_UNITS), texts)
-
-
-def file_label(name: str, texts: Texts) -> str:
-    """Return the name of a file that somebody sent, on one line; "Document" if it has none."""
-    return isolate_direction(one_line(name, _MAX_FILE_NAME_UNITS), texts) or texts.document
 
 
 def isolate_direction(name: str, texts: Texts) -> str:

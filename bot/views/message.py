@@ -1,19 +1,33 @@
 """Messages: who they are for, formatted text joined from parts, and rows of buttons."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from enum import Enum
 from typing import Self
 
 from telegram import InlineKeyboardButton, InlineKeyboardMarkup, MessageEntity
 
 from bot.i18n.messages import Texts
-from bot.views.truncation import truncate, utf16_length
+from bot.views.labels import isolate_direction
+from bot.views.truncation import one_line, truncate, utf16_length
 from retrieval.ids import is_own
 
 MAX_MESSAGE_UNITS = 4096
 MAX_ENTITIES = 100
+_MAX_FILE_NAME_UNITS = 200
+# No name has it, and no sentence.
+_PLACEHOLDER = "\0"
 
 Row = Sequence[InlineKeyboardButton]
+
+
+class Uploads(Enum):
+    """Where the documents go that somebody sends: nowhere, to the chat, or to the library for everyone."""
+
+    NONE = "none"
+    TO_CHAT = "to the chat"
+    TO_CHAT_OR_LIBRARY = "to the chat or the library"
+    TO_LIBRARY = "to the library"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +47,7 @@ class Recipient:
     in_group: bool = False
     group: int | None = None
     scope_note: str = ""
+    uploads: Uploads = Uploads.NONE
 
     def link(self, passage: str, document: str) -> str:
         """Return a deep link to a passage of a document, which sends `/start` with the passage's id.
@@ -78,6 +93,21 @@ def bold(text: str) -> FormattedText:
 def code(text: str) -> FormattedText:
     """Format a file name as code: Telegram would make a link of `readme.md`."""
     return formatted(text, MessageEntity.CODE)
+
+
+def file_name(name: str, texts: Texts) -> FormattedText:
+    """Return the name of a file on one line, as code; "Document" if it has none."""
+    line = one_line(name, _MAX_FILE_NAME_UNITS)
+    if not line:
+        return plain(texts.document)
+    before, _, after = isolate_direction(line, texts).partition(line)
+    return plain(before) + code(line) + after
+
+
+def about_file(sentence: Callable[[str], str], name: str, texts: Texts) -> FormattedText:
+    """Return a sentence with the name of a file in it; `sentence` takes the name."""
+    before, _, after = sentence(_PLACEHOLDER).partition(_PLACEHOLDER)
+    return plain(before) + file_name(name, texts) + after
 
 
 def linked(text: str, url: str) -> FormattedText:

@@ -12,12 +12,21 @@ from bot.i18n.messages import Texts
 from bot.views import callback_data
 from bot.views.callback_data import BrowsePress, BrowseView, OwnPress, OwnView
 from bot.views.labels import isolate_direction
-from bot.views.message import Recipient, Reply, Row, build_reply, plain, text_reply
+from bot.views.message import (
+    FormattedText,
+    Recipient,
+    Reply,
+    Row,
+    about_file,
+    build_reply,
+    file_name,
+    plain,
+    text_reply,
+)
 from bot.views.quotes import browse_button
 from bot.views.truncation import one_line
 
 _DOCUMENTS_PER_PAGE = 8
-_MAX_NAME_UNITS = 160
 _MAX_PERSON_UNITS = 60
 _MAX_BUTTON_UNITS = 40
 _SCOPES = {"both": OwnView.ASK_BOTH, "own": OwnView.ASK_OWN, "library": OwnView.ASK_LIBRARY}
@@ -53,7 +62,7 @@ def render_own_documents(  # noqa: PLR0913  # what the list shows
     body = plain(texts.own_document_count(len(documents)) + "\n")
     rows: list[Row] = []
     for number, document in enumerate(documents[first : first + _DOCUMENTS_PER_PAGE], first + 1):
-        body += f"\n{number}. {_describe(document, recipient)}"
+        body += plain(f"\n{number}. ") + _describe(document, recipient)
         if document.id:
             rows.append(_document_buttons(number, document, texts, can_change=can_change))
     targets = [("‹", page - 1)] * (page > 0) + [("›", page + 1)] * (page < pages - 1)
@@ -68,17 +77,17 @@ def render_own_documents(  # noqa: PLR0913  # what the list shows
     return build_reply(body, rows)
 
 
-def _describe(document: OwnDocument, recipient: Recipient) -> str:
+def _describe(document: OwnDocument, recipient: Recipient) -> FormattedText:
     texts = recipient.texts
-    parts = [isolate_direction(one_line(document.name, _MAX_NAME_UNITS), texts)]
+    name = file_name(document.name, texts)
     if not document.id:
-        return " · ".join([*parts, texts.still_reading])
-    parts.append(texts.file_size(ceil(document.bytes / 1024)))
-    parts.append(datetime.fromtimestamp(document.added, UTC).date().isoformat())
+        return name + f" · {texts.still_reading}"
+    added = datetime.fromtimestamp(document.added, UTC).date().isoformat()
+    parts = ["", texts.file_size(ceil(document.bytes / 1024)), added]
     if recipient.in_group and document.person:
         person = isolate_direction(one_line(document.person, _MAX_PERSON_UNITS), texts)
         parts.append(texts.added_by(person))
-    return " · ".join(parts)
+    return name + " · ".join(parts)
 
 
 def _document_buttons(
@@ -107,12 +116,11 @@ def scope_note(scope: str, texts: Texts) -> str:
 
 def render_removal(document: OwnDocument, texts: Texts) -> Reply:
     """Ask for confirmation before a document is deleted."""
-    name = isolate_direction(one_line(document.name, _MAX_NAME_UNITS), texts)
     rows = [
         [own_button(texts.removal_confirmed, OwnPress(OwnView.REMOVE_CONFIRMED, document.id))],
         [own_button(texts.removal_cancelled, OwnPress(OwnView.LIST))],
     ]
-    return build_reply(plain(texts.confirm_removal(name)), rows)
+    return build_reply(about_file(texts.confirm_removal, document.name, texts), rows)
 
 
 def render_forgetting(count: int, texts: Texts) -> Reply:
@@ -130,7 +138,7 @@ def render_replacement(name: str, texts: Texts) -> Reply:
         [own_button(texts.replacement_confirmed, OwnPress(OwnView.REPLACE))],
         [own_button(texts.replacement_cancelled, OwnPress(OwnView.KEEP))],
     ]
-    return build_reply(plain(texts.confirm_replacement(name)), rows)
+    return build_reply(about_file(texts.confirm_replacement, name, texts), rows)
 
 
 def render_destination(name: str, texts: Texts) -> Reply:
@@ -139,7 +147,12 @@ def render_destination(name: str, texts: Texts) -> Reply:
         [own_button(texts.to_this_chat, OwnPress(OwnView.ADD_HERE))],
         [own_button(texts.to_the_library, OwnPress(OwnView.ADD_TO_LIBRARY))],
     ]
-    return build_reply(plain(texts.confirm_library(name)), rows)
+    return build_reply(about_file(texts.confirm_library, name, texts), rows)
+
+
+def document_not_added(name: str, reason: str, texts: Texts) -> FormattedText:
+    """Return that a document was refused, and why."""
+    return about_file(lambda shown: texts.document_not_added(shown, reason), name, texts)
 
 
 def own_button(text: str, press: OwnPress) -> InlineKeyboardButton:

@@ -16,14 +16,22 @@ _MAX_KIND_CHARS = 16
 
 def problem_lines(problems: Iterable[Problem]) -> Iterator[str]:
     """Yield a line for each document that cannot be read, and then one that counts all other files."""
+    return (f"{name}: {reason}" if name else reason for name, reason in named_problems(problems))
+
+
+def named_problems(problems: Iterable[Problem]) -> Iterator[tuple[str, str]]:
+    """Yield name and reason of each document that cannot be read, and then the count of all other files.
+
+    The count is a reason without a name.
+    """
     kinds: Counter[str] = Counter()
     for problem in problems:
         if is_document_name(problem.name) or problem.kind is not ProblemKind.UNSUPPORTED:
-            yield f"{problem.name}: {problem.reason}"
+            yield problem.name, problem.reason
         else:
             kinds[_kind(problem.name)] += 1
     if kinds:
-        yield f"{_counts(kinds)}: not read"
+        yield "", f"{_counts(kinds)}: not read"
 
 
 def all_problem_lines(problems: Iterable[Problem]) -> Iterator[str]:

@@ -5,24 +5,29 @@ import hashlib
 import logging
 import os
 from collections import Counter, deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import TimeoutError as FutureTimeoutError
+from concurrent.futures import wait
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from pebble import ProcessExpired, ProcessFuture, ProcessPool
 
 from retrieval.documents.file_listing import FileEntry
-from retrieval.errors import DocumentError, ProblemKind, panics_as_errors
+from retrieval.errors import DocumentError, ProblemKind, ReadingStoppedError, panics_as_errors
 from retrieval.ids import document_id, logged_name
 from retrieval.index import segment_writer
 from retrieval.loaders.chunking import split_passages
 from retrieval.loaders.formats import load_document, read_file
 from retrieval.model.answer import Citation
 from retrieval.model.document import Passage, Source
+
+if TYPE_CHECKING:
+    from multiprocessing.synchronize import RLock
 
 _log = logging.getLogger(__name__)
 
@@ -39,6 +44,7 @@ _MAX_BATCH_BYTES = 8 * 1024**2
 _MAX_BATCH_FILES = 500
 _MAX_PENDING_BATCHES = 16
 _READ_TIMEOUT_SECONDS = 180.0
+_STOP_CHECK_SECONDS = 0.2
 _RENDER_TIMEOUT_SECONDS = 20.0
 _MAX_WORKER_BYTES = 2 * 1024**3
 
@@ -69,27 +75,60 @@ class Batch:
     segment: Path | None
 
 
-def ingest(folder: Path, files: Sequence[FileEntry], longest_piece: int, scratch: Path) -> Iterator[Batch]:
+def ingest(
+    folder: Path,
+    files: Sequence[FileEntry],
+    longest_piece: int,
+    scratch: Path,
+    stop: Callable[[], bool] | None = None,
+) -> Iterator[Batch]:
     """Read and index files in order, and yield them in batches; segments are written to `scratch`.
 
-    Raises OSError when a segment cannot be written.
+    `stop` is called several times a second while worker processes read; once it returns True, they are
+    killed, and this raises ReadingStoppedError. Raises OSError when a segment cannot be written.
     """
     if all(map(_is_plain_text, files)) and sum(file.size for file in files) <= _MAX_BYTES_IN_PROCESS:
         if files:
             yield from _ingest_in_process(folder, files, longest_piece, scratch)
         return
     batches = list(_make_batches(files))
-    with ProcessPool(
-        min(os.cpu_count() or 1, len(batches)), context=get_context("forkserver"), initializer=_limit_worker
-    ) as pool:
+    with _worker_pool(min(os.cpu_count() or 1, len(batches))) as pool:
+        jobs = _Jobs(pool, folder, longest_piece, scratch, stop)
         # Bounded, since finished batches wait here for their turn and scheduled ones in the pool.
         waiting: deque[tuple[list[FileEntry], ProcessFuture[Batch]]] = deque()
         for batch in batches:
             if len(waiting) == _MAX_PENDING_BATCHES:
-                yield from _finish(*waiting.popleft(), folder, longest_piece, scratch, pool)
-            waiting.append((batch, _schedule(pool, folder, batch, longest_piece, scratch)))
+                yield from jobs.finish(*waiting.popleft())
+            waiting.append((batch, jobs.schedule(batch)))
         while waiting:
-            yield from _finish(*waiting.popleft(), folder, longest_piece, scratch, pool)
+            yield from jobs.finish(*waiting.popleft())
+
+
+class _WorkerContext:
+    """Starts worker processes. Holds the locks of a pool until its workers have ended.
+
+    A pool deletes its locks before it stops its workers. One that is still starting then, as on a busy
+    machine, would print a traceback.
+    """
+
+    def __init__(self) -> None:
+        self._context = get_context("forkserver")
+        self._locks: list[RLock] = []
+
+    def RLock(self) -> "RLock":  # noqa: N802  # as in multiprocessing
+        self._locks.append(self._context.RLock())
+        return self._locks[-1]
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._context, name)
+
+
+@contextmanager
+def _worker_pool(size: int) -> Iterator[ProcessPool]:
+    """Yield a pool of so many processes; at the end wait for its jobs and stop the processes."""
+    context = _WorkerContext()
+    with ProcessPool(size, context=context, initializer=_limit_worker) as pool:
+        yield pool
 
 
 def _ingest_in_process(
@@ -131,61 +170,64 @@ def _make_batches(files: Sequence[FileEntry]) -> Iterator[list[FileEntry]]:
         yield batch
 
 
-def _schedule(
-    pool: ProcessPool, folder: Path, files: Sequence[FileEntry], longest_piece: int, scratch: Path
-) -> "ProcessFuture[Batch]":
-    return pool.schedule(
-        _ingest_batch, args=(folder, files, longest_piece, scratch), timeout=_READ_TIMEOUT_SECONDS
-    )
+@dataclass(frozen=True, slots=True)
+class _Jobs:
+    """Reads batches of files from `folder` in the worker processes of a pool; `stop` as for `ingest`."""
 
+    pool: ProcessPool
+    folder: Path
+    longest_piece: int
+    scratch: Path
+    stop: Callable[[], bool] | None
 
-def _finish(  # noqa: PLR0913, PLR0917  # the arguments to schedule failed files again
-    files: list[FileEntry],
-    job: "ProcessFuture[Batch]",
-    folder: Path,
-    longest_piece: int,
-    scratch: Path,
-    pool: ProcessPool,
-) -> Iterator[Batch]:
-    """Wait for a batch. If it breaks off, read its files one by one, so that only the faulty one fails."""
-    try:
-        batch: Batch = job.result()
-    except FutureTimeoutError:
-        failed = FailedFile(
-            f"takes more than {_READ_TIMEOUT_SECONDS:.0f} s to read; save it again, or split it",
-            kind=ProblemKind.TOO_LARGE,
-        )
-    except ProcessExpired as error:
-        failed = FailedFile(f"reading it crashed (exit code {error.exitcode}); save it again or remove it")
-    except BrokenProcessPool:
-        reason = "no process could be started to read it; check that the machine has free memory"
-        failed = FailedFile(reason, is_final=False)
-    except OSError:
-        raise
-    except Exception as error:  # noqa: BLE001  # as in _ingest_file
-        failed = _unexpected_failure(files[0].name, error)
-    else:
-        yield batch
-        return
-    if len(files) == 1 or not failed.is_final:
-        yield Batch([(file, failed) for file in files], None)
-        return
-    for file in files:
-        yield from _finish(
-            [file],
-            _schedule(pool, folder, [file], longest_piece, scratch),
-            folder,
-            longest_piece,
-            scratch,
-            pool,
-        )
+    def schedule(self, files: Sequence[FileEntry]) -> "ProcessFuture[Batch]":
+        arguments = self.folder, files, self.longest_piece, self.scratch
+        return self.pool.schedule(_ingest_batch, args=arguments, timeout=_READ_TIMEOUT_SECONDS)
+
+    def finish(self, files: list[FileEntry], job: "ProcessFuture[Batch]") -> Iterator[Batch]:
+        """Wait for a batch. If it breaks off, read its files one by one: only the faulty one fails."""
+        self._wait(job)
+        try:
+            batch: Batch = job.result()
+        except FutureTimeoutError:
+            failed = FailedFile(
+                f"takes more than {_READ_TIMEOUT_SECONDS:.0f} s to read; save it again, or split it",
+                kind=ProblemKind.TOO_LARGE,
+            )
+        except ProcessExpired as error:
+            failed = FailedFile(
+                f"reading it crashed (exit code {error.exitcode}); save it again or remove it"
+            )
+        except BrokenProcessPool:
+            reason = "no process could be started to read it; check that the machine has free memory"
+            failed = FailedFile(reason, is_final=False)
+        except OSError:
+            raise
+        except Exception as error:  # noqa: BLE001  # as in _ingest_file
+            failed = _unexpected_failure(files[0].name, error)
+        else:
+            yield batch
+            return
+        if len(files) == 1 or not failed.is_final:
+            yield Batch([(file, failed) for file in files], None)
+            return
+        for file in files:
+            yield from self.finish([file], self.schedule([file]))
+
+    def _wait(self, job: "ProcessFuture[Batch]") -> None:
+        """Wait until a job has ended; raise ReadingStoppedError, and kill the worker processes, on a stop."""
+        while self.stop is not None and not wait([job], _STOP_CHECK_SECONDS).done:
+            if self.stop():
+                job.cancel()  # type: ignore[no-untyped-call]
+                self.pool.stop()  # type: ignore[no-untyped-call]
+                raise ReadingStoppedError
 
 
 def render_page_picture(folder: Path, citation: Citation) -> bytes | None:
     """Return the page of a quote as a JPEG with the quote marked, or None if it cannot be rendered."""
     if citation.locator.unit != "page" or citation.locator.page is None:
         return None
-    with ProcessPool(1, context=get_context("forkserver"), initializer=_limit_worker) as pool:
+    with _worker_pool(1) as pool:
         arguments = folder, citation.document, citation.locator.page, citation.quote
         job = pool.schedule(_render, args=arguments, timeout=_RENDER_TIMEOUT_SECONDS)
         try:

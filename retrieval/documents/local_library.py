@@ -54,7 +54,8 @@ class LocalLibrary(Library[LocalIndex]):
     """A documents folder as of the time it was read. Immutable: an update returns a new library.
 
     `records` are by file name. Files in `waiting` are still being written and are read later. Segments are
-    written to the folder `segment_dir`, or to a temporary one if it is None.
+    written to the folder `segment_dir`, or to a temporary one if it is None. `is_saved`: `open` saved the
+    index, or found it saved.
     """
 
     _snapshot: Snapshot[LocalIndex]
@@ -62,6 +63,7 @@ class LocalLibrary(Library[LocalIndex]):
     records: Mapping[str, FileRecord]
     segment_dir: Path | None
     waiting: frozenset[str] = frozenset()
+    is_saved: bool = False
 
     @classmethod
     def open(  # noqa: PLR0913  # optional keyword arguments
@@ -76,6 +78,7 @@ class LocalLibrary(Library[LocalIndex]):
         before: Self | None = None,
         quiet: float = 0.0,
         encoder: Encoder | None = None,
+        stop: Callable[[], bool] | None = None,
     ) -> Self:
         """Read what has changed in the folder since the index was saved in `index_dir`. Blocks.
 
@@ -84,7 +87,8 @@ class LocalLibrary(Library[LocalIndex]):
         the checksums of saved segments of any size. A file modified less than `quiet` seconds ago may be
         incomplete: its previous version stays in the index, and it is listed in `waiting`. `progress` is
         called with the number of files read and their total. With an `encoder`, answers compare meanings
-        once `encode` has run.
+        once `encode` has run. `stop` is called several times a second while worker processes read; once it
+        returns True, they are killed, and this raises ReadingStoppedError.
 
         A file that cannot be read is left out and listed in `problems`. Raises FolderError if the folder is
         missing or cannot be listed.
@@ -107,11 +111,12 @@ class LocalLibrary(Library[LocalIndex]):
         else:
             # While a bot runs, an update must be quick; `compact` merges the rest later.
             max_merged = _MAX_PASSAGES_MERGED_BY_UPDATE if before else MAX_SEGMENT_PASSAGES
-            update = _IndexUpdate(folder, changed, records, _remaining(old, records), quote_chars, max_merged)
+            remaining = _remaining(old, records)
+            update = _IndexUpdate(folder, changed, records, remaining, quote_chars, max_merged, stop)
             segments, records = update.run(segment_dir, progress)
             library = cls._build(LocalIndex(segments, embeddings), records, quote_chars, folder, segment_dir)
             if index_dir and not before:
-                library.save(index_dir)
+                library = replace(library, is_saved=library.save(index_dir))
         if index_dir and not before:
             _compact_vectors(library.index)
         return library.with_problems(problems, waiting)
@@ -163,7 +168,10 @@ class LocalLibrary(Library[LocalIndex]):
             return None
         index, metadata = saved
         records = {record.file.name: record for record in map(record_from_row, metadata["records"])}
-        return cls._build(LocalIndex(index.segments, embeddings), records, quote_chars, folder, segment_dir)
+        library = cls._build(
+            LocalIndex(index.segments, embeddings), records, quote_chars, folder, segment_dir
+        )
+        return replace(library, is_saved=True)
 
     def with_problems(self, problems: Iterable[Problem], waiting: frozenset[str]) -> Self:
         """Return the library with these problems, of files that were not listed, and those of its records."""
@@ -223,8 +231,16 @@ class LocalLibrary(Library[LocalIndex]):
             return 0
         return len(embeddings.missing(self.index.encoder_keys(), self.index.whole_keys()))
 
-    def save(self, index_dir: Path) -> None:
-        """Save the index, and delete the indexes of folders that no longer exist. Failures are logged."""
+    @property
+    def has_saved_vectors(self) -> bool:
+        """Whether vectors are in files; False without an encoder."""
+        return self.index.embeddings is not None and self.index.embeddings.is_saved
+
+    def save(self, index_dir: Path) -> bool:
+        """Save the index, and delete the indexes of folders that no longer exist.
+
+        Returns whether that worked; a failure is logged.
+        """
         segment_dir = saved_index_dir(self.folder, index_dir, self.quote_chars)
         metadata = {
             "folder": str(self.folder.resolve()),
@@ -236,6 +252,8 @@ class LocalLibrary(Library[LocalIndex]):
         except OSError as error:
             reason = error.strerror or error
             _log.warning("INDEX_DIR=%s: the index cannot be saved there (%s)", index_dir, reason)
+            return False
+        return True
 
     def compact(self) -> Self:
         """Return the library with the small segments left by updates merged. Blocks, possibly for long."""
@@ -292,6 +310,7 @@ class _IndexUpdate:
     segments: Sequence[LiveSegment]
     quote_chars: int
     max_merged: int
+    stop: Callable[[], bool] | None = None
 
     def run(
         self, segment_dir: Path | None, progress: Progress | None
@@ -329,7 +348,7 @@ class _IndexUpdate:
         records = dict(self.records)
         originals = {record.text_digest: name for name, record in records.items() if record.source}
         done = 0
-        for batch in ingest(self.folder, self.changed, self.quote_chars, scratch):
+        for batch in ingest(self.folder, self.changed, self.quote_chars, scratch, self.stop):
             copies: list[str] = []
             for file, result in batch.results:
                 record = records[file.name] = file_record(file, result, originals)

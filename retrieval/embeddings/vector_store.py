@@ -364,6 +364,11 @@ class Embeddings:
         """The number of stored records: answers may change with it."""
         return len(self.store) + (len(self.tokens) if self.tokens else 0)
 
+    @property
+    def is_saved(self) -> bool:
+        """Whether all records are in files; after a failure to write they are in memory."""
+        return self.store.path is not None and (self.tokens is None or self.tokens.path is not None)
+
     def missing(self, keys: Keys, whole_keys: Keys) -> Keys:
         """Return the keys of the texts that are not encoded yet, each once; `whole_keys` are of passages."""
         missing = keys[self.store.missing(keys)]

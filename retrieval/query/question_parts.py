@@ -1,4 +1,4 @@
-"""Splits a message that asks several things: "What are the opening hours and the prices?".
+"""Recognises questions, and splits those that ask several things: "What are the opening hours and prices?".
 
 The words that join are in question_parts.toml, which a speaker of a language can edit. Whether the parts are
 really asked apart is decided by their answers (retrieval/pipeline.py): many phrases with "and" are one thing.
@@ -18,6 +18,9 @@ _PREFIX = "prefix:"
 _UNSPACED = regex.compile(r"[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}]")
 _END_OF_QUESTION = regex.compile(r"(?<=[?？؟])\s*(?=\S)")
 _COMMAS = regex.compile(r"\s*[,،、，;；]\s*")
+_QUESTION_MARK = regex.compile(r"[?？؟]")
+# "Bis wann kann ich kündigen"
+_MAX_WORDS_BEFORE_ASKING = 2
 _LETTER = regex.compile(r"[\p{L}\p{N}]")
 
 
@@ -45,6 +48,19 @@ def split_question(text: str) -> list[str]:
         if len(parts) > 1:
             return parts if len(parts) <= MAX_PARTS else []
     return []
+
+
+def looks_like_question(text: str) -> bool:
+    """Return whether a text has a question mark, or a word that begins questions near its beginning."""
+    if _QUESTION_MARK.search(text):
+        return True
+    words = [word.strip("¿¡,.:;!") for word in text.lower().split()[:_MAX_WORDS_BEFORE_ASKING]]
+    return any(
+        word in joining.asking
+        or any(_UNSPACED.search(asking) and asking in word for asking in joining.asking)
+        for joining in _load()
+        for word in words
+    )
 
 
 def _split(text: str, joining: _Joining) -> list[str]:

@@ -293,13 +293,36 @@ async function send(text, fields = {}) {
   return sent !== null;
 }
 
+function replyFields() {
+  const { context } = state;
+  return context?.kind === "reply" ? { reply_to: context.message.message_id, quote: context.quote } : {};
+}
+
+// Sends files as Telegram's clients do: several are an album, and the caption belongs to the first.
+async function sendFiles(files) {
+  const album = files.length > 1 ? { media_group_id: String(Date.now()) } : {};
+  let caption = $("composer").value;
+  for (const file of files) {
+    const bytes = new Uint8Array(await file.arrayBuffer());
+    let binary = "";
+    for (let at = 0; at < bytes.length; at += 8192) binary += String.fromCharCode(...bytes.subarray(at, at + 8192));
+    const kind = /^image\/(png|jpeg)$/.test(file.type) ? "photo" : "document";
+    const mime = file.type || "application/octet-stream";
+    const content = { [kind]: { name: file.name, mime, base64: btoa(binary) } };
+    if (!(await send(caption, { ...content, ...album, ...replyFields() }))) return;
+    caption = "";
+  }
+  setContext(null);
+  setComposer("");
+}
+
 async function submit() {
   const text = $("composer").value;
   if (!text.trim() || (state.inline && text.startsWith(`@${state.bot.username} `))) return;
   const { context } = state;
   const done = context?.kind === "edit"
     ? await attempt(() => act("edit", { chat_id: state.openId, message_id: context.message.message_id, text }))
-    : await send(text, context ? { reply_to: context.message.message_id, quote: context.quote } : {});
+    : await send(text, replyFields());
   if (!done) return;
   setContext(null);
   setComposer("");
@@ -603,16 +626,9 @@ $("menu").onclick = () => showCommands($("commands").hidden ? "" : null);
 $("back").onclick = () => ($("app").dataset.view = "list");
 $("attach").onclick = () => $("file").click();
 $("file").onchange = async () => {
-  const [file] = $("file").files;
-  if (!file) return;
-  const bytes = new Uint8Array(await file.arrayBuffer());
-  let binary = "";
-  for (let at = 0; at < bytes.length; at += 8192) binary += String.fromCharCode(...bytes.subarray(at, at + 8192));
-  const kind = /^image\/(png|jpeg)$/.test(file.type) ? "photo" : "document";
-  const mime = file.type || "application/octet-stream";
-  await send($("composer").value, { [kind]: { name: file.name, mime, base64: btoa(binary) } });
+  const files = [...$("file").files];
   $("file").value = "";
-  setComposer("");
+  if (files.length) await sendFiles(files);
 };
 
 addEventListener("resize", scrollToBottom);

@@ -2,12 +2,15 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 
 @contextlib.asynccontextmanager
-async def balance(port: int, to: list[int]) -> AsyncIterator[None]:
-    """Forward connections to the ports in turn, skipping closed ones."""
+async def balance(port: int, to: list[int]) -> AsyncIterator[Callable[[int], None]]:
+    """Forward connections to the ports in turn, skipping closed ones.
+
+    Yields a function that closes all connections, and forwards later ones to a single port.
+    """
     turn = 0
     tasks: set[asyncio.Task[None]] = set()
 
@@ -41,9 +44,15 @@ async def balance(port: int, to: list[int]) -> AsyncIterator[None]:
             return
         writer.close()
 
+    def switch(target: int) -> None:
+        nonlocal to
+        to = [target]
+        for task in tasks:
+            task.cancel()
+
     server = await asyncio.start_server(serve, "127.0.0.1", port)
     try:
-        yield
+        yield switch
     finally:
         server.close()
         for task in tasks:

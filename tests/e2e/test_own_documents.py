@@ -2,28 +2,25 @@
 
 import asyncio
 import base64
+import os
+import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 
 from bot.i18n.messages import texts_for
 from retrieval.ids import document_id, own_folder
 from sandbox.control_client import ChatClient, MessageClient, Sandbox
 from tests.documents.samples import make_docx
-from tests.e2e.conftest import TIMEOUT_SECONDS, Process, bot_settings, run_sandbox
+from tests.e2e.conftest import TIMEOUT_SECONDS, Process, bot_settings, free_port, run_sandbox
+from tests.e2e.own_documents import FACT, LEASE, QUESTION, add_document, ask, read_message, upload_outcome
 
 pytestmark = pytest.mark.e2e
 
 TEXTS = texts_for("en")
-QUESTION = "How long is the notice period of the lease?"
-FACT = "notice period of three months"
-LEASE = (
-    "Lease of the flat in Quince Street\n\nThe monthly rent is 740 euros, due on the third of each month.\n\n"
-    "Either party may end this lease with a notice period of three months. The notice must be in writing, "
-    "and it counts from the day on which it arrives.\n"
-)
 SECRET = "Quince"
 LIBRARY_QUESTION, LIBRARY_FACT = "Who built the lighthouse of Nordholm?", "Clara Brandt"
 
@@ -31,13 +28,14 @@ LIBRARY_QUESTION, LIBRARY_FACT = "Who built the lighthouse of Nordholm?", "Clara
 class Running:
     """A bot that takes documents from everyone, and its sandbox."""
 
-    def __init__(self, url: str, folder: Path, documents: Path) -> None:
+    def __init__(self, url: str, folder: Path, documents: Path, **settings: str) -> None:
         self.url = url
+        self._settings = settings
         self.folder = folder
         self._documents = documents
         self.process = self._start()
 
-    def _start(self, **more: str) -> Process:
+    def _start(self) -> Process:
         settings = bot_settings("polling", TELEGRAM_API_URL=self.url, SEEDS_DIR=str(self._documents))
         own = {
             "TELEGRAM_UPLOADS": "members",
@@ -47,7 +45,7 @@ class Running:
             "LOG_LEVEL": "DEBUG",
             "UPLOAD_FILES": "4",
         }
-        process = Process.start(self.folder, **settings, **own, **more)
+        process = Process.start(self.folder, **settings, **(own | self._settings))
         process.wait_for_output("is listening")
         return process
 
@@ -55,9 +53,9 @@ class Running:
     def chats(self) -> Path:
         return self.folder / "chats"
 
-    def restart(self, **more: str) -> None:
+    def restart(self) -> None:
         self.process.kill_if_running()
-        self.process = self._start(**more)
+        self.process = self._start()
 
     def files(self) -> list[Path]:
         """Return all files below COLLECTIONS_DIR."""
@@ -74,29 +72,10 @@ def running(documents: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterat
             bot.process.kill_if_running()
 
 
-async def _ask(chat: ChatClient, question: str = QUESTION) -> MessageClient:
-    await chat.send(question)
-    return await chat.next_message()
-
-
-async def _add(chat: ChatClient, name: str = "lease.txt", content: bytes = LEASE.encode()) -> MessageClient:
-    """Send a document and return the bot's message after it has been read."""
-    await chat.send_document(name, content)
-    return await _read(chat)
-
-
 async def _greeting(group: ChatClient) -> MessageClient:
     """Return the bot's first message in a group, which may be there before the client knows the group."""
     group.seen = 0
     return await group.next_message()
-
-
-async def _read(chat: ChatClient) -> MessageClient:
-    shown = await chat.next_message()
-    assert shown.text.startswith("Reading ")
-    while shown.text.startswith("Reading "):
-        shown = await chat.next_message(kinds=["edited_message"], timeout=TIMEOUT_SECONDS)
-    return shown
 
 
 async def test_a_document_is_for_its_chat_only(running: Running) -> None:
@@ -105,11 +84,11 @@ async def test_a_document_is_for_its_chat_only(running: Running) -> None:
         ada, omar = await sandbox.private_chat("Ada"), await sandbox.private_chat("Omar")
         group = await sandbox.group("Flat", users=("Eve", "Ida"))
         await _greeting(group)
-        assert TEXTS.document_read("lease.txt") == (await _add(ada)).text
-        answer = await _ask(ada)
+        assert TEXTS.document_read("lease.txt") == (await add_document(ada)).text
+        answer = await ask(ada)
         assert FACT in answer.text
         assert "📎 lease.txt" in answer.text
-        assert LIBRARY_FACT in (await _ask(ada, LIBRARY_QUESTION)).text
+        assert LIBRARY_FACT in (await ask(ada, LIBRARY_QUESTION)).text
 
         for chat in (omar, group):
             for text in (
@@ -120,7 +99,7 @@ async def test_a_document_is_for_its_chat_only(running: Running) -> None:
                 f"/overview {SECRET}",
                 "/why lease rent",
             ):
-                reply = await _ask(chat, text if text.startswith("/") else f"/ask {text}")
+                reply = await ask(chat, text if text.startswith("/") else f"/ask {text}")
                 assert SECRET not in reply.text, text
                 assert "lease.txt" not in reply.text
                 assert FACT not in reply.text
@@ -133,15 +112,15 @@ async def test_links_and_buttons_from_another_chat_open_nothing(running: Running
     """A deep link, and every button of Ada's chat forged in Omar's, opens nothing and says so kindly."""
     async with Sandbox.at(running.url) as sandbox:
         ada, omar = await sandbox.private_chat("Ada"), await sandbox.private_chat("Omar")
-        await _add(ada)
-        answer = await _ask(ada)
+        await add_document(ada)
+        answer = await ask(ada)
         (link,) = [entity["url"] for entity in answer.entities if entity["type"] == "text_link"]
         payload = link.rpartition("=")[2]
-        assert FACT in (await _ask(ada, f"/start {payload}")).text
-        refusal = await _ask(omar, f"/start {payload}")
+        assert FACT in (await ask(ada, f"/start {payload}")).text
+        refusal = await ask(omar, f"/start {payload}")
         assert refusal.text.startswith(TEXTS.linked_document_gone)
 
-        listed = await _ask(omar, LIBRARY_QUESTION)
+        listed = await ask(omar, LIBRARY_QUESTION)
         own = document_id(f"{own_folder(ada.id)}/lease.txt")
         forged = [f"@{view}{own}.0" for view in "hrfxyo"] + [f"%{view}{own}.0" for view in "xy"]
         for data in [*forged, f"c1:{payload}", "%m.0", "%f.0", "%r.0", "%h.0", "%p.0"]:
@@ -150,16 +129,16 @@ async def test_links_and_buttons_from_another_chat_open_nothing(running: Running
         for message in await omar.messages():
             assert SECRET not in message.text
             assert "lease.txt" not in str(message.raw)
-        assert FACT in (await _ask(ada)).text
+        assert FACT in (await ask(ada)).text
 
 
 async def test_nothing_is_logged_or_collected(running: Running) -> None:
     """No question about documents of a chat, name or text of one is in the log, feedback or metrics."""
     async with Sandbox.at(running.url) as sandbox:
         ada = await sandbox.private_chat("Ada")
-        await _add(ada, "tenancy-of-ada.txt")
-        await _add(ada, "damaged-of-ada.pdf", b"%PDF-1.7 damaged")
-        answer = await _ask(ada, "When is the rent for Quince Street due?")
+        await add_document(ada, "tenancy-of-ada.txt")
+        await add_document(ada, "damaged-of-ada.pdf", b"%PDF-1.7 damaged")
+        answer = await ask(ada, "When is the rent for Quince Street due?")
         assert "📎 tenancy-of-ada.txt" in answer.text
         assert not [button for button in answer.buttons if button["text"] in {"👍", "👎"}]
     collected = [path.read_text() for path in (running.folder / "feedback").glob("*")]
@@ -184,7 +163,7 @@ async def test_a_group_has_its_own(running: Running) -> None:
         await eve.send("", document=_file("unaddressed.txt"))
         await eve.send("", document=_file("lease.txt"), reply_to=greeting.id)
         eve.seen = ida.seen
-        assert TEXTS.document_read("lease.txt") == (await _read(eve)).text
+        assert TEXTS.document_read("lease.txt") == (await upload_outcome(eve)).text
         await ida.send(f"/ask {QUESTION}")
         ida.seen = eve.seen
         answer = await ida.next_message()
@@ -201,10 +180,10 @@ async def test_a_group_has_its_own(running: Running) -> None:
         (link,) = [entity["url"] for entity in answer.entities if entity["type"] == "text_link"]
         payload = link.rpartition("=")[2]
         member = ChatClient(sandbox, ida.user_id, ida.user_id, 0)
-        opened = await _ask(member, f"/start {payload}")
+        opened = await ask(member, f"/start {payload}")
         assert FACT in opened.text
         assert [] == opened.buttons
-        stranger = await _ask(await sandbox.private_chat("Omar"), f"/start {payload}")
+        stranger = await ask(await sandbox.private_chat("Omar"), f"/start {payload}")
         assert stranger.text.startswith(TEXTS.linked_document_gone)
 
 
@@ -234,20 +213,22 @@ async def test_what_is_asked_can_be_chosen(running: Running) -> None:
     """A button in /mine chooses what is asked; the choice lasts and is told below each reply."""
     async with Sandbox.at(running.url) as sandbox:
         ada = await sandbox.private_chat("Ada")
-        await _add(ada)
-        mine = await _ask(ada, "/mine")
+        await add_document(ada)
+        mine = await ask(ada, "/mine")
         await mine.press(TEXTS.scope_own)
-        reply = await _ask(ada, LIBRARY_QUESTION)
+        reply = await ask(ada, LIBRARY_QUESTION)
         assert LIBRARY_FACT not in reply.text
         assert TEXTS.searched_own in reply.text
+        for command in ("/search lighthouse", "/search notice", "/sources"):
+            assert TEXTS.searched_own in (await ask(ada, command)).text
         await mine.press(TEXTS.scope_library)
-        assert FACT not in (await _ask(ada)).text
-        reply = await _ask(ada, LIBRARY_QUESTION)
+        assert FACT not in (await ask(ada)).text
+        reply = await ask(ada, LIBRARY_QUESTION)
         assert LIBRARY_FACT in reply.text
         assert TEXTS.searched_library in reply.text
         await mine.press(TEXTS.scope_both)
-        assert FACT in (await _ask(ada)).text
-        assert LIBRARY_FACT in (await _ask(ada, LIBRARY_QUESTION)).text
+        assert FACT in (await ask(ada)).text
+        assert LIBRARY_FACT in (await ask(ada, LIBRARY_QUESTION)).text
 
 
 async def test_refusals(running: Running) -> None:
@@ -264,13 +245,37 @@ async def test_refusals(running: Running) -> None:
             await ada.send_document(name, content)
             reply = await ada.next_message()
             if reply.text.startswith("Reading"):
-                reply = await ada.next_message(kinds=["edited_message"])
+                reply = await read_message(ada)
             assert reason in reply.text, name
-        assert TEXTS.no_own_documents == (await _ask(ada, "/mine")).text
+        assert TEXTS.no_own_documents == (await ask(ada, "/mine")).text
         for number in range(4):
-            await _add(ada, f"lease-{number}.txt", LEASE.replace("740", str(740 + number)).encode())
+            await add_document(ada, f"lease-{number}.txt", LEASE.replace("740", str(740 + number)).encode())
         await ada.send_document("fifth.txt", LEASE.encode())
         assert TEXTS.too_many_documents(4) in (await ada.next_message()).text
+
+
+async def test_quotas_of_an_album(documents: Path, tmp_path: Path) -> None:
+    """Documents that have not been read yet count for the limits; a metric counts refusals."""
+    with run_sandbox() as url:
+        port = str(free_port())
+        bot = Running(url, tmp_path, documents, UPLOAD_MB="1", PORT=port)
+        try:
+            async with Sandbox.at(url) as sandbox:
+                ada = await sandbox.private_chat("Ada")
+                await sandbox.fault("getFile", kind="delay", seconds=2, times=1)
+                half = (LEASE * (600_000 // len(LEASE))).encode()
+                for name in ("one.txt", "two.txt"):
+                    await ada.send_document(name, half)
+                first, second = await ada.next_message(), await ada.next_message()
+                assert TEXTS.reading_document("one.txt") == first.text
+                assert TEXTS.documents_too_large(1) in second.text
+                await read_message(ada)
+                async with httpx.AsyncClient(trust_env=False) as http:
+                    metrics = (await http.get(f"http://127.0.0.1:{port}/metrics")).text
+                assert 'verbatim_uploads_total{outcome="quota"} 1.0' in metrics
+                assert 'verbatim_uploads_total{outcome="read"} 1.0' in metrics
+        finally:
+            bot.process.kill_if_running()
 
 
 async def test_a_caption_is_answered(running: Running) -> None:
@@ -278,7 +283,7 @@ async def test_a_caption_is_answered(running: Running) -> None:
     async with Sandbox.at(running.url) as sandbox:
         ada = await sandbox.private_chat("Ada")
         sent = await ada.send_document("lease.txt", LEASE.encode(), caption=QUESTION)
-        await _read(ada)
+        await upload_outcome(ada)
         ada.seen = 0
         answer = await ada.next_message()
         while FACT not in answer.text:
@@ -292,7 +297,7 @@ async def test_a_caption_is_answered_from_the_document_kept(running: Running) ->
     """A question in the caption is answered too if the document is not to replace the one that is there."""
     async with Sandbox.at(running.url) as sandbox:
         ada = await sandbox.private_chat("Ada")
-        await _add(ada)
+        await add_document(ada)
         await ada.send_document("lease.txt", LEASE.encode(), caption=QUESTION)
         await (await ada.next_message()).press(TEXTS.replacement_cancelled)
         assert FACT in (await ada.next_message()).text
@@ -302,9 +307,9 @@ async def test_reading_tells_what_is_searched(running: Running) -> None:
     """Where only the library is asked, the bot says so when it has read a document."""
     async with Sandbox.at(running.url) as sandbox:
         ada = await sandbox.private_chat("Ada")
-        await _add(ada)
-        await (await _ask(ada, "/mine")).press(TEXTS.scope_library)
-        read = await _add(ada, "other.txt")
+        await add_document(ada)
+        await (await ask(ada, "/mine")).press(TEXTS.scope_library)
+        read = await add_document(ada, "other.txt")
         assert f"{TEXTS.document_read('other.txt')}\n\n{TEXTS.searched_library}" == read.text
 
 
@@ -314,8 +319,10 @@ async def test_reasons_in_other_languages(running: Running, language: str) -> No
     async with Sandbox.at(running.url) as sandbox:
         chat = await sandbox.private_chat("Ada", language_code=language)
         await chat.send_document("broken.pdf", b"%PDF-1.7 broken")
-        await chat.next_message()
+        reading = (await chat.next_message()).text
         edited = await chat.next_message(kinds=["edited_message"], timeout=TIMEOUT_SECONDS)
+        while edited.text.startswith(reading):
+            edited = await chat.next_message(kinds=["edited_message"], timeout=TIMEOUT_SECONDS)
         assert texts_for(language).document_is_damaged in edited.text
 
 
@@ -323,21 +330,21 @@ async def test_replacing_after_asking(running: Running) -> None:
     """A document of the same name replaces the old one after a question; a damaged one does not."""
     async with Sandbox.at(running.url) as sandbox:
         ada = await sandbox.private_chat("Ada")
-        await _add(ada)
+        await add_document(ada)
         newer = LEASE.replace("three months", "nine weeks").encode()
         await ada.send_document("lease.txt", newer)
         question = await ada.next_message()
         assert TEXTS.confirm_replacement("lease.txt") == question.text
         await question.press(TEXTS.replacement_cancelled)
-        assert FACT in (await _ask(ada)).text
+        assert FACT in (await ask(ada)).text
         await ada.send_document("lease.txt", newer)
         await (await ada.next_message()).press(TEXTS.replacement_confirmed)
         await _finished(ada)
-        assert "nine weeks" in (await _ask(ada)).text
+        assert "nine weeks" in (await ask(ada)).text
         await ada.send_document("lease.txt", b" \n")
         await (await ada.next_message()).press(TEXTS.replacement_confirmed)
         assert "was not added" in await _finished(ada)
-        assert "nine weeks" in (await _ask(ada)).text
+        assert "nine weeks" in (await ask(ada)).text
 
 
 async def _finished(chat: ChatClient) -> str:
@@ -351,15 +358,15 @@ async def test_forgetting_leaves_no_byte(running: Running) -> None:
     """/forget deletes everything of the chat from the disk, and nothing of other chats."""
     async with Sandbox.at(running.url) as sandbox:
         ada, omar = await sandbox.private_chat("Ada"), await sandbox.private_chat("Omar")
-        await _add(ada)
-        await _add(omar)
+        await add_document(ada)
+        await add_document(omar)
         await ada.send_document("guide.docx", make_docx())
-        await _read(ada)
-        kept = await _ask(ada, "/forget")
+        await upload_outcome(ada)
+        kept = await ask(ada, "/forget")
         await kept.press(TEXTS.forgetting_confirmed)
-        assert FACT not in (await _ask(ada)).text
+        assert FACT not in (await ask(ada)).text
         assert not [path for path in running.files() if str(ada.id) in str(path)]
-        assert FACT in (await _ask(omar)).text
+        assert FACT in (await ask(omar)).text
 
 
 async def test_forgetting_while_reading(running: Running) -> None:
@@ -370,7 +377,7 @@ async def test_forgetting_while_reading(running: Running) -> None:
         await ada.send_document("lease.txt", LEASE.encode())
         await ada.send_document("other.txt", LEASE.encode())
         first, second = await ada.next_message(), await ada.next_message()
-        question = await _ask(ada, "/forget")
+        question = await ask(ada, "/forget")
         await question.press(TEXTS.forgetting_confirmed)
         await asyncio.sleep(3)
         shown = {message.id: message.text for message in await ada.messages()}
@@ -382,16 +389,16 @@ async def test_removing_one(running: Running) -> None:
     """A document is removed from /mine after a confirmation."""
     async with Sandbox.at(running.url) as sandbox:
         ada = await sandbox.private_chat("Ada")
-        await _add(ada)
-        await _add(ada, "other.txt", LEASE.replace("lease", "sublet").encode())
-        mine = await _ask(ada, "/mine")
+        await add_document(ada)
+        await add_document(ada, "other.txt", LEASE.replace("lease", "sublet").encode())
+        mine = await ask(ada, "/mine")
         remove = next(b["callback_data"] for b in mine.buttons if b["text"] == TEXTS.remove_document)
         await mine.press_data(remove)
         await (await ada.next_message(kinds=["edited_message"])).press(TEXTS.removal_confirmed)
         listed = await ada.next_message(kinds=["edited_message"])
         assert "other.txt" in listed.text
         assert "lease.txt" not in listed.text
-        assert "lease.txt" not in (await _ask(ada)).text
+        assert "lease.txt" not in (await ask(ada)).text
         await listed.press(TEXTS.remove_document)
         await (await ada.next_message(kinds=["edited_message"])).press(TEXTS.removal_confirmed)
         assert not [path for path in running.files() if str(ada.id) in str(path)]
@@ -403,10 +410,10 @@ async def test_leaving_and_migrating(running: Running) -> None:
         group = await sandbox.group("Flat", users=("Eve",))
         greeting = await _greeting(group)
         await group.send("", document=_file("lease.txt"), reply_to=greeting.id)
-        await _read(group)
+        await upload_outcome(group)
         upgraded = await sandbox.control("migrate", chat_id=group.id, **{"from": group.user_id})
         moved = ChatClient(sandbox, upgraded["id"], group.user_id, group.seen)
-        assert FACT in (await _ask(moved, f"/ask {QUESTION}")).text
+        assert FACT in (await ask(moved, f"/ask {QUESTION}")).text
         assert not [path for path in running.files() if f"/{group.id}/" in str(path)]
         await sandbox.control("bot_member", chat_id=moved.id, is_member=False, **{"from": group.user_id})
         (record,) = [path for path in running.files() if path.match(f"*/{moved.id}/collection.json")]
@@ -434,20 +441,133 @@ async def test_a_kill_while_reading(documents: Path, tmp_path: Path) -> None:
                 bot.process.kill()
                 await sandbox.control("faults", clear=True)
                 bot.restart()
-                edited = await ada.next_message(kinds=["edited_message"], timeout=TIMEOUT_SECONDS)
+                edited = await read_message(ada)
                 assert (shown.id, TEXTS.document_read("lease.txt")) == (edited.id, edited.text)
-                assert FACT in (await _ask(ada)).text
+                assert FACT in (await ask(ada)).text
                 assert not list(bot.chats.rglob("uploads/*"))
         finally:
             bot.process.kill_if_running()
+
+
+async def test_names_are_no_links(running: Running) -> None:
+    """File names that end like a domain are no links in any message of the bot, in any language."""
+    async with Sandbox.at(running.url) as sandbox:
+        for language in ("en", "ar", "de"):
+            texts = texts_for(language)
+            ada = await sandbox.private_chat("Ada", language_code=language)
+            for name, content in (
+                ("notes.md", LEASE),
+                ("setup.py", "x = 1"),
+                ("empty.md", " "),
+                ("notes.md", LEASE),
+            ):
+                await ada.send_document(name, content.encode(), caption=QUESTION)
+                while not await ada.is_quiet():
+                    pass
+            await (await ask(ada, "/mine")).press(texts.remove_document)
+            await ask(ada, "/sources")
+            await ask(ada, "/overview")
+            await ask(ada, "notes.md")
+            shown = [message for message in await ada.messages() if message.raw["from"]["is_bot"]]
+            assert sum("notes.md" in message.text for message in shown) >= 6
+            assert [] == [(message.text, urls) for message in shown if (urls := message.entity_texts("url"))]
+
+
+async def test_the_caption_of_a_refused_document(running: Running) -> None:
+    """A question that came with a document which is refused at once is answered from what is there."""
+    async with Sandbox.at(running.url) as sandbox:
+        group = await sandbox.group("Flat", users=("Eve", "Ida"))
+        greeting = await _greeting(group)
+        ida = group.speaking_as(group.members[1])
+        ada = await sandbox.private_chat("Ada")
+        for chat, name, refusal in (
+            (ada, "setup.exe", "cannot read files of this kind"),
+            (ida, "lease.txt", TEXTS.group_admins_only),
+        ):
+            caption = f"/ask {LIBRARY_QUESTION}"
+            ida.seen = group.seen
+            sent = await chat.send(
+                caption, document=_file(name), reply_to=greeting.id if chat is ida else None
+            )
+            assert refusal in (await chat.next_message()).text
+            answer = await chat.next_message()
+            assert LIBRARY_FACT in answer.text
+            assert sent.id == answer.raw["reply_to_message"]["message_id"]
+
+
+async def test_links_are_not_fetched(running: Running) -> None:
+    """A link to a text file is not opened: the bot says to send the file itself."""
+    async with Sandbox.at(running.url) as sandbox:
+        ada = await sandbox.private_chat("Ada")
+        reply = await ask(ada, "https://example.com/lease.txt")
+        assert TEXTS.link_not_opened_but_files == reply.text
+
+
+async def test_unused_documents_are_deleted(documents: Path, tmp_path: Path) -> None:
+    """A process with UPLOAD_DAYS deletes the documents of chats that have not asked for so long only."""
+    with run_sandbox() as url:
+        bot = Running(url, tmp_path, documents, UPLOAD_DAYS="30")
+        try:
+            async with Sandbox.at(url) as sandbox:
+                ada, omar = await sandbox.private_chat("Ada"), await sandbox.private_chat("Omar")
+                for chat in (ada, omar):
+                    await add_document(chat)
+                    assert FACT in (await ask(chat)).text
+                bot.process.stop()
+                for chat, days in ((ada, 31), (omar, 29)):
+                    (used,) = bot.chats.rglob(f"{chat.id}/used")
+                    then = time.time() - days * 24 * 3600
+                    for path in (used, used.with_name("collection.json")):
+                        os.utime(path, (then, then))
+                bot.restart()
+                bot.process.wait_for_output("Deleted the documents of 1 chats")
+                assert not [path for path in bot.files() if str(ada.id) in str(path)]
+                assert FACT not in (await ask(ada)).text
+                assert FACT in (await ask(omar)).text
+                (used,) = bot.chats.rglob(f"{omar.id}/used")
+                assert time.time() - used.stat().st_mtime < 3600
+                assert TEXTS.kept_for_days(30) in (await ask(omar, "/privacy")).text
+        finally:
+            bot.process.kill_if_running()
+
+
+async def test_status_shows_totals(documents: Path, tmp_path: Path) -> None:
+    """/status tells an admin how many chats have documents, and how many, but no name of any."""
+    with run_sandbox() as url:
+        async with Sandbox.at(url) as sandbox:
+            admin, ada = await sandbox.private_chat("Root"), await sandbox.private_chat("Ada")
+            library = tmp_path / "library"
+            shutil.copytree(documents, library)
+            bot = Running(url, tmp_path, library, TELEGRAM_ADMINS=str(admin.id))
+            try:
+                for name in ("lease.txt", "second.txt"):
+                    await add_document(ada, name, LEASE.replace("lease", name).encode())
+                text = (await ask(admin, "/status")).text
+                assert TEXTS.collections_status(1, 2, 1) in text
+                assert not {"lease", "second", "Ada", str(ada.id)} & set(text.replace(".", " ").split())
+                assert TEXTS.unknown_command == (await ask(ada, "/status")).text
+                for command, start in (("/start", TEXTS.greeting), ("/help", TEXTS.help_uploads)):
+                    shown = (await ask(admin, command)).text
+                    assert start in shown
+                    assert TEXTS.uploads_of_admin in shown
+                    assert TEXTS.uploads_of_admin not in (await ask(ada, command)).text
+                await admin.send_document("rent.md", LEASE.encode(), caption=QUESTION)
+                await (await admin.next_message()).press(TEXTS.to_the_library)
+                assert FACT in (await admin.next_message()).text
+            finally:
+                bot.process.kill_if_running()
 
 
 async def test_privacy_help_and_status_tell_it(running: Running) -> None:
     """/privacy and /help tell about documents, and the commands are listed."""
     async with Sandbox.at(running.url) as sandbox:
         ada = await sandbox.private_chat("Ada")
-        assert TEXTS.privacy_uploads in (await _ask(ada, "/privacy")).text
-        assert TEXTS.help_uploads in (await _ask(ada, "/help")).text
+        assert TEXTS.privacy_uploads in (await ask(ada, "/privacy")).text
+        assert TEXTS.help_uploads in (await ask(ada, "/help")).text
+        assert f"{TEXTS.greeting}\n\n{TEXTS.uploads}" == (await ask(ada, "/start")).text
+        group = await sandbox.group("Flat", users=("Eve",))
+        assert TEXTS.uploads_in_group in (await _greeting(group)).text
+        assert TEXTS.uploads_in_group in (await ask(group, "/start@verbatim_bot")).text
         commands = await sandbox.control("commands", chat_id=ada.id)
         assert {"mine", "forget"} <= {command["command"] for command in commands["commands"]}
         assert not await sandbox.violations()

@@ -12,6 +12,7 @@ from selenium import webdriver
 from selenium.common.exceptions import StaleElementReferenceException
 from selenium.webdriver.chrome.options import Options
 from selenium.webdriver.chrome.service import Service
+from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import WebDriverWait
@@ -209,6 +210,30 @@ async def test_a_group_and_inline_mode(page: Page) -> None:
         page.shown(".inline-result[data-result-id='9']").click()
         page.wait_for_text("found posts", ".message.out .text")
         assert "via @verbatim_bot" in page.texts(".message.out .via")
+
+    await asyncio.to_thread(person)
+
+
+async def test_files_as_a_reply(page: Page, tmp_path: Path) -> None:
+    """Several files are sent as an album that replies to a message, with the text as its caption."""
+    files = [tmp_path / "one.txt", tmp_path / "two.txt"]
+    for file in files:
+        file.write_text(file.stem)
+
+    def person() -> None:
+        page.shown("#start").click()
+        page.wait_for_text("/start")
+        message = page.all(".message.in")[-1]
+        ActionChains(page.driver).move_to_element(message).perform()
+        page.shown(".message.in [data-tool=reply]").click()
+        page.type("what do they say?")
+        page.all("#file")[0].send_keys("\n".join(map(str, files)))
+        page.wait_for_text("two.txt", ".message.out")
+        sent = page.texts(".message.out")[-2:]
+        assert ["one.txt" in sent[0], "two.txt" in sent[1]] == [True, True]
+        assert ["what do they say?" in text for text in sent] == [True, False]
+        assert len(page.all(".message.out [data-reply-to]")) == 2
+        assert not page.shown("#composer").get_attribute("value")
 
     await asyncio.to_thread(person)
 

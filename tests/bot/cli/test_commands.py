@@ -289,6 +289,19 @@ def test_index_names_files_it_left_out(verbatim: Calling, documents: Path, tmp_p
     assert any((tmp_path / "index").iterdir())
 
 
+def test_an_index_that_cannot_be_saved(verbatim: Calling, documents: Path, tmp_path: Path) -> None:
+    """`index` fails with the reason if it cannot save the index; `ask` answers all the same."""
+    (tmp_path / "file").write_text("x")
+    folder = tmp_path / "file" / "index"
+    done = verbatim("index", "--docs", documents, INDEX_DIR=str(folder))
+    assert (1, "2 documents, 2 passages in en\n") == (done.returncode, done.stdout)
+    reason, line = done.stderr.splitlines()
+    assert f"INDEX_DIR={folder}: the index cannot be saved there (Not a directory)" in reason
+    assert f"verbatim: INDEX_DIR={folder}: the index is not saved; `verbatim index` tries again" == line
+    asked = verbatim("ask", "--docs", documents, QUESTION, INDEX_DIR=str(folder))
+    assert (0, FACT.strip()) == (asked.returncode, asked.stdout.splitlines()[0])
+
+
 @pytest.mark.parametrize("command", ["index", "check"])
 def test_files_that_are_no_documents(verbatim: Calling, documents: Path, command: str) -> None:
     """Files that are no documents are counted by kind in one line, and listed on request."""

@@ -1,8 +1,6 @@
 """The command `verbatim` with an encoder: the vectors it computes, and what it prints about them."""
 
 import os
-import subprocess
-import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -11,6 +9,8 @@ from click.testing import CliRunner, Result
 
 from bot.cli import commands, open_documents
 from retrieval.embeddings.encoder import Vectors, is_installed
+from retrieval.embeddings.vector_store import VectorStore
+from tests import prefork
 from tests.retrieval.fake_encoder import BrokenEncoder, FakeEncoder
 
 pytestmark = pytest.mark.slow
@@ -138,6 +138,26 @@ def test_index_that_is_interrupted(verbatim: Calling) -> None:
     assert not {*encoder.texts} & {*other.texts}
 
 
+def test_index_that_cannot_save_vectors(
+    verbatim: Calling, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """`index` fails if the disk is full when it saves vectors; the next run computes them again."""
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    encoder, other = FakeEncoder(), FakeEncoder()
+    with monkeypatch.context() as disk:
+        disk.setattr(VectorStore, "_append_to_file", full)
+        told = verbatim(encoder, "index")
+    assert 1 == told.exit_code
+    assert told.stderr.endswith(
+        f"verbatim: INDEX_DIR={tmp_path / 'index'}: vectors are not saved; `verbatim index` tries again\n"
+    )
+    assert 0 == verbatim(other, "index").exit_code
+    assert sorted(encoder.texts) == sorted(other.texts)
+
+
 def test_an_encoder_that_cannot_be_loaded(verbatim: Calling) -> None:
     """Without a working encoder, answers are found by words and the index has no vectors."""
     asked = verbatim(BrokenEncoder(), "ask", QUESTION)
@@ -158,20 +178,22 @@ def test_the_setting(tmp_path: Path, docs: Path, value: str) -> None:
     """With MEANING=auto there are vectors, which `check` counts; with `off` there are none."""
     bare = {name: value for name, value in os.environ.items() if name in {"PATH", "HOME"}}
 
-    def call(*arguments: str) -> "subprocess.CompletedProcess[str]":
-        return subprocess.run(
-            [sys.executable, "-m", "bot.cli", *arguments, "--docs", str(docs)],
+    def call(*arguments: str) -> tuple[str, str]:
+        """Run a command, and return what it prints on stdout and stderr."""
+        done = prefork.run(
+            "bot.cli",
+            [*arguments, "--docs", str(docs)],
             cwd=tmp_path,
             env=bare | {"INDEX_DIR": str(tmp_path / "index"), "MEANING": value},
-            capture_output=True,
-            text=True,
-            check=False,
+            typed=b"",
+            timeout=60,
         )
+        return done.stdout.decode(), done.stderr.decode()
 
-    asked = call("ask", QUESTION)
-    assert ("", True) == (asked.stderr, asked.stdout.startswith("The library opens at 7 in room 7."))
+    answer, errors = call("ask", QUESTION)
+    assert ("", True) == (errors, answer.startswith("The library opens at 7 in room 7."))
     assert (value == "auto") is bool(list((tmp_path / "index").glob("*/vectors.bin")))
-    (line,) = (line for line in call("check").stdout.splitlines() if " meaning: " in line)
+    (line,) = (line for line in call("check")[0].splitlines() if " meaning: " in line)
     if value == "off":
         assert "note meaning: off by MEANING: answers are found by words alone" == line
     else:

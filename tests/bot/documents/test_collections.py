@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from bot.documents.collections import AddedBy, Collections
+from bot.documents.collections import AddedBy, CollectionRecord, Collections
 from retrieval.documents.combined_library import CombinedLibrary
 from retrieval.documents.local_library import LocalLibrary
+from tests.retrieval.fake_encoder import FakeEncoder
 
 CHAT, GROUP = 7, -100_000_000_0042
 LEASE = "Either party may end this lease with a notice period of three months.\n"
@@ -81,6 +82,56 @@ async def test_another_process_sees_changes(collections: Collections, shared: Lo
     assert ["@7/second.txt"] == [source.name for source in library.sources]
     collections.delete(CHAT)
     assert (await other.chosen_library(CHAT, shared)).library is shared
+
+
+def test_records_are_kept_in_memory(collections: Collections, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is noted about a collection is read from disk only after a change, also by another process."""
+    _add(collections, CHAT)
+    other = _open(collections.root)
+    assert "both" == collections.record(CHAT).scope == other.record(CHAT).scope
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "read_bytes", None)
+        assert "both" == collections.record(CHAT).scope
+    other.set_scope(CHAT, "own")
+    assert "own" == collections.record(CHAT).scope
+    other.delete(CHAT)
+    assert CollectionRecord() == collections.record(CHAT)
+
+
+async def test_a_chat_that_was_deleted_stays_deleted(tmp_path: Path) -> None:
+    """Whoever asks for the documents of a chat without any, or encodes them, leaves no file."""
+    collections = Collections(tmp_path / "chats", quote_chars=300, encoder=FakeEncoder())
+    _add(collections, CHAT)
+    collections.delete(CHAT)
+    assert await collections.library(CHAT) is None
+    assert await collections.encode(CHAT, lambda: False)
+    assert not list(collections.root.iterdir())
+
+
+async def test_a_document_added_while_encoding(tmp_path: Path) -> None:
+    """Encoding is not complete if a document came in meanwhile."""
+    collections = Collections(tmp_path / "chats", quote_chars=300, encoder=FakeEncoder())
+    _add(collections, CHAT)
+
+    def stop() -> bool:
+        _add(collections, CHAT, "other.txt", "The cat of the house is called Minka.\n")
+        return False
+
+    assert not await collections.encode(CHAT, stop)
+    assert await collections.encode(CHAT, lambda: False)
+    library = await collections.library(CHAT)
+    assert library is not None
+    assert (2, 0) == (len(library.sources), library.unencoded)
+
+
+def test_unfinished_files_leave_the_documents(collections: Collections) -> None:
+    """A file that a killed process left half written is deleted with the next change."""
+    _add(collections, CHAT)
+    _add(collections, CHAT, "other.txt")
+    left = collections.paths(CHAT).documents / ".new-abcd"
+    left.write_text(LEASE)
+    collections.remove(CHAT, "lease.txt")
+    assert not left.exists()
 
 
 async def test_a_damaged_collection_is_read_again(collections: Collections, shared: LocalLibrary) -> None:

@@ -12,6 +12,7 @@ from bot.handlers import progress
 from bot.handlers.chat_actions import ChatActions
 from bot.i18n.messages import texts_for
 from bot.views.callback_data import BrowsePress, BrowseView, encode_browse
+from bot.views.message import plain
 from retrieval.query.document_questions import parse_document_question
 from tests.bot.update_builders import GROUP, deliver, message, pressed
 from tests.bot.virtual_clock import fast, now
@@ -231,7 +232,7 @@ async def test_a_deleted_progress_message_is_replaced(
     """If the message was deleted meanwhile, the result is a new one."""
 
     class Sent:
-        async def edit_text(self, _: str) -> None:
+        async def edit_text(self, _: str, **__: object) -> None:
             raise BadRequest("message to edit not found")
 
     sent: list[str] = []
@@ -241,9 +242,9 @@ async def test_a_deleted_progress_message_is_replaced(
         return Sent()
 
     monkeypatch.setattr(progress, "send_to", send)
-    async with progress.ProgressMessage(_message(), "Reading …") as shown:
+    async with progress.ProgressMessage(_message(), plain("Reading …")) as shown:
         await asyncio.sleep(6)
-    await shown.finish("Done")
+    await shown.finish(plain("Done"))
     assert ["Reading …", "Done"] == sent
 
 

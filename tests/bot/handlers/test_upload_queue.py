@@ -1,17 +1,29 @@
-"""The queue of uploads: turns of the encoder."""
+"""The queue of uploads: turns of the encoder, captions, and uploads that another process has left."""
 
 import asyncio
+import multiprocessing
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from multiprocessing.synchronize import Event
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from bot.documents.collections import Collections
+from bot.concurrency import in_thread
+from bot.documents.collections import Collections, locked_file
 from bot.handlers import upload_queue
-from bot.handlers.upload_queue import UploadQueue
+from bot.handlers.chat_actions import ChatActions
+from bot.handlers.upload_queue import Upload, UploadQueue
+from bot.i18n.messages import texts_for
 from bot.monitoring.metrics import Metrics
+from retrieval.documents import ingestion
+from retrieval.documents.local_library import LocalLibrary
+from tests.retrieval.fake_encoder import FakeEncoder
+
+TEXTS = texts_for("en")
 
 
 class EncodedCollections(Collections):
@@ -36,7 +48,9 @@ async def test_encoding_in_turns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     collections = EncodedCollections(tmp_path, {1: 5, 2: 1, 3: 2})
     no_bot: Any = None
     no_library: Any = None
-    queue = UploadQueue(no_bot, collections, Metrics(), no_library)
+    for chat in (1, 2, 3):
+        collections.paths(chat).folder.mkdir(parents=True)
+    queue = UploadQueue(no_bot, collections, Metrics(), no_library, ChatActions())
     started = time.monotonic()
     await asyncio.gather(*(queue._encode(chat) for chat in (1, 2, 3)))  # has no other entry
     assert [1, 2, 3, 1, 3, 1, 1, 1] == collections.served
@@ -54,7 +68,9 @@ async def test_missing_vectors_are_computed_after_a_restart(
     collections.paths(2).unencoded.touch()
     no_bot: Any = None
     no_library: Any = None
-    running = asyncio.create_task(UploadQueue(no_bot, collections, Metrics(), no_library).run())
+    running = asyncio.create_task(
+        UploadQueue(no_bot, collections, Metrics(), no_library, ChatActions()).run()
+    )
     deadline = time.monotonic() + 30
     while collections.paths(2).unencoded.exists():
         assert time.monotonic() < deadline
@@ -62,3 +78,256 @@ async def test_missing_vectors_are_computed_after_a_restart(
     running.cancel()
     assert [2] == collections.served[:1]
     assert 1 not in collections.served
+
+
+class FakeBot:
+    """Telegram, where the id of a file is its content; `told` is what the bot wrote, without progress.
+
+    `on_send` is called before a message is sent.
+    """
+
+    username = "verbatim_bot"
+
+    def __init__(self) -> None:
+        self.told: list[str] = []
+        self.on_send: Callable[[], None] = lambda: None
+
+    async def get_file(self, file_id: str) -> Any:
+        return SimpleNamespace(download_as_bytearray=lambda: self._content(file_id))
+
+    @staticmethod
+    async def _content(text: str) -> bytearray:
+        return bytearray(text.encode())
+
+    async def edit_message_text(self, text: str, **_: object) -> None:
+        if not text.startswith("Reading "):
+            self.told.append(text)
+
+    async def send_message(self, _: int, text: str, **__: object) -> None:
+        self.on_send()
+        self.told.append(text)
+
+    async def send_chat_action(self, *_: object, **__: object) -> None:
+        return
+
+
+class SlowEncoder(FakeEncoder):
+    """Takes some seconds for its first texts, as the real one does, which loads its model then."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__()
+        self._seconds = seconds
+
+    def encode_with_tokens(self, texts: Sequence[str]) -> Any:
+        time.sleep(0 if self.texts else self._seconds)
+        return super().encode_with_tokens(texts)
+
+
+CHAT = 7
+LEASE = "Either party may end this lease with a notice period of three months.\n"
+QUESTION = "How long is the notice period of the lease?"
+
+
+def _upload(number: int, name: str, text: str = LEASE, question: str = "") -> Upload:
+    return Upload(number, CHAT, 100 + number, text, name, "en", "Ada", question)
+
+
+@pytest.fixture
+def bot() -> FakeBot:
+    return FakeBot()
+
+
+@pytest.fixture
+def collections(tmp_path: Path) -> Collections:
+    return Collections(tmp_path / "chats", quote_chars=300, encoder=None)
+
+
+@pytest.fixture
+def queue(bot: Any, collections: Collections, tmp_path: Path) -> UploadQueue:
+    (tmp_path / "library").mkdir()
+    library = LocalLibrary.open(tmp_path / "library")
+    return UploadQueue(bot, collections, Metrics(), lambda: library, ChatActions())
+
+
+async def _until(condition: Callable[[], object]) -> None:
+    deadline = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < deadline
+        await asyncio.sleep(0.01)
+
+
+async def test_a_caption_is_answered_with_vectors(
+    bot: FakeBot, collections: Collections, queue: UploadQueue
+) -> None:
+    """The bot says that it has read a small document, and answers its caption, when the vectors are there."""
+    collections._encoder = SlowEncoder(3)
+    missing: list[int] = []
+
+    def note() -> None:
+        library = collections._open[CHAT].library  # the one that answers
+        missing.append(library.unencoded)
+
+    bot.on_send = note
+    upload = _upload(1, "lease.txt", question=QUESTION)
+    queue.save(upload)
+    queue.start(upload)
+    await _until(lambda: not collections.paths(CHAT).saved_uploads())
+    assert TEXTS.document_read("lease.txt") == bot.told[0]
+    assert [0] == missing
+
+
+async def test_a_caption_is_not_answered_after_a_deletion(
+    bot: FakeBot, collections: Collections, queue: UploadQueue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """If the documents of the chat are deleted before the caption is answered, nothing is sent any more."""
+    monkeypatch.setattr(upload_queue, "_MAX_VECTOR_WAIT_SECONDS", 0)
+    collections._encoder = SlowEncoder(2)
+    upload = _upload(1, "lease.txt", question=QUESTION)
+    queue.save(upload)
+    queue.start(upload)
+    await _until(collections.paths(CHAT).question(1).exists)
+    assert await in_thread(lambda: collections.delete(CHAT))
+    await _until(lambda: not queue._tasks)
+    assert [TEXTS.document_read("lease.txt")] == bot.told
+    assert not list(collections.root.iterdir())
+
+
+async def test_captions_wait_for_all_documents(
+    bot: FakeBot, collections: Collections, queue: UploadQueue
+) -> None:
+    """The caption of an album, which Telegram puts on its first document, is answered from the others too."""
+    uploads = [
+        _upload(1, "house.txt", "The house has a garden with nine apple trees.\n", QUESTION),
+        _upload(2, "lease.txt"),
+    ]
+    for upload in uploads:
+        queue.save(upload)
+    for upload in uploads:
+        queue.start(upload)
+    await _until(lambda: not collections.paths(CHAT).saved_uploads())
+    assert [TEXTS.document_read(name) for name in ("house.txt", "lease.txt")] == bot.told[:2]
+    assert "three months" in bot.told[2]
+
+
+async def test_a_caption_after_a_kill(bot: FakeBot, collections: Collections, queue: UploadQueue) -> None:
+    """A caption is answered by the next process if its document had been read already, and only once."""
+    upload = _upload(1, "lease.txt", question=QUESTION)
+    queue.save(upload)
+    queue._is_stopping = True  # nothing runs in the background
+    await queue._complete(upload)
+    assert [collections.paths(CHAT).question(1)] == collections.paths(CHAT).saved_uploads()
+    assert not queue.waiting(CHAT)
+    bot.told.clear()
+    running = asyncio.create_task(queue.run())
+    await _until(lambda: not collections.paths(CHAT).saved_uploads())
+    running.cancel()
+    (answer,) = bot.told
+    assert "three months" in answer
+
+
+async def test_what_a_caption_may_ask(bot: FakeBot, collections: Collections, queue: UploadQueue) -> None:
+    """A caption may ask for an overview of its document, or only say thanks."""
+    for number, (caption, reply) in enumerate(
+        [("What is this about?", TEXTS.overview_opening), ("Thank you!", TEXTS.thanked)], 1
+    ):
+        upload = _upload(number, f"lease-{number}.txt", question=caption)
+        queue.save(upload)
+        queue.start(upload)
+        await _until(lambda: not collections.paths(CHAT).saved_uploads())
+        assert reply in bot.told[-1]
+
+
+def _hold(path: Path, ready: Event, end: Event) -> None:
+    with locked_file(path) as is_locked:
+        assert is_locked
+        ready.set()
+        end.wait(30)
+
+
+async def test_uploads_of_a_killed_process_are_taken_over(
+    bot: FakeBot, collections: Collections, queue: UploadQueue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A process takes over what another has left, once that has ended, and leaves alone what it works on."""
+    monkeypatch.setattr(upload_queue, "_TAKEOVER_INTERVAL_SECONDS", 0.05)
+    monkeypatch.setattr(upload_queue, "_TAKEOVER_AGE_SECONDS", 0.1)
+    context = multiprocessing.get_context("fork")
+    ready, end = context.Event(), context.Event()
+    running = asyncio.create_task(queue.run())
+    await asyncio.sleep(0.1)
+    queue.save(_upload(1, "lease.txt"))
+    process = context.Process(target=_hold, args=(collections.paths(CHAT).upload(1), ready, end))
+    process.start()
+    await _until(ready.is_set)
+    await asyncio.sleep(0.5)
+    assert not bot.told
+    end.set()
+    process.join()
+    await _until(lambda: bot.told)
+    running.cancel()
+    assert [TEXTS.document_read("lease.txt")] == bot.told
+
+
+async def test_deleting_stops_reading(
+    bot: FakeBot, collections: Collections, queue: UploadQueue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever deletes a chat's documents does not wait for a reader: it is stopped, and leaves nothing."""
+    monkeypatch.setattr(ingestion, "_MAX_BYTES_IN_PROCESS", -1)
+    monkeypatch.setattr(ingestion._Jobs, "schedule", _hang)
+    upload = _upload(1, "lease.txt", question=QUESTION)
+    queue.save(upload)
+    queue.start(upload)
+    await _until((collections.paths(CHAT).documents / "lease.txt").exists)
+    started = time.monotonic()
+    assert await in_thread(lambda: collections.delete(CHAT))
+    assert time.monotonic() - started < 30
+    await _until(lambda: not queue._tasks)
+    assert not bot.told
+    assert not list(collections.root.iterdir())
+
+
+def _hang(jobs: ingestion._Jobs, _: object) -> Any:
+    return jobs.pool.schedule(time.sleep, args=(60,), timeout=90)
+
+
+async def test_a_caption_that_is_no_question(
+    bot: FakeBot, collections: Collections, queue: UploadQueue
+) -> None:
+    """A caption that only describes its document gets no reply, unless there is a sure one."""
+    captions = [("Here you go", 0), ("Scanned on Tuesday", 0), ("notice period of the lease", 1)]
+    for number, (caption, replies) in enumerate(captions, 1):
+        bot.told.clear()
+        upload = _upload(number, f"lease-{number}.txt", LEASE * number, caption)
+        queue.save(upload)
+        queue.start(upload)
+        await _until(lambda: not collections.paths(CHAT).saved_uploads())
+        assert 1 + replies == len(bot.told), bot.told
+
+
+async def test_a_refused_document(bot: FakeBot, collections: Collections, queue: UploadQueue) -> None:
+    """The caption of a document that cannot be read is answered from the others, if there are any."""
+    for number, (name, text) in enumerate([("empty.txt", " \n"), ("lease.txt", LEASE), ("none.txt", "")], 1):
+        upload = _upload(number, name, text, QUESTION)
+        queue.save(upload)
+        queue.start(upload)
+        await _until(lambda: not collections.paths(CHAT).saved_uploads())
+    assert [
+        TEXTS.document_not_added("empty.txt", TEXTS.document_is_empty),
+        TEXTS.no_own_documents,
+    ] == bot.told[:2]
+    assert TEXTS.document_not_added("none.txt", TEXTS.document_is_empty) == bot.told[4]
+    assert "three months" in bot.told[5]
+
+
+async def test_uploads_of_a_group_that_has_moved(
+    bot: FakeBot, collections: Collections, queue: UploadQueue
+) -> None:
+    """An upload that was not read before its group became a supergroup is read there."""
+    group, supergroup = -5, -1_000_000_000_005
+    queue.save(replace(_upload(1, "lease.txt"), chat=group))
+    assert collections.migrate(group, supergroup)
+    queue.resume(supergroup)
+    await _until(lambda: bot.told)
+    await _until(lambda: not collections.paths(supergroup).saved_uploads())
+    assert [TEXTS.document_read("lease.txt")] == bot.told
+    assert ["lease.txt"] == [name for name, _, _ in collections.documents(supergroup)]
+    assert [supergroup] == collections.chats()

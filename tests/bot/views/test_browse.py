@@ -1,6 +1,7 @@
 """Views of the documents: every page fits in a message, and reading on neither skips nor repeats text."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -243,6 +244,19 @@ def test_a_place_has_its_sentence(citation: Callable[..., Any], answer: Callable
     links = {entity.url for entity in reply.entities if entity.url}
     assert {"https://t.me/verbatim_bot?start=000000000001folder01"} == links
     assert {"‹": ButtonPress(Action.PLACES, 1)} == _presses(reply)
+
+
+def test_a_long_title_leaves_room_for_the_page(
+    citation: Callable[..., Any], answer: Callable[..., Any]
+) -> None:
+    """Of a very long location the title and the heading are cut, and the place stays."""
+    cited = citation("Sea and salt.", (0, 13), ((0, 3),))
+    title = "A report on the depth of the sea " * 5
+    locator = replace(cited.locator, heading="What was found in the " * 9)
+    reply = browse.render_places(answer(replace(cited, title=title, locator=locator)), 0, RECIPIENT)
+    (location,) = texts_of(reply, "text_link")
+    assert location.startswith("A report on the depth of the sea A report")
+    assert location.endswith("…”, lines 5–7")
 
 
 def test_a_long_sentence_is_cut_around_its_word(

@@ -3,20 +3,21 @@ import re
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.i18n.messages import texts_for
+from bot.i18n.messages import LANGUAGES, texts_for
 from bot.views.message import (
     MAX_ENTITIES,
     MAX_MESSAGE_UNITS,
     FormattedText,
     Recipient,
+    about_file,
     bold,
     build_reply,
     linked,
     plain,
 )
-from bot.views.truncation import utf16_length
+from bot.views.truncation import one_line, utf16_length
 from retrieval.ids import document_id, passage_id
-from tests.bot.hostile_inputs import texts_of
+from tests.bot.hostile_inputs import LONG, WILD, check_limits, texts_of
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"])) | st.sampled_from(["👨‍👩‍👧 e\u0301 🇹🇷" * 9])
 RECIPIENT = Recipient(texts_for("en"), "verbatim_bot")
@@ -37,6 +38,17 @@ def test_entities_stay_on_their_text(first: str, second: str) -> None:
     reply = build_reply(joined)
     assert first + second == reply.text
     assert ([second] if second else []) == texts_of(reply, "bold")
+
+
+@given(WILD | LONG, st.sampled_from(LANGUAGES))
+def test_sentences_about_files(name: str, language: str) -> None:
+    """The name of a file is code in a sentence of any language, so that Telegram makes no link of it."""
+    texts = texts_for(language)
+    reply = build_reply(about_file(texts.confirm_removal, name, texts))
+    check_limits(reply)
+    shown = one_line(name, 200)
+    assert [shown] * bool(shown) == texts_of(reply, "code")
+    assert len(texts.confirm_removal(shown or texts.document)) <= len(reply.text)
 
 
 PART = st.builds(

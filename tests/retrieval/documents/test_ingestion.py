@@ -1,17 +1,19 @@
 """Reading files in worker processes: a faulty document fails alone."""
 
 import os
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 import pytest
-from pebble import ProcessFuture, ProcessPool
+from pebble import ProcessFuture
 
 from retrieval.documents import ingestion
 from retrieval.documents.file_listing import FileEntry, list_files
 from retrieval.documents.ingestion import Batch, FailedFile, IngestedFile, ingest
+from retrieval.errors import ReadingStoppedError
 from retrieval.index import segment_writer
 from retrieval.index.forward_index import ForwardIndex
 from retrieval.index.segment import Segment
@@ -21,6 +23,27 @@ from retrieval.model.document import Document, Passage
 from tests.retrieval.corpus import forward_rows
 
 pytestmark = pytest.mark.slow
+
+# Of the two workers, the second imports this module for a second, and the first takes longer to end.
+LATE_WORKER = """\
+import multiprocessing.util, os, sys, time
+from pathlib import Path
+folder = Path(sys.argv[1])
+if __name__ == "__mp_main__":
+    (folder / str(os.getpid())).touch()
+    while len(workers := sorted(int(path.name) for path in folder.glob("[0-9]*"))) < 2:
+        time.sleep(0.01)
+    if os.getpid() == workers[0]:
+        multiprocessing.util._exit_function = lambda: time.sleep(2)
+    else:
+        time.sleep(1)
+if __name__ == "__main__":
+    os.cpu_count = lambda: 2
+    from retrieval.documents.local_library import LocalLibrary
+    print(LocalLibrary.open(folder / "docs").passages)
+"""
+
+ROOT = Path(__file__).parents[3]
 
 Documents = Callable[[dict[str, str]], Path]
 
@@ -78,12 +101,11 @@ def ingest_faultily(folder: Path, files: Sequence[FileEntry], longest_piece: int
     return ingestion._ingest_batch(folder, files, longest_piece, scratch)
 
 
-def schedule_faultily(
-    pool: ProcessPool, folder: Path, files: Sequence[FileEntry], *arguments: Any
-) -> "ProcessFuture[Batch]":
+def schedule_faultily(jobs: ingestion._Jobs, files: Sequence[FileEntry]) -> ProcessFuture[Batch]:
     """Set a short timeout for the hanging file only: on a busy machine processes take seconds to start."""
-    alone = len(files) == 1 and "hang" in (folder / files[0].name).read_text()
-    return pool.schedule(ingest_faultily, args=(folder, files, *arguments), timeout=3 if alone else 60)
+    alone = len(files) == 1 and "hang" in (jobs.folder / files[0].name).read_text()
+    arguments = jobs.folder, files, jobs.longest_piece, jobs.scratch
+    return jobs.pool.schedule(ingest_faultily, args=arguments, timeout=3 if alone else 60)
 
 
 @pytest.mark.usefixtures("apart")
@@ -91,7 +113,7 @@ def test_faulty_document_fails_alone(
     documents: Documents, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A document that crashes a worker, blocks it or exhausts its memory fails alone."""
-    monkeypatch.setattr(ingestion, "_schedule", schedule_faultily)
+    monkeypatch.setattr(ingestion._Jobs, "schedule", schedule_faultily)
     words = ["fine", "crash", "also fine", "hang", "memory", "well"]
     folder = documents({f"{number}.txt": f"This is {word}.\n" for number, word in enumerate(words)})
     results, passages = ingest_folder(folder, tmp_path / "index")
@@ -149,15 +171,31 @@ def index_with_panic(folder: Path, files: Sequence[FileEntry], longest_piece: in
 
 
 @pytest.mark.usefixtures("apart")
+def test_stopping(documents: Documents, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Reading that is no longer wanted ends long before its limit, and the worker processes with it."""
+
+    def schedule(jobs: ingestion._Jobs, files: Sequence[FileEntry]) -> ProcessFuture[Batch]:
+        return jobs.pool.schedule(ingest_faultily, args=(jobs.folder, files, 300, jobs.scratch), timeout=60)
+
+    monkeypatch.setattr(ingestion._Jobs, "schedule", schedule)
+    folder = documents({"0.txt": "hang"})
+    started = time.monotonic()
+    with pytest.raises(ReadingStoppedError):
+        list(ingest(folder, list_files(folder)[0], 300, tmp_path, lambda: time.monotonic() > started + 1))
+    assert time.monotonic() - started < 20
+
+
+@pytest.mark.usefixtures("apart")
 def test_panic_in_worker_fails_alone(
     documents: Documents, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A panic while a worker indexes a document costs that document only, and its reason names no class."""
 
-    def schedule(pool: ProcessPool, *arguments: Any) -> "ProcessFuture[Batch]":
-        return pool.schedule(index_with_panic, args=arguments)
+    def schedule(jobs: ingestion._Jobs, files: Sequence[FileEntry]) -> ProcessFuture[Batch]:
+        arguments = jobs.folder, files, jobs.longest_piece, jobs.scratch
+        return jobs.pool.schedule(index_with_panic, args=arguments)
 
-    monkeypatch.setattr(ingestion, "_schedule", schedule)
+    monkeypatch.setattr(ingestion._Jobs, "schedule", schedule)
     folder = documents({f"{number}.txt": word for number, word in enumerate(["fine", "bad", "well"])})
     results, passages = ingest_folder(folder, tmp_path / "index")
     expected = "cannot be read because of an internal error (see the log); save it again or remove it"
@@ -238,3 +276,18 @@ def test_final_failures(tmp_path: Path) -> None:
     assert {"a.txt": True, "b.odd": False} == {
         name: result.is_final for name, result in results.items() if isinstance(result, FailedFile)
     }
+
+
+def test_a_worker_that_starts_late(documents: Documents, tmp_path: Path) -> None:
+    """A worker that is still starting when all files have been read ends without a traceback."""
+    documents({"a.html": "<p>The lighthouse was built in 1874.</p>", "b.html": "<p>It has 212 steps.</p>"})
+    program = tmp_path / "program.py"
+    program.write_text(LATE_WORKER)
+    done = subprocess.run(
+        [sys.executable, str(program), str(tmp_path)],
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (0, "2\n", "") == (done.returncode, done.stdout, done.stderr)

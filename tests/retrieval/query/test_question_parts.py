@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from retrieval.query.question_parts import MAX_PARTS, split_question
+from retrieval.query.question_parts import MAX_PARTS, looks_like_question, split_question
 
 
 @pytest.mark.parametrize(
@@ -66,3 +66,25 @@ def test_long_texts_are_quick() -> None:
     for text in ("and " * 4000, "a , " * 120, "? a" * 160):
         split_question(text)
     assert time.process_time() - started < 0.5
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("rent?", True),
+        ("who is the landlord", True),
+        ("Bis wann kann ich kündigen", True),
+        ("¿qué dice del perro", True),
+        ("во сколько поезд", True),
+        ("房租是多少", True),
+        ("كم الإيجار", True),
+        ("minutes of May", False),
+        ("Here you go!", False),
+        ("договор аренды", False),
+        ("租房合同", False),
+        ("", False),
+    ],
+)
+def test_what_looks_like_a_question(text: str, expected: bool) -> None:
+    """A question has a question mark or begins like one; a description of a document has neither."""
+    assert expected is looks_like_question(text)

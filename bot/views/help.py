@@ -1,0 +1,59 @@
+"""Greetings, help and hints, which depend on whether a chat can send documents."""
+
+from bot.i18n.messages import Texts
+from bot.views.message import Recipient, Uploads
+
+
+def greeting(recipient: Recipient) -> str:
+    """Return the greeting of a private chat."""
+    return _join(recipient.texts.greeting, _upload_note(recipient, recipient.texts.uploads))
+
+
+def group_greeting(recipient: Recipient, *, receives_all: bool) -> str:
+    """Return the greeting of a group, which says which messages the bot receives there."""
+    texts = recipient.texts
+    received = texts.receives_all_messages if receives_all else texts.receives_addressed_only
+    return _join(texts.group_greeting, _upload_note(recipient, texts.uploads_in_group), received)
+
+
+def help_text(recipient: Recipient) -> str:
+    """Return what /help shows."""
+    return _join(recipient.texts.help, _upload_note(recipient, recipient.texts.help_uploads))
+
+
+def no_documents(recipient: Recipient) -> str:
+    """Return that there is nothing to ask; where the chat can have documents of its own, how to add one."""
+    if not _takes_documents(recipient):
+        return recipient.texts.no_documents
+    return no_own_documents(recipient.texts, in_group=recipient.in_group)
+
+
+def no_own_documents(texts: Texts, *, in_group: bool) -> str:
+    """Return that a chat has no documents of its own, and how to add one."""
+    return texts.no_own_documents_in_group if in_group else texts.no_own_documents
+
+
+def link_not_opened(recipient: Recipient) -> str:
+    """Return why a link alone gets no quote; where documents can be sent, that its file can be."""
+    texts = recipient.texts
+    return texts.link_not_opened_but_files if _takes_documents(recipient) else texts.link_not_opened
+
+
+def _takes_documents(recipient: Recipient) -> bool:
+    """Return whether the chat can have documents of its own."""
+    return recipient.uploads in {Uploads.TO_CHAT, Uploads.TO_CHAT_OR_LIBRARY}
+
+
+def _upload_note(recipient: Recipient, to_chat: str) -> str:
+    """Return what a person is told about sending documents, empty if the chat cannot send any."""
+    texts = recipient.texts
+    return {
+        Uploads.NONE: "",
+        Uploads.TO_CHAT: to_chat,
+        Uploads.TO_CHAT_OR_LIBRARY: f"{to_chat} {texts.uploads_of_admin}",
+        Uploads.TO_LIBRARY: texts.uploads_to_library,
+    }[recipient.uploads]
+
+
+def _join(*paragraphs: str) -> str:
+    return "\n\n".join(filter(None, paragraphs))
