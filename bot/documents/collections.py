@@ -121,7 +121,9 @@ class CollectionPaths:
 
     def saved_uploads(self) -> list[Path]:
         """Return the files of the uploads that have not been read, or whose caption has not been answered."""
-        return [*self.unread_uploads(), *self.uploads.glob("*.question")]
+        with contextlib.suppress(OSError):
+            return [path for path in self.uploads.iterdir() if path.suffix in {".json", ".question"}]
+        return []
 
     @property
     def record(self) -> Path:

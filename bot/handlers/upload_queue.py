@@ -60,7 +60,7 @@ _VECTOR_CHECK_SECONDS = 1.0
 # On one core, about.
 _TEXTS_PER_SECOND = 40
 # How often to look for uploads that another process has left, and how old these are at least.
-_TAKEOVER_INTERVAL_SECONDS = 30.0
+_TAKEOVER_INTERVAL_SECONDS = 60.0
 _TAKEOVER_AGE_SECONDS = 60.0
 
 

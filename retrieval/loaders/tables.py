@@ -28,6 +28,8 @@ _MAX_KEY_COLUMNS = 3
 # The columns that tell which row it is may take this much of a part.
 _MAX_KEY_CHARS = 140
 _MIN_IDENTIFIED_SHARE = 0.9
+# Rows of texts with more cells than this, on average, are records and not items of a list.
+_MAX_LIST_CELLS = 3
 # A row of a single cell is a note if that is longer than the first cells of other rows by this.
 _NOTE_LENGTH_RATIO = 2
 _LEVEL_SEPARATOR = ", "
@@ -83,11 +85,14 @@ _ColumnNames = tuple[_ColumnName, ...]
 
 @dataclass(frozen=True, slots=True)
 class RowText:
-    """The parts of a row as text, its index in the table, and whether its cells have names."""
+    """The parts of a row as text, and its index in the table.
+
+    `is_of_values` if its cells have names and the table is of values, not of words as a list is.
+    """
 
     row: int
     parts: tuple[str, ...]
-    is_named: bool = False
+    is_of_values: bool = False
 
 
 # How sure it is that a table without marked rows begins with column names: a file of a table alone often
@@ -111,15 +116,16 @@ def add_sheet(builder: DocumentBuilder, title: str, rows: Sequence[tuple[str, Ta
         builder.begin_page(rows[text.row][0])
         title_of_table = builder.take_table_title() or title_of_table
         for part in text.parts:
-            builder.add_row(part, title_of_table) if text.is_named else builder.add_block(part)
+            builder.add_row(part, title_of_table) if text.is_of_values else builder.add_block(part)
 
 
 def add_table(builder: DocumentBuilder, rows: Sequence[TableRow], list_number: int = 0) -> None:
     """Add the rows of a table in a text."""
-    title = builder.take_table_title()
-    for text in lay_out(rows):
+    texts = list(lay_out(rows))
+    title = builder.take_table_title() if any(text.is_of_values for text in texts) else ""
+    for text in texts:
         for part in text.parts:
-            if text.is_named:
+            if text.is_of_values:
                 builder.add_row(part, title, list_number=list_number)
             else:
                 builder.add_block(part, list_number=list_number)
@@ -345,6 +351,7 @@ def _lay_out_body(first: int, names: _ColumnNames, body: Sequence[TableRow]) -> 
     filled = _carry_keys(body)
     keys = _key_columns(filled)
     longest = max((len(row.label) for row in filled if len(row.filled) > 1), default=0)
+    is_of_values = _is_of_values(filled)
     section, is_strong = "", False
     for number, row in enumerate(filled):
         if not row.filled:
@@ -357,7 +364,15 @@ def _lay_out_body(first: int, names: _ColumnNames, body: Sequence[TableRow]) -> 
             yield RowText(first + number, (row.label,))
         else:
             parts = tuple(_parts(row.cells, names, keys, section))
-            yield RowText(first + number, parts, is_named=True)
+            yield RowText(first + number, parts, is_of_values)
+
+
+def _is_of_values(body: Sequence[TableRow]) -> bool:
+    """Return whether most rows have a value after their first cell, or too many cells for a list."""
+    rows = [row for row in body if len(row.filled) > 1]
+    if rows and sum(len(row.filled) for row in rows) > _MAX_LIST_CELLS * len(rows):
+        return True
+    return 2 * sum(any(map(_is_amount, row.cells[1:])) for row in rows) > len(rows)
 
 
 def _is_section(body: Sequence[TableRow], number: int, keys: int) -> bool:

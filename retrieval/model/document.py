@@ -71,7 +71,7 @@ class ScanMark:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """The span of rows that are told with the names of their columns, and the title of the table, if any."""
+    """The span of rows with values, told with the names of their columns, and the title of their table."""
 
     span: Span
     title: str = ""

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -65,20 +65,20 @@ async def test_what_one_process_does_the_other_sees(pair: Pair) -> None:
         for number in (0, 1):
             await asyncio.to_thread(pair.start, number)
         ada, omar = await sandbox.private_chat("Ada"), await sandbox.private_chat("Omar")
-        switch(pair.ports[0])
+        await _send_to(pair.ports[0], switch, sandbox)
         await add_document(ada)
         assert FACT in (await ask(ada)).text
-        switch(pair.ports[1])
+        await _send_to(pair.ports[1], switch, sandbox)
         assert FACT in (await ask(ada)).text
         assert FACT not in (await ask(omar)).text
         await add_document(ada, "other.txt", b"The cat of the house is called Minka, and she is nine.\n")
         await (await ask(ada, "/mine")).press(TEXTS.scope_own)
-        switch(pair.ports[0])
+        await _send_to(pair.ports[0], switch, sandbox)
         reply = await ask(ada, "What is the cat of the house called?")
         assert "Minka" in reply.text
         assert TEXTS.searched_own in reply.text
         await (await ask(ada, "/forget")).press(TEXTS.forgetting_confirmed)
-        switch(pair.ports[1])
+        await _send_to(pair.ports[1], switch, sandbox)
         assert FACT not in (await ask(ada)).text
         assert TEXTS.no_own_documents == (await ask(ada, "/mine")).text
         assert not [path for path in pair.chats.rglob("*") if str(ada.id) in str(path)]
@@ -90,9 +90,9 @@ async def test_forgetting_stops_the_other_process(pair: Pair) -> None:
         for number in (0, 1):
             await asyncio.to_thread(pair.start, number)
         ada = await sandbox.private_chat("Ada")
-        switch(pair.ports[0])
+        await _send_to(pair.ports[0], switch, sandbox)
         shown = await _start_reading(ada, pair, 100_000)
-        switch(pair.ports[1])
+        await _send_to(pair.ports[1], switch, sandbox)
         question = await ask(ada, "/forget")
         started = time.monotonic()
         await question.press(TEXTS.forgetting_confirmed, timeout=TIMEOUT_SECONDS)
@@ -111,17 +111,26 @@ async def test_a_kill_while_the_other_serves(pair: Pair) -> None:
         for number in (0, 1):
             await asyncio.to_thread(pair.start, number)
         ada = await sandbox.private_chat("Ada")
-        switch(pair.ports[0])
+        await _send_to(pair.ports[0], switch, sandbox)
         await add_document(ada)
         shown = await _start_reading(ada, pair, 20_000)
         pair.processes[0].kill()
-        switch(pair.ports[1])
+        await _send_to(pair.ports[1], switch, sandbox)
         assert FACT in (await ask(ada)).text
         await asyncio.to_thread(pair.start, 0)
         edited = await read_message(ada)
         assert (shown, TEXTS.document_read("large.html")) == (edited.id, edited.text)
         assert "flat 17 pays 119 euros" in (await ask(ada, "How much does the tenant of flat 17 pay?")).text
         assert not list(pair.chats.rglob("uploads/*"))
+
+
+async def _send_to(port: int, switch: Callable[[int], None], sandbox: Sandbox) -> None:
+    """Let one process get all updates from now on; one that is being delivered would arrive twice."""
+    deadline = time.monotonic() + TIMEOUT_SECONDS
+    while await sandbox.unconfirmed():
+        assert time.monotonic() < deadline
+        await asyncio.sleep(0.02)
+    switch(port)
 
 
 async def _start_reading(chat: ChatClient, pair: Pair, clauses: int) -> int:

@@ -77,7 +77,7 @@ def test_ids_of_repeated_text(paragraphs: list[str]) -> None:
 
 async def test_library_lookup(tmp_path: Path) -> None:
     """A library finds passages and documents by their ids, and returns None for unknown ids."""
-    (tmp_path / "a.md").write_text("# One\n\nThe sea.\n\n## Two\n\nThe sea.\n\n# One\n\nThe land.\n")
+    (tmp_path / "a.md").write_text("# One\n\nThe sea.\n\n## Two\n\nThe sea.\n\n# Three\n\nThe land.\n")
     (tmp_path / "b.txt").write_text("The sea.\n\nThe sea.\n")
     library = LocalLibrary.open(tmp_path)
     for source in library.sources:
@@ -90,7 +90,7 @@ async def test_library_lookup(tmp_path: Path) -> None:
                 context.ordinal,
                 document_of(context.passage.id),
             )
-    assert [("One", 1, 0), ("Two", 2, 1), ("One", 1, 2)] == [
+    assert [("One", 1, 0), ("Two", 2, 1), ("Three", 1, 2)] == [
         (section.heading, section.level, section.first)
         for section in await library.sections(library.sources[0])
     ]

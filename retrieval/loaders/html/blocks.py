@@ -28,7 +28,7 @@ class HtmlBlock(NamedTuple):
     level: int | None = None
     lines: tuple[LineMark, ...] = ()
     list_number: int = 0
-    # Whether it is a row of a table with the names of its columns.
+    # Whether it is a row of a table of values, with the names of its columns.
     is_row: bool = False
 
 
@@ -383,7 +383,7 @@ def _table_blocks(table: LexborNode, line: int | None, list_number: int) -> Iter
         )
     for text in tables.lay_out(rows):
         for part in text.parts:
-            yield HtmlBlock(part, None, _line_mark(lines[text.row]), list_number, text.is_named)
+            yield HtmlBlock(part, None, _line_mark(lines[text.row]), list_number, text.is_of_values)
 
 
 def _is_header(row: LexborNode, cells: list[LexborNode]) -> bool:
