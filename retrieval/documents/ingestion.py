@@ -106,7 +106,7 @@ def ingest(  # noqa: PLR0913, PLR0917  # as many as there are
             yield from _ingest_in_process(folder, files, longest_piece, scratch)
         return
     batches = list(_make_batches(files))
-    with _worker_pool(min(os.cpu_count() or 1, len(batches))) as pool:
+    with worker_pool(min(os.cpu_count() or 1, len(batches)), limit_worker) as pool:
         jobs = _Jobs(pool, folder, longest_piece, scratch, stop, scans)
         # Bounded, since finished batches wait here for their turn and scheduled ones in the pool.
         waiting: deque[tuple[list[FileEntry], ProcessFuture[Batch]]] = deque()
@@ -138,10 +138,13 @@ class _WorkerContext:
 
 
 @contextmanager
-def _worker_pool(size: int) -> Iterator[ProcessPool]:
-    """Yield a pool of so many processes; at the end wait for its jobs and stop the processes."""
+def worker_pool(size: int, initializer: Callable[[], None]) -> Iterator[ProcessPool]:
+    """Yield a pool of so many processes; at the end wait for its jobs and stop the processes.
+
+    `initializer` is called in each process.
+    """
     context = _WorkerContext()
-    with ProcessPool(size, context=context, initializer=limit_worker) as pool:
+    with ProcessPool(size, context=context, initializer=initializer) as pool:
         yield pool
 
 
@@ -245,7 +248,7 @@ def render_page_picture(folder: Path, citation: Citation, scans: ScanStore | Non
     """
     if citation.locator.unit != "page" or citation.locator.page is None:
         return None
-    with _worker_pool(1) as pool:
+    with worker_pool(1, limit_worker) as pool:
         arguments = folder, citation.document, citation.locator.page, citation.quote, scans
         job = pool.schedule(_render, args=arguments, timeout=_RENDER_TIMEOUT_SECONDS)
         try:

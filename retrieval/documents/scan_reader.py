@@ -9,12 +9,11 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
-from multiprocessing import get_context
 from pathlib import Path
 
 from pebble import ProcessExpired, ProcessPool
 
-from retrieval.documents.ingestion import digest_of, limit_worker
+from retrieval.documents.ingestion import digest_of, limit_worker, worker_pool
 from retrieval.errors import DocumentError, panics_as_errors
 from retrieval.ids import logged_name
 from retrieval.loaders import pictures
@@ -70,7 +69,7 @@ def read_scan(
     """
     done = scans.read(file.digest)
     language = next((page.language for page in done.values() if page.language), None)
-    with ProcessPool(1, context=get_context("forkserver"), initializer=_start_worker) as pool:
+    with worker_pool(1, _start_worker) as pool:
         for count, number in enumerate(file.pages, 1):
             if number not in done:
                 try:

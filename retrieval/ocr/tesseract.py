@@ -20,7 +20,8 @@ PAGE_SECONDS = 60.0
 NEEDED = "holds no text, only pictures: have it read by OCR"
 MISSING = (
     f"{NEEDED} (ocrmypdf) first, or install Tesseract with the "
-    "languages of your documents, such as tesseract-ocr and tesseract-ocr-eng, and do not set OCR=off"
+    "languages of your documents, such as tesseract-ocr and tesseract-ocr-eng, and do not set OCR=off; "
+    "with OPENSEARCH_URL only the former helps"
 )
 _LIST_SECONDS = 20.0
 _MAX_OUTPUT_BYTES = 32 * 1024**2
