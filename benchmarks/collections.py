@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from benchmarks.memory import resident_bytes
 from benchmarks.table import Table
-from bot.documents.collections import CollectionRecord, Collections
+from bot.documents.chat_collections import CollectionRecord, Collections
 from retrieval.documents.local_library import LocalLibrary
 
 if TYPE_CHECKING:

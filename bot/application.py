@@ -23,7 +23,7 @@ from telegram.ext import (
 from telegram.request import HTTPXRequest
 
 from bot.concurrency import CancellableWaits
-from bot.handlers import admin, browse, buttons, errors, inline, overview, questions
+from bot.handlers import about_documents, admin, browse, buttons, errors, inline, questions
 from bot.handlers.access import AccessControl
 from bot.handlers.context import BotContext, BotState, Data
 from bot.handlers.messaging import mentions_bot
@@ -146,7 +146,7 @@ def _handlers(
         CommandHandler("ask", limited(questions.answer_question), _MESSAGE),
         CommandHandler("ask", limited(questions.answer_edited_question), _EDITED),
         CommandHandler("why", limited(questions.why), _MESSAGE),
-        CommandHandler("overview", limited(overview.overview), _MESSAGE),
+        CommandHandler("overview", limited(about_documents.overview), _MESSAGE),
         CommandHandler("search", limited(browse.search), _MESSAGE),
         CommandHandler("sources", limited(browse.sources), _MESSAGE),
         CommandHandler("privacy", limited(questions.privacy), _MESSAGE),

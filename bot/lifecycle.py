@@ -18,8 +18,8 @@ from bot.application import App, build_application, build_bot
 from bot.concurrency import CancellableWaits, in_thread, run_until_stopped, stop_on_signal
 from bot.documents.background_encoding import BackgroundEncoding
 from bot.documents.background_ocr import BackgroundOcr
+from bot.documents.chat_collections import Collections
 from bot.documents.cluster_monitor import ClusterMonitor
-from bot.documents.collections import Collections
 from bot.documents.document_manager import DocumentManager, watch
 from bot.documents.search_backends import (
     cluster_library,

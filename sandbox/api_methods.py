@@ -132,7 +132,7 @@ def published_parameters(method: str) -> dict[str, Parameter]:
 
 
 @dataclass(frozen=True, slots=True)
-class Upload:
+class SentFile:
     name: str
     mime: str
     content: bytes
@@ -141,7 +141,7 @@ class Upload:
 class Params:
     """The decoded parameters of a call. `unknown` lists names that the method does not have."""
 
-    def __init__(self, method: str, raw: Mapping[str, Any], uploads: Mapping[str, Upload]) -> None:
+    def __init__(self, method: str, raw: Mapping[str, Any], uploads: Mapping[str, SentFile]) -> None:
         declared = published_parameters(method)
         self.method = method
         self.values: Json = {}
@@ -159,7 +159,7 @@ class Params:
 
     def _decode(self, parameter: Parameter, value: Any) -> Any:
         kinds = parameter.types
-        if isinstance(value, Upload):
+        if isinstance(value, SentFile):
             return value
         if kinds == ("Boolean",):
             return value if isinstance(value, bool) else str(value).lower() in _TRUE_WORDS
@@ -169,7 +169,7 @@ class Params:
             return self._decode_string(kinds, value)
         return _decode_object(parameter, value)
 
-    def _decode_string(self, kinds: tuple[str, ...], value: Any) -> str | Upload:
+    def _decode_string(self, kinds: tuple[str, ...], value: Any) -> str | SentFile:
         text = value if isinstance(value, str) else json.dumps(value)
         if "InputFile" in kinds and text.startswith("attach://"):
             if (upload := self.uploads.get(text.removeprefix("attach://"))) is None:

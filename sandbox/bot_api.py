@@ -7,14 +7,14 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from sandbox import api_methods, bot_messages, serializers, validation
-from sandbox.api_methods import Params, Upload
+from sandbox.api_methods import Params, SentFile
 from sandbox.errors import ApiError, bad_request
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from sandbox.bot_profile import ProfileField
-    from sandbox.queries import PendingQueries
+    from sandbox.pending_queries import PendingQueries
     from sandbox.state import TelegramState
     from sandbox.telegram_objects import Json
     from sandbox.webhook import WebhookDelivery
@@ -65,7 +65,7 @@ class BotApi:
             "getFile": self._get_file,
         }
 
-    async def call(self, name: str, raw: Mapping[str, Any], uploads: Mapping[str, Upload]) -> Json:
+    async def call(self, name: str, raw: Mapping[str, Any], uploads: Mapping[str, SentFile]) -> Json:
         """Return the response body: the result, or an error code and a description."""
         started = time.time()
         method = api_methods.METHODS_BY_LOWER_NAME.get(name.lower())
@@ -78,14 +78,19 @@ class BotApi:
         return answer
 
     def record(
-        self, method: str, raw: Mapping[str, Any], uploads: Mapping[str, Upload], answer: Json, started: float
+        self,
+        method: str,
+        raw: Mapping[str, Any],
+        uploads: Mapping[str, SentFile],
+        answer: Json,
+        started: float,
     ) -> None:
         files = {name: {"name": upload.name, "size": len(upload.content)} for name, upload in uploads.items()}
         entry = {"method": method, "params": dict(raw), "files": files, "response": answer}
         self._telegram.calls.add(entry | {"at": started, "seconds": time.time() - started})
 
     async def _run(
-        self, name: str, method: str | None, raw: Mapping[str, Any], uploads: Mapping[str, Upload]
+        self, name: str, method: str | None, raw: Mapping[str, Any], uploads: Mapping[str, SentFile]
     ) -> Any:
         if method is None:
             self._add_violation(name, "the sandbox does not serve this method")

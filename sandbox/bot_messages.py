@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from sandbox import serializers, validation
-from sandbox.api_methods import Params, Upload
+from sandbox.api_methods import Params, SentFile
 from sandbox.errors import ApiError, bad_request
 from sandbox.state import now
 from sandbox.telegram_objects import Chat, Json, Message, Quote, TelegramFile
@@ -217,7 +217,7 @@ def _send_file(telegram: TelegramState, params: Params, kind: Literal["document"
     source = params.get(kind)
     file = (
         add_upload(telegram, source, kind)
-        if isinstance(source, Upload)
+        if isinstance(source, SentFile)
         else _uploaded_file(telegram, str(source), kind)
     )
     return _send(telegram, chat, params, formatted=formatted, file=file)
@@ -233,7 +233,7 @@ def _uploaded_file(telegram: TelegramState, file_id: str, kind: str) -> Telegram
     return file
 
 
-def add_upload(telegram: TelegramState, upload: Upload, kind: Literal["document", "photo"]) -> TelegramFile:
+def add_upload(telegram: TelegramState, upload: SentFile, kind: Literal["document", "photo"]) -> TelegramFile:
     """Store an upload and return its file. Raise ApiError if it is empty, too large or not a picture."""
     validation.upload(upload.content)
     width, height = _image_size(upload.content) if kind == "photo" else (0, 0)

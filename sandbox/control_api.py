@@ -48,7 +48,7 @@ from dataclasses import asdict, fields
 from typing import TYPE_CHECKING, Any
 
 from sandbox import attachments, bot_messages, serializers, user_actions
-from sandbox.api_methods import Upload
+from sandbox.api_methods import SentFile
 from sandbox.errors import ApiError, bad_request
 from sandbox.fault_injection import Fault
 from sandbox.telegram_objects import Chat, ChatType, Json, Message, TelegramFile, User
@@ -56,7 +56,7 @@ from sandbox.telegram_objects import Chat, ChatType, Json, Message, TelegramFile
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from sandbox.queries import PendingQueries
+    from sandbox.pending_queries import PendingQueries
     from sandbox.state import TelegramState
 
 _MAX_WAIT_SECONDS = 60.0
@@ -289,7 +289,7 @@ class ControlApi:
         for kind in ("document", "photo"):
             if file := body.get(kind):
                 content = base64.b64decode(file["base64"], validate=True)
-                upload = Upload(file["name"], file.get("mime", "application/octet-stream"), content)
+                upload = SentFile(file["name"], file.get("mime", "application/octet-stream"), content)
                 return bot_messages.add_upload(self._telegram, upload, kind)
         return None
 

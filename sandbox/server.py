@@ -19,11 +19,11 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from sandbox import api_methods, serializers
-from sandbox.api_methods import Upload
+from sandbox.api_methods import SentFile
 from sandbox.bot_api import BotApi, envelope
 from sandbox.control_api import ControlApi
 from sandbox.errors import ApiError
-from sandbox.queries import PendingQueries
+from sandbox.pending_queries import PendingQueries
 from sandbox.validation import MAX_UPLOAD_BYTES
 from sandbox.webhook import WebhookDelivery
 
@@ -158,7 +158,7 @@ class BotEndpoint:
         fault: Fault,
         method: str,
         raw: Json,
-        uploads: dict[str, Upload],
+        uploads: dict[str, SentFile],
         scope: Scope,
         receive: Receive,
         send: Send,
@@ -220,10 +220,10 @@ async def _wait_for_disconnect(request: Request) -> None:
         pass
 
 
-async def _read_parameters(request: Request) -> tuple[Json, dict[str, Upload]]:
+async def _read_parameters(request: Request) -> tuple[Json, dict[str, SentFile]]:
     """Read parameters from the query and from a JSON, form or multipart body. The body takes precedence."""
     raw: Json = dict(request.query_params)
-    uploads: dict[str, Upload] = {}
+    uploads: dict[str, SentFile] = {}
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind == "application/json":
         try:
@@ -239,7 +239,7 @@ async def _read_parameters(request: Request) -> tuple[Json, dict[str, Upload]]:
                 for name, value in form.multi_items():
                     if isinstance(value, UploadFile):
                         mime = value.content_type or "application/octet-stream"
-                        uploads[name] = Upload(value.filename or name, mime, await value.read())
+                        uploads[name] = SentFile(value.filename or name, mime, await value.read())
                     else:
                         raw[name] = value
         except MultiPartException as error:

@@ -13,7 +13,7 @@ from sandbox.errors import ApiError, bad_request, forbidden
 from sandbox.event_log import EventLog
 from sandbox.fault_injection import FaultQueue
 from sandbox.flood_limits import FloodLimits
-from sandbox.telegram_objects import Chat, ChatType, Json, Membership, Message, TelegramFile, Topic, User
+from sandbox.telegram_objects import Chat, ChatType, ForumTopic, Json, Membership, Message, TelegramFile, User
 from sandbox.updates import UpdateQueue
 
 if TYPE_CHECKING:
@@ -130,7 +130,7 @@ class TelegramState:
             raise forbidden(f"bot is not a member of the {chat.type} chat")
         return chat
 
-    def topic(self, chat: Chat, thread_id: int | None) -> Topic | None:
+    def topic(self, chat: Chat, thread_id: int | None) -> ForumTopic | None:
         """Return the topic with this id, or None without an id. Raise ApiError if there is no such topic."""
         if not thread_id:
             return None

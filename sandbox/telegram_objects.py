@@ -95,7 +95,7 @@ class Message:
 
 
 @dataclass(frozen=True, slots=True)
-class Topic:
+class ForumTopic:
     id: int
     name: str
     is_closed: bool = False
@@ -118,6 +118,6 @@ class Chat:
     bot: Membership = "left"
     is_started: bool = False
     migrated_to: int | None = None
-    topics: dict[int, Topic] = field(default_factory=dict)
+    topics: dict[int, ForumTopic] = field(default_factory=dict)
     messages: dict[int, Message] = field(default_factory=dict)
     last_message_id: int = 0

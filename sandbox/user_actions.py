@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from sandbox import queries, serializers, validation
+from sandbox import pending_queries, serializers, validation
 from sandbox.errors import bad_request, forbidden
 from sandbox.message_text import utf16_slice
 from sandbox.state import now
-from sandbox.telegram_objects import Chat, Json, Message, TextWithEntities, Topic
+from sandbox.telegram_objects import Chat, ForumTopic, Json, Message, TextWithEntities
 
 if TYPE_CHECKING:
-    from sandbox.queries import PendingQueries, PendingQuery
+    from sandbox.pending_queries import PendingQueries, PendingQuery
     from sandbox.state import TelegramState
     from sandbox.telegram_objects import Quote, TelegramFile, User
 
@@ -100,7 +100,7 @@ def pick(
     if chat.type == "private":
         chat.is_started = True
     keyboard = result["keyboard"]
-    file = telegram.files.get(queries.file_id(result))
+    file = telegram.files.get(pending_queries.file_id(result))
     inline_id = telegram.new_inline_id() if keyboard else None
     message = telegram.post(
         chat,
@@ -170,10 +170,10 @@ def remove_bot(telegram: TelegramState, chat: Chat, person: User) -> None:
     telegram.set_bot_membership(chat, "kicked", person)
 
 
-def open_topic(telegram: TelegramState, chat: Chat, person: User, name: str) -> Topic:
+def open_topic(telegram: TelegramState, chat: Chat, person: User, name: str) -> ForumTopic:
     service = {"forum_topic_created": {"name": name, "icon_color": 7322096}}
     message = telegram.post(chat, person, service=service, thread_id=chat.last_message_id + 1)
-    topic = chat.topics[message.id] = Topic(message.id, name)
+    topic = chat.topics[message.id] = ForumTopic(message.id, name)
     telegram.deliver(message)
     return topic
 

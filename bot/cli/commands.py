@@ -13,8 +13,8 @@ import click
 
 from bot import __version__
 from bot.cli import answer_output, feedback_report
+from bot.cli.about_documents import answer_about_documents
 from bot.cli.answer_output import TerminalStyle, answer_json
-from bot.cli.document_questions import answer_about_documents
 from bot.cli.open_documents import (
     connect,
     encode_missing,
@@ -33,7 +33,7 @@ from bot.views.refusals import MAX_CLOSEST_PASSAGES
 from config.settings import ConfigError, Settings
 from retrieval.documents.local_library import LocalLibrary
 from retrieval.errors import RetrievalError
-from retrieval.evaluation import dataset, floors, metrics, report
+from retrieval.evaluation import dataset, evaluation_report, floors, metrics
 from retrieval.model.answer import Answer
 
 if TYPE_CHECKING:
@@ -421,11 +421,11 @@ def evaluate(  # noqa: PLR0913  # one for each option
         limits = floors.read_floors(floors_file.read(), floors_file.name) if floors_file else None
         outcomes = runner.run(metrics.evaluate(library, cases, metrics.document_texts(folder)))
     checks = floors.check_floors(limits, outcomes) if limits else None
-    evaluation = report.Report(outcomes, labels, checks, misses)
+    evaluation = evaluation_report.Report(outcomes, labels, checks, misses)
     _print(
-        json.dumps(report.report_json(evaluation), ensure_ascii=False)
+        json.dumps(evaluation_report.report_json(evaluation), ensure_ascii=False)
         if as_json
-        else report.report_text(evaluation)
+        else evaluation_report.report_text(evaluation)
     )
     if limits and (digest := floors.dataset_digest(data, folder, names)) != limits.digest:
         raise UsageFailure(
@@ -481,14 +481,18 @@ def collections(context: click.Context, *, as_json: bool) -> None:
     """
     if context.invoked_subcommand is not None:
         return
-    from bot.cli import collections as chats  # noqa: PLC0415  # as above
+    from bot.cli import chat_collections  # noqa: PLC0415  # as above
 
     settings = read_settings()
-    summaries = chats.list_collections(settings)
+    summaries = chat_collections.list_collections(settings)
     if not summaries:
         click.echo(f"No chat has documents of its own in {settings.collections_dir}", err=True)
     for summary in summaries:
-        _print(json.dumps(chats.summary_json(summary)) if as_json else chats.summary_line(summary))
+        _print(
+            json.dumps(chat_collections.summary_json(summary))
+            if as_json
+            else chat_collections.summary_line(summary)
+        )
 
 
 @collections.command(context_settings=_WITH_NEGATIVE_IDS)
@@ -497,9 +501,9 @@ def collections(context: click.Context, *, as_json: bool) -> None:
 @_bot_option
 def export(chat: int, file: Path, bot: int | None) -> None:
     """Write the documents of a chat to a ZIP file."""
-    from bot.cli import collections as chats  # noqa: PLC0415  # as above
+    from bot.cli import chat_collections  # noqa: PLC0415  # as above
 
-    count = chats.export_collection(read_settings(), chat, file, bot)
+    count = chat_collections.export_collection(read_settings(), chat, file, bot)
     _print(f"{file}: {count} documents of the chat {chat}")
 
 
@@ -509,11 +513,11 @@ def export(chat: int, file: Path, bot: int | None) -> None:
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def delete(chat: int, bot: int | None, *, yes: bool) -> None:
     """Delete the documents of a chat and all that is kept about them."""
-    from bot.cli import collections as chats  # noqa: PLC0415  # as above
+    from bot.cli import chat_collections  # noqa: PLC0415  # as above
 
     if not yes:
         click.confirm(f"Delete the documents of the chat {chat}? This cannot be undone.", abort=True)
-    chats.delete_collection(read_settings(), chat, bot)
+    chat_collections.delete_collection(read_settings(), chat, bot)
     _print(f"Deleted the documents of the chat {chat}")
 
 

@@ -8,11 +8,11 @@ from telegram import Chat, Update
 from telegram.constants import ChatAction
 from telegram.ext import CallbackContext
 
-from bot.documents.collections import ChatLibrary, Collections
+from bot.documents.chat_collections import ChatLibrary, Collections
 from bot.documents.document_manager import DocumentManager
 from bot.handlers.answer_checks import keep_checked, keep_checked_sentences
 from bot.handlers.chat_actions import ChatActions
-from bot.handlers.name_tables import NameTables
+from bot.handlers.document_name_cache import NameTables
 from bot.handlers.recent_messages import AnswerMap, SeenAlbums
 from bot.i18n.messages import texts_for
 from bot.monitoring.feedback import Feedback

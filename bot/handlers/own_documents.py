@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from telegram import CallbackQuery, Chat, ChatMember, Message, Update, User
 
 from bot.concurrency import in_thread
-from bot.documents.collections import Collections, Scope
+from bot.documents.chat_collections import Collections, Scope
 from bot.documents.document_manager import is_plain_name
 from bot.handlers.admin import MAX_FILE_MEGABYTES, add_to_library
 from bot.handlers.attachments import AttachedFile, attached_file

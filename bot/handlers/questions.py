@@ -8,10 +8,10 @@ from dataclasses import replace
 from telegram import Chat, ChatMember, Message, Update
 from telegram.error import BadRequest
 
+from bot.handlers.about_documents import answer_about_documents
 from bot.handlers.context import BotContext
 from bot.handlers.group_members import is_member
 from bot.handlers.messaging import is_unchanged, question_of, require_message, send_reply
-from bot.handlers.overview import answer_about_documents
 from bot.i18n.small_talk import small_talk_reply
 from bot.views import answers, browse, inline, quotes
 from bot.views.callback_data import AS_WRITTEN, Origin

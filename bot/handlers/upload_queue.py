@@ -23,7 +23,7 @@ from telegram import Bot, ReplyParameters
 from telegram.error import BadRequest, Forbidden, TelegramError
 
 from bot.concurrency import in_thread
-from bot.documents.collections import AddedBy, CollectionPaths, Collections, locked_file
+from bot.documents.chat_collections import AddedBy, CollectionPaths, Collections, locked_file
 from bot.documents.durable_files import write_durably
 from bot.handlers.answer_checks import keep_checked, keep_checked_sentences
 from bot.handlers.chat_actions import ChatActions

@@ -8,7 +8,7 @@ import pytest
 
 from sandbox import api_methods
 from sandbox.bot_api import BotApi
-from sandbox.queries import PendingQueries
+from sandbox.pending_queries import PendingQueries
 from sandbox.webhook import WebhookDelivery
 from tests import botapi_table
 from tests.sandbox.test_conversation import ATTACHMENTS

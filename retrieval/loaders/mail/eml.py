@@ -12,7 +12,7 @@ from email.utils import parsedate_to_datetime
 from retrieval.errors import DocumentError
 from retrieval.loaders.decoding import decode
 from retrieval.loaders.document_builder import DocumentBuilder, title_from_name
-from retrieval.loaders.mail.message import MailWriter, Message
+from retrieval.loaders.mail.message import Email, MailWriter
 from retrieval.model.document import Document
 
 MAX_PARTS = 5000
@@ -36,7 +36,7 @@ def load(data: bytes, name: str) -> Document:
     return builder.build(messages[0].subject or title_from_name(name), unit="message")
 
 
-def read_messages(data: bytes, name: str) -> Iterator[Message]:
+def read_messages(data: bytes, name: str) -> Iterator[Email]:
     """Yield a message and those attached to it; none if the bytes have no headers of an e-mail."""
     try:
         root = email.message_from_bytes(data, policy=email.policy.compat32)
@@ -48,12 +48,12 @@ def read_messages(data: bytes, name: str) -> Iterator[Message]:
         raise DocumentError(name, "has damaged headers; save it again") from None
 
 
-def _messages(root: Part, name: str) -> Iterator[Message]:
+def _messages(root: Part, name: str) -> Iterator[Email]:
     reader = _PartReader(name)
     text, html = reader.read(root, 0)
     headers = [(header, _header(root, header)) for header in _SHOWN_HEADERS]
     subject = _header(root, "Subject")
-    yield Message(subject, _date(root), headers, text, html, reader.attachments)
+    yield Email(subject, _date(root), headers, text, html, reader.attachments)
     for inner in reader.messages:
         yield from _messages(inner, name)
 

@@ -36,7 +36,7 @@ _QUOTED_ELEMENTS = (
 
 
 @dataclass(frozen=True, slots=True)
-class Message:
+class Email:
     """An e-mail. `date` is as in ISO 8601 or "", `headers` are names and values, as they are shown."""
 
     subject: str
@@ -76,7 +76,7 @@ class MailWriter:
         self._name = name
         self._seen: set[str] = set()
 
-    def add(self, message: Message, label: str) -> None:
+    def add(self, message: Email, label: str) -> None:
         """Add a message. Raises DocumentError when its HTML would take too long to parse."""
         self._builder.begin_page(label)
         self._builder.add_heading(message.subject, 1)

@@ -11,7 +11,7 @@ from retrieval.errors import DocumentError
 from retrieval.loaders.decoding import decode
 from retrieval.loaders.document_builder import DocumentBuilder, title_from_name
 from retrieval.loaders.mail import eml
-from retrieval.loaders.mail.message import MailWriter, Message
+from retrieval.loaders.mail.message import Email, MailWriter
 from retrieval.model.document import Document
 
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
@@ -41,7 +41,7 @@ def load(data: bytes, name: str) -> Document:
     ]
     text = _value(lambda: source.body, "") or ""
     page = _value(lambda: source.html_body, "") or ""
-    message = Message(
+    message = Email(
         subject,
         sent.date().isoformat() if sent else "",
         headers,

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from bot.concurrency import in_thread
-from bot.documents.collections import Collections, locked_file
+from bot.documents.chat_collections import Collections, locked_file
 from bot.handlers import upload_queue
 from bot.handlers.chat_actions import ChatActions
 from bot.handlers.upload_queue import Upload, UploadQueue

@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from retrieval.errors import DocumentError
-from retrieval.loaders.text import records
-from retrieval.loaders.text.records import load
+from retrieval.loaders.text import json_yaml
+from retrieval.loaders.text.json_yaml import load
 from retrieval.model.document import Document
 from tests.documents import text_samples
 
@@ -156,7 +156,7 @@ def test_refused(name: str, text: str, reason: str) -> None:
 
 def test_too_many(monkeypatch: pytest.MonkeyPatch) -> None:
     """More records than fit are refused."""
-    monkeypatch.setattr(records, "MAX_RECORDS", 1)
+    monkeypatch.setattr(json_yaml, "MAX_RECORDS", 1)
     with pytest.raises(DocumentError, match="has more than 1 records; split it"):
         read(text_samples.JSON)
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from bot.documents.collections import Collections
+from bot.documents.chat_collections import Collections
 from config.settings import ConfigError, Settings
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.documents.collections import AddedBy, CollectionRecord, Collections
+from bot.documents.chat_collections import AddedBy, CollectionRecord, Collections
 from retrieval.documents.combined_library import CombinedLibrary
 from retrieval.documents.local_library import LocalLibrary
 from tests.retrieval.fake_encoder import FakeEncoder
@@ -237,7 +237,7 @@ def test_one_writer_at_a_time(collections: Collections) -> None:
 
 async def test_few_are_open(collections: Collections, monkeypatch: pytest.MonkeyPatch) -> None:
     """Only so many collections are open at a time; the one used longest ago is closed first."""
-    monkeypatch.setattr("bot.documents.collections._MAX_OPEN", 2)
+    monkeypatch.setattr("bot.documents.chat_collections._MAX_OPEN", 2)
     for chat in (1, 2, 3):
         _add(collections, chat)
         await collections.library(chat)
