@@ -293,8 +293,7 @@ def index(docs: Path | None, *, fresh: bool, list_all: bool) -> None:
             encoder=encoder_for(settings),
             ocr=settings.ocr == "auto",
         )
-    library = _read_scans_for_index(library)
-    library.save(settings.index_dir)
+    library = _read_scans_for_index(library, settings.index_dir)
     print_problems(library, folder, list_all=list_all)
     _print_counts(library)
     if not library.sources:
@@ -313,10 +312,10 @@ def _fail_unsaved(settings: Settings, what: str) -> NoReturn:
     sys.exit(_UNSAVED_EXIT_CODE)
 
 
-def _read_scans_for_index(library: LocalLibrary) -> LocalLibrary:
+def _read_scans_for_index(library: LocalLibrary, index_dir: Path) -> LocalLibrary:
     """Read all scanned pages by OCR. Ctrl-C stops this, and keeps the pages so far."""
     try:
-        return read_scans(library)
+        return read_scans(library, index_dir)
     except KeyboardInterrupt:
         sys.exit(_INTERRUPTED_EXIT_CODE)
 

@@ -6,6 +6,7 @@ import os
 import shlex
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -80,13 +81,11 @@ def _read_scans_if_quick(library: LocalLibrary, index_dir: Path) -> LocalLibrary
             f"{pages:,} scanned pages have not been read yet; `verbatim index` reads them by OCR", err=True
         )
         return library
-    library = read_scans(library)
-    library.save(index_dir)
-    return library
+    return read_scans(library, index_dir)
 
 
-def read_scans(library: LocalLibrary) -> LocalLibrary:
-    """Read the scanned pages by OCR, with a progress bar, and return the library with them.
+def read_scans(library: LocalLibrary, index_dir: Path) -> LocalLibrary:
+    """Read the scanned pages by OCR, with a progress bar; save the library with them, and return it.
 
     Where the bar is hidden, print a line before.
     """
@@ -101,7 +100,8 @@ def read_scans(library: LocalLibrary) -> LocalLibrary:
             before = done
             library.read_scan(file, lambda count, _: progress(before + count, total))  # noqa: B023  # called at once
             done += len(file.pages)
-    return LocalLibrary.open(library.folder, before=library)
+    library = LocalLibrary.open(library.folder, before=library)
+    return replace(library, is_saved=library.save(index_dir))
 
 
 def _unread_pages(library: LocalLibrary) -> int:

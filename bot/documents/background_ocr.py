@@ -6,7 +6,7 @@ import logging
 from bot.concurrency import in_thread
 from bot.documents.background_encoding import BackgroundEncoding
 from bot.documents.document_manager import DocumentManager
-from retrieval.documents.scan_reader import UnreadFile
+from retrieval.documents.file_records import UnreadFile
 from retrieval.errors import FolderError
 from retrieval.ocr import tesseract
 

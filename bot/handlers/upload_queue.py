@@ -38,8 +38,8 @@ from bot.views.overview import render_overview
 from bot.views.own_documents import document_not_added, scope_note
 from bot.views.problems import explain_problem
 from retrieval.documents.base_library import SingleLibrary
+from retrieval.documents.file_records import UnreadFile
 from retrieval.documents.local_library import LocalLibrary
-from retrieval.documents.scan_reader import UnreadFile
 from retrieval.errors import EncoderError, ReadingStoppedError, UnavailableError
 from retrieval.ids import document_id, own_name
 from retrieval.model.document import Problem

@@ -48,6 +48,15 @@ class FileRecord:
         return needed_ocr or (bool(self.unread_pages) and scans.has(self.digest, self.unread_pages))
 
 
+@dataclass(frozen=True, slots=True)
+class UnreadFile:
+    """A file with pages (from 0) that only OCR can read; `digest` is of its bytes."""
+
+    name: str
+    digest: str
+    pages: tuple[int, ...]
+
+
 def unchanged(
     files: Sequence[FileEntry], records: Mapping[str, FileRecord], scans: ScanStore | None = None
 ) -> dict[str, FileRecord]:
@@ -181,3 +190,8 @@ def library_version(records: Iterable[FileRecord], format_id: str, quote_chars: 
         scanned = f"\0{record.text_digest}" if record.has_scans else ""
         digest.update(hashlib.blake2b(f"{record.file.name}\0{record.digest}{scanned}".encode()).digest())
     return digest.hexdigest()
+
+
+def shortest_first(files: Sequence[UnreadFile]) -> list[UnreadFile]:
+    """Return files in the order to read them: a long one delays no other."""
+    return sorted(files, key=lambda file: (len(file.pages), file.name))

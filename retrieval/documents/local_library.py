@@ -16,17 +16,18 @@ from retrieval.documents.base_library import Library, Snapshot
 from retrieval.documents.file_listing import FileEntry, list_files
 from retrieval.documents.file_records import (
     FileRecord,
+    UnreadFile,
     file_record,
     library_version,
     list_sources,
     recently_modified,
     record_from_row,
     record_to_row,
+    shortest_first,
     unchanged,
     unread_problem,
 )
 from retrieval.documents.ingestion import ingest, render_page_picture
-from retrieval.documents.scan_reader import UnreadFile, read_scan, shortest_first
 from retrieval.embeddings.encoder import Encoder
 from retrieval.embeddings.vector_store import Embeddings
 from retrieval.ids import document_id
@@ -260,6 +261,9 @@ class LocalLibrary(Library[LocalIndex]):
         """
         if self.scans is None or not tesseract.is_available():
             return False
+        # Imported only where scans are read: it needs the readers of PDF files and pictures.
+        from retrieval.documents.scan_reader import read_scan  # noqa: PLC0415
+
         return read_scan(self.folder, file, self.scans, progress=progress, stop=stop)
 
     @property

@@ -2,7 +2,7 @@
 
 import logging
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import CancelledError, wait
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from concurrent.futures.process import BrokenProcessPool
@@ -13,6 +13,7 @@ from pathlib import Path
 
 from pebble import ProcessExpired, ProcessPool
 
+from retrieval.documents.file_records import UnreadFile
 from retrieval.documents.ingestion import digest_of, limit_worker, worker_pool
 from retrieval.errors import DocumentError, panics_as_errors
 from retrieval.ids import logged_name
@@ -31,15 +32,6 @@ _log = logging.getLogger(__name__)
 _PAGE_TIMEOUT_SECONDS = 3 * tesseract.PAGE_SECONDS + 20.0
 _STOP_CHECK_SECONDS = 0.25
 _NICENESS = 10
-
-
-@dataclass(frozen=True, slots=True)
-class UnreadFile:
-    """A file with pages (from 0) that only OCR can read; `digest` is of its bytes."""
-
-    name: str
-    digest: str
-    pages: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,8 +151,3 @@ def _start_worker() -> None:
     limit_worker()
     with suppress(OSError):
         os.nice(_NICENESS)
-
-
-def shortest_first(files: Sequence[UnreadFile]) -> list[UnreadFile]:
-    """Return files in the order to read them: a long one delays no other."""
-    return sorted(files, key=lambda file: (len(file.pages), file.name))

@@ -11,10 +11,12 @@ import subprocess
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
-
-from selectolax.lexbor import LexborHTMLParser, LexborNode
+from typing import TYPE_CHECKING
 
 from retrieval.ocr.scanned_page import ScannedLine, ScannedPage, ScannedWord
+
+if TYPE_CHECKING:
+    from selectolax.lexbor import LexborNode
 
 PAGE_SECONDS = 60.0
 NEEDED = "holds no text, only pictures: have it read by OCR"
@@ -119,6 +121,9 @@ def read(png: bytes, language: str, dpi: int, *, seconds: float = PAGE_SECONDS) 
 
 def parse_hocr(hocr: str, language: str) -> ScannedPage:
     """Return the page that Tesseract has described as hOCR. Raises OcrError."""
+    # Imported only where scans are read.
+    from selectolax.lexbor import LexborHTMLParser  # noqa: PLC0415
+
     tree = LexborHTMLParser(hocr)
     page = tree.css_first("div.ocr_page")
     if page is None:
@@ -128,7 +133,7 @@ def parse_hocr(hocr: str, language: str) -> ScannedPage:
     return ScannedPage(width, height, lines, language)
 
 
-def _line(node: LexborNode) -> ScannedLine | None:
+def _line(node: "LexborNode") -> ScannedLine | None:
     words = tuple(word for each in node.css("span.ocrx_word") if (word := _word(each)) is not None)
     if not words:
         return None
@@ -138,7 +143,7 @@ def _line(node: LexborNode) -> ScannedLine | None:
     return ScannedLine(words, bottom + offset + slope * (right - left) / 2, max(size, 1.0))
 
 
-def _word(node: LexborNode) -> ScannedWord | None:
+def _word(node: "LexborNode") -> ScannedWord | None:
     # A word has no spaces, whatever the engine has read.
     text = "".join(node.text().split())
     box, confidence = _property(node, "bbox"), _property(node, "x_wconf")
@@ -148,7 +153,7 @@ def _word(node: LexborNode) -> ScannedWord | None:
     return ScannedWord(text, left, top, right, bottom, round(confidence[0]))
 
 
-def _property(node: LexborNode, name: str) -> list[float]:
+def _property(node: "LexborNode", name: str) -> list[float]:
     """Return the numbers of a property in the title of an element."""
     for part in (node.attributes.get("title") or "").split(";"):
         key, _, values = part.strip().partition(" ")

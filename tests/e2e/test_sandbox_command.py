@@ -50,6 +50,15 @@ def start_sandbox(tmp_path: Path) -> Iterator[StartSandbox]:
         process.communicate(timeout=TIMEOUT_SECONDS)
 
 
+def _is_connected(address: str) -> bool:
+    """Return whether the bot polls, or does so within a few seconds; between two polls it does not."""
+    for _ in range(100):
+        if httpx.post(f"{address}control/state", json={}, trust_env=False).json()["is_connected"]:
+            return True
+        time.sleep(0.1)
+    return False
+
+
 def _read_address(process: subprocess.Popen[str]) -> tuple[str, str]:
     """Return the address of the page, and the line of output with it."""
     assert process.stdout
@@ -114,8 +123,7 @@ def test_settings_of_the_real_bot_are_ignored(start_sandbox: StartSandbox, tmp_p
         http_proxy="http://127.0.0.1:9",
     )
     address, _ = _read_address(process)
-    connected = httpx.post(f"{address}control/state", json={}, trust_env=False).json()["is_connected"]
-    assert connected
+    assert _is_connected(address)
     for child in _children(process).values():
         environment = Path(f"/proc/{child}/environ").read_text(encoding="utf-8")
         assert not re.search(r"AAHdqTcv|x\.org|127\.0\.0\.1:9\b|ALLOWED", environment)

@@ -12,8 +12,8 @@ from bot.documents.background_encoding import BackgroundEncoding
 from bot.documents.background_ocr import BackgroundOcr
 from bot.documents.document_manager import DocumentManager, is_valid_document_name
 from bot.monitoring.metrics import Metrics
+from retrieval.documents.file_records import UnreadFile
 from retrieval.documents.local_library import LocalLibrary
-from retrieval.documents.scan_reader import UnreadFile
 from retrieval.errors import DocumentError
 from retrieval.ocr import tesseract
 from tests.documents import scans

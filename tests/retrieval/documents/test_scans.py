@@ -9,9 +9,9 @@ import pytest
 from PIL import Image
 
 from retrieval.documents import scan_reader
+from retrieval.documents.file_records import UnreadFile, shortest_first
 from retrieval.documents.ingestion import WAITS_FOR_OCR, digest_of, render_page_picture
 from retrieval.documents.local_library import LocalLibrary
-from retrieval.documents.scan_reader import UnreadFile
 from retrieval.loaders.formats import load_document
 from retrieval.model.document import ScanMark
 from retrieval.ocr import tesseract
@@ -294,4 +294,4 @@ def test_a_page_that_takes_too_long_is_left_out(folder: Path, monkeypatch: pytes
 
 def test_the_shortest_is_read_first() -> None:
     files = [UnreadFile("a", "1", (0, 1)), UnreadFile("c", "2", (3,)), UnreadFile("b", "3", (9,))]
-    assert ["b", "c", "a"] == [file.name for file in scan_reader.shortest_first(files)]
+    assert ["b", "c", "a"] == [file.name for file in shortest_first(files)]
