@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from retrieval.index.tokenizer import tokenize
 from retrieval.language import script
 from retrieval.loaders.chunking import table_of_contents
-from retrieval.model.answer import MIN_QUOTED_CONFIDENCE, Citation
+from retrieval.model.answer import Citation
 from retrieval.model.document import Passage, Section, Span
 from retrieval.query.stopwords import load_stopwords
 from retrieval.quotes.citations import Excerpt, cite
@@ -123,8 +123,7 @@ def _sentences(passages: Sequence[Passage], quote_chars: int) -> Iterator[_Sente
     end = count = 0
     for passage in passages:
         for span in pieces(passage.text, passage.language, quote_chars):
-            confidence = passage.scan_confidence(span.start, span.end)
-            if confidence is not None and confidence < MIN_QUOTED_CONFIDENCE:
+            if not passage.is_legible(span.start, span.end):
                 continue
             if passage.span.start + span.start < end:
                 continue

@@ -28,7 +28,7 @@ from bot.views import callback_data, own_documents
 from bot.views.callback_data import OwnPress, OwnView
 from bot.views.message import Recipient, Reply, about_file, build_reply, text_reply
 from bot.views.own_documents import OwnDocument, document_not_added
-from bot.views.problems import SHOWN_FORMATS
+from bot.views.problems import SHOWN_FORMATS, SHOWN_PICTURES
 from bot.views.truncation import one_line
 from retrieval.ids import document_id, own_name
 from retrieval.loaders.formats import is_document_name, is_picture_name
@@ -140,7 +140,8 @@ class OwnDocuments:
         name, size = document.name, document.bytes
         is_picture = context.state.reads_pictures and is_picture_name(name)
         if not is_document_name(name) and not is_picture:
-            return RefusedUploadError("not supported", texts.format_not_supported(SHOWN_FORMATS))
+            formats = f"{SHOWN_FORMATS}, {SHOWN_PICTURES}" if context.state.reads_pictures else SHOWN_FORMATS
+            return RefusedUploadError("not supported", texts.format_not_supported(formats))
         if not is_plain_name(name):
             return RefusedUploadError("name not allowed", texts.file_name_not_allowed)
         if size > MAX_FILE_MEGABYTES * _BYTES_PER_MEGABYTE:

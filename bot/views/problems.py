@@ -10,6 +10,8 @@ from retrieval.loaders.formats import is_document_name, is_picture_name
 from retrieval.model.document import Problem
 
 SHOWN_FORMATS = "PDF, DOCX, ODT, RTF, XLSX, PPTX, EPUB, HTML, MD, CSV, TXT"
+# Where OCR is.
+SHOWN_PICTURES = "JPG, PNG"
 _MAX_KINDS = 12
 _MAX_KIND_CHARS = 16
 

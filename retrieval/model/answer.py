@@ -27,10 +27,6 @@ class Locator:
     is_scanned: bool = False
 
 
-# Of quotes that OCR was this sure of, 9 words in 10 and more are right; below it, fewer.
-MIN_QUOTED_CONFIDENCE = 80.0
-
-
 @dataclass(frozen=True, slots=True)
 class Citation:
     """A quote and its source. `span` and `highlights` are spans of the document's text.
@@ -64,8 +60,8 @@ class Citation:
     @property
     def is_legible(self) -> bool:
         """Whether the quote may be shown as text: OCR was sure enough of it, or had no part in it."""
-        confidence = self.scan_confidence
-        return confidence is None or confidence >= MIN_QUOTED_CONFIDENCE
+        offset = self.passage.span.start
+        return self.passage.is_legible(self.span.start - offset, self.span.end - offset)
 
 
 @dataclass(frozen=True, slots=True)

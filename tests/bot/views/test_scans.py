@@ -52,6 +52,17 @@ def test_confidence_is_the_mean_over_the_characters() -> None:
     assert make_passage("ab", start=0).scan_confidence(0, 2) is None
 
 
+@pytest.mark.parametrize(("number", "is_legible"), [(90, True), (70, True), (69, False)])
+def test_a_doubtful_number_is_not_quoted(number: int, is_legible: bool) -> None:
+    """The other words may be as sure as they like; a quote without the number is not concerned."""
+    passage = replace(
+        make_passage("call 275 now", start=0), scan=tuple(map(ScanMark, (0, 5, 9), (99, number, 99)))
+    )
+    assert is_legible == passage.is_legible(0, 12)
+    assert passage.is_legible(0, 5)
+    assert passage.is_legible(9, 12)
+
+
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_the_place_says_that_it_is_scanned(language: str) -> None:
     """The word follows the page, in each language."""
