@@ -86,7 +86,7 @@ def _runs_left(text: str) -> bool:
 
 
 def _with_usual_heights(lines: ScannedLines) -> ScannedLines:
-    """Give lines in the size of the text its usual height, so that only others look like headings."""
+    """Return lines with one height for all that have the size of the text: only others look like headings."""
     heights = [line.height for page in lines.pages.values() for line in page for _ in line.text]
     if not heights:
         return lines
