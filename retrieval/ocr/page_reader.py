@@ -5,6 +5,7 @@ The first page of a document takes two or three runs of the engine, the next one
 
 import io
 from dataclasses import replace
+from operator import attrgetter
 
 from PIL import Image
 
@@ -120,17 +121,13 @@ def _read_in_language(
     readings = [page] if page is not None else []
     if page is None or page.language != candidates[0]:
         readings.append(tesseract.read(png, candidates[0], dpi))
-    text = max(readings, key=_confidence).text
+    text = max(readings, key=attrgetter("confidence")).text
     if len(text) >= _MIN_DETECTED_CHARS and len(candidates) > 1:
         # Simplified and traditional Chinese are one language.
         own = "chi_tra" if candidates[:2] == ("chi_sim", "chi_tra") else _BY_CODE.get(detect(text), "")
         if own in candidates and all(own != reading.language for reading in readings):
             readings.append(tesseract.read(png, own, dpi))
-    return max(readings, key=_confidence)
-
-
-def _confidence(page: ScannedPage) -> float:
-    return page.confidence
+    return max(readings, key=attrgetter("confidence"))
 
 
 def _png(image: Image.Image) -> bytes:

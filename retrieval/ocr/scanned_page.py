@@ -1,5 +1,6 @@
 """The words that OCR has read on a page: their text, places and confidence, as saved in JSON."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -69,9 +70,7 @@ class ScannedPage:
     @property
     def confidence(self) -> float:
         """The mean confidence of the characters, 0 without any."""
-        words = self.words
-        chars = sum(len(word.text) for word in words)
-        return sum(len(word.text) * word.confidence for word in words) / chars if chars else 0.0
+        return mean_confidence(self.words)
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -90,3 +89,9 @@ class ScannedPage:
             for base, size, words in saved["lines"]
         )
         return cls(int(width), int(height), lines, str(saved["language"]), int(saved["turned"]))
+
+
+def mean_confidence(words: Sequence[ScannedWord]) -> float:
+    """Return the mean confidence of the characters of words, 0 without any."""
+    chars = sum(len(word.text) for word in words)
+    return sum(len(word.text) * word.confidence for word in words) / chars if chars else 0.0

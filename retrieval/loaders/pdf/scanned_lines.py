@@ -7,7 +7,7 @@ from statistics import median
 
 from retrieval.loaders.pdf.lines_and_columns import Line
 from retrieval.model.document import ScanMark
-from retrieval.ocr.scanned_page import ScannedLine, ScannedPage
+from retrieval.ocr.scanned_page import ScannedLine, ScannedPage, mean_confidence
 
 # Lines that OCR is less sure of than this, from 0 to 100, are mostly parts of drawings and stains.
 _MIN_LINE_CONFIDENCE = 35.0
@@ -47,16 +47,11 @@ def scanned_lines(pages: Mapping[int, ScannedPage]) -> ScannedLines:
             }
             ordinal += len(scanned.words)
             kept = replace(scanned, words=tuple(words.values()))
-            if words and _confidence(kept) >= _MIN_LINE_CONFIDENCE:
+            if words and mean_confidence(kept.words) >= _MIN_LINE_CONFIDENCE:
                 line, own = _line(kept, page, scale, list(words))
                 by_page[number].append(line)
                 marks[id(line)] = own
     return _with_usual_heights(ScannedLines(by_page, marks))
-
-
-def _confidence(line: ScannedLine) -> float:
-    chars = sum(len(word.text) for word in line.words)
-    return sum(len(word.text) * word.confidence for word in line.words) / max(chars, 1)
 
 
 def _line(
