@@ -33,7 +33,7 @@ from retrieval.index.bm25 import (
 )
 from retrieval.index.dense_index import DenseIndex
 from retrieval.index.forward_index import ForwardIndex
-from retrieval.index.heading_fields import MAX_HEADING_CANDIDATES, heading_weight, rarest_terms
+from retrieval.index.headings import MAX_HEADING_CANDIDATES, heading_weight, rarest_terms
 from retrieval.index.interface import Candidates, MeaningScores
 from retrieval.index.segment import LiveSegment, Passages
 from retrieval.index.spelling import find_correction

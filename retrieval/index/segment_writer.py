@@ -17,7 +17,7 @@ from retrieval.index import encoder_inputs, segment, spelling
 from retrieval.index.arrays import ArrayWriter, row_ends
 from retrieval.index.bm25 import InvertedIndex
 from retrieval.index.forward_index import ForwardIndex
-from retrieval.index.heading_fields import heading_tokens
+from retrieval.index.headings import heading_tokens
 from retrieval.index.segment import SUFFIX, Mask, MaskedSegment, Segment
 from retrieval.index.vocabulary import Vocabulary, digests
 from retrieval.model.document import Passage
