@@ -17,7 +17,7 @@ from retrieval.language import script
 from retrieval.loaders.chunking import table_of_contents
 from retrieval.model.answer import Citation
 from retrieval.model.document import Passage, Section, Span
-from retrieval.query.stopwords import load_stopwords
+from retrieval.query.query import load_stopwords
 from retrieval.quotes.citations import Excerpt, cite
 from retrieval.sentences import pieces
 

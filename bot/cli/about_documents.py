@@ -11,7 +11,7 @@ from retrieval.documents.base_library import SingleLibrary
 from retrieval.model.answer import Answer
 from retrieval.model.document import Source
 from retrieval.query.document_names import documents_meant
-from retrieval.query.document_questions import Topic, parse_document_question
+from retrieval.query.question_phrases import Topic, parse_document_question
 
 
 async def answer_about_documents(

@@ -15,7 +15,7 @@ from bot.views.overview import render_overview
 from retrieval.ids import document_of
 from retrieval.model.document import Source
 from retrieval.query.document_names import documents_meant
-from retrieval.query.document_questions import Topic, is_any_document, parse_document_question
+from retrieval.query.question_phrases import Topic, is_any_document, parse_document_question
 
 _PASSAGE_LINK = re.compile(r"\?start=([A-Za-z0-9_-]{1,64})$")
 

@@ -44,8 +44,8 @@ from retrieval.errors import EncoderError, ReadingStoppedError, UnavailableError
 from retrieval.ids import document_id, own_name
 from retrieval.model.document import Problem
 from retrieval.ocr import tesseract
-from retrieval.query.document_questions import Topic, is_any_document, parse_document_question
 from retrieval.query.question_parts import looks_like_question
+from retrieval.query.question_phrases import Topic, is_any_document, parse_document_question
 
 _log = logging.getLogger(__name__)
 

@@ -1,4 +1,4 @@
-"""The heading fields of a passage: its file name, its title and its headings; how the words of a query match them.
+"""The heading fields of a passage (file name, title and headings), and how the words of a query match them.
 
 They are searched apart from the text: a heading is often the question itself, and a question often names
 its document.
