@@ -10,7 +10,6 @@ from telegram.ext import CallbackContext
 
 from bot.documents.chat_collections import ChatLibrary, Collections
 from bot.documents.document_manager import DocumentManager
-from bot.handlers.answer_checks import keep_checked, keep_checked_sentences
 from bot.handlers.chat_actions import ChatActions
 from bot.handlers.document_name_cache import NameTables
 from bot.handlers.recent_messages import AnswerMap, SeenAlbums
@@ -25,8 +24,9 @@ from retrieval.documents.base_library import SingleLibrary
 from retrieval.documents.combined_library import AnyLibrary
 from retrieval.model.answer import Answer
 from retrieval.model.document import Source
-from retrieval.overview import Overview
+from retrieval.overview import Overview, keep_checked_sentences
 from retrieval.query.document_names import NameTable
+from retrieval.quotes.citations import keep_checked
 
 Data = dict[Any, Any]
 

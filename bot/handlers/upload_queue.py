@@ -25,7 +25,6 @@ from telegram.error import BadRequest, Forbidden, TelegramError
 from bot.concurrency import in_thread
 from bot.documents.chat_collections import AddedBy, CollectionPaths, Collections, locked_file
 from bot.documents.durable_files import write_durably
-from bot.handlers.answer_checks import keep_checked, keep_checked_sentences
 from bot.handlers.chat_actions import ChatActions
 from bot.handlers.messaging import is_unchanged
 from bot.i18n.messages import Texts, texts_for
@@ -44,8 +43,10 @@ from retrieval.errors import EncoderError, ReadingStoppedError, UnavailableError
 from retrieval.ids import document_id, own_name
 from retrieval.model.document import Problem
 from retrieval.ocr import tesseract
+from retrieval.overview import keep_checked_sentences
 from retrieval.query.question_parts import looks_like_question
 from retrieval.query.question_phrases import Topic, is_any_document, parse_document_question
+from retrieval.quotes.citations import keep_checked
 
 _log = logging.getLogger(__name__)
 
