@@ -19,7 +19,7 @@ from bot.i18n.messages import Texts
 from bot.views.message import FormattedText, about_file, build_reply, file_name, plain, text_reply
 from bot.views.own_documents import document_not_added
 from bot.views.problems import named_problems
-from bot.views.truncation import one_line
+from bot.views.text_layout import one_line
 from retrieval.errors import DocumentError, FolderError
 from retrieval.model.document import Problem
 

@@ -11,7 +11,7 @@ from bot.handlers.messaging import question_of
 from bot.i18n.small_talk import small_talk_reply
 from bot.views import answers, inline
 from bot.views.message import text_reply
-from bot.views.truncation import one_line
+from bot.views.text_layout import one_line
 
 _CACHE_SECONDS = 60
 _MAX_TITLE_UNITS = 80

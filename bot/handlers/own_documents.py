@@ -29,7 +29,7 @@ from bot.views.callback_data import OwnPress, OwnView
 from bot.views.message import Recipient, Reply, about_file, build_reply, text_reply
 from bot.views.own_documents import OwnDocument, document_not_added
 from bot.views.problems import SHOWN_FORMATS, SHOWN_PICTURES
-from bot.views.truncation import one_line
+from bot.views.text_layout import one_line
 from retrieval.ids import document_id, own_name
 from retrieval.loaders.formats import is_document_name, is_picture_name
 

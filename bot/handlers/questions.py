@@ -16,10 +16,9 @@ from bot.i18n.small_talk import small_talk_reply
 from bot.views import answers, browse, inline, quotes
 from bot.views.callback_data import AS_WRITTEN, Origin
 from bot.views.help import greeting, group_greeting, help_text, link_not_opened, no_documents
-from bot.views.labels import MAX_TITLE_UNITS, isolate_direction
 from bot.views.message import Recipient, Reply, text_reply
-from bot.views.truncation import one_line
-from bot.views.unsupported_messages import explain_unreadable, is_link
+from bot.views.refusals import explain_unreadable, is_link
+from bot.views.text_layout import MAX_TITLE_UNITS, isolate_direction, one_line
 from retrieval.ids import document_of
 from retrieval.model.document import Source
 from retrieval.query.document_names import find_files, find_titles, may_name_files

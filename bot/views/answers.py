@@ -31,7 +31,7 @@ from bot.views.quotes import (
     with_scope_note,
 )
 from bot.views.refusals import closest_quotes, explain_refusal
-from bot.views.truncation import one_line
+from bot.views.text_layout import one_line
 from retrieval.model.answer import Answer, Citation, TermWeight
 
 _MAX_WORD_UNITS = 60

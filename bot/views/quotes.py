@@ -28,7 +28,7 @@ from bot.views.message import (
     linked,
     plain,
 )
-from bot.views.truncation import one_line, truncate, truncate_start, utf16_length
+from bot.views.text_layout import one_line, truncate, truncate_start, utf16_length
 from retrieval.ids import document_of, is_own, shown_name
 from retrieval.model.answer import Answer, Citation, Locator
 from retrieval.model.document import Passage, PassageWithNeighbours, Span
