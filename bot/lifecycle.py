@@ -28,11 +28,10 @@ from bot.documents.search_backends import (
     no_documents_message,
     open_cluster,
 )
+from bot.documents.upload_queue import UploadQueue
 from bot.handlers.access import AccessControl
-from bot.handlers.chat_actions import ChatActions
 from bot.handlers.context import BotState
 from bot.handlers.own_documents import OwnDocuments, UploadLimits
-from bot.handlers.upload_queue import UploadQueue
 from bot.http_server import Health, build_web_app, serving
 from bot.monitoring.feedback import Feedback
 from bot.monitoring.metrics import Metrics
@@ -41,6 +40,7 @@ from bot.telegram.bot_client import Bot
 from bot.telegram.bot_profile import update_profile
 from bot.telegram.dispatcher import Dispatcher
 from bot.telegram.journal import AnsweredJournal
+from bot.telegram.messaging import ChatActions
 from bot.telegram.polling import Poller
 from bot.telegram.spool import Spool
 from bot.telegram.webhook import Inbox, Webhook

@@ -5,8 +5,8 @@ from telegram.constants import ChatAction
 
 from bot.concurrency import in_thread
 from bot.handlers.context import MAX_QUOTES, BotContext
-from bot.handlers.messaging import answer_query, edit_reply, question_of, require_query
 from bot.i18n.messages import Texts
+from bot.telegram.messaging import answer_query, edit_reply, question_of, require_query
 from bot.views import answers, browse, callback_data, quotes
 from bot.views.callback_data import Action, ButtonPress
 from bot.views.locations import MAX_PLACES, citation_location

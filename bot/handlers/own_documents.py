@@ -9,21 +9,22 @@ from telegram import CallbackQuery, Chat, ChatMember, Message, Update, User
 from bot.concurrency import in_thread
 from bot.documents.chat_collections import Collections, Scope
 from bot.documents.document_manager import is_plain_name
+from bot.documents.upload_queue import Caption, RefusedUploadError, Upload, UploadQueue, refusal_of
+from bot.handlers.access import is_group_admin
 from bot.handlers.admin import MAX_FILE_MEGABYTES, add_to_library
-from bot.handlers.attachments import AttachedFile, attached_file
 from bot.handlers.context import BotContext
-from bot.handlers.group_members import is_group_admin
-from bot.handlers.messaging import (
+from bot.handlers.questions import greet_group
+from bot.i18n.messages import Texts
+from bot.telegram.messaging import (
+    AttachedFile,
     answer_query,
+    attached_file,
     edit_reply,
     question_of,
     require_message,
     require_query,
     send_reply,
 )
-from bot.handlers.questions import greet_group
-from bot.handlers.upload_queue import Caption, RefusedUploadError, Upload, UploadQueue, refusal_of
-from bot.i18n.messages import Texts
 from bot.views import callback_data, own_documents
 from bot.views.callback_data import OwnPress, OwnView
 from bot.views.message import Recipient, Reply, about_file, build_reply, text_reply

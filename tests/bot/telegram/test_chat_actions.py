@@ -8,9 +8,9 @@ import pytest
 from telegram import Message, Update
 from telegram.error import BadRequest
 
-from bot.handlers import progress
-from bot.handlers.chat_actions import ChatActions
 from bot.i18n.messages import texts_for
+from bot.telegram import messaging
+from bot.telegram.messaging import ChatActions
 from bot.views.callback_data import BrowsePress, BrowseView, encode_browse
 from bot.views.message import plain
 from retrieval.query.question_phrases import parse_document_question
@@ -241,8 +241,8 @@ async def test_a_deleted_progress_message_is_replaced(
         sent.append(reply.text)
         return Sent()
 
-    monkeypatch.setattr(progress, "send_to", send)
-    async with progress.ProgressMessage(_message(), plain("Reading …")) as shown:
+    monkeypatch.setattr(messaging, "send_to", send)
+    async with messaging.ProgressMessage(_message(), plain("Reading …")) as shown:
         await asyncio.sleep(6)
     await shown.finish(plain("Done"))
     assert ["Reading …", "Done"] == sent

@@ -24,12 +24,11 @@ from telegram.error import BadRequest, Forbidden, TelegramError
 
 from bot.concurrency import in_thread
 from bot.documents.chat_collections import AddedBy, CollectionPaths, Collections, locked_file
-from bot.documents.durable_files import write_durably
-from bot.handlers.chat_actions import ChatActions
-from bot.handlers.messaging import is_unchanged
+from bot.durable_files import write_durably
 from bot.i18n.messages import Texts, texts_for
 from bot.i18n.small_talk import small_talk_reply
 from bot.monitoring.metrics import Metrics
+from bot.telegram.messaging import ChatActions, is_unchanged
 from bot.views import answers
 from bot.views.help import no_own_documents
 from bot.views.message import FormattedText, Recipient, Reply, about_file, plain, text_reply
