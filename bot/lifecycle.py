@@ -16,8 +16,7 @@ from telegram.error import BadRequest, InvalidToken, TelegramError
 from bot import application
 from bot.application import App, build_application, build_bot
 from bot.concurrency import CancellableWaits, in_thread, run_until_stopped, stop_on_signal
-from bot.documents.background_encoding import BackgroundEncoding
-from bot.documents.background_ocr import BackgroundOcr
+from bot.documents.background_work import BackgroundEncoding, BackgroundOcr
 from bot.documents.chat_collections import Collections
 from bot.documents.cluster_monitor import ClusterMonitor
 from bot.documents.document_manager import DocumentManager, watch
