@@ -43,8 +43,12 @@ from retrieval.ids import document_id, own_name
 from retrieval.model.document import Problem
 from retrieval.ocr import tesseract
 from retrieval.overview import keep_checked_sentences
-from retrieval.query.question_parts import looks_like_question
-from retrieval.query.question_phrases import Topic, is_any_document, parse_document_question
+from retrieval.query.question_phrases import (
+    Topic,
+    is_any_document,
+    looks_like_question,
+    parse_document_question,
+)
 from retrieval.quotes.citations import keep_checked
 
 _log = logging.getLogger(__name__)

@@ -16,7 +16,7 @@ from bot.handlers.access import is_member
 from bot.handlers.context import BotContext
 from bot.i18n.small_talk import small_talk_reply
 from bot.telegram.messaging import is_unchanged, question_of, require_message, send_reply
-from bot.views import answers, browse, inline, quotes
+from bot.views import answers, browse, inline
 from bot.views.callback_data import AS_WRITTEN, Origin
 from bot.views.help import greeting, group_greeting, help_text, link_not_opened, no_documents
 from bot.views.locations import MAX_PLACES
@@ -57,7 +57,7 @@ async def _follow_link(link: str, person: int, context: BotContext, recipient: R
     if match := _GROUP_LINK.fullmatch(link):
         return await _follow_group_link(match[1], int(match[2]), person, context, recipient)
     if passage := await context.library.passage_with_neighbours(link):
-        return quotes.render_passage(passage, recipient)
+        return answers.render_passage(passage, recipient)
     if source := context.library.source(document_of(link)):
         text = recipient.texts.passage_gone(
             isolate_direction(one_line(source.title, MAX_TITLE_UNITS), recipient.texts)
@@ -76,7 +76,7 @@ async def _follow_group_link(
         library = await collections.library(group)
         passage = await library.passage_with_neighbours(passage_id) if library else None
         if passage is not None:
-            return replace(quotes.render_passage(passage, recipient), keyboard=None)
+            return replace(answers.render_passage(passage, recipient), keyboard=None)
     return text_reply(f"{recipient.texts.linked_document_gone}\n\n{greeting(recipient)}")
 
 
@@ -171,7 +171,7 @@ def _replied_question(message: Message) -> str:
     other = message.reply_to_message
     if other is None:
         return ""
-    return quotes.earlier_words(other) if _is_from_bot(other) else question_of(other)
+    return answers.earlier_words(other) if _is_from_bot(other) else question_of(other)
 
 
 async def unknown_command(update: Update, context: BotContext) -> None:
@@ -237,7 +237,7 @@ def _message_replied_to(message: Message) -> Message | None:
 def _origin(message: Message) -> Origin:
     """Return the origin of a question; a reply to an answer of the bot is a follow-up."""
     other = message.reply_to_message
-    return Origin(earlier=quotes.earlier_words(other)) if other and _is_from_bot(other) else AS_WRITTEN
+    return Origin(earlier=answers.earlier_words(other)) if other and _is_from_bot(other) else AS_WRITTEN
 
 
 def _is_from_bot(message: Message) -> bool:

@@ -10,6 +10,7 @@ from telegram import InlineKeyboardButton
 
 from bot.i18n.messages import Texts
 from bot.views import callback_data
+from bot.views.answers import browse_button, file_buttons, quote_or_pointer, with_scope_note
 from bot.views.callback_data import Action, BrowsePress, BrowseView, ButtonPress
 from bot.views.help import no_documents
 from bot.views.locations import citation_location, location_text
@@ -27,7 +28,6 @@ from bot.views.message import (
     plain,
     text_reply,
 )
-from bot.views.quotes import browse_button, file_buttons, quote_or_pointer, with_scope_note
 from bot.views.text_layout import MAX_TITLE_UNITS, isolate_direction, one_line, truncate, utf16_length
 from retrieval.ids import is_own, shown_name
 from retrieval.model.answer import Answer, Citation

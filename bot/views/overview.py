@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from bot.i18n.messages import Texts
+from bot.views.answers import blockquote, browse_button, file_buttons, folded
 from bot.views.callback_data import BrowsePress, BrowseView
 from bot.views.locations import place_text
 from bot.views.message import (
@@ -18,7 +19,6 @@ from bot.views.message import (
     plain,
     text_reply,
 )
-from bot.views.quotes import blockquote, browse_button, file_buttons, folded
 from bot.views.text_layout import MAX_TITLE_UNITS, isolate_direction, one_line
 from retrieval.model.answer import Citation
 from retrieval.model.document import Source

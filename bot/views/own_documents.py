@@ -10,6 +10,7 @@ from telegram import InlineKeyboardButton
 
 from bot.i18n.messages import Texts
 from bot.views import callback_data
+from bot.views.answers import browse_button
 from bot.views.callback_data import BrowsePress, BrowseView, OwnPress, OwnView
 from bot.views.message import (
     FormattedText,
@@ -22,7 +23,6 @@ from bot.views.message import (
     plain,
     text_reply,
 )
-from bot.views.quotes import browse_button
 from bot.views.text_layout import isolate_direction, one_line
 
 _DOCUMENTS_PER_PAGE = 8
