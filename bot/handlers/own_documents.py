@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from telegram import CallbackQuery, Chat, ChatMember, Message, Update, User
 
 from bot.concurrency import in_thread
+from bot.documents.caption_answers import Caption
 from bot.documents.chat_collections import Collections, Scope
 from bot.documents.document_manager import is_plain_name
-from bot.documents.upload_queue import Caption, RefusedUploadError, Upload, UploadQueue, refusal_of
+from bot.documents.upload_queue import RefusedUploadError, Upload, UploadQueue, refusal_of
 from bot.handlers.access import is_group_admin
 from bot.handlers.admin import MAX_FILE_MEGABYTES, add_to_library
 from bot.handlers.context import BotContext
@@ -103,7 +104,7 @@ class OwnDocuments:
             file = attached_file(message)
             name = file.name if file else ""
             caption = Caption(message.chat.id, message.message_id, name, question, texts.language)
-            await self._uploads.answer_caption(caption)
+            await self._uploads.captions.answer(caption)
 
     async def _accept(self, message: Message, shown: Message, context: BotContext, texts: Texts) -> None:
         """Save an upload, whose progress is shown in the message `shown`."""
