@@ -23,14 +23,13 @@ from telegram.ext import (
 from telegram.request import HTTPXRequest
 
 from bot.concurrency import CancellableWaits
-from bot.handlers import about_documents, admin, browse, buttons, errors, inline, questions
+from bot.handlers import admin, browse, buttons, errors, inline, questions
 from bot.handlers.access import AccessControl
-from bot.handlers.context import BotContext, BotState, Data
-from bot.handlers.messaging import mentions_bot
+from bot.handlers.context import BotContext, BotState, Data, SeenAlbums
 from bot.handlers.own_documents import OwnDocuments
-from bot.handlers.recent_messages import SeenAlbums
 from bot.monitoring.metrics import Metrics
 from bot.telegram.bot_client import Bot
+from bot.telegram.messaging import mentions_bot
 from bot.telegram.rate_limiter import RateLimiter
 from bot.views.callback_data import is_browse_data, is_own_data
 from config.settings import Settings
@@ -146,7 +145,7 @@ def _handlers(
         CommandHandler("ask", limited(questions.answer_question), _MESSAGE),
         CommandHandler("ask", limited(questions.answer_edited_question), _EDITED),
         CommandHandler("why", limited(questions.why), _MESSAGE),
-        CommandHandler("overview", limited(about_documents.overview), _MESSAGE),
+        CommandHandler("overview", limited(questions.overview), _MESSAGE),
         CommandHandler("search", limited(browse.search), _MESSAGE),
         CommandHandler("sources", limited(browse.sources), _MESSAGE),
         CommandHandler("privacy", limited(questions.privacy), _MESSAGE),

@@ -16,8 +16,7 @@ from telegram.error import BadRequest, InvalidToken, TelegramError
 from bot import application
 from bot.application import App, build_application, build_bot
 from bot.concurrency import CancellableWaits, in_thread, run_until_stopped, stop_on_signal
-from bot.documents.background_encoding import BackgroundEncoding
-from bot.documents.background_ocr import BackgroundOcr
+from bot.documents.background_work import BackgroundEncoding, BackgroundOcr
 from bot.documents.chat_collections import Collections
 from bot.documents.cluster_monitor import ClusterMonitor
 from bot.documents.document_manager import DocumentManager, watch
@@ -28,11 +27,10 @@ from bot.documents.search_backends import (
     no_documents_message,
     open_cluster,
 )
+from bot.documents.upload_queue import UploadQueue
 from bot.handlers.access import AccessControl
-from bot.handlers.chat_actions import ChatActions
 from bot.handlers.context import BotState
 from bot.handlers.own_documents import OwnDocuments, UploadLimits
-from bot.handlers.upload_queue import UploadQueue
 from bot.http_server import Health, build_web_app, serving
 from bot.monitoring.feedback import Feedback
 from bot.monitoring.metrics import Metrics
@@ -41,6 +39,7 @@ from bot.telegram.bot_client import Bot
 from bot.telegram.bot_profile import update_profile
 from bot.telegram.dispatcher import Dispatcher
 from bot.telegram.journal import AnsweredJournal
+from bot.telegram.messaging import ChatActions
 from bot.telegram.polling import Poller
 from bot.telegram.spool import Spool
 from bot.telegram.webhook import Inbox, Webhook

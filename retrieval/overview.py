@@ -6,7 +6,7 @@ sentences, with LexRank and with the sentence encoder.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import regex
@@ -17,8 +17,8 @@ from retrieval.language import script
 from retrieval.loaders.chunking import table_of_contents
 from retrieval.model.answer import Citation
 from retrieval.model.document import Passage, Section, Span
-from retrieval.query.stopwords import load_stopwords
-from retrieval.quotes.citations import Excerpt, cite
+from retrieval.query.query import load_stopwords
+from retrieval.quotes.citations import Excerpt, cite, drop_altered
 from retrieval.sentences import pieces
 
 # Sentences of an overview, by the number that the document has.
@@ -116,6 +116,11 @@ def make_overview(passages: Sequence[Passage], quote_chars: int) -> Overview:
         for rank, sentence in enumerate(chosen, 1)
     )
     return Overview(citations, _main_headings(passages), is_table)
+
+
+def keep_checked_sentences(overview: Overview) -> Overview:
+    """Drop sentences that are not verbatim."""
+    return replace(overview, sentences=tuple(drop_altered(overview.sentences)))
 
 
 def _sentences(passages: Sequence[Passage], quote_chars: int) -> Iterator[_Sentence]:

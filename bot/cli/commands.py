@@ -13,8 +13,7 @@ import click
 
 from bot import __version__
 from bot.cli import answer_output, feedback_report
-from bot.cli.about_documents import answer_about_documents
-from bot.cli.answer_output import TerminalStyle, answer_json
+from bot.cli.answer_output import TerminalStyle, answer_about_documents, answer_json
 from bot.cli.open_documents import (
     connect,
     encode_missing,

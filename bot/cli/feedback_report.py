@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bot.monitoring.feedback import FeedbackRecord
-from bot.views.truncation import one_line
+from bot.views.text_layout import one_line
 
 _MAX_LISTED_QUESTIONS = 20
 _MAX_QUESTION_CHARS = 100

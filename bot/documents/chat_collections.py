@@ -32,8 +32,8 @@ from weakref import WeakValueDictionary
 from pydantic import TypeAdapter, ValidationError
 
 from bot.concurrency import in_thread
-from bot.documents.background_encoding import lower_priority
-from bot.documents.durable_files import TEMPORARY_PREFIX, write_durably
+from bot.documents.background_work import lower_priority
+from bot.durable_files import TEMPORARY_PREFIX, write_durably
 from retrieval.documents.base_library import SingleLibrary
 from retrieval.documents.combined_library import AnyLibrary, CombinedLibrary
 from retrieval.documents.local_library import LocalLibrary, saved_index_dir

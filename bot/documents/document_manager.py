@@ -10,7 +10,7 @@ from pathlib import Path, PurePath
 from watchfiles import awatch
 
 from bot.concurrency import in_thread
-from bot.documents.durable_files import write_durably
+from bot.durable_files import write_durably
 from retrieval.documents.file_listing import list_files
 from retrieval.documents.ingestion import FailedFile, ingest
 from retrieval.documents.local_library import QUOTE_CHARS, LocalLibrary, Progress

@@ -1,12 +1,13 @@
-"""Access control, checked before all handlers, and the rate limits of questions."""
+"""Access control, checked before all handlers; the rate limits of questions; the members of a group."""
 
 import contextlib
+import logging
 from collections import OrderedDict
 from collections.abc import Callable, Coroutine
 from enum import Enum
 
 from aiolimiter import AsyncLimiter
-from telegram import Update
+from telegram import ChatMember, Update
 from telegram.error import TelegramError
 from telegram.ext import ApplicationHandlerStop
 
@@ -14,6 +15,8 @@ from bot.handlers.context import BotContext
 from bot.i18n.messages import texts_for
 from bot.telegram.rate_limiter import GROUP_MESSAGES_PER_MINUTE
 from config.settings import Settings
+
+_log = logging.getLogger(__name__)
 
 _PERIOD_SECONDS = 60.0
 _MAX_BUCKETS = 4096
@@ -141,3 +144,26 @@ async def _dismiss(update: Update, *, with_notice: bool = False) -> None:
             await update.inline_query.answer([], cache_time=0, is_personal=True)
         elif update.message is not None and with_notice:
             await update.message.reply_text(text)
+
+
+async def is_group_admin(group: int, user: int, context: BotContext) -> bool:
+    """Return whether a user administers a group; False if Telegram does not tell."""
+    member = await _member(group, user, context)
+    return member is not None and member.status in {ChatMember.OWNER, ChatMember.ADMINISTRATOR}
+
+
+async def is_member(group: int, user: int, context: BotContext) -> bool:
+    """Return whether a user is in a group; False if Telegram does not tell."""
+    member = await _member(group, user, context)
+    if member is None or member.status in {ChatMember.LEFT, ChatMember.BANNED}:
+        return False
+    # Restricted users may have left.
+    return member.status != ChatMember.RESTRICTED or bool(getattr(member, "is_member", False))
+
+
+async def _member(group: int, user: int, context: BotContext) -> ChatMember | None:
+    try:
+        return await context.bot.get_chat_member(group, user)
+    except TelegramError as error:
+        _log.info("Telegram does not tell whether a user is in a group: %s", error.message)
+        return None

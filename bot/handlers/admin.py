@@ -11,15 +11,20 @@ from telegram.error import TelegramError
 
 from bot.concurrency import in_thread
 from bot.documents.document_manager import DocumentManager, is_valid_document_name
-from bot.handlers.attachments import AttachedFile, attached_file
 from bot.handlers.context import BotContext
-from bot.handlers.messaging import require_message, send_reply, send_to
-from bot.handlers.progress import ProgressMessage
 from bot.i18n.messages import Texts
+from bot.telegram.messaging import (
+    AttachedFile,
+    ProgressMessage,
+    attached_file,
+    require_message,
+    send_reply,
+    send_to,
+)
 from bot.views.message import FormattedText, about_file, build_reply, file_name, plain, text_reply
 from bot.views.own_documents import document_not_added
 from bot.views.problems import named_problems
-from bot.views.truncation import one_line
+from bot.views.text_layout import one_line
 from retrieval.errors import DocumentError, FolderError
 from retrieval.model.document import Problem
 

@@ -7,11 +7,10 @@ from telegram.constants import ChatAction
 from telegram.error import TelegramError
 
 from bot.documents.document_manager import DocumentManager
-from bot.handlers.about_documents import list_places
-from bot.handlers.chat_actions import topic_of
 from bot.handlers.context import BotContext
-from bot.handlers.messaging import answer_query, edit_reply, require_query, send_reply
+from bot.handlers.questions import list_places
 from bot.i18n.messages import Texts
+from bot.telegram.messaging import answer_query, edit_reply, require_query, send_reply, topic_of
 from bot.views import browse, callback_data
 from bot.views.callback_data import BrowsePress, BrowseView
 from bot.views.message import Recipient, about_file, build_reply, text_reply

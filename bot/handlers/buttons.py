@@ -5,14 +5,14 @@ from telegram.constants import ChatAction
 
 from bot.concurrency import in_thread
 from bot.handlers.context import MAX_QUOTES, BotContext
-from bot.handlers.messaging import answer_query, edit_reply, question_of, require_query
 from bot.i18n.messages import Texts
-from bot.views import answers, browse, callback_data, quotes
+from bot.telegram.messaging import answer_query, edit_reply, question_of, require_query
+from bot.views import answers, browse, callback_data
 from bot.views.callback_data import Action, ButtonPress
 from bot.views.locations import MAX_PLACES, citation_location
 from bot.views.message import Recipient, Reply
 from retrieval.model.answer import Answer, Citation
-from retrieval.query.document_questions import Topic, parse_document_question
+from retrieval.query.question_phrases import Topic, parse_document_question
 
 # Actions of the buttons below the closest passages, which are not an answer.
 _ACTIONS_WITHOUT_ANSWER = {
@@ -114,14 +114,14 @@ async def _render(
     if press.action is Action.QUOTE and answer.answered and press.rank <= answer.parts:
         return answers.render_answer(answer, recipient, press.origin)
     if press.action is Action.QUOTE and answer.answered:
-        return quotes.render_quote(answer, press.rank, recipient, press.origin)
+        return answers.render_quote(answer, press.rank, recipient, press.origin)
     if press.action is Action.CLOSEST and not answer.answered:
         return answers.render_closest_passages(answer, recipient, press.origin)
     if press.action in {Action.QUOTE, Action.CLOSEST}:
         return answers.render_answer(answer, recipient, press.origin)
     around = await context.library.passage_with_neighbours(answer.citations[press.rank - 1].passage.id)
     return (
-        quotes.render_surrounding_text(answer, press.rank, around, recipient, press.origin)
+        answers.render_surrounding_text(answer, press.rank, around, recipient, press.origin)
         if around
         else None
     )

@@ -1,36 +1,100 @@
 """The context of handlers: the shared state of the bot, questions to the documents, and who is asking."""
 
+from collections import OrderedDict, deque
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any
 
-from telegram import Chat, Update
+from telegram import Chat, Message, Update
 from telegram.constants import ChatAction
 from telegram.ext import CallbackContext
 
+from bot.concurrency import in_thread
 from bot.documents.chat_collections import ChatLibrary, Collections
 from bot.documents.document_manager import DocumentManager
-from bot.handlers.answer_checks import keep_checked, keep_checked_sentences
-from bot.handlers.chat_actions import ChatActions
-from bot.handlers.document_name_cache import NameTables
-from bot.handlers.recent_messages import AnswerMap, SeenAlbums
 from bot.i18n.messages import texts_for
 from bot.monitoring.feedback import Feedback
 from bot.monitoring.metrics import Metrics
 from bot.telegram.bot_client import Bot
+from bot.telegram.messaging import ChatActions
 from bot.views.callback_data import AS_WRITTEN, Origin
 from bot.views.message import Recipient, Uploads
 from bot.views.own_documents import scope_note
 from retrieval.documents.base_library import SingleLibrary
-from retrieval.documents.combined_library import AnyLibrary
+from retrieval.documents.combined_library import AnyLibrary, CombinedLibrary
 from retrieval.model.answer import Answer
 from retrieval.model.document import Source
-from retrieval.overview import Overview
+from retrieval.overview import Overview, keep_checked_sentences
 from retrieval.query.document_names import NameTable
+from retrieval.quotes.citations import keep_checked
 
 Data = dict[Any, Any]
 
 MAX_QUOTES = 5
+_MAX_REMEMBERED_ANSWERS = 2_000
+_MAX_REMEMBERED_ALBUMS = 500
+# The names of more documents are prepared in a thread.
+_MAX_PREPARED_AT_ONCE = 500
+# The library has one list, and each chat with documents of its own has another.
+_MAX_PREPARED_LISTS = 16
+
+
+class AnswerMap:
+    """Ids of recent questions and their answers, in memory, to edit the answer of an edited question."""
+
+    def __init__(self) -> None:
+        self._answers: OrderedDict[tuple[int, int], int] = OrderedDict()
+
+    def remember(self, chat: int, question: int, answer: int) -> None:
+        self._answers[chat, question] = answer
+        if len(self._answers) > _MAX_REMEMBERED_ANSWERS:
+            self._answers.popitem(last=False)
+
+    def find(self, chat: int, question: int) -> int | None:
+        return self._answers.get((chat, question))
+
+
+class SeenAlbums:
+    """Ids of recent albums, in memory: Telegram sends each picture of an album as a message of its own."""
+
+    def __init__(self) -> None:
+        self._ids: OrderedDict[str, None] = OrderedDict()
+
+    def __contains__(self, album: str) -> bool:
+        return album in self._ids
+
+    def add(self, message: Message) -> bool:
+        """Return whether a message is the first of its album, or of none."""
+        album = message.media_group_id
+        if album is None:
+            return True
+        is_first = album not in self._ids
+        self._ids[album] = None
+        if len(self._ids) > _MAX_REMEMBERED_ALBUMS:
+            self._ids.popitem(last=False)
+        return is_first
+
+
+class NameTables:
+    """Tables of names, one for each list of documents used of late."""
+
+    def __init__(self) -> None:
+        self._prepared: deque[NameTable] = deque(maxlen=_MAX_PREPARED_LISTS)
+
+    async def of(self, library: AnyLibrary) -> list[NameTable]:
+        """Return the tables of a library: one, or two for the documents of a chat and the shared ones."""
+        parts = (library.own, library.shared) if isinstance(library, CombinedLibrary) else (library,)
+        return [await self._prepare(part.sources) for part in parts]
+
+    async def _prepare(self, sources: Sequence[Source]) -> NameTable:
+        for table in self._prepared:
+            if table.sources is sources:
+                return table
+        few = len(sources) <= _MAX_PREPARED_AT_ONCE
+        table = NameTable.of(sources) if few else await in_thread(lambda: NameTable.of(sources))
+        self._prepared.appendleft(table)
+        return table
 
 
 @dataclass(slots=True)

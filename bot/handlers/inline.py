@@ -5,13 +5,13 @@ import contextlib
 from telegram import InlineQueryResultsButton, Update
 from telegram.error import BadRequest
 
-from bot.handlers.about_documents import answer_about_documents
 from bot.handlers.context import BotContext
-from bot.handlers.messaging import question_of
+from bot.handlers.questions import answer_about_documents
 from bot.i18n.small_talk import small_talk_reply
+from bot.telegram.messaging import question_of
 from bot.views import answers, inline
 from bot.views.message import text_reply
-from bot.views.truncation import one_line
+from bot.views.text_layout import one_line
 
 _CACHE_SECONDS = 60
 _MAX_TITLE_UNITS = 80

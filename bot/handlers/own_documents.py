@@ -7,29 +7,31 @@ from dataclasses import dataclass
 from telegram import CallbackQuery, Chat, ChatMember, Message, Update, User
 
 from bot.concurrency import in_thread
+from bot.documents.caption_answers import Caption
 from bot.documents.chat_collections import Collections, Scope
 from bot.documents.document_manager import is_plain_name
+from bot.documents.upload_queue import RefusedUploadError, Upload, UploadQueue, refusal_of
+from bot.handlers.access import is_group_admin
 from bot.handlers.admin import MAX_FILE_MEGABYTES, add_to_library
-from bot.handlers.attachments import AttachedFile, attached_file
 from bot.handlers.context import BotContext
-from bot.handlers.group_members import is_group_admin
-from bot.handlers.messaging import (
+from bot.handlers.questions import greet_group
+from bot.i18n.messages import Texts
+from bot.telegram.messaging import (
+    AttachedFile,
     answer_query,
+    attached_file,
     edit_reply,
     question_of,
     require_message,
     require_query,
     send_reply,
 )
-from bot.handlers.questions import greet_group
-from bot.handlers.upload_queue import Caption, RefusedUploadError, Upload, UploadQueue, refusal_of
-from bot.i18n.messages import Texts
 from bot.views import callback_data, own_documents
 from bot.views.callback_data import OwnPress, OwnView
 from bot.views.message import Recipient, Reply, about_file, build_reply, text_reply
 from bot.views.own_documents import OwnDocument, document_not_added
 from bot.views.problems import SHOWN_FORMATS, SHOWN_PICTURES
-from bot.views.truncation import one_line
+from bot.views.text_layout import one_line
 from retrieval.ids import document_id, own_name
 from retrieval.loaders.formats import is_document_name, is_picture_name
 
@@ -102,7 +104,7 @@ class OwnDocuments:
             file = attached_file(message)
             name = file.name if file else ""
             caption = Caption(message.chat.id, message.message_id, name, question, texts.language)
-            await self._uploads.answer_caption(caption)
+            await self._uploads.captions.answer(caption)
 
     async def _accept(self, message: Message, shown: Message, context: BotContext, texts: Texts) -> None:
         """Save an upload, whose progress is shown in the message `shown`."""

@@ -1,33 +1,39 @@
-"""Handlers of questions and of /start, /help, /privacy and /why, and the greeting of a group."""
+"""Handlers of questions and of /start, /help, /privacy, /why and /overview, and the greeting of a group.
+
+A question may be about the documents themselves: what one is about, or which there are.
+"""
 
 import logging
 import re
 from collections.abc import Sequence
 from dataclasses import replace
 
-from telegram import Chat, ChatMember, Message, Update
+from telegram import Chat, ChatMember, Message, MessageEntity, Update
 from telegram.error import BadRequest
 
-from bot.handlers.about_documents import answer_about_documents
+from bot.concurrency import in_thread
+from bot.handlers.access import is_member
 from bot.handlers.context import BotContext
-from bot.handlers.group_members import is_member
-from bot.handlers.messaging import is_unchanged, question_of, require_message, send_reply
 from bot.i18n.small_talk import small_talk_reply
-from bot.views import answers, browse, inline, quotes
+from bot.telegram.messaging import is_unchanged, question_of, require_message, send_reply
+from bot.views import answers, browse, inline
 from bot.views.callback_data import AS_WRITTEN, Origin
 from bot.views.help import greeting, group_greeting, help_text, link_not_opened, no_documents
-from bot.views.labels import MAX_TITLE_UNITS, isolate_direction
+from bot.views.locations import MAX_PLACES
 from bot.views.message import Recipient, Reply, text_reply
-from bot.views.truncation import one_line
-from bot.views.unsupported_messages import explain_unreadable, is_link
+from bot.views.overview import render_overview
+from bot.views.refusals import explain_unreadable, is_link
+from bot.views.text_layout import MAX_TITLE_UNITS, isolate_direction, one_line
 from retrieval.ids import document_of
 from retrieval.model.document import Source
-from retrieval.query.document_names import find_files, find_titles, may_name_files
+from retrieval.query.document_names import documents_meant, find_files, find_titles, may_name_files
+from retrieval.query.question_phrases import Topic, is_any_document, parse_document_question
 
 _log = logging.getLogger(__name__)
 
 # The id of a passage, and the id of the group that the document belongs to.
 _GROUP_LINK = re.compile(r"([A-Za-z0-9_-]{20})(-[0-9]{1,20})")
+_PASSAGE_LINK = re.compile(r"\?start=([A-Za-z0-9_-]{1,64})$")
 
 
 async def start(update: Update, context: BotContext) -> None:
@@ -51,7 +57,7 @@ async def _follow_link(link: str, person: int, context: BotContext, recipient: R
     if match := _GROUP_LINK.fullmatch(link):
         return await _follow_group_link(match[1], int(match[2]), person, context, recipient)
     if passage := await context.library.passage_with_neighbours(link):
-        return quotes.render_passage(passage, recipient)
+        return answers.render_passage(passage, recipient)
     if source := context.library.source(document_of(link)):
         text = recipient.texts.passage_gone(
             isolate_direction(one_line(source.title, MAX_TITLE_UNITS), recipient.texts)
@@ -70,7 +76,7 @@ async def _follow_group_link(
         library = await collections.library(group)
         passage = await library.passage_with_neighbours(passage_id) if library else None
         if passage is not None:
-            return replace(quotes.render_passage(passage, recipient), keyboard=None)
+            return replace(answers.render_passage(passage, recipient), keyboard=None)
     return text_reply(f"{recipient.texts.linked_document_gone}\n\n{greeting(recipient)}")
 
 
@@ -165,7 +171,7 @@ def _replied_question(message: Message) -> str:
     other = message.reply_to_message
     if other is None:
         return ""
-    return quotes.earlier_words(other) if _is_from_bot(other) else question_of(other)
+    return answers.earlier_words(other) if _is_from_bot(other) else question_of(other)
 
 
 async def unknown_command(update: Update, context: BotContext) -> None:
@@ -231,8 +237,76 @@ def _message_replied_to(message: Message) -> Message | None:
 def _origin(message: Message) -> Origin:
     """Return the origin of a question; a reply to an answer of the bot is a follow-up."""
     other = message.reply_to_message
-    return Origin(earlier=quotes.earlier_words(other)) if other and _is_from_bot(other) else AS_WRITTEN
+    return Origin(earlier=answers.earlier_words(other)) if other and _is_from_bot(other) else AS_WRITTEN
 
 
 def _is_from_bot(message: Message) -> bool:
     return message.from_user is not None and message.from_user.id == message.get_bot().id
+
+
+async def overview(update: Update, context: BotContext) -> None:
+    """Show the overview of the document named, or else of the one replied to, or of the only one."""
+    message, recipient = require_message(update), context.recipient(update)
+    name = " ".join(context.args or ())
+    with context.show_action(update):
+        reply = await _render_overview(name, message, context, recipient)
+    if reply is None:
+        reply = browse.render_overview_choice(context.library.sources, 0, recipient, is_unknown=True)
+    await send_reply(update, reply)
+
+
+async def answer_about_documents(
+    text: str, message: Message, context: BotContext, recipient: Recipient
+) -> Reply | None:
+    """Reply to a question about the documents themselves; None for any other question."""
+    # The first call reads the table and takes 0.1 s.
+    question = await in_thread(lambda: parse_document_question(text))
+    if question is None:
+        return None
+    if question.topic is Topic.HELP:
+        return text_reply(help_text(recipient))
+    if question.topic is Topic.SOURCES:
+        return browse.render_sources(context.library.sources, 0, recipient)
+    if question.topic is Topic.PLACES:
+        return await list_places(question.subject, context, recipient)
+    return await _render_overview(question.subject, message, context, recipient)
+
+
+async def list_places(words: str, context: BotContext, recipient: Recipient) -> Reply:
+    """Return the first page of the places where words occur."""
+    answer = await context.find_answer(words, top=MAX_PLACES)
+    return browse.render_places(answer, 0, recipient) if answer else text_reply(recipient.texts.no_places)
+
+
+async def _render_overview(
+    name: str, message: Message, context: BotContext, recipient: Recipient
+) -> Reply | None:
+    """Return the overview of a document, or a choice of documents; None if no document has the name.
+
+    A name such as "the article" is no name.
+    """
+    sources = context.library.sources
+    if not sources:
+        return text_reply(no_documents(recipient))
+    replied_to = None if name and not is_any_document(name) else _document_replied_to(message, context)
+    candidates = [replied_to] if replied_to else await in_thread(lambda: documents_meant(name, sources))
+    if not candidates:
+        return None
+    if len(candidates) == 1:
+        return render_overview(candidates[0], await context.find_overview(candidates[0]), recipient)
+    if len(candidates) <= browse.SOURCES_PER_PAGE:
+        return browse.render_overview_choice(candidates, 0, recipient)
+    # A word of many names is not the name of one. Buttons could not lead to the other pages of these.
+    return browse.render_overview_choice(sources, 0, recipient) if len(candidates) == len(sources) else None
+
+
+def _document_replied_to(message: Message, context: BotContext) -> Source | None:
+    """Return the document of the first quote in the bot's message that a message replies to."""
+    other = message.reply_to_message
+    if other is None or other.from_user is None or other.from_user.id != message.get_bot().id:
+        return None
+    for entity in (*other.entities, *other.caption_entities):
+        link = _PASSAGE_LINK.search(entity.url or "") if entity.type == MessageEntity.TEXT_LINK else None
+        if link and (source := context.library.source(document_of(link[1]))):
+            return source
+    return None

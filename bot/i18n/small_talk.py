@@ -9,7 +9,7 @@ from pathlib import Path
 import regex
 
 from bot.i18n.messages import LANGUAGES, Texts, texts_for
-from retrieval.phrase_folding import fold_phrase
+from retrieval.query.question_phrases import fold_phrase
 
 # Longer messages say more than that.
 _MAX_CHARS = 120

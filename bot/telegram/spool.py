@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from bot.documents.durable_files import write_durably
+from bot.durable_files import write_durably
 
 _log = logging.getLogger(__name__)
 

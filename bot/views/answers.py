@@ -1,11 +1,26 @@
-"""Replies to a question: the best quote, the closest passages or a refusal; and the reply to /why."""
+"""Replies to a question: a quote with its source and buttons, the closest passages or a refusal.
 
-from collections.abc import Sequence
+Also what leads on from one: the text around a quote, a passage opened by a link, the words that counted.
+"""
+
+import re
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
+from telegram import CopyTextButton, InlineKeyboardButton, Message, MessageEntity
+
 from bot.i18n.messages import Texts
-from bot.views.callback_data import AS_WRITTEN, Action, ButtonPress, Origin
-from bot.views.locations import heading_line
+from bot.views import callback_data
+from bot.views.callback_data import (
+    AS_WRITTEN,
+    SHORT_PASSAGE_ID_CHARS,
+    Action,
+    BrowsePress,
+    BrowseView,
+    ButtonPress,
+    Origin,
+)
+from bot.views.locations import citation_location, heading_line, location_text
 from bot.views.message import (
     MAX_MESSAGE_UNITS,
     FormattedText,
@@ -15,28 +30,300 @@ from bot.views.message import (
     bold,
     build_reply,
     code,
+    formatted,
     linked,
     plain,
     text_reply,
 )
-from bot.views.quotes import (
-    button,
-    folded,
-    page_buttons,
-    quote_or_pointer,
-    render_quote,
-    source_line,
-    surrounding_text_button,
-    vote_buttons,
-    with_scope_note,
-)
 from bot.views.refusals import closest_quotes, explain_refusal
-from bot.views.truncation import one_line
-from retrieval.model.answer import Answer, Citation, TermWeight
+from bot.views.text_layout import one_line, truncate, truncate_start, utf16_length
+from retrieval.ids import document_of, is_own, shown_name
+from retrieval.model.answer import Answer, Citation, Locator, TermWeight
+from retrieval.model.document import Passage, PassageWithNeighbours, Span
 
+# A quote has at most 1000 characters, so it always fits with the longest source line.
+_MAX_PASSAGE_UNITS = 3000
+_MAX_NAME_UNITS = 300
+_MAX_BOLD_WORDS = 90
+_MAX_FALLBACK_WORDS = 8
+_MAX_COPIED_UNITS = 256
+_MAX_SHOWN_COPIES = 2
 _MAX_WORD_UNITS = 60
 _MAX_EXPLAINED_WORDS = 25
 _MAX_LINE_UNITS = 400
+_MAX_BUTTON_UNITS = 60
+# Three quotes with this many bold words, their blocks, links and file names stay below Telegram's limit of
+# entities.
+_MAX_BOLD_WORDS_EACH = 25
+
+# Characters that Telegram replaces or removes: control characters, line separators, direction marks, three
+# accents.
+_ALTERED = re.compile("[\x00-\x09\x0b-\x1f\u2028-\u202e\u030a\u0333\u033f]|[\u200e\u200f]{2}")
+
+
+def earlier_words(reply: Message) -> str:
+    """Return words of the question that a reply of the bot answered, for a follow-up question.
+
+    These are the words in bold in its quotes, or else the first words quoted; nothing for replies without a
+    quote. They fit into the callback data of the buttons below the next answer.
+    """
+    blocks = reply.parse_entities([MessageEntity.BLOCKQUOTE, MessageEntity.EXPANDABLE_BLOCKQUOTE])
+    bold = reply.parse_entities([MessageEntity.BOLD])
+    matched = [
+        word
+        for entity, text in sorted(bold.items(), key=lambda item: item[0].offset)
+        if any(_contains(block, entity) for block in blocks)
+        for word in text.split()
+    ]
+    quoted = [word for text in blocks.values() for word in text.split()]
+    return callback_data.fit_words(matched or quoted[:_MAX_FALLBACK_WORDS])
+
+
+def _contains(outer: MessageEntity, inner: MessageEntity) -> bool:
+    return outer.offset <= inner.offset and inner.offset + inner.length <= outer.offset + outer.length
+
+
+def render_quote(answer: Answer, rank: int, recipient: Recipient, origin: Origin = AS_WRITTEN) -> Reply:
+    """Show the quote of a rank, counted from 1, with its source and buttons."""
+    body = with_scope_note(quote_and_source(answer.citations[rank - 1], recipient), recipient)
+    return build_reply(body, _quote_buttons(answer, rank, recipient, origin))
+
+
+def with_scope_note(body: FormattedText, recipient: Recipient) -> FormattedText:
+    """Add the line that tells what was searched, if it was not everything."""
+    return body + f"\n\n{recipient.scope_note}" if recipient.scope_note else body
+
+
+def quote_and_source(citation: Citation, recipient: Recipient) -> FormattedText:
+    return quote_or_pointer(citation, recipient) + "\n" + source_line(citation, recipient)
+
+
+def quote_or_pointer(
+    citation: Citation, recipient: Recipient, max_bold: int = _MAX_BOLD_WORDS
+) -> FormattedText:
+    """Return a quote as a block; of a scan that is hard to read, that the page can be shown instead."""
+    if citation.is_legible:
+        return blockquote(citation, max_bold)
+    texts = recipient.texts
+    return plain(
+        f"{texts.scan_hard_to_read} {texts.can_show_page}" if recipient.has_files else texts.scan_hard_to_read
+    )
+
+
+def _quote_buttons(answer: Answer, rank: int, recipient: Recipient, origin: Origin) -> list[Row]:
+    def rank_button(text: str, action: Action, target: int) -> InlineKeyboardButton:
+        return button(text, ButtonPress(action, target, origin=origin))
+
+    citation, count = answer.citations[rank - 1], len(answer.citations)
+    paging = [
+        *([rank_button("‹", Action.QUOTE, rank - 1)] if rank > 1 else []),
+        rank_button(f"{rank}/{count}", Action.POSITION, rank),
+        *([rank_button("›", Action.QUOTE, rank + 1)] if rank < count else []),
+    ]
+    around = file_buttons(document_of(citation.passage.id), recipient)
+    if citation.is_legible:
+        around.insert(0, surrounding_text_button(recipient.texts.show_context, citation, rank, origin))
+    page = page_buttons(recipient.texts.show_page, citation, rank, recipient, origin)
+    last = [_copy_button(citation, recipient), *vote_buttons(rank, recipient, origin)]
+    if citation.locator.is_scanned:
+        # The page shows whether OCR has read it right.
+        return [page, paging if count > 1 else [], around, last]
+    return [paging if count > 1 else [], [*around, *page], last]
+
+
+def page_buttons(
+    text: str, citation: Citation, rank: int, recipient: Recipient, origin: Origin
+) -> list[InlineKeyboardButton]:
+    """Return the button that sends the page of a quote, or none where it has no page or no file."""
+    if citation.locator.unit != "page" or not recipient.has_files:
+        return []
+    return [button(text, ButtonPress(Action.PAGE_PICTURE, rank, origin=origin))]
+
+
+def vote_buttons(rank: int, recipient: Recipient, origin: Origin) -> list[InlineKeyboardButton]:
+    """Return the buttons to rate an answer, or none where feedback is off."""
+    if not recipient.can_vote:
+        return []
+    actions = (("👍", Action.VOTE_UP), ("👎", Action.VOTE_DOWN))
+    return [button(sign, ButtonPress(action, rank, origin=origin)) for sign, action in actions]
+
+
+def surrounding_text_button(text: str, citation: Citation, rank: int, origin: Origin) -> InlineKeyboardButton:
+    passage = citation.passage.id
+    prefix = passage[:SHORT_PASSAGE_ID_CHARS] if origin.earlier else passage
+    return button(text, ButtonPress(Action.SURROUNDING_TEXT, rank, prefix, origin))
+
+
+def _copy_button(citation: Citation, recipient: Recipient) -> InlineKeyboardButton:
+    source = f"{citation_location(citation, recipient.texts)} · {shown_name(citation.document)}"
+    link = recipient.link(citation.passage.id, citation.document)
+    copied = f"{one_line(source, _MAX_COPIED_UNITS - len(link) - 1)}\n{link}"
+    return InlineKeyboardButton(recipient.texts.copy_citation, copy_text=CopyTextButton(copied))
+
+
+def file_buttons(document: str, recipient: Recipient) -> list[InlineKeyboardButton]:
+    """Return the button that sends a document's file, or none where the files are elsewhere."""
+    if not recipient.has_files:
+        return []
+    return [browse_button(recipient.texts.document, BrowsePress(BrowseView.FILE, document))]
+
+
+def browse_button(text: str, press: BrowsePress) -> InlineKeyboardButton:
+    return InlineKeyboardButton(text, callback_data=callback_data.encode_browse(press))
+
+
+def render_surrounding_text(
+    answer: Answer, rank: int, shown: PassageWithNeighbours, recipient: Recipient, origin: Origin = AS_WRITTEN
+) -> Reply:
+    """Show the text around the quote of a rank, with the quote still in its block."""
+    citation, passage = answer.citations[rank - 1], shown.passage
+    start, end = citation.span.start - passage.span.start, citation.span.end - passage.span.start
+    before = _text_before(shown) + passage.text[:start]
+    after = passage.text[end:] + _text_after(shown)
+    body = _fit_around(before, quote_or_pointer(citation, recipient), after, source_line(citation, recipient))
+    return build_reply(
+        body, [[_back_button(answer, rank, recipient, origin)], [_read_on_button(shown, recipient)]]
+    )
+
+
+def _back_button(answer: Answer, rank: int, recipient: Recipient, origin: Origin) -> InlineKeyboardButton:
+    if answer.answered:
+        return button(f"‹ {recipient.texts.back_to_quote}", ButtonPress(Action.QUOTE, rank, origin=origin))
+    return button(f"‹ {recipient.texts.back_to_closest}", ButtonPress(Action.CLOSEST, origin=origin))
+
+
+def _read_on_button(shown: PassageWithNeighbours, recipient: Recipient) -> InlineKeyboardButton:
+    press = BrowsePress(BrowseView.READ, document_of(shown.passage.id), shown.ordinal)
+    return browse_button(f"{recipient.texts.read_on} ›", press)
+
+
+def render_passage(shown: PassageWithNeighbours, recipient: Recipient) -> Reply:
+    """Show the passage that a link opens, with its neighbours; cut it if it is very long."""
+    passage = shown.passage
+    location = location_text(passage.title, _locator_of(passage), recipient.texts)
+    source = _location_and_file(passage, location, recipient)
+    rows = [[_read_on_button(shown, recipient), *file_buttons(document_of(passage.id), recipient)]]
+    if utf16_length(passage.text) > _MAX_PASSAGE_UNITS:
+        return build_reply(plain(truncate(passage.text, _MAX_PASSAGE_UNITS) + "…\n\n") + source, rows)
+    block = formatted(passage.text, MessageEntity.BLOCKQUOTE)
+    return build_reply(_fit_around(_text_before(shown), block, _text_after(shown), source), rows)
+
+
+def _locator_of(passage: Passage) -> Locator:
+    line, paragraph = passage.line, passage.paragraph
+    return Locator(
+        passage.section, passage.page, line, line, paragraph, passage.unit, passage.label, bool(passage.scan)
+    )
+
+
+def blockquote(citation: Citation, max_bold: int = _MAX_BOLD_WORDS) -> FormattedText:
+    """Return a quote as a block, with its first `max_bold` matched words in bold."""
+    spans = _matched_spans(citation)[:max_bold]
+    entities = [
+        MessageEntity(MessageEntity.BLOCKQUOTE, 0, len(citation.quote)),
+        *(MessageEntity(MessageEntity.BOLD, span.start, span.end - span.start) for span in spans),
+    ]
+    converted = MessageEntity.adjust_message_entities_to_utf_16(citation.quote, entities)
+    return FormattedText(citation.quote, tuple(converted))
+
+
+def _matched_spans(citation: Citation) -> list[Span]:
+    """Return the highlights as spans of the quote, joined where only white space separates them."""
+    joined: list[Span] = []
+    for span in sorted(_clip_to_quote(citation.highlights, citation)):
+        if joined and not citation.quote[joined[-1].end : span.start].strip():
+            joined[-1] = Span(joined[-1].start, max(joined[-1].end, span.end))
+        else:
+            joined.append(span)
+    return joined
+
+
+def _clip_to_quote(highlights: Iterable[Span], citation: Citation) -> Iterable[Span]:
+    for span in highlights:
+        start = max(span.start - citation.span.start, 0)
+        end = min(span.end - citation.span.start, len(citation.quote))
+        if start < end and citation.quote[start:end].strip():
+            yield Span(start, end)
+
+
+def source_line(citation: Citation, recipient: Recipient) -> FormattedText:
+    """Return the location of a quote, linked to its passage, its files, and a note on altered characters."""
+    line = _location_and_file(citation.passage, citation_location(citation, recipient.texts), recipient)
+    for copy in citation.copies[:_MAX_SHOWN_COPIES]:
+        line += plain(recipient.texts.list_separator) + code(one_line(shown_name(copy), _MAX_NAME_UNITS))
+    is_altered = _ALTERED.search(citation.quote) or citation.quote != citation.quote.strip()
+    return line + f"\n{recipient.texts.altered_characters}" if is_altered else line
+
+
+def folded(listing: FormattedText) -> FormattedText:
+    """Put all quotes and sources in one expandable block; blocks cannot be nested, so theirs are removed."""
+    block = MessageEntity(MessageEntity.EXPANDABLE_BLOCKQUOTE, 0, listing.units)
+    inner = (entity for entity in listing.entities if entity.type != MessageEntity.BLOCKQUOTE)
+    return FormattedText(listing.text, (block, *inner))
+
+
+def _location_and_file(passage: Passage, location: str, recipient: Recipient) -> FormattedText:
+    link = linked(location, recipient.link(passage.id, passage.document))
+    # A paper clip marks documents that belong to the chat.
+    mark = " · 📎 " if is_own(passage.document) else " · "
+    return plain("— ") + link + mark + code(one_line(shown_name(passage.document), _MAX_NAME_UNITS))
+
+
+def _text_before(shown: PassageWithNeighbours) -> str:
+    """Return the text before the passage, without what the two share if they overlap."""
+    previous = shown.before
+    if previous is None:
+        return ""
+    own = previous.text[: max(shown.passage.span.start - previous.span.start, 0)]
+    return own + _separator(previous, shown.passage)
+
+
+def _text_after(shown: PassageWithNeighbours) -> str:
+    following = shown.after
+    if following is None:
+        return ""
+    own = following.text[max(shown.passage.span.end - following.span.start, 0) :]
+    return _separator(shown.passage, following) + own
+
+
+def _separator(first: Passage, second: Passage) -> str:
+    if first.paragraph != second.paragraph:
+        return "\n\n"
+    # Some scripts have no spaces between sentences.
+    return " " if first.span.end < second.span.start else ""
+
+
+def _fit_around(before: str, block: FormattedText, after: str, source: FormattedText) -> FormattedText:
+    """Put a block between its neighbouring text, which is cut at its far ends to fit one message."""
+    before, after = before.strip(), after.strip()
+    room = MAX_MESSAGE_UNITS - block.units - source.units - len("…\n" + "\n…" + "\n\n")
+    before = _cut_start(before, max(room // 2, room - utf16_length(after)))
+    after = _cut_end(after, room - utf16_length(before))
+    above = plain(before + "\n") if before else plain("")
+    below = plain("\n" + after) if after else plain("")
+    return above + block + below + "\n\n" + source
+
+
+def _cut_start(text: str, max_units: int) -> str:
+    """Return the end of a text that fits, from a whole word on if there is one."""
+    end = truncate_start(text, max_units)
+    if end == text:
+        return text
+    words = end.split(maxsplit=1)
+    return "…" + (words[1] if len(words) > 1 else end)
+
+
+def _cut_end(text: str, max_units: int) -> str:
+    """Return the beginning of a text that fits, up to a whole word if there is one."""
+    beginning = truncate(text, max_units)
+    if beginning == text:
+        return text
+    words = beginning.rsplit(maxsplit=1)
+    return (words[0] if len(words) > 1 else beginning) + "…"
+
+
+def button(text: str, press: ButtonPress) -> InlineKeyboardButton:
+    return InlineKeyboardButton(text, callback_data=callback_data.encode(press))
 
 
 def render_term_weights(weights: Sequence[TermWeight], texts: Texts) -> Reply:
@@ -57,12 +344,6 @@ def render_term_weights(weights: Sequence[TermWeight], texts: Texts) -> Reply:
         if words:
             body += ("\n\n" if body.text else "") + line(one_line(", ".join(words), _MAX_LINE_UNITS))
     return build_reply(body)
-
-
-_MAX_BUTTON_UNITS = 60
-# Three quotes with this many bold words, their blocks, links and file names stay below Telegram's limit of
-# entities.
-_MAX_BOLD_WORDS = 25
 
 
 def render_answer(answer: Answer, recipient: Recipient, origin: Origin = AS_WRITTEN) -> Reply:
@@ -125,7 +406,7 @@ def _place_buttons(
 def _numbered_quote(citation: Citation, number: int | None, recipient: Recipient) -> FormattedText:
     """Return a quote and the line of its source, which begins with the number on its button."""
     separator = "\n" if number is None else f"\n{number} "
-    quote = quote_or_pointer(citation, recipient, _MAX_BOLD_WORDS)
+    quote = quote_or_pointer(citation, recipient, _MAX_BOLD_WORDS_EACH)
     return quote + separator + source_line(citation, recipient)
 
 

@@ -10,9 +10,9 @@ from telegram import InlineKeyboardButton
 
 from bot.i18n.messages import Texts
 from bot.views import callback_data
+from bot.views.answers import browse_button, file_buttons, quote_or_pointer, with_scope_note
 from bot.views.callback_data import Action, BrowsePress, BrowseView, ButtonPress
 from bot.views.help import no_documents
-from bot.views.labels import MAX_TITLE_UNITS, isolate_direction
 from bot.views.locations import citation_location, location_text
 from bot.views.message import (
     MAX_MESSAGE_UNITS,
@@ -28,8 +28,7 @@ from bot.views.message import (
     plain,
     text_reply,
 )
-from bot.views.quotes import browse_button, file_buttons, quote_or_pointer, with_scope_note
-from bot.views.truncation import one_line, truncate, utf16_length
+from bot.views.text_layout import MAX_TITLE_UNITS, isolate_direction, one_line, truncate, utf16_length
 from retrieval.ids import is_own, shown_name
 from retrieval.model.answer import Answer, Citation
 from retrieval.model.document import Passage, Section, Source, Span

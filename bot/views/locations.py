@@ -1,8 +1,7 @@
 """Where a quote is: title, heading, and page, lines or another place."""
 
 from bot.i18n.messages import Texts
-from bot.views.labels import MAX_TITLE_UNITS, title_label
-from bot.views.truncation import one_line
+from bot.views.text_layout import MAX_TITLE_UNITS, one_line, title_label
 from retrieval.ids import shown_name
 from retrieval.model.answer import Citation, Locator
 

@@ -8,8 +8,7 @@ from typing import Self
 from telegram import InlineKeyboardButton, InlineKeyboardMarkup, MessageEntity
 
 from bot.i18n.messages import Texts
-from bot.views.labels import isolate_direction
-from bot.views.truncation import one_line, truncate, utf16_length
+from bot.views.text_layout import isolate_direction, one_line, truncate, utf16_length
 from retrieval.ids import is_own
 
 MAX_MESSAGE_UNITS = 4096

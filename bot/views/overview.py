@@ -3,8 +3,8 @@
 from dataclasses import replace
 
 from bot.i18n.messages import Texts
+from bot.views.answers import blockquote, browse_button, file_buttons, folded
 from bot.views.callback_data import BrowsePress, BrowseView
-from bot.views.labels import MAX_TITLE_UNITS, isolate_direction
 from bot.views.locations import place_text
 from bot.views.message import (
     MAX_ENTITIES,
@@ -19,8 +19,7 @@ from bot.views.message import (
     plain,
     text_reply,
 )
-from bot.views.quotes import blockquote, browse_button, file_buttons, folded
-from bot.views.truncation import one_line
+from bot.views.text_layout import MAX_TITLE_UNITS, isolate_direction, one_line
 from retrieval.model.answer import Citation
 from retrieval.model.document import Source
 from retrieval.overview import Overview, OverviewHeading

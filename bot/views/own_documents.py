@@ -10,8 +10,8 @@ from telegram import InlineKeyboardButton
 
 from bot.i18n.messages import Texts
 from bot.views import callback_data
+from bot.views.answers import browse_button
 from bot.views.callback_data import BrowsePress, BrowseView, OwnPress, OwnView
-from bot.views.labels import isolate_direction
 from bot.views.message import (
     FormattedText,
     Recipient,
@@ -23,8 +23,7 @@ from bot.views.message import (
     plain,
     text_reply,
 )
-from bot.views.quotes import browse_button
-from bot.views.truncation import one_line
+from bot.views.text_layout import isolate_direction, one_line
 
 _DOCUMENTS_PER_PAGE = 8
 _MAX_PERSON_UNITS = 60

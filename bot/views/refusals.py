@@ -1,19 +1,28 @@
-"""Why a question has no answer: the reason, near headings, a corrected spelling, the closest passages."""
+"""Why there is no quote: for a question, with what may help; for a message that holds no question."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import regex
 
 from bot.i18n.messages import Texts
 from bot.views.locations import heading_line
-from bot.views.truncation import one_line
+from bot.views.text_layout import one_line
 from retrieval.model.answer import Answer, Citation
 from retrieval.quotes.quote_selection import shorten
+
+if TYPE_CHECKING:
+    # Slow to import, and the command line does not need it.
+    from telegram import Message
 
 MAX_CLOSEST_PASSAGES = 3
 _MAX_SHORT_QUOTE_CHARS = 200
 _MAX_SUGGESTION_UNITS = 1000
 _MAX_NEAR_HEADINGS = 3
+# `t.me/name` is a link, too, but `guide.pdf` may be a file.
+_LINKS = regex.compile(
+    r"(?:(?:https?://|www\.|(?:[a-z0-9-]+\.)+[a-z]{2,}/)[^\s<>]*+[\s,;]*+)+", regex.IGNORECASE
+)
 _WORD = regex.compile(r"[\p{L}\p{N}][\p{L}\p{M}\p{N}\u200c\u200d'’-]*")
 _UNSPACED = regex.compile(
     r"[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}"
@@ -67,3 +76,18 @@ def _near(answer: Answer) -> tuple[Citation, ...]:
 def is_one_word(text: str) -> bool:
     words = _WORD.findall(text)
     return len(words) == 1 and len(_UNSPACED.findall(words[0])) <= _MAX_UNSPACED_WORD_CHARS
+
+
+def explain_unreadable(message: "Message", texts: Texts) -> str:
+    """Return why a message without text gets no quote, and what to send instead."""
+    if message.voice or message.video_note or message.audio:
+        return texts.recording_not_heard
+    # An animation comes with a document of the same file.
+    if message.photo or message.video or message.animation or message.story or message.live_photo:
+        return texts.picture_not_seen
+    return texts.document_not_taken if message.document else texts.unsupported_message
+
+
+def is_link(text: str) -> bool:
+    """Return whether a text has links and nothing else."""
+    return _LINKS.fullmatch(text.strip()) is not None

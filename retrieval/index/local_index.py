@@ -23,16 +23,18 @@ from retrieval.index.bm25 import (
     InvertedIndex,
     Ordinals,
     Scores,
+    SegmentQuery,
     Weighting,
     decode_passages,
+    kth_best,
     term_frequencies,
     term_scores,
+    top_passages,
 )
 from retrieval.index.dense_index import DenseIndex
 from retrieval.index.forward_index import ForwardIndex
-from retrieval.index.heading_fields import MAX_HEADING_CANDIDATES, heading_weight, rarest_terms
+from retrieval.index.headings import MAX_HEADING_CANDIDATES, heading_weight, rarest_terms
 from retrieval.index.interface import Candidates, MeaningScores
-from retrieval.index.maxscore import SegmentQuery, kth_best, top_passages
 from retrieval.index.segment import LiveSegment, Passages
 from retrieval.index.spelling import find_correction
 from retrieval.index.tokenizer import tokenize

@@ -13,11 +13,11 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from retrieval.ids import document_of
-from retrieval.index import encoder_inputs, segment, spelling
+from retrieval.index import segment, spelling
 from retrieval.index.arrays import ArrayWriter, row_ends
 from retrieval.index.bm25 import InvertedIndex
 from retrieval.index.forward_index import ForwardIndex
-from retrieval.index.heading_fields import heading_tokens
+from retrieval.index.headings import heading_tokens
 from retrieval.index.segment import SUFFIX, Mask, MaskedSegment, Segment
 from retrieval.index.vocabulary import Vocabulary, digests
 from retrieval.model.document import Passage
@@ -34,7 +34,7 @@ def write_segment(folder: Path, passages: Sequence[Passage], longest_piece: int)
     documents = [list(own) for _, own in groupby(passages, lambda passage: passage.document)]
     names = [json.dumps([own[0].document, own[0].title]).encode() for own in documents]
     heading_fields = InvertedIndex.build(*heading_tokens(passages))
-    encoder_keys = encoder_inputs.encoder_keys(passages, forward.pieces, forward.piece_ends)
+    encoder_keys = segment.encoder_keys(passages, forward.pieces, forward.piece_ends)
     languages = Counter(passage.language for passage in passages)
     codes = {language: code for code, language in enumerate(languages)}
     records = _pack_records(passages, forward)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from retrieval.embeddings.encoder import Encoder, QuestionVectors
 from retrieval.index.bm25 import Scores, Weighting, term_scores
 from retrieval.index.forward_index import ForwardIndex
-from retrieval.index.heading_fields import (
+from retrieval.index.headings import (
     MAX_HEADING_CANDIDATES,
     heading_tokens,
     heading_weight,

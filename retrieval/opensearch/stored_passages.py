@@ -23,7 +23,7 @@ from retrieval.ids import document_id, document_of
 from retrieval.index import segment
 from retrieval.index.arrays import RaggedArray, row_ends
 from retrieval.index.forward_index import ForwardIndex
-from retrieval.index.heading_fields import heading_tokens
+from retrieval.index.headings import heading_tokens
 from retrieval.index.segment import Segment
 from retrieval.index.spelling import is_correction_candidate
 from retrieval.index.tokenizer import fold

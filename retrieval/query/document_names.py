@@ -14,9 +14,8 @@ import regex
 
 from retrieval.index.tokenizer import tokenize
 from retrieval.model.document import Source
-from retrieval.phrase_folding import fold_phrase
-from retrieval.query.document_questions import is_any_document, is_document_word
-from retrieval.query.stopwords import load_stopwords
+from retrieval.query.query import load_stopwords
+from retrieval.query.question_phrases import fold_phrase, is_any_document, is_document_word
 
 # Longer messages are more than names.
 _MAX_NAMES_CHARS = 1000

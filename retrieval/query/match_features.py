@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 
 from retrieval.index.bm25 import K1, B
 from retrieval.index.dense_index import lower_half_mean
+from retrieval.index.headings import HeadingMatch, match_headings
 from retrieval.index.interface import Candidates, MeaningScores
 from retrieval.index.vocabulary import TokenType, Vocabulary, digest, grams
 from retrieval.model.document import Passage
-from retrieval.query.heading_match import HeadingMatch, match_headings
 from retrieval.query.query import Query
 
 FloatArray = NDArray[np.float64]
@@ -125,7 +125,7 @@ def match_features(query: Query, candidates: Candidates) -> MatchFeatures:
         numbers=_count_by_piece(rows, is_new & (types & TokenType.NUMBER > 0), piece_count),
         capitals=_count_by_piece(rows, is_new & (types & TokenType.CAPITAL > 0), piece_count),
         starts_lowercase=(first_types & TokenType.SMALL > 0).astype(np.float64),
-        headings=match_headings(query, candidates.passages, idf),
+        headings=match_headings([word.terms for word in query.words], candidates.passages, idf),
         meaning=candidates.meaning,
     )
 

@@ -1,18 +1,26 @@
-"""Citations: a quote with its highlights and its location in the document."""
+"""Citations: a quote with its highlights and its location, and the check that it is verbatim."""
 
+import logging
 from bisect import bisect_right
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from retrieval.ids import logged_name
 from retrieval.index.forward_index import ForwardIndex
 from retrieval.index.vocabulary import GRAM_CHARS, Vocabulary, digest, grams
-from retrieval.model.answer import Citation, Locator
+from retrieval.model.answer import Answer, Citation, Locator
 from retrieval.model.document import Passage, Span
 from retrieval.query.query import Query
 
+_log = logging.getLogger(__name__)
+
+# Quotes after the first that have no word of the question need at least this share of the first quote's
+# score, and at least this score. Quotes unrelated to the question score less.
+_MIN_SHARE_OF_BEST_SCORE = 0.7
+_MIN_SCORE = 6.0
 # A word with another term is highlighted if it shares more than this part of its grams with a query word.
 _MIN_HIGHLIGHT_GRAM_SHARE = 0.6
 
@@ -121,3 +129,33 @@ def line_range(passage: Passage, start: int, end: int) -> tuple[int, int]:
         for offset in (start, max(start, end - 1))
     )
     return marks[first].line, marks[last].line
+
+
+def keep_checked(answer: Answer) -> Answer:
+    """Drop quotes that are not verbatim, and further quotes that are unlikely to answer."""
+    verified = drop_altered(answer.citations)
+    likely = tuple(
+        citation
+        for citation in verified
+        if citation is verified[0]
+        or citation.highlights
+        or citation.score >= max(verified[0].score * _MIN_SHARE_OF_BEST_SCORE, _MIN_SCORE)
+    )
+    are_parts_kept = likely[: answer.parts] == answer.citations[: answer.parts]
+    return replace(
+        answer,
+        citations=likely,
+        certainty=answer.certainty if likely else "none",
+        parts=answer.parts if are_parts_kept else 1,
+    )
+
+
+def drop_altered(citations: Sequence[Citation]) -> list[Citation]:
+    """Drop quotes that are not verbatim, which is logged."""
+    verified = [citation for citation in citations if citation.is_verbatim]
+    if len(verified) < len(citations):
+        documents = sorted(
+            {logged_name(citation.document) for citation in citations if not citation.is_verbatim}
+        )
+        _log.error("A quote differs from its document and is not sent: %s", documents)
+    return verified

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from retrieval.index.forward_index import ForwardIndex
-from retrieval.index.heading_fields import heading_text
+from retrieval.index.headings import heading_text
 from retrieval.index.local_index import LocalIndex
 from retrieval.index.tokenizer import tokenize
 from retrieval.opensearch import ClusterLibrary

@@ -22,7 +22,7 @@ from retrieval.opensearch import (
     WriteLockLostError,
     cached_embeddings,
     index_mapping,
-    new_index,
+    index_update,
     write_index,
     write_lock,
 )
@@ -57,7 +57,7 @@ if __name__ == "__main__":
 @pytest.fixture(autouse=True)
 def _without_expunge_delay(monkeypatch: pytest.MonkeyPatch) -> None:
     """Do not wait until deleted documents are merged away."""
-    monkeypatch.setattr(new_index, "_EXPUNGE_TIMEOUT_SECONDS", 0)
+    monkeypatch.setattr(index_update, "_EXPUNGE_TIMEOUT_SECONDS", 0)
 
 
 @pytest.fixture
@@ -149,7 +149,7 @@ async def test_deleted_documents_are_expunged(
     cluster: ClusterClient, alias: str, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Many deleted documents are merged away, so that the cluster's scores do not count them."""
-    monkeypatch.setattr(new_index, "_EXPUNGE_TIMEOUT_SECONDS", 60)
+    monkeypatch.setattr(index_update, "_EXPUNGE_TIMEOUT_SECONDS", 60)
     await write_index(cluster, folder, IndexPlan(alias, replicas=0))
     (folder / "de.txt").unlink()
     await write_index(cluster, folder, IndexPlan(alias, replicas=0))

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bot.handlers.recent_messages import AnswerMap
+from bot.handlers.context import AnswerMap
 from bot.i18n.messages import texts_for
 from bot.views.callback_data import Action, ButtonPress, Origin, encode
 from retrieval.model.answer import Locator

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from telegram import Chat, Message
 
 from bot.i18n.messages import LANGUAGES, texts_for
-from bot.views import answers, quotes
+from bot.views import answers
 from bot.views.callback_data import (
     AS_WRITTEN,
     MAX_EARLIER_BYTES,
@@ -113,7 +113,7 @@ def test_closest_passages_yield_earlier_words(
 ) -> None:
     """The earlier words read from the message, folded or not, are from a quote and fit in callback data."""
     shown = answers.render_answer(Answer("?", "unsure", 0.3, cited), GROUP if in_group else RECIPIENT)
-    words = quotes.earlier_words(_message(shown))
+    words = answers.earlier_words(_message(shown))
     assert len(words.encode()) <= MAX_EARLIER_BYTES
     assert all(word in shown.text for word in words.split())
 
@@ -124,14 +124,14 @@ def test_replies_without_a_quote_have_no_earlier_words(
     """A reply without a quote, such as a refusal, has no words for a follow-up."""
     near = citation("Words.", (0, 6), ((0, 5),))
     declined = answers.render_answer(answer(near, certainty="none", suggestion="How many cats?"), RECIPIENT)
-    assert "" == quotes.earlier_words(_message(declined))
-    assert "" == quotes.earlier_words(_message(text_reply(TEXTS.help)))
+    assert "" == answers.earlier_words(_message(declined))
+    assert "" == answers.earlier_words(_message(text_reply(TEXTS.help)))
 
 
 def test_a_sure_answer_is_its_quote(citation: Callable[..., Any], answer: Callable[..., Any]) -> None:
     """A sure answer is the best quote."""
     result = answer(citation("Words.", (0, 6)), citation("Others.", (0, 7)))
-    assert quotes.render_quote(result, 1, RECIPIENT) == answers.render_answer(result, RECIPIENT)
+    assert answers.render_quote(result, 1, RECIPIENT) == answers.render_answer(result, RECIPIENT)
 
 
 def test_the_closest_passages(citation: Callable[..., Any], answer: Callable[..., Any]) -> None:
@@ -167,7 +167,7 @@ def test_context_leads_back_to_the_closest_passages(
     cited, origin = citation("Words.", (0, 6)), Origin(earlier="cats")
     around = PassageWithNeighbours(cited.passage, None, None)
     for certainty in ("unsure", "none"):
-        reply = quotes.render_surrounding_text(
+        reply = answers.render_surrounding_text(
             answer(cited, certainty=certainty), 1, around, RECIPIENT, origin
         )
         back = ("‹ Back to the passages", ButtonPress(Action.CLOSEST, origin=origin))

@@ -15,7 +15,7 @@ from bot.views.message import (
     linked,
     plain,
 )
-from bot.views.truncation import one_line, utf16_length
+from bot.views.text_layout import one_line, utf16_length
 from retrieval.ids import document_id, passage_id
 from tests.bot.hostile_inputs import LONG, WILD, check_limits, texts_of
 

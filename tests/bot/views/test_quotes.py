@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from telegram import Chat, Message
 
 from bot.i18n.messages import texts_for
-from bot.views import quotes
+from bot.views import answers
 from bot.views.callback_data import MAX_EARLIER_BYTES, Action, ButtonPress, Origin, decode, fit_words
 from bot.views.message import Recipient, Reply
 from retrieval.model.answer import Answer, Citation, Locator
@@ -28,7 +28,7 @@ def test_a_quote_is_whole_and_within_limits(cited: list[Citation], data: st.Data
     answer = Answer("?", certainty="sure", confidence=0.9, citations=tuple(cited))
     rank = data.draw(st.integers(1, len(cited)))
     origin = Origin(data.draw(st.booleans()), fit_words(data.draw(WILD | LONG | st.just("")).split()))
-    reply = quotes.render_quote(answer, rank, RECIPIENT, origin)
+    reply = answers.render_quote(answer, rank, RECIPIENT, origin)
     check_limits(reply)
     assert [cited[rank - 1].quote] == texts_of(reply, "blockquote")
 
@@ -39,7 +39,7 @@ def test_files_are_offered_where_they_are(citation: Callable[..., Citation]) -> 
     answer = Answer("?", certainty="sure", confidence=1, citations=(cited,))
     files = {TEXTS.document, TEXTS.show_page}
     for has_files, expected in ((True, files), (False, set())):
-        reply = quotes.render_quote(answer, 1, Recipient(TEXTS, "verbatim_bot", has_files=has_files))
+        reply = answers.render_quote(answer, 1, Recipient(TEXTS, "verbatim_bot", has_files=has_files))
         rows = reply.keyboard.inline_keyboard if reply.keyboard else ()
         assert expected == files & {button.text for row in rows for button in row}
 
@@ -53,12 +53,12 @@ def test_context_is_within_limits_and_keeps_the_quote(
     around = PassageWithNeighbours(
         cited.passage, _beside(cited.passage, before, -1), _beside(cited.passage, after, 1)
     )
-    reply = quotes.render_surrounding_text(
+    reply = answers.render_surrounding_text(
         Answer("?", certainty="sure", confidence=1, citations=(cited,)), 1, around, RECIPIENT
     )
     check_limits(reply)
     assert [cited.quote] == texts_of(reply, "blockquote")
-    check_limits(quotes.render_passage(around, RECIPIENT))
+    check_limits(answers.render_passage(around, RECIPIENT))
 
 
 def _beside(passage: Passage, text: str | None, side: int) -> Passage | None:
@@ -72,8 +72,10 @@ def _beside(passage: Passage, text: str | None, side: int) -> Passage | None:
 @settings(max_examples=60, deadline=None)
 def test_a_quote_yields_earlier_words(cited: Citation) -> None:
     """The earlier words read from a message of any script are from the quote and fit in callback data."""
-    shown = quotes.render_quote(Answer("?", certainty="sure", confidence=1, citations=(cited,)), 1, RECIPIENT)
-    words = quotes.earlier_words(_message(shown))
+    shown = answers.render_quote(
+        Answer("?", certainty="sure", confidence=1, citations=(cited,)), 1, RECIPIENT
+    )
+    words = answers.earlier_words(_message(shown))
     assert len(words.encode()) <= MAX_EARLIER_BYTES
     assert all(word in cited.quote for word in words.split())
     assert bool(words) is bool(cited.quote.split())
@@ -98,8 +100,8 @@ def test_earlier_words(
     answer: Callable[..., Any],
 ) -> None:
     """They are the distinct matched words in order or, if none matched, the first words of the quote."""
-    shown = quotes.render_quote(answer(citation(quote, (0, len(quote)), highlights)), 1, RECIPIENT)
-    assert expected == quotes.earlier_words(_message(shown))
+    shown = answers.render_quote(answer(citation(quote, (0, len(quote)), highlights)), 1, RECIPIENT)
+    assert expected == answers.earlier_words(_message(shown))
 
 
 def _message(reply: Reply) -> Message:
@@ -109,7 +111,7 @@ def _message(reply: Reply) -> Message:
 def test_an_answer_is_quote_bold_and_source(citation: Callable[..., Any], answer: Callable[..., Any]) -> None:
     """The quote is a block with matched words in bold; title, heading, lines and file follow."""
     cited = citation("Before. The cat sat on the mat. After.", (8, 31), ((12, 15), (16, 19), (27, 30)))
-    reply = quotes.render_quote(answer(cited), 1, RECIPIENT)
+    reply = answers.render_quote(answer(cited), 1, RECIPIENT)
     assert "The cat sat on the mat.\n— Title, under “Heading”, lines 5–7 · folder/name.txt" == reply.text
     assert ["The cat sat on the mat."] == texts_of(reply, "blockquote")
     assert ["cat sat", "mat"] == texts_of(reply, "bold")
@@ -120,7 +122,7 @@ def test_pages_instead_of_lines(citation: Callable[..., Any], answer: Callable[.
     """In a document with pages, the location is the page, not the lines."""
     cited = citation("Words.", (0, 6), locator=Locator(None, 3, 50, 51, 9))
     assert (
-        "Words.\n— Title, page 3 · folder/name.txt" == quotes.render_quote(answer(cited), 1, RECIPIENT).text
+        "Words.\n— Title, page 3 · folder/name.txt" == answers.render_quote(answer(cited), 1, RECIPIENT).text
     )
 
 
@@ -137,13 +139,13 @@ def test_paging(
 ) -> None:
     """There are buttons to the next and the previous quote only where there is one."""
     cited = citation("Words.", (0, 6))
-    reply = quotes.render_quote(answer(cited, cited, cited), rank, RECIPIENT)
+    reply = answers.render_quote(answer(cited, cited, cited), rank, RECIPIENT)
     assert expected == [text for row in _buttons(reply) for text, _ in row]
 
 
 def test_one_quote_has_no_paging(citation: Callable[..., Any], answer: Callable[..., Any]) -> None:
     """A single quote has no paging, but a button for its context."""
-    reply = quotes.render_quote(answer(citation("Words.", (0, 6))), 1, RECIPIENT)
+    reply = answers.render_quote(answer(citation("Words.", (0, 6))), 1, RECIPIENT)
     wider = ButtonPress(Action.SURROUNDING_TEXT, 1, "000000000001folder01")
     assert [[("Show context", wider), ("Document", None)], [("Copy citation", None)]] == _buttons(reply)
 
@@ -158,7 +160,7 @@ def test_context_reads_as_the_document(
         passage("Earlier.", start=90, paragraph=0),
         passage("Later.", start=122),
     )
-    reply = quotes.render_surrounding_text(answer(cited), 1, around, RECIPIENT)
+    reply = answers.render_surrounding_text(answer(cited), 1, around, RECIPIENT)
     assert (
         "Earlier.\n\nFirst.\nSecond.\nThird. Later.\n\n— Title, under “Heading”, lines 5–7 · folder/name.txt"
         == reply.text
@@ -172,7 +174,7 @@ def test_context_adds_no_spaces(
     """Passages without a space between them in the document, as in Chinese, have none in the message."""
     cited = citation("灯塔亮。灯塔高。", (0, 4))
     around = PassageWithNeighbours(cited.passage, passage("海静。", start=97), passage("船来。", start=108))
-    reply = quotes.render_surrounding_text(answer(cited), 1, around, RECIPIENT)
+    reply = answers.render_surrounding_text(answer(cited), 1, around, RECIPIENT)
     assert reply.text.startswith("海静。\n灯塔亮。\n灯塔高。船来。\n\n— ")
 
 
@@ -180,13 +182,13 @@ def test_an_overlap_is_shown_once(passage: Callable[..., Any]) -> None:
     """Text that a passage shares with its neighbours is shown once."""
     here = passage("Two. Three. Four.", start=105)
     around = PassageWithNeighbours(here, passage("One. Two.", start=100), passage("Four. Five.", start=117))
-    shown = quotes.render_passage(around, RECIPIENT).text.partition("\n\n")[0]
+    shown = answers.render_passage(around, RECIPIENT).text.partition("\n\n")[0]
     assert ["One.", "Two.", "Three.", "Four.", "Five."] == shown.split()
 
 
 def test_altered_characters_are_announced(citation: Callable[..., Any], answer: Callable[..., Any]) -> None:
     """A quote with characters that Telegram cannot show has a line that says so."""
-    reply = quotes.render_quote(answer(citation("one\ttwo", (0, 7))), 1, RECIPIENT)
+    reply = answers.render_quote(answer(citation("one\ttwo", (0, 7))), 1, RECIPIENT)
     assert reply.text.endswith(
         "\nTelegram cannot display some characters of this quote, such as tabs, exactly."
     )

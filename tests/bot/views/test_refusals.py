@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from bot.i18n.messages import texts_for
-from bot.views.refusals import Refusal, explain_refusal
+from bot.views.refusals import Refusal, explain_refusal, is_link
 
 TEXTS = texts_for("en")
 
@@ -40,3 +40,24 @@ def test_suggestions(suggestion: str | None, expected: str | None, answer: Calla
     result = answer(certainty="none", suggestion=suggestion)
     assert Refusal(TEXTS.no_answer, suggestion=expected) == explain_refusal(result, TEXTS)
     assert Refusal(TEXTS.no_answer) == explain_refusal(result, TEXTS, can_suggest=False)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("https://example.com/a?b=1#c", True),
+        (" http://example.com\nwww.example.org ", True),
+        ("HTTPS://EXAMPLE.COM, https://example.org;", True),
+        ("t.me/durov", True),
+        ("https://example.com says what?", False),
+        ("guide.pdf", False),
+        ("town/guide.pdf", False),
+        ("a.b." * 1000, False),
+        ("What is www.example.com?", False),
+        ("example", False),
+        ("", False),
+    ],
+)
+def test_links(text: str, expected: bool) -> None:  # a parameter of the test
+    """A message of links alone is told from a question with a link."""
+    assert expected == is_link(text)

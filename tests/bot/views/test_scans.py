@@ -9,7 +9,7 @@ import pytest
 from bot.cli import answer_output
 from bot.cli.answer_output import TerminalStyle
 from bot.i18n.messages import LANGUAGES, texts_for
-from bot.views import answers, inline, quotes
+from bot.views import answers, inline
 from bot.views.callback_data import Action, decode
 from bot.views.message import Recipient, Reply
 from bot.views.problems import explain_problem
@@ -67,31 +67,33 @@ def test_a_doubtful_number_is_not_quoted(number: int, is_legible: bool) -> None:
 def test_the_place_says_that_it_is_scanned(language: str) -> None:
     """The word follows the page, in each language."""
     texts = texts_for(language)
-    reply = quotes.render_quote(_answer(_citation(95)), 1, Recipient(texts, "verbatim_bot"))
+    reply = answers.render_quote(_answer(_citation(95)), 1, Recipient(texts, "verbatim_bot"))
     assert f"{texts.page('3')}{texts.list_separator}{texts.scanned}" in reply.text
-    other = quotes.render_quote(_answer(make_citation(TEXT, (0, 28), locator=PAGE)), 1, Recipient(texts, "x"))
+    other = answers.render_quote(
+        _answer(make_citation(TEXT, (0, 28), locator=PAGE)), 1, Recipient(texts, "x")
+    )
     assert texts.scanned not in other.text
 
 
 def test_the_page_comes_first() -> None:
-    reply = quotes.render_quote(_answer(_citation(95), _citation(95)), 1, RECIPIENT)
+    reply = answers.render_quote(_answer(_citation(95), _citation(95)), 1, RECIPIENT)
     assert TEXT[:28] in reply.text
     assert [Action.PAGE_PICTURE] == _actions(reply)[0]
-    typed = quotes.render_quote(_answer(make_citation(TEXT, (0, 28), locator=PAGE)), 1, RECIPIENT)
+    typed = answers.render_quote(_answer(make_citation(TEXT, (0, 28), locator=PAGE)), 1, RECIPIENT)
     assert Action.SURROUNDING_TEXT == _actions(typed)[0][0]
 
 
 @pytest.mark.parametrize(("confidence", "is_quoted"), [(80, True), (79, False), (0, False)])
 def test_a_quote_that_is_hard_to_read_is_pointed_at(confidence: int, is_quoted: bool) -> None:
     """Nothing of it is shown, and the page is offered instead of the context."""
-    reply = quotes.render_quote(_answer(_citation(confidence)), 1, RECIPIENT)
+    reply = answers.render_quote(_answer(_citation(confidence)), 1, RECIPIENT)
     assert is_quoted == ("nine berths" in reply.text)
     assert is_quoted == (TEXTS.scan_hard_to_read not in reply.text)
     assert is_quoted == (Action.SURROUNDING_TEXT in chain(*_actions(reply)))
     assert [Action.PAGE_PICTURE] == _actions(reply)[0]
     without_files = Recipient(TEXTS, "verbatim_bot", has_files=False)
     assert (
-        TEXTS.can_show_page not in quotes.render_quote(_answer(_citation(confidence)), 1, without_files).text
+        TEXTS.can_show_page not in answers.render_quote(_answer(_citation(confidence)), 1, without_files).text
     )
 
 

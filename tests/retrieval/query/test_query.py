@@ -1,9 +1,20 @@
+import unicodedata
+from collections import Counter
+from dataclasses import fields
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from retrieval.query.query import Query, parse, with_corrections, with_earlier_words
-from retrieval.query.stopwords import load_stopwords
+from retrieval.index.tokenizer import fold, is_unspaced, tokenize
+from retrieval.query.query import (
+    Query,
+    Stopwords,
+    load_stopwords,
+    parse,
+    with_corrections,
+    with_earlier_words,
+)
 
 LANGUAGES = ["en", "de", "ru", "ar", "zh", "th", "hi", "tr"]
 
@@ -213,3 +224,41 @@ def test_corrections() -> None:
     assert [("gaots", ("gaot", "goat")), ("feed", ("feed",))] == [
         (word.text, word.terms) for word in query.words
     ]
+
+
+LISTED_LANGUAGES = pytest.mark.parametrize("language", load_stopwords())
+
+
+def entries(stopwords: Stopwords) -> list[str]:
+    return [word for field in fields(Stopwords) for word in sorted(getattr(stopwords, field.name))]
+
+
+@LISTED_LANGUAGES
+def test_folded(language: str) -> None:
+    """Every entry is one token, folded as in its language: otherwise no question could match it."""
+    for word in entries(load_stopwords()[language]):
+        if not is_unspaced(word):
+            assert fold(word, language) == word
+            assert [word] == [token.word for token in tokenize(word, language)]
+
+
+@LISTED_LANGUAGES
+def test_scripts_without_spaces(language: str) -> None:
+    """Entries of scripts without spaces are in NFC, as keyboards type them: they are matched unfolded."""
+    for word in filter(is_unspaced, entries(load_stopwords()[language])):
+        assert unicodedata.normalize("NFC", word) == word
+
+
+@LISTED_LANGUAGES
+def test_each_word_once(language: str) -> None:
+    """No word is in two groups of a language."""
+    counts = Counter(entries(load_stopwords()[language]))
+    assert [] == [word for word, count in counts.items() if count > 1]
+
+
+@LISTED_LANGUAGES
+def test_all_groups(language: str) -> None:
+    """Every language has words in all groups, and `function_words` are all of them but small talk."""
+    stopwords = load_stopwords()[language]
+    assert all(getattr(stopwords, field.name) for field in fields(Stopwords))
+    assert set(entries(stopwords)) - stopwords.greet == stopwords.function_words

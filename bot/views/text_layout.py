@@ -1,9 +1,17 @@
-"""Cutting texts to fit into a message.
+"""Texts and names that fit into a message: cut, on one line, whatever their direction of writing.
 
 Lengths count UTF-16 code units, as Telegram does. Cutting never splits a grapheme cluster.
 """
 
+import unicodedata
+
 import regex
+
+from bot.i18n.messages import Texts
+
+MAX_TITLE_UNITS = 160
+_LEFT_TO_RIGHT_MARK, _RIGHT_TO_LEFT_MARK = "\u200e", "\u200f"
+_FIRST_STRONG_ISOLATE, _POP_ISOLATE = "\u2068", "\u2069"
 
 
 def utf16_length(text: str) -> int:
@@ -43,3 +51,17 @@ def truncate_start(text: str, max_units: int) -> str:
         if surplus <= 0:
             return end[grapheme.end() :]
     return ""
+
+
+def title_label(name: str, texts: Texts) -> str:
+    """Return a title or heading on one line."""
+    return isolate_direction(one_line(name, MAX_TITLE_UNITS), texts)
+
+
+def isolate_direction(name: str, texts: Texts) -> str:
+    """Isolate a name, so that neither its direction of writing nor that of the line reorders the other."""
+    is_right_to_left = any(unicodedata.bidirectional(letter) in {"R", "AL"} for letter in name)
+    if not (is_right_to_left or texts.is_right_to_left):
+        return name
+    mark = _RIGHT_TO_LEFT_MARK if texts.is_right_to_left else _LEFT_TO_RIGHT_MARK
+    return f"{mark}{_FIRST_STRONG_ISOLATE}{name}{_POP_ISOLATE}"

@@ -19,33 +19,26 @@ from pathlib import Path
 from weakref import WeakValueDictionary
 
 from pydantic import TypeAdapter, ValidationError
-from telegram import Bot, ReplyParameters
+from telegram import Bot
 from telegram.error import BadRequest, Forbidden, TelegramError
 
 from bot.concurrency import in_thread
+from bot.documents.caption_answers import Caption, CaptionAnswers
 from bot.documents.chat_collections import AddedBy, CollectionPaths, Collections, locked_file
-from bot.documents.durable_files import write_durably
-from bot.handlers.answer_checks import keep_checked, keep_checked_sentences
-from bot.handlers.chat_actions import ChatActions
-from bot.handlers.messaging import is_unchanged
+from bot.durable_files import write_durably
 from bot.i18n.messages import Texts, texts_for
-from bot.i18n.small_talk import small_talk_reply
 from bot.monitoring.metrics import Metrics
-from bot.views import answers
-from bot.views.help import no_own_documents
-from bot.views.message import FormattedText, Recipient, Reply, about_file, plain, text_reply
-from bot.views.overview import render_overview
-from bot.views.own_documents import document_not_added, scope_note
+from bot.telegram.messaging import ChatActions, is_unchanged
+from bot.views.message import FormattedText, about_file, plain
+from bot.views.own_documents import document_not_added
 from bot.views.problems import explain_problem
 from retrieval.documents.base_library import SingleLibrary
 from retrieval.documents.file_records import UnreadFile
 from retrieval.documents.local_library import LocalLibrary
-from retrieval.errors import EncoderError, ReadingStoppedError, UnavailableError
+from retrieval.errors import EncoderError, ReadingStoppedError
 from retrieval.ids import document_id, own_name
 from retrieval.model.document import Problem
 from retrieval.ocr import tesseract
-from retrieval.query.document_questions import Topic, is_any_document, parse_document_question
-from retrieval.query.question_parts import looks_like_question
 
 _log = logging.getLogger(__name__)
 
@@ -84,17 +77,6 @@ class Upload:
     size: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Caption:
-    """A question that came with a document: the message with both, the document's name, and the language."""
-
-    chat: int
-    message: int
-    name: str
-    question: str
-    language: str
-
-
 _UPLOAD = TypeAdapter(Upload)
 
 
@@ -124,8 +106,8 @@ class UploadQueue:
     ) -> None:
         """`library` returns what chats ask beside their own documents."""
         self._bot = bot
-        self._library = library
         self._collections = collections
+        self.captions = CaptionAnswers(bot, collections, metrics, library, chat_actions)
         self._metrics = metrics
         self._chat_actions = chat_actions
         # Both locks are fair, and each chat waits for its turn with one upload only.
@@ -332,58 +314,8 @@ class UploadQueue:
             # The documents of the chat were deleted meanwhile.
             return
         caption = Caption(upload.chat, upload.id, upload.name, upload.question, upload.language)
-        await self.answer_caption(caption)
+        await self.captions.answer(caption)
         await in_thread(lambda: self._discard(upload))
-
-    async def answer_caption(self, caption: Caption) -> None:
-        """Answer the question that came with a document, as a reply to it, where its buttons find it.
-
-        A caption that is no question, such as "minutes of May", gets an answer only if that is sure.
-        """
-        with self._chat_actions.show_in(self._bot, caption.chat):
-            reply = await self._render_answer(caption)
-        if reply is None:
-            return
-        with contextlib.suppress(BadRequest, Forbidden):
-            await self._bot.send_message(
-                caption.chat,
-                reply.text,
-                entities=reply.entities or None,
-                reply_markup=reply.keyboard,
-                reply_parameters=ReplyParameters(caption.message, allow_sending_without_reply=True),
-            )
-
-    async def _render_answer(self, caption: Caption) -> Reply | None:
-        """Return the reply to a caption, if any; "What is this about?" asks about its document."""
-        texts, chat = texts_for(caption.language), caption.chat
-        chosen = await self._collections.chosen_library(chat, self._library())
-        group = chat if chat < 0 else None
-        recipient = Recipient(
-            texts,
-            self._bot.username,
-            in_group=group is not None,
-            group=group if chosen.scope else None,
-            scope_note=scope_note(chosen.scope, texts) if chosen.scope else "",
-        )
-        if greeting := small_talk_reply(caption.question, texts):
-            return text_reply(greeting)
-        if not chosen.library.sources:
-            return text_reply(no_own_documents(texts, in_group=group is not None))
-        # The first call reads a table.
-        about = await in_thread(lambda: parse_document_question(caption.question))
-        source = chosen.library.source(document_id(own_name(chat, caption.name)))
-        try:
-            with self._metrics.time_stage("find"):
-                if source and about and about.topic is Topic.OVERVIEW and _is_unnamed(about.subject):
-                    overview = keep_checked_sentences(await chosen.library.overview(source))
-                    return render_overview(source, overview, recipient)
-                answer = keep_checked(await chosen.library.answer(caption.question))
-        except UnavailableError:
-            return text_reply(texts.documents_unreachable)
-        if not answer.answered and not looks_like_question(caption.question):
-            return None
-        self._metrics.count_question(answer.certainty)
-        return answers.render_answer(answer, recipient)
 
     async def tell_deleted(self, uploads: Iterable[Upload]) -> None:
         """Show that uploads were deleted, with all documents of their chat, before they had been read."""
@@ -600,11 +532,6 @@ class _Progress:
 
 def _count_unencoded(library: LocalLibrary) -> int:
     return library.unencoded
-
-
-def _is_unnamed(document: str) -> bool:
-    """Return whether a question about a document does not say which."""
-    return not document or is_any_document(document)
 
 
 def _written_at(path: Path) -> float:

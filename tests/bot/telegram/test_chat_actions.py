@@ -8,12 +8,12 @@ import pytest
 from telegram import Message, Update
 from telegram.error import BadRequest
 
-from bot.handlers import progress
-from bot.handlers.chat_actions import ChatActions
 from bot.i18n.messages import texts_for
+from bot.telegram import messaging
+from bot.telegram.messaging import ChatActions
 from bot.views.callback_data import BrowsePress, BrowseView, encode_browse
 from bot.views.message import plain
-from retrieval.query.document_questions import parse_document_question
+from retrieval.query.question_phrases import parse_document_question
 from tests.bot.update_builders import GROUP, deliver, message, pressed
 from tests.bot.virtual_clock import fast, now
 
@@ -241,8 +241,8 @@ async def test_a_deleted_progress_message_is_replaced(
         sent.append(reply.text)
         return Sent()
 
-    monkeypatch.setattr(progress, "send_to", send)
-    async with progress.ProgressMessage(_message(), plain("Reading …")) as shown:
+    monkeypatch.setattr(messaging, "send_to", send)
+    async with messaging.ProgressMessage(_message(), plain("Reading …")) as shown:
         await asyncio.sleep(6)
     await shown.finish(plain("Done"))
     assert ["Reading …", "Done"] == sent

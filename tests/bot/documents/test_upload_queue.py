@@ -13,12 +13,12 @@ from typing import Any
 import pytest
 
 from bot.concurrency import in_thread
+from bot.documents import upload_queue
 from bot.documents.chat_collections import Collections, locked_file
-from bot.handlers import upload_queue
-from bot.handlers.chat_actions import ChatActions
-from bot.handlers.upload_queue import Upload, UploadQueue
+from bot.documents.upload_queue import Upload, UploadQueue
 from bot.i18n.messages import texts_for
 from bot.monitoring.metrics import Metrics
+from bot.telegram.messaging import ChatActions
 from retrieval.documents import ingestion
 from retrieval.documents.local_library import LocalLibrary
 from tests.retrieval.fake_encoder import FakeEncoder

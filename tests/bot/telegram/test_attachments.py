@@ -8,8 +8,8 @@ import pytest
 from telegram import Chat, Message, PhotoSize
 from telegram.request import RequestData
 
-from bot.handlers.attachments import attached_file
 from bot.i18n.messages import texts_for
+from bot.telegram.messaging import attached_file
 from tests.bot.update_builders import deliver, message
 
 TEXTS = texts_for("en")

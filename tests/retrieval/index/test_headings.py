@@ -1,17 +1,18 @@
 import numpy as np
 import pytest
 
-from retrieval.index.heading_fields import (
+from retrieval.index.headings import (
+    HeadingMatch,
     heading_text,
     heading_tokens,
     heading_weight,
+    match_headings,
     name_words,
     rarest_terms,
 )
 from retrieval.index.tokenizer import tokenize
 from retrieval.index.vocabulary import digest
 from retrieval.model.document import Passage, Span
-from retrieval.query.heading_match import HeadingMatch, match_headings
 from retrieval.query.query import parse
 
 
@@ -79,7 +80,8 @@ def test_rare_terms_weigh_more() -> None:
 def matched(question: str, *passages: Passage) -> tuple[HeadingMatch, list[str]]:
     """Return the match with equal weights of the question's words, and these words."""
     query = parse(question, ["en", "de"])
-    return match_headings(query, passages, np.ones(len(query.words))), [word.text for word in query.words]
+    match = match_headings([word.terms for word in query.words], passages, np.ones(len(query.words)))
+    return match, [word.text for word in query.words]
 
 
 def test_heading_and_title() -> None:

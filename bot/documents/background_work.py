@@ -1,4 +1,4 @@
-"""Encodes the texts of a library that have no vector, in the background, while the bot answers."""
+"""Work on a library in the background, while the bot answers: vectors of texts that have none, then OCR."""
 
 import asyncio
 import contextlib
@@ -10,8 +10,12 @@ import time
 from collections.abc import Callable
 
 from bot.concurrency import in_thread
+from bot.documents.document_manager import DocumentManager
 from bot.monitoring.metrics import Metrics
+from retrieval.documents.file_records import UnreadFile
 from retrieval.documents.local_library import LocalLibrary
+from retrieval.errors import FolderError
+from retrieval.ocr import tesseract
 
 # The thread yields to those that answer: on a busy core it gets a tenth of their share.
 _NICENESS = 10
@@ -96,3 +100,58 @@ def lower_priority() -> None:
             thread = threading.get_native_id()
             niceness = max(_NICENESS, os.getpriority(os.PRIO_PROCESS, thread))
             os.setpriority(os.PRIO_PROCESS, thread, niceness)
+
+
+class BackgroundOcr:
+    """Reads the scanned pages of a library, one file at a time, and has each indexed when it is complete."""
+
+    def __init__(self, manager: DocumentManager, encoding: BackgroundEncoding) -> None:
+        self._manager = manager
+        self._encoding = encoding
+        self._has_work = asyncio.Event()
+        self._is_stopping = False
+        # Digests of files that were read, or cannot be until the next start: their language is not installed.
+        self._tried: set[str] = set()
+
+    def library_changed(self) -> None:
+        """Look for scanned pages that have not been read."""
+        self._has_work.set()
+
+    async def run(self) -> None:
+        """Read scanned pages, for ever. When cancelled, the page that is being read is given up."""
+        if not await in_thread(tesseract.is_available):
+            return
+        while True:
+            await self._has_work.wait()
+            self._has_work.clear()
+            while (file := self._next()) is not None:
+                await self._encoding.wait_until_idle()
+                await self._read(file)
+
+    def _next(self) -> UnreadFile | None:
+        unread = self._manager.library.unread_scans
+        return next((file for file in unread if file.digest not in self._tried), None)
+
+    async def _read(self, file: UnreadFile) -> None:
+        _log.info("OCR: reading %s, pages: %d", file.name, len(file.pages))
+        library = self._manager.library
+        reading = asyncio.ensure_future(
+            in_thread(lambda: library.read_scan(file, stop=lambda: self._is_stopping))
+        )
+        try:
+            is_read = await asyncio.shield(reading)
+            # Not again, even if indexing it fails.
+            self._tried.add(file.digest)
+            await self._manager.reload()
+            if is_read:
+                _log.info("OCR: %s read", file.name)
+        except asyncio.CancelledError:
+            self._is_stopping = True
+            await asyncio.wait({reading}, timeout=_STOP_TIMEOUT_SECONDS)
+            raise
+        except FolderError as error:
+            self._tried.add(file.digest)
+            _log.warning("%s", error)
+        except Exception as error:  # noqa: BLE001  # no scan may stop the bot
+            self._tried.add(file.digest)
+            _log.warning("%s: not read by OCR (%s)", file.name, error)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.documents.durable_files import write_durably
+from bot.durable_files import write_durably
 
 
 def test_replacing(tmp_path: Path) -> None:

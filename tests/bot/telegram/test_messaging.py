@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 from telegram import CallbackQuery, Message, Update
 from telegram.error import BadRequest
 
-from bot.handlers import messaging
-from bot.handlers.messaging import extract_question, mentions_bot
 from bot.i18n.messages import texts_for
+from bot.telegram import messaging
+from bot.telegram.messaging import extract_question, mentions_bot
 from bot.views.message import text_reply
 from tests.bot.update_builders import GROUP, deliver, message, pressed
 

@@ -1,0 +1,116 @@
+"""Answers the question in the caption of a document that was sent into a chat."""
+
+import contextlib
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from telegram import Bot, ReplyParameters
+from telegram.error import BadRequest, Forbidden
+
+from bot.concurrency import in_thread
+from bot.documents.chat_collections import Collections
+from bot.i18n.messages import texts_for
+from bot.i18n.small_talk import small_talk_reply
+from bot.monitoring.metrics import Metrics
+from bot.telegram.messaging import ChatActions
+from bot.views import answers
+from bot.views.help import no_own_documents
+from bot.views.message import Recipient, Reply, text_reply
+from bot.views.overview import render_overview
+from bot.views.own_documents import scope_note
+from retrieval.documents.base_library import SingleLibrary
+from retrieval.errors import UnavailableError
+from retrieval.ids import document_id, own_name
+from retrieval.overview import keep_checked_sentences
+from retrieval.query.question_phrases import (
+    Topic,
+    is_any_document,
+    looks_like_question,
+    parse_document_question,
+)
+from retrieval.quotes.citations import keep_checked
+
+
+@dataclass(frozen=True, slots=True)
+class Caption:
+    """A question that came with a document: the message with both, the document's name, and the language."""
+
+    chat: int
+    message: int
+    name: str
+    question: str
+    language: str
+
+
+class CaptionAnswers:
+    """Answers captions from what their chats ask, outside of the update that they came with."""
+
+    def __init__(
+        self,
+        bot: Bot,
+        collections: Collections,
+        metrics: Metrics,
+        library: Callable[[], SingleLibrary],
+        chat_actions: ChatActions,
+    ) -> None:
+        """`library` returns what chats ask beside their own documents."""
+        self._bot = bot
+        self._collections = collections
+        self._metrics = metrics
+        self._library = library
+        self._chat_actions = chat_actions
+
+    async def answer(self, caption: Caption) -> None:
+        """Answer the question that came with a document, as a reply to it, where its buttons find it.
+
+        A caption that is no question, such as "minutes of May", gets an answer only if that is sure.
+        """
+        with self._chat_actions.show_in(self._bot, caption.chat):
+            reply = await self._render(caption)
+        if reply is None:
+            return
+        with contextlib.suppress(BadRequest, Forbidden):
+            await self._bot.send_message(
+                caption.chat,
+                reply.text,
+                entities=reply.entities or None,
+                reply_markup=reply.keyboard,
+                reply_parameters=ReplyParameters(caption.message, allow_sending_without_reply=True),
+            )
+
+    async def _render(self, caption: Caption) -> Reply | None:
+        """Return the reply to a caption, if any; "What is this about?" asks about its document."""
+        texts, chat = texts_for(caption.language), caption.chat
+        chosen = await self._collections.chosen_library(chat, self._library())
+        group = chat if chat < 0 else None
+        recipient = Recipient(
+            texts,
+            self._bot.username,
+            in_group=group is not None,
+            group=group if chosen.scope else None,
+            scope_note=scope_note(chosen.scope, texts) if chosen.scope else "",
+        )
+        if greeting := small_talk_reply(caption.question, texts):
+            return text_reply(greeting)
+        if not chosen.library.sources:
+            return text_reply(no_own_documents(texts, in_group=group is not None))
+        # The first call reads a table.
+        about = await in_thread(lambda: parse_document_question(caption.question))
+        source = chosen.library.source(document_id(own_name(chat, caption.name)))
+        try:
+            with self._metrics.time_stage("find"):
+                if source and about and about.topic is Topic.OVERVIEW and _is_unnamed(about.subject):
+                    overview = keep_checked_sentences(await chosen.library.overview(source))
+                    return render_overview(source, overview, recipient)
+                answer = keep_checked(await chosen.library.answer(caption.question))
+        except UnavailableError:
+            return text_reply(texts.documents_unreachable)
+        if not answer.answered and not looks_like_question(caption.question):
+            return None
+        self._metrics.count_question(answer.certainty)
+        return answers.render_answer(answer, recipient)
+
+
+def _is_unnamed(document: str) -> bool:
+    """Return whether a question about a document does not say which."""
+    return not document or is_any_document(document)
