@@ -28,7 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         collection
         for collection in collections
         if collection.name in (options.names or [collection.name])
-        and collection.part in (options.part or collection.part)
+        and options.part in (None, collection.part)
     ]
     if unknown := set(options.names) - {collection.name for collection in collections}:
         _print_error(f"no such collection: {', '.join(sorted(unknown))}")

@@ -20,7 +20,7 @@ ALL = "all"
 FIT = "fit"
 TABLES = "tables"
 SHOWN_PARTS = (FIT, TABLES)
-PARTS = (*SHOWN_PARTS, "report", "tables-report")
+PARTS = (*SHOWN_PARTS, "report", "tables-report", "second-report")
 
 
 @dataclass(frozen=True, slots=True)
