@@ -1,5 +1,10 @@
-"""Loads plain text: paragraphs end at blank lines, or at every line where lines are not wrapped by hand."""
+"""Loads plain text: headings by the look of their lines, paragraphs between blank lines.
 
+Where lines are not wrapped by hand, each is a paragraph.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import pairwise
 from unicodedata import east_asian_width
 
@@ -7,6 +12,7 @@ import regex
 
 from retrieval.loaders.decoding import decode
 from retrieval.loaders.document_builder import title_from_opening
+from retrieval.loaders.heading_lines import HeadingLines, TextLine, find_headings
 from retrieval.model.document import Document, Heading, Span
 
 # An ideographic space also begins a Chinese or Japanese paragraph.
@@ -17,6 +23,7 @@ _BLANK_LINE_AFTER = regex.compile(r"[^\S\n]*\n[^\S\n]*\n")
 _MIN_PARAGRAPH_COLUMNS = 100
 _MAX_WRAPPED_COLUMNS = 160
 _MAX_TITLE_CHARS = 120
+_MIN_LINES_WITH_TITLE = 2
 # A question may be a title: it answers nothing, so no quote is lost.
 _SENTENCE_END = tuple(".!。！।:;,،、…")
 _PARAGRAPH_END = (*_SENTENCE_END, *"?？؟\"'”’»)")
@@ -25,16 +32,58 @@ _PARAGRAPH_END = (*_SENTENCE_END, *"?？؟\"'”’»)")
 def load(data: bytes, name: str) -> Document:
     """Load a .txt file. The first line is the title if a blank line follows and it is not a sentence."""
     text = decode(data, name)
-    blocks = find_paragraphs(text)
-    if len(blocks) > 1 and _is_title(text, blocks[0]):
-        title = " ".join(blocks[0].of(text).split())
-        return Document(name, title, text, tuple(blocks[1:]), (Heading(blocks[0], 1, title),))
-    return Document(name, title_from_opening(text) or name, text, tuple(blocks))
+    lines = list(_lines(text))
+    found = find_headings([TextLine(span.of(text), is_apart) for span, is_apart in lines])
+    title = _title(text, [span for span, _ in lines], found)
+    top = [HeadingLines(0, 0, 1, 1, title, is_numbered=False)] if title else []
+    if title and found and found[0].first == 0:
+        top, found = [replace(found[0], level=1)], found[1:]
+    headings = tuple(
+        Heading(Span(lines[own.first][0].start, lines[own.last][0].end), own.level + below, own.text)
+        for below, group in ((0, top), (len(top), found))
+        for own in group
+    )
+    blocks = list(_paragraphs_between(text, [span for span, _ in lines], [*top, *found]))
+    return Document(name, title or title_from_opening(text) or name, text, tuple(blocks), headings)
 
 
-def find_paragraphs(text: str) -> list[Span]:
-    """Return the spans of a text's paragraphs, stripped."""
-    parts = _split(text, _BLANK_LINES, Span(0, len(text)))
+def _lines(text: str) -> Iterator[tuple[Span, bool]]:
+    """Yield the span of each line that is not blank, stripped, and whether it begins a paragraph."""
+    start, is_apart = 0, True
+    for line in text.split("\n"):
+        words = line.strip()
+        if words:
+            first = start + line.index(words[0])
+            yield Span(first, first + len(words)), is_apart or line.startswith("\u3000")
+        is_apart = not words
+        start += len(line) + 1
+
+
+def _title(text: str, lines: Sequence[Span], found: Sequence[HeadingLines]) -> str:
+    """Return the title on the first line, or an empty string."""
+    if len(lines) < _MIN_LINES_WITH_TITLE:
+        return ""
+    if found and found[0].first == 0:
+        is_title = not found[0].is_numbered and not any(own.level == found[0].level for own in found[1:])
+        if is_title:
+            return found[0].text
+        if found[0].is_numbered:
+            return ""
+    return " ".join(lines[0].of(text).split()) if _is_title(text, lines[0]) else ""
+
+
+def _paragraphs_between(text: str, lines: Sequence[Span], headings: Sequence[HeadingLines]) -> Iterator[Span]:
+    """Yield the paragraphs before, between and after headings."""
+    ends = [heading.end for heading in headings]
+    firsts = [heading.first for heading in headings]
+    for first, last in zip([0, *ends], [*firsts, len(lines)], strict=True):
+        if first < last:
+            yield from find_paragraphs(text, Span(lines[first].start, lines[last - 1].end))
+
+
+def find_paragraphs(text: str, part: Span | None = None) -> list[Span]:
+    """Return the spans of the paragraphs of a text or a part of it, stripped."""
+    parts = _split(text, _BLANK_LINES, part or Span(0, len(text)))
     return [line for part in parts for line in _split_lines(text, part)]
 
 
