@@ -28,7 +28,7 @@ _MIN_CAPITALS = 4
 _MAX_ADJACENT_CAPITALS = 2
 # Of the numbers that follow each other, so many must be titles with text below them.
 _MIN_TITLES_SHARE = 0.75
-_MIN_WORD_TITLES_SHARE = 0.6
+_MIN_WORD_TITLES_SHARE = 0.5
 _MIN_RUN = 2
 # Speakers, names of columns and answers recur, headings rarely.
 _MIN_DISTINCT_SHARE = 0.7
@@ -36,9 +36,11 @@ _MIN_UNNUMBERED = 2
 _MAX_LEVELS = 6
 # The length of a rule under a title, in lengths of the title.
 _MIN_RULE_SHARE, _MAX_RULE_SHARE = 0.6, 1.7
-_MIN_RULE_CHARS = 3
+# Lines wrapped by hand have more columns.
+_MIN_WRAPPED_COLUMNS = 60
 
 _RULE = regex.compile(r"([=\-~*_#^+─━═—–])\1{2,}")
+_BETWEEN_SIGNS = regex.compile(r"(?P<sign>[=*#~_-]{2,})\s*(?P<title>[^\s=*#~_-].*?)\s*[=*#~_-]{2,}")
 _DECORATION = regex.compile(r"^(?://+|#+|\*+|=+|~+|>+|-{2,})\s*(?=[^\s\-*=#~])")
 _DECORATION_END = regex.compile(r"\s*(?://+|#+|\*+|=+|~+|-{2,})$")
 _SENTENCE_END = regex.compile(r"[.!。！।۔…;；,，،、]['\"”’»)\]]*$")
@@ -75,11 +77,16 @@ _PROMINENT: tuple[Kind, ...] = ("rule", "capitals", "bold")
 
 @dataclass(frozen=True, slots=True)
 class TextLine:
-    """A line without the spaces around it; `is_apart`: it has a gap above it or begins a paragraph."""
+    """A line without the spaces around it.
+
+    `is_apart`: it has a gap above it or begins a paragraph. `is_full`: the first word of the next line did not
+    fit into it; None if only the widths of the lines tell this.
+    """
 
     text: str
     is_apart: bool
     is_bold: bool = False
+    is_full: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,15 +172,24 @@ class _Text:
     def is_rule(self, at: int) -> bool:
         return _RULE.fullmatch(self.lines[at].text) is not None
 
+    def is_begun(self, at: int) -> bool:
+        """Return whether a line begins a paragraph, or follows a line that ends on purpose or a sentence."""
+        if self.is_apart(at):
+            return True
+        return self.ends_on_purpose(at - 1) or _SENTENCE_END.search(self.words(at - 1)) is not None
+
     def ends_on_purpose(self, at: int) -> bool:
         """Return whether a line is the last one of a paragraph, or the next word would have fitted into it."""
         if at + 1 >= self.count or self.lines[at + 1].is_apart:
             return True
+        is_full = self.lines[at].is_full
+        if is_full is not None:
+            return not is_full
         after = self.lines[at + 1].text
         if _LOWER.match(after):
             return False
         end = at + 1
-        widest = _columns(self.words(at))
+        widest = max(_columns(self.words(at)), _MIN_WRAPPED_COLUMNS)
         while end < self.count and not self.lines[end].is_apart:
             widest = max(widest, _columns(self.words(end)))
             end += 1
@@ -213,7 +229,15 @@ def _is_in_title_case(text: str) -> bool:
 
 
 def _underlined(text: _Text) -> Iterator[_Candidate]:
+    """Yield titles with a rule below them, and those between signs: *** Rent ***."""
     for at in range(text.count - 1):
+        if (
+            text.is_apart(at)
+            and (match := _BETWEEN_SIGNS.fullmatch(text.words(at)))
+            and _is_title(match["title"])
+        ):
+            yield _Candidate(at, at, at + 1, _Style("rule", match["sign"][0]))
+            continue
         words = _undecorated(text.words(at))
         rule = _RULE.fullmatch(text.words(at + 1))
         if rule is None or text.lines[at + 1].is_apart or not text.is_apart(at) or text.is_rule(at):
@@ -260,7 +284,7 @@ def _with_words(text: _Text) -> list[_Candidate]:
     for at in range(text.count):
         words = _undecorated(normalize("NFC", text.words(at)))
         match = next((m for pattern in _word_patterns() if (m := pattern.fullmatch(words))), None)
-        if match is None or not (text.is_apart(at) or text.ends_on_purpose(at - 1)):
+        if match is None or not text.is_begun(at):
             continue
         title = match["title"]
         is_title = text.ends_on_purpose(at) and (
@@ -369,7 +393,7 @@ def _items(text: _Text) -> Iterator[_Item]:
         is_title = (
             _is_title(title, may_end_sentence=is_apart and text.ends_on_purpose(at))
             and text.ends_on_purpose(at)
-            and (is_apart or text.ends_on_purpose(at - 1))
+            and text.is_begun(at)
         )
         opening = "(" if match[0][0] in "(（" else ""
         for name in ("decimal", "roman", "letter", "han"):
