@@ -536,16 +536,18 @@ def _heading_text(text: _Text, candidate: _Candidate) -> str:
 def _levels(candidates: Sequence[_Candidate]) -> list[int]:
     """Return the level of each heading: that of the first heading that looks like it.
 
-    A new kind of heading is below the one before it. It is beside it if it has a number, the one before has
-    none, and text is between them, as after a preamble; and it is at the top if it is prominent and comes
-    after numbered ones.
+    A heading on the first line that looks like no other is the title, above all others. Else a new kind of
+    heading is below the one before it. It is beside it if it has a number, the one before has none, and text
+    is between them, as after a preamble; and it is at the top if it is prominent and comes after numbered
+    ones.
     """
     by_style: dict[_Style, int] = {}
     levels: list[int] = []
+    top = 2 if _begins_with_title(candidates) else 1
     for at, candidate in enumerate(candidates):
         style = candidate.style
         if style not in by_style:
-            level = 1
+            level = min(top, at + 1)
             above = _Style(style.kind, style.name, style.depth - 1)
             if above in by_style:
                 level = by_style[above] + 1
@@ -553,8 +555,8 @@ def _levels(candidates: Sequence[_Candidate]) -> list[int]:
                 before = candidates[at - 1]
                 is_numbered, was_numbered = style.kind in _NUMBERED, before.style.kind in _NUMBERED
                 has_text = candidate.first > before.end
-                if was_numbered and style.kind in _PROMINENT:
-                    level = 1
+                if (was_numbered and style.kind in _PROMINENT) or at + 1 == top:
+                    level = top
                 elif has_text and is_numbered and not was_numbered:
                     level = levels[-1]
                 else:
@@ -562,6 +564,16 @@ def _levels(candidates: Sequence[_Candidate]) -> list[int]:
             by_style[style] = min(level, _MAX_LEVELS)
         levels.append(by_style[style])
     return levels
+
+
+def _begins_with_title(candidates: Sequence[_Candidate]) -> bool:
+    """Return whether the first heading is on the first line, without a number, and looks like no other."""
+    return (
+        bool(candidates)
+        and candidates[0].first == 0
+        and candidates[0].style.kind not in _NUMBERED
+        and all(other.style != candidates[0].style for other in candidates[1:])
+    )
 
 
 def _has_text(text: _Text, candidates: Sequence[_Candidate], levels: Sequence[int], at: int) -> bool:

@@ -23,7 +23,6 @@ _BLANK_LINE_AFTER = regex.compile(r"[^\S\n]*\n[^\S\n]*\n")
 _MIN_PARAGRAPH_COLUMNS = 100
 _MAX_WRAPPED_COLUMNS = 160
 _MAX_TITLE_CHARS = 120
-_MIN_LINES_WITH_TITLE = 2
 # A question may be a title: it answers nothing, so no quote is lost.
 _SENTENCE_END = tuple(".!。！।:;,،、…")
 _PARAGRAPH_END = (*_SENTENCE_END, *"?？؟\"'”’»)")
@@ -34,16 +33,17 @@ def load(data: bytes, name: str) -> Document:
     text = decode(data, name)
     lines = list(_lines(text))
     found = find_headings([TextLine(span.of(text), is_apart) for span, is_apart in lines])
-    title = _title(text, [span for span, _ in lines], found)
-    top = [HeadingLines(0, 0, 1, 1, title, is_numbered=False)] if title else []
-    if title and found and found[0].first == 0:
-        top, found = [replace(found[0], level=1)], found[1:]
+    title = ""
+    if found and found[0].first == 0:
+        title = "" if found[0].is_numbered else found[0].text
+    elif len(lines) > 1 and _is_title(text, lines[0][0]):
+        title = " ".join(lines[0][0].of(text).split())
+        below = [replace(own, level=own.level + 1) for own in found]
+        found = [HeadingLines(0, 0, 1, 1, title, is_numbered=False), *below]
     headings = tuple(
-        Heading(Span(lines[own.first][0].start, lines[own.last][0].end), own.level + below, own.text)
-        for below, group in ((0, top), (len(top), found))
-        for own in group
+        Heading(Span(lines[own.first][0].start, lines[own.last][0].end), own.level, own.text) for own in found
     )
-    blocks = list(_paragraphs_between(text, [span for span, _ in lines], [*top, *found]))
+    blocks = list(_paragraphs_between(text, [span for span, _ in lines], found))
     return Document(name, title or title_from_opening(text) or name, text, tuple(blocks), headings)
 
 
@@ -57,19 +57,6 @@ def _lines(text: str) -> Iterator[tuple[Span, bool]]:
             yield Span(first, first + len(words)), is_apart or line.startswith("\u3000")
         is_apart = not words
         start += len(line) + 1
-
-
-def _title(text: str, lines: Sequence[Span], found: Sequence[HeadingLines]) -> str:
-    """Return the title on the first line, or an empty string."""
-    if len(lines) < _MIN_LINES_WITH_TITLE:
-        return ""
-    if found and found[0].first == 0:
-        is_title = not found[0].is_numbered and not any(own.level == found[0].level for own in found[1:])
-        if is_title:
-            return found[0].text
-        if found[0].is_numbered:
-            return ""
-    return " ".join(lines[0].of(text).split()) if _is_title(text, lines[0]) else ""
 
 
 def _paragraphs_between(text: str, lines: Sequence[Span], headings: Sequence[HeadingLines]) -> Iterator[Span]:
