@@ -30,14 +30,16 @@ _MAX_ADJACENT_CAPITALS = 2
 _MIN_TITLES_SHARE = 0.75
 _MIN_WORD_TITLES_SHARE = 0.5
 _MIN_RUN = 2
+_MIN_MISREAD_RUN = 3
 # Speakers, names of columns and answers recur, headings rarely.
 _MIN_DISTINCT_SHARE = 0.7
 _MIN_UNNUMBERED = 2
 _MAX_LEVELS = 6
 # The length of a rule under a title, in lengths of the title.
 _MIN_RULE_SHARE, _MAX_RULE_SHARE = 0.6, 1.7
-# Lines wrapped by hand have more columns.
-_MIN_WRAPPED_COLUMNS = 60
+# Lines wrapped by hand have 60 to 80 columns, some up to 160.
+MIN_WRAPPED_COLUMNS = 60
+MAX_WRAPPED_COLUMNS = 160
 
 _RULE = regex.compile(r"([=\-~*_#^+─━═—–])\1{2,}")
 _BETWEEN_SIGNS = regex.compile(r"(?P<sign>[=*#~_-]{2,})\s*(?P<title>[^\s=*#~_-].*?)\s*[=*#~_-]{2,}")
@@ -54,6 +56,7 @@ _LONG_WORD = regex.compile(r"[\p{L}\p{M}'’]{5,}")
 _UNSPACED = regex.compile(r"[\p{Han}\p{Hiragana}\p{Katakana}]")
 _BULLET = regex.compile(r"[•◦▪▫‣●○■□◆➢✓·*–—-]\s")
 
+_MISREAD_SIGN = regex.compile(r"(?:[§$&%]{1,2}|[85S])\s?(?P<number>[1-9]\d?)\s+(?P<title>\S.*)")
 _TITLE_SEPARATOR = regex.compile(r"[:：–—―-]")
 _ROMAN = r"(?=[IVXLC])(?:XC|XL|L?X{0,3})(?:IX|IV|V?I{0,3})"
 _HAN = r"[〇零一二三四五六七八九十百]{1,6}"
@@ -158,7 +161,7 @@ class _Text:
         self.lines = lines
         self.count = len(lines)
         widths = sorted(
-            _columns(line.text) for line, after in pairwise(lines) if not after.is_apart and line.text
+            width_in_columns(line.text) for line, after in pairwise(lines) if not after.is_apart and line.text
         )
         self._usual_width = widths[len(widths) * 4 // 5] if widths else 0
 
@@ -189,22 +192,24 @@ class _Text:
         if _LOWER.match(after):
             return False
         end = at + 1
-        widest = max(_columns(self.words(at)), _MIN_WRAPPED_COLUMNS)
+        widest = max(width_in_columns(self.words(at)), MIN_WRAPPED_COLUMNS)
         while end < self.count and not self.lines[end].is_apart:
-            widest = max(widest, _columns(self.words(end)))
+            widest = max(widest, width_in_columns(self.words(end)))
             end += 1
-        room = max(widest, self._usual_width) - _columns(self.words(at))
-        return room > _columns(after.partition(" ")[0])
+        room = max(widest, self._usual_width) - width_in_columns(self.words(at))
+        return room > width_in_columns(after.partition(" ")[0])
 
 
-def _columns(text: str) -> int:
-    """Return the width of a text in columns: Han, Kana and Hangul take two each."""
-    return len(text) if text.isascii() else sum(2 if east_asian_width(char) in "WF" else 1 for char in text)
+def width_in_columns(text: str) -> int:
+    """Return the width of a line in columns: Han, Kana and Hangul take two each. Long lines are not measured."""
+    if text.isascii() or len(text) > MAX_WRAPPED_COLUMNS:
+        return len(text)
+    return sum(2 if east_asian_width(char) in "WF" else 1 for char in text)
 
 
 def _is_title(text: str, *, may_end_sentence: bool = False, may_be_small: bool = False) -> bool:
     """Return whether words can be a title: few, no sentence, not in columns, beginning with a capital."""
-    if _columns(text) > _MAX_COLUMNS or _count_words(text) > _MAX_WORDS or not _LETTER.search(text):
+    if width_in_columns(text) > _MAX_COLUMNS or _count_words(text) > _MAX_WORDS or not _LETTER.search(text):
         return False
     if _NO_TITLE.search(text) or not (may_be_small or _TITLE_START.match(text)):
         return False
@@ -242,7 +247,7 @@ def _underlined(text: _Text) -> Iterator[_Candidate]:
         rule = _RULE.fullmatch(text.words(at + 1))
         if rule is None or text.lines[at + 1].is_apart or not text.is_apart(at) or text.is_rule(at):
             continue
-        share = len(rule[0]) / max(_columns(words), 1)
+        share = len(rule[0]) / max(width_in_columns(words), 1)
         is_boxed = at > 0 and text.words(at - 1) == rule[0]
         if (is_boxed or _MIN_RULE_SHARE <= share <= _MAX_RULE_SHARE) and _is_title(words):
             yield _Candidate(at, at, at + 2, _Style("rule", rule[1]))
@@ -326,7 +331,7 @@ def _last_line(text: _Text, at: int) -> int:
         return at
     if after + 1 >= text.count or text.lines[after].is_apart or not _is_title(text.words(after)):
         return at
-    is_short = _columns(text.words(after)) <= _MAX_PLAIN_COLUMNS
+    is_short = width_in_columns(text.words(after)) <= _MAX_PLAIN_COLUMNS
     return after if is_short and text.ends_on_purpose(after) and not _NUMBER.match(text.words(after)) else at
 
 
@@ -377,12 +382,17 @@ def _numbered(text: _Text) -> Iterator[_Candidate]:
                 for item, after in zip(run, [*[other.at for other in run[1:]], text.count], strict=True)
                 if item.is_title and after > item.at + 1
             ]
-            if len(run) >= _MIN_RUN and len(titles) >= _MIN_TITLES_SHARE * len(run):
+            min_run = _MIN_RUN if run[0].style.kind == "number" else _MIN_MISREAD_RUN
+            if len(run) >= min_run and len(titles) >= _MIN_TITLES_SHARE * len(run):
                 yield from (_Candidate(i.at, i.at, i.at + 1, i.style, i.number) for i in titles)
 
 
 def _items(text: _Text) -> Iterator[_Item]:
     for at in range(text.count):
+        # OCR takes § for another sign or digit.
+        match = _MISREAD_SIGN.fullmatch(text.words(at))
+        if match and text.is_begun(at) and text.ends_on_purpose(at) and _is_title(match["title"]):
+            yield _Item(at, _Style("word", "§"), (int(match["number"]),), is_title=True)
         match = _NUMBER.fullmatch(_undecorated(text.words(at)))
         if match is None:
             continue
@@ -446,7 +456,7 @@ def _unnumbered_kind(text: _Text, at: int, taken: set[int]) -> Kind | None:
         return None
     has_gap = text.lines[at + 1].is_apart
     if _COLON_END.search(words):
-        is_short = _count_words(words) <= _MAX_COLON_WORDS and _columns(words) <= _MAX_COLON_COLUMNS
+        is_short = _count_words(words) <= _MAX_COLON_WORDS and width_in_columns(words) <= _MAX_COLON_COLUMNS
         return "colon" if is_short and not has_gap and _is_title(_COLON_END.sub("", words)) else None
     if not _is_title(words):
         return None
@@ -469,7 +479,7 @@ def _is_capitals(text: str) -> bool:
 def _is_between_paragraphs(text: _Text, at: int, taken: set[int]) -> bool:
     """Return whether a line without digits stands between a finished paragraph and one of sentences."""
     words = text.words(at)
-    if _columns(words) > _MAX_PLAIN_COLUMNS or any(char.isdigit() for char in words):
+    if width_in_columns(words) > _MAX_PLAIN_COLUMNS or any(char.isdigit() for char in words):
         return False
     before = text.words(at - 1) if at else ""
     if before and at - 1 not in taken and not (_SENTENCE_END.search(before) or _is_capitals(before)):
@@ -478,7 +488,7 @@ def _is_between_paragraphs(text: _Text, at: int, taken: set[int]) -> bool:
     while end < text.count and not text.lines[end].is_apart:
         end += 1
     last = text.words(end - 1)
-    is_long = end > at + 2 or _columns(last) > _MAX_PLAIN_COLUMNS
+    is_long = end > at + 2 or width_in_columns(last) > _MAX_PLAIN_COLUMNS
     return is_long and _SENTENCE_END.search(last) is not None and not last.endswith((",", ";"))
 
 

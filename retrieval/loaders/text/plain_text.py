@@ -6,23 +6,31 @@ Where lines are not wrapped by hand, each is a paragraph.
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import pairwise
-from unicodedata import east_asian_width
 
 import regex
 
 from retrieval.loaders.decoding import decode
 from retrieval.loaders.document_builder import title_from_opening
-from retrieval.loaders.heading_lines import HeadingLines, TextLine, find_headings
+from retrieval.loaders.heading_lines import (
+    MAX_WRAPPED_COLUMNS,
+    MIN_WRAPPED_COLUMNS,
+    HeadingLines,
+    TextLine,
+    find_headings,
+    width_in_columns,
+)
 from retrieval.model.document import Document, Heading, Span
 
 # An ideographic space also begins a Chinese or Japanese paragraph.
 _BLANK_LINES = regex.compile(r"\n[^\S\n]*\n\s*|\n(?=\u3000)\s*")
 _LINE_BREAK = regex.compile(r"\n\s*")
 _BLANK_LINE_AFTER = regex.compile(r"[^\S\n]*\n[^\S\n]*\n")
-# Hand-wrapped lines have 60 to 80 columns, some up to 160; a longer line is a paragraph.
+# Lines with so many columns may be paragraphs; longer ones than MAX_WRAPPED_COLUMNS are.
 _MIN_PARAGRAPH_COLUMNS = 100
-_MAX_WRAPPED_COLUMNS = 160
+# A line that leaves room for so much more than the next word was broken on purpose.
+_MIN_ROOM_COLUMNS = 10
 _MAX_TITLE_CHARS = 120
+_WORD = regex.compile(r"[\p{L}\p{N}]")
 # A question may be a title: it answers nothing, so no quote is lost.
 _SENTENCE_END = tuple(".!。！।:;,،、…")
 _PARAGRAPH_END = (*_SENTENCE_END, *"?？؟\"'”’»)")
@@ -65,12 +73,14 @@ def _paragraphs_between(text: str, lines: Sequence[Span], headings: Sequence[Hea
     firsts = [heading.first for heading in headings]
     for first, last in zip([0, *ends], [*firsts, len(lines)], strict=True):
         if first < last:
-            yield from find_paragraphs(text, Span(lines[first].start, lines[last - 1].end))
+            whole = Span(lines[first].start, lines[last - 1].end)
+            for part in find_paragraphs(text, whole):
+                yield from _split_short_lines(text, part)
 
 
-def find_paragraphs(text: str, part: Span | None = None) -> list[Span]:
-    """Return the spans of the paragraphs of a text or a part of it, stripped."""
-    parts = _split(text, _BLANK_LINES, part or Span(0, len(text)))
+def find_paragraphs(text: str, whole: Span | None = None) -> list[Span]:
+    """Return the spans of the paragraphs of a text or a part of it, stripped. Short lines are one paragraph."""
+    parts = _split(text, _BLANK_LINES, whole or Span(0, len(text)))
     return [line for part in parts for line in _split_lines(text, part)]
 
 
@@ -88,25 +98,43 @@ def _split_lines(text: str, part: Span) -> list[Span]:
     return _split(text, _LINE_BREAK, part)
 
 
+def _split_short_lines(text: str, paragraph: Span) -> Iterator[Span]:
+    """Yield the parts of a paragraph between the lines that were broken on purpose."""
+    lines = paragraph.of(text).split("\n")
+    width = max(MIN_WRAPPED_COLUMNS, *map(width_in_columns, lines))
+    start = at = paragraph.start
+    for line, after in pairwise(lines):
+        at += len(line) + 1
+        if _is_broken_on_purpose(line, after, width):
+            yield from _split(text, _BLANK_LINES, Span(start, at))
+            start = at
+    yield from _split(text, _BLANK_LINES, Span(start, paragraph.end))
+
+
+def _is_broken_on_purpose(line: str, after: str, width: int) -> bool:
+    """Return whether the next word would have fitted into a line of a text with `width` columns.
+
+    A line of signs, as below column names and above a signature, belongs to the lines around it.
+    """
+    words = after.strip()
+    if not (_WORD.search(line) and _WORD.search(words)):
+        return False
+    room = width - width_in_columns(line.rstrip()) - width_in_columns(words.partition(" ")[0])
+    return room > _MIN_ROOM_COLUMNS and not words[:1].islower()
+
+
 def _is_wrapped(lines: list[str]) -> bool:
     """Return whether lines were wrapped by hand: short, or ending where the next word did not fit."""
-    widest = max(map(_width_in_columns, lines))
-    if not _MIN_PARAGRAPH_COLUMNS <= widest <= _MAX_WRAPPED_COLUMNS:
+    widest = max(map(width_in_columns, lines))
+    if not _MIN_PARAGRAPH_COLUMNS <= widest <= MAX_WRAPPED_COLUMNS:
         return widest < _MIN_PARAGRAPH_COLUMNS
     full = sum(
-        _width_in_columns(line) + 1 + _width_in_columns(after.strip().partition(" ")[0]) > widest
+        width_in_columns(line) + 1 + width_in_columns(after.strip().partition(" ")[0]) > widest
         for line, after in pairwise(lines)
     )
     ended = sum(line.endswith(_PARAGRAPH_END) for line in lines[:-1])
     breaks = len(lines) - 1
     return full * 10 >= breaks * 8 and ended * 2 < breaks
-
-
-def _width_in_columns(line: str) -> int:
-    """Return the width of a line in columns: Han, Kana and Hangul take two each."""
-    if line.isascii() or len(line) > _MAX_WRAPPED_COLUMNS:
-        return len(line)
-    return sum(2 if east_asian_width(c) in "WF" else 1 for c in line)
 
 
 def _split(text: str, separator: regex.Pattern[str], whole: Span) -> list[Span]:
