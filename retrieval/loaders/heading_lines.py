@@ -51,7 +51,7 @@ _COLON_END = regex.compile(r"\s*[:：﹕]$")
 _NO_TITLE = regex.compile(r"\S(?:\s{3,}|\t\s*|  )\S|\||_{3}|\.{4}|…{2}|://|\S@\S")
 _LETTER = regex.compile(r"\p{L}")
 _TITLE_START = regex.compile(r"[\"'“”„«»‘’(（《「【\[¿¡*]*(?:\p{Lu}|\p{Lt}|\p{Lo}|\p{Lm}|\p{N})")
-_LOWER = regex.compile(r"[\"'“”„«»(]*\p{Ll}")
+_LOWER = regex.compile(r"[\"'“”„«»(]*\p{Ll}(?![.)])")
 _LONG_WORD = regex.compile(r"[\p{L}\p{M}'’]{5,}")
 _UNSPACED = regex.compile(r"[\p{Han}\p{Hiragana}\p{Katakana}]")
 _BULLET = regex.compile(r"[•◦▪▫‣●○■□◆➢✓·*–—-]\s")
@@ -59,7 +59,7 @@ _BULLET = regex.compile(r"[•◦▪▫‣●○■□◆➢✓·*–—-]\s")
 _MISREAD_SIGN = regex.compile(r"(?:[§$&%]{1,2}|[85S])\s?(?P<number>[1-9]\d?)\s+(?P<title>\S.*)")
 _TITLE_SEPARATOR = regex.compile(r"[:：–—―-]")
 _ROMAN = r"(?=[IVXLC])(?:XC|XL|L?X{0,3})(?:IX|IV|V?I{0,3})"
-_HAN = r"[〇零一二三四五六七八九十百]{1,6}"
+_HAN = r"[〇零一二三四五六七八九十百壹贰貳叁參肆伍陆陸柒捌玖拾]{1,6}"
 _DECIMAL = r"\d{1,3}(?:\.\d{1,3}){0,4}"
 _NUMBER = regex.compile(
     rf"(?:(?P<decimal>{_DECIMAL})(?P<stop>\.?\)|\.|\)|:|(?=\s))|(?P<roman>{_ROMAN})(?P<stop>[.)])"
@@ -337,7 +337,8 @@ def _last_line(text: _Text, at: int) -> int:
 
 _ROMAN_VALUES = {"I": 1, "V": 5, "X": 10, "L": 50, "C": 100}
 _HAN_DIGITS = {char: value for value, char in enumerate("〇一二三四五六七八九")} | {"零": 0}
-_HAN_UNITS = {"十": 10, "百": 100}
+_HAN_DIGITS |= dict(zip("壹贰貳叁參肆伍陆陸柒捌玖", (1, 2, 2, 3, 3, 4, 5, 6, 6, 7, 8, 9), strict=True))
+_HAN_UNITS = {"十": 10, "拾": 10, "百": 100}
 
 
 def _parse_number(text: str) -> tuple[int, ...]:
@@ -417,11 +418,8 @@ def _items(text: _Text) -> Iterator[_Item]:
 
 
 def _follows(before: tuple[int, ...], number: tuple[int, ...]) -> bool:
-    if not before or not number:
-        return False
-    if len(number) > 1 and number[:-1] != before[:-1]:
-        return number[-1] <= 1 and number[:-1] > before[:-1]
-    return number[-1] == before[-1] + 1
+    """Return whether a number is the next one below the same heading: 1.3 after 1.2."""
+    return before[:-1] == number[:-1] and bool(number) and number[-1] == before[-1] + 1
 
 
 # Without a number
@@ -548,32 +546,34 @@ def _levels(candidates: Sequence[_Candidate]) -> list[int]:
 
     A heading on the first line that looks like no other is the title, above all others. Else a new kind of
     heading is below the one before it. It is beside it if it has a number, the one before has none, and text
-    is between them, as after a preamble; and it is at the top if it is prominent and comes after numbered
-    ones.
+    is between them, as after a preamble; it is at the top if it is prominent and comes after numbered ones;
+    and it is above a known kind that follows it without text between them.
     """
     by_style: dict[_Style, int] = {}
-    levels: list[int] = []
     top = 2 if _begins_with_title(candidates) else 1
     for at, candidate in enumerate(candidates):
         style = candidate.style
-        if style not in by_style:
-            level = min(top, at + 1)
-            above = _Style(style.kind, style.name, style.depth - 1)
-            if above in by_style:
-                level = by_style[above] + 1
-            elif at:
-                before = candidates[at - 1]
-                is_numbered, was_numbered = style.kind in _NUMBERED, before.style.kind in _NUMBERED
-                has_text = candidate.first > before.end
-                if (was_numbered and style.kind in _PROMINENT) or at + 1 == top:
-                    level = top
-                elif has_text and is_numbered and not was_numbered:
-                    level = levels[-1]
-                else:
-                    level = levels[-1] + 1
-            by_style[style] = min(level, _MAX_LEVELS)
-        levels.append(by_style[style])
-    return levels
+        if style in by_style:
+            continue
+        level = min(top, at + 1)
+        part_of = _Style(style.kind, style.name, style.depth - 1)
+        after = candidates[at + 1] if at + 1 < len(candidates) else None
+        if part_of in by_style:
+            level = by_style[part_of] + 1
+        elif at:
+            before = candidates[at - 1]
+            is_numbered, was_numbered = style.kind in _NUMBERED, before.style.kind in _NUMBERED
+            if (was_numbered and style.kind in _PROMINENT) or at + 1 == top:
+                level = top
+            elif after and after.first == candidate.end and by_style.get(after.style, 0) >= top:
+                level = by_style[after.style]
+                by_style |= {s: below + 1 for s, below in by_style.items() if below >= level}
+            elif candidate.first > before.end and is_numbered and not was_numbered:
+                level = by_style[before.style]
+            else:
+                level = by_style[before.style] + 1
+        by_style[style] = level
+    return [min(by_style[candidate.style], _MAX_LEVELS) for candidate in candidates]
 
 
 def _begins_with_title(candidates: Sequence[_Candidate]) -> bool:
