@@ -7,7 +7,6 @@ language can edit; the rest does not depend on the language.
 """
 
 import tomllib
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -56,7 +55,11 @@ _LONG_WORD = regex.compile(r"[\p{L}\p{M}'’]{5,}")
 _UNSPACED = regex.compile(r"[\p{Han}\p{Hiragana}\p{Katakana}]")
 _BULLET = regex.compile(r"[•◦▪▫‣●○■□◆➢✓·*–—-]\s")
 
-_MISREAD_SIGN = regex.compile(r"(?:[§$&%]{1,2}|[85S])\s?(?P<number>[1-9]\d?)\s+(?P<title>\S.*)")
+_SIGN = regex.compile(r"[§$&%]")
+_MISREAD_SIGN = tuple(
+    regex.compile(rf"{sign}(?P<number>[1-9]\d?)\s+(?P<title>\p{{L}}.*)")
+    for sign in (r"(?:[§$&%]{1,2}\s?)?", r"[85S]\s?")
+)
 _TITLE_SEPARATOR = regex.compile(r"[:：–—―-]")
 _ROMAN = r"(?=[IVXLC])(?:XC|XL|L?X{0,3})(?:IX|IV|V?I{0,3})"
 _HAN = r"[〇零一二三四五六七八九十百壹贰貳叁參肆伍陆陸柒捌玖拾]{1,6}"
@@ -141,6 +144,10 @@ class _Item:
     is_title: bool
 
 
+# Lines with a sign that OCR took for §.
+_MISREAD = _Style("word", "§")
+
+
 def find_headings(lines: Sequence[TextLine]) -> list[HeadingLines]:
     """Return the headings among the lines of a text, which has no blank ones, in order."""
     text = _Text(lines)
@@ -160,10 +167,18 @@ class _Text:
     def __init__(self, lines: Sequence[TextLine]) -> None:
         self.lines = lines
         self.count = len(lines)
-        widths = sorted(
-            width_in_columns(line.text) for line, after in pairwise(lines) if not after.is_apart and line.text
+        widths = [width_in_columns(line.text) for line in lines]
+        inner = sorted(
+            width
+            for width, line, after in zip(widths, lines, lines[1:], strict=False)
+            if line.text and not after.is_apart
         )
-        self._usual_width = widths[len(widths) * 4 // 5] if widths else 0
+        usual = inner[len(inner) * 4 // 5] if inner else 0
+        # The columns that the lines of each paragraph could fill.
+        self._columns = [max(usual, MIN_WRAPPED_COLUMNS, width) for width in widths]
+        for at in range(self.count - 2, -1, -1):
+            if not lines[at + 1].is_apart:
+                self._columns[at] = max(self._columns[at], self._columns[at + 1])
 
     def words(self, at: int) -> str:
         return self.lines[at].text
@@ -176,7 +191,7 @@ class _Text:
         return _RULE.fullmatch(self.lines[at].text) is not None
 
     def is_begun(self, at: int) -> bool:
-        """Return whether a line begins a paragraph, or follows a line that ends on purpose or a sentence."""
+        """Return whether a line begins a paragraph, or the one before ends on purpose or ends a sentence."""
         if self.is_apart(at):
             return True
         return self.ends_on_purpose(at - 1) or _SENTENCE_END.search(self.words(at - 1)) is not None
@@ -191,17 +206,12 @@ class _Text:
         after = self.lines[at + 1].text
         if _LOWER.match(after):
             return False
-        end = at + 1
-        widest = max(width_in_columns(self.words(at)), MIN_WRAPPED_COLUMNS)
-        while end < self.count and not self.lines[end].is_apart:
-            widest = max(widest, width_in_columns(self.words(end)))
-            end += 1
-        room = max(widest, self._usual_width) - width_in_columns(self.words(at))
+        room = self._columns[at] - width_in_columns(self.words(at))
         return room > width_in_columns(after.partition(" ")[0])
 
 
 def width_in_columns(text: str) -> int:
-    """Return the width of a line in columns: Han, Kana and Hangul take two each. Long lines are not measured."""
+    """Return the width of a line in columns: Han, Kana and Hangul take two each, but not in long lines."""
     if text.isascii() or len(text) > MAX_WRAPPED_COLUMNS:
         return len(text)
     return sum(2 if east_asian_width(char) in "WF" else 1 for char in text)
@@ -308,19 +318,17 @@ def _with_words(text: _Text) -> list[_Candidate]:
     for items in by_style.values():
         titles = [item for item in items if item.is_title]
         if len(titles) >= _MIN_WORD_TITLES_SHARE * len(items):
+            sequential = {
+                item.at
+                for before, after in pairwise(items)
+                if _follows(before.number, after.number)
+                for item in (before, after)
+            }
             for item in titles:
-                if text.is_apart(item.at) or _is_in_sequence(item, items):
+                if text.is_apart(item.at) or item.at in sequential:
                     last = _last_line(text, item.at)
                     found.append(_Candidate(item.at, last, last + 1, item.style, item.number))
     return found
-
-
-def _is_in_sequence(item: _Item, items: Sequence[_Item]) -> bool:
-    """Return whether the item before or after one has the number before or after it."""
-    at = items.index(item)
-    return (at > 0 and _follows(items[at - 1].number, item.number)) or (
-        at + 1 < len(items) and _follows(item.number, items[at + 1].number)
-    )
 
 
 def _last_line(text: _Text, at: int) -> int:
@@ -337,7 +345,7 @@ def _last_line(text: _Text, at: int) -> int:
 
 _ROMAN_VALUES = {"I": 1, "V": 5, "X": 10, "L": 50, "C": 100}
 _HAN_DIGITS = {char: value for value, char in enumerate("〇一二三四五六七八九")} | {"零": 0}
-_HAN_DIGITS |= dict(zip("壹贰貳叁參肆伍陆陸柒捌玖", (1, 2, 2, 3, 3, 4, 5, 6, 6, 7, 8, 9), strict=True))
+_HAN_DIGITS |= dict(zip(list("壹贰貳叁參肆伍陆陸柒捌玖"), (1, 2, 2, 3, 3, 4, 5, 6, 6, 7, 8, 9), strict=True))
 _HAN_UNITS = {"十": 10, "拾": 10, "百": 100}
 
 
@@ -383,17 +391,18 @@ def _numbered(text: _Text) -> Iterator[_Candidate]:
                 for item, after in zip(run, [*[other.at for other in run[1:]], text.count], strict=True)
                 if item.is_title and after > item.at + 1
             ]
-            min_run = _MIN_RUN if run[0].style.kind == "number" else _MIN_MISREAD_RUN
+            is_misread = run[0].style == _MISREAD
+            if is_misread and not any(_SIGN.match(text.words(item.at)) for item in run):
+                continue
+            min_run = _MIN_MISREAD_RUN if is_misread else _MIN_RUN
             if len(run) >= min_run and len(titles) >= _MIN_TITLES_SHARE * len(run):
                 yield from (_Candidate(i.at, i.at, i.at + 1, i.style, i.number) for i in titles)
 
 
 def _items(text: _Text) -> Iterator[_Item]:
     for at in range(text.count):
-        # OCR takes § for another sign or digit.
-        match = _MISREAD_SIGN.fullmatch(text.words(at))
-        if match and text.is_begun(at) and text.ends_on_purpose(at) and _is_title(match["title"]):
-            yield _Item(at, _Style("word", "§"), (int(match["number"]),), is_title=True)
+        if text.is_begun(at) and text.ends_on_purpose(at):
+            yield from _misread_items(text, at)
         match = _NUMBER.fullmatch(_undecorated(text.words(at)))
         if match is None:
             continue
@@ -415,6 +424,17 @@ def _items(text: _Text) -> Iterator[_Item]:
                 number = (ord(written) - ord("A") + 1,) if name == "letter" else _parse_number(written)
                 style = _Style("number", f"{name}{opening}{match['stop'][-1:]}", len(number))
                 yield _Item(at, style, number, is_title)
+
+
+def _misread_items(text: _Text, at: int) -> Iterator[_Item]:
+    """Yield what a line may be if OCR took § for another sign or a digit, or did not see it.
+
+    "52 Zweck" has the number 52 or 2; which one, the numbers before and after it tell.
+    """
+    for pattern in _MISREAD_SIGN:
+        match = pattern.fullmatch(text.words(at))
+        if match and _is_title(match["title"]):
+            yield _Item(at, _MISREAD, (int(match["number"]),), is_title=True)
 
 
 def _follows(before: tuple[int, ...], number: tuple[int, ...]) -> bool:
@@ -511,12 +531,13 @@ def _with_levels(text: _Text, candidates: Sequence[_Candidate]) -> list[HeadingL
     while True:
         levels = _levels(candidates)
         kept: list[_Candidate] = []
+        last_places = {text.words(candidate.first): candidate.first for candidate in candidates}
         for at, candidate in enumerate(candidates):
             is_entry = (
                 at > 0
                 and candidates[at - 1].end == candidate.first
-                and candidates[at - 1] not in kept
-                and any(text.words(candidate.first) == text.words(o.first) for o in candidates[at + 1 :])
+                and (not kept or kept[-1] is not candidates[at - 1])
+                and last_places[text.words(candidate.first)] > candidate.first
             )
             if not is_entry and _has_text(text, candidates, levels, at):
                 kept.append(candidate)

@@ -30,6 +30,8 @@ _MIN_PARAGRAPH_COLUMNS = 100
 # A line that leaves room for so much more than the next word was broken on purpose.
 _MIN_ROOM_COLUMNS = 10
 _MAX_TITLE_CHARS = 120
+# "Ruderverein Kleinhafen e. V.", "Harbour Club Inc."
+_ABBREVIATION_END = regex.compile(r"(?<!\p{L})\p{Lu}\p{Ll}{0,2}\.$")
 _WORD = regex.compile(r"[\p{L}\p{N}]")
 # A question may be a title: it answers nothing, so no quote is lost.
 _SENTENCE_END = tuple(".!。！।:;,،、…")
@@ -37,7 +39,10 @@ _PARAGRAPH_END = (*_SENTENCE_END, *"?？؟\"'”’»)")
 
 
 def load(data: bytes, name: str) -> Document:
-    """Load a .txt file. The first line is the title if a blank line follows and it is not a sentence."""
+    """Load a .txt file.
+
+    The first line is the title if it looks like a heading, or if a blank line follows and it is no sentence.
+    """
     text = decode(data, name)
     lines = list(_lines(text))
     found = find_headings([TextLine(span.of(text), is_apart) for span, is_apart in lines])
@@ -79,7 +84,7 @@ def _paragraphs_between(text: str, lines: Sequence[Span], headings: Sequence[Hea
 
 
 def find_paragraphs(text: str, whole: Span | None = None) -> list[Span]:
-    """Return the spans of the paragraphs of a text or a part of it, stripped. Short lines are one paragraph."""
+    """Return the spans of the paragraphs of a text or a part of it, stripped; short lines are one."""
     parts = _split(text, _BLANK_LINES, whole or Span(0, len(text)))
     return [line for part in parts for line in _split_lines(text, part)]
 
@@ -87,7 +92,11 @@ def find_paragraphs(text: str, whole: Span | None = None) -> list[Span]:
 def _is_title(text: str, first: Span) -> bool:
     line = first.of(text)
     alone = "\n" not in line and _BLANK_LINE_AFTER.match(text, first.end) is not None
-    return alone and len(line) <= _MAX_TITLE_CHARS and not line.endswith(_SENTENCE_END)
+    return (
+        alone
+        and len(line) <= _MAX_TITLE_CHARS
+        and (not line.endswith(_SENTENCE_END) or _ABBREVIATION_END.search(line) is not None)
+    )
 
 
 def _split_lines(text: str, part: Span) -> list[Span]:
