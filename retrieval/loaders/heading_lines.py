@@ -62,6 +62,7 @@ _MISREAD_SIGN = tuple(
 )
 _TITLE_SEPARATOR = regex.compile(r"[:：–—―-]")
 _ROMAN = r"(?=[IVXLC])(?:XC|XL|L?X{0,3})(?:IX|IV|V?I{0,3})"
+_ROMAN_NUMBER, _DIGITS = regex.compile(_ROMAN), regex.compile(r"\d+")
 _HAN = r"[〇零一二三四五六七八九十百壹贰貳叁參肆伍陆陸柒捌玖拾]{1,6}"
 _DECIMAL = r"\d{1,3}(?:\.\d{1,3}){0,4}"
 _NUMBER = regex.compile(
@@ -85,8 +86,8 @@ _PROMINENT: tuple[Kind, ...] = ("rule", "capitals", "bold")
 class TextLine:
     """A line without the spaces around it.
 
-    `is_apart`: it has a gap above it or begins a paragraph. `is_full`: the first word of the next line did not
-    fit into it; None if only the widths of the lines tell this.
+    `is_apart`: it has a gap above it or begins a paragraph. `is_full`: the first word of the next line does
+    not fit into it; None if only the widths of the lines tell this.
     """
 
     text: str
@@ -167,6 +168,7 @@ class _Text:
     def __init__(self, lines: Sequence[TextLine]) -> None:
         self.lines = lines
         self.count = len(lines)
+        self._plain = [_undecorated(normalize("NFC", line.text)) for line in lines]
         widths = [width_in_columns(line.text) for line in lines]
         inner = sorted(
             width
@@ -183,6 +185,10 @@ class _Text:
     def words(self, at: int) -> str:
         return self.lines[at].text
 
+    def plain(self, at: int) -> str:
+        """Return the words of a line without the signs around them."""
+        return self._plain[at]
+
     def is_apart(self, at: int) -> bool:
         """Return whether a line begins the text or a paragraph, or follows a rule."""
         return at == 0 or self.lines[at].is_apart or self.is_rule(at - 1)
@@ -197,7 +203,7 @@ class _Text:
         return self.ends_on_purpose(at - 1) or _SENTENCE_END.search(self.words(at - 1)) is not None
 
     def ends_on_purpose(self, at: int) -> bool:
-        """Return whether a line is the last one of a paragraph, or the next word would have fitted into it."""
+        """Return whether a line is the last of a paragraph, or the next word would have fitted into it."""
         if at + 1 >= self.count or self.lines[at + 1].is_apart:
             return True
         is_full = self.lines[at].is_full
@@ -253,7 +259,7 @@ def _underlined(text: _Text) -> Iterator[_Candidate]:
         ):
             yield _Candidate(at, at, at + 1, _Style("rule", match["sign"][0]))
             continue
-        words = _undecorated(text.words(at))
+        words = text.plain(at)
         rule = _RULE.fullmatch(text.words(at + 1))
         if rule is None or text.lines[at + 1].is_apart or not text.is_apart(at) or text.is_rule(at):
             continue
@@ -297,7 +303,7 @@ def _with_words(text: _Text) -> list[_Candidate]:
     """Return the lines such as "Article 5", "Section 5: Pets" and "第三条 租金" that have text below them."""
     by_style: dict[_Style, list[_Item]] = {}
     for at in range(text.count):
-        words = _undecorated(normalize("NFC", text.words(at)))
+        words = text.plain(at)
         match = next((m for pattern in _word_patterns() if (m := pattern.fullmatch(words))), None)
         if match is None or not text.is_begun(at):
             continue
@@ -334,7 +340,7 @@ def _with_words(text: _Text) -> list[_Candidate]:
 def _last_line(text: _Text, at: int) -> int:
     """Return the last line of a heading: the next one if its own is only a word and a number."""
     after = at + 1
-    words = _undecorated(normalize("NFC", text.words(at)))
+    words = text.plain(at)
     if any((match := pattern.fullmatch(words)) and match["title"] for pattern in _word_patterns()):
         return at
     if after + 1 >= text.count or text.lines[after].is_apart or not _is_title(text.words(after)):
@@ -352,10 +358,10 @@ _HAN_UNITS = {"十": 10, "拾": 10, "百": 100}
 def _parse_number(text: str) -> tuple[int, ...]:
     """Return the parts of a number: (1, 2) for 1.2, (4,) for IV, D or 四."""
     if text[:1].isdecimal():
-        return tuple(int(part) for part in regex.findall(r"\d+", text))
+        return tuple(int(part) for part in _DIGITS.findall(text))
     if text[:1] in _HAN_DIGITS or text[:1] in _HAN_UNITS:
         return (_parse_han(text),)
-    if regex.fullmatch(_ROMAN, text):
+    if _ROMAN_NUMBER.fullmatch(text):
         values = [_ROMAN_VALUES[char] for char in text]
         return (sum(-v if v < after else v for v, after in pairwise([*values, 0])),)
     return (ord(text) - ord("A") + 1,) if len(text) == 1 else ()
@@ -376,7 +382,7 @@ def _parse_han(text: str) -> int:
 
 
 def _numbered(text: _Text) -> Iterator[_Candidate]:
-    """Yield the titles of runs of numbers that follow each other, most of which are titles with text below."""
+    """Yield the titles among numbers that follow each other, if most of them are titles with text below."""
     by_style: dict[_Style, list[list[_Item]]] = {}
     for item in _items(text):
         runs = by_style.setdefault(item.style, [])
@@ -403,7 +409,7 @@ def _items(text: _Text) -> Iterator[_Item]:
     for at in range(text.count):
         if text.is_begun(at) and text.ends_on_purpose(at):
             yield from _misread_items(text, at)
-        match = _NUMBER.fullmatch(_undecorated(text.words(at)))
+        match = _NUMBER.fullmatch(text.plain(at))
         if match is None:
             continue
         title = match["title"]
@@ -468,7 +474,7 @@ def _unnumbered(text: _Text, found: Mapping[int, _Candidate]) -> Iterator[_Candi
 
 
 def _unnumbered_kind(text: _Text, at: int, taken: set[int]) -> Kind | None:
-    words = _undecorated(text.words(at))
+    words = text.plain(at)
     is_apart = text.is_apart(at) or at - 1 in taken
     if not is_apart or at + 1 >= text.count or _BULLET.match(words) or _NUMBER.match(words):
         return None
@@ -558,7 +564,7 @@ def _with_levels(text: _Text, candidates: Sequence[_Candidate]) -> list[HeadingL
 
 
 def _heading_text(text: _Text, candidate: _Candidate) -> str:
-    words = " ".join(_undecorated(text.words(at)) for at in range(candidate.first, candidate.last + 1))
+    words = " ".join(text.plain(at) for at in range(candidate.first, candidate.last + 1))
     return _COLON_END.sub("", " ".join(words.split()))
 
 

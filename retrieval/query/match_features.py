@@ -28,8 +28,8 @@ MIN_GRAM_SHARE = 0.5
 SHORTLIST_SIZE = 20
 # Similarities of the encoder differ by about 0.1. This brings them to the range of the other features.
 MEANING_SCALE = 10.0
-# The usual baseline of token similarities: the mean over 193 questions, 0.49 to 0.53 in nine languages, with a
-# standard deviation of 0.03.
+# The usual baseline of token similarities: the mean over 193 questions (0.49 to 0.53 in nine languages), with
+# a standard deviation of 0.03.
 _USUAL_TOKEN_BASELINE = 0.505
 # Passages this close in their document are about the same subject.
 _MAX_PARAGRAPHS_APART = 3
