@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from itertools import pairwise
-from typing import Literal
+from typing import Any, Literal
 from unicodedata import east_asian_width, normalize
 
 import regex
@@ -281,7 +281,7 @@ def _undecorated(text: str) -> str:
 def _word_patterns() -> tuple[regex.Pattern[str], ...]:
     """Return the patterns of words before, after and around numbers."""
     with files(__package__).joinpath("heading_words.toml").open("rb") as file:
-        tables: Mapping[str, Mapping[str, list[str]]] = tomllib.load(file)
+        tables: dict[str, dict[str, Any]] = tomllib.load(file)
     before, after = (
         "|".join(regex.escape(word) for word in sorted({w for t in tables.values() for w in t.get(key, ())}))
         for key in ("before", "after")
