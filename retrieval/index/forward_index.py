@@ -12,7 +12,7 @@ from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
-from itertools import chain
+from itertools import chain, pairwise
 from threading import RLock
 from typing import Any, Self
 
@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from retrieval.index.arrays import RaggedArray
 from retrieval.index.tokenizer import Token, fold_and_stem, tokenize
 from retrieval.index.vocabulary import EMPTY_VOCABULARY, Vocabulary, digest, gram_codes, token_type
-from retrieval.model.document import Passage
+from retrieval.model.document import Passage, Span
 from retrieval.sentences import pieces
 
 # Whitespace that is never inside a token. Other spaces may group the digits of a number.
@@ -200,7 +200,7 @@ class ForwardIndex:
         if any(len(passage.text) > _MAX_PASSAGE_CHARS for passage in passages):
             raise ValueError(f"a passage is longer than {_MAX_PASSAGE_CHARS} characters")
         forms, words, tokens, starts = _tokenize_passages(passages)
-        cuts = [pieces(passage.text, passage.language, longest_piece) for passage in passages]
+        cuts = [_cut(passage, longest_piece) for passage in passages]
         rows = RaggedArray.from_rows([[piece.start for piece in row] for row in cuts], np.uint16)
         piece_ends = np.fromiter((piece.end for row in cuts for piece in row), np.uint16)
         return cls(forms, tokens, starts, rows, piece_ends, _count_piece_tokens(tokens, starts, rows)), words
@@ -279,6 +279,16 @@ def _join_shifted(parts: Sequence[RaggedArray], first: Sequence[int]) -> RaggedA
     return RaggedArray.join(
         [RaggedArray(part.offsets, part.values + number) for part, number in zip(parts, first, strict=False)]
     )
+
+
+def _cut(passage: Passage, longest: int) -> list[Span]:
+    """Return the pieces of a passage: those of each of its paragraphs."""
+    bounds = pairwise([0, *passage.paragraphs, len(passage.text)])
+    return [
+        Span(start + piece.start, start + piece.end)
+        for start, end in bounds
+        for piece in pieces(passage.text[start:end], passage.language, longest)
+    ]
 
 
 def _count_piece_tokens(

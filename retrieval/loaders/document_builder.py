@@ -1,10 +1,12 @@
 """Builds documents for formats whose files are not plain text."""
 
+from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 
 import regex
 
 from retrieval.errors import DocumentError, ProblemKind
+from retrieval.loaders.heading_lines import HeadingLines, TextLine, find_headings
 from retrieval.model.document import Document, Heading, LineMark, Page, Span, Table, Unit
 
 # Compressed text, and column names repeated in each row, can be far larger than the file.
@@ -39,6 +41,10 @@ class DocumentBuilder:
         self._lists: list[Span] = []
         self._list_number = 0
         self._tables: list[Table] = []
+        # The starts of blocks in bold type.
+        self._bold: set[int] = set()
+        # The headings that may be the title; None: all.
+        self._title_headings: list[Heading] | None = None
         # The texts of the last blocks below a heading.
         self._recent: list[str] = []
 
@@ -49,6 +55,7 @@ class DocumentBuilder:
         list_number: int = 0,
         *,
         pages: Iterable[Page] = (),
+        is_bold: bool = False,
     ) -> None:
         """Add a paragraph, stripped; a blank one is ignored.
 
@@ -60,6 +67,8 @@ class DocumentBuilder:
         if span:
             self._add_pages(span, len(text) - len(text.lstrip()), pages)
             self._blocks.append(span)
+            if is_bold:
+                self._bold.add(span.start)
             self._recent = [*self._recent[-_MAX_LINES_AFTER_TITLE:], text.strip()]
             if list_number:
                 start = self._lists.pop().start if list_number == self._list_number else span.start
@@ -100,6 +109,58 @@ class DocumentBuilder:
         if span:
             self._headings.append(Heading(span, level, " ".join(text.split())))
 
+    def find_headings(self) -> None:
+        """Turn lines of blocks that look like headings into headings, if only a title is marked as one.
+
+        Rows of tables, and items of lists unless they are bold, are never headings.
+        """
+        if not self._blocks or any(heading.span > self._blocks[0] for heading in self._headings):
+            return
+        text = _SEPARATOR.join(self._parts)
+        places = [
+            (number, Span(block.start + line.start, block.start + line.end))
+            for number, block in enumerate(self._blocks)
+            for line in _line_spans(block.of(text))
+        ]
+        inside = [*self._lists, *(table.span for table in self._tables)]
+        starts, ends = sorted(span.start for span in inside), sorted(span.end for span in inside)
+        covered = {
+            number
+            for number, block in enumerate(self._blocks)
+            if block.start not in self._bold
+            and bisect_right(starts, block.start) > bisect_right(ends, block.start)
+        }
+        found = find_headings(
+            [
+                TextLine(
+                    "" if number in covered else span.of(text),
+                    is_apart=span.start == self._blocks[number].start,
+                    is_bold=self._blocks[number].start in self._bold,
+                    is_full=False,
+                )
+                for number, span in places
+            ]
+        )
+        lowest = max((heading.level for heading in self._headings), default=0)
+        taken = {at for own in found for at in range(own.first, own.end)}
+        rest: list[Span] = []
+        for at, (number, span) in enumerate(places):
+            if at in taken:
+                continue
+            is_next = at > 0 and at - 1 not in taken and places[at - 1][0] == number
+            if is_next:
+                rest[-1] = Span(rest[-1].start, span.end)
+            else:
+                rest.append(span)
+        self._blocks = rest
+        told = [
+            Heading(Span(places[own.first][1].start, places[own.last][1].end), lowest + own.level, own.text)
+            for own in found
+        ]
+        is_titled = bool(found) and _is_title(found[0])
+        self._title_headings = [*self._headings, *(told[:1] if is_titled else ())]
+        self._headings += told
+
     def add_unquotable(self, text: str, lines: Iterable[LineMark] = ()) -> None:
         """Add text that is not a block of its own, such as column names: it can be read but not quoted."""
         self._add(text, lines)
@@ -137,7 +198,8 @@ class DocumentBuilder:
         )
 
     def _first_heading(self) -> str | None:
-        return min(self._headings, key=lambda heading: heading.level).text if self._headings else None
+        headings = self._headings if self._title_headings is None else self._title_headings
+        return min(headings, key=lambda heading: heading.level).text if headings else None
 
     def _add(self, text: str, lines: Iterable[LineMark] = ()) -> Span | None:
         words = text.strip()
@@ -170,6 +232,23 @@ class DocumentBuilder:
                 self._lines.pop()
             if not self._lines or self._lines[-1].line != shifted.line:
                 self._lines.append(shifted)
+
+
+def _line_spans(text: str) -> list[Span]:
+    """Return the spans of the lines of a text that are not blank, stripped."""
+    spans: list[Span] = []
+    start = 0
+    for line in text.split("\n"):
+        if words := line.strip():
+            first = start + line.index(words[0])
+            spans.append(Span(first, first + len(words)))
+        start += len(line) + 1
+    return spans
+
+
+def _is_title(heading: HeadingLines) -> bool:
+    """Return whether a heading told by its look is the title of its document."""
+    return heading.first == 0 and not heading.is_numbered
 
 
 def find_table_title(before: Sequence[str]) -> tuple[int, str]:

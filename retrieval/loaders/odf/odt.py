@@ -32,6 +32,7 @@ def load(data: bytes, name: str) -> Document:
     package = OpenDocument(data, name, "text")
     builder = DocumentBuilder(name)
     _TextReader(builder, package.styles("paragraph")).add(package.body)
+    builder.find_headings()
     return builder.build(package.title)
 
 

@@ -1,4 +1,4 @@
-"""Word documents: paragraphs, headings by style, tables row by row, text boxes and notes in place.
+"""Word documents: paragraphs, headings by style or look, tables row by row, text boxes and notes in place.
 
 Read from the XML itself: python-docx leaves out content controls, text boxes, notes and tracked insertions
 (docs/decisions/0004-office-readers.md).
@@ -39,19 +39,25 @@ def load(data: bytes, name: str) -> Document:
     builder = DocumentBuilder(name)
     for element in descendants(package.main, _SKIPPED, _is_table):
         if element.tag == "p":
-            _add_paragraph(builder, _paragraph_text(element), _paragraph_level(element, levels))
+            _add_paragraph(
+                builder,
+                _paragraph_text(element),
+                _paragraph_level(element, levels),
+                is_bold=_is_bold(element),
+            )
         elif element.tag == "tbl" and _is_table(element):
             _add_table(builder, element)
             for reference in descendants(element, _SKIPPED):
                 _add_note(builder, reference, notes)
         else:
             _add_note(builder, element, notes)
+    builder.find_headings()
     return builder.build(package.title)
 
 
-def _add_paragraph(builder: DocumentBuilder, text: str, level: int | None) -> None:
+def _add_paragraph(builder: DocumentBuilder, text: str, level: int | None, *, is_bold: bool) -> None:
     if level is None:
-        builder.add_block(text)
+        builder.add_block(text, is_bold=is_bold)
     elif level:
         builder.add_heading(text, level)
     else:
@@ -131,6 +137,15 @@ def _paragraph_level(paragraph: Element, levels: dict[str, int]) -> int | None:
     outline = properties.find("outlineLvl")
     return (
         levels.get(_child_value(properties, "pStyle") or "") if outline is None else _outline_level(outline)
+    )
+
+
+def _is_bold(paragraph: Element) -> bool:
+    """Return whether all words of a paragraph are marked as bold; styles are not asked."""
+    runs = [run for run in descendants(paragraph, _OUTSIDE_PARAGRAPH) if run.tag == "r"]
+    marks = [run.find("rPr/b") for run in runs if any((t.text or "").strip() for t in run.iter("t"))]
+    return bool(marks) and all(
+        mark is not None and attribute(mark, "val") not in {"0", "false", "off"} for mark in marks
     )
 
 

@@ -1,4 +1,7 @@
-"""PDF files: paragraphs across lines, columns and pages, headings from the outline, printed page numbers."""
+"""PDF files: paragraphs across lines, columns and pages, headings, printed page numbers.
+
+Headings are those of the outline, else paragraphs in larger type, else lines that look like headings.
+"""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
@@ -7,6 +10,7 @@ import regex
 from retrieval.errors import DocumentError, ProblemKind
 from retrieval.language import detect
 from retrieval.loaders.document_builder import find_table_title, is_lead_in, title_from_opening
+from retrieval.loaders.heading_lines import HeadingLines, TextLine, find_headings
 from retrieval.loaders.pdf import outline, reader
 from retrieval.loaders.pdf.headers_footers import strip_headers_footers
 from retrieval.loaders.pdf.lines_and_columns import Line
@@ -76,7 +80,49 @@ def build(book: reader.PdfContents, name: str) -> Document:
         for number, (page, texts) in enumerate(zip(placed, book.annotations, strict=True))
     )
     whole = list(_join_over_pages(by_page))
-    return _PdfBuilder(whole).build(name, book, typography, anchors)
+    by_paragraph: dict[int, HeadingLines] = {}
+    if len(book.outline) < _MIN_OUTLINE_ENTRIES and not _has_large_headings(whole, typography):
+        whole, by_paragraph = _split_at_headings(whole)
+    return _PdfBuilder(whole).build(name, book, typography, anchors, by_paragraph)
+
+
+def _has_large_headings(whole: Sequence[Paragraph], typography: Typography) -> bool:
+    """Return whether a paragraph in larger type follows one that is not: a title alone divides nothing."""
+    is_large = [typography.is_large(paragraph) for paragraph in whole]
+    return True in is_large[is_large.index(False) :] if False in is_large else False
+
+
+def _split_at_headings(whole: Sequence[Paragraph]) -> tuple[list[Paragraph], dict[int, HeadingLines]]:
+    """Return the paragraphs with lines that look like headings apart, and these headings by paragraph."""
+    places = [(number, at) for number, paragraph in enumerate(whole) for at in range(len(paragraph.lines))]
+    found = find_headings([_text_line(whole[number], at) for number, at in places])
+    parts: list[Paragraph] = []
+    headings: dict[int, HeadingLines] = {}
+    cuts: dict[int, dict[int, HeadingLines | None]] = {}
+    for heading in found:
+        number, first = places[heading.first]
+        own = cuts.setdefault(number, {})
+        own[first] = heading
+        own.setdefault(first + heading.end - heading.first, None)
+    for number, paragraph in enumerate(whole):
+        starts = {0: None, **cuts.get(number, {})}
+        ends = [*sorted(starts)[1:], len(paragraph.lines)]
+        for start, end in zip(sorted(starts), ends, strict=True):
+            if start < end:
+                if heading_here := starts[start]:
+                    headings[len(parts)] = heading_here
+                is_last = end == len(paragraph.lines)
+                lines, joints = paragraph.lines[start:end], paragraph.joints[start : end - 1]
+                parts.append(Paragraph(lines, joints, is_open=paragraph.is_open and is_last))
+    return parts, headings
+
+
+def _text_line(paragraph: Paragraph, at: int) -> TextLine:
+    """Return a line of a paragraph; that of a table without words, which are no heading."""
+    placed = paragraph.lines[at]
+    is_row = placed.is_row or placed.line.is_laid_out
+    is_full = paragraph.joints[at] != "\n" if at < len(paragraph.joints) else None
+    return TextLine("" if is_row else placed.line.text.strip(), is_apart=at == 0, is_full=is_full)
 
 
 def _with_annotations(page: list[Paragraph], texts: Sequence[str], number: int) -> list[Paragraph]:
@@ -128,9 +174,17 @@ class _PdfBuilder:
         self.text = "".join(self._parts)
 
     def build(
-        self, name: str, book: reader.PdfContents, typography: Typography, anchors: Mapping[int, PlacedLine]
+        self,
+        name: str,
+        book: reader.PdfContents,
+        typography: Typography,
+        anchors: Mapping[int, PlacedLine],
+        by_paragraph: Mapping[int, HeadingLines],
     ) -> Document:
+        """Return the document; `by_paragraph` are the paragraphs that look like headings by their words."""
         headings, left_out = self._headings(book, typography, anchors)
+        if by_paragraph:
+            headings, left_out = self._with_headings_by_words(headings, left_out, by_paragraph)
         tables, titles = self._tables()
         left_out |= titles
         language = detect(self.text[:_LANGUAGE_SAMPLE_CHARS])
@@ -142,7 +196,9 @@ class _PdfBuilder:
         )
         return Document(
             name=name,
-            title=self._title(book, typography, headings) or title_from_opening(self.text) or name,
+            title=self._title(book, typography, headings, by_paragraph)
+            or title_from_opening(self.text)
+            or name,
             text=self.text,
             blocks=blocks or tuple(self._spans),
             headings=headings,
@@ -265,14 +321,34 @@ class _PdfBuilder:
             for number, level in levels.items()
         ), set(levels)
 
+    def _with_headings_by_words(
+        self, large: Sequence[Heading], left_out: set[int], by_paragraph: Mapping[int, HeadingLines]
+    ) -> tuple[tuple[Heading, ...], set[int]]:
+        """Return the headings in larger type and, below them, those told by their words."""
+        lowest = max((heading.level for heading in large), default=0)
+        spans = {heading.span for heading in large}
+        told = [
+            Heading(self._spans[number], lowest + own.level, own.text)
+            for number, own in by_paragraph.items()
+            if self._spans[number] not in spans
+        ]
+        headings = sorted([*large, *told], key=lambda heading: heading.span)
+        return tuple(headings), left_out | by_paragraph.keys()
+
     def _title(
-        self, book: reader.PdfContents, typography: Typography, headings: Sequence[Heading]
+        self,
+        book: reader.PdfContents,
+        typography: Typography,
+        headings: Sequence[Heading],
+        by_paragraph: Mapping[int, HeadingLines],
     ) -> str | None:
         if len(book.title) <= _MAX_TITLE_CHARS and not _NO_TITLE.fullmatch(book.title):
             return book.title
         largest = self._title_paragraphs(typography)
         if largest:
             return " ".join(self._spans[min(largest)].of(self.text).split())
+        if by_paragraph and (0 not in by_paragraph or by_paragraph[0].is_numbered):
+            return None
         return min(headings, key=lambda heading: heading.level).text if headings else None
 
 

@@ -1,7 +1,8 @@
 """Rich Text files: paragraphs and table rows, as striprtf reads them.
 
-It skips notes and knows no headings: notes are moved behind their paragraphs, and headings are marked, before
-it reads the file. docs/decisions/0011-rich-text-and-books.md has the measurements.
+It skips notes and knows no headings: notes are moved behind their paragraphs, and headings are marked,
+before it reads the file. Without marked ones, headings are told by their look. docs/decisions/0011-rich-
+text-and-books.md has the measurements.
 """
 
 import re
@@ -53,6 +54,7 @@ def load(data: bytes, name: str) -> Document:
     plain = plain.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     builder = DocumentBuilder(name)
     _add_lines(builder, _CONTROL.sub("", plain))
+    builder.find_headings()
     return builder.build()
 
 

@@ -281,10 +281,11 @@ def test_format_version(tmp_path: Path) -> None:
     documents = tmp_path / "documents"
     shutil.copytree("tests/eval/documents", documents)
     shutil.copytree("tests/documents/printed", documents / "pdf")
+    shutil.copytree("tests/documents/plain", documents / "plain")
     for name, make in DOCUMENTS.items():
         (documents / name).write_bytes(make())
     index = LocalLibrary.open(documents, index_dir=tmp_path / "index").index
     digest = hashlib.blake2b(digest_size=8)
     for live in index.segments:
         digest.update(live.segment.path.read_bytes())
-    assert (5, "065e1b8a04e020cb") == (manifest.FORMAT_VERSION, digest.hexdigest())
+    assert (6, "9abd34a4853940bc") == (manifest.FORMAT_VERSION, digest.hexdigest())

@@ -110,3 +110,17 @@ def test_no_document() -> None:
         load(samples.make_xlsx(), "a.docx")
     with pytest.raises(DocumentError, match=r"^a\.docx: is not an Office document; give it the suffix"):
         load(samples.make_epub(), "a.docx")
+
+
+def test_headings_by_look() -> None:
+    """Without heading styles, bold and numbered short paragraphs are headings."""
+    word = Word()
+    for words in ("1. Rent", "The rent is 900 pounds a month.", "2. Pets", "One cat may be kept."):
+        word.add_paragraph(words)
+    word.add_paragraph().add_run("Signatures").bold = True
+    word.add_paragraph("Both parties sign.")
+    document = load(samples.to_bytes(word), "a.docx")
+    assert ["1. Rent", "2. Pets", "Signatures"] == [heading.text for heading in document.headings]
+    assert ["The rent is 900 pounds a month.", "One cat may be kept.", "Both parties sign."] == parts(
+        document
+    )

@@ -316,3 +316,12 @@ def test_any_damage(tmp_path: Path) -> None:
         for passage in segment.passages(range(len(segment))):
             assert len(passage.text) == len(passage.span)
             assert passage.text.strip() == passage.text != ""
+
+
+def test_headings_by_words() -> None:
+    """Without larger type, numbered lines are headings, and paragraphs end before them."""
+    words = ("1. Rent", "The rent is 900 pounds a month.", "2. Pets", "One cat may be kept in the flat.")
+    document = paper(lines(*words))
+    assert ["1. Rent", "2. Pets"] == [heading.text for heading in document.headings]
+    assert [words[1], words[3]] == parts(document)
+    check(document)

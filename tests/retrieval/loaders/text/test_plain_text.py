@@ -29,8 +29,8 @@ def test_first_sentence_is_no_title() -> None:
 
 
 def test_first_of_adjacent_lines_is_no_title() -> None:
-    """A first line without a blank line after it is part of a paragraph."""
-    assert ["Opening hours\nIt opens at nine.", "Closed on Sunday."] == paragraphs(
+    """A first line without a blank line after it is no title; it can be quoted."""
+    assert ["Opening hours", "It opens at nine.", "Closed on Sunday."] == paragraphs(
         "Opening hours\nIt opens at nine.\n\nClosed on Sunday."
     )
 
