@@ -36,6 +36,8 @@ _COUNT_SATURATION = 0.6
 _LOST_FEATURES = ("number", "year", "span_meaning", "answer_likeness")
 _LEAST_LEFT_OUT = -5.0
 _LEAD_IN_ENDINGS = (":", "：", "﹕")
+# Beyond these log-odds, a share of 0.98, the confidence does not grow.
+_MAX_SHARE_LOG_ODDS = 4.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +68,23 @@ class RankedSpans:
 
     @property
     def best_features(self) -> dict[str, float]:
-        """The features of the span with the highest score."""
+        """The features of the span with the highest score, and its share of all scores."""
         row = int(np.argmax(self.scores))
-        return {name: float(values[row]) for name, values in self.features.items()}
+        best = {name: float(values[row]) for name, values in self.features.items()}
+        return {**best, "share": share_of_best(self.scores, self.spans.first, self.spans.last)}
+
+
+def share_of_best(scores: FloatArray, first: IntArray, last: IntArray) -> float:
+    """Return the share of the softmax that the best span and those that overlap it have, as log-odds.
+
+    It is high if no other place answers as well, and low where several documents say the same. `first` and
+    `last` are the pieces of each span.
+    """
+    row = int(np.argmax(scores))
+    weights = np.exp(scores - scores[row])
+    overlaps = (first <= last[row]) & (last >= first[row])
+    own, others = float(weights[overlaps].sum()), float(weights[~overlaps].sum())
+    return min(_MAX_SHARE_LOG_ODDS, max(-_MAX_SHARE_LOG_ODDS, math.log(own / max(others, 1e-9))))
 
 
 def rank_spans(query: Query, matches: MatchFeatures, candidates: Candidates, max_chars: int) -> RankedSpans:
@@ -178,6 +194,7 @@ def span_features(
     has_previous = (previous < spans.first) & (matches.owners[previous] == owners)
     return {
         "coverage": coverage / max_coverage,
+        "coverage_with_headings": np.maximum(spans.similarity, in_headings) @ content_idf / max_coverage,
         "frequency": spans.words / (spans.words + _COUNT_SATURATION) @ content_idf / max_coverage,
         "span_grams": _weighted_share(np.minimum(spans.grams, 1), gram_idf(matches)),
         "passage_gain": gain(np.maximum(in_passage, in_headings)),

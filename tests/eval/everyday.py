@@ -27,8 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     selected = [
         collection
         for collection in collections
-        if collection.name in (options.names or [collection.name])
-        and options.part in (None, collection.part)
+        if collection.name in (options.names or [collection.name]) and options.part in (None, collection.part)
     ]
     if unknown := set(options.names) - {collection.name for collection in collections}:
         _print_error(f"no such collection: {', '.join(sorted(unknown))}")

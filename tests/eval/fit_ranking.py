@@ -26,7 +26,7 @@ from retrieval.index.local_index import LocalIndex
 from retrieval.pipeline import find_candidates, parse_and_correct
 from retrieval.query.match_features import FloatArray, IntArray, match_features
 from retrieval.quotes.confidence import WITH_TOKENS, confidence_features
-from retrieval.quotes.quote_selection import lost_in_parts, mean_vectors, rank_spans
+from retrieval.quotes.quote_selection import lost_in_parts, mean_vectors, rank_spans, share_of_best
 from tests.eval.metrics import MAX_QUOTE_CHARS, Question, read_questions
 from tests.eval.report import FIT
 from tests.eval.sources import FETCHED_DIR, find_problems, read_collections
@@ -34,7 +34,7 @@ from tests.eval.sources import FETCHED_DIR, find_problems, read_collections
 _L2 = 0.001
 # The direction has a weight for each of the main components of sentence vectors. More overfit.
 _DIRECTION_COMPONENTS = 48
-_DIRECTION_L2 = 0.03
+_DIRECTION_L2 = 0.06
 # An encyclopaedia language weighs as much as two everyday collections.
 _ENCYCLOPAEDIA_WEIGHT = 2.0
 _ENCYCLOPAEDIA_STEP = 2
@@ -44,7 +44,7 @@ _SPAN_SHARE = 0.75
 _MAX_SPANS = 150
 # A fit may prefer the spans of any of the passages of this many.
 _SHORTENED_SPANS = 10
-_CONFIDENCE_L2 = 0.002
+_CONFIDENCE_L2 = 0.01
 # Fitted as a direction, which has its size: the coefficient is 1.
 _DIRECTION = "answer_likeness"
 _THRESHOLDS = (0.5, 0.55, 0.6, 0.65, 0.7)
@@ -396,9 +396,11 @@ def fit_ranking(examples: Sequence[Example], names: Sequence[str]) -> Ranking:
 
 def reply(example: Example, ranking: Ranking) -> Reply:
     """Return the reply to a question, as a ranking gives it."""
-    rows = example.top(ranking.scores(example))
+    scores = ranking.scores(example)
+    rows = example.top(scores)
     best = {name: float(values[rows[0]]) for name, values in example.features.items()}
     best[_DIRECTION] = float(example.vectors[rows[0]] @ ranking.direction)
+    best["share"] = share_of_best(scores, example.first, example.last)
     return Reply(
         example,
         best | dict(example.for_confidence),

@@ -1,3 +1,4 @@
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
@@ -20,7 +21,13 @@ from retrieval.query.match_features import (
 from retrieval.query.query import Query
 from retrieval.quotes.citations import Excerpt
 from retrieval.quotes.confidence import WITH_MEANING, WITH_TOKENS, WORDS_ONLY, Coefficients, Shortening
-from retrieval.quotes.quote_selection import RankedSpans, lost_in_parts, rank_spans, select_quotes
+from retrieval.quotes.quote_selection import (
+    RankedSpans,
+    lost_in_parts,
+    rank_spans,
+    select_quotes,
+    share_of_best,
+)
 from tests.retrieval.fake_encoder import FakeEncoder
 
 Look = Callable[..., tuple[Query, Candidates, MatchFeatures] | None]
@@ -208,9 +215,34 @@ def test_fit_with_tokens(look: Look, *, is_shortlisted: bool) -> None:
 
 
 def test_best_features(look: Look) -> None:
-    """The best features are those of the span with the highest score."""
+    """The best features are those of the span with the highest score, and its share of all scores."""
     looked = look("Does the goat eat?", [("en", "Snow fell. The goat eats. No.")], 20)
     assert looked is not None
     ranking = rank_spans(looked[0], looked[2], looked[1], 20)
     best = int(np.argmax(ranking.scores))
-    assert {name: values[best] for name, values in ranking.features.items()} == ranking.best_features
+    expected = {name: values[best] for name, values in ranking.features.items()}
+    share = share_of_best(ranking.scores, ranking.spans.first, ranking.spans.last)
+    assert {**expected, "share": share} == ranking.best_features
+
+
+@pytest.mark.parametrize(
+    ("scores", "last", "expected"),
+    [
+        # Two places that answer as well: even odds.
+        ([2.0, 2.0], [0, 1], 0.0),
+        # The second span overlaps the best one, so it counts as the same place.
+        ([2.0, 2.0], [1, 1], 4.0),
+        ([math.log(3), 0.0], [0, 1], math.log(3)),
+        ([20.0, 0.0], [0, 1], 4.0),
+        ([1.0], [0], 4.0),
+    ],
+)
+def test_share_of_best(scores: list[float], last: list[int], expected: float) -> None:
+    """The share is that of the best span and those that overlap it, as log-odds of at most 4."""
+    share = share_of_best(np.array(scores), np.arange(len(scores)), np.array(last))
+    assert share == pytest.approx(expected)
+
+
+def test_smallest_share() -> None:
+    """A thousand places that answer as well leave the least share."""
+    assert share_of_best(np.zeros(1000), np.arange(1000), np.arange(1000)) == -4

@@ -68,8 +68,8 @@ def features(look: Look, question: str, *texts: str) -> dict[tuple[int, int], di
 def test_every_coefficient_has_a_feature(look: Look) -> None:
     """Every coefficient has a feature and every feature a coefficient.
 
-    `words` and `unspaced` are features of the question; `best_piece` is for the shortlist only, and
-    `ends_in_colon` for shortening. Without token vectors there is no `token_meaning`.
+    `words` and `unspaced` are features of the question, `share` is one of all spans; `best_piece` is for the
+    shortlist only, and `ends_in_colon` for shortening. Without token vectors there is no `token_meaning`.
     """
     computed = features(look, "goat", "The goat eats.")[0, 0]
     for_quotes = {name for fit in (WITH_MEANING, WITH_TOKENS, WORDS_ONLY) for name in fit.quote}
@@ -80,8 +80,8 @@ def test_every_coefficient_has_a_feature(look: Look) -> None:
         for part in name.split("*")
     }
     expected = {*for_quotes, *for_confidence, "best_piece", "ends_in_colon"}
-    assert {*computed, "words", "unspaced", "token_meaning"} == expected
-    assert not {"words", "unspaced", "best_piece"} & for_quotes
+    assert {*computed, "words", "unspaced", "share", "token_meaning"} == expected
+    assert not {"words", "unspaced", "share", "best_piece"} & for_quotes
 
 
 def test_matches(look: Look) -> None:
@@ -93,6 +93,13 @@ def test_matches(look: Look) -> None:
     assert by_span[0, 0]["span_grams"] > 0.5 > by_span[1, 1]["span_grams"]
     assert by_span[1, 1]["previous_gain"] > 0 == by_span[0, 0]["previous_gain"]
     assert by_span[1, 1]["passage_gain"] > 0 == round(by_span[0, 0]["passage_gain"], 6)
+
+
+def test_coverage_with_headings(look: Look) -> None:
+    """A span need not repeat words of the title: "goat" is in it."""
+    by_span = features(look, "How old is the goat?", "The goat is brown. It is ten years old.")
+    assert by_span[1, 1]["coverage"] < by_span[1, 1]["coverage_with_headings"] == pytest.approx(1)
+    assert by_span[0, 0]["coverage"] == by_span[0, 0]["coverage_with_headings"] < 1
 
 
 def test_kinds_of_answer(look: Look) -> None:
