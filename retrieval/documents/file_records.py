@@ -6,15 +6,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from retrieval.documents.file_listing import FileEntry
+from retrieval.documents.file_listing import CLOCK_TICK_NS, FileEntry
 from retrieval.documents.ingestion import FailedFile, IngestedFile
 from retrieval.errors import ProblemKind
 from retrieval.model.document import Problem, Source
 from retrieval.ocr import tesseract
 from retrieval.ocr.scan_store import ScanStore
-
-# A file read within this time after its modification may change again without a change of its mtime.
-_CLOCK_TICK_NS = 2_000_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +90,7 @@ def file_record(
     file: FileEntry, result: IngestedFile | FailedFile, originals: Mapping[str, str]
 ) -> FileRecord:
     """Return the record of a file; `originals` maps text digests to the names of their sources."""
-    is_settled = time.time_ns() - file.changed > _CLOCK_TICK_NS
+    is_settled = time.time_ns() - file.changed > CLOCK_TICK_NS
     if isinstance(result, FailedFile):
         return FileRecord(
             file,

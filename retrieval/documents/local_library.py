@@ -5,7 +5,7 @@ import logging
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 from typing import Self
@@ -13,7 +13,13 @@ from typing import Self
 import numpy as np
 
 from retrieval.documents.base_library import Library, Snapshot
-from retrieval.documents.file_listing import FileEntry, list_files
+from retrieval.documents.file_listing import (
+    ContainerListing,
+    FileEntry,
+    list_folder,
+    listing_from_row,
+    listing_to_row,
+)
 from retrieval.documents.file_records import (
     FileRecord,
     UnreadFile,
@@ -61,7 +67,8 @@ class LocalLibrary(Library[LocalIndex]):
 
     `records` are by file name. Files in `waiting` are still being written and are read later. Segments are
     written to the folder `segment_dir`, or to a temporary one if it is None. `is_saved`: `open` saved the
-    index, or found it saved. `scans` has the pages that OCR has read, None without OCR.
+    index, or found it saved. `scans` has the pages that OCR has read, None without OCR. `containers` are the
+    archives and mails by name, with the files in them.
     """
 
     _snapshot: Snapshot[LocalIndex]
@@ -71,6 +78,7 @@ class LocalLibrary(Library[LocalIndex]):
     waiting: frozenset[str] = frozenset()
     scans: ScanStore | None = None
     is_saved: bool = False
+    containers: Mapping[str, ContainerListing] = field(default_factory=dict)
 
     @classmethod
     def open(  # noqa: PLR0913  # optional keyword arguments
@@ -102,7 +110,6 @@ class LocalLibrary(Library[LocalIndex]):
         A file that cannot be read is left out and listed in `problems`. Raises FolderError if the folder is
         missing or cannot be listed.
         """
-        files, problems = list_files(folder)
         segment_dir = (
             before.segment_dir if before else index_dir and saved_index_dir(folder, index_dir, quote_chars)
         )
@@ -111,13 +118,16 @@ class LocalLibrary(Library[LocalIndex]):
         old = before or (
             None if fresh else cls._load(folder, quote_chars, segment_dir, embeddings, thorough=thorough)
         )
-        known = old.records if old else {}
+        listing = list_folder(folder, old.containers if old else None, stop)
+        files, problems, known = listing.files, listing.problems, old.records if old else {}
         records = unchanged(files, known, scans)
         waiting = recently_modified(files, records, quiet)
         records |= {name: known[name] for name in waiting if name in known}
         changed = [file for file in files if file.name not in records and file.name not in waiting]
         if old and not changed and len(records) == len(known):
-            library = replace(old, scans=scans)
+            library = replace(old, scans=scans, containers=listing.containers)
+            if index_dir and not before and listing.containers != old.containers:
+                library = replace(library, is_saved=library.save(index_dir))
         else:
             # While a bot runs, an update must be quick; `compact` merges the rest later.
             max_merged = _MAX_PASSAGES_MERGED_BY_UPDATE if before else MAX_SEGMENT_PASSAGES
@@ -125,7 +135,7 @@ class LocalLibrary(Library[LocalIndex]):
             update = _IndexUpdate(folder, changed, records, remaining, quote_chars, max_merged, scans, stop)
             segments, records = update.run(segment_dir, progress)
             library = cls._build(LocalIndex(segments, embeddings), records, quote_chars, folder, segment_dir)
-            library = replace(library, scans=scans)
+            library = replace(library, scans=scans, containers=listing.containers)
             if index_dir and not before:
                 library = replace(library, is_saved=library.save(index_dir))
         if index_dir and not before:
@@ -185,7 +195,8 @@ class LocalLibrary(Library[LocalIndex]):
         library = cls._build(
             LocalIndex(index.segments, embeddings), records, quote_chars, folder, segment_dir
         )
-        return replace(library, is_saved=True)
+        listings = map(listing_from_row, metadata.get("containers", ()))
+        return replace(library, is_saved=True, containers={listing.file.name: listing for listing in listings})
 
     def with_problems(self, problems: Iterable[Problem], waiting: frozenset[str]) -> Self:
         """Return the library with these problems, of files that were not listed, and those of its records."""
@@ -293,6 +304,7 @@ class LocalLibrary(Library[LocalIndex]):
         metadata = {
             "folder": str(self.folder.resolve()),
             "records": [record_to_row(record) for record in self.records.values()],
+            "containers": [listing_to_row(listing) for listing in self.containers.values()],
         }
         try:
             manifest.save_index(self.index, segment_dir, metadata)

@@ -7,7 +7,8 @@ from typing import Protocol
 
 from retrieval.errors import DocumentError, ProblemKind
 from retrieval.loaders import libreoffice
-from retrieval.loaders.zip_folder import container_of, read_packed_file
+from retrieval.loaders.containers import container_of, read_packed_file
+from retrieval.loaders.packed_files import MAX_FILE_BYTES
 from retrieval.model.document import Document
 from retrieval.ocr.scanned_page import ScannedPage
 
@@ -75,7 +76,6 @@ PICTURE_LOADERS = {
     ".tiff": "pictures",
 }
 _SCAN_LOADERS = {".pdf": "pdf.pdf", **PICTURE_LOADERS}
-MAX_FILE_BYTES = 64 * 1024 * 1024
 _KINDLE_SUFFIXES = frozenset({".mobi", ".azw", ".azw3"})
 # A large PDF consists mostly of pictures, which are not read.
 _MAX_BYTES_BY_SUFFIX = {".pdf": 256 * 1024 * 1024}
