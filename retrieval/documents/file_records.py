@@ -96,7 +96,7 @@ def file_record(
             file,
             is_settled and result.is_final,
             result.digest,
-            problem=Problem(file.name, result.reason, result.kind),
+            problem=Problem(file.name, result.reason, result.kind, result.real_suffix),
             unread_pages=result.unread_pages,
         )
     original = originals.get(result.text_digest)
@@ -157,7 +157,7 @@ def record_to_row(record: FileRecord) -> list[Any]:
         source
         and [source.id, source.name, source.title, source.passages, source.characters, source.language],
         record.copy_of,
-        record.problem and [record.problem.reason, record.problem.kind],
+        record.problem and [record.problem.reason, record.problem.kind, record.problem.real_suffix],
         *([record.scanned_pages, record.unread_pages] if record.has_scans else []),
     ]
 
@@ -173,7 +173,7 @@ def record_from_row(row: list[Any]) -> FileRecord:
         text_digest,
         source and Source(*source),
         copy_of,
-        problem and Problem(file[0], problem[0], ProblemKind(problem[1])),
+        problem and Problem(file[0], problem[0], ProblemKind(problem[1]), *problem[2:]),
         scanned_pages,
         tuple(unread_pages),
     )

@@ -61,7 +61,8 @@ class IngestedFile:
 class FailedFile:
     """Why a file could not be read; with `is_final` it is not tried again until it changes.
 
-    A file whose pages all wait for OCR has them in `unread_pages`, and a `digest`.
+    A file whose pages all wait for OCR has them in `unread_pages`, and a `digest`. `real_suffix` is as in
+    DocumentError.
     """
 
     reason: str
@@ -69,6 +70,7 @@ class FailedFile:
     kind: ProblemKind = ProblemKind.UNREADABLE
     digest: str = ""
     unread_pages: tuple[int, ...] = ()
+    real_suffix: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -275,7 +277,7 @@ def _ingest_file(
             document.unread_pages,
         ), passages
     except DocumentError as error:
-        return FailedFile(error.reason, kind=error.kind)
+        return FailedFile(error.reason, kind=error.kind, real_suffix=error.real_suffix)
     except Exception as error:  # noqa: BLE001  # a bug in a loader costs one document, not all
         return _unexpected_failure(name, error)
 
