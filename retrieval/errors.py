@@ -48,6 +48,10 @@ class DocumentError(RetrievalError):
         return partial(type(self), kind=self.kind, real_suffix=self.real_suffix), (self.name, self.reason)
 
 
+class TooManyDocumentsError(RetrievalError):
+    """A folder holds more documents than it may. None has been read."""
+
+
 class ReadingStoppedError(RetrievalError):
     """Reading was stopped because its result is no longer wanted. Nothing has changed."""
 

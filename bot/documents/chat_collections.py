@@ -267,11 +267,17 @@ class Collections:
         with self.locked(chat):
             return self.read(chat)
 
-    def read(self, chat: int, stop: Callable[[], bool] | None = None) -> LocalLibrary:
+    def read(
+        self,
+        chat: int,
+        stop: Callable[[], bool] | None = None,
+        most_documents: int | None = None,
+    ) -> LocalLibrary:
         """Read the documents that have changed, save the index and return the library. Blocks.
 
         Nothing of removed and replaced documents stays in the index. `stop` is called several times a second;
-        once it returns True, this raises ReadingStoppedError. The caller holds the lock of the collection.
+        once it returns True, this raises ReadingStoppedError. Raises TooManyDocumentsError if there are more
+        than `most_documents`, also in archives and mails. The caller holds the lock of the collection.
         """
         paths = self.paths(chat)
         # A process that was killed while it read may have left texts there. No other process writes now.
@@ -286,6 +292,7 @@ class Collections:
             encoder=self._encoder,
             ocr=self._ocr,
             stop=stop,
+            most_documents=most_documents,
         )
         clean = library.without_deleted()
         if clean is not library:

@@ -12,7 +12,7 @@ import logging
 import math
 import os
 import time
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -33,16 +33,23 @@ from bot.i18n.small_talk import small_talk_reply
 from bot.monitoring.metrics import Metrics
 from bot.views import answers
 from bot.views.help import no_own_documents
-from bot.views.message import FormattedText, Recipient, Reply, about_file, plain, text_reply
+from bot.views.message import FormattedText, Recipient, Reply, about_file, file_name, plain, text_reply
 from bot.views.overview import render_overview
 from bot.views.own_documents import document_not_added, scope_note
 from bot.views.problems import explain_problem
 from retrieval.documents.base_library import SingleLibrary
 from retrieval.documents.file_records import UnreadFile
 from retrieval.documents.local_library import LocalLibrary
-from retrieval.errors import EncoderError, ReadingStoppedError, UnavailableError
+from retrieval.errors import (
+    EncoderError,
+    ProblemKind,
+    ReadingStoppedError,
+    TooManyDocumentsError,
+    UnavailableError,
+)
 from retrieval.ids import document_id, own_name
-from retrieval.model.document import Problem
+from retrieval.loaders.containers import is_archive_name
+from retrieval.model.document import Problem, Source
 from retrieval.ocr import tesseract
 from retrieval.query.document_questions import Topic, is_any_document, parse_document_question
 from retrieval.query.question_parts import looks_like_question
@@ -59,6 +66,7 @@ _MAX_VECTOR_WAIT_FOR_CAPTION_SECONDS = 30.0
 _VECTOR_CHECK_SECONDS = 1.0
 # On one core, about.
 _TEXTS_PER_SECOND = 40
+_MAX_PROBLEMS = 5
 # How often to look for uploads that another process has left, and how old these are at least.
 _TAKEOVER_INTERVAL_SECONDS = 60.0
 _TAKEOVER_AGE_SECONDS = 60.0
@@ -100,10 +108,10 @@ _UPLOAD = TypeAdapter(Upload)
 
 @dataclass(frozen=True, slots=True)
 class Scan:
-    """An upload with pages that wait for OCR, in the library of its chat."""
+    """An upload with pages that wait for OCR, in the library of its chat. There may be several files in it."""
 
     library: LocalLibrary
-    file: UnreadFile
+    files: Sequence[UnreadFile]
 
 
 class UploadQueue:
@@ -121,8 +129,14 @@ class UploadQueue:
         metrics: Metrics,
         library: Callable[[], SingleLibrary],
         chat_actions: ChatActions,
+        *,
+        most_documents: int | None = None,
     ) -> None:
-        """`library` returns what chats ask beside their own documents."""
+        """`library` returns what chats ask beside their own documents.
+
+        A chat may have `most_documents`, also in archives and mails.
+        """
+        self._most_documents = most_documents
         self._bot = bot
         self._library = library
         self._collections = collections
@@ -277,7 +291,8 @@ class UploadQueue:
         # The documents of the chat may be deleted meanwhile.
         with contextlib.suppress(FileNotFoundError):
             async with progress, self._scanning:
-                await in_thread(lambda: scan.library.read_scan(scan.file, stop=must_stop))
+                for file in scan.files:
+                    await in_thread(partial(scan.library.read_scan, file, stop=must_stop))
 
     async def _complete(self, upload: Upload, *, is_scanned: bool = False) -> None:
         """Read an upload and tell how it ended, or note its pages that wait for OCR in `_scans`.
@@ -371,7 +386,7 @@ class UploadQueue:
             return text_reply(no_own_documents(texts, in_group=group is not None))
         # The first call reads a table.
         about = await in_thread(lambda: parse_document_question(caption.question))
-        source = chosen.library.source(document_id(own_name(chat, caption.name)))
+        source = next(iter(_sources_of(chosen.library.sources, own_name(chat, caption.name))), None)
         try:
             with self._metrics.time_stage("find"):
                 if source and about and about.topic is Topic.OVERVIEW and _is_unnamed(about.subject):
@@ -471,7 +486,9 @@ class UploadQueue:
                 return None
             if not is_scanned:
                 _replace_document(target, earlier, _data_path(paths, upload).read_bytes())
-            library = self._collections.read(upload.chat, stop=lambda: not record.exists())
+            library = self._collections.read(
+                upload.chat, lambda: not record.exists(), self._most_documents
+            )
             scan = _unread_scan(library, upload)
             if scan is not None and not is_scanned:
                 return scan
@@ -480,6 +497,10 @@ class UploadQueue:
                 self._collections.read(upload.chat)
                 raise RefusedUploadError("not readable", explain_problem(problem, texts))
             self._note_added(upload)
+        except TooManyDocumentsError:
+            _restore(target, earlier)
+            reason = texts.too_many_documents(self._most_documents or 0)
+            raise RefusedUploadError("quota", reason) from None
         except ReadingStoppedError:
             # Whoever deletes the documents of the chat is waiting for the lock.
             _restore(target, earlier)
@@ -637,7 +658,7 @@ def _replace_document(target: Path, earlier: Path, data: bytes) -> None:
 def _unread_scan(library: LocalLibrary, upload: Upload) -> Scan | None:
     """Return the pages of an upload that OCR can read, if there are any."""
     name = own_name(upload.chat, upload.name)
-    unread = next((file for file in library.unread_scans if file.name == name), None)
+    unread = [file for file in library.unread_scans if _is_in(file.name, name)]
     return Scan(library, unread) if unread and tesseract.is_available() else None
 
 
@@ -649,9 +670,27 @@ def _restore(target: Path, earlier: Path) -> None:
         target.unlink(missing_ok=True)
 
 
+def _is_in(name: str, upload: str) -> bool:
+    """Return whether a name is that of an upload or of a file in it."""
+    return name == upload or name.startswith(f"{upload}/")
+
+
+def _sources_of(sources: Iterable[Source], upload: str) -> list[Source]:
+    """Return an upload and the documents in it, with those whose copies are there."""
+    return [
+        source for source in sources if any(_is_in(name, upload) for name in (source.name, *source.copies))
+    ]
+
+
 def _problem_of(library: LocalLibrary, upload: Upload) -> Problem | None:
+    """Return why an upload was not read: for an archive, what keeps its first file from being read."""
     name = own_name(upload.chat, upload.name)
-    return next((problem for problem in library.problems if problem.name == name), None)
+    problems = [problem for problem in library.problems if _is_in(problem.name, name)]
+    own = next((problem for problem in problems if problem.name == name), None)
+    if own or not is_archive_name(name) or _sources_of(library.sources, name):
+        return own
+    # One that could have been read tells more than one of an unknown kind.
+    return min(problems, key=lambda problem: problem.kind is ProblemKind.UNSUPPORTED, default=None)
 
 
 def refusal_of(error: OSError, texts: Texts) -> RefusedUploadError:
@@ -661,8 +700,26 @@ def refusal_of(error: OSError, texts: Texts) -> RefusedUploadError:
     return RefusedUploadError("disk full" if is_full else "not writable", texts.cannot_store)
 
 
+def _left_out(problems: Sequence[Problem], upload: str, texts: Texts) -> FormattedText:
+    """Return the files in an upload that were left out, with the reasons for the first of them."""
+    listing = plain(f"\n\n{texts.files_left_out(len(problems))}" if problems else "")
+    for problem in problems[:_MAX_PROBLEMS]:
+        name = file_name(problem.name.removeprefix(f"{upload}/"), texts)
+        listing += plain("\n• ") + name + f": {explain_problem(problem, texts)}"
+    return listing
+
+
 def _describe(library: LocalLibrary, upload: Upload, texts: Texts) -> FormattedText:
-    """Return that a document was read, with its number of pages if it has any."""
+    """Return that a document was read, with its number of pages if it has any.
+
+    Of an archive or a mail, it is the number of documents, and the files that were left out.
+    """
+    name = own_name(upload.chat, upload.name)
+    problems = [problem for problem in library.problems if _is_in(problem.name, name)]
+    count = len(_sources_of(library.sources, name))
+    if is_archive_name(name) or count > 1 or problems:
+        read = about_file(lambda shown: texts.document_read_files(shown, count), upload.name, texts)
+        return read + _left_out(problems, name, texts)
     passages = library.index.passages_of(document_id(own_name(upload.chat, upload.name)))
     pages = max((passage.page or 0 for passage in passages if passage.unit == "page"), default=0)
     if not pages:

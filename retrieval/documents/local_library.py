@@ -36,12 +36,14 @@ from retrieval.documents.file_records import (
 from retrieval.documents.ingestion import ingest, render_page_picture
 from retrieval.embeddings.encoder import Encoder
 from retrieval.embeddings.vector_store import Embeddings
+from retrieval.errors import TooManyDocumentsError
 from retrieval.ids import document_id
 from retrieval.index import manifest
 from retrieval.index.bm25 import MAX_SEGMENT_PASSAGES
 from retrieval.index.local_index import LocalIndex
 from retrieval.index.merge_policy import delete_unused_segments, force_merge, maybe_merge
 from retrieval.index.segment import LiveSegment, Segment
+from retrieval.loaders.formats import is_document_name, is_picture_name
 from retrieval.model.answer import Citation
 from retrieval.model.document import Problem
 from retrieval.ocr import scan_store, tesseract
@@ -95,6 +97,7 @@ class LocalLibrary(Library[LocalIndex]):
         encoder: Encoder | None = None,
         ocr: bool = False,
         stop: Callable[[], bool] | None = None,
+        most_documents: int | None = None,
     ) -> Self:
         """Read what has changed in the folder since the index was saved in `index_dir`. Blocks.
 
@@ -108,7 +111,8 @@ class LocalLibrary(Library[LocalIndex]):
         once it returns True, they are killed, and this raises ReadingStoppedError.
 
         A file that cannot be read is left out and listed in `problems`. Raises FolderError if the folder is
-        missing or cannot be listed.
+        missing or cannot be listed, and TooManyDocumentsError if it has more than `most_documents`, also in
+        archives and mails.
         """
         segment_dir = (
             before.segment_dir if before else index_dir and saved_index_dir(folder, index_dir, quote_chars)
@@ -119,6 +123,8 @@ class LocalLibrary(Library[LocalIndex]):
             None if fresh else cls._load(folder, quote_chars, segment_dir, embeddings, thorough=thorough)
         )
         listing = list_folder(folder, old.containers if old else None, stop)
+        if most_documents is not None and _count_documents(listing.files, scans) > most_documents:
+            raise TooManyDocumentsError(f"{folder}: more than {most_documents} documents")
         files, problems, known = listing.files, listing.problems, old.records if old else {}
         records = unchanged(files, known, scans)
         waiting = recently_modified(files, records, quiet)
@@ -353,6 +359,12 @@ class LocalLibrary(Library[LocalIndex]):
             ]
         index = LocalIndex(segments, self.index.embeddings)
         return replace(self, _snapshot=replace(self.snapshot, index=index))
+
+
+def _count_documents(files: Iterable[FileEntry], scans: ScanStore | None) -> int:
+    return sum(
+        is_document_name(file.name) or (scans is not None and is_picture_name(file.name)) for file in files
+    )
 
 
 def _remaining(library: LocalLibrary | None, records: Mapping[str, FileRecord]) -> Sequence[LiveSegment]:
