@@ -108,7 +108,7 @@ _UPLOAD = TypeAdapter(Upload)
 
 @dataclass(frozen=True, slots=True)
 class Scan:
-    """An upload with pages that wait for OCR, in the library of its chat. There may be several files in it."""
+    """An upload, in the library of its chat, and the files in it with pages that wait for OCR."""
 
     library: LocalLibrary
     files: Sequence[UnreadFile]
@@ -122,7 +122,7 @@ class UploadQueue:
     processes that share the folder can take over from one that was killed.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # what it needs of the bot
         self,
         bot: Bot,
         collections: Collections,
@@ -486,9 +486,7 @@ class UploadQueue:
                 return None
             if not is_scanned:
                 _replace_document(target, earlier, _data_path(paths, upload).read_bytes())
-            library = self._collections.read(
-                upload.chat, lambda: not record.exists(), self._most_documents
-            )
+            library = self._collections.read(upload.chat, lambda: not record.exists(), self._most_documents)
             scan = _unread_scan(library, upload)
             if scan is not None and not is_scanned:
                 return scan

@@ -631,8 +631,8 @@ class Texts:
 
     def document_is_misnamed(self, suffix: str) -> str:
         return self._(
-            "it is a {suffix} file, not what its name says; change the end of its name to {suffix} and send it "
-            "again"
+            "it is a {suffix} file, not what its name says; change the end of its name to {suffix} and send "
+            "it again"
         ).format(suffix=suffix)
 
     def too_many_documents(self, most: int) -> str:

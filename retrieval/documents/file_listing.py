@@ -52,7 +52,7 @@ class ContainerListing:
 
 @dataclass(frozen=True, slots=True)
 class FolderListing:
-    """The files of a folder by name, the problems of those that cannot be listed, and its containers by name."""
+    """The files of a folder, the problems of those that cannot be listed, and its containers by name."""
 
     files: list[FileEntry]
     problems: list[Problem]
@@ -97,11 +97,7 @@ def list_folder(
             files += inner_files
     found = [file for file in files if containers.is_container_name(file.name) and _is_unicode(file.name)]
     listings = _list_containers(folder, found, known or {}, stop)
-    files = [
-        file
-        for file in files
-        if file.name not in listings or not containers.is_archive_name(file.name)
-    ]
+    files = [file for file in files if file.name not in listings or not containers.is_archive_name(file.name)]
     for listing in listings.values():
         problems += _problems(listing)
         files += _packed_entries(listing)

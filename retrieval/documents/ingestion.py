@@ -4,7 +4,7 @@ import hashlib
 import logging
 import os
 from collections import Counter, deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
@@ -88,7 +88,7 @@ def ingest(  # noqa: PLR0913, PLR0917  # as many as there are
     scratch: Path,
     stop: Callable[[], bool] | None = None,
     scans: ScanStore | None = None,
-) -> Iterator[Batch]:
+) -> Generator[Batch, None, None]:
     """Read and index files in order, and yield them in batches; segments are written to `scratch`.
 
     `scans` has the pages that OCR has read, None without OCR. `stop` is called several times a second while

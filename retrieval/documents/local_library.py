@@ -202,7 +202,9 @@ class LocalLibrary(Library[LocalIndex]):
             LocalIndex(index.segments, embeddings), records, quote_chars, folder, segment_dir
         )
         listings = map(listing_from_row, metadata.get("containers", ()))
-        return replace(library, is_saved=True, containers={listing.file.name: listing for listing in listings})
+        return replace(
+            library, is_saved=True, containers={listing.file.name: listing for listing in listings}
+        )
 
     def with_problems(self, problems: Iterable[Problem], waiting: frozenset[str]) -> Self:
         """Return the library with these problems, of files that were not listed, and those of its records."""

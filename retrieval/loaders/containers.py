@@ -1,7 +1,7 @@
 """Files that hold documents: ZIP archives and mails. Each file in one is named by its path through it.
 
-`mail.eml/report.pdf` is an attachment, `pack.zip/mail.eml/report.pdf` one of a mail in an archive. A mail is a
-document itself, too; an archive is none.
+`mail.eml/report.pdf` is an attachment, `pack.zip/mail.eml/report.pdf` one of a mail in an archive. A mail is
+a document itself, too; an archive is none.
 """
 
 import io

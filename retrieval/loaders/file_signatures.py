@@ -22,7 +22,12 @@ _STARTS = {
 }
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 # Names of the parts that only one format of Office before 2007 has.
-_OLE_PARTS = {"__properties_version1.0": ".msg", "WordDocument": ".doc", "Workbook": ".xls", "PowerPoint": ".ppt"}
+_OLE_PARTS = {
+    "__properties_version1.0": ".msg",
+    "WordDocument": ".doc",
+    "Workbook": ".xls",
+    "PowerPoint": ".ppt",
+}
 _ZIP = b"PK\3\4"
 _ZIP_FOLDERS = {"word/": ".docx", "xl/": ".xlsx", "ppt/": ".pptx"}
 _MIME_TYPES = {
@@ -63,5 +68,7 @@ def _zip_suffix(data: bytes) -> str:
     except DAMAGED:
         return ""
     if "[Content_Types].xml" in names:
-        return next((to for folder, to in _ZIP_FOLDERS.items() if any(n.startswith(folder) for n in names)), "")
+        return next(
+            (to for folder, to in _ZIP_FOLDERS.items() if any(n.startswith(folder) for n in names)), ""
+        )
     return _MIME_TYPES.get(kind.strip(), "" if kind else ".zip")

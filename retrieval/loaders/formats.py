@@ -164,5 +164,7 @@ def _with_real_format(error: DocumentError, data: bytes) -> DocumentError:
     if is_document_name(real_name := f"x{real}") or is_picture_name(real_name) or is_archive_name(real_name):
         reason = f"is a {real} file, not what its suffix says; give it the suffix {real}"
         return DocumentError(error.name, reason, real_suffix=real)
-    reason = f"is a {real} file, not what its suffix says, and these are not supported; save it in another format"
+    reason = (
+        f"is a {real} file, not what its suffix says, and these are not supported; save it in another format"
+    )
     return DocumentError(error.name, reason, kind=ProblemKind.UNSUPPORTED)

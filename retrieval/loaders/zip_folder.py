@@ -1,4 +1,4 @@
-"""ZIP files as containers of documents: each file in one is a document, named by its path through the archive.
+"""ZIP files as containers: each file in one is a document, named by its path through the archive.
 
 Sizes, ratios and counts are limited as for Office files, before anything is unpacked.
 """

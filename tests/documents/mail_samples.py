@@ -14,9 +14,7 @@ def attachment(data: bytes, headers: str) -> bytes:
 
 def named(data: bytes, name: str, kind: str = "application/octet-stream") -> bytes:
     """Return a part that is a file of this name."""
-    return attachment(
-        data, f'Content-Type: {kind}\nContent-Disposition: attachment; filename="{name}"'
-    )
+    return attachment(data, f'Content-Type: {kind}\nContent-Disposition: attachment; filename="{name}"')
 
 
 def mail(parts: Iterable[bytes], *, head: str = HEAD, boundary: str = "=_x") -> bytes:

@@ -344,7 +344,12 @@ async def _send(queue: UploadQueue, collections: Collections, upload: Upload) ->
 
 async def test_an_archive(bot: FakeBot, collections: Collections, queue: UploadQueue) -> None:
     """Each file in an archive is a document of the chat, and those left out are told with the reason."""
-    files = {"lease.txt": LEASE, "notes/roof.txt": "The roof was mended in May.", "plan.dwg": "x", "no.txt": ""}
+    files = {
+        "lease.txt": LEASE,
+        "notes/roof.txt": "The roof was mended in May.",
+        "plan.dwg": "x",
+        "no.txt": "",
+    }
     bot.contents["Z"] = samples.make_zip(files)
     await _send(queue, collections, _upload(1, "flat.zip", "Z", QUESTION))
     first, answer = bot.told

@@ -25,9 +25,7 @@ PIER, CRANE = b"The pier closes at ten in the evening.\n", b"The crane lifts for
 def listed(tmp_path: Path, data: bytes, name: str = "a.eml") -> dict[str, str]:
     """Return the files in a container, with their problems."""
     (tmp_path / name).write_bytes(data)
-    return {
-        packed.path: packed.problem for packed in containers.list_packed_files(tmp_path / name, name)
-    }
+    return {packed.path: packed.problem for packed in containers.list_packed_files(tmp_path / name, name)}
 
 
 def read(tmp_path: Path, path: str) -> bytes:
@@ -120,13 +118,13 @@ def test_two_of_one_name(tmp_path: Path) -> None:
         ('Content-Disposition: attachment; filename="/"\nContent-Type: application/pdf', "attachment.pdf"),
         ('Content-Disposition: attachment; filename=".profile.txt"', "profile.txt"),
         ('Content-Disposition: attachment; filename="a\x01\x7fb.txt"', "ab.txt"),
-        ("Content-Disposition: attachment; filename=\"=?utf-8?B?4oCudHh0LmE=?=.txt\"", "txt.a .txt"),
+        ('Content-Disposition: attachment; filename="=?utf-8?B?4oCudHh0LmE=?=.txt"', "txt.a .txt"),
         ("Content-Disposition: attachment; filename*=utf-8''Gr%C3%BC%C3%9Fe%2Fa.txt", "a.txt"),
         ("Content-Disposition: attachment; filename*0*=utf-8''Gr%C3%BC; filename*1=n.txt", "Grün.txt"),
-        ("Content-Disposition: attachment; filename=\"=?iso-8859-1?Q?Gr=FCn?= 2.txt\"", "Grün 2.txt"),
+        ('Content-Disposition: attachment; filename="=?iso-8859-1?Q?Gr=FCn?= 2.txt"', "Grün 2.txt"),
         ('Content-Disposition: attachment; filename="Grün.txt"', "Grün.txt"),
         ('Content-Type: application/pdf; name="a.pdf"', "a.pdf"),
-        ('Content-Disposition: attachment\nContent-Type: text/csv', "attachment.csv"),
+        ("Content-Disposition: attachment\nContent-Type: text/csv", "attachment.csv"),
         ("Content-Type: application/pdf", "attachment.pdf"),
         ('Content-Disposition: attachment; filename="Invoice 12"\nContent-Type: application/pdf',
          "Invoice 12.pdf"),
@@ -151,13 +149,13 @@ PICTURE = "Content-Type: image/png\nContent-ID: <a>"
         (attachment(b"x" * 5000, 'Content-Type: image/png; name="a.png"\nContent-ID: <a>'), False),
         (attachment(b"x" * 200_000, f'{PICTURE}\nContent-Disposition: inline; filename="scan.png"'), True),
         (named(b"x" * 5000, "chart.png", "image/png"), True),
-        (attachment(b"x", 'Content-Type: image/png\nContent-Disposition: attachment'), False),
+        (attachment(b"x", "Content-Type: image/png\nContent-Disposition: attachment"), False),
         (attachment(b"x", 'Content-Type: application/pdf; name="a.pdf"\nContent-ID: <a>'), True),
         (attachment(b"x", "Content-Type: application/octet-stream"), False),
         (attachment(PIER, 'Content-Type: text/plain; name="a.txt"\nContent-Disposition: inline'), False),
     ],
 )  # fmt: skip
-def test_what_is_no_document(part: bytes, is_document: bool, tmp_path: Path) -> None:  # noqa: FBT001
+def test_what_is_no_document(part: bytes, is_document: bool, tmp_path: Path) -> None:
     """Small pictures within the text are part of the mail, as are texts that it shows."""
     assert is_document is bool(listed(tmp_path, mail([part])))
 

@@ -58,14 +58,18 @@ def test_unknown(data: bytes) -> None:
 )
 def test_refused(suffix: str, name: str) -> None:
     """A file with a wrong suffix is refused with the right one."""
-    with pytest.raises(DocumentError, match=f"is a {suffix} file, not what its suffix says; give it the") as no:
+    with pytest.raises(
+        DocumentError, match=f"is a {suffix} file, not what its suffix says; give it the"
+    ) as no:
         load_document(SAMPLES[suffix](), name)
     assert (suffix, ProblemKind.UNREADABLE) == (no.value.real_suffix, no.value.kind)
 
 
 def test_not_supported() -> None:
     """A file with a wrong suffix of a format that is not read is refused as others of that format."""
-    with pytest.raises(DocumentError, match="is a .gif file, not what its suffix says, and these are") as no:
+    with pytest.raises(
+        DocumentError, match=r"is a \.gif file, not what its suffix says, and these are"
+    ) as no:
         load_document(SAMPLES[".gif"](), "a.pdf")
     assert ("", ProblemKind.UNSUPPORTED) == (no.value.real_suffix, no.value.kind)
 
