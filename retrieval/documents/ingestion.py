@@ -19,7 +19,7 @@ from retrieval.ids import document_id, logged_name
 from retrieval.index import segment_writer
 from retrieval.loaders.chunking import split_passages
 from retrieval.loaders.containers import is_in_mail
-from retrieval.loaders.formats import load_document, read_file
+from retrieval.loaders.formats import is_document_name, is_picture_name, load_document, read_file
 from retrieval.model.answer import Citation
 from retrieval.model.document import Passage, Source
 from retrieval.ocr.scan_store import ScanStore
@@ -95,7 +95,9 @@ def ingest(  # noqa: PLR0913, PLR0917  # as many as there are
     worker processes read; once it returns True, they are killed, and this raises ReadingStoppedError. Raises
     OSError when a segment cannot be written.
     """
-    if all(map(_is_plain_text, files)) and sum(file.size for file in files) <= _MAX_BYTES_IN_PROCESS:
+    read = [file for file in files if is_document_name(file.name) or (scans and is_picture_name(file.name))]
+    # The others are refused by their names: mails have many.
+    if all(map(_is_plain_text, read)) and sum(file.size for file in read) <= _MAX_BYTES_IN_PROCESS:
         if files:
             yield from _ingest_in_process(folder, files, longest_piece, scratch)
         return

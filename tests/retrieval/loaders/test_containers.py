@@ -18,6 +18,7 @@ from tests.documents import mail_samples, samples
 from tests.documents.mail_samples import attachment, mail, mail_with, mailbox, named
 
 MAILS = Path("tests/documents/mail")
+BATH = Path("tests/documents/printed/bath.pdf").read_bytes()
 LOCKED = Path("tests/documents/printed/locked.pdf").read_bytes()
 PIER, CRANE = b"The pier closes at ten in the evening.\n", b"The crane lifts forty tons.\n"
 
@@ -135,8 +136,7 @@ def test_two_of_one_name(tmp_path: Path) -> None:
 def test_names(headers: str, name: str, tmp_path: Path) -> None:
     """A name is that of a file: no folders, no invisible characters, not too long, with a suffix."""
     assert {name: ""} == listed(tmp_path, mail([attachment(PIER, headers)]))
-    (entry,) = (file for file in list_files(tmp_path)[0] if "/" in file.name)
-    assert (f"a.eml/{name}", len(PIER)) == (entry.name, entry.size)
+    assert PIER == read(tmp_path, f"a.eml/{name}")
 
 
 PICTURE = "Content-Type: image/png\nContent-ID: <a>"
@@ -281,6 +281,7 @@ def _mutate(data: bytes, seed: int) -> bytes:
     return bytes(mutated)
 
 
+@pytest.mark.slow
 def test_any_damage(tmp_path: Path) -> None:
     """Of 200 damaged mails each file is read or refused, and most attachments are still read."""
     whole = mail_with({"pier.txt": PIER, **NESTED})
@@ -323,3 +324,14 @@ def test_a_mail_that_takes_too_long(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert ["the files in it cannot be listed (TimeoutError); save them on their own"] == [
         problem.reason for problem in problems
     ]
+
+
+async def test_a_picture_of_a_page(tmp_path: Path) -> None:
+    """The page of a quote from an attached PDF can be shown, as those of other files can."""
+    (tmp_path / "a.eml").write_bytes(mail_with({"bath.pdf": BATH}))
+    library = LocalLibrary.open(tmp_path)
+    best = (await library.answer("Wer hat das Freibad von Ahrental entworfen?")).citations[0]
+    assert "a.eml/bath.pdf" == best.document
+    picture = library.picture(best)
+    assert picture is not None
+    assert picture.startswith(b"\xff\xd8")
