@@ -287,4 +287,4 @@ def test_format_version(tmp_path: Path) -> None:
     digest = hashlib.blake2b(digest_size=8)
     for live in index.segments:
         digest.update(live.segment.path.read_bytes())
-    assert (5, "065e1b8a04e020cb") == (manifest.FORMAT_VERSION, digest.hexdigest())
+    assert (6, "065e1b8a04e020cb") == (manifest.FORMAT_VERSION, digest.hexdigest())
