@@ -136,7 +136,7 @@ def test_two_of_one_name(tmp_path: Path) -> None:
 def test_names(headers: str, name: str, tmp_path: Path) -> None:
     """A name is that of a file: no folders, no invisible characters, not too long, with a suffix."""
     assert {name: ""} == listed(tmp_path, mail([attachment(PIER, headers)]))
-    assert PIER == read(tmp_path, f"a.eml/{name}")
+    assert PIER == containers.read_packed_file(tmp_path / "a.eml" / name, f"a.eml/{name}", 100)
 
 
 PICTURE = "Content-Type: image/png\nContent-ID: <a>"
