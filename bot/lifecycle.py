@@ -179,7 +179,12 @@ class BotResources:
             ocr=settings.ocr == "auto",
         )
         self._uploads = UploadQueue(
-            bot, self.collections, self.metrics, lambda: state.library, self.chat_actions
+            bot,
+            self.collections,
+            self.metrics,
+            lambda: state.library,
+            self.chat_actions,
+            most_documents=settings.upload_files,
         )
         limits = UploadLimits(settings.upload_files, settings.upload_mb * 1024 * 1024)
         return OwnDocuments(self.collections, self._uploads, limits)

@@ -174,7 +174,10 @@ class Settings(BaseSettings):
         description="The folder of the documents that belong to one chat. Unset: a data folder of the user.",
     )
     upload_files: int = Field(
-        default=50, ge=1, le=1000, description="The maximum number of documents in a chat's collection."
+        default=50,
+        ge=1,
+        le=1000,
+        description="The maximum number of documents of a chat, with those in archives and mails.",
     )
     upload_mb: int = Field(
         default=100, ge=1, le=10_000, description="The maximum size of a chat's collection, in megabytes."

@@ -30,16 +30,26 @@ class RetrievalError(Exception):
 class DocumentError(RetrievalError):
     """A document cannot be read; others are not affected."""
 
-    def __init__(self, name: str, reason: str, *, kind: ProblemKind = ProblemKind.UNREADABLE) -> None:
-        """`name` is the path below the documents folder, `reason` the problem and what to do about it."""
+    def __init__(
+        self, name: str, reason: str, *, kind: ProblemKind = ProblemKind.UNREADABLE, real_suffix: str = ""
+    ) -> None:
+        """`name` is the path below the documents folder, `reason` the problem and what to do about it.
+
+        `real_suffix` is the suffix that the file should have, if its name has a wrong one.
+        """
         super().__init__(f"{name}: {reason}")
         self.name = name
         self.reason = reason
         self.kind = kind
+        self.real_suffix = real_suffix
 
     def __reduce__(self) -> tuple[partial[Self], tuple[str, str]]:
         """Return how the error is made again in another process."""
-        return partial(type(self), kind=self.kind), (self.name, self.reason)
+        return partial(type(self), kind=self.kind, real_suffix=self.real_suffix), (self.name, self.reason)
+
+
+class TooManyDocumentsError(RetrievalError):
+    """A folder holds more documents than it may. None has been read."""
 
 
 class ReadingStoppedError(RetrievalError):

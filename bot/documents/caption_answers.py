@@ -8,7 +8,7 @@ from telegram import Bot, ReplyParameters
 from telegram.error import BadRequest, Forbidden
 
 from bot.concurrency import in_thread
-from bot.documents.chat_collections import Collections
+from bot.documents.chat_collections import Collections, sources_in_upload
 from bot.i18n.messages import texts_for
 from bot.i18n.small_talk import small_talk_reply
 from bot.monitoring.metrics import Metrics
@@ -20,7 +20,7 @@ from bot.views.overview import render_overview
 from bot.views.own_documents import scope_note
 from retrieval.documents.base_library import SingleLibrary
 from retrieval.errors import UnavailableError
-from retrieval.ids import document_id, own_name
+from retrieval.ids import own_name
 from retrieval.overview import keep_checked_sentences
 from retrieval.query.question_phrases import (
     Topic,
@@ -96,7 +96,7 @@ class CaptionAnswers:
             return text_reply(no_own_documents(texts, in_group=group is not None))
         # The first call reads a table.
         about = await in_thread(lambda: parse_document_question(caption.question))
-        source = chosen.library.source(document_id(own_name(chat, caption.name)))
+        source = next(iter(sources_in_upload(chosen.library.sources, own_name(chat, caption.name))), None)
         try:
             with self._metrics.time_stage("find"):
                 if source and about and about.topic is Topic.OVERVIEW and _is_unnamed(about.subject):

@@ -23,7 +23,7 @@ import os
 import shutil
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Literal, TypeAlias
@@ -41,6 +41,7 @@ from retrieval.embeddings.encoder import Encoder
 from retrieval.errors import ReadingStoppedError
 from retrieval.ids import own_folder
 from retrieval.index.manifest import MANIFEST
+from retrieval.model.document import Source
 
 _log = logging.getLogger(__name__)
 
@@ -267,11 +268,17 @@ class Collections:
         with self.locked(chat):
             return self.read(chat)
 
-    def read(self, chat: int, stop: Callable[[], bool] | None = None) -> LocalLibrary:
+    def read(
+        self,
+        chat: int,
+        stop: Callable[[], bool] | None = None,
+        most_documents: int | None = None,
+    ) -> LocalLibrary:
         """Read the documents that have changed, save the index and return the library. Blocks.
 
         Nothing of removed and replaced documents stays in the index. `stop` is called several times a second;
-        once it returns True, this raises ReadingStoppedError. The caller holds the lock of the collection.
+        once it returns True, this raises ReadingStoppedError. Raises TooManyDocumentsError if there are more
+        than `most_documents`, also in archives and mails. The caller holds the lock of the collection.
         """
         paths = self.paths(chat)
         # A process that was killed while it read may have left texts there. No other process writes now.
@@ -286,6 +293,7 @@ class Collections:
             encoder=self._encoder,
             ocr=self._ocr,
             stop=stop,
+            most_documents=most_documents,
         )
         clean = library.without_deleted()
         if clean is not library:
@@ -551,3 +559,17 @@ def _is_same_file(descriptor: int, path: Path) -> bool:
 
 def _is_chat_id(name: str) -> bool:
     return name.removeprefix("-").isdecimal() and name.isascii()
+
+
+def is_in_upload(name: str, upload: str) -> bool:
+    """Return whether the name of a document is that of an upload or of a file in it."""
+    return name == upload or name.startswith(f"{upload}/")
+
+
+def sources_in_upload(sources: Iterable[Source], upload: str) -> list[Source]:
+    """Return an upload and the documents in it, with those whose copies are there."""
+    return [
+        source
+        for source in sources
+        if any(is_in_upload(name, upload) for name in (source.name, *source.copies))
+    ]

@@ -5,6 +5,8 @@ import logging
 import tempfile
 import unicodedata
 from collections.abc import Callable
+from contextlib import closing
+from itertools import chain
 from pathlib import Path, PurePath
 
 from watchfiles import awatch
@@ -16,6 +18,7 @@ from retrieval.documents.ingestion import FailedFile, ingest
 from retrieval.documents.local_library import QUOTE_CHARS, LocalLibrary, Progress
 from retrieval.errors import DocumentError, FolderError
 from retrieval.loaders import formats
+from retrieval.loaders.containers import is_archive_name
 from retrieval.model.document import Source
 from retrieval.ocr import tesseract
 from retrieval.ocr.scan_store import ScanStore
@@ -87,17 +90,25 @@ class DocumentManager:
 
     def unread_pages(self, name: str) -> int:
         """Return how many pages of a document wait for OCR."""
-        record = self.library.records.get(name)
-        return len(record.unread_pages) if record else 0
+        records = self.library.records.items()
+        return sum(
+            len(record.unread_pages)
+            for known, record in records
+            if known == name or known.startswith(f"{name}/")
+        )
+
+    def file_name(self, source: Source) -> str:
+        """Return the name of a document's file, or of the archive or mail that it is in."""
+        return self.library.file(source).relative_to(self.library.folder).as_posix()
 
     async def remove(self, source: Source) -> None:
-        """Delete a document's file; raises OSError."""
-        (self.library.folder / source.name).unlink(missing_ok=True)
+        """Delete the file that a document is in; raises OSError."""
+        self.library.file(source).unlink(missing_ok=True)
         await self.reload()
 
 
 def _check_readable(name: str, data: bytes, *, with_ocr: bool) -> None:
-    """Raise DocumentError if a document cannot be read. A scan can be `with_ocr`.
+    """Raise DocumentError if a document, or all in an archive, cannot be read. A scan can be `with_ocr`.
 
     It is read as those of the folder are: in a worker process, if the format is risky to parse.
     """
@@ -106,15 +117,24 @@ def _check_readable(name: str, data: bytes, *, with_ocr: bool) -> None:
         folder.mkdir()
         (folder / name).write_bytes(data)
         scans = ScanStore(Path(directory, "scans")) if with_ocr else None
-        for batch in ingest(folder, list_files(folder)[0], QUOTE_CHARS, scratch, scans=scans):
-            for _, result in batch.results:
-                if isinstance(result, FailedFile) and not result.unread_pages:
-                    raise DocumentError(name, result.reason, kind=result.kind)
+        files, problems = list_files(folder)
+        failures = [DocumentError(name, problem.reason, kind=problem.kind) for problem in problems]
+        checked = [file for file in files if file.name == name or is_archive_name(name)]
+        with closing(ingest(folder, checked, QUOTE_CHARS, scratch, scans=scans)) as batches:
+            for _, result in chain.from_iterable(batch.results for batch in batches):
+                if not isinstance(result, FailedFile) or result.unread_pages:
+                    return
+                failures.append(
+                    DocumentError(name, result.reason, kind=result.kind, real_suffix=result.real_suffix)
+                )
+    if failures:
+        raise failures[0]
 
 
 def is_valid_document_name(name: str, *, pictures: bool = False) -> bool:
     """Return whether a name is safe, and of a format that can be read; with OCR that includes `pictures`."""
-    is_readable = formats.is_document_name(name) or (pictures and formats.is_picture_name(name))
+    is_picture = pictures and formats.is_picture_name(name)
+    is_readable = formats.is_document_name(name) or is_archive_name(name) or is_picture
     return is_plain_name(name) and is_readable
 
 

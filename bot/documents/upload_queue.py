@@ -12,7 +12,7 @@ import logging
 import math
 import os
 import time
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -24,19 +24,27 @@ from telegram.error import BadRequest, Forbidden, TelegramError
 
 from bot.concurrency import in_thread
 from bot.documents.caption_answers import Caption, CaptionAnswers
-from bot.documents.chat_collections import AddedBy, CollectionPaths, Collections, locked_file
+from bot.documents.chat_collections import (
+    AddedBy,
+    CollectionPaths,
+    Collections,
+    is_in_upload,
+    locked_file,
+    sources_in_upload,
+)
 from bot.durable_files import write_durably
 from bot.i18n.messages import Texts, texts_for
 from bot.monitoring.metrics import Metrics
 from bot.telegram.messaging import ChatActions, is_unchanged
-from bot.views.message import FormattedText, about_file, plain
+from bot.views.message import FormattedText, about_file, file_name, plain
 from bot.views.own_documents import document_not_added
 from bot.views.problems import explain_problem
 from retrieval.documents.base_library import SingleLibrary
 from retrieval.documents.file_records import UnreadFile
 from retrieval.documents.local_library import LocalLibrary
-from retrieval.errors import EncoderError, ReadingStoppedError
+from retrieval.errors import EncoderError, ProblemKind, ReadingStoppedError, TooManyDocumentsError
 from retrieval.ids import document_id, own_name
+from retrieval.loaders.containers import is_archive_name
 from retrieval.model.document import Problem
 from retrieval.ocr import tesseract
 
@@ -52,6 +60,7 @@ _MAX_VECTOR_WAIT_FOR_CAPTION_SECONDS = 30.0
 _VECTOR_CHECK_SECONDS = 1.0
 # On one core, about.
 _TEXTS_PER_SECOND = 40
+_MAX_PROBLEMS = 5
 # How often to look for uploads that another process has left, and how old these are at least.
 _TAKEOVER_INTERVAL_SECONDS = 60.0
 _TAKEOVER_AGE_SECONDS = 60.0
@@ -82,10 +91,10 @@ _UPLOAD = TypeAdapter(Upload)
 
 @dataclass(frozen=True, slots=True)
 class Scan:
-    """An upload with pages that wait for OCR, in the library of its chat."""
+    """An upload, in the library of its chat, and the files in it with pages that wait for OCR."""
 
     library: LocalLibrary
-    file: UnreadFile
+    files: Sequence[UnreadFile]
 
 
 class UploadQueue:
@@ -96,15 +105,21 @@ class UploadQueue:
     processes that share the folder can take over from one that was killed.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # what it needs of the bot
         self,
         bot: Bot,
         collections: Collections,
         metrics: Metrics,
         library: Callable[[], SingleLibrary],
         chat_actions: ChatActions,
+        *,
+        most_documents: int | None = None,
     ) -> None:
-        """`library` returns what chats ask beside their own documents."""
+        """`library` returns what chats ask beside their own documents.
+
+        A chat may have `most_documents`, also in archives and mails.
+        """
+        self._most_documents = most_documents
         self._bot = bot
         self._collections = collections
         self.captions = CaptionAnswers(bot, collections, metrics, library, chat_actions)
@@ -259,7 +274,8 @@ class UploadQueue:
         # The documents of the chat may be deleted meanwhile.
         with contextlib.suppress(FileNotFoundError):
             async with progress, self._scanning:
-                await in_thread(lambda: scan.library.read_scan(scan.file, stop=must_stop))
+                for file in scan.files:
+                    await in_thread(partial(scan.library.read_scan, file, stop=must_stop))
 
     async def _complete(self, upload: Upload, *, is_scanned: bool = False) -> None:
         """Read an upload and tell how it ended, or note its pages that wait for OCR in `_scans`.
@@ -403,7 +419,7 @@ class UploadQueue:
                 return None
             if not is_scanned:
                 _replace_document(target, earlier, _data_path(paths, upload).read_bytes())
-            library = self._collections.read(upload.chat, stop=lambda: not record.exists())
+            library = self._collections.read(upload.chat, lambda: not record.exists(), self._most_documents)
             scan = _unread_scan(library, upload)
             if scan is not None and not is_scanned:
                 return scan
@@ -412,6 +428,10 @@ class UploadQueue:
                 self._collections.read(upload.chat)
                 raise RefusedUploadError("not readable", explain_problem(problem, texts))
             self._note_added(upload)
+        except TooManyDocumentsError:
+            _restore(target, earlier)
+            reason = texts.too_many_documents(self._most_documents or 0)
+            raise RefusedUploadError("quota", reason) from None
         except ReadingStoppedError:
             # Whoever deletes the documents of the chat is waiting for the lock.
             _restore(target, earlier)
@@ -564,7 +584,7 @@ def _replace_document(target: Path, earlier: Path, data: bytes) -> None:
 def _unread_scan(library: LocalLibrary, upload: Upload) -> Scan | None:
     """Return the pages of an upload that OCR can read, if there are any."""
     name = own_name(upload.chat, upload.name)
-    unread = next((file for file in library.unread_scans if file.name == name), None)
+    unread = [file for file in library.unread_scans if is_in_upload(file.name, name)]
     return Scan(library, unread) if unread and tesseract.is_available() else None
 
 
@@ -577,8 +597,14 @@ def _restore(target: Path, earlier: Path) -> None:
 
 
 def _problem_of(library: LocalLibrary, upload: Upload) -> Problem | None:
+    """Return why an upload was not read: for an archive, what keeps its first file from being read."""
     name = own_name(upload.chat, upload.name)
-    return next((problem for problem in library.problems if problem.name == name), None)
+    problems = [problem for problem in library.problems if is_in_upload(problem.name, name)]
+    own = next((problem for problem in problems if problem.name == name), None)
+    if own or not is_archive_name(name) or sources_in_upload(library.sources, name):
+        return own
+    # One that could have been read tells more than one of an unknown kind.
+    return min(problems, key=lambda problem: problem.kind is ProblemKind.UNSUPPORTED, default=None)
 
 
 def refusal_of(error: OSError, texts: Texts) -> RefusedUploadError:
@@ -588,8 +614,26 @@ def refusal_of(error: OSError, texts: Texts) -> RefusedUploadError:
     return RefusedUploadError("disk full" if is_full else "not writable", texts.cannot_store)
 
 
+def _left_out(problems: Sequence[Problem], upload: str, texts: Texts) -> FormattedText:
+    """Return the files in an upload that were left out, with the reasons for the first of them."""
+    listing = plain(f"\n\n{texts.files_left_out(len(problems))}" if problems else "")
+    for problem in problems[:_MAX_PROBLEMS]:
+        name = file_name(problem.name.removeprefix(f"{upload}/"), texts)
+        listing += plain("\n• ") + name + f": {explain_problem(problem, texts)}"
+    return listing
+
+
 def _describe(library: LocalLibrary, upload: Upload, texts: Texts) -> FormattedText:
-    """Return that a document was read, with its number of pages if it has any."""
+    """Return that a document was read, with its number of pages if it has any.
+
+    Of an archive or a mail, it is the number of documents, and the files that were left out.
+    """
+    name = own_name(upload.chat, upload.name)
+    problems = [problem for problem in library.problems if is_in_upload(problem.name, name)]
+    count = len(sources_in_upload(library.sources, name))
+    if is_archive_name(name) or count > 1 or problems:
+        read = about_file(lambda shown: texts.document_read_files(shown, count), upload.name, texts)
+        return read + _left_out(problems, name, texts)
     passages = library.index.passages_of(document_id(own_name(upload.chat, upload.name)))
     pages = max((passage.page or 0 for passage in passages if passage.unit == "page"), default=0)
     if not pages:

@@ -136,6 +136,11 @@ async def _add_document(
     try:
         data = bytes(await (await context.bot.get_file(document.id)).download_as_bytearray())
         replaced = await manager.add(name, data, progress)
+    except DocumentError as error:
+        if error.real_suffix:
+            # The advice of the reason is for files in a folder.
+            raise DocumentError(name, texts.document_is_misnamed(error.real_suffix)) from None
+        raise
     except (TelegramError, OSError) as error:
         _log.warning("Cannot add %s: %s", name, type(error).__name__)
         raise DocumentError(name, type(error).__name__) from None

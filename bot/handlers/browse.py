@@ -15,7 +15,7 @@ from bot.views import browse, callback_data
 from bot.views.callback_data import BrowsePress, BrowseView
 from bot.views.message import Recipient, about_file, build_reply, text_reply
 from bot.views.overview import render_overview
-from retrieval.ids import is_own, logged_name, shown_name
+from retrieval.ids import is_own, logged_name
 from retrieval.model.document import Source
 
 _log = logging.getLogger(__name__)
@@ -99,11 +99,12 @@ async def _remove(
     """Ask an admin for confirmation, or delete the document once it was given."""
     if manager is None:
         return texts.documents_in_cluster
+    name = manager.file_name(source)
     if press.view is BrowseView.REMOVE:
-        return await edit_reply(query, browse.render_removal(source, texts), texts)
+        return await edit_reply(query, browse.render_removal(source, name, texts), texts)
     await manager.remove(source)
-    _log.info("An admin removed %s", source.name)
-    removed = about_file(texts.document_removed, shown_name(source.name), texts)
+    _log.info("An admin removed %s", name)
+    removed = about_file(texts.document_removed, name, texts)
     return await edit_reply(query, build_reply(removed), texts)
 
 
@@ -112,9 +113,12 @@ async def _send_file(
 ) -> str | None:
     """Send the document's file unchanged."""
     message, file = query.message, context.library.file(source)
-    if not isinstance(message, Message) or source.size > _MAX_FILE_BYTES:
+    if not isinstance(message, Message):
         return recipient.texts.file_not_available
     try:
+        # It may be larger than the document that is in it.
+        if file.stat().st_size > _MAX_FILE_BYTES:
+            return recipient.texts.file_not_available
         with file.open("rb") as stream:
             document = InputFile(stream, filename=file.name, read_file_handle=False)
             await context.bot.send_document(

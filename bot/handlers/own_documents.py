@@ -2,6 +2,7 @@
 
 import logging
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from telegram import CallbackQuery, Chat, ChatMember, Message, Update, User
@@ -27,13 +28,16 @@ from bot.telegram.messaging import (
     send_reply,
 )
 from bot.views import callback_data, own_documents
+from bot.views.browse import SOURCES_PER_PAGE
 from bot.views.callback_data import OwnPress, OwnView
 from bot.views.message import Recipient, Reply, about_file, build_reply, text_reply
 from bot.views.own_documents import OwnDocument, document_not_added
 from bot.views.problems import SHOWN_FORMATS, SHOWN_PICTURES
 from bot.views.text_layout import one_line
 from retrieval.ids import document_id, own_name
+from retrieval.loaders.containers import is_archive_name
 from retrieval.loaders.formats import is_document_name, is_picture_name
+from retrieval.model.document import Source
 
 _log = logging.getLogger(__name__)
 
@@ -141,7 +145,7 @@ class OwnDocuments:
         """Return why a document is not accepted, or None. Pictures are accepted where OCR is."""
         name, size = document.name, document.bytes
         is_picture = context.state.reads_pictures and is_picture_name(name)
-        if not is_document_name(name) and not is_picture:
+        if not (is_document_name(name) or is_archive_name(name) or is_picture):
             formats = f"{SHOWN_FORMATS}, {SHOWN_PICTURES}" if context.state.reads_pictures else SHOWN_FORMATS
             return RefusedUploadError("not supported", texts.format_not_supported(formats))
         if not is_plain_name(name):
@@ -284,7 +288,7 @@ class OwnDocuments:
         self, chat: int, page: int, context: BotContext, recipient: Recipient, *, can_change: bool
     ) -> Reply:
         return own_documents.render_own_documents(
-            await self._list(chat),
+            await self._list(chat, context.library.sources),
             self.collections.record(chat).scope,
             page,
             recipient,
@@ -292,8 +296,11 @@ class OwnDocuments:
             has_library=bool(context.state.library.sources),
         )
 
-    async def _list(self, chat: int) -> list[OwnDocument]:
-        """Return the documents of a chat by name, then those that are still being read."""
+    async def _list(self, chat: int, sources: Sequence[Source] = ()) -> list[OwnDocument]:
+        """Return the documents of a chat by name, then those that are still being read.
+
+        Those in an archive are found in the list of `sources`.
+        """
         record = self.collections.record(chat)
         names = await in_thread(lambda: self.collections.documents(chat))
         documents = []
@@ -301,7 +308,9 @@ class OwnDocuments:
             added = record.added.get(name)
             identity = document_id(own_name(chat, name))
             person = added.person if added else ""
-            documents.append(OwnDocument(identity, name, size, added.at if added else modified, person))
+            day = added.at if added else modified
+            page = _first_page(sources, own_name(chat, name)) if is_archive_name(name) else None
+            documents.append(OwnDocument(identity, name, size, day, person, page))
         held = {document.name for document in documents}
         reading = [
             OwnDocument("", upload.name, 0, time.time(), upload.person)
@@ -340,6 +349,12 @@ class OwnDocuments:
         source, target = (old, message.chat.id) if old is not None else (message.chat.id, new)
         if await in_thread(lambda: self.collections.migrate(source or 0, target or 0)):
             self._uploads.resume(target or 0)
+
+
+def _first_page(sources: Sequence[Source], archive: str) -> int:
+    """Return the page of the list of documents that has the first one in an archive."""
+    places = (at for at, source in enumerate(sources) if source.name.startswith(f"{archive}/"))
+    return next(places, 0) // SOURCES_PER_PAGE
 
 
 async def _add_to_library(

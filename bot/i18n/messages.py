@@ -568,6 +568,13 @@ class Texts:
             pages,
         ).format(name=name, count=pages)
 
+    def document_read_files(self, name: str, count: int) -> str:
+        return self._n(
+            "I’ve read {name} ({count} document). Ask away!",
+            "I’ve read {name} ({count} documents). Ask away!",
+            count,
+        ).format(name=name, count=count)
+
     def confirm_replacement(self, name: str) -> str:
         return self._(
             "This chat already has a document named {name}. Shall I replace it with this one?"
@@ -621,6 +628,12 @@ class Texts:
     @property
     def document_is_damaged(self) -> str:
         return self._("it is damaged, or another kind of file than its name says; save it again and send it")
+
+    def document_is_misnamed(self, suffix: str) -> str:
+        return self._(
+            "it is a {suffix} file, not what its name says; change the end of its name to {suffix} and send "
+            "it again"
+        ).format(suffix=suffix)
 
     def too_many_documents(self, most: int) -> str:
         return self._n(

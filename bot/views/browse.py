@@ -218,13 +218,13 @@ def _join_passages(passages: Sequence[Passage], end: int) -> str:
     return text.lstrip()
 
 
-def render_removal(source: Source, texts: Texts) -> Reply:
-    """Ask for confirmation before a document is deleted."""
+def render_removal(source: Source, file: str, texts: Texts) -> Reply:
+    """Ask for confirmation before the file that a document is in is deleted."""
     rows = [
         [browse_button(texts.removal_confirmed, BrowsePress(BrowseView.REMOVE_CONFIRMED, source.id))],
         [browse_button(texts.removal_cancelled, BrowsePress(BrowseView.HEADINGS, source.id))],
     ]
-    return build_reply(about_file(texts.confirm_removal, shown_name(source.name), texts), rows)
+    return build_reply(about_file(texts.confirm_removal, file, texts), rows)
 
 
 def render_places(answer: Answer, page: int, recipient: Recipient) -> Reply:

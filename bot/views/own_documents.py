@@ -33,13 +33,17 @@ _SCOPES = {"both": OwnView.ASK_BOTH, "own": OwnView.ASK_OWN, "library": OwnView.
 
 @dataclass(frozen=True, slots=True)
 class OwnDocument:
-    """A document of a chat as listed: `id` is empty while it is still being read. `added` is POSIX time."""
+    """A document of a chat as listed: `id` is empty while it is still being read. `added` is POSIX time.
+
+    `page` is that of the list of documents which has the first one of an archive, None for other files.
+    """
 
     id: str
     name: str
     bytes: int
     added: float
     person: str
+    page: int | None = None
 
 
 def render_own_documents(  # noqa: PLR0913  # what the list shows
@@ -93,7 +97,10 @@ def _document_buttons(
     number: int, document: OwnDocument, texts: Texts, *, can_change: bool
 ) -> list[InlineKeyboardButton]:
     title = f"{number}. {one_line(document.name, _MAX_BUTTON_UNITS)}"
-    buttons = [browse_button(title, BrowsePress(BrowseView.HEADINGS, document.id))]
+    press = BrowsePress(BrowseView.HEADINGS, document.id)
+    if document.page is not None:
+        press = BrowsePress(BrowseView.SOURCES, number=document.page)
+    buttons = [browse_button(title, press)]
     if can_change:
         buttons.append(own_button(texts.remove_document, OwnPress(OwnView.REMOVE, document.id)))
     return buttons

@@ -9,7 +9,7 @@ from retrieval.errors import ProblemKind
 from retrieval.loaders.formats import is_document_name, is_picture_name
 from retrieval.model.document import Problem
 
-SHOWN_FORMATS = "PDF, DOCX, ODT, RTF, XLSX, PPTX, EPUB, HTML, MD, CSV, TXT"
+SHOWN_FORMATS = "PDF, DOCX, ODT, RTF, XLSX, PPTX, EPUB, HTML, MD, CSV, TXT, EML, ZIP"
 # Where OCR is.
 SHOWN_PICTURES = "JPG, PNG"
 _MAX_KINDS = 12
@@ -45,22 +45,22 @@ def all_problem_lines(problems: Iterable[Problem]) -> Iterator[str]:
 
 
 def explain_problem(problem: Problem, texts: Texts) -> str:
-    """Return why a document cannot be read, in the language of the texts.
+    """Return why a document that was sent to a chat cannot be read, and what to send instead.
 
-    The reason of a problem is in English. Other languages have a sentence for each kind of problem, English
-    for those whose advice is meant for the operator.
+    The reason of a problem is for the operator of a folder.
     """
+    if problem.real_suffix:
+        return texts.document_is_misnamed(problem.real_suffix)
     kinds = {
         ProblemKind.UNSUPPORTED: texts.format_not_supported(SHOWN_FORMATS),
         ProblemKind.PROTECTED: texts.document_is_protected,
         ProblemKind.PICTURES: texts.document_is_pictures,
         ProblemKind.SCRIPT: texts.scan_language_missing,
         ProblemKind.EMPTY: texts.document_is_empty,
+        ProblemKind.TOO_LARGE: texts.document_is_too_large,
+        ProblemKind.UNREADABLE: texts.document_is_damaged,
     }
-    if texts.language != "en":
-        kinds[ProblemKind.TOO_LARGE] = texts.document_is_too_large
-        kinds[ProblemKind.UNREADABLE] = texts.document_is_damaged
-    return kinds.get(problem.kind, problem.reason)
+    return kinds[problem.kind]
 
 
 def _kind(name: str) -> str:

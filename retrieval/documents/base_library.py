@@ -13,7 +13,7 @@ from retrieval.documents.ingestion import render_page_picture
 from retrieval.errors import EncoderError
 from retrieval.ids import document_id, document_of
 from retrieval.index.interface import DocumentIndex
-from retrieval.loaders.zip_folder import container_of
+from retrieval.loaders.containers import container_of
 from retrieval.model.answer import Answer, Citation, TermWeight
 from retrieval.model.document import Passage, PassageWithNeighbours, Problem, Section, Source
 from retrieval.overview import Overview, make_overview
@@ -173,7 +173,7 @@ class Library(ABC, Generic[IndexT]):
         return await self._ask(lambda snapshot: snapshot.passage_with_neighbours(passage_id))
 
     def file(self, source: Source) -> Path:
-        """Return the path of a document's file, or of the archive that it is in."""
+        """Return the path of a document's file, or of the archive or mail that it is in."""
         file = self.folder / source.name
         return container_of(file) or file
 

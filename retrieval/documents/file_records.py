@@ -6,15 +6,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from retrieval.documents.file_listing import FileEntry
+from retrieval.documents.file_listing import CLOCK_TICK_NS, FileEntry
 from retrieval.documents.ingestion import FailedFile, IngestedFile
 from retrieval.errors import ProblemKind
 from retrieval.model.document import Problem, Source
 from retrieval.ocr import tesseract
 from retrieval.ocr.scan_store import ScanStore
-
-# A file read within this time after its modification may change again without a change of its mtime.
-_CLOCK_TICK_NS = 2_000_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,13 +90,13 @@ def file_record(
     file: FileEntry, result: IngestedFile | FailedFile, originals: Mapping[str, str]
 ) -> FileRecord:
     """Return the record of a file; `originals` maps text digests to the names of their sources."""
-    is_settled = time.time_ns() - file.changed > _CLOCK_TICK_NS
+    is_settled = time.time_ns() - file.changed > CLOCK_TICK_NS
     if isinstance(result, FailedFile):
         return FileRecord(
             file,
             is_settled and result.is_final,
             result.digest,
-            problem=Problem(file.name, result.reason, result.kind),
+            problem=Problem(file.name, result.reason, result.kind, result.real_suffix),
             unread_pages=result.unread_pages,
         )
     original = originals.get(result.text_digest)
@@ -160,7 +157,7 @@ def record_to_row(record: FileRecord) -> list[Any]:
         source
         and [source.id, source.name, source.title, source.passages, source.characters, source.language],
         record.copy_of,
-        record.problem and [record.problem.reason, record.problem.kind],
+        record.problem and [record.problem.reason, record.problem.kind, record.problem.real_suffix],
         *([record.scanned_pages, record.unread_pages] if record.has_scans else []),
     ]
 
@@ -176,7 +173,7 @@ def record_from_row(row: list[Any]) -> FileRecord:
         text_digest,
         source and Source(*source),
         copy_of,
-        problem and Problem(file[0], problem[0], ProblemKind(problem[1])),
+        problem and Problem(file[0], problem[0], ProblemKind(problem[1]), *problem[2:]),
         scanned_pages,
         tuple(unread_pages),
     )

@@ -1,34 +1,28 @@
 """Reads files and indexes them as segments, in worker processes where that is slow or risky."""
 
-import gc
 import hashlib
 import logging
 import os
 from collections import Counter, deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import TimeoutError as FutureTimeoutError
-from concurrent.futures import wait
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from multiprocessing import get_context
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 from pebble import ProcessExpired, ProcessFuture, ProcessPool
 
 from retrieval.documents.file_listing import FileEntry
-from retrieval.errors import DocumentError, ProblemKind, ReadingStoppedError, panics_as_errors
+from retrieval.documents.worker_pool import limit_worker, wait_for, worker_pool
+from retrieval.errors import DocumentError, ProblemKind, panics_as_errors
 from retrieval.ids import document_id, logged_name
 from retrieval.index import segment_writer
 from retrieval.loaders.chunking import split_passages
-from retrieval.loaders.formats import load_document, read_file
+from retrieval.loaders.containers import is_in_mail
+from retrieval.loaders.formats import is_document_name, is_picture_name, load_document, read_file
 from retrieval.model.answer import Citation
 from retrieval.model.document import Passage, Source
 from retrieval.ocr.scan_store import ScanStore
-
-if TYPE_CHECKING:
-    from multiprocessing.synchronize import RLock
 
 _log = logging.getLogger(__name__)
 
@@ -45,9 +39,7 @@ _MAX_BATCH_BYTES = 8 * 1024**2
 _MAX_BATCH_FILES = 500
 _MAX_PENDING_BATCHES = 16
 _READ_TIMEOUT_SECONDS = 180.0
-_STOP_CHECK_SECONDS = 0.2
 _RENDER_TIMEOUT_SECONDS = 20.0
-_MAX_WORKER_BYTES = 2 * 1024**3
 WAITS_FOR_OCR = "is scanned, and waits for OCR"
 
 
@@ -69,7 +61,8 @@ class IngestedFile:
 class FailedFile:
     """Why a file could not be read; with `is_final` it is not tried again until it changes.
 
-    A file whose pages all wait for OCR has them in `unread_pages`, and a `digest`.
+    A file whose pages all wait for OCR has them in `unread_pages`, and a `digest`. `real_suffix` is as in
+    DocumentError.
     """
 
     reason: str
@@ -77,6 +70,7 @@ class FailedFile:
     kind: ProblemKind = ProblemKind.UNREADABLE
     digest: str = ""
     unread_pages: tuple[int, ...] = ()
+    real_suffix: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,14 +88,16 @@ def ingest(  # noqa: PLR0913, PLR0917  # as many as there are
     scratch: Path,
     stop: Callable[[], bool] | None = None,
     scans: ScanStore | None = None,
-) -> Iterator[Batch]:
+) -> Generator[Batch, None, None]:
     """Read and index files in order, and yield them in batches; segments are written to `scratch`.
 
     `scans` has the pages that OCR has read, None without OCR. `stop` is called several times a second while
     worker processes read; once it returns True, they are killed, and this raises ReadingStoppedError. Raises
     OSError when a segment cannot be written.
     """
-    if all(map(_is_plain_text, files)) and sum(file.size for file in files) <= _MAX_BYTES_IN_PROCESS:
+    read = [file for file in files if is_document_name(file.name) or (scans and is_picture_name(file.name))]
+    # The others are refused by their names: mails have many.
+    if all(map(_is_plain_text, read)) and sum(file.size for file in read) <= _MAX_BYTES_IN_PROCESS:
         if files:
             yield from _ingest_in_process(folder, files, longest_piece, scratch)
         return
@@ -116,36 +112,6 @@ def ingest(  # noqa: PLR0913, PLR0917  # as many as there are
             waiting.append((batch, jobs.schedule(batch)))
         while waiting:
             yield from jobs.finish(*waiting.popleft())
-
-
-class _WorkerContext:
-    """Starts worker processes. Holds the locks of a pool until its workers have ended.
-
-    A pool deletes its locks before it stops its workers. One that is still starting then, as on a busy
-    machine, would print a traceback.
-    """
-
-    def __init__(self) -> None:
-        self._context = get_context("forkserver")
-        self._locks: list[RLock] = []
-
-    def RLock(self) -> "RLock":  # noqa: N802  # as in multiprocessing
-        self._locks.append(self._context.RLock())
-        return self._locks[-1]
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._context, name)
-
-
-@contextmanager
-def worker_pool(size: int, initializer: Callable[[], None]) -> Iterator[ProcessPool]:
-    """Yield a pool of so many processes; at the end wait for its jobs and stop the processes.
-
-    `initializer` is called in each process.
-    """
-    context = _WorkerContext()
-    with ProcessPool(size, context=context, initializer=initializer) as pool:
-        yield pool
 
 
 def _ingest_in_process(
@@ -166,7 +132,7 @@ def _ingest_in_process(
 
 
 def _is_plain_text(file: FileEntry) -> bool:
-    return file.name.lower().endswith(_PLAIN_TEXT_SUFFIXES)
+    return file.name.lower().endswith(_PLAIN_TEXT_SUFFIXES) and not is_in_mail(file.name)
 
 
 def _make_batches(files: Sequence[FileEntry]) -> Iterator[list[FileEntry]]:
@@ -204,7 +170,7 @@ class _Jobs:
 
     def finish(self, files: list[FileEntry], job: "ProcessFuture[Batch]") -> Iterator[Batch]:
         """Wait for a batch. If it breaks off, read its files one by one: only the faulty one fails."""
-        self._wait(job)
+        wait_for(job, self.pool, self.stop)
         try:
             batch: Batch = job.result()
         except FutureTimeoutError:
@@ -231,14 +197,6 @@ class _Jobs:
             return
         for file in files:
             yield from self.finish([file], self.schedule([file]))
-
-    def _wait(self, job: "ProcessFuture[Batch]") -> None:
-        """Wait until a job has ended; raise ReadingStoppedError, and kill the worker processes, on a stop."""
-        while self.stop is not None and not wait([job], _STOP_CHECK_SECONDS).done:
-            if self.stop():
-                job.cancel()  # type: ignore[no-untyped-call]
-                self.pool.stop()  # type: ignore[no-untyped-call]
-                raise ReadingStoppedError
 
 
 def render_page_picture(folder: Path, citation: Citation, scans: ScanStore | None = None) -> bytes | None:
@@ -321,7 +279,7 @@ def _ingest_file(
             document.unread_pages,
         ), passages
     except DocumentError as error:
-        return FailedFile(error.reason, kind=error.kind)
+        return FailedFile(error.reason, kind=error.kind, real_suffix=error.real_suffix)
     except Exception as error:  # noqa: BLE001  # a bug in a loader costs one document, not all
         return _unexpected_failure(name, error)
 
@@ -337,17 +295,6 @@ def _unexpected_failure(name: str, error: Exception) -> FailedFile:
         return FailedFile(reason, is_final=False)
     _log.error("%s: cannot be read", logged_name(name), exc_info=error)
     return FailedFile("cannot be read because of an internal error (see the log); save it again or remove it")
-
-
-def limit_worker() -> None:
-    """Limit the memory of a worker process, so that the machine stays usable."""
-    # Documents form no reference cycles, and searching for them took a tenth of the time.
-    gc.set_threshold(200_000, 20, 20)
-    # Windows has no such limit.
-    with suppress(ImportError, ValueError, OSError):
-        import resource  # noqa: PLC0415  # see above
-
-        resource.setrlimit(resource.RLIMIT_AS, (_MAX_WORKER_BYTES, _MAX_WORKER_BYTES))
 
 
 def digest_of(data: bytes) -> str:

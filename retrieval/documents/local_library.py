@@ -5,7 +5,7 @@ import logging
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 from typing import Self
@@ -13,7 +13,13 @@ from typing import Self
 import numpy as np
 
 from retrieval.documents.base_library import Library, Snapshot
-from retrieval.documents.file_listing import FileEntry, list_files
+from retrieval.documents.file_listing import (
+    ContainerListing,
+    FileEntry,
+    list_folder,
+    listing_from_row,
+    listing_to_row,
+)
 from retrieval.documents.file_records import (
     FileRecord,
     UnreadFile,
@@ -30,12 +36,14 @@ from retrieval.documents.file_records import (
 from retrieval.documents.ingestion import ingest, render_page_picture
 from retrieval.embeddings.encoder import Encoder
 from retrieval.embeddings.vector_store import Embeddings
+from retrieval.errors import TooManyDocumentsError
 from retrieval.ids import document_id
 from retrieval.index import manifest
 from retrieval.index.bm25 import MAX_SEGMENT_PASSAGES
 from retrieval.index.local_index import LocalIndex
 from retrieval.index.merge_policy import delete_unused_segments, force_merge, maybe_merge
 from retrieval.index.segment import LiveSegment, Segment
+from retrieval.loaders.formats import is_document_name, is_picture_name
 from retrieval.model.answer import Citation
 from retrieval.model.document import Problem
 from retrieval.ocr import scan_store, tesseract
@@ -61,7 +69,8 @@ class LocalLibrary(Library[LocalIndex]):
 
     `records` are by file name. Files in `waiting` are still being written and are read later. Segments are
     written to the folder `segment_dir`, or to a temporary one if it is None. `is_saved`: `open` saved the
-    index, or found it saved. `scans` has the pages that OCR has read, None without OCR.
+    index, or found it saved. `scans` has the pages that OCR has read, None without OCR. `containers` are the
+    archives and mails by name, with the files in them.
     """
 
     _snapshot: Snapshot[LocalIndex]
@@ -71,6 +80,7 @@ class LocalLibrary(Library[LocalIndex]):
     waiting: frozenset[str] = frozenset()
     scans: ScanStore | None = None
     is_saved: bool = False
+    containers: Mapping[str, ContainerListing] = field(default_factory=dict)
 
     @classmethod
     def open(  # noqa: PLR0913  # optional keyword arguments
@@ -87,6 +97,7 @@ class LocalLibrary(Library[LocalIndex]):
         encoder: Encoder | None = None,
         ocr: bool = False,
         stop: Callable[[], bool] | None = None,
+        most_documents: int | None = None,
     ) -> Self:
         """Read what has changed in the folder since the index was saved in `index_dir`. Blocks.
 
@@ -100,9 +111,9 @@ class LocalLibrary(Library[LocalIndex]):
         once it returns True, they are killed, and this raises ReadingStoppedError.
 
         A file that cannot be read is left out and listed in `problems`. Raises FolderError if the folder is
-        missing or cannot be listed.
+        missing or cannot be listed, and TooManyDocumentsError if it has more than `most_documents`, also in
+        archives and mails.
         """
-        files, problems = list_files(folder)
         segment_dir = (
             before.segment_dir if before else index_dir and saved_index_dir(folder, index_dir, quote_chars)
         )
@@ -111,13 +122,18 @@ class LocalLibrary(Library[LocalIndex]):
         old = before or (
             None if fresh else cls._load(folder, quote_chars, segment_dir, embeddings, thorough=thorough)
         )
-        known = old.records if old else {}
+        listing = list_folder(folder, old.containers if old else None, stop)
+        if most_documents is not None and _count_documents(listing.files, scans) > most_documents:
+            raise TooManyDocumentsError(f"{folder}: more than {most_documents} documents")
+        files, problems, known = listing.files, listing.problems, old.records if old else {}
         records = unchanged(files, known, scans)
         waiting = recently_modified(files, records, quiet)
         records |= {name: known[name] for name in waiting if name in known}
         changed = [file for file in files if file.name not in records and file.name not in waiting]
         if old and not changed and len(records) == len(known):
-            library = replace(old, scans=scans)
+            library = replace(old, scans=scans, containers=listing.containers)
+            if index_dir and not before and listing.containers != old.containers:
+                library = replace(library, is_saved=library.save(index_dir))
         else:
             # While a bot runs, an update must be quick; `compact` merges the rest later.
             max_merged = _MAX_PASSAGES_MERGED_BY_UPDATE if before else MAX_SEGMENT_PASSAGES
@@ -125,7 +141,7 @@ class LocalLibrary(Library[LocalIndex]):
             update = _IndexUpdate(folder, changed, records, remaining, quote_chars, max_merged, scans, stop)
             segments, records = update.run(segment_dir, progress)
             library = cls._build(LocalIndex(segments, embeddings), records, quote_chars, folder, segment_dir)
-            library = replace(library, scans=scans)
+            library = replace(library, scans=scans, containers=listing.containers)
             if index_dir and not before:
                 library = replace(library, is_saved=library.save(index_dir))
         if index_dir and not before:
@@ -185,7 +201,10 @@ class LocalLibrary(Library[LocalIndex]):
         library = cls._build(
             LocalIndex(index.segments, embeddings), records, quote_chars, folder, segment_dir
         )
-        return replace(library, is_saved=True)
+        listings = map(listing_from_row, metadata.get("containers", ()))
+        return replace(
+            library, is_saved=True, containers={listing.file.name: listing for listing in listings}
+        )
 
     def with_problems(self, problems: Iterable[Problem], waiting: frozenset[str]) -> Self:
         """Return the library with these problems, of files that were not listed, and those of its records."""
@@ -293,6 +312,7 @@ class LocalLibrary(Library[LocalIndex]):
         metadata = {
             "folder": str(self.folder.resolve()),
             "records": [record_to_row(record) for record in self.records.values()],
+            "containers": [listing_to_row(listing) for listing in self.containers.values()],
         }
         try:
             manifest.save_index(self.index, segment_dir, metadata)
@@ -341,6 +361,12 @@ class LocalLibrary(Library[LocalIndex]):
             ]
         index = LocalIndex(segments, self.index.embeddings)
         return replace(self, _snapshot=replace(self.snapshot, index=index))
+
+
+def _count_documents(files: Iterable[FileEntry], scans: ScanStore | None) -> int:
+    return sum(
+        is_document_name(file.name) or (scans is not None and is_picture_name(file.name)) for file in files
+    )
 
 
 def _remaining(library: LocalLibrary | None, records: Mapping[str, FileRecord]) -> Sequence[LiveSegment]:

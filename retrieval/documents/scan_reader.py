@@ -14,7 +14,8 @@ from pathlib import Path
 from pebble import ProcessExpired, ProcessPool
 
 from retrieval.documents.file_records import UnreadFile
-from retrieval.documents.ingestion import digest_of, limit_worker, worker_pool
+from retrieval.documents.ingestion import digest_of
+from retrieval.documents.worker_pool import limit_worker, worker_pool
 from retrieval.errors import DocumentError, panics_as_errors
 from retrieval.ids import logged_name
 from retrieval.loaders import pictures

@@ -7,7 +7,9 @@ from typing import Protocol
 
 from retrieval.errors import DocumentError, ProblemKind
 from retrieval.loaders import libreoffice
-from retrieval.loaders.zip_folder import container_of, read_packed_file
+from retrieval.loaders.containers import container_of, is_archive_name, read_packed_file
+from retrieval.loaders.file_signatures import real_suffix
+from retrieval.loaders.packed_files import MAX_FILE_BYTES
 from retrieval.model.document import Document
 from retrieval.ocr.scanned_page import ScannedPage
 
@@ -75,7 +77,6 @@ PICTURE_LOADERS = {
     ".tiff": "pictures",
 }
 _SCAN_LOADERS = {".pdf": "pdf.pdf", **PICTURE_LOADERS}
-MAX_FILE_BYTES = 64 * 1024 * 1024
 _KINDLE_SUFFIXES = frozenset({".mobi", ".azw", ".azw3"})
 # A large PDF consists mostly of pictures, which are not read.
 _MAX_BYTES_BY_SUFFIX = {".pdf": 256 * 1024 * 1024}
@@ -136,13 +137,34 @@ def load_document(data: bytes, name: str, scans: Mapping[int, ScannedPage] | Non
     `scans` are the pages (from 0) that OCR has read, None without OCR. A document without text may have pages
     that wait for OCR.
     """
-    suffix = PurePosixPath(name).suffix.lower()
-    if scans is not None and suffix in _SCAN_LOADERS:
-        scan_loader: ScanLoader = import_module(f"{__package__}.{_SCAN_LOADERS[suffix]}").load
-        document = scan_loader(data, name, scans)
-    else:
-        loader: Loader = import_module(f"{__package__}.{LOADERS[suffix]}").load
-        document = loader(data, name)
+    try:
+        document = _load(data, name, scans)
+    except DocumentError as error:
+        raise _with_real_format(error, data) from None
     if not document.blocks and not document.unread_pages:
         raise DocumentError(name, "holds no text; add some, or remove the file", kind=ProblemKind.EMPTY)
     return document
+
+
+def _load(data: bytes, name: str, scans: Mapping[int, ScannedPage] | None) -> Document:
+    suffix = PurePosixPath(name).suffix.lower()
+    if scans is not None and suffix in _SCAN_LOADERS:
+        scan_loader: ScanLoader = import_module(f"{__package__}.{_SCAN_LOADERS[suffix]}").load
+        return scan_loader(data, name, scans)
+    loader: Loader = import_module(f"{__package__}.{LOADERS[suffix]}").load
+    return loader(data, name)
+
+
+def _with_real_format(error: DocumentError, data: bytes) -> DocumentError:
+    """Return the error for a file that cannot be read; if its suffix is wrong, it says which is right."""
+    suffix = PurePosixPath(error.name).suffix.lower()
+    real = real_suffix(data, suffix) if error.kind is ProblemKind.UNREADABLE else ""
+    if not real:
+        return error
+    if is_document_name(real_name := f"x{real}") or is_picture_name(real_name) or is_archive_name(real_name):
+        reason = f"is a {real} file, not what its suffix says; give it the suffix {real}"
+        return DocumentError(error.name, reason, real_suffix=real)
+    reason = (
+        f"is a {real} file, not what its suffix says, and these are not supported; save it in another format"
+    )
+    return DocumentError(error.name, reason, kind=ProblemKind.UNSUPPORTED)

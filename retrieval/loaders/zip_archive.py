@@ -22,9 +22,7 @@ _CHUNK_BYTES = 64 * 1024
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _WITH_PASSWORD = "EncryptedPackage".encode("utf-16-le")
 _OTHER_FORMATS = {
-    b"%PDF": "is a PDF; give it the suffix .pdf",
-    b"{\\rtf": "is Rich Text; save it in the format of its suffix",
-    b"<": "is HTML or XML; give it the suffix .html, or save it in the format of its suffix",
+    b"<": "is XML; save it in the format of its suffix",
     b"PK": "is cut short or damaged; copy it again",
 }
 

@@ -226,8 +226,12 @@ class Section:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """A file left out of the index: its path below the folder, and the reason with what to do about it."""
+    """A file left out of the index: its path below the folder, and the reason with what to do about it.
+
+    `real_suffix` is as in DocumentError.
+    """
 
     name: str
     reason: str
     kind: ProblemKind = ProblemKind.UNREADABLE
+    real_suffix: str = ""

@@ -61,7 +61,8 @@ class IndexMetadata:
             return None
         try:
             problems = tuple(
-                Problem(name, reason, ProblemKind(kind)) for name, reason, kind in meta["problems"]
+                Problem(name, reason, ProblemKind(kind), *rest)
+                for name, reason, kind, *rest in meta["problems"]
             )
             return cls(**{**meta, "languages": tuple(meta["languages"]), "problems": problems})
         except (LookupError, TypeError, ValueError):

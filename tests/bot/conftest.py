@@ -154,6 +154,9 @@ class FakeDocumentManager:
     def unread_pages(self, name: str) -> int:
         return self.waiting.get(name, 0)
 
+    def file_name(self, source: Source) -> str:
+        return source.name
+
     async def remove(self, source: Source) -> None:
         self.taken_out.append(source.name)
 

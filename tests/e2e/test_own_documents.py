@@ -14,7 +14,7 @@ import pytest
 from bot.i18n.messages import texts_for
 from retrieval.ids import document_id, own_folder
 from sandbox.control_client import ChatClient, MessageClient, Sandbox
-from tests.documents.samples import make_docx
+from tests.documents.samples import make_docx, make_zip
 from tests.e2e.conftest import TIMEOUT_SECONDS, Process, bot_settings, free_port, run_sandbox
 from tests.e2e.own_documents import FACT, LEASE, QUESTION, add_document, ask, read_message, upload_outcome
 
@@ -324,6 +324,30 @@ async def test_reasons_in_other_languages(running: Running, language: str) -> No
         while edited.text.startswith(reading):
             edited = await chat.next_message(kinds=["edited_message"], timeout=TIMEOUT_SECONDS)
         assert texts_for(language).document_is_damaged in edited.text
+
+
+async def test_an_archive(running: Running) -> None:
+    """The documents in an archive answer, are listed from /mine, and go with the archive."""
+    async with Sandbox.at(running.url) as sandbox:
+        ada = await sandbox.private_chat("Ada")
+        archive = make_zip({"lease.txt": LEASE, "tool.exe": b"MZ"})
+        read = await add_document(ada, "flat.zip", archive)
+        assert read.text.startswith(TEXTS.document_read_files("flat.zip", 1))
+        assert "• tool.exe: " in read.text
+        answer = await ask(ada)
+        assert FACT in answer.text
+        assert "📎 flat.zip/lease.txt" in answer.text
+        mine = await ask(ada, "/mine")
+        await mine.press("1. flat.zip")
+        listed = await ada.next_message(kinds=["edited_message"])
+        assert "📎 Lease of the flat in Quince Street" in listed.text
+        mine = await ask(ada, "/mine")
+        await mine.press(TEXTS.remove_document)
+        question = await ada.next_message(kinds=["edited_message"])
+        assert TEXTS.confirm_removal("flat.zip") == question.text
+        await question.press(TEXTS.removal_confirmed)
+        assert TEXTS.no_own_documents == (await ask(ada, "/mine")).text
+        assert FACT not in (await ask(ada)).text
 
 
 async def test_replacing_after_asking(running: Running) -> None:

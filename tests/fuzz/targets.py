@@ -9,6 +9,7 @@ import json
 import logging
 import tempfile
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -23,10 +24,12 @@ from retrieval.errors import DamagedError, DocumentError
 from retrieval.index import manifest
 from retrieval.index.local_index import LocalIndex
 from retrieval.loaders.chunking import split_passages
+from retrieval.loaders.containers import list_packed_files, read_packed_file
 from retrieval.loaders.formats import LOADERS, load_document
 from retrieval.model.document import Document, Passage
 from tests.bot import conftest as fakes
 from tests.documents import samples
+from tests.documents.mail_samples import mail_with, mailbox
 from tests.fuzz import edits
 from tests.retrieval.loaders.test_damaged import check_spans
 
@@ -67,7 +70,7 @@ def targets() -> dict[str, Target]:
         Target("manifest", (_saved_index()[manifest.MANIFEST],), _check_manifest),
         _vectors(),
     ]
-    return {target.name: target for target in [*loaders, *index, _updates()]}
+    return {target.name: target for target in [*loaders, *map(_container, CONTAINERS), *index, _updates()]}
 
 
 def _documents(suffix: str) -> list[bytes]:
@@ -97,6 +100,39 @@ def _loader(kind: str) -> Target:
         return "read"
 
     return Target(f"loader-{kind}", tuple(_documents(f".{kind}")), check)
+
+
+_FILES = {
+    "hours.txt": b"The library opens at nine.\n",
+    "notes/list.md": b"# Notes\n\n- It closes at eight.\n",
+}
+_MAIL = mail_with({"hours.txt": b"The library opens at nine.\n", "pack.zip": samples.make_zip(_FILES)})
+CONTAINERS = {
+    "eml": (_MAIL, mail_with({"inner.eml": _MAIL})),
+    "mbox": (mailbox([_MAIL, _MAIL]),),
+    "msg": tuple(file.read_bytes() for file in sorted((_ROOT / "tests/documents/mail").glob("*_*.msg"))),
+    "zip": (samples.make_zip({**_FILES, "mail.eml": _MAIL}),),
+}
+
+
+def _container(kind: str) -> Target:
+    """Return the target of an archive or a mail, each file of which is read."""
+
+    def check(data: bytes) -> str:
+        with tempfile.TemporaryDirectory() as folder:
+            file = Path(folder) / f"a.{kind}"
+            file.write_bytes(data)
+            try:
+                files = list_packed_files(file, file.name)
+            except DocumentError:
+                return "refused"
+            for packed in files:
+                if not packed.problem:
+                    with suppress(DocumentError):
+                        read_packed_file(file / packed.path, packed.path, len(data) * 300)
+        return "read"
+
+    return Target(f"container-{kind}", CONTAINERS[kind], check)
 
 
 def _without_overlaps(document: Document) -> Document:

@@ -1,5 +1,6 @@
 """Loads e-mails (.eml): the headers that matter, the text, what it quotes, and the names of attachments."""
 
+import binascii
 import email
 import email.policy
 import re
@@ -8,11 +9,12 @@ from email.errors import MessageError
 from email.header import decode_header, make_header
 from email.message import Message as Part
 from email.utils import parsedate_to_datetime
+from functools import partial
 
 from retrieval.errors import DocumentError
 from retrieval.loaders.decoding import decode
 from retrieval.loaders.document_builder import DocumentBuilder, title_from_name
-from retrieval.loaders.mail.message import Email, MailWriter
+from retrieval.loaders.mail.message import Attachment, Email, MailWriter
 from retrieval.model.document import Document
 
 MAX_PARTS = 5000
@@ -20,7 +22,7 @@ MAX_DEPTH = 32
 _HEADER_ERRORS = (ValueError, LookupError, TypeError, MessageError)
 _SHOWN_HEADERS = ("From", "To", "Cc", "Date")
 _EXPECTED_HEADERS = (*_SHOWN_HEADERS, "Subject", "Received", "Message-ID", "Content-Type", "MIME-Version")
-_UUENCODED = re.compile(r"^begin [0-7]{3,4} (?P<name>\S.*)\n(?:[ -`]{1,61}\n)+end$", re.MULTILINE)
+_UUENCODED = re.compile(r"^begin [0-7]{3,4} (?P<name>\S.*)\n(?P<lines>(?:[ -`]{1,61}\n)+)end$", re.MULTILINE)
 _FLOWED_BREAK = re.compile(r"(?<=\S) \n(?![>\n])")
 
 
@@ -59,10 +61,10 @@ def _messages(root: Part, name: str) -> Iterator[Email]:
 
 
 class _PartReader:
-    """Collects the text of a message, the names of its attachments, and the messages attached to it."""
+    """Collects the text of a message, its attachments, and the messages attached to it."""
 
     def __init__(self, name: str) -> None:
-        self.attachments: list[str] = []
+        self.attachments: list[Attachment] = []
         self.messages: list[Part] = []
         self._name = name
         self._parts = 0
@@ -80,19 +82,21 @@ class _PartReader:
                 return "", ""
             return self._join(inner, kind, depth)
         filename = _filename(part)
-        if part.get_content_disposition() == "attachment" or not kind.startswith("text/"):
-            if filename:
-                self.attachments.append(filename)
-            return "", ""
-        if filename and kind not in {"text/plain", "text/html"}:
-            self.attachments.append(filename)
+        disposition = part.get_content_disposition()
+        is_text = kind in {"text/plain", "text/html"} or (kind.startswith("text/") and not filename)
+        if disposition == "attachment" or not is_text:
+            is_inline = disposition == "inline" or "Content-ID" in part
+            self.attachments.append(Attachment(filename, kind, partial(_payload, part), is_inline))
             return "", ""
         text = self._decode(part)
         return ("", text) if kind == "text/html" else (self._without_files(text), "")
 
     def _without_files(self, text: str) -> str:
         """Return a text without the files in it, as programs before MIME attached them."""
-        self.attachments += [file["name"] for file in _UUENCODED.finditer(text)]
+        self.attachments += [
+            Attachment(file["name"], "application/octet-stream", partial(_uudecode, file["lines"]))
+            for file in _UUENCODED.finditer(text)
+        ]
         return _UUENCODED.sub("", text)
 
     def _join(self, parts: list[Part], kind: str, depth: int) -> tuple[str, str]:
@@ -104,17 +108,31 @@ class _PartReader:
         return "\n\n".join(texts), "\n".join(pages)
 
     def _decode(self, part: Part) -> str:
-        data = part.get_payload(decode=True)
-        if not isinstance(data, bytes):
-            return ""
-        charset = part.get_content_charset()
-        try:
-            text = decode(data, self._name, charset)
-        except DocumentError:
-            text = data.decode("utf-8", "replace").replace("\r\n", "\n").replace("\0", "")
+        text = _text(_payload(part), self._name, part.get_content_charset())
         if str(part.get_param("format", "")).lower() == "flowed":
             text = _FLOWED_BREAK.sub(" ", text)
         return text
+
+
+def _text(data: bytes, name: str, charset: str | None = None) -> str:
+    """Return the text that bytes hold; what cannot be decoded is replaced."""
+    try:
+        return decode(data, name, charset)
+    except DocumentError:
+        return data.decode("utf-8", "replace").replace("\r\n", "\n").replace("\0", "")
+
+
+def _payload(part: Part) -> bytes:
+    """Return the decoded bytes of a part, none for one that only holds others."""
+    data = part.get_payload(decode=True)
+    return data if isinstance(data, bytes) else b""
+
+
+def _uudecode(lines: str) -> bytes:
+    try:
+        return b"".join(map(binascii.a2b_uu, lines.splitlines()))
+    except binascii.Error:
+        return b""
 
 
 def _header(part: Part, name: str) -> str:
@@ -132,6 +150,11 @@ def _header(part: Part, name: str) -> str:
 
 
 def _filename(part: Part) -> str:
+    for header in ("Content-Disposition", "Content-Type"):
+        raw = next((str(value) for key, value in part.raw_items() if key.lower() == header.lower()), "")
+        if any("\udc80" <= letter <= "\udcff" for letter in raw):
+            # Bytes that are not ASCII, held as lone surrogates.
+            part.replace_header(header, _text(raw.encode("utf-8", "surrogateescape"), ""))
     try:
         name = part.get_filename() or ""
         shown = str(make_header(decode_header(name)))

@@ -20,7 +20,7 @@ def load(data: bytes, name: str) -> Document:
     writer = MailWriter(builder, name)
     count = 0
     problem = DocumentError(name, "has no line that begins with `From ` before a message; save it again")
-    for number, part in enumerate(_split(data), 1):
+    for number, part in enumerate(split_messages(data), 1):
         if number > MAX_MESSAGES:
             raise DocumentError(
                 name, f"has more than {MAX_MESSAGES} messages; split it", kind=ProblemKind.TOO_LARGE
@@ -36,7 +36,7 @@ def load(data: bytes, name: str) -> Document:
     return builder.build(title_from_name(name), unit="message")
 
 
-def _split(data: bytes) -> Iterator[bytes]:
+def split_messages(data: bytes) -> Iterator[bytes]:
     """Yield the messages of a mailbox without their `From ` lines."""
     lines = list(_FROM_LINE.finditer(data))
     ends = [line.start() for line in lines] + [len(data)]

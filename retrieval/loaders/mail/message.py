@@ -1,6 +1,6 @@
 """The text of an e-mail: its headers, what was written, and what was quoted, each once."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import regex
@@ -36,6 +36,20 @@ _QUOTED_ELEMENTS = (
 
 
 @dataclass(frozen=True, slots=True)
+class Attachment:
+    """A file attached to an e-mail: its name, "" without one, its MIME type, and a function that decodes it.
+
+    `is_inline` means that it may be shown within the text. `problem` is why it cannot be read, if so.
+    """
+
+    name: str
+    kind: str
+    read: Callable[[], bytes]
+    is_inline: bool = False
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Email:
     """An e-mail. `date` is as in ISO 8601 or "", `headers` are names and values, as they are shown."""
 
@@ -44,7 +58,7 @@ class Email:
     headers: Sequence[tuple[str, str]]
     text: str = ""
     html: str = ""
-    attachments: Sequence[str] = ()
+    attachments: Sequence[Attachment] = ()
 
 
 @dataclass(slots=True)
@@ -81,8 +95,8 @@ class MailWriter:
         self._builder.begin_page(label)
         self._builder.add_heading(message.subject, 1)
         lines = [f"{name}: {value}" for name, value in message.headers if value]
-        if message.attachments:
-            lines.append(f"Attachments: {', '.join(message.attachments)}")
+        if names := [attachment.name for attachment in message.attachments if attachment.name]:
+            lines.append(f"Attachments: {', '.join(names)}")
         self._builder.add_block("\n".join(lines))
         parts = _plain_parts(message.text) if message.text.strip() else _html_parts(message.html, self._name)
         new: list[str] = []

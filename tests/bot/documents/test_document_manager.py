@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from bot.documents.document_manager import DocumentManager, is_valid_document_name
 from retrieval.documents.local_library import LocalLibrary
 from retrieval.errors import DocumentError, FolderError
+from tests.documents import mail_samples, samples
 
 FACT = "The lighthouse of Nordholm was built in 1874.\n"
 
@@ -73,6 +74,27 @@ async def test_removing_a_document(manager: DocumentManager, swapped: list[Local
     await manager.remove(source)
     await manager.remove(source)
     assert ([], []) == (_files(manager), _names(swapped[-1]))
+
+
+async def test_archives_and_mails(manager: DocumentManager, swapped: list[LocalLibrary]) -> None:
+    """An archive or a mail is added with the documents in it, and removed with any of them."""
+    (manager.library.folder / "a.txt").unlink()
+    await manager.add("b.zip", samples.make_zip({"c.txt": "A hawser.", "d.txt": ""}))
+    await manager.add("m.eml", mail_samples.mail_with({"e.txt": b"A bowline."}))
+    assert ["b.zip/c.txt", "m.eml", "m.eml/e.txt"] == _names(swapped[-1])
+    archived, _, attached = swapped[-1].sources
+    assert ("b.zip", "m.eml") == (manager.file_name(archived), manager.file_name(attached))
+    await manager.remove(archived)
+    await manager.remove(attached)
+    assert ([], []) == (_files(manager), _names(swapped[-1]))
+
+
+@pytest.mark.parametrize("data", [b"PK", samples.make_zip({"a.txt": ""}), samples.make_zip({"a.exe": "x"})])
+async def test_archives_without_a_document(manager: DocumentManager, data: bytes) -> None:
+    """An archive that cannot be opened, or has nothing that can be read, is not added."""
+    with pytest.raises(DocumentError):
+        await manager.add("b.zip", data)
+    assert ["a.txt"] == _files(manager)
 
 
 async def test_reloading(manager: DocumentManager, swapped: list[LocalLibrary]) -> None:

@@ -19,8 +19,10 @@ from bot.documents.upload_queue import Upload, UploadQueue
 from bot.i18n.messages import texts_for
 from bot.monitoring.metrics import Metrics
 from bot.telegram.messaging import ChatActions
+from bot.views.problems import SHOWN_FORMATS
 from retrieval.documents import ingestion
 from retrieval.documents.local_library import LocalLibrary
+from tests.documents import mail_samples, samples
 from tests.retrieval.fake_encoder import FakeEncoder
 
 TEXTS = texts_for("en")
@@ -83,6 +85,7 @@ async def test_missing_vectors_are_computed_after_a_restart(
 class FakeBot:
     """Telegram, where the id of a file is its content; `told` is what the bot wrote, without progress.
 
+    `contents` has those of files that are no text, by id.
     `on_send` is called before a message is sent.
     """
 
@@ -90,14 +93,14 @@ class FakeBot:
 
     def __init__(self) -> None:
         self.told: list[str] = []
+        self.contents: dict[str, bytes] = {}
         self.on_send: Callable[[], None] = lambda: None
 
     async def get_file(self, file_id: str) -> Any:
         return SimpleNamespace(download_as_bytearray=lambda: self._content(file_id))
 
-    @staticmethod
-    async def _content(text: str) -> bytearray:
-        return bytearray(text.encode())
+    async def _content(self, text: str) -> bytearray:
+        return bytearray(self.contents.get(text, text.encode()))
 
     async def edit_message_text(self, text: str, **_: object) -> None:
         if not text.startswith("Reading "):
@@ -331,3 +334,86 @@ async def test_uploads_of_a_group_that_has_moved(
     assert [TEXTS.document_read("lease.txt")] == bot.told
     assert ["lease.txt"] == [name for name, _, _ in collections.documents(supergroup)]
     assert [supergroup] == collections.chats()
+
+
+async def _send(queue: UploadQueue, collections: Collections, upload: Upload) -> None:
+    queue.save(upload)
+    queue.start(upload)
+    await _until(lambda: not collections.paths(CHAT).saved_uploads())
+
+
+async def test_an_archive(bot: FakeBot, collections: Collections, queue: UploadQueue) -> None:
+    """Each file in an archive is a document of the chat, and those left out are told with the reason."""
+    files = {
+        "lease.txt": LEASE,
+        "notes/roof.txt": "The roof was mended in May.",
+        "plan.dwg": "x",
+        "no.txt": "",
+    }
+    bot.contents["Z"] = samples.make_zip(files)
+    await _send(queue, collections, _upload(1, "flat.zip", "Z", QUESTION))
+    first, answer = bot.told
+    assert first == "\n".join(
+        (
+            TEXTS.document_read_files("flat.zip", 2),
+            "",
+            TEXTS.files_left_out(2),
+            f"• no.txt: {TEXTS.document_is_empty}",
+            f"• plan.dwg: {TEXTS.format_not_supported(SHOWN_FORMATS)}",
+        )
+    )
+    assert "three months" in answer
+    assert "flat.zip/lease.txt" in answer
+    library = await collections.library(CHAT)
+    assert library is not None
+    assert ["@7/flat.zip/lease.txt", "@7/flat.zip/notes/roof.txt"] == [one.name for one in library.sources]
+    await in_thread(lambda: collections.remove(CHAT, "flat.zip"))
+    assert not collections.paths(CHAT).folder.exists()
+
+
+async def test_a_mail(bot: FakeBot, collections: Collections, queue: UploadQueue) -> None:
+    """The attachments of a mail are documents of the chat beside the mail."""
+    bot.contents["M"] = mail_samples.mail_with({"lease.txt": LEASE.encode()})
+    await _send(queue, collections, _upload(1, "re.eml", "M", QUESTION))
+    assert TEXTS.document_read_files("re.eml", 2) == bot.told[0]
+    assert "re.eml/lease.txt" in bot.told[1]
+
+
+async def test_an_archive_with_too_many_documents(
+    bot: Any, collections: Collections, queue: UploadQueue
+) -> None:
+    """The documents in an archive count as those of the chat; with too many, none of them is added."""
+    queue._most_documents = 3
+    await _send(queue, collections, _upload(1, "lease.txt"))
+    bot.contents["Z"] = samples.make_zip({f"{number}.txt": f"Fact {number}." for number in range(3)})
+    await _send(queue, collections, _upload(2, "facts.zip", "Z"))
+    assert TEXTS.document_not_added("facts.zip", TEXTS.too_many_documents(3)) == bot.told[-1]
+    assert ["lease.txt"] == [name for name, _, _ in collections.documents(CHAT)]
+    bot.contents["Y"] = samples.make_zip({f"{number}.txt": f"Fact {number}." for number in range(2)})
+    await _send(queue, collections, _upload(3, "facts.zip", "Y"))
+    assert TEXTS.document_read_files("facts.zip", 2) == bot.told[-1]
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (b"PK", TEXTS.document_is_damaged),
+        (samples.make_zip({"a.exe": "x", "b.txt": ""}), TEXTS.document_is_empty),
+        (samples.make_zip({"a.exe": "x"}), TEXTS.format_not_supported(SHOWN_FORMATS)),
+        (samples.make_zip({"a.txt": bytes(20 * 2**20)}), TEXTS.document_is_too_large),
+    ],
+)
+async def test_archives_without_a_document(
+    bot: FakeBot, collections: Collections, queue: UploadQueue, data: bytes, reason: str
+) -> None:
+    """An archive that cannot be opened, or has nothing that can be read, is refused with what to do."""
+    bot.contents["Z"] = data
+    await _send(queue, collections, _upload(1, "all.zip", "Z"))
+    assert [TEXTS.document_not_added("all.zip", reason)] == bot.told
+    await _until(lambda: not collections.paths(CHAT).folder.exists())
+
+
+async def test_a_wrong_suffix(bot: FakeBot, collections: Collections, queue: UploadQueue) -> None:
+    """A file with a wrong suffix is refused with what it is, and what to do about that in a chat."""
+    await _send(queue, collections, _upload(1, "page.pdf", "<!DOCTYPE html><p>Hello</p>"))
+    assert [TEXTS.document_not_added("page.pdf", TEXTS.document_is_misnamed(".html"))] == bot.told

@@ -117,6 +117,10 @@ async def test_bad_names_are_refused(manager: Any, telegram: Any, name: str | No
     [
         (DocumentError("guide.txt", "holds no text; fill it"), "holds no text; fill it"),
         (PermissionError(13, "Permission denied"), "PermissionError"),
+        (
+            DocumentError("guide.txt", "is a .pdf file; give it the suffix .pdf", real_suffix=".pdf"),
+            TEXTS.document_is_misnamed(".pdf"),
+        ),
     ],
 )
 async def test_refused_documents(manager: Any, telegram: Any, error: Exception, reason: str) -> None:

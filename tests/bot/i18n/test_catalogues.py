@@ -25,7 +25,19 @@ MARKS = {"de": ("„", "“"), "tr": ("“", "”"), "zh": ("“", "”")}
 NUMBERS = {"count", "passages"}
 WITHOUT_NUMBER = {("ar", 1), ("ar", 2)}
 # These placeholders may be filled with text of the other direction of writing.
-NAMES = {"backend", "heading", "label", "name", "quote", "reason", "title", "version", "word", "words"}
+NAMES = {
+    "backend",
+    "heading",
+    "label",
+    "name",
+    "quote",
+    "reason",
+    "suffix",
+    "title",
+    "version",
+    "word",
+    "words",
+}
 
 
 def _catalogue(language: str) -> Catalog:

@@ -96,7 +96,7 @@ def test_headings_are_within_limits(
 ) -> None:
     """With any headings, even empty ones, each page fits in a message and its buttons have visible text."""
     check_limits(browse.render_headings(source, sections, page, recipient))
-    check_limits(browse.render_removal(source, TEXTS))
+    check_limits(browse.render_removal(source, source.name, TEXTS))
 
 
 @st.composite

@@ -45,7 +45,7 @@ def test_full() -> None:
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_reasons_are_explained(language: str) -> None:
-    """Each kind of reason has its sentence in each language; English keeps exact reasons for people."""
+    """Each kind of reason has its sentence in each language, with what to do in a chat."""
     texts = texts_for(language)
     for kind, sentence in (
         (ProblemKind.PROTECTED, texts.document_is_protected),
@@ -54,9 +54,9 @@ def test_reasons_are_explained(language: str) -> None:
         (ProblemKind.TOO_LARGE, texts.document_is_too_large),
         (ProblemKind.UNREADABLE, texts.document_is_damaged),
     ):
-        is_exact = language == "en" and kind in {ProblemKind.TOO_LARGE, ProblemKind.UNREADABLE}
-        explained = explain_problem(Problem("a.pdf", "is so", kind), texts)
-        assert explained == ("is so" if is_exact else sentence)
+        assert sentence == explain_problem(Problem("a.pdf", "is so; give it the suffix .b", kind), texts)
+    misnamed = Problem("a.pdf", "is a .png file; give it the suffix .png", real_suffix=".png")
+    assert texts.document_is_misnamed(".png") == explain_problem(misnamed, texts)
     problem = Problem("a.doc", libreoffice.MISSING, ProblemKind.UNSUPPORTED)
     old_word = explain_problem(problem, texts)
     assert "LibreOffice" not in old_word

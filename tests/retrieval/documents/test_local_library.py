@@ -12,7 +12,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from retrieval.documents import ingestion, local_library
-from retrieval.documents.file_listing import FileEntry
+from retrieval.documents.file_listing import FileEntry, FolderListing
 from retrieval.documents.local_library import LocalLibrary
 from retrieval.embeddings.encoder import QuestionVectors
 from retrieval.errors import FolderError
@@ -186,7 +186,7 @@ def test_deleted_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A file deleted between listing and reading is a problem, not an error."""
     (tmp_path / "a.txt").write_text(HOURS)
     listed = [FileEntry(name, 1, 1) for name in ("a.txt", "gone.txt")]
-    monkeypatch.setattr(local_library, "list_files", lambda _: (listed, []))
+    monkeypatch.setattr(local_library, "list_folder", lambda *_: FolderListing(listed, []))
     assert ["gone.txt"] == [problem.name for problem in LocalLibrary.open(tmp_path).problems]
 
 

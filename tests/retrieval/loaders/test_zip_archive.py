@@ -52,9 +52,10 @@ def reason(data: bytes, name: str) -> str:
     [
         (OLE + "EncryptedPackage".encode("utf-16-le"), "is encrypted; save it without a password"),
         (OLE, "is of a version before 2007; save it in the format of its suffix"),
-        (b"%PDF-1.7\n", "is a PDF; give it the suffix .pdf"),
-        (b"\n<html>", "is HTML or XML; give it the suffix .html, or save it in the format of its suffix"),
-        (b"{\\rtf1", "is Rich Text; save it in the format of its suffix"),
+        (b"%PDF-1.7\n", "is a .pdf file, not what its suffix says; give it the suffix .pdf"),
+        (b"\n<html>", "is a .html file, not what its suffix says; give it the suffix .html"),
+        (b"{\\rtf1", "is a .rtf file, not what its suffix says; give it the suffix .rtf"),
+        (b"<?xml version='1.0'?>", "is XML; save it in the format of its suffix"),
         (b"PK\3\4\0\0", "is cut short or damaged; copy it again"),
         (b"", "is not what its suffix says; give it the suffix of its real format"),
         (b"\0\1\2", "is not what its suffix says; give it the suffix of its real format"),

@@ -11,7 +11,7 @@ from bot.views.locations import location_text
 from retrieval.documents.file_listing import list_files
 from retrieval.documents.local_library import LocalLibrary
 from retrieval.errors import DocumentError
-from retrieval.loaders import zip_folder
+from retrieval.loaders import containers
 from retrieval.loaders.formats import read_file
 from tests.documents import samples, text_samples
 
@@ -99,10 +99,10 @@ def test_limits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Too many files, and one that is too large, are refused."""
     path = _write(tmp_path / "a.zip", {f"{n}.txt": b"abc" for n in range(3)})
     with pytest.raises(DocumentError, match="unpacks to more than 0 MB"):
-        zip_folder.read_packed_file(path / "1.txt", "a.zip/1.txt", 2)
-    monkeypatch.setattr(zip_folder, "MAX_FILES", 2)
+        containers.read_packed_file(path / "1.txt", "a.zip/1.txt", 2)
+    monkeypatch.setattr(containers, "MAX_FILES", 2)
     with pytest.raises(DocumentError, match="holds more than 2 files; unpack it"):
-        zip_folder.list_packed_files(path, "a.zip")
+        containers.list_packed_files(path, "a.zip")
 
 
 def test_wrong_size(tmp_path: Path) -> None:
