@@ -1,7 +1,7 @@
 """The fitted coefficients of quotes and of confidence, and the thresholds of certainty.
 
 The coefficients are the only fitted constants. They come from encyclopaedia questions in five languages and
-everyday questions about seven collections in four. docs/ranking.md has the method, the contribution of each
+everyday questions about 27 collections in nine. docs/ranking.md has the method, the contribution of each
 feature and the results on unseen collections. A negative coefficient corrects for what two features both
 count.
 """
@@ -103,42 +103,39 @@ WITH_MEANING = Coefficients(
 # For candidates with the vectors of their tokens, too.
 WITH_TOKENS = Coefficients(
     quote={
-        "names": 1.08,
-        "heading": 2.26,
-        "coverage": 2.53,
-        "coverage_with_headings": 0.0,
-        "frequency": 2.47,
-        "nearby_gain": 2.41,
-        "span_grams": 1.56,
-        "previous_gain": 1.84,
-        "starts_passage": 0.41,
-        "starts_section": 1.03,
-        "length": 1.39,
-        "starts_lowercase": -0.08,
-        "meaning": 8.78,
-        "span_meaning": 4.21,
-        "title": 1.41,
-        "year": 2.09,
-        "person": 2.06,
-        "number": 0.34,
-        "token_meaning": 3.66,
+        "names": 0.06,
+        "heading": 1.4,
+        "coverage_with_headings": 4.84,
+        "nearby_gain": 2.58,
+        "span_grams": 0.54,
+        "previous_gain": 2.16,
+        "starts_passage": 0.39,
+        "starts_section": 0.68,
+        "length": 0.86,
+        "starts_lowercase": -0.43,
+        "meaning": 5.95,
+        "span_meaning": 4.17,
+        "title": 0.23,
+        "person": 0.08,
+        "number": 1.19,
+        "token_meaning": 3.03,
         "answer_likeness": 1.0,
     },
     confidence={
-        "missing_names": -4.24,
-        "coverage": -0.29,
-        "span_grams": 0.48,
-        "grams": 0.91,
-        "heading": 0.36,
-        "meaning": 3.38,
-        "span_meaning": 0.05,
-        "token_meaning": 1.45,
-        "words": 0.8,
-        "share": 0.0,
+        "missing_names": -2.14,
+        "coverage": -0.03,
+        "span_grams": 0.53,
+        "grams": 0.56,
+        "heading": 1.01,
+        "meaning": 1.59,
+        "span_meaning": 0.33,
+        "token_meaning": 0.59,
+        "words": 0.56,
+        "share": 0.35,
     },
-    bias=-5.27,
+    bias=-3.52,
     # On collections left out of the fit, 0.04 of the answerable questions then get a wrong answer, and
-    # 0.96 of the others get none (docs/ranking.md).
+    # 0.93 of the others get none (docs/ranking.md).
     min_sure=0.65,
 )
 
