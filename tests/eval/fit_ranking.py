@@ -1,6 +1,6 @@
 """Fit the coefficients of ranking and confidence: `python -m tests.eval.fit_ranking` (docs/ranking.md).
 
-Reads the everyday collections of the part "fit", never those of the part "report", and encyclopaedia
+Reads the everyday collections of the parts "fit" and "tables", never those to report, and encyclopaedia
 questions, if there are any. Prints how well each collection is answered with coefficients fitted on the
 others, the thresholds of certainty, and the constants for `retrieval/quotes/confidence.py`.
 """
@@ -28,7 +28,7 @@ from retrieval.query.match_features import FloatArray, IntArray, match_features
 from retrieval.quotes.confidence import WITH_TOKENS, confidence_features
 from retrieval.quotes.quote_selection import lost_in_parts, mean_vectors, rank_spans, share_of_best
 from tests.eval.metrics import MAX_QUOTE_CHARS, Question, read_questions
-from tests.eval.report import FIT
+from tests.eval.report import FIT, TABLES
 from tests.eval.sources import FETCHED_DIR, find_problems, read_collections
 
 _L2 = 0.001
@@ -212,7 +212,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _everyday_collections(root: Path) -> Iterator[Collection]:
     for collection in read_collections():
-        if collection.part == FIT and not find_problems(collection.folder(root), collection.checksums):
+        if collection.part in (FIT, TABLES) and not find_problems(
+            collection.folder(root), collection.checksums
+        ):
             yield Collection(collection.name, collection.folder(root), read_questions(collection))
 
 

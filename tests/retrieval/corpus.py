@@ -27,7 +27,7 @@ def document(name: str, texts: Sequence[str], language: str = "en") -> list[Pass
         heading = ("Top", f"Part {number}")[: number % 3]
         place = (number, number, language, number % 4 or None)
         lines = (LineMark(0, number), LineMark(2, number + 3), LineMark(300, number + 1))[: number % 4]
-        paragraphs = (1, 400)[: number % 3]
+        paragraphs = (350, 400)[: number % 3]
         passages.append(
             Passage(
                 identity, name, name.upper(), span, text, heading, *place, lines=lines, paragraphs=paragraphs

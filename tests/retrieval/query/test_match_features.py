@@ -153,11 +153,16 @@ def test_rare_words_weigh_more() -> None:
 
 
 @pytest.mark.parametrize(
-    ("shortlisted", "expected"),
-    # The less similar half of 0.9, 0.2 and 0.4 has a mean of 0.3, that of 0.4 and 0.9 one of 0.4.
-    [([3, 0, 1], [-0.1, 0.1, 0, 0.6]), ([1, 3], [0, 0, 0, 0.5]), ([2], [0, 0, 0, 0])],
+    ("shortlisted", "baseline"),
+    # The less similar half of 0.9, 0.2 and 0.4 has a mean of 0.3, that of 0.4 and 0.9 one of 0.4. The usual
+    # baseline stands for the passages that are missing to a shortlist of 20.
+    [
+        ([3, 0, 1], (3 * 0.3 + 17 * 0.505) / 20),
+        ([1, 3], (2 * 0.4 + 18 * 0.505) / 20),
+        ([2], (0.7 + 19 * 0.505) / 20),
+    ],
 )
-def test_token_similarity(shortlisted: list[int], expected: list[float], look: Look) -> None:
+def test_token_similarity(shortlisted: list[int], baseline: float, look: Look) -> None:
     """Similarities are relative to the less similar half of the shortlisted, and 0 for other candidates."""
     looked = look("goat", [("en", "goat")] * 4, encoder=FakeEncoder())
     assert looked is not None
@@ -167,7 +172,9 @@ def test_token_similarity(shortlisted: list[int], expected: list[float], look: L
     meaning = replace(matches.meaning, compare_tokens=lambda ordinals: similarity[ordinals])
     result = token_similarity(replace(matches, meaning=meaning), np.array(shortlisted))
     assert result is not None
-    assert [value * MEANING_SCALE for value in expected] == pytest.approx(result.tolist(), abs=1e-5)
+    expected = np.zeros(4)
+    expected[shortlisted] = (similarity[shortlisted] - baseline) * MEANING_SCALE
+    assert expected.tolist() == pytest.approx(result.tolist(), abs=1e-5)
 
 
 def test_no_token_similarity(look: Look) -> None:
