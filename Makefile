@@ -61,7 +61,7 @@ ask: $(BIN)/.installed
 chat: $(BIN)/.installed
 	@$(BIN)/verbatim chat
 
-# Tests run in parallel, in one process more than there are processors. Python keeps the bytecode of the tests,
+# Tests run in parallel, in two processes more than there are processors, as many of them wait. Python keeps the bytecode of the tests,
 # also where the environment says not to: compiling it takes a tenth of the time.
 PYTEST := env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m pytest
 PARALLEL := -n auto --dist worksteal
@@ -69,10 +69,11 @@ PARALLEL := -n auto --dist worksteal
 test: $(BIN)/.installed-dev
 	@$(PYTEST) $(PARALLEL)
 
-# A tenth of the examples of property tests, and no test that starts processes or takes long.
+# A tenth of the examples of property tests, and no test that starts processes or takes long: none of these waits,
+# so there are as many processes as processors.
 test-fast: export VERBATIM_EXAMPLES = 0.1
 test-fast: $(BIN)/.installed-dev
-	@$(PYTEST) $(PARALLEL) -m "not e2e and not browser and not slow and not soak" \
+	@$(PYTEST) $(PARALLEL) -n logical -m "not e2e and not browser and not slow and not soak" \
 		--ignore tests/e2e --ignore tests/opensearch
 
 # All tests of `make test`, which take twice as long when lines are counted. What runs in processes that tests

@@ -44,8 +44,9 @@ from bot.telegram.polling import Poller
 from bot.telegram.spool import Spool
 from bot.telegram.webhook import Inbox, Webhook
 from bot.views.problems import problem_lines
+from config.errors import ConfigError
 from config.logging import configure
-from config.settings import ConfigError, Settings, startup_problems
+from config.settings import Settings, startup_problems
 from retrieval.documents.base_library import SingleLibrary
 from retrieval.documents.local_library import LocalLibrary, Progress
 from retrieval.errors import FolderError

@@ -13,10 +13,7 @@ import platformdirs
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-
-class ConfigError(Exception):
-    """A setting is wrong; the message is one line for the operator."""
-
+from config.errors import ConfigError
 
 _MAX_SECRET_CHARS = 256
 _MAX_SHOWN_CHARS = 60

@@ -38,7 +38,10 @@ LIBRARIES = (
     "uvicorn.protocols.http.h11_impl", "watchfiles",
 )  # fmt: skip
 # They import most modules of the project, and read nothing of the environment before they are called.
-PROJECT_MODULES = ("bot.cli.commands", "bot.lifecycle", "sandbox.server")
+PROJECT_MODULES = (
+    "bot.cli.commands", "bot.cli.evaluation", "bot.cli.feedback_report", "bot.cli.indexing",
+    "bot.cli.questions", "bot.lifecycle", "sandbox.server",
+)  # fmt: skip
 _MAX_REQUEST_BYTES = 2**17
 # Variables that Python reads when it starts, so that a fork would ignore them.
 _STARTUP_VARIABLES = ("PYTHON", "LC_", "OPENBLAS_")

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from bot.documents.chat_collections import Collections
-from config.settings import ConfigError, Settings
+from config.errors import ConfigError
+from config.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)

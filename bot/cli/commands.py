@@ -1,68 +1,22 @@
-"""The command `verbatim`. Modules that only one command needs are imported by that command."""
+"""The command `verbatim`: its options and help. What a command needs is imported by that command.
 
-import asyncio
-import contextlib
+Processes that read documents import this module when they start, and help needs nothing else.
+"""
+
 import json
-import re
 import sys
-from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, NoReturn, TextIO
+from typing import Any, BinaryIO
 
 import click
 
 from bot import __version__
-from bot.cli import answer_output, feedback_report
-from bot.cli.answer_output import TerminalStyle, answer_about_documents, answer_json
-from bot.cli.open_documents import (
-    connect,
-    encode_missing,
-    open_cluster_documents,
-    open_documents,
-    print_problems,
-    progress_bar,
-    read_scans,
-    read_settings,
-)
-from bot.documents.search_backends import encoder_for, loaded_encoder_for
-from bot.i18n.messages import texts_for
-from bot.i18n.small_talk import small_talk_reply
-from bot.monitoring import feedback
-from bot.views.refusals import MAX_CLOSEST_PASSAGES
-from config.settings import ConfigError, Settings
-from retrieval.documents.local_library import LocalLibrary
+from bot.cli.output import UsageFailure, print_text
+from config.errors import ConfigError
 from retrieval.errors import RetrievalError
-from retrieval.evaluation import dataset, evaluation_report, floors, metrics
-from retrieval.model.answer import Answer
 
-if TYPE_CHECKING:
-    # The cluster client takes longer to import than answering a question.
-    from retrieval.opensearch import ClusterLibrary
-
-# 128 + SIGINT, as in shells.
-_INTERRUPTED_EXIT_CODE = 130
-_UNSAVED_EXIT_CODE = 1
-# A wrong setting or call, and a folder without documents.
-_SETTING_EXIT_CODE = 2
 _DEFAULT_QUOTES = 1
 _DEFAULT_QUOTES_JSON = 5
-
-# A line that begins like this is no question but a command, such as those of the bot in Telegram.
-_COMMAND = re.compile(r"\s*/[a-z]\w*(\s|$)", re.IGNORECASE)
-_CHAT_HELP = """\
-Write a question, and the documents are searched for the sentences that answer it.
-Enter alone shows the next quote. "And when was that?" asks on about the question before. Ctrl-D ends.
-The commands of the bot in Telegram, such as /search and /sources, do not work here.
-"""
-
-
-class UsageFailure(click.ClickException):
-    """A wrong setting or call: one line on stderr and exit code 2."""
-
-    exit_code = _SETTING_EXIT_CODE
-
-    def show(self, file: TextIO | None = None) -> None:  # type: ignore[override]  # click types it IO[Any]
-        click.echo(f"verbatim: {self.message}", file=file or sys.stderr)
 
 
 class CommandGroup(click.Group):
@@ -74,7 +28,7 @@ class CommandGroup(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
-        except (ConfigError, RetrievalError, dataset.DatasetError, floors.FloorError) as error:
+        except (ConfigError, RetrievalError) as error:
             raise UsageFailure(str(error)) from None
         except BrokenPipeError:
             # The reader of the output has gone; click handles this silently.
@@ -93,15 +47,6 @@ docs_option = click.option(
     metavar="DIR",
     help="The documents folder, instead of SEEDS_DIR. With OPENSEARCH_URL, answers come from the cluster.",
 )
-
-
-def _count_noun(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
-
-
-def _print(text: str) -> None:
-    # TerminalStyle decides about styles. click would also remove control characters from quotes.
-    click.echo(text, color=True)
 
 
 @click.group(cls=CommandGroup, context_settings={"help_option_names": ["-h", "--help"]})
@@ -144,48 +89,10 @@ def ask(
     """
     if bool(question) == bool(questions):
         raise click.UsageError("Give a QUESTION, or --questions FILE.")
-    style, quotes = (
-        TerminalStyle.of(sys.stdout),
-        top or (_DEFAULT_QUOTES_JSON if as_json else _DEFAULT_QUOTES),
-    )
-    with open_documents(docs) as (library, runner):
+    from bot.cli.questions import ask as ask_documents
 
-        def print_answer(line: str) -> bool:
-            """Print the answer to a line, and return whether it shows any of the documents."""
-            if not as_json:
-                if reply := small_talk_reply(line, texts_for()):
-                    _print(reply)
-                    return False
-                if about := runner.run(answer_about_documents(line, library, texts_for(), style)):
-                    _print(about)
-                    return True
-            answer = runner.run(
-                library.answer(line, top=quotes if as_json else max(quotes, MAX_CLOSEST_PASSAGES))
-            )
-            if as_json:
-                _print(json.dumps(answer_json(answer), ensure_ascii=False))
-            else:
-                _print(answer_output.answer_text(answer, texts_for(), style, quotes=slice(quotes)))
-            return answer.certainty != "none"
-
-        if questions is None:
-            sys.exit(0 if print_answer(" ".join(question)) else 1)
-        for number, line in enumerate(_read_lines(questions)):
-            if number and not as_json:
-                _print("")
-            print_answer(line)
-
-
-def _read_lines(file: BinaryIO) -> Iterator[str]:
-    """Yield lines as they arrive: a program can read each answer before it sends the next question."""
-    for number, line in enumerate(file, 1):
-        try:
-            text = line.decode("utf-8-sig" if number == 1 else "utf-8")
-        except UnicodeDecodeError:
-            raise UsageFailure(
-                f"{file.name}: line {number} is not UTF-8 text: save the file as UTF-8"
-            ) from None
-        yield text.removesuffix("\n").removesuffix("\r")
+    quotes = top or (_DEFAULT_QUOTES_JSON if as_json else _DEFAULT_QUOTES)
+    ask_documents(docs, questions or " ".join(question), quotes, as_json=as_json)
 
 
 @main.command()
@@ -195,66 +102,9 @@ def chat(docs: Path | None) -> None:
 
     An empty line shows the next quote, /help explains, Ctrl-D ends.
     """
-    style, shown = TerminalStyle.of(sys.stdout), 0
-    answer: Answer | None = None
-    question: str | None = None
-    with open_documents(docs) as (library, runner):
-        _print(
-            f"{_count_noun(library.passages, 'passage')} of {_count_noun(len(library.sources), 'document')}."
-            " Ask; Enter alone shows the next quote, Ctrl-D ends.\n"
-        )
-        for line in _input_lines():
-            if _COMMAND.match(line):
-                _print(_CHAT_HELP)
-                continue
-            if reply := small_talk_reply(line, texts_for()):
-                _print(reply + "\n")
-                continue
-            if line.strip() and (
-                about := runner.run(answer_about_documents(line, library, texts_for(), style))
-            ):
-                answer = None
-                _print(about + "\n")
-                continue
-            if line.strip():
-                answer, shown = runner.run(_answer_line(library, line, question)), 0
-                if not answer.asks_nothing:
-                    question = answer.question
-            elif answer is None or not answer.answered:
-                continue
-            if answer.answered and shown >= len(answer.citations):
-                _print("That was the last quote.\n")
-                continue
-            _print(
-                answer_output.answer_text(answer, texts_for(), style, quotes=slice(shown, shown + 1)) + "\n"
-            )
-            shown += 1
+    from bot.cli import questions
 
-
-async def _answer_line(library: "LocalLibrary | ClusterLibrary", line: str, earlier: str | None) -> Answer:
-    """Answer a line as a question of its own or, if that has no answer, as a follow-up question."""
-    alone = await library.answer(line)
-    if alone.answered or earlier is None:
-        return alone
-    follow_up = await library.answer(line, earlier=earlier)
-    # Words of the earlier question are no answer to a line of unknown words.
-    return follow_up if follow_up.answered or alone.asks_nothing else alone
-
-
-def _input_lines() -> Iterator[str]:
-    prompt = ""
-    if sys.stdin.isatty():
-        # Adds history and arrow keys to input(); missing in some Python builds.
-        with contextlib.suppress(ImportError):
-            import readline  # noqa: F401, PLC0415
-
-        prompt = "? "
-    try:
-        while True:
-            yield input(prompt)
-    except (EOFError, KeyboardInterrupt):
-        if prompt:
-            _print("")
+    questions.chat(docs)
 
 
 @main.command()
@@ -277,100 +127,9 @@ def index(docs: Path | None, *, fresh: bool, list_all: bool) -> None:
     Exit codes: 0; 1 if the index or vectors cannot be saved; 2 for a wrong option or setting, or if no
     document can be read.
     """
-    settings = read_settings()
-    folder = docs or settings.seeds_dir
-    if settings.opensearch_nodes:
-        _index_cluster(settings, folder, fresh=fresh, list_all=list_all)
-        return
-    with progress_bar("Reading") as progress:
-        library = LocalLibrary.open(
-            folder,
-            index_dir=settings.index_dir,
-            quote_chars=settings.quote_chars,
-            progress=progress,
-            fresh=True,
-            encoder=encoder_for(settings),
-            ocr=settings.ocr == "auto",
-        )
-    library = _read_scans_for_index(library, settings.index_dir)
-    print_problems(library, folder, list_all=list_all)
-    _print_counts(library)
-    if not library.sources:
-        sys.exit(_SETTING_EXIT_CODE)
-    if not library.is_saved:
-        _fail_unsaved(settings, "the index is not saved")
-    if texts := library.encodable:
-        _encode_for_index(library, texts)
-        if not library.has_saved_vectors:
-            _fail_unsaved(settings, "vectors are not saved")
+    from bot.cli import indexing
 
-
-def _fail_unsaved(settings: Settings, what: str) -> NoReturn:
-    """End with exit code 1 and a line; the reason has been logged."""
-    click.echo(f"verbatim: INDEX_DIR={settings.index_dir}: {what}; `verbatim index` tries again", err=True)
-    sys.exit(_UNSAVED_EXIT_CODE)
-
-
-def _read_scans_for_index(library: LocalLibrary, index_dir: Path) -> LocalLibrary:
-    """Read all scanned pages by OCR. Ctrl-C stops this, and keeps the pages so far."""
-    try:
-        return read_scans(library, index_dir)
-    except KeyboardInterrupt:
-        sys.exit(_INTERRUPTED_EXIT_CODE)
-
-
-def _encode_for_index(library: LocalLibrary, texts: int) -> None:
-    """Encode all texts without a vector. Ctrl-C stops this, and keeps the vectors so far."""
-    missing = library.unencoded
-    try:
-        encode_missing(library)
-    except KeyboardInterrupt:
-        sys.exit(_INTERRUPTED_EXIT_CODE)
-    finally:
-        remaining = library.unencoded
-        hint = "; `verbatim index` encodes the rest" if remaining else ""
-        counts = f"{texts - remaining:,} of {texts:,} texts have vectors, {missing - remaining:,} of them new"
-        _print(f"{counts}{hint}")
-
-
-def _index_cluster(settings: Settings, folder: Path, *, fresh: bool, list_all: bool) -> None:
-    from retrieval.opensearch import IndexPlan, cached_embeddings, write_index  # noqa: PLC0415  # as above
-
-    # Loaded first to see whether that works: an index has vectors of all its texts or of none.
-    encoder = loaded_encoder_for(settings)
-    embeddings = (
-        cached_embeddings(encoder, settings.index_dir, settings.opensearch_index) if encoder else None
-    )
-
-    def print_waiting(holder: str) -> None:
-        click.echo(f"another process ({holder}) is writing the index; waiting", err=True)
-
-    plan = IndexPlan(
-        settings.opensearch_index,
-        settings.quote_chars,
-        settings.opensearch_shards,
-        settings.opensearch_replicas,
-        fresh,
-    )
-    with asyncio.Runner() as runner, connect(settings, runner) as cluster:
-        with progress_bar("Reading") as progress:
-            runner.run(
-                write_index(
-                    cluster, folder, plan, progress=progress, on_wait=print_waiting, embeddings=embeddings
-                )
-            )
-        library = open_cluster_documents(settings, folder, cluster, runner)
-    print_problems(library, "the cluster", list_all=list_all)
-    _print_counts(library)
-    if not library.sources:
-        sys.exit(_SETTING_EXIT_CODE)
-
-
-def _print_counts(library: "LocalLibrary | ClusterLibrary") -> None:
-    languages = f" in {', '.join(library.languages)}" if library.languages else ""
-    left_out = f"; {len(library.problems)} left out" if library.problems else ""
-    counts = f"{_count_noun(len(library.sources), 'document')}, {_count_noun(library.passages, 'passage')}"
-    _print(f"{counts}{languages}{left_out}")
+    indexing.index(docs, fresh=fresh, list_all=list_all)
 
 
 @main.command("eval")
@@ -409,29 +168,9 @@ def evaluate(  # noqa: PLR0913  # one for each option
     documents hold no answer. "document", a path below the documents folder, is measured too when it is given.
     Exit codes: 0; 1 if a figure is below its floor or a quote is not verbatim; 2 for a wrong option or file.
     """
-    folder, data = docs or read_settings().seeds_dir, file.read()
-    with open_documents(docs) as (library, runner):
-        names = [name for source in library.sources for name in (source.name, *source.copies)]
-        cases = dataset.read_cases(data, file.name, names)
-        for label in labels:
-            if not any(label in case.labels for case in cases):
-                raise UsageFailure(f"{file.name}: --by {label}: no line has this key with a text")
-        limits = floors.read_floors(floors_file.read(), floors_file.name) if floors_file else None
-        outcomes = runner.run(metrics.evaluate(library, cases, metrics.document_texts(folder)))
-    checks = floors.check_floors(limits, outcomes) if limits else None
-    evaluation = evaluation_report.Report(outcomes, labels, checks, misses)
-    _print(
-        json.dumps(evaluation_report.report_json(evaluation), ensure_ascii=False)
-        if as_json
-        else evaluation_report.report_text(evaluation)
-    )
-    if limits and (digest := floors.dataset_digest(data, folder, names)) != limits.digest:
-        raise UsageFailure(
-            f"{limits.name}: digest mismatch: expected {limits.digest}, got {digest}. The questions or "
-            "documents have changed: check that the floors still make sense, then put the new digest there"
-        )
-    is_verbatim = evaluation.overall.verbatim in {None, 1.0}
-    sys.exit(0 if is_verbatim and all(check.is_met for check in checks or ()) else 1)
+    from bot.cli import evaluation
+
+    evaluation.evaluate(docs, file, floors_file, labels=labels, as_json=as_json, misses=misses)
 
 
 @main.command("report")
@@ -449,18 +188,9 @@ def report_feedback(folders: tuple[Path, ...], *, as_json: bool) -> None:
 
     The bot stores this only when FEEDBACK_DIR is set, without who asked.
     """
-    if not folders:
-        folder = read_settings().feedback_dir
-        if folder is None:
-            raise ConfigError("FEEDBACK_DIR is not set, so nothing is collected: set it to a folder")
-        folders = (folder,)
-    records = (record for folder in folders for record in feedback.read_records(folder))
-    summary = feedback_report.summarise(records)
-    _print(
-        json.dumps(feedback_report.summary_json(summary), ensure_ascii=False)
-        if as_json
-        else feedback_report.summary_text(summary)
-    )
+    from bot.cli import feedback_report
+
+    feedback_report.report(folders, as_json=as_json)
 
 
 _bot_option = click.option("--bot", type=int, help="The id of the bot, if several have such a chat.")
@@ -479,14 +209,15 @@ def collections(context: click.Context, *, as_json: bool) -> None:
     """
     if context.invoked_subcommand is not None:
         return
-    from bot.cli import chat_collections  # noqa: PLC0415  # as above
+    from bot.cli import chat_collections
+    from bot.cli.settings import read_settings
 
     settings = read_settings()
     summaries = chat_collections.list_collections(settings)
     if not summaries:
         click.echo(f"No chat has documents of its own in {settings.collections_dir}", err=True)
     for summary in summaries:
-        _print(
+        print_text(
             json.dumps(chat_collections.summary_json(summary))
             if as_json
             else chat_collections.summary_line(summary)
@@ -499,10 +230,11 @@ def collections(context: click.Context, *, as_json: bool) -> None:
 @_bot_option
 def export(chat: int, file: Path, bot: int | None) -> None:
     """Write the documents of a chat to a ZIP file."""
-    from bot.cli import chat_collections  # noqa: PLC0415  # as above
+    from bot.cli import chat_collections
+    from bot.cli.settings import read_settings
 
     count = chat_collections.export_collection(read_settings(), chat, file, bot)
-    _print(f"{file}: {count} documents of the chat {chat}")
+    print_text(f"{file}: {count} documents of the chat {chat}")
 
 
 @collections.command(context_settings=_WITH_NEGATIVE_IDS)
@@ -511,12 +243,13 @@ def export(chat: int, file: Path, bot: int | None) -> None:
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def delete(chat: int, bot: int | None, *, yes: bool) -> None:
     """Delete the documents of a chat and all that is kept about them."""
-    from bot.cli import chat_collections  # noqa: PLC0415  # as above
+    from bot.cli import chat_collections
+    from bot.cli.settings import read_settings
 
     if not yes:
         click.confirm(f"Delete the documents of the chat {chat}? This cannot be undone.", abort=True)
     chat_collections.delete_collection(read_settings(), chat, bot)
-    _print(f"Deleted the documents of the chat {chat}")
+    print_text(f"Deleted the documents of the chat {chat}")
 
 
 @main.command()
@@ -527,13 +260,13 @@ def check(docs: Path | None, *, list_all: bool) -> None:
 
     Checks the token, documents, index and backend, one line each. Exit code 1 if something has to be fixed.
     """
-    # Imports httpx, which is slow and which `ask` does not need.
-    from bot.cli.diagnostics import run_checks  # noqa: PLC0415
+    from bot.cli.diagnostics import run_checks
+    from bot.cli.settings import read_settings
 
     settings, ready = read_settings(), True
     for result in run_checks(settings, docs or settings.seeds_dir, list_all=list_all):
         mark = {True: "ok  ", False: "FIX ", None: "note"}[result.ok]
-        _print(f"{mark} {result.topic}: {result.message}")
+        print_text(f"{mark} {result.topic}: {result.message}")
         ready = ready and result.ok is not False
     sys.exit(0 if ready else 1)
 
@@ -541,9 +274,9 @@ def check(docs: Path | None, *, list_all: bool) -> None:
 @main.command()
 def run() -> None:
     """Run the bot on Telegram until it is told to stop."""
-    # The Telegram library takes longer to import than answering a question.
-    from bot.concurrency import end_process  # noqa: PLC0415
-    from bot.lifecycle import run as run_bot  # noqa: PLC0415
+    from bot.cli.settings import read_settings
+    from bot.concurrency import end_process
+    from bot.lifecycle import run as run_bot
 
     end_process(run_bot(read_settings()))
 
@@ -563,7 +296,8 @@ def sandbox(docs: Path | None, port: int) -> None:
     It has a page to chat on. No account or token needed. Without a folder of documents, the bot answers from
     an example.
     """
-    from bot.cli.sandbox_runner import documents_folder, run_sandbox  # noqa: PLC0415  # httpx, as above
+    from bot.cli.sandbox_runner import documents_folder, run_sandbox
+    from bot.cli.settings import read_settings
 
     settings = read_settings()
     sys.exit(run_sandbox(settings, docs or documents_folder(settings), port))

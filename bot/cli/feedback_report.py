@@ -1,12 +1,18 @@
 """Summarises feedback: what was asked, what was not answered, and what was voted down."""
 
+import json
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+from bot.cli.output import print_text
+from bot.cli.settings import read_settings
+from bot.monitoring import feedback
 from bot.monitoring.feedback import FeedbackRecord
 from bot.views.text_layout import one_line
+from config.errors import ConfigError
 
 _MAX_LISTED_QUESTIONS = 20
 _MAX_QUESTION_CHARS = 100
@@ -32,6 +38,18 @@ class FeedbackSummary:
     unanswered: tuple[tuple[str, int], ...]
     doubtful: tuple[tuple[str, int], ...]
     disliked: tuple[tuple[str, str, str, int], ...]
+
+
+def report(folders: Sequence[Path], *, as_json: bool) -> None:
+    """Print a summary of the records in these folders, or without any in FEEDBACK_DIR."""
+    if not folders:
+        folder = read_settings().feedback_dir
+        if folder is None:
+            raise ConfigError("FEEDBACK_DIR is not set, so nothing is collected: set it to a folder")
+        folders = (folder,)
+    records = (record for folder in folders for record in feedback.read_records(folder))
+    summary = summarise(records)
+    print_text(json.dumps(summary_json(summary), ensure_ascii=False) if as_json else summary_text(summary))
 
 
 def summarise(records: Iterable[FeedbackRecord]) -> FeedbackSummary:

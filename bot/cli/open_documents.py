@@ -1,4 +1,4 @@
-"""Reads the settings and opens the documents for a command, here or in a cluster."""
+"""Opens the documents for a command, here or in a cluster."""
 
 import asyncio
 import contextlib
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from bot.cli.settings import read_settings
 from bot.documents.search_backends import (
     connection_settings,
     encoder_for,
@@ -20,7 +21,6 @@ from bot.documents.search_backends import (
     open_cluster_library,
 )
 from bot.views.problems import all_problem_lines, problem_lines
-from config import logging
 from config.settings import Settings
 from retrieval.documents.local_library import LocalLibrary
 from retrieval.errors import EncoderError
@@ -37,13 +37,6 @@ _MIN_VECTORS_ANNOUNCED = 50
 _VECTORS_PER_MINUTE = 400
 # They take some minutes.
 _MAX_PAGES_BEFORE_ANSWERS = 40
-
-
-def read_settings() -> Settings:
-    """Read the settings, and set up logging as they say."""
-    settings = Settings.read()
-    logging.configure(settings.log_level, settings.log_format, settings.secrets)
-    return settings
 
 
 @contextlib.contextmanager

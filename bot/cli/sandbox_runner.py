@@ -15,7 +15,8 @@ import click
 import httpx
 
 from bot.concurrency import run_until_stopped, stop_on_signal
-from config.settings import ConfigError, Settings
+from config.errors import ConfigError
+from config.settings import Settings
 
 _READY_PREFIX = "sandbox ready: "
 _STOP_TIMEOUT_SECONDS = 15.0

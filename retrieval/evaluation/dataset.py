@@ -5,6 +5,8 @@ from collections.abc import Container, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from retrieval.errors import RetrievalError
+
 # Limit for a wrong value that a message shows.
 _MAX_VALUE_CHARS = 60
 
@@ -29,7 +31,7 @@ class Case:
         return any(_normalize(answer) in text for answer in self.answers)
 
 
-class DatasetError(Exception):
+class DatasetError(RetrievalError):
     """An invalid line in a file of questions. The message names the file, the line, the key and the value."""
 
 

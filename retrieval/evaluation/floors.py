@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from retrieval.errors import RetrievalError
 from retrieval.evaluation.metrics import METRIC_NAMES, Outcome, as_dict, compute_metrics, group_by_label
 
 # Times depend on the machine, and lower ones are better.
@@ -20,7 +21,7 @@ _FLOOR_TOLERANCE = 1e-9
 FloorsByMetric = Mapping[str, float]
 
 
-class FloorError(Exception):
+class FloorError(RetrievalError):
     """An invalid file of floors. The message names the file, the key and the value."""
 
 

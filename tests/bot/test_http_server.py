@@ -16,7 +16,7 @@ from bot.monitoring.metrics import Metrics
 from bot.telegram.dispatcher import Dispatcher
 from bot.telegram.journal import AnsweredJournal
 from bot.telegram.webhook import Inbox
-from config.settings import ConfigError
+from config.errors import ConfigError
 from tests.bot.virtual_clock import fast, now
 
 SECRET = "right-secret"

@@ -3,8 +3,9 @@ from pathlib import Path
 
 import pytest
 
+from config.errors import ConfigError
 from config.logging import Redactor
-from config.settings import ConfigError, Settings
+from config.settings import Settings
 
 ROOT = Path(__file__).parents[2]
 

@@ -11,13 +11,12 @@ import json
 import math
 import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize
 
 import retrieval.embeddings
 from retrieval.documents.local_library import LocalLibrary
@@ -390,7 +389,7 @@ def fit_ranking(examples: Sequence[Example], names: Sequence[str]) -> Ranking:
         slope = values.T @ (gradient * weights[rows]).astype(np.float32) + 2 * penalty * weight
         return float(weights @ by_question + penalty @ weight**2), slope
 
-    fitted = minimize(loss, np.zeros(len(scales)), jac=True, method="L-BFGS-B", bounds=bounds).x / scales
+    fitted = _minimum(loss, np.zeros(len(scales)), bounds) / scales
     return Ranking(
         dict(zip(names, fitted[: len(names)].tolist(), strict=True)), components @ fitted[len(names) :]
     )
@@ -455,6 +454,19 @@ def fit_confidence(replies: Sequence[Reply]) -> Logistic:
     return _fit_logistic(names, values, is_right, weights, _CONFIDENCE_L2)
 
 
+def _minimum(
+    loss: Callable[[FloatArray], tuple[float, FloatArray]],
+    start: FloatArray,
+    bounds: Sequence[tuple[float | None, float | None]] | None = None,
+) -> FloatArray:
+    """Return where a function has its minimum; it returns its gradient, too."""
+    # Takes a second to import, which each process of the tests would take.
+    from scipy.optimize import minimize  # noqa: PLC0415
+
+    found: FloatArray = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=bounds).x
+    return found
+
+
 def _fit_logistic(
     names: Sequence[str], values: FloatArray, is_right: NDArray[np.bool_], weights: FloatArray, l2: float
 ) -> Logistic:
@@ -469,7 +481,7 @@ def _fit_logistic(
         gradient = np.append(slope.sum(), scaled.T @ slope + 2 * l2 * weight[1:])
         return float(weights @ by_row + l2 * (weight[1:] @ weight[1:])), gradient
 
-    fitted = minimize(loss, np.zeros(len(names) + 1), jac=True, method="L-BFGS-B").x
+    fitted = _minimum(loss, np.zeros(len(names) + 1))
     own = fitted[1:] / deviations
     return Logistic(dict(zip(names, own.tolist(), strict=True)), float(fitted[0] - own @ means))
 

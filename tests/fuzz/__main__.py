@@ -1,7 +1,7 @@
 """Fuzzes for a time: `python -m tests.fuzz --seconds 900`. Failures are shrunk and kept in tests/fuzz/corpus.
 
 The targets take turns, each turn in a process of its own, so that a crash of a library is a failure like
-others.
+others. Every target has a turn, however short the time is and however slow the machine.
 """
 
 import argparse
@@ -22,11 +22,13 @@ from pathlib import Path
 
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis.errors import HypothesisWarning
+from hypothesis.strategies import none
 
-from tests.fuzz.targets import Target, targets
+from tests.fuzz.targets import Target, build_target, target_names
 
 CORPUS = Path(__file__).parent / "corpus"
 _TURN_SECONDS = 20.0
+_MIN_TURN_SECONDS = 1.0
 _EXAMPLES_PER_RUN = 200
 _MAX_INPUT_SECONDS = 30
 # As much as a process that reads documents may take.
@@ -36,21 +38,24 @@ _MAX_BYTES = 2 * 1024**3
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.fuzz", description=__doc__)
     parser.add_argument("--seconds", type=float, default=900)
-    parser.add_argument("--target", choices=sorted(targets()), action="append")
+    parser.add_argument("--target", choices=sorted(target_names()), action="append")
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(2**32))
     options = parser.parse_args()
-    names = options.target or list(targets())
+    names = options.target or list(target_names())
+    _prepare_hypothesis()
     numbers, deadline, outcomes = (
         random.Random(options.seed),
         time.monotonic() + options.seconds,
         Counter[str](),
     )
     print(f"seed {options.seed}, {len(names)} targets, {options.seconds:.0f} s", flush=True)
-    while (remaining := deadline - time.monotonic()) > 0:
-        name = names[outcomes["turns"] % len(names)]
+    while (remaining := deadline - time.monotonic()) > 0 or outcomes["turns"] < len(names):
+        # What is left of the time is shared by the targets that are left of this round.
+        position = outcomes["turns"] % len(names)
+        seconds = max(_MIN_TURN_SECONDS, min(_TURN_SECONDS, remaining / (len(names) - position)))
+        turn = _run_turn(names[position], numbers.randrange(2**32), seconds)
         outcomes["turns"] += 1
-        turn = _run_turn(name, numbers.randrange(2**32), min(_TURN_SECONDS, remaining))
-        outcomes += Counter({f"{name} {outcome}": count for outcome, count in turn.items()})
+        outcomes += Counter({f"{names[position]} {outcome}": count for outcome, count in turn.items()})
     for name in names:
         counts = {outcome: outcomes[f"{name} {outcome}"] for outcome in ("read", "refused", "failed")}
         print(f"{name:20}", "  ".join(f"{outcome} {count:6}" for outcome, count in counts.items()))
@@ -60,12 +65,17 @@ def main() -> int:
     return 1 if failed else 0
 
 
+def _prepare_hypothesis() -> None:
+    """Let Hypothesis read the sources of the project, once for all turns."""
+    settings(max_examples=1, database=None)(given(none())(lambda _: None))()
+
+
 def _run_turn(name: str, number: int, seconds: float) -> Counter[str]:
     """Fuzz a target in a new process, and return how its inputs ended."""
     context = multiprocessing.get_context("fork")
     receiver, sender = context.Pipe(duplex=False)
     current = CORPUS / f".current-{name}"
-    process = context.Process(target=_fuzz, args=(targets()[name], number, seconds, current, sender))
+    process = context.Process(target=_fuzz, args=(build_target(name), number, seconds, current, sender))
     process.start()
     sender.close()
     outcomes = Counter[str]()
@@ -104,8 +114,11 @@ def _fuzz(target: Target, number: int, seconds: float, current: Path, sender: Co
             raise
         finally:
             signal.alarm(0)
+        # A failure is shrunk beyond the end of the turn.
+        if not failing and time.monotonic() > deadline:
+            raise _TurnEndedError
 
-    while time.monotonic() < deadline:
+    while True:
         number += 1
         run = settings(
             max_examples=_EXAMPLES_PER_RUN,
@@ -117,6 +130,8 @@ def _fuzz(target: Target, number: int, seconds: float, current: Path, sender: Co
         )(seed(number)(given(target.inputs())(check)))
         try:
             run()
+        except _TurnEndedError:
+            return
         except Exception:  # noqa: BLE001  # any exception is a failure, reported with its traceback
             # The last input that failed is the smallest.
             print(
@@ -124,6 +139,10 @@ def _fuzz(target: Target, number: int, seconds: float, current: Path, sender: Co
             )
             sender.send(Counter(["failed"]))
             return
+
+
+class _TurnEndedError(BaseException):
+    """Ends a run of Hypothesis, which takes exceptions of other classes for failures."""
 
 
 def _raise_timeout(*_: object) -> None:

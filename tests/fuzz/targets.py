@@ -11,7 +11,7 @@ import tempfile
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -63,27 +63,49 @@ class Target:
 
 
 @cache
-def targets() -> dict[str, Target]:
-    loaders = [_loader(suffix.removeprefix(".")) for suffix in LOADERS if _documents(suffix)]
-    index = [
-        _segment(),
-        Target("manifest", (_saved_index()[manifest.MANIFEST],), _check_manifest),
-        _vectors(),
+def target_names() -> tuple[str, ...]:
+    return tuple(_builders())
+
+
+@cache
+def build_target(name: str) -> Target:
+    return _builders()[name]()
+
+
+def _builders() -> dict[str, Callable[[], Target]]:
+    """Return what builds each target: the names of tests need none of them."""
+    kinds = [suffix.removeprefix(".") for suffix in LOADERS if _documents(suffix)]
+    loaders: dict[str, Callable[[], Target]] = {f"loader-{kind}": partial(_loader, kind) for kind in kinds}
+    containers = {f"container-{kind}": partial(_container, kind) for kind in CONTAINERS}
+    return {
+        **loaders,
+        **containers,
+        "segment": _segment,
+        "manifest": lambda: Target("manifest", (_saved_index()[manifest.MANIFEST],), _check_manifest),
+        "vectors": _vectors,
+        "update": _updates,
+    }
+
+
+def _documents(suffix: str) -> list[Callable[[], bytes]]:
+    """Return what reads the sample documents of a format, those of the tests and real ones."""
+    made = [make for name, make in samples.DOCUMENTS.items() if name.endswith(suffix)]
+    found = [
+        file.read_bytes
+        for file in _document_files()
+        # That one needs a password.
+        if file.name.endswith(suffix) and file.name != "locked.pdf"
     ]
-    return {target.name: target for target in [*loaders, *map(_container, CONTAINERS), *index, _updates()]}
-
-
-def _documents(suffix: str) -> list[bytes]:
-    """Return the sample documents of a format, those of the tests and real ones."""
-    made = [make() for name, make in samples.DOCUMENTS.items() if name.endswith(suffix)]
-    folders = ("tests/documents/printed", "tests/eval/documents", "docs", "seeds")
-    files = [file for folder in folders for file in sorted((_ROOT / folder).rglob(f"*{suffix}"))]
-    # It needs a password.
-    files = [file for file in files if file.name != "locked.pdf"]
-    found = [file.read_bytes() for file in files if file.stat().st_size <= _MAX_SEED_BYTES]
     return [*made, *found[:8]] or [
-        b"Opening hours\n\nThe library opens at nine.\n" for _ in [0] if suffix == ".text"
+        lambda: b"Opening hours\n\nThe library opens at nine.\n" for _ in [0] if suffix == ".text"
     ]
+
+
+@cache
+def _document_files() -> list[Path]:
+    folders = ("tests/documents/printed", "tests/eval/documents", "docs", "seeds")
+    files = [file for folder in folders for file in sorted((_ROOT / folder).rglob("*"))]
+    return [file for file in files if file.is_file() and file.stat().st_size <= _MAX_SEED_BYTES]
 
 
 def _loader(kind: str) -> Target:
@@ -99,7 +121,7 @@ def _loader(kind: str) -> Target:
         check_spans(document)
         return "read"
 
-    return Target(f"loader-{kind}", tuple(_documents(f".{kind}")), check)
+    return Target(f"loader-{kind}", tuple(read() for read in _documents(f".{kind}")), check)
 
 
 _FILES = {

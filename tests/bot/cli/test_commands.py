@@ -309,7 +309,9 @@ def test_files_that_are_no_documents(verbatim: Calling, documents: Path, command
         (documents / name).write_text("x")
     done = verbatim(command, "--docs", documents)
     printed = done.stdout + done.stderr
-    assert 1 == printed.count("left out") - (command == "index")
+    # Without an engine for OCR, `check` has one more line with these words.
+    counts = [line.count("left out") for line in printed.splitlines() if "ocr:" not in line]
+    assert 1 == sum(counts) - (command == "index")
     assert "3 .py, 1 .so, 1 without an ending: not read" in printed
     done = verbatim(command, "--docs", documents, "--list-all")
     assert "a.py: .py files are not supported" in done.stdout + done.stderr

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from bot.cli import commands, open_documents
+from bot.cli import commands, indexing, open_documents
 from retrieval.embeddings.encoder import Vectors, is_installed
 from retrieval.embeddings.vector_store import VectorStore
 from tests import prefork
@@ -60,7 +60,7 @@ def verbatim(tmp_path: Path, docs: Path, monkeypatch: pytest.MonkeyPatch) -> Cal
 
     def call(encoder: FakeEncoder | None, command: str, *arguments: str) -> Result:
         monkeypatch.setattr(open_documents, "encoder_for", lambda _: encoder)
-        monkeypatch.setattr(commands, "encoder_for", lambda _: encoder)
+        monkeypatch.setattr(indexing, "encoder_for", lambda _: encoder)
         return CliRunner().invoke(commands.main, [command, "--docs", str(docs), *arguments])
 
     return call

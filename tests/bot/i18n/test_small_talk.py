@@ -85,6 +85,7 @@ def test_questions_are_no_small_talk(text: str) -> None:
 @given(st.text() | st.lists(st.sampled_from(["very", "so", "much", "thank", "你", "的"])).map(" ".join))
 def test_any_text(text: str) -> None:
     """Any text is recognised quickly."""
-    start = time.perf_counter()
+    # Processor time: other work on the machine does not count.
+    start = time.thread_time()
     small_talk_reply(text, texts_for("en"))
-    assert time.perf_counter() - start < 0.2
+    assert time.thread_time() - start < 0.2
