@@ -36,6 +36,11 @@ _COUNT_SATURATION = 0.6
 _LOST_FEATURES = ("number", "year", "span_meaning", "answer_likeness")
 _LEAST_LEFT_OUT = -5.0
 _LEAD_IN_ENDINGS = (":", "：", "﹕")
+# What may stand after the mark of a question.
+_CLOSING_MARKS = " \n\t\"'”’»)]"
+_QUESTION_MARKS = ("?", "？", "؟", "⸮")
+# A span of which more is questions asks instead of answering.
+_MAX_QUESTION_SHARE = 0.5
 # Beyond these log-odds, a share of 0.98, the confidence does not grow.
 _MAX_SHARE_LOG_ODDS = 4.0
 
@@ -192,6 +197,10 @@ def span_features(
         end = matches.ends[piece]
         ends_in_colon[piece] = passages[matches.owners[piece]].text[end - 1 : end] in _LEAD_IN_ENDINGS
     has_previous = (previous < spans.first) & (matches.owners[previous] == owners)
+    is_question = np.zeros(len(matches.owners))
+    for piece in np.flatnonzero(np.isin(matches.owners, shortlisted)).tolist():
+        words = passages[matches.owners[piece]].text[matches.starts[piece] : matches.ends[piece]]
+        is_question[piece] = words.rstrip(_CLOSING_MARKS).endswith(_QUESTION_MARKS)
     return {
         "coverage": coverage / max_coverage,
         "coverage_with_headings": np.maximum(spans.similarity, in_headings) @ content_idf / max_coverage,
@@ -201,6 +210,9 @@ def span_features(
         "nearby_gain": gain(np.maximum(nearby, in_passage)) - gain(in_passage),
         "previous_gain": gain(matches.similarity[previous]) * has_previous,
         "starts_lowercase": matches.starts_lowercase[spans.first],
+        "asks": (mean_vectors(is_question[:, None], matches, spans)[:, 0] > _MAX_QUESTION_SHARE).astype(
+            np.float64
+        ),
         "ends_in_colon": ends_in_colon[spans.last],
         "starts_passage": starts_passage.astype(np.float64),
         "starts_section": (starts_passage & opens_section[owners]).astype(np.float64),

@@ -31,6 +31,7 @@ from tests.eval.report import FIT, TABLES
 from tests.eval.sources import FETCHED_DIR, find_problems, read_collections
 
 _L2 = 0.001
+_NEGATIVE_FEATURES = ("starts_lowercase", "asks")
 # The direction has a weight for each of the main components of sentence vectors. More overfit.
 _DIRECTION_COMPONENTS = 48
 _DIRECTION_L2 = 0.06
@@ -353,7 +354,8 @@ def _question_weights(examples: Sequence[Example]) -> FloatArray:
 def fit_ranking(examples: Sequence[Example], names: Sequence[str]) -> Ranking:
     """Fit a softmax over the spans of each question that has spans with an answer.
 
-    No coefficient may be negative, except that of a span that starts in lower case, which is not positive.
+    No coefficient may be negative, except those of spans that start in lower case or ask, which are not
+    positive.
     """
     examples = [example for example in examples if example.answers.any()]
     plain = np.concatenate([np.stack([e.features[name] for name in names], axis=1) for e in examples])
@@ -366,7 +368,7 @@ def fit_ranking(examples: Sequence[Example], names: Sequence[str]) -> Ranking:
     values = (np.concatenate([plain, projected], axis=1) / scales).astype(np.float32)
     penalty = np.concatenate([np.full(len(names), _L2), np.full(projected.shape[1], _DIRECTION_L2)])
     bounds: list[tuple[float | None, float | None]] = [
-        (None, 0) if name == "starts_lowercase" else (0, None) for name in names
+        (None, 0) if name in _NEGATIVE_FEATURES else (0, None) for name in names
     ]
     bounds += [(None, None)] * projected.shape[1]
     answers = np.concatenate([example.answers for example in examples]).astype(np.float32)

@@ -102,6 +102,27 @@ def test_coverage_with_headings(look: Look) -> None:
     assert by_span[0, 0]["coverage"] == by_span[0, 0]["coverage_with_headings"] < 1
 
 
+@pytest.mark.parametrize(
+    ("text", "asks"),
+    [
+        ("How old is the goat? Ten.", [1, 0]),
+        ("“How old is the goat?” The goat is ten years old.", [1, 0]),
+        ("The goat is old. Is it?", [0, 1]),
+    ],
+)
+def test_asks(text: str, asks: list[float], look: Look) -> None:
+    """A sentence that is a question asks; with a longer statement beside it, it does not."""
+    by_span = features(look, "How old is the goat?", text)
+    assert asks == [by_span[piece, piece]["asks"] for piece in range(2)]
+
+
+def test_mostly_a_question(look: Look) -> None:
+    """A span of which more than half is a question asks."""
+    long_question = features(look, "goat", "Who knows how old the brown goat is? Nobody.")
+    long_answer = features(look, "goat", "How old? The goat of Holloway is ten years old.")
+    assert (1, 0) == (long_question[0, 1]["asks"], long_answer[0, 1]["asks"])
+
+
 def test_kinds_of_answer(look: Look) -> None:
     """New years and numbers count if a time or number is wanted, capitalised words if a person is."""
     texts = ["The goat came in 1874. The goat of Holloway sleeps. the goat eats."]
