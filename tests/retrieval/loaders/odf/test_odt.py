@@ -76,6 +76,7 @@ def test_layout_tables() -> None:
     assert ["In a frame.", "Monday | 9 to 17"] == parts(document)
 
 
+@pytest.mark.slow
 def test_repeated_cells_and_rows() -> None:
     """Repetitions are bounded: no table costs more memory than its text."""
     repeat = 'table:number-{}-repeated="999999999"'

@@ -72,6 +72,7 @@ def test_markup(text: str, expected: list[str]) -> None:
     assert expected == blocks(read(text))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "text",
     [

@@ -89,6 +89,7 @@ def test_markup(text: str, expected: list[str]) -> None:
     assert expected == found or found[0] in expected
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "text",
     [
