@@ -58,8 +58,10 @@ def ask(docs: Path | None, question: str | BinaryIO, quotes: int, *, as_json: bo
         if isinstance(question, str):
             sys.exit(0 if print_answer(question) else 1)
         for number, line in enumerate(_read_lines(question)):
-            if number and not as_json:
-                print_text("")
+            if not as_json:
+                # Several passages may answer one question: without it, they cannot be told apart.
+                separator = "\n" if number else ""
+                print_text(f"{separator}Question: {line}\n")
             print_answer(line)
 
 

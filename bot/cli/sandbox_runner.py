@@ -50,6 +50,8 @@ def run_sandbox(settings: Settings, folder: Path, port: int) -> int:
 
     Raises ConfigError if the folder is missing or the port is not usable.
     """
+    if folder.is_file():
+        raise ConfigError(f"{folder}: is a file; name the folder that it is in, with --docs")
     if not folder.is_dir():
         raise ConfigError(f"{folder}: no such folder of documents; make it, or name another with --docs")
     return asyncio.run(_run(settings, folder, port))

@@ -79,7 +79,11 @@ def list_folder(
     """
     try:
         folders, files = _scan(folder, "")
-    except (FileNotFoundError, NotADirectoryError):
+    except NotADirectoryError:
+        raise FolderError(
+            f"{folder}: is a file; name the folder that it is in, in SEEDS_DIR or --docs"
+        ) from None
+    except FileNotFoundError:
         raise FolderError(
             f"{folder}: no such folder of documents; make it, or name another in SEEDS_DIR or --docs"
         ) from None

@@ -140,6 +140,8 @@ def test_questions_are_answered_as_they_arrive(documents: Path, tmp_path: Path) 
         (["chat"], {"SEEDS_DIR": "missing"}, "verbatim: missing: no such folder of documents"),
         (["index"], {"SEEDS_DIR": "missing"}, "verbatim: missing: no such folder of documents"),
         (["sandbox"], {"SEEDS_DIR": "missing"}, "verbatim: missing: no such folder of documents"),
+        (["ask", "--docs", __file__, "x"], {}, "test_commands.py: is a file; name the folder that it is in"),
+        (["sandbox", "--docs", __file__], {}, "test_commands.py: is a file; name the folder that it is in"),
         (["ask", "x"], {"QUOTE_CHARS": "many"}, "verbatim: QUOTE_CHARS=many: expected a whole number"),
         (["run"], {}, "TELEGRAM_TOKEN is not set: get a token from @BotFather"),
     ],
@@ -151,6 +153,15 @@ def test_errors_are_one_line(
     done = verbatim(*arguments, **environment)
     assert (2, "") == (done.returncode, done.stdout)
     assert message in done.stderr.splitlines()[-1]
+
+
+def test_questions_are_printed(verbatim: Calling, documents: Path) -> None:
+    """Without --json each question of a file stands above its answer, so that they can be told apart."""
+    done = verbatim("ask", "--docs", documents, "--questions", "-", typed=b"Who built it?\nthanks\n")
+    assert (0, "") == (done.returncode, done.stderr)
+    first, second = done.stdout.split("\n\nQuestion: ")
+    assert first.startswith("Question: Who built it?\n\n")
+    assert second.startswith("thanks\n\n")
 
 
 def test_questions_that_are_not_utf8(verbatim: Calling, documents: Path) -> None:

@@ -104,11 +104,17 @@ def test_empty_folder(tmp_path: Path) -> None:
         assert asyncio.run(opened.passage_with_neighbours("x")) is None
 
 
-@pytest.mark.parametrize("name", ["missing", "file"])
-def test_missing_folder(name: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("missing", "no such folder of documents; make it, or name another"),
+        ("file", "is a file; name the folder"),
+    ],
+)
+def test_missing_folder(name: str, message: str, tmp_path: Path) -> None:
     """A missing folder, or a file, raises FolderError, which says what to do."""
     (tmp_path / "file").write_text("x")
-    with pytest.raises(FolderError, match=rf"{name}: no such folder of documents; make it, or name another"):
+    with pytest.raises(FolderError, match=rf"{name}: {message}"):
         LocalLibrary.open(tmp_path / name)
 
 
