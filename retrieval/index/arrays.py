@@ -113,7 +113,8 @@ class ArrayFile:
         """Open the file. Raises OSError, and ValueError if it is damaged or of another kind."""
         self.path = path
         self._file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-        weakref.finalize(self, os.close, self._file)
+        # When the process ends, the system closes it.
+        weakref.finalize(self, os.close, self._file).atexit = False
         size = os.fstat(self._file).st_size
         footer = os.pread(self._file, _FOOTER_BYTES, max(size - _FOOTER_BYTES, 0))
         header_start = size - _FOOTER_BYTES - int.from_bytes(footer, "little")

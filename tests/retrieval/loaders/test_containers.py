@@ -317,8 +317,11 @@ def test_damage_costs_no_other_document(tmp_path: Path) -> None:
 
 def test_a_mail_that_takes_too_long(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A mail whose attachments take too long to list is a problem; others are listed."""
-    monkeypatch.setattr(file_listing, "_LIST_TIMEOUT_SECONDS", 0.001)
-    (tmp_path / "a.eml").write_bytes(mail_with({"pier.txt": PIER}))
+    monkeypatch.setattr(file_listing, "_LIST_TIMEOUT_SECONDS", 0.1)
+    # They take some seconds.
+    part = "--b\nContent-Disposition: attachment; filename=pier.txt\n\nThe pier is long.\n"
+    head = "Subject: Pier\nMIME-Version: 1.0\nContent-Type: multipart/mixed; boundary=b\n\n"
+    (tmp_path / "a.eml").write_text(f"{head}{part * 50_000}--b--\n", encoding="ascii")
     files, problems = list_files(tmp_path)
     assert ["a.eml"] == [file.name for file in files]
     assert ["the files in it cannot be listed (TimeoutError); save them on their own"] == [
