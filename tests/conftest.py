@@ -84,7 +84,7 @@ def multiply_examples(test: Any, factor: float) -> None:
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     """Return the number of workers: for `-n auto` one more than processors, as tests of processes wait."""
-    return (os.cpu_count() or 1) + (config.getoption("numprocesses") == "auto")
+    return (os.cpu_count() or 1) + (1 if config.getoption("numprocesses") == "auto" else 0)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
