@@ -20,7 +20,7 @@ from retrieval.errors import DocumentError, panics_as_errors
 from retrieval.ids import logged_name
 from retrieval.loaders import pictures
 from retrieval.loaders.formats import is_picture_name, read_file
-from retrieval.loaders.pdf import page_images
+from retrieval.loaders.pdf.scans import render_page
 from retrieval.ocr import page_reader, tesseract
 from retrieval.ocr.page_reader import MissingLanguageError
 from retrieval.ocr.scan_store import ScanStore
@@ -134,7 +134,7 @@ def _read_page(
         return _UnreadablePage("has changed meanwhile", is_changed=True)
     try:
         with panics_as_errors():
-            picture = pictures.page_picture if is_picture_name(file.name) else page_images.render_page
+            picture = pictures.page_picture if is_picture_name(file.name) else render_page
             image, dpi = picture(data, number, file.name)
             return page_reader.read_page(image, dpi, language)
     except DocumentError as error:
