@@ -16,12 +16,12 @@ from retrieval.query.query import Query, parse, with_corrections, with_earlier_w
 from retrieval.query.question_phrases import remove_asking_phrases, split_question
 from retrieval.quotes.citations import cite, find_highlights, match_forms
 from retrieval.quotes.confidence import below_sure, certainty, confidence
-from retrieval.quotes.quote_selection import rank_spans, select_quotes
+from retrieval.quotes.quote_selection import rank_spans, select_quotes, with_explanations
 
 # 64 are as good as 100, within 0.002, in two thirds of the time. 99.5 % of the answers are among them.
 MAX_CANDIDATES = 64
-# The log probability of "words" like "qwertz" and "фыва" per character, by their letters. The likeliest word of
-# each of 1,248 evaluation questions in such letters has at least -3.8; 1.4 % of rare words are below these.
+# The log probability of "words" like "qwertz" and "фыва" per character, by their letters. The likeliest word
+# of each of 1,248 evaluation questions in such letters has at least -3.8; 1.4 % of rare words are below this.
 _MAX_GIBBERISH_LIKELIHOOD = ((re.compile("[a-z]+"), -4.75), (re.compile("[а-яё]+"), -5.25))
 _MAX_ABBREVIATION_CHARS = 4
 # Each is compared with all words of the documents, and questions rarely have more misspelt words.
@@ -67,6 +67,8 @@ async def _answer_as_written(
         elif earlier:
             # The earlier question alone may have found these quotes, and it has been answered already.
             probability = below_sure(probability, ranking.coefficients)
+    excerpts = select_quotes(ranking, matches, top)
+    excerpts = with_explanations(excerpts, matches, candidates.passages, quote_chars)
     forward, is_match = candidates.forward, match_forms(query, candidates.forward.vocabulary)
     citations = tuple(
         cite(
@@ -75,7 +77,7 @@ async def _answer_as_written(
             rank,
             find_highlights(forward, excerpt.candidate, is_match, excerpt.start, excerpt.end),
         )
-        for rank, excerpt in enumerate(select_quotes(ranking, matches, top), 1)
+        for rank, excerpt in enumerate(excerpts, 1)
     )
     return Answer(
         text,
