@@ -235,7 +235,7 @@ Who are you? | who r u | what can you do? | how do I ask | how do I ask you a qu
 are you a bot
 wer bist du | Was kannst du alles? | wie frage ich dich | Hilfe
 quién eres | ¿Qué puedes hacer? | cómo pregunto | ayuda
-qui es-tu | Que peux-tu faire ? | comment poser une question | aide
+qui es-tu | Que peux-tu faire ? | tu fais quoi | comment poser une question | aide
 кто ты | Кто ты такой? | что ты умеешь | как задать вопрос | помощь
 хто ти | Що ти вмієш? | як запитати | допомога
 sen kimsin | neler yapabilirsin | nasıl soru sorarım | yardım
