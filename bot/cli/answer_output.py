@@ -18,7 +18,7 @@ from bot.views.refusals import closest_quotes, explain_refusal
 from retrieval.documents.base_library import SingleLibrary
 from retrieval.model.answer import Answer, Citation
 from retrieval.model.document import Source, Span
-from retrieval.query.document_names import documents_meant
+from retrieval.query.document_names import NameTable, documents_meant, find_files, may_name_files
 from retrieval.query.question_phrases import Topic, parse_document_question
 
 _BAR = "│ "
@@ -194,6 +194,8 @@ async def answer_about_documents(
     text: str, library: SingleLibrary, texts: Texts, style: TerminalStyle
 ) -> str | None:
     """Return what to print for a question about the documents themselves; None for any other question."""
+    if named := find_files(text, [NameTable.of(library.sources)]) if may_name_files(text) else []:
+        return await _render_documents(named, library, texts, style)
     question = parse_document_question(text)
     if question is None or not library.sources:
         return None
@@ -203,10 +205,18 @@ async def answer_about_documents(
         return _list_sources(texts.document_count(len(library.sources)), library.sources)
     if question.topic is Topic.PLACES:
         return _list_places(await library.answer(question.subject, top=MAX_PLACES), texts)
-    candidates = documents_meant(question.subject, library.sources)
-    if len(candidates) == 1:
-        return await _render_overview(candidates[0], library, texts, style)
-    return _list_sources(texts.choose_document, candidates) if candidates else None
+    is_whole = question.topic is Topic.CONTENTS
+    candidates = documents_meant(question.subject, library.sources, is_whole=is_whole)
+    return await _render_documents(candidates, library, texts, style) if candidates else None
+
+
+async def _render_documents(
+    sources: Sequence[Source], library: SingleLibrary, texts: Texts, style: TerminalStyle
+) -> str:
+    """Return the overview of a document, or the list of several."""
+    if len(sources) == 1:
+        return await _render_overview(sources[0], library, texts, style)
+    return _list_sources(texts.choose_document, sources)
 
 
 def _list_sources(opening: str, sources: Sequence[Source]) -> str:

@@ -269,7 +269,8 @@ async def answer_about_documents(
         return browse.render_sources(context.library.sources, 0, recipient)
     if question.topic is Topic.PLACES:
         return await list_places(question.subject, context, recipient)
-    return await _render_overview(question.subject, message, context, recipient)
+    is_whole = question.topic is Topic.CONTENTS
+    return await _render_overview(question.subject, message, context, recipient, is_whole=is_whole)
 
 
 async def list_places(words: str, context: BotContext, recipient: Recipient) -> Reply:
@@ -279,17 +280,21 @@ async def list_places(words: str, context: BotContext, recipient: Recipient) -> 
 
 
 async def _render_overview(
-    name: str, message: Message, context: BotContext, recipient: Recipient
+    name: str, message: Message, context: BotContext, recipient: Recipient, *, is_whole: bool = False
 ) -> Reply | None:
     """Return the overview of a document, or a choice of documents; None if no document has the name.
 
-    A name such as "the article" is no name.
+    A name such as "the article" is no name. With `is_whole`, the name must be a whole title or file name.
     """
     sources = context.library.sources
     if not sources:
         return text_reply(no_documents(recipient))
     replied_to = None if name and not is_any_document(name) else _document_replied_to(message, context)
-    candidates = [replied_to] if replied_to else await in_thread(lambda: documents_meant(name, sources))
+    candidates = (
+        [replied_to]
+        if replied_to
+        else await in_thread(lambda: documents_meant(name, sources, is_whole=is_whole))
+    )
     if not candidates:
         return None
     if len(candidates) == 1:

@@ -49,6 +49,12 @@ class UnigramTokenizer:
                 break
         return ids[:limit]
 
+    def likelihood(self, word: str) -> float:
+        """Return the log probability of the pieces of a word, per character."""
+        ids = self._split(word.translate(self._normalized))
+        total = sum(self._unknown_score if id_ == self._unknown else self._scores[id_] for id_ in ids)
+        return total / max(len(word), 1)
+
     def _split_word(self, word: str) -> tuple[int, ...]:
         text = _SPACE + word
         size = len(text)
@@ -218,6 +224,10 @@ class E5Model:
             size += len(tokens[number])
         if batch:
             yield batch, *self._forward([tokens[at] for at in batch])
+
+    def word_likelihood(self, word: str) -> float:
+        """Return the log probability of a word in lower case, per character."""
+        return self._tokenizer.likelihood(word.lower())
 
     def _tokens(self, text: str) -> list[int]:
         return [self._begin, *self._tokenizer.encode(text, self._max_tokens - 2), self._end]

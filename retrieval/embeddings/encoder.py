@@ -54,6 +54,9 @@ class Encoder(Protocol):
     def encode_question(self, text: str) -> QuestionVectors:
         """Return the vectors of a question and of its tokens."""
 
+    def word_likelihood(self, word: str) -> float:
+        """Return the log probability of a word per character, about -3 for words and -6 for "qwrtz"."""
+
     def mean_vectors(self, language: str) -> Vectors | None:
         """Return the mean vectors of passages and sentences in a language, shape (2, dimensions), or None."""
 
@@ -130,6 +133,10 @@ class E5Encoder:
             while len(self._questions) > _MAX_CACHED_QUESTIONS:
                 self._questions.popitem(last=False)
         return cached
+
+    def word_likelihood(self, word: str) -> float:
+        """Return the log probability of a word per character, from those of the tokens it consists of."""
+        return self._load().word_likelihood(word)
 
     def mean_vectors(self, language: str) -> Vectors | None:
         """Return the mean vectors of passages and sentences, shape (2, dimensions), or None.

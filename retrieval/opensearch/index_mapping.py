@@ -17,7 +17,7 @@ from retrieval.index.manifest import format_id
 from retrieval.model.document import Problem
 
 # Increase it when the layout of what is stored changes: indexes are then rebuilt.
-FORMAT_VERSION = 6
+FORMAT_VERSION = 7
 _ALPHABET = np.frombuffer(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_", np.uint8)
 _TERM_CHARS = 11
 

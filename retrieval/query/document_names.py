@@ -7,6 +7,7 @@
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import PurePosixPath
 from typing import Self
 
@@ -17,6 +18,14 @@ from retrieval.model.document import Source
 from retrieval.query.query import load_stopwords
 from retrieval.query.question_phrases import fold_phrase, is_any_document, is_document_word
 
+# Forms of a word that differ after its stem: "politikası", "politikasında".
+_MIN_STEM_CHARS = 5
+_MIN_STEM_SHARE = 0.75
+# Where scripts with and without spaces meet: "note.txt里".
+_UNSPACED = r"[\p{Han}\p{Hiragana}\p{Katakana}]"
+_UNSPACED_EDGE = regex.compile(
+    rf"(?<={_UNSPACED})(?=[\p{{Latin}}\p{{N}}])|(?<=[\p{{Latin}}\p{{N}}])(?={_UNSPACED})"
+)
 # Longer messages are more than names.
 _MAX_NAMES_CHARS = 1000
 _SEPARATORS = regex.compile(r"[,;\n،、，；]+")
@@ -24,18 +33,24 @@ _SEPARATORS = regex.compile(r"[,;\n،、，；]+")
 _MAX_JOINING_CHARS = 3
 
 
-def documents_meant(name: str, sources: Sequence[Source]) -> list[Source]:
-    """Return the documents of a name; all of them without a name, or for "this" and "the article"."""
-    found = find_documents(name, sources)
+def documents_meant(name: str, sources: Sequence[Source], *, is_whole: bool = False) -> list[Source]:
+    """Return the documents of a name; all of them without a name, or for "this" and "the article".
+
+    With `is_whole`, the name must be a whole title or file name.
+    """
+    found = find_documents(name, sources, is_whole=is_whole)
     return list(sources) if not found and (not name or is_any_document(name)) else found
 
 
-def find_documents(name: str, sources: Sequence[Source]) -> list[Source]:
+def find_documents(name: str, sources: Sequence[Source], *, is_whole: bool = False) -> list[Source]:
     """Return the documents whose title or file name has all words of a name, in the order of `sources`.
 
-    Inflected words match. If the words are all of a title or file name, documents that have others as well
-    are left out. Empty if the name has no words but function words and "document".
+    Inflected words match. If the words are all of a title or file name, or have a file name with its suffix
+    among them, documents that have others as well are left out; with `is_whole`, always. Empty if the name
+    has no words but function words and "document".
     """
+    if files := _find_file_names(name, sources):
+        return files
     matches: list[Source] = []
     exact: list[Source] = []
     for language in sorted({source.language for source in sources}):
@@ -43,12 +58,46 @@ def find_documents(name: str, sources: Sequence[Source]) -> list[Source]:
         wanted = own - _document_terms(name, language)
         for source in (source for source in sources if source.language == language):
             names = [_content_terms(text, language) for text in _names(source)]
-            if own and any(terms in (own, wanted) for terms in names):
+            if own and any(_is_name(terms, own, wanted, is_whole=is_whole) for terms in names):
                 exact.append(source)
             elif wanted and wanted <= set().union(*names):
                 matches.append(source)
-    found = {source.id for source in exact or matches}
+    found = {source.id for source in (exact if is_whole else exact or matches)}
     return [source for source in sources if source.id in found]
+
+
+def _is_name(terms: set[str], own: set[str], wanted: set[str], *, is_whole: bool) -> bool:
+    """Return whether the terms of a title or file name are those of a name, perhaps without "document".
+
+    With `is_whole`, words may differ in an ending that stemming leaves.
+    """
+    if terms in (own, wanted):
+        return True
+    return (
+        is_whole
+        and len(terms) == len(wanted) > 0
+        and all(any(_is_inflected(term, other) for other in terms) for term in wanted)
+    )
+
+
+def _is_inflected(term: str, other: str) -> bool:
+    shared = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(term, other, strict=False)))
+    is_most = shared >= max(_MIN_STEM_CHARS, _MIN_STEM_SHARE * max(len(term), len(other)))
+    return term == other or (is_most and term.isalpha() and other.isalpha())
+
+
+def _find_file_names(name: str, sources: Sequence[Source]) -> list[Source]:
+    """Return the documents with the longest file name, with its suffix, in a text with other words."""
+    if "." not in name:
+        return []
+    words = f" {_UNSPACED_EDGE.sub(' ', fold_phrase(name))} "
+    found: dict[str, list[Source]] = {}
+    for source in sources:
+        for path in {source.name, PurePosixPath(source.name).name}:
+            folded = fold_phrase(path)
+            if "." in path and f" {_UNSPACED_EDGE.sub(' ', folded)} " in words:
+                found.setdefault(folded, []).append(source)
+    return _distinct([found[max(found, key=len)]]) if found else []
 
 
 def _names(source: Source) -> tuple[str, ...]:

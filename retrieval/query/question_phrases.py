@@ -212,6 +212,7 @@ class Topic(StrEnum):
     """What a question about the documents asks for."""
 
     OVERVIEW = "overview"
+    CONTENTS = "contents"
     SOURCES = "sources"
     HELP = "help"
     PLACES = "places"
@@ -223,7 +224,8 @@ class DocumentQuestion:
 
     `subject` is the words to list the places of, or the name of the document for an overview, as written.
     The name may be empty, or words like "the article". If no document has another name, the question is an
-    ordinary one.
+    ordinary one. For CONTENTS it must be a whole title or file name: "what is in the box" hardly ever asks
+    about a document.
     """
 
     topic: Topic
@@ -270,7 +272,7 @@ def parse_document_question(text: str) -> DocumentQuestion | None:
     subjects = (
         text[offsets[start] : offsets[end - 1] + 1]
         for size, other, (start, end) in readings
-        if size and other is topic
+        if size and (other is topic or other is Topic.CONTENTS)
     )
     if length:
         return DocumentQuestion(topic, next(subjects))

@@ -4,6 +4,7 @@ import math
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -41,6 +42,10 @@ _CLOSING_MARKS = " \n\t\"'”’»)]"
 _QUESTION_MARKS = ("?", "？", "؟", "⸮")
 # A span of which more is questions asks instead of answering.
 _MAX_QUESTION_SHARE = 0.5
+# "E4: filter blocked." A short first sentence of a paragraph is not quoted without the one that explains it.
+_MAX_LABEL_CHARS = 30
+# Rows of tables are no sentences.
+_ROW_UNITS = frozenset({"row", "record"})
 # Beyond these log-odds, a share of 0.98, the confidence does not grow.
 _MAX_SHARE_LOG_ODDS = 4.0
 
@@ -338,6 +343,49 @@ def lost_in_parts(
         losses[name] = values[row] - values[parts]
     losses["ends_in_colon"] = np.maximum(features["ends_in_colon"][parts] - features["ends_in_colon"][row], 0)
     return parts, losses
+
+
+def with_explanations(
+    excerpts: Sequence[Excerpt], matches: MatchFeatures, passages: Sequence[Passage], max_chars: int
+) -> list[Excerpt]:
+    """Extend excerpts that cut the short first sentence of a paragraph from the sentence after it.
+
+    They have at most `max_chars` characters then. Excerpts that overlap an earlier one are left out.
+    """
+    kept: list[Excerpt] = []
+    for excerpt in excerpts:
+        extended = _with_explanation(excerpt, matches, passages[excerpt.candidate], max_chars)
+        if not any(
+            extended.candidate == other.candidate
+            and extended.start < other.end
+            and other.start < extended.end
+            for other in kept
+        ):
+            kept.append(extended)
+    return kept
+
+
+def _with_explanation(excerpt: Excerpt, matches: MatchFeatures, passage: Passage, max_chars: int) -> Excerpt:
+    if passage.unit in _ROW_UNITS:
+        return excerpt
+    rows = np.flatnonzero(matches.owners == excerpt.candidate)
+    spans = [
+        Span(*bounds)
+        for bounds in zip(matches.starts[rows].tolist(), matches.ends[rows].tolist(), strict=True)
+    ]
+    for label, explanation in pairwise(spans):
+        first, last = (bisect_right(passage.paragraphs, span.start) for span in (label, explanation))
+        starts_paragraph = label.start in {0, *passage.paragraphs}
+        if first != last or not starts_paragraph or len(label) > _MAX_LABEL_CHARS:
+            continue
+        start, end = excerpt.start, excerpt.end
+        if excerpt.end == label.end:
+            end = explanation.end
+        elif excerpt.start == explanation.start:
+            start = label.start
+        if end - start <= max_chars:
+            excerpt = replace(excerpt, start=start, end=end)
+    return excerpt
 
 
 def shorten(citation: Citation, max_chars: int) -> Citation:

@@ -67,12 +67,31 @@ async def test_the_only_document(application: Any, telegram: Any, text: str, cha
 
 
 @pytest.mark.usefixtures("two_documents")
-@pytest.mark.parametrize("text", ["/overview land", "summarise the land text", "what is land.txt about"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "/overview land",
+        "summarise the land text",
+        "what is land.txt about",
+        "what is in land.txt?",
+        "what does the file land.txt say",
+        "was steht in land.txt",
+        "land.txt里有什么",
+        "what's in On the land",
+    ],
+)
 async def test_the_document_named(application: Any, telegram: Any, text: str) -> None:
     """With several documents, a name chooses one."""
     reply = await _ask(application, telegram, text)
     assert reply.startswith("On the land\n")
     assert LAND in reply
+
+
+@pytest.mark.usefixtures("two_documents")
+async def test_no_document_of_that_name(application: Any, telegram: Any, library: Any) -> None:
+    """What is in something that is no whole name of a document is an ordinary question."""
+    await _ask(application, telegram, "what is in the land of the goats")
+    assert ["what is in the land of the goats"] == library.questions
 
 
 @pytest.mark.usefixtures("two_documents")

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import numpy as np
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 from retrieval.documents import ingestion, local_library
 from retrieval.documents.file_listing import FileEntry, FolderListing
 from retrieval.documents.local_library import LocalLibrary
-from retrieval.embeddings.encoder import QuestionVectors
+from retrieval.embeddings.encoder import QuestionVectors, Vectors
 from retrieval.errors import FolderError
 from retrieval.loaders import formats
 from retrieval.model.answer import Answer
@@ -259,3 +260,32 @@ def test_progress(tmp_path: Path) -> None:
     calls: list[tuple[int, int]] = []
     LocalLibrary.open(tmp_path, progress=lambda done, total: calls.append((done, total)))
     assert [(1, 2), (2, 2)] == calls
+
+
+@pytest.mark.parametrize(
+    ("question", "is_declined"),
+    [
+        ("zzz qqq", True),
+        ("Fghjk rtz", True),
+        ("йцкнг фвпр", True),
+        ("pgp vpn", False),
+        ("toilet paper", False),
+        ("wann geöffnet", False),
+        ("fghjk", False),
+        ("fghjk 77", False),
+        ("when fghjk rtzq", False),
+    ],
+)
+def test_gibberish(question: str, is_declined: bool, tmp_path: Path) -> None:
+    """Words that are none in any language and in no document are declined, also with an encoder."""
+    (tmp_path / "b.md").write_text(HOURS, encoding="utf-8")
+
+    class Near(FakeEncoder):
+        """Takes every text for the same."""
+
+        def _encode(self, text: str) -> Vectors:  # noqa: ARG002
+            return np.full(self.dimensions, 0.125, np.float32)
+
+    opened = LocalLibrary.open(tmp_path, encoder=Near())
+    assert opened.encode()
+    assert is_declined == (ask(opened, question).confidence == 0)

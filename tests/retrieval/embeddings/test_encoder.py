@@ -43,6 +43,15 @@ def _spec_of(folder: Path) -> ModuleSpec:
     return spec
 
 
+def test_words_are_likelier_than_gibberish(encoder: Encoder) -> None:
+    """Words of any language, also rare ones, have likelier tokens than what fingers type at random."""
+    words = ["toilet", "Mülltonne", "lavadora", "poubelle", "сміття", "вывоз", "makinesi", "garbage"]
+    gibberish = ["asdf", "qwertz", "uiop", "jfkdls", "йцукен", "ывапр", "zzqqx"]
+    assert min(map(encoder.word_likelihood, words)) > -4.5
+    assert max(map(encoder.word_likelihood, gibberish)) < -5.0
+    assert encoder.word_likelihood("") <= 0
+
+
 def test_similar_meanings_are_near_in_any_language(encoder: Encoder) -> None:
     """A question is nearer to its answer, in any language, than to other sentences."""
     question = encoder.encode_question("When was the lighthouse built?").vector

@@ -40,6 +40,37 @@ def test_documents_by_name(name: str, found: list[str]) -> None:
     assert found == [source.id for source in find_documents(name, SOURCES)]
 
 
+@pytest.mark.parametrize(
+    ("name", "found"),
+    [
+        ("the travel policy", ["travel00"]),
+        ("the file travel-policy.md", ["travel00"]),
+        ("ziegen.txt'de", ["ziegen00"]),
+        ("the german ziegen.txt", ["ziegen00"]),
+        ("poezdki.txt里", ["poezdki0"]),
+        ("политике командировок", ["poezdki0"]),
+        ("políticas командировок", []),
+        ("the policy", []),
+        ("travel 2022", []),
+        ("travel policy of 2023", []),
+        ("expenses.mdx", []),
+    ],
+)
+def test_whole_names(name: str, found: list[str]) -> None:
+    """A whole title, in another inflection, or a file name among other words can be asked for."""
+    assert found == [source.id for source in documents_meant(name, SOURCES, is_whole=True)]
+
+
+@pytest.mark.parametrize(
+    ("name", "title"),
+    [("seyahat politikasında", "Seyahat politikası"), ("політиці відряджень", "Політика відряджень")],
+)
+def test_inflected_titles(name: str, title: str) -> None:
+    """A word of a title may have an ending that stemming leaves, a number must be the same."""
+    source = Source("inflect0", "a.md", title, 1, 1, "tr" if title.isascii() or "ı" in title else "uk")
+    assert [source] == find_documents(name, [source], is_whole=True)
+
+
 @pytest.mark.parametrize("name", ["", "this", "the article", "эта статья"])
 def test_no_name_means_all(name: str) -> None:
     """Without a name, any document may be meant."""

@@ -27,6 +27,7 @@ from retrieval.quotes.quote_selection import (
     rank_spans,
     select_quotes,
     share_of_best,
+    with_explanations,
 )
 from tests.retrieval.fake_encoder import FakeEncoder
 
@@ -246,3 +247,60 @@ def test_share_of_best(scores: list[float], last: list[int], expected: float) ->
 def test_smallest_share() -> None:
     """A thousand places that answer as well leave the least share."""
     assert share_of_best(np.zeros(1000), np.arange(1000), np.arange(1000)) == -4
+
+
+@given(texts=TEXTS, max_chars=st.integers(15, 120), top=st.integers(1, 8))
+@settings(max_examples=50)
+def test_explanations(texts: Sequence[tuple[str, str]], max_chars: int, top: int, look: Look) -> None:
+    """Extended quotes still fit, do not overlap, and contain the best span."""
+    looked = look("Does the goat eat salt?", list(texts), max_chars)
+    assume(looked is not None)
+    query, candidates, matches = looked  # type: ignore[misc]
+    selected = select_quotes(rank_spans(query, matches, candidates, max_chars), matches, top)
+    extended = with_explanations(selected, matches, candidates.passages, max_chars)
+    assert extended[0].start <= selected[0].start < selected[0].end <= extended[0].end
+    assert all(excerpt.end - excerpt.start <= max_chars for excerpt in extended)
+    ordered = sorted((excerpt.candidate, excerpt.start, excerpt.end) for excerpt in extended)
+    for (candidate, _, end), (other, start, _) in pairwise(ordered):
+        assert candidate != other or end <= start
+
+
+@pytest.mark.parametrize(
+    ("text", "quoted", "max_chars", "expected"),
+    [
+        ("E7: no water. Open the tap. Wait.", "E7: no water.", 100, "E7: no water. Open the tap."),
+        ("E7: no water. Open the tap. Wait.", "Open the tap.", 100, "E7: no water. Open the tap."),
+        ("E7: no water. Open the tap. Wait.", "Wait.", 100, "Wait."),
+        ("E7: no water. Open the tap. Wait.", "E7: no water.", 20, "E7: no water."),
+        ("E7: no water.\n\nOpen the tap.", "E7: no water.", 100, "E7: no water."),
+        (
+            "The keeper of the lighthouse has a goat. It eats salt.",
+            "The keeper of the lighthouse has a goat.",
+            100,
+            "The keeper of the lighthouse has a goat.",
+        ),
+    ],
+)
+def test_labels(text: str, quoted: str, max_chars: int, expected: str, look: Look) -> None:
+    """A short first sentence of a paragraph is quoted with the sentence that explains it, and vice versa."""
+    looked = look("water goat salt tap", [("en", text)], max_chars)
+    assert looked is not None
+    _, candidates, matches = looked
+    paragraphs = tuple(at + 2 for at in range(len(text)) if text.startswith("\n\n", at))
+    passages = [replace(candidates.passages[0], paragraphs=paragraphs)]
+    start = text.index(quoted)
+    excerpt = Excerpt(0, start, start + len(quoted), 1.0)
+    (extended,) = with_explanations([excerpt], matches, passages, max_chars)
+    assert expected == text[extended.start : extended.end]
+
+
+def test_overlapping_explanations(look: Look) -> None:
+    """The sentence that explains a label is no quote of its own then, and rows of tables stay as they are."""
+    text = "E7: no water. Open the tap."
+    looked = look("water tap", [("en", text)], 100)
+    assert looked is not None
+    _, candidates, matches = looked
+    both = [Excerpt(0, 0, 13, 2.0), Excerpt(0, 14, 27, 1.0)]
+    assert [Excerpt(0, 0, 27, 2.0)] == with_explanations(both, matches, candidates.passages, 100)
+    rows = [replace(passage, unit="row") for passage in candidates.passages]
+    assert both == with_explanations(both, matches, rows, 100)
