@@ -15,8 +15,7 @@ from numpy.typing import NDArray
 from retrieval.index.tokenizer import tokenize
 from retrieval.language import script
 from retrieval.loaders.chunking import table_of_contents
-from retrieval.model.answer import Citation
-from retrieval.model.document import Passage, Section, Span
+from retrieval.model import Citation, Passage, Section, Span
 from retrieval.query.query import load_stopwords
 from retrieval.quotes.citations import Excerpt, cite, drop_altered
 from retrieval.sentences import pieces

@@ -9,7 +9,7 @@ import numpy as np
 from retrieval.embeddings.encoder import QuestionVectors
 from retrieval.index.interface import Candidates, Index
 from retrieval.index.tokenizer import tokenize
-from retrieval.model.answer import Answer, Citation, TermWeight
+from retrieval.model import Answer, Citation, TermWeight
 from retrieval.query.match_features import inverse_document_frequency, match_features
 from retrieval.query.query import Query, parse, with_corrections, with_earlier_words
 from retrieval.query.question_phrases import remove_asking_phrases, split_question

@@ -16,8 +16,7 @@ from bot.i18n.messages import Texts
 from bot.views.locations import MAX_PLACES, citation_location, heading_line, location_text, place_text
 from bot.views.refusals import closest_quotes, explain_refusal
 from retrieval.documents.base_library import SingleLibrary
-from retrieval.model.answer import Answer, Citation
-from retrieval.model.document import Source, Span
+from retrieval.model import Answer, Citation, Source, Span
 from retrieval.query.document_names import documents_meant
 from retrieval.query.question_phrases import Topic, parse_document_question
 

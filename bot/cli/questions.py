@@ -15,7 +15,7 @@ from bot.cli.output import UsageFailure, count_noun, print_text
 from bot.i18n.messages import texts_for
 from bot.i18n.small_talk import small_talk_reply
 from bot.views.refusals import MAX_CLOSEST_PASSAGES
-from retrieval.model.answer import Answer
+from retrieval.model import Answer
 
 if TYPE_CHECKING:
     from retrieval.documents.local_library import LocalLibrary

@@ -20,7 +20,7 @@ from bot.views.overview import render_overview
 from bot.views.own_documents import scope_note
 from retrieval.documents.base_library import SingleLibrary
 from retrieval.errors import UnavailableError
-from retrieval.ids import own_name
+from retrieval.model import own_name
 from retrieval.overview import keep_checked_sentences
 from retrieval.query.question_phrases import (
     Topic,

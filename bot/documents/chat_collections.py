@@ -39,9 +39,8 @@ from retrieval.documents.combined_library import AnyLibrary, CombinedLibrary
 from retrieval.documents.local_library import LocalLibrary, saved_index_dir
 from retrieval.embeddings.encoder import Encoder
 from retrieval.errors import ReadingStoppedError
-from retrieval.ids import own_folder
 from retrieval.index.manifest import MANIFEST
-from retrieval.model.document import Source
+from retrieval.model import Source, own_folder
 
 _log = logging.getLogger(__name__)
 

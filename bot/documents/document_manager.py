@@ -19,7 +19,7 @@ from retrieval.documents.local_library import QUOTE_CHARS, LocalLibrary, Progres
 from retrieval.errors import DocumentError, FolderError
 from retrieval.loaders import formats
 from retrieval.loaders.containers import is_archive_name
-from retrieval.model.document import Source
+from retrieval.model import Source
 from retrieval.ocr import tesseract
 from retrieval.ocr.scan_store import ScanStore
 

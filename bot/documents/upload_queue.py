@@ -43,9 +43,8 @@ from retrieval.documents.base_library import SingleLibrary
 from retrieval.documents.file_records import UnreadFile
 from retrieval.documents.local_library import LocalLibrary
 from retrieval.errors import EncoderError, ProblemKind, ReadingStoppedError, TooManyDocumentsError
-from retrieval.ids import document_id, own_name
 from retrieval.loaders.containers import is_archive_name
-from retrieval.model.document import Problem
+from retrieval.model import Problem, document_id, own_name
 from retrieval.ocr import tesseract
 
 _log = logging.getLogger(__name__)

@@ -15,8 +15,7 @@ from bot.views import browse, callback_data
 from bot.views.callback_data import BrowsePress, BrowseView
 from bot.views.message import Recipient, about_file, build_reply, text_reply
 from bot.views.overview import render_overview
-from retrieval.ids import is_own, logged_name
-from retrieval.model.document import Source
+from retrieval.model import Source, is_own, logged_name
 
 _log = logging.getLogger(__name__)
 

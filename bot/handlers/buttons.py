@@ -11,7 +11,7 @@ from bot.views import answers, browse, callback_data
 from bot.views.callback_data import Action, ButtonPress
 from bot.views.locations import MAX_PLACES, citation_location
 from bot.views.message import Recipient, Reply
-from retrieval.model.answer import Answer, Citation
+from retrieval.model import Answer, Citation
 from retrieval.query.question_phrases import Topic, parse_document_question
 
 # Actions of the buttons below the closest passages, which are not an answer.

@@ -23,8 +23,7 @@ from bot.views.message import Recipient, Uploads
 from bot.views.own_documents import scope_note
 from retrieval.documents.base_library import SingleLibrary
 from retrieval.documents.combined_library import AnyLibrary, CombinedLibrary
-from retrieval.model.answer import Answer
-from retrieval.model.document import Source
+from retrieval.model import Answer, Source
 from retrieval.overview import Overview, keep_checked_sentences
 from retrieval.query.document_names import NameTable
 from retrieval.quotes.citations import keep_checked

@@ -34,10 +34,9 @@ from bot.views.message import Recipient, Reply, about_file, build_reply, text_re
 from bot.views.own_documents import OwnDocument, document_not_added
 from bot.views.problems import SHOWN_FORMATS, SHOWN_PICTURES
 from bot.views.text_layout import one_line
-from retrieval.ids import document_id, own_name
 from retrieval.loaders.containers import is_archive_name
 from retrieval.loaders.formats import is_document_name, is_picture_name
-from retrieval.model.document import Source
+from retrieval.model import Source, document_id, own_name
 
 _log = logging.getLogger(__name__)
 

@@ -24,8 +24,7 @@ from bot.views.message import Recipient, Reply, text_reply
 from bot.views.overview import render_overview
 from bot.views.refusals import explain_unreadable, is_link
 from bot.views.text_layout import MAX_TITLE_UNITS, isolate_direction, one_line
-from retrieval.ids import document_of
-from retrieval.model.document import Source
+from retrieval.model import Source, document_of
 from retrieval.query.document_names import documents_meant, find_files, find_titles, may_name_files
 from retrieval.query.question_phrases import Topic, is_any_document, parse_document_question
 

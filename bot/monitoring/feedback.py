@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from pydantic import TypeAdapter, ValidationError
 
-from retrieval.model.answer import Answer, Certainty
+from retrieval.model import Answer, Certainty
 
 _log = logging.getLogger(__name__)
 

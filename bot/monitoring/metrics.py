@@ -10,7 +10,7 @@ from statistics import median
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, ProcessCollector
 from prometheus_client.exposition import generate_latest
 
-from retrieval.model.answer import Certainty
+from retrieval.model import Certainty
 
 _MAX_RECENT_SEARCHES = 1000
 _BUCKETS_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 60.0)

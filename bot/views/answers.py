@@ -37,9 +37,18 @@ from bot.views.message import (
 )
 from bot.views.refusals import closest_quotes, explain_refusal
 from bot.views.text_layout import one_line, truncate, truncate_start, utf16_length
-from retrieval.ids import document_of, is_own, shown_name
-from retrieval.model.answer import Answer, Citation, Locator, TermWeight
-from retrieval.model.document import Passage, PassageWithNeighbours, Span
+from retrieval.model import (
+    Answer,
+    Citation,
+    Locator,
+    Passage,
+    PassageWithNeighbours,
+    Span,
+    TermWeight,
+    document_of,
+    is_own,
+    shown_name,
+)
 
 # A quote has at most 1000 characters, so it always fits with the longest source line.
 _MAX_PASSAGE_UNITS = 3000

@@ -29,9 +29,7 @@ from bot.views.message import (
     text_reply,
 )
 from bot.views.text_layout import MAX_TITLE_UNITS, isolate_direction, one_line, truncate, utf16_length
-from retrieval.ids import is_own, shown_name
-from retrieval.model.answer import Answer, Citation
-from retrieval.model.document import Passage, Section, Source, Span
+from retrieval.model import Answer, Citation, Passage, Section, Source, Span, is_own, shown_name
 from retrieval.quotes.quote_selection import shorten
 
 _PLACES_PER_PAGE = 10

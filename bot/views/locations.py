@@ -2,8 +2,7 @@
 
 from bot.i18n.messages import Texts
 from bot.views.text_layout import MAX_TITLE_UNITS, one_line, title_label
-from retrieval.ids import shown_name
-from retrieval.model.answer import Citation, Locator
+from retrieval.model import Citation, Locator, shown_name
 
 # Places that are listed for the words of a search.
 MAX_PLACES = 50

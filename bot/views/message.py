@@ -9,7 +9,7 @@ from telegram import InlineKeyboardButton, InlineKeyboardMarkup, MessageEntity
 
 from bot.i18n.messages import Texts
 from bot.views.text_layout import isolate_direction, one_line, truncate, utf16_length
-from retrieval.ids import is_own
+from retrieval.model import is_own
 
 MAX_MESSAGE_UNITS = 4096
 MAX_ENTITIES = 100

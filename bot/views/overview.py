@@ -20,8 +20,7 @@ from bot.views.message import (
     text_reply,
 )
 from bot.views.text_layout import MAX_TITLE_UNITS, isolate_direction, one_line
-from retrieval.model.answer import Citation
-from retrieval.model.document import Source
+from retrieval.model import Citation, Source
 from retrieval.overview import Overview, OverviewHeading
 
 _MAX_HEADINGS = 12

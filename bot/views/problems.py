@@ -7,7 +7,7 @@ from pathlib import PurePath
 from bot.i18n.messages import Texts
 from retrieval.errors import ProblemKind
 from retrieval.loaders.formats import is_document_name, is_picture_name
-from retrieval.model.document import Problem
+from retrieval.model import Problem
 
 SHOWN_FORMATS = "PDF, DOCX, ODT, RTF, XLSX, PPTX, EPUB, HTML, MD, CSV, TXT, EML, ZIP"
 # Where OCR is.

@@ -8,7 +8,7 @@ import regex
 from bot.i18n.messages import Texts
 from bot.views.locations import heading_line
 from bot.views.text_layout import one_line
-from retrieval.model.answer import Answer, Citation
+from retrieval.model import Answer, Citation
 from retrieval.quotes.quote_selection import shorten
 
 if TYPE_CHECKING:

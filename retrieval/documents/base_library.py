@@ -11,11 +11,20 @@ from typing import Any, Generic, TypeAlias, TypeVar
 
 from retrieval.documents.ingestion import render_page_picture
 from retrieval.errors import EncoderError
-from retrieval.ids import document_id, document_of
 from retrieval.index.interface import DocumentIndex
 from retrieval.loaders.containers import container_of
-from retrieval.model.answer import Answer, Citation, TermWeight
-from retrieval.model.document import Passage, PassageWithNeighbours, Problem, Section, Source
+from retrieval.model import (
+    Answer,
+    Citation,
+    Passage,
+    PassageWithNeighbours,
+    Problem,
+    Section,
+    Source,
+    TermWeight,
+    document_id,
+    document_of,
+)
 from retrieval.overview import Overview, make_overview
 from retrieval.pipeline import answer, explain
 

@@ -15,7 +15,7 @@ from retrieval.documents.worker_pool import limit_worker, wait_for, worker_pool
 from retrieval.errors import DocumentError, FolderError, ProblemKind, panics_as_errors
 from retrieval.loaders import containers
 from retrieval.loaders.packed_files import PackedFile
-from retrieval.model.document import Problem
+from retrieval.model import Problem
 
 if TYPE_CHECKING:
     from pebble import ProcessFuture

@@ -9,7 +9,7 @@ from typing import Any
 from retrieval.documents.file_listing import CLOCK_TICK_NS, FileEntry
 from retrieval.documents.ingestion import FailedFile, IngestedFile
 from retrieval.errors import ProblemKind
-from retrieval.model.document import Problem, Source
+from retrieval.model import Problem, Source
 from retrieval.ocr import tesseract
 from retrieval.ocr.scan_store import ScanStore
 

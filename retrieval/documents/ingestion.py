@@ -15,13 +15,11 @@ from pebble import ProcessExpired, ProcessFuture, ProcessPool
 from retrieval.documents.file_listing import FileEntry
 from retrieval.documents.worker_pool import limit_worker, wait_for, worker_pool
 from retrieval.errors import DocumentError, ProblemKind, panics_as_errors
-from retrieval.ids import document_id, logged_name
 from retrieval.index import segment_writer
 from retrieval.loaders.chunking import split_passages
 from retrieval.loaders.containers import is_in_mail
 from retrieval.loaders.formats import is_document_name, is_picture_name, load_document, read_file
-from retrieval.model.answer import Citation
-from retrieval.model.document import Passage, Source
+from retrieval.model import Citation, Passage, Source, document_id, logged_name
 from retrieval.ocr.scan_store import ScanStore
 
 _log = logging.getLogger(__name__)

@@ -17,10 +17,10 @@ from retrieval.documents.file_records import UnreadFile
 from retrieval.documents.ingestion import digest_of
 from retrieval.documents.worker_pool import limit_worker, worker_pool
 from retrieval.errors import DocumentError, panics_as_errors
-from retrieval.ids import logged_name
 from retrieval.loaders import pictures
 from retrieval.loaders.formats import is_picture_name, read_file
 from retrieval.loaders.pdf import page_images
+from retrieval.model import logged_name
 from retrieval.ocr import page_reader, tesseract
 from retrieval.ocr.page_reader import MissingLanguageError
 from retrieval.ocr.scan_store import ScanStore

@@ -13,7 +13,7 @@ from typing import Protocol
 from retrieval.errors import DocumentError
 from retrieval.evaluation.dataset import Case
 from retrieval.loaders.formats import load_document, read_file
-from retrieval.model.answer import Answer
+from retrieval.model import Answer
 
 QUOTES_PER_ANSWER = 5
 

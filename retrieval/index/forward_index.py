@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from retrieval.index.arrays import RaggedArray
 from retrieval.index.tokenizer import Token, fold_and_stem, tokenize
 from retrieval.index.vocabulary import EMPTY_VOCABULARY, Vocabulary, digest, gram_codes, token_type
-from retrieval.model.document import Passage, Span
+from retrieval.model import Passage, Span
 from retrieval.sentences import pieces
 
 # Whitespace that is never inside a token. Other spaces may group the digits of a number.

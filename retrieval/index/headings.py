@@ -16,7 +16,7 @@ from retrieval.index import forward_index
 from retrieval.index.arrays import RaggedArray
 from retrieval.index.tokenizer import tokenize
 from retrieval.index.vocabulary import Vocabulary
-from retrieval.model.document import Passage
+from retrieval.model import Passage
 
 # Passages that match by their heading fields and are added to the candidates.
 MAX_HEADING_CANDIDATES = 16

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from retrieval.embeddings.encoder import Encoder, QuestionVectors, Vectors
 from retrieval.index.forward_index import ForwardIndex
-from retrieval.model.document import Passage, Section
+from retrieval.model import Passage, Section
 
 
 @dataclass(frozen=True, slots=True)

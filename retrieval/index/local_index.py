@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 from retrieval.embeddings.encoder import Encoder, QuestionVectors, Vectors
 from retrieval.embeddings.vector_store import Embeddings, EncoderText
 from retrieval.errors import DamagedError
-from retrieval.ids import document_id, document_of
 from retrieval.index import segment_writer
 from retrieval.index.arrays import RaggedArray
 from retrieval.index.bm25 import (
@@ -40,7 +39,7 @@ from retrieval.index.spelling import find_correction
 from retrieval.index.tokenizer import tokenize
 from retrieval.index.vocabulary import digests
 from retrieval.loaders.chunking import table_of_contents
-from retrieval.model.document import Passage, Section
+from retrieval.model import Passage, Section, document_id, document_of
 
 # A search of more postings takes 5 ms or more and runs in a thread; handing it over costs 0.1 ms.
 _MAX_POSTINGS_ON_EVENT_LOOP = 1_000_000

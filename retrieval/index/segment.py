@@ -20,7 +20,7 @@ from retrieval.index.arrays import ArrayFile, RaggedArray
 from retrieval.index.bm25 import Float32Array, InvertedIndex, Weighting, decode_passages
 from retrieval.index.forward_index import ForwardIndex
 from retrieval.index.vocabulary import Vocabulary, digest, digests
-from retrieval.model.document import LineMark, Page, Passage, ScanMark, Span
+from retrieval.model import LineMark, Page, Passage, ScanMark, Span
 
 
 def encode_line_marks(passage: Passage) -> list[int]:

@@ -12,7 +12,6 @@ from zlib import crc32
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from retrieval.ids import document_of
 from retrieval.index import segment, spelling
 from retrieval.index.arrays import ArrayWriter, row_ends
 from retrieval.index.bm25 import InvertedIndex
@@ -20,7 +19,7 @@ from retrieval.index.forward_index import ForwardIndex
 from retrieval.index.headings import heading_tokens
 from retrieval.index.segment import SUFFIX, Mask, MaskedSegment, Segment
 from retrieval.index.vocabulary import Vocabulary, digests
-from retrieval.model.document import Passage
+from retrieval.model import Passage, document_of
 
 
 def write_segment(folder: Path, passages: Sequence[Passage], longest_piece: int) -> Segment:

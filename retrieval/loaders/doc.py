@@ -3,7 +3,7 @@
 from retrieval.loaders import libreoffice
 from retrieval.loaders.ooxml import docx
 from retrieval.loaders.text import rtf
-from retrieval.model.document import Document
+from retrieval.model import Document
 
 
 def load(data: bytes, name: str) -> Document:

@@ -10,7 +10,7 @@ from retrieval.loaders import libreoffice
 from retrieval.loaders.containers import container_of, is_archive_name, read_packed_file
 from retrieval.loaders.file_signatures import real_suffix
 from retrieval.loaders.packed_files import MAX_FILE_BYTES
-from retrieval.model.document import Document
+from retrieval.model import Document
 from retrieval.ocr.scanned_page import ScannedPage
 
 

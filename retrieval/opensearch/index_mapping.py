@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from retrieval.errors import ProblemKind
 from retrieval.index.bm25 import K1, B
 from retrieval.index.manifest import format_id
-from retrieval.model.document import Problem
+from retrieval.model import Problem
 
 # Increase it when the layout of what is stored changes: indexes are then rebuilt.
 FORMAT_VERSION = 6

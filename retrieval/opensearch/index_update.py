@@ -22,9 +22,8 @@ from retrieval.documents.file_records import FileRecord, file_record, library_ve
 from retrieval.documents.ingestion import Batch, ingest
 from retrieval.embeddings.vector_store import Embeddings
 from retrieval.errors import RetrievalError
-from retrieval.ids import document_id
 from retrieval.index.segment import Segment
-from retrieval.model.document import Problem
+from retrieval.model import Problem, document_id
 from retrieval.opensearch import index_mapping
 from retrieval.opensearch.client import (
     MAX_CONCURRENT_BULK_REQUESTS,

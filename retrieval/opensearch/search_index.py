@@ -24,7 +24,7 @@ from retrieval.index.headings import (
 from retrieval.index.interface import Candidates, MeaningScores
 from retrieval.index.spelling import is_correctable, similar_words
 from retrieval.index.vocabulary import digest, digests
-from retrieval.model.document import Passage, Section
+from retrieval.model import Passage, Section
 from retrieval.opensearch import index_mapping
 from retrieval.opensearch.client import ClusterClient
 from retrieval.opensearch.passage_vectors import PassageVectors, VectorSample

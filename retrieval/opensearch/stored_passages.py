@@ -19,7 +19,6 @@ from numpy.typing import NDArray
 
 from retrieval.documents.file_records import FileRecord, record_from_row, record_to_row
 from retrieval.embeddings.vector_store import Embeddings
-from retrieval.ids import document_id, document_of
 from retrieval.index import segment
 from retrieval.index.arrays import RaggedArray, row_ends
 from retrieval.index.forward_index import ForwardIndex
@@ -29,7 +28,7 @@ from retrieval.index.spelling import is_correction_candidate
 from retrieval.index.tokenizer import fold
 from retrieval.index.vocabulary import Vocabulary
 from retrieval.loaders.chunking import table_of_contents
-from retrieval.model.document import Passage, Section, Span
+from retrieval.model import Passage, Section, Span, document_id, document_of
 from retrieval.opensearch import index_mapping
 from retrieval.opensearch.client import BulkItem
 from retrieval.opensearch.passage_vectors import (

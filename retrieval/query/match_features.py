@@ -16,7 +16,7 @@ from retrieval.index.dense_index import lower_half_mean
 from retrieval.index.headings import HeadingMatch, match_headings
 from retrieval.index.interface import Candidates, MeaningScores
 from retrieval.index.vocabulary import TokenType, Vocabulary, digest, grams
-from retrieval.model.document import Passage
+from retrieval.model import Passage
 from retrieval.query.query import Query
 
 FloatArray = NDArray[np.float64]

@@ -8,11 +8,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from retrieval.ids import logged_name
 from retrieval.index.forward_index import ForwardIndex
 from retrieval.index.vocabulary import GRAM_CHARS, Vocabulary, digest, grams
-from retrieval.model.answer import Answer, Citation, Locator
-from retrieval.model.document import Passage, Span
+from retrieval.model import Answer, Citation, Locator, Passage, Span, logged_name
 from retrieval.query.query import Query
 
 _log = logging.getLogger(__name__)

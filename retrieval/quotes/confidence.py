@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from retrieval.index.tokenizer import is_unspaced
-from retrieval.model.answer import Certainty
+from retrieval.model import Certainty
 from retrieval.query.query import Query
 
 

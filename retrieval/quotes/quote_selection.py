@@ -10,8 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from retrieval.index.interface import Candidates
-from retrieval.model.answer import Citation
-from retrieval.model.document import Passage, Span
+from retrieval.model import Citation, Passage, Span
 from retrieval.query.match_features import (
     MEANING_SCALE,
     FloatArray,

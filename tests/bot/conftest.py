@@ -16,8 +16,19 @@ from bot.monitoring.metrics import Metrics
 from config.settings import Settings
 from retrieval.documents.base_library import SingleLibrary, Snapshot
 from retrieval.errors import UnavailableError
-from retrieval.model.answer import Answer, Certainty, Citation, Locator, TermWeight
-from retrieval.model.document import Passage, PassageWithNeighbours, Problem, Section, Source, Span
+from retrieval.model import (
+    Answer,
+    Certainty,
+    Citation,
+    Locator,
+    Passage,
+    PassageWithNeighbours,
+    Problem,
+    Section,
+    Source,
+    Span,
+    TermWeight,
+)
 from retrieval.overview import Overview, make_overview
 
 ME = {"id": 999, "is_bot": True, "first_name": "Verbatim", "username": "verbatim_bot"}

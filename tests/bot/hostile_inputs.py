@@ -4,8 +4,7 @@ from hypothesis import strategies as st
 
 from bot.views.callback_data import decode, decode_browse, decode_own
 from bot.views.message import Reply
-from retrieval.model.answer import Citation, Locator
-from retrieval.model.document import Passage, Span
+from retrieval.model import Citation, Locator, Passage, Span
 
 MAX_UNITS = 4096
 MAX_BUTTONS = 100

@@ -10,10 +10,9 @@ import numpy as np
 from retrieval.documents.local_library import LocalLibrary
 from retrieval.embeddings.encoder import Encoder
 from retrieval.embeddings.vector_store import Embeddings
-from retrieval.ids import passage_id
 from retrieval.index.forward_index import ForwardIndex
 from retrieval.index.local_index import LocalIndex
-from retrieval.model.document import LineMark, Passage, Span
+from retrieval.model import LineMark, Passage, Span, passage_id
 
 
 def document(name: str, texts: Sequence[str], language: str = "en") -> list[Passage]:

@@ -11,8 +11,7 @@ import pytest
 from retrieval.index.local_index import LocalIndex
 from retrieval.loaders.chunking import split_passages
 from retrieval.loaders.text.plain_text import load
-from retrieval.model.answer import Answer
-from retrieval.model.document import Document, Passage
+from retrieval.model import Answer, Document, Passage
 from retrieval.pipeline import answer, explain
 from retrieval.quotes.confidence import WORDS_ONLY
 
@@ -238,7 +237,7 @@ def test_same_answer_in_every_process() -> None:
     script = """
 import asyncio
 from retrieval.pipeline import answer, explain
-from retrieval.model.document import Passage, Span
+from retrieval.model import Passage, Span
 from retrieval.index.local_index import LocalIndex
 texts = {"en": "The keeper feeds goats. Goats like salt.", "de": "Die Ziegen sind da.", "zh": "茶馆在河边。"}
 passages = [

@@ -7,7 +7,7 @@ from retrieval.errors import DocumentError, ProblemKind
 from retrieval.loaders.document_builder import DocumentBuilder, title_from_name
 from retrieval.loaders.mail.eml import read_messages
 from retrieval.loaders.mail.message import MailWriter
-from retrieval.model.document import Document
+from retrieval.model import Document
 
 MAX_MESSAGES = 50_000
 _FROM_LINE = re.compile(rb"(?:\A\s*|(?<=\n\n)|(?<=\n\r\n))From [^\r\n]*\r?\n")

@@ -17,7 +17,7 @@ from retrieval.loaders.decoding import decode
 from retrieval.loaders.document_builder import DocumentBuilder, title_from_name
 from retrieval.loaders.mail import eml
 from retrieval.loaders.mail.message import Attachment, Email, MailWriter
-from retrieval.model.document import Document
+from retrieval.model import Document
 
 OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _NO_FILE = "is no file but an object of Outlook or a link; save it next to the message"

@@ -9,7 +9,7 @@ from retrieval.loaders.document_builder import DocumentBuilder
 from retrieval.loaders.odf import paragraphs
 from retrieval.loaders.odf.package import PRESENTATION, TABLE, OpenDocument
 from retrieval.loaders.odf.tables import read_rows
-from retrieval.model.document import Document
+from retrieval.model import Document
 
 MAX_SLIDES = 10_000
 _TITLE = "title"

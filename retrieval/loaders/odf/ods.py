@@ -16,7 +16,7 @@ from retrieval.loaders.odf.paragraphs import joined_text
 from retrieval.loaders.odf.tables import table_rows
 from retrieval.loaders.ooxml.number_formats import format_plain
 from retrieval.loaders.tables import TableRow
-from retrieval.model.document import Document
+from retrieval.model import Document
 
 MAX_ROWS = 100_000
 MAX_COLUMNS = 16_384

@@ -13,7 +13,7 @@ from retrieval.loaders.document_builder import DocumentBuilder
 from retrieval.loaders.odf import paragraphs
 from retrieval.loaders.odf.package import TEXT, OpenDocument, Style
 from retrieval.loaders.odf.tables import is_data_table, read_rows
-from retrieval.model.document import Document
+from retrieval.model import Document
 
 _LISTS_OF_ENTRIES = frozenset(
     {

@@ -18,7 +18,7 @@ from retrieval.loaders.pdf.annotations import annotation_texts
 from retrieval.loaders.pdf.chars import PageChars
 from retrieval.loaders.pdf.lines_and_columns import Line, extract_lines
 from retrieval.loaders.pdf.scanned_lines import scanned_lines
-from retrieval.model.document import ScanMark
+from retrieval.model import ScanMark
 from retrieval.ocr.scanned_page import ScannedPage
 
 # PDFium is not thread-safe, not even across documents.

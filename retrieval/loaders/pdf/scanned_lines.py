@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from statistics import median
 
 from retrieval.loaders.pdf.lines_and_columns import Line
-from retrieval.model.document import ScanMark
+from retrieval.model import ScanMark
 from retrieval.ocr.scanned_page import ScannedLine, ScannedPage, mean_confidence
 
 # Lines that OCR is less sure of than this, from 0 to 100, are mostly parts of drawings and stains.

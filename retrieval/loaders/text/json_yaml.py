@@ -16,7 +16,7 @@ from retrieval.errors import DocumentError, ProblemKind
 from retrieval.loaders.decoding import decode
 from retrieval.loaders.document_builder import MAX_DOCUMENT_CHARS, DocumentBuilder, title_from_name
 from retrieval.loaders.json_text import keep_number, nesting_error, skip_space, without_surrogates
-from retrieval.model.document import Document, LineMark
+from retrieval.model import Document, LineMark
 
 MAX_RECORDS = 100_000
 # Also of aliases in YAML, which may repeat others, which repeat others.

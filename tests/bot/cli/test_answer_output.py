@@ -15,8 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, StrictFloat
 from bot.cli import answer_output
 from bot.cli.answer_output import TerminalStyle, answer_json
 from bot.i18n.messages import texts_for
-from retrieval.model.answer import Certainty, Citation, Locator
-from retrieval.model.document import Passage, Span
+from retrieval.model import Certainty, Citation, Locator, Passage, Span
 
 TEXTS = texts_for("en")
 PLAIN = TerminalStyle()

@@ -11,8 +11,7 @@ from hypothesis import strategies as st
 from bot.handlers.context import AnswerMap
 from bot.i18n.messages import texts_for
 from bot.views.callback_data import Action, ButtonPress, Origin, encode
-from retrieval.model.answer import Locator
-from retrieval.model.document import PassageWithNeighbours, Source
+from retrieval.model import Locator, PassageWithNeighbours, Source
 from tests.bot.update_builders import ADA, GROUP, PRIVATE, US, deliver, message, pressed
 
 TEXTS = texts_for("en")

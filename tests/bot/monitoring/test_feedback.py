@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bot.monitoring.feedback import Feedback, FeedbackRecord, read_records
-from retrieval.model.answer import Answer
+from retrieval.model import Answer
 from tests.bot.update_builders import deliver, message, pressed
 
 ASKED = Answer("Who?", "unsure", 0.5, ())

@@ -5,7 +5,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from telegram.error import BadRequest, NetworkError
 
 from bot.monitoring.metrics import Metrics
-from retrieval.model.answer import Certainty
+from retrieval.model import Certainty
 
 CERTAINTIES: tuple[Certainty, ...] = ("sure", "none", "sure", "unsure")
 Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]

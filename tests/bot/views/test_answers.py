@@ -23,8 +23,7 @@ from bot.views.callback_data import (
 )
 from bot.views.message import Recipient, Reply, text_reply
 from bot.views.refusals import closest_quotes
-from retrieval.model.answer import Answer, Citation, Locator, TermWeight
-from retrieval.model.document import PassageWithNeighbours
+from retrieval.model import Answer, Citation, Locator, PassageWithNeighbours, TermWeight
 from tests.bot.hostile_inputs import LONG, WILD, check_limits, citations, texts_of
 
 TEXTS = texts_for("en")

@@ -14,8 +14,7 @@ from bot.views.callback_data import Action, BrowsePress, BrowseView, ButtonPress
 from bot.views.message import Recipient, Reply
 from retrieval.loaders.chunking import split_passages
 from retrieval.loaders.formats import load_document
-from retrieval.model.answer import Answer, Citation
-from retrieval.model.document import Passage, Section, Source, Span
+from retrieval.model import Answer, Citation, Passage, Section, Source, Span
 from tests.bot.hostile_inputs import LONG, NAMES, WILD, check_limits, citations, texts_of
 
 TEXTS = texts_for("en")

@@ -12,8 +12,7 @@ from bot.views.message import Recipient, Reply
 from bot.views.overview import render_overview
 from retrieval.loaders.chunking import split_passages
 from retrieval.loaders.formats import load_document
-from retrieval.model.answer import Citation
-from retrieval.model.document import Source
+from retrieval.model import Citation, Source
 from retrieval.overview import Overview, OverviewHeading, make_overview
 from tests.bot.hostile_inputs import NAMES, check_limits, citations, texts_of
 

@@ -9,7 +9,7 @@ from bot.views import callback_data, own_documents
 from bot.views.callback_data import OwnPress, OwnView
 from bot.views.message import Recipient
 from bot.views.own_documents import OwnDocument
-from retrieval.ids import document_id
+from retrieval.model import document_id
 from tests.bot.hostile_inputs import LONG, WILD, check_limits
 
 NAMES = WILD | LONG

@@ -13,8 +13,7 @@ from bot.i18n.messages import texts_for
 from bot.views import answers
 from bot.views.callback_data import MAX_EARLIER_BYTES, Action, ButtonPress, Origin, decode, fit_words
 from bot.views.message import Recipient, Reply
-from retrieval.model.answer import Answer, Citation, Locator
-from retrieval.model.document import Passage, PassageWithNeighbours, Span
+from retrieval.model import Answer, Citation, Locator, Passage, PassageWithNeighbours, Span
 from tests.bot.hostile_inputs import LONG, WILD, check_limits, citations, texts_of
 
 TEXTS = texts_for("en")

@@ -14,8 +14,7 @@ from bot.views.callback_data import Action, decode
 from bot.views.message import Recipient, Reply
 from bot.views.problems import explain_problem
 from retrieval.errors import ProblemKind
-from retrieval.model.answer import Answer, Certainty, Citation, Locator
-from retrieval.model.document import Problem, ScanMark
+from retrieval.model import Answer, Certainty, Citation, Locator, Problem, ScanMark
 from tests.bot.conftest import make_citation, make_passage
 
 TEXTS = texts_for("en")

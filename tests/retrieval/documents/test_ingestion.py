@@ -19,7 +19,7 @@ from retrieval.index.forward_index import ForwardIndex
 from retrieval.index.segment import Segment
 from retrieval.loaders.chunking import split_passages
 from retrieval.loaders.formats import load_document
-from retrieval.model.document import Document, Passage
+from retrieval.model import Document, Passage
 from tests.retrieval.corpus import forward_rows
 
 pytestmark = pytest.mark.slow

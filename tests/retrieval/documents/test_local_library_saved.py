@@ -12,7 +12,7 @@ from retrieval.documents import local_library
 from retrieval.documents.local_library import LocalLibrary
 from retrieval.index.arrays import ArrayFile, ArrayWriter
 from retrieval.index.segment import Segment
-from retrieval.model.answer import Answer
+from retrieval.model import Answer
 from tests.retrieval.corpus import library_passages, uncached
 
 SENTENCE = "The keeper of the lighthouse writes the weather into a blue book every morning. "

@@ -10,7 +10,7 @@ from retrieval.evaluation import floors
 from retrieval.evaluation.dataset import Case
 from retrieval.evaluation.floors import FloorCheck, FloorError
 from retrieval.evaluation.metrics import Outcome
-from retrieval.model.answer import Answer
+from retrieval.model import Answer
 
 DECLINED = Outcome(Case("q1", (), None, {"kind": "far"}), Answer("q1", "none", 0.1, ()), 0, 0.001)
 ANSWERED = Outcome(Case("q2", (), None, {"kind": "near"}), Answer("q2", "sure", 0.9, ()), 0, 0.001)

@@ -21,8 +21,7 @@ from retrieval.evaluation.metrics import (
     evaluate,
     group_by_label,
 )
-from retrieval.model.answer import Answer, Citation, Locator
-from retrieval.model.document import Passage, Span
+from retrieval.model import Answer, Citation, Locator, Passage, Span
 
 CONFIDENCES = st.lists(st.sampled_from([0.0, 0.1, 0.25, 0.5, 1.0]) | st.floats(0, 1), max_size=30)
 

@@ -11,7 +11,7 @@ from retrieval.index.tokenizer import tokenize
 from retrieval.index.vocabulary import digest, gram_codes, token_type
 from retrieval.loaders.chunking import split_passages
 from retrieval.loaders.text.plain_text import find_paragraphs
-from retrieval.model.document import Document, Passage
+from retrieval.model import Document, Passage
 from tests.retrieval.corpus import document, forward_rows
 
 LANGUAGES = st.sampled_from(

@@ -12,7 +12,7 @@ from retrieval.index.headings import (
 )
 from retrieval.index.tokenizer import tokenize
 from retrieval.index.vocabulary import digest
-from retrieval.model.document import Passage, Span
+from retrieval.model import Passage, Span
 from retrieval.query.query import parse
 
 

@@ -12,7 +12,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from retrieval.ids import document_of
 from retrieval.index import arrays, segment_writer
 from retrieval.index.arrays import ArrayWriter
 from retrieval.index.bm25 import Weighting
@@ -20,7 +19,7 @@ from retrieval.index.forward_index import ForwardIndex
 from retrieval.index.local_index import LocalIndex
 from retrieval.index.segment import LiveSegment, MaskedSegment, Segment, encoder_keys, encoder_texts
 from retrieval.index.vocabulary import digest
-from retrieval.model.document import Passage, Span
+from retrieval.model import Passage, Span, document_of
 from tests.retrieval.corpus import document, forward_rows
 
 WORDS = ["goat", "Goats", "keeper", "the", "lighthouse", "1874", "козы", "смотрит", "茶馆"]

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from retrieval.errors import ProblemKind
-from retrieval.model.document import Problem
+from retrieval.model import Problem
 from retrieval.opensearch import index_mapping
 from retrieval.opensearch.index_mapping import IndexMetadata, spell_terms
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from retrieval.model.document import Source
+from retrieval.model import Source
 from retrieval.query.document_names import NameTable, documents_meant, find_documents, find_files, find_titles
 
 SOURCES = [

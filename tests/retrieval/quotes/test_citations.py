@@ -3,7 +3,7 @@ from hypothesis import strategies as st
 
 from retrieval.loaders.chunking import split_passages
 from retrieval.loaders.text.markdown import load
-from retrieval.model.document import Span
+from retrieval.model import Span
 from retrieval.quotes.citations import Excerpt, cite
 
 LINES = st.lists(

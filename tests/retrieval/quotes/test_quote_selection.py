@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from retrieval.index.interface import Candidates
-from retrieval.model.document import Span
+from retrieval.model import Span
 from retrieval.query.match_features import (
     SHORTLIST_SIZE,
     IntArray,

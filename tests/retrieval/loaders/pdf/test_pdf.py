@@ -21,7 +21,7 @@ from retrieval.index.segment import Segment
 from retrieval.loaders.chunking import split_passages
 from retrieval.loaders.formats import load_document
 from retrieval.loaders.pdf.paragraphs import Dehyphenator
-from retrieval.model.document import Document
+from retrieval.model import Document
 from tests.documents import generated_pdfs
 from tests.documents.pdf_builder import (
     PAGE_HEIGHT,

@@ -1,10 +1,17 @@
-"""Documents, their parts, and the passages that they are split into.
+"""The data types of retrieval: documents and their passages, answers and their citations, and ids.
 
-Positions in a document are spans over its text, so that a quote is verbatim by construction.
+Positions in a document are spans over its text, so that a quote is verbatim by construction. Ids are stable
+across machines, and short enough for links and buttons.
+
 """
 
+import base64
+import hashlib
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import PurePosixPath
 from typing import Literal
 
 from retrieval.errors import ProblemKind
@@ -235,3 +242,160 @@ class Problem:
     reason: str
     kind: ProblemKind = ProblemKind.UNREADABLE
     real_suffix: str = ""
+
+
+# Whether the first quote answers the question, may answer it, or does not.
+Certainty = Literal["sure", "unsure", "none"]
+
+
+@dataclass(frozen=True, slots=True)
+class Locator:
+    """The location of a quote in its document, as shown to people. Values are None if not applicable.
+
+    Lines count from 1. `page`, `unit` and `label` are as in Passage. `is_scanned` means that the quote was
+    read by OCR.
+    """
+
+    heading: str | None
+    page: int | None
+    line: int
+    line_end: int
+    paragraph: int
+    unit: Unit = "line"
+    label: str | None = None
+    is_scanned: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Citation:
+    """A quote and its source. `span` and `highlights` are spans of the document's text.
+
+    `copies` are the names of documents with the same text.
+    """
+
+    rank: int
+    document: str
+    title: str
+    span: Span
+    quote: str
+    highlights: tuple[Span, ...]
+    score: float
+    locator: Locator
+    passage: Passage
+    copies: tuple[str, ...] = ()
+
+    @property
+    def is_verbatim(self) -> bool:
+        """Whether the quote equals its span of the passage's text."""
+        start, end = self.span.start - self.passage.span.start, self.span.end - self.passage.span.start
+        return 0 <= start < end and self.passage.text[start:end] == self.quote
+
+    @property
+    def scan_confidence(self) -> float | None:
+        """How sure OCR was of the quote, from 0 to 100; None if it was not read by OCR."""
+        offset = self.passage.span.start
+        return self.passage.scan_confidence(self.span.start - offset, self.span.end - offset)
+
+    @property
+    def is_legible(self) -> bool:
+        """Whether the quote may be shown as text: OCR was sure enough of it, or had no part in it."""
+        offset = self.passage.span.start
+        return self.passage.is_legible(self.span.start - offset, self.span.end - offset)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The result of a question.
+
+    `citations` are ordered best first; unless `certainty` is "sure" they are the closest passages rather than
+    an answer. `confidence` is from 0 to 1, comparable between questions and corpora. `suggestion` is the
+    question with misspelt words corrected from the corpus, or None. `asks_nothing` is True for small talk and
+    questions without content words. If a question has several `parts`, the first citations, as many as these,
+    answer one each.
+    """
+
+    question: str
+    certainty: Certainty
+    confidence: float
+    citations: tuple[Citation, ...]
+    suggestion: str | None = None
+    asks_nothing: bool = False
+    parts: int = 1
+
+    @property
+    def answered(self) -> bool:
+        """Whether the first quote counts as the answer."""
+        return self.certainty == "sure"
+
+
+@dataclass(frozen=True, slots=True)
+class TermWeight:
+    """The weight of a word of a question: its inverse document frequency, and how many passages contain it.
+
+    `content` is False for stop words, which have little weight.
+    """
+
+    word: str
+    content: bool
+    passages: int
+    weight: float
+
+
+_DOCUMENT_ID_BYTES = 6
+_PASSAGE_DIGEST_BYTES = 9
+_PASSAGE_DIGEST_CHARS = 12
+
+
+@lru_cache(maxsize=256)
+def document_id(name: str) -> str:
+    """Return the id of a document: 8 characters of A-Z a-z 0-9 _ -, a digest of its name."""
+    return _digest(name, _DOCUMENT_ID_BYTES)
+
+
+def passage_id(document: str, words: str, occurrence: int) -> str:
+    """Return the id of a passage: a digest of its words in 12 characters, then the 8 of its document.
+
+    `occurrence`, from 0, distinguishes passages with the same words. A passage keeps its id when the document
+    changes elsewhere.
+    """
+    return _digest(f"{document}\0{occurrence}\0{words}", _PASSAGE_DIGEST_BYTES) + document_id(document)
+
+
+def document_of(passage: str) -> str:
+    """Return the id of the document that a passage id belongs to."""
+    return passage[_PASSAGE_DIGEST_CHARS:]
+
+
+def _digest(text: str, size: int) -> str:
+    raw = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=size).digest()
+    return base64.urlsafe_b64encode(raw).decode()
+
+
+# The documents of a chat are in a folder named after it, so that their ids differ from those of any other
+# chat's documents and of the library's.
+_OWN_DOCUMENT = re.compile(r"@(-?[0-9]{1,20})/")
+
+
+def own_folder(chat: int) -> str:
+    """Return the folder that begins the names of the documents of a chat."""
+    return f"@{chat}"
+
+
+def own_name(chat: int, file_name: str) -> str:
+    """Return the name of a document of a chat."""
+    return f"{own_folder(chat)}/{file_name}"
+
+
+def is_own(name: str) -> bool:
+    """Return whether a document belongs to a chat rather than to the library."""
+    return _OWN_DOCUMENT.match(name) is not None
+
+
+def shown_name(name: str) -> str:
+    """Return the name of a document as people see it: without the folder of its chat."""
+    return _OWN_DOCUMENT.sub("", name, count=1)
+
+
+def logged_name(name: str) -> str:
+    """Return the name of a document for the log, where the names of a chat's documents do not belong."""
+    return f"a chat's document (*{PurePosixPath(name).suffix[:10]})" if is_own(name) else name

@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from retrieval.documents.local_library import LocalLibrary
-from retrieval.ids import document_id, document_of, passage_id
 from retrieval.loaders.chunking import split_passages
 from retrieval.loaders.formats import load_document
+from retrieval.model import document_id, document_of, passage_id
 
 NAMES = st.text(min_size=1)
 TEXTS = st.text(min_size=1)
