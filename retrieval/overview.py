@@ -12,8 +12,7 @@ import numpy as np
 import regex
 from numpy.typing import NDArray
 
-from retrieval.index.tokenizer import tokenize
-from retrieval.language import script
+from retrieval.language import script, tokenize
 from retrieval.loaders.chunking import table_of_contents
 from retrieval.model import Citation, Passage, Section, Span
 from retrieval.query.query import load_stopwords

@@ -7,8 +7,8 @@ from dataclasses import replace
 import numpy as np
 
 from retrieval.embeddings.encoder import QuestionVectors
-from retrieval.index.interface import Candidates, Index
-from retrieval.index.tokenizer import tokenize
+from retrieval.index.candidates import Candidates, Index
+from retrieval.language import tokenize
 from retrieval.model import Answer, Citation, TermWeight
 from retrieval.query.match_features import inverse_document_frequency, match_features
 from retrieval.query.query import Query, parse, with_corrections, with_earlier_words

@@ -11,7 +11,7 @@ from typing import Any, Generic, TypeAlias, TypeVar
 
 from retrieval.documents.ingestion import render_page_picture
 from retrieval.errors import EncoderError
-from retrieval.index.interface import DocumentIndex
+from retrieval.index.candidates import DocumentIndex
 from retrieval.loaders.containers import container_of
 from retrieval.model import (
     Answer,

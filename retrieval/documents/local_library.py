@@ -38,10 +38,10 @@ from retrieval.embeddings.encoder import Encoder
 from retrieval.embeddings.vector_store import Embeddings
 from retrieval.errors import TooManyDocumentsError
 from retrieval.index import manifest
-from retrieval.index.bm25 import MAX_SEGMENT_PASSAGES
+from retrieval.index.inverted_index import MAX_SEGMENT_PASSAGES
 from retrieval.index.local_index import LocalIndex
-from retrieval.index.merge_policy import delete_unused_segments, force_merge, maybe_merge
 from retrieval.index.segment import LiveSegment, Segment
+from retrieval.index.segment_writer import delete_unused_segments, force_merge, maybe_merge
 from retrieval.loaders.formats import is_document_name, is_picture_name
 from retrieval.model import Citation, Problem, document_id
 from retrieval.ocr import scan_store, tesseract

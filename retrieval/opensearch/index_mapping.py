@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from retrieval.errors import ProblemKind
-from retrieval.index.bm25 import K1, B
+from retrieval.index.inverted_index import K1, B
 from retrieval.index.manifest import format_id
 from retrieval.model import Problem
 

@@ -13,17 +13,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from retrieval.embeddings.encoder import Encoder, QuestionVectors
-from retrieval.index.bm25 import Scores, Weighting, term_scores
-from retrieval.index.forward_index import ForwardIndex
-from retrieval.index.headings import (
+from retrieval.index.candidates import Candidates, MeaningScores
+from retrieval.index.forward_index import ForwardIndex, heading_tokens
+from retrieval.index.inverted_index import (
     MAX_HEADING_CANDIDATES,
-    heading_tokens,
+    Scores,
+    Weighting,
+    digest,
+    digests,
     heading_weight,
     rarest_terms,
+    term_scores,
 )
-from retrieval.index.interface import Candidates, MeaningScores
 from retrieval.index.spelling import is_correctable, similar_words
-from retrieval.index.vocabulary import digest, digests
 from retrieval.model import Passage, Section
 from retrieval.opensearch import index_mapping
 from retrieval.opensearch.client import ClusterClient

@@ -20,13 +20,11 @@ from numpy.typing import NDArray
 from retrieval.documents.file_records import FileRecord, record_from_row, record_to_row
 from retrieval.embeddings.vector_store import Embeddings
 from retrieval.index import segment
-from retrieval.index.arrays import RaggedArray, row_ends
-from retrieval.index.forward_index import ForwardIndex
-from retrieval.index.headings import heading_tokens
+from retrieval.index.forward_index import ForwardIndex, heading_tokens
+from retrieval.index.inverted_index import RaggedArray, Vocabulary, row_ends
 from retrieval.index.segment import Segment
 from retrieval.index.spelling import is_correction_candidate
-from retrieval.index.tokenizer import fold
-from retrieval.index.vocabulary import Vocabulary
+from retrieval.language import fold
 from retrieval.loaders.chunking import table_of_contents
 from retrieval.model import Passage, Section, Span, document_id, document_of
 from retrieval.opensearch import index_mapping

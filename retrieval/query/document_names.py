@@ -12,7 +12,7 @@ from typing import Self
 
 import regex
 
-from retrieval.index.tokenizer import tokenize
+from retrieval.language import tokenize
 from retrieval.model import Source
 from retrieval.query.query import load_stopwords
 from retrieval.query.question_phrases import fold_phrase, is_any_document, is_document_word

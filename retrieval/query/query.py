@@ -14,8 +14,7 @@ from itertools import accumulate, chain, islice
 
 import regex
 
-from retrieval.index.tokenizer import fold, is_unspaced, tokenize
-from retrieval.language import script, script_of
+from retrieval.language import fold, is_unspaced, script, script_of, tokenize
 from retrieval.query.question_phrases import find_asking_phrases
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from retrieval.index.forward_index import ForwardIndex
-from retrieval.index.vocabulary import GRAM_CHARS, Vocabulary, digest, grams
+from retrieval.index.inverted_index import GRAM_CHARS, Vocabulary, digest, grams
 from retrieval.model import Answer, Citation, Locator, Passage, Span, logged_name
 from retrieval.query.query import Query
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from retrieval.index.interface import Candidates
+from retrieval.index.candidates import Candidates
 from retrieval.model import Citation, Passage, Span
 from retrieval.query.match_features import (
     MEANING_SCALE,

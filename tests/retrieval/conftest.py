@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from retrieval.index.interface import Candidates
+from retrieval.index.candidates import Candidates
 from retrieval.index.local_index import LocalIndex
 from retrieval.loaders.chunking import split_passages
 from retrieval.loaders.formats import load_document

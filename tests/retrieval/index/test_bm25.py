@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from rank_bm25 import BM25Plus
 
 from retrieval.index import segment_writer
-from retrieval.index.bm25 import FREQUENCY_BITS, K1, B, SegmentQuery, kth_best, top_passages
+from retrieval.index.inverted_index import FREQUENCY_BITS, K1, B, SegmentQuery, kth_best, top_passages
 from retrieval.index.local_index import LocalIndex
 from retrieval.index.segment import LiveSegment
 from retrieval.model import Passage, document_of

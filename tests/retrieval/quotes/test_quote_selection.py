@@ -9,7 +9,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from retrieval.index.interface import Candidates
+from retrieval.index.candidates import Candidates
 from retrieval.model import Span
 from retrieval.query.match_features import (
     SHORTLIST_SIZE,

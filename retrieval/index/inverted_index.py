@@ -1,23 +1,240 @@
-"""BM25 with the scores of rank-bm25, computed from posting lists, and the search for the best passages.
+"""The inverted index: word forms, posting lists, BM25 scores and the search for the best passages.
+
+A form is a spelling as it is in the text, in the language of that text; a passage is a row of forms. So the
+term, the grams and the type of a form are computed once, not for each of its occurrences.
 
 The scores are those of rank_bm25.BM25Plus with delta = 0, whose idf = ln((N + 1) / df) is positive for every
 term. rank-bm25's other variants give a zero or negative weight to a term in half of the passages, and in a
 small folder that is most terms. Its own get_scores walks every passage in Python; a posting list has only the
 passages with the term. Postings hold nothing that depends on other passages: term weights and length norms
 are computed for each question.
+
+The heading fields of a passage (file name, title and headings) have posting lists of their own: a heading is
+often the question itself, and a question often names its document.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+import hashlib
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import accumulate
+from enum import IntFlag
+from itertools import accumulate, chain
 from typing import Any, Self
 
 import numpy as np
+import regex
 from numpy.typing import DTypeLike, NDArray
 from rank_bm25 import BM25Plus
 
-from retrieval.index.arrays import RaggedArray, row_ends
-from retrieval.index.vocabulary import Vocabulary
+from retrieval.language import Token
+
+
+@dataclass(frozen=True, slots=True)
+class RaggedArray:
+    """Rows of different lengths in one array: row r is `values[offsets[r]:offsets[r + 1]]`."""
+
+    offsets: NDArray[np.int64]
+    values: NDArray[Any]
+
+    @classmethod
+    def from_rows(cls, rows: Sequence[Sequence[int]], dtype: DTypeLike = np.int32) -> Self:
+        offsets = np.fromiter(accumulate(map(len, rows), initial=0), np.int64, len(rows) + 1)
+        return cls(offsets, np.fromiter(chain.from_iterable(rows), dtype, int(offsets[-1])))
+
+    @classmethod
+    def from_lengths(cls, lengths: NDArray[Any], values: NDArray[Any]) -> Self:
+        """Return rows of these lengths; `values` are those of all rows."""
+        return cls(row_ends(lengths), values)
+
+    @classmethod
+    def join(cls, parts: Sequence[Self]) -> Self:
+        return cls.from_lengths(
+            np.concatenate([part.lengths for part in parts]), np.concatenate([part.values for part in parts])
+        )
+
+    def __len__(self) -> int:
+        return len(self.offsets) - 1
+
+    @property
+    def lengths(self) -> NDArray[np.int64]:
+        return np.diff(self.offsets)
+
+    def row(self, number: int) -> NDArray[Any]:
+        return self.values[self.offsets[number] : self.offsets[number + 1]]
+
+    def positions(self, numbers: NDArray[Any]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Return the positions in `values` of all elements of these rows, and the lengths of the rows."""
+        first = self.offsets[numbers]
+        lengths = self.offsets[numbers + 1] - first
+        positions = np.repeat(first - (np.cumsum(lengths) - lengths), lengths)
+        positions += np.arange(len(positions))
+        return positions, lengths
+
+    def take(self, numbers: NDArray[Any]) -> "RaggedArray":
+        """Return these rows, in the order of `numbers`."""
+        positions, lengths = self.positions(numbers)
+        return RaggedArray.from_lengths(lengths, self.values.take(positions))
+
+
+def row_ends(lengths: NDArray[Any]) -> NDArray[np.int64]:
+    """Return the offsets of rows of these lengths, shape (rows + 1,)."""
+    offsets = np.zeros(len(lengths) + 1, np.int64)
+    np.cumsum(lengths, out=offsets[1:])
+    return offsets
+
+
+_YEAR = regex.compile(r"1\d{3}|20\d{2}")
+
+
+class TokenType(IntFlag):
+    """What a token's characters tell about it; the bits combine."""
+
+    CAPITAL = 1
+    SMALL = 2
+    YEAR = 4
+    NUMBER = 8
+
+
+_NO_TYPE = TokenType(0)  # created once, because it is returned for so many tokens
+
+
+def token_type(token: Token, text: str) -> TokenType:
+    """Return the type of a token of `text`; a word in a script without case has none."""
+    first = text[token.start]
+    if first.isupper():
+        return TokenType.CAPITAL
+    if first.islower():
+        return TokenType.SMALL
+    if not first.isdigit():
+        return _NO_TYPE
+    return TokenType.YEAR | TokenType.NUMBER if _YEAR.fullmatch(token.word) else TokenType.NUMBER
+
+
+GRAM_CHARS = 4
+# 2**32 divided by the golden ratio, rounded to an odd number (Knuth's multiplicative hashing).
+_HASH_FACTOR = 0x9E3779B1
+
+
+def grams(word: str) -> list[str]:
+    """Return a word's character 4-grams; the only gram of a shorter word is the word."""
+    return [word[i : i + GRAM_CHARS] for i in range(max(len(word) - GRAM_CHARS, 0) + 1)]
+
+
+def gram_codes(words: Sequence[str]) -> RaggedArray:
+    """Return for each word the distinct hashes (uint32) of its grams, ascending. Collisions are very rare."""
+    characters = np.frombuffer("".join(words).encode("utf-32-le", "surrogatepass"), np.uint32)
+    lengths = np.array([len(word) for word in words], np.int64)
+    counts = np.maximum(lengths - GRAM_CHARS, 0) + 1
+    owners = np.repeat(np.arange(len(words)), counts)
+    # Where each gram begins and its word ends, in the characters of all words.
+    starts = np.arange(len(owners)) - (row_ends(counts)[:-1] - row_ends(lengths)[:-1])[owners]
+    ends = row_ends(lengths)[1:][owners]
+    codes = np.zeros(len(owners), np.uint32)
+    for step in range(GRAM_CHARS):
+        is_inside = starts + step < ends
+        codes[is_inside] += characters[(starts + step)[is_inside]] + np.uint32(1)
+        codes *= np.uint32(_HASH_FACTOR)
+        codes ^= codes >> np.uint32(15)
+    keys = np.unique(owners << 32 | codes)
+    return RaggedArray(np.searchsorted(keys >> 32, np.arange(len(words) + 1)), keys.astype(np.uint32))
+
+
+def digest(text: str) -> int:
+    """Return a 64-bit hash. Among a billion texts the chance that any two collide is 1 in 40."""
+    raw = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest()
+    return int.from_bytes(raw, "little")
+
+
+def digests(texts: Iterable[str]) -> NDArray[np.uint64]:
+    return np.array([digest(text) for text in texts], np.uint64)
+
+
+@dataclass(frozen=True, slots=True)
+class Vocabulary:
+    """Word forms, a row each.
+
+    `names` are digests of language and spelling, which identify a form. `terms` are digests of terms.
+    `token_types` are bits of TokenType, `lengths` the characters of the spelling. `grams` are the codes of
+    the grams of the folded word, as gram_codes returns them.
+    """
+
+    names: NDArray[np.uint64]
+    terms: NDArray[np.uint64]
+    token_types: NDArray[np.uint8]
+    lengths: NDArray[np.uint16]
+    grams: RaggedArray
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def take(self, numbers: NDArray[Any]) -> "Vocabulary":
+        """Return these forms, in the order of `numbers`."""
+        return _from_columns([getattr(self, name)[numbers] for name in _COLUMNS], self.grams.take(numbers))
+
+    def find_grams(self, wanted: Sequence[str]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+        """Return each pair of a wanted gram and a form that has it: the gram's index, the form's number.
+
+        Both arrays have the shape (pairs,); the forms are in ascending order.
+        """
+        # A gram is a word with one gram, itself.
+        codes = gram_codes(wanted).values
+        order = np.argsort(codes)
+        # Fewer than one gram in a hundred is wanted: the lower half of the code excludes most of the others.
+        is_likely = np.zeros(1 << 16, np.bool_)
+        is_likely[codes & 0xFFFF] = True
+        positions = np.flatnonzero(is_likely[self.grams.values & 0xFFFF])
+        at = np.minimum(np.searchsorted(codes[order], self.grams.values[positions]), len(codes) - 1)
+        matches = codes[order][at] == self.grams.values[positions]
+        return order[at[matches]], np.searchsorted(self.grams.offsets, positions[matches], side="right") - 1
+
+    def map_terms(self, terms: Mapping[int, int]) -> NDArray[np.intp]:
+        """Return for each form the value in `terms` of its term's digest, or -1."""
+        wanted = np.array(sorted(terms), np.uint64)
+        if not len(wanted):
+            return np.full(len(self), -1)
+        values = np.array([terms[term] for term in wanted.tolist()], np.intp)
+        at = np.minimum(np.searchsorted(wanted, self.terms), len(wanted) - 1)
+        return np.where(wanted[at] == self.terms, values[at], -1)
+
+    @classmethod
+    def join(cls, parts: Sequence[Self]) -> "Vocabulary":
+        """Return the forms of all parts one after the other, with duplicates."""
+        columns = [np.concatenate([getattr(part, name) for part in parts]) for name in _COLUMNS]
+        return _from_columns(columns, RaggedArray.join([part.grams for part in parts]))
+
+    @classmethod
+    def merge(
+        cls, parts: Sequence[Self], counts: Sequence[NDArray[np.int64]]
+    ) -> tuple["Vocabulary", list[NDArray[np.int32]]]:
+        """Return the distinct forms that occur, and for each part the new numbers of its forms.
+
+        `counts` is how often each form of each part occurs. The most frequent forms come first: most tokens
+        are of a few forms, which are then neighbours in memory.
+        """
+        _, first, which = np.unique(
+            np.concatenate([part.names for part in parts]), return_index=True, return_inverse=True
+        )
+        total = np.bincount(which, np.concatenate(counts), len(first))
+        order = np.argsort(-total, kind="stable")
+        order = order[total[order] > 0]
+        number = np.zeros(len(first), np.int32)
+        number[order] = np.arange(len(order), dtype=np.int32)
+        cuts = np.cumsum([len(part) for part in parts])[:-1]
+        return cls.join(parts).take(first[order]), np.split(number[which], cuts)
+
+
+def _from_columns(columns: Sequence[NDArray[Any]], grams: RaggedArray) -> Vocabulary:
+    return Vocabulary(**dict(zip(_COLUMNS, columns, strict=True)), grams=grams)
+
+
+_COLUMNS = ("names", "terms", "token_types", "lengths")
+EMPTY_VOCABULARY = Vocabulary(
+    np.zeros(0, np.uint64),
+    np.zeros(0, np.uint64),
+    np.zeros(0, np.uint8),
+    np.zeros(0, np.uint16),
+    RaggedArray(np.zeros(1, np.int64), np.zeros(0, np.uint32)),
+)
+
 
 # Short passages saturate early: 0.6 to 0.9 beat 1.2 on paragraphs, and b made no difference there.
 K1 = 0.6
@@ -358,3 +575,30 @@ def _kth_best_lower_bound(scores: Float32Array, k: int) -> float:
     if width > 1:
         scores = scores[: len(scores) // width * width].reshape(-1, width).max(axis=1)
     return kth_best(scores, k)
+
+
+# Passages that match by their heading fields and are added to the candidates.
+MAX_HEADING_CANDIDATES = 16
+# Postings of heading fields read for a question, unless its rarest term alone has more.
+_MAX_HEADING_POSTINGS = 50_000
+
+
+def rarest_terms(counts: Sequence[int]) -> list[int]:
+    """Return the indexes of the terms to search heading fields for, rarest first.
+
+    `counts` is how many passages have each term in their heading fields. Rare terms discriminate best; a
+    term in the heading fields of nearly all passages hardly does.
+    """
+    chosen: list[int] = []
+    total = 0
+    for count, ordinal in sorted((count, ordinal) for ordinal, count in enumerate(counts) if count):
+        if chosen and total + count > _MAX_HEADING_POSTINGS:
+            break
+        chosen.append(ordinal)
+        total += count
+    return chosen
+
+
+def heading_weight(count: int, size: int) -> float:
+    """Return the weight of a term that is in the heading fields of `count` of `size` passages."""
+    return float(np.log((size + 1) / count))

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from retrieval.index.tokenizer import fold, tokenize
+from retrieval.language import fold, tokenize
 
 LANGUAGES = st.sampled_from(
     ["en", "fr", "tr", "uk", "ru", "ar", "fa", "he", "hi", "th", "zh", "ja", "ko", "my", "xx"]

@@ -1,4 +1,4 @@
-"""What the rest of retrieval asks of an index, embedded or distributed."""
+"""The candidates for an answer, and what an index must do to find them, on this machine or in a cluster."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
