@@ -11,8 +11,14 @@ from retrieval.index.candidates import Candidates, Index
 from retrieval.language import tokenize
 from retrieval.model import Answer, Citation, TermWeight
 from retrieval.query.match_features import inverse_document_frequency, match_features
-from retrieval.query.query import Query, parse, with_corrections, with_earlier_words
-from retrieval.query.question_phrases import remove_asking_phrases, split_question
+from retrieval.query.query import (
+    Query,
+    parse,
+    remove_asking_phrases,
+    split_question,
+    with_corrections,
+    with_earlier_words,
+)
 from retrieval.quotes.citations import cite, find_highlights, match_forms
 from retrieval.quotes.confidence import below_sure, certainty, confidence
 from retrieval.quotes.quote_selection import rank_spans, select_quotes

@@ -17,8 +17,7 @@ from bot.views.locations import MAX_PLACES, citation_location, heading_line, loc
 from bot.views.refusals import closest_quotes, explain_refusal
 from retrieval.documents.base_library import SingleLibrary
 from retrieval.model import Answer, Citation, Source, Span
-from retrieval.query.document_names import documents_meant
-from retrieval.query.question_phrases import Topic, parse_document_question
+from retrieval.query.intent import Topic, documents_meant, parse_document_question
 
 _BAR = "│ "
 _MAX_COLUMNS = 96

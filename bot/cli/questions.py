@@ -12,8 +12,7 @@ from bot.cli import answer_output
 from bot.cli.answer_output import TerminalStyle, answer_about_documents, answer_json
 from bot.cli.open_documents import open_documents
 from bot.cli.output import UsageFailure, count_noun, print_text
-from bot.i18n.messages import texts_for
-from bot.i18n.small_talk import small_talk_reply
+from bot.i18n.messages import small_talk_reply, texts_for
 from bot.views.refusals import MAX_CLOSEST_PASSAGES
 from retrieval.model import Answer
 

@@ -12,7 +12,7 @@ from bot.views.callback_data import Action, ButtonPress
 from bot.views.locations import MAX_PLACES, citation_location
 from bot.views.message import Recipient, Reply
 from retrieval.model import Answer, Citation
-from retrieval.query.question_phrases import Topic, parse_document_question
+from retrieval.query.intent import Topic, parse_document_question
 
 # Actions of the buttons below the closest passages, which are not an answer.
 _ACTIONS_WITHOUT_ANSWER = {

@@ -25,7 +25,7 @@ from retrieval.documents.base_library import SingleLibrary
 from retrieval.documents.combined_library import AnyLibrary, CombinedLibrary
 from retrieval.model import Answer, Source
 from retrieval.overview import Overview, keep_checked_sentences
-from retrieval.query.document_names import NameTable
+from retrieval.query.intent import NameTable
 from retrieval.quotes.citations import keep_checked
 
 Data = dict[Any, Any]
