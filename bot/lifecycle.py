@@ -47,7 +47,7 @@ from bot.views.problems import problem_lines
 from config.errors import ConfigError
 from config.logging import configure
 from config.settings import Settings, startup_problems
-from retrieval.documents.base_library import SingleLibrary
+from retrieval.documents.library import SingleLibrary
 from retrieval.documents.local_library import LocalLibrary, Progress
 from retrieval.errors import FolderError
 from retrieval.ocr import tesseract

@@ -16,7 +16,7 @@ from retrieval.language import script, tokenize
 from retrieval.loaders.chunking import table_of_contents
 from retrieval.model import Citation, Passage, Section, Span
 from retrieval.query.query import load_stopwords
-from retrieval.quotes.citations import Excerpt, cite, drop_altered
+from retrieval.quotes.quote_selection import Excerpt, cite, drop_altered
 from retrieval.sentences import pieces
 
 # Sentences of an overview, by the number that the document has.

@@ -15,7 +15,7 @@ import click
 from bot.i18n.messages import Texts
 from bot.views.locations import MAX_PLACES, citation_location, heading_line, location_text, place_text
 from bot.views.refusals import closest_quotes, explain_refusal
-from retrieval.documents.base_library import SingleLibrary
+from retrieval.documents.library import SingleLibrary
 from retrieval.model import Answer, Citation, Source, Span
 from retrieval.query.intent import Topic, documents_meant, parse_document_question
 

@@ -17,13 +17,13 @@ from bot.views.help import no_own_documents
 from bot.views.message import Recipient, Reply, text_reply
 from bot.views.overview import render_overview
 from bot.views.own_documents import scope_note
-from retrieval.documents.base_library import SingleLibrary
+from retrieval.documents.library import SingleLibrary
 from retrieval.errors import UnavailableError
 from retrieval.model import own_name
 from retrieval.overview import keep_checked_sentences
 from retrieval.query.intent import Topic, is_any_document, parse_document_question
 from retrieval.query.query import looks_like_question
-from retrieval.quotes.citations import keep_checked
+from retrieval.quotes.quote_selection import keep_checked
 
 
 @dataclass(frozen=True, slots=True)

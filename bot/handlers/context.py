@@ -21,12 +21,12 @@ from bot.telegram.messaging import ChatActions
 from bot.views.callback_data import AS_WRITTEN, Origin
 from bot.views.message import Recipient, Uploads
 from bot.views.own_documents import scope_note
-from retrieval.documents.base_library import SingleLibrary
 from retrieval.documents.combined_library import AnyLibrary, CombinedLibrary
+from retrieval.documents.library import SingleLibrary
 from retrieval.model import Answer, Source
 from retrieval.overview import Overview, keep_checked_sentences
 from retrieval.query.intent import NameTable
-from retrieval.quotes.citations import keep_checked
+from retrieval.quotes.quote_selection import keep_checked
 
 Data = dict[Any, Any]
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeAlias
 
-from retrieval.documents.base_library import SingleLibrary
+from retrieval.documents.library import SingleLibrary
 from retrieval.model import (
     Answer,
     Certainty,

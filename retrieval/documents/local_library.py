@@ -12,7 +12,6 @@ from typing import Self
 
 import numpy as np
 
-from retrieval.documents.base_library import Library, Snapshot
 from retrieval.documents.file_listing import (
     ContainerListing,
     FileEntry,
@@ -34,6 +33,7 @@ from retrieval.documents.file_records import (
     unread_problem,
 )
 from retrieval.documents.ingestion import ingest, render_page_picture
+from retrieval.documents.library import Library, Snapshot
 from retrieval.embeddings.encoder import Encoder
 from retrieval.embeddings.vector_store import Embeddings
 from retrieval.errors import TooManyDocumentsError
@@ -71,7 +71,7 @@ class LocalLibrary(Library[LocalIndex]):
     archives and mails by name, with the files in them.
     """
 
-    _snapshot: Snapshot[LocalIndex]
+    snapshot: Snapshot[LocalIndex] = field()  # in place of the property
     folder: Path
     records: Mapping[str, FileRecord]
     segment_dir: Path | None
@@ -212,11 +212,7 @@ class LocalLibrary(Library[LocalIndex]):
             if record.problem
         ]
         all_problems = tuple(sorted([*problems, *unread], key=lambda problem: problem.name))
-        return replace(self, _snapshot=replace(self.snapshot, problems=all_problems), waiting=waiting)
-
-    @property
-    def snapshot(self) -> Snapshot[LocalIndex]:
-        return self._snapshot
+        return replace(self, snapshot=replace(self.snapshot, problems=all_problems), waiting=waiting)
 
     @property
     def index(self) -> LocalIndex:
@@ -342,7 +338,7 @@ class LocalLibrary(Library[LocalIndex]):
         if segments == list(self.index.segments):
             return self
         index = LocalIndex(segments, self.index.embeddings)
-        return replace(self, _snapshot=replace(self.snapshot, index=index))
+        return replace(self, snapshot=replace(self.snapshot, index=index))
 
     def without_deleted(self) -> Self:
         """Return the library with segments that have nothing of removed documents. Blocks; raises OSError.
@@ -358,7 +354,7 @@ class LocalLibrary(Library[LocalIndex]):
                 for segment in (force_merge([live], target) if live.deleted else [live])
             ]
         index = LocalIndex(segments, self.index.embeddings)
-        return replace(self, _snapshot=replace(self.snapshot, index=index))
+        return replace(self, snapshot=replace(self.snapshot, index=index))
 
 
 def _count_documents(files: Iterable[FileEntry], scans: ScanStore | None) -> int:

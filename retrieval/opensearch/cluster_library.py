@@ -7,8 +7,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
-from retrieval.documents.base_library import Library, Snapshot
 from retrieval.documents.file_records import FileRecord, list_sources
+from retrieval.documents.library import Library, Snapshot
 from retrieval.embeddings.encoder import Encoder
 from retrieval.errors import RetrievalError, UnavailableError
 from retrieval.opensearch import index_mapping

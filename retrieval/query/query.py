@@ -493,7 +493,7 @@ class _Joining:
 def split_question(text: str) -> list[str]:
     """Return the parts of a message that may each be a question of its own; empty if it has one part only.
 
-    Parts without a question word get the words that begin the first: "what are the", "prices". The pipeline
+    Parts without a question word get the words that begin the first: "what are the", "prices". The library
     decides by their answers whether they are asked apart: many phrases with "and" are one thing.
     """
     if len(text) > _MAX_SEVERAL_CHARS:

@@ -14,7 +14,7 @@ from bot.handlers.context import BotState
 from bot.monitoring.feedback import Feedback
 from bot.monitoring.metrics import Metrics
 from config.settings import Settings
-from retrieval.documents.base_library import SingleLibrary, Snapshot
+from retrieval.documents.library import SingleLibrary, Snapshot
 from retrieval.errors import UnavailableError
 from retrieval.model import (
     Answer,

@@ -75,4 +75,4 @@ def forward_rows(forward: ForwardIndex) -> list[Any]:
 
 def uncached(library: LocalLibrary) -> LocalLibrary:
     """Return the library without the answers it has cached."""
-    return replace(library, _snapshot=replace(library.snapshot, _answers=OrderedDict()))
+    return replace(library, snapshot=replace(library.snapshot, _answers=OrderedDict()))

@@ -9,7 +9,7 @@ import pytest
 
 from bot.documents.cluster_monitor import ClusterMonitor
 from bot.monitoring.metrics import Metrics
-from retrieval.documents.base_library import Snapshot
+from retrieval.documents.library import Snapshot
 from retrieval.errors import RetrievalError, UnavailableError
 from retrieval.index.local_index import LocalIndex
 from retrieval.opensearch.client import RefusedError

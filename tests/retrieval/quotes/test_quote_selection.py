@@ -19,9 +19,9 @@ from retrieval.query.match_features import (
     shortlist,
 )
 from retrieval.query.query import Query
-from retrieval.quotes.citations import Excerpt
 from retrieval.quotes.confidence import WITH_MEANING, WITH_TOKENS, WORDS_ONLY, Coefficients, Shortening
 from retrieval.quotes.quote_selection import (
+    Excerpt,
     RankedSpans,
     lost_in_parts,
     rank_spans,

@@ -6,8 +6,7 @@ from hypothesis import strategies as st
 from retrieval.loaders.chunking import split_passages
 from retrieval.loaders.text.plain_text import load
 from retrieval.model import Citation, Span
-from retrieval.quotes.citations import Excerpt, cite
-from retrieval.quotes.quote_selection import shorten
+from retrieval.quotes.quote_selection import Excerpt, cite, shorten
 
 SENTENCE = "The goat eats salt."
 SENTENCES = st.sampled_from(

@@ -8,11 +8,11 @@ from itertools import pairwise
 
 import pytest
 
+from retrieval.documents.library import answer, explain
 from retrieval.index.local_index import LocalIndex
 from retrieval.loaders.chunking import split_passages
 from retrieval.loaders.text.plain_text import load
 from retrieval.model import Answer, Document, Passage
-from retrieval.pipeline import answer, explain
 from retrieval.quotes.confidence import WORDS_ONLY
 
 Ask = Callable[..., Answer]
@@ -236,7 +236,7 @@ def test_same_answer_in_every_process() -> None:
     """Answers do not depend on the order of sets, which differs between processes."""
     script = """
 import asyncio
-from retrieval.pipeline import answer, explain
+from retrieval.documents.library import answer, explain
 from retrieval.model import Passage, Span
 from retrieval.index.local_index import LocalIndex
 texts = {"en": "The keeper feeds goats. Goats like salt.", "de": "Die Ziegen sind da.", "zh": "茶馆在河边。"}
