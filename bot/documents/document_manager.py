@@ -13,15 +13,15 @@ from watchfiles import awatch
 
 from bot.concurrency import in_thread
 from bot.durable_files import write_durably
-from retrieval.documents.file_listing import list_files
-from retrieval.documents.ingestion import FailedFile, ingest
+from retrieval.documents.file_listing import FailedFile, list_files
+from retrieval.documents.ingestion import ingest
 from retrieval.documents.local_library import QUOTE_CHARS, LocalLibrary, Progress
 from retrieval.errors import DocumentError, FolderError
 from retrieval.loaders import formats
 from retrieval.loaders.containers import is_archive_name
 from retrieval.model import Source
 from retrieval.ocr import tesseract
-from retrieval.ocr.scan_store import ScanStore
+from retrieval.ocr.scanned_page import ScanStore
 
 _log = logging.getLogger(__name__)
 

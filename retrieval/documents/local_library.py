@@ -15,16 +15,14 @@ import numpy as np
 from retrieval.documents.file_listing import (
     ContainerListing,
     FileEntry,
-    list_folder,
-    listing_from_row,
-    listing_to_row,
-)
-from retrieval.documents.file_records import (
     FileRecord,
     UnreadFile,
     file_record,
     library_version,
+    list_folder,
     list_sources,
+    listing_from_row,
+    listing_to_row,
     recently_modified,
     record_from_row,
     record_to_row,
@@ -44,8 +42,8 @@ from retrieval.index.segment import LiveSegment, Segment
 from retrieval.index.segment_writer import delete_unused_segments, force_merge, maybe_merge
 from retrieval.loaders.formats import is_document_name, is_picture_name
 from retrieval.model import Citation, Problem, document_id
-from retrieval.ocr import scan_store, tesseract
-from retrieval.ocr.scan_store import ScanStore
+from retrieval.ocr import scanned_page, tesseract
+from retrieval.ocr.scanned_page import ScanStore
 
 QUOTE_CHARS = 300
 
@@ -325,7 +323,7 @@ class LocalLibrary(Library[LocalIndex]):
 
     def _prune_scans(self, segment_dir: Path) -> None:
         kept = {record.digest for record in self.records.values() if record.has_scans and self.scans}
-        ScanStore(segment_dir / scan_store.FOLDER_NAME).keep_only(kept)
+        ScanStore(segment_dir / scanned_page.FOLDER_NAME).keep_only(kept)
 
     def compact(self) -> Self:
         """Return the library with the small segments left by updates merged. Blocks, possibly for long."""
@@ -447,7 +445,7 @@ class _IndexUpdate:
 
 
 def _scan_store(segment_dir: Path | None, *, ocr: bool) -> ScanStore | None:
-    return ScanStore(segment_dir / scan_store.FOLDER_NAME) if ocr and segment_dir else None
+    return ScanStore(segment_dir / scanned_page.FOLDER_NAME) if ocr and segment_dir else None
 
 
 def _open_embeddings(encoder: Encoder | None, segment_dir: Path | None) -> Embeddings | None:

@@ -24,7 +24,7 @@ from config.settings import Settings
 from retrieval import language
 from retrieval.documents import ingestion
 from retrieval.documents.local_library import LocalLibrary
-from retrieval.ocr.scan_store import ScanStore
+from retrieval.ocr.scanned_page import ScanStore
 from tests.bot.conftest import FakeLibrary, FakeTelegram
 from tests.bot.virtual_clock import fast, now
 

@@ -11,8 +11,8 @@ import pytest
 from pebble import ProcessFuture
 
 from retrieval.documents import ingestion
-from retrieval.documents.file_listing import FileEntry, list_files
-from retrieval.documents.ingestion import Batch, FailedFile, IngestedFile, ingest
+from retrieval.documents.file_listing import FailedFile, FileEntry, IngestedFile, list_files
+from retrieval.documents.ingestion import Batch, ingest
 from retrieval.errors import ReadingStoppedError
 from retrieval.index import segment_writer
 from retrieval.index.forward_index import ForwardIndex

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from bot.i18n.messages import texts_for
 from bot.views.locations import location_text
-from retrieval.documents.file_listing import list_files
-from retrieval.documents.ingestion import FailedFile, ingest
+from retrieval.documents.file_listing import FailedFile, list_files
+from retrieval.documents.ingestion import ingest
 from retrieval.documents.local_library import LocalLibrary
 from retrieval.errors import DocumentError
 from retrieval.index.segment import Segment

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from retrieval.documents.local_library import LocalLibrary
-from retrieval.evaluation.dataset import Case
-from retrieval.evaluation.metrics import (
+from retrieval.evaluation import (
+    Case,
     Miss,
     Outcome,
     as_dict,

@@ -6,18 +6,16 @@ from typing import Any
 
 import pytest
 
-from retrieval.evaluation import floors
-from retrieval.evaluation.dataset import Case
-from retrieval.evaluation.floors import FloorCheck, FloorError
-from retrieval.evaluation.metrics import Outcome
+from retrieval import evaluation
+from retrieval.evaluation import Case, FloorCheck, FloorError, Outcome
 from retrieval.model import Answer
 
 DECLINED = Outcome(Case("q1", (), None, {"kind": "far"}), Answer("q1", "none", 0.1, ()), 0, 0.001)
 ANSWERED = Outcome(Case("q2", (), None, {"kind": "near"}), Answer("q2", "sure", 0.9, ()), 0, 0.001)
 
 
-def _read(**content: Any) -> floors.Floors:
-    return floors.read_floors(json.dumps({"digest": "x"} | content).encode(), "floors.json")
+def _read(**content: Any) -> evaluation.Floors:
+    return evaluation.read_floors(json.dumps({"digest": "x"} | content).encode(), "floors.json")
 
 
 def test_checks() -> None:
@@ -31,7 +29,9 @@ def test_checks() -> None:
         (FloorCheck("kind near", "declined", 0.01, 0.0), False),
         (FloorCheck("kind far", "declined", 1, 1.0), True),
     ]
-    assert expected == [(check, check.is_met) for check in floors.check_floors(parsed, [DECLINED, ANSWERED])]
+    assert expected == [
+        (check, check.is_met) for check in evaluation.check_floors(parsed, [DECLINED, ANSWERED])
+    ]
 
 
 @pytest.mark.parametrize(
@@ -61,25 +61,25 @@ def test_unknown_metric(name: str) -> None:
 def test_group_without_questions() -> None:
     """A floor of a group without questions is an error."""
     with pytest.raises(FloorError, match=r"^floors\.json: kind: odd: no such questions$"):
-        floors.check_floors(_read(kind={"odd": {"declined": 0.5}}), [DECLINED])
+        evaluation.check_floors(_read(kind={"odd": {"declined": 0.5}}), [DECLINED])
 
 
 def test_invalid_json() -> None:
     """The message for a file that is not JSON names the file."""
     with pytest.raises(FloorError, match=r"^floors\.json: not JSON$"):
-        floors.read_floors(b"{", "floors.json")
+        evaluation.read_floors(b"{", "floors.json")
 
 
 def test_digest(tmp_path: Path) -> None:
     """The digest depends on the questions and on the names and bytes of the documents, not on their order."""
     (tmp_path / "a.txt").write_bytes(b"one")
     (tmp_path / "b.txt").write_bytes(b"two")
-    first = floors.dataset_digest(b"q", tmp_path, ["a.txt", "b.txt"])
-    assert first == floors.dataset_digest(b"q", tmp_path, ["b.txt", "a.txt"])
+    first = evaluation.dataset_digest(b"q", tmp_path, ["a.txt", "b.txt"])
+    assert first == evaluation.dataset_digest(b"q", tmp_path, ["b.txt", "a.txt"])
     others = {
-        floors.dataset_digest(b"r", tmp_path, ["a.txt", "b.txt"]),
-        floors.dataset_digest(b"q", tmp_path, ["a.txt"]),
+        evaluation.dataset_digest(b"r", tmp_path, ["a.txt", "b.txt"]),
+        evaluation.dataset_digest(b"q", tmp_path, ["a.txt"]),
     }
     (tmp_path / "b.txt").write_bytes(b"three")
-    others.add(floors.dataset_digest(b"q", tmp_path, ["a.txt", "b.txt"]))
+    others.add(evaluation.dataset_digest(b"q", tmp_path, ["a.txt", "b.txt"]))
     assert 3 == len(others - {first})

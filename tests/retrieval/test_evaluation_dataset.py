@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from retrieval.evaluation import dataset
-from retrieval.evaluation.dataset import Case, DatasetError
+from retrieval import evaluation
+from retrieval.evaluation import Case, DatasetError
 
 DOCUMENTS = ["a.txt", "deep/b.md"]
 
@@ -24,7 +24,7 @@ def test_read_cases() -> None:
         Case("Who?", ("Ada", "Al"), "deep/b.md", labels, line=1),
         Case("¿Qué?", (), None, {"question": "¿Qué?"}, line=3),
     ]
-    assert expected == dataset.read_cases(data, "q.jsonl", DOCUMENTS)
+    assert expected == evaluation.read_cases(data, "q.jsonl", DOCUMENTS)
 
 
 @pytest.mark.parametrize(
@@ -59,20 +59,20 @@ def test_invalid_line(line: str, message: str) -> None:
     """The message names the file, line, key and value, and says what to write instead."""
     data = f'{{"question": "Who?", "answers": []}}\n{line}\n'.encode()
     with pytest.raises(DatasetError) as caught:
-        dataset.read_cases(data, "q.jsonl", DOCUMENTS)
+        evaluation.read_cases(data, "q.jsonl", DOCUMENTS)
     assert f"q.jsonl: line 2: {message}" == str(caught.value)
 
 
 def test_empty_file_and_wrong_encoding() -> None:
     """The messages for an empty file and for one that is not UTF-8 name the file."""
     with pytest.raises(DatasetError, match=r"^q\.jsonl: no questions; write one per line: "):
-        dataset.read_cases(b"\n \n", "q.jsonl", DOCUMENTS)
+        evaluation.read_cases(b"\n \n", "q.jsonl", DOCUMENTS)
     with pytest.raises(DatasetError, match=r"^q\.jsonl: line 1: not UTF-8 text; save the file as UTF-8$"):
-        dataset.read_cases('{"question": "Qué?", "answers": []}'.encode("latin-1"), "q.jsonl", DOCUMENTS)
+        evaluation.read_cases('{"question": "Qué?", "answers": []}'.encode("latin-1"), "q.jsonl", DOCUMENTS)
 
 
 @given(st.binary(max_size=200))
 def test_any_bytes(data: bytes) -> None:
     """Any file has cases or raises DatasetError."""
     with contextlib.suppress(DatasetError):
-        assert dataset.read_cases(data, "q.jsonl", DOCUMENTS)
+        assert evaluation.read_cases(data, "q.jsonl", DOCUMENTS)
