@@ -32,18 +32,15 @@ from bot.handlers.access import AccessControl
 from bot.handlers.context import BotState
 from bot.handlers.own_documents import OwnDocuments, UploadLimits
 from bot.http_server import Health, build_web_app, serving
-from bot.monitoring.feedback import Feedback
-from bot.monitoring.metrics import Metrics
-from bot.monitoring.outage_log import OutageLog
+from bot.monitoring import Feedback, Metrics, OutageLog
 from bot.telegram.bot_client import Bot
 from bot.telegram.bot_profile import update_profile
 from bot.telegram.dispatcher import Dispatcher
-from bot.telegram.journal import AnsweredJournal
 from bot.telegram.messaging import ChatActions
 from bot.telegram.polling import Poller
-from bot.telegram.spool import Spool
+from bot.telegram.saved_updates import AnsweredJournal, Spool
 from bot.telegram.webhook import Inbox, Webhook
-from bot.views.problems import problem_lines
+from bot.views.refusals import problem_lines
 from config.errors import ConfigError
 from config.logging import configure
 from config.settings import Settings, startup_problems

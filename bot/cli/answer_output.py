@@ -13,8 +13,8 @@ from typing import Any, Self, TextIO
 import click
 
 from bot.i18n.messages import Texts
-from bot.views.locations import MAX_PLACES, citation_location, heading_line, location_text, place_text
 from bot.views.refusals import closest_quotes, explain_refusal
+from bot.views.text_layout import MAX_PLACES, citation_location, heading_line, location_text, place_text
 from retrieval.documents.library import SingleLibrary
 from retrieval.model import Answer, Citation, Source, Span
 from retrieval.query.intent import Topic, documents_meant, parse_document_question

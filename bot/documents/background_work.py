@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 from bot.concurrency import in_thread
 from bot.documents.document_manager import DocumentManager
-from bot.monitoring.metrics import Metrics
+from bot.monitoring import Metrics
 from retrieval.documents.file_listing import UnreadFile
 from retrieval.documents.local_library import LocalLibrary
 from retrieval.errors import FolderError

@@ -10,7 +10,7 @@ from telegram.error import BadRequest, Forbidden
 from bot.concurrency import in_thread
 from bot.documents.chat_collections import Collections, sources_in_upload
 from bot.i18n.messages import small_talk_reply, texts_for
-from bot.monitoring.metrics import Metrics
+from bot.monitoring import Metrics
 from bot.telegram.messaging import ChatActions
 from bot.views import answers
 from bot.views.help import no_own_documents

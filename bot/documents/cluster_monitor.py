@@ -5,8 +5,7 @@ import contextlib
 import time
 from collections.abc import Callable
 
-from bot.monitoring.metrics import Metrics
-from bot.monitoring.outage_log import OutageLog
+from bot.monitoring import Metrics, OutageLog
 from retrieval.errors import RetrievalError, UnavailableError
 from retrieval.opensearch.cluster_library import ClusterLibrary
 

@@ -34,11 +34,11 @@ from bot.documents.chat_collections import (
 )
 from bot.durable_files import write_durably
 from bot.i18n.messages import Texts, texts_for
-from bot.monitoring.metrics import Metrics
+from bot.monitoring import Metrics
 from bot.telegram.messaging import ChatActions, is_unchanged
 from bot.views.message import FormattedText, about_file, file_name, plain
 from bot.views.own_documents import document_not_added
-from bot.views.problems import explain_problem
+from bot.views.refusals import explain_problem
 from retrieval.documents.file_listing import UnreadFile
 from retrieval.documents.library import SingleLibrary
 from retrieval.documents.local_library import LocalLibrary

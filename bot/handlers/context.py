@@ -14,12 +14,10 @@ from bot.concurrency import in_thread
 from bot.documents.chat_collections import ChatLibrary, Collections
 from bot.documents.document_manager import DocumentManager
 from bot.i18n.messages import texts_for
-from bot.monitoring.feedback import Feedback
-from bot.monitoring.metrics import Metrics
+from bot.monitoring import Feedback, Metrics
 from bot.telegram.bot_client import Bot
 from bot.telegram.messaging import ChatActions
-from bot.views.callback_data import AS_WRITTEN, Origin
-from bot.views.message import Recipient, Uploads
+from bot.views.message import AS_WRITTEN, Origin, Recipient, Uploads
 from bot.views.own_documents import scope_note
 from retrieval.documents.combined_library import AnyLibrary, CombinedLibrary
 from retrieval.documents.library import SingleLibrary

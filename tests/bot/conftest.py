@@ -11,8 +11,7 @@ from telegram.request import BaseRequest, RequestData
 from bot.application import build_application, build_bot
 from bot.concurrency import CancellableWaits
 from bot.handlers.context import BotState
-from bot.monitoring.feedback import Feedback
-from bot.monitoring.metrics import Metrics
+from bot.monitoring import Feedback, Metrics
 from config.settings import Settings
 from retrieval.documents.library import SingleLibrary, Snapshot
 from retrieval.errors import UnavailableError

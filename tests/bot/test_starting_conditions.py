@@ -19,7 +19,7 @@ from bot import lifecycle
 from bot.application import build_bot
 from bot.concurrency import CancellableWaits
 from bot.documents import document_manager
-from bot.monitoring.metrics import Metrics
+from bot.monitoring import Metrics
 from config.settings import Settings
 from retrieval import language
 from retrieval.documents import ingestion

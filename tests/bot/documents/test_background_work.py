@@ -16,7 +16,7 @@ import pytest
 from bot.documents import background_work
 from bot.documents.background_work import BackgroundEncoding, BackgroundOcr
 from bot.documents.document_manager import DocumentManager, is_valid_document_name
-from bot.monitoring.metrics import Metrics
+from bot.monitoring import Metrics
 from retrieval.documents.file_listing import UnreadFile
 from retrieval.documents.local_library import LocalLibrary
 from retrieval.embeddings.encoder import Vectors

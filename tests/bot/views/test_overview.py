@@ -7,8 +7,7 @@ from telegram import MessageEntity
 
 from bot.i18n.messages import LANGUAGES, texts_for
 from bot.views import browse
-from bot.views.callback_data import BrowsePress, BrowseView, decode_browse
-from bot.views.message import Recipient, Reply
+from bot.views.message import BrowsePress, BrowseView, Recipient, Reply, decode_browse
 from bot.views.overview import render_overview
 from retrieval.loaders.chunking import split_passages
 from retrieval.loaders.formats import load_document

@@ -10,9 +10,8 @@ from bot.cli import answer_output
 from bot.cli.answer_output import TerminalStyle
 from bot.i18n.messages import LANGUAGES, texts_for
 from bot.views import answers, inline
-from bot.views.callback_data import Action, decode
-from bot.views.message import Recipient, Reply
-from bot.views.problems import explain_problem
+from bot.views.message import Action, Recipient, Reply, decode_press
+from bot.views.refusals import explain_problem
 from retrieval.errors import ProblemKind
 from retrieval.model import Answer, Certainty, Citation, Locator, Problem, ScanMark
 from tests.bot.conftest import make_citation, make_passage
@@ -37,7 +36,7 @@ def _answer(*citations: Citation, certainty: Certainty = "sure") -> Answer:
 
 def _actions(reply: Reply) -> list[list[Action | None]]:
     rows = reply.keyboard.inline_keyboard if reply.keyboard else ()
-    presses = [[decode(button.callback_data) for button in row] for row in rows]
+    presses = [[decode_press(button.callback_data) for button in row] for row in rows]
     return [[press.action if press else None for press in row] for row in presses]
 
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bot.monitoring.feedback import Feedback, FeedbackRecord, read_records
+from bot.monitoring import Feedback, FeedbackRecord, read_records
 from retrieval.model import Answer
 from tests.bot.update_builders import deliver, message, pressed
 

@@ -3,7 +3,7 @@ import logging
 
 import pytest
 
-from bot.monitoring.outage_log import OutageLog
+from bot.monitoring import OutageLog
 from tests.bot.virtual_clock import fast
 
 

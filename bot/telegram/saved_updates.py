@@ -1,24 +1,68 @@
-"""Notes answered updates on disk, so that no process answers them again when Telegram repeats them.
+"""Updates on disk: those that have to wait, and the ids of those that were answered.
 
-Telegram repeats an update until it is confirmed, and a process that is killed leaves answered updates
-unconfirmed. Several processes may share the folder; each sees at once what the others have answered.
+Telegram returns only the first hundred unconfirmed updates, so a few slow ones would hide all later ones.
+Slow updates are stored (`Spool`) and confirmed instead.
 
-The id of an update determines its file, so the processes need not agree on when to begin the next file. Each
-record is a single write, begins with a newline and has a checksum, so one that is cut off damages no other.
+Answered updates are noted (`AnsweredJournal`), so that no process answers them again when Telegram repeats
+them. It repeats an update until it is confirmed, and a process that is killed leaves answered updates
+unconfirmed. Several processes may share the folder; each sees at once what the others have answered. The id
+of an update determines its file, so the processes need not agree on when to begin the next file. Each record
+is a single write, begins with a newline and has a checksum, so one that is cut off damages no other.
 """
 
 import contextlib
 import errno
+import json
 import logging
 import os
 import re
 import time
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
+
+from bot.durable_files import write_durably
 
 _log = logging.getLogger(__name__)
+
+
+class Spool:
+    """One file for each update, in a folder that only its owner can read."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def store(self, update_id: int, update: dict[str, Any]) -> bool:
+        """Write an update durably to disk; return False if that fails."""
+        try:
+            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            write_durably(self._file(update_id), json.dumps(update).encode())
+        except OSError as error:
+            _log.warning("%s: cannot store pending questions (%s)", self._folder, error.strerror)
+            return False
+        return True
+
+    def drop(self, update_id: int) -> None:
+        self._file(update_id).unlink(missing_ok=True)
+
+    def pending(self) -> Iterator[dict[str, Any]]:
+        """Yield the updates of an earlier process, oldest first; damaged files are logged and skipped."""
+        for file in sorted(self._folder.glob("*.json"), key=lambda file: (len(file.name), file.name)):
+            try:
+                update = json.loads(file.read_text(encoding="utf-8"))
+                is_valid = update["update_id"] == int(file.stem)
+            except (OSError, ValueError, TypeError, LookupError):
+                is_valid = False
+            if is_valid:
+                yield update
+            else:
+                _log.warning("%s is not a stored update; remove it", file)
+
+    def _file(self, update_id: int) -> Path:
+        return self._folder / f"{update_id}.json"
+
 
 # Telegram numbers the updates of a bot consecutively. Three files take 60 KB at most, and cover ten times as
 # many updates as Telegram shows at once, or the updates of a minute at its highest rate.

@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 from telegram.error import BadRequest, NetworkError
 
-from bot.monitoring.metrics import Metrics
+from bot.monitoring import Metrics
 from retrieval.model import Certainty
 
 CERTAINTIES: tuple[Certainty, ...] = ("sure", "none", "sure", "unsure")
