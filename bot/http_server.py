@@ -19,7 +19,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from bot.monitoring import Metrics
 from bot.telegram.webhook import Inbox
-from config.errors import ConfigError
+from config import ConfigError
 
 _log = logging.getLogger(__name__)
 

@@ -16,10 +16,14 @@ from telegram.error import BadRequest, InvalidToken, TelegramError
 from bot import application
 from bot.application import App, build_application, build_bot
 from bot.concurrency import CancellableWaits, in_thread, run_until_stopped, stop_on_signal
-from bot.documents.background_work import BackgroundEncoding, BackgroundOcr
 from bot.documents.chat_collections import Collections
-from bot.documents.cluster_monitor import ClusterMonitor
-from bot.documents.document_manager import DocumentManager, watch
+from bot.documents.document_manager import (
+    BackgroundEncoding,
+    BackgroundOcr,
+    ClusterMonitor,
+    DocumentManager,
+    watch,
+)
 from bot.documents.search_backends import (
     cluster_library,
     connection_settings,
@@ -41,7 +45,7 @@ from bot.telegram.polling import Poller
 from bot.telegram.saved_updates import AnsweredJournal, Spool
 from bot.telegram.webhook import Inbox, Webhook
 from bot.views.refusals import problem_lines
-from config.errors import ConfigError
+from config import ConfigError
 from config.logging import configure
 from config.settings import Settings, startup_problems
 from retrieval.documents.library import SingleLibrary

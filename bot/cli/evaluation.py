@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from bot.cli.open_documents import open_documents
+from bot.cli.indexing import open_documents
 from bot.cli.output import UsageFailure, print_text
-from bot.cli.settings import read_settings
+from config.settings import read_settings
 from retrieval.evaluation import (
     EvaluationMetrics,
     FloorCheck,

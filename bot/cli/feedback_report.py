@@ -9,10 +9,10 @@ from typing import Any
 
 from bot import monitoring
 from bot.cli.output import print_text
-from bot.cli.settings import read_settings
 from bot.monitoring import FeedbackRecord
 from bot.views.text_layout import one_line
-from config.errors import ConfigError
+from config import ConfigError
+from config.settings import read_settings
 
 _MAX_LISTED_QUESTIONS = 20
 _MAX_QUESTION_CHARS = 100

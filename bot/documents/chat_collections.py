@@ -31,8 +31,7 @@ from weakref import WeakValueDictionary
 
 from pydantic import TypeAdapter, ValidationError
 
-from bot.concurrency import in_thread
-from bot.documents.background_work import lower_priority
+from bot.concurrency import in_thread, lower_priority
 from bot.durable_files import TEMPORARY_PREFIX, write_durably
 from retrieval.documents.combined_library import AnyLibrary, CombinedLibrary
 from retrieval.documents.library import SingleLibrary

@@ -16,7 +16,7 @@ from bot.monitoring import Metrics
 from bot.telegram.dispatcher import Dispatcher
 from bot.telegram.saved_updates import AnsweredJournal
 from bot.telegram.webhook import Inbox
-from config.errors import ConfigError
+from config import ConfigError
 from tests.bot.virtual_clock import fast, now
 
 SECRET = "right-secret"

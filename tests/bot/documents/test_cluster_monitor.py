@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from bot.documents.cluster_monitor import ClusterMonitor
+from bot.documents.document_manager import ClusterMonitor
 from bot.monitoring import Metrics
 from retrieval.documents.library import Snapshot
 from retrieval.errors import RetrievalError, UnavailableError

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from bot.cli import answer_output
-from bot.cli.answer_output import TerminalStyle
+from bot.cli import questions
+from bot.cli.questions import TerminalStyle
 from bot.i18n.messages import LANGUAGES, texts_for
 from bot.views import answers, inline
 from bot.views.message import Action, Recipient, Reply, decode_press
@@ -111,14 +111,14 @@ def test_inline_results_leave_it_out() -> None:
 
 def test_the_terminal_points_at_it() -> None:
     style = TerminalStyle()
-    weak = answer_output.render_citation(_citation(40), TEXTS, style)
+    weak = questions.render_citation(_citation(40), TEXTS, style)
     assert weak.startswith(TEXTS.scan_hard_to_read)
     assert "nine berths" not in weak
-    assert "nine berths" in answer_output.render_citation(_citation(95), TEXTS, style)
-    assert None is answer_output._citation_json(_citation(40))["quote"]
-    strong = answer_output._citation_json(_citation(95))
+    assert "nine berths" in questions.render_citation(_citation(95), TEXTS, style)
+    assert None is questions._citation_json(_citation(40))["quote"]
+    strong = questions._citation_json(_citation(95))
     assert (TEXT[:28], 95.0) == (strong["quote"], strong["scan_confidence"])
-    assert "scan_confidence" not in answer_output._citation_json(make_citation(TEXT, (0, 28)))
+    assert "scan_confidence" not in questions._citation_json(make_citation(TEXT, (0, 28)))
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
