@@ -16,11 +16,11 @@ from pypdfium2 import raw
 
 from retrieval.errors import DocumentError
 from retrieval.loaders.formats import is_picture_name
-from retrieval.loaders.pdf.chars import Area, PageChars
 from retrieval.loaders.pdf.lines_and_columns import Line
-from retrieval.loaders.pdf.number_tables import find_number_tables
-from retrieval.loaders.pdf.reader import open_pdf, page_lines
-from retrieval.loaders.pdf.scanned_lines import scanned_lines
+from retrieval.loaders.pdf.pdfium import Area, PageChars, open_pdf
+from retrieval.loaders.pdf.reader import page_lines
+from retrieval.loaders.pdf.scans import scanned_lines
+from retrieval.loaders.pdf.tables import find_number_tables
 from retrieval.loaders.pictures import open_picture
 from retrieval.ocr.scanned_page import ScannedPage
 

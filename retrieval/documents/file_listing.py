@@ -18,7 +18,7 @@ from pebble import ProcessExpired
 from retrieval.documents.worker_pool import limit_worker, wait_for, worker_pool
 from retrieval.errors import DocumentError, FolderError, ProblemKind, panics_as_errors
 from retrieval.loaders import containers
-from retrieval.loaders.packed_files import PackedFile
+from retrieval.loaders.containers import PackedFile
 from retrieval.model import Problem, Source
 from retrieval.ocr import tesseract
 from retrieval.ocr.scanned_page import ScanStore

@@ -19,7 +19,7 @@ from retrieval.documents.worker_pool import limit_worker, worker_pool
 from retrieval.errors import DocumentError, panics_as_errors
 from retrieval.loaders import pictures
 from retrieval.loaders.formats import is_picture_name, read_file
-from retrieval.loaders.pdf import page_images
+from retrieval.loaders.pdf.scans import render_page
 from retrieval.model import logged_name
 from retrieval.ocr import tesseract
 from retrieval.ocr.scanned_page import ScannedPage, ScanStore
@@ -132,7 +132,7 @@ def _read_page(
         return _UnreadablePage("has changed meanwhile", is_changed=True)
     try:
         with panics_as_errors():
-            picture = pictures.page_picture if is_picture_name(file.name) else page_images.render_page
+            picture = pictures.page_picture if is_picture_name(file.name) else render_page
             image, dpi = picture(data, number, file.name)
             return tesseract.read_page(image, dpi, language)
     except DocumentError as error:

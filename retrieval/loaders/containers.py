@@ -1,51 +1,74 @@
 """Files that hold documents: ZIP archives and mails. Each file in one is named by its path through it.
 
-`mail.eml/report.pdf` is an attachment, `pack.zip/mail.eml/report.pdf` one of a mail in an archive. A mail is
-a document itself, too; an archive is none.
+`mail.eml/report.pdf` is an attachment, `mails.mbox/12/report.pdf` one of the twelfth message of a mailbox,
+`pack.zip/mail.eml/report.pdf` one of a mail in an archive. A mail is a document itself, too; an archive is
+none.
 """
 
 import io
-from functools import lru_cache
-from importlib import import_module
+import zipfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import lru_cache, partial
 from pathlib import Path, PurePosixPath
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from retrieval.errors import DocumentError, ProblemKind
-from retrieval.loaders.packed_files import MAX_FILE_BYTES, Container, PackedFile
-from retrieval.loaders.zip_folder import ARCHIVE_IN_ARCHIVE
-from retrieval.loaders.zip_limits import MAX_UNPACKED_BYTES
+from retrieval.loaders.zip_archive import DAMAGED, MAX_UNPACKED_BYTES, check_archive
 
-
-class Opener(Protocol):
-    """The `open_container` function of a module."""
-
-    def __call__(self, source: Path | io.BytesIO, size: int, name: str) -> Container:
-        """Return the container in a file or bytes, `size` of them. Raises DocumentError."""
-
+if TYPE_CHECKING:
+    from retrieval.loaders.mail.message import Attachment
 
 ARCHIVE_SUFFIX = ".zip"
-# Module names: one is imported when the first container of its format is opened.
-_OPENERS = {
-    ARCHIVE_SUFFIX: "zip_folder",
-    ".eml": "mail.attachments",
-    ".mbox": "mail.attachments",
-    ".msg": "mail.attachments",
-}
+_MAIL_SUFFIXES = frozenset({".eml", ".mbox", ".msg"})
 # Of all files in a container, also of those in containers in it.
 MAX_FILES = 10_000
 # The number of containers that the path of a document may lead through.
 MAX_DEPTH = 3
 _TOO_DEEP = f"is in more than {MAX_DEPTH} files that hold each other; save it on its own"
+# The most bytes of a file that is read as a whole.
+MAX_FILE_BYTES = 64 * 2**20
+_OTHER_ARCHIVES = frozenset({".7z", ".rar", ".tar", ".gz", ".tgz", ".bz2", ".xz"})
+ARCHIVE_IN_ARCHIVE = "is an archive in an archive; unpack it"
+_HIDDEN_STARTS = (".", "__MACOSX")
+_CHUNK_BYTES = 64 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class PackedFile:
+    """A file in a container: its path there, its size in bytes, and why it cannot be read, if so."""
+
+    path: str
+    size: int
+    problem: str = ""
+    kind: ProblemKind = ProblemKind.UNREADABLE
+
+
+class Container(Protocol):
+    """A file that holds files."""
+
+    def files(self) -> Iterator[PackedFile]:
+        """Yield the files in it. Raises DocumentError."""
+
+    def holds(self, path: str) -> bool:
+        """Return whether there is a file of this path."""
+
+    def read(self, path: str, name: str, limit: int) -> bytes:
+        """Return the bytes of a file, at most `limit`. Raises DocumentError, which calls it `name`."""
+
+    def close(self) -> None:
+        """Release the file."""
 
 
 def is_container_name(name: str) -> bool:
     """Return whether a file's name ends as that of an archive or a mail does."""
-    return PurePosixPath(name).suffix.lower() in _OPENERS
+    return _suffix(name) in {ARCHIVE_SUFFIX, *_MAIL_SUFFIXES}
 
 
 def is_archive_name(name: str) -> bool:
     """Return whether a file's name ends as that of an archive, which holds documents and is none, does."""
-    return PurePosixPath(name).suffix.lower() == ARCHIVE_SUFFIX
+    return _suffix(name) == ARCHIVE_SUFFIX
 
 
 def is_in_mail(name: str) -> bool:
@@ -121,18 +144,18 @@ def _open_cached(file: Path, size: int, changed: int, inside: tuple[str, ...]) -
 
 def _open_file(file: Path, name: str) -> Container:
     try:
-        return _opener(name)(file, file.stat().st_size, name)
+        return _open(file, file.stat().st_size, name)
     except OSError as error:
         raise DocumentError(name, f"cannot be read ({error.strerror}); check its permissions") from None
 
 
 def _open_bytes(data: bytes, name: str) -> Container:
-    return _opener(name)(io.BytesIO(data), len(data), name)
+    return _open(io.BytesIO(data), len(data), name)
 
 
-def _opener(name: str) -> Opener:
-    opener: Opener = import_module(f"{__package__}.{_OPENERS[_suffix(name)]}").open_container
-    return opener
+def _open(source: Path | io.BytesIO, size: int, name: str) -> Container:
+    """Open the container in a file or bytes, `size` of them. Raises DocumentError."""
+    return _open_zip(source, size, name) if is_archive_name(name) else _open_mail(source, size, name)
 
 
 def _suffix(path: str) -> str:
@@ -162,7 +185,7 @@ class _Listing:
                 problem = ARCHIVE_IN_ARCHIVE
             elif suffix == ARCHIVE_SUFFIX and len(suffixes) == MAX_DEPTH:
                 problem = _TOO_DEEP
-            elif not problem and suffix in _OPENERS:
+            elif not problem and is_container_name(path):
                 self._add_container(container, packed, path, suffixes)
                 continue
             self._add(PackedFile(path, packed.size, problem, packed.kind))
@@ -197,3 +220,133 @@ class _Listing:
         else:
             return
         raise _TooMuchError(self._name, reason, kind=ProblemKind.TOO_LARGE)
+
+
+# ZIP archives
+
+
+def _open_zip(source: Path | io.BytesIO, size: int, name: str) -> Container:
+    """Open an archive of `size` bytes. Raises DocumentError when it is damaged, encrypted or too large."""
+    try:
+        archive = zipfile.ZipFile(source)
+    except DAMAGED:
+        raise DocumentError(name, "is no ZIP archive, or cut short or damaged; copy it again") from None
+    try:
+        check_archive(archive.infolist(), size, name)
+    except DocumentError:
+        archive.close()
+        raise
+    return _ZipFolder(archive, name)
+
+
+class _ZipFolder:
+    """An archive. Of two files with one path, the last is the newer."""
+
+    def __init__(self, archive: zipfile.ZipFile, name: str) -> None:
+        self._archive = archive
+        self._name = name
+        self._entries = {_path(entry): entry for entry in archive.infolist() if not _is_hidden(entry)}
+
+    def files(self) -> Iterator[PackedFile]:
+        if not self._entries:
+            raise DocumentError(self._name, "holds no files; add some, or remove it")
+        return (_packed_file(path, entry) for path, entry in self._entries.items())
+
+    def holds(self, path: str) -> bool:
+        return path in self._entries
+
+    def read(self, path: str, name: str, limit: int) -> bytes:
+        entry = self._entries.get(path)
+        if entry is None:
+            raise DocumentError(name, "is no longer in its archive; read the folder again")
+        if entry.file_size > limit:
+            raise DocumentError(
+                name, f"unpacks to more than {limit // 2**20} MB; split it", kind=ProblemKind.TOO_LARGE
+            )
+        try:
+            with self._archive.open(entry) as packed:
+                # A read without a size would unpack all of the entry, whatever size the list states.
+                return b"".join(iter(lambda: packed.read(_CHUNK_BYTES), b""))
+        except DAMAGED:
+            raise DocumentError(name, "is damaged in its archive; pack it again") from None
+
+    def close(self) -> None:
+        self._archive.close()
+
+
+def _path(entry: zipfile.ZipInfo) -> str:
+    return str(PurePosixPath(entry.filename.replace("\\", "/")))
+
+
+def _is_hidden(entry: zipfile.ZipInfo) -> bool:
+    return entry.is_dir() or any(
+        part.startswith(_HIDDEN_STARTS) and part != ".." for part in PurePosixPath(_path(entry)).parts
+    )
+
+
+def _packed_file(path: str, entry: zipfile.ZipInfo) -> PackedFile:
+    problem = ""
+    if path.startswith("/") or ".." in PurePosixPath(path).parts:
+        problem = "its path leads out of the archive; pack it again"
+    elif PurePosixPath(path).suffix.lower() in _OTHER_ARCHIVES:
+        problem = ARCHIVE_IN_ARCHIVE
+    return PackedFile(path, entry.file_size, problem)
+
+
+# Mails
+
+
+def _open_mail(source: Path | io.BytesIO, size: int, name: str) -> Container:
+    """Open a mail or a mailbox of `size` bytes. Raises DocumentError when it is too large, and OSError."""
+    if size > MAX_FILE_BYTES:
+        reason = f"is larger than {MAX_FILE_BYTES // 2**20} MB; split it"
+        raise DocumentError(name, reason, kind=ProblemKind.TOO_LARGE)
+    data = source.read_bytes() if isinstance(source, Path) else source.getvalue()
+    # The libraries that read mails are imported when the first one is opened.
+    from retrieval.loaders.mail import eml, msg  # noqa: PLC0415
+
+    def read_message(part: bytes) -> Mapping[str, "Attachment"]:
+        # A message of a mailbox that is damaged has no attachments.
+        with suppress(DocumentError):
+            return msg.read_attachments(part, name)
+        return {}
+
+    if not eml.is_mailbox(name):
+        return _MailFolder({"": partial(msg.read_attachments, data, name)})
+    messages = enumerate(eml.split_messages(data), 1)
+    return _MailFolder({f"{number}/": partial(read_message, part) for number, part in messages})
+
+
+class _MailFolder:
+    """The attachments of mails, by folder: one for each message of a mailbox, "" for a single mail."""
+
+    def __init__(self, folders: Mapping[str, Callable[[], Mapping[str, "Attachment"]]]) -> None:
+        self._folders = folders
+        # The files of one message are read one after the other.
+        self._named = lru_cache(maxsize=1)(lambda folder: folders[folder]())
+
+    def files(self) -> Iterator[PackedFile]:
+        for folder in self._folders:
+            for name, attachment in self._named(folder).items():
+                yield PackedFile(folder + name, len(attachment.read()), attachment.problem)
+
+    def holds(self, path: str) -> bool:
+        return self._find(path) is not None
+
+    def read(self, path: str, name: str, limit: int) -> bytes:
+        attachment = self._find(path)
+        if attachment is None:
+            raise DocumentError(name, "is no longer in its mail; read the folder again")
+        data = attachment.read()
+        if len(data) > limit:
+            raise DocumentError(
+                name, f"is larger than {limit // 2**20} MB; split it", kind=ProblemKind.TOO_LARGE
+            )
+        return data
+
+    def close(self) -> None:
+        """Do nothing: the file was read as a whole."""
+
+    def _find(self, path: str) -> "Attachment | None":
+        folder, slash, name = path.rpartition("/")
+        return self._named(folder + slash).get(name) if folder + slash in self._folders else None

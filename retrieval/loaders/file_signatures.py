@@ -4,7 +4,7 @@ import io
 import re
 import zipfile
 
-from retrieval.loaders.zip_limits import DAMAGED
+from retrieval.loaders.zip_archive import DAMAGED, OLE
 
 _START_BYTES = 1024
 _MAX_MIME_TYPE_BYTES = 100
@@ -20,7 +20,6 @@ _STARTS = {
     b"Rar!\x1a\x07": ".rar",
     b"\x1f\x8b": ".gz",
 }
-_OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 # Names of the parts that only one format of Office before 2007 has.
 _OLE_PARTS = {
     "__properties_version1.0": ".msg",
@@ -50,7 +49,7 @@ def _suffix(data: bytes) -> str:
     start = data[:_START_BYTES].lstrip(b"\xef\xbb\xbf \t\r\n")
     if start.startswith(b"%PDF-"):
         return ".pdf"
-    if data.startswith(_OLE):
+    if data.startswith(OLE):
         return next((suffix for part, suffix in _OLE_PARTS.items() if part.encode("utf-16-le") in data), "")
     if data.startswith(_ZIP):
         return _zip_suffix(data)

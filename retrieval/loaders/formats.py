@@ -6,10 +6,8 @@ from pathlib import Path, PurePosixPath
 from typing import Protocol
 
 from retrieval.errors import DocumentError, ProblemKind
-from retrieval.loaders import libreoffice
-from retrieval.loaders.containers import container_of, is_archive_name, read_packed_file
+from retrieval.loaders.containers import MAX_FILE_BYTES, container_of, is_archive_name, read_packed_file
 from retrieval.loaders.file_signatures import real_suffix
-from retrieval.loaders.packed_files import MAX_FILE_BYTES
 from retrieval.model import Document
 from retrieval.ocr.scanned_page import ScannedPage
 
@@ -65,7 +63,7 @@ LOADERS = {
     ".yaml": "text.json_yaml",
     ".yml": "text.json_yaml",
     ".eml": "mail.eml",
-    ".mbox": "mail.mbox",
+    ".mbox": "mail.eml",
     ".msg": "mail.msg",
 }
 # Only OCR can read these: without it they are no documents.
@@ -126,8 +124,11 @@ def read_file(file: Path, name: str, *, pictures: bool = False) -> bytes:
         data = read_packed_file(file, name, MAX_FILE_BYTES)
     except OSError as error:
         raise DocumentError(name, f"cannot be read ({error.strerror}); check its permissions") from None
-    if file.suffix.lower() == ".doc" and libreoffice.is_needed(data) and libreoffice.find() is None:
-        raise DocumentError(name, libreoffice.MISSING, kind=ProblemKind.UNSUPPORTED)
+    if file.suffix.lower() == ".doc":
+        # Its readers are imported when the first such file is read.
+        from retrieval.loaders import doc  # noqa: PLC0415
+
+        doc.check_libreoffice(data, name)
     return data
 
 

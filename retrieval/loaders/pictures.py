@@ -11,7 +11,7 @@ from retrieval.errors import DocumentError, ProblemKind
 from retrieval.loaders.document_builder import title_from_name
 from retrieval.loaders.pdf import pdf
 from retrieval.loaders.pdf.reader import PdfContents
-from retrieval.loaders.pdf.scanned_lines import scanned_lines
+from retrieval.loaders.pdf.scans import scanned_lines
 from retrieval.model import Document
 from retrieval.ocr.scanned_page import ScannedPage
 

@@ -1,30 +1,58 @@
-"""ZIP archives that may be hostile: sizes are checked before anything is unpacked."""
+"""ZIP archives that may be hostile: limits are checked before anything is unpacked.
+
+`ZipArchive` is an Office file, an OpenDocument or a book; ZIP files of documents are in `containers.py`.
+"""
 
 import io
 import zipfile
-from collections.abc import Iterable, Iterator
+import zlib
+from collections.abc import Iterator
 from contextlib import contextmanager
 from posixpath import normpath
-from typing import IO
-from xml.etree import ElementTree as ET
-from xml.parsers import expat
+from typing import IO, TYPE_CHECKING
 
 from retrieval.errors import DocumentError, ProblemKind
-from retrieval.loaders.zip_limits import DAMAGED, SAVE_AGAIN, check_archive
 
+if TYPE_CHECKING:
+    from xml.etree.ElementTree import Element
+
+MAX_ENTRIES = 50_000
+MAX_UNPACKED_BYTES = 256 * 2**20
+# Office files unpack to 3 to 50 times their size, a bomb to 1000 times. Small archives are harmless.
+_MAX_UNPACK_RATIO = 200
+_MAX_SMALL_ARCHIVE_BYTES = 8 * 2**20
+_METHODS = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED})
+# Errors of `zipfile` for an archive that is damaged.
+DAMAGED = (
+    *(zipfile.BadZipFile, zlib.error, EOFError, OSError),
+    *(ValueError, LookupError, NotImplementedError, RuntimeError),
+)
+_ENCRYPTED_FLAG = 1
+SAVE_AGAIN = "save it again in the program that made it"
 # Limit for the entries that are read: text and lists, never images.
 MAX_READ_BYTES = 64 * 2**20
-# An element takes 100 to 200 bytes, so this bounds memory.
-MAX_TAGS = 5_000_000
-MAX_DEPTH = 256
 _CHUNK_BYTES = 64 * 1024
 # The container of Office files before 2007, and of those with a password.
-_OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _WITH_PASSWORD = "EncryptedPackage".encode("utf-16-le")
 _OTHER_FORMATS = {
     b"<": "is XML; save it in the format of its suffix",
     b"PK": "is cut short or damaged; copy it again",
 }
+
+
+def check_archive(entries: list[zipfile.ZipInfo], size: int, name: str) -> None:
+    """Raise DocumentError if an archive of `size` bytes is not read; nothing is unpacked for that."""
+    unpacked = sum(entry.file_size for entry in entries)
+    if any(entry.flag_bits & _ENCRYPTED_FLAG for entry in entries):
+        raise DocumentError(name, "is encrypted; save it without a password", kind=ProblemKind.PROTECTED)
+    if any(entry.compress_type not in _METHODS for entry in entries):
+        raise DocumentError(name, f"is compressed in a way that cannot be read; {SAVE_AGAIN}")
+    if len(entries) > MAX_ENTRIES:
+        raise DocumentError(name, f"has more than {MAX_ENTRIES} parts; split it", kind=ProblemKind.TOO_LARGE)
+    if unpacked > MAX_UNPACKED_BYTES or unpacked > max(_MAX_SMALL_ARCHIVE_BYTES, size * _MAX_UNPACK_RATIO):
+        reason = f"unpacks to {unpacked / 2**20:.0f} MB, which is too much; split it, or remove it"
+        raise DocumentError(name, reason, kind=ProblemKind.TOO_LARGE)
 
 
 class ZipArchive:
@@ -51,18 +79,17 @@ class ZipArchive:
             # A read without a size would unpack all of the entry, whatever size the list states.
             return b"".join(iter(lambda: entry.read(_CHUNK_BYTES), b""))
 
-    def parse_xml(self, path: str) -> ET.Element:
-        """Parse an XML entry; tags have no namespaces.
+    def parse_xml(self, path: str) -> "Element":
+        """Parse an XML entry; tags have no namespaces. Raises DocumentError as `read` and `parse_xml` do."""
+        # The parser is imported when the first such file is read.
+        from retrieval.loaders.xml_parser import parse_xml  # noqa: PLC0415
 
-        Raises DocumentError as `read` does, and for malformed XML, over MAX_TAGS tags, nesting deeper than
-        MAX_DEPTH, and entity declarations, which may expand without limit or refer to other files.
-        """
         with self._open(path) as entry:
             return parse_xml(iter(lambda: entry.read(_CHUNK_BYTES), b""), self.name, path)
 
     def damaged_error(self, path: str) -> DocumentError:
         """Return the error for a damaged entry."""
-        return _damaged_error(self.name, path)
+        return DocumentError(self.name, f"is damaged at {path[:80]!r}; {SAVE_AGAIN}")
 
     @contextmanager
     def _open(self, path: str) -> Iterator[IO[bytes]]:
@@ -83,73 +110,8 @@ class ZipArchive:
             raise self.damaged_error(path) from None
 
 
-def parse_xml(chunks: Iterable[bytes], name: str, path: str) -> ET.Element:
-    """Parse a part of a document as ZipArchive.parse_xml does; errors name the part by `path`."""
-    try:
-        root = _parse(chunks, name, path)
-    except (ET.ParseError, expat.ExpatError, *DAMAGED):
-        raise _damaged_error(name, path) from None
-    _strip_namespaces(root, name)
-    return root
-
-
-def _parse(chunks: Iterable[bytes], name: str, path: str) -> ET.Element:
-    parser, prologue, tags = ET.XMLParser(), _Prologue(), 0  # noqa: S314 declarations are refused first
-    for chunk in chunks:
-        tags += chunk.count(b"<")
-        if tags > MAX_TAGS:
-            raise DocumentError(
-                name, "is too large to be read as a whole; split it", kind=ProblemKind.TOO_LARGE
-            )
-        if prologue.has_declarations(chunk):
-            raise DocumentError(name, f"declares entities in {path[:80]!r}; remove it")
-        parser.feed(chunk)
-    return parser.close()
-
-
-def _strip_namespaces(root: ET.Element, name: str) -> None:
-    """Remove the namespaces from all tags, level by level."""
-    names: dict[str, str] = {}
-    level, depth = [root], 0
-    while level:
-        for element in level:
-            tag = element.tag
-            if tag not in names:
-                names[tag] = tag.rpartition("}")[2]
-            element.tag = names[tag]
-        level, depth = [inner for element in level for inner in element], depth + 1
-        if depth > MAX_DEPTH:
-            raise DocumentError(name, f"is nested more than {MAX_DEPTH} deep; {SAVE_AGAIN}")
-
-
-def _damaged_error(name: str, path: str) -> DocumentError:
-    return DocumentError(name, f"is damaged at {path[:80]!r}; {SAVE_AGAIN}")
-
-
-class _Prologue:
-    """The prologue of an XML document: everything before its root element."""
-
-    def __init__(self) -> None:
-        self._parser = expat.ParserCreate()
-        self._parser.StartDoctypeDeclHandler = self._on_doctype
-        self._parser.StartElementHandler = self._on_root
-        self._has_ended = self._has_declared = False
-
-    def has_declarations(self, chunk: bytes) -> bool:
-        """Parse a chunk, unless the root element was reached, and return whether entities are declared."""
-        if not self._has_ended:
-            self._parser.Parse(chunk)
-        return self._has_declared
-
-    def _on_doctype(self, _name: str, _system: str | None, _public: str | None, has_subset: int) -> None:
-        self._has_declared = bool(has_subset)
-
-    def _on_root(self, *_: object) -> None:
-        self._has_ended = True
-
-
 def _not_zip_error(name: str, data: bytes) -> DocumentError:
-    if data.startswith(_OLE):
+    if data.startswith(OLE):
         if _WITH_PASSWORD in data:
             return DocumentError(name, "is encrypted; save it without a password", kind=ProblemKind.PROTECTED)
         return DocumentError(name, "is of a version before 2007; save it in the format of its suffix")

@@ -7,7 +7,7 @@ from retrieval.errors import DocumentError
 from retrieval.loaders import tables
 from retrieval.loaders.document_builder import DocumentBuilder
 from retrieval.loaders.tables import TableRow
-from retrieval.loaders.zip_archive import parse_xml
+from retrieval.loaders.xml_parser import parse_xml
 from retrieval.model import Document
 
 _HREF = "href"

@@ -1,4 +1,7 @@
-"""Loads e-mails (.eml): the headers that matter, the text, what it quotes, and the names of attachments."""
+"""Loads e-mails (.eml) and mailboxes (.mbox): the headers that matter, the text and the attachments.
+
+Each message of a mailbox is a place of its own.
+"""
 
 import binascii
 import email
@@ -11,7 +14,7 @@ from email.message import Message as Part
 from email.utils import parsedate_to_datetime
 from functools import partial
 
-from retrieval.errors import DocumentError
+from retrieval.errors import DocumentError, ProblemKind
 from retrieval.loaders.decoding import decode
 from retrieval.loaders.document_builder import DocumentBuilder, title_from_name
 from retrieval.loaders.mail.message import Attachment, Email, MailWriter
@@ -24,10 +27,19 @@ _SHOWN_HEADERS = ("From", "To", "Cc", "Date")
 _EXPECTED_HEADERS = (*_SHOWN_HEADERS, "Subject", "Received", "Message-ID", "Content-Type", "MIME-Version")
 _UUENCODED = re.compile(r"^begin [0-7]{3,4} (?P<name>\S.*)\n(?P<lines>(?:[ -`]{1,61}\n)+)end$", re.MULTILINE)
 _FLOWED_BREAK = re.compile(r"(?<=\S) \n(?![>\n])")
+MAX_MESSAGES = 50_000
+_FROM_LINE = re.compile(rb"(?:\A\s*|(?<=\n\n)|(?<=\n\r\n))From [^\r\n]*\r?\n")
+_ESCAPED_FROM = re.compile(rb"^>(>*From )", re.MULTILINE)
 
 
 def load(data: bytes, name: str) -> Document:
-    """Load an .eml file; its title is the subject, and it is labelled by its date."""
+    """Load an .eml or .mbox file; its title is the subject, and it is labelled by its date.
+
+    A message of an .mbox file is labelled by its number and date, too. One that cannot be read is left out,
+    unless it is the only one.
+    """
+    if is_mailbox(name):
+        return _load_mailbox(data, name)
     messages = list(read_messages(data, name))
     if not messages:
         raise DocumentError(name, "has no headers of an e-mail, such as From and Subject; save it again")
@@ -36,6 +48,40 @@ def load(data: bytes, name: str) -> Document:
     for message in messages:
         writer.add(message, message.date)
     return builder.build(messages[0].subject or title_from_name(name), unit="message")
+
+
+def _load_mailbox(data: bytes, name: str) -> Document:
+    builder = DocumentBuilder(name)
+    writer = MailWriter(builder, name)
+    count = 0
+    problem = DocumentError(name, "has no line that begins with `From ` before a message; save it again")
+    for number, part in enumerate(split_messages(data), 1):
+        if number > MAX_MESSAGES:
+            raise DocumentError(
+                name, f"has more than {MAX_MESSAGES} messages; split it", kind=ProblemKind.TOO_LARGE
+            )
+        try:
+            for message in read_messages(part, name):
+                writer.add(message, f"{number} {message.date}".strip())
+                count += 1
+        except DocumentError as error:
+            problem = error
+    if not count:
+        raise problem
+    return builder.build(title_from_name(name), unit="message")
+
+
+def is_mailbox(name: str) -> bool:
+    """Return whether a file's name ends as that of a mailbox does."""
+    return name.lower().endswith(".mbox")
+
+
+def split_messages(data: bytes) -> Iterator[bytes]:
+    """Yield the messages of a mailbox without their `From ` lines."""
+    lines = list(_FROM_LINE.finditer(data))
+    ends = [line.start() for line in lines] + [len(data)]
+    for line, end in zip(lines, ends[1:], strict=True):
+        yield _ESCAPED_FROM.sub(rb"\1", data[line.end() : end])
 
 
 def read_messages(data: bytes, name: str) -> Iterator[Email]:

@@ -1,7 +1,10 @@
-"""The text of an e-mail: its headers, what was written, and what was quoted, each once."""
+"""What an e-mail holds: its headers, what was written, what was quoted, each once, and its attachments."""
 
-from collections.abc import Callable, Iterator, Sequence
+import mimetypes
+import unicodedata
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import PurePosixPath
 
 import regex
 
@@ -33,6 +36,32 @@ _SECOND_HEADER_LINE = regex.compile(
 _QUOTED_ELEMENTS = (
     "blockquote[type=cite], .gmail_quote, .yahoo_quoted, .moz-cite-prefix, .moz-forward-container"
 )
+# Pictures within the text that are smaller are logos and signatures; scans and photos of pages are larger.
+_MAX_INLINE_PICTURE_BYTES = 100 * 1024
+_MAX_NAME_BYTES = 200
+_MAX_SUFFIX_CHARS = 12
+_UNNAMED = "attachment"
+# Control and format characters, surrogates, and line and paragraph separators.
+_INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
+# Not the types of the machine: names must be the same on all.
+_TYPES = mimetypes.MimeTypes()
+# What it lacks in some versions of Python.
+_SUFFIXES = {
+    "application/rtf": ".rtf",
+    "application/vnd.ms-outlook": ".msg",
+    "application/vnd.oasis.opendocument.presentation": ".odp",
+    "application/vnd.oasis.opendocument.spreadsheet": ".ods",
+    "application/vnd.oasis.opendocument.text": ".odt",
+    "application/vnd.openxmlformats-officedocument.presentationml.presentation": ".pptx",
+    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": ".xlsx",
+    "application/vnd.openxmlformats-officedocument.wordprocessingml.document": ".docx",
+    "image/jpeg": ".jpg",
+    "message/rfc822": ".eml",
+    "text/csv": ".csv",
+    "text/markdown": ".md",
+    "text/rtf": ".rtf",
+}
+_WITHOUT_TEXT = frozenset({"application/octet-stream", "application/ms-tnef"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,3 +206,61 @@ def _html_blocks(html: str, name: str) -> Iterator[str]:
     document = builder.build()
     spans = sorted([*document.blocks, *(heading.span for heading in document.headings)])
     return (span.of(document.text) for span in spans)
+
+
+# Attachments
+
+
+def named_files(attachments: Iterable[Attachment]) -> dict[str, Attachment]:
+    """Return the attachments that are files of their own, by names of files that no other has."""
+    named: dict[str, Attachment] = {}
+    for attachment in attachments:
+        if _is_file(attachment):
+            named[_free_name(file_name(attachment), named)] = attachment
+    return named
+
+
+def _is_file(attachment: Attachment) -> bool:
+    """Return whether an attachment is a file of its own, not a part of how the mail looks."""
+    suffix = PurePosixPath(file_name(attachment)).suffix.lower()
+    if not attachment.name and (not suffix or attachment.kind in _WITHOUT_TEXT):
+        return False
+    kind = attachment.kind if attachment.kind.startswith("image/") else _TYPES.guess_type(f"x{suffix}")[0]
+    is_picture = (kind or "").startswith("image/")
+    return not (
+        is_picture
+        and (attachment.is_inline or not attachment.name)
+        and len(attachment.read()) < _MAX_INLINE_PICTURE_BYTES
+    )
+
+
+def file_name(attachment: Attachment) -> str:
+    """Return the name of an attachment as a name of a file: without folders and invisible characters.
+
+    A name without a suffix gets that of its MIME type.
+    """
+    shown = "".join(
+        " " if letter in "\r\n\t" else letter
+        for letter in attachment.name
+        if unicodedata.category(letter) not in _INVISIBLE or letter in "\r\n\t"
+    )
+    last = shown.replace("\\", "/").rstrip("/. ").rpartition("/")[2]
+    name = " ".join(last.split()).lstrip(". ")
+    suffix = PurePosixPath(name).suffix
+    if not suffix or len(suffix) > _MAX_SUFFIX_CHARS or " " in suffix:
+        suffix = _SUFFIXES.get(attachment.kind) or _TYPES.guess_extension(attachment.kind) or ""
+        return _cut(name or _UNNAMED, suffix) + suffix
+    return _cut(name.removesuffix(suffix), suffix) + suffix
+
+
+def _cut(stem: str, suffix: str) -> str:
+    return stem.encode()[: _MAX_NAME_BYTES - len(suffix.encode())].decode("utf-8", "ignore")
+
+
+def _free_name(name: str, taken: Mapping[str, object]) -> str:
+    """Return a name that no other file has: `report (2).pdf` for a second `report.pdf`."""
+    path, number, free = PurePosixPath(name), 1, name
+    while free in taken:
+        number += 1
+        free = f"{path.stem} ({number}){path.suffix}"
+    return free

@@ -16,10 +16,10 @@ from retrieval.errors import DocumentError
 from retrieval.loaders.decoding import decode
 from retrieval.loaders.document_builder import DocumentBuilder, title_from_name
 from retrieval.loaders.mail import eml
-from retrieval.loaders.mail.message import Attachment, Email, MailWriter
+from retrieval.loaders.mail.message import Attachment, Email, MailWriter, named_files
+from retrieval.loaders.zip_archive import OLE
 from retrieval.model import Document
 
-OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _NO_FILE = "is no file but an object of Outlook or a link; save it next to the message"
 # A storage in that of an attachment, instead of its bytes.
 _ATTACHED_MESSAGE = "__substg1.0_3701000D"
@@ -47,6 +47,15 @@ def read_messages(data: bytes, name: str) -> list[Email]:
     except Exception:  # noqa: BLE001  # its parser raises all kinds of errors on damaged files
         raise DocumentError(name, _DAMAGED) from None
     return list(_messages(root, oxmsg.Message(root), name))
+
+
+def read_attachments(data: bytes, name: str) -> dict[str, Attachment]:
+    """Return the files attached to a .msg or .eml file, and to mails attached to it, by their names.
+
+    Raises DocumentError.
+    """
+    read = read_messages if data.startswith(OLE) else eml.read_messages
+    return named_files(attachment for message in read(data, name) for attachment in message.attachments)
 
 
 class _AttachedMessage(oxmsg.Message):

@@ -6,9 +6,14 @@ from xml.etree.ElementTree import Element
 from retrieval.errors import DocumentError, ProblemKind
 from retrieval.loaders import tables
 from retrieval.loaders.document_builder import DocumentBuilder
-from retrieval.loaders.odf import paragraphs
-from retrieval.loaders.odf.package import PRESENTATION, TABLE, OpenDocument
-from retrieval.loaders.odf.tables import read_rows
+from retrieval.loaders.odf.opendocument import (
+    PRESENTATION,
+    SKIPPED,
+    TABLE,
+    OpenDocument,
+    paragraphs,
+    read_rows,
+)
 from retrieval.model import Document
 
 MAX_SLIDES = 10_000
@@ -41,9 +46,9 @@ def _add_shapes(builder: DocumentBuilder, slide: Element) -> None:
         if table is not None:
             _add_table(builder, table)
         elif _role(shape) == _TITLE:
-            builder.add_heading(" ".join(text for text, _ in paragraphs.paragraphs(shape)), 1)
+            builder.add_heading(" ".join(text for text, _ in paragraphs(shape)), 1)
         else:
-            for text, _ in paragraphs.paragraphs(shape):
+            for text, _ in paragraphs(shape):
                 builder.add_block(text)
 
 
@@ -53,7 +58,7 @@ def _shapes(parent: Element) -> Iterator[Element]:
         if child.tag in _GROUPS:
             yield from _shapes(child)
         elif (
-            child.tag not in paragraphs.SKIPPED
+            child.tag not in SKIPPED
             and child.tag != "notes"
             and child.get(f"{PRESENTATION}placeholder") != "true"
         ):

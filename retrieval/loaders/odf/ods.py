@@ -11,10 +11,15 @@ from xml.etree.ElementTree import Element
 from retrieval.errors import DocumentError, ProblemKind
 from retrieval.loaders import document_builder, tables
 from retrieval.loaders.document_builder import MAX_DOCUMENT_CHARS, DocumentBuilder
-from retrieval.loaders.odf.package import OFFICE, TABLE, OpenDocument, repetitions
-from retrieval.loaders.odf.paragraphs import joined_text
-from retrieval.loaders.odf.tables import table_rows
-from retrieval.loaders.ooxml.number_formats import format_plain
+from retrieval.loaders.number_formats import format_plain
+from retrieval.loaders.odf.opendocument import (
+    OFFICE,
+    TABLE,
+    OpenDocument,
+    joined_text,
+    repetitions,
+    table_rows,
+)
 from retrieval.loaders.tables import TableRow
 from retrieval.model import Document
 

@@ -10,9 +10,16 @@ import regex
 
 from retrieval.loaders import tables
 from retrieval.loaders.document_builder import DocumentBuilder
-from retrieval.loaders.odf import paragraphs
-from retrieval.loaders.odf.package import TEXT, OpenDocument, Style
-from retrieval.loaders.odf.tables import is_data_table, read_rows
+from retrieval.loaders.odf.opendocument import (
+    SKIPPED,
+    TEXT,
+    OpenDocument,
+    Style,
+    is_data_table,
+    paragraphs,
+    read_paragraph,
+    read_rows,
+)
 from retrieval.model import Document
 
 _LISTS_OF_ENTRIES = frozenset(
@@ -48,7 +55,7 @@ class _TextReader:
         """Add everything inside an element, in reading order."""
         for child in element:
             tag = child.tag
-            if tag in paragraphs.SKIPPED or _is_hidden(child):
+            if tag in SKIPPED or _is_hidden(child):
                 continue
             if tag in {"p", "h"}:
                 self._add_paragraph(child)
@@ -57,13 +64,13 @@ class _TextReader:
             elif tag == "table" and is_data_table(child):
                 self._add_table(child)
             elif tag in _LISTS_OF_ENTRIES:
-                for text, _ in paragraphs.paragraphs(child):
+                for text, _ in paragraphs(child):
                     self._builder.add_unquotable(text)
             else:
                 self.add(child)
 
     def _add_paragraph(self, element: Element) -> None:
-        text, anchored = paragraphs.read_paragraph(element)
+        text, anchored = read_paragraph(element)
         level = self._level(element)
         if level is None:
             self._builder.add_block(text, list_number=self._list_number)

@@ -16,7 +16,7 @@ import regex
 from retrieval.errors import DocumentError, ProblemKind
 from retrieval.loaders import document_builder, tables
 from retrieval.loaders.document_builder import MAX_DOCUMENT_CHARS, DocumentBuilder
-from retrieval.loaders.ooxml.number_formats import BUILT_IN, format_number, format_plain
+from retrieval.loaders.number_formats import BUILT_IN, format_number, format_plain
 from retrieval.loaders.ooxml.package import Package, attribute, descendants
 from retrieval.loaders.tables import TableRow
 from retrieval.model import Document

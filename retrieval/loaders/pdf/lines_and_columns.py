@@ -7,7 +7,7 @@ from statistics import median
 import regex
 
 from retrieval.loaders.pdf import bidi
-from retrieval.loaders.pdf.chars import PageChars
+from retrieval.loaders.pdf.pdfium import PageChars
 
 # PDFium returns a hyphen at a line's end as U+FFFE and omits the line break.
 _LINE = regex.compile(r"[^\r\n\ufffe]++\ufffe?|\ufffe")

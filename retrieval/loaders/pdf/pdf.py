@@ -10,9 +10,10 @@ import regex
 from retrieval.errors import DocumentError, ProblemKind
 from retrieval.language import detect
 from retrieval.loaders.document_builder import find_table_title, is_lead_in, title_from_opening
-from retrieval.loaders.heading_lines import HeadingLines, TextLine, find_headings
-from retrieval.loaders.pdf import outline, reader
+from retrieval.loaders.heading_lines import HeadingLines
+from retrieval.loaders.pdf import reader
 from retrieval.loaders.pdf.headers_footers import strip_headers_footers
+from retrieval.loaders.pdf.headings import has_large_headings, place_outline, split_at_headings
 from retrieval.loaders.pdf.lines_and_columns import Line
 from retrieval.loaders.pdf.paragraphs import (
     Dehyphenator,
@@ -67,7 +68,7 @@ def build(book: reader.PdfContents, name: str) -> Document:
             raise DocumentError(name, NO_TEXT, kind=ProblemKind.PICTURES)
         return Document(name, book.title or name, "", (), unit="page", unread_pages=book.unread_pages)
     page_lines = strip_headers_footers(book.pages, book.labels)
-    placed, anchors = outline.place_outline(
+    placed, anchors = place_outline(
         [
             [PlacedLine(line, number, id(line) in book.rows) for line in page if not _is_contents(line)]
             for number, page in enumerate(page_lines)
@@ -81,48 +82,9 @@ def build(book: reader.PdfContents, name: str) -> Document:
     )
     whole = list(_join_over_pages(by_page))
     by_paragraph: dict[int, HeadingLines] = {}
-    if len(book.outline) < _MIN_OUTLINE_ENTRIES and not _has_large_headings(whole, typography):
-        whole, by_paragraph = _split_at_headings(whole)
+    if len(book.outline) < _MIN_OUTLINE_ENTRIES and not has_large_headings(whole, typography):
+        whole, by_paragraph = split_at_headings(whole)
     return _PdfBuilder(whole).build(name, book, typography, anchors, by_paragraph)
-
-
-def _has_large_headings(whole: Sequence[Paragraph], typography: Typography) -> bool:
-    """Return whether a paragraph in larger type follows one that is not: a title alone divides nothing."""
-    is_large = [typography.is_large(paragraph) for paragraph in whole]
-    return True in is_large[is_large.index(False) :] if False in is_large else False
-
-
-def _split_at_headings(whole: Sequence[Paragraph]) -> tuple[list[Paragraph], dict[int, HeadingLines]]:
-    """Return the paragraphs with lines that look like headings apart, and these headings by paragraph."""
-    places = [(number, at) for number, paragraph in enumerate(whole) for at in range(len(paragraph.lines))]
-    found = find_headings([_text_line(whole[number], at) for number, at in places])
-    parts: list[Paragraph] = []
-    headings: dict[int, HeadingLines] = {}
-    cuts: dict[int, dict[int, HeadingLines | None]] = {}
-    for heading in found:
-        number, first = places[heading.first]
-        own = cuts.setdefault(number, {})
-        own[first] = heading
-        own.setdefault(first + heading.end - heading.first, None)
-    for number, paragraph in enumerate(whole):
-        starts = {0: None, **cuts.get(number, {})}
-        ends = [*sorted(starts)[1:], len(paragraph.lines)]
-        for start, end in zip(sorted(starts), ends, strict=True):
-            if start < end:
-                if heading_here := starts[start]:
-                    headings[len(parts)] = heading_here
-                is_last = end == len(paragraph.lines)
-                lines, joints = paragraph.lines[start:end], paragraph.joints[start : end - 1]
-                parts.append(Paragraph(lines, joints, is_open=paragraph.is_open and is_last))
-    return parts, headings
-
-
-def _text_line(paragraph: Paragraph, at: int) -> TextLine:
-    """Return a line of a paragraph; that of a table without words, which are no heading."""
-    placed = paragraph.lines[at]
-    is_row = placed.is_row or placed.line.is_laid_out
-    is_full = paragraph.joints[at] != "\n" if at < len(paragraph.joints) else None
-    return TextLine("" if is_row else placed.line.text.strip(), is_apart=at == 0, is_full=is_full)
 
 
 def _with_annotations(page: list[Paragraph], texts: Sequence[str], number: int) -> list[Paragraph]:

@@ -1,11 +1,8 @@
 """Reads a PDF file with PDFium: pages with their labels and lines, outline and title."""
 
-import logging
 import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field
-from threading import Lock
 
 import pypdfium2
 import regex
@@ -13,55 +10,17 @@ from pypdfium2 import raw
 
 from retrieval.errors import DocumentError, ProblemKind
 from retrieval.loaders.document_builder import MAX_DOCUMENT_CHARS
-from retrieval.loaders.pdf import number_tables, tables
+from retrieval.loaders.pdf import tables
 from retrieval.loaders.pdf.annotations import annotation_texts
-from retrieval.loaders.pdf.chars import PageChars
 from retrieval.loaders.pdf.lines_and_columns import Line, extract_lines
-from retrieval.loaders.pdf.scanned_lines import scanned_lines
+from retrieval.loaders.pdf.pdfium import PageChars, open_pdf
+from retrieval.loaders.pdf.scans import is_scanned, scanned_lines
 from retrieval.model import ScanMark
 from retrieval.ocr.scanned_page import ScannedPage
-
-# PDFium is not thread-safe, not even across documents.
-_LOCK = Lock()
-# It warns of forms that it cannot run as programs, whose fields it reads.
-logging.getLogger("pypdfium2").setLevel(logging.ERROR)
-_REASONS = {
-    raw.FPDF_ERR_PASSWORD: "needs a password; save it without one",
-    raw.FPDF_ERR_SECURITY: "is protected in a way that cannot be read; save it without protection",
-    raw.FPDF_ERR_FORMAT: "is not a PDF, or is cut short or damaged; copy it again, or save it again",
-}
-_PROTECTED = {raw.FPDF_ERR_PASSWORD, raw.FPDF_ERR_SECURITY}
-_DAMAGED = "is damaged; save it again"
-
-
-@contextmanager
-def open_pdf(data: bytes, name: str) -> Iterator[pypdfium2.PdfDocument]:
-    """Open a PDF, one at a time in the process. Raises DocumentError, also for PDFium errors in the block."""
-    with _LOCK:
-        try:
-            pdf = pypdfium2.PdfDocument(data)
-            try:
-                if not len(pdf):
-                    raise DocumentError(name, _DAMAGED)
-                yield pdf
-            finally:
-                pdf.close()
-        except pypdfium2.PdfiumError as error:
-            # PDFium may report the error of an earlier file.
-            is_reliable = error.err_code != raw.FPDF_ERR_PASSWORD or b"/Encrypt" in data
-            reason = _REASONS.get(error.err_code, _DAMAGED) if is_reliable else _DAMAGED
-            is_protected = is_reliable and error.err_code in _PROTECTED
-            kind = ProblemKind.PROTECTED if is_protected else ProblemKind.UNREADABLE
-            raise DocumentError(name, reason, kind=kind) from None
-
 
 _MAX_PAGES = 20_000
 _MAX_OUTLINE_ENTRIES = 5_000
 _MAX_OUTLINE_DEPTH = 15
-# A name of a program, a date or a page number, put on a scanned page.
-_MAX_STAMP_CHARS = 100
-_MIN_PICTURE_SHARE = 0.5
-_MAX_PICTURE_DEPTH = 3
 # The index of the y position among the parameters of each kind of target.
 _TOP_INDEX = {raw.PDFDEST_VIEW_XYZ: 1, raw.PDFDEST_VIEW_FITH: 0, raw.PDFDEST_VIEW_FITBH: 0}
 _UNREADABLE = regex.compile(r"[\p{Co}\p{Cn}\ufffd]")
@@ -116,7 +75,7 @@ def read_pdf(data: bytes, name: str, scans: Mapping[int, ScannedPage] | None = N
         left = MAX_DOCUMENT_CHARS
         for number in range(len(pdf)):
             all_lines, table_rows, texts = _page(pdf, number)
-            if _is_scanned(pdf, number, all_lines):
+            if is_scanned(pdf, number, all_lines):
                 if scans and number in scans:
                     scanned[number] = scans[number]
                 else:
@@ -167,40 +126,11 @@ def _page(pdf: pypdfium2.PdfDocument, number: int) -> tuple[list[Line], set[int]
         return [], set(), _annotations_without_lines(pdf, number)
     all_lines, chars = contents
     texts = annotation_texts(pdf, chars.page, all_lines, chars)
-    found = number_tables.find_number_tables(chars, all_lines)
-    rest = number_tables.lines_outside(all_lines, found)
+    found = tables.find_number_tables(chars, all_lines)
+    rest = tables.lines_outside(all_lines, found)
     table_rows = {id(line) for line in tables.find_table_rows(chars, rest)}
     chars.close()
-    return number_tables.replace_tables(all_lines, found), table_rows, texts
-
-
-def _is_scanned(pdf: pypdfium2.PdfDocument, number: int, lines: Sequence[Line]) -> bool:
-    """Return whether a page has a picture of text rather than text, so that only OCR can read it.
-
-    A stamp of the scanner's program on a picture of the page does not count as text.
-    """
-    if sum(len(line.text) for line in lines) > _MAX_STAMP_CHARS:
-        return False
-    try:
-        page = pdf[number]
-    except pypdfium2.PdfiumError:
-        return False
-    try:
-        # Letters may also be drawn as paths.
-        if not lines:
-            return bool(raw.FPDFPage_CountObjects(page) > 0)
-        width, height = page.get_size()
-        pictures = page.get_objects(filter=[raw.FPDF_PAGEOBJ_IMAGE], max_depth=_MAX_PICTURE_DEPTH)
-        return any(_share(picture.get_bounds(), width * height) > _MIN_PICTURE_SHARE for picture in pictures)
-    except pypdfium2.PdfiumError:
-        return False
-    finally:
-        page.close()
-
-
-def _share(bounds: tuple[float, float, float, float], area: float) -> float:
-    left, bottom, right, top = bounds
-    return (right - left) * (top - bottom) / max(area, 1.0)
+    return tables.replace_tables(all_lines, found), table_rows, texts
 
 
 def _annotations_without_lines(pdf: pypdfium2.PdfDocument, number: int) -> list[str]:

@@ -1,12 +1,52 @@
-"""Tables on PDF pages: adjacent lines with the same wide gaps."""
+"""Tables on PDF pages, with or without ruling lines.
 
-from collections.abc import Sequence
+Tables of numbers: a row is a line that ends in numbers. Rows are a table if their numbers are aligned in
+columns. The words above a column are its name; words that stand over the middle of several columns name all
+of them. Other tables: adjacent lines with the same wide gaps.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
 from statistics import median
+from typing import NamedTuple
 
-from retrieval.loaders.pdf.chars import PageChars
+import regex
+
 from retrieval.loaders.pdf.lines_and_columns import Line, find_gaps
+from retrieval.loaders.pdf.pdfium import PageChars
+from retrieval.loaders.tables import TableRow, lay_out
 
-_MIN_CELL_GAP_HEIGHTS = 0.9
+_NUMBER = regex.compile(
+    r"[(\[]?[-+–−±<>~]?[$€£¥]?\d[\d.,’'/:]*+(?:[-–]\d[\d.,:]*+)?[%‰°]?[)\]]?[*†‡]?|[-–—…]|\.{2,}|\(?(?:NA|N/A|n/a|X|Z)\)?"
+)
+_DIGIT = regex.compile(r"\d")
+_LEADER = regex.compile(r"(?:\s*[.·_…]){2,}\s*$|\s+\.\s*$")
+_WORD = regex.compile(r"\S+")
+_DOTS = regex.compile(r"[.·_…]+")
+_STARTS_SMALL = regex.compile(r"\p{Ll}")
+_NOTE = regex.compile(r"[\[(]")
+_MIN_ROWS = 3
+# With a single column of numbers, more rows, further from their texts, tell a table from other lines.
+_MIN_ROWS_OF_PAIRS = 4
+_MIN_PAIR_GAP_HEIGHTS = 1.0
+_MIN_CELL_GAP_HEIGHTS = 0.7
+_MAX_HEADER_LINES = 6
+_MAX_LABEL_CHARS = 120
+# In line heights.
+_MAX_ROW_DISTANCE_HEIGHTS = 3.2
+_MAX_HEADER_DISTANCE_HEIGHTS = 2.6
+_MAX_MISALIGNMENT_HEIGHTS = 0.9
+_MIN_CLUSTER_GAP_HEIGHTS = 0.55
+_MAX_OFF_CENTRE_HEIGHTS = 1.6
+_MAX_COLUMN_OFF_CENTRE_HEIGHTS = 0.6
+# Of a name and the numbers below it.
+_MAX_NAME_WIDTH_RATIO = 1.5
+_MAX_BASE_DISTANCE_HEIGHTS = 0.35
+_MIN_ALIGNED_SHARE = 0.8
+_MAX_LINES_BETWEEN_ROWS = 3
+_ENDS_IN_NUMBER = regex.compile(r"[\d%)*†‡–—…AaX\]-]$")
+_MIN_WIDE_GAP_HEIGHTS = 0.9
 # Justified lines are stretched at every space, but rarely by more than this.
 _MAX_JUSTIFIED_GAP_HEIGHTS = 2.5
 # Minimum row width, relative to its letters.
@@ -15,23 +55,475 @@ _MIN_ROW_WIDTH_RATIO = 1.1
 _MAX_MARKER_CHARS = 5
 
 
+class _Word(NamedTuple):
+    """A word or several, with the base line of the first."""
+
+    text: str
+    left: float
+    right: float
+    base: float
+
+    @property
+    def middle(self) -> float:
+        return (self.left + self.right) / 2
+
+
+class _Column(NamedTuple):
+    """The edges of the numbers of a column."""
+
+    left: float
+    right: float
+
+    @property
+    def middle(self) -> float:
+        return (self.left + self.right) / 2
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """A line that ends in numbers, and the words before these."""
+
+    line: Line
+    label: tuple[_Word, ...]
+    numbers: tuple[_Word, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LaidOutRow:
+    """The text of a row, or a part of it, as a line at the place of its source."""
+
+    line: Line
+    source: Line
+
+
+@dataclass(frozen=True, slots=True)
+class NumberTable:
+    """The lines of a page that a table consists of, and its rows."""
+
+    lines: tuple[Line, ...]
+    rows: tuple[LaidOutRow, ...]
+
+
+def find_number_tables(chars: PageChars, lines: Sequence[Line]) -> list[NumberTable]:
+    """Return the tables of numbers on a page, from the top."""
+    page = _PageTables(chars, lines)
+    return list(page.tables())
+
+
+def lines_outside(lines: Iterable[Line], found: Iterable[NumberTable]) -> list[Line]:
+    """Return the lines that belong to no table."""
+    inside = {id(line) for table in found for line in table.lines}
+    return [line for line in lines if id(line) not in inside]
+
+
+def replace_tables(lines: Sequence[Line], found: Sequence[NumberTable]) -> list[Line]:
+    """Return the lines with the rows of each table where its first line is."""
+    table_of = {id(line): number for number, table in enumerate(found) for line in table.lines}
+    result: list[Line] = []
+    done: set[int] = set()
+    for line in lines:
+        number = table_of.get(id(line))
+        if number is None:
+            result.append(line)
+        elif number not in done:
+            done.add(number)
+            result += [row.line for row in found[number].rows]
+    return result
+
+
+# Rows
+
+
+def _words(chars: PageChars, line: Line) -> list[_Word]:
+    words = []
+    for match in _WORD.finditer(line.text):
+        first, last = line.char_indices[match.start()], line.char_indices[match.end() - 1]
+        if first >= 0 and last >= 0:
+            words.append(_Word(match[0], chars.box(first).left, chars.box(last).right, chars.base(first)))
+    return words
+
+
+def _row(line: Line, words: Sequence[_Word]) -> _Row | None:
+    """Return a row if the line ends in numbers, after a label that may be a number, too."""
+    first = len(words)
+    while first and _NUMBER.fullmatch(words[first - 1].text) and not _DOTS.fullmatch(words[first - 1].text):
+        first -= 1
+    if first == 0:
+        first = 1
+    numbers = words[first:]
+    label = words[:first]
+    if not numbers or not any(_DIGIT.search(word.text) for word in numbers):
+        return None
+    return _Row(line, tuple(label), tuple(numbers))
+
+
+def _columns(rows: Sequence[_Row]) -> list[_Column]:
+    """Return the columns in which the numbers of most rows are aligned; none if they are not."""
+    counts = sorted((len(row.numbers) for row in rows), reverse=True)
+    for count in dict.fromkeys(counts):
+        full = [row for row in rows if len(row.numbers) == count]
+        if len(full) < max(_MIN_ROWS, len(rows) / 3):
+            continue
+        if not (_are_pairs(full) if count == 1 else _are_apart(full)):
+            return []
+        height = median(row.line.height for row in full)
+        columns = [
+            _Column(min(c.left for c in cells), max(c.right for c in cells))
+            for cells in zip(*(row.numbers for row in full), strict=True)
+        ]
+        if all(_is_aligned([row.numbers[at] for row in full], height) for at in range(count)) and all(
+            before.right < after.left + height / 2 for before, after in pairwise(columns)
+        ):
+            return columns
+        return []
+    return []
+
+
+def _are_pairs(rows: Sequence[_Row]) -> bool:
+    """Return whether rows are texts with one number each, far from them."""
+    return len(rows) >= _MIN_ROWS_OF_PAIRS and all(
+        row.numbers[0].left - row.label[-1].right > _MIN_PAIR_GAP_HEIGHTS * row.line.height
+        and not any(_DIGIT.match(word.text) or _DOTS.fullmatch(word.text) for word in row.label)
+        for row in rows
+    )
+
+
+def _are_apart(rows: Sequence[_Row]) -> bool:
+    """Return whether the cells of a row are further apart than words, somewhere in it."""
+    gaps = (
+        [after.left - before.right for before, after in pairwise((row.label[-1], *row.numbers))]
+        for row in rows
+    )
+    height = median(row.line.height for row in rows)
+    return any(median(own) > _MIN_CELL_GAP_HEIGHTS * height for own in zip(*gaps, strict=True))
+
+
+def _is_aligned(cells: Sequence[_Word], height: float) -> bool:
+    """Return whether the cells of a column share their left or right edge, or their middle."""
+    edges = [(cell.left, cell.right, cell.middle) for cell in cells]
+    for positions in zip(*edges, strict=True):
+        usual = median(positions)
+        near = sum(abs(at - usual) < _MAX_MISALIGNMENT_HEIGHTS * height for at in positions)
+        if near >= _MIN_ALIGNED_SHARE * len(cells):
+            return True
+    return False
+
+
+# Tables
+
+
+class _PageTables:
+    """Finds the tables of a page."""
+
+    def __init__(self, chars: PageChars, lines: Sequence[Line]) -> None:
+        self._chars = chars
+        self._placed = sorted((line for line in lines if not line.runs_left), key=lambda line: -line.base)
+        self._positions = {id(line): at for at, line in enumerate(self._placed)}
+        self._words: dict[int, list[_Word]] = {}
+        self._rows = {
+            id(line): row
+            for line in self._placed
+            if _ENDS_IN_NUMBER.search(line.text) and (row := _row(line, self._words_of(line)))
+        }
+        self._used: set[int] = set()
+        # The columns and names of the table above.
+        self._columns: list[_Column] = []
+        self._header: list[TableRow] = []
+
+    def tables(self) -> Iterator[NumberTable]:
+        """Yield the tables from the top."""
+        for group in self._groups():
+            columns = _columns([self._rows[id(line)] for line in group if id(line) in self._rows])
+            if columns and (table := self._build(group, columns)):
+                yield table
+                self._used.update(map(id, table.lines))
+
+    def _words_of(self, line: Line) -> list[_Word]:
+        if id(line) not in self._words:
+            self._words[id(line)] = _words(self._chars, line)
+        return self._words[id(line)]
+
+    def _groups(self) -> Iterator[list[Line]]:
+        """Yield lines from the first to the last of the rows that are near each other, with those between."""
+        group: list[Line] = []
+        last = 0
+        for at, line in enumerate(self._placed):
+            if id(line) not in self._rows:
+                continue
+            before = self._placed[last]
+            distance = _MAX_ROW_DISTANCE_HEIGHTS * max(line.height, before.height)
+            if group and before.base - line.base < distance and at - last <= _MAX_LINES_BETWEEN_ROWS:
+                group += self._placed[last + 1 : at + 1]
+            else:
+                if group:
+                    yield group
+                group = [line]
+            last = at
+        if group:
+            yield group
+
+    def _build(self, group: Sequence[Line], columns: list[_Column]) -> NumberTable | None:
+        """Return the table of a group of lines, with its column names from the lines above."""
+        cells = {
+            id(line): own
+            for line in group
+            if id(line) in self._rows and (own := _cells(self._rows[id(line)], columns))
+        }
+        in_table = [at for at, line in enumerate(group) if id(line) in cells]
+        if len(in_table) < _MIN_ROWS:
+            return None
+        own_rows = [self._rows[id(group[at])] for at in in_table]
+        left = min(row.line.left for row in own_rows)
+        group = [
+            line
+            for line in group[in_table[0] : in_table[-1] + 1]
+            if id(line) in cells or (line.left < columns[-1].right and left < line.right)
+        ]
+        header_lines = list(self._header_lines(group[0], left, columns))
+        sections = self._take_sections(header_lines, columns)
+        while header_lines and all(_is_label(word, columns) for word in self._words_of(header_lines[-1])):
+            header_lines.pop()  # a title
+        header = self._read_header(header_lines, columns)
+        if header:
+            self._columns, self._header = columns, header
+        elif _is_same(columns, self._columns):
+            header_lines, header = [], self._header
+        else:
+            header_lines, sections, header = [], [], []
+        body = list(self._body([*reversed(sections), *group], cells))
+        laid_out = [
+            LaidOutRow(replace(source, text=part, char_indices=[-1] * len(part), is_laid_out=True), source)
+            for text in lay_out([*header, *(row for row, _ in body)])
+            if text.row >= len(header)
+            for source in [body[text.row - len(header)][1]]
+            for part in text.parts
+        ]
+        return NumberTable((*header_lines, *sections, *group), tuple(laid_out))
+
+    def _body(self, lines: Sequence[Line], cells: dict[int, list[str]]) -> Iterator[tuple[TableRow, Line]]:
+        """Yield the rows and their lines. The first lines of a label join the row they end in."""
+        waiting: list[tuple[str, Line]] = []
+        for line in lines:
+            own = cells.get(id(line))
+            if own is None:
+                waiting.append((_clean_label(line.text), line))
+                continue
+            label = _clean_label(" ".join(word.text for word in self._rows[id(line)].label))
+            if waiting and _STARTS_SMALL.match(label):
+                label = f"{waiting.pop()[0]} {label}"
+            yield from ((TableRow((text,)), before) for text, before in waiting)
+            waiting = []
+            yield TableRow((label, *own)), line
+
+    def _header_lines(self, first: Line, left: float, columns: Sequence[_Column]) -> Iterator[Line]:
+        """Yield the lines above the first row that may name its columns, upwards."""
+        below = first
+        above = self._placed[: self._positions[id(first)]]
+        bases: list[float] = []
+        for line in reversed(above):
+            if line.left > columns[-1].right + line.height or line.right < left:
+                continue
+            if not bases or line.base - bases[-1] > _MAX_BASE_DISTANCE_HEIGHTS * line.height:
+                bases.append(line.base)
+            if len(bases) > _MAX_HEADER_LINES:
+                return
+            distance = _MAX_HEADER_DISTANCE_HEIGHTS * max(line.height, below.height)
+            if id(line) in self._used or line.base - below.base > distance:
+                return
+            words = self._words_of(line)
+            if not words or _NOTE.match(line.text) or _is_title(line, words, left, columns):
+                return
+            yield line
+            below = line
+
+    def _take_sections(self, header_lines: list[Line], columns: Sequence[_Column]) -> list[Line]:
+        """Remove and return the lowest lines that name the rows below, not the columns.
+
+        They stand over the labels only, which a line above already names, or there are no lines above.
+        """
+        sections = []
+        while header_lines and all(_is_label(word, columns) for word in self._words_of(header_lines[0])):
+            is_last = len(header_lines) == 1
+            if not is_last and not any(
+                _is_label(word, columns) for line in header_lines[1:] for word in self._words_of(line)
+            ):
+                break
+            sections.append(header_lines.pop(0))
+        return sections
+
+    def _read_header(self, lines: Sequence[Line], columns: Sequence[_Column]) -> list[TableRow]:
+        words = [word for line in lines for word in self._words_of(line)]
+        height = median(line.height for line in lines) if lines else 0.0
+        return _header(words, columns, height) if words else []
+
+
+def _is_same(columns: Sequence[_Column], others: Sequence[_Column]) -> bool:
+    """Return whether columns are those of another table."""
+    return len(columns) == len(others) and all(
+        own.left < other.right and other.left < own.right for own, other in zip(columns, others, strict=True)
+    )
+
+
+def _cells(row: _Row, columns: Sequence[_Column]) -> list[str] | None:
+    """Return the number in each column; None if one is in no column, or two are in the same."""
+    cells = [""] * len(columns)
+    if row.label[-1].right > columns[0].left + row.line.height:
+        return None
+    if len(row.numbers) == len(columns):
+        return [word.text for word in row.numbers]
+    for word in row.numbers:
+        near = [
+            at for at, column in enumerate(columns) if column.left <= word.right and word.left <= column.right
+        ]
+        if len(near) != 1 or cells[near[0]]:
+            return None
+        cells[near[0]] = word.text
+    return cells
+
+
+def _clean_label(text: str) -> str:
+    return _LEADER.sub("", text).strip()
+
+
+# Column names
+
+
+def _is_title(line: Line, words: Sequence[_Word], left: float, columns: Sequence[_Column]) -> bool:
+    """Return whether a line runs from the labels, or from before several columns, into the columns."""
+    clusters = list(_clusters(words, line.height))
+    over = [cluster for cluster in clusters if cluster.right > columns[0].middle]
+    before = columns[0].left - line.height
+    return any(
+        cluster.left < left + line.height
+        or (len(columns) > 1 and cluster.left < before and cluster.right > columns[1].middle)
+        for cluster in over
+    ) or (len(clusters) == 1 and not over and len(clusters[0].text) > _MAX_LABEL_CHARS)
+
+
+def _clusters(words: Sequence[_Word], height: float) -> Iterator[_Word]:
+    """Yield the words without wide gaps between them as one."""
+    start = 0
+    for at in range(1, len(words) + 1):
+        if at == len(words) or words[at].left - words[at - 1].right > _MIN_CLUSTER_GAP_HEIGHTS * height:
+            own = words[start:at]
+            yield _Word(" ".join(word.text for word in own), own[0].left, own[-1].right, own[0].base)
+            start = at
+
+
+def _header(words: Sequence[_Word], columns: Sequence[_Column], height: float) -> list[TableRow]:
+    """Return the rows that name the columns, from the words above them; none if a column has no name."""
+    names: list[list[str]] = [[] for _ in columns]
+    groups: list[list[str]] = []
+    label: list[str] = []
+    for line in _visual_lines(words, height):
+        label.append(" ".join(word.text for word in line if _is_label(word, columns)))
+        over = list(_clusters([word for word in line if not _is_label(word, columns)], height))
+        spread = _spread(over, columns, height) if 0 < len(over) < len(columns) else None
+        if spread is not None and any(names):
+            groups.append(spread)
+            continue
+        for cluster in over:
+            covers = sum(cluster.left < column.middle < cluster.right for column in columns)
+            own = [cluster] if covers < 2 else [w for w in line if cluster.left <= w.left <= cluster.right]  # noqa: PLR2004
+            for word in reversed(own):
+                nearest = min(range(len(columns)), key=lambda at: _distance(word, columns[at]))
+                names[nearest].insert(0, word.text)
+    if not all(own or (groups and groups[0][at]) for at, own in enumerate(names)):
+        return []
+    rows = [
+        TableRow((" ".join(filter(None, reversed(label))), *(" ".join(own) for own in names)), is_header=True)
+    ]
+    for spread in groups:
+        covered = frozenset(at for at, (before, text) in enumerate(pairwise(spread), 2) if text == before)
+        cells = ("", *("" if at in covered else text for at, text in enumerate(spread, 1)))
+        rows.insert(0, TableRow(cells, is_header=True, covered=covered))
+    return rows
+
+
+def _visual_lines(words: Sequence[_Word], height: float) -> list[list[_Word]]:
+    """Return words by line, from the lowest; PDFium joins cells of different lines."""
+    lines: list[list[_Word]] = []
+    for word in sorted(words, key=lambda word: word.base):
+        if lines and word.base - lines[-1][0].base < _MAX_BASE_DISTANCE_HEIGHTS * height:
+            lines[-1].append(word)
+        else:
+            lines.append([word])
+    return [sorted(line, key=lambda word: word.left) for line in lines]
+
+
+def _is_label(word: _Word, columns: Sequence[_Column]) -> bool:
+    """Return whether a word stands over the labels of rows."""
+    return (
+        word.right <= columns[0].left
+        and word.middle < columns[0].left - (columns[0].right - columns[0].left) / 2
+    )
+
+
+def _distance(word: _Word, column: _Column) -> float:
+    if column.left <= word.middle <= column.right:
+        return 0.0
+    return min(abs(word.middle - column.left), abs(word.middle - column.right))
+
+
+def _spread(over: Sequence[_Word], columns: Sequence[_Column], height: float) -> list[str] | None:
+    """Return the text over each column if each cluster stands over the middle of its columns.
+
+    The first columns may have none. A single cluster in the middle of one column belongs to that alone.
+    """
+    if len(over) == 1 and any(
+        abs(over[0].middle - column.middle) < _MAX_COLUMN_OFF_CENTRE_HEIGHTS * height
+        and over[0].right - over[0].left < _MAX_NAME_WIDTH_RATIO * (column.right - column.left)
+        for column in columns
+    ):
+        return None
+    for skipped in range(len(columns) - len(over)):
+        counts = _partition(over, columns[skipped:])
+        texts = [""] * skipped
+        for cluster, count in zip(over, counts, strict=True):
+            own = columns[len(texts) : len(texts) + count]
+            if abs(cluster.middle - (own[0].left + own[-1].right) / 2) > _MAX_OFF_CENTRE_HEIGHTS * height:
+                break
+            texts += [cluster.text] * count
+        if len(texts) == len(columns):
+            return texts if any(count > 1 for count in counts) else None
+    return None
+
+
+def _partition(over: Sequence[_Word], columns: Sequence[_Column]) -> list[int]:
+    """Return how many columns belong to each cluster, so that their middles are nearest to it in all."""
+    best: list[dict[int, tuple[float, list[int]]]] = [{0: (0.0, [])}]
+    for cluster in over:
+        reached: dict[int, tuple[float, list[int]]] = {}
+        for start, (cost, counts) in best[-1].items():
+            for end in range(start + 1, len(columns) + 1):
+                middle = (columns[start].left + columns[end - 1].right) / 2
+                total = cost + abs(middle - cluster.middle)
+                if end not in reached or total < reached[end][0]:
+                    reached[end] = total, [*counts, end - start]
+        best.append(reached)
+    return best[-1][len(columns)][1]
+
+
+# Tables of words
+
+
 def find_table_rows(chars: PageChars, all_lines: Sequence[Line]) -> list[Line]:
     """Return the lines that are table rows: they share a wide gap with an adjacent line."""
     usual = median([(line.right - line.left) / len(line.text) for line in all_lines]) if all_lines else 0.0
     wide = [
         []
         if line.right - line.left < _MIN_ROW_WIDTH_RATIO * usual * len(line.text)
-        else _cell_gaps(chars, line)
+        else _wide_gaps(chars, line)
         for line in all_lines
     ]
     return [
         line
         for at, line in enumerate(all_lines)
-        if any(_overlap(gap, other) for gap in wide[at] for near in _beside(wide, at) for other in near)
+        if any(_do_overlap(gap, other) for gap in wide[at] for near in _beside(wide, at) for other in near)
     ]
 
 
-def _cell_gaps(chars: PageChars, line: Line) -> list[tuple[float, float]]:
+def _wide_gaps(chars: PageChars, line: Line) -> list[tuple[float, float]]:
     """Return the gaps far wider than a space, unless the line is justified."""
     all_gaps = [(left, right) for after, left, right in find_gaps(chars, line) if after > _MAX_MARKER_CHARS]
     widths = [right - left for left, right in all_gaps]
@@ -40,12 +532,12 @@ def _cell_gaps(chars: PageChars, line: Line) -> list[tuple[float, float]]:
         and max(widths, default=0) < _MAX_JUSTIFIED_GAP_HEIGHTS * line.height
     ):
         return []
-    return [(left, right) for left, right in all_gaps if right - left > _MIN_CELL_GAP_HEIGHTS * line.height]
+    return [(left, right) for left, right in all_gaps if right - left > _MIN_WIDE_GAP_HEIGHTS * line.height]
 
 
 def _beside(wide: list[list[tuple[float, float]]], at: int) -> list[list[tuple[float, float]]]:
     return wide[max(0, at - 1) : at] + wide[at + 1 : at + 2]
 
 
-def _overlap(gap: tuple[float, float], other: tuple[float, float]) -> bool:
+def _do_overlap(gap: tuple[float, float], other: tuple[float, float]) -> bool:
     return min(gap[1], other[1]) > max(gap[0], other[0])

@@ -56,14 +56,14 @@ _MAX_SPAN = 50
 
 def load(data: bytes, name: str) -> Document:
     """Load an .adoc file. The title is that of its header, else the first of the highest headings."""
-    converter = _Converter(decode(data, name).split("\n"))
+    converter = _AsciidocConverter(decode(data, name).split("\n"))
     html = converter.convert()
     builder = DocumentBuilder(name)
     extract_all_blocks(parse_html(html, name), builder)
     return builder.build(unit="line")
 
 
-class _Converter:
+class _AsciidocConverter:
     """Converts lines to HTML."""
 
     def __init__(self, lines: list[str]) -> None:

@@ -15,7 +15,6 @@ import yaml
 from retrieval.errors import DocumentError, ProblemKind
 from retrieval.loaders.decoding import decode
 from retrieval.loaders.document_builder import MAX_DOCUMENT_CHARS, DocumentBuilder, title_from_name
-from retrieval.loaders.json_text import keep_number, nesting_error, skip_space, without_surrogates
 from retrieval.model import Document, LineMark
 
 MAX_RECORDS = 100_000
@@ -58,7 +57,7 @@ def load(data: bytes, name: str) -> Document:
         writer = _Writer(name)
         writer.add_root(root)
     except RecursionError:
-        raise nesting_error(name) from None
+        raise _nesting_error(name) from None
     return writer.builder.build(_title(root) or title_from_name(name), unit="record")
 
 
@@ -79,20 +78,63 @@ def _make_object(pairs: list[tuple[str, Any]]) -> _Object:
     return _Object(_Entry(without_surrogates(key), value) for key, value in pairs)
 
 
-_DECODER = json.JSONDecoder(
-    parse_float=keep_number,
-    parse_int=keep_number,
-    parse_constant=keep_number,
-    object_pairs_hook=_make_object,
-    strict=False,
+def _keep_number(number: str) -> str:
+    return number
+
+
+# `1.10` is a version or a price: as a number it would be told as 1.1.
+_DECODER, _ENTRY_DECODER = (
+    json.JSONDecoder(
+        parse_float=_keep_number,
+        parse_int=_keep_number,
+        parse_constant=_keep_number,
+        object_pairs_hook=hook,
+        strict=False,
+    )
+    for hook in (None, _make_object)
 )
+
+
+def parse_json(text: str, name: str) -> Any:
+    """Parse a JSON text; numbers stay strings, as they are written. Raises DocumentError."""
+    try:
+        value, end = _DECODER.raw_decode(text, _skip_space(text, 0))
+    except json.JSONDecodeError as error:
+        raise DocumentError(
+            name, f"line {error.lineno} is not valid JSON ({error.msg}); correct it"
+        ) from None
+    except RecursionError:
+        raise _nesting_error(name) from None
+    rest = _skip_space(text, end)
+    if rest < len(text):
+        line = text.count("\n", 0, rest) + 1
+        raise DocumentError(name, f"line {line} is not valid JSON (text after the end); correct it")
+    return value
+
+
+def _nesting_error(name: str) -> DocumentError:
+    return DocumentError(name, "is nested too deep; save it with fewer levels")
+
+
+def _skip_space(text: str, at: int) -> int:
+    """Return the position of the first character from `at` on that is no white space."""
+    while at < len(text) and text[at] in " \t\n\r":
+        at += 1
+    return at
+
+
+def without_surrogates(text: str) -> str:
+    """Replace lone surrogates, which JSON can escape but no file can hold."""
+    if text.isascii():
+        return text
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def _read_json(text: str, name: str) -> Any:
     """Return the value of a JSON text, with the lines of its entries and of theirs."""
     parser = _JsonParser(text, name)
-    root, end = parser.parse(skip_space(text, 0), levels=2)
-    rest = skip_space(text, end)
+    root, end = parser.parse(_skip_space(text, 0), levels=2)
+    rest = _skip_space(text, end)
     if rest < len(text):
         raise parser.error(rest, "text after the end")
     return root
@@ -107,7 +149,7 @@ def _read_json_lines(text: str, name: str) -> list[_Entry]:
             continue
         try:
             value, end = _JsonParser(words, name).parse(0, levels=0)
-            is_whole = skip_space(words, end) == len(words)
+            is_whole = _skip_space(words, end) == len(words)
         except DocumentError:
             value, is_whole = words, False
         if not is_whole:
@@ -132,7 +174,7 @@ class _JsonParser:
         if levels and opening in {"[", "{"}:
             return self._parse_entries(at + 1, levels - 1, is_object=opening == "{")
         try:
-            return _DECODER.raw_decode(self._text, at)
+            return _ENTRY_DECODER.raw_decode(self._text, at)
         except json.JSONDecodeError as error:
             raise self.error(error.pos, error.msg) from None
 
@@ -143,25 +185,25 @@ class _JsonParser:
     def _parse_entries(self, at: int, levels: int, *, is_object: bool) -> tuple[list[_Entry], int]:
         entries: list[_Entry] = _Object() if is_object else []
         closing = "}" if is_object else "]"
-        at = skip_space(self._text, at)
+        at = _skip_space(self._text, at)
         if self._text.startswith(closing, at):
             return entries, at + 1
         while True:
             key, line = "", self._line_at(at)
             if is_object:
                 key, at = self.parse(at, 0)
-                at = skip_space(self._text, at)
+                at = _skip_space(self._text, at)
                 if not isinstance(key, str) or not self._text.startswith(":", at):
                     raise self.error(at, "expecting a key and ':'")
-                at = skip_space(self._text, at + 1)
+                at = _skip_space(self._text, at + 1)
             value, at = self.parse(at, levels)
             entries.append(_Entry(without_surrogates(key), value, line))
-            at = skip_space(self._text, at)
+            at = _skip_space(self._text, at)
             if self._text.startswith(closing, at):
                 return entries, at + 1
             if not self._text.startswith(",", at):
                 raise self.error(at, f"expecting ',' or '{closing}'")
-            at = skip_space(self._text, at + 1)
+            at = _skip_space(self._text, at + 1)
 
     def _line_at(self, at: int) -> int:
         self._line += self._text.count("\n", self._counted, at)
@@ -208,7 +250,7 @@ class _YamlBuilder:
                 self._add(self._anchor(event, value), line)
                 self._open.append((value, []))
                 if len(self._open) > MAX_DEPTH:
-                    raise nesting_error(self._name)
+                    raise _nesting_error(self._name)
             elif isinstance(event, yaml.CollectionEndEvent):
                 self._open.pop()
         return self._roots
@@ -303,7 +345,7 @@ class _Writer:
     ) -> Iterator[tuple[str, str, int | None]]:
         """Yield the path of keys, the text and the line of each value that is no object."""
         if depth > MAX_DEPTH:
-            raise nesting_error(self._name)
+            raise _nesting_error(self._name)
         if isinstance(value, list) and not isinstance(value, _Object):
             yield from self._items(path, value, line, depth)
         elif isinstance(value, _Object):

@@ -113,7 +113,7 @@ def load(data: bytes, name: str) -> Document:
     """Load a .tex file. The title is that of the preamble, else the first of the highest headings."""
     text = decode(data, name)
     try:
-        converter = _Converter(text)
+        converter = _LatexConverter(text)
         html = converter.convert()
     except RecursionError:
         raise DocumentError(name, "is nested too deep; save it with fewer levels") from None
@@ -158,7 +158,7 @@ def _chunks(text: str, start: int, end: int) -> Iterator[tuple[int, str]]:
         yield first, text[first:end]
 
 
-class _Converter:
+class _LatexConverter:
     """Converts nodes to HTML."""
 
     def __init__(self, text: str) -> None:

@@ -124,7 +124,7 @@ def _render_html(source: MarkdownLines) -> str:
     lower = text.lower()
     tags = {tag["name"].lower() for tag in _SWALLOWING_TAG.finditer(text)}
     unclosed = {tag for tag in tags if f"</{tag}" not in lower}
-    renderer = _Renderer(source.numbers, unclosed)
+    renderer = _MarkdownRenderer(source.numbers, unclosed)
     return f"<!DOCTYPE html><body>{''.join(renderer.blocks(tokens))}"
 
 
@@ -133,7 +133,7 @@ def _escape_text(text: str) -> str:
     return escape(_EAST_ASIAN_EMPHASIS.sub(r"\g<text>", words) if "**" in words else words, quote=False)
 
 
-class _Renderer:
+class _MarkdownRenderer:
     """Renders the blocks, line breaks and raw HTML of tokens; emphasis and links become plain text."""
 
     def __init__(self, numbers: Sequence[int], unclosed: set[str]) -> None:

@@ -13,7 +13,7 @@ from retrieval.loaders.decoding import decode
 from retrieval.loaders.document_builder import DocumentBuilder, title_from_name
 from retrieval.loaders.html.blocks import extract_all_blocks
 from retrieval.loaders.html.html import parse_html
-from retrieval.loaders.json_text import parse_json, without_surrogates
+from retrieval.loaders.text.json_yaml import parse_json, without_surrogates
 from retrieval.loaders.text.markdown import add_markdown
 from retrieval.model import Document
 

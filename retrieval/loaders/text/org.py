@@ -61,14 +61,14 @@ _MAX_EMPHASIS_DEPTH = 4
 
 def load(data: bytes, name: str) -> Document:
     """Load an .org file. The title is that of the keyword TITLE, else the first of the highest headings."""
-    converter = _Converter(decode(data, name).split("\n"))
+    converter = _OrgConverter(decode(data, name).split("\n"))
     html = converter.convert()
     builder = DocumentBuilder(name)
     extract_all_blocks(parse_html(html, name), builder)
     return builder.build(converter.title, unit="line")
 
 
-class _Converter:
+class _OrgConverter:
     """Converts lines to HTML."""
 
     def __init__(self, lines: list[str]) -> None:

@@ -62,7 +62,7 @@ def load(data: bytes, name: str) -> Document:
     try:
         with _known_names(text):
             tree = _parse(text)
-        html = "".join(_Renderer(lines).render(tree))
+        html = "".join(_RstRenderer(lines).render(tree))
     except RecursionError:
         raise DocumentError(name, "is nested too deep; save it with fewer levels") from None
     builder = DocumentBuilder(name)
@@ -351,7 +351,7 @@ _MAX_LINES_OFF = 4
 _MIN_LEAD_CHARS = 40
 
 
-class _Renderer:
+class _RstRenderer:
     """Renders a document tree to HTML with the source lines of its blocks in LINE_ATTRIBUTE."""
 
     def __init__(self, lines: list[str]) -> None:

@@ -3,7 +3,7 @@ import pytest
 from bot.i18n.messages import LANGUAGES, texts_for
 from bot.views.refusals import all_problem_lines, explain_problem, problem_lines
 from retrieval.errors import ProblemKind
-from retrieval.loaders import libreoffice
+from retrieval.loaders import doc
 from retrieval.model import Problem
 
 PROBLEMS = [
@@ -57,7 +57,7 @@ def test_reasons_are_explained(language: str) -> None:
         assert sentence == explain_problem(Problem("a.pdf", "is so; give it the suffix .b", kind), texts)
     misnamed = Problem("a.pdf", "is a .png file; give it the suffix .png", real_suffix=".png")
     assert texts.document_is_misnamed(".png") == explain_problem(misnamed, texts)
-    problem = Problem("a.doc", libreoffice.MISSING, ProblemKind.UNSUPPORTED)
+    problem = Problem("a.doc", doc.NO_LIBREOFFICE, ProblemKind.UNSUPPORTED)
     old_word = explain_problem(problem, texts)
     assert "LibreOffice" not in old_word
     assert "DOCX" in old_word

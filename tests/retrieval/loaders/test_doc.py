@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from retrieval.errors import DocumentError
-from retrieval.loaders import libreoffice
+from retrieval.loaders import doc
 from retrieval.loaders.formats import load_document, read_file
 from tests.documents import samples
 
@@ -53,7 +53,7 @@ def test_documents_that_libreoffice_cannot_read(program: Path, script: str) -> N
 
 def test_documents_that_take_too_long(program: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """LibreOffice and what it started are ended after a while."""
-    monkeypatch.setattr(libreoffice, "CONVERSION_SECONDS", 0.5)
+    monkeypatch.setattr(doc, "CONVERSION_SECONDS", 0.5)
     write(program, 'sleep 30 & echo $! > "$HOME/../child-of-$PPID"; wait')
     started = time.monotonic()
     with pytest.raises(DocumentError, match=r"takes LibreOffice more than 0 s; save it as \.docx"):

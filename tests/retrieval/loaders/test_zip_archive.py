@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from retrieval.errors import DocumentError
-from retrieval.loaders import zip_archive, zip_limits
+from retrieval.loaders import xml_parser, zip_archive
 from retrieval.loaders.formats import load_document
 from retrieval.loaders.zip_archive import ZipArchive
 from tests.documents import samples
@@ -163,7 +163,7 @@ def test_deep_nesting(name: str) -> None:
 )
 def test_limits(limit: str, expected: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """An archive over a limit is refused with what to do."""
-    monkeypatch.setattr(zip_archive if hasattr(zip_archive, limit) else zip_limits, limit, 2)
+    monkeypatch.setattr(xml_parser if limit == "MAX_TAGS" else zip_archive, limit, 2)
     assert expected == reason(samples.make_docx(), "a.docx")
 
 

@@ -1,4 +1,4 @@
-"""Finds the line on the page for each entry of a PDF outline."""
+"""Headings of PDF files: the lines of the outline's entries, or lines that look like headings."""
 
 import unicodedata
 from collections.abc import Sequence
@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import regex
 
-from retrieval.loaders.pdf.paragraphs import PlacedLine
+from retrieval.loaders.heading_lines import HeadingLines, TextLine, find_headings
+from retrieval.loaders.pdf.paragraphs import Paragraph, PlacedLine, Typography
 from retrieval.loaders.pdf.reader import OutlineEntry
 
 _MAX_ENTRY_LINES = 4
@@ -69,3 +70,42 @@ def _anchor_line(page: Sequence[PlacedLine], entry: OutlineEntry) -> PlacedLine:
 
 def _letters(text: str) -> str:
     return _NOT_LETTERS.sub("", unicodedata.normalize("NFKC", text).casefold())
+
+
+def has_large_headings(whole: Sequence[Paragraph], typography: Typography) -> bool:
+    """Return whether a paragraph in larger type follows one that is not: a title alone divides nothing."""
+    is_large = [typography.is_large(paragraph) for paragraph in whole]
+    return True in is_large[is_large.index(False) :] if False in is_large else False
+
+
+def split_at_headings(whole: Sequence[Paragraph]) -> tuple[list[Paragraph], dict[int, HeadingLines]]:
+    """Return the paragraphs with lines that look like headings apart, and these headings by paragraph."""
+    places = [(number, at) for number, paragraph in enumerate(whole) for at in range(len(paragraph.lines))]
+    found = find_headings([_text_line(whole[number], at) for number, at in places])
+    parts: list[Paragraph] = []
+    headings: dict[int, HeadingLines] = {}
+    cuts: dict[int, dict[int, HeadingLines | None]] = {}
+    for heading in found:
+        number, first = places[heading.first]
+        own = cuts.setdefault(number, {})
+        own[first] = heading
+        own.setdefault(first + heading.end - heading.first, None)
+    for number, paragraph in enumerate(whole):
+        starts = {0: None, **cuts.get(number, {})}
+        ends = [*sorted(starts)[1:], len(paragraph.lines)]
+        for start, end in zip(sorted(starts), ends, strict=True):
+            if start < end:
+                if heading_here := starts[start]:
+                    headings[len(parts)] = heading_here
+                is_last = end == len(paragraph.lines)
+                lines, joints = paragraph.lines[start:end], paragraph.joints[start : end - 1]
+                parts.append(Paragraph(lines, joints, is_open=paragraph.is_open and is_last))
+    return parts, headings
+
+
+def _text_line(paragraph: Paragraph, at: int) -> TextLine:
+    """Return a line of a paragraph; that of a table without words, which are no heading."""
+    placed = paragraph.lines[at]
+    is_row = placed.is_row or placed.line.is_laid_out
+    is_full = paragraph.joints[at] != "\n" if at < len(paragraph.joints) else None
+    return TextLine("" if is_row else placed.line.text.strip(), is_apart=at == 0, is_full=is_full)

@@ -1,14 +1,51 @@
-"""The characters of a PDF page with their positions and sizes."""
+"""PDFium: opens files, and tells the characters of a page with their positions and sizes."""
 
 import ctypes
-from collections.abc import Sequence
+import logging
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from math import hypot
+from threading import Lock
 from typing import NamedTuple
 
 import pypdfium2
 from pypdfium2 import raw
 
+from retrieval.errors import DocumentError, ProblemKind
+
+# PDFium is not thread-safe, not even across documents.
+_LOCK = Lock()
+# It warns of forms that it cannot run as programs, whose fields it reads.
+logging.getLogger("pypdfium2").setLevel(logging.ERROR)
+_REASONS = {
+    raw.FPDF_ERR_PASSWORD: "needs a password; save it without one",
+    raw.FPDF_ERR_SECURITY: "is protected in a way that cannot be read; save it without protection",
+    raw.FPDF_ERR_FORMAT: "is not a PDF, or is cut short or damaged; copy it again, or save it again",
+}
+_PROTECTED = {raw.FPDF_ERR_PASSWORD, raw.FPDF_ERR_SECURITY}
+_DAMAGED = "is damaged; save it again"
 _MIN_FONT_POINTS, _MAX_FONT_POINTS = 2.0, 300.0
+
+
+@contextmanager
+def open_pdf(data: bytes, name: str) -> Iterator[pypdfium2.PdfDocument]:
+    """Open a PDF, one at a time in the process. Raises DocumentError, also for PDFium errors in the block."""
+    with _LOCK:
+        try:
+            pdf = pypdfium2.PdfDocument(data)
+            try:
+                if not len(pdf):
+                    raise DocumentError(name, _DAMAGED)
+                yield pdf
+            finally:
+                pdf.close()
+        except pypdfium2.PdfiumError as error:
+            # PDFium may report the error of an earlier file.
+            is_reliable = error.err_code != raw.FPDF_ERR_PASSWORD or b"/Encrypt" in data
+            reason = _REASONS.get(error.err_code, _DAMAGED) if is_reliable else _DAMAGED
+            is_protected = is_reliable and error.err_code in _PROTECTED
+            kind = ProblemKind.PROTECTED if is_protected else ProblemKind.UNREADABLE
+            raise DocumentError(name, reason, kind=kind) from None
 
 
 class Area(NamedTuple):

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from retrieval.loaders.ooxml.number_formats import format_number, format_plain
+from retrieval.loaders.number_formats import format_number, format_plain
 
 EPOCH = datetime(1899, 12, 30)  # noqa: DTZ001 as spreadsheets count
 
