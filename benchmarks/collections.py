@@ -16,7 +16,7 @@ from bot.documents.chat_collections import CollectionRecord, Collections
 from retrieval.documents.local_library import LocalLibrary
 
 if TYPE_CHECKING:
-    from retrieval.documents.base_library import SingleLibrary
+    from retrieval.documents.library import SingleLibrary
 
 CHATS = 1_000
 _DOCUMENTS_PER_CHAT = 3

@@ -27,11 +27,10 @@ from bot.handlers import admin, browse, buttons, errors, inline, questions
 from bot.handlers.access import AccessControl
 from bot.handlers.context import BotContext, BotState, Data, SeenAlbums
 from bot.handlers.own_documents import OwnDocuments
-from bot.monitoring.metrics import Metrics
+from bot.monitoring import Metrics
 from bot.telegram.bot_client import Bot
-from bot.telegram.messaging import mentions_bot
-from bot.telegram.rate_limiter import RateLimiter
-from bot.views.callback_data import is_browse_data, is_own_data
+from bot.telegram.messaging import RateLimiter, mentions_bot
+from bot.views.message import is_browse_data, is_own_data
 from config.settings import Settings
 
 App = Application[Bot, BotContext, Data, Data, BotState, None]

@@ -17,9 +17,9 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from bot.monitoring.metrics import Metrics
+from bot.monitoring import Metrics
 from bot.telegram.webhook import Inbox
-from config.errors import ConfigError
+from config import ConfigError
 
 _log = logging.getLogger(__name__)
 

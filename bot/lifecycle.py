@@ -16,10 +16,14 @@ from telegram.error import BadRequest, InvalidToken, TelegramError
 from bot import application
 from bot.application import App, build_application, build_bot
 from bot.concurrency import CancellableWaits, in_thread, run_until_stopped, stop_on_signal
-from bot.documents.background_work import BackgroundEncoding, BackgroundOcr
 from bot.documents.chat_collections import Collections
-from bot.documents.cluster_monitor import ClusterMonitor
-from bot.documents.document_manager import DocumentManager, watch
+from bot.documents.document_manager import (
+    BackgroundEncoding,
+    BackgroundOcr,
+    ClusterMonitor,
+    DocumentManager,
+    watch,
+)
 from bot.documents.search_backends import (
     cluster_library,
     connection_settings,
@@ -32,22 +36,19 @@ from bot.handlers.access import AccessControl
 from bot.handlers.context import BotState
 from bot.handlers.own_documents import OwnDocuments, UploadLimits
 from bot.http_server import Health, build_web_app, serving
-from bot.monitoring.feedback import Feedback
-from bot.monitoring.metrics import Metrics
-from bot.monitoring.outage_log import OutageLog
+from bot.monitoring import Feedback, Metrics, OutageLog
 from bot.telegram.bot_client import Bot
 from bot.telegram.bot_profile import update_profile
 from bot.telegram.dispatcher import Dispatcher
-from bot.telegram.journal import AnsweredJournal
 from bot.telegram.messaging import ChatActions
 from bot.telegram.polling import Poller
-from bot.telegram.spool import Spool
+from bot.telegram.saved_updates import AnsweredJournal, Spool
 from bot.telegram.webhook import Inbox, Webhook
-from bot.views.problems import problem_lines
-from config.errors import ConfigError
+from bot.views.refusals import problem_lines
+from config import ConfigError
 from config.logging import configure
 from config.settings import Settings, startup_problems
-from retrieval.documents.base_library import SingleLibrary
+from retrieval.documents.library import SingleLibrary
 from retrieval.documents.local_library import LocalLibrary, Progress
 from retrieval.errors import FolderError
 from retrieval.ocr import tesseract

@@ -13,7 +13,7 @@ import platformdirs
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from config.errors import ConfigError
+from config import ConfigError, logging
 
 _MAX_SECRET_CHARS = 256
 _MAX_SHOWN_CHARS = 60
@@ -363,3 +363,10 @@ def _is_webhook_url_accepted(settings: Settings) -> bool:
     address = urlsplit(settings.webhook_url or "")
     is_public_api = settings.telegram_api_url == Settings.model_fields["telegram_api_url"].default
     return not is_public_api or (address.scheme == "https" and (address.port or 443) in _WEBHOOK_PORTS)
+
+
+def read_settings() -> Settings:
+    """Read the settings, and set up logging as they say. Raises ConfigError."""
+    settings = Settings.read()
+    logging.configure(settings.log_level, settings.log_format, settings.secrets)
+    return settings

@@ -1,10 +1,18 @@
-"""Detects the language of a text: by its script if that decides, else with py3langid."""
+"""The language of a text, and its words in that language.
 
+A language is detected by its script if that decides, else with py3langid. The tokenizer finds the words,
+their positions, and the terms they are indexed by.
+
+"""
+
+import unicodedata
 from copy import copy
-from functools import cache
-from typing import TYPE_CHECKING
+from functools import cache, lru_cache
+from itertools import pairwise
+from typing import TYPE_CHECKING, NamedTuple
 
 import regex
+import Stemmer
 
 if TYPE_CHECKING:
     from py3langid.langid import LanguageIdentifier
@@ -103,3 +111,175 @@ def _model() -> "LanguageIdentifier":
     from py3langid.langid import MODEL_FILE, LanguageIdentifier  # noqa: PLC0415
 
     return LanguageIdentifier.from_model_file(MODEL_FILE)
+
+
+_SNOWBALL = {
+    "ar": "arabic", "ca": "catalan", "cs": "czech", "da": "danish", "de": "german", "el": "greek",
+    "en": "english", "es": "spanish", "et": "estonian", "eu": "basque", "fa": "persian", "fi": "finnish",
+    "fr": "french",
+    "ga": "irish", "hi": "hindi", "hu": "hungarian", "hy": "armenian", "id": "indonesian", "it": "italian",
+    "lt": "lithuanian", "ne": "nepali", "nl": "dutch", "no": "norwegian", "pl": "polish", "pt": "portuguese",
+    "ro": "romanian", "ru": "russian", "sr": "serbian", "sv": "swedish", "ta": "tamil", "tr": "turkish",
+}  # fmt: skip
+
+# Scripts written without spaces. A word is about two characters in the first group, three in the second.
+_BIGRAM = r"\p{Han}\p{Hiragana}\p{Katakana}\p{Hangul}ー々ｰ"
+_TRIGRAM = r"[\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}--\p{Nd}]"
+# Python's \w does not match the combining vowel signs of Hindi; \p{M} does.
+_WORD_LETTER = rf"[\p{{L}}--[{_BIGRAM}{_TRIGRAM}ʼ]]"
+_INNER = rf"[[\p{{L}}\p{{M}}\p{{N}}]--[{_BIGRAM}{_TRIGRAM}ʼ]]"
+# Characters without width inside words: soft hyphen, joiners, word joiner, byte order mark.
+_INVISIBLE = r"\u00ad\u200c\u200d\u2060\ufeff"
+_RUN = regex.compile(
+    rf"(?P<bigram>[{_BIGRAM}][{_BIGRAM}\u3099\u309aﾞﾟ]*)"
+    rf"|(?P<trigram>{_TRIGRAM}[{_TRIGRAM}\p{{M}}]*)"
+    r"|(?P<number>\p{N}+(?:[.,٫٬]\p{N}+|[\u00a0\u2009\u202f'’]\p{N}{3}(?!\p{N}))*)"
+    rf"|(?P<word>{_WORD_LETTER}(?:[{_INVISIBLE}]*+{_INNER})*(?:['’ʼ]{_WORD_LETTER}(?:[{_INVISIBLE}]*+{_INNER})*)?)",
+    regex.VERSION1,
+)
+_COMPOSED_CHARACTER = regex.compile(
+    r"[\u1100-\u115f]+[\u1160-\u11a7]*[\u11a8-\u11ff]*|.[\u3099\u309aﾞﾟ]?", regex.DOTALL
+)
+_APOSTROPHE = regex.compile(r"['’ʼ]")
+_ENGLISH_ENDING = frozenset({"s", "t", "d", "m", "re", "ve", "ll"})
+# A separator before three digits groups thousands (or lakhs, in twos); elsewhere it is the decimal separator.
+_THOUSANDS_SEPARATOR = regex.compile(r"[.,٬٫\s'’](?=(?:\p{N}{2},)*\p{N}{3}(?!\p{N}))")
+_DECIMAL_SEPARATOR = regex.compile(r"[,٫٬]")
+_OPTIONAL_SIGN = regex.compile(rf"[{_INVISIBLE}\u0640]|(?<=i)\u0307")
+_VOWEL_SIGN = regex.compile(r"[\u064b-\u065f\u0670\u0591-\u05c7]")
+_ARABIC = str.maketrans("أإآٱىیکہ", "اااايي" + "كه")
+_PERSIAN = str.maketrans("أإٱىيكہ", "ااایی" + "که")
+_RUSSIAN = str.maketrans("ё", "е")
+_TURKISH = str.maketrans("Iİ", "ıi")
+_UKRAINIAN = str.maketrans("’ʼ", "''")
+
+
+class Token(NamedTuple):
+    """Characters `start` to `end` (exclusive) of a text, the folded word there, and its term (the stem)."""
+
+    start: int
+    end: int
+    word: str
+    term: str
+
+
+def tokenize(text: str, language: str) -> list[Token]:
+    """Return the tokens of a text, in order of their start.
+
+    Scripts without spaces have overlapping tokens: single characters and bigrams (Han, Kana, Hangul), or
+    trigrams (Thai, Lao, Khmer, Burmese).
+    """
+    tokens: list[Token] = []
+    for match in _RUN.finditer(text):
+        start, end = match.span()
+        group, run = match.lastgroup, match.group()
+        if group == "bigram":
+            tokens += _unigrams_and_bigrams(run, start)
+        elif group == "trigram":
+            tokens += _trigrams(run, start)
+        elif group == "number":
+            number = _normalize_number(run)
+            tokens.append(Token(start, end, number, number))
+        elif run.isalpha() and "ʼ" not in run:
+            tokens.append(Token(start, end, *_cached_fold_and_stem(run, language)))
+        else:
+            for offset, part in _split_at_apostrophe(run, language):
+                tokens.append(
+                    Token(start + offset, start + offset + len(part), *_cached_fold_and_stem(part, language))
+                )
+    return tokens
+
+
+@lru_cache(maxsize=4_096)
+def is_unspaced(word: str) -> bool:
+    """Return whether a word begins in a script written without spaces."""
+    match = _RUN.match(word)
+    return match is not None and match.lastgroup in {"bigram", "trigram"}
+
+
+def _unigrams_and_bigrams(run: str, start: int) -> list[Token]:
+    unigrams = [
+        Token(start + at, start + end, character, character) for at, end, character in _split_characters(run)
+    ]
+    tokens = unigrams[:1]
+    for first, second in pairwise(unigrams):
+        bigram = first.word + second.word
+        tokens += (Token(first.start, second.end, bigram, bigram), second)
+    return tokens
+
+
+def _split_characters(run: str) -> list[tuple[int, int, str]]:
+    """Return start, end and composed form of each character of a run.
+
+    Decomposed Hangul syllables, and Kana with a separate voicing mark, count as one character each.
+    """
+    if unicodedata.is_normalized("NFKC", run):
+        return [(at, at + 1, character) for at, character in enumerate(run)]
+    parts = [(match.start(), match.end(), match.group()) for match in _COMPOSED_CHARACTER.finditer(run)]
+    return [(start, end, unicodedata.normalize("NFKC", part).casefold()) for start, end, part in parts]
+
+
+def _trigrams(run: str, start: int) -> list[Token]:
+    grams = [run[at : at + 3] for at in range(max(len(run) - 2, 1))]
+    return [Token(start + at, start + at + len(gram), gram, gram) for at, gram in enumerate(grams)]
+
+
+def _split_at_apostrophe(run: str, language: str) -> list[tuple[int, str]]:
+    """Return the words of a run with an apostrophe, by the rules of its language, and their offsets in it."""
+    apostrophe = _APOSTROPHE.search(run)
+    if not apostrophe or language in {"uk", "be"}:  # the apostrophe is a letter
+        return [(0, run)]
+    before, after = run[: apostrophe.start()], run[apostrophe.end() :]
+    if language == "tr" or (language == "en" and after.casefold() in _ENGLISH_ENDING):
+        return [(0, before)]  # without the ending: Ankara'nın, Russia's
+    return [(0, before), (apostrophe.end(), after)]  # two words: l'homme, O'Brien
+
+
+def fold_and_stem(part: str, language: str) -> tuple[str, str]:
+    """Return the folded word and its term: the stem, or the word where the language has no stemmer."""
+    word = part.casefold() if part.isascii() and language != "tr" else fold(part, language)
+    algorithm = _SNOWBALL.get(language)
+    return word, _stemmer(algorithm).stemWord(word) if algorithm else word
+
+
+_cached_fold_and_stem = lru_cache(maxsize=10_000)(fold_and_stem)
+
+
+@lru_cache(maxsize=4_096)
+def _normalize_number(run: str) -> str:
+    """Return a number in ASCII digits with a decimal point: 1,000 and 1.000 and ١٬٠٠٠ are the term 1000."""
+    plain = _DECIMAL_SEPARATOR.sub(".", _THOUSANDS_SEPARATOR.sub("", run))
+    digits = unicodedata.normalize("NFKC", plain)
+    return "".join(str(unicodedata.decimal(c)) if c.isdecimal() else c for c in digits).casefold()
+
+
+def fold(word: str, language: str) -> str:
+    """Return the form that all spellings of a word share: no case, compatibility forms or optional signs."""
+    if language == "tr":
+        word = word.translate(_TURKISH)
+    word = _OPTIONAL_SIGN.sub("", unicodedata.normalize("NFKC", word).casefold())
+    if language in {"ar", "he"}:
+        return _VOWEL_SIGN.sub("", word).translate(_ARABIC)
+    if language in {"fa", "ur"}:
+        return _VOWEL_SIGN.sub("", word).translate(_PERSIAN)
+    if language in {"uk", "be"}:
+        return word.translate(_UKRAINIAN)
+    return word.translate(_RUSSIAN) if language == "ru" else word
+
+
+@cache
+def _stemmer(algorithm: str) -> Stemmer.Stemmer:
+    return Stemmer.Stemmer(algorithm, 0)
+
+
+_NAME_SEPARATORS = regex.compile(r"[/_\-+.]+|(?<=\p{Ll})(?=\p{Lu})|(?<=\p{L})(?=\p{N})|(?<=\p{N})(?=\p{L})")
+
+
+@lru_cache(maxsize=4_096)
+def name_words(name: str) -> str:
+    """Return the words of a file's path without its extension.
+
+    `hr/AnnualReport2019.pdf` gives `hr Annual Report 2019`.
+    """
+    stem, dot, _ = name.rpartition(".")
+    return " ".join(_NAME_SEPARATORS.sub(" ", stem if dot else name).split())

@@ -12,13 +12,11 @@ import numpy as np
 import regex
 from numpy.typing import NDArray
 
-from retrieval.index.tokenizer import tokenize
-from retrieval.language import script
+from retrieval.language import script, tokenize
 from retrieval.loaders.chunking import table_of_contents
-from retrieval.model.answer import Citation
-from retrieval.model.document import Passage, Section, Span
+from retrieval.model import Citation, Passage, Section, Span
 from retrieval.query.query import load_stopwords
-from retrieval.quotes.citations import Excerpt, cite, drop_altered
+from retrieval.quotes.quote_selection import Excerpt, cite, drop_altered
 from retrieval.sentences import pieces
 
 # Sentences of an overview, by the number that the document has.

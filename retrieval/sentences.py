@@ -15,7 +15,7 @@ import regex
 import sentencex
 
 from retrieval.errors import panics_as_errors
-from retrieval.model.document import Span
+from retrieval.model import Span
 
 # Characters that extend the grapheme before them, even after a space: marks, joiners, skin tones.
 _MARK = r"[\p{M}\p{Grapheme_Cluster_Break=Extend}\u200d]"

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from bot.cli.commands import main
-from bot.monitoring.metrics import Metrics
+from bot.monitoring import Metrics
 from config.settings import Settings
 
 pytestmark = pytest.mark.slow

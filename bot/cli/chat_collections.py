@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from bot.documents.chat_collections import Collections
-from config.errors import ConfigError
+from config import ConfigError
 from config.settings import Settings
 
 

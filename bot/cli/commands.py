@@ -12,7 +12,7 @@ import click
 
 from bot import __version__
 from bot.cli.output import UsageFailure, print_text
-from config.errors import ConfigError
+from config import ConfigError
 from retrieval.errors import RetrievalError
 
 _DEFAULT_QUOTES = 1
@@ -210,7 +210,7 @@ def collections(context: click.Context, *, as_json: bool) -> None:
     if context.invoked_subcommand is not None:
         return
     from bot.cli import chat_collections
-    from bot.cli.settings import read_settings
+    from config.settings import read_settings
 
     settings = read_settings()
     summaries = chat_collections.list_collections(settings)
@@ -231,7 +231,7 @@ def collections(context: click.Context, *, as_json: bool) -> None:
 def export(chat: int, file: Path, bot: int | None) -> None:
     """Write the documents of a chat to a ZIP file."""
     from bot.cli import chat_collections
-    from bot.cli.settings import read_settings
+    from config.settings import read_settings
 
     count = chat_collections.export_collection(read_settings(), chat, file, bot)
     print_text(f"{file}: {count} documents of the chat {chat}")
@@ -244,7 +244,7 @@ def export(chat: int, file: Path, bot: int | None) -> None:
 def delete(chat: int, bot: int | None, *, yes: bool) -> None:
     """Delete the documents of a chat and all that is kept about them."""
     from bot.cli import chat_collections
-    from bot.cli.settings import read_settings
+    from config.settings import read_settings
 
     if not yes:
         click.confirm(f"Delete the documents of the chat {chat}? This cannot be undone.", abort=True)
@@ -261,7 +261,7 @@ def check(docs: Path | None, *, list_all: bool) -> None:
     Checks the token, documents, index and backend, one line each. Exit code 1 if something has to be fixed.
     """
     from bot.cli.diagnostics import run_checks
-    from bot.cli.settings import read_settings
+    from config.settings import read_settings
 
     settings, ready = read_settings(), True
     for result in run_checks(settings, docs or settings.seeds_dir, list_all=list_all):
@@ -274,9 +274,9 @@ def check(docs: Path | None, *, list_all: bool) -> None:
 @main.command()
 def run() -> None:
     """Run the bot on Telegram until it is told to stop."""
-    from bot.cli.settings import read_settings
     from bot.concurrency import end_process
     from bot.lifecycle import run as run_bot
+    from config.settings import read_settings
 
     end_process(run_bot(read_settings()))
 
@@ -297,7 +297,7 @@ def sandbox(docs: Path | None, port: int) -> None:
     an example.
     """
     from bot.cli.sandbox_runner import documents_folder, run_sandbox
-    from bot.cli.settings import read_settings
+    from config.settings import read_settings
 
     settings = read_settings()
     sys.exit(run_sandbox(settings, docs or documents_folder(settings), port))

@@ -15,8 +15,8 @@ from bot.documents.search_backends import (
     open_cluster,
     open_cluster_library,
 )
-from bot.views.problems import all_problem_lines, problem_lines
-from config.errors import ConfigError
+from bot.views.refusals import all_problem_lines, problem_lines
+from config import ConfigError
 from config.settings import Settings, startup_problems
 from retrieval.documents.local_library import LocalLibrary
 from retrieval.embeddings.encoder import Encoder, is_installed, load_encoder

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from bot import monitoring
 from bot.cli.output import print_text
-from bot.cli.settings import read_settings
-from bot.monitoring import feedback
-from bot.monitoring.feedback import FeedbackRecord
+from bot.monitoring import FeedbackRecord
 from bot.views.text_layout import one_line
-from config.errors import ConfigError
+from config import ConfigError
+from config.settings import read_settings
 
 _MAX_LISTED_QUESTIONS = 20
 _MAX_QUESTION_CHARS = 100
@@ -47,7 +47,7 @@ def report(folders: Sequence[Path], *, as_json: bool) -> None:
         if folder is None:
             raise ConfigError("FEEDBACK_DIR is not set, so nothing is collected: set it to a folder")
         folders = (folder,)
-    records = (record for folder in folders for record in feedback.read_records(folder))
+    records = (record for folder in folders for record in monitoring.read_records(folder))
     summary = summarise(records)
     print_text(json.dumps(summary_json(summary), ensure_ascii=False) if as_json else summary_text(summary))
 

@@ -1,27 +1,274 @@
-"""Asks questions in the terminal: `verbatim ask` and `verbatim chat`."""
+"""`verbatim ask` and `verbatim chat`: questions in the terminal, and answers laid out for it or as JSON.
+
+Questions about the documents themselves are answered as the bot does in a chat.
+"""
 
 import contextlib
 import json
+import os
 import re
+import shutil
 import sys
-from collections.abc import Iterator
+import unicodedata
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO, Self, TextIO
 
-from bot.cli import answer_output
-from bot.cli.answer_output import TerminalStyle, answer_about_documents, answer_json
-from bot.cli.open_documents import open_documents
+import click
+
+from bot.cli.indexing import open_documents
 from bot.cli.output import UsageFailure, count_noun, print_text
-from bot.i18n.messages import texts_for
-from bot.i18n.small_talk import small_talk_reply
-from bot.views.refusals import MAX_CLOSEST_PASSAGES
-from retrieval.model.answer import Answer
+from bot.i18n.messages import Texts, small_talk_reply, texts_for
+from bot.views.refusals import MAX_CLOSEST_PASSAGES, closest_quotes, explain_refusal
+from bot.views.text_layout import MAX_PLACES, citation_location, heading_line, location_text, place_text
+from retrieval.documents.library import SingleLibrary
+from retrieval.model import Answer, Citation, Source, Span
+from retrieval.query.intent import (
+    NameTable,
+    Topic,
+    documents_meant,
+    find_files,
+    may_name_files,
+    parse_document_question,
+)
 
 if TYPE_CHECKING:
     from retrieval.documents.local_library import LocalLibrary
 
     # The cluster client takes longer to import than answering a question.
     from retrieval.opensearch import ClusterLibrary
+
+_BAR = "│ "
+_MAX_COLUMNS = 96
+_MIN_COLUMNS = 20
+
+# Control characters, which could move the cursor or change the screen, are shown as one symbol each.
+_VISIBLE_CHARS = {
+    **{code: 0x2400 + code for code in range(0x20) if chr(code) != "\n"},
+    ord("\t"): ord(" "),
+    0x7F: 0x2421,
+    **dict.fromkeys(range(0x80, 0xA0), 0xFFFD),
+}
+_VISIBLE_LINE_CHARS = _VISIBLE_CHARS | {ord("\n"): 0x240A}
+
+
+def answer_json(answer: Answer) -> dict[str, Any]:
+    """Return the JSON form of an answer. Other programs read it, so its keys are fixed."""
+    return {
+        "question": answer.question,
+        "answered": answer.answered,
+        "certainty": answer.certainty,
+        "confidence": round(answer.confidence, 4),
+        "citations": [_citation_json(citation) for citation in answer.citations],
+        "suggestion": answer.suggestion,
+    }
+
+
+def _citation_json(citation: Citation) -> dict[str, Any]:
+    locator = citation.locator
+    return {
+        "rank": citation.rank,
+        "document": citation.document,
+        "title": citation.title,
+        **_span_json(citation.span),
+        # A scan that is hard to read is not quoted: its place says where to look.
+        "quote": citation.quote if citation.is_legible else None,
+        "highlights": [[span.start, span.end] for span in citation.highlights],
+        **_scan_json(citation),
+        "score": round(citation.score, 4),
+        "locator": {
+            "heading": locator.heading,
+            "page": locator.page,
+            "line": locator.line,
+            "line_end": locator.line_end,
+            "paragraph": locator.paragraph,
+        },
+        "passage": {"id": citation.passage.id, **_span_json(citation.passage.span)},
+    }
+
+
+def _scan_json(citation: Citation) -> dict[str, Any]:
+    confidence = citation.scan_confidence
+    return {} if confidence is None else {"scan_confidence": round(confidence, 1)}
+
+
+def _span_json(span: Span) -> dict[str, int]:
+    return {"start": span.start, "end": span.end}
+
+
+@dataclass(frozen=True, slots=True)
+class TerminalStyle:
+    """How the output is laid out: lines of `width` columns (None: unbroken), bold and dim if `styled`."""
+
+    width: int | None = None
+    styled: bool = False
+
+    @classmethod
+    def of(cls, stream: TextIO) -> Self:
+        if not stream.isatty():
+            return cls()
+        plain = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
+        width = min(shutil.get_terminal_size().columns, _MAX_COLUMNS)
+        return cls(max(width, _MIN_COLUMNS), styled=not plain)
+
+
+def answer_text(answer: Answer, texts: Texts, style: TerminalStyle, *, quotes: slice) -> str:
+    """Return the `quotes` of an answer, the closest passages if it is unsure, or why there is no answer."""
+    if answer.certainty == "none":
+        return _render_refusal(answer, texts)
+    if answer.certainty == "unsure":
+        quoted = [render_citation(citation, texts, style) for citation in closest_quotes(answer)]
+        return "\n\n".join([texts.unsure_answer, *quoted])
+    if answer.parts > 1 and not quotes.start:
+        quotes = slice(0, max(quotes.stop or 0, answer.parts))
+    return "\n\n".join(render_citation(citation, texts, style) for citation in answer.citations[quotes])
+
+
+def _render_refusal(answer: Answer, texts: Texts) -> str:
+    reply = explain_refusal(answer, texts)
+    lines = [reply.text]
+    if reply.near:
+        near = (heading_line(citation).translate(_VISIBLE_LINE_CHARS) for citation in reply.near)
+        lines += ["", texts.near_headings, *(f"• {name}" for name in near)]
+    if reply.suggestion:
+        lines += ["", f"{texts.did_you_mean} {reply.suggestion.translate(_VISIBLE_LINE_CHARS)}"]
+    return "\n".join(lines)
+
+
+def visible_line(text: str) -> str:
+    """Return a text with each control character and line break as one symbol."""
+    return text.translate(_VISIBLE_LINE_CHARS)
+
+
+def render_citation(citation: Citation, texts: Texts, style: TerminalStyle) -> str:
+    """Return a quote and, below it, its source."""
+    names = texts.list_separator.join([citation.document, *citation.copies])
+    location = f"{citation_location(citation, texts)} · {names}"
+    if not citation.is_legible:
+        return f"{texts.scan_hard_to_read}\n  {_dim(visible_line(f'— {location}'), style)}"
+    return render_quote(citation, location, style)
+
+
+def render_quote(citation: Citation, location: str, style: TerminalStyle) -> str:
+    """Return a quote and, below it, its location."""
+    source = _dim(visible_line(f"— {location}"), style)
+    if style.width is None:
+        return f"{citation.quote}\n  {source}"
+    bar = _dim(_BAR, style)
+    quoted = "\n".join(bar + line for line in _quote_lines(citation, style, style.width - len(_BAR)))
+    return f"{quoted}\n  {source}"
+
+
+def _dim(text: str, style: TerminalStyle) -> str:
+    return click.style(text, dim=True) if style.styled else text
+
+
+def _quote_lines(citation: Citation, style: TerminalStyle, width: int) -> Iterator[str]:
+    quote, base = citation.quote.translate(_VISIBLE_CHARS), citation.span.start
+    matches = [Span(match.start - base, match.end - base) for match in citation.highlights]
+    for line in _break_lines(quote, width):
+        end = line.start + len(line.of(quote).rstrip())
+        yield _bold_matches(quote, Span(line.start, end), matches if style.styled else [])
+
+
+def _break_lines(text: str, width: int) -> Iterator[Span]:
+    """Yield lines of at most `width` columns, broken at spaces and wide characters; long words stay whole."""
+    start = allowed = columns = 0
+    for position, char in enumerate(text):
+        if char == "\n":
+            yield Span(start, position)
+            start = allowed = position + 1
+            columns = 0
+            continue
+        char_width = _column_width(char)
+        if columns + char_width > width and allowed > start and not char.isspace():
+            yield Span(start, allowed)
+            start = allowed
+            columns = sum(map(_column_width, text[start:position]))
+        columns += char_width
+        if char.isspace() or char_width > 1:
+            allowed = position + 1
+    yield Span(start, len(text))
+
+
+def _column_width(char: str) -> int:
+    if unicodedata.category(char) in {"Mn", "Me", "Cf"}:
+        return 0
+    return 2 if unicodedata.east_asian_width(char) in {"W", "F"} else 1
+
+
+def _bold_matches(text: str, line: Span, matches: list[Span]) -> str:
+    styled, done = "", line.start
+    for match in matches:
+        start, end = max(match.start, done), min(match.end, line.end)
+        if start < end:
+            styled += text[done:start] + click.style(text[start:end], bold=True)
+            done = end
+    return styled + text[done : line.end]
+
+
+async def answer_about_documents(
+    text: str, library: SingleLibrary, texts: Texts, style: TerminalStyle
+) -> str | None:
+    """Return what to print for a question about the documents themselves; None for any other question."""
+    if named := find_files(text, [NameTable.of(library.sources)]) if may_name_files(text) else []:
+        return await _render_documents(named, library, texts, style)
+    question = parse_document_question(text)
+    if question is None or not library.sources:
+        return None
+    if question.topic is Topic.HELP:
+        return texts.description
+    if question.topic is Topic.SOURCES:
+        return _list_sources(texts.document_count(len(library.sources)), library.sources)
+    if question.topic is Topic.PLACES:
+        return _list_places(await library.answer(question.subject, top=MAX_PLACES), texts)
+    is_whole = question.topic is Topic.CONTENTS
+    candidates = documents_meant(question.subject, library.sources, is_whole=is_whole)
+    return await _render_documents(candidates, library, texts, style) if candidates else None
+
+
+async def _render_documents(
+    sources: Sequence[Source], library: SingleLibrary, texts: Texts, style: TerminalStyle
+) -> str:
+    """Return the overview of a document, or the list of several."""
+    if len(sources) == 1:
+        return await _render_overview(sources[0], library, texts, style)
+    return _list_sources(texts.choose_document, sources)
+
+
+def _list_sources(opening: str, sources: Sequence[Source]) -> str:
+    lines = [visible_line(f"{source.title} · {source.name}") for source in sources]
+    return "\n".join([opening, "", *(f"• {line}" for line in lines)])
+
+
+def _list_places(answer: Answer, texts: Texts) -> str:
+    citations = [citation for citation in answer.citations if citation.highlights]
+    if not citations:
+        return texts.no_places
+    lines = [
+        visible_line(f"{location_text(citation.title, citation.locator, texts)} · {citation.document}")
+        for citation in citations
+    ]
+    return "\n".join([texts.place_count(len(lines)), "", *(f"• {line}" for line in lines)])
+
+
+async def _render_overview(source: Source, library: SingleLibrary, texts: Texts, style: TerminalStyle) -> str:
+    overview = await library.overview(source)
+    title, name = visible_line(source.title), visible_line(source.name)
+    parts = [
+        f"{click.style(title, bold=True) if style.styled else title}\n{name}",
+        texts.overview_of_table if overview.is_table else texts.overview_opening,
+        *(
+            render_quote(citation, place_text(citation.title, citation.locator, texts), style)
+            for citation in overview.sentences
+        ),
+    ]
+    if overview.headings:
+        headings = (f"• {visible_line(heading.text)}" for heading in overview.headings)
+        parts.append("\n".join([texts.overview_headings, *headings]))
+    return "\n\n".join(parts)
+
 
 # A line that begins like this is no question but a command, such as those of the bot in Telegram.
 _COMMAND = re.compile(r"\s*/[a-z]\w*(\s|$)", re.IGNORECASE)
@@ -52,7 +299,7 @@ def ask(docs: Path | None, question: str | BinaryIO, quotes: int, *, as_json: bo
             if as_json:
                 print_text(json.dumps(answer_json(answer), ensure_ascii=False))
             else:
-                print_text(answer_output.answer_text(answer, texts_for(), style, quotes=slice(quotes)))
+                print_text(answer_text(answer, texts_for(), style, quotes=slice(quotes)))
             return answer.certainty != "none"
 
         if isinstance(question, str):
@@ -109,9 +356,7 @@ def chat(docs: Path | None) -> None:
             if answer.answered and shown >= len(answer.citations):
                 print_text("That was the last quote.\n")
                 continue
-            print_text(
-                answer_output.answer_text(answer, texts_for(), style, quotes=slice(shown, shown + 1)) + "\n"
-            )
+            print_text(answer_text(answer, texts_for(), style, quotes=slice(shown, shown + 1)) + "\n")
             shown += 1
 
 

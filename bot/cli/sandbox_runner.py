@@ -15,7 +15,7 @@ import click
 import httpx
 
 from bot.concurrency import run_until_stopped, stop_on_signal
-from config.errors import ConfigError
+from config import ConfigError
 from config.settings import Settings
 
 _READY_PREFIX = "sandbox ready: "

@@ -9,26 +9,21 @@ from telegram.error import BadRequest, Forbidden
 
 from bot.concurrency import in_thread
 from bot.documents.chat_collections import Collections, sources_in_upload
-from bot.i18n.messages import texts_for
-from bot.i18n.small_talk import small_talk_reply
-from bot.monitoring.metrics import Metrics
+from bot.i18n.messages import small_talk_reply, texts_for
+from bot.monitoring import Metrics
 from bot.telegram.messaging import ChatActions
 from bot.views import answers
 from bot.views.help import no_own_documents
 from bot.views.message import Recipient, Reply, text_reply
 from bot.views.overview import render_overview
 from bot.views.own_documents import scope_note
-from retrieval.documents.base_library import SingleLibrary
+from retrieval.documents.library import SingleLibrary
 from retrieval.errors import UnavailableError
-from retrieval.ids import own_name
+from retrieval.model import own_name
 from retrieval.overview import keep_checked_sentences
-from retrieval.query.question_phrases import (
-    Topic,
-    is_any_document,
-    looks_like_question,
-    parse_document_question,
-)
-from retrieval.quotes.citations import keep_checked
+from retrieval.query.intent import Topic, is_any_document, parse_document_question
+from retrieval.query.query import looks_like_question
+from retrieval.quotes.quote_selection import keep_checked
 
 
 @dataclass(frozen=True, slots=True)

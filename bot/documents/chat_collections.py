@@ -31,17 +31,15 @@ from weakref import WeakValueDictionary
 
 from pydantic import TypeAdapter, ValidationError
 
-from bot.concurrency import in_thread
-from bot.documents.background_work import lower_priority
+from bot.concurrency import in_thread, lower_priority
 from bot.durable_files import TEMPORARY_PREFIX, write_durably
-from retrieval.documents.base_library import SingleLibrary
 from retrieval.documents.combined_library import AnyLibrary, CombinedLibrary
+from retrieval.documents.library import SingleLibrary
 from retrieval.documents.local_library import LocalLibrary, saved_index_dir
 from retrieval.embeddings.encoder import Encoder
 from retrieval.errors import ReadingStoppedError
-from retrieval.ids import own_folder
 from retrieval.index.manifest import MANIFEST
-from retrieval.model.document import Source
+from retrieval.model import Source, own_folder
 
 _log = logging.getLogger(__name__)
 

@@ -1,27 +1,40 @@
-"""Reloads the documents folder when it changes; adds and removes documents."""
+"""Keeps the documents up to date while the bot runs.
+
+The folder is read again when it changes, and documents are added and removed. A cluster is watched: when it
+cannot be reached, and when another index replaces the current one. While the bot answers, texts without a
+vector are encoded in the background, then scanned pages are read by OCR.
+"""
 
 import asyncio
+import contextlib
 import logging
 import tempfile
+import time
 import unicodedata
 from collections.abc import Callable
 from contextlib import closing
 from itertools import chain
 from pathlib import Path, PurePath
+from typing import TYPE_CHECKING
 
 from watchfiles import awatch
 
-from bot.concurrency import in_thread
+from bot.concurrency import in_thread, lower_priority
 from bot.durable_files import write_durably
-from retrieval.documents.file_listing import list_files
-from retrieval.documents.ingestion import FailedFile, ingest
+from bot.monitoring import Metrics, OutageLog
+from retrieval.documents.file_listing import FailedFile, UnreadFile, list_files
+from retrieval.documents.ingestion import ingest
 from retrieval.documents.local_library import QUOTE_CHARS, LocalLibrary, Progress
-from retrieval.errors import DocumentError, FolderError
+from retrieval.errors import DocumentError, FolderError, RetrievalError, UnavailableError
 from retrieval.loaders import formats
 from retrieval.loaders.containers import is_archive_name
-from retrieval.model.document import Source
+from retrieval.model import Source
 from retrieval.ocr import tesseract
-from retrieval.ocr.scan_store import ScanStore
+from retrieval.ocr.scanned_page import ScanStore
+
+if TYPE_CHECKING:
+    # Most bots have no cluster.
+    from retrieval.opensearch import ClusterLibrary
 
 _log = logging.getLogger(__name__)
 
@@ -197,3 +210,205 @@ async def _reload_changes(manager: DocumentManager) -> None:
         await asyncio.sleep(_QUIET_PERIOD_SECONDS)
         library = await manager.reload(quiet=_QUIET_PERIOD_SECONDS)
     await manager.compact()
+
+
+_LOG_INTERVAL_SECONDS = 60.0
+# A batch takes about a second; hosts kill a process ten seconds after they have asked it to stop.
+_STOP_TIMEOUT_SECONDS = 3.0
+
+
+class BackgroundEncoding:
+    """Encodes the missing vectors of one library at a time: the last one passed to `encode_library`."""
+
+    def __init__(self, metrics: Metrics) -> None:
+        self._metrics = metrics
+        self._library: LocalLibrary | None = None
+        self._has_work = asyncio.Event()
+        self._is_idle = asyncio.Event()
+        self._is_stopping = False
+
+    def encode_library(self, library: LocalLibrary) -> None:
+        """Switch to this library; work on another one stops after the current batch."""
+        self._library = library
+        self._is_idle.clear()
+        self._has_work.set()
+
+    async def wait_until_idle(self) -> None:
+        """Wait until all texts of the last library are encoded, or cannot be."""
+        await self._is_idle.wait()
+
+    async def run(self) -> None:
+        """Encode texts, for ever. When cancelled, wait for the current batch first."""
+        while True:
+            await self._has_work.wait()
+            self._has_work.clear()
+            if (library := self._library) is not None:
+                await self._encode_in_thread(library)
+            if not self._has_work.is_set():
+                self._is_idle.set()
+
+    async def _encode_in_thread(self, library: LocalLibrary) -> None:
+        working = asyncio.ensure_future(in_thread(lambda: self._encode(library)))
+        try:
+            await asyncio.shield(working)
+        except asyncio.CancelledError:
+            self._is_stopping = True
+            await asyncio.wait({working}, timeout=_STOP_TIMEOUT_SECONDS)
+            raise
+
+    def _encode(self, library: LocalLibrary) -> None:
+        lower_priority()
+        try:
+            missing = library.unencoded
+            self._metrics.set_unencoded(missing)
+            if not missing:
+                return
+            _log.info("Sentence encoder: %s texts to encode", f"{missing:,}")
+            if library.encode(
+                self._progress(), stop=lambda: self._is_stopping or self._library is not library
+            ):
+                _log.info("Sentence encoder: all texts encoded, %s of them new", f"{missing:,}")
+        except Exception as error:  # noqa: BLE001  # no failure may stop the bot, which answers without vectors too
+            _log.warning("Sentence encoder unavailable (%s): answers are found by words alone", error)
+
+    def _progress(self) -> Callable[[int, int], None]:
+        logged_at = time.monotonic()
+
+        def progress(done: int, total: int) -> None:
+            nonlocal logged_at
+            self._metrics.set_unencoded(total - done)
+            if time.monotonic() - logged_at >= _LOG_INTERVAL_SECONDS:
+                logged_at = time.monotonic()
+                _log.info("Sentence encoder: %s of %s texts", f"{done:,}", f"{total:,}")
+
+        return progress
+
+
+class BackgroundOcr:
+    """Reads the scanned pages of a library, one file at a time, and has each indexed when it is complete."""
+
+    def __init__(self, manager: DocumentManager, encoding: BackgroundEncoding) -> None:
+        self._manager = manager
+        self._encoding = encoding
+        self._has_work = asyncio.Event()
+        self._is_stopping = False
+        # Digests of files that were read, or cannot be until the next start: their language is not installed.
+        self._tried: set[str] = set()
+
+    def library_changed(self) -> None:
+        """Look for scanned pages that have not been read."""
+        self._has_work.set()
+
+    async def run(self) -> None:
+        """Read scanned pages, for ever. When cancelled, the page that is being read is given up."""
+        if not await in_thread(tesseract.is_available):
+            return
+        while True:
+            await self._has_work.wait()
+            self._has_work.clear()
+            while (file := self._next()) is not None:
+                await self._encoding.wait_until_idle()
+                await self._read(file)
+
+    def _next(self) -> UnreadFile | None:
+        unread = self._manager.library.unread_scans
+        return next((file for file in unread if file.digest not in self._tried), None)
+
+    async def _read(self, file: UnreadFile) -> None:
+        _log.info("OCR: reading %s, pages: %d", file.name, len(file.pages))
+        library = self._manager.library
+        reading = asyncio.ensure_future(
+            in_thread(lambda: library.read_scan(file, stop=lambda: self._is_stopping))
+        )
+        try:
+            is_read = await asyncio.shield(reading)
+            # Not again, even if indexing it fails.
+            self._tried.add(file.digest)
+            await self._manager.reload()
+            if is_read:
+                _log.info("OCR: %s read", file.name)
+        except asyncio.CancelledError:
+            self._is_stopping = True
+            await asyncio.wait({reading}, timeout=_STOP_TIMEOUT_SECONDS)
+            raise
+        except FolderError as error:
+            self._tried.add(file.digest)
+            _log.warning("%s", error)
+        except Exception as error:  # noqa: BLE001  # no scan may stop the bot
+            self._tried.add(file.digest)
+            _log.warning("%s: not read by OCR (%s)", file.name, error)
+
+
+_CLUSTER_REFRESH_SECONDS = 30.0
+# During an outage. A question that is answered ends the outage at once.
+_CLUSTER_RETRY_SECONDS = 5.0
+_REACHED_TTL_SECONDS = 3.0
+
+
+class ClusterMonitor:
+    """Keeps a library on the index that the alias points to; `on_change` is called for each new one.
+
+    The log has one line when an outage begins and one when it ends.
+    """
+
+    def __init__(self, library: "ClusterLibrary", on_change: Callable[[], None], metrics: Metrics) -> None:
+        self._library = library
+        self._on_change = on_change
+        self._metrics = metrics
+        self._reason = ""
+        self._reported: object = None
+        self._outage = OutageLog("The cluster")
+        self._wake = asyncio.Event()
+        self._pinging = asyncio.Lock()
+        self._reached_at = float("-inf")
+        library.observe(self._observe)
+
+    async def refresh(self) -> float:
+        """Refresh the library once; return the seconds until that should be repeated."""
+        self._wake.clear()
+        try:
+            await self._library.refresh()
+            # The library also refreshes itself, when a request finds its index deleted.
+            if self._library.snapshot is not self._reported:
+                self._reported = self._library.snapshot
+                self._on_change()
+            if self._outage:
+                # A starting cluster can name its index before it can search it.
+                await self._library.ping()
+        except RetrievalError as error:
+            self._observe(error)
+            return min(self._outage.failed(self._reason), _CLUSTER_RETRY_SECONDS)
+        self._observe(None)
+        return _CLUSTER_REFRESH_SECONDS
+
+    async def run(self) -> None:
+        """Refresh the library at intervals until cancelled, and at once when a request fails."""
+        while True:
+            delay = await self.refresh()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(delay):
+                    await self._wake.wait()
+
+    async def is_reachable(self) -> bool:
+        """Return whether the cluster can be searched, or could be a few seconds ago."""
+        async with self._pinging:
+            if time.monotonic() - self._reached_at > _REACHED_TTL_SECONDS:
+                with contextlib.suppress(UnavailableError):
+                    await self._library.ping()
+            return time.monotonic() - self._reached_at <= _REACHED_TTL_SECONDS
+
+    def _observe(self, error: RetrievalError | None) -> None:
+        """Record the outcome of a request to the cluster; None is a success."""
+        if error is None:
+            self._reached_at = time.monotonic()
+            self._metrics.set_reachable(documents=True)
+            self._outage.recovered()
+            return
+        self._reached_at = float("-inf")
+        if not self._outage:
+            # Later errors may name other nodes; only the first is logged.
+            self._reason = str(error)
+            self._outage.failed(self._reason)
+            self._metrics.set_reachable(documents=False)
+            # The index may have been replaced and deleted.
+            self._wake.set()

@@ -34,18 +34,17 @@ from bot.documents.chat_collections import (
 )
 from bot.durable_files import write_durably
 from bot.i18n.messages import Texts, texts_for
-from bot.monitoring.metrics import Metrics
+from bot.monitoring import Metrics
 from bot.telegram.messaging import ChatActions, is_unchanged
 from bot.views.message import FormattedText, about_file, file_name, plain
 from bot.views.own_documents import document_not_added
-from bot.views.problems import explain_problem
-from retrieval.documents.base_library import SingleLibrary
-from retrieval.documents.file_records import UnreadFile
+from bot.views.refusals import explain_problem
+from retrieval.documents.file_listing import UnreadFile
+from retrieval.documents.library import SingleLibrary
 from retrieval.documents.local_library import LocalLibrary
 from retrieval.errors import EncoderError, ProblemKind, ReadingStoppedError, TooManyDocumentsError
-from retrieval.ids import document_id, own_name
 from retrieval.loaders.containers import is_archive_name
-from retrieval.model.document import Problem
+from retrieval.model import Problem, document_id, own_name
 from retrieval.ocr import tesseract
 
 _log = logging.getLogger(__name__)

@@ -13,7 +13,7 @@ from telegram.ext import ApplicationHandlerStop
 
 from bot.handlers.context import BotContext
 from bot.i18n.messages import texts_for
-from bot.telegram.rate_limiter import GROUP_MESSAGES_PER_MINUTE
+from bot.telegram.messaging import GROUP_MESSAGES_PER_MINUTE
 from config.settings import Settings
 
 _log = logging.getLogger(__name__)

@@ -23,10 +23,10 @@ from bot.telegram.messaging import (
 )
 from bot.views.message import FormattedText, about_file, build_reply, file_name, plain, text_reply
 from bot.views.own_documents import document_not_added
-from bot.views.problems import named_problems
+from bot.views.refusals import named_problems
 from bot.views.text_layout import one_line
 from retrieval.errors import DocumentError, FolderError
-from retrieval.model.document import Problem
+from retrieval.model import Problem
 
 _log = logging.getLogger(__name__)
 

@@ -11,12 +11,18 @@ from bot.handlers.context import BotContext
 from bot.handlers.questions import list_places
 from bot.i18n.messages import Texts
 from bot.telegram.messaging import answer_query, edit_reply, require_query, send_reply, topic_of
-from bot.views import browse, callback_data
-from bot.views.callback_data import BrowsePress, BrowseView
-from bot.views.message import Recipient, about_file, build_reply, text_reply
+from bot.views import browse
+from bot.views.message import (
+    BrowsePress,
+    BrowseView,
+    Recipient,
+    about_file,
+    build_reply,
+    decode_browse,
+    text_reply,
+)
 from bot.views.overview import render_overview
-from retrieval.ids import is_own, logged_name
-from retrieval.model.document import Source
+from retrieval.model import Source, is_own, logged_name
 
 _log = logging.getLogger(__name__)
 
@@ -42,7 +48,7 @@ async def search(update: Update, context: BotContext) -> None:
 async def handle_browse_button(update: Update, context: BotContext) -> None:
     """Show the view of a button, and answer the query in any case."""
     query = require_query(update)
-    press = callback_data.decode_browse(query.data)
+    press = decode_browse(query.data)
     is_file = press is not None and press.view is BrowseView.FILE
     with context.show_action(update, ChatAction.UPLOAD_DOCUMENT if is_file else ChatAction.TYPING):
         notice = await _show_view(query, press, context, context.recipient(update))

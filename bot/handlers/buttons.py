@@ -7,12 +7,11 @@ from bot.concurrency import in_thread
 from bot.handlers.context import MAX_QUOTES, BotContext
 from bot.i18n.messages import Texts
 from bot.telegram.messaging import answer_query, edit_reply, question_of, require_query
-from bot.views import answers, browse, callback_data
-from bot.views.callback_data import Action, ButtonPress
-from bot.views.locations import MAX_PLACES, citation_location
-from bot.views.message import Recipient, Reply
-from retrieval.model.answer import Answer, Citation
-from retrieval.query.question_phrases import Topic, parse_document_question
+from bot.views import answers, browse
+from bot.views.message import Action, ButtonPress, Recipient, Reply, decode_press
+from bot.views.text_layout import MAX_PLACES, citation_location
+from retrieval.model import Answer, Citation
+from retrieval.query.intent import Topic, parse_document_question
 
 # Actions of the buttons below the closest passages, which are not an answer.
 _ACTIONS_WITHOUT_ANSWER = {
@@ -27,7 +26,7 @@ _ACTIONS_WITHOUT_ANSWER = {
 async def handle_button(update: Update, context: BotContext) -> None:
     """Do what a button says, and answer the query in any case, with a text when nothing else is visible."""
     query = require_query(update)
-    press = callback_data.decode(query.data)
+    press = decode_press(query.data)
     is_picture = press is not None and press.action is Action.PAGE_PICTURE
     with context.show_action(update, ChatAction.UPLOAD_PHOTO if is_picture else ChatAction.TYPING):
         notice = await _run_action(query, press, context, context.recipient(update))

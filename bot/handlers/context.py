@@ -14,20 +14,17 @@ from bot.concurrency import in_thread
 from bot.documents.chat_collections import ChatLibrary, Collections
 from bot.documents.document_manager import DocumentManager
 from bot.i18n.messages import texts_for
-from bot.monitoring.feedback import Feedback
-from bot.monitoring.metrics import Metrics
+from bot.monitoring import Feedback, Metrics
 from bot.telegram.bot_client import Bot
 from bot.telegram.messaging import ChatActions
-from bot.views.callback_data import AS_WRITTEN, Origin
-from bot.views.message import Recipient, Uploads
+from bot.views.message import AS_WRITTEN, Origin, Recipient, Uploads
 from bot.views.own_documents import scope_note
-from retrieval.documents.base_library import SingleLibrary
 from retrieval.documents.combined_library import AnyLibrary, CombinedLibrary
-from retrieval.model.answer import Answer
-from retrieval.model.document import Source
+from retrieval.documents.library import SingleLibrary
+from retrieval.model import Answer, Source
 from retrieval.overview import Overview, keep_checked_sentences
-from retrieval.query.document_names import NameTable
-from retrieval.quotes.citations import keep_checked
+from retrieval.query.intent import NameTable
+from retrieval.quotes.quote_selection import keep_checked
 
 Data = dict[Any, Any]
 

@@ -27,17 +27,24 @@ from bot.telegram.messaging import (
     require_query,
     send_reply,
 )
-from bot.views import callback_data, own_documents
+from bot.views import own_documents
 from bot.views.browse import SOURCES_PER_PAGE
-from bot.views.callback_data import OwnPress, OwnView
-from bot.views.message import Recipient, Reply, about_file, build_reply, text_reply
+from bot.views.message import (
+    OwnPress,
+    OwnView,
+    Recipient,
+    Reply,
+    about_file,
+    build_reply,
+    decode_own,
+    text_reply,
+)
 from bot.views.own_documents import OwnDocument, document_not_added
-from bot.views.problems import SHOWN_FORMATS, SHOWN_PICTURES
+from bot.views.refusals import SHOWN_FORMATS, SHOWN_PICTURES
 from bot.views.text_layout import one_line
-from retrieval.ids import document_id, own_name
 from retrieval.loaders.containers import is_archive_name
 from retrieval.loaders.formats import is_document_name, is_picture_name
-from retrieval.model.document import Source
+from retrieval.model import Source, document_id, own_name
 
 _log = logging.getLogger(__name__)
 
@@ -196,7 +203,7 @@ class OwnDocuments:
     async def handle_button(self, update: Update, context: BotContext) -> None:
         """Do what a button below the documents of a chat says, and answer the query in any case."""
         query = require_query(update)
-        press = callback_data.decode_own(query.data)
+        press = decode_own(query.data)
         with context.show_action(update):
             notice = await self._press(query, press, context, context.recipient(update))
         await answer_query(query, notice)

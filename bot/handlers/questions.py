@@ -14,20 +14,24 @@ from telegram.error import BadRequest
 from bot.concurrency import in_thread
 from bot.handlers.access import is_member
 from bot.handlers.context import BotContext
-from bot.i18n.small_talk import small_talk_reply
+from bot.i18n.messages import small_talk_reply
 from bot.telegram.messaging import is_unchanged, question_of, require_message, send_reply
 from bot.views import answers, browse, inline
-from bot.views.callback_data import AS_WRITTEN, Origin
 from bot.views.help import greeting, group_greeting, help_text, link_not_opened, no_documents
-from bot.views.locations import MAX_PLACES
-from bot.views.message import Recipient, Reply, text_reply
+from bot.views.message import AS_WRITTEN, Origin, Recipient, Reply, text_reply
 from bot.views.overview import render_overview
 from bot.views.refusals import explain_unreadable, is_link
-from bot.views.text_layout import MAX_TITLE_UNITS, isolate_direction, one_line
-from retrieval.ids import document_of
-from retrieval.model.document import Source
-from retrieval.query.document_names import documents_meant, find_files, find_titles, may_name_files
-from retrieval.query.question_phrases import Topic, is_any_document, parse_document_question
+from bot.views.text_layout import MAX_PLACES, MAX_TITLE_UNITS, isolate_direction, one_line
+from retrieval.model import Source, document_of
+from retrieval.query.intent import (
+    Topic,
+    documents_meant,
+    find_files,
+    find_titles,
+    is_any_document,
+    may_name_files,
+    parse_document_question,
+)
 
 _log = logging.getLogger(__name__)
 

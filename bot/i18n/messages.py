@@ -5,6 +5,8 @@ from functools import cache
 from gettext import NullTranslations, translation
 from pathlib import Path
 
+from retrieval.query.intent import SmallTalk, parse_small_talk
+
 LANGUAGES = ("en", "ru", "ar", "de", "es", "tr", "zh", "uk", "fr")
 
 _LOCALE = Path(__file__).parent / "locale"
@@ -824,6 +826,17 @@ def texts_for(language: str | None = None) -> Texts:
     """
     code = (language or "").replace("_", "-").partition("-")[0].lower()
     return _catalogue(code if code in LANGUAGES else "en")
+
+
+def small_talk_reply(message: str, texts: Texts) -> str | None:
+    """Return the reply to a message of small talk, in its language; None for any other message."""
+    if not (small_talk := parse_small_talk(message, texts.language)):
+        return None
+    kind, language = small_talk
+    own = texts_for(language)
+    if kind is SmallTalk.THANKS:
+        return own.thanked
+    return own.said_goodbye if kind is SmallTalk.GOODBYE else own.greeted
 
 
 @cache

@@ -11,7 +11,7 @@ from weakref import WeakValueDictionary
 from telegram import Update
 
 from bot.concurrency import CancellableWaits
-from bot.telegram.journal import AnsweredJournal
+from bot.telegram.saved_updates import AnsweredJournal
 
 _log = logging.getLogger(__name__)
 

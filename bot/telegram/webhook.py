@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from telegram import Update, WebhookInfo
 from telegram.error import InvalidToken, TelegramError
 
-from bot.monitoring.outage_log import OutageLog
+from bot.monitoring import OutageLog
 from bot.telegram.bot_client import Bot
 from bot.telegram.dispatcher import Dispatcher
 

@@ -10,36 +10,52 @@ from dataclasses import replace
 from telegram import CopyTextButton, InlineKeyboardButton, Message, MessageEntity
 
 from bot.i18n.messages import Texts
-from bot.views import callback_data
-from bot.views.callback_data import (
+from bot.views.message import (
     AS_WRITTEN,
+    MAX_MESSAGE_UNITS,
     SHORT_PASSAGE_ID_CHARS,
     Action,
     BrowsePress,
     BrowseView,
     ButtonPress,
-    Origin,
-)
-from bot.views.locations import citation_location, heading_line, location_text
-from bot.views.message import (
-    MAX_MESSAGE_UNITS,
     FormattedText,
+    Origin,
     Recipient,
     Reply,
     Row,
     bold,
     build_reply,
     code,
+    encode_browse,
+    encode_press,
+    fit_words,
     formatted,
     linked,
     plain,
     text_reply,
 )
 from bot.views.refusals import closest_quotes, explain_refusal
-from bot.views.text_layout import one_line, truncate, truncate_start, utf16_length
-from retrieval.ids import document_of, is_own, shown_name
-from retrieval.model.answer import Answer, Citation, Locator, TermWeight
-from retrieval.model.document import Passage, PassageWithNeighbours, Span
+from bot.views.text_layout import (
+    citation_location,
+    heading_line,
+    location_text,
+    one_line,
+    truncate,
+    truncate_start,
+    utf16_length,
+)
+from retrieval.model import (
+    Answer,
+    Citation,
+    Locator,
+    Passage,
+    PassageWithNeighbours,
+    Span,
+    TermWeight,
+    document_of,
+    is_own,
+    shown_name,
+)
 
 # A quote has at most 1000 characters, so it always fits with the longest source line.
 _MAX_PASSAGE_UNITS = 3000
@@ -76,7 +92,7 @@ def earlier_words(reply: Message) -> str:
         for word in text.split()
     ]
     quoted = [word for text in blocks.values() for word in text.split()]
-    return callback_data.fit_words(matched or quoted[:_MAX_FALLBACK_WORDS])
+    return fit_words(matched or quoted[:_MAX_FALLBACK_WORDS])
 
 
 def _contains(outer: MessageEntity, inner: MessageEntity) -> bool:
@@ -169,7 +185,7 @@ def file_buttons(document: str, recipient: Recipient) -> list[InlineKeyboardButt
 
 
 def browse_button(text: str, press: BrowsePress) -> InlineKeyboardButton:
-    return InlineKeyboardButton(text, callback_data=callback_data.encode_browse(press))
+    return InlineKeyboardButton(text, callback_data=encode_browse(press))
 
 
 def render_surrounding_text(
@@ -323,7 +339,7 @@ def _cut_end(text: str, max_units: int) -> str:
 
 
 def button(text: str, press: ButtonPress) -> InlineKeyboardButton:
-    return InlineKeyboardButton(text, callback_data=callback_data.encode(press))
+    return InlineKeyboardButton(text, callback_data=encode_press(press))
 
 
 def render_term_weights(weights: Sequence[TermWeight], texts: Texts) -> Reply:

@@ -9,13 +9,14 @@ from math import ceil
 from telegram import InlineKeyboardButton
 
 from bot.i18n.messages import Texts
-from bot.views import callback_data
 from bot.views.answers import browse_button, file_buttons, quote_or_pointer, with_scope_note
-from bot.views.callback_data import Action, BrowsePress, BrowseView, ButtonPress
 from bot.views.help import no_documents
-from bot.views.locations import citation_location, location_text
 from bot.views.message import (
     MAX_MESSAGE_UNITS,
+    Action,
+    BrowsePress,
+    BrowseView,
+    ButtonPress,
     FormattedText,
     Recipient,
     Reply,
@@ -24,14 +25,22 @@ from bot.views.message import (
     bold,
     build_reply,
     code,
+    encode_browse,
+    encode_press,
     linked,
     plain,
     text_reply,
 )
-from bot.views.text_layout import MAX_TITLE_UNITS, isolate_direction, one_line, truncate, utf16_length
-from retrieval.ids import is_own, shown_name
-from retrieval.model.answer import Answer, Citation
-from retrieval.model.document import Passage, Section, Source, Span
+from bot.views.text_layout import (
+    MAX_TITLE_UNITS,
+    citation_location,
+    isolate_direction,
+    location_text,
+    one_line,
+    truncate,
+    utf16_length,
+)
+from retrieval.model import Answer, Citation, Passage, Section, Source, Span, is_own, shown_name
 from retrieval.quotes.quote_selection import shorten
 
 _PLACES_PER_PAGE = 10
@@ -291,5 +300,5 @@ def _paging(page: int, pages: int, press_for: Callable[[int], BrowsePress | Butt
 
 def _encode(press: BrowsePress | ButtonPress) -> str:
     if isinstance(press, BrowsePress):
-        return callback_data.encode_browse(press)
-    return callback_data.encode(press)
+        return encode_browse(press)
+    return encode_press(press)

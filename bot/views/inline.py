@@ -3,10 +3,9 @@
 from telegram import InlineQueryResultArticle, InputTextMessageContent, LinkPreviewOptions
 
 from bot.views.answers import quote_and_source
-from bot.views.locations import citation_location
 from bot.views.message import Recipient, Reply, build_reply
-from bot.views.text_layout import one_line, utf16_length
-from retrieval.model.answer import Answer, Citation
+from bot.views.text_layout import citation_location, one_line, utf16_length
+from retrieval.model import Answer, Citation
 
 # The parameter of `/start` that shows the help.
 HELP_LINK = "help"

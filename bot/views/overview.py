@@ -4,11 +4,11 @@ from dataclasses import replace
 
 from bot.i18n.messages import Texts
 from bot.views.answers import blockquote, browse_button, file_buttons, folded
-from bot.views.callback_data import BrowsePress, BrowseView
-from bot.views.locations import place_text
 from bot.views.message import (
     MAX_ENTITIES,
     MAX_MESSAGE_UNITS,
+    BrowsePress,
+    BrowseView,
     FormattedText,
     Recipient,
     Reply,
@@ -19,9 +19,8 @@ from bot.views.message import (
     plain,
     text_reply,
 )
-from bot.views.text_layout import MAX_TITLE_UNITS, isolate_direction, one_line
-from retrieval.model.answer import Citation
-from retrieval.model.document import Source
+from bot.views.text_layout import MAX_TITLE_UNITS, isolate_direction, one_line, place_text
+from retrieval.model import Citation, Source
 from retrieval.overview import Overview, OverviewHeading
 
 _MAX_HEADINGS = 12

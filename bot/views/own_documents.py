@@ -9,16 +9,19 @@ from typing import Literal
 from telegram import InlineKeyboardButton
 
 from bot.i18n.messages import Texts
-from bot.views import callback_data
 from bot.views.answers import browse_button
-from bot.views.callback_data import BrowsePress, BrowseView, OwnPress, OwnView
 from bot.views.message import (
+    BrowsePress,
+    BrowseView,
     FormattedText,
+    OwnPress,
+    OwnView,
     Recipient,
     Reply,
     Row,
     about_file,
     build_reply,
+    encode_own,
     file_name,
     plain,
     text_reply,
@@ -162,4 +165,4 @@ def document_not_added(name: str, reason: str, texts: Texts) -> FormattedText:
 
 
 def own_button(text: str, press: OwnPress) -> InlineKeyboardButton:
-    return InlineKeyboardButton(text, callback_data=callback_data.encode_own(press))
+    return InlineKeyboardButton(text, callback_data=encode_own(press))

@@ -6,10 +6,19 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeAlias
 
-from retrieval.documents.base_library import SingleLibrary
-from retrieval.ids import document_of
-from retrieval.model.answer import Answer, Certainty, Citation, TermWeight
-from retrieval.model.document import Passage, PassageWithNeighbours, Problem, Section, Source
+from retrieval.documents.library import SingleLibrary
+from retrieval.model import (
+    Answer,
+    Certainty,
+    Citation,
+    Passage,
+    PassageWithNeighbours,
+    Problem,
+    Section,
+    Source,
+    TermWeight,
+    document_of,
+)
 from retrieval.overview import Overview
 
 _BY_CERTAINTY: Mapping[Certainty, int] = {"none": 0, "unsure": 1, "sure": 2}

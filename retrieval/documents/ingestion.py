@@ -12,17 +12,15 @@ from pathlib import Path
 
 from pebble import ProcessExpired, ProcessFuture, ProcessPool
 
-from retrieval.documents.file_listing import FileEntry
+from retrieval.documents.file_listing import FailedFile, FileEntry, IngestedFile
 from retrieval.documents.worker_pool import limit_worker, wait_for, worker_pool
 from retrieval.errors import DocumentError, ProblemKind, panics_as_errors
-from retrieval.ids import document_id, logged_name
 from retrieval.index import segment_writer
 from retrieval.loaders.chunking import split_passages
 from retrieval.loaders.containers import is_in_mail
 from retrieval.loaders.formats import is_document_name, is_picture_name, load_document, read_file
-from retrieval.model.answer import Citation
-from retrieval.model.document import Passage, Source
-from retrieval.ocr.scan_store import ScanStore
+from retrieval.model import Citation, Passage, Source, document_id, logged_name
+from retrieval.ocr.scanned_page import ScanStore
 
 _log = logging.getLogger(__name__)
 
@@ -41,36 +39,6 @@ _MAX_PENDING_BATCHES = 16
 _READ_TIMEOUT_SECONDS = 180.0
 _RENDER_TIMEOUT_SECONDS = 20.0
 WAITS_FOR_OCR = "is scanned, and waits for OCR"
-
-
-@dataclass(frozen=True, slots=True)
-class IngestedFile:
-    """A file that was read: `digest` is of its bytes, `text_digest` of its text.
-
-    `scanned_pages` and `unread_pages` are as in Document.
-    """
-
-    digest: str
-    text_digest: str
-    source: Source
-    scanned_pages: int = 0
-    unread_pages: tuple[int, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class FailedFile:
-    """Why a file could not be read; with `is_final` it is not tried again until it changes.
-
-    A file whose pages all wait for OCR has them in `unread_pages`, and a `digest`. `real_suffix` is as in
-    DocumentError.
-    """
-
-    reason: str
-    is_final: bool = True
-    kind: ProblemKind = ProblemKind.UNREADABLE
-    digest: str = ""
-    unread_pages: tuple[int, ...] = ()
-    real_suffix: str = ""
 
 
 @dataclass(frozen=True, slots=True)

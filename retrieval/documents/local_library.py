@@ -12,20 +12,17 @@ from typing import Self
 
 import numpy as np
 
-from retrieval.documents.base_library import Library, Snapshot
 from retrieval.documents.file_listing import (
     ContainerListing,
     FileEntry,
-    list_folder,
-    listing_from_row,
-    listing_to_row,
-)
-from retrieval.documents.file_records import (
     FileRecord,
     UnreadFile,
     file_record,
     library_version,
+    list_folder,
     list_sources,
+    listing_from_row,
+    listing_to_row,
     recently_modified,
     record_from_row,
     record_to_row,
@@ -34,20 +31,19 @@ from retrieval.documents.file_records import (
     unread_problem,
 )
 from retrieval.documents.ingestion import ingest, render_page_picture
+from retrieval.documents.library import Library, Snapshot
 from retrieval.embeddings.encoder import Encoder
 from retrieval.embeddings.vector_store import Embeddings
 from retrieval.errors import TooManyDocumentsError
-from retrieval.ids import document_id
 from retrieval.index import manifest
-from retrieval.index.bm25 import MAX_SEGMENT_PASSAGES
+from retrieval.index.inverted_index import MAX_SEGMENT_PASSAGES
 from retrieval.index.local_index import LocalIndex
-from retrieval.index.merge_policy import delete_unused_segments, force_merge, maybe_merge
 from retrieval.index.segment import LiveSegment, Segment
+from retrieval.index.segment_writer import delete_unused_segments, force_merge, maybe_merge
 from retrieval.loaders.formats import is_document_name, is_picture_name
-from retrieval.model.answer import Citation
-from retrieval.model.document import Problem
-from retrieval.ocr import scan_store, tesseract
-from retrieval.ocr.scan_store import ScanStore
+from retrieval.model import Citation, Problem, document_id
+from retrieval.ocr import scanned_page, tesseract
+from retrieval.ocr.scanned_page import ScanStore
 
 QUOTE_CHARS = 300
 
@@ -73,7 +69,7 @@ class LocalLibrary(Library[LocalIndex]):
     archives and mails by name, with the files in them.
     """
 
-    _snapshot: Snapshot[LocalIndex]
+    snapshot: Snapshot[LocalIndex] = field()  # in place of the property
     folder: Path
     records: Mapping[str, FileRecord]
     segment_dir: Path | None
@@ -214,11 +210,7 @@ class LocalLibrary(Library[LocalIndex]):
             if record.problem
         ]
         all_problems = tuple(sorted([*problems, *unread], key=lambda problem: problem.name))
-        return replace(self, _snapshot=replace(self.snapshot, problems=all_problems), waiting=waiting)
-
-    @property
-    def snapshot(self) -> Snapshot[LocalIndex]:
-        return self._snapshot
+        return replace(self, snapshot=replace(self.snapshot, problems=all_problems), waiting=waiting)
 
     @property
     def index(self) -> LocalIndex:
@@ -331,7 +323,7 @@ class LocalLibrary(Library[LocalIndex]):
 
     def _prune_scans(self, segment_dir: Path) -> None:
         kept = {record.digest for record in self.records.values() if record.has_scans and self.scans}
-        ScanStore(segment_dir / scan_store.FOLDER_NAME).keep_only(kept)
+        ScanStore(segment_dir / scanned_page.FOLDER_NAME).keep_only(kept)
 
     def compact(self) -> Self:
         """Return the library with the small segments left by updates merged. Blocks, possibly for long."""
@@ -344,7 +336,7 @@ class LocalLibrary(Library[LocalIndex]):
         if segments == list(self.index.segments):
             return self
         index = LocalIndex(segments, self.index.embeddings)
-        return replace(self, _snapshot=replace(self.snapshot, index=index))
+        return replace(self, snapshot=replace(self.snapshot, index=index))
 
     def without_deleted(self) -> Self:
         """Return the library with segments that have nothing of removed documents. Blocks; raises OSError.
@@ -360,7 +352,7 @@ class LocalLibrary(Library[LocalIndex]):
                 for segment in (force_merge([live], target) if live.deleted else [live])
             ]
         index = LocalIndex(segments, self.index.embeddings)
-        return replace(self, _snapshot=replace(self.snapshot, index=index))
+        return replace(self, snapshot=replace(self.snapshot, index=index))
 
 
 def _count_documents(files: Iterable[FileEntry], scans: ScanStore | None) -> int:
@@ -453,7 +445,7 @@ class _IndexUpdate:
 
 
 def _scan_store(segment_dir: Path | None, *, ocr: bool) -> ScanStore | None:
-    return ScanStore(segment_dir / scan_store.FOLDER_NAME) if ocr and segment_dir else None
+    return ScanStore(segment_dir / scanned_page.FOLDER_NAME) if ocr and segment_dir else None
 
 
 def _open_embeddings(encoder: Encoder | None, segment_dir: Path | None) -> Embeddings | None:

@@ -13,19 +13,17 @@ from pathlib import Path
 
 from pebble import ProcessExpired, ProcessPool
 
-from retrieval.documents.file_records import UnreadFile
+from retrieval.documents.file_listing import UnreadFile
 from retrieval.documents.ingestion import digest_of
 from retrieval.documents.worker_pool import limit_worker, worker_pool
 from retrieval.errors import DocumentError, panics_as_errors
-from retrieval.ids import logged_name
 from retrieval.loaders import pictures
 from retrieval.loaders.formats import is_picture_name, read_file
 from retrieval.loaders.pdf.scans import render_page
-from retrieval.ocr import page_reader, tesseract
-from retrieval.ocr.page_reader import MissingLanguageError
-from retrieval.ocr.scan_store import ScanStore
-from retrieval.ocr.scanned_page import ScannedPage
-from retrieval.ocr.tesseract import OcrError
+from retrieval.model import logged_name
+from retrieval.ocr import tesseract
+from retrieval.ocr.scanned_page import ScannedPage, ScanStore
+from retrieval.ocr.tesseract import MissingLanguageError, OcrError
 
 _log = logging.getLogger(__name__)
 
@@ -136,7 +134,7 @@ def _read_page(
         with panics_as_errors():
             picture = pictures.page_picture if is_picture_name(file.name) else render_page
             image, dpi = picture(data, number, file.name)
-            return page_reader.read_page(image, dpi, language)
+            return tesseract.read_page(image, dpi, language)
     except DocumentError as error:
         return _UnreadablePage(error.reason)
 

@@ -18,8 +18,7 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from retrieval.embeddings.encoder import Encoder, Vectors
-from retrieval.embeddings.token_codec import TokenCodes
+from retrieval.embeddings.encoder import Encoder, TokenCodes, Vectors
 
 _log = logging.getLogger(__name__)
 

@@ -19,10 +19,16 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from retrieval.index.arrays import RaggedArray
-from retrieval.index.tokenizer import Token, fold_and_stem, tokenize
-from retrieval.index.vocabulary import EMPTY_VOCABULARY, Vocabulary, digest, gram_codes, token_type
-from retrieval.model.document import Passage, Span
+from retrieval.index.inverted_index import (
+    EMPTY_VOCABULARY,
+    RaggedArray,
+    Vocabulary,
+    digest,
+    gram_codes,
+    token_type,
+)
+from retrieval.language import Token, fold_and_stem, name_words, tokenize
+from retrieval.model import Passage, Span
 from retrieval.sentences import pieces
 
 # Whitespace that is never inside a token. Other spaces may group the digits of a number.
@@ -303,3 +309,27 @@ def _count_piece_tokens(
     piece_positions[cuts.offsets[:-1][has_pieces]] = stride * np.flatnonzero(has_pieces)
     first = np.searchsorted(token_positions, piece_positions)
     return np.diff(np.append(first, len(token_positions))).astype(np.uint16)
+
+
+def heading_text(passage: Passage) -> str:
+    """Return the file name, the title and the headings of a passage, one per line."""
+    return "\n".join((name_words(passage.document), passage.title, *passage.heading))
+
+
+def heading_tokens(passages: Sequence[Passage]) -> tuple[Vocabulary, RaggedArray]:
+    """Return the forms in the heading fields of passages, and a row of form numbers for each passage."""
+    numbers: dict[tuple[str, str], int] = {}
+    fields = [
+        numbers.setdefault((passage.language, heading_text(passage)), len(numbers)) for passage in passages
+    ]
+    rows: list[list[int]] = [[] for _ in numbers]
+    parts: list[Vocabulary] = []
+    first = 0
+    for language in dict.fromkeys(language for language, _ in numbers):
+        own = {text: number for (other, text), number in numbers.items() if other == language}
+        tokenized = tokenize_all(list(own), language)
+        for row, number in enumerate(own.values()):
+            rows[number] = (tokenized.tokens.row(row) + first).tolist()
+        parts.append(tokenized.vocabulary)
+        first += len(tokenized.vocabulary)
+    return Vocabulary.join(parts), RaggedArray.from_rows([rows[number] for number in fields])

@@ -15,32 +15,33 @@ from numpy.typing import NDArray
 from retrieval.embeddings.encoder import Encoder, QuestionVectors, Vectors
 from retrieval.embeddings.vector_store import Embeddings, EncoderText
 from retrieval.errors import DamagedError
-from retrieval.ids import document_id, document_of
 from retrieval.index import segment_writer
-from retrieval.index.arrays import RaggedArray
-from retrieval.index.bm25 import (
+from retrieval.index.candidates import Candidates, MeaningScores
+from retrieval.index.dense_index import DenseIndex
+from retrieval.index.forward_index import ForwardIndex
+from retrieval.index.inverted_index import (
+    MAX_HEADING_CANDIDATES,
     Float32Array,
     InvertedIndex,
     Ordinals,
+    RaggedArray,
     Scores,
     SegmentQuery,
     Weighting,
     decode_passages,
+    digests,
+    heading_weight,
     kth_best,
+    rarest_terms,
     term_frequencies,
     term_scores,
     top_passages,
 )
-from retrieval.index.dense_index import DenseIndex
-from retrieval.index.forward_index import ForwardIndex
-from retrieval.index.headings import MAX_HEADING_CANDIDATES, heading_weight, rarest_terms
-from retrieval.index.interface import Candidates, MeaningScores
 from retrieval.index.segment import LiveSegment, Passages
 from retrieval.index.spelling import find_correction
-from retrieval.index.tokenizer import tokenize
-from retrieval.index.vocabulary import digests
+from retrieval.language import tokenize
 from retrieval.loaders.chunking import table_of_contents
-from retrieval.model.document import Passage, Section
+from retrieval.model import Passage, Section, document_id, document_of
 
 # A search of more postings takes 5 ms or more and runs in a thread; handing it over costs 0.1 ms.
 _MAX_POSTINGS_ON_EVENT_LOOP = 1_000_000

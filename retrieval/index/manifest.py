@@ -21,7 +21,7 @@ from retrieval.embeddings.vector_store import CODES_FILE_NAME, FILE_NAME
 from retrieval.errors import DamagedError
 from retrieval.index.local_index import LocalIndex
 from retrieval.index.segment import LiveSegment, Segment
-from retrieval.ocr.scan_store import FOLDER_NAME
+from retrieval.ocr.scanned_page import FOLDER_NAME
 
 MANIFEST = "manifest.json"
 # Files beside the segments that no manifest lists.

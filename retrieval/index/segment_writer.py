@@ -1,4 +1,8 @@
-"""Writes segments: from passages, or by merging other segments."""
+"""Writes segments: from passages, or by merging others. Decides which are merged, and when.
+
+Few segments are searched faster. Large ones are rewritten rarely.
+
+"""
 
 import json
 import tempfile
@@ -12,15 +16,11 @@ from zlib import crc32
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from retrieval.ids import document_of
 from retrieval.index import segment, spelling
-from retrieval.index.arrays import ArrayWriter, row_ends
-from retrieval.index.bm25 import InvertedIndex
-from retrieval.index.forward_index import ForwardIndex
-from retrieval.index.headings import heading_tokens
-from retrieval.index.segment import SUFFIX, Mask, MaskedSegment, Segment
-from retrieval.index.vocabulary import Vocabulary, digests
-from retrieval.model.document import Passage
+from retrieval.index.forward_index import ForwardIndex, heading_tokens
+from retrieval.index.inverted_index import MAX_SEGMENT_PASSAGES, InvertedIndex, Vocabulary, digests, row_ends
+from retrieval.index.segment import SUFFIX, ArrayWriter, LiveSegment, Mask, MaskedSegment, Segment
+from retrieval.model import Passage, document_of
 
 
 def write_segment(folder: Path, passages: Sequence[Passage], longest_piece: int) -> Segment:
@@ -212,3 +212,71 @@ def _count_forms(part: Segment, mask: Mask) -> NDArray[np.int64]:
     for block in _read_blocks(part, "tokens", "token_offsets", mask):
         counts += np.bincount(block, minlength=len(counts))
     return counts
+
+
+# A segment with more deleted passages than these is rewritten without them.
+_MAX_DELETED_PASSAGES = 2_000
+
+
+def force_merge(segments: Sequence[LiveSegment], folder: Path) -> list[LiveSegment]:
+    """Merge neighbouring segments into as few new ones as possible, in the same order. Raises OSError.
+
+    `folder` is for the new files. A segment has at most MAX_SEGMENT_PASSAGES passages.
+    """
+    groups: list[list[LiveSegment]] = []
+    size = MAX_SEGMENT_PASSAGES
+    for live in segments:
+        if size + live.size > MAX_SEGMENT_PASSAGES:
+            groups.append([])
+            size = 0
+        groups[-1].append(live)
+        size += live.size
+    return [
+        LiveSegment(merge_segments(folder, [(live.segment, live.alive) for live in group]))
+        for group in groups
+    ]
+
+
+def maybe_merge(
+    segments: Sequence[LiveSegment], folder: Path, max_passages: int = MAX_SEGMENT_PASSAGES
+) -> list[LiveSegment]:
+    """Merge segments of similar size until each is more than twice as large as all smaller ones together.
+
+    So a passage is copied about log2(passages) times. Merges into more than `max_passages` are left for
+    another time. Returns the segments, largest first. Raises OSError.
+    """
+    merged = sorted(segments, key=lambda segment: -segment.size)
+    while chosen := _choose_segments(merged, max_passages):
+        rest = [segment for segment in merged if segment not in chosen]
+        merged = sorted([*rest, *force_merge(chosen, folder)], key=lambda segment: -segment.size)
+        delete_unused_segments(chosen, [*segments, *merged])
+    return merged
+
+
+def delete_unused_segments(segments: Sequence[LiveSegment], used: Sequence[LiveSegment]) -> None:
+    """Delete the files of the segments that are not among `used`."""
+    for live in segments:
+        if live not in used:
+            live.segment.path.unlink(missing_ok=True)
+
+
+def _choose_segments(segments: Sequence[LiveSegment], max_passages: int) -> list[LiveSegment]:
+    """Return the segments to merge next, none when all is done. `segments` come largest first."""
+    chosen: list[LiveSegment] = []
+    size = 0
+    for at, live in reversed(list(enumerate(segments))):
+        if size + live.size > min(max_passages, MAX_SEGMENT_PASSAGES):
+            break
+        if live.size <= 2 * size:
+            chosen = list(segments[at:])
+        size += live.size
+    if len(chosen) > 1:
+        return chosen
+    return next(
+        (
+            [live]
+            for live in segments
+            if live.size <= max_passages and len(live.segment) - live.size > _MAX_DELETED_PASSAGES
+        ),
+        [],
+    )

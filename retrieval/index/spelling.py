@@ -4,15 +4,15 @@ Words are kept in buckets by first letter and length, so that only words of simi
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 from rapidfuzz import process
 from rapidfuzz.distance import OSA
 
-from retrieval.index.arrays import ArrayFile, ArrayWriter, row_ends
-from retrieval.index.tokenizer import is_unspaced
+from retrieval.index.inverted_index import row_ends
+from retrieval.index.segment import ArrayWriter, Bucket, SpellingDictionary
+from retrieval.language import is_unspaced
 
 # Shorter words have too many neighbours. One edit in five letters is the limit: "president" is not corrected
 # to "present". The first letter is nearly always right, so it must be: "mount" is not corrected to "count".
@@ -21,9 +21,6 @@ _MIN_SIMILARITY = 0.79  # not 0.8: rounding would exclude one edit in five lette
 _MIN_WORD_CHARS = 4
 # More are only needed if the passages of all of these are deleted.
 _MAX_MATCHES_PER_BUCKET = 9
-
-# The first letter and the length in characters.
-Bucket = tuple[str, int]
 
 
 def is_correction_candidate(word: str) -> bool:
@@ -40,7 +37,7 @@ def group_words(words: Iterable[str]) -> Iterator[tuple[Bucket, set[str]]]:
     return iter(sorted(buckets.items()))
 
 
-def merge_buckets(parts: "Sequence[SpellingDictionary]") -> Iterator[tuple[Bucket, set[str]]]:
+def merge_buckets(parts: Sequence[SpellingDictionary]) -> Iterator[tuple[Bucket, set[str]]]:
     """Yield the words of all dictionaries, by bucket, in the order of the buckets."""
     for bucket in sorted({bucket for part in parts for bucket in part.buckets}):
         yield bucket, {word for part in parts for word in part.words(bucket)}
@@ -61,26 +58,6 @@ def write_buckets(buckets: Iterable[tuple[Bucket, Iterable[str]]], writer: Array
     writer.add("spelling", texts(), np.uint8)
     writer.add("spelling_offsets", row_ends(np.array(sizes, np.int64)))
     return order
-
-
-class SpellingDictionary:
-    """The words of a segment, read from its file a bucket at a time."""
-
-    def __init__(self, arrays: ArrayFile, buckets: Sequence[Bucket]) -> None:
-        """Open what `write_buckets` wrote; `buckets` are as it returned them."""
-        self._arrays = arrays
-        ranges = pairwise(arrays["spelling_offsets"].tolist())
-        # Where the words of each bucket are, in bytes. JSON has made lists of the buckets.
-        self.buckets: dict[Bucket, tuple[int, int]] = {
-            (letter, length): byte_range for (letter, length), byte_range in zip(buckets, ranges, strict=True)
-        }
-
-    def words(self, bucket: Bucket) -> list[str]:
-        """Return the words of a bucket, sorted."""
-        if bucket not in self.buckets:
-            return []
-        text = self._arrays.read("spelling", *self.buckets[bucket]).decode("utf-8", "surrogatepass")
-        return [text[at : at + bucket[1]] for at in range(0, len(text), bucket[1])]
 
 
 def is_correctable(word: str) -> bool:

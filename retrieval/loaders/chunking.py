@@ -4,9 +4,8 @@ from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
-from retrieval.ids import passage_id
 from retrieval.language import detect, script, script_of
-from retrieval.model.document import (
+from retrieval.model import (
     Document,
     Heading,
     LineMark,
@@ -16,6 +15,7 @@ from retrieval.model.document import (
     Section,
     Span,
     Table,
+    passage_id,
 )
 from retrieval.sentences import pieces
 

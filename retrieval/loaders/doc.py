@@ -14,7 +14,7 @@ from pathlib import Path
 from retrieval.errors import DocumentError, ProblemKind
 from retrieval.loaders.ooxml import docx
 from retrieval.loaders.text import rtf
-from retrieval.model.document import Document
+from retrieval.model import Document
 
 # Less than the limit for reading a file, so that LibreOffice is ended by the process that started it.
 CONVERSION_SECONDS = 120.0

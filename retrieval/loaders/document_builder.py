@@ -7,7 +7,7 @@ import regex
 
 from retrieval.errors import DocumentError, ProblemKind
 from retrieval.loaders.heading_lines import HeadingLines, TextLine, find_headings
-from retrieval.model.document import Document, Heading, LineMark, Page, Span, Table, Unit
+from retrieval.model import Document, Heading, LineMark, Page, Span, Table, Unit
 
 # Compressed text, and column names repeated in each row, can be far larger than the file.
 MAX_DOCUMENT_CHARS = 32 * 1024 * 1024

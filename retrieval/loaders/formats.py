@@ -8,7 +8,7 @@ from typing import Protocol
 from retrieval.errors import DocumentError, ProblemKind
 from retrieval.loaders.containers import MAX_FILE_BYTES, container_of, is_archive_name, read_packed_file
 from retrieval.loaders.file_signatures import real_suffix
-from retrieval.model.document import Document
+from retrieval.model import Document
 from retrieval.ocr.scanned_page import ScannedPage
 
 

@@ -12,7 +12,7 @@ from retrieval.loaders.document_builder import title_from_name
 from retrieval.loaders.pdf import pdf
 from retrieval.loaders.pdf.reader import PdfContents
 from retrieval.loaders.pdf.scans import scanned_lines
-from retrieval.model.document import Document
+from retrieval.model import Document
 from retrieval.ocr.scanned_page import ScannedPage
 
 _FORMATS = ("JPEG", "PNG", "TIFF")

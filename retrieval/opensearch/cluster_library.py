@@ -7,15 +7,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
-from retrieval.documents.base_library import Library, Snapshot
-from retrieval.documents.file_records import FileRecord, list_sources
+from retrieval.documents.file_listing import FileRecord, list_sources
+from retrieval.documents.library import Library, Snapshot
 from retrieval.embeddings.encoder import Encoder
 from retrieval.errors import RetrievalError, UnavailableError
-from retrieval.opensearch import index_mapping
+from retrieval.opensearch import stored_passages
 from retrieval.opensearch.client import WRITE_TIMEOUT, ClusterClient, RefusedError
-from retrieval.opensearch.index_mapping import IndexMetadata
 from retrieval.opensearch.search_index import OpenSearchIndex
-from retrieval.opensearch.stored_passages import StoredFileRecord
+from retrieval.opensearch.stored_passages import IndexMetadata, StoredFileRecord
 
 _log = logging.getLogger(__name__)
 
@@ -46,7 +45,7 @@ async def read_file_records(cluster: ClusterClient, index: str) -> list[FileReco
         query = _file_records_query(after, _RECORDS_PER_REQUEST)
         response = await cluster.search(index, query, WRITE_TIMEOUT)
         hits = response["hits"]["hits"]
-        records += [StoredFileRecord.read(index_mapping.stored_field(hit)).record for hit in hits]
+        records += [StoredFileRecord.read(stored_passages.stored_field(hit)).record for hit in hits]
         if len(hits) < _RECORDS_PER_REQUEST:
             return records
 
@@ -59,7 +58,7 @@ def _file_records_query(after: str | None, size: int) -> dict[str, Any]:
         "query": _FILE_RECORDS_FILTER,
         "sort": ["name"],
         **({} if after is None else {"search_after": [after]}),
-        **index_mapping.STORED_FIELD_ONLY,
+        **stored_passages.STORED_FIELD_ONLY,
     }
 
 

@@ -2,30 +2,35 @@
 
 A new index is built beside the current one, from a clone of it where possible. When it is complete, the alias
 is moved to it. Until then searches use the current index.
+
+A lock lets only one process write, and passes on when that process dies. It is a document that its holder
+renews every 5 seconds. A process that sees it unchanged for 20 seconds takes it over. Only changes of the
+document count, so the clocks of machines need not agree.
 """
 
 import asyncio
 import logging
+import os
 import secrets
+import socket
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from pathlib import Path
 from time import monotonic
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 from retrieval.documents import file_listing as listing
-from retrieval.documents.file_listing import FileEntry
-from retrieval.documents.file_records import FileRecord, file_record, library_version, unchanged
+from retrieval.documents.file_listing import FileEntry, FileRecord, file_record, library_version, unchanged
 from retrieval.documents.ingestion import Batch, ingest
 from retrieval.embeddings.vector_store import Embeddings
-from retrieval.errors import RetrievalError
-from retrieval.ids import document_id
+from retrieval.errors import RetrievalError, UnavailableError
 from retrieval.index.segment import Segment
-from retrieval.model.document import Problem
-from retrieval.opensearch import index_mapping
+from retrieval.model import Problem, document_id
+from retrieval.opensearch import stored_passages
 from retrieval.opensearch.client import (
     MAX_CONCURRENT_BULK_REQUESTS,
     MERGE_TIMEOUT,
@@ -35,15 +40,161 @@ from retrieval.opensearch.client import (
     bulk_write,
 )
 from retrieval.opensearch.cluster_library import find_current_index, read_file_records
-from retrieval.opensearch.index_mapping import IndexMetadata
 from retrieval.opensearch.stored_passages import (
     BulkItemReader,
     DecodedPassages,
+    IndexMetadata,
     StoredFileRecord,
     sample_item,
     unpack_passages,
 )
-from retrieval.opensearch.write_lock import WriteLock
+
+_RENEW_SECONDS = 5.0
+_EXPIRY_SECONDS = 20.0
+_POLL_SECONDS = 1.0
+_LOCK_ID = "writer"
+
+_log = logging.getLogger(__name__)
+
+
+class WriteLockLostError(RetrievalError):
+    """Another process has taken over the lock, so this one must not write to the index any more."""
+
+
+@dataclass
+class WriteLock:
+    """The exclusive right to write; `unfinished` is the index that an earlier holder has not finished."""
+
+    cluster: ClusterClient
+    index: str
+    unfinished: str | None = None
+    _building: str | None = None
+    _holder: str | None = None
+    _version: dict[str, str] = field(default_factory=dict)
+    _is_lost: bool = False
+    _write_mutex: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    @classmethod
+    @asynccontextmanager
+    async def acquire(
+        cls, cluster: ClusterClient, alias: str, on_wait: Callable[[str], None] | None = None
+    ) -> AsyncIterator[Self]:
+        """Hold the lock during a `with` block; `on_wait` is called once if another process holds it."""
+        lock = cls(cluster, f"{alias}-lock")
+        await lock._wait_and_acquire(on_wait)
+        renewing = asyncio.create_task(lock._renew())
+        try:
+            yield lock
+        finally:
+            renewing.cancel()
+            await lock._release()
+
+    async def set_unfinished(self, index: str | None) -> None:
+        """Record the index being built, for the next holder after a crash. Raises WriteLockLostError."""
+        self._building = index
+        await self._write()
+
+    def check(self) -> None:
+        """Raise WriteLockLostError if another process has taken over the lock."""
+        if self._is_lost:
+            raise WriteLockLostError("another process has taken over writing the index; this one stops")
+
+    async def _wait_and_acquire(self, on_wait: Callable[[str], None] | None) -> None:
+        await self._create_index()
+        last_version: Any = None
+        unchanged_since = time.monotonic()
+        has_reported = False
+        while True:
+            lock = await self._read()
+            holder = lock["_source"]["holder"] if lock else None
+            version = (lock["_seq_no"], lock["_primary_term"]) if lock else None
+            if version != last_version:
+                last_version, unchanged_since = version, time.monotonic()
+            if holder is None or time.monotonic() - unchanged_since > _EXPIRY_SECONDS:
+                self._version = {"op_type": "create"} if lock is None else _version_condition(lock)
+                self.unfinished = self._building = lock["_source"]["building"] if lock else None
+                self._holder = f"{socket.gethostname()}, process {os.getpid()}"
+                try:
+                    await self._write()
+                except WriteLockLostError:
+                    self._is_lost = False
+                    continue
+                return
+            if not has_reported and on_wait:
+                on_wait(str(holder))
+                has_reported = True
+            await asyncio.sleep(_POLL_SECONDS)
+
+    async def _create_index(self) -> None:
+        definition = {
+            "settings": {"number_of_shards": 1, "auto_expand_replicas": "0-1"},
+            "mappings": {
+                "dynamic": "strict",
+                "properties": {"holder": {"type": "keyword"}, "building": {"type": "keyword"}},
+            },
+        }
+        try:
+            await self.cluster.send("PUT", f"/{self.index}", definition, timeout=WRITE_TIMEOUT)
+        except RefusedError as error:
+            if not error.is_conflict:
+                raise
+
+    async def _read(self) -> Any:
+        try:
+            return await self.cluster.get(f"/{self.index}/_doc/{_LOCK_ID}")
+        except RefusedError as error:
+            if not error.is_missing:
+                raise
+            return None
+
+    async def _write(self) -> None:
+        """Write the lock if nobody else has since the last write. Raises WriteLockLostError."""
+        body = {"holder": self._holder, "building": self._building}
+        async with self._write_mutex:
+            self.check()
+            try:
+                result = await self.cluster.send(
+                    "PUT",
+                    f"/{self.index}/_doc/{_LOCK_ID}",
+                    body,
+                    params=self._version,
+                    timeout=WRITE_TIMEOUT,
+                )
+            except RefusedError as error:
+                if not error.is_conflict:
+                    raise
+                # When the client repeats a request, the second conflicts with the first.
+                lock = await self._read()
+                if lock is None or lock["_source"] != body:
+                    self._is_lost = True
+                    self.check()
+                self._version = _version_condition(lock)
+            else:
+                self._version = _version_condition(result)
+
+    async def _renew(self) -> None:
+        while True:
+            await asyncio.sleep(_RENEW_SECONDS)
+            try:
+                await self._write()
+            except WriteLockLostError:
+                return
+            except (UnavailableError, RefusedError) as error:
+                _log.warning("%s", error)
+
+    async def _release(self) -> None:
+        self._holder = None
+        try:
+            await self._write()
+        except RetrievalError:
+            # The lock then expires.
+            return
+
+
+def _version_condition(document: Any) -> dict[str, str]:
+    """Return the parameters of a write that fails if the document has changed since."""
+    return {"if_seq_no": str(document["_seq_no"]), "if_primary_term": str(document["_primary_term"])}
+
 
 # Documents deleted by one request.
 _DOCUMENTS_PER_REQUEST = 500
@@ -51,8 +202,6 @@ _DOCUMENTS_PER_REQUEST = 500
 # Final scores are computed here, and always exact.
 _MAX_DELETED_SHARE = 0.01
 _EXPUNGE_TIMEOUT_SECONDS = 40.0
-
-_log = logging.getLogger(__name__)
 
 
 class IndexingError(RetrievalError):
@@ -76,7 +225,7 @@ class NewIndex:
 
     async def create(self, metadata: IndexMetadata) -> None:
         """Create the index without documents."""
-        definition = index_mapping.index_definition(metadata)
+        definition = stored_passages.index_definition(metadata)
         try:
             await self._create(self.name, definition)
         except RefusedError as error:
@@ -89,7 +238,7 @@ class NewIndex:
     async def copy(self, base: str, metadata: IndexMetadata) -> None:
         """Create the index as a clone of `base`, which must be read-only; both share files on disk."""
         await self._create(
-            f"{base}/_clone/{self.name}", {"settings": {"index": index_mapping.BULK_LOAD_SETTINGS}}
+            f"{base}/_clone/{self.name}", {"settings": {"index": stored_passages.BULK_LOAD_SETTINGS}}
         )
         await self.write_metadata(metadata)
 
@@ -118,7 +267,7 @@ class NewIndex:
             composite = {"sources": [{"d": {"terms": {"field": "document"}}}], "size": 1_000, **after}
             query = {
                 "size": 0,
-                "query": index_mapping.PASSAGES_FILTER,
+                "query": stored_passages.PASSAGES_FILTER,
                 "aggs": {"all": {"composite": composite}},
             }
             response = await self.cluster.search(self.name, query, WRITE_TIMEOUT)
@@ -160,7 +309,7 @@ class NewIndex:
         query = {
             "size": 0,
             "track_total_hits": True,
-            "query": index_mapping.PASSAGES_FILTER,
+            "query": stored_passages.PASSAGES_FILTER,
             "aggs": {
                 "tokens": {"sum": {"field": "tokens"}},
                 "languages": {"terms": {"field": "language", "size": 1_000}},
@@ -177,7 +326,7 @@ class NewIndex:
     async def sample(self, size: int) -> DecodedPassages:
         """Return up to `size` random passages."""
         response = await self.cluster.search(self.name, _sample_query(size), WRITE_TIMEOUT)
-        return unpack_passages(map(index_mapping.stored_field, response["hits"]["hits"]))
+        return unpack_passages(map(stored_passages.stored_field, response["hits"]["hits"]))
 
     async def block_writes(self) -> None:
         """Make the index read-only, in case its last writer still runs."""
@@ -185,7 +334,7 @@ class NewIndex:
 
     async def finish(self, replicas: int) -> None:
         """Make the index read-only and set its number of replicas."""
-        await self._send("PUT", f"/{self.name}/_settings", index_mapping.finished_settings(replicas))
+        await self._send("PUT", f"/{self.name}/_settings", stored_passages.finished_settings(replicas))
         if not await self._is_green("110s"):
             _log.warning("OpenSearch is still creating replicas of %s", self.name)
 
@@ -219,8 +368,8 @@ def _sample_query(size: int) -> dict[str, Any]:
     return {
         "size": size,
         "track_total_hits": False,
-        "query": {"function_score": {"query": index_mapping.PASSAGES_FILTER, **random_score}},
-        **index_mapping.STORED_FIELD_ONLY,
+        "query": {"function_score": {"query": stored_passages.PASSAGES_FILTER, **random_score}},
+        **stored_passages.STORED_FIELD_ONLY,
     }
 
 

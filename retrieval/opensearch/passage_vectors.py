@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 
 from retrieval.embeddings.encoder import Encoder, QuestionVectors, Vectors
 from retrieval.embeddings.vector_store import FILE_NAME, Embeddings, EncoderText, VectorStore
-from retrieval.index.arrays import RaggedArray, row_ends
+from retrieval.index.candidates import MeaningScores
 from retrieval.index.dense_index import baseline, sample_rows
-from retrieval.index.interface import MeaningScores
+from retrieval.index.inverted_index import RaggedArray, row_ends
 from retrieval.index.segment import Segment
 
 # Texts in a batch, which takes half a second to a second. Larger batches are no faster.

@@ -12,24 +12,26 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from retrieval.documents.library import MAX_CANDIDATES
 from retrieval.embeddings.encoder import Encoder, QuestionVectors
-from retrieval.index.bm25 import Scores, Weighting, term_scores
-from retrieval.index.forward_index import ForwardIndex
-from retrieval.index.headings import (
+from retrieval.index.candidates import Candidates, MeaningScores
+from retrieval.index.forward_index import ForwardIndex, heading_tokens
+from retrieval.index.inverted_index import (
     MAX_HEADING_CANDIDATES,
-    heading_tokens,
+    Scores,
+    Weighting,
+    digest,
+    digests,
     heading_weight,
     rarest_terms,
+    term_scores,
 )
-from retrieval.index.interface import Candidates, MeaningScores
 from retrieval.index.spelling import is_correctable, similar_words
-from retrieval.index.vocabulary import digest, digests
-from retrieval.model.document import Passage, Section
-from retrieval.opensearch import index_mapping
+from retrieval.model import Passage, Section
+from retrieval.opensearch import stored_passages
 from retrieval.opensearch.client import ClusterClient
 from retrieval.opensearch.passage_vectors import PassageVectors, VectorSample
 from retrieval.opensearch.stored_passages import StoredFileRecord, record_id, unpack_passages
-from retrieval.pipeline import MAX_CANDIDATES
 
 # OpenSearch rounds the lengths of passages to one byte, so its order differs. To find the best 64 passages by
 # exact scores, it is asked for more: with 72, 7 of 3,560 questions missed one; with 80, 1; with 96, none.
@@ -61,7 +63,7 @@ class OpenSearchIndex:
         self,
         cluster: ClusterClient,
         name: str,
-        metadata: index_mapping.IndexMetadata,
+        metadata: stored_passages.IndexMetadata,
         encoder: Encoder | None = None,
         sample: VectorSample | None = None,
     ) -> None:
@@ -79,7 +81,9 @@ class OpenSearchIndex:
     async def with_encoder(self, encoder: Encoder) -> "OpenSearchIndex":
         """Return this index with the encoder, or without one if its vectors are another encoder's."""
         stored = (
-            await self.stored_field(index_mapping.SAMPLE_ID) if encoder.name == self._metadata.model else None
+            await self.stored_field(stored_passages.SAMPLE_ID)
+            if encoder.name == self._metadata.model
+            else None
         )
         sample = VectorSample.unpack(stored) if stored else None
         return OpenSearchIndex(self._cluster, self.name, self._metadata, encoder if sample else None, sample)
@@ -118,7 +122,7 @@ class OpenSearchIndex:
         texts, headings = await self._find_hits(terms, frequencies, weights, limit)
         if not texts and not headings:
             return Candidates([], ForwardIndex.join([]), frequencies, self.size)
-        stored = {hit["_id"]: index_mapping.stored_field(hit) for hit in [*texts, *headings]}
+        stored = {hit["_id"]: stored_passages.stored_field(hit) for hit in [*texts, *headings]}
         rows = {identity: row for row, identity in enumerate(stored)}
         decoded = unpack_passages(stored.values())
         passages = decoded.passages()
@@ -220,7 +224,7 @@ class OpenSearchIndex:
             size = min(_PASSAGES_PER_REQUEST, first + count - start)
             response = await self._cluster.search(self.name, _document_query(document, start, size))
             hits = _read_hits(response)
-            passages += unpack_passages(index_mapping.stored_field(hit) for hit in hits).passages()
+            passages += unpack_passages(stored_passages.stored_field(hit) for hit in hits).passages()
             if len(hits) < size:
                 break
         return passages
@@ -231,7 +235,7 @@ class OpenSearchIndex:
 
     async def ping(self) -> None:
         await self._cluster.search(
-            self.name, {"size": 0, "terminate_after": 1, **index_mapping.STORED_FIELD_ONLY}
+            self.name, {"size": 0, "terminate_after": 1, **stored_passages.STORED_FIELD_ONLY}
         )
 
     async def ordinal(self, passage: str) -> int | None:
@@ -241,7 +245,7 @@ class OpenSearchIndex:
     async def stored_field(self, identity: str) -> str | None:
         """Return the content of the OpenSearch document with this id, in base64, or None."""
         hits = _read_hits(await self._cluster.search(self.name, id_query(identity)))
-        return index_mapping.stored_field(hits[0]) if hits else None
+        return stored_passages.stored_field(hits[0]) if hits else None
 
 
 def _evict_oldest(cache: OrderedDict[Any, Any], size: int) -> None:
@@ -254,7 +258,7 @@ def _read_hits(response: Mapping[str, Any] | None) -> Hits:
 
 
 def _spell(terms: Iterable[str]) -> list[str]:
-    return index_mapping.spell_terms(digests(terms))
+    return stored_passages.spell_terms(digests(terms))
 
 
 def _spell_keys(numbers: Mapping[str, float]) -> dict[str, float]:
@@ -290,7 +294,7 @@ def _best_passages_query(terms: Sequence[str], size: int) -> dict[str, Any]:
         "query": {"bool": {"should": [{"term": {"terms": {"value": term}}} for term in terms]}},
         # Without it equal scores would be cut off in the order in which they were written.
         "sort": ["_score", "path", "n"],
-        **index_mapping.STORED_FIELD_ONLY,
+        **stored_passages.STORED_FIELD_ONLY,
     }
 
 
@@ -311,7 +315,7 @@ def _best_headings_query(
         "track_total_hits": False,
         "query": {"bool": {"must": {"bool": {"should": headings}}, "should": texts}},
         "sort": ["_score", "path", "n"],
-        **index_mapping.STORED_FIELD_ONLY,
+        **stored_passages.STORED_FIELD_ONLY,
     }
 
 
@@ -328,7 +332,7 @@ def _document_query(document: str, first: int, count: int) -> dict[str, Any]:
         "track_total_hits": False,
         "query": {"bool": {"filter": [{"term": {"document": document}}, within]}},
         "sort": ["n"],
-        **index_mapping.STORED_FIELD_ONLY,
+        **stored_passages.STORED_FIELD_ONLY,
     }
 
 
@@ -338,7 +342,7 @@ def id_query(identity: str) -> dict[str, Any]:
         "size": 1,
         "track_total_hits": False,
         "query": {"ids": {"values": [identity]}},
-        **index_mapping.STORED_FIELD_ONLY,
+        **stored_passages.STORED_FIELD_ONLY,
     }
 
 

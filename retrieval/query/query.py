@@ -3,20 +3,22 @@
 Stop words do not name the subject: question words, function words, small talk. They weigh little in a query.
 Documents are indexed with them: without them, 3 % of the first hits are lost. The lists are in
 stopwords.toml, which a speaker of a language can edit.
+
+"What does the article say about" is about the asking, not the subject: question_phrases.toml lists such
+phrases. The words that join several questions in one message are in question_parts.toml.
 """
 
+import re
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
 from itertools import accumulate, chain, islice
 
 import regex
 
-from retrieval.index.tokenizer import fold, is_unspaced, tokenize
-from retrieval.language import script, script_of
-from retrieval.query.question_phrases import find_asking_phrases
+from retrieval.language import fold, is_unspaced, script, script_of, tokenize
 
 
 @dataclass(frozen=True, slots=True)
@@ -332,3 +334,248 @@ def _find_unspaced(text: str, listed: frozenset[str]) -> list[Offsets]:
         for word in _find_listed(text, (), listed)
         for match in regex.finditer(regex.escape(word), text)
     ]
+
+
+# Scripts written without spaces.
+UNSPACED = r"\u2e80-\u9fff\u3040-\u30ff"
+_ASKING_PART = re.compile(
+    r"(?P<document>\{document\})|\[(?P<optional>[^\]]*)\]|\((?P<either>[^)]*)\)|(?P<words>[^\[({]+)"
+)
+_WORD_CHARACTER = re.compile(r"\w")
+_UNSPACED_LETTER = re.compile(rf"[{UNSPACED}]")
+
+
+@dataclass(frozen=True, slots=True)
+class _PhrasePart:
+    """A part of a phrase, with its alternatives."""
+
+    options: tuple[str, ...]
+    is_optional: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _AskingPhrase:
+    """A phrase. `is_first` and `is_last` bind it to the beginning or the end of the question."""
+
+    parts: tuple[_PhrasePart, ...]
+    is_first: bool
+    is_last: bool
+
+
+def find_asking_phrases(text: str) -> list[tuple[int, int]]:
+    """Return the spans of phrases about the asking, in any language that has some, in order.
+
+    Adjacent phrases are one span.
+    """
+    return list(_find_spans(text))
+
+
+@lru_cache(maxsize=1_024)
+def _find_spans(text: str) -> tuple[tuple[int, int], ...]:
+    folded = text.lower().replace("’", "'")
+    if len(folded) != len(text):  # offsets in the folded text would be wrong
+        return ()
+    matches = [
+        match.span()
+        for phrase in _load_asking_phrases()
+        if _may_match(folded, phrase)
+        for match in _compile_asking(phrase).finditer(folded)
+    ]
+    spans: list[tuple[int, int]] = []
+    for start, end in sorted(matches, key=lambda span: (span[0], -span[1])):
+        if spans and (start < spans[-1][1] or not folded[spans[-1][1] : start].strip(" ,")):
+            spans[-1] = spans[-1][0], max(end, spans[-1][1])
+        elif end > start:
+            spans.append((start, end))
+    return tuple(spans)
+
+
+def remove_asking_phrases(text: str) -> str:
+    """Return a question without phrases about the asking, or unchanged if nothing else would be left."""
+    rest, copied_to = "", 0
+    for start, end in find_asking_phrases(text):
+        rest += text[copied_to:start] + " "
+        copied_to = end
+    subject = " ".join((rest + text[copied_to:]).split()).strip(" ,:;¿")
+    return subject if _WORD_CHARACTER.search(subject) else text
+
+
+def document_words(language: str) -> Sequence[str]:
+    """Return what people call documents in general, in a language of the file."""
+    return load_tables("question_phrases")[language]["documents"]
+
+
+@cache
+def load_tables(name: str) -> Mapping[str, Mapping[str, Sequence[str]]]:
+    """Return the table of each language in a file of phrases."""
+    source = files(__package__).joinpath(f"{name}.toml").read_text(encoding="utf-8")
+    return tomllib.loads(source)
+
+
+@cache
+def _load_asking_phrases() -> tuple[_AskingPhrase, ...]:
+    return tuple(
+        _parse_phrase(phrase.lower(), tuple(table["documents"]))
+        for table in load_tables("question_phrases").values()
+        for phrase in table["phrases"]
+    )
+
+
+def _parse_phrase(phrase: str, documents: tuple[str, ...]) -> _AskingPhrase:
+    """Parse a phrase in the syntax of the file; `documents` are the words that {document} matches."""
+    parts: list[_PhrasePart] = []
+    for match in _ASKING_PART.finditer(phrase.removeprefix("^ ").removesuffix(" $")):
+        if match["document"]:
+            parts.append(_PhrasePart(documents, is_optional=False))
+        elif match["words"] is not None:
+            parts.append(_PhrasePart((match["words"],), is_optional=False))
+        else:
+            alternatives = (match["optional"] or match["either"] or "").split("|")
+            options = tuple(
+                option for alternative in alternatives for option in _expand(alternative, documents)
+            )
+            parts.append(_PhrasePart(options, is_optional=match["optional"] is not None))
+    return _AskingPhrase(tuple(parts), phrase.startswith("^ "), phrase.endswith(" $"))
+
+
+def _expand(alternative: str, documents: tuple[str, ...]) -> list[str]:
+    """Return an alternative with {document} replaced by each of the words for documents."""
+    if "{document}" not in alternative:
+        return [alternative]
+    return [alternative.replace("{document}", document) for document in documents]
+
+
+def _may_match(text: str, phrase: _AskingPhrase) -> bool:
+    """Return whether a text contains all required parts. Much cheaper than compiling a pattern."""
+    return all(
+        part.is_optional or any(option.strip() in text for option in part.options) for part in phrase.parts
+    )
+
+
+@lru_cache(maxsize=256)
+def _compile_asking(phrase: _AskingPhrase) -> "re.Pattern[str]":
+    pattern = ""
+    for part in phrase.parts:
+        options = "|".join(map(_escape, sorted(part.options, key=len, reverse=True)))
+        pattern += f"(?:{options}){'?' if part.is_optional else ''}"
+    is_unspaced = any(_UNSPACED_LETTER.search(option) for part in phrase.parts for option in part.options)
+    prefix = r"^\W*" if phrase.is_first else "" if is_unspaced else r"(?<!\w)"
+    suffix = r"(?=\W*$)" if phrase.is_last else "" if is_unspaced else r"(?!\w)"
+    return re.compile(prefix + pattern + suffix)
+
+
+def _escape(text: str) -> str:
+    # A blank matches no space, too: an optional part that is missing leaves its blanks behind.
+    return r"\s*".join(map(re.escape, text.split(" ")))
+
+
+MAX_PARTS = 4
+_MAX_SEVERAL_CHARS = 300
+_PREFIX = "prefix:"
+_UNSPACED_WORD = regex.compile(r"[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}]")
+_END_OF_QUESTION = regex.compile(r"(?<=[?？؟])\s*(?=\S)")
+_COMMAS = regex.compile(r"\s*[,،、，;；]\s*")
+_QUESTION_MARK = regex.compile(r"[?？؟]")
+# "Bis wann kann ich kündigen"
+_MAX_WORDS_BEFORE_ASKING = 2
+_LETTER_OR_DIGIT = regex.compile(r"[\p{L}\p{N}]")
+
+
+@dataclass(frozen=True, slots=True)
+class _Joining:
+    """What joins questions in a language, as patterns; `asking` are folded words."""
+
+    conjunction: "regex.Pattern[str]"
+    asking: frozenset[str]
+    compare: "regex.Pattern[str]"
+
+
+def split_question(text: str) -> list[str]:
+    """Return the parts of a message that may each be a question of its own; empty if it has one part only.
+
+    Parts without a question word get the words that begin the first: "what are the", "prices". The library
+    decides by their answers whether they are asked apart: many phrases with "and" are one thing.
+    """
+    if len(text) > _MAX_SEVERAL_CHARS:
+        return []
+    questions = [part.strip() for part in _END_OF_QUESTION.split(text) if _LETTER_OR_DIGIT.search(part)]
+    if len(questions) > 1:
+        return questions if len(questions) <= MAX_PARTS else []
+    for joining in _load_joining():
+        parts = _split(text, joining)
+        if len(parts) > 1:
+            return parts if len(parts) <= MAX_PARTS else []
+    return []
+
+
+def looks_like_question(text: str) -> bool:
+    """Return whether a text has a question mark, or a word that begins questions near its beginning."""
+    if _QUESTION_MARK.search(text):
+        return True
+    words = [word.strip("¿¡,.:;!") for word in text.lower().split()[:_MAX_WORDS_BEFORE_ASKING]]
+    return any(
+        word in joining.asking
+        or any(_UNSPACED_WORD.search(asking) and asking in word for asking in joining.asking)
+        for joining in _load_joining()
+        for word in words
+    )
+
+
+def _split(text: str, joining: _Joining) -> list[str]:
+    rest = text.strip().rstrip("?？؟.!。！ ")
+    compared = joining.compare.search(rest)
+    if compared:
+        before, after = rest[: compared.start()], rest[compared.end() :]
+        rest = after if _LETTER_OR_DIGIT.search(after) else before
+    pieces = joining.conjunction.split(rest)
+    if len(pieces) == 1:
+        return []
+    # Only a list that ends with "and" is one: "A, B and C".
+    pieces = [*_COMMAS.split(pieces[0]), *pieces[1:]]
+    pieces = [piece.strip(" ,،、，;；") for piece in pieces]
+    if not all(_LETTER_OR_DIGIT.search(piece) for piece in pieces):
+        return []
+    if compared:
+        return pieces
+    first = pieces[0]
+    return [first, *(_complete(piece, first, joining) for piece in pieces[1:])]
+
+
+def _complete(piece: str, first: str, joining: _Joining) -> str:
+    """Return a later part as a question: with the question words of the first if it has none itself."""
+    if _begins_question(piece, joining):
+        return piece
+    words = first.split()
+    asking = [word for word in words[:3] if word.lower().strip("¿¡") in joining.asking]
+    return " ".join([*asking, piece]) if asking and words[0] == asking[0] else piece
+
+
+def _begins_question(piece: str, joining: _Joining) -> bool:
+    words = piece.lower().strip("¿¡").split()
+    return bool(words) and words[0] in joining.asking
+
+
+@cache
+def _load_joining() -> Sequence[_Joining]:
+    source = files(__package__).joinpath("question_parts.toml").read_text(encoding="utf-8")
+    return [_joining(table) for table in tomllib.loads(source).values()]
+
+
+def _joining(table: Mapping[str, Sequence[str]]) -> _Joining:
+    words = [_word_pattern(word) for word in table["and"]]
+    compare = [_word_pattern(phrase, is_conjunction=False) for phrase in table["compare"]]
+    return _Joining(
+        regex.compile("|".join(words), regex.IGNORECASE),
+        frozenset(table["asking"]),
+        regex.compile("|".join(compare), regex.IGNORECASE),
+    )
+
+
+def _word_pattern(word: str, *, is_conjunction: bool = True) -> str:
+    """Return a pattern for a word: between spaces, before another word, or anywhere if it has no spaces."""
+    if word.startswith(_PREFIX):
+        return rf"\s+{regex.escape(word.removeprefix(_PREFIX))}(?=\p{{L}}{{3}})"
+    pattern = regex.escape(word)
+    if _UNSPACED_WORD.search(word):
+        return pattern
+    return rf"\s+{pattern}\s+" if is_conjunction else rf"(?<!\w){pattern}(?!\w)"

@@ -10,8 +10,8 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from retrieval.index.tokenizer import is_unspaced
-from retrieval.model.answer import Certainty
+from retrieval.language import is_unspaced
+from retrieval.model import Certainty
 from retrieval.query.query import Query
 
 

@@ -11,13 +11,23 @@ from telegram.request import BaseRequest, RequestData
 from bot.application import build_application, build_bot
 from bot.concurrency import CancellableWaits
 from bot.handlers.context import BotState
-from bot.monitoring.feedback import Feedback
-from bot.monitoring.metrics import Metrics
+from bot.monitoring import Feedback, Metrics
 from config.settings import Settings
-from retrieval.documents.base_library import SingleLibrary, Snapshot
+from retrieval.documents.library import SingleLibrary, Snapshot
 from retrieval.errors import UnavailableError
-from retrieval.model.answer import Answer, Certainty, Citation, Locator, TermWeight
-from retrieval.model.document import Passage, PassageWithNeighbours, Problem, Section, Source, Span
+from retrieval.model import (
+    Answer,
+    Certainty,
+    Citation,
+    Locator,
+    Passage,
+    PassageWithNeighbours,
+    Problem,
+    Section,
+    Source,
+    Span,
+    TermWeight,
+)
 from retrieval.overview import Overview, make_overview
 
 ME = {"id": 999, "is_bot": True, "first_name": "Verbatim", "username": "verbatim_bot"}

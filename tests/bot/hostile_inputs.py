@@ -2,10 +2,8 @@
 
 from hypothesis import strategies as st
 
-from bot.views.callback_data import decode, decode_browse, decode_own
-from bot.views.message import Reply
-from retrieval.model.answer import Citation, Locator
-from retrieval.model.document import Passage, Span
+from bot.views.message import Reply, decode_browse, decode_own, decode_press
+from retrieval.model import Citation, Locator, Passage, Span
 
 MAX_UNITS = 4096
 MAX_BUTTONS = 100
@@ -66,7 +64,7 @@ def check_limits(reply: Reply) -> None:
                 assert 1 <= len(button.copy_text.text.encode("utf-16-le")) // 2 <= 256
                 continue
             assert 1 <= len(str(button.callback_data).encode()) <= 64
-            assert any(parse(button.callback_data) for parse in (decode, decode_browse, decode_own))
+            assert any(parse(button.callback_data) for parse in (decode_press, decode_browse, decode_own))
 
 
 @st.composite

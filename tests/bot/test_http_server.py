@@ -12,11 +12,11 @@ from telegram import Update
 
 from bot.concurrency import CancellableWaits
 from bot.http_server import Health, build_web_app, serving
-from bot.monitoring.metrics import Metrics
+from bot.monitoring import Metrics
 from bot.telegram.dispatcher import Dispatcher
-from bot.telegram.journal import AnsweredJournal
+from bot.telegram.saved_updates import AnsweredJournal
 from bot.telegram.webhook import Inbox
-from config.errors import ConfigError
+from config import ConfigError
 from tests.bot.virtual_clock import fast, now
 
 SECRET = "right-secret"

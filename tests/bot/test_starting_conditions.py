@@ -19,12 +19,12 @@ from bot import lifecycle
 from bot.application import build_bot
 from bot.concurrency import CancellableWaits
 from bot.documents import document_manager
-from bot.monitoring.metrics import Metrics
+from bot.monitoring import Metrics
 from config.settings import Settings
 from retrieval import language
 from retrieval.documents import ingestion
 from retrieval.documents.local_library import LocalLibrary
-from retrieval.ocr.scan_store import ScanStore
+from retrieval.ocr.scanned_page import ScanStore
 from tests.bot.conftest import FakeLibrary, FakeTelegram
 from tests.bot.virtual_clock import fast, now
 

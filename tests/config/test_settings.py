@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from config.errors import ConfigError
+from config import ConfigError
 from config.logging import Redactor
 from config.settings import Settings
 

@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from bot.i18n.messages import texts_for
-from retrieval.ids import document_id, own_folder
+from retrieval.model import document_id, own_folder
 from sandbox.control_client import ChatClient, MessageClient, Sandbox
 from tests.documents.samples import make_docx, make_zip
 from tests.e2e.conftest import TIMEOUT_SECONDS, Process, bot_settings, free_port, run_sandbox

@@ -19,10 +19,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 import retrieval.embeddings
+from retrieval.documents.library import find_candidates, parse_and_correct
 from retrieval.documents.local_library import LocalLibrary
 from retrieval.embeddings.encoder import ANSWER_DIRECTION_FILE, Encoder, load_encoder
 from retrieval.index.local_index import LocalIndex
-from retrieval.pipeline import find_candidates, parse_and_correct
 from retrieval.query.match_features import FloatArray, IntArray, match_features
 from retrieval.quotes.confidence import WITH_TOKENS, confidence_features
 from retrieval.quotes.quote_selection import lost_in_parts, mean_vectors, rank_spans, share_of_best

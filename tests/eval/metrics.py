@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from retrieval.model.answer import Answer
+from retrieval.model import Answer
 from tests.eval.sources import Collection
 
 QUOTES_PER_ANSWER = 5

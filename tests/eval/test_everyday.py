@@ -10,8 +10,7 @@ from typing import Any, cast
 import pytest
 
 from retrieval.documents.local_library import LocalLibrary
-from retrieval.model.answer import Answer, Citation, Locator
-from retrieval.model.document import Passage, Span
+from retrieval.model import Answer, Citation, Locator, Passage, Span
 from tests.eval import everyday, limits, page_metrics
 from tests.eval.metrics import (
     Outcome,

@@ -26,7 +26,7 @@ from retrieval.index.local_index import LocalIndex
 from retrieval.loaders.chunking import split_passages
 from retrieval.loaders.containers import list_packed_files, read_packed_file
 from retrieval.loaders.formats import LOADERS, load_document
-from retrieval.model.document import Document, Passage
+from retrieval.model import Document, Passage
 from tests.bot import conftest as fakes
 from tests.documents import samples
 from tests.documents.mail_samples import mail_with, mailbox

@@ -4,10 +4,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-from retrieval.index.forward_index import ForwardIndex
-from retrieval.index.headings import heading_text
+from retrieval.index.forward_index import ForwardIndex, heading_text
 from retrieval.index.local_index import LocalIndex
-from retrieval.index.tokenizer import tokenize
+from retrieval.language import tokenize
 from retrieval.opensearch import ClusterLibrary
 from retrieval.opensearch.search_index import OpenSearchIndex
 from tests.retrieval.corpus import all_passages, forward_rows

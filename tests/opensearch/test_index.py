@@ -9,7 +9,7 @@ import pytest
 from retrieval.documents.local_library import LocalLibrary
 from retrieval.embeddings.encoder import QuestionVectors
 from retrieval.errors import EncoderError
-from retrieval.index.interface import Candidates
+from retrieval.index.candidates import Candidates
 from retrieval.index.local_index import LocalIndex
 from retrieval.opensearch import ClusterClient, ClusterLibrary, IndexPlan, cached_embeddings, write_index
 from retrieval.opensearch.search_index import OpenSearchIndex

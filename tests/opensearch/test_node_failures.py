@@ -11,7 +11,7 @@ import pytest
 
 from retrieval.documents.local_library import LocalLibrary
 from retrieval.errors import UnavailableError
-from retrieval.model.answer import Answer
+from retrieval.model import Answer
 from retrieval.opensearch import ClusterClient, ClusterLibrary, ConnectionSettings, IndexPlan, write_index
 from tests.opensearch.cluster import LocalCluster
 from tests.opensearch.compare_indexes import EVAL_DOCUMENTS, questions

@@ -21,13 +21,12 @@ from retrieval.opensearch import (
     IndexPlan,
     WriteLockLostError,
     cached_embeddings,
-    index_mapping,
     index_update,
+    stored_passages,
     write_index,
-    write_lock,
 )
+from retrieval.opensearch.index_update import WriteLock
 from retrieval.opensearch.search_index import id_query
-from retrieval.opensearch.write_lock import WriteLock
 from tests.opensearch.conftest import make_old
 from tests.retrieval.fake_encoder import FakeEncoder
 
@@ -63,9 +62,9 @@ def _without_expunge_delay(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def short_expiry(monkeypatch: pytest.MonkeyPatch) -> None:
     """Shorten the times of the write lock."""
-    monkeypatch.setattr(write_lock, "_EXPIRY_SECONDS", 1.0)
-    monkeypatch.setattr(write_lock, "_RENEW_SECONDS", 0.2)
-    monkeypatch.setattr(write_lock, "_POLL_SECONDS", 0.1)
+    monkeypatch.setattr(index_update, "_EXPIRY_SECONDS", 1.0)
+    monkeypatch.setattr(index_update, "_RENEW_SECONDS", 0.2)
+    monkeypatch.setattr(index_update, "_POLL_SECONDS", 0.1)
 
 
 @pytest.fixture
@@ -114,7 +113,7 @@ async def assert_like_local_library(
     assert await local.explain(question) == await remote.explain(question)
     (name,) = await aliased_indexes(cluster, alias)
     records = len(local.sources) + sum(len(source.copies) for source in local.sources) + len(remote.problems)
-    samples = (await cluster.search(name, id_query(index_mapping.SAMPLE_ID)))["hits"]["hits"]
+    samples = (await cluster.search(name, id_query(stored_passages.SAMPLE_ID)))["hits"]["hits"]
     assert local.passages + records + len(samples) == (await cluster.get(f"/{name}/_count"))["count"]
 
 
@@ -228,7 +227,7 @@ async def test_other_version(
     await write_index(cluster, folder, IndexPlan(alias, replicas=0))
     library = await ClusterLibrary.open(cluster, folder, alias=alias)
     with monkeypatch.context() as later:
-        later.setattr(index_mapping, "FORMAT_VERSION", index_mapping.FORMAT_VERSION + 1)
+        later.setattr(stored_passages, "FORMAT_VERSION", stored_passages.FORMAT_VERSION + 1)
         await write_index(cluster, folder, IndexPlan(alias, replicas=0))
     assert not await library.refresh()
     assert (await library.answer("How many goats does the keeper feed?")).answered
@@ -307,8 +306,8 @@ async def test_concurrent_writers(cluster: ClusterClient, alias: str, html_folde
 
 async def test_lost_lock(cluster: ClusterClient, alias: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A holder that does not renew the lock loses it; the next one learns of the unfinished index."""
-    monkeypatch.setattr(write_lock, "_EXPIRY_SECONDS", 0.3)
-    monkeypatch.setattr(write_lock, "_POLL_SECONDS", 0.1)
+    monkeypatch.setattr(index_update, "_EXPIRY_SECONDS", 0.3)
+    monkeypatch.setattr(index_update, "_POLL_SECONDS", 0.1)
     async with WriteLock.acquire(cluster, alias) as first:
         await first.set_unfinished("some-index")
         async with WriteLock.acquire(cluster, alias) as second:

@@ -5,13 +5,12 @@ from collections.abc import Callable
 
 import pytest
 
-from retrieval.index.interface import Candidates
+from retrieval.documents.library import answer
+from retrieval.index.candidates import Candidates
 from retrieval.index.local_index import LocalIndex
 from retrieval.loaders.chunking import split_passages
 from retrieval.loaders.formats import load_document
-from retrieval.model.answer import Answer
-from retrieval.model.document import Document, Passage, Span
-from retrieval.pipeline import answer
+from retrieval.model import Answer, Document, Passage, Span
 from retrieval.query.match_features import MatchFeatures, match_features
 from retrieval.query.query import Query, parse
 from tests.retrieval.corpus import with_vectors

@@ -10,10 +10,9 @@ import numpy as np
 from retrieval.documents.local_library import LocalLibrary
 from retrieval.embeddings.encoder import Encoder
 from retrieval.embeddings.vector_store import Embeddings
-from retrieval.ids import passage_id
 from retrieval.index.forward_index import ForwardIndex
 from retrieval.index.local_index import LocalIndex
-from retrieval.model.document import LineMark, Passage, Span
+from retrieval.model import LineMark, Passage, Span, passage_id
 
 
 def document(name: str, texts: Sequence[str], language: str = "en") -> list[Passage]:
@@ -76,4 +75,4 @@ def forward_rows(forward: ForwardIndex) -> list[Any]:
 
 def uncached(library: LocalLibrary) -> LocalLibrary:
     """Return the library without the answers it has cached."""
-    return replace(library, _snapshot=replace(library.snapshot, _answers=OrderedDict()))
+    return replace(library, snapshot=replace(library.snapshot, _answers=OrderedDict()))

@@ -5,8 +5,7 @@ from zlib import crc32
 
 import numpy as np
 
-from retrieval.embeddings.encoder import QuestionVectors, Vectors
-from retrieval.embeddings.token_codec import TokenCodec, TokenCodes
+from retrieval.embeddings.encoder import QuestionVectors, TokenCodec, TokenCodes, Vectors
 from retrieval.errors import EncoderError
 
 

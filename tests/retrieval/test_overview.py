@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from retrieval.documents.local_library import LocalLibrary
 from retrieval.loaders.chunking import split_passages
 from retrieval.loaders.formats import load_document
-from retrieval.model.document import Passage
+from retrieval.model import Passage
 from retrieval.overview import Overview, make_overview
 
 TESTS = Path(__file__).parents[1]

@@ -9,7 +9,7 @@ from selectolax.lexbor import LexborHTMLParser, LexborNode
 from retrieval.loaders import tables
 from retrieval.loaders.document_builder import DocumentBuilder
 from retrieval.loaders.tables import TableRow
-from retrieval.model.document import LineMark
+from retrieval.model import LineMark
 
 _WHITE_SPACE = " \t\n\r\f"
 _WHITE_SPACE_RUN = regex.compile(r"[ \t\n\r\f]+")

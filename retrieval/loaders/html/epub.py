@@ -11,7 +11,7 @@ from retrieval.loaders.document_builder import DocumentBuilder
 from retrieval.loaders.html.blocks import extract_blocks
 from retrieval.loaders.html.html import parse_html
 from retrieval.loaders.zip_archive import ZipArchive
-from retrieval.model.document import Document
+from retrieval.model import Document
 
 MAX_CHAPTERS = 10_000
 _CONTAINER = "META-INF/container.xml"

@@ -8,7 +8,7 @@ from retrieval.loaders import tables
 from retrieval.loaders.document_builder import DocumentBuilder
 from retrieval.loaders.tables import TableRow
 from retrieval.loaders.xml_parser import parse_xml
-from retrieval.model.document import Document
+from retrieval.model import Document
 
 _HREF = "href"
 _NOTE_BODIES = frozenset({"notes", "comments", "footnotes"})

@@ -9,7 +9,7 @@ from retrieval.errors import DocumentError
 from retrieval.loaders.decoding import decode
 from retrieval.loaders.document_builder import DocumentBuilder
 from retrieval.loaders.html.blocks import extract_blocks
-from retrieval.model.document import Document
+from retrieval.model import Document
 
 # The parser searches all open elements at every tag. The sum of open elements over all tags is bounded: this
 # many steps take one to two seconds.

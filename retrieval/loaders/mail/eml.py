@@ -18,7 +18,7 @@ from retrieval.errors import DocumentError, ProblemKind
 from retrieval.loaders.decoding import decode
 from retrieval.loaders.document_builder import DocumentBuilder, title_from_name
 from retrieval.loaders.mail.message import Attachment, Email, MailWriter
-from retrieval.model.document import Document
+from retrieval.model import Document
 
 MAX_PARTS = 5000
 MAX_DEPTH = 32

@@ -18,7 +18,7 @@ from retrieval.loaders.document_builder import DocumentBuilder, title_from_name
 from retrieval.loaders.mail import eml
 from retrieval.loaders.mail.message import Attachment, Email, MailWriter, named_files
 from retrieval.loaders.zip_archive import OLE
-from retrieval.model.document import Document
+from retrieval.model import Document
 
 _NO_FILE = "is no file but an object of Outlook or a link; save it next to the message"
 # A storage in that of an attachment, instead of its bytes.

@@ -14,7 +14,7 @@ from retrieval.loaders.odf.opendocument import (
     paragraphs,
     read_rows,
 )
-from retrieval.model.document import Document
+from retrieval.model import Document
 
 MAX_SLIDES = 10_000
 _TITLE = "title"

@@ -21,7 +21,7 @@ from retrieval.loaders.odf.opendocument import (
     table_rows,
 )
 from retrieval.loaders.tables import TableRow
-from retrieval.model.document import Document
+from retrieval.model import Document
 
 MAX_ROWS = 100_000
 MAX_COLUMNS = 16_384

@@ -20,7 +20,7 @@ from retrieval.loaders.odf.opendocument import (
     read_paragraph,
     read_rows,
 )
-from retrieval.model.document import Document
+from retrieval.model import Document
 
 _LISTS_OF_ENTRIES = frozenset(
     {

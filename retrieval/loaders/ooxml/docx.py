@@ -12,7 +12,7 @@ from retrieval.loaders import tables
 from retrieval.loaders.document_builder import DocumentBuilder
 from retrieval.loaders.ooxml.package import Package, attribute, descendants
 from retrieval.loaders.tables import TableRow
-from retrieval.model.document import Document
+from retrieval.model import Document
 
 # Deleted and moved text, fallbacks for old programs, phonetic guides over East Asian words, properties.
 _SKIPPED = frozenset({"del", "moveFrom", "Fallback", "rt", "pPr", "rPr", "tblPr", "sectPr", "instrText"})

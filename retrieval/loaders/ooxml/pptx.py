@@ -7,7 +7,7 @@ from retrieval.loaders import tables
 from retrieval.loaders.document_builder import DocumentBuilder
 from retrieval.loaders.ooxml.package import Package, attribute, descendants
 from retrieval.loaders.tables import TableRow
-from retrieval.model.document import Document
+from retrieval.model import Document
 
 MAX_SLIDES = 10_000
 _SKIPPED = frozenset({"Fallback", "pPr", "rPr", "spPr", "tblPr", "nvPicPr"})

@@ -19,7 +19,7 @@ from retrieval.loaders.document_builder import MAX_DOCUMENT_CHARS, DocumentBuild
 from retrieval.loaders.number_formats import BUILT_IN, format_number, format_plain
 from retrieval.loaders.ooxml.package import Package, attribute, descendants
 from retrieval.loaders.tables import TableRow
-from retrieval.model.document import Document
+from retrieval.model import Document
 
 MAX_ROWS = 100_000
 MAX_COLUMNS = 16_384

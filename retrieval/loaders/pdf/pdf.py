@@ -25,7 +25,7 @@ from retrieval.loaders.pdf.paragraphs import (
     join_lines,
     usual_typography,
 )
-from retrieval.model.document import Document, Heading, Page, ScanMark, Span, Table
+from retrieval.model import Document, Heading, Page, ScanMark, Span, Table
 from retrieval.ocr import tesseract
 from retrieval.ocr.scanned_page import ScannedPage
 from retrieval.sentences import pieces

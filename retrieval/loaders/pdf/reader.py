@@ -15,7 +15,7 @@ from retrieval.loaders.pdf.annotations import annotation_texts
 from retrieval.loaders.pdf.lines_and_columns import Line, extract_lines
 from retrieval.loaders.pdf.pdfium import PageChars, open_pdf
 from retrieval.loaders.pdf.scans import is_scanned, scanned_lines
-from retrieval.model.document import ScanMark
+from retrieval.model import ScanMark
 from retrieval.ocr.scanned_page import ScannedPage
 
 _MAX_PAGES = 20_000

@@ -12,7 +12,7 @@ from pypdfium2 import raw
 from retrieval.errors import DocumentError
 from retrieval.loaders.pdf.lines_and_columns import Line
 from retrieval.loaders.pdf.pdfium import open_pdf
-from retrieval.model.document import ScanMark
+from retrieval.model import ScanMark
 from retrieval.ocr.scanned_page import ScannedLine, ScannedPage, mean_confidence
 
 # A name of a program, a date or a page number, put on a scanned page.

@@ -14,7 +14,7 @@ from retrieval.loaders.document_builder import DocumentBuilder
 from retrieval.loaders.html.blocks import extract_all_blocks
 from retrieval.loaders.html.html import parse_html
 from retrieval.loaders.html.writer import HtmlWriter, SourceLine
-from retrieval.model.document import Document
+from retrieval.model import Document
 
 _HEADING = regex.compile(r"(?P<marks>={1,6}|#{1,6})[ \t]+(?P<title>\S.*?)(?:[ \t]+(?P=marks))?\s*")
 _UNDERLINE = regex.compile(r"={4,}|-{4,}|~{4,}|\^{4,}|\+{4,}")

@@ -11,7 +11,7 @@ from retrieval.loaders import document_builder, tables
 from retrieval.loaders.decoding import decode
 from retrieval.loaders.document_builder import MAX_DOCUMENT_CHARS, DocumentBuilder
 from retrieval.loaders.tables import TableRow
-from retrieval.model.document import Document
+from retrieval.model import Document
 
 # Larger tables are data rather than text, and their passages would fill the memory.
 MAX_ROWS = 100_000

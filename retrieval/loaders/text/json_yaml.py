@@ -15,7 +15,7 @@ import yaml
 from retrieval.errors import DocumentError, ProblemKind
 from retrieval.loaders.decoding import decode
 from retrieval.loaders.document_builder import MAX_DOCUMENT_CHARS, DocumentBuilder, title_from_name
-from retrieval.model.document import Document, LineMark
+from retrieval.model import Document, LineMark
 
 MAX_RECORDS = 100_000
 # Also of aliases in YAML, which may repeat others, which repeat others.

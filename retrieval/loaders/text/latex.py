@@ -27,7 +27,7 @@ from retrieval.loaders.document_builder import DocumentBuilder
 from retrieval.loaders.html.blocks import extract_all_blocks
 from retrieval.loaders.html.html import parse_html
 from retrieval.loaders.html.writer import HtmlWriter, SourceLine
-from retrieval.model.document import Document
+from retrieval.model import Document
 
 _HEADINGS = {
     "part": 1, "chapter": 2, "section": 3, "subsection": 4, "subsubsection": 5, "paragraph": 6,

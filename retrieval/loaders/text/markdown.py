@@ -32,7 +32,7 @@ from retrieval.loaders.text.markdown_extensions import (
     indentation,
     opens_indented_block,
 )
-from retrieval.model.document import Document
+from retrieval.model import Document
 
 # Text may also begin with a horizontal rule; front matter begins with a key.
 _FRONT_MATTER = regex.compile(

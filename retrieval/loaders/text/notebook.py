@@ -15,7 +15,7 @@ from retrieval.loaders.html.blocks import extract_all_blocks
 from retrieval.loaders.html.html import parse_html
 from retrieval.loaders.text.json_yaml import parse_json, without_surrogates
 from retrieval.loaders.text.markdown import add_markdown
-from retrieval.model.document import Document
+from retrieval.model import Document
 
 MAX_CELLS = 20_000
 _TERMINAL_CODE = regex.compile(r"\x1b\[[0-9;?]*[A-Za-z]")

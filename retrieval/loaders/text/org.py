@@ -12,7 +12,7 @@ from retrieval.loaders.document_builder import DocumentBuilder
 from retrieval.loaders.html.blocks import extract_all_blocks
 from retrieval.loaders.html.html import parse_html
 from retrieval.loaders.html.writer import HtmlWriter, SourceLine
-from retrieval.model.document import Document
+from retrieval.model import Document
 
 _KEYWORD = regex.compile(r"\s*#\+(?P<name>[\w-]+)(?:\[[^\]]*\])?:[ \t]*(?P<value>.*)")
 _BLOCK_BEGIN = regex.compile(r"\s*#\+begin_(?P<kind>\S+).*", regex.IGNORECASE)

@@ -19,7 +19,7 @@ from retrieval.loaders.heading_lines import (
     find_headings,
     width_in_columns,
 )
-from retrieval.model.document import Document, Heading, Span
+from retrieval.model import Document, Heading, Span
 
 # An ideographic space also begins a Chinese or Japanese paragraph.
 _BLANK_LINES = regex.compile(r"\n[^\S\n]*\n\s*|\n(?=\u3000)\s*")

@@ -22,7 +22,7 @@ from retrieval.loaders.decoding import decode
 from retrieval.loaders.document_builder import DocumentBuilder
 from retrieval.loaders.html.blocks import LINE_ATTRIBUTE, extract_all_blocks
 from retrieval.loaders.html.html import parse_html
-from retrieval.model.document import Document
+from retrieval.model import Document
 
 # docutils refuses longer lines, and does not let substitutions grow beyond this.
 MAX_LINE_CHARS = 50_000

@@ -14,7 +14,7 @@ from retrieval.errors import DocumentError
 from retrieval.loaders import tables
 from retrieval.loaders.document_builder import DocumentBuilder
 from retrieval.loaders.tables import TableRow
-from retrieval.model.document import Document
+from retrieval.model import Document
 
 _START = re.compile(rb"[\s\xef\xbb\xbf]*\{\\rtf", re.IGNORECASE)
 # Pictures and embedded files are long runs of digits.

@@ -13,7 +13,7 @@ import regex
 from retrieval.errors import DocumentError, ProblemKind
 from retrieval.loaders.decoding import decode
 from retrieval.loaders.document_builder import DocumentBuilder, title_from_name
-from retrieval.model.document import Document, LineMark, Page
+from retrieval.model import Document, LineMark, Page
 
 MAX_CUES = 200_000
 _TIME = r"(?:(?P<{0}h>\d{{1,4}}):)?(?P<{0}m>\d{{1,2}}):(?P<{0}s>\d{{1,2}})(?:[.,:]\d{{1,3}})?"

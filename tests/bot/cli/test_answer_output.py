@@ -12,11 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel, ConfigDict, Field, StrictFloat
 
-from bot.cli import answer_output
-from bot.cli.answer_output import TerminalStyle, answer_json
+from bot.cli import questions
+from bot.cli.questions import TerminalStyle, answer_json
 from bot.i18n.messages import texts_for
-from retrieval.model.answer import Certainty, Citation, Locator
-from retrieval.model.document import Passage, Span
+from retrieval.model import Certainty, Citation, Locator, Passage, Span
 
 TEXTS = texts_for("en")
 PLAIN = TerminalStyle()
@@ -45,7 +44,7 @@ def _cited(quote: str, highlights: tuple[tuple[int, int], ...] = (), **fields: A
 
 
 def _shown(answer: Any, style: TerminalStyle) -> str:
-    return answer_output.answer_text(answer, TEXTS, style, quotes=slice(1))
+    return questions.answer_text(answer, TEXTS, style, quotes=slice(1))
 
 
 def test_quotes_are_unbroken_without_a_terminal(answer: Callable[..., Any]) -> None:
@@ -67,13 +66,13 @@ def test_matches_are_bold_in_a_terminal(answer: Callable[..., Any]) -> None:
 @given(TEXT, st.integers(20, 96))
 def test_breaking_lines_changes_no_word(quote: str, width: int) -> None:
     """Breaking lines changes no word, and lines fit the width unless a word is longer."""
-    lines = list(answer_output._quote_lines(_cited(quote), TerminalStyle(width), width))
-    visible = quote.translate(answer_output._VISIBLE_CHARS)
+    lines = list(questions._quote_lines(_cited(quote), TerminalStyle(width), width))
+    visible = quote.translate(questions._VISIBLE_CHARS)
     assert "".join(visible.split()) == "".join("".join(lines).split())
     for line in lines:
         breakable = re.split(r"\s", line.strip())
         if len(breakable) > 1:
-            assert sum(map(answer_output._column_width, line)) <= max(width, *map(len, breakable))
+            assert sum(map(questions._column_width, line)) <= max(width, *map(len, breakable))
 
 
 @given(TEXT, st.data())
@@ -82,8 +81,8 @@ def test_bold_is_what_matched(quote: str, data: st.DataObject) -> None:
     start = data.draw(st.integers(0, len(quote)))
     end = data.draw(st.integers(start, len(quote)))
     line = Span(0, len(quote))
-    visible = quote.translate(answer_output._VISIBLE_LINE_CHARS)
-    styled = answer_output._bold_matches(visible, line, [Span(start, end)])
+    visible = quote.translate(questions._VISIBLE_LINE_CHARS)
+    styled = questions._bold_matches(visible, line, [Span(start, end)])
     assert visible == click.unstyle(styled)
     assert ([visible[start:end]] if end > start else []) == re.findall(
         "\x1b\\[1m(.*?)\x1b\\[0m", styled, re.DOTALL
@@ -99,7 +98,7 @@ def test_a_document_cannot_drive_the_terminal(answer: Callable[..., Any]) -> Non
 
 def test_columns_of_wide_letters() -> None:
     """A Chinese character takes two columns, an accent none."""
-    assert [2, 1, 0] == [answer_output._column_width(char) for char in "灯a\u0301"]
+    assert [2, 1, 0] == [questions._column_width(char) for char in "灯a\u0301"]
 
 
 def test_no_answer(answer: Callable[..., Any]) -> None:

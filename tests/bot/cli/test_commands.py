@@ -13,7 +13,7 @@ from click.testing import CliRunner
 from bot.cli.commands import main
 from bot.i18n.messages import texts_for
 from retrieval.documents.local_library import LocalLibrary
-from retrieval.model.answer import Answer, Certainty
+from retrieval.model import Answer, Certainty
 from tests import prefork
 
 pytestmark = pytest.mark.slow

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from bot.cli import commands, indexing, open_documents
+from bot.cli import commands, indexing
 from retrieval.embeddings.encoder import Vectors, is_installed
 from retrieval.embeddings.vector_store import VectorStore
 from tests import prefork
@@ -59,7 +59,7 @@ def verbatim(tmp_path: Path, docs: Path, monkeypatch: pytest.MonkeyPatch) -> Cal
     monkeypatch.setenv("INDEX_DIR", str(tmp_path / "index"))
 
     def call(encoder: FakeEncoder | None, command: str, *arguments: str) -> Result:
-        monkeypatch.setattr(open_documents, "encoder_for", lambda _: encoder)
+        monkeypatch.setattr(indexing, "encoder_for", lambda _: encoder)
         monkeypatch.setattr(indexing, "encoder_for", lambda _: encoder)
         return CliRunner().invoke(commands.main, [command, "--docs", str(docs), *arguments])
 
@@ -81,7 +81,7 @@ def test_many_missing_vectors_are_not_computed(
     verbatim: Calling, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...]
 ) -> None:
     """If many vectors are missing, one line says how to compute them, and questions are answered without."""
-    monkeypatch.setattr(open_documents, "_MAX_VECTORS_BEFORE_ANSWERS", 11)
+    monkeypatch.setattr(indexing, "_MAX_VECTORS_BEFORE_ANSWERS", 11)
     encoder = FakeEncoder()
     told = verbatim(encoder, *command)
     (line,) = told.stderr.splitlines()
@@ -96,8 +96,8 @@ def test_a_wait_for_vectors_is_announced(
     verbatim: Calling, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...]
 ) -> None:
     """Where no progress bar can be seen, a line says that vectors are made, once, and how long that takes."""
-    monkeypatch.setattr(open_documents, "_MIN_VECTORS_ANNOUNCED", 12)
-    monkeypatch.setattr(open_documents, "_VECTORS_PER_MINUTE", 6)
+    monkeypatch.setattr(indexing, "_MIN_VECTORS_ANNOUNCED", 12)
+    monkeypatch.setattr(indexing, "_VECTORS_PER_MINUTE", 6)
     told, again = verbatim(FakeEncoder(), *command), verbatim(FakeEncoder(), *command)
     (line,) = told.stderr.splitlines()
     assert line.startswith("comparing the meanings of ")
@@ -107,12 +107,12 @@ def test_a_wait_for_vectors_is_announced(
 
 def test_the_limit_of_few() -> None:
     """At most 20,000 vectors are computed before the first question."""
-    assert 20_000 == open_documents._MAX_VECTORS_BEFORE_ANSWERS
+    assert 20_000 == indexing._MAX_VECTORS_BEFORE_ANSWERS
 
 
 def test_index_computes_all_vectors(verbatim: Calling, monkeypatch: pytest.MonkeyPatch) -> None:
     """`index` computes all vectors, however many, and keeps those of unchanged texts."""
-    monkeypatch.setattr(open_documents, "_MAX_VECTORS_BEFORE_ANSWERS", 0)
+    monkeypatch.setattr(indexing, "_MAX_VECTORS_BEFORE_ANSWERS", 0)
     encoder, other = FakeEncoder(), FakeEncoder()
     told = verbatim(encoder, "index")
     texts = len(encoder.texts)

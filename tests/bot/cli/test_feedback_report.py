@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.cli.feedback_report import summarise, summary_json, summary_text
-from bot.monitoring.feedback import FeedbackRecord
+from bot.monitoring import FeedbackRecord
 
 RECORDS = [
     FeedbackRecord("2024-01-02", "Who  built it?", answered=True, confidence=0.9),

@@ -13,11 +13,15 @@ from typing import Any
 
 import pytest
 
-from bot.documents import background_work
-from bot.documents.background_work import BackgroundEncoding, BackgroundOcr
-from bot.documents.document_manager import DocumentManager, is_valid_document_name
-from bot.monitoring.metrics import Metrics
-from retrieval.documents.file_records import UnreadFile
+from bot.documents import document_manager
+from bot.documents.document_manager import (
+    BackgroundEncoding,
+    BackgroundOcr,
+    DocumentManager,
+    is_valid_document_name,
+)
+from bot.monitoring import Metrics
+from retrieval.documents.file_listing import UnreadFile
 from retrieval.documents.local_library import LocalLibrary
 from retrieval.embeddings.encoder import Vectors
 from retrieval.errors import DocumentError, EncoderError
@@ -118,7 +122,7 @@ async def test_progress_is_logged(
     folder: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Long work logs its progress."""
-    monkeypatch.setattr(background_work, "_LOG_INTERVAL_SECONDS", 0.0)
+    monkeypatch.setattr(document_manager, "_LOG_INTERVAL_SECONDS", 0.0)
     library = LocalLibrary.open(folder, encoder=FakeEncoder())
     texts = library.encodable
     background = BackgroundEncoding(Metrics())
@@ -184,7 +188,7 @@ async def test_cancelling_does_not_wait_for_a_slow_batch(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """When cancelled, it ends after a time limit even if the batch does not."""
-    monkeypatch.setattr(background_work, "_STOP_TIMEOUT_SECONDS", 0.05)
+    monkeypatch.setattr(document_manager, "_STOP_TIMEOUT_SECONDS", 0.05)
     encoder, background = Encoder(), BackgroundEncoding(Metrics())
     async with _running(background) as task:
         background.encode_library(LocalLibrary.open(folder, encoder=encoder))

@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 
-from bot.documents.cluster_monitor import ClusterMonitor
-from bot.monitoring.metrics import Metrics
-from retrieval.documents.base_library import Snapshot
+from bot.documents.document_manager import ClusterMonitor
+from bot.monitoring import Metrics
+from retrieval.documents.library import Snapshot
 from retrieval.errors import RetrievalError, UnavailableError
 from retrieval.index.local_index import LocalIndex
 from retrieval.opensearch.client import RefusedError
 from retrieval.opensearch.cluster_library import ClusterLibrary
-from tests.bot.monitoring.test_metrics import read
+from tests.bot.test_metrics import read
 from tests.bot.virtual_clock import fast
 
 

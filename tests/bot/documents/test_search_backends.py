@@ -14,7 +14,7 @@ from bot.documents.search_backends import (
     open_cluster,
     open_cluster_library,
 )
-from config.errors import ConfigError
+from config import ConfigError
 from config.settings import Settings
 from retrieval.embeddings.encoder import QuestionVectors
 from retrieval.errors import EncoderError, UnavailableError

@@ -17,9 +17,9 @@ from bot.documents import upload_queue
 from bot.documents.chat_collections import Collections, locked_file
 from bot.documents.upload_queue import Upload, UploadQueue
 from bot.i18n.messages import texts_for
-from bot.monitoring.metrics import Metrics
+from bot.monitoring import Metrics
 from bot.telegram.messaging import ChatActions
-from bot.views.problems import SHOWN_FORMATS
+from bot.views.refusals import SHOWN_FORMATS
 from retrieval.documents import ingestion
 from retrieval.documents.local_library import LocalLibrary
 from tests.documents import mail_samples, samples

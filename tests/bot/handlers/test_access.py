@@ -11,7 +11,7 @@ from telegram.ext import ApplicationHandlerStop
 from bot.handlers import access
 from bot.handlers.access import AccessControl, QuestionQuota, Verdict
 from bot.i18n.messages import texts_for
-from bot.monitoring.metrics import Metrics
+from bot.monitoring import Metrics
 from bot.telegram.bot_client import Bot
 from config.settings import Settings
 from tests.bot.virtual_clock import fast

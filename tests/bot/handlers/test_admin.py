@@ -10,7 +10,7 @@ from telegram.request import RequestData
 
 from bot.i18n.messages import texts_for
 from retrieval.errors import DocumentError, FolderError
-from retrieval.model.document import Problem, Source
+from retrieval.model import Problem, Source
 from tests.bot.hostile_inputs import LONG, WILD
 from tests.bot.update_builders import GROUP, deliver, message, pressed
 

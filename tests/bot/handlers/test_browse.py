@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bot.i18n.messages import texts_for
-from retrieval.model.document import Source
+from retrieval.model import Source
 from tests.bot.update_builders import ADA, GROUP, PRIVATE, deliver, message, pressed
 
 TEXTS = texts_for("en")

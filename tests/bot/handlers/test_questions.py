@@ -10,9 +10,8 @@ from hypothesis import strategies as st
 
 from bot.handlers.context import AnswerMap
 from bot.i18n.messages import texts_for
-from bot.views.callback_data import Action, ButtonPress, Origin, encode
-from retrieval.model.answer import Locator
-from retrieval.model.document import PassageWithNeighbours, Source
+from bot.views.message import Action, ButtonPress, Origin, encode_press
+from retrieval.model import Locator, PassageWithNeighbours, Source
 from tests.bot.update_builders import ADA, GROUP, PRIVATE, US, deliver, message, pressed
 
 TEXTS = texts_for("en")
@@ -313,7 +312,7 @@ async def test_buttons_edit_the_answer(
     press: ButtonPress, question: str, begins: str, application: Any, telegram: Any
 ) -> None:
     """A button replaces the answer with its view, using only its data and the question in the chat."""
-    await deliver(application, callback_query=pressed(encode(press), message(question)))
+    await deliver(application, callback_query=pressed(encode_press(press), message(question)))
     (edit, edited), (answered, popup) = telegram.calls
     assert ("editMessageText", "answerCallbackQuery") == (edit, answered)
     assert edited["text"].startswith(begins)
@@ -761,7 +760,7 @@ async def test_a_page_is_sent_as_a_picture(
     buttons = [b["text"] for row in telegram.calls[-1][1]["reply_markup"]["inline_keyboard"] for b in row]
     assert TEXTS.show_page in buttons
     for rank in (1, 2):
-        press = encode(ButtonPress(Action.PAGE_PICTURE, rank))
+        press = encode_press(ButtonPress(Action.PAGE_PICTURE, rank))
         await deliver(application, callback_query=pressed(press, message("Which?")))
     (_, (photo, sent), (_, first), (_, second)) = telegram.calls
     assert ("sendPhoto", "Title, under “Heading”, page iii") == (photo, sent["caption"])

@@ -11,9 +11,8 @@ from telegram.error import BadRequest
 from bot.i18n.messages import texts_for
 from bot.telegram import messaging
 from bot.telegram.messaging import ChatActions
-from bot.views.callback_data import BrowsePress, BrowseView, encode_browse
-from bot.views.message import plain
-from retrieval.query.question_phrases import parse_document_question
+from bot.views.message import BrowsePress, BrowseView, encode_browse, plain
+from retrieval.query.intent import parse_document_question
 from tests.bot.update_builders import GROUP, deliver, message, pressed
 from tests.bot.virtual_clock import fast, now
 

@@ -11,7 +11,7 @@ from telegram import Update, User
 from bot.concurrency import CancellableWaits
 from bot.telegram import dispatcher as dispatcher_module
 from bot.telegram.dispatcher import Dispatcher, PendingUpdate
-from bot.telegram.journal import AnsweredJournal
+from bot.telegram.saved_updates import AnsweredJournal
 from tests.bot.fake_updates import Answers, update
 from tests.bot.virtual_clock import fast, now
 

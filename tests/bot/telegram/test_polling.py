@@ -16,9 +16,8 @@ from telegram.error import Conflict, InvalidToken, NetworkError, RetryAfter, Tim
 from bot.concurrency import CancellableWaits
 from bot.telegram import polling
 from bot.telegram.dispatcher import Dispatcher
-from bot.telegram.journal import AnsweredJournal
 from bot.telegram.polling import Poller
-from bot.telegram.spool import Spool
+from bot.telegram.saved_updates import AnsweredJournal, Spool
 from tests.bot.fake_updates import Answers, FakeQueue, update
 from tests.bot.virtual_clock import fast, now
 

@@ -17,10 +17,10 @@ from telegram.error import (
 )
 
 from bot.concurrency import CancellableWaits
-from bot.monitoring.metrics import Metrics
-from bot.telegram import rate_limiter
+from bot.monitoring import Metrics
+from bot.telegram import messaging
 from bot.telegram.bot_client import Bot
-from bot.telegram.rate_limiter import RateLimiter
+from bot.telegram.messaging import RateLimiter
 from tests.bot.virtual_clock import fast, now
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*retry_after")
@@ -241,7 +241,7 @@ async def test_only_the_latest_groups_are_remembered(
     other_groups: int, seconds: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The limit of a group is forgotten when five other groups have had messages since."""
-    monkeypatch.setattr(rate_limiter, "_MAX_GROUPS", 5)
+    monkeypatch.setattr(messaging, "_MAX_GROUPS", 5)
     calls = Calls()
     sender = Sender(calls, rate=1000)
     for _ in range(20):

@@ -12,19 +12,20 @@ from telegram import Chat, Message
 
 from bot.i18n.messages import LANGUAGES, texts_for
 from bot.views import answers
-from bot.views.callback_data import (
+from bot.views.message import (
     AS_WRITTEN,
     MAX_EARLIER_BYTES,
     Action,
     ButtonPress,
     Origin,
-    decode,
+    Recipient,
+    Reply,
+    decode_press,
     fit_words,
+    text_reply,
 )
-from bot.views.message import Recipient, Reply, text_reply
 from bot.views.refusals import closest_quotes
-from retrieval.model.answer import Answer, Citation, Locator, TermWeight
-from retrieval.model.document import PassageWithNeighbours
+from retrieval.model import Answer, Citation, Locator, PassageWithNeighbours, TermWeight
 from tests.bot.hostile_inputs import LONG, WILD, check_limits, citations, texts_of
 
 TEXTS = texts_for("en")
@@ -231,7 +232,7 @@ def _message(reply: Reply) -> Message:
 
 def _buttons(reply: Reply) -> list[list[tuple[str, ButtonPress | None]]]:
     rows = reply.keyboard.inline_keyboard if reply.keyboard else ()
-    return [[(b.text, decode(b.callback_data)) for b in row] for row in rows]
+    return [[(b.text, decode_press(b.callback_data)) for b in row] for row in rows]
 
 
 @given(st.lists(TERM_WEIGHTS, max_size=60))
@@ -276,7 +277,7 @@ def test_parts_fit(cited: list[Citation], parts: int, in_group: bool) -> None:
     shown = answers.render_answer(several, GROUP if in_group else RECIPIENT)
     check_limits(shown)
     assert shown.keyboard is not None
-    presses = [decode(button.callback_data) for row in shown.keyboard.inline_keyboard for button in row]
+    presses = [decode_press(button.callback_data) for row in shown.keyboard.inline_keyboard for button in row]
     contexts = [press.rank for press in presses if press and press.action is Action.SURROUNDING_TEXT]
     assert contexts == list(range(1, len(contexts) + 1))
     assert 1 <= len(contexts) <= several.parts

@@ -10,12 +10,19 @@ from hypothesis import strategies as st
 
 from bot.i18n.messages import texts_for
 from bot.views import browse
-from bot.views.callback_data import Action, BrowsePress, BrowseView, ButtonPress, decode, decode_browse
-from bot.views.message import Recipient, Reply
+from bot.views.message import (
+    Action,
+    BrowsePress,
+    BrowseView,
+    ButtonPress,
+    Recipient,
+    Reply,
+    decode_browse,
+    decode_press,
+)
 from retrieval.loaders.chunking import split_passages
 from retrieval.loaders.formats import load_document
-from retrieval.model.answer import Answer, Citation
-from retrieval.model.document import Passage, Section, Source, Span
+from retrieval.model import Answer, Citation, Passage, Section, Source, Span
 from tests.bot.hostile_inputs import LONG, NAMES, WILD, check_limits, citations, texts_of
 
 TEXTS = texts_for("en")
@@ -40,7 +47,7 @@ DOCUMENT = Source("document", "a.md", "A document", 1, 1, "en")
 def _presses(reply: Reply) -> dict[str, BrowsePress | ButtonPress | None]:
     rows = reply.keyboard.inline_keyboard if reply.keyboard else ()
     return {
-        button.text: decode_browse(button.callback_data) or decode(button.callback_data)
+        button.text: decode_browse(button.callback_data) or decode_press(button.callback_data)
         for row in rows
         for button in row
     }

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.views.callback_data import (
+from bot.views.message import (
     AS_WRITTEN,
     MAX_CALLBACK_DATA_BYTES,
     MAX_EARLIER_BYTES,
@@ -12,10 +12,10 @@ from bot.views.callback_data import (
     BrowseView,
     ButtonPress,
     Origin,
-    decode,
     decode_browse,
-    encode,
+    decode_press,
     encode_browse,
+    encode_press,
     fit_words,
 )
 
@@ -35,21 +35,21 @@ PRESSES = st.builds(
 @given(PRESSES)
 def test_round_trip(press: ButtonPress) -> None:
     """Any press survives encoding and fits in callback data."""
-    assert press == decode(encode(press))
-    assert len(encode(press).encode()) <= MAX_CALLBACK_DATA_BYTES
+    assert press == decode_press(encode_press(press))
+    assert len(encode_press(press).encode()) <= MAX_CALLBACK_DATA_BYTES
 
 
 @given(st.text() | st.none() | st.integers() | st.binary())
 def test_garbage_is_nothing(data: object) -> None:
-    """Any other data is rejected or is exactly what `encode` makes; it never raises."""
-    press = decode(data)
-    assert press is None or data == encode(press)
+    """Any other data is rejected or is exactly what `encode_press` makes; it never raises."""
+    press = decode_press(data)
+    assert press is None or data == encode_press(press)
 
 
 @given(PRESSES, st.text(min_size=1, max_size=3), st.booleans())
 def test_a_forged_ending_is_not_half_read(press: ButtonPress, more: str, in_front: bool) -> None:
     """Data with an addition is a different press or none."""
-    assert press != decode(more + encode(press) if in_front else encode(press) + more)
+    assert press != decode_press(more + encode_press(press) if in_front else encode_press(press) + more)
 
 
 @pytest.mark.parametrize(
@@ -80,7 +80,7 @@ def test_browse_round_trip(press: BrowsePress) -> None:
     """Any press survives encoding, fits in callback data, and is not taken for a button of an answer."""
     assert press == decode_browse(encode_browse(press))
     assert len(encode_browse(press).encode()) <= MAX_CALLBACK_DATA_BYTES
-    assert decode(encode_browse(press)) is None
+    assert decode_press(encode_browse(press)) is None
 
 
 @given(st.text() | st.none() | st.integers() | st.from_regex(r"@[shrfxy][A-Za-z0-9_-]{0,9}\.[0-9]{0,9}"))

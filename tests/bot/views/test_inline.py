@@ -11,7 +11,7 @@ from telegram import InlineQueryResultArticle, InputTextMessageContent
 from bot.i18n.messages import LANGUAGES, texts_for
 from bot.views import inline
 from bot.views.message import Recipient, Reply
-from retrieval.model.answer import Answer, Citation
+from retrieval.model import Answer, Citation
 from tests.bot.hostile_inputs import check_limits, citations, texts_of
 
 RECIPIENT = Recipient(texts_for("en"), "verbatim_bot")

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from bot.i18n.messages import LANGUAGES, texts_for
-from bot.views.locations import citation_location, location_text
-from retrieval.model.answer import Citation, Locator
+from bot.views.text_layout import citation_location, location_text
+from retrieval.model import Citation, Locator
 
 TEXTS = texts_for("en")
 

@@ -16,7 +16,7 @@ from bot.views.message import (
     plain,
 )
 from bot.views.text_layout import one_line, utf16_length
-from retrieval.ids import document_id, passage_id
+from retrieval.model import document_id, passage_id
 from tests.bot.hostile_inputs import LONG, WILD, check_limits, texts_of
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"])) | st.sampled_from(["👨‍👩‍👧 e\u0301 🇹🇷" * 9])

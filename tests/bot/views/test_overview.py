@@ -7,13 +7,11 @@ from telegram import MessageEntity
 
 from bot.i18n.messages import LANGUAGES, texts_for
 from bot.views import browse
-from bot.views.callback_data import BrowsePress, BrowseView, decode_browse
-from bot.views.message import Recipient, Reply
+from bot.views.message import BrowsePress, BrowseView, Recipient, Reply, decode_browse
 from bot.views.overview import render_overview
 from retrieval.loaders.chunking import split_passages
 from retrieval.loaders.formats import load_document
-from retrieval.model.answer import Citation
-from retrieval.model.document import Source
+from retrieval.model import Citation, Source
 from retrieval.overview import Overview, OverviewHeading, make_overview
 from tests.bot.hostile_inputs import NAMES, check_limits, citations, texts_of
 

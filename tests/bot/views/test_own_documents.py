@@ -5,11 +5,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.i18n.messages import LANGUAGES, texts_for
-from bot.views import callback_data, own_documents
-from bot.views.callback_data import OwnPress, OwnView
-from bot.views.message import Recipient
+from bot.views import own_documents
+from bot.views.message import OwnPress, OwnView, Recipient, decode_own, encode_own
 from bot.views.own_documents import OwnDocument
-from retrieval.ids import document_id
+from retrieval.model import document_id
 from tests.bot.hostile_inputs import LONG, WILD, check_limits
 
 NAMES = WILD | LONG
@@ -37,7 +36,7 @@ def test_the_list_fits(
     )
     check_limits(reply)
     rows = reply.keyboard.inline_keyboard if reply.keyboard else ()
-    presses = [callback_data.decode_own(button.callback_data) for row in rows for button in row]
+    presses = [decode_own(button.callback_data) for row in rows for button in row]
     changing = {press.view for press in presses if press} - {OwnView.LIST}
     assert bool(changing) is (can_change and bool(documents))
 
@@ -55,8 +54,8 @@ def test_questions_fit(name: str, language: str) -> None:
 @given(st.text())
 def test_any_data_is_parsed(data: str) -> None:
     """Callback data that anybody can forge is parsed or refused, and parsed data is what it was made of."""
-    press = callback_data.decode_own(data)
-    assert press is None or data == callback_data.encode_own(press)
+    press = decode_own(data)
+    assert press is None or data == encode_own(press)
 
 
 @pytest.mark.parametrize("view", list(OwnView))
@@ -64,8 +63,8 @@ def test_data_round_trip(view: OwnView) -> None:
     """Each action survives the way through Telegram."""
     needs = view in {OwnView.REMOVE, OwnView.REMOVE_CONFIRMED}
     press = OwnPress(view, document_id("a") if needs else "", 3)
-    assert press == callback_data.decode_own(callback_data.encode_own(press))
-    assert len(callback_data.encode_own(press).encode()) <= 64
+    assert press == decode_own(encode_own(press))
+    assert len(encode_own(press).encode()) <= 64
 
 
 def test_the_choice_is_marked_and_told() -> None:

@@ -1,10 +1,10 @@
 import pytest
 
 from bot.i18n.messages import LANGUAGES, texts_for
-from bot.views.problems import all_problem_lines, explain_problem, problem_lines
+from bot.views.refusals import all_problem_lines, explain_problem, problem_lines
 from retrieval.errors import ProblemKind
 from retrieval.loaders import doc
-from retrieval.model.document import Problem
+from retrieval.model import Problem
 
 PROBLEMS = [
     Problem("a.py", ".py files are not supported", ProblemKind.UNSUPPORTED),

@@ -11,10 +11,17 @@ from telegram import Chat, Message
 
 from bot.i18n.messages import texts_for
 from bot.views import answers
-from bot.views.callback_data import MAX_EARLIER_BYTES, Action, ButtonPress, Origin, decode, fit_words
-from bot.views.message import Recipient, Reply
-from retrieval.model.answer import Answer, Citation, Locator
-from retrieval.model.document import Passage, PassageWithNeighbours, Span
+from bot.views.message import (
+    MAX_EARLIER_BYTES,
+    Action,
+    ButtonPress,
+    Origin,
+    Recipient,
+    Reply,
+    decode_press,
+    fit_words,
+)
+from retrieval.model import Answer, Citation, Locator, Passage, PassageWithNeighbours, Span
 from tests.bot.hostile_inputs import LONG, WILD, check_limits, citations, texts_of
 
 TEXTS = texts_for("en")
@@ -211,4 +218,4 @@ def test_a_quote_that_differs_is_not_verbatim(change: dict[str, Any], citation: 
 
 def _buttons(reply: Reply) -> list[list[tuple[str, ButtonPress | None]]]:
     assert reply.keyboard is not None
-    return [[(b.text, decode(b.callback_data)) for b in row] for row in reply.keyboard.inline_keyboard]
+    return [[(b.text, decode_press(b.callback_data)) for b in row] for row in reply.keyboard.inline_keyboard]

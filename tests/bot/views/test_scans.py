@@ -6,16 +6,14 @@ from typing import Any
 
 import pytest
 
-from bot.cli import answer_output
-from bot.cli.answer_output import TerminalStyle
+from bot.cli import questions
+from bot.cli.questions import TerminalStyle
 from bot.i18n.messages import LANGUAGES, texts_for
 from bot.views import answers, inline
-from bot.views.callback_data import Action, decode
-from bot.views.message import Recipient, Reply
-from bot.views.problems import explain_problem
+from bot.views.message import Action, Recipient, Reply, decode_press
+from bot.views.refusals import explain_problem
 from retrieval.errors import ProblemKind
-from retrieval.model.answer import Answer, Certainty, Citation, Locator
-from retrieval.model.document import Problem, ScanMark
+from retrieval.model import Answer, Certainty, Citation, Locator, Problem, ScanMark
 from tests.bot.conftest import make_citation, make_passage
 
 TEXTS = texts_for("en")
@@ -38,7 +36,7 @@ def _answer(*citations: Citation, certainty: Certainty = "sure") -> Answer:
 
 def _actions(reply: Reply) -> list[list[Action | None]]:
     rows = reply.keyboard.inline_keyboard if reply.keyboard else ()
-    presses = [[decode(button.callback_data) for button in row] for row in rows]
+    presses = [[decode_press(button.callback_data) for button in row] for row in rows]
     return [[press.action if press else None for press in row] for row in presses]
 
 
@@ -113,14 +111,14 @@ def test_inline_results_leave_it_out() -> None:
 
 def test_the_terminal_points_at_it() -> None:
     style = TerminalStyle()
-    weak = answer_output.render_citation(_citation(40), TEXTS, style)
+    weak = questions.render_citation(_citation(40), TEXTS, style)
     assert weak.startswith(TEXTS.scan_hard_to_read)
     assert "nine berths" not in weak
-    assert "nine berths" in answer_output.render_citation(_citation(95), TEXTS, style)
-    assert None is answer_output._citation_json(_citation(40))["quote"]
-    strong = answer_output._citation_json(_citation(95))
+    assert "nine berths" in questions.render_citation(_citation(95), TEXTS, style)
+    assert None is questions._citation_json(_citation(40))["quote"]
+    strong = questions._citation_json(_citation(95))
     assert (TEXT[:28], 95.0) == (strong["quote"], strong["scan_confidence"])
-    assert "scan_confidence" not in answer_output._citation_json(make_citation(TEXT, (0, 28)))
+    assert "scan_confidence" not in questions._citation_json(make_citation(TEXT, (0, 28)))
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

@@ -10,9 +10,19 @@ from hypothesis import strategies as st
 
 from retrieval.documents.combined_library import CombinedLibrary, merge_answers
 from retrieval.documents.local_library import LocalLibrary
-from retrieval.ids import document_id, is_own, logged_name, own_folder, passage_id, shown_name
-from retrieval.model.answer import Answer, Citation, Locator
-from retrieval.model.document import Passage, Span
+from retrieval.model import (
+    Answer,
+    Citation,
+    Locator,
+    Passage,
+    Span,
+    document_id,
+    is_own,
+    logged_name,
+    own_folder,
+    passage_id,
+    shown_name,
+)
 
 LEASE = "Either party may end this lease with a notice period of three months.\n"
 OTHER = "Either party may end this lease with a notice period of nine weeks.\n"

@@ -11,15 +11,15 @@ import pytest
 from pebble import ProcessFuture
 
 from retrieval.documents import ingestion
-from retrieval.documents.file_listing import FileEntry, list_files
-from retrieval.documents.ingestion import Batch, FailedFile, IngestedFile, ingest
+from retrieval.documents.file_listing import FailedFile, FileEntry, IngestedFile, list_files
+from retrieval.documents.ingestion import Batch, ingest
 from retrieval.errors import ReadingStoppedError
 from retrieval.index import segment_writer
 from retrieval.index.forward_index import ForwardIndex
 from retrieval.index.segment import Segment
 from retrieval.loaders.chunking import split_passages
 from retrieval.loaders.formats import load_document
-from retrieval.model.document import Document, Passage
+from retrieval.model import Document, Passage
 from tests.retrieval.corpus import forward_rows
 
 pytestmark = pytest.mark.slow

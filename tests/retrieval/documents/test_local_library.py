@@ -18,8 +18,7 @@ from retrieval.documents.local_library import LocalLibrary
 from retrieval.embeddings.encoder import QuestionVectors, Vectors
 from retrieval.errors import FolderError
 from retrieval.loaders import formats
-from retrieval.model.answer import Answer
-from retrieval.model.document import Document
+from retrieval.model import Answer, Document
 from tests.retrieval.corpus import library_passages
 from tests.retrieval.fake_encoder import FakeEncoder
 

@@ -10,9 +10,8 @@ import pytest
 
 from retrieval.documents import local_library
 from retrieval.documents.local_library import LocalLibrary
-from retrieval.index.arrays import ArrayFile, ArrayWriter
-from retrieval.index.segment import Segment
-from retrieval.model.answer import Answer
+from retrieval.index.segment import ArrayFile, ArrayWriter, Segment
+from retrieval.model import Answer
 from tests.retrieval.corpus import library_passages, uncached
 
 SENTENCE = "The keeper of the lighthouse writes the weather into a blue book every morning. "

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from retrieval.documents import ingestion, local_library
 from retrieval.documents.local_library import LocalLibrary
-from retrieval.model.answer import Answer
+from retrieval.model import Answer
 from tests.retrieval.corpus import library_passages
 
 TEXTS = (

@@ -13,7 +13,7 @@ from retrieval.documents import local_library as module
 from retrieval.documents.local_library import LocalLibrary
 from retrieval.embeddings import vector_store
 from retrieval.errors import EncoderError
-from retrieval.model.answer import Answer
+from retrieval.model import Answer
 from tests.retrieval.corpus import uncached
 from tests.retrieval.fake_encoder import BrokenEncoder, FakeEncoder
 

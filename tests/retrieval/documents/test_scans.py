@@ -9,14 +9,14 @@ import pytest
 from PIL import Image
 
 from retrieval.documents import scan_reader
-from retrieval.documents.file_records import UnreadFile, shortest_first
+from retrieval.documents.file_listing import UnreadFile, shortest_first
 from retrieval.documents.ingestion import WAITS_FOR_OCR, digest_of, render_page_picture
 from retrieval.documents.local_library import LocalLibrary
 from retrieval.loaders.formats import load_document
-from retrieval.model.document import ScanMark
+from retrieval.model import ScanMark
 from retrieval.ocr import tesseract
-from retrieval.ocr.page_reader import MissingLanguageError
 from retrieval.ocr.scanned_page import ScannedPage
+from retrieval.ocr.tesseract import MissingLanguageError
 from tests.documents import scans
 from tests.documents.pdf_builder import PdfBuilder, TextLine
 

@@ -5,8 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from retrieval.embeddings.encoder import Vectors
-from retrieval.embeddings.token_codec import TokenCodec, TokenCodes
+from retrieval.embeddings.encoder import TokenCodec, TokenCodes, Vectors
 
 # The levels of the quantizer, in standard deviations, and the limits between them.
 LEVELS = [-1.510, -0.4528, 0.4528, 1.510]

@@ -10,8 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from retrieval.embeddings import vector_store
-from retrieval.embeddings.encoder import Vectors
-from retrieval.embeddings.token_codec import TokenCodes
+from retrieval.embeddings.encoder import TokenCodes, Vectors
 from retrieval.embeddings.vector_store import (
     CODES_FILE_NAME,
     FILE_NAME,

@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from retrieval.index import arrays
-from retrieval.index.arrays import ArrayFile, ArrayWriter
+from retrieval.index import segment
+from retrieval.index.segment import ArrayFile, ArrayWriter
 
 DTYPES = st.sampled_from([np.uint8, np.uint16, np.int32, np.uint32, np.int64, np.uint64, np.float64])
 ARRAY = st.tuples(DTYPES, st.lists(st.integers(0, 255), max_size=40)).map(lambda a: np.array(a[1], a[0]))
@@ -51,7 +51,7 @@ def test_round_trip(arrays: Sequence[NDArray[Any]], cut: int) -> None:
 @pytest.mark.parametrize("sizes", [[], [0], [3], [2, 0, 5, 1]])
 def test_blocks(sizes: Sequence[int], path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """An array written in blocks is one array, and can be read in blocks of limited size."""
-    monkeypatch.setattr(arrays, "_BLOCK_BYTES", 8)
+    monkeypatch.setattr(segment, "_BLOCK_BYTES", 8)
     blocks = [np.arange(size, dtype=np.int64) + 10 * at for at, size in enumerate(sizes)]
     with path.open("wb") as file:
         writer = ArrayWriter(file)

@@ -16,12 +16,11 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from rank_bm25 import BM25Plus
 
-from retrieval.ids import document_of
 from retrieval.index import segment_writer
-from retrieval.index.bm25 import FREQUENCY_BITS, K1, B, SegmentQuery, kth_best, top_passages
+from retrieval.index.inverted_index import FREQUENCY_BITS, K1, B, SegmentQuery, kth_best, top_passages
 from retrieval.index.local_index import LocalIndex
 from retrieval.index.segment import LiveSegment
-from retrieval.model.document import Passage
+from retrieval.model import Passage, document_of
 from tests.retrieval.corpus import document
 
 LAYOUTS = [

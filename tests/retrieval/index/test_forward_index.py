@@ -7,11 +7,11 @@ from hypothesis import strategies as st
 
 from retrieval.index import forward_index
 from retrieval.index.forward_index import ForwardIndex
-from retrieval.index.tokenizer import tokenize
-from retrieval.index.vocabulary import digest, gram_codes, token_type
+from retrieval.index.inverted_index import digest, gram_codes, token_type
+from retrieval.language import tokenize
 from retrieval.loaders.chunking import split_passages
 from retrieval.loaders.text.plain_text import find_paragraphs
-from retrieval.model.document import Document, Passage
+from retrieval.model import Document, Passage
 from tests.retrieval.corpus import document, forward_rows
 
 LANGUAGES = st.sampled_from(

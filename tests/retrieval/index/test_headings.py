@@ -1,18 +1,11 @@
 import numpy as np
 import pytest
 
-from retrieval.index.headings import (
-    HeadingMatch,
-    heading_text,
-    heading_tokens,
-    heading_weight,
-    match_headings,
-    name_words,
-    rarest_terms,
-)
-from retrieval.index.tokenizer import tokenize
-from retrieval.index.vocabulary import digest
-from retrieval.model.document import Passage, Span
+from retrieval.index.forward_index import heading_text, heading_tokens
+from retrieval.index.inverted_index import digest, heading_weight, rarest_terms
+from retrieval.language import name_words, tokenize
+from retrieval.model import Passage, Span
+from retrieval.query.match_features import HeadingMatch, match_headings
 from retrieval.query.query import parse
 
 

@@ -8,13 +8,12 @@ from numpy.typing import NDArray
 from rank_bm25 import BM25Plus
 
 from retrieval.embeddings.vector_store import Embeddings, TokenStore
-from retrieval.ids import document_of
 from retrieval.index import local_index, segment_writer
-from retrieval.index.bm25 import K1, B
+from retrieval.index.inverted_index import K1, B
 from retrieval.index.local_index import LocalIndex
 from retrieval.index.segment import LiveSegment
-from retrieval.index.tokenizer import tokenize
-from retrieval.model.document import Passage
+from retrieval.language import tokenize
+from retrieval.model import Passage, document_of
 from tests.retrieval.corpus import all_passages, document, forward_rows, with_vectors
 from tests.retrieval.fake_encoder import FakeEncoder
 

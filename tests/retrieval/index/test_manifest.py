@@ -11,10 +11,10 @@ import pytest
 from retrieval.documents.local_library import LocalLibrary
 from retrieval.embeddings.vector_store import CODES_FILE_NAME, FILE_NAME
 from retrieval.errors import DamagedError
-from retrieval.ids import document_of
 from retrieval.index import manifest, segment_writer
 from retrieval.index.local_index import LocalIndex
 from retrieval.index.segment import LiveSegment
+from retrieval.model import document_of
 from tests.documents.samples import DOCUMENTS
 from tests.retrieval.corpus import all_passages, document
 

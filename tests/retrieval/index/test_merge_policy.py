@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from retrieval.index import merge_policy, segment_writer
+from retrieval.index import segment_writer
 from retrieval.index.local_index import LocalIndex
-from retrieval.index.merge_policy import force_merge, maybe_merge
 from retrieval.index.segment import LiveSegment
+from retrieval.index.segment_writer import force_merge, maybe_merge
 from tests.retrieval.corpus import all_passages, document
 
 SIZES = st.lists(st.integers(1, 12), max_size=12)
@@ -79,7 +79,7 @@ def test_many_updates(limit: int) -> None:
 def test_force_merge(sizes: Sequence[int], limit: int) -> None:
     """Neighbouring segments are merged into as few as fit the limit, in the same order."""
     with TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patched:
-        patched.setattr(merge_policy, "MAX_SEGMENT_PASSAGES", limit)
+        patched.setattr(segment_writer, "MAX_SEGMENT_PASSAGES", limit)
         segments = [segment(folder, number, size) for number, size in enumerate(sizes)]
         merged = force_merge(segments, Path(folder))
         assert all_passages(LocalIndex(segments)) == all_passages(LocalIndex(merged))
@@ -107,7 +107,7 @@ def test_many_deleted_passages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     """A segment with many deleted passages is rewritten without them."""
     segments = half_deleted(tmp_path, 12)
     assert segments == maybe_merge(segments, tmp_path)
-    monkeypatch.setattr(merge_policy, "_MAX_DELETED_PASSAGES", 5)
+    monkeypatch.setattr(segment_writer, "_MAX_DELETED_PASSAGES", 5)
     merged = maybe_merge(segments, tmp_path)
     assert ids(segments) == ids(merged)
     assert [12, 1] == [len(live.segment) for live in merged]

@@ -12,15 +12,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from retrieval.ids import document_of
-from retrieval.index import arrays, segment_writer
-from retrieval.index.arrays import ArrayWriter
-from retrieval.index.bm25 import Weighting
+from retrieval.index import segment_writer
 from retrieval.index.forward_index import ForwardIndex
+from retrieval.index.inverted_index import Weighting, digest
 from retrieval.index.local_index import LocalIndex
-from retrieval.index.segment import LiveSegment, MaskedSegment, Segment, encoder_keys, encoder_texts
-from retrieval.index.vocabulary import digest
-from retrieval.model.document import Passage, Span
+from retrieval.index.segment import (
+    ArrayWriter,
+    LiveSegment,
+    MaskedSegment,
+    Segment,
+    encoder_keys,
+    encoder_texts,
+)
+from retrieval.model import Passage, Span, document_of
 from tests.retrieval.corpus import document, forward_rows
 
 WORDS = ["goat", "Goats", "keeper", "the", "lighthouse", "1874", "козы", "смотрит", "茶馆"]
@@ -138,8 +142,8 @@ def test_merge_in_blocks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     segments = [build(tmp_path, parts[:4]), build(tmp_path, parts[4:])]
     masks = [np.arange(len(segment)) % 27 >= 9 for segment in segments]
     remaining = [*parts[1:3], parts[5], parts[6], parts[8]]
-    monkeypatch.setattr(arrays, "_BLOCK_BYTES", 16)
-    monkeypatch.setattr("retrieval.index.bm25._POSTINGS_PER_BLOCK", 5)
+    monkeypatch.setattr("retrieval.index.segment._BLOCK_BYTES", 16)
+    monkeypatch.setattr("retrieval.index.inverted_index._POSTINGS_PER_BLOCK", 5)
     merged = segment_writer.merge_segments(tmp_path, list(zip(segments, masks, strict=True)))
     built = build(tmp_path, remaining)
     assert (all_passages(built), postings(built)) == (all_passages(merged), postings(merged))

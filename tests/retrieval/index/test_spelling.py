@@ -7,8 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from retrieval.index import spelling
-from retrieval.index.arrays import ArrayFile, ArrayWriter
-from retrieval.index.spelling import SpellingDictionary
+from retrieval.index.segment import ArrayFile, ArrayWriter, SpellingDictionary
 
 KNOWN = ["goats", "lighthouse", "miller", "телескоп", "السوق", "茶馆", "1874", "cafés", "count"]
 

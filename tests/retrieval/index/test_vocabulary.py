@@ -7,8 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from retrieval.index import forward_index
-from retrieval.index.tokenizer import tokenize
-from retrieval.index.vocabulary import (
+from retrieval.index.inverted_index import (
     EMPTY_VOCABULARY,
     TokenType,
     Vocabulary,
@@ -17,6 +16,7 @@ from retrieval.index.vocabulary import (
     grams,
     token_type,
 )
+from retrieval.language import tokenize
 
 DOCUMENTS = Path(__file__).parents[2] / "eval" / "documents"
 WORD = st.text(st.characters(exclude_categories=["Cs"]), max_size=9)

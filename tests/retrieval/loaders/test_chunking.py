@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from retrieval.loaders.chunking import MAX_JOINED_CHARS, MAX_PART_CHARS, split_passages
 from retrieval.loaders.text import markdown, plain_text
-from retrieval.model.document import Document, LineMark, Page, Passage, Span, Unit
+from retrieval.model import Document, LineMark, Page, Passage, Span, Unit
 
 SENTENCE = "The keeper of the lighthouse writes the weather into a blue book every morning. "
 

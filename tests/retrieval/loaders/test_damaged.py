@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from retrieval.errors import DocumentError
 from retrieval.loaders.chunking import split_passages
 from retrieval.loaders.formats import load_document
-from retrieval.model.document import Document
+from retrieval.model import Document
 from tests.documents import samples, text_samples
 
 SAMPLES: dict[str, Callable[[], bytes]] = {

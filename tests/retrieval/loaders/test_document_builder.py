@@ -3,7 +3,7 @@ import pytest
 from retrieval.errors import DocumentError
 from retrieval.loaders import document_builder
 from retrieval.loaders.document_builder import DocumentBuilder
-from retrieval.model.document import Document, Heading, Page, Span
+from retrieval.model import Document, Heading, Page, Span
 
 
 def test_document() -> None:

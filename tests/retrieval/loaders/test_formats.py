@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from retrieval.errors import DocumentError
 from retrieval.loaders import formats
 from retrieval.loaders.chunking import split_passages
-from retrieval.model.document import Document, Span
+from retrieval.model import Document, Span
 
 FRAGMENTS = [
     *(

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from retrieval.ocr.scan_store import ScanStore
+from retrieval.ocr.scanned_page import ScanStore
 from tests.documents.scans import scanned_page
 
 PAGES = {0: scanned_page(["The harbour"]), 2: scanned_page([])}

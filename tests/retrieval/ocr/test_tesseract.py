@@ -5,10 +5,9 @@ import io
 import pytest
 from PIL import Image
 
-from retrieval.ocr import page_reader, tesseract
-from retrieval.ocr.page_reader import MissingLanguageError, read_page
+from retrieval.ocr import tesseract
 from retrieval.ocr.scanned_page import ScannedPage, ScannedWord
-from retrieval.ocr.tesseract import OcrError, Orientation
+from retrieval.ocr.tesseract import MissingLanguageError, OcrError, Orientation, read_page
 from tests.documents import scans
 
 HOCR = """<html><body><div class='ocr_page' title='image "x"; bbox 0 0 200 100; ppageno 0'>
@@ -115,8 +114,8 @@ def test_few_characters(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_language_has_the_package_of_its_script() -> None:
-    assert "tesseract-ocr-chi-sim" == page_reader.install_hint("Han")
-    assert "tesseract-ocr-eng" == page_reader.install_hint("Fraktur")
+    assert "tesseract-ocr-chi-sim" == tesseract.install_hint("Han")
+    assert "tesseract-ocr-eng" == tesseract.install_hint("Fraktur")
 
 
 def test_without_an_engine(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from retrieval.errors import ProblemKind
-from retrieval.model.document import Problem
-from retrieval.opensearch import index_mapping
-from retrieval.opensearch.index_mapping import IndexMetadata, spell_terms
+from retrieval.model import Problem
+from retrieval.opensearch import stored_passages
+from retrieval.opensearch.stored_passages import IndexMetadata, spell_terms
 
 
 def metadata(model: str = "some model") -> IndexMetadata:
@@ -32,7 +32,7 @@ def test_problems_round_trip() -> None:
 def test_other_format(monkeypatch: pytest.MonkeyPatch) -> None:
     """Metadata of another format is not read."""
     stored = metadata().to_json()
-    monkeypatch.setattr(index_mapping, "FORMAT_VERSION", index_mapping.FORMAT_VERSION + 1)
+    monkeypatch.setattr(stored_passages, "FORMAT_VERSION", stored_passages.FORMAT_VERSION + 1)
     assert IndexMetadata.read(stored) is None
     assert IndexMetadata.read({}) is None
 

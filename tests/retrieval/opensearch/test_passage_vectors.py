@@ -11,7 +11,7 @@ from retrieval.embeddings.vector_store import Embeddings, VectorStore
 from retrieval.index import segment_writer
 from retrieval.index.local_index import LocalIndex
 from retrieval.index.segment import LiveSegment, Segment
-from retrieval.model.document import Passage
+from retrieval.model import Passage
 from retrieval.opensearch.passage_vectors import (
     PassageVectors,
     VectorSample,

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from retrieval.index.interface import Candidates
-from retrieval.index.tokenizer import Token, tokenize
-from retrieval.index.vocabulary import TokenType, grams, token_type
+from retrieval.index.candidates import Candidates
+from retrieval.index.inverted_index import TokenType, grams, token_type
+from retrieval.language import Token, tokenize
 from retrieval.query.match_features import (
     MEANING_SCALE,
     MatchFeatures,

@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rank_bm25 import BM25Plus
 
-from retrieval.index.bm25 import K1, B
-from retrieval.index.interface import Candidates
+from retrieval.index.candidates import Candidates
+from retrieval.index.inverted_index import K1, B
 from retrieval.query.match_features import (
     SHORTLIST_SIZE,
     MatchFeatures,

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from retrieval.index.tokenizer import fold, is_unspaced, tokenize
+from retrieval.language import fold, is_unspaced, tokenize
 from retrieval.query.query import (
     Query,
     Stopwords,

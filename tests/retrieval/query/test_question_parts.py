@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from retrieval.query.question_phrases import MAX_PARTS, looks_like_question, split_question
+from retrieval.query.query import MAX_PARTS, looks_like_question, split_question
 
 
 @pytest.mark.parametrize(

@@ -12,19 +12,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.i18n.messages import LANGUAGES, texts_for
-from retrieval.model.document import Source
-from retrieval.query import question_phrases
-from retrieval.query.document_names import documents_meant
-from retrieval.query.question_phrases import (
+from retrieval.model import Source
+from retrieval.query import query
+from retrieval.query.intent import (
     DocumentQuestion,
     Topic,
-    find_asking_phrases,
+    documents_meant,
     fold_phrase,
     fold_with_offsets,
     is_any_document,
     parse_document_question,
-    remove_asking_phrases,
 )
+from retrieval.query.query import find_asking_phrases, remove_asking_phrases
 
 
 @pytest.mark.parametrize(
@@ -164,7 +163,7 @@ def _substrings(word: str) -> set[str]:
 @pytest.mark.parametrize("takes_optional", [True, False])
 def test_every_phrase_matches_itself(takes_optional: bool) -> None:
     """A phrase of the first options is found whole, with or without its optional parts."""
-    for phrase in question_phrases._load_asking_phrases():
+    for phrase in query._load_asking_phrases():
         parts = [part.options[0] for part in phrase.parts if takes_optional or not part.is_optional]
         text = "".join(parts)
         assert [(0, len(text))] == find_asking_phrases(text), text

@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from retrieval.index.interface import Candidates
+from retrieval.index.candidates import Candidates
 from retrieval.query.match_features import MatchFeatures
 from retrieval.query.query import Query
 from retrieval.quotes.quote_selection import CandidateSpans, find_spans

@@ -3,8 +3,8 @@ from hypothesis import strategies as st
 
 from retrieval.loaders.chunking import split_passages
 from retrieval.loaders.text.markdown import load
-from retrieval.model.document import Span
-from retrieval.quotes.citations import Excerpt, cite
+from retrieval.model import Span
+from retrieval.quotes.quote_selection import Excerpt, cite
 
 LINES = st.lists(
     st.sampled_from(["# One", "## Two", "", "", "The goat eats.", "Salt and milk,", "no more."]),

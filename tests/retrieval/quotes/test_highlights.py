@@ -5,9 +5,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from retrieval.index.forward_index import ForwardIndex
-from retrieval.model.document import Passage, Span
+from retrieval.model import Passage, Span
 from retrieval.query.query import parse
-from retrieval.quotes.citations import find_highlights, match_forms
+from retrieval.quotes.quote_selection import find_highlights, match_forms
 
 LANGUAGES = ["en", "de", "ru", "ar", "zh", "th", "hi", "tr"]
 

@@ -9,8 +9,8 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from retrieval.index.interface import Candidates
-from retrieval.model.document import Span
+from retrieval.index.candidates import Candidates
+from retrieval.model import Span
 from retrieval.query.match_features import (
     SHORTLIST_SIZE,
     IntArray,
@@ -19,9 +19,9 @@ from retrieval.query.match_features import (
     shortlist,
 )
 from retrieval.query.query import Query
-from retrieval.quotes.citations import Excerpt
 from retrieval.quotes.confidence import WITH_MEANING, WITH_TOKENS, WORDS_ONLY, Coefficients, Shortening
 from retrieval.quotes.quote_selection import (
+    Excerpt,
     RankedSpans,
     lost_in_parts,
     rank_spans,

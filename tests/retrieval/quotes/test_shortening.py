@@ -5,10 +5,8 @@ from hypothesis import strategies as st
 
 from retrieval.loaders.chunking import split_passages
 from retrieval.loaders.text.plain_text import load
-from retrieval.model.answer import Citation
-from retrieval.model.document import Span
-from retrieval.quotes.citations import Excerpt, cite
-from retrieval.quotes.quote_selection import shorten
+from retrieval.model import Citation, Span
+from retrieval.quotes.quote_selection import Excerpt, cite, shorten
 
 SENTENCE = "The goat eats salt."
 SENTENCES = st.sampled_from(

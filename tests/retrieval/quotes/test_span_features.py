@@ -5,7 +5,7 @@ import pytest
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
-from retrieval.index.interface import Candidates
+from retrieval.index.candidates import Candidates
 from retrieval.query.match_features import MEANING_SCALE, MatchFeatures
 from retrieval.query.query import Query
 from retrieval.quotes.confidence import WITH_MEANING, WITH_TOKENS, WORDS_ONLY

@@ -2,7 +2,7 @@ import pytest
 
 from retrieval.errors import DocumentError
 from retrieval.loaders.html.fb2 import load
-from retrieval.model.document import Document
+from retrieval.model import Document
 from tests.documents import samples
 
 SPACE = 'xmlns="http://www.gribuser.ru/xml/fictionbook/2.0" xmlns:l="http://www.w3.org/1999/xlink"'

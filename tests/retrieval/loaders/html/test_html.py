@@ -3,7 +3,7 @@ import pytest
 from retrieval.errors import DocumentError
 from retrieval.loaders.html import html
 from retrieval.loaders.html.html import load
-from retrieval.model.document import Document
+from retrieval.model import Document
 from tests.documents import samples
 
 

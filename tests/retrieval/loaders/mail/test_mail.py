@@ -4,7 +4,7 @@ import pytest
 
 from retrieval.errors import DocumentError
 from retrieval.loaders.mail import eml, msg
-from retrieval.model.document import Document
+from retrieval.model import Document
 from tests.documents import text_samples
 
 MSG = Path("tests/documents/mail/simple_test_msg.msg").read_bytes()

@@ -3,7 +3,7 @@ import pytest
 from retrieval.errors import DocumentError
 from retrieval.loaders.odf import ods
 from retrieval.loaders.odf.ods import load
-from retrieval.model.document import Document
+from retrieval.model import Document
 from tests.documents import samples
 
 CALC = "urn:org:documentfoundation:names:experimental:calc:xmlns:calcext:1.0"

@@ -2,7 +2,7 @@ import pytest
 
 from retrieval.errors import DocumentError
 from retrieval.loaders.odf.odt import load
-from retrieval.model.document import Document
+from retrieval.model import Document
 from tests.documents import samples
 
 

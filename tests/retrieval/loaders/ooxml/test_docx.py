@@ -5,7 +5,7 @@ from docx.oxml import parse_xml
 
 from retrieval.errors import DocumentError
 from retrieval.loaders.ooxml.docx import load
-from retrieval.model.document import Document
+from retrieval.model import Document
 from tests.documents import samples
 
 

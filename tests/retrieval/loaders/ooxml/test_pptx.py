@@ -3,7 +3,7 @@ import pytest
 from retrieval.errors import DocumentError
 from retrieval.loaders.ooxml import pptx
 from retrieval.loaders.ooxml.pptx import load
-from retrieval.model.document import Page
+from retrieval.model import Page
 from tests.documents import samples
 
 

@@ -4,7 +4,7 @@ import pytest
 from retrieval.errors import DocumentError
 from retrieval.loaders.ooxml import xlsx
 from retrieval.loaders.ooxml.xlsx import load
-from retrieval.model.document import Document
+from retrieval.model import Document
 from tests.documents import samples
 
 

@@ -8,7 +8,7 @@ import pytest
 from retrieval.errors import DocumentError
 from retrieval.loaders.chunking import split_passages
 from retrieval.loaders.formats import load_document
-from retrieval.model.document import Document
+from retrieval.model import Document
 from tests.documents.generated_pdfs import make_form
 from tests.documents.pdf_builder import TextLine
 

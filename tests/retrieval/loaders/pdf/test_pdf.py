@@ -12,16 +12,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.i18n.messages import texts_for
-from bot.views.locations import location_text
-from retrieval.documents.file_listing import list_files
-from retrieval.documents.ingestion import FailedFile, ingest
+from bot.views.text_layout import location_text
+from retrieval.documents.file_listing import FailedFile, list_files
+from retrieval.documents.ingestion import ingest
 from retrieval.documents.local_library import LocalLibrary
 from retrieval.errors import DocumentError
 from retrieval.index.segment import Segment
 from retrieval.loaders.chunking import split_passages
 from retrieval.loaders.formats import load_document
 from retrieval.loaders.pdf.paragraphs import Dehyphenator
-from retrieval.model.document import Document
+from retrieval.model import Document
 from tests.documents import generated_pdfs
 from tests.documents.pdf_builder import (
     PAGE_HEIGHT,

@@ -6,7 +6,7 @@ import pytest
 
 from retrieval.loaders.chunking import split_passages
 from retrieval.loaders.formats import load_document
-from retrieval.model.document import Document
+from retrieval.model import Document
 from retrieval.page_rendering import marked_text
 from tests.documents.pdf_builder import PdfBuilder, TextLine
 

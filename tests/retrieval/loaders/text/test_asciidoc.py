@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from retrieval.loaders.text.asciidoc import load
-from retrieval.model.document import Document
+from retrieval.model import Document
 from tests.documents import text_samples
 
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from retrieval.errors import DocumentError
 from retrieval.loaders.text import json_yaml
 from retrieval.loaders.text.json_yaml import load
-from retrieval.model.document import Document
+from retrieval.model import Document
 from tests.documents import text_samples
 
 

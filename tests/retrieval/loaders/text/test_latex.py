@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from retrieval.errors import DocumentError
 from retrieval.loaders.text.latex import load
-from retrieval.model.document import Document
+from retrieval.model import Document
 from tests.documents import text_samples
 
 

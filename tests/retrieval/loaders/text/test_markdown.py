@@ -1,7 +1,7 @@
 import pytest
 
 from retrieval.loaders.text.markdown import load
-from retrieval.model.document import Document, LineMark
+from retrieval.model import Document, LineMark
 
 
 def read(text: str) -> Document:

@@ -7,7 +7,7 @@ from retrieval.errors import DocumentError
 from retrieval.loaders.chunking import split_passages
 from retrieval.loaders.text import notebook
 from retrieval.loaders.text.notebook import load
-from retrieval.model.document import Document
+from retrieval.model import Document
 from tests.documents import text_samples
 
 

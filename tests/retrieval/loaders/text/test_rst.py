@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from retrieval.errors import DocumentError
 from retrieval.loaders.text.rst import load
-from retrieval.model.document import Document
+from retrieval.model import Document
 from tests.documents import text_samples
 
 DOUBLING = "\n".join(f".. |x{n}| replace:: |x{n + 1}| |x{n + 1}| |x{n + 1}|" for n in range(9))

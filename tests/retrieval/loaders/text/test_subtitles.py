@@ -7,8 +7,8 @@ from retrieval.errors import DocumentError
 from retrieval.loaders.chunking import split_passages
 from retrieval.loaders.text import subtitles
 from retrieval.loaders.text.subtitles import load
-from retrieval.model.document import Document
-from retrieval.quotes.citations import Excerpt, cite
+from retrieval.model import Document
+from retrieval.quotes.quote_selection import Excerpt, cite
 from tests.documents import text_samples
 from tests.retrieval.corpus import library_passages
 
