@@ -53,7 +53,6 @@ from retrieval.quotes.quote_selection import (
     with_explanations,
 )
 
-
 _MAX_CACHED_ANSWERS = 256
 _MAX_CACHED_OVERVIEWS = 64
 
