@@ -1,7 +1,8 @@
 """Starts `python -m MODULE` quickly: as a fork of a process that has already imported the modules.
 
-A bot takes a second of processor time to import the libraries and its own modules, and to unpack the model
-that detects languages. The server here does that once and forks for each process that a test starts. With
+A bot takes a second of processor time to import the libraries and its own modules, to unpack the model that
+detects languages and to load its phrases. The server here does that once and forks for each process that a
+test starts. With
 VERBATIM_COLD_STARTS set, and on other systems than Linux, every process is started afresh.
 """
 
@@ -30,17 +31,18 @@ COLD_STARTS_VARIABLE = "VERBATIM_COLD_STARTS"
 # What takes time to import. What is missing here is imported after the fork.
 LIBRARIES = (
     "aiolimiter", "asyncio", "charset_normalizer", "click", "h11", "httpx", "importlib.metadata",
-    "logging.config", "markdown_it", "numpy", "pebble", "PIL.Image", "platformdirs", "prometheus_client",
-    "pydantic", "pydantic_settings", "python_multipart", "rapidfuzz", "regex", "selectolax.lexbor",
-    "sentencex", "starlette.applications", "starlette.formparsers", "starlette.responses",
-    "starlette.routing", "Stemmer", "telegram.ext", "telegram.request", "tenacity", "uvicorn",
-    "uvicorn.lifespan.on", "uvicorn.loops.auto",
+    "logging.config", "markdown_it", "numpy", "numpy.ma", "pebble", "PIL.Image", "platformdirs",
+    "prometheus_client", "pydantic", "pydantic_settings", "python_multipart", "rapidfuzz", "regex",
+    "selectolax.lexbor", "sentencex", "starlette.applications", "starlette.formparsers",
+    "starlette.responses", "starlette.routing", "Stemmer", "telegram.ext", "telegram.request", "tenacity",
+    "uvicorn", "uvicorn.lifespan.on", "uvicorn.loops.auto",
     "uvicorn.protocols.http.h11_impl", "watchfiles",
 )  # fmt: skip
 # They import most modules of the project, and read nothing of the environment before they are called.
 PROJECT_MODULES = (
     "bot.cli.commands", "bot.cli.evaluation", "bot.cli.feedback_report", "bot.cli.indexing",
-    "bot.cli.questions", "bot.lifecycle", "sandbox.server",
+    "bot.cli.questions", "bot.lifecycle", "retrieval.loaders.html.html", "retrieval.loaders.text.markdown",
+    "retrieval.loaders.text.plain_text", "sandbox.server",
 )  # fmt: skip
 _MAX_REQUEST_BYTES = 2**17
 # Variables that Python reads when it starts, so that a fork would ignore them.
@@ -259,14 +261,27 @@ def _preload() -> None:
     sys.path.insert(0, str(Path(__file__).parents[1]))
     for name in PROJECT_MODULES:
         importlib.import_module(name)
+    warm_up()
     del sys.path[0]
-    from py3langid.langid import MODEL_FILE, LanguageIdentifier  # noqa: PLC0415  # only here
-
-    load = functools.cache(LanguageIdentifier.from_model_file)
-    load(MODEL_FILE)
-    LanguageIdentifier.from_model_file = load
     gc.collect()
     gc.freeze()
+
+
+def warm_up() -> None:
+    """Call what loads models, tables and patterns when it is first called, as nearly every process does."""
+    from bot.i18n.messages import small_talk_reply, texts_for  # noqa: PLC0415  # in the server only
+    from retrieval.loaders.chunking import split_passages  # noqa: PLC0415
+    from retrieval.loaders.formats import load_document  # noqa: PLC0415
+    from retrieval.query import intent, query  # noqa: PLC0415
+
+    for text in ("The lighthouse has a lamp.", "На маяке горит лампа.", "في المنارة مصباح."):
+        passages = list(split_passages(load_document(f"{text}\n".encode(), "a.txt")))
+        query.parse(text, [passages[0].language])
+    load_document(b"# Lamp\n\nIt is *lit*.\n", "a.md")
+    intent.parse_document_question("Who lights the lamp?")
+    query.remove_asking_phrases("Who lights the lamp?")
+    query.split_question("Who lights the lamp and when?")
+    small_talk_reply("Who lights the lamp?", texts_for("en"))
 
 
 def _main() -> None:
@@ -276,6 +291,8 @@ def _main() -> None:
     _preload()
     request = _serve(connection)
     if request is not None:
+        # _become closes its descriptor, whose number then belongs to another file.
+        connection.detach()
         try:
             _become(request)
         except Exception:  # noqa: BLE001  # printed as Python does, without the frames of the server

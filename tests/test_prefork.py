@@ -27,6 +27,11 @@ print(json.dumps({
 }))
 ENDING
 """
+OPEN_FILES = """\
+import atexit, os
+files = [os.open(os.devnull, os.O_RDONLY) for _ in range(20)]
+atexit.register(lambda: print("open", len([os.fstat(file) for file in files])))
+"""
 WATCHED_IMPORTS = """\
 import importlib, os, sys, threading
 from tests import prefork
@@ -44,6 +49,7 @@ class Watched(type(os.environ)):
 os.environ.__class__ = Watched
 for name in prefork.PROJECT_MODULES:
     importlib.import_module(name)
+prefork.warm_up()
 sys.exit(f"read {read}" if read else threading.active_count() - 1)
 """
 needs_fork = pytest.mark.skipif(sys.platform != "linux", reason="elsewhere no process is forked")
@@ -74,11 +80,19 @@ def test_a_forked_process_is_like_a_started_one(
 
 
 def test_modules_imported_before_the_fork() -> None:
-    """Importing them reads no environment variable and starts no thread, so a fork of it is like a start."""
+    """They read no environment variable and start no thread, so a fork of the server is like a start."""
     done = subprocess.run(
         [sys.executable, "-c", WATCHED_IMPORTS], cwd=ROOT, capture_output=True, text=True, check=False
     )
     assert (0, "") == (done.returncode, done.stderr)
+
+
+@needs_fork
+def test_a_forked_process_keeps_its_files(tmp_path: Path, environment: dict[str, str]) -> None:
+    """Nothing of the server closes a file that the process has opened, before it ends."""
+    (tmp_path / "probe.py").write_text(OPEN_FILES, encoding="utf-8")
+    done = prefork.run("probe", [], cwd=tmp_path, env=environment, typed=b"", timeout=60)
+    assert (0, b"open 20\n", b"") == (done.returncode, done.stdout, done.stderr)
 
 
 @needs_fork

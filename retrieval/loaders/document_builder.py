@@ -208,11 +208,7 @@ class DocumentBuilder:
         start = self._end + len(_SEPARATOR) if self._end else 0
         self._end = start + len(words)
         if self._end > MAX_DOCUMENT_CHARS:
-            raise DocumentError(
-                self._name,
-                f"holds more than {MAX_DOCUMENT_CHARS // 2**20} million characters; split it",
-                kind=ProblemKind.TOO_LARGE,
-            )
+            raise too_long_error(self._name)
         self._parts.append(words)
         self._add_line_marks(start, len(text) - len(text.lstrip()), lines)
         return Span(start, self._end)
@@ -232,6 +228,15 @@ class DocumentBuilder:
                 self._lines.pop()
             if not self._lines or self._lines[-1].line != shifted.line:
                 self._lines.append(shifted)
+
+
+def too_long_error(name: str) -> DocumentError:
+    """Return the error for a document with more than MAX_DOCUMENT_CHARS."""
+    return DocumentError(
+        name,
+        f"holds more than {MAX_DOCUMENT_CHARS // 2**20} million characters; split it",
+        kind=ProblemKind.TOO_LARGE,
+    )
 
 
 def _line_spans(text: str) -> list[Span]:

@@ -51,6 +51,7 @@ def test_a_missing_folder_is_one_line(
     assert str(tmp_path / "none") in problem
 
 
+@pytest.mark.slow
 def test_presentation_does_not_import_telegram() -> None:
     """Texts and presentation do not import the Telegram library, which is slow."""
     modules = "bot.i18n.messages, bot.views.text_layout, bot.views.refusals"

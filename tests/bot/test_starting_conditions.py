@@ -84,6 +84,7 @@ async def test_names_that_cannot_be_resolved_for_ten_minutes(
     assert await lifecycle._retry_start(bot, bot.initialize)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("module", ["bot", "bot.cli"])
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such limit")
 def test_no_disk_has_space(docs: Path, tmp_path: Path, module: str) -> None:

@@ -475,26 +475,26 @@ async def test_a_kill_while_reading(documents: Path, tmp_path: Path) -> None:
 
 async def test_names_are_no_links(running: Running) -> None:
     """File names that end like a domain are no links in any message of the bot, in any language."""
+
+    async def check(ada: ChatClient, language: str) -> None:
+        for name, content in (("notes.md", LEASE), ("setup.py", "x = 1"), ("empty.md", " ")):
+            await ada.send_document(name, content.encode(), caption=QUESTION)
+            while FACT not in (await ada.next_message(timeout=TIMEOUT_SECONDS)).text:
+                pass
+        await ada.send_document("notes.md", LEASE.encode(), caption=QUESTION)
+        assert texts_for(language).replacement_cancelled in str((await ada.next_message()).buttons)
+        await (await ask(ada, "/mine")).press(texts_for(language).remove_document)
+        await ask(ada, "/sources")
+        await ask(ada, "/overview")
+        await ask(ada, "notes.md")
+        shown = [message for message in await ada.messages() if message.raw["from"]["is_bot"]]
+        assert sum("notes.md" in message.text for message in shown) >= 6
+        assert [] == [(message.text, urls) for message in shown if (urls := message.entity_texts("url"))]
+
     async with Sandbox.at(running.url) as sandbox:
-        for language in ("en", "ar", "de"):
-            texts = texts_for(language)
-            ada = await sandbox.private_chat("Ada", language_code=language)
-            for name, content in (
-                ("notes.md", LEASE),
-                ("setup.py", "x = 1"),
-                ("empty.md", " "),
-                ("notes.md", LEASE),
-            ):
-                await ada.send_document(name, content.encode(), caption=QUESTION)
-                while not await ada.is_quiet():
-                    pass
-            await (await ask(ada, "/mine")).press(texts.remove_document)
-            await ask(ada, "/sources")
-            await ask(ada, "/overview")
-            await ask(ada, "notes.md")
-            shown = [message for message in await ada.messages() if message.raw["from"]["is_bot"]]
-            assert sum("notes.md" in message.text for message in shown) >= 6
-            assert [] == [(message.text, urls) for message in shown if (urls := message.entity_texts("url"))]
+        languages = ("en", "ar", "de")
+        chats = [await sandbox.private_chat("Ada", language_code=language) for language in languages]
+        await asyncio.gather(*map(check, chats, languages))
 
 
 async def test_the_caption_of_a_refused_document(running: Running) -> None:

@@ -14,13 +14,12 @@ import httpx
 import pytest
 
 from sandbox.control_client import Sandbox
+from tests.e2e.conftest import TIMEOUT_SECONDS
 
 pytestmark = pytest.mark.e2e
 
 SEEDS = Path(__file__).parents[2] / "seeds"
 QUESTION = "How many checkpoints does Turkey have in Idlib?"
-TIMEOUT_SECONDS = 20.0
-
 StartSandbox = Callable[..., subprocess.Popen[str]]
 
 needs_proc = pytest.mark.skipif(sys.platform != "linux", reason="finds processes in /proc")
@@ -51,8 +50,9 @@ def start_sandbox(tmp_path: Path) -> Iterator[StartSandbox]:
 
 
 def _is_connected(address: str) -> bool:
-    """Return whether the bot polls, or does so within a few seconds; between two polls it does not."""
-    for _ in range(100):
+    """Return whether the bot polls, or does so soon; between two polls it does not."""
+    deadline = time.monotonic() + TIMEOUT_SECONDS
+    while time.monotonic() < deadline:
         if httpx.post(f"{address}control/state", json={}, trust_env=False).json()["is_connected"]:
             return True
         time.sleep(0.1)
@@ -97,7 +97,7 @@ async def test_a_conversation_and_a_clean_end(start_sandbox: StartSandbox, numbe
         assert "<!doctype html>" in (await sandbox.http.get(address)).text
         chat = await sandbox.private_chat()
         await chat.send(QUESTION)
-        assert "12 checkpoints" in (await chat.next_message()).text
+        assert "12 checkpoints" in (await chat.next_message(timeout=TIMEOUT_SECONDS)).text
     process.send_signal(number)
     _, stderr = process.communicate(timeout=TIMEOUT_SECONDS)
     assert 0 == process.returncode

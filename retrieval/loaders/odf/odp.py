@@ -32,19 +32,19 @@ def load(data: bytes, name: str) -> Document:
     builder = DocumentBuilder(name)
     for number, slide in enumerate(slides, 1):
         builder.begin_page(str(number))
-        _add_shapes(builder, slide)
+        _add_shapes(builder, name, slide)
         for notes in slide.findall("notes"):
-            _add_shapes(builder, notes)
+            _add_shapes(builder, name, notes)
     return builder.build(package.title, unit="slide")
 
 
-def _add_shapes(builder: DocumentBuilder, slide: Element) -> None:
+def _add_shapes(builder: DocumentBuilder, name: str, slide: Element) -> None:
     """Add the title first, wherever it is on the slide, then everything else."""
     shapes = [shape for shape in _shapes(slide) if _role(shape) not in _REPEATED]
     for shape in sorted(shapes, key=lambda shape: _role(shape) != _TITLE):
         table = shape.find("table")
         if table is not None:
-            _add_table(builder, table)
+            _add_table(builder, name, table)
         elif _role(shape) == _TITLE:
             builder.add_heading(" ".join(text for text, _ in paragraphs(shape)), 1)
         else:
@@ -69,9 +69,9 @@ def _role(shape: Element) -> str | None:
     return shape.get(f"{PRESENTATION}class")
 
 
-def _add_table(builder: DocumentBuilder, table: Element) -> None:
+def _add_table(builder: DocumentBuilder, name: str, table: Element) -> None:
     """Add the rows, with column names from the first when the table is styled as having a header row."""
     is_named = (
         table.find("table-header-rows") is not None or table.get(f"{TABLE}use-first-row-styles") == "true"
     )
-    tables.add_table(builder, read_rows(table, is_first_header=is_named))
+    tables.add_table(builder, read_rows(table, name, is_first_header=is_named))

@@ -38,7 +38,7 @@ def load(data: bytes, name: str) -> Document:
     """Load an .odt file; the title is that of its properties, else its Title, else its first heading."""
     package = OpenDocument(data, name, "text")
     builder = DocumentBuilder(name)
-    _TextReader(builder, package.styles("paragraph")).add(package.body)
+    _TextReader(builder, name, package.styles("paragraph")).add(package.body)
     builder.find_headings()
     return builder.build(package.title)
 
@@ -46,8 +46,9 @@ def load(data: bytes, name: str) -> Document:
 class _TextReader:
     """Adds the content of a text document to a builder."""
 
-    def __init__(self, builder: DocumentBuilder, styles: Mapping[str, Style]) -> None:
+    def __init__(self, builder: DocumentBuilder, name: str, styles: Mapping[str, Style]) -> None:
         self._builder = builder
+        self._name = name
         self._styles = styles
         self._lists = self._list_number = 0
 
@@ -90,7 +91,7 @@ class _TextReader:
             self._list_number = 0
 
     def _add_table(self, table: Element) -> None:
-        tables.add_table(self._builder, read_rows(table))
+        tables.add_table(self._builder, read_rows(table, self._name))
 
     def _level(self, element: Element) -> int | None:
         """Return the level of a heading, or None for a paragraph."""

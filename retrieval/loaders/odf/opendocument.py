@@ -3,7 +3,7 @@
 Read from the XML itself; docs/decisions/0010-opendocument-readers.md compares the libraries.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from xml.etree.ElementTree import Element
@@ -11,6 +11,7 @@ from xml.etree.ElementTree import Element
 import regex
 
 from retrieval.errors import DocumentError, ProblemKind
+from retrieval.loaders.document_builder import MAX_DOCUMENT_CHARS, too_long_error
 from retrieval.loaders.tables import TableRow
 from retrieval.loaders.zip_archive import ZipArchive
 
@@ -40,6 +41,7 @@ _WHITE_SPACE = regex.compile(r"[ \t\r\n]+")
 _MAX_SPACES = 100
 # Tables in texts are small.
 MAX_COLUMNS = 1024
+MAX_CELLS = 1_000_000
 _MAX_TEXT_ROWS = 10_000
 _ROW_GROUPS = frozenset({"table-row-group", "table-rows", "table-header-rows"})
 
@@ -197,35 +199,43 @@ def is_data_table(table: Element) -> bool:
     )
 
 
-def read_rows(
-    table: Element, text_of: Callable[[Element], str] = joined_text, *, is_first_header: bool = False
-) -> list[TableRow]:
+def read_rows(table: Element, name: str, *, is_first_header: bool = False) -> list[TableRow]:
     """Return the rows of a table in a text or on a slide, without empty ones.
 
     A cell over several rows is repeated in each; one over several columns stands in the first.
-    `is_first_header` if the first row is styled as a header.
+    `is_first_header` if the first row is styled as a header. Raises DocumentError for more text than a
+    document may have and for more than MAX_CELLS, before repeated rows are laid out.
     """
     rows: list[TableRow] = []
+    chars = cells = 0
     above: dict[int, tuple[int, str]] = {}
     for row, is_header in table_rows(table):
-        texts, covered = _row_texts(row, text_of, above)
+        texts, covered = _row_texts(row, above)
         if any(texts):
             marked = is_header or (is_first_header and not rows)
             times = min(repetitions(row, "rows-repeated"), _MAX_TEXT_ROWS)
+            chars += times * sum(map(len, texts))
+            if chars > MAX_DOCUMENT_CHARS:
+                raise too_long_error(name)
+            cells += times * len(texts)
+            if cells > MAX_CELLS:
+                raise DocumentError(
+                    name,
+                    f"has a table of more than {MAX_CELLS} cells; split it",
+                    kind=ProblemKind.TOO_LARGE,
+                )
             rows += [TableRow(tuple(texts), marked, covered)] * times
     return rows
 
 
-def _row_texts(
-    row: Element, text_of: Callable[[Element], str], above: dict[int, tuple[int, str]]
-) -> tuple[list[str], frozenset[int]]:
+def _row_texts(row: Element, above: dict[int, tuple[int, str]]) -> tuple[list[str], frozenset[int]]:
     """Return the text of each column, and the columns under a wide cell."""
     texts: list[str] = []
     covered: set[int] = set()
     for cell in _cells(row):
         text, rows = "", 1
         if cell.tag == "table-cell":
-            text, rows = text_of(cell), repetitions(cell, "rows-spanned")
+            text, rows = joined_text(cell), repetitions(cell, "rows-spanned")
         for column in range(len(texts), min(len(texts) + repetitions(cell, "columns-repeated"), MAX_COLUMNS)):
             if cell.tag != "table-cell":
                 if column not in above:

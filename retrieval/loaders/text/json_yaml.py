@@ -7,7 +7,7 @@ told as they are written.
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import yaml
@@ -18,7 +18,7 @@ from retrieval.loaders.document_builder import MAX_DOCUMENT_CHARS, DocumentBuild
 from retrieval.model import Document, LineMark
 
 MAX_RECORDS = 100_000
-# Also of aliases in YAML, which may repeat others, which repeat others.
+# Aliases in YAML may repeat as many, counting objects and lists as well.
 MAX_VALUES = 2_000_000
 MAX_DEPTH = 64
 # Longer lists of nothing but numbers are coordinates or measurements, not text.
@@ -226,15 +226,33 @@ def _read_yaml(text: str, name: str) -> Any:
     return documents[0].value if len(documents) == 1 else documents
 
 
+@dataclass(slots=True)
+class _OpenValue:
+    """An object or list whose end has not come, with the keys that wait for their values.
+
+    `size` counts it and the values in it so far, those that aliases repeat included.
+    """
+
+    entries: list[_Entry]
+    anchor: str | None
+    keys: list[str] = field(default_factory=list)
+    size: int = 1
+
+
 class _YamlBuilder:
-    """Builds values from the events of a YAML text. An alias is the same object as its anchor."""
+    """Builds values from the events of a YAML text. An alias is the same object as its anchor.
+
+    Raises DocumentError when aliases repeat more than MAX_VALUES values. These are counted before any is
+    repeated, as a few lines can repeat more than a computer can count.
+    """
 
     def __init__(self, name: str) -> None:
         self._name = name
-        self._anchors: dict[str, Any] = {}
+        # The values by their anchors, and the sizes of those that have ended.
+        self._anchors: dict[str, tuple[Any, int]] = {}
+        self._repeated = 0
         self._roots: list[_Entry] = []
-        # The open objects and lists, each with the key that waits for its value.
-        self._open: list[tuple[list[_Entry], list[str]]] = []
+        self._open: list[_OpenValue] = []
 
     def documents(self, text: str) -> list[_Entry]:
         for event in yaml.parse(text, Loader=_YAML_LOADER):
@@ -242,29 +260,46 @@ class _YamlBuilder:
             if isinstance(event, yaml.DocumentStartEvent):
                 self._anchors.clear()
             elif isinstance(event, yaml.AliasEvent):
-                self._add(self._anchors.get(event.anchor or ""), line)
+                value, size = self._anchors.get(event.anchor or "", (None, 1))
+                self._repeated += size
+                if self._repeated > MAX_VALUES:
+                    raise _repetition_error(self._name)
+                self._add(value, line, size)
             elif isinstance(event, yaml.ScalarEvent):
-                self._add(self._anchor(event, _scalar(event)), line)
+                value = _scalar(event)
+                self._set_anchor(event.anchor, value, 1)
+                self._add(value, line, 1)
             elif isinstance(event, yaml.CollectionStartEvent):
-                value: list[_Entry] = _Object() if isinstance(event, yaml.MappingStartEvent) else []
-                self._add(self._anchor(event, value), line)
-                self._open.append((value, []))
+                opened = _OpenValue(
+                    _Object() if isinstance(event, yaml.MappingStartEvent) else [], event.anchor
+                )
+                self._set_anchor(event.anchor, opened.entries, 1)
+                self._add(opened.entries, line, 0)
+                self._open.append(opened)
                 if len(self._open) > MAX_DEPTH:
                     raise _nesting_error(self._name)
             elif isinstance(event, yaml.CollectionEndEvent):
-                self._open.pop()
+                self._close(self._open.pop())
         return self._roots
 
-    def _anchor(self, event: Any, value: Any) -> Any:
-        if event.anchor:
-            self._anchors[event.anchor] = value
-        return value
+    def _close(self, ended: _OpenValue) -> None:
+        """Add the size of a value that has ended to the one around it and to its anchor."""
+        if self._open:
+            self._open[-1].size += ended.size
+        if ended.anchor and self._anchors[ended.anchor][0] is ended.entries:
+            self._set_anchor(ended.anchor, ended.entries, ended.size)
 
-    def _add(self, value: Any, line: int) -> None:
+    def _set_anchor(self, anchor: str | None, value: Any, size: int) -> None:
+        if anchor:
+            self._anchors[anchor] = value, size
+
+    def _add(self, value: Any, line: int, size: int) -> None:
         if not self._open:
             self._roots.append(_Entry("", value, line))
             return
-        entries, keys = self._open[-1]
+        around = self._open[-1]
+        around.size += size
+        entries, keys = around.entries, around.keys
         if not isinstance(entries, _Object):
             entries.append(_Entry("", value, line))
         elif keys:
@@ -377,11 +412,13 @@ class _Writer:
         self._values += 1
         self._chars += chars
         if self._values > MAX_VALUES or self._chars > MAX_DOCUMENT_CHARS:
-            raise DocumentError(
-                self._name,
-                "holds too many values, or repeats them too often; split it",
-                kind=ProblemKind.TOO_LARGE,
-            )
+            raise _repetition_error(self._name)
+
+
+def _repetition_error(name: str) -> DocumentError:
+    return DocumentError(
+        name, "holds too many values, or repeats them too often; split it", kind=ProblemKind.TOO_LARGE
+    )
 
 
 def _holds_records(value: Any) -> bool:

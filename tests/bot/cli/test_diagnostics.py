@@ -151,6 +151,7 @@ def test_documents(tmp_path: Path) -> None:
     assert results["left out"].ok is None
 
 
+@pytest.mark.slow
 def test_the_engine_and_languages_of_ocr(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What reads scans is told with its languages and the pages that wait; else how to install it."""
     (tmp_path / "scan.pdf").write_bytes(scans.make_scanned_pdf([["The harbour"], ["Its berths"]]))

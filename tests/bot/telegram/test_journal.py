@@ -52,6 +52,7 @@ def test_processes_share_a_journal(steps: list[tuple[int, int]]) -> None:
         assert sorted(added) == stored_ids(Path(name), range(100))
 
 
+@pytest.mark.slow
 def test_processes_write_at_once(tmp_path: Path) -> None:
     """Records of processes that write at the same time do not damage each other."""
     program = (

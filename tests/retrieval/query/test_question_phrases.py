@@ -365,6 +365,7 @@ def _evaluation_questions() -> Iterator[str]:
             yield json.loads(line)["question"]
 
 
+@pytest.mark.slow
 def test_evaluation_questions_are_to_the_documents() -> None:
     """None of the questions of the evaluation is taken for one about the documents, or names one."""
     questions = list(_evaluation_questions())
