@@ -490,3 +490,43 @@ def _lines(cells: Sequence[str], names: _ColumnNames, columns: Sequence[int]) ->
 
 def _named(cell: str, name: str) -> str:
     return f"{name}: {cell}" if name else cell
+
+
+# Merged cells of spreadsheets
+
+
+class MergedArea(NamedTuple):
+    """Rows from 1 and columns from 0, each first and last."""
+
+    top: int
+    bottom: int
+    left: int
+    right: int
+
+
+class MergedCells:
+    """The merged cells of a sheet. A cell over several rows is repeated in each that has other text."""
+
+    def __init__(self, areas: Iterable[MergedArea]) -> None:
+        self._areas = sorted(areas)
+        self._next = 0
+        self._open: list[tuple[MergedArea, str]] = []
+
+    def apply(self, number: int, cells: list[str]) -> TableRow:
+        """Return a row, the next one from the top, with the text of cells merged with those of rows above."""
+        has_text = any(cells)
+        self._open = [(area, text) for area, text in self._open if area.bottom >= number]
+        covered: set[int] = set()
+        for area, text in self._open:
+            covered.update(range(area.left + 1, area.right + 1))
+            if has_text and text:
+                cells += [""] * (area.left + 1 - len(cells))
+                cells[area.left] = cells[area.left] or text
+        while self._next < len(self._areas) and self._areas[self._next].top <= number:
+            area = self._areas[self._next]
+            self._next += 1
+            if area.top == number:
+                covered.update(range(area.left + 1, area.right + 1))
+                if area.bottom > number:
+                    self._open.append((area, cells[area.left] if area.left < len(cells) else ""))
+        return TableRow(tuple(cells), covered=frozenset(covered))
