@@ -143,9 +143,11 @@ def _first_row_names(cells: Sequence[str]) -> tuple[str, ...]:
     return names if len(set(names)) == len(names) > 1 and are_names else ()
 
 
-def _format_plain(cells: Sequence[str]) -> str:
-    """Format a row without column names."""
-    return " | ".join(cell for cell in cells if cell)
+def _format_plain(row: TableRow) -> str:
+    """Format a row without column names. Empty cells keep their place, unless half of the cells are empty."""
+    cells = [cell for column, cell in enumerate(row.cells) if cell or column not in row.covered]
+    filled = [cell for cell in row.cells if cell]
+    return " | ".join(cells if 2 * len(filled) > len(cells) else filled)
 
 
 def _is_column_name(text: str) -> bool:
@@ -345,7 +347,7 @@ def _join_levels(texts: Sequence[str]) -> _ColumnName:
 def _lay_out_body(first: int, names: _ColumnNames, body: Sequence[TableRow]) -> Iterator[RowText]:
     if not names:
         for number, row in enumerate(body, first):
-            if text := _format_plain(row.cells):
+            if text := _format_plain(row):
                 yield RowText(number, (text,))
         return
     filled = _carry_keys(body)
