@@ -144,8 +144,12 @@ def _first_row_names(cells: Sequence[str]) -> tuple[str, ...]:
 
 
 def _format_plain(row: TableRow) -> str:
-    """Format a row without column names. Empty cells keep their place, unless half of the cells are empty."""
-    cells = [cell for column, cell in enumerate(row.cells) if cell or column not in row.covered]
+    """Format a row without column names.
+
+    Empty cells between others keep their place, unless half of the cells are empty.
+    """
+    first = next(iter(row.filled), 0)
+    cells = [c for column, c in enumerate(row.cells) if c or (column > first and column not in row.covered)]
     filled = [cell for cell in row.cells if cell]
     return " | ".join(cells if 2 * len(filled) > len(cells) else filled)
 
