@@ -210,7 +210,7 @@ def find_headings(lines: Sequence[TextLine]) -> list[HeadingLines]:
     found = _without_overlaps(found)
     for candidate in _unnumbered(text, found):
         found.setdefault(candidate.first, candidate)
-    taken = {at for candidate in found.values() for at in range(candidate.first, candidate.end + 1)}
+    taken = {at for candidate in found.values() for at in range(candidate.first, candidate.last + 1)}
     for candidate in _bold_run_ins(text, taken):
         found.setdefault(candidate.first, candidate)
     found = _without_overlaps(found)
@@ -543,6 +543,9 @@ def _bold_run_ins(text: _Text, taken: set[int]) -> list[_Candidate]:
             continue
         title = _RUN_IN_END.sub("", bold)
         if not _is_title(title) or len(rest.strip()) < _MIN_RUN_IN_TEXT_CHARS:
+            continue
+        # "Phone: 555 1234" is an entry of a form.
+        if "." not in sign[0] and _count_words(rest) < _MIN_RUN_IN_TEXT_WORDS:
             continue
         count += 1
         found.setdefault(title, _Candidate(at, at, at, _Style("bold", "run-in"), run_in_chars=len(bold)))

@@ -176,15 +176,17 @@ def test_no_run_in_headings(text: str) -> None:
 
 
 def test_bold_run_in_headings() -> None:
-    """Titles in bold type at the start of paragraphs are headings; single words in bold type are none."""
-    lines = [
+    """Titles in bold type at the start of paragraphs are headings; words of sentences and labels are none."""
+    paragraphs = [
+        ("HOUSE RULES", 0),
         ("Rent. It is 900 pounds a month.", 5),
-        ("Pets – one cat may be kept.", 4),
+        ("Pets – one cat may be kept here.", 4),
         ("All are equal here.", 3),
+        ("Telephone: 555 123 456", 10),
     ]
-    found = find_headings([TextLine(text, is_apart=True, bold_chars=bold) for text, bold in lines])
-    assert ["Rent", "Pets"] == [heading.text for heading in found]
-    assert [5, 4] == [heading.run_in_chars for heading in found]
+    found = find_headings([TextLine(text, is_apart=True, bold_chars=bold) for text, bold in paragraphs])
+    assert ["HOUSE RULES", "Rent", "Pets"] == [heading.text for heading in found]
+    assert [0, 5, 4] == [heading.run_in_chars for heading in found]
 
 
 @pytest.mark.parametrize(
