@@ -95,9 +95,9 @@ class Document:
     """The text of a file in the documents folder, without lone surrogates, and its structure.
 
     `name` is the path below the folder, with forward slashes. `blocks` are the spans of paragraphs in reading
-    order, without headings. `unit` is the kind of `pages`, if there are any. `lines` are sorted, and empty if
-    the text equals the file or the format has no lines. `lists` are the spans of outermost lists and tables.
-    `tables` are sorted.
+    order, without headings; a run-in heading is the start of one. `unit` is the kind of `pages`, if there are
+    any. `lines` are sorted, and empty if the text equals the file or the format has no lines. `lists` are the
+    spans of outermost lists and tables. `tables` are sorted.
     `scan` has a mark for each word that was read by OCR; it is sorted, and empty without any. `scanned_pages`
     is the number of pages with such words; `unread_pages` are those, from 0, that only OCR can read and that
     have not been read yet.

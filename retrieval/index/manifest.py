@@ -33,6 +33,7 @@ FORMAT_VERSION = 7
 _PACKAGES = (
     "charset-normalizer", "docutils", "markdown-it-py", "numpy", "py3langid", "pylatexenc", "pypdfium2",
     "PyStemmer", "python-oxmsg", "PyYAML", "rank-bm25", "regex", "selectolax", "sentencex", "striprtf",
+    "xlrd",
 )  # fmt: skip
 # Unfinished files older than this were left by a process that died.
 _ABANDONED_AFTER_SECONDS = 3600

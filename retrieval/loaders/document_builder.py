@@ -41,8 +41,8 @@ class DocumentBuilder:
         self._lists: list[Span] = []
         self._list_number = 0
         self._tables: list[Table] = []
-        # The starts of blocks in bold type.
-        self._bold: set[int] = set()
+        # The blocks that begin in bold type, by their start, and how many characters are.
+        self._bold: dict[int, int] = {}
         # The headings that may be the title; None: all.
         self._title_headings: list[Heading] | None = None
         # The texts of the last blocks below a heading.
@@ -55,20 +55,21 @@ class DocumentBuilder:
         list_number: int = 0,
         *,
         pages: Iterable[Page] = (),
-        is_bold: bool = False,
+        bold_chars: int = 0,
     ) -> None:
         """Add a paragraph, stripped; a blank one is ignored.
 
         `lines` map its text to source lines, with offsets from the start of `text`. Consecutive blocks with
         the same non-zero `list_number` belong to one list or table. `pages` begin inside it, with offsets
-        as those of `lines`.
+        as those of `lines`. Its first `bold_chars` are in bold type.
         """
         span = self._add(text, lines)
         if span:
+            bold = bold_chars - len(text) + len(text.lstrip())
+            if bold > 0:
+                self._bold[span.start] = min(bold, len(span))
             self._add_pages(span, len(text) - len(text.lstrip()), pages)
             self._blocks.append(span)
-            if is_bold:
-                self._bold.add(span.start)
             self._recent = [*self._recent[-_MAX_LINES_AFTER_TITLE:], text.strip()]
             if list_number:
                 start = self._lists.pop().start if list_number == self._list_number else span.start
@@ -127,7 +128,7 @@ class DocumentBuilder:
         covered = {
             number
             for number, block in enumerate(self._blocks)
-            if block.start not in self._bold
+            if self._bold_chars(number, block) < len(block)
             and bisect_right(starts, block.start) > bisect_right(ends, block.start)
         }
         found = find_headings(
@@ -135,35 +136,50 @@ class DocumentBuilder:
                 TextLine(
                     "" if number in covered else span.of(text),
                     is_apart=span.start == self._blocks[number].start,
-                    is_bold=self._blocks[number].start in self._bold,
                     is_full=False,
+                    bold_chars=self._bold_chars(number, span),
                 )
                 for number, span in places
             ]
         )
         lowest = max((heading.level for heading in self._headings), default=0)
         taken = {at for own in found for at in range(own.first, own.end)}
+        run_ins = {own.first for own in found if own.run_in_chars}
         rest: list[Span] = []
         for at, (number, span) in enumerate(places):
             if at in taken:
                 continue
-            is_next = at > 0 and at - 1 not in taken and places[at - 1][0] == number
+            is_next = at not in run_ins and at > 0 and at - 1 not in taken and places[at - 1][0] == number
             if is_next:
                 rest[-1] = Span(rest[-1].start, span.end)
             else:
                 rest.append(span)
         self._blocks = rest
         told = [
-            Heading(Span(places[own.first][1].start, places[own.last][1].end), lowest + own.level, own.text)
+            Heading(
+                own.span(places[own.first][1], places[own.last][1]),
+                lowest + own.level,
+                own.text,
+            )
             for own in found
         ]
         is_titled = bool(found) and _is_title(found[0])
         self._title_headings = [*self._headings, *(told[:1] if is_titled else ())]
         self._headings += told
 
+    def _bold_chars(self, block: int, line: Span) -> int:
+        """Return how many characters of a line of a block are in bold type at its start."""
+        start = self._blocks[block].start
+        return min(max(start + self._bold.get(start, 0) - line.start, 0), len(line))
+
     def add_unquotable(self, text: str, lines: Iterable[LineMark] = ()) -> None:
         """Add text that is not a block of its own, such as column names: it can be read but not quoted."""
         self._add(text, lines)
+
+    @property
+    def has_bold_starts(self) -> bool:
+        """Whether several blocks begin in bold type."""
+        return len(self._bold) > 1
 
     @property
     def has_headings(self) -> bool:
@@ -253,7 +269,7 @@ def _line_spans(text: str) -> list[Span]:
 
 def _is_title(heading: HeadingLines) -> bool:
     """Return whether a heading told by its look is the title of its document."""
-    return heading.first == 0 and not heading.is_numbered
+    return heading.first == 0 and not (heading.is_numbered or heading.run_in_chars)
 
 
 def find_table_title(before: Sequence[str]) -> tuple[int, str]:

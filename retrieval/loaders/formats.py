@@ -44,6 +44,7 @@ LOADERS = {
     ".fb2": "html.fb2",
     ".pptx": "ooxml.pptx",
     ".xlsx": "ooxml.xlsx",
+    ".xls": "xls",
     ".odt": "odf.odt",
     ".odp": "odf.odp",
     ".ods": "odf.ods",

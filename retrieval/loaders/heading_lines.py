@@ -2,8 +2,10 @@
 
 A line is a heading by its shape and by its place: it is short, no sentence and no row of a table, a gap is
 above it and text below it. Numbers must follow each other, and text must stand between them, otherwise they
-count the items of a list. What can stand before a number is in heading_words.toml, which a speaker of a
-language can edit; the rest does not depend on the language.
+count the items of a list. The first words of a paragraph are a heading, too, if they are a title with a
+number or in bold type: "1. Rent. The rent is 900 euros." Such a run-in heading stays a part of its paragraph.
+What can stand before a number is in heading_words.toml, which a speaker of a language can edit; the rest does
+not depend on the language.
 """
 
 import tomllib
@@ -16,6 +18,8 @@ from typing import Any, Literal
 from unicodedata import east_asian_width, normalize
 
 import regex
+
+from retrieval.model import Span
 
 _MAX_COLUMNS = 100
 _MAX_WORDS = 16
@@ -77,6 +81,20 @@ _WORD_NUMBER = (
 )
 _AFTER_WORD = r"(?P<stop>(?:\s*[.:：)\-–—―]+)*)(?P<space>\s*)(?P<title>.*)"
 
+# A title before a sentence: "Rent. The rent is", "Rent: The rent is", "Rent – the rent is".
+_RUN_IN = regex.compile(
+    r"(?P<title>[^.:：。!?;；\n]*?[\p{L}\p{N})\"”’»])"
+    r"(?:(?P<sign>\.(?:\s*[–—-])?)\s+(?=[\"'“„«(¿¡]?[\p{Lu}\p{Lo}])|(?P<sign>:|\s[–—])\s+(?=\S)|(?P<sign>[：。])\s*(?=\S))"
+)
+_RUN_IN_END = regex.compile(r"\s*[.:：。–—-]+$")
+_RUN_IN_START = regex.compile(r"\s*[.:：–—-]\s")
+_ABBREVIATION = regex.compile(r"(?:^|[\s(])(?:[\p{Lu}\p{Ll}]{1,2}|[Aa]rt|[Aa]bs|Mrs|Prof|Nos?)$")
+_MAX_RUN_IN_WORDS = 6
+# No sentence: "Open it" is one, but rarely do most items of a list have so few words.
+_MAX_SHORT_WORDS = 2
+_MIN_RUN_IN_TEXT_CHARS = 12
+_MIN_RUN_IN_TEXT_WORDS = 5
+
 Kind = Literal["rule", "word", "number", "capitals", "bold", "colon", "plain"]
 _NUMBERED: tuple[Kind, ...] = ("word", "number")
 _PROMINENT: tuple[Kind, ...] = ("rule", "capitals", "bold")
@@ -87,20 +105,26 @@ class TextLine:
     """A line without the spaces around it.
 
     `is_apart`: it has a gap above it or begins a paragraph. `is_full`: the first word of the next line does
-    not fit into it; None if only the widths of the lines tell this.
+    not fit into it; None if only the widths of the lines tell this. Its first `bold_chars` are in bold
+    type.
     """
 
     text: str
     is_apart: bool
-    is_bold: bool = False
     is_full: bool | None = None
+    bold_chars: int = 0
+
+    @property
+    def is_bold(self) -> bool:
+        return 0 < len(self.text) <= self.bold_chars
 
 
 @dataclass(frozen=True, slots=True)
 class HeadingLines:
     """A heading: the numbers of its first and its last line, its level from 1, and its words.
 
-    `end` is the number of the line after it and after a rule below it.
+    `end` is the number of the line after it and after a rule below it. A run-in heading are the first
+    `run_in_chars` of its line, which is a line of its text, too: `end` is its own number.
     """
 
     first: int
@@ -109,6 +133,11 @@ class HeadingLines:
     level: int
     text: str
     is_numbered: bool
+    run_in_chars: int = 0
+
+    def span(self, first: Span, last: Span) -> Span:
+        """Return the span of the heading from those of its first and its last line."""
+        return Span(first.start, first.start + self.run_in_chars if self.run_in_chars else last.end)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,23 +155,46 @@ class _Style:
 
 @dataclass(frozen=True, slots=True)
 class _Candidate:
-    """A line that may be a heading. `number` are the parts of its number; `end` is as in HeadingLines."""
+    """A line that may be a heading. `number` are the parts of its number; the rest is as in HeadingLines."""
 
     first: int
     last: int
     end: int
     style: _Style
     number: tuple[int, ...] = ()
+    run_in_chars: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class _Item:
-    """A line that begins with a number, and whether its words can be a title with text below."""
+    """A line that begins with a number, and whether its words can be a title with text below.
+
+    `run_in` is the title that it begins with, if text may follow that on the line.
+    """
 
     at: int
     style: _Style
     number: tuple[int, ...]
     is_title: bool
+    run_in: "_RunIn | None" = None
+
+    def heading(self) -> _Candidate:
+        """Return the line as a heading."""
+        if self.is_title or self.run_in is None:
+            return _Candidate(self.at, self.at, self.at + 1, self.style, self.number)
+        return _Candidate(self.at, self.at, self.at, self.style, self.number, self.run_in.chars)
+
+
+@dataclass(frozen=True, slots=True)
+class _RunIn:
+    """A title of so many characters, with its number, before other text on its line.
+
+    `is_likely` if it is too short for a sentence, in title case or in bold type.
+    """
+
+    chars: int
+    title: str
+    is_likely: bool
 
 
 # Lines with a sign that OCR took for §.
@@ -157,6 +209,9 @@ def find_headings(lines: Sequence[TextLine]) -> list[HeadingLines]:
         found.setdefault(candidate.first, candidate)
     found = _without_overlaps(found)
     for candidate in _unnumbered(text, found):
+        found.setdefault(candidate.first, candidate)
+    taken = {at for candidate in found.values() for at in range(candidate.first, candidate.last + 1)}
+    for candidate in _bold_run_ins(text, taken):
         found.setdefault(candidate.first, candidate)
     found = _without_overlaps(found)
     return _with_levels(text, [found[first] for first in sorted(found)])
@@ -319,7 +374,8 @@ def _with_words(text: _Text) -> list[_Candidate]:
         number = _parse_number(match["number"])
         unit = match.groupdict().get("unit") or ""
         style = _Style("word", f"{match['word']}{unit}".casefold(), len(number) or 1)
-        by_style.setdefault(style, []).append(_Item(at, style, number, is_title))
+        run_in = None if is_title else _run_in(text, at, title)
+        by_style.setdefault(style, []).append(_Item(at, style, number, is_title, run_in))
     found: list[_Candidate] = []
     for items in by_style.values():
         titles = [item for item in items if item.is_title]
@@ -334,6 +390,7 @@ def _with_words(text: _Text) -> list[_Candidate]:
                 if text.is_apart(item.at) or item.at in sequential:
                     last = _last_line(text, item.at)
                     found.append(_Candidate(item.at, last, last + 1, item.style, item.number))
+        found += (item.heading() for item in _run_ins(items, len(titles)) if text.is_apart(item.at))
     return found
 
 
@@ -401,8 +458,9 @@ def _numbered(text: _Text) -> Iterator[_Candidate]:
             if is_misread and not any(_SIGN.match(text.words(item.at)) for item in run):
                 continue
             min_run = _MIN_MISREAD_RUN if is_misread else _MIN_RUN
-            if len(run) >= min_run and len(titles) >= _MIN_TITLES_SHARE * len(run):
-                yield from (_Candidate(i.at, i.at, i.at + 1, i.style, i.number) for i in titles)
+            run_ins = _run_ins(run, len(titles))
+            if len(run) >= min_run and len(titles) + len(run_ins) >= _MIN_TITLES_SHARE * len(run):
+                yield from (item.heading() for item in (*titles, *run_ins))
 
 
 def _items(text: _Text) -> Iterator[_Item]:
@@ -429,7 +487,8 @@ def _items(text: _Text) -> Iterator[_Item]:
             if written:
                 number = (ord(written) - ord("A") + 1,) if name == "letter" else _parse_number(written)
                 style = _Style("number", f"{name}{opening}{match['stop'][-1:]}", len(number))
-                yield _Item(at, style, number, is_title)
+                run_in = _run_in(text, at, title) if text.is_begun(at) and not is_title else None
+                yield _Item(at, style, number, is_title, run_in)
 
 
 def _misread_items(text: _Text, at: int) -> Iterator[_Item]:
@@ -441,6 +500,58 @@ def _misread_items(text: _Text, at: int) -> Iterator[_Item]:
         match = pattern.fullmatch(text.words(at))
         if match and _is_title(match["title"]):
             yield _Item(at, _MISREAD, (int(match["number"]),), is_title=True)
+
+
+def _run_in(text: _Text, at: int, words: str) -> _RunIn | None:
+    """Return the title that the words after a number begin with, if text follows it on the line."""
+    match = _RUN_IN.match(words)
+    if match is None or len(words) - match.end() < _MIN_RUN_IN_TEXT_CHARS:
+        return None
+    title, sign = match["title"], match["sign"].strip()
+    count = _count_words(title)
+    if not _is_title(title) or count > _MAX_RUN_IN_WORDS or _ABBREVIATION.search(title):
+        return None
+    if sign != "." and _count_words(words[match.end() :]) < _MIN_RUN_IN_TEXT_WORDS:
+        return None
+    start = text.words(at).rfind(words)
+    chars = start + match.end("sign") if start >= 0 else 0
+    is_bold = 0 < start + len(title) <= text.lines[at].bold_chars
+    is_likely = is_bold or count <= _MAX_SHORT_WORDS or _is_in_title_case(title)
+    return _RunIn(len(text.words(at)[:chars].rstrip()), title, is_likely) if chars else None
+
+
+def _run_ins(items: Sequence[_Item], titles: int) -> list[_Item]:
+    """Return the items that begin with a title, if most of these look like one and few are the same."""
+    own = [item for item in items if item.run_in and not item.is_title]
+    likely = sum(item.run_in is not None and item.run_in.is_likely for item in own)
+    distinct = {item.run_in.title for item in own if item.run_in}
+    is_list = titles + len(own) < max(_MIN_TITLES_SHARE * len(items), _MIN_RUN)
+    if is_list or likely < _MIN_TITLES_SHARE * len(own) or len(distinct) < _MIN_DISTINCT_SHARE * len(own):
+        return []
+    return own
+
+
+def _bold_run_ins(text: _Text, taken: set[int]) -> list[_Candidate]:
+    """Return the paragraphs that begin with a title in bold type and go on in another."""
+    found: dict[str, _Candidate] = {}
+    count = 0
+    for at in range(text.count):
+        line = text.lines[at]
+        bold, rest = line.text[: line.bold_chars].rstrip(), line.text[line.bold_chars :]
+        sign = _RUN_IN_END.search(bold) or _RUN_IN_START.match(rest)
+        if not bold or at in taken or not text.is_apart(at) or sign is None or _BULLET.match(bold):
+            continue
+        title = _RUN_IN_END.sub("", bold)
+        if not _is_title(title) or len(rest.strip()) < _MIN_RUN_IN_TEXT_CHARS:
+            continue
+        # "Phone: 555 1234" is an entry of a form.
+        if "." not in sign[0] and _count_words(rest) < _MIN_RUN_IN_TEXT_WORDS:
+            continue
+        count += 1
+        found.setdefault(title, _Candidate(at, at, at, _Style("bold", "run-in"), run_in_chars=len(bold)))
+    if count < _MIN_UNNUMBERED or len(found) < _MIN_DISTINCT_SHARE * count:
+        return []
+    return list(found.values())
 
 
 def _follows(before: tuple[int, ...], number: tuple[int, ...]) -> bool:
@@ -558,12 +669,16 @@ def _with_levels(text: _Text, candidates: Sequence[_Candidate]) -> list[HeadingL
             level,
             _heading_text(text, candidate),
             candidate.style.kind in _NUMBERED,
+            candidate.run_in_chars,
         )
         for candidate, level in zip(candidates, levels, strict=True)
     ]
 
 
 def _heading_text(text: _Text, candidate: _Candidate) -> str:
+    if candidate.run_in_chars:
+        words = _undecorated(text.words(candidate.first)[: candidate.run_in_chars])
+        return " ".join(_RUN_IN_END.sub("", words).split())
     words = " ".join(text.plain(at) for at in range(candidate.first, candidate.last + 1))
     return _COLON_END.sub("", " ".join(words.split()))
 

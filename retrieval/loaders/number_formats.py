@@ -20,6 +20,9 @@ BUILT_IN = {
     22: "yyyy-mm-dd h:mm", 37: "#,##0", 38: "#,##0", 39: "#,##0.00", 40: "#,##0.00", 45: "mm:ss",
     46: "[h]:mm:ss", 47: "mm:ss.0",
 }  # fmt: skip
+# Day 0 of the 1900 date system, which counts a February 29 that 1900 did not have; and of the 1904 system.
+EPOCH = datetime(1899, 12, 30)  # noqa: DTZ001 a spreadsheet's times have no zone
+EPOCH_1904 = datetime(1904, 1, 1)  # noqa: DTZ001
 _TOKEN = regex.compile(
     r"""(?P<text>"[^"]*"|\\.|\[\$[^\]]*\])|\[(?P<elapsed>h+|m+|s+)\]|(?P<ignored>\[[^\]]*\]|_.|\*.)"""
     r"""|(?P<half>am/pm|a/p)|(?P<date>y+|m+|d+|h+|s+(?:\.0+)?)|(?P<digits>[0#?][0#?,.]*|\.[0#?]+)|(?P<sign>.)""",

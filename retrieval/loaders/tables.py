@@ -143,9 +143,15 @@ def _first_row_names(cells: Sequence[str]) -> tuple[str, ...]:
     return names if len(set(names)) == len(names) > 1 and are_names else ()
 
 
-def _format_plain(cells: Sequence[str]) -> str:
-    """Format a row without column names."""
-    return " | ".join(cell for cell in cells if cell)
+def _format_plain(row: TableRow) -> str:
+    """Format a row without column names.
+
+    Empty cells between others keep their place, unless half of the cells are empty.
+    """
+    first = next(iter(row.filled), 0)
+    cells = [c for column, c in enumerate(row.cells) if c or (column > first and column not in row.covered)]
+    filled = [cell for cell in row.cells if cell]
+    return " | ".join(cells if 2 * len(filled) > len(cells) else filled)
 
 
 def _is_column_name(text: str) -> bool:
@@ -345,7 +351,7 @@ def _join_levels(texts: Sequence[str]) -> _ColumnName:
 def _lay_out_body(first: int, names: _ColumnNames, body: Sequence[TableRow]) -> Iterator[RowText]:
     if not names:
         for number, row in enumerate(body, first):
-            if text := _format_plain(row.cells):
+            if text := _format_plain(row):
                 yield RowText(number, (text,))
         return
     filled = _carry_keys(body)
@@ -490,3 +496,43 @@ def _lines(cells: Sequence[str], names: _ColumnNames, columns: Sequence[int]) ->
 
 def _named(cell: str, name: str) -> str:
     return f"{name}: {cell}" if name else cell
+
+
+# Merged cells of spreadsheets
+
+
+class MergedArea(NamedTuple):
+    """Rows from 1 and columns from 0, each first and last."""
+
+    top: int
+    bottom: int
+    left: int
+    right: int
+
+
+class MergedCells:
+    """The merged cells of a sheet. A cell over several rows is repeated in each that has other text."""
+
+    def __init__(self, areas: Iterable[MergedArea]) -> None:
+        self._areas = sorted(areas)
+        self._next = 0
+        self._open: list[tuple[MergedArea, str]] = []
+
+    def apply(self, number: int, cells: list[str]) -> TableRow:
+        """Return a row, the next one from the top, with the text of cells merged with those of rows above."""
+        has_text = any(cells)
+        self._open = [(area, text) for area, text in self._open if area.bottom >= number]
+        covered: set[int] = set()
+        for area, text in self._open:
+            covered.update(range(area.left + 1, area.right + 1))
+            if has_text and text:
+                cells += [""] * (area.left + 1 - len(cells))
+                cells[area.left] = cells[area.left] or text
+        while self._next < len(self._areas) and self._areas[self._next].top <= number:
+            area = self._areas[self._next]
+            self._next += 1
+            if area.top == number:
+                covered.update(range(area.left + 1, area.right + 1))
+                if area.bottom > number:
+                    self._open.append((area, cells[area.left] if area.left < len(cells) else ""))
+        return TableRow(tuple(cells), covered=frozenset(covered))

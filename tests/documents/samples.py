@@ -383,6 +383,7 @@ DOCUMENTS = {
     "people.csv": CSV.encode,
     "market.tsv": TSV.encode,
     "shop.xlsx": make_xlsx,
+    "boatyard.xls": (Path(__file__).parent / "sheets" / "boatyard.xls").read_bytes,
     "cable-car.odt": make_odt,
     "tides.ods": make_ods,
     "lighthouse.odp": make_odp,

@@ -30,6 +30,8 @@ class HtmlBlock(NamedTuple):
     list_number: int = 0
     # Whether it is a row of a table of values, with the names of its columns.
     is_row: bool = False
+    # So many characters at its start are in bold type.
+    bold_chars: int = 0
 
 
 class BlockText:
@@ -38,6 +40,9 @@ class BlockText:
     def __init__(self) -> None:
         self.line: int | None = None
         self.is_after_lead = False
+        # The number of open elements of bold type.
+        self.bold_depth = 0
+        self._bold_chars = 0
         self._parts: list[str] = []
         self._length = 0
         self._last = self._gap = self._prefix = ""
@@ -55,6 +60,7 @@ class BlockText:
         if not words:
             self._gap += text
             return
+        is_bold = self.bold_depth > 0 and self._bold_chars == self._length
         gap = self._gap + text[: len(text) - len(text.lstrip(_WHITE_SPACE))]
         if self._last and self._last != "\n" and gap and not self._is_east_asian_break(gap, words[0]):
             self._append(" ")
@@ -62,6 +68,8 @@ class BlockText:
             self._lines.append(LineMark(self._length, self.line))
         self._append(self._prefix + _WHITE_SPACE_RUN.sub(" ", _EAST_ASIAN_BREAK.sub("", words)))
         self._gap, self._prefix = text[len(text.rstrip(_WHITE_SPACE)) :], ""
+        if is_bold:
+            self._bold_chars = self._length
         self.is_after_lead = False
 
     def add_line_break(self) -> None:
@@ -76,12 +84,17 @@ class BlockText:
             stop = end.start() if end else len(text)
             if text[start:stop].strip():
                 yield HtmlBlock(
-                    text[start:stop], level, _marks_between(self._lines, start, stop), list_number
+                    text[start:stop],
+                    level,
+                    _marks_between(self._lines, start, stop),
+                    list_number,
+                    bold_chars=self._bold_chars if start == 0 else 0,
                 )
             start = end.end() if end else stop
         self._parts.clear()
         self._lines.clear()
-        self._length, self._last, self._gap, self.is_after_lead = 0, "", "", False
+        self._length = self._bold_chars = 0
+        self._last, self._gap, self.is_after_lead = "", "", False
 
     def _is_east_asian_break(self, gap: str, following: str) -> bool:
         return "\n" in gap and bool(_IS_EAST_ASIAN.match(self._last) and _IS_EAST_ASIAN.match(following))
@@ -192,6 +205,8 @@ _LEAD_TAGS = frozenset({"dt", "summary"})
 _TAGS_AFTER_LEAD = frozenset({"dd", "div", "dt", "p"})
 _HEADING_LEVELS = {f"h{level}": level for level in range(1, 7)}
 _CELL_SPAN = regex.compile(r"[1-9][0-9]{0,2}")
+_BOLD_TAGS = frozenset({"b", "strong"})
+_BOLD_STYLE = regex.compile(r"font-weight\s*:\s*(?:bold|[6-9]00)\b", regex.IGNORECASE)
 _LINE_NUMBER = regex.compile(r"[1-9][0-9]{0,8}")
 
 
@@ -235,7 +250,7 @@ def _add_blocks(blocks: Iterable[HtmlBlock], builder: DocumentBuilder) -> None:
         if block.is_row:
             builder.add_row(block.text, title, block.lines, block.list_number)
         elif block.level is None:
-            builder.add_block(block.text, block.lines, block.list_number)
+            builder.add_block(block.text, block.lines, block.list_number, bold_chars=block.bold_chars)
         else:
             builder.add_heading(block.text, block.level, block.lines)
 
@@ -293,6 +308,8 @@ def _apply_tag(tag: str, node: LexborNode, is_opening: bool, inline: BlockText, 
     """Apply the effect of a tag on the text: a line break, an item's number or the end of a lead."""
     if tag == "br" and is_opening:
         inline.add_line_break()
+    elif _is_bold(node):
+        inline.bold_depth += 1 if is_opening else -1
     elif tag in {"ol", "ul"}:
         lists.open(node) if is_opening else lists.close()
     elif tag == "li":
@@ -300,6 +317,12 @@ def _apply_tag(tag: str, node: LexborNode, is_opening: bool, inline: BlockText, 
     elif tag in _LEAD_TAGS and not is_opening and inline:
         inline.add_line_break()
         inline.is_after_lead = True
+
+
+def _is_bold(node: LexborNode) -> bool:
+    if node.tag != "span":
+        return node.tag in _BOLD_TAGS
+    return _BOLD_STYLE.search(node.attributes.get("style") or "") is not None
 
 
 def _continues(tag: str, is_opening: bool, inline: BlockText) -> bool:

@@ -108,6 +108,9 @@ def load(data: bytes, name: str) -> Document:
     title = page.head.css_first("title") if page.head else None
     builder = DocumentBuilder(name)
     extract_blocks(page, builder)
+    if builder.has_bold_starts:
+        # Pages saved from a text have titles in bold type. In others, short lines are menus and lists.
+        builder.find_headings()
     return builder.build(title.text() if title else None)
 
 

@@ -4,6 +4,7 @@ Read from the XML itself; docs/decisions/0010-opendocument-readers.md compares t
 """
 
 from collections.abc import Mapping
+from functools import partial
 from xml.etree.ElementTree import Element
 
 import regex
@@ -19,6 +20,7 @@ from retrieval.loaders.odf.opendocument import (
     paragraphs,
     read_paragraph,
     read_rows,
+    texts_with_weight,
 )
 from retrieval.model import Document
 
@@ -38,7 +40,8 @@ def load(data: bytes, name: str) -> Document:
     """Load an .odt file; the title is that of its properties, else its Title, else its first heading."""
     package = OpenDocument(data, name, "text")
     builder = DocumentBuilder(name)
-    _TextReader(builder, name, package.styles("paragraph")).add(package.body)
+    styles, inline_styles = package.styles("paragraph"), package.styles("text")
+    _TextReader(builder, name, styles, inline_styles).add(package.body)
     builder.find_headings()
     return builder.build(package.title)
 
@@ -46,10 +49,17 @@ def load(data: bytes, name: str) -> Document:
 class _TextReader:
     """Adds the content of a text document to a builder."""
 
-    def __init__(self, builder: DocumentBuilder, name: str, styles: Mapping[str, Style]) -> None:
+    def __init__(
+        self,
+        builder: DocumentBuilder,
+        name: str,
+        styles: Mapping[str, Style],
+        inline_styles: Mapping[str, Style],
+    ) -> None:
         self._builder = builder
         self._name = name
         self._styles = styles
+        self._inline_styles = inline_styles
         self._lists = self._list_number = 0
 
     def add(self, element: Element) -> None:
@@ -74,7 +84,9 @@ class _TextReader:
         text, anchored = read_paragraph(element)
         level = self._level(element)
         if level is None:
-            self._builder.add_block(text, list_number=self._list_number)
+            self._builder.add_block(
+                text, list_number=self._list_number, bold_chars=self._bold_chars(element, text)
+            )
         else:
             self._builder.add_heading(text, level)
         for inner in anchored:
@@ -92,6 +104,18 @@ class _TextReader:
 
     def _add_table(self, table: Element) -> None:
         tables.add_table(self._builder, read_rows(table, self._name))
+
+    def _bold_chars(self, paragraph: Element, text: str) -> int:
+        """Return how many characters of a paragraph's text are in bold type at its start."""
+        is_bold = _is_bold(self._styles, paragraph) or False
+        count = 0
+        for words, is_own_bold in texts_with_weight(
+            paragraph, partial(_is_bold, self._inline_styles), is_bold=is_bold
+        ):
+            if words.strip() and not is_own_bold:
+                break
+            count += len("".join(words.split()))
+        return _length_of(text, count)
 
     def _level(self, element: Element) -> int | None:
         """Return the level of a heading, or None for a paragraph."""
@@ -111,6 +135,28 @@ class _TextReader:
                 return _outline_level(style.outline_level)
             name = style.parent
         return None
+
+
+def _is_bold(styles: Mapping[str, Style], element: Element) -> bool | None:
+    """Return whether the style of an element makes its text bold; None if it does not say."""
+    name = element.get(f"{TEXT}style-name", "")
+    for _ in range(_MAX_STYLE_CHAIN):
+        style = styles.get(name)
+        if style is None:
+            return None
+        if style.is_bold is not None:
+            return style.is_bold
+        name = style.parent
+    return None
+
+
+def _length_of(text: str, letters: int) -> int:
+    """Return the length of the start of a text that holds so many characters that are no white space."""
+    for at, char in enumerate(text):
+        if not letters:
+            return at
+        letters -= not char.isspace()
+    return len(text)
 
 
 def _outline_level(value: str) -> int | None:

@@ -3,7 +3,7 @@
 Read from the XML itself; docs/decisions/0010-opendocument-readers.md compares the libraries.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from xml.etree.ElementTree import Element
@@ -20,6 +20,8 @@ _URN = "{urn:oasis:names:tc:opendocument:xmlns:%s:1.0}"
 DRAW, OFFICE, PRESENTATION, STYLE, TABLE, TEXT = (
     _URN % space for space in ("drawing", "office", "presentation", "style", "table", "text")
 )
+_FONT_WEIGHT = f"{_URN % 'xsl-fo-compatible'}font-weight"
+_BOLD_WEIGHTS = frozenset({"bold", "600", "700", "800", "900"})
 _CONTENT, _STYLES, _META, _MANIFEST = "content.xml", "styles.xml", "meta.xml", "META-INF/manifest.xml"
 _KINDS = ("text", "spreadsheet", "presentation", "drawing", "chart", "database")
 # Comments, deleted text, form controls, embedded objects, and phonetic guides over East Asian words.
@@ -48,11 +50,15 @@ _ROW_GROUPS = frozenset({"table-row-group", "table-rows", "table-header-rows"})
 
 @dataclass(frozen=True, slots=True)
 class Style:
-    """What a style says of what is read: `outline_level` counts from 1, `is_shown` is of sheets."""
+    """What a style says of what is read: `outline_level` counts from 1, `is_shown` is of sheets.
+
+    `is_bold` is None if it does not say.
+    """
 
     parent: str
     outline_level: str
     is_shown: bool
+    is_bold: bool | None = None
 
 
 class OpenDocument:
@@ -100,8 +106,14 @@ def _read_styles(root: Element, family: str) -> Iterator[tuple[str, Style]]:
                         style.get(f"{STYLE}parent-style-name", ""),
                         style.get(f"{STYLE}default-outline-level", ""),
                         properties is None or properties.get(f"{TABLE}display") != "false",
+                        _is_bold(style.find("text-properties")),
                     ),
                 )
+
+
+def _is_bold(properties: Element | None) -> bool | None:
+    weight = "" if properties is None else properties.get(_FONT_WEIGHT, "")
+    return weight in _BOLD_WEIGHTS if weight else None
 
 
 def _is_encrypted(archive: ZipArchive) -> bool:
@@ -160,6 +172,21 @@ def _read_inline(element: Element, parts: list[str], anchored: list[Element]) ->
         elif tag not in SKIPPED:
             _read_inline(child, parts, anchored)
         _add_text(child.tail, parts)
+
+
+def texts_with_weight(
+    element: Element, is_bold_of: Callable[[Element], bool | None], *, is_bold: bool
+) -> Iterator[tuple[str, bool]]:
+    """Yield the texts of a paragraph as they are in the file, and whether each is in bold type.
+
+    `is_bold` is that of the element; `is_bold_of` returns what a child's own style says, if anything.
+    """
+    yield element.text or "", is_bold
+    for child in element:
+        if child.tag not in _ANCHORED and child.tag not in SKIPPED:
+            own = is_bold_of(child)
+            yield from texts_with_weight(child, is_bold_of, is_bold=is_bold if own is None else own)
+        yield child.tail or "", is_bold
 
 
 def _add_text(text: str | None, parts: list[str]) -> None:

@@ -4,6 +4,7 @@ Read from the XML itself: python-docx leaves out content controls, text boxes, n
 (docs/decisions/0004-office-readers.md).
 """
 
+from collections.abc import Iterator, Mapping
 from xml.etree.ElementTree import Element
 
 import regex
@@ -27,6 +28,7 @@ _TITLE = "title"
 _CONTENTS = regex.compile(r"(?:toc|contents|table of figures|verzeichnis) ?[1-9]?")
 _BODY_TEXT_LEVEL = 9
 _MAX_STYLE_CHAIN = 12
+_TRUE = frozenset({"1", "true", "on"})
 _SPAN = regex.compile(r"[1-9][0-9]?")
 _NOTES = {"footnoteReference": "footnote", "endnoteReference": "endnote"}
 
@@ -34,7 +36,8 @@ _NOTES = {"footnoteReference": "footnote", "endnoteReference": "endnote"}
 def load(data: bytes, name: str) -> Document:
     """Read a .docx file; the title is that of its properties, else its Title, else its first heading."""
     package = Package(data, name, "document")
-    levels = _style_levels(package.related(package.path, "styles"))
+    styles = package.related(package.path, "styles")
+    levels, bold = _style_levels(styles), _BoldStyles(styles)
     notes = {kind: _read_notes(package.related(package.path, f"{kind}s"), kind) for kind in _NOTES.values()}
     builder = DocumentBuilder(name)
     for element in descendants(package.main, _SKIPPED, _is_table):
@@ -43,7 +46,7 @@ def load(data: bytes, name: str) -> Document:
                 builder,
                 _paragraph_text(element),
                 _paragraph_level(element, levels),
-                is_bold=_is_bold(element),
+                bold.bold_chars(element),
             )
         elif element.tag == "tbl" and _is_table(element):
             _add_table(builder, element)
@@ -55,9 +58,9 @@ def load(data: bytes, name: str) -> Document:
     return builder.build(package.title)
 
 
-def _add_paragraph(builder: DocumentBuilder, text: str, level: int | None, *, is_bold: bool) -> None:
+def _add_paragraph(builder: DocumentBuilder, text: str, level: int | None, bold_chars: int) -> None:
     if level is None:
-        builder.add_block(text, is_bold=is_bold)
+        builder.add_block(text, bold_chars=bold_chars)
     elif level:
         builder.add_heading(text, level)
     else:
@@ -113,10 +116,7 @@ def _style_levels(styles: Element | None) -> dict[str, int]:
 
 
 def _style_level(identity: str, styles: dict[str, Element]) -> int | None:
-    for _ in range(_MAX_STYLE_CHAIN):
-        style = styles.get(identity)
-        if style is None:
-            return None
+    for style in _with_parents(identity, styles):
         name = (_child_value(style, "name") or "").lower()
         named = _HEADING.fullmatch(name)
         if _CONTENTS.fullmatch(name):
@@ -126,7 +126,6 @@ def _style_level(identity: str, styles: dict[str, Element]) -> int | None:
         outline = style.find("pPr/outlineLvl")
         if outline is not None:
             return _outline_level(outline)
-        identity = _child_value(style, "basedOn") or ""
     return None
 
 
@@ -140,13 +139,76 @@ def _paragraph_level(paragraph: Element, levels: dict[str, int]) -> int | None:
     )
 
 
-def _is_bold(paragraph: Element) -> bool:
-    """Return whether all words of a paragraph are marked as bold; styles are not asked."""
-    runs = [run for run in descendants(paragraph, _OUTSIDE_PARAGRAPH) if run.tag == "r"]
-    marks = [run.find("rPr/b") for run in runs if any((t.text or "").strip() for t in run.iter("t"))]
-    return bool(marks) and all(
-        mark is not None and attribute(mark, "val") not in {"0", "false", "off"} for mark in marks
-    )
+class _BoldStyles:
+    """The styles that make text bold."""
+
+    def __init__(self, styles: Element | None) -> None:
+        found = [] if styles is None else [style for style in styles if style.tag == "style"]
+        self._styles = {attribute(style, "styleId") or "": style for style in found}
+        self._default = next(
+            (
+                identity
+                for identity, style in self._styles.items()
+                if attribute(style, "type") == "paragraph" and attribute(style, "default") in _TRUE
+            ),
+            "",
+        )
+        self._known: dict[str, bool | None] = {}
+
+    def bold_chars(self, paragraph: Element) -> int:
+        """Return how many characters are in bold type at the start of a paragraph."""
+        properties = paragraph.find("pPr")
+        style = None if properties is None else _child_value(properties, "pStyle")
+        is_bold = self._is_bold(self._default if style is None else style) or False
+        count = 0
+        for run in descendants(paragraph, _OUTSIDE_PARAGRAPH, lambda element: element.tag == "r"):
+            text = _paragraph_text(run) if run.tag == "r" else ""
+            if text.strip() and not self._is_run_bold(run, is_default=is_bold):
+                return count
+            count += len(text)
+        return count
+
+    def _is_run_bold(self, run: Element, *, is_default: bool) -> bool:
+        properties = run.find("rPr")
+        if properties is None:
+            return is_default
+        own = _is_marked_bold(properties)
+        if own is None:
+            own = self._is_bold(_child_value(properties, "rStyle") or "")
+        return is_default if own is None else own
+
+    def _is_bold(self, identity: str) -> bool | None:
+        """Return whether a style makes text bold; None if it does not say."""
+        if identity not in self._known:
+            self._known[identity] = next(
+                (
+                    own
+                    for style in _with_parents(identity, self._styles)
+                    if (own := _style_bold(style)) is not None
+                ),
+                None,
+            )
+        return self._known[identity]
+
+
+def _style_bold(style: Element) -> bool | None:
+    properties = style.find("rPr")
+    return None if properties is None else _is_marked_bold(properties)
+
+
+def _is_marked_bold(properties: Element) -> bool | None:
+    mark = properties.find("b")
+    return None if mark is None else attribute(mark, "val") not in {"0", "false", "off"}
+
+
+def _with_parents(identity: str, styles: Mapping[str, Element]) -> Iterator[Element]:
+    """Yield a style and those that it is based on."""
+    for _ in range(_MAX_STYLE_CHAIN):
+        style = styles.get(identity)
+        if style is None:
+            return
+        yield style
+        identity = _child_value(style, "basedOn") or ""
 
 
 def _outline_level(element: Element) -> int | None:
@@ -184,7 +246,7 @@ def _add_table(builder: DocumentBuilder, table: Element) -> None:
 def _has_header(table: Element) -> bool:
     """Return whether the table's style formats the first row as a header."""
     look = table.find("tblPr/tblLook")
-    return look is not None and look.get("firstRow") in {"1", "true", "on"}
+    return look is not None and look.get("firstRow") in _TRUE
 
 
 def _is_row(element: Element) -> bool:

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 from math import isfinite
-from typing import NamedTuple
 from xml.etree.ElementTree import Element
 
 import regex
@@ -16,9 +15,9 @@ import regex
 from retrieval.errors import DocumentError, ProblemKind
 from retrieval.loaders import document_builder, tables
 from retrieval.loaders.document_builder import MAX_DOCUMENT_CHARS, DocumentBuilder
-from retrieval.loaders.number_formats import BUILT_IN, format_number, format_plain
+from retrieval.loaders.number_formats import BUILT_IN, EPOCH, EPOCH_1904, format_number, format_plain
 from retrieval.loaders.ooxml.package import Package, attribute, descendants
-from retrieval.loaders.tables import TableRow
+from retrieval.loaders.tables import MergedArea, MergedCells, TableRow
 from retrieval.model import Document
 
 MAX_ROWS = 100_000
@@ -29,18 +28,6 @@ _NUMBER = regex.compile(r"[0-9]{1,7}")
 _AREA = regex.compile(r"(?P<left>[A-Z]{1,3})(?P<top>[0-9]{1,7}):(?P<right>[A-Z]{1,3})(?P<bottom>[0-9]{1,7})")
 _ESCAPE = regex.compile(r"_x([0-9A-Fa-f]{4})_")
 _CONTROL = regex.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")
-# Day 0 of the 1900 date system, which counts a February 29 that 1900 did not have; and of the 1904 system.
-_EPOCH = datetime(1899, 12, 30)  # noqa: DTZ001 a spreadsheet's times have no zone
-_EPOCH_1904 = datetime(1904, 1, 1)  # noqa: DTZ001
-
-
-class _MergedArea(NamedTuple):
-    """Rows from 1 and columns from 0, each first and last."""
-
-    top: int
-    bottom: int
-    left: int
-    right: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +64,7 @@ def load(data: bytes, name: str) -> Document:
 def _rows(sheet: Element, book: _Workbook, name: str) -> Iterator[tuple[str, TableRow]]:
     """Yield the rows with their numbers; a row without one follows the row before it."""
     number = 0
-    merged = _MergedCells(sheet)
+    merged = MergedCells(_merged_areas(sheet))
     for row in sheet.iter("row"):
         given = row.get("r", "")
         number = int(given) if _NUMBER.fullmatch(given) else number + 1
@@ -95,42 +82,11 @@ def _rows(sheet: Element, book: _Workbook, name: str) -> Iterator[tuple[str, Tab
         yield str(number), merged.apply(number, cells)
 
 
-class _MergedCells:
-    """The merged cells of a sheet. A cell over several rows is repeated in each that has other text."""
-
-    def __init__(self, sheet: Element) -> None:
-        areas = (_AREA.fullmatch(cell.get("ref", "")) for cell in sheet.iter("mergeCell"))
-        self._areas: list[_MergedArea] = sorted(
-            _MergedArea(
-                int(area["top"]),
-                int(area["bottom"]),
-                _column_number(area["left"]) - 1,
-                _column_number(area["right"]) - 1,
-            )
-            for area in areas
-            if area
-        )
-        self._next = 0
-        self._open: list[tuple[_MergedArea, str]] = []
-
-    def apply(self, number: int, cells: list[str]) -> TableRow:
-        """Return a row, the next one from the top, with the text of cells merged with those of rows above."""
-        has_text = any(cells)
-        self._open = [(area, text) for area, text in self._open if area.bottom >= number]
-        covered: set[int] = set()
-        for area, text in self._open:
-            covered.update(range(area.left + 1, area.right + 1))
-            if has_text and text:
-                cells += [""] * (area.left + 1 - len(cells))
-                cells[area.left] = cells[area.left] or text
-        while self._next < len(self._areas) and self._areas[self._next].top <= number:
-            area = self._areas[self._next]
-            self._next += 1
-            if area.top == number:
-                covered.update(range(area.left + 1, area.right + 1))
-                if area.bottom > number:
-                    self._open.append((area, cells[area.left] if area.left < len(cells) else ""))
-        return TableRow(tuple(cells), covered=frozenset(covered))
+def _merged_areas(sheet: Element) -> Iterator[MergedArea]:
+    for cell in sheet.iter("mergeCell"):
+        if area := _AREA.fullmatch(cell.get("ref", "")):
+            columns = (_column_number(area[side]) - 1 for side in ("left", "right"))
+            yield MergedArea(int(area["top"]), int(area["bottom"]), *columns)
 
 
 def _column_index(reference: str, following: int) -> int:
@@ -203,7 +159,7 @@ def _read_workbook(package: Package) -> _Workbook:
     return _Workbook(
         texts=tuple(_join_runs(text) for text in texts.findall("si")) if texts is not None else (),
         formats=tuple(_formats(styles)) if styles is not None else (),
-        epoch=_EPOCH_1904 if is_1904 else _EPOCH,
+        epoch=EPOCH_1904 if is_1904 else EPOCH,
     )
 
 

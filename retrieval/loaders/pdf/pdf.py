@@ -290,12 +290,12 @@ class _PdfBuilder:
         lowest = max((heading.level for heading in large), default=0)
         spans = {heading.span for heading in large}
         told = [
-            Heading(self._spans[number], lowest + own.level, own.text)
+            Heading(own.span(self._spans[number], self._spans[number]), lowest + own.level, own.text)
             for number, own in by_paragraph.items()
             if self._spans[number] not in spans
         ]
         headings = sorted([*large, *told], key=lambda heading: heading.span)
-        return tuple(headings), left_out | by_paragraph.keys()
+        return tuple(headings), left_out | {n for n, own in by_paragraph.items() if not own.run_in_chars}
 
     def _title(
         self,

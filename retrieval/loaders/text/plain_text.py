@@ -47,14 +47,14 @@ def load(data: bytes, name: str) -> Document:
     lines = list(_lines(text))
     found = find_headings([TextLine(span.of(text), is_apart) for span, is_apart in lines])
     title = ""
-    if found and found[0].first == 0:
+    if found and found[0].first == 0 and not found[0].run_in_chars:
         title = "" if found[0].is_numbered else found[0].text
     elif len(lines) > 1 and _is_title(text, lines[0][0]):
         title = " ".join(lines[0][0].of(text).split())
         below = [replace(own, level=own.level + 1) for own in found]
         found = [HeadingLines(0, 0, 1, 1, title, is_numbered=False), *below]
     headings = tuple(
-        Heading(Span(lines[own.first][0].start, lines[own.last][0].end), own.level, own.text) for own in found
+        Heading(own.span(lines[own.first][0], lines[own.last][0]), own.level, own.text) for own in found
     )
     blocks = list(_paragraphs_between(text, [span for span, _ in lines], found))
     return Document(name, title or title_from_opening(text) or name, text, tuple(blocks), headings)

@@ -17,7 +17,8 @@ from retrieval.model import ScanMark
 from retrieval.ocr import tesseract
 from retrieval.ocr.scanned_page import ScannedPage
 from retrieval.ocr.tesseract import MissingLanguageError
-from tests.documents import scans
+from tests.documents import samples, scans
+from tests.documents.mail_samples import mail_with
 from tests.documents.pdf_builder import PdfBuilder, TextLine
 
 pytestmark = pytest.mark.slow
@@ -290,6 +291,32 @@ def test_a_page_that_takes_too_long_is_left_out(folder: Path, monkeypatch: pytes
     (file,) = library.unread_scans
     assert library.read_scan(file)
     assert ["pictures without text" in problem.reason for problem in _open(folder).problems] == [True]
+
+
+@pytest.mark.skipif(not tesseract.is_available(), reason="needs Tesseract")
+def test_scans_in_archives_and_mails(tmp_path: Path) -> None:
+    """Scans in a ZIP file, attached to a mail, and in a mail in a ZIP file are read as others are."""
+    folder = tmp_path / "docs"
+    folder.mkdir()
+    mill, ferry = ["The old mill was built by monks in 1790."], ["The last ferry departs at 17:45 on Sunday."]
+    inner = mail_with({"ferry.tif": scans.make_tiff([ferry])})
+    packed = samples.make_zip({"scan.png": scans.make_png(FIRST), "inner.eml": inner})
+    (folder / "pack.zip").write_bytes(packed)
+    (folder / "post.eml").write_bytes(mail_with({"mill.pdf": scans.make_scanned_pdf([mill])}))
+    library = _open(folder)
+    names = ["pack.zip/inner.eml/ferry.tif", "pack.zip/scan.png", "post.eml/mill.pdf"]
+    assert names == sorted(file.name for file in library.unread_scans)
+    assert all(library.read_scan(file) for file in library.unread_scans)
+    library = LocalLibrary.open(folder, before=library)
+    assert () == tuple(library.unread_scans)
+    for question, name, words in (
+        (QUESTION, "pack.zip/scan.png", ANSWER),
+        ("When was the old mill built?", "post.eml/mill.pdf", "1790"),
+        ("When does the last ferry depart?", "pack.zip/inner.eml/ferry.tif", "17:45"),
+    ):
+        citation = asyncio.run(library.answer(question)).citations[0]
+        assert (name, True) == (citation.document, words in citation.quote)
+        assert library.picture(citation)
 
 
 def test_the_shortest_is_read_first() -> None:

@@ -38,6 +38,7 @@ QUESTIONS = [
     ("people.csv", "Welchen Beruf hatte Jonas Veit?", "Bäcker", "people, row 4"),
     ("market.tsv", "ما سعر عسل الجبل؟", "90", "market, row 3"),
     ("shop.xlsx", "What is the price of lamp oil?", "12.50 kr", "shop, sheet “Prices”, row 4"),
+    ("boatyard.xls", "What is the fee for scraping the hull?", "12.50 kr", "boatyard, sheet “Fees”, row 4"),
     ("ferry.srt", "Who built the ferry?", "Brandt shipyard", "ferry, at 00:12:31"),
     ("harbour.vtt", "How much does the crane lift?", "forty tons", "Harbour tour, at 00:00:02"),
     ("tides.ipynb", "When was the gauge calibrated?", "in 2019", "Tides at Skerry, cell 1"),

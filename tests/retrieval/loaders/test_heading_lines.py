@@ -122,8 +122,71 @@ def test_misread_paragraph_signs() -> None:
 
 def test_bold() -> None:
     """A short bold line before one that is not bold is a heading."""
-    lines = [TextLine("Rent", is_apart=True, is_bold=True), TextLine("It is 900 pounds.", is_apart=True)]
+    lines = [TextLine("Rent", is_apart=True, bold_chars=4), TextLine("It is 900 pounds.", is_apart=True)]
     assert ["Rent"] == [heading.text for heading in find_headings(lines)]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (("LEASE\n\n1. Rent. The rent is 900 euros a month and is due on\nthe first day of it.\n\n"
+         "2. Use of Premises. No trade is carried on in the flat.\n\n3. Pets. One cat may be kept.\n"),
+         ["LEASE", "  1. Rent", "  2. Use of Premises", "  3. Pets"]),
+        (("1. Rent: The rent is 900 euros a month.\n2. Late payment: A fee of 20 euros is due.\n"
+         "3. Pets – no dogs are allowed in the house.\n"),
+         ["1. Rent", "2. Late payment", "3. Pets"]),
+        ("Section 4. Rent. It is 900 pounds.\n\nSection 5. Pets. One cat is allowed.\n",
+         ["Section 4. Rent", "Section 5. Pets"]),
+        ("§ 1 Miete. Die Miete beträgt 900 Euro.\n\n§ 2 Kaution. Sie beträgt 1800 Euro.\n",
+         ["§ 1 Miete", "§ 2 Kaution"]),
+        ("1. Аренда. Плата составляет 9000 рублей.\n\n2. Залог. Он равен плате за два месяца.\n",
+         ["1. Аренда", "2. Залог"]),
+        ("一、租金：每月租金为3000元，按月支付。\n二、押金：押金为6000元，退房时退还。\n",
+         ["一、租金", "二、押金"]),
+        ("1. Rent\nIt is 900.\n2. Pets. One cat may be kept.\n3. Keys\nThere are five.\n",
+         ["1. Rent", "2. Pets", "3. Keys"]),
+    ],
+)  # fmt: skip
+def test_run_in_headings(text: str, expected: list[str]) -> None:
+    """The first words of numbered paragraphs are headings, and can still be quoted with what follows."""
+    assert expected == outline(text)
+    document = load(text.encode(), "a.txt")
+    run_ins = [own for own in document.headings if any(own.span.start == b.start for b in document.blocks)]
+    assert run_ins
+    assert all(own.span.of(text).rstrip(".:：– ") == own.text for own in run_ins)
+    passages = {passage.heading[-1]: passage.text for passage in split_passages(document) if passage.heading}
+    assert all(passages[own.text].startswith(own.text) for own in run_ins)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        ("Proceed so:\n\n1. Open the lid. Then remove the tray.\n2. Wash the tray with water. Use soap.\n"
+         "3. Put the tray back. Close the lid again.\n"),
+        "1. Dr. Smith will see you at nine.\n\n2. Mr. Jones will come later on Monday.\n",
+        "1. Milk: two litres\n2. Eggs: a dozen\n3. Bread: one loaf of rye\n",
+        "1. Is it open? Yes, from nine to five.\n2. Is it free? No, it costs four crowns.\n",
+        "1. Note. The shop is closed.\n2. Note. The shop is open again.\n3. Note. It is closed.\n",
+        "4. Rent. The rent is 900 euros a month.\n",
+    ],
+)  # fmt: skip
+def test_no_run_in_headings(text: str) -> None:
+    """Steps of several sentences, abbreviations, entries of lists, questions and refrains are none."""
+    assert [] == outline(text)
+
+
+def test_bold_run_in_headings() -> None:
+    """Titles in bold type at the start of paragraphs are headings; words of sentences and labels are none."""
+    paragraphs = [
+        ("HOUSE RULES", 0),
+        ("Rent. It is 900 pounds a month.", 5),
+        ("Pets – one cat may be kept here.", 4),
+        ("All are equal here.", 3),
+        ("Telephone: 555 123 456", 10),
+    ]
+    found = find_headings([TextLine(text, is_apart=True, bold_chars=bold) for text, bold in paragraphs])
+    assert ["HOUSE RULES", "Rent", "Pets"] == [heading.text for heading in found]
+    assert [0, 5, 4] == [heading.run_in_chars for heading in found]
 
 
 @pytest.mark.parametrize(
@@ -146,17 +209,21 @@ def test_sections_of_documents(name: str, count: int, heading: tuple[str, ...], 
 @given(
     st.lists(
         st.sampled_from(
-            ["", "1. A", "2. B", "B:", "CAPS HERE", "----", "§ 3 C", "It is so.", "x y", "第一条", "|"]
+            [
+                *("", "1. A", "2. B", "B:", "CAPS HERE", "----", "§ 3 C", "It is so.", "x y", "第一条", "|"),
+                *("1. Rent. It is due on the first.", "2. Pets. One cat may be kept.", "3. Keys"),
+            ]
         )
     )
 )
 def test_all_words_are_kept(lines: list[str]) -> None:
-    """Each line is in a heading or in a block, in none twice, and each heading has a block below it."""
+    """Each line is in a heading or in a block, in none twice, and each heading has text below it."""
     text = "\n".join(lines)
     document = load(text.encode(), "a.txt")
-    spans = sorted([*document.blocks, *(heading.span for heading in document.headings)])
+    apart = [own.span for own in document.headings if all(own.span.start != b.start for b in document.blocks)]
+    spans = sorted([*document.blocks, *apart])
     assert all(before.end <= after.start for before, after in pairwise(spans))
     kept = "".join(span.of(text) for span in spans)
     assert "".join(filter(str.isalnum, text)) == "".join(filter(str.isalnum, kept))
     if document.headings:
-        assert document.blocks[-1] > document.headings[-1].span
+        assert document.blocks[-1].start >= document.headings[-1].span.start

@@ -26,6 +26,20 @@ def parts(rows: Sequence[TableRow], header: Header = "evident") -> list[str]:
     return [part for text in lay_out(rows, header) for part in text.parts]
 
 
+def test_empty_cells_of_rows_without_names() -> None:
+    """They keep their place; the first ones, those under a wide cell, and many of them are left out."""
+    rows = table(
+        "Mon | | 9 to 17", "Tue | 9 to 12 |", "Wed | < | closed", "Thu | | | | 9 to 12", "| by day | by night"
+    )
+    assert [
+        "Mon |  | 9 to 17",
+        "Tue | 9 to 12",
+        "Wed | closed",
+        "Thu | 9 to 12",
+        "by day | by night",
+    ] == [part.strip() for part in parts(rows)]
+
+
 @pytest.mark.parametrize(
     ("rows", "expected"),
     [

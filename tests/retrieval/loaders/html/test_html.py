@@ -157,3 +157,16 @@ def test_wrong_format() -> None:
     """A picture with the suffix .html is refused."""
     with pytest.raises(DocumentError, match=r"^a\.html: this is not a text file"):
         load(b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0", "a.html")
+
+
+def test_bold_type() -> None:
+    """On a page without headings, short paragraphs in bold type are, and bold words before others."""
+    page = (
+        "<p><b>Rent</b></p><p>It is <b>900</b> pounds.</p>"
+        "<p><span style='font-weight: 700'>Pets</span></p><p>One cat may be kept.</p>"
+        "<p><strong>Keys.</strong> There are five of them.</p>"
+        "<p><strong>Bins.</strong> They are emptied on Monday.</p>"
+    )
+    assert ["Rent", "Pets", "Keys", "Bins"] == [heading.text for heading in read(page).headings]
+    assert () == read(page.replace("b>", "i>").replace("strong>", "i>").replace("700", "400")).headings
+    assert ["House"] == [heading.text for heading in read("<p>A</p><h2>House</h2>" + page).headings]

@@ -112,3 +112,25 @@ def test_other_files() -> None:
     manifest = "<manifest><file-entry><encryption-data/></file-entry></manifest>"
     with pytest.raises(DocumentError, match="is encrypted; save it without a password"):
         load(samples.replace_entries(samples.make_odt(), {"META-INF/manifest.xml": manifest}), "a.odt")
+
+
+def test_bold_type() -> None:
+    """Short paragraphs in bold type are headings, by their own style, its parent's or that of their words."""
+    style = (
+        '<style:style xmlns:fo="urn:oasis:names:tc:opendocument:xmlns:xsl-fo-compatible:1.0" '
+        'style:family="{}" style:name="{}" style:parent-style-name="{}">'
+        '<style:text-properties fo:font-weight="{}"/></style:style>'
+    )
+    plain = '<style:style style:family="paragraph" style:name="C" style:parent-style-name="B"/>'
+    styles = style.format("paragraph", "B", "", "bold") + style.format("text", "T", "", "700") + plain
+    titles = {
+        "Miete": '<text:p text:style-name="B">Miete</text:p>',
+        "Tiere": '<text:p text:style-name="C">Tiere</text:p>',
+        "Müll": '<text:p><text:span text:style-name="T">Mü<text:span>ll</text:span></text:span></text:p>',
+    }
+    below = "<text:p>Das ist <text:span text:style-name='T'>wichtig</text:span> für alle.</text:p>"
+    document = read("".join(title + below for title in titles.values()), styles)
+    assert [*titles] == [heading.text for heading in document.headings]
+    run_in = "<text:p><text:span text:style-name='T'>{}.</text:span>  Das ist hier für alle gesagt.</text:p>"
+    document = read(run_in.format("Miete") + run_in.format("Tiere"), styles)
+    assert ["Miete.", "Tiere."] == [heading.span.of(document.text) for heading in document.headings]

@@ -112,6 +112,29 @@ def test_no_document() -> None:
         load(samples.make_epub(), "a.docx")
 
 
+def test_bold_by_style() -> None:
+    """A short paragraph that its style makes bold is a heading, and so are bold words before others."""
+    word = Word()
+    style = word.styles.add_style("Klausel", WD_STYLE_TYPE.PARAGRAPH)
+    style.font.bold = True
+    word.styles.add_style("Unterklausel", WD_STYLE_TYPE.PARAGRAPH).base_style = style
+    strong = word.styles.add_style("Kräftig", WD_STYLE_TYPE.CHARACTER)
+    strong.font.bold = True
+    for title, name in (("Rent", "Klausel"), ("Pets", "Unterklausel")):
+        word.add_paragraph(title, style=name)
+        word.add_paragraph(f"All about {title.lower()} is said here.")
+    word.add_paragraph(style="Klausel").add_run("This is not bold").bold = False
+    for title in ("Keys", "Bins"):
+        paragraph = word.add_paragraph()
+        paragraph.add_run(f"{title}. ", style=strong)
+        paragraph.add_run("There are five of them.")
+    document = load(samples.to_bytes(word), "a.docx")
+    assert ["Rent", "Pets", "Keys", "Bins"] == [heading.text for heading in document.headings]
+    assert ["Rent", "Pets", "Keys.", "Bins."] == [own.span.of(document.text) for own in document.headings]
+    assert "Keys. There are five of them." in parts(document)
+    assert "This is not bold" in parts(document)
+
+
 def test_headings_by_look() -> None:
     """Without heading styles, bold and numbered short paragraphs are headings."""
     word = Word()

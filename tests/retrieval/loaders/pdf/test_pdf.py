@@ -325,3 +325,16 @@ def test_headings_by_words() -> None:
     assert ["1. Rent", "2. Pets"] == [heading.text for heading in document.headings]
     assert [words[1], words[3]] == parts(document)
     check(document)
+
+
+def test_run_in_headings() -> None:
+    """The first words of numbered paragraphs are headings, and can be quoted with what follows."""
+    rows = [
+        "1. Rent. The rent is 900 pounds a month and is",
+        "due on the first day of it.",
+        "2. Pets. One cat may be kept.",
+    ]
+    document = paper(lines(*rows))
+    assert ["1. Rent", "2. Pets"] == [heading.text for heading in document.headings]
+    assert ["1. Rent.", "2. Pets."] == [heading.span.of(document.text) for heading in document.headings]
+    assert [" ".join(rows[:2]), rows[2]] == parts(document)

@@ -56,6 +56,18 @@ def test_a_note_waits_for_the_end_of_its_paragraph() -> None:
     assert ["One."] == parts(read(r"One.\par {\footnote open"))
 
 
+def test_bold_type() -> None:
+    """Short paragraphs in bold type are headings, and so are bold words before others."""
+    body = r"{\b Miete\par }Die Miete ist f\'e4llig.\par\b Tiere\b0\par Eine Katze ist {\b erlaubt}.\par"
+    document = read(body)
+    assert ["Miete", "Tiere"] == [heading.text for heading in document.headings]
+    assert ["Die Miete ist fällig.", "Eine Katze ist erlaubt."] == parts(document)
+    document = read(
+        r"{\b Miete.} Sie ist im Mai f\'e4llig.\par\pard\b Tiere. \plain Eine Katze ist erlaubt.\par"
+    )
+    assert ["Miete.", "Tiere."] == [heading.span.of(document.text) for heading in document.headings]
+
+
 @pytest.mark.parametrize(
     ("data", "reason"),
     [
