@@ -140,11 +140,13 @@ def _quote_buttons(answer: Answer, rank: int, recipient: Recipient, origin: Orig
     if citation.is_legible:
         around.insert(0, surrounding_text_button(recipient.texts.show_context, citation, rank, origin))
     page = page_buttons(recipient.texts.show_page, citation, rank, recipient, origin)
-    last = [_copy_button(citation, recipient), *vote_buttons(rank, recipient, origin)]
+    copy, votes = _copy_button(citation, recipient), vote_buttons(rank, recipient, origin)
     if citation.locator.is_scanned:
         # The page shows whether OCR has read it right.
-        return [page, paging if count > 1 else [], around, last]
-    return [paging if count > 1 else [], [*around, *page], last]
+        return [page, paging if count > 1 else [], around, [copy, *votes]]
+    # Three labels do not fit side by side on a phone.
+    last = [[*page, copy], votes] if page else [[copy, *votes]]
+    return [paging if count > 1 else [], around, *last]
 
 
 def page_buttons(

@@ -1,6 +1,7 @@
 """Quotes and context: with any documents, messages are within Telegram's limits and quotes verbatim."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -148,6 +149,18 @@ def test_paging(
     cited = citation("Words.", (0, 6))
     reply = answers.render_quote(answer(cited, cited, cited), rank, RECIPIENT)
     assert expected == [text for row in _buttons(reply) for text, _ in row]
+
+
+@pytest.mark.parametrize("can_vote", [False, True])
+def test_no_three_labels_in_a_row(
+    can_vote: bool, citation: Callable[..., Any], answer: Callable[..., Any]
+) -> None:
+    """The button for the page of a quote stands beside a short one, as three would be cut on a phone."""
+    cited = citation("Words.", (0, 6), locator=Locator(None, 3, 50, 51, 9, "page", "3"))
+    reply = answers.render_quote(answer(cited), 1, replace(RECIPIENT, can_vote=can_vote))
+    rows = [[text for text, _ in row] for row in _buttons(reply)]
+    votes = [["👍", "👎"]] if can_vote else []
+    assert [["Show context", "Document"], ["Page", "Copy citation"], *votes] == rows
 
 
 def test_one_quote_has_no_paging(citation: Callable[..., Any], answer: Callable[..., Any]) -> None:
