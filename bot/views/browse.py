@@ -279,7 +279,8 @@ def _shorten(citation: Citation) -> Citation:
 
 def _describe(source: Source, texts: Texts) -> str:
     """Return the language, size and date of a document."""
-    parts = [source.language.upper(), texts.file_size(ceil(source.size / 1024))]
+    language = isolate_direction(source.language.upper(), texts)
+    parts = [language, texts.file_size(ceil(source.size / 1024))]
     # A file may have any date, even one that datetime cannot represent.
     with suppress(ValueError, OverflowError, OSError):
         if source.changed:

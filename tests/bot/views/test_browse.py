@@ -106,6 +106,12 @@ def test_headings_are_within_limits(
     check_limits(browse.render_removal(source, source.name, TEXTS))
 
 
+def test_details_stay_in_order_in_arabic() -> None:
+    """The code of the language is isolated, or it would draw the date to its left into its own direction."""
+    reply = browse.render_sources([DOCUMENT], 0, Recipient(texts_for("ar"), "verbatim_bot"))
+    assert "1. \u200f\u2068A document\u2069 · \u200f\u2068EN\u2069 · \u2068" in reply.text
+
+
 @st.composite
 def documents(draw: st.DrawFn) -> tuple[list[Passage], Source]:
     """Draw the passages of a document; some overlap with the previous one."""
