@@ -22,7 +22,7 @@ from typing import Self
 
 import regex
 
-from retrieval.language import tokenize
+from retrieval.language import Token, tokenize
 from retrieval.model import Source
 from retrieval.query.query import UNSPACED, document_words, load_stopwords, load_tables
 
@@ -312,9 +312,13 @@ def find_documents(name: str, sources: Sequence[Source], *, is_whole: bool = Fal
     for language in sorted({source.language for source in sources}):
         own = _content_terms(name, language)
         wanted = own - _document_terms(name, language)
+        joined = "".join(token.word for token in _content_tokens(name, language))
         for source in (source for source in sources if source.language == language):
-            names = [_content_terms(text, language) for text in _names(source)]
-            if own and any(_is_name(terms, own, wanted, is_whole=is_whole) for terms in names):
+            tokens = [_content_tokens(text, language) for text in _names(source)]
+            names = [{token.term for token in own_tokens} for own_tokens in tokens]
+            # "The price list" is pricelist.xls, "the pricelist" is price-list.xls.
+            is_joined = joined in ("".join(token.word for token in own_tokens) for own_tokens in tokens)
+            if own and (is_joined or any(_is_name(terms, own, wanted, is_whole=is_whole) for terms in names)):
                 exact.append(source)
             elif wanted and wanted <= set().union(*names):
                 matches.append(source)
@@ -362,10 +366,14 @@ def _names(source: Source) -> tuple[str, ...]:
     return source.title, source.name, file.name, file.stem
 
 
-def _content_terms(text: str, language: str) -> set[str]:
+def _content_tokens(text: str, language: str) -> list[Token]:
     stopwords = load_stopwords()
     ignored = stopwords[language].function_words if language in stopwords else frozenset()
-    return {token.term for token in tokenize(text, language) if token.word not in ignored}
+    return [token for token in tokenize(text, language) if token.word not in ignored]
+
+
+def _content_terms(text: str, language: str) -> set[str]:
+    return {token.term for token in _content_tokens(text, language)}
 
 
 def _document_terms(text: str, language: str) -> set[str]:

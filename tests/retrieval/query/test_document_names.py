@@ -12,6 +12,7 @@ SOURCES = [
     Source("ziegen00", "ziegen.txt", "Über Ziegen", 1, 1, "de"),
     Source("poezdki0", "poezdki.txt", "Политика командировок", 1, 1, "ru"),
     Source("zhengce0", "zhengce.txt", "差旅政策", 1, 1, "zh"),
+    Source("pricelis", "pricelist.xls", "Bikes", 1, 1, "en"),
     Source("handbook", "handbook.pdf", "Handbook", 1, 1, "en"),
 ]
 
@@ -54,10 +55,14 @@ def test_documents_by_name(name: str, found: list[str]) -> None:
         ("travel 2022", []),
         ("travel policy of 2023", []),
         ("expenses.mdx", []),
+        ("the price list", ["pricelis"]),
+        ("pricelist", ["pricelis"]),
+        ("the hand book", ["handbook"]),
+        ("the price", []),
     ],
 )
 def test_whole_names(name: str, found: list[str]) -> None:
-    """A whole title, in another inflection, or a file name among other words can be asked for."""
+    """A whole title, in another inflection or apart, or a file name among other words can be asked for."""
     assert found == [source.id for source in documents_meant(name, SOURCES, is_whole=True)]
 
 
