@@ -264,11 +264,14 @@ def _find_content(
         for offsets, word in folded[language].items()
         if word in own.function_words
     }
+    # "What's": the s is a word in languages of the documents, but not in that of the question.
+    own_words = {offsets for language in stopwords for offsets in folded[language]}
     return {
         (start, end)
         for words in folded.values()
         for start, end in words.keys() - function_words
         if end > covered_to[start]
+        and not (own_words and text[start - 1 : start] in _APOSTROPHES and (start, end) not in own_words)
     }
 
 
@@ -478,6 +481,7 @@ _COMMAS = regex.compile(r"\s*[,،、，;；]\s*")
 _QUESTION_MARK = regex.compile(r"[?？؟]")
 # "Bis wann kann ich kündigen"
 _MAX_WORDS_BEFORE_ASKING = 2
+_APOSTROPHES = ("'", "’", "ʼ")
 _LETTER_OR_DIGIT = regex.compile(r"[\p{L}\p{N}]")
 
 

@@ -39,6 +39,13 @@ def test_content(text: str, expected: list[str]) -> None:
     assert expected == content(text)
 
 
+@pytest.mark.parametrize("apostrophe", ["'", "’"])
+def test_an_ending_is_no_word_of_another_language(apostrophe: str) -> None:
+    """The s of "what's" is no content word in a library with German documents; a name after d' is."""
+    assert ["price"] == content(f"what{apostrophe}s the price", "en", "de")
+    assert ["hotel", "prix", "arc"] == content(f"l{apostrophe}hotel au prix de l{apostrophe}arc", "en", "fr")
+
+
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_stopwords_are_not_content(language: str) -> None:
     """No function word or greeting is a content word in its own language."""
