@@ -9,7 +9,7 @@ from bot.i18n.messages import Texts
 from bot.telegram.messaging import answer_query, edit_reply, question_of, require_query
 from bot.views import answers, browse
 from bot.views.message import Action, ButtonPress, Recipient, Reply, decode_press
-from bot.views.text_layout import MAX_PLACES, citation_location
+from bot.views.text_layout import MAX_PLACES, named_location
 from retrieval.model import Answer, Citation
 from retrieval.query.intent import Topic, parse_document_question
 
@@ -92,7 +92,7 @@ async def _send_page(
     picture = await in_thread(lambda: library.picture(citation))
     if picture is None or not isinstance(message, Message):
         return recipient.texts.page_not_available
-    await message.reply_photo(picture, caption=citation_location(citation, recipient.texts))
+    await message.reply_photo(picture, caption=named_location(citation, recipient.texts))
     return None
 
 

@@ -33,9 +33,9 @@ from bot.views.message import (
 )
 from bot.views.text_layout import (
     MAX_TITLE_UNITS,
-    citation_location,
     isolate_direction,
     location_text,
+    named_location,
     one_line,
     truncate,
     utf16_length,
@@ -256,7 +256,7 @@ def render_places(answer: Answer, page: int, recipient: Recipient) -> Reply:
 
 def _short_location(citation: Citation, texts: Texts) -> str:
     """Return the location of a quote. If it is too long, title and heading are cut rather than the page."""
-    location = citation_location(citation, texts)
+    location = named_location(citation, texts)
     if utf16_length(location) <= _MAX_LOCATION_UNITS:
         return location
     title, at = citation.title, citation.locator

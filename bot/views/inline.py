@@ -4,7 +4,7 @@ from telegram import InlineQueryResultArticle, InputTextMessageContent, LinkPrev
 
 from bot.views.answers import quote_and_source
 from bot.views.message import Recipient, Reply, build_reply
-from bot.views.text_layout import citation_location, one_line, utf16_length
+from bot.views.text_layout import named_location, one_line, utf16_length
 from retrieval.model import Answer, Citation
 
 # The parameter of `/start` that shows the help.
@@ -32,7 +32,7 @@ def render_results(answer: Answer, first: int, recipient: Recipient) -> list[Inl
 
 
 def _quote_article(citation: Citation, recipient: Recipient, *, is_sure: bool) -> InlineQueryResultArticle:
-    location = citation_location(citation, recipient.texts)
+    location = named_location(citation, recipient.texts)
     title = one_line(citation.quote, _MAX_TITLE_UNITS)
     if not is_sure:
         room = _MAX_TITLE_UNITS - utf16_length(recipient.texts.inline_unsure(""))

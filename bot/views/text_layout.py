@@ -80,12 +80,20 @@ def citation_location(citation: Citation, texts: Texts) -> str:
 
     A text without a heading has its first words as its title.
     """
+    title = "" if _begins_with_title(citation) else citation.title
+    return location_text(title, citation.locator, texts) or title_label(shown_name(citation.document), texts)
+
+
+def named_location(citation: Citation, texts: Texts) -> str:
+    """Return the location of a quote where its file does not follow: with the name of that, or the title."""
+    name = shown_name(citation.document) if _begins_with_title(citation) else citation.title
+    return location_text(name, citation.locator, texts)
+
+
+def _begins_with_title(citation: Citation) -> bool:
     opening = citation.title.removesuffix("…")
-    is_opening = citation.span.start < len(opening) and one_line(citation.quote, MAX_TITLE_UNITS).startswith(
+    return citation.span.start < len(opening) and one_line(citation.quote, MAX_TITLE_UNITS).startswith(
         opening
-    )
-    return location_text("" if is_opening else citation.title, citation.locator, texts) or title_label(
-        shown_name(citation.document), texts
     )
 
 

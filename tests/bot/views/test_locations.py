@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from bot.i18n.messages import LANGUAGES, texts_for
-from bot.views.text_layout import citation_location, location_text
+from bot.views.text_layout import citation_location, location_text, named_location
 from retrieval.model import Citation, Locator
 
 TEXTS = texts_for("en")
@@ -37,23 +37,27 @@ def test_locations(at: Locator, expected: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("title", "start", "document", "expected"),
+    ("title", "start", "expected", "alone"),
     [
-        ("The harbour was built in 1874.", 0, "a.txt", "line 1"),
-        ("The harbour was…", 0, "a.txt", "line 1"),
-        ("The harbour was…", 200, "a.txt", "The harbour was…, line 1"),
-        ("The harbour", 40, "a.md", "The harbour, line 1"),
-        ("Guide", 0, "a.txt", "Guide, line 1"),
+        ("The harbour was built in 1874.", 0, "line 1", "a.txt, line 1"),
+        ("The harbour was…", 0, "line 1", "a.txt, line 1"),
+        ("The harbour was…", 200, "The harbour was…, line 1", "The harbour was…, line 1"),
+        ("The harbour", 40, "The harbour, line 1", "The harbour, line 1"),
+        ("Guide", 0, "Guide, line 1", "Guide, line 1"),
     ],
 )
 def test_a_title_that_the_quote_begins_with(
-    title: str, start: int, document: str, expected: str, passage: Callable[..., Any]
+    title: str, start: int, expected: str, alone: str, passage: Callable[..., Any]
 ) -> None:
-    """The title of a text without headings, which is its beginning, is not repeated below a quote of that."""
+    """The title of a text without headings, which is its beginning, is not repeated below a quote of that.
+
+    Where the file does not follow, its name stands there instead.
+    """
     text = "The harbour was built in 1874."
-    own = passage(text, start=start, document=document, title=title)
-    cited = Citation(1, document, title, own.span, text, (), 1.0, Locator(None, None, 1, 1, 1), own)
+    own = passage(text, start=start, document="a.txt", title=title)
+    cited = Citation(1, "a.txt", title, own.span, text, (), 1.0, Locator(None, None, 1, 1, 1), own)
     assert expected == citation_location(cited, TEXTS)
+    assert alone == named_location(cited, TEXTS)
 
 
 def test_right_to_left_names_are_isolated() -> None:
