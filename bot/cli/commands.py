@@ -83,9 +83,9 @@ def ask(
 ) -> None:
     """Ask the documents one QUESTION, or each line of a file.
 
-    Without --json, "What is this about?" and "Which documents do you have?" show an overview or the list.
-    Exit codes: 0 for an answer or the closest passages, 1 for no answer, 2 for a wrong option or setting.
-    With --questions always 0.
+    Without --json, "What is this about?", "What does note.txt say?", "note.txt" and "Which documents do you
+    have?" show an overview or the list. Exit codes: 0 for an answer or the closest passages, 1 for no answer,
+    2 for a wrong option or setting. With --questions always 0.
     """
     if bool(question) == bool(questions):
         raise click.UsageError("Give a QUESTION, or --questions FILE.")
