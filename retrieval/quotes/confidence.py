@@ -16,19 +16,6 @@ from retrieval.query.query import Query
 
 
 @dataclass(frozen=True, slots=True)
-class Shortening:
-    """When a part of a quote is shown in its place.
-
-    `weights` and `bias` are a logistic regression over what is lost, by feature: how likely a part of a right
-    quote is right, too. From `min_probability` on, the shortest part is shown.
-    """
-
-    weights: Mapping[str, float]
-    bias: float
-    min_probability: float
-
-
-@dataclass(frozen=True, slots=True)
 class Coefficients:
     """The coefficients of one fit, by feature.
 
@@ -37,15 +24,13 @@ class Coefficients:
     product of two features. `words` is the logarithm of the number of content words, `unspaced` is 1 in
     scripts without spaces.
 
-    From the confidence `min_sure` on, the best quote counts as the answer. Without `shortening`, quotes are
-    not shortened.
+    From the confidence `min_sure` on, the best quote counts as the answer.
     """
 
     quote: Mapping[str, float]
     confidence: Mapping[str, float]
     bias: float
     min_sure: float
-    shortening: Shortening | None = None
 
 
 # For candidates with vectors.
@@ -135,6 +120,7 @@ WITH_TOKENS = Coefficients(
         "token_meaning": 0.57,
         "words": 0.56,
         "share": 0.33,
+        "token_gap": 0.0,
     },
     bias=-3.56,
     # On collections left out of the fit, 0.04 of the answerable questions then get a wrong answer, and

@@ -47,7 +47,8 @@ def test_bounds(
     for name, values in ranking.features.items():
         assert values.shape == ranking.scores.shape, name
         assert np.isfinite(values).all(), name
-        lowest, highest = (-MAX_MEANING, MAX_MEANING) if "meaning" in name else (0, MAX_SHARE)
+        is_similarity = "meaning" in name or name == "token_gap"
+        lowest, highest = (-MAX_MEANING, MAX_MEANING) if is_similarity else (0, MAX_SHARE)
         assert (values >= lowest - 1e-5).all(), name
         assert (values <= highest + 1e-5).all(), name
     assert np.isfinite(ranking.scores).all()
@@ -69,7 +70,7 @@ def test_every_coefficient_has_a_feature(look: Look) -> None:
     """Every coefficient has a feature and every feature a coefficient.
 
     `words` and `unspaced` are features of the question, `share` is one of all spans; `best_piece` is for the
-    shortlist only, and `ends_in_colon` for shortening. Without token vectors there is no `token_meaning`.
+    shortlist only. Without token vectors there are no `token_meaning` and `token_gap`.
     """
     computed = features(look, "goat", "The goat eats.")[0, 0]
     for_quotes = {name for fit in (WITH_MEANING, WITH_TOKENS, WORDS_ONLY) for name in fit.quote}
@@ -79,9 +80,9 @@ def test_every_coefficient_has_a_feature(look: Look) -> None:
         for name in fit.confidence
         for part in name.split("*")
     }
-    expected = {*for_quotes, *for_confidence, "best_piece", "ends_in_colon"}
-    assert {*computed, "words", "unspaced", "share", "token_meaning"} == expected
-    assert not {"words", "unspaced", "share", "best_piece"} & for_quotes
+    expected = {*for_quotes, *for_confidence, "best_piece"}
+    assert {*computed, "words", "unspaced", "share", "token_meaning", "token_gap"} == expected
+    assert not {"words", "unspaced", "share", "best_piece", "token_gap"} & for_quotes
 
 
 def test_matches(look: Look) -> None:
