@@ -121,6 +121,7 @@ WITH_TOKENS = Coefficients(
         "words": 0.56,
         "share": 0.33,
         "token_gap": 0.0,
+        "weakest_tokens": 0.0,
     },
     bias=-3.56,
     # On collections left out of the fit, 0.04 of the answerable questions then get a wrong answer, and

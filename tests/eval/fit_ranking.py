@@ -47,7 +47,7 @@ _CONFIDENCE_L2 = 0.01
 # Fitted as a direction, which has its size: the coefficient is 1.
 _DIRECTION = "answer_likeness"
 _FITS = {"tokens": WITH_TOKENS, "meaning": WITH_MEANING}
-_TOKEN_FEATURES = ("token_meaning", "token_gap")
+_TOKEN_FEATURES = ("token_meaning", "token_gap", "weakest_tokens")
 _THRESHOLDS = (0.5, 0.55, 0.6, 0.65, 0.7)
 _TOP_QUOTES = 3
 

@@ -166,19 +166,22 @@ def test_rare_words_weigh_more() -> None:
 def test_token_features(shortlisted: list[int], baseline: float, gap: float, look: Look) -> None:
     """Similarities are relative to the less similar half of the shortlisted, and 0 for other candidates.
 
-    The gap is that of the most similar candidate to the three after it.
+    The gap is that of the most similar candidate to the three after it. The weakest tokens are a third.
     """
     looked = look("goat", [("en", "goat")] * 4, encoder=FakeEncoder())
     assert looked is not None
     matches = looked[2]
     assert matches.meaning is not None
     similarity = np.array([0.2, 0.4, 0.7, 0.9], np.float32)
-    meaning = replace(matches.meaning, compare_tokens=lambda ordinals: similarity[ordinals])
+    by_token = similarity + np.array([[-0.1], [0.1], [0.15], [-0.15]], np.float32)
+    meaning = replace(matches.meaning, compare_tokens=lambda ordinals: by_token[:, ordinals])
     result = token_features(replace(matches, meaning=meaning), np.array(shortlisted))
     assert result is not None
     expected = np.zeros(4)
     expected[shortlisted] = (similarity[shortlisted] - baseline) * MEANING_SCALE
     assert expected.tolist() == pytest.approx(result["token_meaning"].tolist(), abs=1e-5)
+    expected[shortlisted] = (similarity[shortlisted] - 0.15) * MEANING_SCALE
+    assert expected.tolist() == pytest.approx(result["weakest_tokens"].tolist(), abs=1e-5)
     assert [gap * MEANING_SCALE] * 4 == pytest.approx(result["token_gap"].tolist(), abs=1e-5)
 
 
