@@ -161,7 +161,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     rankings = {fold: fit([example for example in examples if example.fold != fold]) for fold in folds}
     _print_rankings([e for e in examples if e.has_answer], rankings)
     replies = [reply(example, rankings[example.fold]) for example in confidence_examples]
-    names = _confidence_features(coefficients)
+    names = list(coefficients.confidence)
     _print_thresholds(replies, folds, names)
     ranking = fit(examples)
     _print(_format_constants(ranking, fit_confidence(replies, names)))
@@ -233,12 +233,6 @@ def _quote_features(coefficients: Coefficients) -> list[str]:
     """Return the names of the features that a fit of these coefficients may use."""
     left_out = {_DIRECTION} if coefficients is WITH_TOKENS else {_DIRECTION, *_TOKEN_FEATURES}
     return sorted({*WITH_TOKENS.quote, *WITH_MEANING.quote} - left_out)
-
-
-def _confidence_features(coefficients: Coefficients) -> list[str]:
-    """Return the names of the features that the confidence of a fit may use."""
-    left_out = () if coefficients is WITH_TOKENS else _TOKEN_FEATURES
-    return [name for name in WITH_TOKENS.confidence if name not in left_out]
 
 
 async def _examples(
