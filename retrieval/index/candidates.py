@@ -21,8 +21,8 @@ class MeaningScores:
     `baselines` how similar pieces of its language that do not answer are to the question.
 
     `compare_tokens` returns for some of the candidates, given by ordinal, how similar the most similar token
-    of each is to a token of the question, as the mean over the question's tokens; None if a passage's tokens
-    are not encoded yet. It is None where tokens are not compared.
+    of each is to each token of the question, shape (tokens of the question, candidates); None if a passage's
+    tokens are not encoded yet. It is None where tokens are not compared.
 
     `answer_likeness` is, for each piece, how much it is like sentences that answer questions, whatever the
     question. It is None where tokens are not compared.

@@ -380,7 +380,7 @@ class LocalIndex:
 def _compare_tokens(
     embeddings: Embeddings, question: QuestionVectors, keys: NDArray[np.uint64], ordinals: NDArray[np.intp]
 ) -> NDArray[np.float32] | None:
-    """Return how similar the passages with these keys are to a question, token by token."""
+    """Return how similar the passages with these keys are to each token of a question."""
     found = embeddings.tokens.find(keys[ordinals]) if embeddings.tokens else None
     if found is None or not len(question.tokens):
         return None
@@ -390,10 +390,10 @@ def _compare_tokens(
         return None
     similarity = embeddings.encoder.token_codec.similarity(question.tokens, codes)
     starts = (np.cumsum(counts) - counts)[has_tokens]
-    means = np.maximum.reduceat(similarity, starts, axis=1).mean(axis=0)
+    best = np.maximum.reduceat(similarity, starts, axis=1)
     # A passage without tokens is as similar as the least similar one.
-    result = np.full(len(counts), means.min(), np.float32)
-    result[has_tokens] = means
+    result = np.repeat(best[:, [best.mean(axis=0).argmin()]], len(counts), axis=1)
+    result[:, has_tokens] = best
     return result
 
 

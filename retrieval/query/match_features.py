@@ -31,6 +31,10 @@ MEANING_SCALE = 10.0
 # The usual baseline of token similarities: the mean over 193 questions (0.49 to 0.53 in nine languages), with
 # a standard deviation of 0.03.
 _USUAL_TOKEN_BASELINE = 0.505
+# One token in so many counts as one that a passage has least of.
+_WEAKEST_SHARE = 3
+# A similarity stands out if it is higher than the next ones, so many.
+_GAP_PASSAGES = 3
 # Passages this close in their document are about the same subject.
 _MAX_PARAGRAPHS_APART = 3
 
@@ -245,24 +249,38 @@ def _meaning_feature(matches: MatchFeatures) -> FloatArray:
     return np.asarray(matches.meaning.wholes * MEANING_SCALE, np.float64)
 
 
-def token_similarity(matches: MatchFeatures, shortlisted: IntArray) -> FloatArray | None:
-    """Return how similar shortlisted candidates are to the question token by token, shape (candidates,).
+def token_features(matches: MatchFeatures, shortlisted: IntArray) -> dict[str, FloatArray] | None:
+    """Return the features of comparing shortlisted candidates with the question token by token.
 
-    The values are relative to the mean of the less similar half of them, and 0 for candidates that are not
-    shortlisted. The usual baseline stands for the passages that a small library lacks: the only passage of a
-    library would be as similar as its own baseline. None if tokens are not compared.
+    Each is of shape (candidates,). `token_meaning` is the mean over the question's tokens, relative to that
+    of the less similar half of the candidates. `weakest_tokens` is the mean over the third of the tokens that
+    the candidate has least of: a passage about the subject that does not say what was asked lacks some. Both
+    are 0 for candidates that are not shortlisted. `token_gap` is the same for all: how much more similar the
+    most similar candidate is than the three after it. The usual baseline stands for the passages that a small
+    library lacks: the only passage of a library would be as similar as its own baseline. None if tokens are
+    not compared.
     """
     meaning = matches.meaning
     if meaning is None or meaning.compare_tokens is None:
         return None
-    similarity = meaning.compare_tokens(shortlisted)
-    if similarity is None:
+    by_token = meaning.compare_tokens(shortlisted)
+    if by_token is None:
         return None
+    similarity = by_token.mean(axis=0)
+    weakest = np.zeros(len(matches.first_pieces))
+    lowest = np.sort(by_token, axis=0)[: max(len(by_token) // _WEAKEST_SHARE, 1)]
+    weakest[shortlisted] = lowest.mean(axis=0) * MEANING_SCALE
     relative = np.zeros(len(matches.first_pieces))
     lacking = SHORTLIST_SIZE - len(shortlisted)
     total = len(shortlisted) * lower_half_mean(similarity) + lacking * _USUAL_TOKEN_BASELINE
     relative[shortlisted] = (similarity - total / SHORTLIST_SIZE) * MEANING_SCALE
-    return relative
+    ranked = np.sort(np.append(similarity, np.full(max(lacking, 0), _USUAL_TOKEN_BASELINE)))[::-1]
+    gap = (ranked[0] - ranked[1 : 1 + _GAP_PASSAGES].mean()) * MEANING_SCALE
+    return {
+        "token_meaning": relative,
+        "token_gap": np.full(len(relative), gap),
+        "weakest_tokens": weakest,
+    }
 
 
 def gram_idf(matches: MatchFeatures) -> FloatArray:

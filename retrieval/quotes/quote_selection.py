@@ -27,7 +27,7 @@ from retrieval.query.match_features import (
     nearby_similarity,
     passage_features,
     shortlist,
-    token_similarity,
+    token_features,
 )
 from retrieval.query.query import Query
 from retrieval.quotes.confidence import WITH_MEANING, WITH_TOKENS, WORDS_ONLY, Coefficients
@@ -37,9 +37,6 @@ from retrieval.sentences import pieces
 _MAX_PIECES = 24
 # The count of a word at which its frequency feature is 0.5; K1 of the first stage has this value, too.
 _COUNT_SATURATION = 0.6
-# What parts of a span may lack. Where nothing is left out, the best piece left out counts as this much worse.
-_LOST_FEATURES = ("number", "year", "span_meaning", "answer_likeness")
-_LEAST_LEFT_OUT = -5.0
 _LEAD_IN_ENDINGS = (":", "：", "﹕")
 # What may stand after the mark of a question.
 _CLOSING_MARKS = " \n\t\"'”’»)]"
@@ -118,10 +115,9 @@ def rank_spans(query: Query, matches: MatchFeatures, candidates: Candidates, max
     """Score the spans of at most `max_chars` characters in the shortlisted candidates."""
     by_passage = passage_features(query, matches)
     shortlisted = shortlist(by_passage)
-    by_token = token_similarity(matches, shortlisted)
-    if by_token is not None:
-        by_passage["token_meaning"] = by_token
-    spans = find_spans(matches, shortlisted, max_chars)
+    by_token = token_features(matches, shortlisted)
+    by_passage |= by_token or {}
+    spans = _without_lead_ins(find_spans(matches, shortlisted, max_chars), matches, candidates, max_chars)
     features = {name: values[matches.owners[spans.first]] for name, values in by_passage.items()}
     features |= span_features(query, matches, spans, candidates.passages, shortlisted)
     features["length"] = (matches.ends[spans.last] - matches.starts[spans.first]) / max_chars
@@ -148,6 +144,21 @@ def find_spans(matches: MatchFeatures, shortlisted: IntArray, max_chars: int) ->
             for field in fields(CandidateSpans)
         )
     )
+
+
+def _without_lead_ins(
+    spans: CandidateSpans, matches: MatchFeatures, candidates: Candidates, max_chars: int
+) -> CandidateSpans:
+    """Leave out spans that end in a colon, if what it announces fits in the quote as well."""
+    following = np.minimum(spans.last + 1, len(matches.owners) - 1)
+    fits = (following > spans.last) & (matches.owners[following] == matches.owners[spans.first])
+    fits &= matches.ends[following] - matches.starts[spans.first] <= max_chars
+    leads_in = np.zeros(len(matches.owners), np.bool_)
+    for piece in np.unique(spans.last[fits]).tolist():
+        text = candidates.passages[matches.owners[piece]].text
+        leads_in[piece] = text[matches.starts[piece] : matches.ends[piece]].endswith(_LEAD_IN_ENDINGS)
+    kept = ~(fits & leads_in[spans.last])
+    return CandidateSpans(*(getattr(spans, field.name)[kept] for field in fields(CandidateSpans)))
 
 
 def _extend_spans(matches: MatchFeatures, shortlisted: IntArray, max_chars: int) -> Iterator[CandidateSpans]:
@@ -214,10 +225,6 @@ def span_features(
     previous = np.maximum(spans.first - 1, 0)
     starts_passage = spans.first == matches.first_pieces[owners]
     opens_section = _first_in_sections(passages)
-    ends_in_colon = np.zeros(len(matches.owners))
-    for piece in np.unique(spans.last).tolist():
-        end = matches.ends[piece]
-        ends_in_colon[piece] = passages[matches.owners[piece]].text[end - 1 : end] in _LEAD_IN_ENDINGS
     has_previous = (previous < spans.first) & (matches.owners[previous] == owners)
     is_question = np.zeros(len(matches.owners))
     for piece in np.flatnonzero(np.isin(matches.owners, shortlisted)).tolist():
@@ -235,7 +242,6 @@ def span_features(
         "asks": (mean_vectors(is_question[:, None], matches, spans)[:, 0] > _MAX_QUESTION_SHARE).astype(
             np.float64
         ),
-        "ends_in_colon": ends_in_colon[spans.last],
         "starts_passage": starts_passage.astype(np.float64),
         "starts_section": (starts_passage & opens_section[owners]).astype(np.float64),
         "span_meaning": _meaning_feature(matches, spans),
@@ -305,61 +311,16 @@ def select_quotes(ranking: RankedSpans, matches: MatchFeatures, top: int) -> lis
     while len(selected) < top and scores.max() > -np.inf:
         row = int(np.argmax(scores))
         first, last = spans.first[row], spans.last[row]
-        shown = _shorten_span(ranking, row)
         selected.append(
             Excerpt(
                 candidate=int(matches.owners[first]),
-                start=int(matches.starts[spans.first[shown]]),
-                end=int(matches.ends[spans.last[shown]]),
+                start=int(matches.starts[first]),
+                end=int(matches.ends[last]),
                 score=float(ranking.scores[row]),
             )
         )
         scores[(spans.first <= last) & (spans.last >= first)] = -np.inf
     return selected
-
-
-def _shorten_span(ranking: RankedSpans, row: int) -> int:
-    """Return the row of the shortest part of a span that is likely right if the span is, or `row` itself."""
-    shortening = ranking.coefficients.shortening
-    if shortening is None:
-        return row
-    parts, losses = lost_in_parts(
-        ranking.spans.first, ranking.spans.last, ranking.features, ranking.scores, row
-    )
-    logits = shortening.bias + sum(
-        (weight * losses[name] for name, weight in shortening.weights.items()), np.zeros(len(parts))
-    )
-    min_logit = math.log(shortening.min_probability / (1 - shortening.min_probability))
-    likely = np.flatnonzero(logits >= min_logit)
-    if not len(likely):
-        return row
-    shortest = np.lexsort((-logits[likely], ranking.features["length"][parts[likely]]))[0]
-    return int(parts[likely[shortest]])
-
-
-def lost_in_parts(
-    first: IntArray, last: IntArray, features: Mapping[str, FloatArray], scores: FloatArray, row: int
-) -> tuple[IntArray, dict[str, FloatArray]]:
-    """Return the rows of the parts of a span, and by feature what each lacks of the whole.
-
-    `first` and `last` are the pieces of each span, `row` is the span's. Single pieces must be among the rows.
-    `best_left_out` is the score of the best piece that is left out, above that of the best one that is kept.
-    """
-    parts = np.flatnonzero((first >= first[row]) & (last <= last[row]))
-    pieces = parts[first[parts] == last[parts]]
-    is_kept = (first[pieces] >= first[parts, None]) & (first[pieces] <= last[parts, None])
-    kept = np.where(is_kept, scores[pieces], -np.inf).max(axis=1)
-    left_out = np.where(is_kept, -np.inf, scores[pieces]).max(axis=1)
-    losses = {
-        "cuts_start": (first[parts] > first[row]).astype(np.float64),
-        "cuts_end": (last[parts] < last[row]).astype(np.float64),
-        "best_left_out": np.maximum(left_out - kept, _LEAST_LEFT_OUT),
-    }
-    for name in _LOST_FEATURES:
-        values = features[name].astype(np.float64)
-        losses[name] = values[row] - values[parts]
-    losses["ends_in_colon"] = np.maximum(features["ends_in_colon"][parts] - features["ends_in_colon"][row], 0)
-    return parts, losses
 
 
 def with_explanations(

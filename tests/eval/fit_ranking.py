@@ -12,7 +12,8 @@ import math
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -24,8 +25,8 @@ from retrieval.documents.local_library import LocalLibrary
 from retrieval.embeddings.encoder import ANSWER_DIRECTION_FILE, Encoder, load_encoder
 from retrieval.index.local_index import LocalIndex
 from retrieval.query.match_features import FloatArray, IntArray, match_features
-from retrieval.quotes.confidence import WITH_TOKENS, confidence_features
-from retrieval.quotes.quote_selection import lost_in_parts, mean_vectors, rank_spans, share_of_best
+from retrieval.quotes.confidence import WITH_MEANING, WITH_TOKENS, Coefficients, confidence_features
+from retrieval.quotes.quote_selection import mean_vectors, rank_spans, share_of_best
 from tests.eval.metrics import MAX_QUOTE_CHARS, Question, read_questions
 from tests.eval.report import FIT, TABLES
 from tests.eval.sources import FETCHED_DIR, find_problems, read_collections
@@ -42,27 +43,13 @@ _ENCYCLOPAEDIA_STEP = 2
 _SPAN_SHARE = 0.75
 # Spans that score lower have hardly any weight in the softmax.
 _MAX_SPANS = 150
-# A fit may prefer the spans of any of the passages of this many.
-_SHORTENED_SPANS = 10
 _CONFIDENCE_L2 = 0.01
 # Fitted as a direction, which has its size: the coefficient is 1.
 _DIRECTION = "answer_likeness"
+_FITS = {"tokens": WITH_TOKENS, "meaning": WITH_MEANING}
+_TOKEN_FEATURES = ("token_meaning", "token_gap", "weakest_tokens")
 _THRESHOLDS = (0.5, 0.55, 0.6, 0.65, 0.7)
 _TOP_QUOTES = 3
-_SHORTENING_L2 = 0.002
-_SHORTENING_FEATURES = (
-    "cuts_start",
-    "cuts_end",
-    "ends_in_colon",
-    "number",
-    "year",
-    "span_meaning",
-    "answer_likeness",
-    "best_left_out",
-)
-# Encyclopaedia answers are a few words, which is easier to keep than what an everyday question asks for.
-_SHORTENING_ENCYCLOPAEDIA_WEIGHT = 0.5
-_MIN_PROBABILITIES = (0.85, 0.88, 0.9, 0.91, 0.92, 0.93, 0.94, 0.96)
 
 
 # Without a repr: that of its arrays would take seconds, and asyncio makes one of every result.
@@ -125,29 +112,6 @@ class Reply:
 
 
 @dataclass(frozen=True, slots=True)
-class Parts:
-    """The parts of a best span, the one in row `whole` being all of it.
-
-    Of shape (parts,): the lengths in characters, and whether each `answers`. `values` has a column for each
-    feature of shortening.
-    """
-
-    example: Example
-    values: FloatArray
-    chars: IntArray
-    answers: NDArray[np.bool_]
-    whole: int
-
-    def shortest(self, shortening: "Logistic", min_probability: float) -> int:
-        """Return the row of the shortest part that is likely right."""
-        probabilities = shortening.probabilities(self.values)
-        likely = np.flatnonzero(probabilities >= min_probability)
-        if not len(likely):
-            return self.whole
-        return int(likely[np.lexsort((-probabilities[likely], self.chars[likely]))[0]])
-
-
-@dataclass(frozen=True, slots=True)
 class Logistic:
     """A logistic regression: the weight of each feature."""
 
@@ -183,26 +147,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if len(collections) < 2:  # one is left out
         sys.stderr.write(f"{options.documents}: fewer than two collections; run `make eval-fetch`\n")
         return 2
-    encoder = load_encoder()
+    encoder, coefficients = load_encoder(), _FITS[options.fit]
+    components = _DIRECTION_COMPONENTS if coefficients is WITH_TOKENS else 0
     examples: list[Example] = []
     confidence_examples: list[Example] = []
     for collection in collections:
-        own = asyncio.run(_examples(collection, encoder, options.index))
+        own = asyncio.run(_examples(collection, coefficients, encoder, options.index))
         examples += own if collection.is_for_quotes else []
         confidence_examples += own if collection.is_for_confidence else []
         _print(f"{collection.name}: {len(own)} questions")
-    names = [name for name in WITH_TOKENS.quote if name != _DIRECTION]
+    fit = partial(fit_ranking, names=_quote_features(coefficients), components=components)
     folds = sorted({example.fold for example in examples})
-    rankings = {fold: fit_ranking([e for e in examples if e.fold != fold], names) for fold in folds}
+    rankings = {fold: fit([example for example in examples if example.fold != fold]) for fold in folds}
     _print_rankings([e for e in examples if e.has_answer], rankings)
     replies = [reply(example, rankings[example.fold]) for example in confidence_examples]
-    _print_thresholds(replies, folds)
-    shortened = [
-        shortened_reply(example, rankings[example.fold]) for example in examples if example.has_answer
-    ]
-    _print_shortening(shortened, folds)
-    ranking = fit_ranking(examples, names)
-    _print(_format_constants(ranking, fit_confidence(replies), fit_shortening(shortened)))
+    names = list(coefficients.confidence)
+    _print_thresholds(replies, folds, names)
+    ranking = fit(examples)
+    _print(_format_constants(ranking, fit_confidence(replies, names)))
     if options.write_direction:
         path = Path(next(iter(retrieval.embeddings.__path__))) / ANSWER_DIRECTION_FILE
         np.save(path, ranking.direction.astype(np.float32))
@@ -267,7 +229,15 @@ def xquad_collections(path: Path, work: Path) -> Iterator[Collection]:
         )
 
 
-async def _examples(collection: Collection, encoder: Encoder, index_dir: Path) -> list[Example]:
+def _quote_features(coefficients: Coefficients) -> list[str]:
+    """Return the names of the features that a fit of these coefficients may use."""
+    left_out = {_DIRECTION} if coefficients is WITH_TOKENS else {_DIRECTION, *_TOKEN_FEATURES}
+    return sorted({*WITH_TOKENS.quote, *WITH_MEANING.quote} - left_out)
+
+
+async def _examples(
+    collection: Collection, coefficients: Coefficients, encoder: Encoder, index_dir: Path
+) -> list[Example]:
     """Ask the questions of a collection, and return the spans that may be quoted."""
     library = LocalLibrary.open(collection.folder, index_dir=index_dir, encoder=encoder)
     library.encode()
@@ -275,15 +245,17 @@ async def _examples(collection: Collection, encoder: Encoder, index_dir: Path) -
     count = len(collection.questions)
     paragraphs = collection.paragraphs or [None] * count
     folds = collection.folds or [collection.name] * count
-    examples = [
-        await _example(question, paragraph, fold, collection, library.index)
-        for question, paragraph, fold in zip(collection.questions, paragraphs, folds, strict=True)
-    ]
-    return [example for example in examples if example is not None]
+    is_encyclopaedia = bool(collection.folds)
+    examples = []
+    for question, paragraph, fold in zip(collection.questions, paragraphs, folds, strict=True):
+        example = await _example(question, paragraph, coefficients, library.index)
+        if example is not None:
+            examples.append(replace(example, fold=fold, is_encyclopaedia=is_encyclopaedia))
+    return examples
 
 
 async def _example(
-    question: Question, paragraph: str | None, fold: str, collection: Collection, index: LocalIndex
+    question: Question, paragraph: str | None, coefficients: Coefficients, index: LocalIndex
 ) -> Example | None:
     """Return the spans for a question, or None if it asks nothing."""
     query, _ = await parse_and_correct(question.text, index)
@@ -292,8 +264,13 @@ async def _example(
     if not passages or not any(word.is_content for word in query.words):
         return None
     matches = match_features(query, candidates)
+    if matches.meaning is None:
+        return None
+    if coefficients is not WITH_TOKENS:
+        meaning = replace(matches.meaning, compare_tokens=None, answer_likeness=None)
+        matches = replace(matches, meaning=meaning)
     ranking = rank_spans(query, matches, candidates, MAX_QUOTE_CHARS)
-    if ranking.coefficients is not WITH_TOKENS or matches.meaning is None:
+    if ranking.coefficients is not coefficients or matches.meaning is None:
         return None
     spans = ranking.spans
     owners, starts, ends = matches.owners[spans.first], matches.starts[spans.first], matches.ends[spans.last]
@@ -312,14 +289,13 @@ async def _example(
         np.bool_,
     )
     best = np.argsort(-ranking.scores, kind="stable")[:_MAX_SPANS]
-    # All parts of the best spans are needed to shorten them.
-    is_kept = answers | np.isin(owners, np.unique(owners[best[:_SHORTENED_SPANS]]))
+    is_kept = answers.copy()
     is_kept[best] = True
     kept = np.flatnonzero(is_kept)
     return Example(
-        collection=collection.name,
-        fold=fold,
-        is_encyclopaedia=bool(collection.folds),
+        collection=question.collection,
+        fold=question.collection,
+        is_encyclopaedia=False,
         has_answer=bool(question.answers),
         features={name: values[kept] for name, values in ranking.features.items()},
         vectors=mean_vectors(matches.meaning.pieces, matches, spans)[kept].astype(np.float16),
@@ -351,8 +327,12 @@ def _question_weights(examples: Sequence[Example]) -> FloatArray:
     return normalized
 
 
-def fit_ranking(examples: Sequence[Example], names: Sequence[str]) -> Ranking:
+def fit_ranking(
+    examples: Sequence[Example], names: Sequence[str], components: int = _DIRECTION_COMPONENTS
+) -> Ranking:
     """Fit a softmax over the spans of each question that has spans with an answer.
+
+    `components` is the number of main components of sentence vectors that the direction has a weight for.
 
     No coefficient may be negative, except those of spans that start in lower case or ask, which are not
     positive.
@@ -361,16 +341,18 @@ def fit_ranking(examples: Sequence[Example], names: Sequence[str]) -> Ranking:
     plain = np.concatenate([np.stack([e.features[name] for name in names], axis=1) for e in examples])
     vectors = np.concatenate([example.vectors for example in examples]).astype(np.float32)
     centred = vectors - vectors.mean(axis=0)
-    _, components = np.linalg.eigh(centred.T @ centred)
-    components = components[:, ::-1][:, :_DIRECTION_COMPONENTS]
-    projected = centred @ components
-    scales = np.concatenate([plain.std(axis=0) + 1e-9, np.full(projected.shape[1], projected.std() + 1e-9)])
+    _, main = np.linalg.eigh(centred.T @ centred)
+    main = main[:, ::-1][:, :components]
+    components = main.shape[1]
+    projected = centred @ main
+    scale = projected.std() + 1e-9 if components else 1.0
+    scales = np.concatenate([plain.std(axis=0) + 1e-9, np.full(components, scale)])
     values = (np.concatenate([plain, projected], axis=1) / scales).astype(np.float32)
-    penalty = np.concatenate([np.full(len(names), _L2), np.full(projected.shape[1], _DIRECTION_L2)])
+    penalty = np.concatenate([np.full(len(names), _L2), np.full(components, _DIRECTION_L2)])
     bounds: list[tuple[float | None, float | None]] = [
         (None, 0) if name in _NEGATIVE_FEATURES else (0, None) for name in names
     ]
-    bounds += [(None, None)] * projected.shape[1]
+    bounds += [(None, None)] * components
     answers = np.concatenate([example.answers for example in examples]).astype(np.float32)
     is_near = np.concatenate([example.is_near for example in examples]).astype(np.float32)
     lengths = [len(example.answers) for example in examples]
@@ -392,9 +374,7 @@ def fit_ranking(examples: Sequence[Example], names: Sequence[str]) -> Ranking:
         return float(weights @ by_question + penalty @ weight**2), slope
 
     fitted = _minimum(loss, np.zeros(len(scales)), bounds) / scales
-    return Ranking(
-        dict(zip(names, fitted[: len(names)].tolist(), strict=True)), components @ fitted[len(names) :]
-    )
+    return Ranking(dict(zip(names, fitted[: len(names)].tolist(), strict=True)), main @ fitted[len(names) :])
 
 
 def reply(example: Example, ranking: Ranking) -> Reply:
@@ -413,42 +393,8 @@ def reply(example: Example, ranking: Ranking) -> Reply:
     )
 
 
-def shortened_reply(example: Example, ranking: Ranking) -> Parts:
-    """Return the parts of the best span of a question with an answer."""
-    scores = ranking.scores(example)
-    row = int(np.argmax(scores))
-    features = {**example.features, _DIRECTION: example.vectors @ ranking.direction}
-    rows, losses = lost_in_parts(example.first, example.last, features, scores, row)
-    values = np.stack([losses[name] for name in _SHORTENING_FEATURES], axis=1)
-    return Parts(
-        example, values, example.chars[rows], example.answers[rows], int(np.flatnonzero(rows == row)[0])
-    )
-
-
-def fit_shortening(replies: Sequence[Parts]) -> Logistic:
-    """Fit a logistic regression over the parts of right quotes, for whether a part is right too."""
-    right = [own for own in replies if own.answers[own.whole]]
-    counts = Counter(own.example.collection for own in right)
-    weights = [
-        np.full(
-            len(own.answers),
-            (_SHORTENING_ENCYCLOPAEDIA_WEIGHT if own.example.is_encyclopaedia else 1.0)
-            / (counts[own.example.collection] * len(own.answers)),
-        )
-        for own in right
-    ]
-    return _fit_logistic(
-        _SHORTENING_FEATURES,
-        np.concatenate([own.values for own in right]),
-        np.concatenate([own.answers for own in right]),
-        np.concatenate(weights),
-        _SHORTENING_L2,
-    )
-
-
-def fit_confidence(replies: Sequence[Reply]) -> Logistic:
+def fit_confidence(replies: Sequence[Reply], names: Sequence[str]) -> Logistic:
     """Fit a logistic regression: is one of the first three quotes right? Both classes weigh the same."""
-    names = list(WITH_TOKENS.confidence)
     values = np.array([_confidence_values(own, names) for own in replies])
     is_right = np.array([own.is_right_in_three for own in replies])
     counts = Counter((own.example.collection, own.is_right_in_three) for own in replies)
@@ -521,11 +467,11 @@ def _format_row(row: Sequence[float]) -> str:
     return f"{row[0]:7.3f}  {row[1]:7.3f}  {row[2]:8.0f}"
 
 
-def _print_thresholds(replies: Sequence[Reply], folds: Iterable[str]) -> None:
+def _print_thresholds(replies: Sequence[Reply], folds: Iterable[str], names: Sequence[str]) -> None:
     """Print what each threshold of certainty costs, each fold with the confidence fitted on the others."""
     judged: list[tuple[Reply, float]] = []
     for fold in folds:
-        fitted = fit_confidence([own for own in replies if own.example.fold != fold])
+        fitted = fit_confidence([own for own in replies if own.example.fold != fold], names)
         left_out = [own for own in replies if own.example.fold == fold]
         values = np.array([_confidence_values(own, fitted.weights) for own in left_out])
         judged += zip(left_out, fitted.probabilities(values).tolist(), strict=True)
@@ -562,36 +508,14 @@ def _rates(judged: Sequence[tuple[Reply, float]], threshold: float) -> list[floa
     return rates
 
 
-def _print_shortening(replies: Sequence[Parts], folds: Iterable[str]) -> None:
-    """Print what shortening costs, each fold with the weights fitted on the others."""
-    fitted = {fold: fit_shortening([own for own in replies if own.example.fold != fold]) for fold in folds}
-    for kind, name in ((False, "everyday"), (True, "encyclopaedia")):
-        own = [parts for parts in replies if parts.example.is_encyclopaedia == kind]
-        if not own:
-            continue
-        _print(f"{name}, shortened from  right@1  median characters")
-        for threshold in (*_MIN_PROBABILITIES, None):
-            right: dict[str, list[bool]] = {}
-            lengths = []
-            for parts in own:
-                row = (
-                    parts.whole
-                    if threshold is None
-                    else parts.shortest(fitted[parts.example.fold], threshold)
-                )
-                right.setdefault(parts.example.collection, []).append(bool(parts.answers[row]))
-                lengths += [int(parts.chars[row])] if parts.answers[row] else []
-            mean = np.mean([np.mean(collection) for collection in right.values()])
-            _print(f"{threshold or 'never':>24}  {mean:7.3f}  {np.median(lengths):8.0f}")
-
-
-def _format_constants(ranking: Ranking, confidence: Logistic, shortening: Logistic) -> str:
+def _format_constants(ranking: Ranking, confidence: Logistic) -> str:
     """Return the constants as they stand in `confidence.py`. A coefficient of 0 is left out."""
     quote = {name: value for name, value in ranking.coefficients.items() if round(value, 2)}
-    lines = ["quote={", *_format_weights(quote | {_DIRECTION: 1.0}), "},"]
+    if ranking.direction.any():
+        quote[_DIRECTION] = 1.0
+    lines = ["quote={", *_format_weights(quote), "},"]
     lines += ["confidence={", *_format_weights(confidence.weights), "},", f"bias={confidence.bias:.2f},"]
-    lines += ["shortening=Shortening(weights={", *_format_weights(shortening.weights), "},"]
-    return "\n".join([*lines, f"bias={shortening.bias:.2f},"])
+    return "\n".join(lines)
 
 
 def _format_weights(weights: Mapping[str, float]) -> Iterator[str]:
@@ -633,6 +557,12 @@ def _build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--xquad", type=Path, metavar="DIR", help="folder with xquad.LANGUAGE.json of the XQuAD repository"
+    )
+    parser.add_argument(
+        "--fit",
+        choices=_FITS,
+        default="tokens",
+        help="which coefficients: with the vectors of tokens, or without (default: %(default)s)",
     )
     parser.add_argument(
         "--write-direction", action="store_true", help=f"replace {ANSWER_DIRECTION_FILE} with the fitted one"

@@ -56,6 +56,13 @@ def test_fit_ranking() -> None:
     assert share_right(make_examples(60, seed=8), without) < share_right(make_examples(60, seed=8), ranking)
 
 
+def test_fit_without_direction() -> None:
+    """Without components there is no direction, as for candidates whose tokens are not compared."""
+    ranking = fit(make_examples(150), ["real", "noise", "starts_lowercase"], components=0)
+    assert not ranking.direction.any()
+    assert ranking.coefficients["real"] > 4 * ranking.coefficients["noise"] >= 0
+
+
 def test_no_negative_coefficient() -> None:
     """A feature that speaks against an answer gets no coefficient."""
     examples = [
@@ -79,13 +86,13 @@ def test_top() -> None:
 def test_fit_confidence() -> None:
     """Confidence rises with a feature that right replies have."""
     random = np.random.default_rng(3)
-    names = {part for name in WITH_TOKENS.confidence for part in name.split("*")}
+    names = list(WITH_TOKENS.confidence)
     replies = []
     for example in make_examples(120):
         features = {name: float(random.normal()) for name in names}
         is_right = features["meaning"] > 0
         replies.append(fit_ranking.Reply(example, features, is_right, is_right, 80))
-    weights = fit_confidence(replies).weights
+    weights = fit_confidence(replies, names).weights
     assert max(weights, key=lambda name: weights[name]) == "meaning"
 
 

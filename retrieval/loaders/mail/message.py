@@ -126,7 +126,8 @@ class MailWriter:
         lines = [f"{name}: {value}" for name, value in message.headers if value]
         if names := [attachment.name for attachment in message.attachments if attachment.name]:
             lines.append(f"Attachments: {', '.join(names)}")
-        self._builder.add_block("\n".join(lines))
+        # Like the row of a table, they are a passage of their own: no quote begins with "From: ...".
+        self._builder.add_row("\n".join(lines))
         parts = _plain_parts(message.text) if message.text.strip() else _html_parts(message.html, self._name)
         new: list[str] = []
         for text, quoted in parts.ordered():

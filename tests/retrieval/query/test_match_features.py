@@ -16,7 +16,7 @@ from retrieval.query.match_features import (
     MEANING_SCALE,
     MatchFeatures,
     inverse_document_frequency,
-    token_similarity,
+    token_features,
 )
 from retrieval.query.query import Query, Word
 from retrieval.sentences import pieces
@@ -153,40 +153,48 @@ def test_rare_words_weigh_more() -> None:
 
 
 @pytest.mark.parametrize(
-    ("shortlisted", "baseline"),
+    ("shortlisted", "baseline", "gap"),
     # The less similar half of 0.9, 0.2 and 0.4 has a mean of 0.3, that of 0.4 and 0.9 one of 0.4. The usual
     # baseline stands for the passages that are missing to a shortlist of 20.
     [
-        ([3, 0, 1], (3 * 0.3 + 17 * 0.505) / 20),
-        ([1, 3], (2 * 0.4 + 18 * 0.505) / 20),
-        ([2], (0.7 + 19 * 0.505) / 20),
+        ([3, 0, 1], (3 * 0.3 + 17 * 0.505) / 20, 0.9 - 0.505),
+        ([1, 3], (2 * 0.4 + 18 * 0.505) / 20, 0.9 - 0.505),
+        ([2], (0.7 + 19 * 0.505) / 20, 0.7 - 0.505),
+        ([2, 3], (2 * 0.7 + 18 * 0.505) / 20, 0.9 - (0.7 + 2 * 0.505) / 3),
     ],
 )
-def test_token_similarity(shortlisted: list[int], baseline: float, look: Look) -> None:
-    """Similarities are relative to the less similar half of the shortlisted, and 0 for other candidates."""
+def test_token_features(shortlisted: list[int], baseline: float, gap: float, look: Look) -> None:
+    """Similarities are relative to the less similar half of the shortlisted, and 0 for other candidates.
+
+    The gap is that of the most similar candidate to the three after it. The weakest tokens are a third.
+    """
     looked = look("goat", [("en", "goat")] * 4, encoder=FakeEncoder())
     assert looked is not None
     matches = looked[2]
     assert matches.meaning is not None
     similarity = np.array([0.2, 0.4, 0.7, 0.9], np.float32)
-    meaning = replace(matches.meaning, compare_tokens=lambda ordinals: similarity[ordinals])
-    result = token_similarity(replace(matches, meaning=meaning), np.array(shortlisted))
+    by_token = similarity + np.array([[-0.1], [0.1], [0.15], [-0.15]], np.float32)
+    meaning = replace(matches.meaning, compare_tokens=lambda ordinals: by_token[:, ordinals])
+    result = token_features(replace(matches, meaning=meaning), np.array(shortlisted))
     assert result is not None
     expected = np.zeros(4)
     expected[shortlisted] = (similarity[shortlisted] - baseline) * MEANING_SCALE
-    assert expected.tolist() == pytest.approx(result.tolist(), abs=1e-5)
+    assert expected.tolist() == pytest.approx(result["token_meaning"].tolist(), abs=1e-5)
+    expected[shortlisted] = (similarity[shortlisted] - 0.15) * MEANING_SCALE
+    assert expected.tolist() == pytest.approx(result["weakest_tokens"].tolist(), abs=1e-5)
+    assert [gap * MEANING_SCALE] * 4 == pytest.approx(result["token_gap"].tolist(), abs=1e-5)
 
 
-def test_no_token_similarity(look: Look) -> None:
+def test_no_token_features(look: Look) -> None:
     """There are none without meaning scores, without token vectors, or if a passage has none."""
     texts, encoder = [("en", "The goat eats."), ("en", "A goat.")], FakeEncoder()
     by_words, looked = look("goat", texts), look("goat", texts, encoder=encoder)
     assert by_words is not None
     assert looked is not None
-    assert token_similarity(by_words[2], np.arange(2)) is None
+    assert token_features(by_words[2], np.arange(2)) is None
     matches = looked[2]
-    assert token_similarity(matches, np.arange(2)) is not None
+    assert token_features(matches, np.arange(2)) is not None
     assert matches.meaning is not None
     for compare in (None, lambda _: None):
         meaning = replace(matches.meaning, compare_tokens=compare)
-        assert token_similarity(replace(matches, meaning=meaning), np.arange(2)) is None
+        assert token_features(replace(matches, meaning=meaning), np.arange(2)) is None

@@ -4,7 +4,6 @@ import pytest
 
 from retrieval.query.query import parse
 from retrieval.quotes.confidence import (
-    MIN_UNSURE_CONFIDENCE,
     WITH_MEANING,
     WITH_TOKENS,
     WORDS_ONLY,
@@ -15,7 +14,7 @@ from retrieval.quotes.confidence import (
 
 @pytest.mark.parametrize("coefficients", [WITH_MEANING, WITH_TOKENS, WORDS_ONLY])
 def test_values(coefficients: Coefficients) -> None:
-    """All coefficients are finite; a question without matches is far below the threshold."""
+    """All coefficients are finite; a question without matches is far from sure."""
     assert all(
         map(
             math.isfinite,
@@ -23,9 +22,8 @@ def test_values(coefficients: Coefficients) -> None:
         )
     )
     query = parse(" ".join(f"unknown{number}" for number in range(30)), ["en"])
-    assert (
-        confidence(query, dict.fromkeys(coefficients.confidence, 0.0), coefficients) < MIN_UNSURE_CONFIDENCE
-    )
+    features = dict.fromkeys(coefficients.confidence, 0.0)
+    assert confidence(query, features, coefficients) < coefficients.min_sure / 3
 
 
 @pytest.mark.parametrize("coefficients", [WITH_MEANING, WITH_TOKENS, WORDS_ONLY])

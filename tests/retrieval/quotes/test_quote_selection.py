@@ -1,5 +1,5 @@
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import pairwise
 
@@ -19,11 +19,10 @@ from retrieval.query.match_features import (
     shortlist,
 )
 from retrieval.query.query import Query
-from retrieval.quotes.confidence import WITH_MEANING, WITH_TOKENS, WORDS_ONLY, Coefficients, Shortening
+from retrieval.quotes.confidence import WITH_MEANING, WITH_TOKENS, WORDS_ONLY, Coefficients
 from retrieval.quotes.quote_selection import (
     Excerpt,
     RankedSpans,
-    lost_in_parts,
     rank_spans,
     select_quotes,
     share_of_best,
@@ -124,51 +123,22 @@ def test_answer_likeness(look: Look) -> None:
     assert expected == pytest.approx(likeness)
 
 
-NOTHING_LOST = Shortening(
-    dict.fromkeys(("cuts_start", "cuts_end", "span_meaning"), 0.0), bias=3.0, min_probability=0.9
-)
-
-
 @pytest.mark.parametrize(
-    ("weights", "expected"),
+    ("text", "expected"),
     [
-        ({}, ["Goats."]),
-        ({"cuts_start": -9.0}, ["The goat eats salt."]),
-        ({"cuts_start": -9.0, "cuts_end": -9.0}, ["The goat eats salt. Goats. No goat."]),
-        ({"cuts_start": -9.0, "ends_in_colon": -9.0}, ["The goat eats salt."]),
+        ("The goat eats: \n\nSalt. \n\nMilk.", {(0, 1), (0, 2), (1, 1), (1, 2), (2, 2)}),
+        # What the colon announces does not fit, or is not there.
+        ("The goat eats: \n\nSalt from the mountains above the village and milk.", {(0, 0), (1, 1)}),
+        ("Salt. \n\nThe goat eats:", {(0, 0), (0, 1), (1, 1)}),
     ],
 )
-def test_shortened_quotes(weights: Mapping[str, float], expected: list[str], look: Look) -> None:
-    """The shortest part that is likely right is shown, and the rest is not quoted again."""
-    looked = look("Does the goat eat salt?", [("en", "The goat eats salt. Goats. No goat.")], 60)
+def test_lead_ins(text: str, expected: set[tuple[int, int]], look: Look) -> None:
+    """A quote does not end in a colon if what it announces fits in the quote."""
+    looked = look("What does the goat eat?", [("en", text)], 60)
     assert looked is not None
     query, candidates, matches = looked
-    ranking = rank_spans(query, matches, candidates, 60)
-    whole = np.flatnonzero((ranking.spans.first == 0) & (ranking.spans.last == 2))
-    scores = np.zeros(len(ranking.scores))
-    scores[whole] = 1
-    shortening = replace(NOTHING_LOST, weights={**NOTHING_LOST.weights, **weights})
-    coefficients = replace(ranking.coefficients, shortening=shortening)
-    selected = select_quotes(RankedSpans(ranking.spans, ranking.features, scores, coefficients), matches, 3)
-    assert expected == [candidates.passages[0].text[own.start : own.end] for own in selected]
-
-
-def test_colon(look: Look) -> None:
-    """A part that ends in a colon lacks what the colon announces; the best piece left out counts."""
-    looked = look("What does the goat eat?", [("en", "The goat eats: \n\nSalt. \n\nMilk.")], 60)
-    assert looked is not None
-    query, candidates, matches = looked
-    ranking = rank_spans(query, matches, candidates, 60)
-    whole = int(np.argmax(ranking.features["length"]))
-    first, last = ranking.spans.first, ranking.spans.last
-    scores = np.where(first == last, first.astype(np.float64), 9.0)
-    parts, losses = lost_in_parts(first, last, ranking.features, scores, whole)
-    rows = {(int(first[part]), int(last[part])): row for row, part in enumerate(parts.tolist())}
-    assert len(rows) == len(ranking.scores)
-    assert [1.0, 0.0, 0.0] == [losses["ends_in_colon"][rows[piece, piece]] for piece in range(3)]
-    assert [2.0, 1.0, -1.0] == [losses["best_left_out"][rows[piece, piece]] for piece in range(3)]
-    assert losses["best_left_out"][rows[0, 2]] == -5
-    assert losses["cuts_start"][rows[1, 2]] > losses["cuts_end"][rows[1, 2]] == 0
+    spans = rank_spans(query, matches, candidates, 60).spans
+    assert expected == set(zip(spans.first.tolist(), spans.last.tolist(), strict=True))
 
 
 @pytest.mark.parametrize(("encoder", "coefficients"), [(None, WORDS_ONLY), (FakeEncoder(), WITH_TOKENS)])

@@ -15,6 +15,7 @@ from tests.retrieval.fake_encoder import FakeEncoder
 Look = Callable[..., tuple[Query, Candidates, MatchFeatures] | None]
 
 # BM25 scores saturate at K1 + 1.
+TOKEN_FEATURES = ("token_meaning", "token_gap", "weakest_tokens")
 MAX_SHARE = 1.6
 # Similarities are from -1 to 1, and so are their baselines.
 MAX_MEANING = 2 * MEANING_SCALE
@@ -47,7 +48,8 @@ def test_bounds(
     for name, values in ranking.features.items():
         assert values.shape == ranking.scores.shape, name
         assert np.isfinite(values).all(), name
-        lowest, highest = (-MAX_MEANING, MAX_MEANING) if "meaning" in name else (0, MAX_SHARE)
+        is_similarity = "meaning" in name or name in TOKEN_FEATURES
+        lowest, highest = (-MAX_MEANING, MAX_MEANING) if is_similarity else (0, MAX_SHARE)
         assert (values >= lowest - 1e-5).all(), name
         assert (values <= highest + 1e-5).all(), name
     assert np.isfinite(ranking.scores).all()
@@ -69,7 +71,7 @@ def test_every_coefficient_has_a_feature(look: Look) -> None:
     """Every coefficient has a feature and every feature a coefficient.
 
     `words` and `unspaced` are features of the question, `share` is one of all spans; `best_piece` is for the
-    shortlist only, and `ends_in_colon` for shortening. Without token vectors there is no `token_meaning`.
+    shortlist only. Without token vectors there are no features of tokens.
     """
     computed = features(look, "goat", "The goat eats.")[0, 0]
     for_quotes = {name for fit in (WITH_MEANING, WITH_TOKENS, WORDS_ONLY) for name in fit.quote}
@@ -79,8 +81,8 @@ def test_every_coefficient_has_a_feature(look: Look) -> None:
         for name in fit.confidence
         for part in name.split("*")
     }
-    expected = {*for_quotes, *for_confidence, "best_piece", "ends_in_colon"}
-    assert {*computed, "words", "unspaced", "share", "token_meaning"} == expected
+    expected = {*for_quotes, *for_confidence, "best_piece"}
+    assert {*computed, "words", "unspaced", "share", *TOKEN_FEATURES} == expected
     assert not {"words", "unspaced", "share", "best_piece"} & for_quotes
 
 
