@@ -174,10 +174,11 @@ def _matched_offsets(lines: Sequence[Line], quote: str) -> list[tuple[int, list[
 def _quoted_rows(chars: PageChars, lines: Sequence[Line], quote: str) -> list[Line]:
     """Return the lines of table rows in a quote, which has them with the names of their columns."""
     rows = (
-        row.source
+        line
         for table in find_number_tables(chars, lines)
         for row in table.rows
         if row.line.text in quote
+        for line in row.sources
     )
     return list({id(row): row for row in rows}.values())
 

@@ -14,23 +14,30 @@ from typing import NamedTuple
 import regex
 
 from retrieval.loaders.pdf.lines_and_columns import Line, find_gaps
+from retrieval.loaders.pdf.number_rows import (
+    ENDS_IN_NUMBER,
+    MIN_CELL_GAP_HEIGHTS,
+    NumberRow,
+    Word,
+    is_dots,
+    join_label_lines,
+    join_labels,
+    read_row,
+    read_words,
+    starts_small,
+)
 from retrieval.loaders.pdf.pdfium import PageChars
 from retrieval.loaders.tables import TableRow, lay_out
 
-_NUMBER = regex.compile(
-    r"[(\[]?[-+–−±<>~]?[$€£¥]?\d[\d.,’'/:]*+(?:[-–]\d[\d.,:]*+)?[%‰°]?[)\]]?[*†‡]?|[-–—…]|\.{2,}|\(?(?:NA|N/A|n/a|X|Z)\)?"
-)
 _DIGIT = regex.compile(r"\d")
 _LEADER = regex.compile(r"(?:\s*[.·_…]){2,}\s*$|\s+\.\s*$")
-_WORD = regex.compile(r"\S+")
-_DOTS = regex.compile(r"[.·_…]+")
-_STARTS_SMALL = regex.compile(r"\p{Ll}")
+# Numbers that are values, not names such as years, grades and numbers of columns.
+_VALUE = regex.compile(r"\P{L}*\d[.,]\d\P{L}*|\P{L}*\d\P{L}*%\P{L}*")
 _NOTE = regex.compile(r"[\[(]")
 _MIN_ROWS = 3
 # With a single column of numbers, more rows, further from their texts, tell a table from other lines.
 _MIN_ROWS_OF_PAIRS = 4
 _MIN_PAIR_GAP_HEIGHTS = 1.0
-_MIN_CELL_GAP_HEIGHTS = 0.7
 _MAX_HEADER_LINES = 6
 _MAX_LABEL_CHARS = 120
 # In line heights.
@@ -45,7 +52,7 @@ _MAX_NAME_WIDTH_RATIO = 1.5
 _MAX_BASE_DISTANCE_HEIGHTS = 0.35
 _MIN_ALIGNED_SHARE = 0.8
 _MAX_LINES_BETWEEN_ROWS = 3
-_ENDS_IN_NUMBER = regex.compile(r"[\d%)*†‡–—…AaX\]-]$")
+_MIN_DISTANCE_BESIDE_HEIGHTS = 2.0
 _MIN_WIDE_GAP_HEIGHTS = 0.9
 # Justified lines are stretched at every space, but rarely by more than this.
 _MAX_JUSTIFIED_GAP_HEIGHTS = 2.5
@@ -53,19 +60,6 @@ _MAX_JUSTIFIED_GAP_HEIGHTS = 2.5
 _MIN_ROW_WIDTH_RATIO = 1.1
 # The number or bullet of an item, and the space after it.
 _MAX_MARKER_CHARS = 5
-
-
-class _Word(NamedTuple):
-    """A word or several, with the base line of the first."""
-
-    text: str
-    left: float
-    right: float
-    base: float
-
-    @property
-    def middle(self) -> float:
-        return (self.left + self.right) / 2
 
 
 class _Column(NamedTuple):
@@ -80,20 +74,11 @@ class _Column(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class _Row:
-    """A line that ends in numbers, and the words before these."""
-
-    line: Line
-    label: tuple[_Word, ...]
-    numbers: tuple[_Word, ...]
-
-
-@dataclass(frozen=True, slots=True)
 class LaidOutRow:
-    """The text of a row, or a part of it, as a line at the place of its source."""
+    """The text of a row, or a part of it, as a line at the place of the first of its sources."""
 
     line: Line
-    source: Line
+    sources: tuple[Line, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,33 +116,10 @@ def replace_tables(lines: Sequence[Line], found: Sequence[NumberTable]) -> list[
     return result
 
 
-# Rows
+# Columns
 
 
-def _words(chars: PageChars, line: Line) -> list[_Word]:
-    words = []
-    for match in _WORD.finditer(line.text):
-        first, last = line.char_indices[match.start()], line.char_indices[match.end() - 1]
-        if first >= 0 and last >= 0:
-            words.append(_Word(match[0], chars.box(first).left, chars.box(last).right, chars.base(first)))
-    return words
-
-
-def _row(line: Line, words: Sequence[_Word]) -> _Row | None:
-    """Return a row if the line ends in numbers, after a label that may be a number, too."""
-    first = len(words)
-    while first and _NUMBER.fullmatch(words[first - 1].text) and not _DOTS.fullmatch(words[first - 1].text):
-        first -= 1
-    if first == 0:
-        first = 1
-    numbers = words[first:]
-    label = words[:first]
-    if not numbers or not any(_DIGIT.search(word.text) for word in numbers):
-        return None
-    return _Row(line, tuple(label), tuple(numbers))
-
-
-def _columns(rows: Sequence[_Row]) -> list[_Column]:
+def _columns(rows: Sequence[NumberRow]) -> list[_Column]:
     """Return the columns in which the numbers of most rows are aligned; none if they are not."""
     counts = sorted((len(row.numbers) for row in rows), reverse=True)
     for count in dict.fromkeys(counts):
@@ -179,26 +141,26 @@ def _columns(rows: Sequence[_Row]) -> list[_Column]:
     return []
 
 
-def _are_pairs(rows: Sequence[_Row]) -> bool:
+def _are_pairs(rows: Sequence[NumberRow]) -> bool:
     """Return whether rows are texts with one number each, far from them."""
     return len(rows) >= _MIN_ROWS_OF_PAIRS and all(
         row.numbers[0].left - row.label[-1].right > _MIN_PAIR_GAP_HEIGHTS * row.line.height
-        and not any(_DIGIT.match(word.text) or _DOTS.fullmatch(word.text) for word in row.label)
+        and not any(_DIGIT.match(word.text) or is_dots(word) for word in row.label)
         for row in rows
     )
 
 
-def _are_apart(rows: Sequence[_Row]) -> bool:
+def _are_apart(rows: Sequence[NumberRow]) -> bool:
     """Return whether the cells of a row are further apart than words, somewhere in it."""
     gaps = (
         [after.left - before.right for before, after in pairwise((row.label[-1], *row.numbers))]
         for row in rows
     )
     height = median(row.line.height for row in rows)
-    return any(median(own) > _MIN_CELL_GAP_HEIGHTS * height for own in zip(*gaps, strict=True))
+    return any(median(own) > MIN_CELL_GAP_HEIGHTS * height for own in zip(*gaps, strict=True))
 
 
-def _is_aligned(cells: Sequence[_Word], height: float) -> bool:
+def _is_aligned(cells: Sequence[Word], height: float) -> bool:
     """Return whether the cells of a column share their left or right edge, or their middle."""
     edges = [(cell.left, cell.right, cell.middle) for cell in cells]
     for positions in zip(*edges, strict=True):
@@ -217,14 +179,20 @@ class _PageTables:
 
     def __init__(self, chars: PageChars, lines: Sequence[Line]) -> None:
         self._chars = chars
-        self._placed = sorted((line for line in lines if not line.runs_left), key=lambda line: -line.base)
+        self._words: dict[int, list[Word]] = {}
+        placed = sorted((line for line in lines if not line.runs_left), key=lambda line: -line.base)
+        joined = {id(line): row for row in join_labels(placed, self._words_of) for line in row.lines}
+        self._rows: dict[int, NumberRow] = {}
+        self._placed: list[Line] = []
+        for line in placed:
+            row = joined[id(line)] if id(line) in joined else self._read_row(line)
+            if row is None:
+                self._placed.append(line)
+            elif id(row.line) not in self._rows:
+                self._rows[id(row.line)] = row
+                self._words[id(row.line)] = [*row.label, *row.numbers]
+                self._placed.append(row.line)
         self._positions = {id(line): at for at, line in enumerate(self._placed)}
-        self._words: dict[int, list[_Word]] = {}
-        self._rows = {
-            id(line): row
-            for line in self._placed
-            if _ENDS_IN_NUMBER.search(line.text) and (row := _row(line, self._words_of(line)))
-        }
         self._used: set[int] = set()
         # The columns and names of the table above.
         self._columns: list[_Column] = []
@@ -238,29 +206,42 @@ class _PageTables:
                 yield table
                 self._used.update(map(id, table.lines))
 
-    def _words_of(self, line: Line) -> list[_Word]:
+    def _words_of(self, line: Line) -> list[Word]:
         if id(line) not in self._words:
-            self._words[id(line)] = _words(self._chars, line)
+            self._words[id(line)] = read_words(self._chars, line)
         return self._words[id(line)]
+
+    def _read_row(self, line: Line) -> NumberRow | None:
+        return read_row(line, self._words_of(line)) if ENDS_IN_NUMBER.search(line.text) else None
 
     def _groups(self) -> Iterator[list[Line]]:
         """Yield lines from the first to the last of the rows that are near each other, with those between."""
         group: list[Line] = []
-        last = 0
         for at, line in enumerate(self._placed):
             if id(line) not in self._rows:
                 continue
-            before = self._placed[last]
-            distance = _MAX_ROW_DISTANCE_HEIGHTS * max(line.height, before.height)
-            if group and before.base - line.base < distance and at - last <= _MAX_LINES_BETWEEN_ROWS:
-                group += self._placed[last + 1 : at + 1]
+            if group and self._is_near(group[-1], line):
+                group += self._placed[self._positions[id(group[-1])] + 1 : at + 1]
             else:
                 if group:
                     yield group
                 group = [line]
-            last = at
         if group:
             yield group
+
+    def _is_near(self, before: Line, line: Line) -> bool:
+        """Return whether a row follows another, with few lines between them.
+
+        Lines far to the right of both do not count, such as the labels of a chart beside a table.
+        """
+        distance = _MAX_ROW_DISTANCE_HEIGHTS * max(line.height, before.height)
+        if self._rows[id(before)].bottom - line.base >= distance:
+            return False
+        between = self._placed[self._positions[id(before)] + 1 : self._positions[id(line)]]
+        if before.left < line.right and line.left < before.right:
+            right = max(before.right, line.right) + _MIN_DISTANCE_BESIDE_HEIGHTS * line.height
+            between = [own for own in between if own.left < right]
+        return len(between) < _MAX_LINES_BETWEEN_ROWS
 
     def _build(self, group: Sequence[Line], columns: list[_Column]) -> NumberTable | None:
         """Return the table of a group of lines, with its column names from the lines above."""
@@ -292,13 +273,21 @@ class _PageTables:
             header_lines, sections, header = [], [], []
         body = list(self._body([*reversed(sections), *group], cells))
         laid_out = [
-            LaidOutRow(replace(source, text=part, char_indices=[-1] * len(part), is_laid_out=True), source)
+            LaidOutRow(
+                replace(source, text=part, char_indices=[-1] * len(part), is_laid_out=True),
+                self._lines_of(source),
+            )
             for text in lay_out([*header, *(row for row, _ in body)])
             if text.row >= len(header)
             for source in [body[text.row - len(header)][1]]
             for part in text.parts
         ]
-        return NumberTable((*header_lines, *sections, *group), tuple(laid_out))
+        lines = (own for line in (*header_lines, *sections, *group) for own in self._lines_of(line))
+        return NumberTable(tuple(lines), tuple(laid_out))
+
+    def _lines_of(self, line: Line) -> tuple[Line, ...]:
+        """Return the lines of the page that a line stands for."""
+        return self._rows[id(line)].lines if id(line) in self._rows else (line,)
 
     def _body(self, lines: Sequence[Line], cells: dict[int, list[str]]) -> Iterator[tuple[TableRow, Line]]:
         """Yield the rows and their lines. The first lines of a label join the row they end in."""
@@ -308,9 +297,9 @@ class _PageTables:
             if own is None:
                 waiting.append((_clean_label(line.text), line))
                 continue
-            label = _clean_label(" ".join(word.text for word in self._rows[id(line)].label))
-            if waiting and _STARTS_SMALL.match(label):
-                label = f"{waiting.pop()[0]} {label}"
+            label = _clean_label(self._rows[id(line)].label_text)
+            if waiting and starts_small(label):
+                label = join_label_lines(waiting.pop()[0], label)
             yield from ((TableRow((text,)), before) for text, before in waiting)
             waiting = []
             yield TableRow((label, *own)), line
@@ -354,7 +343,9 @@ class _PageTables:
     def _read_header(self, lines: Sequence[Line], columns: Sequence[_Column]) -> list[TableRow]:
         words = [word for line in lines for word in self._words_of(line)]
         height = median(line.height for line in lines) if lines else 0.0
-        return _header(words, columns, height) if words else []
+        header = _header(words, columns, height) if words else []
+        values = sum(map(bool, map(_VALUE.fullmatch, header[-1].cells[1:]))) if header else 0
+        return header if 2 * values <= len(columns) else []
 
 
 def _is_same(columns: Sequence[_Column], others: Sequence[_Column]) -> bool:
@@ -364,7 +355,7 @@ def _is_same(columns: Sequence[_Column], others: Sequence[_Column]) -> bool:
     )
 
 
-def _cells(row: _Row, columns: Sequence[_Column]) -> list[str] | None:
+def _cells(row: NumberRow, columns: Sequence[_Column]) -> list[str] | None:
     """Return the number in each column; None if one is in no column, or two are in the same."""
     cells = [""] * len(columns)
     if row.label[-1].right > columns[0].left + row.line.height:
@@ -388,7 +379,7 @@ def _clean_label(text: str) -> str:
 # Column names
 
 
-def _is_title(line: Line, words: Sequence[_Word], left: float, columns: Sequence[_Column]) -> bool:
+def _is_title(line: Line, words: Sequence[Word], left: float, columns: Sequence[_Column]) -> bool:
     """Return whether a line runs from the labels, or from before several columns, into the columns."""
     clusters = list(_clusters(words, line.height))
     over = [cluster for cluster in clusters if cluster.right > columns[0].middle]
@@ -400,17 +391,17 @@ def _is_title(line: Line, words: Sequence[_Word], left: float, columns: Sequence
     ) or (len(clusters) == 1 and not over and len(clusters[0].text) > _MAX_LABEL_CHARS)
 
 
-def _clusters(words: Sequence[_Word], height: float) -> Iterator[_Word]:
+def _clusters(words: Sequence[Word], height: float) -> Iterator[Word]:
     """Yield the words without wide gaps between them as one."""
     start = 0
     for at in range(1, len(words) + 1):
         if at == len(words) or words[at].left - words[at - 1].right > _MIN_CLUSTER_GAP_HEIGHTS * height:
             own = words[start:at]
-            yield _Word(" ".join(word.text for word in own), own[0].left, own[-1].right, own[0].base)
+            yield Word(" ".join(word.text for word in own), own[0].left, own[-1].right, own[0].base)
             start = at
 
 
-def _header(words: Sequence[_Word], columns: Sequence[_Column], height: float) -> list[TableRow]:
+def _header(words: Sequence[Word], columns: Sequence[_Column], height: float) -> list[TableRow]:
     """Return the rows that name the columns, from the words above them; none if a column has no name."""
     names: list[list[str]] = [[] for _ in columns]
     groups: list[list[str]] = []
@@ -440,9 +431,9 @@ def _header(words: Sequence[_Word], columns: Sequence[_Column], height: float) -
     return rows
 
 
-def _visual_lines(words: Sequence[_Word], height: float) -> list[list[_Word]]:
+def _visual_lines(words: Sequence[Word], height: float) -> list[list[Word]]:
     """Return words by line, from the lowest; PDFium joins cells of different lines."""
-    lines: list[list[_Word]] = []
+    lines: list[list[Word]] = []
     for word in sorted(words, key=lambda word: word.base):
         if lines and word.base - lines[-1][0].base < _MAX_BASE_DISTANCE_HEIGHTS * height:
             lines[-1].append(word)
@@ -451,7 +442,7 @@ def _visual_lines(words: Sequence[_Word], height: float) -> list[list[_Word]]:
     return [sorted(line, key=lambda word: word.left) for line in lines]
 
 
-def _is_label(word: _Word, columns: Sequence[_Column]) -> bool:
+def _is_label(word: Word, columns: Sequence[_Column]) -> bool:
     """Return whether a word stands over the labels of rows."""
     return (
         word.right <= columns[0].left
@@ -459,13 +450,13 @@ def _is_label(word: _Word, columns: Sequence[_Column]) -> bool:
     )
 
 
-def _distance(word: _Word, column: _Column) -> float:
+def _distance(word: Word, column: _Column) -> float:
     if column.left <= word.middle <= column.right:
         return 0.0
     return min(abs(word.middle - column.left), abs(word.middle - column.right))
 
 
-def _spread(over: Sequence[_Word], columns: Sequence[_Column], height: float) -> list[str] | None:
+def _spread(over: Sequence[Word], columns: Sequence[_Column], height: float) -> list[str] | None:
     """Return the text over each column if each cluster stands over the middle of its columns.
 
     The first columns may have none. A single cluster in the middle of one column belongs to that alone.
@@ -489,7 +480,7 @@ def _spread(over: Sequence[_Word], columns: Sequence[_Column], height: float) ->
     return None
 
 
-def _partition(over: Sequence[_Word], columns: Sequence[_Column]) -> list[int]:
+def _partition(over: Sequence[Word], columns: Sequence[_Column]) -> list[int]:
     """Return how many columns belong to each cluster, so that their middles are nearest to it in all."""
     best: list[dict[int, tuple[float, list[int]]]] = [{0: (0.0, [])}]
     for cluster in over:

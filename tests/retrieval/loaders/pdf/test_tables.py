@@ -103,3 +103,78 @@ def test_picture_of_row() -> None:
     page = [line for group in TABLE for line in group]
     quote = "Harbour: Storholm\n2022: 88\n2023: 91\n2024: 103"
     assert "Storholm 88 91 103" == " ".join(marked_text(PdfBuilder([page]).build(), 1, quote).split())
+
+
+WIDE_LABELS = [
+    [TextLine(40, 520, "Topic"), TextLine(330, 520, "Letters")],
+    [TextLine(40, 500, "Fees for berths"), TextLine(340, 500, "119")],
+    [TextLine(40, 480, "Complaints, lost pro-"), TextLine(40, 467, "perty and requests for")],
+    [TextLine(40, 454, "the address of an"), TextLine(40, 441, "office"), TextLine(340, 460.5, "2417")],
+    [TextLine(40, 421, "Tides"), TextLine(340, 421, "86")],
+    [TextLine(40, 401, "Total"), TextLine(340, 401, "2622")],
+]
+
+
+def test_label_over_several_lines() -> None:
+    """A number beside the middle of several lines belongs to all of them."""
+    document = read(*WIDE_LABELS)
+    assert [
+        "Topic: Fees for berths\nLetters: 119",
+        "Topic: Complaints, lost property and requests for the address of an office\nLetters: 2417",
+        "Topic: Tides\nLetters: 86",
+        "Topic: Total\nLetters: 2622",
+    ] == blocks(document)
+
+
+def test_picture_of_row_with_several_lines() -> None:
+    """The picture of a page marks all lines of a quoted row, but no hyphens at their ends."""
+    page = [line for group in WIDE_LABELS for line in group]
+    quote = "Topic: Complaints, lost property and requests for the address of an office\nLetters: 2417"
+    marked = marked_text(PdfBuilder([page]).build(), 1, quote)
+    assert "Complaints, lost pro perty and requests for 2417 the address of an office" == " ".join(
+        marked.split()
+    )
+
+
+def test_lines_between_sections() -> None:
+    """Lines above and below a row, as far from it as from other rows, name the rows below them."""
+    document = read(
+        row(500, "Harbour", "2022", "2023", "2024"),
+        [TextLine(40, 486, "North")],
+        row(472, "Brunoe", "1,204", "1,310", "1,422"),
+        [TextLine(40, 458, "South")],
+        row(444, "Storholm", "88", "91", "103"),
+        row(430, "Skerry", "7", "8", "12"),
+        [TextLine(40, 380, NOTE)],
+    )
+    assert [
+        "North\nHarbour: Brunoe\n2022: 1,204\n2023: 1,310\n2024: 1,422",
+        "South\nHarbour: Storholm\n2022: 88\n2023: 91\n2024: 103",
+        "South\nHarbour: Skerry\n2022: 7\n2023: 8\n2024: 12",
+        NOTE,
+    ] == blocks(document)
+
+
+def test_chart_beside_table() -> None:
+    """The labels of a chart at the right of a table do not divide it."""
+    # Lines drawn in between keep PDFium from joining the labels.
+    labels = [
+        [TextLine(460, 470 - 3 * at, f"chart {'abc'[at]}"), TextLine(40, 380 - 20 * at, NOTE)]
+        for at in range(3)
+    ]
+    document = read(*TABLE[:-1], *labels)
+    assert [
+        "Harbour: Brunoe\n2022: 1,204\n2023: 1,310\n2024: 1,422",
+        "Harbour: Storholm\n2022: 88\n2023: 91\n2024: 103",
+        "Harbour: Skerry\n2022: 7\n2023: -\n2024: 12",
+        "Harbour: Total\n2022: 1,299\n2023: 1,401\n2024: 1,537",
+    ] == blocks(document)[:4]
+
+
+def test_values_are_no_names() -> None:
+    """The values of a row above, which is not aligned with the others, do not name columns."""
+    document = read(
+        [TextLine(40, 488, "World"), *(TextLine(edge - 80, 488, "3.5 4.25%") for edge in EDGES)],
+        *TABLE[2:6],
+    )
+    assert "Brunoe | 1,204 | 1,310 | 1,422" in blocks(document)
