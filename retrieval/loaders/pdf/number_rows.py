@@ -107,6 +107,15 @@ def join_label_lines(first: str, second: str) -> str:
     return f"{first} {second}"
 
 
+def continues(above: Line, below: Line) -> bool:
+    """Return whether a line continues the label above."""
+    height = min(above.height, below.height)
+    return (
+        0 < above.base - below.base < _MAX_LINE_DISTANCE_HEIGHTS * height
+        and abs(above.left - below.left) < _MAX_INDENT_HEIGHTS * height
+    )
+
+
 def starts_small(text: str) -> bool:
     return _STARTS_SMALL.match(text) is not None
 
@@ -172,11 +181,11 @@ def _label_lines(
     own = [line] if label else [*above[-1:], *below[:1]]
     if not label:
         above, below = above[:-1], below[1:]
-        if len(own) < 2 or not _is_next(*own) or any(_ends_in_number(words_of(other)) for other in own):  # noqa: PLR2004
+        if len(own) < 2 or not continues(*own) or any(_ends_in_number(words_of(other)) for other in own):  # noqa: PLR2004
             return []
-    while above and _is_next(above[-1], own[0]) and not _ends_in_number(words_of(above[-1])):
+    while above and continues(above[-1], own[0]) and not _ends_in_number(words_of(above[-1])):
         own.insert(0, above.pop())
-    while below and _is_next(own[-1], below[0]) and not _ends_in_number(words_of(below[0])):
+    while below and continues(own[-1], below[0]) and not _ends_in_number(words_of(below[0])):
         own.append(below.pop(0))
     # A line without numbers may name the rows below. Without a label on its own line, no other row is meant.
     others = [other for other in (*above[-1:], *below[:1]) if label or not _ends_in_number(words_of(other))]
@@ -209,15 +218,6 @@ def _are_together(words: Sequence[Word], height: float) -> bool:
         after.left - before.right < MIN_CELL_GAP_HEIGHTS * height
         and abs(after.base - before.base) < _MAX_BASE_DISTANCE_HEIGHTS * height
         for before, after in pairwise(words)
-    )
-
-
-def _is_next(above: Line, below: Line) -> bool:
-    """Return whether a line continues the label above."""
-    height = min(above.height, below.height)
-    return (
-        0 < above.base - below.base < _MAX_LINE_DISTANCE_HEIGHTS * height
-        and abs(above.left - below.left) < _MAX_INDENT_HEIGHTS * height
     )
 
 

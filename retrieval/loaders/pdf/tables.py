@@ -19,6 +19,7 @@ from retrieval.loaders.pdf.number_rows import (
     MIN_CELL_GAP_HEIGHTS,
     NumberRow,
     Word,
+    continues,
     is_dots,
     join_label_lines,
     join_labels,
@@ -27,18 +28,21 @@ from retrieval.loaders.pdf.number_rows import (
     starts_small,
 )
 from retrieval.loaders.pdf.pdfium import PageChars
+from retrieval.loaders.pdf.tables_side_by_side import SideBySide, find_side_by_side
 from retrieval.loaders.tables import TableRow, lay_out
 
 _DIGIT = regex.compile(r"\d")
 _LEADER = regex.compile(r"(?:\s*[.·_…]){2,}\s*$|\s+\.\s*$")
 # Numbers that are values, not names such as years, grades and numbers of columns.
 _VALUE = regex.compile(r"\P{L}*\d[.,]\d\P{L}*|\P{L}*\d\P{L}*%\P{L}*")
+_CONTINUES = regex.compile(r"[/,&–-]$")
 _NOTE = regex.compile(r"[\[(]")
 _MIN_ROWS = 3
 # With a single column of numbers, more rows, further from their texts, tell a table from other lines.
 _MIN_ROWS_OF_PAIRS = 4
 _MIN_PAIR_GAP_HEIGHTS = 1.0
 _MAX_HEADER_LINES = 6
+_MIN_SHARED_LABELS = 0.5
 _MAX_LABEL_CHARS = 120
 # In line heights.
 _MAX_ROW_DISTANCE_HEIGHTS = 3.2
@@ -83,16 +87,44 @@ class LaidOutRow:
 
 @dataclass(frozen=True, slots=True)
 class NumberTable:
-    """The lines of a page that a table consists of, and its rows."""
+    """The lines of a page that a table consists of, and its rows.
+
+    `rest` are parts of these lines that are in no row.
+    """
 
     lines: tuple[Line, ...]
     rows: tuple[LaidOutRow, ...]
+    rest: tuple[Line, ...] = ()
 
 
 def find_number_tables(chars: PageChars, lines: Sequence[Line]) -> list[NumberTable]:
-    """Return the tables of numbers on a page, from the top."""
-    page = _PageTables(chars, lines)
-    return list(page.tables())
+    """Return the tables of numbers on a page; tables side by side are one."""
+    found = [
+        table
+        for place in find_side_by_side(chars, lines)
+        if (table := _read_side_by_side(chars, place)) is not None
+    ]
+    return [*found, *_PageTables(chars, lines_outside(lines, found)).tables()]
+
+
+def _read_side_by_side(chars: PageChars, place: SideBySide) -> NumberTable | None:
+    """Return tables side by side as one; None unless they have the same names or labels."""
+    pages = [_PageTables(chars, strip) for strip in place.strips]
+    tables = [list(page.tables()) for page in pages]
+    first, *others = place.labels
+    has_same_names = len({page.names for page in pages}) == 1 and any(pages[0].names)
+    has_same_labels = all(
+        len(labels & first) >= _MIN_SHARED_LABELS * min(len(labels), len(first)) for labels in others
+    )
+    if not all(tables) or not (has_same_names or has_same_labels):
+        return None
+    inside = {id(part) for own in tables for table in own for part in table.lines}
+    lines = [(line, parts) for line, parts in place.lines if any(id(part) in inside for part in parts)]
+    return NumberTable(
+        tuple(line for line, _ in lines),
+        tuple(row for own in tables for table in own for row in table.rows),
+        tuple(part for _, parts in lines for part in parts if id(part) not in inside),
+    )
 
 
 def lines_outside(lines: Iterable[Line], found: Iterable[NumberTable]) -> list[Line]:
@@ -113,6 +145,7 @@ def replace_tables(lines: Sequence[Line], found: Sequence[NumberTable]) -> list[
         elif number not in done:
             done.add(number)
             result += [row.line for row in found[number].rows]
+            result += found[number].rest
     return result
 
 
@@ -198,6 +231,11 @@ class _PageTables:
         self._columns: list[_Column] = []
         self._header: list[TableRow] = []
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the columns of numbers of the last table that has names."""
+        return self._header[-1].cells[1:] if self._header else ()
+
     def tables(self) -> Iterator[NumberTable]:
         """Yield the tables from the top."""
         for group in self._groups():
@@ -262,8 +300,8 @@ class _PageTables:
         ]
         header_lines = list(self._header_lines(group[0], left, columns))
         sections = self._take_sections(header_lines, columns)
-        while header_lines and all(_is_label(word, columns) for word in self._words_of(header_lines[-1])):
-            header_lines.pop()  # a title
+        while header_lines and self._is_title_above(header_lines, columns):
+            header_lines.pop()
         header = self._read_header(header_lines, columns)
         if header:
             self._columns, self._header = columns, header
@@ -339,6 +377,15 @@ class _PageTables:
                 break
             sections.append(header_lines.pop(0))
         return sections
+
+    def _is_title_above(self, header_lines: Sequence[Line], columns: Sequence[_Column]) -> bool:
+        """Return whether the highest line is over the labels only, and the next does not continue it."""
+        top, below = header_lines[-1], header_lines[-2:-1]
+        return all(_is_label(word, columns) for word in self._words_of(top)) and not (
+            below
+            and (starts_small(below[0].text) or _CONTINUES.search(top.text))
+            and continues(top, below[0])
+        )
 
     def _read_header(self, lines: Sequence[Line], columns: Sequence[_Column]) -> list[TableRow]:
         words = [word for line in lines for word in self._words_of(line)]

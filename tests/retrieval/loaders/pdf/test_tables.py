@@ -178,3 +178,58 @@ def test_values_are_no_names() -> None:
         *TABLE[2:6],
     )
     assert "Brunoe | 1,204 | 1,310 | 1,422" in blocks(document)
+
+
+def pair(y: float, *cells: str) -> list[TextLine]:
+    """Return the cells of a row in four columns: words, numbers, words, numbers."""
+    starts = [40, 190 - 6 * len(cells[1]), 240, 390 - 6 * len(cells[3])]
+    return [TextLine(x, y, cell) for x, cell in zip(starts, cells, strict=True) if cell]
+
+
+def test_tables_side_by_side() -> None:
+    """Tables side by side whose columns have the same name are told one after the other."""
+    document = read(
+        pair(500, "Harbours", "Ships", "Lakes of the", "Ships"),
+        pair(484, "Brunoe", "120", "Grey Lake", "11"),
+        pair(470, "Storholm", "88", "Long Lake", "9"),
+        pair(456, "Skerry", "7", "Deep Lake", "8"),
+        pair(442, "Total", "215", "Upper Lake", "4"),
+        pair(428, "", "", "Total", "32"),
+        [TextLine(40, 380, NOTE)],
+    )
+    assert [
+        "Harbours: Brunoe\nShips: 120",
+        "Harbours: Storholm\nShips: 88",
+        "Harbours: Skerry\nShips: 7",
+        "Harbours: Total\nShips: 215",
+        "Lakes of the: Grey Lake\nShips: 11",
+        "Lakes of the: Long Lake\nShips: 9",
+        "Lakes of the: Deep Lake\nShips: 8",
+        "Lakes of the: Upper Lake\nShips: 4",
+        "Lakes of the: Total\nShips: 32",
+    ] == [text for text in blocks(document) if ":" in text]
+    assert NOTE in blocks(document)
+
+
+def test_name_over_two_lines() -> None:
+    """The name of the labels may begin in a line above that a small letter or a sign continues."""
+    document = read(
+        [TextLine(40, 502, "Harbours of the")],
+        row(490, "free islands", "Spring", "Summer", "Autumn"),
+        *TABLE[2:],
+    )
+    assert "Harbours of the free islands: Brunoe\nSpring: 1,204\nSummer: 1,310\nAutumn: 1,422" in blocks(
+        document
+    )
+
+
+def test_words_between_numbers() -> None:
+    """A column of words between numbers does not begin another table, which would lose the first column."""
+    document = read(
+        pair(500, "Harbour", "Ships", "Owner", "Since"),
+        pair(484, "Brunoe", "120", "Town", "1911"),
+        pair(470, "Storholm", "88", "Town", "1934"),
+        pair(456, "Skerry", "7", "Private", "1987"),
+        pair(442, "Leirvik", "21", "State", "1956"),
+    )
+    assert () == document.tables
