@@ -79,7 +79,11 @@ def read_words(chars: PageChars, line: Line) -> list[Word]:
 
 def is_number(word: Word) -> bool:
     """Return whether a word is a number or stands for one, as a dash does."""
-    return _NUMBER.fullmatch(word.text) is not None and not is_dots(word)
+    return _is_number_text(word.text)
+
+
+def _is_number_text(text: str) -> bool:
+    return _NUMBER.fullmatch(text) is not None and _DOTS.fullmatch(text) is None
 
 
 def is_dots(word: Word) -> bool:
@@ -141,7 +145,7 @@ def join_labels(placed: Sequence[Line], words_of: WordsOf) -> Iterator[NumberRow
         label, numbers = words[:first], words[first:]
         if not any(_DIGIT.search(word.text) for word in numbers):
             continue
-        if not label and _is_row_itself(placed, at, words_of):
+        if not label and _is_row_itself(placed, at):
             continue
         own = _label_lines(placed, at, label, numbers[0].left, words_of)
         if own and taken.isdisjoint(map(id, own)):
@@ -150,14 +154,14 @@ def join_labels(placed: Sequence[Line], words_of: WordsOf) -> Iterator[NumberRow
             yield row
 
 
-def _is_row_itself(placed: Sequence[Line], at: int, words_of: WordsOf) -> bool:
+def _is_row_itself(placed: Sequence[Line], at: int) -> bool:
     """Return whether a line of numbers begins where a row next to it does: its first number is its label."""
     line = placed[at]
     above, below = _lines_around(placed, at)
     return any(
         abs(other.left - line.left) < _MAX_INDENT_HEIGHTS * line.height
         and abs(other.base - line.base) < _MAX_NEIGHBOUR_DISTANCE_HEIGHTS * line.height
-        and _ends_in_number(words_of(other))
+        and _ends_in_number(other)
         for other in (*above, *below)
     )
 
@@ -178,17 +182,21 @@ def _label_lines(
     line = placed[at]
     limit = edge - MIN_CELL_GAP_HEIGHTS * line.height
     above, below = ([other for other in others if other.left < limit] for others in _lines_around(placed, at))
+
+    def is_beside(other: Line) -> bool:
+        return other.right < limit and not _ends_in_number(other)
+
     own = [line] if label else [*above[-1:], *below[:1]]
     if not label:
         above, below = above[:-1], below[1:]
-        if len(own) < 2 or not continues(*own) or any(_ends_in_number(words_of(other)) for other in own):  # noqa: PLR2004
+        if len(own) < 2 or not continues(*own) or not all(map(is_beside, own)):  # noqa: PLR2004
             return []
-    while above and continues(above[-1], own[0]) and not _ends_in_number(words_of(above[-1])):
+    while above and continues(above[-1], own[0]) and is_beside(above[-1]):
         own.insert(0, above.pop())
-    while below and continues(own[-1], below[0]) and not _ends_in_number(words_of(below[0])):
+    while below and continues(own[-1], below[0]) and is_beside(below[0]):
         own.append(below.pop(0))
     # A line without numbers may name the rows below. Without a label on its own line, no other row is meant.
-    others = [other for other in (*above[-1:], *below[:1]) if label or not _ends_in_number(words_of(other))]
+    others = [other for other in (*above[-1:], *below[:1]) if label or not _ends_in_number(other)]
     texts = [label if other is line else words_of(other) for other in own]
     is_label = (
         1 < len(own) <= _MAX_LABEL_LINES
@@ -199,8 +207,8 @@ def _label_lines(
     return own if is_label else []
 
 
-def _ends_in_number(words: Sequence[Word]) -> bool:
-    return bool(words) and is_number(words[-1])
+def _ends_in_number(line: Line) -> bool:
+    return _is_number_text(line.text.rpartition(" ")[2])
 
 
 def _is_apart(own: Sequence[Line], others: Sequence[Line]) -> bool:

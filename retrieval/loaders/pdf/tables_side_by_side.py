@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 from statistics import median
 
+import regex
+
 from retrieval.loaders.pdf.lines_and_columns import Line, split_at
 from retrieval.loaders.pdf.number_rows import (
     ENDS_IN_NUMBER,
@@ -18,6 +20,7 @@ from retrieval.loaders.pdf.number_rows import (
 )
 from retrieval.loaders.pdf.pdfium import PageChars
 
+_WORD_AFTER_NUMBER = regex.compile(r"\s[^\s\p{L}]*\d\S*\s+\P{N}")
 _MIN_ROWS = 4
 _MIN_REGULAR_SHARE = 0.8
 _MAX_MISALIGNMENT_HEIGHTS = 0.9
@@ -66,7 +69,9 @@ def _runs(chars: PageChars, placed: Sequence[Line]) -> Iterator[tuple[int, int, 
     """Yield the first and last of near lines with several rows, and those with the usual number."""
     run: list[tuple[int, list[NumberRow]]] = []
     for at, line in enumerate(placed):
-        rows = _rows(line, read_words(chars, line)) if ENDS_IN_NUMBER.search(line.text) else []
+        if not (_WORD_AFTER_NUMBER.search(line.text) and ENDS_IN_NUMBER.search(line.text)):
+            continue
+        rows = _rows(line, read_words(chars, line))
         if len(rows) < 2:  # noqa: PLR2004
             continue
         if run and placed[run[-1][0]].base - line.base > _MAX_ROW_DISTANCE_HEIGHTS * line.height:
