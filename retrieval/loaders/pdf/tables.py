@@ -29,6 +29,7 @@ from retrieval.loaders.pdf.number_rows import (
 )
 from retrieval.loaders.pdf.pdfium import PageChars
 from retrieval.loaders.pdf.tables_side_by_side import SideBySide, find_side_by_side
+from retrieval.loaders.pdf.word_tables import WordTable, find_word_tables
 from retrieval.loaders.tables import TableRow, lay_out
 
 _DIGIT = regex.compile(r"\d")
@@ -86,7 +87,7 @@ class LaidOutRow:
 
 
 @dataclass(frozen=True, slots=True)
-class NumberTable:
+class PageTable:
     """The lines of a page that a table consists of, and its rows.
 
     `rest` are parts of these lines that are in no row.
@@ -97,17 +98,34 @@ class NumberTable:
     rest: tuple[Line, ...] = ()
 
 
-def find_number_tables(chars: PageChars, lines: Sequence[Line]) -> list[NumberTable]:
-    """Return the tables of numbers on a page; tables side by side are one."""
+def find_tables(chars: PageChars, lines: Sequence[Line]) -> list[PageTable]:
+    """Return the tables of a page; tables side by side are one."""
     found = [
         table
         for place in find_side_by_side(chars, lines)
         if (table := _read_side_by_side(chars, place)) is not None
     ]
-    return [*found, *_PageTables(chars, lines_outside(lines, found)).tables()]
+    found += _PageTables(chars, lines_outside(lines, found)).tables()
+    rest = lines_outside(lines, found)
+    return [*found, *map(_lay_out_words, find_word_tables(chars, rest))]
 
 
-def _read_side_by_side(chars: PageChars, place: SideBySide) -> NumberTable | None:
+def _lay_out_words(table: WordTable) -> PageTable:
+    rows = [TableRow(table.names, is_header=True), *map(TableRow, table.cells)]
+    laid_out = [
+        LaidOutRow(_laid_out(source, part), (source,))
+        for text in lay_out(rows)
+        for source in [table.lines[text.row - 1]]
+        for part in text.parts
+    ]
+    return PageTable((table.header, *table.lines), tuple(laid_out))
+
+
+def _laid_out(source: Line, text: str) -> Line:
+    return replace(source, text=text, char_indices=[-1] * len(text), is_laid_out=True)
+
+
+def _read_side_by_side(chars: PageChars, place: SideBySide) -> PageTable | None:
     """Return tables side by side as one; None unless they have the same names or labels."""
     pages = [_PageTables(chars, strip) for strip in place.strips]
     tables = [list(page.tables()) for page in pages]
@@ -120,20 +138,20 @@ def _read_side_by_side(chars: PageChars, place: SideBySide) -> NumberTable | Non
         return None
     inside = {id(part) for own in tables for table in own for part in table.lines}
     lines = [(line, parts) for line, parts in place.lines if any(id(part) in inside for part in parts)]
-    return NumberTable(
+    return PageTable(
         tuple(line for line, _ in lines),
         tuple(row for own in tables for table in own for row in table.rows),
         tuple(part for _, parts in lines for part in parts if id(part) not in inside),
     )
 
 
-def lines_outside(lines: Iterable[Line], found: Iterable[NumberTable]) -> list[Line]:
+def lines_outside(lines: Iterable[Line], found: Iterable[PageTable]) -> list[Line]:
     """Return the lines that belong to no table."""
     inside = {id(line) for table in found for line in table.lines}
     return [line for line in lines if id(line) not in inside]
 
 
-def replace_tables(lines: Sequence[Line], found: Sequence[NumberTable]) -> list[Line]:
+def replace_tables(lines: Sequence[Line], found: Sequence[PageTable]) -> list[Line]:
     """Return the lines with the rows of each table where its first line is."""
     table_of = {id(line): number for number, table in enumerate(found) for line in table.lines}
     result: list[Line] = []
@@ -236,7 +254,7 @@ class _PageTables:
         """The names of the columns of numbers of the last table that has names."""
         return self._header[-1].cells[1:] if self._header else ()
 
-    def tables(self) -> Iterator[NumberTable]:
+    def tables(self) -> Iterator[PageTable]:
         """Yield the tables from the top."""
         for group in self._groups():
             columns = _columns([self._rows[id(line)] for line in group if id(line) in self._rows])
@@ -281,7 +299,7 @@ class _PageTables:
             between = [own for own in between if own.left < right]
         return len(between) < _MAX_LINES_BETWEEN_ROWS
 
-    def _build(self, group: Sequence[Line], columns: list[_Column]) -> NumberTable | None:
+    def _build(self, group: Sequence[Line], columns: list[_Column]) -> PageTable | None:
         """Return the table of a group of lines, with its column names from the lines above."""
         cells = {
             id(line): own
@@ -311,17 +329,14 @@ class _PageTables:
             header_lines, sections, header = [], [], []
         body = list(self._body([*reversed(sections), *group], cells))
         laid_out = [
-            LaidOutRow(
-                replace(source, text=part, char_indices=[-1] * len(part), is_laid_out=True),
-                self._lines_of(source),
-            )
+            LaidOutRow(_laid_out(source, part), self._lines_of(source))
             for text in lay_out([*header, *(row for row, _ in body)])
             if text.row >= len(header)
             for source in [body[text.row - len(header)][1]]
             for part in text.parts
         ]
         lines = (own for line in (*header_lines, *sections, *group) for own in self._lines_of(line))
-        return NumberTable(tuple(lines), tuple(laid_out))
+        return PageTable(tuple(lines), tuple(laid_out))
 
     def _lines_of(self, line: Line) -> tuple[Line, ...]:
         """Return the lines of the page that a line stands for."""

@@ -233,3 +233,49 @@ def test_words_between_numbers() -> None:
         pair(442, "Leirvik", "21", "State", "1956"),
     )
     assert () == document.tables
+
+
+def words(y: float, *cells: str) -> list[TextLine]:
+    return [TextLine(x, y, cell) for x, cell in zip((40, 220, 360), cells, strict=True)]
+
+
+SHOPS = [
+    words(474, "Grey Baker", "Long Street", "Bread, rolls"),
+    words(460, "Storholm Tools", "Pier 7", "Ropes and sails"),
+    words(446, "Skerry Books", "Old Market", "Maps of the sea"),
+    words(432, "Net and Hook", "Pier 2", "Nets"),
+]
+
+
+def test_table_of_words() -> None:
+    """Rows of words, one line each, are told with the names above their columns."""
+    document = read(words(490, "Shop", "Place", "Sells"), *SHOPS, [TextLine(40, 380, NOTE)])
+    assert [
+        "Shop: Grey Baker\nPlace: Long Street\nSells: Bread, rolls",
+        "Shop: Storholm Tools\nPlace: Pier 7\nSells: Ropes and sails",
+        "Shop: Skerry Books\nPlace: Old Market\nSells: Maps of the sea",
+        "Shop: Net and Hook\nPlace: Pier 2\nSells: Nets",
+        NOTE,
+    ] == blocks(document)
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        SHOPS,
+        [words(490, "Shop of the town", "Place in 12 streets", "Sells"), *SHOPS],
+        [
+            words(490, "The harbour has", "Each ship pays", "The market is"),
+            words(474, "been open since", "the fee for one", "held in spring"),
+            words(460, "the old days of", "night when it", "and in autumn."),
+            words(446, "the first king,", "arrives. Ships", "Farmers bring"),
+            words(432, "who built it.", "that stay pay", "cheese and wool"),
+            words(418, "Today it has a", "again at noon.", "to it each year."),
+        ],
+        [words(490, "Shop", "Place", "Sells"), *SHOPS, [TextLine(220, 420, "at the harbour")]],
+    ],
+    ids=["no names", "number in a name", "prose in columns", "cell of two lines"],
+)
+def test_no_table_of_words(lines: list[list[TextLine]]) -> None:
+    """Rows without names, text in columns, and rows of which too few are surely whole are no tables."""
+    assert () == read(*lines, [TextLine(40, 300, NOTE)]).tables
