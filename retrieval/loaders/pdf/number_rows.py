@@ -17,6 +17,10 @@ _NUMBER = regex.compile(
     r"[(\[]?[-+–−±<>~]?[$€£¥]?\d[\d.,’'/:]*+(?:[-–]\d[\d.,:]*+)?[%‰°]?[)\]]?[*†‡]?|[-–—…]|\.{2,}|\(?(?:NA|N/A|n/a|X|Z)\)?"
 )
 ENDS_IN_NUMBER = regex.compile(r"[\d%)*†‡–—…AaX\]-]$")
+# Digits in groups, with spaces between them.
+_FIRST_DIGITS = regex.compile(r"[(\[]?[-+–−]?[$€£¥]?[1-9]\d{0,2}(?: \d{3})*")
+_NEXT_DIGITS = regex.compile(r"\d{3}(?:[.,]\d+)?%?[)\]]?[*†‡]?")
+_MAX_DIGIT_GAP_HEIGHTS = 0.4
 _DIGIT = regex.compile(r"\d")
 _DOTS = regex.compile(r"[.·_…]+")
 _WORD = regex.compile(r"\S+")
@@ -69,12 +73,25 @@ WordsOf = Callable[[Line], Sequence[Word]]
 
 
 def read_words(chars: PageChars, line: Line) -> list[Word]:
-    words = []
+    words: list[Word] = []
     for match in _WORD.finditer(line.text):
         first, last = line.char_indices[match.start()], line.char_indices[match.end() - 1]
         if first >= 0 and last >= 0:
-            words.append(Word(match[0], chars.box(first).left, chars.box(last).right, chars.base(first)))
+            word = Word(match[0], chars.box(first).left, chars.box(last).right, chars.base(first))
+            if words and _is_number_continued(words[-1], word, line.height):
+                before = words.pop()
+                word = Word(f"{before.text} {word.text}", before.left, word.right, before.base)
+            words.append(word)
     return words
+
+
+def _is_number_continued(before: Word, word: Word, height: float) -> bool:
+    """Return whether a space between two words groups the digits of a number: "126 430.3"."""
+    return (
+        word.left - before.right < _MAX_DIGIT_GAP_HEIGHTS * height
+        and _FIRST_DIGITS.fullmatch(before.text) is not None
+        and _NEXT_DIGITS.fullmatch(word.text) is not None
+    )
 
 
 def is_number(word: Word) -> bool:
@@ -83,7 +100,7 @@ def is_number(word: Word) -> bool:
 
 
 def _is_number_text(text: str) -> bool:
-    return _NUMBER.fullmatch(text) is not None and _DOTS.fullmatch(text) is None
+    return _NUMBER.fullmatch(text.replace(" ", "")) is not None and _DOTS.fullmatch(text) is None
 
 
 def is_dots(word: Word) -> bool:

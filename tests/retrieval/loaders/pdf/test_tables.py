@@ -279,3 +279,33 @@ def test_table_of_words() -> None:
 def test_no_table_of_words(lines: list[list[TextLine]]) -> None:
     """Rows without names, text in columns, and rows of which too few are surely whole are no tables."""
     assert () == read(*lines, [TextLine(40, 300, NOTE)]).tables
+
+
+def grouped(y: float, label: str, *cells: str) -> list[TextLine]:
+    """Return a row whose numbers have narrow spaces between groups of digits."""
+    lines = [TextLine(40, y, label)]
+    for edge, cell in zip(EDGES, cells, strict=True):
+        right = float(edge)
+        own = []
+        for group in reversed(cell.split()):
+            own.insert(0, TextLine(right - 6 * len(group), y, group))
+            right -= 6 * len(group) + 3
+        lines += own
+    return lines
+
+
+def test_spaces_in_numbers() -> None:
+    """Digits with narrow spaces between groups are one number; cells are further apart."""
+    document = read(
+        row(490, "Harbour", "2022", "2023", "2024"),
+        grouped(474, "Brunoe", "1 204.5", "1 310 000", "422"),
+        grouped(460, "Storholm", "88.0", "12 991", "103"),
+        grouped(446, "Skerry", "17 000", "512", "912"),
+        [TextLine(40, 380, NOTE)],
+    )
+    assert [
+        "Harbour: Brunoe\n2022: 1 204.5\n2023: 1 310 000\n2024: 422",
+        "Harbour: Storholm\n2022: 88.0\n2023: 12 991\n2024: 103",
+        "Harbour: Skerry\n2022: 17 000\n2023: 512\n2024: 912",
+        NOTE,
+    ] == blocks(document)
