@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 import regex
 
+from retrieval.loaders.document_builder import find_table_title, is_lead_in
 from retrieval.loaders.pdf.lines_and_columns import Line, find_gaps
 from retrieval.loaders.pdf.number_rows import (
     ENDS_IN_NUMBER,
@@ -316,7 +317,7 @@ class _PageTables:
             for line in group[in_table[0] : in_table[-1] + 1]
             if id(line) in cells or (line.left < columns[-1].right and left < line.right)
         ]
-        header_lines = list(self._header_lines(group[0], left, columns))
+        header_lines = _below_title(list(self._header_lines(group[0], left, columns)))
         sections = self._take_sections(header_lines, columns)
         while header_lines and self._is_title_above(header_lines, columns):
             header_lines.pop()
@@ -408,6 +409,25 @@ class _PageTables:
         header = _header(words, columns, height) if words else []
         values = sum(map(bool, map(_VALUE.fullmatch, header[-1].cells[1:]))) if header else 0
         return header if 2 * values <= len(columns) else []
+
+
+def _below_title(header_lines: Sequence[Line]) -> list[Line]:
+    """Return the lines below the title of a table, such as "Table 7. Ships".
+
+    Lines that continue the title are left out, too, if there are others below them.
+    """
+    end = next(
+        (
+            at
+            for at, line in enumerate(header_lines)
+            if find_table_title([line.text])[1] and not is_lead_in(line.text)
+        ),
+        len(header_lines),
+    )
+    below = end
+    while 0 < below < len(header_lines) and continues(header_lines[below], header_lines[below - 1]):
+        below -= 1
+    return list(header_lines[: below or end])
 
 
 def _is_same(columns: Sequence[_Column], others: Sequence[_Column]) -> bool:

@@ -286,7 +286,7 @@ def grouped(y: float, label: str, *cells: str) -> list[TextLine]:
     lines = [TextLine(40, y, label)]
     for edge, cell in zip(EDGES, cells, strict=True):
         right = float(edge)
-        own = []
+        own: list[TextLine] = []
         for group in reversed(cell.split()):
             own.insert(0, TextLine(right - 6 * len(group), y, group))
             right -= 6 * len(group) + 3
@@ -309,3 +309,15 @@ def test_spaces_in_numbers() -> None:
         "Harbour: Skerry\n2022: 17 000\n2023: 512\n2024: 912",
         NOTE,
     ] == blocks(document)
+
+
+def test_title_with_wide_spaces() -> None:
+    """A title of a table is none of the names of its columns, though its words stand above them."""
+    title = [
+        TextLine(40, 504, "Table 7. Ships"),
+        TextLine(200, 504, "in the"),
+        TextLine(280, 504, "harbours"),
+    ]
+    document = read(title, row(490, "Harbour", "Spring", "Summer", "Autumn"), *TABLE[2:])
+    assert "Harbour: Brunoe\nSpring: 1,204\nSummer: 1,310\nAutumn: 1,422" in blocks(document)
+    assert {"Table 7. Ships in the harbours"} == {table.title for table in document.tables}
