@@ -20,7 +20,7 @@ from retrieval.loaders.pdf.lines_and_columns import Line
 from retrieval.loaders.pdf.pdfium import Area, PageChars, open_pdf
 from retrieval.loaders.pdf.reader import page_lines
 from retrieval.loaders.pdf.scans import scanned_lines
-from retrieval.loaders.pdf.tables import find_number_tables
+from retrieval.loaders.pdf.tables import find_tables
 from retrieval.loaders.pictures import open_picture
 from retrieval.ocr.scanned_page import ScannedPage
 
@@ -174,10 +174,11 @@ def _matched_offsets(lines: Sequence[Line], quote: str) -> list[tuple[int, list[
 def _quoted_rows(chars: PageChars, lines: Sequence[Line], quote: str) -> list[Line]:
     """Return the lines of table rows in a quote, which has them with the names of their columns."""
     rows = (
-        row.source
-        for table in find_number_tables(chars, lines)
+        line
+        for table in find_tables(chars, lines)
         for row in table.rows
         if row.line.text in quote
+        for line in row.sources
     )
     return list({id(row): row for row in rows}.values())
 

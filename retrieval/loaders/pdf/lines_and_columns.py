@@ -191,7 +191,7 @@ def _by_columns(chars: PageChars, all_lines: list[Line]) -> list[Line]:
     gutter = _gutter(chars, all_lines)
     if gutter is None:
         return all_lines
-    halves = [_split_at(chars, line, gutter) for line in all_lines]
+    halves = [split_at(chars, line, gutter) for line in all_lines]
     pairs = [half for half in halves if len(half) > 1]
     if not _is_prose(pairs, gutter):
         return all_lines  # a table, which is read row by row
@@ -239,7 +239,7 @@ def _gutter(chars: PageChars, all_lines: list[Line]) -> float | None:
     return best if len(crossed.get(best, ())) >= _MIN_GUTTER_SHARE * len(sampled) else None
 
 
-def _split_at(chars: PageChars, line: Line, gutter: float) -> list[Line]:
+def split_at(chars: PageChars, line: Line, gutter: float) -> list[Line]:
     """Split a line at its gap over the gutter, if it has one."""
     if not line.left < gutter < line.right:
         return [line]

@@ -126,7 +126,7 @@ def _page(pdf: pypdfium2.PdfDocument, number: int) -> tuple[list[Line], set[int]
         return [], set(), _annotations_without_lines(pdf, number)
     all_lines, chars = contents
     texts = annotation_texts(pdf, chars.page, all_lines, chars)
-    found = tables.find_number_tables(chars, all_lines)
+    found = tables.find_tables(chars, all_lines)
     rest = tables.lines_outside(all_lines, found)
     table_rows = {id(line) for line in tables.find_table_rows(chars, rest)}
     chars.close()

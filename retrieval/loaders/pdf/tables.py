@@ -13,25 +13,38 @@ from typing import NamedTuple
 
 import regex
 
+from retrieval.loaders.document_builder import find_table_title, is_lead_in
 from retrieval.loaders.pdf.lines_and_columns import Line, find_gaps
+from retrieval.loaders.pdf.number_rows import (
+    ENDS_IN_NUMBER,
+    MIN_CELL_GAP_HEIGHTS,
+    NumberRow,
+    Word,
+    continues,
+    is_dots,
+    join_label_lines,
+    join_labels,
+    read_row,
+    read_words,
+    starts_small,
+)
 from retrieval.loaders.pdf.pdfium import PageChars
+from retrieval.loaders.pdf.tables_side_by_side import SideBySide, find_side_by_side
+from retrieval.loaders.pdf.word_tables import WordTable, find_word_tables
 from retrieval.loaders.tables import TableRow, lay_out
 
-_NUMBER = regex.compile(
-    r"[(\[]?[-+–−±<>~]?[$€£¥]?\d[\d.,’'/:]*+(?:[-–]\d[\d.,:]*+)?[%‰°]?[)\]]?[*†‡]?|[-–—…]|\.{2,}|\(?(?:NA|N/A|n/a|X|Z)\)?"
-)
 _DIGIT = regex.compile(r"\d")
 _LEADER = regex.compile(r"(?:\s*[.·_…]){2,}\s*$|\s+\.\s*$")
-_WORD = regex.compile(r"\S+")
-_DOTS = regex.compile(r"[.·_…]+")
-_STARTS_SMALL = regex.compile(r"\p{Ll}")
+# Numbers that are values, not names such as years, grades and numbers of columns.
+_VALUE = regex.compile(r"\P{L}*\d[.,]\d\P{L}*|\P{L}*\d\P{L}*%\P{L}*")
+_CONTINUES = regex.compile(r"[/,&–-]$")
 _NOTE = regex.compile(r"[\[(]")
 _MIN_ROWS = 3
 # With a single column of numbers, more rows, further from their texts, tell a table from other lines.
 _MIN_ROWS_OF_PAIRS = 4
 _MIN_PAIR_GAP_HEIGHTS = 1.0
-_MIN_CELL_GAP_HEIGHTS = 0.7
 _MAX_HEADER_LINES = 6
+_MIN_SHARED_LABELS = 0.5
 _MAX_LABEL_CHARS = 120
 # In line heights.
 _MAX_ROW_DISTANCE_HEIGHTS = 3.2
@@ -45,7 +58,7 @@ _MAX_NAME_WIDTH_RATIO = 1.5
 _MAX_BASE_DISTANCE_HEIGHTS = 0.35
 _MIN_ALIGNED_SHARE = 0.8
 _MAX_LINES_BETWEEN_ROWS = 3
-_ENDS_IN_NUMBER = regex.compile(r"[\d%)*†‡–—…AaX\]-]$")
+_MIN_DISTANCE_BESIDE_HEIGHTS = 2.0
 _MIN_WIDE_GAP_HEIGHTS = 0.9
 # Justified lines are stretched at every space, but rarely by more than this.
 _MAX_JUSTIFIED_GAP_HEIGHTS = 2.5
@@ -53,19 +66,6 @@ _MAX_JUSTIFIED_GAP_HEIGHTS = 2.5
 _MIN_ROW_WIDTH_RATIO = 1.1
 # The number or bullet of an item, and the space after it.
 _MAX_MARKER_CHARS = 5
-
-
-class _Word(NamedTuple):
-    """A word or several, with the base line of the first."""
-
-    text: str
-    left: float
-    right: float
-    base: float
-
-    @property
-    def middle(self) -> float:
-        return (self.left + self.right) / 2
 
 
 class _Column(NamedTuple):
@@ -80,43 +80,79 @@ class _Column(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class _Row:
-    """A line that ends in numbers, and the words before these."""
-
-    line: Line
-    label: tuple[_Word, ...]
-    numbers: tuple[_Word, ...]
-
-
-@dataclass(frozen=True, slots=True)
 class LaidOutRow:
-    """The text of a row, or a part of it, as a line at the place of its source."""
+    """The text of a row, or a part of it, as a line at the place of the first of its sources."""
 
     line: Line
-    source: Line
+    sources: tuple[Line, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class NumberTable:
-    """The lines of a page that a table consists of, and its rows."""
+class PageTable:
+    """The lines of a page that a table consists of, and its rows.
+
+    `rest` are parts of these lines that are in no row.
+    """
 
     lines: tuple[Line, ...]
     rows: tuple[LaidOutRow, ...]
+    rest: tuple[Line, ...] = ()
 
 
-def find_number_tables(chars: PageChars, lines: Sequence[Line]) -> list[NumberTable]:
-    """Return the tables of numbers on a page, from the top."""
-    page = _PageTables(chars, lines)
-    return list(page.tables())
+def find_tables(chars: PageChars, lines: Sequence[Line]) -> list[PageTable]:
+    """Return the tables of a page; tables side by side are one."""
+    found = [
+        table
+        for place in find_side_by_side(chars, lines)
+        if (table := _read_side_by_side(chars, place)) is not None
+    ]
+    found += _PageTables(chars, lines_outside(lines, found)).tables()
+    rest = lines_outside(lines, found)
+    return [*found, *map(_lay_out_words, find_word_tables(chars, rest))]
 
 
-def lines_outside(lines: Iterable[Line], found: Iterable[NumberTable]) -> list[Line]:
+def _lay_out_words(table: WordTable) -> PageTable:
+    rows = [TableRow(table.names, is_header=True), *map(TableRow, table.cells)]
+    laid_out = [
+        LaidOutRow(_laid_out(source, part), (source,))
+        for text in lay_out(rows)
+        for source in [table.lines[text.row - 1]]
+        for part in text.parts
+    ]
+    return PageTable((table.header, *table.lines), tuple(laid_out))
+
+
+def _laid_out(source: Line, text: str) -> Line:
+    return replace(source, text=text, char_indices=[-1] * len(text), is_laid_out=True)
+
+
+def _read_side_by_side(chars: PageChars, place: SideBySide) -> PageTable | None:
+    """Return tables side by side as one; None unless they have the same names or labels."""
+    pages = [_PageTables(chars, strip) for strip in place.strips]
+    tables = [list(page.tables()) for page in pages]
+    first, *others = place.labels
+    has_same_names = len({page.names for page in pages}) == 1 and any(pages[0].names)
+    has_same_labels = all(
+        len(labels & first) >= _MIN_SHARED_LABELS * min(len(labels), len(first)) for labels in others
+    )
+    if not all(tables) or not (has_same_names or has_same_labels):
+        return None
+    inside = {id(part) for own in tables for table in own for part in table.lines}
+    lines = [(line, parts) for line, parts in place.lines if any(id(part) in inside for part in parts)]
+    return PageTable(
+        tuple(line for line, _ in lines),
+        tuple(row for own in tables for table in own for row in table.rows),
+        tuple(part for _, parts in lines for part in parts if id(part) not in inside),
+    )
+
+
+def lines_outside(lines: Iterable[Line], found: Iterable[PageTable]) -> list[Line]:
     """Return the lines that belong to no table."""
     inside = {id(line) for table in found for line in table.lines}
     return [line for line in lines if id(line) not in inside]
 
 
-def replace_tables(lines: Sequence[Line], found: Sequence[NumberTable]) -> list[Line]:
+def replace_tables(lines: Sequence[Line], found: Sequence[PageTable]) -> list[Line]:
     """Return the lines with the rows of each table where its first line is."""
     table_of = {id(line): number for number, table in enumerate(found) for line in table.lines}
     result: list[Line] = []
@@ -128,36 +164,14 @@ def replace_tables(lines: Sequence[Line], found: Sequence[NumberTable]) -> list[
         elif number not in done:
             done.add(number)
             result += [row.line for row in found[number].rows]
+            result += found[number].rest
     return result
 
 
-# Rows
+# Columns
 
 
-def _words(chars: PageChars, line: Line) -> list[_Word]:
-    words = []
-    for match in _WORD.finditer(line.text):
-        first, last = line.char_indices[match.start()], line.char_indices[match.end() - 1]
-        if first >= 0 and last >= 0:
-            words.append(_Word(match[0], chars.box(first).left, chars.box(last).right, chars.base(first)))
-    return words
-
-
-def _row(line: Line, words: Sequence[_Word]) -> _Row | None:
-    """Return a row if the line ends in numbers, after a label that may be a number, too."""
-    first = len(words)
-    while first and _NUMBER.fullmatch(words[first - 1].text) and not _DOTS.fullmatch(words[first - 1].text):
-        first -= 1
-    if first == 0:
-        first = 1
-    numbers = words[first:]
-    label = words[:first]
-    if not numbers or not any(_DIGIT.search(word.text) for word in numbers):
-        return None
-    return _Row(line, tuple(label), tuple(numbers))
-
-
-def _columns(rows: Sequence[_Row]) -> list[_Column]:
+def _columns(rows: Sequence[NumberRow]) -> list[_Column]:
     """Return the columns in which the numbers of most rows are aligned; none if they are not."""
     counts = sorted((len(row.numbers) for row in rows), reverse=True)
     for count in dict.fromkeys(counts):
@@ -179,26 +193,26 @@ def _columns(rows: Sequence[_Row]) -> list[_Column]:
     return []
 
 
-def _are_pairs(rows: Sequence[_Row]) -> bool:
+def _are_pairs(rows: Sequence[NumberRow]) -> bool:
     """Return whether rows are texts with one number each, far from them."""
     return len(rows) >= _MIN_ROWS_OF_PAIRS and all(
         row.numbers[0].left - row.label[-1].right > _MIN_PAIR_GAP_HEIGHTS * row.line.height
-        and not any(_DIGIT.match(word.text) or _DOTS.fullmatch(word.text) for word in row.label)
+        and not any(_DIGIT.match(word.text) or is_dots(word) for word in row.label)
         for row in rows
     )
 
 
-def _are_apart(rows: Sequence[_Row]) -> bool:
+def _are_apart(rows: Sequence[NumberRow]) -> bool:
     """Return whether the cells of a row are further apart than words, somewhere in it."""
     gaps = (
         [after.left - before.right for before, after in pairwise((row.label[-1], *row.numbers))]
         for row in rows
     )
     height = median(row.line.height for row in rows)
-    return any(median(own) > _MIN_CELL_GAP_HEIGHTS * height for own in zip(*gaps, strict=True))
+    return any(median(own) > MIN_CELL_GAP_HEIGHTS * height for own in zip(*gaps, strict=True))
 
 
-def _is_aligned(cells: Sequence[_Word], height: float) -> bool:
+def _is_aligned(cells: Sequence[Word], height: float) -> bool:
     """Return whether the cells of a column share their left or right edge, or their middle."""
     edges = [(cell.left, cell.right, cell.middle) for cell in cells]
     for positions in zip(*edges, strict=True):
@@ -217,20 +231,31 @@ class _PageTables:
 
     def __init__(self, chars: PageChars, lines: Sequence[Line]) -> None:
         self._chars = chars
-        self._placed = sorted((line for line in lines if not line.runs_left), key=lambda line: -line.base)
+        self._words: dict[int, list[Word]] = {}
+        placed = sorted((line for line in lines if not line.runs_left), key=lambda line: -line.base)
+        joined = {id(line): row for row in join_labels(placed, self._words_of) for line in row.lines}
+        self._rows: dict[int, NumberRow] = {}
+        self._placed: list[Line] = []
+        for line in placed:
+            row = joined[id(line)] if id(line) in joined else self._read_row(line)
+            if row is None:
+                self._placed.append(line)
+            elif id(row.line) not in self._rows:
+                self._rows[id(row.line)] = row
+                self._words[id(row.line)] = [*row.label, *row.numbers]
+                self._placed.append(row.line)
         self._positions = {id(line): at for at, line in enumerate(self._placed)}
-        self._words: dict[int, list[_Word]] = {}
-        self._rows = {
-            id(line): row
-            for line in self._placed
-            if _ENDS_IN_NUMBER.search(line.text) and (row := _row(line, self._words_of(line)))
-        }
         self._used: set[int] = set()
         # The columns and names of the table above.
         self._columns: list[_Column] = []
         self._header: list[TableRow] = []
 
-    def tables(self) -> Iterator[NumberTable]:
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the columns of numbers of the last table that has names."""
+        return self._header[-1].cells[1:] if self._header else ()
+
+    def tables(self) -> Iterator[PageTable]:
         """Yield the tables from the top."""
         for group in self._groups():
             columns = _columns([self._rows[id(line)] for line in group if id(line) in self._rows])
@@ -238,31 +263,44 @@ class _PageTables:
                 yield table
                 self._used.update(map(id, table.lines))
 
-    def _words_of(self, line: Line) -> list[_Word]:
+    def _words_of(self, line: Line) -> list[Word]:
         if id(line) not in self._words:
-            self._words[id(line)] = _words(self._chars, line)
+            self._words[id(line)] = read_words(self._chars, line)
         return self._words[id(line)]
+
+    def _read_row(self, line: Line) -> NumberRow | None:
+        return read_row(line, self._words_of(line)) if ENDS_IN_NUMBER.search(line.text) else None
 
     def _groups(self) -> Iterator[list[Line]]:
         """Yield lines from the first to the last of the rows that are near each other, with those between."""
         group: list[Line] = []
-        last = 0
         for at, line in enumerate(self._placed):
             if id(line) not in self._rows:
                 continue
-            before = self._placed[last]
-            distance = _MAX_ROW_DISTANCE_HEIGHTS * max(line.height, before.height)
-            if group and before.base - line.base < distance and at - last <= _MAX_LINES_BETWEEN_ROWS:
-                group += self._placed[last + 1 : at + 1]
+            if group and self._is_near(group[-1], line):
+                group += self._placed[self._positions[id(group[-1])] + 1 : at + 1]
             else:
                 if group:
                     yield group
                 group = [line]
-            last = at
         if group:
             yield group
 
-    def _build(self, group: Sequence[Line], columns: list[_Column]) -> NumberTable | None:
+    def _is_near(self, before: Line, line: Line) -> bool:
+        """Return whether a row follows another, with few lines between them.
+
+        Lines far to the right of both do not count, such as the labels of a chart beside a table.
+        """
+        distance = _MAX_ROW_DISTANCE_HEIGHTS * max(line.height, before.height)
+        if self._rows[id(before)].bottom - line.base >= distance:
+            return False
+        between = self._placed[self._positions[id(before)] + 1 : self._positions[id(line)]]
+        if before.left < line.right and line.left < before.right:
+            right = max(before.right, line.right) + _MIN_DISTANCE_BESIDE_HEIGHTS * line.height
+            between = [own for own in between if own.left < right]
+        return len(between) < _MAX_LINES_BETWEEN_ROWS
+
+    def _build(self, group: Sequence[Line], columns: list[_Column]) -> PageTable | None:
         """Return the table of a group of lines, with its column names from the lines above."""
         cells = {
             id(line): own
@@ -279,10 +317,10 @@ class _PageTables:
             for line in group[in_table[0] : in_table[-1] + 1]
             if id(line) in cells or (line.left < columns[-1].right and left < line.right)
         ]
-        header_lines = list(self._header_lines(group[0], left, columns))
+        header_lines = _below_title(list(self._header_lines(group[0], left, columns)))
         sections = self._take_sections(header_lines, columns)
-        while header_lines and all(_is_label(word, columns) for word in self._words_of(header_lines[-1])):
-            header_lines.pop()  # a title
+        while header_lines and self._is_title_above(header_lines, columns):
+            header_lines.pop()
         header = self._read_header(header_lines, columns)
         if header:
             self._columns, self._header = columns, header
@@ -292,13 +330,18 @@ class _PageTables:
             header_lines, sections, header = [], [], []
         body = list(self._body([*reversed(sections), *group], cells))
         laid_out = [
-            LaidOutRow(replace(source, text=part, char_indices=[-1] * len(part), is_laid_out=True), source)
+            LaidOutRow(_laid_out(source, part), self._lines_of(source))
             for text in lay_out([*header, *(row for row, _ in body)])
             if text.row >= len(header)
             for source in [body[text.row - len(header)][1]]
             for part in text.parts
         ]
-        return NumberTable((*header_lines, *sections, *group), tuple(laid_out))
+        lines = (own for line in (*header_lines, *sections, *group) for own in self._lines_of(line))
+        return PageTable(tuple(lines), tuple(laid_out))
+
+    def _lines_of(self, line: Line) -> tuple[Line, ...]:
+        """Return the lines of the page that a line stands for."""
+        return self._rows[id(line)].lines if id(line) in self._rows else (line,)
 
     def _body(self, lines: Sequence[Line], cells: dict[int, list[str]]) -> Iterator[tuple[TableRow, Line]]:
         """Yield the rows and their lines. The first lines of a label join the row they end in."""
@@ -308,9 +351,9 @@ class _PageTables:
             if own is None:
                 waiting.append((_clean_label(line.text), line))
                 continue
-            label = _clean_label(" ".join(word.text for word in self._rows[id(line)].label))
-            if waiting and _STARTS_SMALL.match(label):
-                label = f"{waiting.pop()[0]} {label}"
+            label = _clean_label(self._rows[id(line)].label_text)
+            if waiting and starts_small(label):
+                label = join_label_lines(waiting.pop()[0], label)
             yield from ((TableRow((text,)), before) for text, before in waiting)
             waiting = []
             yield TableRow((label, *own)), line
@@ -351,10 +394,40 @@ class _PageTables:
             sections.append(header_lines.pop(0))
         return sections
 
+    def _is_title_above(self, header_lines: Sequence[Line], columns: Sequence[_Column]) -> bool:
+        """Return whether the highest line is over the labels only, and the next does not continue it."""
+        top, below = header_lines[-1], header_lines[-2:-1]
+        return all(_is_label(word, columns) for word in self._words_of(top)) and not (
+            below
+            and (starts_small(below[0].text) or _CONTINUES.search(top.text))
+            and continues(top, below[0])
+        )
+
     def _read_header(self, lines: Sequence[Line], columns: Sequence[_Column]) -> list[TableRow]:
         words = [word for line in lines for word in self._words_of(line)]
         height = median(line.height for line in lines) if lines else 0.0
-        return _header(words, columns, height) if words else []
+        header = _header(words, columns, height) if words else []
+        values = sum(map(bool, map(_VALUE.fullmatch, header[-1].cells[1:]))) if header else 0
+        return header if 2 * values <= len(columns) else []
+
+
+def _below_title(header_lines: Sequence[Line]) -> list[Line]:
+    """Return the lines below the title of a table, such as "Table 7. Ships".
+
+    Lines that continue the title are left out, too, if there are others below them.
+    """
+    end = next(
+        (
+            at
+            for at, line in enumerate(header_lines)
+            if find_table_title([line.text])[1] and not is_lead_in(line.text)
+        ),
+        len(header_lines),
+    )
+    below = end
+    while 0 < below < len(header_lines) and continues(header_lines[below], header_lines[below - 1]):
+        below -= 1
+    return list(header_lines[: below or end])
 
 
 def _is_same(columns: Sequence[_Column], others: Sequence[_Column]) -> bool:
@@ -364,7 +437,7 @@ def _is_same(columns: Sequence[_Column], others: Sequence[_Column]) -> bool:
     )
 
 
-def _cells(row: _Row, columns: Sequence[_Column]) -> list[str] | None:
+def _cells(row: NumberRow, columns: Sequence[_Column]) -> list[str] | None:
     """Return the number in each column; None if one is in no column, or two are in the same."""
     cells = [""] * len(columns)
     if row.label[-1].right > columns[0].left + row.line.height:
@@ -388,7 +461,7 @@ def _clean_label(text: str) -> str:
 # Column names
 
 
-def _is_title(line: Line, words: Sequence[_Word], left: float, columns: Sequence[_Column]) -> bool:
+def _is_title(line: Line, words: Sequence[Word], left: float, columns: Sequence[_Column]) -> bool:
     """Return whether a line runs from the labels, or from before several columns, into the columns."""
     clusters = list(_clusters(words, line.height))
     over = [cluster for cluster in clusters if cluster.right > columns[0].middle]
@@ -400,17 +473,17 @@ def _is_title(line: Line, words: Sequence[_Word], left: float, columns: Sequence
     ) or (len(clusters) == 1 and not over and len(clusters[0].text) > _MAX_LABEL_CHARS)
 
 
-def _clusters(words: Sequence[_Word], height: float) -> Iterator[_Word]:
+def _clusters(words: Sequence[Word], height: float) -> Iterator[Word]:
     """Yield the words without wide gaps between them as one."""
     start = 0
     for at in range(1, len(words) + 1):
         if at == len(words) or words[at].left - words[at - 1].right > _MIN_CLUSTER_GAP_HEIGHTS * height:
             own = words[start:at]
-            yield _Word(" ".join(word.text for word in own), own[0].left, own[-1].right, own[0].base)
+            yield Word(" ".join(word.text for word in own), own[0].left, own[-1].right, own[0].base)
             start = at
 
 
-def _header(words: Sequence[_Word], columns: Sequence[_Column], height: float) -> list[TableRow]:
+def _header(words: Sequence[Word], columns: Sequence[_Column], height: float) -> list[TableRow]:
     """Return the rows that name the columns, from the words above them; none if a column has no name."""
     names: list[list[str]] = [[] for _ in columns]
     groups: list[list[str]] = []
@@ -440,9 +513,9 @@ def _header(words: Sequence[_Word], columns: Sequence[_Column], height: float) -
     return rows
 
 
-def _visual_lines(words: Sequence[_Word], height: float) -> list[list[_Word]]:
+def _visual_lines(words: Sequence[Word], height: float) -> list[list[Word]]:
     """Return words by line, from the lowest; PDFium joins cells of different lines."""
-    lines: list[list[_Word]] = []
+    lines: list[list[Word]] = []
     for word in sorted(words, key=lambda word: word.base):
         if lines and word.base - lines[-1][0].base < _MAX_BASE_DISTANCE_HEIGHTS * height:
             lines[-1].append(word)
@@ -451,7 +524,7 @@ def _visual_lines(words: Sequence[_Word], height: float) -> list[list[_Word]]:
     return [sorted(line, key=lambda word: word.left) for line in lines]
 
 
-def _is_label(word: _Word, columns: Sequence[_Column]) -> bool:
+def _is_label(word: Word, columns: Sequence[_Column]) -> bool:
     """Return whether a word stands over the labels of rows."""
     return (
         word.right <= columns[0].left
@@ -459,13 +532,13 @@ def _is_label(word: _Word, columns: Sequence[_Column]) -> bool:
     )
 
 
-def _distance(word: _Word, column: _Column) -> float:
+def _distance(word: Word, column: _Column) -> float:
     if column.left <= word.middle <= column.right:
         return 0.0
     return min(abs(word.middle - column.left), abs(word.middle - column.right))
 
 
-def _spread(over: Sequence[_Word], columns: Sequence[_Column], height: float) -> list[str] | None:
+def _spread(over: Sequence[Word], columns: Sequence[_Column], height: float) -> list[str] | None:
     """Return the text over each column if each cluster stands over the middle of its columns.
 
     The first columns may have none. A single cluster in the middle of one column belongs to that alone.
@@ -489,7 +562,7 @@ def _spread(over: Sequence[_Word], columns: Sequence[_Column], height: float) ->
     return None
 
 
-def _partition(over: Sequence[_Word], columns: Sequence[_Column]) -> list[int]:
+def _partition(over: Sequence[Word], columns: Sequence[_Column]) -> list[int]:
     """Return how many columns belong to each cluster, so that their middles are nearest to it in all."""
     best: list[dict[int, tuple[float, list[int]]]] = [{0: (0.0, [])}]
     for cluster in over:

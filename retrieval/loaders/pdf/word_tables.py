@@ -1,0 +1,147 @@
+"""Tables of words on PDF pages: rows of one line each, with all cells filled, below names of columns.
+
+Running text in columns is none: nothing above it names every column.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import regex
+
+from retrieval.loaders.pdf.lines_and_columns import Line, find_gaps
+from retrieval.loaders.pdf.pdfium import PageChars
+
+_MIN_COLUMNS = 3
+_MIN_LETTER_WIDTH_HEIGHTS = 0.5
+_MIN_ROWS = 4
+_MIN_GAP_HEIGHTS = 0.9
+_MAX_MISALIGNMENT_HEIGHTS = 0.5
+_MAX_ROW_DISTANCE_HEIGHTS = 2.2
+_MAX_HEADER_DISTANCE_HEIGHTS = 2.6
+# Lines nearer than this may be of the same cell.
+_MAX_LINE_DISTANCE_HEIGHTS = 1.35
+# Cells that continue the line above, as running text in columns does, begin with a small letter.
+_MAX_SMALL_SHARE = 0.3
+_STARTS_SMALL = regex.compile(r"\p{Ll}")
+_NAME = regex.compile(r".*\p{L}.*|(?:19|20)\d\d")
+
+
+class Cell(NamedTuple):
+    """The text of a cell and its edges."""
+
+    text: str
+    left: float
+    right: float
+
+
+@dataclass(frozen=True, slots=True)
+class WordTable:
+    """The line that names the columns and its cells; the lines of the rows and theirs."""
+
+    header: Line
+    names: tuple[str, ...]
+    lines: tuple[Line, ...]
+    cells: tuple[tuple[str, ...], ...]
+
+
+def find_word_tables(chars: PageChars, lines: Sequence[Line]) -> Iterator[WordTable]:
+    """Yield the tables of words among lines that are in no other table."""
+    placed = sorted((line for line in lines if not line.runs_left), key=lambda line: -line.base)
+    cells = [
+        _cells(chars, line) if _has_room(line) else [Cell(line.text, line.left, line.right)]
+        for line in placed
+    ]
+    for start, end in _runs(placed, cells):
+        first, names = start, tuple(cell.text for cell in cells[start])
+        if start and (own := _names(cells[start - 1], cells[start:end])):
+            distance = placed[start - 1].base - placed[start].base
+            if distance > _MAX_HEADER_DISTANCE_HEIGHTS * placed[start].height:
+                continue
+            first, names = start - 1, own
+        rows = range(first + 1, end - _is_continued(placed, end))
+        is_whole = first == 0 or not _is_continued(placed, first)
+        is_shorter = first < start or _is_shorter(names, [cells[at] for at in rows])
+        is_named = is_shorter and _are_names(names, [cells[at] for at in rows])
+        if len(rows) >= _MIN_ROWS and is_whole and is_named:
+            yield WordTable(
+                placed[first],
+                names,
+                tuple(placed[at] for at in rows),
+                tuple(tuple(cell.text for cell in cells[at]) for at in rows),
+            )
+
+
+def _has_room(line: Line) -> bool:
+    """Return whether a line is so wide for its letters that it may have wide gaps."""
+    return line.right - line.left > _MIN_LETTER_WIDTH_HEIGHTS * line.height * len(line.text)
+
+
+def _cells(chars: PageChars, line: Line) -> list[Cell]:
+    cells: list[Cell] = []
+    start, left = 0, line.left
+    for after, gap_left, gap_right in find_gaps(chars, line):
+        if gap_right - gap_left > _MIN_GAP_HEIGHTS * line.height:
+            cells.append(Cell(line.text[start:after].strip(), left, gap_left))
+            start, left = after, gap_right
+    return [*cells, Cell(line.text[start:].strip(), left, line.right)]
+
+
+def _runs(placed: Sequence[Line], cells: Sequence[Sequence[Cell]]) -> Iterator[tuple[int, int]]:
+    """Yield the first and last (exclusive) of lines whose cells begin below each other."""
+    start = 0
+    for at in range(1, len(placed) + 1):
+        if at < len(placed) and _is_below(placed[at - 1 : at + 1], cells[at - 1], cells[at]):
+            continue
+        if at - start >= _MIN_ROWS and len(cells[start]) >= _MIN_COLUMNS:
+            yield start, at
+        start = at
+
+
+def _is_below(lines: Sequence[Line], above: Sequence[Cell], cells: Sequence[Cell]) -> bool:
+    before, line = lines
+    return (
+        len(above) == len(cells) >= _MIN_COLUMNS
+        and before.base - line.base < _MAX_ROW_DISTANCE_HEIGHTS * line.height
+        and all(
+            abs(own.left - other.left) < _MAX_MISALIGNMENT_HEIGHTS * line.height
+            for own, other in zip(above, cells, strict=True)
+        )
+    )
+
+
+def _names(header: Sequence[Cell], rows: Sequence[Sequence[Cell]]) -> tuple[str, ...]:
+    """Return the text over each column; () unless each text of the line above stands over one column."""
+    if len(header) != len(rows[0]):
+        return ()
+    columns = [(min(c.left for c in own), max(c.right for c in own)) for own in zip(*rows, strict=True)]
+    is_over = all(
+        cell.left < right and left < cell.right for cell, (left, right) in zip(header, columns, strict=True)
+    )
+    return tuple(cell.text for cell in header) if is_over else ()
+
+
+def _are_names(names: Sequence[str], rows: Sequence[Sequence[Cell]]) -> bool:
+    """Return whether texts name the columns of rows: each is a word, unlike the cells, and in no row."""
+    cells = [cell.text for row in rows for cell in row]
+    return (
+        all(map(_NAME.fullmatch, names))
+        and not any(map(_STARTS_SMALL.match, names))
+        and sum(map(bool, map(_STARTS_SMALL.match, cells))) <= _MAX_SMALL_SHARE * len(cells)
+        and not any(map(str.isdecimal, "".join(names)))
+        and not set(names) & set(cells)
+    )
+
+
+def _is_shorter(names: Sequence[str], rows: Sequence[Sequence[Cell]]) -> bool:
+    """Return whether names that begin where the cells do are shorter than any row."""
+    return sum(map(len, names)) < min(sum(len(cell.text) for cell in row) for row in rows)
+
+
+def _is_continued(placed: Sequence[Line], at: int) -> bool:
+    """Return whether the line at a place may continue a cell of the one before."""
+    if not 0 < at < len(placed):
+        return False
+    before, line = placed[at - 1], placed[at]
+    is_beside = line.left > before.right or before.left > line.right
+    return not is_beside and before.base - line.base < _MAX_LINE_DISTANCE_HEIGHTS * line.height
