@@ -87,8 +87,8 @@ def multiply_examples(test: Any, factor: float) -> None:
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """Return the number of workers: for `-n auto` one more than processors, as tests of processes wait."""
-    return (os.cpu_count() or 1) + (1 if config.getoption("numprocesses") == "auto" else 0)
+    """Return the number of workers: for `-n auto` two more than processors, as tests of processes wait."""
+    return (os.cpu_count() or 1) + (2 if config.getoption("numprocesses") == "auto" else 0)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
