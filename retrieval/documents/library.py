@@ -1,6 +1,6 @@
 """A library of documents: what can be asked of it, and the stages of retrieval from a question to an Answer.
 
-The index is on this machine or in a cluster. `answer` runs the stages in their order.
+The index is on this machine or in a cluster. `_run_stages` runs the stages in their order.
 """
 
 import asyncio
@@ -88,7 +88,9 @@ class Snapshot(Generic[IndexT]):
         if (cached := self._answers.get(key)) is not None:
             self._answers.move_to_end(key)
             return cached
-        answer_with = partial(answer, question, quote_chars=self.quote_chars, top=top, earlier=earlier)
+        answer_with = partial(
+            answer_question, question, quote_chars=self.quote_chars, top=top, earlier=earlier
+        )
         try:
             result = await answer_with(self.index)
         except EncoderError:
@@ -229,7 +231,7 @@ _MAX_ABBREVIATION_CHARS = 4
 _MAX_CORRECTED_WORDS = 5
 
 
-async def answer(
+async def answer_question(
     text: str, index: Index, *, quote_chars: int, top: int, earlier: str | None = None
 ) -> Answer:
     """Answer a question with up to `top` quotes of at most `quote_chars` characters.
@@ -237,20 +239,16 @@ async def answer(
     `earlier` is the question before it, if the question is a reply to its answer. A declined question keeps
     its suggestion only if that is not declined too.
     """
-    result = await _answer_as_written(text, index, quote_chars=quote_chars, top=top, earlier=earlier)
+    result = await _run_stages(text, index, quote_chars=quote_chars, top=top, earlier=earlier)
     if not earlier and (parts := split_question(text)):
         result = await _answer_parts(result, parts, index, quote_chars=quote_chars, top=top)
     if result.certainty != "none" or result.suggestion is None:
         return result
-    corrected = await _answer_as_written(
-        result.suggestion, index, quote_chars=quote_chars, top=1, earlier=earlier
-    )
+    corrected = await _run_stages(result.suggestion, index, quote_chars=quote_chars, top=1, earlier=earlier)
     return result if corrected.certainty != "none" else replace(result, suggestion=None)
 
 
-async def _answer_as_written(
-    text: str, index: Index, *, quote_chars: int, top: int, earlier: str | None
-) -> Answer:
+async def _run_stages(text: str, index: Index, *, quote_chars: int, top: int, earlier: str | None) -> Answer:
     own, corrections = await parse_and_correct(text, index)
     if own.is_greeting:
         earlier = None
@@ -314,7 +312,7 @@ async def _answer_parts(
     for part in parts:
         # Other questions come in between.
         await asyncio.sleep(0)
-        answers.append(await _answer_as_written(part, index, quote_chars=quote_chars, top=1, earlier=None))
+        answers.append(await _run_stages(part, index, quote_chars=quote_chars, top=1, earlier=None))
     firsts = [answer.citations[0] for answer in answers if answer.answered]
     if len(firsts) < len(parts) or len({citation.passage.id for citation in firsts}) < len(parts):
         return whole

@@ -46,7 +46,7 @@ _MAX_TERMS_PER_REQUEST = 100
 # Each is about a megabyte.
 _MAX_PREFETCHED_SEARCHES = 8
 
-Hits = list[Mapping[str, Any]]
+HitRows = list[Mapping[str, Any]]
 
 
 class TermFrequencies(NamedTuple):
@@ -145,7 +145,7 @@ class OpenSearchIndex:
 
     async def _find_hits(
         self, terms: Sequence[str], frequencies: Mapping[str, int], weights: Mapping[str, float], limit: int
-    ) -> tuple[Hits, Hits]:
+    ) -> tuple[HitRows, HitRows]:
         """Return the best hits by text, and by heading fields and text; more than `limit` of each."""
         texts = self._prefetched.pop(tuple(terms), None) if limit == MAX_CANDIDATES else None
         # Without unknown terms; of too many, the rarest distinguish passages best.
@@ -253,7 +253,7 @@ def _evict_oldest(cache: OrderedDict[Any, Any], size: int) -> None:
         cache.popitem(last=False)
 
 
-def _read_hits(response: Mapping[str, Any] | None) -> Hits:
+def _read_hits(response: Mapping[str, Any] | None) -> HitRows:
     return list(response["hits"]["hits"]) if response else []
 
 

@@ -239,7 +239,7 @@ def span_features(
         "nearby_gain": gain(np.maximum(nearby, in_passage)) - gain(in_passage),
         "previous_gain": gain(matches.similarity[previous]) * has_previous,
         "starts_lowercase": matches.starts_lowercase[spans.first],
-        "asks": (mean_vectors(is_question[:, None], matches, spans)[:, 0] > _MAX_QUESTION_SHARE).astype(
+        "asks": (mean_over_pieces(is_question[:, None], matches, spans)[:, 0] > _MAX_QUESTION_SHARE).astype(
             np.float64
         ),
         "starts_passage": starts_passage.astype(np.float64),
@@ -260,7 +260,7 @@ def _meaning_feature(matches: MatchFeatures, spans: CandidateSpans) -> FloatArra
     meaning = matches.meaning
     if meaning is None:
         return np.zeros(len(spans.first))
-    vectors = mean_vectors(meaning.pieces, matches, spans)
+    vectors = mean_over_pieces(meaning.pieces, matches, spans)
     norms = np.maximum(np.linalg.norm(vectors, axis=1), 1e-9)
     similarity: FloatArray = vectors @ meaning.question / norms - meaning.baselines[spans.first]
     return similarity * MEANING_SCALE
@@ -281,10 +281,10 @@ def _answer_likeness(matches: MatchFeatures, spans: CandidateSpans) -> FloatArra
     """Return how much the mean vector of each span is like those of sentences that answer questions."""
     if matches.meaning is None or matches.meaning.answer_likeness is None:
         return np.zeros(len(spans.first))
-    return mean_vectors(matches.meaning.answer_likeness[:, None], matches, spans)[:, 0]
+    return mean_over_pieces(matches.meaning.answer_likeness[:, None], matches, spans)[:, 0]
 
 
-def mean_vectors(values: NDArray[Any], matches: MatchFeatures, spans: CandidateSpans) -> FloatArray:
+def mean_over_pieces(values: NDArray[Any], matches: MatchFeatures, spans: CandidateSpans) -> FloatArray:
     """Return the means over the pieces of each span, weighted by their lengths in characters.
 
     `values` has a row for each piece, the result one for each span.

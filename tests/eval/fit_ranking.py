@@ -26,7 +26,7 @@ from retrieval.embeddings.encoder import ANSWER_DIRECTION_FILE, Encoder, load_en
 from retrieval.index.local_index import LocalIndex
 from retrieval.query.match_features import FloatArray, IntArray, match_features
 from retrieval.quotes.confidence import WITH_MEANING, WITH_TOKENS, Coefficients, confidence_features
-from retrieval.quotes.quote_selection import mean_vectors, rank_spans, share_of_best
+from retrieval.quotes.quote_selection import mean_over_pieces, rank_spans, share_of_best
 from tests.eval.metrics import MAX_QUOTE_CHARS, Question, read_questions
 from tests.eval.report import FIT, TABLES
 from tests.eval.sources import FETCHED_DIR, find_problems, read_collections
@@ -298,7 +298,7 @@ async def _example(
         is_encyclopaedia=False,
         has_answer=bool(question.answers),
         features={name: values[kept] for name, values in ranking.features.items()},
-        vectors=mean_vectors(matches.meaning.pieces, matches, spans)[kept].astype(np.float16),
+        vectors=mean_over_pieces(matches.meaning.pieces, matches, spans)[kept].astype(np.float16),
         first=spans.first[kept],
         last=spans.last[kept],
         chars=(ends - starts)[kept],

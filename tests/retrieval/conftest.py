@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from retrieval.documents.library import answer
+from retrieval.documents.library import answer_question
 from retrieval.index.candidates import Candidates
 from retrieval.index.local_index import LocalIndex
 from retrieval.loaders.chunking import split_passages
@@ -116,7 +116,7 @@ def ask(index: LocalIndex) -> Ask:
     def ask_index(
         question: str, *, earlier: str | None = None, index: LocalIndex = index, longest: int = 300
     ) -> Answer:
-        return asyncio.run(answer(question, index, quote_chars=longest, top=3, earlier=earlier))
+        return asyncio.run(answer_question(question, index, quote_chars=longest, top=3, earlier=earlier))
 
     return ask_index
 

@@ -36,7 +36,7 @@ _MAX_NEIGHBOUR_DISTANCE_HEIGHTS = 3.2
 _MAX_BASE_DISTANCE_HEIGHTS = 0.35
 
 
-class Word(NamedTuple):
+class PlacedWord(NamedTuple):
     """A word or several, with the base line of the first."""
 
     text: str
@@ -58,8 +58,8 @@ class NumberRow:
     """
 
     line: Line
-    label: tuple[Word, ...]
-    numbers: tuple[Word, ...]
+    label: tuple[PlacedWord, ...]
+    numbers: tuple[PlacedWord, ...]
     lines: tuple[Line, ...]
     label_text: str
 
@@ -69,23 +69,23 @@ class NumberRow:
         return self.lines[-1].base
 
 
-WordsOf = Callable[[Line], Sequence[Word]]
+WordsOf = Callable[[Line], Sequence[PlacedWord]]
 
 
-def read_words(chars: PageChars, line: Line) -> list[Word]:
-    words: list[Word] = []
+def read_words(chars: PageChars, line: Line) -> list[PlacedWord]:
+    words: list[PlacedWord] = []
     for match in _WORD.finditer(line.text):
         first, last = line.char_indices[match.start()], line.char_indices[match.end() - 1]
         if first >= 0 and last >= 0:
-            word = Word(match[0], chars.box(first).left, chars.box(last).right, chars.base(first))
+            word = PlacedWord(match[0], chars.box(first).left, chars.box(last).right, chars.base(first))
             if words and _is_number_continued(words[-1], word, line.height):
                 before = words.pop()
-                word = Word(f"{before.text} {word.text}", before.left, word.right, before.base)
+                word = PlacedWord(f"{before.text} {word.text}", before.left, word.right, before.base)
             words.append(word)
     return words
 
 
-def _is_number_continued(before: Word, word: Word, height: float) -> bool:
+def _is_number_continued(before: PlacedWord, word: PlacedWord, height: float) -> bool:
     """Return whether a space between two words groups the digits of a number: "126 430.3"."""
     return (
         word.left - before.right < _MAX_DIGIT_GAP_HEIGHTS * height
@@ -94,7 +94,7 @@ def _is_number_continued(before: Word, word: Word, height: float) -> bool:
     )
 
 
-def is_number(word: Word) -> bool:
+def is_number(word: PlacedWord) -> bool:
     """Return whether a word is a number or stands for one, as a dash does."""
     return _is_number_text(word.text)
 
@@ -103,12 +103,12 @@ def _is_number_text(text: str) -> bool:
     return _NUMBER.fullmatch(text.replace(" ", "")) is not None and _DOTS.fullmatch(text) is None
 
 
-def is_dots(word: Word) -> bool:
+def is_dots(word: PlacedWord) -> bool:
     """Return whether a word is a leader."""
     return _DOTS.fullmatch(word.text) is not None
 
 
-def read_row(line: Line, words: Sequence[Word]) -> NumberRow | None:
+def read_row(line: Line, words: Sequence[PlacedWord]) -> NumberRow | None:
     """Return a row if the line ends in numbers, after a label that may be a number, too."""
     first = len(words)
     while first and is_number(words[first - 1]):
@@ -141,7 +141,7 @@ def starts_small(text: str) -> bool:
     return _STARTS_SMALL.match(text) is not None
 
 
-def _text(words: Sequence[Word]) -> str:
+def _text(words: Sequence[PlacedWord]) -> str:
     return " ".join(word.text for word in words)
 
 
@@ -190,7 +190,7 @@ def _lines_around(placed: Sequence[Line], at: int) -> tuple[Sequence[Line], Sequ
 
 
 def _label_lines(
-    placed: Sequence[Line], at: int, label: Sequence[Word], edge: float, words_of: WordsOf
+    placed: Sequence[Line], at: int, label: Sequence[PlacedWord], edge: float, words_of: WordsOf
 ) -> list[Line]:
     """Return the lines of the label of `placed[at]`, from the top, if it is in their middle; else none.
 
@@ -237,7 +237,7 @@ def _is_apart(own: Sequence[Line], others: Sequence[Line]) -> bool:
     )
 
 
-def _are_together(words: Sequence[Word], height: float) -> bool:
+def _are_together(words: Sequence[PlacedWord], height: float) -> bool:
     """Return whether words are one text without wide gaps, on one line."""
     return all(
         after.left - before.right < MIN_CELL_GAP_HEIGHTS * height
@@ -247,7 +247,11 @@ def _are_together(words: Sequence[Word], height: float) -> bool:
 
 
 def _joined(
-    line: Line, own: Sequence[Line], label: Sequence[Word], numbers: Sequence[Word], words_of: WordsOf
+    line: Line,
+    own: Sequence[Line],
+    label: Sequence[PlacedWord],
+    numbers: Sequence[PlacedWord],
+    words_of: WordsOf,
 ) -> NumberRow:
     texts = [label if other is line else words_of(other) for other in own]
     label_text = reduce(join_label_lines, map(_text, texts))

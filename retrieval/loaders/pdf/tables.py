@@ -19,7 +19,7 @@ from retrieval.loaders.pdf.number_rows import (
     ENDS_IN_NUMBER,
     MIN_CELL_GAP_HEIGHTS,
     NumberRow,
-    Word,
+    PlacedWord,
     continues,
     is_dots,
     join_label_lines,
@@ -212,7 +212,7 @@ def _are_apart(rows: Sequence[NumberRow]) -> bool:
     return any(median(own) > MIN_CELL_GAP_HEIGHTS * height for own in zip(*gaps, strict=True))
 
 
-def _is_aligned(cells: Sequence[Word], height: float) -> bool:
+def _is_aligned(cells: Sequence[PlacedWord], height: float) -> bool:
     """Return whether the cells of a column share their left or right edge, or their middle."""
     edges = [(cell.left, cell.right, cell.middle) for cell in cells]
     for positions in zip(*edges, strict=True):
@@ -231,7 +231,7 @@ class _PageTables:
 
     def __init__(self, chars: PageChars, lines: Sequence[Line]) -> None:
         self._chars = chars
-        self._words: dict[int, list[Word]] = {}
+        self._words: dict[int, list[PlacedWord]] = {}
         placed = sorted((line for line in lines if not line.runs_left), key=lambda line: -line.base)
         joined = {id(line): row for row in join_labels(placed, self._words_of) for line in row.lines}
         self._rows: dict[int, NumberRow] = {}
@@ -263,7 +263,7 @@ class _PageTables:
                 yield table
                 self._used.update(map(id, table.lines))
 
-    def _words_of(self, line: Line) -> list[Word]:
+    def _words_of(self, line: Line) -> list[PlacedWord]:
         if id(line) not in self._words:
             self._words[id(line)] = read_words(self._chars, line)
         return self._words[id(line)]
@@ -461,7 +461,7 @@ def _clean_label(text: str) -> str:
 # Column names
 
 
-def _is_title(line: Line, words: Sequence[Word], left: float, columns: Sequence[_Column]) -> bool:
+def _is_title(line: Line, words: Sequence[PlacedWord], left: float, columns: Sequence[_Column]) -> bool:
     """Return whether a line runs from the labels, or from before several columns, into the columns."""
     clusters = list(_clusters(words, line.height))
     over = [cluster for cluster in clusters if cluster.right > columns[0].middle]
@@ -473,17 +473,17 @@ def _is_title(line: Line, words: Sequence[Word], left: float, columns: Sequence[
     ) or (len(clusters) == 1 and not over and len(clusters[0].text) > _MAX_LABEL_CHARS)
 
 
-def _clusters(words: Sequence[Word], height: float) -> Iterator[Word]:
+def _clusters(words: Sequence[PlacedWord], height: float) -> Iterator[PlacedWord]:
     """Yield the words without wide gaps between them as one."""
     start = 0
     for at in range(1, len(words) + 1):
         if at == len(words) or words[at].left - words[at - 1].right > _MIN_CLUSTER_GAP_HEIGHTS * height:
             own = words[start:at]
-            yield Word(" ".join(word.text for word in own), own[0].left, own[-1].right, own[0].base)
+            yield PlacedWord(" ".join(word.text for word in own), own[0].left, own[-1].right, own[0].base)
             start = at
 
 
-def _header(words: Sequence[Word], columns: Sequence[_Column], height: float) -> list[TableRow]:
+def _header(words: Sequence[PlacedWord], columns: Sequence[_Column], height: float) -> list[TableRow]:
     """Return the rows that name the columns, from the words above them; none if a column has no name."""
     names: list[list[str]] = [[] for _ in columns]
     groups: list[list[str]] = []
@@ -513,9 +513,9 @@ def _header(words: Sequence[Word], columns: Sequence[_Column], height: float) ->
     return rows
 
 
-def _visual_lines(words: Sequence[Word], height: float) -> list[list[Word]]:
+def _visual_lines(words: Sequence[PlacedWord], height: float) -> list[list[PlacedWord]]:
     """Return words by line, from the lowest; PDFium joins cells of different lines."""
-    lines: list[list[Word]] = []
+    lines: list[list[PlacedWord]] = []
     for word in sorted(words, key=lambda word: word.base):
         if lines and word.base - lines[-1][0].base < _MAX_BASE_DISTANCE_HEIGHTS * height:
             lines[-1].append(word)
@@ -524,7 +524,7 @@ def _visual_lines(words: Sequence[Word], height: float) -> list[list[Word]]:
     return [sorted(line, key=lambda word: word.left) for line in lines]
 
 
-def _is_label(word: Word, columns: Sequence[_Column]) -> bool:
+def _is_label(word: PlacedWord, columns: Sequence[_Column]) -> bool:
     """Return whether a word stands over the labels of rows."""
     return (
         word.right <= columns[0].left
@@ -532,13 +532,13 @@ def _is_label(word: Word, columns: Sequence[_Column]) -> bool:
     )
 
 
-def _distance(word: Word, column: _Column) -> float:
+def _distance(word: PlacedWord, column: _Column) -> float:
     if column.left <= word.middle <= column.right:
         return 0.0
     return min(abs(word.middle - column.left), abs(word.middle - column.right))
 
 
-def _spread(over: Sequence[Word], columns: Sequence[_Column], height: float) -> list[str] | None:
+def _spread(over: Sequence[PlacedWord], columns: Sequence[_Column], height: float) -> list[str] | None:
     """Return the text over each column if each cluster stands over the middle of its columns.
 
     The first columns may have none. A single cluster in the middle of one column belongs to that alone.
@@ -562,7 +562,7 @@ def _spread(over: Sequence[Word], columns: Sequence[_Column], height: float) -> 
     return None
 
 
-def _partition(over: Sequence[Word], columns: Sequence[_Column]) -> list[int]:
+def _partition(over: Sequence[PlacedWord], columns: Sequence[_Column]) -> list[int]:
     """Return how many columns belong to each cluster, so that their middles are nearest to it in all."""
     best: list[dict[int, tuple[float, list[int]]]] = [{0: (0.0, [])}]
     for cluster in over:

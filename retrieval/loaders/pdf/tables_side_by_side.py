@@ -13,7 +13,7 @@ from retrieval.loaders.pdf.number_rows import (
     ENDS_IN_NUMBER,
     MIN_CELL_GAP_HEIGHTS,
     NumberRow,
-    Word,
+    PlacedWord,
     is_number,
     read_row,
     read_words,
@@ -89,7 +89,7 @@ def _usual(run: Sequence[tuple[int, list[NumberRow]]]) -> Iterator[tuple[int, in
         yield run[0][0], run[-1][0], usual
 
 
-def _rows(line: Line, words: Sequence[Word]) -> list[NumberRow]:
+def _rows(line: Line, words: Sequence[PlacedWord]) -> list[NumberRow]:
     """Return the rows side by side on a line: each is words and then numbers; none if a part is no row."""
     starts = [
         at

@@ -26,7 +26,7 @@ from retrieval.loaders.text.markdown_extensions import (
     BLOCK_END,
     BLOCK_START,
     TITLE_MARK,
-    ContainerConverter,
+    AdmonitionConverter,
     MarkdownLines,
     TemplateTagRemover,
     indentation,
@@ -250,7 +250,7 @@ def convert_extensions(text: str, first: int = 1) -> MarkdownLines:
     if has_components:
         _blank_modules(lines, is_code)
     without_tags = _remove_tags(lines, is_code)
-    return ContainerConverter(has_components).convert(without_tags, is_code, first)
+    return AdmonitionConverter(has_components).convert(without_tags, is_code, first)
 
 
 def _find_code_lines(lines: list[str], has_components: bool) -> list[bool]:

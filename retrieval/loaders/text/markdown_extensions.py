@@ -279,7 +279,7 @@ def indentation(line: str) -> int:
     return len(line) - len(line.lstrip(" ")) if not line.startswith("\t") else 4
 
 
-class ContainerConverter:
+class AdmonitionConverter:
     """Converts the containers of one text, line by line, to plain Markdown."""
 
     def __init__(self, has_components: bool) -> None:
