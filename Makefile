@@ -73,9 +73,9 @@ PARALLEL := -n auto --dist worksteal
 test: $(BIN)/.installed-dev
 	@$(PYTEST) $(PARALLEL)
 
-# A tenth of the examples of property tests, and no test that starts processes or takes long: none of these waits,
+# A twentieth of the examples of property tests, and no test that starts processes or takes long: none of these waits,
 # so there are as many processes as processors.
-test-fast: export VERBATIM_EXAMPLES = 0.1
+test-fast: export VERBATIM_EXAMPLES = 0.05
 test-fast: $(BIN)/.installed-dev
 	@$(PYTEST) $(PARALLEL) -n logical -m "not e2e and not browser and not slow and not soak" \
 		--ignore tests/e2e --ignore tests/opensearch

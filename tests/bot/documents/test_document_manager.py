@@ -76,6 +76,7 @@ async def test_removing_a_document(manager: DocumentManager, swapped: list[Local
     assert ([], []) == (_files(manager), _names(swapped[-1]))
 
 
+@pytest.mark.slow
 async def test_archives_and_mails(manager: DocumentManager, swapped: list[LocalLibrary]) -> None:
     """An archive or a mail is added with the documents in it, and removed with any of them."""
     (manager.library.folder / "a.txt").unlink()

@@ -159,6 +159,7 @@ async def _until(condition: Callable[[], object]) -> None:
         await asyncio.sleep(0.01)
 
 
+@pytest.mark.slow
 async def test_a_caption_is_answered_with_vectors(
     bot: FakeBot, collections: Collections, queue: UploadQueue
 ) -> None:
@@ -179,6 +180,7 @@ async def test_a_caption_is_answered_with_vectors(
     assert [0] == missing
 
 
+@pytest.mark.slow
 async def test_a_caption_is_not_answered_after_a_deletion(
     bot: FakeBot, collections: Collections, queue: UploadQueue, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -60,6 +60,7 @@ def _told(opened: LocalLibrary) -> Any:
     return about, library_passages(opened), found
 
 
+@pytest.mark.slow
 @given(CHANGES, st.dictionaries(st.integers(0, 11), st.booleans()), st.sampled_from([1, 3, 20_000]))
 @settings(max_examples=60, deadline=None)
 def test_an_update_is_as_good_as_new(

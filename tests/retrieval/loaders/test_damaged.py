@@ -99,6 +99,7 @@ def test_any_damage(name: str, seed: int) -> None:
         check_spans(load_document(mutate(intact(name), seed), name))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ARCHIVES)
 @given(seed=st.integers(0, 10**9))
 def test_any_damage_of_entries(name: str, seed: int) -> None:
