@@ -29,6 +29,8 @@ _CLAUSE_END = regex.compile(
 )
 _SPACE = regex.compile(rf"\s++(?!{_MARK})")
 _GRAPHEME = regex.compile(r"\X")
+# A text that ends so leads in to what follows it.
+LEAD_IN_ENDINGS = (":", "：", "﹕")
 # The number of a list item looks like the end of a sentence, but belongs to the text after it.
 _NUMBER = r"\(?(?:\p{N}{1,3}(?:\.\p{N}{1,3}){0,3}|\p{L}|[ivx]{1,5}|[IVX]{1,5})[.)]"
 _ITEM_NUMBER = regex.compile(rf"{_NUMBER}(?:\s+{_NUMBER}){{0,3}}")

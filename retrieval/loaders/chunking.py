@@ -17,7 +17,7 @@ from retrieval.model import (
     Table,
     passage_id,
 )
-from retrieval.sentences import pieces
+from retrieval.sentences import LEAD_IN_ENDINGS, pieces
 
 
 def table_of_contents(headings: Iterable[tuple[str, ...]]) -> tuple[Section, ...]:
@@ -45,7 +45,6 @@ _DENSE_SCRIPTS = frozenset({"Han", "Kana", "Hangul"})
 _DENSE_SCRIPT_FACTOR = 2.5
 # Subtitles further apart than this are not quoted together.
 _LONG_PAUSE_SECONDS = 60
-_LEAD_IN_ENDINGS = (":", "：", "﹕")
 # Units with page numbers; rows and chapters have labels only.
 _PAGE_UNITS = frozenset({"page", "slide"})
 # Rows and records are passages of their own.
@@ -145,7 +144,7 @@ def _is_same_script(text: str, before: Span, block: Span) -> bool:
 
 
 def _is_lead_in(document: Document, number: int) -> bool:
-    return document.blocks[number].of(document.text).endswith(_LEAD_IN_ENDINGS)
+    return document.blocks[number].of(document.text).endswith(LEAD_IN_ENDINGS)
 
 
 def _has_boundary(document: Document, before: Span, block: Span) -> bool:

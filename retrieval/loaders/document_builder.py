@@ -8,6 +8,7 @@ import regex
 from retrieval.errors import DocumentError, ProblemKind
 from retrieval.loaders.heading_lines import HeadingLines, TextLine, find_headings
 from retrieval.model import Document, Heading, LineMark, Page, Span, Table, Unit
+from retrieval.sentences import LEAD_IN_ENDINGS
 
 # Compressed text, and column names repeated in each row, can be far larger than the file.
 MAX_DOCUMENT_CHARS = 32 * 1024 * 1024
@@ -21,7 +22,6 @@ _TABLE_TITLE = regex.compile(
     r"|جدول|表|표)\s*(?:\p{L}[.-]?)?\p{N}",
     regex.IGNORECASE,
 )
-_LEAD_IN_ENDINGS = (":", "：", "﹕")
 
 
 class DocumentBuilder:
@@ -288,7 +288,7 @@ def find_table_title(before: Sequence[str]) -> tuple[int, str]:
 
 
 def is_lead_in(text: str) -> bool:
-    return text.rstrip().endswith(_LEAD_IN_ENDINGS)
+    return text.rstrip().endswith(LEAD_IN_ENDINGS)
 
 
 def title_from_name(name: str) -> str:

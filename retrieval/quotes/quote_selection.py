@@ -31,13 +31,12 @@ from retrieval.query.match_features import (
 )
 from retrieval.query.query import Query
 from retrieval.quotes.confidence import WITH_MEANING, WITH_TOKENS, WORDS_ONLY, Coefficients
-from retrieval.sentences import pieces
+from retrieval.sentences import LEAD_IN_ENDINGS, pieces
 
 # A span of more pieces is a list of short items, not sentences.
 _MAX_PIECES = 24
 # The count of a word at which its frequency feature is 0.5; K1 of the first stage has this value, too.
 _COUNT_SATURATION = 0.6
-_LEAD_IN_ENDINGS = (":", "：", "﹕")
 # What may stand after the mark of a question.
 _CLOSING_MARKS = " \n\t\"'”’»)]"
 _QUESTION_MARKS = ("?", "？", "؟", "⸮")
@@ -156,7 +155,7 @@ def _without_lead_ins(
     leads_in = np.zeros(len(matches.owners), np.bool_)
     for piece in np.unique(spans.last[fits]).tolist():
         text = candidates.passages[matches.owners[piece]].text
-        leads_in[piece] = text[matches.starts[piece] : matches.ends[piece]].endswith(_LEAD_IN_ENDINGS)
+        leads_in[piece] = text[matches.starts[piece] : matches.ends[piece]].endswith(LEAD_IN_ENDINGS)
     kept = ~(fits & leads_in[spans.last])
     return CandidateSpans(*(getattr(spans, field.name)[kept] for field in fields(CandidateSpans)))
 
