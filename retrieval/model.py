@@ -18,6 +18,8 @@ from retrieval.errors import ProblemKind
 
 # The unit of locations in a document: lines, unless the format has something better.
 Unit = Literal["line", "paragraph", "page", "slide", "row", "chapter", "time", "cell", "record", "message"]
+# The units of tables and records: such a document is no running text.
+ROW_UNITS: frozenset[Unit] = frozenset({"row", "record"})
 
 # Of quotes that OCR was this sure of, 9 words in 10 and more are right; below it, fewer.
 MIN_QUOTED_CONFIDENCE = 80.0

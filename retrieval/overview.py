@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from retrieval.language import script, tokenize
 from retrieval.loaders.chunking import table_of_contents
-from retrieval.model import Citation, Passage, Section, Span
+from retrieval.model import ROW_UNITS, Citation, Passage, Section, Span
 from retrieval.query.query import load_stopwords
 from retrieval.quotes.quote_selection import Excerpt, cite, drop_altered
 from retrieval.sentences import pieces
@@ -107,7 +107,7 @@ def make_overview(passages: Sequence[Passage], quote_chars: int) -> Overview:
     """
     passages = list(passages)
     sentences = list(_sentences(passages, quote_chars))
-    is_table = bool(passages) and passages[0].unit in {"row", "record"}
+    is_table = bool(passages) and passages[0].unit in ROW_UNITS
     chosen = _first_rows(sentences) if is_table else _central(sentences)
     citations = tuple(
         cite(sentence.passage, Excerpt(0, sentence.span.start, sentence.span.end, 0.0), rank, ())

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from retrieval.language import detect, script, script_of
 from retrieval.model import (
+    ROW_UNITS,
     Document,
     Heading,
     LineMark,
@@ -47,9 +48,7 @@ _DENSE_SCRIPT_FACTOR = 2.5
 _LONG_PAUSE_SECONDS = 60
 # Units with page numbers; rows and chapters have labels only.
 _PAGE_UNITS = frozenset({"page", "slide"})
-# Rows and records are passages of their own.
-_SEPARATE_UNITS = frozenset({"row", "record"})
-# So are rows of tables in texts, unless all of the table fits into a quote.
+# Rows of tables in texts are passages of their own, too, unless all of the table fits into a quote.
 _MAX_TABLE_CHARS = 280
 
 
@@ -122,7 +121,7 @@ def _takes_next(document: Document, first: int, last: int) -> bool:
 def _belongs_to_next(document: Document, number: int) -> bool:
     """Return whether a block and the next one may share a passage."""
     before, block = document.blocks[number : number + 2]
-    if document.unit in _SEPARATE_UNITS or _has_boundary(document, before, block):
+    if document.unit in ROW_UNITS or _has_boundary(document, before, block):
         return False
     table = _table_of(document, before)
     if table != _table_of(document, block):

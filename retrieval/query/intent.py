@@ -24,7 +24,7 @@ import regex
 
 from retrieval.language import Token, tokenize
 from retrieval.model import Source
-from retrieval.query.query import UNSPACED, document_words, load_stopwords, load_tables
+from retrieval.query.query import UNSPACED, UNSPACED_LETTER, document_words, load_stopwords, load_tables
 
 _UNSPACED_GAP = re.compile(rf"(?<=[{UNSPACED}]) (?=[{UNSPACED}])")
 _BLANKS = re.compile(" +")
@@ -278,9 +278,8 @@ def _words_pattern(words: str, language: str) -> str:
 _MIN_STEM_CHARS = 5
 _MIN_STEM_SHARE = 0.75
 # Where scripts with and without spaces meet: "note.txt里".
-_UNSPACED = r"[\p{Han}\p{Hiragana}\p{Katakana}]"
 _UNSPACED_EDGE = regex.compile(
-    rf"(?<={_UNSPACED})(?=[\p{{Latin}}\p{{N}}])|(?<=[\p{{Latin}}\p{{N}}])(?={_UNSPACED})"
+    rf"(?<={UNSPACED_LETTER})(?=[\p{{Latin}}\p{{N}}])|(?<=[\p{{Latin}}\p{{N}}])(?={UNSPACED_LETTER})"
 )
 # Longer messages are more than names.
 _MAX_NAMES_CHARS = 1000

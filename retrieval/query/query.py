@@ -475,7 +475,8 @@ def _escape(text: str) -> str:
 MAX_PARTS = 4
 _MAX_SEVERAL_CHARS = 300
 _PREFIX = "prefix:"
-_UNSPACED_WORD = regex.compile(r"[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}]")
+UNSPACED_LETTER = r"[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}]"
+_UNSPACED_WORD = regex.compile(UNSPACED_LETTER)
 _END_OF_QUESTION = regex.compile(r"(?<=[?？؟])\s*(?=\S)")
 _COMMAS = regex.compile(r"\s*[,،、，;；]\s*")
 _QUESTION_MARK = regex.compile(r"[?？؟]")

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from retrieval.index.candidates import Candidates
 from retrieval.index.forward_index import ForwardIndex
 from retrieval.index.inverted_index import GRAM_CHARS, Vocabulary, digest, grams
-from retrieval.model import Answer, Citation, Locator, Passage, Span, logged_name
+from retrieval.model import ROW_UNITS, Answer, Citation, Locator, Passage, Span, logged_name
 from retrieval.query.match_features import (
     MEANING_SCALE,
     FloatArray,
@@ -44,8 +44,6 @@ _QUESTION_MARKS = ("?", "？", "؟", "⸮")
 _MAX_QUESTION_SHARE = 0.5
 # "E4: filter blocked." A short first sentence of a paragraph is not quoted without the one that explains it.
 _MAX_LABEL_CHARS = 30
-# Rows of tables are no sentences.
-_ROW_UNITS = frozenset({"row", "record"})
 # Beyond these log-odds, a share of 0.98, the confidence does not grow.
 _MAX_SHARE_LOG_ODDS = 4.0
 
@@ -149,9 +147,7 @@ def _without_lead_ins(
     spans: CandidateSpans, matches: MatchFeatures, candidates: Candidates, max_chars: int
 ) -> CandidateSpans:
     """Leave out spans that end in a colon, if what it announces fits in the quote as well."""
-    following = np.minimum(spans.last + 1, len(matches.owners) - 1)
-    fits = (following > spans.last) & (matches.owners[following] == matches.owners[spans.first])
-    fits &= matches.ends[following] - matches.starts[spans.first] <= max_chars
+    _, fits = _next_pieces(spans, matches, max_chars)
     leads_in = np.zeros(len(matches.owners), np.bool_)
     for piece in np.unique(spans.last[fits]).tolist():
         text = candidates.passages[matches.owners[piece]].text
@@ -175,9 +171,7 @@ def _extend_spans(matches: MatchFeatures, shortlisted: IntArray, max_chars: int)
     )
     yield spans
     for _ in range(_MAX_PIECES - 1):
-        piece = np.minimum(spans.last + 1, len(matches.owners) - 1)
-        fits = (piece > spans.last) & (matches.owners[piece] == matches.owners[spans.first])
-        fits &= matches.ends[piece] - matches.starts[spans.first] <= max_chars
+        piece, fits = _next_pieces(spans, matches, max_chars)
         if not fits.any():
             return
         piece = piece[fits]
@@ -192,6 +186,16 @@ def _extend_spans(matches: MatchFeatures, shortlisted: IntArray, max_chars: int)
             similarity=np.maximum(spans.similarity[fits], matches.similarity[piece]),
         )
         yield spans
+
+
+def _next_pieces(
+    spans: CandidateSpans, matches: MatchFeatures, max_chars: int
+) -> tuple[IntArray, NDArray[np.bool_]]:
+    """Return the piece after each span, and whether it is of the same candidate and fits in the quote."""
+    piece = np.minimum(spans.last + 1, len(matches.owners) - 1)
+    fits = (piece > spans.last) & (matches.owners[piece] == matches.owners[spans.first])
+    fits &= matches.ends[piece] - matches.starts[spans.first] <= max_chars
+    return piece, fits
 
 
 def span_features(
@@ -343,17 +347,18 @@ def with_explanations(
 
 
 def _with_explanation(excerpt: Excerpt, matches: MatchFeatures, passage: Passage, max_chars: int) -> Excerpt:
-    if passage.unit in _ROW_UNITS:
+    # Rows are no sentences.
+    if passage.unit in ROW_UNITS:
         return excerpt
     rows = np.flatnonzero(matches.owners == excerpt.candidate)
     spans = [
         Span(*bounds)
         for bounds in zip(matches.starts[rows].tolist(), matches.ends[rows].tolist(), strict=True)
     ]
+    paragraph_starts = {0, *passage.paragraphs}
     for label, explanation in pairwise(spans):
         first, last = (bisect_right(passage.paragraphs, span.start) for span in (label, explanation))
-        starts_paragraph = label.start in {0, *passage.paragraphs}
-        if first != last or not starts_paragraph or len(label) > _MAX_LABEL_CHARS:
+        if first != last or label.start not in paragraph_starts or len(label) > _MAX_LABEL_CHARS:
             continue
         start, end = excerpt.start, excerpt.end
         if excerpt.end == label.end:

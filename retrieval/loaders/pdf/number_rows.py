@@ -12,7 +12,13 @@ import regex
 from retrieval.loaders.pdf.lines_and_columns import Line
 from retrieval.loaders.pdf.pdfium import PageChars
 
+# Of all tables, in line heights.
 MIN_CELL_GAP_HEIGHTS = 0.7
+MAX_LINE_DISTANCE_HEIGHTS = 1.35
+MAX_ROW_DISTANCE_HEIGHTS = 3.2
+MAX_HEADER_DISTANCE_HEIGHTS = 2.6
+MAX_MISALIGNMENT_HEIGHTS = 0.9
+MAX_BASE_DISTANCE_HEIGHTS = 0.35
 _NUMBER = regex.compile(
     r"[(\[]?[-+–−±<>~]?[$€£¥]?\d[\d.,’'/:]*+(?:[-–]\d[\d.,:]*+)?[%‰°]?[)\]]?[*†‡]?|[-–—…]|\.{2,}|\(?(?:NA|N/A|n/a|X|Z)\)?"
 )
@@ -28,12 +34,9 @@ _STARTS_SMALL = regex.compile(r"\p{Ll}")
 _HYPHENATED_END = regex.compile(r"\p{L}[-\u2010\u00ad]$")
 # The lines of a label over several lines, and the distance to the next row in distances of these lines.
 _MAX_LABEL_LINES = 8
-_MAX_LINE_DISTANCE_HEIGHTS = 1.35
 _MIN_ROW_DISTANCE_RATIO = 1.1
 _MAX_INDENT_HEIGHTS = 0.5
 _MAX_OFF_MIDDLE_HEIGHTS = 0.5
-_MAX_NEIGHBOUR_DISTANCE_HEIGHTS = 3.2
-_MAX_BASE_DISTANCE_HEIGHTS = 0.35
 
 
 class PlacedWord(NamedTuple):
@@ -132,7 +135,7 @@ def continues(above: Line, below: Line) -> bool:
     """Return whether a line continues the label above."""
     height = min(above.height, below.height)
     return (
-        0 < above.base - below.base < _MAX_LINE_DISTANCE_HEIGHTS * height
+        0 < above.base - below.base < MAX_LINE_DISTANCE_HEIGHTS * height
         and abs(above.left - below.left) < _MAX_INDENT_HEIGHTS * height
     )
 
@@ -177,7 +180,7 @@ def _is_row_itself(placed: Sequence[Line], at: int) -> bool:
     above, below = _lines_around(placed, at)
     return any(
         abs(other.left - line.left) < _MAX_INDENT_HEIGHTS * line.height
-        and abs(other.base - line.base) < _MAX_NEIGHBOUR_DISTANCE_HEIGHTS * line.height
+        and abs(other.base - line.base) < MAX_ROW_DISTANCE_HEIGHTS * line.height
         and _ends_in_number(other)
         for other in (*above, *below)
     )
@@ -241,7 +244,7 @@ def _are_together(words: Sequence[PlacedWord], height: float) -> bool:
     """Return whether words are one text without wide gaps, on one line."""
     return all(
         after.left - before.right < MIN_CELL_GAP_HEIGHTS * height
-        and abs(after.base - before.base) < _MAX_BASE_DISTANCE_HEIGHTS * height
+        and abs(after.base - before.base) < MAX_BASE_DISTANCE_HEIGHTS * height
         for before, after in pairwise(words)
     )
 

@@ -17,6 +17,10 @@ from retrieval.loaders.document_builder import find_table_title, is_lead_in
 from retrieval.loaders.pdf.lines_and_columns import Line, find_gaps
 from retrieval.loaders.pdf.number_rows import (
     ENDS_IN_NUMBER,
+    MAX_BASE_DISTANCE_HEIGHTS,
+    MAX_HEADER_DISTANCE_HEIGHTS,
+    MAX_MISALIGNMENT_HEIGHTS,
+    MAX_ROW_DISTANCE_HEIGHTS,
     MIN_CELL_GAP_HEIGHTS,
     NumberRow,
     PlacedWord,
@@ -47,15 +51,11 @@ _MAX_HEADER_LINES = 6
 _MIN_SHARED_LABELS = 0.5
 _MAX_LABEL_CHARS = 120
 # In line heights.
-_MAX_ROW_DISTANCE_HEIGHTS = 3.2
-_MAX_HEADER_DISTANCE_HEIGHTS = 2.6
-_MAX_MISALIGNMENT_HEIGHTS = 0.9
 _MIN_CLUSTER_GAP_HEIGHTS = 0.55
 _MAX_OFF_CENTRE_HEIGHTS = 1.6
 _MAX_COLUMN_OFF_CENTRE_HEIGHTS = 0.6
 # Of a name and the numbers below it.
 _MAX_NAME_WIDTH_RATIO = 1.5
-_MAX_BASE_DISTANCE_HEIGHTS = 0.35
 _MIN_ALIGNED_SHARE = 0.8
 _MAX_LINES_BETWEEN_ROWS = 3
 _MIN_DISTANCE_BESIDE_HEIGHTS = 2.0
@@ -217,7 +217,7 @@ def _is_aligned(cells: Sequence[PlacedWord], height: float) -> bool:
     edges = [(cell.left, cell.right, cell.middle) for cell in cells]
     for positions in zip(*edges, strict=True):
         usual = median(positions)
-        near = sum(abs(at - usual) < _MAX_MISALIGNMENT_HEIGHTS * height for at in positions)
+        near = sum(abs(at - usual) < MAX_MISALIGNMENT_HEIGHTS * height for at in positions)
         if near >= _MIN_ALIGNED_SHARE * len(cells):
             return True
     return False
@@ -291,7 +291,7 @@ class _PageTables:
 
         Lines far to the right of both do not count, such as the labels of a chart beside a table.
         """
-        distance = _MAX_ROW_DISTANCE_HEIGHTS * max(line.height, before.height)
+        distance = MAX_ROW_DISTANCE_HEIGHTS * max(line.height, before.height)
         if self._rows[id(before)].bottom - line.base >= distance:
             return False
         between = self._placed[self._positions[id(before)] + 1 : self._positions[id(line)]]
@@ -366,11 +366,11 @@ class _PageTables:
         for line in reversed(above):
             if line.left > columns[-1].right + line.height or line.right < left:
                 continue
-            if not bases or line.base - bases[-1] > _MAX_BASE_DISTANCE_HEIGHTS * line.height:
+            if not bases or line.base - bases[-1] > MAX_BASE_DISTANCE_HEIGHTS * line.height:
                 bases.append(line.base)
             if len(bases) > _MAX_HEADER_LINES:
                 return
-            distance = _MAX_HEADER_DISTANCE_HEIGHTS * max(line.height, below.height)
+            distance = MAX_HEADER_DISTANCE_HEIGHTS * max(line.height, below.height)
             if id(line) in self._used or line.base - below.base > distance:
                 return
             words = self._words_of(line)
@@ -517,7 +517,7 @@ def _visual_lines(words: Sequence[PlacedWord], height: float) -> list[list[Place
     """Return words by line, from the lowest; PDFium joins cells of different lines."""
     lines: list[list[PlacedWord]] = []
     for word in sorted(words, key=lambda word: word.base):
-        if lines and word.base - lines[-1][0].base < _MAX_BASE_DISTANCE_HEIGHTS * height:
+        if lines and word.base - lines[-1][0].base < MAX_BASE_DISTANCE_HEIGHTS * height:
             lines[-1].append(word)
         else:
             lines.append([word])

@@ -11,6 +11,9 @@ import regex
 from retrieval.loaders.pdf.lines_and_columns import Line, split_at
 from retrieval.loaders.pdf.number_rows import (
     ENDS_IN_NUMBER,
+    MAX_HEADER_DISTANCE_HEIGHTS,
+    MAX_MISALIGNMENT_HEIGHTS,
+    MAX_ROW_DISTANCE_HEIGHTS,
     MIN_CELL_GAP_HEIGHTS,
     NumberRow,
     PlacedWord,
@@ -23,9 +26,6 @@ from retrieval.loaders.pdf.pdfium import PageChars
 _WORD_AFTER_NUMBER = regex.compile(r"\s[^\s\p{L}]*\d\S*\s+\P{N}")
 _MIN_ROWS = 4
 _MIN_REGULAR_SHARE = 0.8
-_MAX_MISALIGNMENT_HEIGHTS = 0.9
-_MAX_ROW_DISTANCE_HEIGHTS = 3.2
-_MAX_HEADER_DISTANCE_HEIGHTS = 2.6
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +74,7 @@ def _runs(chars: PageChars, placed: Sequence[Line]) -> Iterator[tuple[int, int, 
         rows = _rows(line, read_words(chars, line))
         if len(rows) < 2:  # noqa: PLR2004
             continue
-        if run and placed[run[-1][0]].base - line.base > _MAX_ROW_DISTANCE_HEIGHTS * line.height:
+        if run and placed[run[-1][0]].base - line.base > MAX_ROW_DISTANCE_HEIGHTS * line.height:
             yield from _usual(run)
             run = []
         run.append((at, rows))
@@ -113,7 +113,7 @@ def _edges(rows: Sequence[Sequence[NumberRow]]) -> list[float]:
     strips = list(zip(*rows, strict=True))
     for strip in strips:
         usual = median(row.label[0].left for row in strip)
-        near = sum(abs(row.label[0].left - usual) < _MAX_MISALIGNMENT_HEIGHTS * height for row in strip)
+        near = sum(abs(row.label[0].left - usual) < MAX_MISALIGNMENT_HEIGHTS * height for row in strip)
         if near < _MIN_REGULAR_SHARE * len(strip):
             return []
     lefts = [min(row.label[0].left for row in strip) for strip in strips]
@@ -141,8 +141,8 @@ def _extent(
             at += step
         return at
 
-    first = reach(rows[0], -1, _MAX_HEADER_DISTANCE_HEIGHTS)
-    return first, reach(rows[1], 1, _MAX_ROW_DISTANCE_HEIGHTS) + 1
+    first = reach(rows[0], -1, MAX_HEADER_DISTANCE_HEIGHTS)
+    return first, reach(rows[1], 1, MAX_ROW_DISTANCE_HEIGHTS) + 1
 
 
 def _is_beside(line: Line, edges: Sequence[float]) -> bool:

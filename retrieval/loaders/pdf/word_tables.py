@@ -10,6 +10,11 @@ from typing import NamedTuple
 import regex
 
 from retrieval.loaders.pdf.lines_and_columns import Line, find_gaps
+from retrieval.loaders.pdf.number_rows import (
+    MAX_HEADER_DISTANCE_HEIGHTS,
+    MAX_LINE_DISTANCE_HEIGHTS,
+    starts_small,
+)
 from retrieval.loaders.pdf.pdfium import PageChars
 
 _MIN_COLUMNS = 3
@@ -18,12 +23,8 @@ _MIN_ROWS = 4
 _MIN_GAP_HEIGHTS = 0.9
 _MAX_MISALIGNMENT_HEIGHTS = 0.5
 _MAX_ROW_DISTANCE_HEIGHTS = 2.2
-_MAX_HEADER_DISTANCE_HEIGHTS = 2.6
-# Lines nearer than this may be of the same cell.
-_MAX_LINE_DISTANCE_HEIGHTS = 1.35
 # Cells that continue the line above, as running text in columns does, begin with a small letter.
 _MAX_SMALL_SHARE = 0.3
-_STARTS_SMALL = regex.compile(r"\p{Ll}")
 _NAME = regex.compile(r".*\p{L}.*|(?:19|20)\d\d")
 
 
@@ -56,7 +57,7 @@ def find_word_tables(chars: PageChars, lines: Sequence[Line]) -> Iterator[WordTa
         first, names = start, tuple(cell.text for cell in cells[start])
         if start and (own := _names(cells[start - 1], cells[start:end])):
             distance = placed[start - 1].base - placed[start].base
-            if distance > _MAX_HEADER_DISTANCE_HEIGHTS * placed[start].height:
+            if distance > MAX_HEADER_DISTANCE_HEIGHTS * placed[start].height:
                 continue
             first, names = start - 1, own
         rows = range(first + 1, end - _is_continued(placed, end))
@@ -126,8 +127,8 @@ def _are_names(names: Sequence[str], rows: Sequence[Sequence[Cell]]) -> bool:
     cells = [cell.text for row in rows for cell in row]
     return (
         all(map(_NAME.fullmatch, names))
-        and not any(map(_STARTS_SMALL.match, names))
-        and sum(map(bool, map(_STARTS_SMALL.match, cells))) <= _MAX_SMALL_SHARE * len(cells)
+        and not any(map(starts_small, names))
+        and sum(map(starts_small, cells)) <= _MAX_SMALL_SHARE * len(cells)
         and not any(map(str.isdecimal, "".join(names)))
         and not set(names) & set(cells)
     )
@@ -144,4 +145,4 @@ def _is_continued(placed: Sequence[Line], at: int) -> bool:
         return False
     before, line = placed[at - 1], placed[at]
     is_beside = line.left > before.right or before.left > line.right
-    return not is_beside and before.base - line.base < _MAX_LINE_DISTANCE_HEIGHTS * line.height
+    return not is_beside and before.base - line.base < MAX_LINE_DISTANCE_HEIGHTS * line.height
