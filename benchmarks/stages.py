@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from benchmarks import corpus
 from benchmarks.table import Table
-from retrieval.documents import library
+from retrieval import pipeline
 from retrieval.documents.local_library import LocalLibrary
 from retrieval.index.local_index import LocalIndex
 from retrieval.query.match_features import match_features
@@ -27,15 +27,15 @@ _QUESTIONS = 300
 _WARM_UP_QUESTIONS = 50
 # Where a function is looked up when it is called, its name, and what it does.
 STAGES: tuple[tuple[Any, str, str], ...] = (
-    (library, "parse_and_correct", "parse the question and correct misspelt words"),
+    (pipeline, "parse_and_correct", "parse the question and correct misspelt words"),
     (LocalIndex, "_posting_lists", "look up posting lists and frequencies (twice)"),
     (LocalIndex, "_top_hits", "first stage: the best 64 passages"),
     (LocalIndex, "_read_passages", "read these passages from the page cache"),
-    (library, match_features.__name__, "match words and n-grams in their pieces"),
-    (library, rank_spans.__name__, "second stage: score passages and spans"),
-    (library, select_quotes.__name__, "select the quotes"),
-    (library, match_forms.__name__, "find the words to highlight"),
-    (library, cite.__name__, "make the citations"),
+    (pipeline, match_features.__name__, "match words and n-grams in their pieces"),
+    (pipeline, rank_spans.__name__, "second stage: score passages and spans"),
+    (pipeline, select_quotes.__name__, "select the quotes"),
+    (pipeline, match_forms.__name__, "find the words to highlight"),
+    (pipeline, cite.__name__, "make the citations"),
 )
 
 

@@ -6,7 +6,7 @@ sentences, with LexRank and with the sentence encoder.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import regex
@@ -113,12 +113,7 @@ def make_overview(passages: Sequence[Passage], quote_chars: int) -> Overview:
         cite(sentence.passage, Excerpt(0, sentence.span.start, sentence.span.end, 0.0), rank, ())
         for rank, sentence in enumerate(chosen, 1)
     )
-    return Overview(citations, _main_headings(passages), is_table)
-
-
-def keep_checked_sentences(overview: Overview) -> Overview:
-    """Drop sentences that are not verbatim."""
-    return replace(overview, sentences=tuple(drop_altered(overview.sentences)))
+    return Overview(tuple(drop_altered(citations)), _main_headings(passages), is_table)
 
 
 def _sentences(passages: Sequence[Passage], quote_chars: int) -> Iterator[_Sentence]:

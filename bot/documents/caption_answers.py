@@ -20,10 +20,9 @@ from bot.views.own_documents import scope_note
 from retrieval.documents.library import SingleLibrary
 from retrieval.errors import UnavailableError
 from retrieval.model import own_name
-from retrieval.overview import keep_checked_sentences
 from retrieval.query.intent import Topic, is_any_document, parse_document_question
 from retrieval.query.query import looks_like_question
-from retrieval.quotes.quote_selection import keep_checked
+from retrieval.quotes.quote_selection import drop_unlikely
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,9 +94,9 @@ class CaptionAnswers:
         try:
             with self._metrics.time_stage("find"):
                 if source and about and about.topic is Topic.OVERVIEW and _is_unnamed(about.subject):
-                    overview = keep_checked_sentences(await chosen.library.overview(source))
+                    overview = await chosen.library.overview(source)
                     return render_overview(source, overview, recipient)
-                answer = keep_checked(await chosen.library.answer(caption.question))
+                answer = drop_unlikely(await chosen.library.answer(caption.question))
         except UnavailableError:
             return text_reply(texts.documents_unreachable)
         if not answer.answered and not looks_like_question(caption.question):

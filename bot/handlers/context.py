@@ -22,9 +22,9 @@ from bot.views.own_documents import scope_note
 from retrieval.documents.combined_library import AnyLibrary, CombinedLibrary
 from retrieval.documents.library import SingleLibrary
 from retrieval.model import Answer, Source
-from retrieval.overview import Overview, keep_checked_sentences
+from retrieval.overview import Overview
 from retrieval.query.intent import NameTable
-from retrieval.quotes.quote_selection import keep_checked
+from retrieval.quotes.quote_selection import drop_unlikely
 
 Data = dict[Any, Any]
 
@@ -159,7 +159,7 @@ class BotContext(CallbackContext[Bot, Data, Data, BotState]):
     ) -> Answer | None:
         """Answer a question, or its corrected spelling; None if there is no correction any more.
 
-        Only verbatim quotes are returned. The time is measured.
+        Quotes that are unlikely to answer are left out. The time is measured.
         """
         earlier = origin.earlier or None
         with self.metrics.time_stage("find"):
@@ -168,12 +168,12 @@ class BotContext(CallbackContext[Bot, Data, Data, BotState]):
                 if not answer.suggestion:
                     return None
                 answer = await self.library.answer(answer.suggestion, top=top, earlier=earlier)
-            return keep_checked(answer)
+            return drop_unlikely(answer)
 
     async def find_overview(self, source: Source) -> Overview:
-        """Return the overview of a document, of verbatim quotes only. The time is measured."""
+        """Return the overview of a document. The time is measured."""
         with self.metrics.time_stage("find"):
-            return keep_checked_sentences(await self.library.overview(source))
+            return await self.library.overview(source)
 
     def show_action(
         self, update: Update, action: ChatAction = ChatAction.TYPING

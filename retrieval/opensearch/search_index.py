@@ -12,7 +12,6 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from retrieval.documents.library import MAX_CANDIDATES
 from retrieval.embeddings.encoder import Encoder, QuestionVectors
 from retrieval.index.candidates import Candidates, MeaningScores
 from retrieval.index.forward_index import ForwardIndex, heading_tokens
@@ -32,6 +31,7 @@ from retrieval.opensearch import stored_passages
 from retrieval.opensearch.client import ClusterClient
 from retrieval.opensearch.passage_vectors import PassageVectors, VectorSample
 from retrieval.opensearch.stored_passages import StoredFileRecord, record_id, unpack_passages
+from retrieval.pipeline import MAX_CANDIDATES
 
 # OpenSearch rounds the lengths of passages to one byte, so its order differs. To find the best 64 passages by
 # exact scores, it is asked for more: with 72, 7 of 3,560 questions missed one; with 80, 1; with 96, none.

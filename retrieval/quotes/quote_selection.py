@@ -30,7 +30,7 @@ from retrieval.query.match_features import (
     token_features,
 )
 from retrieval.query.query import Query
-from retrieval.quotes.confidence import WITH_MEANING, WITH_TOKENS, WORDS_ONLY, Coefficients
+from retrieval.quotes.coefficients import WITH_MEANING, WITH_TOKENS, WORDS_ONLY, Coefficients
 from retrieval.sentences import LEAD_IN_ENDINGS, pieces
 
 # A span of more pieces is a list of short items, not sentences.
@@ -518,23 +518,18 @@ def line_range(passage: Passage, start: int, end: int) -> tuple[int, int]:
     return marks[first].line, marks[last].line
 
 
-def keep_checked(answer: Answer) -> Answer:
-    """Drop quotes that are not verbatim, and further quotes that are unlikely to answer."""
-    verified = drop_altered(answer.citations)
+def drop_unlikely(answer: Answer) -> Answer:
+    """Drop further quotes that are unlikely to answer."""
+    citations = answer.citations
     likely = tuple(
         citation
-        for citation in verified
-        if citation is verified[0]
+        for citation in citations
+        if citation is citations[0]
         or citation.highlights
-        or citation.score >= max(verified[0].score * _MIN_SHARE_OF_BEST_SCORE, _MIN_LATER_SCORE)
+        or citation.score >= max(citations[0].score * _MIN_SHARE_OF_BEST_SCORE, _MIN_LATER_SCORE)
     )
-    are_parts_kept = likely[: answer.parts] == answer.citations[: answer.parts]
-    return replace(
-        answer,
-        citations=likely,
-        certainty=answer.certainty if likely else "none",
-        parts=answer.parts if are_parts_kept else 1,
-    )
+    are_parts_kept = likely[: answer.parts] == citations[: answer.parts]
+    return replace(answer, citations=likely, parts=answer.parts if are_parts_kept else 1)
 
 
 def drop_altered(citations: Sequence[Citation]) -> list[Citation]:

@@ -2,7 +2,7 @@
 
 Reads the everyday collections of the parts "fit" and "tables", never those to report, and encyclopaedia
 questions, if there are any. Prints how well each collection is answered with coefficients fitted on the
-others, the thresholds of certainty, and the constants for `retrieval/quotes/confidence.py`.
+others, the thresholds of certainty, and the constants for `retrieval/quotes/coefficients.py`.
 """
 
 import argparse
@@ -20,12 +20,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 import retrieval.embeddings
-from retrieval.documents.library import find_candidates, parse_and_correct
 from retrieval.documents.local_library import LocalLibrary
 from retrieval.embeddings.encoder import ANSWER_DIRECTION_FILE, Encoder, load_encoder
 from retrieval.index.local_index import LocalIndex
+from retrieval.pipeline import confidence_features, find_candidates, parse_and_correct
 from retrieval.query.match_features import FloatArray, IntArray, match_features
-from retrieval.quotes.confidence import WITH_MEANING, WITH_TOKENS, Coefficients, confidence_features
+from retrieval.quotes.coefficients import WITH_MEANING, WITH_TOKENS, Coefficients
 from retrieval.quotes.quote_selection import mean_over_pieces, rank_spans, share_of_best
 from tests.eval.metrics import MAX_QUOTE_CHARS, Question, read_questions
 from tests.eval.report import FIT, TABLES

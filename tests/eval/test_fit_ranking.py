@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from retrieval.quotes.confidence import WITH_TOKENS
+from retrieval.quotes.coefficients import WITH_TOKENS
 from tests.eval import fit_ranking
 from tests.eval.fit_ranking import Example, Ranking, fit_confidence, reply
 from tests.eval.fit_ranking import fit_ranking as fit

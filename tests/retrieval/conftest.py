@@ -5,12 +5,12 @@ from collections.abc import Callable
 
 import pytest
 
-from retrieval.documents.library import answer_question
 from retrieval.index.candidates import Candidates
 from retrieval.index.local_index import LocalIndex
 from retrieval.loaders.chunking import split_passages
 from retrieval.loaders.formats import load_document
 from retrieval.model import Answer, Document, Passage, Span
+from retrieval.pipeline import answer_question
 from retrieval.query.match_features import MatchFeatures, match_features
 from retrieval.query.query import Query, parse
 from tests.retrieval.corpus import with_vectors

@@ -1,17 +1,21 @@
 """Overviews of quotes, with headings for long documents."""
 
 import time
+from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from retrieval import overview
 from retrieval.documents.local_library import LocalLibrary
 from retrieval.loaders.chunking import split_passages
 from retrieval.loaders.formats import load_document
-from retrieval.model import Passage
+from retrieval.model import Citation, Passage, Span
 from retrieval.overview import Overview, make_overview
+from retrieval.quotes.quote_selection import Excerpt, cite
 
 TESTS = Path(__file__).parents[1]
 DOCUMENTS = sorted(file for file in (TESTS / "eval" / "documents").rglob("*") if file.is_file())
@@ -26,6 +30,19 @@ def _passages(text: str, name: str = "a.md") -> list[Passage]:
 
 def _quotes(overview: Overview) -> list[str]:
     return [citation.quote for citation in overview.sentences]
+
+
+def test_quotes_that_are_not_verbatim(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A sentence that differs from its passage is left out of an overview."""
+    passages = _passages(f"{ABOUT}\n\n{CENTRAL}")
+
+    def cite_altered(passage: Passage, excerpt: Excerpt, rank: int, highlights: Iterable[Span]) -> Citation:
+        citation = cite(passage, excerpt, rank, highlights)
+        return replace(citation, quote="Altered.") if rank == 1 else citation
+
+    assert [ABOUT, CENTRAL] == _quotes(make_overview(passages, 300))
+    monkeypatch.setattr(overview, "cite", cite_altered)
+    assert [CENTRAL] == _quotes(make_overview(passages, 300))
 
 
 @pytest.mark.parametrize("file", DOCUMENTS, ids=lambda file: f"{file.parent.name}/{file.name}")

@@ -1,6 +1,5 @@
 """/overview and questions about the documents themselves, with fake documents and a fake Telegram."""
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -181,18 +180,3 @@ async def test_an_edited_question(application: Any, telegram: Any) -> None:
     ((method, sent),) = telegram.calls
     assert "editMessageText" == method
     assert SEA in sent["text"]
-
-
-async def test_a_quote_that_is_not_verbatim_is_not_sent(
-    application: Any, library: Any, passage: Any, telegram: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """An altered quote is dropped from an overview."""
-    library.texts = {"folder01": [passage(SEA)]}
-    overview = await library.overview(library.sources[0])
-    altered = replace(overview, sentences=tuple(replace(c, quote="Altered.") for c in overview.sentences))
-
-    async def altered_overview(_: Source) -> Any:
-        return altered
-
-    monkeypatch.setattr(library, "overview", altered_overview)
-    assert TEXTS.documents_changed == await _ask(application, telegram, "/overview")

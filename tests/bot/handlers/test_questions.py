@@ -263,19 +263,6 @@ async def test_other_updates_are_ignored(kind: str, application: Any, telegram: 
     assert [] == telegram.calls
 
 
-async def test_a_quote_that_is_not_verbatim_is_not_sent(
-    application: Any,
-    telegram: Any,
-    three_quotes: Any,
-    answer: Callable[..., Any],
-    citation: Callable[..., Any],
-) -> None:
-    """A quote that differs from its passage is left out; without others the bot declines."""
-    three_quotes.answers["Which?"] = answer(citation("Words.", (0, 6), quote="Wordz."))
-    await deliver(application, message=message("Which?"))
-    assert [TEXTS.no_answer] == telegram.texts()
-
-
 async def test_no_documents(application: Any, library: Any, telegram: Any) -> None:
     """Without documents, a question gets a text that says so."""
     library.sources = ()

@@ -2,13 +2,13 @@ import math
 
 import pytest
 
+from retrieval.pipeline import confidence
 from retrieval.query.query import parse
-from retrieval.quotes.confidence import (
+from retrieval.quotes.coefficients import (
     WITH_MEANING,
     WITH_TOKENS,
     WORDS_ONLY,
     Coefficients,
-    confidence,
 )
 
 

@@ -19,7 +19,7 @@ from retrieval.query.match_features import (
     shortlist,
 )
 from retrieval.query.query import Query
-from retrieval.quotes.confidence import WITH_MEANING, WITH_TOKENS, WORDS_ONLY, Coefficients
+from retrieval.quotes.coefficients import WITH_MEANING, WITH_TOKENS, WORDS_ONLY, Coefficients
 from retrieval.quotes.quote_selection import (
     Excerpt,
     RankedSpans,

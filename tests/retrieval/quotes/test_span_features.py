@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from retrieval.index.candidates import Candidates
 from retrieval.query.match_features import MEANING_SCALE, MatchFeatures
 from retrieval.query.query import Query
-from retrieval.quotes.confidence import WITH_MEANING, WITH_TOKENS, WORDS_ONLY
+from retrieval.quotes.coefficients import WITH_MEANING, WITH_TOKENS, WORDS_ONLY
 from retrieval.quotes.quote_selection import rank_spans
 from tests.retrieval.fake_encoder import FakeEncoder
 

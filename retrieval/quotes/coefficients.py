@@ -7,13 +7,8 @@ negative coefficient corrects for what two features both count. That of `asks` f
 of those that were fitted.
 """
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-
-from retrieval.language import is_unspaced
-from retrieval.model import Certainty
-from retrieval.query.query import Query
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,53 +162,5 @@ WORDS_ONLY = Coefficients(
     min_sure=0.57,
 )
 
-
 # From this confidence on, the closest passages are shown. 0.98 of the questions that they answer reach it.
 MIN_UNSURE_CONFIDENCE = 0.08
-# More content words do not make a question clearer.
-_MAX_COUNTED_WORDS = 6
-
-
-def confidence(query: Query, features: Mapping[str, float], coefficients: Coefficients) -> float:
-    """Return the probability (0 to 1) that a question is answered, by the features of its best span.
-
-    It is 0 for a question without content words, which asks for nothing. For a single word, which asks for
-    nothing in particular, it stays below `min_sure`.
-    """
-    word_count = sum(word.is_content for word in query.words)
-    if not word_count:
-        return 0.0
-    values = {**features, **confidence_features(query)}
-    logit = coefficients.bias + sum(
-        coefficient * math.prod(values[part] for part in name.split("*"))
-        for name, coefficient in coefficients.confidence.items()
-    )
-    probability = 1 / (1 + math.exp(-logit))
-    return below_sure(probability, coefficients) if _has_one_word(query) else probability
-
-
-def confidence_features(query: Query) -> dict[str, float]:
-    """Return the features of a question that has a content word."""
-    word_count = sum(word.is_content for word in query.words)
-    return {
-        "words": math.log(min(word_count, _MAX_COUNTED_WORDS)),
-        "unspaced": float(any(is_unspaced(word.text) for word in query.words)),
-    }
-
-
-def below_sure(probability: float, coefficients: Coefficients) -> float:
-    """Scale a probability to below `min_sure`, keeping the order."""
-    return probability * coefficients.min_sure
-
-
-def certainty(confidence: float, coefficients: Coefficients) -> Certainty:
-    """Return the kind of reply that a confidence allows."""
-    if confidence >= coefficients.min_sure:
-        return "sure"
-    return "unsure" if confidence >= MIN_UNSURE_CONFIDENCE else "none"
-
-
-def _has_one_word(query: Query) -> bool:
-    """Return whether a query has one word: in scripts without spaces, a token that contains all others."""
-    texts = [word.text for word in query.words]
-    return len(texts) == 1 or any(is_unspaced(text) and all(part in text for part in texts) for text in texts)

@@ -3,17 +3,20 @@ import os
 import random
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
 
-from retrieval.documents.library import answer_question, explain
+from retrieval import pipeline
 from retrieval.index.local_index import LocalIndex
 from retrieval.loaders.chunking import split_passages
 from retrieval.loaders.text.plain_text import load
-from retrieval.model import Answer, Document, Passage
-from retrieval.quotes.confidence import WORDS_ONLY
+from retrieval.model import Answer, Citation, Document, Passage, Span
+from retrieval.pipeline import answer_question, explain
+from retrieval.quotes.coefficients import WORDS_ONLY
+from retrieval.quotes.quote_selection import Excerpt, cite
 
 Ask = Callable[..., Answer]
 
@@ -231,12 +234,28 @@ def test_same_answer_twice(ask: Ask) -> None:
         assert ask(question) == ask(question)
 
 
+def test_quotes_that_are_not_verbatim(ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A quote that differs from its passage is left out of an answer; without others there is none."""
+    whole = ask("How many goats does the keeper feed?")
+
+    def cite_altered(passage: Passage, excerpt: Excerpt, rank: int, highlights: Iterable[Span]) -> Citation:
+        citation = cite(passage, excerpt, rank, highlights)
+        return replace(citation, quote="Altered.") if rank in altered else citation
+
+    monkeypatch.setattr(pipeline, "cite", cite_altered)
+    altered = {1}
+    assert whole.citations[1:] == ask("How many goats does the keeper feed?").citations
+    altered = {1, 2, 3}
+    result = ask("How many goats does the keeper feed?")
+    assert ("none", ()) == (result.certainty, result.citations)
+
+
 @pytest.mark.slow
 def test_same_answer_in_every_process() -> None:
     """Answers do not depend on the order of sets, which differs between processes."""
     script = """
 import asyncio
-from retrieval.documents.library import answer_question, explain
+from retrieval.pipeline import answer_question, explain
 from retrieval.model import Passage, Span
 from retrieval.index.local_index import LocalIndex
 texts = {"en": "The keeper feeds goats. Goats like salt.", "de": "Die Ziegen sind da.", "zh": "茶馆在河边。"}

@@ -1,6 +1,6 @@
 import pytest
 
-from retrieval.documents.library import suggest_correction
+from retrieval.pipeline import suggest_correction
 from retrieval.query.query import parse
 
 

@@ -4,15 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from retrieval.pipeline import certainty, confidence
 from retrieval.query.query import parse, with_earlier_words
-from retrieval.quotes.confidence import (
-    MIN_UNSURE_CONFIDENCE,
-    WITH_MEANING,
-    WORDS_ONLY,
-    Coefficients,
-    certainty,
-    confidence,
-)
+from retrieval.quotes.coefficients import MIN_UNSURE_CONFIDENCE, WITH_MEANING, WORDS_ONLY, Coefficients
 
 QUESTION_FEATURES = {"words", "unspaced"}
 NAMES = sorted({*WITH_MEANING.confidence, *WORDS_ONLY.confidence} - QUESTION_FEATURES)
