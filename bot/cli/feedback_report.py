@@ -10,7 +10,7 @@ from typing import Any
 from bot import monitoring
 from bot.cli.output import print_text
 from bot.monitoring import FeedbackRecord
-from bot.views.text_layout import one_line
+from bot.views.message import one_line
 from config import ConfigError
 from config.settings import read_settings
 

@@ -20,8 +20,8 @@ import click
 from bot.cli.indexing import open_documents
 from bot.cli.output import UsageFailure, count_noun, print_text
 from bot.i18n.messages import Texts, small_talk_reply, texts_for
+from bot.views.message import MAX_PLACES, citation_location, heading_line, location_text, place_text
 from bot.views.refusals import MAX_CLOSEST_PASSAGES, closest_quotes, explain_refusal
-from bot.views.text_layout import MAX_PLACES, citation_location, heading_line, location_text, place_text
 from retrieval.documents.library import SingleLibrary
 from retrieval.model import Answer, Citation, Source, Span
 from retrieval.query.intent import (

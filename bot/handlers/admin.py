@@ -21,10 +21,9 @@ from bot.telegram.messaging import (
     send_reply,
     send_to,
 )
-from bot.views.message import FormattedText, about_file, build_reply, file_name, plain, text_reply
+from bot.views.message import FormattedText, about_file, build_reply, file_name, one_line, plain, text_reply
 from bot.views.own_documents import document_not_added
 from bot.views.refusals import named_problems
-from bot.views.text_layout import one_line
 from retrieval.errors import DocumentError, FolderError
 from retrieval.model import Problem
 

@@ -8,8 +8,7 @@ from bot.handlers.context import MAX_QUOTES, BotContext
 from bot.i18n.messages import Texts
 from bot.telegram.messaging import answer_query, edit_reply, question_of, require_query
 from bot.views import answers, browse
-from bot.views.message import Action, ButtonPress, Recipient, Reply, decode_press
-from bot.views.text_layout import MAX_PLACES, named_location
+from bot.views.message import MAX_PLACES, Action, ButtonPress, Recipient, Reply, decode_press, named_location
 from retrieval.model import Answer, Citation
 from retrieval.query.intent import Topic, parse_document_question
 

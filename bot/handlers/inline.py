@@ -10,8 +10,7 @@ from bot.handlers.questions import answer_about_documents
 from bot.i18n.messages import small_talk_reply
 from bot.telegram.messaging import question_of
 from bot.views import answers, inline
-from bot.views.message import text_reply
-from bot.views.text_layout import one_line
+from bot.views.message import one_line, text_reply
 
 _CACHE_SECONDS = 60
 _MAX_TITLE_UNITS = 80

@@ -37,11 +37,11 @@ from bot.views.message import (
     about_file,
     build_reply,
     decode_own,
+    one_line,
     text_reply,
 )
 from bot.views.own_documents import OwnDocument, document_not_added
 from bot.views.refusals import SHOWN_FORMATS, SHOWN_PICTURES
-from bot.views.text_layout import one_line
 from retrieval.loaders.containers import is_archive_name
 from retrieval.loaders.formats import is_document_name, is_picture_name
 from retrieval.model import Source, document_id, own_name

@@ -18,10 +18,19 @@ from bot.i18n.messages import small_talk_reply
 from bot.telegram.messaging import is_unchanged, question_of, require_message, send_reply
 from bot.views import answers, browse, inline
 from bot.views.help import greeting, group_greeting, help_text, link_not_opened, no_documents
-from bot.views.message import AS_WRITTEN, Origin, Recipient, Reply, text_reply
+from bot.views.message import (
+    AS_WRITTEN,
+    MAX_PLACES,
+    MAX_TITLE_UNITS,
+    Origin,
+    Recipient,
+    Reply,
+    isolate_direction,
+    one_line,
+    text_reply,
+)
 from bot.views.overview import render_overview
 from bot.views.refusals import explain_unreadable, is_link
-from bot.views.text_layout import MAX_PLACES, MAX_TITLE_UNITS, isolate_direction, one_line
 from retrieval.model import Source, document_of
 from retrieval.query.intent import (
     Topic,

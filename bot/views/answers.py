@@ -25,25 +25,23 @@ from bot.views.message import (
     Row,
     bold,
     build_reply,
+    citation_location,
     code,
     encode_browse,
     encode_press,
     fit_words,
     formatted,
-    linked,
-    plain,
-    text_reply,
-)
-from bot.views.refusals import closest_quotes, explain_refusal
-from bot.views.text_layout import (
-    citation_location,
     heading_line,
+    linked,
     location_text,
     one_line,
+    plain,
+    text_reply,
     truncate,
     truncate_start,
     utf16_length,
 )
+from bot.views.refusals import closest_quotes, explain_refusal
 from retrieval.model import (
     Answer,
     Citation,

@@ -13,6 +13,7 @@ from bot.views.answers import browse_button, file_buttons, quote_or_pointer, wit
 from bot.views.help import no_documents
 from bot.views.message import (
     MAX_MESSAGE_UNITS,
+    MAX_TITLE_UNITS,
     Action,
     BrowsePress,
     BrowseView,
@@ -27,16 +28,13 @@ from bot.views.message import (
     code,
     encode_browse,
     encode_press,
-    linked,
-    plain,
-    text_reply,
-)
-from bot.views.text_layout import (
-    MAX_TITLE_UNITS,
     isolate_direction,
+    linked,
     location_text,
     named_location,
     one_line,
+    plain,
+    text_reply,
     truncate,
     utf16_length,
 )

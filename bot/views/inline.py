@@ -3,8 +3,7 @@
 from telegram import InlineQueryResultArticle, InputTextMessageContent, LinkPreviewOptions
 
 from bot.views.answers import quote_and_source
-from bot.views.message import Recipient, Reply, build_reply
-from bot.views.text_layout import named_location, one_line, utf16_length
+from bot.views.message import Recipient, Reply, build_reply, named_location, one_line, utf16_length
 from retrieval.model import Answer, Citation
 
 # The parameter of `/start` that shows the help.

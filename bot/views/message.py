@@ -1,19 +1,164 @@
-"""Messages: who they are for, formatted text joined from parts, rows of buttons, and what a button carries.
+"""Messages: who they are for, formatted text and rows of buttons, what a button carries, where a quote is.
+
+Lengths count UTF-16 code units, as Telegram does. Cutting never splits a grapheme cluster. The location of a
+quote is its title, heading, and page, lines or another place.
 
 With the question in the chat, the callback data of a button is all that is needed to show the next view.
 """
 
 import re
+import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum, StrEnum
-from typing import Self, TypeVar
+from typing import TYPE_CHECKING, Self, TypeAlias, TypeVar
 
-from telegram import InlineKeyboardButton, InlineKeyboardMarkup, MessageEntity
+import regex
 
 from bot.i18n.messages import Texts
-from bot.views.text_layout import isolate_direction, one_line, truncate, utf16_length
-from retrieval.model import is_own
+from retrieval.model import Citation, Locator, is_own, shown_name
+
+if TYPE_CHECKING:
+    # Slow to import, and the command line only lays out text.
+    from telegram import InlineKeyboardButton, InlineKeyboardMarkup, MessageEntity
+
+MAX_TITLE_UNITS = 160
+_LEFT_TO_RIGHT_MARK, _RIGHT_TO_LEFT_MARK = "\u200e", "\u200f"
+_FIRST_STRONG_ISOLATE, _POP_ISOLATE = "\u2068", "\u2069"
+
+
+def utf16_length(text: str) -> int:
+    """Return the length in UTF-16 code units."""
+    return len(text) if text.isascii() else len(text.encode("utf-16-le", "surrogatepass")) // 2
+
+
+def one_line(text: str, max_units: int) -> str:
+    """Put a text on one line and cut its end to fit; lone surrogates become question marks."""
+    line = " ".join(text.encode("utf-8", "replace").decode().split())
+    return line if utf16_length(line) <= max_units else truncate(line, max_units - 1).rstrip() + "…"
+
+
+def truncate(text: str, max_units: int) -> str:
+    """Return the beginning that fits."""
+    if utf16_length(text) <= max_units:
+        return text
+    room, end = max(max_units, 0), 0
+    # The slice may split the last grapheme, but that one does not fit anyway.
+    for grapheme in regex.finditer(r"\X", text[: room + 1]):
+        room -= utf16_length(grapheme.group())
+        if room < 0:
+            break
+        end = grapheme.end()
+    return text[:end]
+
+
+def truncate_start(text: str, max_units: int) -> str:
+    """Return the end that fits."""
+    if utf16_length(text) <= max_units:
+        return text
+    end = text[-(max_units + 1) :] if max_units > 0 else ""
+    surplus = utf16_length(end) - max(max_units, 0)
+    for grapheme in regex.finditer(r"\X", end):
+        # The slice may split the first grapheme, so that one is always dropped.
+        surplus -= utf16_length(grapheme.group())
+        if surplus <= 0:
+            return end[grapheme.end() :]
+    return ""
+
+
+def title_label(name: str, texts: Texts) -> str:
+    """Return a title or heading on one line."""
+    return isolate_direction(one_line(name, MAX_TITLE_UNITS), texts)
+
+
+def isolate_direction(name: str, texts: Texts) -> str:
+    """Isolate a name, so that neither its direction of writing nor that of the line reorders the other."""
+    is_right_to_left = any(unicodedata.bidirectional(letter) in {"R", "AL"} for letter in name)
+    if not (is_right_to_left or texts.is_right_to_left):
+        return name
+    mark = _RIGHT_TO_LEFT_MARK if texts.is_right_to_left else _LEFT_TO_RIGHT_MARK
+    return f"{mark}{_FIRST_STRONG_ISOLATE}{name}{_POP_ISOLATE}"
+
+
+# Places that are listed for the words of a search.
+MAX_PLACES = 50
+# A document may have page labels of any length.
+_MAX_PAGE_LABEL_UNITS = 20
+
+
+def citation_location(citation: Citation, texts: Texts) -> str:
+    """Return the location of a quote; without the title of a document if that is how the quote begins.
+
+    A text without a heading has its first words as its title.
+    """
+    title = "" if _begins_with_title(citation) else citation.title
+    return location_text(title, citation.locator, texts) or title_label(shown_name(citation.document), texts)
+
+
+def named_location(citation: Citation, texts: Texts) -> str:
+    """Return the location of a quote where its file does not follow: with the name of that, or the title."""
+    name = shown_name(citation.document) if _begins_with_title(citation) else citation.title
+    return location_text(name, citation.locator, texts)
+
+
+def _begins_with_title(citation: Citation) -> bool:
+    opening = citation.title.removesuffix("…")
+    return citation.span.start < len(opening) and one_line(citation.quote, MAX_TITLE_UNITS).startswith(
+        opening
+    )
+
+
+def location_text(title: str, at: Locator, texts: Texts) -> str:
+    """Return title, heading and page, row or lines on one line; an empty title is left out."""
+    parts = [title_label(title, texts)] if title else []
+    return texts.list_separator.join([*parts, *_place(title, at, texts)])
+
+
+def place_text(title: str, at: Locator, texts: Texts) -> str:
+    """Return the location without the title, or the title if there is nothing else."""
+    return texts.list_separator.join(_place(title, at, texts)) or title_label(title, texts)
+
+
+def _place(title: str, at: Locator, texts: Texts) -> list[str]:
+    """Return the heading, and the page, row or lines."""
+    parts: list[str] = []
+    chapter = at.label if at.unit == "chapter" else None
+    if chapter and chapter != title:
+        parts.append(texts.chapter(title_label(chapter, texts)))
+    if at.heading and at.heading not in {title, chapter}:
+        heading_text = texts.sheet if at.unit == "row" else texts.under_heading
+        parts.append(heading_text(title_label(at.heading, texts)))
+    return [*parts, *_position(at, texts), *([texts.scanned] if at.is_scanned else [])]
+
+
+def _position(at: Locator, texts: Texts) -> list[str]:
+    """Return the page or another place; nothing for chapters, which have a name."""
+    number = str(at.page) if at.label is None else one_line(at.label, _MAX_PAGE_LABEL_UNITS)
+    numbered = {
+        "slide": texts.slide,
+        "row": texts.row,
+        "time": texts.time,
+        "cell": texts.cell,
+        "record": texts.record,
+    }
+    if at.unit in numbered:
+        return [numbered[at.unit](number)]
+    if at.unit == "message":
+        words = number.split()
+        date = next((word for word in words if "-" in word), "")
+        number_in_file = next((word for word in words if word != date), "")
+        return [texts.mail(number_in_file, date)] if words else []
+    if at.unit == "chapter":
+        return []
+    if at.unit == "paragraph":
+        return [texts.paragraph(at.paragraph)]
+    return [texts.lines(at.line, at.line_end) if at.page is None else texts.page(number)]
+
+
+def heading_line(citation: Citation) -> str:
+    """Return the heading of a quote on one line, or an empty string."""
+    return one_line(citation.locator.heading or "", MAX_TITLE_UNITS)
+
 
 MAX_MESSAGE_UNITS = 4096
 MAX_ENTITIES = 100
@@ -21,7 +166,7 @@ _MAX_FILE_NAME_UNITS = 200
 # No name has it, and no sentence.
 _PLACEHOLDER = "\0"
 
-Row = Sequence[InlineKeyboardButton]
+Row: TypeAlias = "Sequence[InlineKeyboardButton]"
 
 
 class Uploads(Enum):
@@ -67,11 +212,13 @@ class FormattedText:
     """A text with its entities; offsets and lengths count UTF-16 units."""
 
     text: str = ""
-    entities: tuple[MessageEntity, ...] = ()
+    entities: "tuple[MessageEntity, ...]" = ()
 
     def __add__(self, other: Self | str) -> "FormattedText":
         if isinstance(other, str):
             return FormattedText(self.text + other, self.entities)
+        from telegram import MessageEntity  # noqa: PLC0415  # slow to import
+
         shifted = MessageEntity.shift_entities(self.units, other.entities)
         return FormattedText(self.text + other.text, (*self.entities, *shifted))
 
@@ -80,22 +227,28 @@ class FormattedText:
         return utf16_length(self.text)
 
 
+def _entity(kind: str, offset: int, length: int, url: str | None) -> "MessageEntity":
+    from telegram import MessageEntity  # noqa: PLC0415  # slow to import
+
+    return MessageEntity(kind, offset, length, url=url)
+
+
 def plain(text: str) -> FormattedText:
     return FormattedText(text)
 
 
 def formatted(text: str, kind: str, url: str | None = None) -> FormattedText:
     """Return a text with one entity over all of it; none if it is empty, which Telegram would refuse."""
-    return FormattedText(text, (MessageEntity(kind, 0, utf16_length(text), url=url),) if text else ())
+    return FormattedText(text, (_entity(kind, 0, utf16_length(text), url),) if text else ())
 
 
 def bold(text: str) -> FormattedText:
-    return formatted(text, MessageEntity.BOLD)
+    return formatted(text, "bold")
 
 
 def code(text: str) -> FormattedText:
     """Format a file name as code: Telegram would make a link of `readme.md`."""
-    return formatted(text, MessageEntity.CODE)
+    return formatted(text, "code")
 
 
 def file_name(name: str, texts: Texts) -> FormattedText:
@@ -114,7 +267,7 @@ def about_file(sentence: Callable[[str], str], name: str, texts: Texts) -> Forma
 
 
 def linked(text: str, url: str) -> FormattedText:
-    return formatted(text, MessageEntity.TEXT_LINK, url)
+    return formatted(text, "text_link", url)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,8 +279,8 @@ class Reply:
     """
 
     text: str
-    entities: tuple[MessageEntity, ...] = ()
-    keyboard: InlineKeyboardMarkup | None = None
+    entities: "tuple[MessageEntity, ...]" = ()
+    keyboard: "InlineKeyboardMarkup | None" = None
 
     def __post_init__(self) -> None:
         text, entities = self.text, self.entities
@@ -138,13 +291,13 @@ class Reply:
         object.__setattr__(self, "entities", entities[:MAX_ENTITIES])
 
 
-def _cut_entities(entities: Iterable[MessageEntity], end: int) -> Iterator[MessageEntity]:
+def _cut_entities(entities: "Iterable[MessageEntity]", end: int) -> "Iterator[MessageEntity]":
     """Yield the parts of entities that are before an offset."""
     for entity in entities:
         if entity.offset + entity.length <= end:
             yield entity
         elif entity.offset < end:
-            yield MessageEntity(entity.type, entity.offset, end - entity.offset, url=entity.url)
+            yield _entity(entity.type, entity.offset, end - entity.offset, entity.url)
 
 
 def text_reply(text: str) -> Reply:
@@ -154,8 +307,11 @@ def text_reply(text: str) -> Reply:
 def build_reply(body: FormattedText, rows: Sequence[Row] = ()) -> Reply:
     """Return a message of a text and rows of buttons; empty rows are left out."""
     filled = [row for row in rows if row]
-    keyboard = InlineKeyboardMarkup(filled) if filled else None
-    return Reply(body.text, body.entities, keyboard)
+    if not filled:
+        return Reply(body.text, body.entities)
+    from telegram import InlineKeyboardMarkup  # noqa: PLC0415  # slow to import
+
+    return Reply(body.text, body.entities, InlineKeyboardMarkup(filled))
 
 
 MAX_CALLBACK_DATA_BYTES = 64

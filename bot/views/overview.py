@@ -7,6 +7,7 @@ from bot.views.answers import blockquote, browse_button, file_buttons, folded
 from bot.views.message import (
     MAX_ENTITIES,
     MAX_MESSAGE_UNITS,
+    MAX_TITLE_UNITS,
     BrowsePress,
     BrowseView,
     FormattedText,
@@ -15,11 +16,13 @@ from bot.views.message import (
     Row,
     bold,
     build_reply,
+    isolate_direction,
     linked,
+    one_line,
+    place_text,
     plain,
     text_reply,
 )
-from bot.views.text_layout import MAX_TITLE_UNITS, isolate_direction, one_line, place_text
 from retrieval.model import Citation, Source
 from retrieval.overview import Overview, OverviewHeading
 

@@ -23,10 +23,11 @@ from bot.views.message import (
     build_reply,
     encode_own,
     file_name,
+    isolate_direction,
+    one_line,
     plain,
     text_reply,
 )
-from bot.views.text_layout import isolate_direction, one_line
 
 _DOCUMENTS_PER_PAGE = 8
 _MAX_PERSON_UNITS = 60

@@ -8,7 +8,7 @@ from typing import Any, get_type_hints
 import pytest
 
 from bot.i18n.messages import LANGUAGES, Texts, texts_for
-from bot.views.text_layout import utf16_length
+from bot.views.message import utf16_length
 from sandbox import validation
 from sandbox.message_text import utf16_slice
 from sandbox.telegram_objects import TextWithEntities

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from bot.i18n.messages import LANGUAGES, texts_for
-from bot.views.text_layout import citation_location, location_text, named_location
+from bot.views.message import citation_location, location_text, named_location
 from retrieval.model import Citation, Locator
 
 TEXTS = texts_for("en")

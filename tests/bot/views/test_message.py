@@ -13,9 +13,10 @@ from bot.views.message import (
     bold,
     build_reply,
     linked,
+    one_line,
     plain,
+    utf16_length,
 )
-from bot.views.text_layout import one_line, utf16_length
 from retrieval.model import document_id, passage_id
 from tests.bot.hostile_inputs import LONG, WILD, check_limits, texts_of
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from bot.i18n.messages import texts_for
-from bot.views.text_layout import location_text
+from bot.views.message import location_text
 from retrieval.documents import file_listing
 from retrieval.documents.file_listing import list_files, list_folder
 from retrieval.documents.local_library import LocalLibrary

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.i18n.messages import texts_for
-from bot.views.text_layout import location_text
+from bot.views.message import location_text
 from retrieval.documents.file_listing import FailedFile, list_files
 from retrieval.documents.ingestion import ingest
 from retrieval.documents.local_library import LocalLibrary

@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.views.text_layout import one_line, truncate, truncate_start, utf16_length
+from bot.views.message import one_line, truncate, truncate_start, utf16_length
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"])) | st.sampled_from(["👨‍👩‍👧 e\u0301 🇹🇷" * 9])
 
