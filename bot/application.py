@@ -22,14 +22,13 @@ from telegram.ext import (
 )
 from telegram.request import HTTPXRequest
 
-from bot.concurrency import CancellableWaits
 from bot.handlers import admin, browse, buttons, errors, inline, questions
 from bot.handlers.access import AccessControl
 from bot.handlers.context import BotContext, BotState, Data, SeenAlbums
 from bot.handlers.own_documents import OwnDocuments
 from bot.monitoring import Metrics
 from bot.telegram.bot_client import Bot
-from bot.telegram.messaging import RateLimiter, mentions_bot
+from bot.telegram.messaging import CancellableWaits, RetryingRateLimiter, mentions_bot
 from bot.views.message import is_browse_data, is_own_data
 from config.settings import Settings
 
@@ -205,7 +204,7 @@ def build_bot(settings: Settings, metrics: Metrics, waits: CancellableWaits) -> 
         request=_http_client(_MAX_TELEGRAM_CONNECTIONS),
         get_updates_request=_http_client(2),
         defaults=Defaults(link_preview_options=LinkPreviewOptions(is_disabled=True)),
-        rate_limiter=RateLimiter(settings.telegram_messages_per_second, waits, metrics),
+        rate_limiter=RetryingRateLimiter(settings.telegram_messages_per_second, waits, metrics),
     )
 
 

@@ -1,4 +1,4 @@
-"""Cancellable waits, shutdown signals, work in threads and their priority, and the end of the process."""
+"""Work in threads and their priority, shutdown signals, and the end of the process."""
 
 import asyncio
 import atexit
@@ -7,44 +7,8 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine
 from typing import NoReturn, TypeVar
-
-
-class CancellableWaits:
-    """Tracks tasks that only wait. These can be cancelled without losing work and started again elsewhere."""
-
-    def __init__(self) -> None:
-        self._waiting: set[asyncio.Task[object]] = set()
-        self._has_ended = False
-
-    @contextlib.contextmanager
-    def pausing(self) -> Iterator[None]:
-        """Mark the current task as waiting within the block; raises CancelledError after `end`."""
-        task = asyncio.current_task()
-        if task is None or self._has_ended:
-            raise asyncio.CancelledError
-        self._waiting.add(task)
-        try:
-            yield
-        finally:
-            self._waiting.discard(task)
-
-    async def sleep(self, seconds: float) -> None:
-        with self.pausing():
-            await asyncio.sleep(seconds)
-
-    def give_up(self, task: asyncio.Task[object]) -> None:
-        """Cancel a task if it is waiting."""
-        if task in self._waiting:
-            task.cancel()
-
-    def end(self) -> None:
-        """Cancel all waiting tasks, and every later wait."""
-        self._has_ended = True
-        for task in self._waiting:
-            task.cancel()
-
 
 T = TypeVar("T")
 

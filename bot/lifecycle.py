@@ -15,7 +15,7 @@ from telegram.error import BadRequest, InvalidToken, TelegramError
 
 from bot import application
 from bot.application import App, build_application, build_bot
-from bot.concurrency import CancellableWaits, in_thread, run_until_stopped, stop_on_signal
+from bot.concurrency import in_thread, run_until_stopped, stop_on_signal
 from bot.documents.chat_collections import Collections
 from bot.documents.document_manager import (
     BackgroundEncoding,
@@ -40,7 +40,7 @@ from bot.monitoring import Feedback, Metrics, OutageLog
 from bot.telegram.bot_client import Bot
 from bot.telegram.bot_profile import update_profile
 from bot.telegram.dispatcher import Dispatcher
-from bot.telegram.messaging import ChatActions
+from bot.telegram.messaging import CancellableWaits, ChatActions
 from bot.telegram.polling import Poller
 from bot.telegram.saved_updates import AnsweredJournal, Spool
 from bot.telegram.webhook import Inbox, Webhook

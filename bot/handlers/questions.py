@@ -3,6 +3,7 @@
 A question may be about the documents themselves: what one is about, or which there are.
 """
 
+import asyncio
 import logging
 import re
 from collections.abc import Sequence
@@ -273,7 +274,7 @@ async def answer_about_documents(
 ) -> Reply | None:
     """Reply to a question about the documents themselves; None for any other question."""
     # The first call reads the table and takes 0.1 s.
-    question = await in_thread(lambda: parse_document_question(text))
+    question = await asyncio.to_thread(parse_document_question, text)
     if question is None:
         return None
     if question.topic is Topic.HELP:

@@ -10,7 +10,7 @@ from weakref import WeakValueDictionary
 
 from telegram import Update
 
-from bot.concurrency import CancellableWaits
+from bot.telegram.messaging import CancellableWaits
 from bot.telegram.saved_updates import AnsweredJournal
 
 _log = logging.getLogger(__name__)

@@ -26,7 +26,6 @@ from telegram.error import BadRequest, ChatMigrated, NetworkError, RetryAfter, T
 from telegram.ext import BaseRateLimiter
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception
 
-from bot.concurrency import CancellableWaits
 from bot.i18n.messages import Texts
 from bot.monitoring import Metrics, OutageLog
 from bot.views.message import FormattedText, Reply, build_reply
@@ -55,10 +54,46 @@ Result = bool | dict[str, Any] | list[dict[str, Any]]
 Send = Callable[..., Coroutine[Any, Any, Result]]
 
 
-class RateLimiter(BaseRateLimiter[int]):
+class CancellableWaits:
+    """Tracks tasks that only wait. These can be cancelled without losing work and started again elsewhere."""
+
+    def __init__(self) -> None:
+        self._waiting: set[asyncio.Task[object]] = set()
+        self._has_ended = False
+
+    @contextlib.contextmanager
+    def pausing(self) -> Iterator[None]:
+        """Mark the current task as waiting within the block; raises CancelledError after `end`."""
+        task = asyncio.current_task()
+        if task is None or self._has_ended:
+            raise asyncio.CancelledError
+        self._waiting.add(task)
+        try:
+            yield
+        finally:
+            self._waiting.discard(task)
+
+    async def sleep(self, seconds: float) -> None:
+        with self.pausing():
+            await asyncio.sleep(seconds)
+
+    def give_up(self, task: asyncio.Task[object]) -> None:
+        """Cancel a task if it is waiting."""
+        if task in self._waiting:
+            task.cancel()
+
+    def end(self) -> None:
+        """Cancel all waiting tasks, and every later wait."""
+        self._has_ended = True
+        for task in self._waiting:
+            task.cancel()
+
+
+class RetryingRateLimiter(BaseRateLimiter[int]):
     """Limits messages to `rate` a second over all chats, and 20 a minute in a group. A rate of 0: no limit.
 
-    Calls wait independently: a flood limit of one chat does not delay other chats.
+    Calls wait independently: a flood limit of one chat does not delay other chats. Replies that failed for a
+    passing reason are repeated.
     """
 
     def __init__(self, rate: float, waits: CancellableWaits, metrics: Metrics) -> None:

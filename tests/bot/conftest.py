@@ -9,9 +9,9 @@ from telegram.ext import Application
 from telegram.request import BaseRequest, RequestData
 
 from bot.application import build_application, build_bot
-from bot.concurrency import CancellableWaits
 from bot.handlers.context import BotState
 from bot.monitoring import Feedback, Metrics
+from bot.telegram.messaging import CancellableWaits
 from config.settings import Settings
 from retrieval.documents.library import SingleLibrary, Snapshot
 from retrieval.errors import UnavailableError

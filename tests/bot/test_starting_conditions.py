@@ -17,9 +17,9 @@ import pytest
 
 from bot import lifecycle
 from bot.application import build_bot
-from bot.concurrency import CancellableWaits
 from bot.documents import document_manager
 from bot.monitoring import Metrics
+from bot.telegram.messaging import CancellableWaits
 from config.settings import Settings
 from retrieval import language
 from retrieval.documents import ingestion

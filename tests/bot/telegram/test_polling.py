@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from telegram import Update
 from telegram.error import Conflict, InvalidToken, NetworkError, RetryAfter, TimedOut
 
-from bot.concurrency import CancellableWaits
 from bot.telegram import polling
 from bot.telegram.dispatcher import Dispatcher
+from bot.telegram.messaging import CancellableWaits
 from bot.telegram.polling import Poller
 from bot.telegram.saved_updates import AnsweredJournal, Spool
 from tests.bot.fake_updates import Answers, FakeQueue, update

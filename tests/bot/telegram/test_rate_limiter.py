@@ -16,11 +16,10 @@ from telegram.error import (
     TimedOut,
 )
 
-from bot.concurrency import CancellableWaits
 from bot.monitoring import Metrics
 from bot.telegram import messaging
 from bot.telegram.bot_client import Bot
-from bot.telegram.messaging import RateLimiter
+from bot.telegram.messaging import CancellableWaits, RetryingRateLimiter
 from tests.bot.virtual_clock import fast, now
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*retry_after")
@@ -49,7 +48,7 @@ class Sender:
         self.calls = calls
         self.waits = CancellableWaits()
         self.metrics = Metrics()
-        self.limiter = RateLimiter(rate, self.waits, self.metrics)
+        self.limiter = RetryingRateLimiter(rate, self.waits, self.metrics)
 
     async def send(self, **data: Any) -> Any:
         return await self.limiter.process_request(
@@ -196,7 +195,7 @@ async def test_a_migrated_group(telegram: Any) -> None:
         "1:x",
         request=telegram,
         get_updates_request=telegram,
-        rate_limiter=RateLimiter(30, CancellableWaits(), Metrics()),
+        rate_limiter=RetryingRateLimiter(30, CancellableWaits(), Metrics()),
     )
     await bot.send_message(-5, "x")
     assert [-5, -100] == [sent["chat_id"] for _, sent in telegram.calls]
