@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from retrieval.embeddings.e5 import E5Model, UnigramTokenizer
+from retrieval.embeddings.encoder import E5Model, UnigramTokenizer
 
 PIECES = ["<unk>", "▁", "a", "b", "ab", "▁a", "▁ab", "ba", "bab", "▁b"]
 SCORES = [0.0, -2.0, -3.0, -3.5, -4.0, -3.2, -4.1, -4.4, -5.9, -6.0]

@@ -13,8 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from retrieval.embeddings import encoder as module
-from retrieval.embeddings.e5 import E5Model
-from retrieval.embeddings.encoder import E5Encoder, Encoder, is_installed, load_encoder
+from retrieval.embeddings.encoder import E5Encoder, E5Model, Encoder, is_installed, load_encoder
 from retrieval.errors import EncoderError
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(not is_installed(), reason="no encoder is installed")]
